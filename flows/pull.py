@@ -1,0 +1,428 @@
+# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
+import dataclasses
+import hashlib
+import logging
+import uuid
+
+import psycopg2
+
+from odoo import api, models
+from odoo.exceptions import UserError
+from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
+
+from ..models.ramp_record import OPEN_STATES, canonical, digest
+from ..ramp_api import (
+    PayloadError,
+    RampConnectionError,
+    RampError,
+    RampIdempotencyReused,
+    RampNotFound,
+    RampValidationError,
+)
+
+_logger = logging.getLogger(__name__)
+
+BURNT_KEYS = 2  # tries with a new key, at once, after Ramp burnt one without doing the work
+LOST_PER_RUN = 200  # rows looked up one by one because Ramp stopped listing them
+
+
+class Held(Exception):
+    """A person has to settle something first; the text says what, for an accountant and for Ramp's export errors."""
+
+
+class Waiting(Exception):
+    """Ramp is not finished with the object; nothing is wrong."""
+
+
+class Skipped(Exception):
+    """A rule leaves the object out of the books; the text says which."""
+
+
+class RampFlowPull(models.AbstractModel):
+    """Ramp -> Odoo: read pages into the ledger, book what is due in batches, confirm what is committed.
+
+        for each page: rows -> COMMIT
+        take its rows -> documents + rows -> COMMIT -> confirm to Ramp -> COMMIT
+
+    A crash at any point, then another run, gives the same books: rows are unique, a document commits with its row,
+    and a batch is confirmed under a key that was committed with its documents, so that asking twice is noticed.
+    """
+
+    _name = 'ramp.flow.pull'
+    _inherit = 'ramp.flow'
+    _description = 'Ramp Flow: from Ramp to Odoo'
+
+    _endpoint = None  # path of the list; an object's own path is below it
+    _sync_type = None  # of POST /accounting/syncs; None: Ramp does not want to hear of these
+    _batch_size = 100
+    _document_model = 'account.move'
+
+    # ------------------------------------------------------------------ what a flow says
+
+    def _list_params(self, connection):
+        """Query of the list: only what is ready to be synced."""
+        return {}
+
+    def _read(self, payload):
+        """A payload as a value object; raises `PayloadError`."""
+        raise NotImplementedError
+
+    def _facts(self, value):
+        """What of a value object matters for the books, as JSON: a change of it is a change of the object."""
+        return dataclasses.asdict(value)
+
+    def _row(self, connection, value):
+        """Columns of the ledger's row for people: name, date, money (Money), parent_ramp_id."""
+        raise NotImplementedError
+
+    def _prepare(self, connection, client, ramp_ids):
+        """Whatever has to be asked of Ramp before these objects are booked: during it there is no HTTP."""
+
+    def _look_up(self, connection, values):
+        """Find in Odoo, in a constant number of queries, all that these objects refer to; passed on to `_plan`."""
+        return {}
+
+    def _plan(self, connection, value, found):
+        """Decide on one object without touching the database; raises `Held`, `Waiting` or `Skipped`."""
+        raise NotImplementedError
+
+    def _book(self, connection, plans):
+        """Create the documents of the plans, in batch; returns the main documents, in the same order."""
+        raise NotImplementedError
+
+    def _reference(self, record):
+        """Our id of the outcome, as Ramp stores it. Must not change: it is part of a confirmation's identity."""
+        return f'{record.res_model},{record.res_id}'
+
+    def _is_synced(self, payload):
+        """Whether Ramp says of this object that its outcome was accepted."""
+        return payload.get('sync_status') == 'SYNCED'
+
+    def _is_ready(self, payload):
+        """Whether Ramp says of this object that it may be booked."""
+        return payload.get('sync_status') == 'SYNC_READY'
+
+    # ------------------------------------------------------------------ a run
+
+    def _work(self, connection, run):
+        client = connection._client()
+        started = self._clock()
+        trouble = None
+        try:
+            if not self._pull(connection, run, client, started):
+                self._trigger()  # out of time: the job is called again, and Ramp then lists what is left
+                return
+        except RampError as error:
+            # What is in the ledger already does not have to wait for what could not be read.
+            self.env.cr.rollback()
+            trouble = error
+            self._book_open(connection, run, client)
+        if not trouble or not isinstance(trouble, RampConnectionError):
+            self._confirm_open(connection, run, client)
+        if trouble:
+            raise trouble
+
+    def _clock(self):
+        """The database's time, which all workers share; leaves no transaction open."""
+        self.env.cr.execute("SELECT clock_timestamp() AT TIME ZONE 'UTC'")
+        moment = self.env.cr.fetchone()[0]
+        self.env.cr.rollback()
+        return moment
+
+    def _pull(self, connection, run, client, started):
+        """Page after page: into the ledger, into the books, confirmed. Returns False when the job's time is up."""
+        pages = client.pages(self._endpoint, self._list_params(connection))
+        while True:
+            asked = self._clock()  # before the request: what is confirmed meanwhile must not count as listed again
+            page = next(pages, None)
+            if page is None:
+                break
+            ids = self._transaction(self._store_page, connection, run, page.rows, asked)
+            if not self._settle(connection, run, client, ids):
+                return False
+        self._settle(connection, run, client, self._refresh_lost(connection, client, started))
+        return True
+
+    def _store_page(self, connection, run, payloads, asked):
+        rows = [self._ledger_row(connection, payload) for payload in payloads]
+        self.env['ramp.record']._upsert(connection, self._flow, rows, asked)
+        ids = list(dict.fromkeys(row['ramp_id'] for row in rows))
+        run.seen += len(ids)
+        return ids
+
+    def _ledger_row(self, connection, payload):
+        """The row of a payload, however broken: what cannot be read is kept, and explained when it is looked at."""
+        try:
+            value = self._read(payload)
+        except PayloadError:
+            identity = payload.get('id') if isinstance(payload, dict) else None
+            if not _is_uuid(identity):
+                identity = f'malformed-{digest(payload)[:32]}'
+            return {'ramp_id': identity.lower(), 'payload': payload, 'payload_hash': digest(payload), 'name': self.env._('Unreadable')}
+        row = self._row(connection, value)
+        money = row.pop('money', None)
+        if money is not None:
+            currency = self.env['ramp.coding']._currency(money.currency)
+            row.update(amount=money.decimal, currency_id=currency.id)
+        return {'ramp_id': value.id, 'payload': payload, 'payload_hash': digest(_jsonable(self._facts(value))), **row}
+
+    def _refresh_lost(self, connection, client, started):
+        """Ask for open rows that Ramp did not list: no longer ready, exported by somebody else, or gone.
+
+        Returns the Ramp ids of those that are ready all the same (they became so while the pages were read).
+        """
+        lost = self.env['ramp.record'].search_fetch([
+            ('connection_id', '=', connection.id), ('flow', '=', self._flow), ('state', 'in', OPEN_STATES),
+            ('res_id', '=', False), ('seen_at', '<', started),
+        ], ['ramp_id'], limit=LOST_PER_RUN, order='seen_at')
+        lost = {record.id: record.ramp_id for record in lost}
+        answers = {}
+        for identity, ramp_id in lost.items():
+            asked = self._clock()
+            try:
+                answers[identity] = asked, client.get(f'{self._endpoint}/{ramp_id}') if _is_uuid(ramp_id) else None
+            except RampNotFound:
+                answers[identity] = asked, None
+        return self._transaction(self._store_lost, connection, answers) if answers else []
+
+    def _store_lost(self, connection, answers):
+        ready = []
+        for record in self.env['ramp.record'].browse(answers).try_lock_for_update():
+            asked, payload = answers[record.id]
+            if payload is None:
+                record._skip(self.env._('Ramp no longer has it.'))
+            elif self._is_synced(payload):
+                record._skip(self.env._('It was exported from Ramp without this connection, so it is not booked here.'))
+            elif self._is_ready(payload):
+                row = self._ledger_row(connection, payload)
+                record._upsert(connection, self._flow, [row], asked)
+                ready.append(row['ramp_id'])
+            else:
+                record._skip(self.env._('It is no longer marked as ready in Ramp; it comes back when it is.'))
+        return ready
+
+    def _settle(self, connection, run, client, ramp_ids):
+        """Book, confirm and report what is due among these objects. Returns False when the job's time is up."""
+        if not ramp_ids:
+            return True
+        self._prepare(connection, client, ramp_ids)
+        ids, key = self._transaction(self._book_batch, connection, run, ramp_ids)
+        if key:
+            self._with_ramp(self._confirm_batch, connection, run, client, key)
+        if ids:
+            self._report_failures(connection, client, ids)
+        return self.env['ir.cron']._commit_progress(len(ids)) > 0
+
+    def _book_open(self, connection, run, client):
+        """Book all that is due, listed by Ramp or not."""
+        after = 0
+        while True:
+            ids, _key = self._transaction(self._book_batch, connection, run, None, after)
+            if not ids or not self.env['ir.cron']._commit_progress(len(ids)):
+                break
+            after = ids[-1]
+
+    # ------------------------------------------------------------------ booking
+
+    def _book_batch(self, connection, run, ramp_ids=None, after=0):
+        """Take rows that are due and book them: together, or one by one if they do not go together.
+
+        Returns the ids of the rows taken, and the key under which the booked ones are to be confirmed (or None).
+        """
+        records = self.env['ramp.record']._take(connection, self._flow, self._batch_size, ramp_ids, after)
+        if not records:
+            return [], None
+        plans = self._plan_batch(connection, records)
+        booked = self._book_savepoint(connection, plans)
+        if booked is None:
+            booked = {}
+            for record, plan in plans.items():
+                booked.update(self._book_savepoint(connection, {record: plan}, alone=True))
+        key = None
+        if booked:
+            done = records.browse(record.id for record in booked)
+            key = self._new_sync_key(done) if self._sync_type else None
+            done._booked(list(booked.values()), key)
+        states = records.mapped('state')
+        run.write({
+            'processed': run.processed + len(records), 'created': run.created + len(booked),
+            'held': run.held + states.count('held'), 'failed': run.failed + states.count('error'),
+        })
+        return records.ids, key
+
+    def _plan_batch(self, connection, records):
+        """Map each bookable record to its plan; the others get their state and reason."""
+        values = {}
+        for record in records:
+            try:
+                values[record] = self._read(record.payload)
+            except PayloadError as error:
+                record._hold(self.env._('Ramp sent something that cannot be booked. %s', error))
+        found = self._look_up(connection, list(values.values())) if values else {}
+        plans = {}
+        for record, value in values.items():
+            try:
+                plans[record] = self._plan(connection, value, found)
+            except Held as reason:
+                record._hold(str(reason))
+            except Waiting as reason:
+                record._wait(str(reason))
+            except Skipped as reason:
+                record._skip(str(reason))
+        return plans
+
+    def _book_savepoint(self, connection, plans, alone=False):
+        """Documents by record; None when the batch has to be split; an object that fails alone gets the reason."""
+        if not plans:
+            return {}
+        try:
+            with self.env.cr.savepoint():
+                documents = self._book(connection, list(plans.values()))
+        except PG_CONCURRENCY_EXCEPTIONS_TO_RETRY:
+            raise  # not the objects' fault: the whole transaction is done again
+        except (UserError, psycopg2.Error, ValueError, LookupError, TypeError, ArithmeticError) as error:
+            if not alone:
+                _logger.info('Ramp flow %s: a batch of %s is split: %s', self._flow, len(plans), type(error).__name__)
+                return None
+            (record,) = plans
+            if isinstance(error, UserError):
+                record._fail(self.env._('Odoo refused to book it: %s', error))
+            else:
+                _logger.exception('Ramp flow %s could not book %s', self._flow, record.ramp_id)
+                record._fail(self.env._('It could not be booked (%s). The server log has the details.', type(error).__name__))
+            return {}
+        return dict(zip(plans, documents, strict=True))
+
+    # ------------------------------------------------------------------ confirming
+
+    def _new_sync_key(self, records):
+        """Idempotency key of a confirmation: derived from the objects and the attempt, never from chance or time."""
+        content = canonical([self._sync_type, sorted((record.ramp_id, record.sync_attempt) for record in records)])
+        return _key_of(content)
+
+    def _confirm_open(self, connection, run, client):
+        """Confirm what former runs booked, and tell the reasons that Ramp has not heard."""
+        tried = []
+        while self._sync_type:
+            key = self._transaction(self.env['ramp.record']._next_unconfirmed, connection, self._flow, tried)
+            if not key:
+                break
+            tried.append(key)
+            if not self._with_ramp(self._confirm_batch, connection, run, client, key):
+                return
+        self._report_failures(connection, client)
+
+    def _with_ramp(self, work, *args):
+        """A transaction that talks to Ramp. Returns False when Ramp does not answer: the next run goes on from there."""
+        try:
+            self._transaction(work, *args)
+        except RampError as error:
+            self.env.cr.rollback()
+            _logger.info('Ramp flow %s: not confirmed now (%s)', self._flow, error)
+            return False
+        return True
+
+    def _confirm_batch(self, connection, run, client, key):
+        """Tell Ramp the outcome of a batch that is committed, and note that it was accepted."""
+        Record = self.env['ramp.record']
+        records = Record._take_batch(connection, self._flow, key)
+        if not records:
+            return  # another worker has it
+        syncs = [{'id': record.ramp_id, 'reference_id': self._reference(record)} for record in records]
+        try:
+            client.post('/accounting/syncs', {
+                'idempotency_key': key, 'sync_type': self._sync_type, 'successful_syncs': syncs,
+            }, idempotent=True)
+        except RampIdempotencyReused:
+            # A crash between Ramp's answer and our commit, or a key burnt by a request that failed: ask Ramp which.
+            self._confirm_by_asking(run, client, records)
+            return
+        except (RampValidationError, RampNotFound) as error:
+            if len(records) == 1:
+                self._confirm_by_asking(run, client, records, error)
+                return
+            # One object spoils the batch: each gets a key of its own, so that only that one stays behind.
+            for record in records:
+                record.sync_attempt += 1
+                record.sync_key = self._new_sync_key(record)
+            keys = records.mapped('sync_key')
+            self.env['ir.cron']._commit_progress()
+            for single in keys:
+                self._transaction(self._confirm_batch, connection, run, client, single)
+            return
+        records._confirm()
+        run.confirmed += len(records)
+
+    def _confirm_by_asking(self, run, client, records, refusal=None):
+        """Compare with what Ramp says of each object; what it does not have as synced is sent again under a new key."""
+        again = records.browse()
+        for record in records:
+            try:
+                synced = self._is_synced(client.get(f'{self._endpoint}/{record.ramp_id}') or {})
+            except RampNotFound as error:
+                synced, refusal = False, refusal or error
+            if synced:
+                record._confirm()
+                run.confirmed += 1
+            else:
+                again += record
+        for record in again:
+            record.sync_attempt += 1
+        if again:
+            again.sync_key = self._new_sync_key(again)
+        for record in again:
+            if refusal:
+                record._fail(self.env._('It is booked, but Ramp refused the confirmation: %s', refusal))
+            elif record.attempts < BURNT_KEYS:
+                record.attempts += 1
+            else:
+                record._fail(self.env._('It is booked, but Ramp neither accepts the confirmation nor shows it as synced.'))
+
+    def _report_failures(self, connection, client, ids=None):
+        """Tell Ramp why objects are held, in the words of the error inbox, once for each reason."""
+        if not self._sync_type:
+            return
+        for start in range(0, 100 * self._batch_size, self._batch_size):
+            unreported = self.env['ramp.record']._unreported(connection, self._flow, ids, self._batch_size)
+            if not unreported or not self._with_ramp(self._report_batch, client, unreported):
+                break
+
+    def _report_batch(self, client, records):
+        """One call for all; where Ramp refuses it, one for each, and what it does not take stays unreported here."""
+        # Another worker that reports the same at this moment sends the same key, and Ramp refuses the second.
+        failures = [{'id': record.ramp_id, 'error': {'message': record.error_message}} for record in records]
+        content = canonical([self._sync_type, failures, records.mapped('sync_attempt')])
+        try:
+            client.post('/accounting/syncs', {
+                'idempotency_key': _key_of(content), 'sync_type': self._sync_type, 'failed_syncs': failures,
+            }, idempotent=True)
+        except RampIdempotencyReused:
+            pass  # told before: the crash came before we could note it
+        except (RampValidationError, RampNotFound) as error:
+            if len(records) > 1:
+                for record in records:
+                    self._report_batch(client, record)
+                return
+            _logger.info('Ramp did not take the reason for %s: %s', records.ramp_id, error)
+        records._reported()
+
+
+def _key_of(content):
+    """An idempotency key (uuid) of a text: equal contents have equal keys, in whichever process."""
+    return str(uuid.UUID(hashlib.sha256(content.encode('utf-8', 'surrogatepass')).hexdigest()[:32]))
+
+
+def _is_uuid(text):
+    try:
+        return isinstance(text, str) and len(text) == 36 and bool(uuid.UUID(text))
+    except ValueError:
+        return False
+
+
+def _jsonable(value):
+    """Value objects' dictionaries hold dates and tuples; their text is enough to notice a change."""
+    if isinstance(value, dict):
+        return {key: _jsonable(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_jsonable(item) for item in value]
+    return value if isinstance(value, (str, int, bool, type(None))) else str(value)

@@ -1,0 +1,129 @@
+# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
+import base64
+
+from odoo import api, models
+
+from ..ramp_api import PayloadError, RampConnectionError, RampError, RampFileError, RampNotFound, read_receipt
+
+MAX_BYTES = 25 * 2 ** 20
+TYPES = ('application/pdf', 'image/png', 'image/jpeg', 'image/gif', 'image/webp', 'image/heic')
+DOCUMENTS = ('account.move', 'hr.expense')
+
+
+class RampFlowReceipt(models.AbstractModel):
+    """Receipts of card transactions: one file each, attached to the expense and to its entry.
+
+    Its rows are not listed from Ramp: booking a transaction makes one row for each receipt that it names, in the same
+    transaction. So a file that cannot be had now delays nothing, is tried again, and is attached once.
+    Schema: Receipt of GET /receipts/{id}; its link is pre-signed and lives about an hour.
+    """
+
+    _name = 'ramp.flow.receipt'
+    _inherit = 'ramp.flow'
+    _description = 'Ramp Flow: receipts'
+
+    _flow = 'receipt'
+    _flow_sequence = 20
+    _batch_size = 20  # files held in memory at a time
+
+    @api.model
+    def _flow_label(self):
+        return self.env._('Receipts')
+
+    @api.model
+    def _page(self, record):
+        return record.parent_ramp_id and f'/details/transactions/{record.parent_ramp_id}'
+
+    @api.model
+    def _expect(self, connection, receipts):
+        """Note the receipts of objects that are being booked; `receipts` maps the object's Ramp id to receipt ids."""
+        rows = [
+            {'ramp_id': receipt, 'parent_ramp_id': parent, 'payload': {'id': receipt}, 'payload_hash': receipt,
+             'name': self.env._('Receipt')}
+            for parent, ids in receipts.items() for receipt in ids]
+        if rows:
+            self.env['ramp.record']._upsert(connection, self._flow, rows, self.env.cr.now())
+            self._trigger()
+
+    def _work(self, connection, run):
+        client = connection._client()
+        Record = self.env['ramp.record']
+        after = 0
+        while True:
+            records = Record._take(connection, self._flow, self._batch_size, after=after)
+            todo = [(record.id, record.ramp_id) for record in records]
+            self.env.cr.rollback()  # no lock and no transaction is held while files are fetched
+            if not todo:
+                break
+            after = todo[-1][0]
+            files = {identity: self._fetch(client, ramp_id) for identity, ramp_id in todo}
+            self._transaction(self._attach, run, files)
+            if not self.env['ir.cron']._commit_progress(len(todo)):
+                self._trigger()
+                break
+
+    def _fetch(self, client, ramp_id):
+        """The file of a receipt, or what went wrong. Raises only when Ramp does not answer at all."""
+        try:
+            receipt = read_receipt(client.get(f'/receipts/{ramp_id}'))
+            return client.download(receipt.receipt_url, MAX_BYTES, TYPES)
+        except RampConnectionError:
+            return self.env._('Ramp could not be reached for the file.')
+        except RampNotFound:
+            return Held(self.env._('Ramp does not have this receipt.'))
+        except PayloadError as error:
+            return Held(self.env._('Ramp sent a receipt that cannot be read. %s', error))
+        except RampFileError as error:
+            return Held(self.env._('The file cannot be attached: %s', error))
+        except RampError as error:
+            return str(error)
+
+    def _attach(self, run, files):
+        """Attach what was fetched, to rows that no other worker has finished meanwhile."""
+        Record = self.env['ramp.record']
+        records = Record.browse(files).try_lock_for_update().filtered(lambda record: not record.res_id)
+        targets = self._targets(records)
+        done, attachments = Record, self.env['ir.attachment']
+        for record in records:
+            file = files[record.id]
+            documents = targets.get(record.parent_ramp_id)
+            if isinstance(file, Held):
+                record._hold(file.reason)
+            elif isinstance(file, str):
+                record._fail(file)
+            elif not documents:
+                record._skip(self.env._('Its transaction has no document in Odoo.'))
+            else:
+                attachments += self._attachment(record, file, documents)
+                done += record
+        done._booked(attachments, None)
+        states = records.mapped('state')
+        run.write({
+            'seen': run.seen + len(records), 'total': run.total + len(records), 'processed': run.processed + len(records),
+            'created': run.created + len(done), 'confirmed': run.confirmed + len(done),
+            'held': run.held + states.count('held'), 'failed': run.failed + states.count('error'),
+        })
+
+    def _targets(self, records):
+        """Documents by the Ramp id of the transaction they were booked for; one query for each model."""
+        targets = {}
+        for model in DOCUMENTS:
+            for document in self.env[model].search_fetch([('ramp_id', 'in', records.mapped('parent_ramp_id'))], ['ramp_id']):
+                targets.setdefault(document.ramp_id, []).append(document)
+        return targets
+
+    def _attachment(self, record, file, documents):
+        """One attachment on each document (the file itself is stored once); returns that of the entry."""
+        values = {'name': file.filename, 'datas': base64.b64encode(file.content), 'mimetype': file.mimetype}
+        attachments = self.env['ir.attachment'].create([
+            {**values, 'res_model': document._name, 'res_id': document.id} for document in documents])
+        for document, attachment in zip(documents, attachments, strict=True):
+            document._message_set_main_attachment_id(attachment, force=False, filter_xml=False)
+        return attachments[:1]
+
+
+class Held:
+    """Why a file will not come by itself."""
+
+    def __init__(self, reason):
+        self.reason = reason

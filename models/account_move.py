@@ -1,0 +1,24 @@
+# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
+from odoo import models
+
+
+class AccountMove(models.Model):
+    _name = 'account.move'
+    _inherit = ['account.move', 'ramp.document']
+
+    _ramp_id_once = models.UniqueIndex('(ramp_id) WHERE ramp_id IS NOT NULL', 'This Ramp object has a journal entry already.')
+
+    def _get_next_sequence_format(self):
+        """Ask the database for the last number of a journal and month once for each batch, not once for each entry.
+
+        `_locked_increment` keeps counting by itself once it holds the sequence; only the question for the last number
+        was repeated. The memory lives in the context of one batch, never longer than its transaction.
+        """
+        memory = self.env.context.get('ramp_one_sequence')
+        if memory is None or self.move_type != 'entry':
+            return super()._get_next_sequence_format()
+        key = (self.journal_id.id, self.date.year, self.date.month)
+        if key not in memory:
+            memory[key] = super()._get_next_sequence_format()
+        format_string, values = memory[key]
+        return format_string, dict(values)  # the caller takes values out of it

@@ -1,0 +1,481 @@
+# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
+import os
+import threading
+import uuid
+from datetime import datetime, time
+
+import pytz
+import requests
+
+from odoo import Command, api, fields, models
+from odoo.exceptions import AccessError, UserError, ValidationError
+from odoo.tools import config
+
+from ..ramp_api import (
+    RampAuthError,
+    RampClient,
+    RampError,
+    RampNotFound,
+    read_accounting_provider,
+)
+
+API_URLS = {
+    'production': 'https://api.ramp.com/developer/v1',
+    'sandbox': 'https://demo-api.ramp.com/developer/v1',
+}
+APP_URLS = {
+    'production': 'https://app.ramp.com',
+    'sandbox': 'https://demo.ramp.com',
+}
+SCOPES = (
+    'accounting:read', 'accounting:write', 'business:read', 'entities:read',
+    'transactions:read', 'receipts:read', 'users:read',
+)
+IDENTITY_PARAMETER = 'ramp_connector.identity'
+
+
+class ThreadTokenStores:
+    """Access tokens, per process and never in the database: minting one again costs a single request.
+
+    A key holds everything that a token depends on, so that a changed secret never meets an old token.
+    """
+
+    def __init__(self):
+        self._tokens = {}
+        self._lock = threading.Lock()
+
+    def store(self, key):
+        stores, lock = self._tokens, self._lock
+
+        class Store:
+            def get(self):
+                return stores.get(key)
+
+            def set(self, token):
+                with lock:
+                    stores[key] = token
+
+            def clear(self):
+                with lock:
+                    stores.pop(key, None)
+
+        return Store()
+
+
+_tokens = ThreadTokenStores()
+
+
+class RampConnection(models.Model):
+    """One Ramp entity (or a whole Ramp business) joined to one company."""
+
+    _name = 'ramp.connection'
+    _description = 'Ramp Connection'
+    _inherit = ['mail.thread']
+    _order = 'company_id, id'
+    _check_company_auto = True
+
+    name = fields.Char(required=True, default=lambda self: self.env._('Ramp'))
+    active = fields.Boolean(default=True)
+    company_id = fields.Many2one(
+        'res.company', required=True, index=True, default=lambda self: self.env.company, tracking=True,
+        help='The company whose books receive what this connection brings in.')
+    environment = fields.Selection(
+        [('production', 'Production'), ('sandbox', 'Sandbox'), ('custom', 'Custom address')],
+        required=True, default='production', tracking=True)
+    api_url = fields.Char(
+        string='API Address', tracking=True,
+        help='Only for the environment "Custom address": a proxy, or a simulator for tests.')
+    client_id = fields.Char(
+        string='Client ID', groups='base.group_system', copy=False,
+        help="From Ramp: Company > Developer > your app. The server's configuration file or environment overrides it.")
+    client_secret = fields.Char(groups='base.group_system', copy=False)
+    has_credentials = fields.Boolean(compute='_compute_has_credentials', compute_sudo=True)
+    ramp_entity_id = fields.Char(
+        string='Ramp Entity', tracking=True,
+        help="Id of the Ramp entity whose spend belongs to this company. Empty: every entity of the Ramp business.")
+    ramp_business_name = fields.Char(string='Ramp Business', readonly=True, copy=False)
+    start_date = fields.Date(
+        required=True, default=lambda self: fields.Date.context_today(self).replace(month=1, day=1), tracking=True,
+        help='Spend before this day is left alone.')
+    state = fields.Selection(
+        [('draft', 'Not Connected'), ('connected', 'Connected'), ('disconnected', 'Disconnected')],
+        required=True, default='draft', readonly=True, copy=False, tracking=True)
+    accounting_connection_id = fields.Char(
+        string='Accounting Connection in Ramp', readonly=True, copy=False,
+        help="Ramp's id of the accounting seat that this database holds.")
+
+    card_journal_id = fields.Many2one(
+        'account.journal', string='Card Journal', check_company=True, domain=[('type', '=', 'credit')], copy=False,
+        tracking=True, help="Card spend is posted here; the journal's default account is the card liability.")
+    card_account_id = fields.Many2one(related='card_journal_id.default_account_id', string='Card Liability')
+    card_post = fields.Selection(
+        [('post', 'Post the entry'), ('draft', 'Leave the entry as a draft')], string='Card Spend', required=True,
+        default='post', tracking=True)
+    expense_product_id = fields.Many2one(
+        'product.product', string='Expense Category', check_company=True, domain=[('can_be_expensed', '=', True)],
+        default=lambda self: self.env.ref('ramp_connector.product_card_spend', raise_if_not_found=False))
+    merchant_partner_id = fields.Many2one(
+        'res.partner', string='Card Merchant', check_company=True,
+        default=lambda self: self.env.ref('ramp_connector.partner_card_merchant', raise_if_not_found=False),
+        help='Partner of card spend at a merchant who is not one of your vendors.')
+    fallback_employee_id = fields.Many2one(
+        'hr.employee', string='Fallback Employee', check_company=True, tracking=True,
+        help='Receives the expenses of cardholders who are not employees here. Empty: such spend waits.')
+    lock_date_policy = fields.Selection(
+        [('hold', 'Hold it and tell Ramp why'), ('next_open', 'Book it on the first open day')],
+        string='In a Closed Period', required=True, default='hold', tracking=True)
+
+    last_sync = fields.Datetime(readonly=True, copy=False)
+    last_error = fields.Text(readonly=True, copy=False)
+    record_count = fields.Integer(compute='_compute_counts')
+    waiting_count = fields.Integer(compute='_compute_counts', string='Waiting')
+    problem_count = fields.Integer(compute='_compute_counts', string='To Clear')
+    run_state = fields.Selection(
+        [('idle', 'Idle'), ('queued', 'Queued'), ('running', 'Running')], compute='_compute_progress')
+    progress = fields.Float(compute='_compute_progress', help='Percent of the running synchronization.')
+    progress_text = fields.Char(compute='_compute_progress')
+    sync_requested_at = fields.Datetime(readonly=True, copy=False)
+
+    _entity_once = models.UniqueIndex(
+        "(company_id, environment, COALESCE(api_url, ''), COALESCE(ramp_entity_id, '')) WHERE active",
+        'This company has a connection to that Ramp entity already.')
+
+    @api.depends('client_id', 'client_secret')
+    def _compute_has_credentials(self):
+        for connection in self:
+            connection.has_credentials = all(connection._credentials())
+
+    def _compute_counts(self):
+        counts = {connection.id: {} for connection in self}
+        for connection, state, count in self.env['ramp.record']._read_group(
+                [('connection_id', 'in', self.ids)], ['connection_id', 'state'], ['__count']):
+            counts[connection.id][state] = count
+        for connection in self:
+            states = counts.get(connection.id, {})
+            connection.record_count = sum(states.values())
+            connection.waiting_count = states.get('pending', 0) + states.get('done', 0)
+            connection.problem_count = states.get('error', 0) + states.get('held', 0)
+
+    def _compute_progress(self):
+        running = {}
+        for run in self.env['ramp.run'].search([('connection_id', 'in', self.ids), ('state', '=', 'running')], order='id'):
+            running[run.connection_id] = run
+        for connection in self:
+            run = running.get(connection)
+            queued = connection.sync_requested_at and (
+                not connection.last_sync or connection.last_sync < connection.sync_requested_at)
+            if run:
+                connection.run_state, connection.progress, connection.progress_text = 'running', run.progress, run.progress_text
+            else:
+                connection.run_state = 'queued' if connection.state == 'connected' and queued else 'idle'
+                connection.progress, connection.progress_text = 0, False
+
+    @api.constrains('environment', 'api_url')
+    def _check_api_url(self):
+        for connection in self:
+            if connection.environment == 'custom' and not (connection.api_url or '').startswith(('https://', 'http://')):
+                raise ValidationError(self.env._(
+                    'Connection %s: the environment "Custom address" needs an API address that starts with https:// (or http://).',
+                    connection.name))
+
+    @api.constrains('ramp_entity_id')
+    def _check_ramp_entity_id(self):
+        for connection in self.filtered('ramp_entity_id'):
+            try:
+                uuid.UUID(connection.ramp_entity_id)
+            except ValueError as error:
+                raise ValidationError(self.env._(
+                    'Connection %(name)s: "%(entity)s" is not the id of a Ramp entity. Copy it from Ramp, or leave it empty.',
+                    name=connection.name, entity=connection.ramp_entity_id)) from error
+
+    @api.constrains('card_journal_id')
+    def _check_card_journal_id(self):
+        for connection in self.filtered('card_journal_id'):
+            if not connection.card_journal_id.default_account_id:
+                raise ValidationError(self.env._(
+                    'Journal %s has no default account: choose one of the type Credit Card on the journal.',
+                    connection.card_journal_id.display_name))
+
+    @api.ondelete(at_uninstall=False)
+    def _unlink_except_used(self):
+        for connection in self:
+            if connection.state == 'connected':
+                raise UserError(self.env._('Disconnect %s before you delete it.', connection.name))
+            if self.env['ramp.record'].sudo().search_count([('connection_id', '=', connection.id)], limit=1):
+                raise UserError(self.env._(
+                    '%s has brought documents into Odoo; archive it instead, so that their history stays.', connection.name))
+
+    # ------------------------------------------------------------------ talking to Ramp
+
+    def _credentials(self):
+        """The pair (client id, client secret), from the server's configuration before the database.
+
+        Environment: RAMP_CLIENT_ID and RAMP_CLIENT_SECRET, or with the connection's id appended (RAMP_CLIENT_SECRET_3).
+        Configuration file: ramp_client_id and ramp_client_secret, likewise.
+        """
+        self.ensure_one()
+
+        def overriding(name):
+            for key in (f'{name}_{self.id}', name):
+                value = os.environ.get(key.upper()) or config.get(key)
+                if value:
+                    return value
+            return None
+
+        return (overriding('ramp_client_id') or self.client_id, overriding('ramp_client_secret') or self.client_secret)
+
+    def _api_url(self):
+        self.ensure_one()
+        return self.api_url if self.environment == 'custom' else API_URLS[self.environment]
+
+    def _app_url(self):
+        """Where a person opens Ramp; a custom address has no pages to link to."""
+        self.ensure_one()
+        return APP_URLS.get(self.environment)
+
+    def _client(self):
+        """A client for this connection's Ramp. Raises `UserError` when it has no credentials."""
+        self.ensure_one()
+        # The credentials are readable by system administrators only; who may sync may have them used, not see them.
+        connection = self.sudo()
+        client_id, client_secret = connection._credentials()
+        if not (client_id and client_secret):
+            raise UserError(self.env._(
+                'Connection %s has no client id and secret. A system administrator enters them: in Ramp, Company > Developer.',
+                self.name))
+        url = connection._api_url()
+        return RampClient(
+            url, client_id, client_secret, scopes=SCOPES, allow_http=self.environment == 'custom',
+            token_store=_tokens.store((self.env.cr.dbname, self.id, url, client_id, client_secret)),
+            session=requests.Session())
+
+    def _start_moment(self):
+        """The first moment of the start date in the company's time zone, in UTC, as Ramp's filters want it."""
+        self.ensure_one()
+        zone = pytz.timezone(self._timezone())
+        return zone.localize(datetime.combine(self.start_date, time.min)).astimezone(pytz.utc).strftime('%Y-%m-%dT%H:%M:%SZ')
+
+    def _timezone(self):
+        """Name of the company's time zone: it decides on which day a moment falls in the books."""
+        self.ensure_one()
+        company = self.company_id
+        return company.partner_id.tz or company.resource_calendar_id.tz or 'UTC'
+
+    @api.model
+    def _identity(self):
+        """Eight characters that name this database towards Ramp, made once and kept for good.
+
+        They are part of the id under which every account and analytic account is known in Ramp: another database that
+        later takes the seat must not mistake our account 57 for its own. Not the database's uuid: that one changes
+        when a database is restored, and what people picked in Ramp must not.
+        """
+        # Any user's action may need the identity first, and it is no secret.
+        parameters = self.env['ir.config_parameter'].sudo()
+        identity = parameters.get_param(IDENTITY_PARAMETER)
+        if not identity:
+            identity = uuid.uuid4().hex[:8]
+            parameters.set_param(IDENTITY_PARAMETER, identity)
+        return identity
+
+    def _seat_name(self):
+        """The name under which this database holds the accounting seat: how it knows its own again."""
+        return f'Odoo {self._identity()}'
+
+    # ------------------------------------------------------------------ buttons
+
+    def _check_manager(self):
+        if not self.env.su and not self.env.user.has_group('account.group_account_manager'):
+            raise AccessError(self.env._('Only accounting administrators may change how Odoo is connected to Ramp.'))
+
+    def _notify(self, kind, title, message):
+        return {
+            'type': 'ir.actions.client',
+            'tag': 'display_notification',
+            'params': {'type': kind, 'title': title, 'message': message, 'sticky': kind != 'success',
+                       'next': {'type': 'ir.actions.client', 'tag': 'soft_reload'}},
+        }
+
+    def action_test_connection(self):
+        """Ask Ramp who we are; says what is missing in words. Changes nothing."""
+        self.ensure_one()
+        self._check_manager()
+        try:
+            client = self._client()
+            business = client.get('/business')
+            missing = set(SCOPES) - set(client.scopes)
+        except RampError as error:
+            raise UserError(self._explain(error)) from error
+        name = business.get('business_name_legal') or business.get('business_name_on_card') or ''
+        self.sudo().ramp_business_name = name
+        if missing:
+            return self._notify('warning', self.env._('Connected to %s, with permissions missing', name), self.env._(
+                'Allow these scopes for the app in Ramp (Company > Developer): %s', ', '.join(sorted(missing))))
+        return self._notify('success', self.env._('The connection works'), self.env._('Ramp business: %s', name))
+
+    def action_connect(self):
+        """Take the accounting seat in Ramp, complete the set-up and switch the synchronization on."""
+        self.ensure_one()
+        self._check_manager()
+        if self.state == 'connected':
+            return self._notify('success', self.env._('Already connected'), self.name)
+        try:
+            seat = self._take_seat(self._client())
+        except RampError as error:
+            raise UserError(self._explain(error)) from error
+        self._complete_set_up()
+        # accounting administrators decide on the connection; the fields that hold its state are nobody's to type
+        self.sudo().write({'state': 'connected', 'accounting_connection_id': seat, 'last_error': False})
+        self._switch_crons()
+        self._request_sync()
+        return self._notify('success', self.env._('Connected'), self.env._(
+            'Odoo is now the accounting system of this Ramp business. The first synchronization has been started.'))
+
+    def action_sync_now(self):
+        """Queue a synchronization; returns at once. Rows that wait after an error are tried again right away."""
+        self.check_access('read')
+        if not self.env.su and not self.env.user.has_group('account.group_account_invoice'):
+            raise AccessError(self.env._('Only accountants may synchronize with Ramp.'))
+        for connection in self:
+            if connection.state != 'connected':
+                raise UserError(self.env._('%s is not connected to Ramp yet: press Connect first.', connection.name))
+        self._request_sync()
+        if self.env.context.get('ramp_quiet'):
+            return True
+        return self._notify('success', self.env._('Synchronization queued'), self.env._(
+            'It runs in the background; this page shows its progress.'))
+
+    def action_disconnect(self):
+        """Give the accounting seat back and stop synchronizing. Documents and history stay."""
+        self.ensure_one()
+        self._check_manager()
+        if self.state != 'connected':
+            raise UserError(self.env._('%s is not connected.', self.name))
+        message = False
+        try:
+            self._release_seat()
+        except RampAuthError as error:
+            # Without credentials there is nothing to give back with; the person must still be able to leave.
+            message = self._explain(error)
+        except RampError as error:
+            raise UserError(self._explain(error)) from error
+        # see action_connect
+        self.sudo().write({'state': 'disconnected', 'accounting_connection_id': False, 'last_error': message})
+        self._switch_crons()
+        return self._notify('warning' if message else 'success', self.env._('Disconnected'), message or self.env._(
+            'The accounting seat in Ramp is free again. Your documents and their history stay.'))
+
+    def _explain(self, error):
+        """A Ramp error as a sentence that names the connection and the remedy."""
+        if isinstance(error, RampAuthError):
+            return self.env._(
+                'Connection %(name)s: Ramp refused the client id and secret (%(error)s). Check them, and that the app belongs to '
+                'the environment chosen and allows the grant "client credentials".', name=self.name, error=error)
+        return self.env._('Connection %(name)s: %(error)s', name=self.name, error=error)
+
+    def _take_seat(self, client):
+        """Become the accounting system of the Ramp business; returns the id of the accounting connection.
+
+        One seat per business: when it is taken, Ramp answers a request for it with success *and the incumbent's
+        connection*, so the names are compared before and after. Other connections of this database share our seat.
+        """
+        name = self._seat_name()
+        answer = client.get('/accounting/all-connections')
+        providers = [read_accounting_provider(provider) for provider in (answer or {}).get('connections') or []]
+        active = [provider for provider in providers if provider.is_active]
+        for provider in active:
+            if provider.remote_provider_name == name and provider.connection_type == 'API':
+                return provider.id
+            raise UserError(self.env._(
+                'The accounting seat of this Ramp business is taken by "%(incumbent)s". Nothing was changed. To use Odoo instead, '
+                'disconnect that system in Ramp first (Settings > Accounting), then press Connect again.',
+                incumbent=provider.remote_provider_name or provider.connection_type))
+        own = [provider for provider in providers if provider.remote_provider_name == name and provider.connection_type == 'API']
+        for provider in own:
+            try:
+                client.post(f'/accounting/connection/{provider.id}/reactivate')
+                return provider.id
+            except RampNotFound:
+                continue  # a tombstone too old to be revived: take a new seat
+        taken = read_accounting_provider(client.post('/accounting/connection', {'remote_provider_name': name}))
+        if taken.remote_provider_name != name:
+            raise UserError(self.env._(
+                'The accounting seat of this Ramp business was taken by "%s" a moment ago. Nothing was changed.',
+                taken.remote_provider_name))
+        return taken.id
+
+    def _release_seat(self):
+        """Free the accounting seat, unless another connection of this database uses it or it is not ours (any more)."""
+        self.ensure_one()
+        sharing = self.search([
+            ('id', '!=', self.id), ('state', '=', 'connected'),
+            ('accounting_connection_id', '=', self.accounting_connection_id)])
+        if sharing or not self.accounting_connection_id:
+            return
+        client = self._client()
+        answer = client.get('/accounting/all-connections')
+        providers = [read_accounting_provider(provider) for provider in (answer or {}).get('connections') or []]
+        if any(provider.is_active and provider.id == self.accounting_connection_id for provider in providers):
+            client.delete('/accounting/connection')
+
+    # ------------------------------------------------------------------ set-up and scheduling
+
+    def _complete_set_up(self):
+        """Create what the books need and the user has not chosen: the card journal with its liability account."""
+        self.ensure_one()
+        if not self.card_journal_id:
+            # An accounting administrator may create journals; only the code must be free.
+            Journal = self.env['account.journal'].with_company(self.company_id)
+            taken = set(Journal.with_context(active_test=False).search([('company_id', '=', self.company_id.id)]).mapped('code'))
+            code = next(code for code in ('RAMP', *(f'RAMP{number}' for number in range(2, 100))) if code not in taken)
+            self.card_journal_id = Journal.create({
+                'name': self.env._('Ramp Cards'), 'code': code, 'type': 'credit', 'company_id': self.company_id.id,
+                'default_account_id': self._new_card_account().id,
+            })
+
+    def _new_card_account(self):
+        """An account of its own for the card liability: the tie-out compares it with Ramp, so nothing else may be in it."""
+        Account = self.env['account.account'].with_company(self.company_id)
+        sibling = Account.search([
+            ('account_type', '=', 'liability_credit_card'), ('company_ids', 'in', self.company_id.id)], limit=1, order='code')
+        start = sibling.code or (self.company_id.bank_account_code_prefix or '2010').ljust(6, '0')
+        return Account.create({
+            'name': self.env._('Ramp Card Liability'), 'code': Account._search_new_account_code(start),
+            'account_type': 'liability_credit_card', 'company_ids': [Command.set(self.company_id.ids)],
+        })
+
+    @api.model
+    def _flows(self):
+        """The flow models of this registry, in the order in which they run."""
+        return sorted((self.env[name] for name in self.env.registry if name.startswith('ramp.flow.') and self.env[name]._flow),
+                      key=lambda flow: flow._flow_sequence)
+
+    @api.model
+    def _switch_crons(self):
+        """The jobs run while any connection is connected, and only then."""
+        on = bool(self.sudo().search_count([('state', '=', 'connected')], limit=1))
+        for flow in self._flows():
+            # jobs belong to the system; whoever may connect decides here whether they run
+            cron = flow._cron().sudo()
+            if cron and cron.active != on:
+                cron.active = on
+
+    def _request_sync(self):
+        """Mark a synchronization as wanted and wake the jobs, in the caller's transaction and without HTTP."""
+        # who may press Sync now (checked there) may have the rows tried again, though not edit them
+        self.sudo().write({'sync_requested_at': self.env.cr.now().replace(microsecond=0)})
+        self.env['ramp.record'].sudo()._make_due(self)
+        for flow in self._flows():
+            flow._trigger()
+
+    def action_open_records(self):
+        self.ensure_one()
+        action = self.env['ir.actions.act_window']._for_xml_id('ramp_connector.ramp_record_action')
+        action['context'] = {'search_default_connection_id': self.id, **({'search_default_problem': 1} if self.env.context.get(
+            'ramp_problems') else {})}
+        return action
+
+    def action_open_runs(self):
+        self.ensure_one()
+        action = self.env['ir.actions.act_window']._for_xml_id('ramp_connector.ramp_run_action')
+        action['context'] = {'search_default_connection_id': self.id}
+        return action

@@ -1,0 +1,61 @@
+# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
+from odoo import api, fields, models
+from odoo.fields import Domain
+
+
+class RampDocument(models.AbstractModel):
+    """Mapping fields of every document that crosses the border. The ledger (`ramp.record`) stays the only truth."""
+
+    _name = 'ramp.document'
+    _description = 'Document that comes from or goes to Ramp'
+
+    ramp_id = fields.Char(
+        string='Ramp ID', index='btree_not_null', copy=False, readonly=True,
+        help="Ramp's own id of this document.")
+    ramp_record_id = fields.Many2one(
+        'ramp.record', compute='_compute_ramp_record_id', compute_sudo=True, groups='account.group_account_readonly,account.group_account_invoice')
+    ramp_state = fields.Char(string='Ramp Status', compute='_compute_ramp_state', compute_sudo=True)
+    ramp_url = fields.Char(string='In Ramp', compute='_compute_ramp_state', compute_sudo=True)
+
+    def _ramp_records(self):
+        """Mapping of each document's Ramp id to its row in the ledger, in one query."""
+        ids = [ramp_id for ramp_id in self.mapped('ramp_id') if ramp_id]
+        # the ledger is for accountants; who may read the document may know its status
+        records = self.env['ramp.record'].sudo().search_fetch(
+            Domain('ramp_id', 'in', ids), ['ramp_id', 'state', 'error_message', 'connection_id', 'flow']) if ids else []
+        return {record.ramp_id: record for record in records}
+
+    @api.depends('ramp_id')
+    def _compute_ramp_record_id(self):
+        records = self._ramp_records()
+        for document in self:
+            document.ramp_record_id = records.get(document.ramp_id, False)
+
+    @api.depends('ramp_id')
+    def _compute_ramp_state(self):
+        records = self._ramp_records()
+        for document in self:
+            record = records.get(document.ramp_id)
+            document.ramp_state = record._state_in_words() if record else False
+            document.ramp_url = record.ramp_url if record else False
+
+    def action_open_ramp_record(self):
+        """Smart button: the ledger's row of this document."""
+        self.ensure_one()
+        return {
+            'type': 'ir.actions.act_window',
+            'res_model': 'ramp.record',
+            'res_id': self.ramp_record_id.id,
+            'views': [(False, 'form')],
+        }
+
+    def action_open_in_ramp(self):
+        """Smart button: this document in Ramp's own pages."""
+        self.ensure_one()
+        return {'type': 'ir.actions.act_url', 'url': self.ramp_url, 'target': 'new'}
+
+    @api.ondelete(at_uninstall=False)
+    def _unlink_ramp_documents(self):
+        """A booked document that is deleted leaves its row open, with a sentence, instead of a dangling link."""
+        # the person may delete the document but not edit the ledger
+        self.env['ramp.record'].sudo()._documents_deleted(self)

@@ -1,0 +1,374 @@
+# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
+import hashlib
+import json
+from datetime import timedelta
+
+from psycopg2.extras import Json
+
+from odoo import api, fields, models
+from odoo.exceptions import AccessError, UserError
+from odoo.tools import SQL
+
+OPEN_STATES = ('pending', 'error', 'held')
+MAX_ATTEMPTS = 8
+FIRST_DELAY = timedelta(minutes=1)
+LONGEST_DELAY = timedelta(hours=6)
+
+
+def canonical(payload):
+    """The one text of a JSON value, so that equal payloads have equal hashes."""
+    return json.dumps(payload, sort_keys=True, separators=(',', ':'), ensure_ascii=False)
+
+
+def digest(payload):
+    """Hash (64 hexadecimal characters) of a JSON value."""
+    return hashlib.sha256(canonical(payload).encode('utf-8', 'surrogatepass')).hexdigest()
+
+
+class RampRecord(models.Model):
+    """The ledger: exactly one row for every object that crosses the border between Ramp and Odoo.
+
+    The unique index makes "twice" impossible in the database. A document and its row change in the same transaction;
+    Ramp is told only what is committed.
+    """
+
+    _name = 'ramp.record'
+    _description = 'Ramp Record'
+    _order = 'date desc, id desc'
+    _rec_name = 'name'
+
+    connection_id = fields.Many2one('ramp.connection', required=True, readonly=True, ondelete='restrict')
+    company_id = fields.Many2one('res.company', required=True, readonly=True, index=True)
+    flow = fields.Selection('_selection_flow', required=True, readonly=True)
+    ramp_id = fields.Char(string='Ramp ID', required=True, readonly=True, index=True)
+    parent_ramp_id = fields.Char(
+        string='Belongs To', readonly=True, index='btree_not_null',
+        help='Ramp id of the object this one belongs to: the transaction of a receipt, the purchase of a refund.')
+    name = fields.Char(readonly=True)
+    date = fields.Date(readonly=True, index=True)
+    amount = fields.Monetary(readonly=True, help='As Ramp says it: spend is positive, a refund negative.')
+    currency_id = fields.Many2one('res.currency', readonly=True)
+    state = fields.Selection([
+        ('pending', 'Waiting'),
+        ('done', 'Booked, not confirmed'),
+        ('confirmed', 'Confirmed'),
+        ('error', 'Failed, will retry'),
+        ('held', 'Held'),
+        ('ignored', 'Ignored'),
+    ], required=True, default='pending', readonly=True, index=True)
+    res_model = fields.Char(string='Document Model', readonly=True)
+    res_id = fields.Many2oneReference(string='Document', model_field='res_model', readonly=True)
+    payload = fields.Json(readonly=True)
+    payload_text = fields.Text(string='As Ramp sent it', compute='_compute_payload_text')
+    late_payload = fields.Json(readonly=True, help='What Ramp says now of an object that was booked as it was before.')
+    late_payload_text = fields.Text(string='As Ramp has it now', compute='_compute_payload_text')
+    payload_hash = fields.Char(readonly=True)
+    error_message = fields.Text(string='Reason', readonly=True)
+    is_question = fields.Boolean(
+        readonly=True, help='Held for something a person can settle, in Ramp or in Odoo; looked at again in every run.')
+    attempts = fields.Integer(readonly=True, help='Failures in a row.')
+    next_attempt = fields.Datetime(readonly=True)
+    seen_at = fields.Datetime(string='Last Seen in Ramp', readonly=True)
+    reported_hash = fields.Char(readonly=True, help='Of the failure that Ramp was told last.')
+    sync_key = fields.Char(readonly=True, help='Under which the outcome is confirmed to Ramp; shared by a batch.')
+    sync_attempt = fields.Integer(readonly=True)
+    confirmed_at = fields.Datetime(readonly=True)
+    ramp_url = fields.Char(string='In Ramp', compute='_compute_ramp_url')
+    related_record_id = fields.Many2one('ramp.record', string='Belongs to', compute='_compute_related_record_id')
+
+    _once = models.UniqueIndex('(connection_id, flow, ramp_id)', 'An object of Ramp has exactly one row.')
+    _open = models.Index("(connection_id, flow, id) WHERE state IN ('pending', 'error', 'held')")
+    _unconfirmed = models.Index("(connection_id, flow, sync_key) WHERE state = 'done'")
+    _document = models.Index('(res_model, res_id) WHERE res_id IS NOT NULL')
+
+    @api.model
+    def _selection_flow(self):
+        return [(flow._flow, flow._flow_label()) for flow in self.env['ramp.connection']._flows()]
+
+    @api.depends('payload', 'late_payload')
+    def _compute_payload_text(self):
+        for record in self:
+            for name in ('payload', 'late_payload'):
+                record[f'{name}_text'] = record[name] and json.dumps(record[name], indent=2, ensure_ascii=False, sort_keys=True)
+
+    @api.depends('ramp_id', 'flow', 'connection_id')
+    def _compute_ramp_url(self):
+        for record in self:
+            base = record.connection_id._app_url() if record.connection_id else False
+            page = record.flow and self.env[f'ramp.flow.{record.flow}']._page(record)
+            record.ramp_url = f'{base}{page}' if base and page else False
+
+    @api.depends('parent_ramp_id')
+    def _compute_related_record_id(self):
+        parents = {record.ramp_id: record for record in self.search(
+            [('ramp_id', 'in', [parent for parent in self.mapped('parent_ramp_id') if parent])])}
+        for record in self:
+            record.related_record_id = parents.get(record.parent_ramp_id, False)
+
+    @api.depends('name', 'ramp_id')
+    def _compute_display_name(self):
+        for record in self:
+            record.display_name = record.name or record.ramp_id
+
+    def _state_in_words(self):
+        """The state for a person, with its reason."""
+        self.ensure_one()
+        words = dict(self._fields['state']._description_selection(self.env))[self.state]
+        return f'{words}: {self.error_message}' if self.error_message and self.state in OPEN_STATES else words
+
+    # ------------------------------------------------------------------ the error inbox
+
+    def _check_accountant(self):
+        if not self.env.su and not self.env.user.has_group('account.group_account_invoice'):
+            raise AccessError(self.env._('Only accountants may decide on what came from Ramp.'))
+        self.check_access('read')
+
+    def action_retry(self):
+        """Try again now, whatever the waiting time: book what is not booked, confirm what is."""
+        self._check_accountant()
+        again = self.filtered(lambda record: record.state in ('error', 'held', 'ignored', 'pending'))
+        if not again and self.filtered(lambda record: record.state == 'confirmed'):
+            raise UserError(self.env._('This is confirmed already; there is nothing to try again.'))
+        # accountants decide on rows (checked above) without being able to edit them
+        for record in again.sudo():
+            record.write({
+                'state': 'done' if record.res_id and record.sync_key else 'pending', 'error_message': False, 'attempts': 0,
+                'next_attempt': False, 'is_question': False,
+            })
+        for flow in set(self.mapped('flow')):
+            self.env[f'ramp.flow.{flow}']._trigger()
+        return True
+
+    def action_ignore(self):
+        """Ask for the reason, then ignore."""
+        self._check_accountant()
+        return {
+            'type': 'ir.actions.act_window', 'res_model': 'ramp.record.ignore', 'views': [(False, 'form')], 'target': 'new',
+            'name': self.env._('Ignore'), 'context': {'default_record_ids': self.ids},
+        }
+
+    def _ignore(self, reason):
+        """Leave these objects out of the books for good. The reason is kept and told to Ramp."""
+        self._check_accountant()
+        if not (reason or '').strip():
+            raise UserError(self.env._('Give a reason: the next person will want to know it.'))
+        for record in self:
+            if record.res_id:
+                raise UserError(self.env._(
+                    '%s is booked. Delete or reverse its document first, then ignore it.', record.display_name))
+        # see action_retry
+        self.sudo().write({
+            'state': 'ignored', 'next_attempt': False, 'is_question': False,
+            'error_message': self.env._('Ignored by %(user)s: %(reason)s', user=self.env.user.name, reason=reason.strip()),
+        })
+        for flow in set(self.mapped('flow')):
+            self.env[f'ramp.flow.{flow}']._trigger()
+
+    def action_open_document(self):
+        """The document in Odoo."""
+        self.ensure_one()
+        if not self.res_id or not self.env[self.res_model].browse(self.res_id).exists():
+            raise UserError(self.env._('%s has no document in Odoo.', self.display_name))
+        return {'type': 'ir.actions.act_window', 'res_model': self.res_model, 'res_id': self.res_id, 'views': [(False, 'form')]}
+
+    def action_open_in_ramp(self):
+        """The object in Ramp's own pages."""
+        self.ensure_one()
+        return {'type': 'ir.actions.act_url', 'url': self.ramp_url, 'target': 'new'}
+
+    def _documents_deleted(self, documents):
+        """Open the rows of documents that are being deleted in Odoo: a person decides what becomes of the object."""
+        records = self.search([('res_model', '=', documents._name), ('res_id', 'in', documents.ids), ('state', '!=', 'ignored')])
+        for record in records.filtered('late_payload'):
+            record.write({'payload': record.late_payload, 'late_payload': False})
+        records.write({
+            'state': 'held', 'is_question': False, 'res_id': False, 'res_model': False, 'sync_key': False, 'next_attempt': False,
+            'error_message': self.env._(
+                'Its document was deleted in Odoo by %s. Press Retry to book it again, or Ignore to leave it out.',
+                self.env.user.name),
+        })
+
+    # ------------------------------------------------------------------ what the flows do with rows
+    # These run in background jobs as superuser; none of them is callable over RPC (leading underscore).
+
+    def _make_due(self, connections):
+        """Let rows that wait after an error be tried in the next run."""
+        self.search([
+            ('connection_id', 'in', connections.ids), ('state', 'in', ('error', 'done')), ('next_attempt', '!=', False),
+        ]).write({'next_attempt': False})
+
+    @api.model
+    def _upsert(self, connection, flow, rows, seen_at):
+        """Put a page of objects into the ledger in one statement; returns nothing.
+
+        :param rows: list of dict with ramp_id, payload, payload_hash, name, date, amount, currency_id, parent_ramp_id
+        :param seen_at: when the page was asked for
+
+        A row that is not booked takes the new payload; when that changed, the row starts afresh. A booked row keeps the
+        payload it was booked with: if Ramp offers the object again although it was confirmed (somebody marked it as not
+        synced), it is confirmed once more; if Ramp changed it since, a person decides.
+        """
+        unique = {row['ramp_id']: row for row in rows}  # a page may repeat an object; one statement may not touch a row twice
+        if not unique:
+            return
+        values = SQL(', ').join(
+            SQL('(%s, %s, %s, %s, %s, %s, %s, %s)',
+                row['ramp_id'], Json(row['payload']), row['payload_hash'], row.get('name'), row.get('date'), row.get('amount'),
+                row.get('currency_id') or None, row.get('parent_ramp_id'))
+            # always in the same order: two workers with the same page then wait for each other, and do not deadlock
+            for _ramp_id, row in sorted(unique.items()))
+        self.env.cr.execute(SQL(
+            """
+            INSERT INTO ramp_record AS r (
+                connection_id, company_id, flow, seen_at, attempts, sync_attempt, create_uid, write_uid, create_date, write_date,
+                state, ramp_id, payload, payload_hash, name, date, amount, currency_id, parent_ramp_id)
+            SELECT %(connection)s, %(company)s, %(flow)s, %(seen_at)s, 0, 0, %(uid)s, %(uid)s, %(now)s, %(now)s, 'pending',
+                   v.ramp_id, v.payload::jsonb, v.payload_hash, v.name, v.date::date, v.amount::numeric, v.currency_id::int,
+                   v.parent_ramp_id
+              FROM (VALUES %(values)s) AS v(ramp_id, payload, payload_hash, name, date, amount, currency_id, parent_ramp_id)
+            ON CONFLICT (connection_id, flow, ramp_id) DO UPDATE SET
+                seen_at = excluded.seen_at,
+                payload = CASE WHEN r.res_id IS NULL THEN excluded.payload ELSE r.payload END,
+                payload_hash = CASE WHEN r.res_id IS NULL THEN excluded.payload_hash ELSE r.payload_hash END,
+                late_payload = CASE WHEN r.res_id IS NOT NULL AND r.payload_hash <> excluded.payload_hash THEN excluded.payload END,
+                name = excluded.name, date = excluded.date, amount = excluded.amount, currency_id = excluded.currency_id,
+                parent_ramp_id = excluded.parent_ramp_id,
+                state = CASE WHEN r.payload_hash = excluded.payload_hash
+                             THEN CASE r.state WHEN 'confirmed' THEN 'done' ELSE r.state END
+                             ELSE CASE WHEN r.res_id IS NULL THEN 'pending' ELSE 'held' END END,
+                sync_attempt = r.sync_attempt + (r.state = 'confirmed')::int,
+                error_message = CASE WHEN r.payload_hash = excluded.payload_hash THEN r.error_message
+                                     WHEN r.res_id IS NULL THEN NULL ELSE %(changed)s END,
+                is_question = r.is_question AND r.payload_hash = excluded.payload_hash,
+                attempts = CASE WHEN r.payload_hash = excluded.payload_hash THEN r.attempts ELSE 0 END,
+                next_attempt = CASE WHEN r.payload_hash = excluded.payload_hash THEN r.next_attempt END,
+                write_date = excluded.write_date
+            WHERE (r.state IN ('pending', 'error', 'held') AND r.res_id IS NULL AND r.seen_at < excluded.seen_at)
+               OR (r.state = 'ignored' AND r.is_question AND r.payload_hash <> excluded.payload_hash)
+               OR (r.state = 'done' AND r.payload_hash <> excluded.payload_hash AND r.seen_at < excluded.seen_at)
+               OR (r.state = 'confirmed' AND r.confirmed_at < excluded.seen_at - interval '1 minute')
+            """,
+            connection=connection.id, company=connection.company_id.id, flow=flow, seen_at=seen_at, uid=self.env.uid,
+            now=self.env.cr.now(), values=values, changed=self.env._(
+                'Ramp changed it after it was booked here. Compare both versions below: correct the entry, then press Retry to '
+                'confirm it; or delete the entry, then press Retry to book it as it is now.')))
+        self.invalidate_model()
+
+    @api.model
+    def _take(self, connection, flow, limit, ramp_ids=None, after=0):
+        """Lock rows that are due and that no other worker has, in the order in which they came.
+
+        :param ramp_ids: only these objects; None: whichever are due, beyond the id `after`
+        :return: locked recordset; the locks last until the transaction ends
+        """
+        self.env.cr.execute(SQL(
+            """
+            SELECT id FROM ramp_record
+             WHERE connection_id = %s AND flow = %s AND %s
+               AND (state IN ('pending', 'error') OR (state = 'held' AND is_question))
+               AND res_id IS NULL
+               AND (next_attempt IS NULL OR next_attempt <= %s)
+             ORDER BY id LIMIT %s
+               FOR UPDATE SKIP LOCKED
+            """, connection.id, flow, SQL('id > %s', after) if ramp_ids is None else SQL('ramp_id = ANY(%s)', list(ramp_ids)),
+            self.env.cr.now(), limit))
+        return self.browse(row[0] for row in self.env.cr.fetchall())
+
+    @api.model
+    def _next_unconfirmed(self, connection, flow, tried):
+        """The key of a batch whose outcome Ramp has not accepted yet, except those tried; None when there is none."""
+        self.env.cr.execute(SQL(
+            """
+            SELECT sync_key FROM ramp_record
+             WHERE connection_id = %s AND flow = %s AND state = 'done' AND sync_key IS NOT NULL
+               AND (next_attempt IS NULL OR next_attempt <= %s) AND NOT (sync_key = ANY(%s))
+             ORDER BY id LIMIT 1
+            """, connection.id, flow, self.env.cr.now(), list(tried)))
+        return (self.env.cr.fetchone() or [None])[0]
+
+    @api.model
+    def _take_batch(self, connection, flow, key):
+        """Lock the unconfirmed rows that share a sync key."""
+        self.env.cr.execute(SQL(
+            """
+            SELECT id FROM ramp_record
+             WHERE connection_id = %s AND flow = %s AND state = 'done' AND sync_key = %s
+             ORDER BY id FOR UPDATE SKIP LOCKED
+            """, connection.id, flow, key))
+        return self.browse(row[0] for row in self.env.cr.fetchall())
+
+    def _booked(self, documents, sync_key):
+        """Link each row to its document, in one statement and in the document's transaction."""
+        if not self:
+            return
+        values = SQL(', ').join(
+            SQL('(%s, %s, %s)', record.id, document._name, document.id) for record, document in zip(self, documents, strict=True))
+        self.env.cr.execute(SQL(
+            """
+            UPDATE ramp_record r
+               SET state = %s, res_model = v.res_model, res_id = v.res_id, sync_key = %s, error_message = NULL, attempts = 0,
+                   is_question = FALSE, next_attempt = NULL, write_date = %s
+              FROM (VALUES %s) AS v(id, res_model, res_id) WHERE r.id = v.id
+            """, 'done' if sync_key else 'confirmed', sync_key, self.env.cr.now(), values))
+        self.invalidate_recordset()
+
+    def _hold(self, message):
+        """Hold for a person; the sentence goes to the error inbox and to Ramp. Looked at again in every run."""
+        self.ensure_one()
+        if (self.state, self.error_message) != ('held', message):
+            self.write({'state': 'held', 'error_message': message, 'is_question': True, 'next_attempt': False,
+                        'attempts': self.attempts + 1})
+
+    def _wait(self, message):
+        """Not an error: Ramp itself is not finished with the object."""
+        self.ensure_one()
+        if (self.state, self.error_message) != ('pending', message):
+            self.write({'state': 'pending', 'error_message': message, 'is_question': False, 'next_attempt': False})
+
+    def _skip(self, message):
+        """Leave out by rule. Comes back by itself when Ramp changes the object (`is_question`)."""
+        self.ensure_one()
+        self.write({'state': 'ignored', 'error_message': message, 'is_question': True, 'next_attempt': False})
+
+    def _fail(self, message):
+        """A failure that may pass: try again later and later; after `MAX_ATTEMPTS` in a row hold it for a person."""
+        self.ensure_one()
+        attempts = self.attempts + 1
+        values = {'error_message': message, 'attempts': attempts, 'is_question': False}
+        if attempts >= MAX_ATTEMPTS:
+            values.update(state='held', next_attempt=False)
+        else:
+            delay = min(FIRST_DELAY * 2 ** (attempts - 1), LONGEST_DELAY)
+            values.update(state='done' if self.res_id else 'error', next_attempt=self.env.cr.now() + delay)
+        self.write(values)
+
+    def _confirm(self):
+        """Ramp accepted the outcome."""
+        # clock_timestamp, not the transaction's time: a page that was asked for before this moment is out of date
+        self.env.cr.execute(SQL(
+            """
+            UPDATE ramp_record
+               SET state = 'confirmed', confirmed_at = clock_timestamp() AT TIME ZONE 'UTC', error_message = NULL, attempts = 0,
+                   next_attempt = NULL, is_question = FALSE
+             WHERE id = ANY(%s)
+            """, self.ids))
+        self.invalidate_recordset()
+
+    @api.model
+    def _unreported(self, connection, flow, ids, limit):
+        """Rows whose reason Ramp has not been told: held ones, and those that a person ignored."""
+        self.env.cr.execute(SQL(
+            """
+            SELECT id FROM ramp_record
+             WHERE connection_id = %s AND flow = %s AND res_id IS NULL AND error_message IS NOT NULL
+               AND (state = 'held' OR (state = 'ignored' AND NOT is_question))
+               AND ramp_id NOT LIKE 'malformed-%%'
+               AND reported_hash IS DISTINCT FROM md5(error_message) AND %s
+             ORDER BY id LIMIT %s
+            """, connection.id, flow, SQL('TRUE') if ids is None else SQL('id = ANY(%s)', list(ids)), limit))
+        return self.browse(row[0] for row in self.env.cr.fetchall())
+
+    def _reported(self):
+        """Ramp knows the reason."""
+        self.env.cr.execute(SQL('UPDATE ramp_record SET reported_hash = md5(error_message) WHERE id = ANY(%s)', self.ids))
+        self.invalidate_recordset(['reported_hash'])

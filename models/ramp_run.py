@@ -1,0 +1,72 @@
+# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
+from datetime import timedelta
+
+from odoo import api, fields, models
+
+LOST_AFTER = timedelta(minutes=30)
+KEEP_EMPTY = timedelta(days=3)
+KEEP = timedelta(days=180)
+
+
+class RampRun(models.Model):
+    """One run of one flow for one connection: what the screen shows as progress and as history."""
+
+    _name = 'ramp.run'
+    _description = 'Ramp Synchronization Run'
+    _order = 'id desc'
+    _rec_name = 'flow'
+
+    connection_id = fields.Many2one('ramp.connection', required=True, readonly=True, index=True, ondelete='cascade')
+    company_id = fields.Many2one('res.company', required=True, readonly=True, index=True)
+    flow = fields.Selection(lambda self: self.env['ramp.record']._selection_flow(), required=True, readonly=True)
+    state = fields.Selection(
+        [('running', 'Running'), ('done', 'Finished'), ('failed', 'Failed'), ('lost', 'Interrupted')],
+        required=True, default='running', readonly=True, index=True)
+    started_at = fields.Datetime(required=True, readonly=True, default=fields.Datetime.now)
+    finished_at = fields.Datetime(readonly=True)
+    duration = fields.Float(string='Seconds', compute='_compute_duration')
+    seen = fields.Integer(readonly=True, help='Objects that Ramp listed.')
+    total = fields.Integer(readonly=True, help='Rows that were due when the run began to book.')
+    processed = fields.Integer(readonly=True)
+    created = fields.Integer(string='Booked', readonly=True)
+    confirmed = fields.Integer(readonly=True)
+    held = fields.Integer(readonly=True)
+    failed = fields.Integer(readonly=True)
+    message = fields.Text(readonly=True)
+    progress = fields.Float(compute='_compute_progress', help='Percent of the rows that were due.')
+    progress_text = fields.Char(compute='_compute_progress')
+
+    @api.depends('started_at', 'finished_at')
+    def _compute_duration(self):
+        for run in self:
+            run.duration = ((run.finished_at or fields.Datetime.now()) - run.started_at).total_seconds()
+
+    @api.depends('processed', 'total', 'seen', 'state')
+    def _compute_progress(self):
+        for run in self:
+            run.progress = 100.0 if run.state == 'done' else (100.0 * min(run.processed / run.total, 1) if run.total else 0)
+            label = dict(run._fields['flow']._description_selection(self.env)).get(run.flow, run.flow)
+            run.progress_text = (
+                self.env._('%(flow)s: %(processed)s of %(total)s', flow=label, processed=run.processed, total=run.total)
+                if run.total else self.env._('%(flow)s: %(seen)s read from Ramp', flow=label, seen=run.seen))
+
+    @api.model
+    def _start(self, connection, flow):
+        """A new run; runs of the same kind that a crash left behind are closed."""
+        self.search([
+            ('connection_id', '=', connection.id), ('flow', '=', flow), ('state', '=', 'running'),
+            ('write_date', '<', self.env.cr.now() - LOST_AFTER),
+        ]).write({'state': 'lost', 'finished_at': self.env.cr.now(),
+                  'message': self.env._('The process ended before the run did. The next run continued its work.')})
+        return self.create({'connection_id': connection.id, 'company_id': connection.company_id.id, 'flow': flow})
+
+    def _finish(self, message=False):
+        self.write({'state': 'failed' if message else 'done', 'finished_at': fields.Datetime.now(), 'message': message})
+
+    @api.autovacuum
+    def _gc_runs(self):
+        """Runs that found nothing to do go after days, the others after months."""
+        now = fields.Datetime.now()
+        self.search([('state', '=', 'done'), ('seen', '=', 0), ('processed', '=', 0), ('confirmed', '=', 0),
+                     ('started_at', '<', now - KEEP_EMPTY)], limit=10000).unlink()
+        self.search([('state', '!=', 'running'), ('started_at', '<', now - KEEP)], limit=10000).unlink()

@@ -1,0 +1,65 @@
+# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
+"""Moments and days. Ramp gives ISO 8601, UTC where no offset is stated (guide "Monetary values", section on
+dates)."""
+
+import datetime
+import re
+import zoneinfo
+
+_ISO = re.compile(
+    r'(\d{4})-(\d\d)-(\d\d)[T ](\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,9}))?)?(Z|[+-]\d\d(?::?\d\d)?)?',
+    re.ASCII | re.IGNORECASE,
+)
+
+
+def parse_utc(text):
+    """ISO 8601 `text` -> aware datetime in UTC. Raises ValueError.
+
+    Accepts what Ramp is seen to send: `Z`, `+00:00`, `+0000`, no offset at all (UTC), fractions of a second
+    (cut to microseconds). Refuses a bare date, whose day in another time zone would be a guess, and a time
+    without its hour (`T:00:00`, as some examples of the specification have it).
+    """
+    match = _ISO.fullmatch(text) if isinstance(text, str) else None
+    if not match:
+        raise ValueError(f"{text!r} is not a date and time such as 2026-01-31T13:45:00Z")
+    *parts, fraction, offset = match.groups()
+    micro = int((fraction or '').ljust(6, '0')[:6])
+    try:
+        moment = datetime.datetime(*(int(part or 0) for part in parts), micro, tzinfo=_zone(offset))
+        return moment.astimezone(datetime.timezone.utc)
+    except (ValueError, OverflowError) as error:
+        raise ValueError(f"{text!r} is not a valid date and time: {error}") from None
+
+
+def _zone(offset):
+    if not offset or offset in 'Zz':
+        return datetime.timezone.utc
+    digits = offset[1:].replace(':', '').ljust(4, '0')
+    hours, minutes = int(digits[:2]), int(digits[2:])
+    if minutes > 59:
+        raise ValueError(f"offset {offset}")
+    delta = datetime.timedelta(hours=hours, minutes=minutes)
+    return datetime.timezone(-delta if offset[0] == '-' else delta)
+
+
+def to_company_date(moment, tzname):
+    """The date on the wall calendar in time zone `tzname` ('America/New_York') at `moment` (aware datetime).
+
+    Raises ValueError on a naive `moment` or an unknown zone: a wrong day can be a wrong period.
+    """
+    if moment.tzinfo is None:
+        raise ValueError("A moment without a time zone has no date; make it UTC first")
+    return moment.astimezone(_named_zone(tzname)).date()
+
+
+def _named_zone(tzname):
+    try:
+        return zoneinfo.ZoneInfo(tzname)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, TypeError, OSError):
+        pass
+    try:
+        import pytz  # Odoo brings it; it knows names such as US/Pacific that some systems leave out
+
+        return pytz.timezone(tzname)
+    except (ImportError, KeyError, AttributeError):  # pytz's UnknownTimeZoneError is a KeyError
+        raise ValueError(f"Unknown time zone {tzname!r}") from None

@@ -1,0 +1,110 @@
+# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
+"""Files behind pre-signed links (schema Receipt, `receipt_url`): where we may ask, and what it is that came
+back."""
+
+import dataclasses
+import ipaddress
+import mimetypes
+import re
+import socket
+from email.message import Message
+from urllib.parse import unquote, urlsplit
+
+from .errors import RampProtocolError
+
+_MAX_NAME = 120
+_EXTENSIONS = {
+    'application/pdf': ('.pdf',),
+    'image/png': ('.png',),
+    'image/jpeg': ('.jpg', '.jpeg'),
+    'image/gif': ('.gif',),
+    'image/webp': ('.webp',),
+    'image/heic': ('.heic', '.heif'),
+}
+_HEIC_BRANDS = (b'heic', b'heix', b'hevc', b'heim', b'heis', b'mif1', b'msf1')
+
+
+@dataclasses.dataclass(frozen=True)
+class Download:
+    """content: bytes; mimetype: str, by the content itself where it can be told; filename: str, safe, with
+    extension."""
+
+    content: bytes = dataclasses.field(repr=False)
+    mimetype: str
+    filename: str
+
+
+def check_url(url, *, allow_http=False):
+    """Raise RampProtocolError unless `url` is https on a public host.
+
+    A link comes from outside; it must not make this server ask its own network. Name and connection could
+    still resolve differently, but then the certificate would not match. `allow_http` lifts all of it
+    (simulator, custom environment).
+    """
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port or 443
+    except (ValueError, TypeError, AttributeError):
+        raise RampProtocolError("the link to the file is not an address") from None
+    if not host or '@' in parts.netloc or '\\' in url or parts.scheme not in ('https', 'http'):
+        raise RampProtocolError("the link to the file is not a plain web address")
+    if allow_http:
+        return
+    if parts.scheme != 'https':
+        raise RampProtocolError("the link to the file is not https")
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        pass
+    else:
+        raise RampProtocolError("the link to the file names an IP address instead of a host")
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        return  # it will not connect either, unless through a proxy, which resolves names where we cannot
+    for *_rest, address in found:
+        ip = ipaddress.ip_address(address[0].partition('%')[0])
+        ip = getattr(ip, 'ipv4_mapped', None) or ip
+        if not ip.is_global or ip.is_multicast:
+            raise RampProtocolError("the link to the file leads into a private network")
+
+
+def sniff(content):
+    """Mimetype of `content` (bytes) by its first bytes, None if it is none of the usual kinds of a
+    receipt."""
+    if content.startswith(b'%PDF-'):
+        return 'application/pdf'
+    if content.startswith(b'\x89PNG\r\n\x1a\n'):
+        return 'image/png'
+    if content.startswith(b'\xff\xd8\xff'):
+        return 'image/jpeg'
+    if content.startswith((b'GIF87a', b'GIF89a')):
+        return 'image/gif'
+    if content.startswith(b'RIFF') and content[8:12] == b'WEBP':
+        return 'image/webp'
+    if content[4:8] == b'ftyp' and content[8:12] in _HEIC_BRANDS:
+        return 'image/heic'
+    return None
+
+
+def build(content, headers, url):
+    """Download of `content` (bytes) that came with `headers` from `url`."""
+    mimetype = sniff(content)
+    if mimetype is None:
+        mimetype = (headers.get('Content-Type') or '').partition(';')[0].strip().lower()
+        if mimetype in _EXTENSIONS or not re.fullmatch(r'[\w.+-]+/[\w.+-]+', mimetype, re.ASCII):
+            mimetype = 'application/octet-stream'  # it says it is a picture, and is not
+    return Download(content, mimetype, _filename(headers, url, mimetype))
+
+
+def _filename(headers, url, mimetype):
+    message = Message()
+    message['Content-Disposition'] = (
+        (headers.get('Content-Disposition') or '').replace('\r', ' ').replace('\n', ' ')
+    )
+    name = message.get_filename() or unquote(urlsplit(url).path.rpartition('/')[2])
+    name = re.sub(r'[^\w .()-]', '_', re.split(r'[/\\]', name)[-1]).strip(' .')[-_MAX_NAME:] or 'receipt'
+    wanted = _EXTENSIONS.get(mimetype) or tuple(filter(None, [mimetypes.guess_extension(mimetype)]))
+    if wanted and not name.lower().endswith(wanted):
+        name += wanted[0]
+    return name

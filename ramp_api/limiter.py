@@ -1,0 +1,145 @@
+# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
+"""Ramp's rate limit: 200 requests per rolling 10 s per *source IP* (guide "Rate limiting").
+
+The unit is the machine, not the process: Odoo's workers share one budget through a small locked file.
+Machines behind one NAT address still share it unknowingly; for them there are 429 and `penalize`.
+"""
+
+import contextlib
+import hashlib
+import json
+import logging
+import os
+import stat
+import tempfile
+import threading
+import time
+
+try:
+    import fcntl
+except ImportError:  # not on Windows: each process then counts for itself
+    fcntl = None
+
+_logger = logging.getLogger(__name__)
+
+MAX_PENALTY = 60.0  # seconds
+
+_local_states = {}  # key -> state of this process, where no file can be shared
+_local_lock = threading.Lock()
+
+
+class SlidingWindow:
+    """At most `limit` calls of `acquire` return in any `window` seconds, over all processes of this user and
+    machine.
+
+    host: str, what the budget is counted for; limit: int, kept below Ramp's 200 because the network may bunch
+    requests; window: float, seconds; shared: bool, False counts in this process only; directory: where the
+    file lives; clock: () -> seconds, must be comparable between processes of the machine; sleep: (seconds) ->
+    None.
+    """
+
+    def __init__(
+        self,
+        host,
+        *,
+        limit=190,
+        window=10.0,
+        shared=True,
+        directory=None,
+        clock=time.monotonic,
+        sleep=time.sleep,
+    ):
+        if limit < 1:
+            raise ValueError("limit must be at least 1")
+        uid = os.getuid() if hasattr(os, 'getuid') else 'user'
+        name = f"ramp_rate_{uid}_{hashlib.sha256(host.encode()).hexdigest()[:16]}.json"
+        self.path = os.path.join(directory or tempfile.gettempdir(), name)
+        self.limit = limit
+        self.window = window
+        self._shared = shared and fcntl is not None
+        self._clock = clock
+        self._sleep = sleep
+
+    def acquire(self):
+        """Take one place in the window, sleeping until there is one. Returns the seconds slept."""
+        slept = 0.0
+        while True:
+            with self._state() as state:
+                now = self._clock()
+                hits = state['hits'] = self._live(state['hits'], now)
+                blocked = self._blocked_until(state, now)
+                if blocked > now:
+                    wait = blocked - now
+                elif len(hits) >= self.limit:
+                    wait = hits[-self.limit] + self.window - now
+                else:
+                    hits.append(now)
+                    return slept
+            wait = max(wait, 0.001)  # never spin on a rounding error
+            self._sleep(wait)  # outside the lock: others may still be allowed to look
+            slept += wait
+
+    def penalize(self, seconds):
+        """After a 429: nobody on this machine asks again for `seconds` (at most MAX_PENALTY)."""
+        with self._state() as state:
+            now = self._clock()
+            until = now + min(max(float(seconds), 0.0), MAX_PENALTY)
+            state['blocked_until'] = max(self._blocked_until(state, now), until)
+
+    def _live(self, hits, now):
+        # Moments in the future come from before a reboot: the monotonic clock starts again.
+        return [hit for hit in hits if now - self.window < hit <= now]
+
+    def _blocked_until(self, state, now):
+        return state['blocked_until'] if state['blocked_until'] <= now + MAX_PENALTY else 0.0
+
+    @contextlib.contextmanager
+    def _state(self):
+        """The state, exclusively: {'hits': ascending moments, 'blocked_until': moment}. Changes are kept."""
+        descriptor = self._open() if self._shared else None
+        if descriptor is None:
+            with _local_lock:
+                yield _local_states.setdefault(self.path, {'hits': [], 'blocked_until': 0.0})
+            return
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            state = self._read(descriptor)
+            yield state
+            content = json.dumps(state).encode()
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, content, 0)
+        finally:
+            os.close(descriptor)  # and with it the lock
+
+    def _open(self):
+        """A descriptor of our own private file, or None when the place cannot be trusted or used."""
+        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+        try:
+            descriptor = os.open(self.path, flags, 0o600)
+        except OSError as error:
+            return self._give_up(error)
+        info = os.fstat(descriptor)
+        if (
+            stat.S_ISREG(info.st_mode)
+            and info.st_uid == os.geteuid()
+            and info.st_nlink == 1
+            and not info.st_mode & 0o077
+        ):
+            return descriptor
+        os.close(descriptor)
+        return self._give_up("the file is not private to this user")
+
+    def _give_up(self, reason):
+        self._shared = False
+        _logger.info("Ramp's rate limit is counted per process only: %s (%s)", reason, self.path)
+
+    @staticmethod
+    def _read(descriptor):
+        try:
+            state = json.loads(os.pread(descriptor, 1_000_000, 0))
+            return {
+                'hits': sorted(float(hit) for hit in state['hits']),
+                'blocked_until': float(state['blocked_until']),
+            }
+        except (ValueError, KeyError, TypeError):  # new, or cut off by a crash: start afresh
+            return {'hits': [], 'blocked_until': 0.0}

@@ -1,0 +1,201 @@
+"""/_simulator/: what a person does in Ramp's screens, and what only the maker of a world can do.
+
+No token wanted; it answers only when the simulator is bound to loopback.
+"""
+
+import dataclasses
+import functools
+from collections import Counter
+
+from .. import coding
+from ..errors import RampError, invalid, not_found
+from ..routes import ADMIN
+from ..routes import route as _route
+from ..seed import Seed
+from ..state import wire
+from . import transactions, users
+
+SEED_OPTIONS = {item.name for item in dataclasses.fields(Seed)}
+
+
+def route(method, path):
+    def register(handler):
+        @functools.wraps(handler)
+        def careful(call):
+            try:
+                return handler(call)
+            except (TypeError, ValueError, KeyError, AttributeError) as error:
+                raise invalid(f"{type(error).__name__}: {error}") from error
+
+        return _route(method, path, base=ADMIN, open=True)(careful)
+
+    return register
+
+
+@route("GET", "/")
+def summary(call):
+    ramp, state = call.ramp, call.state
+    rows = state["transactions"]
+    return {
+        "objects": {name: len(table) for name, table in sorted(state.tables.items())},
+        "transactions": dict(Counter(f"{row['state']} {row['sync_status']}" for row in rows)),
+        "connections": [wire(row) for row in state["connections"]],
+        "problems": state.problems,
+        "syncs": len(state.journal),
+        "export_errors": len(state.export_errors),
+        "requests": len(ramp.requests),
+        "write_calls": len(ramp.write_calls()),
+        "faults": ramp.faults.as_dicts(),
+        "contract": ramp.contract is not None,
+        "contract_violations": ramp.contract_violations,
+        "request_violations": ramp.request_violations,
+        "errors": ramp.errors,
+        "leaked_tokens": ramp.leaked_tokens,
+    }
+
+
+# -- faults
+
+
+@route("GET", "/faults")
+def faults(call):
+    return {"faults": call.ramp.faults.as_dicts(), "struck": call.ramp.faults.struck}
+
+
+@route("POST", "/faults")
+def add_fault(call):
+    return dataclasses.asdict(call.ramp.faults.add(**call.body)), 201
+
+
+@route("DELETE", "/faults")
+def clear_faults(call):
+    call.ramp.faults.clear()
+    return None, 204
+
+
+@route("POST", "/kill-tokens")
+def kill_tokens(call):
+    """Every token so far is dead; `{"not_found": true}` makes them answer 404 instead of 401."""
+    for token in call.state.tokens.values():
+        token["dead"] = "not found" if (call.body or {}).get("not_found") else "revoked"
+    return None, 204
+
+
+# -- transactions
+
+
+@route("GET", "/transactions")
+def list_transactions(call):
+    """All of them, underscore keys included; every query parameter is a field that must be equal."""
+    return {"data": _select(call, "transactions")}
+
+
+@route("POST", "/transactions")
+def add_transaction(call):
+    return transactions.make(call.state, **(call.body or {})), 201
+
+
+@route("PATCH", "/transactions/{ident}")
+def change_transaction(call):
+    return transactions.change(call.state, call.row("transactions", "ident")["id"], **call.body)
+
+
+@route("POST", "/transactions/{ident}/receipts")
+def add_receipt(call):
+    row = call.row("transactions", "ident")
+    return wire(transactions.add_receipt(call.state, row["id"], **(call.body or {}))), 201
+
+
+@route("GET", "/totals")
+def totals(call):
+    wanted = call.query.getlist("sync_status")
+    options = {"sync_status": wanted} if wanted else {}
+    return {"totals": transactions.totals(call.state, until=call.query.get("until"), **options)}
+
+
+# -- any object
+
+
+def _table(call):
+    if call.args["table"] not in call.state.tables:
+        raise not_found("Table")
+    return call.state[call.args["table"]]
+
+
+def _select(call, table):
+    return [
+        row
+        for row in call.state[table]
+        if all(str(row.get(name)) == value for name, value in call.query.items())
+    ]
+
+
+@route("GET", "/objects/{table}")
+def list_objects(call):
+    _table(call)
+    return {"data": _select(call, call.args["table"])}
+
+
+@route("POST", "/objects/{table}")
+def add_object(call):
+    table = _table(call)
+    return table.add({table.key: call.state.new_id(), **call.body}), 201
+
+
+@route("PATCH", "/objects/{table}/{ident}")
+def change_object(call):
+    table = _table(call)
+    return table.update(call.row(call.args["table"], "ident")[table.key], **call.body)
+
+
+# -- accounting
+
+
+@route("POST", "/seat")
+def seat(call):
+    """Another provider takes the seat: `{"name", "connection_type": "DIRECT" | "API" | "CSV"}`."""
+    return wire(call.ramp.seat(**call.body)), 201
+
+
+@route("GET", "/export-errors")
+def export_errors(call):
+    return {"errors": call.state.export_errors}
+
+
+@route("GET", "/journal")
+def journal(call):
+    return {"journal": call.state.journal}
+
+
+# -- the world
+
+
+@route("GET", "/requests")
+def requests(call):
+    return {"requests": call.ramp.requests}
+
+
+@route("POST", "/seed")
+def add_data(call):
+    """Add the client's chart, fields or people to what is there: `{"accounts", "analytics", "users"}`."""
+    for account in call.body.get("accounts", ()):
+        coding.add_account(call.state, **account)
+    for item in call.body.get("analytics", ()):
+        coding.add_field(call.state, item["field_id"], item["field_name"], item["options"])
+    for person in call.body.get("users", ()):
+        office = next(iter(call.state["locations"]))
+        users.make(call.state, **{"location": office, **person})
+    return None, 204
+
+
+@route("POST", "/reset")
+def reset(call):
+    """Start again, with the same seed or other options of `Seed` (accounts, analytics, transactions...)."""
+    options = call.body or {}
+    if set(options) - SEED_OPTIONS:
+        raise RampError(
+            422, "DEVELOPER_7001", f"Unknown options: {', '.join(sorted(set(options) - SEED_OPTIONS))}"
+        )
+    call.ramp.seed = dataclasses.replace(call.ramp.seed, **options)
+    call.ramp.reset()
+    return None, 204

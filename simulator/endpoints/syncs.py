@@ -1,0 +1,88 @@
+"""POST /accounting/syncs: the client says what is in its books, Ramp locks it."""
+
+from ..errors import RampError, invalid
+from ..routes import route
+from . import accounting_connection
+
+# sync_type -> SyncTarget; each kind of object that can be synced puts itself here.
+TARGETS = {}
+
+
+class SyncTarget:
+    """How one sync_type reads and moves its objects. `table` None: a kind this simulator does not have."""
+
+    def __init__(self, table, field="sync_status", ready="SYNC_READY", done="SYNCED"):
+        self.table, self.field, self.ready, self.done = table, field, ready, done
+
+    def status(self, row):
+        """ "ready", "done" or something else."""
+        return {self.ready: "ready", self.done: "done"}.get(row[self.field], row[self.field])
+
+    def mark(self, state, row):
+        state[self.table].update(
+            row["id"], **{self.field: self.done}, synced_at=state.now(), updated_at=state.now()
+        )
+
+
+@route("POST", "/accounting/syncs", scope="accounting:write", idempotent=True)
+def create(call):
+    call.need("idempotency_key")
+    if not accounting_connection.is_ours(call.ramp):
+        raise RampError(400, "DEVELOPER_7001", "There is no active API accounting connection")
+    good = call.body.get("successful_syncs")
+    bad = call.body.get("failed_syncs")
+    for name, items in (("successful_syncs", good), ("failed_syncs", bad)):
+        # Said by the contract too; this also holds without its file.
+        if items is not None and not 1 <= len(items) <= 5000:
+            raise invalid("Invalid input", {name: ["Length must be between 1 and 5000."]})
+    if not good and not bad:
+        raise invalid("Invalid input", {"successful_syncs": ["Nothing to sync."]})
+    target = TARGETS.get(call.need("sync_type"))
+    found = _find(call, target, good or [], bad or [])
+    sync_id = call.state.new_id()
+    for item, row in found:
+        _record(call, sync_id, target, item, row)
+    return {"sync_id": sync_id}, 201
+
+
+def _find(call, target, good, bad):
+    """Every item with its row, or the refusal of the whole request: nothing is half done."""
+    found, refused = [], {}
+    seen = set()
+    for item in [*good, *bad]:
+        ident = item["id"]
+        row = call.state[target.table].get(ident) if target else None
+        status = target.status(row) if row else None
+        again = status == "done" and call.ramp.resync == "accept" and "reference_id" in item
+        if row is None:
+            refused[ident] = ["Object does not exist."]
+        elif ident in seen:
+            refused[ident] = ["Object is named twice."]
+        elif status != "ready" and not again:
+            refused[ident] = [f"Object is not ready to sync: {row[target.field]}."]
+        seen.add(ident)
+        found.append((item, row))
+    if refused:
+        raise invalid(f"Objects cannot be synced: {', '.join(refused)}", refused)
+    return found
+
+
+def _record(call, sync_id, target, item, row):
+    state, message = call.state, item.get("error", {}).get("message")
+    state.journal.append(
+        {
+            "sync_id": sync_id,
+            "sync_type": call.body["sync_type"],
+            "idempotency_key": call.body["idempotency_key"],
+            "id": item["id"],
+            "ok": message is None,
+            "reference_id": item.get("reference_id"),
+            "error": message,
+            "time": state.now(),
+        }
+    )
+    if message is None:
+        state.export_errors.pop(item["id"], None)
+        target.mark(state, row)
+    else:
+        state.export_errors.setdefault(item["id"], []).append(message)

@@ -1,0 +1,46 @@
+"""Ramp's error answers (developer guide, "Error handling")."""
+
+
+class RampError(Exception):
+    """An error answer; `fields` ({field: [message, ...]}) are its `additional_info` and legacy `error`."""
+
+    def __init__(self, status, code, message, fields=None):
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.message = message
+        self.fields = fields or {}
+
+    def body(self):
+        return {
+            "error_v2": {
+                "error_code": self.code,
+                "message": self.message,
+                "additional_info": self.fields,
+                "notes": "",
+            },
+            "error": self.fields or {"message": self.message},
+        }
+
+
+class OAuthError(RampError):
+    """The token endpoint speaks RFC 6749, so `error` is a bare word there."""
+
+    def __init__(self, status, error, description):
+        super().__init__(status, "DEVELOPER_7000", description)
+        self.error = error
+
+    def body(self):
+        return {**super().body(), "error": self.error, "error_description": self.message}
+
+
+def invalid(message, fields=None):
+    return RampError(422, "DEVELOPER_7001", message, fields)
+
+
+def invalid_field(field, message):
+    return invalid(message, {field: [message]})
+
+
+def not_found(what="Object"):
+    return RampError(404, "DEVELOPER_7002", f"{what} not found")

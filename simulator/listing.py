@@ -1,0 +1,107 @@
+"""Lists: filters, order and keyset paging, the same for every kind of object."""
+
+import uuid
+from datetime import datetime, timezone
+from decimal import Decimal, InvalidOperation
+from typing import NamedTuple
+from urllib.parse import urlencode
+
+from .errors import invalid_field
+from .state import iso, wire
+
+
+class Filter(NamedTuple):
+    parse: object
+    test: object  # test(row, value) -> bool
+
+
+def parse_uuid(text):
+    return str(uuid.UUID(text))
+
+
+def parse_time(text):
+    if "T" not in text and " " not in text:
+        raise ValueError("a date is not a time")
+    moment = datetime.fromisoformat(text.replace("Z", "+00:00"))
+    return iso(moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc))
+
+
+def parse_bool(text):
+    return {"true": True, "false": False, "1": True, "0": False}[text.lower()]
+
+
+def parse_decimal(text):
+    return Decimal(text)
+
+
+def one_of(*values):
+    def parse(text):
+        if text not in values:
+            raise ValueError(text)
+        return text
+
+    return parse
+
+
+def equals(field, parse=parse_uuid):
+    return Filter(parse, lambda row, value: row.get(field) == value)
+
+
+def since(field):
+    """Inclusive: seen of `updated_after` in the sandbox, taken for the others too."""
+    return Filter(parse_time, lambda row, value: bool(row.get(field)) and row[field] >= value)
+
+
+def until(field):
+    return Filter(parse_time, lambda row, value: bool(row.get(field)) and row[field] <= value)
+
+
+def ignored(parse=str):
+    """Known to the contract, without effect here; its value is still checked."""
+    return Filter(parse, lambda row, value: True)
+
+
+def read(call, name, parse, default=None):
+    """A query parameter, or Ramp's 422 if it cannot be read."""
+    text = call.query.get(name)
+    if text is None:
+        return default
+    try:
+        return parse(text)
+    except (ValueError, KeyError, InvalidOperation):
+        raise invalid_field(name, f"Not a valid value: {text}") from None
+
+
+def answer(call, table, filters=None, where=None, order="", reverse=False, bucket=None, render=wire):
+    """One page of a table: `{"data": [...], "page": {"next": url or None}}`.
+
+    `filters` maps query parameters to a Filter; parameters that are not in it are ignored, as Ramp does.
+    `where(row)` is the default that hides rows nobody asked for.
+    """
+    size = read(call, "page_size", int, 20)
+    if not 2 <= size <= 100:
+        raise invalid_field("page_size", "Value must be between 2 and 100")
+    wanted = []
+    for name, rule in (filters or {}).items():
+        value = read(call, name, rule.parse)
+        if value is not None:
+            wanted.append((rule.test, value))
+    rows = call.state[table]
+    start = call.query.get("start")
+    if start is not None and start not in rows:
+        raise invalid_field("start", "Not the id of an object")
+    page, more = [], False
+    for row in rows.walk(order=order, bucket=bucket, after=start, reverse=reverse):
+        if where and not where(row) or not all(test(row, value) for test, value in wanted):
+            continue
+        if len(page) == size:
+            more = True
+            break
+        page.append(row)
+    call.rows = page
+    following = None
+    if more:
+        query = [(k, v) for k, v in call.query.items(multi=True) if k not in ("start", "page_size")]
+        query += [("page_size", size), ("start", page[-1][rows.key])]
+        following = f"{call.request.base_url}?{urlencode(query)}"
+    return {"data": [render(row) for row in page], "page": {"next": following}}

@@ -1,0 +1,56 @@
+"""Currencies as Ramp counts them. Apart from the connector's own table, so that an error in one shows."""
+
+_DIGITS = {
+    **dict.fromkeys(
+        (
+            "BIF",
+            "CLP",
+            "DJF",
+            "GNF",
+            "ISK",
+            "JPY",
+            "KMF",
+            "KRW",
+            "PYG",
+            "RWF",
+            "UGX",
+            "VND",
+            "VUV",
+            "XAF",
+            "XOF",
+            "XPF",
+        ),
+        0,
+    ),
+    **dict.fromkeys(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), 3),
+}
+
+
+def rate(currency):
+    """Minor units in one major unit: 100 for USD, 1 for JPY, 1000 for KWD."""
+    return 10 ** _DIGITS.get(currency, 2)
+
+
+def amount(minor, currency):
+    """The contract's `CurrencyAmount`."""
+    return {"amount": minor, "currency_code": currency, "minor_unit_conversion_rate": rate(currency)}
+
+
+def major(minor, currency):
+    """The float in major units that `Transaction.amount` and a few others still are."""
+    factor = rate(currency)
+    return minor if factor == 1 else minor / factor
+
+
+def split(total, weights):
+    """Share `total` minor units by integer `weights`; the parts add up exactly."""
+    whole = sum(weights)
+    if not whole:
+        return [total] + [0] * (len(weights) - 1)
+    parts, given, seen = [], 0, 0
+    for weight in weights:
+        seen += weight
+        upto = round(total * seen / whole)
+        parts.append(upto - given)
+        given = upto
+    return parts

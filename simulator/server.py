@@ -1,0 +1,105 @@
+"""The socket side: a threaded HTTP/1.1 server that keeps connections alive and can misbehave on purpose.
+
+Werkzeug's own development server closes the connection after every answer, which hides a client's mistakes
+with pooled connections; and it gives no say over when and how a connection ends.
+"""
+
+import io
+import socket
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import unquote_to_bytes
+
+from werkzeug.wrappers import Request
+
+
+class Server(ThreadingHTTPServer):
+    daemon_threads = True
+    block_on_close = False
+    request_queue_size = 128
+
+    def __init__(self, address, answer):
+        self.answer = answer
+        self._open = set()
+        self._lock = threading.Lock()
+        super().__init__(address, Handler)
+
+    def get_request(self):
+        connection, address = super().get_request()
+        with self._lock:
+            self._open.add(connection)
+        return connection, address
+
+    def shutdown_request(self, request):
+        with self._lock:
+            self._open.discard(request)
+        super().shutdown_request(request)
+
+    def handle_error(self, request, client_address):
+        """A client that goes away in mid-answer is what this server is for: no traceback."""
+
+    def close_all(self):
+        """End connections that clients keep pooled; their threads would otherwise wait for them for ever."""
+        with self._lock:
+            connections = list(self._open)
+        for connection in connections:
+            try:
+                connection.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+
+    def _serve(self):
+        if "chunked" in self.headers.get("Transfer-Encoding", "").lower():
+            self.close_connection = True
+            self.send_error(411)
+            return
+        # Read first, whatever happens after: the rest of a body would be taken for the next request.
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        answer = self.server.answer(self._request(body))
+        if answer.cut == "before":
+            self.close_connection = True
+            return
+        self.send_response(answer.status)
+        for name, value in answer.headers.items():
+            self.send_header(name, value)
+        if answer.status != 204:
+            self.send_header("Content-Length", str(len(answer.body)))
+        self.end_headers()
+        if answer.cut == "half":
+            self.wfile.write(answer.body[: len(answer.body) // 2])
+            self.close_connection = True
+            return
+        self.wfile.write(answer.body)
+
+    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _serve
+
+    def _request(self, body):
+        path, _, query = self.path.partition("?")
+        host, port = self.server.server_address[:2]
+        environ = {
+            "REQUEST_METHOD": self.command,
+            "SCRIPT_NAME": "",
+            "PATH_INFO": unquote_to_bytes(path).decode("latin-1"),
+            "QUERY_STRING": query,
+            "SERVER_NAME": host,
+            "SERVER_PORT": str(port),
+            "SERVER_PROTOCOL": self.request_version,
+            "REMOTE_ADDR": self.client_address[0],
+            "CONTENT_TYPE": self.headers.get("Content-Type", ""),
+            "CONTENT_LENGTH": str(len(body)),
+            "wsgi.url_scheme": "http",
+            "wsgi.input": io.BytesIO(body),
+            "wsgi.version": (1, 0),
+        }
+        for name, value in self.headers.items():
+            if name.lower() not in ("content-type", "content-length"):
+                environ["HTTP_" + name.upper().replace("-", "_")] = value
+        return Request(environ)
+
+    def log_message(self, *args):
+        """Silent: what happened is in `Simulator.requests`."""

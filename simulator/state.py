@@ -1,0 +1,139 @@
+"""What the simulated Ramp remembers: plain dicts in tables, behind one lock.
+
+A row is the object as it goes over the wire; keys that start with an underscore stay here. Nested values are
+replaced, never changed in place, so that an answer being written cannot change under the writer.
+"""
+
+import bisect
+import hashlib
+import random
+import threading
+import uuid
+from datetime import datetime, timezone
+
+
+def utc_now():
+    return datetime.now(timezone.utc)
+
+
+def iso(moment):
+    """One fixed width for all timestamps: they are then compared as text."""
+    return moment.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S+00:00")
+
+
+def wire(row):
+    return {key: value for key, value in row.items() if key[0] != "_"}
+
+
+class Table:
+    """Objects of one kind, in keyset order: an object that leaves a filtered set does not shift the others.
+
+    `orders` names further orders by a sort key; `index` names the one field whose values get lists of their
+    own, so that the few rows of one status are found without walking over thousands of another.
+    """
+
+    def __init__(self, key="id", orders=None, index=None):
+        self.key = key
+        self.index = index
+        self.orders = {"": lambda row: 0, **(orders or {})}
+        self.rows = {}
+        self._number = {}
+        self._lists = {}
+        self._places = {}
+
+    def __len__(self):
+        return len(self.rows)
+
+    def __iter__(self):
+        return iter(self.rows.values())
+
+    def __contains__(self, ident):
+        return ident in self.rows
+
+    def get(self, ident):
+        return self.rows.get(ident)
+
+    def find(self, **values):
+        """The first row whose fields have these values, or None."""
+        return next((row for row in self if all(row.get(k) == v for k, v in values.items())), None)
+
+    def add(self, row):
+        ident = row[self.key]
+        if ident in self.rows:
+            raise ValueError(f"{ident} exists already")
+        self.rows[ident] = row
+        self._number[ident] = len(self._number)
+        self._place(ident)
+        return row
+
+    def update(self, ident, **changes):
+        row = self.rows[ident]
+        row.update(changes)
+        row.pop("_valid", None)
+        self._unplace(ident)
+        self._place(ident)
+        return row
+
+    def walk(self, order="", bucket=None, after=None, reverse=False):
+        """Rows of a bucket (None: all) in order, from behind the id `after` even if that one has left."""
+        entries = self._lists.get((order, bucket), [])
+        if after is None:
+            position = len(entries) - 1 if reverse else 0
+        else:
+            place = self._entry(order, after)
+            position = (
+                bisect.bisect_left(entries, place) - 1 if reverse else bisect.bisect_right(entries, place)
+            )
+        step = -1 if reverse else 1
+        while 0 <= position < len(entries):
+            yield self.rows[entries[position][2]]
+            position += step
+
+    def _entry(self, order, ident):
+        return self.orders[order](self.rows[ident]), self._number[ident], ident
+
+    def _place(self, ident):
+        buckets = [None] if self.index is None else [None, self.rows[ident].get(self.index)]
+        places = self._places[ident] = [
+            ((order, bucket), self._entry(order, ident)) for order in self.orders for bucket in buckets
+        ]
+        for name, entry in places:
+            bisect.insort(self._lists.setdefault(name, []), entry)
+
+    def _unplace(self, ident):
+        for name, entry in self._places.pop(ident):
+            entries = self._lists[name]
+            del entries[bisect.bisect_left(entries, entry)]
+
+
+class State:
+    """Everything one simulated business knows. `tables` is filled by the endpoint modules (their TABLES)."""
+
+    def __init__(self, seed=1, clock=utc_now):
+        self.lock = threading.RLock()
+        self.clock = clock
+        self.seed = seed
+        self.tables = {}
+        self.tokens = {}
+        self.idempotency_keys = set()
+        # Every sync outcome Ramp accepted, in order: what a test reads to prove "exactly once".
+        self.journal = []
+        # Per object id, the messages a user would see as Export Errors.
+        self.export_errors = {}
+        self.problems = {}
+        self._random = random.Random(seed)
+
+    def __getitem__(self, table):
+        return self.tables[table]
+
+    def now(self):
+        return iso(self.clock())
+
+    def new_id(self):
+        with self.lock:
+            return str(uuid.UUID(int=self._random.getrandbits(128), version=4))
+
+    def stable_id(self, *names):
+        """An id that follows from its names alone: the same account has the same id in every answer."""
+        digest = hashlib.sha256(repr((self.seed, names)).encode()).digest()
+        return str(uuid.UUID(bytes=digest[:16], version=4))

@@ -1,0 +1,118 @@
+"""`./dev`: the commands of a developer. Standard library only; see `runtime.py` for what it prepares."""
+import argparse
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+import runtime  # noqa: E402
+from runtime import CHECKOUT, Fail, Runtime, say  # noqa: E402
+
+HELP = """\
+./dev demo [--no-serve] [--json] [--port N]   card spend from a simulated Ramp into a real Odoo, then a browsable Odoo
+./dev test [--only pytest|odoo|system] [ARGS] every test, with pytest and with Odoo's own runner
+./dev lint                                    ruff and pylint-odoo
+./dev bench [--full]                          speed and query counts, beside Odoo's own ways on the same data
+./dev simulator [--port N] [--seed N] ...     a Ramp that runs offline
+./dev shell DB                                Odoo's shell (or a script on standard input) on a database
+./dev odoo DB -- ARGS                         Odoo with the addon on its path
+./dev psql DB                                 PostgreSQL's shell on a database
+./dev stop                                    stop the embedded PostgreSQL
+A database that does not exist yet is made from a template in which the addon is installed."""
+
+
+def tool(ready, script, *arguments, **kwargs):
+    """Run one of the scripts beside this one in the prepared Python; returns its exit code."""
+    command = [ready.python, CHECKOUT / 'tools' / script, *arguments]
+    return subprocess.call(list(map(str, command)), env=ready.environ(), cwd=CHECKOUT, **kwargs)
+
+
+def replace(command, environ):
+    """Become the command: signals, terminal and exit code are then its own."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os.execvpe(str(command[0]), list(map(str, command)), environ)
+
+
+def demo(arguments):
+    return tool(Runtime().prepare(), 'demo.py', *arguments)
+
+
+def test(arguments):
+    return tool(Runtime().prepare(), 'run_tests.py', *arguments)
+
+
+def bench(arguments):
+    return tool(Runtime().prepare(), 'bench.py', *arguments)
+
+
+def lint(arguments):
+    return tool(Runtime().prepare(), 'lint.py', *arguments)
+
+
+def simulator(arguments):
+    python = runtime.venv_python()
+    return replace([python, '-m', 'simulator', *arguments], {**os.environ, 'PYTHONPATH': str(CHECKOUT)})
+
+
+def _database(arguments, command):
+    if not arguments or arguments[0].startswith('-'):
+        raise Fail(f'name a database: ./dev {command} DB')
+    return arguments[0], [argument for position, argument in enumerate(arguments[1:]) if position or argument != '--']
+
+
+def shell(arguments):
+    name, rest = _database(arguments, 'shell')
+    ready = Runtime().prepare()
+    ready.database(name)
+    return replace(ready.odoo('shell', '-d', name, '--no-http', '--log-level=warn', *rest), ready.environ())
+
+
+def odoo(arguments):
+    name, rest = _database(arguments, 'odoo')
+    ready = Runtime().prepare()
+    ready.database(name)
+    return replace(ready.odoo('-d', name, *rest), ready.environ())
+
+
+def psql(arguments):
+    name, rest = _database(arguments, 'psql')
+    ready = Runtime().prepare()
+    ready.database(name)
+    return replace(ready.postgres.psql(name, *rest), ready.environ())
+
+
+def stop(arguments):
+    runtime.Postgres(runtime.venv_python()).stop()
+
+
+COMMANDS = {function.__name__: function for function in (demo, test, lint, bench, simulator, shell, odoo, psql, stop)}
+
+
+def main(argv):
+    parser = argparse.ArgumentParser(prog='./dev', usage=HELP, add_help=False)
+    parser.add_argument('command', nargs='?', default='help')
+    options, rest = parser.parse_known_args(argv[:1])
+    rest = argv[1:]
+    if options.command in ('help', '-h', '--help') or options.command not in COMMANDS:
+        print(HELP)
+        return 0 if options.command in ('help', '-h', '--help') else 2
+    try:
+        return COMMANDS[options.command](rest) or 0
+    except Fail as reason:
+        print(f'dev: {reason}.', file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        say('stopped')
+        return 130
+    except OSError as error:
+        if error.errno == 28:
+            print('dev: the disk is full.', file=sys.stderr)
+            return 1
+        raise
+
+
+if __name__ == '__main__':
+    sys.exit(main(sys.argv[1:]))

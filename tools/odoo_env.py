@@ -1,0 +1,157 @@
+"""Odoo inside this process, for the scripts of this folder; run with the environment that `runtime.Runtime.environ` gives."""
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import requests
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+
+@contextlib.contextmanager
+def environment(database, *, user=None):
+    """An Odoo environment of the superuser, with a cursor of its own; committed only where the caller commits."""
+    import odoo.api
+    import odoo.tools
+    from odoo.modules.registry import Registry
+
+    odoo.tools.config.parse_config(['-c', os.environ['ODOO_RC'], '-d', database, '--log-level=warn'], setup_logging=True)
+    with Registry(database).cursor() as cr:
+        yield odoo.api.Environment(cr, user or odoo.api.SUPERUSER_ID, {})
+        cr.rollback()
+
+
+@contextlib.contextmanager
+def simulator(*arguments, log=None):
+    """A simulated Ramp in a process of its own; yields an object that speaks to its administration."""
+    command = [sys.executable, '-m', 'simulator', '--port', '0', *map(str, arguments)]
+    environ = {**os.environ, 'PYTHONPATH': f"{CHECKOUT}{os.pathsep}{os.environ.get('PYTHONPATH', '')}", 'PYTHONUNBUFFERED': '1'}
+    process = subprocess.Popen(command, cwd=CHECKOUT, env=environ, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                               stderr=log or subprocess.DEVNULL, text=True, start_new_session=True)
+    try:
+        address = None
+        for line in process.stdout:
+            if line.startswith('Ramp is at '):
+                address = line.split()[-1]
+            if line.startswith('administration at '):
+                break
+        if not address:
+            raise SystemExit('dev: the simulator did not start.')
+        yield Ramp(address, process)
+    finally:
+        process.terminate()
+        try:
+            process.wait(5)
+        except subprocess.TimeoutExpired:
+            process.kill()
+
+
+class Ramp:
+    """The simulated Ramp as the scripts see it: its address, and what its administration tells."""
+
+    client_id = 'ramp_id_simulator'
+    client_secret = 'ramp_sec_simulator'
+
+    def __init__(self, api_url, process=None):
+        self.api_url = api_url
+        self.admin = api_url.removesuffix('/developer/v1') + '/_simulator'
+        self.process = process
+
+    def ask(self, method, path, body=None):
+        answer = requests.request(method, self.admin + path, json=body, timeout=120)
+        answer.raise_for_status()
+        return answer.json() if answer.content else None
+
+    def reset(self, **options):
+        return self.ask('POST', '/reset', options)
+
+    def totals(self, **query):
+        text = '&'.join(f'{key}={value}' for key, value in query.items())
+        return self.ask('GET', f'/totals?{text}')['totals']
+
+    def summary(self):
+        return self.ask('GET', '/')
+
+
+def set_up(env, ramp, *, transactions=600, months=6, seed=1, **options):
+    """Make the demo company fit the simulated business, tell the business the company's chart, and connect both.
+
+    Returns the connection. The people of the business become employees, its currencies are activated with a rate, and
+    the chart is given to Ramp under the identities that the addon uses.
+    """
+    company = env.company
+    rates = {'EUR': 0.92, 'JPY': 149.0, 'KWD': 0.307, 'GBP': 0.79}
+    for currency in env['res.currency'].with_context(active_test=False).search([('name', 'in', list(rates))]):
+        currency.active = True
+        if not currency.rate_ids:
+            env['res.currency.rate'].create({
+                'currency_id': currency.id, 'rate': rates[currency.name], 'name': '2020-01-01', 'company_id': company.id})
+    plan = env['account.analytic.plan'].search([], limit=1) or env['account.analytic.plan'].create({'name': 'Projects'})
+    wanted = ('Office Move', 'Website', 'Trade Fair', 'Customer Support')
+    analytics = env['account.analytic.account'].search([('plan_id', '=', plan.id), ('name', 'in', wanted)])
+    analytics += env['account.analytic.account'].create([
+        {'name': name, 'plan_id': plan.id, 'company_id': company.id} for name in wanted if name not in analytics.mapped('name')])
+    coding = env['ramp.coding']
+    accounts = env['account.account'].search([('account_type', 'in', ('expense', 'asset_prepayments')), ('company_ids', 'in', company.ids)])
+    ramp.reset(
+        transactions=transactions, months=months, seed=seed,
+        accounts=[{'id': coding._external_id(account), 'code': account.code, 'name': account.name, 'classification': 'EXPENSE'}
+                  for account in accounts],
+        analytics=[{'field_id': coding._external_id(plan), 'field_name': plan.name, 'options': [
+            {'id': coding._external_id(account), 'code': account.code or account.name, 'value': account.name} for account in analytics]}],
+        **options)
+    people = ramp.ask('GET', '/objects/users')['data']
+    known = set(env['hr.employee'].with_context(active_test=False).search([]).mapped('work_email'))
+    env['hr.employee'].create([
+        {'name': f"{person['first_name']} {person['last_name']}"[:120], 'work_email': person['email'], 'company_id': company.id}
+        for person in people if person['email'] not in known])
+    connection = env['ramp.connection'].create({
+        'name': 'Ramp (simulated)', 'environment': 'custom', 'api_url': ramp.api_url, 'client_id': ramp.client_id,
+        'client_secret': ramp.client_secret, 'start_date': '2020-01-01', 'company_id': company.id})
+    env.cr.commit()
+    connection.action_connect()
+    env.cr.commit()
+    return connection
+
+
+def run_flows(env, connection, limit=50):
+    """Run every flow's job, as the scheduler would, until nothing is left to do; returns the runs it made."""
+    last = env['ramp.run'].search([], limit=1, order='id desc').id or 0
+    connection.with_context(ramp_quiet=True).action_sync_now()
+    env.cr.commit()
+    for flow in connection._flows():
+        for _attempt in range(limit):
+            env['ir.cron'].browse(flow._cron().id).method_direct_trigger()
+            env.cr.commit()
+            env.invalidate_all()
+            if not env['ramp.record'].search_count([
+                    ('connection_id', '=', connection.id), ('flow', '=', flow._flow), ('state', 'in', ('pending', 'done')),
+                    ('next_attempt', '=', False), ('error_message', '=', False)], limit=1):
+                break
+    return env['ramp.run'].search([('id', '>', last)], order='id')
+
+
+def books(env, connection):
+    """The card liability in the general ledger by entity and currency, in minor units, beside what Ramp says was spent."""
+    env.cr.execute("""
+        SELECT r.payload ->> 'entity_id', c.name, -SUM(l.amount_currency), COUNT(DISTINCT m.id)
+          FROM account_move_line l
+          JOIN account_move m ON m.id = l.move_id AND m.state = 'posted'
+          JOIN res_currency c ON c.id = l.currency_id
+          JOIN ramp_record r ON r.res_model = 'account.move' AND r.res_id = m.id AND r.flow = 'transaction'
+         WHERE l.account_id = %s
+         GROUP BY 1, 2""", [connection.card_account_id.id])
+    return {(entity, currency): (amount, count) for entity, currency, amount, count in env.cr.fetchall()}
+
+
+def emit(result):
+    print(json.dumps(result, indent=2, default=str), flush=True)
+
+
+def now():
+    return time.monotonic()
