@@ -203,7 +203,7 @@ class RampClient:
         """
         params = {'page_size': 100, **(params or {})}
         size = params['page_size']
-        if isinstance(size, bool) or not isinstance(size, int) or not 2 <= size <= 100:
+        if not isinstance(size, int) or not 2 <= size <= 100:
             raise ValueError("page_size must be a whole number from 2 to 100")
         url, seen = start_url, set()
         while True:

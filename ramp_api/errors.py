@@ -10,7 +10,6 @@ import re
 
 DEAD_TOKEN_OR_MISSING = 'DEVELOPER_7002'
 IDEMPOTENCY_KEY_USED = 'DEVELOPER_7005'
-GRANT_OFF = 'DEVELOPER_7012'
 TOKEN_EXPIRED = 'DEVELOPER_7028'
 SCOPE_MISSING = 'DEVELOPER_7100'
 
@@ -82,16 +81,9 @@ class RampError(Exception):
         self.retry_after = retry_after
 
     def __str__(self):
-        text = self.summary
-        if self.message:
-            text += f": {self.message.rstrip('. ')}"
-        fields = '; '.join(
-            f"{field}: {', '.join(messages)}"
-            for field, messages in self.details.items()
-            if messages != [self.message]
-        )
-        if fields:
-            text += f" ({fields})"
+        fields = [f"{field}: {', '.join(messages)}" for field, messages in self.details.items()]
+        words = [] if [self.message] in self.details.values() else [self.message.rstrip('. ')]
+        text = ': '.join(filter(None, [self.summary, '; '.join(filter(None, words + fields))]))
         facts = [
             self.code,
             self.status and f"HTTP {self.status}",
@@ -241,7 +233,7 @@ def error_from_response(status, body, *, minting=False, secrets=(), **facts):
         message = message or "a redirect, which is never followed; check the address of the API"
     elif code == IDEMPOTENCY_KEY_USED:
         cls = RampIdempotencyReused
-    elif status == 401 or code in (GRANT_OFF, TOKEN_EXPIRED) or (minting and status in (400, 403, 422)):
+    elif status == 401 or code == TOKEN_EXPIRED or (minting and status in (400, 403, 422)):
         cls = RampAuthError
     elif status == 404:
         cls = RampNotFound

@@ -63,7 +63,7 @@ def check_url(url, *, allow_http=False):
     except (OSError, UnicodeError):
         return  # it will not connect either, unless through a proxy, which resolves names where we cannot
     for *_rest, address in found:
-        ip = ipaddress.ip_address(address[0].partition('%')[0])
+        ip = ipaddress.ip_address(address[0])
         ip = getattr(ip, 'ipv4_mapped', None) or ip
         if not ip.is_global or ip.is_multicast:
             raise RampProtocolError("the link to the file leads into a private network")

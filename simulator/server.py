@@ -6,6 +6,7 @@ with pooled connections; and it gives no say over when and how a connection ends
 
 import io
 import socket
+import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import unquote_to_bytes
@@ -36,7 +37,9 @@ class Server(ThreadingHTTPServer):
         super().shutdown_request(request)
 
     def handle_error(self, request, client_address):
-        """A client that goes away in mid-answer is what this server is for: no traceback."""
+        """A client that goes away in mid-answer is what this server is for: no traceback for that."""
+        if not isinstance(sys.exc_info()[1], (ConnectionError, TimeoutError)):
+            super().handle_error(request, client_address)
 
     def close_all(self):
         """End connections that clients keep pooled; their threads would otherwise wait for them for ever."""

@@ -61,6 +61,9 @@ class Table:
         ident = row[self.key]
         if ident in self.rows:
             raise ValueError(f"{ident} exists already")
+        # Whether the row was found true to the contract. There from the start: a key that appears later
+        # changes the dict's size under another thread's loop.
+        row["_valid"] = False
         self.rows[ident] = row
         self._number[ident] = len(self._number)
         self._place(ident)
@@ -68,8 +71,7 @@ class Table:
 
     def update(self, ident, **changes):
         row = self.rows[ident]
-        row.update(changes)
-        row.pop("_valid", None)
+        row.update(changes, _valid=False)
         self._unplace(ident)
         self._place(ident)
         return row

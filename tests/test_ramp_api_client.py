@@ -254,6 +254,7 @@ class TestRequests(ClientCase):
             'https://u:p@api.ramp.com',
             'https://api.ramp.com?x=1',
             'https://a b',
+            'https://api.ramp.com\\evil.example',
             '',
         ):
             with self.subTest(url=bad), self.assertRaises(ValueError):
@@ -524,14 +525,26 @@ class TestTokens(ClientCase):
         self.assertEqual(demo.tokens.current().access_token, 'demo')
 
     def test_threads_mint_once(self):
-        self.mint()
+        second = threading.Event()
+
+        def answer(_request):
+            if len(asked) == 1:
+                second.set()
+            asked.append(1)
+            second.wait(0.1)  # time enough for another thread to get here, if it could
+            return 200, {}, json.dumps({'access_token': 'token-1', 'expires_in': 864000})
+
+        asked = []
+        for _i in range(5):
+            self.http.add_callback('POST', f'{BASE}/token', answer)
         client = self.client()
         threads = [threading.Thread(target=client.tokens.current) for _i in range(5)]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
-        self.assertEqual(len(self.sent()), 1)
+        self.assertEqual(len(asked), 1)
+        self.start_over()
 
     def test_bad_credentials(self):
         for status, body, code in [
@@ -546,6 +559,8 @@ class TestTokens(ClientCase):
                 with self.assertRaises(RampAuthError) as caught:
                     self.client().get('/transactions')
                 self.assertEqual(caught.exception.code, code)
+                if 'error_description' in body:
+                    self.assertIn('Unknown app', str(caught.exception))
                 self.assertIn('Company > Developer', str(caught.exception))
                 self.assertFalse(caught.exception.retryable)
         self.assertEqual(self.time.slept, [])
@@ -668,6 +683,12 @@ class TestTokens(ClientCase):
         with self.assertRaises(RampNotFound) as caught:
             self.aged().post('/accounting/syncs', {}, idempotent=True)
         self.assertEqual(caught.exception.message, 'No such user')
+
+    def test_key_used_after_a_renewal_is_told(self):
+        self.mint(2)
+        self.answer('POST', SYNCS, (401, {}), (400, refusal('DEVELOPER_7005')))
+        with self.assertRaises(RampIdempotencyReused):
+            self.aged().post('/accounting/syncs', {}, idempotent=True)
 
     def test_credentials_that_died_with_the_token(self):
         self.mint()
@@ -835,10 +856,15 @@ class TestErrors(ClientCase):
         self.assertEqual(error.details, {'page_size': ['Too large', 'Odd'], 'memo': ['Too long']})
         self.assertEqual(
             str(error),
-            "Ramp refused the request: Value is wrong (page_size: Too large, Odd; memo: Too long) "
+            "Ramp refused the request: Value is wrong; page_size: Too large, Odd; memo: Too long "
             "[DEVELOPER_7001, HTTP 422, GET /transactions, trace trace-9].",
         )
         self.assertEqual((error.method, error.path, error.trace_id), ('GET', '/transactions', 'trace-9'))
+
+    def test_sentence_does_not_repeat_itself(self):
+        error = self.error(422, refusal('DEVELOPER_7001', 'Too large', page_size=['Too large']))
+        self.assertIn("refused the request: page_size: Too large [DEVELOPER_7001", str(error))
+        self.assertIn("HTTP 500", str(self.error(500, {})))
 
     def test_odd_bodies(self):
         for body in ([], 'text', None, 7, {'error_v2': 'x', 'error': 7}, {'error_v2': {'message': ['x']}}):
@@ -1023,6 +1049,7 @@ class TestDownload(ClientCase):
             'https://8.8.8.8/x',
             'https://u@files.example.com/x',
             'https://files.example.com\\@evil.example/',
+            'https://evil.example\\files.example.com/',
             'file:///etc/passwd',
             'https:///x',
             'https://[/x',
@@ -1044,6 +1071,11 @@ class TestDownload(ClientCase):
             with self.subTest(ip=ip), self.assertRaisesRegex(RampProtocolError, 'private network'):
                 self.client().download(self.URL, 10)
         self.assertEqual(len(self.sent()), 0)
+
+    def test_public_addresses_are_asked(self):
+        for ip in ('93.184.216.34', '2606:2800:220:1::1', '::ffff:93.184.216.34'):
+            self.resolve.return_value = [(0, 0, 0, '', (ip, 443))]
+            self.assertEqual(self.download(PNG).content, PNG)
 
     def test_name_that_does_not_resolve_here_may_do_so_at_a_proxy(self):
         self.resolve.side_effect = socket.gaierror()
@@ -1122,6 +1154,8 @@ class TestLimiter(BaseCase):
                 self.assertAlmostEqual(other.acquire(), 10.0)  # still counted, within this process
                 with open(target) as file:
                     self.assertEqual(file.read(), 'precious')
+                if name == 'open to all':
+                    self.assertEqual(os.path.getsize(path), 0)  # others could have written it
                 os.rmdir(path) if name == 'folder' else os.unlink(path)
 
     def test_missing_folder_and_missing_fcntl(self):

@@ -157,6 +157,7 @@ class TestAllocate(BaseCase):
         self.assertEqual(allocate(100, [1, 1, 1]), [34, 33, 33])
         self.assertEqual(allocate(-100, [1, 1, 1]), [-34, -33, -33])
         self.assertEqual(allocate(10, [15, 5, 80]), [2, 0, 8])
+        self.assertEqual(allocate(10, [1, 2]), [3, 7])
         self.assertEqual(allocate(4310, [3000, 1000]), [3233, 1077])
         self.assertEqual(allocate(5, [Decimal('0.5'), Fraction(1, 2), 0]), [3, 2, 0])
         self.assertEqual(allocate(90, [100, -10]), [100, -10])

@@ -183,6 +183,7 @@ class TestTransaction(PayloadCase):
         ]:
             with self.subTest(field=field, value=value):
                 self.refused(field, **{field: value})
+        self.refused('amount', 'expected a number', amount=True)
         self.refused('receipts[0]', receipts=['../users'])
         self.refused('line_items[1]', 'expected an object', line_items=[line(amount=cents(9000)), None])
         self.refused('card_holder.user_id', card_holder={'user_id': 'me'})

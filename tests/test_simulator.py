@@ -1,4 +1,5 @@
 """The simulator on its own, over real HTTP: what the other tests lean on must itself be tested."""
+
 import threading
 import unittest
 from collections import Counter
@@ -15,8 +16,8 @@ from ..simulator import contract as contract_module
 from ..simulator.routes import API, ROUTES
 
 ALL_SCOPES = (
-    "accounting:read accounting:write transactions:read transactions:write receipts:read users:read cards:read"
-    " entities:read business:read departments:read locations:read"
+    "accounting:read accounting:write transactions:read transactions:write receipts:read users:read"
+    " cards:read entities:read business:read departments:read locations:read"
 )
 CONTRACT = contract_module.load() is not None
 
@@ -48,8 +49,11 @@ class Client(requests.Session):
 
     def sign_in(self, scope=ALL_SCOPES):
         self.headers.pop("Authorization", None)
-        answer = self.post("/token", auth=(self.ramp.client_id, self.ramp.client_secret),
-                           data={"grant_type": "client_credentials", "scope": scope})
+        answer = self.post(
+            "/token",
+            auth=(self.ramp.client_id, self.ramp.client_secret),
+            data={"grant_type": "client_credentials", "scope": scope},
+        )
         self.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
         return answer.json()
 
@@ -122,8 +126,12 @@ class TestToken(SimulatorCase):
         self.assertRefused(self.client.get("/users"), 403, "DEVELOPER_7100")
 
     def test_wrong_secret(self):
-        answer = requests.post(f"{self.ramp.api_url}/token", auth=(self.ramp.client_id, "wrong"), timeout=20,
-                               data={"grant_type": "client_credentials"})
+        answer = requests.post(
+            f"{self.ramp.api_url}/token",
+            auth=(self.ramp.client_id, "wrong"),
+            timeout=20,
+            data={"grant_type": "client_credentials"},
+        )
         self.assertEqual((answer.status_code, answer.json()["error"]), (401, "invalid_client"))
 
     def test_unknown_expired_and_revoked_tokens(self):
@@ -131,8 +139,12 @@ class TestToken(SimulatorCase):
         self.assertRefused(self.client.get("/users"), 401, "DEVELOPER_7028")
         self.client.sign_in()
         token = self.client.headers["Authorization"].partition(" ")[2]
-        answer = requests.post(f"{self.ramp.api_url}/token/revoke", data={"token": token}, timeout=20,
-                               auth=(self.ramp.client_id, self.ramp.client_secret))
+        answer = requests.post(
+            f"{self.ramp.api_url}/token/revoke",
+            data={"token": token},
+            timeout=20,
+            auth=(self.ramp.client_id, self.ramp.client_secret),
+        )
         self.assertEqual(answer.status_code, 200)
         self.assertRefused(self.client.get("/users"), 401, "DEVELOPER_7028")
         self.ramp.dead_tokens_not_found = True
@@ -215,11 +227,15 @@ class TestLists(SimulatorCase):
     def test_rows_that_leave_the_set_do_not_shift_others(self):
         self.client.seat()
         seen = []
-        for number, page in enumerate(self.client.pages("/transactions", sync_status="SYNC_READY", page_size=7)):
+        for number, page in enumerate(
+            self.client.pages("/transactions", sync_status="SYNC_READY", page_size=7)
+        ):
             ids = [row["id"] for row in page]
             seen += ids
             self.assertEqual(self.client.sync(f"page {number}", ids).status_code, 201)
-        ready = [row["id"] for row in self.ramp.state["transactions"] if row["sync_status"] != "NOT_SYNC_READY"]
+        ready = [
+            row["id"] for row in self.ramp.state["transactions"] if row["sync_status"] != "NOT_SYNC_READY"
+        ]
         self.assertEqual(Counter(seen), Counter(ready))
         self.assertEqual(self.client.every("/transactions", sync_status="SYNC_READY"), [])
 
@@ -262,7 +278,9 @@ class TestLists(SimulatorCase):
     def test_orders(self):
         for name, field in (("date", "user_transaction_time"), ("amount", "amount")):
             for end in ("asc", "desc"):
-                rows = self.client.every("/transactions", **{f"order_by_{name}_{end}": "true", "page_size": 9})
+                rows = self.client.every(
+                    "/transactions", **{f"order_by_{name}_{end}": "true", "page_size": 9}
+                )
                 values = [row[field] for row in rows]
                 self.assertGreater(len(set(values)), 30)
                 self.assertEqual(values, sorted(values, reverse=end == "desc"))
@@ -273,8 +291,15 @@ class TestLists(SimulatorCase):
             self.assertRefused(self.client.get("/transactions", params={name: value}), 422, "DEVELOPER_7001")
 
     def test_other_lists_and_details(self):
-        for path in ("/users", "/entities", "/cards/physical", "/cards/virtual", "/departments", "/locations",
-                     "/receipts"):
+        for path in (
+            "/users",
+            "/entities",
+            "/cards/physical",
+            "/cards/virtual",
+            "/departments",
+            "/locations",
+            "/receipts",
+        ):
             with self.subTest(path):
                 rows = self.client.every(path, page_size=3)
                 self.assertGreater(len(rows), 3)
@@ -293,7 +318,9 @@ class TestLists(SimulatorCase):
         card = next(iter(self.ramp.state["physical_cards"]))["id"]
         self.ramp.state["physical_cards"].update(card, state="TERMINATED")
         self.assertNotIn(card, {row["id"] for row in self.client.every("/cards/physical")})
-        found = self.client.every("/cards/physical", include_terminated_only="true", include_activated_only="false")
+        found = self.client.every(
+            "/cards/physical", include_terminated_only="true", include_activated_only="false"
+        )
         self.assertEqual([row["id"] for row in found], [card])
 
     def test_unknown_path_is_html(self):
@@ -318,7 +345,11 @@ class TestReceipts(SimulatorCase):
         return receipt["receipt_url"]
 
     def test_file_follows_the_receipt(self):
-        starts = {"application/pdf": b"%PDF-1.4", "image/png": b"\x89PNG\r\n\x1a\n", "image/jpeg": b"\xff\xd8\xff"}
+        starts = {
+            "application/pdf": b"%PDF-1.4",
+            "image/png": b"\x89PNG\r\n\x1a\n",
+            "image/jpeg": b"\xff\xd8\xff",
+        }
         for kind in ("pdf", "png", "jpg"):
             self.ramp.state["receipts"].update(next(iter(self.ramp.state["receipts"]))["id"], _kind=kind)
             link = self.link()
@@ -365,7 +396,8 @@ class TestSyncs(SimulatorCase):
         answer = self.client.patch(f"/transactions/{self.one}", json={"line_items": []})
         self.assertRefused(answer, 403, "DEVELOPER_TRANSACTION_SPLIT_NOT_ALLOWED")
         answer = self.client.post(
-            "/accounting/ready-to-sync", json={"object_ids": [self.one], "object_type": "TRANSACTION"})
+            "/accounting/ready-to-sync", json={"object_ids": [self.one], "object_type": "TRANSACTION"}
+        )
         self.assertRefused(answer, 422, "DEVELOPER_7001")
 
     def test_failure_is_shown_and_leaves_it_ready(self):
@@ -378,7 +410,9 @@ class TestSyncs(SimulatorCase):
     def test_key_is_spent_by_success_and_by_failure(self):
         self.client.sync("good", [self.one])
         self.assertRefused(self.client.sync("good", [self.one]), 400, "DEVELOPER_7005")
-        self.assertRefused(self.client.sync("bad", ["00000000-0000-4000-8000-000000000000"]), 422, "DEVELOPER_7001")
+        self.assertRefused(
+            self.client.sync("bad", ["00000000-0000-4000-8000-000000000000"]), 422, "DEVELOPER_7001"
+        )
         self.assertRefused(self.client.sync("bad", [self.two]), 400, "DEVELOPER_7005")
         self.assertEqual(list(self.ramp.successes()), [self.one])
 
@@ -420,28 +454,51 @@ class TestSyncs(SimulatorCase):
         self.client.sync("k", [self.one])
         syncs = ("POST", f"{API}/accounting/syncs")
         self.assertEqual(seen[2:], [("before", 0, *syncs), ("after", 1, *syncs)])
-        self.assertEqual([entry["path"] for entry in self.ramp.write_calls()],
-                         [f"{API}/accounting/connection", f"{API}/accounting/syncs"])
+        self.assertEqual(
+            [entry["path"] for entry in self.ramp.write_calls()],
+            [f"{API}/accounting/connection", f"{API}/accounting/syncs"],
+        )
 
 
 @tagged("ramp_simulator")
 class TestSplit(SimulatorCase):
-    seed = {"transactions": 0, "analytics": [
-        {"field_id": "project", "field_name": "Project", "options": [{"id": "7", "code": "P7", "value": "Moon"}]}]}
+    seed = {
+        "transactions": 0,
+        "analytics": [
+            {
+                "field_id": "project",
+                "field_name": "Project",
+                "options": [{"id": "7", "code": "P7", "value": "Moon"}],
+            }
+        ],
+    }
 
     def split(self, ident, *amounts, option="7"):
-        return self.client.patch(f"/transactions/{ident}", json={"line_items": [
-            {"amount": amount, "memo": f"part {amount}", "accounting_field_selections": [
-                {"field_external_id": "Category", "field_option_external_id": "sim-6100"},
-                {"field_external_id": "project", "field_option_external_id": option},
-            ]} for amount in amounts]})
+        return self.client.patch(
+            f"/transactions/{ident}",
+            json={
+                "line_items": [
+                    {
+                        "amount": amount,
+                        "memo": f"part {amount}",
+                        "accounting_field_selections": [
+                            {"field_external_id": "Category", "field_option_external_id": "sim-6100"},
+                            {"field_external_id": "project", "field_option_external_id": option},
+                        ],
+                    }
+                    for amount in amounts
+                ]
+            },
+        )
 
     def test_split_and_unsplit(self):
         ident = self.ramp.add_transaction(amount_minor=1001)
         lines = self.split(ident, 334, 333, 334).json()["line_items"]
         self.assertEqual([line["converted_amount"]["amount"] for line in lines], [334, 333, 334])
-        coded = [(s["category_info"]["external_id"], s["type"], s["external_id"])
-                 for s in lines[0]["accounting_field_selections"]]
+        coded = [
+            (s["category_info"]["external_id"], s["type"], s["external_id"])
+            for s in lines[0]["accounting_field_selections"]
+        ]
         self.assertEqual(coded, [("Category", "GL_ACCOUNT", "sim-6100"), ("project", "OTHER", "7")])
         [line] = self.client.patch(f"/transactions/{ident}", json={"line_items": []}).json()["line_items"]
         self.assertEqual(line["amount"]["amount"], 1001)
@@ -488,8 +545,9 @@ class TestFaults(SimulatorCase):
     def test_fault_server_error(self):
         for status in (500, 502, 503, 504):
             self.ramp.faults.add("server_error", "/accounting/syncs", status=status, count=1)
-        self.assertEqual([self.client.sync("k", [self.ident]).status_code for _ in range(5)],
-                         [500, 502, 503, 504, 201])
+        self.assertEqual(
+            [self.client.sync("k", [self.ident]).status_code for _ in range(5)], [500, 502, 503, 504, 201]
+        )
 
     def test_fault_error_after(self):
         self.ramp.faults.add("error_after", "/accounting/syncs", count=1)
@@ -567,9 +625,11 @@ class TestFaults(SimulatorCase):
         self.assertEqual(Counter(shuffled), Counter(straight))
 
     def test_fault_malformed_object(self):
-        for how, broken in (("missing_id", lambda row: "id" not in row),
-                            ("amount_as_text", lambda row: isinstance(row["amount"], str)),
-                            ("null_lines", lambda row: row["line_items"] is None)):
+        for how, broken in (
+            ("missing_id", lambda row: "id" not in row),
+            ("amount_as_text", lambda row: isinstance(row["amount"], str)),
+            ("null_lines", lambda row: row["line_items"] is None),
+        ):
             self.ramp.faults.add("malformed_object", "/transactions", count=1, how=how)
             rows = self.client.get("/transactions").json()["data"]
             self.assertEqual(sum(broken(row) for row in rows), 1, how)
@@ -613,7 +673,9 @@ class TestSeed(SimulatorCase):
         "transactions": 600,
         "problems": True,
         "accounts": [{"id": "41", "code": "600000", "name": "Expenses"}],
-        "analytics": [{"field_id": "plan-1", "field_name": "Project", "options": [{"id": "9", "value": "Moon"}]}],
+        "analytics": [
+            {"field_id": "plan-1", "field_name": "Project", "options": [{"id": "9", "value": "Moon"}]}
+        ],
     }
 
     def fingerprint(self, **changes):
@@ -632,8 +694,11 @@ class TestSeed(SimulatorCase):
         self.assertEqual(self.ramp.contract_violations, [])
 
     def test_ready_ones_can_be_booked(self):
-        rows = [row for row in self.ramp.state["transactions"]
-                if row["sync_status"] == "SYNC_READY" and not row["_label"]]
+        rows = [
+            row
+            for row in self.ramp.state["transactions"]
+            if row["sync_status"] == "SYNC_READY" and not row["_label"]
+        ]
         self.assertGreater(len(rows), 400)
         for row in rows:
             rate = row["minor_unit_conversion_rate"]
@@ -658,21 +723,33 @@ class TestSeed(SimulatorCase):
             self.assertEqual(row["currency_code"], ids[row["original_transaction_id"]]["currency_code"])
         sizes = Counter(len(row["line_items"]) for row in rows)
         self.assertLessEqual({1, 2, 3, 4, 5, 6, 7}, set(sizes))
-        self.assertTrue(any(row["original_transaction_amount"]["currency_code"] != row["currency_code"] for row in rows))
-        self.assertTrue(any(line["converted_amount"]["amount"] == 0 for row in rows for line in row["line_items"]))
+        self.assertTrue(
+            any(row["original_transaction_amount"]["currency_code"] != row["currency_code"] for row in rows)
+        )
+        self.assertTrue(
+            any(line["converted_amount"]["amount"] == 0 for row in rows for line in row["line_items"])
+        )
         with_receipt = sum(bool(row["receipts"]) for row in rows) / len(rows)
         self.assertTrue(0.4 < with_receipt < 0.8)
         self.assertIn("<script>alert('ramp')</script>", {row["merchant_name"] for row in rows})
         self.assertGreaterEqual(len(self.ramp.state["users"]), 25)
-        coded = [any(s["type"] == "OTHER" for s in line["accounting_field_selections"])
-                 for row in rows if row["sync_status"] == "SYNC_READY" for line in row["line_items"]]
+        coded = [
+            any(s["type"] == "OTHER" for s in line["accounting_field_selections"])
+            for row in rows
+            if row["sync_status"] == "SYNC_READY"
+            for line in row["line_items"]
+        ]
         self.assertTrue(0.25 < sum(coded) / len(coded) < 0.6)
 
     def test_problems_are_labelled_and_as_named(self):
         rows = {label: self.ramp.state["transactions"].get(i) for label, i in self.ramp.problems.items()}
 
         def selections(label):
-            return [s["external_id"] for line in rows[label]["line_items"] for s in line["accounting_field_selections"]]
+            return [
+                s["external_id"]
+                for line in rows[label]["line_items"]
+                for s in line["accounting_field_selections"]
+            ]
 
         self.assertEqual(selections("uncoded"), [])
         self.assertEqual(selections("unknown_account"), ["no-such-account"])
@@ -699,7 +776,9 @@ class TestSeed(SimulatorCase):
 
     def test_newer_shape(self):
         ramp = self.start(Seed(transactions=0, newer_shape=True))
-        ident = ramp.add_transaction(amount_minor=-1500, currency="KWD", original_minor=-450, original_currency="USD")
+        ident = ramp.add_transaction(
+            amount_minor=-1500, currency="KWD", original_minor=-450, original_currency="USD"
+        )
         row = self.sign_in(ramp).get(f"/transactions/{ident}").json()
         self.assertEqual(row["entity_amount"], {"value": -1500, "currency": "KWD"})
         self.assertEqual(row["merchant_amount"], {"value": -450, "currency": "USD"})
@@ -707,14 +786,18 @@ class TestSeed(SimulatorCase):
         ramp.assert_clean()
 
     def test_helpers(self):
-        ident = self.ramp.add_transaction(amount_minor=1000, lines=[{"amount_minor": 999}, {"amount_minor": 1}])
+        ident = self.ramp.add_transaction(
+            amount_minor=1000, lines=[{"amount_minor": 999}, {"amount_minor": 1}]
+        )
         self.ramp.update_transaction(ident, amount_minor=2001)
         self.ramp.recode(ident, "77")
         row = self.client.get(f"/transactions/{ident}").json()
         self.assertEqual(row["amount"], 20.01)
         self.assertEqual(sum(line["amount"]["amount"] for line in row["line_items"]), 2001)
-        self.assertEqual({s["external_id"] for line in row["line_items"]
-                          for s in line["accounting_field_selections"]}, {"77"})
+        self.assertEqual(
+            {s["external_id"] for line in row["line_items"] for s in line["accounting_field_selections"]},
+            {"77"},
+        )
         refund = self.client.get(f"/transactions/{self.ramp.add_transaction(refund_of=ident)}").json()
         self.assertEqual((refund["amount"], refund["original_transaction_id"]), (-20.01, ident))
         with self.assertRaises(TypeError):
@@ -724,7 +807,9 @@ class TestSeed(SimulatorCase):
         ident = self.ramp.add_transaction(amount_minor=1, state="PENDING", sync_status="NOT_SYNC_READY")
         self.assertNotIn("settlement_date", self.client.get(f"/transactions/{ident}").json())
         self.ramp.update_transaction(ident, state="CLEARED", sync_status="SYNC_READY")
-        self.assertIn(ident, {row["id"] for row in self.client.every("/transactions", sync_status="SYNC_READY")})
+        self.assertIn(
+            ident, {row["id"] for row in self.client.every("/transactions", sync_status="SYNC_READY")}
+        )
         self.assertTrue(self.client.get(f"/transactions/{ident}").json()["settlement_date"])
 
 
@@ -743,7 +828,9 @@ class TestAdmin(SimulatorCase):
         user = self.client.every("/users")[0]["id"]
         self.client.patch(f"/_simulator/objects/users/{user}", json={"status": "USER_SUSPENDED"})
         self.assertNotIn(user, {row["id"] for row in self.client.every("/users")})
-        found = self.client.get("/_simulator/objects/users", params={"status": "USER_SUSPENDED"}).json()["data"]
+        found = self.client.get("/_simulator/objects/users", params={"status": "USER_SUSPENDED"}).json()[
+            "data"
+        ]
         self.assertIn(user, {row["id"] for row in found})
 
     def test_faults_seat_and_books(self):
@@ -776,15 +863,25 @@ class TestAdmin(SimulatorCase):
         rows = self.client.get("/_simulator/transactions").json()["data"]
         self.assertEqual(len(rows), 8)
         ready = [row for row in rows if row["sync_status"] == "SYNC_READY"]
-        self.assertEqual({line["accounting_field_selections"][0]["external_id"]
-                          for row in ready for line in row["line_items"]}, {"88"})
+        self.assertEqual(
+            {
+                line["accounting_field_selections"][0]["external_id"]
+                for row in ready
+                for line in row["line_items"]
+            },
+            {"88"},
+        )
         self.assertEqual(self.client.post("/_simulator/reset", json={"wrong": 1}).status_code, 422)
 
     def test_more_data_and_wrong_data(self):
-        self.client.post("/_simulator/seed", json={
-            "accounts": [{"id": "9", "name": "Nine"}],
-            "analytics": [{"field_id": "f", "field_name": "F", "options": [{"id": "1", "value": "One"}]}],
-            "users": [{"first_name": "New", "last_name": "Person", "email": "new@example.com"}]})
+        self.client.post(
+            "/_simulator/seed",
+            json={
+                "accounts": [{"id": "9", "name": "Nine"}],
+                "analytics": [{"field_id": "f", "field_name": "F", "options": [{"id": "1", "value": "One"}]}],
+                "users": [{"first_name": "New", "last_name": "Person", "email": "new@example.com"}],
+            },
+        )
         self.assertEqual(len(self.client.every("/users", email="new@example.com")), 1)
         self.assertIsNotNone(self.ramp.state["accounts"].find(id="9"))
         self.assertEqual(self.client.post("/_simulator/transactions", json={"nonsense": 1}).status_code, 422)
@@ -796,7 +893,9 @@ class TestAdmin(SimulatorCase):
     def test_only_on_loopback(self):
         self.ramp.host = "0.0.0.0"
         self.addCleanup(setattr, self.ramp, "host", "127.0.0.1")
-        self.assertEqual(requests.get(f"http://127.0.0.1:{self.ramp.port}/_simulator/", timeout=20).status_code, 404)
+        self.assertEqual(
+            requests.get(f"http://127.0.0.1:{self.ramp.port}/_simulator/", timeout=20).status_code, 404
+        )
 
 
 @tagged("ramp_simulator")
@@ -809,26 +908,41 @@ class TestContract(SimulatorCase):
         self.assertRefused(answer, 422, "DEVELOPER_7001")
         self.assertEqual(answer.json()["error_v2"]["additional_info"], {"color": ["Unknown field."]})
         answer = self.client.post("/accounting/connection", json={})
-        self.assertEqual(answer.json()["error"], {"remote_provider_name": ["Missing data for required field."]})
-        answer = self.client.post("/accounting/syncs", json={
-            "idempotency_key": "k", "sync_type": "TRANSACTION_SYNC", "successful_syncs": [{"id": "x"}]})
-        self.assertEqual(answer.json()["error_v2"]["additional_info"], {"successful_syncs": {"0": {
-            "id": ["Not a valid uuid."], "reference_id": ["Missing data for required field."]}}})
+        self.assertEqual(
+            answer.json()["error"], {"remote_provider_name": ["Missing data for required field."]}
+        )
+        answer = self.client.post(
+            "/accounting/syncs",
+            json={"idempotency_key": "k", "sync_type": "TRANSACTION_SYNC", "successful_syncs": [{"id": "x"}]},
+        )
+        self.assertEqual(
+            answer.json()["error_v2"]["additional_info"],
+            {
+                "successful_syncs": {
+                    "0": {"id": ["Not a valid uuid."], "reference_id": ["Missing data for required field."]}
+                }
+            },
+        )
         self.assertEqual(len(self.ramp.request_violations), 3)
 
     def test_wrong_answers_are_recorded(self):
         ident = self.client.get("/transactions").json()["data"][0]["id"]
-        for changes in ({"synced_at": 7}, {"sync_status": "MAYBE"}, {"entity_id": "not a uuid"},
-                        {"user_transaction_time": "yesterday"}):
+        for changes in (
+            {"synced_at": 7},
+            {"sync_status": "MAYBE"},
+            {"entity_id": "not a uuid"},
+            {"user_transaction_time": "yesterday"},
+        ):
+            good = {name: self.ramp.state["transactions"].get(ident)[name] for name in changes}
             self.ramp.state["transactions"].update(ident, **changes)
-            with self.assertLogs("odoo.addons.ramp_connector.simulator", "ERROR") if False else patch(
-                    "logging.Logger.error"):
+            with patch("logging.Logger.error"):
                 self.client.get(f"/transactions/{ident}")
                 self.client.get("/transactions", params={"state": "ALL"})
             self.assertEqual(len(self.ramp.contract_violations), 2, changes)
             with self.assertRaisesRegex(AssertionError, next(iter(changes))):
                 self.ramp.assert_clean()
             self.ramp.contract_violations.clear()
+            self.ramp.state["transactions"].update(ident, **good)
 
     def test_every_route_is_in_the_contract_with_its_scope(self):
         judge = self.ramp.contract
@@ -872,10 +986,12 @@ class TestScale(SimulatorCase):
         self.client.seat()
         ready = sum(row["sync_status"] == "SYNC_READY" for row in self.ramp.state["transactions"])
         self.ramp.requests.clear()
-        ids = [row["id"] for row in self.client.every("/transactions", sync_status="SYNC_READY", page_size=100)]
+        ids = [
+            row["id"] for row in self.client.every("/transactions", sync_status="SYNC_READY", page_size=100)
+        ]
         self.assertEqual((len(ids), len(set(ids))), (ready, ready))
         self.assertEqual(len(self.ramp.requests), -(-ready // 100))
         for start in range(0, ready, 5000):
-            self.assertEqual(self.client.sync(f"part {start}", ids[start:start + 5000]).status_code, 201)
+            self.assertEqual(self.client.sync(f"part {start}", ids[start : start + 5000]).status_code, 201)
         self.assertEqual(set(map(len, self.ramp.successes().values())), {1})
         self.assertEqual(self.client.every("/transactions", sync_status="SYNC_READY"), [])

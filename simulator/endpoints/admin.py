@@ -124,7 +124,7 @@ def _table(call):
 
 def _select(call, table):
     return [
-        row
+        dict(row)
         for row in call.state[table]
         if all(str(row.get(name)) == value for name, value in call.query.items())
     ]
@@ -159,12 +159,12 @@ def seat(call):
 
 @route("GET", "/export-errors")
 def export_errors(call):
-    return {"errors": call.state.export_errors}
+    return {"errors": dict(call.state.export_errors)}
 
 
 @route("GET", "/journal")
 def journal(call):
-    return {"journal": call.state.journal}
+    return {"journal": list(call.state.journal)}
 
 
 # -- the world
@@ -172,7 +172,7 @@ def journal(call):
 
 @route("GET", "/requests")
 def requests(call):
-    return {"requests": call.ramp.requests}
+    return {"requests": [dict(entry) for entry in call.ramp.requests]}
 
 
 @route("POST", "/seed")

@@ -1,0 +1,22 @@
+"""ruff, and pylint with the Odoo community's plugin; no finding is acceptable."""
+import subprocess
+import sys
+
+from runtime import CHECKOUT, Runtime
+
+ROOMS = ('__init__.py', '__manifest__.py', 'hooks.py', 'models', 'flows', 'ramp_api', 'controllers', 'wizard', 'report', 'simulator', 'tests', 'tools')
+
+
+def main():
+    runtime = Runtime().prepare()
+    rooms = [room for room in ROOMS if (CHECKOUT / room).exists() and ((CHECKOUT / room).is_file() or any((CHECKOUT / room).rglob('*.py')))]
+    ruff = subprocess.call([str(runtime.python.parent / 'ruff'), 'check', '--no-cache', *rooms], cwd=CHECKOUT, env=runtime.environ())
+    link = runtime.addons / 'ramp_connector'
+    pylint = subprocess.call([
+        str(runtime.python), '-m', 'pylint', '--rcfile', str(CHECKOUT / '.pylintrc'), str(link)], cwd=link, env=runtime.environ())
+    print('lint: ' + ('clean' if not ruff and not pylint else 'FAILED'))
+    return 1 if ruff or pylint else 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
