@@ -247,7 +247,11 @@ class RampConnection(models.Model):
         return RampClient(
             url, client_id, client_secret, scopes=SCOPES, allow_http=self.environment == 'custom',
             token_store=_tokens.store((self.env.cr.dbname, self.id, url, client_id, client_secret)),
-            session=requests.Session())
+            session=requests.Session(), **self._client_options())
+
+    def _client_options(self):
+        """More arguments for the client: a customer's proxy settings, or a test's patience."""
+        return {}
 
     def _start_moment(self):
         """The first moment of the start date in the company's time zone, in UTC, as Ramp's filters want it."""

@@ -16,12 +16,10 @@ SCOPE_MISSING = 'DEVELOPER_7100'
 _MAX_TEXT = 500
 _MAX_FIELDS = 20
 _SCRUB = (
-    (
-        re.compile(r'(https?://[^\s?#]+)[?#]\S*'),
-        r'\1?...',
-    ),  # the query of a pre-signed link is a key to the file
+    # the query of a pre-signed link is a key to the file
+    (re.compile(r'(https?://[^\s?#]+)[?#]\S*'), r'\1?...'),
     (re.compile(r'(?i)\b(bearer|basic)\s+[\w.~+/=-]{8,}'), r'\1 ***'),
-    (re.compile(r'\bramp_[a-z_]*(?:tok|jwt|sec|id)_\w+'), '***'),
+    (re.compile(r'\bramp_[a-z_]*(?:tok|jwt|sec)_\w+'), '***'),
     (re.compile(r'[\w.+-]+@[\w-]+(?:\.[\w-]+)+'), '[e-mail]'),
     (re.compile(r'(?<![\w-])\d(?:[ -]?\d){8,}(?![\w-])'), '[number]'),  # card, account, tax and phone numbers
 )

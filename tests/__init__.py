@@ -1,4 +1,9 @@
-from . import test_ramp_api_client
-from . import test_ramp_api_money
-from . import test_ramp_api_payloads
-from . import test_simulator
+# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
+from . import (
+    test_holds,
+    test_ramp_api_client,
+    test_ramp_api_money,
+    test_ramp_api_payloads,
+    test_simulator,
+    test_transaction,
+)

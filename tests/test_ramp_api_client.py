@@ -15,12 +15,13 @@ import requests
 import responses
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from odoo.tests import BaseCase, tagged
-from odoo.tests.common import _super_send
 from responses import matchers
 from responses.registries import FirstMatchRegistry
 from urllib3.exceptions import MaxRetryError, NewConnectionError
 from urllib3.exceptions import SSLError as PoolSSLError
+
+from odoo.tests import BaseCase, tagged
+from odoo.tests.common import _super_send
 
 from ..ramp_api import (
     DEFAULT_SCOPES,

@@ -4,6 +4,7 @@ from fractions import Fraction
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
 from odoo.tests import BaseCase, tagged
 
 from ..ramp_api import EXPONENTS, Money, MoneyError, allocate

@@ -1,0 +1,132 @@
+# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
+import re
+from decimal import Decimal
+
+from odoo import Command
+from odoo.tests import TransactionCase, tagged
+
+from ..simulator import Seed, Simulator
+
+# an outage is not worth a test's time: the client's waiting between tries is its own affair, tested in test_ramp_api_client
+IMPATIENT = {'sleep': lambda seconds: None}
+
+
+@tagged('post_install', '-at_install', 'ramp')
+class RampCase(TransactionCase):
+    """A company, its people and a simulated Ramp over HTTP on this machine, joined by a connection.
+
+    The flows run as in production: through their jobs, with cursors that commit (to savepoints, here).
+    """
+
+    seed = {'transactions': 0}
+    connect = True
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.company = cls.env['res.company'].create({'name': 'Widget Works', 'country_id': cls.env.ref('base.us').id})
+        cls.env['account.chart.template'].try_loading('generic_coa', company=cls.company, install_demo=False)
+        cls.env.user.write({'company_ids': [Command.link(cls.company.id)], 'company_id': cls.company.id})
+        cls.env = cls.env(context=dict(cls.env.context, allowed_company_ids=cls.company.ids, lang='en_US', tz='UTC'))
+        cls.company = cls.company.with_env(cls.env)
+        Account = cls.env['account.account'].with_company(cls.company)
+        cls.account_meals, cls.account_travel, cls.account_software = Account.create([
+            {'name': name, 'code': code, 'account_type': 'expense', 'company_ids': [Command.set(cls.company.ids)]}
+            for name, code in (('Meals', '650001'), ('Travel', '650002'), ('Software', '650003'))])
+        cls.plan, cls.other_plan = cls.env['account.analytic.plan'].create([{'name': 'Ramp Projects'}, {'name': 'Ramp Markets'}])
+        cls.analytic_move, cls.analytic_fair, cls.analytic_europe = cls.env['account.analytic.account'].create([
+            {'name': 'Office Move', 'plan_id': cls.plan.id, 'company_id': cls.company.id},
+            {'name': 'Trade Fair', 'plan_id': cls.plan.id, 'company_id': cls.company.id},
+            {'name': 'Europe', 'plan_id': cls.other_plan.id, 'company_id': False}])
+        for code, rate in (('EUR', 0.8), ('JPY', 150.0), ('KWD', 0.307)):
+            currency = cls.env['res.currency'].with_context(active_test=False).search([('name', '=', code)])
+            currency.active = True
+            cls.env['res.currency.rate'].create({'currency_id': currency.id, 'name': '2020-01-01', 'rate': rate, 'company_id': cls.company.id})
+
+    def setUp(self):
+        super().setUp()
+        options = dict(self.seed)
+        self.ramp = Simulator(Seed(**{
+            'accounts': [self.as_account(account) for account in (self.account_meals, self.account_travel, self.account_software)],
+            'analytics': [self.as_field(plan) for plan in (self.plan, self.other_plan)], **options,
+        })).start()
+        self.addCleanup(self.ramp.stop)
+        self.patch(type(self.env['ramp.connection']), '_client_options', lambda connection: IMPATIENT)
+        self.employees = self.env['hr.employee'].create([
+            {'name': f"{user['first_name']} {user['last_name']}"[:100], 'work_email': user['email'], 'company_id': self.company.id}
+            for user in self.ramp.state['users']])
+        self.employee = self.employees[0]
+        self.user_id = next(iter(self.ramp.state['users']))['id']
+        self.connection = self.env['ramp.connection'].create({
+            'name': 'Ramp', 'company_id': self.company.id, 'environment': 'custom', 'api_url': self.ramp.api_url,
+            'client_id': self.ramp.client_id, 'client_secret': self.ramp.client_secret, 'start_date': '2015-01-01'})
+        if self.connect:
+            self.connection.action_connect()
+
+    def as_account(self, account):
+        return {'id': self.env['ramp.coding']._external_id(account), 'code': account.code, 'name': account.name, 'classification': 'EXPENSE'}
+
+    def as_field(self, plan):
+        coding = self.env['ramp.coding']
+        return {'field_id': coding._external_id(plan), 'field_name': plan.name, 'options': [
+            {'id': coding._external_id(account), 'code': account.name, 'value': account.name} for account in plan.account_ids]}
+
+    def external(self, record):
+        return self.env['ramp.coding']._external_id(record)
+
+    def analytics(self, *accounts):
+        """The selections of analytic accounts, as the simulator takes them."""
+        return {self.external(account.root_plan_id): self.external(account) for account in accounts}
+
+    def spend(self, amount_minor=12345, **values):
+        """A cleared card transaction that is ready; returns its Ramp id."""
+        values.setdefault('user', self.user_id)
+        if 'lines' not in values:
+            values.setdefault('account', self.external(self.account_meals))
+        return self.ramp.add_transaction(amount_minor=amount_minor, **values)
+
+    def sync(self, *flows, now=True):
+        """Press Sync now, and let the jobs run as the scheduler does. Returns the runs."""
+        last = self.env['ramp.run'].search([], limit=1, order='id desc').id or 0
+        if now:
+            self.connection.with_context(ramp_quiet=True).action_sync_now()
+        with self.enter_registry_test_mode():
+            for flow in flows or ('transaction', 'receipt'):
+                self.env.ref(f'ramp_connector.cron_{flow}').method_direct_trigger()
+        self.env.invalidate_all()
+        return self.env['ramp.run'].search([('id', '>', last)])
+
+    def record(self, ramp_id, flow='transaction'):
+        return self.env['ramp.record'].search([('ramp_id', '=', ramp_id), ('flow', '=', flow)])
+
+    def move(self, ramp_id):
+        return self.env['account.move'].search([('ramp_id', '=', ramp_id)])
+
+    def expense(self, ramp_id):
+        return self.env['hr.expense'].search([('ramp_id', '=', ramp_id)])
+
+    def entry(self, ramp_id):
+        """The lines of a transaction's entry: (account code, amount in its currency, balance), debits first."""
+        return [(line.account_id.code, Decimal(str(line.amount_currency)), Decimal(str(line.balance)))
+                for line in self.move(ramp_id).line_ids.sorted('id')]
+
+    def assertHeld(self, ramp_id, pattern):
+        """Held, nothing booked, and Ramp was told in the same words."""
+        record = self.record(ramp_id)
+        self.assertEqual(record.state, 'held', record.error_message)
+        self.assertRegex(record.error_message, pattern)
+        self.assertFalse(record.res_id)
+        self.assertFalse(self.move(ramp_id))
+        self.assertFalse(self.expense(ramp_id))
+        self.assertIn(record.error_message, [re.sub(r'\s+', ' ', message) for message in self.ramp.export_errors(ramp_id)])
+        self.assertEqual(self.ramp.state['transactions'].get(ramp_id)['sync_status'], 'SYNC_READY')
+
+    def assertConfirmed(self, ramp_id):
+        """One expense, one posted entry, one confirmation."""
+        record = self.record(ramp_id)
+        self.assertEqual(record.state, 'confirmed', record.error_message)
+        self.assertEqual(len(self.expense(ramp_id)), 1)
+        self.assertEqual(self.move(ramp_id).mapped('state'), ['posted'])
+        self.assertEqual((record.res_model, record.res_id), ('account.move', self.move(ramp_id).id))
+        self.assertEqual(self.expense(ramp_id).account_move_id, self.move(ramp_id))
+        self.assertEqual(self.ramp.successes().get(ramp_id), [f'account.move,{record.res_id}'])

@@ -1,0 +1,200 @@
+# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
+from odoo.tests import tagged
+
+from .common import RampCase
+
+
+@tagged('post_install', '-at_install', 'ramp')
+class TestHolds(RampCase):
+    """What cannot be booked is held with a sentence, told to Ramp, clears itself when fixed, and delays nothing else."""
+
+    def setUp(self):
+        super().setUp()
+        self.good = self.spend(777)
+
+    def check(self, ramp_id, pattern, fix):
+        self.sync('transaction')
+        self.assertHeld(ramp_id, pattern)
+        self.assertConfirmed(self.good)
+        calls = len(self.ramp.write_calls())
+        self.sync('transaction')
+        self.assertEqual(len(self.ramp.write_calls()), calls, 'Ramp is told a reason once')
+        fix()
+        self.sync('transaction', now=False)
+        self.assertConfirmed(ramp_id)
+
+    def test_uncoded(self):
+        ramp_id = self.spend(account=None)
+        self.check(ramp_id, 'no account', lambda: self.ramp.recode(ramp_id, self.external(self.account_travel)))
+        self.assertEqual(self.entry(ramp_id)[0][0], '650002')
+
+    def test_unknown_account(self):
+        self.ramp.state['accounts'].add({**self.ramp.state['accounts'].find(id=self.external(self.account_meals))[0],
+                                         'ramp_id': self.ramp.state.new_id(), 'id': 'X-1', 'code': '699999', 'name': 'Nowhere'})
+        ramp_id = self.spend(account='X-1')
+        self.check(ramp_id, 'account "Nowhere" does not exist in Odoo', lambda: self.account_software.copy(
+            {'code': '699999', 'name': 'Nowhere'}))
+
+    def test_account_of_another_database(self):
+        foreign = f'00000000-account-{self.account_meals.id}'
+        self.ramp.state['accounts'].add({**self.ramp.state['accounts'].find(id=self.external(self.account_meals))[0],
+                                         'ramp_id': self.ramp.state.new_id(), 'id': foreign, 'name': 'Theirs'})
+        ramp_id = self.spend(account=foreign)
+        self.check(ramp_id, 'another Odoo database', lambda: self.ramp.recode(ramp_id, self.external(self.account_meals)))
+
+    def test_archived_account(self):
+        ramp_id = self.spend(account=self.external(self.account_travel))
+        self.account_travel.active = False
+        self.check(ramp_id, '650002 Travel is archived', lambda: self.account_travel.write({'active': True}))
+
+    def test_archived_analytic_account(self):
+        ramp_id = self.spend(analytics=self.analytics(self.analytic_fair))
+        self.analytic_fair.active = False
+        self.check(ramp_id, 'Trade Fair is archived', lambda: self.analytic_fair.write({'active': True}))
+        self.assertEqual(self.move(ramp_id).line_ids.sorted('id')[0].analytic_distribution, {str(self.analytic_fair.id): 100})
+
+    def test_foreign_option(self):
+        self.ramp.state['options'].add({**next(iter(self.ramp.state['options'])), 'ramp_id': self.ramp.state.new_id(),
+                                        'id': 'their-option', 'value': 'Theirs'})
+        ramp_id = self.spend(analytics={self.external(self.plan): 'their-option'})
+        self.check(ramp_id, 'does not come from Odoo', lambda: self.ramp.update_transaction(ramp_id, lines=[
+            {'amount_minor': 12345, 'account': self.external(self.account_meals)}]))
+
+    def test_wrong_currency_on_a_line(self):
+        line = {'amount_minor': 12345, 'account': self.external(self.account_meals)}
+        ramp_id = self.spend(lines=[{**line, 'currency': 'EUR'}])
+        self.check(ramp_id, 'EUR', lambda: self.ramp.update_transaction(ramp_id, lines=[line]))
+
+    def test_inactive_currency(self):
+        euro = self.env['res.currency'].search([('name', '=', 'EUR')])
+        euro.active = False
+        ramp_id = self.spend(currency='EUR')
+        self.check(ramp_id, 'EUR is not active', lambda: euro.write({'active': True}))
+
+    def test_currency_without_rate(self):
+        yen = self.env['res.currency'].search([('name', '=', 'JPY')])
+        yen.rate_ids.unlink()
+        ramp_id = self.spend(currency='JPY')
+        self.check(ramp_id, 'no exchange rate for JPY', lambda: self.env['res.currency.rate'].create(
+            {'currency_id': yen.id, 'name': '2020-01-01', 'rate': 150, 'company_id': self.company.id}))
+
+    def test_currency_rounded_too_coarsely(self):
+        dinar = self.env['res.currency'].search([('name', '=', 'KWD')])
+        dinar.rounding = 0.01
+        ramp_id = self.spend(currency='KWD')
+        self.check(ramp_id, 'rounds KWD to 2 decimals', lambda: dinar.write({'rounding': 0.001}))
+
+    def test_sum_mismatch(self):
+        line = {'account': self.external(self.account_meals)}
+        ramp_id = self.spend(10000, lines=[{**line, 'amount_minor': 4000}, {**line, 'amount_minor': 5999}])
+        self.check(ramp_id, '99.99.*100.00', lambda: self.ramp.update_transaction(
+            ramp_id, lines=[{**line, 'amount_minor': 4000}, {**line, 'amount_minor': 6000}]))
+
+    def test_closed_period(self):
+        ramp_id = self.spend(date='2026-01-15T12:00:00+00:00')
+        self.company.fiscalyear_lock_date = '2026-01-31'
+        self.check(ramp_id, 'period is closed: 2026-01-15 .* 2026-01-31', lambda: self.company.write({'fiscalyear_lock_date': False}))
+        self.assertEqual(str(self.move(ramp_id).date), '2026-01-15')
+
+    def test_closed_period_booked_on_the_first_open_day(self):
+        ramp_id = self.spend(date='2026-01-15T12:00:00+00:00')
+        self.company.fiscalyear_lock_date = '2026-01-31'
+        self.connection.lock_date_policy = 'next_open'
+        self.sync()
+        self.assertConfirmed(ramp_id)
+        self.assertEqual((str(self.move(ramp_id).date), str(self.expense(ramp_id).date)), ('2026-02-01', '2026-01-15'))
+
+    def test_unknown_cardholder(self):
+        self.employee.work_email = 'somebody.else@example.com'
+        ramp_id = self.spend()
+        self.good = self.spend(1, user=list(self.ramp.state['users'])[1]['id'])
+        person = self.ramp.state['users'].get(self.user_id)
+        self.check(ramp_id, f"cardholder {person['first_name']}", lambda: self.employee.write({'work_email': person['email'].upper()}))
+        self.assertEqual(self.expense(ramp_id).employee_id, self.employee)
+
+    def test_unknown_cardholder_with_a_fallback(self):
+        self.employee.work_email = False
+        self.connection.fallback_employee_id = self.employees[5]
+        ramp_id = self.spend()
+        self.sync()
+        self.assertConfirmed(ramp_id)
+        self.assertEqual(self.expense(ramp_id).employee_id, self.employees[5])
+
+    def test_two_employees_of_one_address_are_nobody(self):
+        twin = self.employee.copy({'work_email': self.employee.work_email})
+        twin.work_email = self.employee.work_email
+        ramp_id = self.spend()
+        self.good = self.spend(1, user=list(self.ramp.state['users'])[1]['id'])
+        self.check(ramp_id, 'cardholder', lambda: twin.write({'work_email': 'twin@example.com'}))
+
+    def test_suspended_cardholder_is_found(self):
+        self.ramp.state['users'].update(self.user_id, status='USER_SUSPENDED')
+        ramp_id = self.spend()
+        self.sync()
+        self.assertConfirmed(ramp_id)
+
+    def test_malformed(self):
+        ramp_id = self.spend(broken=True)
+        whole = dict(self.ramp.state['transactions'].get(ramp_id))
+        self.ramp.state['transactions'].update(ramp_id, amount='a lot')
+        self.check(ramp_id, 'amount: expected a number', lambda: self.ramp.state['transactions'].update(ramp_id, amount=whole['amount']))
+
+    def test_unknown_state(self):
+        ramp_id = self.spend(state='REVERSED_BY_NETWORK', broken=True)
+        self.check(ramp_id, "'REVERSED_BY_NETWORK' is not known", lambda: self.ramp.state['transactions'].update(ramp_id, state='CLEARED'))
+
+    def test_object_without_id_is_kept_and_goes_when_ramp_mends_it(self):
+        ramp_id = self.spend(4242)
+        self.ramp.faults.add('malformed_object', path='/transactions', count=1, how='no_id')
+        self.sync('transaction')
+        broken = self.env['ramp.record'].search([('ramp_id', '=like', 'malformed-%')])
+        self.assertLessEqual(len(broken), 1)
+        self.sync('transaction')
+        self.assertConfirmed(ramp_id)
+        self.assertNotIn('held', self.env['ramp.record'].search([('ramp_id', '=like', 'malformed-%')]).mapped('state'))
+
+    def test_no_longer_ready(self):
+        ramp_id = self.spend(account=None)
+        self.sync('transaction')
+        self.ramp.update_transaction(ramp_id, sync_status='NOT_SYNC_READY')
+        self.sync('transaction')
+        self.assertEqual(self.record(ramp_id).state, 'ignored')
+        self.ramp.recode(ramp_id, self.external(self.account_meals))
+        self.ramp.update_transaction(ramp_id, sync_status='SYNC_READY')
+        self.sync('transaction')
+        self.assertConfirmed(ramp_id)
+
+    def test_no_longer_ready_and_back_unchanged(self):
+        ramp_id = self.spend(analytics=self.analytics(self.analytic_fair))
+        self.analytic_fair.active = False
+        self.sync('transaction')
+        self.ramp.update_transaction(ramp_id, sync_status='NOT_SYNC_READY')
+        self.sync('transaction')
+        self.assertEqual(self.record(ramp_id).state, 'ignored')
+        self.analytic_fair.active = True
+        self.ramp.update_transaction(ramp_id, sync_status='SYNC_READY')
+        self.sync('transaction')
+        self.assertConfirmed(ramp_id)
+
+    def test_exported_by_hand_in_ramp(self):
+        ramp_id = self.spend(account=None)
+        self.sync('transaction')
+        self.ramp.update_transaction(ramp_id, sync_status='SYNCED')
+        self.sync('transaction')
+        record = self.record(ramp_id)
+        self.assertEqual(record.state, 'ignored')
+        self.assertIn('without this connection', record.error_message)
+
+    def test_ignored_by_a_person(self):
+        ramp_id = self.spend(account=None)
+        self.sync('transaction')
+        wizard = self.env['ramp.record.ignore'].create({'record_ids': self.record(ramp_id).ids, 'reason': 'Booked by hand'})
+        wizard.action_confirm()
+        self.ramp.recode(ramp_id, self.external(self.account_meals))
+        self.sync('transaction')
+        self.assertEqual(self.record(ramp_id).state, 'ignored')
+        self.assertFalse(self.move(ramp_id))
+        self.assertIn('Booked by hand', self.ramp.export_errors(ramp_id)[-1])
+        self.record(ramp_id).action_retry()
+        self.sync('transaction')
+        self.assertConfirmed(ramp_id)

@@ -1,0 +1,290 @@
+# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
+from decimal import Decimal
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from odoo import Command
+from odoo.exceptions import UserError
+from odoo.tests import tagged
+
+from .common import RampCase
+
+
+@tagged('post_install', '-at_install', 'ramp')
+class TestTransaction(RampCase):
+    def liability(self):
+        return self.connection.card_account_id.code
+
+    def test_simple_purchase(self):
+        ramp_id = self.spend(12345, merchant='Café ☕', memo='Lunch with a client', date='2026-03-04T15:00:00+00:00')
+        self.sync()
+        self.assertConfirmed(ramp_id)
+        self.assertEqual(self.entry(ramp_id), [
+            ('650001', Decimal('123.45'), Decimal('123.45')),
+            (self.liability(), Decimal('-123.45'), Decimal('-123.45'))])
+        move, expense = self.move(ramp_id), self.expense(ramp_id)
+        self.assertEqual(str(move.date), '2026-03-04')
+        self.assertEqual(move.journal_id, self.connection.card_journal_id)
+        self.assertEqual((move.ref, expense.name), ('Café ☕', 'Café ☕'))
+        self.assertRegex(move.name, r'^RAMP/2026/\d*/?\d+$')
+        self.assertEqual(expense.employee_id, self.employee)
+        self.assertEqual(expense.payment_mode, 'company_account')
+        self.assertEqual(expense.state, 'paid')
+        self.assertEqual((expense.total_amount, expense.total_amount_currency), (123.45, 123.45))
+        self.assertEqual(expense.account_id, self.account_meals)
+        self.assertEqual(expense.description, '<p>Lunch with a client</p>' if expense._fields['description'].type == 'html' else 'Lunch with a client')
+        self.assertEqual(move.partner_id, self.connection.merchant_partner_id)
+        self.ramp.assert_clean()
+
+    def test_split_with_analytics(self):
+        ramp_id = self.spend(10000, lines=[
+            {'amount_minor': 3333, 'account': self.external(self.account_meals),
+             'analytics': self.analytics(self.analytic_move, self.analytic_europe)},
+            {'amount_minor': 6666, 'account': self.external(self.account_travel), 'analytics': self.analytics(self.analytic_fair), 'memo': 'Hotel'},
+            {'amount_minor': 1, 'account': self.external(self.account_software)}])
+        self.sync()
+        self.assertConfirmed(ramp_id)
+        self.assertEqual([line[:2] for line in self.entry(ramp_id)], [
+            ('650001', Decimal('33.33')), ('650002', Decimal('66.66')), ('650003', Decimal('0.01')), (self.liability(), Decimal('-100.0'))])
+        lines = self.move(ramp_id).line_ids.sorted('id')
+        self.assertEqual(
+            lines[0].analytic_distribution,
+            {','.join(str(i) for i in sorted((self.analytic_move + self.analytic_europe).ids)): 100})
+        self.assertEqual(lines[1].analytic_distribution, {str(self.analytic_fair.id): 100})
+        self.assertEqual(lines[1].name, 'Hotel')
+        self.assertFalse(lines[2].analytic_distribution)
+        self.assertEqual(sum(self.analytic_fair.line_ids.mapped('amount')), -66.66)
+        self.assertEqual(sum(self.analytic_europe.line_ids.mapped('amount')), -33.33)
+
+    def test_refund_mirrors_and_names_its_purchase(self):
+        purchase = self.spend(5000)
+        refund = self.spend(-2000, refund_of=purchase)
+        self.sync()
+        self.assertConfirmed(refund)
+        self.assertEqual(self.entry(refund), [
+            ('650001', Decimal('-20.0'), Decimal('-20.0')), (self.liability(), Decimal('20.0'), Decimal('20.0'))])
+        self.assertEqual(self.expense(refund).total_amount, -20.0)
+        self.assertEqual(self.record(refund).related_record_id, self.record(purchase))
+        line = self.move(refund).line_ids.filtered(lambda line: line.account_id == self.account_meals)
+        self.assertEqual((line.debit, line.credit), (0.0, 20.0))
+
+    def test_foreign_currencies(self):
+        for code, minor, amount, balance in (
+                ('EUR', 10001, Decimal('100.01'), Decimal('125.01')), ('JPY', 15001, Decimal('15001'), Decimal('100.01')),
+                ('KWD', 1235, Decimal('1.235'), Decimal('4.02'))):
+            with self.subTest(code):
+                parts = [minor // 3, minor // 3, minor - 2 * (minor // 3)]
+                ramp_id = self.spend(minor, currency=code, lines=[
+                    {'amount_minor': part, 'account': self.external(account)}
+                    for part, account in zip(parts, (self.account_meals, self.account_travel, self.account_software), strict=True)])
+                self.sync('transaction')
+                self.assertConfirmed(ramp_id)
+                lines = self.entry(ramp_id)
+                self.assertEqual(lines[-1][1:], (-amount, -balance))
+                self.assertEqual(sum(line[1] for line in lines), 0)
+                self.assertEqual(sum(line[2] for line in lines), 0)
+                self.assertEqual(self.expense(ramp_id).currency_id.name, code)
+                self.assertEqual(Decimal(str(self.expense(ramp_id).total_amount)), balance)
+                self.assertEqual(Decimal(str(self.expense(ramp_id).total_amount_currency)), amount)
+
+    def test_purchase_abroad_is_booked_as_settled(self):
+        """The merchant charged euros, the card settled dollars: the dollars are booked."""
+        ramp_id = self.spend(10900, currency='USD', original_currency='EUR', original_minor=10000, lines=[
+            {'amount_minor': 5450, 'account': self.external(self.account_meals)},
+            {'amount_minor': 5450, 'account': self.external(self.account_travel)}])
+        self.sync()
+        self.assertConfirmed(ramp_id)
+        self.assertEqual(self.entry(ramp_id)[-1][1:], (Decimal('-109.0'), Decimal('-109.0')))
+        self.assertEqual(self.move(ramp_id).line_ids.currency_id.mapped('name'), ['USD'])
+
+    def test_lines_that_cancel_out(self):
+        ramp_id = self.spend(0, lines=[
+            {'amount_minor': 1000, 'account': self.external(self.account_meals)},
+            {'amount_minor': -1000, 'account': self.external(self.account_travel)}])
+        self.sync()
+        self.assertConfirmed(ramp_id)
+        self.assertEqual([line[1] for line in self.entry(ramp_id)], [Decimal('10.0'), Decimal('-10.0'), Decimal('0.0')])
+
+    def test_account_by_code_when_the_identity_is_foreign(self):
+        self.ramp.state['accounts'].update(
+            self.ramp.state['accounts'].find(id=self.external(self.account_travel))[0]['ramp_id'], id='GL-77')
+        ramp_id = self.spend(100, account='GL-77')
+        self.sync()
+        self.assertConfirmed(ramp_id)
+        self.assertEqual(self.entry(ramp_id)[0][0], '650002')
+
+    def test_identity_survives_rename_and_recode(self):
+        ramp_id = self.spend(100)
+        self.account_meals.write({'name': 'Food', 'code': '650099'})
+        self.sync()
+        self.assertConfirmed(ramp_id)
+        self.assertEqual(self.entry(ramp_id)[0][0], '650099')
+
+    def test_known_vendor_is_the_partner_and_two_of_a_name_are_not(self):
+        known = self.env['res.partner'].create({'name': 'Acme Air', 'supplier_rank': 1})
+        self.env['res.partner'].create([{'name': 'Twin', 'supplier_rank': 1}, {'name': 'Twin', 'supplier_rank': 1}])
+        first, second = self.spend(merchant='Acme Air'), self.spend(merchant='Twin')
+        before = self.env['res.partner'].search_count([])
+        self.sync()
+        self.assertEqual(self.move(first).partner_id, known)
+        self.assertEqual(self.move(second).partner_id, self.connection.merchant_partner_id)
+        self.assertEqual(self.env['res.partner'].search_count([]), before)
+
+    def test_hostile_text_is_text(self):
+        ramp_id = self.spend(merchant='<script>alert(1)</script>\n\u202e=HYPERLINK("x")' + 'y' * 400, memo='<b>x</b>')
+        self.sync()
+        self.assertConfirmed(ramp_id)
+        self.assertLessEqual(len(self.move(ramp_id).ref), 200)
+        self.assertTrue(self.move(ramp_id).ref.startswith('<script>alert(1)</script> =HYPERLINK("x")yyy'))
+
+    def test_date_is_the_day_in_the_companys_time_zone(self):
+        self.company.partner_id.tz = 'America/Los_Angeles'
+        ramp_id = self.spend(date='2026-03-01T05:00:00+00:00')
+        self.sync()
+        self.assertEqual(str(self.move(ramp_id).date), '2026-02-28')
+        self.assertEqual(str(self.expense(ramp_id).date), '2026-02-28')
+
+    def test_drafts_on_request(self):
+        self.connection.card_post = 'draft'
+        ramp_id = self.spend()
+        self.sync()
+        self.assertEqual(self.move(ramp_id).state, 'draft')
+        self.assertEqual(self.record(ramp_id).state, 'confirmed')
+
+    def test_declined_and_pending(self):
+        declined = self.spend(state='DECLINED')
+        pending = self.spend(state='PENDING', sync_status='NOT_SYNC_READY')
+        unsettled = self.spend(state='COMPLETION')
+        self.sync()
+        self.assertFalse(self.record(pending))
+        self.assertFalse(self.record(declined))  # Ramp does not list declined ones unless asked
+        self.assertEqual(self.record(unsettled).state, 'pending')
+        self.assertIn('COMPLETION', self.record(unsettled).error_message)
+        self.assertEqual(self.ramp.export_errors(unsettled), [])
+        self.ramp.update_transaction(unsettled, state='CLEARED')
+        self.sync()
+        self.assertConfirmed(unsettled)
+
+    def test_other_entity_and_older_spend_are_left_alone(self):
+        entities = list(self.ramp.state['entities'])
+        self.connection.write({'ramp_entity_id': entities[0]['id'], 'start_date': '2026-02-01'})
+        mine = self.spend(entity=entities[0]['id'], date='2026-02-01T00:00:00+00:00')
+        older = self.spend(entity=entities[0]['id'], date='2026-01-31T23:59:59+00:00')
+        other = self.spend(entity=entities[1]['id'], date='2026-02-02T00:00:00+00:00')
+        self.sync()
+        self.assertConfirmed(mine)
+        self.assertFalse(self.record(older) + self.record(other))
+
+    def test_receipts_on_expense_and_entry(self):
+        ramp_id = self.spend(receipts=2)
+        self.sync()
+        self.assertConfirmed(ramp_id)
+        for document in (self.move(ramp_id), self.expense(ramp_id)):
+            attachments = self.env['ir.attachment'].search([('res_model', '=', document._name), ('res_id', '=', document.id)])
+            self.assertEqual(len(attachments), 2)
+            self.assertTrue(document.message_main_attachment_id in attachments)
+            for attachment in attachments:
+                self.assertTrue(attachment.raw)
+                self.assertIn(attachment.mimetype, ('application/pdf', 'image/png', 'image/jpeg'))
+        self.assertEqual(self.ramp.leaked_tokens, 0)
+        self.sync()
+        self.assertEqual(self.env['ir.attachment'].search_count([('res_model', '=', 'account.move'), ('res_id', '=', self.move(ramp_id).id)]), 2)
+
+    def test_receipt_trouble_delays_nothing_and_is_tried_again(self):
+        self.ramp.faults.add('expired_file', path='/files*', count=50)
+        ramp_id = self.spend(receipts=1)
+        self.sync()
+        self.assertConfirmed(ramp_id)
+        receipt = self.ramp.state['transactions'].get(ramp_id)['receipts'][0]
+        self.assertEqual(self.record(receipt, 'receipt').state, 'error')
+        self.ramp.faults.clear()
+        self.sync()
+        self.assertEqual(self.record(receipt, 'receipt').state, 'confirmed')
+        self.assertEqual(self.env['ir.attachment'].search_count([('res_model', '=', 'hr.expense'), ('res_id', '=', self.expense(ramp_id).id)]), 1)
+
+    def test_second_run_changes_nothing_and_writes_nothing(self):
+        for number in range(5):
+            self.spend(1000 + number, receipts=1)
+        self.sync()
+        before = len(self.ramp.write_calls()), self.env['account.move'].search_count([]), self.env['hr.expense'].search_count([])
+        runs = self.sync()
+        self.assertEqual(
+            (len(self.ramp.write_calls()), self.env['account.move'].search_count([]), self.env['hr.expense'].search_count([])), before)
+        self.assertEqual(runs.mapped('state'), ['done', 'done'])
+        self.assertEqual(sum(runs.mapped('created')), 0)
+
+    def test_bad_one_does_not_stop_a_batch(self):
+        """One that Odoo itself refuses: the batch is split, the others are booked, the bad one says why and is tried later."""
+        good = [self.spend(100 + number) for number in range(3)]
+        bad = self.spend(666, merchant='Refused')
+        original = type(self.env['account.move'])._post
+
+        def refuse(moves, soft=True):
+            if 'Refused' in moves.mapped('ref'):
+                raise UserError('Not with me')
+            return original(moves, soft=soft)
+
+        self.patch(type(self.env['account.move']), '_post', refuse)
+        self.sync()
+        for ramp_id in good:
+            self.assertConfirmed(ramp_id)
+        record = self.record(bad)
+        self.assertEqual((record.state, record.attempts), ('error', 1))
+        self.assertIn('Not with me', record.error_message)
+        self.assertFalse(self.expense(bad))
+        self.assertTrue(record.next_attempt)
+        for _attempt in range(8):
+            self.sync('transaction')
+        self.assertEqual(self.record(bad).state, 'held')
+        self.assertFalse(self.record(bad).is_question)
+        self.patch(type(self.env['account.move']), '_post', original)
+        self.sync()
+        self.assertEqual(self.record(bad).state, 'held', 'quarantined: only a person lets it out')
+        self.record(bad).action_retry()
+        self.sync()
+        self.assertConfirmed(bad)
+
+    @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(data=st.data())
+    def test_property_books_equal_ramp(self, data):
+        """Whatever the amounts, splits, currencies and signs: entries balance, and the liability is what Ramp says."""
+        code = data.draw(st.sampled_from(['USD', 'EUR', 'JPY', 'KWD']))
+        lines = data.draw(st.lists(st.integers(-10**7, 10**7), min_size=1, max_size=7))
+        accounts = (self.account_meals, self.account_travel, self.account_software)
+        ramp_id = self.spend(sum(lines), currency=code, lines=[
+            {'amount_minor': amount, 'account': self.external(accounts[number % 3])} for number, amount in enumerate(lines)])
+        self.sync('transaction')
+        self.assertConfirmed(ramp_id)
+        scale = {'JPY': 0, 'KWD': 3}.get(code, 2)
+        entry = self.entry(ramp_id)
+        self.assertEqual([line[1] for line in entry], [Decimal(amount).scaleb(-scale) for amount in [*lines, -sum(lines)]])
+        self.assertEqual(sum(line[2] for line in entry), 0)
+        self.assertEqual(-entry[-1][2], Decimal(str(self.expense(ramp_id).total_amount)))
+
+    def test_deleted_entry_opens_its_row(self):
+        ramp_id = self.spend()
+        self.sync()
+        move, expense = self.move(ramp_id), self.expense(ramp_id)
+        move.button_draft()
+        move.unlink()
+        record = self.record(ramp_id)
+        self.assertEqual((record.state, record.res_id), ('held', 0))
+        self.assertIn('deleted in Odoo', record.error_message)
+        self.sync()
+        self.assertFalse(self.move(ramp_id), 'a person decides')
+        record.action_retry()
+        self.sync()
+        self.assertEqual(record.state, 'confirmed', record.error_message)
+        self.assertEqual(len(self.move(ramp_id)), 1)
+        self.assertEqual(self.expense(ramp_id).account_move_id, self.move(ramp_id))
+        self.assertEqual(len(self.expense(ramp_id)), 1)
+        self.assertTrue(expense)
+
+    def test_cost_of_a_line_does_not_touch_other_companies(self):
+        other = self.env['res.company'].create({'name': 'Other'})
+        self.account_software.company_ids = [Command.link(other.id)]
+        ramp_id = self.spend(account=self.external(self.account_software))
+        self.sync()
+        self.assertConfirmed(ramp_id)
+        self.assertEqual(self.move(ramp_id).company_id, self.company)

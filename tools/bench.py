@@ -1,0 +1,196 @@
+"""How fast card transactions go into the books, beside two baselines that do less, on the same data.
+
+    ./dev bench             1,000 transactions a side, in turns; three to five minutes
+    ./dev bench --full      also 10,000 in one go, and both sides without planner statistics
+
+Every measurement has a database and a process of its own. What counts are the ratios: the sides take turns because
+a machine is never quiet; absolute rates stand beside them. See `bench_side.py` for what a side does.
+"""
+import argparse
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from runtime import ADDON, CHECKOUT, Fail, Runtime, say
+
+SIDES = {
+    'ours': 'Ramp Connector, end to end',
+    'bare': 'bare ORM',
+    'quiet': 'bare ORM, tracking off',
+    'core': "Odoo's company-paid path",
+}
+TARGETS = {'bare': 0.8, 'core': 2.0}
+FLAT = 0.10  # how far the last thousand of a long run may be from the first
+
+
+def measure(runtime, side, size, statistics_mode, seed, receipts=0):
+    """One side, once: the figures that `bench_side.py` wrote."""
+    database = f'ramp_bench_{side}'
+    runtime.database(database, fresh=True)
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            output = Path(folder) / 'figures.json'
+            code = subprocess.call(
+                [str(runtime.python), str(CHECKOUT / 'tools/bench_side.py'), '--side', side, '--database', database,
+                 '--size', str(size), '--statistics', statistics_mode, '--seed', str(seed), '--receipts', str(receipts),
+                 '--output', str(output)], env=runtime.environ(), cwd=CHECKOUT)
+            if code:
+                raise Fail(f'the side {side!r} of the benchmark failed')
+            return json.loads(output.read_text(encoding='utf-8'))
+    finally:
+        runtime.drop(database)
+
+
+def compare(runtime, sides, size, rounds, statistics_mode, seed):
+    """All sides in turns; the figures of each, by side."""
+    found = {side: [] for side in sides}
+    for number in range(rounds):
+        # back and forth: whoever came first in one round comes last in the next
+        for side in sides if number % 2 == 0 else reversed(sides):
+            say(f'round {number + 1} of {rounds}, statistics {statistics_mode}: {SIDES[side]}, {size} transactions')
+            figures = measure(runtime, side, size, statistics_mode, seed)
+            say(f"  {figures['rate']:.1f} per second, {figures['queries']:.2f} queries each")
+            found[side].append(figures)
+    return found
+
+
+def summarize(found):
+    """One row for each side: medians, and the median of its ratios to our side within a round."""
+    rows = []
+    for side, runs in found.items():
+        row = {
+            'side': side, 'label': SIDES[side], 'transactions': runs[0]['transactions'], 'runs': len(runs),
+            **{key: statistics.median(run[key] for run in runs)
+               for key in ('rate', 'queries', 'sql_share', 'http_share', 'cpu_ms', 'peak_mb', 'grown_mb')},
+        }
+        if side != 'ours' and 'ours' in found:
+            ratios = [ours['rate'] / run['rate'] for ours, run in zip(found['ours'], runs, strict=True)]
+            row.update(ratio=statistics.median(ratios), ratio_low=min(ratios), ratio_high=max(ratios))
+        rows.append(row)
+    return rows
+
+
+def facts(runtime):
+    """What of the machine matters, and nothing that names it."""
+    odoo = subprocess.run([str(runtime.python), '-c', 'import odoo.release as r; print(r.version)'], env=runtime.environ(),
+                          capture_output=True, text=True, check=True).stdout.strip()
+    return {
+        'cores': len(os.sched_getaffinity(0)), 'python': platform.python_version(), 'odoo': odoo,
+        'postgresql': runtime.postgres.sql('SHOW server_version').split()[0],
+        'load': round(os.getloadavg()[0], 1),
+    }
+
+
+def table(head, rows):
+    widths = [max(len(row[column]) for row in [head, *rows]) for column in range(len(head))]
+    for row in [head, *rows]:
+        print('  ' + '  '.join(text.ljust(width) if not column else text.rjust(width)
+                               for column, (text, width) in enumerate(zip(row, widths))))
+
+
+def show_comparison(title, rows):
+    print(f'\n{title}')
+    table(
+        ['', 'per second', 'queries each', 'in SQL', 'in HTTP', 'CPU ms each', 'peak MB', 'grown MB', 'we are (low-high)', 'target'],
+        [[row['label'], f"{row['rate']:.1f}", f"{row['queries']:.2f}", f"{row['sql_share']:.0%}", f"{row['http_share']:.1%}",
+          f"{row['cpu_ms']:.1f}", f"{row['peak_mb']:.0f}", f"{row['grown_mb']:+.0f}",
+          f"{row['ratio']:.2f} x ({row['ratio_low']:.2f}-{row['ratio_high']:.2f})" if 'ratio' in row else '',
+          f"{TARGETS[row['side']]:.1f} x" if row['side'] in TARGETS else ''] for row in rows])
+
+
+def show_long(figures, title):
+    print(f'\n{title}')
+    table(['transactions', 'per second', 'queries each', 'memory MB', 'peak MB'],
+          [[f"{step['from']:,} - {step['to']:,}", f"{step['rate']:.1f}", f"{step['queries']:.2f}", f"{step['rss_mb']:.0f}",
+            f"{step['peak_mb']:.0f}"] for step in figures['steps']])
+    print(f"  whole run {figures['rate']:.1f} per second; last thousand : first thousand = {figures['last_first']:.2f}; "
+          f"memory {figures['grown_mb']:+.0f} MB")
+
+
+def show(result):
+    machine = result['machine']
+    print(f"{machine['cores']} cores, Python {machine['python']}, PostgreSQL {machine['postgresql']}, Odoo {machine['odoo']}; "
+          f"load {machine['load']} when it began.")
+    print('The simulated Ramp runs beside it as a process of its own, without contract checks and without rate limit.')
+    for name, rows in result['comparisons'].items():
+        show_comparison(name, rows)
+    for name, figures in result['long'].items():
+        show_long(figures, name)
+    receipts = result.get('receipts')
+    if receipts:
+        print(f"\nReceipts, apart from the above: {receipts['count']} files, {receipts['rate']:.0f} per second here, "
+              f"{receipts['queries']:.1f} queries each. A receipt costs {receipts['requests']:.1f} requests, so Ramp's limit of 20 "
+              f"requests a second allows {20 / receipts['requests']:.0f} receipts a second.")
+    for verdict in result['verdicts']:
+        print(('met     ' if verdict['met'] else 'NOT MET ') + verdict['text'])
+
+
+def verdicts(result, first):
+    """The targets, each with what was measured."""
+    found = []
+    for row in result['comparisons'].get(first, ()):
+        if row['side'] in TARGETS:
+            found.append({'met': row['ratio'] >= TARGETS[row['side']],
+                          'text': f"at least {TARGETS[row['side']]:.1f} times the rate of: {row['label']} (measured {row['ratio']:.2f})"})
+    for name, figures in result['long'].items():
+        found.append({'met': figures['last_first'] >= 1 - FLAT,
+                      'text': f"the last thousand as fast as the first, within {FLAT:.0%} (measured {figures['last_first']:.2f}): {name}"})
+    return found
+
+
+def main():
+    parser = argparse.ArgumentParser(prog='./dev bench')
+    parser.add_argument('--full', action='store_true', help='also one long run of ours, and both sides without planner statistics')
+    parser.add_argument('--size', type=int, default=1000, help='transactions a side')
+    parser.add_argument('--rounds', type=int, default=2, help='how often the sides take turns')
+    parser.add_argument('--sides', default=','.join(SIDES), help='which: ' + ', '.join(SIDES))
+    parser.add_argument('--long', type=int, default=None, metavar='N', help='the long run of ours; 10,000 with --full')
+    parser.add_argument('--long-bare', action='store_true', help='the long run of the bare ORM too')
+    parser.add_argument('--without', type=int, default=None, metavar='N',
+                        help='compare without planner statistics at this size; 3,000 with --full')
+    parser.add_argument('--receipts', type=int, default=200, help='how many receipts to time; 0 for none')
+    parser.add_argument('--seed', type=int, default=1)
+    parser.add_argument('--json', action='store_true', help='the figures as JSON')
+    options = parser.parse_args()
+    sides = [side for side in SIDES if side in options.sides.split(',')]
+    long = options.long if options.long is not None else (10000 if options.full else 0)
+    without = options.without if options.without is not None else (3000 if options.full else 0)
+    runtime = Runtime().prepare()
+    runtime.template()
+    result = {'machine': facts(runtime), 'addon': ADDON, 'comparisons': {}, 'long': {}}
+    first = f'{options.size:,} transactions, fresh planner statistics on every side'
+    if options.rounds:
+        result['comparisons'][first] = summarize(compare(runtime, sides, options.size, options.rounds, 'fresh', options.seed))
+    if without:
+        pair = [side for side in ('ours', 'bare') if side in sides]
+        for mode, what in (('none', 'nobody collects planner statistics'), ('own', 'only the addon collects planner statistics, as shipped')):
+            result['comparisons'][f'{without:,} transactions, autovacuum off, {what}'] = summarize(
+                compare(runtime, pair, without, 1, mode, options.seed))
+    for side in (['ours'] if long else []) + (['bare'] if long and options.long_bare else []):
+        say(f'{SIDES[side]}: {long} transactions in one go')
+        result['long'][f'{SIDES[side]}: {long:,} transactions in one go, nothing analyzed from outside'] = measure(
+            runtime, side, long, 'own', options.seed)
+    if options.receipts:
+        say(f'{options.receipts} receipts')
+        result['receipts'] = measure(runtime, 'ours', options.receipts * 2, 'fresh', options.seed, options.receipts)['receipts']
+    result['verdicts'] = verdicts(result, first)
+    if options.json:
+        print(json.dumps(result, indent=2))
+    else:
+        show(result)
+    return 0
+
+
+if __name__ == '__main__':
+    try:
+        sys.exit(main())
+    except Fail as failure:
+        print(f'dev: {failure}.', file=sys.stderr)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)
