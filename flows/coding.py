@@ -115,7 +115,8 @@ class RampCoding(models.AbstractModel):
                 account=label, company=found['company'].name))
         if not account.active:
             raise Uncodable(self.env._(
-                'The account %s is archived in Odoo. Choose another one in Ramp, or un-archive it.', account.display_name))
+                'The account %(code)s %(name)s is archived in Odoo. Choose another one in Ramp, or un-archive it.',
+                code=account.code or '', name=account.name))
         return account
 
     def _decode_analytic(self, selection, found):
@@ -133,9 +134,9 @@ class RampCoding(models.AbstractModel):
                 'The analytic account "%s" does not exist in Odoo any more. Choose another one in Ramp.', label))
         if not analytic.active:
             raise Uncodable(self.env._(
-                'The analytic account %s is archived in Odoo. Choose another one in Ramp, or un-archive it.', analytic.display_name))
+                'The analytic account %s is archived in Odoo. Choose another one in Ramp, or un-archive it.', analytic.name))
         if analytic.company_id and analytic.company_id not in found['company'].parent_ids:
             raise Uncodable(self.env._(
                 'The analytic account %(analytic)s does not belong to the company %(company)s. Choose another one in Ramp.',
-                analytic=analytic.display_name, company=found['company'].name))
+                analytic=analytic.name, company=found['company'].name))
         return analytic

@@ -10,7 +10,7 @@ from odoo import api, models
 from odoo.exceptions import UserError
 from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
 
-from ..models.ramp_record import OPEN_STATES, canonical, digest
+from ..models.ramp_record import canonical, digest
 from ..ramp_api import (
     PayloadError,
     RampConnectionError,
@@ -158,7 +158,7 @@ class RampFlowPull(models.AbstractModel):
             identity = payload.get('id') if isinstance(payload, dict) else None
             if not _is_uuid(identity):
                 identity = f'malformed-{digest(payload)[:32]}'
-            return {'ramp_id': identity.lower(), 'payload': payload, 'payload_hash': digest(payload), 'name': self.env._('Unreadable')}
+            return {'ramp_id': identity.lower(), 'payload': payload, 'payload_hash': digest(payload), 'name': self._name_of_unreadable(payload)}
         row = self._row(connection, value)
         money = row.pop('money', None)
         if money is not None:
@@ -166,16 +166,19 @@ class RampFlowPull(models.AbstractModel):
             row.update(amount=money.decimal, currency_id=currency.id)
         return {'ramp_id': value.id, 'payload': payload, 'payload_hash': digest(_jsonable(self._facts(value))), **row}
 
+    def _name_of_unreadable(self, payload):
+        """What a person may know a payload by that cannot be read as a whole."""
+        merchant = payload.get('merchant_name') if isinstance(payload, dict) else None
+        if merchant and isinstance(merchant, str):
+            return self.env._('Unreadable: %s', ' '.join(merchant.split())[:100])
+        return self.env._('Unreadable')
+
     def _refresh_lost(self, connection, client, started):
         """Ask for open rows that Ramp did not list: no longer ready, exported by somebody else, or gone.
 
         Returns the Ramp ids of those that are ready all the same (they became so while the pages were read).
         """
-        lost = self.env['ramp.record'].search_fetch([
-            ('connection_id', '=', connection.id), ('flow', '=', self._flow), ('state', 'in', OPEN_STATES),
-            ('res_id', '=', False), ('seen_at', '<', started),
-        ], ['ramp_id'], limit=LOST_PER_RUN, order='seen_at')
-        lost = {record.id: record.ramp_id for record in lost}
+        lost = {record.id: record.ramp_id for record in self.env['ramp.record']._lost(connection, self._flow, started, LOST_PER_RUN)}
         answers = {}
         for identity, ramp_id in lost.items():
             asked = self._clock()
@@ -191,6 +194,8 @@ class RampFlowPull(models.AbstractModel):
             asked, payload = answers[record.id]
             if payload is None:
                 record._skip(self.env._('Ramp no longer has it.'))
+            elif self._is_synced(payload) and record.sync_attempt:
+                ready.append(record.ramp_id)  # its document was deleted here after it was confirmed, and somebody pressed Retry
             elif self._is_synced(payload):
                 record._skip(self.env._('It was exported from Ramp without this connection, so it is not booked here.'))
             elif self._is_ready(payload):

@@ -37,9 +37,13 @@ class RampFlowReceipt(models.AbstractModel):
     @api.model
     def _expect(self, connection, receipts):
         """Note the receipts of objects that are being booked; `receipts` maps the object's Ramp id to receipt ids."""
+        parents = {record.ramp_id: record for record in self.env['ramp.record'].search_fetch([
+            ('connection_id', '=', connection.id), ('ramp_id', 'in', [parent for parent, ids in receipts.items() if ids]),
+            ('flow', '!=', self._flow)], ['ramp_id', 'name', 'date'])}
+        nobody = self.env['ramp.record']
         rows = [
             {'ramp_id': receipt, 'parent_ramp_id': parent, 'payload': {'id': receipt}, 'payload_hash': receipt,
-             'name': self.env._('Receipt')}
+             'name': self.env._('Receipt: %s', parents.get(parent, nobody).name or '?'), 'date': parents.get(parent, nobody).date}
             for parent, ids in receipts.items() for receipt in ids]
         if rows:
             self.env['ramp.record']._upsert(connection, self._flow, rows, self.env.cr.now())

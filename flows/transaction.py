@@ -78,8 +78,14 @@ class RampFlowTransaction(models.AbstractModel):
         }
 
     def _date(self, connection, value):
-        """The day of the books: Ramp's accounting date, else settlement, else purchase, in the company's time zone."""
-        moment = value.accounting_date or value.settlement_date or value.user_transaction_time
+        """The day of the books: Ramp's accounting date, else settlement, else purchase, in the company's time zone.
+
+        An accounting date of exactly midnight UTC is a day that a person or Ramp chose, not a moment: it stays that day.
+        """
+        chosen = value.accounting_date
+        if chosen and chosen.time() == datetime.time.min:
+            return chosen.date()
+        moment = chosen or value.settlement_date or value.user_transaction_time
         return moment and to_company_date(moment, connection._timezone())
 
     # ------------------------------------------------------------------ cardholders
@@ -244,13 +250,28 @@ class RampFlowTransaction(models.AbstractModel):
     # ------------------------------------------------------------------ booking
 
     def _book(self, connection, plans):
-        expenses = self.env['hr.expense'].with_context(**QUIET).create([self._expense_values(connection, plan) for plan in plans])
+        expenses = self._expenses(connection, plans)
         moves = self.env['account.move'].with_context(**QUIET, ramp_one_sequence={}).create([
             self._move_values(connection, plan, expense) for plan, expense in zip(plans, expenses, strict=True)])
         if connection.card_post == 'post':
             moves._post(soft=False)
         self.env['ramp.flow.receipt']._expect(connection, {plan.transaction.id: plan.transaction.receipts for plan in plans})
         return moves
+
+    def _expenses(self, connection, plans):
+        """One expense for each plan, in order. One whose entry was deleted in Odoo is there already, and is used again."""
+        Expense = self.env['hr.expense'].with_context(**QUIET)
+        there = {expense.ramp_id: expense for expense in Expense.search_fetch(
+            [('ramp_id', 'in', [plan.transaction.id for plan in plans])], ['ramp_id'])}
+        created = iter(Expense.create([
+            self._expense_values(connection, plan) for plan in plans if plan.transaction.id not in there]))
+        expenses = []
+        for plan in plans:
+            expense = there.get(plan.transaction.id)
+            if expense:
+                expense.write(self._expense_values(connection, plan))
+            expenses.append(expense or next(created))
+        return expenses
 
     def _expense_values(self, connection, plan):
         account, distribution = plan.lines[0][:2]

@@ -98,7 +98,7 @@ class RampConnection(models.Model):
         required=True, default=lambda self: fields.Date.context_today(self).replace(month=1, day=1), tracking=True,
         help='Spend before this day is left alone.')
     state = fields.Selection(
-        [('draft', 'Not Connected'), ('connected', 'Connected'), ('disconnected', 'Disconnected')],
+        [('draft', 'Not Connected'), ('connected', 'Connected'), ('disconnected', 'Disconnected')], string='Status',
         required=True, default='draft', readonly=True, copy=False, tracking=True)
     accounting_connection_id = fields.Char(
         string='Accounting Connection in Ramp', readonly=True, copy=False,
@@ -125,7 +125,7 @@ class RampConnection(models.Model):
         [('hold', 'Hold it and tell Ramp why'), ('next_open', 'Book it on the first open day')],
         string='In a Closed Period', required=True, default='hold', tracking=True)
 
-    last_sync = fields.Datetime(readonly=True, copy=False)
+    last_sync = fields.Datetime(string='Last Synchronization', readonly=True, copy=False)
     last_error = fields.Text(readonly=True, copy=False)
     record_count = fields.Integer(compute='_compute_counts')
     waiting_count = fields.Integer(compute='_compute_counts', string='Waiting')
@@ -309,12 +309,16 @@ class RampConnection(models.Model):
             missing = set(SCOPES) - set(client.scopes)
         except RampError as error:
             raise UserError(self._explain(error)) from error
-        name = business.get('business_name_legal') or business.get('business_name_on_card') or ''
+        name = self._business_name(business)
         self.sudo().ramp_business_name = name
         if missing:
             return self._notify('warning', self.env._('Connected to %s, with permissions missing', name), self.env._(
                 'Allow these scopes for the app in Ramp (Company > Developer): %s', ', '.join(sorted(missing))))
         return self._notify('success', self.env._('The connection works'), self.env._('Ramp business: %s', name))
+
+    @staticmethod
+    def _business_name(business):
+        return business.get('business_name_legal') or business.get('business_name_on_card') or ''
 
     def action_connect(self):
         """Take the accounting seat in Ramp, complete the set-up and switch the synchronization on."""
@@ -322,13 +326,19 @@ class RampConnection(models.Model):
         self._check_manager()
         if self.state == 'connected':
             return self._notify('success', self.env._('Already connected'), self.name)
+        client = self._client()
         try:
-            seat = self._take_seat(self._client())
+            seat = self._take_seat(client)
         except RampError as error:
             raise UserError(self._explain(error)) from error
+        try:
+            name = self._business_name(client.get('/business'))
+        except RampError:
+            name = self.ramp_business_name  # only to look at: no reason not to connect
         self._complete_set_up()
         # accounting administrators decide on the connection; the fields that hold its state are nobody's to type
-        self.sudo().write({'state': 'connected', 'accounting_connection_id': seat, 'last_error': False})
+        self.sudo().write({
+            'state': 'connected', 'accounting_connection_id': seat, 'ramp_business_name': name, 'last_error': False})
         self._switch_crons()
         self._request_sync()
         return self._notify('success', self.env._('Connected'), self.env._(
@@ -481,5 +491,13 @@ class RampConnection(models.Model):
     def action_open_runs(self):
         self.ensure_one()
         action = self.env['ir.actions.act_window']._for_xml_id('ramp_connector.ramp_run_action')
-        action['context'] = {'search_default_connection_id': self.id}
+        action['context'] = {'search_default_connection_id': self.id, 'search_default_worked': 1}
+        return action
+
+    def action_open_moves(self):
+        """The journal entries that card spend became."""
+        self.ensure_one()
+        action = self.env['ir.actions.act_window']._for_xml_id('account.action_move_journal_line')
+        action['domain'] = [('ramp_id', '!=', False), ('journal_id', '=', self.card_journal_id.id)]
+        action['context'] = {'default_move_type': 'entry', 'create': False}
         return action

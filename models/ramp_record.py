@@ -13,6 +13,8 @@ OPEN_STATES = ('pending', 'error', 'held')
 MAX_ATTEMPTS = 8
 FIRST_DELAY = timedelta(minutes=1)
 LONGEST_DELAY = timedelta(hours=6)
+# Ramp's own bookkeeping: a change of these says nothing to a person who compares two versions of an object
+UNTOLD = ('sync_status', 'synced_at', 'updated_at')
 
 
 def canonical(payload):
@@ -23,6 +25,15 @@ def canonical(payload):
 def digest(payload):
     """Hash (64 hexadecimal characters) of a JSON value."""
     return hashlib.sha256(canonical(payload).encode('utf-8', 'surrogatepass')).hexdigest()
+
+
+def flatten(payload, path=''):
+    """The leaves of a JSON value by their path: {'line_items.1.amount': 5}."""
+    if isinstance(payload, dict) and payload:
+        return {key: leaf for name, part in payload.items() for key, leaf in flatten(part, f'{path}.{name}').items()}
+    if isinstance(payload, list) and payload:
+        return {key: leaf for number, part in enumerate(payload, 1) for key, leaf in flatten(part, f'{path}.{number}').items()}
+    return {path.lstrip('.'): payload}
 
 
 class RampRecord(models.Model):
@@ -39,12 +50,12 @@ class RampRecord(models.Model):
 
     connection_id = fields.Many2one('ramp.connection', required=True, readonly=True, ondelete='restrict')
     company_id = fields.Many2one('res.company', required=True, readonly=True, index=True)
-    flow = fields.Selection('_selection_flow', required=True, readonly=True)
+    flow = fields.Selection('_selection_flow', string='Type', required=True, readonly=True)
     ramp_id = fields.Char(string='Ramp ID', required=True, readonly=True, index=True)
     parent_ramp_id = fields.Char(
         string='Belongs To', readonly=True, index='btree_not_null',
         help='Ramp id of the object this one belongs to: the transaction of a receipt, the purchase of a refund.')
-    name = fields.Char(readonly=True)
+    name = fields.Char(string='Description', readonly=True)
     date = fields.Date(readonly=True, index=True)
     amount = fields.Monetary(readonly=True, help='As Ramp says it: spend is positive, a refund negative.')
     currency_id = fields.Many2one('res.currency', readonly=True)
@@ -55,13 +66,14 @@ class RampRecord(models.Model):
         ('error', 'Failed, will retry'),
         ('held', 'Held'),
         ('ignored', 'Ignored'),
-    ], required=True, default='pending', readonly=True, index=True)
+    ], string='Status', required=True, default='pending', readonly=True, index=True)
     res_model = fields.Char(string='Document Model', readonly=True)
     res_id = fields.Many2oneReference(string='Document', model_field='res_model', readonly=True)
     payload = fields.Json(readonly=True)
     payload_text = fields.Text(string='As Ramp sent it', compute='_compute_payload_text')
     late_payload = fields.Json(readonly=True, help='What Ramp says now of an object that was booked as it was before.')
     late_payload_text = fields.Text(string='As Ramp has it now', compute='_compute_payload_text')
+    late_changes = fields.Text(string='What Changed in Ramp', compute='_compute_late_changes')
     payload_hash = fields.Char(readonly=True)
     error_message = fields.Text(string='Reason', readonly=True)
     is_question = fields.Boolean(
@@ -90,6 +102,17 @@ class RampRecord(models.Model):
         for record in self:
             for name in ('payload', 'late_payload'):
                 record[f'{name}_text'] = record[name] and json.dumps(record[name], indent=2, ensure_ascii=False, sort_keys=True)
+
+    @api.depends('payload', 'late_payload')
+    def _compute_late_changes(self):
+        for record in self:
+            before, after = flatten(record.payload), flatten(record.late_payload) if record.late_payload else {}
+            record.late_changes = '\n'.join(
+                self.env._('%(field)s: %(before)s, now %(after)s', field=key,
+                           **{name: self.env._('(nothing)') if leaf in (None, '', [], {}) else leaf
+                              for name, leaf in (('before', before.get(key)), ('after', after.get(key)))})
+                for key in sorted({*before, *after})
+                if before.get(key) != after.get(key) and key.rpartition('.')[2] not in UNTOLD) if after else False
 
     @api.depends('ramp_id', 'flow', 'connection_id')
     def _compute_ramp_url(self):
@@ -169,6 +192,8 @@ class RampRecord(models.Model):
         self.ensure_one()
         if not self.res_id or not self.env[self.res_model].browse(self.res_id).exists():
             raise UserError(self.env._('%s has no document in Odoo.', self.display_name))
+        if self.res_model == 'ir.attachment':
+            return {'type': 'ir.actions.act_url', 'url': f'/web/content/{self.res_id}', 'target': 'new'}
         return {'type': 'ir.actions.act_window', 'res_model': self.res_model, 'res_id': self.res_id, 'views': [(False, 'form')]}
 
     def action_open_in_ramp(self):
@@ -179,14 +204,21 @@ class RampRecord(models.Model):
     def _documents_deleted(self, documents):
         """Open the rows of documents that are being deleted in Odoo: a person decides what becomes of the object."""
         records = self.search([('res_model', '=', documents._name), ('res_id', 'in', documents.ids), ('state', '!=', 'ignored')])
-        for record in records.filtered('late_payload'):
-            record.write({'payload': record.late_payload, 'late_payload': False})
+        for record in records:
+            record.sync_attempt += 1  # whatever is booked instead is confirmed under a key of its own
+            if record.late_payload:
+                row = self.env[f'ramp.flow.{record.flow}']._ledger_row(record.connection_id, record.late_payload)
+                record.write({'payload': row['payload'], 'payload_hash': row['payload_hash'], 'late_payload': False})
         records.write({
-            'state': 'held', 'is_question': False, 'res_id': False, 'res_model': False, 'sync_key': False, 'next_attempt': False,
+            'state': 'held', 'is_question': False, 'res_model': False, 'sync_key': False, 'next_attempt': False,
             'error_message': self.env._(
                 'Its document was deleted in Odoo by %s. Press Retry to book it again, or Ignore to leave it out.',
                 self.env.user.name),
         })
+        records.flush_recordset()
+        # the ORM would write 0 for "no document"; the indexes and the flows know one way to say it
+        self.env.cr.execute(SQL('UPDATE ramp_record SET res_id = NULL WHERE id = ANY(%s)', records.ids))
+        records.invalidate_recordset(['res_id'])
 
     # ------------------------------------------------------------------ what the flows do with rows
     # These run in background jobs as superuser; none of them is callable over RPC (leading underscore).
@@ -234,7 +266,7 @@ class RampRecord(models.Model):
                 name = excluded.name, date = excluded.date, amount = excluded.amount, currency_id = excluded.currency_id,
                 parent_ramp_id = excluded.parent_ramp_id,
                 state = CASE WHEN r.payload_hash = excluded.payload_hash
-                             THEN CASE r.state WHEN 'confirmed' THEN 'done' ELSE r.state END
+                             THEN CASE r.state WHEN 'confirmed' THEN 'done' WHEN 'ignored' THEN 'pending' ELSE r.state END
                              ELSE CASE WHEN r.res_id IS NULL THEN 'pending' ELSE 'held' END END,
                 sync_attempt = r.sync_attempt + (r.state = 'confirmed')::int,
                 error_message = CASE WHEN r.payload_hash = excluded.payload_hash THEN r.error_message
@@ -244,7 +276,7 @@ class RampRecord(models.Model):
                 next_attempt = CASE WHEN r.payload_hash = excluded.payload_hash THEN r.next_attempt END,
                 write_date = excluded.write_date
             WHERE (r.state IN ('pending', 'error', 'held') AND r.res_id IS NULL AND r.seen_at < excluded.seen_at)
-               OR (r.state = 'ignored' AND r.is_question AND r.payload_hash <> excluded.payload_hash)
+               OR (r.state = 'ignored' AND r.is_question AND r.seen_at < excluded.seen_at)
                OR (r.state = 'done' AND r.payload_hash <> excluded.payload_hash AND r.seen_at < excluded.seen_at)
                OR (r.state = 'confirmed' AND r.confirmed_at < excluded.seen_at - interval '1 minute')
             """,
@@ -272,6 +304,17 @@ class RampRecord(models.Model):
                FOR UPDATE SKIP LOCKED
             """, connection.id, flow, SQL('id > %s', after) if ramp_ids is None else SQL('ramp_id = ANY(%s)', list(ramp_ids)),
             self.env.cr.now(), limit))
+        return self.browse(row[0] for row in self.env.cr.fetchall())
+
+    @api.model
+    def _lost(self, connection, flow, since, limit):
+        """Open rows that Ramp has not listed since a moment, without a lock."""
+        self.env.cr.execute(SQL(
+            """
+            SELECT id FROM ramp_record
+             WHERE connection_id = %s AND flow = %s AND state IN ('pending', 'error', 'held') AND res_id IS NULL AND seen_at < %s
+             ORDER BY seen_at LIMIT %s
+            """, connection.id, flow, since, limit))
         return self.browse(row[0] for row in self.env.cr.fetchall())
 
     @api.model

@@ -2,6 +2,7 @@
 from datetime import timedelta
 
 from odoo import api, fields, models
+from odoo.tools import format_datetime
 
 LOST_AFTER = timedelta(minutes=30)
 KEEP_EMPTY = timedelta(days=3)
@@ -14,27 +15,33 @@ class RampRun(models.Model):
     _name = 'ramp.run'
     _description = 'Ramp Synchronization Run'
     _order = 'id desc'
-    _rec_name = 'flow'
 
     connection_id = fields.Many2one('ramp.connection', required=True, readonly=True, index=True, ondelete='cascade')
     company_id = fields.Many2one('res.company', required=True, readonly=True, index=True)
-    flow = fields.Selection(lambda self: self.env['ramp.record']._selection_flow(), required=True, readonly=True)
+    flow = fields.Selection(lambda self: self.env['ramp.record']._selection_flow(), string='Type', required=True, readonly=True)
     state = fields.Selection(
         [('running', 'Running'), ('done', 'Finished'), ('failed', 'Failed'), ('lost', 'Interrupted')],
-        required=True, default='running', readonly=True, index=True)
-    started_at = fields.Datetime(required=True, readonly=True, default=fields.Datetime.now)
-    finished_at = fields.Datetime(readonly=True)
-    duration = fields.Float(string='Seconds', compute='_compute_duration')
+        string='Status', required=True, default='running', readonly=True, index=True)
+    started_at = fields.Datetime(string='Started', required=True, readonly=True, default=fields.Datetime.now)
+    finished_at = fields.Datetime(string='Finished', readonly=True)
+    duration = fields.Float(string='Seconds', digits=(16, 0), compute='_compute_duration')
     seen = fields.Integer(readonly=True, help='Objects that Ramp listed.')
-    total = fields.Integer(readonly=True, help='Rows that were due when the run began to book.')
-    processed = fields.Integer(readonly=True)
+    total = fields.Integer(string='Due', readonly=True, help='Rows that were due when the run began to book.')
+    processed = fields.Integer(string='Looked At', readonly=True, help='Rows that the run tried to book.')
     created = fields.Integer(string='Booked', readonly=True)
-    confirmed = fields.Integer(readonly=True)
-    held = fields.Integer(readonly=True)
-    failed = fields.Integer(readonly=True)
+    confirmed = fields.Integer(readonly=True, help='Outcomes that Ramp accepted.')
+    held = fields.Integer(readonly=True, help='What a person has to settle first.')
+    failed = fields.Integer(readonly=True, help='What is tried again by itself.')
     message = fields.Text(readonly=True)
     progress = fields.Float(compute='_compute_progress', help='Percent of the rows that were due.')
     progress_text = fields.Char(compute='_compute_progress')
+
+    @api.depends('flow', 'started_at')
+    @api.depends_context('lang', 'tz')
+    def _compute_display_name(self):
+        labels = dict(self._fields['flow']._description_selection(self.env))
+        for run in self:
+            run.display_name = f"{labels.get(run.flow, run.flow)}, {format_datetime(self.env, run.started_at, dt_format='short')}"
 
     @api.depends('started_at', 'finished_at')
     def _compute_duration(self):

@@ -1,4 +1,4 @@
-"""python -m simulator [--port N] [--seed N] [--transactions N] [--no-validate]"""
+"""python -m simulator [--port N] [--seed N] [--transactions N] [--no-validate] [--rate-limit N]"""
 
 import argparse
 import signal
@@ -17,6 +17,7 @@ def main():
     parser.add_argument("--problems", action="store_true", help="add one transaction of each bad kind")
     parser.add_argument("--newer-shape", action="store_true", help="entity_amount and merchant_amount too")
     parser.add_argument("--no-validate", action="store_true", help="do not check against the contract")
+    parser.add_argument("--rate-limit", type=int, default=200, help="requests in 10 s; 0: no limit")
     options = parser.parse_args()
     seed = Seed(
         seed=options.seed,
@@ -25,7 +26,13 @@ def main():
         problems=options.problems,
         newer_shape=options.newer_shape,
     )
-    ramp = Simulator(seed, host=options.host, port=options.port, validate=not options.no_validate)
+    ramp = Simulator(
+        seed,
+        host=options.host,
+        port=options.port,
+        validate=not options.no_validate,
+        rate_limit=options.rate_limit,
+    )
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *args: stop.set())

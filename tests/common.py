@@ -81,9 +81,14 @@ class RampCase(TransactionCase):
     def spend(self, amount_minor=12345, **values):
         """A cleared card transaction that is ready; returns its Ramp id."""
         values.setdefault('user', self.user_id)
+        values.setdefault('currency', 'USD')
+        values.setdefault('entity', next(iter(self.ramp.state['entities']))['id'])
         if 'lines' not in values:
             values.setdefault('account', self.external(self.account_meals))
-        return self.ramp.add_transaction(amount_minor=amount_minor, **values)
+        ramp_id = self.ramp.add_transaction(amount_minor=amount_minor, **values)
+        if 'date' in values:  # the simulator lets purchases settle days later
+            self.ramp.state['transactions'].update(ramp_id, accounting_date=values['date'], settlement_date=values['date'])
+        return ramp_id
 
     def sync(self, *flows, now=True):
         """Press Sync now, and let the jobs run as the scheduler does. Returns the runs."""

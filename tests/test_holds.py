@@ -1,6 +1,7 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
 from odoo.tests import tagged
 
+from ..simulator import coding
 from .common import RampCase
 
 
@@ -29,16 +30,14 @@ class TestHolds(RampCase):
         self.assertEqual(self.entry(ramp_id)[0][0], '650002')
 
     def test_unknown_account(self):
-        self.ramp.state['accounts'].add({**self.ramp.state['accounts'].find(id=self.external(self.account_meals))[0],
-                                         'ramp_id': self.ramp.state.new_id(), 'id': 'X-1', 'code': '699999', 'name': 'Nowhere'})
+        coding.add_account(self.ramp.state, 'X-1', 'Nowhere', '699999')
         ramp_id = self.spend(account='X-1')
         self.check(ramp_id, 'account "Nowhere" does not exist in Odoo', lambda: self.account_software.copy(
             {'code': '699999', 'name': 'Nowhere'}))
 
     def test_account_of_another_database(self):
         foreign = f'00000000-account-{self.account_meals.id}'
-        self.ramp.state['accounts'].add({**self.ramp.state['accounts'].find(id=self.external(self.account_meals))[0],
-                                         'ramp_id': self.ramp.state.new_id(), 'id': foreign, 'name': 'Theirs'})
+        coding.add_account(self.ramp.state, foreign, 'Theirs')
         ramp_id = self.spend(account=foreign)
         self.check(ramp_id, 'another Odoo database', lambda: self.ramp.recode(ramp_id, self.external(self.account_meals)))
 
@@ -121,8 +120,7 @@ class TestHolds(RampCase):
         self.assertEqual(self.expense(ramp_id).employee_id, self.employees[5])
 
     def test_two_employees_of_one_address_are_nobody(self):
-        twin = self.employee.copy({'work_email': self.employee.work_email})
-        twin.work_email = self.employee.work_email
+        twin = self.env['hr.employee'].create({'name': 'Twin', 'work_email': self.employee.work_email, 'company_id': self.company.id})
         ramp_id = self.spend()
         self.good = self.spend(1, user=list(self.ramp.state['users'])[1]['id'])
         self.check(ramp_id, 'cardholder', lambda: twin.write({'work_email': 'twin@example.com'}))

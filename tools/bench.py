@@ -25,13 +25,15 @@ SIDES = {
     'core': "Odoo's company-paid path",
 }
 TARGETS = {'bare': 0.8, 'core': 2.0}
+START = 'ramp_bench_start'  # every measurement begins with a copy of it
 FLAT = 0.10  # how far the last thousand of a long run may be from the first
 
 
 def measure(runtime, side, size, statistics_mode, seed, receipts=0):
     """One side, once: the figures that `bench_side.py` wrote."""
     database = f'ramp_bench_{side}'
-    runtime.database(database, fresh=True)
+    runtime.drop(database)
+    runtime.clone(START, database)
     try:
         with tempfile.TemporaryDirectory() as folder:
             output = Path(folder) / 'figures.json'
@@ -157,11 +159,23 @@ def main():
     parser.add_argument('--seed', type=int, default=1)
     parser.add_argument('--json', action='store_true', help='the figures as JSON')
     options = parser.parse_args()
+    runtime = Runtime().prepare()
+    runtime.database(START, fresh=True)
+    try:
+        result = run(runtime, options)
+    finally:
+        runtime.drop(START)
+    if options.json:
+        print(json.dumps(result, indent=2))
+    else:
+        show(result)
+    return 0
+
+
+def run(runtime, options):
     sides = [side for side in SIDES if side in options.sides.split(',')]
     long = options.long if options.long is not None else (10000 if options.full else 0)
     without = options.without if options.without is not None else (3000 if options.full else 0)
-    runtime = Runtime().prepare()
-    runtime.template()
     result = {'machine': facts(runtime), 'addon': ADDON, 'comparisons': {}, 'long': {}}
     first = f'{options.size:,} transactions, fresh planner statistics on every side'
     if options.rounds:
@@ -179,11 +193,7 @@ def main():
         say(f'{options.receipts} receipts')
         result['receipts'] = measure(runtime, 'ours', options.receipts * 2, 'fresh', options.seed, options.receipts)['receipts']
     result['verdicts'] = verdicts(result, first)
-    if options.json:
-        print(json.dumps(result, indent=2))
-    else:
-        show(result)
-    return 0
+    return result
 
 
 if __name__ == '__main__':

@@ -395,7 +395,8 @@ class Runtime:
         return self.data_dir / 'filestore' / database
 
     def drop(self, database):
-        self.postgres.sql(f'DROP DATABASE IF EXISTS "{database}" WITH (FORCE)')
+        # as superuser: autovacuum may be at work in it, and only a superuser may end that
+        self.postgres.sql(f'DROP DATABASE IF EXISTS "{database}" WITH (FORCE)', user='postgres')
         shutil.rmtree(self.filestore(database), ignore_errors=True)
 
     def clone(self, source, target):
@@ -414,7 +415,7 @@ class Runtime:
         self.drop(partial)
         build(partial)
         # Odoo's own processes may linger for a moment after they have ended
-        self.postgres.sql(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{partial}'")
+        self.postgres.sql(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{partial}'", user='postgres')
         self.postgres.sql(f'ALTER DATABASE "{partial}" RENAME TO "{name}"')
         if self.filestore(partial).exists():
             shutil.rmtree(self.filestore(name), ignore_errors=True)

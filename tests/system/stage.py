@@ -1,0 +1,261 @@
+"""What the system tests stand on: a connected database to clone, a simulated Ramp for each case, and Odoo processes."""
+import contextlib
+import dataclasses
+import datetime
+import fcntl
+import itertools
+import json
+import os
+import queue
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psycopg2
+from books import differences, state_of
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT), str(ROOT / 'tools')]
+
+from runtime import Runtime  # noqa: E402
+
+from simulator import Simulator  # noqa: E402
+from simulator.faults import Faults  # noqa: E402
+
+MOMENT = datetime.datetime(2026, 3, 31, 12, tzinfo=datetime.timezone.utc)  # what Ramp takes for now: data is the same every day
+SMALL = {'page_size': 10, 'batch_size': 10, 'receipt_batch': 6}
+PREFIX = 'ramp_sys_'
+SECONDS = 180  # after which a process counts as hanging
+
+
+@dataclasses.dataclass(frozen=True)
+class World:
+    """What Ramp has in a case. `held`: more objects that nobody can book, spread over the pages."""
+
+    transactions: int = 26
+    held: int = 3
+    problems: bool = True
+    seed: int = 1
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    code: int | None
+    log: str
+    booked: tuple = ()
+    failures: tuple = ()
+    runs: tuple = ()
+    hits: dict = dataclasses.field(default_factory=dict)
+
+    def assert_ok(self):
+        assert self.code == 0 and not self.failures, f'code {self.code}, {self.failures}\n{self.log[-4000:]}'
+        assert not [run for run in self.runs if run['state'] != 'done'], f'{self.runs}\n{self.log[-4000:]}'
+        return self
+
+    def assert_killed(self):
+        assert self.code == -9, f'the boundary was not reached: code {self.code}, passed {self.hits}\n{self.log[-4000:]}'
+        return self
+
+
+class Stage:
+    """Built once a session: the template, and the process that forks the workers."""
+
+    def __init__(self, folder):
+        self.folder = Path(folder)
+        self.runtime = Runtime().prepare()
+        self.template, self.database = f'{PREFIX}{os.getpid()}_connected', f'{PREFIX}{os.getpid()}_case'
+        self._numbers = itertools.count()
+        self._references = {}
+        self._forker = None
+
+    def open(self):
+        self._sweep()
+        self.runtime.database(self.template, fresh=True)
+        with self._simulator(None) as ramp:
+            done = subprocess.run(self._command(self.template, ramp.api_url), env=self.environ(), capture_output=True, text=True, check=False)
+            assert done.returncode == 0, done.stderr[-4000:]
+            self._seed = ramp.seed
+            self._seat = [dict(row) for row in ramp.state['connections']]
+        self._disconnect(self.template)
+        self.fresh()
+        self._log = open(self.folder / 'forker.log', 'wb')  # noqa: SIM115
+        self._forker = subprocess.Popen(self._command(self.database), env=self.environ(), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                        stderr=self._log, text=True, bufsize=1)
+        assert self._answer() == {'ready': True}
+        return self
+
+    def close(self):
+        if self._forker:
+            self._forker.stdin.close()
+            self._forker.wait(30)
+            self._log.close()
+        for name in (self.database, self.template):
+            self.runtime.drop(name)
+
+    def environ(self):
+        return {**self.runtime.environ(), 'PYTHONUNBUFFERED': '1'}
+
+    def _command(self, *arguments):
+        return [str(self.runtime.python), str(Path(__file__).with_name('worker.py')), *arguments]
+
+    def _sweep(self):
+        """Drop what sessions that were killed have left."""
+        for name in self.runtime.postgres.databases():
+            owner = name.removeprefix(PREFIX).partition('_')[0]
+            if name.startswith(PREFIX) and owner.isdigit() and not Path(f'/proc/{owner}').exists():
+                self.runtime.drop(name)
+
+    def _disconnect(self, database):
+        self.runtime.postgres.sql(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{database}'", user='postgres')
+
+    @contextlib.contextmanager
+    def sql(self, database=None):
+        link = psycopg2.connect(dbname=database or self.database, user=self.runtime.postgres.user, host=str(self.runtime.postgres.socket))
+        link.autocommit = True
+        try:
+            with link.cursor() as cursor:
+                yield cursor
+        finally:
+            link.close()
+
+    def fresh(self):
+        self.runtime.drop(self.database)
+        self.runtime.clone(self.template, self.database)
+
+    @contextlib.contextmanager
+    def _simulator(self, world):
+        seed = {}
+        if world:
+            seed = {'seed': dataclasses.replace(
+                self._seed, transactions=world.transactions, problems=world.problems, seed=self._seed.seed)}
+        with Simulator(clock=lambda: MOMENT, rate_limit=0, **seed) as ramp:
+            if world:
+                for row in self._seat:
+                    ramp.state['connections'].add(dict(row))
+                for number in range(world.held):
+                    ramp.add_transaction(amount_minor=1000 + number, account=None, label='held',
+                                         date=MOMENT - datetime.timedelta(days=160 - 40 * number))
+            yield ramp
+
+    @contextlib.contextmanager
+    def case(self, world=World()):  # noqa: B008 - frozen
+        """A clone of the connected database and a Ramp of its own."""
+        self.fresh()
+        with self._simulator(world) as ramp:
+            with self.sql() as cursor:
+                cursor.execute('UPDATE ramp_connection SET api_url = %s', [ramp.api_url])
+            yield Case(self, ramp, world)
+
+    def reference(self, world, **shrink):
+        """The books and Ramp after undisturbed runs: what every disturbed case must end with."""
+        key = world, tuple(sorted(shrink.items()))
+        if key not in self._references:
+            with self.case(world) as case:
+                outcome = case.run('flows', 'flows', shrink=shrink).assert_ok()
+                case.assert_sound()
+                self._references[key] = case.state(), outcome.hits
+        return self._references[key]
+
+    # -- the forking process
+
+    def _answer(self):
+        line = self._forker.stdout.readline()
+        assert line, f"the worker ended: {(self.folder / 'forker.log').read_text(errors='replace')[-4000:]}"
+        return json.loads(line)
+
+    def ask(self, **command):
+        print(json.dumps(command), file=self._forker.stdin)
+        return self._answer()
+
+    def file(self, kind):
+        return self.folder / f'{next(self._numbers)}.{kind}'
+
+
+class Process:
+    """A worker that runs."""
+
+    def __init__(self, stage, do, **command):
+        self.stage = stage
+        self.log, self.result = stage.file('log'), stage.file('result')
+        self.pid = stage.ask(do=do, log=str(self.log), result=str(self.result), **command)['pid']
+
+    def wait(self):
+        code = self.stage.ask(wait=self.pid, seconds=SECONDS)['code']
+        log = self.log.read_text(encoding='utf-8', errors='replace') if self.log.exists() else ''
+        assert code is not None, f'it did not end in {SECONDS} s\n{log[-4000:]}'
+        result = json.loads(self.result.read_text(encoding='utf-8')) if self.result.exists() else {}
+        return Outcome(code, log, **{key: tuple(value) if isinstance(value, list) else value for key, value in result.items()})
+
+
+class Case:
+    """One database and one Ramp."""
+
+    def __init__(self, stage, ramp, world):
+        self.stage, self.ramp, self.world = stage, ramp, world
+        self._pids = queue.SimpleQueue()
+
+    def start(self, *do, shrink=None, **command):
+        process = Process(self.stage, do, shrink=SMALL if shrink is None else shrink, **command)
+        self._pids.put(process.pid)
+        return process
+
+    def run(self, *do, **command):
+        """Run to the end, its own or the one it is told; the database has noticed when this returns."""
+        outcome = self.start(*do, **command).wait()
+        self.rest()
+        return outcome
+
+    def rest(self):
+        """Until the database has let go of processes that died: their locks are theirs until then."""
+        end = time.monotonic() + SECONDS
+        with self.stage.sql('postgres') as cursor:
+            while time.monotonic() < end:
+                cursor.execute("SELECT count(*) FROM pg_stat_activity WHERE datname = %s AND backend_type = 'client backend'",
+                               [self.stage.database])
+                if cursor.fetchone() == (0,):
+                    return
+                time.sleep(0.01)
+        raise AssertionError('sessions of dead processes do not end')
+
+    def kill_in_ramp(self, method, path, wanted, nth=1):
+        """When Ramp has done the work of the nth such request and before it answers, the process that asked dies."""
+        seen = itertools.count(1)
+
+        def hook(asked, where, body):
+            if asked == method and where.endswith(path) and wanted(body) and next(seen) == nth:
+                os.kill(self._pids.get(timeout=SECONDS), signal.SIGKILL)
+
+        self.ramp.after(hook)
+
+    @contextlib.contextmanager
+    def gate(self):
+        """A file at which workers wait for each other; entered when the lock is released."""
+        path = self.stage.file('gate')
+        with open(path, 'w+', encoding='utf-8') as handle:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            yield path
+
+    def faulty(self, seed):
+        """Faults from a chance of their own, none switched on yet."""
+        self.ramp.faults = Faults(seed)
+        return self.ramp.faults
+
+    def state(self):
+        with self.stage.sql() as cursor:
+            return state_of(cursor, self.ramp)
+
+    def assert_sound(self):
+        """What must hold whatever happened: contract kept, nothing confirmed twice, the card liability ties out."""
+        self.ramp.assert_clean()
+        assert not self.ramp.request_violations
+        twice = {ident: references for ident, references in self.ramp.successes().items() if len(references) != 1}
+        assert not twice, f'confirmed more than once: {twice}'
+        state = self.state()
+        assert state['liability'] == state['spend'], differences(state['liability'], state['spend'])
+
+    def assert_same(self, reference):
+        self.assert_sound()
+        found = differences(reference, self.state())
+        assert not found, '\n'.join(found[:40])

@@ -1,0 +1,93 @@
+"""Killed anywhere, then run again: the same books, and Ramp told once."""
+import pytest
+from stage import SMALL, World
+
+WORLD = World()
+# Where a process is killed, before and after; the words are those of worker.py.
+STEPS = (
+    'page of /transactions', 'upsert of transaction', 'commit of transaction._store_page',
+    'page of /users', 'commit of transaction._ramp_link',
+    'expenses', 'entries', 'post', 'upsert of receipt', 'booked transaction', 'commit of transaction._book_batch',
+    'confirming', 'commit of transaction._confirm_batch',
+    'reporting', 'commit of transaction._report_batch',
+    'commit of transaction._start', 'commit of transaction._next_unconfirmed', 'commit of transaction._finish',
+    'GET /receipts', 'download', 'attachments', 'booked receipt', 'commit of receipt._attach',
+    'commit of receipt._start', 'commit of receipt._finish',
+)
+ONCE = ('._start', '._finish', '._next_unconfirmed')  # in a run
+MATRIX = [(f'{side} {step}', nth) for step in STEPS for side in ('before', 'after') for nth in (1, 2) if nth == 1 or not step.endswith(ONCE)]
+CONFIRM, REPORT = 'successful_syncs', 'failed_syncs'
+
+
+def again(case, reference):
+    """Two undisturbed runs, as the scheduler makes them, then the comparison."""
+    case.run('flows', 'flows').assert_ok()
+    case.assert_same(reference)
+
+
+def test_the_matrix_is_complete(stage):
+    """Every boundary that a run passes is one at which it is killed."""
+    _state, hits = stage.reference(WORLD, **SMALL)
+    passed = {boundary for boundary in hits if not boundary.endswith((' statement', ' commit'))}
+    assert passed == {boundary for boundary, _nth in MATRIX}
+
+
+@pytest.mark.parametrize(('boundary', 'nth'), MATRIX)
+def test_killed_at(stage, boundary, nth):
+    reference, _hits = stage.reference(WORLD, **SMALL)
+    with stage.case(WORLD) as case:
+        case.run('flows', cut={'at': boundary, 'nth': nth}).assert_killed()
+        again(case, reference)
+
+
+@pytest.mark.parametrize(('method', 'path', 'key', 'nth'), [
+    ('POST', '/accounting/syncs', CONFIRM, 1), ('POST', '/accounting/syncs', CONFIRM, 2),
+    ('POST', '/accounting/syncs', REPORT, 1), ('POST', '/accounting/syncs', REPORT, 2),
+    ('POST', '/token', None, 1),
+])
+def test_killed_when_ramp_has_done_the_work(stage, method, path, key, nth):
+    """Ramp knows, and the process that asked never hears of it."""
+    reference, _hits = stage.reference(WORLD, **SMALL)
+    with stage.case(WORLD) as case:
+        case.kill_in_ramp(method, path, lambda body: key is None or key in body, nth)
+        case.run('flows').assert_killed()
+        again(case, reference)
+
+
+@pytest.mark.parametrize('boundaries', [
+    # one after the other: what cleans up after a crash is killed too
+    ('after confirming', 'after GET /transactions', 'before commit of transaction._confirm_batch'),
+    ('after booked transaction', 'after booked transaction', 'after commit of transaction._book_batch', 'after confirming'),
+    ('after reporting', 'after reporting', 'before commit of transaction._report_batch'),
+    ('after commit of transaction._store_page', 'after upsert of transaction', 'after post', 'before confirming'),
+    ('after attachments', 'after attachments', 'after commit of receipt._attach'),
+], ids=lambda boundaries: boundaries[0])
+def test_killed_again_and_again(stage, boundaries):
+    reference, _hits = stage.reference(WORLD, **SMALL)
+    with stage.case(WORLD) as case:
+        for boundary in boundaries:
+            case.run('flows', cut={'at': boundary}).assert_killed()
+        again(case, reference)
+
+
+@pytest.mark.parametrize('nth', [1, 2])
+@pytest.mark.parametrize('boundary', [
+    'after upsert of transaction', 'after post', 'before commit of transaction._book_batch', 'after commit of transaction._book_batch',
+    'after confirming', 'after reporting', 'after download', 'before commit of receipt._attach'])
+def test_database_goes_away_at(stage, boundary, nth):
+    """The server ends the sessions, as a failover does: the process lives, and its run ends in an error."""
+    reference, _hits = stage.reference(WORLD, **SMALL)
+    with stage.case(WORLD) as case:
+        outcome = case.run('flows', cut={'at': boundary, 'nth': nth, 'how': 'disconnect'})
+        assert outcome.code == 1, f'it did not notice\n{outcome.log[-4000:]}'
+        again(case, reference)
+
+
+@pytest.mark.parametrize(('boundary', 'nth'), [('after post', 3), ('after confirming', 2), ('after booked receipt', 2)])
+def test_killed_with_pages_and_batches_as_shipped(stage, boundary, nth):
+    world = World(transactions=300)
+    reference, _hits = stage.reference(world)
+    with stage.case(world) as case:
+        case.run('flows', cut={'at': boundary, 'nth': nth}, shrink={}).assert_killed()
+        case.run('flows', 'flows', shrink={}).assert_ok()
+        case.assert_same(reference)

@@ -1,0 +1,326 @@
+"""Odoo processes that may be killed: run as `worker.py DATABASE`, commanded over standard input and output.
+
+Odoo is loaded once and a process is forked for every command, as Odoo's own prefork server does it; a forked process
+opens connections of its own, runs the jobs as the scheduler would, and may be told to die at a boundary. Nothing of
+this is in the product: the boundaries are wrapped around its methods here.
+
+    {"do": ["flows"], "cut": {"at": "before post", "nth": 2}, "log": path, "result": path}   ->  {"pid": 123}
+    {"wait": 123, "seconds": 60}                                                            ->  {"code": -9}
+"""
+import contextlib
+import fcntl
+import functools
+import json
+import logging
+import os
+import random
+import signal
+import sys
+import time
+import traceback
+from collections import Counter
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / 'tools'))
+
+from odoo_env import Ramp, environment, set_up  # noqa: E402
+
+FLOWS = ('transaction', 'receipt')
+QUIET_ROUNDS = 12
+
+
+class Cuts:
+    """Counts how often each boundary is passed, and cuts the process off at the one that was asked for."""
+
+    def __init__(self, database, at=None, nth=1, how='kill'):
+        self.database, self.at, self.nth, self.how = database, at, nth, how
+        self.hits = Counter()
+
+    def __call__(self, boundary):
+        self.hits[boundary] += 1
+        if boundary == self.at and self.hits[boundary] == self.nth:
+            getattr(self, self.how)()
+
+    def kill(self):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    def disconnect(self):
+        """The database ends every session but this one's, as a failover does."""
+        import psycopg2
+        link = psycopg2.connect(dbname='postgres', user='odoo', host=os.environ['RAMP_SOCKET'])
+        link.autocommit = True
+        with link.cursor() as cursor:
+            cursor.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s AND backend_type = 'client backend'",
+                           [self.database])
+        link.close()
+
+
+def around(cuts, owner, method, label):
+    """Boundaries before and after a method; `label` may look at the arguments, and None means none."""
+    original = getattr(owner, method)
+
+    @functools.wraps(original)
+    def wrapped(self, *args, **kwargs):
+        name = label(self, *args, **kwargs) if callable(label) else label
+        if name is None:
+            return original(self, *args, **kwargs)
+        cuts(f'before {name}')
+        result = original(self, *args, **kwargs)
+        cuts(f'after {name}')
+        return result
+
+    setattr(owner, method, wrapped)
+
+
+def cut_client(cuts):
+    from odoo.addons.ramp_connector.ramp_api import RampClient
+    pages = RampClient.pages
+
+    def cut_pages(self, path, *args, **kwargs):
+        found = pages(self, path, *args, **kwargs)
+        while True:
+            cuts(f'before page of {path}')
+            page = next(found, None)
+            if page is None:
+                return
+            cuts(f'after page of {path}')
+            yield page
+
+    RampClient.pages = cut_pages
+    around(cuts, RampClient, 'get', lambda client, path, *args, **kwargs: f"GET /{path.split('/')[1]}")
+    around(cuts, RampClient, 'post', lambda client, path, json=None, **kwargs:
+           'confirming' if 'successful_syncs' in json else 'reporting' if 'failed_syncs' in json else None)
+    around(cuts, RampClient, 'download', 'download')
+
+
+def cut_database(cuts):
+    from odoo.sql_db import Cursor
+    around(cuts, Cursor, 'execute', 'a statement')
+    around(cuts, Cursor, 'commit', 'a commit')
+
+
+def cut_flows(cuts, env, booked):
+    """Boundaries in the flows; `booked` collects the Ramp ids of what this process booked and committed."""
+    def model(name):
+        return type(env[name])
+
+    receipts_run = []
+    around(cuts, model('ramp.record'), '_upsert', lambda record, connection, flow, *args: f'upsert of {flow}')
+    around(cuts, model('hr.expense'), 'create', 'expenses')
+    around(cuts, model('account.move'), 'create', 'entries')
+    around(cuts, model('account.move'), '_post', 'post')
+    around(cuts, model('ir.attachment'), 'create', lambda *args: 'attachments' if receipts_run else None)
+
+    note = model('ramp.record')._booked
+    fresh = []
+
+    def noted(self, *args):
+        name = f"booked {self[:1].flow}" if self else None
+        if name:
+            cuts(f'before {name}')
+        note(self, *args)
+        if name:
+            fresh.extend(record.ramp_id for record in self if record.flow == 'transaction')
+            cuts(f'after {name}')
+
+    model('ramp.record')._booked = noted
+    for flow in FLOWS:
+        cut_transactions(cuts, model(f'ramp.flow.{flow}'), flow, fresh, booked)
+    work = model('ramp.flow.receipt')._work
+
+    def watched(self, *args):
+        receipts_run.append(True)
+        try:
+            return work(self, *args)
+        finally:
+            receipts_run.pop()
+
+    model('ramp.flow.receipt')._work = watched
+
+
+def cut_transactions(cuts, owner, flow, fresh, booked):
+    """Boundaries before and after the commit of each piece of a flow's work."""
+    original = owner._transaction
+
+    def transaction(self, work, *args, **kwargs):
+        name = f'{flow}.{work.__name__}'
+
+        def watched(*given):
+            fresh.clear()  # of a try that was rolled back
+            result = work(*given)
+            cuts(f'before commit of {name}')
+            return result
+
+        result = original(self, watched, *args, **kwargs)
+        booked.extend(fresh)
+        fresh.clear()
+        cuts(f'after commit of {name}')
+        return result
+
+    owner._transaction = transaction
+
+
+class Unlimited:
+    """No rate limit: in these tests it belongs to nobody."""
+
+    def acquire(self):
+        return 0.0
+
+    def penalize(self, seconds):
+        pass
+
+
+def shrink(env, *, page_size=None, batch_size=None, receipt_batch=None, impatient=False):
+    """Small pages and batches, and a client for which time passes faster."""
+    flow = type(env['ramp.flow.transaction'])
+    if page_size:
+        params = flow._list_params
+        flow._list_params = lambda self, connection: {**params(self, connection), 'page_size': page_size}
+    if batch_size:
+        flow._batch_size = batch_size
+    if receipt_batch:
+        type(env['ramp.flow.receipt'])._batch_size = receipt_batch
+    if impatient:
+        from odoo.addons.ramp_connector.ramp_api import RampClient, auth
+        # Tokens and outages are seconds old here where they are minutes old in life.
+        auth.SUSPECT_AGE = auth.SUSPECT_PAUSE = 0
+        start = RampClient.__init__
+        RampClient.__init__ = lambda self, *args, **kwargs: start(self, *args, **{
+            **kwargs, 'sleep': lambda seconds: None, 'limiter': Unlimited(), 'timeout': (5, 0.5), 'max_attempts': 3})
+
+
+def trigger(env):
+    """Run every job once, as the scheduler would; returns the exceptions that a job let out."""
+    failures = []
+    for flow in FLOWS:
+        job = env['ir.cron'].browse(env[f'ramp.flow.{flow}']._cron().id)
+        answer = job.method_direct_trigger()
+        env.cr.commit()
+        env.invalidate_all()
+        if isinstance(answer, dict):
+            failures.append(answer['params']['data']['message'])
+    return failures
+
+
+def sync_now(env):
+    env['ramp.connection'].search([('state', '=', 'connected')]).with_context(ramp_quiet=True).action_sync_now()
+    env.cr.commit()
+
+
+def ledger(env):
+    env.cr.execute('SELECT flow, ramp_id, state, error_message, res_id, attempts, reported_hash FROM ramp_record ORDER BY flow, ramp_id')
+    rows = env.cr.fetchall()
+    env.cr.rollback()
+    return rows
+
+
+def until_quiet(env):
+    """Press Sync now until it changes nothing any more."""
+    failures = []
+    for _round in range(QUIET_ROUNDS):
+        before = ledger(env)
+        sync_now(env)
+        failures = trigger(env)
+        if ledger(env) == before:
+            return failures
+    raise AssertionError(f'still not quiet after {QUIET_ROUNDS} synchronizations')
+
+
+def act(command, result):
+    cuts = Cuts(command['database'], **command.get('cut') or {})
+    with environment(command['database']) as env:
+        shrink(env, **command.get('shrink') or {})
+        cut_client(cuts)
+        cut_flows(cuts, env, result['booked'])
+        last = env['ramp.run'].search([], limit=1, order='id desc').id or 0
+        if command.get('gate'):
+            with open(command['gate'], 'a', encoding='utf-8') as gate:
+                print(os.getpid(), file=gate, flush=True)
+                fcntl.flock(gate, fcntl.LOCK_SH)  # until the test lets everybody go at once
+        cut_database(cuts)
+        for step in command['do']:
+            if step == 'sync_now':
+                sync_now(env)
+            elif step == 'flows':
+                result['failures'] += trigger(env)
+            elif step == 'quiet':
+                result['failures'] += until_quiet(env)
+            elif step == 'transactions':
+                # not through the job: the scheduler gives one job to one worker, and here all are to have it
+                env['ramp.flow.transaction']._cron_run()
+            else:
+                raise ValueError(step)
+            env.cr.commit()
+        result['runs'] = [
+            {'flow': run.flow, 'state': run.state, 'message': run.message} for run in env['ramp.run'].search([('id', '>', last)], order='id')]
+    result['hits'] = dict(cuts.hits)
+
+
+def child(command):
+    """In the forked process: returns its exit code."""
+    with open(command['log'], 'ab', buffering=0) as log, open(os.devnull, 'rb') as nothing:
+        os.dup2(nothing.fileno(), 0)
+        os.dup2(log.fileno(), 1)
+        os.dup2(log.fileno(), 2)
+    random.seed()  # four workers must not back off in step
+    result = {'booked': [], 'failures': [], 'runs': [], 'hits': {}}
+    code = 0
+    try:
+        act(command, result)
+    except BaseException:  # noqa: BLE001 - whatever it is, the test reads it in the log
+        traceback.print_exc()
+        code = 1
+    Path(command['result']).write_text(json.dumps(result), encoding='utf-8')
+    return code
+
+
+def wait(pid, seconds):
+    """The exit code of a child, negative for a signal; None when it had to be killed because it did not end."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        done, status = os.waitpid(pid, os.WNOHANG)
+        if done:
+            return os.waitstatus_to_exitcode(status)
+        time.sleep(0.005)
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+    return None
+
+
+def connect(database, address):
+    """Once, in a process of its own: the company set up and connected."""
+    with environment(database) as env:
+        set_up(env, Ramp(address), transactions=0)
+
+
+def serve(database):
+    import odoo.addons.base.models.ir_cron as ir_cron
+    import odoo.sql_db
+    # On a busy machine a job's time may be up earlier than its work; how a run goes on in the next one is not asked here.
+    ir_cron.MIN_TIME_PER_JOB = 600
+    with environment(database) as env:
+        sorted(env.registry)
+        env['ramp.connection'].search([]).mapped('card_account_id.display_name')
+    odoo.sql_db.close_all()
+    logging.getLogger('odoo.sql_db').setLevel(logging.CRITICAL)  # it would report each serialization failure, which is retried
+    answer = os.fdopen(os.dup(1), 'w', buffering=1)
+    os.dup2(2, 1)
+    print(json.dumps({'ready': True}), file=answer)
+    for line in sys.stdin:
+        command = json.loads(line)
+        if 'wait' in command:
+            print(json.dumps({'code': wait(command['wait'], command['seconds'])}), file=answer)
+            continue
+        pid = os.fork()
+        if not pid:
+            with contextlib.suppress(BaseException):
+                os._exit(child({**command, 'database': database}))
+            os._exit(2)
+        print(json.dumps({'pid': pid}), file=answer)
+
+
+if __name__ == '__main__':
+    if len(sys.argv) > 2:
+        connect(sys.argv[1], sys.argv[2])
+    else:
+        serve(sys.argv[1])

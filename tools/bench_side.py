@@ -1,0 +1,370 @@
+"""One side of the benchmark, in a process and a database of its own; called by `bench.py`.
+
+Every side begins with the same company, chart, cardholders and simulated Ramp, and books the same transactions:
+
+    ours   fetch from Ramp, record in the ledger, expense, entry posted, confirmed to Ramp: the job as the scheduler calls it
+    bare   `hr.expense` and its entry created and posted in batches of 100, committed; its values are read and decided
+           before the clock starts, and there is neither Ramp nor a ledger
+    quiet  the same with change tracking and its mail messages switched off, as ours has it
+    core   Odoo's own way for what the company paid: expenses created, submitted, approved and posted, in batches of 100
+"""
+import argparse
+import json
+import os
+import resource
+import threading
+import time
+from pathlib import Path
+
+from odoo_env import environment, set_up, simulator
+
+BATCH = 100
+STEP = 1000
+# What booking writes to; statistics of anything else do not change on the way.
+TABLES = ('ramp_record', 'hr_expense', 'account_move', 'account_move_line', 'account_payment', 'account_analytic_line',
+          'mail_message', 'mail_followers', 'mail_tracking_value', 'mail_activity')
+QUIET = {'mail_create_nosubscribe': True, 'mail_create_nolog': True, 'tracking_disable': True, 'mail_notrack': True}
+
+
+def memory():
+    """(now, peak) of this process in megabytes."""
+    status = dict(line.split(':', 1) for line in Path('/proc/self/status').read_text(encoding='ascii').splitlines())
+    return tuple(int(status[name].split()[0]) / 1024 for name in ('VmRSS', 'VmHWM'))
+
+
+class Meter:
+    """Time, queries, waiting for HTTP and memory, from `start` on; `tick` notes how many are done."""
+
+    def __init__(self, env, mode):
+        self.env, self.mode = env, mode
+        self.http_seconds, self.http_requests = 0.0, 0
+        self.paused, self.cpu = 0.0, 0.0
+        self.done = 0
+        self.analyzed = 0
+        self.marks = []
+
+    def start(self):
+        thread = threading.current_thread()
+        # Odoo counts the queries of all cursors of a thread that has these
+        thread.query_count, thread.query_time = 0, 0.0
+        self.begun_memory = memory()
+        self.cpu = self._cpu()
+        self.begun = time.monotonic()
+        self.marks = [self._mark()]
+
+    @staticmethod
+    def _cpu():
+        usage = resource.getrusage(resource.RUSAGE_SELF)
+        return usage.ru_utime + usage.ru_stime
+
+    def _mark(self):
+        now, peak = memory()
+        return {'done': self.done, 'seconds': time.monotonic() - self.begun - self.paused,
+                'queries': threading.current_thread().query_count, 'rss_mb': now, 'peak_mb': peak}
+
+    def tick(self, count):
+        self.done += count
+        self.marks.append(self._mark())
+        # Fresh statistics on every side, outside of the clock: when the tables have doubled since the last time.
+        if self.mode == 'fresh' and self.done >= max(BATCH, 2 * self.analyzed):
+            self.analyze()
+
+    def analyze(self):
+        started, cpu = time.monotonic(), self._cpu()
+        with self.env.registry.cursor() as cr:
+            cr._cnx.autocommit = True
+            cr._obj.execute(f"ANALYZE {', '.join(TABLES)}")
+        self.analyzed = self.done
+        self.paused += time.monotonic() - started
+        self.cpu += self._cpu() - cpu
+
+    def watch_http(self):
+        """Count the requests to Ramp, and the time until their answers are read."""
+        from odoo.addons.ramp_connector.ramp_api import RampClient
+
+        for name in ('_send', '_fetch'):
+            def measured(client, *args, original=getattr(RampClient, name), **kwargs):
+                started = time.monotonic()
+                try:
+                    return original(client, *args, **kwargs)
+                finally:
+                    self.http_seconds += time.monotonic() - started
+                    self.http_requests += 1
+            setattr(RampClient, name, measured)
+
+    def figures(self):
+        last, thread = self._mark(), threading.current_thread()
+        seconds, count = last['seconds'], self.done
+        steps = self._steps()
+        return {
+            'transactions': count, 'seconds': seconds, 'rate': count / seconds, 'queries': last['queries'] / count,
+            'sql_share': thread.query_time / seconds, 'http_share': self.http_seconds / seconds, 'http_requests': self.http_requests,
+            'cpu_ms': 1000 * (self._cpu() - self.cpu) / count, 'start_mb': self.begun_memory[0], 'peak_mb': last['peak_mb'],
+            'grown_mb': last['peak_mb'] - self.begun_memory[0], 'steps': steps,
+            'last_first': steps[-1]['rate'] / steps[0]['rate'],
+        }
+
+    def _steps(self):
+        steps, begin = [], self.marks[0]
+        for mark in self.marks[1:]:
+            if mark['done'] - begin['done'] >= STEP or mark is self.marks[-1] and (not steps or mark['done'] - begin['done'] > STEP / 2):
+                count = mark['done'] - begin['done']
+                steps.append({
+                    'from': begin['done'] + 1, 'to': mark['done'], 'rate': count / (mark['seconds'] - begin['seconds']),
+                    'queries': (mark['queries'] - begin['queries']) / count, 'rss_mb': mark['rss_mb'], 'peak_mb': mark['peak_mb']})
+                begin = mark
+        return steps
+
+
+# ------------------------------------------------------------------------------------------ the data
+
+def prepare(env, ramp, size, seed):
+    """Connect the company to a Ramp that has exactly `size` transactions to be booked; returns the connection."""
+    connection = set_up(env, ramp, transactions=round(size * 1.15) + 50, months=6, seed=seed)
+    ready = payloads(ramp)
+    for payload in ready[size:]:
+        ramp.ask('PATCH', f"/transactions/{payload['id']}", {'sync_status': 'NOT_SYNC_READY'})
+    if len(ready) < size:
+        raise SystemExit(f'the simulator has only {len(ready)} transactions that are ready')
+    # cardholders are met once in a company's life: linked before the clock, on every side
+    flow = env['ramp.flow.transaction'].with_context(ramp_memory={})
+    users = flow._ramp_users(connection._client())
+    env['hr.employee']._ramp_link(connection, users, {user.id for user in users})
+    env['ramp.connection']._identity()
+    env.cr.commit()
+    return connection
+
+
+def payloads(ramp):
+    """The transactions that Ramp offers, in its own order."""
+    found = [{key: value for key, value in row.items() if key[0] != '_'}
+             for row in ramp.ask('GET', '/transactions?sync_status=SYNC_READY')['data']]
+    return sorted(found, key=lambda row: row['user_transaction_time'])
+
+
+def decided(env, connection, ramp):
+    """What the baselines book, as plain values: read from the same payloads, coded and converted by the same rules."""
+    flow = env['ramp.flow.transaction'].with_context(ramp_memory={}, tz=connection._timezone())
+    values = [flow._read(payload) for payload in payloads(ramp)]
+    found = flow._look_up(connection, values)
+    company_scale = 10 ** connection.company_id.currency_id.decimal_places
+    rows = []
+    for value in values:
+        plan = flow._plan(connection, value, found)
+        scale = 10 ** plan.currency.decimal_places
+        rows.append({
+            'name': plan.label, 'date': plan.date, 'entry_date': plan.entry_date, 'currency': plan.currency.id,
+            'employee': plan.employee.id, 'partner': plan.partner.id, 'memo': value.memo,
+            'amount': float(value.amount.decimal), 'balance': plan.balance / company_scale,
+            'lines': [{'account': account.id, 'distribution': distribution, 'amount': amount / scale,
+                       'balance': balance / company_scale, 'name': name}
+                      for account, distribution, amount, balance, name in plan.lines],
+        })
+    return rows
+
+
+def batches(rows):
+    for start in range(0, len(rows), BATCH):
+        yield rows[start:start + BATCH]
+
+
+# ------------------------------------------------------------------------------------------ the sides
+
+def run_ours(env, connection, meter, size):
+    Record = env.registry['ramp.record']
+    original = Record._confirm
+
+    def confirm(records):
+        original(records)
+        meter.tick(len(records))
+
+    Record._confirm = confirm
+    meter.watch_http()
+    cron = env['ir.cron'].browse(env['ramp.flow.transaction']._cron().id)
+    connection.with_context(ramp_quiet=True).action_sync_now()
+    env.cr.commit()
+    meter.start()
+    # the scheduler gives a job some seconds at a time; it asks to be called again while there is more
+    while meter.done < size:
+        before = meter.done
+        cron.method_direct_trigger()
+        env.cr.commit()
+        env.invalidate_all()
+        if meter.done == before:
+            run = env['ramp.run'].search([], limit=1, order='id desc')
+            raise SystemExit(f'ours: stuck after {before} of {size}: {run.message}')
+    Record._confirm = original
+
+
+def run_bare(env, connection, meter, rows):
+    company = connection.company_id
+    for batch in batches(rows):
+        expenses = env['hr.expense'].create([{
+            'name': row['name'],
+            'employee_id': row['employee'],
+            'company_id': company.id,
+            'product_id': connection.expense_product_id.id,
+            'payment_mode': 'company_account',
+            'date': row['date'],
+            'currency_id': row['currency'],
+            'total_amount_currency': row['amount'],
+            'total_amount': row['balance'],
+            'tax_ids': [(5,)],
+            'account_id': row['lines'][0]['account'],
+            'analytic_distribution': row['lines'][0]['distribution'],
+            'vendor_id': row['partner'],
+            'description': row['memo'],
+            'approval_state': 'approved',
+        } for row in batch])
+        moves = env['account.move'].create([{
+            'move_type': 'entry',
+            'journal_id': connection.card_journal_id.id,
+            'date': row['entry_date'],
+            'ref': row['name'],
+            'partner_id': row['partner'],
+            'currency_id': row['currency'],
+            'expense_ids': [(6, 0, expense.ids)],
+            'line_ids': [*((0, 0, {
+                'name': line['name'],
+                'account_id': line['account'],
+                'partner_id': row['partner'],
+                'currency_id': row['currency'],
+                'amount_currency': line['amount'],
+                'balance': line['balance'],
+                'analytic_distribution': line['distribution'],
+            }) for line in row['lines']), (0, 0, {
+                'name': row['name'],
+                'account_id': connection.card_account_id.id,
+                'partner_id': row['partner'],
+                'currency_id': row['currency'],
+                'amount_currency': -row['amount'],
+                'balance': -row['balance'],
+            })],
+        } for expense, row in zip(expenses, batch, strict=True)])
+        moves._post()
+        env.cr.commit()
+        meter.tick(len(batch))
+
+
+def run_core(env, connection, meter, rows):
+    """Core knows one account an expense and no refund: splits go to their first account, refunds are booked as spend."""
+    method = connection.card_journal_id.outbound_payment_method_line_ids[:1]
+    for batch in batches(rows):
+        expenses = env['hr.expense'].create([{
+            'name': row['name'],
+            'employee_id': row['employee'],
+            'company_id': connection.company_id.id,
+            'product_id': connection.expense_product_id.id,
+            'payment_mode': 'company_account',
+            'payment_method_line_id': method.id,
+            'date': row['date'],
+            'currency_id': row['currency'],
+            'total_amount_currency': abs(row['amount']),
+            'total_amount': abs(row['balance']),
+            'tax_ids': [(5,)],
+            'account_id': row['lines'][0]['account'],
+            'analytic_distribution': row['lines'][0]['distribution'],
+            'vendor_id': row['partner'],
+            'description': row['memo'],
+        } for row in batch])
+        expenses.action_submit()
+        waiting = expenses.filtered(lambda expense: expense.approval_state == 'submitted')
+        if waiting and waiting.action_approve():  # it asks about suspected duplicates: yes
+            waiting._do_approve(False)
+        expenses.action_post()
+        env.cr.commit()
+        meter.tick(len(batch))
+
+
+def run_receipts(env, meter):
+    """The receipts of what was booked, with the client's own rate limit out of the way."""
+    from odoo.addons.ramp_connector.ramp_api import client
+
+    client.SlidingWindow.acquire = lambda self: 0.0
+    count = env['ramp.record'].search_count([('flow', '=', 'receipt')])
+    cron = env['ir.cron'].browse(env['ramp.flow.receipt']._cron().id)
+    env.cr.commit()
+    requests, waited, queries, started = meter.http_requests, meter.http_seconds, threading.current_thread().query_count, time.monotonic()
+    while env['ramp.record'].search_count([('flow', '=', 'receipt'), ('state', '!=', 'confirmed')]):
+        cron.method_direct_trigger()
+        env.cr.commit()
+        env.invalidate_all()
+    seconds = time.monotonic() - started
+    return {'count': count, 'rate': count / seconds, 'queries': (threading.current_thread().query_count - queries) / count,
+            'requests': (meter.http_requests - requests) / count, 'http_share': (meter.http_seconds - waited) / seconds}
+
+
+# ------------------------------------------------------------------------------------------ and the proof that they did it
+
+def check(env, connection, side, size):
+    """A benchmark that skips its work is fast: count posted entries and expenses in their final state."""
+    env.invalidate_all()
+    entries = env['account.move'].search_count([
+        ('journal_id', '=', connection.card_journal_id.id), ('state', '=', 'posted'), ('expense_ids', '!=', False)])
+    paid = env['hr.expense'].search_count([('state', '=', 'paid'), ('account_move_id', '!=', False)])
+    if entries != size or paid != size:
+        raise SystemExit(f'{side}: {entries} posted entries and {paid} paid expenses instead of {size}')
+
+
+def switch_autovacuum_off(env):
+    for table in TABLES:
+        env.cr.execute(f'ALTER TABLE {table} SET (autovacuum_enabled = off)')
+    env.cr.commit()
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument('--side', choices=('ours', 'bare', 'quiet', 'core'), required=True)
+    parser.add_argument('--database', required=True)
+    parser.add_argument('--size', type=int, required=True)
+    parser.add_argument('--statistics', choices=('fresh', 'own', 'none'), required=True,
+                        help='fresh: collected from outside; own: only what the addon collects; none: not even that')
+    parser.add_argument('--seed', type=int, default=1)
+    parser.add_argument('--receipts', type=int, default=0)
+    parser.add_argument('--output', required=True)
+    parser.add_argument('--profile', help='write a profile of Python calls here')
+    options = parser.parse_args()
+    with simulator('--no-validate', '--rate-limit', 0) as ramp, environment(options.database) as env:
+        env = env(context={**env.context, 'lang': 'en_US'})
+        connection = prepare(env, ramp, options.size, options.seed)
+        if options.statistics != 'fresh':
+            switch_autovacuum_off(env)
+        if options.statistics == 'none':
+            env['ir.config_parameter'].set_param('ramp_connector.analyze', 'False')
+            env.cr.commit()
+        meter = Meter(env, options.statistics)
+        if options.side == 'ours':
+            work = lambda: run_ours(env, connection, meter, options.size)
+        else:
+            rows = decided(env, connection, ramp)
+            if options.side == 'quiet':
+                env = env(context={**env.context, **QUIET})
+                connection = connection.with_env(env)
+            env.cr.commit()
+            env.invalidate_all()
+            run_side = run_core if options.side == 'core' else run_bare
+            work = lambda: (meter.start(), run_side(env, connection, meter, rows))
+        if options.statistics == 'fresh':
+            meter.analyze()
+            meter.paused = 0.0
+        if options.profile:
+            import cProfile
+
+            profile = cProfile.Profile()
+            profile.runcall(work)
+            profile.dump_stats(options.profile)
+        else:
+            work()
+        figures = meter.figures()
+        check(env, connection, options.side, options.size)
+        if options.receipts:
+            figures['receipts'] = run_receipts(env, meter)
+        problems = ramp.summary()['errors']
+        if problems:
+            raise SystemExit(f'the simulator failed: {problems[0]}')
+    Path(options.output).write_text(json.dumps(figures), encoding='utf-8')
+
+
+if __name__ == '__main__':
+    os.environ.setdefault('PYTHONDONTWRITEBYTECODE', '1')
+    main()
