@@ -28,6 +28,9 @@
         'web.assets_backend': [
             'ramp_connector/static/src/**/*',
         ],
+        'web.assets_tests': [
+            'ramp_connector/static/tests/tours/**/*',
+        ],
     },
     'images': ['static/description/banner.png'],
     'installable': True,

@@ -283,6 +283,8 @@ class RampFlowTransaction(models.AbstractModel):
             'company_id': company.id,
             'product_id': connection.expense_product_id.id,
             'payment_mode': 'company_account',
+            # paid from the card journal; left to itself, core would ask for each expense and take any journal of the company
+            'payment_method_line_id': connection.card_journal_id.outbound_payment_method_line_ids[:1].id,
             'date': plan.date,
             'currency_id': plan.currency.id,
             'total_amount_currency': float(plan.transaction.amount.decimal),

@@ -22,3 +22,11 @@ class AccountMove(models.Model):
             memory[key] = super()._get_next_sequence_format()
         format_string, values = memory[key]
         return format_string, dict(values)  # the caller takes values out of it
+
+    def _compute_needed_terms(self):
+        """An entry from Ramp has all its lines; core would look, for each one, for the account that settles a company-paid
+        expense, make it where the chart has none, and refuse the entry where it is archived."""
+        entries = self.filtered(lambda move: move.ramp_id and move.move_type == 'entry')
+        entries.needed_terms = {}
+        entries.needed_terms_dirty = True
+        super(AccountMove, self - entries)._compute_needed_terms()

@@ -12,6 +12,7 @@ from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.tools import config
 
 from ..ramp_api import (
+    MemoryTokenStore,
     RampAuthError,
     RampClient,
     RampError,
@@ -233,8 +234,11 @@ class RampConnection(models.Model):
         self.ensure_one()
         return APP_URLS.get(self.environment)
 
-    def _client(self):
-        """A client for this connection's Ramp. Raises `UserError` when it has no credentials."""
+    def _client(self, **options):
+        """A client for this connection's Ramp; raises `UserError` when it has no credentials.
+
+        :param options: more arguments for `RampClient`, e.g. another token store
+        """
         self.ensure_one()
         # The credentials are readable by system administrators only; who may sync may have them used, not see them.
         connection = self.sudo()
@@ -244,14 +248,10 @@ class RampConnection(models.Model):
                 'Connection %s has no client id and secret. A system administrator enters them: in Ramp, Company > Developer.',
                 self.name))
         url = connection._api_url()
+        options.setdefault('token_store', _tokens.store((self.env.cr.dbname, self.id, url, client_id, client_secret)))
         return RampClient(
-            url, client_id, client_secret, scopes=SCOPES, allow_http=self.environment == 'custom',
-            token_store=_tokens.store((self.env.cr.dbname, self.id, url, client_id, client_secret)),
-            session=requests.Session(), **self._client_options())
-
-    def _client_options(self):
-        """More arguments for the client: a customer's proxy settings, or a test's patience."""
-        return {}
+            url, client_id, client_secret, scopes=SCOPES, allow_http=self.environment == 'custom', session=requests.Session(),
+            **options)
 
     def _start_moment(self):
         """The first moment of the start date in the company's time zone, in UTC, as Ramp's filters want it."""
@@ -304,7 +304,8 @@ class RampConnection(models.Model):
         self.ensure_one()
         self._check_manager()
         try:
-            client = self._client()
+            # a token of its own: scopes that were added in Ramp come only with a new one
+            client = self._client(token_store=MemoryTokenStore())
             business = client.get('/business')
             missing = set(SCOPES) - set(client.scopes)
         except RampError as error:

@@ -2,6 +2,7 @@
 import hashlib
 import json
 from datetime import timedelta
+from decimal import Decimal
 
 from psycopg2.extras import Json
 
@@ -28,7 +29,12 @@ def digest(payload):
 
 
 def flatten(payload, path=''):
-    """The leaves of a JSON value by their path: {'line_items.1.amount': 5}."""
+    """The leaves of a JSON value by their path, an amount of money as one: {'line_items.1.amount': '5 USD'}."""
+    if isinstance(payload, dict) and {'amount', 'currency_code', 'minor_unit_conversion_rate'} <= set(payload):
+        try:
+            return {path.lstrip('.'): f"{Decimal(payload['amount']) / Decimal(payload['minor_unit_conversion_rate'])} {payload['currency_code']}"}
+        except (ArithmeticError, TypeError, ValueError):
+            pass  # shown part by part, as it is
     if isinstance(payload, dict) and payload:
         return {key: leaf for name, part in payload.items() for key, leaf in flatten(part, f'{path}.{name}').items()}
     if isinstance(payload, list) and payload:
@@ -149,11 +155,13 @@ class RampRecord(models.Model):
     def action_retry(self):
         """Try again now, whatever the waiting time: book what is not booked, confirm what is."""
         self._check_accountant()
-        again = self.filtered(lambda record: record.state in ('error', 'held', 'ignored', 'pending'))
-        if not again and self.filtered(lambda record: record.state == 'confirmed'):
+        again = self.filtered(lambda record: record.state != 'confirmed')
+        if self and not again:
             raise UserError(self.env._('This is confirmed already; there is nothing to try again.'))
         # accountants decide on rows (checked above) without being able to edit them
         for record in again.sudo():
+            if record.late_payload:
+                record._accept_late_payload()  # somebody compared both versions and says that the books are right
             record.write({
                 'state': 'done' if record.res_id and record.sync_key else 'pending', 'error_message': False, 'attempts': 0,
                 'next_attempt': False, 'is_question': False,
@@ -207,8 +215,7 @@ class RampRecord(models.Model):
         for record in records:
             record.sync_attempt += 1  # whatever is booked instead is confirmed under a key of its own
             if record.late_payload:
-                row = self.env[f'ramp.flow.{record.flow}']._ledger_row(record.connection_id, record.late_payload)
-                record.write({'payload': row['payload'], 'payload_hash': row['payload_hash'], 'late_payload': False})
+                record._accept_late_payload()
         records.write({
             'state': 'held', 'is_question': False, 'res_model': False, 'sync_key': False, 'next_attempt': False,
             'error_message': self.env._(
@@ -219,6 +226,12 @@ class RampRecord(models.Model):
         # the ORM would write 0 for "no document"; the indexes and the flows know one way to say it
         self.env.cr.execute(SQL('UPDATE ramp_record SET res_id = NULL WHERE id = ANY(%s)', records.ids))
         records.invalidate_recordset(['res_id'])
+
+    def _accept_late_payload(self):
+        """What Ramp says now becomes what the row stands for."""
+        self.ensure_one()
+        row = self.env[f'ramp.flow.{self.flow}']._ledger_row(self.connection_id, self.late_payload)
+        self.write({'payload': row['payload'], 'payload_hash': row['payload_hash'], 'late_payload': False})
 
     # ------------------------------------------------------------------ what the flows do with rows
     # These run in background jobs as superuser; none of them is callable over RPC (leading underscore).

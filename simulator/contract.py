@@ -30,9 +30,14 @@ VERSION = "2026-08-01"
 DEFAULT = Path(__file__).resolve().parents[2] / f"shared/ramp-api/openapi/developer-api.{VERSION}.json"
 
 
+def location():
+    """Where the contract's file is looked for."""
+    return Path(os.environ.get("RAMP_OPENAPI") or DEFAULT)
+
+
 def load():
     """The contract, or None where its file (or jsonschema) is absent and this is not CI."""
-    path = Path(os.environ.get("RAMP_OPENAPI") or DEFAULT)
+    path = location()
     missing = None
     if not path.is_file():
         missing = f"Ramp's OpenAPI file is not at {path}; set RAMP_OPENAPI"

@@ -31,7 +31,8 @@ def kind(receipt):
 
 def content(receipt):
     """(content type, bytes)"""
-    text = f"Receipt {receipt['id']}"
+    lines = receipt.get("_text") or [f"Receipt {receipt['id']}"]
+    text = " ".join(lines)
     if kind(receipt) == "png":
         return "image/png", _png(receipt["id"])
     if kind(receipt) == "jpg":
@@ -40,7 +41,7 @@ def content(receipt):
         return "image/jpeg", _JPEG[:20] + b"\xff\xfe" + struct.pack(">H", len(comment) + 2) + comment + _JPEG[
             20:
         ]
-    return "application/pdf", _pdf(text)
+    return "application/pdf", _pdf(lines)
 
 
 def _png(name):
@@ -62,15 +63,18 @@ def _png(name):
     )
 
 
-def _pdf(text):
-    stream = f"BT /F1 12 Tf 20 100 Td ({text}) Tj ET".encode()
+def _pdf(lines):
+    # the base fonts know Latin letters only; brackets and backslashes would end the text
+    texts = [line.translate({ord(char): "" for char in "()\\"}).encode("cp1252", "replace") for line in lines]
+    height = max(200, 60 + 20 * len(texts))
+    stream = b"BT /F1 12 Tf 20 TL 20 %d Td " % (height - 40) + b" ".join(b"(%s) Tj T*" % text for text in texts) + b" ET"
     objects = [
         b"<< /Type /Catalog /Pages 2 0 R >>",
         b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
-        b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 360 200] /Contents 4 0 R"
+        b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 300 %d] /Contents 4 0 R" % height +
         b" /Resources << /Font << /F1 5 0 R >> >> >>",
         b"<< /Length %d >>\nstream\n%s\nendstream" % (len(stream), stream),
-        b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
+        b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica /Encoding /WinAnsiEncoding >>",
     ]
     out, offsets = b"%PDF-1.4\n", []
     for number, part in enumerate(objects, 1):

@@ -1,14 +1,18 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
+import functools
 import re
 from decimal import Decimal
 
 from odoo import Command
 from odoo.tests import TransactionCase, tagged
 
+from ..models import ramp_connection
+from ..ramp_api import RampClient, SlidingWindow
 from ..simulator import Seed, Simulator
 
-# an outage is not worth a test's time: the client's waiting between tries is its own affair, tested in test_ramp_api_client
-IMPATIENT = {'sleep': lambda seconds: None}
+def impatient(client):
+    """Take the waiting out of a client: it has its own tests, and an outage is not worth the time of the others."""
+    return functools.partial(client, sleep=lambda seconds: None, limiter=SlidingWindow('test', limit=10**6, shared=False))
 
 
 @tagged('post_install', '-at_install', 'ramp')
@@ -49,9 +53,9 @@ class RampCase(TransactionCase):
         self.ramp = Simulator(Seed(**{
             'accounts': [self.as_account(account) for account in (self.account_meals, self.account_travel, self.account_software)],
             'analytics': [self.as_field(plan) for plan in (self.plan, self.other_plan)], **options,
-        })).start()
+        }), rate_limit=0).start()
         self.addCleanup(self.ramp.stop)
-        self.patch(type(self.env['ramp.connection']), '_client_options', lambda connection: IMPATIENT)
+        self.patch(ramp_connection, 'RampClient', impatient(RampClient))
         self.employees = self.env['hr.employee'].create([
             {'name': f"{user['first_name']} {user['last_name']}"[:100], 'work_email': user['email'], 'company_id': self.company.id}
             for user in self.ramp.state['users']])

@@ -1,0 +1,133 @@
+/** @odoo-module **/
+// License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
+import { registry } from "@web/core/registry";
+import { stepUtils } from "@web_tour/tour_utils";
+
+const menu = (section, item) => [
+    {
+        content: "Open a section of the menu",
+        trigger: `.o_menu_sections button[data-menu-xmlid="${section}"]`,
+        run: "click",
+    },
+    {
+        content: "Choose in it",
+        trigger: `.o-dropdown--menu a[data-menu-xmlid="${item}"]`,
+        run: "click",
+    },
+];
+
+const row = (text) => ({
+    content: `Open the row of ${text}`,
+    trigger: `.o_list_view .o_data_row .o_data_cell:contains("${text}")`,
+    run: "click",
+});
+
+registry.category("web_tour.tours").add("ramp_connector_synchronize", {
+    url: "/odoo",
+    steps: () => [
+        ...stepUtils.goToAppSteps("account.menu_finance", "Open the accounting app"),
+        ...menu("account.menu_finance_payables", "ramp_connector.ramp_menu_synchronize"),
+        row("Ramp of the tour"),
+        {
+            content: "Accountants see no secret",
+            trigger: ".o_form_view:not(:has([name=client_secret])):not(:has([name=client_id]))",
+        },
+        {
+            content: "Accountants do not connect or disconnect",
+            trigger: ".o_form_statusbar:not(:has([name=action_connect])):not(:has([name=action_disconnect]))",
+        },
+        {
+            content: "Synchronize",
+            trigger: "button[name=action_sync_now]",
+            run: "click",
+        },
+        {
+            content: "It is queued, and the page says so",
+            trigger: ".o_ramp_progress:contains('Synchronization queued')",
+        },
+    ],
+});
+
+registry.category("web_tour.tours").add("ramp_connector_inbox", {
+    url: "/odoo",
+    steps: () => [
+        ...stepUtils.goToAppSteps("account.menu_finance", "Open the accounting app"),
+        ...menu("account.menu_finance_payables", "ramp_connector.ramp_menu_problem"),
+        {
+            content: "The reason is in the list",
+            trigger: ".o_data_row:contains('Blue Bottle Coffee'):contains('It has no account.')",
+        },
+        {
+            content: "What is booked is not in the inbox",
+            trigger: ".o_list_view:not(:has(.o_data_row:contains('Amazon Web Services')))",
+        },
+        row("Blue Bottle Coffee"),
+        {
+            content: "The reason is what one reads first",
+            trigger: ".alert-warning:contains('It has no account. Choose the accounting category in Ramp.')",
+        },
+        {
+            content: "Try again",
+            trigger: "button[name=action_retry]",
+            run: "click",
+        },
+        {
+            content: "It waits for the next run",
+            trigger: ".o_statusbar_status .o_arrow_button_current:contains('Waiting')",
+        },
+        {
+            content: "Back to the inbox",
+            trigger: ".o_back_button, .breadcrumb-item:not(.active) a",
+            run: "click",
+        },
+        {
+            content: "It has left the inbox",
+            trigger: ".o_list_view:not(:has(.o_data_row:contains('Blue Bottle Coffee')))",
+        },
+        row("FedEx"),
+        {
+            content: "Leave it out",
+            trigger: "button[name=action_ignore]",
+            run: "click",
+        },
+        {
+            content: "Say why",
+            trigger: ".modal [name=reason] input",
+            run: "edit Booked by hand",
+        },
+        {
+            content: "Confirm",
+            trigger: ".modal button[name=action_confirm]",
+            run: "click",
+        },
+        {
+            content: "It is ignored, and by whom and why",
+            trigger: "body:not(:has(.modal)) .o_form_view .alert:contains('Booked by hand')",
+        },
+        {
+            trigger: ".o_statusbar_status .o_arrow_button_current:contains('Ignored')",
+        },
+        ...menu("account.menu_finance_payables", "ramp_connector.ramp_menu_record"),
+        row("Amazon Web Services"),
+        {
+            content: "Open what it became",
+            trigger: "button[name=action_open_document]:contains('Journal Entry')",
+            run: "click",
+        },
+        {
+            content: "It is the entry, and it says what Ramp knows",
+            trigger: ".o_form_view [name=ramp_state]:contains('Confirmed')",
+        },
+        {
+            content: "And back to the row",
+            trigger: "button[name=action_open_ramp_record]",
+            run: "click",
+        },
+        {
+            trigger: ".o_last_breadcrumb_item:contains('Amazon Web Services')",
+        },
+        {
+            trigger: ".o_statusbar_status .o_arrow_button_current:contains('Confirmed')",
+        },
+    ],
+});

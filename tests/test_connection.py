@@ -1,0 +1,189 @@
+# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
+import os
+from unittest.mock import patch
+
+from odoo.exceptions import UserError, ValidationError
+from odoo.tests import tagged
+from odoo.tools import config, file_open, mute_logger
+
+from .common import RampCase
+
+
+@tagged('post_install', '-at_install', 'ramp')
+class TestConnection(RampCase):
+    connect = False
+
+    def seats(self, **values):
+        return [row for row in self.ramp.state['connections'] if all(row.get(key) == value for key, value in values.items())]
+
+    def test_test_connection_names_business_and_missing_scopes(self):
+        action = self.connection.action_test_connection()
+        self.assertEqual(action['params']['type'], 'success')
+        self.assertIn('Widget Works Inc.', action['params']['message'])
+        self.ramp.scopes = tuple(scope for scope in self.ramp.scopes if scope != 'receipts:read')
+        action = self.connection.action_test_connection()
+        self.assertEqual(action['params']['type'], 'warning')
+        self.assertIn('receipts:read', action['params']['message'])
+        self.assertEqual(self.ramp.write_calls(), [])
+
+    def test_wrong_secret_is_said_in_words_and_is_not_repeated(self):
+        self.connection.client_secret = 'not-the-secret'
+        with self.assertRaisesRegex(UserError, 'refused the client id and secret') as caught:
+            self.connection.action_test_connection()
+        self.assertNotIn('not-the-secret', str(caught.exception))
+
+    def test_no_credentials(self):
+        self.connection.write({'client_id': False, 'client_secret': False})
+        self.assertFalse(self.connection.has_credentials)
+        with self.assertRaisesRegex(UserError, 'no client id and secret'):
+            self.connection.action_connect()
+
+    def test_credentials_from_the_server(self):
+        self.connection.write({'client_id': False, 'client_secret': False})
+        with patch.dict(os.environ, {'RAMP_CLIENT_ID': self.ramp.client_id, f'RAMP_CLIENT_SECRET_{self.connection.id}': self.ramp.client_secret}):
+            self.connection.invalidate_recordset()
+            self.assertTrue(self.connection.has_credentials)
+            self.assertEqual(self.connection.action_test_connection()['params']['type'], 'success')
+        with patch.dict(config.options if isinstance(config.options, dict) else config._runtime_options, {
+                'ramp_client_id': self.ramp.client_id, 'ramp_client_secret': self.ramp.client_secret}):
+            self.assertEqual(self.connection._credentials(), (self.ramp.client_id, self.ramp.client_secret))
+
+    def test_connect_takes_the_seat_and_sets_up_the_books(self):
+        self.assertFalse(self.env.ref('ramp_connector.cron_transaction').active)
+        self.connection.action_connect()
+        self.assertEqual(self.connection.state, 'connected')
+        (seat,) = self.seats(is_active=True)
+        self.assertEqual(seat['id'], self.connection.accounting_connection_id)
+        self.assertEqual(seat['remote_provider_name'], self.connection._seat_name())
+        journal = self.connection.card_journal_id
+        self.assertEqual((journal.type, journal.company_id), ('credit', self.company))
+        self.assertEqual(journal.default_account_id.account_type, 'liability_credit_card')
+        self.assertTrue(self.env.ref('ramp_connector.cron_transaction').active)
+        self.assertTrue(self.env.ref('ramp_connector.cron_receipt').active)
+        self.assertTrue(self.env['ir.cron.trigger'].search_count([('cron_id', '=', self.env.ref('ramp_connector.cron_transaction').id)]))
+
+    def test_connect_twice_takes_one_seat(self):
+        self.connection.action_connect()
+        calls = len(self.ramp.write_calls())
+        self.connection.action_connect()
+        self.assertEqual(len(self.ramp.write_calls()), calls)
+        self.connection.state = 'draft'  # a crash after Ramp gave the seat and before our commit
+        self.connection.action_connect()
+        self.assertEqual(len(self.ramp.write_calls()), calls)
+        self.assertEqual(len(self.seats(is_active=True)), 1)
+
+    def test_foreign_incumbent_is_left_alone(self):
+        for kind in ('DIRECT', 'API'):
+            with self.subTest(kind):
+                self.ramp.reset()
+                self.ramp.seat('QuickBooks Online', kind)
+                with self.assertRaisesRegex(UserError, 'taken by "QuickBooks Online"'):
+                    self.connection.action_connect()
+                self.assertEqual(self.ramp.write_calls(), [])
+                self.assertEqual(self.connection.state, 'draft')
+                self.assertFalse(self.env.ref('ramp_connector.cron_transaction').active)
+
+    def test_seat_taken_between_our_look_and_our_request(self):
+        """Ramp then answers success with the incumbent's connection."""
+        self.ramp.before(lambda method, path, body: method == 'POST' and path.endswith('/accounting/connection') and not self.seats(
+            is_active=True) and self.ramp.seat('NetSuite', 'DIRECT'))
+        with self.assertRaisesRegex(UserError, 'NetSuite'):
+            self.connection.action_connect()
+        self.assertEqual(self.connection.state, 'draft')
+
+    def test_own_tombstone_is_revived(self):
+        self.connection.action_connect()
+        first = self.connection.accounting_connection_id
+        self.connection.action_disconnect()
+        self.assertEqual(self.seats(is_active=True), [])
+        self.assertEqual(self.connection.state, 'disconnected')
+        self.assertFalse(self.env.ref('ramp_connector.cron_transaction').active)
+        self.connection.action_connect()
+        self.assertEqual(self.connection.accounting_connection_id, first)
+        self.assertEqual(len(self.seats()), 1)
+
+    def test_disconnect_never_deletes_a_seat_that_is_not_ours(self):
+        self.connection.action_connect()
+        self.ramp.state['connections'].update(self.connection.accounting_connection_id, is_active=False, status='unlinked')
+        self.ramp.seat('NetSuite', 'API')
+        self.connection.action_disconnect()
+        self.assertEqual([seat['remote_provider_name'] for seat in self.seats(is_active=True)], ['NetSuite'])
+
+    def test_two_companies_share_the_seat_until_the_last_leaves(self):
+        entities = [row['id'] for row in self.ramp.state['entities']]
+        self.connection.ramp_entity_id = entities[0]
+        self.connection.action_connect()
+        second = self.connection.copy({
+            'client_id': self.ramp.client_id, 'client_secret': self.ramp.client_secret, 'ramp_entity_id': entities[1]})
+        second.action_connect()
+        self.assertEqual(second.accounting_connection_id, self.connection.accounting_connection_id)
+        self.connection.action_disconnect()
+        self.assertEqual(len(self.seats(is_active=True)), 1)
+        second.action_disconnect()
+        self.assertEqual(self.seats(is_active=True), [])
+
+    def test_disconnect_works_without_valid_credentials(self):
+        self.connection.action_connect()
+        self.connection.client_secret = 'revoked'
+        action = self.connection.action_disconnect()
+        self.assertEqual(self.connection.state, 'disconnected')
+        self.assertEqual(action['params']['type'], 'warning')
+
+    def test_seat_is_given_back_on_uninstall(self):
+        from ..hooks import uninstall_hook
+        self.connection.action_connect()
+        uninstall_hook(self.env)
+        self.assertEqual(self.seats(is_active=True), [])
+
+    def test_sync_now_needs_a_connection_and_makes_no_request(self):
+        with self.assertRaisesRegex(UserError, 'press Connect first'):
+            self.connection.action_sync_now()
+        self.connection.action_connect()
+        requests = len(self.ramp.requests)
+        self.assertEqual(self.connection.action_sync_now()['params']['type'], 'success')
+        self.assertEqual(len(self.ramp.requests), requests, 'a button never waits for Ramp')
+        self.assertEqual(self.connection.run_state, 'queued')
+        self.sync(now=False)
+        self.assertEqual(self.connection.run_state, 'idle')
+
+    @mute_logger('odoo.addons.ramp_connector.flows.flow')
+    def test_ramp_down_is_said_on_the_connection_and_clears(self):
+        self.connection.action_connect()
+        self.ramp.faults.add('server_error', count=100)
+        runs = self.sync('transaction')
+        self.assertEqual(runs.state, 'failed')
+        self.assertIn('Ramp', self.connection.last_error)
+        self.ramp.faults.clear()
+        self.sync('transaction')
+        self.assertFalse(self.connection.last_error)
+
+    def test_address_and_entity_are_checked(self):
+        with self.assertRaisesRegex(ValidationError, 'API address'):
+            self.connection.api_url = 'ftp://example.com'
+        with self.assertRaisesRegex(ValidationError, 'not the id of a Ramp entity'):
+            self.connection.ramp_entity_id = 'Main'
+
+    def test_connection_with_history_cannot_be_deleted(self):
+        self.connection.action_connect()
+        with self.assertRaisesRegex(UserError, 'Disconnect'):
+            self.connection.unlink()
+        self.spend()
+        self.sync()
+        self.connection.action_disconnect()
+        with self.assertRaisesRegex(UserError, 'archive it'):
+            self.connection.unlink()
+
+    def test_neutralized_copy_keeps_quiet(self):
+        self.connection.action_connect()
+        self.env.flush_all()
+        with file_open('ramp_connector/data/neutralize.sql') as script:
+            self.env.cr.execute(script.read())
+        self.env.invalidate_all()
+        self.assertEqual(self.connection.state, 'disconnected')
+        self.assertFalse(self.connection.client_secret or self.connection.client_id or self.connection.accounting_connection_id)
+        self.assertFalse(self.env.ref('ramp_connector.cron_transaction').active)
+
+    def test_identity_is_kept(self):
+        self.assertRegex(self.connection._identity(), r'^[0-9a-f]{8}$')
+        self.assertEqual(self.connection._identity(), self.connection._identity())
+        self.assertEqual(self.env['ramp.coding']._external_id(self.account_meals), f'{self.connection._identity()}-account-{self.account_meals.id}')

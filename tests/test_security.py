@@ -1,0 +1,133 @@
+# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
+import json
+import logging
+
+from odoo import Command
+from odoo.tests import HttpCase, JsonRpcException, new_test_user, tagged
+from odoo.tools import mute_logger
+
+from .common import RampCase
+
+
+@tagged('post_install', '-at_install', 'ramp')
+class TestSecurity(RampCase, HttpCase):
+    """What each role can do, over RPC, as that role."""
+
+    def setUp(self):
+        super().setUp()
+        self.held = self.spend(account=None)
+        self.booked = self.spend()
+        self.sync()
+        companies = {'company_id': self.company.id, 'company_ids': [Command.set(self.company.ids)]}
+        self.roles = {
+            'accountant': new_test_user(self.env, 'ramp_accountant', 'base.group_user,account.group_account_invoice', **companies),
+            'manager': new_test_user(self.env, 'ramp_manager', 'base.group_user,account.group_account_manager', **companies),
+            'employee': new_test_user(self.env, 'ramp_employee', 'base.group_user', **companies),
+            'system': new_test_user(self.env, 'ramp_system', 'base.group_system', **companies),
+        }
+        self.env.flush_all()
+
+    def call(self, role, model, method, *args, **kwargs):
+        """An RPC call as a role, the way the web client makes it."""
+        if getattr(self, 'role', None) != role:
+            self.authenticate(self.roles[role].login, self.roles[role].login)
+            self.role = role
+        kwargs.setdefault('context', {'allowed_company_ids': self.company.ids})
+        return self.make_jsonrpc_request('/web/dataset/call_kw', {'model': model, 'method': method, 'args': list(args), 'kwargs': kwargs})
+
+    def refused(self, role, *args, **kwargs):
+        with self.assertRaises(JsonRpcException) as caught, mute_logger('odoo.http', 'odoo.addons.base.models.ir_model', 'odoo.addons.base.models.ir_rule'):
+            self.call(role, *args, **kwargs)
+        return str(caught.exception)
+
+    def test_secrets_never_leave_the_server(self):
+        for role in ('accountant', 'manager'):
+            with self.subTest(role):
+                (values,) = self.call(role, 'ramp.connection', 'read', self.connection.ids, [])
+                self.assertNotIn(self.ramp.client_secret, json.dumps(values))
+                self.assertNotIn('client_secret', values)
+                self.assertNotIn('client_id', values)
+                self.assertTrue(values['has_credentials'])
+                for field in ('client_secret', 'client_id'):
+                    self.refused(role, 'ramp.connection', 'read', self.connection.ids, [field])
+                    self.refused(role, 'ramp.connection', 'search', [(field, '=like', 'ramp%')])
+                    self.refused(role, 'ramp.connection', 'write', self.connection.ids, {field: 'x'})
+                    self.refused(role, 'ramp.connection', 'export_data', self.connection.ids, [field])
+                    self.refused(role, 'ramp.connection', 'read_group', [], ['id'], [field])
+        (values,) = self.call('system', 'ramp.connection', 'read', self.connection.ids, ['client_secret'])
+        self.assertEqual(values['client_secret'], self.ramp.client_secret)
+        copied = self.call('manager', 'ramp.connection', 'copy', self.connection.ids, {'ramp_entity_id': '24850cdb-1b3f-4eb9-bf20-967ca9f97605'})
+        self.assertFalse(self.env['ramp.connection'].browse(copied).client_secret)
+
+    def test_private_machinery_is_not_callable(self):
+        for model, method in (('ramp.connection', '_credentials'), ('ramp.connection', '_client'), ('ramp.record', '_upsert'),
+                              ('ramp.record', '_hold'), ('ramp.flow.transaction', '_cron_run'), ('ramp.flow.transaction', '_transaction')):
+            with self.subTest(method):
+                self.refused('manager', model, method)
+
+    def test_accountant_uses_and_retries_but_does_not_configure(self):
+        record = self.record(self.held)
+        self.assertTrue(self.call('accountant', 'ramp.record', 'search_read', [('ramp_id', '=', self.held)], ['state', 'error_message', 'payload_text']))
+        self.assertTrue(self.call('accountant', 'ramp.record', 'action_retry', record.ids))
+        self.assertTrue(self.call('accountant', 'ramp.connection', 'action_sync_now', self.connection.ids))
+        for args in (('ramp.connection', 'write', self.connection.ids, {'start_date': '2026-01-01'}),
+                     ('ramp.connection', 'create', {'name': 'Mine'}), ('ramp.connection', 'unlink', self.connection.ids),
+                     ('ramp.connection', 'action_connect', self.connection.ids),
+                     ('ramp.connection', 'action_disconnect', self.connection.ids),
+                     ('ramp.connection', 'action_test_connection', self.connection.ids),
+                     ('ramp.record', 'write', record.ids, {'state': 'confirmed'}), ('ramp.record', 'unlink', record.ids),
+                     ('ramp.record', 'create', {'ramp_id': 'x'}), ('ramp.run', 'write', self.env['ramp.run'].search([], limit=1).ids, {'seen': 9})):
+            with self.subTest(args[:2]):
+                self.refused('accountant', *args)
+
+    def test_accountant_ignores_with_a_reason(self):
+        record = self.record(self.held)
+        wizard = self.call('accountant', 'ramp.record.ignore', 'create', {'record_ids': [Command.set(record.ids)], 'reason': 'Private'})
+        self.call('accountant', 'ramp.record.ignore', 'action_confirm', [wizard])
+        record.invalidate_recordset()
+        self.assertEqual(record.state, 'ignored')
+        self.assertIn('ramp_accountant', record.error_message)
+
+    def test_manager_configures(self):
+        self.call('manager', 'ramp.connection', 'write', self.connection.ids, {'lock_date_policy': 'next_open'})
+        self.call('manager', 'ramp.connection', 'action_test_connection', self.connection.ids)
+        self.call('manager', 'ramp.connection', 'action_disconnect', self.connection.ids)
+        self.connection.invalidate_recordset()
+        self.assertEqual(self.connection.state, 'disconnected')
+        self.call('manager', 'ramp.connection', 'action_connect', self.connection.ids)
+        self.refused('manager', 'ramp.record', 'write', self.record(self.held).ids, {'state': 'confirmed'})
+
+    def test_employee_sees_their_own_expense_only(self):
+        employee = self.employees[3]
+        email = employee.work_email
+        employee.user_id = self.roles['employee']
+        employee.work_email = email  # linking a user had put the user's in its place
+        theirs = self.spend(user=list(self.ramp.state['users'])[3]['id'])
+        self.sync()
+        self.assertConfirmed(theirs)
+        found = self.call('employee', 'hr.expense', 'search_read', [('ramp_id', '!=', False)], ['ramp_id', 'ramp_state', 'ramp_url'])
+        self.assertEqual([row['ramp_id'] for row in found], [theirs])
+        self.assertEqual(found[0]['ramp_state'], 'Confirmed')
+        for model in ('ramp.connection', 'ramp.record', 'ramp.run', 'ramp.record.ignore'):
+            with self.subTest(model):
+                self.refused('employee', model, 'search_read', [], ['id'])
+        self.refused('employee', 'hr.expense', 'read', self.expense(theirs).ids, ['ramp_record_id'])
+        self.refused('employee', 'hr.expense', 'read', self.expense(self.booked).ids, ['ramp_id'])
+        self.refused('employee', 'ramp.record', 'action_retry', self.record(self.held).ids)
+        self.refused('employee', 'ramp.connection', 'action_sync_now', self.connection.ids)
+
+    def test_other_companies_do_not_see_it(self):
+        other = self.env['res.company'].create({'name': 'Elsewhere'})
+        self.roles['manager'].write({'company_ids': [Command.set(other.ids)], 'company_id': other.id})
+        for model in ('ramp.connection', 'ramp.record', 'ramp.run'):
+            self.assertEqual(self.call('manager', model, 'search', [], context={'allowed_company_ids': other.ids}), [])
+        self.refused('manager', 'ramp.record', 'action_retry', self.record(self.held).ids, context={'allowed_company_ids': other.ids})
+
+    def test_nothing_private_is_logged(self):
+        self.spend(merchant='Private Clinic', memo='Surgery')
+        with self.assertLogs(level=logging.DEBUG) as logs:
+            logging.getLogger('odoo.addons.ramp_connector').debug('at least one line')
+            self.sync()
+        text = '\n'.join(line for line in logs.output if 'odoo.sql_db' not in line)
+        for secret in (self.ramp.client_secret, 'Private Clinic', 'Surgery', 'Bearer'):
+            self.assertNotIn(secret, text)
