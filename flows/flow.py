@@ -80,7 +80,7 @@ class RampFlow(models.AbstractModel):
 
     def _finish(self, connection, run, message):
         run._finish(message)
-        connection.write({'last_sync': self.env.cr.now().replace(microsecond=0), 'last_error': message})
+        connection.write({'last_sync': self.env.cr.now().replace(microsecond=0), 'last_error': connection._latest_failure()})
 
     def _work(self, connection, run):
         raise NotImplementedError

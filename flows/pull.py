@@ -216,6 +216,7 @@ class RampFlowPull(models.AbstractModel):
             self._with_ramp(self._confirm_batch, connection, run, client, key)
         if ids:
             self._report_failures(connection, client, ids)
+            self.env['ramp.record']._refresh_statistics()
         return self.env['ir.cron']._commit_progress(len(ids)) > 0
 
     def _book_open(self, connection, run, client):

@@ -3,11 +3,21 @@ import base64
 
 from odoo import api, models
 
-from ..ramp_api import PayloadError, RampConnectionError, RampError, RampFileError, RampNotFound, read_receipt
+from ..ramp_api import (
+    PayloadError,
+    RampAuthError,
+    RampConnectionError,
+    RampError,
+    RampFileError,
+    RampNotFound,
+    RampProtocolError,
+    read_receipt,
+)
 
 MAX_BYTES = 25 * 2 ** 20
 TYPES = ('application/pdf', 'image/png', 'image/jpeg', 'image/gif', 'image/webp', 'image/heic')
 DOCUMENTS = ('account.move', 'hr.expense')
+SILENCE = 3  # receipts in a row for which Ramp did not answer at all
 
 
 class RampFlowReceipt(models.AbstractModel):
@@ -51,36 +61,36 @@ class RampFlowReceipt(models.AbstractModel):
 
     def _work(self, connection, run):
         client = connection._client()
-        Record = self.env['ramp.record']
         after = 0
         while True:
-            records = Record._take(connection, self._flow, self._batch_size, after=after)
+            records = self.env['ramp.record']._take(connection, self._flow, self._batch_size, after=after)
             todo = [(record.id, record.ramp_id) for record in records]
             self.env.cr.rollback()  # no lock and no transaction is held while files are fetched
             if not todo:
                 break
             after = todo[-1][0]
-            files = {identity: self._fetch(client, ramp_id) for identity, ramp_id in todo}
+            files, silence = {}, 0
+            for identity, ramp_id in todo:
+                files[identity] = self._fetch(client, ramp_id)
+                silence = silence + 1 if isinstance(files[identity], RampConnectionError) else 0
+                if silence == SILENCE:
+                    break
             self._transaction(self._attach, run, files)
+            if silence == SILENCE:
+                raise files[identity]  # Ramp is not there: no use in asking for the others now
             if not self.env['ir.cron']._commit_progress(len(todo)):
                 self._trigger()
                 break
 
     def _fetch(self, client, ramp_id):
-        """The file of a receipt, or what went wrong. Raises only when Ramp does not answer at all."""
+        """The file of a receipt (`Download`), or the error that came instead of it. Raises when the credentials are refused."""
         try:
             receipt = read_receipt(client.get(f'/receipts/{ramp_id}'))
             return client.download(receipt.receipt_url, MAX_BYTES, TYPES)
-        except RampConnectionError:
-            return self.env._('Ramp could not be reached for the file.')
-        except RampNotFound:
-            return Held(self.env._('Ramp does not have this receipt.'))
-        except PayloadError as error:
-            return Held(self.env._('Ramp sent a receipt that cannot be read. %s', error))
-        except RampFileError as error:
-            return Held(self.env._('The file cannot be attached: %s', error))
-        except RampError as error:
-            return str(error)
+        except RampAuthError:
+            raise
+        except (RampError, PayloadError) as error:
+            return error
 
     def _attach(self, run, files):
         """Attach what was fetched, to rows that no other worker has finished meanwhile."""
@@ -91,10 +101,16 @@ class RampFlowReceipt(models.AbstractModel):
         for record in records:
             file = files[record.id]
             documents = targets.get(record.parent_ramp_id)
-            if isinstance(file, Held):
-                record._hold(file.reason)
-            elif isinstance(file, str):
-                record._fail(file)
+            if isinstance(file, RampNotFound):
+                record._hold(self.env._('Ramp does not have this receipt.'))
+            elif isinstance(file, PayloadError):
+                record._hold(self.env._('Ramp sent a receipt that cannot be read. %s', file))
+            elif isinstance(file, RampFileError):
+                record._hold(self.env._('The file cannot be attached: %s', file))
+            elif isinstance(file, RampError) and (file.retryable or isinstance(file, RampProtocolError)):
+                record._postpone(str(file))
+            elif isinstance(file, RampError):
+                record._fail(str(file))
             elif not documents:
                 record._skip(self.env._('Its transaction has no document in Odoo.'))
             else:
@@ -124,10 +140,3 @@ class RampFlowReceipt(models.AbstractModel):
         for document, attachment in zip(documents, attachments, strict=True):
             document._message_set_main_attachment_id(attachment, force=False, filter_xml=False)
         return attachments[:1]
-
-
-class Held:
-    """Why a file will not come by itself."""
-
-    def __init__(self, reason):
-        self.reason = reason

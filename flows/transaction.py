@@ -250,28 +250,25 @@ class RampFlowTransaction(models.AbstractModel):
     # ------------------------------------------------------------------ booking
 
     def _book(self, connection, plans):
-        expenses = self._expenses(connection, plans)
-        moves = self.env['account.move'].with_context(**QUIET, ramp_one_sequence={}).create([
-            self._move_values(connection, plan, expense) for plan, expense in zip(plans, expenses, strict=True)])
+        Expense = self.env['hr.expense'].with_context(**QUIET)
+        # One whose entry was deleted in Odoo is there already, and is used again.
+        expenses = {expense.ramp_id: expense for expense in Expense.search_fetch(
+            [('ramp_id', 'in', [plan.transaction.id for plan in plans])], ['ramp_id'])}
+        again = [plan for plan in plans if plan.transaction.id in expenses]
+        for plan in again:
+            expenses[plan.transaction.id].write(self._expense_values(connection, plan))
+        expenses.update((expense.ramp_id, expense) for expense in Expense.create(
+            [self._expense_values(connection, plan) for plan in plans if plan.transaction.id not in expenses]))
+        moves = self.env['account.move'].with_context(**QUIET, ramp_one_sequence={}).create(
+            [self._move_values(connection, plan, expenses[plan.transaction.id]) for plan in plans])
         if connection.card_post == 'post':
             moves._post(soft=False)
+        for plan, move in zip(plans, moves, strict=True):
+            if plan in again:  # the receipts went with the deleted entry; the expense still has them
+                for attachment in expenses[plan.transaction.id].attachment_ids:
+                    attachment.copy({'res_model': 'account.move', 'res_id': move.id})
         self.env['ramp.flow.receipt']._expect(connection, {plan.transaction.id: plan.transaction.receipts for plan in plans})
         return moves
-
-    def _expenses(self, connection, plans):
-        """One expense for each plan, in order. One whose entry was deleted in Odoo is there already, and is used again."""
-        Expense = self.env['hr.expense'].with_context(**QUIET)
-        there = {expense.ramp_id: expense for expense in Expense.search_fetch(
-            [('ramp_id', 'in', [plan.transaction.id for plan in plans])], ['ramp_id'])}
-        created = iter(Expense.create([
-            self._expense_values(connection, plan) for plan in plans if plan.transaction.id not in there]))
-        expenses = []
-        for plan in plans:
-            expense = there.get(plan.transaction.id)
-            if expense:
-                expense.write(self._expense_values(connection, plan))
-            expenses.append(expense or next(created))
-        return expenses
 
     def _expense_values(self, connection, plan):
         account, distribution = plan.lines[0][:2]

@@ -458,6 +458,17 @@ class RampConnection(models.Model):
             'account_type': 'liability_credit_card', 'company_ids': [Command.set(self.company_id.ids)],
         })
 
+    def _latest_failure(self):
+        """What stopped the flows whose latest run failed: a flow that fares well says nothing of the others."""
+        self.ensure_one()
+        self.env['ramp.run'].flush_model()
+        self.env.cr.execute(
+            """
+            SELECT DISTINCT ON (flow) state, message FROM ramp_run
+             WHERE connection_id = %s AND state IN ('done', 'failed') ORDER BY flow, id DESC
+            """, [self.id])
+        return '\n'.join(sorted({message for state, message in self.env.cr.fetchall() if state == 'failed' and message})) or False
+
     @api.model
     def _flows(self):
         """The flow models of this registry, in the order in which they run."""

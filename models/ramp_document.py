@@ -58,4 +58,6 @@ class RampDocument(models.AbstractModel):
     def _unlink_ramp_documents(self):
         """A booked document that is deleted leaves its row open, with a sentence, instead of a dangling link."""
         # the person may delete the document but not edit the ledger
-        self.env['ramp.record'].sudo()._documents_deleted(self)
+        booked = self.filtered('ramp_id')
+        if booked:
+            self.env['ramp.record'].sudo()._documents_deleted(booked)

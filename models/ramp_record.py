@@ -1,19 +1,26 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
 import hashlib
 import json
+import logging
 from datetime import timedelta
 from decimal import Decimal
 
+import psycopg2
 from psycopg2.extras import Json
 
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError
 from odoo.tools import SQL
 
+_logger = logging.getLogger(__name__)
+
 OPEN_STATES = ('pending', 'error', 'held')
 MAX_ATTEMPTS = 8
 FIRST_DELAY = timedelta(minutes=1)
 LONGEST_DELAY = timedelta(hours=6)
+# Written to by every object that is booked; and changes that are not worth a look at a table.
+FILLED_TABLES = ('ramp_record', 'hr_expense', 'account_move', 'account_move_line', 'account_analytic_line')
+FEW_CHANGES = 1000
 # Ramp's own bookkeeping: a change of these says nothing to a person who compares two versions of an object
 UNTOLD = ('sync_status', 'synced_at', 'updated_at')
 
@@ -30,11 +37,10 @@ def digest(payload):
 
 def flatten(payload, path=''):
     """The leaves of a JSON value by their path, an amount of money as one: {'line_items.1.amount': '5 USD'}."""
-    if isinstance(payload, dict) and {'amount', 'currency_code', 'minor_unit_conversion_rate'} <= set(payload):
-        try:
-            return {path.lstrip('.'): f"{Decimal(payload['amount']) / Decimal(payload['minor_unit_conversion_rate'])} {payload['currency_code']}"}
-        except (ArithmeticError, TypeError, ValueError):
-            pass  # shown part by part, as it is
+    if isinstance(payload, dict) and set(payload) == {'amount', 'currency_code', 'minor_unit_conversion_rate'}:
+        amount, rate = payload['amount'], payload['minor_unit_conversion_rate']
+        if isinstance(amount, int) and rate in (1, 10, 100, 1000, 10000):
+            return {path.lstrip('.'): f"{Decimal(amount) / rate} {payload['currency_code']}"}
     if isinstance(payload, dict) and payload:
         return {key: leaf for name, part in payload.items() for key, leaf in flatten(part, f'{path}.{name}').items()}
     if isinstance(payload, list) and payload:
@@ -387,16 +393,24 @@ class RampRecord(models.Model):
         self.write({'state': 'ignored', 'error_message': message, 'is_question': True, 'next_attempt': False})
 
     def _fail(self, message):
-        """A failure that may pass: try again later and later; after `MAX_ATTEMPTS` in a row hold it for a person."""
+        """A failure of this object that may pass: try again in the next run, then later and later; after `MAX_ATTEMPTS`
+        in a row hold it for a person."""
         self.ensure_one()
         attempts = self.attempts + 1
-        values = {'error_message': message, 'attempts': attempts, 'is_question': False}
+        values = {'error_message': message, 'attempts': attempts, 'is_question': False, 'next_attempt': False}
         if attempts >= MAX_ATTEMPTS:
-            values.update(state='held', next_attempt=False)
+            values['state'] = 'held'
         else:
-            delay = min(FIRST_DELAY * 2 ** (attempts - 1), LONGEST_DELAY)
-            values.update(state='done' if self.res_id else 'error', next_attempt=self.env.cr.now() + delay)
+            values['state'] = 'done' if self.res_id else 'error'
+            if attempts > 1:
+                values['next_attempt'] = self.env.cr.now() + min(FIRST_DELAY * 2 ** (attempts - 2), LONGEST_DELAY)
         self.write(values)
+
+    def _postpone(self, message):
+        """Ramp did not answer: no fault of this object, so it does not count against it and is tried in every run."""
+        self.ensure_one()
+        if (self.state, self.error_message) != ('error', message):
+            self.write({'state': 'error', 'error_message': message, 'is_question': False, 'next_attempt': False})
 
     def _confirm(self):
         """Ramp accepted the outcome."""
@@ -428,3 +442,25 @@ class RampRecord(models.Model):
         """Ramp knows the reason."""
         self.env.cr.execute(SQL('UPDATE ramp_record SET reported_hash = md5(error_message) WHERE id = ANY(%s)', self.ids))
         self.invalidate_recordset(['reported_hash'])
+
+    # ------------------------------------------------------------------ planner statistics
+
+    @api.model
+    def _refresh_statistics(self):
+        """Let PostgreSQL look again at the tables that a first backfill has filled since it last looked.
+
+        It does so by itself, but minutes later (autovacuum), and until then it plans for tables that were nearly empty.
+        Never waits for a lock and never fails: without the right to do it, nothing happens.
+        """
+        try:
+            with self.env.cr.savepoint(flush=False):
+                self.env.cr.execute(SQL(
+                    """
+                    SELECT s.relname FROM pg_stat_user_tables s JOIN pg_class c ON c.oid = s.relid
+                     WHERE s.schemaname = current_schema() AND s.relname = ANY(%s) AND pg_has_role(c.relowner, 'USAGE')
+                       AND s.n_mod_since_analyze > %s + 2 * s.n_live_tup
+                    """, list(FILLED_TABLES), FEW_CHANGES), log_exceptions=False)
+                for [table] in self.env.cr.fetchall():
+                    self.env.cr.execute(SQL('ANALYZE (SKIP_LOCKED) %s', SQL.identifier(table)), log_exceptions=False)
+        except psycopg2.Error as error:
+            _logger.info('The planner statistics were not refreshed: %s', type(error).__name__)

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 
 from odoo.tests import tagged
 
+from ..models import ramp_record
 from .common import RampCase
 
 FEW, MANY = 20, 40  # transactions; both fit on one page and into one batch
@@ -79,3 +80,57 @@ class TestQueryCounts(RampCase):
         self.assertEqual(each['_store_page'], 0)
         self.assertEqual(each['_confirm_batch'], 0)
         self.assertLessEqual(each['run'], 3)
+
+    def test_confirmation_is_one_request_for_all(self):
+        self.queries(2)
+        before = len(self.ramp.write_calls())
+        self.queries(MANY)
+        self.assertEqual(len(self.ramp.write_calls()) - before, 1)
+
+    def test_receipts(self):
+        """Receipts are taken in batches; each costs its own two attachments and nothing that grows."""
+        few, many = 5, 15  # below a batch
+
+        def receipts(count):
+            for _number in range(count):
+                self.spend(1000, receipts=1)
+            self.sync('transaction')
+            self.counts.clear()
+            with self.counting('receipts'):
+                self.sync('receipt')
+            return self.counts['receipts']
+
+        receipts(2)
+        first = receipts(few)
+        self.assertLessEqual((receipts(many) - first) / (many - few), 12)
+
+    def test_an_idle_run_costs_the_same_however_much_is_booked(self):
+        def idle():
+            self.counts.clear()
+            with self.counting('idle'):
+                self.sync('transaction')
+            return self.counts['idle']
+
+        self.queries(2)
+        idle()
+        before = idle()
+        self.queries(MANY)
+        self.assertLessEqual(idle(), before)
+
+    def test_statistics_are_refreshed_when_a_table_was_filled(self):
+        Record = self.env['ramp.record']
+        statements = []
+        thread = threading.current_thread()
+        thread.query_hooks = (lambda cr, query, params, start, delay: statements.append(query),)
+        self.addCleanup(delattr, thread, 'query_hooks')
+        self.patch(ramp_record, 'FEW_CHANGES', 10 ** 9)
+        Record._refresh_statistics()
+        self.assertFalse([text for text in statements if 'ANALYZE' in text], 'nothing was filled')
+        self.patch(ramp_record, 'FEW_CHANGES', -10 ** 9)
+        Record._refresh_statistics()
+        self.assertEqual(sorted(text.split('"')[1] for text in statements if 'ANALYZE' in text), sorted(ramp_record.FILLED_TABLES))
+
+    def test_statistics_never_fail_the_run(self):
+        self.patch(ramp_record, 'FEW_CHANGES', 'not a number')
+        self.env['ramp.record']._refresh_statistics()
+        self.env.cr.execute('SELECT 1')  # the transaction is usable

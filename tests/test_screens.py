@@ -19,7 +19,7 @@ ROLES = {
 }
 SCREENS = {
     'ramp.connection': ('list', 'form', 'search'),
-    'ramp.record': ('list', 'form', 'search'),
+    'ramp.record': ('list', 'kanban', 'form', 'search'),
     'ramp.run': ('list', 'form', 'search'),
 }
 SECRETS = {'client_id', 'client_secret'}
@@ -180,6 +180,29 @@ class TestScreens(ScreenCase):
         self.record(ramp_id).write({
             'state': 'held', 'late_payload': {**self.record(ramp_id).payload, 'memo': 'Corrected', 'sync_status': 'SYNC_READY', 'amount': 105.0}})
         self.assertEqual(self.record(ramp_id).late_changes.splitlines(), ['amount: 100.0, now 105.0', 'memo: (nothing), now Corrected'])
+
+    def test_late_change_says_amounts_as_money(self):
+        ramp_id = self.spend(merchant='Amazon Web Services', amount_minor=10000)
+        self.sync()
+        self.ramp.change_transaction(ramp_id, amount_minor=10550, sync_status='SYNC_READY')
+        record = self.record(ramp_id)
+        record.write({'state': 'held', 'late_payload': self.ramp.state['transactions'].get(ramp_id)})
+        self.assertIn('line_items.1.amount: 100 USD, now 105.5 USD', record.late_changes)
+
+    def test_error_of_one_flow_is_not_hidden_by_another(self):
+        """The card transactions fail, the receipts after them find nothing to do: the screen tells of the failure, until it is gone."""
+        self.env['ramp.run'].search([]).unlink()
+        Run = self.env['ramp.run']
+        flows = {name: self.env[f'ramp.flow.{name}'] for name in ('transaction', 'receipt')}
+
+        def ran(name, message=False):
+            flows[name]._finish(self.connection, Run._start(self.connection, name), message)
+
+        ran('transaction', 'Ramp was away.')
+        ran('receipt')
+        self.assertEqual(self.connection.last_error, 'Ramp was away.')
+        ran('transaction')
+        self.assertFalse(self.connection.last_error)
 
     def test_runs_have_a_name_for_people(self):
         self.sync()

@@ -15,6 +15,8 @@ HELP = """\
 ./dev test [--only pytest|odoo|system] [ARGS] every test, with pytest and with Odoo's own runner
 ./dev lint                                    ruff and pylint-odoo
 ./dev bench [--full]                          speed and query counts, beside Odoo's own ways on the same data
+./dev screenshots                             the pictures of the README and of the store page
+./dev i18n [--check]                          export the terms to translate, or tell whether they are up to date
 ./dev simulator [--port N] [--seed N] ...     a Ramp that runs offline
 ./dev shell DB                                Odoo's shell (or a script on standard input) on a database
 ./dev odoo DB -- ARGS                         Odoo with the addon on its path
@@ -50,6 +52,14 @@ def bench(arguments):
 
 def lint(arguments):
     return tool(Runtime().prepare(), 'lint.py', *arguments)
+
+
+def screenshots(arguments):
+    return tool(Runtime().prepare(), 'screenshots.py', *arguments)
+
+
+def i18n(arguments):
+    return tool(Runtime().prepare(), 'i18n.py', *arguments)
 
 
 def simulator(arguments):
@@ -88,7 +98,7 @@ def stop(arguments):
     runtime.Postgres(runtime.venv_python()).stop()
 
 
-COMMANDS = {function.__name__: function for function in (demo, test, lint, bench, simulator, shell, odoo, psql, stop)}
+COMMANDS = {function.__name__: function for function in (demo, test, lint, bench, screenshots, i18n, simulator, shell, odoo, psql, stop)}
 
 
 def main(argv):

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 
-from runtime import ADDON, CHECKOUT, Fail, Runtime, say
+from runtime import ADDON, CHECKOUT, Fail, Runtime, chromium, say
 
 SUITES = ('pytest', 'odoo', 'system')
 
@@ -32,7 +32,7 @@ def run_odoo(runtime, extra):
     runtime.database('ramp_test_odoo', fresh=True)
     return subprocess.call(runtime.odoo(
         '-d', 'ramp_test_odoo', '-u', ADDON, '--test-tags', f'/{ADDON}', '--stop-after-init', '--http-port', '0', '--log-level', 'warn',
-        '--log-handler', 'odoo.tests.result:INFO', *extra), env=runtime.environ(), cwd=CHECKOUT)
+        '--log-handler', 'py.warnings:CRITICAL', *extra), env=runtime.environ(), cwd=CHECKOUT)
 
 
 def run_system(runtime, extra):
@@ -47,6 +47,8 @@ def main():
     options, extra = parser.parse_known_args()
     runtime = Runtime().prepare()
     os.environ.update(runtime.environ())
+    if not chromium():
+        say('there is no Chromium here: the browser tests are SKIPPED')
     codes = {}
     for name in options.only or SUITES:
         started = time.monotonic()

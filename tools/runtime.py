@@ -249,6 +249,32 @@ def _venv_without_ensurepip(target, made):
                "install python3-venv or pip for this Python")
 
 
+# ------------------------------------------------------------------------------------------- browser
+
+def chromium():
+    """Path of a Chromium or Chrome for the browser tests and the pictures, or None where there is none.
+
+    As root on a machine with apt it is installed when missing (some 30 seconds); `RAMP_BROWSER=no` forbids that.
+    """
+    def find():
+        return next(filter(None, map(shutil.which, ('google-chrome', 'chromium', 'chromium-browser', 'google-chrome-stable'))), None)
+
+    found = find()
+    if found or os.environ.get('RAMP_BROWSER') == 'no' or os.geteuid() or not shutil.which('apt-get'):
+        return found
+    with locked('chromium'):
+        if not find():
+            say('installing Chromium with apt, for the browser tests')
+            environ = {**os.environ, 'DEBIAN_FRONTEND': 'noninteractive'}
+            try:
+                run(['apt-get', 'update', '-qq'], what='the package list was not reached', env=environ, timeout=120)
+                run(['apt-get', 'install', '-y', '-qq', '--no-install-recommends', 'chromium', 'fonts-dejavu-core'],
+                    what='Chromium was not installed', env=environ, timeout=300)
+            except (Fail, subprocess.TimeoutExpired) as reason:
+                say(f'{reason}; browser tests are skipped')
+    return find()
+
+
 # ---------------------------------------------------------------------------------------- PostgreSQL
 
 class Postgres:

@@ -15,7 +15,11 @@ STEPS = (
     'commit of receipt._start', 'commit of receipt._finish',
 )
 ONCE = ('._start', '._finish', '._next_unconfirmed')  # in a run
-MATRIX = [(f'{side} {step}', nth) for step in STEPS for side in ('before', 'after') for nth in (1, 2) if nth == 1 or not step.endswith(ONCE)]
+CRUCIAL = ('booked transaction', 'commit of transaction._book_batch', 'confirming', 'commit of transaction._confirm_batch', 'reporting',
+           'commit of receipt._attach')
+# Before a step the first time, after it the second time; where it matters most, all four.
+MATRIX = [(f'{side} {step}', nth) for step in STEPS for side, nth in (('before', 1), ('after', 1), ('before', 2), ('after', 2))
+          if step in CRUCIAL or (side, nth) in (('before', 1), ('after', 1 if step.endswith(ONCE) else 2))]
 CONFIRM, REPORT = 'successful_syncs', 'failed_syncs'
 
 

@@ -1,0 +1,59 @@
+"""Several processes at the same flow at the same time."""
+import time
+
+from stage import SECONDS, World
+
+WORKERS = 4
+WORLD = World(transactions=400)
+SHRINK = {'page_size': 20, 'batch_size': 20}
+
+
+def start_together(case, count, *do, **command):
+    """Processes that have all come to their start before any begins."""
+    with case.gate() as gate:
+        processes = [case.start(*do, gate=str(gate), **command) for _number in range(count)]
+        end = time.monotonic() + SECONDS
+        while len(gate.read_text().split()) < count:
+            assert time.monotonic() < end, 'not all workers came'
+            time.sleep(0.01)
+    return processes
+
+
+def test_four_workers(stage):
+    reference, _hits = stage.reference(WORLD, **SHRINK)
+    with stage.case(WORLD) as case:
+        outcomes = [process.wait().assert_ok() for process in start_together(case, WORKERS, 'transactions', shrink=SHRINK)]
+        booked = [set(outcome.booked) for outcome in outcomes]
+        wanted = {ident for ident, transaction in reference['transactions'].items() if transaction['entries']}
+        assert sum(map(len, booked)) == len(wanted), 'an object was booked by two'
+        assert set().union(*booked) == wanted
+        assert sum(map(bool, booked)) >= 2, [len(part) for part in booked]
+        case.run('flows', shrink=SHRINK).assert_ok()  # the receipts
+        case.assert_same(reference)
+        assert case.unfinished() == 0
+
+
+def test_four_workers_and_one_is_killed(stage):
+    reference, _hits = stage.reference(WORLD, **SHRINK)
+    with stage.case(WORLD) as case:
+        with case.gate() as gate:
+            victim = case.start('transactions', gate=str(gate), shrink=SHRINK, cut={'at': 'after commit of transaction._store_page', 'nth': 3})
+            others = [case.start('transactions', gate=str(gate), shrink=SHRINK) for _number in range(WORKERS - 1)]
+        victim.wait().assert_killed()
+        for process in others:
+            process.wait().assert_ok()
+        case.rest()
+        case.run('flows', 'flows', shrink=SHRINK).assert_ok()
+        case.assert_same(reference)
+
+
+def test_two_workers_attach_receipts(stage):
+    """Both take the same rows, because no lock is held while files are fetched; each file is attached once all the same."""
+    world = World(transactions=60)
+    reference, _hits = stage.reference(world)
+    with stage.case(world) as case:
+        case.run('transactions', shrink={}).assert_ok()
+        for process in start_together(case, 2, 'receipts', shrink={'receipt_batch': 5}):
+            process.wait().assert_ok()
+        case.run('flows', shrink={}).assert_ok()
+        case.assert_same(reference)

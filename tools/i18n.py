@@ -1,0 +1,77 @@
+"""The terms to translate, exported by Odoo itself: i18n/ramp_connector.pot.
+
+    ./dev i18n            write it
+    ./dev i18n --check    exit 1 when it is out of date
+"""
+import argparse
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import polib
+from runtime import ADDON, CHECKOUT, Fail, Runtime, digest, run, say
+
+POT = CHECKOUT / 'i18n' / f'{ADDON}.pot'
+HEADER = {
+    'Project-Id-Version': 'Odoo Server 19.0',
+    'Report-Msgid-Bugs-To': '',
+    'Last-Translator': '',
+    'Language-Team': '',
+    'MIME-Version': '1.0',
+    'Content-Type': 'text/plain; charset=UTF-8',
+    'Content-Transfer-Encoding': '',
+    'Plural-Forms': '',
+}
+
+
+def export(runtime):
+    """What the addon, as it stands in the checkout now, has to translate: text of a .pot file without dates, in a fixed order."""
+    name = f'ramp_i18n_{digest(CHECKOUT, runtime.source_digest())}'
+    runtime.database(name, fresh=True)
+    try:
+        with tempfile.TemporaryDirectory() as scratch:
+            target = Path(scratch) / f'{ADDON}.pot'
+            run([runtime.python, '-m', 'odoo', 'i18n', 'export', '-c', runtime.config, '-d', name, '-l', 'pot', '-o', target, ADDON],
+                what='Odoo did not export the terms', env=runtime.environ(), cwd=CHECKOUT)
+            return normalise(polib.pofile(str(target)))
+    finally:
+        runtime.drop(name)
+
+
+def normalise(catalogue):
+    catalogue.metadata = dict(HEADER)
+    catalogue.header = '\n'.join(['Translation of Odoo Server.', 'This file contains the translation of the following modules:', f'\t* {ADDON}', ''])
+    for entry in catalogue:
+        # without line numbers, or every change of a file would be one of this file
+        entry.occurrences = [(path, '0') for path in sorted({path for path, _line in entry.occurrences})]
+    catalogue.sort(key=lambda entry: (entry.msgid, entry.msgctxt or ''))
+    return str(catalogue).rstrip() + '\n'
+
+
+def main():
+    parser = argparse.ArgumentParser(prog='./dev i18n')
+    parser.add_argument('--check', action='store_true', help='write nothing; exit 1 when the file is out of date')
+    options = parser.parse_args()
+    wanted = export(Runtime().prepare())
+    current = POT.read_text(encoding='utf-8') if POT.exists() else ''
+    if wanted == current:
+        say(f'{POT.relative_to(CHECKOUT)} is up to date')
+        return 0
+    if options.check:
+        missing = {entry.msgid for entry in polib.pofile(wanted)} - {entry.msgid for entry in polib.pofile(current)} if current else set()
+        print(f"dev: {POT.relative_to(CHECKOUT)} is out of date{''.join(f'{chr(10)}  + {text[:100]}' for text in sorted(missing)[:10])}\n"
+              "run ./dev i18n and commit it.", file=sys.stderr)
+        return 1
+    POT.parent.mkdir(exist_ok=True)
+    POT.write_text(wanted, encoding='utf-8')
+    say(f'{POT.relative_to(CHECKOUT)} written')
+    return 0
+
+
+if __name__ == '__main__':
+    try:
+        sys.exit(main())
+    except (Fail, subprocess.SubprocessError) as failure:
+        print(f'dev: {failure}.', file=sys.stderr)
+        sys.exit(1)

@@ -1,0 +1,203 @@
+"""The pictures of the README and of the store page: a real Odoo in a real browser, with a simulated Ramp.
+
+    ./dev screenshots                    take them all
+    ./dev screenshots --serve            prepare the same Odoo and leave it running, to look around
+"""
+import argparse
+import contextlib
+import io
+import json
+import os
+import shutil
+import signal
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+from browser import Browser
+from odoo_env import environment, run_flows, set_up, simulator
+from runtime import CHECKOUT, Fail, Runtime, background, cache_dir, chromium, say, wait_for
+
+DATABASE = 'ramp_screenshots'
+DOCS = CHECKOUT / 'docs/images'
+STORE = CHECKOUT / 'static/description'
+ON_STORE = ('connection', 'inbox', 'expense', 'entry')
+WIDTH, WIDE = 1280, 1600  # Odoo shows a receipt beside its document on wide screens only; those pictures are reduced
+LARGEST = 200 * 1024
+
+ACCOUNTS = {
+    'Cloud Hosting': ('Amazon Web Services',),
+    'Software Subscriptions': ('GitHub', 'Zoom'),
+    'Airfare': ('Delta Air Lines',),
+    'Lodging': ('Marriott',),
+    'Ground Transport': ('Uber', 'Hertz', 'Shell'),
+    'Meals': ('Blue Bottle Coffee', 'Café Zürich', "Trader Joe's"),
+    'Office Supplies': ('Staples', 'IKEA', 'Barnes & Noble'),
+    'Postage and Shipping': ('FedEx',),
+    'Advertising': ('Google Ads',),
+    'Telephone and Internet': ('Verizon',),
+}
+PEOPLE = [('Ada', 'Lovelace'), ('Liam', "O'Brien"), ('Zoë', 'Nuñez'), ('José', 'González'), ('Bjørn', 'Sørensen'), ('Mary', 'Major')]
+
+
+def prepare(env, ramp):
+    """A company with some weeks of card spend, most of it booked and some of it held."""
+    company = env.company
+    company.name = 'Widget Works Inc.'
+    accounts = env['account.account'].create([
+        {'name': name, 'code': f'68{number:02}00', 'account_type': 'expense', 'company_ids': [(6, 0, company.ids)]}
+        for number, name in enumerate(ACCOUNTS, 1)])
+    env.ref('base.user_admin').group_ids += env.ref('account.group_account_user')  # the lines of entries are shown to these only
+    connection = set_up(
+        env, ramp, transactions=70, months=2, seed=3,
+        entities=[{'name': 'Widget Works Inc.', 'currency': 'USD'}, {'name': 'Widget Works Europe GmbH', 'currency': 'EUR'}],
+        users=[{'first_name': first, 'last_name': last, 'email': f'{number}@widgetworks.example'}
+               for number, (first, last) in enumerate(PEOPLE, 1)])
+    connection.name = 'Ramp'
+    env.cr.commit()
+    codes = {merchant: env['ramp.coding']._external_id(account)
+             for account, merchants in zip(accounts, ACCOUNTS.values(), strict=True) for merchant in merchants}
+    for row in ramp.ask('GET', '/transactions')['data']:
+        merchant = row['merchant_name'] if row['merchant_name'] in codes else 'Staples'
+        memo = row['memo'] if row['memo'] in ('Team lunch', 'Client visit', 'Monthly plan') else None
+        if row['sync_status'] == 'SYNC_READY':
+            ramp.ask('PATCH', f"/transactions/{row['id']}", {'merchant_name': merchant, 'memo': memo, 'account': codes[merchant]})
+        for receipt in row['receipts']:
+            ramp.ask('PATCH', f'/objects/receipts/{receipt}', {'_kind': 'pdf', '_text': [
+                merchant, '', f"Date    {row['user_transaction_time'][:10]}", f"Total    {row['amount']:.2f} {row['currency_code']}", '',
+                'Paid by card. Thank you!']})
+    run_flows(env, connection)
+    primary = codes['Uber']
+    for values in (
+            {'merchant': 'Blue Bottle Coffee', 'amount_minor': 4210, 'account': None},
+            {'merchant': 'FedEx', 'amount_minor': 4599, 'account': 'no-such-account'},
+            {'merchant': 'Marriott', 'amount_minor': 61240, 'lines': [
+                {'amount_minor': 51240, 'account': primary}, {'amount_minor': 10000, 'account': None}]},
+            {'merchant': 'Uber', 'amount_minor': 2250, 'account': primary, 'user': None, 'card_holder': {
+                'user_id': '3fa85f64-5717-4562-b3fc-2c963f66afa6', 'first_name': 'Robin', 'last_name': 'Newcomer'}, 'broken': True},
+    ):
+        ramp.ask('POST', '/transactions', {'currency': 'USD', **values})
+    changed = next(row for row in ramp.ask('GET', '/transactions?sync_status=SYNCED')['data'] if row['_money']['amount_minor'] > 2000)
+    ramp.ask('PATCH', f"/transactions/{changed['id']}", {
+        'amount_minor': changed['_money']['amount_minor'] + 500, 'sync_status': 'SYNC_READY', 'memo': 'Tip added'})
+    # what was confirmed less than a minute ago counts as seen before
+    env.cr.execute("UPDATE ramp_record SET confirmed_at = confirmed_at - interval '1 hour'")
+    env.cr.commit()
+    run_flows(env, connection)
+    return connection
+
+
+@contextlib.contextmanager
+def stage(runtime, database, port):
+    """Odoo with the data, its address; and the simulated Ramp."""
+    runtime.database(database, fresh=True)
+    with tempfile.TemporaryFile('w+') as log, simulator(log=log) as ramp:
+        with environment(database) as env:
+            prepare(env, ramp)
+        address = f'http://127.0.0.1:{port}'
+        command = runtime.odoo('-d', database, '--http-port', port, '--max-cron-threads', 1, '--log-level', 'warn')
+        with background(command, name='Odoo', log=cache_dir() / 'screenshots-odoo.log', env=runtime.environ()) as process:
+            def answers():
+                try:
+                    return urllib.request.urlopen(f'{address}/web/login', timeout=5).status == 200
+                except (urllib.error.URLError, OSError):
+                    return False
+
+            wait_for(answers, what='Odoo did not start', seconds=120, process=process)
+            yield address, ramp
+
+
+def call(browser, model, method, *args, **kwargs):
+    """Call a method of a model as the browser's user."""
+    body = json.dumps({'jsonrpc': '2.0', 'method': 'call', 'params': {'model': model, 'method': method, 'args': args, 'kwargs': kwargs}})
+    answer = browser.ask(
+        "fetch('/web/dataset/call_kw', {method: 'POST', headers: {'Content-Type': 'application/json'}, "
+        f"body: {json.dumps(body)}}}).then(answer => answer.json())")
+    if 'error' in answer:
+        raise Fail(f"Odoo refused {model}.{method}: {answer['error']['data']['message']}")
+    return answer['result']
+
+
+def save(browser, name, *, width=WIDTH, height=None):
+    """Take the picture, reduce it to 256 colours, and write it where it is shown."""
+    from PIL import Image
+
+    with tempfile.TemporaryDirectory() as scratch:
+        raw = Path(scratch) / 'raw.png'
+        browser.picture(raw)
+        image = Image.open(raw).convert('RGB')
+    if image.width != width:
+        image = image.resize((width, round(image.height * width / image.width)), Image.LANCZOS)
+    if height:
+        image = image.crop((0, 0, image.width, height))
+    data = io.BytesIO()
+    image.quantize(256, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE).save(data, 'PNG', optimize=True)
+    if data.tell() > LARGEST:
+        raise Fail(f'{name}.png has {data.tell() // 1024} KB')
+    DOCS.mkdir(parents=True, exist_ok=True)
+    (DOCS / f'{name}.png').write_bytes(data.getvalue())
+    if name in ON_STORE:
+        shutil.copy(DOCS / f'{name}.png', STORE / f'{name}.png')
+    say(f'docs/images/{name}.png ({data.tell() // 1024} KB)')
+
+
+def take(browser, address):
+    """Go through the screens."""
+    browser.log_in(address, 'admin', 'admin')
+    browser.open(f'{address}/odoo/ramp-connections')
+    browser.click('.o_data_row .o_data_cell', 'Ramp')
+    save(browser, 'connection')
+    browser.open(f'{address}/odoo/ramp-inbox')
+    save(browser, 'inbox', height=480)
+    browser.click('.o_data_row .o_data_cell', 'Marriott')
+    save(browser, 'held', height=620)
+    browser.open(f'{address}/odoo/ramp-records')
+    save(browser, 'records')
+    [expense] = call(browser, 'hr.expense', 'search_read', [
+        ['ramp_id', '!=', False], ['currency_id.name', '=', 'USD'], ['message_main_attachment_id.mimetype', '=', 'application/pdf'],
+        ['total_amount', '>', 20]], fields=['account_move_id'], limit=1)
+    browser.resize(WIDE, 900)
+    browser.open(f"{address}/odoo/action-hr_expense.action_hr_expense_account/{expense['id']}")
+    browser.wait("!!document.querySelector('.o_attachment_preview iframe')?.contentDocument?.querySelector('.textLayer span')")
+    browser.settle()
+    save(browser, 'expense')
+    browser.resize(WIDTH, 800)
+    browser.open(f"{address}/odoo/account.move/{expense['account_move_id'][0]}")
+    save(browser, 'entry')
+
+
+def main():
+    parser = argparse.ArgumentParser(prog='./dev screenshots')
+    parser.add_argument('--serve', action='store_true', help='take none; leave Odoo running')
+    parser.add_argument('--port', type=int, default=8169)
+    parser.add_argument('--database', default=DATABASE, help='its name; it is made anew')
+    options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what was started is then stopped too
+    executable = chromium()
+    if not executable and not options.serve:
+        raise Fail('there is no Chromium here, and it could not be installed: no pictures')
+    runtime = Runtime().prepare()
+    os.environ.update(runtime.environ())
+    with stage(runtime, options.database, options.port) as (address, ramp):
+        if options.serve:
+            print(f'Odoo:      {address}/odoo/ramp-connections (admin, admin)\nRamp:      {ramp.admin}/\nCtrl-C stops both.', flush=True)
+            with contextlib.suppress(KeyboardInterrupt):
+                while True:
+                    time.sleep(3600)
+        else:
+            with Browser(executable, width=WIDTH, height=800) as browser:
+                take(browser, address)
+                if browser.complaints:
+                    raise Fail(f'the console complains: {browser.complaints[0][:300]}')
+    return 0
+
+
+if __name__ == '__main__':
+    try:
+        sys.exit(main())
+    except Fail as failure:
+        print(f'dev: {failure}.', file=sys.stderr)
+        sys.exit(1)
