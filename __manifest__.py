@@ -33,7 +33,5 @@
         ],
     },
     'images': ['static/description/banner.png'],
-    'installable': True,
-    'application': False,
     'uninstall_hook': 'uninstall_hook',
 }

@@ -37,7 +37,7 @@ class RampFlow(models.AbstractModel):
     @api.model
     def _page(self, record):
         """Path of the object's page in Ramp's web application, or None."""
-        return None
+        return
 
     @api.model
     def _cron(self):

@@ -6,7 +6,7 @@ import uuid
 
 import psycopg2
 
-from odoo import api, models
+from odoo import models
 from odoo.exceptions import UserError
 from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
 
@@ -23,6 +23,7 @@ from ..ramp_api import (
 _logger = logging.getLogger(__name__)
 
 BURNT_KEYS = 2  # tries with a new key, at once, after Ramp burnt one without doing the work
+REPORTS_PER_RUN = 100  # batches of reasons told to Ramp
 LOST_PER_RUN = 200  # rows looked up one by one because Ramp stopped listing them
 
 
@@ -158,7 +159,8 @@ class RampFlowPull(models.AbstractModel):
             identity = payload.get('id') if isinstance(payload, dict) else None
             if not _is_uuid(identity):
                 identity = f'malformed-{digest(payload)[:32]}'
-            return {'ramp_id': identity.lower(), 'payload': payload, 'payload_hash': digest(payload), 'name': self._name_of_unreadable(payload)}
+            return {'ramp_id': identity.lower(), 'payload': payload, 'payload_hash': digest(payload),
+                    'name': self._name_of_unreadable(payload)}
         row = self._row(connection, value)
         money = row.pop('money', None)
         if money is not None:
@@ -388,13 +390,13 @@ class RampFlowPull(models.AbstractModel):
         """Tell Ramp why objects are held, in the words of the error inbox, once for each reason."""
         if not self._sync_type:
             return
-        for start in range(0, 100 * self._batch_size, self._batch_size):
+        for _batch in range(REPORTS_PER_RUN):
             unreported = self.env['ramp.record']._unreported(connection, self._flow, ids, self._batch_size)
             if not unreported or not self._with_ramp(self._report_batch, client, unreported):
                 break
 
     def _report_batch(self, client, records):
-        """One call for all; where Ramp refuses it, one for each, and what it does not take stays unreported here."""
+        """One call for all; where Ramp refuses it, one for each, and what it does not want to hear is only logged."""
         # Another worker that reports the same at this moment sends the same key, and Ramp refuses the second.
         failures = [{'id': record.ramp_id, 'error': {'message': record.error_message}} for record in records]
         content = canonical([self._sync_type, failures, records.mapped('sync_attempt')])
@@ -403,7 +405,7 @@ class RampFlowPull(models.AbstractModel):
                 'idempotency_key': _key_of(content), 'sync_type': self._sync_type, 'failed_syncs': failures,
             }, idempotent=True)
         except RampIdempotencyReused:
-            pass  # told before: the crash came before we could note it
+            _logger.debug('Ramp was told these reasons before; the crash came before that could be noted')
         except (RampValidationError, RampNotFound) as error:
             if len(records) > 1:
                 for record in records:

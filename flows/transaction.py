@@ -14,6 +14,7 @@ from .pull import Held, Skipped, Waiting
 # Mail would be sent, and followers and log lines written, for documents nobody here typed: one line on the
 # document says where it comes from.
 QUIET = {'mail_create_nosubscribe': True, 'mail_create_nolog': True, 'tracking_disable': True, 'mail_notrack': True}
+DIRECTIONS = '\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069'  # they could make a name read as another
 NAME_LENGTH = 200  # characters of a merchant's own text that fit into names and references
 
 
@@ -167,9 +168,11 @@ class RampFlowTransaction(models.AbstractModel):
             except Uncodable as reason:
                 if len(value.lines) == 1:
                     raise Held(str(reason)) from reason
-                raise Held(self.env._('Line %(number)s (%(amount)s): %(reason)s', number=number, amount=line.amount, reason=reason)) from reason
+                raise Held(self.env._(
+                    'Line %(number)s (%(amount)s): %(reason)s', number=number, amount=line.amount, reason=reason)) from reason
             if account == connection.card_account_id:
-                raise Held(self.env._('It is coded to the card liability itself (%s). Choose an expense account in Ramp.', account.display_name))
+                raise Held(self.env._(
+                    'It is coded to the card liability itself (%s). Choose an expense account in Ramp.', account.display_name))
             coded.append((account, distribution, line.amount.minor, _clean(line.memo) or label))
         balance, balances = self._plan_balances(connection, value, currency, entry_date, [line[2] for line in coded], found)
         vendors = found['vendors'].get(_clean(value.merchant_name), [])
@@ -197,7 +200,8 @@ class RampFlowTransaction(models.AbstractModel):
         if not currency:
             raise Held(self.env._('The currency %s does not exist in Odoo. Create it, or ask Ramp.', code))
         if not currency.active:
-            raise Held(self.env._('The currency %s is not active in Odoo. Activate it under Accounting > Configuration > Currencies.', code))
+            raise Held(self.env._(
+                'The currency %s is not active in Odoo. Activate it under Accounting > Configuration > Currencies.', code))
         if currency.decimal_places < exponent(code):
             raise Held(self.env._(
                 'Odoo rounds %(code)s to %(odoo)s decimals, but it has %(real)s. Correct the rounding factor of the currency.',
@@ -328,7 +332,7 @@ def _clean(text):
     if not text:
         return False
     kept = ''.join(' ' if char.isspace() else char for char in text
-                   if char.isspace() or (char.isprintable() and char not in '\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069'))
+                   if char.isspace() or (char.isprintable() and char not in DIRECTIONS))
     return ' '.join(kept.split())[:NAME_LENGTH] or False
 
 

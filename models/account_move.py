@@ -29,4 +29,4 @@ class AccountMove(models.Model):
         entries = self.filtered(lambda move: move.ramp_id and move.move_type == 'entry')
         entries.needed_terms = {}
         entries.needed_terms_dirty = True
-        super(AccountMove, self - entries)._compute_needed_terms()
+        return super(AccountMove, self - entries)._compute_needed_terms()

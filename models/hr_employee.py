@@ -9,7 +9,7 @@ class HrEmployee(models.Model):
     _inherit = 'hr.employee'
 
     ramp_user_id = fields.Char(
-        string='Ramp User', index='btree_not_null', copy=False, groups='hr.group_hr_user',
+        index='btree_not_null', copy=False, groups='hr.group_hr_user',
         help="Ramp's id of this person; found by the work e-mail.")
 
     _ramp_user_once = models.UniqueIndex(

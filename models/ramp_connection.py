@@ -92,7 +92,7 @@ class RampConnection(models.Model):
     client_secret = fields.Char(groups='base.group_system', copy=False)
     has_credentials = fields.Boolean(compute='_compute_has_credentials', compute_sudo=True)
     ramp_entity_id = fields.Char(
-        string='Ramp Entity', tracking=True,
+        tracking=True,
         help="Id of the Ramp entity whose spend belongs to this company. Empty: every entity of the Ramp business.")
     ramp_business_name = fields.Char(string='Ramp Business', readonly=True, copy=False)
     start_date = fields.Date(
@@ -106,7 +106,7 @@ class RampConnection(models.Model):
         help="Ramp's id of the accounting seat that this database holds.")
 
     card_journal_id = fields.Many2one(
-        'account.journal', string='Card Journal', check_company=True, domain=[('type', '=', 'credit')], copy=False,
+        'account.journal', check_company=True, domain=[('type', '=', 'credit')], copy=False,
         tracking=True, help="Card spend is posted here; the journal's default account is the card liability.")
     card_account_id = fields.Many2one(related='card_journal_id.default_account_id', string='Card Liability')
     card_post = fields.Selection(
@@ -120,7 +120,7 @@ class RampConnection(models.Model):
         default=lambda self: self.env.ref('ramp_connector.partner_card_merchant', raise_if_not_found=False),
         help='Partner of card spend at a merchant who is not one of your vendors.')
     fallback_employee_id = fields.Many2one(
-        'hr.employee', string='Fallback Employee', check_company=True, tracking=True,
+        'hr.employee', check_company=True, tracking=True,
         help='Receives the expenses of cardholders who are not employees here. Empty: such spend waits.')
     lock_date_policy = fields.Selection(
         [('hold', 'Hold it and tell Ramp why'), ('next_open', 'Book it on the first open day')],

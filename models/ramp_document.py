@@ -13,7 +13,8 @@ class RampDocument(models.AbstractModel):
         string='Ramp ID', index='btree_not_null', copy=False, readonly=True,
         help="Ramp's own id of this document.")
     ramp_record_id = fields.Many2one(
-        'ramp.record', compute='_compute_ramp_record_id', compute_sudo=True, groups='account.group_account_readonly,account.group_account_invoice')
+        'ramp.record', compute='_compute_ramp_record_id', compute_sudo=True,
+        groups='account.group_account_readonly,account.group_account_invoice')
     ramp_state = fields.Char(string='Ramp Status', compute='_compute_ramp_state', compute_sudo=True)
     ramp_url = fields.Char(string='In Ramp', compute='_compute_ramp_state', compute_sudo=True)
 

@@ -2,6 +2,7 @@
 """Moments and days. Ramp gives ISO 8601, UTC where no offset is stated (guide "Monetary values", section on
 dates)."""
 
+import contextlib
 import datetime
 import re
 import zoneinfo
@@ -53,10 +54,8 @@ def to_company_date(moment, tzname):
 
 
 def _named_zone(tzname):
-    try:
+    with contextlib.suppress(zoneinfo.ZoneInfoNotFoundError, ValueError, TypeError, OSError):
         return zoneinfo.ZoneInfo(tzname)
-    except (zoneinfo.ZoneInfoNotFoundError, ValueError, TypeError, OSError):
-        pass
     try:
         import pytz  # Odoo brings it; it knows names such as US/Pacific that some systems leave out
 

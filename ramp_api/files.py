@@ -52,11 +52,7 @@ def check_url(url, *, allow_http=False):
         return
     if parts.scheme != 'https':
         raise RampProtocolError("the link to the file is not https")
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        pass
-    else:
+    if _is_address(host):
         raise RampProtocolError("the link to the file names an IP address instead of a host")
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
@@ -95,6 +91,13 @@ def build(content, headers, url):
         if mimetype in _EXTENSIONS or not re.fullmatch(r'[\w.+-]+/[\w.+-]+', mimetype, re.ASCII):
             mimetype = 'application/octet-stream'  # it says it is a picture, and is not
     return Download(content, mimetype, _filename(headers, url, mimetype))
+
+
+def _is_address(host):
+    try:
+        return bool(ipaddress.ip_address(host))
+    except ValueError:
+        return False
 
 
 def _filename(headers, url, mimetype):

@@ -7,12 +7,14 @@ from datetime import timedelta
 from .errors import OAuthError, RampError, not_found
 
 # What an app of the connector is granted unless a test says otherwise. Ramp narrows silently to these.
-SCOPES = tuple(
-    """accounting:read accounting:write transactions:read transactions:write reimbursements:read bills:read
-    bills:write vendors:read vendors:write purchase_orders:read purchase_orders:write item_receipts:read
-    item_receipts:write users:read users:write departments:read departments:write locations:read
-    locations:write entities:read receipts:read receipts:write statements:read cashbacks:read transfers:read
-    bank_accounts:read repayments:read cards:read business:read merchants:read""".split()
+SCOPES = (
+    "accounting:read", "accounting:write", "transactions:read", "transactions:write",
+    "reimbursements:read", "bills:read", "bills:write", "vendors:read", "vendors:write",
+    "purchase_orders:read", "purchase_orders:write", "item_receipts:read", "item_receipts:write",
+    "users:read", "users:write", "departments:read", "departments:write", "locations:read",
+    "locations:write", "entities:read", "receipts:read", "receipts:write", "statements:read",
+    "cashbacks:read", "transfers:read", "bank_accounts:read", "repayments:read", "cards:read",
+    "business:read", "merchants:read",
 )
 
 

@@ -11,6 +11,7 @@ from ..models import ramp_connection
 from ..ramp_api import RampClient, SlidingWindow
 from ..simulator import Seed, Simulator
 
+
 def impatient(client):
     """Take the waiting out of a client: it has its own tests, and an outage is not worth the time of the others."""
     return functools.partial(client, sleep=lambda seconds: None, limiter=SlidingWindow('test', limit=10**6, shared=False))
@@ -46,7 +47,8 @@ class RampCase(TransactionCase):
         for code, rate in (('EUR', 0.8), ('JPY', 150.0), ('KWD', 0.307)):
             currency = cls.env['res.currency'].with_context(active_test=False).search([('name', '=', code)])
             currency.active = True
-            cls.env['res.currency.rate'].create({'currency_id': currency.id, 'name': '2020-01-01', 'rate': rate, 'company_id': cls.company.id})
+            cls.env['res.currency.rate'].create(
+                {'currency_id': currency.id, 'name': '2020-01-01', 'rate': rate, 'company_id': cls.company.id})
 
     def setUp(self):
         super().setUp()
@@ -69,7 +71,7 @@ class RampCase(TransactionCase):
             self.connection.action_connect()
 
     def as_account(self, account):
-        return {'id': self.env['ramp.coding']._external_id(account), 'code': account.code, 'name': account.name, 'classification': 'EXPENSE'}
+        return {'id': self.external(account), 'code': account.code, 'name': account.name, 'classification': 'EXPENSE'}
 
     def as_field(self, plan):
         coding = self.env['ramp.coding']
@@ -115,6 +117,9 @@ class RampCase(TransactionCase):
 
     def expense(self, ramp_id):
         return self.env['hr.expense'].search([('ramp_id', '=', ramp_id)])
+
+    def attachments(self, document):
+        return self.env['ir.attachment'].search([('res_model', '=', document._name), ('res_id', '=', document.id)])
 
     def entry(self, ramp_id):
         """The lines of a transaction's entry: (account code, amount in its currency, balance), debits first."""

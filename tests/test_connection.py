@@ -40,7 +40,8 @@ class TestConnection(RampCase):
 
     def test_credentials_from_the_server(self):
         self.connection.write({'client_id': False, 'client_secret': False})
-        with patch.dict(os.environ, {'RAMP_CLIENT_ID': self.ramp.client_id, f'RAMP_CLIENT_SECRET_{self.connection.id}': self.ramp.client_secret}):
+        with patch.dict(os.environ, {
+                'RAMP_CLIENT_ID': self.ramp.client_id, f'RAMP_CLIENT_SECRET_{self.connection.id}': self.ramp.client_secret}):
             self.connection.invalidate_recordset()
             self.assertTrue(self.connection.has_credentials)
             self.assertEqual(self.connection.action_test_connection()['params']['type'], 'success')
@@ -186,4 +187,4 @@ class TestConnection(RampCase):
     def test_identity_is_kept(self):
         self.assertRegex(self.connection._identity(), r'^[0-9a-f]{8}$')
         self.assertEqual(self.connection._identity(), self.connection._identity())
-        self.assertEqual(self.env['ramp.coding']._external_id(self.account_meals), f'{self.connection._identity()}-account-{self.account_meals.id}')
+        self.assertEqual(self.external(self.account_meals), f'{self.connection._identity()}-account-{self.account_meals.id}')

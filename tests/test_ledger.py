@@ -2,6 +2,8 @@
 import json
 import uuid
 
+from psycopg2.errors import UniqueViolation
+
 from odoo import fields
 from odoo.tests import tagged
 from odoo.tools import SQL, mute_logger
@@ -190,11 +192,11 @@ class TestLedger(RampCase):
     def test_same_object_twice_is_impossible_in_the_database(self):
         ramp_id = self.spend()
         self.sync()
-        with self.assertRaises(Exception), mute_logger('odoo.sql_db'), self.env.cr.savepoint():
+        with self.assertRaises(UniqueViolation), mute_logger('odoo.sql_db'), self.env.cr.savepoint():
             self.env.cr.execute(SQL(
-                'INSERT INTO ramp_record (connection_id, company_id, flow, ramp_id, state) SELECT connection_id, company_id, flow, ramp_id, state '
-                'FROM ramp_record WHERE ramp_id = %s', ramp_id))
-        with self.assertRaises(Exception), mute_logger('odoo.sql_db'), self.env.cr.savepoint():
+                'INSERT INTO ramp_record (connection_id, company_id, flow, ramp_id, state) '
+                'SELECT connection_id, company_id, flow, ramp_id, state FROM ramp_record WHERE ramp_id = %s', ramp_id))
+        with self.assertRaises(UniqueViolation), mute_logger('odoo.sql_db'), self.env.cr.savepoint():
             self.env['account.move'].create({'ramp_id': ramp_id, 'move_type': 'entry'}).flush_recordset()
 
     def test_copies_and_reversals_are_not_from_ramp(self):
@@ -241,7 +243,8 @@ class TestLedger(RampCase):
                 line['accounting_field_selections'] = [{
                     'type': 'GL_ACCOUNT', 'external_id': self.external(self.account_meals), 'external_code': '650001', 'name': 'Meals'}]
             self.env['ramp.record']._upsert(
-                self.connection, 'transaction', [flow._ledger_row(self.connection, payload)], fields.Datetime.add(fields.Datetime.now(), seconds=1))
+                self.connection, 'transaction', [flow._ledger_row(self.connection, payload)],
+                fields.Datetime.add(fields.Datetime.now(), seconds=1))
             self.connection.fallback_employee_id = self.employee
             flow._book_batch(self.connection, run, [value.id])
             record.invalidate_recordset()
@@ -249,5 +252,5 @@ class TestLedger(RampCase):
             self.assertEqual(digest(record.payload), digest(payload))
             move = self.move(value.id)
             self.assertEqual(move.state, 'posted')
-            self.assertEqual(-sum(move.line_ids.filtered(lambda line: line.account_id == self.connection.card_account_id).mapped('amount_currency')),
-                             float(value.amount.decimal))
+            liability = move.line_ids.filtered(lambda line: line.account_id == self.connection.card_account_id)
+            self.assertEqual(-sum(liability.mapped('amount_currency')), float(value.amount.decimal))

@@ -184,7 +184,7 @@ class TestScreens(ScreenCase):
     def test_late_change_says_amounts_as_money(self):
         ramp_id = self.spend(merchant='Amazon Web Services', amount_minor=10000)
         self.sync()
-        self.ramp.change_transaction(ramp_id, amount_minor=10550, sync_status='SYNC_READY')
+        self.ramp.update_transaction(ramp_id, amount_minor=10550, sync_status='SYNC_READY')
         record = self.record(ramp_id)
         record.write({'state': 'held', 'late_payload': self.ramp.state['transactions'].get(ramp_id)})
         self.assertIn('line_items.1.amount: 100 USD, now 105.5 USD', record.late_changes)

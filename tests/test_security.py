@@ -36,7 +36,8 @@ class TestSecurity(RampCase, HttpCase):
         return self.make_jsonrpc_request('/web/dataset/call_kw', {'model': model, 'method': method, 'args': list(args), 'kwargs': kwargs})
 
     def refused(self, role, *args, **kwargs):
-        with self.assertRaises(JsonRpcException) as caught, mute_logger('odoo.http', 'odoo.addons.base.models.ir_model', 'odoo.addons.base.models.ir_rule'):
+        loud = 'odoo.http', 'odoo.addons.base.models.ir_model', 'odoo.addons.base.models.ir_rule'
+        with self.assertRaises(JsonRpcException) as caught, mute_logger(*loud):
             self.call(role, *args, **kwargs)
         return str(caught.exception)
 
@@ -56,7 +57,8 @@ class TestSecurity(RampCase, HttpCase):
                     self.refused(role, 'ramp.connection', 'read_group', [], ['id'], [field])
         (values,) = self.call('system', 'ramp.connection', 'read', self.connection.ids, ['client_secret'])
         self.assertEqual(values['client_secret'], self.ramp.client_secret)
-        copied = self.call('manager', 'ramp.connection', 'copy', self.connection.ids, {'ramp_entity_id': '24850cdb-1b3f-4eb9-bf20-967ca9f97605'})
+        copied = self.call('manager', 'ramp.connection', 'copy', self.connection.ids, {
+            'ramp_entity_id': '24850cdb-1b3f-4eb9-bf20-967ca9f97605'})
         self.assertFalse(self.env['ramp.connection'].browse(copied).client_secret)
 
     def test_private_machinery_is_not_callable(self):
@@ -67,7 +69,8 @@ class TestSecurity(RampCase, HttpCase):
 
     def test_accountant_uses_and_retries_but_does_not_configure(self):
         record = self.record(self.held)
-        self.assertTrue(self.call('accountant', 'ramp.record', 'search_read', [('ramp_id', '=', self.held)], ['state', 'error_message', 'payload_text']))
+        self.assertTrue(self.call(
+            'accountant', 'ramp.record', 'search_read', [('ramp_id', '=', self.held)], ['state', 'error_message', 'payload_text']))
         self.assertTrue(self.call('accountant', 'ramp.record', 'action_retry', record.ids))
         self.assertTrue(self.call('accountant', 'ramp.connection', 'action_sync_now', self.connection.ids))
         for args in (('ramp.connection', 'write', self.connection.ids, {'start_date': '2026-01-01'}),
@@ -76,7 +79,8 @@ class TestSecurity(RampCase, HttpCase):
                      ('ramp.connection', 'action_disconnect', self.connection.ids),
                      ('ramp.connection', 'action_test_connection', self.connection.ids),
                      ('ramp.record', 'write', record.ids, {'state': 'confirmed'}), ('ramp.record', 'unlink', record.ids),
-                     ('ramp.record', 'create', {'ramp_id': 'x'}), ('ramp.run', 'write', self.env['ramp.run'].search([], limit=1).ids, {'seen': 9})):
+                     ('ramp.record', 'create', {'ramp_id': 'x'}),
+                     ('ramp.run', 'write', self.env['ramp.run'].search([], limit=1).ids, {'seen': 9})):
             with self.subTest(args[:2]):
                 self.refused('accountant', *args)
 

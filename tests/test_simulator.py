@@ -954,9 +954,8 @@ class TestContract(SimulatorCase):
 
     def test_ci_without_the_file_does_not_start(self):
         environment = {"RAMP_OPENAPI": "/no/such/file.json"}
-        with patch.dict("os.environ", {**environment, "CI": "true"}):
-            with self.assertRaisesRegex(RuntimeError, "RAMP_OPENAPI"):
-                Simulator(Seed(transactions=0))
+        with patch.dict("os.environ", {**environment, "CI": "true"}), self.assertRaisesRegex(RuntimeError, "RAMP_OPENAPI"):
+            Simulator(Seed(transactions=0))
         with patch.dict("os.environ", {**environment, "CI": ""}):
             self.assertIsNone(Simulator(Seed(transactions=0)).contract)
 

@@ -18,7 +18,6 @@ import time
 from pathlib import Path
 
 import psycopg2
-
 from odoo_env import environment, set_up, simulator
 
 BATCH = 100

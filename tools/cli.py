@@ -7,8 +7,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-import runtime  # noqa: E402
-from runtime import CHECKOUT, Fail, Runtime, say  # noqa: E402
+import runtime
+from runtime import CHECKOUT, Fail, Runtime, say
 
 HELP = """\
 ./dev demo [--no-serve] [--json] [--port N]   card spend from a simulated Ramp into a real Odoo, then a browsable Odoo

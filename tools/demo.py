@@ -60,8 +60,7 @@ def show(title, rows, columns):
     widths = {column: max(len(column), *(len(str(row.get(column, ''))) for row in rows)) for column in columns} if rows else {}
     for row in [dict(zip(columns, columns)), *rows] if rows else []:
         print('  ' + '  '.join(
-            str(row.get(column, '')).ljust(widths[column]) if column in ('flow', 'entity', 'currency') else str(row.get(column, '')).rjust(widths[column])
-            for column in columns))
+            f"{row.get(column, '')!s:{'<' if column in ('flow', 'entity', 'currency') else '>'}{widths[column]}}" for column in columns))
 
 
 def free_port(wanted):
@@ -96,7 +95,8 @@ def work(ramp, options):
         reasons = [f'the {run.flow} run failed: {run.message}' for run in [*runs, *again] if run.state != 'done']
         reasons += [f"{row['unconfirmed']} of flow {row['flow']} are not confirmed" for row in flows if row.get('unconfirmed')]
         reasons += [f"{row['held']} of flow {row['flow']} are held" for row in flows if row['held']]
-        reasons += [f"{row['currency']} of entity {row['entity']} differs by {row['difference']}" for row in ties if Decimal(row['difference'])]
+        reasons += [f"{row['currency']} of entity {row['entity']} differs by {row['difference']}" for row in ties
+                    if Decimal(row['difference'])]
         reasons += [f"{row['currency']}: {row['transactions']} transactions, {row['entries']} entries" for row in ties
                     if row['transactions'] != row['entries']]
         if before != after:
@@ -131,7 +131,8 @@ def serve(runtime, ramp, port, database):
 
 def main():
     parser = argparse.ArgumentParser(prog='./dev demo')
-    parser.add_argument('--no-serve', action='store_true', help='stop after the figures; exit 1 if anything is unconfirmed or does not tie out')
+    parser.add_argument('--no-serve', action='store_true',
+                        help='stop after the figures; exit 1 if anything is unconfirmed or does not tie out')
     parser.add_argument('--json', action='store_true', help='the figures as JSON')
     parser.add_argument('--port', type=int, default=8069)
     parser.add_argument('--transactions', type=int, default=600)

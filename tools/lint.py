@@ -4,7 +4,8 @@ import sys
 
 from runtime import CHECKOUT, Runtime
 
-ROOMS = ('__init__.py', '__manifest__.py', 'hooks.py', 'models', 'flows', 'ramp_api', 'controllers', 'wizard', 'report', 'simulator', 'tests', 'tools')
+ROOMS = ('__init__.py', '__manifest__.py', 'hooks.py', 'models', 'flows', 'ramp_api', 'controllers', 'wizard', 'report', 'simulator',
+         'tests', 'tools')
 
 
 def main():

@@ -23,7 +23,8 @@ def run_pytest(runtime, extra):
     runtime.database('ramp_test_pytest', fresh=True)
     tests = runtime.addons / ADDON / 'tests'
     return subprocess.call(list(map(str, pytest_command(
-        runtime, '--odoo-database=ramp_test_pytest', '--odoo-http', f'--odoo-config={runtime.config}', f'--ignore={tests / "system"}', tests, *extra))),
+        runtime, '--odoo-database=ramp_test_pytest', '--odoo-http', f'--odoo-config={runtime.config}',
+        f'--ignore={tests / "system"}', tests, *extra))),
         env=runtime.environ(), cwd=runtime.addons / ADDON)
 
 

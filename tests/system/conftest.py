@@ -6,7 +6,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from stage import Stage  # noqa: E402
+from stage import Stage
 
 
 @pytest.fixture(scope='session')

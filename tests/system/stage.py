@@ -151,7 +151,7 @@ class Stage:
         if world:
             seed = {'seed': dataclasses.replace(
                 self._seed, transactions=world.transactions, problems=world.problems, seed=self._seed.seed)}
-        with Simulator(clock=lambda: MOMENT, rate_limit=0, **seed) as ramp:
+        with Simulator(clock=lambda: MOMENT, rate_limit=0, keep_bodies=True, **seed) as ramp:
             if world:
                 for row in self._seat:
                     ramp.state['connections'].add(dict(row))
@@ -161,7 +161,7 @@ class Stage:
             yield ramp
 
     @contextlib.contextmanager
-    def case(self, world=World()):  # noqa: B008 - frozen
+    def case(self, world=World()):
         """The database as it was when it was connected, and a Ramp of its own."""
         self.restore()
         with self._simulator(world) as ramp:
