@@ -1,6 +1,8 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
 import logging
 
+from odoo.exceptions import UserError
+
 from .ramp_api import RampError
 
 _logger = logging.getLogger(__name__)
@@ -11,6 +13,11 @@ def uninstall_hook(env):
     for connection in env['ramp.connection'].search([('state', '=', 'connected')]):
         try:
             connection._release_seat()
-        except RampError as error:
+            connection.state = 'disconnected'  # the last one to leave gives a shared seat back
+        except (RampError, UserError) as error:
             # an unreachable Ramp must not keep the module installed
             _logger.warning('The accounting seat of %s could not be given back: %s', connection.name, error)
+    if env['ramp.record'].search_count([('res_id', '!=', False)], limit=1):
+        # The books refer to them: they are the business's from now on, and Odoo must not try to delete them.
+        env['ir.model.data'].search([
+            ('module', '=', 'ramp_connector'), ('model', 'in', ('res.partner', 'product.product', 'product.template'))]).unlink()

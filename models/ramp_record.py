@@ -260,6 +260,8 @@ class RampRecord(models.Model):
         synced), it is confirmed once more; if Ramp changed it since, a person decides.
         """
         unique = {row['ramp_id']: row for row in rows}  # a page may repeat an object; one statement may not touch a row twice
+        for ramp_id in self._busy(connection, flow, list(unique)):
+            del unique[ramp_id]
         if not unique:
             return
         values = SQL(', ').join(
@@ -306,6 +308,17 @@ class RampRecord(models.Model):
         self.invalidate_model()
 
     @api.model
+    def _busy(self, connection, flow, ramp_ids):
+        """Which of these objects another worker is booking or confirming now: to wait for it would be to do its work again."""
+        mine = SQL('r.connection_id = %s AND r.flow = %s AND r.ramp_id = ANY(%s)', connection.id, flow, ramp_ids)
+        self.env.cr.execute(SQL(
+            """
+            WITH free AS (SELECT r.id FROM ramp_record r WHERE %s ORDER BY r.id FOR UPDATE SKIP LOCKED)
+            SELECT r.ramp_id FROM ramp_record r WHERE %s AND r.id NOT IN (SELECT id FROM free)
+            """, mine, mine))
+        return [row[0] for row in self.env.cr.fetchall()]
+
+    @api.model
     def _take(self, connection, flow, limit, ramp_ids=None, after=0):
         """Lock rows that are due and that no other worker has, in the order in which they came.
 
@@ -350,13 +363,14 @@ class RampRecord(models.Model):
 
     @api.model
     def _take_batch(self, connection, flow, key):
-        """Lock the unconfirmed rows that share a sync key."""
+        """Lock the unconfirmed rows that share a sync key: all of them, or none when another worker is at them."""
+        mine = SQL("connection_id = %s AND flow = %s AND state = 'done' AND sync_key = %s", connection.id, flow, key)
+        # The first row is the gate: two workers that lock row by row would otherwise each get a part of the batch.
         self.env.cr.execute(SQL(
-            """
-            SELECT id FROM ramp_record
-             WHERE connection_id = %s AND flow = %s AND state = 'done' AND sync_key = %s
-             ORDER BY id FOR UPDATE SKIP LOCKED
-            """, connection.id, flow, key))
+            'SELECT id FROM ramp_record WHERE id = (SELECT min(id) FROM ramp_record WHERE %s) FOR UPDATE SKIP LOCKED', mine))
+        if not self.env.cr.fetchone():
+            return self.browse()
+        self.env.cr.execute(SQL('SELECT id FROM ramp_record WHERE %s ORDER BY id FOR UPDATE', mine))
         return self.browse(row[0] for row in self.env.cr.fetchall())
 
     def _booked(self, documents, sync_key):

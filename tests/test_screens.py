@@ -177,8 +177,8 @@ class TestScreens(ScreenCase):
     def test_late_change_says_what_changed(self):
         ramp_id = self.spend(merchant='Amazon Web Services', amount_minor=10000)
         self.sync()
-        self.record(ramp_id).write({
-            'state': 'held', 'late_payload': {**self.record(ramp_id).payload, 'memo': 'Corrected', 'sync_status': 'SYNC_READY', 'amount': 105.0}})
+        self.record(ramp_id).write({'state': 'held', 'late_payload': {
+            **self.record(ramp_id).payload, 'memo': 'Corrected', 'sync_status': 'SYNC_READY', 'amount': 105.0}})
         self.assertEqual(self.record(ramp_id).late_changes.splitlines(), ['amount: 100.0, now 105.0', 'memo: (nothing), now Corrected'])
 
     def test_late_change_says_amounts_as_money(self):

@@ -98,15 +98,18 @@ class Meter:
         """Count the requests to Ramp, and the time until their answers are read."""
         from odoo.addons.ramp_connector.ramp_api import RampClient
 
-        for name in ('_send', '_fetch'):
-            def measured(client, *args, original=getattr(RampClient, name), **kwargs):
+        def measured(original):
+            def send(*args, **kwargs):
                 started = time.monotonic()
                 try:
-                    return original(client, *args, **kwargs)
+                    return original(*args, **kwargs)
                 finally:
                     self.http_seconds += time.monotonic() - started
                     self.http_requests += 1
-            setattr(RampClient, name, measured)
+            return send
+
+        for name in ('_send', '_fetch'):
+            setattr(RampClient, name, measured(getattr(RampClient, name)))
 
     def figures(self):
         last, thread = self._mark(), threading.current_thread()

@@ -5,6 +5,7 @@ import json
 import re
 import subprocess
 import tempfile
+import threading
 import time
 
 from runtime import Fail
@@ -30,10 +31,12 @@ class Browser:
         self.folder = tempfile.TemporaryDirectory(prefix='chromium-', ignore_cleanup_errors=True)
         self.process = subprocess.Popen(
             [str(executable), *SWITCHES, f'--user-data-dir={self.folder.name}', f'--window-size={width},{height}', 'about:blank'],
-            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, errors='replace', start_new_session=True)
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, errors='replace',
+            start_new_session=True)
         address = next((found.group(1) for line in self.process.stderr if (found := re.search(r'(ws://\S+)', line))), None)
         if not address:
             raise Fail(f'{executable} did not start')
+        threading.Thread(target=self.process.stderr.read, daemon=True).start()  # a full pipe would stop it
         self.complaints, self._number = [], 0
         self._socket = websocket.create_connection(address, timeout=60)
         self._session = None

@@ -41,7 +41,7 @@ def export(runtime):
 
 def normalise(catalogue):
     catalogue.metadata = dict(HEADER)
-    catalogue.header = '\n'.join(['Translation of Odoo Server.', 'This file contains the translation of the following modules:', f'\t* {ADDON}', ''])
+    catalogue.header = f'Translation of Odoo Server.\nThis file contains the translation of the following modules:\n\t* {ADDON}\n'
     for entry in catalogue:
         # without line numbers, or every change of a file would be one of this file
         entry.occurrences = [(path, '0') for path in sorted({path for path, _line in entry.occurrences})]

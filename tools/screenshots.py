@@ -46,7 +46,7 @@ PEOPLE = [('Ada', 'Lovelace'), ('Liam', "O'Brien"), ('Zoë', 'Nuñez'), ('José'
 def prepare(env, ramp):
     """A company with some weeks of card spend, most of it booked and some of it held."""
     company = env.company
-    company.name = 'Widget Works Inc.'
+    company.name = 'Widget Works'
     accounts = env['account.account'].create([
         {'name': name, 'code': f'68{number:02}00', 'account_type': 'expense', 'company_ids': [(6, 0, company.ids)]}
         for number, name in enumerate(ACCOUNTS, 1)])
@@ -73,7 +73,7 @@ def prepare(env, ramp):
     primary = codes['Uber']
     for values in (
             {'merchant': 'Blue Bottle Coffee', 'amount_minor': 4210, 'account': None},
-            {'merchant': 'FedEx', 'amount_minor': 4599, 'account': 'no-such-account'},
+            {'merchant': 'FedEx', 'amount_minor': 4599, 'account': '699900'},
             {'merchant': 'Marriott', 'amount_minor': 61240, 'lines': [
                 {'amount_minor': 51240, 'account': primary}, {'amount_minor': 10000, 'account': None}]},
             {'merchant': 'Uber', 'amount_minor': 2250, 'account': primary, 'user': None, 'card_holder': {

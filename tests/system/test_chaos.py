@@ -61,9 +61,10 @@ def without_noise(state, reference):
     return state
 
 
-def asked(case):
-    """What was asked of Ramp about outcomes, and what came of it."""
-    return [(entry['fault'], entry['status'], entry['body']) for entry in case.ramp.requests if entry['path'].endswith('/accounting/syncs')]
+def asked(case, ident):
+    """What Ramp was told about an object, and what came of it: (fault, status, kind, number of objects)."""
+    return [(entry['fault'], entry['status'], key, len(items)) for entry in case.ramp.requests if entry['path'].endswith('/accounting/syncs')
+            for key, items in entry['body'].items() if key.endswith('_syncs') and ident in {item['id'] for item in items}]
 
 
 @pytest.mark.parametrize('seed', range(SEEDS))
@@ -81,7 +82,7 @@ def test_chaos(stage, seed):
         assert outcome.code == 0 and not outcome.failures, outcome.log[-4000:]
         case.assert_sound()
         for ident, transaction in reference['transactions'].items():
-            assert case.ramp.export_errors(ident)[-1:] == transaction['told'], f'the last that Ramp heard of {ident}, {asked(case)}'
+            assert case.ramp.export_errors(ident)[-1:] == transaction['told'], f'the last that Ramp heard of {ident}, {asked(case, ident)}'
         found = differences(reference, without_noise(case.state(), reference))
         assert not found, '\n'.join([f'codes {codes}, struck {struck}', *found[:40]])
 
