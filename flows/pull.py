@@ -399,7 +399,7 @@ class RampFlowPull(models.AbstractModel):
         """One call for all; where Ramp refuses it, one for each, and what it does not want to hear is only logged."""
         # Another worker that reports the same at this moment sends the same key, and Ramp refuses the second.
         failures = [{'id': record.ramp_id, 'error': {'message': record.error_message}} for record in records]
-        content = canonical([self._sync_type, failures, records.mapped('sync_attempt')])
+        content = canonical([self._sync_type, failures, [(record.sync_attempt, record.reports) for record in records]])
         try:
             client.post('/accounting/syncs', {
                 'idempotency_key': _key_of(content), 'sync_type': self._sync_type, 'failed_syncs': failures,
@@ -407,6 +407,8 @@ class RampFlowPull(models.AbstractModel):
         except RampIdempotencyReused:
             _logger.debug('Ramp was told these reasons before; the crash came before that could be noted')
         except (RampValidationError, RampNotFound) as error:
+            if isinstance(error, RampNotFound) and not error.code:
+                raise  # the page of a proxy, not Ramp's word about these objects
             if len(records) > 1:
                 for record in records:
                     self._report_batch(client, record)

@@ -1,5 +1,6 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
-from odoo import models
+from odoo import api, models
+from odoo.exceptions import UserError
 
 
 class HrExpense(models.Model):
@@ -8,9 +9,26 @@ class HrExpense(models.Model):
 
     _ramp_id_once = models.UniqueIndex('(ramp_id) WHERE ramp_id IS NOT NULL', 'This Ramp transaction has an expense already.')
 
+    @api.constrains('state', 'approval_state', 'total_amount', 'total_amount_currency')
     def _check_non_zero(self):
         # A transaction whose lines cancel each other out is spend all the same, and its entry shows it.
         return super(HrExpense, self.filtered(lambda expense: not expense.ramp_id))._check_non_zero()
+
+    def _check_from_ramp(self):
+        """Core would reverse the entry of an expense that is reset, and pay it when it is posted: both behind the ledger's back."""
+        for expense in self.filtered('ramp_id'):
+            raise UserError(self.env._(
+                'The expense %s comes from Ramp. To take it out of the books, reset its journal entry to draft and delete it; then '
+                'press Retry on its Ramp record to book it again, or Ignore to leave it out.', expense.name))
+
+    def _check_can_create_move(self):
+        self._check_from_ramp()
+        return super()._check_can_create_move()
+
+    def action_reset(self):
+        """EXTENDS hr_expense: not for an expense from Ramp; raises `UserError` with the remedy."""
+        self._check_from_ramp()
+        return super().action_reset()
 
     def action_open_account_move(self):
         """Core opens the payment of a company-paid expense; one from Ramp has an entry and no payment."""

@@ -94,6 +94,7 @@ class RampRecord(models.Model):
     next_attempt = fields.Datetime(readonly=True)
     seen_at = fields.Datetime(string='Last Seen in Ramp', readonly=True)
     reported_hash = fields.Char(readonly=True, help='Of the failure that Ramp was told last.')
+    reports = fields.Integer(readonly=True, help='How often Ramp was told of a failure: a reason that comes back is told again.')
     sync_key = fields.Char(readonly=True, help='Under which the outcome is confirmed to Ramp; shared by a batch.')
     sync_attempt = fields.Integer(readonly=True)
     confirmed_at = fields.Datetime(readonly=True)
@@ -454,8 +455,9 @@ class RampRecord(models.Model):
 
     def _reported(self):
         """Ramp knows the reason."""
-        self.env.cr.execute(SQL('UPDATE ramp_record SET reported_hash = md5(error_message) WHERE id = ANY(%s)', self.ids))
-        self.invalidate_recordset(['reported_hash'])
+        self.env.cr.execute(SQL(
+            'UPDATE ramp_record SET reported_hash = md5(error_message), reports = COALESCE(reports, 0) + 1 WHERE id = ANY(%s)', self.ids))
+        self.invalidate_recordset(['reported_hash', 'reports'])
 
     # ------------------------------------------------------------------ planner statistics
 

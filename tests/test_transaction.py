@@ -4,7 +4,7 @@ from decimal import Decimal
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from odoo.exceptions import UserError
+from odoo.exceptions import UserError, ValidationError
 from odoo.tests import tagged
 
 from ..simulator import coding
@@ -294,3 +294,21 @@ class TestTransaction(RampCase):
         self.assertEqual(len(self.expense(ramp_id)), 1)
         self.assertTrue(expense)
         self.assertEqual(len(self.attachments(self.move(ramp_id))), 1)
+
+    def test_core_does_not_rebook_behind_the_ledger(self):
+        ramp_id = self.spend()
+        self.sync()
+        expense, move = self.expense(ramp_id), self.move(ramp_id)
+        with self.assertRaisesRegex(UserError, 'comes from Ramp'):
+            expense.action_reset()
+        move._reverse_moves([{'date': move.date}], cancel=True)  # core unlinks the expense from its entry
+        self.assertFalse(expense.account_move_id)
+        with self.assertRaisesRegex(UserError, 'comes from Ramp'):
+            expense.action_post()
+        self.assertFalse(self.env['account.payment'].search_count([('expense_ids', 'in', expense.ids)]))
+
+    def test_core_still_refuses_expenses_of_nothing(self):
+        with self.assertRaises(ValidationError):
+            self.env['hr.expense'].create({
+                'name': 'Nothing', 'employee_id': self.employee.id, 'product_id': self.connection.expense_product_id.id,
+                'total_amount_currency': 0, 'approval_state': 'approved', 'company_id': self.company.id})

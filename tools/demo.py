@@ -48,7 +48,8 @@ def tie_out(env, connection, ramp):
         amount, count = ledger.pop((total['entity_id'], total['currency']), (Decimal(0), 0))
         spent = Decimal(total['amount_minor']).scaleb(-EXPONENTS.get(total['currency'], 2))
         rows.append({'entity': total['entity_id'], 'currency': total['currency'], 'transactions': total['count'], 'entries': count,
-                     'ramp': str(spent), 'odoo': str(amount), 'difference': str(Decimal(str(amount)) - spent)})
+                     'ramp': str(spent), 'odoo': str(Decimal(str(amount)).quantize(spent)),
+                     'difference': str(Decimal(str(amount)).normalize() - spent)})
     for (entity, currency), (amount, count) in ledger.items():
         rows.append({'entity': entity, 'currency': currency, 'transactions': 0, 'entries': count, 'ramp': '0', 'odoo': str(amount),
                      'difference': str(amount)})

@@ -1,0 +1,34 @@
+"""What Ramp shows as the reason is the reason."""
+from stage import World
+
+WORLD = World(transactions=0, held=2, problems=False)
+UNCODED = 'It has no account. Choose the accounting category in Ramp.'
+
+
+def told(case):
+    return [case.ramp.export_errors(row['id'])[-1:] for row in case.ramp.state['transactions']]
+
+
+def test_page_of_a_proxy_is_not_the_word_of_ramp(stage):
+    """Somebody between here and Ramp answers 404 with a page of its own: Ramp has not heard the reasons, and is told later."""
+    with stage.case(WORLD) as case:
+        case.ramp.faults.add('html_error', '/accounting/syncs')
+        case.run('flows').assert_ok()
+        assert told(case) == [[], []]
+        case.ramp.faults.clear()
+        case.run('flows').assert_ok()
+        assert told(case) == [[UNCODED], [UNCODED]]
+
+
+def test_reason_that_comes_back_is_told_again(stage):
+    """Uncoded, coded wrong, uncoded, coded wrong: each time Ramp hears what is wrong now, once."""
+    with stage.case(WORLD) as case:
+        first = next(iter(case.ramp.state['transactions']))['id']
+        heard = []
+        for account in (None, 'no-such-account') * 2:
+            case.ramp.recode(first, account)
+            case.run('flows', 'flows').assert_ok()
+            heard.append(case.ramp.export_errors(first))
+        assert [len(messages) for messages in heard] == [4] * 4  # one list, which grew by one each time
+        assert heard[-1][0] == heard[-1][2] == UNCODED
+        assert heard[-1][1] == heard[-1][3] != UNCODED
