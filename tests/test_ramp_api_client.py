@@ -499,9 +499,9 @@ class TestTokens(ClientCase):
             self.time.now = START + now
             self.assertEqual(client.tokens.current().access_token, token)
 
-    def test_store_is_shared_and_json(self):
+    def test_store_is_shared_and_json(self):  # pylint: disable=missing-return
         class JsonStore(MemoryTokenStore):
-            def set(self, token):  # pylint: disable=missing-return
+            def set(self, token):
                 return super().set(json.loads(json.dumps(token)))
 
         store = JsonStore()

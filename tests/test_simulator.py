@@ -680,7 +680,7 @@ class TestSeed(SimulatorCase):
 
     def fingerprint(self, **changes):
         ramp = Simulator(Seed(**{**self.seed, **changes}), clock=self.clock, validate=False)
-        return [{name: value for name, value in row.items()} for row in ramp.state["transactions"]]
+        return [dict(row) for row in ramp.state["transactions"]]
 
     def test_same_seed_same_data(self):
         self.assertEqual(self.fingerprint(), self.fingerprint())

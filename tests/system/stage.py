@@ -32,12 +32,13 @@ SECONDS = 180  # after which a process counts as hanging
 
 @dataclasses.dataclass(frozen=True)
 class World:
-    """What Ramp has in a case. `held`: more objects that nobody can book, spread over the pages."""
+    """What Ramp has in a case. `held`: more objects that nobody can book, spread over the pages. `resync`: what Ramp does when
+    an object that is synced is confirmed under another key; one that accepts it shows who would confirm twice."""
 
     transactions: int = 16
     held: int = 3
     problems: bool = True
-    seed: int = 1
+    resync: str = 'accept'
 
 
 @dataclasses.dataclass(frozen=True)
@@ -147,11 +148,10 @@ class Stage:
 
     @contextlib.contextmanager
     def _simulator(self, world):
-        seed = {}
+        options = {}
         if world:
-            seed = {'seed': dataclasses.replace(
-                self._seed, transactions=world.transactions, problems=world.problems, seed=self._seed.seed)}
-        with Simulator(clock=lambda: MOMENT, rate_limit=0, keep_bodies=True, **seed) as ramp:
+            options = {'seed': dataclasses.replace(self._seed, transactions=world.transactions, problems=world.problems), 'resync': world.resync}
+        with Simulator(clock=lambda: MOMENT, rate_limit=0, keep_bodies=True, **options) as ramp:
             if world:
                 for row in self._seat:
                     ramp.state['connections'].add(dict(row))
