@@ -63,7 +63,7 @@ class RampCoding(models.AbstractModel):
         ) if wanted['analytic'] else self.env['account.analytic.account']
         by_code = defaultdict(Account.browse)
         for account in accounts:
-            if company in account.company_ids and account.code:
+            if company.parent_ids & account.company_ids and account.code:  # branches use their parents' accounts
                 by_code[account.code] += account
         return {'identity': identity, 'company': company, 'accounts': {account.id: account for account in accounts},
                 'accounts_by_code': by_code, 'analytics': {account.id: account for account in analytics}}
@@ -109,7 +109,7 @@ class RampCoding(models.AbstractModel):
         if not account:
             raise Uncodable(self.env._(
                 'The account "%s" does not exist in Odoo. Choose another one in Ramp, or create it.', label))
-        if found['company'] not in account.company_ids:
+        if not found['company'].parent_ids & account.company_ids:
             raise Uncodable(self.env._(
                 'The account "%(account)s" does not belong to the company %(company)s. Choose another one in Ramp.',
                 account=label, company=found['company'].name))

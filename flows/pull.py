@@ -10,7 +10,7 @@ from odoo import models
 from odoo.exceptions import UserError
 from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
 
-from ..models.ramp_record import canonical, digest
+from ..models.ramp_record import canonical, digest, storable
 from ..ramp_api import (
     PayloadError,
     RampConnectionError,
@@ -24,6 +24,7 @@ _logger = logging.getLogger(__name__)
 
 BURNT_KEYS = 2  # tries with a new key, at once, after Ramp burnt one without doing the work
 REPORTS_PER_RUN = 100  # batches of reasons told to Ramp
+MALFORMED = (ValueError, LookupError, TypeError, ArithmeticError)  # what a payload nobody thought of may cause
 LOST_PER_RUN = 200  # rows looked up one by one because Ramp stopped listing them
 
 
@@ -153,15 +154,16 @@ class RampFlowPull(models.AbstractModel):
 
     def _ledger_row(self, connection, payload):
         """The row of a payload, however broken: what cannot be read is kept, and explained when it is looked at."""
+        payload = storable(payload)
         try:
             value = self._read(payload)
-        except PayloadError:
+            row = self._row(connection, value)
+        except (PayloadError, *MALFORMED):
             identity = payload.get('id') if isinstance(payload, dict) else None
             if not _is_uuid(identity):
                 identity = f'malformed-{digest(payload)[:32]}'
             return {'ramp_id': identity.lower(), 'payload': payload, 'payload_hash': digest(payload),
                     'name': self._name_of_unreadable(payload)}
-        row = self._row(connection, value)
         money = row.pop('money', None)
         if money is not None:
             currency = self.env['ramp.coding']._currency(money.currency)
@@ -213,13 +215,16 @@ class RampFlowPull(models.AbstractModel):
         if not ramp_ids:
             return True
         self._prepare(connection, client, ramp_ids)
-        ids, key = self._transaction(self._book_batch, connection, run, ramp_ids)
-        if key:
-            self._with_ramp(self._confirm_batch, connection, run, client, key)
-        if ids:
-            self._report_failures(connection, client, ids)
-            self.env['ramp.record']._refresh_statistics()
-        return self.env['ir.cron']._commit_progress(len(ids)) > 0
+        left = 1
+        for start in range(0, len(ramp_ids), self._batch_size):
+            ids, key = self._transaction(self._book_batch, connection, run, ramp_ids[start:start + self._batch_size])
+            if key:
+                self._with_ramp(self._confirm_batch, connection, run, client, key)
+            if ids:
+                self._report_failures(connection, client, ids)
+                self.env['ramp.record']._refresh_statistics()
+            left = self.env['ir.cron']._commit_progress(len(ids))
+        return left > 0
 
     def _book_open(self, connection, run, client):
         """Book all that is due, listed by Ramp or not."""
@@ -264,7 +269,9 @@ class RampFlowPull(models.AbstractModel):
         for record in records:
             try:
                 values[record] = self._read(record.payload)
-            except PayloadError as error:
+                self._row(connection, values[record])
+            except (PayloadError, *MALFORMED) as error:
+                values.pop(record, None)
                 record._hold(self.env._('Ramp sent something that cannot be booked. %s', error))
         found = self._look_up(connection, list(values.values())) if values else {}
         plans = {}
@@ -277,6 +284,9 @@ class RampFlowPull(models.AbstractModel):
                 record._wait(str(reason))
             except Skipped as reason:
                 record._skip(str(reason))
+            except MALFORMED as error:
+                _logger.exception('Ramp flow %s could not decide on %s', self._flow, record.ramp_id)
+                record._fail(self.env._('It could not be booked (%s). The server log has the details.', type(error).__name__))
         return plans
 
     def _book_savepoint(self, connection, plans, alone=False):
@@ -288,7 +298,7 @@ class RampFlowPull(models.AbstractModel):
                 documents = self._book(connection, list(plans.values()))
         except PG_CONCURRENCY_EXCEPTIONS_TO_RETRY:
             raise  # not the objects' fault: the whole transaction is done again
-        except (UserError, psycopg2.Error, ValueError, LookupError, TypeError, ArithmeticError) as error:
+        except (UserError, psycopg2.Error, *MALFORMED) as error:
             if not alone:
                 _logger.info('Ramp flow %s: a batch of %s is split: %s', self._flow, len(plans), type(error).__name__)
                 return None

@@ -2,6 +2,8 @@
 import hashlib
 import json
 import logging
+import math
+import re
 from datetime import timedelta
 from decimal import Decimal
 
@@ -14,6 +16,7 @@ from odoo.tools import SQL
 
 _logger = logging.getLogger(__name__)
 
+UNSTORABLE = re.compile('[\x00\ud800-\udfff]')
 OPEN_STATES = ('pending', 'error', 'held')
 MAX_ATTEMPTS = 8
 FIRST_DELAY = timedelta(minutes=1)
@@ -46,6 +49,17 @@ def flatten(payload, path=''):
     if isinstance(payload, list) and payload:
         return {key: leaf for number, part in enumerate(payload, 1) for key, leaf in flatten(part, f'{path}.{number}').items()}
     return {path.lstrip('.'): payload}
+
+
+def storable(value):
+    """A JSON value that PostgreSQL takes: it has no NUL, no half of a surrogate pair, and no number that is none."""
+    if isinstance(value, str):
+        return UNSTORABLE.sub('\ufffd', value)
+    if isinstance(value, dict):
+        return {storable(key): storable(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [storable(item) for item in value]
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 
 class RampRecord(models.Model):
@@ -345,7 +359,8 @@ class RampRecord(models.Model):
         self.env.cr.execute(SQL(
             """
             SELECT id FROM ramp_record
-             WHERE connection_id = %s AND flow = %s AND state IN ('pending', 'error', 'held') AND res_id IS NULL AND seen_at < %s
+             WHERE connection_id = %s AND flow = %s AND (state IN ('pending', 'error') OR (state = 'held' AND is_question))
+               AND res_id IS NULL AND seen_at < %s
              ORDER BY seen_at LIMIT %s
             """, connection.id, flow, since, limit))
         return self.browse(row[0] for row in self.env.cr.fetchall())
@@ -411,7 +426,7 @@ class RampRecord(models.Model):
         """A failure of this object that may pass: try again in the next run, then later and later; after `MAX_ATTEMPTS`
         in a row hold it for a person."""
         self.ensure_one()
-        attempts = self.attempts + 1
+        attempts = 1 + (self.attempts if self.state in ('error', 'done') else 0)
         values = {'error_message': message, 'attempts': attempts, 'is_question': False, 'next_attempt': False}
         if attempts >= MAX_ATTEMPTS:
             values['state'] = 'held'

@@ -1,6 +1,7 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
 from odoo.tests import tagged
 
+from ..ramp_api import read_transaction
 from ..simulator import coding
 from .common import RampCase
 
@@ -196,3 +197,35 @@ class TestHolds(RampCase):
         self.record(ramp_id).action_retry()
         self.sync('transaction')
         self.assertConfirmed(ramp_id)
+
+    def test_texts_that_postgresql_does_not_take(self):
+        ramp_id = self.spend(merchant='Nul\x00 and half a pair \ud83d', memo='\x00')
+        self.sync('transaction')
+        self.assertConfirmed(ramp_id)
+        self.assertConfirmed(self.good)
+        self.assertIn('\ufffd', self.record(ramp_id).payload['merchant_name'])
+
+    def test_days_that_no_calendar_has(self):
+        """A moment at the end of time cannot be turned into the company's: held, and the others go on."""
+        self.company.partner_id.tz = 'America/Los_Angeles'
+        ramp_id = self.spend()
+        self.ramp.state['transactions'].update(ramp_id, accounting_date='0001-01-01T01:00:00+00:00')
+        self.sync('transaction')
+        self.assertHeld(ramp_id, 'cannot be booked')
+        self.assertConfirmed(self.good)
+
+    def test_page_larger_than_asked_for(self):
+        ids = [self.spend(100 + number) for number in range(30)]
+        self.patch(type(self.env['ramp.flow.transaction']), '_batch_size', 7)
+        self.sync('transaction')
+        for ramp_id in ids:
+            self.assertConfirmed(ramp_id)
+
+    def test_branch_uses_the_accounts_of_its_parent(self):
+        branch = self.env['res.company'].create({'name': 'Branch', 'parent_id': self.company.id})
+        self.env.user.company_ids += branch
+        found = self.env['ramp.coding']._look_up(self.connection.new({'company_id': branch.id}), read_transaction(
+            self.ramp.state['transactions'].get(self.good)).lines[0].selections)
+        account, _distribution = self.env['ramp.coding']._decode(
+            read_transaction(self.ramp.state['transactions'].get(self.good)).lines[0].selections, found)
+        self.assertEqual(account, self.account_meals)

@@ -4,10 +4,12 @@
     ./dev test --only pytest -k money
 """
 import argparse
+import contextlib
 import os
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 from runtime import ADDON, CHECKOUT, Fail, Runtime, chromium, say
 
@@ -18,22 +20,36 @@ def pytest_command(runtime, *arguments):
     return [runtime.python, '-m', 'pytest', '-p', 'no:cacheprovider', '-q', '-ra', '--durations=5', *arguments]
 
 
+@contextlib.contextmanager
+def database(runtime):
+    """A database of this run's own: two runs at the same time do not meet. What killed runs left is dropped."""
+    for name in runtime.postgres.databases():
+        owner = name.removeprefix('ramp_test_')
+        if name.startswith('ramp_test_') and owner.isdigit() and not Path(f'/proc/{owner}').exists():
+            runtime.drop(name)
+    name = runtime.database(f'ramp_test_{os.getpid()}', fresh=True)
+    try:
+        yield name
+    finally:
+        runtime.drop(name)
+
+
 def run_pytest(runtime, extra):
     """The addon's tests in one process and one database, each in a transaction that is rolled back."""
-    runtime.database('ramp_test_pytest', fresh=True)
     tests = runtime.addons / ADDON / 'tests'
-    return subprocess.call(list(map(str, pytest_command(
-        runtime, '--odoo-database=ramp_test_pytest', '--odoo-http', f'--odoo-config={runtime.config}',
-        f'--ignore={tests / "system"}', tests, *extra))),
-        env=runtime.environ(), cwd=runtime.addons / ADDON)
+    with database(runtime) as name:
+        return subprocess.call(list(map(str, pytest_command(
+            runtime, f'--odoo-database={name}', '--odoo-http', f'--odoo-config={runtime.config}', f'--ignore={tests / "system"}',
+            tests, *extra))), env=runtime.environ(), cwd=runtime.addons / ADDON)
 
 
 def run_odoo(runtime, extra):
-    """The same tests as Odoo itself runs them, its own checks of views, access and translations of the addon included."""
-    runtime.database('ramp_test_odoo', fresh=True)
-    return subprocess.call(runtime.odoo(
-        '-d', 'ramp_test_odoo', '-u', ADDON, '--test-tags', f'/{ADDON}', '--stop-after-init', '--http-port', '0', '--log-level', 'warn',
-        '--log-handler', 'py.warnings:CRITICAL', *extra), env=runtime.environ(), cwd=CHECKOUT)
+    """The same tests as Odoo itself runs them, in the course of an upgrade of the addon."""
+    with database(runtime) as name:
+        return subprocess.call(runtime.odoo(
+            '-d', name, '-u', ADDON, '--test-tags', f'/{ADDON}', '--stop-after-init', '--http-port', '0', '--log-level', 'warn',
+            '--log-handler', 'py.warnings:CRITICAL', '--log-handler', 'odoo.tests.result:INFO', *extra),
+            env=runtime.environ(), cwd=CHECKOUT)
 
 
 def run_system(runtime, extra):

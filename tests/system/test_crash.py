@@ -1,5 +1,6 @@
 """Killed anywhere, then run again: the same books, and Ramp told once."""
 import pytest
+from books import differences
 from stage import SMALL, World
 
 WORLD = World()
@@ -23,9 +24,11 @@ MATRIX = [(f'{side} {step}', nth) for step in STEPS for side, nth in (('before',
 CONFIRM, REPORT = 'successful_syncs', 'failed_syncs'
 
 
-def again(case, reference):
-    """Two undisturbed runs, as the scheduler makes them, then the comparison."""
-    case.run('flows', 'flows').assert_ok()
+def again(case, reference, **command):
+    """One undisturbed run, or where that was not enough two, as the scheduler makes them; then the comparison."""
+    case.run('flows', **command).assert_ok()
+    if differences(reference, case.state()):
+        case.run('flows', **command).assert_ok()
     case.assert_same(reference)
 
 
@@ -87,11 +90,10 @@ def test_database_goes_away_at(stage, boundary, nth):
         again(case, reference)
 
 
-@pytest.mark.parametrize(('boundary', 'nth'), [('after post', 3), ('after confirming', 2)])
-def test_killed_with_pages_and_batches_as_shipped(stage, boundary, nth):
+def test_killed_with_pages_and_batches_as_shipped(stage):
     world = World(transactions=260)
     reference, _hits = stage.reference(world)
     with stage.case(world) as case:
-        case.run('flows', cut={'at': boundary, 'nth': nth}, shrink={}).assert_killed()
-        case.run('flows', 'flows', shrink={}).assert_ok()
-        case.assert_same(reference)
+        for boundary, nth in (('after post', 2), ('after confirming', 1), ('after booked receipt', 2)):
+            case.run('flows', cut={'at': boundary, 'nth': nth}, shrink={}).assert_killed()
+        again(case, reference, shrink={})

@@ -4,8 +4,8 @@ import time
 from stage import SECONDS, World
 
 WORKERS = 4
-WORLD = World(transactions=300)
-SHRINK = {'page_size': 15, 'batch_size': 15}
+WORLD = World(transactions=240)
+SHRINK = {'page_size': 12, 'batch_size': 12}
 
 
 def start_together(case, count, *do, **command):
@@ -27,7 +27,7 @@ def test_four_workers(stage):
         wanted = {ident for ident, transaction in reference['transactions'].items() if transaction['entries']}
         assert sum(map(len, booked)) == len(wanted), 'an object was booked by two'
         assert set().union(*booked) == wanted
-        print('booked by each worker:', [len(part) for part in booked])
+        # all four as a rule; but a machine with few cores may let one come too late, and then the others have done its part
         assert sum(map(bool, booked)) >= 2, [len(part) for part in booked]
         case.run('flows', shrink=SHRINK).assert_ok()  # the receipts
         case.assert_same(reference)
