@@ -4,6 +4,7 @@ Werkzeug's own development server closes the connection after every answer, whic
 with pooled connections; and it gives no say over when and how a connection ends.
 """
 
+import contextlib
 import io
 import socket
 import sys
@@ -46,10 +47,8 @@ class Server(ThreadingHTTPServer):
         with self._lock:
             connections = list(self._open)
         for connection in connections:
-            try:
+            with contextlib.suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
 
 
 class Handler(BaseHTTPRequestHandler):

@@ -1,5 +1,4 @@
 """The books and Ramp's state as plain values, free of ids and times: read with SQL of its own, not with the addon's code."""
-import hashlib
 from collections import Counter, defaultdict
 from decimal import Decimal
 
@@ -45,8 +44,7 @@ def state_of(cursor, ramp):
         'people': {row['work_email']: row['ramp_user_id'] for row in rows(
             cursor, 'SELECT work_email, ramp_user_id FROM hr_employee WHERE work_email IS NOT NULL')},
         'liability': liability_of(cursor, entities),
-        'spend': {f"{total['entity_id']} {total['currency']}": plain(Decimal(total['amount_minor']).scaleb(-EXPONENTS.get(total['currency'], 2)))
-                  for total in ramp.totals(sync_status=['SYNCED'])},
+        'spend': spend_of(ramp),
         'counts': counts_of(cursor),
     }
 
@@ -65,7 +63,8 @@ def moves_of(cursor):
               JOIN account_account a ON a.id = l.account_id
               JOIN res_currency c ON c.id = l.currency_id
               LEFT JOIN res_partner p ON p.id = l.partner_id"""):
-        analytic = ', '.join(f'{names[part]} {share}' for key, share in sorted((row.pop('analytic') or {}).items()) for part in key.split(','))
+        shares = sorted((row.pop('analytic') or {}).items())
+        analytic = ', '.join(f'{names[part]} {share}' for key, share in shares for part in key.split(','))
         move = row.pop('move_id')
         lines[move].append({**{key: plain(value) for key, value in row.items()}, 'analytic': analytic})
     files = files_of(cursor, 'account.move')
@@ -129,7 +128,8 @@ def records_of(cursor):
 
 def misnamed(cursor, ramp):
     """Objects that Ramp was told another document of than the one that is theirs."""
-    own = {row['ramp_id']: f"account.move,{row['id']}" for row in rows(cursor, 'SELECT id, ramp_id FROM account_move WHERE ramp_id IS NOT NULL')}
+    moves = rows(cursor, 'SELECT id, ramp_id FROM account_move WHERE ramp_id IS NOT NULL')
+    own = {row['ramp_id']: f"account.move,{row['id']}" for row in moves}
     return {ident: references for ident, references in ramp.successes().items() if set(references) != {own.get(ident)}}
 
 
@@ -142,14 +142,21 @@ def numbers_of(cursor):
 def liability_of(cursor, entities):
     """The posted card liability by Ramp entity and currency; what no Ramp object explains is under None."""
     found = Counter()
-    for row in rows(cursor, """
+    for row in rows(cursor, f"""
             SELECT m.ramp_id, c.name AS currency, -l.amount_currency AS amount
               FROM account_move_line l
               JOIN account_move m ON m.id = l.move_id AND m.state = 'posted'
               JOIN res_currency c ON c.id = l.currency_id
-             WHERE l.account_id IN (SELECT j.default_account_id FROM ramp_connection n JOIN account_journal j ON j.id = n.card_journal_id)"""):
+             WHERE l.account_id IN (SELECT default_account_id FROM account_journal WHERE id IN ({CARD_JOURNAL}))"""):
         found[f"{entities.get(row['ramp_id'])} {row['currency']}"] += row['amount']
     return {key: plain(amount) for key, amount in found.items()}
+
+
+def spend_of(ramp):
+    """What Ramp says was spent and synced, by entity and currency."""
+    return {
+        f"{total['entity_id']} {total['currency']}": plain(Decimal(total['amount_minor']).scaleb(-EXPONENTS.get(total['currency'], 2)))
+        for total in ramp.totals(sync_status=['SYNCED'])}
 
 
 def counts_of(cursor):
@@ -165,9 +172,6 @@ def differences(wanted, found, path=''):
         return [line for key in sorted({*wanted, *found}, key=str)
                 for line in differences(wanted.get(key, '(nothing)'), found.get(key, '(nothing)'), f'{path}/{key}')]
     if isinstance(wanted, list) and isinstance(found, list) and len(wanted) == len(found):
-        return [line for place, (one, other) in enumerate(zip(wanted, found, strict=True)) for line in differences(one, other, f'{path}/{place}')]
+        pairs = enumerate(zip(wanted, found, strict=True))
+        return [line for place, (one, other) in pairs for line in differences(one, other, f'{path}/{place}')]
     return [] if wanted == found else [f'{path}: wanted {wanted!r}, found {found!r}']
-
-
-def fingerprint(state):
-    return hashlib.sha256(repr(state).encode()).hexdigest()[:12]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).resolve().parents[2] / 'tools')]
 
-from odoo_env import environment, run_flows, set_up, simulator
+from odoo_env import environment, run_flows, set_up, simulator  # noqa: E402
 
 
 def business(env, journal):

@@ -75,11 +75,13 @@ class Stage:
         self._sweep()
         self.runtime.database(self.database, fresh=True)
         with self._simulator(None) as ramp:
-            done = subprocess.run(self._command(self.database, ramp.api_url), env=self.environ(), capture_output=True, text=True, check=False)
+            done = subprocess.run(self._command(self.database, ramp.api_url), env=self.environ(), capture_output=True, text=True,
+                                  check=False)
             assert done.returncode == 0, done.stderr[-4000:]
             self._seed = ramp.seed
             self._seat = [dict(row) for row in ramp.state['connections']]
-        self.runtime.postgres.sql(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{self.database}'", user='postgres')
+        with self.sql('postgres', user='postgres') as cursor:
+            cursor.execute('SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s', [self.database])
         self._keep()
         self._log = open(self.folder / 'forker.log', 'wb')  # noqa: SIM115
         with self.case():
@@ -110,7 +112,8 @@ class Stage:
 
     @contextlib.contextmanager
     def sql(self, database=None, user=None):
-        link = psycopg2.connect(dbname=database or self.database, user=user or self.runtime.postgres.user, host=str(self.runtime.postgres.socket))
+        postgres = self.runtime.postgres
+        link = psycopg2.connect(dbname=database or self.database, user=user or postgres.user, host=str(postgres.socket))
         link.autocommit = True
         try:
             with link.cursor() as cursor:
@@ -143,14 +146,16 @@ class Stage:
             if not changed:
                 return
             cursor.execute('SET session_replication_role = replica; BEGIN; ' + ' '.join(
-                f'DELETE FROM public."{table}"; INSERT INTO public."{table}" SELECT * FROM kept."{table}";' for table in changed) + ' COMMIT')
+                f'DELETE FROM public."{table}"; INSERT INTO public."{table}" SELECT * FROM kept."{table}";'
+                for table in changed) + ' COMMIT')
             self._kept.update(self._marks(cursor, changed))
 
     @contextlib.contextmanager
     def _simulator(self, world):
         options = {}
         if world:
-            options = {'seed': dataclasses.replace(self._seed, transactions=world.transactions, problems=world.problems), 'resync': world.resync}
+            seed = dataclasses.replace(self._seed, transactions=world.transactions, problems=world.problems)
+            options = {'seed': seed, 'resync': world.resync}
         with Simulator(clock=lambda: MOMENT, rate_limit=0, keep_bodies=True, **options) as ramp:
             if world:
                 for row in self._seat:

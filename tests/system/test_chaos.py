@@ -6,7 +6,7 @@ import pytest
 from books import differences
 from stage import SMALL, World
 
-SEEDS = int(os.environ.get('RAMP_CHAOS_SEEDS', 50))
+SEEDS = int(os.environ.get('RAMP_CHAOS_SEEDS', '50'))
 # Under faults the connector may have to confirm under another key, and relies on Ramp to refuse what is synced.
 WORLD = World(transactions=12, held=2, resync='refuse')
 RUNS = 3
@@ -66,7 +66,8 @@ def without_noise(state, reference):
 
 def asked(case, ident):
     """What Ramp was told about an object, and what came of it: (fault, status, kind, number of objects)."""
-    return [(entry['fault'], entry['status'], key, len(items)) for entry in case.ramp.requests if entry['path'].endswith('/accounting/syncs')
+    calls = [entry for entry in case.ramp.requests if entry['path'].endswith('/accounting/syncs')]
+    return [(entry['fault'], entry['status'], key, len(items)) for entry in calls
             for key, items in entry['body'].items() if key.endswith('_syncs') and ident in {item['id'] for item in items}]
 
 

@@ -38,7 +38,8 @@ def test_four_workers_and_one_is_killed(stage):
     reference, _hits = stage.reference(WORLD, **SHRINK)
     with stage.case(WORLD) as case:
         with case.gate() as gate:
-            victim = case.start('transactions', gate=str(gate), shrink=SHRINK, cut={'at': 'after commit of transaction._store_page', 'nth': 3})
+            victim = case.start('transactions', gate=str(gate), shrink=SHRINK,
+                                cut={'at': 'after commit of transaction._store_page', 'nth': 3})
             others = [case.start('transactions', gate=str(gate), shrink=SHRINK) for _number in range(WORKERS - 1)]
         victim.wait().assert_killed()
         for process in others:

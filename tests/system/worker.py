@@ -264,7 +264,8 @@ def act(command, result):
                 raise ValueError(step)
             env.cr.commit()
         result['runs'] = [
-            {'flow': run.flow, 'state': run.state, 'message': run.message} for run in env['ramp.run'].search([('id', '>', last)], order='id')]
+            {'flow': run.flow, 'state': run.state, 'message': run.message}
+            for run in env['ramp.run'].search([('id', '>', last)], order='id')]
     result['hits'] = dict(cuts.hits)
 
 
