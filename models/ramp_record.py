@@ -272,7 +272,7 @@ class RampRecord(models.Model):
 
         A row that is not booked takes the new payload; when that changed, the row starts afresh. A booked row keeps the
         payload it was booked with: if Ramp offers the object again although it was confirmed (somebody marked it as not
-        synced), it is confirmed once more; if Ramp changed it since, a person decides.
+        synced), it is confirmed once more; if Ramp changed it since, a person decides, unless Ramp shows it as it was again.
         """
         unique = {row['ramp_id']: row for row in rows}  # a page may repeat an object; one statement may not touch a row twice
         for ramp_id in self._busy(connection, flow, list(unique)):
@@ -302,11 +302,12 @@ class RampRecord(models.Model):
                 name = excluded.name, date = excluded.date, amount = excluded.amount, currency_id = excluded.currency_id,
                 parent_ramp_id = excluded.parent_ramp_id,
                 state = CASE WHEN r.payload_hash = excluded.payload_hash
-                             THEN CASE r.state WHEN 'confirmed' THEN 'done' WHEN 'ignored' THEN 'pending' ELSE r.state END
+                             THEN CASE WHEN r.state = 'confirmed' OR r.late_payload IS NOT NULL THEN 'done'
+                                       WHEN r.state = 'ignored' THEN 'pending' ELSE r.state END
                              ELSE CASE WHEN r.res_id IS NULL THEN 'pending' ELSE 'held' END END,
                 sync_attempt = r.sync_attempt + (r.state = 'confirmed')::int,
-                error_message = CASE WHEN r.payload_hash = excluded.payload_hash THEN r.error_message
-                                     WHEN r.res_id IS NULL THEN NULL ELSE %(changed)s END,
+                error_message = CASE WHEN r.payload_hash = excluded.payload_hash AND r.late_payload IS NULL THEN r.error_message
+                                     WHEN r.res_id IS NULL OR r.payload_hash = excluded.payload_hash THEN NULL ELSE %(changed)s END,
                 is_question = r.is_question AND r.payload_hash = excluded.payload_hash,
                 attempts = CASE WHEN r.payload_hash = excluded.payload_hash THEN r.attempts ELSE 0 END,
                 next_attempt = CASE WHEN r.payload_hash = excluded.payload_hash THEN r.next_attempt END,
@@ -314,6 +315,7 @@ class RampRecord(models.Model):
             WHERE (r.state IN ('pending', 'error', 'held') AND r.res_id IS NULL AND r.seen_at < excluded.seen_at)
                OR (r.state = 'ignored' AND r.is_question AND r.seen_at < excluded.seen_at)
                OR (r.state = 'done' AND r.payload_hash <> excluded.payload_hash AND r.seen_at < excluded.seen_at)
+               OR (r.state = 'held' AND r.late_payload IS NOT NULL AND r.seen_at < excluded.seen_at)
                OR (r.state = 'confirmed' AND r.confirmed_at < excluded.seen_at - interval '1 minute')
             """,
             connection=connection.id, company=connection.company_id.id, flow=flow, seen_at=seen_at, uid=self.env.uid,

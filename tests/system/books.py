@@ -114,6 +114,7 @@ def records_of(cursor):
     for row in rows(cursor, """
             SELECT r.flow, r.ramp_id, r.parent_ramp_id AS parent, r.name, r.date, r.amount, r.state, r.error_message AS reason, r.res_model,
                    r.late_payload IS NOT NULL AS changed_late, r.next_attempt IS NOT NULL AS waits, r.is_question,
+                   CASE WHEN r.res_id IS NOT NULL THEN md5(r.payload::text) || r.payload_hash END AS booked_as,
                    CASE r.res_model
                    WHEN 'account.move' THEN (SELECT m.ramp_id = r.ramp_id FROM account_move m WHERE m.id = r.res_id)
                    WHEN 'ir.attachment' THEN (SELECT count(*) = 1 FROM ir_attachment a JOIN account_move m

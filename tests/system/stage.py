@@ -45,6 +45,7 @@ class World:
 class Outcome:
     code: int | None
     log: str
+    tried: tuple = ()
     booked: tuple = ()
     failures: tuple = ()
     runs: tuple = ()

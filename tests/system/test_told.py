@@ -32,3 +32,11 @@ def test_reason_that_comes_back_is_told_again(stage):
         assert [len(messages) for messages in heard] == [4] * 4  # one list, which grew by one each time
         assert heard[-1][0] == heard[-1][2] == UNCODED
         assert heard[-1][1] == heard[-1][3] != UNCODED
+
+
+def test_reason_is_told_once_though_the_process_died(stage):
+    with stage.case(WORLD) as case:
+        for boundary in ('after reporting', 'before commit of transaction._report_batch', 'before reporting'):
+            case.run('flows', cut={'at': boundary}).assert_killed()
+        case.run('flows', 'flows').assert_ok()
+        assert [case.ramp.export_errors(row['id']) for row in case.ramp.state['transactions']] == [[UNCODED], [UNCODED]]

@@ -1,0 +1,23 @@
+"""Ramp burns an idempotency key with the first request that bears it, also when it then fails."""
+import pytest
+from stage import SMALL, World
+
+WORLD = World()
+
+
+@pytest.mark.parametrize('resync', ['accept', 'refuse'])
+def test_key_that_is_burnt_without_the_work(stage, resync):
+    """Ramp says that it knows the key, and has none of the objects: they are confirmed under another one, once."""
+    reference, _hits = stage.reference(WORLD, **SMALL)
+    with stage.case(World(resync=resync)) as case:
+        burnt = []
+
+        def burn(method, path, body):
+            if method == 'POST' and path.endswith('/accounting/syncs') and 'successful_syncs' in body and not burnt:
+                burnt.append(body['idempotency_key'])
+                case.ramp.state.idempotency_keys.add(('/accounting/syncs', body['idempotency_key']))
+
+        case.ramp.before(burn)
+        case.run('flows', 'flows').assert_ok()
+        assert burnt
+        case.assert_same(reference)

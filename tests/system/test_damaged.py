@@ -1,0 +1,20 @@
+"""Objects that arrive damaged when their document is there already."""
+import pytest
+from stage import World
+
+WORLD = World(transactions=0, held=0, problems=False)
+
+
+@pytest.mark.parametrize('how', ['missing_id', 'amount_as_text', 'null_lines'])
+def test_damaged_after_it_was_booked(stage, how):
+    """Booked and not confirmed when the process died; then Ramp's list shows it damaged, once. Nobody has to do anything."""
+    with stage.case(WORLD) as case:
+        ident = case.ramp.add_transaction(amount_minor=1234)
+        case.run('flows', cut={'at': 'after commit of transaction._book_batch'}).assert_killed()
+        case.ramp.faults.add('malformed_object', '/transactions', count=1, how=how)
+        case.run('flows').assert_ok()
+        assert [kind for kind, _method, _path in case.ramp.faults.struck] == ['malformed_object']
+        case.run('flows', 'flows', 'quiet').assert_ok()
+        case.assert_sound()
+        found = case.state()['transactions'][ident]
+        assert (found['record']['state'], found['ramp'], found['confirmed'], len(found['entries'])) == ('confirmed', 'SYNCED', 1, 1)
