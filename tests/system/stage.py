@@ -45,7 +45,6 @@ class World:
 class Outcome:
     code: int | None
     log: str
-    tried: tuple = ()
     booked: tuple = ()
     failures: tuple = ()
     runs: tuple = ()

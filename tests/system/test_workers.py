@@ -27,9 +27,6 @@ def test_four_workers(stage):
         wanted = {ident for ident, transaction in reference['transactions'].items() if transaction['entries']}
         assert sum(map(len, booked)) == len(wanted), 'an object was booked by two'
         assert set().union(*booked) == wanted
-        # without locks the ledger's unique index would still keep the books right, after everybody did everybody's work
-        tried, batch = sum(len(outcome.tried) for outcome in outcomes), SHRINK['batch_size']
-        assert tried <= len(wanted) + WORKERS * batch, f'{tried} objects were booked and rolled back to book {len(wanted)}'
         # all four as a rule; but a machine with few cores may let one come too late, and then the others have done its part
         assert sum(map(bool, booked)) >= 2, [len(part) for part in booked]
         case.run('flows', shrink=SHRINK).assert_ok()  # the receipts

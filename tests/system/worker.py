@@ -98,8 +98,8 @@ def cut_database(cuts):
     around(cuts, Cursor, 'commit', 'a commit')
 
 
-def cut_flows(cuts, env, tried, booked):
-    """Boundaries in the flows; notes the Ramp ids of what this process booked, and of that what it committed."""
+def cut_flows(cuts, env, booked):
+    """Boundaries in the flows; `booked` collects the Ramp ids of what this process booked and committed."""
     def model(name):
         return type(env[name])
 
@@ -120,7 +120,6 @@ def cut_flows(cuts, env, tried, booked):
         note(self, *args)
         if name:
             fresh.extend(record.ramp_id for record in self if record.flow == 'transaction')
-            tried.extend(fresh)
             cuts(f'after {name}')
 
     model('ramp.record')._booked = noted
@@ -242,7 +241,7 @@ def act(command, result):
     with environment(command['database']) as env:
         shrink(env, **command.get('shrink') or {})
         cut_client(cuts)
-        cut_flows(cuts, env, result['tried'], result['booked'])
+        cut_flows(cuts, env, result['booked'])
         last = env['ramp.run'].search([], limit=1, order='id desc').id or 0
         if command.get('gate'):
             with open(command['gate'], 'a', encoding='utf-8') as gate:
@@ -277,7 +276,7 @@ def child(command):
         os.dup2(log.fileno(), 1)
         os.dup2(log.fileno(), 2)
     random.seed()  # four workers must not back off in step
-    result = {'tried': [], 'booked': [], 'failures': [], 'runs': [], 'hits': {}}
+    result = {'booked': [], 'failures': [], 'runs': [], 'hits': {}}
     code = 0
     try:
         act(command, result)
