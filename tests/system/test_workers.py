@@ -27,6 +27,10 @@ def test_four_workers(stage):
         wanted = {ident for ident, transaction in reference['transactions'].items() if transaction['entries']}
         assert sum(map(len, booked)) == len(wanted), 'an object was booked by two'
         assert set().union(*booked) == wanted
+        # without locks the database would still refuse what is twice, after everybody had begun everybody's work
+        begun, ended = (sum(outcome.hits.get(boundary, 0) for outcome in outcomes)
+                        for boundary in ('before expenses', 'after booked transaction'))
+        assert begun - ended <= WORKERS, f'{begun} batches were begun to book {ended}'
         # all four as a rule; but a machine with few cores may let one come too late, and then the others have done its part
         assert sum(map(bool, booked)) >= 2, [len(part) for part in booked]
         case.run('flows', shrink=SHRINK).assert_ok()  # the receipts
