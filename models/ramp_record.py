@@ -321,7 +321,8 @@ class RampRecord(models.Model):
             connection=connection.id, company=connection.company_id.id, flow=flow, seen_at=seen_at, uid=self.env.uid,
             now=self.env.cr.now(), values=values, changed=self.env._(
                 'Ramp changed it after it was booked here. Compare both versions below: correct the entry, then press Retry to '
-                'confirm it; or delete the entry, then press Retry to book it as it is now.')))
+                'confirm it; or delete the entry, then press Retry to book it as it is now.')),
+            log_exceptions=False)  # the statement holds payloads, and those do not belong into a log
         self.invalidate_model()
 
     @api.model
