@@ -1,2 +1,15 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
-from . import coding, flow, pull, transaction, receipt  # a base before what inherits it
+from . import (  # a base before what inherits it
+    coding,
+    flow,
+    pull,
+    push,
+    account,
+    analytic_plan,
+    analytic_account,
+    tax_rate,
+    tax_code,
+    accounting_vendor,
+    transaction,
+    receipt,
+)

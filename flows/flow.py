@@ -16,6 +16,18 @@ _logger = logging.getLogger(__name__)
 CONCURRENCY_TRIES = 8
 
 
+class Held(Exception):
+    """A person has to settle something first; the text says what, for an accountant and for Ramp's export errors."""
+
+
+class Waiting(Exception):
+    """Ramp is not finished with the object; nothing is wrong."""
+
+
+class Skipped(Exception):
+    """A rule leaves the object out of the books; the text says which."""
+
+
 class RampFlow(models.AbstractModel):
     """What every flow has, in whichever direction: a name, a job, a place in the order, and safe transactions.
 
@@ -28,6 +40,7 @@ class RampFlow(models.AbstractModel):
 
     _flow = None  # technical name, as in ramp.record.flow and in the job's XML id cron_<flow>
     _flow_sequence = 100
+    _sends = False  # whether it goes from Odoo to Ramp
 
     @api.model
     def _flow_label(self):
@@ -84,6 +97,13 @@ class RampFlow(models.AbstractModel):
 
     def _work(self, connection, run):
         raise NotImplementedError
+
+    def _check_seat(self, connection, client):
+        """Once in a run: nothing is sent or booked unless this database holds the accounting seat of the Ramp business."""
+        memory = self.env.context.get('ramp_memory', {})
+        if not memory.get('seat'):
+            connection._check_seat(client)
+            memory['seat'] = True
 
     def _transaction(self, work, *args, processed=0):
         """Do `work(*args)` and commit it; when another worker was in the way, roll back and do it again.

@@ -19,6 +19,7 @@ from ..ramp_api import (
     RampNotFound,
     RampValidationError,
 )
+from .flow import Held, Skipped, Waiting
 
 _logger = logging.getLogger(__name__)
 
@@ -26,18 +27,6 @@ BURNT_KEYS = 2  # tries with a new key, at once, after Ramp burnt one without do
 REPORTS_PER_RUN = 100  # batches of reasons told to Ramp
 MALFORMED = (ValueError, LookupError, TypeError, ArithmeticError)  # what a payload nobody thought of may cause
 LOST_PER_RUN = 200  # rows looked up one by one because Ramp stopped listing them
-
-
-class Held(Exception):
-    """A person has to settle something first; the text says what, for an accountant and for Ramp's export errors."""
-
-
-class Waiting(Exception):
-    """Ramp is not finished with the object; nothing is wrong."""
-
-
-class Skipped(Exception):
-    """A rule leaves the object out of the books; the text says which."""
 
 
 class RampFlowPull(models.AbstractModel):
@@ -214,6 +203,7 @@ class RampFlowPull(models.AbstractModel):
         """Book, confirm and report what is due among these objects. Returns False when the job's time is up."""
         if not ramp_ids:
             return True
+        self._check_seat(connection, client)
         self._prepare(connection, client, ramp_ids)
         left = 1
         for start in range(0, len(ramp_ids), self._batch_size):

@@ -9,7 +9,7 @@ from odoo.fields import Domain
 from ..ramp_api import PayloadError, RampScopeError, Transaction, allocate, read_transaction, read_user, to_company_date
 from ..ramp_api.money import exponent
 from .coding import Uncodable
-from .pull import Held, Skipped, Waiting
+from .flow import Held, Skipped, Waiting
 
 # Mail would be sent, and followers and log lines written, for documents nobody here typed: one line on the
 # document says where it comes from.

@@ -9,7 +9,8 @@ import requests
 
 from odoo import Command, api, fields, models
 from odoo.exceptions import AccessError, UserError, ValidationError
-from odoo.tools import config
+from odoo.fields import Domain
+from odoo.tools import config, ormcache
 
 from ..ramp_api import (
     MemoryTokenStore,
@@ -32,6 +33,8 @@ SCOPES = (
     'accounting:read', 'accounting:write', 'business:read', 'entities:read',
     'transactions:read', 'receipts:read', 'users:read',
 )
+# Fields that decide what Odoo offers in Ramp
+OFFERS = ('account_policy', 'account_type_ids', 'analytic_plan_ids', 'offer_taxes', 'offer_vendors')
 IDENTITY_PARAMETER = 'ramp_connector.identity'
 
 
@@ -126,6 +129,21 @@ class RampConnection(models.Model):
         [('hold', 'Hold it and tell Ramp why'), ('next_open', 'Book it on the first open day')],
         string='In a Closed Period', required=True, default='hold', tracking=True)
 
+    account_policy = fields.Selection(
+        [('all', 'All active accounts'), ('types', 'Accounts of the types chosen')], string='Accounts in Ramp', required=True,
+        default='all', tracking=True, help='Which accounts people can pick as accounting category in Ramp.')
+    account_type_ids = fields.Many2many('ramp.account.type', string='Account Types')
+    analytic_plan_ids = fields.Many2many(
+        'account.analytic.plan', string='Analytic Plans in Ramp', domain=[('parent_id', '=', False)],
+        default=lambda self: self._default_analytic_plan_ids(),
+        help='Each becomes an accounting field in Ramp; its analytic accounts, and those of the plans below it, are the options.')
+    offer_taxes = fields.Boolean(
+        string='Taxes in Ramp', tracking=True,
+        help='Offer purchase taxes as tax codes. A line coded with one is booked with that tax, included in the amount.')
+    offer_vendors = fields.Boolean(
+        string='Suppliers in Ramp', default=True, tracking=True,
+        help='Offer suppliers as accounting vendors, so that spend can be coded to them.')
+
     last_sync = fields.Datetime(string='Last Synchronization', readonly=True, copy=False)
     last_error = fields.Text(readonly=True, copy=False)
     record_count = fields.Integer(compute='_compute_counts')
@@ -140,6 +158,31 @@ class RampConnection(models.Model):
     _entity_once = models.UniqueIndex(
         "(company_id, environment, COALESCE(api_url, ''), COALESCE(ramp_entity_id, '')) WHERE active",
         'This company has a connection to that Ramp entity already.')
+
+    @api.model
+    def _default_analytic_plan_ids(self):
+        # whoever connects need not keep analytic accounts to have them offered
+        return self.env['account.analytic.plan'].sudo().search([('parent_id', '=', False)])
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        """EXTENDS: what is offered in Ramp may have changed."""
+        self.env.registry.clear_cache()
+        return super().create(vals_list)
+
+    def write(self, vals):
+        """EXTENDS: what is offered in Ramp may have changed."""
+        result = super().write(vals)
+        if not {'state', 'company_id', 'active', *OFFERS}.isdisjoint(vals):
+            self.env.registry.clear_cache()
+        if not {'company_id', *OFFERS}.isdisjoint(vals):
+            self._compare_again()
+        return result
+
+    def unlink(self):
+        """EXTENDS: what is offered in Ramp may have changed."""
+        self.env.registry.clear_cache()
+        return super().unlink()
 
     @api.depends('client_id', 'client_secret')
     def _compute_has_credentials(self):
@@ -341,6 +384,7 @@ class RampConnection(models.Model):
         self.sudo().write({
             'state': 'connected', 'accounting_connection_id': seat, 'ramp_business_name': name, 'last_error': False})
         self._switch_crons()
+        self._compare_again(uncertain=True)
         self._request_sync()
         return self._notify('success', self.env._('Connected'), self.env._(
             'Odoo is now the accounting system of this Ramp business. The first synchronization has been started.'))
@@ -359,6 +403,17 @@ class RampConnection(models.Model):
         return self._notify('success', self.env._('Synchronization queued'), self.env._(
             'It runs in the background; this page shows its progress.'))
 
+    def action_push_all(self):
+        """Compare everything that Odoo offers with what Ramp really has, and repair what differs."""
+        self._check_manager()
+        for connection in self:
+            if connection.state != 'connected':
+                raise UserError(self.env._('%s is not connected to Ramp yet: press Connect first.', connection.name))
+        self._compare_again(uncertain=True)
+        self._request_sync()
+        return self._notify('success', self.env._('Everything is compared with Ramp'), self.env._(
+            'It runs in the background. Only what differs is sent.'))
+
     def action_disconnect(self):
         """Give the accounting seat back and stop synchronizing. Documents and history stay."""
         self.ensure_one()
@@ -373,6 +428,7 @@ class RampConnection(models.Model):
             message = self._explain(error)
         except RampError as error:
             raise UserError(self._explain(error)) from error
+        self._compare_again()
         # see action_connect
         self.sudo().write({'state': 'disconnected', 'accounting_connection_id': False, 'last_error': message})
         self._switch_crons()
@@ -387,6 +443,26 @@ class RampConnection(models.Model):
                 'the environment chosen and allows the grant "client credentials".', name=self.name, error=error)
         return self.env._('Connection %(name)s: %(error)s', name=self.name, error=error)
 
+    @staticmethod
+    def _providers(client):
+        """Every accounting connection that the Ramp business has or had."""
+        answer = client.get('/accounting/all-connections')
+        return [read_accounting_provider(provider) for provider in (answer or {}).get('connections') or []]
+
+    def _check_seat(self, client):
+        """Raise `UserError` unless the accounting seat is ours now: it can be taken in Ramp's own screens at any time."""
+        active = [provider for provider in self._providers(client) if provider.is_active]
+        if any(provider.id == self.accounting_connection_id for provider in active):
+            return
+        if active:
+            raise UserError(self.env._(
+                'Connection %(name)s: the accounting seat of this Ramp business is held by "%(incumbent)s" now, so nothing is sent '
+                'or booked. To use Odoo, disconnect that system in Ramp (Settings > Accounting); then press Disconnect and '
+                'Connect here.', name=self.name, incumbent=active[0].remote_provider_name or active[0].connection_type))
+        raise UserError(self.env._(
+            'Connection %s: Odoo was disconnected in Ramp, so nothing is sent or booked. Press Disconnect and Connect here to '
+            'take the accounting seat again.', self.name))
+
     def _take_seat(self, client):
         """Become the accounting system of the Ramp business; returns the id of the accounting connection.
 
@@ -394,8 +470,7 @@ class RampConnection(models.Model):
         connection*, so the names are compared before and after. Other connections of this database share our seat.
         """
         name = self._seat_name()
-        answer = client.get('/accounting/all-connections')
-        providers = [read_accounting_provider(provider) for provider in (answer or {}).get('connections') or []]
+        providers = self._providers(client)
         active = [provider for provider in providers if provider.is_active]
         for provider in active:
             if provider.remote_provider_name == name and provider.connection_type == 'API':
@@ -427,9 +502,7 @@ class RampConnection(models.Model):
         if sharing or not self.accounting_connection_id:
             return
         client = self._client()
-        answer = client.get('/accounting/all-connections')
-        providers = [read_accounting_provider(provider) for provider in (answer or {}).get('connections') or []]
-        if any(provider.is_active and provider.id == self.accounting_connection_id for provider in providers):
+        if any(provider.is_active and provider.id == self.accounting_connection_id for provider in self._providers(client)):
             client.delete('/accounting/connection')
 
     # ------------------------------------------------------------------ set-up and scheduling
@@ -474,6 +547,29 @@ class RampConnection(models.Model):
         """The flow models of this registry, in the order in which they run."""
         return sorted((self.env[name] for name in self.env.registry if name.startswith('ramp.flow.') and self.env[name]._flow),
                       key=lambda flow: flow._flow_sequence)
+
+    @api.model
+    @ormcache('flow')
+    def _pushed(self, flow):
+        """Domain of the records that any connection sends with a flow; None when there is none."""
+        # asked by whoever saves an account
+        connections = self.sudo().search([('state', '=', 'connected')])
+        domain = self.env[f'ramp.flow.{flow}'].sudo()._pushed_domain(connections) if connections else Domain.FALSE
+        return None if domain.is_false() else domain
+
+    def _compare_again(self, uncertain=False):
+        """Let everything that these connections send be compared again: with what Ramp accepted last, or, if `uncertain`,
+        with what Ramp has."""
+        connected = self.filtered(lambda connection: connection.state == 'connected')
+        # of a shared Ramp business, what one connection stops offering is another's to offer
+        connected |= self.search([
+            ('state', '=', 'connected'), ('accounting_connection_id', 'in', [
+                seat for seat in self.mapped('accounting_connection_id') if seat])])
+        for flow in self._flows() if connected else ():
+            if flow._sends:
+                # who may decide what is offered may have it compared, though not edit the ledger
+                self.env['ramp.record'].sudo()._mark_dirty(connected, flow._flow, uncertain=uncertain)
+                flow._trigger()
 
     @api.model
     def _switch_crons(self):

@@ -77,7 +77,7 @@ class RampRecord(models.Model):
     connection_id = fields.Many2one('ramp.connection', required=True, readonly=True, ondelete='restrict')
     company_id = fields.Many2one('res.company', required=True, readonly=True, index=True)
     flow = fields.Selection('_selection_flow', string='Type', required=True, readonly=True)
-    ramp_id = fields.Char(string='Ramp ID', required=True, readonly=True, index=True)
+    ramp_id = fields.Char(string='Ramp ID', readonly=True, index=True)
     parent_ramp_id = fields.Char(
         string='Belongs To', readonly=True, index='btree_not_null',
         help='Ramp id of the object this one belongs to: the transaction of a receipt, the purchase of a refund.')
@@ -155,10 +155,10 @@ class RampRecord(models.Model):
         for record in self:
             record.related_record_id = parents.get(record.parent_ramp_id, False)
 
-    @api.depends('name', 'ramp_id')
+    @api.depends('name', 'ramp_id', 'remote_id')
     def _compute_display_name(self):
         for record in self:
-            record.display_name = record.name or record.ramp_id
+            record.display_name = record.name or record.ramp_id or record.remote_id
 
     def _state_in_words(self):
         """The state for a person, with its reason."""
@@ -434,7 +434,7 @@ class RampRecord(models.Model):
         if attempts >= MAX_ATTEMPTS:
             values['state'] = 'held'
         else:
-            values['state'] = 'done' if self.res_id else 'error'
+            values['state'] = 'done' if self.res_id and not self.remote_id else 'error'
             if attempts > 1:
                 values['next_attempt'] = self.env.cr.now() + min(FIRST_DELAY * 2 ** (attempts - 2), LONGEST_DELAY)
         self.write(values)

@@ -333,7 +333,7 @@ class Simulator:
     def _check_answer(self, call, status, payload):
         if not self.contract or call.unchecked or not self.contract.has(call.route):
             return
-        for problem in self.contract.answer_errors(call.route, status, payload, call.rows):
+        for problem in self.contract.answer_errors(call.route, status, payload, call.rows, call.rows_in):
             text = f"{call.route.method} {call.route.template} {status}: {problem}"
             logger.error("Answer breaks the contract: %s", text)
             self.contract_violations.append(text)

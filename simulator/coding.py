@@ -1,107 +1,277 @@
-"""Coding: the accounts and fields a client uploaded, and the selections that objects carry in answers."""
+"""Coding data: what a client uploaded to code with, and the selections that objects carry in answers.
 
+An object belongs to the accounting connection it was uploaded to and is seen while that one is active, or where
+it is named. What the seed put there belongs to whichever connection is active.
+"""
+
+from .endpoints import accounting_connection
 from .errors import RampError
-from .state import Table
+from .state import Table, wire
+
+
+def _by_id(row):
+    return row.get("id")
+
+
+def _by_field(row):
+    return row.get("_field"), row.get("id")
+
 
 TABLES = {
-    "accounts": lambda: Table(key="ramp_id"),
-    "fields": lambda: Table(key="ramp_id"),
-    "options": lambda: Table(key="ramp_id"),
+    "accounts": lambda: Table(key="ramp_id", name=_by_id),
+    "fields": lambda: Table(key="ramp_id", name=_by_id),
+    "options": lambda: Table(key="ramp_id", index="_field", name=_by_field),
+    "accounting_vendors": lambda: Table(key="ramp_id", name=_by_id),
+    "tax_rates": lambda: Table(key="ramp_id", name=_by_id),
+    "tax_codes": lambda: Table(key="ramp_id", name=_by_id),
+    "tax_options": lambda: Table(key="ramp_id", name=_by_id),
 }
-# The built-in field of GL accounts has this remote id and is not among /accounting/fields.
+# The built-in fields of GL accounts and of accounting vendors have these remote ids and are not among
+# /accounting/fields; nor is the tax code field, whose remote id the client does not choose.
 CATEGORY = "Category"
+MERCHANT = "Merchant"
+TAX_CODE = "Tax Code"
 
 
-def add_account(state, id, name, code="", classification="EXPENSE"):
+# -- whose, and which
+
+
+def books(connection):
+    """The test whether a row is in the books of a connection (None: there is no active one)."""
+    ident = connection and connection["id"]
+    owners = (ident,) if connection and not connection["is_active"] else (None, ident)
+    return lambda row: row.get("_connection") in owners
+
+
+def known(state, table, name, connection):
+    """The row with the client's own id in a connection's books, deleted or not; or None.
+
+    The name of an option is the pair of its field's ramp_id and its own id.
+    """
+    return next(filter(books(connection), state[table].named(name)), None)
+
+
+def shown(state):
+    """How these rows go over the wire: with the connection they belong to."""
+    active = accounting_connection.active(state)
+
+    def render(row):
+        connection = state["connections"].get(row.get("_connection")) or active
+        # Without any connection it is made up: the contract wants an id.
+        owner = connection["id"] if connection else state.stable_id("connection")
+        body = {"accounting_connection_id": owner, **wire(row)}
+        if "provider_name" in body:
+            body["provider_name"] = connection and connection["remote_provider_name"]
+        return body
+
+    return render
+
+
+def _here(state, table, name):
+    """The row that a selection means: the active connection's, else (an old coding) anybody's."""
+    row = known(state, table, name, accounting_connection.active(state))
+    return row or next(iter(state[table].named(name)), None) or {}
+
+
+# -- making
+
+
+def _add(state, table, names, values, connection):
+    """A new row. Its ramp_id follows from `names`, and a number where other books have taken it."""
+    ident, others = state.stable_id(*names), 0
+    while ident in state[table]:
+        others += 1
+        ident = state.stable_id(*names, others)
+    return state[table].add({"ramp_id": ident, **values, "_connection": connection})
+
+
+def _dated(state, **values):
+    return {**values, "provider_name": None, "created_at": state.now(), "updated_at": state.now()}
+
+
+def _category(state, ident):
+    return {"id": ident, "name": ident, "ramp_id": state.stable_id("field", ident)}
+
+
+def _already(state, table, name, connection):
+    """What a maker leaves alone: it is in the books already."""
+    owner = state["connections"].get(connection) if connection else accounting_connection.active(state)
+    return known(state, table, name, owner)
+
+
+def add_account(
+    state, id, name, code="", classification="EXPENSE", entity_remote_ids=None, *, connection=None
+):
     """A GL account under the client's own id; an account already there is left alone."""
-    ident = state.stable_id("account", id)
-    return state["accounts"].get(ident) or state["accounts"].add(
-        {
-            "ramp_id": ident,
-            "id": str(id),
-            "name": name,
-            "code": code,
-            "classification": classification,
-            "is_active": True,
-            "visibility": "VISIBLE",
-            "entity_remote_ids": None,
-            "provider_name": None,
-            "created_at": state.now(),
-            "updated_at": state.now(),
-            "gl_account_category_info": {
-                "id": CATEGORY,
-                "name": CATEGORY,
-                "ramp_id": state.stable_id(CATEGORY),
-            },
-        }
+    return _already(state, "accounts", str(id), connection) or _add(
+        state,
+        "accounts",
+        ("account", str(id)),
+        _dated(
+            state,
+            id=str(id),
+            name=name,
+            code=code or "",
+            classification=classification,
+            is_active=True,
+            visibility="VISIBLE",
+            entity_remote_ids=entity_remote_ids,
+            gl_account_category_info=_category(state, CATEGORY),
+        ),
+        connection,
     )
 
 
-def add_field(state, field_id, field_name, options=()):
-    """A single-choice field with options ({"id", "value", "code"})."""
-    ident = state.stable_id("field", field_id)
-    if ident not in state["fields"]:
-        state["fields"].add(
-            {
-                "ramp_id": ident,
-                "id": field_id,
-                "name": field_name,
-                "display_name": field_name,
-                "input_type": "SINGLE_CHOICE",
-                "is_active": True,
-                "is_splittable": True,
-                "provider_name": None,
-                "created_at": state.now(),
-                "updated_at": state.now(),
-            }
-        )
+def add_vendor(state, id, name, code="", entity_remote_ids=None, *, connection=None):
+    """An accounting vendor: a value to code with, not a vendor who is paid."""
+    return _already(state, "accounting_vendors", str(id), connection) or _add(
+        state,
+        "accounting_vendors",
+        ("accounting vendor", str(id)),
+        _dated(
+            state,
+            id=str(id),
+            name=name,
+            code=code or "",
+            is_active=True,
+            is_synced=True,
+            entity_remote_ids=entity_remote_ids,
+            vendor_category_info=_category(state, MERCHANT),
+        ),
+        connection,
+    )
+
+
+def add_field(
+    state,
+    field_id,
+    field_name,
+    options=(),
+    *,
+    display_name=None,
+    input_type="SINGLE_CHOICE",
+    is_splittable=True,
+    is_required_for=(),
+    connection=None,
+):
+    """A field, single-choice unless said otherwise, with options ({"id", "value", "code"})."""
+    row = _already(state, "fields", field_id, connection) or _add(
+        state,
+        "fields",
+        ("field", field_id),
+        _dated(
+            state,
+            id=field_id,
+            name=field_name,
+            display_name=display_name or field_name,
+            input_type=input_type,
+            is_active=True,
+            is_splittable=is_splittable,
+            is_required_for=list(is_required_for),
+        ),
+        connection,
+    )
     for option in options:
-        option_id = state.stable_id("option", field_id, str(option["id"]))
-        if option_id not in state["options"]:
-            state["options"].add(
-                {
-                    "ramp_id": option_id,
-                    "id": str(option["id"]),
-                    "value": option["value"],
-                    "code": option.get("code", ""),
-                    "is_active": True,
-                    "visibility": "VISIBLE",
-                    "provider_name": None,
-                    "entity_remote_ids": None,
-                    "created_at": state.now(),
-                    "updated_at": state.now(),
-                    "_field": field_id,
-                }
-            )
+        add_option(state, row, **option)
+    return row
+
+
+def add_option(
+    state, field, id, value, code="", display_name=None, entity_remote_ids=None, *, connection=None
+):
+    """An option of a field, which is given as its row."""
+    name = field["ramp_id"], str(id)
+    return _already(state, "options", name, connection) or _add(
+        state,
+        "options",
+        ("option", field["id"], str(id)),
+        {
+            **_dated(
+                state,
+                id=str(id),
+                value=value,
+                display_name=display_name or value,
+                code=code or "",
+                is_active=True,
+                visibility="VISIBLE",
+                entity_remote_ids=entity_remote_ids,
+            ),
+            "_field": field["ramp_id"],
+        },
+        connection,
+    )
+
+
+def add_tax_rate(state, id, name, rate, accounting_gl_account_id=None, *, connection=None):
+    """A tax rate ("0.05" is 5 %) that is booked to an account, which is given by its ramp_id."""
+    return _already(state, "tax_rates", str(id), connection) or _add(
+        state,
+        "tax_rates",
+        ("tax rate", str(id)),
+        {
+            "id": str(id),
+            "name": name,
+            "rate": str(rate),
+            "accounting_gl_account_id": accounting_gl_account_id,
+            "_active": True,
+        },
+        connection,
+    )
+
+
+def add_tax_code(state, name, display_name=None, *, connection=None):
+    """The tax code field; nobody asks here whether there is one already."""
+    values = {"id": TAX_CODE, "name": name, "display_name": display_name or name, "_active": True}
+    return _add(state, "tax_codes", ("field", TAX_CODE), values, connection)
+
+
+def add_tax_option(state, id, name, tax_rate_ids=(), entity_remote_ids=None, *, connection=None):
+    """An option of the tax code field; its rates are named by the client's own ids."""
+    return _already(state, "tax_options", str(id), connection) or _add(
+        state,
+        "tax_options",
+        ("tax option", str(id)),
+        {
+            "id": str(id),
+            "name": name,
+            "tax_rate_ids": list(tax_rate_ids),
+            "entity_remote_ids": entity_remote_ids,
+            "is_active": True,
+        },
+        connection,
+    )
+
+
+# -- selections: a hidden, deleted or unknown object can still be what something was coded with
 
 
 def account(state, external_id, name=None):
     """The selection of a GL account; `external_id` need not be known (a client's books change)."""
-    row = state["accounts"].get(state.stable_id("account", external_id)) or {}
-    return _selection(
-        state,
-        "GL_ACCOUNT",
-        CATEGORY,
-        CATEGORY,
-        external_id,
-        name or row.get("name", f"Account {external_id}"),
-        row.get("code"),
-    )
+    row = _here(state, "accounts", external_id)
+    name = name or row.get("name", f"Account {external_id}")
+    return _selection(state, "GL_ACCOUNT", CATEGORY, CATEGORY, external_id, name, row.get("code"))
+
+
+def vendor(state, external_id, name=None):
+    """The selection of an accounting vendor."""
+    row = _here(state, "accounting_vendors", external_id)
+    name = name or row.get("name", f"Vendor {external_id}")
+    return _selection(state, "MERCHANT", MERCHANT, MERCHANT, external_id, name, row.get("code"))
+
+
+def tax_code(state, option_id, name=None):
+    """The selection of a tax code option."""
+    field, row = _here(state, "tax_codes", TAX_CODE), _here(state, "tax_options", option_id)
+    name = name or row.get("name", f"Tax {option_id}")
+    return _selection(state, "TAX_CODE", TAX_CODE, field.get("name", TAX_CODE), option_id, name, None)
 
 
 def option(state, field_id, option_id, name=None):
     """The selection of a custom field's option. Its type is OTHER whatever the field is."""
-    field = state["fields"].get(state.stable_id("field", field_id)) or {}
-    row = state["options"].get(state.stable_id("option", field_id, option_id)) or {}
-    return _selection(
-        state,
-        "OTHER",
-        field_id,
-        field.get("name", field_id),
-        option_id,
-        name or row.get("value", f"Option {option_id}"),
-        row.get("code"),
-    )
+    field = _here(state, "fields", field_id)
+    row = _here(state, "options", (field.get("ramp_id"), option_id))
+    name = name or row.get("value", f"Option {option_id}")
+    return _selection(state, "OTHER", field_id, field.get("name", field_id), option_id, name, row.get("code"))
 
 
 def _selection(state, kind, field_id, field_name, external_id, name, code):
@@ -127,17 +297,24 @@ def _selection(state, kind, field_id, field_name, external_id, name, code):
 
 def from_request(state, wanted):
     """Selections for `[{"field_external_id", "field_option_external_id"}]`; Ramp's errors for unknown."""
+    active = accounting_connection.active(state)
+    built_in = {
+        CATEGORY: ("accounts", account),
+        MERCHANT: ("accounting_vendors", vendor),
+        TAX_CODE: ("tax_options", tax_code),
+    }
     selections = []
     for item in wanted or ():
         field_id, value = item["field_external_id"], item.get("field_option_external_id")
-        if field_id == CATEGORY:
-            if state.stable_id("account", value) not in state["accounts"]:
-                raise RampError(400, "DEVELOPER_7123", f"Unknown field option {value}")
-            selections.append(account(state, value))
-        elif state.stable_id("field", field_id) not in state["fields"]:
-            raise RampError(400, "DEVELOPER_7122", f"Unknown field {field_id}")
-        elif state.stable_id("option", field_id, value) not in state["options"]:
-            raise RampError(400, "DEVELOPER_7123", f"Unknown field option {value}")
+        if field_id in built_in:
+            table, select = built_in[field_id]
+            name, selection = value, select(state, value)
         else:
-            selections.append(option(state, field_id, value))
+            field = known(state, "fields", field_id, active)
+            if field is None:
+                raise RampError(400, "DEVELOPER_7122", f"Unknown field {field_id}")
+            table, name, selection = "options", (field["ramp_id"], value), option(state, field_id, value)
+        if known(state, table, name, active) is None:
+            raise RampError(400, "DEVELOPER_7123", f"Unknown field option {value}")
+        selections.append(selection)
     return selections

@@ -72,11 +72,14 @@ def read(call, name, parse, default=None):
         raise invalid_field(name, f"Not a valid value: {text}") from None
 
 
-def answer(call, table, filters=None, where=None, order="", reverse=False, bucket=None, render=wire):
+def answer(
+    call, table, filters=None, where=None, order="", reverse=False, bucket=None, render=wire, among=None
+):
     """One page of a table: `{"data": [...], "page": {"next": url or None}}`.
 
     `filters` maps query parameters to a Filter; parameters that are not in it are ignored, as Ramp does.
-    `where(row)` is the default that hides rows nobody asked for.
+    `where(row)` is the default that hides rows nobody asked for. `among`: the rows that can be meant at all,
+    where an index knows them, in the order of the list; without it the table is walked.
     """
     size = read(call, "page_size", int, 20)
     if not 2 <= size <= 100:
@@ -91,7 +94,9 @@ def answer(call, table, filters=None, where=None, order="", reverse=False, bucke
     if start is not None and start not in rows:
         raise invalid_field("start", "Not the id of an object")
     page, more = [], False
-    for row in rows.walk(order=order, bucket=bucket, after=start, reverse=reverse):
+    if among is None or start is not None:
+        among = rows.walk(order=order, bucket=bucket, after=start, reverse=reverse)
+    for row in among:
         if where and not where(row) or not all(test(row, value) for test, value in wanted):
             continue
         if len(page) == size:

@@ -50,6 +50,7 @@ class Call:
     token: dict = None
     # Rows behind the answer's objects, so that a row is checked against the contract once and not per page.
     rows: list = field(default_factory=list)
+    rows_in: str = "data"  # where in the answer they are
     unchecked: bool = False
 
     @property

@@ -29,17 +29,21 @@ class Table:
     """Objects of one kind, in keyset order: an object that leaves a filtered set does not shift the others.
 
     `orders` names further orders by a sort key; `index` names the one field whose values get lists of their
-    own, so that the few rows of one status are found without walking over thousands of another.
+    own, so that the few rows of one status are found without walking over thousands of another; `name` tells
+    a row's name, by which `named` finds it (the client's own id, which several rows may share).
     """
 
-    def __init__(self, key="id", orders=None, index=None):
+    def __init__(self, key="id", orders=None, index=None, name=None):
         self.key = key
         self.index = index
+        self.name = name
         self.orders = {"": lambda row: 0, **(orders or {})}
         self.rows = {}
         self._number = {}
         self._lists = {}
         self._places = {}
+        self._names = {}
+        self._named = {}
 
     def __len__(self):
         return len(self.rows)
@@ -56,6 +60,10 @@ class Table:
     def find(self, **values):
         """The first row whose fields have these values, or None."""
         return next((row for row in self if all(row.get(k) == v for k, v in values.items())), None)
+
+    def named(self, name):
+        """The rows of this name, oldest first."""
+        return [self.rows[ident] for ident in self._named.get(name, ())]
 
     def add(self, row):
         ident = row[self.key]
@@ -101,11 +109,17 @@ class Table:
         ]
         for name, entry in places:
             bisect.insort(self._lists.setdefault(name, []), entry)
+        if self.name:
+            name = self._names[ident] = self.name(self.rows[ident])
+            self._named.setdefault(name, []).append(ident)
+            self._named[name].sort(key=self._number.get)
 
     def _unplace(self, ident):
         for name, entry in self._places.pop(ident):
             entries = self._lists[name]
             del entries[bisect.bisect_left(entries, entry)]
+        if self.name:
+            self._named[self._names.pop(ident)].remove(ident)
 
 
 class State:

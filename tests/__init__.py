@@ -3,6 +3,7 @@ from . import (
     test_connection,
     test_holds,
     test_ledger,
+    test_push,
     test_query_counts,
     test_ramp_api_client,
     test_ramp_api_money,
@@ -10,5 +11,6 @@ from . import (
     test_screens,
     test_security,
     test_simulator,
+    test_simulator_coding,
     test_transaction,
 )

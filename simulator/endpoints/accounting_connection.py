@@ -19,9 +19,14 @@ def active(state):
 
 
 def is_ours(ramp):
-    """Does the app of this simulator hold the seat with an API connection? Only then may it report syncs."""
+    """Does the app of this simulator hold the seat with an API connection? Only then may it upload, and report syncs."""
     row = active(ramp.state)
     return bool(row) and row["connection_type"] == "API" and row["_owner"] == ramp.client_id
+
+
+def check_ours(ramp):
+    if not is_ours(ramp):
+        raise RampError(400, "DEVELOPER_7001", "There is no active API accounting connection")
 
 
 def seat(state, name, connection_type, owner, settings=None):

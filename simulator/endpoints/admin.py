@@ -15,6 +15,15 @@ from ..seed import Seed
 from ..state import wire
 from . import transactions, users
 
+CODING = {
+    "accounts": "accounts",
+    "fields": "fields",
+    "options": "options",
+    "vendors": "accounting_vendors",
+    "tax_rates": "tax_rates",
+    "tax_codes": "tax_codes",
+    "tax_options": "tax_options",
+}
 SEED_OPTIONS = {item.name for item in dataclasses.fields(Seed)}
 
 
@@ -155,6 +164,22 @@ def change_object(call):
 def seat(call):
     """Another provider takes the seat: `{"name", "connection_type": "DIRECT" | "API" | "CSV"}`."""
     return wire(call.ramp.seat(**call.body)), 201
+
+
+@route("GET", "/coding")
+def coding_data(call):
+    """Everything to code with, of every connection, as it goes over the wire; and what the wire leaves out."""
+    state, shown = call.state, coding.shown(call.state)
+
+    def every(table):
+        return [shown(row) | _untold(row) for row in state[table]]
+
+    return {name: every(table) for name, table in CODING.items()}
+
+
+def _untold(row):
+    told = {"field_id": "_field", "is_active": "_active"}
+    return {name: row[key] for name, key in told.items() if key in row}
 
 
 @route("GET", "/export-errors")

@@ -1,6 +1,6 @@
 """POST /accounting/syncs: the client says what is in its books, Ramp locks it."""
 
-from ..errors import RampError, invalid
+from ..errors import invalid
 from ..routes import route
 from . import accounting_connection
 
@@ -27,8 +27,7 @@ class SyncTarget:
 @route("POST", "/accounting/syncs", scope="accounting:write", idempotent=True)
 def create(call):
     call.need("idempotency_key")
-    if not accounting_connection.is_ours(call.ramp):
-        raise RampError(400, "DEVELOPER_7001", "There is no active API accounting connection")
+    accounting_connection.check_ours(call.ramp)
     good = call.body.get("successful_syncs")
     bad = call.body.get("failed_syncs")
     for name, items in (("successful_syncs", good), ("failed_syncs", bad)):

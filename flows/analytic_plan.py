@@ -1,0 +1,72 @@
+# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
+from odoo import api, models
+from odoo.fields import Domain
+
+from .push import Remote
+
+
+class RampFlowAnalyticPlan(models.AbstractModel):
+    """Analytic plans: one accounting field of single choice each; plans below another belong to the field of their root.
+
+    Schema: ApiAccountingCustomFieldResource. A field is created one at a time; creating one that exists answers with it and
+    shows it again. There is no hiding: a field that is not offered any more is deleted, and Ramp keeps its id.
+    """
+
+    _name = 'ramp.flow.analytic_plan'
+    _inherit = 'ramp.flow.push'
+    _description = 'Ramp Flow: analytic plans'
+
+    _flow = 'analytic_plan'
+    _flow_sequence = 2
+    _model = 'account.analytic.plan'
+    _kind = 'plan'
+    _endpoint = '/accounting/fields'
+    _upload_size = 1
+
+    @api.model
+    def _flow_label(self):
+        return self.env._('Analytic plans')
+
+    def _wanted_domain(self, connection):
+        return Domain('id', 'in', connection.analytic_plan_ids.ids) & Domain('parent_id', '=', False)
+
+    def _not_offered(self, record):
+        if record.parent_id:
+            return self.env._('Part of the plan %s, whose field in Ramp has its accounts.', record.root_id.name)
+        return super()._not_offered(record)
+
+    def _desired(self, connection, records):
+        return {plan.id: {'name': plan.name, 'offered': True} for plan in records}
+
+    def _read_remote(self, payload, query):
+        return Remote(payload.get('id'), payload['ramp_id'], {
+            'name': payload.get('display_name') or payload.get('name'), 'offered': payload.get('is_active', True)})
+
+    def _post(self, connection, client, jobs):
+        [job] = jobs
+        field = client.post(self._endpoint, {**self._upload_body(connection, jobs), **self._upload_item(job)}, idempotent=True)
+        if field and self._read_remote(field, {}).values['name'] != job.desired['name']:  # it was there, under its former name
+            field = client.patch(f"{self._endpoint}/{field['ramp_id']}", self._names(job), idempotent=True) or field
+        self._transaction(self._options_changed, connection, job.res_id)
+        return [field] if field else []
+
+    def _upload_item(self, job):
+        return {'id': job.remote_id, 'input_type': 'SINGLE_CHOICE', 'is_splittable': True, **self._names(job)}
+
+    def _names(self, job):
+        return {'name': job.desired['name'], 'display_name': job.desired['name']}
+
+    def _change(self, client, job, changes):
+        if 'offered' in changes:
+            [answer] = self._post(self.env['ramp.record'].browse(job.id).connection_id, client, [job]) or [None]
+            return answer
+        return client.patch(f'{self._endpoint}/{job.ramp_id}', self._names(job), idempotent=True)
+
+    def _withdraw(self, client, job):
+        return client.delete(f'{self._endpoint}/{job.ramp_id}', {}, idempotent=True)
+
+    def _options_changed(self, connection, plan_id):
+        """Options have waited for their field, or were deleted with it: what Ramp has of them is to be asked."""
+        accounts = self.env['account.analytic.account'].with_context(active_test=False).search([('root_plan_id', '=', plan_id)])
+        self.env['ramp.record']._mark_dirty(connection, 'analytic_account', accounts.ids, uncertain=True)
+        self.env['ramp.flow.analytic_account']._trigger()

@@ -1,0 +1,500 @@
+# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
+import contextlib
+import dataclasses
+import logging
+import math
+
+from odoo import models
+from odoo.fields import Domain
+from odoo.tools import SQL, split_every
+
+from ..ramp_api import RampNotFound, RampServerError, RampValidationError
+from .flow import Held, Waiting
+
+_logger = logging.getLogger(__name__)
+
+LOOK_UP_ALONE = 10  # uncertain rows that are asked for one by one; beyond it the list is read, if that takes fewer requests
+ROWS_PER_LIST = 100
+TROUBLES_PER_RUN = 5  # objects on which Ramp itself fails, before the run gives up
+UNSAID = object()
+
+
+@dataclasses.dataclass
+class Job:
+    """One row of the ledger on its way to Ramp. `known` and `desired` are dictionaries of the flow's own keys."""
+
+    id: int
+    res_id: int
+    name: str
+    remote_id: str
+    ramp_id: str | None
+    known: dict | None  # what Ramp has; None: nothing
+    desired: dict | None  # what it should have; None: it is not to be offered
+    uncertain: bool  # `known` may be out of date
+    reason: str | None = None  # why it is not offered
+    state: str = 'pending'
+    error: str | None = None
+    blocked: bool = False  # by something else that has to be settled first: `state` and `error` say what
+
+    @property
+    def offered(self):
+        return bool(self.known) and self.known.get('offered', True)
+
+    @property
+    def changes(self):
+        return {key: value for key, value in self.desired.items() if (self.known or {}).get(key, UNSAID) != value}
+
+
+@dataclasses.dataclass
+class Remote:
+    """What Ramp has of one object: our id, Ramp's id, and its values under the flow's own keys."""
+
+    remote_id: str
+    ramp_id: str
+    values: dict
+
+
+class RampFlowPush(models.AbstractModel):
+    """Odoo -> Ramp: bring what Ramp has in line with what Odoo has, and send nothing else.
+
+        what changed -> rows pending                                  COMMIT
+        rows -> what Ramp should have, compared with what it accepted last
+        rows that differ: uncertain                                   COMMIT
+        POST (500 at once) or PATCH                                   -> what Ramp has now      COMMIT
+
+    The comparison is of states, not of events: a change that is undone sends nothing, and a crash anywhere is repaired by
+    the next run. A row that is uncertain (something was sent, its outcome was never written down) is asked for before
+    anything is sent again, so that nothing is created twice.
+    """
+
+    _name = 'ramp.flow.push'
+    _inherit = 'ramp.flow'
+    _description = 'Ramp Flow: from Odoo to Ramp'
+
+    _sends = True
+    _model = None  # of Odoo
+    _kind = None  # in the remote ids: <database>-<kind>-<id>
+    _endpoint = None  # path of the list and of uploads; an object's own path is below it
+    _upload_key = None  # of the list in an upload and in its answer
+    _upload_size = 500  # Ramp's limit
+    _fixed = ()  # keys that Ramp does not change of an object: a new one takes its place
+    _new_id_when_fixed_changes = True
+    _by_code = False  # whether an object that was in Ramp before is taken over by its code
+    _rows_per_run = 50_000
+    _rows_at_once = 1000
+
+    # ------------------------------------------------------------------ what a flow says
+
+    def _wanted_domain(self, connection):
+        """Domain of the records of `_model` that this connection offers."""
+        raise NotImplementedError
+
+    def _desired(self, connection, records):
+        """Map each record's id to the dictionary Ramp should have of it, or to a `Waiting` or `Held`."""
+        raise NotImplementedError
+
+    def _read_remote(self, payload, query):
+        """A `Remote` from an object as Ramp answers it; `query`: of the list it was in."""
+        raise NotImplementedError
+
+    def _upload_item(self, job):
+        """An object as it is uploaded."""
+        raise NotImplementedError
+
+    def _change(self, client, job, changes):
+        """Make Ramp's object have these values (also `offered`: show it again)."""
+        raise NotImplementedError
+
+    def _body_of(self, job, changes, names):
+        """The body of a change: new values, and what shows a hidden or deleted object again."""
+        body = {name: changes[name] for name in names if name in changes}
+        if 'offered' in changes:
+            body['visibility'] = 'VISIBLE'
+            if not job.known.get('active', True):
+                body['reactivate'] = True
+        return body
+
+    def _withdraw(self, client, job):
+        """Take the object from what people can pick, in the way that keeps old codings valid."""
+        raise NotImplementedError
+
+    def _group(self, job):
+        """Objects of different groups are not uploaded together."""
+        return ''
+
+    def _list_queries(self, connection, jobs):
+        """The queries of all lists in which these objects may be."""
+        return [{}]
+
+    def _look_up_query(self, job):
+        """The query that finds an object by our id, or None where Ramp has no such filter."""
+        return {'remote_id': job.remote_id}
+
+    def _before_sending(self, connection, client):
+        """Whatever has to be there in Ramp before objects of this kind can be sent."""
+
+    def _not_offered(self, record):
+        """Why a record that exists is not offered, for a person."""
+        if 'active' in record and not record.active:
+            return self.env._('Archived in Odoo, so it is not offered in Ramp.')
+        return self.env._('The settings of the connection leave it out, so it is not offered in Ramp.')
+
+    # ------------------------------------------------------------------ marking
+
+    def _pushed_domain(self, connections):
+        return Domain.OR(self._wanted_domain(connection) for connection in connections)
+
+    def _wanted(self, connection, ids=None):
+        Model = self.env[self._model].with_context(active_test=False)
+        return Model._search(self._wanted_domain(connection) & (Domain.TRUE if ids is None else Domain('id', 'in', ids)), order=None)
+
+    def _prefix(self):
+        return f"{self.env['ramp.connection']._identity()}-{self._kind}-"
+
+    def _wake(self):
+        """Trigger the job, at most once in a transaction."""
+        cache = self.env.cr.cache.setdefault('ramp.wake', set())
+        if self._flow not in cache:
+            cache.add(self._flow)
+            # Anybody's action may make work for the job. Straight to its trigger: the question whether it is active costs a query
+            # and was answered by the connection.
+            cron_id = self.env['ir.model.data']._xmlid_to_res_id(f'ramp_connector.cron_{self._flow}')
+            if cron_id:
+                self.env['ir.cron.trigger'].sudo().create({'cron_id': cron_id, 'call_at': self.env.cr.now().replace(microsecond=0)})
+                self.env.cr.postcommit.add(self.env['ir.cron'].sudo()._notifydb)
+
+    def _cron_run(self):
+        connections = self.env['ramp.connection'].search([('state', '=', 'connected')])
+        self._transaction(self._collect, connections)
+        return super()._cron_run()
+
+    def _collect(self, connections):
+        """Move what the hooks noted into the ledger, together with whatever is wanted and has no row yet."""
+        Record = self.env['ramp.record']
+        changed = self.env['ramp.change']._collect(self._flow)
+        for connection in connections:
+            # where nothing was sent yet, Ramp may have a chart all the same: of an earlier connection, or of another system
+            first = not Record.search_count(
+                [('connection_id', '=', connection.id), ('flow', '=', self._flow), ('ramp_id', '!=', False)], limit=1)
+            Record._expect(connection, self._flow, self._wanted(connection), self._model, self._prefix(), uncertain=first)
+        if changed:
+            Record._mark_dirty(connections, self._flow, changed)
+
+    # ------------------------------------------------------------------ a run
+
+    @contextlib.contextmanager
+    def _alone(self, connection):
+        """Only one process sends a connection's objects of a kind; the lock outlives commits and ends with the process."""
+        lock = SQL('hashtextextended(%s, 0)', f'ramp_connector {self._flow} {connection.id}')
+        self.env.cr.execute(SQL('SELECT pg_try_advisory_lock(%s)', lock))
+        alone = self.env.cr.fetchone()[0]
+        try:
+            yield alone
+        finally:
+            if alone and not self.env.cr.closed:
+                self.env.cr.rollback()  # whatever failed is not to be kept, and a failed transaction takes no command
+                self.env.cr.execute(SQL('SELECT pg_advisory_unlock(%s)', lock))
+
+    def _work(self, connection, run):
+        with self._alone(connection) as alone:
+            if not alone:
+                _logger.info('Ramp flow %s: another process is sending for connection %s', self._flow, connection.id)
+                return
+            jobs = self._transaction(self._compare, connection, run)
+            if jobs:
+                client = connection._client()
+                self._check_seat(connection, client)
+                self._before_sending(connection, client)
+                if not self._send(connection, run, client, jobs):
+                    self._trigger()
+
+    def _compare(self, connection, run):
+        """Compare due rows with Odoo: those that are in line are settled, the others are returned as jobs."""
+        Record = self.env['ramp.record']
+        jobs, after, seen = [], 0, 0
+        while seen < self._rows_per_run:
+            rows = Record._take_dirty(connection, self._flow, self._rows_at_once, after)
+            if not rows:
+                break
+            after, seen = rows[-1].id, seen + len(rows)
+            settled = []
+            for job in self._jobs(connection, rows):
+                (jobs if self._is_to_be_sent(job) else settled).append(job)
+            self._store(run, settled, sent=False)
+            self.env.invalidate_all()
+        run.write({'seen': run.seen + seen, 'total': len(jobs)})
+        return jobs
+
+    def _is_to_be_sent(self, job):
+        """Whether Ramp has to be asked or told; otherwise the job gets its final state here."""
+        if job.blocked:
+            return False
+        if job.uncertain:
+            return True
+        if job.desired is None:
+            job.state, job.error = 'ignored', job.reason
+            return job.offered
+        job.state, job.error = 'confirmed', None
+        return bool(job.changes)
+
+    def _jobs(self, connection, rows):
+        """A job for each row, in a constant number of queries."""
+        Model = self.env[self._model].with_context(active_test=False)
+        ids = rows.mapped('res_id')
+        existing = {record.id: record for record in Model.search([('id', 'in', ids)])}
+        wanted = Model.browse(row[0] for row in self.env.execute_query(self._wanted(connection, ids).select()))
+        elsewhere = self._offered_elsewhere(connection, rows)
+        desired = self._desired(connection, wanted.filtered(lambda record: record.id not in elsewhere))
+        for row in rows:
+            record = existing.get(row.res_id)
+            goal = desired.get(row.res_id)
+            job = Job(
+                id=row.id, res_id=row.res_id, name=record.display_name if record else row.name, remote_id=row.remote_id, ramp_id=row.ramp_id,
+                known=row.payload or None, desired=goal if isinstance(goal, dict) else None, uncertain=row.is_uncertain)
+            if isinstance(goal, (Held, Waiting)):
+                job.state, job.error, job.blocked = 'held' if isinstance(goal, Held) else 'pending', str(goal), True
+            elif goal is None:
+                job.reason = (
+                    self.env._('Deleted in Odoo, so it is not offered in Ramp.') if not record
+                    else self.env._('Offered by the connection %s, which shares the accounting seat.', elsewhere[row.res_id])
+                    if row.res_id in elsewhere else self._not_offered(record))
+            yield job
+
+    def _offered_elsewhere(self, connection, rows):
+        """Records that another connection to the same Ramp business offers already: {record id: its name}.
+
+        Companies that share a Ramp business share one list of accounts there; the oldest connection speaks for all.
+        """
+        others = self.env['ramp.connection'].search([
+            ('state', '=', 'connected'), ('id', '<', connection.id),
+            ('accounting_connection_id', '=', connection.accounting_connection_id)], order='id desc')
+        found = {}
+        for other in others:
+            ids = self.env.execute_query(self._wanted(other, rows.mapped('res_id')).select())
+            found.update((row[0], other.name) for row in ids)
+        return found
+
+    def _store(self, run, jobs, sent=True):
+        """Write down what became of jobs."""
+        self.env['ramp.record']._store_sent([{
+            'id': job.id, 'name': job.name, 'remote_id': job.remote_id, 'ramp_id': job.ramp_id, 'payload': job.known,
+            'state': job.state, 'error_message': job.error, 'is_uncertain': job.uncertain, 'is_question': job.blocked and job.state == 'held',
+        } for job in jobs])
+        states = [job.state for job in jobs]
+        run.write({
+            'processed': run.processed + (len(jobs) if sent else 0), 'confirmed': run.confirmed + states.count('confirmed'),
+            'created': run.created + (states.count('confirmed') if sent else 0), 'held': run.held + states.count('held')})
+
+    # ------------------------------------------------------------------ sending
+
+    def _send(self, connection, run, client, jobs):
+        """Send what differs. Returns False when the job's time is up."""
+        self._resolve(connection, client, [job for job in jobs if job.uncertain])
+        self._transaction(self._store, run, [job for job in jobs if not self._is_to_be_sent(job)])
+        jobs = [job for job in jobs if self._is_to_be_sent(job)]
+        create, other = [], []
+        for job in jobs:
+            (create if job.desired is not None and not job.known else other).append(job)
+        left = 1
+        for chunk in split_every(self._upload_size, other, list):
+            self._transaction(self.env['ramp.record']._mark_uncertain, [job.id for job in chunk])
+            for job in chunk:
+                self._send_one(connection, run, client, job)
+                if job.desired is not None and not job.known:
+                    create.append(job)  # a new object takes the place of the one that was withdrawn
+                left = self.env['ir.cron']._commit_progress()
+                if left <= 0:
+                    return False
+        groups = {}
+        for job in create:
+            groups.setdefault(self._group(job), []).append(job)
+        for group in groups.values():
+            for chunk in split_every(self._upload_size, group, list):
+                self._transaction(self.env['ramp.record']._mark_uncertain, [job.id for job in chunk])
+                self._upload(connection, run, client, chunk)
+                left = self.env['ir.cron']._commit_progress()
+                if left <= 0:
+                    return False
+        return True
+
+    def _send_one(self, connection, run, client, job):
+        """Change or withdraw one object of Ramp."""
+        try:
+            if job.desired is None:
+                self._withdraw(client, job)
+                job.known = {**job.known, 'offered': False}
+                job.state, job.error = 'ignored', job.reason
+            elif any(key in self._fixed for key in job.changes):
+                if job.offered:
+                    self._withdraw(client, job)
+                self._replace(connection, client, job)
+                if job.known:
+                    self._send_one(connection, run, client, job)
+                    return
+            else:
+                self._change(client, job, job.changes)
+                job.known = {**job.known, **job.desired, **({'active': True} if 'active' in job.known else {})}
+                job.state, job.error = 'confirmed', None
+            job.uncertain = False
+        except RampNotFound:
+            # gone in Ramp, although it was there: made anew, or gone for good
+            job.known, job.ramp_id, job.uncertain = None, None, False
+            if job.desired is None:
+                job.state, job.error = 'ignored', job.reason
+        except RampValidationError as error:
+            self._refuse(job, error)
+        except RampServerError as error:
+            self._trouble(run, job, error)
+            return
+        self._transaction(self._store, run, [job])
+
+    def _replace(self, connection, client, job):
+        """The withdrawn object is forgotten; the one that takes its place may be there from before."""
+        if self._new_id_when_fixed_changes:
+            own = f'{self._prefix()}{job.res_id}'
+            former, _point, generation = job.remote_id.partition('.')
+            job.remote_id = f'{own}.{int(generation or 1) + 1}' if former == own else own
+        job.ramp_id, job.known, job.state, job.error = None, None, 'pending', None
+        self._look_up_alone(connection, client, job)
+
+    def _refuse(self, job, error):
+        """Ramp does not want this object as it is: a person reads why; it is sent again when it changes or on Retry."""
+        job.uncertain = False
+        job.state, job.error = 'held', self.env._('Ramp refused it: %s', error)
+
+    def _trouble(self, run, job, error):
+        """Ramp failed on this object: tried again later. Many of them are not the objects' fault."""
+        self._transaction(self._store_trouble, run, job, error)
+        memory = self.env.context.get('ramp_memory', {})
+        memory['troubles'] = memory.get('troubles', 0) + 1
+        if memory['troubles'] >= TROUBLES_PER_RUN:
+            raise error
+
+    def _store_trouble(self, run, job, error):
+        record = self.env['ramp.record'].browse(job.id)
+        record.name = job.name
+        record._fail(str(error))
+        run.failed += 1
+
+    def _upload(self, connection, run, client, jobs, resolved=False):
+        """Create objects in Ramp, all at once; where Ramp refuses that, find out which one it is."""
+        try:
+            answer = self._post(connection, client, jobs)
+        except (RampValidationError, RampServerError, RampNotFound) as error:
+            if not resolved:
+                # some may be there already: an upload is all or nothing
+                self._resolve(connection, client, jobs)
+                self._transaction(self._store, run, [job for job in jobs if not self._is_to_be_sent(job)])
+                for job in [job for job in jobs if job.known and self._is_to_be_sent(job)]:
+                    self._send_one(connection, run, client, job)
+                rest = [job for job in jobs if job.desired is not None and not job.known]
+                if rest:
+                    self._upload(connection, run, client, rest, resolved=True)
+            elif len(jobs) > 1:
+                half = len(jobs) // 2
+                self._upload(connection, run, client, jobs[:half], resolved=True)
+                self._upload(connection, run, client, jobs[half:], resolved=True)
+            elif isinstance(error, RampServerError):
+                self._trouble(run, jobs[0], error)
+            else:
+                self._refuse(jobs[0], error)
+                self._transaction(self._store, run, jobs)
+            return
+        uploaded = {remote.remote_id: remote for remote in (self._read_remote(row, {}) for row in answer)}
+        for job in jobs:
+            remote = uploaded.get(job.remote_id)
+            if remote:
+                job.ramp_id, job.known, job.uncertain = remote.ramp_id, {**remote.values, **job.desired}, False
+                job.state, job.error = 'confirmed', None
+        missing = [job for job in jobs if job.uncertain or not job.known]
+        for job in missing:
+            job.uncertain = True  # Ramp said yes and did not say to what: the next run asks
+        self._transaction(self._store, run, jobs)
+        if missing:
+            self._trigger()
+
+    def _post(self, connection, client, jobs):
+        """Upload; returns the list of Ramp's objects."""
+        answer = client.post(self._endpoint, {
+            **self._upload_body(connection, jobs), self._upload_key: [self._upload_item(job) for job in jobs]})
+        return (answer or {}).get(self._upload_key) or []
+
+    def _upload_body(self, connection, jobs):
+        """What an upload says beside the objects. The seat is named, so that nothing lands in another system's list."""
+        return {'accounting_connection_id': connection.accounting_connection_id}
+
+    # ------------------------------------------------------------------ asking Ramp
+
+    def _resolve(self, connection, client, jobs):
+        """Find out what Ramp has of these objects, whatever we believe."""
+        if not jobs:
+            return
+        pages = math.ceil(self.env['ramp.record'].search_count([
+            ('connection_id', '=', connection.id), ('flow', '=', self._flow), ('ramp_id', '!=', False)]) / ROWS_PER_LIST)
+        self.env.cr.rollback()
+        if self._look_up_query(jobs[0]) is not None and (len(jobs) <= LOOK_UP_ALONE or len(jobs) < pages):
+            for job in jobs:
+                self._look_up_alone(connection, client, job)
+            return
+        remotes = []
+        for query in self._list_queries(connection, jobs):
+            for page in client.pages(self._endpoint, query):
+                remotes += (self._read_remote(row, query) for row in page.rows)
+        by_ramp_id = {remote.ramp_id: remote for remote in remotes}
+        by_id = {self._remote_key(remote.remote_id, remote.values): remote for remote in remotes}
+        taken = self._taken(connection)
+        by_code = {}
+        for remote in remotes:
+            if self._is_adoptable(remote, taken):
+                by_code.setdefault(remote.values['code'], []).append(remote)
+        for job in jobs:
+            remote = by_ramp_id.get(job.ramp_id) or by_id.get(self._remote_key(job.remote_id, job.desired or job.known or {}))
+            if not remote and job.desired and not job.known:
+                same = by_code.get(job.desired.get('code'), [])
+                remote = same[0] if len(same) == 1 else None
+            self._found(job, remote)
+
+    def _look_up_alone(self, connection, client, job):
+        """Ask for one object: by Ramp's id, else by ours, else by its code."""
+        remote = None
+        if job.ramp_id:
+            with contextlib.suppress(RampNotFound):
+                remote = self._read_remote(client.get(f'{self._endpoint}/{job.ramp_id}'), {})
+        query = self._look_up_query(job)
+        if not remote and query is not None:
+            remote = next((found for found in self._ask(client, query) if found.remote_id == job.remote_id), None)
+        if not remote and self._by_code and job.desired and job.desired['code'] and not job.known:
+            taken = self._taken(connection)
+            same = [found for found in self._ask(client, {'code': job.desired['code']})
+                    if found.values['code'] == job.desired['code'] and self._is_adoptable(found, taken)]
+            remote = same[0] if len(same) == 1 else None
+        self._found(job, remote)
+
+    def _ask(self, client, query):
+        return [self._read_remote(row, query) for page in client.pages(self._endpoint, query) for row in page.rows]
+
+    def _remote_key(self, remote_id, values):
+        """By what an object is known in a list."""
+        return remote_id
+
+    def _is_adoptable(self, remote, taken):
+        """Whether an object that was in Ramp before may come to stand for one of ours that has the same code."""
+        return (self._by_code and remote.values['code'] and remote.values['offered'] and remote.ramp_id not in taken
+                and not (remote.remote_id or '').startswith(self._prefix()))
+
+    def _taken(self, connection):
+        """Ramp's objects that stand for something in Odoo already."""
+        self.env.cr.execute(SQL(
+            'SELECT ramp_id FROM ramp_record WHERE connection_id = %s AND flow = %s AND ramp_id IS NOT NULL', connection.id, self._flow))
+        found = {row[0] for row in self.env.cr.fetchall()}
+        self.env.cr.rollback()
+        return found
+
+    def _found(self, job, remote):
+        job.uncertain = False
+        if remote:
+            # what an answer does not repeat (the field of an option) is as it was
+            job.known = {**{key: value for key, value in (job.known or {}).items() if key in self._fixed}, **remote.values}
+            job.remote_id, job.ramp_id = remote.remote_id, remote.ramp_id
+        else:
+            job.ramp_id, job.known = None, None

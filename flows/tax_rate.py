@@ -1,0 +1,88 @@
+# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
+from decimal import Decimal
+
+from odoo import api, models
+from odoo.fields import Domain
+
+from .flow import Held, Waiting
+from .push import Remote
+
+
+class RampFlowTaxRate(models.AbstractModel):
+    """Rates of purchase taxes: what tax codes are made of. Nobody picks a rate, so one that is not needed any more stays.
+
+    Schema: ApiAccountingTaxRateResource. Ramp wants the account that a rate is posted to.
+    """
+
+    _name = 'ramp.flow.tax_rate'
+    _inherit = 'ramp.flow.push'
+    _description = 'Ramp Flow: tax rates'
+
+    _flow = 'tax_rate'
+    _flow_sequence = 4
+    _model = 'account.tax'
+    _kind = 'rate'
+    _endpoint = '/accounting/tax/rates'
+    _upload_key = 'tax_rates'
+
+    @api.model
+    def _flow_label(self):
+        return self.env._('Tax rates')
+
+    def _wanted_domain(self, connection):
+        if not connection.offer_taxes:
+            return Domain.FALSE
+        own = Domain('company_id', 'in', connection.company_id.parent_ids.ids) & Domain('active', '=', True)
+        purchase = Domain('type_tax_use', '=', 'purchase')
+        groups = self.env['account.tax'].search(own & purchase & Domain('amount_type', '=', 'group'))
+        return own & Domain('amount_type', '=', 'percent') & (purchase | Domain('id', 'in', groups.children_tax_ids.ids))
+
+    def _desired(self, connection, records):
+        accounts = {tax.id: tax.invoice_repartition_line_ids.filtered(lambda line: line.repartition_type == 'tax').account_id[:1]
+                    for tax in records}
+        rows = self.env['ramp.record'].search_fetch(
+            [('connection_id', '=', connection.id), ('flow', '=', 'account'),
+             ('res_id', 'in', [account.id for account in accounts.values()])], ['res_id', 'ramp_id', 'state', 'error_message'])
+        rows = {row.res_id: row for row in rows}
+        return {tax.id: self._desired_rate(tax, accounts[tax.id], rows.get(accounts[tax.id].id)) for tax in records}
+
+    def _desired_rate(self, tax, account, row):
+        if not account:
+            return Held(self.env._(
+                'The tax %s posts to no account (Distribution for Invoices), and Ramp wants one. Enter it on the tax, or leave the '
+                'tax out.', tax.display_name))
+        if not row or row.state in ('ignored', 'held'):
+            return Held(self.env._(
+                'The tax %(tax)s posts to %(account)s, which this connection does not offer in Ramp. Offer accounts of its type.',
+                tax=tax.display_name, account=account.display_name))
+        if row.state != 'confirmed':
+            return Waiting(self.env._('It waits for the account %s.', account.display_name))
+        return {'name': tax.name, 'rate': _plain(Decimal(str(tax.amount)) / 100), 'account': row.ramp_id, 'offered': True}
+
+    def _read_remote(self, payload, query):
+        rate = payload.get('rate')
+        return Remote(payload.get('id'), payload['ramp_id'], {
+            'name': payload.get('name'), 'rate': None if rate is None else _plain(Decimal(str(rate))),
+            'account': payload.get('accounting_gl_account_id'), 'offered': True})
+
+    def _look_up_query(self, job):
+        return  # Ramp has no filter for it; there are few
+
+    def _is_to_be_sent(self, job):
+        return super()._is_to_be_sent(job) and (job.uncertain or job.desired is not None)
+
+    def _upload_item(self, job):
+        return {'id': job.remote_id, **self._body(job.desired)}
+
+    def _body(self, values):
+        names = {'name': 'name', 'rate': 'rate', 'account': 'accounting_gl_account_id'}
+        return {name: values[key] for key, name in names.items() if key in values}
+
+    def _change(self, client, job, changes):
+        return client.patch(f'{self._endpoint}/{job.ramp_id}', self._body(changes), idempotent=True)
+
+
+def _plain(number):
+    """A number as text without an exponent and without zeros that say nothing, so that equal rates are equal texts."""
+    text = format(number, 'f')
+    return text.rstrip('0').rstrip('.') if '.' in text else text

@@ -1,0 +1,104 @@
+# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
+from psycopg2.extras import Json
+
+from odoo import api, fields, models
+from odoo.tools import SQL
+
+from .ramp_record import digest
+
+
+class RampRecord(models.Model):
+    """Rows of what Odoo sends: found by the record in Odoo, under an id of ours (`remote_id`) until Ramp has given its own.
+
+    `payload` is what Ramp accepted last; what differs from it is what has to be sent.
+    """
+
+    _inherit = 'ramp.record'
+
+    remote_id = fields.Char(
+        string='Odoo ID in Ramp', readonly=True, index='btree_not_null',
+        help='Under which Ramp knows the object of Odoo; stable when that is renamed.')
+    is_uncertain = fields.Boolean(
+        readonly=True, help='Something was sent, or may have been before, and its outcome is not known: Ramp is asked first.')
+
+    _once_sent = models.UniqueIndex('(connection_id, flow, res_id) WHERE remote_id IS NOT NULL', 'An object of Odoo has exactly one row.')
+    _once_remote = models.UniqueIndex(
+        '(connection_id, flow, remote_id) WHERE remote_id IS NOT NULL', 'An object of Ramp stands for one object of Odoo.')
+
+    @api.model
+    def _expect(self, connection, flow, query, model, prefix, uncertain=False):
+        """Rows for the records of a query that have none, in one statement. Returns how many there were.
+
+        :param query: Query of the wanted records
+        :param prefix: of the remote ids; the record's id follows
+        """
+        self.env['ramp.record'].flush_model()
+        return len(self.env.execute_query(SQL(
+            """
+            INSERT INTO ramp_record (connection_id, company_id, flow, res_model, res_id, remote_id, state, is_uncertain, attempts,
+                                     create_uid, write_uid, create_date, write_date)
+            SELECT %(connection)s, %(company)s, %(flow)s, %(model)s, w.id, %(prefix)s || w.id, 'pending', %(uncertain)s, 0,
+                   %(uid)s, %(uid)s, %(now)s, %(now)s
+              FROM (SELECT id FROM %(table)s WHERE id IN %(wanted)s) w
+             WHERE NOT EXISTS (
+                SELECT FROM ramp_record r
+                 WHERE r.connection_id = %(connection)s AND r.flow = %(flow)s AND r.res_id = w.id AND r.remote_id IS NOT NULL)
+             ORDER BY w.id
+            RETURNING 1
+            """, connection=connection.id, company=connection.company_id.id, flow=flow, model=model, prefix=prefix,
+            uncertain=uncertain, uid=self.env.uid, now=self.env.cr.now(), table=SQL.identifier(self.env[model]._table),
+            wanted=query.subselect())))
+
+    @api.model
+    def _mark_dirty(self, connections, flow, ids=None, uncertain=False):
+        """Let rows be compared with Odoo in the next run. `ids`: of the records in Odoo; None: all of the flow."""
+        self.flush_model()
+        self.env.cr.execute(SQL(
+            """
+            UPDATE ramp_record
+               SET state = 'pending', error_message = NULL, attempts = 0, next_attempt = NULL, is_question = FALSE,
+                   is_uncertain = is_uncertain OR %s, write_date = %s
+             WHERE connection_id = ANY(%s) AND flow = %s AND remote_id IS NOT NULL AND %s
+            """, uncertain, self.env.cr.now(), connections.ids, flow,
+            SQL('TRUE') if ids is None else SQL('res_id = ANY(%s)', list(ids))))
+        self.invalidate_model()
+
+    @api.model
+    def _take_dirty(self, connection, flow, limit, after):
+        """Rows to be compared with Odoo, in the order in which they came, beyond the id `after`."""
+        return self.search(
+            [('connection_id', '=', connection.id), ('flow', '=', flow), ('remote_id', '!=', False), ('id', '>', after),
+             '|', ('state', 'in', ('pending', 'error')), '&', ('state', '=', 'held'), ('is_question', '=', True),
+             '|', ('next_attempt', '=', False), ('next_attempt', '<=', self.env.cr.now())], order='id', limit=limit)
+
+    @api.model
+    def _mark_uncertain(self, ids):
+        """Before something is sent, in a transaction of its own: whoever finds these rows after a crash asks Ramp first."""
+        self.env.cr.execute(SQL('UPDATE ramp_record SET is_uncertain = TRUE WHERE id = ANY(%s)', list(ids)))
+        self.invalidate_model(['is_uncertain'])
+
+    @api.model
+    def _store_sent(self, rows):
+        """What became of rows, in one statement.
+
+        :param rows: list of dict with id, name, remote_id, ramp_id, payload (what Ramp has, or None), state, error_message,
+            is_uncertain, is_question
+        """
+        if not rows:
+            return
+        values = SQL(', ').join(SQL(
+            '(%s, %s, %s, %s, %s::jsonb, %s, %s, %s, %s, %s)', row['id'], row['name'], row['remote_id'], row['ramp_id'],
+            None if row['payload'] is None else Json(row['payload']), None if row['payload'] is None else digest(row['payload']),
+            row['state'], row['error_message'] or None, row['is_uncertain'], row['is_question']) for row in rows)
+        self.env.cr.execute(SQL(
+            """
+            UPDATE ramp_record r
+               SET name = v.name, remote_id = v.remote_id, ramp_id = v.ramp_id, payload = v.payload, payload_hash = v.payload_hash,
+                   state = v.state, error_message = v.error_message, is_uncertain = v.is_uncertain, is_question = v.is_question,
+                   attempts = 0, next_attempt = NULL, seen_at = clock_timestamp() AT TIME ZONE 'UTC', write_date = %s,
+                   confirmed_at = CASE WHEN v.state = 'confirmed' THEN clock_timestamp() AT TIME ZONE 'UTC' ELSE r.confirmed_at END
+              FROM (VALUES %s) AS v(id, name, remote_id, ramp_id, payload, payload_hash, state, error_message, is_uncertain,
+                                    is_question)
+             WHERE r.id = v.id
+            """, self.env.cr.now(), values), log_exceptions=False)
+        self.invalidate_model()

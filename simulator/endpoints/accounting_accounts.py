@@ -1,0 +1,42 @@
+"""/accounting/accounts: the GL accounts a client uploaded."""
+
+from .. import coding, uploads
+from ..routes import route
+
+ACCOUNTS = uploads.Kind(
+    table="accounts",
+    what="GL accounts",
+    needs=("id", "name", "classification"),
+    may=("code", "entity_remote_ids"),
+    # Not the classification: it is said once.
+    changes=("accounting_connection_id", "code", "entity_remote_ids", "name", "reactivate", "visibility"),
+    filters=("remote_id", "is_active", "code", "is_synced"),
+    items="gl_accounts",
+    told=("accounting_connection_id", "uploaded"),
+    exists="DEVELOPER_7020",
+)
+
+
+@route("GET", "/accounting/accounts", scope="accounting:read")
+def index(call):
+    return uploads.index(call, ACCOUNTS)
+
+
+@route("POST", "/accounting/accounts", scope="accounting:write")
+def upload(call):
+    return uploads.create(call, ACCOUNTS, coding.add_account)
+
+
+@route("GET", "/accounting/accounts/{gl_account_id}", scope="accounting:read")
+def detail(call):
+    return uploads.detail(call, ACCOUNTS, "gl_account_id")
+
+
+@route("PATCH", "/accounting/accounts/{gl_account_id}", scope="accounting:write")
+def patch(call):
+    return uploads.change(call, ACCOUNTS, "gl_account_id")
+
+
+@route("DELETE", "/accounting/accounts/{gl_account_id}", scope="accounting:write")
+def delete(call):
+    return uploads.delete(call, ACCOUNTS, "gl_account_id")

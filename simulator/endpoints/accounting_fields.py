@@ -1,0 +1,112 @@
+"""/accounting/fields and /accounting/field-options: a client's own fields to code with."""
+
+import functools
+
+from .. import coding, uploads
+from ..errors import RampError, invalid_field, not_found
+from ..listing import parse_uuid, read
+from ..routes import route
+
+FIELDS = uploads.Kind(
+    table="fields",
+    what="Fields",
+    needs=("id", "name", "input_type"),
+    may=("accounting_connection_id", "display_name", "is_required_for", "is_splittable"),
+    changes=("accounting_connection_id", "display_name", "is_splittable", "name"),
+    filters=("remote_id", "is_active"),
+)
+OPTIONS = uploads.Kind(
+    table="options",
+    what="Field options",
+    needs=("id", "value"),
+    may=("code", "display_name", "entity_remote_ids"),
+    changes=("code", "display_name", "entity_remote_ids", "reactivate", "value", "visibility"),
+    filters=("remote_id", "is_active", "code", "visibility"),
+    items="options",
+    told=("accounting_connection_id", "uploaded"),
+)
+
+
+@route("GET", "/accounting/fields", scope="accounting:read")
+def index(call):
+    return uploads.index(call, FIELDS)
+
+
+@route("POST", "/accounting/fields", scope="accounting:write")
+def create(call):
+    """A field that exists is answered as it is, active again; it does not take the values given here."""
+    values = dict(uploads.fields_of(call, FIELDS.needs, FIELDS.may))
+    owner = uploads.writable(call)
+    row = coding.known(call.state, "fields", values["id"], owner)
+    if row is None:
+        values.pop("accounting_connection_id", None)
+        row = coding.add_field(
+            call.state,
+            values.pop("id"),
+            values.pop("name"),
+            connection=owner["id"],
+            **{"is_splittable": False, **values},
+        )
+    elif not row["is_active"]:
+        row = uploads.touch(call, FIELDS, row, is_active=True)
+    return coding.shown(call.state)(row), 201
+
+
+@route("GET", "/accounting/fields/{field_id}", scope="accounting:read")
+def detail(call):
+    return uploads.detail(call, FIELDS, "field_id")
+
+
+@route("PATCH", "/accounting/fields/{field_id}", scope="accounting:write")
+def patch(call):
+    return uploads.change(call, FIELDS, "field_id")
+
+
+@route("DELETE", "/accounting/fields/{field_id}", scope="accounting:write")
+def delete(call):
+    return uploads.delete(call, FIELDS, "field_id")
+
+
+# -- options
+
+
+def _field(call, ident, owner):
+    row = call.state["fields"].get(ident)
+    if row is None or not coding.books(owner)(row):
+        raise not_found("Accounting field")
+    return row
+
+
+@route("GET", "/accounting/field-options", scope="accounting:read")
+def list_options(call):
+    ident = read(call, "field_id", parse_uuid)
+    if ident is None:
+        raise invalid_field("field_id", "Missing data for required field.")
+    return uploads.index(call, OPTIONS, _field(call, ident, uploads.connection(call))["ramp_id"])
+
+
+@route("POST", "/accounting/field-options", scope="accounting:write")
+def upload_options(call):
+    ident = call.need("field_id")
+    field = _field(call, ident, uploads.writable(call))
+    if not field["is_active"]:
+        # Ramp is silent about this; a client that does it would upload what nobody can see.
+        raise RampError(400, "DEVELOPER_7001", "The accounting field is not active")
+    make = functools.partial(coding.add_option, field=field)
+    return uploads.create(call, OPTIONS, make, field["ramp_id"])
+
+
+@route("GET", "/accounting/field-options/{field_option_id}", scope="accounting:read")
+def option_detail(call):
+    return uploads.detail(call, OPTIONS, "field_option_id")
+
+
+@route("PATCH", "/accounting/field-options/{field_option_id}", scope="accounting:write")
+@route("PUT", "/accounting/field-options/{field_option_id}", scope="accounting:write")
+def patch_option(call):
+    return uploads.change(call, OPTIONS, "field_option_id")
+
+
+@route("DELETE", "/accounting/field-options/{field_option_id}", scope="accounting:write")
+def delete_option(call):
+    return uploads.delete(call, OPTIONS, "field_option_id")

@@ -1,0 +1,40 @@
+"""/accounting/vendors: vendors as values to code with; those who are paid are other objects."""
+
+from .. import coding, uploads
+from ..routes import route
+
+VENDORS = uploads.Kind(
+    table="accounting_vendors",
+    what="Vendors",
+    needs=("id", "name"),
+    may=("code", "entity_remote_ids"),
+    changes=("accounting_connection_id", "code", "entity_remote_ids", "name", "reactivate"),
+    filters=("remote_id", "is_active", "code", "is_synced"),
+    items="vendors",
+    told=("uploaded",),
+)
+
+
+@route("GET", "/accounting/vendors", scope="accounting:read")
+def index(call):
+    return uploads.index(call, VENDORS)
+
+
+@route("POST", "/accounting/vendors", scope="accounting:write")
+def upload(call):
+    return uploads.create(call, VENDORS, coding.add_vendor)
+
+
+@route("GET", "/accounting/vendors/{vendor_id}", scope="accounting:read")
+def detail(call):
+    return uploads.detail(call, VENDORS, "vendor_id")
+
+
+@route("PATCH", "/accounting/vendors/{vendor_id}", scope="accounting:write")
+def patch(call):
+    return uploads.change(call, VENDORS, "vendor_id")
+
+
+@route("DELETE", "/accounting/vendors/{vendor_id}", scope="accounting:write")
+def delete(call):
+    return uploads.delete(call, VENDORS, "vendor_id")
