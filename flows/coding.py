@@ -1,4 +1,5 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
+import dataclasses
 import re
 from collections import defaultdict
 
@@ -7,7 +8,25 @@ from odoo import api, models
 # Kinds of selections that say nothing about our books: the connection decides the company, and Ramp keeps
 # fields of its own beside those of the accounting system.
 IRRELEVANT = frozenset({'SUBSIDIARY', 'EXPENSE_ENTITY', 'NON_ERP', 'REPORTING_TAG'})
-IDENTITY = re.compile(r'^(?P<database>[0-9a-f]{8})-(?P<kind>account|plan|analytic)-(?P<id>\d{1,18})$')
+# What an identity stands for: its kind, by the model in Odoo
+KINDS = {
+    'account.account': 'account', 'account.analytic.plan': 'plan', 'account.analytic.account': 'analytic', 'account.tax': 'tax',
+    'res.partner': 'partner',
+}
+MODELS = {kind: model for model, kind in KINDS.items()}
+# The point and number after it: an object of Ramp that took the place of one that could not be changed (see ramp.flow.push)
+IDENTITY = re.compile(rf'^(?P<database>[0-9a-f]{{8}})-(?P<kind>{"|".join(MODELS)})-(?P<id>\d{{1,18}})(?:\.\d+)?$')
+KIND_OF_TYPE = {'GL_ACCOUNT': 'account', 'OTHER': 'analytic', 'TAX_CODE': 'tax', 'MERCHANT': 'partner'}
+
+
+@dataclasses.dataclass(frozen=True)
+class Coding:
+    """What the selections of one line mean here. distribution: as Odoo writes it, or False; tax and partner may be empty."""
+
+    account: models.Model
+    distribution: dict | bool
+    tax: models.Model
+    partner: models.Model
 
 
 class Uncodable(Exception):
@@ -26,9 +45,8 @@ class RampCoding(models.AbstractModel):
 
     @api.model
     def _external_id(self, record):
-        """The id under which Ramp knows an account, an analytic plan or an analytic account."""
-        kind = {'account.account': 'account', 'account.analytic.plan': 'plan', 'account.analytic.account': 'analytic'}[record._name]
-        return f"{self.env['ramp.connection']._identity()}-{kind}-{record.id}"
+        """The id under which Ramp knows an account, an analytic plan or account, a tax or a supplier."""
+        return f"{self.env['ramp.connection']._identity()}-{KINDS[record._name]}-{record.id}"
 
     @api.model
     def _currency(self, code):
@@ -45,98 +63,122 @@ class RampCoding(models.AbstractModel):
         """Find everything that the selections may mean, in a constant number of queries; the answer is for `_decode`."""
         company = connection.company_id
         identity = connection._identity()
+        external_ids = {selection.external_id for selection in selections if selection.external_id}
+        codes = {code for selection in selections if selection.type == 'GL_ACCOUNT'
+                 for code in (selection.external_code, selection.external_id) if code}
+        # By the ledger: what was in Ramp before Odoo came has an id that Odoo did not give; and what is not offered any more.
+        known, hidden = {}, {}
+        for row in self.env['ramp.record'].search_fetch(
+                [('remote_id', 'in', list(external_ids)), ('res_model', 'in', list(KINDS)), ('connection_id', 'in', self.env[
+                    'ramp.connection']._search([('accounting_connection_id', '=', connection.accounting_connection_id)]))],
+                ['remote_id', 'res_model', 'res_id', 'state', 'error_message']) if external_ids else ():
+            known[row.remote_id] = KINDS[row.res_model], row.res_id
+            hidden.setdefault(row.remote_id, []).append(row.error_message if row.state == 'ignored' else False)
         wanted = defaultdict(set)
-        codes = set()
-        for selection in selections:
-            for text in (selection.external_id, selection.category_external_id):
-                match = IDENTITY.match(text or '')
-                if match and match['database'] == identity:
-                    wanted[match['kind']].add(int(match['id']))
-            if selection.type == 'GL_ACCOUNT':
-                codes.update(code for code in (selection.external_code, selection.external_id) if code)
-        Account = self.env['account.account'].with_company(company).with_context(active_test=False)
-        accounts = Account.search_fetch(
-            ['|', ('id', 'in', list(wanted['account'])), ('code', 'in', list(codes))], ['code', 'name', 'active', 'company_ids']
-        ) if wanted['account'] or codes else Account
-        analytics = self.env['account.analytic.account'].with_context(active_test=False).search_fetch(
-            [('id', 'in', list(wanted['analytic']))], ['name', 'active', 'company_id', 'root_plan_id']
-        ) if wanted['analytic'] else self.env['account.analytic.account']
-        by_code = defaultdict(Account.browse)
+        for external_id in external_ids:
+            match = IDENTITY.match(external_id)
+            if match and match['database'] == identity:
+                known.setdefault(external_id, (match['kind'], int(match['id'])))
+            if external_id in known:
+                kind, record_id = known[external_id]
+                wanted[kind].add(record_id)
+
+        def fetch(kind, names, domain=None):
+            Model = self.env[MODELS[kind]].with_company(company).with_context(active_test=False)
+            domain = domain or [('id', 'in', list(wanted[kind]))]
+            return Model.search_fetch(domain, names) if wanted[kind] or kind == 'account' and codes else Model
+
+        accounts = fetch('account', ['code', 'name', 'active', 'company_ids'], [
+            '|', ('id', 'in', list(wanted['account'])), ('code', 'in', list(codes))])
+        by_code = defaultdict(self.env['account.account'].browse)
         for account in accounts:
             if company.parent_ids & account.company_ids and account.code:  # branches use their parents' accounts
                 by_code[account.code] += account
-        return {'identity': identity, 'company': company, 'accounts': {account.id: account for account in accounts},
-                'accounts_by_code': by_code, 'analytics': {account.id: account for account in analytics}}
+        return {
+            'identity': identity, 'company': company, 'known': known, 'accounts_by_code': by_code,
+            'hidden': {external_id: reasons[0] for external_id, reasons in hidden.items() if all(reasons)},
+            'account': {account.id: account for account in accounts},
+            'analytic': {account.id: account for account in fetch('analytic', ['name', 'active', 'company_id', 'root_plan_id'])},
+            'tax': {tax.id: tax for tax in fetch('tax', ['name', 'active', 'company_id', 'type_tax_use', 'amount_type'])},
+            'partner': {partner.id: partner for partner in fetch('partner', ['name', 'active', 'company_id'])},
+        }
 
     @api.model
     def _decode(self, selections, found):
-        """(account, analytic distribution or False) of one line's selections; raises `Uncodable` rather than guess."""
-        account = self.env['account.account']
-        analytics = self.env['account.analytic.account']
+        """The `Coding` of one line's selections; raises `Uncodable` rather than guess or drop one."""
+        chosen = {kind: self.env[model] for kind, model in MODELS.items()}
         for selection in selections:
             if selection.type in IRRELEVANT:
                 continue
-            if selection.type == 'GL_ACCOUNT':
-                account = self._decode_account(selection, found)
-            elif selection.type == 'OTHER':
-                analytics += self._decode_analytic(selection, found)
-            elif selection.type == 'MERCHANT':
-                continue  # the payee is the merchant of the transaction; an accounting vendor does not change the books
-            else:
-                raise Uncodable(self.env._(
-                    'It is coded with "%(option)s" in a field of the kind %(kind)s, which this Odoo does not offer. Clear that '
-                    'field in Ramp.', option=selection.name or selection.external_id or '?', kind=selection.type))
-        if not account:
+            record, kind = self._decode_one(selection, found)
+            chosen[kind] |= record
+        if not chosen['account']:
             raise Uncodable(self.env._('It has no account. Choose the accounting category in Ramp.'))
+        analytics = chosen['analytic']
         if len(analytics.root_plan_id) < len(analytics):
             raise Uncodable(self.env._(
                 'Two analytic accounts of one plan are chosen (%s). Keep one of them in Ramp.', ', '.join(analytics.mapped('name'))))
-        distribution = {','.join(str(identity) for identity in sorted(analytics.ids)): 100} if analytics else False
-        return account, distribution
-
-    def _decode_account(self, selection, found):
-        label = selection.name or selection.external_code or selection.external_id or '?'
-        match = IDENTITY.match(selection.external_id or '')
-        if match:
-            if match['database'] != found['identity']:
+        for kind in ('account', 'tax', 'partner'):
+            if len(chosen[kind]) > 1:
                 raise Uncodable(self.env._(
-                    'The account "%s" was offered by another Odoo database. Choose an account of this one in Ramp.', label))
-            account = found['accounts'].get(int(match['id'])) if match['kind'] == 'account' else None
-        else:
-            code = selection.external_code or selection.external_id
-            candidates = found['accounts_by_code'].get(code, self.env['account.account'])
-            account = candidates[:1]
-        if not account:
-            raise Uncodable(self.env._(
-                'The account "%s" does not exist in Odoo. Choose another one in Ramp, or create it.', label))
-        if not found['company'].parent_ids & account.company_ids:
-            raise Uncodable(self.env._(
-                'The account "%(account)s" does not belong to the company %(company)s. Choose another one in Ramp.',
-                account=label, company=found['company'].name))
-        if not account.active:
-            raise Uncodable(self.env._(
-                'The account %(code)s %(name)s is archived in Odoo. Choose another one in Ramp, or un-archive it.',
-                code=account.code or '', name=account.name))
-        return account
+                    'Two options of one field are chosen (%s). Keep one of them in Ramp.', ', '.join(chosen[kind].mapped('name'))))
+        # several plans on one line are one combined key, as Odoo writes it
+        distribution = {','.join(str(identity) for identity in sorted(analytics.ids)): 100} if analytics else False
+        return Coding(chosen['account'], distribution, chosen['tax'], chosen['partner'])
 
-    def _decode_analytic(self, selection, found):
+    def _decode_one(self, selection, found):
+        """(record, kind) of one selection: by the id that Odoo gave it, else by the ledger, else, for an account, by its code.
+
+        A custom field comes back as the type OTHER, whatever it is; so the id decides, and the type only where it says nothing.
+        """
         label = selection.name or selection.external_code or selection.external_id or '?'
-        match = IDENTITY.match(selection.external_id or '')
-        if not match:
+        external_id = selection.external_id or ''
+        match = IDENTITY.match(external_id)
+        kind, record_id = found['known'].get(external_id) or (match['kind'] if match else KIND_OF_TYPE.get(selection.type), None)
+        if match and match['database'] != found['identity'] and not record_id:
+            raise Uncodable(self.env._(
+                '%(kind)s "%(option)s" was offered by another Odoo database. Choose one of this database in Ramp.',
+                kind=self._kind_name(kind), option=label))
+        if kind == 'partner' and not record_id:
+            return self.env['res.partner'], kind  # Ramp's own merchant: the books have the payee by its name
+        if kind == 'account' and not record_id:
+            record = found['accounts_by_code'].get(selection.external_code or external_id, self.env['account.account'])[:1]
+        elif record_id and kind in ('account', 'analytic', 'tax', 'partner'):
+            record = found[kind].get(record_id)
+        elif kind == 'analytic':
             raise Uncodable(self.env._(
                 'It is coded with "%s" in a field that does not come from Odoo. Clear that field in Ramp.', label))
-        if match['database'] != found['identity']:
+        else:
             raise Uncodable(self.env._(
-                'The analytic account "%s" was offered by another Odoo database. Choose one of this one in Ramp.', label))
-        analytic = found['analytics'].get(int(match['id'])) if match['kind'] == 'analytic' else None
-        if not analytic:
+                'It is coded with "%(option)s" in a field of the kind %(kind)s, which this Odoo does not offer. Clear that field in '
+                'Ramp.', option=label, kind=selection.type))
+        if not record:
             raise Uncodable(self.env._(
-                'The analytic account "%s" does not exist in Odoo any more. Choose another one in Ramp.', label))
-        if not analytic.active:
+                '%(kind)s "%(option)s" does not exist in Odoo. Choose another one in Ramp, or create it.',
+                kind=self._kind_name(kind), option=label))
+        self._check_usable(record, kind, label, found)
+        if external_id in found['hidden']:
             raise Uncodable(self.env._(
-                'The analytic account %s is archived in Odoo. Choose another one in Ramp, or un-archive it.', analytic.name))
-        if analytic.company_id and analytic.company_id not in found['company'].parent_ids:
+                '%(kind)s "%(option)s" is not offered in Ramp any more (%(reason)s) Choose another one in Ramp, or offer it again.',
+                kind=self._kind_name(kind), option=label, reason=found['hidden'][external_id]))
+        return record, kind
+
+    def _check_usable(self, record, kind, label, found):
+        """Raise `Uncodable` for what exists and must not be used: of another company, archived, or not for purchases."""
+        companies = record.company_ids if kind == 'account' else record.company_id
+        if (companies or kind == 'account') and not found['company'].parent_ids & companies:
             raise Uncodable(self.env._(
-                'The analytic account %(analytic)s does not belong to the company %(company)s. Choose another one in Ramp.',
-                analytic=analytic.name, company=found['company'].name))
-        return analytic
+                '%(kind)s "%(option)s" does not belong to the company %(company)s. Choose another one in Ramp.',
+                kind=self._kind_name(kind), option=label, company=found['company'].name))
+        if not record.active:
+            raise Uncodable(self.env._(
+                '%(kind)s %(option)s is archived in Odoo. Choose another one in Ramp, or un-archive it.',
+                kind=self._kind_name(kind), option=f'{record.code} {record.name}' if kind == 'account' and record.code else record.name))
+        if kind == 'tax' and record.type_tax_use != 'purchase':
+            raise Uncodable(self.env._('The tax "%s" is not for purchases any more. Choose another one in Ramp.', label))
+
+    def _kind_name(self, kind):
+        return {
+            'account': self.env._('The account'), 'analytic': self.env._('The analytic account'), 'plan': self.env._('The plan'),
+            'tax': self.env._('The tax'), 'partner': self.env._('The supplier'),
+        }[kind]

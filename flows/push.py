@@ -278,7 +278,8 @@ class RampFlowPush(models.AbstractModel):
         """Write down what became of jobs."""
         self.env['ramp.record']._store_sent([{
             'id': job.id, 'name': job.name, 'remote_id': job.remote_id, 'ramp_id': job.ramp_id, 'payload': job.known,
-            'state': job.state, 'error_message': job.error, 'is_uncertain': job.uncertain, 'is_question': job.blocked and job.state == 'held',
+            'state': job.state, 'error_message': job.error, 'is_uncertain': job.uncertain,
+            'is_question': job.blocked and job.state == 'held',
         } for job in jobs])
         states = [job.state for job in jobs]
         run.write({

@@ -8,7 +8,7 @@ from odoo.fields import Domain
 
 from ..ramp_api import PayloadError, RampScopeError, Transaction, allocate, read_transaction, read_user, to_company_date
 from ..ramp_api.money import exponent
-from .coding import Uncodable
+from .coding import Coding, Uncodable
 from .flow import Held, Skipped, Waiting
 
 # Mail would be sent, and followers and log lines written, for documents nobody here typed: one line on the
@@ -19,6 +19,16 @@ NAME_LENGTH = 200  # characters of a merchant's own text that fit into names and
 
 
 @dataclasses.dataclass(frozen=True)
+class Line:
+    """One line of a transaction. Amounts with the tax that `coding` names, in minor units; `balance` in company currency."""
+
+    coding: Coding
+    amount: int
+    balance: int
+    name: str
+
+
+@dataclasses.dataclass(frozen=True)
 class Plan:
     """What will be booked for one transaction. Amounts are integers in minor units, spend is positive."""
 
@@ -26,7 +36,7 @@ class Plan:
     date: datetime.date  # of the expense: the accounting date in the company's time zone
     entry_date: datetime.date  # of the entry: later than `date` where the period was closed
     currency: models.Model
-    lines: list  # of (account, distribution, amount, balance in company currency, label)
+    lines: list  # of Line
     balance: int  # of the whole, in minor units of the company's currency
     employee: models.Model
     partner: models.Model
@@ -164,24 +174,24 @@ class RampFlowTransaction(models.AbstractModel):
         coded = []
         for number, line in enumerate(value.lines, 1):
             try:
-                account, distribution = self.env['ramp.coding']._decode(line.selections, found)
+                coding = self.env['ramp.coding']._decode(line.selections, found)
             except Uncodable as reason:
                 if len(value.lines) == 1:
                     raise Held(str(reason)) from reason
                 raise Held(self.env._(
                     'Line %(number)s (%(amount)s): %(reason)s', number=number, amount=line.amount, reason=reason)) from reason
-            if account == connection.card_account_id:
+            if coding.account == connection.card_account_id:
                 raise Held(self.env._(
-                    'It is coded to the card liability itself (%s). Choose an expense account in Ramp.', account.display_name))
-            coded.append((account, distribution, line.amount.minor, _clean(line.memo) or label))
-        balance, balances = self._plan_balances(connection, value, currency, entry_date, [line[2] for line in coded], found)
-        vendors = found['vendors'].get(_clean(value.merchant_name), [])
+                    'It is coded to the card liability itself (%s). Choose an expense account in Ramp.', coding.account.display_name))
+            coded.append(coding)
+        amounts = [line.amount.minor for line in value.lines]
+        balance, balances = self._plan_balances(connection, value, currency, entry_date, amounts, found)
         return Plan(
             transaction=value, date=date, entry_date=entry_date, currency=currency, label=label, balance=balance,
-            lines=[(account, distribution, amount, part, name)
-                   for (account, distribution, amount, name), part in zip(coded, balances, strict=True)],
+            lines=[Line(coding, line.amount.minor, part, _clean(line.memo) or label)
+                   for coding, line, part in zip(coded, value.lines, balances, strict=True)],
             employee=self._plan_employee(connection, value, found),
-            partner=vendors[0] if len(vendors) == 1 else connection.merchant_partner_id,
+            partner=self._plan_partner(connection, value, coded, found),
         )
 
     def _check_state(self, connection, value):
@@ -251,6 +261,14 @@ class RampFlowTransaction(models.AbstractModel):
                 name=value.card_holder_name or value.user_id or self.env._('(unknown)'), company=connection.company_id.name))
         return employee
 
+    def _plan_partner(self, connection, value, coded, found):
+        """The payee: the supplier the spend is coded to, else the one that has the merchant's name, else "card merchant"."""
+        chosen = self.env['res.partner'].union(*(coding.partner for coding in coded))
+        vendors = found['vendors'].get(_clean(value.merchant_name), [])
+        if len(chosen) == 1:
+            return chosen
+        return vendors[0] if len(vendors) == 1 else connection.merchant_partner_id
+
     # ------------------------------------------------------------------ booking
 
     def _book(self, connection, plans):
@@ -275,7 +293,8 @@ class RampFlowTransaction(models.AbstractModel):
         return moves
 
     def _expense_values(self, connection, plan):
-        account, distribution = plan.lines[0][:2]
+        coding = plan.lines[0].coding
+        taxes = {line.coding.tax for line in plan.lines}
         company = connection.company_id
         return {
             'name': plan.label,
@@ -290,9 +309,9 @@ class RampFlowTransaction(models.AbstractModel):
             'currency_id': plan.currency.id,
             'total_amount_currency': float(plan.transaction.amount.decimal),
             'total_amount': plan.balance / 10 ** company.currency_id.decimal_places,
-            'tax_ids': [Command.clear()],
-            'account_id': account.id,
-            'analytic_distribution': distribution if len(plan.lines) == 1 else False,
+            'tax_ids': [Command.set(coding.tax.ids if len(taxes) == 1 else [])],
+            'account_id': coding.account.id,
+            'analytic_distribution': coding.distribution if len(plan.lines) == 1 else False,
             'vendor_id': plan.partner.id,
             'description': _clean(plan.transaction.memo),
             'approval_state': 'approved',
@@ -303,13 +322,18 @@ class RampFlowTransaction(models.AbstractModel):
         places, company_places = plan.currency.decimal_places, connection.company_id.currency_id.decimal_places
         scale, company_scale = 10 ** exponent(plan.currency.name), 10 ** company_places
 
-        def line(account, amount, balance, name, distribution=False):
-            return Command.create({
-                'account_id': account.id, 'partner_id': plan.partner.id, 'name': name, 'currency_id': plan.currency.id,
+        def line(account, amount, balance, name, partner, distribution=False):
+            return {
+                'account_id': account.id, 'partner_id': partner.id, 'name': name, 'currency_id': plan.currency.id,
                 'amount_currency': round(amount / scale, places), 'balance': round(balance / company_scale, company_places),
                 'analytic_distribution': distribution, 'tax_ids': [Command.clear()],
-            })
+            }
 
+        debits = []
+        for part in plan.lines:
+            partner = part.coding.partner or plan.partner
+            values = line(part.coding.account, part.amount, part.balance, part.name, partner, part.coding.distribution)
+            debits += self._with_tax(connection, plan, part, partner, values) if part.coding.tax else [values]
         return {
             'move_type': 'entry',
             'ramp_id': plan.transaction.id,
@@ -321,10 +345,34 @@ class RampFlowTransaction(models.AbstractModel):
             'ref': plan.label,
             'expense_ids': [Command.set(expense.ids)],
             'line_ids': [
-                *(line(account, amount, balance, name, distribution) for account, distribution, amount, balance, name in plan.lines),
-                line(connection.card_account_id, -plan.transaction.amount.minor, -plan.balance, plan.label),
+                *(Command.create(values) for values in debits),
+                Command.create(line(
+                    connection.card_account_id, -plan.transaction.amount.minor, -plan.balance, plan.label, plan.partner)),
             ],
         }
+
+    def _with_tax(self, connection, plan, part, partner, values):
+        """The journal items of a line that is coded with a tax: Ramp's amount includes it, to the cent.
+
+        Odoo's own tax computation says how much of the amount is tax and where it goes; the base takes whatever is left, so that
+        the items of the line add up to Ramp's amount in both currencies.
+        """
+        AccountTax, company = self.env['account.tax'], connection.company_id
+        base = AccountTax._prepare_base_line_for_taxes_computation(
+            {}, tax_ids=part.coding.tax, price_unit=values['amount_currency'], quantity=1.0, currency_id=plan.currency,
+            special_mode='total_included', is_refund=part.amount < 0, partner_id=partner, account_id=part.coding.account,
+            analytic_distribution=part.coding.distribution or None,
+            rate=values['amount_currency'] / values['balance'] if values['balance'] else 1.0)
+        AccountTax._add_tax_details_in_base_lines([base], company)
+        AccountTax._round_base_lines_tax_details([base], company)
+        AccountTax._add_accounting_data_in_base_lines_tax_details([base], company, include_caba_tags=True)
+        result = AccountTax._prepare_tax_lines([base], company)
+        [(_base, update)] = result['base_lines_to_update']
+        taxes = result['tax_lines_to_add']
+        left = {
+            key: currency.round(values[key] - sum(tax[key] for tax in taxes))
+            for key, currency in (('amount_currency', plan.currency), ('balance', company.currency_id))}
+        return [{**values, **left, 'tax_ids': [Command.set(part.coding.tax.ids)], 'tax_tag_ids': update['tax_tag_ids']}, *taxes]
 
 
 def _clean(text):

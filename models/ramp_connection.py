@@ -135,7 +135,7 @@ class RampConnection(models.Model):
     account_type_ids = fields.Many2many('ramp.account.type', string='Account Types')
     analytic_plan_ids = fields.Many2many(
         'account.analytic.plan', string='Analytic Plans in Ramp', domain=[('parent_id', '=', False)],
-        default=lambda self: self._default_analytic_plan_ids(),
+        default=lambda self: self.env['account.analytic.plan'].search([('parent_id', '=', False)]),
         help='Each becomes an accounting field in Ramp; its analytic accounts, and those of the plans below it, are the options.')
     offer_taxes = fields.Boolean(
         string='Taxes in Ramp', tracking=True,
@@ -149,6 +149,7 @@ class RampConnection(models.Model):
     record_count = fields.Integer(compute='_compute_counts')
     waiting_count = fields.Integer(compute='_compute_counts', string='Waiting')
     problem_count = fields.Integer(compute='_compute_counts', string='To Clear')
+    offer_counts = fields.Json(compute='_compute_counts', help='What Odoo offers, by kind and by what became of it.')
     run_state = fields.Selection(
         [('idle', 'Idle'), ('queued', 'Queued'), ('running', 'Running')], compute='_compute_progress')
     progress = fields.Float(compute='_compute_progress', help='Percent of the running synchronization.')
@@ -158,11 +159,6 @@ class RampConnection(models.Model):
     _entity_once = models.UniqueIndex(
         "(company_id, environment, COALESCE(api_url, ''), COALESCE(ramp_entity_id, '')) WHERE active",
         'This company has a connection to that Ramp entity already.')
-
-    @api.model
-    def _default_analytic_plan_ids(self):
-        # whoever connects need not keep analytic accounts to have them offered
-        return self.env['account.analytic.plan'].sudo().search([('parent_id', '=', False)])
 
     @api.model_create_multi
     def create(self, vals_list):
@@ -191,14 +187,23 @@ class RampConnection(models.Model):
 
     def _compute_counts(self):
         counts = {connection.id: {} for connection in self}
-        for connection, state, count in self.env['ramp.record']._read_group(
-                [('connection_id', 'in', self.ids)], ['connection_id', 'state'], ['__count']):
-            counts[connection.id][state] = count
+        for connection, flow, state, count in self.env['ramp.record']._read_group(
+                [('connection_id', 'in', self.ids)], ['connection_id', 'flow', 'state'], ['__count']):
+            counts[connection.id][flow, state] = count
         for connection in self:
-            states = counts.get(connection.id, {})
-            connection.record_count = sum(states.values())
-            connection.waiting_count = states.get('pending', 0) + states.get('done', 0)
-            connection.problem_count = states.get('error', 0) + states.get('held', 0)
+            found = counts.get(connection.id, {})
+
+            def total(*states, flow=None, found=found):
+                return sum(count for (kind, state), count in found.items() if state in states and flow in (None, kind))
+
+            connection.record_count = sum(found.values())
+            connection.waiting_count = total('pending', 'done')
+            connection.problem_count = total('error', 'held')
+            connection.offer_counts = [{
+                'flow': flow._flow, 'label': flow._flow_label(), 'sent': total('confirmed', flow=flow._flow),
+                'waiting': total('pending', flow=flow._flow), 'problem': total('error', 'held', flow=flow._flow),
+                'left_out': total('ignored', flow=flow._flow),
+            } for flow in self._flows() if flow._sends]
 
     def _compute_progress(self):
         running = {}
@@ -592,8 +597,11 @@ class RampConnection(models.Model):
     def action_open_records(self):
         self.ensure_one()
         action = self.env['ir.actions.act_window']._for_xml_id('ramp_connector.ramp_record_action')
-        action['context'] = {'search_default_connection_id': self.id, **({'search_default_problem': 1} if self.env.context.get(
-            'ramp_problems') else {})}
+        filters = ['problem'] if self.env.context.get('ramp_problems') else self.env.context.get('ramp_filters') or []
+        flow = self.env.context.get('ramp_flow')
+        action['context'] = {
+            'search_default_connection_id': self.id, **{f'search_default_{name}': 1 for name in filters},
+            **({'search_default_flow': flow} if flow else {})}
         return action
 
     def action_open_runs(self):

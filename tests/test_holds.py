@@ -226,6 +226,6 @@ class TestHolds(RampCase):
         self.env.user.company_ids += branch
         found = self.env['ramp.coding']._look_up(self.connection.new({'company_id': branch.id}), read_transaction(
             self.ramp.state['transactions'].get(self.good)).lines[0].selections)
-        account, _distribution = self.env['ramp.coding']._decode(
+        coding = self.env['ramp.coding']._decode(
             read_transaction(self.ramp.state['transactions'].get(self.good)).lines[0].selections, found)
-        self.assertEqual(account, self.account_meals)
+        self.assertEqual(coding.account, self.account_meals)
