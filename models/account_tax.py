@@ -10,3 +10,14 @@ class AccountTax(models.Model):
     _ramp_fields = frozenset({
         'name', 'active', 'amount', 'amount_type', 'type_tax_use', 'children_tax_ids', 'company_id',
         'invoice_repartition_line_ids', 'repartition_line_ids'})
+
+
+class AccountTaxRepartitionLine(models.Model):
+    _inherit = 'account.tax.repartition.line'
+
+    def write(self, vals):
+        """EXTENDS: the account that a tax is posted to is part of its rate in Ramp."""
+        result = super().write(vals)
+        if 'account_id' in vals:
+            self.tax_id._ramp_changed(['tax_rate'])
+        return result

@@ -186,7 +186,8 @@ class Simulator:
             raise AssertionError("\n".join(map(str, trouble)))
 
     def before(self, hook):
-        """Call `hook(method, path, body)` when a request has arrived and nothing is done yet."""
+        """Call `hook(method, path, body)` when a request has arrived and nothing is done yet; a RampError that it
+        raises is the answer."""
         self._before.append(hook)
 
     def after(self, hook):
@@ -224,7 +225,10 @@ class Simulator:
         if request.path.startswith(ADMIN):
             return self._work(request, body, readable, None)
         name = request.path[len(API) :] if request.path.startswith(API) else request.path
-        self._run(self._before, request, body)
+        try:
+            self._run(self._before, request, body)
+        except RampError as error:
+            return Answer.json(error.status, error.body())
         stage = faults.BEFORE if auth.bearer(request) else set(faults.BEFORE) - {"dead_token"}
         fault = self.faults.take(stage, request.method, name)
         if fault:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from . import coding
-from .endpoints import business, cards, departments, entities, locations, transactions, users
+from .endpoints import accounting_connection, business, cards, departments, entities, locations, transactions, users
 
 ACCOUNTS = [
     ("6100", "Software subscriptions"), ("6110", "Cloud hosting"), ("6120", "Telephone and internet"),
@@ -99,6 +99,10 @@ class Seed:
         """Write the business into an empty state."""
         _Filler(self, state).run()
 
+    def spend(self, state):
+        """Let the people of a business that is there spend, coded with what its accounting system has uploaded."""
+        _Filler(self, state).spend()
+
 
 class _Filler:
     def __init__(self, seed, state):
@@ -115,6 +119,7 @@ class _Filler:
             coding.add_field(state, item["field_id"], item["field_name"], item["options"])
         self.codes = [row["id"] for row in state["accounts"]
                       if row["classification"] in ("EXPENSE", "ANY") or seed.accounts] or [None]
+        self.fields = seed.analytics or ()
         for number, entity in enumerate(seed.entities or ENTITIES):
             entities.make(state, entity["name"], entity["currency"], is_primary=number == 0)
         self.entities = list(state["entities"])
@@ -122,6 +127,26 @@ class _Filler:
         self._spend()
         if seed.problems:
             self._problems()
+
+    def spend(self):
+        state = self.state
+        mine = coding.books(accounting_connection.active(state))
+
+        def offered(table):
+            return [row for row in state[table]
+                    if mine(row) and row["is_active"] and row.get("visibility") != "HIDDEN"]
+
+        self.codes = [row["id"] for row in offered("accounts") if row["classification"] == "EXPENSE"] or [None]
+        options = offered("options")
+        self.fields = [{"field_id": field["id"], "options": [row for row in options if row["_field"] == field["ramp_id"]]}
+                       for field in offered("fields")]
+        self.entities = list(state["entities"])
+        people = {user["id"]: user for user in state["users"]}
+        everyone = [(people[card["cardholder_id"]], card["id"]) for card in state["physical_cards"]]
+        everyone += [(people[card["user_id"]], card["id"]) for card in state["virtual_cards"]]
+        self.holders = {entity["id"]: [holder for holder in everyone if holder[0]["entity_id"] == entity["id"]] or everyone
+                        for entity in self.entities}
+        self._spend()
 
     def _people(self):
         state = self.state
@@ -206,10 +231,10 @@ class _Filler:
         lines = []
         for part in parts:
             line = {"amount_minor": part, "account": chance.choice(self.codes) if coded else None}
-            if coded and self.seed.analytics and chance.random() < 0.5:
+            if coded and self.fields and chance.random() < 0.5:
                 line["analytics"] = {
                     item["field_id"]: chance.choice(item["options"])["id"]
-                    for item in self.seed.analytics if item["options"] and chance.random() < 0.8}
+                    for item in self.fields if item["options"] and chance.random() < 0.8}
             if count > 1 and chance.random() < 0.3:
                 line["memo"] = chance.choice(MEMOS)
             lines.append(line)

@@ -1,6 +1,9 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
+from odoo import Command
 from odoo.tests import tagged
 
+from ..simulator import coding
+from ..simulator.errors import RampError
 from .common import RampCase
 
 CODING = ('account', 'analytic_plan', 'analytic_account', 'tax_rate', 'tax_code', 'accounting_vendor')
@@ -96,3 +99,388 @@ class TestPushAccounts(PushCase):
                 self.env.flush_all()
                 counts.append(self.env.cr.sql_log_count - before)
         self.assertLessEqual(counts[3] - counts[1], 2)
+
+    def test_nothing_is_asked_of_the_database_when_nobody_wants_to_know(self):
+        self.push()
+        for work in (
+                lambda: self.account_meals.write({'note': 'Only for us'}),
+                lambda: self.env['res.partner'].create({'name': 'A customer', 'customer_rank': 1})):
+            work()
+            self.assertEqual(self.changes(), [])
+        other = self.env['res.company'].create({'name': 'Elsewhere'})
+        self.env['account.account'].with_company(other).create(
+            {'name': 'Not ours', 'code': '100', 'account_type': 'expense', 'company_ids': [Command.set(other.ids)]})
+        self.assertEqual(self.changes(), [])
+        self.connection.action_disconnect()
+        self.account_meals.name = 'Nobody hears of it'
+        self.env['ramp.connection'].flush_model()
+        with self.assertQueryCount(0):
+            self.account_meals._ramp_changed()
+        self.assertEqual(self.changes(), [])
+
+    def changes(self):
+        self.env.cr.execute('SELECT flow, res_id FROM ramp_change ORDER BY id')
+        return self.env.cr.fetchall()
+
+    def test_one_statement_for_many_records(self):
+        accounts = self.account_meals + self.account_travel + self.account_software
+        self.push()
+        triggers = self.env['ir.cron.trigger'].search([])
+        self.env.cr.cache.pop('ramp.wake', None)  # as in a transaction of its own
+        accounts.name = 'Same'
+        self.account_meals.name = 'Another'
+        self.assertEqual(self.changes(), [('account', account.id) for account in accounts + self.account_meals])
+        triggers = self.env['ir.cron.trigger'].search([]) - triggers
+        self.assertEqual(triggers.cron_id, self.env.ref('ramp_connector.cron_account'))
+        self.assertEqual(len(triggers), 1, 'the job is woken once in a transaction')
+
+    def test_a_change_that_is_undone_sends_nothing(self):
+        self.push()
+        self.writes()
+        self.account_meals.name = 'Something else'
+        self.account_meals.name = 'Meals'
+        self.push()
+        self.assertEqual(self.writes(), [])
+        self.assertEqual(self.row(self.account_meals).state, 'confirmed')
+
+    def test_recode_and_clear_the_code(self):
+        self.push()
+        self.account_meals.code = '650077'
+        self.analytic_fair.code = 'FAIR'
+        self.push()
+        self.assertEqual(self.remote('accounts', self.account_meals)['code'], '650077')
+        self.assertEqual(self.remote('options', self.analytic_fair)['code'], 'FAIR')
+        self.analytic_fair.code = False
+        self.push()
+        self.assertEqual(self.remote('options', self.analytic_fair)['code'], '')
+
+    def test_delete(self):
+        self.push()
+        account, identity = self.account_software, self.external(self.account_software)
+        row = self.row(account)
+        account.unlink()
+        self.push()
+        [remote] = [remote for remote in self.ramp.state['accounts'] if remote['id'] == identity]
+        self.assertEqual(remote['visibility'], 'HIDDEN')
+        self.assertEqual((row.state, row.error_message), ('ignored', 'Deleted in Odoo, so it is not offered in Ramp.'))
+
+    def test_classification(self):
+        self.push()
+        self.assertEqual(self.remote('accounts', self.connection.card_account_id)['classification'], 'CREDCARD')
+        flow = self.env['ramp.flow.account']
+        kinds = dict(self.env['account.account']._fields['account_type'].selection)
+        self.assertEqual(
+            {flow._classification(self.env['account.account'].new({'account_type': kind})) for kind in kinds if kind != 'off_balance'},
+            {'ASSET', 'LIABILITY', 'CREDCARD', 'EQUITY', 'REVENUE', 'EXPENSE'})
+
+    def test_by_type(self):
+        kind = self.env['ramp.account.type'].search([('code', '=', 'expense')])
+        self.connection.write({'account_policy': 'types', 'account_type_ids': [Command.set(kind.ids)]})
+        self.push()
+        self.assertEqual({row['classification'] for row in self.ramp.state['accounts']}, {'EXPENSE'})
+        self.connection.account_policy = 'all'
+        self.push()
+        self.assertEqual(self.remote('accounts', self.connection.card_account_id)['visibility'], 'VISIBLE')
+        self.connection.account_policy = 'types'
+        self.push()
+        self.assertEqual(self.remote('accounts', self.connection.card_account_id)['visibility'], 'HIDDEN')
+        self.assertRegex(self.connection.card_account_id.ramp_state, 'settings of the connection leave it out')
+
+    def test_account_shared_by_companies(self):
+        """Each connection sends it, under the code it has in its company; where they share a Ramp business, one does."""
+        second = self.env['res.company'].create({'name': 'Second'})
+        self.env.user.company_ids += second
+        self.account_meals.with_company(second).write({'company_ids': [Command.link(second.id)], 'code': '77'})
+        own = self.env['account.account'].with_company(second).create(
+            {'name': 'Own', 'code': '78', 'account_type': 'expense', 'company_ids': [Command.set(second.ids)]})
+        self.push()
+        self.writes()
+        other = self.connection.copy({'company_id': second.id, 'name': 'Second', 'ramp_entity_id': False,
+                                      'client_id': self.ramp.client_id, 'client_secret': self.ramp.client_secret})
+        other.action_connect()
+        self.push()
+        self.assertEqual(self.remote('accounts', self.account_meals)['code'], '650001')
+        self.assertEqual(self.remote('accounts', own)['code'], '78')
+        rows = self.row(self.account_meals)
+        self.assertEqual(rows.sorted('id').mapped('state'), ['confirmed', 'ignored'])
+        self.assertIn('Offered by the connection Ramp', rows.filtered(lambda row: row.state == 'ignored').error_message)
+        self.connection.action_disconnect()
+        self.push()
+        self.assertEqual(self.remote('accounts', self.account_meals)['code'], '77')
+        self.assertEqual(self.remote('accounts', self.account_travel)['visibility'], 'VISIBLE', 'nobody was asked to hide it')
+
+
+@tagged('post_install', '-at_install', 'ramp')
+class TestPushTrouble(PushCase):
+    def refuse(self, bad, status=422):
+        """Ramp refuses whatever holds this text."""
+        def hook(method, path, body):
+            if method != 'GET' and bad in str(body):
+                raise RampError(status, 'DEVELOPER_7001', 'Invalid name', {'name': ['Invalid name']})
+        self.ramp.before(hook)
+
+    def test_one_bad_object_does_not_hold_up_the_others(self):
+        many = self.env['account.analytic.account'].create(
+            [{'name': f'Number {number}', 'plan_id': self.plan.id} for number in range(40)])
+        many[17].name = 'Unspeakable'
+        self.refuse('Unspeakable')
+        self.push()
+        self.push()
+        self.assertEqual(len([row for row in self.ramp.state['options'] if row['value'].startswith('Number')]), 39)
+        self.assertEqual(self.row(many[17]).state, 'held')
+        self.assertRegex(many[17].ramp_state, 'Ramp refused.*Invalid name')
+        self.writes()
+        self.push()
+        self.assertEqual(self.writes(), [], 'it is not sent again as it is')
+        many[17].name = 'Spoken of'
+        self.push()
+        self.assertEqual(self.remote('options', many[17])['value'], 'Spoken of')
+        self.assertEqual(self.row(many[17]).state, 'confirmed')
+
+    def test_refused_change_keeps_what_ramp_has(self):
+        self.push()
+        self.refuse('Unspeakable')
+        self.account_meals.name = 'Unspeakable'
+        self.account_travel.name = 'Journeys'
+        self.push()
+        self.assertEqual(self.remote('accounts', self.account_meals)['name'], 'Meals')
+        self.assertEqual(self.remote('accounts', self.account_travel)['name'], 'Journeys')
+        self.account_meals.name = 'Meals'
+        self.writes()
+        self.push()
+        self.assertEqual(self.writes(), [])
+        self.assertEqual(self.row(self.account_meals).state, 'confirmed')
+
+    def test_object_on_which_ramp_fails(self):
+        self.push()
+        self.refuse('Poison', status=500)
+        self.account_meals.name = 'Poison'
+        self.account_travel.name = 'Journeys'
+        self.push()
+        self.push()
+        self.assertEqual(self.remote('accounts', self.account_travel)['name'], 'Journeys')
+        self.assertEqual(self.row(self.account_meals).state, 'error')
+
+    def test_another_system_has_the_seat(self):
+        self.push()
+        self.ramp.seat('QuickBooks')
+        self.writes()
+        self.account_meals.name = 'Renamed'
+        ramp_id = self.spend()
+        runs = self.sync('account', 'transaction')
+        self.assertEqual(self.writes(), [])
+        self.assertEqual(runs.mapped('state'), ['failed', 'failed'])
+        self.assertIn('QuickBooks', self.connection.last_error)
+        self.assertFalse(self.move(ramp_id))
+
+    def test_existing_chart_is_adopted(self):
+        """By the id that Odoo gave it in a former life, else by its code; never twice."""
+        state = self.ramp.state
+        coding.add_account(state, self.external(self.account_meals), 'Old name', '1', 'EXPENSE')
+        coding.add_account(state, '514', 'Their travel', '650002', 'EXPENSE')
+        coding.add_account(state, '515', 'Twice', '650003', 'EXPENSE')
+        coding.add_account(state, '516', 'Twice too', '650003', 'EXPENSE')
+        coding.add_account(state, '517', 'Only in Ramp', '999', 'EXPENSE')
+        self.push()
+        rows = {row['id']: row for row in state['accounts']}
+        self.assertEqual(rows[self.external(self.account_meals)]['name'], 'Meals')
+        self.assertEqual((rows['514']['name'], rows['514']['code']), ('Travel', '650002'))
+        self.assertNotIn(self.external(self.account_travel), rows)
+        self.assertIn(self.external(self.account_software), rows, 'two have its code: none of them is it')
+        self.assertEqual(rows['517']['name'], 'Only in Ramp')
+        self.writes()
+        self.push()
+        self.assertEqual(self.writes(), [])
+        ramp_id = self.spend(700, lines=[{'amount_minor': 700, 'selections': [coding.account(state, '514')]}])
+        self.account_travel.code = '650099'
+        self.sync('account', 'transaction')
+        self.assertConfirmed(ramp_id)
+        self.assertEqual(self.move(ramp_id).line_ids[0].account_id, self.account_travel)
+
+    def test_push_all_again_repairs_what_was_changed_in_ramp(self):
+        self.push()
+        state = self.ramp.state
+        state['accounts'].update(self.remote('accounts', self.account_meals)['ramp_id'], name='Changed there', visibility='HIDDEN')
+        state['options'].update(self.remote('options', self.analytic_fair)['ramp_id'], is_active=False)
+        self.push()
+        self.assertEqual(self.remote('accounts', self.account_meals)['name'], 'Changed there', 'nobody asked')
+        self.connection.action_push_all()
+        self.writes()
+        self.push()
+        self.assertEqual(len(self.writes()), 2, 'only what differs')
+        self.assertEqual(self.remote('accounts', self.account_meals)['name'], 'Meals')
+        self.assertEqual(self.remote('accounts', self.account_meals)['visibility'], 'VISIBLE')
+        self.assertTrue(self.remote('options', self.analytic_fair)['is_active'])
+
+    def test_reconnect(self):
+        self.push()
+        self.connection.action_disconnect()
+        self.account_meals.name = 'Meanwhile'
+        self.connection.action_connect()
+        self.writes()
+        self.push()
+        self.assertEqual([method for method, _path in self.writes()], ['PATCH'])
+        self.assertEqual(self.remote('accounts', self.account_meals)['name'], 'Meanwhile')
+
+
+@tagged('post_install', '-at_install', 'ramp')
+class TestPushAnalytic(PushCase):
+    def setUp(self):
+        super().setUp()
+        self.push()
+        self.writes()
+
+    def visible(self):
+        """{field: options that people can pick}"""
+        fields = {row['ramp_id']: row['name'] for row in self.ramp.state['fields'] if row['is_active']}
+        found = {name: set() for name in fields.values()}
+        for row in self.ramp.state['options']:
+            if row['_field'] in fields and row['is_active'] and row['visibility'] == 'VISIBLE':
+                found[fields[row['_field']]].add(row['value'])
+        return found
+
+    def test_fewest_calls(self):
+        self.env['account.analytic.account'].create([
+            {'name': f'{plan.name} {number}', 'plan_id': plan.id}
+            for plan, count in ((self.plan, 999), (self.other_plan, 501)) for number in range(count)])
+        self.push()
+        self.assertEqual(self.writes(), [('POST', '/accounting/field-options')] * 4)
+        self.assertEqual(len(self.ramp.state['options']), 1503)
+        requests = len(self.ramp.requests)
+        self.push()
+        self.assertEqual(len(self.ramp.requests), requests)
+
+    def test_move_between_plans_and_back(self):
+        self.analytic_fair.plan_id = self.other_plan
+        self.push()
+        self.assertEqual(self.visible(), {'Ramp Projects': {'Office Move'}, 'Ramp Markets': {'Europe', 'Trade Fair'}})
+        self.analytic_fair.plan_id = self.plan
+        self.push()
+        self.assertEqual(self.visible(), {'Ramp Projects': {'Office Move', 'Trade Fair'}, 'Ramp Markets': {'Europe'}})
+        self.assertEqual(len(self.ramp.state['options']), 4, 'it came back as what it was')
+
+    def test_sub_plan_follows_its_root(self):
+        part = self.env['account.analytic.plan'].create({'name': 'Part', 'parent_id': self.plan.id})
+        self.env['account.analytic.account'].create({'name': 'Detail', 'plan_id': part.id})
+        self.push()
+        self.assertEqual(self.visible(), {'Ramp Projects': {'Office Move', 'Trade Fair', 'Detail'}, 'Ramp Markets': {'Europe'}})
+        part.parent_id = self.other_plan
+        self.push()
+        self.assertEqual(self.visible(), {'Ramp Projects': {'Office Move', 'Trade Fair'}, 'Ramp Markets': {'Europe', 'Detail'}})
+
+    def test_plan_that_is_not_chosen(self):
+        self.connection.analytic_plan_ids -= self.plan
+        self.push()
+        field = self.remote('fields', self.plan)
+        self.assertEqual(self.writes(), [('DELETE', f"/accounting/fields/{field['ramp_id']}")], 'its options go with it')
+        self.assertEqual(self.visible(), {'Ramp Markets': {'Europe'}})
+        self.analytic_move.name = 'Office Moved'
+        self.push()
+        self.assertEqual(self.writes(), [])
+        self.connection.analytic_plan_ids += self.plan
+        self.push()
+        self.assertEqual(self.visible(), {'Ramp Projects': {'Office Moved', 'Trade Fair'}, 'Ramp Markets': {'Europe'}})
+
+    def test_rename_a_plan(self):
+        self.plan.name = 'Undertakings'
+        self.push()
+        self.assertEqual([method for method, _path in self.writes()], ['PATCH'])
+        self.assertEqual(self.visible(), {'Undertakings': {'Office Move', 'Trade Fair'}, 'Ramp Markets': {'Europe'}})
+
+    def test_archive_delete(self):
+        self.analytic_fair.active = False
+        self.analytic_europe.unlink()
+        self.push()
+        self.assertEqual(self.visible(), {'Ramp Projects': {'Office Move'}, 'Ramp Markets': set()})
+        self.analytic_fair.active = True
+        self.push()
+        self.assertEqual(self.visible(), {'Ramp Projects': {'Office Move', 'Trade Fair'}, 'Ramp Markets': set()})
+
+
+@tagged('post_install', '-at_install', 'ramp')
+class TestPushTaxes(PushCase):
+    def setUp(self):
+        super().setUp()
+        self.env['account.tax'].search([('company_id', '=', self.company.id)]).active = False
+        self.tax = self.env['account.tax'].with_company(self.company).create({
+            'name': 'Input 10%', 'amount_type': 'percent', 'amount': 10, 'type_tax_use': 'purchase', 'company_id': self.company.id})
+        self.lines = self.tax.invoice_repartition_line_ids.filtered(lambda line: line.repartition_type == 'tax')
+        self.lines.account_id = self.account_software
+        self.connection.offer_taxes = True
+        self.push()
+
+    def codes(self):
+        return {row['name']: row['tax_rate_ids'] for row in self.ramp.state['tax_options'] if row['is_active']}
+
+    def test_rate_and_code(self):
+        [rate] = self.ramp.state['tax_rates']
+        self.assertEqual((rate['name'], rate['rate'], rate['accounting_gl_account_id']),
+                         ('Input 10%', '0.1', self.remote('accounts', self.account_software)['ramp_id']))
+        self.assertEqual(self.codes(), {'Input 10%': [rate['id']]})
+        self.writes()
+        self.push()
+        self.assertEqual(self.writes(), [])
+
+    def test_change_archive_and_back(self):
+        self.tax.write({'name': 'Input 12.5%', 'amount': 12.5})
+        self.push()
+        [rate] = self.ramp.state['tax_rates']
+        self.assertEqual((rate['name'], rate['rate'], list(self.codes())), ('Input 12.5%', '0.125', ['Input 12.5%']))
+        self.tax.active = False
+        self.push()
+        self.assertEqual(self.codes(), {})
+        self.tax.active = True
+        self.push()
+        self.assertEqual(self.codes(), {'Input 12.5%': [rate['id']]})
+
+    def test_account_of_the_tax(self):
+        self.lines.account_id = self.account_meals
+        self.push()
+        [rate] = self.ramp.state['tax_rates']
+        self.assertEqual(rate['accounting_gl_account_id'], self.remote('accounts', self.account_meals)['ramp_id'])
+
+    def test_tax_without_an_account(self):
+        other = self.tax.copy({'name': 'Nowhere'})
+        other.invoice_repartition_line_ids.account_id = False
+        self.push()
+        self.assertEqual(self.row(other, 'tax_rate').state, 'held')
+        self.assertIn('posts to no account', self.row(other, 'tax_rate').error_message)
+        self.assertEqual(list(self.codes()), ['Input 10%'])
+        other.invoice_repartition_line_ids.filtered(lambda line: line.repartition_type == 'tax').account_id = self.account_meals
+        self.push()
+        self.assertEqual(set(self.codes()), {'Input 10%', 'Nowhere'})
+
+    def test_not_asked_for(self):
+        self.connection.offer_taxes = False
+        self.push()
+        self.assertEqual(self.codes(), {})
+
+
+@tagged('post_install', '-at_install', 'ramp')
+class TestPushVendors(PushCase):
+    def test_life_of_a_supplier(self):
+        vendor = self.env['res.partner'].create({'name': 'Paper & Sons', 'ref': 'P1', 'supplier_rank': 1, 'is_company': True})
+        self.env['res.partner'].create({'name': 'A person there', 'parent_id': vendor.id, 'supplier_rank': 1})
+        self.push()
+        [remote] = self.ramp.state['accounting_vendors']
+        self.assertEqual((remote['name'], remote['code']), ('Paper & Sons', 'P1'))
+        vendor.write({'name': 'Paper & Daughters', 'ref': False})
+        self.push()
+        [remote] = self.ramp.state['accounting_vendors']
+        self.assertEqual((remote['name'], remote['code']), ('Paper & Daughters', ''))
+        vendor.active = False
+        self.push()
+        self.assertFalse(remote['is_active'])
+        vendor.active = True
+        self.push()
+        self.assertTrue(remote['is_active'])
+
+    def test_supplier_by_a_bill(self):
+        """Odoo raises the rank of a partner behind the ORM's back when a bill is made; the next run finds it."""
+        partner = self.env['res.partner'].create({'name': 'Not yet'})
+        self.push()
+        self.assertFalse(list(self.ramp.state['accounting_vendors']))
+        partner._increase_rank('supplier_rank')
+        self.env.cr.execute('UPDATE res_partner SET supplier_rank = 1 WHERE id = %s', [partner.id])
+        self.push()
+        self.assertEqual([row['name'] for row in self.ramp.state['accounting_vendors']], ['Not yet'])

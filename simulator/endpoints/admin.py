@@ -213,6 +213,13 @@ def add_data(call):
     return None, 204
 
 
+@route("POST", "/spend")
+def spend(call):
+    """People spend, and code it with what was uploaded: `{"transactions", "months", "seed"}`."""
+    dataclasses.replace(call.ramp.seed, **(call.body or {})).spend(call.state)
+    return None, 204
+
+
 @route("POST", "/reset")
 def reset(call):
     """Start again, with the same seed or other options of `Seed` (accounts, analytics, transactions...)."""
