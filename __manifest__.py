@@ -22,6 +22,7 @@
         'views/hr_expense_views.xml',
         'views/account_move_views.xml',
         'views/hr_employee_views.xml',
+        'views/ramp_pushed_views.xml',
         'views/ramp_menus.xml',
     ],
     'assets': {

@@ -52,11 +52,11 @@ class RampFlowAnalyticAccount(models.AbstractModel):
             return False
         return super()._is_to_be_sent(job)
 
-    def _compare(self, connection, run):
+    def _compare(self, connection, run, after):
         memory = self.env.context['ramp_memory']
         memory['fields'] = {row.ramp_id for row in self.env['ramp.record'].search_fetch(
             [('connection_id', '=', connection.id), ('flow', '=', 'analytic_plan'), ('state', '!=', 'ignored')], ['ramp_id'])}
-        return super()._compare(connection, run)
+        return super()._compare(connection, run, after)
 
     def _read_remote(self, payload, query):
         active = payload.get('is_active', True)

@@ -47,7 +47,7 @@ class RampFlowAnalyticPlan(models.AbstractModel):
         field = client.post(self._endpoint, {**self._upload_body(connection, jobs), **self._upload_item(job)}, idempotent=True)
         if field and self._read_remote(field, {}).values['name'] != job.desired['name']:  # it was there, under its former name
             field = client.patch(f"{self._endpoint}/{field['ramp_id']}", self._names(job), idempotent=True) or field
-        self._transaction(self._options_changed, connection, job.res_id)
+        self._transaction(self._options_changed, connection, job.res_id, (field or {}).get('ramp_id'))
         return [field] if field else []
 
     def _upload_item(self, job):
@@ -65,8 +65,12 @@ class RampFlowAnalyticPlan(models.AbstractModel):
     def _withdraw(self, client, job):
         return client.delete(f'{self._endpoint}/{job.ramp_id}', {}, idempotent=True)
 
-    def _options_changed(self, connection, plan_id):
+    def _options_changed(self, connection, plan_id, field):
         """Options have waited for their field, or were deleted with it: what Ramp has of them is to be asked."""
         accounts = self.env['account.analytic.account'].with_context(active_test=False).search([('root_plan_id', '=', plan_id)])
-        self.env['ramp.record']._mark_dirty(connection, 'analytic_account', accounts.ids, uncertain=True)
+        # also those that left the plan, or Odoo, while nothing of its field was to be seen: they are shown again with it
+        left = self.env['ramp.record'].search([
+            ('connection_id', '=', connection.id), ('flow', '=', 'analytic_account'), ('payload', '!=', False)]) if field else ()
+        ids = {*accounts.ids, *(row.res_id for row in left if row.payload.get('field') == field)}
+        self.env['ramp.record']._mark_dirty(connection, 'analytic_account', ids, uncertain=True)
         self.env['ramp.flow.analytic_account']._trigger()

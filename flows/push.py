@@ -77,11 +77,11 @@ class RampFlowPush(models.AbstractModel):
     _endpoint = None  # path of the list and of uploads; an object's own path is below it
     _upload_key = None  # of the list in an upload and in its answer
     _upload_size = 500  # Ramp's limit
+    _asked_by_ramp_id = True  # whether Ramp answers the question for one object by its own id
     _fixed = ()  # keys that Ramp does not change of an object: a new one takes its place
     _new_id_when_fixed_changes = True
     _by_code = False  # whether an object that was in Ramp before is taken over by its code
-    _rows_per_run = 50_000
-    _rows_at_once = 1000
+    _rows_at_once = 2000
 
     # ------------------------------------------------------------------ what a flow says
 
@@ -153,9 +153,10 @@ class RampFlowPush(models.AbstractModel):
 
     def _wake(self):
         """Trigger the job, at most once in a transaction."""
-        cache = self.env.cr.cache.setdefault('ramp.wake', set())
-        if self._flow not in cache:
-            cache.add(self._flow)
+        # not in the cursor's cache: that outlives a commit, and a rollback takes the trigger with it
+        woken = self.env.cr.postcommit.data.setdefault('ramp.wake', set())
+        if self._flow not in woken:
+            woken.add(self._flow)
             # Anybody's action may make work for the job. Straight to its trigger: the question whether it is active costs a query
             # and was answered by the connection.
             cron_id = self.env['ir.model.data']._xmlid_to_res_id(f'ramp_connector.cron_{self._flow}')
@@ -165,11 +166,14 @@ class RampFlowPush(models.AbstractModel):
 
     def _cron_run(self):
         connections = self.env['ramp.connection'].search([('state', '=', 'connected')])
-        self._transaction(self._collect, connections)
-        return super()._cron_run()
+        # nearly always there is nothing: then no run is begun, and nobody has to look at one
+        return super()._cron_run() if self._transaction(self._collect, connections) else None
 
     def _collect(self, connections):
-        """Move what the hooks noted into the ledger, together with whatever is wanted and has no row yet."""
+        """Move what the hooks noted into the ledger, together with whatever is wanted and has no row yet.
+
+        Returns whether a run has anything to do.
+        """
         Record = self.env['ramp.record']
         changed = self.env['ramp.change']._collect(self._flow)
         for connection in connections:
@@ -179,6 +183,7 @@ class RampFlowPush(models.AbstractModel):
             Record._expect(connection, self._flow, self._wanted(connection), self._model, self._prefix(), uncertain=first)
         if changed:
             Record._mark_dirty(connections, self._flow, changed)
+        return Record._is_dirty(connections, self._flow)
 
     # ------------------------------------------------------------------ a run
 
@@ -199,31 +204,37 @@ class RampFlowPush(models.AbstractModel):
         with self._alone(connection) as alone:
             if not alone:
                 _logger.info('Ramp flow %s: another process is sending for connection %s', self._flow, connection.id)
-                return
-            jobs = self._transaction(self._compare, connection, run)
-            if jobs:
+            elif not self._send_all(connection, run):
+                self._trigger()
+
+    def _send_all(self, connection, run):
+        """Compare, and send what differs, some thousand rows at a time. Returns False when the job's time is up."""
+        client, after, backlog = None, 0, {}
+        while after is not None:
+            jobs, after = self._transaction(self._compare, connection, run, after)
+            if jobs and not client:
                 client = connection._client()
                 self._check_seat(connection, client)
                 self._before_sending(connection, client)
-                if not self._send(connection, run, client, jobs):
-                    self._trigger()
+            uncertain = [job for job in jobs if job.uncertain]
+            if uncertain:
+                self._resolve(connection, client, uncertain)
+                jobs = [job for job in jobs if self._is_to_be_sent(job)]
+                self._transaction(self._store, run, uncertain)  # also what is to be sent: the next run need not ask again
+            if not self._send(connection, run, client, jobs, backlog, last=after is None):
+                return False
+        return True
 
-    def _compare(self, connection, run):
-        """Compare due rows with Odoo: those that are in line are settled, the others are returned as jobs."""
-        Record = self.env['ramp.record']
-        jobs, after, seen = [], 0, 0
-        while seen < self._rows_per_run:
-            rows = Record._take_dirty(connection, self._flow, self._rows_at_once, after)
-            if not rows:
-                break
-            after, seen = rows[-1].id, seen + len(rows)
-            settled = []
-            for job in self._jobs(connection, rows):
-                (jobs if self._is_to_be_sent(job) else settled).append(job)
-            self._store(run, settled, sent=False)
-            self.env.invalidate_all()
-        run.write({'seen': run.seen + seen, 'total': len(jobs)})
-        return jobs
+    def _compare(self, connection, run, after):
+        """Compare the next due rows with Odoo: those that are in line are settled, the others are returned as jobs, with the
+        place to go on from (None: that was all)."""
+        rows = self.env['ramp.record']._take_dirty(connection, self._flow, self._rows_at_once, after)
+        jobs, settled = [], []
+        for job in self._jobs(connection, rows):
+            (jobs if self._is_to_be_sent(job) else settled).append(job)
+        self._store(run, settled, sent=False)
+        run.write({'seen': run.seen + len(rows), 'total': run.total + len(jobs)})
+        return jobs, rows[-1].id if len(rows) == self._rows_at_once else None
 
     def _is_to_be_sent(self, job):
         """Whether Ramp has to be asked or told; otherwise the job gets its final state here."""
@@ -232,10 +243,10 @@ class RampFlowPush(models.AbstractModel):
         if job.uncertain:
             return True
         if job.desired is None:
-            job.state, job.error = 'ignored', job.reason
-            return job.offered
-        job.state, job.error = 'confirmed', None
-        return bool(job.changes)
+            job.state, job.error = ('pending', None) if job.offered else ('ignored', job.reason)
+        else:
+            job.state, job.error = ('pending' if job.changes else 'confirmed'), None
+        return job.state == 'pending'
 
     def _jobs(self, connection, rows):
         """A job for each row, in a constant number of queries."""
@@ -249,7 +260,7 @@ class RampFlowPush(models.AbstractModel):
             record = existing.get(row.res_id)
             goal = desired.get(row.res_id)
             job = Job(
-                id=row.id, res_id=row.res_id, name=record.display_name if record else row.name, remote_id=row.remote_id, ramp_id=row.ramp_id,
+                id=row.id, res_id=row.res_id, name=record.display_name if record else row.name, remote_id=row.remote_id, ramp_id=row.ramp_id or None,
                 known=row.payload or None, desired=goal if isinstance(goal, dict) else None, uncertain=row.is_uncertain)
             if isinstance(goal, (Held, Waiting)):
                 job.state, job.error, job.blocked = 'held' if isinstance(goal, Held) else 'pending', str(goal), True
@@ -288,33 +299,32 @@ class RampFlowPush(models.AbstractModel):
 
     # ------------------------------------------------------------------ sending
 
-    def _send(self, connection, run, client, jobs):
-        """Send what differs. Returns False when the job's time is up."""
-        self._resolve(connection, client, [job for job in jobs if job.uncertain])
-        self._transaction(self._store, run, [job for job in jobs if not self._is_to_be_sent(job)])
-        jobs = [job for job in jobs if self._is_to_be_sent(job)]
-        create, other = [], []
+    def _send(self, connection, run, client, jobs, backlog, last):
+        """Change and withdraw objects, and upload new ones as soon as a request is full. Returns False when time is up.
+
+        :param backlog: {group: jobs to be uploaded}, carried from one call to the next
+        :param last: nothing more will come, so that what is left goes as it is
+        """
+        one_by_one = []
         for job in jobs:
-            (create if job.desired is not None and not job.known else other).append(job)
-        left = 1
-        for chunk in split_every(self._upload_size, other, list):
+            if job.desired is not None and not job.known:
+                backlog.setdefault(self._group(job), []).append(job)
+            else:
+                one_by_one.append(job)
+        for chunk in split_every(self._upload_size, one_by_one, list):
             self._transaction(self.env['ramp.record']._mark_uncertain, [job.id for job in chunk])
             for job in chunk:
                 self._send_one(connection, run, client, job)
-                if job.desired is not None and not job.known:
-                    create.append(job)  # a new object takes the place of the one that was withdrawn
-                left = self.env['ir.cron']._commit_progress()
-                if left <= 0:
+                if job.desired is not None and not job.known and job.state == 'pending':
+                    backlog.setdefault(self._group(job), []).append(job)  # takes the place of one that was withdrawn
+                if self.env['ir.cron']._commit_progress() <= 0:
                     return False
-        groups = {}
-        for job in create:
-            groups.setdefault(self._group(job), []).append(job)
-        for group in groups.values():
-            for chunk in split_every(self._upload_size, group, list):
+        for waiting in backlog.values():
+            while len(waiting) >= self._upload_size or last and waiting:
+                chunk, waiting[:self._upload_size] = waiting[:self._upload_size], []
                 self._transaction(self.env['ramp.record']._mark_uncertain, [job.id for job in chunk])
                 self._upload(connection, run, client, chunk)
-                left = self.env['ir.cron']._commit_progress()
-                if left <= 0:
+                if self.env['ir.cron']._commit_progress() <= 0:
                     return False
         return True
 
@@ -329,7 +339,7 @@ class RampFlowPush(models.AbstractModel):
                 if job.offered:
                     self._withdraw(client, job)
                 self._replace(connection, client, job)
-                if job.known:
+                if job.known and self._is_to_be_sent(job):
                     self._send_one(connection, run, client, job)
                     return
             else:
@@ -343,6 +353,7 @@ class RampFlowPush(models.AbstractModel):
             if job.desired is None:
                 job.state, job.error = 'ignored', job.reason
         except RampValidationError as error:
+            connection._check_seat(client)  # without the seat Ramp refuses everything, and that is no fault of this object
             self._refuse(job, error)
         except RampServerError as error:
             self._trouble(run, job, error)
@@ -383,7 +394,9 @@ class RampFlowPush(models.AbstractModel):
             answer = self._post(connection, client, jobs)
         except (RampValidationError, RampServerError, RampNotFound) as error:
             if not resolved:
+                connection._check_seat(client)
                 # some may be there already: an upload is all or nothing
+                self._forget_lists()
                 self._resolve(connection, client, jobs)
                 self._transaction(self._store, run, [job for job in jobs if not self._is_to_be_sent(job)])
                 for job in [job for job in jobs if job.known and self._is_to_be_sent(job)]:
@@ -437,10 +450,7 @@ class RampFlowPush(models.AbstractModel):
             for job in jobs:
                 self._look_up_alone(connection, client, job)
             return
-        remotes = []
-        for query in self._list_queries(connection, jobs):
-            for page in client.pages(self._endpoint, query):
-                remotes += (self._read_remote(row, query) for row in page.rows)
+        remotes = [remote for query in self._list_queries(connection, jobs) for remote in self._listed(client, query)]
         by_ramp_id = {remote.ramp_id: remote for remote in remotes}
         by_id = {self._remote_key(remote.remote_id, remote.values): remote for remote in remotes}
         taken = self._taken(connection)
@@ -458,7 +468,7 @@ class RampFlowPush(models.AbstractModel):
     def _look_up_alone(self, connection, client, job):
         """Ask for one object: by Ramp's id, else by ours, else by its code."""
         remote = None
-        if job.ramp_id:
+        if job.ramp_id and self._asked_by_ramp_id:
             with contextlib.suppress(RampNotFound):
                 remote = self._read_remote(client.get(f'{self._endpoint}/{job.ramp_id}'), {})
         query = self._look_up_query(job)
@@ -470,6 +480,17 @@ class RampFlowPush(models.AbstractModel):
                     if found.values['code'] == job.desired['code'] and self._is_adoptable(found, taken)]
             remote = same[0] if len(same) == 1 else None
         self._found(job, remote)
+
+    def _listed(self, client, query):
+        """Everything in a list, read once in a run: what we sent meanwhile is known to be there."""
+        lists = self.env.context.get('ramp_memory', {}).setdefault(f'lists of {self._flow}', {})
+        key = tuple(query.items())
+        if key not in lists:
+            lists[key] = self._ask(client, query)
+        return lists[key]
+
+    def _forget_lists(self):
+        self.env.context.get('ramp_memory', {}).pop(f'lists of {self._flow}', None)
 
     def _ask(self, client, query):
         return [self._read_remote(row, query) for page in client.pages(self._endpoint, query) for row in page.rows]

@@ -24,6 +24,7 @@ class RampFlowTaxCode(models.AbstractModel):
     _kind = 'tax'
     _endpoint = '/accounting/tax/code/options'
     _upload_key = 'options'
+    _asked_by_ramp_id = False
     _fixed = ('offered',)
 
     @api.model

@@ -3,6 +3,7 @@ from decimal import Decimal
 
 from odoo import api, models
 from odoo.fields import Domain
+from odoo.tools import SQL
 
 from .flow import Held, Waiting
 from .push import Remote
@@ -37,6 +38,21 @@ class RampFlowTaxRate(models.AbstractModel):
         groups = self.env['account.tax'].search(own & purchase & Domain('amount_type', '=', 'group'))
         return own & Domain('amount_type', '=', 'percent') & (purchase | Domain('id', 'in', groups.children_tax_ids.ids))
 
+    def _collect(self, connections):
+        """EXTENDS: a rate is also due when Ramp has another account than the one it names, or does not offer that any more."""
+        for connection in connections:
+            moved = self.env.execute_query(SQL(
+                """
+                SELECT r.res_id FROM ramp_record r
+                 WHERE r.connection_id = %(connection)s AND r.flow = %(flow)s AND r.state = 'confirmed' AND NOT EXISTS (
+                    SELECT FROM ramp_record a
+                     WHERE a.connection_id = %(connection)s AND a.flow = 'account' AND a.ramp_id = r.payload ->> 'account'
+                       AND a.state NOT IN ('ignored', 'held'))
+                """, connection=connection.id, flow=self._flow))
+            if moved:
+                self.env['ramp.record']._mark_dirty(connection, self._flow, [row[0] for row in moved])
+        return super()._collect(connections)
+
     def _desired(self, connection, records):
         accounts = {tax.id: tax.invoice_repartition_line_ids.filtered(lambda line: line.repartition_type == 'tax').account_id[:1]
                     for tax in records}
@@ -69,7 +85,11 @@ class RampFlowTaxRate(models.AbstractModel):
         return  # Ramp has no filter for it; there are few
 
     def _is_to_be_sent(self, job):
-        return super()._is_to_be_sent(job) and (job.uncertain or job.desired is not None)
+        if not super()._is_to_be_sent(job):
+            return False
+        if not job.uncertain and job.desired is None:
+            job.state, job.error = 'ignored', job.reason  # stays in Ramp
+        return job.state != 'ignored'
 
     def _upload_item(self, job):
         return {'id': job.remote_id, **self._body(job.desired)}

@@ -1,6 +1,9 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
+import contextlib
+
 from odoo import api, fields, models
 from odoo.fields import Domain
+from odoo.tools import SQL
 
 
 class RampPushed(models.AbstractModel):
@@ -17,7 +20,9 @@ class RampPushed(models.AbstractModel):
     _ramp_flows = ()  # the push flows that send it
     _ramp_fields = frozenset()  # of these, a change is a change for Ramp
 
-    ramp_id = fields.Char(compute='_compute_ramp_state', compute_sudo=True, store=False, index=False)
+    ramp_id = fields.Char(compute='_compute_ramp_state', compute_sudo=True, store=False, index=False, groups='base.group_user')
+    ramp_state = fields.Char(groups='base.group_user')
+    ramp_url = fields.Char(groups='base.group_user')
     ramp_record_id = fields.Many2one(search='_search_ramp_record_id')
 
     def _ramp_new(self):
@@ -26,17 +31,43 @@ class RampPushed(models.AbstractModel):
 
     def _ramp_changed(self, flows=None):
         """Note that these records changed, where a connection wants to know, and wake the job."""
+        together = self.env.cr.cache.get('ramp.together')
         for flow in flows or self._ramp_flows:
+            if together is not None:
+                together.setdefault((self._name, flow), set()).update(self.ids)
+                continue
             domain = self.env['ramp.connection']._pushed(flow)
             # the person who saves has no rights on the ledger
             if self and domain is not None and self.env['ramp.change'].sudo()._note(flow, self, domain):
                 self.env[f'ramp.flow.{flow}']._wake()
 
+    @contextlib.contextmanager
+    def _ramp_together(self):
+        """What changes within is noted at the end, all at once: core writes each new account again, one by one."""
+        cache = self.env.cr.cache
+        if 'ramp.together' in cache:
+            yield
+            return
+        together = cache['ramp.together'] = {}
+        try:
+            yield
+        finally:
+            del cache['ramp.together']
+        for (model, flow), ids in together.items():
+            self.env[model].browse(sorted(ids))._ramp_changed((flow,))
+
+    @api.model
+    def load(self, fields, data):  # pylint: disable=redefined-outer-name
+        """EXTENDS: an import is noted as one, and what its savepoints take back is not."""
+        with self._ramp_together():
+            return super().load(fields, data)
+
     @api.model_create_multi
     def create(self, vals_list):
         """EXTENDS: what is new may be for Ramp."""
-        records = super().create(vals_list)
-        records._ramp_new()._ramp_changed()
+        with self._ramp_together():
+            records = super().create(vals_list)
+            records._ramp_new()._ramp_changed()
         return records
 
     def write(self, vals):
@@ -48,7 +79,12 @@ class RampPushed(models.AbstractModel):
 
     def unlink(self):
         """EXTENDS: what is gone may have to go in Ramp, too."""
-        self._ramp_changed()
+        together = self.env.cr.cache.pop('ramp.together', None)  # later they cannot be found any more
+        try:
+            self._ramp_changed()
+        finally:
+            if together is not None:
+                self.env.cr.cache['ramp.together'] = together
         return super().unlink()
 
     def _unlink_ramp_documents(self):
@@ -57,37 +93,67 @@ class RampPushed(models.AbstractModel):
     # ------------------------------------------------------------------ what the ledger says of it
 
     def _ramp_rows(self):
-        """The ledger's rows of these records by record id, of the companies the user is in."""
+        """The ledger's row of each of these records, by record id, of the companies the user is in: in one query.
+
+        Several connections may know a record, and a tax has a row as rate and one as tax code: the one that tells most.
+        """
+        def weight(row):
+            troubled = row.state in ('held', 'error')
+            return row.connection_id.state == 'connected', troubled, row.state != 'ignored', self._ramp_flows.index(row.flow), -row.id
+
         rows = {}
         # the ledger is for accountants; who may read the object may know its status
         for row in self.env['ramp.record'].sudo().search_fetch(
-                [('res_model', '=', self._name), ('res_id', 'in', self.ids), ('flow', '=', self._ramp_flows[-1]),
-                 ('company_id', 'in', self.env.companies.ids)],
-                ['res_id', 'ramp_id', 'state', 'error_message', 'connection_id', 'flow'], order='id desc'):
-            rows[row.res_id] = row
+                [('res_model', '=', self._name), ('res_id', 'in', self._origin.ids), ('flow', 'in', self._ramp_flows),
+                 ('remote_id', '!=', False), ('company_id', 'in', self.env.companies.ids)],
+                ['res_id', 'ramp_id', 'remote_id', 'state', 'error_message', 'is_question', 'attempts', 'connection_id', 'flow'],
+                order='id'):
+            if row.res_id not in rows or weight(row) > weight(rows[row.res_id]):
+                rows[row.res_id] = row
         return rows
 
+    def _ramp_noted(self):
+        """Ids of those of these records that changed since their push flow last looked, in one query."""
+        if not self._origin:
+            return set()
+        noted = self.env.execute_query(SQL(
+            'SELECT res_id FROM ramp_change WHERE flow = ANY(%s) AND res_id = ANY(%s)', list(self._ramp_flows), list(self._origin.ids)))
+        return {row[0] for row in noted}
+
+    @api.depends_context('allowed_company_ids')
     def _compute_ramp_record_id(self):
         rows = self._ramp_rows()
         for record in self:
-            record.ramp_record_id = rows.get(record.id, False)
+            record.ramp_record_id = rows.get(record._origin.id, False)
 
+    @api.depends_context('allowed_company_ids', 'lang')
     def _compute_ramp_state(self):
-        rows = self._ramp_rows()
+        rows, noted = self._ramp_rows(), self._ramp_noted()
+        # what is noted is for some connection; it need not be one of these companies
+        Connection = self.env['ramp.connection']
+        awaited = bool(noted) and Connection.search_count(
+            [('state', '=', 'connected'), ('company_id', 'in', self.env.companies.ids)], limit=1)
         for record in self:
-            row = rows.get(record.id)
+            row = rows.get(record._origin.id)
             record.ramp_id = row.ramp_id if row else False
-            record.ramp_state = row._state_in_words() if row else False
             record.ramp_url = False
+            if row and row.connection_id.state != 'connected':
+                record.ramp_state = self.env._('Odoo is not connected to Ramp.')
+            elif awaited and record._origin.id in noted:
+                record.ramp_state = self.env._('Waiting to be sent')
+            else:
+                record.ramp_state = row._state_in_words() if row else False
 
     def _search_ramp_record_id(self, operator, value):
         if operator not in ('in', 'not in', 'any', 'not any'):
             return NotImplemented
         Record = self.env['ramp.record']
-        rows = Domain('res_model', '=', self._name) & Domain('company_id', 'in', self.env.companies.ids)
-        inner = value if isinstance(value, Domain) else Domain('id', operator.rpartition(' ')[2], [item for item in value if item])
-        unlinked = operator in ('in', 'not in') and False in value
-        found = Domain('id', 'in', [row.res_id for row in Record.search_fetch(rows & inner, ['res_id'])])
-        if unlinked:
-            found |= Domain('id', 'not in', [row.res_id for row in Record.search_fetch(rows, ['res_id'])])
+        rows = Domain('res_model', '=', self._name) & Domain('remote_id', '!=', False) & Domain('company_id', 'in', self.env.companies.ids)
+        if isinstance(value, Domain):
+            inner = value
+        else:  # ids, or a query of them
+            inner = Domain('id', 'in', value if operator.endswith('any') else [item for item in value if item])
+        found = Domain('id', 'in', Record._search(rows & inner).subselect('res_id'))
+        if operator in ('in', 'not in') and False in value:
+            found |= Domain('id', 'not in', Record._search(rows).subselect('res_id'))
         return ~found if operator.startswith('not') else found

@@ -71,7 +71,7 @@ class RampRecord(models.Model):
 
     _name = 'ramp.record'
     _description = 'Ramp Record'
-    _order = 'date desc, id desc'
+    _order = 'date desc nulls last, id desc'  # what Odoo sends has no date, and must not push the spend off the first page
     _rec_name = 'name'
 
     connection_id = fields.Many2one('ramp.connection', required=True, readonly=True, ondelete='restrict')
@@ -82,7 +82,7 @@ class RampRecord(models.Model):
         string='Belongs To', readonly=True, index='btree_not_null',
         help='Ramp id of the object this one belongs to: the transaction of a receipt, the purchase of a refund.')
     name = fields.Char(string='Description', readonly=True)
-    date = fields.Date(readonly=True, index=True)
+    date = fields.Date(readonly=True)
     amount = fields.Monetary(readonly=True, help='As Ramp says it: spend is positive, a refund negative.')
     currency_id = fields.Many2one('res.currency', readonly=True)
     state = fields.Selection([
@@ -93,10 +93,13 @@ class RampRecord(models.Model):
         ('held', 'Held'),
         ('ignored', 'Ignored'),
     ], string='Status', required=True, default='pending', readonly=True, index=True)
+    status = fields.Char(
+        string='In Words', compute='_compute_status', help='The status in the words that fit what Odoo sends, or what it receives.')
     res_model = fields.Char(string='Document Model', readonly=True)
     res_id = fields.Many2oneReference(string='Document', model_field='res_model', readonly=True)
     payload = fields.Json(readonly=True)
     payload_text = fields.Text(string='As Ramp sent it', compute='_compute_payload_text')
+    sent_text = fields.Text(string='What Ramp Has', compute='_compute_sent_text')
     late_payload = fields.Json(readonly=True, help='What Ramp says now of an object that was booked as it was before.')
     late_payload_text = fields.Text(string='As Ramp has it now', compute='_compute_payload_text')
     late_changes = fields.Text(string='What Changed in Ramp', compute='_compute_late_changes')
@@ -119,6 +122,7 @@ class RampRecord(models.Model):
     _open = models.Index("(connection_id, flow, id) WHERE state IN ('pending', 'error', 'held')")
     _unconfirmed = models.Index("(connection_id, flow, sync_key) WHERE state = 'done'")
     _document = models.Index('(res_model, res_id) WHERE res_id IS NOT NULL')
+    _in_order = models.Index('(date DESC NULLS LAST, id DESC)')
 
     @api.model
     def _selection_flow(self):
@@ -160,11 +164,65 @@ class RampRecord(models.Model):
         for record in self:
             record.display_name = record.name or record.ramp_id or record.remote_id
 
+    @api.depends('state', 'remote_id', 'is_question', 'attempts')
+    @api.depends_context('lang')
+    def _compute_status(self):
+        labels = dict(self._fields['state']._description_selection(self.env))
+        sent = {
+            'pending': self.env._('Waiting to be sent'), 'confirmed': self.env._('In Ramp'), 'ignored': self.env._('Not offered'),
+            'refused': self.env._('Refused'), 'stopped': self.env._('Failed'),
+        }
+        for record in self:
+            state = record.state
+            if record.remote_id and state == 'held' and not record.is_question:
+                state = 'stopped' if record.attempts else 'refused'
+            record.status = record.remote_id and sent.get(state) or labels.get(record.state)
+
     def _state_in_words(self):
         """The state for a person, with its reason."""
         self.ensure_one()
-        words = dict(self._fields['state']._description_selection(self.env))[self.state]
-        return f'{words}: {self.error_message}' if self.error_message and self.state in OPEN_STATES else words
+        if not self.error_message or self.state not in (*OPEN_STATES, 'ignored' if self.remote_id else None):
+            return self.status
+        # why Odoo does not offer an object, or Ramp does not take it, is a whole sentence
+        whole = self.remote_id and (self.state == 'ignored' or self.state == 'held' and not self.is_question and not self.attempts)
+        return self.error_message if whole else f'{self.status}: {self.error_message}'
+
+    @api.depends('payload', 'remote_id')
+    @api.depends_context('lang')
+    def _compute_sent_text(self):
+        known = [record.payload or {} for record in self if record.remote_id]
+        # what an object refers to, by Ramp's id or by ours
+        others = {identity for values in known for identity in (values.get('field'), values.get('account'), *values.get('rates', ()))}
+        names = {}
+        for other in self.search_fetch(
+                [('connection_id', 'in', self.connection_id.ids), '|', ('ramp_id', 'in', list(others)), ('remote_id', 'in', list(others))],
+                ['ramp_id', 'remote_id', 'name']) if others - {None} else ():
+            names.update(dict.fromkeys((other.ramp_id, other.remote_id), other.name))
+        labels = {
+            'name': self.env._('Name'), 'value': self.env._('Name'), 'code': self.env._('Code'),
+            'classification': self.env._('Kind of account'), 'field': self.env._('Field'), 'rate': self.env._('Rate'),
+            'account': self.env._('Posted to'), 'rates': self.env._('Rates'), 'offered': self.env._('Can be picked')}
+        for record in self:
+            values = record.remote_id and record.payload or {}
+            record.sent_text = '\n'.join(self.env._(
+                '%(field)s: %(value)s', field=label, value=record._sent_value(key, values[key], names)) for key, label in labels.items()
+                if values.get(key) not in (None, '')) or False
+
+    def _sent_value(self, key, value, names):
+        """One value of what Ramp has, for a person."""
+        if key == 'offered':
+            return self.env._('yes') if value else self.env._('no, it is hidden or deleted in Ramp')
+        if key == 'rates':
+            return ', '.join(names.get(rate) or rate for rate in value)
+        if key == 'rate':
+            return f'{(Decimal(value) * 100).normalize():f} %'
+        if key == 'classification':
+            return {
+                'ASSET': self.env._('Asset'), 'LIABILITY': self.env._('Liability'), 'EQUITY': self.env._('Equity'),
+                'REVENUE': self.env._('Income'), 'EXPENSE': self.env._('Expense'), 'CREDCARD': self.env._('Credit card'),
+                'UNKNOWN': self.env._('Other'),
+            }.get(value, value)
+        return names.get(value) or value
 
     # ------------------------------------------------------------------ the error inbox
 
@@ -178,7 +236,7 @@ class RampRecord(models.Model):
         self._check_accountant()
         again = self.filtered(lambda record: record.state != 'confirmed')
         if self and not again:
-            raise UserError(self.env._('This is confirmed already; there is nothing to try again.'))
+            raise UserError(self.env._('This is in order already; there is nothing to try again.'))
         # accountants decide on rows (checked above) without being able to edit them
         for record in again.sudo():
             if record.late_payload:
@@ -194,14 +252,22 @@ class RampRecord(models.Model):
     def action_ignore(self):
         """Ask for the reason, then ignore."""
         self._check_accountant()
+        self._check_not_sent()
         return {
             'type': 'ir.actions.act_window', 'res_model': 'ramp.record.ignore', 'views': [(False, 'form')], 'target': 'new',
             'name': self.env._('Ignore'), 'context': {'default_record_ids': self.ids},
         }
 
+    def _check_not_sent(self):
+        for record in self.filtered('remote_id'):
+            raise UserError(self.env._(
+                '%s goes from Odoo to Ramp, so there is nothing to ignore here. To keep it out of Ramp, archive it in Odoo, or leave '
+                'it out on the connection (Offered in Ramp); to send it once more, press Retry.', record.display_name))
+
     def _ignore(self, reason):
         """Leave these objects out of the books for good. The reason is kept and told to Ramp."""
         self._check_accountant()
+        self._check_not_sent()
         if not (reason or '').strip():
             raise UserError(self.env._('Give a reason: the next person will want to know it.'))
         for record in self:
@@ -220,7 +286,9 @@ class RampRecord(models.Model):
         """The document in Odoo."""
         self.ensure_one()
         if not self.res_id or not self.env[self.res_model].browse(self.res_id).exists():
-            raise UserError(self.env._('%s has no document in Odoo.', self.display_name))
+            raise UserError(
+                self.env._('%s was deleted in Odoo.', self.display_name) if self.remote_id
+                else self.env._('%s has no document in Odoo.', self.display_name))
         if self.res_model == 'ir.attachment':
             return {'type': 'ir.actions.act_url', 'url': f'/web/content/{self.res_id}', 'target': 'new'}
         return {'type': 'ir.actions.act_window', 'res_model': self.res_model, 'res_id': self.res_id, 'views': [(False, 'form')]}

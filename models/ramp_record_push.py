@@ -64,6 +64,25 @@ class RampRecord(models.Model):
         self.invalidate_model()
 
     @api.model
+    def _is_dirty(self, connections, flow):
+        """Whether any row is to be compared with Odoo now, or the last run failed and its message is to be cleared."""
+        self.flush_model()
+        self.env['ramp.run'].flush_model()
+        self.env.cr.execute(SQL(
+            """
+            SELECT EXISTS (
+                SELECT FROM ramp_record
+                 WHERE connection_id = ANY(%(connections)s) AND flow = %(flow)s AND remote_id IS NOT NULL
+                   AND (state IN ('pending', 'error') OR (state = 'held' AND is_question))
+                   AND (next_attempt IS NULL OR next_attempt <= %(now)s)
+            ) OR EXISTS (
+                SELECT FROM unnest(%(connections)s::int[]) AS c(id), LATERAL (
+                    SELECT state FROM ramp_run WHERE connection_id = c.id AND flow = %(flow)s ORDER BY id DESC LIMIT 1) AS latest
+                 WHERE latest.state <> 'done')
+            """, connections=connections.ids, flow=flow, now=self.env.cr.now()))
+        return self.env.cr.fetchone()[0]
+
+    @api.model
     def _take_dirty(self, connection, flow, limit, after):
         """Rows to be compared with Odoo, in the order in which they came, beyond the id `after`."""
         return self.search(

@@ -25,11 +25,11 @@ class RampRun(models.Model):
     started_at = fields.Datetime(string='Started', required=True, readonly=True, default=fields.Datetime.now)
     finished_at = fields.Datetime(string='Finished', readonly=True)
     duration = fields.Float(string='Seconds', digits=(16, 0), compute='_compute_duration')
-    seen = fields.Integer(readonly=True, help='Objects that Ramp listed.')
-    total = fields.Integer(string='Due', readonly=True, help='Rows that were due when the run began to book.')
-    processed = fields.Integer(string='Looked At', readonly=True, help='Rows that the run tried to book.')
-    created = fields.Integer(string='Booked', readonly=True)
-    confirmed = fields.Integer(readonly=True, help='Outcomes that Ramp accepted.')
+    seen = fields.Integer(readonly=True, help='Objects that Ramp listed, or that Odoo compared with what Ramp has.')
+    total = fields.Integer(string='Due', readonly=True, help='Rows that were due when the run began to book or to send.')
+    processed = fields.Integer(string='Worked On', readonly=True, help='Rows that the run tried to book, or to send.')
+    created = fields.Integer(string='Booked or Sent', readonly=True, help='Documents made in Odoo, or changes that Ramp accepted.')
+    confirmed = fields.Integer(readonly=True, help='Outcomes that Ramp accepted, or objects that Ramp has as they are in Odoo.')
     held = fields.Integer(readonly=True, help='What a person has to settle first.')
     failed = fields.Integer(readonly=True, help='What is tried again by itself.')
     message = fields.Text(readonly=True)
@@ -53,9 +53,12 @@ class RampRun(models.Model):
         for run in self:
             run.progress = 100.0 if run.state == 'done' else (100.0 * min(run.processed / run.total, 1) if run.total else 0)
             label = dict(run._fields['flow']._description_selection(self.env)).get(run.flow, run.flow)
-            run.progress_text = (
-                self.env._('%(flow)s: %(processed)s of %(total)s', flow=label, processed=run.processed, total=run.total)
-                if run.total else self.env._('%(flow)s: %(seen)s read from Ramp', flow=label, seen=run.seen))
+            if run.total:
+                run.progress_text = self.env._('%(flow)s: %(processed)s of %(total)s', flow=label, processed=run.processed, total=run.total)
+            elif run.flow and self.env[f'ramp.flow.{run.flow}']._sends:
+                run.progress_text = self.env._('%s: comparing Odoo with Ramp', label)
+            else:
+                run.progress_text = self.env._('%(flow)s: %(seen)s read from Ramp', flow=label, seen=run.seen)
 
     @api.model
     def _start(self, connection, flow):

@@ -14,6 +14,8 @@ def main():
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--transactions", type=int, default=600)
     parser.add_argument("--months", type=int, default=6)
+    parser.add_argument("--bills", type=int, default=0)
+    parser.add_argument("--reimbursements", type=int, default=0)
     parser.add_argument("--problems", action="store_true", help="add one transaction of each bad kind")
     parser.add_argument("--newer-shape", action="store_true", help="entity_amount and merchant_amount too")
     parser.add_argument("--no-validate", action="store_true", help="do not check against the contract")
@@ -25,6 +27,8 @@ def main():
         months=options.months,
         problems=options.problems,
         newer_shape=options.newer_shape,
+        bills=options.bills,
+        reimbursements=options.reimbursements,
     )
     ramp = Simulator(
         seed,

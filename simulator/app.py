@@ -15,14 +15,16 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 from werkzeug.routing import Map, Rule
 from werkzeug.wrappers import Response
 
-from . import auth, coding, contract, endpoints, faults, server
+from . import auth, coding, contract, endpoints, faults, payables, server
 from .errors import RampError
 from .routes import ADMIN, API, ROUTES, Call
 from .seed import Seed
 from .state import State, utc_now
 
-for _module in pkgutil.iter_modules(endpoints.__path__):
+ENDPOINTS = [
     importlib.import_module(f".{_module.name}", endpoints.__name__)
+    for _module in pkgutil.iter_modules(endpoints.__path__)
+]
 
 logger = logging.getLogger(__name__)
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
@@ -99,7 +101,7 @@ class Simulator:
         """Back to the seed: data, faults, hooks, logs and tokens."""
         self.newer_shape = self.seed.newer_shape
         self.state = State(self.seed.seed, self.clock)
-        for module in (coding, *_endpoint_modules()):
+        for module in (coding, *ENDPOINTS):
             for name, make in getattr(module, "TABLES", {}).items():
                 self.state.tables[name] = make()
         self.faults = faults.Faults(self.seed.seed)
@@ -166,11 +168,14 @@ class Simulator:
             and not entry["path"].startswith(API + "/token")
         ]
 
-    def successes(self):
-        """{object id: [reference_id, ...]} of every success accepted; more than one is a double effect."""
+    def successes(self, sync_type=None):
+        """{object id: [reference_id, ...]} of every success accepted; more than one is a double effect.
+
+        Bills and their payments share ids: for them name the `sync_type`.
+        """
         found = {}
         for entry in self.state.journal:
-            if entry["ok"]:
+            if entry["ok"] and sync_type in (None, entry["sync_type"]):
                 found.setdefault(entry["id"], []).append(entry["reference_id"])
         return found
 
@@ -359,6 +364,64 @@ class Simulator:
         with self.state.lock:
             return endpoints.transactions.recode(self.state, ident, account)
 
+    def add_vendor(self, *name, **values):
+        """A vendor who is paid; see `endpoints.vendors.make` for the values. Returns its id."""
+        with self.state.lock:
+            return endpoints.vendors.make(self.state, *name, **values)["id"]
+
+    def update_vendor(self, ident, **changes):
+        with self.state.lock:
+            return endpoints.vendors.change(self.state, ident, **changes)
+
+    def add_bill(self, **values):
+        """A bill; see `endpoints.bills.make` for the values. Returns its id."""
+        with self.state.lock:
+            return endpoints.bills.make(self.state, **values)["id"]
+
+    def update_bill(self, ident, **changes):
+        """Change wire fields, or `amount_minor`, `lines`, `account`, ... as in `add_bill`."""
+        with self.state.lock:
+            return endpoints.bills.change(self.state, ident, **changes)
+
+    def pay_bill(self, idents, **values):
+        """Move a bill's payment on, or make one; a list of bills: a batch. See `endpoints.bills.pay`. Returns its id."""
+        with self.state.lock:
+            return endpoints.bills.pay(self.state, idents, **values)
+
+    def archive_bill(self, ident):
+        with self.state.lock:
+            return endpoints.bills.archive(self.state, ident)
+
+    def add_reimbursement(self, **values):
+        """A reimbursement; see `endpoints.reimbursements.make` for the values. Returns its id."""
+        with self.state.lock:
+            return endpoints.reimbursements.make(self.state, **values)["id"]
+
+    def update_reimbursement(self, ident, **changes):
+        """Change wire fields, or `amount_minor`, `lines`, ... as in `add_reimbursement`; moves `updated_at`."""
+        with self.state.lock:
+            return endpoints.reimbursements.change(self.state, ident, **changes)
+
+    def pay_reimbursement(self, idents, **values):
+        """Pay one, or several in one batch; see `endpoints.reimbursements.pay`. Returns the batch's id."""
+        with self.state.lock:
+            return endpoints.reimbursements.pay(self.state, idents, **values)
+
+    def add_vendor_credit(self, **values):
+        """A vendor credit; see `endpoints.vendor_credits.make` for the values. Returns its id."""
+        with self.state.lock:
+            return endpoints.vendor_credits.make(self.state, **values)["id"]
+
+    def apply_vendor_credit(self, ident, bill, amount_minor=None):
+        """Use a credit for a bill; returns the minor units used."""
+        with self.state.lock:
+            return endpoints.vendor_credits.apply(self.state, ident, bill, amount_minor)
+
+    def add_repayment(self, **values):
+        """A repayment; see `endpoints.repayments.make` for the values. Returns its id."""
+        with self.state.lock:
+            return endpoints.repayments.make(self.state, **values)["id"]
+
     def seat(self, name, connection_type="DIRECT"):
         """Another accounting provider takes the business's one seat; ours, if there, is unlinked."""
         with self.state.lock:
@@ -368,13 +431,19 @@ class Simulator:
         with self.state.lock:
             return endpoints.transactions.totals(self.state, **kwargs)
 
+    def payables(self, **kwargs):
+        """What is owed per vendor and currency; see `payables.totals`."""
+        with self.state.lock:
+            return payables.totals(self.state, **kwargs)
+
+    def owed(self, **kwargs):
+        """What reimbursements move per person and currency; see `payables.owed`."""
+        with self.state.lock:
+            return payables.owed(self.state, **kwargs)
+
     def counts(self):
         """Requests per "METHOD /path"."""
         return Counter(f"{entry['method']} {entry['path']}" for entry in self.requests)
-
-
-def _endpoint_modules():
-    return [getattr(endpoints, module.name) for module in pkgutil.iter_modules(endpoints.__path__)]
 
 
 def _read_body(request):

@@ -107,7 +107,10 @@ class Contract:
                 if parameter.get("required"):
                     raise errors.invalid_field(name, "Missing data for required field.")
                 continue
-            values = [_query_value(text, parameter["schema"]) for text in query.getlist(name)]
+            texts = query.getlist(name)
+            if parameter["schema"].get("type") == "array" and parameter.get("explode") is False:
+                texts = [part for text in texts for part in text.split(",")]
+            values = [_query_value(text, parameter["schema"]) for text in texts]
             if parameter["schema"].get("type") != "array":
                 values = values[0]
             self._refuse(("query", route, name), parameter["schema"], values, name)

@@ -1,4 +1,4 @@
-"""Receipt files: small real PDF, PNG and JPEG bytes that follow from the receipt, and their signed links."""
+"""Files of receipts and invoices: small real PDF, PNG and JPEG bytes that follow from their row, and their signed links."""
 
 import base64
 import hashlib
@@ -14,6 +14,7 @@ from .faults import FILE
 from .routes import route
 
 LIFETIME = timedelta(hours=1)
+TABLES = {"receipts": "receipt", "invoices": "invoice"}  # the tables whose rows have a file, and what it is called
 _JPEG = base64.b64decode(
     "/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDABsSFBcUERsXFhceHBsgKEIrKCUlKFE6PTBCYFVlZF9VXVtqeJmBanGQc1tdhbWGkJ6j"
     "q62rZ4C8ybqmx5moq6T/2wBDARweHigjKE4rK06kbl1upKSkpKSkpKSkpKSkpKSkpKSkpKSkpKSkpKSkpKSkpKSkpKSkpKSkpKSk"
@@ -90,16 +91,16 @@ def _signature(state, path, expires):
     return hmac.new(str(state.seed).encode(), f"{path} {expires}".encode(), hashlib.sha256).hexdigest()
 
 
-def url(call, receipt):
+def url(call, receipt, table="receipts"):
     """A link that works for an hour for whoever has it, on the host the request came to."""
-    name = quote(receipt.get("_filename") or f"receipt.{kind(receipt)}")
-    path = f"/files/receipts/{receipt['id']}/{name}"
+    name = quote(receipt.get("_filename") or f"{TABLES[table]}.{kind(receipt)}")
+    path = f"/files/{table}/{receipt['id']}/{name}"
     expires = int((call.state.clock() + LIFETIME).timestamp())
     query = urlencode({"Expires": expires, "Signature": _signature(call.state, path, expires)})
     return f"{call.request.host_url.rstrip('/')}{path}?{query}"
 
 
-@route("GET", "/files/receipts/{receipt_id}/{name}", base="", open=True)
+@route("GET", "/files/{table}/{ident}/{name}", base="", open=True)
 def download(call):
     # The storage behind such links refuses a second kind of credentials; here it also shows a leaked token.
     if "Authorization" in call.request.headers:
@@ -111,7 +112,8 @@ def download(call):
     fresh = expires.isdigit() and int(expires) > call.state.clock().timestamp()
     if not good or not fresh or call.ramp.faults.take(FILE, "GET", call.request.path):
         return _xml(403, "AccessDenied", "Request has expired")
-    receipt = call.state["receipts"].get(call.args["receipt_id"])
+    table = call.args["table"]
+    receipt = call.state[table].get(call.args["ident"]) if table in TABLES else None
     if receipt is None:
         return _xml(404, "NoSuchKey", "The specified key does not exist.")
     content_type, data = content(receipt)

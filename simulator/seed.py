@@ -8,7 +8,7 @@ import random
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from . import coding
+from . import coding, seed_payables
 from .endpoints import accounting_connection, business, cards, departments, entities, locations, transactions, users
 
 ACCOUNTS = [
@@ -82,6 +82,8 @@ class Seed:
     :param problems: add one transaction of each kind that cannot be booked; ids in `Simulator.problems`
     :param archived_option: (field id, option id) the client has archived; used by `problems`
     :param newer_shape: answer with the keys of contracts after 2026-08 as well
+    :param bills: how many, with payments and vendor credits; `vendors`: how many to choose from (0: as bills want)
+    :param reimbursements: how many, of both directions, with some repayments of card transactions
     """
 
     seed: int = 1
@@ -94,6 +96,9 @@ class Seed:
     problems: bool = False
     archived_option: tuple = None
     newer_shape: bool = False
+    bills: int = 0
+    reimbursements: int = 0
+    vendors: int = 0
 
     def fill(self, state):
         """Write the business into an empty state."""
@@ -120,6 +125,7 @@ class _Filler:
         self.codes = [row["id"] for row in state["accounts"]
                       if row["classification"] in ("EXPENSE", "ANY") or seed.accounts] or [None]
         self.fields = seed.analytics or ()
+        self.taxes, self.vendors = [], []
         for number, entity in enumerate(seed.entities or ENTITIES):
             entities.make(state, entity["name"], entity["currency"], is_primary=number == 0)
         self.entities = list(state["entities"])
@@ -127,6 +133,7 @@ class _Filler:
         self._spend()
         if seed.problems:
             self._problems()
+        seed_payables.fill(self)
 
     def spend(self):
         state = self.state
@@ -140,6 +147,8 @@ class _Filler:
         options = offered("options")
         self.fields = [{"field_id": field["id"], "options": [row for row in options if row["_field"] == field["ramp_id"]]}
                        for field in offered("fields")]
+        self.taxes = [row["id"] for row in offered("tax_options")]
+        self.vendors = [row["id"] for row in offered("accounting_vendors")]
         self.entities = list(state["entities"])
         people = {user["id"]: user for user in state["users"]}
         everyone = [(people[card["cardholder_id"]], card["id"]) for card in state["physical_cards"]]
@@ -147,6 +156,7 @@ class _Filler:
         self.holders = {entity["id"]: [holder for holder in everyone if holder[0]["entity_id"] == entity["id"]] or everyone
                         for entity in self.entities}
         self._spend()
+        seed_payables.fill(self)
 
     def _people(self):
         state = self.state
@@ -235,6 +245,13 @@ class _Filler:
                 line["analytics"] = {
                     item["field_id"]: chance.choice(item["options"])["id"]
                     for item in self.fields if item["options"] and chance.random() < 0.8}
+            more = []
+            if coded and self.taxes and chance.random() < 0.3:
+                more.append(coding.tax_code(self.state, chance.choice(self.taxes)))
+            if coded and self.vendors and chance.random() < 0.2:
+                more.append(coding.vendor(self.state, chance.choice(self.vendors)))
+            if more:
+                line["selections"] = [*transactions._selections(self.state, line), *more]
             if count > 1 and chance.random() < 0.3:
                 line["memo"] = chance.choice(MEMOS)
             lines.append(line)

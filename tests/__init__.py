@@ -14,5 +14,6 @@ from . import (
     test_security,
     test_simulator,
     test_simulator_coding,
+    test_simulator_payables,
     test_transaction,
 )

@@ -4,7 +4,7 @@ import contextlib
 from lxml import etree
 
 from odoo import Command
-from odoo.exceptions import AccessError
+from odoo.exceptions import AccessError, UserError
 from odoo.tests import Form, HttpCase, new_test_user, tagged
 from odoo.tools.safe_eval import safe_eval
 
@@ -23,14 +23,25 @@ SCREENS = {
     'ramp.run': ('list', 'form', 'search'),
 }
 SECRETS = {'client_id', 'client_secret'}
+# Roles without any right in accounting; the purchase app need not be installed
+OUTSIDERS = {
+    'employee': 'base.group_user',
+    'secretary': 'base.group_partner_manager',
+    'personnel': 'hr.group_hr_user',
+    'approver': 'hr_expense.group_hr_expense_manager',
+    'purchaser': 'purchase.group_purchase_user',
+}
+PUSHED = ('account.account', 'account.analytic.plan', 'account.analytic.account', 'account.tax', 'res.partner')
+CODING = ('account', 'analytic_plan', 'analytic_account', 'tax_rate', 'tax_code', 'accounting_vendor')
 
 
 class ScreenCase(RampCase):
 
     def person(self, role):
         """A user of the company with the groups of a role."""
+        groups = {**OUTSIDERS, **ROLES}[role]
         return new_test_user(
-            self.env, login=f'ramp_{role}', groups=f'base.group_user,{ROLES[role]}' if role in ROLES else 'base.group_user',
+            self.env, login=f'ramp_{role}', groups=f'base.group_user,{groups}',
             context={'no_reset_password': True}, company_id=self.company.id, company_ids=[Command.set(self.company.ids)])
 
     def as_person(self, user):
@@ -218,6 +229,269 @@ class TestScreens(ScreenCase):
         connection = form.save()
         self.assertEqual((connection.state, connection.company_id, connection.card_post), ('draft', self.company, 'post'))
         self.assertTrue(connection.expense_product_id and connection.merchant_partner_id)
+
+
+class PushedCase(ScreenCase):
+    """A company with one object of each kind that Odoo offers in Ramp."""
+
+    seed = {'transactions': 0, 'accounts': [], 'analytics': []}
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.tax_account = cls.env['account.account'].create({
+            'name': 'Input Tax', 'code': '131001', 'account_type': 'asset_current', 'company_ids': [Command.set(cls.company.ids)]})
+        cls.env['account.account'].search([('company_ids', 'in', cls.company.ids)]).filtered(
+            lambda account: account.code and not account.code.startswith(('65000', '131001'))).active = False
+        cls.env['account.tax'].search([]).active = False
+        lines = [Command.create({'repartition_type': 'base'}),
+                 Command.create({'repartition_type': 'tax', 'account_id': cls.tax_account.id})]
+        cls.tax = cls.env['account.tax'].create({
+            'name': 'Ramp 7 %', 'amount': 7, 'type_tax_use': 'purchase', 'company_id': cls.company.id,
+            'invoice_repartition_line_ids': lines, 'refund_repartition_line_ids': lines})
+        cls.env['res.partner'].search([('supplier_rank', '>', 0)]).supplier_rank = 0
+        cls.supplier = cls.env['res.partner'].create({'name': 'Deco Addict', 'ref': 'V001', 'supplier_rank': 1})
+
+    def setUp(self):
+        super().setUp()
+        self.connection.write({'analytic_plan_ids': [Command.set(self.plan.ids)], 'offer_taxes': True})
+        self.objects = (self.account_meals, self.plan, self.analytic_move, self.tax, self.supplier)
+        self.push()
+
+    def push(self):
+        for _again in range(2):  # what waits for another kind goes with the next run
+            self.sync(*CODING, now=False)
+
+    def row(self, record):
+        return self.env['ramp.record'].search([
+            ('res_model', '=', record._name), ('res_id', '=', record.id), ('flow', '=', record._ramp_flows[-1])])
+
+    def refuse(self, account, name='No such name'):
+        """Ramp does not take what an account is called now."""
+        account.name = name
+        self.ramp.faults.add('server_error', '/accounting/accounts/*', method='PATCH', status=422, count=1)
+        self.push()
+
+
+@tagged('post_install', '-at_install', 'ramp')
+class TestPushedScreens(PushedCase):
+    """What Odoo offers in Ramp says so on its own screens, and in the ledger."""
+
+    def test_screens_of_every_role(self):
+        """Each form opens for whoever may open it without the addon, too; the way to the ledger is for accountants only."""
+        for role in (*ROLES, *OUTSIDERS):
+            if not self.env.ref({**ROLES, **OUTSIDERS}[role].split(',')[0], raise_if_not_found=False):
+                continue
+            env = self.as_person(self.person(role))
+            for record in self.objects:
+                if not env[record._name].has_access('read'):
+                    continue
+                # Odoo's own forms ask for these
+                needed = {'account.account': 'account.move.line', 'account.analytic.account': 'account.move.line',
+                          'account.analytic.plan': 'account.analytic.applicability'}
+                opens = record._name not in needed or env[needed[record._name]].has_access('read')
+                with self.subTest(role=role, model=record._name):
+                    answer = env[record._name].get_views([(False, 'list'), (False, 'form'), (False, 'search')])
+                    fields = set(answer['models'][record._name]['fields'])
+                    self.assertIn('ramp_state', fields)
+                    form, search = (answer['views'][kind]['arch'] for kind in ('form', 'search'))
+                    self.assertEqual('action_open_ramp_record' in form, role in ROLES)
+                    self.assertEqual('ramp_refused' in search, role in ROLES)
+                    shown = {node.get('name') for node in etree.fromstring(form).iter('field') if not node.xpath('ancestor::field')}
+                    (values,) = record.with_env(env).web_read({name: {} for name in (shown if opens else ('name', 'ramp_state'))})
+                    self.assertEqual(values['ramp_state'], 'In Ramp')
+                    if role not in ROLES:
+                        with self.assertRaises(AccessError):
+                            record.with_env(env).read(['ramp_record_id'])
+                        with self.assertRaises(AccessError):
+                            env[record._name].search([('ramp_record_id', 'any', [('state', '=', 'held')])])
+
+    def test_new_record_of_every_kind(self):
+        """An empty form is computed, too."""
+        for model in PUSHED:
+            new = self.env[model].new({'name': 'New'})
+            self.assertFalse(new.ramp_state)
+            self.assertFalse(new.ramp_record_id)
+
+    def test_partner_form_of_a_plain_user_can_be_saved(self):
+        env = self.as_person(self.person('secretary'))
+        with Form(self.supplier.with_env(env)) as form:
+            form.name = 'Deco Addicts'
+        self.assertEqual(self.supplier.with_env(env).ramp_state, 'Waiting to be sent')
+
+    def test_states_in_words(self):
+        for record in self.objects:
+            with self.subTest(model=record._name):
+                self.assertEqual(record.ramp_state, 'In Ramp')
+                record.name += ' again'
+                record.invalidate_recordset()
+                self.assertEqual(record.ramp_state, 'Waiting to be sent')
+        self.push()
+        self.assertEqual([record.ramp_state for record in self.objects], ['In Ramp'] * 5)
+        self.account_meals.active = False
+        self.push()
+        self.assertEqual(self.account_meals.ramp_state, 'Archived in Odoo, so it is not offered in Ramp.')
+        self.assertFalse(self.other_plan.ramp_state)
+        self.connection.action_disconnect()
+        self.account_travel.invalidate_recordset()
+        self.assertEqual(self.account_travel.ramp_state, 'Odoo is not connected to Ramp.')
+
+    def test_new_account_waits_before_it_has_a_row(self):
+        account = self.account_meals.copy({'name': 'Taxi', 'code': '650009'})
+        self.assertEqual(account.ramp_state, 'Waiting to be sent')
+        self.assertFalse(account.ramp_record_id)
+        self.push()
+        account.invalidate_recordset()
+        self.assertEqual((account.ramp_state, account.ramp_record_id), ('In Ramp', self.row(account)))
+
+    def test_other_companies_know_nothing(self):
+        """A supplier of all companies waits for the connection of one; in the others there is nothing to say."""
+        other = self.env['res.company'].create({'name': 'Elsewhere'})
+        self.env.user.company_ids += other
+        self.supplier.name = 'Deco'
+        elsewhere = self.supplier.with_context(allowed_company_ids=other.ids)
+        self.assertEqual((elsewhere.ramp_state, elsewhere.ramp_id), (False, False))
+        self.assertEqual(self.supplier.ramp_state, 'Waiting to be sent')
+
+    def test_refused(self):
+        self.refuse(self.account_meals)
+        self.assertRegex(self.account_meals.ramp_state, '^Ramp refused it: ')
+        row = self.row(self.account_meals)
+        self.assertEqual((row.state, row.status), ('held', 'Refused'))
+        Account = self.env['account.account']
+        arch = Account.get_view(self.env.ref('account.view_account_search').id, 'search')['arch']
+        found = {name: Account.search(safe_eval(etree.fromstring(arch).find(f".//filter[@name='{name}']").get('domain')))
+                 for name in ('ramp_refused', 'ramp_waiting')}
+        self.assertEqual(found, {'ramp_refused': self.account_meals, 'ramp_waiting': self.account_meals})
+        row.with_env(self.as_person(self.person('accountant'))).action_retry()
+        self.account_meals.invalidate_recordset()
+        self.assertEqual(self.account_meals.ramp_state, 'Waiting to be sent')
+        self.push()
+        self.assertEqual(self.account_meals.ramp_state, 'In Ramp')
+        self.assertFalse(Account.search([('ramp_record_id', 'any', [('state', '=', 'held')])]))
+
+    def test_search_by_row(self):
+        Account = self.env['account.account']
+        known = Account.search([('ramp_record_id', '!=', False)])
+        self.assertIn(self.account_meals, known)
+        self.assertFalse(known & Account.search([('ramp_record_id', '=', False)]))
+        self.assertEqual(Account.search([('ramp_record_id', '=', self.row(self.account_meals).id)]), self.account_meals)
+        self.assertEqual(Account.search([('ramp_record_id', 'in', self.row(self.account_meals).ids)]), self.account_meals)
+
+    def test_tax_says_what_its_rate_waits_for(self):
+        """A tax has two rows, and the reason is on the other one."""
+        self.tax.invoice_repartition_line_ids.account_id = False
+        self.push()
+        self.assertRegex(self.tax.ramp_state, 'posts to no account')
+        self.assertEqual(self.tax.ramp_record_id.flow, 'tax_rate')
+
+    def test_as_many_queries_for_a_list_as_for_one(self):
+        accounts = self.env['account.account'].create([
+            {'name': f'Sort {number}', 'code': f'6501{number:02}', 'account_type': 'expense',
+             'company_ids': [Command.set(self.company.ids)]}
+            for number in range(20)])
+        self.push()
+        counts = []
+        for some in (accounts[:1], accounts[:1], accounts):
+            self.env.flush_all()
+            self.env.invalidate_all()
+            before = self.env.cr.sql_log_count
+            self.assertEqual(set(some.mapped('ramp_state')), {'In Ramp'})
+            counts.append(self.env.cr.sql_log_count - before)
+        self.assertEqual(counts[1], counts[2])
+
+    def test_ledger_rows_of_both_directions(self):
+        ramp_id = self.spend(merchant='Amazon Web Services')
+        self.sync()
+        Record = self.env['ramp.record']
+        self.assertEqual(Record.search([], limit=1).ramp_id, ramp_id)  # what has no date comes after what has one
+        arch = Record.get_view(False, 'search')['arch']
+        sent, received = (Record.search(safe_eval(etree.fromstring(arch).find(f".//filter[@name='{name}']").get('domain')))
+                          for name in ('sent', 'received'))
+        self.assertEqual(received, self.record(ramp_id))
+        self.assertEqual(sent, Record.search([]) - received)
+        self.assertEqual(received.status, 'Confirmed')
+        self.assertFalse(received.sent_text)
+        self.assertEqual(set(sent.mapped('status')), {'In Ramp'})
+        self.assertEqual(self.row(self.account_meals).sent_text.splitlines(), [
+            'Name: Meals', 'Code: 650001', 'Kind of account: Expense', 'Can be picked: yes'])
+        self.assertIn('Field: Ramp Projects', self.row(self.analytic_move).sent_text)
+        self.assertIn('Rates: Ramp 7 %', self.row(self.tax).sent_text)
+        rate = Record.search([('flow', '=', 'tax_rate'), ('res_id', '=', self.tax.id)])
+        self.assertIn('Rate: 7 %', rate.sent_text)
+        self.assertRegex(rate.sent_text, 'Posted to: .*Input Tax')
+        action = self.row(self.supplier).action_open_document()
+        self.assertEqual((action['res_model'], action['res_id']), ('res.partner', self.supplier.id))
+
+    def test_what_is_sent_is_not_ignored(self):
+        self.refuse(self.account_meals)
+        row = self.row(self.account_meals).with_env(self.as_person(self.person('accountant')))
+        for attempt in (row.action_ignore, lambda: row._ignore('No')):
+            with self.assertRaisesRegex(UserError, 'archive it in Odoo, or leave it out on the connection'):
+                attempt()
+        self.assertEqual(row.state, 'held')
+        arch = etree.fromstring(row.get_view(False, 'form')['arch'])
+        self.assertIn('remote_id', arch.find(".//button[@name='action_ignore']").get('invisible'))
+
+    def test_deleted_in_odoo(self):
+        row = self.row(self.account_meals)
+        self.account_meals.unlink()
+        self.push()
+        self.assertEqual((row.state, row.status), ('ignored', 'Not offered'))
+        with self.assertRaisesRegex(UserError, 'deleted in Odoo'):
+            row.action_open_document()
+
+    def test_counts_of_the_connection(self):
+        """How many of each kind; each number opens its rows. No query for each kind."""
+        self.refuse(self.account_meals)
+        self.analytic_fair.active = False
+        self.push()
+        counts = {row['flow']: row for row in self.connection.offer_counts}
+        self.assertEqual(list(counts), list(CODING))
+        self.assertEqual((counts['account']['problem'], counts['analytic_account']['left_out']), (1, 1))
+        self.assertEqual(counts['accounting_vendor'], {
+            'flow': 'accounting_vendor', 'label': 'Suppliers', 'sent': 1, 'waiting': 0, 'problem': 0, 'left_out': 0})
+        action = self.connection.with_context(ramp_flow='account', ramp_filters=['problem']).action_open_records()
+        self.assertEqual(action['context'], {
+            'search_default_connection_id': self.connection.id, 'search_default_problem': 1, 'search_default_flow': 'account'})
+        self.connection.invalidate_recordset()
+        before = self.env.cr.sql_log_count
+        self.assertTrue(self.connection.offer_counts and self.connection.record_count)
+        self.assertEqual(self.env.cr.sql_log_count - before, 1)
+
+    def test_who_holds_the_seat(self):
+        """Another system takes the seat: the connection's page says which, and what to do."""
+        self.ramp.seat('QuickBooks')
+        self.account_meals.name = 'Lunch'
+        self.push()
+        self.assertRegex(self.connection.last_error, 'held by "QuickBooks" now, so nothing is sent or booked.*press Disconnect')
+        self.account_meals.invalidate_recordset()
+        self.assertEqual(self.account_meals.ramp_state, 'Waiting to be sent')
+
+    def test_runs_of_both_directions(self):
+        run = self.env['ramp.run'].search([('flow', '=', 'account')], limit=1)
+        run.write({'total': 0})
+        self.assertEqual(run.progress_text, 'Accounts: comparing Odoo with Ramp')
+        self.assertEqual(run.fields_get(['created'])['created']['string'], 'Booked or Sent')
+
+
+@tagged('post_install', '-at_install', 'ramp', 'ramp_tour')
+class TestPushedTours(PushedCase, HttpCase):
+    """An accounting administrator in a real browser, see `TestTours`."""
+
+    def enter_registry_test_mode(self):
+        return contextlib.nullcontext()  # the whole of an HttpCase is in it
+
+    def test_account(self):
+        self.connection.name = 'Ramp of the tour'
+        user = self.person('manager')
+        self.start_tour(f'/odoo/account.account/{self.account_meals.id}', 'ramp_connector_rename', login=user.login)
+        self.env.invalidate_all()
+        self.assertEqual(self.account_meals.name, 'Meals of the tour')
+        self.push()
+        self.start_tour(f'/odoo/account.account/{self.account_meals.id}', 'ramp_connector_renamed', login=user.login)
+        self.refuse(self.account_travel)
+        self.start_tour('/odoo/ramp-connections', 'ramp_connector_offers', login=user.login)
 
 
 @tagged('post_install', '-at_install', 'ramp', 'ramp_tour')

@@ -24,6 +24,8 @@ class TestSecurity(RampCase, HttpCase):
             'manager': new_test_user(self.env, 'ramp_manager', 'base.group_user,account.group_account_manager', **companies),
             'employee': new_test_user(self.env, 'ramp_employee', 'base.group_user', **companies),
             'system': new_test_user(self.env, 'ramp_system', 'base.group_system', **companies),
+            'auditor': new_test_user(self.env, 'ramp_auditor', 'base.group_user,account.group_account_readonly', **companies),
+            'bookkeeper': new_test_user(self.env, 'ramp_bookkeeper', 'base.group_user,account.group_account_user', **companies),
         }
         self.env.flush_all()
 
@@ -119,6 +121,69 @@ class TestSecurity(RampCase, HttpCase):
         self.refused('employee', 'hr.expense', 'read', self.expense(self.booked).ids, ['ramp_id'])
         self.refused('employee', 'ramp.record', 'action_retry', self.record(self.held).ids)
         self.refused('employee', 'ramp.connection', 'action_sync_now', self.connection.ids)
+
+    def test_only_administrators_decide_what_is_offered(self):
+        offers = ({'offer_taxes': True}, {'offer_vendors': False}, {'account_policy': 'types'}, {'account_type_ids': [Command.clear()]},
+                  {'analytic_plan_ids': [Command.clear()]})
+        for role in ('employee', 'accountant', 'bookkeeper', 'auditor'):
+            with self.subTest(role):
+                self.refused(role, 'ramp.connection', 'action_push_all', self.connection.ids)
+                for values in offers:
+                    self.refused(role, 'ramp.connection', 'write', self.connection.ids, values)
+        self.refused('system', 'ramp.connection', 'action_push_all', self.connection.ids)
+        for values in offers:
+            self.assertTrue(self.call('manager', 'ramp.connection', 'write', self.connection.ids, values))
+        self.assertEqual(self.call('manager', 'ramp.connection', 'action_push_all', self.connection.ids)['params']['type'], 'success')
+
+    def test_what_was_noted_is_for_nobody(self):
+        """The marks of changes are the jobs' own; types of accounts are for whoever may open a connection."""
+        self.account_meals.name = 'Lunch'
+        self.env.flush_all()
+        for role in self.roles:
+            with self.subTest(role):
+                self.refused(role, 'ramp.change', 'search_read', [], ['res_id'])
+                self.refused(role, 'ramp.change', 'create', {'flow': 'account', 'res_id': self.account_meals.id})
+                self.refused(role, 'ramp.change', '_note', 'account')
+                self.refused(role, 'ramp.account.type', 'create', {'code': 'x'})
+                self.refused(role, 'ramp.account.type', 'write', [1], {'code': 'x'})
+                if role == 'employee':
+                    self.refused(role, 'ramp.account.type', 'search_read', [], ['name'])
+                else:
+                    self.assertTrue(self.call(role, 'ramp.account.type', 'search_read', [], ['name']))
+
+    def test_status_of_what_is_offered_is_for_all_and_the_ledger_is_not(self):
+        self.sync('account', now=False)
+        row = self.env['ramp.record'].search([('flow', '=', 'account'), ('res_id', '=', self.account_meals.id)])
+        self.assertEqual(row.status, 'In Ramp')
+        for role in ('employee', 'accountant', 'auditor', 'manager'):
+            with self.subTest(role):
+                (values,) = self.call(role, 'account.account', 'read', self.account_meals.ids, ['name', 'ramp_state'])
+                self.assertEqual(values['ramp_state'], 'In Ramp')
+                domain = [('ramp_record_id', 'any', [('state', '=', 'confirmed')])]
+                if role == 'employee':
+                    self.refused(role, 'account.account', 'search', domain)
+                    self.refused(role, 'account.account', 'read', self.account_meals.ids, ['ramp_record_id'])
+                    self.refused(role, 'account.account', 'action_open_ramp_record', self.account_meals.ids)
+                    self.refused(role, 'ramp.record', 'read', row.ids, ['status', 'sent_text'])
+                    self.refused(role, 'ramp.record', 'action_retry', row.ids)
+                    self.refused(role, 'ramp.connection', 'read', self.connection.ids, ['offer_counts'])
+                else:
+                    self.assertIn(self.account_meals.id, self.call(role, 'account.account', 'search', domain))
+                    (values,) = self.call(role, 'ramp.record', 'read', row.ids, ['status', 'sent_text'])
+                    self.assertIn('Name: Meals', values['sent_text'])
+                    self.assertTrue(self.call(role, 'ramp.connection', 'read', self.connection.ids, ['offer_counts']))
+        wizard = self.call('accountant', 'ramp.record.ignore', 'create', {'record_ids': [Command.set(row.ids)], 'reason': 'No'})
+        self.assertIn('UserError', self.refused('accountant', 'ramp.record.ignore', 'action_confirm', [wizard]))
+
+    def test_portal_users_learn_nothing(self):
+        """A supplier with a portal login reads the own partner, and not what became of it in Ramp."""
+        portal = new_test_user(self.env, 'ramp_portal', 'base.group_portal')
+        portal.partner_id.supplier_rank = 1
+        self.roles['portal'] = portal
+        self.env.flush_all()
+        self.assertTrue(self.call('portal', 'res.partner', 'read', portal.partner_id.ids, ['name'], context={}))
+        for field in ('ramp_state', 'ramp_id', 'ramp_record_id'):
+            self.refused('portal', 'res.partner', 'read', portal.partner_id.ids, [field], context={})
 
     def test_other_companies_do_not_see_it(self):
         other = self.env['res.company'].create({'name': 'Elsewhere'})

@@ -1,10 +1,13 @@
-"""How fast card transactions go into the books, beside two baselines that do less, on the same data.
+"""How fast card transactions go into the books, beside two baselines that do less, on the same data; and what it costs
+that Odoo gives Ramp its chart.
 
-    ./dev bench             1,000 transactions a side, in turns; four to five minutes
-    ./dev bench --full      also 10,000 in one go, and both sides without planner statistics; a quarter of an hour
+    ./dev bench             1,000 transactions a side, in turns, and a chart of 500 and 2,000; five to six minutes
+    ./dev bench --full      also 10,000 in one go, both sides without planner statistics, and a chart of 5,000 and 20,000;
+                            twenty minutes
 
 Every measurement has a database and a process of its own. What counts are the ratios: the sides take turns because
-a machine is never quiet; absolute rates stand beside them. See `bench_side.py` for what a side does.
+a machine is never quiet; absolute rates stand beside them. See `bench_side.py` for what a side does, and
+`bench_coding.py` for the chart.
 """
 import argparse
 import json
@@ -12,11 +15,10 @@ import os
 import platform
 import statistics
 import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
-from runtime import ADDON, CHECKOUT, Fail, Runtime, say
+from runtime import ADDON, CHECKOUT, Fail, Runtime, say, script
 
 SIDES = {
     'ours': 'Ramp Connector, end to end',
@@ -27,28 +29,36 @@ SIDES = {
 WITHOUT = {'ours': 'Ramp Connector, as shipped', 'still': 'Ramp Connector, its own ANALYZE off', 'bare': 'bare ORM'}
 LABELS = {**WITHOUT, **SIDES}
 TARGETS = {'bare': 0.8, 'core': 2.0}
-START = 'ramp_bench_start'  # every measurement begins with a copy of it
+PREFIX = 'rp_bench_'
+START = f'{PREFIX}start'  # every measurement begins with a copy of it
+IDLE_QUERIES = 12  # of a push when nothing has changed, without the scheduler's own
+HOOK_QUERIES = 3  # that noting a change may cost, however many objects change at once
 FLAT = 0.10  # how far the last thousand of a long run may be from the first
 
 
-def measure(runtime, side, size, statistics_mode, seed, receipts=False):
-    """One side, once: the figures that `bench_side.py` wrote."""
-    database = f'ramp_bench_{side}'
+def figures_of(runtime, script, database, *arguments):
+    """What one of the scripts beside this one has measured in a database of its own."""
     runtime.drop(database)
     runtime.clone(START, database)
     try:
         with tempfile.TemporaryDirectory() as folder:
             output = Path(folder) / 'figures.json'
             code = subprocess.call(
-                [str(runtime.python), str(CHECKOUT / 'tools/bench_side.py'), '--side', 'ours' if side == 'still' else side,
-                 '--database', database, '--size', str(size), '--statistics', 'none' if side == 'still' else statistics_mode,
-                 '--seed', str(seed), '--output', str(output),
-                 *(['--receipts'] if receipts else [])], env=runtime.environ(), cwd=CHECKOUT)
+                [str(runtime.python), str(CHECKOUT / 'tools' / script), '--database', database, '--output', str(output),
+                 *map(str, arguments)],
+                env=runtime.environ(), cwd=CHECKOUT)
             if code:
-                raise Fail(f'the side {side!r} of the benchmark failed')
+                raise Fail(f'a part of the benchmark failed: {script} {" ".join(map(str, arguments))}')
             return json.loads(output.read_text(encoding='utf-8'))
     finally:
         runtime.drop(database)
+
+
+def measure(runtime, side, size, statistics_mode, seed, receipts=False):
+    """One side, once."""
+    return figures_of(
+        runtime, 'bench_side.py', f'{PREFIX}{side}', '--side', 'ours' if side == 'still' else side, '--size', size,
+        '--statistics', 'none' if side == 'still' else statistics_mode, '--seed', seed, *(['--receipts'] if receipts else []))
 
 
 def compare(runtime, sides, size, rounds, statistics_mode, seed, receipts=False):
@@ -120,6 +130,32 @@ def show_long(figures, title):
           f"clock, {figures['last_first_cpu']:.2f} by processor time; memory {figures['grown_mb']:+.0f} MB")
 
 
+def show_coding(figures):
+    accounts, analytics = (figures['first'][flow]['objects'] for flow in ('account', 'analytic_account'))
+    print(f'\nThe chart, from Odoo to Ramp: {accounts:,} accounts, {analytics:,} analytic accounts in {figures["plans"]} plans')
+    table(['', 'objects', 'per second', 'writes / 1,000', 'reads / 1,000', 'queries / 1,000', 'of them for each 500'], [
+        [f"{figures['labels'][flow]}, {what}", f"{run['objects']:,}", f"{run['objects'] / run['seconds']:,.0f}",
+         *(f"{1000 * run[key] / run['objects']:.1f}" for key in ('writes', 'reads', 'queries')),
+         f"{(run['queries'] - idle['queries']) / max(1, run['objects'] / 500):.0f}"]
+        for what, runs in (('first push', figures['first']), ('Push All Again', figures['again']))
+        for flow, run in runs.items() if flow != 'analytic_plan' for idle in [figures['idle'][flow]]])
+    requests = sum(run['reads'] + run['writes'] for run in figures['again'].values())
+    print(f"  Push All Again as a whole: {requests} requests, {sum(run['seconds'] for run in figures['again'].values()):.1f} s here "
+          f"(Ramp's limit of 20 requests a second: at least {requests / 20:.0f} s); the button itself "
+          f"{figures['again_click']['queries']} queries, {1000 * figures['again_click']['seconds']:.0f} ms")
+    table(['a push when nothing has changed', 'writes', 'requests', 'queries', 'with the scheduler', 'ms', 'looking for missing rows ms'], [
+        [figures['labels'][flow], str(run['writes']), str(run['reads'] + run['writes'] + run['tokens']), str(run['own_queries']),
+         str(run['queries']), f"{1000 * run['own_seconds']:.0f}", f"{1000 * run['expect_seconds']:.0f}"]
+        for flow, run in figures['idle'].items()])
+    rename = figures['rename']
+    print(f"  one account renamed: {rename['writes']} write, {rename['reads']} read, {rename['queries']} queries, "
+          f"{1000 * rename['seconds']:.0f} ms")
+    if figures['hooks']:
+        table(['what a person pays', 'queries without', 'with a connection', 'ms without', 'with', 'time'], [
+            [figures['labels'][what], f"{run['off_queries']:.0f}", f"{run['on_queries']:.0f}", f"{1000 * run['off_seconds']:,.1f}",
+             f"{1000 * run['on_seconds']:,.1f}", f"{run['ratio'] - 1:+.0%}"] for what, run in figures['hooks'].items()])
+
+
 def show(result):
     machine = result['machine']
     print(f"{machine['cores']} cores, Python {machine['python']}, PostgreSQL {machine['postgresql']}, Odoo {machine['odoo']}; "
@@ -136,6 +172,8 @@ def show(result):
         print(f"\nReceipts, apart from the above: {receipts['count']} files, {receipts['rate']:.0f} per second here, "
               f"{receipts['queries']:.1f} queries each. A receipt costs {receipts['requests']:.1f} requests, so Ramp's limit of 20 "
               f"requests a second allows {20 / receipts['requests']:.0f} receipts a second.")
+    if result['coding']:
+        show_coding(result['coding'])
     for verdict in result['verdicts']:
         print(f"{verdict['verdict']:10}{verdict['text']}")
 
@@ -161,7 +199,28 @@ def verdicts(result, first):
             'verdict': 'met' if last_step['peak_mb'] <= first_step['peak_mb'] * (1 + FLAT) else 'NOT MET',
             'text': f"peak memory flat (measured {first_step['peak_mb']:.0f} MB after the first thousand, {last_step['peak_mb']:.0f} MB "
                     f'at the end): {name}'})
-    return found
+    return found + (coding_verdicts(result['coding']) if result['coding'] else [])
+
+
+def coding_verdicts(figures):
+    idle, rename, hooks = figures['idle'].values(), figures['rename'], figures['hooks']
+    asked = sum(run['reads'] + run['writes'] + run['tokens'] for run in idle)
+    queries = max(run['own_queries'] for run in idle)
+    targets = [
+        (asked == 0, f'a second push makes no request (measured {asked})'),
+        (queries <= IDLE_QUERIES, f'and at most {IDLE_QUERIES} queries for each kind (measured {queries})'),
+        (rename['writes'] == 1, f"a renamed account is one write call (measured {rename['writes']})"),
+        (not any(run['writes'] for run in figures['again'].values()), 'Push All Again writes nothing where nothing differs'),
+    ]
+    if hooks:
+        more = max(run['on_queries'] - run['off_queries'] for run in hooks.values())
+        asked = sum(run['requests'] for run in hooks.values())
+        targets += [
+            (more <= HOOK_QUERIES, f'to save one object, or to import 1,000, costs at most {HOOK_QUERIES} queries more '
+                                   f'(measured {more:.0f})'),
+            (asked == 0, f'and no request (measured {asked:.0f})'),
+        ]
+    return [{'verdict': 'met' if met else 'NOT MET', 'text': text} for met, text in targets]
 
 
 def main():
@@ -174,6 +233,8 @@ def main():
     parser.add_argument('--long-bare', action='store_true', help='the long run of the bare ORM too')
     parser.add_argument('--without', type=int, default=None, metavar='N',
                         help='compare without planner statistics at this size; 3,000 with --full')
+    parser.add_argument('--coding', type=int, default=None, metavar='N',
+                        help='a chart of N accounts and 4 N analytic accounts; 500, with --full 5,000, with --rounds 0 none')
     parser.add_argument('--seed', type=int, default=1)
     parser.add_argument('--json', action='store_true', help='the figures as JSON')
     options = parser.parse_args()
@@ -194,9 +255,10 @@ def run(runtime, options):
     sides = [side for side in SIDES if side in options.sides.split(',')]
     long = options.long if options.long is not None else (10000 if options.full else 0)
     without = options.without if options.without is not None else (3000 if options.full else 0)
-    result = {'machine': facts(runtime), 'addon': ADDON, 'comparisons': {}, 'long': {}}
+    coding = options.coding if options.coding is not None else 5000 if options.full else 500 if options.rounds else 0
+    result = {'machine': facts(runtime), 'addon': ADDON, 'comparisons': {}, 'long': {}, 'coding': None}
     first = f'{options.size:,} transactions, fresh planner statistics on every side'
-    if options.rounds:
+    if options.rounds and sides:
         found = compare(runtime, sides, options.size, options.rounds, 'fresh', options.seed, receipts=True)
         result['comparisons'][first] = summarize(found)
         result['receipts'] = found.get('ours', [{}])[-1].get('receipts')
@@ -207,15 +269,13 @@ def run(runtime, options):
         say(f'{SIDES[side]}: {long} transactions in one go')
         result['long'][f'{SIDES[side]}: {long:,} transactions in one go, nothing analyzed from outside'] = measure(
             runtime, side, long, 'own', options.seed)
+    if coding:
+        say(f'the chart: {coding} accounts, {4 * coding} analytic accounts')
+        result['coding'] = figures_of(runtime, 'bench_coding.py', f'{PREFIX}coding', '--accounts', coding, '--analytics', 4 * coding,
+                                      '--rounds', 2 * options.rounds + 1)
     result['verdicts'] = verdicts(result, first)
     return result
 
 
 if __name__ == '__main__':
-    try:
-        sys.exit(main())
-    except Fail as failure:
-        print(f'dev: {failure}.', file=sys.stderr)
-        sys.exit(1)
-    except KeyboardInterrupt:
-        sys.exit(130)
+    script(main)

@@ -1,20 +1,33 @@
-"""The main job, end to end: a simulated Ramp, a real Odoo on a real PostgreSQL, then an Odoo to look at."""
+"""The main job, end to end: a simulated Ramp, a real Odoo on a real PostgreSQL, then an Odoo to look at.
+
+Ramp begins without a chart. Odoo connects and sends its own; then people spend and code it with that; then it is booked.
+"""
 import argparse
 import contextlib
 import os
 import socket
-import subprocess
 import sys
 import tempfile
 import time
 import urllib.error
 import urllib.request
+from collections import Counter
 from decimal import Decimal
 
-from odoo_env import books, emit, environment, run_flows, set_up, simulator
-from runtime import Fail, Runtime, background, cache_dir, say, wait_for
+from odoo_env import analytic_accounts, books, emit, environment, run_flows, set_up_empty, simulator
+from runtime import Fail, Runtime, background, cache_dir, say, script, wait_for
 
 DATABASE = 'ramp_demo'
+# Which objects of the simulated Ramp a flow sends
+SENT = {
+    'account': 'accounts', 'analytic_plan': 'fields', 'analytic_account': 'options', 'tax_rate': 'tax_rates', 'tax_code': 'tax_options',
+    'accounting_vendor': 'vendors'}
+PLANS = {
+    'Projects': ('Office Move', 'Website', 'Trade Fair', 'Customer Support'),
+    'Markets': ('Americas', 'Europe', 'Japan', 'Middle East'),
+}
+SUPPLIERS = ('Amazon Web Services', 'Delta Air Lines', 'FedEx', 'GitHub', 'Staples', 'Uber', 'Verizon')
+WORDS = ('flow', 'entity', 'currency', 'coding')  # columns of these begin at the left
 EXPONENTS = {'JPY': 0, 'KWD': 3}
 
 
@@ -40,6 +53,37 @@ def states(env, connection):
     return found
 
 
+def sent_table(records, there):
+    """One row a flow that sends: what is in order here, and what Ramp has."""
+    return [{
+        'flow': flow, 'confirmed': records.get(flow, {}).get('confirmed', 0), 'held': records.get(flow, {}).get('held', 0),
+        'in Ramp': sum(row['is_active'] for row in there[name])} for flow, name in SENT.items()]
+
+
+def coded(ramp):
+    """How the booked transactions were coded in Ramp: one row for each way, with how many."""
+    found = Counter()
+    for row in ramp.ask('GET', '/transactions?sync_status=SYNCED')['data']:
+        lines = [[selection['type'] for selection in line['accounting_field_selections']] for line in row['line_items']]
+        found.update({
+            'with an account': any('GL_ACCOUNT' in line for line in lines), 'split over several lines': len(lines) > 1,
+            'with two plans or more in a line': any(line.count('OTHER') > 1 for line in lines),
+            'with a tax': any('TAX_CODE' in line for line in lines), 'with a supplier': any('MERCHANT' in line for line in lines)})
+    return [{'coding': way, 'transactions': count} for way, count in found.items()]
+
+
+def chart(env):
+    """What the demo company adds to its chart of accounts: analytic plans, suppliers, an account for every tax."""
+    Plan = env['account.analytic.plan']
+    for name, accounts in PLANS.items():
+        analytic_accounts(env, Plan.search([('name', '=', name)], limit=1) or Plan.create({'name': name}), accounts)
+    env['res.partner'].create([{'name': name, 'supplier_rank': 1} for name in SUPPLIERS])
+    taxes = env['account.tax'].search([('type_tax_use', '=', 'purchase')]).invoice_repartition_line_ids.filtered(
+        lambda line: line.repartition_type == 'tax')
+    for line in taxes.filtered(lambda line: not line.account_id):
+        line.account_id = taxes.account_id[:1]  # Ramp wants one, of a tax of 0 % too
+
+
 def tie_out(env, connection, ramp):
     """Card liability in the ledger beside cleared and synced spend in Ramp, for each entity and currency."""
     ledger = books(env, connection)
@@ -61,7 +105,7 @@ def show(title, rows, columns):
     widths = {column: max(len(column), *(len(str(row.get(column, ''))) for row in rows)) for column in columns} if rows else {}
     for row in [dict(zip(columns, columns)), *rows] if rows else []:
         print('  ' + '  '.join(
-            f"{row.get(column, '')!s:{'<' if column in ('flow', 'entity', 'currency') else '>'}{widths[column]}}" for column in columns))
+            f"{row.get(column, '')!s:{'<' if column in WORDS else '>'}{widths[column]}}" for column in columns))
 
 
 def free_port(wanted):
@@ -77,16 +121,21 @@ def free_port(wanted):
 def work(ramp, options):
     """Synchronize twice; returns the figures and the reasons why the demo failed (an empty list when it did not)."""
     with environment(options.database) as env:
-        say('connecting the demo company to the simulated Ramp')
-        connection = set_up(env, ramp, transactions=options.transactions, seed=options.seed)
+        say('connecting the demo company to a simulated Ramp that has no chart')
+        chart(env)
+        connection = set_up_empty(env, ramp, seed=options.seed, offer_taxes=True)
         # Odoo shows the lines of an entry only to users with its full accounting features
         env.ref('base.user_admin').group_ids += env.ref('account.group_account_user')
         env.cr.commit()
+        say('sending the chart, analytic accounts, taxes and suppliers to Ramp')
+        runs = run_flows(env, connection, sends=True)
+        sent = sent_table(states(env, connection), ramp.ask('GET', '/coding'))
+        ramp.spend(transactions=options.transactions, seed=options.seed)  # coded with what was sent
         say(f'synchronizing {options.transactions} card transactions')
         started = time.monotonic()
-        runs = run_flows(env, connection)
+        runs += run_flows(env, connection)
         seconds = time.monotonic() - started
-        flows = flow_table(runs, states(env, connection))
+        flows = [row for row in flow_table(runs, states(env, connection)) if row['flow'] not in SENT]
         ties = tie_out(env, connection, ramp)
         say('synchronizing again: nothing may change, and nothing may be written to Ramp')
         before = ramp.summary()['write_calls'], states(env, connection), books(env, connection)
@@ -94,6 +143,10 @@ def work(ramp, options):
         after = ramp.summary()['write_calls'], states(env, connection), books(env, connection)
         summary = ramp.summary()
         reasons = [f'the {run.flow} run failed: {run.message}' for run in [*runs, *again] if run.state != 'done']
+        reasons += [f"{row['confirmed']} of flow {row['flow']} are confirmed, Ramp has {row['in Ramp']}" for row in sent
+                    if row['confirmed'] != row['in Ramp']]
+        reasons += [f"{row['flow']}: nothing was sent" for row in sent if not row['confirmed']]
+        reasons += [f"{row['held']} of flow {row['flow']} are held" for row in sent if row['held']]
         reasons += [f"{row['unconfirmed']} of flow {row['flow']} are not confirmed" for row in flows if row.get('unconfirmed')]
         reasons += [f"{row['held']} of flow {row['flow']} are held" for row in flows if row['held']]
         reasons += [f"{row['currency']} of entity {row['entity']} differs by {row['difference']}" for row in ties
@@ -105,7 +158,7 @@ def work(ramp, options):
         for kind in ('contract_violations', 'request_violations', 'errors'):
             reasons += [f'{kind}: {text}' for text in summary[kind][:3]]
         return {
-            'flows': flows, 'tie_out': ties, 'seconds': round(seconds, 1),
+            'sent': sent, 'coded': coded(ramp), 'flows': flows, 'tie_out': ties, 'seconds': round(seconds, 1),
             'second_run': {'write_calls': after[0] - before[0], 'changed': before[1:] != after[1:]},
             'contract_checked': summary['contract'], 'ok': not reasons, 'problems': reasons,
         }
@@ -149,7 +202,9 @@ def main():
         if options.json:
             emit(result)
         else:
+            show('What Odoo offers in Ramp', result['sent'], ['flow', 'confirmed', 'in Ramp', 'held'])
             show('What arrived', result['flows'], ['flow', 'seen', 'created', 'confirmed', 'held', 'seconds'])
+            show('Coded by people in Ramp with what Odoo offers', result['coded'], ['coding', 'transactions'])
             show('Card liability in Odoo, beside what Ramp says was spent', result['tie_out'],
                  ['currency', 'entity', 'transactions', 'entries', 'ramp', 'odoo', 'difference'])
             print(f"\nSecond run: {result['second_run']['write_calls']} write calls, "
@@ -162,13 +217,4 @@ def main():
 
 
 if __name__ == '__main__':
-    try:
-        sys.exit(main())
-    except Fail as failure:
-        print(f'dev: {failure}.', file=sys.stderr)
-        sys.exit(1)
-    except KeyboardInterrupt:
-        sys.exit(130)
-    except subprocess.SubprocessError as failure:
-        print(f'dev: {failure}.', file=sys.stderr)
-        sys.exit(1)
+    script(main)

@@ -4,13 +4,12 @@
     ./dev i18n --check    exit 1 when it is out of date
 """
 import argparse
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
 import polib
-from runtime import ADDON, CHECKOUT, Fail, Runtime, digest, run, say
+from runtime import ADDON, CHECKOUT, Runtime, digest, run, say, script
 
 POT = CHECKOUT / 'i18n' / f'{ADDON}.pot'
 HEADER = {
@@ -70,8 +69,4 @@ def main():
 
 
 if __name__ == '__main__':
-    try:
-        sys.exit(main())
-    except (Fail, subprocess.SubprocessError) as failure:
-        print(f'dev: {failure}.', file=sys.stderr)
-        sys.exit(1)
+    script(main)

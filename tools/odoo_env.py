@@ -70,6 +70,10 @@ class Ramp:
     def reset(self, **options):
         return self.ask('POST', '/reset', options)
 
+    def spend(self, **options):
+        """Let people spend, and code it with what Odoo has offered."""
+        return self.ask('POST', '/spend', options)
+
     def totals(self, **query):
         text = '&'.join(f'{key}={value}' for key, value in query.items())
         return self.ask('GET', f'/totals?{text}')['totals']
@@ -78,26 +82,57 @@ class Ramp:
         return self.ask('GET', '/')
 
 
+RATES = {'EUR': 0.92, 'JPY': 149.0, 'KWD': 0.307, 'GBP': 0.79}
+
+
+def activate_currencies(env):
+    """The currencies of the simulated business, each with a rate."""
+    for currency in env['res.currency'].with_context(active_test=False).search([('name', 'in', list(RATES))]):
+        currency.active = True
+        if not currency.rate_ids:
+            env['res.currency.rate'].create({
+                'currency_id': currency.id, 'rate': RATES[currency.name], 'name': '2020-01-01', 'company_id': env.company.id})
+
+
+def analytic_accounts(env, plan, names):
+    """The analytic accounts of these names in a plan; those that are not there are made."""
+    there = env['account.analytic.account'].search([('plan_id', '=', plan.id), ('name', 'in', names)])
+    return there + env['account.analytic.account'].create([
+        {'name': name, 'plan_id': plan.id, 'company_id': env.company.id} for name in names if name not in there.mapped('name')])
+
+
+def hire(env, ramp):
+    """The people of the simulated business become employees."""
+    people = ramp.ask('GET', '/objects/users')['data']
+    known = set(env['hr.employee'].with_context(active_test=False).search([]).mapped('work_email'))
+    env['hr.employee'].create([
+        {'name': f"{person['first_name']} {person['last_name']}"[:120], 'work_email': person['email'], 'company_id': env.company.id}
+        for person in people if person['email'] not in known])
+
+
+def connect(env, ramp, **values):
+    """A connection of the company to the simulated business, connected and committed."""
+    connection = env['ramp.connection'].create({
+        'name': 'Ramp (simulated)', 'environment': 'custom', 'api_url': ramp.api_url, 'client_id': ramp.client_id,
+        'client_secret': ramp.client_secret, 'start_date': '2020-01-01', 'company_id': env.company.id, **values})
+    env.cr.commit()
+    connection.action_connect()
+    env.cr.commit()
+    return connection
+
+
 def set_up(env, ramp, *, transactions=600, months=6, seed=1, **options):
     """Make the demo company fit the simulated business, tell the business the company's chart, and connect both.
 
     Returns the connection. The people of the business become employees, its currencies are activated with a rate, and
-    the chart is given to Ramp under the identities that the addon uses.
+    the chart is in Ramp already, under the identities that the addon uses, as if it had been pushed long ago.
     """
-    company = env.company
-    rates = {'EUR': 0.92, 'JPY': 149.0, 'KWD': 0.307, 'GBP': 0.79}
-    for currency in env['res.currency'].with_context(active_test=False).search([('name', 'in', list(rates))]):
-        currency.active = True
-        if not currency.rate_ids:
-            env['res.currency.rate'].create({
-                'currency_id': currency.id, 'rate': rates[currency.name], 'name': '2020-01-01', 'company_id': company.id})
+    activate_currencies(env)
     plan = env['account.analytic.plan'].search([], limit=1) or env['account.analytic.plan'].create({'name': 'Projects'})
-    wanted = ('Office Move', 'Website', 'Trade Fair', 'Customer Support')
-    analytics = env['account.analytic.account'].search([('plan_id', '=', plan.id), ('name', 'in', wanted)])
-    analytics += env['account.analytic.account'].create([
-        {'name': name, 'plan_id': plan.id, 'company_id': company.id} for name in wanted if name not in analytics.mapped('name')])
+    analytics = analytic_accounts(env, plan, ('Office Move', 'Website', 'Trade Fair', 'Customer Support'))
     coding = env['ramp.coding']
-    accounts = env['account.account'].search([('account_type', 'in', ('expense', 'asset_prepayments')), ('company_ids', 'in', company.ids)])
+    accounts = env['account.account'].search([
+        ('account_type', 'in', ('expense', 'asset_prepayments')), ('company_ids', 'in', env.company.ids)])
     ramp.reset(
         transactions=transactions, months=months, seed=seed,
         accounts=[{'id': coding._external_id(account), 'code': account.code, 'name': account.name, 'classification': 'EXPENSE'}
@@ -105,31 +140,39 @@ def set_up(env, ramp, *, transactions=600, months=6, seed=1, **options):
         analytics=[{'field_id': coding._external_id(plan), 'field_name': plan.name, 'options': [
             {'id': coding._external_id(account), 'code': account.code or account.name, 'value': account.name} for account in analytics]}],
         **options)
-    people = ramp.ask('GET', '/objects/users')['data']
-    known = set(env['hr.employee'].with_context(active_test=False).search([]).mapped('work_email'))
-    env['hr.employee'].create([
-        {'name': f"{person['first_name']} {person['last_name']}"[:120], 'work_email': person['email'], 'company_id': company.id}
-        for person in people if person['email'] not in known])
-    connection = env['ramp.connection'].create({
-        'name': 'Ramp (simulated)', 'environment': 'custom', 'api_url': ramp.api_url, 'client_id': ramp.client_id,
-        'client_secret': ramp.client_secret, 'start_date': '2020-01-01', 'company_id': company.id})
-    env.cr.commit()
-    connection.action_connect()
-    env.cr.commit()
-    return connection
+    hire(env, ramp)
+    return connect(env, ramp)
 
 
-def run_flows(env, connection, limit=50):
-    """Run every flow's job, as the scheduler would, until nothing is left to do; returns the runs it made."""
+def set_up_empty(env, ramp, *, seed=1, **values):
+    """The same with a Ramp that has neither a chart nor spend yet: `run_flows` gives it the one, `Ramp.spend` the other.
+
+    :param values: of the connection
+    """
+    activate_currencies(env)
+    ramp.reset(transactions=0, seed=seed, accounts=[], analytics=[])
+    hire(env, ramp)
+    return connect(env, ramp, **values)
+
+
+def run_flows(env, connection, limit=50, sends=None):
+    """Run every flow's job, as the scheduler would, until nothing is left to do; returns the runs it made.
+
+    :param sends: only the flows that go from Odoo to Ramp (True), or only the others (False)
+    """
     last = env['ramp.run'].search([], limit=1, order='id desc').id or 0
     connection.with_context(ramp_quiet=True).action_sync_now()
     env.cr.commit()
     for flow in connection._flows():
+        if sends is not None and flow._sends != sends:
+            continue
         for _attempt in range(limit):
-            env['ir.cron'].browse(flow._cron().id).method_direct_trigger()
+            cron = env['ir.cron'].browse(flow._cron().id)
+            cron.method_direct_trigger()
             env.cr.commit()
             env.invalidate_all()
-            if not env['ramp.record'].search_count([
+            called_again = env['ir.cron.trigger'].search_count([('cron_id', '=', cron.id), ('call_at', '<=', env.cr.now())], limit=1)
+            if not called_again and not env['ramp.record'].search_count([
                     ('connection_id', '=', connection.id), ('flow', '=', flow._flow), ('state', 'in', ('pending', 'done')),
                     ('next_attempt', '=', False), ('error_message', '=', False)], limit=1):
                 break

@@ -7,11 +7,10 @@ import argparse
 import contextlib
 import os
 import subprocess
-import sys
 import time
 from pathlib import Path
 
-from runtime import ADDON, CHECKOUT, Fail, Runtime, chromium, say
+from runtime import ADDON, CHECKOUT, Runtime, chromium, say, script
 
 SUITES = ('pytest', 'odoo', 'system')
 
@@ -76,8 +75,4 @@ def main():
 
 
 if __name__ == '__main__':
-    try:
-        sys.exit(main())
-    except Fail as failure:
-        print(f'dev: {failure}.', file=sys.stderr)
-        sys.exit(1)
+    script(main)

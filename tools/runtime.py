@@ -38,6 +38,17 @@ class Fail(Exception):
     """Something the user can act on; its text is the one sentence that is printed."""
 
 
+def script(main):
+    """Run a script's `main` and exit with the code it returns; what failed is one sentence, not a traceback."""
+    try:
+        sys.exit(main())
+    except (Fail, subprocess.SubprocessError) as failure:
+        print(f'dev: {failure}.', file=sys.stderr)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
 def say(text):
     """Tell on standard error what is being done (standard output belongs to the command's result)."""
     print(f'-- {text}', file=sys.stderr, flush=True)

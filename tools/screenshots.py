@@ -19,7 +19,7 @@ from pathlib import Path
 
 from browser import Browser
 from odoo_env import environment, run_flows, set_up, simulator
-from runtime import CHECKOUT, Fail, Runtime, background, cache_dir, chromium, say, wait_for
+from runtime import CHECKOUT, Fail, Runtime, background, cache_dir, chromium, say, script, wait_for
 
 DATABASE = 'ramp_screenshots'
 DOCS = CHECKOUT / 'docs/images'
@@ -150,6 +150,11 @@ def take(browser, address):
     browser.open(f'{address}/odoo/ramp-connections')
     browser.click('.o_data_row .o_data_cell', 'Ramp')
     save(browser, 'connection')
+    browser.click('.o_notebook .nav-link', 'Offered in Ramp')
+    browser.resize(WIDTH, 1200)
+    browser.settle()
+    save(browser, 'offers', height=1165)
+    browser.resize(WIDTH, 800)
     browser.open(f'{address}/odoo/ramp-inbox')
     save(browser, 'inbox', height=480)
     browser.click('.o_data_row .o_data_cell', 'Marriott')
@@ -196,8 +201,4 @@ def main():
 
 
 if __name__ == '__main__':
-    try:
-        sys.exit(main())
-    except Fail as failure:
-        print(f'dev: {failure}.', file=sys.stderr)
-        sys.exit(1)
+    script(main)

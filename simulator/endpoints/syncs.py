@@ -23,6 +23,10 @@ class SyncTarget:
             row["id"], **{self.field: self.done}, synced_at=state.now(), updated_at=state.now()
         )
 
+    def accept(self, state, row, item):
+        """Mark the object of a success; `item` is what the client said about it."""
+        self.mark(state, row)
+
 
 @route("POST", "/accounting/syncs", scope="accounting:write", idempotent=True)
 def create(call):
@@ -82,6 +86,6 @@ def _record(call, sync_id, target, item, row):
     )
     if message is None:
         state.export_errors.pop(item["id"], None)
-        target.mark(state, row)
+        target.accept(state, row, item)
     else:
         state.export_errors.setdefault(item["id"], []).append(message)

@@ -90,7 +90,10 @@ def index(call):
     def where(row):
         if state is None and row["state"] == "DECLINED" or state not in (None, "ALL", row["state"]):
             return False
-        # sync_status, where given, stands above the older has_no_sync_commits.
+        # sync_status, where given, stands above the older has_no_sync_commits, which also leaves out what one-time
+        # cards were charged for bills.
+        if status is None and unsynced and row.get("_bill"):
+            return False
         return status is not None or unsynced is None or (row["sync_status"] != "SYNCED") == unsynced
 
     return answer(call, "transactions", FILTERS, where, order, reverse, bucket=status, render=_renderer(call))

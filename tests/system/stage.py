@@ -255,6 +255,18 @@ class Case:
 
         self.ramp.after(hook)
 
+    def kill_at_write(self, side, nth=1):
+        """Before or after Ramp does the work of the nth request that changes what can be picked, the process that asked dies."""
+        while not self._pids.empty():
+            self._pids.get()  # of processes that have ended
+        seen = itertools.count(1)
+
+        def hook(asked, where, body):
+            if asked != 'GET' and '/accounting/' in where and '/syncs' not in where and next(seen) == nth:
+                os.kill(self._pids.get(timeout=SECONDS), signal.SIGKILL)
+
+        getattr(self.ramp, side)(hook)
+
     @contextlib.contextmanager
     def gate(self):
         """A file at which workers wait for each other; entered when the lock is released."""

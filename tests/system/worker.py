@@ -25,6 +25,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / 'tools'))
 from odoo_env import Ramp, environment, set_up
 
 FLOWS = ('transaction', 'receipt')
+PUSH = ('account', 'analytic_plan', 'analytic_account', 'tax_rate', 'tax_code', 'accounting_vendor')
 QUIET_ROUNDS = 12
 
 
@@ -125,6 +126,8 @@ def cut_flows(cuts, env, booked):
     model('ramp.record')._booked = noted
     for flow in FLOWS:
         cut_transactions(cuts, model(f'ramp.flow.{flow}'), flow, fresh, booked)
+    for flow in PUSH:
+        cut_transactions(cuts, model(f'ramp.flow.{flow}'), flow, fresh, booked)
     work = model('ramp.flow.receipt')._work
 
     def watched(self, *args):
@@ -195,10 +198,10 @@ def left_out(env, job):
     return last.timed_out_counter >= CONSECUTIVE_TIMEOUT_FOR_FAILURE and not last.done
 
 
-def trigger(env):
+def trigger(env, flows=FLOWS):
     """Run every job once, as the scheduler would; returns the exceptions that a job let out."""
     failures = []
-    for flow in FLOWS:
+    for flow in flows:
         job = env['ir.cron'].browse(env[f'ramp.flow.{flow}']._cron().id)
         if left_out(env, job):
             with contextlib.suppress(TypeError):  # that it has no exception to show is not foreseen in this way of calling
@@ -214,6 +217,46 @@ def trigger(env):
 
 def sync_now(env):
     env['ramp.connection'].search([('state', '=', 'connected')]).with_context(ramp_quiet=True).action_sync_now()
+    env.cr.commit()
+
+
+def change(env, what):
+    """Something that a person does in Odoo to what is offered in Ramp."""
+    connection = env['ramp.connection'].search([('state', '=', 'connected')])
+    company = connection.company_id
+
+    def some(model, *domain, count=3):
+        return env[model].with_company(company).search([*domain], order='id', limit=count)
+
+    accounts = some('account.account', ('account_type', '=', 'expense'), ('company_ids', 'in', company.ids))
+    analytics = some('account.analytic.account', ('root_plan_id', 'in', connection.analytic_plan_ids.ids))
+    taxes = some('account.tax', ('type_tax_use', '=', 'purchase'), ('company_id', '=', company.id), count=1)
+    suppliers = some('res.partner', ('supplier_rank', '>', 0), ('parent_id', '=', False))
+    if what == 'set up':
+        for number in range(3):
+            env['res.partner'].create({'name': f'Push Supplier {number}', 'supplier_rank': 1})
+        plans = analytics.root_plan_id + env['account.analytic.plan'].create({'name': 'Push Markets'})
+        env['account.analytic.account'].create({'name': 'Push Europe', 'plan_id': plans[-1].id})
+        for tax in some('account.tax', ('type_tax_use', '=', 'purchase'), ('company_id', '=', company.id), count=None):
+            lines = (tax.invoice_repartition_line_ids + tax.refund_repartition_line_ids).filtered(lambda line: line.repartition_type == 'tax')
+            lines.account_id = accounts[0]
+        connection.write({'offer_taxes': True, 'offer_vendors': True, 'analytic_plan_ids': [(6, 0, plans.ids)]})
+    elif what == 'rename':
+        for records in (accounts, analytics, taxes, suppliers, analytics.root_plan_id):
+            for record in records:
+                record.name = f'{record.name} renamed'
+    elif what == 'withdraw':
+        accounts[1:].active = False
+        for records in (analytics, taxes, suppliers):
+            records.active = False
+        connection.analytic_plan_ids = connection.analytic_plan_ids[:1]
+    elif what == 'touch all':
+        connection._compare_again()
+    elif what == 'move':
+        analytics.plan_id = connection.analytic_plan_ids.filtered(lambda plan: plan.name == 'Push Markets')
+        accounts[1:].account_type = 'asset_current'
+    else:
+        raise ValueError(what)
     env.cr.commit()
 
 
@@ -255,6 +298,13 @@ def act(command, result):
                 result['failures'] += trigger(env)
             elif step == 'quiet':
                 result['failures'] += until_quiet(env)
+            elif step == 'push':
+                result['failures'] += trigger(env, PUSH)
+            elif step == 'push at once':  # see transactions
+                for flow in PUSH:
+                    env[f'ramp.flow.{flow}']._cron_run()
+            elif step.startswith('change: '):
+                change(env, step.removeprefix('change: '))
             elif step == 'transactions':
                 # not through the job: the scheduler gives one job to one worker, and here all are to have it
                 env['ramp.flow.transaction']._cron_run()
@@ -304,6 +354,7 @@ def connect(database, address):
     """Once, in a process of its own: the company set up and connected."""
     with environment(database) as env:
         set_up(env, Ramp(address), transactions=0)
+        change(env, 'set up')
 
 
 def warm(database):

@@ -131,3 +131,97 @@ registry.category("web_tour.tours").add("ramp_connector_inbox", {
         },
     ],
 });
+
+registry.category("web_tour.tours").add("ramp_connector_rename", {
+    steps: () => [
+        {
+            content: "Ramp has the account",
+            trigger: ".o_form_view [name=ramp_state]:contains('In Ramp')",
+        },
+        {
+            content: "Rename it",
+            trigger: ".o_form_view [name=name] input",
+            run: "edit Meals of the tour",
+        },
+        ...stepUtils.saveForm(),
+        {
+            content: "It waits to be sent",
+            trigger: ".o_form_view [name=ramp_state]:contains('Waiting to be sent')",
+        },
+    ],
+});
+
+registry.category("web_tour.tours").add("ramp_connector_renamed", {
+    steps: () => [
+        {
+            content: "The job has sent it",
+            trigger: ".o_form_view [name=ramp_state]:contains('In Ramp')",
+        },
+        {
+            content: "Look at what was sent",
+            trigger: "button[name=action_open_ramp_record]",
+            run: "click",
+        },
+        {
+            content: "Ramp has the new name",
+            trigger: ".o_form_view [name=sent_text]:contains('Name: Meals of the tour')",
+        },
+        {
+            content: "It is in Ramp; there is nothing to ignore",
+            trigger: ".o_form_view:has([name=status]:contains('In Ramp')):not(:has(button[name=action_ignore]))",
+        },
+        {
+            content: "Back to the account",
+            trigger: "button[name=action_open_document]:contains('Open in Odoo')",
+            run: "click",
+        },
+        {
+            trigger: ".o_form_view [name=ramp_state]:contains('In Ramp')",
+        },
+    ],
+});
+
+registry.category("web_tour.tours").add("ramp_connector_offers", {
+    steps: () => [
+        row("Ramp of the tour"),
+        {
+            content: "See what is offered",
+            trigger: ".o_notebook .nav-link:contains('Offered in Ramp')",
+            run: "click",
+        },
+        {
+            content: "No type of account is chosen: the page says what that means",
+            trigger: ".o_field_widget[name=account_policy] .o_radio_item:contains('types chosen') input",
+            run: "click",
+        },
+        {
+            trigger: ".o_form_view:contains('Choose at least one type')",
+        },
+        {
+            content: "Choose one",
+            trigger: ".o_field_widget[name=account_type_ids] .form-check:contains('Expenses') input",
+            run: "click",
+        },
+        {
+            trigger: ".o_form_view:not(:contains('Choose at least one type'))",
+        },
+        {
+            content: "Think better of it",
+            trigger: ".o_form_button_cancel",
+            run: "click",
+        },
+        {
+            content: "One account was refused",
+            trigger: ".o_ramp_offers tr[data-flow=account] td[data-kind=problem] a:contains('1')",
+            run: "click",
+        },
+        {
+            content: "It is in the ledger, with the reason",
+            trigger: ".o_list_view .o_data_row:contains('No such name'):contains('Refused'):contains('Ramp refused it')",
+        },
+        {
+            content: "And nothing else is",
+            trigger: ".o_list_view:not(:has(.o_data_row:contains('In Ramp')))",
+        },
+    ],
+});

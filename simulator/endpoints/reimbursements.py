@@ -1,0 +1,286 @@
+"""/reimbursements: what the business owes people, and what people owe the business; the sign is in `direction`."""
+
+from datetime import timedelta
+
+from .. import money
+from ..listing import Filter, answer, equals, ignored, one_of, parse_bool, parse_uuid, read, since, until
+from ..payables import (
+    DEFAULT,
+    coded,
+    convert,
+    entity_of,
+    full,
+    is_coded,
+    moment,
+    refuse_unknown,
+    row_of,
+    selections,
+    spread,
+    unless_false,
+)
+from ..routes import route
+from ..state import Table, iso, wire
+from . import receipts, syncs
+
+TABLES = {"reimbursements": lambda: Table(index="sync_status")}
+syncs.TARGETS["REIMBURSEMENT_SYNC"] = syncs.SyncTarget("reimbursements")
+
+DIRECTIONS = ("BUSINESS_TO_USER", "USER_TO_BUSINESS")
+STATUSES = ("NOT_SYNC_READY", "SYNCED", "SYNC_READY")
+TYPES = ("MILEAGE", "OUT_OF_POCKET", "PAYBACK_FULL", "PAYBACK_PARTIAL", "PER_DIEM")
+STATES = (
+    "APPROVED", "AWAITING_EXPORT", "AWAITING_PAYMENT", "AWAITING_PUSH_PAYMENT", "CANCELED", "DELETED", "DRAFT",
+    "EXPORTED", "EXPORT_FAILED", "EXPORT_INITIATED", "EXPORT_MARKED_AS_FAILED", "EXPORT_SUCCESSFUL",
+    "FAILED_REIMBURSEMENT", "INIT", "MANUALLY_REIMBURSED", "MISSING_ACH", "PENDING", "PROCESSING",
+    "PUSH_PAYMENT_FAILED", "PUSH_PAYMENT_INITIATED", "REIMBURSED", "REIMBURSED_VIA_PUSH", "REJECTED",
+)
+PAID = ("EXPORT_SUCCESSFUL", "MANUALLY_REIMBURSED", "REIMBURSED", "REIMBURSED_VIA_PUSH")
+UNAPPROVED = ("CANCELED", "DELETED", "DRAFT", "INIT", "PENDING", "REJECTED")
+FILTERS = {
+    "state": equals("state", one_of(*STATES)),
+    # On a date, with a time to compare it to.
+    "from_transaction_date": since("_transaction_time"),
+    "to_transaction_date": until("_transaction_time"),
+    "awaiting_approval_by_user_id": ignored(parse_uuid),
+    "has_been_approved": Filter(parse_bool, lambda row, value: bool(row["approved_at"]) == value),
+    "trip_id": equals("trip_id"),
+    "accounting_field_selection_id": Filter(parse_uuid, lambda row, value: is_coded(row, value, "line_items")),
+    "entity_id": equals("entity_id"),
+    "from_date": since("created_at"),
+    "to_date": until("created_at"),
+    "from_submitted_at": since("submitted_at"),
+    "to_submitted_at": until("submitted_at"),
+    "synced_after": since("synced_at"),
+    "updated_after": since("updated_at"),
+    "user_id": equals("user_id"),
+}
+# sync_status, where given, stands above these older ones.
+OLDER = {
+    "sync_ready": unless_false(lambda row: row["sync_status"] == "SYNC_READY"),
+    "has_no_sync_commits": Filter(parse_bool, lambda row, value: (row["sync_status"] != "SYNCED") == value),
+}
+
+
+@route("GET", "/reimbursements", scope="reimbursements:read")
+def index(call):
+    # Unasked, only one direction: what people owe is another list.
+    direction = read(call, "direction", one_of(*DIRECTIONS), DIRECTIONS[0])
+    status = read(call, "sync_status", one_of(*STATUSES))
+    filters = FILTERS if status else {**FILTERS, **OLDER}
+    return answer(call, "reimbursements", filters, lambda row: row["direction"] == direction, bucket=status)
+
+
+@route("GET", "/reimbursements/{reimbursement_id}", scope="reimbursements:read")
+def detail(call):
+    row = call.row("reimbursements", "reimbursement_id")
+    return {**wire(row), **({"trace_id": row["_trace"]} if row["_trace"] else {})}
+
+
+# -- making
+
+
+def make(
+    store,
+    /,
+    *,
+    amount_minor=None,
+    currency=None,
+    lines=None,
+    account=DEFAULT,
+    analytics=None,
+    entity_minor=None,
+    entity_currency=None,
+    rate=None,
+    payee_minor=None,
+    payee_currency=None,
+    user=None,
+    entity=None,
+    date=None,
+    type="OUT_OF_POCKET",
+    direction=None,
+    state="AWAITING_PAYMENT",
+    sync_status="SYNC_READY",
+    receipts=0,
+    header=(),
+    legacy=False,
+    label=None,
+    broken=False,
+    **wire_fields,
+):
+    """A new reimbursement; returns its row. Pay it with :func:`pay`.
+
+    Amounts are minor units and not negative. Lines are in `currency`, what the person spent; the entity pays in its own.
+
+    :param lines: [{"amount_minor", and as wanted "account", "tax", "vendor", "analytics": {field id: option id},
+        "selections", "memo", "currency"}]; None: one line over the whole
+    :param entity_minor: what the entity pays, in `entity_currency` (default: the entity's own); else it follows
+        from `rate`, entity currency units for one of `currency`
+    :param payee_minor: what the person gets, in `payee_currency`; default: what the entity pays
+    :param date: datetime, date or ISO text of the expense
+    :param direction: default: by type, a payback goes from the user to the business
+    :param receipts: how many
+    :param legacy: also the keys of former contracts: amount (major units), currency, original_reimbursement_amount
+    :param broken: do not hold the row against the contract
+    :param wire_fields: any field of the wire object as it is to be
+    """
+    user = row_of(store["users"], user) or next(iter(store["users"]))
+    entity = entity_of(store, entity or user["entity_id"])
+    if lines is None and amount_minor is None:
+        raise TypeError("A reimbursement needs amount_minor or lines")
+    spent = moment(date or store.clock() - timedelta(days=6))
+    submitted = None if state in ("DRAFT", "INIT") else iso(min(spent + timedelta(days=1), store.clock()))
+    approved = None if state in UNAPPROVED else iso(min(spent + timedelta(days=2), store.clock()))
+    ident = store.new_id()
+    row = {
+        "id": ident,
+        "accounting_date": iso(spent.replace(hour=0, minute=0, second=0, microsecond=0)),
+        "accounting_field_selections": full(header),
+        "approved_at": approved,
+        "attendees": [],
+        "created_at": iso(min(spent + timedelta(hours=3), store.clock())),
+        "direction": direction or DIRECTIONS[type.startswith("PAYBACK")],
+        "distance": None,
+        "employee_id": user["employee_id"],
+        "end_location": None,
+        "entity_id": entity["id"],
+        "fund_id": None,
+        "memo": None,
+        "merchant": None,
+        "merchant_id": None,
+        "payment_batch_id": None,
+        "payment_id": None,
+        "payment_processed_at": None,
+        "receipts": [],
+        "spend_limit_id": wire_fields.get("fund_id"),
+        "start_location": None,
+        "state": state,
+        "submitted_at": submitted,
+        "sync_status": sync_status,
+        "synced_at": None,
+        "transaction_date": spent.date().isoformat(),
+        "trip_id": None,
+        "type": type,
+        "updated_at": approved or submitted or iso(min(spent + timedelta(hours=3), store.clock())),
+        "user_email": user["email"],
+        "user_full_name": f"{user['first_name']} {user['last_name']}",
+        "user_id": user["id"],
+        "waypoints": [],
+        "_transaction_time": iso(spent.replace(hour=0, minute=0, second=0, microsecond=0)),
+        "_trace": None,
+        "_legacy": legacy,
+        "_label": label,
+        "_broken": broken,
+    }
+    if type == "MILEAGE":
+        row.update(distance=55, start_location="1 Main St, Springfield", end_location="2 Side St, Shelbyville")
+    elif type == "OUT_OF_POCKET":
+        row["merchant"] = "Delta Air Lines"
+    row.update(_money(store, {
+        "amount_minor": sum(line["amount_minor"] for line in lines) if amount_minor is None else amount_minor,
+        "currency": currency or entity["currency"],
+        "lines": coded(store, lines if lines is not None else [{"amount_minor": amount_minor}], account, analytics),
+        "entity_minor": entity_minor,
+        "entity_currency": entity_currency or entity["currency"],
+        "rate": rate,
+        "payee_minor": payee_minor,
+        "payee_currency": payee_currency,
+    }, legacy))
+    refuse_unknown("A reimbursement", row, wire_fields)
+    row.update(wire_fields)
+    store["reimbursements"].add(row)
+    for _ in range(receipts):
+        add_receipt(store, ident)
+    if state in PAID and not row["payment_processed_at"]:
+        pay(store, ident, state=state, date=spent + timedelta(days=4))
+    return row
+
+
+def change(store, ident, /, **changes):
+    """Change a reimbursement after the fact; moves `updated_at`. Returns the row.
+
+    Takes fields of the wire object, and of :func:`make`: amount_minor, currency, lines, account, entity_minor,
+    entity_currency, rate, payee_minor, payee_currency, date, header, receipts (how many there are to be at least).
+    """
+    row = store["reimbursements"].rows[ident]
+    values = dict(row["_money"])
+    wanted = {name: changes.pop(name) for name in tuple(changes) if name in values}
+    if "lines" in wanted:
+        wanted.setdefault("amount_minor", sum(line["amount_minor"] for line in wanted["lines"]))
+    if "amount_minor" in wanted:
+        wanted = {"entity_minor": None, "payee_minor": None, **wanted}
+        if "lines" not in wanted:
+            wanted["lines"] = spread(values["lines"], wanted["amount_minor"])
+    if "account" in changes:
+        account = changes.pop("account")
+        wanted["lines"] = [
+            {**line, "account": account, "selections": None} for line in wanted.get("lines", values["lines"])]
+    if "date" in changes:
+        spent = moment(changes.pop("date"))
+        midnight = iso(spent.replace(hour=0, minute=0, second=0, microsecond=0))
+        changes.update(transaction_date=spent.date().isoformat(), accounting_date=midnight, _transaction_time=midnight)
+    if "header" in changes:
+        changes["accounting_field_selections"] = full(changes.pop("header"))
+    count = changes.pop("receipts", None)
+    if isinstance(count, list):  # the ids themselves
+        changes["receipts"], count = count, None
+    refuse_unknown("A reimbursement", row, changes, ("_transaction_time",))
+    if wanted:
+        changes.update(_money(store, {**values, **wanted}, row["_legacy"]))
+    for _ in range((count or 0) - len(row["receipts"])):
+        add_receipt(store, ident)
+    changes.setdefault("updated_at", store.now())
+    return store["reimbursements"].update(ident, **changes)
+
+
+def pay(store, idents, /, *, state="REIMBURSED", date=None, batch_id=None, payment_id=None):
+    """Pay one reimbursement, or several (a list) in one batch; returns the batch's id.
+
+    With a state that is not among PAID the payment failed, or is on its way: the batch is known, no time of payment.
+    """
+    several = [idents] if isinstance(idents, str) else list(idents)
+    batch_id = batch_id or store.new_id()
+    payment_id = payment_id or batch_id.replace("-", "")[:10].upper()
+    at = iso(min(moment(date or store.clock()), store.clock()))
+    done = state in PAID
+    for ident in several:
+        row = store["reimbursements"].rows[ident]
+        trace = {"descriptor": "Trace ID", "trace_id": f"{int(batch_id[-12:], 16):015}"[-15:]} if done else None
+        store["reimbursements"].update(
+            ident, state=state, payment_batch_id=batch_id, payment_id=payment_id if done else None,
+            payment_processed_at=at if done else None, updated_at=max(at, row["updated_at"] or at), _trace=trace)
+    return batch_id
+
+
+def add_receipt(store, ident, /, **values):
+    """A receipt matched to a reimbursement; `values` as of `receipts.make`. Returns its row."""
+    row = store["reimbursements"].rows[ident]
+    receipt = receipts.make(store, row["user_id"], row["created_at"], reimbursement_id=ident, **values)
+    store["reimbursements"].update(ident, receipts=[*row["receipts"], receipt["id"]])
+    return receipt
+
+
+def _money(store, values, legacy):
+    """The wire fields that follow from amounts and lines, and `_money`: the amounts as they are meant."""
+    minor, currency = values["amount_minor"], values["currency"]
+    entity_minor, entity_currency = values["entity_minor"], values["entity_currency"]
+    if entity_minor is None:
+        entity_minor = minor if currency == entity_currency else convert(minor, currency, values["rate"] or 1, entity_currency)
+    payee_minor, payee_currency = values["payee_minor"], values["payee_currency"] or entity_currency
+    body = {
+        "entity_amount": {"value": entity_minor, "currency": entity_currency},
+        "merchant_amount": {"value": minor, "currency": currency},
+        "payee_amount": money.amount(entity_minor if payee_minor is None else payee_minor, payee_currency),
+        "line_items": [
+            {
+                "accounting_field_selections": full(selections(store, line)),
+                "amount": money.amount(line["amount_minor"], line.get("currency") or currency),
+                "memo": line.get("memo"),
+            }
+            for line in values["lines"]],
+        "_money": values,
+    }
+    if legacy:
+        body.update(
+            amount=money.major(entity_minor, entity_currency), currency=entity_currency,
+            original_reimbursement_amount=money.amount(minor, currency))
+    return body

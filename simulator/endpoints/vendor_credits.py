@@ -1,0 +1,154 @@
+"""/vendors/credits: what a vendor owes back, and the bills it was applied to. Read only in Ramp's API, and USD only.
+
+Two oddities of the contract: the schema of the lists has a list of lists where its own example, and every other
+list, has objects (here: objects); and there is no sync type for credits.
+"""
+
+from datetime import timedelta
+from decimal import Decimal
+
+from .. import money
+from ..listing import Filter, answer, equals, parse_bool, read, since, until
+from ..payables import DEFAULT, coded, entity_of, moment, parse_day, refuse_unknown, selections, small
+from ..routes import route
+from ..state import Table, iso, wire
+from . import bills, vendors
+
+TABLES = {"vendor_credits": lambda: Table(name=lambda row: row["vendor_id"])}
+FILTERS = {
+    "entity_id": equals("entity_id"),
+    "from_created_at": since("created_at"),
+    "to_created_at": until("created_at"),
+    "from_accounting_date": Filter(parse_day, lambda row, value: row["accounting_date"] >= value),
+    "to_accounting_date": Filter(parse_day, lambda row, value: row["accounting_date"] <= value),
+}
+
+
+@route("GET", "/vendors/credits", scope="vendors:read")
+def index(call):
+    return _list(call)
+
+
+@route("GET", "/vendors/credits/{vendor_credit_id}", scope="vendors:read")
+def detail(call):
+    return wire(call.row("vendor_credits", "vendor_credit_id"))
+
+
+@route("GET", "/vendors/{vendor_id}/credits", scope="vendors:read")
+def of_vendor(call):
+    return _list(call, call.row("vendors", "vendor_id")["id"])
+
+
+def _list(call, vendor=None):
+    used = read(call, "include_fully_used", parse_bool, False)
+
+    def where(row):
+        return vendor in (None, row["vendor_id"]) and (used or row["remaining_amount"]["amount"] != 0)
+
+    call.unchecked = True  # the schema of the list is the odd one; that of a single credit is checked
+    return answer(call, "vendor_credits", FILTERS, where)
+
+
+def make(
+    store,
+    /,
+    *,
+    vendor=None,
+    amount_minor=None,
+    currency="USD",
+    lines=None,
+    inventory=(),
+    account=DEFAULT,
+    analytics=None,
+    entity=None,
+    date=None,
+    header=(),
+    label=None,
+    broken=False,
+    **wire_fields,
+):
+    """A new vendor credit; returns its row. Lines and inventory as of `bills.make`, but "unit_quantity" is whole.
+
+    Use it with :func:`apply`.
+    """
+    vendor = vendors.find(store, vendor)
+    inventory = [{"amount_minor": round(Decimal(str(line["unit_quantity"])) * line["unit_price_minor"]), **line}
+                 for line in inventory]
+    stocked = sum(line["amount_minor"] for line in inventory)
+    if lines is None:
+        if amount_minor is None and not inventory:
+            raise TypeError("A vendor credit needs amount_minor, lines or inventory")
+        rest = stocked if amount_minor is None else amount_minor
+        lines = [{"amount_minor": rest - stocked}] if rest != stocked or not inventory else []
+    if amount_minor is None:
+        amount_minor = stocked + sum(line["amount_minor"] for line in lines)
+    at = moment(date or store.clock() - timedelta(days=5))
+    ident = store.new_id()
+    row = {
+        "id": ident,
+        "accounting_date": at.date().isoformat(),
+        "accounting_field_selections": small(header),
+        "applied_bills": [],
+        "applied_draft_bills": [],
+        "created_at": iso(min(at, store.clock())),
+        "entity_id": entity_of(store, entity, currency)["id"],
+        "expense_line_items": [_line(store, line, currency) for line in coded(store, lines, account, analytics)],
+        "inventory_line_items": [
+            {**_line(store, line, currency), "unit_quantity": line["unit_quantity"],
+             "unit_price": money.amount(line["unit_price_minor"], currency)}
+            for line in coded(store, inventory, account, analytics)],
+        "reference_bill_id": None,
+        "reference_number": f"CREDIT-{ident[:6].upper()}",
+        "vendor_id": vendor["id"],
+        "_currency": currency,
+        "_total": amount_minor,
+        "_label": label,
+        "_broken": broken,
+    }
+    row.update(_amounts(row))
+    refuse_unknown("A vendor credit", row, wire_fields)
+    row.update(wire_fields)
+    return store["vendor_credits"].add(row)
+
+
+def apply(store, ident, bill, /, amount_minor=None):
+    """Use a credit for a bill of the vendor: all it can take, or a part. Returns the minor units used.
+
+    `bill` may be unknown here: then it is a draft's.
+    """
+    row = store["vendor_credits"].rows[ident]
+    target = store["bills"].get(bill)
+    if amount_minor is None:
+        left = row["remaining_amount"]["amount"]
+        amount_minor = min(left, bills.open_minor(target)) if target else left
+    if target and target["_money"]["currency"] != row["_currency"]:
+        raise ValueError("The credit is in another currency than the bill")
+    if amount_minor > row["remaining_amount"]["amount"]:
+        raise ValueError("The credit is too small")
+    amount = money.amount(amount_minor, row["_currency"])
+    name = "applied_bills" if target else "applied_draft_bills"
+    changes = {name: [*row[name], {"amount": amount, "bill_id": bill}]}
+    store["vendor_credits"].update(ident, **changes, **_amounts({**row, **changes}))
+    if target:
+        store["bills"].update(bill, applied_vendor_credits=[*target["applied_vendor_credits"], {"amount": amount, "id": ident}])
+        bills.settle(store, bill)
+    return amount_minor
+
+
+def _amounts(row):
+    used = sum(item["amount"]["amount"] for name in ("applied_bills", "applied_draft_bills") for item in row[name])
+    return {
+        "total_amount": money.amount(row["_total"], row["_currency"]),
+        "total_applied_amount": money.amount(used, row["_currency"]),
+        "remaining_amount": money.amount(row["_total"] - used, row["_currency"]),
+    }
+
+
+def _line(store, line, currency):
+    item = {
+        "accounting_field_selections": small(selections(store, line)),
+        "amount": money.amount(line["amount_minor"], line.get("currency") or currency),
+    }
+    if line.get("memo"):
+        item["memo"] = line["memo"]
+    return item

@@ -1,0 +1,166 @@
+"""What Odoo offers in Ramp: killed anywhere, then run again, Ramp has the same as without, and nothing is sent in vain."""
+import pytest
+from books import differences, rows
+from stage import World
+from test_workers import start_together
+
+from simulator import coding
+
+WORLD = World(transactions=0, held=0, problems=False)
+# What is done before, and what is done in the run that is cut off.
+SCENES = {
+    'first upload': ((), ()),
+    'adoption': ((), ()),
+    'rename': (('push', 'push'), ('change: rename',)),
+    'withdrawal': (('push', 'push'), ('change: withdraw',)),
+    'move': (('push', 'push'), ('change: move',)),
+}
+WORKS = ('_collect', '_compare', '_mark_uncertain', '_store', '_options_changed')
+SIDES = ('before', 'after')
+
+
+def begin(case, scene):
+    """A Ramp without a chart, or with that of another system; whatever the scene wants in it."""
+    for name, make in coding.TABLES.items():
+        case.ramp.state.tables[name] = make()
+    if scene == 'adoption':
+        with case.stage.sql() as cursor:
+            found = rows(cursor, """
+                SELECT a.name ->> 'en_US' AS name, a.code_store ->> c.company_id::text AS code
+                  FROM account_account a, ramp_connection c
+                 WHERE a.account_type = 'expense' AND a.active AND a.code_store ->> c.company_id::text IS NOT NULL ORDER BY a.id""")
+        for row in found:
+            coding.add_account(case.ramp.state, f"theirs-{row['code']}", f"Their {row['name']}", row['code'], 'EXPENSE')
+    before, deed = SCENES[scene]
+    if before:
+        case.run(*before, *deed).assert_ok()
+
+
+def pushed(case):
+    """Ramp's coding data and the ledger, free of what a chance decides."""
+    with case.stage.sql() as cursor:
+        ledger = rows(cursor, """
+            SELECT flow, remote_id, res_model, state, error_message, is_uncertain, payload FROM ramp_record
+             WHERE remote_id IS NOT NULL""")
+    known = {row['ramp_id']: row['id'] for name in coding.TABLES for row in case.ramp.state[name]}
+    return {
+        **{name: {f"{known.get(row.get('_field'))} {row['id']}": plain(row, known) for row in case.ramp.state[name]} for name in coding.TABLES},
+        'ledger': {f"{row['flow']} {row['remote_id']}": plain(row, known) for row in ledger},
+    }
+
+
+def plain(row, known):
+    """A row with ids of ours in the place of Ramp's."""
+    if isinstance(row, dict):
+        return {key: plain(value, known) for key, value in row.items() if key not in ('ramp_id', 'created_at', 'updated_at', '_valid')}
+    return known.get(row, row) if isinstance(row, str) else row
+
+
+def assert_same(case, reference):
+    """After the cut: at most two runs bring about the same, and another one sends nothing."""
+    before = len(case.ramp.write_calls())
+    case.run('sync_now', 'push').assert_ok()
+    if differences(reference, pushed(case)):
+        case.run('sync_now', 'push').assert_ok()
+    found = differences(reference, pushed(case))
+    assert not found, '\n'.join(found[:30])
+    for name in coding.TABLES:
+        ids = [(row.get('_field'), row['id']) for row in case.ramp.state[name]]
+        assert len(ids) == len(set(ids)), f'{name}: twice'
+    refused = [(call['method'], call['path'], call['body']) for call in case.ramp.write_calls()[before:] if (call['status'] or 500) >= 400]
+    assert not refused, f'sent without asking first: {refused}'
+    before = len(case.ramp.write_calls())
+    case.run('sync_now', 'push').assert_ok()
+    assert [(call['method'], call['path']) for call in case.ramp.write_calls()[before:]] == []
+    case.ramp.assert_clean()
+    assert not case.ramp.request_violations
+
+
+@pytest.fixture(scope='session')
+def references(stage):
+    """Of each scene: the end without a cut, the boundaries that were passed, and the number of writes."""
+    found = {}
+    for scene in SCENES:
+        with stage.case(WORLD) as case:
+            begin(case, scene)
+            before = len(case.ramp.write_calls())
+            hits = case.run('push').assert_ok().hits
+            writes = len(case.ramp.write_calls()) - before
+            case.run('sync_now', 'push').assert_ok()
+            found[scene] = pushed(case), hits, writes
+            assert_same(case, found[scene][0])
+    return found
+
+
+@pytest.mark.parametrize('side', SIDES)
+@pytest.mark.parametrize('work', WORKS)
+@pytest.mark.parametrize('scene', SCENES)
+def test_push_killed_at_commit(stage, references, scene, work, side):
+    """In every flow that passes it, the first time and the last."""
+    reference, hits, _writes = references[scene]
+    passed = {name: count for name, count in hits.items() if name.startswith(f'{side} commit of ') and name.endswith(f'.{work}')}
+    for boundary, count in passed.items():
+        for nth in {1, count} if work in ('_store', '_mark_uncertain') else {count}:
+            with stage.case(WORLD) as case:
+                begin(case, scene)
+                case.run('push', cut={'at': boundary, 'nth': nth}).assert_killed()
+                assert_same(case, reference)
+
+
+@pytest.mark.parametrize('side', SIDES)
+@pytest.mark.parametrize('scene', SCENES)
+def test_push_killed_in_ramp(stage, references, scene, side):
+    """Before Ramp begins, and when it has done the work and has not said so."""
+    reference, _hits, writes = references[scene]
+    for nth in range(1, writes + 1):
+        with stage.case(WORLD) as case:
+            begin(case, scene)
+            case.kill_at_write(side, nth)
+            case.run('push').assert_killed()
+            assert_same(case, reference)
+
+
+@pytest.mark.parametrize('scene', SCENES)
+def test_push_database_goes_away(stage, references, scene):
+    reference, hits, _writes = references[scene]
+    boundary = next(name for name in sorted(hits) if name.startswith('before commit of ') and name.endswith('._store'))
+    for cut in ({'at': boundary}, {'at': boundary.replace('before', 'after')}):
+        with stage.case(WORLD) as case:
+            begin(case, scene)
+            assert case.run('push', cut={**cut, 'how': 'disconnect'}).code == 1
+            assert_same(case, reference)
+
+
+@pytest.mark.parametrize('scene', SCENES)
+def test_push_two_at_once(stage, references, scene):
+    reference, _hits, _writes = references[scene]
+    with stage.case(WORLD) as case:
+        begin(case, scene)
+        before = len(case.ramp.write_calls())
+        for process in start_together(case, 2, 'push at once'):
+            process.wait().assert_ok()
+        case.rest()
+        calls = [(call['method'], call['path'], str(call['body'])) for call in case.ramp.write_calls()[before:]]
+        assert len(calls) == len(set(calls)), 'sent twice'
+        assert all(call['status'] < 400 for call in case.ramp.write_calls()[before:])
+        assert_same(case, reference)
+
+
+def test_push_keeps_a_change_made_while_it_sends(stage):
+    """What is decided while the job waits for Ramp is not lost when it writes down what it sent."""
+    with stage.case(WORLD) as case:
+        begin(case, 'first upload')
+        done = []
+
+        def hook(method, path, body):
+            if method == 'POST' and path.endswith('/accounting/accounts') and not done:
+                done.append(case.start('change: withdraw').wait().assert_ok())
+
+        case.ramp.after(hook)
+        case.run('push').assert_ok()
+        assert done
+        case.run('push').assert_ok()
+        case.run('push').assert_ok()
+        state = pushed(case)
+        case.run('change: touch all', 'push').assert_ok()
+        assert not differences(pushed(case), state)

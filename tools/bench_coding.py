@@ -1,0 +1,277 @@
+"""What it costs that Odoo gives Ramp its chart, in a process and a database of its own; called by `bench.py`.
+
+    push    accounts, plans and analytic accounts for the first time; again, when nothing has changed; one of them renamed;
+            and everything compared with what Ramp has (Push All Again)
+    save    what a person pays for it who saves, imports or creates: with a connection and without one, in turns
+"""
+import argparse
+import contextlib
+import json
+import os
+import statistics
+import threading
+import time
+from collections import Counter
+from pathlib import Path
+
+from odoo_env import environment, set_up_empty, simulator
+
+CHART = ('account', 'analytic_plan', 'analytic_account')
+PLANS = 2
+BATCH = 1000  # objects of an import
+WORDS = {
+    'save': 'an account saved and committed', 'import': f'{BATCH:,} accounts imported (`load`)',
+    'suppliers': f'{BATCH:,} suppliers created', 'contacts': f'{BATCH:,} contacts created, who are no suppliers'}
+SAVES = 20  # of one account in a round, each committed
+
+
+class Watch:
+    """Queries, requests to Ramp and seconds; `span` gives the figures of what is done within it."""
+
+    def __init__(self):
+        from odoo.addons.ramp_connector.ramp_api import RampClient, client
+
+        self.requests = Counter()
+        original = RampClient._send
+
+        def send(ramp, call, auth):
+            self.requests['writes' if call.writes else 'tokens' if call.minting else 'reads'] += 1
+            return original(ramp, call, auth)
+
+        RampClient._send = send
+        client.SlidingWindow.acquire = lambda window: 0.0  # Ramp's limit is reckoned with afterwards
+        thread = threading.current_thread()
+        # Odoo counts the queries of all cursors of a thread that has these
+        thread.query_count, thread.query_time = 0, 0.0
+
+    @contextlib.contextmanager
+    def span(self):
+        thread, figures = threading.current_thread(), {}
+        queries, asked, started = thread.query_count, Counter(self.requests), time.perf_counter()
+        yield figures
+        figures.update(seconds=time.perf_counter() - started, queries=thread.query_count - queries,
+                       **{kind: self.requests[kind] - asked[kind] for kind in ('reads', 'writes', 'tokens')})
+
+    def inside(self, owner, name, found):
+        """Add the seconds and queries of a method to a counter, from now on."""
+        original = getattr(owner, name)
+
+        def measured(*args, **kwargs):
+            with self.span() as figures:
+                result = original(*args, **kwargs)
+            found.update({'seconds': figures['seconds'], 'queries': figures['queries'], 'calls': 1})
+            return result
+
+        setattr(owner, name, measured)
+
+
+# ------------------------------------------------------------------------------------------ the data
+
+def copies(env, record, count, values):
+    """Copy a record straight in the database: 20,000 through the ORM take minutes that say nothing of the push.
+
+    :param values: SQL of the columns that differ, by name; `n` is the number of the copy
+    """
+    env.flush_all()
+    columns = [field.name for field in env[record._name]._fields.values() if field.store and field.column_type and field.name != 'id']
+    chosen = ', '.join(f'{values[name]} AS "{name}"' if name in values else f'"{name}"' for name in columns)
+    names = ', '.join(f'"{name}"' for name in columns)
+    env.cr.execute(
+        f'INSERT INTO {record._table} ({names}) SELECT {chosen} FROM {record._table}, generate_series(1, %s) AS n WHERE id = %s'
+        ' RETURNING id', [count, record.id])
+    ids = [row[0] for row in env.cr.fetchall()]
+    env.invalidate_all()
+    return env[record._name].browse(ids)
+
+
+def prepare(env, ramp, accounts, analytics):
+    """A company with a chart of these sizes, connected to a Ramp that has none of it; returns the connection."""
+    company = env.company
+    Plan = env['account.analytic.plan']
+    plans = Plan.search([('parent_id', '=', False)], limit=PLANS)
+    plans += Plan.create([{'name': f'Plan {number}'} for number in range(len(plans), PLANS)])
+    existing = env['account.account'].search([('company_ids', 'in', company.ids)])
+    account = env['account.account'].create(
+        {'code': '700000', 'name': 'Bench', 'account_type': 'expense', 'company_ids': [(6, 0, company.ids)]})
+    env.flush_all()
+    made = copies(env, account, max(accounts - len(existing) - 1, 0), {
+        'name': "jsonb_build_object('en_US', 'Cost of ' || n)",
+        'code_store': f"jsonb_build_object('{company.root_id.id}', (700000 + n)::text)"})
+    relation = account._fields['company_ids']
+    env.cr.execute(
+        f'INSERT INTO {relation.relation} ({relation.column1}, {relation.column2}) SELECT unnest(%s), %s', [made.ids, company.id])
+    for plan in plans:
+        first = env['account.analytic.account'].create({'name': f'{plan.name} first', 'plan_id': plan.id, 'company_id': company.id})
+        copies(env, first, analytics // PLANS - 1, {
+            'name': f"jsonb_build_object('en_US', '{plan.name} ' || n)", 'code': f"'{plan.id}-' || n"})
+    env.cr.execute('ANALYZE account_account, account_analytic_account, account_account_res_company_rel')  # they have been there for long
+    env.cr.commit()
+    return set_up_empty(env, ramp, offer_vendors=False, analytic_plan_ids=[(6, 0, plans.ids)])
+
+
+# ------------------------------------------------------------------------------------------ the push
+
+def due(env, connection, flow):
+    return env['ramp.record'].search_count([
+        ('connection_id', '=', connection.id), ('flow', '=', flow), ('state', 'in', ('pending', 'error'))], limit=1)
+
+
+def push(env, connection, watch, flow):
+    """The job of a flow, as the scheduler calls it, until nothing is left; the figures of it."""
+    cron = env['ir.cron'].browse(env[f'ramp.flow.{flow}']._cron().id)
+    env.invalidate_all()
+    with watch.span() as figures:
+        for figures['jobs'] in range(1, 50):
+            cron.method_direct_trigger()
+            env.cr.commit()
+            env.invalidate_all()
+            if not due(env, connection, flow):
+                break
+    rows = env['ramp.record'].search_fetch(
+        [('connection_id', '=', connection.id), ('flow', '=', flow), ('state', '=', 'confirmed')], ['id'])
+    return {**figures, 'flow': flow, 'objects': len(rows)}
+
+
+def push_all(env, connection, watch):
+    return {flow: push(env, connection, watch, flow) for flow in CHART}
+
+
+def pushing(env, connection, watch, ramp):
+    # how the scheduler gives a job some seconds at a time is not what is measured here
+    import odoo.addons.base.models.ir_cron as ir_cron
+
+    ir_cron.MIN_TIME_PER_JOB = 3600
+    found = {'first': push_all(env, connection, watch)}
+    table = {'account': 'accounts', 'analytic_plan': 'fields', 'analytic_account': 'options'}
+    there = ramp.summary()['objects']
+    for flow, figures in found['first'].items():
+        if not figures['objects'] or there[table[flow]] != figures['objects']:
+            raise SystemExit(f"coding: {figures['objects']} of the flow {flow} are confirmed, Ramp has {there[table[flow]]}")
+    push_all(env, connection, watch)  # tokens, caches: the next one is idle as all later ones are
+    inside = {name: Counter() for name in ('_expect', '_cron_run')}
+    watch.inside(env.registry['ramp.record'], '_expect', inside['_expect'])
+    found['idle'] = {}
+    for flow in CHART:
+        for counter in inside.values():
+            counter.clear()
+        watch_run = Counter()
+        original = env.registry[f'ramp.flow.{flow}']._cron_run
+        watch.inside(env.registry[f'ramp.flow.{flow}'], '_cron_run', watch_run)
+        found['idle'][flow] = push(env, connection, watch, flow) | {
+            'own_queries': watch_run['queries'], 'own_seconds': watch_run['seconds'], 'expect_seconds': inside['_expect']['seconds']}
+        env.registry[f'ramp.flow.{flow}']._cron_run = original
+    env['account.account'].search([('code', '=', '700001')]).name = 'Renamed'
+    env.cr.commit()
+    found['rename'] = push(env, connection, watch, 'account')
+    with watch.span() as click:
+        connection.action_push_all()
+        env.cr.commit()
+    found['again_click'] = click
+    found['again'] = push_all(env, connection, watch)
+    return found
+
+
+# ------------------------------------------------------------------------------------------ what a person pays
+
+def saving(env, account, number):
+    account.name = f'Saved {number}'
+    env.flush_all()
+    env.cr.commit()
+
+
+def importing(env, count, number):
+    done = env['account.account'].load(['code', 'name', 'account_type'], [
+        [f'{800000 + number}.{row}', f'Imported {row}', 'expense'] for row in range(count)])
+    if not done['ids']:
+        raise SystemExit(f"coding: the import failed: {done['messages'][0]}")
+    env.flush_all()
+
+
+def suppliers(env, count, number, rank=1):
+    env['res.partner'].create([{'name': f'Partner {number} {row}', 'supplier_rank': rank} for row in range(count)])
+    env.flush_all()
+
+
+def contacts(env, count, number):
+    suppliers(env, count, number, rank=0)
+
+
+def switch(env, connection, on):
+    """Connected or not, as the hooks see it: without their having been asked before, nothing is in the caches."""
+    env.cr.execute('UPDATE ramp_connection SET state = %s, offer_vendors = TRUE WHERE id = %s',
+                   ['connected' if on else 'disconnected', connection.id])
+    env.cr.commit()
+    env.invalidate_all()
+    env.registry.clear_cache()
+
+
+def savings(env, connection, watch, rounds):
+    """Medians of rounds in which both sides take turns: {what: {'on': .., 'off': .., 'ratio': ..}}."""
+    account = env['account.account'].search([('code', '=', '700000')])
+    found = {}
+    for number in range(rounds):
+        for on in ((True, False) if number % 2 else (False, True)):
+            switch(env, connection, on)
+            side = 'on' if on else 'off'
+            for what, work in (('contacts', contacts), ('suppliers', suppliers), ('import', importing)):
+                work(env, 2, number)  # caches, which a server has filled
+                env.cr.rollback()
+                env.invalidate_all()
+                with watch.span() as figures:
+                    work(env, BATCH, number)
+                env.cr.rollback()
+                found.setdefault(what, {}).setdefault(side, []).append(figures)
+            singles = []
+            for single in range(SAVES + 2):
+                env.invalidate_all()
+                with watch.span() as figures:
+                    saving(env, account, f'{number} {single} {side}')
+                singles.append(figures)
+            found.setdefault('save', {}).setdefault(side, []).append(
+                {key: statistics.median(single[key] for single in singles[2:]) for key in singles[0]})
+    switch(env, connection, True)
+    return {what: {
+        'on_seconds': statistics.median(run['seconds'] for run in sides['on']),
+        'off_seconds': statistics.median(run['seconds'] for run in sides['off']),
+        'on_queries': statistics.median(run['queries'] for run in sides['on']),
+        'off_queries': statistics.median(run['queries'] for run in sides['off']),
+        'requests': sum(run['reads'] + run['writes'] + run['tokens'] for run in sides['on']),
+        'ratio': statistics.median(on['seconds'] / off['seconds'] for on, off in zip(sides['on'], sides['off'], strict=True)),
+    } for what, sides in found.items()}
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument('--database', required=True)
+    parser.add_argument('--accounts', type=int, required=True)
+    parser.add_argument('--analytics', type=int, required=True)
+    parser.add_argument('--rounds', type=int, required=True)
+    parser.add_argument('--output', required=True)
+    parser.add_argument('--profile', help='write a profile of Python calls here')
+    options = parser.parse_args()
+    with simulator('--no-validate', '--rate-limit', 0) as ramp, environment(options.database) as env:
+        env = env(context={**env.context, 'lang': 'en_US'})
+        connection = prepare(env, ramp, options.accounts, options.analytics)
+        watch = Watch()
+        work = lambda: pushing(env, connection, watch, ramp)
+        if options.profile:
+            import cProfile
+
+            profile = cProfile.Profile()
+            figures = profile.runcall(work)
+            profile.dump_stats(options.profile)
+        else:
+            figures = work()
+        figures['hooks'] = savings(env, connection, watch, options.rounds) if options.rounds else {}
+        figures['plans'] = PLANS
+        figures['labels'] = {
+            **WORDS, **{flow: env[f'ramp.flow.{flow}']._flow_label() for flow in CHART}}
+        problems = ramp.summary()['errors']
+        if problems:
+            raise SystemExit(f'the simulator failed: {problems[0]}')
+    Path(options.output).write_text(json.dumps(figures), encoding='utf-8')
+
+
+if __name__ == '__main__':
+    os.environ.setdefault('PYTHONDONTWRITEBYTECODE', '1')
+    main()
