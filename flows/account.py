@@ -45,6 +45,9 @@ class RampFlowAccount(models.AbstractModel):
             'name': account.name, 'code': account.code or '', 'classification': self._classification(account), 'offered': True,
         } for account in records.with_company(connection.company_id)}
 
+    def _title(self, record):
+        return f'{record.code} {record.name}' if record.code else record.name
+
     @api.model
     def _classification(self, account):
         kind = account.account_type or ''

@@ -31,6 +31,9 @@ class RampFlowAnalyticAccount(models.AbstractModel):
         return (Domain('root_plan_id', 'in', connection.analytic_plan_ids.filtered(lambda plan: not plan.parent_id).ids)
                 & Domain('active', '=', True) & Domain('company_id', 'in', [False, *connection.company_id.parent_ids.ids]))
 
+    def _title(self, record):
+        return record.name
+
     def _plan_fields(self, connection, records):
         """Ramp's ids of the fields of these accounts' plans, as far as they are offered there: {root plan id: ramp id}."""
         rows = self.env['ramp.record'].search_fetch(
@@ -47,7 +50,8 @@ class RampFlowAnalyticAccount(models.AbstractModel):
 
     def _is_to_be_sent(self, job):
         # An option need not be withdrawn when its whole field is: what Ramp has of it is then as it was.
-        if job.desired is None and not job.blocked and job.known and job.known.get('field') not in self.env.context['ramp_memory']['fields']:
+        fields = self.env.context['ramp_memory']['fields']
+        if job.desired is None and not job.blocked and job.known and job.known.get('field') not in fields:
             job.state, job.error = 'ignored', job.reason
             return False
         return super()._is_to_be_sent(job)

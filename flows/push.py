@@ -24,6 +24,7 @@ class Job:
     """One row of the ledger on its way to Ramp. `known` and `desired` are dictionaries of the flow's own keys."""
 
     id: int
+    revision: int
     res_id: int
     name: str
     remote_id: str
@@ -133,6 +134,10 @@ class RampFlowPush(models.AbstractModel):
     def _before_sending(self, connection, client):
         """Whatever has to be there in Ramp before objects of this kind can be sent."""
 
+    def _title(self, record):
+        """What a person knows the record by."""
+        return record.display_name
+
     def _not_offered(self, record):
         """Why a record that exists is not offered, for a person."""
         if 'active' in record and not record.active:
@@ -151,18 +156,12 @@ class RampFlowPush(models.AbstractModel):
     def _prefix(self):
         return f"{self.env['ramp.connection']._identity()}-{self._kind}-"
 
-    def _wake(self):
-        """Trigger the job, at most once in a transaction."""
-        # not in the cursor's cache: that outlives a commit, and a rollback takes the trigger with it
-        woken = self.env.cr.postcommit.data.setdefault('ramp.wake', set())
-        if self._flow not in woken:
-            woken.add(self._flow)
-            # Anybody's action may make work for the job. Straight to its trigger: the question whether it is active costs a query
-            # and was answered by the connection.
-            cron_id = self.env['ir.model.data']._xmlid_to_res_id(f'ramp_connector.cron_{self._flow}')
-            if cron_id:
-                self.env['ir.cron.trigger'].sudo().create({'cron_id': cron_id, 'call_at': self.env.cr.now().replace(microsecond=0)})
-                self.env.cr.postcommit.add(self.env['ir.cron'].sudo()._notifydb)
+    def _notify_job(self):
+        """Let the scheduler look when this transaction is committed: the job has been triggered."""
+        if 'ramp.notify' not in self.env.cr.postcommit.data:
+            self.env.cr.postcommit.data['ramp.notify'] = True
+            # whoever saves may wake the scheduler; what runs then is the scheduler's to say
+            self.env.cr.postcommit.add(self.env['ir.cron'].sudo()._notifydb)
 
     def _cron_run(self):
         connections = self.env['ramp.connection'].search([('state', '=', 'connected')])
@@ -178,7 +177,7 @@ class RampFlowPush(models.AbstractModel):
         changed = self.env['ramp.change']._collect(self._flow)
         for connection in connections:
             # where nothing was sent yet, Ramp may have a chart all the same: of an earlier connection, or of another system
-            first = not Record.search_count(
+            first = self._by_code or not Record.search_count(
                 [('connection_id', '=', connection.id), ('flow', '=', self._flow), ('ramp_id', '!=', False)], limit=1)
             Record._expect(connection, self._flow, self._wanted(connection), self._model, self._prefix(), uncertain=first)
         if changed:
@@ -260,8 +259,9 @@ class RampFlowPush(models.AbstractModel):
             record = existing.get(row.res_id)
             goal = desired.get(row.res_id)
             job = Job(
-                id=row.id, res_id=row.res_id, name=record.display_name if record else row.name, remote_id=row.remote_id, ramp_id=row.ramp_id or None,
-                known=row.payload or None, desired=goal if isinstance(goal, dict) else None, uncertain=row.is_uncertain)
+                id=row.id, revision=row.revision, res_id=row.res_id, name=self._title(record) if record else row.name,
+                remote_id=row.remote_id, ramp_id=row.ramp_id or None, known=row.payload or None,
+                desired=goal if isinstance(goal, dict) else None, uncertain=row.is_uncertain)
             if isinstance(goal, (Held, Waiting)):
                 job.state, job.error, job.blocked = 'held' if isinstance(goal, Held) else 'pending', str(goal), True
             elif goal is None:
@@ -288,8 +288,8 @@ class RampFlowPush(models.AbstractModel):
     def _store(self, run, jobs, sent=True):
         """Write down what became of jobs."""
         self.env['ramp.record']._store_sent([{
-            'id': job.id, 'name': job.name, 'remote_id': job.remote_id, 'ramp_id': job.ramp_id, 'payload': job.known,
-            'state': job.state, 'error_message': job.error, 'is_uncertain': job.uncertain,
+            'id': job.id, 'revision': job.revision, 'name': job.name, 'remote_id': job.remote_id, 'ramp_id': job.ramp_id,
+            'payload': job.known, 'state': job.state, 'error_message': job.error, 'is_uncertain': job.uncertain,
             'is_question': job.blocked and job.state == 'held',
         } for job in jobs])
         states = [job.state for job in jobs]
@@ -372,7 +372,7 @@ class RampFlowPush(models.AbstractModel):
     def _refuse(self, job, error):
         """Ramp does not want this object as it is: a person reads why; it is sent again when it changes or on Retry."""
         job.uncertain = False
-        job.state, job.error = 'held', self.env._('Ramp refused it: %s', error)
+        job.state, job.error = 'held', self.env._('Ramp refused it: %s', _words(error))
 
     def _trouble(self, run, job, error):
         """Ramp failed on this object: tried again later. Many of them are not the objects' fault."""
@@ -520,3 +520,10 @@ class RampFlowPush(models.AbstractModel):
             job.remote_id, job.ramp_id = remote.remote_id, remote.ramp_id
         else:
             job.ramp_id, job.known = None, None
+
+
+def _words(error):
+    """Ramp's own words, without what only a developer wants to know: that is in the log."""
+    _logger.info('%s', error)
+    details = [f'{field}: {" ".join(messages)}' for field, messages in error.details.items()]
+    return '; '.join(details) or error.message or str(error)

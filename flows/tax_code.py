@@ -40,7 +40,7 @@ class RampFlowTaxCode(models.AbstractModel):
                     | Domain('amount_type', '=', 'group') & ~Domain('children_tax_ids.amount_type', '!=', 'percent')))
 
     def _desired(self, connection, records):
-        parts = {tax.id: tax.children_tax_ids if tax.amount_type == 'group' else tax for tax in records}
+        parts = {tax.id: tax.children_tax_ids.filtered('active') if tax.amount_type == 'group' else tax for tax in records}
         rows = self.env['ramp.record'].search_fetch(
             [('connection_id', '=', connection.id), ('flow', '=', 'tax_rate'), ('state', '=', 'confirmed'),
              ('res_id', 'in', [part.id for part in parts.values() for part in part])], ['res_id', 'remote_id'])

@@ -60,13 +60,17 @@ class RampFlowTaxRate(models.AbstractModel):
             [('connection_id', '=', connection.id), ('flow', '=', 'account'),
              ('res_id', 'in', [account.id for account in accounts.values()])], ['res_id', 'ramp_id', 'state', 'error_message'])
         rows = {row.res_id: row for row in rows}
+        if any(not tax.amount and not accounts[tax.id] for tax in records):
+            # nothing is ever posted for a rate of zero; Ramp wants an account all the same, so it gets the first one it has
+            rows[False] = rows.get(False) or self.env['ramp.record'].search([
+                ('connection_id', '=', connection.id), ('flow', '=', 'account'), ('state', '=', 'confirmed')], order='res_id', limit=1)
         return {tax.id: self._desired_rate(tax, accounts[tax.id], rows.get(accounts[tax.id].id)) for tax in records}
 
     def _desired_rate(self, tax, account, row):
-        if not account:
+        if not account and (tax.amount or not row):
             return Held(self.env._(
-                'The tax %s posts to no account (Distribution for Invoices), and Ramp wants one. Enter it on the tax, or leave the '
-                'tax out.', tax.display_name))
+                'The tax %s posts to no account (Distribution for Invoices), and Ramp wants one. Enter it on the tax, or '
+                'archive the tax.', tax.display_name))
         if not row or row.state in ('ignored', 'held'):
             return Held(self.env._(
                 'The tax %(tax)s posts to %(account)s, which this connection does not offer in Ramp. Offer accounts of its type.',

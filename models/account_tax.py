@@ -11,6 +11,14 @@ class AccountTax(models.Model):
         'name', 'active', 'amount', 'amount_type', 'type_tax_use', 'children_tax_ids', 'company_id',
         'invoice_repartition_line_ids', 'repartition_line_ids'})
 
+    def _ramp_changed(self, flows=None):
+        """EXTENDS: a change of a tax is one of the groups it is in."""
+        if self and self.env['ramp.connection']._pushed('tax_code') is not None:
+            # whoever may save the tax; archived groups are not offered
+            groups = self.sudo().search([('children_tax_ids', 'in', self.ids)])
+            super(AccountTax, groups)._ramp_changed(['tax_code'])
+        return super()._ramp_changed(flows)
+
 
 class AccountTaxRepartitionLine(models.Model):
     _inherit = 'account.tax.repartition.line'

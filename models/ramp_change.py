@@ -22,22 +22,33 @@ class RampChange(models.Model):
     _of_flow = models.Index('(flow, res_id)')
 
     @api.model
-    def _note(self, flow, records, domain):
-        """Note the records that a connection wants, or that Ramp knows already; returns whether there were any.
+    def _note(self, flow, records, domain, cron_id):
+        """Note the records that a connection wants, or that Ramp knows already, and trigger the job; returns whether any were.
 
-        One statement, in the caller's transaction.
+        One statement, in the caller's transaction. The trigger is ir.cron's own, made in the same statement for the sake of the
+        person who waits, and once in a transaction.
         """
         Model = records.sudo().with_context(active_test=False)  # what is noted is decided by the connection, not by the user's rights
         wanted = Model._search(domain & Domain('id', 'in', records.ids), order=None)
-        noted = self.env.execute_query(SQL(
+        now = self.env.cr.now()
+        [[count]] = self.env.execute_query(SQL(
             """
-            INSERT INTO ramp_change (flow, res_id)
-            SELECT %(flow)s, id FROM %(table)s
-             WHERE id = ANY(%(ids)s) AND (id IN %(wanted)s OR EXISTS (
-                SELECT FROM ramp_record r WHERE r.res_model = %(model)s AND r.res_id = %(table)s.id AND r.flow = %(flow)s))
-            RETURNING id
-            """, flow=flow, table=SQL.identifier(records._table), ids=list(records.ids), wanted=wanted.subselect(), model=records._name))
-        return bool(noted)
+            WITH noted AS (
+                INSERT INTO ramp_change (flow, res_id)
+                SELECT %(flow)s, id FROM %(table)s
+                 WHERE id = ANY(%(ids)s) AND (id IN %(wanted)s OR EXISTS (
+                    SELECT FROM ramp_record r WHERE r.res_model = %(model)s AND r.res_id = %(table)s.id AND r.flow = %(flow)s))
+                RETURNING id
+            ), woken AS (
+                INSERT INTO ir_cron_trigger (cron_id, call_at, create_uid, write_uid, create_date, write_date)
+                SELECT %(cron)s, date_trunc('second', %(now)s), %(uid)s, %(uid)s, %(now)s, %(now)s
+                 WHERE %(cron)s IS NOT NULL AND EXISTS (SELECT FROM noted)
+                   AND NOT EXISTS (SELECT FROM ir_cron_trigger WHERE cron_id = %(cron)s AND create_date = %(now)s)
+            )
+            SELECT count(*) FROM noted
+            """, flow=flow, table=SQL.identifier(records._table), ids=list(records.ids), wanted=wanted.subselect(), model=records._name,
+            cron=SQL('%s::int', cron_id or None), now=SQL('%s::timestamp', now), uid=self.env.uid))
+        return bool(count)
 
     @api.model
     def _collect(self, flow):

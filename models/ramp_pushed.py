@@ -37,9 +37,11 @@ class RampPushed(models.AbstractModel):
                 together.setdefault((self._name, flow), set()).update(self.ids)
                 continue
             domain = self.env['ramp.connection']._pushed(flow)
-            # the person who saves has no rights on the ledger
-            if self and domain is not None and self.env['ramp.change'].sudo()._note(flow, self, domain):
-                self.env[f'ramp.flow.{flow}']._wake()
+            if self and domain is not None:
+                cron_id = self.env['ir.model.data']._xmlid_to_res_id(f'ramp_connector.cron_{flow}')
+                # the person who saves has no rights on the ledger
+                if self.env['ramp.change'].sudo()._note(flow, self, domain, cron_id):
+                    self.env[f'ramp.flow.{flow}']._notify_job()
 
     @contextlib.contextmanager
     def _ramp_together(self):

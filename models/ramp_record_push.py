@@ -21,6 +21,9 @@ class RampRecord(models.Model):
     is_uncertain = fields.Boolean(
         readonly=True, help='Something was sent, or may have been before, and its outcome is not known: Ramp is asked first.')
 
+    revision = fields.Integer(
+        readonly=True, help='Of the wish to compare: a job that is sending does not settle what was asked for meanwhile.')
+
     _once_sent = models.UniqueIndex('(connection_id, flow, res_id) WHERE remote_id IS NOT NULL', 'An object of Odoo has exactly one row.')
     _once_remote = models.UniqueIndex(
         '(connection_id, flow, remote_id) WHERE remote_id IS NOT NULL', 'An object of Ramp stands for one object of Odoo.')
@@ -57,7 +60,7 @@ class RampRecord(models.Model):
             """
             UPDATE ramp_record
                SET state = 'pending', error_message = NULL, attempts = 0, next_attempt = NULL, is_question = FALSE,
-                   is_uncertain = is_uncertain OR %s, write_date = %s
+                   is_uncertain = is_uncertain OR %s, revision = COALESCE(revision, 0) + 1, write_date = %s
              WHERE connection_id = ANY(%s) AND flow = %s AND remote_id IS NOT NULL AND %s
             """, uncertain, self.env.cr.now(), connections.ids, flow,
             SQL('TRUE') if ids is None else SQL('res_id = ANY(%s)', list(ids))))
@@ -100,23 +103,27 @@ class RampRecord(models.Model):
     def _store_sent(self, rows):
         """What became of rows, in one statement.
 
-        :param rows: list of dict with id, name, remote_id, ramp_id, payload (what Ramp has, or None), state, error_message,
+        :param rows: list of dict with id, revision, name, remote_id, ramp_id, payload (what Ramp has, or None), state, error_message,
             is_uncertain, is_question
         """
         if not rows:
             return
         values = SQL(', ').join(SQL(
-            '(%s, %s, %s, %s, %s::jsonb, %s, %s, %s, %s, %s)', row['id'], row['name'], row['remote_id'], row['ramp_id'],
-            None if row['payload'] is None else Json(row['payload']), None if row['payload'] is None else digest(row['payload']),
+            '(%s, %s, %s, %s, %s, %s::jsonb, %s, %s, %s, %s, %s)', row['id'], row['revision'], row['name'], row['remote_id'],
+            row['ramp_id'], None if row['payload'] is None else Json(row['payload']),
+            None if row['payload'] is None else digest(row['payload']),
             row['state'], row['error_message'] or None, row['is_uncertain'], row['is_question']) for row in rows)
         self.env.cr.execute(SQL(
             """
             UPDATE ramp_record r
                SET name = v.name, remote_id = v.remote_id, ramp_id = v.ramp_id, payload = v.payload, payload_hash = v.payload_hash,
-                   state = v.state, error_message = v.error_message, is_uncertain = v.is_uncertain, is_question = v.is_question,
+                   state = CASE WHEN COALESCE(r.revision, 0) = v.revision THEN v.state ELSE 'pending' END,
+                   error_message = CASE WHEN COALESCE(r.revision, 0) = v.revision THEN v.error_message END,
+                   is_uncertain = v.is_uncertain OR (r.is_uncertain AND COALESCE(r.revision, 0) <> v.revision),
+                   is_question = v.is_question,
                    attempts = 0, next_attempt = NULL, seen_at = clock_timestamp() AT TIME ZONE 'UTC', write_date = %s,
                    confirmed_at = CASE WHEN v.state = 'confirmed' THEN clock_timestamp() AT TIME ZONE 'UTC' ELSE r.confirmed_at END
-              FROM (VALUES %s) AS v(id, name, remote_id, ramp_id, payload, payload_hash, state, error_message, is_uncertain,
+              FROM (VALUES %s) AS v(id, revision, name, remote_id, ramp_id, payload, payload_hash, state, error_message, is_uncertain,
                                     is_question)
              WHERE r.id = v.id
             """, self.env.cr.now(), values), log_exceptions=False)

@@ -4,10 +4,11 @@ Every kind of case comes back in every round of bills (about fifty), so that a f
 ready to sync can be booked all the same; only `problems=True` adds what cannot.
 """
 
+import itertools
 import random
 from datetime import timedelta
 
-from . import coding, money
+from . import money
 from .endpoints import bills, reimbursements, repayments, vendor_credits, vendors
 from .payables import convert, day
 
@@ -129,6 +130,8 @@ class _Payables:
 
     def _bills(self):
         self.batches, self.owing = {}, []
+        self.cards = itertools.cycle(("CARD", "AUTOMATIC_CARD_PAYMENT"))
+        self.one_time_cards = itertools.cycle(("ONE_TIME_CARD", "ONE_TIME_CARD_DELIVERY"))
         cases = self._round(BILLS)
         for number, issued in enumerate(self._moments(self.seed.bills)):
             self._bill(number, next(cases), issued)
@@ -148,9 +151,9 @@ class _Payables:
         lines, inventory = self._lines(currency)
         method = BANK[number % len(BANK)]
         if case.startswith("card"):
-            method = ("CARD", "AUTOMATIC_CARD_PAYMENT")[number % 2]
+            method = next(self.cards)
         elif case == "one_time_card":
-            method = ("ONE_TIME_CARD", "ONE_TIME_CARD_DELIVERY")[number % 2]
+            method = next(self.one_time_cards)
         elif case in ("manual", "no_details"):
             method = {"manual": "PAID_MANUALLY", "no_details": "UNSPECIFIED"}[case]
         if number % 25 == 3:

@@ -93,12 +93,13 @@ class TestPushAccounts(PushCase):
             for number in range(2):
                 self.env.flush_all()
                 self.env.invalidate_all()
-                self.env.cr.cache.pop('ramp.wake', None)
+                self.env['ir.cron.trigger'].search([]).unlink()
+                self.env.flush_all()
                 before = self.env.cr.sql_log_count
                 self.account_meals.write({'name': f'Meals {connected} {number}'})
                 self.env.flush_all()
                 counts.append(self.env.cr.sql_log_count - before)
-        self.assertLessEqual(counts[3] - counts[1], 2)
+        self.assertLessEqual(counts[3] - counts[1], 1, 'what is noted and the trigger of the job are one statement')
 
     def test_nothing_is_asked_of_the_database_when_nobody_wants_to_know(self):
         self.push()
@@ -125,12 +126,11 @@ class TestPushAccounts(PushCase):
     def test_one_statement_for_many_records(self):
         accounts = self.account_meals + self.account_travel + self.account_software
         self.push()
-        triggers = self.env['ir.cron.trigger'].search([])
-        self.env.cr.cache.pop('ramp.wake', None)  # as in a transaction of its own
+        self.env['ir.cron.trigger'].search([]).unlink()
         accounts.name = 'Same'
         self.account_meals.name = 'Another'
         self.assertEqual(self.changes(), [('account', account.id) for account in accounts + self.account_meals])
-        triggers = self.env['ir.cron.trigger'].search([]) - triggers
+        triggers = self.env['ir.cron.trigger'].search([])
         self.assertEqual(triggers.cron_id, self.env.ref('ramp_connector.cron_account'))
         self.assertEqual(len(triggers), 1, 'the job is woken once in a transaction')
 

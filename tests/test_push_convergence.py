@@ -4,7 +4,7 @@ import itertools
 import os
 from collections import Counter
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from odoo import Command
@@ -39,7 +39,8 @@ FAULTS = (
 )
 numbers = st.integers(0, 9)
 DEEDS = (
-    'create', 'rename', 'rename', 'recode', 'archive', 'archive', 'delete', 'move', 'move', 'type', 'subplan', 'tax', 'policy', 'policy', 'plans',
+    'create', 'rename', 'rename', 'recode', 'archive', 'archive', 'delete', 'move', 'move', 'type', 'subplan', 'tax', 'policy', 'policy',
+    'plans',
     'plans', 'switch_taxes', 'switch_vendors', 'push_all', 'disconnect')
 deed = st.tuples(st.sampled_from(DEEDS), numbers, numbers)
 run = st.just(('run', 0, 0))
@@ -182,7 +183,7 @@ class TestConvergence(PushCase):
         accounts = {row['ramp_id']: row for row in rows('accounts')}
         fields = {row['ramp_id']: row for row in rows('fields')}
         rates = {row['id']: row for row in state['tax_rates'] if here(row)}
-        found = {
+        return {
             'accounts': Counter((own(row), row['name'], row['code'], row['classification']) for row in accounts.values()),
             'fields': Counter((row['id'], row['display_name']) for row in fields.values() if row['name'] == row['display_name']),
             'options': Counter((fields[row['_field']]['id'], row['id'], row['value'], row['code'])
@@ -194,7 +195,6 @@ class TestConvergence(PushCase):
                     for rate in row['tax_rate_ids']))) for row in rows('tax_options')),
             'accounting_vendors': Counter((row['id'], row['name'], row['code']) for row in rows('accounting_vendors')),
         }
-        return found
 
     # ------------------------------------------------------------------ deeds
 
@@ -220,7 +220,8 @@ class TestConvergence(PushCase):
             self.env['account.analytic.plan'].create({'name': f'Ramp {stamp}'})
         elif kind == 'analytic':
             self.env['account.analytic.account'].create({
-                'name': f'Analytic {stamp}', 'plan_id': self.pick('plan', number).id, 'company_id': self.company.id if number % 2 else False})
+                'name': f'Analytic {stamp}', 'plan_id': self.pick('plan', number).id,
+                'company_id': self.company.id if number % 2 else False})
         elif kind == 'tax':
             tax = self.new_tax(f'Tax {stamp}', 1 + stamp / 8)
             if number % 3 == 0:
@@ -249,7 +250,8 @@ class TestConvergence(PushCase):
     def do_delete(self, kind, number):
         kind = KINDS[kind % len(KINDS)]
         thing = self.pick(kind, number)
-        if kind == 'account' and thing == self.tax_account or kind == 'plan' and (thing.children_ids or thing in self.plan + self.other_plan):
+        if kind == 'account' and thing == self.tax_account or kind == 'plan' and (
+                thing.children_ids or thing in self.plan + self.other_plan):
             return
         if kind == 'plan':
             self.of_company('account.analytic.account', ('plan_id', '=', thing.id)).unlink()
@@ -312,7 +314,9 @@ class TestConvergence(PushCase):
 
     def do_fault(self, number, skip):
         options = FAULTS[number % len(FAULTS)]
-        self.ramp.faults.add(path='/accounting/*', skip=skip, count=1 + 3 * (number // 50), method=(None, 'GET', 'POST', 'PATCH')[skip % 4], **options)
+        self.ramp.faults.add(path='/accounting/*', skip=skip, count=1 + 3 * (number // 50),
+                             method=(None, 'GET', 'POST', 'PATCH')[number // 10 % 4],
+                              **options)
 
     # ------------------------------------------------------------------ the property
 
@@ -341,7 +345,8 @@ class TestConvergence(PushCase):
         self.settle()
         wanted, shown = self.wanted(), self.shown()
         for kind, rows in wanted.items():
-            self.assertEqual((sorted(rows - shown[kind]), sorted(shown[kind] - rows)), ([], []), f'{kind}: wanted and not shown; shown and not wanted')
+            self.assertEqual((sorted(rows - shown[kind]), sorted(shown[kind] - rows)), ([], []),
+                             f'{kind}: wanted and not shown; shown and not wanted')
         self.assert_ledger(wanted)
         here = books(active(self.ramp.state))
         for table in FLOWS.values():
@@ -381,7 +386,8 @@ class TestConvergence(PushCase):
             self.do_run()
         for deed, number, other in steps:
             if deed in ('run', 'fault', 'policy', 'plans', 'switch_taxes', 'switch_vendors', 'push_all', 'disconnect') \
-                    or deed == 'create' or self.things({'move': 'analytic', 'type': 'account', 'subplan': 'plan', 'tax': 'tax'}.get(deed, 'account')):
+                    or deed == 'create' or self.things(
+                        {'move': 'analytic', 'type': 'account', 'subplan': 'plan', 'tax': 'tax'}.get(deed, 'account')):
                 getattr(self, f'do_{deed}')(number, other)
                 self.env.flush_all()
         self.assert_converged()
@@ -407,38 +413,16 @@ class TestConvergence(PushCase):
                 self.env.registry.clear_cache()
                 self.ramp.faults.clear()
                 self.ramp.state.tables = tables
-                self.last_calls = [e for e in self.ramp.requests if e['path'].startswith('/developer/v1/acc') and 'connections' not in e['path']]
                 del self.ramp.requests[requests:]
                 for trouble in (self.ramp.contract_violations, self.ramp.errors, self.ramp.request_violations):
                     trouble.clear()
 
     @settings(max_examples=EXAMPLES, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck))
     @given(steps=steps, first=st.booleans())
+    @example(steps=[('fault', 24, 0), ('run', 0, 0)], first=False)  # the answer to the first upload is lost
+    @example(steps=[('create', 0, 0), ('fault', 26, 0), ('run', 0, 0), ('delete', 0, 4)], first=True)
     def test_property_ramp_shows_what_odoo_offers(self, steps, first):
         self.isolated(steps, first)
-
-    def test_zz_dev(self):
-        import random, time, traceback
-        begin = time.monotonic()
-        base = int(os.environ.get('RAMP_SEED', '0'))
-        for seed in range(base, base + int(os.environ.get('RAMP_N', '30'))):
-            chance = random.Random(seed)
-            steps = []
-            for _ in range(chance.randint(2, 16)):
-                kind = chance.choice(('deed', 'deed', 'deed', 'run', 'fault'))
-                if kind == 'deed':
-                    steps.append((chance.choice(DEEDS), chance.randint(0, 9), chance.randint(0, 9)))
-                elif kind == 'run':
-                    steps.append(('run', 0, 0))
-                else:
-                    steps.append(('fault', chance.randrange(10 * len(FAULTS)), chance.randint(0, 14)))
-            first = chance.random() < 0.5
-            try:
-                self.isolated(steps, first)
-            except Exception as error:
-                calls = ''.join(f"\n     {e['method']} {e['path']} {e.get('body')} {e['status']} {e['fault']}" for e in getattr(self, 'last_calls', [])) if os.environ.get('RAMP_CALLS') else ''
-                print(f'SEED {seed} first={first} {steps}: {type(error).__name__} {str(error)[:1200]} AT {traceback.format_tb(error.__traceback__)[-1][-300:]}{calls}', flush=True)
-        print(f'DEV {time.monotonic() - begin:.1f} s', flush=True)
 
 
 def own(row):

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from .. import coding, money, uploads
 from ..errors import RampError, invalid, not_found
-from ..listing import answer, equals, ignored, one_of, parse_bool, parse_uuid, read, since, until
+from ..listing import answer, equals, ignored, parse_bool, parse_uuid, read, since, until
 from ..payables import among, entity_of, many, moment, refuse_unknown, row_of, without_empty
 from ..routes import route
 from ..state import Table, iso, wire

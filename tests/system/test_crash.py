@@ -7,7 +7,7 @@ WORLD = World()
 # Where a process is killed, before and after; the words are those of worker.py.
 STEPS = (
     'page of /transactions', 'upsert of transaction', 'commit of transaction._store_page',
-    'page of /users', 'commit of transaction._ramp_link',
+    'GET /accounting', 'page of /users', 'commit of transaction._ramp_link',
     'expenses', 'entries', 'post', 'upsert of receipt', 'booked transaction', 'commit of transaction._book_batch',
     'confirming', 'commit of transaction._confirm_batch',
     'reporting', 'commit of transaction._report_batch',
@@ -15,7 +15,7 @@ STEPS = (
     'GET /receipts', 'download', 'attachments', 'booked receipt', 'commit of receipt._attach',
     'commit of receipt._start', 'commit of receipt._finish',
 )
-ONCE = ('._start', '._finish', '._next_unconfirmed')  # in a run
+ONCE = ('GET /accounting', '._start', '._finish', '._next_unconfirmed')  # in a run
 CRUCIAL = ('booked transaction', 'commit of transaction._book_batch', 'confirming', 'commit of transaction._confirm_batch', 'reporting',
            'commit of receipt._attach')
 # Before a step the first time, after it the second time; where it matters most, all four.

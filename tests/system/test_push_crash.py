@@ -44,7 +44,8 @@ def pushed(case):
              WHERE remote_id IS NOT NULL""")
     known = {row['ramp_id']: row['id'] for name in coding.TABLES for row in case.ramp.state[name]}
     return {
-        **{name: {f"{known.get(row.get('_field'))} {row['id']}": plain(row, known) for row in case.ramp.state[name]} for name in coding.TABLES},
+        **{name: {f"{known.get(row.get('_field'))} {row['id']}": plain(row, known) for row in case.ramp.state[name]}
+           for name in coding.TABLES},
         'ledger': {f"{row['flow']} {row['remote_id']}": plain(row, known) for row in ledger},
     }
 

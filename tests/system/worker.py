@@ -238,7 +238,8 @@ def change(env, what):
         plans = analytics.root_plan_id + env['account.analytic.plan'].create({'name': 'Push Markets'})
         env['account.analytic.account'].create({'name': 'Push Europe', 'plan_id': plans[-1].id})
         for tax in some('account.tax', ('type_tax_use', '=', 'purchase'), ('company_id', '=', company.id), count=None):
-            lines = (tax.invoice_repartition_line_ids + tax.refund_repartition_line_ids).filtered(lambda line: line.repartition_type == 'tax')
+            lines = (tax.invoice_repartition_line_ids + tax.refund_repartition_line_ids).filtered(
+                lambda line: line.repartition_type == 'tax')
             lines.account_id = accounts[0]
         connection.write({'offer_taxes': True, 'offer_vendors': True, 'analytic_plan_ids': [(6, 0, plans.ids)]})
     elif what == 'rename':
