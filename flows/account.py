@@ -37,7 +37,9 @@ class RampFlowAccount(models.AbstractModel):
     def _wanted_domain(self, connection):
         domain = Domain('company_ids', 'in', connection.company_id.parent_ids.ids) & Domain('active', '=', True)
         if connection.account_policy == 'types':
-            domain &= Domain('account_type', 'in', connection.account_type_ids.mapped('code'))
+            kinds = Domain('account_type', 'in', connection.account_type_ids.mapped('code'))
+            # Ramp wants to know the account of each tax rate
+            domain &= kinds | Domain('id', 'in', self.env['ramp.flow.tax_rate']._accounts(connection).ids)
         return domain
 
     def _desired(self, connection, records):

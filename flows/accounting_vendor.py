@@ -39,8 +39,7 @@ class RampFlowAccountingVendor(models.AbstractModel):
 
     def _read_remote(self, payload, query):
         return Remote(payload.get('id'), payload['ramp_id'], {
-            'name': payload.get('name'), 'code': payload.get('code') or '', 'offered': payload.get('is_active', True),
-            'active': payload.get('is_active', True)})
+            'name': payload.get('name'), 'code': payload.get('code') or '', 'offered': payload.get('is_active', True)})
 
     def _upload_item(self, job):
         values = job.desired

@@ -179,7 +179,9 @@ class RampFlowPush(models.AbstractModel):
             # where nothing was sent yet, Ramp may have a chart all the same: of an earlier connection, or of another system
             first = self._by_code or not Record.search_count(
                 [('connection_id', '=', connection.id), ('flow', '=', self._flow), ('ramp_id', '!=', False)], limit=1)
-            Record._expect(connection, self._flow, self._wanted(connection), self._model, self._prefix(), uncertain=first)
+            wanted = self._wanted(connection)
+            Record._expect(connection, self._flow, wanted, self._model, self._prefix(), uncertain=first)
+            Record._reconsider(connection, self._flow, wanted, shared=bool(self._elder(connection)))
         if changed:
             Record._mark_dirty(connections, self._flow, changed)
         return Record._is_dirty(connections, self._flow)
@@ -276,14 +278,16 @@ class RampFlowPush(models.AbstractModel):
 
         Companies that share a Ramp business share one list of accounts there; the oldest connection speaks for all.
         """
-        others = self.env['ramp.connection'].search([
-            ('state', '=', 'connected'), ('id', '<', connection.id),
-            ('accounting_connection_id', '=', connection.accounting_connection_id)], order='id desc')
         found = {}
-        for other in others:
+        for other in self._elder(connection):
             ids = self.env.execute_query(self._wanted(other, rows.mapped('res_id')).select())
             found.update((row[0], other.name) for row in ids)
         return found
+
+    def _elder(self, connection):
+        return self.env['ramp.connection'].search([
+            ('state', '=', 'connected'), ('id', '<', connection.id),
+            ('accounting_connection_id', '=', connection.accounting_connection_id)], order='id desc')
 
     def _store(self, run, jobs, sent=True):
         """Write down what became of jobs."""

@@ -39,23 +39,29 @@ class RampFlowTaxRate(models.AbstractModel):
         return own & Domain('amount_type', '=', 'percent') & (purchase | Domain('id', 'in', groups.children_tax_ids.ids))
 
     def _collect(self, connections):
-        """EXTENDS: a rate is also due when Ramp has another account than the one it names, or does not offer that any more."""
+        """EXTENDS: a rate is also due when another object of Ramp took the place of the account it names."""
         for connection in connections:
             moved = self.env.execute_query(SQL(
                 """
                 SELECT r.res_id FROM ramp_record r
                  WHERE r.connection_id = %(connection)s AND r.flow = %(flow)s AND r.state = 'confirmed' AND NOT EXISTS (
                     SELECT FROM ramp_record a
-                     WHERE a.connection_id = %(connection)s AND a.flow = 'account' AND a.ramp_id = r.payload ->> 'account'
-                       AND a.state NOT IN ('ignored', 'held'))
+                     WHERE a.connection_id = %(connection)s AND a.flow = 'account' AND a.ramp_id = r.payload ->> 'account')
                 """, connection=connection.id, flow=self._flow))
             if moved:
                 self.env['ramp.record']._mark_dirty(connection, self._flow, [row[0] for row in moved])
         return super()._collect(connections)
 
+    def _accounts(self, connection):
+        """The accounts that offered taxes are posted to."""
+        taxes = self.env['account.tax'].search(self._wanted_domain(connection))
+        return self.env['account.account'].union(*map(self._account, taxes))
+
+    def _account(self, tax):
+        return tax.invoice_repartition_line_ids.filtered(lambda line: line.repartition_type == 'tax').account_id[:1]
+
     def _desired(self, connection, records):
-        accounts = {tax.id: tax.invoice_repartition_line_ids.filtered(lambda line: line.repartition_type == 'tax').account_id[:1]
-                    for tax in records}
+        accounts = {tax.id: self._account(tax) for tax in records}
         rows = self.env['ramp.record'].search_fetch(
             [('connection_id', '=', connection.id), ('flow', '=', 'account'),
              ('res_id', 'in', [account.id for account in accounts.values()])], ['res_id', 'ramp_id', 'state', 'error_message'])
@@ -71,12 +77,12 @@ class RampFlowTaxRate(models.AbstractModel):
             return Held(self.env._(
                 'The tax %s posts to no account (Distribution for Invoices), and Ramp wants one. Enter it on the tax, or '
                 'archive the tax.', tax.display_name))
-        if not row or row.state in ('ignored', 'held'):
-            return Held(self.env._(
-                'The tax %(tax)s posts to %(account)s, which this connection does not offer in Ramp. Offer accounts of its type.',
-                tax=tax.display_name, account=account.display_name))
-        if row.state != 'confirmed':
+        if row and row.state == 'pending' and not row.ramp_id:
             return Waiting(self.env._('It waits for the account %s.', account.display_name))
+        if not row or not row.ramp_id:  # one that is hidden serves: nobody has to pick it
+            return Held(self.env._(
+                'The tax %(tax)s posts to %(account)s, which is not in Ramp: see its record under Accounts.',
+                tax=tax.display_name, account=account.display_name))
         return {'name': tax.name, 'rate': _plain(Decimal(str(tax.amount)) / 100), 'account': row.ramp_id, 'offered': True}
 
     def _read_remote(self, payload, query):

@@ -53,6 +53,20 @@ class RampRecord(models.Model):
             wanted=query.subselect())))
 
     @api.model
+    def _reconsider(self, connection, flow, query, shared):
+        """Let rows be compared whose record has become wanted, or is wanted no more, without any hook having heard of it.
+
+        :param shared: another connection may send what this one wants: then only the second
+        """
+        unwanted = SQL("state = 'confirmed' AND res_id NOT IN %s", query.subselect())
+        wanted = SQL("state = 'ignored' AND res_id IN %s", query.subselect()) if not shared else SQL('FALSE')
+        rows = self.env.execute_query(SQL(
+            'SELECT res_id FROM ramp_record WHERE connection_id = %s AND flow = %s AND remote_id IS NOT NULL AND (%s OR %s)',
+            connection.id, flow, unwanted, wanted))
+        if rows:
+            self._mark_dirty(connection, flow, [row[0] for row in rows])
+
+    @api.model
     def _mark_dirty(self, connections, flow, ids=None, uncertain=False):
         """Let rows be compared with Odoo in the next run. `ids`: of the records in Odoo; None: all of the flow."""
         self.flush_model()

@@ -40,12 +40,19 @@ FAULTS = (
 numbers = st.integers(0, 9)
 DEEDS = (
     'create', 'rename', 'rename', 'recode', 'archive', 'archive', 'delete', 'move', 'move', 'type', 'subplan', 'tax', 'policy', 'policy',
-    'plans',
-    'plans', 'switch_taxes', 'switch_vendors', 'push_all', 'disconnect')
+    'plans', 'plans', 'switch_taxes', 'switch_vendors', 'push_all', 'disconnect')
 deed = st.tuples(st.sampled_from(DEEDS), numbers, numbers)
 run = st.just(('run', 0, 0))
 fault = st.tuples(st.just('fault'), st.integers(0, 10 * len(FAULTS) - 1), st.integers(0, 14))
-steps = st.lists(st.one_of(deed, deed, deed, run, fault), min_size=2, max_size=16)
+crash = st.tuples(st.just('crash'), st.integers(0, 4), st.just(0))
+steps = st.lists(st.one_of(deed, deed, deed, run, fault, crash), min_size=2, max_size=16)
+
+
+class Killed(UserError):
+    """As if the process had died: whatever was not committed is lost."""
+
+    def __init__(self):
+        super().__init__('Killed')
 
 
 class Watch:
@@ -119,6 +126,9 @@ class TestConvergence(PushCase):
     def setUp(self):
         super().setUp()
         self.ramp.keep_bodies = True
+        self.crash_in = None
+        Record = self.env.registry['ramp.record']
+        self.patch(Record, '_store_sent', self.crash(Record._store_sent))
         self.new_tax('Tax A', 10)
         self.env['res.partner'].create({'name': 'Supplier A', 'supplier_rank': 1, 'company_id': False})
         self.connection.offer_taxes = True
@@ -144,7 +154,7 @@ class TestConvergence(PushCase):
         connection, found = self.connection, {}
         types = set(connection.account_type_ids.mapped('code')) if connection.account_policy == 'types' else None
         accounts = self.of_company('account.account', ('company_ids', 'in', self.company.ids)).filtered(
-            lambda account: account.active and (types is None or account.account_type in types))
+            lambda account: account.active and (types is None or account.account_type in types or account in self.tax_accounts()))
         found['accounts'] = Counter(
             (self.external(account), account.name, account.code or '', CLASSES[account.account_type]) for account in accounts)
         plans = connection.analytic_plan_ids.filtered(lambda plan: not plan.parent_id)
@@ -172,6 +182,16 @@ class TestConvergence(PushCase):
         """The rates of a tax, where all can be offered."""
         parts = tax.children_tax_ids.filtered('active') if tax.amount_type == 'group' else tax
         return parts if all(self.account_of(part) in accounts for part in parts) else None
+
+    def tax_accounts(self):
+        """Whatever the types chosen, Ramp has to have the accounts of the taxes that are offered."""
+        if not self.connection.offer_taxes:
+            return self.env['account.account']
+        taxes = self.of_company('account.tax', ('company_id', '=', self.company.id)).filtered(
+            lambda tax: tax.active and tax.type_tax_use == 'purchase')
+        parts = (taxes + taxes.filtered(lambda tax: tax.amount_type == 'group').children_tax_ids).filtered(
+            lambda tax: tax.active and tax.amount_type == 'percent')
+        return self.account_of(parts)
 
     def shown(self):
         """What Ramp shows, in the same words; ids less what tells generations apart."""
@@ -318,6 +338,20 @@ class TestConvergence(PushCase):
                              method=(None, 'GET', 'POST', 'PATCH')[number // 10 % 4],
                               **options)
 
+    def do_crash(self, number, _other):
+        """The job dies when Ramp has done its work and nothing of it is written down, now or some steps later."""
+        self.crash_in = number
+
+    def crash(self, original):
+        def store(records, rows):
+            if rows and self.crash_in is not None:
+                self.crash_in -= 1
+                if self.crash_in < 0:
+                    self.crash_in = None
+                    raise Killed
+            return original(records, rows)
+        return store
+
     # ------------------------------------------------------------------ the property
 
     def ledger(self):
@@ -329,6 +363,7 @@ class TestConvergence(PushCase):
     def settle(self):
         """Faults are over; the jobs run until nothing changes."""
         self.ramp.faults.clear()
+        self.crash_in = None
         if not any(row['is_active'] for row in self.ramp.state['connections']) and self.connection.state == 'connected':
             self.connection.action_disconnect()
         if self.connection.state != 'connected':
@@ -385,7 +420,7 @@ class TestConvergence(PushCase):
         if first:
             self.do_run()
         for deed, number, other in steps:
-            if deed in ('run', 'fault', 'policy', 'plans', 'switch_taxes', 'switch_vendors', 'push_all', 'disconnect') \
+            if deed in ('run', 'fault', 'crash', 'policy', 'plans', 'switch_taxes', 'switch_vendors', 'push_all', 'disconnect') \
                     or deed == 'create' or self.things(
                         {'move': 'analytic', 'type': 'account', 'subplan': 'plan', 'tax': 'tax'}.get(deed, 'account')):
                 getattr(self, f'do_{deed}')(number, other)
