@@ -1,7 +1,11 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
+import contextlib
+
 from odoo import api, models
+from odoo.exceptions import UserError
 from odoo.fields import Domain
 
+from ..ramp_api import RampNotFound
 from .flow import Waiting
 from .push import Remote
 
@@ -73,11 +77,35 @@ class RampFlowAnalyticAccount(models.AbstractModel):
 
     def _list_queries(self, connection, jobs):
         fields = {values['field'] for job in jobs for values in (job.desired, job.known) if values and values.get('field')}
-        return [{'field_id': field} for field in sorted(fields)]
+        return [{'field_id': field} for field in sorted(fields & self.env.context['ramp_memory']['fields'])]
 
     def _look_up_query(self, job):
         field = (job.desired or job.known or {}).get('field')
         return {'field_id': field, 'remote_id': job.remote_id} if field else None
+
+    def _ask(self, client, query):
+        with self._whose_field_is_there(query['field_id']):
+            return super()._ask(client, query)
+
+    def _post(self, connection, client, jobs):
+        with self._whose_field_is_there(jobs[0].desired['field']):
+            return super()._post(connection, client, jobs)
+
+    @contextlib.contextmanager
+    def _whose_field_is_there(self, field):
+        """Where Ramp does not know the field any more, the plan's job looks, and makes it again; the options follow it."""
+        try:
+            yield
+        except RampNotFound as error:
+            self._transaction(self._field_lost, field)
+            raise UserError(self.env._(
+                'A field was deleted in Ramp, so its options cannot be sent (%s). The field is made again; the options follow.',
+                error)) from error
+
+    def _field_lost(self, field):
+        for plan in self.env['ramp.record'].search([('flow', '=', 'analytic_plan'), ('ramp_id', '=', field)]):
+            plan._mark_dirty(plan.connection_id, 'analytic_plan', [plan.res_id], uncertain=True)
+        self.env['ramp.flow.analytic_plan']._trigger()
 
     def _group(self, job):
         return job.desired['field']

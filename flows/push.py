@@ -418,7 +418,7 @@ class RampFlowPush(models.AbstractModel):
                 self._refuse(jobs[0], error)
                 self._transaction(self._store, run, jobs)
             return
-        uploaded = {remote.remote_id: remote for remote in (self._read_remote(row, {}) for row in answer)}
+        uploaded = {remote.remote_id: remote for remote in self._remotes(answer, {})}
         for job in jobs:
             remote = uploaded.get(job.remote_id)
             if remote:
@@ -497,7 +497,11 @@ class RampFlowPush(models.AbstractModel):
         self.env.context.get('ramp_memory', {}).pop(f'lists of {self._flow}', None)
 
     def _ask(self, client, query):
-        return [self._read_remote(row, query) for page in client.pages(self._endpoint, query) for row in page.rows]
+        return [remote for page in client.pages(self._endpoint, query) for remote in self._remotes(page.rows, query)]
+
+    def _remotes(self, payloads, query):
+        """Objects as Ramp answers them; one without Ramp's id can be neither changed nor found again, and is as good as none."""
+        return [self._read_remote(payload, query) for payload in payloads if isinstance(payload, dict) and payload.get('ramp_id')]
 
     def _remote_key(self, remote_id, values):
         """By what an object is known in a list."""

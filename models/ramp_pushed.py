@@ -79,6 +79,13 @@ class RampPushed(models.AbstractModel):
             self._ramp_changed()
         return result
 
+    def _update_field_translations(self, field_name, translations, digest=None, source_lang=''):
+        """EXTENDS: Ramp has names in the company's language, and translations are not written by `write`."""
+        result = super()._update_field_translations(field_name, translations, digest, source_lang)
+        if field_name in self._ramp_fields:
+            self._ramp_changed()
+        return result
+
     def unlink(self):
         """EXTENDS: what is gone may have to go in Ramp, too."""
         together = self.env.cr.cache.pop('ramp.together', None)  # later they cannot be found any more

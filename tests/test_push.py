@@ -381,6 +381,36 @@ class TestPushAnalytic(PushCase):
         self.push()
         self.assertEqual(self.visible(), {'Ramp Projects': {'Office Moved', 'Trade Fair'}, 'Ramp Markets': {'Europe'}})
 
+    def test_field_deleted_in_ramp(self):
+        """Somebody made a clean sweep in Ramp's own screens: the field and its options are made again."""
+        field = self.remote('fields', self.plan)['ramp_id']
+        for table, key in (('options', '_field'), ('fields', 'ramp_id')):
+            rows = self.ramp.state[table]
+            for row in [row for row in rows if row[key] == field]:
+                rows.update(row['ramp_id'], is_active=False)
+        self.connection.action_push_all()
+        self.push()
+        self.push()
+        self.assertEqual(self.visible(), {'Ramp Projects': {'Office Move', 'Trade Fair'}, 'Ramp Markets': {'Europe'}})
+
+    def test_field_that_ramp_does_not_know(self):
+        def hook(method, path, body):
+            if 'field-options' in path and (body or {}).get('field_id') == gone:
+                raise RampError(404, 'DEVELOPER_7002', 'Not found')
+        gone = self.remote('fields', self.plan)['ramp_id']
+        self.ramp.before(hook)
+        self.env['account.analytic.account'].create({'name': 'Late', 'plan_id': self.plan.id})
+        [run] = self.sync('analytic_account', now=False)
+        self.assertIn('A field was deleted in Ramp', run.message)
+        self.assertTrue(self.row(self.plan).is_uncertain, 'its job is going to look')
+
+    def test_translated_name(self):
+        self.env['res.lang']._activate_lang('fr_FR')
+        self.company.partner_id.lang = 'fr_FR'
+        self.account_meals.update_field_translations('name', {'fr_FR': 'Repas'})
+        self.push()
+        self.assertEqual(self.remote('accounts', self.account_meals)['name'], 'Repas')
+
     def test_rename_a_plan(self):
         self.plan.name = 'Undertakings'
         self.push()
