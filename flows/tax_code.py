@@ -52,8 +52,10 @@ class RampFlowTaxCode(models.AbstractModel):
 
     def _before_sending(self, connection, client):
         try:
-            client.get('/accounting/tax/code')
+            field = client.get('/accounting/tax/code')
         except RampNotFound:
+            field = None
+        if not field:
             client.post('/accounting/tax/code', {
                 **self._upload_body(connection, []), 'name': self.env._('Tax'), 'display_name': self.env._('Tax')})
 

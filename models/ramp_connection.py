@@ -9,8 +9,7 @@ import requests
 
 from odoo import Command, api, fields, models
 from odoo.exceptions import AccessError, UserError, ValidationError
-from odoo.fields import Domain
-from odoo.tools import config, ormcache
+from odoo.tools import config, frozendict, ormcache
 
 from ..ramp_api import (
     MemoryTokenStore,
@@ -554,13 +553,17 @@ class RampConnection(models.Model):
                       key=lambda flow: flow._flow_sequence)
 
     @api.model
-    @ormcache('flow')
     def _pushed(self, flow):
         """Domain of the records that any connection sends with a flow; None when there is none."""
+        return self._pushed_domains().get(flow)
+
+    @api.model
+    @ormcache()
+    def _pushed_domains(self):
         # asked by whoever saves an account
         connections = self.sudo().search([('state', '=', 'connected')])
-        domain = self.env[f'ramp.flow.{flow}'].sudo()._pushed_domain(connections) if connections else Domain.FALSE
-        return None if domain.is_false() else domain
+        domains = {flow._flow: flow.sudo()._pushed_domain(connections) for flow in self._flows() if flow._sends} if connections else {}
+        return frozendict({flow: domain for flow, domain in domains.items() if not domain.is_false()})
 
     def _compare_again(self, uncertain=False):
         """Let everything that these connections send be compared again: with what Ramp accepted last, or, if `uncertain`,

@@ -31,13 +31,15 @@ class RampPushed(models.AbstractModel):
 
     def _ramp_changed(self, flows=None):
         """Note that these records changed, where a connection wants to know, and wake the job."""
+        if not self:
+            return
         together = self.env.cr.cache.get('ramp.together')
         for flow in flows or self._ramp_flows:
             if together is not None:
                 together.setdefault((self._name, flow), set()).update(self.ids)
                 continue
             domain = self.env['ramp.connection']._pushed(flow)
-            if self and domain is not None:
+            if domain is not None:
                 cron_id = self.env['ir.model.data']._xmlid_to_res_id(f'ramp_connector.cron_{flow}')
                 # the person who saves has no rights on the ledger
                 if self.env['ramp.change'].sudo()._note(flow, self, domain, cron_id):
