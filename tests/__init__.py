@@ -9,6 +9,7 @@ from . import (
     test_query_counts,
     test_ramp_api_client,
     test_ramp_api_money,
+    test_ramp_api_payables,
     test_ramp_api_payloads,
     test_screens,
     test_security,
