@@ -31,7 +31,7 @@ LABELS = {**WITHOUT, **SIDES}
 TARGETS = {'bare': 0.8, 'core': 2.0}
 PREFIX = 'rp_bench_'
 START = f'{PREFIX}start'  # every measurement begins with a copy of it
-IDLE_QUERIES = 12  # of a push when nothing has changed, without the scheduler's own
+IDLE_QUERIES = 15  # of a push when nothing has changed, without the scheduler's own
 HOOK_QUERIES = 3  # that noting a change may cost, however many objects change at once
 FLAT = 0.10  # how far the last thousand of a long run may be from the first
 
