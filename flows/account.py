@@ -29,6 +29,7 @@ class RampFlowAccount(models.AbstractModel):
     _upload_key = 'gl_accounts'
     _fixed = ('classification',)
     _by_code = True
+    _can_be_hidden = True
 
     @api.model
     def _flow_label(self):
@@ -68,6 +69,3 @@ class RampFlowAccount(models.AbstractModel):
 
     def _change(self, client, job, changes):
         return client.patch(f'{self._endpoint}/{job.ramp_id}', self._body_of(job, changes, ('name', 'code')), idempotent=True)
-
-    def _withdraw(self, client, job):
-        return client.patch(f'{self._endpoint}/{job.ramp_id}', {'visibility': 'HIDDEN'}, idempotent=True)

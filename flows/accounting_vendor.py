@@ -50,6 +50,3 @@ class RampFlowAccountingVendor(models.AbstractModel):
         if 'offered' in changes:
             body['reactivate'] = True
         return client.patch(f'{self._endpoint}/{job.ramp_id}', body, idempotent=True)
-
-    def _withdraw(self, client, job):
-        return client.delete(f'{self._endpoint}/{job.ramp_id}', {}, idempotent=True)

@@ -25,6 +25,7 @@ class RampFlowAnalyticAccount(models.AbstractModel):
     _endpoint = '/accounting/field-options'
     _upload_key = 'options'
     _fixed = ('field',)
+    _can_be_hidden = True
     _new_id_when_fixed_changes = False  # remote ids are unique within a field
 
     @api.model
@@ -119,6 +120,3 @@ class RampFlowAnalyticAccount(models.AbstractModel):
 
     def _change(self, client, job, changes):
         return client.patch(f'{self._endpoint}/{job.ramp_id}', self._body_of(job, changes, ('value', 'code')), idempotent=True)
-
-    def _withdraw(self, client, job):
-        return client.patch(f'{self._endpoint}/{job.ramp_id}', {'visibility': 'HIDDEN'}, idempotent=True)

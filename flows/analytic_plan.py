@@ -62,9 +62,6 @@ class RampFlowAnalyticPlan(models.AbstractModel):
             return answer
         return client.patch(f'{self._endpoint}/{job.ramp_id}', self._names(job), idempotent=True)
 
-    def _withdraw(self, client, job):
-        return client.delete(f'{self._endpoint}/{job.ramp_id}', {}, idempotent=True)
-
     def _options_changed(self, connection, plan_id, field):
         """Options have waited for their field, or were deleted with it: what Ramp has of them is to be asked."""
         accounts = self.env['account.analytic.account'].with_context(active_test=False).search([('root_plan_id', '=', plan_id)])

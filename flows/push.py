@@ -81,6 +81,7 @@ class RampFlowPush(models.AbstractModel):
     _asked_by_ramp_id = True  # whether Ramp answers the question for one object by its own id
     _fixed = ()  # keys that Ramp does not change of an object: a new one takes its place
     _new_id_when_fixed_changes = True
+    _can_be_hidden = False  # whether objects of this kind have a visibility in Ramp
     _by_code = False  # whether an object that was in Ramp before is taken over by its code
     _rows_at_once = 2000
 
@@ -116,8 +117,12 @@ class RampFlowPush(models.AbstractModel):
         return body
 
     def _withdraw(self, client, job):
-        """Take the object from what people can pick, in the way that keeps old codings valid."""
-        raise NotImplementedError
+        """Take the object from what people can pick: hidden where Ramp can do that, which keeps old codings valid; else deleted."""
+        path = f'{self._endpoint}/{job.ramp_id}'
+        if self._can_be_hidden:
+            client.patch(path, {'visibility': 'HIDDEN'}, idempotent=True)
+        else:
+            client.delete(path, {}, idempotent=True)
 
     def _group(self, job):
         """Objects of different groups are not uploaded together."""
@@ -474,7 +479,7 @@ class RampFlowPush(models.AbstractModel):
         remote = None
         if job.ramp_id and self._asked_by_ramp_id:
             with contextlib.suppress(RampNotFound):
-                remote = self._read_remote(client.get(f'{self._endpoint}/{job.ramp_id}'), {})
+                remote = next(iter(self._remotes([client.get(f'{self._endpoint}/{job.ramp_id}')], {})), None)
         query = self._look_up_query(job)
         if not remote and query is not None:
             remote = next((found for found in self._ask(client, query) if found.remote_id == job.remote_id), None)

@@ -70,6 +70,3 @@ class RampFlowTaxCode(models.AbstractModel):
         names = {'name': 'name', 'rates': 'tax_rate_ids'}
         return client.patch(
             f'{self._endpoint}/{job.ramp_id}', {name: changes[key] for key, name in names.items() if key in changes}, idempotent=True)
-
-    def _withdraw(self, client, job):
-        return client.delete(f'{self._endpoint}/{job.ramp_id}', {}, idempotent=True)
