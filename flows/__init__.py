@@ -3,6 +3,7 @@ from . import (  # a base before what inherits it
     coding,
     flow,
     pull,
+    booking,
     push,
     account,
     analytic_plan,

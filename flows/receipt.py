@@ -116,7 +116,7 @@ class RampFlowReceipt(models.AbstractModel):
             else:
                 attachments += self._attachment(record, file, documents)
                 done += record
-        done._booked(attachments, None)
+        done._booked(attachments, None, told=False)
         states = records.mapped('state')
         run.write({
             'seen': run.seen + len(records), 'total': run.total + len(records), 'processed': run.processed + len(records),
