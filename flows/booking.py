@@ -197,6 +197,24 @@ class RampFlowBooking(models.AbstractModel):
             [('ramp_user_id', 'in', list(users)), ('company_id', '=', connection.company_id.id)], ['ramp_user_id'])
         return {employee.ramp_user_id: employee for employee in employees}
 
+    # ------------------------------------------------------------------ what changes without touching the books
+
+    def _noticed(self, record, messages):
+        """A line on the page of a booked document."""
+        document = self.env[record.res_model].browse(record.res_id).exists()
+        for message in messages if document else ():
+            document._message_log(body=message)
+
+    def _memo_changes(self, before, now):
+        """The sentences that tell what of `memo`, and `memos` of lines, changed in Ramp."""
+        texts = []
+        if now['memo'] != before.get('memo'):
+            texts.append(self.env._('Memo changed in Ramp: %s', now['memo'] or '-'))
+        if len(now['memos']) == len(before.get('memos', [])):
+            texts += [self.env._('Memo of line %(number)s changed in Ramp: %(text)s', number=number, text=text or '-')
+                      for number, (text, old) in enumerate(zip(now['memos'], before['memos'], strict=True), 1) if text != old]
+        return texts
+
     # ------------------------------------------------------------------ undoing
 
     def _undo(self, connection, record, reason):

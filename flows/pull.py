@@ -92,7 +92,10 @@ class RampFlowPull(models.AbstractModel):
         raise NotImplementedError
 
     def _book(self, connection, plans):
-        """Create the documents of the plans, in batch; returns the main documents, in the same order."""
+        """Create the documents of the plans, in batch; returns the main documents, in the same order.
+
+        None stands for an object of which nothing is in the books any more. Raises `Held` or `UserError`; the batch is then split.
+        """
         raise NotImplementedError
 
     def _undo(self, connection, record, reason):
@@ -300,11 +303,15 @@ class RampFlowPull(models.AbstractModel):
         return left > 0
 
     def _book_open(self, connection, run, client):
-        """Book all that is due, listed by Ramp or not."""
+        """Book all that is due, listed by Ramp or not; when the job's time is up it is called again."""
         after = 0
         while True:
             ids, _key = self._transaction(self._book_batch, connection, run, None, after)
-            if not ids or not self.env['ir.cron']._commit_progress(len(ids)):
+            if not ids:
+                break
+            self.env['ramp.record']._refresh_statistics()
+            if not self.env['ir.cron']._commit_progress(len(ids)):
+                self._trigger()
                 break
             after = ids[-1]
 
@@ -315,7 +322,8 @@ class RampFlowPull(models.AbstractModel):
 
         Returns the ids of the rows taken, and the key under which the booked ones are to be confirmed (or None).
         """
-        records = self.env['ramp.record']._take(connection, self._flow, self._batch_size, ramp_ids, after, updates=self._updates)
+        taken, siblings = self._take_due(connection, ramp_ids, after)
+        records = taken + siblings
         if not records:
             return [], None
         plans, values = self._plan_batch(connection, records)
@@ -324,13 +332,16 @@ class RampFlowPull(models.AbstractModel):
             booked = {}
             for record, plan in plans.items():
                 booked.update(self._book_savepoint(connection, {record: plan}, alone=True))
+        for record in [record for record, document in booked.items() if document is None]:
+            record._unbook(self.env._('What was booked of it was undone, as Ramp says; nothing of it is in the books now.'))
+            del booked[record]
         key = None
         for ready in (True, False):
             done = records.browse(record.id for record in booked if self._is_confirmable(values[record]) is ready)
             if done:
                 if ready and self._sync_type:
                     key = self._new_sync_key(done)
-                done._booked([booked[record] for record in done], key if ready else None, told=bool(self._sync_type))
+                done._booked([booked[record] for record in done], key if ready else None, bool(self._sync_type), self._updates)
         self.env['ramp.record']._note({
             record.id: {**(record.noted or {}), 'extras': extras} for record in booked if (extras := _jsonable(self._extras(values[record])))})
         states = records.mapped('state')
@@ -338,7 +349,12 @@ class RampFlowPull(models.AbstractModel):
             'processed': run.processed + len(records), 'created': run.created + len(booked),
             'held': run.held + states.count('held'), 'failed': run.failed + states.count('error'),
         })
-        return records.ids, key
+        return taken.ids, key
+
+    def _take_due(self, connection, ramp_ids, after):
+        """Rows for the next batch, locked: those that are due, and what has to be booked together with them."""
+        Record = self.env['ramp.record']
+        return Record._take(connection, self._flow, self._batch_size, ramp_ids, after, updates=self._updates), Record
 
     def _plan_batch(self, connection, records):
         """Map each bookable record to its plan, and each readable one to its value; the others get their state and reason."""
@@ -375,12 +391,14 @@ class RampFlowPull(models.AbstractModel):
                 documents = self._book(connection, list(plans.values()))
         except PG_CONCURRENCY_EXCEPTIONS_TO_RETRY:
             raise  # not the objects' fault: the whole transaction is done again
-        except (UserError, psycopg2.Error, *MALFORMED) as error:
+        except (Held, UserError, psycopg2.Error, *MALFORMED) as error:
             if not alone:
                 _logger.info('Ramp flow %s: a batch of %s is split: %s', self._flow, len(plans), type(error).__name__)
                 return None
             (record,) = plans
-            if isinstance(error, UserError):
+            if isinstance(error, Held):
+                record._hold(str(error), error.move)
+            elif isinstance(error, UserError):
                 record._fail(self.env._('Odoo refused to book it: %s', error))
             else:
                 _logger.exception('Ramp flow %s could not book %s', self._flow, record.ramp_id)

@@ -2,14 +2,17 @@
 import dataclasses
 import datetime
 from collections import defaultdict
+from datetime import timedelta
 
 from odoo import Command, api, models
 from odoo.fields import Domain
 
-from ..ramp_api import Transaction, read_transaction
+from ..ramp_api import PayloadError, Transaction, read_bill, read_transaction
 from .booking import QUIET, clean
 from .coding import Coding
 from .flow import Held, Skipped, Waiting
+
+REREAD_SYNCED = timedelta(days=30)  # so long after it was synced, receipts and memos that come later are noticed
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,6 +38,16 @@ class Plan:
     employee: models.Model
     partner: models.Model
     label: str
+
+
+@dataclasses.dataclass(frozen=True)
+class BillPlan:
+    """What will be booked for a transaction that pays a bill: an entry of its own, or none beside the one that stands for it."""
+
+    transaction: Transaction
+    row: models.Model  # of the bill's payment
+    entry: models.Model | None
+    values: dict | None = None  # of the entry to be made
 
 
 class RampFlowTransaction(models.AbstractModel):
@@ -72,9 +85,25 @@ class RampFlowTransaction(models.AbstractModel):
 
     def _facts(self, value):
         facts = dataclasses.asdict(value)
-        for key in ('receipts', 'sync_status', 'synced_at', 'statement_id'):
+        for key in ('receipts', 'sync_status', 'synced_at', 'statement_id', 'memo'):
             del facts[key]
+        for line in facts['lines']:
+            del line['memo']
         return facts
+
+    def _extras(self, value):
+        return {'receipts': sorted(value.receipts), 'memo': value.memo, 'memos': [line.memo for line in value.lines]}
+
+    def _reread_listings(self, connection, since):
+        # when a transaction changed, nothing tells; what was synced lately is looked at once more
+        synced = (self.env.cr.now() - REREAD_SYNCED).strftime('%Y-%m-%dT%H:%M:%SZ')
+        entity = {'entity_id': connection.ramp_entity_id} if connection.ramp_entity_id else {}
+        return [{'sync_status': 'SYNCED', 'synced_after': synced, **entity}]
+
+    def _notice(self, connection, record, before, value):
+        new = [receipt for receipt in value.receipts if receipt not in before.get('receipts', [])]
+        self.env['ramp.flow.receipt']._expect(connection, {record.ramp_id: new})
+        self._noticed(record, self._memo_changes(before, self._extras(value)))
 
     def _row(self, connection, value):
         return {
@@ -116,12 +145,35 @@ class RampFlowTransaction(models.AbstractModel):
             **self._look_up_books(
                 connection, [selection for value in values for line in value.lines for selection in line.selections],
                 {value.amount.currency for value in values}),
+            'bills': self._look_up_bills(connection, values),
             'vendors': vendors, 'employees': self._employees(connection, {value.user_id for value in values if value.user_id}),
+        }
+
+    def _look_up_bills(self, connection, values):
+        """What is known of the bills that these transactions pay: {transaction id: (payment's row, Bill)}; and where they are booked."""
+        Card = self.env['ramp.card.bill']
+        bills = {}
+        for ramp_id, row in Card._bills_of(connection, [value.id for value in values]).items():
+            try:
+                bills[ramp_id] = row, read_bill(row.payload)
+            except PayloadError:
+                continue
+        if not bills:
+            return {}
+        payables = [bill for _row, bill in bills.values()]
+        return {
+            'rows': bills, 'cards': Card._look_up(connection, payables),
+            'documents': self.env['ramp.flow.bill_payment']._look_up_documents(connection, [bill.id for bill in payables]),
+            'partners': self.env['ramp.flow.vendor']._partners(connection, {bill.vendor.id for bill in payables}),
         }
 
     def _plan(self, connection, value, found):
         self._check_state(connection, value)
         currency = self._plan_currency(connection, value.amount.currency, found)
+        if value.id in found['bills'].get('rows', {}):
+            plan = self._plan_bill(connection, value, currency, found)
+            if plan:
+                return plan
         date = self._date(connection, value)
         if not date:
             raise Held(self.env._('It has no date. Ask Ramp; it cannot be booked on a day that is not known.'))
@@ -137,6 +189,42 @@ class RampFlowTransaction(models.AbstractModel):
             employee=self._plan_employee(connection, value, found),
             partner=self._plan_partner(connection, value, coded, found),
         )
+
+    def _plan_bill(self, connection, value, currency, found):
+        """A transaction that pays a bill: the bill is the spend. None: the bill is not in the books and will not be, so it is spend."""
+        known = found['bills']
+        row, bill = known['rows'][value.id]
+        document, move, line = known['documents'].get(bill.id, (None, None, None))
+        if not document or document.state == 'ignored':
+            return None
+        note = (row.noted or {}).get('card') or {}
+        if note.get('expected') == [value.amount.minor, value.amount.currency]:
+            return BillPlan(value, row, self.env['account.move'].browse(note['id']))  # the entry that was made in its expectation
+        partner = move.partner_id if move else known['partners'].get(bill.vendor.id, (None, None))[0]
+        if not partner:
+            raise Waiting(self.env._('It pays a bill that is not booked yet: %s', document.error_message or document.name))
+        share = self.env['ramp.card.bill']._share(value, bill, known)
+        other = self._plan_currency(connection, bill.amount.currency, {
+            **found, 'currencies': {bill.amount.currency: self.env['ramp.coding']._currency(bill.amount.currency)}}, rate=1)
+        date = self._day(connection, value.accounting_date, value.settlement_date, value.user_transaction_time)
+        if not date:
+            raise Held(self.env._('It has no date. Ask Ramp; it cannot be booked on a day that is not known.'))
+        date = self._plan_entry_date(connection, date, connection.card_journal_id, found)
+        balance, _shares = self._plan_balances(connection, value.amount, currency, date, [value.amount.minor], found)
+        account = line.account_id if line else partner.with_company(connection.company_id).property_account_payable_id
+        name = self.env._('Paid by card: %s', clean(bill.invoice_number) or _label(value))
+        company = connection.company_id.currency_id
+        item = self.env['ramp.card.bill']._item
+        partner = partner.commercial_partner_id
+        return BillPlan(value, row, None, {
+            'move_type': 'entry', 'ramp_id': value.id, 'company_id': connection.company_id.id, 'journal_id': connection.card_journal_id.id,
+            'partner_id': partner.id, 'currency_id': currency.id, 'date': date, 'ref': name,
+            'line_ids': [Command.create(values) for values in (
+                item(account, partner, name, other if share is not None else currency,
+                     self._float(value.amount.minor if share is None else share, currency if share is None else other),
+                     self._float(balance, company)),
+                item(connection.card_account_id, partner, name, currency, -self._float(value.amount.minor, currency),
+                     -self._float(balance, company)))]})
 
     def _check_state(self, connection, value):
         if value.state in ('DECLINED', 'ERROR'):
@@ -168,6 +256,30 @@ class RampFlowTransaction(models.AbstractModel):
     # ------------------------------------------------------------------ booking
 
     def _book(self, connection, plans):
+        """Expenses with their entries; and the entries of those that pay a bill."""
+        spend = [plan for plan in plans if isinstance(plan, Plan)]
+        payments = [plan for plan in plans if isinstance(plan, BillPlan)]
+        moves = iter(self._book_spend(connection, spend) if spend else ())
+        entries = iter(self._book_bill_payments(connection, payments) if payments else ())
+        return [next(moves if isinstance(plan, Plan) else entries) for plan in plans]
+
+    def _book_bill_payments(self, connection, plans):
+        Move = self.env['account.move'].with_context(**QUIET, ramp_one_sequence={})
+        made = Move.create([plan.values for plan in plans if not plan.entry])
+        made._post(soft=False)
+        made = iter(made)
+        # what the bill is settled with is there now
+        self.env['ramp.record'].union(*(plan.row for plan in plans if not plan.entry))._reopen_payment()
+        self.env['ramp.flow.bill_payment']._trigger()
+        moves = []
+        for plan in plans:
+            if plan.entry and not plan.entry.ramp_id:
+                plan.entry.ramp_id = plan.transaction.id
+            moves.append(plan.entry or next(made))
+        self.env['ramp.flow.receipt']._expect(connection, {plan.transaction.id: plan.transaction.receipts for plan in plans})
+        return moves
+
+    def _book_spend(self, connection, plans):
         Expense = self.env['hr.expense'].with_context(**QUIET)
         # One whose entry was deleted in Odoo is there already, and is used again.
         expenses = {expense.ramp_id: expense for expense in Expense.search_fetch(

@@ -11,6 +11,7 @@ from . import (
     account_account,
     account_analytic,
     account_move,
+    account_payment,
     account_tax,
     hr_employee,
     hr_expense,

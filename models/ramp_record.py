@@ -109,9 +109,9 @@ class RampRecord(models.Model):
     noted = fields.Json(
         readonly=True, help='What of the object its document shows already, besides what is booked once: files, memo, payments.')
     error_message = fields.Text(string='Reason', readonly=True)
-    conflict_move_id = fields.Many2one(
-        'account.move', string='In Conflict With', readonly=True, ondelete='set null', index='btree_not_null',
-        help='The document in Odoo that keeps this object from being booked.')
+    reason_move_id = fields.Many2one(
+        'account.move', string='Named in the Reason', readonly=True, ondelete='set null', index='btree_not_null',
+        help='The document in Odoo that is in the way, or that was undone.')
     is_question = fields.Boolean(
         readonly=True, help='Held for something a person can settle, in Ramp or in Odoo; looked at again in every run.')
     attempts = fields.Integer(readonly=True, help='Failures in a row.')
@@ -121,6 +121,7 @@ class RampRecord(models.Model):
     reports = fields.Integer(readonly=True, help='How often Ramp was told of a failure: a reason that comes back is told again.')
     sync_key = fields.Char(readonly=True, help='Under which the outcome is confirmed to Ramp; shared by a batch.')
     sync_attempt = fields.Integer(readonly=True)
+    is_told = fields.Boolean(readonly=True, help='Ramp accepted an outcome and has not asked for another one since.')
     confirmed_at = fields.Datetime(readonly=True)
     ramp_url = fields.Char(string='In Ramp', compute='_compute_ramp_url')
     related_record_id = fields.Many2one('ramp.record', string='Belongs to', compute='_compute_related_record_id')
@@ -129,6 +130,7 @@ class RampRecord(models.Model):
     _open = models.Index("(connection_id, flow, id) WHERE state IN ('pending', 'error', 'held')")
     _unconfirmed = models.Index("(connection_id, flow, sync_key) WHERE state = 'done'")
     _document = models.Index('(res_model, res_id) WHERE res_id IS NOT NULL')
+    _card_payments = models.Index("USING gin ((payload #> '{payment,details,transaction_ids}')) WHERE flow = 'bill_payment'")
     _in_order = models.Index('(date DESC NULLS LAST, id DESC)')
 
     @api.model
@@ -405,8 +407,9 @@ class RampRecord(models.Model):
             changed = SQL(
                 """
                 payload = excluded.payload, payload_hash = excluded.payload_hash, state = 'pending', error_message = NULL, attempts = 0,
-                sync_attempt = COALESCE(r.sync_attempt, 0) + (r.state = 'confirmed')::int, is_question = FALSE, next_attempt = NULL
-                """)
+                sync_attempt = COALESCE(r.sync_attempt, 0) + (r.state = 'confirmed')::int, is_question = FALSE, next_attempt = NULL,
+                is_told = r.is_told AND NOT %s
+                """, ready)
             which = SQL("NOT %s AND r.seen_at < excluded.seen_at AND (r.state <> 'ignored' OR r.is_question)", same)
         else:
             changed = SQL(
@@ -489,6 +492,46 @@ class RampRecord(models.Model):
         return self.browse(row[0] for row in self.env.cr.fetchall())
 
     @api.model
+    def _take_siblings(self, connection, flow, parents, taken):
+        """Lock the rows that are due and belong to the same objects as those taken."""
+        self.env.cr.execute(SQL(
+            """
+            SELECT id FROM ramp_record
+             WHERE connection_id = %s AND flow = %s AND parent_ramp_id = ANY(%s) AND NOT (id = ANY(%s))
+               AND (state IN ('pending', 'error') OR (state = 'held' AND is_question))
+               AND (next_attempt IS NULL OR next_attempt <= %s)
+             ORDER BY id
+               FOR UPDATE SKIP LOCKED
+            """, connection.id, flow, parents, taken.ids, self.env.cr.now()))
+        return self.browse(row[0] for row in self.env.cr.fetchall())
+
+    @api.model
+    def _has_due(self, connection, flow):
+        """Whether a flow whose rows come from elsewhere has anything to book, to confirm or to report."""
+        self.flush_model()
+        self.env.cr.execute(SQL(
+            """
+            SELECT EXISTS (
+                SELECT FROM ramp_record
+                 WHERE connection_id = %s AND flow = %s AND state IN ('pending', 'error', 'held', 'done', 'ignored')
+                   AND (state <> 'ignored' OR NOT is_question AND reported_hash IS DISTINCT FROM md5(error_message))
+                   AND (next_attempt IS NULL OR next_attempt <= %s))
+            """, connection.id, flow, self.env.cr.now()))
+        return self.env.cr.fetchone()[0]
+
+    def _reopen_payment(self):
+        """Let payments be compared again whose document was booked anew: what they paid of the former one they pay of it."""
+        self.flush_recordset()
+        self.env.cr.execute(SQL(
+            """
+            UPDATE ramp_record
+               SET state = 'pending', sync_key = NULL, sync_attempt = COALESCE(sync_attempt, 0) + 1, error_message = NULL, attempts = 0,
+                   next_attempt = NULL, is_question = FALSE, noted = noted - 'credits'
+             WHERE id = ANY(%s)
+            """, self.ids))
+        self.invalidate_recordset()
+
+    @api.model
     def _lost(self, connection, flow, since, limit):
         """Open rows that Ramp has not listed since a moment, without a lock."""
         self.env.cr.execute(SQL(
@@ -524,10 +567,11 @@ class RampRecord(models.Model):
         self.env.cr.execute(SQL('SELECT id FROM ramp_record WHERE %s ORDER BY id FOR UPDATE', mine))
         return self.browse(row[0] for row in self.env.cr.fetchall())
 
-    def _booked(self, documents, sync_key, told=True):
+    def _booked(self, documents, sync_key, told=True, again=False):
         """Link each row to its document, in one statement and in the document's transaction.
 
         :param sync_key: under which Ramp is to be told; None: not yet, or, with `told` False, never
+        :param again: whether a document may take another's place without Ramp hearing of it twice
         """
         if not self:
             return
@@ -536,10 +580,11 @@ class RampRecord(models.Model):
         self.env.cr.execute(SQL(
             """
             UPDATE ramp_record r
-               SET state = %s, res_model = v.res_model, res_id = v.res_id, sync_key = %s, error_message = NULL, attempts = 0,
-                   is_question = FALSE, next_attempt = NULL, conflict_move_id = NULL, write_date = %s
+               SET state = CASE WHEN is_told AND %s THEN 'confirmed' ELSE %s END, res_model = v.res_model, res_id = v.res_id,
+                   sync_key = %s, error_message = NULL, attempts = 0,
+                   is_question = FALSE, next_attempt = NULL, reason_move_id = NULL, write_date = %s
               FROM (VALUES %s) AS v(id, res_model, res_id) WHERE r.id = v.id
-            """, 'done' if told else 'confirmed', sync_key, self.env.cr.now(), values))
+            """, again, 'done' if told else 'confirmed', sync_key, self.env.cr.now(), values))
         self.invalidate_recordset()
 
     @api.model
@@ -560,15 +605,21 @@ class RampRecord(models.Model):
         """
         self.ensure_one()
         move = move or self.env['account.move']
-        if (self.state, self.error_message, self.conflict_move_id) != ('held', message, move):
+        if (self.state, self.error_message, self.reason_move_id) != ('held', message, move):
             self.write({'state': 'held', 'error_message': message, 'is_question': True, 'next_attempt': False,
-                        'attempts': self.attempts + 1, 'conflict_move_id': move.id})
+                        'attempts': self.attempts + 1, 'reason_move_id': move.id})
 
     def _wait(self, message):
         """Not an error: Ramp itself is not finished with the object."""
         self.ensure_one()
         if (self.state, self.error_message) != ('pending', message):
             self.write({'state': 'pending', 'error_message': message, 'is_question': False, 'next_attempt': False})
+
+    def _unbook(self, message):
+        """What was booked of the object was undone, and Ramp has nothing to book in its place; a change there makes the row due."""
+        self.ensure_one()
+        self._reopen()
+        self._wait(message)
 
     def _skip(self, message):
         """Leave out by rule. Comes back by itself when Ramp changes the object (`is_question`)."""
@@ -584,7 +635,7 @@ class RampRecord(models.Model):
         if attempts >= MAX_ATTEMPTS:
             values['state'] = 'held'
         else:
-            values['state'] = 'done' if self.res_id and not self.remote_id else 'error'
+            values['state'] = 'done' if self.state == 'done' else 'error'
             if attempts > 1:
                 values['next_attempt'] = self.env.cr.now() + min(FIRST_DELAY * 2 ** (attempts - 2), LONGEST_DELAY)
         self.write(values)
@@ -602,7 +653,7 @@ class RampRecord(models.Model):
             """
             UPDATE ramp_record
                SET state = 'confirmed', confirmed_at = clock_timestamp() AT TIME ZONE 'UTC', error_message = NULL, attempts = 0,
-                   next_attempt = NULL, is_question = FALSE
+                   next_attempt = NULL, is_question = FALSE, is_told = TRUE
              WHERE id = ANY(%s)
             """, self.ids))
         self.invalidate_recordset()

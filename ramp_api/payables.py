@@ -602,8 +602,12 @@ def read_vendor_contact(payload):
 # Bills
 
 
-def read_bill(payload):
-    """Bill from an object of GET /bills or /bills/{id} (dict). Raises PayloadError."""
+def read_bill(payload, with_payment=True):
+    """Bill from an object of GET /bills or /bills/{id} (dict). Raises PayloadError.
+
+    with_payment: bool, False leaves `payment` unread (None): a payment that nobody understands says nothing
+    against the bill.
+    """
     reader = _Reader(payload)
     ramp_id = reader.uuid('id', required=True)
     amount = _amount(reader, 'amount', None, "the bill")
@@ -634,7 +638,7 @@ def read_bill(payload):
         fx_conversion_rate=_rate(reader),
         selections=selections,
         lines=_bill_lines(reader, amount, selections),
-        payment=_payment(reader),
+        payment=_payment(reader) if with_payment else None,
         applied_vendor_credits=tuple(
             AppliedCredit(item.uuid('id', required=True), _amount(item, 'amount', None, "the credit"))
             for item in _readers(reader, 'applied_vendor_credits')

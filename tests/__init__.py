@@ -1,5 +1,6 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
 from . import (
+    test_bill,
     test_coding,
     test_connection,
     test_holds,
