@@ -219,7 +219,7 @@ class RampFlowPayment(models.AbstractModel):
         total = sum(part.settled.minor if settled else part.amount for part in parts)
         unit = self.env['ramp.coding']._currency(settled) if settled else currency
         return {
-            'ramp_id': parts[0].payment_id,
+            'ramp_id': parts[0].payment_id or members[0][0].ramp_id,
             'payment_type': direction,
             'partner_type': 'supplier',
             'partner_id': partner.id,

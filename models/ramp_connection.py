@@ -677,3 +677,12 @@ class RampConnection(models.Model):
         action['domain'] = [('ramp_id', '!=', False), ('journal_id', '=', self.card_journal_id.id)]
         action['context'] = {'default_move_type': 'entry', 'create': False}
         return action
+
+    def action_open_bills(self):
+        """The bills, refunds and reimbursements that came from Ramp."""
+        self.ensure_one()
+        action = self.env['ir.actions.act_window']._for_xml_id('account.action_move_in_invoice_type')
+        action['domain'] = [
+            ('ramp_id', '!=', False), ('move_type', 'in', ('in_invoice', 'in_refund')), ('company_id', '=', self.company_id.id)]
+        action['context'] = {'default_move_type': 'in_invoice', 'create': False}
+        return action

@@ -27,7 +27,7 @@ FILLED_TABLES = (
     'account_partial_reconcile')
 FEW_CHANGES = 1000
 # Ramp's own bookkeeping: a change of these says nothing to a person who compares two versions of an object
-UNTOLD = ('sync_status', 'synced_at', 'updated_at')
+UNTOLD = ('sync_status', 'synced_at', 'updated_at', 'deep_link_url', 'statement_id')
 
 
 def canonical(payload):
@@ -104,6 +104,7 @@ class RampRecord(models.Model):
     sent_text = fields.Text(string='What Ramp Has', compute='_compute_sent_text')
     late_payload = fields.Json(readonly=True, help='What Ramp says now of an object that was booked as it was before.')
     late_payload_text = fields.Text(string='As Ramp has it now', compute='_compute_payload_text')
+    has_changed = fields.Boolean(readonly=True, help='Ramp changed it after it was booked here; see the late payload.')
     late_changes = fields.Text(string='What Changed in Ramp', compute='_compute_late_changes')
     payload_hash = fields.Char(readonly=True)
     noted = fields.Json(
@@ -361,7 +362,7 @@ class RampRecord(models.Model):
         """What Ramp says now becomes what the row stands for."""
         self.ensure_one()
         row = self.env[f'ramp.flow.{self.flow}']._ledger_row(self.connection_id, self.late_payload)
-        self.write({'payload': row['payload'], 'payload_hash': row['payload_hash'], 'late_payload': False})
+        self.write({'payload': row['payload'], 'payload_hash': row['payload_hash'], 'late_payload': False, 'has_changed': False})
 
     # ------------------------------------------------------------------ what the flows do with rows
     # These run in background jobs as superuser; none of them is callable over RPC (leading underscore).
@@ -417,6 +418,7 @@ class RampRecord(models.Model):
                 payload = CASE WHEN r.res_id IS NULL THEN excluded.payload ELSE r.payload END,
                 payload_hash = CASE WHEN r.res_id IS NULL THEN excluded.payload_hash ELSE r.payload_hash END,
                 late_payload = CASE WHEN r.res_id IS NOT NULL AND NOT %(same)s THEN excluded.payload END,
+                has_changed = r.res_id IS NOT NULL AND NOT %(same)s,
                 state = CASE WHEN %(same)s
                              THEN CASE WHEN r.late_payload IS NOT NULL AND NOT %(ready)s THEN 'confirmed'
                                        WHEN r.state = 'confirmed' OR r.late_payload IS NOT NULL THEN 'done'
