@@ -13,4 +13,6 @@ from . import (  # a base before what inherits it
     accounting_vendor,
     transaction,
     receipt,
+    vendor,
+    vendor_contact,
 )
