@@ -17,6 +17,7 @@ from . import (  # a base before what inherits it
     transaction,
     receipt,
     vendor,
+    vendor_contact,
     vendor_credit,
     bill,
     bill_payment,

@@ -342,7 +342,10 @@ class RampRecord(models.Model):
 
     def _documents_deleted(self, documents):
         """Open the rows of documents that are being deleted in Odoo: a person decides what becomes of the object."""
-        records = self.search([('res_model', '=', documents._name), ('res_id', 'in', documents.ids), ('state', '!=', 'ignored')])
+        records = self.search([
+            ('res_model', '=', documents._name), ('res_id', 'in', documents.ids), ('state', '!=', 'ignored'), ('remote_id', '=', False)])
+        if not records:
+            return
         for record in records:
             record.sync_attempt += 1  # whatever is booked instead is confirmed under a key of its own
             if record.late_payload:

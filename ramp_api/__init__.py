@@ -42,6 +42,7 @@ from .payables import (
     Vendor,
     VendorContact,
     VendorCredit,
+    VendorDetail,
     VendorPaymentDetails,
     Withholding,
     read_bill,
@@ -50,6 +51,7 @@ from .payables import (
     read_vendor,
     read_vendor_contact,
     read_vendor_credit,
+    read_vendor_detail,
 )
 from .payloads import (
     AccountingProvider,
@@ -117,6 +119,7 @@ __all__ = [
     'Vendor',
     'VendorContact',
     'VendorCredit',
+    'VendorDetail',
     'VendorPaymentDetails',
     'Withholding',
     'allocate',
@@ -132,6 +135,7 @@ __all__ = [
     'read_vendor',
     'read_vendor_contact',
     'read_vendor_credit',
+    'read_vendor_detail',
     'scrub',
     'to_company_date',
 ]

@@ -186,6 +186,18 @@ class VendorContact:
 
 
 @dataclasses.dataclass(frozen=True)
+class VendorDetail:
+    """A vendor with its contacts; contacts: None where they were not asked for or did not arrive."""
+
+    vendor: Vendor
+    contacts: tuple[VendorContact, ...] | None
+
+    @property
+    def id(self):
+        return self.vendor.id
+
+
+@dataclasses.dataclass(frozen=True)
 class Withholding:
     """What is kept back of a line until the work is accepted. gross: Money before, withheld: Money;
     percentage: Decimal | None, as Ramp states it: it does not say whether 0.1 or 10 is a tenth."""
@@ -588,7 +600,10 @@ def _custom_fields(reader):
 
 def read_vendor_contact(payload):
     """VendorContact from an object of GET /vendors/{id}/contacts (dict). Raises PayloadError."""
-    reader = _Reader(payload)
+    return _contact(_Reader(payload))
+
+
+def _contact(reader):
     return VendorContact(
         id=reader.uuid('id', required=True),
         email=reader.text('email'),
@@ -597,6 +612,15 @@ def read_vendor_contact(payload):
         phone=reader.text('phone'),
         is_default=reader.flag('is_default'),
     )
+
+
+def read_vendor_detail(payload):
+    """VendorDetail from an object of GET /vendors/{id} to which the objects of GET /vendors/{id}/contacts were
+    added as the list `contacts_detail` (dict). Raises PayloadError."""
+    vendor, reader = read_vendor(payload), _Reader(payload)
+    told = reader.get('contacts_detail', list, "a list") is not None
+    contacts = tuple(_contact(item) for item in _readers(reader, 'contacts_detail'))
+    return VendorDetail(vendor, contacts if told else None)
 
 
 # Bills

@@ -18,4 +18,5 @@ from . import (
     test_simulator_coding,
     test_simulator_payables,
     test_transaction,
+    test_vendor,
 )
