@@ -45,11 +45,13 @@ from .payables import (
     VendorPaymentDetails,
     Withholding,
     read_bill,
+    read_invoice_urls,
     read_reimbursement,
     read_repayment,
     read_vendor,
     read_vendor_contact,
     read_vendor_credit,
+    scrub_bill,
 )
 from .payloads import (
     AccountingProvider,
@@ -124,6 +126,7 @@ __all__ = [
     'read_accounting_provider',
     'read_bill',
     'read_entity',
+    'read_invoice_urls',
     'read_receipt',
     'read_reimbursement',
     'read_repayment',
@@ -133,5 +136,6 @@ __all__ = [
     'read_vendor_contact',
     'read_vendor_credit',
     'scrub',
+    'scrub_bill',
     'to_company_date',
 ]
