@@ -4,7 +4,7 @@ from datetime import timedelta
 from odoo import api, models
 from odoo.exceptions import UserError
 
-from ..ramp_api import Money, RampNotFound, RampScopeError, RampValidationError, read_bill, read_entity
+from ..ramp_api import Money, RampNotFound, RampScopeError, RampValidationError, read_bill, read_entity, scrub_bill
 from .booking import clean
 from .flow import Held, Skipped, Waiting
 from .payable import Document, DocumentLine, line_name
@@ -63,6 +63,9 @@ class RampFlowBill(models.AbstractModel):
         """Bills are dated by days: the first day is that of the start date, in whichever time zone."""
         entity = {'entity_id': connection.ramp_entity_id} if connection.ramp_entity_id else {}
         return {'from_issued_date': f'{connection.start_date}T00:00:00Z', **entity}
+
+    def _scrub(self, payload):
+        return scrub_bill(payload)
 
     def _read(self, payload):
         return read_bill(payload, with_payment=False)

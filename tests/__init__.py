@@ -3,6 +3,7 @@ from . import (
     test_bill,
     test_coding,
     test_connection,
+    test_files,
     test_holds,
     test_ledger,
     test_push,
