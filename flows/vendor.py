@@ -157,11 +157,23 @@ class RampFlowVendor(models.AbstractModel):
 
     def _since(self, connection):
         """(moment from which on changes are listed, or None; whether everything is listed)."""
+        self._reopen_for_contacts(connection)
         Run, now = self.env['ramp.run'], self.env.cr.now()
         whole, last = Run._last_reread(connection, self._flow), Run._last_listed(connection, self._flow)
         if not (whole and last) or whole <= now - LIST_ALL_AFTER:
             return None, True
         return last - OVERLAP, False
+
+    def _reopen_for_contacts(self, connection):
+        """Somebody pressed Retry on a contact: it is worked on with its vendor."""
+        self.env.cr.execute(SQL(
+            """
+            UPDATE ramp_record v SET state = 'pending'
+             WHERE v.connection_id = %(connection)s AND v.flow = %(flow)s AND v.state = 'confirmed'
+               AND v.ramp_id IN (SELECT c.parent_ramp_id FROM ramp_record c
+                                  WHERE c.connection_id = %(connection)s AND c.flow = 'vendor_contact' AND c.state = 'pending')
+            """, connection=connection.id, flow=self._flow))
+        self.env['ramp.record'].invalidate_model()
 
     def _complete(self, connection, client, payloads, every):
         """The listed vendors that are new or changed (`every`: all), each with its details and contacts; outside any transaction.
@@ -252,24 +264,14 @@ class RampFlowVendor(models.AbstractModel):
 
     def _open_ids(self, connection, settled):
         """[(Ramp id, whether its details are there, whether it has a partner)] of the rows that are due, but for those `settled`."""
-        cr = self.env.cr
-        # somebody pressed Retry on a contact: it is worked on with its vendor
-        cr.execute(SQL(
-            """
-            UPDATE ramp_record v SET state = 'pending'
-             WHERE v.connection_id = %(connection)s AND v.flow = %(flow)s AND v.state = 'confirmed'
-               AND v.ramp_id IN (SELECT c.parent_ramp_id FROM ramp_record c
-                                  WHERE c.connection_id = %(connection)s AND c.flow = 'vendor_contact' AND c.state = 'pending')
-            """, connection=connection.id, flow=self._flow))
-        cr.execute(SQL(
+        self.env.cr.execute(SQL(
             """
             SELECT ramp_id, COALESCE(payload ? 'contacts_detail', FALSE), res_id IS NOT NULL FROM ramp_record
              WHERE connection_id = %s AND flow = %s AND (state IN ('pending', 'error') OR (state = 'held' AND is_question))
                AND (next_attempt IS NULL OR next_attempt <= %s) AND NOT (ramp_id = ANY(%s))
              ORDER BY id
-            """, connection.id, self._flow, cr.now(), list(settled)))
-        self.env['ramp.record'].invalidate_model()
-        return cr.fetchall()
+            """, connection.id, self._flow, self.env.cr.now(), list(settled)))
+        return self.env.cr.fetchall()
 
     def _store_answers(self, connection, answers, asked):
         Record = self.env['ramp.record']
@@ -364,7 +366,7 @@ class RampFlowVendor(models.AbstractModel):
 
     def _book_open(self, connection, run, client):
         with self._alone():
-            super()._book_open(connection, run, client)
+            return super()._book_open(connection, run, client)
 
     # ------------------------------------------------------------------ looking up
 
@@ -461,8 +463,8 @@ class RampFlowVendor(models.AbstractModel):
             if match and match['database'] == identity and match['kind'] == 'partner':
                 found[remote_id] = int(match['id'])
         found.update((row.remote_id, row.res_id) for row in self.env['ramp.record'].search_fetch(
-            [('flow', '=', 'accounting_vendor'), ('remote_id', 'in', list(remote_ids)), ('connection_id', 'in', self._business(connection))],
-            ['remote_id', 'res_id']))
+            [('flow', '=', 'accounting_vendor'), ('remote_id', 'in', list(remote_ids)),
+             ('connection_id', 'in', self._business(connection))], ['remote_id', 'res_id']))
         return found
 
     def _own_partner(self, connection, ramp_id, found):

@@ -12,7 +12,6 @@ from . import (
     account_analytic,
     account_move,
     account_tax,
-    base_partner_merge,
     hr_employee,
     hr_expense,
     res_partner,
