@@ -667,7 +667,7 @@ class RampFlowVendor(models.AbstractModel):
 
     def _save_contacts(self, connection, plans, partners):
         """Create, update and archive the contacts of vendors, with a row each."""
-        Record, Partner = self.env['ramp.record'], self.env['res.partner'].with_context(**QUIET, active_test=False)
+        Record = self.env['ramp.record']
         contact_rows = self._store_contact_rows(connection, plans)
         children = self._children([partners[plan.row] for plan in plans if plan.partner])
         done, noted, todo = {}, {}, []
@@ -697,10 +697,7 @@ class RampFlowVendor(models.AbstractModel):
                 written.update((key, [value, current[key]]) for key, value in changes.items() if key in values)
                 done[row], noted[row] = existing, {'written': written, 'created': before.get('created', False)}
             self._remove_contacts(plan, rows)
-        created = Partner.create([
-            {**{key: value for key, value in values.items() if value}, 'type': 'contact', 'parent_id': partner.id,
-             'company_id': partner.company_id.id} for _row, values, partner in todo])
-        for (row, values, _partner), contact in zip(todo, created, strict=True):
+        for (row, values, _partner), contact in zip(todo, self._create_contacts(todo, plans, partners), strict=True):
             current = self._current(contact, values)
             done[row] = contact
             noted[row] = {'written': {key: [value, current[key]] for key, value in values.items() if value}, 'created': True}
@@ -731,6 +728,25 @@ class RampFlowVendor(models.AbstractModel):
                 if row.parent_ramp_id in known:
                     known[row.parent_ramp_id][row.ramp_id] = row
         return known
+
+    def _create_contacts(self, todo, plans, partners):
+        """Contacts of (row, values, partner), in that order. Those of a new partner get at once what core would sync one by one."""
+        Partner = self.env['res.partner'].with_context(**QUIET)
+        new = {partners[plan.row].id for plan in plans if not plan.partner}
+        contacts = [
+            (partner.id in new, {
+                **(self._shared_values(partner) if partner.id in new else {}), **{key: value for key, value in values.items() if value},
+                'type': 'contact', 'parent_id': partner.id, 'company_id': partner.company_id.id})
+            for _row, values, partner in todo]
+        made = {
+            new_ones: iter(Partner.with_context(_partners_skip_fields_sync=new_ones).create(
+                [values for is_new, values in contacts if is_new is new_ones]))
+            for new_ones in (True, False)}
+        return [next(made[is_new]) for is_new, _values in contacts]
+
+    def _shared_values(self, partner):
+        """What the contacts of a partner have in common with it, as `_fields_sync` would write it."""
+        return {**partner._get_address_values(), **(partner._get_commercial_values() if partner.is_company else {})}
 
     def _children(self, partners):
         """{(partner id, e-mail): contacts} of partners that are not new; one query."""
