@@ -140,10 +140,11 @@ class RampFlowVendor(models.AbstractModel):
         params = {'include_draft': 'false'}
         if since:
             params['from_updated_at'] = since.strftime('%Y-%m-%dT%H:%M:%SZ')
-        listed, settled = set(), set()
+        listed, settled, stored = set(), set(), True
         for page, asked in self._pages(client, params):
             payloads, trouble = self._complete(connection, client, page.rows, every=bool(since))
-            ids = self._transaction(self._store_listed, connection, run, payloads, asked, len(page.rows))
+            ids, all_of_them = self._transaction(self._store_listed, connection, run, payloads, asked, len(page.rows))
+            stored = stored and all_of_them
             listed.update(_id(payload) for payload in page.rows)
             settled.update(ids)
             if not self._settle(connection, run, client, ids):
@@ -152,7 +153,7 @@ class RampFlowVendor(models.AbstractModel):
                 raise trouble
         if not self._look_again(connection, run, client, settled, listed if everything else None):
             return False
-        run.write({'listed': True, 'reread': everything})
+        run.write({'listed': stored, 'reread': stored and everything})
         return True
 
     def _since(self, connection):
@@ -239,9 +240,11 @@ class RampFlowVendor(models.AbstractModel):
         return {**listed, **detail, 'contacts_detail': contacts}
 
     def _store_listed(self, connection, run, payloads, asked, count):
+        """Store a page; returns the Ramp ids and whether each is in the ledger now: what another transaction holds is left out."""
+        busy = self.env['ramp.record']._busy(connection, self._flow, [_id(payload) for payload in payloads])
         ids = self._store_page(connection, run, payloads, asked)
         run.seen += count - len(ids)  # those that are as they were
-        return ids
+        return ids, not busy
 
     def _look_again(self, connection, run, client, settled, listed):
         """Book what is open and was not listed: held rows that may have been settled in Odoo, and rows without details.

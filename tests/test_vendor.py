@@ -530,6 +530,14 @@ class TestVendor(VendorCase):
         self.assertEqual((run.seen, run.processed, run.reread), (4, 1, True))
         self.assertEqual(self.partner(ids[0]).name, 'Changed unseen')
 
+    def test_what_another_transaction_holds_is_listed_again(self):
+        ramp_id = self.ramp.add_vendor('Acme')
+        self.pull()
+        self.ramp.update_vendor(ramp_id, name='Acme Ltd')
+        self.patch(type(self.env['ramp.record']), '_busy', lambda records, connection, flow, ramp_ids: list(ramp_ids))
+        [run] = self.pull()
+        self.assertEqual((run.state, run.listed, self.partner(ramp_id).name), ('done', False, 'Acme'))
+
     def test_spend_is_no_change(self):
         ramp_id = self.ramp.add_vendor('Acme')
         self.pull()
