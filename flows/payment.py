@@ -157,8 +157,11 @@ class RampFlowPayment(models.AbstractModel):
             raise Held(self.env._(
                 'Ramp paid %(paid)s, but only %(open)s of %(move)s is open in Odoo: somebody has paid or reconciled it there. Undo that, '
                 'so that the payment of Ramp can take its place; or ignore this one.',
-                paid=f'{wanted:.{currency.decimal_places}f} {currency.name}', open=f'{open_now:.{currency.decimal_places}f} {currency.name}',
-                move=move.name), move)
+                paid=self._in_words(wanted, currency), open=self._in_words(open_now, currency), move=move.name), move)
+
+    @staticmethod
+    def _in_words(amount, currency):
+        return f'{amount:.{currency.decimal_places}f} {currency.name}'
 
     # ------------------------------------------------------------------ booking
 
@@ -190,7 +193,8 @@ class RampFlowPayment(models.AbstractModel):
         moves._post(soft=False)
         notes, plan = {}, []
         for payment, move, members in zip(payments, moves, groups.values(), strict=True):
-            lines = move.line_ids.filtered(lambda line, payment=payment: line.account_id != payment.outstanding_account_id).sorted('sequence')
+            bank = payment.outstanding_account_id
+            lines = move.line_ids.filtered(lambda line, bank=bank: line.account_id != bank).sorted('sequence')
             for line, (settlement, part) in zip(lines, members, strict=True):
                 notes[settlement.ramp_id, part.key] = {'id': payment.id, 'line': line.id, 'amount': part.amount}
                 plan.append(line + settlement.line)
@@ -251,7 +255,8 @@ class RampFlowPayment(models.AbstractModel):
             lines.append({
                 'name': part.memo, 'sequence': len(lines) + 1, 'date_maturity': payment.date, 'partner_id': settlement.line.partner_id.id,
                 'account_id': settlement.line.account_id.id, 'currency_id': settlement.line.currency_id.id,
-                'amount_currency': sign * self._float(part.amount, settlement.line.currency_id), 'balance': sign * self._float(balance, company)})
+                'amount_currency': sign * self._float(part.amount, settlement.line.currency_id),
+                'balance': sign * self._float(balance, company)})
         lines.append({
             'name': payment.memo, 'sequence': len(lines) + 1, 'date_maturity': payment.date, 'partner_id': payment.partner_id.id,
             'account_id': payment.outstanding_account_id.id, 'currency_id': payment.currency_id.id,

@@ -216,7 +216,8 @@ class RampFlowPull(models.AbstractModel):
             return
         noted = {}
         for record in self.env['ramp.record'].search_fetch(
-                [('connection_id', '=', connection.id), ('flow', '=', self._flow), ('ramp_id', 'in', list(extras)), ('res_id', '!=', False)],
+                [('connection_id', '=', connection.id), ('flow', '=', self._flow), ('ramp_id', 'in', list(extras)),
+                 ('res_id', '!=', False)],
                 ['ramp_id', 'res_model', 'res_id', 'noted']):
             before = record.noted or {}
             if before.get('extras') != extras[record.ramp_id]:
@@ -348,8 +349,9 @@ class RampFlowPull(models.AbstractModel):
                 if ready and self._sync_type:
                     key = self._new_sync_key(done)
                 done._booked([booked[record] for record in done], key if ready else None, bool(self._sync_type), self._updates)
+        extras = {record: _jsonable(self._extras(values[record])) for record in booked}
         self.env['ramp.record']._note({
-            record.id: {**(record.noted or {}), 'extras': extras} for record in booked if (extras := _jsonable(self._extras(values[record])))})
+            record.id: {**(record.noted or {}), 'extras': extra} for record, extra in extras.items() if extra})
         states = records.mapped('state')
         run.write({
             'processed': run.processed + len(records), 'created': run.created + len(booked),

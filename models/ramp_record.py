@@ -253,12 +253,17 @@ class RampRecord(models.Model):
             if record.late_payload:
                 record._accept_late_payload()  # somebody compared both versions and says that the books are right
             record.write({
-                'state': 'done' if record.res_id and record.sync_key else 'pending', 'error_message': False, 'attempts': 0,
+                'state': 'done' if record.res_id and record.sync_key and not self._follows(record.flow) else 'pending',
+                'error_message': False, 'attempts': 0,
                 'next_attempt': False, 'is_question': False,
             })
         for flow in set(self.mapped('flow')):
             self.env[f'ramp.flow.{flow}']._trigger()
         return True
+
+    def _follows(self, flow):
+        """Whether documents of a flow follow their objects: then a row is compared anew, rather than only confirmed."""
+        return getattr(self.env[f'ramp.flow.{flow}'], '_updates', False)
 
     def action_rebook(self):
         """Undo what was booked of an object that Ramp changed since, visibly, and let it be booked as it is now.

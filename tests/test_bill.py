@@ -189,6 +189,9 @@ class TestBill(PayablesCase):
 
     # ------------------------------------------------------------------ what an accountant would try
 
+    def pay_in_odoo(self, bill):
+        self.env['account.payment.register'].with_context(active_model='account.move', active_ids=bill.ids).create({})._create_payments()
+
     def bank_line(self, payment):
         """The bank shows the payment: a statement line, matched with the payment's outstanding line as the bank widget does it."""
         line = self.env['account.bank.statement.line'].create({
@@ -203,7 +206,7 @@ class TestBill(PayablesCase):
             'move_type': 'in_invoice', 'partner_id': self.env['res.partner'].create({'name': 'Other'}).id, 'invoice_date': '2026-03-04',
             'invoice_line_ids': [(0, 0, {'name': 'x', 'price_unit': 10, 'account_id': self.account_meals.id, 'tax_ids': []})]})
         ordinary.action_post()
-        self.env['account.payment.register'].with_context(active_model='account.move', active_ids=ordinary.ids).create({})._create_payments()
+        self.pay_in_odoo(ordinary)
         habit = ordinary.payment_state
         ramp_id = self.owe(12345)
         self.ramp.pay_bill(ramp_id)
@@ -307,8 +310,7 @@ class TestBill(PayablesCase):
         self.sync_payables()
         row = self.record(erp, 'bill_payment')
         self.assertEqual((row.state, self.move(erp).amount_residual, row.reason_move_id), ('held', 50.0, self.move(erp)))
-        self.env['account.payment.register'].with_context(
-            active_model='account.move', active_ids=self.move(erp).ids).create({})._create_payments()
+        self.pay_in_odoo(self.move(erp))
         self.sync_payables()
         self.assertPaid(erp)
         self.assertEqual(len(self.env['account.payment'].search([('partner_id', '=', self.move(erp).partner_id.id)])), 1)
@@ -316,8 +318,7 @@ class TestBill(PayablesCase):
     def test_paid_in_odoo_by_mistake_is_not_paid_twice(self):
         ramp_id = self.owe(5000)
         self.sync_payables()
-        self.env['account.payment.register'].with_context(
-            active_model='account.move', active_ids=self.move(ramp_id).ids).create({})._create_payments()
+        self.pay_in_odoo(self.move(ramp_id))
         self.ramp.pay_bill(ramp_id)
         self.sync_payables()
         row = self.record(ramp_id, 'bill_payment')
@@ -394,8 +395,9 @@ class TestBill(PayablesCase):
         minors = data.draw(st.lists(st.integers(-5000, 100000).filter(bool), min_size=1, max_size=6).filter(lambda parts: sum(parts) > 0))
         account = self.external(self.account_meals)
         values = {'fx_conversion_rate': str(data.draw(st.decimals('0.001', '200', places=5)))} if code != 'USD' else {}
-        ramp_id = self.owe(None, vendor=self.ramp.add_vendor(f'Vendor {data.draw(st.uuids())}'), currency=code, entity=self.primary, lines=[{'amount_minor': minor, 'account': account} for minor in minors],
-                           **values)
+        vendor = self.ramp.add_vendor(f'Vendor {data.draw(st.uuids())}')
+        ramp_id = self.owe(None, vendor=vendor, currency=code, entity=self.primary, lines=[
+            {'amount_minor': minor, 'account': account} for minor in minors], **values)
         how = data.draw(st.sampled_from(['bank', 'settled', 'parts', 'card', 'card_later']))
         if how == 'parts' and sum(minors) > 1:
             self.ramp.pay_bill(ramp_id, amount_minor=data.draw(st.integers(1, sum(minors) - 1)))
