@@ -106,7 +106,8 @@ class RampFlowBillPayment(models.AbstractModel):
         rows = [self._ledger_row(connection, row['payload']) for ramp_id, row in bills.items()
                 if ramp_id in there or self._is_paid_somehow(row['payload'], row['value'])]
         if rows:
-            self.env['ramp.record']._upsert(connection, self._flow, rows, asked, updates=True)
+            # a row that the job of payments holds now is waited for: what Ramp says of it would not be heard again soon
+            self.env['ramp.record']._upsert(connection, self._flow, rows, asked, updates=True, wait=True)
             self._trigger()
 
     @staticmethod
