@@ -414,3 +414,29 @@ class TestBill(PayablesCase):
             ('partner_id', '=', bill.partner_id.id), ('account_type', '=', 'liability_payable'), ('parent_state', '=', 'posted')])
         self.assertEqual(sum(payable.mapped('amount_residual')), 0)
         self.assertEqual(round(sum(payable.mapped('balance')), 2), 0)
+
+    def test_taxes_due_on_payment(self):
+        """Cash basis: the payment makes the entry that moves the tax from waiting to due."""
+        self.company.tax_exigibility = True
+        waiting = self.env['account.account'].create({
+            'name': 'Tax waiting', 'code': '253001', 'account_type': 'asset_current', 'reconcile': True,
+            'company_ids': [(6, 0, self.company.ids)]})
+        due = self.env['account.account'].create({
+            'name': 'Tax due', 'code': '253002', 'account_type': 'asset_current', 'company_ids': [(6, 0, self.company.ids)]})
+        tax = self.env['account.tax'].create({
+            'name': 'VAT on payment', 'amount': 20, 'type_tax_use': 'purchase', 'company_id': self.company.id,
+            'tax_exigibility': 'on_payment', 'cash_basis_transition_account_id': waiting.id,
+            'invoice_repartition_line_ids': [(0, 0, {'repartition_type': 'base'}), (0, 0, {'repartition_type': 'tax', 'account_id': due.id})],
+            'refund_repartition_line_ids': [(0, 0, {'repartition_type': 'base'}), (0, 0, {'repartition_type': 'tax', 'account_id': due.id})]})
+        self.connection.offer_taxes = True
+        self.sync('account', 'tax_rate', 'tax_code')
+        code = self.env['ramp.record'].search([('flow', '=', 'tax_code'), ('res_id', '=', tax.id)]).remote_id
+        ramp_id = self.owe(12000, lines=[{'amount_minor': 12000, 'account': self.external(self.account_meals), 'tax': code}])
+        self.sync_payables()
+        self.assertEqual((self.move(ramp_id).amount_total, self.move(ramp_id).amount_tax), (120.0, 20.0))
+        self.ramp.pay_bill(ramp_id)
+        self.sync_payables()
+        self.assertPaid(ramp_id)
+        lines = self.env['account.move.line'].search([('account_id', 'in', (waiting + due).ids), ('parent_state', '=', 'posted')])
+        self.assertEqual({account.code: sum(lines.filtered(lambda line: line.account_id == account).mapped('balance'))
+                          for account in waiting + due}, {'253001': 0.0, '253002': 20.0})
