@@ -15,10 +15,12 @@ from . import (  # a base before what inherits it
     accounting_vendor,
     card_bill,
     transaction,
+    file,
     receipt,
     vendor,
     vendor_contact,
     vendor_credit,
     bill,
     bill_payment,
+    bill_file,
 )

@@ -1,10 +1,11 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
+import contextlib
 from datetime import timedelta
 
 from odoo import api, models
 from odoo.exceptions import UserError
 
-from ..ramp_api import Money, RampNotFound, RampScopeError, RampValidationError, read_bill, read_entity
+from ..ramp_api import Money, PayloadError, RampScopeError, RampValidationError, read_bill, read_entity, scrub_bill
 from .booking import clean
 from .flow import Held, Skipped, Waiting
 from .payable import Document, DocumentLine, line_name
@@ -64,6 +65,9 @@ class RampFlowBill(models.AbstractModel):
         entity = {'entity_id': connection.ramp_entity_id} if connection.ramp_entity_id else {}
         return {'from_issued_date': f'{connection.start_date}T00:00:00Z', **entity}
 
+    def _scrub(self, payload):
+        return scrub_bill(payload)
+
     def _read(self, payload):
         return read_bill(payload, with_payment=False)
 
@@ -122,7 +126,7 @@ class RampFlowBill(models.AbstractModel):
 
     # ------------------------------------------------------------------ what a page tells besides
 
-    def _stored(self, connection, rows, asked):
+    def _stored(self, connection, rows, asked):  # pylint: disable=missing-return
         super()._stored(connection, rows, asked)
         values = {row['ramp_id']: row['value'] for row in rows if 'value' in row}
         self.env['ramp.flow.bill_payment']._expect(connection, {row['ramp_id']: row for row in rows if 'value' in row}, asked)
@@ -188,12 +192,14 @@ class RampFlowBill(models.AbstractModel):
         """The currency of each Ramp entity, read once in a run: a bill's rate leads into it."""
         memory = self.env.context.get('ramp_memory', {})
         if 'entities' not in memory:
+            rows = []
+            with contextlib.suppress(RampScopeError):  # the payer's currency is then taken for the company's
+                rows = [row for page in client.pages('/entities') for row in page.rows]
             memory['entities'] = {}
-            try:
-                for page in client.pages('/entities'):
-                    memory['entities'].update((entity.id, entity.currency) for entity in map(read_entity, page.rows))
-            except (RampScopeError, RampNotFound):
-                pass  # the payer's currency is then taken for the company's
+            for row in rows:
+                with contextlib.suppress(PayloadError):  # so is that of an entity that cannot be read
+                    entity = read_entity(row)
+                    memory['entities'][entity.id] = entity.currency
 
     def _look_up(self, connection, values):
         orders = self._orders(connection, {value.purchase_order_id for value in values if value.purchase_order_id})

@@ -157,8 +157,11 @@ class RampFlowPayment(models.AbstractModel):
             raise Held(self.env._(
                 'Ramp paid %(paid)s, but only %(open)s of %(move)s is open in Odoo: somebody has paid or reconciled it there. Undo that, '
                 'so that the payment of Ramp can take its place; or ignore this one.',
-                paid=f'{wanted:.{currency.decimal_places}f} {currency.name}', open=f'{open_now:.{currency.decimal_places}f} {currency.name}',
-                move=move.name), move)
+                paid=self._in_words(wanted, currency), open=self._in_words(open_now, currency), move=move.name), move)
+
+    @staticmethod
+    def _in_words(amount, currency):
+        return f'{amount:.{currency.decimal_places}f} {currency.name}'
 
     # ------------------------------------------------------------------ booking
 
@@ -180,25 +183,37 @@ class RampFlowPayment(models.AbstractModel):
                 ].append((settlement, part))
         if not groups:
             return {}
-        payments = self.env['account.payment'].with_context(**QUIET).create(
+        quiet = self.with_context(**QUIET, ramp_one_sequence={})
+        payments = quiet.env['account.payment'].create(
             [self._payment_values(connection, *key, members) for key, members in groups.items()])
-        moves = self.env['account.move'].with_context(**QUIET, ramp_one_sequence={}).create([
-            {**payment._generate_move_vals(line_ids=self._payment_lines(connection, payment, key[7], members))}
+        moves = quiet.env['account.move'].create([
+            payment._generate_move_vals(line_ids=self._payment_lines(connection, payment, key[7], members))
             for payment, (key, members) in zip(payments, groups.items(), strict=True)])
-        for payment, move in zip(payments, moves, strict=True):
-            payment.write({'move_id': move.id, 'state': 'in_process'})
-        moves._post(soft=False)
+        self._give_entries(payments, moves)
+        payments.write({'state': 'in_process'})  # posts the entries
         notes, plan = {}, []
         for payment, move, members in zip(payments, moves, groups.values(), strict=True):
-            lines = move.line_ids.filtered(lambda line, payment=payment: line.account_id != payment.outstanding_account_id).sorted('sequence')
+            bank = payment.outstanding_account_id
+            lines = move.line_ids.filtered(lambda line, bank=bank: line.account_id != bank).sorted('sequence')
             for line, (settlement, part) in zip(lines, members, strict=True):
                 notes[settlement.ramp_id, part.key] = {'id': payment.id, 'line': line.id, 'amount': part.amount}
                 plan.append(line + settlement.line)
-        self._reconcile(plan)
+        quiet._reconcile(plan)
         return notes
+
+    @api.model
+    def _give_entries(self, payments, moves):
+        """What core does for each payment by itself, for all at once: it would search for each one what depends on its entry."""
+        with self.env.protecting([payments._fields['move_id']], payments):
+            for payment, move in zip(payments, moves, strict=True):
+                payment.move_id = move
+        payments.modified(['move_id'])
 
     def _reconcile(self, pairs):
         """Reconcile each pair; at once where no line is in two of them, for what one leaves is the other's."""
+        # known to each other, so that a field is fetched once for all of them
+        together = tuple(dict.fromkeys(identity for pair in pairs for identity in pair._ids))
+        pairs = [pair.with_prefetch(together) for pair in pairs]
         while pairs:
             seen, now, later = self.env['account.move.line'], [], []
             for pair in pairs:
@@ -207,8 +222,10 @@ class RampFlowPayment(models.AbstractModel):
                 else:
                     seen |= pair
                     now.append(pair)
-            self.env['account.move.line']._reconcile_plan(now)
+            # the documents and entries are posted: nothing in them follows from what is reconciled
+            self.env['account.move.line'].with_context(skip_invoice_sync=True)._reconcile_plan(now)
             pairs = later
+        self.env.flush_all()  # with this context: what reconciling changes of bills and payments is computed here
 
     def _payment_values(self, connection, _transfer, partner, account, journal, date, currency, settled, inbound, members):
         direction = 'inbound' if inbound else 'outbound'
@@ -251,11 +268,13 @@ class RampFlowPayment(models.AbstractModel):
             lines.append({
                 'name': part.memo, 'sequence': len(lines) + 1, 'date_maturity': payment.date, 'partner_id': settlement.line.partner_id.id,
                 'account_id': settlement.line.account_id.id, 'currency_id': settlement.line.currency_id.id,
-                'amount_currency': sign * self._float(part.amount, settlement.line.currency_id), 'balance': sign * self._float(balance, company)})
+                'amount_currency': sign * self._float(part.amount, settlement.line.currency_id),
+                'balance': sign * self._float(balance, company), 'analytic_distribution': False})
         lines.append({
             'name': payment.memo, 'sequence': len(lines) + 1, 'date_maturity': payment.date, 'partner_id': payment.partner_id.id,
             'account_id': payment.outstanding_account_id.id, 'currency_id': payment.currency_id.id,
-            'amount_currency': -sign * payment.amount, 'balance': -sign * self._float(sum(balances), company)})
+            'amount_currency': -sign * payment.amount, 'balance': -sign * self._float(sum(balances), company),
+            'analytic_distribution': False})
         return [Command.create(values) for values in lines]
 
     def _part_balance(self, connection, settlement, part):

@@ -74,10 +74,15 @@ class RampPushed(models.AbstractModel):
             records._ramp_new()._ramp_changed()
         return records
 
+    def _ramp_concerned(self, vals):
+        """Whether it would be a change for Ramp to write these values."""
+        return not self._ramp_fields.isdisjoint(vals)
+
     def write(self, vals):
         """EXTENDS: what changed may be for Ramp."""
+        concerned = self._ramp_concerned(vals)
         result = super().write(vals)
-        if not self._ramp_fields.isdisjoint(vals):
+        if concerned:
             self._ramp_changed()
         return result
 

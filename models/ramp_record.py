@@ -253,12 +253,17 @@ class RampRecord(models.Model):
             if record.late_payload:
                 record._accept_late_payload()  # somebody compared both versions and says that the books are right
             record.write({
-                'state': 'done' if record.res_id and record.sync_key else 'pending', 'error_message': False, 'attempts': 0,
+                'state': 'done' if record.res_id and record.sync_key and not self._follows(record.flow) else 'pending',
+                'error_message': False, 'attempts': 0,
                 'next_attempt': False, 'is_question': False,
             })
         for flow in set(self.mapped('flow')):
             self.env[f'ramp.flow.{flow}']._trigger()
         return True
+
+    def _follows(self, flow):
+        """Whether documents of a flow follow their objects: then a row is compared anew, rather than only confirmed."""
+        return getattr(self.env[f'ramp.flow.{flow}'], '_updates', False)
 
     def action_rebook(self):
         """Undo what was booked of an object that Ramp changed since, visibly, and let it be booked as it is now.
@@ -313,7 +318,7 @@ class RampRecord(models.Model):
         if not (reason or '').strip():
             raise UserError(self.env._('Give a reason: the next person will want to know it.'))
         for record in self:
-            if record.res_id:
+            if record.res_id and (record.res_model != 'ir.attachment' or record.state not in OPEN_STATES):
                 raise UserError(self.env._(
                     '%s is booked. Delete or reverse its document first, then ignore it.', record.display_name))
         # see action_retry
@@ -377,20 +382,21 @@ class RampRecord(models.Model):
         ]).write({'next_attempt': False})
 
     @api.model
-    def _upsert(self, connection, flow, rows, seen_at, updates=False):
+    def _upsert(self, connection, flow, rows, seen_at, updates=False, wait=False):
         """Put a page of objects into the ledger, in one statement (two if only some are ready); returns nothing.
 
         :param rows: list of dict with ramp_id, payload, payload_hash, name, date, amount, currency_id, parent_ramp_id; and `ready`
             (default True): whether Ramp offers the object as one that is to be synced
         :param seen_at: when the page was asked for
         :param updates: whether a booked document follows its object: a changed row is due again, with its document
+        :param wait: for a worker that has one of the rows, instead of leaving that row as it is
 
         A row that is not booked takes the new payload; when that changed, the row starts afresh. A booked row keeps the
         payload it was booked with: if Ramp offers the object again although it was confirmed (somebody marked it as not
         synced), it is confirmed once more; if Ramp changed it since, a person decides, unless Ramp shows it as it was again.
         """
         unique = {row['ramp_id']: row for row in rows}  # a page may repeat an object; one statement may not touch a row twice
-        for ramp_id in self._busy(connection, flow, list(unique)):
+        for ramp_id in () if wait else self._busy(connection, flow, list(unique)):
             del unique[ramp_id]
         # always in the same order: two workers with the same page then wait for each other, and do not deadlock
         ordered = [row for _ramp_id, row in sorted(unique.items())]

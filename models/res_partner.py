@@ -24,6 +24,12 @@ class ResPartner(models.Model):
     def _ramp_new(self):
         return self.filtered('supplier_rank')
 
+    def _ramp_concerned(self, vals):
+        # core counts each posted bill and payment in the rank; that there is one at all is what makes a supplier
+        if vals.get('supplier_rank', 0) > 0 and all(partner.supplier_rank > 0 for partner in self):
+            vals = vals.keys() - {'supplier_rank'}
+        return super()._ramp_concerned(vals)
+
     def _ramp_vendor_rows(self):
         """The ledger's row of the vendor, or of the vendor's contact, that each partner is: in one query."""
         rows = {}

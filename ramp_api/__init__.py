@@ -46,12 +46,14 @@ from .payables import (
     VendorPaymentDetails,
     Withholding,
     read_bill,
+    read_invoice_urls,
     read_reimbursement,
     read_repayment,
     read_vendor,
     read_vendor_contact,
     read_vendor_credit,
     read_vendor_detail,
+    scrub_bill,
 )
 from .payloads import (
     AccountingProvider,
@@ -127,6 +129,7 @@ __all__ = [
     'read_accounting_provider',
     'read_bill',
     'read_entity',
+    'read_invoice_urls',
     'read_receipt',
     'read_reimbursement',
     'read_repayment',
@@ -137,5 +140,6 @@ __all__ = [
     'read_vendor_credit',
     'read_vendor_detail',
     'scrub',
+    'scrub_bill',
     'to_company_date',
 ]

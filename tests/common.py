@@ -153,7 +153,7 @@ class RampCase(TransactionCase):
 class PayablesCase(RampCase):
     """The same with vendors, bills and their payments."""
 
-    flows = ('vendor_credit', 'bill', 'bill_payment')
+    flows = ('vendor', 'vendor_credit', 'bill', 'bill_payment', 'bill_file')
 
     def setUp(self):
         super().setUp()

@@ -15,7 +15,7 @@ def payables_of(cursor, ramp):
     """Beside the state of `books`: what Ramp says of each bill, the payments and what they pay, and the partners."""
     return {
         'bills': {row['_label'] or row['id']: {
-            'ramp': row['sync_status'], 'status': row['status'], 'told': sorted(set(ramp.export_errors(row['id']))),
+            'ramp': row['sync_status'], 'status': row['status'], 'told': sorted({plain(text) for text in ramp.export_errors(row['id'])}),
             **{kind: len(ramp.successes(kind).get(row['id'], ())) for kind in ('BILL_SYNC', 'BILL_PAYMENT_SYNC')},
         } for row in ramp.state['bills']},
         'payments': payments_of(cursor),

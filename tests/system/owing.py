@@ -36,7 +36,7 @@ def begin(ramp, tax):
     def owe(label, minor, vendor=paper, days=20, **values):
         if minor:
             values.setdefault('lines', [{'amount_minor': minor, 'account': accounts[minor % 3]}])
-        values = {'currency': 'USD', 'entity': entity, 'invoice_number': f'INV {label}', **values}
+        values = {'currency': 'USD', 'entity': entity, 'invoice_number': f'INV {label}', 'invoices': 0, **values}
         return ramp.add_bill(vendor=vendor, label=label, date=ago(days), **values)
 
     def spend(label, minor, **values):
@@ -47,7 +47,7 @@ def begin(ramp, tax):
         return [{'amount_minor': amount, 'account': accounts[number % 3], 'analytics': analytics if number % 2 else None, 'memo': f'No. {number}'}
                 for number, amount in enumerate(amounts)]
 
-    owe('open', None, lines=lines(1001, 2002, 7), days=50)
+    owe('open', None, lines=lines(1001, 2002, 7), days=50, invoices=2)
     batch = [owe('batch 1', 1100), owe('paid', 1200, days=45)][:1]
     owe('uncoded', 1300, lines=[{'amount_minor': 1300, 'account': None}])
     owe('card as spend', 1400, cloud, payment_method='CARD')
@@ -55,7 +55,7 @@ def begin(ramp, tax):
     # the second page
     batch += [owe('batch 2', 1600, cloud)]
     owe('foreign', None, mueller, currency='EUR', fx_conversion_rate='1.0873', lines=lines(3000, 3333), days=40)
-    owe('partial', 1700)
+    owe('partial', 1700, invoices=1)
     owe('in parts', 1800, cloud)
     owe('card expected', 1900, cloud, payment_method='CARD')
     owe('credit and bank', 2000, mueller)
@@ -104,7 +104,8 @@ def go_on(ramp):
 
     def owe(label, minor, vendor, **values):
         return ramp.add_bill(amount_minor=minor, vendor=ramp.state['vendors'].find(name=vendor)['id'], currency='USD', entity=entity,
-                             account=accounts[0], invoice_number=f'INV {label}', label=label, date=ago(4), **values)
+                             account=accounts[0], invoice_number=f'INV {label}', label=label, date=ago(4), invoices=label == 'credited later',
+                             **values)
 
     ramp.pay_bill(bill(ramp, 'paid'), status='failed')  # it came back
     ramp.pay_bill(bill(ramp, 'paid twice over'), status='failed')

@@ -33,6 +33,7 @@ PAYABLES = (
     'vendor_credit',
     'bill',
     'bill_payment',
+    'bill_file',
 )
 PUSH = ('account', 'analytic_plan', 'analytic_account', 'tax_rate', 'tax_code', 'accounting_vendor')
 FILES = ('receipt', 'bill_file')  # what fetches files
