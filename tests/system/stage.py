@@ -41,7 +41,7 @@ class World:
     an object that is synced is confirmed under another key; one that accepts it shows who would confirm twice.
 
     `owing`: the bills and reimbursements of `owing.py`, or "later": when all of them are in the books, and Ramp has gone on.
-    `seed`: another chance than that of the connected business; `bills`, `reimbursements`: made by it.
+    `seed`: another chance than that of the connected business; `bills`, `reimbursements`, `vendors`: made by it.
     """
 
     transactions: int = 16
@@ -52,6 +52,7 @@ class World:
     seed: int | None = None
     bills: int = 0
     reimbursements: int = 0
+    vendors: int = 0
 
     @property
     def owes(self):
@@ -208,7 +209,7 @@ class Stage:
         if world:
             seed = dataclasses.replace(
                 self._seed, transactions=world.transactions, problems=world.problems, bills=world.bills,
-                reimbursements=world.reimbursements, **{'seed': world.seed} if world.seed is not None else {})
+                reimbursements=world.reimbursements, vendors=world.vendors, **{'seed': world.seed} if world.seed is not None else {})
             options = {'seed': seed, 'resync': world.resync}
         with Simulator(clock=lambda: MOMENT, rate_limit=0, keep_bodies=True, **options) as ramp:
             if world and world.start != KEPT:

@@ -153,7 +153,6 @@ def in_the_middle(case, life, chance):
         if wanted and '/developer/' in path and '/token' not in path and next(seen) == wanted:
             life.go_on()
 
-    case.ramp.state.hooks = getattr(case.ramp.state, 'hooks', 0)
     case.ramp.before(hook)
 
 

@@ -8,6 +8,7 @@ this is in the product: the boundaries are wrapped around its methods here.
     {"wait": 123, "seconds": 60}                                                            ->  {"code": -9}
 """
 import contextlib
+import datetime
 import fcntl
 import functools
 import json
@@ -421,7 +422,9 @@ def warm(database):
     """Run the jobs once in the forking process: its children then find the registry's lazy parts made, as in a server."""
     import odoo.sql_db
     with environment(database) as env:
+        from odoo.addons.ramp_connector.flows import bill
         from odoo.addons.ramp_connector.models import ramp_connection
+        bill.REREAD_PAID = datetime.timedelta(days=3650)  # Ramp's clock stands still here, see stage.MOMENT
         failures = trigger(env, PAYABLES)
         env.registry.clear_all_caches()  # the database is going to be restored; what follows from the code alone stays
     ramp_connection._tokens._tokens.clear()
