@@ -176,7 +176,8 @@ class RampFlowPayable(models.AbstractModel):
         amounts = [line.amount for line in document.lines]
         balances = amounts
         if rate:
-            *balances, total = [self._to_company(connection, Money(amount, currency.name), 1 / rate) for amount in (*amounts, document.total)]
+            *balances, total = [
+                self._to_company(connection, Money(amount, currency.name), 1 / rate) for amount in (*amounts, document.total)]
             rest = total - sum(balances)
             step = 1 if rest > 0 else -1
             # a unit each for the largest lines, which do not change their sign by it

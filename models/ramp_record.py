@@ -448,7 +448,9 @@ class RampRecord(models.Model):
                 OR (r.state = 'ignored' AND r.is_question AND r.seen_at < excluded.seen_at)
                 OR (r.state = 'done' AND NOT %(same)s AND r.seen_at < excluded.seen_at)
                 OR (r.state = 'held' AND r.late_payload IS NOT NULL AND r.seen_at < excluded.seen_at)
-                OR (r.state = 'confirmed' AND (%(ready)s OR NOT %(same)s) AND r.confirmed_at < excluded.seen_at - interval '1 minute')
+                -- a list may show for a moment as ready what was just confirmed
+                OR (r.state = 'confirmed' AND %(ready)s AND r.confirmed_at < excluded.seen_at - interval '1 minute')
+                OR (r.state = 'confirmed' AND NOT %(ready)s AND NOT %(same)s AND r.confirmed_at < excluded.seen_at)
                 """, same=same, ready=ready)
         self.env.cr.execute(SQL(
             """
