@@ -83,15 +83,20 @@ class RampFlowPayment(models.AbstractModel):
         plan, again = [], self.env['ramp.record']
         for row in rows.filtered('res_id'):
             line = self._payable_lines(moves[row.ramp_id])[:1]
-            for note in (row.noted or {}).get('parts', {}).values():
-                paid = self.env['account.move.line'].browse(note.get('line')).exists()
-                if line and paid and not paid.reconciled and paid.account_id == line.account_id and line.parent_state == 'posted':
+            for paid in self._paid_before(row.noted or {}):
+                if not paid.reconciled and paid.account_id == line.account_id and line.parent_state == 'posted':
                     plan.append(paid + line)
             again += row
         for lines in plan:  # one after the other: each needs what the one before it left
             lines.reconcile()
         again._reopen_payment()
         self._trigger()
+
+    def _paid_before(self, noted):
+        """The payable lines with which a row paid its document."""
+        entry = self.env['account.move'].browse((noted.get('card') or {}).get('id') or []).exists()
+        lines = self.env['account.move.line'].browse(note['line'] for note in noted.get('parts', {}).values()).exists()
+        return lines + entry.line_ids.filtered(lambda line: line.account_type == 'liability_payable')
 
     # ------------------------------------------------------------------ looking up
 

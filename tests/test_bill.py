@@ -386,6 +386,33 @@ class TestBill(PayablesCase):
         self.assertEqual(self.entry(ramp_id)[0][0], '650002')
         self.assertEqual(self.env['account.payment'].search_count([('partner_id', '=', payment.partner_id.id)]), 1)
 
+    def test_nothing_to_pay(self):
+        ramp_id = self.owe(0, lines=[
+            {'amount_minor': minor, 'account': self.external(self.account_meals)} for minor in (500, -500)])
+        self.ramp.state['bills'].update(ramp_id, status='PAID', paid_at='2026-03-04T00:00:00+00:00', payment=None)
+        self.sync_payables()
+        self.assertBooked(ramp_id)
+        self.assertEqual(self.record(ramp_id, 'bill_payment').state, 'confirmed', self.record(ramp_id, 'bill_payment').error_message)
+
+    def test_rebooked_bill_that_was_paid_by_card(self):
+        ramp_id = self.owe(5000, payment_method='CARD')
+        self.ramp.pay_bill(ramp_id, transaction=True)
+        self.sync('bill', 'transaction', 'bill_payment')
+        self.assertSettledByCard(ramp_id, 5000)
+        self.ramp.update_bill(ramp_id, account=self.external(self.account_travel))
+        self.sync_payables()
+        self.record(ramp_id, 'bill').action_rebook()
+        self.sync_payables()
+        self.assertEqual(self.move(ramp_id).amount_residual, 0)
+        self.assertEqual(self.entry(ramp_id)[0][0], '650002')
+        self.assertEqual(self.record(ramp_id, 'bill_payment').state, 'confirmed')
+
+    def test_the_bill_says_what_keeps_its_payment(self):
+        ramp_id = self.owe(5000, payment_method='PAID_MANUALLY')
+        self.ramp.pay_bill(ramp_id, manual_method='PAID_IN_ERP')
+        self.sync_payables()
+        self.assertRegex(self.move(ramp_id).ramp_state, r'^Confirmed\. Its payment: Held: It was marked as paid')
+
     @settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
     @given(st.data())
     def test_property_any_bill_is_booked_and_paid_to_the_cent(self, data):
