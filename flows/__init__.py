@@ -20,4 +20,7 @@ from . import (  # a base before what inherits it
     vendor_credit,
     bill,
     bill_payment,
+    reimbursement,
+    reimbursement_payment,
+    repayment,
 )

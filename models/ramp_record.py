@@ -252,12 +252,20 @@ class RampRecord(models.Model):
             if record.late_payload:
                 record._accept_late_payload()  # somebody compared both versions and says that the books are right
             record.write({
-                'state': 'done' if record.res_id and record.sync_key else 'pending', 'error_message': False, 'attempts': 0,
-                'next_attempt': False, 'is_question': False,
+                'state': record._state_after_retry(), 'error_message': False, 'attempts': 0, 'next_attempt': False, 'is_question': False,
             })
         for flow in set(self.mapped('flow')):
             self.env[f'ramp.flow.{flow}']._trigger()
         return True
+
+    def _state_after_retry(self):
+        """What is booked and does not follow its object stays booked; all else is looked at again."""
+        flow = self.env[f'ramp.flow.{self.flow}']
+        if self.res_id and self.sync_key:
+            return 'done'
+        if not self.res_id or flow._sends or getattr(flow, '_updates', True):
+            return 'pending'
+        return 'done' if flow._sync_type else 'confirmed'
 
     def action_rebook(self):
         """Undo what was booked of an object that Ramp changed since, visibly, and let it be booked as it is now.
@@ -438,6 +446,7 @@ class RampRecord(models.Model):
                 OR (r.state = 'done' AND NOT %(same)s AND r.seen_at < excluded.seen_at)
                 OR (r.state = 'held' AND r.late_payload IS NOT NULL AND r.seen_at < excluded.seen_at)
                 OR (r.state = 'confirmed' AND (%(ready)s OR NOT %(same)s) AND r.confirmed_at < excluded.seen_at - interval '1 minute')
+                OR (r.state = 'confirmed' AND r.confirmed_at IS NULL AND NOT %(same)s AND r.seen_at < excluded.seen_at)
                 """, same=same, ready=ready)
         self.env.cr.execute(SQL(
             """
