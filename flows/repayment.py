@@ -309,7 +309,7 @@ class RampFlowRepayment(models.AbstractModel):
         arrived = {
             'account_id': plan.account.id, 'partner_id': contact.id, 'name': plan.label, 'currency_id': currency.id,
             'amount_currency': self._float(plan.repayment.amount.minor, currency), 'balance': self._float(plan.balance, company),
-            'tax_ids': [Command.clear()]}
+            'analytic_distribution': {}, 'tax_ids': [Command.clear()]}
         return {
             'move_type': 'entry', 'ramp_id': plan.repayment.id, 'company_id': connection.company_id.id, 'journal_id': plan.journal.id,
             'partner_id': contact.id, 'currency_id': currency.id, 'date': plan.date, 'ref': plan.label,
@@ -325,7 +325,7 @@ class RampFlowRepayment(models.AbstractModel):
             'amount_currency': amount, 'balance': balance, 'analytic_distribution': line.analytic_distribution or {},
             'tax_ids': [Command.set(line.tax_ids.ids)], 'tax_tag_ids': [Command.set(line.tax_tag_ids.ids)],
             'tax_repartition_line_id': line.tax_repartition_line_id.id, 'group_tax_id': line.group_tax_id.id,
-            'tax_base_amount': line.company_currency_id.round(-line.tax_base_amount * balance / line.balance) if line.balance else 0.0,
+            'tax_base_amount': line.company_currency_id.round(line.tax_base_amount * balance / line.balance) if line.balance else 0.0,
         }
 
     def _tell(self, plans, moves):
