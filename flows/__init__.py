@@ -23,4 +23,7 @@ from . import (  # a base before what inherits it
     bill,
     bill_payment,
     bill_file,
+    reimbursement,
+    reimbursement_payment,
+    repayment,
 )

@@ -95,23 +95,7 @@ class RampFlowBillPayment(models.AbstractModel):
         payment = value.payment
         return self._day(connection, *((payment.effective_date, payment.payment_date) if payment else ()), value.paid_at)
 
-    @api.model
-    def _expect(self, connection, bills, asked):
-        """Put what the bills of a page say of their payments into the ledger: of those that are paid somehow, or were once.
-
-        :param bills: ledger rows (see `_ledger_row`) by Ramp id
-        """
-        there = {record.ramp_id for record in self.env['ramp.record'].search_fetch(
-            [('connection_id', '=', connection.id), ('flow', '=', self._flow), ('ramp_id', 'in', list(bills))], ['ramp_id'])}
-        rows = [self._ledger_row(connection, row['payload']) for ramp_id, row in bills.items()
-                if ramp_id in there or self._is_paid_somehow(row['payload'], row['value'])]
-        if rows:
-            # a row that the job of payments holds now is waited for: what Ramp says of it would not be heard again soon
-            self.env['ramp.record']._upsert(connection, self._flow, rows, asked, updates=True, wait=True)
-            self._trigger()
-
-    @staticmethod
-    def _is_paid_somehow(payload, bill):
+    def _is_paid_somehow(self, payload, bill):
         payment = payload.get('payment') or {}
         details = payment.get('details') or {}
         return bool(bill.status == 'PAID' or bill.applied_vendor_credits or details.get('transaction_ids')

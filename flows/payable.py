@@ -5,6 +5,7 @@ from decimal import Decimal
 
 from odoo import Command, models
 from odoo.fields import Domain
+from odoo.tools import plaintext2html
 
 from ..ramp_api import Money
 from .booking import QUIET, clean
@@ -54,6 +55,13 @@ class RampFlowPayable(models.AbstractModel):
     _name = 'ramp.flow.payable'
     _inherit = 'ramp.flow.booking'
     _description = 'Ramp Flow: bills and refunds'
+
+    # ------------------------------------------------------------------ reading
+
+    @staticmethod
+    def _chosen(selections):
+        """What is chosen, whatever Ramp calls it now."""
+        return sorted([selection.type or '', selection.external_id or '', selection.external_code or ''] for selection in selections)
 
     # ------------------------------------------------------------------ planning
 
@@ -159,7 +167,7 @@ class RampFlowPayable(models.AbstractModel):
             'invoice_date_due': document.due_date or document.invoice_date,
             'ref': document.reference,
             'invoice_origin': document.origin,
-            'narration': document.note,
+            'narration': document.note and plaintext2html(document.note),  # somebody else's text is no markup
             'invoice_line_ids': [
                 Command.create({**self._line_values(connection, document, line), **amounts})
                 for line, amounts in zip(document.lines, self._line_amounts(connection, document, rate), strict=True)],

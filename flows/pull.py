@@ -240,7 +240,7 @@ class RampFlowPull(models.AbstractModel):
             currency = self.env['ramp.coding']._currency(money.currency)
             row.update(amount=money.decimal, currency_id=currency.id)
         return {'ramp_id': value.id, 'payload': payload, 'payload_hash': digest(_jsonable(self._facts(value))),
-                'ready': self._is_ready(payload), 'value': value, **row}
+                'ready': bool(self._sync_type) and self._is_ready(payload), 'value': value, **row}
 
     def _name_of_unreadable(self, payload):
         """What a person may know a payload by that cannot be read as a whole."""

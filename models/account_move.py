@@ -41,6 +41,16 @@ class AccountMove(models.Model):
             return 'in_payment'
         return super()._get_invoice_in_payment_state()
 
+    def _compute_commercial_partner_id(self):
+        """EXTENDS: an employee whose contact is below the company's own is owed a reimbursement; the company owes itself nothing."""
+        result = super()._compute_commercial_partner_id()
+        for move in self:
+            own = move.company_id.partner_id
+            if move.commercial_partner_id == own != move.partner_id and (
+                    move.ramp_id or move.reversed_entry_id.commercial_partner_id == move.partner_id):
+                move.commercial_partner_id = move.partner_id
+        return result
+
     def _compute_needed_terms(self):
         """An entry from Ramp has all its lines; core would look, for each one, for the account that settles a company-paid
         expense, make it where the chart has none, and refuse the entry where it is archived."""

@@ -253,17 +253,18 @@ class RampRecord(models.Model):
             if record.late_payload:
                 record._accept_late_payload()  # somebody compared both versions and says that the books are right
             record.write({
-                'state': 'done' if record.res_id and record.sync_key and not self._follows(record.flow) else 'pending',
-                'error_message': False, 'attempts': 0,
-                'next_attempt': False, 'is_question': False,
+                'state': record._state_after_retry(), 'error_message': False, 'attempts': 0, 'next_attempt': False, 'is_question': False,
             })
         for flow in set(self.mapped('flow')):
             self.env[f'ramp.flow.{flow}']._trigger()
         return True
 
-    def _follows(self, flow):
-        """Whether documents of a flow follow their objects: then a row is compared anew, rather than only confirmed."""
-        return getattr(self.env[f'ramp.flow.{flow}'], '_updates', False)
+    def _state_after_retry(self):
+        """What is booked and does not follow its object stays booked; all else is looked at again."""
+        flow = self.env[f'ramp.flow.{self.flow}']
+        if not self.res_id or flow._sends or getattr(flow, '_updates', True):
+            return 'pending'
+        return 'done' if self.sync_key or flow._sync_type else 'confirmed'
 
     def action_rebook(self):
         """Undo what was booked of an object that Ramp changed since, visibly, and let it be booked as it is now.
@@ -451,6 +452,7 @@ class RampRecord(models.Model):
                 -- a list may show for a moment as ready what was just confirmed
                 OR (r.state = 'confirmed' AND %(ready)s AND r.confirmed_at < excluded.seen_at - interval '1 minute')
                 OR (r.state = 'confirmed' AND NOT %(ready)s AND NOT %(same)s AND r.confirmed_at < excluded.seen_at)
+                OR (r.state = 'confirmed' AND r.confirmed_at IS NULL AND NOT %(same)s AND r.seen_at < excluded.seen_at)
                 """, same=same, ready=ready)
         self.env.cr.execute(SQL(
             """

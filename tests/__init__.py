@@ -14,6 +14,8 @@ from . import (
     test_ramp_api_money,
     test_ramp_api_payables,
     test_ramp_api_payloads,
+    test_reimbursement,
+    test_repayment,
     test_screens,
     test_security,
     test_simulator,
