@@ -7,7 +7,8 @@ VENDOR_FLOWS = ('vendor', 'vendor_contact')
 WANT_STATE = ('US', 'CA', 'AU')  # of addresses there Ramp wants the state
 # What of a partner is a change for its vendor in Ramp
 VENDOR_FIELDS = frozenset({
-    'ramp_spend_vendor', 'name', 'email', 'street', 'street2', 'city', 'zip', 'state_id', 'country_id', 'active', 'parent_id', 'company_id'})
+    'ramp_spend_vendor', 'name', 'email', 'street', 'street2', 'city', 'zip', 'state_id', 'country_id', 'active', 'parent_id',
+    'company_id'})
 
 
 class ResPartner(models.Model):

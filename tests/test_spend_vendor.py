@@ -91,6 +91,7 @@ class TestSpendVendor(PushCase):
         row = self.record(self.vendors()[0]['id'], 'vendor')
         self.assertEqual((row.state, row.res_id), ('confirmed', self.acme.id), row.error_message)
         self.assertEqual(partners.search([]), before, 'not even a second contact')
+        self.work()
         self.assertEqual((self.acme.ramp_state, self.acme.ramp_vendor_state), ('In Ramp', 'Vendor in Ramp'))
 
     def test_pulled_back_without_a_link_and_under_another_name(self):
