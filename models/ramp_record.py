@@ -192,7 +192,7 @@ class RampRecord(models.Model):
     def _state_in_words(self):
         """The state for a person, with its reason."""
         self.ensure_one()
-        if not self.error_message or self.state not in (*OPEN_STATES, 'ignored' if self.remote_id else None):
+        if not self.error_message or self.state not in (*OPEN_STATES, *(('ignored', 'confirmed') if self.remote_id else ())):
             return self.status
         # why Odoo does not offer an object, or Ramp does not take it, is a whole sentence
         whole = self.remote_id and (self.state == 'ignored' or self.state == 'held' and not self.is_question and not self.attempts)
@@ -203,7 +203,8 @@ class RampRecord(models.Model):
     def _compute_sent_text(self):
         known = [record.payload or {} for record in self if record.remote_id]
         # what an object refers to, by Ramp's id or by ours
-        others = {identity for values in known for identity in (values.get('field'), values.get('account'), *values.get('rates', ()))}
+        others = {identity for values in known for identity in (
+            values.get('field'), values.get('account'), values.get('accounting_vendor'), *values.get('rates', ()))}
         names = {}
         for other in self.search_fetch(
                 [('connection_id', 'in', self.connection_id.ids), '|', ('ramp_id', 'in', list(others)), ('remote_id', 'in', list(others))],
@@ -212,7 +213,9 @@ class RampRecord(models.Model):
         labels = {
             'name': self.env._('Name'), 'value': self.env._('Name'), 'code': self.env._('Code'),
             'classification': self.env._('Kind of account'), 'field': self.env._('Field'), 'rate': self.env._('Rate'),
-            'account': self.env._('Posted to'), 'rates': self.env._('Rates'), 'offered': self.env._('Can be picked')}
+            'account': self.env._('Posted to'), 'rates': self.env._('Rates'), 'country': self.env._('Country'),
+            'state': self.env._('State'), 'address': self.env._('Address'), 'accounting_vendor': self.env._('Linked to the supplier'),
+            'offered': self.env._('Can be picked')}
         for record in self:
             values = record.remote_id and record.payload or {}
             record.sent_text = '\n'.join(self.env._(
@@ -223,6 +226,9 @@ class RampRecord(models.Model):
         """One value of what Ramp has, for a person."""
         if key == 'offered':
             return self.env._('yes') if value else self.env._('no, it is hidden or deleted in Ramp')
+        if key == 'address':
+            names = 'address_line_1', 'address_line_2', 'postal_code', 'city', 'state', 'country'  # the database keeps no order
+            return ', '.join(value[name] for name in names if name in value)
         if key == 'rates':
             return ', '.join(names.get(rate) or rate for rate in value)
         if key == 'rate':

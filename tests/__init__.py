@@ -21,6 +21,7 @@ from . import (
     test_simulator,
     test_simulator_coding,
     test_simulator_payables,
+    test_spend_vendor,
     test_transaction,
     test_vendor,
 )
