@@ -273,7 +273,8 @@ class RampFlowPayment(models.AbstractModel):
             lines.append({
                 'name': part.memo, 'sequence': len(lines) + 1, 'date_maturity': payment.date, 'partner_id': settlement.line.partner_id.id,
                 'account_id': settlement.line.account_id.id, 'currency_id': settlement.line.currency_id.id,
-                'amount_currency': sign * self._float(part.amount, settlement.line.currency_id), 'balance': sign * self._float(balance, company),
+                'amount_currency': sign * self._float(part.amount, settlement.line.currency_id),
+                'balance': sign * self._float(balance, company),
                 'analytic_distribution': {}})  # always given, so that no model is searched for each line
         lines.append({
             'name': payment.memo, 'sequence': len(lines) + 1, 'date_maturity': payment.date, 'partner_id': payment.partner_id.id,
