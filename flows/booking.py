@@ -244,7 +244,8 @@ class RampFlowBooking(models.AbstractModel):
         move = self.env['account.move'].browse(record.res_id).exists()
         if move.state == 'posted' and (move.line_ids.matched_debit_ids or move.line_ids.matched_credit_ids):
             record._hold(self.env._(
-                '%(reason)s But %(move)s is paid or reconciled in Odoo: undo that, or reverse it by hand.', reason=reason, move=move.name), move)
+                '%(reason)s But %(move)s is paid or reconciled in Odoo: undo that, or reverse it by hand.',
+                reason=reason, move=move.name), move)
             return
         try:
             with self.env.cr.savepoint():
@@ -253,10 +254,11 @@ class RampFlowBooking(models.AbstractModel):
                 record.write({'payload': row['payload'], 'payload_hash': row['payload_hash'], 'late_payload': False})
                 record._reopen()
         except UserError as error:
-            record._hold(self.env._('%(reason)s Odoo refused to reverse %(move)s: %(error)s', reason=reason, move=move.name, error=error), move)
+            record._hold(self.env._('%(reason)s Odoo refused to reverse %(move)s: %(error)s',
+                                    reason=reason, move=move.name, error=error), move)
             return
-        record._skip(self.env._(
-            '%(reason)s %(move)s was reversed by %(reversal)s.', reason=reason, move=move.name, reversal=reversal.name) if reversal else reason)
+        record._skip(self.env._('%(reason)s %(move)s was reversed by %(reversal)s.', reason=reason, move=move.name,
+                                reversal=reversal.name) if reversal else reason)
         record.reason_move_id = reversal
 
     # ------------------------------------------------------------------ undoing

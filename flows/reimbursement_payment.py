@@ -13,7 +13,7 @@ BY_HAND = frozenset({'EXPORT_SUCCESSFUL', 'MANUALLY_REIMBURSED'})  # no money mo
 class RampFlowReimbursementPayment(models.AbstractModel):
     """How reimbursements are paid: one payment for what an employee got in one transfer, reconciled with the bills.
 
-    Ramp does not want to hear of them. A payment that fails after it was booked is reversed; then a reimbursement that was withdrawn is, too.
+    Ramp does not want to hear of them. A payment that fails after it was booked is reversed, and so is what was withdrawn in Ramp.
     """
 
     _name = 'ramp.flow.reimbursement_payment'
@@ -41,7 +41,8 @@ class RampFlowReimbursementPayment(models.AbstractModel):
         return read_reimbursement(payload)
 
     def _facts(self, value):
-        return {'state': value.state, 'amount': str(value.amount), 'transfer': self._transfer(value), 'paid': str(value.payment_processed_at)}
+        return {
+            'state': value.state, 'amount': str(value.amount), 'transfer': self._transfer(value), 'paid': str(value.payment_processed_at)}
 
     def _row(self, connection, value):
         flow, transfer = self.env['ramp.flow.reimbursement'], self._transfer(value)
@@ -108,7 +109,8 @@ class RampFlowReimbursementPayment(models.AbstractModel):
 
     def _by_person(self, move, line, reason):
         if not line.currency_id.is_zero(line.amount_residual_currency):
-            raise Held(self.env._('%(reason)s Enter the payment of %(move)s in Odoo; then it settles itself.', reason=reason, move=move.name), move)
+            raise Held(self.env._(
+                '%(reason)s Enter the payment of %(move)s in Odoo; then it settles itself.', reason=reason, move=move.name), move)
         return []
 
     # ------------------------------------------------------------------ booking
@@ -116,8 +118,8 @@ class RampFlowReimbursementPayment(models.AbstractModel):
     def _book(self, connection, plans):
         notes = self._settle_documents(connection, [settlement for settlement, _value in plans])
         rows = {row.ramp_id: row for row in self.env['ramp.record'].search_fetch(
-            [('connection_id', '=', connection.id), ('flow', '=', self._flow), ('ramp_id', 'in', [value.id for _settlement, value in plans])],
-            ['ramp_id', 'payload'])}
+            [('connection_id', '=', connection.id), ('flow', '=', self._flow),
+             ('ramp_id', 'in', [value.id for _settlement, value in plans])], ['ramp_id', 'payload'])}
         noted, documents = {}, []
         for settlement, value in plans:
             parts = {**settlement.noted['parts'], **{part.key: notes[value.id, part.key] for part in settlement.parts}}

@@ -271,8 +271,8 @@ class RampFlowRepayment(models.AbstractModel):
         total, done = sum(minor for minor, _balance in whole), sum(minor for minor, _balance in taken.values())
         if value.amount.minor > total - done:
             raise Held(self.env._(
-                'It is %(amount)s, but only %(rest)s of the card transaction %(original)s is not repaid yet. Look at its repayments in Ramp.',
-                amount=value.amount, original=original.name,
+                'It is %(amount)s, but only %(rest)s of the card transaction %(original)s is not repaid yet. Look at its repayments in '
+                'Ramp.', amount=value.amount, original=original.name,
                 rest=f'{self._float(total - done, currency):.{currency.decimal_places}f} {currency.name}'), original)
         rest = whole
         if set(taken) <= {line.id for line in spend}:  # else the original was booked anew since: its parts are the best there is

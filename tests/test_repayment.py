@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from odoo import Command
 from odoo.tests import tagged
 
 from ..flows.repayment import BANK_METHODS, OTHER_METHODS, take
@@ -90,7 +91,8 @@ class TestRepayment(RepaymentCase):
             if method in BANK_METHODS:
                 self.assertRepaid(ramp_id)
             else:
-                self.assertOpen(ramp_id, 'held', rf'outside of the bank \({method}\). Choose the account under "Repayments outside of the Bank"')
+                self.assertOpen(
+                    ramp_id, 'held', rf'outside of the bank \({method}\). Choose the account under "Repayments outside of the Bank"')
         unknown = self.repay(self.spent(), funding_method='barter', broken=True)
         none = self.repay(self.spent(), funding_method=None)
         self.sync_repayments()
@@ -98,8 +100,7 @@ class TestRepayment(RepaymentCase):
         self.assertOpen(none, 'held', 'does not know')
         self.connection.repayment_account_id = self.account_software
         self.sync_repayments()
-        ramp_id = self.record(unknown, 'repayment').search(
-            [('flow', '=', 'repayment'), ('state', '=', 'confirmed')]).filtered(lambda row: row.payload['funding_method'] == 'payroll').ramp_id
+        ramp_id = next(row['id'] for row in self.ramp.state['repayments'] if row['funding_method'] == 'payroll')
         self.assertRepaid(ramp_id)
         self.assertEqual(self.move(ramp_id).journal_id, self.connection.card_journal_id)
         self.assertEqual(self.move(ramp_id).line_ids.filtered(lambda line: line.balance > 0).account_id, self.account_software)
@@ -181,7 +182,8 @@ class TestRepayment(RepaymentCase):
         states = {self.record(ramp_id, 'repayment').state for ramp_id in (second, third)}
         self.assertEqual(states, {'confirmed', 'held'})
         held = self.record(second, 'repayment') | self.record(third, 'repayment')
-        self.assertRegex(held.filtered(lambda row: row.state == 'held').error_message, 'only .* of the card transaction .* is not repaid yet')
+        self.assertRegex(
+            held.filtered(lambda row: row.state == 'held').error_message, 'only .* of the card transaction .* is not repaid yet')
 
     def test_a_refund_is_not_repaid(self):
         tx = self.spent(-5000)
@@ -289,7 +291,8 @@ class TestRepayment(RepaymentCase):
         entry = self.move(ramp_id)
         line = entry.line_ids.sorted('id')[0]
         other = self.env['account.move'].create({'move_type': 'entry', 'journal_id': entry.journal_id.id, 'line_ids': [
-            (0, 0, {'account_id': line.account_id.id, 'balance': -40.0}), (0, 0, {'account_id': self.account_software.id, 'balance': 40.0})]})
+            Command.create({'account_id': account.id, 'balance': balance})
+            for account, balance in ((line.account_id, -40.0), (self.account_software, 40.0))]})
         other.action_post()
         (line + other.line_ids.filtered(lambda item: item.account_id == line.account_id)).reconcile()
         self.ramp.state['repayments'].update(ramp_id, status='REPAYMENT_FAILED')
