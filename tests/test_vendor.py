@@ -250,6 +250,18 @@ class TestVendor(VendorCase):
         self.pull()
         self.assertNotEqual(self.partner(third), self.partner(fourth))
 
+    def test_a_partner_is_one_vendor(self):
+        """Whoever is another vendor of this Ramp business already is not found again, by tax id or by link."""
+        known = self.other('Known', vat='12-3456789', supplier_rank=1)
+        self.sync('accounting_vendor')
+        values = {'custom': {'EIN': '12-3456789'}}
+        first, second = self.ramp.add_vendor('First', **values), self.ramp.add_vendor('Second', **values)
+        self.pull()
+        third = self.ramp.add_vendor('Third', accounting_vendor_remote_id=self.external(known))
+        self.pull()
+        self.assertEqual(self.partner(first), known)
+        self.assertEqual([self.partner(ramp_id).name for ramp_id in (second, third)], ['Second', 'Third'])
+
     def test_several_candidates_are_a_question(self):
         one, two = self.other('Acme'), self.other('ACME')
         by_vat = self.other('X', vat='12-3456789') + self.other('Y', vat='123456789')
