@@ -643,8 +643,13 @@ class RampRecord(models.Model):
         self._wait(message)
 
     def _skip(self, message):
-        """Leave out by rule. Comes back by itself when Ramp changes the object (`is_question`)."""
+        """Leave out by rule. Comes back by itself when Ramp changes the object (`is_question`).
+
+        A reason that says the same and more is kept: of a bill that was archived, it names the reversal.
+        """
         self.ensure_one()
+        if self.error_message and self.error_message.startswith(message):
+            message = self.error_message
         self.write({'state': 'ignored', 'error_message': message, 'is_question': True, 'next_attempt': False})
 
     def _fail(self, message):

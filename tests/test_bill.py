@@ -142,6 +142,10 @@ class TestBill(PayablesCase):
         self.assertEqual((bill.payment_state, bill.amount_residual, bill.ramp_id), ('reversed', 0, False))
         self.assertEqual(self.record(ramp_id, 'bill').state, 'ignored')
         self.assertRegex(self.record(ramp_id, 'bill').error_message, 'archived in Ramp')
+        reason = self.record(ramp_id, 'bill').error_message
+        self.assertIn(bill.reversal_move_ids.name, reason)
+        self.sync_payables()  # Ramp lists it as archived again
+        self.assertEqual(self.record(ramp_id, 'bill').error_message, reason)
 
     def test_money_changed_after_it_was_booked(self):
         ramp_id = self.owe(10000)
