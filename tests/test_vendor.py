@@ -190,7 +190,7 @@ class TestVendor(VendorCase):
         self.sync('accounting_vendor')
         self.env['ramp.record'].search([('flow', '=', 'accounting_vendor'), ('res_id', '=', known.id)]).remote_id = 'OLD-1'
         ramp_id = self.ramp.add_vendor('One', accounting_vendor_remote_id='OLD-1')
-        foreign = self.ramp.add_vendor('Two', accounting_vendor_remote_id=f'00000000-partner-{known.id}')
+        foreign = self.ramp.add_vendor('Two', accounting_vendor_remote_id=f"00000000-partner-{self.other('Theirs').id}")
         self.pull()
         self.assertEqual(self.partner(ramp_id), known)
         self.assertEqual(self.partner(foreign).name, 'Two')
