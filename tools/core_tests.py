@@ -7,12 +7,14 @@
 
 Both databases hold the same modules besides the addon, without demo data. The modules are upgraded, because Odoo runs the tests
 marked `at_install` in the course of an upgrade only, and those marked `post_install` of upgraded modules only. The few of the
-first kind see the addon's tables but not its Python code: a module's own are run before the modules that build on it are loaded.
+first kind see the addon's tables then but not its Python code: they run before the modules that build on theirs are loaded. So they
+are run again at the end, with the others (`core_side.py`).
 """
 import argparse
 import json
 import os
 import re
+import shutil
 import subprocess
 import time
 from collections import Counter
@@ -21,6 +23,7 @@ from run_tests import database
 from runtime import ADDON, CHECKOUT, TEMPLATE_MODULES, Fail, Runtime, background, cache_dir, chromium, digest, run, say, script
 
 MODULES = ('account', 'account_payment', 'hr_expense', 'purchase')
+LAUNCHER = CHECKOUT / 'tools/core_side.py'
 SIDES = ('without', 'with')
 PROGRESS = 60  # seconds between two lines that tell how far a side is
 RECORD = re.compile(r'\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} \d+ (?P<level>\w+) \S+ (?P<logger>[\w.-]+): (?P<text>.*)')
@@ -31,6 +34,7 @@ STARTED = re.compile(r'Starting (\S+) \.\.\.')
 SKIPPED = re.compile(r'skipped (\S+)(?: \((\S+)\))? : ')
 FAILED = re.compile(r'(FAIL|ERROR): (?:Subtest )?(\S+)(?: \((odoo\.addons\.\S+)\))?')
 TOTALS = re.compile(r'(\d+) failed, (\d+) error\(s\) of (\d+) tests when loading database')
+UPGRADE = ' (during the upgrade)'
 
 
 def address(logger, name):
@@ -62,6 +66,7 @@ class Result:
         self.outcomes = {}  # of each test: passed, skipped, FAIL, ERROR
         self.details = {}  # of each test that did not pass: its tracebacks
         self.totals = None
+        self.phase = UPGRADE
         self.started = Counter()
         self.flavours = Counter()
         for level, logger, text in records(log):
@@ -72,12 +77,14 @@ class Result:
             match = TOTALS.match(text)
             if match:
                 self.totals = dict(zip(('failed', 'errors', 'run'), map(int, match.groups())))
+        if logger == 'odoo.service.server' and text.startswith('Starting post tests'):
+            self.phase = ''
         if not TESTS.match(logger):
             return
         match = STARTED.match(text)
         if match:
             self.started[logger.split('.')[2]] += 1
-            self.outcomes.setdefault(address(logger, match[1]), 'passed')
+            self.outcomes.setdefault(self._name(logger, match[1]), 'passed')
         match = SKIPPED.match(text)
         if match:
             self.outcomes[self._name(logger, match[1], match[2])] = 'skipped'
@@ -88,13 +95,15 @@ class Result:
             self.outcomes[name] = match[1] if self.outcomes.get(name) != 'ERROR' else 'ERROR'
             self.details.setdefault(name, []).append([line for line in (TAIL.sub('', line) for line in text.splitlines()) if line])
 
-    @staticmethod
-    def _name(logger, name, holder):
-        """The name of a test, or of `setUpClass` and `tearDownClass`, which are logged under the name of the runner."""
-        if not holder:
-            return address(logger, name)
-        module, _dot, class_name = holder.rpartition('.')
-        return address(module, f'{class_name}.{name}')
+    def _name(self, logger, name, holder=None):
+        """The name of a test, or of `setUpClass` and `tearDownClass`, which are logged under the name of the runner.
+
+        :param holder: the class, where the runner's text gives it
+        """
+        if holder:
+            logger, _dot, class_name = holder.rpartition('.')
+            name = f'{class_name}.{name}'
+        return address(logger, name) + self.phase
 
     def count(self, outcome):
         return sum(found == outcome for found in self.outcomes.values())
@@ -123,7 +132,8 @@ class Comparison:
         self.tags = tags or ','.join(f'/{module}' for module in modules)
         release = (runtime.home / 'odoo/release.py').stat()
         self.folder = cache_dir() / 'core-tests' / digest(
-            runtime.home, release.st_mtime_ns, release.st_size, TEMPLATE_MODULES, ','.join(modules), self.tags, runtime.python, chromium())
+            runtime.home, release.st_mtime_ns, release.st_size, TEMPLATE_MODULES, ','.join(modules), self.tags,
+            LAUNCHER.read_text(encoding='utf-8'), runtime.python, chromium(), shutil.which('wkhtmltopdf'))
         self.folder.mkdir(parents=True, exist_ok=True)
 
     def log(self, side):
@@ -158,8 +168,9 @@ class Comparison:
                 raise Fail(f"there is no module {', '.join(lost)} in this Odoo")
             say(f'core tests {side} {ADDON}: {self.tags} with {len(installed)} modules, log in {log}')
             started = time.monotonic()
-            command = runtime.odoo('-d', name, '-u', ','.join(self.modules), '--test-tags', self.tags, '--stop-after-init',
-                                   '--http-port', '0', '--log-level', 'info', '--log-handler', 'py.warnings:CRITICAL')
+            command = [runtime.python, LAUNCHER, '-c', runtime.config, '-d', name, '-u', ','.join(self.modules),
+                       '--test-tags', self.tags, '--stop-after-init', '--http-port', '0', '--log-level', 'info',
+                       '--log-handler', 'py.warnings:CRITICAL']
             with background(command, name='Odoo', log=log, env=environ, cwd=CHECKOUT) as process:
                 while True:
                     try:
