@@ -17,7 +17,14 @@ CONCURRENCY_TRIES = 8
 
 
 class Held(Exception):
-    """A person has to settle something first; the text says what, for an accountant and for Ramp's export errors."""
+    """A person has to settle something first; the text says what, for an accountant and for Ramp's export errors.
+
+    :param move: the document in Odoo that is in the way, if one is
+    """
+
+    def __init__(self, text, move=None):
+        super().__init__(text)
+        self.move = move
 
 
 class Waiting(Exception):
@@ -48,13 +55,19 @@ class RampFlow(models.AbstractModel):
         return self._flow
 
     @api.model
+    def _enabled(self, connection):
+        """Whether the connection wants this flow to run."""
+        return True
+
+    @api.model
     def _page(self, record):
         """Path of the object's page in Ramp's web application, or None."""
         return
 
     @api.model
     def _cron(self):
-        return self.env.ref(f'ramp_connector.cron_{self._flow}', raise_if_not_found=False)
+        """The flow's job; an empty recordset for a flow whose rows another one makes and works on."""
+        return self.env.ref(f'ramp_connector.cron_{self._flow}', raise_if_not_found=False) or self.env['ir.cron']
 
     @api.model
     def _trigger(self):
@@ -71,7 +84,8 @@ class RampFlow(models.AbstractModel):
             connection = connection.with_company(connection.company_id).with_context(
                 allowed_company_ids=connection.company_id.ids, lang=connection.company_id.partner_id.lang or self.env.lang,
                 tz=connection._timezone(), ramp_memory={})  # what one run has asked of Ramp already
-            self.with_env(connection.env)._run(connection)
+            if self._enabled(connection):
+                self.with_env(connection.env)._run(connection)
 
     def _run(self, connection):
         """One run: subclasses say what it consists of, in `_work`. Never raises for trouble with Ramp or with an object."""

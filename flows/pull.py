@@ -3,6 +3,7 @@ import dataclasses
 import hashlib
 import logging
 import uuid
+from datetime import timedelta
 
 import psycopg2
 
@@ -27,6 +28,7 @@ BURNT_KEYS = 2  # tries with a new key, at once, after Ramp burnt one without do
 REPORTS_PER_RUN = 100  # batches of reasons told to Ramp
 MALFORMED = (ValueError, LookupError, TypeError, ArithmeticError)  # what a payload nobody thought of may cause
 LOST_PER_RUN = 200  # rows looked up one by one because Ramp stopped listing them
+REREAD_AFTER = timedelta(hours=1)  # what was booked is looked at again, for what Ramp changed since
 
 
 class RampFlowPull(models.AbstractModel):
@@ -46,13 +48,25 @@ class RampFlowPull(models.AbstractModel):
     _endpoint = None  # path of the list; an object's own path is below it
     _sync_type = None  # of POST /accounting/syncs; None: Ramp does not want to hear of these
     _batch_size = 100
-    _document_model = 'account.move'
+    _known_by = ('merchant_name',)  # keys under which a payload that cannot be read says what it is
+    _updates = False  # whether a booked document follows its object: a change is worked in, instead of held for a person
 
     # ------------------------------------------------------------------ what a flow says
 
     def _list_params(self, connection):
         """Query of the list: only what is ready to be synced."""
         return {}
+
+    def _listings(self, connection):
+        """Queries of the lists that together hold what is ready: where one does not do."""
+        return [self._list_params(connection)]
+
+    def _reread_listings(self, connection, since):
+        """Queries of the lists in which objects that are booked show what Ramp changed since; none: nothing is looked at again.
+
+        :param since: datetime of the last such look, or False
+        """
+        return []
 
     def _read(self, payload):
         """A payload as a value object; raises `PayloadError`."""
@@ -78,8 +92,30 @@ class RampFlowPull(models.AbstractModel):
         raise NotImplementedError
 
     def _book(self, connection, plans):
-        """Create the documents of the plans, in batch; returns the main documents, in the same order."""
+        """Create the documents of the plans, in batch; returns the main documents, in the same order.
+
+        None stands for an object of which nothing is in the books any more. Raises `Held` or `UserError`; the batch is then split.
+        """
         raise NotImplementedError
+
+    def _undo(self, connection, record, reason):
+        """Undo what was booked of an object, visibly; the row is opened by the caller. Raises `UserError` where that cannot be."""
+        raise UserError(self.env._('%s cannot be undone from here: correct its document in Odoo.', record.display_name))
+
+    def _extras(self, value):
+        """What of an object may change after it was booked without touching the books (files, memo), as a dict; see `_notice`."""
+        return {}
+
+    def _notice(self, connection, record, before, value):
+        """Show on a booked document what of `_extras` is new. `before`: the extras that it shows."""
+
+    def _is_confirmable(self, value):
+        """Whether Ramp would take the outcome of an object that is booked: some are booked before they are ready there."""
+        return True
+
+    def _sync_item(self, record):
+        """What Ramp is told of one booked object."""
+        return {'id': record.ramp_id, 'reference_id': self._reference(record)}
 
     def _reference(self, record):
         """Our id of the outcome, as Ramp stores it. Must not change: it is part of a confirmation's identity."""
@@ -122,28 +158,80 @@ class RampFlowPull(models.AbstractModel):
 
     def _pull(self, connection, run, client, started):
         """Page after page: into the ledger, into the books, confirmed. Returns False when the job's time is up."""
-        pages = client.pages(self._endpoint, self._list_params(connection))
+        for params in self._listings(connection):
+            for page, asked in self._pages(client, params):
+                ids = self._transaction(self._store_page, connection, run, page.rows, asked)
+                if not self._settle(connection, run, client, ids):
+                    return False
+        self._settle(connection, run, client, self._refresh_lost(connection, client, started))
+        return self._reread(connection, run, client)
+
+    def _pages(self, client, params):
+        """Each page of a list, with the moment before it was asked for: what is confirmed meanwhile must not count as listed again."""
+        pages = client.pages(self._endpoint, params)
         while True:
-            asked = self._clock()  # before the request: what is confirmed meanwhile must not count as listed again
+            asked = self._clock()
             page = next(pages, None)
             if page is None:
-                break
-            ids = self._transaction(self._store_page, connection, run, page.rows, asked)
-            if not self._settle(connection, run, client, ids):
-                return False
-        self._settle(connection, run, client, self._refresh_lost(connection, client, started))
+                return
+            yield page, asked
+
+    def _reread(self, connection, run, client):
+        """Look at what was booked before, for what changed in Ramp since: now and then, and whenever somebody presses Sync now.
+
+        Ramp lists an object as ready once; later it tells of a change only who asks. Returns False when the job's time is up.
+        """
+        last = run._last_reread(connection, self._flow)
+        listings = self._reread_listings(connection, last)
+        wanted = connection.sync_requested_at
+        if not listings or last and last > self.env.cr.now() - REREAD_AFTER and not (wanted and wanted >= last):
+            return True
+        for params in listings:
+            for page, asked in self._pages(client, params):
+                ids = self._transaction(self._store_page, connection, run, page.rows, asked, True)
+                if not self._settle(connection, run, client, ids):
+                    return False
+        run.reread = True
         return True
 
-    def _store_page(self, connection, run, payloads, asked):
+    def _store_page(self, connection, run, payloads, asked, known_only=False):
+        """Put a page into the ledger; returns the Ramp ids of its objects. `known_only`: nothing that has no row yet."""
         rows = [self._ledger_row(connection, payload) for payload in payloads]
-        self.env['ramp.record']._upsert(connection, self._flow, rows, asked)
+        if known_only:
+            there = {record.ramp_id for record in self.env['ramp.record'].search_fetch(
+                [('connection_id', '=', connection.id), ('flow', '=', self._flow), ('ramp_id', 'in', [row['ramp_id'] for row in rows])],
+                ['ramp_id'])}
+            rows = [row for row in rows if row['ramp_id'] in there]
+        self.env['ramp.record']._upsert(connection, self._flow, rows, asked, updates=self._updates)
+        self._stored(connection, rows, asked)
         ids = list(dict.fromkeys(row['ramp_id'] for row in rows))
-        run.seen += len(ids)
+        run.seen += 0 if known_only else len(ids)
         return ids
+
+    def _stored(self, connection, rows, asked):
+        """What else a page tells: a constant number of queries. Here: what became new of booked objects (see `_extras`)."""
+        values = {row['ramp_id']: row['value'] for row in rows if 'value' in row}
+        extras = {ramp_id: _jsonable(self._extras(value)) for ramp_id, value in values.items()}
+        if not any(extras.values()):
+            return
+        noted = {}
+        for record in self.env['ramp.record'].search_fetch(
+                [('connection_id', '=', connection.id), ('flow', '=', self._flow), ('ramp_id', 'in', list(extras)), ('res_id', '!=', False)],
+                ['ramp_id', 'res_model', 'res_id', 'noted']):
+            before = record.noted or {}
+            if before.get('extras') != extras[record.ramp_id]:
+                if 'extras' in before:
+                    self._notice(connection, record, before['extras'], values[record.ramp_id])
+                noted[record.id] = {**before, 'extras': extras[record.ramp_id]}
+        self.env['ramp.record']._note(noted)
+
+    def _scrub(self, payload):
+        """A payload, however broken, as it may be stored and shown: without links that are secrets."""
+        return payload
 
     def _ledger_row(self, connection, payload):
         """The row of a payload, however broken: what cannot be read is kept, and explained when it is looked at."""
-        payload = storable(payload)
+        payload = storable(self._scrub(payload))
         try:
             value = self._read(payload)
             row = self._row(connection, value)
@@ -157,13 +245,15 @@ class RampFlowPull(models.AbstractModel):
         if money is not None:
             currency = self.env['ramp.coding']._currency(money.currency)
             row.update(amount=money.decimal, currency_id=currency.id)
-        return {'ramp_id': value.id, 'payload': payload, 'payload_hash': digest(_jsonable(self._facts(value))), **row}
+        return {'ramp_id': value.id, 'payload': payload, 'payload_hash': digest(_jsonable(self._facts(value))),
+                'ready': self._is_ready(payload), 'value': value, **row}
 
     def _name_of_unreadable(self, payload):
         """What a person may know a payload by that cannot be read as a whole."""
-        merchant = payload.get('merchant_name') if isinstance(payload, dict) else None
-        if merchant and isinstance(merchant, str):
-            return self.env._('Unreadable: %s', ' '.join(merchant.split())[:100])
+        for key in self._known_by:
+            name = payload.get(key) if isinstance(payload, dict) else None
+            if name and isinstance(name, str):
+                return self.env._('Unreadable: %s', ' '.join(name.split())[:100])
         return self.env._('Unreadable')
 
     def _refresh_lost(self, connection, client, started):
@@ -217,11 +307,15 @@ class RampFlowPull(models.AbstractModel):
         return left > 0
 
     def _book_open(self, connection, run, client):
-        """Book all that is due, listed by Ramp or not."""
+        """Book all that is due, listed by Ramp or not; when the job's time is up it is called again."""
         after = 0
         while True:
             ids, _key = self._transaction(self._book_batch, connection, run, None, after)
-            if not ids or not self.env['ir.cron']._commit_progress(len(ids)):
+            if not ids:
+                break
+            self.env['ramp.record']._refresh_statistics()
+            if not self.env['ir.cron']._commit_progress(len(ids)):
+                self._trigger()
                 break
             after = ids[-1]
 
@@ -232,29 +326,42 @@ class RampFlowPull(models.AbstractModel):
 
         Returns the ids of the rows taken, and the key under which the booked ones are to be confirmed (or None).
         """
-        records = self.env['ramp.record']._take(connection, self._flow, self._batch_size, ramp_ids, after)
+        taken, siblings = self._take_due(connection, ramp_ids, after)
+        records = taken + siblings
         if not records:
             return [], None
-        plans = self._plan_batch(connection, records)
+        plans, values = self._plan_batch(connection, records)
         booked = self._book_savepoint(connection, plans)
         if booked is None:
             booked = {}
             for record, plan in plans.items():
                 booked.update(self._book_savepoint(connection, {record: plan}, alone=True))
+        for record in [record for record, document in booked.items() if document is None]:
+            record._unbook(self.env._('What was booked of it was undone, as Ramp says; nothing of it is in the books now.'))
+            del booked[record]
         key = None
-        if booked:
-            done = records.browse(record.id for record in booked)
-            key = self._new_sync_key(done) if self._sync_type else None
-            done._booked(list(booked.values()), key)
+        for ready in (True, False):
+            done = records.browse(record.id for record in booked if self._is_confirmable(values[record]) is ready)
+            if done:
+                if ready and self._sync_type:
+                    key = self._new_sync_key(done)
+                done._booked([booked[record] for record in done], key if ready else None, bool(self._sync_type), self._updates)
+        self.env['ramp.record']._note({
+            record.id: {**(record.noted or {}), 'extras': extras} for record in booked if (extras := _jsonable(self._extras(values[record])))})
         states = records.mapped('state')
         run.write({
             'processed': run.processed + len(records), 'created': run.created + len(booked),
             'held': run.held + states.count('held'), 'failed': run.failed + states.count('error'),
         })
-        return records.ids, key
+        return taken.ids, key
+
+    def _take_due(self, connection, ramp_ids, after):
+        """Rows for the next batch, locked: those that are due, and what has to be booked together with them."""
+        Record = self.env['ramp.record']
+        return Record._take(connection, self._flow, self._batch_size, ramp_ids, after, updates=self._updates), Record
 
     def _plan_batch(self, connection, records):
-        """Map each bookable record to its plan; the others get their state and reason."""
+        """Map each bookable record to its plan, and each readable one to its value; the others get their state and reason."""
         values = {}
         for record in records:
             try:
@@ -269,7 +376,7 @@ class RampFlowPull(models.AbstractModel):
             try:
                 plans[record] = self._plan(connection, value, found)
             except Held as reason:
-                record._hold(str(reason))
+                record._hold(str(reason), reason.move)
             except Waiting as reason:
                 record._wait(str(reason))
             except Skipped as reason:
@@ -277,7 +384,7 @@ class RampFlowPull(models.AbstractModel):
             except MALFORMED as error:
                 _logger.exception('Ramp flow %s could not decide on %s', self._flow, record.ramp_id)
                 record._fail(self.env._('It could not be booked (%s). The server log has the details.', type(error).__name__))
-        return plans
+        return plans, values
 
     def _book_savepoint(self, connection, plans, alone=False):
         """Documents by record; None when the batch has to be split; an object that fails alone gets the reason."""
@@ -288,12 +395,14 @@ class RampFlowPull(models.AbstractModel):
                 documents = self._book(connection, list(plans.values()))
         except PG_CONCURRENCY_EXCEPTIONS_TO_RETRY:
             raise  # not the objects' fault: the whole transaction is done again
-        except (UserError, psycopg2.Error, *MALFORMED) as error:
+        except (Held, UserError, psycopg2.Error, *MALFORMED) as error:
             if not alone:
                 _logger.info('Ramp flow %s: a batch of %s is split: %s', self._flow, len(plans), type(error).__name__)
                 return None
             (record,) = plans
-            if isinstance(error, UserError):
+            if isinstance(error, Held):
+                record._hold(str(error), error.move)
+            elif isinstance(error, UserError):
                 record._fail(self.env._('Odoo refused to book it: %s', error))
             else:
                 _logger.exception('Ramp flow %s could not book %s', self._flow, record.ramp_id)
@@ -336,7 +445,7 @@ class RampFlowPull(models.AbstractModel):
         records = Record._take_batch(connection, self._flow, key)
         if not records:
             return  # another worker has it
-        syncs = [{'id': record.ramp_id, 'reference_id': self._reference(record)} for record in records]
+        syncs = [self._sync_item(record) for record in records]
         try:
             client.post('/accounting/syncs', {
                 'idempotency_key': key, 'sync_type': self._sync_type, 'successful_syncs': syncs,

@@ -2,20 +2,17 @@
 import dataclasses
 import datetime
 from collections import defaultdict
+from datetime import timedelta
 
 from odoo import Command, api, models
 from odoo.fields import Domain
 
-from ..ramp_api import PayloadError, RampScopeError, Transaction, allocate, read_transaction, read_user, to_company_date
-from ..ramp_api.money import exponent
-from .coding import Coding, Uncodable
+from ..ramp_api import PayloadError, Transaction, read_bill, read_transaction
+from .booking import QUIET, clean
+from .coding import Coding
 from .flow import Held, Skipped, Waiting
 
-# Mail would be sent, and followers and log lines written, for documents nobody here typed: one line on the
-# document says where it comes from.
-QUIET = {'mail_create_nosubscribe': True, 'mail_create_nolog': True, 'tracking_disable': True, 'mail_notrack': True}
-DIRECTIONS = '\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069'  # they could make a name read as another
-NAME_LENGTH = 200  # characters of a merchant's own text that fit into names and references
+REREAD_SYNCED = timedelta(days=30)  # so long after it was synced, receipts and memos that come later are noticed
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,6 +40,16 @@ class Plan:
     label: str
 
 
+@dataclasses.dataclass(frozen=True)
+class BillPlan:
+    """What will be booked for a transaction that pays a bill: an entry of its own, or none beside the one that stands for it."""
+
+    transaction: Transaction
+    row: models.Model  # of the bill's payment
+    entry: models.Model | None
+    values: dict | None = None  # of the entry to be made
+
+
 class RampFlowTransaction(models.AbstractModel):
     """Card transactions: one company-paid expense and one journal entry each.
 
@@ -51,7 +58,7 @@ class RampFlowTransaction(models.AbstractModel):
     """
 
     _name = 'ramp.flow.transaction'
-    _inherit = 'ramp.flow.pull'
+    _inherit = 'ramp.flow.booking'
     _description = 'Ramp Flow: card transactions'
 
     _flow = 'transaction'
@@ -78,9 +85,25 @@ class RampFlowTransaction(models.AbstractModel):
 
     def _facts(self, value):
         facts = dataclasses.asdict(value)
-        for key in ('receipts', 'sync_status', 'synced_at', 'statement_id'):
+        for key in ('receipts', 'sync_status', 'synced_at', 'statement_id', 'memo'):
             del facts[key]
+        for line in facts['lines']:
+            del line['memo']
         return facts
+
+    def _extras(self, value):
+        return {'receipts': sorted(value.receipts), 'memo': value.memo, 'memos': [line.memo for line in value.lines]}
+
+    def _reread_listings(self, connection, since):
+        # when a transaction changed, nothing tells; what was synced lately is looked at once more
+        synced = (self.env.cr.now() - REREAD_SYNCED).strftime('%Y-%m-%dT%H:%M:%SZ')
+        entity = {'entity_id': connection.ramp_entity_id} if connection.ramp_entity_id else {}
+        return [{'sync_status': 'SYNCED', 'synced_after': synced, **entity}]
+
+    def _notice(self, connection, record, before, value):
+        new = [receipt for receipt in value.receipts if receipt not in before.get('receipts', [])]
+        self.env['ramp.flow.receipt']._expect(connection, {record.ramp_id: new})
+        self._noticed(record, self._memo_changes(before, self._extras(value)))
 
     def _row(self, connection, value):
         return {
@@ -89,15 +112,8 @@ class RampFlowTransaction(models.AbstractModel):
         }
 
     def _date(self, connection, value):
-        """The day of the books: Ramp's accounting date, else settlement, else purchase, in the company's time zone.
-
-        An accounting date of exactly midnight UTC is a day that a person or Ramp chose, not a moment: it stays that day.
-        """
-        chosen = value.accounting_date
-        if chosen and chosen.time() == datetime.time.min:
-            return chosen.date()
-        moment = chosen or value.settlement_date or value.user_transaction_time
-        return moment and to_company_date(moment, connection._timezone())
+        """The day of the books: Ramp's accounting date, else settlement, else purchase, in the company's time zone."""
+        return self._day(connection, value.accounting_date, value.settlement_date, value.user_transaction_time)
 
     # ------------------------------------------------------------------ cardholders
 
@@ -115,84 +131,100 @@ class RampFlowTransaction(models.AbstractModel):
         if unknown:
             self._transaction(self.env['hr.employee']._ramp_link, connection, self._ramp_users(client), unknown)
 
-    def _ramp_users(self, client):
-        """All users of the Ramp business, read once in a run."""
-        memory = self.env.context.get('ramp_memory', {})
-        if 'users' not in memory:
-            users = []
-            try:
-                # suspended users are left out unless asked for, and a suspended cardholder's spend is still to be booked
-                for params in ({}, {'status': 'USER_SUSPENDED'}):
-                    for page in client.pages('/users', params):
-                        users += page.rows
-            except RampScopeError:
-                users = []  # the sentence on the row names the remedy
-            memory['users'] = []
-            for user in users:
-                try:
-                    memory['users'].append(read_user(user))
-                except PayloadError:
-                    continue  # a user we cannot read stays unknown, and the transaction's row says so
-        return memory['users']
-
-    def _employees(self, connection, users):
-        """Employees of the company by Ramp user id, archived ones too: people leave, and their spend stays."""
-        employees = self.env['hr.employee'].with_context(active_test=False).search_fetch(
-            [('ramp_user_id', 'in', list(users)), ('company_id', '=', connection.company_id.id)], ['ramp_user_id'])
-        return {employee.ramp_user_id: employee for employee in employees}
-
     # ------------------------------------------------------------------ looking up, and deciding
 
     def _look_up(self, connection, values):
-        company = connection.company_id
-        found = self.env['ramp.coding']._look_up(
-            connection, [selection for value in values for line in value.lines for selection in line.selections])
-        merchants = {_clean(value.merchant_name) for value in values if value.merchant_name}
+        merchants = {clean(value.merchant_name) for value in values if value.merchant_name}
         vendors = defaultdict(list)
         partners = self.env['res.partner'].search_fetch(
             Domain('name', 'in', list(merchants)) & Domain('supplier_rank', '>', 0) & Domain('parent_id', '=', False)
-            & Domain('company_id', 'in', [False, company.id]), ['name'])
+            & Domain('company_id', 'in', [False, connection.company_id.id]), ['name'])
         for partner in partners:
             vendors[partner.name].append(partner)
-        currencies = {value.amount.currency: self.env['ramp.coding']._currency(value.amount.currency) for value in values}
-        foreign = [currency.id for currency in currencies.values() if currency and currency != company.currency_id]
-        rated = {currency for [currency] in self.env['res.currency.rate']._read_group(
-            [('currency_id', 'in', foreign), ('company_id', 'in', [False, company.root_id.id])], ['currency_id'])} if foreign else set()
         return {
-            **found, 'currencies': currencies, 'rated': rated, 'vendors': vendors, 'locks': {}, 'rates': {},
-            'employees': self._employees(connection, {value.user_id for value in values if value.user_id}),
+            **self._look_up_books(
+                connection, [selection for value in values for line in value.lines for selection in line.selections],
+                {value.amount.currency for value in values}),
+            'bills': self._look_up_bills(connection, values),
+            'vendors': vendors, 'employees': self._employees(connection, {value.user_id for value in values if value.user_id}),
+        }
+
+    def _look_up_bills(self, connection, values):
+        """What is known of the bills that these transactions pay: {transaction id: (payment's row, Bill)}; and where they are booked."""
+        Card = self.env['ramp.card.bill']
+        bills = {}
+        for ramp_id, row in Card._bills_of(connection, [value.id for value in values]).items():
+            try:
+                bills[ramp_id] = row, read_bill(row.payload)
+            except PayloadError:
+                continue
+        if not bills:
+            return {}
+        payables = [bill for _row, bill in bills.values()]
+        return {
+            'rows': bills, 'cards': Card._look_up(connection, payables),
+            'documents': self.env['ramp.flow.bill_payment']._look_up_documents(connection, [bill.id for bill in payables]),
+            'partners': self.env['ramp.flow.vendor']._partners(connection, {bill.vendor.id for bill in payables}),
         }
 
     def _plan(self, connection, value, found):
         self._check_state(connection, value)
-        currency = self._plan_currency(connection, value, found)
+        currency = self._plan_currency(connection, value.amount.currency, found)
+        if value.id in found['bills'].get('rows', {}):
+            plan = self._plan_bill(connection, value, currency, found)
+            if plan:
+                return plan
         date = self._date(connection, value)
         if not date:
             raise Held(self.env._('It has no date. Ask Ramp; it cannot be booked on a day that is not known.'))
-        entry_date = self._plan_entry_date(connection, date, found)
+        entry_date = self._plan_entry_date(connection, date, connection.card_journal_id, found)
         label = _label(value)
-        coded = []
-        for number, line in enumerate(value.lines, 1):
-            try:
-                coding = self.env['ramp.coding']._decode(line.selections, found)
-            except Uncodable as reason:
-                if len(value.lines) == 1:
-                    raise Held(str(reason)) from reason
-                raise Held(self.env._(
-                    'Line %(number)s (%(amount)s): %(reason)s', number=number, amount=line.amount, reason=reason)) from reason
-            if coding.account == connection.card_account_id:
-                raise Held(self.env._(
-                    'It is coded to the card liability itself (%s). Choose an expense account in Ramp.', coding.account.display_name))
-            coded.append(coding)
+        coded = self._plan_coding(connection, value.lines, found)
         amounts = [line.amount.minor for line in value.lines]
-        balance, balances = self._plan_balances(connection, value, currency, entry_date, amounts, found)
+        balance, balances = self._plan_balances(connection, value.amount, currency, entry_date, amounts, found)
         return Plan(
             transaction=value, date=date, entry_date=entry_date, currency=currency, label=label, balance=balance,
-            lines=[Line(coding, line.amount.minor, part, _clean(line.memo) or label)
+            lines=[Line(coding, line.amount.minor, part, clean(line.memo) or label)
                    for coding, line, part in zip(coded, value.lines, balances, strict=True)],
             employee=self._plan_employee(connection, value, found),
             partner=self._plan_partner(connection, value, coded, found),
         )
+
+    def _plan_bill(self, connection, value, currency, found):
+        """A transaction that pays a bill: the bill is the spend. None: the bill is not in the books and will not be, so it is spend."""
+        known = found['bills']
+        row, bill = known['rows'][value.id]
+        document, move, line = known['documents'].get(bill.id, (None, None, None))
+        if not document or document.state == 'ignored':
+            return None
+        note = (row.noted or {}).get('card') or {}
+        if note.get('expected') == [value.amount.minor, value.amount.currency]:
+            return BillPlan(value, row, self.env['account.move'].browse(note['id']))  # the entry that was made in its expectation
+        partner = move.partner_id if move else known['partners'].get(bill.vendor.id, (None, None))[0]
+        if not partner:
+            raise Waiting(self.env._('It pays a bill that is not booked yet: %s', document.error_message or document.name))
+        share = self.env['ramp.card.bill']._share(value, bill, known)
+        other = self._plan_currency(connection, bill.amount.currency, {
+            **found, 'currencies': {bill.amount.currency: self.env['ramp.coding']._currency(bill.amount.currency)}}, rate=1)
+        date = self._day(connection, value.accounting_date, value.settlement_date, value.user_transaction_time)
+        if not date:
+            raise Held(self.env._('It has no date. Ask Ramp; it cannot be booked on a day that is not known.'))
+        date = self._plan_entry_date(connection, date, connection.card_journal_id, found)
+        balance, _shares = self._plan_balances(connection, value.amount, currency, date, [value.amount.minor], found)
+        account = line.account_id if line else partner.with_company(connection.company_id).property_account_payable_id
+        name = self.env._('Paid by card: %s', clean(bill.invoice_number) or _label(value))
+        company = connection.company_id.currency_id
+        item = self.env['ramp.card.bill']._item
+        partner = partner.commercial_partner_id
+        return BillPlan(value, row, None, {
+            'move_type': 'entry', 'ramp_id': value.id, 'company_id': connection.company_id.id, 'journal_id': connection.card_journal_id.id,
+            'partner_id': partner.id, 'currency_id': currency.id, 'date': date, 'ref': name,
+            'line_ids': [Command.create(values) for values in (
+                item(account, partner, name, other if share is not None else currency,
+                     self._float(value.amount.minor if share is None else share, currency if share is None else other),
+                     self._float(balance, company)),
+                item(connection.card_account_id, partner, name, currency, -self._float(value.amount.minor, currency),
+                     -self._float(balance, company)))]})
 
     def _check_state(self, connection, value):
         if value.state in ('DECLINED', 'ERROR'):
@@ -203,54 +235,6 @@ class RampFlowTransaction(models.AbstractModel):
             raise Held(self.env._('It belongs to another Ramp entity than this connection.'))
         if not connection.card_journal_id.default_account_id:
             raise Held(self.env._('The connection %s has no card journal with a default account. Choose one.', connection.name))
-
-    def _plan_currency(self, connection, value, found):
-        code = value.amount.currency
-        currency = found['currencies'][code]
-        if not currency:
-            raise Held(self.env._('The currency %s does not exist in Odoo. Create it, or ask Ramp.', code))
-        if not currency.active:
-            raise Held(self.env._(
-                'The currency %s is not active in Odoo. Activate it under Accounting > Configuration > Currencies.', code))
-        if currency.decimal_places < exponent(code):
-            raise Held(self.env._(
-                'Odoo rounds %(code)s to %(odoo)s decimals, but it has %(real)s. Correct the rounding factor of the currency.',
-                code=code, odoo=currency.decimal_places, real=exponent(code)))
-        if currency != connection.company_id.currency_id and currency not in found['rated']:
-            raise Held(self.env._(
-                'Odoo has no exchange rate for %s. Enter one under Accounting > Configuration > Currencies.', code))
-        return currency
-
-    def _plan_entry_date(self, connection, date, found):
-        """The day of the entry; a closed period is respected as the connection says."""
-        if date not in found['locks']:
-            found['locks'][date] = connection.company_id._get_violated_lock_dates(date, False, connection.card_journal_id)
-        locks = found['locks'][date]
-        if not locks:
-            return date
-        if connection.lock_date_policy == 'next_open':
-            return locks[-1][0] + datetime.timedelta(days=1)
-        raise Held(self.env._(
-            'The accounting period is closed: %(date)s is on or before the lock date %(lock)s. Reopen the period, or let the '
-            'connection book on the first open day.', date=date, lock=locks[-1][0]))
-
-    def _plan_balances(self, connection, value, currency, date, amounts, found):
-        """(total, per line) in minor units of the company's currency. The total is converted once and then spread,
-        so that the lines add up to it whatever the rate."""
-        company = connection.company_id
-        if currency == company.currency_id:
-            return value.amount.minor, amounts
-        if (currency, date) not in found['rates']:
-            found['rates'][currency, date] = self.env['res.currency']._get_conversion_rate(currency, company.currency_id, company, date)
-        rate = found['rates'][currency, date]
-        places = company.currency_id.decimal_places
-        total = round(company.currency_id.round(float(value.amount.decimal) * rate) * 10 ** places)
-        if not value.amount.minor:
-            # lines that cancel each other out: converted one by one, the last one takes the rest
-            shares = [round(float(amount) / 10 ** currency.decimal_places * rate * 10 ** places) for amount in amounts]
-            shares[-1] -= sum(shares)
-            return 0, shares
-        return total, allocate(total, amounts)
 
     def _plan_employee(self, connection, value, found):
         employee = found['employees'].get(value.user_id) or connection.fallback_employee_id
@@ -264,7 +248,7 @@ class RampFlowTransaction(models.AbstractModel):
     def _plan_partner(self, connection, value, coded, found):
         """The payee: the supplier the spend is coded to, else the one that has the merchant's name, else "card merchant"."""
         chosen = self.env['res.partner'].union(*(coding.partner for coding in coded))
-        vendors = found['vendors'].get(_clean(value.merchant_name), [])
+        vendors = found['vendors'].get(clean(value.merchant_name), [])
         if len(chosen) == 1:
             return chosen
         return vendors[0] if len(vendors) == 1 else connection.merchant_partner_id
@@ -272,6 +256,30 @@ class RampFlowTransaction(models.AbstractModel):
     # ------------------------------------------------------------------ booking
 
     def _book(self, connection, plans):
+        """Expenses with their entries; and the entries of those that pay a bill."""
+        spend = [plan for plan in plans if isinstance(plan, Plan)]
+        payments = [plan for plan in plans if isinstance(plan, BillPlan)]
+        moves = iter(self._book_spend(connection, spend) if spend else ())
+        entries = iter(self._book_bill_payments(connection, payments) if payments else ())
+        return [next(moves if isinstance(plan, Plan) else entries) for plan in plans]
+
+    def _book_bill_payments(self, connection, plans):
+        Move = self.env['account.move'].with_context(**QUIET, ramp_one_sequence={})
+        made = Move.create([plan.values for plan in plans if not plan.entry])
+        made._post(soft=False)
+        made = iter(made)
+        # what the bill is settled with is there now
+        self.env['ramp.record'].union(*(plan.row for plan in plans if not plan.entry))._reopen_payment()
+        self.env['ramp.flow.bill_payment']._trigger()
+        moves = []
+        for plan in plans:
+            if plan.entry and not plan.entry.ramp_id:
+                plan.entry.ramp_id = plan.transaction.id
+            moves.append(plan.entry or next(made))
+        self.env['ramp.flow.receipt']._expect(connection, {plan.transaction.id: plan.transaction.receipts for plan in plans})
+        return moves
+
+    def _book_spend(self, connection, plans):
         Expense = self.env['hr.expense'].with_context(**QUIET)
         # One whose entry was deleted in Odoo is there already, and is used again.
         expenses = {expense.ramp_id: expense for expense in Expense.search_fetch(
@@ -313,19 +321,17 @@ class RampFlowTransaction(models.AbstractModel):
             'account_id': coding.account.id,
             'analytic_distribution': coding.distribution if len(plan.lines) == 1 else False,
             'vendor_id': plan.partner.id,
-            'description': _clean(plan.transaction.memo),
+            'description': clean(plan.transaction.memo),
             'approval_state': 'approved',
             'approval_date': self.env.cr.now().replace(microsecond=0),
         }
 
     def _move_values(self, connection, plan, expense):
-        places, company_places = plan.currency.decimal_places, connection.company_id.currency_id.decimal_places
-        scale, company_scale = 10 ** exponent(plan.currency.name), 10 ** company_places
-
         def line(account, amount, balance, name, partner, distribution=False):
             return {
                 'account_id': account.id, 'partner_id': partner.id, 'name': name, 'currency_id': plan.currency.id,
-                'amount_currency': round(amount / scale, places), 'balance': round(balance / company_scale, company_places),
+                'amount_currency': self._float(amount, plan.currency),
+                'balance': self._float(balance, connection.company_id.currency_id),
                 'analytic_distribution': distribution, 'tax_ids': [Command.clear()],
             }
 
@@ -333,7 +339,7 @@ class RampFlowTransaction(models.AbstractModel):
         for part in plan.lines:
             partner = part.coding.partner or plan.partner
             values = line(part.coding.account, part.amount, part.balance, part.name, partner, part.coding.distribution)
-            debits += self._with_tax(connection, plan, part, partner, values) if part.coding.tax else [values]
+            debits += self._with_tax(connection, part.coding, partner, values, part.amount < 0) if part.coding.tax else [values]
         return {
             'move_type': 'entry',
             'ramp_id': plan.transaction.id,
@@ -351,39 +357,7 @@ class RampFlowTransaction(models.AbstractModel):
             ],
         }
 
-    def _with_tax(self, connection, plan, part, partner, values):
-        """The journal items of a line that is coded with a tax: Ramp's amount includes it, to the cent.
-
-        Odoo's own tax computation says how much of the amount is tax and where it goes; the base takes whatever is left, so that
-        the items of the line add up to Ramp's amount in both currencies.
-        """
-        AccountTax, company = self.env['account.tax'], connection.company_id
-        base = AccountTax._prepare_base_line_for_taxes_computation(
-            {}, tax_ids=part.coding.tax, price_unit=values['amount_currency'], quantity=1.0, currency_id=plan.currency,
-            special_mode='total_included', is_refund=part.amount < 0, partner_id=partner, account_id=part.coding.account,
-            analytic_distribution=part.coding.distribution or None,
-            rate=values['amount_currency'] / values['balance'] if values['balance'] else 1.0)
-        AccountTax._add_tax_details_in_base_lines([base], company)
-        AccountTax._round_base_lines_tax_details([base], company)
-        AccountTax._add_accounting_data_in_base_lines_tax_details([base], company, include_caba_tags=True)
-        result = AccountTax._prepare_tax_lines([base], company)
-        [(_base, update)] = result['base_lines_to_update']
-        taxes = result['tax_lines_to_add']
-        left = {
-            key: currency.round(values[key] - sum(tax[key] for tax in taxes))
-            for key, currency in (('amount_currency', plan.currency), ('balance', company.currency_id))}
-        return [{**values, **left, 'tax_ids': [Command.set(part.coding.tax.ids)], 'tax_tag_ids': update['tax_tag_ids']}, *taxes]
-
-
-def _clean(text):
-    """A text of a merchant or of Ramp for one line of ours: no line breaks, no control or direction characters."""
-    if not text:
-        return False
-    kept = ''.join(' ' if char.isspace() else char for char in text
-                   if char.isspace() or (char.isprintable() and char not in DIRECTIONS))
-    return ' '.join(kept.split())[:NAME_LENGTH] or False
-
 
 def _label(value):
     """What a person reads first: the merchant, or what the statement says."""
-    return _clean(value.merchant_name) or _clean(value.merchant_descriptor) or _clean(value.memo) or value.id
+    return clean(value.merchant_name) or clean(value.merchant_descriptor) or clean(value.memo) or value.id

@@ -15,13 +15,19 @@ class AccountMove(models.Model):
         was repeated. The memory lives in the context of one batch, never longer than its transaction.
         """
         memory = self.env.context.get('ramp_one_sequence')
-        if memory is None or self.move_type != 'entry':
+        if memory is None:
             return super()._get_next_sequence_format()
-        key = (self.journal_id.id, self.date.year, self.date.month)
+        key = (self.journal_id.id, self.move_type, bool(self.origin_payment_id), self.date.year, self.date.month)
         if key not in memory:
             memory[key] = super()._get_next_sequence_format()
         format_string, values = memory[key]
         return format_string, dict(values)  # the caller takes values out of it
+
+    def _get_invoice_in_payment_state(self):
+        """A bill from Ramp is "In Payment" until the bank line is matched, on Community too; every other invoice keeps its habit."""
+        if len(self) == 1 and self.ramp_id and self.is_purchase_document(include_receipts=True):
+            return 'in_payment'
+        return super()._get_invoice_in_payment_state()
 
     def _compute_needed_terms(self):
         """An entry from Ramp has all its lines; core would look, for each one, for the account that settles a company-paid

@@ -32,6 +32,12 @@ SCOPES = (
     'accounting:read', 'accounting:write', 'business:read', 'entities:read',
     'transactions:read', 'receipts:read', 'users:read',
 )
+# What the payables need beyond that, by the field that switches them on
+OPTIONAL_SCOPES = {
+    'pull_bills': ('bills:read', 'vendors:read'),
+    'pull_reimbursements': ('reimbursements:read',),
+    'pull_repayments': ('repayments:read',),
+}
 # Fields that decide what Odoo offers in Ramp
 OFFERS = ('account_policy', 'account_type_ids', 'analytic_plan_ids', 'offer_taxes', 'offer_vendors')
 IDENTITY_PARAMETER = 'ramp_connector.identity'
@@ -142,6 +148,48 @@ class RampConnection(models.Model):
     offer_vendors = fields.Boolean(
         string='Suppliers in Ramp', default=True, tracking=True,
         help='Offer suppliers as accounting vendors, so that spend can be coded to them.')
+
+    pull_bills = fields.Boolean(
+        string='Bills', default=True, tracking=True, help='Vendors, bills, their payments and vendor credits come from Ramp.')
+    bill_policy = fields.Selection(
+        [('approved', 'When approved in Ramp'), ('created', 'When created in Ramp')], string='Book Bills', required=True,
+        default='approved', tracking=True,
+        help='Either way Ramp is told of a bill only once it is approved; a bill that is not approved in the end is reversed.')
+    bill_journal_id = fields.Many2one(
+        'account.journal', check_company=True, domain=[('type', '=', 'purchase')], copy=False, tracking=True,
+        help='Bills, vendor credits and reimbursements are posted here.')
+    bill_post = fields.Selection(
+        [('post', 'Post the bill'), ('draft', 'Leave the bill as a draft')], string='Bills and Vendor Credits', required=True,
+        default='post', tracking=True, help='A draft cannot be paid: its payment waits until somebody posts it.')
+    payment_journal_id = fields.Many2one(
+        'account.journal', check_company=True, domain=[('type', 'in', ('bank', 'cash'))], copy=False, tracking=True,
+        help='The bank from which Ramp pays bills and reimbursements.')
+    manual_payment_policy = fields.Selection(
+        [('book', 'Book a payment'), ('person', 'Wait until the payment is entered in Odoo')], string='Bills Paid outside of Ramp',
+        required=True, default='book', tracking=True,
+        help='What becomes of a bill that somebody marked as paid in Ramp. One that is marked as paid in the accounting system always '
+             'waits for its payment in Odoo.')
+    manual_payment_journal_id = fields.Many2one(
+        'account.journal', string='Journal of Payments outside of Ramp', check_company=True, tracking=True, copy=False,
+        domain=[('type', 'in', ('bank', 'cash', 'credit'))], help='Empty: the same as payments by Ramp.')
+    vendor_policy = fields.Selection(
+        [('first', 'Whoever wrote it first'), ('ramp', 'Ramp'), ('odoo', 'Odoo')], string='Vendor Data Belong To', required=True,
+        default='first', tracking=True,
+        help='When a vendor changes in Ramp. "Whoever wrote it first": a field that was edited in Odoo stays, the others follow. "Ramp": '
+             'what Ramp has replaces what Odoo has. "Odoo": only what is empty in Odoo is filled.')
+    pull_reimbursements = fields.Boolean(
+        string='Reimbursements', default=True, tracking=True, help='Reimbursements of employees come from Ramp.')
+    reimbursement_policy = fields.Selection(
+        [('paid', 'When paid in Ramp'), ('ready', 'When ready in Ramp, paid or not')], string='Book Reimbursements', required=True,
+        default='paid', tracking=True)
+    reimbursement_post = fields.Selection(
+        [('post', 'Post the bill'), ('draft', 'Leave the bill as a draft')], string='Reimbursement Bills', required=True,
+        default='post', tracking=True, help='A draft cannot be paid: its payment waits until somebody posts it.')
+    pull_repayments = fields.Boolean(
+        string='Repayments', default=True, tracking=True, help='What employees pay back on card transactions comes from Ramp.')
+    repayment_account_id = fields.Many2one(
+        'account.account', string='Repayments outside of the Bank', check_company=True, tracking=True, copy=False,
+        help='Debited by what an employee pays back without a transfer, through the payroll for instance. Empty: such repayments wait.')
 
     last_sync = fields.Datetime(string='Last Synchronization', readonly=True, copy=False)
     last_error = fields.Text(readonly=True, copy=False)
@@ -295,10 +343,16 @@ class RampConnection(models.Model):
                 'Connection %s has no client id and secret. A system administrator enters them: in Ramp, Company > Developer.',
                 self.name))
         url = connection._api_url()
-        options.setdefault('token_store', _tokens.store((self.env.cr.dbname, self.id, url, client_id, client_secret)))
+        options.setdefault('token_store', _tokens.store((
+            self.env.cr.dbname, self.id, url, client_id, client_secret, connection._scopes())))
         return RampClient(
-            url, client_id, client_secret, scopes=SCOPES, allow_http=self.environment == 'custom', session=requests.Session(),
+            url, client_id, client_secret, scopes=connection._scopes(), allow_http=self.environment == 'custom', session=requests.Session(),
             **options)
+
+    def _scopes(self):
+        """The permissions that this connection needs in Ramp."""
+        self.ensure_one()
+        return (*SCOPES, *(scope for field, scopes in OPTIONAL_SCOPES.items() if self[field] for scope in scopes))
 
     def _start_moment(self):
         """The first moment of the start date in the company's time zone, in UTC, as Ramp's filters want it."""
@@ -354,7 +408,7 @@ class RampConnection(models.Model):
             # a token of its own: scopes that were added in Ramp come only with a new one
             client = self._client(token_store=MemoryTokenStore())
             business = client.get('/business')
-            missing = set(SCOPES) - set(client.scopes)
+            missing = set(self._scopes()) - set(client.scopes)
         except RampError as error:
             raise UserError(self._explain(error)) from error
         name = self._business_name(business)
@@ -512,11 +566,14 @@ class RampConnection(models.Model):
     # ------------------------------------------------------------------ set-up and scheduling
 
     def _complete_set_up(self):
-        """Create what the books need and the user has not chosen: the card journal with its liability account."""
+        """Choose what the books need and the user has not chosen; the card journal with its liability account is created."""
         self.ensure_one()
+        Journal = self.env['account.journal'].with_company(self.company_id)
+        for name, kind in (('bill_journal_id', 'purchase'), ('payment_journal_id', 'bank')):
+            if not self[name]:
+                self[name] = Journal.search([*Journal._check_company_domain(self.company_id), ('type', '=', kind)], limit=1)
         if not self.card_journal_id:
             # An accounting administrator may create journals; only the code must be free.
-            Journal = self.env['account.journal'].with_company(self.company_id)
             taken = set(Journal.with_context(active_test=False).search([('company_id', '=', self.company_id.id)]).mapped('code'))
             code = next(code for code in ('RAMP', *(f'RAMP{number}' for number in range(2, 100))) if code not in taken)
             self.card_journal_id = Journal.create({
@@ -619,4 +676,13 @@ class RampConnection(models.Model):
         action = self.env['ir.actions.act_window']._for_xml_id('account.action_move_journal_line')
         action['domain'] = [('ramp_id', '!=', False), ('journal_id', '=', self.card_journal_id.id)]
         action['context'] = {'default_move_type': 'entry', 'create': False}
+        return action
+
+    def action_open_bills(self):
+        """The bills, refunds and reimbursements that came from Ramp."""
+        self.ensure_one()
+        action = self.env['ir.actions.act_window']._for_xml_id('account.action_move_in_invoice_type')
+        action['domain'] = [
+            ('ramp_id', '!=', False), ('move_type', 'in', ('in_invoice', 'in_refund')), ('company_id', '=', self.company_id.id)]
+        action['context'] = {'default_move_type': 'in_invoice', 'create': False}
         return action

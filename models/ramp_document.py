@@ -23,8 +23,10 @@ class RampDocument(models.AbstractModel):
         ids = [ramp_id for ramp_id in self.mapped('ramp_id') if ramp_id]
         # the ledger is for accountants; who may read the document may know its status
         records = self.env['ramp.record'].sudo().search_fetch(
-            Domain('ramp_id', 'in', ids), ['ramp_id', 'state', 'error_message', 'connection_id', 'flow']) if ids else []
-        return {record.ramp_id: record for record in records}
+            Domain('ramp_id', 'in', ids), ['ramp_id', 'state', 'error_message', 'connection_id', 'flow', 'res_model'], order='id desc',
+        ) if ids else []
+        # a bill and its payment have one id: that of the document's own kind counts, else the first one
+        return {record.ramp_id: record for record in sorted(records, key=lambda record: record.res_model == self._name)}
 
     @api.depends('ramp_id')
     def _compute_ramp_record_id(self):

@@ -22,10 +22,12 @@ MAX_ATTEMPTS = 8
 FIRST_DELAY = timedelta(minutes=1)
 LONGEST_DELAY = timedelta(hours=6)
 # Written to by every object that is booked; and changes that are not worth a look at a table.
-FILLED_TABLES = ('ramp_record', 'hr_expense', 'account_move', 'account_move_line', 'account_analytic_line')
+FILLED_TABLES = (
+    'ramp_record', 'hr_expense', 'account_move', 'account_move_line', 'account_analytic_line', 'account_payment',
+    'account_partial_reconcile')
 FEW_CHANGES = 1000
 # Ramp's own bookkeeping: a change of these says nothing to a person who compares two versions of an object
-UNTOLD = ('sync_status', 'synced_at', 'updated_at')
+UNTOLD = ('sync_status', 'synced_at', 'updated_at', 'deep_link_url', 'statement_id')
 
 
 def canonical(payload):
@@ -102,9 +104,15 @@ class RampRecord(models.Model):
     sent_text = fields.Text(string='What Ramp Has', compute='_compute_sent_text')
     late_payload = fields.Json(readonly=True, help='What Ramp says now of an object that was booked as it was before.')
     late_payload_text = fields.Text(string='As Ramp has it now', compute='_compute_payload_text')
+    has_changed = fields.Boolean(readonly=True, help='Ramp changed it after it was booked here; see the late payload.')
     late_changes = fields.Text(string='What Changed in Ramp', compute='_compute_late_changes')
     payload_hash = fields.Char(readonly=True)
+    noted = fields.Json(
+        readonly=True, help='What of the object its document shows already, besides what is booked once: files, memo, payments.')
     error_message = fields.Text(string='Reason', readonly=True)
+    reason_move_id = fields.Many2one(
+        'account.move', string='Named in the Reason', readonly=True, ondelete='set null', index='btree_not_null',
+        help='The document in Odoo that is in the way, or that was undone.')
     is_question = fields.Boolean(
         readonly=True, help='Held for something a person can settle, in Ramp or in Odoo; looked at again in every run.')
     attempts = fields.Integer(readonly=True, help='Failures in a row.')
@@ -114,6 +122,7 @@ class RampRecord(models.Model):
     reports = fields.Integer(readonly=True, help='How often Ramp was told of a failure: a reason that comes back is told again.')
     sync_key = fields.Char(readonly=True, help='Under which the outcome is confirmed to Ramp; shared by a batch.')
     sync_attempt = fields.Integer(readonly=True)
+    is_told = fields.Boolean(readonly=True, help='Ramp accepted an outcome and has not asked for another one since.')
     confirmed_at = fields.Datetime(readonly=True)
     ramp_url = fields.Char(string='In Ramp', compute='_compute_ramp_url')
     related_record_id = fields.Many2one('ramp.record', string='Belongs to', compute='_compute_related_record_id')
@@ -122,6 +131,7 @@ class RampRecord(models.Model):
     _open = models.Index("(connection_id, flow, id) WHERE state IN ('pending', 'error', 'held')")
     _unconfirmed = models.Index("(connection_id, flow, sync_key) WHERE state = 'done'")
     _document = models.Index('(res_model, res_id) WHERE res_id IS NOT NULL')
+    _card_payments = models.Index("USING gin ((payload #> '{payment,details,transaction_ids}')) WHERE flow = 'bill_payment'")
     _in_order = models.Index('(date DESC NULLS LAST, id DESC)')
 
     @api.model
@@ -154,8 +164,9 @@ class RampRecord(models.Model):
 
     @api.depends('parent_ramp_id')
     def _compute_related_record_id(self):
-        parents = {record.ramp_id: record for record in self.search(
-            [('ramp_id', 'in', [parent for parent in self.mapped('parent_ramp_id') if parent])])}
+        parents = {}
+        for record in self.search([('ramp_id', 'in', [parent for parent in self.mapped('parent_ramp_id') if parent])], order='id'):
+            parents.setdefault(record.ramp_id, record)  # the first is the object itself; its payment has the same id
         for record in self:
             record.related_record_id = parents.get(record.parent_ramp_id, False)
 
@@ -249,6 +260,37 @@ class RampRecord(models.Model):
             self.env[f'ramp.flow.{flow}']._trigger()
         return True
 
+    def action_rebook(self):
+        """Undo what was booked of an object that Ramp changed since, visibly, and let it be booked as it is now.
+
+        The document is reversed (a draft is deleted) with the rights of whoever presses the button.
+        """
+        self._check_accountant()
+        for record in self:
+            if not (record.late_payload and record.res_id):
+                raise UserError(self.env._('%s has not changed in Ramp since it was booked.', record.display_name))
+        for record in self:
+            flow = self.env[f'ramp.flow.{record.flow}'].with_company(record.company_id)
+            flow._undo(record.connection_id, record, self.env._('Ramp changed it after it was booked.'))
+            # accountants decide on rows (checked above) without being able to edit them
+            record.sudo()._accept_late_payload()
+            record.sudo()._reopen()
+            flow._trigger()
+        return True
+
+    def _reopen(self):
+        """Let objects be booked again whose documents were undone. Whatever is booked then is confirmed under a key of its own."""
+        self.flush_recordset()
+        # the ORM would write 0 for "no document"; the indexes and the flows know one way to say it
+        self.env.cr.execute(SQL(
+            """
+            UPDATE ramp_record
+               SET state = 'pending', res_model = NULL, res_id = NULL, sync_key = NULL, sync_attempt = COALESCE(sync_attempt, 0) + 1,
+                   error_message = NULL, attempts = 0, next_attempt = NULL, is_question = FALSE, noted = NULL
+             WHERE id = ANY(%s)
+            """, self.ids))
+        self.invalidate_recordset()
+
     def action_ignore(self):
         """Ask for the reason, then ignore."""
         self._check_accountant()
@@ -271,7 +313,7 @@ class RampRecord(models.Model):
         if not (reason or '').strip():
             raise UserError(self.env._('Give a reason: the next person will want to know it.'))
         for record in self:
-            if record.res_id:
+            if record.res_id and (record.res_model != 'ir.attachment' or record.state not in OPEN_STATES):
                 raise UserError(self.env._(
                     '%s is booked. Delete or reverse its document first, then ignore it.', record.display_name))
         # see action_retry
@@ -300,7 +342,10 @@ class RampRecord(models.Model):
 
     def _documents_deleted(self, documents):
         """Open the rows of documents that are being deleted in Odoo: a person decides what becomes of the object."""
-        records = self.search([('res_model', '=', documents._name), ('res_id', 'in', documents.ids), ('state', '!=', 'ignored')])
+        records = self.search([
+            ('res_model', '=', documents._name), ('res_id', 'in', documents.ids), ('state', '!=', 'ignored'), ('remote_id', '=', False)])
+        if not records:
+            return
         for record in records:
             record.sync_attempt += 1  # whatever is booked instead is confirmed under a key of its own
             if record.late_payload:
@@ -320,7 +365,7 @@ class RampRecord(models.Model):
         """What Ramp says now becomes what the row stands for."""
         self.ensure_one()
         row = self.env[f'ramp.flow.{self.flow}']._ledger_row(self.connection_id, self.late_payload)
-        self.write({'payload': row['payload'], 'payload_hash': row['payload_hash'], 'late_payload': False})
+        self.write({'payload': row['payload'], 'payload_hash': row['payload_hash'], 'late_payload': False, 'has_changed': False})
 
     # ------------------------------------------------------------------ what the flows do with rows
     # These run in background jobs as superuser; none of them is callable over RPC (leading underscore).
@@ -332,27 +377,74 @@ class RampRecord(models.Model):
         ]).write({'next_attempt': False})
 
     @api.model
-    def _upsert(self, connection, flow, rows, seen_at):
-        """Put a page of objects into the ledger in one statement; returns nothing.
+    def _upsert(self, connection, flow, rows, seen_at, updates=False, wait=False):
+        """Put a page of objects into the ledger, in one statement (two if only some are ready); returns nothing.
 
-        :param rows: list of dict with ramp_id, payload, payload_hash, name, date, amount, currency_id, parent_ramp_id
+        :param rows: list of dict with ramp_id, payload, payload_hash, name, date, amount, currency_id, parent_ramp_id; and `ready`
+            (default True): whether Ramp offers the object as one that is to be synced
         :param seen_at: when the page was asked for
+        :param updates: whether a booked document follows its object: a changed row is due again, with its document
+        :param wait: for a worker that has one of the rows, instead of leaving that row as it is
 
         A row that is not booked takes the new payload; when that changed, the row starts afresh. A booked row keeps the
         payload it was booked with: if Ramp offers the object again although it was confirmed (somebody marked it as not
         synced), it is confirmed once more; if Ramp changed it since, a person decides, unless Ramp shows it as it was again.
         """
         unique = {row['ramp_id']: row for row in rows}  # a page may repeat an object; one statement may not touch a row twice
-        for ramp_id in self._busy(connection, flow, list(unique)):
+        for ramp_id in () if wait else self._busy(connection, flow, list(unique)):
             del unique[ramp_id]
-        if not unique:
-            return
+        # always in the same order: two workers with the same page then wait for each other, and do not deadlock
+        ordered = [row for _ramp_id, row in sorted(unique.items())]
+        for ready in (True, False):
+            part = [row for row in ordered if row.get('ready', True) is ready]
+            if part:
+                self._upsert_rows(connection, flow, part, seen_at, ready, updates)
+        self.invalidate_model()
+
+    def _upsert_rows(self, connection, flow, rows, seen_at, ready, updates):
         values = SQL(', ').join(
             SQL('(%s, %s, %s, %s, %s, %s, %s, %s)',
                 row['ramp_id'], Json(row['payload']), row['payload_hash'], row.get('name'), row.get('date'), row.get('amount'),
                 row.get('currency_id') or None, row.get('parent_ramp_id'))
-            # always in the same order: two workers with the same page then wait for each other, and do not deadlock
-            for _ramp_id, row in sorted(unique.items()))
+            for row in rows)
+        same = SQL('r.payload_hash = excluded.payload_hash')
+        if updates:
+            changed = SQL(
+                """
+                payload = excluded.payload, payload_hash = excluded.payload_hash, state = 'pending', error_message = NULL, attempts = 0,
+                sync_attempt = COALESCE(r.sync_attempt, 0) + (r.state = 'confirmed')::int, is_question = FALSE, next_attempt = NULL,
+                is_told = r.is_told AND NOT %s
+                """, ready)
+            which = SQL("NOT %s AND r.seen_at < excluded.seen_at AND (r.state <> 'ignored' OR r.is_question)", same)
+        else:
+            changed = SQL(
+                """
+                payload = CASE WHEN r.res_id IS NULL THEN excluded.payload ELSE r.payload END,
+                payload_hash = CASE WHEN r.res_id IS NULL THEN excluded.payload_hash ELSE r.payload_hash END,
+                late_payload = CASE WHEN r.res_id IS NOT NULL AND NOT %(same)s THEN excluded.payload END,
+                has_changed = r.res_id IS NOT NULL AND NOT %(same)s,
+                state = CASE WHEN %(same)s
+                             THEN CASE WHEN r.late_payload IS NOT NULL AND NOT %(ready)s THEN 'confirmed'
+                                       WHEN r.state = 'confirmed' OR r.late_payload IS NOT NULL THEN 'done'
+                                       WHEN r.state = 'ignored' THEN 'pending' ELSE r.state END
+                             ELSE CASE WHEN r.res_id IS NULL THEN 'pending' ELSE 'held' END END,
+                sync_attempt = COALESCE(r.sync_attempt, 0) + (r.state = 'confirmed')::int,
+                error_message = CASE WHEN %(same)s AND r.late_payload IS NULL THEN r.error_message
+                                     WHEN r.res_id IS NULL OR %(same)s THEN NULL ELSE %(changed)s END,
+                is_question = r.is_question AND %(same)s,
+                attempts = CASE WHEN %(same)s THEN r.attempts ELSE 0 END,
+                next_attempt = CASE WHEN %(same)s THEN r.next_attempt END
+                """, same=same, ready=ready, changed=self.env._(
+                    'Ramp changed it after it was booked here. Compare both versions below. Reverse and Book Again takes the new one; '
+                    'Retry keeps what is booked, corrected by hand where it has to be.'))
+            which = SQL(
+                """
+                (r.state IN ('pending', 'error', 'held') AND r.res_id IS NULL AND r.seen_at < excluded.seen_at)
+                OR (r.state = 'ignored' AND r.is_question AND r.seen_at < excluded.seen_at)
+                OR (r.state = 'done' AND NOT %(same)s AND r.seen_at < excluded.seen_at)
+                OR (r.state = 'held' AND r.late_payload IS NOT NULL AND r.seen_at < excluded.seen_at)
+                OR (r.state = 'confirmed' AND (%(ready)s OR NOT %(same)s) AND r.confirmed_at < excluded.seen_at - interval '1 minute')
+                """, same=same, ready=ready)
         self.env.cr.execute(SQL(
             """
             INSERT INTO ramp_record AS r (
@@ -364,34 +456,14 @@ class RampRecord(models.Model):
               FROM (VALUES %(values)s) AS v(ramp_id, payload, payload_hash, name, date, amount, currency_id, parent_ramp_id)
             ON CONFLICT (connection_id, flow, ramp_id) DO UPDATE SET
                 seen_at = excluded.seen_at,
-                payload = CASE WHEN r.res_id IS NULL THEN excluded.payload ELSE r.payload END,
-                payload_hash = CASE WHEN r.res_id IS NULL THEN excluded.payload_hash ELSE r.payload_hash END,
-                late_payload = CASE WHEN r.res_id IS NOT NULL AND r.payload_hash <> excluded.payload_hash THEN excluded.payload END,
                 name = excluded.name, date = excluded.date, amount = excluded.amount, currency_id = excluded.currency_id,
-                parent_ramp_id = excluded.parent_ramp_id,
-                state = CASE WHEN r.payload_hash = excluded.payload_hash
-                             THEN CASE WHEN r.state = 'confirmed' OR r.late_payload IS NOT NULL THEN 'done'
-                                       WHEN r.state = 'ignored' THEN 'pending' ELSE r.state END
-                             ELSE CASE WHEN r.res_id IS NULL THEN 'pending' ELSE 'held' END END,
-                sync_attempt = r.sync_attempt + (r.state = 'confirmed')::int,
-                error_message = CASE WHEN r.payload_hash = excluded.payload_hash AND r.late_payload IS NULL THEN r.error_message
-                                     WHEN r.res_id IS NULL OR r.payload_hash = excluded.payload_hash THEN NULL ELSE %(changed)s END,
-                is_question = r.is_question AND r.payload_hash = excluded.payload_hash,
-                attempts = CASE WHEN r.payload_hash = excluded.payload_hash THEN r.attempts ELSE 0 END,
-                next_attempt = CASE WHEN r.payload_hash = excluded.payload_hash THEN r.next_attempt END,
-                write_date = excluded.write_date
-            WHERE (r.state IN ('pending', 'error', 'held') AND r.res_id IS NULL AND r.seen_at < excluded.seen_at)
-               OR (r.state = 'ignored' AND r.is_question AND r.seen_at < excluded.seen_at)
-               OR (r.state = 'done' AND r.payload_hash <> excluded.payload_hash AND r.seen_at < excluded.seen_at)
-               OR (r.state = 'held' AND r.late_payload IS NOT NULL AND r.seen_at < excluded.seen_at)
-               OR (r.state = 'confirmed' AND r.confirmed_at < excluded.seen_at - interval '1 minute')
+                parent_ramp_id = excluded.parent_ramp_id, write_date = excluded.write_date,
+                %(changed)s
+            WHERE %(which)s
             """,
             connection=connection.id, company=connection.company_id.id, flow=flow, seen_at=seen_at, uid=self.env.uid,
-            now=self.env.cr.now(), values=values, changed=self.env._(
-                'Ramp changed it after it was booked here. Compare both versions below: correct the entry, then press Retry to '
-                'confirm it; or delete the entry, then press Retry to book it as it is now.')),
+            now=self.env.cr.now(), values=values, changed=changed, which=which),
             log_exceptions=False)  # the statement holds payloads, and those do not belong into a log
-        self.invalidate_model()
 
     @api.model
     def _busy(self, connection, flow, ramp_ids):
@@ -405,10 +477,11 @@ class RampRecord(models.Model):
         return [row[0] for row in self.env.cr.fetchall()]
 
     @api.model
-    def _take(self, connection, flow, limit, ramp_ids=None, after=0):
+    def _take(self, connection, flow, limit, ramp_ids=None, after=0, updates=False):
         """Lock rows that are due and that no other worker has, in the order in which they came.
 
         :param ramp_ids: only these objects; None: whichever are due, beyond the id `after`
+        :param updates: also those that have a document, which is to follow its object
         :return: locked recordset; the locks last until the transaction ends
         """
         self.env.cr.execute(SQL(
@@ -416,13 +489,53 @@ class RampRecord(models.Model):
             SELECT id FROM ramp_record
              WHERE connection_id = %s AND flow = %s AND %s
                AND (state IN ('pending', 'error') OR (state = 'held' AND is_question))
-               AND res_id IS NULL
+               AND %s
                AND (next_attempt IS NULL OR next_attempt <= %s)
              ORDER BY id LIMIT %s
                FOR UPDATE SKIP LOCKED
             """, connection.id, flow, SQL('id > %s', after) if ramp_ids is None else SQL('ramp_id = ANY(%s)', list(ramp_ids)),
-            self.env.cr.now(), limit))
+            SQL('TRUE') if updates else SQL('res_id IS NULL'), self.env.cr.now(), limit))
         return self.browse(row[0] for row in self.env.cr.fetchall())
+
+    @api.model
+    def _take_siblings(self, connection, flow, parents, taken):
+        """Lock the rows that are due and belong to the same objects as those taken."""
+        self.env.cr.execute(SQL(
+            """
+            SELECT id FROM ramp_record
+             WHERE connection_id = %s AND flow = %s AND parent_ramp_id = ANY(%s) AND NOT (id = ANY(%s))
+               AND (state IN ('pending', 'error') OR (state = 'held' AND is_question))
+               AND (next_attempt IS NULL OR next_attempt <= %s)
+             ORDER BY id
+               FOR UPDATE SKIP LOCKED
+            """, connection.id, flow, parents, taken.ids, self.env.cr.now()))
+        return self.browse(row[0] for row in self.env.cr.fetchall())
+
+    @api.model
+    def _has_due(self, connection, flow):
+        """Whether a flow whose rows come from elsewhere has anything to book, to confirm or to report."""
+        self.flush_model()
+        self.env.cr.execute(SQL(
+            """
+            SELECT EXISTS (
+                SELECT FROM ramp_record
+                 WHERE connection_id = %s AND flow = %s AND state IN ('pending', 'error', 'held', 'done', 'ignored')
+                   AND (state <> 'ignored' OR NOT is_question AND reported_hash IS DISTINCT FROM md5(error_message))
+                   AND (next_attempt IS NULL OR next_attempt <= %s))
+            """, connection.id, flow, self.env.cr.now()))
+        return self.env.cr.fetchone()[0]
+
+    def _reopen_payment(self):
+        """Let payments be compared again whose document was booked anew: what they paid of the former one they pay of it."""
+        self.flush_recordset()
+        self.env.cr.execute(SQL(
+            """
+            UPDATE ramp_record
+               SET state = 'pending', sync_key = NULL, sync_attempt = COALESCE(sync_attempt, 0) + 1, error_message = NULL, attempts = 0,
+                   next_attempt = NULL, is_question = FALSE, noted = noted - 'credits'
+             WHERE id = ANY(%s)
+            """, self.ids))
+        self.invalidate_recordset()
 
     @api.model
     def _lost(self, connection, flow, since, limit):
@@ -460,8 +573,12 @@ class RampRecord(models.Model):
         self.env.cr.execute(SQL('SELECT id FROM ramp_record WHERE %s ORDER BY id FOR UPDATE', mine))
         return self.browse(row[0] for row in self.env.cr.fetchall())
 
-    def _booked(self, documents, sync_key):
-        """Link each row to its document, in one statement and in the document's transaction."""
+    def _booked(self, documents, sync_key, told=True, again=False):
+        """Link each row to its document, in one statement and in the document's transaction.
+
+        :param sync_key: under which Ramp is to be told; None: not yet, or, with `told` False, never
+        :param again: whether a document may take another's place without Ramp hearing of it twice
+        """
         if not self:
             return
         values = SQL(', ').join(
@@ -469,24 +586,46 @@ class RampRecord(models.Model):
         self.env.cr.execute(SQL(
             """
             UPDATE ramp_record r
-               SET state = %s, res_model = v.res_model, res_id = v.res_id, sync_key = %s, error_message = NULL, attempts = 0,
-                   is_question = FALSE, next_attempt = NULL, write_date = %s
+               SET state = CASE WHEN is_told AND %s THEN 'confirmed' ELSE %s END, res_model = v.res_model, res_id = v.res_id,
+                   sync_key = %s, error_message = NULL, attempts = 0,
+                   is_question = FALSE, next_attempt = NULL, reason_move_id = NULL, write_date = %s
               FROM (VALUES %s) AS v(id, res_model, res_id) WHERE r.id = v.id
-            """, 'done' if sync_key else 'confirmed', sync_key, self.env.cr.now(), values))
+            """, again, 'done' if told else 'confirmed', sync_key, self.env.cr.now(), values))
         self.invalidate_recordset()
 
-    def _hold(self, message):
-        """Hold for a person; the sentence goes to the error inbox and to Ramp. Looked at again in every run."""
+    @api.model
+    def _note(self, noted):
+        """Remember what documents show of their objects, in one statement. `noted`: JSON by row id."""
+        if not noted:
+            return
+        values = SQL(', ').join(SQL('(%s, %s)', identity, Json(value)) for identity, value in noted.items())
+        self.env.cr.execute(SQL(
+            'UPDATE ramp_record r SET noted = v.noted::jsonb FROM (VALUES %s) AS v(id, noted) WHERE r.id = v.id', values),
+            log_exceptions=False)  # see _upsert
+        self.invalidate_model(['noted'])
+
+    def _hold(self, message, move=None):
+        """Hold for a person; the sentence goes to the error inbox and to Ramp. Looked at again in every run.
+
+        :param move: the document in Odoo that is in the way, if one is
+        """
         self.ensure_one()
-        if (self.state, self.error_message) != ('held', message):
+        move = move or self.env['account.move']
+        if (self.state, self.error_message, self.reason_move_id) != ('held', message, move):
             self.write({'state': 'held', 'error_message': message, 'is_question': True, 'next_attempt': False,
-                        'attempts': self.attempts + 1})
+                        'attempts': self.attempts + 1, 'reason_move_id': move.id})
 
     def _wait(self, message):
         """Not an error: Ramp itself is not finished with the object."""
         self.ensure_one()
         if (self.state, self.error_message) != ('pending', message):
             self.write({'state': 'pending', 'error_message': message, 'is_question': False, 'next_attempt': False})
+
+    def _unbook(self, message):
+        """What was booked of the object was undone, and Ramp has nothing to book in its place; a change there makes the row due."""
+        self.ensure_one()
+        self._reopen()
+        self._wait(message)
 
     def _skip(self, message):
         """Leave out by rule. Comes back by itself when Ramp changes the object (`is_question`)."""
@@ -502,7 +641,7 @@ class RampRecord(models.Model):
         if attempts >= MAX_ATTEMPTS:
             values['state'] = 'held'
         else:
-            values['state'] = 'done' if self.res_id and not self.remote_id else 'error'
+            values['state'] = 'done' if self.state == 'done' else 'error'
             if attempts > 1:
                 values['next_attempt'] = self.env.cr.now() + min(FIRST_DELAY * 2 ** (attempts - 2), LONGEST_DELAY)
         self.write(values)
@@ -520,7 +659,7 @@ class RampRecord(models.Model):
             """
             UPDATE ramp_record
                SET state = 'confirmed', confirmed_at = clock_timestamp() AT TIME ZONE 'UTC', error_message = NULL, attempts = 0,
-                   next_attempt = NULL, is_question = FALSE
+                   next_attempt = NULL, is_question = FALSE, is_told = TRUE
              WHERE id = ANY(%s)
             """, self.ids))
         self.invalidate_recordset()

@@ -1,7 +1,9 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
 from . import (
+    test_bill,
     test_coding,
     test_connection,
+    test_files,
     test_holds,
     test_ledger,
     test_push,
@@ -17,4 +19,5 @@ from . import (
     test_simulator_coding,
     test_simulator_payables,
     test_transaction,
+    test_vendor,
 )

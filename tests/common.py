@@ -2,11 +2,13 @@
 import functools
 import re
 from contextlib import nullcontext
+from datetime import timedelta
 from decimal import Decimal
 
 from odoo import Command
 from odoo.tests import TransactionCase, tagged
 
+from ..flows import pull
 from ..models import ramp_connection
 from ..ramp_api import RampClient, SlidingWindow
 from ..simulator import Seed, Simulator
@@ -146,3 +148,69 @@ class RampCase(TransactionCase):
         self.assertEqual((record.res_model, record.res_id), ('account.move', self.move(ramp_id).id))
         self.assertEqual(self.expense(ramp_id).account_move_id, self.move(ramp_id))
         self.assertEqual(self.ramp.successes().get(ramp_id), [f'account.move,{record.res_id}'])
+
+
+class PayablesCase(RampCase):
+    """The same with vendors, bills and their payments."""
+
+    flows = ('vendor', 'vendor_credit', 'bill', 'bill_payment', 'bill_file')
+
+    def setUp(self):
+        super().setUp()
+        # time stands still in a test: what is booked is looked at again in every run
+        self.patch(pull, 'REREAD_AFTER', timedelta(days=-1))
+        self.primary = next(iter(self.ramp.state['entities']))['id']
+
+    def owe(self, amount_minor=10000, **values):
+        """An approved bill; returns its Ramp id."""
+        values.setdefault('currency', 'USD')
+        values.setdefault('entity', self.primary)
+        if 'lines' not in values and 'inventory' not in values:
+            values.setdefault('account', self.external(self.account_meals))
+        return self.ramp.add_bill(amount_minor=amount_minor, **values)
+
+    def sync_payables(self, **options):
+        return self.sync(*self.flows, **options)
+
+    def payable(self):
+        return self.move_of_any().line_ids.filtered(lambda line: line.account_type == 'liability_payable').account_id[:1].code
+
+    def move_of_any(self):
+        return self.env['account.move'].search([('ramp_id', '!=', False), ('move_type', '=', 'in_invoice')], limit=1)
+
+    def payment(self, *bills):
+        rows = self.env['ramp.record'].search([('flow', '=', 'bill_payment'), ('ramp_id', 'in', bills)])
+        return self.env['account.payment'].browse({
+            note['id'] for row in rows for note in (row.noted or {}).get('parts', {}).values()})
+
+    def assertBooked(self, ramp_id, flow='bill', sync_type='BILL_SYNC'):
+        """One posted bill, one confirmation with a link to it."""
+        record = self.record(ramp_id, flow)
+        self.assertEqual(record.state, 'confirmed', record.error_message)
+        self.assertEqual((record.res_model, record.res_id), ('account.move', self.move(ramp_id).id))
+        self.assertEqual(self.move(ramp_id).state, 'posted')
+        self.assertEqual(self.ramp.successes(sync_type).get(ramp_id), [f'account.move,{record.res_id}'])
+
+    def assertPaid(self, ramp_id):
+        """Booked, due nothing, in payment, and Ramp knows."""
+        self.assertBooked(ramp_id)
+        row, bill = self.record(ramp_id, 'bill_payment'), self.move(ramp_id)
+        self.assertEqual(row.state, 'confirmed', row.error_message)
+        self.assertEqual((bill.amount_residual, bill.payment_state), (0, 'in_payment'))
+        self.assertEqual(len(self.ramp.successes('BILL_PAYMENT_SYNC').get(ramp_id, ())), 1)
+        self.assertEqual(self.ramp.state['bills'].get(ramp_id)['sync_status'], 'BILL_AND_PAYMENT_SYNCED')
+
+    def assertSettledByCard(self, ramp_id, minor):
+        """The bill is due nothing, spend and card liability are in the books once."""
+        self.assertBooked(ramp_id)
+        row = self.record(ramp_id, 'bill_payment')
+        self.assertEqual(row.state, 'confirmed', row.error_message)
+        self.assertEqual(self.move(ramp_id).amount_residual, 0)
+        lines = self.env['account.move.line'].search([('company_id', '=', self.company.id), ('parent_state', '=', 'posted')])
+
+        def balance(test):
+            return round(sum(line.balance for line in lines if test(line.account_id)) * 100)
+
+        self.assertEqual(balance(lambda account: account == self.connection.card_account_id), -minor)
+        self.assertEqual(balance(lambda account: account.account_type == 'liability_payable'), 0)
+        self.assertEqual(balance(lambda account: account.account_type == 'expense'), minor)

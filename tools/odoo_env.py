@@ -164,7 +164,7 @@ def run_flows(env, connection, limit=50, sends=None):
     connection.with_context(ramp_quiet=True).action_sync_now()
     env.cr.commit()
     for flow in connection._flows():
-        if sends is not None and flow._sends != sends:
+        if sends is not None and flow._sends != sends or not flow._cron():
             continue
         for _attempt in range(limit):
             cron = env['ir.cron'].browse(flow._cron().id)

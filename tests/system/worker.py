@@ -105,7 +105,7 @@ def cut_flows(cuts, env, booked):
         return type(env[name])
 
     receipts_run = []
-    around(cuts, model('ramp.record'), '_upsert', lambda record, connection, flow, *args: f'upsert of {flow}')
+    around(cuts, model('ramp.record'), '_upsert', lambda record, connection, flow, *args, **kwargs: f'upsert of {flow}')
     around(cuts, model('hr.expense'), 'create', 'expenses')
     around(cuts, model('account.move'), 'create', 'entries')
     around(cuts, model('account.move'), '_post', 'post')
@@ -114,11 +114,11 @@ def cut_flows(cuts, env, booked):
     note = model('ramp.record')._booked
     fresh = []
 
-    def noted(self, *args):
+    def noted(self, *args, **kwargs):
         name = f"booked {self[:1].flow}" if self else None
         if name:
             cuts(f'before {name}')
-        note(self, *args)
+        note(self, *args, **kwargs)
         if name:
             fresh.extend(record.ramp_id for record in self if record.flow == 'transaction')
             cuts(f'after {name}')

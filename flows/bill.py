@@ -1,0 +1,278 @@
+# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
+from datetime import timedelta
+
+from odoo import api, models
+from odoo.exceptions import UserError
+
+from ..ramp_api import Money, RampNotFound, RampScopeError, RampValidationError, read_bill, read_entity, scrub_bill
+from .booking import clean
+from .flow import Held, Skipped, Waiting
+from .payable import Document, DocumentLine, line_name
+
+DEAD = ('REJECTED', 'TERMINATED')
+REREAD_PAID = timedelta(days=90)  # so long after it was paid, a returned payment is noticed
+
+
+class RampFlowBill(models.AbstractModel):
+    """Bills of vendors: a vendor bill each, with its lines, taxes, analytics and files. Their payments are a flow of their own.
+
+    Schema: Bill of GET /bills. A bill goes through Ramp's accounting twice, itself (BILL_SYNC) and its payment
+    (BILL_PAYMENT_SYNC); both have the bill's id. Nothing in a bill tells when it changed, so what is booked is looked at again.
+    """
+
+    _name = 'ramp.flow.bill'
+    _inherit = 'ramp.flow.payable'
+    _description = 'Ramp Flow: bills'
+
+    _flow = 'bill'
+    _flow_sequence = 50
+    _endpoint = '/bills'
+    _sync_type = 'BILL_SYNC'
+    _known_by = ('invoice_number', 'memo')
+
+    @api.model
+    def _flow_label(self):
+        return self.env._('Bills')
+
+    @api.model
+    def _page(self, record):
+        return f'/bill-pay/bills/{record.ramp_id}'
+
+    @api.model
+    def _enabled(self, connection):
+        return connection.pull_bills
+
+    # ------------------------------------------------------------------ what Ramp lists
+
+    def _listings(self, connection):
+        ready = [{'sync_ready': 'true'}]
+        if connection.bill_policy == 'created':
+            ready.append({'sync_status': 'NOT_SYNCED'})
+        return [{**params, **self._scope(connection)} for params in ready]
+
+    def _reread_listings(self, connection, since):
+        # days, as Ramp has them: the moment does not matter
+        paid = (self.env.cr.now() - REREAD_PAID).strftime('%Y-%m-%dT00:00:00Z')
+        return [{**params, **self._scope(connection)} for params in (
+            {'sync_status': 'BILL_SYNCED'}, {'sync_status': 'BILL_AND_PAYMENT_SYNCED', 'from_paid_at': paid}, {'is_archived': 'true'},
+            # one whose payment was returned has no such moment any more
+            {'sync_status': 'BILL_AND_PAYMENT_SYNCED', 'payment_status': 'OPEN'})]
+
+    @staticmethod
+    def _scope(connection):
+        """Bills are dated by days: the first day is that of the start date, in whichever time zone."""
+        entity = {'entity_id': connection.ramp_entity_id} if connection.ramp_entity_id else {}
+        return {'from_issued_date': f'{connection.start_date}T00:00:00Z', **entity}
+
+    def _scrub(self, payload):
+        return scrub_bill(payload)
+
+    def _read(self, payload):
+        return read_bill(payload, with_payment=False)
+
+    def _facts(self, value):
+        """What is booked of a bill; what it is called, its files and how it is paid are no part of it."""
+        return {
+            'amount': str(value.amount), 'vendor': value.vendor.id, 'entity': value.entity_id, 'number': value.invoice_number,
+            'days': [str(moment) for moment in (value.issued_at, value.accounting_date, value.posting_date)],
+            'lines': [[str(line.amount), str(line.quantity), str(line.unit_price), self._chosen(line.selections)] for line in value.lines],
+        }
+
+    @staticmethod
+    def _chosen(selections):
+        """What is chosen, whatever Ramp calls it now."""
+        return sorted([selection.type or '', selection.external_id or '', selection.external_code or ''] for selection in selections)
+
+    def _extras(self, value):
+        return {
+            'files': len(value.invoice_urls), 'memo': value.memo, 'vendor_memo': value.vendor_memo, 'due': str(value.due_at or ''),
+            'memos': [line.memo for line in value.lines]}
+
+    def _row(self, connection, value):
+        return {
+            'name': ' '.join(filter(None, (clean(value.vendor.name), clean(value.invoice_number)))) or value.id,
+            'date': self._day(connection, value.issued_at), 'money': value.amount, 'parent_ramp_id': value.vendor.id,
+        }
+
+    def _is_synced(self, payload):
+        return payload.get('sync_status') in ('BILL_SYNCED', 'BILL_AND_PAYMENT_SYNCED')
+
+    def _is_ready(self, payload):
+        return (payload.get('sync_status') == 'NOT_SYNCED' and payload.get('approval_status') in ('APPROVED', None)
+                and payload.get('enable_accounting_sync') is not False and not payload.get('archived_at'))
+
+    def _is_confirmable(self, value):
+        return value.approval_status in ('APPROVED', None)
+
+    def _reference(self, record):
+        return f'account.move,{record.res_id}'
+
+    def _sync_item(self, record):
+        item = super()._sync_item(record)
+        if not self.env.context.get('ramp_memory', {}).get('no_links'):
+            item['deep_link_url'] = self._link(self.env['account.move'].browse(record.res_id))
+        return item
+
+    def _confirm_batch(self, connection, run, client, key):
+        try:
+            return super()._confirm_batch(connection, run, client, key)
+        except RampValidationError as error:
+            memory = self.env.context.get('ramp_memory', {})
+            if 'deep_link' not in str(error) or memory.get('no_links'):
+                raise
+            memory['no_links'] = True  # an address that Ramp takes for none, such as one of an intranet, is worth no bill
+        return super()._confirm_batch(connection, run, client, key)
+
+    # ------------------------------------------------------------------ what a page tells besides
+
+    def _stored(self, connection, rows, asked):
+        super()._stored(connection, rows, asked)
+        values = {row['ramp_id']: row['value'] for row in rows if 'value' in row}
+        self.env['ramp.flow.bill_payment']._expect(connection, {row['ramp_id']: row for row in rows if 'value' in row}, asked)
+        self._withdraw(connection, {ramp_id: value for ramp_id, value in values.items()
+                                    if value.archived_at or value.approval_status in DEAD})
+        approved = self.env['ramp.record'].search([
+            ('connection_id', '=', connection.id), ('flow', '=', self._flow), ('state', '=', 'done'), ('sync_key', '=', False),
+            ('ramp_id', 'in', [row['ramp_id'] for row in rows if row.get('ready')])])
+        if approved:  # booked when they were created; now Ramp wants to hear of them
+            approved.sync_key = self._new_sync_key(approved)
+
+    def _withdraw(self, connection, values):
+        """Undo the bills that were archived or not approved in the end, unless somebody worked with them in Odoo."""
+        records = self.env['ramp.record'].search([
+            ('connection_id', '=', connection.id), ('flow', '=', self._flow), ('ramp_id', 'in', list(values)), ('res_id', '!=', False),
+        ]) if values else self.env['ramp.record']
+        for record in records.try_lock_for_update():
+            move = self.env['account.move'].browse(record.res_id).exists()
+            reason = self.env._('It was archived in Ramp.') if values[record.ramp_id].archived_at else self.env._(
+                'It was not approved in Ramp.')
+            if move.state == 'posted' and move.currency_id.compare_amounts(move.amount_residual, move.amount_total):
+                record._hold(self.env._(
+                    '%(reason)s But %(move)s is paid or reconciled in Odoo: undo that, or reverse it by hand.',
+                    reason=reason, move=move.name), move)
+                continue
+            try:
+                with self.env.cr.savepoint():
+                    reversal = self._undo_move(connection, move, reason) if move else move
+                    record._reopen()
+            except UserError as error:
+                record._hold(self.env._('%(reason)s Odoo refused to reverse %(move)s: %(error)s',
+                                        reason=reason, move=move.name, error=error), move)
+                continue
+            record._skip(self.env._('%(reason)s %(move)s was reversed by %(reversal)s.', reason=reason, move=move.name,
+                                    reversal=reversal.name) if reversal else reason)
+            record.reason_move_id = reversal
+
+    def _notice(self, connection, record, before, value):
+        now = self._extras(value)
+        if now['files'] > before.get('files', 0):
+            self.env['ramp.flow.bill_file']._expect(connection, {record.ramp_id: now['files']})
+        texts = self._memo_changes(before, now)
+        for key, label in (('vendor_memo', self.env._('Memo to the vendor')), ('due', self.env._('Due'))):
+            if str(now[key] or '') != str(before.get(key) or ''):
+                texts.append(self.env._('%(what)s changed in Ramp: %(text)s', what=label, text=now[key] or '-'))
+        self._noticed(record, texts)
+
+    # ------------------------------------------------------------------ deciding
+
+    def _prepare(self, connection, client, ramp_ids):
+        self.env.cr.execute(
+            """
+            SELECT DISTINCT lower(payload #>> '{vendor,id}') FROM ramp_record
+             WHERE connection_id = %s AND flow = %s AND ramp_id = ANY(%s) AND res_id IS NULL
+            """, (connection.id, self._flow, ramp_ids))
+        vendors = {row[0] for row in self.env.cr.fetchall() if row[0]}
+        self.env.cr.rollback()
+        if vendors:
+            self.env['ramp.flow.vendor']._ensure(connection, client, vendors)
+        self._entities(client)
+
+    def _entities(self, client):
+        """The currency of each Ramp entity, read once in a run: a bill's rate leads into it."""
+        memory = self.env.context.get('ramp_memory', {})
+        if 'entities' not in memory:
+            memory['entities'] = {}
+            try:
+                for page in client.pages('/entities'):
+                    memory['entities'].update((entity.id, entity.currency) for entity in map(read_entity, page.rows))
+            except (RampScopeError, RampNotFound):
+                pass  # the payer's currency is then taken for the company's
+
+    def _look_up(self, connection, values):
+        orders = self._orders(connection, {value.purchase_order_id for value in values if value.purchase_order_id})
+        codes = {value.amount.currency for value in values}
+        payers = {code for code in self.env.context.get('ramp_memory', {}).get('entities', {}).values() if code}
+        return {
+            **self._look_up_books(
+                connection, [selection for value in values for line in value.lines for selection in line.selections], codes | payers),
+            'partners': self.env['ramp.flow.vendor']._partners(connection, {value.vendor.id for value in values}),
+            'numbers': self._look_up_numbers(connection, {clean(value.invoice_number) for value in values}), 'orders': orders,
+        }
+
+    def _orders(self, connection, ramp_ids):
+        """Names of the purchase orders that are known, by Ramp id."""
+        rows = self.env['ramp.record'].search_fetch(
+            [('connection_id', '=', connection.id), ('ramp_id', 'in', list(ramp_ids)), ('res_model', '=', 'purchase.order')],
+            ['ramp_id', 'name']) if ramp_ids else self.env['ramp.record']
+        return {row.ramp_id: row.name for row in rows}
+
+    def _plan(self, connection, value, found):
+        self._check_state(connection, value)
+        journal = self._plan_journal(connection)
+        code = value.amount.currency
+        rate = self._plan_rate(connection, value, found)
+        currency = self._plan_currency(connection, code, found, rate)
+        partner = self._plan_vendor(value.vendor.id, clean(value.vendor.name), found)
+        coded = self._plan_coding(connection, value.lines, found)
+        issued = self._day(connection, value.issued_at, value.accounting_date, value.created_at)
+        date = self._day(connection, value.posting_date, value.accounting_date, value.issued_at)
+        if not (issued and date):
+            raise Held(self.env._('It has no date. Ask Ramp; it cannot be booked on a day that is not known.'))
+        label = clean(value.memo) or clean(value.invoice_number) or partner.display_name
+        document = self._directed(Document(
+            ramp_id=value.id, move_type='in_invoice', partner=partner, currency=currency, rate=rate,
+            date=self._plan_entry_date(connection, date, journal, found, any(coding.tax for coding in coded)),
+            invoice_date=issued, due_date=self._day(connection, value.due_at), reference=clean(value.invoice_number),
+            note=clean(value.memo), origin=found['orders'].get(value.purchase_order_id, False),
+            lines=[DocumentLine(coding, line.amount.minor, line_name(line.memo, fallback=label), line.quantity, line.unit_price)
+                   for coding, line in zip(coded, value.lines, strict=True)]))
+        self._check_number(document, found)
+        return document, len(value.invoice_urls)
+
+    def _check_state(self, connection, value):
+        if not value.enable_accounting_sync:
+            raise Skipped(self.env._('Ramp keeps it out of accounting.'))
+        if value.archived_at:
+            raise Skipped(self.env._('It was archived in Ramp.'))
+        if value.approval_status in DEAD:
+            raise Skipped(self.env._('It was not approved in Ramp (%s).', value.approval_status))
+        if connection.bill_policy == 'approved' and value.approval_status not in ('APPROVED', None):
+            raise Waiting(self.env._('It is not approved in Ramp yet.'))
+        if connection.ramp_entity_id and value.entity_id and value.entity_id != connection.ramp_entity_id.lower():
+            raise Held(self.env._('It belongs to another Ramp entity than this connection.'))
+
+    def _plan_rate(self, connection, value, found):
+        """Company currency units for one of the bill's, by the rate that Ramp pays at; None: Odoo's rate."""
+        code = value.amount.currency
+        company = connection.company_id.currency_id
+        payer = self.env.context.get('ramp_memory', {}).get('entities', {}).get(value.entity_id) or company.name
+        if code == company.name or code == payer or value.fx_conversion_rate is None:
+            return None
+        if payer == company.name:
+            return float(value.fx_conversion_rate)
+        currency = self._plan_currency(connection, payer, found)
+        return float(value.fx_conversion_rate) * self._rate(connection, currency, self._day(connection, value.issued_at), found)
+
+    # ------------------------------------------------------------------ booking
+
+    def _book(self, connection, plans):
+        moves = self._book_documents(connection, [document for document, _files in plans], connection.bill_post == 'post')
+        self.env['ramp.flow.bill_file']._expect(connection, {document.ramp_id: files for document, files in plans if files})
+        self.env['ramp.flow.bill_payment']._bill_booked(connection, {
+            document.ramp_id: move for (document, _files), move in zip(plans, moves, strict=True)})
+        return moves
+
+
+def owed(amount, credits):
+    """Money of a bill after the vendor credits applied to it."""
+    return sum((-credit.amount for credit in credits), Money(amount.minor, amount.currency))

@@ -1,0 +1,310 @@
+# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
+import dataclasses
+
+from odoo import api, models
+
+from ..ramp_api import CARD_PAYMENT_METHODS, read_bill, scrub_bill
+from .bill import owed
+from .booking import clean
+from .flow import Held, Skipped, Waiting
+from .payment import Part, Settlement
+
+# Every method of the contract is decided here; one that is not is held.
+BANK_METHODS = frozenset({
+    'ACH', 'CHECK', 'CRYPTO_WALLET_TRANSFER', 'DOMESTIC_WIRE', 'FED_NOW', 'INTERNATIONAL', 'LOCAL_BANK_TRANSFER', 'RTP', 'SWIFT'})
+# An open bill with a payment that is over and left something to pay; in any other state the payment is still on its way, or failed.
+PARTLY_PAID = frozenset({'PAYMENT_COMPLETED', 'PAYMENT_DETAILS_MISSING', 'PAYMENT_NOT_INSTRUCTED', 'PAYMENT_READY'})
+REST = 'rest'  # key of what was paid besides the one payment that Ramp tells of
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """What is to be done about the payment of one bill. credits: [(refund's payable line, minor units, credit id)]."""
+
+    settlement: Settlement
+    credits: list
+    card: object  # see ramp.card.bill, or None
+    is_paid: bool
+    undo_card: dict | None  # how it was settled by card before it was paid otherwise
+
+
+class RampFlowBillPayment(models.AbstractModel):
+    """How bills are paid: by bank, by card, by vendor credits, or by hand, in one row for each bill.
+
+    Bank: a payment, reconciled with the bill, which is "In Payment" until the bank line is matched. Card: against the card liability,
+    exactly once with the card transaction. Credits: the refund is applied. Confirmed under the bill's id (BILL_PAYMENT_SYNC) once
+    the bill is fully paid. Ramp tells of one payment only; what is paid beyond it is a payment of its own.
+    """
+
+    _name = 'ramp.flow.bill_payment'
+    _inherit = 'ramp.flow.payment'
+    _description = 'Ramp Flow: payments of bills'
+
+    _flow = 'bill_payment'
+    _flow_sequence = 60
+    _endpoint = '/bills'
+    _sync_type = 'BILL_PAYMENT_SYNC'
+    _parent_flow = 'bill'
+
+    @api.model
+    def _flow_label(self):
+        return self.env._('Bill payments')
+
+    @api.model
+    def _page(self, record):
+        return f'/bill-pay/bills/{record.ramp_id}'
+
+    @api.model
+    def _enabled(self, connection):
+        return connection.pull_bills
+
+    def _scrub(self, payload):
+        return scrub_bill(payload)
+
+    def _read(self, payload):
+        return read_bill(payload)
+
+    def _facts(self, value):
+        payment = value.payment
+        return {
+            'status': value.status, 'amount': str(value.amount), 'archived': bool(value.archived_at),
+            'partly': value.status_summary in PARTLY_PAID, 'enabled': value.enable_accounting_sync,
+            'credits': sorted([credit.id, str(credit.amount)] for credit in value.applied_vendor_credits),
+            'payment': payment and [payment.id, payment.payment_method, str(payment.amount), str(payment.payment_date),
+                                    str(payment.effective_date), str(payment.details)],
+        }
+
+    def _row(self, connection, value):
+        payment = value.payment
+        return {
+            'name': ' '.join(filter(None, (clean(value.vendor.name), clean(value.invoice_number)))) or value.id,
+            'date': self._payment_day(connection, value), 'money': payment.amount if payment else value.amount,
+            'parent_ramp_id': payment.id if payment else None,
+        }
+
+    def _is_synced(self, payload):
+        return payload.get('sync_status') == 'BILL_AND_PAYMENT_SYNCED'
+
+    def _is_ready(self, payload):
+        return payload.get('sync_status') == 'BILL_SYNCED' and payload.get('status') == 'PAID'
+
+    def _is_confirmable(self, value):
+        return value.status == 'PAID'
+
+    def _payment_day(self, connection, value):
+        payment = value.payment
+        return self._day(connection, *((payment.effective_date, payment.payment_date) if payment else ()), value.paid_at)
+
+    @api.model
+    def _expect(self, connection, bills, asked):
+        """Put what the bills of a page say of their payments into the ledger: of those that are paid somehow, or were once.
+
+        :param bills: ledger rows (see `_ledger_row`) by Ramp id
+        """
+        there = {record.ramp_id for record in self.env['ramp.record'].search_fetch(
+            [('connection_id', '=', connection.id), ('flow', '=', self._flow), ('ramp_id', 'in', list(bills))], ['ramp_id'])}
+        rows = [self._ledger_row(connection, row['payload']) for ramp_id, row in bills.items()
+                if ramp_id in there or self._is_paid_somehow(row['payload'], row['value'])]
+        if rows:
+            self.env['ramp.record']._upsert(connection, self._flow, rows, asked, updates=True)
+            self._trigger()
+
+    @staticmethod
+    def _is_paid_somehow(payload, bill):
+        payment = payload.get('payment') or {}
+        details = payment.get('details') or {}
+        return bool(bill.status == 'PAID' or bill.applied_vendor_credits or details.get('transaction_ids')
+                    or payment.get('effective_date') and bill.status_summary in PARTLY_PAID)
+
+    # ------------------------------------------------------------------ planning
+
+    def _prepare(self, connection, client, ramp_ids):
+        self.env['ramp.flow.bill']._entities(client)
+
+    def _look_up(self, connection, values):
+        ids = [value.id for value in values]
+        codes = {value.amount.currency for value in values} | {value.payment.amount.currency for value in values if value.payment}
+        credits = {credit.id for value in values for credit in value.applied_vendor_credits}
+        rows = {row.ramp_id: row for row in self.env['ramp.record'].search_fetch(
+            [('connection_id', '=', connection.id), ('flow', '=', 'vendor_credit'), ('ramp_id', 'in', list(credits))],
+            ['ramp_id', 'state', 'error_message', 'res_model', 'res_id', 'name'])} if credits else {}
+        refunds = {line.move_id.id: line for line in self._payable_lines(
+            self.env['account.move'].browse(row.res_id for row in rows.values() if row.res_id))}
+        return {
+            **self._look_up_books(connection, [], codes),
+            'documents': self._look_up_documents(connection, ids), 'noted': self._look_up_noted(connection, ids),
+            'credit_rows': rows, 'refunds': refunds, 'cards': self.env['ramp.card.bill']._look_up(connection, values),
+            'entities': self.env.context.get('ramp_memory', {}).get('entities', {}),
+        }
+
+    def _plan(self, connection, value, found):
+        if not value.enable_accounting_sync and value.id not in found['documents']:
+            raise Skipped(self.env._('Ramp keeps it out of accounting.'))
+        move, line = self._check_document(value.id, found)
+        due = owed(value.amount, value.applied_vendor_credits)
+        if due.minor < 0:
+            raise Held(self.env._('More vendor credit is applied to it than it owes. Correct it in Ramp.'))
+        credits = self._plan_credits(value, line, found)
+        parts, card, reason = self._plan_payment(connection, value, move, line, due, found)
+        settlement = self._compare(value, move, line, parts, found, reason)
+        if not (parts or card or credits or settlement.undo or settlement.noted.get('card') or value.applied_vendor_credits or value.status == 'PAID'):
+            raise Waiting(self.env._('It is not paid in Ramp yet.'))
+        if settlement.parts:
+            self._check_open(settlement, sum(minor for _line, minor, _id in credits))
+        return Plan(settlement, credits, card, value.status == 'PAID', None if card else settlement.noted.get('card'))
+
+    def _plan_credits(self, value, line, found):
+        """What of vendor credits is to be applied, less what is: [(refund's payable line, minor units, credit id)]."""
+        applied = found['noted'].get(value.id, {}).get('credits', {})
+        todo = []
+        for credit in value.applied_vendor_credits:
+            if applied.get(credit.id) == credit.amount.minor:
+                continue
+            row = found['credit_rows'].get(credit.id)
+            refund = found['refunds'].get(row.res_id) if row and row.res_id else None
+            if not refund:
+                raise Waiting(self.env._('The vendor credit applied to it is not booked: %s', row and row.error_message or credit.id))
+            if refund.parent_state != 'posted':
+                raise Waiting(self.env._('The vendor credit applied to it is a draft in Odoo. Post it: %s', row.name))
+            if credit.amount.currency != value.amount.currency:
+                raise Held(self.env._('A vendor credit in %(other)s is applied to a bill in %(currency)s.',
+                                      other=credit.amount.currency, currency=value.amount.currency))
+            todo.append((refund, credit.amount.minor, credit.id))
+        return todo
+
+    def _plan_payment(self, connection, value, move, line, due, found):
+        """(parts, card, reason): what pays the bill by bank or hand, what by card, and why what was booked before holds no more."""
+        payment, paid = value.payment, value.status == 'PAID'
+        method = payment and payment.payment_method
+        if method in CARD_PAYMENT_METHODS:
+            return [], self.env['ramp.card.bill']._plan(connection, value, move, line, due, found), self.env._('It is paid by card.')
+        if not paid and not (payment and payment.effective_date and value.status_summary in PARTLY_PAID):
+            return [], None, self.env._('Ramp says that the payment did not succeed (%s).', value.status_summary or value.status)
+        if not due.minor:
+            return [], None, self.env._('It is paid by vendor credits.')
+        if not payment or method in (None, 'UNSPECIFIED', 'VENDOR_CREDIT'):
+            if self._is_paid_in_odoo(line):
+                return [], None, self.env._('It is paid in Odoo.')
+            raise Held(self.env._(
+                'It is paid, but Ramp does not say how (%s). Enter its payment in Odoo; then it confirms itself.', method or '-'))
+        journal = connection.payment_journal_id
+        if method == 'PAID_MANUALLY':
+            if self._waits_for_person(connection, value):
+                if not self._is_paid_in_odoo(line):
+                    raise Held(self.env._(
+                        'It was marked as paid outside of Ramp. Enter the payment of %s in Odoo; then it confirms itself.', move.name), move)
+                return [], None, self.env._('It is paid in Odoo.')
+            journal = connection.manual_payment_journal_id or journal
+        elif method not in BANK_METHODS:
+            raise Held(self.env._('It was paid by %s, which this connector does not know. Ask for a new version.', method))
+        if not journal:
+            raise Held(self.env._('The connection %s has no payment journal. Choose one.', connection.name))
+        return self._plan_parts(connection, value, due, journal, paid, found), None, self.env._('Ramp tells of another payment now.')
+
+    def _waits_for_person(self, connection, value):
+        details = value.payment.details
+        return connection.manual_payment_policy == 'person' or getattr(details, 'manual_payment_method', None) == 'PAID_IN_ERP'
+
+    @staticmethod
+    def _is_paid_in_odoo(line):
+        return line.currency_id.is_zero(line.amount_residual_currency)
+
+    def _plan_parts(self, connection, value, due, journal, paid, found):
+        payment = value.payment
+        day = self._payment_day(connection, value)
+        if not day:
+            raise Held(self.env._('Its payment has no date. Ask Ramp; it cannot be booked on a day that is not known.'))
+        date = self._plan_entry_date(connection, day, journal, found)
+        memo = self._memo(clean(value.invoice_number) or clean(value.vendor.name), payment.customer_friendly_payment_id)
+        rate = self._plan_rate(connection, value, found)
+
+        def part(key, payment_id, amount, settled=None):
+            return Part(key, payment_id, amount, settled, rate, date, journal, memo)
+
+        if payment.amount.currency != value.amount.currency:
+            self._plan_currency(connection, payment.amount.currency, found)
+            return [part(payment.id or value.id, payment.id, due.minor, payment.amount)]
+        if payment.amount.minor > due.minor:
+            raise Held(self.env._(
+                'Ramp paid %(paid)s for a bill that owed %(due)s. Look at it in Ramp.', paid=payment.amount, due=due))
+        parts = [part(payment.id or value.id, payment.id, payment.amount.minor)] if payment.amount.minor else []
+        if paid and payment.amount.minor < due.minor:
+            parts.append(part(REST, None, due.minor - payment.amount.minor))
+        return parts
+
+    def _plan_rate(self, connection, value, found):
+        """Company currency units for one of the bill's, where Ramp's rate leads into the company's currency; None: as the bill has it."""
+        company = connection.company_id.currency_id.name
+        payer = found['entities'].get(value.entity_id) or company
+        if payer == company and value.amount.currency != company and value.fx_conversion_rate:
+            return float(value.fx_conversion_rate)
+        return None
+
+    # ------------------------------------------------------------------ booking
+
+    def _book(self, connection, plans):
+        for plan in plans:
+            if plan.undo_card:
+                self.env['ramp.card.bill']._undo(connection, plan.undo_card)
+        self._apply_credits(connection, plans)
+        notes = self._settle_documents(connection, [plan.settlement for plan in plans])
+        cards = self.env['ramp.card.bill']._book(connection, [plan.card for plan in plans if plan.card])
+        rows = {row.ramp_id: row for row in self.env['ramp.record'].search_fetch(
+            [('connection_id', '=', connection.id), ('flow', '=', self._flow),
+             ('ramp_id', 'in', [plan.settlement.ramp_id for plan in plans])], ['ramp_id'])}
+        noted, documents = {}, []
+        for plan in plans:
+            settlement = plan.settlement
+            parts = {**settlement.noted['parts'], **{part.key: notes[settlement.ramp_id, part.key] for part in settlement.parts}}
+            credits = {**settlement.noted.get('credits', {}), **{identity: minor for _line, minor, identity in plan.credits}}
+            noted[rows[settlement.ramp_id].id] = {
+                **settlement.noted, 'parts': parts, 'credits': credits, 'card': cards.get(settlement.ramp_id)}
+            stands = parts or credits or cards.get(settlement.ramp_id) or plan.is_paid
+            documents.append(self._main_document(settlement, parts, cards.get(settlement.ramp_id), plan) if stands else None)
+        self.env['ramp.record']._note(noted)
+        return documents
+
+    def _main_document(self, settlement, parts, card, plan):
+        """What the row leads to: the payment, the entry that settles by card, the refund, or the bill that somebody paid in Odoo."""
+        for note in parts.values():
+            return self.env['account.payment'].browse(note['id'])
+        if card and card.get('id'):
+            return self.env['account.move'].browse(card['id'])
+        for line, _minor, _identity in plan.credits:
+            return line.move_id
+        return settlement.move
+
+    def _apply_credits(self, connection, plans):
+        """Apply exactly so much of each refund as Ramp says, which may be less than both could take."""
+        Partial = self.env['account.partial.reconcile']
+        for plan in plans:
+            bill = plan.settlement.line
+            for refund, minor, _identity in plan.credits:
+                amount = self._float(minor, bill.currency_id)
+                between = Partial.search([('debit_move_id', '=', refund.id), ('credit_move_id', '=', bill.id)])
+                before = sum(between.mapped('debit_amount_currency'))
+                if bill.currency_id.compare_amounts(before, amount) > 0:
+                    between.unlink()  # less of it is applied now
+                    before = 0.0
+                more = bill.currency_id.round(amount - before)
+                if not more:
+                    continue
+                if bill.currency_id.compare_amounts(more, min(abs(bill.amount_residual_currency), abs(refund.amount_residual_currency))) > 0:
+                    raise Held(self.env._(
+                        'Ramp applied %(amount)s of the vendor credit %(credit)s to %(bill)s, but so much is not open in Odoo. Undo what was '
+                        'reconciled by hand.', amount=amount, credit=refund.move_id.name, bill=bill.move_id.name), refund.move_id)
+                self._apply_credit(refund, bill, more)
+
+    def _apply_credit(self, refund, bill, amount):
+        if not bill.currency_id.compare_amounts(amount, min(abs(bill.amount_residual_currency), abs(refund.amount_residual_currency))):
+            (refund + bill).reconcile()
+            return
+        rate = abs(bill.balance / bill.amount_currency) if bill.amount_currency else 1.0
+        self.env['account.partial.reconcile'].create({
+            'debit_move_id': refund.id, 'credit_move_id': bill.id, 'amount': bill.company_currency_id.round(amount * rate),
+            'debit_amount_currency': amount, 'credit_amount_currency': amount})
+
+    @api.model
+    def _bill_booked(self, connection, moves):
+        self._documents_booked(connection, moves)
+

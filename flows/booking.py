@@ -1,0 +1,258 @@
+# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
+import datetime
+
+from odoo import Command, api, models
+
+from ..ramp_api import PayloadError, RampScopeError, allocate, read_user, to_company_date
+from ..ramp_api.money import exponent
+from .coding import Uncodable
+from .flow import Held
+
+# Mail would be sent, and followers and log lines written, for documents nobody here typed: one line on the
+# document says where it comes from.
+QUIET = {'mail_create_nosubscribe': True, 'mail_create_nolog': True, 'tracking_disable': True, 'mail_notrack': True}
+DIRECTIONS = '\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069'  # they could make a name read as another
+NAME_LENGTH = 200  # characters of somebody else's text that fit into names and references
+
+
+class RampFlowBooking(models.AbstractModel):
+    """What the flows that write journal entries share: days, currencies, closed periods, coding, taxes, people, undoing.
+
+    Amounts are integers in minor units until they become a field of Odoo.
+    """
+
+    _name = 'ramp.flow.booking'
+    _inherit = 'ramp.flow.pull'
+    _description = 'Ramp Flow: from Ramp into the books'
+
+    # ------------------------------------------------------------------ days
+
+    def _day(self, connection, *moments):
+        """The day in the company's time zone of the first moment that is given, or None.
+
+        A moment of exactly midnight UTC is a day that a person or Ramp chose, not a moment: it stays that day.
+        """
+        for moment in moments:
+            if isinstance(moment, datetime.datetime):
+                return moment.date() if moment.time() == datetime.time.min else to_company_date(moment, connection._timezone())
+            if moment:
+                return moment
+        return None
+
+    def _plan_entry_date(self, connection, date, journal, found, has_tax=False):
+        """The day of the entry; a closed period is respected as the connection says."""
+        key = date, journal.id, has_tax
+        if key not in found['locks']:
+            found['locks'][key] = connection.company_id._get_violated_lock_dates(date, has_tax, journal)
+        locks = found['locks'][key]
+        if not locks:
+            return date
+        if connection.lock_date_policy == 'next_open':
+            return locks[-1][0] + datetime.timedelta(days=1)
+        raise Held(self.env._(
+            'The accounting period is closed: %(date)s is on or before the lock date %(lock)s. Reopen the period, or let the '
+            'connection book on the first open day.', date=date, lock=locks[-1][0]))
+
+    # ------------------------------------------------------------------ looking up
+
+    def _look_up_books(self, connection, selections, codes):
+        """What planning needs of Odoo, whatever the kind of document, in a constant number of queries.
+
+        :param selections: all that is chosen on all lines
+        :param codes: the currencies that occur
+        """
+        company = connection.company_id
+        currencies = {code: self.env['ramp.coding']._currency(code) for code in codes}
+        foreign = [currency.id for currency in currencies.values() if currency and currency != company.currency_id]
+        rated = {currency for [currency] in self.env['res.currency.rate']._read_group(
+            [('currency_id', 'in', foreign), ('company_id', 'in', [False, company.root_id.id])], ['currency_id'])} if foreign else set()
+        return {
+            **self.env['ramp.coding']._look_up(connection, selections),
+            'currencies': currencies, 'rated': rated, 'locks': {}, 'rates': {},
+        }
+
+    # ------------------------------------------------------------------ currencies
+
+    def _plan_currency(self, connection, code, found, rate=None):
+        """The currency of a code; raises `Held` with the remedy if it cannot be booked in. `rate`: what the object itself brings."""
+        currency = found['currencies'][code]
+        if not currency:
+            raise Held(self.env._('The currency %s does not exist in Odoo. Create it, or ask Ramp.', code))
+        if not currency.active:
+            raise Held(self.env._(
+                'The currency %s is not active in Odoo. Activate it under Accounting > Configuration > Currencies.', code))
+        if currency.decimal_places < exponent(code):
+            raise Held(self.env._(
+                'Odoo rounds %(code)s to %(odoo)s decimals, but it has %(real)s. Correct the rounding factor of the currency.',
+                code=code, odoo=currency.decimal_places, real=exponent(code)))
+        if rate is None and currency != connection.company_id.currency_id and currency not in found['rated']:
+            raise Held(self.env._(
+                'Odoo has no exchange rate for %s. Enter one under Accounting > Configuration > Currencies.', code))
+        return currency
+
+    def _rate(self, connection, currency, date, found):
+        """Odoo's rate of a day, company currency units for one of `currency`."""
+        company = connection.company_id
+        if currency == company.currency_id:
+            return 1.0
+        if (currency, date) not in found['rates']:
+            found['rates'][currency, date] = self.env['res.currency']._get_conversion_rate(currency, company.currency_id, company, date)
+        return found['rates'][currency, date]
+
+    def _to_company(self, connection, money, rate):
+        """An amount in minor units of the company's currency. `rate`: company currency units for one of the amount's."""
+        currency = connection.company_id.currency_id
+        return round(currency.round(float(money.decimal) * rate) * 10 ** currency.decimal_places)
+
+    def _plan_balances(self, connection, money, currency, date, amounts, found):
+        """(total, per line) in minor units of the company's currency. The total is converted once and then spread,
+        so that the lines add up to it whatever the rate."""
+        company = connection.company_id
+        if currency == company.currency_id:
+            return money.minor, amounts
+        rate = self._rate(connection, currency, date, found)
+        if not money.minor:
+            # lines that cancel each other out: converted one by one, the last one takes the rest
+            places = company.currency_id.decimal_places
+            shares = [round(float(amount) / 10 ** currency.decimal_places * rate * 10 ** places) for amount in amounts]
+            shares[-1] -= sum(shares)
+            return 0, shares
+        total = self._to_company(connection, money, rate)
+        return total, allocate(total, amounts)
+
+    @api.model
+    def _float(self, minor, currency):
+        """An amount in minor units as Odoo's fields want it."""
+        scale = 10 ** exponent(currency.name)
+        return round(minor / scale, currency.decimal_places)
+
+    # ------------------------------------------------------------------ coding
+
+    def _plan_coding(self, connection, lines, found):
+        """The `Coding` of each line; raises `Held`, naming the line."""
+        coded = []
+        for number, line in enumerate(lines, 1):
+            try:
+                coding = self.env['ramp.coding']._decode(line.selections, found)
+            except Uncodable as reason:
+                if len(lines) == 1:
+                    raise Held(str(reason)) from reason
+                raise Held(self.env._(
+                    'Line %(number)s (%(amount)s): %(reason)s', number=number, amount=line.amount, reason=reason)) from reason
+            if coding.account == connection.card_account_id:
+                raise Held(self.env._(
+                    'It is coded to the card liability itself (%s). Choose an expense account in Ramp.', coding.account.display_name))
+            coded.append(coding)
+        return coded
+
+    def _with_tax(self, connection, coding, partner, values, is_refund):
+        """The journal items of a line that is coded with a tax: Ramp's amount includes it, to the cent.
+
+        Odoo's own tax computation says how much of the amount is tax and where it goes; the base takes whatever is left, so that
+        the items of the line add up to Ramp's amount in both currencies.
+        """
+        AccountTax, company = self.env['account.tax'], connection.company_id
+        currency = self.env['res.currency'].browse(values['currency_id'])
+        base = AccountTax._prepare_base_line_for_taxes_computation(
+            {}, tax_ids=coding.tax, price_unit=values['amount_currency'], quantity=1.0, currency_id=currency,
+            special_mode='total_included', is_refund=is_refund, partner_id=partner, account_id=coding.account,
+            analytic_distribution=coding.distribution or None,
+            rate=values['amount_currency'] / values['balance'] if values['balance'] else 1.0)
+        AccountTax._add_tax_details_in_base_lines([base], company)
+        AccountTax._round_base_lines_tax_details([base], company)
+        AccountTax._add_accounting_data_in_base_lines_tax_details([base], company, include_caba_tags=True)
+        result = AccountTax._prepare_tax_lines([base], company)
+        [(_base, update)] = result['base_lines_to_update']
+        taxes = result['tax_lines_to_add']
+        left = {
+            key: unit.round(values[key] - sum(tax[key] for tax in taxes))
+            for key, unit in (('amount_currency', currency), ('balance', company.currency_id))}
+        return [{**values, **left, 'tax_ids': [Command.set(coding.tax.ids)], 'tax_tag_ids': update['tax_tag_ids']}, *taxes]
+
+    # ------------------------------------------------------------------ people
+
+    def _ramp_users(self, client):
+        """All users of the Ramp business, read once in a run."""
+        memory = self.env.context.get('ramp_memory', {})
+        if 'users' not in memory:
+            users = []
+            try:
+                # suspended users are left out unless asked for, and a suspended person's spend is still to be booked
+                for params in ({}, {'status': 'USER_SUSPENDED'}):
+                    for page in client.pages('/users', params):
+                        users += page.rows
+            except RampScopeError:
+                users = []  # the sentence on the row names the remedy
+            memory['users'] = []
+            for user in users:
+                try:
+                    memory['users'].append(read_user(user))
+                except PayloadError:
+                    continue  # a user we cannot read stays unknown, and the object's row says so
+        return memory['users']
+
+    def _employees(self, connection, users):
+        """Employees of the company by Ramp user id, archived ones too: people leave, and their spend stays."""
+        employees = self.env['hr.employee'].with_context(active_test=False).search_fetch(
+            [('ramp_user_id', 'in', list(users)), ('company_id', '=', connection.company_id.id)], ['ramp_user_id'])
+        return {employee.ramp_user_id: employee for employee in employees}
+
+    # ------------------------------------------------------------------ what changes without touching the books
+
+    def _noticed(self, record, messages):
+        """A line on the page of a booked document."""
+        document = self.env[record.res_model].browse(record.res_id).exists()
+        for message in messages if document else ():
+            document._message_log(body=message)
+
+    def _memo_changes(self, before, now):
+        """The sentences that tell what of `memo`, and `memos` of lines, changed in Ramp."""
+        texts = []
+        if now['memo'] != before.get('memo'):
+            texts.append(self.env._('Memo changed in Ramp: %s', now['memo'] or '-'))
+        if len(now['memos']) == len(before.get('memos', [])):
+            texts += [self.env._('Memo of line %(number)s changed in Ramp: %(text)s', number=number, text=text or '-')
+                      for number, (text, old) in enumerate(zip(now['memos'], before['memos'], strict=True), 1) if text != old]
+        return texts
+
+    # ------------------------------------------------------------------ undoing
+
+    def _undo(self, connection, record, reason):
+        """Undo the journal entry of an object; see `_undo_move`."""
+        move = self.env['account.move'].browse(record.res_id).exists() if record.res_model == 'account.move' else self.env['account.move']
+        if move:
+            self._undo_move(connection, move, reason)
+
+    def _undo_move(self, connection, move, reason):
+        """Undo an entry or a bill, visibly: a draft is deleted, what is posted is reversed, on its own day or the first open one.
+
+        The document gives up its Ramp id, so that another can take its place; its page says why, and names the reversal.
+        Returns the reversal (an empty recordset for a draft). Payments of it stay, unreconciled.
+        """
+        move = move.with_context(**QUIET)
+        move.ramp_id = False
+        if move.state != 'posted':
+            if move.state == 'draft':
+                move.unlink()
+            return move.browse()
+        has_tax = bool(move.line_ids.tax_ids or move.line_ids.tax_line_id)
+        locks = connection.company_id._get_violated_lock_dates(move.date, has_tax, move.journal_id)
+        date = locks[-1][0] + datetime.timedelta(days=1) if locks else move.date
+        values = {'date': date, 'ref': self.env._('Reversal of: %(name)s. %(reason)s', name=move.ref or move.name, reason=reason)}
+        if move.is_invoice(include_receipts=True):
+            values.update(invoice_date=date, invoice_date_due=date, invoice_payment_term_id=False)
+        reversal = move._reverse_moves([values], cancel=True)
+        if move.is_invoice(include_receipts=True):
+            (move.line_ids + reversal.line_ids).filtered(
+                lambda line: line.account_type == 'liability_payable' and not line.reconciled).reconcile()
+        move._message_log(body=self.env._('Reversed by %(reversal)s. %(reason)s', reversal=reversal.name, reason=reason))
+        return reversal
+
+
+def clean(text):
+    """A text of a merchant, a vendor or of Ramp for one line of ours: no line breaks, no control or direction characters."""
+    if not text:
+        return False
+    kept = ''.join(' ' if char.isspace() else char for char in text
+                   if char.isspace() or (char.isprintable() and char not in DIRECTIONS))
+    return ' '.join(kept.split())[:NAME_LENGTH] or False

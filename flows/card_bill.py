@@ -1,0 +1,242 @@
+# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
+import dataclasses
+import datetime
+
+from odoo import Command, api, models
+from odoo.tools import SQL
+
+from ..ramp_api import Money, PayloadError, allocate, read_transaction
+from .booking import QUIET
+from .flow import Held, Waiting
+
+
+@dataclasses.dataclass(frozen=True)
+class CardPlan:
+    """How a bill is settled by card. entries: of its transactions; expected: what the card is charged with, if they have not arrived
+    (Money of the card's currency); replaced: what was booked as expected, where the transactions turned out to be others."""
+
+    ramp_id: str
+    move: models.Model
+    line: models.Model  # the bill's payable line
+    due: int  # in minor units of the bill's currency
+    entries: models.Model
+    kept: dict | None = None  # what was done and stays
+    expected: Money | None = None
+    date: datetime.date | None = None
+    replaced: dict | None = None
+
+
+class RampCardBill(models.AbstractModel):
+    """Bills that are paid by a Ramp card: the bill is the spend, the card transaction only moves what is owed to the card.
+
+    Whatever arrives first, each cent of spend and of card liability is in the books once:
+
+        transaction after its bill is known    its entry is: payable / card liability; it is reconciled with the bill
+        transaction before, booked as spend    the bill is settled against the spend: payable / the transaction's own debits
+        transaction never, or later            payable / card liability, as the bill says; a transaction that comes later and is the
+                                               same is that entry, one that differs takes its place
+    """
+
+    _name = 'ramp.card.bill'
+    _description = 'Ramp: bills paid by card'
+
+    # ------------------------------------------------------------------ for the transaction's flow
+
+    @api.model
+    def _bills_of(self, connection, transaction_ids):
+        """The rows of the bills (flow bill_payment) that these transactions pay, by transaction id, in one query."""
+        if not transaction_ids:
+            return {}
+        rows = self.env.execute_query(SQL(
+            """
+            SELECT r.id, t.id FROM ramp_record r, LATERAL jsonb_array_elements_text(r.payload #> '{payment,details,transaction_ids}') AS t(id)
+             WHERE r.connection_id = %s AND r.flow = 'bill_payment' AND r.payload #> '{payment,details,transaction_ids}' ?| %s
+               AND (r.state <> 'ignored' OR r.is_question)
+            """, connection.id, list(transaction_ids)))
+        return {transaction_id: self.env['ramp.record'].browse(row_id) for row_id, transaction_id in rows}
+
+    # ------------------------------------------------------------------ for the payment's flow
+
+    @api.model
+    def _look_up(self, connection, values):
+        """The transactions that these bills name: {id: (row, move or empty, Transaction or None)}."""
+        ids = {identity for value in values for identity in self._transaction_ids(value)}
+        if not ids:
+            return {}
+        rows = self.env['ramp.record'].search_fetch(
+            [('connection_id', '=', connection.id), ('flow', '=', 'transaction'), ('ramp_id', 'in', list(ids))],
+            ['ramp_id', 'payload', 'state', 'res_model', 'res_id'])
+        moves = self.env['account.move'].browse(row.res_id for row in rows if row.res_id and row.res_model == 'account.move').exists()
+        by_id = {move.id: move for move in moves}
+        found = {}
+        for row in rows:
+            try:
+                value = read_transaction(row.payload)
+            except PayloadError:
+                value = None
+            found[row.ramp_id] = row, by_id.get(row.res_id, moves.browse()), value
+        return found
+
+    @staticmethod
+    def _transaction_ids(value):
+        return getattr(value.payment and value.payment.details, 'transaction_ids', ())
+
+    @api.model
+    def _plan(self, connection, value, move, line, due, found):
+        """The `CardPlan` of a bill; raises `Waiting` while neither Ramp nor the transactions say that it is paid."""
+        note = found['noted'].get(value.id, {}).get('card')
+        ids = self._transaction_ids(value)
+        entries = move.browse()
+        arrived = 0
+        for identity in ids:
+            _row, entry, _transaction = found['cards'].get(identity, (None, entries.browse(), None))
+            entries |= entry.filtered(lambda item: item.state == 'posted')
+            arrived += entry.state == 'posted'
+        complete = bool(ids) and arrived == len(ids)
+        plan = {'ramp_id': value.id, 'move': move, 'line': line, 'due': due.minor, 'entries': entries}
+        if note and move.browse(note['id']).exists():
+            if complete and note.get('expected') and note['id'] not in entries.ids:
+                return CardPlan(**plan, replaced=note)
+            return CardPlan(**plan, kept=note)
+        if complete:
+            return CardPlan(**plan)
+        if value.status != 'PAID':
+            raise Waiting(self.env._('It waits for its card transaction.'))
+        if arrived:
+            raise Waiting(self.env._('Some of the card transactions that pay it have not arrived yet.'))
+        expected, date = self._plan_expected(connection, value, due, found)
+        return CardPlan(**plan, expected=expected, date=date)
+
+    def _plan_expected(self, connection, value, due, found):
+        """(Money, day): what the card is charged with for the bill, as far as the bill tells."""
+        flow = self.env['ramp.flow.bill_payment']
+        expected = value.payment.amount
+        payer = found['entities'].get(value.entity_id)
+        if expected.currency == value.amount.currency:
+            expected = due
+            if payer and payer != due.currency and value.fx_conversion_rate:
+                expected = Money.from_major(due.decimal * value.fx_conversion_rate, payer, strict=False)
+        day = flow._payment_day(connection, value)
+        if not day:
+            raise Held(self.env._('Its payment has no date. Ask Ramp; it cannot be booked on a day that is not known.'))
+        if not connection.card_account_id:
+            raise Held(self.env._('The connection %s has no card journal with a default account. Choose one.', connection.name))
+        found['currencies'].setdefault(expected.currency, self.env['ramp.coding']._currency(expected.currency))
+        flow._plan_currency(connection, expected.currency, found, rate=1)
+        return expected, flow._plan_entry_date(connection, day, connection.card_journal_id, found)
+
+    @api.model
+    def _book(self, connection, plans):
+        """Settle the bills of these plans; returns {bill id: note}."""
+        notes = {}
+        for plan in plans:
+            if plan.replaced:
+                self._undo(connection, plan.replaced)
+            if plan.kept:
+                notes[plan.ramp_id] = plan.kept
+            elif plan.expected is not None:
+                entry = self._book_expected(connection, plan)
+                notes[plan.ramp_id] = {'id': entry.id, 'expected': [plan.expected.minor, plan.expected.currency]}
+            else:
+                notes[plan.ramp_id] = {'id': self._settle(connection, plan).id}
+        return notes
+
+    @api.model
+    def _undo(self, connection, note):
+        """Take back how a bill was settled: an entry of ours is reversed, that of a transaction only stops paying the bill."""
+        entry = self.env['account.move'].browse(note['id']).exists()
+        if entry.ramp_id:
+            entry.line_ids.filtered(lambda item: item.account_type == 'liability_payable').remove_move_reconcile()
+        elif entry:
+            self.env['ramp.flow.transaction']._undo_move(connection, entry, self.env._('The bill was paid in another way.'))
+
+    def _book_expected(self, connection, plan):
+        """Payable / card liability, as the bill says it: its transaction is not known here."""
+        flow = self.env['ramp.flow.transaction']
+        company = connection.company_id.currency_id
+        card = self.env['ramp.coding']._currency(plan.expected.currency)
+        currency = plan.line.currency_id
+        if card == company:
+            balance = plan.expected.minor
+        elif currency == company:
+            balance = plan.due
+        else:
+            balance = flow._to_company(connection, plan.expected, flow._rate(connection, card, plan.date, {'rates': {}}))
+        name = plan.move.ref or plan.move.name
+        entry = self._entry(connection, plan.date, plan.move.partner_id, name, [
+            self._item(plan.line.account_id, plan.line.partner_id, name, currency, flow._float(plan.due, currency),
+                       flow._float(balance, company)),
+            self._item(connection.card_account_id, plan.line.partner_id, name, card, -flow._float(plan.expected.minor, card),
+                       -flow._float(balance, company))])
+        self._reconcile(entry, plan.line)
+        return entry
+
+    def _settle(self, connection, plan):
+        """The transactions are in the books: reconcile what they paid of the payable, or take the spend they were booked as back.
+
+        Returns the entry that settles the bill.
+        """
+        flow = self.env['ramp.flow.transaction']
+        spend = plan.entries.filtered(lambda entry: not self._payable(entry, plan.line))
+        for entry in plan.entries - spend:
+            self._reconcile(entry, plan.line)
+        if not spend:
+            return plan.entries[:1]
+        lines, currency = [], plan.line.currency_id
+        debits = spend.line_ids.filtered(lambda line: line.account_id != connection.card_account_id)
+        for debit in debits:
+            lines.append({
+                **self._item(debit.account_id, debit.partner_id, debit.name, debit.currency_id, -debit.amount_currency, -debit.balance),
+                'analytic_distribution': debit.analytic_distribution, 'tax_tag_ids': [Command.set(debit.tax_tag_ids.ids)]})
+        balance = sum(debits.mapped('balance'))
+        if debits.currency_id == currency:
+            amount = sum(debits.mapped('amount_currency'))
+        else:
+            amount = flow._float(plan.due, currency)
+        date = max(*spend.mapped('date'), plan.move.date)
+        locks = connection.company_id._get_violated_lock_dates(date, False, connection.card_journal_id)
+        if locks:
+            date = locks[-1][0] + datetime.timedelta(days=1)
+        name = self.env._('Paid by card: %s', plan.move.ref or plan.move.name)
+        entry = self._entry(connection, date, plan.move.partner_id, name, [
+            self._item(plan.line.account_id, plan.line.partner_id, name, currency, currency.round(amount), balance), *lines])
+        self._reconcile(entry, plan.line)
+        return entry
+
+    # ------------------------------------------------------------------ entries
+
+    def _payable(self, entry, line):
+        return entry.line_ids.filtered(lambda item: item.account_id == line.account_id and item.partner_id == line.partner_id)
+
+    def _reconcile(self, entry, line):
+        items = (self._payable(entry, line) + line).filtered(lambda item: not item.reconciled)
+        if line in items and len(items) > 1:
+            items.reconcile()
+
+    @staticmethod
+    def _item(account, partner, name, currency, amount, balance):
+        return {
+            'account_id': account.id, 'partner_id': partner.id, 'name': name, 'currency_id': currency.id, 'amount_currency': amount,
+            'balance': balance, 'tax_ids': [Command.clear()]}
+
+    def _entry(self, connection, date, partner, name, items):
+        entry = self.env['account.move'].with_context(**QUIET).create({
+            'move_type': 'entry', 'company_id': connection.company_id.id, 'journal_id': connection.card_journal_id.id,
+            'partner_id': partner.id, 'date': date, 'ref': name, 'line_ids': [Command.create(item) for item in items]})
+        entry._post(soft=False)
+        return entry
+
+    @api.model
+    def _share(self, value, bill, found):
+        """What a transaction pays of its bill in the bill's currency, in minor units; None: nothing is known, or it is the same currency."""
+        if bill.amount.currency == value.amount.currency:
+            return None
+        ids = self._transaction_ids(bill)
+        due = bill.amount.minor - sum(credit.amount.minor for credit in bill.applied_vendor_credits)
+        if len(ids) == 1:
+            return due
+        others = [found['cards'][identity][2] for identity in ids if identity in found['cards']]
+        if len(others) < len(ids) or not all(others):
+            raise Waiting(self.env._('It pays a bill together with other card transactions, which have not arrived yet.'))
+        shares = allocate(due, [other.amount.minor for other in others])
+        return dict(zip((other.id for other in others), shares, strict=True))[value.id]

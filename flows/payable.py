@@ -1,0 +1,205 @@
+# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
+import dataclasses
+import datetime
+from decimal import Decimal
+
+from odoo import Command, models
+from odoo.fields import Domain
+
+from ..ramp_api import Money
+from .booking import QUIET, clean
+from .coding import Coding
+from .flow import Held
+
+REFUND_OF = {'in_invoice': 'in_refund', 'in_refund': 'in_invoice'}
+
+
+@dataclasses.dataclass(frozen=True)
+class DocumentLine:
+    """One line of a bill. amount: what it adds to the total, tax included, in minor units and the document's direction;
+    quantity, unit_price: told if their product is the amount."""
+
+    coding: Coding
+    amount: int
+    name: str
+    quantity: Decimal | None = None
+    unit_price: Money | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Document:
+    """A bill or refund to be made. rate: units of the company's currency for one of the document's, or None for Odoo's own rate."""
+
+    ramp_id: str
+    move_type: str  # in_invoice or in_refund
+    partner: models.Model
+    currency: models.Model
+    rate: float | None
+    date: datetime.date  # of the entry: later than what Ramp says where the period was closed
+    invoice_date: datetime.date
+    due_date: datetime.date | None
+    reference: str | bool
+    note: str | bool
+    lines: list  # of DocumentLine
+    origin: str | bool = False
+
+    @property
+    def total(self):
+        return sum(line.amount for line in self.lines)
+
+
+class RampFlowPayable(models.AbstractModel):
+    """What the flows share that make vendor bills and refunds: in batch, exactly of Ramp's amount, and never one number twice."""
+
+    _name = 'ramp.flow.payable'
+    _inherit = 'ramp.flow.booking'
+    _description = 'Ramp Flow: bills and refunds'
+
+    # ------------------------------------------------------------------ planning
+
+    def _plan_journal(self, connection):
+        if not connection.bill_journal_id:
+            raise Held(self.env._('The connection %s has no bill journal. Choose one.', connection.name))
+        return connection.bill_journal_id
+
+    def _plan_vendor(self, vendor_id, name, found):
+        """The partner of a vendor of Ramp; raises `Held` where the vendor's own row is held, or there is none."""
+        partner, reason = found['partners'].get(vendor_id, (None, None))
+        if partner:
+            return partner
+        name = name or vendor_id
+        if reason:
+            raise Held(self.env._('Its vendor %(name)s is held: %(reason)s', name=name, reason=reason))
+        raise Held(self.env._('Ramp does not say who its vendor %s is. Look at the vendor in Ramp.', name))
+
+    def _directed(self, document):
+        """A document whose total is negative is one of the other direction: Odoo refuses to post it otherwise."""
+        if document.total >= 0:
+            return document
+        lines = [dataclasses.replace(
+            line, amount=-line.amount, unit_price=line.unit_price and -line.unit_price) for line in document.lines]
+        return dataclasses.replace(document, move_type=REFUND_OF[document.move_type], lines=lines)
+
+    def _look_up_numbers(self, connection, references):
+        """Bills and refunds of the company by (type, number): those that were reversed do not count."""
+        found = {}
+        moves = self.env['account.move'].search_fetch(
+            Domain('company_id', '=', connection.company_id.id) & Domain('move_type', 'in', list(REFUND_OF))
+            & Domain('ref', 'in', [reference for reference in references if reference])
+            & Domain('state', '!=', 'cancel') & Domain('payment_state', '!=', 'reversed'),
+            ['ref', 'move_type', 'commercial_partner_id', 'ramp_id', 'name'])
+        for move in moves:
+            found.setdefault((move.move_type, move.ref), []).append((move.commercial_partner_id, move))
+        return found
+
+    def _check_number(self, document, found):
+        """Raise `Held` if the vendor has a document of that number already, in Odoo or in this batch."""
+        if not document.reference:
+            return
+        others = found['numbers'].setdefault((document.move_type, document.reference), [])
+        vendor = document.partner.commercial_partner_id
+        for partner, move in others:
+            if partner != vendor or move and move.ramp_id == document.ramp_id:
+                continue
+            if not move:
+                raise Held(self.env._(
+                    'Ramp has two bills of %(vendor)s with the number %(number)s; the other one is booked now. If both are real, '
+                    'correct the number of one of them in Ramp.', vendor=vendor.display_name, number=document.reference))
+            raise Held(self.env._(
+                '%(vendor)s has a document with the number %(number)s in Odoo already: %(move)s (%(link)s). If it is the same bill, '
+                'ignore this one; if both are real, change the reference of one of them.', vendor=vendor.display_name,
+                number=document.reference, move=move.name or self.env._('a draft'), link=self._link(move)), move)
+        others.append((vendor, None))
+
+    def _link(self, record):
+        """The address of a record's page, as a person can open it."""
+        return f'{record.get_base_url()}/odoo/{record._name}/{record.id}'
+
+    # ------------------------------------------------------------------ booking
+
+    def _book_documents(self, connection, documents, post):
+        """Make the bills and refunds of these documents, in batch; returns them in the same order."""
+        moves = self.env['account.move'].with_context(**QUIET, ramp_one_sequence={}).create(
+            [self._document_values(connection, document) for document in documents])
+        for document, move in zip(documents, moves, strict=True):
+            missing = document.currency.round(self._float(document.total, document.currency) - move.amount_total)
+            if missing:
+                self._add_to_tax(move, missing)
+        if post:
+            moves._post(soft=False)
+        return moves
+
+    def _document_values(self, connection, document):
+        company_currency = connection.company_id.currency_id
+        return {
+            'move_type': document.move_type,
+            'ramp_id': document.ramp_id,
+            'company_id': connection.company_id.id,
+            'journal_id': connection.bill_journal_id.id,
+            'partner_id': document.partner.id,
+            'currency_id': document.currency.id,
+            **({'invoice_currency_rate': 1 / document.rate} if document.rate and document.currency != company_currency else {}),
+            'date': document.date,
+            'invoice_date': document.invoice_date,
+            # Ramp says when it is due, not the vendor's terms in Odoo
+            'invoice_payment_term_id': False,
+            'invoice_date_due': document.due_date or document.invoice_date,
+            'ref': document.reference,
+            'invoice_origin': document.origin,
+            'narration': document.note,
+            'invoice_line_ids': [Command.create(self._line_values(connection, document, line)) for line in document.lines],
+        }
+
+    def _line_values(self, connection, document, line):
+        amount = self._float(line.amount, document.currency)
+        quantity, price = 1.0, amount
+        if line.coding.tax:
+            price = self._net(connection, document, line, amount)
+        elif line.quantity and line.unit_price and not self._mismatch(line):
+            quantity, price = float(line.quantity), float(line.unit_price.decimal)
+        return {
+            'name': line.name,
+            'account_id': line.coding.account.id,
+            'quantity': quantity,
+            'price_unit': price,
+            'tax_ids': [Command.set(line.coding.tax.ids)],
+            # always given, so that no model is searched for each line
+            'analytic_distribution': line.coding.distribution or {},
+        }
+
+    @staticmethod
+    def _mismatch(line):
+        """Whether quantity times price is not exactly the amount: Ramp rounds prices."""
+        return line.quantity * line.unit_price.minor != line.amount
+
+    def _net(self, connection, document, line, amount):
+        """The price to enter so that, with its tax, the line comes to Ramp's amount."""
+        taxes = line.coding.tax.flatten_taxes_hierarchy()
+        included = taxes.filtered('price_include')
+        if included == taxes:
+            return amount
+        AccountTax = self.env['account.tax']
+        base = AccountTax._prepare_base_line_for_taxes_computation(
+            {}, tax_ids=line.coding.tax, price_unit=amount, quantity=1.0, currency_id=document.currency,
+            special_mode='total_included', is_refund=document.move_type == 'in_refund', partner_id=document.partner)
+        AccountTax._add_tax_details_in_base_lines([base], connection.company_id)
+        details = base['tax_details']
+        # of a mixture, those that are included in the price stay in it
+        return details['raw_total_excluded_currency'] + sum(
+            tax['raw_tax_amount_currency'] for tax in details['taxes_data'] if tax['tax'] in included)
+
+    def _add_to_tax(self, move, missing):
+        """Let the tax take the cents that its rounding left, so that the bill comes to Ramp's amount."""
+        totals = move.tax_totals
+        groups = [group for subtotal in (totals or {}).get('subtotals', []) for group in subtotal['tax_groups']]
+        if not groups:
+            raise Held(self.env._(
+                'The lines come to %(missing)s less than the bill once Odoo has rounded them. Check the decimals of the currency.',
+                missing=missing))
+        groups[0]['tax_amount_currency'] += missing
+        move.tax_totals = totals
+
+
+def line_name(*texts, fallback):
+    """What a line says: the first text there is, on one line."""
+    return next(filter(None, map(clean, texts)), fallback)

@@ -1,0 +1,312 @@
+# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
+import dataclasses
+import datetime
+from collections import defaultdict
+
+from odoo import Command, api, models
+
+from ..ramp_api import Money
+from .booking import QUIET
+from .flow import Held, Waiting
+
+
+@dataclasses.dataclass(frozen=True)
+class Part:
+    """One payment of one document. amount: what it pays of it, in minor units of the document's currency; settled: what left or reached
+    the bank, where that is another currency; rate: company currency units for one of the document's, None: as the document has it."""
+
+    key: str  # identity within the row, in `noted`
+    payment_id: str | None  # Ramp's id: what shares it was one transfer
+    amount: int
+    settled: Money | None
+    rate: float | None
+    date: datetime.date
+    journal: models.Model
+    memo: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Settlement:
+    """What is to be done so that a document in Odoo is paid as Ramp says. noted: what was done before and stays."""
+
+    ramp_id: str
+    move: models.Model
+    line: models.Model  # the document's line in the payable account
+    noted: dict
+    undo: dict  # by key: what was noted and holds no more
+    parts: list  # of Part: to be booked
+    reason: str = ''
+
+
+class RampFlowPayment(models.AbstractModel):
+    """What the flows share that pay documents: a row for each paid document, one payment of Odoo for each transfer of Ramp.
+
+    Its rows are not listed from Ramp: what tells of a document tells of its payment. A row compares what Ramp says with what it did
+    (`noted`), and does the difference: a payment that failed after it was booked is reversed, another one takes its place.
+    """
+
+    _name = 'ramp.flow.payment'
+    _inherit = 'ramp.flow.booking'
+    _description = 'Ramp Flow: payments'
+
+    _updates = True
+    _parent_flow = None  # the flow whose documents are paid; rows have the same Ramp id
+
+    # ------------------------------------------------------------------ a run
+
+    def _work(self, connection, run):
+        if not self.env['ramp.record']._has_due(connection, self._flow):
+            return
+        client = connection._client()
+        self._check_seat(connection, client)
+        self._prepare(connection, client, None)
+        self._book_open(connection, run, client)
+        self._confirm_open(connection, run, client)
+
+    def _take_due(self, connection, ramp_ids, after):
+        """What was one transfer in Ramp is taken together, so that it becomes one payment."""
+        Record = self.env['ramp.record']
+        records, _siblings = super()._take_due(connection, ramp_ids, after)
+        transfers = [parent for parent in records.mapped('parent_ramp_id') if parent]
+        return records, Record._take_siblings(connection, self._flow, transfers, records) if transfers else Record
+
+    def _documents_booked(self, connection, moves):
+        """Documents were booked: rows that wait for them are due, and payments of a former document of theirs pay the new one.
+
+        :param moves: by Ramp id
+        """
+        rows = self.env['ramp.record'].search_fetch(
+            [('connection_id', '=', connection.id), ('flow', '=', self._flow), ('ramp_id', 'in', list(moves))],
+            ['ramp_id', 'noted', 'res_id', 'state'])
+        if not rows:
+            return
+        plan, again = [], self.env['ramp.record']
+        for row in rows.filtered('res_id'):
+            line = self._payable_lines(moves[row.ramp_id])[:1]
+            for note in (row.noted or {}).get('parts', {}).values():
+                paid = self.env['account.move.line'].browse(note.get('line')).exists()
+                if line and paid and not paid.reconciled and paid.account_id == line.account_id and line.parent_state == 'posted':
+                    plan.append(paid + line)
+            again += row
+        for lines in plan:  # one after the other: each needs what the one before it left
+            lines.reconcile()
+        again._reopen_payment()
+        self._trigger()
+
+    # ------------------------------------------------------------------ looking up
+
+    def _look_up_documents(self, connection, ramp_ids):
+        """{Ramp id: (row of the document, move, its payable line)}, in a constant number of queries."""
+        rows = self.env['ramp.record'].search_fetch(
+            [('connection_id', '=', connection.id), ('flow', '=', self._parent_flow), ('ramp_id', 'in', list(ramp_ids))],
+            ['ramp_id', 'state', 'error_message', 'res_model', 'res_id', 'name'])
+        moves = self.env['account.move'].browse(row.res_id for row in rows if row.res_id and row.res_model == 'account.move').exists()
+        moves.fetch(['state', 'name', 'move_type', 'currency_id', 'partner_id', 'amount_residual', 'amount_total', 'payment_state'])
+        lines = {line.move_id: line for line in self._payable_lines(moves)}
+        by_id = {move.id: move for move in moves}
+        none = self.env['account.move']
+        return {row.ramp_id: (row, by_id.get(row.res_id, none), lines.get(by_id.get(row.res_id), self.env['account.move.line']))
+                for row in rows}
+
+    def _payable_lines(self, moves):
+        return self.env['account.move.line'].search_fetch(
+            [('move_id', 'in', moves.ids), ('account_id.account_type', 'in', ('liability_payable', 'asset_receivable')),
+             ('display_type', '=', 'payment_term')],
+            ['move_id', 'account_id', 'partner_id', 'currency_id', 'amount_currency', 'balance', 'amount_residual',
+             'amount_residual_currency', 'reconciled', 'parent_state'], order='id') if moves else self.env['account.move.line']
+
+    def _look_up_noted(self, connection, ramp_ids):
+        """What was done so far, by Ramp id."""
+        rows = self.env['ramp.record'].search_fetch(
+            [('connection_id', '=', connection.id), ('flow', '=', self._flow), ('ramp_id', 'in', list(ramp_ids))], ['ramp_id', 'noted'])
+        return {row.ramp_id: row.noted or {} for row in rows}
+
+    # ------------------------------------------------------------------ planning
+
+    def _check_document(self, ramp_id, found):
+        """(move, payable line) of the document to be paid; raises `Waiting` or `Held` where there is none to pay."""
+        row, move, line = found['documents'].get(ramp_id, (None, None, None))
+        if not row:
+            raise Waiting(self.env._('What it pays has not been read from Ramp yet.'))
+        if not move:
+            raise Waiting(self.env._('What it pays is not booked: %s', row.error_message or row.status))
+        if move.state == 'draft':
+            raise Waiting(self.env._('What it pays is a draft in Odoo. Post it: %s', row.name))
+        if move.state != 'posted' or not line:
+            raise Held(self.env._('What it pays is cancelled in Odoo: %s', move.name), move)
+        return move, line
+
+    def _compare(self, value, move, line, wanted, found, reason=''):
+        """The `Settlement` of a document: `wanted` parts less what was done."""
+        noted = found['noted'].get(value.id, {})
+        done = noted.get('parts', {})
+        keys = {part.key: part for part in wanted}
+        undo = {key: note for key, note in done.items() if key not in keys or note['amount'] != keys[key].amount}
+        parts = [part for part in wanted if part.key not in done or part.key in undo]
+        kept = {**noted, 'parts': {key: note for key, note in done.items() if key not in undo}}
+        return Settlement(value.id, move, line, kept, undo, parts, reason)
+
+    def _check_open(self, settlement, extra=0):
+        """Raise `Held` unless so much is open in Odoo as is to be paid: somebody may have paid it there by hand."""
+        move, line = settlement.move, settlement.line
+        currency = move.currency_id
+        wanted = self._float(sum(part.amount for part in settlement.parts) + extra, currency)
+        undone = self._float(sum(note['amount'] for note in settlement.undo.values()), currency)
+        open_now = abs(line.amount_residual_currency) + undone
+        if currency.compare_amounts(wanted, open_now) > 0:
+            raise Held(self.env._(
+                'Ramp paid %(paid)s, but only %(open)s of %(move)s is open in Odoo: somebody has paid or reconciled it there. Undo that, '
+                'so that the payment of Ramp can take its place; or ignore this one.',
+                paid=f'{wanted:.{currency.decimal_places}f} {currency.name}', open=f'{open_now:.{currency.decimal_places}f} {currency.name}',
+                move=move.name), move)
+
+    # ------------------------------------------------------------------ booking
+
+    def _settle_documents(self, connection, settlements):
+        """Undo what holds no more, and book the payments of these settlements: one for each transfer, partner and currency.
+
+        Returns {(ramp_id, key): note}; the payments are posted and reconciled.
+        """
+        for settlement in settlements:
+            for note in settlement.undo.values():
+                self._undo_payment(connection, note, settlement.reason)
+        groups = defaultdict(list)
+        for settlement in settlements:
+            for part in settlement.parts:
+                line = settlement.line
+                groups[
+                    part.payment_id or (settlement.ramp_id, part.key), line.partner_id, line.account_id, part.journal, part.date,
+                    line.currency_id, part.settled and part.settled.currency, settlement.move.is_inbound(),
+                ].append((settlement, part))
+        if not groups:
+            return {}
+        payments = self.env['account.payment'].with_context(**QUIET).create(
+            [self._payment_values(connection, *key, members) for key, members in groups.items()])
+        moves = self.env['account.move'].with_context(**QUIET, ramp_one_sequence={}).create([
+            {**payment._generate_move_vals(line_ids=self._payment_lines(connection, payment, key[7], members))}
+            for payment, (key, members) in zip(payments, groups.items(), strict=True)])
+        for payment, move in zip(payments, moves, strict=True):
+            payment.write({'move_id': move.id, 'state': 'in_process'})
+        moves._post(soft=False)
+        notes, plan = {}, []
+        for payment, move, members in zip(payments, moves, groups.values(), strict=True):
+            lines = move.line_ids.filtered(lambda line, payment=payment: line.account_id != payment.outstanding_account_id).sorted('sequence')
+            for line, (settlement, part) in zip(lines, members, strict=True):
+                notes[settlement.ramp_id, part.key] = {'id': payment.id, 'line': line.id, 'amount': part.amount}
+                plan.append(line + settlement.line)
+        self._reconcile(plan)
+        return notes
+
+    def _reconcile(self, pairs):
+        """Reconcile each pair; at once where no line is in two of them, for what one leaves is the other's."""
+        while pairs:
+            seen, now, later = self.env['account.move.line'], [], []
+            for pair in pairs:
+                if pair & seen:
+                    later.append(pair)
+                else:
+                    seen |= pair
+                    now.append(pair)
+            self.env['account.move.line']._reconcile_plan(now)
+            pairs = later
+
+    def _payment_values(self, connection, _transfer, partner, account, journal, date, currency, settled, inbound, members):
+        direction = 'inbound' if inbound else 'outbound'
+        method = journal[f'{direction}_payment_method_line_ids'][:1]
+        if not method:
+            raise Held(self.env._('The journal %s has no payment method. Add "Manual" to it.', journal.display_name))
+        parts = [part for _settlement, part in members]
+        total = sum(part.settled.minor if settled else part.amount for part in parts)
+        unit = self.env['ramp.coding']._currency(settled) if settled else currency
+        return {
+            'ramp_id': parts[0].payment_id or members[0][0].ramp_id,
+            'payment_type': direction,
+            'partner_type': 'supplier',
+            'partner_id': partner.id,
+            'company_id': connection.company_id.id,
+            'journal_id': journal.id,
+            'payment_method_line_id': method.id,
+            # without one the payment has no entry, and an amount due of 0 would be a lie
+            'outstanding_account_id': (method.payment_account_id or self._outstanding_account(connection, direction)).id,
+            'destination_account_id': account.id,
+            'amount': self._float(total, unit),
+            'currency_id': unit.id,
+            'date': date,
+            'memo': ', '.join(dict.fromkeys(part.memo for part in parts))[:200],
+            'partner_bank_id': False,
+        }
+
+    def _outstanding_account(self, connection, direction):
+        return self.env['account.payment'].with_company(connection.company_id).new(
+            {'company_id': connection.company_id.id})._get_outstanding_account(direction)
+
+    def _payment_lines(self, connection, payment, inbound, members):
+        """The entry of a payment: a line for each document it pays, exactly of what it pays of it, and one for the bank."""
+        company = connection.company_id.currency_id
+        sign = -1 if inbound else 1
+        lines, balances = [], []
+        for settlement, part in members:
+            balance = self._part_balance(connection, settlement, part)
+            balances.append(balance)
+            lines.append({
+                'name': part.memo, 'sequence': len(lines) + 1, 'date_maturity': payment.date, 'partner_id': settlement.line.partner_id.id,
+                'account_id': settlement.line.account_id.id, 'currency_id': settlement.line.currency_id.id,
+                'amount_currency': sign * self._float(part.amount, settlement.line.currency_id), 'balance': sign * self._float(balance, company)})
+        lines.append({
+            'name': payment.memo, 'sequence': len(lines) + 1, 'date_maturity': payment.date, 'partner_id': payment.partner_id.id,
+            'account_id': payment.outstanding_account_id.id, 'currency_id': payment.currency_id.id,
+            'amount_currency': -sign * payment.amount, 'balance': -sign * self._float(sum(balances), company)})
+        return [Command.create(values) for values in lines]
+
+    def _part_balance(self, connection, settlement, part):
+        """What a part is in minor units of the company's currency: what left the bank says it best."""
+        company, currency = connection.company_id.currency_id, settlement.line.currency_id
+        if currency == company:
+            return part.amount
+        if part.settled and part.settled.currency == company.name:
+            return part.settled.minor
+        if part.rate is None:
+            line = settlement.line
+            rate = abs(line.balance / line.amount_currency) if line.amount_currency else 1.0
+        else:
+            rate = part.rate
+        return self._to_company(connection, Money(part.amount, currency.name), rate)
+
+    # ------------------------------------------------------------------ undoing
+
+    def _undo_payment(self, connection, note, reason):
+        """Reverse the part of a payment that Ramp takes back; what it paid is open again.
+
+        The bank's line of the payment stays open beside that of the reversal: of money that came back the bank shows both.
+        """
+        payment = self.env['account.payment'].browse(note['id']).exists()
+        line = self.env['account.move.line'].browse(note['line']).exists()
+        if not payment or not line or payment.state in ('canceled', 'rejected'):
+            return
+        if payment.reconciled_statement_lines_count:
+            raise Held(self.env._(
+                'Payment %(payment)s is matched with the bank, but Ramp says: %(reason)s Undo the match, or book the return by hand.',
+                payment=payment.name, reason=reason), payment.move_id)
+        locks = connection.company_id._get_violated_lock_dates(payment.date, False, payment.journal_id)
+        date = locks[-1][0] + datetime.timedelta(days=1) if locks else payment.date
+        bank = payment.move_id.line_ids.filtered(lambda item: item.account_id == payment.outstanding_account_id)[:1]
+        line.remove_move_reconcile()
+        share = line.balance / -bank.balance if bank.balance else 1.0
+        company = connection.company_id.currency_id
+        values = [(line, -line.amount_currency, -line.balance),
+                  (bank, -bank.currency_id.round(bank.amount_currency * share), line.balance)]
+        reversal = self.env['account.move'].with_context(**QUIET).create({
+            'move_type': 'entry', 'company_id': connection.company_id.id, 'journal_id': payment.journal_id.id, 'date': date,
+            'partner_id': payment.partner_id.id,
+            'ref': self.env._('Reversal of: %(name)s. %(reason)s', name=payment.name, reason=reason),
+            'line_ids': [Command.create({
+                'name': item.name, 'account_id': item.account_id.id, 'partner_id': item.partner_id.id, 'currency_id': item.currency_id.id,
+                'amount_currency': amount, 'balance': company.round(balance)}) for item, amount, balance in values]})
+        reversal._post(soft=False)
+        reversal.reversed_entry_id = payment.move_id  # not before: posting it would reconcile the bank's lines, too
+        (line + reversal.line_ids.filtered(lambda item: item.account_id == line.account_id)).reconcile()
+        payment._message_log(body=self.env._('Reversed by %(reversal)s. %(reason)s', reversal=reversal.name, reason=reason))
+
+    @api.model
+    def _memo(self, *texts):
+        return ' '.join(filter(None, texts))
