@@ -31,6 +31,10 @@ class Waiting(Exception):
     """Ramp is not finished with the object; nothing is wrong."""
 
 
+class Behind(Exception):
+    """Another object of the same batch has to be booked first; then it is looked at again."""
+
+
 class Skipped(Exception):
     """A rule leaves the object out of the books; the text says which."""
 

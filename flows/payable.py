@@ -9,7 +9,7 @@ from odoo.fields import Domain
 from ..ramp_api import Money
 from .booking import QUIET, clean
 from .coding import Coding
-from .flow import Held
+from .flow import Behind, Held
 
 REFUND_OF = {'in_invoice': 'in_refund', 'in_refund': 'in_invoice'}
 
@@ -102,9 +102,7 @@ class RampFlowPayable(models.AbstractModel):
             if partner != vendor or move and move.ramp_id == document.ramp_id:
                 continue
             if not move:
-                raise Held(self.env._(
-                    'Ramp has two bills of %(vendor)s with the number %(number)s; the other one is booked now. If both are real, '
-                    'correct the number of one of them in Ramp.', vendor=vendor.display_name, number=document.reference))
+                raise Behind
             raise Held(self.env._(
                 '%(vendor)s has a document with the number %(number)s in Odoo already: %(move)s (%(link)s). If it is the same bill, '
                 'ignore this one; if both are real, change the reference of one of them.', vendor=vendor.display_name,

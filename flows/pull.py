@@ -20,7 +20,7 @@ from ..ramp_api import (
     RampNotFound,
     RampValidationError,
 )
-from .flow import Held, Skipped, Waiting
+from .flow import Behind, Held, Skipped, Waiting
 
 _logger = logging.getLogger(__name__)
 
@@ -88,7 +88,7 @@ class RampFlowPull(models.AbstractModel):
         return {}
 
     def _plan(self, connection, value, found):
-        """Decide on one object without touching the database; raises `Held`, `Waiting` or `Skipped`."""
+        """Decide on one object without touching the database; raises `Held`, `Waiting`, `Skipped` or `Behind`."""
         raise NotImplementedError
 
     def _book(self, connection, plans):
@@ -330,12 +330,14 @@ class RampFlowPull(models.AbstractModel):
         records = taken + siblings
         if not records:
             return [], None
-        plans, values = self._plan_batch(connection, records)
+        plans, values, behind = self._plan_batch(connection, records)
         booked = self._book_savepoint(connection, plans)
         if booked is None:
             booked = {}
             for record, plan in plans.items():
                 booked.update(self._book_savepoint(connection, {record: plan}, alone=True))
+        if behind:
+            self._plan_batch(connection, behind)  # now with a reason that names what was booked; if there is none, in the next batch
         for record in [record for record, document in booked.items() if document is None]:
             record._unbook(self.env._('What was booked of it was undone, as Ramp says; nothing of it is in the books now.'))
             del booked[record]
@@ -361,8 +363,11 @@ class RampFlowPull(models.AbstractModel):
         return Record._take(connection, self._flow, self._batch_size, ramp_ids, after, updates=self._updates), Record
 
     def _plan_batch(self, connection, records):
-        """Map each bookable record to its plan, and each readable one to its value; the others get their state and reason."""
-        values = {}
+        """Map each bookable record to its plan, and each readable one to its value; the others get their state and reason.
+
+        Returns these two, and the records that have to wait for another one of the batch.
+        """
+        values, behind = {}, self.env['ramp.record']
         for record in records:
             try:
                 values[record] = self._read(record.payload)
@@ -375,6 +380,8 @@ class RampFlowPull(models.AbstractModel):
         for record, value in values.items():
             try:
                 plans[record] = self._plan(connection, value, found)
+            except Behind:
+                behind += record
             except Held as reason:
                 record._hold(str(reason), reason.move)
             except Waiting as reason:
@@ -384,7 +391,7 @@ class RampFlowPull(models.AbstractModel):
             except MALFORMED as error:
                 _logger.exception('Ramp flow %s could not decide on %s', self._flow, record.ramp_id)
                 record._fail(self.env._('It could not be booked (%s). The server log has the details.', type(error).__name__))
-        return plans, values
+        return plans, values, behind
 
     def _book_savepoint(self, connection, plans, alone=False):
         """Documents by record; None when the batch has to be split; an object that fails alone gets the reason."""

@@ -36,16 +36,17 @@ class RampFlowReceipt(models.AbstractModel):
         """Note the receipts of objects that are being booked; `receipts` maps the object's Ramp id to receipt ids."""
         receipts = {parent: ids for parent, ids in receipts.items() if ids}
         parents = self._parents(connection, receipts)
-        # A bill that takes the place of a reversed one needs its receipts; an entry gets those of its expense (see ramp.flow.transaction).
-        bills = self._targets([parent for parent, record in parents.items() if record.flow != 'transaction'])
+        # What takes the place of a reversed document needs its receipts; an entry gets those of its expense (see ramp.flow.transaction).
+        targets = self._targets(receipts)
         nobody = self.env['ramp.record']
         rows = {False: [], True: []}
         for parent, ids in receipts.items():
-            record, documents = parents.get(parent, nobody), bills.get(parent)
+            record, documents = parents.get(parent, nobody), targets.get(parent, [])
+            alone = bool(documents) and all(document._name == 'account.move' for document in documents)
             for receipt in ids:
-                rows[bool(documents)].append({
+                rows[alone].append({
                     'ramp_id': receipt, 'parent_ramp_id': parent, 'payload': {'id': receipt},
-                    'payload_hash': digest([receipt, documents[0].id]) if documents else receipt,
+                    'payload_hash': digest([receipt, documents[0].id]) if alone else receipt,
                     'name': self.env._('Receipt: %s', record.name or '?'), 'date': record.date or None})
         for updates, part in rows.items():
             self._expect_rows(connection, part, updates)

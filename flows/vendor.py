@@ -140,10 +140,11 @@ class RampFlowVendor(models.AbstractModel):
         params = {'include_draft': 'false'}
         if since:
             params['from_updated_at'] = since.strftime('%Y-%m-%dT%H:%M:%SZ')
-        listed, settled = set(), set()
+        listed, settled, stored = set(), set(), True
         for page, asked in self._pages(client, params):
             payloads, trouble = self._complete(connection, client, page.rows, every=bool(since))
-            ids = self._transaction(self._store_listed, connection, run, payloads, asked, len(page.rows))
+            ids, all_of_them = self._transaction(self._store_listed, connection, run, payloads, asked, len(page.rows))
+            stored = stored and all_of_them
             listed.update(_id(payload) for payload in page.rows)
             settled.update(ids)
             if not self._settle(connection, run, client, ids):
@@ -152,16 +153,28 @@ class RampFlowVendor(models.AbstractModel):
                 raise trouble
         if not self._look_again(connection, run, client, settled, listed if everything else None):
             return False
-        run.write({'listed': True, 'reread': everything})
+        run.write({'listed': stored, 'reread': stored and everything})
         return True
 
     def _since(self, connection):
         """(moment from which on changes are listed, or None; whether everything is listed)."""
+        self._reopen_for_contacts(connection)
         Run, now = self.env['ramp.run'], self.env.cr.now()
         whole, last = Run._last_reread(connection, self._flow), Run._last_listed(connection, self._flow)
         if not (whole and last) or whole <= now - LIST_ALL_AFTER:
             return None, True
         return last - OVERLAP, False
+
+    def _reopen_for_contacts(self, connection):
+        """Somebody pressed Retry on a contact: it is worked on with its vendor."""
+        self.env.cr.execute(SQL(
+            """
+            UPDATE ramp_record v SET state = 'pending'
+             WHERE v.connection_id = %(connection)s AND v.flow = %(flow)s AND v.state = 'confirmed'
+               AND v.ramp_id IN (SELECT c.parent_ramp_id FROM ramp_record c
+                                  WHERE c.connection_id = %(connection)s AND c.flow = 'vendor_contact' AND c.state = 'pending')
+            """, connection=connection.id, flow=self._flow))
+        self.env['ramp.record'].invalidate_model()
 
     def _complete(self, connection, client, payloads, every):
         """The listed vendors that are new or changed (`every`: all), each with its details and contacts; outside any transaction.
@@ -227,9 +240,11 @@ class RampFlowVendor(models.AbstractModel):
         return {**listed, **detail, 'contacts_detail': contacts}
 
     def _store_listed(self, connection, run, payloads, asked, count):
+        """Store a page; returns the Ramp ids and whether each is in the ledger now: what another transaction holds is left out."""
+        busy = self.env['ramp.record']._busy(connection, self._flow, [_id(payload) for payload in payloads])
         ids = self._store_page(connection, run, payloads, asked)
         run.seen += count - len(ids)  # those that are as they were
-        return ids
+        return ids, not busy
 
     def _look_again(self, connection, run, client, settled, listed):
         """Book what is open and was not listed: held rows that may have been settled in Odoo, and rows without details.
@@ -252,24 +267,14 @@ class RampFlowVendor(models.AbstractModel):
 
     def _open_ids(self, connection, settled):
         """[(Ramp id, whether its details are there, whether it has a partner)] of the rows that are due, but for those `settled`."""
-        cr = self.env.cr
-        # somebody pressed Retry on a contact: it is worked on with its vendor
-        cr.execute(SQL(
-            """
-            UPDATE ramp_record v SET state = 'pending'
-             WHERE v.connection_id = %(connection)s AND v.flow = %(flow)s AND v.state = 'confirmed'
-               AND v.ramp_id IN (SELECT c.parent_ramp_id FROM ramp_record c
-                                  WHERE c.connection_id = %(connection)s AND c.flow = 'vendor_contact' AND c.state = 'pending')
-            """, connection=connection.id, flow=self._flow))
-        cr.execute(SQL(
+        self.env.cr.execute(SQL(
             """
             SELECT ramp_id, COALESCE(payload ? 'contacts_detail', FALSE), res_id IS NOT NULL FROM ramp_record
              WHERE connection_id = %s AND flow = %s AND (state IN ('pending', 'error') OR (state = 'held' AND is_question))
                AND (next_attempt IS NULL OR next_attempt <= %s) AND NOT (ramp_id = ANY(%s))
              ORDER BY id
-            """, connection.id, self._flow, cr.now(), list(settled)))
-        self.env['ramp.record'].invalidate_model()
-        return cr.fetchall()
+            """, connection.id, self._flow, self.env.cr.now(), list(settled)))
+        return self.env.cr.fetchall()
 
     def _store_answers(self, connection, answers, asked):
         Record = self.env['ramp.record']
@@ -364,7 +369,7 @@ class RampFlowVendor(models.AbstractModel):
 
     def _book_open(self, connection, run, client):
         with self._alone():
-            super()._book_open(connection, run, client)
+            return super()._book_open(connection, run, client)
 
     # ------------------------------------------------------------------ looking up
 
@@ -461,8 +466,8 @@ class RampFlowVendor(models.AbstractModel):
             if match and match['database'] == identity and match['kind'] == 'partner':
                 found[remote_id] = int(match['id'])
         found.update((row.remote_id, row.res_id) for row in self.env['ramp.record'].search_fetch(
-            [('flow', '=', 'accounting_vendor'), ('remote_id', 'in', list(remote_ids)), ('connection_id', 'in', self._business(connection))],
-            ['remote_id', 'res_id']))
+            [('flow', '=', 'accounting_vendor'), ('remote_id', 'in', list(remote_ids)),
+             ('connection_id', 'in', self._business(connection))], ['remote_id', 'res_id']))
         return found
 
     def _own_partner(self, connection, ramp_id, found):
@@ -665,7 +670,7 @@ class RampFlowVendor(models.AbstractModel):
 
     def _save_contacts(self, connection, plans, partners):
         """Create, update and archive the contacts of vendors, with a row each."""
-        Record, Partner = self.env['ramp.record'], self.env['res.partner'].with_context(**QUIET, active_test=False)
+        Record = self.env['ramp.record']
         contact_rows = self._store_contact_rows(connection, plans)
         children = self._children([partners[plan.row] for plan in plans if plan.partner])
         done, noted, todo = {}, {}, []
@@ -695,10 +700,7 @@ class RampFlowVendor(models.AbstractModel):
                 written.update((key, [value, current[key]]) for key, value in changes.items() if key in values)
                 done[row], noted[row] = existing, {'written': written, 'created': before.get('created', False)}
             self._remove_contacts(plan, rows)
-        created = Partner.create([
-            {**{key: value for key, value in values.items() if value}, 'type': 'contact', 'parent_id': partner.id,
-             'company_id': partner.company_id.id} for _row, values, partner in todo])
-        for (row, values, _partner), contact in zip(todo, created, strict=True):
+        for (row, values, _partner), contact in zip(todo, self._create_contacts(todo, plans, partners), strict=True):
             current = self._current(contact, values)
             done[row] = contact
             noted[row] = {'written': {key: [value, current[key]] for key, value in values.items() if value}, 'created': True}
@@ -729,6 +731,25 @@ class RampFlowVendor(models.AbstractModel):
                 if row.parent_ramp_id in known:
                     known[row.parent_ramp_id][row.ramp_id] = row
         return known
+
+    def _create_contacts(self, todo, plans, partners):
+        """Contacts of (row, values, partner), in that order. Those of a new partner get at once what core would sync one by one."""
+        Partner = self.env['res.partner'].with_context(**QUIET)
+        new = {partners[plan.row].id for plan in plans if not plan.partner}
+        contacts = [
+            (partner.id in new, {
+                **(self._shared_values(partner) if partner.id in new else {}), **{key: value for key, value in values.items() if value},
+                'type': 'contact', 'parent_id': partner.id, 'company_id': partner.company_id.id})
+            for _row, values, partner in todo]
+        made = {
+            new_ones: iter(Partner.with_context(_partners_skip_fields_sync=new_ones).create(
+                [values for is_new, values in contacts if is_new is new_ones]))
+            for new_ones in (True, False)}
+        return [next(made[is_new]) for is_new, _values in contacts]
+
+    def _shared_values(self, partner):
+        """What the contacts of a partner have in common with it, as `_fields_sync` would write it."""
+        return {**partner._get_address_values(), **(partner._get_commercial_values() if partner.is_company else {})}
 
     def _children(self, partners):
         """{(partner id, e-mail): contacts} of partners that are not new; one query."""

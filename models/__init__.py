@@ -13,7 +13,6 @@ from . import (
     account_move,
     account_payment,
     account_tax,
-    base_partner_merge,
     hr_employee,
     hr_expense,
     res_partner,

@@ -6,6 +6,7 @@ from . import (
     test_files,
     test_holds,
     test_ledger,
+    test_payables,
     test_push,
     test_push_convergence,
     test_query_counts,

@@ -9,7 +9,7 @@ from odoo.tools import SQL
 
 from ..flows import file as file_flow
 from ..ramp_api import RampScopeError, read_bill, read_invoice_urls, scrub_bill
-from .common import RampCase
+from .common import PayablesCase, RampCase
 
 
 class FileCase(RampCase):
@@ -488,3 +488,23 @@ class TestBillFiles(FileCase):
                  [None, 3, '(link)', '(link)', 'https://a.example', {}, []])):
             self.assertEqual(scrub_bill({'id': 'x', 'invoice_urls': odd}), {'id': 'x', 'invoice_urls': expected})
         self.assertEqual((scrub_bill([1]), scrub_bill({'id': 'x'})), ([1], {'id': 'x'}))
+
+
+@tagged('post_install', '-at_install', 'ramp')
+class TestFilesOfBookedBills(PayablesCase):
+    def test_from_bill_to_files(self):
+        ramp_id = self.owe(12345, invoices=2)
+        self.sync('bill', 'bill_file')
+        bill = self.move(ramp_id)
+        self.assertEqual((self.record(ramp_id, 'bill_file').state, len(self.attachments(bill))), ('confirmed', 2))
+        self.assertTrue(bill.message_main_attachment_id)
+        self.assertNotIn('Signature', str(self.record(ramp_id, 'bill').payload), 'links are not stored')
+        self.assertEqual(bill.ramp_record_id, self.record(ramp_id, 'bill'), 'the row of its files is not its own')
+        with patch.object(type(self.connection), '_app_url', lambda connection: 'https://app.ramp.com'):
+            self.assertTrue(self.record(ramp_id, 'bill').ramp_url)
+            self.assertEqual(self.record(ramp_id, 'bill_file').ramp_url, self.record(ramp_id, 'bill').ramp_url)
+        self.ramp.update_bill(ramp_id, invoices=3)
+        self.sync('bill', 'bill_file')
+        self.assertEqual((self.record(ramp_id, 'bill_file').state, len(self.attachments(bill))), ('confirmed', 3))
+        self.sync('bill', 'bill_file')
+        self.assertEqual(len(self.attachments(bill)), 3)

@@ -1,7 +1,7 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
 from odoo import api, models
 
-from .res_partner import VENDOR_FLOWS
+from ..models.res_partner import VENDOR_FLOWS
 
 
 class BasePartnerMerge(models.TransientModel):
