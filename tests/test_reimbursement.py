@@ -41,7 +41,7 @@ class ReimbursementCase(PayablesCase):
         return self.env['account.payment'].browse({
             note['id'] for row in rows for note in (row.noted or {}).get('parts', {}).values()})
 
-    def assertBooked(self, ramp_id, flow='reimbursement', sync_type='REIMBURSEMENT_SYNC'):
+    def assertBooked(self, ramp_id, flow='reimbursement', sync_type='REIMBURSEMENT_SYNC'):  # pylint: disable=missing-return
         super().assertBooked(ramp_id, flow, sync_type)
         self.assertEqual(self.ramp.state['reimbursements'].get(ramp_id)['sync_status'], 'SYNCED')
 
