@@ -1,9 +1,9 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
 {
     'name': 'Ramp Connector',
-    'version': '19.0.1.1.0',
+    'version': '19.0.1.2.0',
     'category': 'Accounting/Accounting',
-    'summary': 'Ramp card spend in Odoo: exactly once, posted, with receipts, confirmed, and tied out to the cent',
+    'summary': 'Ramp card spend, bills and reimbursements in Odoo: exactly once, posted, paid, confirmed, and tied out to the cent',
     'author': 'Ramp Connector contributors',
     'website': 'https://github.com/ramp-connector/ramp_connector',
     'license': 'LGPL-3',
@@ -21,6 +21,7 @@
         'views/ramp_connection_views.xml',
         'views/hr_expense_views.xml',
         'views/account_move_views.xml',
+        'views/account_payment_views.xml',
         'views/hr_employee_views.xml',
         'views/ramp_pushed_views.xml',
         'views/ramp_menus.xml',

@@ -1,9 +1,10 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
+import contextlib
 from datetime import timedelta
 
 from odoo import api, models
 
-from ..ramp_api import Money, RampNotFound, RampScopeError, RampValidationError, read_bill, read_entity
+from ..ramp_api import Money, PayloadError, RampScopeError, RampValidationError, read_bill, read_entity, scrub_bill
 from .booking import clean
 from .flow import Held, Skipped, Waiting
 from .payable import Document, DocumentLine, line_name
@@ -62,6 +63,9 @@ class RampFlowBill(models.AbstractModel):
         """Bills are dated by days: the first day is that of the start date, in whichever time zone."""
         entity = {'entity_id': connection.ramp_entity_id} if connection.ramp_entity_id else {}
         return {'from_issued_date': f'{connection.start_date}T00:00:00Z', **entity}
+
+    def _scrub(self, payload):
+        return scrub_bill(payload)
 
     def _read(self, payload):
         return read_bill(payload, with_payment=False)
@@ -157,12 +161,14 @@ class RampFlowBill(models.AbstractModel):
         """The currency of each Ramp entity, read once in a run: a bill's rate leads into it."""
         memory = self.env.context.get('ramp_memory', {})
         if 'entities' not in memory:
+            rows = []
+            with contextlib.suppress(RampScopeError):  # the payer's currency is then taken for the company's
+                rows = [row for page in client.pages('/entities') for row in page.rows]
             memory['entities'] = {}
-            try:
-                for page in client.pages('/entities'):
-                    memory['entities'].update((entity.id, entity.currency) for entity in map(read_entity, page.rows))
-            except (RampScopeError, RampNotFound):
-                pass  # the payer's currency is then taken for the company's
+            for row in rows:
+                with contextlib.suppress(PayloadError):  # so is that of an entity that cannot be read
+                    entity = read_entity(row)
+                    memory['entities'][entity.id] = entity.currency
 
     def _look_up(self, connection, values):
         orders = self._orders(connection, {value.purchase_order_id for value in values if value.purchase_order_id})

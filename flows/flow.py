@@ -31,6 +31,10 @@ class Waiting(Exception):
     """Ramp is not finished with the object; nothing is wrong."""
 
 
+class Behind(Exception):
+    """Another object of the same batch has to be booked first; then it is looked at again."""
+
+
 class Skipped(Exception):
     """A rule leaves the object out of the books; the text says which."""
 
@@ -66,7 +70,8 @@ class RampFlow(models.AbstractModel):
 
     @api.model
     def _cron(self):
-        return self.env.ref(f'ramp_connector.cron_{self._flow}', raise_if_not_found=False)
+        """The flow's job; an empty recordset for a flow whose rows another one makes and works on."""
+        return self.env.ref(f'ramp_connector.cron_{self._flow}', raise_if_not_found=False) or self.env['ir.cron']
 
     @api.model
     def _trigger(self):

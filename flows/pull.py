@@ -3,7 +3,6 @@ import dataclasses
 import hashlib
 import logging
 import uuid
-from datetime import timedelta
 
 import psycopg2
 
@@ -20,7 +19,7 @@ from ..ramp_api import (
     RampNotFound,
     RampValidationError,
 )
-from .flow import Held, Skipped, Waiting
+from .flow import Behind, Held, Skipped, Waiting
 
 _logger = logging.getLogger(__name__)
 
@@ -28,7 +27,6 @@ BURNT_KEYS = 2  # tries with a new key, at once, after Ramp burnt one without do
 REPORTS_PER_RUN = 100  # batches of reasons told to Ramp
 MALFORMED = (ValueError, LookupError, TypeError, ArithmeticError)  # what a payload nobody thought of may cause
 LOST_PER_RUN = 200  # rows looked up one by one because Ramp stopped listing them
-REREAD_AFTER = timedelta(hours=1)  # what was booked is looked at again, for what Ramp changed since
 
 
 class RampFlowPull(models.AbstractModel):
@@ -88,7 +86,7 @@ class RampFlowPull(models.AbstractModel):
         return {}
 
     def _plan(self, connection, value, found):
-        """Decide on one object without touching the database; raises `Held`, `Waiting` or `Skipped`."""
+        """Decide on one object without touching the database; raises `Held`, `Waiting`, `Skipped` or `Behind`."""
         raise NotImplementedError
 
     def _book(self, connection, plans):
@@ -177,16 +175,11 @@ class RampFlowPull(models.AbstractModel):
             yield page, asked
 
     def _reread(self, connection, run, client):
-        """Look at what was booked before, for what changed in Ramp since: now and then, and whenever somebody presses Sync now.
+        """Look at what was booked before, for what changed in Ramp since. Returns False when the job's time is up.
 
-        Ramp lists an object as ready once; later it tells of a change only who asks. Returns False when the job's time is up.
+        Ramp lists an object as ready once; later it tells of a change only who asks.
         """
-        last = run._last_reread(connection, self._flow)
-        listings = self._reread_listings(connection, last)
-        wanted = connection.sync_requested_at
-        if not listings or last and last > self.env.cr.now() - REREAD_AFTER and not (wanted and wanted >= last):
-            return True
-        for params in listings:
+        for params in self._reread_listings(connection, run._last_reread(connection, self._flow)):
             for page, asked in self._pages(client, params):
                 ids = self._transaction(self._store_page, connection, run, page.rows, asked, True)
                 if not self._settle(connection, run, client, ids):
@@ -216,7 +209,8 @@ class RampFlowPull(models.AbstractModel):
             return
         noted = {}
         for record in self.env['ramp.record'].search_fetch(
-                [('connection_id', '=', connection.id), ('flow', '=', self._flow), ('ramp_id', 'in', list(extras)), ('res_id', '!=', False)],
+                [('connection_id', '=', connection.id), ('flow', '=', self._flow), ('ramp_id', 'in', list(extras)),
+                 ('res_id', '!=', False)],
                 ['ramp_id', 'res_model', 'res_id', 'noted']):
             before = record.noted or {}
             if before.get('extras') != extras[record.ramp_id]:
@@ -225,9 +219,13 @@ class RampFlowPull(models.AbstractModel):
                 noted[record.id] = {**before, 'extras': extras[record.ramp_id]}
         self.env['ramp.record']._note(noted)
 
+    def _scrub(self, payload):
+        """A payload, however broken, as it may be stored and shown: without links that are secrets."""
+        return payload
+
     def _ledger_row(self, connection, payload):
         """The row of a payload, however broken: what cannot be read is kept, and explained when it is looked at."""
-        payload = storable(payload)
+        payload = storable(self._scrub(payload))
         try:
             value = self._read(payload)
             row = self._row(connection, value)
@@ -326,12 +324,14 @@ class RampFlowPull(models.AbstractModel):
         records = taken + siblings
         if not records:
             return [], None
-        plans, values = self._plan_batch(connection, records)
+        plans, values, behind = self._plan_batch(connection, records)
         booked = self._book_savepoint(connection, plans)
         if booked is None:
             booked = {}
             for record, plan in plans.items():
                 booked.update(self._book_savepoint(connection, {record: plan}, alone=True))
+        if behind:
+            self._plan_batch(connection, behind)  # now with a reason that names what was booked; if there is none, in the next batch
         for record in [record for record, document in booked.items() if document is None]:
             record._unbook(self.env._('What was booked of it was undone, as Ramp says; nothing of it is in the books now.'))
             del booked[record]
@@ -342,8 +342,9 @@ class RampFlowPull(models.AbstractModel):
                 if ready and self._sync_type:
                     key = self._new_sync_key(done)
                 done._booked([booked[record] for record in done], key if ready else None, bool(self._sync_type), self._updates)
+        extras = {record: _jsonable(self._extras(values[record])) for record in booked}
         self.env['ramp.record']._note({
-            record.id: {**(record.noted or {}), 'extras': extras} for record in booked if (extras := _jsonable(self._extras(values[record])))})
+            record.id: {**(record.noted or {}), 'extras': extra} for record, extra in extras.items() if extra})
         states = records.mapped('state')
         run.write({
             'processed': run.processed + len(records), 'created': run.created + len(booked),
@@ -357,8 +358,11 @@ class RampFlowPull(models.AbstractModel):
         return Record._take(connection, self._flow, self._batch_size, ramp_ids, after, updates=self._updates), Record
 
     def _plan_batch(self, connection, records):
-        """Map each bookable record to its plan, and each readable one to its value; the others get their state and reason."""
-        values = {}
+        """Map each bookable record to its plan, and each readable one to its value; the others get their state and reason.
+
+        Returns these two, and the records that have to wait for another one of the batch.
+        """
+        values, behind = {}, self.env['ramp.record']
         for record in records:
             try:
                 values[record] = self._read(record.payload)
@@ -371,6 +375,8 @@ class RampFlowPull(models.AbstractModel):
         for record, value in values.items():
             try:
                 plans[record] = self._plan(connection, value, found)
+            except Behind:
+                behind += record
             except Held as reason:
                 record._hold(str(reason), reason.move)
             except Waiting as reason:
@@ -380,7 +386,7 @@ class RampFlowPull(models.AbstractModel):
             except MALFORMED as error:
                 _logger.exception('Ramp flow %s could not decide on %s', self._flow, record.ramp_id)
                 record._fail(self.env._('It could not be booked (%s). The server log has the details.', type(error).__name__))
-        return plans, values
+        return plans, values, behind
 
     def _book_savepoint(self, connection, plans, alone=False):
         """Documents by record; None when the batch has to be split; an object that fails alone gets the reason."""

@@ -1,31 +1,887 @@
+# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
+import contextlib
+import dataclasses
+import logging
+import re
+from collections import defaultdict
+from datetime import timedelta
+
+import lxml.html
+from markupsafe import Markup
+
 from odoo import api, models
+from odoo.exceptions import ValidationError
+from odoo.fields import Domain
+from odoo.tools import SQL, email_normalize, plaintext2html
+
+from ..models.ramp_record import digest
+from ..ramp_api import (
+    Address,
+    PayloadError,
+    RampAuthError,
+    RampConnectionError,
+    RampError,
+    RampNotFound,
+    RampProtocolError,
+    RampRateLimited,
+    RampScopeError,
+    RampServerError,
+    VendorDetail,
+    read_vendor_detail,
+)
+from .booking import QUIET, clean
+from .coding import IDENTITY
+from .flow import Held, Waiting
+from .pull import LOST_PER_RUN, MALFORMED, _is_uuid, _jsonable
+
+_logger = logging.getLogger(__name__)
+
+OVERLAP = timedelta(minutes=15)  # clocks differ, and what is saved while a list is read must be in this one or in the next
+LIST_ALL_AFTER = timedelta(days=1)
+SILENCE = 3  # vendors in a row for which Ramp did not answer at all
+TEXT_LENGTH = 4000  # characters of a description that fit into the notes of a partner
+# What of a vendor becomes something here; the rest (spend, owner, bank accounts) changes without meaning anything for a partner.
+FACTS = (
+    'name', 'name_legal', 'vendor_type', 'is_active', 'accounting_vendor_remote_id', 'country', 'state', 'address', 'addresses',
+    'tax_address', 'description')
+ADDRESS = ('street', 'street2', 'city', 'zip', 'state_id', 'country_id')
+PLAIN = ('name', 'is_company', 'vat', 'website', 'email', 'phone')
+CONTACT_COLUMNS = [
+    'ramp_id', 'parent_ramp_id', 'connection_id', 'res_id', 'noted', 'state', 'is_question', 'error_message', 'payload']
+OURS = 'o_ramp_vendor'  # class of the part of a partner's notes that is ours
+GONE = 'gone'
+NO_ADDRESS = Address(None, None, None, None, None, None, None, False)
+# Ramp has no field for these: businesses keep them in columns of their own
+TAX_ID_NAMES = frozenset({
+    'abn', 'business tax id', 'ein', 'federal tax id', 'gst number', 'gstin', 'tax id', 'tax id number', 'tax identification number',
+    'tax no', 'tax number', 'taxid', 'tin', 'vat', 'vat id', 'vat no', 'vat number', 'vat registration number'})
+WEBSITE_NAMES = frozenset({'homepage', 'url', 'web', 'web site', 'website'})
+WEBSITE = re.compile(r'(https?://)?([\w-]+\.)+[^\W\d_]{2,}(:\d{1,5})?([/?#]\S*)?', re.IGNORECASE)
+
+
+@dataclasses.dataclass
+class Plan:
+    """What will become of one vendor.
+
+    values: what Ramp has, as `_values` says it; partner: who it is, empty: to be created; how: why, of a partner just found;
+    refused: what Odoo said of the tax id
+    """
+
+    detail: VendorDetail
+    row: models.Model
+    partner: models.Model
+    how: str | bool
+    values: dict
+    contacts: list  # of (VendorContact, values), the default one first
+    found: dict
+    refused: str | bool = False
+
+
 class RampFlowVendor(models.AbstractModel):
+    """Bill-pay vendors: one partner each, with their contacts; who is in Odoo already is found, not made again.
+
+    A vendor's row follows it: a change in Ramp is worked in, as far as the connection's `vendor_policy` lets it. What was
+    written is remembered in the row (`noted`), field by field, so that what a person edited is known from what is ours.
+    An address is one field in this: half of one with half of another is no address.
+    Schemas: Vendor of GET /vendors, ApiVendorDetailResource, ApiVendorContactResource. Ramp does not say when a vendor
+    changed, only lists those that did since a moment; contacts and own columns have to be asked for, vendor by vendor.
+    """
+
     _name = 'ramp.flow.vendor'
     _inherit = 'ramp.flow.pull'
-    _description = 'stub'
+    _description = 'Ramp Flow: vendors'
+
     _flow = 'vendor'
     _flow_sequence = 30
     _endpoint = '/vendors'
-    def _cron(self):
-        return self.env['ir.cron']
-    def _cron_run(self):
-        return
-    def _ensure(self, connection, client, ids):
-        for i in ids:
-            if self.env['ramp.record'].search_count([('flow','=','vendor'),('ramp_id','=',i)]):
-                continue
+    _updates = True
+    _known_by = ('name', 'name_legal')
+
+    @api.model
+    def _flow_label(self):
+        return self.env._('Vendors')
+
+    @api.model
+    def _enabled(self, connection):
+        return connection.pull_bills
+
+    @api.model
+    def _page(self, record):
+        return f'/bill-pay/vendors/{record.ramp_id}'
+
+    def _read(self, payload):
+        return read_vendor_detail(payload)
+
+    def _is_ready(self, payload):
+        return True
+
+    def _facts(self, value):
+        return {
+            **self._listed_facts(value), 'custom_fields': sorted(value.vendor.custom_fields),
+            'contacts_detail': value.contacts and [dataclasses.asdict(contact) for contact in value.contacts],
+            'complete': value.contacts is not None}
+
+    def _listed_facts(self, value):
+        """What of a vendor the list shows, too."""
+        facts = dataclasses.asdict(value.vendor)
+        return {**{key: facts[key] for key in FACTS}, 'contacts': sorted(value.vendor.contacts)}
+
+    def _row(self, connection, value):
+        return {'name': _name(value.vendor)}
+
+    # ------------------------------------------------------------------ reading
+
+    def _pull(self, connection, run, client, started):
+        """List what changed, or now and then everything; fetch, store and book page by page; then look at what is open.
+
+        Returns False when the job's time is up.
+        """
+        since, everything = self._transaction(self._since, connection)
+        params = {'include_draft': 'false'}
+        if since:
+            params['from_updated_at'] = since.strftime('%Y-%m-%dT%H:%M:%SZ')
+        listed, settled, stored = set(), set(), True
+        for page, asked in self._pages(client, params):
+            payloads, trouble = self._complete(connection, client, page.rows, every=bool(since))
+            ids, all_of_them = self._transaction(self._store_listed, connection, run, payloads, asked, len(page.rows))
+            stored = stored and all_of_them
+            listed.update(_id(payload) for payload in page.rows)
+            settled.update(ids)
+            if not self._settle(connection, run, client, ids):
+                return False
+            if trouble:
+                raise trouble
+        if not self._look_again(connection, run, client, settled, listed if everything else None):
+            return False
+        run.write({'listed': stored, 'reread': stored and everything})
+        return True
+
+    def _since(self, connection):
+        """(moment from which on changes are listed, or None; whether everything is listed)."""
+        self._reopen_for_contacts(connection)
+        Run, now = self.env['ramp.run'], self.env.cr.now()
+        whole, last = Run._last_reread(connection, self._flow), Run._last_listed(connection, self._flow)
+        if not (whole and last) or whole <= now - LIST_ALL_AFTER:
+            return None, True
+        return last - OVERLAP, False
+
+    def _reopen_for_contacts(self, connection):
+        """Somebody pressed Retry on a contact: it is worked on with its vendor."""
+        self.env.cr.execute(SQL(
+            """
+            UPDATE ramp_record v SET state = 'pending'
+             WHERE v.connection_id = %(connection)s AND v.flow = %(flow)s AND v.state = 'confirmed'
+               AND v.ramp_id IN (SELECT c.parent_ramp_id FROM ramp_record c
+                                  WHERE c.connection_id = %(connection)s AND c.flow = 'vendor_contact' AND c.state = 'pending')
+            """, connection=connection.id, flow=self._flow))
+        self.env['ramp.record'].invalidate_model()
+
+    def _complete(self, connection, client, payloads, every):
+        """The listed vendors that are new or changed (`every`: all), each with its details and contacts; outside any transaction.
+
+        Returns them and the error, if one makes it useless to ask for others. A vendor whose details did not arrive is
+        among them as it was listed: its row waits, and is asked for in the next run.
+        """
+        known = {record.ramp_id: record.payload for record in self.env['ramp.record'].search_fetch(
+            [('connection_id', '=', connection.id), ('flow', '=', self._flow), ('ramp_id', 'in', [_id(payload) for payload in payloads])],
+            ['ramp_id', 'payload'])}
+        self.env.cr.rollback()
+        payloads = [
+            payload for payload in payloads
+            if every or _id(payload) not in known or self._has_changed(known[_id(payload)], payload)]
+        answers, trouble = self._fetch_all(client, {_id(payload): payload for payload in payloads if _is_uuid(_id(payload))})
+        complete = []
+        for payload in payloads:
+            answer = answers.get(_id(payload), payload)
+            if not _is_uuid(_id(payload)) or _id(payload) in answers and answer is not None:
+                complete.append(payload if isinstance(answer, RampError) else answer)
+        return complete, trouble
+
+    def _fetch_all(self, client, listed):
+        """{Ramp id: payload with details, None if Ramp does not have it, or the error}, and the error, if one makes it useless
+        to ask for the others, which are then left out.
+
+        :param listed: {Ramp id: payload as it was listed, or an empty one}
+        """
+        answers, silence = {}, 0
+        for ramp_id, payload in listed.items():
             try:
-                v = client.get(f'/vendors/{i}')
-            except Exception:
+                answers[ramp_id] = self._fetch(client, ramp_id, payload)
+                silence = 0
+            except RampNotFound:
+                answers[ramp_id], silence = None, 0
+            except (RampAuthError, RampScopeError, RampRateLimited) as error:
+                return answers, error
+            except RampError as error:
+                _logger.info('Ramp flow vendor: no details of %s: %s', ramp_id, error)
+                answers[ramp_id] = error
+                silence = silence + 1 if isinstance(error, (RampConnectionError, RampServerError)) else 0
+                if silence == SILENCE:
+                    return answers, error
+        return answers, None
+
+    def _has_changed(self, before, payload):
+        """Whether the list shows another vendor than the row's payload. What cannot be read counts as changed."""
+        try:
+            before, after = (self._listed_facts(self._read(part)) for part in (before, payload))
+        except (PayloadError, *MALFORMED):
+            return True
+        return digest(_jsonable(before)) != digest(_jsonable(after))
+
+    def _fetch(self, client, ramp_id, listed):
+        """A vendor's payload with details and `contacts_detail`. Raises `RampError`."""
+        path = f'{self._endpoint}/{ramp_id}'
+        detail = client.get(path)
+        if not isinstance(detail, dict) or _id(detail) != ramp_id:
+            raise RampProtocolError('the answer is not the vendor that was asked for', method='GET', path=path)
+        contacts = []
+        if detail.get('contacts') != []:
+            contacts = [row for page in client.pages(f'{path}/contacts') for row in page.rows]
+        return {**listed, **detail, 'contacts_detail': contacts}
+
+    def _store_listed(self, connection, run, payloads, asked, count):
+        """Store a page; returns the Ramp ids and whether each is in the ledger now: what another transaction holds is left out."""
+        busy = self.env['ramp.record']._busy(connection, self._flow, [_id(payload) for payload in payloads])
+        ids = self._store_page(connection, run, payloads, asked)
+        run.seen += count - len(ids)  # those that are as they were
+        return ids, not busy
+
+    def _look_again(self, connection, run, client, settled, listed):
+        """Book what is open and was not listed: held rows that may have been settled in Odoo, and rows without details.
+
+        :param listed: the Ramp ids of all vendors, if all were listed: an open row that is not among them is asked for
+        """
+        ids = self._transaction(self._open_ids, connection, settled)
+        missing = [ramp_id for ramp_id, complete, has_partner in ids
+                   if _is_uuid(ramp_id) and (not complete or listed is not None and not has_partner and ramp_id not in listed)]
+        asked = self._clock()
+        answers, trouble = self._fetch_all(client, dict.fromkeys(missing[:LOST_PER_RUN], {}))
+        answers = {ramp_id: answer for ramp_id, answer in answers.items() if not isinstance(answer, RampError)}
+        if answers:
+            self._transaction(self._store_answers, connection, answers, asked)
+        if not self._settle(connection, run, client, [ramp_id for ramp_id, _complete, _has_partner in ids]):
+            return False
+        if trouble:
+            raise trouble
+        return True
+
+    def _open_ids(self, connection, settled):
+        """[(Ramp id, whether its details are there, whether it has a partner)] of the rows that are due, but for those `settled`."""
+        self.env.cr.execute(SQL(
+            """
+            SELECT ramp_id, COALESCE(payload ? 'contacts_detail', FALSE), res_id IS NOT NULL FROM ramp_record
+             WHERE connection_id = %s AND flow = %s AND (state IN ('pending', 'error') OR (state = 'held' AND is_question))
+               AND (next_attempt IS NULL OR next_attempt <= %s) AND NOT (ramp_id = ANY(%s))
+             ORDER BY id
+            """, connection.id, self._flow, self.env.cr.now(), list(settled)))
+        return self.env.cr.fetchall()
+
+    def _store_answers(self, connection, answers, asked):
+        Record = self.env['ramp.record']
+        Record._upsert(connection, self._flow, [
+            self._ledger_row(connection, payload) for payload in answers.values() if payload], asked, updates=True)
+        gone = [ramp_id for ramp_id, payload in answers.items() if payload is None]
+        for record in Record.search([('connection_id', '=', connection.id), ('flow', '=', self._flow), ('ramp_id', 'in', gone)]):
+            record._skip(self.env._('Ramp no longer has it.'))
+
+    # ------------------------------------------------------------------ for bills
+
+    def _ensure(self, connection, client, vendor_ids):
+        """Have vendors in the ledger and in Odoo before something of theirs is booked, whatever the order of the jobs.
+
+        Outside any transaction. One that Ramp does not have, or whose details do not arrive, gets no row. Raises `RampError` when
+        Ramp cannot be asked at all.
+        """
+        vendor_ids = [ramp_id for ramp_id in dict.fromkeys(vendor_ids) if _is_uuid(ramp_id)]
+        there = {record.ramp_id: record.res_id for record in self.env['ramp.record'].search_fetch(
+            [('connection_id', '=', connection.id), ('flow', '=', self._flow), ('ramp_id', 'in', vendor_ids)], ['ramp_id', 'res_id'])}
+        self.env.cr.rollback()
+        nobody = self.env['ramp.run']  # it is not a run of this flow's own
+        asked = self._clock()
+        answers, trouble = self._fetch_all(client, {ramp_id: {} for ramp_id in vendor_ids if ramp_id not in there})
+        payloads = [answer for answer in answers.values() if isinstance(answer, dict)]
+        if payloads:
+            self._transaction(self._store_page, connection, nobody, payloads, asked)
+        self._settle(connection, nobody, client, [ramp_id for ramp_id in vendor_ids if not there.get(ramp_id)])
+        if trouble:
+            raise trouble
+
+    def _partners(self, connection, vendor_ids):
+        """{Ramp id of a vendor: (partner, None), or (empty recordset, why there is none; None: nothing is known of it)}."""
+        Partner = self.env['res.partner']
+        rows = {row.ramp_id: row for row in self.env['ramp.record'].search_fetch(
+            [('connection_id', '=', connection.id), ('flow', '=', self._flow), ('ramp_id', 'in', list(vendor_ids))],
+            ['ramp_id', 'res_id', 'error_message', 'name'])}
+        partners = self._existing(row.res_id for row in rows.values())
+        found = {}
+        for vendor_id in vendor_ids:
+            row = rows.get(vendor_id)
+            partner = row and partners.get(row.res_id)
+            if not row:
+                found[vendor_id] = Partner, None
+            elif not partner:
+                found[vendor_id] = Partner, row.error_message or None
+            elif not self._is_usable(connection, partner):
+                found[vendor_id] = Partner, self._of_another_company(partner)
+            else:
+                found[vendor_id] = partner, None
+        return found
+
+    def _existing(self, ids):
+        """Those partners of these ids that exist, archived or not, by id; one query."""
+        ids = {identity for identity in ids if identity}
+        partners = self.env['res.partner'].with_context(active_test=False).search_fetch(
+            [('id', 'in', list(ids))], ['name', 'company_id', 'active', *ADDRESS]) if ids else ()
+        return {partner.id: partner for partner in partners}
+
+    def _is_usable(self, connection, partner):
+        return not partner.company_id or partner.company_id in connection.company_id.parent_ids
+
+    def _of_another_company(self, partner):
+        return self.env._(
+            'Its partner %(name)s belongs to the company %(company)s now. Clear the company of the partner, so that this one can use '
+            'it, too.', name=partner.display_name, company=partner.company_id.name)
+
+    # ------------------------------------------------------------------ booking, one worker at a time
+
+    @contextlib.contextmanager
+    def _alone(self):
+        """Only one process looks for partners and makes them: two that did not see each other's would make a partner twice.
+
+        A lock of the session, taken before the transaction begins: what another process committed meanwhile is then seen.
+        """
+        lock = SQL('hashtextextended(%s, 0)', f'ramp_connector {self._flow}')
+        self.env.cr.execute(SQL('SELECT pg_advisory_lock(%s)', lock))
+        self.env.cr.rollback()
+        try:
+            yield
+        finally:
+            if not self.env.cr.closed:
+                self.env.cr.rollback()  # whatever failed is not to be kept, and a failed transaction takes no command
+                self.env.cr.execute(SQL('SELECT pg_advisory_unlock(%s)', lock))
+                self.env.cr.rollback()
+
+    def _settle(self, connection, run, client, ramp_ids):
+        if not ramp_ids:
+            return True
+        with self._alone():
+            return super()._settle(connection, run, client, ramp_ids)
+
+    def _book_open(self, connection, run, client):
+        with self._alone():
+            return super()._book_open(connection, run, client)
+
+    # ------------------------------------------------------------------ looking up
+
+    def _look_up(self, connection, values):
+        """The rows of these vendors and of their contacts, their partners, and who they might be; a constant number of queries."""
+        found = self._look_up_rows(connection, values)
+        found['countries'] = {country.code: country.id for country in self.env['res.country'].search_fetch([], ['code'])}
+        found['states'] = self._look_up_states(values, found)
+        found['values'] = {value.id: self._values(value, found) for value in values}
+        unknown = [value for value in values if not self._own_partner(connection, value.id, found)[0]]
+        self._look_up_candidates(connection, unknown, found)
+        return found
+
+    def _look_up_rows(self, connection, values):
+        Record = self.env['ramp.record']
+        rows, others = {}, defaultdict(list)
+        ids = [value.id for value in values]
+        for row in Record.search_fetch(
+                [('flow', '=', self._flow), ('ramp_id', 'in', ids)], ['ramp_id', 'connection_id', 'res_id', 'noted', 'state'], order='id'):
+            if row.connection_id == connection:
+                rows[row.ramp_id] = row
+            else:
+                others[row.ramp_id].append(row.res_id)
+        contacts = {contact.id for value in values for contact in value.contacts or ()}
+        contact_rows, other_contacts = defaultdict(dict), {}
+        for row in Record.search_fetch(
+                Domain('flow', '=', 'vendor_contact') & (Domain('ramp_id', 'in', list(contacts)) | (
+                    Domain('connection_id', '=', connection.id) & Domain('parent_ramp_id', 'in', ids))),
+                CONTACT_COLUMNS, order='id'):
+            if row.connection_id == connection:
+                contact_rows[row.parent_ramp_id][row.ramp_id] = row
+            elif row.res_id:
+                other_contacts[row.ramp_id] = row.res_id
+        partners = self._existing([
+            *(row.res_id for row in rows.values()), *(res_id for ids in others.values() for res_id in ids),
+            *(row.res_id for of_vendor in contact_rows.values() for row in of_vendor.values()), *other_contacts.values()])
+        return {
+            'rows': rows, 'others': others, 'contact_rows': contact_rows, 'other_contacts': other_contacts, 'partners': partners}
+
+    def _look_up_states(self, values, found):
+        """{(country id, code or name, case folded): state id} of the countries that occur."""
+        countries = {found['countries'].get(_code(address.country)) for value in values for address in (_address(value.vendor),)}
+        states = {}
+        for state in self.env['res.country.state'].search_fetch(
+                [('country_id', 'in', [country for country in countries if country])], ['code', 'name', 'country_id'], order='id'):
+            states.setdefault((state.country_id.id, state.name.casefold()), state.id)
+            states[state.country_id.id, f'code {state.code.casefold()}'] = state.id
+        return states
+
+    def _look_up_candidates(self, connection, values, found):
+        """Who vendors without a partner might be: {id: (name, country id)} of partners, and where to look for them."""
+        found.update(candidates={}, by_remote={}, by_external={}, by_vat=defaultdict(list), by_name=defaultdict(list), taken=set())
+        if not values:
+            return
+        found['by_remote'] = self._look_up_remote(connection, {
+            value.vendor.accounting_vendor_remote_id for value in values if value.vendor.accounting_vendor_remote_id})
+        found['by_external'] = self._look_up_own(connection, {value.vendor.external_vendor_id for value in values})
+        vats = {_vat_key(found['values'][value.id]['vat']) for value in values} - {False}
+        names = {_name_key(found['values'][value.id]['name']) for value in values}
+        Partner = self.env['res.partner'].with_context(active_test=False)
+        own = [self.env.ref(f'ramp_connector.{name}', raise_if_not_found=False) for name in ('partner_ramp', 'partner_card_merchant')]
+        own = {partner.id for partner in (*own, connection.merchant_partner_id) if partner}
+        Partner.flush_model(['name', 'vat', 'country_id'])
+        query = Partner._search(
+            Domain('parent_id', '=', False) & Domain('active', '=', True) & Domain('id', 'not in', list(own))
+            & Domain('company_id', 'in', [False, *connection.company_id.parent_ids.ids]), order='id')
+        remote = {*found['by_remote'].values(), *found['by_external'].values()}
+        # all of them, as the spelling is compared in Python: the database's idea of case and punctuation depends on its locale
+        for identity, name, vat, country in self.env.execute_query(query.select(
+                *(SQL.identifier(Partner._table, column) for column in ('id', 'name', 'vat', 'country_id')))):
+            vat_key, name_key = _vat_key(vat), _name_key(name)
+            if identity not in remote and vat_key not in vats and name_key not in names:
                 continue
-            p = self.env['res.partner'].create({'name': v['name'], 'supplier_rank': 1})
-            r = self.env['ramp.record'].create({'connection_id': connection.id, 'company_id': connection.company_id.id, 'flow': 'vendor', 'ramp_id': i, 'state': 'confirmed', 'res_model': 'res.partner', 'res_id': p.id})
-        self.env['ir.cron']._commit_progress()
-    def _partners(self, connection, ids):
-        return {r.ramp_id: (self.env['res.partner'].browse(r.res_id), None) for r in self.env['ramp.record'].search([('flow','=','vendor'),('ramp_id','in',list(ids))])}
-class RampFlowBillFile(models.AbstractModel):
-    _name = 'ramp.flow.bill_file'
-    _inherit = 'ramp.flow'
-    _description = 'stub'
-    def _expect(self, connection, bills):
-        return
+            found['candidates'][identity] = name, country
+            if vat_key:
+                found['by_vat'][vat_key].append(identity)
+            found['by_name'][name_key].append(identity)
+        # who is another vendor of this Ramp business already is not this one
+        found['taken'] = {row.res_id for row in self.env['ramp.record'].search_fetch(
+            [('flow', '=', self._flow), ('res_model', '=', Partner._name), ('res_id', 'in', list(found['candidates'])),
+             ('connection_id', 'in', self._business(connection))], ['res_id'])} if found['candidates'] else set()
+
+    def _business(self, connection):
+        """Query of the connections to the same Ramp business."""
+        return self.env['ramp.connection'].with_context(active_test=False)._search(
+            [('accounting_connection_id', '=', connection.accounting_connection_id)])
+
+    def _look_up_remote(self, connection, remote_ids):
+        """{id under which Odoo offered a supplier in Ramp: partner id}, see `ramp.coding`."""
+        if not remote_ids:
+            return {}
+        found = self._look_up_own(connection, remote_ids)
+        found.update((row.remote_id, row.res_id) for row in self.env['ramp.record'].search_fetch(
+            [('flow', '=', 'accounting_vendor'), ('remote_id', 'in', list(remote_ids)),
+             ('connection_id', 'in', self._business(connection))], ['remote_id', 'res_id']))
+        return found
+
+    def _look_up_own(self, connection, remote_ids):
+        """{id: partner id} of those ids that are identities of partners of this database."""
+        matches = {remote_id: IDENTITY.match(remote_id) for remote_id in remote_ids if remote_id}
+        return {
+            remote_id: int(match['id']) for remote_id, match in matches.items()
+            if match and match['database'] == connection._identity() and match['kind'] == 'partner'}
+
+    def _own_partner(self, connection, ramp_id, found):
+        """(partner, whether by another connection) that is linked to a vendor already; empty when none is."""
+        row, partners = found['rows'].get(ramp_id), found['partners']
+        if row and row.res_id in partners:
+            return partners[row.res_id], False
+        for res_id in found['others'].get(ramp_id, ()):
+            partner = partners.get(res_id)
+            if partner and partner.active and self._is_usable(connection, partner):
+                return partner, True
+        return self.env['res.partner'], False
+
+    # ------------------------------------------------------------------ deciding
+
+    def _plan(self, connection, value, found):
+        if value.contacts is None:
+            raise Waiting(self.env._('Ramp did not send its details and contacts. It is asked again in the next run.'))
+        partner, elsewhere = self._own_partner(connection, value.id, found)
+        how = elsewhere and self.env._('another connection knows it')
+        if partner and not self._is_usable(connection, partner):
+            raise Held(self._of_another_company(partner))
+        if not partner:
+            partner, how = self._match(value, found)
+        return Plan(
+            detail=value, row=found['rows'][value.id], partner=partner, how=how, values=found['values'][value.id],
+            contacts=self._contacts(value), found=found)
+
+    def _match(self, value, found):
+        """(partner, how) of a partner that is this vendor; raises `Held` rather than choose between two."""
+        vendor, values = value.vendor, found['values'][value.id]
+        name, country = _name_key(values['name']), values['address'][-1]
+        by_name = [identity for identity in found['by_name'][name] if identity not in found['taken']]
+        here = [identity for identity in by_name if not country or found['candidates'][identity][1] == country]
+        if not here and not any(found['candidates'][identity][1] for identity in by_name):
+            here = by_name  # nobody of that name is anywhere else
+        remote = found['by_remote'].get(vendor.accounting_vendor_remote_id)
+        own = found['by_external'].get(vendor.external_vendor_id)
+        tiers = (
+            ([own] if own in found['candidates'] else [], self.env._('created from Odoo')),
+            ([remote] if remote in found['candidates'] else [], self.env._('linked to it in Ramp')),
+            (found['by_vat'][_vat_key(values['vat'])], self.env._('same tax id')),
+            (here, self.env._('same name')),
+        )
+        for ids, how in tiers:
+            ids = [identity for identity in ids if identity not in found['taken']]
+            if len(ids) > 1:
+                raise Held(self.env._(
+                    'Several partners may be this vendor (%(how)s): %(partners)s. Merge them, archive the wrong ones, or give the right '
+                    'one alone the tax id that the vendor has in Ramp; it goes on by itself then.', how=how, partners=', '.join(
+                        self.env._('%(name)s (id %(id)s)', name=clean(found['candidates'][identity][0]), id=identity) for identity in ids)))
+            if ids:
+                found['taken'].update(ids)
+                return self.env['res.partner'].browse(ids), how
+        return self.env['res.partner'], False
+
+    def _values(self, value, found):
+        """What Ramp has of a vendor, as Odoo would have it. address: as ADDRESS; comment: plain text."""
+        vendor, lines = value.vendor, []
+        name, legal, address = _name(vendor), clean(vendor.name_legal), _address(vendor)
+        country = found['countries'].get(_code(address.country), False)
+        state = address.state and (
+            found['states'].get((country, f'code {_code(address.state).casefold()}'))
+            or found['states'].get((country, (clean(address.state) or '').casefold())))
+        if legal and legal != name:
+            lines.append(self.env._('Legal name: %s', legal))
+        lines += [line for line in map(clean, (vendor.description or '')[:TEXT_LENGTH].splitlines()) if line]
+        if clean(address.state) and not state:
+            lines.append(self.env._('State or region: %s', clean(address.state)))
+        if clean(address.country) and not country:
+            lines.append(self.env._('Country: %s', clean(address.country)))
+        custom = {' '.join(re.split(r'[\s_.-]+', key.strip().casefold())): text for key, text in reversed(vendor.custom_fields)}
+        tax_ids = [tax_id for key, text in custom.items() if key.strip() in TAX_ID_NAMES and (tax_id := _tax_id(text))]
+        websites = [clean(text) for key, text in custom.items() if key.strip() in WEBSITE_NAMES]
+        contact = next((values for _contact, values in self._contacts(value)), {})
+        return {
+            'name': name, 'is_company': vendor.vendor_type != 'INDIVIDUAL',
+            'address': [
+                clean(address.address_line_1), clean(address.address_line_2), clean(address.city), clean(address.postal_code),
+                state or False, country],
+            'vat': tax_ids[0] if tax_ids else False,
+            'website': next((site for site in websites if site and WEBSITE.fullmatch(site)), False),
+            'email': contact.get('email', False), 'phone': contact.get('phone', False),
+            'comment': '\n'.join(lines) or False,
+        }
+
+    def _contacts(self, value):
+        """[(VendorContact, values)] of the contacts that say who they are, the default one first."""
+        contacts = []
+        for contact in sorted(value.contacts or (), key=lambda contact: not contact.is_default):
+            email = clean(contact.email)
+            name = clean(' '.join(filter(None, (contact.first_name, contact.last_name)))) or email
+            if name:
+                contacts.append((contact, {'name': name, 'email': email, 'phone': clean(contact.phone)}))
+        return contacts
+
+    # ------------------------------------------------------------------ what is written
+
+    def _changes(self, connection, values, current, written):
+        """Which of Ramp's values are to be written: what Ramp does not have erases nothing.
+
+        :param current: the values in Odoo
+        :param written: {field: [Ramp's value, what Odoo made of it]}, when it was written last
+        """
+        changes = {}
+        for key, value in values.items():
+            now, last = current[key], written.get(key)
+            if not _has(key, value) or now == value or last == [value, now]:
+                continue
+            is_ours = last is not None and last[1] == now
+            if connection.vendor_policy == 'ramp' or _is_free(key, now, value) or connection.vendor_policy == 'first' and is_ours:
+                changes[key] = value
+        return changes
+
+    def _current(self, partner, keys, written=()):
+        """The values of a partner, in the terms of `_values`."""
+        current = {key: partner[key] for key in PLAIN if key in keys}
+        if 'address' in keys:
+            current['address'] = [value.id if isinstance(value, models.Model) else value for value in (partner[name] for name in ADDRESS)]
+        if 'comment' in keys:
+            current['comment'] = _our_text(partner.comment)
+            if current['comment'] is False and 'comment' in written:
+                current['comment'] = GONE  # somebody took it out
+        return current
+
+    def _to_write(self, changes, comment=False):
+        """The fields of Odoo for values of ours. `comment`: the partner's notes."""
+        values = {key: value for key, value in changes.items() if key in PLAIN}
+        values.update(zip(ADDRESS, changes.get('address', ())))
+        if 'comment' in changes:
+            values['comment'] = _with_our_text(comment, changes['comment'])
+        return values
+
+    def _book(self, connection, plans):
+        """Create or update the partners of vendors, with their contacts. A tax id that Odoo refuses is left out."""
+        if len(plans) > 1:
+            return self._save(connection, plans)
+        [plan] = plans
+        try:
+            with self.env.cr.savepoint():
+                return self._save(connection, plans)
+        except ValidationError as error:
+            if not plan.values['vat']:
+                raise
+            refused = ' '.join(str(error).split())
+        return self._save(connection, [dataclasses.replace(plan, refused=refused)])
+
+    def _save(self, connection, plans):
+        Partner = self.env['res.partner'].with_context(**QUIET, active_test=False)
+        noted, notes, partners = {}, {}, {}
+        new = [plan for plan in plans if not plan.partner]
+        # a partner without parent and children has nobody to share fields with
+        for plan, partner in zip(new, Partner.with_context(_partners_skip_fields_sync=True).create([
+                {**self._to_write({key: value for key, value in self._offered(plan).items() if _has(key, value)}),
+                 'supplier_rank': 1, 'company_id': False} for plan in new]), strict=True):
+            partners[plan.row] = partner.with_context(_partners_skip_fields_sync=False)
+        for plan in plans:
+            before = (plan.row.noted or {}) if plan.partner and not plan.how else {}
+            written, values = dict(before.get('written', {})), self._offered(plan)
+            if plan.partner:
+                partner = partners[plan.row] = plan.partner.with_context(**QUIET, active_test=False)
+                changes = self._changes(connection, values, self._current(partner, values, written), written)
+                to_write = self._to_write(changes, partner.comment)
+                if not partner.supplier_rank:
+                    to_write['supplier_rank'] = 1
+                if to_write:
+                    partner.write(to_write)
+            else:
+                changes = {key: value for key, value in values.items() if _has(key, value)}
+            current = self._current(partners[plan.row], plan.values)
+            written.update((key, [value, current[key]]) for key, value in changes.items())
+            if plan.refused:
+                written['vat'] = [plan.values['vat'], current['vat']]
+            noted[plan.row.id] = {'written': written, 'is_active': plan.detail.vendor.is_active}
+            if lines := self._messages(plan, before):
+                notes[partners[plan.row].id] = Markup('<br/>').join(lines)
+        self.env['ramp.record']._note({
+            plan.row.id: noted[plan.row.id] for plan in plans if noted[plan.row.id] != plan.row.noted})
+        self._save_contacts(connection, plans, partners)
+        if notes:
+            Partner.browse(notes)._message_log_batch(bodies=notes)
+        return [partners[plan.row] for plan in plans]
+
+    def _offered(self, plan):
+        return {**plan.values, 'vat': False} if plan.refused else plan.values
+
+    def _messages(self, plan, before):
+        """What a person who looks at the partner should know."""
+        vendor, lines = plan.detail.vendor, []
+        if plan.how:
+            lines.append(self.env._('Linked to the vendor %(name)s in Ramp: %(how)s.', name=_name(vendor), how=plan.how))
+        if vendor.is_active != before.get('is_active', True):
+            lines.append(
+                self.env._('Active again in Ramp.') if vendor.is_active
+                else self.env._('No longer active in Ramp. It is not archived here, because bills of it may be open.'))
+        if plan.refused:
+            lines.append(self.env._(
+                'The tax id %(tax_id)s from Ramp is left out: %(reason)s', tax_id=plan.values['vat'], reason=plan.refused))
+        return lines
+
+    # ------------------------------------------------------------------ contacts
+
+    def _save_contacts(self, connection, plans, partners):
+        """Create, update and archive the contacts of vendors, with a row each."""
+        Record = self.env['ramp.record']
+        contact_rows = self._store_contact_rows(connection, plans)
+        children = self._children([partners[plan.row] for plan in plans if plan.partner])
+        done, noted, todo = {}, {}, []
+        for plan in plans:
+            rows, partner = contact_rows[plan.detail.id], partners[plan.row]
+            for contact, values in plan.contacts:
+                row = rows[contact.id]
+                if row.state in ('held', 'ignored') and not row.is_question:
+                    continue  # deleted or left out by a person
+                existing = plan.found['partners'].get(row.res_id)
+                before = (row.noted or {}) if existing else {}
+                if not existing:
+                    existing = self._find_contact(plan, partner, contact, values, children, rows)
+                if not existing:
+                    todo.append((row, values, partner))
+                    continue
+                existing = existing.with_context(**QUIET, active_test=False)
+                written = dict(before.get('written', {}))
+                changes = self._changes(connection, values, self._current(existing, values), written)
+                if before.get('archived') and not existing.active:
+                    changes['active'] = True
+                if not plan.partner and not existing.parent_id and existing != partner:
+                    changes['parent_id'] = partner.id  # the partner it belonged to was deleted
+                if changes:
+                    existing.write(changes)
+                current = self._current(existing, values)
+                written.update((key, [value, current[key]]) for key, value in changes.items() if key in values)
+                done[row], noted[row] = existing, {'written': written, 'created': before.get('created', False)}
+            self._remove_contacts(plan, rows)
+        for (row, values, _partner), contact in zip(todo, self._create_contacts(todo, plans, partners), strict=True):
+            current = self._current(contact, values)
+            done[row] = contact
+            noted[row] = {'written': {key: [value, current[key]] for key, value in values.items() if value}, 'created': True}
+        changed = [row for row, partner in done.items() if row.state != 'confirmed' or row.res_id != partner.id]
+        Record.browse(row.id for row in changed)._booked([done[row] for row in changed], None, told=False)
+        Record._note({row.id: values for row, values in noted.items() if values != row.noted})
+
+    def _store_contact_rows(self, connection, plans):
+        """Put the contacts into the ledger; returns the rows by contact, by vendor, also of contacts that are no more."""
+        # not in `found`: a batch that is rolled back takes its rows with it
+        known = {plan.detail.id: dict(plan.found['contact_rows'][plan.detail.id]) for plan in plans}
+        Record, rows = self.env['ramp.record'], []
+        for plan in plans:
+            told = {contact.id: values for contact, values in plan.contacts}
+            for contact in plan.detail.contacts:
+                facts = _jsonable(dataclasses.asdict(contact))
+                row = known[plan.detail.id].get(contact.id)
+                if row is None or row.payload != facts:
+                    rows.append({
+                        'ramp_id': contact.id, 'parent_ramp_id': plan.detail.id, 'payload': facts, 'payload_hash': digest(facts),
+                        'name': told[contact.id]['name'] if contact.id in told
+                        else self.env._('Contact of %s', _name(plan.detail.vendor))})
+        if rows:
+            Record._upsert(connection, 'vendor_contact', rows, self.env.cr.now(), updates=True)
+            for row in Record.search_fetch(
+                    [('connection_id', '=', connection.id), ('flow', '=', 'vendor_contact'),
+                     ('ramp_id', 'in', [row['ramp_id'] for row in rows])], CONTACT_COLUMNS):
+                if row.parent_ramp_id in known:
+                    known[row.parent_ramp_id][row.ramp_id] = row
+        return known
+
+    def _create_contacts(self, todo, plans, partners):
+        """Contacts of (row, values, partner), in that order. Those of a new partner get at once what core would sync one by one."""
+        Partner = self.env['res.partner'].with_context(**QUIET)
+        new = {partners[plan.row].id for plan in plans if not plan.partner}
+        contacts = [
+            (partner.id in new, {
+                **(self._shared_values(partner) if partner.id in new else {}), **{key: value for key, value in values.items() if value},
+                'type': 'contact', 'parent_id': partner.id, 'company_id': partner.company_id.id})
+            for _row, values, partner in todo]
+        made = {
+            new_ones: iter(Partner.with_context(_partners_skip_fields_sync=new_ones).create(
+                [values for is_new, values in contacts if is_new is new_ones]))
+            for new_ones in (True, False)}
+        return [next(made[is_new]) for is_new, _values in contacts]
+
+    def _shared_values(self, partner):
+        """What the contacts of a partner have in common with it, as `_fields_sync` would write it."""
+        return {**partner._get_address_values(), **(partner._get_commercial_values() if partner.is_company else {})}
+
+    def _children(self, partners):
+        """{(partner id, e-mail): contacts} of partners that are not new; one query."""
+        children = defaultdict(self.env['res.partner'].browse)
+        if partners:
+            for child in self.env['res.partner'].search_fetch(
+                    [('parent_id', 'in', [partner.id for partner in partners]), ('email', '!=', False), ('type', '=', 'contact')],
+                    ['parent_id', *PLAIN]):
+                children[child.parent_id.id, (email_normalize(child.email) or child.email.strip()).casefold()] += child
+        return children
+
+    def _find_contact(self, plan, partner, contact, values, children, rows):
+        """A contact that is there already: by another connection, or the only one of that e-mail that is nobody else's."""
+        found = plan.found
+        other = found['partners'].get(found['other_contacts'].get(contact.id))
+        if other and other.parent_id == partner:
+            return other
+        taken = {row.res_id for row in rows.values() if row.res_id}
+        same = children[partner.id, (values['email'] or '').casefold()].filtered(lambda child: child.id not in taken)
+        return same if len(same) == 1 else self.env['res.partner']
+
+    def _remove_contacts(self, plan, rows):
+        """Archive the contacts that Ramp does not have any more, unless somebody edited them."""
+        listed = {contact.id for contact in plan.detail.contacts}
+        told = {contact.id for contact, _values in plan.contacts}
+        for ramp_id, row in rows.items():
+            if ramp_id in told or row.state in ('held', 'ignored') and not row.is_question:
+                continue
+            partner, noted = plan.found['partners'].get(row.res_id), row.noted or {}
+            if ramp_id in listed and not partner:
+                reason = self.env._('It has neither a name nor an e-mail address in Ramp.')
+            elif row.state == 'ignored':
+                continue
+            elif partner and self._is_untouched(partner, noted):
+                partner.with_context(**QUIET).active = False
+                self.env['ramp.record']._note({row.id: {**noted, 'archived': True}})
+                reason = self.env._('Ramp does not have this contact any more, so it was archived here.')
+            else:
+                reason = self.env._('Ramp does not have this contact any more. It stays here, because it is not as Ramp had it.')
+            if (row.state, row.error_message) != ('ignored', reason):
+                row._skip(reason)
+
+    def _is_untouched(self, partner, noted):
+        """Whether a contact is as this flow made it."""
+        written = noted.get('written', {})
+        current = self._current(partner, ('name', 'email', 'phone'))
+        return (
+            noted.get('created') and partner.active and not partner.with_context(active_test=False).user_ids
+            and all(current[key] == (written[key][1] if key in written else False) for key in current))
+
+
+def _id(payload):
+    """The Ramp id of a payload, however broken it is."""
+    identity = payload.get('id') if isinstance(payload, dict) else None
+    return identity.lower() if isinstance(identity, str) else ''
+
+
+def _name(vendor):
+    """What a person knows a vendor by; never empty."""
+    return clean(vendor.name) or clean(vendor.name_legal) or vendor.id
+
+
+def _code(text):
+    return (clean(text) or '').upper()
+
+
+def _address(vendor):
+    """The address to use; at least its country and state are those of the vendor."""
+    candidates = (vendor.address, *sorted(vendor.addresses, key=lambda address: not address.is_default), vendor.tax_address)
+    for address in candidates:
+        if address and any(map(clean, (address.address_line_1, address.city, address.postal_code))):
+            return dataclasses.replace(address, country=address.country or vendor.country)
+    return dataclasses.replace(NO_ADDRESS, state=vendor.state, country=vendor.country)
+
+
+def _tax_id(text):
+    """A tax id as it is written down, or False for what cannot be one ("n/a", a masked or a made-up number)."""
+    text, digits = (clean(text) or '').upper(), re.sub(r'\D', '', text or '')
+    if len(digits) < 5 or len(set(digits)) == 1 or '*' in text or len(text) > 40:
+        return False
+    return re.sub(r'[^A-Z0-9]', '', text) if text[:2].isalpha() else text
+
+
+def _vat_key(text):
+    """How tax ids are compared; False for none."""
+    return re.sub(r'[^A-Z0-9]', '', text.upper()) or False if text else False
+
+
+def _name_key(text):
+    """How names are compared: without regard to case and spacing, and to punctuation at the ends."""
+    text = ' '.join((text or '').casefold().split())
+    return re.sub(r'^[\W_]+|[\W_]+$', '', text) or text
+
+
+def _has(key, value):
+    """Whether Ramp has a value."""
+    return key == 'is_company' or (any(value) if key == 'address' else bool(value))
+
+
+def _is_free(key, now, value):
+    """Whether a value in Odoo is empty. A country alone is an empty address, if it is the same."""
+    if key == 'address':
+        return not any(now[:-1]) and now[-1] in (False, value[-1])
+    return key != 'is_company' and not now
+
+
+def _our_part(comment):
+    """(the notes as a tree, the element that is ours or None)."""
+    tree = lxml.html.fragment_fromstring(str(comment or ''), create_parent='div')
+    return tree, next(iter(tree.find_class(OURS)), None)
+
+
+def _our_text(comment):
+    """The text of our part of a partner's notes, without spaces; False if there is no such part."""
+    part = _our_part(comment)[1] if comment else None
+    return False if part is None else ''.join(part.text_content().split())
+
+
+def _with_our_text(comment, text):
+    """A partner's notes with our part replaced, or added at the end."""
+    tree, part = _our_part(comment)
+    new = lxml.html.fragment_fromstring(str(Markup('<div class="%s">%s</div>') % (OURS, plaintext2html(text))))
+    if part is None:
+        tree.append(new)
+    else:
+        new.tail = part.tail
+        part.getparent().replace(part, new)
+    whole = lxml.html.tostring(tree, encoding='unicode')
+    return Markup(whole[len('<div>'):-len('</div>')])

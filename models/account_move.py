@@ -8,6 +8,18 @@ class AccountMove(models.Model):
 
     _ramp_id_once = models.UniqueIndex('(ramp_id) WHERE ramp_id IS NOT NULL', 'This Ramp object has a journal entry already.')
 
+    def _compute_ramp_state(self):  # pylint: disable=missing-return
+        """EXTENDS: a bill says, too, what keeps its payment from being booked."""
+        super()._compute_ramp_state()
+        bills = self.filtered(lambda move: move.ramp_id and move.is_purchase_document())
+        # see ramp.document
+        troubled = {record.ramp_id: record for record in self.env['ramp.record'].sudo().search_fetch(
+            [('ramp_id', 'in', bills.mapped('ramp_id')), ('flow', 'in', ('bill_payment', 'reimbursement_payment')),
+             ('state', 'in', ('held', 'error'))], ['ramp_id', 'state', 'error_message', 'remote_id'])} if bills else {}
+        for bill in bills.filtered(lambda move: move.ramp_id in troubled):
+            bill.ramp_state = self.env._('%(bill)s. Its payment: %(payment)s', bill=bill.ramp_state, payment=troubled[
+                bill.ramp_id]._state_in_words())
+
     def _get_next_sequence_format(self):
         """Ask the database for the last number of a journal and month once for each batch, not once for each entry.
 

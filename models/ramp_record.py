@@ -27,7 +27,7 @@ FILLED_TABLES = (
     'account_partial_reconcile')
 FEW_CHANGES = 1000
 # Ramp's own bookkeeping: a change of these says nothing to a person who compares two versions of an object
-UNTOLD = ('sync_status', 'synced_at', 'updated_at')
+UNTOLD = ('sync_status', 'synced_at', 'updated_at', 'deep_link_url', 'statement_id')
 
 
 def canonical(payload):
@@ -104,6 +104,7 @@ class RampRecord(models.Model):
     sent_text = fields.Text(string='What Ramp Has', compute='_compute_sent_text')
     late_payload = fields.Json(readonly=True, help='What Ramp says now of an object that was booked as it was before.')
     late_payload_text = fields.Text(string='As Ramp has it now', compute='_compute_payload_text')
+    has_changed = fields.Boolean(readonly=True, help='Ramp changed it after it was booked here; see the late payload.')
     late_changes = fields.Text(string='What Changed in Ramp', compute='_compute_late_changes')
     payload_hash = fields.Char(readonly=True)
     noted = fields.Json(
@@ -191,7 +192,7 @@ class RampRecord(models.Model):
     def _state_in_words(self):
         """The state for a person, with its reason."""
         self.ensure_one()
-        if not self.error_message or self.state not in (*OPEN_STATES, 'ignored' if self.remote_id else None):
+        if not self.error_message or self.state not in (*OPEN_STATES, *(('ignored', 'confirmed') if self.remote_id else ())):
             return self.status
         # why Odoo does not offer an object, or Ramp does not take it, is a whole sentence
         whole = self.remote_id and (self.state == 'ignored' or self.state == 'held' and not self.is_question and not self.attempts)
@@ -202,7 +203,8 @@ class RampRecord(models.Model):
     def _compute_sent_text(self):
         known = [record.payload or {} for record in self if record.remote_id]
         # what an object refers to, by Ramp's id or by ours
-        others = {identity for values in known for identity in (values.get('field'), values.get('account'), *values.get('rates', ()))}
+        others = {identity for values in known for identity in (
+            values.get('field'), values.get('account'), values.get('accounting_vendor'), *values.get('rates', ()))}
         names = {}
         for other in self.search_fetch(
                 [('connection_id', 'in', self.connection_id.ids), '|', ('ramp_id', 'in', list(others)), ('remote_id', 'in', list(others))],
@@ -211,7 +213,9 @@ class RampRecord(models.Model):
         labels = {
             'name': self.env._('Name'), 'value': self.env._('Name'), 'code': self.env._('Code'),
             'classification': self.env._('Kind of account'), 'field': self.env._('Field'), 'rate': self.env._('Rate'),
-            'account': self.env._('Posted to'), 'rates': self.env._('Rates'), 'offered': self.env._('Can be picked')}
+            'account': self.env._('Posted to'), 'rates': self.env._('Rates'), 'country': self.env._('Country'),
+            'state': self.env._('State'), 'address': self.env._('Address'), 'accounting_vendor': self.env._('Linked to the supplier'),
+            'offered': self.env._('Can be picked')}
         for record in self:
             values = record.remote_id and record.payload or {}
             record.sent_text = '\n'.join(self.env._(
@@ -222,6 +226,9 @@ class RampRecord(models.Model):
         """One value of what Ramp has, for a person."""
         if key == 'offered':
             return self.env._('yes') if value else self.env._('no, it is hidden or deleted in Ramp')
+        if key == 'address':
+            names = 'address_line_1', 'address_line_2', 'postal_code', 'city', 'state', 'country'  # the database keeps no order
+            return ', '.join(value[name] for name in names if name in value)
         if key == 'rates':
             return ', '.join(names.get(rate) or rate for rate in value)
         if key == 'rate':
@@ -261,11 +268,9 @@ class RampRecord(models.Model):
     def _state_after_retry(self):
         """What is booked and does not follow its object stays booked; all else is looked at again."""
         flow = self.env[f'ramp.flow.{self.flow}']
-        if self.res_id and self.sync_key:
-            return 'done'
         if not self.res_id or flow._sends or getattr(flow, '_updates', True):
             return 'pending'
-        return 'done' if flow._sync_type else 'confirmed'
+        return 'done' if self.sync_key or flow._sync_type else 'confirmed'
 
     def action_rebook(self):
         """Undo what was booked of an object that Ramp changed since, visibly, and let it be booked as it is now.
@@ -320,7 +325,7 @@ class RampRecord(models.Model):
         if not (reason or '').strip():
             raise UserError(self.env._('Give a reason: the next person will want to know it.'))
         for record in self:
-            if record.res_id:
+            if record.res_id and (record.res_model != 'ir.attachment' or record.state not in OPEN_STATES):
                 raise UserError(self.env._(
                     '%s is booked. Delete or reverse its document first, then ignore it.', record.display_name))
         # see action_retry
@@ -349,7 +354,10 @@ class RampRecord(models.Model):
 
     def _documents_deleted(self, documents):
         """Open the rows of documents that are being deleted in Odoo: a person decides what becomes of the object."""
-        records = self.search([('res_model', '=', documents._name), ('res_id', 'in', documents.ids), ('state', '!=', 'ignored')])
+        records = self.search([
+            ('res_model', '=', documents._name), ('res_id', 'in', documents.ids), ('state', '!=', 'ignored'), ('remote_id', '=', False)])
+        if not records:
+            return
         for record in records:
             record.sync_attempt += 1  # whatever is booked instead is confirmed under a key of its own
             if record.late_payload:
@@ -369,7 +377,7 @@ class RampRecord(models.Model):
         """What Ramp says now becomes what the row stands for."""
         self.ensure_one()
         row = self.env[f'ramp.flow.{self.flow}']._ledger_row(self.connection_id, self.late_payload)
-        self.write({'payload': row['payload'], 'payload_hash': row['payload_hash'], 'late_payload': False})
+        self.write({'payload': row['payload'], 'payload_hash': row['payload_hash'], 'late_payload': False, 'has_changed': False})
 
     # ------------------------------------------------------------------ what the flows do with rows
     # These run in background jobs as superuser; none of them is callable over RPC (leading underscore).
@@ -381,20 +389,21 @@ class RampRecord(models.Model):
         ]).write({'next_attempt': False})
 
     @api.model
-    def _upsert(self, connection, flow, rows, seen_at, updates=False):
+    def _upsert(self, connection, flow, rows, seen_at, updates=False, wait=False):
         """Put a page of objects into the ledger, in one statement (two if only some are ready); returns nothing.
 
         :param rows: list of dict with ramp_id, payload, payload_hash, name, date, amount, currency_id, parent_ramp_id; and `ready`
             (default True): whether Ramp offers the object as one that is to be synced
         :param seen_at: when the page was asked for
         :param updates: whether a booked document follows its object: a changed row is due again, with its document
+        :param wait: for a worker that has one of the rows, instead of leaving that row as it is
 
         A row that is not booked takes the new payload; when that changed, the row starts afresh. A booked row keeps the
         payload it was booked with: if Ramp offers the object again although it was confirmed (somebody marked it as not
         synced), it is confirmed once more; if Ramp changed it since, a person decides, unless Ramp shows it as it was again.
         """
         unique = {row['ramp_id']: row for row in rows}  # a page may repeat an object; one statement may not touch a row twice
-        for ramp_id in self._busy(connection, flow, list(unique)):
+        for ramp_id in () if wait else self._busy(connection, flow, list(unique)):
             del unique[ramp_id]
         # always in the same order: two workers with the same page then wait for each other, and do not deadlock
         ordered = [row for _ramp_id, row in sorted(unique.items())]
@@ -425,6 +434,7 @@ class RampRecord(models.Model):
                 payload = CASE WHEN r.res_id IS NULL THEN excluded.payload ELSE r.payload END,
                 payload_hash = CASE WHEN r.res_id IS NULL THEN excluded.payload_hash ELSE r.payload_hash END,
                 late_payload = CASE WHEN r.res_id IS NOT NULL AND NOT %(same)s THEN excluded.payload END,
+                has_changed = r.res_id IS NOT NULL AND NOT %(same)s,
                 state = CASE WHEN %(same)s
                              THEN CASE WHEN r.late_payload IS NOT NULL AND NOT %(ready)s THEN 'confirmed'
                                        WHEN r.state = 'confirmed' OR r.late_payload IS NOT NULL THEN 'done'
@@ -445,7 +455,9 @@ class RampRecord(models.Model):
                 OR (r.state = 'ignored' AND r.is_question AND r.seen_at < excluded.seen_at)
                 OR (r.state = 'done' AND NOT %(same)s AND r.seen_at < excluded.seen_at)
                 OR (r.state = 'held' AND r.late_payload IS NOT NULL AND r.seen_at < excluded.seen_at)
-                OR (r.state = 'confirmed' AND (%(ready)s OR NOT %(same)s) AND r.confirmed_at < excluded.seen_at - interval '1 minute')
+                -- a list may show for a moment as ready what was just confirmed
+                OR (r.state = 'confirmed' AND %(ready)s AND r.confirmed_at < excluded.seen_at - interval '1 minute')
+                OR (r.state = 'confirmed' AND NOT %(ready)s AND NOT %(same)s AND r.confirmed_at < excluded.seen_at)
                 OR (r.state = 'confirmed' AND r.confirmed_at IS NULL AND NOT %(same)s AND r.seen_at < excluded.seen_at)
                 """, same=same, ready=ready)
         self.env.cr.execute(SQL(
@@ -631,8 +643,13 @@ class RampRecord(models.Model):
         self._wait(message)
 
     def _skip(self, message):
-        """Leave out by rule. Comes back by itself when Ramp changes the object (`is_question`)."""
+        """Leave out by rule. Comes back by itself when Ramp changes the object (`is_question`).
+
+        A reason that says the same and more is kept: of a bill that was archived, it names the reversal.
+        """
         self.ensure_one()
+        if self.error_message and self.error_message.startswith(message):
+            message = self.error_message
         self.write({'state': 'ignored', 'error_message': message, 'is_question': True, 'next_attempt': False})
 
     def _fail(self, message):

@@ -33,6 +33,8 @@ class RampRun(models.Model):
     held = fields.Integer(readonly=True, help='What a person has to settle first.')
     failed = fields.Integer(readonly=True, help='What is tried again by itself.')
     reread = fields.Boolean(readonly=True, help='Whether the run also looked at what was booked before, for what changed in Ramp since.')
+    listed = fields.Boolean(
+        readonly=True, help='Whether the run read its lists to the end: what changed before it began need not be listed again.')
     message = fields.Text(readonly=True)
     progress = fields.Float(compute='_compute_progress', help='Percent of the rows that were due.')
     progress_text = fields.Char(compute='_compute_progress')
@@ -66,6 +68,12 @@ class RampRun(models.Model):
         """The start of the last run that looked at everything again, or False."""
         return self.search([
             ('connection_id', '=', connection.id), ('flow', '=', flow), ('reread', '=', True)], order='id desc', limit=1).started_at
+
+    @api.model
+    def _last_listed(self, connection, flow):
+        """The start of the last run that read its lists to the end, or False."""
+        return self.search([
+            ('connection_id', '=', connection.id), ('flow', '=', flow), ('listed', '=', True)], order='id desc', limit=1).started_at
 
     @api.model
     def _start(self, connection, flow):

@@ -21,6 +21,7 @@ _EXTENSIONS = {
     'image/webp': ('.webp',),
     'image/heic': ('.heic', '.heif'),
 }
+_XML = dict.fromkeys(('application/xml', 'text/xml'), ('.xml',))  # said to be: it need not begin with a declaration
 _HEIC_BRANDS = (b'heic', b'heix', b'hevc', b'heim', b'heis', b'mif1', b'msf1')
 
 
@@ -67,7 +68,7 @@ def check_url(url, *, allow_http=False):
 
 def sniff(content):
     """Mimetype of `content` (bytes) by its first bytes, None if it is none of the usual kinds of a
-    receipt."""
+    receipt or an invoice."""
     if content.startswith(b'%PDF-'):
         return 'application/pdf'
     if content.startswith(b'\x89PNG\r\n\x1a\n'):
@@ -80,6 +81,8 @@ def sniff(content):
         return 'image/webp'
     if content[4:8] == b'ftyp' and content[8:12] in _HEIC_BRANDS:
         return 'image/heic'
+    if content.removeprefix(b'\xef\xbb\xbf').startswith(b'<?xml'):
+        return 'application/xml'
     return None
 
 
@@ -107,7 +110,7 @@ def _filename(headers, url, mimetype):
     )
     name = message.get_filename() or unquote(urlsplit(url).path.rpartition('/')[2])
     name = re.sub(r'[^\w .()-]', '_', re.split(r'[/\\]', name)[-1]).strip(' .')[-_MAX_NAME:] or 'receipt'
-    wanted = _EXTENSIONS.get(mimetype) or tuple(filter(None, [mimetypes.guess_extension(mimetype)]))
+    wanted = _EXTENSIONS.get(mimetype) or _XML.get(mimetype) or tuple(filter(None, [mimetypes.guess_extension(mimetype)]))
     if wanted and not name.lower().endswith(wanted):
         name += wanted[0]
     return name

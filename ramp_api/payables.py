@@ -12,6 +12,7 @@ import dataclasses
 import datetime
 import re
 from decimal import Decimal
+from urllib.parse import urlsplit
 
 from .money import Money, allocate
 from .payloads import SYNC_STATUSES, PayloadError, Selection, _money, _Reader, _selections, _uuid
@@ -183,6 +184,18 @@ class VendorContact:
     last_name: str | None
     phone: str | None
     is_default: bool
+
+
+@dataclasses.dataclass(frozen=True)
+class VendorDetail:
+    """A vendor with its contacts; contacts: None where they were not asked for or did not arrive."""
+
+    vendor: Vendor
+    contacts: tuple[VendorContact, ...] | None
+
+    @property
+    def id(self):
+        return self.vendor.id
 
 
 @dataclasses.dataclass(frozen=True)
@@ -588,7 +601,10 @@ def _custom_fields(reader):
 
 def read_vendor_contact(payload):
     """VendorContact from an object of GET /vendors/{id}/contacts (dict). Raises PayloadError."""
-    reader = _Reader(payload)
+    return _contact(_Reader(payload))
+
+
+def _contact(reader):
     return VendorContact(
         id=reader.uuid('id', required=True),
         email=reader.text('email'),
@@ -597,6 +613,15 @@ def read_vendor_contact(payload):
         phone=reader.text('phone'),
         is_default=reader.flag('is_default'),
     )
+
+
+def read_vendor_detail(payload):
+    """VendorDetail from an object of GET /vendors/{id} to which the objects of GET /vendors/{id}/contacts were
+    added as the list `contacts_detail` (dict). Raises PayloadError."""
+    vendor, reader = read_vendor(payload), _Reader(payload)
+    told = reader.get('contacts_detail', list, "a list") is not None
+    contacts = tuple(_contact(item) for item in _readers(reader, 'contacts_detail'))
+    return VendorDetail(vendor, contacts if told else None)
 
 
 # Bills
@@ -653,6 +678,38 @@ def read_bill(payload, with_payment=True):
         deep_link_url=reader.text('deep_link_url'),
         invoice_urls=_texts(reader, 'invoice_urls'),
     )
+
+
+def read_invoice_urls(payload):
+    """The pre-signed links (tuple of str) of an object of GET /bills/{id}, whatever else is in it. Raises PayloadError.
+
+    They are secrets as long as they work.
+    """
+    return _texts(_Reader(payload), 'invoice_urls')
+
+
+def scrub_bill(payload):
+    """A payload of a bill as it may be stored and shown: of each of its links only scheme and host are left.
+
+    payload: of any type, however malformed; it is not changed itself. `read_bill` reads the result as it reads the original.
+    """
+    if not isinstance(payload, dict) or 'invoice_urls' not in payload:
+        return payload
+    links = payload['invoice_urls']
+    return {**payload, 'invoice_urls': [_host(link) for link in links] if isinstance(links, list) else _host(links)}
+
+
+def _host(link):
+    """A link without what makes it a key; of something else only what it is not: a link."""
+    if isinstance(link, (dict, list)):
+        return type(link)()
+    if not isinstance(link, str):
+        return link
+    try:
+        parts = urlsplit(link)
+        return f'{parts.scheme}://{parts.hostname}' if parts.scheme in ('http', 'https') and parts.hostname else '(link)'
+    except ValueError:
+        return '(link)'
 
 
 def _bill_vendor(reader):

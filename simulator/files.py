@@ -42,6 +42,10 @@ def content(receipt):
         return "image/jpeg", _JPEG[:20] + b"\xff\xfe" + struct.pack(">H", len(comment) + 2) + comment + _JPEG[
             20:
         ]
+    if kind(receipt) == "xml":
+        return "application/xml", f"<?xml version='1.0'?>\n<Invoice><ID>{receipt['id']}</ID></Invoice>".encode()
+    if kind(receipt) == "zip":
+        return "application/zip", b"PK\x03\x04" + text.encode()
     return "application/pdf", _pdf(lines)
 
 

@@ -3,8 +3,10 @@ from . import (
     test_bill,
     test_coding,
     test_connection,
+    test_files,
     test_holds,
     test_ledger,
+    test_payables,
     test_push,
     test_push_convergence,
     test_query_counts,
@@ -19,5 +21,7 @@ from . import (
     test_simulator,
     test_simulator_coding,
     test_simulator_payables,
+    test_spend_vendor,
     test_transaction,
+    test_vendor,
 )

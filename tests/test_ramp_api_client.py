@@ -968,6 +968,7 @@ class TestDownload(ClientCase):
             (b'GIF89ax', 'image/gif'),
             (b'RIFF\0\0\0\0WEBPx', 'image/webp'),
             (b'\0\0\0\x18ftypheic', 'image/heic'),
+            (b'\xef\xbb\xbf<?xml version="1.0"?><Invoice/>', 'application/xml'),
             (b'<html>', 'application/octet-stream'),  # though the server says it is a picture
             (b'RIFF\0\0\0\0WAVEx', 'application/octet-stream'),
             (b'\0\0\0\x18ftypmp42', 'application/octet-stream'),
@@ -979,6 +980,10 @@ class TestDownload(ClientCase):
         self.start_over()
         file = self.download(b'hello', headers={'Content-Type': 'text/plain; charset=utf-8'})
         self.assertEqual(file.mimetype, 'text/plain')
+        self.start_over()
+        file = self.download(
+            b'<Invoice/>', headers={'Content-Type': 'application/xml', 'Content-Disposition': 'attachment; filename="Factur-X.xml"'})
+        self.assertEqual((file.mimetype, file.filename), ('application/xml', 'Factur-X.xml'))
 
     def test_names(self):
         for header, name in [

@@ -377,10 +377,12 @@ def change(store, ident, /, **changes):
 
 
 def add_invoice(store, ident, /, kind="pdf", filename=None, text=None):
-    """A file of the invoice; returns its row."""
+    """A file of the invoice; returns its row. `kind`: pdf, png, jpg, xml, or zip, which nobody wants."""
     row = store["bills"].rows[ident]
     total = f"{row['_money']['amount_minor']} {row['_money']['currency']}"
     lines = text or [row["vendor"]["name"], f"Invoice {row['invoice_number']}", total]
+    if row["_invoices"] and not text:
+        lines.append(f"Attachment {len(row['_invoices'])}")  # two files of a bill are not the same
     made = store["invoices"].add({"id": store.new_id(), "_kind": kind, "_filename": filename, "_text": lines})
     store["bills"].update(ident, _invoices=[*row["_invoices"], made["id"]])
     return made

@@ -300,7 +300,7 @@ def make(
         "_draft": draft,
         "_deleted": False,
         "_subsidiary": list(subsidiary),
-        "_updated_at": created,
+        "_updated_at": store.now(),
         "_label": label,
         "_broken": broken,
     }
