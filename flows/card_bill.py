@@ -95,7 +95,8 @@ class RampCardBill(models.AbstractModel):
             arrived += entry.state == 'posted'
         complete = bool(ids) and arrived == len(ids)
         plan = {'ramp_id': value.id, 'move': move, 'line': line, 'due': due.minor, 'entries': entries}
-        if note and move.browse(note['id']).exists():
+        settled = move.browse(note['id']).exists() if note else move.browse()
+        if settled and not settled.reversal_move_ids:
             if complete and note.get('expected') and note['id'] not in entries.ids:
                 return CardPlan(**plan, replaced=note)
             return CardPlan(**plan, kept=note)

@@ -70,6 +70,25 @@ class RampFlowPayment(models.AbstractModel):
         transfers = [parent for parent in records.mapped('parent_ramp_id') if parent]
         return records, Record._take_siblings(connection, self._flow, transfers, records) if transfers else Record
 
+    @api.model
+    def _expect(self, connection, rows, asked):
+        """Put what the objects of a page say of their payments into the ledger: of those that are paid somehow, or were once.
+
+        :param rows: ledger rows (see `_ledger_row`) of what is paid, by Ramp id
+        """
+        there = {record.ramp_id for record in self.env['ramp.record'].search_fetch(
+            [('connection_id', '=', connection.id), ('flow', '=', self._flow), ('ramp_id', 'in', list(rows))], ['ramp_id'])}
+        payments = [self._ledger_row(connection, row['payload']) for ramp_id, row in rows.items()
+                    if ramp_id in there or self._is_paid_somehow(row['payload'], row['value'])]
+        if payments:
+            # a row that the job of payments holds now is waited for: what Ramp says of it would not be heard again soon
+            self.env['ramp.record']._upsert(connection, self._flow, payments, asked, updates=True, wait=True)
+            self._trigger()
+
+    def _is_paid_somehow(self, payload, value):
+        """Whether there is anything to book of how an object is paid."""
+        raise NotImplementedError
+
     def _documents_booked(self, connection, moves):
         """Documents were booked: rows that wait for them are due, and payments of a former document of theirs pay the new one.
 
@@ -77,21 +96,27 @@ class RampFlowPayment(models.AbstractModel):
         """
         rows = self.env['ramp.record'].search_fetch(
             [('connection_id', '=', connection.id), ('flow', '=', self._flow), ('ramp_id', 'in', list(moves))],
-            ['ramp_id', 'noted', 'res_id', 'state'])
+            ['ramp_id', 'noted', 'res_id', 'state', 'is_question'])
         if not rows:
             return
-        plan, again = [], self.env['ramp.record']
+        # one that was left out, because its document was, is looked at again, too
+        plan, again = [], rows.filtered(lambda row: not row.res_id and row.state == 'ignored' and row.is_question)
         for row in rows.filtered('res_id'):
             line = self._payable_lines(moves[row.ramp_id])[:1]
-            for note in (row.noted or {}).get('parts', {}).values():
-                paid = self.env['account.move.line'].browse(note.get('line')).exists()
-                if line and paid and not paid.reconciled and paid.account_id == line.account_id and line.parent_state == 'posted':
+            for paid in self._paid_before(row.noted or {}):
+                if not paid.reconciled and paid.account_id == line.account_id and line.parent_state == 'posted':
                     plan.append(paid + line)
             again += row
         for lines in plan:  # one after the other: each needs what the one before it left
             lines.reconcile()
         again._reopen_payment()
         self._trigger()
+
+    def _paid_before(self, noted):
+        """The payable lines with which a row paid its document."""
+        entry = self.env['account.move'].browse((noted.get('card') or {}).get('id') or []).exists()
+        lines = self.env['account.move.line'].browse(note['line'] for note in noted.get('parts', {}).values()).exists()
+        return lines + entry.line_ids.filtered(lambda line: line.account_type == 'liability_payable')
 
     # ------------------------------------------------------------------ looking up
 
@@ -179,13 +204,14 @@ class RampFlowPayment(models.AbstractModel):
                 line = settlement.line
                 groups[
                     part.payment_id or (settlement.ramp_id, part.key), line.partner_id, line.account_id, part.journal, part.date,
-                    line.currency_id, part.settled and part.settled.currency, settlement.move.is_inbound(),
+                    line.currency_id, part.settled and part.settled.currency, settlement.move.is_inbound(), settlement.move.partner_id,
                 ].append((settlement, part))
         if not groups:
             return {}
-        quiet = self.with_context(**QUIET, ramp_one_sequence={})
+        quiet = self.with_context(**QUIET, ramp_one_sequence={}, ramp_one_position={})
+        self._know_partners(connection, self.env['res.partner'].union(*(settlement.move.partner_id for settlement in settlements)))
         payments = quiet.env['account.payment'].create(
-            [self._payment_values(connection, *key, members) for key, members in groups.items()])
+            [self._payment_values(connection, *key[:8], members) for key, members in groups.items()])
         moves = quiet.env['account.move'].create([
             payment._generate_move_vals(line_ids=self._payment_lines(connection, payment, key[7], members))
             for payment, (key, members) in zip(payments, groups.items(), strict=True)])
@@ -229,9 +255,7 @@ class RampFlowPayment(models.AbstractModel):
 
     def _payment_values(self, connection, _transfer, partner, account, journal, date, currency, settled, inbound, members):
         direction = 'inbound' if inbound else 'outbound'
-        method = journal[f'{direction}_payment_method_line_ids'][:1]
-        if not method:
-            raise Held(self.env._('The journal %s has no payment method. Add "Manual" to it.', journal.display_name))
+        method, outstanding = self._bank(connection, journal, direction)
         parts = [part for _settlement, part in members]
         total = sum(part.settled.minor if settled else part.amount for part in parts)
         unit = self.env['ramp.coding']._currency(settled) if settled else currency
@@ -244,7 +268,7 @@ class RampFlowPayment(models.AbstractModel):
             'journal_id': journal.id,
             'payment_method_line_id': method.id,
             # without one the payment has no entry, and an amount due of 0 would be a lie
-            'outstanding_account_id': (method.payment_account_id or self._outstanding_account(connection, direction)).id,
+            'outstanding_account_id': outstanding.id,
             'destination_account_id': account.id,
             'amount': self._float(total, unit),
             'currency_id': unit.id,
@@ -253,8 +277,13 @@ class RampFlowPayment(models.AbstractModel):
             'partner_bank_id': False,
         }
 
-    def _outstanding_account(self, connection, direction):
-        return self.env['account.payment'].with_company(connection.company_id).new(
+    @api.model
+    def _bank(self, connection, journal, direction):
+        """(payment method line, account in which a payment stays until the bank line is matched) of a journal."""
+        method = journal[f'{direction}_payment_method_line_ids'][:1]
+        if not method:
+            raise Held(self.env._('The journal %s has no payment method. Add "Manual" to it.', journal.display_name))
+        return method, method.payment_account_id or self.env['account.payment'].with_company(connection.company_id).new(
             {'company_id': connection.company_id.id})._get_outstanding_account(direction)
 
     def _payment_lines(self, connection, payment, inbound, members):

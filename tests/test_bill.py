@@ -169,7 +169,6 @@ class TestBill(PayablesCase):
         self.sync_payables()
         bill, record = self.move(ramp_id), self.record(ramp_id, 'bill')
         self.ramp.update_bill(ramp_id, amount_minor=12000)
-        record.confirmed_at = '2020-01-01'
         self.sync_payables()
         self.assertEqual((record.state, bill.amount_total), ('held', 100.0))
         self.assertIn('amount: 100 USD, now 120 USD', record.late_changes)
@@ -399,7 +398,6 @@ class TestBill(PayablesCase):
         self.sync_payables()
         payment, record = self.payment(ramp_id), self.record(ramp_id, 'bill')
         self.ramp.update_bill(ramp_id, account=self.external(self.account_travel))
-        record.confirmed_at = '2020-01-01'
         self.sync_payables()
         self.assertEqual(record.state, 'held')
         record.action_rebook()
@@ -408,6 +406,33 @@ class TestBill(PayablesCase):
         self.assertEqual(self.payment(ramp_id), payment)
         self.assertEqual(self.entry(ramp_id)[0][0], '650002')
         self.assertEqual(self.env['account.payment'].search_count([('partner_id', '=', payment.partner_id.id)]), 1)
+
+    def test_nothing_to_pay(self):
+        ramp_id = self.owe(0, lines=[
+            {'amount_minor': minor, 'account': self.external(self.account_meals)} for minor in (500, -500)])
+        self.ramp.state['bills'].update(ramp_id, status='PAID', paid_at='2026-03-04T00:00:00+00:00', payment=None)
+        self.sync_payables()
+        self.assertBooked(ramp_id)
+        self.assertEqual(self.record(ramp_id, 'bill_payment').state, 'confirmed', self.record(ramp_id, 'bill_payment').error_message)
+
+    def test_rebooked_bill_that_was_paid_by_card(self):
+        ramp_id = self.owe(5000, payment_method='CARD')
+        self.ramp.pay_bill(ramp_id, transaction=True)
+        self.sync('bill', 'transaction', 'bill_payment')
+        self.assertSettledByCard(ramp_id, 5000)
+        self.ramp.update_bill(ramp_id, account=self.external(self.account_travel))
+        self.sync_payables()
+        self.record(ramp_id, 'bill').action_rebook()
+        self.sync_payables()
+        self.assertEqual(self.move(ramp_id).amount_residual, 0)
+        self.assertEqual(self.entry(ramp_id)[0][0], '650002')
+        self.assertEqual(self.record(ramp_id, 'bill_payment').state, 'confirmed')
+
+    def test_the_bill_says_what_keeps_its_payment(self):
+        ramp_id = self.owe(5000, payment_method='PAID_MANUALLY')
+        self.ramp.pay_bill(ramp_id, manual_method='PAID_IN_ERP')
+        self.sync_payables()
+        self.assertRegex(self.move(ramp_id).ramp_state, r'^Confirmed\. Its payment: Held: It was marked as paid')
 
     @settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
     @given(st.data())
@@ -447,8 +472,9 @@ class TestBill(PayablesCase):
         tax = self.env['account.tax'].create({
             'name': 'VAT on payment', 'amount': 20, 'type_tax_use': 'purchase', 'company_id': self.company.id,
             'tax_exigibility': 'on_payment', 'cash_basis_transition_account_id': waiting.id,
-            'invoice_repartition_line_ids': [(0, 0, {'repartition_type': 'base'}), (0, 0, {'repartition_type': 'tax', 'account_id': due.id})],
-            'refund_repartition_line_ids': [(0, 0, {'repartition_type': 'base'}), (0, 0, {'repartition_type': 'tax', 'account_id': due.id})]})
+            **{f'{kind}_repartition_line_ids': [
+                (0, 0, {'repartition_type': 'base'}), (0, 0, {'repartition_type': 'tax', 'account_id': due.id})]
+               for kind in ('invoice', 'refund')}})
         self.connection.offer_taxes = True
         self.sync('account', 'tax_rate', 'tax_code')
         code = self.env['ramp.record'].search([('flow', '=', 'tax_code'), ('res_id', '=', tax.id)]).remote_id
@@ -458,6 +484,6 @@ class TestBill(PayablesCase):
         self.ramp.pay_bill(ramp_id)
         self.sync_payables()
         self.assertPaid(ramp_id)
-        lines = self.env['account.move.line'].search([('account_id', 'in', (waiting + due).ids), ('parent_state', '=', 'posted')])
-        self.assertEqual({account.code: sum(lines.filtered(lambda line: line.account_id == account).mapped('balance'))
-                          for account in waiting + due}, {'253001': 0.0, '253002': 20.0})
+        balances = self.env['account.move.line']._read_group(
+            [('account_id', 'in', (waiting + due).ids), ('parent_state', '=', 'posted')], ['account_id'], ['balance:sum'])
+        self.assertEqual({account.code: balance for account, balance in balances}, {'253001': 0.0, '253002': 20.0})

@@ -23,7 +23,6 @@ from pathlib import Path
 from runtime import ADDON, CHECKOUT, Fail, Runtime, say, script
 
 
-
 @dataclasses.dataclass(frozen=True)
 class Kind:
     """What is booked. sides: by name, with their labels; targets: how many times the rate of a side ours is to have."""
@@ -303,7 +302,8 @@ def run(runtime, options):
     result = {'machine': facts(runtime), 'addon': ADDON, 'comparisons': {}, 'long': {}, 'coding': None}
     first = [f'{options.size:,} transactions, fresh planner statistics on every side',
              f'{options.bill_size:,} bills with their payments, fresh planner statistics on every side']
-    for name, kind, size, sides in zip(first, (TRANSACTIONS, BILLS), (options.size, options.bill_size), (options.sides, options.bill_sides)):
+    for name, kind, size, sides in zip(
+            first, (TRANSACTIONS, BILLS), (options.size, options.bill_size), (options.sides, options.bill_sides)):
         sides = [side for side in kind.sides if side in sides.split(',')]
         if not (wanted(kind.objects, size, size) and options.rounds and sides):
             continue

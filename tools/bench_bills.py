@@ -105,7 +105,8 @@ def decided(env, connection, ramp):
         amount = paid.payment.amount
         rows.append({
             'bill': bill, 'partner': document.partner.id, 'memo': document.reference,
-            'date': payer._payment_day(connection, paid), 'amount': float(amount.decimal), 'settled': amount.currency != value.amount.currency,
+            'date': payer._payment_day(connection, paid), 'amount': float(amount.decimal),
+            'settled': amount.currency != value.amount.currency,
             'currency': env['ramp.coding']._currency(amount.currency).id})
     return rows
 

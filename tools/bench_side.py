@@ -81,7 +81,8 @@ class Meter:
         self.cpu = self._cpu()
         self.begun = time.monotonic()
         self.parts = {name: Part() for name in parts or ('all',)}
-        for self.part in reversed(self.parts):
+        for name in reversed(self.parts):
+            self.part = name
             self.turned = self._cost()
             self._mark()
 

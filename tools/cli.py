@@ -13,6 +13,8 @@ from runtime import CHECKOUT, Fail, Runtime, say
 HELP = """\
 ./dev demo [--no-serve] [--json] [--port N]   card spend from a simulated Ramp into a real Odoo, then a browsable Odoo
 ./dev test [--only pytest|odoo|system] [ARGS] every test, with pytest and with Odoo's own runner
+./dev core-tests [--modules A,B] [--tags T] [--reuse]
+                                              Odoo's own tests of what the addon changes, without it and with it, compared
 ./dev lint                                    ruff and pylint-odoo
 ./dev bench [--full]                          speed and query counts, beside Odoo's own ways on the same data
 ./dev screenshots                             the pictures of the README and of the store page
@@ -44,6 +46,10 @@ def demo(arguments):
 
 def test(arguments):
     return tool(Runtime().prepare(), 'run_tests.py', *arguments)
+
+
+def core_tests(arguments):
+    return tool(Runtime().prepare(), 'core_tests.py', *arguments)
 
 
 def bench(arguments):
@@ -98,7 +104,8 @@ def stop(arguments):
     runtime.Postgres(runtime.venv_python()).stop()
 
 
-COMMANDS = {function.__name__: function for function in (demo, test, lint, bench, screenshots, i18n, simulator, shell, odoo, psql, stop)}
+COMMANDS = {function.__name__.replace('_', '-'): function for function in (
+    demo, test, core_tests, lint, bench, screenshots, i18n, simulator, shell, odoo, psql, stop)}
 
 
 def main(argv):

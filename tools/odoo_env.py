@@ -202,7 +202,8 @@ def open_payables(env, connection):
           JOIN res_currency c ON c.id = l.currency_id
           JOIN ramp_record v ON v.flow = 'vendor' AND v.res_model = 'res.partner' AND v.res_id = l.partner_id AND v.connection_id = %s
          WHERE l.parent_state = 'posted' AND l.company_id = %s
-           AND NOT EXISTS (SELECT FROM ramp_record k WHERE k.flow = 'vendor_credit' AND k.res_model = 'account.move' AND k.res_id = l.move_id)
+           AND NOT EXISTS (
+                SELECT FROM ramp_record k WHERE k.flow = 'vendor_credit' AND k.res_model = 'account.move' AND k.res_id = l.move_id)
          GROUP BY 1, 2, 3""", [connection.id, connection.company_id.id])
     return {(vendor, currency): round(amount * 10 ** places) for vendor, currency, places, amount in env.cr.fetchall() if amount}
 

@@ -20,13 +20,16 @@ def pytest_command(runtime, *arguments):
 
 
 @contextlib.contextmanager
-def database(runtime):
-    """A database of this run's own: two runs at the same time do not meet. What killed runs left is dropped."""
+def database(runtime, source=None):
+    """A database of this run's own: two runs at the same time do not meet. What killed runs left is dropped.
+
+    :param source: the template to clone, if not the one with the addon
+    """
     for name in runtime.postgres.databases():
         owner = name.removeprefix('ramp_test_')
         if name.startswith('ramp_test_') and owner.isdigit() and not Path(f'/proc/{owner}').exists():
             runtime.drop(name)
-    name = runtime.database(f'ramp_test_{os.getpid()}', fresh=True)
+    name = runtime.database(f'ramp_test_{os.getpid()}', fresh=True, source=source)
     try:
         yield name
     finally:

@@ -499,14 +499,14 @@ class Runtime:
                 found.update(str(path.relative_to(CHECKOUT)).encode() + b'\0' + path.read_bytes() + b'\0')
         return found.hexdigest()[:12]
 
-    def database(self, name, *, fresh=False):
-        """Make sure that a database of this name exists, cloned from the template when it is new."""
+    def database(self, name, *, fresh=False, source=None):
+        """Make sure that a database of this name exists, cloned from the template (or from `source`) when it is new."""
         if not DATABASE_NAME.match(name) or name.startswith('template') or name == 'postgres':
             raise Fail(f'{name!r} cannot be the name of a database: use letters, digits, "_", "-" and "."')
         if fresh:
             self.drop(name)
         if name not in self.postgres.databases():
-            template = self.template()
+            template = source or self.template()
             with locked('clone'):
                 if name not in self.postgres.databases():
                     self.clone(template, name)

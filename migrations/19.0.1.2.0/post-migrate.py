@@ -16,11 +16,12 @@ def migrate(cr, version):
     for connection in connections.filtered(lambda item: item.state == 'connected'):
         connection._complete_set_up()
         connection.message_post(body=env._(
-            'Bills, reimbursements and repayments can come from Ramp, too: switch them on below, after allowing their permissions in Ramp.'))
+            'Bills, reimbursements and repayments can come from Ramp, too: switch them on, after allowing their permissions in Ramp.'))
     connections._switch_crons()
     flow, Record = env['ramp.flow.transaction'], env['ramp.record']
     after = 0
-    while records := Record.search([('flow', '=', 'transaction'), ('id', '>', after), ('has_changed', '=', False)], order='id', limit=BATCH):
+    while records := Record.search(
+            [('flow', '=', 'transaction'), ('id', '>', after), ('has_changed', '=', False)], order='id', limit=BATCH):
         for record in records:
             row = flow._ledger_row(record.connection_id, record.payload)
             record.payload_hash = row['payload_hash']

@@ -1,0 +1,265 @@
+"""Odoo's own tests of the modules this addon changes, in a database without it and in one with it: nothing may differ.
+
+    ./dev core-tests                   both sides, half an hour each
+    ./dev core-tests --reuse           the side without the addon only if it was not run with this Odoo before
+    ./dev core-tests --only without    one side, nothing compared; --reuse finds its result later
+    ./dev core-tests --tags /account/tests/test_tax.py:TestTax.test_division
+
+Both databases hold the same modules besides the addon, without demo data. The modules are upgraded, because Odoo runs the tests
+marked `at_install` in the course of an upgrade only, and those marked `post_install` of upgraded modules only. The few of the
+first kind see the addon's tables then but not its Python code: they run before the modules that build on theirs are loaded. So they
+are run again at the end, with the others (`core_side.py`).
+"""
+import argparse
+import json
+import os
+import re
+import shutil
+import subprocess
+import time
+from collections import Counter
+
+from run_tests import database
+from runtime import ADDON, CHECKOUT, TEMPLATE_MODULES, Fail, Runtime, background, cache_dir, chromium, digest, run, say, script
+
+MODULES = ('account', 'account_payment', 'hr_expense', 'purchase')
+LAUNCHER = CHECKOUT / 'tools/core_side.py'
+SIDES = ('without', 'with')
+PROGRESS = 60  # seconds between two lines that tell how far a side is
+RECORD = re.compile(r'\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} \d+ (?P<level>\w+) \S+ (?P<logger>[\w.-]+): (?P<text>.*)')
+# Odoo ends every record with the queries and seconds of a request, which a test has none of
+TAIL = re.compile(r'\s*(- - -|\d+ \d+\.\d+ -?\d+\.\d+( r[ow](->rw)?)?)?\s*$')
+TESTS = re.compile(r'odoo\.addons\.\w+\.tests\.|odoo\.tests\.suite$')
+STARTED = re.compile(r'Starting (\S+) \.\.\.')
+SKIPPED = re.compile(r'skipped (\S+)(?: \((\S+)\))? : ')
+FAILED = re.compile(r'(FAIL|ERROR): (?:Subtest )?(\S+)(?: \((odoo\.addons\.\S+)\))?')
+TOTALS = re.compile(r'(\d+) failed, (\d+) error\(s\) of (\d+) tests when loading database')
+UPGRADE = ' (during the upgrade)'
+
+
+def address(logger, name):
+    """A test's name such as `--tags` takes it: `/account/tests/test_tax.py:TestTax.test_division`."""
+    return f"/{logger.removeprefix('odoo.addons.').replace('.', '/')}.py:{name}"
+
+
+def records(log):
+    """Level, logger and text of everything in a log of Odoo, tracebacks included."""
+    found = None
+    with open(log, encoding='utf-8', errors='replace') as lines:
+        for line in lines:
+            match = RECORD.match(line)
+            if match:
+                if found:
+                    yield found
+                found = [*match.groups()]
+            elif found:
+                found[2] += '\n' + line.rstrip('\n')
+    if found:
+        yield found
+
+
+class Result:
+    """What a log of Odoo says about a run, complete or still going on."""
+
+    def __init__(self, log):
+        self.log = log
+        self.outcomes = {}  # of each test: passed, skipped, FAIL, ERROR
+        self.details = {}  # of each test that did not pass: its tracebacks
+        self.totals = None
+        self.phase = UPGRADE
+        self.started = Counter()
+        self.flavours = Counter()
+        for level, logger, text in records(log):
+            self._read(level, logger, text)
+
+    def _read(self, level, logger, text):
+        if logger == 'odoo.tests.result':
+            match = TOTALS.match(text)
+            if match:
+                self.totals = dict(zip(('failed', 'errors', 'run'), map(int, match.groups())))
+        if logger == 'odoo.service.server' and text.startswith('Starting post tests'):
+            self.phase = ''
+        if not TESTS.match(logger):
+            return
+        match = STARTED.match(text)
+        if match:
+            self.started[logger.split('.')[2]] += 1
+            self.outcomes.setdefault(self._name(logger, match[1]), 'passed')
+        match = SKIPPED.match(text)
+        if match:
+            self.outcomes[self._name(logger, match[1], match[2])] = 'skipped'
+        match = FAILED.match(text)
+        if match and level == 'ERROR':
+            name = self._name(logger, match[2], match[3])
+            self.flavours[match[1]] += 1
+            self.outcomes[name] = match[1] if self.outcomes.get(name) != 'ERROR' else 'ERROR'
+            self.details.setdefault(name, []).append([line for line in (TAIL.sub('', line) for line in text.splitlines()) if line])
+
+    def _name(self, logger, name, holder=None):
+        """The name of a test, or of `setUpClass` and `tearDownClass`, which are logged under the name of the runner.
+
+        :param holder: the class, where the runner's text gives it
+        """
+        if holder:
+            logger, _dot, class_name = holder.rpartition('.')
+            name = f'{class_name}.{name}'
+        return address(logger, name) + self.phase
+
+    def count(self, outcome):
+        return sum(found == outcome for found in self.outcomes.values())
+
+    def check(self):
+        """Odoo's own totals are what was read, or the comparison would be one of guesses."""
+        if not self.totals:
+            raise Fail(f'Odoo ended before its tests did (see {self.log})')
+        read = {'failed': self.flavours['FAIL'], 'errors': self.flavours['ERROR'], 'run': self.started.total()}
+        if read != self.totals:
+            raise Fail(f'Odoo counted {self.totals} but its log shows {read} (see {self.log})')
+        if not read['run']:
+            raise Fail(f'no test was run (see {self.log})')
+        return self
+
+    def last_lines(self, name, count):
+        return [line for traceback in self.details.get(name, ()) for line in traceback[-count:]]
+
+
+class Comparison:
+    """The runs of one choice of modules and tags: where their logs are, and what they are made of."""
+
+    def __init__(self, runtime, modules, tags):
+        self.runtime = runtime
+        self.modules = modules
+        self.tags = tags or ','.join(f'/{module}' for module in modules)
+        release = (runtime.home / 'odoo/release.py').stat()
+        self.folder = cache_dir() / 'core-tests' / digest(
+            runtime.home, release.st_mtime_ns, release.st_size, TEMPLATE_MODULES, ','.join(modules), self.tags,
+            LAUNCHER.read_text(encoding='utf-8'), runtime.python, chromium(), shutil.which('wkhtmltopdf'))
+        self.folder.mkdir(parents=True, exist_ok=True)
+
+    def log(self, side):
+        return self.folder / ('without.log' if side == 'without' else f'with-{digest(CHECKOUT)}.log')
+
+    def note(self, side):
+        """A file that is there when the side was run to its end: the modules that were installed, and the seconds."""
+        return self.log(side).with_suffix('.json')
+
+    def installed(self, name):
+        return self.runtime.postgres.sql("SELECT name FROM ir_module_module WHERE state = 'installed' ORDER BY name", database=name).split()
+
+    def reusable(self, side):
+        return side == 'without' and self.note(side).exists() and self.log(side).exists()
+
+    def run(self, side):
+        """Run the tests of one side; returns its result."""
+        log, note = self.log(side), self.note(side)
+        note.unlink(missing_ok=True)
+        runtime = self.runtime
+        # what a shell may hold of Odoo's own switches (retries, a limit of failures) would make the sides unlike
+        environ = {name: value for name, value in runtime.environ().items() if not name.startswith('ODOO_TEST_')}
+        with database(runtime, runtime.base_template() if side == 'without' else runtime.template()) as name:
+            missing = [module for module in self.modules if module not in self.installed(name)]
+            if missing:
+                say(f"core tests {side} {ADDON}: installing {', '.join(missing)}")
+                run(runtime.odoo('-d', name, '-i', ','.join(missing), '--stop-after-init', '--no-http', '--log-level=warn'),
+                    what=f"{', '.join(missing)} could not be installed", env=environ, cwd=CHECKOUT)
+            installed = self.installed(name)
+            lost = [module for module in self.modules if module not in installed]
+            if lost:
+                raise Fail(f"there is no module {', '.join(lost)} in this Odoo")
+            say(f'core tests {side} {ADDON}: {self.tags} with {len(installed)} modules, log in {log}')
+            started = time.monotonic()
+            command = [runtime.python, LAUNCHER, '-c', runtime.config, '-d', name, '-u', ','.join(self.modules),
+                       '--test-tags', self.tags, '--stop-after-init', '--http-port', '0', '--log-level', 'info',
+                       '--log-handler', 'py.warnings:CRITICAL']
+            with background(command, name='Odoo', log=log, env=environ, cwd=CHECKOUT) as process:
+                while True:
+                    try:
+                        process.wait(PROGRESS)
+                        break
+                    except subprocess.TimeoutExpired:
+                        self._progress(side, started)
+            result = Result(log).check()
+            note.write_text(json.dumps({'installed': installed, 'seconds': round(time.monotonic() - started)}), encoding='utf-8')
+        return result
+
+    def _progress(self, side, started):
+        result = Result(self.log(side))
+        tests = list(result.outcomes)
+        say(f"core tests {side} {ADDON}: {result.started.total()} tests, {result.flavours['FAIL']} failed, "
+            f"{result.flavours['ERROR']} errors, {(time.monotonic() - started) / 60:.0f} min"
+            + (f', now {tests[-1]}' if tests else ', Odoo is upgrading the modules'))
+
+    def same_modules(self):
+        """The addon is all that the two databases differ in."""
+        without, with_addon = (set(json.loads(self.note(side).read_text(encoding='utf-8'))['installed']) for side in SIDES)
+        if without ^ with_addon != {ADDON}:
+            raise Fail(f"the sides differ in more than the addon: {', '.join(sorted(without ^ with_addon))}")
+
+
+def print_totals(comparison, results):
+    print(f"\nOdoo's own tests, {comparison.tags}\n")
+    modules = sorted({module for result in results.values() for module in result.started})
+    print(f"{'':24}{'run':>8}{'failed':>8}{'errors':>8}{'skipped':>9}{'minutes':>9}  " + ''.join(f'{module:>17}' for module in modules))
+    for side, result in results.items():
+        seconds = json.loads(comparison.note(side).read_text(encoding='utf-8'))['seconds']
+        print(f"{side + ' ' + ADDON:24}{result.totals['run']:>8}{result.totals['failed']:>8}{result.totals['errors']:>8}"
+              f"{result.count('skipped'):>9}{seconds / 60:>9.1f}  " + ''.join(f'{result.started[module]:>17}' for module in modules))
+    print()
+
+
+def print_difference(without, with_addon):
+    """Print what differs, and in short what fails anyhow; returns the number of tests that differ."""
+    names = [*with_addon.outcomes, *(name for name in without.outcomes if name not in with_addon.outcomes)]
+    both = [name for name in names if without.outcomes.get(name) == with_addon.outcomes.get(name) in ('FAIL', 'ERROR')]
+    if both:
+        print(f'Not passed on both sides, so not because of the addon: {len(both)}')
+        for name in both:
+            print(f'  {with_addon.outcomes[name]:8} {name}')
+            for line in with_addon.last_lines(name, 1)[:1]:
+                print(f'           {line.strip()[:120]}')
+        print()
+    different = [name for name in names if without.outcomes.get(name) != with_addon.outcomes.get(name)]
+    # the same test may fail on both sides for another reason in its subtests
+    different += [name for name in both if len(without.details[name]) != len(with_addon.details[name])]
+    print(f'Different: {len(different)}')
+    for name in different:
+        print(f"  {name}\n    without: {without.outcomes.get(name, 'not run')}, with: {with_addon.outcomes.get(name, 'not run')}")
+        for side, result in (('without', without), ('with', with_addon)):
+            for line in result.last_lines(name, 6):
+                print(f'      {side}: {line}')
+    print(f'\nLogs: {without.log}\n      {with_addon.log}')
+    return len(different)
+
+
+def main():
+    parser = argparse.ArgumentParser(prog='./dev core-tests')
+    parser.add_argument('--modules', default=','.join(MODULES), help='whose tests, by commas')
+    parser.add_argument('--tags', help="Odoo's --test-tags, in place of all tests of the modules")
+    parser.add_argument('--reuse', action='store_true', help='take the side without the addon from a former run with the same Odoo')
+    parser.add_argument('--only', choices=SIDES, help='run one side and compare nothing')
+    options = parser.parse_args()
+    modules = sorted(filter(None, options.modules.split(',')))
+    if not modules or ADDON in modules:
+        raise Fail('name modules of Odoo in --modules')
+    runtime = Runtime().prepare()
+    os.environ.update(runtime.environ())
+    if not chromium():
+        say('there is no Chromium here: the browser tours are SKIPPED on both sides')
+    comparison = Comparison(runtime, modules, options.tags)
+    results = {}
+    for side in [options.only] if options.only else SIDES:
+        if options.reuse and comparison.reusable(side):
+            say(f'core tests {side} {ADDON}: the result of a former run is reused')
+            results[side] = Result(comparison.log(side)).check()
+        else:
+            results[side] = comparison.run(side)
+    print_totals(comparison, results)
+    if options.only:
+        print(f'Log: {results[options.only].log}')
+        return 0
+    comparison.same_modules()
+    return 1 if print_difference(*results.values()) else 0
+
+
+if __name__ == '__main__':
+    script(main)
