@@ -49,7 +49,8 @@ def reconciled_of(cursor):
 def partners_of(cursor):
     """The partners that vendors and their contacts became."""
     return sorted(({key: plain(value) for key, value in row.items()} for row in rows(cursor, """
-        SELECT r.flow, r.ramp_id, p.name, p.active, p.is_company, p.supplier_rank, p.street, p.city, p.zip, s.code AS state, c.code AS country,
+        SELECT r.flow, r.ramp_id, p.name, p.active, p.is_company, p.supplier_rank, p.street, p.city, p.zip, s.code AS state,
+               c.code AS country,
                p.vat, p.email, p.phone, p.comment, o.name AS parent
           FROM ramp_record r
           JOIN res_partner p ON p.id = r.res_id
@@ -92,12 +93,14 @@ def credited(row):
 def wrong_bills(cursor, ramp):
     """Bills that are not in the books as Ramp was told: one document, due what Ramp says that is open."""
     moves, states = {}, {}
-    for row in rows(cursor, 'SELECT ramp_id, id, state, amount_residual, amount_total, move_type, name FROM account_move WHERE ramp_id IS NOT NULL'):
+    for row in rows(cursor, """
+            SELECT ramp_id, id, state, amount_residual, amount_total, move_type, name FROM account_move WHERE ramp_id IS NOT NULL"""):
         moves.setdefault(row['ramp_id'], []).append(row)
     for row in rows(cursor, 'SELECT flow, ramp_id, state, res_model, res_id FROM ramp_record'):
         states[row['flow'], row['ramp_id']] = row
     residuals = {row['move_id']: row['residual'] for row in rows(cursor, """
-        SELECT l.move_id, -sum(l.amount_residual_currency) AS residual FROM account_move_line l JOIN account_account a ON a.id = l.account_id
+        SELECT l.move_id, -sum(l.amount_residual_currency) AS residual
+          FROM account_move_line l JOIN account_account a ON a.id = l.account_id
          WHERE a.account_type = 'liability_payable' GROUP BY 1""")}
     wrong = {}
     for row in ramp.state['bills']:
@@ -185,7 +188,7 @@ def card_payments(ramp):
     for row in ramp.state['bills']:
         for item in row['_payments'] if row['sync_status'] == 'BILL_AND_PAYMENT_SYNCED' else ():
             if item['state'] == 'completed' and CARD in item['method'].split('_'):
-                assert row['_money']['currency'] == entities[row['entity_id']]['currency'], 'what a card is charged for a foreign bill is not asked here'
+                assert row['_money']['currency'] == entities[row['entity_id']]['currency'], 'foreign bills by card are not asked here'
                 known = [transactions.rows[ident] for ident in item['transaction_ids'] if ident in transactions]
                 charged = bool(known) and all(other['sync_status'] == 'SYNCED' for other in known)
                 yield row, item, charged, sum(other['_money']['amount_minor'] for other in known) - item['amount_minor']

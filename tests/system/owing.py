@@ -44,7 +44,8 @@ def begin(ramp, tax):
                                     merchant='Cloud 9 <Ltd.>', **values)
 
     def lines(*amounts):
-        return [{'amount_minor': amount, 'account': accounts[number % 3], 'analytics': analytics if number % 2 else None, 'memo': f'No. {number}'}
+        return [{'amount_minor': amount, 'account': accounts[number % 3], 'analytics': analytics if number % 2 else None,
+                 'memo': f'No. {number}'}
                 for number, amount in enumerate(amounts)]
 
     owe('open', None, lines=lines(1001, 2002, 7), days=50, invoices=2)
@@ -104,7 +105,8 @@ def go_on(ramp):
 
     def owe(label, minor, vendor, **values):
         return ramp.add_bill(amount_minor=minor, vendor=ramp.state['vendors'].find(name=vendor)['id'], currency='USD', entity=entity,
-                             account=accounts[0], invoice_number=f'INV {label}', label=label, date=ago(4), invoices=label == 'credited later',
+                             account=accounts[0], invoice_number=f'INV {label}', label=label, date=ago(4),
+                             invoices=label == 'credited later',
                              **values)
 
     ramp.pay_bill(bill(ramp, 'paid'), status='failed')  # it came back

@@ -48,7 +48,8 @@ INSIDE = {
         'post of bill_payment', 'reconciling of bill_payment', 'settling by card', 'booked bill_payment',
         'commit of bill_payment._next_unconfirmed', 'commit of bill_payment._finish'),
     ('first', 'files'): (
-        'upsert of bill_file', 'commit of bill_file._start', 'commit of bill_file._due', 'GET /bills', 'download', 'attachments of bill_file',
+        'upsert of bill_file', 'commit of bill_file._start', 'commit of bill_file._due', 'GET /bills', 'download',
+        'attachments of bill_file',
         'booked bill_file', 'commit of bill_file._finish'),
     ('later', 'all'): (
         'upsert of bill_payment', 'undoing of bill', 'entries of bill', 'undoing of a payment of bill_payment', 'credits of bill_payment',
@@ -125,8 +126,8 @@ def test_payables_killed_when_ramp_has_done_the_work(stage, kind, key, nth):
 @pytest.mark.parametrize(('scene', 'boundaries'), [
     # what cleans up after a crash is killed too
     ('first', ('after confirming BILL_SYNC', 'after page of /bills', 'before commit of bill._confirm_batch', 'after confirming BILL_SYNC')),
-    ('first', ('after commit of bill_payment._book_batch', 'after confirming BILL_PAYMENT_SYNC', 'before commit of bill_payment._confirm_batch',
-               'after reporting BILL_PAYMENT_SYNC')),
+    ('first', ('after commit of bill_payment._book_batch', 'after confirming BILL_PAYMENT_SYNC',
+               'before commit of bill_payment._confirm_batch', 'after reporting BILL_PAYMENT_SYNC')),
     ('later', ('before commit of bill_payment._book_batch', 'before commit of bill_payment._book_batch',
                'after commit of bill_payment._book_batch', 'after confirming BILL_PAYMENT_SYNC')),
 ], ids=['bills', 'payments', 'later'])
