@@ -27,7 +27,8 @@ COMMITS = {
         'commit of bill._book_batch': FOUR, 'confirming BILL_SYNC': AFTER, 'commit of bill._confirm_batch': AFTER,
         'reporting BILL_SYNC': AFTER, 'commit of bill._report_batch': [('after', 1)],
         'commit of bill_payment._book_batch': FOUR, 'confirming BILL_PAYMENT_SYNC': AFTER,
-        'commit of bill_payment._confirm_batch': AFTER, 'reporting BILL_PAYMENT_SYNC': [('after', 1)], 'commit of bill_payment._report_batch': [('after', 1)],
+        'commit of bill_payment._confirm_batch': AFTER, 'reporting BILL_PAYMENT_SYNC': [('after', 1)],
+        'commit of bill_payment._report_batch': [('after', 1)],
         'commit of bill_file._attach': TWO,
     },
     'bills later': {
@@ -65,7 +66,8 @@ INSIDE = {
         'post of bill_payment', 'reconciling of bill_payment', 'settling by card', 'booked bill_payment',
         'commit of bill_payment._next_unconfirmed', 'commit of bill_payment._finish'),
     ('bills', 'files'): (
-        'upsert of bill_file', 'commit of bill_file._start', 'commit of bill_file._due', 'GET /bills', 'download', 'attachments of bill_file',
+        'upsert of bill_file', 'commit of bill_file._start', 'commit of bill_file._due', 'GET /bills', 'download',
+        'attachments of bill_file',
         'booked bill_file', 'commit of bill_file._finish'),
     ('claims', 'all'): (
         'commit of reimbursement._start', 'page of /reimbursements', 'upsert of reimbursement', 'upsert of reimbursement_payment',
@@ -152,7 +154,8 @@ def test_payables_killed_when_ramp_has_done_the_work(stage, kind, key, nth):
 @pytest.mark.parametrize(('scene', 'boundaries'), [
     # what cleans up after a crash is killed too
     ('bills', ('after confirming BILL_SYNC', 'after page of /bills', 'before commit of bill._confirm_batch', 'after confirming BILL_SYNC')),
-    ('bills', ('after commit of bill_payment._book_batch', 'after confirming BILL_PAYMENT_SYNC', 'before commit of bill_payment._confirm_batch',
+    ('bills', ('after commit of bill_payment._book_batch', 'after confirming BILL_PAYMENT_SYNC',
+               'before commit of bill_payment._confirm_batch',
                'after reporting BILL_PAYMENT_SYNC')),
     ('bills later', ('before commit of bill_payment._book_batch', 'before commit of bill_payment._book_batch',
                'after commit of bill_payment._book_batch', 'after confirming BILL_PAYMENT_SYNC')),
