@@ -13,6 +13,7 @@ from . import (  # a base before what inherits it
     tax_rate,
     tax_code,
     accounting_vendor,
+    spend_vendor,
     card_bill,
     transaction,
     file,
@@ -23,4 +24,7 @@ from . import (  # a base before what inherits it
     bill,
     bill_payment,
     bill_file,
+    reimbursement,
+    reimbursement_payment,
+    repayment,
 )

@@ -1,10 +1,10 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
+import contextlib
 from datetime import timedelta
 
 from odoo import api, models
-from odoo.exceptions import UserError
 
-from ..ramp_api import Money, RampNotFound, RampScopeError, RampValidationError, read_bill, read_entity, scrub_bill
+from ..ramp_api import Money, PayloadError, RampScopeError, RampValidationError, read_bill, read_entity, scrub_bill
 from .booking import clean
 from .flow import Held, Skipped, Waiting
 from .payable import Document, DocumentLine, line_name
@@ -78,11 +78,6 @@ class RampFlowBill(models.AbstractModel):
             'lines': [[str(line.amount), str(line.quantity), str(line.unit_price), self._chosen(line.selections)] for line in value.lines],
         }
 
-    @staticmethod
-    def _chosen(selections):
-        """What is chosen, whatever Ramp calls it now."""
-        return sorted([selection.type or '', selection.external_id or '', selection.external_code or ''] for selection in selections)
-
     def _extras(self, value):
         return {
             'files': len(value.invoice_urls), 'memo': value.memo, 'vendor_memo': value.vendor_memo, 'due': str(value.due_at or ''),
@@ -126,42 +121,17 @@ class RampFlowBill(models.AbstractModel):
     # ------------------------------------------------------------------ what a page tells besides
 
     def _stored(self, connection, rows, asked):
-        super()._stored(connection, rows, asked)
-        values = {row['ramp_id']: row['value'] for row in rows if 'value' in row}
-        self.env['ramp.flow.bill_payment']._expect(connection, {row['ramp_id']: row for row in rows if 'value' in row}, asked)
-        self._withdraw(connection, {ramp_id: value for ramp_id, value in values.items()
-                                    if value.archived_at or value.approval_status in DEAD})
+        told = {row['ramp_id']: row for row in rows if 'value' in row}
+        self.env['ramp.flow.bill_payment']._expect(connection, told, asked)
+        self._withdraw(connection, told, {
+            ramp_id: self.env._('It was archived in Ramp.') if row['value'].archived_at else self.env._('It was not approved in Ramp.')
+            for ramp_id, row in told.items() if row['value'].archived_at or row['value'].approval_status in DEAD})
         approved = self.env['ramp.record'].search([
             ('connection_id', '=', connection.id), ('flow', '=', self._flow), ('state', '=', 'done'), ('sync_key', '=', False),
             ('ramp_id', 'in', [row['ramp_id'] for row in rows if row.get('ready')])])
         if approved:  # booked when they were created; now Ramp wants to hear of them
             approved.sync_key = self._new_sync_key(approved)
-
-    def _withdraw(self, connection, values):
-        """Undo the bills that were archived or not approved in the end, unless somebody worked with them in Odoo."""
-        records = self.env['ramp.record'].search([
-            ('connection_id', '=', connection.id), ('flow', '=', self._flow), ('ramp_id', 'in', list(values)), ('res_id', '!=', False),
-        ]) if values else self.env['ramp.record']
-        for record in records.try_lock_for_update():
-            move = self.env['account.move'].browse(record.res_id).exists()
-            reason = self.env._('It was archived in Ramp.') if values[record.ramp_id].archived_at else self.env._(
-                'It was not approved in Ramp.')
-            if move.state == 'posted' and move.currency_id.compare_amounts(move.amount_residual, move.amount_total):
-                record._hold(self.env._(
-                    '%(reason)s But %(move)s is paid or reconciled in Odoo: undo that, or reverse it by hand.',
-                    reason=reason, move=move.name), move)
-                continue
-            try:
-                with self.env.cr.savepoint():
-                    reversal = self._undo_move(connection, move, reason) if move else move
-                    record._reopen()
-            except UserError as error:
-                record._hold(self.env._('%(reason)s Odoo refused to reverse %(move)s: %(error)s',
-                                        reason=reason, move=move.name, error=error), move)
-                continue
-            record._skip(self.env._('%(reason)s %(move)s was reversed by %(reversal)s.', reason=reason, move=move.name,
-                                    reversal=reversal.name) if reversal else reason)
-            record.reason_move_id = reversal
+        return super()._stored(connection, rows, asked)
 
     def _notice(self, connection, record, before, value):
         now = self._extras(value)
@@ -191,12 +161,14 @@ class RampFlowBill(models.AbstractModel):
         """The currency of each Ramp entity, read once in a run: a bill's rate leads into it."""
         memory = self.env.context.get('ramp_memory', {})
         if 'entities' not in memory:
+            rows = []
+            with contextlib.suppress(RampScopeError):  # the payer's currency is then taken for the company's
+                rows = [row for page in client.pages('/entities') for row in page.rows]
             memory['entities'] = {}
-            try:
-                for page in client.pages('/entities'):
-                    memory['entities'].update((entity.id, entity.currency) for entity in map(read_entity, page.rows))
-            except (RampScopeError, RampNotFound):
-                pass  # the payer's currency is then taken for the company's
+            for row in rows:
+                with contextlib.suppress(PayloadError):  # so is that of an entity that cannot be read
+                    entity = read_entity(row)
+                    memory['entities'][entity.id] = entity.currency
 
     def _look_up(self, connection, values):
         orders = self._orders(connection, {value.purchase_order_id for value in values if value.purchase_order_id})

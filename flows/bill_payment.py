@@ -95,22 +95,7 @@ class RampFlowBillPayment(models.AbstractModel):
         payment = value.payment
         return self._day(connection, *((payment.effective_date, payment.payment_date) if payment else ()), value.paid_at)
 
-    @api.model
-    def _expect(self, connection, bills, asked):
-        """Put what the bills of a page say of their payments into the ledger: of those that are paid somehow, or were once.
-
-        :param bills: ledger rows (see `_ledger_row`) by Ramp id
-        """
-        there = {record.ramp_id for record in self.env['ramp.record'].search_fetch(
-            [('connection_id', '=', connection.id), ('flow', '=', self._flow), ('ramp_id', 'in', list(bills))], ['ramp_id'])}
-        rows = [self._ledger_row(connection, row['payload']) for ramp_id, row in bills.items()
-                if ramp_id in there or self._is_paid_somehow(row['payload'], row['value'])]
-        if rows:
-            self.env['ramp.record']._upsert(connection, self._flow, rows, asked, updates=True)
-            self._trigger()
-
-    @staticmethod
-    def _is_paid_somehow(payload, bill):
+    def _is_paid_somehow(self, payload, bill):
         payment = payload.get('payment') or {}
         details = payment.get('details') or {}
         return bool(bill.status == 'PAID' or bill.applied_vendor_credits or details.get('transaction_ids')
@@ -145,9 +130,10 @@ class RampFlowBillPayment(models.AbstractModel):
         if due.minor < 0:
             raise Held(self.env._('More vendor credit is applied to it than it owes. Correct it in Ramp.'))
         credits = self._plan_credits(value, line, found)
-        parts, card, reason = self._plan_payment(connection, value, move, line, due, found)
+        parts, card, reason = self._plan_payment(connection, value, move, line, due, found, credits)
         settlement = self._compare(value, move, line, parts, found, reason)
-        if not (parts or card or credits or settlement.undo or settlement.noted.get('card') or value.applied_vendor_credits or value.status == 'PAID'):
+        done = settlement.undo or settlement.noted.get('card')
+        if not (parts or card or credits or done or value.applied_vendor_credits or value.status == 'PAID'):
             raise Waiting(self.env._('It is not paid in Ramp yet.'))
         if settlement.parts:
             self._check_open(settlement, sum(minor for _line, minor, _id in credits))
@@ -172,12 +158,17 @@ class RampFlowBillPayment(models.AbstractModel):
             todo.append((refund, credit.amount.minor, credit.id))
         return todo
 
-    def _plan_payment(self, connection, value, move, line, due, found):
+    def _plan_payment(self, connection, value, move, line, due, found, credits):
         """(parts, card, reason): what pays the bill by bank or hand, what by card, and why what was booked before holds no more."""
         payment, paid = value.payment, value.status == 'PAID'
         method = payment and payment.payment_method
         if method in CARD_PAYMENT_METHODS:
-            return [], self.env['ramp.card.bill']._plan(connection, value, move, line, due, found), self.env._('It is paid by card.')
+            try:
+                return [], self.env['ramp.card.bill']._plan(connection, value, move, line, due, found), self.env._('It is paid by card.')
+            except Waiting:
+                if not credits:
+                    raise
+                return [], None, self.env._('It is to be paid by card.')
         if not paid and not (payment and payment.effective_date and value.status_summary in PARTLY_PAID):
             return [], None, self.env._('Ramp says that the payment did not succeed (%s).', value.status_summary or value.status)
         if not due.minor:
@@ -192,7 +183,8 @@ class RampFlowBillPayment(models.AbstractModel):
             if self._waits_for_person(connection, value):
                 if not self._is_paid_in_odoo(line):
                     raise Held(self.env._(
-                        'It was marked as paid outside of Ramp. Enter the payment of %s in Odoo; then it confirms itself.', move.name), move)
+                        'It was marked as paid outside of Ramp. Enter the payment of %s in Odoo; then it confirms itself.', move.name,
+                    ), move)
                 return [], None, self.env._('It is paid in Odoo.')
             journal = connection.manual_payment_journal_id or journal
         elif method not in BANK_METHODS:
@@ -289,14 +281,18 @@ class RampFlowBillPayment(models.AbstractModel):
                 more = bill.currency_id.round(amount - before)
                 if not more:
                     continue
-                if bill.currency_id.compare_amounts(more, min(abs(bill.amount_residual_currency), abs(refund.amount_residual_currency))) > 0:
+                if bill.currency_id.compare_amounts(more, self._both_open(refund, bill)) > 0:
                     raise Held(self.env._(
-                        'Ramp applied %(amount)s of the vendor credit %(credit)s to %(bill)s, but so much is not open in Odoo. Undo what was '
-                        'reconciled by hand.', amount=amount, credit=refund.move_id.name, bill=bill.move_id.name), refund.move_id)
+                        'Ramp applied %(amount)s of the vendor credit %(credit)s to %(bill)s, but so much is not open in Odoo. Undo '
+                        'what was reconciled by hand.', amount=amount, credit=refund.move_id.name, bill=bill.move_id.name), refund.move_id)
                 self._apply_credit(refund, bill, more)
 
+    @staticmethod
+    def _both_open(refund, bill):
+        return min(abs(bill.amount_residual_currency), abs(refund.amount_residual_currency))
+
     def _apply_credit(self, refund, bill, amount):
-        if not bill.currency_id.compare_amounts(amount, min(abs(bill.amount_residual_currency), abs(refund.amount_residual_currency))):
+        if not bill.currency_id.compare_amounts(amount, self._both_open(refund, bill)):
             (refund + bill).reconcile()
             return
         rate = abs(bill.balance / bill.amount_currency) if bill.amount_currency else 1.0

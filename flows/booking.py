@@ -2,6 +2,7 @@
 import datetime
 
 from odoo import Command, api, models
+from odoo.exceptions import UserError
 
 from ..ramp_api import PayloadError, RampScopeError, allocate, read_user, to_company_date
 from ..ramp_api.money import exponent
@@ -197,6 +198,12 @@ class RampFlowBooking(models.AbstractModel):
             [('ramp_user_id', 'in', list(users)), ('company_id', '=', connection.company_id.id)], ['ramp_user_id'])
         return {employee.ramp_user_id: employee for employee in employees}
 
+    def _contacts(self, employees):
+        """Make the contacts that employees lack, as Odoo does."""
+        lonely = employees.filtered(lambda employee: not employee.work_contact_id)
+        if lonely:
+            lonely.with_context(**QUIET)._create_work_contacts()
+
     # ------------------------------------------------------------------ what changes without touching the books
 
     def _noticed(self, record, messages):
@@ -214,6 +221,45 @@ class RampFlowBooking(models.AbstractModel):
             texts += [self.env._('Memo of line %(number)s changed in Ramp: %(text)s', number=number, text=text or '-')
                       for number, (text, old) in enumerate(zip(now['memos'], before['memos'], strict=True), 1) if text != old]
         return texts
+
+    # ------------------------------------------------------------------ what Ramp withdraws
+
+    def _withdraw(self, connection, rows, reasons):
+        """Undo what was booked of objects that Ramp withdrew since, visibly, unless somebody worked with it in Odoo.
+
+        :param rows: all ledger rows that Ramp tells of (see `_ledger_row`), by Ramp id
+        :param reasons: sentence by Ramp id, of those that are withdrawn
+        """
+        records = self.env['ramp.record'].search([
+            ('connection_id', '=', connection.id), ('flow', '=', self._flow), ('ramp_id', 'in', list(rows)), ('res_id', '!=', False),
+            '|', ('ramp_id', 'in', list(reasons)), '&', ('state', '=', 'held'), ('is_question', '=', True)])
+        for record in records.try_lock_for_update():
+            if record.ramp_id not in reasons:  # it was to be withdrawn, and could not be; now it is not withdrawn any more
+                record.write({'state': 'confirmed' if record.is_told or not self._sync_type else 'done', 'error_message': False,
+                              'is_question': False, 'reason_move_id': False})
+                continue
+            self._withdraw_one(connection, record, rows[record.ramp_id], reasons[record.ramp_id])
+
+    def _withdraw_one(self, connection, record, row, reason):
+        move = self.env['account.move'].browse(record.res_id).exists()
+        if move.state == 'posted' and (move.line_ids.matched_debit_ids or move.line_ids.matched_credit_ids):
+            record._hold(self.env._(
+                '%(reason)s But %(move)s is paid or reconciled in Odoo: undo that, or reverse it by hand.',
+                reason=reason, move=move.name), move)
+            return
+        try:
+            with self.env.cr.savepoint():
+                reversal = self._undo_move(connection, move, reason) if move else move
+                # what is looked at when somebody presses Retry is what Ramp says now
+                record.write({'payload': row['payload'], 'payload_hash': row['payload_hash'], 'late_payload': False})
+                record._reopen()
+        except UserError as error:
+            record._hold(self.env._('%(reason)s Odoo refused to reverse %(move)s: %(error)s',
+                                    reason=reason, move=move.name, error=error), move)
+            return
+        record._skip(self.env._('%(reason)s %(move)s was reversed by %(reversal)s.', reason=reason, move=move.name,
+                                reversal=reversal.name) if reversal else reason)
+        record.reason_move_id = reversal
 
     # ------------------------------------------------------------------ undoing
 

@@ -49,7 +49,8 @@ class RampCardBill(models.AbstractModel):
             return {}
         rows = self.env.execute_query(SQL(
             """
-            SELECT r.id, t.id FROM ramp_record r, LATERAL jsonb_array_elements_text(r.payload #> '{payment,details,transaction_ids}') AS t(id)
+            SELECT r.id, t.id
+              FROM ramp_record r, LATERAL jsonb_array_elements_text(r.payload #> '{payment,details,transaction_ids}') AS t(id)
              WHERE r.connection_id = %s AND r.flow = 'bill_payment' AND r.payload #> '{payment,details,transaction_ids}' ?| %s
                AND (r.state <> 'ignored' OR r.is_question)
             """, connection.id, list(transaction_ids)))
@@ -94,7 +95,8 @@ class RampCardBill(models.AbstractModel):
             arrived += entry.state == 'posted'
         complete = bool(ids) and arrived == len(ids)
         plan = {'ramp_id': value.id, 'move': move, 'line': line, 'due': due.minor, 'entries': entries}
-        if note and move.browse(note['id']).exists():
+        settled = move.browse(note['id']).exists() if note else move.browse()
+        if settled and not settled.reversal_move_ids:
             if complete and note.get('expected') and note['id'] not in entries.ids:
                 return CardPlan(**plan, replaced=note)
             return CardPlan(**plan, kept=note)
@@ -228,7 +230,7 @@ class RampCardBill(models.AbstractModel):
 
     @api.model
     def _share(self, value, bill, found):
-        """What a transaction pays of its bill in the bill's currency, in minor units; None: nothing is known, or it is the same currency."""
+        """What a transaction pays of its bill, in minor units of the bill's currency; None: it is in that currency itself."""
         if bill.amount.currency == value.amount.currency:
             return None
         ids = self._transaction_ids(bill)

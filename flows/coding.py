@@ -69,7 +69,8 @@ class RampCoding(models.AbstractModel):
         # By the ledger: what was in Ramp before Odoo came has an id that Odoo did not give; and what is not offered any more.
         known, hidden = {}, {}
         for row in self.env['ramp.record'].search_fetch(
-                [('remote_id', 'in', list(external_ids)), ('res_model', 'in', list(KINDS)), ('connection_id', 'in', self.env[
+                [('remote_id', 'in', list(external_ids)), ('res_model', 'in', list(KINDS)), ('flow', '!=', 'spend_vendor'),
+                 ('connection_id', 'in', self.env[
                     'ramp.connection']._search([('accounting_connection_id', '=', connection.accounting_connection_id)]))],
                 ['remote_id', 'res_model', 'res_id', 'state', 'error_message']) if external_ids else ():
             known[row.remote_id] = KINDS[row.res_model], row.res_id

@@ -5,6 +5,7 @@ from decimal import Decimal
 
 from odoo import Command, models
 from odoo.fields import Domain
+from odoo.tools import plaintext2html
 
 from ..ramp_api import Money
 from .booking import QUIET, clean
@@ -54,6 +55,13 @@ class RampFlowPayable(models.AbstractModel):
     _name = 'ramp.flow.payable'
     _inherit = 'ramp.flow.booking'
     _description = 'Ramp Flow: bills and refunds'
+
+    # ------------------------------------------------------------------ reading
+
+    @staticmethod
+    def _chosen(selections):
+        """What is chosen, whatever Ramp calls it now."""
+        return sorted([selection.type or '', selection.external_id or '', selection.external_code or ''] for selection in selections)
 
     # ------------------------------------------------------------------ planning
 
@@ -117,8 +125,9 @@ class RampFlowPayable(models.AbstractModel):
 
     def _book_documents(self, connection, documents, post):
         """Make the bills and refunds of these documents, in batch; returns them in the same order."""
+        rates = {}
         moves = self.env['account.move'].with_context(**QUIET, ramp_one_sequence={}).create(
-            [self._document_values(connection, document) for document in documents])
+            [self._document_values(connection, document, self._document_rate(connection, document, rates)) for document in documents])
         for document, move in zip(documents, moves, strict=True):
             missing = document.currency.round(self._float(document.total, document.currency) - move.amount_total)
             if missing:
@@ -127,8 +136,22 @@ class RampFlowPayable(models.AbstractModel):
             moves._post(soft=False)
         return moves
 
-    def _document_values(self, connection, document):
-        company_currency = connection.company_id.currency_id
+    def _document_rate(self, connection, document, rates):
+        """Units of the document's currency for one of the company's, as Odoo has it; None for the company's own.
+
+        :param rates: Odoo's own, those that are known: core would ask for the rate of each bill
+        """
+        company, currency = connection.company_id, document.currency
+        if currency == company.currency_id:
+            return None
+        if document.rate:
+            return 1 / document.rate
+        key = currency, document.invoice_date
+        if key not in rates:
+            rates[key] = self.env['res.currency']._get_conversion_rate(company.currency_id, currency, company, document.invoice_date)
+        return rates[key]
+
+    def _document_values(self, connection, document, rate):
         return {
             'move_type': document.move_type,
             'ramp_id': document.ramp_id,
@@ -136,7 +159,7 @@ class RampFlowPayable(models.AbstractModel):
             'journal_id': connection.bill_journal_id.id,
             'partner_id': document.partner.id,
             'currency_id': document.currency.id,
-            **({'invoice_currency_rate': 1 / document.rate} if document.rate and document.currency != company_currency else {}),
+            **({'invoice_currency_rate': rate} if rate else {}),
             'date': document.date,
             'invoice_date': document.invoice_date,
             # Ramp says when it is due, not the vendor's terms in Odoo
@@ -144,9 +167,33 @@ class RampFlowPayable(models.AbstractModel):
             'invoice_date_due': document.due_date or document.invoice_date,
             'ref': document.reference,
             'invoice_origin': document.origin,
-            'narration': document.note,
-            'invoice_line_ids': [Command.create(self._line_values(connection, document, line)) for line in document.lines],
+            'narration': document.note and plaintext2html(document.note),  # somebody else's text is no markup
+            'invoice_line_ids': [
+                Command.create({**self._line_values(connection, document, line), **amounts})
+                for line, amounts in zip(document.lines, self._line_amounts(connection, document, rate), strict=True)],
         }
+
+    def _line_amounts(self, connection, document, rate):
+        """What each line is in both currencies, where no tax has a share in it: the total is converted once and spread, as Odoo does.
+
+        Left to itself, core computes the taxes that there are not, and writes each line once more, by itself.
+        """
+        if any(line.coding.tax for line in document.lines):
+            return [{}] * len(document.lines)
+        currency, company = document.currency, connection.company_id.currency_id
+        amounts = [line.amount for line in document.lines]
+        balances = amounts
+        if rate:
+            *balances, total = [
+                self._to_company(connection, Money(amount, currency.name), 1 / rate) for amount in (*amounts, document.total)]
+            rest = total - sum(balances)
+            step = 1 if rest > 0 else -1
+            # a unit each for the largest lines, which do not change their sign by it
+            for number in sorted(range(len(amounts)), key=lambda place: (amounts[place] * step < 0, -abs(amounts[place])))[:abs(rest)]:
+                balances[number] += step
+        sign = 1 if document.move_type == 'in_invoice' else -1
+        return [{'amount_currency': sign * self._float(amount, currency), 'balance': sign * self._float(balance, company)}
+                for amount, balance in zip(amounts, balances, strict=True)]
 
     def _line_values(self, connection, document, line):
         amount = self._float(line.amount, document.currency)

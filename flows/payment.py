@@ -70,6 +70,25 @@ class RampFlowPayment(models.AbstractModel):
         transfers = [parent for parent in records.mapped('parent_ramp_id') if parent]
         return records, Record._take_siblings(connection, self._flow, transfers, records) if transfers else Record
 
+    @api.model
+    def _expect(self, connection, rows, asked):
+        """Put what the objects of a page say of their payments into the ledger: of those that are paid somehow, or were once.
+
+        :param rows: ledger rows (see `_ledger_row`) of what is paid, by Ramp id
+        """
+        there = {record.ramp_id for record in self.env['ramp.record'].search_fetch(
+            [('connection_id', '=', connection.id), ('flow', '=', self._flow), ('ramp_id', 'in', list(rows))], ['ramp_id'])}
+        payments = [self._ledger_row(connection, row['payload']) for ramp_id, row in rows.items()
+                    if ramp_id in there or self._is_paid_somehow(row['payload'], row['value'])]
+        if payments:
+            # a row that the job of payments holds now is waited for: what Ramp says of it would not be heard again soon
+            self.env['ramp.record']._upsert(connection, self._flow, payments, asked, updates=True, wait=True)
+            self._trigger()
+
+    def _is_paid_somehow(self, payload, value):
+        """Whether there is anything to book of how an object is paid."""
+        raise NotImplementedError
+
     def _documents_booked(self, connection, moves):
         """Documents were booked: rows that wait for them are due, and payments of a former document of theirs pay the new one.
 
@@ -77,21 +96,27 @@ class RampFlowPayment(models.AbstractModel):
         """
         rows = self.env['ramp.record'].search_fetch(
             [('connection_id', '=', connection.id), ('flow', '=', self._flow), ('ramp_id', 'in', list(moves))],
-            ['ramp_id', 'noted', 'res_id', 'state'])
+            ['ramp_id', 'noted', 'res_id', 'state', 'is_question'])
         if not rows:
             return
-        plan, again = [], self.env['ramp.record']
+        # one that was left out, because its document was, is looked at again, too
+        plan, again = [], rows.filtered(lambda row: not row.res_id and row.state == 'ignored' and row.is_question)
         for row in rows.filtered('res_id'):
             line = self._payable_lines(moves[row.ramp_id])[:1]
-            for note in (row.noted or {}).get('parts', {}).values():
-                paid = self.env['account.move.line'].browse(note.get('line')).exists()
-                if line and paid and not paid.reconciled and paid.account_id == line.account_id and line.parent_state == 'posted':
+            for paid in self._paid_before(row.noted or {}):
+                if not paid.reconciled and paid.account_id == line.account_id and line.parent_state == 'posted':
                     plan.append(paid + line)
             again += row
         for lines in plan:  # one after the other: each needs what the one before it left
             lines.reconcile()
         again._reopen_payment()
         self._trigger()
+
+    def _paid_before(self, noted):
+        """The payable lines with which a row paid its document."""
+        entry = self.env['account.move'].browse((noted.get('card') or {}).get('id') or []).exists()
+        lines = self.env['account.move.line'].browse(note['line'] for note in noted.get('parts', {}).values()).exists()
+        return lines + entry.line_ids.filtered(lambda line: line.account_type == 'liability_payable')
 
     # ------------------------------------------------------------------ looking up
 
@@ -157,8 +182,11 @@ class RampFlowPayment(models.AbstractModel):
             raise Held(self.env._(
                 'Ramp paid %(paid)s, but only %(open)s of %(move)s is open in Odoo: somebody has paid or reconciled it there. Undo that, '
                 'so that the payment of Ramp can take its place; or ignore this one.',
-                paid=f'{wanted:.{currency.decimal_places}f} {currency.name}', open=f'{open_now:.{currency.decimal_places}f} {currency.name}',
-                move=move.name), move)
+                paid=self._in_words(wanted, currency), open=self._in_words(open_now, currency), move=move.name), move)
+
+    @staticmethod
+    def _in_words(amount, currency):
+        return f'{amount:.{currency.decimal_places}f} {currency.name}'
 
     # ------------------------------------------------------------------ booking
 
@@ -176,29 +204,41 @@ class RampFlowPayment(models.AbstractModel):
                 line = settlement.line
                 groups[
                     part.payment_id or (settlement.ramp_id, part.key), line.partner_id, line.account_id, part.journal, part.date,
-                    line.currency_id, part.settled and part.settled.currency, settlement.move.is_inbound(),
+                    line.currency_id, part.settled and part.settled.currency, settlement.move.is_inbound(), settlement.move.partner_id,
                 ].append((settlement, part))
         if not groups:
             return {}
-        payments = self.env['account.payment'].with_context(**QUIET).create(
-            [self._payment_values(connection, *key, members) for key, members in groups.items()])
-        moves = self.env['account.move'].with_context(**QUIET, ramp_one_sequence={}).create([
-            {**payment._generate_move_vals(line_ids=self._payment_lines(connection, payment, key[7], members))}
+        quiet = self.with_context(**QUIET, ramp_one_sequence={})
+        payments = quiet.env['account.payment'].create(
+            [self._payment_values(connection, *key[:8], members) for key, members in groups.items()])
+        moves = quiet.env['account.move'].create([
+            payment._generate_move_vals(line_ids=self._payment_lines(connection, payment, key[7], members))
             for payment, (key, members) in zip(payments, groups.items(), strict=True)])
-        for payment, move in zip(payments, moves, strict=True):
-            payment.write({'move_id': move.id, 'state': 'in_process'})
-        moves._post(soft=False)
+        self._give_entries(payments, moves)
+        payments.write({'state': 'in_process'})  # posts the entries
         notes, plan = {}, []
         for payment, move, members in zip(payments, moves, groups.values(), strict=True):
-            lines = move.line_ids.filtered(lambda line, payment=payment: line.account_id != payment.outstanding_account_id).sorted('sequence')
+            bank = payment.outstanding_account_id
+            lines = move.line_ids.filtered(lambda line, bank=bank: line.account_id != bank).sorted('sequence')
             for line, (settlement, part) in zip(lines, members, strict=True):
                 notes[settlement.ramp_id, part.key] = {'id': payment.id, 'line': line.id, 'amount': part.amount}
                 plan.append(line + settlement.line)
-        self._reconcile(plan)
+        quiet._reconcile(plan)
         return notes
+
+    @api.model
+    def _give_entries(self, payments, moves):
+        """What core does for each payment by itself, for all at once: it would search for each one what depends on its entry."""
+        with self.env.protecting([payments._fields['move_id']], payments):
+            for payment, move in zip(payments, moves, strict=True):
+                payment.move_id = move
+        payments.modified(['move_id'])
 
     def _reconcile(self, pairs):
         """Reconcile each pair; at once where no line is in two of them, for what one leaves is the other's."""
+        # known to each other, so that a field is fetched once for all of them
+        together = tuple(dict.fromkeys(identity for pair in pairs for identity in pair._ids))
+        pairs = [pair.with_prefetch(together) for pair in pairs]
         while pairs:
             seen, now, later = self.env['account.move.line'], [], []
             for pair in pairs:
@@ -207,14 +247,14 @@ class RampFlowPayment(models.AbstractModel):
                 else:
                     seen |= pair
                     now.append(pair)
-            self.env['account.move.line']._reconcile_plan(now)
+            # the documents and entries are posted: nothing in them follows from what is reconciled
+            self.env['account.move.line'].with_context(skip_invoice_sync=True)._reconcile_plan(now)
             pairs = later
+        self.env.flush_all()  # with this context: what reconciling changes of bills and payments is computed here
 
     def _payment_values(self, connection, _transfer, partner, account, journal, date, currency, settled, inbound, members):
         direction = 'inbound' if inbound else 'outbound'
-        method = journal[f'{direction}_payment_method_line_ids'][:1]
-        if not method:
-            raise Held(self.env._('The journal %s has no payment method. Add "Manual" to it.', journal.display_name))
+        method, outstanding = self._bank(connection, journal, direction)
         parts = [part for _settlement, part in members]
         total = sum(part.settled.minor if settled else part.amount for part in parts)
         unit = self.env['ramp.coding']._currency(settled) if settled else currency
@@ -227,7 +267,7 @@ class RampFlowPayment(models.AbstractModel):
             'journal_id': journal.id,
             'payment_method_line_id': method.id,
             # without one the payment has no entry, and an amount due of 0 would be a lie
-            'outstanding_account_id': (method.payment_account_id or self._outstanding_account(connection, direction)).id,
+            'outstanding_account_id': outstanding.id,
             'destination_account_id': account.id,
             'amount': self._float(total, unit),
             'currency_id': unit.id,
@@ -236,8 +276,13 @@ class RampFlowPayment(models.AbstractModel):
             'partner_bank_id': False,
         }
 
-    def _outstanding_account(self, connection, direction):
-        return self.env['account.payment'].with_company(connection.company_id).new(
+    @api.model
+    def _bank(self, connection, journal, direction):
+        """(payment method line, account in which a payment stays until the bank line is matched) of a journal."""
+        method = journal[f'{direction}_payment_method_line_ids'][:1]
+        if not method:
+            raise Held(self.env._('The journal %s has no payment method. Add "Manual" to it.', journal.display_name))
+        return method, method.payment_account_id or self.env['account.payment'].with_company(connection.company_id).new(
             {'company_id': connection.company_id.id})._get_outstanding_account(direction)
 
     def _payment_lines(self, connection, payment, inbound, members):
@@ -251,11 +296,13 @@ class RampFlowPayment(models.AbstractModel):
             lines.append({
                 'name': part.memo, 'sequence': len(lines) + 1, 'date_maturity': payment.date, 'partner_id': settlement.line.partner_id.id,
                 'account_id': settlement.line.account_id.id, 'currency_id': settlement.line.currency_id.id,
-                'amount_currency': sign * self._float(part.amount, settlement.line.currency_id), 'balance': sign * self._float(balance, company)})
+                'amount_currency': sign * self._float(part.amount, settlement.line.currency_id),
+                'balance': sign * self._float(balance, company), 'analytic_distribution': False})
         lines.append({
             'name': payment.memo, 'sequence': len(lines) + 1, 'date_maturity': payment.date, 'partner_id': payment.partner_id.id,
             'account_id': payment.outstanding_account_id.id, 'currency_id': payment.currency_id.id,
-            'amount_currency': -sign * payment.amount, 'balance': -sign * self._float(sum(balances), company)})
+            'amount_currency': -sign * payment.amount, 'balance': -sign * self._float(sum(balances), company),
+            'analytic_distribution': False})
         return [Command.create(values) for values in lines]
 
     def _part_balance(self, connection, settlement, part):

@@ -3,7 +3,6 @@ import dataclasses
 import hashlib
 import logging
 import uuid
-from datetime import timedelta
 
 import psycopg2
 
@@ -28,7 +27,6 @@ BURNT_KEYS = 2  # tries with a new key, at once, after Ramp burnt one without do
 REPORTS_PER_RUN = 100  # batches of reasons told to Ramp
 MALFORMED = (ValueError, LookupError, TypeError, ArithmeticError)  # what a payload nobody thought of may cause
 LOST_PER_RUN = 200  # rows looked up one by one because Ramp stopped listing them
-REREAD_AFTER = timedelta(hours=1)  # what was booked is looked at again, for what Ramp changed since
 
 
 class RampFlowPull(models.AbstractModel):
@@ -177,16 +175,11 @@ class RampFlowPull(models.AbstractModel):
             yield page, asked
 
     def _reread(self, connection, run, client):
-        """Look at what was booked before, for what changed in Ramp since: now and then, and whenever somebody presses Sync now.
+        """Look at what was booked before, for what changed in Ramp since. Returns False when the job's time is up.
 
-        Ramp lists an object as ready once; later it tells of a change only who asks. Returns False when the job's time is up.
+        Ramp lists an object as ready once; later it tells of a change only who asks.
         """
-        last = run._last_reread(connection, self._flow)
-        listings = self._reread_listings(connection, last)
-        wanted = connection.sync_requested_at
-        if not listings or last and last > self.env.cr.now() - REREAD_AFTER and not (wanted and wanted >= last):
-            return True
-        for params in listings:
+        for params in self._reread_listings(connection, run._last_reread(connection, self._flow)):
             for page, asked in self._pages(client, params):
                 ids = self._transaction(self._store_page, connection, run, page.rows, asked, True)
                 if not self._settle(connection, run, client, ids):
@@ -216,7 +209,8 @@ class RampFlowPull(models.AbstractModel):
             return
         noted = {}
         for record in self.env['ramp.record'].search_fetch(
-                [('connection_id', '=', connection.id), ('flow', '=', self._flow), ('ramp_id', 'in', list(extras)), ('res_id', '!=', False)],
+                [('connection_id', '=', connection.id), ('flow', '=', self._flow), ('ramp_id', 'in', list(extras)),
+                 ('res_id', '!=', False)],
                 ['ramp_id', 'res_model', 'res_id', 'noted']):
             before = record.noted or {}
             if before.get('extras') != extras[record.ramp_id]:
@@ -246,7 +240,7 @@ class RampFlowPull(models.AbstractModel):
             currency = self.env['ramp.coding']._currency(money.currency)
             row.update(amount=money.decimal, currency_id=currency.id)
         return {'ramp_id': value.id, 'payload': payload, 'payload_hash': digest(_jsonable(self._facts(value))),
-                'ready': self._is_ready(payload), 'value': value, **row}
+                'ready': bool(self._sync_type) and self._is_ready(payload), 'value': value, **row}
 
     def _name_of_unreadable(self, payload):
         """What a person may know a payload by that cannot be read as a whole."""
@@ -348,8 +342,9 @@ class RampFlowPull(models.AbstractModel):
                 if ready and self._sync_type:
                     key = self._new_sync_key(done)
                 done._booked([booked[record] for record in done], key if ready else None, bool(self._sync_type), self._updates)
+        extras = {record: _jsonable(self._extras(values[record])) for record in booked}
         self.env['ramp.record']._note({
-            record.id: {**(record.noted or {}), 'extras': extras} for record in booked if (extras := _jsonable(self._extras(values[record])))})
+            record.id: {**(record.noted or {}), 'extras': extra} for record, extra in extras.items() if extra})
         states = records.mapped('state')
         run.write({
             'processed': run.processed + len(records), 'created': run.created + len(booked),

@@ -83,6 +83,7 @@ class RampFlowPush(models.AbstractModel):
     _new_id_when_fixed_changes = True
     _can_be_hidden = False  # whether objects of this kind have a visibility in Ramp
     _by_code = False  # whether an object that was in Ramp before is taken over by its code
+    _asked_first = False  # whether Ramp is asked for each object before it is created
     _rows_at_once = 2000
 
     # ------------------------------------------------------------------ what a flow says
@@ -169,7 +170,7 @@ class RampFlowPush(models.AbstractModel):
             self.env.cr.postcommit.add(self.env['ir.cron'].sudo()._notifydb)
 
     def _cron_run(self):
-        connections = self.env['ramp.connection'].search([('state', '=', 'connected')])
+        connections = self.env['ramp.connection'].search([('state', '=', 'connected')]).filtered(self._enabled)
         # nearly always there is nothing: then no run is begun, and nobody has to look at one
         return super()._cron_run() if self._transaction(self._collect, connections) else None
 
@@ -182,7 +183,7 @@ class RampFlowPush(models.AbstractModel):
         changed = self.env['ramp.change']._collect(self._flow)
         for connection in connections:
             # where nothing was sent yet, Ramp may have a chart all the same: of an earlier connection, or of another system
-            first = self._by_code or not Record.search_count(
+            first = self._by_code or self._asked_first or not Record.search_count(
                 [('connection_id', '=', connection.id), ('flow', '=', self._flow), ('ramp_id', '!=', False)], limit=1)
             wanted = self._wanted(connection)
             Record._expect(connection, self._flow, wanted, self._model, self._prefix(), uncertain=first)

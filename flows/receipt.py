@@ -16,7 +16,7 @@ class RampFlowReceipt(models.AbstractModel):
     _description = 'Ramp Flow: receipts'
 
     _flow = 'receipt'
-    _flow_sequence = 20
+    _flow_sequence = 90  # after all that has receipts
     _documents = ('account.move', 'hr.expense')
 
     @api.model

@@ -12,7 +12,7 @@ from markupsafe import Markup
 from odoo import api, models
 from odoo.exceptions import ValidationError
 from odoo.fields import Domain
-from odoo.tools import SQL, plaintext2html
+from odoo.tools import SQL, email_normalize, plaintext2html
 
 from ..models.ramp_record import digest
 from ..ramp_api import (
@@ -421,11 +421,12 @@ class RampFlowVendor(models.AbstractModel):
 
     def _look_up_candidates(self, connection, values, found):
         """Who vendors without a partner might be: {id: (name, country id)} of partners, and where to look for them."""
-        found.update(candidates={}, by_remote={}, by_vat=defaultdict(list), by_name=defaultdict(list), taken=set())
+        found.update(candidates={}, by_remote={}, by_external={}, by_vat=defaultdict(list), by_name=defaultdict(list), taken=set())
         if not values:
             return
         found['by_remote'] = self._look_up_remote(connection, {
             value.vendor.accounting_vendor_remote_id for value in values if value.vendor.accounting_vendor_remote_id})
+        found['by_external'] = self._look_up_own(connection, {value.vendor.external_vendor_id for value in values})
         vats = {_vat_key(found['values'][value.id]['vat']) for value in values} - {False}
         names = {_name_key(found['values'][value.id]['name']) for value in values}
         Partner = self.env['res.partner'].with_context(active_test=False)
@@ -435,7 +436,7 @@ class RampFlowVendor(models.AbstractModel):
         query = Partner._search(
             Domain('parent_id', '=', False) & Domain('active', '=', True) & Domain('id', 'not in', list(own))
             & Domain('company_id', 'in', [False, *connection.company_id.parent_ids.ids]), order='id')
-        remote = set(found['by_remote'].values())
+        remote = {*found['by_remote'].values(), *found['by_external'].values()}
         # all of them, as the spelling is compared in Python: the database's idea of case and punctuation depends on its locale
         for identity, name, vat, country in self.env.execute_query(query.select(
                 *(SQL.identifier(Partner._table, column) for column in ('id', 'name', 'vat', 'country_id')))):
@@ -460,15 +461,18 @@ class RampFlowVendor(models.AbstractModel):
         """{id under which Odoo offered a supplier in Ramp: partner id}, see `ramp.coding`."""
         if not remote_ids:
             return {}
-        identity, found = connection._identity(), {}
-        for remote_id in remote_ids:
-            match = IDENTITY.match(remote_id)
-            if match and match['database'] == identity and match['kind'] == 'partner':
-                found[remote_id] = int(match['id'])
+        found = self._look_up_own(connection, remote_ids)
         found.update((row.remote_id, row.res_id) for row in self.env['ramp.record'].search_fetch(
             [('flow', '=', 'accounting_vendor'), ('remote_id', 'in', list(remote_ids)),
              ('connection_id', 'in', self._business(connection))], ['remote_id', 'res_id']))
         return found
+
+    def _look_up_own(self, connection, remote_ids):
+        """{id: partner id} of those ids that are identities of partners of this database."""
+        matches = {remote_id: IDENTITY.match(remote_id) for remote_id in remote_ids if remote_id}
+        return {
+            remote_id: int(match['id']) for remote_id, match in matches.items()
+            if match and match['database'] == connection._identity() and match['kind'] == 'partner'}
 
     def _own_partner(self, connection, ramp_id, found):
         """(partner, whether by another connection) that is linked to a vendor already; empty when none is."""
@@ -505,7 +509,9 @@ class RampFlowVendor(models.AbstractModel):
         if not here and not any(found['candidates'][identity][1] for identity in by_name):
             here = by_name  # nobody of that name is anywhere else
         remote = found['by_remote'].get(vendor.accounting_vendor_remote_id)
+        own = found['by_external'].get(vendor.external_vendor_id)
         tiers = (
+            ([own] if own in found['candidates'] else [], self.env._('created from Odoo')),
             ([remote] if remote in found['candidates'] else [], self.env._('linked to it in Ramp')),
             (found['by_vat'][_vat_key(values['vat'])], self.env._('same tax id')),
             (here, self.env._('same name')),
@@ -758,7 +764,7 @@ class RampFlowVendor(models.AbstractModel):
             for child in self.env['res.partner'].search_fetch(
                     [('parent_id', 'in', [partner.id for partner in partners]), ('email', '!=', False), ('type', '=', 'contact')],
                     ['parent_id', *PLAIN]):
-                children[child.parent_id.id, child.email.strip().casefold()] += child
+                children[child.parent_id.id, (email_normalize(child.email) or child.email.strip()).casefold()] += child
         return children
 
     def _find_contact(self, plan, partner, contact, values, children, rows):

@@ -47,7 +47,7 @@ class RampFlowVendorCredit(models.AbstractModel):
         return {
             'total': str(value.total), 'vendor': value.vendor_id, 'entity': value.entity_id, 'number': value.reference_number,
             'date': str(value.accounting_date),
-            'lines': [[str(line.amount), str(line.quantity), str(line.unit_price), self.env['ramp.flow.bill']._chosen(line.selections)]
+            'lines': [[str(line.amount), str(line.quantity), str(line.unit_price), self._chosen(line.selections)]
                       for line in value.lines],
         }
 

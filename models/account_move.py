@@ -8,6 +8,18 @@ class AccountMove(models.Model):
 
     _ramp_id_once = models.UniqueIndex('(ramp_id) WHERE ramp_id IS NOT NULL', 'This Ramp object has a journal entry already.')
 
+    def _compute_ramp_state(self):  # pylint: disable=missing-return
+        """EXTENDS: a bill says, too, what keeps its payment from being booked."""
+        super()._compute_ramp_state()
+        bills = self.filtered(lambda move: move.ramp_id and move.is_purchase_document())
+        # see ramp.document
+        troubled = {record.ramp_id: record for record in self.env['ramp.record'].sudo().search_fetch(
+            [('ramp_id', 'in', bills.mapped('ramp_id')), ('flow', 'in', ('bill_payment', 'reimbursement_payment')),
+             ('state', 'in', ('held', 'error'))], ['ramp_id', 'state', 'error_message', 'remote_id'])} if bills else {}
+        for bill in bills.filtered(lambda move: move.ramp_id in troubled):
+            bill.ramp_state = self.env._('%(bill)s. Its payment: %(payment)s', bill=bill.ramp_state, payment=troubled[
+                bill.ramp_id]._state_in_words())
+
     def _get_next_sequence_format(self):
         """Ask the database for the last number of a journal and month once for each batch, not once for each entry.
 
@@ -28,6 +40,16 @@ class AccountMove(models.Model):
         if len(self) == 1 and self.ramp_id and self.is_purchase_document(include_receipts=True):
             return 'in_payment'
         return super()._get_invoice_in_payment_state()
+
+    def _compute_commercial_partner_id(self):
+        """EXTENDS: an employee whose contact is below the company's own is owed a reimbursement; the company owes itself nothing."""
+        result = super()._compute_commercial_partner_id()
+        for move in self:
+            own = move.company_id.partner_id
+            if move.commercial_partner_id == own != move.partner_id and (
+                    move.ramp_id or move.reversed_entry_id.commercial_partner_id == move.partner_id):
+                move.commercial_partner_id = move.partner_id
+        return result
 
     def _compute_needed_terms(self):
         """An entry from Ramp has all its lines; core would look, for each one, for the account that settles a company-paid

@@ -34,12 +34,12 @@ SCOPES = (
 )
 # What the payables need beyond that, by the field that switches them on
 OPTIONAL_SCOPES = {
-    'pull_bills': ('bills:read', 'vendors:read'),
+    'pull_bills': ('bills:read', 'vendors:read', 'vendors:write'),
     'pull_reimbursements': ('reimbursements:read',),
     'pull_repayments': ('repayments:read',),
 }
 # Fields that decide what Odoo offers in Ramp
-OFFERS = ('account_policy', 'account_type_ids', 'analytic_plan_ids', 'offer_taxes', 'offer_vendors')
+OFFERS = ('account_policy', 'account_type_ids', 'analytic_plan_ids', 'offer_taxes', 'offer_vendors', 'pull_bills')
 IDENTITY_PARAMETER = 'ramp_connector.identity'
 
 
@@ -633,7 +633,7 @@ class RampConnection(models.Model):
         for flow in self._flows() if connected else ():
             if flow._sends:
                 # who may decide what is offered may have it compared, though not edit the ledger
-                self.env['ramp.record'].sudo()._mark_dirty(connected, flow._flow, uncertain=uncertain)
+                self.env['ramp.record'].sudo()._mark_dirty(connected.filtered(flow._enabled), flow._flow, uncertain=uncertain)
                 flow._trigger()
 
     @api.model

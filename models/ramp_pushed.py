@@ -29,6 +29,10 @@ class RampPushed(models.AbstractModel):
         """Which of these records, just created, may be for Ramp; told without asking the database."""
         return self
 
+    def _ramp_concerned(self, vals):
+        """The push flows for which it would be a change to write these values."""
+        return () if self._ramp_fields.isdisjoint(vals) else self._ramp_flows
+
     def _ramp_changed(self, flows=None):
         """Note that these records changed, where a connection wants to know, and wake the job."""
         if not self:
@@ -76,9 +80,10 @@ class RampPushed(models.AbstractModel):
 
     def write(self, vals):
         """EXTENDS: what changed may be for Ramp."""
+        flows = self._ramp_concerned(vals)
         result = super().write(vals)
-        if not self._ramp_fields.isdisjoint(vals):
-            self._ramp_changed()
+        if flows:
+            self._ramp_changed(flows)
         return result
 
     def _update_field_translations(self, field_name, translations, digest=None, source_lang=''):

@@ -192,7 +192,7 @@ class RampRecord(models.Model):
     def _state_in_words(self):
         """The state for a person, with its reason."""
         self.ensure_one()
-        if not self.error_message or self.state not in (*OPEN_STATES, 'ignored' if self.remote_id else None):
+        if not self.error_message or self.state not in (*OPEN_STATES, *(('ignored', 'confirmed') if self.remote_id else ())):
             return self.status
         # why Odoo does not offer an object, or Ramp does not take it, is a whole sentence
         whole = self.remote_id and (self.state == 'ignored' or self.state == 'held' and not self.is_question and not self.attempts)
@@ -203,7 +203,8 @@ class RampRecord(models.Model):
     def _compute_sent_text(self):
         known = [record.payload or {} for record in self if record.remote_id]
         # what an object refers to, by Ramp's id or by ours
-        others = {identity for values in known for identity in (values.get('field'), values.get('account'), *values.get('rates', ()))}
+        others = {identity for values in known for identity in (
+            values.get('field'), values.get('account'), values.get('accounting_vendor'), *values.get('rates', ()))}
         names = {}
         for other in self.search_fetch(
                 [('connection_id', 'in', self.connection_id.ids), '|', ('ramp_id', 'in', list(others)), ('remote_id', 'in', list(others))],
@@ -212,7 +213,9 @@ class RampRecord(models.Model):
         labels = {
             'name': self.env._('Name'), 'value': self.env._('Name'), 'code': self.env._('Code'),
             'classification': self.env._('Kind of account'), 'field': self.env._('Field'), 'rate': self.env._('Rate'),
-            'account': self.env._('Posted to'), 'rates': self.env._('Rates'), 'offered': self.env._('Can be picked')}
+            'account': self.env._('Posted to'), 'rates': self.env._('Rates'), 'country': self.env._('Country'),
+            'state': self.env._('State'), 'address': self.env._('Address'), 'accounting_vendor': self.env._('Linked to the supplier'),
+            'offered': self.env._('Can be picked')}
         for record in self:
             values = record.remote_id and record.payload or {}
             record.sent_text = '\n'.join(self.env._(
@@ -223,6 +226,9 @@ class RampRecord(models.Model):
         """One value of what Ramp has, for a person."""
         if key == 'offered':
             return self.env._('yes') if value else self.env._('no, it is hidden or deleted in Ramp')
+        if key == 'address':
+            names = 'address_line_1', 'address_line_2', 'postal_code', 'city', 'state', 'country'  # the database keeps no order
+            return ', '.join(value[name] for name in names if name in value)
         if key == 'rates':
             return ', '.join(names.get(rate) or rate for rate in value)
         if key == 'rate':
@@ -253,12 +259,18 @@ class RampRecord(models.Model):
             if record.late_payload:
                 record._accept_late_payload()  # somebody compared both versions and says that the books are right
             record.write({
-                'state': 'done' if record.res_id and record.sync_key else 'pending', 'error_message': False, 'attempts': 0,
-                'next_attempt': False, 'is_question': False,
+                'state': record._state_after_retry(), 'error_message': False, 'attempts': 0, 'next_attempt': False, 'is_question': False,
             })
         for flow in set(self.mapped('flow')):
             self.env[f'ramp.flow.{flow}']._trigger()
         return True
+
+    def _state_after_retry(self):
+        """What is booked and does not follow its object stays booked; all else is looked at again."""
+        flow = self.env[f'ramp.flow.{self.flow}']
+        if not self.res_id or flow._sends or getattr(flow, '_updates', True):
+            return 'pending'
+        return 'done' if self.sync_key or flow._sync_type else 'confirmed'
 
     def action_rebook(self):
         """Undo what was booked of an object that Ramp changed since, visibly, and let it be booked as it is now.
@@ -443,7 +455,10 @@ class RampRecord(models.Model):
                 OR (r.state = 'ignored' AND r.is_question AND r.seen_at < excluded.seen_at)
                 OR (r.state = 'done' AND NOT %(same)s AND r.seen_at < excluded.seen_at)
                 OR (r.state = 'held' AND r.late_payload IS NOT NULL AND r.seen_at < excluded.seen_at)
-                OR (r.state = 'confirmed' AND (%(ready)s OR NOT %(same)s) AND r.confirmed_at < excluded.seen_at - interval '1 minute')
+                -- a list may show for a moment as ready what was just confirmed
+                OR (r.state = 'confirmed' AND %(ready)s AND r.confirmed_at < excluded.seen_at - interval '1 minute')
+                OR (r.state = 'confirmed' AND NOT %(ready)s AND NOT %(same)s AND r.confirmed_at < excluded.seen_at)
+                OR (r.state = 'confirmed' AND r.confirmed_at IS NULL AND NOT %(same)s AND r.seen_at < excluded.seen_at)
                 """, same=same, ready=ready)
         self.env.cr.execute(SQL(
             """
@@ -628,8 +643,13 @@ class RampRecord(models.Model):
         self._wait(message)
 
     def _skip(self, message):
-        """Leave out by rule. Comes back by itself when Ramp changes the object (`is_question`)."""
+        """Leave out by rule. Comes back by itself when Ramp changes the object (`is_question`).
+
+        A reason that says the same and more is kept: of a bill that was archived, it names the reversal.
+        """
         self.ensure_one()
+        if self.error_message and self.error_message.startswith(message):
+            message = self.error_message
         self.write({'state': 'ignored', 'error_message': message, 'is_question': True, 'next_attempt': False})
 
     def _fail(self, message):

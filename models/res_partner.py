@@ -1,7 +1,14 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
 from odoo import api, fields, models
+from odoo.exceptions import AccessError, UserError
+from odoo.tools import email_normalize
 
 VENDOR_FLOWS = ('vendor', 'vendor_contact')
+WANT_STATE = ('US', 'CA', 'AU')  # of addresses there Ramp wants the state
+# What of a partner is a change for its vendor in Ramp
+VENDOR_FIELDS = frozenset({
+    'ramp_spend_vendor', 'name', 'email', 'street', 'street2', 'city', 'zip', 'state_id', 'country_id', 'active', 'parent_id',
+    'company_id'})
 
 
 class ResPartner(models.Model):
@@ -10,9 +17,15 @@ class ResPartner(models.Model):
     _name = 'res.partner'
     _inherit = ['res.partner', 'ramp.pushed']
 
-    _ramp_flows = ('accounting_vendor',)
+    _ramp_flows = ('spend_vendor', 'accounting_vendor')
     _ramp_fields = frozenset({'name', 'ref', 'active', 'supplier_rank', 'parent_id', 'company_id'})
 
+    ramp_spend_vendor = fields.Boolean(
+        string='Vendor in Ramp Wanted', copy=False, groups='account.group_account_invoice',
+        help='Odoo creates this partner as a bill-pay vendor in Ramp, unless Ramp has it, and tells Ramp of a new address.')
+    ramp_can_be_vendor = fields.Boolean(
+        compute='_compute_ramp_can_be_vendor', compute_sudo=True, groups='account.group_account_invoice',
+        help='Whether it makes sense to ask for this partner as a vendor in Ramp.')
     ramp_vendor_record_id = fields.Many2one(
         'ramp.record', string='Ramp Vendor', compute='_compute_ramp_vendor_record_id', compute_sudo=True,
         groups='account.group_account_readonly,account.group_account_invoice')
@@ -22,7 +35,25 @@ class ResPartner(models.Model):
         string='Vendor on Ramp\'s Pages', compute='_compute_ramp_vendor_state', compute_sudo=True, groups='base.group_user')
 
     def _ramp_new(self):
-        return self.filtered('supplier_rank')
+        # whoever creates a partner need not be allowed to see what accountants asked for
+        return self.filtered(lambda partner: partner.supplier_rank or partner.sudo().ramp_spend_vendor)
+
+    def _ramp_concerned(self, vals):
+        # core counts each posted bill and payment in the rank; that there is one at all is what makes a supplier
+        if vals.get('supplier_rank', 0) > 0 and all(partner.supplier_rank > 0 for partner in self):
+            vals = vals.keys() - {'supplier_rank'}
+        return tuple(flow for flow, known in (
+            ('spend_vendor', VENDOR_FIELDS), ('accounting_vendor', self._ramp_fields)) if not known.isdisjoint(vals))
+
+    def _ramp_changed(self, flows=None):
+        """EXTENDS: only few partners are wanted as vendors in Ramp. One that is wanted no more is found by the job itself."""
+        flows = flows or self._ramp_flows
+        if 'spend_vendor' in flows and (
+                self.env['ramp.connection']._pushed('spend_vendor') is None
+                # see _ramp_new
+                or not any(partner.ramp_spend_vendor for partner in self.sudo())):
+            flows = tuple(flow for flow in flows if flow != 'spend_vendor')
+        return super()._ramp_changed(flows) if flows else None
 
     def _ramp_vendor_rows(self):
         """The ledger's row of the vendor, or of the vendor's contact, that each partner is: in one query."""
@@ -43,17 +74,84 @@ class ResPartner(models.Model):
         for partner in self:
             partner.ramp_vendor_record_id = rows.get(partner._origin.id, False)
 
+    @api.depends('ramp_spend_vendor', 'active', 'parent_id', 'company_id')
+    @api.depends_context('allowed_company_ids')
+    def _compute_ramp_can_be_vendor(self):
+        companies = self.env['ramp.connection'].search([
+            ('state', '=', 'connected'), ('pull_bills', '=', True), ('company_id', 'in', self.env.companies.ids)]).company_id.parent_ids
+        rows = self._ramp_vendor_rows() if companies else {}
+        for partner in self:
+            partner.ramp_can_be_vendor = bool(
+                companies and partner._origin and partner.active and not partner.parent_id and not partner.ramp_spend_vendor
+                and (not partner.company_id or partner.company_id in companies) and partner._origin.id not in rows)
+
     @api.depends_context('allowed_company_ids', 'lang')
     def _compute_ramp_vendor_state(self):
-        rows = self._ramp_vendor_rows()
+        rows, sent = self._ramp_vendor_rows(), self._ramp_spend_vendor_rows()
         for partner in self:
-            row = rows.get(partner._origin.id)
-            if row and row.state == 'confirmed':
+            row = rows.get(partner._origin.id) or sent.get(partner._origin.id)
+            if row and row.state == 'confirmed' and not row.error_message:
                 partner.ramp_vendor_state = (
-                    self.env._('Vendor in Ramp') if row.flow == 'vendor' else self.env._('Contact of a vendor in Ramp'))
+                    self.env._('Contact of a vendor in Ramp') if row.flow == 'vendor_contact' else self.env._('Vendor in Ramp'))
             else:
                 partner.ramp_vendor_state = row._state_in_words() if row else False
             partner.ramp_vendor_url = row.ramp_url if row else False
+
+    def _ramp_spend_vendor_rows(self):
+        """The ledger's row of the vendor that Odoo creates of each partner, where it is wanted: in one query."""
+        return {row.res_id: row for row in self.env['ramp.record'].search_fetch(
+            [('res_model', '=', self._name), ('res_id', 'in', self._origin.ids), ('flow', '=', 'spend_vendor'),
+             ('remote_id', '!=', False), ('company_id', 'in', self.env.companies.ids),
+             # of several connections to one Ramp business, one sends
+             '|', ('state', '!=', 'ignored'), ('ramp_id', '!=', False)],
+            ['res_id', 'ramp_id', 'remote_id', 'state', 'error_message', 'is_question', 'attempts', 'connection_id', 'flow'],
+            order='id desc')}
+
+    # ------------------------------------------------------------------ as a vendor in Ramp
+
+    def _ramp_vendor_contact(self):
+        """(partner, e-mail address) of whom Ramp writes to: the first contact with an address, else the partner; or two False."""
+        self.ensure_one()
+        contacts = self.child_ids.filtered(lambda child: child.type == 'contact')
+        return next(((person, email) for person in (*contacts, self) if (email := email_normalize(person.email))), (False, False))
+
+    def _ramp_vendor_has_address(self):
+        """Whether the address is one for Ramp, which takes none without these."""
+        return all((self.street, self.city, self.zip, self.country_id))
+
+    def _ramp_vendor_missing(self):
+        """What Ramp needs of a vendor and the partner does not have: a sentence for each, with the remedy."""
+        self.ensure_one()
+        missing, country = [], self.country_id.code
+        if not self._ramp_vendor_contact()[1]:
+            missing.append(self.env._('Ramp needs an e-mail address: enter one for the partner or for one of its contacts.'))
+        if not country:
+            missing.append(self.env._('Ramp needs a country: choose it in the address.'))
+        elif not self.state_id and (country == 'US' or country in WANT_STATE and self._ramp_vendor_has_address()):
+            missing.append(self.env._('Ramp needs the state of an address in %s: choose it in the address.', self.country_id.name))
+        return missing
+
+    def action_create_in_ramp(self):
+        """Ask for this partner as a vendor in Ramp; its job creates it, and waits for what is missing."""
+        self.ensure_one()
+        if not self.env.su and not self.env.user.has_group('account.group_account_invoice'):
+            raise AccessError(self.env._('Only accountants may create vendors in Ramp.'))
+        self.check_access('read')
+        # accountants decide (checked above), even if they may not edit partners
+        partner = self.sudo()
+        if not partner.ramp_can_be_vendor and not partner.ramp_spend_vendor:
+            raise UserError(self.env._(
+                '%s cannot be created in Ramp: it is a vendor there already, archived, a contact of another partner, or no connection of '
+                'its company brings bills from Ramp.', self.display_name))
+        if not partner.ramp_spend_vendor:
+            # whoever is paid is a supplier, and Ramp links the vendor to that
+            partner.write({'ramp_spend_vendor': True, 'supplier_rank': partner.supplier_rank or 1})
+        missing = partner._ramp_vendor_missing()
+        if missing:
+            return self.env['ramp.connection']._notify(
+                'warning', self.env._('Something is missing before it is sent to Ramp'), ' '.join(missing))
+        return self.env['ramp.connection']._notify('success', self.env._('It is going to be created in Ramp'), self.env._(
+            'It runs in the background; this page shows what became of it.'))
 
     def action_open_ramp_vendor(self):
         """Smart button: the ledger's row of the vendor."""

@@ -2,13 +2,11 @@
 import functools
 import re
 from contextlib import nullcontext
-from datetime import timedelta
 from decimal import Decimal
 
 from odoo import Command
 from odoo.tests import TransactionCase, tagged
 
-from ..flows import pull
 from ..models import ramp_connection
 from ..ramp_api import RampClient, SlidingWindow
 from ..simulator import Seed, Simulator
@@ -157,8 +155,6 @@ class PayablesCase(RampCase):
 
     def setUp(self):
         super().setUp()
-        # time stands still in a test: what is booked is looked at again in every run
-        self.patch(pull, 'REREAD_AFTER', timedelta(days=-1))
         self.primary = next(iter(self.ramp.state['entities']))['id']
 
     def owe(self, amount_minor=10000, **values):

@@ -142,13 +142,16 @@ class TestBill(PayablesCase):
         self.assertEqual((bill.payment_state, bill.amount_residual, bill.ramp_id), ('reversed', 0, False))
         self.assertEqual(self.record(ramp_id, 'bill').state, 'ignored')
         self.assertRegex(self.record(ramp_id, 'bill').error_message, 'archived in Ramp')
+        reason = self.record(ramp_id, 'bill').error_message
+        self.assertIn(bill.reversal_move_ids.name, reason)
+        self.sync_payables()  # Ramp lists it as archived again
+        self.assertEqual(self.record(ramp_id, 'bill').error_message, reason)
 
     def test_money_changed_after_it_was_booked(self):
         ramp_id = self.owe(10000)
         self.sync_payables()
         bill, record = self.move(ramp_id), self.record(ramp_id, 'bill')
         self.ramp.update_bill(ramp_id, amount_minor=12000)
-        record.confirmed_at = '2020-01-01'
         self.sync_payables()
         self.assertEqual((record.state, bill.amount_total), ('held', 100.0))
         self.assertIn('amount: 100 USD, now 120 USD', record.late_changes)
@@ -189,6 +192,9 @@ class TestBill(PayablesCase):
 
     # ------------------------------------------------------------------ what an accountant would try
 
+    def pay_in_odoo(self, bill):
+        self.env['account.payment.register'].with_context(active_model='account.move', active_ids=bill.ids).create({})._create_payments()
+
     def bank_line(self, payment):
         """The bank shows the payment: a statement line, matched with the payment's outstanding line as the bank widget does it."""
         line = self.env['account.bank.statement.line'].create({
@@ -203,7 +209,7 @@ class TestBill(PayablesCase):
             'move_type': 'in_invoice', 'partner_id': self.env['res.partner'].create({'name': 'Other'}).id, 'invoice_date': '2026-03-04',
             'invoice_line_ids': [(0, 0, {'name': 'x', 'price_unit': 10, 'account_id': self.account_meals.id, 'tax_ids': []})]})
         ordinary.action_post()
-        self.env['account.payment.register'].with_context(active_model='account.move', active_ids=ordinary.ids).create({})._create_payments()
+        self.pay_in_odoo(ordinary)
         habit = ordinary.payment_state
         ramp_id = self.owe(12345)
         self.ramp.pay_bill(ramp_id)
@@ -307,8 +313,7 @@ class TestBill(PayablesCase):
         self.sync_payables()
         row = self.record(erp, 'bill_payment')
         self.assertEqual((row.state, self.move(erp).amount_residual, row.reason_move_id), ('held', 50.0, self.move(erp)))
-        self.env['account.payment.register'].with_context(
-            active_model='account.move', active_ids=self.move(erp).ids).create({})._create_payments()
+        self.pay_in_odoo(self.move(erp))
         self.sync_payables()
         self.assertPaid(erp)
         self.assertEqual(len(self.env['account.payment'].search([('partner_id', '=', self.move(erp).partner_id.id)])), 1)
@@ -316,8 +321,7 @@ class TestBill(PayablesCase):
     def test_paid_in_odoo_by_mistake_is_not_paid_twice(self):
         ramp_id = self.owe(5000)
         self.sync_payables()
-        self.env['account.payment.register'].with_context(
-            active_model='account.move', active_ids=self.move(ramp_id).ids).create({})._create_payments()
+        self.pay_in_odoo(self.move(ramp_id))
         self.ramp.pay_bill(ramp_id)
         self.sync_payables()
         row = self.record(ramp_id, 'bill_payment')
@@ -377,7 +381,6 @@ class TestBill(PayablesCase):
         self.sync_payables()
         payment, record = self.payment(ramp_id), self.record(ramp_id, 'bill')
         self.ramp.update_bill(ramp_id, account=self.external(self.account_travel))
-        record.confirmed_at = '2020-01-01'
         self.sync_payables()
         self.assertEqual(record.state, 'held')
         record.action_rebook()
@@ -387,6 +390,33 @@ class TestBill(PayablesCase):
         self.assertEqual(self.entry(ramp_id)[0][0], '650002')
         self.assertEqual(self.env['account.payment'].search_count([('partner_id', '=', payment.partner_id.id)]), 1)
 
+    def test_nothing_to_pay(self):
+        ramp_id = self.owe(0, lines=[
+            {'amount_minor': minor, 'account': self.external(self.account_meals)} for minor in (500, -500)])
+        self.ramp.state['bills'].update(ramp_id, status='PAID', paid_at='2026-03-04T00:00:00+00:00', payment=None)
+        self.sync_payables()
+        self.assertBooked(ramp_id)
+        self.assertEqual(self.record(ramp_id, 'bill_payment').state, 'confirmed', self.record(ramp_id, 'bill_payment').error_message)
+
+    def test_rebooked_bill_that_was_paid_by_card(self):
+        ramp_id = self.owe(5000, payment_method='CARD')
+        self.ramp.pay_bill(ramp_id, transaction=True)
+        self.sync('bill', 'transaction', 'bill_payment')
+        self.assertSettledByCard(ramp_id, 5000)
+        self.ramp.update_bill(ramp_id, account=self.external(self.account_travel))
+        self.sync_payables()
+        self.record(ramp_id, 'bill').action_rebook()
+        self.sync_payables()
+        self.assertEqual(self.move(ramp_id).amount_residual, 0)
+        self.assertEqual(self.entry(ramp_id)[0][0], '650002')
+        self.assertEqual(self.record(ramp_id, 'bill_payment').state, 'confirmed')
+
+    def test_the_bill_says_what_keeps_its_payment(self):
+        ramp_id = self.owe(5000, payment_method='PAID_MANUALLY')
+        self.ramp.pay_bill(ramp_id, manual_method='PAID_IN_ERP')
+        self.sync_payables()
+        self.assertRegex(self.move(ramp_id).ramp_state, r'^Confirmed\. Its payment: Held: It was marked as paid')
+
     @settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
     @given(st.data())
     def test_property_any_bill_is_booked_and_paid_to_the_cent(self, data):
@@ -394,8 +424,9 @@ class TestBill(PayablesCase):
         minors = data.draw(st.lists(st.integers(-5000, 100000).filter(bool), min_size=1, max_size=6).filter(lambda parts: sum(parts) > 0))
         account = self.external(self.account_meals)
         values = {'fx_conversion_rate': str(data.draw(st.decimals('0.001', '200', places=5)))} if code != 'USD' else {}
-        ramp_id = self.owe(None, vendor=self.ramp.add_vendor(f'Vendor {data.draw(st.uuids())}'), currency=code, entity=self.primary, lines=[{'amount_minor': minor, 'account': account} for minor in minors],
-                           **values)
+        vendor = self.ramp.add_vendor(f'Vendor {data.draw(st.uuids())}')
+        ramp_id = self.owe(None, vendor=vendor, currency=code, entity=self.primary, lines=[
+            {'amount_minor': minor, 'account': account} for minor in minors], **values)
         how = data.draw(st.sampled_from(['bank', 'settled', 'parts', 'card', 'card_later']))
         if how == 'parts' and sum(minors) > 1:
             self.ramp.pay_bill(ramp_id, amount_minor=data.draw(st.integers(1, sum(minors) - 1)))
@@ -412,3 +443,30 @@ class TestBill(PayablesCase):
             ('partner_id', '=', bill.partner_id.id), ('account_type', '=', 'liability_payable'), ('parent_state', '=', 'posted')])
         self.assertEqual(sum(payable.mapped('amount_residual')), 0)
         self.assertEqual(round(sum(payable.mapped('balance')), 2), 0)
+
+    def test_taxes_due_on_payment(self):
+        """Cash basis: the payment makes the entry that moves the tax from waiting to due."""
+        self.company.tax_exigibility = True
+        waiting = self.env['account.account'].create({
+            'name': 'Tax waiting', 'code': '253001', 'account_type': 'asset_current', 'reconcile': True,
+            'company_ids': [(6, 0, self.company.ids)]})
+        due = self.env['account.account'].create({
+            'name': 'Tax due', 'code': '253002', 'account_type': 'asset_current', 'company_ids': [(6, 0, self.company.ids)]})
+        tax = self.env['account.tax'].create({
+            'name': 'VAT on payment', 'amount': 20, 'type_tax_use': 'purchase', 'company_id': self.company.id,
+            'tax_exigibility': 'on_payment', 'cash_basis_transition_account_id': waiting.id,
+            **{f'{kind}_repartition_line_ids': [
+                (0, 0, {'repartition_type': 'base'}), (0, 0, {'repartition_type': 'tax', 'account_id': due.id})]
+               for kind in ('invoice', 'refund')}})
+        self.connection.offer_taxes = True
+        self.sync('account', 'tax_rate', 'tax_code')
+        code = self.env['ramp.record'].search([('flow', '=', 'tax_code'), ('res_id', '=', tax.id)]).remote_id
+        ramp_id = self.owe(12000, lines=[{'amount_minor': 12000, 'account': self.external(self.account_meals), 'tax': code}])
+        self.sync_payables()
+        self.assertEqual((self.move(ramp_id).amount_total, self.move(ramp_id).amount_tax), (120.0, 20.0))
+        self.ramp.pay_bill(ramp_id)
+        self.sync_payables()
+        self.assertPaid(ramp_id)
+        balances = self.env['account.move.line']._read_group(
+            [('account_id', 'in', (waiting + due).ids), ('parent_state', '=', 'posted')], ['account_id'], ['balance:sum'])
+        self.assertEqual({account.code: balance for account, balance in balances}, {'253001': 0.0, '253002': 20.0})

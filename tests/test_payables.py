@@ -64,16 +64,16 @@ class TestPayables(PayablesCase):
         payments = self.env['ramp.record'].search([('flow', '=', 'bill_payment')])
         self.assertFalse([(row.name, row.state, row.error_message) for row in payments
                           if row.ramp_id not in problems and row.state in ('held', 'error')])
-        paid = [row['id'] for row in self.ramp.state['bills']
-                if row['status'] == 'PAID' and row['approval_status'] == 'APPROVED' and row['enable_accounting_sync'] and row['id'] not in problems]
+        paid = [row['id'] for row in self.ramp.state['bills'] if row['status'] == 'PAID' and row['approval_status'] == 'APPROVED'
+                and row['enable_accounting_sync'] and row['id'] not in problems]
         self.assertTrue(paid)
         for ident in paid:
             self.assertEqual(self.move(ident).amount_residual, 0, ident)
             self.assertIn(self.move(ident).payment_state, ('in_payment', 'paid', 'reversed'))
             self.assertEqual(self.record(ident, 'bill_payment').state, 'confirmed', self.record(ident, 'bill_payment').error_message)
         self.ramp.assert_clean()
-        twice = {key: count for sync in ('BILL_SYNC', 'BILL_PAYMENT_SYNC') for key, count in self.ramp.successes(sync).items() if len(count) > 1}
-        self.assertFalse(twice)
+        for sync_type in ('BILL_SYNC', 'BILL_PAYMENT_SYNC'):
+            self.assertFalse({ident: told for ident, told in self.ramp.successes(sync_type).items() if len(told) > 1})
         # the card liability is what was spent, whether a bill or an expense is the spend
         liability = defaultdict(Decimal)
         for line in self.env['account.move.line'].search([
@@ -85,4 +85,5 @@ class TestPayables(PayablesCase):
 
     def counts(self):
         return {model: self.env[model].search_count([]) for model in (
-            'account.move', 'account.move.line', 'account.payment', 'account.partial.reconcile', 'res.partner', 'ir.attachment', 'ramp.record')}
+            'account.move', 'account.move.line', 'account.payment', 'account.partial.reconcile', 'res.partner', 'ir.attachment',
+            'ramp.record')}

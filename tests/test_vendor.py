@@ -190,7 +190,7 @@ class TestVendor(VendorCase):
         self.sync('accounting_vendor')
         self.env['ramp.record'].search([('flow', '=', 'accounting_vendor'), ('res_id', '=', known.id)]).remote_id = 'OLD-1'
         ramp_id = self.ramp.add_vendor('One', accounting_vendor_remote_id='OLD-1')
-        foreign = self.ramp.add_vendor('Two', accounting_vendor_remote_id=f'00000000-partner-{known.id}')
+        foreign = self.ramp.add_vendor('Two', accounting_vendor_remote_id=f"00000000-partner-{self.other('Theirs').id}")
         self.pull()
         self.assertEqual(self.partner(ramp_id), known)
         self.assertEqual(self.partner(foreign).name, 'Two')
@@ -249,6 +249,18 @@ class TestVendor(VendorCase):
         third, fourth = self.ramp.add_vendor('New twin'), self.ramp.add_vendor('New twin')
         self.pull()
         self.assertNotEqual(self.partner(third), self.partner(fourth))
+
+    def test_a_partner_is_one_vendor(self):
+        """Whoever is another vendor of this Ramp business already is not found again, by tax id or by link."""
+        known = self.other('Known', vat='12-3456789', supplier_rank=1)
+        self.sync('accounting_vendor')
+        values = {'custom': {'EIN': '12-3456789'}}
+        first, second = self.ramp.add_vendor('First', **values), self.ramp.add_vendor('Second', **values)
+        self.pull()
+        third = self.ramp.add_vendor('Third', accounting_vendor_remote_id=self.external(known))
+        self.pull()
+        self.assertEqual(self.partner(first), known)
+        self.assertEqual([self.partner(ramp_id).name for ramp_id in (second, third)], ['Second', 'Third'])
 
     def test_several_candidates_are_a_question(self):
         one, two = self.other('Acme'), self.other('ACME')

@@ -1,15 +1,17 @@
-"""How fast card transactions go into the books, beside two baselines that do less, on the same data; and what it costs
-that Odoo gives Ramp its chart.
+"""How fast card transactions, and bills with their payments, go into the books, beside baselines that do less, on the same data;
+and what it costs that Odoo gives Ramp its chart.
 
-    ./dev bench             1,000 transactions a side, in turns, and a chart of 500 and 2,000; five to six minutes
-    ./dev bench --full      also 10,000 in one go, both sides without planner statistics, and a chart of 5,000 and 20,000;
-                            twenty minutes
+    ./dev bench             1,000 transactions and 300 bills a side, in turns, and a chart of 500 and 2,000; ten minutes
+    ./dev bench --full      also 10,000 transactions and 5,000 bills in one go, both sides without planner statistics, and a chart of
+                            5,000 and 20,000; thirty minutes
+    ./dev bench --only bills --bills 5000
 
 Every measurement has a database and a process of its own. What counts are the ratios: the sides take turns because
-a machine is never quiet; absolute rates stand beside them. See `bench_side.py` for what a side does, and
-`bench_coding.py` for the chart.
+a machine is never quiet; absolute rates stand beside them. See `bench_side.py` for what a side does, `bench_bills.py` for bills,
+and `bench_coding.py` for the chart.
 """
 import argparse
+import dataclasses
 import json
 import os
 import platform
@@ -20,19 +22,37 @@ from pathlib import Path
 
 from runtime import ADDON, CHECKOUT, Fail, Runtime, say, script
 
-SIDES = {
+
+@dataclasses.dataclass(frozen=True)
+class Kind:
+    """What is booked. sides: by name, with their labels; targets: how many times the rate of a side ours is to have."""
+
+    objects: str
+    script: str
+    sides: dict
+    targets: dict
+
+
+TRANSACTIONS = Kind('transactions', 'bench_side.py', {
     'ours': 'Ramp Connector, end to end',
     'bare': 'bare ORM',
     'quiet': 'bare ORM, tracking off',
     'core': "Odoo's company-paid path",
-}
-WITHOUT = {'ours': 'Ramp Connector, as shipped', 'still': 'Ramp Connector, its own ANALYZE off', 'bare': 'bare ORM'}
-LABELS = {**WITHOUT, **SIDES}
-TARGETS = {'bare': 0.8, 'core': 2.0}
+}, {'bare': 0.8, 'core': 2.0})
+BILLS = Kind('bills', 'bench_bills.py', {
+    'ours': 'Ramp Connector, end to end',
+    'bare': 'bare ORM, bills and payments in batches',
+    'wizard': 'Odoo: bills in batches, Register Payment',
+    'one': 'Odoo: bill by bill, Register Payment',
+}, {'wizard': 4.0})
+WITHOUT = dataclasses.replace(TRANSACTIONS, sides={
+    'ours': 'Ramp Connector, as shipped', 'still': 'Ramp Connector, its own ANALYZE off', 'bare': 'bare ORM'}, targets={})
+SECTIONS = ('transactions', 'bills', 'coding')
 PREFIX = 'rp_bench_'
 START = f'{PREFIX}start'  # every measurement begins with a copy of it
 IDLE_QUERIES = 15  # of a push when nothing has changed, without the scheduler's own
 HOOK_QUERIES = 3  # that noting a change may cost, however many objects change at once
+BILL_QUERIES = 20  # of a bill with its payment
 FLAT = 0.10  # how far the last thousand of a long run may be from the first
 
 
@@ -54,34 +74,36 @@ def figures_of(runtime, script, database, *arguments):
         runtime.drop(database)
 
 
-def measure(runtime, side, size, statistics_mode, seed, receipts=False):
+def measure(runtime, kind, side, size, statistics_mode, seed, receipts=False):
     """One side, once."""
     return figures_of(
-        runtime, 'bench_side.py', f'{PREFIX}{side}', '--side', 'ours' if side == 'still' else side, '--size', size,
+        runtime, kind.script, f'{PREFIX}{side}', '--side', 'ours' if side == 'still' else side, '--size', size,
         '--statistics', 'none' if side == 'still' else statistics_mode, '--seed', seed, *(['--receipts'] if receipts else []))
 
 
-def compare(runtime, sides, size, rounds, statistics_mode, seed, receipts=False):
+def compare(runtime, kind, sides, size, rounds, statistics_mode, seed, receipts=False):
     """All sides in turns; the figures of each, by side. `receipts`: of the last run of ours, apart from its figures."""
     found = {side: [] for side in sides}
     for number in range(rounds):
         # back and forth: whoever came first in one round comes last in the next
         for side in sides if number % 2 == 0 else reversed(sides):
-            say(f'round {number + 1} of {rounds}, statistics {statistics_mode}: {LABELS[side]}, {size} transactions')
-            figures = measure(runtime, side, size, statistics_mode, seed, receipts and side == 'ours' and number == rounds - 1)
-            say(f"  {figures['rate']:.1f} per second, {figures['queries']:.2f} queries each")
+            say(f'round {number + 1} of {rounds}, statistics {statistics_mode}: {kind.sides[side]}, {size} {kind.objects}')
+            figures = measure(runtime, kind, side, size, statistics_mode, seed, receipts and side == 'ours' and number == rounds - 1)
+            say(f"  {figures['rate']:.1f} per second, {figures['queries']:.2f} queries each, {figures['cpu_ms']:.1f} ms of CPU each")
             found[side].append(figures)
     return found
 
 
-def summarize(found):
+def summarize(kind, found):
     """One row for each side: medians, and the median of its ratios to our side within a round."""
     rows = []
     for side, runs in found.items():
         row = {
-            'side': side, 'label': LABELS[side], 'transactions': runs[0]['transactions'], 'runs': len(runs),
+            'side': side, 'label': kind.sides[side], 'count': runs[0]['count'], 'runs': len(runs), 'target': kind.targets.get(side),
             **{key: statistics.median(run[key] for run in runs)
                for key in ('rate', 'queries', 'sql_share', 'http_share', 'cpu_ms', 'peak_mb', 'grown_mb')},
+            'parts': {name: {key: statistics.median(run['parts'][name][key] for run in runs) for key in part}
+                      for name, part in runs[0]['parts'].items()},
         }
         if side != 'ours' and 'ours' in found:
             ratios = [ours['rate'] / run['rate'] for ours, run in zip(found['ours'], runs, strict=True)]
@@ -118,12 +140,16 @@ def show_comparison(title, rows):
           f"{row['cpu_ms']:.1f}", f"{row['peak_mb']:.0f}", f"{row['grown_mb']:+.0f}",
           f"{row['ratio']:.2f} x ({row['ratio_low']:.2f}-{row['ratio_high']:.2f})" if 'ratio' in row else '',
           f"{row['ratio_cpu']:.2f} x" if 'ratio' in row else '',
-          f"{TARGETS[row['side']]:.1f} x" if row['side'] in TARGETS else ''] for row in rows])
+          f"{row['target']:.1f} x" if row['target'] else ''] for row in rows])
+    for row in rows:
+        if len(row['parts']) > 1:
+            print(f"  {row['label']}: " + '; '.join(
+                f"{name} {part['queries']:.2f} queries and {part['cpu_ms']:.1f} ms of CPU each" for name, part in row['parts'].items()))
 
 
 def show_long(figures, title):
     print(f'\n{title}')
-    table(['transactions', 'per second', 'CPU ms each', 'queries each', 'memory MB', 'peak MB'],
+    table(['', 'per second', 'CPU ms each', 'queries each', 'memory MB', 'peak MB'],
           [[f"{step['from']:,} - {step['to']:,}", f"{step['rate']:.1f}", f"{step['cpu_ms']:.1f}", f"{step['queries']:.2f}",
             f"{step['rss_mb']:.0f}", f"{step['peak_mb']:.0f}"] for step in figures['steps']])
     print(f"  whole run {figures['rate']:.1f} per second; rate of the last thousand : first thousand = {figures['last_first']:.2f} by the "
@@ -181,11 +207,19 @@ def show(result):
 def verdicts(result, first):
     """The targets, each with what was measured."""
     found = []
-    for row in result['comparisons'].get(first, ()):
-        if row['side'] in TARGETS:
-            found.append({
-                'verdict': 'met' if row['ratio'] >= TARGETS[row['side']] else 'NOT MET',
-                'text': f"at least {TARGETS[row['side']]:.1f} times the rate of: {row['label']} (measured {row['ratio']:.2f})"})
+    for name in first:
+        for row in result['comparisons'].get(name, ()):
+            if row['target'] and 'ratio' in row:
+                found.append({
+                    'verdict': 'met' if row['ratio'] >= row['target'] else 'NOT MET',
+                    'text': f"at least {row['target']:.1f} times the rate of: {row['label']} (measured {row['ratio']:.2f})"})
+    queries = [row['queries'] for name, rows in result['comparisons'].items() for row in rows
+               if name == first[1] and row['side'] == 'ours'] + [
+        figures['queries'] for name, figures in result['long'].items() if BILLS.objects in name]
+    if queries:
+        found.append({
+            'verdict': 'met' if max(queries) <= BILL_QUERIES else 'NOT MET',
+            'text': f'at most {BILL_QUERIES} queries for a bill with its payment (measured {max(queries):.2f})'})
     for name, figures in result['long'].items():
         first_step, last_step = figures['steps'][0], figures['steps'][-1]
         flat = figures['last_first'] >= 1 - FLAT
@@ -225,14 +259,18 @@ def coding_verdicts(figures):
 
 def main():
     parser = argparse.ArgumentParser(prog='./dev bench')
-    parser.add_argument('--full', action='store_true', help='also one long run of ours, and both sides without planner statistics')
+    parser.add_argument('--full', action='store_true', help='also long runs of ours, and both sides without planner statistics')
+    parser.add_argument('--only', choices=SECTIONS, action='append', help='only this section; may be repeated')
     parser.add_argument('--size', type=int, default=1000, help='transactions a side')
     parser.add_argument('--rounds', type=int, default=2, help='how often the sides take turns')
-    parser.add_argument('--sides', default=','.join(SIDES), help='which: ' + ', '.join(SIDES))
+    parser.add_argument('--sides', default=','.join(TRANSACTIONS.sides), help='which: ' + ', '.join(TRANSACTIONS.sides))
     parser.add_argument('--long', type=int, default=None, metavar='N', help='the long run of ours; 10,000 with --full')
     parser.add_argument('--long-bare', action='store_true', help='the long run of the bare ORM too')
     parser.add_argument('--without', type=int, default=None, metavar='N',
                         help='compare without planner statistics at this size; 3,000 with --full')
+    parser.add_argument('--bill-size', type=int, default=300, help='bills a side, with their payments')
+    parser.add_argument('--bill-sides', default=','.join(BILLS.sides), help='which: ' + ', '.join(BILLS.sides))
+    parser.add_argument('--bills', type=int, default=None, metavar='N', help='a long run of ours with N bills; 5,000 with --full')
     parser.add_argument('--coding', type=int, default=None, metavar='N',
                         help='a chart of N accounts and 4 N analytic accounts; 500, with --full 5,000, with --rounds 0 none')
     parser.add_argument('--seed', type=int, default=1)
@@ -252,23 +290,35 @@ def main():
 
 
 def run(runtime, options):
-    sides = [side for side in SIDES if side in options.sides.split(',')]
-    long = options.long if options.long is not None else (10000 if options.full else 0)
-    without = options.without if options.without is not None else (3000 if options.full else 0)
-    coding = options.coding if options.coding is not None else 5000 if options.full else 500 if options.rounds else 0
+    def wanted(section, given, full, usual=0):
+        """The size of a part: as given, else by --full; none where the section is left out."""
+        if options.only and section not in options.only:
+            return 0
+        return given if given is not None else full if options.full else usual
+
+    long, bills = wanted('transactions', options.long, 10000), wanted('bills', options.bills, 5000)
+    without = wanted('transactions', options.without, 3000)
+    coding = wanted('coding', options.coding, 5000, 500 if options.rounds else 0)
     result = {'machine': facts(runtime), 'addon': ADDON, 'comparisons': {}, 'long': {}, 'coding': None}
-    first = f'{options.size:,} transactions, fresh planner statistics on every side'
-    if options.rounds and sides:
-        found = compare(runtime, sides, options.size, options.rounds, 'fresh', options.seed, receipts=True)
-        result['comparisons'][first] = summarize(found)
-        result['receipts'] = found.get('ours', [{}])[-1].get('receipts')
+    first = [f'{options.size:,} transactions, fresh planner statistics on every side',
+             f'{options.bill_size:,} bills with their payments, fresh planner statistics on every side']
+    for name, kind, size, sides in zip(
+            first, (TRANSACTIONS, BILLS), (options.size, options.bill_size), (options.sides, options.bill_sides)):
+        sides = [side for side in kind.sides if side in sides.split(',')]
+        if not (wanted(kind.objects, size, size) and options.rounds and sides):
+            continue
+        found = compare(runtime, kind, sides, size, options.rounds, 'fresh', options.seed, receipts=kind is TRANSACTIONS)
+        result['comparisons'][name] = summarize(kind, found)
+        result['receipts'] = found.get('ours', [{}])[-1].get('receipts') or result.get('receipts')
     if without:
+        sides = [side for side in WITHOUT.sides if side == 'still' or side in options.sides.split(',')]
         result['comparisons'][f'{without:,} transactions into tables without planner statistics, autovacuum off'] = summarize(
-            compare(runtime, [side for side in WITHOUT if side == 'still' or side in sides], without, 1, 'own', options.seed))
-    for side in (['ours'] if long else []) + (['bare'] if long and options.long_bare else []):
-        say(f'{SIDES[side]}: {long} transactions in one go')
-        result['long'][f'{SIDES[side]}: {long:,} transactions in one go, nothing analyzed from outside'] = measure(
-            runtime, side, long, 'own', options.seed)
+            WITHOUT, compare(runtime, WITHOUT, sides, without, 1, 'own', options.seed))
+    for kind, side, size in ((TRANSACTIONS, 'ours', long), (TRANSACTIONS, 'bare', options.long_bare and long), (BILLS, 'ours', bills)):
+        if size:
+            say(f'{kind.sides[side]}: {size} {kind.objects} in one go')
+            result['long'][f'{kind.sides[side]}: {size:,} {kind.objects} in one go, nothing analyzed from outside'] = measure(
+                runtime, kind, side, size, 'own', options.seed)
     if coding:
         say(f'the chart: {coding} accounts, {4 * coding} analytic accounts')
         result['coding'] = figures_of(runtime, 'bench_coding.py', f'{PREFIX}coding', '--accounts', coding, '--analytics', 4 * coding,

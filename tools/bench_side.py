@@ -1,4 +1,5 @@
-"""One side of the benchmark, in a process and a database of its own; called by `bench.py`.
+"""One side of the benchmark, in a process and a database of its own; called by `bench.py`. What the benchmark of bills
+shares with it (`bench_bills.py`) is here, too: the meter, the jobs, the frame of a measurement.
 
 Every side begins with the same company, chart, cardholders and simulated Ramp, and books the same transactions:
 
@@ -10,11 +11,14 @@ Every side begins with the same company, chart, cardholders and simulated Ramp, 
 """
 import argparse
 import contextlib
+import dataclasses
 import gc
 import json
 import os
+import sys
 import threading
 import time
+from collections import Counter
 from pathlib import Path
 
 import psycopg2
@@ -43,22 +47,30 @@ def processor_time(pid):
     return (int(fields[11]) + int(fields[12])) / os.sysconf('SC_CLK_TCK')
 
 
+@dataclasses.dataclass
+class Part:
+    """One of the jobs that every object goes through. spent: by the job as a whole; marks: the same at each tick."""
+
+    done: int = 0
+    analyzed: int = 0
+    spent: Counter = dataclasses.field(default_factory=Counter)
+    marks: list = dataclasses.field(default_factory=list)
+
+
 class Meter:
     """Time, queries, waiting for HTTP and memory, from `start` on; `tick` notes how many are done."""
 
-    def __init__(self, env, mode):
-        self.env, self.mode = env, mode
+    def __init__(self, env, mode, tables):
+        self.env, self.mode, self.tables = env, mode, tables
         # a connection beside Odoo's: what it asks is not counted
         self.own = psycopg2.connect(host=os.environ['RAMP_SOCKET'], user='odoo', dbname=env.cr.dbname)
         self.own.autocommit = True
         self.sql = self.own.cursor()
         self.http_seconds, self.http_requests = 0.0, 0
         self.paused, self.cpu = 0.0, 0.0
-        self.done = 0
-        self.analyzed = 0
-        self.marks = []
+        self.parts = {}
 
-    def start(self):
+    def start(self, *parts):
         thread = threading.current_thread()
         # Odoo counts the queries of all cursors of a thread that has these
         thread.query_count, thread.query_time = 0, 0.0
@@ -68,7 +80,22 @@ class Meter:
         self.begun_memory = memory()
         self.cpu = self._cpu()
         self.begun = time.monotonic()
-        self.marks = [self._mark()]
+        self.parts = {name: Part() for name in parts or ('all',)}
+        for name in reversed(self.parts):
+            self.part = name
+            self.turned = self._cost()
+            self._mark()
+
+    @property
+    def done(self):
+        """How many have gone through all parts."""
+        return min(part.done for part in self.parts.values())
+
+    def turn(self, name):
+        """From now on the work is another part of it, through which every object goes as well."""
+        cost = self._cost()
+        self.parts[self.part].spent.update(_less(cost, self.turned))
+        self.part, self.turned = name, cost
 
     def _cpu(self):
         """Processor time of Odoo and of its PostgreSQL backends: what other work on the machine disturbs least."""
@@ -76,22 +103,28 @@ class Meter:
                          " AND backend_type = 'client backend'")
         return processor_time('self') + sum(processor_time(row[0]) for row in self.sql.fetchall())
 
+    def _cost(self):
+        return {'seconds': time.monotonic() - self.begun - self.paused, 'cpu': self._cpu() - self.cpu,
+                'queries': threading.current_thread().query_count}
+
     def _mark(self):
-        now, peak = memory()
-        return {'done': self.done, 'seconds': time.monotonic() - self.begun - self.paused, 'cpu': self._cpu() - self.cpu,
-                'queries': threading.current_thread().query_count, 'rss_mb': now, 'peak_mb': peak}
+        part, (now, peak) = self.parts[self.part], memory()
+        spent = Counter(part.spent)
+        spent.update(_less(self._cost(), self.turned))
+        part.marks.append({'done': part.done, **spent, 'rss_mb': now, 'peak_mb': peak})
 
     def tick(self, count):
-        self.done += count
-        self.marks.append(self._mark())
+        part = self.parts[self.part]
+        part.done += count
+        self._mark()
         # Fresh statistics on every side, outside of the clock: when the tables have doubled since the last time.
-        if self.mode == 'fresh' and self.done >= max(BATCH, 2 * self.analyzed):
+        if self.mode == 'fresh' and part.done >= max(BATCH, 2 * part.analyzed):
+            part.analyzed = part.done
             self.analyze()
 
     def analyze(self):
         started = time.monotonic()
-        self.sql.execute(f"ANALYZE {', '.join(TABLES)}")
-        self.analyzed = self.done
+        self.sql.execute(f"ANALYZE {', '.join(self.tables)}")
         self.paused += time.monotonic() - started
 
     def watch_http(self):
@@ -112,28 +145,45 @@ class Meter:
             setattr(RampClient, name, measured(getattr(RampClient, name)))
 
     def figures(self):
-        last, thread = self._mark(), threading.current_thread()
+        self.turn(self.part)
+        last, peak, thread = self._cost(), memory()[1], threading.current_thread()
         seconds, count = last['seconds'], self.done
         steps = self._steps()
         return {
-            'transactions': count, 'seconds': seconds, 'rate': count / seconds, 'queries': last['queries'] / count,
+            'count': count, 'seconds': seconds, 'rate': count / seconds, 'queries': last['queries'] / count,
             'sql_share': thread.query_time / seconds, 'http_share': self.http_seconds / seconds, 'http_requests': self.http_requests,
-            'cpu_ms': 1000 * last['cpu'] / count, 'start_mb': self.begun_memory[0], 'peak_mb': last['peak_mb'],
-            'grown_mb': last['peak_mb'] - self.begun_memory[0], 'steps': steps,
+            'cpu_ms': 1000 * last['cpu'] / count, 'start_mb': self.begun_memory[0], 'peak_mb': peak,
+            'grown_mb': peak - self.begun_memory[0], 'steps': steps,
+            'parts': {name: {'seconds': part.spent['seconds'], 'queries': part.spent['queries'] / count,
+                             'cpu_ms': 1000 * part.spent['cpu'] / count} for name, part in self.parts.items()},
             'last_first': steps[-1]['rate'] / steps[0]['rate'], 'last_first_cpu': steps[0]['cpu_ms'] / steps[-1]['cpu_ms'],
         }
 
     def _steps(self):
-        steps, begin = [], self.marks[0]
-        for mark in self.marks[1:]:
-            if mark['done'] - begin['done'] >= STEP or mark is self.marks[-1] and (not steps or mark['done'] - begin['done'] > STEP / 2):
-                count = mark['done'] - begin['done']
-                steps.append({
-                    'from': begin['done'] + 1, 'to': mark['done'], 'rate': count / (mark['seconds'] - begin['seconds']),
-                    'queries': (mark['queries'] - begin['queries']) / count,
-                    'cpu_ms': 1000 * (mark['cpu'] - begin['cpu']) / count, 'rss_mb': mark['rss_mb'], 'peak_mb': mark['peak_mb']})
-                begin = mark
-        return steps
+        """Each thousand: what it took of all parts together."""
+        return [{
+            'from': together[-1]['from'], 'to': together[-1]['to'], 'rate': 1 / sum(step['seconds'] for step in together),
+            'queries': sum(step['queries'] for step in together), 'cpu_ms': sum(step['cpu_ms'] for step in together),
+            'rss_mb': together[-1]['rss_mb'], 'peak_mb': together[-1]['peak_mb'],
+        } for together in zip(*(_thousands(part.marks) for part in self.parts.values()))]
+
+
+def _less(cost, before):
+    return {key: value - before[key] for key, value in cost.items()}
+
+
+def _thousands(marks):
+    """What one object of each thousand took of one part."""
+    steps, begin = [], marks[0]
+    for mark in marks[1:]:
+        if mark['done'] - begin['done'] >= STEP or mark is marks[-1] and (not steps or mark['done'] - begin['done'] > STEP / 2):
+            count = mark['done'] - begin['done']
+            steps.append({
+                'from': begin['done'] + 1, 'to': mark['done'], 'seconds': (mark['seconds'] - begin['seconds']) / count,
+                'queries': (mark['queries'] - begin['queries']) / count,
+                'cpu_ms': 1000 * (mark['cpu'] - begin['cpu']) / count, 'rss_mb': mark['rss_mb'], 'peak_mb': mark['peak_mb']})
+            begin = mark
+    return steps
 
 
 # ------------------------------------------------------------------------------------------ the data
@@ -190,7 +240,8 @@ def batches(rows):
 
 # ------------------------------------------------------------------------------------------ the sides
 
-def run_ours(env, connection, meter, size):
+def run_jobs(env, connection, meter, size, flows):
+    """The jobs of these flows in turns, as the scheduler calls them, until this many objects are confirmed by each."""
     Record = env.registry['ramp.record']
     original = Record._confirm
 
@@ -200,20 +251,28 @@ def run_ours(env, connection, meter, size):
 
     Record._confirm = confirm
     meter.watch_http()
-    cron = env['ir.cron'].browse(env['ramp.flow.transaction']._cron().id)
+    crons = {flow: env['ir.cron'].browse(env[f'ramp.flow.{flow}']._cron().id) for flow in flows}
     connection.with_context(ramp_quiet=True).action_sync_now()
     env.cr.commit()
-    meter.start()
+    meter.start(*flows)
     # the scheduler gives a job some seconds at a time; it asks to be called again while there is more
+    before = None
     while meter.done < size:
-        before = meter.done
-        cron.method_direct_trigger()
-        env.cr.commit()
-        env.invalidate_all()
-        if meter.done == before:
+        for flow in flows:
+            meter.turn(flow)
+            crons[flow].method_direct_trigger()
+            env.cr.commit()
+            env.invalidate_all()
+        done = {flow: part.done for flow, part in meter.parts.items()}
+        if done == before:
             run = env['ramp.run'].search([], limit=1, order='id desc')
-            raise SystemExit(f'ours: stuck after {before} of {size}: {run.message}')
+            raise SystemExit(f'ours: stuck at {done} of {size}: {run.message}')
+        before = done
     Record._confirm = original
+
+
+def run_ours(env, connection, meter, size):
+    run_jobs(env, connection, meter, size, ['transaction'])
 
 
 def run_bare(env, connection, meter, rows):
@@ -316,6 +375,9 @@ def run_receipts(env, meter):
 
 # ------------------------------------------------------------------------------------------ and the proof that they did it
 
+SIDES = {'bare': run_bare, 'quiet': run_bare, 'core': run_core}
+
+
 def check(env, connection, side, size):
     """A benchmark that skips its work is fast: count posted entries and expenses in their final state."""
     env.invalidate_all()
@@ -326,15 +388,16 @@ def check(env, connection, side, size):
         raise SystemExit(f'{side}: {entries} posted entries and {paid} paid expenses instead of {size}')
 
 
-def switch_autovacuum_off(env):
-    for table in TABLES:
+def switch_autovacuum_off(env, tables):
+    for table in tables:
         env.cr.execute(f'ALTER TABLE {table} SET (autovacuum_enabled = off)')
     env.cr.commit()
 
 
-def main():
+def main(kind):
+    """:param kind: the module that says what is booked: TABLES, SIDES, prepare, decided, run_ours, check"""
     parser = argparse.ArgumentParser()
-    parser.add_argument('--side', choices=('ours', 'bare', 'quiet', 'core'), required=True)
+    parser.add_argument('--side', choices=('ours', *kind.SIDES), required=True)
     parser.add_argument('--database', required=True)
     parser.add_argument('--size', type=int, required=True)
     parser.add_argument('--statistics', choices=('fresh', 'own', 'none'), required=True,
@@ -346,22 +409,22 @@ def main():
     options = parser.parse_args()
     with simulator('--no-validate', '--rate-limit', 0) as ramp, environment(options.database) as env:
         env = env(context={**env.context, 'lang': 'en_US'})
-        connection = prepare(env, ramp, options.size, options.seed)
+        connection = kind.prepare(env, ramp, options.size, options.seed)
         if options.statistics != 'fresh':
-            switch_autovacuum_off(env)
+            switch_autovacuum_off(env, kind.TABLES)
         if options.statistics != 'own':
             env.registry['ramp.record']._refresh_statistics = lambda records: None
-        meter = Meter(env, options.statistics)
+        meter = Meter(env, options.statistics, kind.TABLES)
         if options.side == 'ours':
-            work = lambda: run_ours(env, connection, meter, options.size)
+            work = lambda: kind.run_ours(env, connection, meter, options.size)
         else:
-            rows = decided(env, connection, ramp)
+            rows = kind.decided(env, connection, ramp)
             if options.side == 'quiet':
                 env = env(context={**env.context, **QUIET})
                 connection = connection.with_env(env)
             env.cr.commit()
             env.invalidate_all()
-            run_side = run_core if options.side == 'core' else run_bare
+            run_side = kind.SIDES[options.side]
             work = lambda: (meter.start(), run_side(env, connection, meter, rows))
         if options.statistics == 'fresh':
             meter.analyze()
@@ -375,7 +438,7 @@ def main():
         else:
             work()
         figures = meter.figures()
-        check(env, connection, options.side, options.size)
+        kind.check(env, connection, options.side, options.size)
         if options.receipts:
             figures['receipts'] = run_receipts(env, meter)
         problems = ramp.summary()['errors']
@@ -386,4 +449,4 @@ def main():
 
 if __name__ == '__main__':
     os.environ.setdefault('PYTHONDONTWRITEBYTECODE', '1')
-    main()
+    main(sys.modules[__name__])

@@ -14,7 +14,7 @@ import urllib.request
 from collections import Counter
 from decimal import Decimal
 
-from odoo_env import analytic_accounts, books, emit, environment, run_flows, set_up_empty, simulator
+from odoo_env import analytic_accounts, books, emit, environment, open_payables, run_flows, set_up_empty, simulator
 from runtime import Fail, Runtime, background, cache_dir, say, script, wait_for
 
 DATABASE = 'ramp_demo'
@@ -42,14 +42,17 @@ def flow_table(runs, records):
     for flow, states in records.items():
         if flow in table:
             table[flow]['held'] = states.get('held', 0) + states.get('error', 0)
+            table[flow]['waiting'] = states.get('waiting', 0)
             table[flow]['unconfirmed'] = states.get('pending', 0) + states.get('done', 0)
     return [{**row, 'seconds': round(row['seconds'], 1)} for row in table.values()]
 
 
 def states(env, connection):
+    """{flow: {state: number of rows}}; `waiting`: what Ramp itself is not finished with, and says so."""
     found = {}
-    for flow, state, count in env['ramp.record']._read_group([('connection_id', '=', connection.id)], ['flow', 'state'], ['__count']):
-        found.setdefault(flow, {})[state] = count
+    for record in env['ramp.record'].search_fetch([('connection_id', '=', connection.id)], ['flow', 'state', 'error_message', 'sync_key']):
+        waiting = record.state == 'pending' and record.error_message or record.state == 'done' and not record.sync_key
+        found.setdefault(record.flow, Counter())['waiting' if waiting else record.state] += 1
     return found
 
 
@@ -100,6 +103,23 @@ def tie_out(env, connection, ramp):
     return sorted(rows, key=lambda row: row['currency'])
 
 
+def payables(env, connection, ramp):
+    """What is owed to vendors, by currency: Ramp beside the payable accounts of the ledger."""
+    ledger = open_payables(env, connection)
+    rows = {}
+    for total in ramp.ask('GET', '/payables')['payables']:
+        row = rows.setdefault(total['currency'], Counter())
+        row.update({name: total[name] for name in ('bills', 'billed_minor', 'credited_minor', 'paid_minor', 'open_minor')})
+        mine = ledger.pop((total['vendor_id'], total['currency']), 0)
+        row.update({'vendors': 1, 'odoo_minor': mine, 'different': mine != total['open_minor']})
+    for (_vendor, currency), minor in ledger.items():
+        rows.setdefault(currency, Counter()).update({'odoo_minor': minor, 'different': bool(minor)})
+    return [{
+        'currency': currency, 'vendors': row['vendors'], 'bills': row['bills'], 'different': row['different'],
+        **{name: str(Decimal(row[f'{name}_minor']).scaleb(-EXPONENTS.get(currency, 2)))
+           for name in ('billed', 'credited', 'paid', 'open', 'odoo')}} for currency, row in sorted(rows.items())]
+
+
 def show(title, rows, columns):
     print(f'\n{title}')
     widths = {column: max(len(column), *(len(str(row.get(column, ''))) for row in rows)) for column in columns} if rows else {}
@@ -130,13 +150,15 @@ def work(ramp, options):
         say('sending the chart, analytic accounts, taxes and suppliers to Ramp')
         runs = run_flows(env, connection, sends=True)
         sent = sent_table(states(env, connection), ramp.ask('GET', '/coding'))
-        ramp.spend(transactions=options.transactions, seed=options.seed)  # coded with what was sent
-        say(f'synchronizing {options.transactions} card transactions')
+        ramp.spend(transactions=options.transactions, bills=options.bills, reimbursements=options.reimbursements,
+                   seed=options.seed)  # coded with what was sent
+        say(f'synchronizing {options.transactions} card transactions, {options.bills} bills, {options.reimbursements} reimbursements')
         started = time.monotonic()
         runs += run_flows(env, connection)
         seconds = time.monotonic() - started
+        runs += run_flows(env, connection, sends=True)  # vendors that came are suppliers now, and offered to code spend with
         flows = [row for row in flow_table(runs, states(env, connection)) if row['flow'] not in SENT]
-        ties = tie_out(env, connection, ramp)
+        ties, owed = tie_out(env, connection, ramp), payables(env, connection, ramp)
         say('synchronizing again: nothing may change, and nothing may be written to Ramp')
         before = ramp.summary()['write_calls'], states(env, connection), books(env, connection)
         again = run_flows(env, connection)
@@ -153,12 +175,14 @@ def work(ramp, options):
                     if Decimal(row['difference'])]
         reasons += [f"{row['currency']}: {row['transactions']} transactions, {row['entries']} entries" for row in ties
                     if row['transactions'] != row['entries']]
+        reasons += [f"{row['currency']}: the ledger owes {row['different']} vendors something else than Ramp" for row in owed
+                    if row['different']]
         if before != after:
             reasons.append('the second run was not without effect')
         for kind in ('contract_violations', 'request_violations', 'errors'):
             reasons += [f'{kind}: {text}' for text in summary[kind][:3]]
         return {
-            'sent': sent, 'coded': coded(ramp), 'flows': flows, 'tie_out': ties, 'seconds': round(seconds, 1),
+            'sent': sent, 'coded': coded(ramp), 'flows': flows, 'tie_out': ties, 'payables': owed, 'seconds': round(seconds, 1),
             'second_run': {'write_calls': after[0] - before[0], 'changed': before[1:] != after[1:]},
             'contract_checked': summary['contract'], 'ok': not reasons, 'problems': reasons,
         }
@@ -190,6 +214,8 @@ def main():
     parser.add_argument('--json', action='store_true', help='the figures as JSON')
     parser.add_argument('--port', type=int, default=8069)
     parser.add_argument('--transactions', type=int, default=600)
+    parser.add_argument('--bills', type=int, default=120)
+    parser.add_argument('--reimbursements', type=int, default=80)
     parser.add_argument('--seed', type=int, default=1)
     parser.add_argument('--database', default=DATABASE, help='its name; it is made anew')
     options = parser.parse_args()
@@ -203,10 +229,12 @@ def main():
             emit(result)
         else:
             show('What Odoo offers in Ramp', result['sent'], ['flow', 'confirmed', 'in Ramp', 'held'])
-            show('What arrived', result['flows'], ['flow', 'seen', 'created', 'confirmed', 'held', 'seconds'])
+            show('What arrived', result['flows'], ['flow', 'seen', 'created', 'confirmed', 'waiting', 'held', 'seconds'])
             show('Coded by people in Ramp with what Odoo offers', result['coded'], ['coding', 'transactions'])
             show('Card liability in Odoo, beside what Ramp says was spent', result['tie_out'],
                  ['currency', 'entity', 'transactions', 'entries', 'ramp', 'odoo', 'difference'])
+            show('Open bills: what Ramp says is owed to vendors, beside the ledger', result['payables'],
+                 ['currency', 'vendors', 'bills', 'billed', 'credited', 'paid', 'open', 'odoo', 'different'])
             print(f"\nSecond run: {result['second_run']['write_calls']} write calls, "
                   f"{'something changed' if result['second_run']['changed'] else 'nothing changed'}")
         for reason in result['problems']:

@@ -82,7 +82,7 @@ class Ramp:
         return self.ask('GET', '/')
 
 
-RATES = {'EUR': 0.92, 'JPY': 149.0, 'KWD': 0.307, 'GBP': 0.79}
+RATES = {'EUR': 0.92, 'JPY': 149.0, 'KWD': 0.307, 'GBP': 0.79, 'CHF': 0.88}
 
 
 def activate_currencies(env):
@@ -173,8 +173,9 @@ def run_flows(env, connection, limit=50, sends=None):
             env.invalidate_all()
             called_again = env['ir.cron.trigger'].search_count([('cron_id', '=', cron.id), ('call_at', '<=', env.cr.now())], limit=1)
             if not called_again and not env['ramp.record'].search_count([
-                    ('connection_id', '=', connection.id), ('flow', '=', flow._flow), ('state', 'in', ('pending', 'done')),
-                    ('next_attempt', '=', False), ('error_message', '=', False)], limit=1):
+                    ('connection_id', '=', connection.id), ('flow', '=', flow._flow), ('next_attempt', '=', False),
+                    ('error_message', '=', False), '|', ('state', '=', 'pending'), '&', ('state', '=', 'done'), ('sync_key', '!=', False),
+                    ], limit=1):
                 break
     return env['ramp.run'].search([('id', '>', last)], order='id')
 
@@ -190,6 +191,21 @@ def books(env, connection):
          WHERE l.account_id = %s
          GROUP BY 1, 2""", [connection.card_account_id.id])
     return {(entity, currency): (amount, count) for entity, currency, amount, count in env.cr.fetchall()}
+
+
+def open_payables(env, connection):
+    """What the general ledger owes by Ramp vendor and currency, in minor units; whatever else is booked on the partner counts, too."""
+    env.cr.execute("""
+        SELECT v.ramp_id, c.name, c.decimal_places, -SUM(l.amount_residual_currency)
+          FROM account_move_line l
+          JOIN account_account a ON a.id = l.account_id AND a.account_type = 'liability_payable'
+          JOIN res_currency c ON c.id = l.currency_id
+          JOIN ramp_record v ON v.flow = 'vendor' AND v.res_model = 'res.partner' AND v.res_id = l.partner_id AND v.connection_id = %s
+         WHERE l.parent_state = 'posted' AND l.company_id = %s
+           AND NOT EXISTS (
+                SELECT FROM ramp_record k WHERE k.flow = 'vendor_credit' AND k.res_model = 'account.move' AND k.res_id = l.move_id)
+         GROUP BY 1, 2, 3""", [connection.id, connection.company_id.id])
+    return {(vendor, currency): round(amount * 10 ** places) for vendor, currency, places, amount in env.cr.fetchall() if amount}
 
 
 def emit(result):

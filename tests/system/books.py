@@ -1,9 +1,14 @@
 """The books and Ramp's state as plain values, free of ids and times: read with SQL of its own, not with the addon's code."""
+import re
 from collections import Counter, defaultdict
 from decimal import Decimal
 
 EXPONENTS = {'JPY': 0, 'KWD': 3}
 CARD_JOURNAL = 'SELECT card_journal_id FROM ramp_connection'
+JOURNALS = """
+    SELECT unnest(ARRAY[card_journal_id, bill_journal_id, payment_journal_id, manual_payment_journal_id]) FROM ramp_connection"""
+# Which of two documents got which number, and what its id is, is nobody's right: the numbers as a whole are compared, see numbers_of.
+NUMBER = re.compile(r'\b[A-Z]+[0-9]*/\d{4}/(?:\d\d/)?\d{4,}|(?<=/odoo/account\.move/)\d+')
 
 
 def rows(cursor, query, *parameters):
@@ -13,10 +18,15 @@ def rows(cursor, query, *parameters):
 
 
 def plain(value):
-    """Numbers without the noise of trailing zeros, everything else as text."""
+    """Numbers without the noise of trailing zeros, everything else as text without numbers of documents."""
     if isinstance(value, Decimal):
         return format(value.normalize() if value else Decimal(0), 'f')
-    return value if isinstance(value, (int, type(None), bool)) else str(value)
+    return value if isinstance(value, (int, type(None), bool)) else NUMBER.sub('#', str(value))
+
+
+def as_text(value):
+    """By which lists of dictionaries are ordered."""
+    return sorted((key, str(item)) for key, item in value.items())
 
 
 def state_of(cursor, ramp):
@@ -50,13 +60,15 @@ def state_of(cursor, ramp):
 
 
 def moves_of(cursor):
-    """Entries by Ramp id; those in the card journal without one are under None."""
+    """Entries by Ramp id; those in the journals of the connection without one are under None."""
     found = defaultdict(list)
     lines = defaultdict(list)
     names = {str(row['id']): row['name'] for row in rows(cursor, "SELECT id, name ->> 'en_US' AS name FROM account_analytic_account")}
     for row in rows(cursor, """
             SELECT l.move_id, a.code_store ->> l.company_id::text AS account, l.amount_currency, c.name AS currency, l.balance,
-                   l.analytic_distribution AS analytic, l.name, p.name AS partner,
+                   l.analytic_distribution AS analytic, l.name, p.name AS partner, l.amount_residual_currency AS residual, l.date_maturity,
+                   (SELECT string_agg(t.name ->> 'en_US', ', ' ORDER BY t.id) FROM account_tax t WHERE t.id = l.tax_line_id OR t.id IN (
+                       SELECT account_tax_id FROM account_move_line_account_tax_rel WHERE account_move_line_id = l.id)) AS taxes,
                    (SELECT count(*) FROM account_analytic_line n WHERE n.move_line_id = l.id) AS analytic_lines,
                    (SELECT sum(n.amount) FROM account_analytic_line n WHERE n.move_line_id = l.id) AS analytic_amount
               FROM account_move_line l
@@ -69,18 +81,20 @@ def moves_of(cursor):
         lines[move].append({**{key: plain(value) for key, value in row.items()}, 'analytic': analytic})
     files = files_of(cursor, 'account.move')
     for row in rows(cursor, f"""
-            SELECT m.id, m.ramp_id, m.state, m.date, m.ref, p.name AS partner, c.name AS currency, m.journal_id IN ({CARD_JOURNAL}) AS card,
+            SELECT m.id, m.ramp_id, m.move_type, m.state, m.date, m.ref, p.name AS partner, c.name AS currency, m.invoice_date,
+                   m.invoice_date_due AS due, m.payment_state, m.amount_residual AS residual, m.narration IS NOT NULL AS has_note,
+                   m.journal_id IN ({CARD_JOURNAL}) AS card,
+                   (SELECT COALESCE(r.ramp_id, r.ref, '?') FROM account_move r WHERE r.id = m.reversed_entry_id) AS reverses,
                    (SELECT count(*) FROM hr_expense e WHERE e.account_move_id = m.id AND e.ramp_id = m.ramp_id) AS its_expenses,
                    m.message_main_attachment_id IS NOT NULL AS main_file
               FROM account_move m
               LEFT JOIN res_partner p ON p.id = m.partner_id
               LEFT JOIN res_currency c ON c.id = m.currency_id
-             WHERE m.ramp_id IS NOT NULL OR m.journal_id IN ({CARD_JOURNAL})"""):
+             WHERE m.ramp_id IS NOT NULL OR m.journal_id IN ({JOURNALS})"""):
         ident, ramp_id = row.pop('id'), row.pop('ramp_id')
         found[ramp_id].append({
-            **{key: plain(value) for key, value in row.items()}, 'files': files[ident],
-            'lines': sorted(lines[ident], key=lambda line: sorted((key, str(value)) for key, value in line.items()))})
-    return dict(found)
+            **{key: plain(value) for key, value in row.items()}, 'files': files[ident], 'lines': sorted(lines[ident], key=as_text)})
+    return {ramp_id: sorted(moves, key=as_text) for ramp_id, moves in found.items()}
 
 
 def expenses_of(cursor):
@@ -113,31 +127,48 @@ def records_of(cursor):
     found = {'transaction': {}, 'receipt': {}}
     for row in rows(cursor, """
             SELECT r.flow, r.ramp_id, r.parent_ramp_id AS parent, r.name, r.date, r.amount, r.state, r.error_message AS reason, r.res_model,
-                   r.late_payload IS NOT NULL AS changed_late, r.next_attempt IS NOT NULL AS waits, r.is_question,
-                   CASE WHEN r.res_id IS NOT NULL THEN md5(r.payload::text) || r.payload_hash END AS booked_as,
+                   r.late_payload IS NOT NULL AS changed_late, r.next_attempt IS NOT NULL AS waits, r.is_question, r.is_told,
+                   CASE WHEN r.res_id IS NOT NULL AND r.flow IN ('transaction', 'receipt') THEN md5(r.payload::text) || r.payload_hash
+                        WHEN r.res_id IS NOT NULL AND r.res_model <> 'ir.attachment' THEN r.payload_hash END AS booked_as,
+                   r.noted, r.reason_move_id IS NOT NULL AS names_document,
                    CASE r.res_model
+                   WHEN 'res.partner' THEN (SELECT count(*) = 1 FROM ramp_record o
+                                             WHERE o.flow = r.flow AND o.res_model = r.res_model AND o.res_id = r.res_id)
+                   WHEN 'account.payment' THEN (SELECT p.ramp_id = r.parent_ramp_id FROM account_payment p WHERE p.id = r.res_id)
                    WHEN 'account.move' THEN (SELECT m.ramp_id = r.ramp_id FROM account_move m WHERE m.id = r.res_id)
                    WHEN 'ir.attachment' THEN (SELECT count(*) = 1 FROM ir_attachment a JOIN account_move m
                                                   ON a.res_model = 'account.move' AND a.res_id = m.id
                                                WHERE a.id = r.res_id AND m.ramp_id = r.parent_ramp_id)
                    END AS document_is_its_own
               FROM ramp_record r"""):
-        flow, ramp_id = row.pop('flow'), row.pop('ramp_id')
-        found.setdefault(flow, {})[ramp_id] = {key: plain(value) for key, value in row.items()}
+        flow, ramp_id, noted = row.pop('flow'), row.pop('ramp_id'), row.pop('noted') or {}
+        found.setdefault(flow, {})[ramp_id] = {**{key: plain(value) for key, value in row.items()}, 'noted': noted_of(noted)}
     return found
+
+
+def noted_of(noted):
+    """What a row remembers of its document, free of ids."""
+    card = noted.get('card')
+    return {
+        'extras': noted.get('extras'), 'credits': noted.get('credits'), 'files': {
+            model.partition(',')[0]: sorted(sums) for model, sums in (noted.get('files') or {}).items()},
+        'parts': {key: part['amount'] for key, part in (noted.get('parts') or {}).items()},
+        'card': card and (card.get('expected') or True), 'written': sorted(noted.get('written') or ()),
+    }
 
 
 def misnamed(cursor, ramp):
     """Objects that Ramp was told another document of than the one that is theirs."""
     moves = rows(cursor, 'SELECT id, ramp_id FROM account_move WHERE ramp_id IS NOT NULL')
     own = {row['ramp_id']: f"account.move,{row['id']}" for row in moves}
-    return {ident: references for ident, references in ramp.successes().items() if set(references) != {own.get(ident)}}
+    told = {entry['id']: entry['reference_id'] for entry in ramp.state.journal if entry['ok'] and entry['sync_type'] != 'BILL_PAYMENT_SYNC'}
+    return sorted(ident for ident, reference in told.items() if reference != own.get(ident))
 
 
 def numbers_of(cursor):
-    """The numbers of the entries in the card journal: without a gap, whoever booked when."""
+    """The numbers of the entries in the journals of the connection: without a gap, whoever booked when."""
     return sorted(row['name'] or '' for row in rows(
-        cursor, f"SELECT name FROM account_move WHERE journal_id IN ({CARD_JOURNAL}) AND state = 'posted'"))
+        cursor, f"SELECT name FROM account_move WHERE journal_id IN ({JOURNALS}) AND state = 'posted'"))
 
 
 def liability_of(cursor, entities):
@@ -163,8 +194,8 @@ def spend_of(ramp):
 def counts_of(cursor):
     """Whole tables, so that nothing half done hides where no query above looks."""
     return {table: rows(cursor, f'SELECT count(*) AS count FROM {table}')[0]['count'] for table in (
-        'account_move', 'account_move_line', 'account_analytic_line', 'account_payment', 'hr_expense', 'ramp_record', 'res_partner',
-        'hr_employee')}
+        'account_move', 'account_move_line', 'account_analytic_line', 'account_payment', 'account_partial_reconcile',
+        'account_full_reconcile', 'hr_expense', 'ramp_record', 'res_partner', 'hr_employee')}
 
 
 def differences(wanted, found, path=''):

@@ -1,5 +1,6 @@
 """What the system tests stand on: a connected database, a simulated Ramp for each case, and Odoo processes."""
 import contextlib
+import copy
 import dataclasses
 import datetime
 import fcntl
@@ -13,8 +14,11 @@ import sys
 import time
 from pathlib import Path
 
+import owing
 import psycopg2
 from books import differences, state_of
+from owed import assert_payables, payables_of
+from owing import MOMENT
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / 'tools')]
@@ -24,21 +28,48 @@ from runtime import Runtime  # noqa: E402
 from simulator import Simulator  # noqa: E402
 from simulator.faults import Faults  # noqa: E402
 
-MOMENT = datetime.datetime(2026, 3, 31, 12, tzinfo=datetime.timezone.utc)  # what Ramp takes for now: data is the same every day
 SMALL = {'page_size': 8, 'batch_size': 8, 'receipt_batch': 4}
+SMALLER = {'page_size': 6, 'batch_size': 6, 'receipt_batch': 4}  # four pages of the bills of `owing.py`
 PREFIX = 'ramp_sys_'
+KEPT = 'kept'  # schema of the copy of the connected database
 SECONDS = 180  # after which a process counts as hanging
 
 
 @dataclasses.dataclass(frozen=True)
 class World:
     """What Ramp has in a case. `held`: more objects that nobody can book, spread over the pages. `resync`: what Ramp does when
-    an object that is synced is confirmed under another key; one that accepts it shows who would confirm twice."""
+    an object that is synced is confirmed under another key; one that accepts it shows who would confirm twice.
+
+    `owing`: the bills and reimbursements of `owing.py`, or "later": when all of them are in the books, and Ramp has gone on.
+    `seed`: another chance than that of the connected business; `bills`, `reimbursements`: made by it.
+    """
 
     transactions: int = 16
     held: int = 3
     problems: bool = True
     resync: str = 'accept'
+    owing: bool | str = False
+    seed: int | None = None
+    bills: int = 0
+    reimbursements: int = 0
+
+    @property
+    def owes(self):
+        return bool(self.owing or self.bills or self.reimbursements)
+
+    @property
+    def flows(self):
+        """The step that runs the jobs."""
+        return 'payables' if self.owes else 'flows'
+
+    @property
+    def start(self):
+        """The copy of the database that a case begins with."""
+        return 'later' if self.owing == 'later' else KEPT
+
+
+OWING = World(transactions=0, held=0, problems=False, owing=True)
+OWING_LATER = dataclasses.replace(OWING, owing='later')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,6 +91,15 @@ class Outcome:
         return self
 
 
+def recollection(state):
+    """What a Ramp knows, to let another one know it."""
+    return copy.deepcopy({name: value for name, value in vars(state).items() if name not in ('lock', 'clock')})
+
+
+def recall(state, memory):
+    vars(state).update(copy.deepcopy(memory))
+
+
 class Stage:
     """Built once a session: a connected database, and the process that forks the workers."""
 
@@ -69,6 +109,7 @@ class Stage:
         self.database = f'{PREFIX}{os.getpid()}'
         self._numbers = itertools.count()
         self._references = {}
+        self._memories, self._copies = {}, {}
         self._forker = None
 
     def open(self):
@@ -79,12 +120,15 @@ class Stage:
                                   check=False)
             assert done.returncode == 0, done.stderr[-4000:]
             self._seed = ramp.seed
-            self._seat = [dict(row) for row in ramp.state['connections']]
+            self._memories[KEPT] = recollection(ramp.state)
         with self.sql('postgres', user='postgres') as cursor:
             cursor.execute('SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s', [self.database])
+        with self.sql() as cursor:
+            cursor.execute("SELECT min(id) FROM account_tax WHERE type_tax_use = 'purchase' AND amount_type = 'percent' AND active")
+            self._tax = f"{self._seed.accounts[0]['id'].partition('-')[0]}-tax-{cursor.fetchone()[0]}"
         self._keep()
         self._log = open(self.folder / 'forker.log', 'wb')  # noqa: SIM115
-        with self.case():
+        with self.case(World(owing=True)):  # something of everything
             self._forker = subprocess.Popen(self._command(self.database), env=self.environ(), stdin=subprocess.PIPE,
                                             stdout=subprocess.PIPE, stderr=self._log, text=True, bufsize=1)
             assert self._answer() == {'failures': []}
@@ -130,45 +174,71 @@ class Stage:
             f"SELECT '{table}', count(*), COALESCE(max(xmin::text::bigint), 0) FROM public.\"{table}\"" for table in tables))
         return {table: marks for table, *marks in cursor.fetchall()}
 
-    def _keep(self):
-        """Keep a copy of every table beside it."""
+    def _keep(self, name=KEPT):
+        """Keep a copy of every table beside it; under another name, of those that have changed since the first copy."""
         with self.sql() as cursor:
-            cursor.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
-            tables = sorted(table for table, in cursor.fetchall())
-            cursor.execute('CREATE SCHEMA kept; ' + ' '.join(
-                f'CREATE TABLE kept."{table}" AS TABLE public."{table}";' for table in tables))
-            self._kept = self._marks(cursor, tables)
+            if name == KEPT:
+                cursor.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+                self._now, self._marked = {}, dict.fromkeys(sorted(table for table, in cursor.fetchall()))
+            marks = self._marks(cursor, self._marked)
+            tables = [table for table in marks if marks[table] != self._marked[table]]
+            cursor.execute(f'CREATE SCHEMA {name}; ' + ' '.join(
+                f'CREATE TABLE {name}."{table}" AS TABLE public."{table}";' for table in tables))
+            self._copies[name] = set(tables)
+            self._marked.update(marks)
+            self._now.update(dict.fromkeys(tables, name))
 
-    def restore(self):
+    def restore(self, name=KEPT):
         """Undo whatever was written since, whoever wrote it; numbers of ids go on, which no state may depend on."""
         with self.sql(user='postgres') as cursor:
-            changed = [table for table, marks in self._marks(cursor, self._kept).items() if marks != self._kept[table]]
+            source = {table: name if table in self._copies[name] else KEPT for table in self._marked}
+            changed = [table for table, marks in self._marks(cursor, self._marked).items()
+                       if marks != self._marked[table] or self._now[table] != source[table]]
             if not changed:
                 return
             cursor.execute('SET session_replication_role = replica; BEGIN; ' + ' '.join(
-                f'DELETE FROM public."{table}"; INSERT INTO public."{table}" SELECT * FROM kept."{table}";'
+                f'DELETE FROM public."{table}"; INSERT INTO public."{table}" SELECT * FROM {source[table]}."{table}";'
                 for table in changed) + ' COMMIT')
-            self._kept.update(self._marks(cursor, changed))
+            self._marked.update(self._marks(cursor, changed))
+            self._now.update({table: source[table] for table in changed})
 
     @contextlib.contextmanager
     def _simulator(self, world):
         options = {}
         if world:
-            seed = dataclasses.replace(self._seed, transactions=world.transactions, problems=world.problems)
+            seed = dataclasses.replace(
+                self._seed, transactions=world.transactions, problems=world.problems, bills=world.bills,
+                reimbursements=world.reimbursements, **{'seed': world.seed} if world.seed is not None else {})
             options = {'seed': seed, 'resync': world.resync}
         with Simulator(clock=lambda: MOMENT, rate_limit=0, keep_bodies=True, **options) as ramp:
-            if world:
-                for row in self._seat:
+            if world and world.start != KEPT:
+                recall(ramp.state, self._memories[world.start])
+                owing.go_on(ramp)
+            elif world:
+                for row in self._memories[KEPT]['tables']['connections']:
                     ramp.state['connections'].add(dict(row))
                 for number in range(world.held):
                     ramp.add_transaction(amount_minor=1000 + number, account=None, label='held',
                                          date=MOMENT - datetime.timedelta(days=160 - 40 * number))
+                if world.owing:
+                    owing.begin(ramp, self._tax)
             yield ramp
+
+    def _go_on(self, name):
+        """Book all that `owing.begin` has, and keep what came of it on both sides."""
+        with self.case(OWING) as case:
+            case.run('payables', 'payables quiet').assert_ok()
+            case.assert_sound()
+            self._keep(name)
+            self._memories[name] = recollection(case.ramp.state)
 
     @contextlib.contextmanager
     def case(self, world=World()):
         """The database as it was when it was connected, and a Ramp of its own."""
-        self.restore()
+        start = world.start if world else KEPT
+        if start not in self._copies:
+            self._go_on(start)
+        self.restore(start)
         with self._simulator(world) as ramp:
             with self.sql() as cursor:
                 cursor.execute('UPDATE ramp_connection SET api_url = %s', [ramp.api_url])
@@ -179,7 +249,9 @@ class Stage:
         key = world, tuple(sorted(shrink.items()))
         if key not in self._references:
             with self.case(world) as case:
-                outcome = case.run('flows', 'flows', shrink=shrink).assert_ok()
+                outcome = case.run(*(['sync_now', 'payables'] if world.owes else ['flows', 'flows']), shrink=shrink).assert_ok()
+                if world.owes:  # the boundaries are those of one run; what waited there for another job comes in the next ones
+                    case.run('payables quiet', shrink=shrink).assert_ok()
                 case.assert_sound()
                 self._references[key] = case.state(), outcome.hits
         return self._references[key]
@@ -223,7 +295,8 @@ class Case:
         self._pids = queue.SimpleQueue()
 
     def start(self, *do, shrink=None, **command):
-        process = Process(self.stage, do, shrink=SMALL if shrink is None else shrink, **command)
+        small = SMALLER if self.world and self.world.owes else SMALL
+        process = Process(self.stage, do, shrink=small if shrink is None else shrink, **command)
         self._pids.put(process.pid)
         return process
 
@@ -282,14 +355,19 @@ class Case:
 
     def state(self):
         with self.stage.sql() as cursor:
-            return state_of(cursor, self.ramp)
+            return {**state_of(cursor, self.ramp), **(payables_of(cursor, self.ramp) if self.world.owes else {})}
 
     def assert_sound(self):
         """What must hold whatever happened: contract kept, nothing confirmed twice, the card liability ties out."""
         self.ramp.assert_clean()
         assert not self.ramp.request_violations
-        twice = {ident: references for ident, references in self.ramp.successes().items() if len(references) != 1}
-        assert not twice, f'confirmed more than once: {twice}'
+        for kind in {entry['sync_type'] for entry in self.ramp.state.journal}:
+            twice = {ident: references for ident, references in self.ramp.successes(kind).items() if len(references) != 1}
+            assert not twice, f'{kind}: confirmed more than once: {twice}'
+        if self.world.owes:
+            with self.stage.sql() as cursor:
+                assert_payables(cursor, self.ramp)
+            return
         state = self.state()
         assert state['liability'] == state['spend'], differences(state['liability'], state['spend'])
 
@@ -302,4 +380,12 @@ class Case:
     def assert_same(self, reference):
         self.assert_sound()
         found = differences(reference, self.state())
-        assert not found, '\n'.join(found[:40])
+        assert not found, self.told('\n'.join(found[:40]))
+
+    def told(self, text):
+        """A text with the names of the cases beside Ramp's ids."""
+        for table in ('bills', 'vendor_credits', 'reimbursements', 'transactions'):
+            for row in self.ramp.state[table]:
+                if row['_label'] and row['id'] in text:
+                    text = text.replace(row['id'], f"{row['id']} ({row['_label']})")
+        return text

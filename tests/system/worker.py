@@ -13,6 +13,7 @@ import functools
 import json
 import os
 import random
+import re
 import signal
 import sys
 import time
@@ -25,7 +26,24 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / 'tools'))
 from odoo_env import Ramp, environment, set_up
 
 FLOWS = ('transaction', 'receipt')
+# With what the business owes, in the order in which the jobs run. What has a job has a line here, and nowhere else.
+PAYABLES = (
+    *FLOWS,
+    'vendor',
+    'vendor_credit',
+    'bill',
+    'bill_payment',
+    'bill_file',
+)
 PUSH = ('account', 'analytic_plan', 'analytic_account', 'tax_rate', 'tax_code', 'accounting_vendor')
+FILES = ('receipt', 'bill_file')  # what fetches files
+# What happens inside of the transactions of payables, where a flow has it.
+INSIDE = {
+    '_reconcile': 'reconciling',
+    '_apply_credits': 'credits',
+    '_undo_payment': 'undoing of a payment',
+    '_undo_move': 'undoing',
+}
 QUIET_ROUNDS = 12
 
 
@@ -78,6 +96,7 @@ def cut_client(cuts):
 
     def cut_pages(self, path, *args, **kwargs):
         found = pages(self, path, *args, **kwargs)
+        path = re.sub(r'[0-9a-f-]{36}', '*', path)
         while True:
             cuts(f'before page of {path}')
             page = next(found, None)
@@ -88,9 +107,14 @@ def cut_client(cuts):
 
     RampClient.pages = cut_pages
     around(cuts, RampClient, 'get', lambda client, path, *args, **kwargs: f"GET /{path.split('/')[1]}")
-    around(cuts, RampClient, 'post', lambda client, path, json=None, **kwargs:
-           'confirming' if 'successful_syncs' in json else 'reporting' if 'failed_syncs' in json else None)
+    around(cuts, RampClient, 'post', lambda client, path, json=None, **kwargs: telling(json))
     around(cuts, RampClient, 'download', 'download')
+
+
+def telling(body):
+    """What Ramp is told, as the name of a boundary; nothing else that is sent has one."""
+    what = 'confirming' if 'successful_syncs' in body else 'reporting' if 'failed_syncs' in body else None
+    return what and what + ('' if body['sync_type'] == 'TRANSACTION_SYNC' else f" {body['sync_type']}")
 
 
 def cut_database(cuts):
@@ -100,19 +124,39 @@ def cut_database(cuts):
 
 
 def cut_flows(cuts, env, booked):
-    """Boundaries in the flows; `booked` collects the Ramp ids of what this process booked and committed."""
+    """Boundaries in the flows; `booked` collects the Ramp ids of what this process booked and committed.
+
+    Those of card transactions have plain names, those of the other flows end in "of <flow>".
+    """
     def model(name):
         return type(env[name])
 
-    receipts_run = []
+    running, fresh = [], []
+
+    def of_flow(what, *only):
+        """The name of a boundary inside the flow that is at work; `only` in these, if there are any."""
+        def name(*args, **kwargs):
+            flow = running[-1] if running else None
+            if not flow or only and flow not in only:
+                return None
+            return what if flow in FLOWS else f'{what} of {flow}'
+        return name
+
     around(cuts, model('ramp.record'), '_upsert', lambda record, connection, flow, *args, **kwargs: f'upsert of {flow}')
     around(cuts, model('hr.expense'), 'create', 'expenses')
-    around(cuts, model('account.move'), 'create', 'entries')
-    around(cuts, model('account.move'), '_post', 'post')
-    around(cuts, model('ir.attachment'), 'create', lambda *args: 'attachments' if receipts_run else None)
+    around(cuts, model('account.move'), 'create', of_flow('entries'))
+    around(cuts, model('account.move'), '_post', of_flow('post'))
+    around(cuts, model('ir.attachment'), 'create', of_flow('attachments', *FILES))
+    around(cuts, model('res.partner'), 'create', of_flow('partners'))
+    around(cuts, model('account.payment'), 'create', of_flow('payments'))
+    for flow in set(PAYABLES) - set(FLOWS):
+        for method, what in INSIDE.items():
+            if hasattr(model(f'ramp.flow.{flow}'), method):
+                around(cuts, model(f'ramp.flow.{flow}'), method, f'{what} of {flow}')
+    around(cuts, model('ramp.card.bill'), '_book', 'settling by card')
+    around(cuts, model('ramp.card.bill'), '_undo', 'undoing of a card settlement')
 
     note = model('ramp.record')._booked
-    fresh = []
 
     def noted(self, *args, **kwargs):
         name = f"booked {self[:1].flow}" if self else None
@@ -120,24 +164,33 @@ def cut_flows(cuts, env, booked):
             cuts(f'before {name}')
         note(self, *args, **kwargs)
         if name:
-            fresh.extend(record.ramp_id for record in self if record.flow == 'transaction')
+            fresh.extend(record.ramp_id if record.flow == 'transaction' else f'{record.flow} {record.ramp_id}'
+                         for record in self if record.flow != 'receipt')
             cuts(f'after {name}')
 
     model('ramp.record')._booked = noted
-    for flow in FLOWS:
+    for flow in (*PAYABLES, *PUSH):
         cut_transactions(cuts, model(f'ramp.flow.{flow}'), flow, fresh, booked)
-    for flow in PUSH:
-        cut_transactions(cuts, model(f'ramp.flow.{flow}'), flow, fresh, booked)
-    work = model('ramp.flow.receipt')._work
+    for flow in PAYABLES:
+        watch(model(f'ramp.flow.{flow}'), flow, running)
 
-    def watched(self, *args):
-        receipts_run.append(True)
+
+def watch(owner, flow, running):
+    """Keep, in `running`, which flow is at work: its own, or one that it lets work for it."""
+    for method in ('_work', '_ensure'):
+        if hasattr(owner, method):
+            setattr(owner, method, watched(getattr(owner, method), flow, running))
+
+
+def watched(original, flow, running):
+    @functools.wraps(original)
+    def wrapped(self, *args, **kwargs):
+        running.append(flow)
         try:
-            return work(self, *args)
+            return original(self, *args, **kwargs)
         finally:
-            receipts_run.pop()
-
-    model('ramp.flow.receipt')._work = watched
+            running.pop()
+    return wrapped
 
 
 def cut_transactions(cuts, owner, flow, fresh, booked):
@@ -174,10 +227,10 @@ class Unlimited:
 
 def shrink(env, *, page_size=None, batch_size=None, receipt_batch=None, impatient=False):
     """Small pages and batches, and a client for which time passes faster."""
-    flow = type(env['ramp.flow.transaction'])
+    flow = type(env['ramp.flow.pull'])  # and by it all that inherit it
     if page_size:
-        params = flow._list_params
-        flow._list_params = lambda self, connection: {**params(self, connection), 'page_size': page_size}
+        pages = flow._pages
+        flow._pages = lambda self, client, params: pages(self, client, {**params, 'page_size': page_size})
     if batch_size:
         flow._batch_size = batch_size
     if receipt_batch:
@@ -268,13 +321,13 @@ def ledger(env):
     return rows
 
 
-def until_quiet(env):
+def until_quiet(env, flows=FLOWS):
     """Press Sync now until it changes nothing any more."""
     failures = []
     for _round in range(QUIET_ROUNDS):
         before = ledger(env)
         sync_now(env)
-        failures = trigger(env)
+        failures = trigger(env, flows)
         if ledger(env) == before:
             return failures
     raise AssertionError(f'still not quiet after {QUIET_ROUNDS} synchronizations')
@@ -299,6 +352,12 @@ def act(command, result):
                 result['failures'] += trigger(env)
             elif step == 'quiet':
                 result['failures'] += until_quiet(env)
+            elif step == 'payables':
+                result['failures'] += trigger(env, PAYABLES)
+            elif step == 'payables quiet':
+                result['failures'] += until_quiet(env, PAYABLES)
+            elif step.startswith('at once: '):  # see transactions
+                env[f"ramp.flow.{step.removeprefix('at once: ')}"]._cron_run()
             elif step == 'push':
                 result['failures'] += trigger(env, PUSH)
             elif step == 'push at once':  # see transactions
@@ -363,7 +422,7 @@ def warm(database):
     import odoo.sql_db
     with environment(database) as env:
         from odoo.addons.ramp_connector.models import ramp_connection
-        failures = trigger(env)
+        failures = trigger(env, PAYABLES)
         env.registry.clear_all_caches()  # the database is going to be restored; what follows from the code alone stays
     ramp_connection._tokens._tokens.clear()
     odoo.sql_db.close_all()

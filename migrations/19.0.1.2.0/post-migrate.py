@@ -1,0 +1,32 @@
+# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
+from odoo import SUPERUSER_ID, api
+
+BATCH = 1000
+
+
+def migrate(cr, version):
+    """Bills and reimbursements are new: a connection that is there gets them when somebody switches them on, and not unasked.
+
+    What a change of a transaction is was narrowed (memos are noted, they are no change of the books), so its mark is made anew:
+    else everything that is booked would seem to have changed.
+    """
+    env = api.Environment(cr, SUPERUSER_ID, {'active_test': False})
+    connections = env['ramp.connection'].search([])
+    connections.write({'pull_bills': False, 'pull_reimbursements': False, 'pull_repayments': False})
+    for connection in connections.filtered(lambda item: item.state == 'connected'):
+        connection._complete_set_up()
+        connection.message_post(body=env._(
+            'Bills, reimbursements and repayments can come from Ramp, too: switch them on, after allowing their permissions in Ramp.'))
+    connections._switch_crons()
+    flow, Record = env['ramp.flow.transaction'], env['ramp.record']
+    after = 0
+    while records := Record.search(
+            [('flow', '=', 'transaction'), ('id', '>', after), ('has_changed', '=', False)], order='id', limit=BATCH):
+        for record in records:
+            row = flow._ledger_row(record.connection_id, record.payload)
+            record.payload_hash = row['payload_hash']
+            if 'value' in row and record.res_id:
+                record.noted = {'extras': flow._extras(row['value'])}
+        after = records[-1].id
+        env.flush_all()
+        env.invalidate_all()

@@ -1,0 +1,123 @@
+"""A small business that owes: one bill of each kind of case, and what Ramp does with them later.
+
+`begin` is what Ramp has when Odoo sees it the first time, `go_on` what has changed there when Odoo looks again. The order matters:
+cases that belong together (the bills of a batch, the bills that nobody can book) are spread over the pages.
+"""
+import datetime
+
+MOMENT = datetime.datetime(2026, 3, 31, 12, tzinfo=datetime.timezone.utc)  # what Ramp takes for now: data is the same every day
+
+
+def ago(days):
+    return MOMENT - datetime.timedelta(days=days)
+
+
+def bill(ramp, label):
+    """The Ramp id of the bill of a case."""
+    return ramp.state['bills'].find(_label=label)['id']
+
+
+def coding(ramp):
+    """(accounts, {field: option}) that Odoo offers."""
+    accounts = [row['id'] for row in ramp.state['accounts']]
+    field = ramp.seed.analytics[0]
+    return accounts, {field['field_id']: field['options'][0]['id']}
+
+
+def begin(ramp, tax):
+    """`tax`: the id under which Ramp knows a purchase tax."""
+    accounts, analytics = coding(ramp)
+    entity = ramp.state['entities'].find(is_primary=True)['id']
+    abroad = ramp.state['entities'].find(currency='EUR')['id']
+    paper = ramp.add_vendor('Paper & Sons', contacts=2, custom={'Tax ID': '12-3456789'})
+    cloud = ramp.add_vendor('Cloud 9 <Ltd.>', contacts=0)
+    mueller = ramp.add_vendor('Müller GmbH', country='DE', contacts=1)
+
+    def owe(label, minor, vendor=paper, days=20, **values):
+        if minor:
+            values.setdefault('lines', [{'amount_minor': minor, 'account': accounts[minor % 3]}])
+        values = {'currency': 'USD', 'entity': entity, 'invoice_number': f'INV {label}', 'invoices': 0, **values}
+        return ramp.add_bill(vendor=vendor, label=label, date=ago(days), **values)
+
+    def spend(label, minor, **values):
+        return ramp.add_transaction(amount_minor=minor, currency='USD', entity=entity, account=accounts[1], label=label, date=ago(15),
+                                    merchant='Cloud 9 <Ltd.>', **values)
+
+    def lines(*amounts):
+        return [{'amount_minor': amount, 'account': accounts[number % 3], 'analytics': analytics if number % 2 else None, 'memo': f'No. {number}'}
+                for number, amount in enumerate(amounts)]
+
+    owe('open', None, lines=lines(1001, 2002, 7), days=50, invoices=2)
+    batch = [owe('batch 1', 1100), owe('paid', 1200, days=45)][:1]
+    owe('uncoded', 1300, lines=[{'amount_minor': 1300, 'account': None}])
+    owe('card as spend', 1400, cloud, payment_method='CARD')
+    owe('credited', 1500, mueller)
+    # the second page
+    batch += [owe('batch 2', 1600, cloud)]
+    owe('foreign', None, mueller, currency='EUR', fx_conversion_rate='1.0873', lines=lines(3000, 3333), days=40)
+    owe('partial', 1700, invoices=1)
+    owe('in parts', 1800, cloud)
+    owe('card expected', 1900, cloud, payment_method='CARD')
+    owe('credit and bank', 2000, mueller)
+    # the third
+    batch += [owe('batch 3', None, lines=lines(2100, 55))]
+    owe('uncoded, by card', 2200, cloud, payment_method='ONE_TIME_CARD', lines=[{'amount_minor': 2200, 'account': None}])
+    owe('of the entity abroad', 2300, mueller, currency='EUR', entity=abroad, lines=[{'amount_minor': 2300, 'account': accounts[0]}])
+    owe('taxed', None, lines=[{'amount_minor': 2419, 'account': accounts[0], 'tax': tax}, {'amount_minor': 81, 'account': accounts[1]}])
+    owe('paid in Odoo', 2400, payment_method='PAID_MANUALLY')
+    owe('card of another amount', 2500, cloud, payment_method='AUTOMATIC_CARD_PAYMENT')
+    owe('to be archived', 2600, days=48)
+    # the fourth
+    owe('not approved', 2700, approval_status='PENDING')
+    owe('failed', 2800, mueller)
+    owe('paid twice over', 2900, cloud)
+    owe('card never told', 3100, cloud, payment_method='CARD')
+    batch += [owe('batch 4', 3200)]
+
+    ramp.pay_bill(batch, date=ago(5))
+    ramp.pay_bill(bill(ramp, 'paid'), date=ago(12))
+    ramp.pay_bill(bill(ramp, 'paid twice over'), date=ago(12))
+    ramp.pay_bill(bill(ramp, 'foreign'), date=ago(10), settled_minor=6870)
+    ramp.pay_bill(bill(ramp, 'of the entity abroad'), date=ago(9))
+    ramp.pay_bill(bill(ramp, 'partial'), amount_minor=700, date=ago(9))
+    ramp.pay_bill(bill(ramp, 'in parts'), amount_minor=800, date=ago(9))
+    ramp.pay_bill(bill(ramp, 'in parts'), date=ago(3))
+    ramp.pay_bill(bill(ramp, 'paid in Odoo'), manual_method='PAID_IN_ERP', date=ago(3))
+    ramp.pay_bill(bill(ramp, 'failed'), status='processing', date=ago(7))
+    ramp.pay_bill(bill(ramp, 'failed'), status='failed', date=ago(7))
+    # of the card transactions, Ramp offers one at once, two later, and one never
+    ramp.pay_bill(bill(ramp, 'card as spend'), transaction=spend('of card as spend', 1400))
+    for label, minor in (('card expected', 1900), ('card of another amount', 2555), ('uncoded, by card', 2200)):
+        ramp.pay_bill(bill(ramp, label), transaction=spend(f'of {label}', minor, sync_status='NOT_SYNC_READY'), date=ago(11))
+    ramp.pay_bill(bill(ramp, 'card never told'), date=ago(11))
+    spend('of a bill that comes later', 3300)
+    for label, minor, part in (('credited', 1500, 1500), ('credit and bank', 5000, 500)):
+        credit = ramp.add_vendor_credit(vendor=mueller, amount_minor=minor, account=accounts[2], label=f'of {label}', date=ago(19))
+        ramp.apply_vendor_credit(credit, bill(ramp, label), part)
+    ramp.pay_bill(bill(ramp, 'credit and bank'), date=ago(6))
+
+
+def go_on(ramp):
+    accounts, _analytics = coding(ramp)
+    entity = ramp.state['entities'].find(is_primary=True)['id']
+    transactions, credits = ramp.state['transactions'], ramp.state['vendor_credits']
+
+    def owe(label, minor, vendor, **values):
+        return ramp.add_bill(amount_minor=minor, vendor=ramp.state['vendors'].find(name=vendor)['id'], currency='USD', entity=entity,
+                             account=accounts[0], invoice_number=f'INV {label}', label=label, date=ago(4), invoices=label == 'credited later',
+                             **values)
+
+    ramp.pay_bill(bill(ramp, 'paid'), status='failed')  # it came back
+    ramp.pay_bill(bill(ramp, 'paid twice over'), status='failed')
+    ramp.pay_bill(bill(ramp, 'paid twice over'), date=ago(1))
+    ramp.pay_bill(bill(ramp, 'foreign'), status='failed')
+    ramp.archive_bill(bill(ramp, 'to be archived'))
+    ramp.update_bill(bill(ramp, 'uncoded, by card'), account=accounts[1])
+    ramp.update_bill(bill(ramp, 'not approved'), approval_status='APPROVED')
+    for label in ('card expected', 'card of another amount', 'uncoded, by card'):
+        ramp.update_transaction(transactions.find(_label=f'of {label}')['id'], sync_status='SYNC_READY')
+    new = owe('paid by what was spend', 3300, 'Cloud 9 <Ltd.>', payment_method='CARD')
+    ramp.pay_bill(new, transaction=transactions.find(_label='of a bill that comes later')['id'])
+    ramp.apply_vendor_credit(credits.find(_label='of credit and bank')['id'], owe('credited later', 4000, 'Müller GmbH'), 1000)
+    ramp.pay_bill([bill(ramp, 'open'), bill(ramp, 'failed'), owe('new in a batch', 4100, 'Paper & Sons')], date=ago(1))
+    ramp.pay_bill(bill(ramp, 'partial'), date=ago(1))

@@ -1,0 +1,196 @@
+"""One side of the benchmark of bills and their payments, in a process and a database of its own; called by `bench.py`.
+
+Every side begins with the same company, chart, vendors and simulated Ramp, and books the same bills of the same lines, each
+paid by a transfer of its own:
+
+    ours    read from Ramp, recorded in the ledger, bill posted and confirmed; payment posted, reconciled and confirmed: the two
+            jobs in turns, as the scheduler calls them
+    bare    bills created and posted, payments created and posted, in batches of 100; reconciled pair by pair, committed. The
+            values are read and decided before the clock starts, and there is neither Ramp nor a ledger
+    wizard  Odoo's own way: bills created and posted in batches of 100, and the wizard "Register Payment" for each one
+    one     the same, each bill created and posted by itself, as a person does it
+
+One bill of six is in another currency, half of these are paid in the company's. Odoo's rates are those of Ramp and lead to whole
+cents, so that no side has exchange differences to book.
+"""
+import os
+import random
+import sys
+from datetime import date, timedelta
+
+import bench_side
+from bench_side import batches, main, run_jobs
+from odoo_env import set_up
+
+TABLES = (*bench_side.TABLES, 'account_partial_reconcile', 'account_full_reconcile', 'res_partner')
+RATES = {'EUR': '1.25', 'JPY': '0.008'}  # units of the company's currency for one
+VENDORS = 40
+MONTHS = 6
+STEP = 20  # amounts are multiples of so many minor units: whole cents in the company's currency, whatever the rate
+TYPICAL = {'JPY': 30000}
+
+
+# ------------------------------------------------------------------------------------------ the data
+
+def prepare(env, ramp, size, seed):
+    """Connect the company to a Ramp that has exactly `size` bills to be booked, all of them paid; returns the connection."""
+    connection = set_up(env, ramp, transactions=0, seed=seed)
+    for code, rate in RATES.items():
+        env['res.currency.rate'].search([('currency_id.name', '=', code), ('company_id', '=', env.company.id)]).rate = 1 / float(rate)
+    # without an account for what is on its way to the bank, Odoo makes no entry of a payment
+    method = connection.payment_journal_id.outbound_payment_method_line_ids[:1]
+    method.payment_account_id = method.payment_account_id or env['ramp.flow.bill_payment']._outstanding_account(connection, 'outbound')
+    env.cr.commit()
+    owe(ramp, size, seed)
+    # vendors are met once in a company's life: partners before the clock, on every side
+    payloads = listed(connection)
+    if len(payloads) != size:
+        raise SystemExit(f'the simulator has {len(payloads)} bills that are ready, instead of {size}')
+    _flow(env, connection, 'vendor')._ensure(connection, connection._client(), {payload['vendor']['id'] for payload in payloads})
+    env['ramp.connection']._identity()
+    env.cr.commit()
+    return connection
+
+
+def owe(ramp, size, seed):
+    """Bills of some months, oldest first, each paid in full by a transfer of its own."""
+    chance = random.Random(f'bills {seed}')
+    chart = ramp.ask('GET', '/coding')
+    accounts = [account['id'] for account in chart['accounts']]
+    fields = {field['id']: [option['id'] for option in chart['options'] if option['field_id'] == field['ramp_id']]
+              for field in chart['fields']}
+    entity = ramp.ask('GET', '/objects/entities')['data'][0]['id']
+    vendors = [ramp.ask('POST', '/vendors', {'name': f'Bench Vendor {number}'})['id'] for number in range(VENDORS)]
+    days = sorted(chance.randrange(10, MONTHS * 30) for _number in range(size))[::-1]
+
+    def line(amount):
+        coded = chance.random() < 0.7
+        return {'amount_minor': amount, 'account': chance.choice(accounts), 'memo': 'Monthly service' if chance.random() < 0.4 else None,
+                'analytics': {field: chance.choice(options) for field, options in fields.items()} if coded else None}
+
+    for day in days:
+        currency = chance.choice(list(RATES)) if chance.random() < 1 / 6 else 'USD'
+        count = 1 if chance.random() < 0.5 else chance.randint(2, 6)
+        total = TYPICAL.get(currency, 25000) * chance.lognormvariate(0, 1)
+        issued = date.today() - timedelta(days=day)
+        bill = ramp.ask('POST', '/bills', {
+            'vendor': chance.choice(vendors), 'entity': entity, 'currency': currency, 'date': str(issued),
+            'due': str(issued + timedelta(days=30)), 'fx_conversion_rate': RATES.get(currency, '1.0'),
+            'lines': [line(STEP * max(1, round(total / count / STEP))) for _number in range(count)]})
+        ramp.ask('POST', f"/bills/{bill['id']}/payments", {
+            'date': str(issued + timedelta(days=chance.randrange(8))), 'in_payer_currency': currency != 'USD' and chance.random() < 0.5})
+
+
+def listed(connection):
+    return [payload for page in connection._client().pages('/bills', {'sync_ready': 'true'}) for payload in page.rows]
+
+
+def _flow(env, connection, name):
+    return env[f'ramp.flow.{name}'].with_company(connection.company_id).with_context(ramp_memory={}, tz=connection._timezone())
+
+
+def decided(env, connection, ramp):
+    """What the baselines book, as plain values: read from the same payloads, coded and converted by the same rules."""
+    flow = _flow(env, connection, 'bill')
+    payer = flow.env['ramp.flow.bill_payment']
+    flow._entities(connection._client())
+    values = [(flow._read(payload), payer._read(payload)) for payload in listed(connection)]
+    found = flow._look_up(connection, [value for value, _paid in values])
+    rows = []
+    for value, paid in values:
+        document, _files = flow._plan(connection, value, found)
+        bill = {**flow._document_values(connection, document, document.rate and 1 / document.rate), 'invoice_line_ids': [
+            (0, 0, flow._line_values(connection, document, line)) for line in document.lines]}
+        del bill['ramp_id']
+        amount = paid.payment.amount
+        rows.append({
+            'bill': bill, 'partner': document.partner.id, 'memo': document.reference,
+            'date': payer._payment_day(connection, paid), 'amount': float(amount.decimal),
+            'settled': amount.currency != value.amount.currency,
+            'currency': env['ramp.coding']._currency(amount.currency).id})
+    return rows
+
+
+# ------------------------------------------------------------------------------------------ the sides
+
+def run_ours(env, connection, meter, size):
+    run_jobs(env, connection, meter, size, ['bill', 'bill_payment'])
+
+
+def run_bare(env, connection, meter, rows):
+    method = connection.payment_journal_id.outbound_payment_method_line_ids[:1]
+    for batch in batches(rows):
+        bills = env['account.move'].create([row['bill'] for row in batch])
+        bills._post()
+        payments = env['account.payment'].create([{
+            'payment_type': 'outbound',
+            'partner_type': 'supplier',
+            'partner_id': row['partner'],
+            'journal_id': connection.payment_journal_id.id,
+            'payment_method_line_id': method.id,
+            'amount': row['amount'],
+            'currency_id': row['currency'],
+            'date': row['date'],
+            'memo': row['memo'],
+        } for row in batch])
+        payments.action_post()
+        for bill, payment in zip(bills, payments, strict=True):
+            (bill.line_ids + payment.move_id.line_ids).filtered(lambda line: line.account_type == 'liability_payable').reconcile()
+        env.cr.commit()
+        meter.tick(len(batch))
+
+
+def pay(env, connection, bill, row):
+    """What a person does with the button Pay; of another currency, the amount that the bank shows is entered."""
+    env['account.payment.register'].with_context(active_model='account.move', active_ids=bill.ids).create({
+        'journal_id': connection.payment_journal_id.id,
+        'payment_date': row['date'],
+        **({'currency_id': row['currency'], 'amount': row['amount']} if row['settled'] else {}),
+    }).action_create_payments()
+
+
+def run_wizard(env, connection, meter, rows):
+    for batch in batches(rows):
+        bills = env['account.move'].create([row['bill'] for row in batch])
+        bills.action_post()
+        for bill, row in zip(bills, batch, strict=True):
+            pay(env, connection, bill, row)
+        env.cr.commit()
+        meter.tick(len(batch))
+
+
+def run_one(env, connection, meter, rows):
+    for batch in batches(rows):
+        for row in batch:
+            bill = env['account.move'].create(row['bill'])
+            bill.action_post()
+            pay(env, connection, bill, row)
+            env.cr.commit()
+        meter.tick(len(batch))
+
+
+SIDES = {'bare': run_bare, 'wizard': run_wizard, 'one': run_one}
+
+
+# ------------------------------------------------------------------------------------------ and the proof that they did it
+
+def check(env, connection, side, size):
+    """A benchmark that skips its work is fast: every bill is posted and due nothing, by an entry of a payment to the cent."""
+    env.invalidate_all()
+    bills = env['account.move'].search([('move_type', '=', 'in_invoice'), ('state', '=', 'posted')])
+    payments = env['account.payment'].search([('state', 'in', ('in_process', 'paid'))])
+    lines = payments.move_id.line_ids.filtered(lambda line: line.account_id == payments.outstanding_account_id)
+    entries = env['account.move'].search_count([('state', '=', 'posted'), ('move_type', '=', 'entry')])
+    found = {
+        'bills': len(bills), 'payments': len(payments), 'entries': entries,
+        'paid': len(bills.filtered(lambda bill: not bill.amount_residual and bill.payment_state in ('in_payment', 'paid'))),
+        'payments with an entry': len(payments.move_id.filtered(lambda move: move.state == 'posted')),
+        'cents': round(100 * sum(bills.mapped('amount_total_signed'))), 'analytic': bool(env['account.analytic.line'].search_count([]))}
+    wanted = {**dict.fromkeys(found, size), 'cents': round(100 * sum(lines.mapped('balance'))), 'analytic': True}
+    if found != wanted:
+        raise SystemExit(f'{side}: {found} instead of {wanted}')
+
+
+if __name__ == '__main__':
+    os.environ.setdefault('PYTHONDONTWRITEBYTECODE', '1')
+    main(sys.modules[__name__])
