@@ -238,8 +238,8 @@ class RampFlowBillPayment(models.AbstractModel):
         for plan in plans:
             if plan.undo_card:
                 self.env['ramp.card.bill']._undo(connection, plan.undo_card)
-        self._apply_credits(connection, plans)
         notes = self._settle_documents(connection, [plan.settlement for plan in plans])
+        self._apply_credits(connection, plans)  # not before: a payment that is undone leaves open what a credit covers now
         cards = self.env['ramp.card.bill']._book(connection, [plan.card for plan in plans if plan.card])
         rows = {row.ramp_id: row for row in self.env['ramp.record'].search_fetch(
             [('connection_id', '=', connection.id), ('flow', '=', self._flow),

@@ -72,6 +72,10 @@ class RampFlowBooking(models.AbstractModel):
             'currencies': currencies, 'rated': rated, 'locks': {}, 'rates': {},
         }
 
+    def _know_partners(self, connection, partners):
+        """Have what core will ask of the partner of each document, fetched for all of them at once."""
+        partners.with_company(connection.company_id).mapped('property_account_position_id')
+
     # ------------------------------------------------------------------ currencies
 
     def _plan_currency(self, connection, code, found, rate=None):

@@ -126,7 +126,11 @@ class RampFlowPayable(models.AbstractModel):
     def _book_documents(self, connection, documents, post):
         """Make the bills and refunds of these documents, in batch; returns them in the same order."""
         rates = {}
-        moves = self.env['account.move'].with_context(**QUIET, ramp_one_sequence={}).create(
+        self._know_partners(connection, self.env['res.partner'].union(*(document.partner for document in documents)))
+        known = frozenset(int(identity) for document in documents for line in document.lines
+                          for identities in line.coding.distribution or () for identity in identities.split(','))
+        moves = self.env['account.move'].with_context(
+            **QUIET, ramp_one_sequence={}, ramp_one_position={}, ramp_known_analytics=known).create(
             [self._document_values(connection, document, self._document_rate(connection, document, rates)) for document in documents])
         for document, move in zip(documents, moves, strict=True):
             missing = document.currency.round(self._float(document.total, document.currency) - move.amount_total)
@@ -169,31 +173,17 @@ class RampFlowPayable(models.AbstractModel):
             'invoice_origin': document.origin,
             'narration': document.note and plaintext2html(document.note),  # somebody else's text is no markup
             'invoice_line_ids': [
-                Command.create({**self._line_values(connection, document, line), **amounts})
-                for line, amounts in zip(document.lines, self._line_amounts(connection, document, rate), strict=True)],
+                Command.create({**self._line_values(connection, document, line), **self._line_amounts(connection, document, line, rate)})
+                for line in document.lines],
         }
 
-    def _line_amounts(self, connection, document, rate):
-        """What each line is in both currencies, where no tax has a share in it: the total is converted once and spread, as Odoo does.
-
-        Left to itself, core computes the taxes that there are not, and writes each line once more, by itself.
-        """
-        if any(line.coding.tax for line in document.lines):
-            return [{}] * len(document.lines)
-        currency, company = document.currency, connection.company_id.currency_id
-        amounts = [line.amount for line in document.lines]
-        balances = amounts
-        if rate:
-            *balances, total = [
-                self._to_company(connection, Money(amount, currency.name), 1 / rate) for amount in (*amounts, document.total)]
-            rest = total - sum(balances)
-            step = 1 if rest > 0 else -1
-            # a unit each for the largest lines, which do not change their sign by it
-            for number in sorted(range(len(amounts)), key=lambda place: (amounts[place] * step < 0, -abs(amounts[place])))[:abs(rest)]:
-                balances[number] += step
-        sign = 1 if document.move_type == 'in_invoice' else -1
-        return [{'amount_currency': sign * self._float(amount, currency), 'balance': sign * self._float(balance, company)}
-                for amount, balance in zip(amounts, balances, strict=True)]
+    def _line_amounts(self, connection, document, line, rate):
+        """What a line without tax is in both currencies. Core comes to the same, and need not write each line once more, by itself;
+        where it rounds the whole and wants a cent elsewhere, it still moves it there."""
+        if line.coding.tax:
+            return {}
+        amount = self._float(line.amount if document.move_type == 'in_invoice' else -line.amount, document.currency)
+        return {'amount_currency': amount, 'balance': connection.company_id.currency_id.round(amount / rate) if rate else amount}
 
     def _line_values(self, connection, document, line):
         amount = self._float(line.amount, document.currency)

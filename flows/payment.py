@@ -208,7 +208,8 @@ class RampFlowPayment(models.AbstractModel):
                 ].append((settlement, part))
         if not groups:
             return {}
-        quiet = self.with_context(**QUIET, ramp_one_sequence={})
+        quiet = self.with_context(**QUIET, ramp_one_sequence={}, ramp_one_position={})
+        self._know_partners(connection, self.env['res.partner'].union(*(settlement.move.partner_id for settlement in settlements)))
         payments = quiet.env['account.payment'].create(
             [self._payment_values(connection, *key[:8], members) for key, members in groups.items()])
         moves = quiet.env['account.move'].create([

@@ -341,7 +341,8 @@ class RampFlowPull(models.AbstractModel):
             if done:
                 if ready and self._sync_type:
                     key = self._new_sync_key(done)
-                done._booked([booked[record] for record in done], key if ready else None, bool(self._sync_type), self._updates)
+                done._booked([booked[record] for record in done], key if ready else None, bool(self._sync_type),
+                             self._updates and ready)
         extras = {record: _jsonable(self._extras(values[record])) for record in booked}
         self.env['ramp.record']._note({
             record.id: {**(record.noted or {}), 'extras': extra} for record, extra in extras.items() if extra})

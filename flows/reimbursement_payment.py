@@ -101,8 +101,8 @@ class RampFlowReimbursementPayment(models.AbstractModel):
         if not day:
             return self._by_person(move, line, self.env._('Ramp does not say when it was paid.'))
         transfer = self._transfer(value)
-        # what was booked before its transfer was known is that transfer
-        key = value.id if not transfer or value.id in done else transfer
+        # what was booked while Ramp did not name its transfer is that transfer
+        key = next(iter(done)) if done and (not transfer or value.id in done) else transfer or value.id
         return [Part(
             key, transfer, value.amount.minor, None, None, self._plan_entry_date(connection, day, journal, found), journal,
             self._memo(self.env['ramp.flow.reimbursement']._label(value), clean(value.payment_id)))]

@@ -10,6 +10,7 @@ from . import (
     ramp_connection,
     account_account,
     account_analytic,
+    account_fiscal_position,
     account_move,
     account_payment,
     account_tax,

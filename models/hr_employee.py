@@ -25,10 +25,11 @@ class HrEmployee(models.Model):
         by_email = defaultdict(self.browse)
         emails = {email_normalize(user.email): user for user in users if user.id in wanted and user.email}
         employees = self.with_context(active_test=False).search([
-            ('company_id', '=', connection.company_id.id), ('work_email', '!=', False), ('ramp_user_id', '=', False)])
+            ('company_id', '=', connection.company_id.id), ('work_email', '!=', False)])
         for employee in employees:
             by_email[email_normalize(employee.work_email)] += employee
         for email, user in emails.items():
             candidates = by_email[email].filtered('active') or by_email[email]
-            if email and len(candidates) == 1:
+            # an employee who is linked is somebody already, and nobody else may take that one's place
+            if email and len(candidates) == 1 and not candidates.ramp_user_id:
                 candidates.ramp_user_id = user.id

@@ -123,6 +123,23 @@ class TestBill(PayablesCase):
         self.assertNotEqual(self.payment(ramp_id), first)
         self.assertEqual(self.record(ramp_id, 'bill_payment').state, 'confirmed')
 
+    def test_returned_and_covered_by_a_credit(self):
+        """What came back leaves room for the credit; Ramp, which was told of the payment once, hears nothing until it is paid again."""
+        ramp_id = self.owe(10000, vendor=self.ramp.add_vendor('Creditor'))
+        self.ramp.pay_bill(ramp_id)
+        self.sync_payables()
+        self.assertPaid(ramp_id)
+        self.ramp.pay_bill(ramp_id, status='failed')
+        vendor = self.ramp.state['bills'].get(ramp_id)['vendor']['id']
+        credit = self.ramp.add_vendor_credit(vendor=vendor, amount_minor=4000, account=self.external(self.account_meals))
+        self.ramp.apply_vendor_credit(credit, ramp_id)
+        self.sync_payables()
+        row = self.record(ramp_id, 'bill_payment')
+        self.assertEqual((self.move(ramp_id).amount_residual, row.state, row.error_message), (60.0, 'done', False))
+        self.ramp.pay_bill(ramp_id)
+        self.sync_payables()
+        self.assertPaid(ramp_id)
+
     def test_partly_and_in_two_parts(self):
         ramp_id = self.owe(10000)
         self.ramp.pay_bill(ramp_id, amount_minor=4000)

@@ -41,9 +41,10 @@ class ReimbursementCase(PayablesCase):
         return self.env['account.payment'].browse({
             note['id'] for row in rows for note in (row.noted or {}).get('parts', {}).values()})
 
-    def assertBooked(self, ramp_id, flow='reimbursement', sync_type='REIMBURSEMENT_SYNC'):  # pylint: disable=missing-return
-        super().assertBooked(ramp_id, flow, sync_type)
+    def assertBooked(self, ramp_id, flow='reimbursement', sync_type='REIMBURSEMENT_SYNC'):
+        result = super().assertBooked(ramp_id, flow, sync_type)
         self.assertEqual(self.ramp.state['reimbursements'].get(ramp_id)['sync_status'], 'SYNCED')
+        return result
 
     def assertPaid(self, ramp_id):
         self.assertBooked(ramp_id)
@@ -190,9 +191,21 @@ class TestReimbursement(ReimbursementCase):
                   for _number in range(2)]
         self.sync_payables()
         self.assertEqual(self.payments(*claims).mapped('amount'), [20.0])
-        self.ramp.update_reimbursement(claims[0], payment_batch_id=None, payment_id=None)  # no reason to pay it again
+        nameless = self.claim(500, state='REIMBURSED', payment_processed_at='2026-03-04T00:00:00+00:00')
+        self.sync_payables()
+        before = self.payments(claims[0]), self.payments(nameless)
+        # no reason to pay them again
+        self.ramp.update_reimbursement(claims[0], payment_batch_id=None, payment_id=None)
+        self.ramp.update_reimbursement(nameless, payment_id='NDPHKHCN6H')
         self.sync_payables()
         self.assertPaid(claims[0])
+        self.assertPaid(nameless)
+        self.assertEqual((self.payments(claims[0]), self.payments(nameless)), before)
+        self.ramp.update_reimbursement(claims[0], payment_id='ANOTHER')  # returned and paid again since we looked
+        self.ramp.update_reimbursement(claims[1], payment_id='ANOTHER')
+        self.sync_payables()
+        self.assertPaid(claims[0])
+        self.assertNotEqual(self.payments(*claims), before[0])
 
     def test_employees_below_the_company_or_of_one_contractor(self):
         """The employee is owed, not the own company, and each of a contractor's people gets a payment of their own."""
@@ -427,9 +440,11 @@ class TestReimbursement(ReimbursementCase):
         self.sync_payables()
         self.assertEqual((bill.payment_state, bill.amount_residual, bill.ramp_id), ('reversed', 0, False))
         self.assertOpen(ramp_id, 'ignored', r'^It was canceled in Ramp\. .* was reversed by ')
+        moves = self.env['account.move'].search_count([])
         self.record(ramp_id, 'reimbursement').action_retry()
         self.sync_payables()
-        self.assertFalse(self.move(ramp_id), 'Retry looks at what Ramp says now')
+        self.assertFalse(self.move(ramp_id))
+        self.assertEqual(self.env['account.move'].search_count([]), moves, 'Retry looks at what Ramp says now')
 
     def test_canceled_after_it_was_paid(self):
         ramp_id = self.paid()

@@ -12,8 +12,12 @@ def major(minor, currency):
 
 
 def payables_of(cursor, ramp):
-    """Beside the state of `books`: what Ramp says of each bill, the payments and what they pay, and the partners."""
+    """Beside the state of `books`: what Ramp says of each bill and claim, the payments and what they pay, and the partners."""
     return {
+        'claims': {row['_label'] or row['id']: {
+            'ramp': row['sync_status'], 'state': row['state'], 'told': sorted({plain(text) for text in ramp.export_errors(row['id'])}),
+            'REIMBURSEMENT_SYNC': len(ramp.successes('REIMBURSEMENT_SYNC').get(row['id'], ())),
+        } for row in ramp.state['reimbursements']},
         'bills': {row['_label'] or row['id']: {
             'ramp': row['sync_status'], 'status': row['status'], 'told': sorted({plain(text) for text in ramp.export_errors(row['id'])}),
             **{kind: len(ramp.successes(kind).get(row['id'], ())) for kind in ('BILL_SYNC', 'BILL_PAYMENT_SYNC')},
@@ -49,8 +53,8 @@ def reconciled_of(cursor):
 def partners_of(cursor):
     """The partners that vendors and their contacts became."""
     return sorted(({key: plain(value) for key, value in row.items()} for row in rows(cursor, """
-        SELECT r.flow, r.ramp_id, p.name, p.active, p.is_company, p.supplier_rank, p.street, p.city, p.zip, s.code AS state, c.code AS country,
-               p.vat, p.email, p.phone, p.comment, o.name AS parent
+        SELECT r.flow, r.ramp_id, p.name, p.active, p.is_company, p.supplier_rank, p.street, p.city, p.zip, s.code AS state,
+               c.code AS country, p.vat, p.email, p.phone, p.comment, o.name AS parent
           FROM ramp_record r
           JOIN res_partner p ON p.id = r.res_id
           LEFT JOIN res_partner o ON o.id = p.parent_id
@@ -66,6 +70,7 @@ def assert_payables(cursor, ramp):
     """The books and Ramp agree, to the cent: bill by bill, vendor by vendor, and on the cards."""
     for name, wrong in (
         ('a bill', wrong_bills(cursor, ramp)),
+        ('a claim', wrong_claims(cursor, ramp)),
         ('payables', unequal(owed_in_books(cursor), owed_in_ramp(cursor, ramp))),
         ('card liability', unequal(charged_in_books(cursor), charged_in_ramp(ramp))),
         ('paid twice', paid_twice(cursor)),
@@ -89,16 +94,27 @@ def credited(row):
     return sum(item['amount']['amount'] for item in row['applied_vendor_credits'])
 
 
-def wrong_bills(cursor, ramp):
-    """Bills that are not in the books as Ramp was told: one document, due what Ramp says that is open."""
+def documents(cursor):
+    """(moves by Ramp id, with what is open of them, ledger's rows by flow and Ramp id)"""
     moves, states = {}, {}
-    for row in rows(cursor, 'SELECT ramp_id, id, state, amount_residual, amount_total, move_type, name FROM account_move WHERE ramp_id IS NOT NULL'):
+    for row in rows(cursor, """
+            SELECT m.ramp_id, m.id, m.state, m.move_type, m.name, (
+                       SELECT -sum(l.amount_residual_currency) FROM account_move_line l JOIN account_account a ON a.id = l.account_id
+                        WHERE l.move_id = m.id AND a.account_type = 'liability_payable') AS open
+              FROM account_move m WHERE m.ramp_id IS NOT NULL"""):
         moves.setdefault(row['ramp_id'], []).append(row)
     for row in rows(cursor, 'SELECT flow, ramp_id, state, res_model, res_id FROM ramp_record'):
         states[row['flow'], row['ramp_id']] = row
-    residuals = {row['move_id']: row['residual'] for row in rows(cursor, """
-        SELECT l.move_id, -sum(l.amount_residual_currency) AS residual FROM account_move_line l JOIN account_account a ON a.id = l.account_id
-         WHERE a.account_type = 'liability_payable' GROUP BY 1""")}
+    return moves, states
+
+
+def is_its_own(record, move):
+    return (record['res_model'], record['res_id'], record['state'], move['state']) == ('account.move', move['id'], 'confirmed', 'posted')
+
+
+def wrong_bills(cursor, ramp):
+    """Bills that are not in the books as Ramp was told: one document, due what Ramp says that is open."""
+    moves, states = documents(cursor)
     wrong = {}
     for row in ramp.state['bills']:
         ident, currency = row['id'], row['_money']['currency']
@@ -112,8 +128,8 @@ def wrong_bills(cursor, ramp):
         move, payment = found[0], states.get(('bill_payment', ident))
         is_paid = payment is not None and payment['state'] == 'confirmed'
         due = 0 if is_paid else row['_money']['amount_minor'] - credited(row) - (completed(row) if row['status'] == 'OPEN' else 0)
-        residual = residuals.get(move['id'], Decimal(0))
-        if (record['res_model'], record['res_id'], record['state'], move['state']) != ('account.move', move['id'], 'confirmed', 'posted'):
+        residual = move['open'] or Decimal(0)
+        if not is_its_own(record, move):
             wrong[row['_label'] or ident] = f'the ledger says {record}, the document is {move}'
         elif is_paid != (row['sync_status'] == 'BILL_AND_PAYMENT_SYNCED' and row['status'] == 'PAID'):
             wrong[row['_label'] or ident] = f"Ramp says {row['sync_status']}, {row['status']}, the ledger {payment}"
@@ -122,10 +138,33 @@ def wrong_bills(cursor, ramp):
     return wrong
 
 
+def wrong_claims(cursor, ramp):
+    """Reimbursements and repayments that are not in the books as Ramp was told."""
+    moves, states = documents(cursor)
+    wrong = {}
+    for row in ramp.state['reimbursements']:
+        ident, amount = row['id'], row['entity_amount']
+        is_booked = row['sync_status'] == 'SYNCED' and row['state'] not in ('CANCELED', 'DELETED', 'REJECTED')
+        found, record = moves.get(ident, []), states.get(('reimbursement', ident))
+        if is_booked != bool(found) or len(found) > 1 or found and not is_its_own(record, found[0]):
+            wrong[row['_label'] or ident] = f"Ramp says {row['sync_status']}, {row['state']}, the books have {found}, the ledger {record}"
+        elif is_booked:
+            due = 0 if row['payment_processed_at'] else amount['value'] * (1 if row['direction'] == 'BUSINESS_TO_USER' else -1)
+            if found[0]['open'] != major(due, amount['currency']):
+                wrong[row['_label'] or ident] = f"due {found[0]['open']} instead of {major(due, amount['currency'])}"
+    for row in ramp.state['repayments']:
+        found, record = moves.get(row['id'], []), states.get(('repayment', row['id']))
+        is_booked = row['status'] == 'REPAID' and bool(moves.get(row['original_transaction_id']))
+        if is_booked != bool(found) or len(found) > 1 or found and not is_its_own(record, found[0]):
+            wrong[row['_label'] or row['id']] = f"Ramp says {row['status']}, the books have {found}, the ledger {record}"
+    return wrong
+
+
 def owed_in_books(cursor):
-    """The balance of the payable accounts by vendor of Ramp and currency."""
-    return Counter({(row['vendor'], row['currency']): row['amount'] for row in rows(cursor, """
-        SELECT r.ramp_id AS vendor, c.name AS currency, -sum(l.amount_currency) AS amount
+    """The balance of the payable accounts by vendor or user of Ramp and currency."""
+    return Counter({(row['owed'], row['currency']): row['amount'] for row in rows(cursor, """
+        SELECT COALESCE(r.ramp_id, (SELECT max(e.ramp_user_id) FROM hr_employee e WHERE e.work_contact_id = p.id)) AS owed,
+               c.name AS currency, -sum(l.amount_currency) AS amount
           FROM account_move_line l
           JOIN account_move m ON m.id = l.move_id AND m.state = 'posted'
           JOIN account_account a ON a.id = l.account_id AND a.account_type = 'liability_payable'
@@ -153,6 +192,9 @@ def owed_in_ramp(cursor, ramp):
     for row in ramp.state['vendor_credits']:
         if row['id'] in booked:
             found[row['vendor_id'], row['_currency']] -= major(row['_total'], row['_currency'])
+    for total in ramp.owed(sync_status=['SYNCED']):
+        sign = 1 if total['direction'] == 'BUSINESS_TO_USER' else -1
+        found[total['user_id'], total['currency']] += sign * major(total['amount_minor'] - total['paid_minor'], total['currency'])
     return found
 
 
@@ -185,7 +227,7 @@ def card_payments(ramp):
     for row in ramp.state['bills']:
         for item in row['_payments'] if row['sync_status'] == 'BILL_AND_PAYMENT_SYNCED' else ():
             if item['state'] == 'completed' and CARD in item['method'].split('_'):
-                assert row['_money']['currency'] == entities[row['entity_id']]['currency'], 'what a card is charged for a foreign bill is not asked here'
+                assert row['_money']['currency'] == entities[row['entity_id']]['currency'], 'foreign bills paid by card are not looked at'
                 known = [transactions.rows[ident] for ident in item['transaction_ids'] if ident in transactions]
                 charged = bool(known) and all(other['sync_status'] == 'SYNCED' for other in known)
                 yield row, item, charged, sum(other['_money']['amount_minor'] for other in known) - item['amount_minor']

@@ -1,7 +1,7 @@
-"""A small business that owes: one bill of each kind of case, and what Ramp does with them later.
+"""A small business that owes: one bill, or one claim, of each kind of case, and what Ramp does with them later.
 
-`begin` is what Ramp has when Odoo sees it the first time, `go_on` what has changed there when Odoo looks again. The order matters:
-cases that belong together (the bills of a batch, the bills that nobody can book) are spread over the pages.
+Of each pair, the first is what Ramp has when Odoo sees it the first time, the second what has changed there when Odoo looks again. The
+order matters: cases that belong together (the bills of a batch, the bills that nobody can book) are spread over the pages.
 """
 import datetime
 
@@ -17,6 +17,14 @@ def bill(ramp, label):
     return ramp.state['bills'].find(_label=label)['id']
 
 
+def claim(ramp, label):
+    return ramp.state['reimbursements'].find(_label=label)['id']
+
+
+def repayment(ramp, label):
+    return ramp.state['repayments'].find(_label=label)['id']
+
+
 def coding(ramp):
     """(accounts, {field: option}) that Odoo offers."""
     accounts = [row['id'] for row in ramp.state['accounts']]
@@ -24,7 +32,7 @@ def coding(ramp):
     return accounts, {field['field_id']: field['options'][0]['id']}
 
 
-def begin(ramp, tax):
+def bills(ramp, tax):
     """`tax`: the id under which Ramp knows a purchase tax."""
     accounts, analytics = coding(ramp)
     entity = ramp.state['entities'].find(is_primary=True)['id']
@@ -44,8 +52,8 @@ def begin(ramp, tax):
                                     merchant='Cloud 9 <Ltd.>', **values)
 
     def lines(*amounts):
-        return [{'amount_minor': amount, 'account': accounts[number % 3], 'analytics': analytics if number % 2 else None, 'memo': f'No. {number}'}
-                for number, amount in enumerate(amounts)]
+        return [{'amount_minor': amount, 'account': accounts[number % 3], 'analytics': analytics if number % 2 else None,
+                 'memo': f'No. {number}'} for number, amount in enumerate(amounts)]
 
     owe('open', None, lines=lines(1001, 2002, 7), days=50, invoices=2)
     batch = [owe('batch 1', 1100), owe('paid', 1200, days=45)][:1]
@@ -97,15 +105,15 @@ def begin(ramp, tax):
     ramp.pay_bill(bill(ramp, 'credit and bank'), date=ago(6))
 
 
-def go_on(ramp):
+def bills_later(ramp):
     accounts, _analytics = coding(ramp)
     entity = ramp.state['entities'].find(is_primary=True)['id']
     transactions, credits = ramp.state['transactions'], ramp.state['vendor_credits']
 
     def owe(label, minor, vendor, **values):
-        return ramp.add_bill(amount_minor=minor, vendor=ramp.state['vendors'].find(name=vendor)['id'], currency='USD', entity=entity,
-                             account=accounts[0], invoice_number=f'INV {label}', label=label, date=ago(4), invoices=label == 'credited later',
-                             **values)
+        return ramp.add_bill(
+            amount_minor=minor, vendor=ramp.state['vendors'].find(name=vendor)['id'], currency='USD', entity=entity, account=accounts[0],
+            invoice_number=f'INV {label}', label=label, date=ago(4), invoices=label == 'credited later', **values)
 
     ramp.pay_bill(bill(ramp, 'paid'), status='failed')  # it came back
     ramp.pay_bill(bill(ramp, 'paid twice over'), status='failed')
@@ -121,3 +129,53 @@ def go_on(ramp):
     ramp.apply_vendor_credit(credits.find(_label='of credit and bank')['id'], owe('credited later', 4000, 'Müller GmbH'), 1000)
     ramp.pay_bill([bill(ramp, 'open'), bill(ramp, 'failed'), owe('new in a batch', 4100, 'Paper & Sons')], date=ago(1))
     ramp.pay_bill(bill(ramp, 'partial'), date=ago(1))
+
+
+def claims(ramp, _tax):
+    accounts, analytics = coding(ramp)
+    entity = ramp.state['entities'].find(is_primary=True)['id']
+    people = [row['id'] for row in ramp.state['users'] if row['entity_id'] == entity][:2]
+
+    def claim_of(label, minor, user=0, **values):
+        values = {'account': accounts[minor % 3], 'state': 'REIMBURSED', **values}
+        return ramp.add_reimbursement(amount_minor=minor, user=people[user], entity=entity, label=label, date=ago(20), memo=label, **values)
+
+    def spend(label, *amounts):
+        lines = [{'amount_minor': amount, 'account': accounts[number], 'analytics': analytics} for number, amount in enumerate(amounts)]
+        return ramp.add_transaction(amount_minor=sum(amounts), currency='USD', entity=entity, user=people[0], lines=lines, label=label,
+                                    date=ago(25))
+
+    claim_of('paid', 1100, receipts=1)
+    claim_of('uncoded', 1200, account=None)
+    batch = [claim_of(f'batch {number}', 1300 + number, user=number % 2, state='AWAITING_PAYMENT') for number in range(3)]
+    claim_of('driven', 1400, type='MILEAGE')
+    claim_of('payback', 1500, user=1, type='PAYBACK_FULL')
+    claim_of('by hand', 1600, state='MANUALLY_REIMBURSED')
+    claim_of('to be canceled', 1700, user=1)
+    claim_of('not paid', 1800, state='AWAITING_PAYMENT')
+    claim_of('abroad', 1900, currency='EUR', rate='1.0873', receipts=1)
+    ramp.pay_reimbursement(batch, date=ago(10))
+    # in two odd parts that leave nothing
+    whole = spend('repaid in parts', 1001, 2002, 7)
+    for label, minor in (('a part', 1111), ('the rest', 1899)):
+        ramp.add_repayment(transaction=whole, amount_minor=minor, label=label, date=ago(8))
+    ramp.add_repayment(transaction=spend('not repaid yet', 3100), status='AWAITING_PAYMENT', label='awaited')
+    ramp.add_repayment(transaction=spend('repaid in vain', 3200), amount_minor=3200, label='to fail', date=ago(8))
+
+
+def claims_later(ramp):
+    accounts, _analytics = coding(ramp)
+    entity = ramp.state['entities'].find(is_primary=True)['id']
+    ramp.pay_reimbursement(claim(ramp, 'paid'), state='FAILED_REIMBURSEMENT')
+    ramp.pay_reimbursement(claim(ramp, 'driven'), state='FAILED_REIMBURSEMENT')
+    ramp.pay_reimbursement(claim(ramp, 'driven'), date=ago(1))
+    ramp.update_reimbursement(claim(ramp, 'uncoded'), account=accounts[1])
+    ramp.update_reimbursement(claim(ramp, 'to be canceled'), state='CANCELED', payment_processed_at=None)
+    new = ramp.add_reimbursement(amount_minor=4100, user=ramp.state['reimbursements'].find(_label='not paid')['user_id'], entity=entity,
+                                 account=accounts[0], label='new in a batch', date=ago(3))
+    ramp.pay_reimbursement([claim(ramp, 'not paid'), new], date=ago(1))
+    ramp.state['repayments'].update(repayment(ramp, 'awaited'), status='REPAID', repaid_at=ago(1).isoformat())
+    ramp.state['repayments'].update(repayment(ramp, 'to fail'), status='REPAYMENT_FAILED')
+
+
+WORLDS = {'bills': (bills, bills_later), 'claims': (claims, claims_later)}

@@ -40,18 +40,20 @@ class World:
     """What Ramp has in a case. `held`: more objects that nobody can book, spread over the pages. `resync`: what Ramp does when
     an object that is synced is confirmed under another key; one that accepts it shows who would confirm twice.
 
-    `owing`: the bills and reimbursements of `owing.py`, or "later": when all of them are in the books, and Ramp has gone on.
-    `seed`: another chance than that of the connected business; `bills`, `reimbursements`: made by it.
+    `owing`: one of the worlds of `owing.py`; `later`: when all of it is in the books, and Ramp has gone on.
+    `seed`: another chance than that of the connected business; `bills`, `reimbursements`, `vendors`: made by it.
     """
 
     transactions: int = 16
     held: int = 3
     problems: bool = True
     resync: str = 'accept'
-    owing: bool | str = False
+    owing: str | None = None
+    later: bool = False
     seed: int | None = None
     bills: int = 0
     reimbursements: int = 0
+    vendors: int = 0
 
     @property
     def owes(self):
@@ -65,11 +67,10 @@ class World:
     @property
     def start(self):
         """The copy of the database that a case begins with."""
-        return 'later' if self.owing == 'later' else KEPT
+        return f'{self.owing}_later' if self.later else KEPT
 
 
-OWING = World(transactions=0, held=0, problems=False, owing=True)
-OWING_LATER = dataclasses.replace(OWING, owing='later')
+OWING = World(transactions=0, held=0, problems=False, owing='bills')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -128,7 +129,7 @@ class Stage:
             self._tax = f"{self._seed.accounts[0]['id'].partition('-')[0]}-tax-{cursor.fetchone()[0]}"
         self._keep()
         self._log = open(self.folder / 'forker.log', 'wb')  # noqa: SIM115
-        with self.case(World(owing=True)):  # something of everything
+        with self.case(World(owing='bills')):  # something of everything
             self._forker = subprocess.Popen(self._command(self.database), env=self.environ(), stdin=subprocess.PIPE,
                                             stdout=subprocess.PIPE, stderr=self._log, text=True, bufsize=1)
             assert self._answer() == {'failures': []}
@@ -208,12 +209,12 @@ class Stage:
         if world:
             seed = dataclasses.replace(
                 self._seed, transactions=world.transactions, problems=world.problems, bills=world.bills,
-                reimbursements=world.reimbursements, **{'seed': world.seed} if world.seed is not None else {})
+                reimbursements=world.reimbursements, vendors=world.vendors, **{'seed': world.seed} if world.seed is not None else {})
             options = {'seed': seed, 'resync': world.resync}
         with Simulator(clock=lambda: MOMENT, rate_limit=0, keep_bodies=True, **options) as ramp:
             if world and world.start != KEPT:
                 recall(ramp.state, self._memories[world.start])
-                owing.go_on(ramp)
+                owing.WORLDS[world.owing][1](ramp)
             elif world:
                 for row in self._memories[KEPT]['tables']['connections']:
                     ramp.state['connections'].add(dict(row))
@@ -221,12 +222,13 @@ class Stage:
                     ramp.add_transaction(amount_minor=1000 + number, account=None, label='held',
                                          date=MOMENT - datetime.timedelta(days=160 - 40 * number))
                 if world.owing:
-                    owing.begin(ramp, self._tax)
+                    owing.WORLDS[world.owing][0](ramp, self._tax)
             yield ramp
 
-    def _go_on(self, name):
-        """Book all that `owing.begin` has, and keep what came of it on both sides."""
-        with self.case(OWING) as case:
+    def _go_on(self, world):
+        """Book all that a world has first, and keep what came of it on both sides."""
+        name = world.start
+        with self.case(dataclasses.replace(world, later=False)) as case:
             case.run('payables', 'payables quiet').assert_ok()
             case.assert_sound()
             self._keep(name)
@@ -237,7 +239,7 @@ class Stage:
         """The database as it was when it was connected, and a Ramp of its own."""
         start = world.start if world else KEPT
         if start not in self._copies:
-            self._go_on(start)
+            self._go_on(world)
         self.restore(start)
         with self._simulator(world) as ramp:
             with self.sql() as cursor:
@@ -384,7 +386,7 @@ class Case:
 
     def told(self, text):
         """A text with the names of the cases beside Ramp's ids."""
-        for table in ('bills', 'vendor_credits', 'reimbursements', 'transactions'):
+        for table in ('bills', 'vendor_credits', 'reimbursements', 'repayments', 'transactions'):
             for row in self.ramp.state[table]:
                 if row['_label'] and row['id'] in text:
                     text = text.replace(row['id'], f"{row['id']} ({row['_label']})")

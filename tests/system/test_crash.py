@@ -12,7 +12,7 @@ STEPS = (
     'confirming', 'commit of transaction._confirm_batch',
     'reporting', 'commit of transaction._report_batch',
     'commit of transaction._start', 'commit of transaction._next_unconfirmed', 'commit of transaction._finish',
-    'GET /receipts', 'download', 'attachments', 'booked receipt', 'commit of receipt._attach',
+    'commit of receipt._due', 'GET /receipts', 'download', 'attachments', 'booked receipt', 'commit of receipt._attach',
     'commit of receipt._start', 'commit of receipt._finish',
 )
 ONCE = ('GET /accounting', '._start', '._finish', '._next_unconfirmed')  # in a run
