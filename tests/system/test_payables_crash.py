@@ -27,7 +27,8 @@ COMMITS = {
         'commit of bill._book_batch': FOUR, 'confirming BILL_SYNC': AFTER, 'commit of bill._confirm_batch': AFTER,
         'reporting BILL_SYNC': AFTER, 'commit of bill._report_batch': [('after', 1)],
         'commit of bill_payment._book_batch': FOUR, 'confirming BILL_PAYMENT_SYNC': AFTER,
-        'commit of bill_payment._confirm_batch': AFTER, 'reporting BILL_PAYMENT_SYNC': [('after', 1)], 'commit of bill_payment._report_batch': [('after', 1)],
+        'commit of bill_payment._confirm_batch': AFTER,
+        'reporting BILL_PAYMENT_SYNC': [('after', 1)], 'commit of bill_payment._report_batch': [('after', 1)],
         'commit of bill_file._attach': TWO,
     },
     'bills later': {
@@ -65,8 +66,8 @@ INSIDE = {
         'post of bill_payment', 'reconciling of bill_payment', 'settling by card', 'booked bill_payment',
         'commit of bill_payment._next_unconfirmed', 'commit of bill_payment._finish'),
     ('bills', 'files'): (
-        'upsert of bill_file', 'commit of bill_file._start', 'commit of bill_file._due', 'GET /bills', 'download', 'attachments of bill_file',
-        'booked bill_file', 'commit of bill_file._finish'),
+        'upsert of bill_file', 'commit of bill_file._start', 'commit of bill_file._due', 'GET /bills', 'download',
+        'attachments of bill_file', 'booked bill_file', 'commit of bill_file._finish'),
     ('claims', 'all'): (
         'commit of reimbursement._start', 'page of /reimbursements', 'upsert of reimbursement', 'upsert of reimbursement_payment',
         'entries of reimbursement', 'post of reimbursement', 'upsert of receipt', 'booked reimbursement',
@@ -96,7 +97,7 @@ RUN = ('sync_now', 'payables')
 
 
 @pytest.mark.parametrize(('scene', 'synced', 'paid', 'payments', 'told'), [
-    ('bills', 21, 15, 10, 3), ('bills later', 26, 21, 14, 2), ('claims', 9, 0, 8, 1), ('claims later', 12, 0, 12, 0)])
+    ('bills', 21, 15, 10, 3), ('bills later', 26, 21, 14, 2), ('claims', 9, 0, 8, 1), ('claims later', 12, 0, 11, 0)])
 def test_what_is_looked_at(stage, scene, synced, paid, payments, told):
     """The worlds have what they are to have: whoever compares two empty ones finds no difference."""
     state, _hits = stage.reference(WORLDS[scene], **SMALLER)
@@ -152,8 +153,8 @@ def test_payables_killed_when_ramp_has_done_the_work(stage, kind, key, nth):
 @pytest.mark.parametrize(('scene', 'boundaries'), [
     # what cleans up after a crash is killed too
     ('bills', ('after confirming BILL_SYNC', 'after page of /bills', 'before commit of bill._confirm_batch', 'after confirming BILL_SYNC')),
-    ('bills', ('after commit of bill_payment._book_batch', 'after confirming BILL_PAYMENT_SYNC', 'before commit of bill_payment._confirm_batch',
-               'after reporting BILL_PAYMENT_SYNC')),
+    ('bills', ('after commit of bill_payment._book_batch', 'after confirming BILL_PAYMENT_SYNC',
+               'before commit of bill_payment._confirm_batch', 'after reporting BILL_PAYMENT_SYNC')),
     ('bills later', ('before commit of bill_payment._book_batch', 'before commit of bill_payment._book_batch',
                'after commit of bill_payment._book_batch', 'after confirming BILL_PAYMENT_SYNC')),
 ], ids=['bills', 'payments', 'later'])
