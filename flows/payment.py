@@ -126,7 +126,8 @@ class RampFlowPayment(models.AbstractModel):
             [('connection_id', '=', connection.id), ('flow', '=', self._parent_flow), ('ramp_id', 'in', list(ramp_ids))],
             ['ramp_id', 'state', 'error_message', 'res_model', 'res_id', 'name'])
         moves = self.env['account.move'].browse(row.res_id for row in rows if row.res_id and row.res_model == 'account.move').exists()
-        moves.fetch(['state', 'name', 'move_type', 'currency_id', 'partner_id', 'amount_residual', 'amount_total', 'payment_state'])
+        moves.fetch(['state', 'name', 'move_type', 'currency_id', 'partner_id', 'amount_residual', 'amount_total', 'payment_state',
+                     'fiscal_position_id'])
         lines = {line.move_id: line for line in self._payable_lines(moves)}
         by_id = {move.id: move for move in moves}
         none = self.env['account.move']
@@ -208,13 +209,14 @@ class RampFlowPayment(models.AbstractModel):
                 ].append((settlement, part))
         if not groups:
             return {}
-        quiet = self.with_context(**QUIET, ramp_one_sequence={}, ramp_one_position={})
-        self._know_partners(connection, self.env['res.partner'].union(*(settlement.move.partner_id for settlement in settlements)))
+        quiet = self.with_context(**QUIET, ramp_one_sequence={})
         payments = quiet.env['account.payment'].create(
             [self._payment_values(connection, *key[:8], members) for key, members in groups.items()])
-        moves = quiet.env['account.move'].create([
-            payment._generate_move_vals(line_ids=self._payment_lines(connection, payment, key[7], members))
-            for payment, (key, members) in zip(payments, groups.items(), strict=True)])
+        moves = quiet.env['account.move'].create([{
+            **payment._generate_move_vals(line_ids=self._payment_lines(connection, payment, key[7], members)),
+            # that of the document is the partner's; core would look for it once more
+            'fiscal_position_id': members[0][0].move.fiscal_position_id.id,
+        } for payment, (key, members) in zip(payments, groups.items(), strict=True)])
         self._give_entries(payments, moves)
         payments.write({'state': 'in_process'})  # posts the entries
         notes, plan = {}, []
@@ -255,7 +257,7 @@ class RampFlowPayment(models.AbstractModel):
 
     def _payment_values(self, connection, _transfer, partner, account, journal, date, currency, settled, inbound, members):
         direction = 'inbound' if inbound else 'outbound'
-        method, outstanding = self._bank(connection, journal, direction)
+        method = self._method(journal, direction)
         parts = [part for _settlement, part in members]
         total = sum(part.settled.minor if settled else part.amount for part in parts)
         unit = self.env['ramp.coding']._currency(settled) if settled else currency
@@ -267,8 +269,6 @@ class RampFlowPayment(models.AbstractModel):
             'company_id': connection.company_id.id,
             'journal_id': journal.id,
             'payment_method_line_id': method.id,
-            # without one the payment has no entry, and an amount due of 0 would be a lie
-            'outstanding_account_id': outstanding.id,
             'destination_account_id': account.id,
             'amount': self._float(total, unit),
             'currency_id': unit.id,
@@ -278,11 +278,17 @@ class RampFlowPayment(models.AbstractModel):
         }
 
     @api.model
-    def _bank(self, connection, journal, direction):
-        """(payment method line, account in which a payment stays until the bank line is matched) of a journal."""
+    def _method(self, journal, direction):
+        """The payment method line of a journal."""
         method = journal[f'{direction}_payment_method_line_ids'][:1]
         if not method:
             raise Held(self.env._('The journal %s has no payment method. Add "Manual" to it.', journal.display_name))
+        return method
+
+    @api.model
+    def _bank(self, connection, journal, direction):
+        """(payment method line, account in which a payment stays until the bank line is matched) of a journal."""
+        method = self._method(journal, direction)
         return method, method.payment_account_id or self.env['account.payment'].with_company(connection.company_id).new(
             {'company_id': connection.company_id.id})._get_outstanding_account(direction)
 

@@ -6,6 +6,15 @@ class AccountPayment(models.Model):
     _name = 'account.payment'
     _inherit = ['account.payment', 'ramp.document']
 
+    def _compute_outstanding_account_id(self):
+        """EXTENDS: without this account a payment has no entry, and the amount due of 0 of what it pays would be a lie. Core chooses one
+        on Community only, payment by payment, where the method of payment has none."""
+        result = super()._compute_outstanding_account_id()
+        without = self.filtered(lambda payment: payment.ramp_id and not payment.outstanding_account_id)
+        for (_company, direction), payments in without.grouped(lambda payment: (payment.company_id, payment.payment_type)).items():
+            payments.outstanding_account_id = payments[:1]._get_outstanding_account(direction)
+        return result
+
     def _ramp_records(self):
         """A payment bears Ramp's id of the payment; its rows are those of what it paid: one of them, where it paid several."""
         # the ledger is for accountants; who may read the payment may know its status

@@ -10,6 +10,7 @@ from . import (
     test_push,
     test_push_convergence,
     test_query_counts,
+    test_query_counts_payables,
     test_ramp_api_client,
     test_ramp_api_money,
     test_ramp_api_payables,

@@ -36,6 +36,16 @@ class TestBill(PayablesCase):
         self.assertEqual(str(payment.date), '2026-03-20')
         self.assertEqual(payment.state, 'in_process')
 
+    def test_paid_by_bank_where_core_makes_no_entry(self):
+        """Enterprise: a payment whose method has no account has no entry there; one from Ramp has."""
+        self.patch(type(self.env['account.move']), '_get_invoice_in_payment_state', lambda move: 'in_payment')
+        ramp_id = self.owe(12345)
+        self.ramp.pay_bill(ramp_id, date='2026-03-20')
+        self.sync_payables()
+        self.assertPaid(ramp_id)
+        self.assertFalse(self.payment(ramp_id).payment_method_line_id.payment_account_id)
+        self.assertEqual(self.payment(ramp_id).move_id.state, 'posted')
+
     def test_batch_payment_is_one_payment(self):
         vendor = self.ramp.add_vendor('Batch Ltd.')
         bills = [self.owe(1000 + number, vendor=vendor) for number in range(3)]

@@ -13,18 +13,20 @@ PHASES = ('_store_page', '_book_batch', '_confirm_batch')
 TRIES = 3  # the first run of a kind also fills caches of the process
 
 
-@tagged('post_install', '-at_install', 'ramp', 'is_query_count')
-class TestQueryCounts(RampCase):
-    """What a transaction costs is counted in queries: they are the same on every machine, seconds are not."""
+class QueryCounting:
+    """What an object costs is counted in queries: they are the same on every machine, seconds are not."""
 
     seed = {'transactions': 0, 'users': [{'first_name': 'Ada', 'last_name': 'Lovelace', 'email': 'ada@example.com'}]}
 
     def setUp(self):
         super().setUp()
         self.counts = Counter()
-        flow = type(self.env['ramp.flow.transaction'])
+
+    def count_phases(self, flow, name=''):
+        """Count the phases of a flow, each under its name after `name`."""
+        flow = type(self.env[f'ramp.flow.{flow}'])
         for phase in PHASES:
-            self.patch(flow, phase, self.counted(phase, getattr(flow, phase)))
+            self.patch(flow, phase, self.counted(name + phase, getattr(flow, phase)))
 
     def counted(self, phase, original):
         def counting(*args, **kwargs):
@@ -47,6 +49,20 @@ class TestQueryCounts(RampCase):
         finally:
             thread.query_hooks = hooks
 
+    def each(self, few, many, **values):
+        """Queries that one object more costs, by phase, of `queries(count)`: what a batch costs as a whole cancels out (`totals`)."""
+        for _try in range(TRIES - 1):
+            self.queries(2, **values)
+        totals = self.totals = {count: self.queries(count, **values) for count in (few, many)}
+        return {phase: (totals[many][phase] - totals[few][phase]) / (many - few) for phase in {*totals[few], *totals[many]}}
+
+
+@tagged('post_install', '-at_install', 'ramp', 'is_query_count')
+class TestQueryCounts(QueryCounting, RampCase):
+    def setUp(self):
+        super().setUp()
+        self.count_phases('transaction')
+
     def queries(self, count, **values):
         """Queries of each phase when this many transactions are fetched, booked and confirmed in one run."""
         spent = [self.spend(1000, date='2026-03-10T12:00:00+00:00', **values) for _number in range(count)]
@@ -57,16 +73,9 @@ class TestQueryCounts(RampCase):
             self.assertEqual(self.record(ramp_id).state, 'confirmed')
         return Counter(self.counts)
 
-    def each(self, **values):
-        """Queries that one transaction more costs, by phase: what a batch costs as a whole cancels out."""
-        for _try in range(TRIES - 1):
-            self.queries(2, **values)
-        few, many = self.queries(FEW, **values), self.queries(MANY, **values)
-        return {phase: (many[phase] - few[phase]) / (MANY - FEW) for phase in ('run', *PHASES)}
-
     def test_plain_transactions(self):
         """Nothing is asked for each transaction: accounts, vendors, numbers and payment methods are found for the batch."""
-        each = self.each()
+        each = self.each(FEW, MANY)
         self.assertEqual(each['_store_page'], 0)
         self.assertEqual(each['_confirm_batch'], 0)
         self.assertLessEqual(each['_book_batch'], 0.5)
@@ -74,7 +83,7 @@ class TestQueryCounts(RampCase):
 
     def test_split_transactions_with_analytics(self):
         """Core asks for each analytic line whether its account exists."""
-        each = self.each(lines=[
+        each = self.each(FEW, MANY, lines=[
             {'amount_minor': 400, 'account': self.external(self.account_meals), 'analytics': self.analytics(self.analytic_move)},
             {'amount_minor': 600, 'account': self.external(self.account_travel), 'analytics': self.analytics(self.analytic_fair)}])
         self.assertEqual(each['_store_page'], 0)

@@ -39,7 +39,8 @@ def prepare(env, ramp, size, seed):
         env['res.currency.rate'].search([('currency_id.name', '=', code), ('company_id', '=', env.company.id)]).rate = 1 / float(rate)
     # without an account for what is on its way to the bank, Odoo makes no entry of a payment
     method = connection.payment_journal_id.outbound_payment_method_line_ids[:1]
-    method.payment_account_id = method.payment_account_id or env['ramp.flow.bill_payment']._outstanding_account(connection, 'outbound')
+    method.payment_account_id = method.payment_account_id or env['account.payment'].new(
+        {'company_id': env.company.id})._get_outstanding_account('outbound')
     env.cr.commit()
     owe(ramp, size, seed)
     # vendors are met once in a company's life: partners before the clock, on every side

@@ -1,0 +1,87 @@
+# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
+from collections import Counter
+
+from odoo.tests import tagged
+
+from .common import PayablesCase
+from .test_query_counts import PHASES, QueryCounting
+
+FEW, MANY = 20, 60  # bills; both fit on one page and into one batch
+MOST = 20  # queries of a bill with its payment, what the two jobs cost as such included
+NEXT_TO_NOTHING = 0.2  # a row more is written by the same statements; the ORM splits the longest of them
+
+
+@tagged('post_install', '-at_install', 'ramp', 'is_query_count')
+class TestQueryCountsPayables(QueryCounting, PayablesCase):
+    def setUp(self):
+        super().setUp()
+        for flow in ('bill', 'bill_payment'):
+            self.count_phases(flow, flow)
+        self.vendors = [self.ramp.add_vendor(f'Supplier {number}', country='US') for number in range(MANY)]
+
+    def queries(self, count, vendors=1, paid_at=None, **values):
+        """Queries of each phase when this many bills, each paid by a transfer of its own, are booked, paid and confirmed.
+
+        :param paid_at: the rate at which they are paid, after they were booked
+        """
+        bills = [self.owe(1000, vendor=self.vendors[number % vendors], date='2026-03-04', **values) for number in range(count)]
+        self.sync('vendor')
+        if paid_at:
+            self.sync('bill', now=False)
+        for ramp_id in bills:
+            self.ramp.pay_bill(ramp_id, date='2026-03-20', fx_conversion_rate=paid_at)
+        self.counts.clear()
+        for flow in ('bill', 'bill_payment'):
+            # All of a test is one transaction: for the planner the tables are empty, if autovacuum has looked at them meanwhile,
+            # and core's question of what a payment has paid then takes minutes.
+            self.env.cr.execute('ANALYZE account_move, account_move_line, account_payment')
+            with self.counting('run'):
+                self.sync(flow, now=False)
+        for flow in ('bill', 'bill_payment'):
+            self.assertEqual(self.env['ramp.record'].search_count(
+                [('flow', '=', flow), ('ramp_id', 'in', bills), ('state', '=', 'confirmed')]), count)
+        return Counter(self.counts)
+
+    def assertFlat(self, booked=NEXT_TO_NOTHING, paid=NEXT_TO_NOTHING, **values):
+        """A bill more costs no query of the ledger and the confirmation, and so many at most where it is booked and where it is paid."""
+        each = self.each(FEW, MANY, **values)
+        for phase in PHASES:
+            book = phase == '_book_batch'
+            self.assertLessEqual(each.get(f'bill{phase}', 0), booked if book else 0, phase)
+            self.assertLessEqual(each.get(f'bill_payment{phase}', 0), paid if book else 0, phase)
+        self.assertLessEqual(each['run'], booked + paid)
+        for count, total in self.totals.items():
+            self.assertLess(total['run'] / count, MOST + paid)
+
+    def test_bills_of_one_vendor(self):
+        self.assertFlat()
+
+    def test_lines_with_analytics(self):
+        self.assertFlat(lines=[
+            {'amount_minor': 400, 'account': self.external(self.account_meals), 'analytics': self.analytics(self.analytic_move)},
+            {'amount_minor': 600, 'account': self.external(self.account_travel), 'analytics': self.analytics(
+                self.analytic_fair, self.analytic_europe)}])
+
+    def test_bills_with_taxes(self):
+        tax = self.env['account.tax'].create({'name': 'Input', 'amount': 10, 'type_tax_use': 'purchase', 'company_id': self.company.id})
+        self.connection.offer_taxes = True
+        self.sync('account', 'tax_rate', 'tax_code')
+        code = self.env['ramp.record'].search([('flow', '=', 'tax_code'), ('res_id', '=', tax.id)]).remote_id
+        self.assertFlat(lines=[{'amount_minor': 1000, 'account': self.external(self.account_meals), 'tax': code}])
+
+    def test_foreign_bills(self):
+        self.assertFlat(currency='EUR', fx_conversion_rate='1.25')
+
+    def test_foreign_bills_at_odoos_rate(self):
+        """Those of an entity that pays in its own currency: Odoo's rate of a day is asked for once."""
+        self.assertFlat(currency='EUR', entity=self.ramp.state['entities'].find(currency='EUR')['id'])
+
+    def test_differences_of_rates(self):
+        """Core books each difference in an entry of its own."""
+        self.assertFlat(paid=3.5, currency='EUR', fx_conversion_rate='1.25', paid_at='1.5')
+        self.assertEqual(self.env['account.move'].search_count(
+            [('journal_id', '=', self.company.currency_exchange_journal_id.id)]), FEW + MANY + 4)
+
+    def test_a_vendor_for_each_bill(self):
+        """Core looks for the fiscal position of each vendor."""
+        self.assertFlat(booked=1 + NEXT_TO_NOTHING, vendors=MANY)
