@@ -31,7 +31,7 @@ RECORD = re.compile(r'\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} \d+ (?P<level>\w+) \S
 TAIL = re.compile(r'\s*(- - -|\d+ \d+\.\d+ -?\d+\.\d+( r[ow](->rw)?)?)?\s*$')
 TESTS = re.compile(r'odoo\.addons\.\w+\.tests\.|odoo\.tests\.suite$')
 STARTED = re.compile(r'Starting (\S+) \.\.\.')
-SKIPPED = re.compile(r'skipped (\S+)(?: \((\S+)\))? : ')
+SKIPPED = re.compile(r'skipped (?:Subtest )?(?P<name>\S+)(?: \((?P<holder>odoo\.addons\.\S+)\))?(?P<which>.*?) : ')
 FAILED = re.compile(r'(FAIL|ERROR): (?:Subtest )?(\S+)(?: \((odoo\.addons\.\S+)\))?')
 TOTALS = re.compile(r'(\d+) failed, (\d+) error\(s\) of (\d+) tests when loading database')
 UPGRADE = ' (during the upgrade)'
@@ -87,7 +87,7 @@ class Result:
             self.outcomes.setdefault(self._name(logger, match[1]), 'passed')
         match = SKIPPED.match(text)
         if match:
-            self.outcomes[self._name(logger, match[1], match[2])] = 'skipped'
+            self.outcomes[self._name(logger, match['name'], match['holder']) + match['which']] = 'skipped'
         match = FAILED.match(text)
         if match and level == 'ERROR':
             name = self._name(logger, match[2], match[3])
