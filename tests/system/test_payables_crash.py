@@ -1,9 +1,11 @@
 """What the business owes: killed anywhere, then run again, the same bills, payments and partners, and Ramp told once."""
 import dataclasses
+import time
 
+import owing
 import pytest
 from books import differences
-from stage import OWING, SMALLER
+from stage import OWING, SECONDS, SMALLER
 from test_crash import STEPS as OF_CARDS
 from test_workers import start_together
 
@@ -222,5 +224,27 @@ def test_payables_several_workers_and_one_is_killed(stage):
         victim.wait().assert_killed()
         for process in others:
             process.wait().assert_ok()
+        case.rest()
+        again(case, reference)
+
+
+def test_one_transfer_is_one_payment_though_another_worker_has_a_part(stage):
+    """Whoever finds a bill of a batch in other hands waits for it, instead of paying the others by a payment of their own."""
+    reference, _hits = stage.reference(OWING, **SMALLER)
+    with stage.case(OWING) as case:
+        case.run(*(f'at once: {flow}' for flow in ('transaction', 'vendor', 'vendor_credit', 'bill'))).assert_ok()
+        with stage.sql() as cursor:
+            cursor.execute("BEGIN; SELECT FROM ramp_record WHERE flow = 'bill_payment' AND ramp_id = %s FOR UPDATE",
+                           [owing.bill(case.ramp, 'batch 4')])
+            process = case.start('at once: bill_payment')
+            end = time.monotonic() + SECONDS
+            with stage.sql('postgres', user='postgres') as other:
+                while time.monotonic() < end:
+                    other.execute("SELECT FROM pg_stat_activity WHERE datname = %s AND wait_event_type = 'Lock'", [stage.database])
+                    if other.fetchone() is not None or process.result.exists():  # it waits, or it has gone on without
+                        break
+                    time.sleep(0.05)
+            cursor.execute('COMMIT')
+        process.wait().assert_ok()
         case.rest()
         again(case, reference)
