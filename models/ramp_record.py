@@ -514,7 +514,11 @@ class RampRecord(models.Model):
 
     @api.model
     def _take_siblings(self, connection, flow, parents, taken):
-        """Lock the rows that are due and belong to the same objects as those taken."""
+        """Lock the rows that are due and belong to the same objects as those taken.
+
+        Another worker that has some of them is waited for: to go on without them would make two payments of one transfer. Two that
+        wait for each other are a deadlock; one of them begins again.
+        """
         self.env.cr.execute(SQL(
             """
             SELECT id FROM ramp_record
@@ -522,7 +526,7 @@ class RampRecord(models.Model):
                AND (state IN ('pending', 'error') OR (state = 'held' AND is_question))
                AND (next_attempt IS NULL OR next_attempt <= %s)
              ORDER BY id
-               FOR UPDATE SKIP LOCKED
+               FOR UPDATE
             """, connection.id, flow, parents, taken.ids, self.env.cr.now()))
         return self.browse(row[0] for row in self.env.cr.fetchall())
 

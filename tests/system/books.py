@@ -18,10 +18,11 @@ def rows(cursor, query, *parameters):
 
 
 def plain(value):
-    """Numbers without the noise of trailing zeros, everything else as text without numbers of documents."""
+    """Numbers without the noise of trailing zeros, everything else as text without numbers of documents; what a text enumerates (the
+    bills of a payment) in alphabetical order: which worker stored which bill first is nobody's right, either."""
     if isinstance(value, Decimal):
         return format(value.normalize() if value else Decimal(0), 'f')
-    return value if isinstance(value, (int, type(None), bool)) else NUMBER.sub('#', str(value))
+    return value if isinstance(value, (int, type(None), bool)) else ', '.join(sorted(NUMBER.sub('#', str(value)).split(', ')))
 
 
 def as_text(value):

@@ -57,9 +57,8 @@ class Life:
         vendor = self.chance.choice([row for row in self.state['vendors'] if row['is_active'] and not row['_draft']])
         entity = self.chance.choice([row for row in self.state['entities'] if row['currency'] in ('USD', 'EUR')])
         return self.ramp.add_bill(
-            vendor=vendor['id'], entity=entity['id'], amount_minor=self.chance.randint(100, 99999),
-            account=self.chance.choice(self.accounts),
-            payment_method=self.chance.choice(('ACH', 'CHECK', 'CARD')), date=self.day(), invoices=0,
+            vendor=vendor['id'], entity=entity['id'], amount_minor=self.chance.randint(100, 99999), date=self.day(), invoices=0,
+            account=self.chance.choice(self.accounts), payment_method=self.chance.choice(('ACH', 'CHECK', 'CARD')),
             invoice_number=f'LATER-{next(self._numbers)}')
 
     def a_bill_is_paid(self):
@@ -182,8 +181,8 @@ def assert_finished(case):
         if ready and row['sync_status'] == 'BILL_SYNCED' and row['status'] == 'PAID':
             assert ('bill_payment', row['id']) in held, f"nobody says why the payment of {row['id']} is not booked"
     for (flow, ident), reason in held.items():
-        told = flow not in ('bill', 'bill_payment') or reason in case.ramp.export_errors(ident)
-        assert told, f'{flow} {ident}: Ramp was not told: {reason}'
+        if flow in ('bill', 'bill_payment', 'reimbursement'):
+            assert reason in case.ramp.export_errors(ident), f'{flow} {ident}: Ramp was not told: {reason}'
 
 
 @pytest.mark.parametrize('seed', range(SEEDS))
@@ -209,6 +208,3 @@ def test_payables_chaos(stage, seed):
         except AssertionError as error:
             raise AssertionError('\n'.join([str(error), f'codes {codes}', *life.log])) from error
 
-
-def test_everything_happens():
-    """The chances are not too small: over some seeds each kind of event is met."""

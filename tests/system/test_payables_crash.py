@@ -1,9 +1,11 @@
 """What the business owes: killed anywhere, then run again, the same bills, payments and partners, and Ramp told once."""
 import dataclasses
+import time
 
+import owing
 import pytest
 from books import differences
-from stage import OWING, SMALLER
+from stage import OWING, SECONDS, SMALLER
 from test_crash import STEPS as OF_CARDS
 from test_workers import start_together
 
@@ -27,8 +29,8 @@ COMMITS = {
         'commit of bill._book_batch': FOUR, 'confirming BILL_SYNC': AFTER, 'commit of bill._confirm_batch': AFTER,
         'reporting BILL_SYNC': AFTER, 'commit of bill._report_batch': [('after', 1)],
         'commit of bill_payment._book_batch': FOUR, 'confirming BILL_PAYMENT_SYNC': AFTER,
-        'commit of bill_payment._confirm_batch': AFTER, 'reporting BILL_PAYMENT_SYNC': [('after', 1)],
-        'commit of bill_payment._report_batch': [('after', 1)],
+        'commit of bill_payment._confirm_batch': AFTER,
+        'reporting BILL_PAYMENT_SYNC': [('after', 1)], 'commit of bill_payment._report_batch': [('after', 1)],
         'commit of bill_file._attach': TWO,
     },
     'bills later': {
@@ -67,8 +69,7 @@ INSIDE = {
         'commit of bill_payment._next_unconfirmed', 'commit of bill_payment._finish'),
     ('bills', 'files'): (
         'upsert of bill_file', 'commit of bill_file._start', 'commit of bill_file._due', 'GET /bills', 'download',
-        'attachments of bill_file',
-        'booked bill_file', 'commit of bill_file._finish'),
+        'attachments of bill_file', 'booked bill_file', 'commit of bill_file._finish'),
     ('claims', 'all'): (
         'commit of reimbursement._start', 'page of /reimbursements', 'upsert of reimbursement', 'upsert of reimbursement_payment',
         'entries of reimbursement', 'post of reimbursement', 'upsert of receipt', 'booked reimbursement',
@@ -155,8 +156,7 @@ def test_payables_killed_when_ramp_has_done_the_work(stage, kind, key, nth):
     # what cleans up after a crash is killed too
     ('bills', ('after confirming BILL_SYNC', 'after page of /bills', 'before commit of bill._confirm_batch', 'after confirming BILL_SYNC')),
     ('bills', ('after commit of bill_payment._book_batch', 'after confirming BILL_PAYMENT_SYNC',
-               'before commit of bill_payment._confirm_batch',
-               'after reporting BILL_PAYMENT_SYNC')),
+               'before commit of bill_payment._confirm_batch', 'after reporting BILL_PAYMENT_SYNC')),
     ('bills later', ('before commit of bill_payment._book_batch', 'before commit of bill_payment._book_batch',
                'after commit of bill_payment._book_batch', 'after confirming BILL_PAYMENT_SYNC')),
 ], ids=['bills', 'payments', 'later'])
@@ -224,5 +224,27 @@ def test_payables_several_workers_and_one_is_killed(stage):
         victim.wait().assert_killed()
         for process in others:
             process.wait().assert_ok()
+        case.rest()
+        again(case, reference)
+
+
+def test_one_transfer_is_one_payment_though_another_worker_has_a_part(stage):
+    """Whoever finds a bill of a batch in other hands waits for it, instead of paying the others by a payment of their own."""
+    reference, _hits = stage.reference(OWING, **SMALLER)
+    with stage.case(OWING) as case:
+        case.run(*(f'at once: {flow}' for flow in ('transaction', 'vendor', 'vendor_credit', 'bill'))).assert_ok()
+        with stage.sql() as cursor:
+            cursor.execute("BEGIN; SELECT FROM ramp_record WHERE flow = 'bill_payment' AND ramp_id = %s FOR UPDATE",
+                           [owing.bill(case.ramp, 'batch 4')])
+            process = case.start('at once: bill_payment')
+            end = time.monotonic() + SECONDS
+            with stage.sql('postgres', user='postgres') as other:
+                while time.monotonic() < end:
+                    other.execute("SELECT FROM pg_stat_activity WHERE datname = %s AND wait_event_type = 'Lock'", [stage.database])
+                    if other.fetchone() is not None or process.result.exists():  # it waits, or it has gone on without
+                        break
+                    time.sleep(0.05)
+            cursor.execute('COMMIT')
+        process.wait().assert_ok()
         case.rest()
         again(case, reference)
