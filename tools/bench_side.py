@@ -226,9 +226,8 @@ def decided(env, connection, ramp):
             'name': plan.label, 'date': plan.date, 'entry_date': plan.entry_date, 'currency': plan.currency.id,
             'employee': plan.employee.id, 'partner': plan.partner.id, 'memo': value.memo,
             'amount': float(value.amount.decimal), 'balance': plan.balance / company_scale,
-            'lines': [{'account': account.id, 'distribution': distribution, 'amount': amount / scale,
-                       'balance': balance / company_scale, 'name': name}
-                      for account, distribution, amount, balance, name in plan.lines],
+            'lines': [{'account': line.coding.account.id, 'distribution': line.coding.distribution, 'amount': line.amount / scale,
+                       'balance': line.balance / company_scale, 'name': line.name} for line in plan.lines],
         })
     return rows
 
