@@ -14,6 +14,10 @@ BANK_METHODS = frozenset({
     'ACH', 'CHECK', 'CRYPTO_WALLET_TRANSFER', 'DOMESTIC_WIRE', 'FED_NOW', 'INTERNATIONAL', 'LOCAL_BANK_TRANSFER', 'RTP', 'SWIFT'})
 # An open bill with a payment that is over and left something to pay; in any other state the payment is still on its way, or failed.
 PARTLY_PAID = frozenset({'PAYMENT_COMPLETED', 'PAYMENT_DETAILS_MISSING', 'PAYMENT_NOT_INSTRUCTED', 'PAYMENT_READY'})
+# Of a bill that is paid in part: another payment is on its way, or is to be made.
+UNDER_WAY = frozenset({
+    'AWAITING_RELEASE', 'BLOCKED', 'HELD_BY_PROVIDER', 'ON_HOLD', 'PAYMENT_PROCESSING', 'PAYMENT_SCHEDULED',
+    'PENDING_VENDOR_APPROVAL', 'WAITING_FOR_TRANSACTION_MATCH', 'WAITING_FOR_VENDOR'})
 REST = 'rest'  # key of what was paid besides the one payment that Ramp tells of
 
 
@@ -68,7 +72,8 @@ class RampFlowBillPayment(models.AbstractModel):
         payment = value.payment
         return {
             'status': value.status, 'amount': str(value.amount), 'archived': bool(value.archived_at),
-            'partly': value.status_summary in PARTLY_PAID, 'enabled': value.enable_accounting_sync,
+            'partly': value.status_summary in PARTLY_PAID or value.status_summary == 'PAYMENT_ERROR' and 'failed',
+            'enabled': value.enable_accounting_sync,
             'credits': sorted([credit.id, str(credit.amount)] for credit in value.applied_vendor_credits),
             'payment': payment and [payment.id, payment.payment_method, str(payment.amount), str(payment.payment_date),
                                     str(payment.effective_date), str(payment.details)],
@@ -131,7 +136,7 @@ class RampFlowBillPayment(models.AbstractModel):
             raise Held(self.env._('More vendor credit is applied to it than it owes. Correct it in Ramp.'))
         credits = self._plan_credits(value, line, found)
         parts, card, reason = self._plan_payment(connection, value, move, line, due, found, credits)
-        settlement = self._compare(value, move, line, parts, found, reason)
+        settlement = self._compare(value, move, line, parts, found, reason, keep=() if card else self._earlier(value, due, found))
         done = settlement.undo or settlement.noted.get('card')
         if not (parts or card or credits or done or value.applied_vendor_credits or value.status == 'PAID'):
             raise Waiting(self.env._('It is not paid in Ramp yet.'))
@@ -193,6 +198,33 @@ class RampFlowBillPayment(models.AbstractModel):
             raise Held(self.env._('The connection %s has no payment journal. Choose one.', connection.name))
         return self._plan_parts(connection, value, due, journal, paid, found), None, self.env._('Ramp tells of another payment now.')
 
+    def _earlier(self, value, due, found):
+        """{key: note} of what was paid before another payment that is under way or that Ramp tells of now, and stays.
+
+        Ramp shows one payment of a bill, the first that counts. One beside which another has no room took that one's place; of one
+        that is shown while the next is under way, the status speaks of the next. Raises `Held` where it may be either.
+        """
+        payment, parts = value.payment, found['noted'].get(value.id, {}).get('parts', {})
+        if not payment or not payment.id or payment.amount.currency != value.amount.currency:
+            return {}
+        shown = parts.get(payment.id)
+        if shown and value.status == 'OPEN' and payment.effective_date and shown['amount'] == payment.amount.minor < due.minor:
+            if value.status_summary == 'PAYMENT_ERROR':
+                booked = self.env['account.payment'].browse(shown['id']).exists()
+                raise Held(self.env._(
+                    'Ramp says that a payment of this bill failed, but not which one. %(amount)s of it is booked as paid. If that failed, '
+                    'cancel the payment %(payment)s in Odoo; if another did, there is nothing to do. It clears itself with the next '
+                    'payment.', amount=payment.amount, payment=booked.name or '-'), booked.move_id)
+            if value.status_summary in UNDER_WAY:
+                return parts
+        room = due.minor - payment.amount.minor
+        earlier = {}
+        for key, note in parts.items():
+            if key not in (payment.id, value.id, REST) and note['amount'] <= room:
+                earlier[key] = note
+                room -= note['amount']
+        return earlier
+
     def _waits_for_person(self, connection, value):
         details = value.payment.details
         return connection.manual_payment_policy == 'person' or getattr(details, 'manual_payment_method', None) == 'PAID_IN_ERP'
@@ -220,8 +252,9 @@ class RampFlowBillPayment(models.AbstractModel):
             raise Held(self.env._(
                 'Ramp paid %(paid)s for a bill that owed %(due)s. Look at it in Ramp.', paid=payment.amount, due=due))
         parts = [part(payment.id or value.id, payment.id, payment.amount.minor)] if payment.amount.minor else []
-        if paid and payment.amount.minor < due.minor:
-            parts.append(part(REST, None, due.minor - payment.amount.minor))
+        rest = due.minor - payment.amount.minor - sum(note['amount'] for note in self._earlier(value, due, found).values())
+        if paid and rest:
+            parts.append(part(REST, None, rest))
         return parts
 
     def _plan_rate(self, connection, value, found):

@@ -162,12 +162,13 @@ class RampFlowPayment(models.AbstractModel):
             raise Held(self.env._('What it pays is cancelled in Odoo: %s', move.name), move)
         return move, line
 
-    def _compare(self, value, move, line, wanted, found, reason=''):
-        """The `Settlement` of a document: `wanted` parts less what was done."""
+    def _compare(self, value, move, line, wanted, found, reason='', keep=()):
+        """The `Settlement` of a document: `wanted` parts less what was done. `keep`: keys of what was done and stays as it is."""
         noted = found['noted'].get(value.id, {})
         done = noted.get('parts', {})
         keys = {part.key: part for part in wanted}
-        undo = {key: note for key, note in done.items() if key not in keys or note['amount'] != keys[key].amount}
+        undo = {key: note for key, note in done.items()
+                if key not in keep and (key not in keys or note['amount'] != keys[key].amount)}
         parts = [part for part in wanted if part.key not in done or part.key in undo]
         kept = {**noted, 'parts': {key: note for key, note in done.items() if key not in undo}}
         return Settlement(value.id, move, line, kept, undo, parts, reason)

@@ -160,6 +160,55 @@ class TestBill(PayablesCase):
         self.assertPaid(ramp_id)
         self.assertEqual(sorted(self.payment(ramp_id).mapped('amount')), [40.0, 60.0])
 
+    def test_part_stays_while_the_next_one_is_on_its_way(self):
+        """Ramp shows the first payment with the status of the next."""
+        ramp_id = self.owe(10000)
+        self.ramp.pay_bill(ramp_id, amount_minor=4000)
+        self.sync_payables()
+        first = self.payment(ramp_id)
+        for status, state in (('scheduled', 'pending'), ('processing', 'pending'), ('failed', 'held')):
+            self.ramp.pay_bill(ramp_id, status=status, new=status == 'scheduled')
+            self.sync_payables()
+            self.assertEqual((self.move(ramp_id).amount_residual, self.reversals(first).ids), (60.0, []), status)
+            self.assertEqual(self.record(ramp_id, 'bill_payment').state in ('held', 'error'), state == 'held', status)
+        self.assertRegex(self.record(ramp_id, 'bill_payment').error_message, f'40.00 USD.*{first.name}')
+        self.ramp.pay_bill(ramp_id)
+        self.sync_payables()
+        self.assertPaid(ramp_id)
+        self.assertEqual(sorted(self.payment(ramp_id).mapped('amount')), [40.0, 60.0])
+        self.assertFalse(self.reversals(first))
+
+    def test_part_that_failed_and_was_paid_anew(self):
+        """The whole takes the place of the part, though nobody saw the part fail: there is no room for both."""
+        ramp_id = self.owe(10000)
+        self.ramp.pay_bill(ramp_id, amount_minor=4000)
+        self.sync_payables()
+        first = self.payment(ramp_id)
+        self.ramp.pay_bill(ramp_id, status='failed')
+        self.ramp.pay_bill(ramp_id)
+        self.sync_payables()
+        self.assertPaid(ramp_id)
+        self.assertEqual(sum(self.reversals(first).mapped('amount_total')), 40.0)
+
+    def test_part_that_failed_and_was_cancelled_in_odoo(self):
+        ramp_id = self.owe(10000)
+        self.ramp.pay_bill(ramp_id, amount_minor=4000)
+        self.sync_payables()
+        first = self.payment(ramp_id)
+        self.ramp.pay_bill(ramp_id, status='failed')
+        self.sync_payables()
+        self.assertEqual(self.record(ramp_id, 'bill_payment').state, 'held')
+        first.action_draft()
+        first.action_cancel()
+        self.ramp.pay_bill(ramp_id)
+        self.sync_payables()
+        self.assertPaid(ramp_id)
+        self.assertEqual((first.state, self.payment(ramp_id).filtered(lambda payment: payment.state != 'canceled').mapped('amount')),
+                         ('canceled', [100.0]))
+
+    def reversals(self, payment):
+        return self.env['account.move'].search([('reversed_entry_id', '=', payment.move_id.id)])
+
     def test_archived(self):
         ramp_id = self.owe(10000)
         self.sync_payables()
