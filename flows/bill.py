@@ -87,7 +87,15 @@ class RampFlowBill(models.AbstractModel):
         return {
             'name': ' '.join(filter(None, (clean(value.vendor.name), clean(value.invoice_number)))) or value.id,
             'date': self._day(connection, value.issued_at), 'money': value.amount, 'parent_ramp_id': value.vendor.id,
+            'ramp_entity_id': value.entity_id, 'open_amount': self._open_amount(value),
         }
+
+    @api.model
+    def _open_amount(self, value, paid=0):
+        """What Ramp says is still to be paid of a bill, Decimal in its currency. paid: in minor units, of one that is paid in part."""
+        if value.status == 'PAID' or value.archived_at or value.approval_status not in ('APPROVED', None) or not value.enable_accounting_sync:
+            return Money(0, value.amount.currency).decimal
+        return Money(owed(value.amount, value.applied_vendor_credits).minor - paid, value.amount.currency).decimal
 
     def _is_synced(self, payload):
         return payload.get('sync_status') in ('BILL_SYNCED', 'BILL_AND_PAYMENT_SYNCED')

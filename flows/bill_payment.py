@@ -84,8 +84,19 @@ class RampFlowBillPayment(models.AbstractModel):
         return {
             'name': ' '.join(filter(None, (clean(value.vendor.name), clean(value.invoice_number)))) or value.id,
             'date': self._payment_day(connection, value), 'money': payment.amount if payment else value.amount,
-            'parent_ramp_id': payment.id if payment else None,
+            'parent_ramp_id': payment.id if payment else None, 'ramp_entity_id': value.entity_id,
+            'open_amount': self.env['ramp.flow.bill']._open_amount(value, self._paid_in_part(value)),
         }
+
+    @staticmethod
+    def _paid_in_part(value):
+        """What is paid of an open bill, in minor units of its currency, as far as Ramp tells."""
+        payment = value.payment
+        if not payment or not payment.effective_date or payment.amount.currency != value.amount.currency:
+            return 0
+        partly = value.status_summary in PARTLY_PAID or value.status_summary in UNDER_WAY and (
+            payment.amount.minor < owed(value.amount, value.applied_vendor_credits).minor)
+        return payment.amount.minor if partly else 0
 
     def _is_synced(self, payload):
         return payload.get('sync_status') == 'BILL_AND_PAYMENT_SYNCED'

@@ -274,14 +274,38 @@ class RampFlowPull(models.AbstractModel):
             elif self._is_synced(payload) and record.sync_attempt:
                 ready.append(record.ramp_id)  # its document was deleted here after it was confirmed, and somebody pressed Retry
             elif self._is_synced(payload):
-                record._skip(self.env._('It was exported from Ramp without this connection, so it is not booked here.'))
+                self._store_withheld(connection, [payload], asked)
             elif self._is_ready(payload):
                 row = self._ledger_row(connection, payload)
                 record._upsert(connection, self._flow, [row], asked)
                 ready.append(row['ramp_id'])
             else:
-                record._skip(self.env._('It is no longer marked as ready in Ramp; it comes back when it is.'))
+                self._store_withheld(connection, [payload], asked)
         return ready
+
+    def _store_withheld(self, connection, payloads, asked):
+        """Objects that Ramp shows, but does not offer (any more): what is not booked waits, or was exported by somebody else.
+
+        What is booked is looked at for what changed in Ramp since. Returns nothing.
+        """
+        rows = [self._ledger_row(connection, payload) for payload in payloads]
+        Record = self.env['ramp.record']
+        booked = {record.ramp_id for record in Record.search_fetch(
+            [('connection_id', '=', connection.id), ('flow', '=', self._flow), ('ramp_id', 'in', [row['ramp_id'] for row in rows]),
+             ('res_id', '!=', False)], ['ramp_id'])}
+        part = [row for row in rows if row['ramp_id'] in booked]
+        if part:
+            Record._upsert(connection, self._flow, part, asked, updates=self._updates)
+            self._stored(connection, part, asked)
+        Record._upsert_withheld(connection, self._flow, [
+            {**row, **self._withheld(connection, row)} for row in rows if row['ramp_id'] not in booked], asked)
+
+    def _withheld(self, connection, row):
+        """State and reason (`error_message`) of an object that Ramp does not offer."""
+        if self._is_synced(row['payload']):
+            return {'state': 'ignored', 'error_message': self.env._(
+                'It was exported from Ramp without this connection, so it is not booked here.')}
+        return {'state': 'pending', 'error_message': self.env._('It is not marked as ready in Ramp; it comes when it is.')}
 
     def _settle(self, connection, run, client, ramp_ids):
         """Book, confirm and report what is due among these objects. Returns False when the job's time is up."""

@@ -2,6 +2,7 @@
 import dataclasses
 from collections import defaultdict
 from datetime import timedelta
+from decimal import Decimal
 
 from odoo import api, models
 from odoo.tools import email_normalize
@@ -106,8 +107,17 @@ class RampFlowReimbursement(models.AbstractModel):
     def _row(self, connection, value):
         return {
             'name': ': '.join(filter(None, (clean(value.user_full_name) or clean(value.user_email), self._label(value)))),
-            'date': self._spent_on(connection, value), 'money': self._signed(value),
+            'date': self._spent_on(connection, value), 'money': self._signed(value), 'ramp_entity_id': value.entity_id,
+            'open_amount': self._open_amount(connection, value),
         }
+
+    def _open_amount(self, connection, value):
+        """What is still to be paid of one that is to be in the books, Decimal in its currency."""
+        if not value.amount:
+            return None
+        is_open = connection.reimbursement_policy == 'ready' and value.sync_status in ('SYNC_READY', 'SYNCED') and (
+            value.state not in (*REIMBURSEMENT_PAID_STATES, *DEAD))
+        return self._signed(value).decimal if is_open else Decimal(0)
 
     @staticmethod
     def _signed(value):

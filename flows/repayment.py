@@ -102,6 +102,7 @@ class RampFlowRepayment(models.AbstractModel):
         return {
             'name': self.env._('Repayment: %s', value.amount or '-'), 'date': self._day(connection, value.repaid_at),
             'money': value.amount and -value.amount, 'parent_ramp_id': self._original_id(value),
+            'ramp_entity_id': value.entity_id, 'has_moved': value.status == 'REPAID',
         }
 
     @staticmethod

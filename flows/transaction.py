@@ -108,7 +108,7 @@ class RampFlowTransaction(models.AbstractModel):
     def _row(self, connection, value):
         return {
             'name': _label(value), 'date': self._date(connection, value), 'money': value.amount,
-            'parent_ramp_id': value.original_transaction_id,
+            'parent_ramp_id': value.original_transaction_id, 'ramp_entity_id': value.entity_id, 'has_moved': value.state == 'CLEARED',
         }
 
     def _date(self, connection, value):

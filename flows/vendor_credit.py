@@ -54,7 +54,8 @@ class RampFlowVendorCredit(models.AbstractModel):
     def _row(self, connection, value):
         return {
             'name': clean(value.reference_number) or value.id, 'date': value.accounting_date, 'money': -value.total,
-            'parent_ramp_id': value.vendor_id,
+            'parent_ramp_id': value.vendor_id, 'ramp_entity_id': value.entity_id,
+            'open_amount': (-value.remaining).decimal,
         }
 
     def _is_synced(self, payload):

@@ -26,6 +26,11 @@ FILLED_TABLES = (
     'ramp_record', 'hr_expense', 'account_move', 'account_move_line', 'account_analytic_line', 'account_payment',
     'account_partial_reconcile')
 FEW_CHANGES = 1000
+# What the ledger knows of an object besides its payload, with the type in the database
+COLUMNS = {
+    'name': 'varchar', 'date': 'date', 'amount': 'numeric', 'currency_id': 'int4', 'parent_ramp_id': 'varchar',
+    'ramp_entity_id': 'varchar', 'has_moved': 'bool', 'open_amount': 'numeric'}
+STANDING = ('ramp_entity_id', 'has_moved', 'open_amount')
 # Ramp's own bookkeeping: a change of these says nothing to a person who compares two versions of an object
 UNTOLD = ('sync_status', 'synced_at', 'updated_at', 'deep_link_url', 'statement_id')
 
@@ -99,6 +104,12 @@ class RampRecord(models.Model):
         string='In Words', compute='_compute_status', help='The status in the words that fit what Odoo sends, or what it receives.')
     res_model = fields.Char(string='Document Model', readonly=True)
     res_id = fields.Many2oneReference(string='Document', model_field='res_model', readonly=True)
+    ramp_entity_id = fields.Char(string='Ramp Entity', readonly=True, help='Id of the Ramp entity that the object belongs to.')
+    is_withheld = fields.Boolean(
+        readonly=True, help='Ramp shows the object without offering it to be booked; the reason says what it waits for.')
+    has_moved = fields.Boolean(
+        readonly=True, help='Whether its money has moved: only then it counts in what Ramp says is owed on the cards.')
+    open_amount = fields.Monetary(readonly=True, help='What Ramp says is still to be paid of it; of a credit, negative.')
     payload = fields.Json(readonly=True)
     payload_text = fields.Text(string='As Ramp sent it', compute='_compute_payload_text')
     sent_text = fields.Text(string='What Ramp Has', compute='_compute_sent_text')
@@ -392,7 +403,7 @@ class RampRecord(models.Model):
     def _upsert(self, connection, flow, rows, seen_at, updates=False, wait=False):
         """Put a page of objects into the ledger, in one statement (two if only some are ready); returns nothing.
 
-        :param rows: list of dict with ramp_id, payload, payload_hash, name, date, amount, currency_id, parent_ramp_id; and `ready`
+        :param rows: list of dict with ramp_id, payload, payload_hash, and, where known, the columns of `COLUMNS`; and `ready`
             (default True): whether Ramp offers the object as one that is to be synced
         :param seen_at: when the page was asked for
         :param updates: whether a booked document follows its object: a changed row is due again, with its document
@@ -411,14 +422,10 @@ class RampRecord(models.Model):
             part = [row for row in ordered if row.get('ready', True) is ready]
             if part:
                 self._upsert_rows(connection, flow, part, seen_at, ready, updates)
+        self._refresh_standing(connection, flow, ordered)
         self.invalidate_model()
 
     def _upsert_rows(self, connection, flow, rows, seen_at, ready, updates):
-        values = SQL(', ').join(
-            SQL('(%s, %s, %s, %s, %s, %s, %s, %s)',
-                row['ramp_id'], Json(row['payload']), row['payload_hash'], row.get('name'), row.get('date'), row.get('amount'),
-                row.get('currency_id') or None, row.get('parent_ramp_id'))
-            for row in rows)
         same = SQL('r.payload_hash = excluded.payload_hash')
         if updates:
             changed = SQL(
@@ -460,25 +467,76 @@ class RampRecord(models.Model):
                 OR (r.state = 'confirmed' AND NOT %(ready)s AND NOT %(same)s AND r.confirmed_at < excluded.seen_at)
                 OR (r.state = 'confirmed' AND r.confirmed_at IS NULL AND NOT %(same)s AND r.seen_at < excluded.seen_at)
                 """, same=same, ready=ready)
+        self._insert_rows(connection, flow, rows, seen_at, SQL('is_withheld = FALSE, %s', changed), which)
+
+    def _refresh_standing(self, connection, flow, rows):
+        """Keep up with how objects stand in Ramp, which changes without any change of the books; in one statement."""
+        rows = [row for row in rows if row.keys() & STANDING]
+        if not rows:
+            return
+        columns = [SQL.identifier(column) for column in STANDING]
+        casts = [SQL('v.%s::%s', SQL.identifier(column), SQL.identifier(COLUMNS[column])) for column in STANDING]
+        self.env.cr.execute(SQL(
+            """
+            UPDATE ramp_record r SET (%(columns)s) = ROW(%(casts)s)
+              FROM (VALUES %(values)s) AS v(ramp_id, %(columns)s)
+             WHERE r.connection_id = %(connection)s AND r.flow = %(flow)s AND r.ramp_id = v.ramp_id
+               AND (%(mine)s) IS DISTINCT FROM (%(casts)s)
+            """, columns=SQL(', ').join(columns), casts=SQL(', ').join(casts), connection=connection.id, flow=flow,
+            mine=SQL(', ').join(SQL('r.%s', column) for column in columns),
+            values=SQL(', ').join(SQL('(%s)', SQL(', ').join(
+                SQL('%s', part) for part in (row['ramp_id'], *(row.get(column) for column in STANDING)))) for row in rows)))
+
+    def _insert_rows(self, connection, flow, rows, seen_at, changed, which):
+        """See `_upsert`. changed, which: what else to set of a row that is there, and of which."""
+        values = SQL(', ').join(
+            SQL('(%s)', SQL(', ').join(
+                SQL('%s', part) for part in (
+                    row['ramp_id'], Json(row['payload']), row['payload_hash'], row.get('is_withheld', False), row.get('state', 'pending'),
+                    row.get('error_message'), *(None if row.get(column) is False else row.get(column) for column in COLUMNS))))
+            for row in rows)
         self.env.cr.execute(SQL(
             """
             INSERT INTO ramp_record AS r (
                 connection_id, company_id, flow, seen_at, attempts, sync_attempt, create_uid, write_uid, create_date, write_date,
-                state, ramp_id, payload, payload_hash, name, date, amount, currency_id, parent_ramp_id)
-            SELECT %(connection)s, %(company)s, %(flow)s, %(seen_at)s, 0, 0, %(uid)s, %(uid)s, %(now)s, %(now)s, 'pending',
-                   v.ramp_id, v.payload::jsonb, v.payload_hash, v.name, v.date::date, v.amount::numeric, v.currency_id::int,
-                   v.parent_ramp_id
-              FROM (VALUES %(values)s) AS v(ramp_id, payload, payload_hash, name, date, amount, currency_id, parent_ramp_id)
+                is_question, ramp_id, payload, payload_hash, is_withheld, state, error_message, %(columns)s)
+            SELECT %(connection)s, %(company)s, %(flow)s, %(seen_at)s, 0, 0, %(uid)s, %(uid)s, %(now)s, %(now)s,
+                   v.state = 'ignored', v.ramp_id, v.payload::jsonb, v.payload_hash, v.is_withheld, v.state, v.error_message, %(casts)s
+              FROM (VALUES %(values)s) AS v(ramp_id, payload, payload_hash, is_withheld, state, error_message, %(columns)s)
             ON CONFLICT (connection_id, flow, ramp_id) DO UPDATE SET
-                seen_at = excluded.seen_at,
-                name = excluded.name, date = excluded.date, amount = excluded.amount, currency_id = excluded.currency_id,
-                parent_ramp_id = excluded.parent_ramp_id, write_date = excluded.write_date,
-                %(changed)s
+                seen_at = excluded.seen_at, write_date = excluded.write_date, %(same)s, %(changed)s
             WHERE %(which)s
             """,
             connection=connection.id, company=connection.company_id.id, flow=flow, seen_at=seen_at, uid=self.env.uid,
-            now=self.env.cr.now(), values=values, changed=changed, which=which),
+            now=self.env.cr.now(), values=values, changed=changed, which=which,
+            columns=SQL(', ').join(SQL.identifier(column) for column in COLUMNS),
+            casts=SQL(', ').join(SQL('v.%s::%s', SQL.identifier(column), SQL.identifier(kind)) for column, kind in COLUMNS.items()),
+            same=SQL(', ').join(SQL('%s = %s', SQL.identifier(column), SQL.identifier('excluded', column)) for column in COLUMNS)),
             log_exceptions=False)  # the statement holds payloads, and those do not belong into a log
+
+    @api.model
+    def _upsert_withheld(self, connection, flow, rows, seen_at):
+        """Put objects into the ledger that Ramp shows without offering them: they count in what it says is owed, and wait.
+
+        :param rows: as of `_upsert`, with state and error_message: why it is not booked
+        """
+        busy = set(self._busy(connection, flow, [row['ramp_id'] for row in rows]))
+        rows = [{**row, 'is_withheld': True} for row in sorted(rows, key=lambda row: row['ramp_id']) if row['ramp_id'] not in busy]
+        if not rows:
+            return
+        self._insert_rows(connection, flow, rows, seen_at, SQL(
+            """
+            payload = excluded.payload, payload_hash = excluded.payload_hash, is_withheld = TRUE, state = excluded.state,
+            error_message = excluded.error_message, is_question = excluded.state = 'ignored', attempts = 0, next_attempt = NULL,
+            reason_move_id = NULL
+            """), SQL(
+            """
+            r.res_id IS NULL AND r.seen_at < excluded.seen_at
+            AND (r.state IN ('pending', 'error') OR (r.state IN ('held', 'ignored') AND r.is_question))
+            -- one whose document was deleted here after Ramp was told of it is to be booked again
+            AND NOT (excluded.state = 'ignored' AND COALESCE(r.sync_attempt, 0) > 0)
+            """))
+        self.invalidate_model()
 
     @api.model
     def _busy(self, connection, flow, ramp_ids):
@@ -502,7 +560,7 @@ class RampRecord(models.Model):
         self.env.cr.execute(SQL(
             """
             SELECT id FROM ramp_record
-             WHERE connection_id = %s AND flow = %s AND %s
+             WHERE connection_id = %s AND flow = %s AND %s AND is_withheld IS NOT TRUE
                AND (state IN ('pending', 'error') OR (state = 'held' AND is_question))
                AND %s
                AND (next_attempt IS NULL OR next_attempt <= %s)
@@ -522,7 +580,7 @@ class RampRecord(models.Model):
         self.env.cr.execute(SQL(
             """
             SELECT id FROM ramp_record
-             WHERE connection_id = %s AND flow = %s AND parent_ramp_id = ANY(%s) AND NOT (id = ANY(%s))
+             WHERE connection_id = %s AND flow = %s AND parent_ramp_id = ANY(%s) AND NOT (id = ANY(%s)) AND is_withheld IS NOT TRUE
                AND (state IN ('pending', 'error') OR (state = 'held' AND is_question))
                AND (next_attempt IS NULL OR next_attempt <= %s)
              ORDER BY id
@@ -538,7 +596,7 @@ class RampRecord(models.Model):
             """
             SELECT EXISTS (
                 SELECT FROM ramp_record
-                 WHERE connection_id = %s AND flow = %s AND state IN ('pending', 'error', 'held', 'done', 'ignored')
+                 WHERE connection_id = %s AND flow = %s AND is_withheld IS NOT TRUE AND state IN ('pending', 'error', 'held', 'done', 'ignored')
                    AND (state <> 'ignored' OR NOT is_question AND reported_hash IS DISTINCT FROM md5(error_message))
                    AND (next_attempt IS NULL OR next_attempt <= %s))
             """, connection.id, flow, self.env.cr.now()))
@@ -562,7 +620,7 @@ class RampRecord(models.Model):
         self.env.cr.execute(SQL(
             """
             SELECT id FROM ramp_record
-             WHERE connection_id = %s AND flow = %s AND (state IN ('pending', 'error') OR (state = 'held' AND is_question))
+             WHERE connection_id = %s AND flow = %s AND is_withheld IS NOT TRUE AND (state IN ('pending', 'error') OR (state = 'held' AND is_question))
                AND res_id IS NULL AND seen_at < %s
              ORDER BY seen_at LIMIT %s
             """, connection.id, flow, since, limit))

@@ -157,7 +157,7 @@ class TestHolds(RampCase):
         self.sync('transaction')
         self.ramp.update_transaction(ramp_id, sync_status='NOT_SYNC_READY')
         self.sync('transaction')
-        self.assertEqual(self.record(ramp_id).state, 'ignored')
+        self.assertEqual((self.record(ramp_id).state, self.record(ramp_id).is_withheld), ('pending', True))
         self.ramp.recode(ramp_id, self.external(self.account_meals))
         self.ramp.update_transaction(ramp_id, sync_status='SYNC_READY')
         self.sync('transaction')
@@ -169,7 +169,7 @@ class TestHolds(RampCase):
         self.sync('transaction')
         self.ramp.update_transaction(ramp_id, sync_status='NOT_SYNC_READY')
         self.sync('transaction')
-        self.assertEqual(self.record(ramp_id).state, 'ignored')
+        self.assertEqual((self.record(ramp_id).state, self.record(ramp_id).is_withheld), ('pending', True))
         self.analytic_fair.active = True
         self.ramp.update_transaction(ramp_id, sync_status='SYNC_READY')
         self.sync('transaction')
