@@ -1,4 +1,4 @@
-"""python -m simulator [--port N] [--seed N] [--transactions N] [--no-validate] [--rate-limit N]"""
+"""python -m simulator [--port N] [--seed N] [--transactions N] [--statements] [--no-validate] [--rate-limit N]"""
 
 import argparse
 import signal
@@ -16,6 +16,7 @@ def main():
     parser.add_argument("--months", type=int, default=6)
     parser.add_argument("--bills", type=int, default=0)
     parser.add_argument("--reimbursements", type=int, default=0)
+    parser.add_argument("--statements", action="store_true", help="close one for each month with spend, and pay it")
     parser.add_argument("--problems", action="store_true", help="add one transaction of each bad kind")
     parser.add_argument("--newer-shape", action="store_true", help="entity_amount and merchant_amount too")
     parser.add_argument("--no-validate", action="store_true", help="do not check against the contract")
@@ -29,6 +30,7 @@ def main():
         newer_shape=options.newer_shape,
         bills=options.bills,
         reimbursements=options.reimbursements,
+        statements=options.statements,
     )
     ramp = Simulator(
         seed,

@@ -422,6 +422,36 @@ class Simulator:
         with self.state.lock:
             return endpoints.repayments.make(self.state, **values)["id"]
 
+    def close_statement(self, end, start=None, **values):
+        """A statement over what is on none yet; see `endpoints.statements.close` for the values. Returns its id."""
+        with self.state.lock:
+            return endpoints.statements.close(self.state, end, start, **values)["id"]
+
+    def update_statement(self, ident, section=None, **changes):
+        """Make it wrong, or add and remove lines; see `endpoints.statements.change`."""
+        with self.state.lock:
+            return endpoints.statements.change(self.state, ident, section, **changes)
+
+    def release_statement(self, ident):
+        """Tell what `close_statement` withheld."""
+        with self.state.lock:
+            return endpoints.statements.release(self.state, ident)
+
+    def add_transfer(self, **values):
+        """A payment of what is owed on cards; see `endpoints.transfers.make` for the values. Returns its id."""
+        with self.state.lock:
+            return endpoints.transfers.make(self.state, **values)["id"]
+
+    def move_transfer(self, ident, status, **values):
+        """Another status; see `endpoints.transfers.move`."""
+        with self.state.lock:
+            return endpoints.transfers.move(self.state, ident, status, **values)
+
+    def add_cashback(self, **values):
+        """A cashback; see `endpoints.cashbacks.make` for the values. Returns its id."""
+        with self.state.lock:
+            return endpoints.cashbacks.make(self.state, **values)["id"]
+
     def seat(self, name, connection_type="DIRECT"):
         """Another accounting provider takes the business's one seat; ours, if there, is unlinked."""
         with self.state.lock:
@@ -440,6 +470,11 @@ class Simulator:
         """What reimbursements move per person and currency; see `payables.owed`."""
         with self.state.lock:
             return payables.owed(self.state, **kwargs)
+
+    def owed_on_cards(self, *args, **kwargs):
+        """What is owed on cards per entity and currency; see `endpoints.statements.owed`."""
+        with self.state.lock:
+            return endpoints.statements.owed(self.state, *args, **kwargs)
 
     def counts(self):
         """Requests per "METHOD /path"."""

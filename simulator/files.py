@@ -1,4 +1,4 @@
-"""Files of receipts and invoices: small real PDF, PNG and JPEG bytes that follow from their row, and their signed links."""
+"""Files of receipts, invoices and statements: small real PDF, PNG and JPEG bytes that follow from their row, and their signed links."""
 
 import base64
 import hashlib
@@ -14,7 +14,7 @@ from .faults import FILE
 from .routes import route
 
 LIFETIME = timedelta(hours=1)
-TABLES = {"receipts": "receipt", "invoices": "invoice"}  # the tables whose rows have a file, and what it is called
+TABLES = {"receipts": "receipt", "invoices": "invoice", "statements": "statement"}  # the tables whose rows have a file, and what it is called
 _JPEG = base64.b64decode(
     "/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDABsSFBcUERsXFhceHBsgKEIrKCUlKFE6PTBCYFVlZF9VXVtqeJmBanGQc1tdhbWGkJ6j"
     "q62rZ4C8ybqmx5moq6T/2wBDARweHigjKE4rK06kbl1upKSkpKSkpKSkpKSkpKSkpKSkpKSkpKSkpKSkpKSkpKSkpKSkpKSkpKSk"

@@ -78,7 +78,7 @@ def answer(
     """One page of a table: `{"data": [...], "page": {"next": url or None}}`.
 
     `filters` maps query parameters to a Filter; parameters that are not in it are ignored, as Ramp does.
-    `where(row)` is the default that hides rows nobody asked for. `among`: the rows that can be meant at all,
+    `where(row)` is the default that hides rows nobody asked for; what is withheld is in no list. `among`: the rows that can be meant at all,
     where an index knows them, in the order of the list; without it the table is walked.
     """
     size = read(call, "page_size", int, 20)
@@ -97,7 +97,7 @@ def answer(
     if among is None or start is not None:
         among = rows.walk(order=order, bucket=bucket, after=start, reverse=reverse)
     for row in among:
-        if where and not where(row) or not all(test(row, value) for test, value in wanted):
+        if row.get("_withheld") or where and not where(row) or not all(test(row, value) for test, value in wanted):
             continue
         if len(page) == size:
             more = True

@@ -70,7 +70,7 @@ class Call:
     def row(self, table, name):
         """The row named by a path parameter, or Ramp's 404."""
         row = self.state[table].get(self.args[name])
-        if row is None:
+        if row is None or row.get("_withheld") and self.route.base == API:
             raise errors.not_found()
         if row.get("_broken"):
             self.unchecked = True

@@ -8,7 +8,7 @@ import random
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from . import coding, seed_payables
+from . import coding, seed_payables, seed_statements
 from .endpoints import accounting_connection, business, cards, departments, entities, locations, transactions, users
 
 ACCOUNTS = [
@@ -84,6 +84,7 @@ class Seed:
     :param newer_shape: answer with the keys of contracts after 2026-08 as well
     :param bills: how many, with payments and vendor credits; `vendors`: how many to choose from (0: as bills want)
     :param reimbursements: how many, of both directions, with some repayments of card transactions
+    :param statements: close one for each month with spend, with cashback and the transfers that pay it
     """
 
     seed: int = 1
@@ -99,6 +100,7 @@ class Seed:
     bills: int = 0
     reimbursements: int = 0
     vendors: int = 0
+    statements: bool = False
 
     def fill(self, state):
         """Write the business into an empty state."""
@@ -134,6 +136,7 @@ class _Filler:
         if seed.problems:
             self._problems()
         seed_payables.fill(self)
+        seed_statements.fill(self)
 
     def spend(self):
         state = self.state
@@ -157,6 +160,7 @@ class _Filler:
                         for entity in self.entities}
         self._spend()
         seed_payables.fill(self)
+        seed_statements.fill(self)
 
     def _people(self):
         state = self.state

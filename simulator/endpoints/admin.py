@@ -215,7 +215,7 @@ def add_data(call):
 
 @route("POST", "/spend")
 def spend(call):
-    """People spend, and code it with what was uploaded: `{"transactions", "months", "seed"}`."""
+    """People spend, and code it with what was uploaded: `{"transactions", "months", "seed", "statements"}`."""
     dataclasses.replace(call.ramp.seed, **(call.body or {})).spend(call.state)
     return None, 204
 

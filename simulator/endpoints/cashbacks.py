@@ -1,0 +1,70 @@
+"""/cashbacks: what Ramp gives back on spend. They are made here one by one, or by closing a statement."""
+
+from .. import money
+from ..listing import answer, equals, one_of, parse_bool, read, since, until
+from ..payables import entity_of, moment, refuse_unknown
+from ..routes import route
+from ..state import Table, iso, wire
+from . import syncs, transactions
+
+TABLES = {"cashbacks": lambda: Table(index="sync_status")}
+syncs.TARGETS["STATEMENT_CREDIT_SYNC"] = syncs.QuietTarget("cashbacks")
+FILTERS = {
+    "entity_id": equals("entity_id"),
+    "statement_id": equals("_statement_id"),
+    "from_date": since("created_at"),
+    "to_date": until("created_at"),
+}
+
+
+@route("GET", "/cashbacks", scope="cashbacks:read")
+def index(call):
+    status = read(call, "sync_status", one_of(*transactions.STATUSES))
+    ready = read(call, "sync_ready", parse_bool)
+
+    def where(row):
+        return status is not None or not ready or row["sync_status"] == "SYNC_READY"
+
+    return answer(call, "cashbacks", FILTERS, where, bucket=status)
+
+
+@route("GET", "/cashbacks/{cashback_id}", scope="cashbacks:read")
+def detail(call):
+    return wire(call.row("cashbacks", "cashback_id"))
+
+
+def make(
+    store,
+    /,
+    *,
+    entity=None,
+    amount_minor,
+    currency=None,
+    date=None,
+    ready=True,
+    label=None,
+    broken=False,
+    **wire_fields,
+):
+    """A new cashback; returns its row.
+
+    :param entity: a row or an id; default: the first one with `currency`, else the primary one
+    :param amount_minor: minor units of `currency` (default: the entity's); positive: less is owed
+    :param date: datetime, date or ISO text of its creation; default: now
+    :param broken: do not hold the row against the contract
+    :param wire_fields: any field of the wire object as it is to be
+    """
+    entity = entity_of(store, entity, currency)
+    row = {
+        "id": store.new_id(),
+        "amount": money.amount(amount_minor, currency or entity["currency"]),
+        "created_at": iso(moment(date) if date else store.clock()),
+        "entity_id": entity["id"],
+        "sync_status": "SYNC_READY" if ready else "NOT_SYNC_READY",
+        "_statement_id": None,
+        "_label": label,
+        "_broken": broken,
+    }
+    refuse_unknown("A cashback", row, wire_fields)
+    row.update(wire_fields)
+    return store["cashbacks"].add(row)

@@ -1,0 +1,280 @@
+"""/statements: what was owed on cards, per entity and currency, at the end of each period.
+
+A statement is closed for the whole business (:func:`close`) and takes whatever is not on one yet: cleared transactions
+(by the day they settled), cashbacks and the moves of transfers. A transfer that is returned after it was on a statement
+is on the next one again: there its amount makes `payments` less, which may then be negative. How Ramp shows that nobody
+has observed. Statements themselves are never synced.
+"""
+
+from collections import Counter
+from datetime import timedelta
+from typing import NamedTuple
+
+from .. import files, money
+from ..listing import answer, parse_time, read, since
+from ..payables import moment, refuse_unknown
+from ..routes import route
+from ..state import Table, iso, wire
+from . import cashbacks, transfers
+
+TABLES = {"statements": Table}
+TABLE_OF = {"CARD_TRANSACTION": "transactions", "CASHBACK": "cashbacks", "TRANSFER_PAYMENT": "transfers"}
+AMOUNTS = ("opening_balance", "charges", "credits", "payments", "ending_balance")
+FILTERS = {"from_date": since("end_date")}
+
+
+@route("GET", "/statements", scope="statements:read")
+def index(call):
+    latest = read(call, "to_date", parse_time, call.state.now())
+    return answer(call, "statements", FILTERS, lambda row: row["end_date"] <= latest, render=_renderer(call))
+
+
+@route("GET", "/statements/{statement_id}", scope="statements:read")
+def detail(call):
+    return _renderer(call)(call.row("statements", "statement_id"))
+
+
+def _renderer(call):
+    return lambda row: {**wire(row), "statement_url": files.url(call, row, "statements")}
+
+
+# -- what moves
+
+
+class Movement(NamedTuple):
+    """minor: what it adds to what is owed; at: ISO text; statement_id: None while it is on none."""
+
+    type: str
+    row: dict
+    currency: str
+    at: str
+    minor: int
+    statement_id: str
+
+    @property
+    def key(self):
+        return self.row["entity_id"], self.currency
+
+    @property
+    def column(self):
+        if self.type == "TRANSFER_PAYMENT":
+            return "payments"
+        return "charges" if self.minor >= 0 else "credits"
+
+    @property
+    def line(self):
+        """As a statement has it."""
+        line = {"type": self.type, "id": self.row["id"]}
+        if self.type == "CARD_TRANSACTION":
+            return {**line, "created_at": self.row["user_transaction_time"], "cleared_at": self.at}
+        return {**line, "created_at": self.row["created_at"]}
+
+
+def movements(store):
+    """All that ever changed what is owed on cards, in no order that means something."""
+    for row in store["transactions"]:
+        if row["state"] == "CLEARED":
+            at = iso(moment(row.get("settlement_date") or row["user_transaction_time"]))
+            values = row["_money"]
+            yield Movement("CARD_TRANSACTION", row, values["currency"], at, values["amount_minor"], row.get("statement_id"))
+    for row in store["cashbacks"]:
+        amount = row["amount"]
+        yield Movement("CASHBACK", row, amount["currency_code"], row["created_at"], -amount["amount"], row["_statement_id"])
+    for row in store["transfers"]:
+        for move in row["_moves"]:
+            yield Movement(
+                "TRANSFER_PAYMENT", row, row["amount"]["currency_code"], move["at"], -move["amount_minor"], move["statement_id"])
+
+
+def owed(store, entity=None, currency=None, sync_status=None, until=None):
+    """What is owed on cards per entity and currency, in minor units, on a statement or not.
+
+    :param entity: only of this one (its id); `currency` likewise
+    :param sync_status: only objects with one of these; default: all that moved money, ready to sync or not
+    :param until: only what moved before this moment (ISO text)
+    Returns [{"entity_id", "currency", "charges_minor", "refunds_minor", "cashback_minor", "payments_minor",
+    "owed_minor" (charges less the others), "months": {"2026-07": the same five amounts of that month (UTC)}}].
+    """
+    found = {}
+    names = ("charges_minor", "refunds_minor", "cashback_minor", "payments_minor", "owed_minor")
+    for item in movements(store):
+        if entity not in (None, item.row["entity_id"]) or currency not in (None, item.currency):
+            continue
+        if sync_status and item.row["sync_status"] not in sync_status or until and item.at >= until:
+            continue
+        total = found.setdefault(item.key, {
+            "entity_id": item.key[0], "currency": item.currency, **dict.fromkeys(names, 0), "months": {}})
+        month = total["months"].setdefault(item.at[:7], dict.fromkeys(names, 0))
+        name = {"CASHBACK": "cashback", "TRANSFER_PAYMENT": "payments"}.get(
+            item.type, "charges" if item.minor >= 0 else "refunds")
+        for amounts in (total, month):
+            amounts[f"{name}_minor"] += item.minor if name == "charges" else -item.minor
+            amounts["owed_minor"] += item.minor
+    for total in found.values():
+        total["months"] = dict(sorted(total["months"].items()))
+    return [found[key] for key in sorted(found)]
+
+
+# -- making
+
+
+def close(
+    store,
+    end,
+    /,
+    start=None,
+    *,
+    cashback_bps=0,
+    withhold=None,
+    sparse=False,
+    label=None,
+    broken=False,
+    **wire_fields,
+):
+    """Close a statement over everything before `end` that is on none yet; returns its row.
+
+    :param end: datetime, date (its first moment, UTC) or ISO text; neither in the future nor before the last one's
+    :param start: only told, what is older is taken all the same; default: the end of the last one, else the first movement
+    :param cashback_bps: first make the period's cashback, in hundredths of a percent of charges less refunds, per entity
+        and currency, rounded down
+    :param withhold: "statement": it is not told until :func:`release`, what is on it is; "lines": the other way round
+    :param sparse: as Ramp's own example has it against its schema: no conversion rates, lines of type and id only
+    :param broken: do not hold the row against the contract
+    :param wire_fields: any field of the wire object as it is to be
+    """
+    if withhold not in (None, "lines", "statement"):
+        raise ValueError(f"withhold is neither lines nor statement: {withhold}")
+    end, last = iso(moment(end)), next(reversed(store["statements"].rows.values()), None)
+    if end > store.now() or last and end <= last["end_date"]:
+        raise ValueError("A statement ends after the one before it, and not in the future")
+
+    def taken():
+        return [item for item in movements(store) if item.statement_id is None and item.at < end]
+
+    _give_cashback(store, taken(), end, cashback_bps)
+    found = sorted(taken(), key=lambda item: (item.at, item.row["id"]))
+    ident = store.new_id()
+    row = {
+        "id": ident,
+        "balance_sections": _sections(store, found, last),
+        "start_date": iso(moment(start)) if start else last["end_date"] if last else found[0].at if found else end,
+        "end_date": end,
+        "statement_lines": _lines(found),
+        "_kind": "pdf",
+        "_withheld": withhold == "statement",
+        "_label": label,
+        "_broken": broken or sparse,
+    }
+    if last:
+        row["preceding_statement_id"] = last["id"]
+    row.update(_whole(store, row))
+    if sparse:
+        row.update(_sparse(row))
+    refuse_unknown("A statement", row, wire_fields)
+    row.update(wire_fields)
+    store["statements"].add(row)
+    _take(store, row, found, withheld=withhold == "lines")
+    return row
+
+
+def change(store, ident, section=None, /, *, add_lines=(), remove_lines=(), broken=None, **changes):
+    """Make a statement other than it was closed, without a look at what is on it; returns its row.
+
+    :param section: the id of the balance section meant; default: the only one
+    :param add_lines: [{"type", "id", "created_at"}] as they go over the wire, put at the end; `remove_lines`: ids
+    :param broken: do (not) hold the row against the contract
+    :param changes: minor units of the section's opening_balance, charges, credits, payments, ending_balance; or any field
+        of the wire object as it is to be
+    """
+    row = store["statements"].rows[ident]
+    amounts = {name: changes.pop(name) for name in AMOUNTS if isinstance(changes.get(name), int)}
+    refuse_unknown("A statement", row, changes, ("preceding_statement_id",))
+    if amounts:
+        sections = [item for item in row["balance_sections"] if section in (None, item["id"])]
+        if len(sections) != 1:
+            raise ValueError("Say which balance section")
+        changed = {**sections[0], **{name: {**sections[0][name], "amount": amount} for name, amount in amounts.items()}}
+        changes["balance_sections"] = [changed if item is sections[0] else item for item in row["balance_sections"]]
+        changes = {**_whole(store, changes), **changes}
+    if add_lines or remove_lines:
+        lines = [line for line in row["statement_lines"] if line["id"] not in remove_lines]
+        changes["statement_lines"] = [*lines, *add_lines]
+    if broken is not None:
+        changes["_broken"] = broken
+    return store["statements"].update(ident, **changes)
+
+
+def release(store, ident, /):
+    """Tell what was withheld of a statement; returns its row."""
+    for item in movements(store):
+        if item.statement_id == ident and item.row.get("_withheld"):
+            store[TABLE_OF[item.type]].update(item.row["id"], _withheld=False)
+    return store["statements"].update(ident, _withheld=False)
+
+
+def _give_cashback(store, found, end, bps):
+    spent = Counter()
+    for item in found:
+        if item.type == "CARD_TRANSACTION":
+            spent[item.key] += item.minor
+    for (entity_id, currency), minor in sorted(spent.items()):
+        amount = minor * bps // 10000
+        if amount > 0:
+            date = moment(end) - timedelta(seconds=1)
+            cashbacks.make(store, entity=entity_id, amount_minor=amount, currency=currency, date=date)
+
+
+def _sections(store, found, last):
+    columns = {(item["entity_id"], item["ending_balance"]["currency_code"]): Counter(opening_balance=item["ending_balance"]["amount"])
+               for item in (last["balance_sections"] if last else ())}
+    for item in found:
+        columns.setdefault(item.key, Counter())[item.column] += item.minor if item.column == "charges" else -item.minor
+    sections = []
+    for (entity_id, currency), column in sorted(columns.items()):
+        column["ending_balance"] = column["opening_balance"] + column["charges"] - column["credits"] - column["payments"]
+        sections.append({
+            "id": store.new_id(), "entity_id": entity_id, **{name: money.amount(column[name], currency) for name in AMOUNTS}})
+    return sections
+
+
+def _lines(found):
+    """One for each object; none for a transfer that was accepted and failed since the last statement."""
+    moved = Counter()
+    for item in found:
+        moved[item.row["id"]] += item.minor
+    lines = {item.row["id"]: item.line for item in found if moved[item.row["id"]] or item.type != "TRANSFER_PAYMENT"}
+    return list(lines.values())
+
+
+def _whole(store, row):
+    """The deprecated amounts of the whole: only what is in the primary entity's currency. And the text of the file."""
+    currency = store["entities"].find(is_primary=True)["currency"]
+    mine = [item for item in row["balance_sections"] if item["ending_balance"]["currency_code"] == currency]
+    text = [f"{item['entity_id']}: {item['ending_balance']['amount']} {item['ending_balance']['currency_code']}"
+            for item in row["balance_sections"]]
+    return {**{name: money.amount(sum(item[name]["amount"] for item in mine), currency) for name in AMOUNTS}, "_text": text}
+
+
+def _sparse(row):
+    def bare(item):
+        return {name: {key: value for key, value in amount.items() if key != "minor_unit_conversion_rate"}
+                for name, amount in item.items() if name in AMOUNTS}
+
+    return {
+        **bare(row),
+        "balance_sections": [{**item, **bare(item)} for item in row["balance_sections"]],
+        "statement_lines": [{"type": line["type"], "id": line["id"]} for line in row["statement_lines"]],
+    }
+
+
+def _take(store, row, found, withheld):
+    """Put what was found on the statement. `updated_at` of the transactions stays: nobody edited them."""
+    ident = row["id"]
+    for item in found:
+        if item.type == "TRANSFER_PAYMENT":
+            changes = {"_moves": [
+                {**move, "statement_id": ident} if move["statement_id"] is None and move["at"] < row["end_date"] else move
+                for move in item.row["_moves"]]}
+        else:
+            changes = {"statement_id" if item.type == "CARD_TRANSACTION" else "_statement_id": ident}
+        store[TABLE_OF[item.type]].update(item.row["id"], **changes, **{"_withheld": True} if withheld else {})

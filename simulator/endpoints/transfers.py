@@ -1,0 +1,123 @@
+"""/transfers: payments of what is owed on cards.
+
+A transfer counts as money from the moment the bank has accepted it (`ACCEPTED`), which is also when it is ready to
+sync; one that fails afterwards takes its money back. Both are kept as moves (`_moves`: [{"at", "amount_minor",
+"statement_id"}]), from which statements are made. That `UNNECESSARY` ones (of nothing) are never ready, nobody has observed.
+"""
+
+from .. import money
+from ..listing import Filter, answer, equals, one_of, parse_bool, parse_uuid, read, since, until
+from ..payables import entity_of, moment, refuse_unknown
+from ..routes import route
+from ..state import Table, iso, wire
+from . import syncs, transactions
+
+TABLES = {"transfers": lambda: Table(index="sync_status")}
+syncs.TARGETS["TRANSFER_SYNC"] = syncs.QuietTarget("transfers")
+
+ACCEPTED = ("ACH_CONFIRMED", "COMPLETED", "PROCESSING_BY_ODFI", "SUBMITTED_TO_FED", "SUBMITTED_TO_RDFI")
+FAILED = ("CANCELED", "ERROR", "NOT_ENOUGH_FUNDS", "REJECTED_BY_ODFI", "RETURNED_BY_RDFI")
+STATUSES = (*ACCEPTED, *FAILED, "INITIATED", "NOT_ACKED", "UNNECESSARY", "UPLOADED")
+FILTERS = {
+    "status": equals("status", one_of(*STATUSES)),
+    "entity_id": equals("entity_id"),
+    "statement_id": Filter(parse_uuid, lambda row, value: any(move["statement_id"] == value for move in row["_moves"])),
+    "from_date": since("created_at"),
+    "to_date": until("created_at"),
+}
+
+
+@route("GET", "/transfers", scope="transfers:read")
+def index(call):
+    status = read(call, "sync_status", one_of(*transactions.STATUSES))
+    unsynced = read(call, "has_no_sync_commits", parse_bool)
+
+    def where(row):
+        return status is not None or unsynced is None or (row["sync_status"] != "SYNCED") == unsynced
+
+    return answer(call, "transfers", FILTERS, where, bucket=status)
+
+
+@route("GET", "/transfers/{transfer_id}", scope="transfers:read")
+def detail(call):
+    return wire(call.row("transfers", "transfer_id"))
+
+
+# -- making
+
+
+def make(
+    store,
+    /,
+    *,
+    entity=None,
+    amount_minor=None,
+    currency=None,
+    status="COMPLETED",
+    date=None,
+    label=None,
+    broken=False,
+    **wire_fields,
+):
+    """A new transfer; returns its row. Move it on with :func:`move`.
+
+    :param entity: a row or an id; default: the first one with `currency`, else the primary one
+    :param amount_minor: minor units of `currency` (default: the entity's); default: what the newest statement says is
+        owed, which is not less than nothing
+    :param date: datetime, date or ISO text of its creation; default: now
+    :param broken: do not hold the row against the contract
+    :param wire_fields: any field of the wire object as it is to be
+    """
+    entity = entity_of(store, entity, currency)
+    currency = currency or entity["currency"]
+    if amount_minor is None:
+        amount_minor = _due(store, entity["id"], currency)
+    ident = store.new_id()
+    row = {
+        "id": ident,
+        "amount": money.amount(amount_minor, currency),
+        "bank_account_id": store.stable_id("bank account", entity["id"]),
+        "created_at": iso(moment(date) if date else store.clock()),
+        "entity_id": entity["id"],
+        "payment_id": f"PAYMENT-{ident[:8].upper()}",
+        "status": None,
+        "sync_status": None,
+        "_moves": [],
+        "_label": label,
+        "_broken": broken,
+    }
+    refuse_unknown("A transfer", row, wire_fields)
+    row.update(_standing(row, status, row["created_at"]), **wire_fields)
+    return store["transfers"].add(row)
+
+
+def move(store, ident, status, /, date=None, broken=False):
+    """Another status; returns the row.
+
+    :param date: datetime, date or ISO text of the move, which is when a failing one takes its money back; default: now
+    :param broken: do not hold the row against the contract, which does not know the status
+    """
+    row = store["transfers"].rows[ident]
+    at = iso(moment(date) if date else store.clock())
+    return store["transfers"].update(ident, **_standing(row, status, at), _broken=row["_broken"] or broken)
+
+
+def _due(store, entity_id, currency):
+    newest = next(reversed(store["statements"].rows.values()), None)
+    found = [section["ending_balance"]["amount"] for section in (newest or {}).get("balance_sections", ())
+             if (section["entity_id"], section["ending_balance"]["currency_code"]) == (entity_id, currency)]
+    if not found:
+        raise TypeError("A transfer needs amount_minor where no statement says what is owed")
+    return max(0, sum(found))
+
+
+def _standing(row, status, at):
+    """What a status makes of a transfer."""
+    accepted = status in ACCEPTED
+    change = (row["amount"]["amount"] if accepted else 0) - sum(item["amount_minor"] for item in row["_moves"])
+    moves = row["_moves"]
+    if change:
+        # It counts from its creation, however long it took to be accepted.
+        moves = [*moves, {"at": at if moves else row["created_at"], "amount_minor": change, "statement_id": None}]
+    ready = "SYNC_READY" if accepted else "NOT_SYNC_READY"
+    return {"status": status, "sync_status": "SYNCED" if row["sync_status"] == "SYNCED" else ready, "_moves": moves}
