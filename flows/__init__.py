@@ -27,4 +27,8 @@ from . import (  # a base before what inherits it
     reimbursement,
     reimbursement_payment,
     repayment,
+    transfer,
+    statement,
+    cashback,
+    statement_file,
 )

@@ -131,6 +131,11 @@ class RampFlowBooking(models.AbstractModel):
         scale = 10 ** exponent(currency.name)
         return round(minor / scale, currency.decimal_places)
 
+    @api.model
+    def _minor(self, amount, currency):
+        """An amount of a field of Odoo in minor units."""
+        return round(amount * 10 ** exponent(currency.name))
+
     # ------------------------------------------------------------------ coding
 
     def _plan_coding(self, connection, lines, found):

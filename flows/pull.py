@@ -283,6 +283,37 @@ class RampFlowPull(models.AbstractModel):
                 self._store_withheld(connection, [payload], asked)
         return ready
 
+    def _watch_listings(self, connection, since):
+        """Queries of the lists of all objects since a moment, whatever Ramp offers of them; none: nothing but what it offers counts.
+
+        :param since: as Ramp's filters want it
+        """
+        return []
+
+    def _observe(self, connection, client, listings):
+        """Read lists whatever Ramp offers of them: what is not booked counts, too, in what Ramp says is owed. Commits."""
+        for params in listings:
+            for page, asked in self._pages(client, params):
+                self._transaction(self._store_observed, connection, page.rows, asked)
+
+    def _store_observed(self, connection, payloads, asked):
+        """Put a page into the ledger of which Ramp offers some, and others not (yet)."""
+        offered, withheld = [], []
+        for payload in payloads:
+            row = self._ledger_row(connection, payload)
+            is_offered = self._is_ready(payload) and not self._is_early(connection, row)
+            (offered if is_offered else withheld).append((payload, row))
+        if offered:
+            rows = [row for _payload, row in offered]
+            self.env['ramp.record']._upsert(connection, self._flow, rows, asked, updates=self._updates)
+            self._stored(connection, rows, asked)
+        if withheld:
+            self._store_withheld(connection, [payload for payload, row in withheld if row.get('has_moved', 'value' in row)], asked)
+
+    def _is_early(self, connection, row):
+        """Whether an object is from before the connection's start date: it is left alone."""
+        return bool(row.get('date')) and row['date'] < connection.start_date
+
     def _store_withheld(self, connection, payloads, asked):
         """Objects that Ramp shows, but does not offer (any more): what is not booked waits, or was exported by somebody else.
 
@@ -302,6 +333,8 @@ class RampFlowPull(models.AbstractModel):
 
     def _withheld(self, connection, row):
         """State and reason (`error_message`) of an object that Ramp does not offer."""
+        if self._is_early(connection, row):
+            return {'state': 'ignored', 'error_message': self.env._('It is from before the start date of the connection.')}
         if self._is_synced(row['payload']):
             return {'state': 'ignored', 'error_message': self.env._(
                 'It was exported from Ramp without this connection, so it is not booked here.')}

@@ -7,7 +7,6 @@ from markupsafe import Markup
 from odoo import Command, api, models
 
 from ..ramp_api import Repayment, allocate, read_repayment
-from ..ramp_api.money import exponent
 from .booking import QUIET, clean
 from .flow import Held, Skipped, Waiting
 from .pull import LOST_PER_RUN
@@ -284,10 +283,6 @@ class RampFlowRepayment(models.AbstractModel):
             sums = taken.setdefault(line.id, [0, 0])
             taken[line.id] = [sums[0] + minor, sums[1] + part]
         return list(zip(spend, shares, balances, strict=True)), sum(balances)
-
-    @staticmethod
-    def _minor(amount, currency):
-        return round(amount * 10 ** exponent(currency.name))
 
     # ------------------------------------------------------------------ booking
 

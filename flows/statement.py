@@ -3,10 +3,10 @@ import dataclasses
 import datetime
 from datetime import timedelta
 
-from odoo import api, fields, models
+from odoo import api, models
 from odoo.tools import SQL
 
-from ..ramp_api import Money, PayloadError, read_statement, scrub_statement
+from ..ramp_api import Money, PayloadError, read_statement, scrub_statement, to_company_date
 from .coding import Coding
 from .flow import Held, Skipped
 from .payable import Document, DocumentLine
@@ -106,7 +106,7 @@ class RampFlowStatement(models.AbstractModel):
         """The one section of a payload, see `_split`."""
         statement = read_statement(payload)
         if len(statement.sections) != 1:
-            raise PayloadError(self.env._('Its balance sections cannot be read.'))
+            raise PayloadError('balance_sections', 'were not told apart')
         [section] = statement.sections
         return Section(
             section.id, statement.id, statement.preceding_statement_id, statement.start_date, statement.end_date, section.entity_id,
@@ -120,12 +120,16 @@ class RampFlowStatement(models.AbstractModel):
 
     def _row(self, connection, value):
         return {
-            'name': self._name_of(connection, value), 'date': self._day(connection, value.end), 'money': value.charges - value.credits,
+            'name': self._name_of(connection, value), 'date': self._last_day(connection, value), 'money': value.charges - value.credits,
             'parent_ramp_id': value.statement_id, 'ramp_entity_id': value.entity_id,
         }
 
+    def _last_day(self, connection, value):
+        """The last day of the period, which ends before its end: midnight belongs to the day before."""
+        return to_company_date(value.end - timedelta(seconds=1), connection._timezone())
+
     def _name_of(self, connection, value):
-        return self.env._('Statement of %(day)s, %(currency)s', day=self._day(connection, value.end), currency=value.currency)
+        return self.env._('Statement of %(day)s, %(currency)s', day=self._last_day(connection, value), currency=value.currency)
 
     def _is_synced(self, payload):
         return False
@@ -201,7 +205,7 @@ class RampFlowStatement(models.AbstractModel):
     # ------------------------------------------------------------------ deciding
 
     def _plan(self, connection, value, found):
-        day = self._day(connection, value.end)
+        day = self._last_day(connection, value)
         if day < connection.start_date:
             raise Skipped(self.env._('It ended before the start date of the connection.'))
         journal, partner = self._plan_journal(connection), connection.ramp_partner_id
@@ -213,7 +217,7 @@ class RampFlowStatement(models.AbstractModel):
         lines = self._plan_lines(value, found)
         self._check_sums(value, lines, found)
         lines = [row for row in lines if row.date and row.date >= connection.start_date]
-        spent, balance = self._check_booked(connection, value, lines, currency, found)
+        spent, rate = self._check_booked(connection, value, lines, currency, found)
         back = sum(self._minor(row.amount, currency) for row in lines if row.flow == 'cashback')
         if not spent and not back:
             raise Skipped(self.env._('Nothing was spent.'))
@@ -221,13 +225,13 @@ class RampFlowStatement(models.AbstractModel):
             raise Held(self.env._('The connection %s has no account for cashback. Choose one.', connection.name))
         nothing = {'distribution': False, 'tax': self.env['account.tax'], 'partner': self.env['res.partner']}
         period = self.env._('%(start)s to %(end)s', start=self._day(connection, value.start), end=day)
-        parts = [DocumentLine(Coding(account=connection.card_account_id, **nothing), spent, self.env._('Card spend, %s', period))]
-        if back:
-            parts.append(DocumentLine(Coding(account=connection.cashback_account_id, **nothing), -back, self.env._('Cashback, %s', period)))
+        parts = [DocumentLine(Coding(account=account, **nothing), minor, name) for account, minor, name in (
+            (connection.card_account_id, spent, self.env._('Card spend, %s', period)),
+            (connection.cashback_account_id, -back, self.env._('Cashback, %s', period))) if minor]
         return self._directed(Document(
             ramp_id=value.id, move_type='in_invoice', partner=partner, currency=currency,
             # so that what is moved is what was booked, in the company's currency, too
-            rate=abs(balance / spent) if spent and balance and currency != connection.company_id.currency_id else None,
+            rate=rate if currency != connection.company_id.currency_id else None,
             date=self._plan_entry_date(connection, day, journal, found), invoice_date=day, due_date=day,
             reference=f'{day} {value.currency} {value.id[:8]}', note=False, lines=parts)), [
                 row.ramp_id for row in lines if row.flow == 'cashback']
@@ -267,9 +271,9 @@ class RampFlowStatement(models.AbstractModel):
                 paid=Money(paid, value.currency)))
 
     def _check_booked(self, connection, value, lines, currency, found):
-        """(what was spent, its balance) in minor units and in the company's currency; raises `Held` unless each line is booked so.
+        """(what was spent in minor units, the rate at which it was booked or None); raises `Held` unless each line is booked so.
 
-        What a person ignored is billed by Ramp all the same, and is theirs to book. The balance is None where not all of it is booked.
+        What a person ignored is billed by Ramp all the same, and is theirs to book. There is no rate where not all of it is booked.
         """
         spent, total, odd = 0, 0.0, []
         for row in lines:
@@ -290,7 +294,7 @@ class RampFlowStatement(models.AbstractModel):
         if odd:
             raise Held(self.env._('%(count)s of its lines are not in the books as Ramp has them: %(lines)s', count=len(odd),
                                   lines=self._in_words(odd)))
-        return spent, total and round(total * 10 ** currency.decimal_places, 6)
+        return spent, abs(total / self._float(spent, currency)) if total and spent else None
 
     def _line_in_words(self, row, reason):
         return self.env._('%(name)s, %(date)s, %(amount)s (%(reason)s)', name=row.name, date=row.date or '-',

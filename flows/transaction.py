@@ -100,6 +100,10 @@ class RampFlowTransaction(models.AbstractModel):
         entity = {'entity_id': connection.ramp_entity_id} if connection.ramp_entity_id else {}
         return [{'sync_status': 'SYNCED', 'synced_after': synced, **entity}]
 
+    def _watch_listings(self, connection, since):
+        entity = {'entity_id': connection.ramp_entity_id} if connection.ramp_entity_id else {}
+        return [{'from_date': since, **entity}]
+
     def _notice(self, connection, record, before, value):
         new = [receipt for receipt in value.receipts if receipt not in before.get('receipts', [])]
         self.env['ramp.flow.receipt']._expect(connection, {record.ramp_id: new})

@@ -6,15 +6,12 @@ from datetime import timedelta
 from odoo import Command, api, models
 from odoo.tools import SQL
 
-from ..ramp_api import Transfer, read_transfer
+from ..ramp_api import TRANSFER_ACCEPTED_STATUSES, TRANSFER_FAILED_STATUSES, Transfer, read_transfer
 from .booking import QUIET, clean
 from .flow import Held, Skipped, Waiting
 
-# Every status of the contract is decided here; one that is not is held.
-MOVED = frozenset({'ACH_CONFIRMED', 'COMPLETED'})
-UNDER_WAY = frozenset({
-    'INITIATED', 'NOT_ACKED', 'PROCESSING_BY_ODFI', 'SUBMITTED_TO_FED', 'SUBMITTED_TO_RDFI', 'UPLOADED'})
-FAILED = frozenset({'CANCELED', 'ERROR', 'NOT_ENOUGH_FUNDS', 'REJECTED_BY_ODFI', 'RETURNED_BY_RDFI'})
+# Every status of the contract is decided: those the bank accepted are booked, those that failed undone; one that is none of them is held.
+UNDER_WAY = frozenset({'INITIATED', 'NOT_ACKED', 'UPLOADED'})
 NOTHING = frozenset({'UNNECESSARY'})
 REREAD = timedelta(days=90)  # so long after it was made, a transfer that comes back is noticed
 
@@ -81,16 +78,16 @@ class RampFlowTransfer(models.AbstractModel):
 
     def _row(self, connection, value):
         return {
-            'name': self.env._('Payment to Ramp: %s', clean(value.payment_id) or value.amount or value.id),
+            'name': self.env._('Payment to Ramp: %s', clean(value.payment_id) or value.amount),
             'date': self._day(connection, value.created_at), 'money': value.amount, 'ramp_entity_id': value.entity_id,
-            'has_moved': value.status in MOVED,
+            'has_moved': value.status in TRANSFER_ACCEPTED_STATUSES,
         }
 
     # ------------------------------------------------------------------ deciding
 
     def _look_up(self, connection, values):
         return {
-            **self._look_up_books(connection, [], {value.amount.currency for value in values if value.amount}),
+            **self._look_up_books(connection, [], {value.amount.currency for value in values}),
             'rows': {row.ramp_id: row for row in self.env['ramp.record'].search_fetch(
                 [('connection_id', '=', connection.id), ('flow', '=', self._flow), ('ramp_id', 'in', [value.id for value in values])],
                 ['ramp_id', 'noted', 'res_id', 'res_model'])},
@@ -101,23 +98,22 @@ class RampFlowTransfer(models.AbstractModel):
             raise Held(self.env._('It belongs to another Ramp entity than this connection.'))
         row = found['rows'][value.id]
         note = (row.noted or {}).get('payment')
-        if value.status in FAILED:
+        if value.status in TRANSFER_FAILED_STATUSES:
             if not note:
                 raise Skipped(self._status_in_words(value.status))
             return Plan(value, self.env['res.currency'], None, row, note, False, self._status_in_words(value.status))
         if value.status in UNDER_WAY and not note:
             raise Waiting(self.env._('The money is on its way (%s).', value.status))
-        if value.status in NOTHING or value.amount and not value.amount.minor:
+        if value.status in NOTHING or not value.amount.minor:
             raise Skipped(self.env._('Nothing was to be paid.'))
-        if value.status not in MOVED | UNDER_WAY:
+        if value.status not in TRANSFER_ACCEPTED_STATUSES | UNDER_WAY:
             raise Held(self.env._('Its status is %s, which this connector does not know. Ask for a new version.', value.status or '-'))
-        if not value.amount:
-            raise Held(self.env._('It has no amount. Ask Ramp.'))
         stands = bool(note) and note['amount'] == [value.amount.minor, value.amount.currency]
         currency = self._plan_currency(connection, value.amount.currency, found)
-        for name, label in (('payment_journal_id', self.env._('payment journal')), ('ramp_partner_id', self.env._('partner that stands for Ramp'))):
-            if not connection[name]:
-                raise Held(self.env._('The connection %(name)s has no %(what)s. Choose one.', name=connection.name, what=label))
+        if not connection.payment_journal_id:
+            raise Held(self.env._('The connection %s has no payment journal. Choose one.', connection.name))
+        if not connection.ramp_partner_id:
+            raise Held(self.env._('The connection %s has no partner that stands for Ramp. Choose one.', connection.name))
         day = self._day(connection, value.created_at)
         if not day:
             raise Held(self.env._('It has no date. Ask Ramp; it cannot be booked on a day that is not known.'))

@@ -37,6 +37,7 @@ OPTIONAL_SCOPES = {
     'pull_bills': ('bills:read', 'vendors:read', 'vendors:write'),
     'pull_reimbursements': ('reimbursements:read',),
     'pull_repayments': ('repayments:read',),
+    'pull_statements': ('statements:read', 'transfers:read', 'cashbacks:read'),
 }
 # Fields that decide what Odoo offers in Ramp
 OFFERS = ('account_policy', 'account_type_ids', 'analytic_plan_ids', 'offer_taxes', 'offer_vendors', 'pull_bills')
@@ -190,6 +191,24 @@ class RampConnection(models.Model):
     repayment_account_id = fields.Many2one(
         'account.account', string='Repayments outside of the Bank', check_company=True, tracking=True, copy=False,
         help='Debited by what an employee pays back without a transfer, through the payroll for instance. Empty: such repayments wait.')
+
+    pull_statements = fields.Boolean(
+        string='Card Statements', default=True, tracking=True,
+        help='Card statements, their payments and cashback come from Ramp. A statement moves what was spent from the card liability to '
+             'what is owed to Ramp.')
+    statement_policy = fields.Selection(
+        [('tied', 'When each of its lines is in the books'), ('closed', 'When closed in Ramp')], string='Book Statements', required=True,
+        default='tied', tracking=True,
+        help='"When closed in Ramp": lines that are not in the books yet follow; until then the card liability is too low by them.')
+    statement_post = fields.Selection(
+        [('post', 'Post the bill'), ('draft', 'Leave the bill as a draft')], string='Statement Bills', required=True, default='post',
+        tracking=True, help='Payments are applied to it once it is posted.')
+    ramp_partner_id = fields.Many2one(
+        'res.partner', string='Ramp as a Vendor', check_company=True, tracking=True,
+        default=lambda self: self.env.ref('ramp_connector.partner_ramp', raise_if_not_found=False),
+        help='Card statements are its bills; nothing else may be owed to it, as the tie-out compares what is.')
+    cashback_account_id = fields.Many2one(
+        'account.account', string='Cashback Income', check_company=True, tracking=True, copy=False, help='Credited by cashback.')
 
     last_sync = fields.Datetime(string='Last Synchronization', readonly=True, copy=False)
     last_error = fields.Text(readonly=True, copy=False)
@@ -572,6 +591,8 @@ class RampConnection(models.Model):
         for name, kind in (('bill_journal_id', 'purchase'), ('payment_journal_id', 'bank')):
             if not self[name]:
                 self[name] = Journal.search([*Journal._check_company_domain(self.company_id), ('type', '=', kind)], limit=1)
+        if not self.cashback_account_id:
+            self.cashback_account_id = self._new_cashback_account()
         if not self.card_journal_id:
             # An accounting administrator may create journals; only the code must be free.
             taken = set(Journal.with_context(active_test=False).search([('company_id', '=', self.company_id.id)]).mapped('code'))
@@ -590,6 +611,14 @@ class RampConnection(models.Model):
         return Account.create({
             'name': self.env._('Ramp Card Liability'), 'code': Account._search_new_account_code(start),
             'account_type': 'liability_credit_card', 'company_ids': [Command.set(self.company_id.ids)],
+        })
+
+    def _new_cashback_account(self):
+        Account = self.env['account.account'].with_company(self.company_id)
+        sibling = Account.search([('account_type', '=', 'income_other'), ('company_ids', 'in', self.company_id.id)], limit=1, order='code')
+        return Account.create({
+            'name': self.env._('Ramp Cashback'), 'code': Account._search_new_account_code(sibling.code or '450000'),
+            'account_type': 'income_other', 'company_ids': [Command.set(self.company_id.ids)],
         })
 
     def _latest_failure(self):

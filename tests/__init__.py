@@ -23,6 +23,7 @@ from . import (
     test_simulator_coding,
     test_simulator_payables,
     test_spend_vendor,
+    test_statement,
     test_transaction,
     test_vendor,
 )

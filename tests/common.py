@@ -210,3 +210,41 @@ class PayablesCase(RampCase):
         self.assertEqual(balance(lambda account: account == self.connection.card_account_id), -minor)
         self.assertEqual(balance(lambda account: account.account_type == 'liability_payable'), 0)
         self.assertEqual(balance(lambda account: account.account_type == 'expense'), minor)
+
+
+class StatementsCase(RampCase):
+    """The same with card statements, their payments and cashback."""
+
+    flows = ('transaction', 'transfer', 'statement', 'cashback', 'statement_file')
+
+    def setUp(self):
+        super().setUp()
+        self.primary = next(iter(self.ramp.state['entities']))['id']
+        self.connection.payment_journal_id = self.env['account.journal'].search(
+            [('company_id', '=', self.company.id), ('type', '=', 'bank')], limit=1)
+
+    def sync_statements(self, **options):
+        return self.sync(*self.flows, **options)
+
+    def sections(self, statement):
+        """Ramp ids of a statement's balance sections."""
+        return [section['id'] for section in self.ramp.state['statements'].get(statement)['balance_sections']]
+
+    def bill(self, statement):
+        """The bills of a statement, in the order of its sections."""
+        return self.env['account.move'].concat(*(self.move(section) for section in self.sections(statement)))
+
+    def payment(self, transfer):
+        return self.env['account.payment'].search([('ramp_id', '=', transfer)])
+
+    def balance(self, *accounts, currency=None):
+        """What is on accounts, in minor units of the company's currency, or in a currency (name) of two decimals."""
+        lines = self.env['account.move.line'].search([
+            ('company_id', '=', self.company.id), ('parent_state', '=', 'posted'), ('account_id', 'in', [account.id for account in accounts])])
+        if currency:
+            return round(sum(lines.filtered(lambda line: line.currency_id.name == currency).mapped('amount_currency')) * 100)
+        return round(sum(lines.mapped('balance')) * 100)
+
+    @property
+    def payable(self):
+        return self.connection.ramp_partner_id.with_company(self.company).property_account_payable_id

@@ -1,0 +1,285 @@
+# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
+from odoo.tests import tagged
+
+from .common import StatementsCase
+
+
+@tagged('post_install', '-at_install', 'ramp')
+class TestStatement(StatementsCase):
+    """Statements, the transfers that pay them, and cashback: each cent once, whichever comes first."""
+
+    def month(self, *minors, month=7, **values):
+        return [self.spend(minor, date=f'2026-{month:02}-{day:02}T12:00:00+00:00', **values) for day, minor in enumerate(minors, 3)]
+
+    def assertOwed(self, minor, currency='USD'):
+        """Card liability and what is owed to Ramp are together what Ramp says."""
+        told = sum(row['owed_minor'] for row in self.ramp.owed_on_cards(currency=currency))
+        self.assertEqual(told, minor)
+        self.assertEqual(-self.balance(self.connection.card_account_id, self.payable, currency=currency), minor)
+
+    def test_moves_the_spend_and_shows_cashback(self):
+        self.month(10000, 2500, -500)
+        statement = self.ramp.close_statement('2026-08-01', cashback_bps=150)
+        self.sync_statements()
+        [section] = self.sections(statement)
+        row, bill = self.record(section, 'statement'), self.bill(statement)
+        self.assertEqual(row.state, 'confirmed', row.error_message)
+        self.assertEqual((bill.move_type, bill.state, bill.partner_id, bill.amount_total), (
+            'in_invoice', 'posted', self.connection.ramp_partner_id, 118.20))
+        self.assertEqual((str(bill.invoice_date), str(bill.date)), ('2026-07-31', '2026-07-31'))
+        self.assertEqual([(line.account_id, line.balance) for line in bill.invoice_line_ids], [
+            (self.connection.card_account_id, 120.0), (self.connection.cashback_account_id, -1.8)])
+        self.assertEqual(self.balance(self.connection.card_account_id), 0)
+        self.assertEqual(self.balance(self.connection.cashback_account_id), -180)
+        self.assertOwed(11820)
+        [cashback] = list(self.ramp.state['cashbacks'])
+        self.assertEqual(self.record(cashback['id'], 'cashback').state, 'confirmed')
+        self.assertEqual(self.record(cashback['id'], 'cashback').res_id, bill.id)
+        self.assertEqual(self.ramp.successes('STATEMENT_CREDIT_SYNC')[cashback['id']], [f'account.move,{bill.id}'])
+        self.assertEqual(bill.message_main_attachment_id.mimetype, 'application/pdf')
+        self.assertEqual(len(self.attachments(bill)), 1)
+        calls = len([entry for entry in self.ramp.requests if entry['method'] == 'POST' and 'sync' in entry['path']])
+        self.sync_statements()
+        self.assertEqual(len([entry for entry in self.ramp.requests if entry['method'] == 'POST' and 'sync' in entry['path']]), calls)
+        self.assertEqual(len(self.bill(statement)), 1)
+        self.assertEqual(len(self.attachments(bill)), 1)
+
+    def test_paid_oldest_first(self):
+        self.month(10000)
+        first = self.ramp.close_statement('2026-08-01')
+        self.month(4000, month=8)
+        second = self.ramp.close_statement('2026-09-01')
+        one = self.ramp.add_transfer(amount_minor=6000, date='2026-09-05')
+        self.sync_statements()
+        self.assertEqual((self.bill(first).amount_residual, self.bill(second).amount_residual), (40.0, 40.0))
+        self.assertEqual(self.ramp.successes('TRANSFER_SYNC')[one], [f'account.payment,{self.payment(one).id}'])
+        self.ramp.add_transfer(amount_minor=8000, date='2026-09-06')
+        self.sync_statements()
+        self.assertEqual((self.bill(first).payment_state, self.bill(second).payment_state), ('in_payment', 'in_payment'))
+        self.assertOwed(0)
+
+    def test_payment_before_the_statement(self):
+        transfer = self.ramp.add_transfer(amount_minor=6000, date='2026-07-20')
+        self.sync_statements()
+        self.assertEqual(self.record(transfer, 'transfer').state, 'confirmed')
+        self.month(10000)
+        statement = self.ramp.close_statement('2026-08-01')
+        self.sync_statements()
+        self.assertEqual(self.bill(statement).amount_residual, 40.0)
+        self.assertOwed(4000)
+
+    def test_returned_payment(self):
+        self.month(10000)
+        statement = self.ramp.close_statement('2026-08-01')
+        transfer = self.ramp.add_transfer(date='2026-08-05')
+        self.sync_statements()
+        bill, payment = self.bill(statement), self.payment(transfer)
+        self.assertEqual((bill.amount_residual, bill.payment_state), (0, 'in_payment'))
+        self.ramp.move_transfer(transfer, 'RETURNED_BY_RDFI')
+        self.sync_statements()
+        self.assertEqual((bill.amount_residual, bill.payment_state), (100.0, 'not_paid'))
+        self.assertOwed(10000)
+        self.assertIn('returned by the bank', ' '.join(payment.message_ids.mapped('body')))
+        self.assertEqual(len(payment.move_id.reversal_move_ids), 1)
+        self.sync_statements()
+        self.assertEqual(len(payment.move_id.reversal_move_ids), 1)
+        self.assertIn('returned by the bank', self.record(transfer, 'transfer').error_message)
+        again = self.ramp.add_transfer(amount_minor=10000, date='2026-08-09')
+        self.sync_statements()
+        self.assertEqual(bill.amount_residual, 0)
+        self.assertTrue(self.payment(again))
+        self.assertOwed(0)
+        self.ramp.close_statement('2026-09-01')
+        self.sync_statements()
+        self.assertFalse(self.env['ramp.record'].search([('flow', '=', 'statement'), ('state', '=', 'held')]).mapped('error_message'))
+
+    def test_every_status_is_decided(self):
+        for status, state, word in (
+                ('INITIATED', 'pending', 'on its way'), ('UPLOADED', 'pending', 'on its way'), ('NOT_ACKED', 'pending', 'on its way'),
+                ('PROCESSING_BY_ODFI', 'confirmed', ''), ('SUBMITTED_TO_FED', 'confirmed', ''), ('SUBMITTED_TO_RDFI', 'confirmed', ''),
+                ('ACH_CONFIRMED', 'confirmed', ''), ('COMPLETED', 'confirmed', ''), ('CANCELED', 'ignored', 'canceled'),
+                ('ERROR', 'ignored', 'failed'), ('NOT_ENOUGH_FUNDS', 'ignored', 'funds'), ('REJECTED_BY_ODFI', 'ignored', 'rejected'),
+                ('RETURNED_BY_RDFI', 'ignored', 'returned'), ('UNNECESSARY', 'ignored', 'Nothing'), ('TELEPORTED', 'held', 'TELEPORTED')):
+            with self.subTest(status=status):
+                transfer = self.ramp.add_transfer(
+                    amount_minor=100, status=status, sync_status='SYNC_READY', broken=True, date='2026-08-05')
+                self.sync('transfer')
+                row = self.record(transfer, 'transfer')
+                self.assertEqual(row.state, state, row.error_message)
+                self.assertIn(word, row.error_message or '')
+                self.assertEqual(len(self.payment(transfer)), state == 'confirmed')
+
+    def test_waits_for_its_lines(self):
+        good, late = self.month(10000, 700)
+        self.ramp.update_transaction(late, sync_status='NOT_SYNC_READY')
+        statement = self.ramp.close_statement('2026-08-01')
+        self.sync_statements()
+        row = self.record(self.sections(statement)[0], 'statement')
+        self.assertEqual(row.state, 'held')
+        self.assertRegex(row.error_message, r'1 of its lines.*7\.00 USD \(It is not marked as ready')
+        self.assertTrue(self.move(good))
+        self.assertFalse(self.bill(statement))
+        self.ramp.update_transaction(late, sync_status='SYNC_READY')
+        self.sync_statements()
+        self.assertEqual(self.bill(statement).amount_total, 107.0)
+        self.assertOwed(10700)
+
+    def test_when_closed(self):
+        self.connection.statement_policy = 'closed'
+        _good, late = self.month(10000, 700)
+        self.ramp.update_transaction(late, sync_status='NOT_SYNC_READY')
+        statement = self.ramp.close_statement('2026-08-01')
+        self.sync_statements()
+        self.assertEqual(self.bill(statement).amount_total, 107.0)
+        self.ramp.update_transaction(late, sync_status='SYNC_READY')
+        self.sync_statements()
+        self.assertEqual(self.balance(self.connection.card_account_id), 0)
+        self.assertOwed(10700)
+
+    def test_does_not_add_up(self):
+        self.month(10000)
+        statement = self.ramp.close_statement('2026-08-01')
+        for changes, word in (({'ending_balance': 9999}, 'does not add up'),
+                              ({'charges': 10001, 'ending_balance': 10001}, r'its lines come to 100\.00 USD'),
+                              ({'payments': 100, 'ending_balance': 9900}, 'its transfers come to')):
+            with self.subTest(changes=changes):
+                before = {name: self.ramp.state['statements'].get(statement)['balance_sections'][0][name]['amount'] for name in changes}
+                self.ramp.update_statement(statement, **changes)
+                self.sync_statements()
+                row = self.record(self.sections(statement)[0], 'statement')
+                self.assertEqual(row.state, 'held')
+                self.assertRegex(row.error_message, word)
+                self.ramp.update_statement(statement, **before)
+        self.sync_statements()
+        self.assertEqual(self.bill(statement).amount_total, 100.0)
+
+    def test_begins_where_the_one_before_ended(self):
+        self.month(10000)
+        self.ramp.close_statement('2026-08-01')
+        self.month(500, month=8)
+        second = self.ramp.close_statement('2026-09-01')
+        self.ramp.update_statement(second, opening_balance=9000, ending_balance=9500)
+        self.sync_statements()
+        self.assertRegex(self.record(self.sections(second)[0], 'statement').error_message, r'begins with 90\.00 USD.*ended with 100\.00')
+
+    def test_line_of_another_amount_in_the_books(self):
+        self.connection.card_post = 'draft'
+        ramp_id, = self.month(10000)
+        statement = self.ramp.close_statement('2026-08-01')
+        self.sync_statements()
+        row = self.record(self.sections(statement)[0], 'statement')
+        self.assertEqual(row.state, 'held')
+        move = self.move(ramp_id)
+        card = move.line_ids.filtered(lambda line: line.account_id == self.connection.card_account_id)
+        move.write({'line_ids': [(1, card.id, {'amount_currency': -90.0}), (1, (move.line_ids - card).id, {'amount_currency': 90.0})]})
+        move.action_post()
+        self.sync_statements()
+        self.assertRegex(row.error_message, r'booked as 90\.00 USD')
+
+    def test_changed_after_it_was_booked(self):
+        """Ramp takes a further line into a statement that is closed: a person decides, and what was paid stays paid."""
+        self.month(10000)
+        statement = self.ramp.close_statement('2026-08-01')
+        self.ramp.add_transfer(amount_minor=10000, date='2026-08-05')
+        self.sync_statements()
+        bill = self.bill(statement)
+        [late] = self.month(300, month=6)
+        self.ramp.state['transactions'].update(late, statement_id=statement)
+        self.ramp.update_statement(statement, charges=10300, ending_balance=10300, add_lines=[
+            {'type': 'CARD_TRANSACTION', 'id': late, 'created_at': '2026-07-30T00:00:00+00:00'}])
+        self.sync_statements()
+        row = self.record(self.sections(statement)[0], 'statement')
+        self.assertTrue(row.has_changed)
+        self.assertEqual((row.state, bill.amount_residual), ('held', 0))
+        row.action_rebook()
+        self.sync_statements()
+        self.assertEqual(bill.payment_state, 'reversed')
+        self.assertEqual((self.bill(statement).amount_total, self.bill(statement).amount_residual), (103.0, 3.0))
+        self.assertEqual(self.balance(self.connection.card_account_id), 0)
+        self.assertOwed(300)
+
+    def test_currencies_and_entities(self):
+        """Each entity's section is a bill of its own; the card liability is empty in both currencies whatever the rates."""
+        entities = list(self.ramp.state['entities'])
+        self.assertGreater(len(entities), 1)
+        for entity in entities:
+            self.spend(10000, entity=entity['id'], currency=entity['currency'], date='2026-07-05T12:00:00+00:00')
+            self.env['res.currency.rate'].create({
+                'currency_id': self.env.ref(f"base.{entity['currency']}").id, 'name': '2026-07-20', 'rate': 0.9,
+                'company_id': self.company.id}) if entity['currency'] != 'USD' else None
+            self.spend(3333, entity=entity['id'], currency=entity['currency'], date='2026-07-25T12:00:00+00:00')
+        statement = self.ramp.close_statement('2026-08-01', cashback_bps=100)
+        self.sync_statements()
+        self.assertEqual(len(self.bill(statement)), len(entities))
+        self.assertEqual(self.balance(self.connection.card_account_id), 0)
+        for entity in entities:
+            self.assertEqual(self.balance(self.connection.card_account_id, currency=entity['currency']), 0)
+
+    def test_only_the_connection_s_entity(self):
+        entities = list(self.ramp.state['entities'])
+        self.connection.ramp_entity_id = entities[0]['id']
+        for entity in entities:
+            self.spend(10000, entity=entity['id'], currency=entity['currency'], date='2026-07-05T12:00:00+00:00')
+        statement = self.ramp.close_statement('2026-08-01', cashback_bps=100)
+        self.sync_statements()
+        self.assertEqual(len(self.bill(statement)), 1)
+        self.assertEqual(self.env['ramp.record'].search_count([('flow', '=', 'statement')]), 1)
+
+    def test_before_the_start_date(self):
+        self.month(10000)
+        [early] = self.month(800, month=6)
+        self.connection.start_date = '2026-07-01'
+        statement = self.ramp.close_statement('2026-08-01')
+        self.sync_statements()
+        self.assertEqual(self.bill(statement).amount_total, 100.0)
+        self.assertEqual(self.record(early).state, 'ignored')
+        self.assertIn('before the start date', self.record(early).error_message)
+
+    def test_ignored_line_is_billed(self):
+        ramp_id, _other = self.month(10000, 2000, account=None)
+        self.ramp.recode(_other, self.external(self.account_meals))
+        statement = self.ramp.close_statement('2026-08-01')
+        self.sync_statements()
+        self.assertEqual(self.record(self.sections(statement)[0], 'statement').state, 'held')
+        self.record(ramp_id)._ignore('Booked by hand')
+        self.sync_statements()
+        self.assertEqual(self.bill(statement).amount_total, 120.0)
+
+    def test_more_refunds_than_spend(self):
+        self.month(1000, -3000)
+        statement = self.ramp.close_statement('2026-08-01')
+        self.sync_statements()
+        self.assertEqual((self.bill(statement).move_type, self.bill(statement).amount_total), ('in_refund', 20.0))
+        self.assertOwed(-2000)
+
+    def test_nothing_on_it(self):
+        self.month(1000)
+        self.ramp.close_statement('2026-08-01')
+        second = self.ramp.close_statement('2026-09-01')
+        self.sync_statements()
+        row = self.record(self.sections(second)[0], 'statement')
+        self.assertEqual((row.state, row.error_message), ('ignored', 'Nothing was spent.'))
+
+    def test_statement_without_its_cashback_being_ready(self):
+        self.month(10000)
+        cashback = self.ramp.add_cashback(amount_minor=150, date='2026-07-30', ready=False)
+        statement = self.ramp.close_statement('2026-08-01')
+        self.sync_statements()
+        self.assertEqual(self.bill(statement).amount_total, 98.5)
+        self.assertEqual(self.record(cashback, 'cashback').state, 'pending')
+        self.ramp.state['cashbacks'].update(cashback, sync_status='SYNC_READY')
+        self.sync_statements()
+        self.assertEqual(self.record(cashback, 'cashback').state, 'confirmed')
+        self.assertOwed(9850)
+
+    def test_paid_by_hand_in_odoo_and_by_ramp(self):
+        """What is paid beyond what is open stays open on the payment."""
+        self.month(10000)
+        statement = self.ramp.close_statement('2026-08-01')
+        self.sync_statements()
+        bill = self.bill(statement)
+        self.env['account.payment.register'].with_context(active_model='account.move', active_ids=bill.ids).create({})._create_payments()
+        self.ramp.add_transfer(date='2026-08-05')
+        self.sync_statements()
+        self.assertEqual(bill.amount_residual, 0)
+        self.assertEqual(-self.balance(self.payable), -10000)
