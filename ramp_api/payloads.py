@@ -194,8 +194,8 @@ class _Reader:
             )
         return value if value is None else normalise(value)
 
-    def moment(self, key):
-        value = self.text(key)
+    def moment(self, key, required=False):
+        value = self.text(key, required)
         try:
             return value if value is None else parse_utc(value)
         except ValueError as error:

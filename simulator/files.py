@@ -14,7 +14,8 @@ from .faults import FILE
 from .routes import route
 
 LIFETIME = timedelta(hours=1)
-TABLES = {"receipts": "receipt", "invoices": "invoice", "statements": "statement"}  # the tables whose rows have a file, and what it is called
+# the tables whose rows have a file, and what it is called
+TABLES = {"receipts": "receipt", "invoices": "invoice", "statements": "statement"}
 _JPEG = base64.b64decode(
     "/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDABsSFBcUERsXFhceHBsgKEIrKCUlKFE6PTBCYFVlZF9VXVtqeJmBanGQc1tdhbWGkJ6j"
     "q62rZ4C8ybqmx5moq6T/2wBDARweHigjKE4rK06kbl1upKSkpKSkpKSkpKSkpKSkpKSkpKSkpKSkpKSkpKSkpKSkpKSkpKSkpKSk"

@@ -78,8 +78,8 @@ def answer(
     """One page of a table: `{"data": [...], "page": {"next": url or None}}`.
 
     `filters` maps query parameters to a Filter; parameters that are not in it are ignored, as Ramp does.
-    `where(row)` is the default that hides rows nobody asked for; what is withheld is in no list. `among`: the rows that can be meant at all,
-    where an index knows them, in the order of the list; without it the table is walked.
+    `where(row)` is the default that hides rows nobody asked for; what is withheld is in no list. `among`: the rows
+    that can be meant at all, where an index knows them, in the order of the list; without it the table is walked.
     """
     size = read(call, "page_size", int, 20)
     if not 2 <= size <= 100:

@@ -15,7 +15,7 @@ from ..listing import answer, parse_time, read, since
 from ..payables import moment, refuse_unknown
 from ..routes import route
 from ..state import Table, iso, wire
-from . import cashbacks, transfers
+from . import cashbacks
 
 TABLES = {"statements": Table}
 TABLE_OF = {"CARD_TRANSACTION": "transactions", "CASHBACK": "cashbacks", "TRANSFER_PAYMENT": "transfers"}

@@ -1,0 +1,181 @@
+# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
+"""What is owed on cards, as value objects: statements, the transfers that pay them, cashbacks.
+
+The rules are those of `payloads`. What a statement says of itself is read as it is: whether its sections add up, and are
+what happened, is for whoever books it. Its amounts as a whole are not read: Ramp deprecates them, and they are in one currency.
+Schemas: Statement, StatementBalanceSection, ApiStatementItem, Transfer, Cashback.
+"""
+
+import dataclasses
+import datetime
+import typing
+
+from .money import Money
+from .payables import _amount, _readers
+from .payloads import SYNC_STATUSES, PayloadError, _Reader
+
+STATEMENT_LINE_TYPES = frozenset({'CARD_TRANSACTION', 'CASHBACK', 'TRANSFER_PAYMENT'})
+# The bank took it: the money counts as paid, until it fails after all. In any other status it has not moved.
+TRANSFER_ACCEPTED_STATUSES = frozenset(
+    {'ACH_CONFIRMED', 'COMPLETED', 'PROCESSING_BY_ODFI', 'SUBMITTED_TO_FED', 'SUBMITTED_TO_RDFI'}
+)
+TRANSFER_FAILED_STATUSES = frozenset(
+    {'CANCELED', 'ERROR', 'NOT_ENOUGH_FUNDS', 'REJECTED_BY_ODFI', 'RETURNED_BY_RDFI'}
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class StatementSection:
+    """What one entity owes in one currency, signed as Ramp sends it: what is owed is positive, and so are credits and
+    payments, which make it less."""
+
+    id: str
+    entity_id: str
+    opening_balance: Money
+    charges: Money
+    credits: Money
+    payments: Money
+    ending_balance: Money
+
+    @property
+    def currency(self):
+        return self.ending_balance.currency
+
+
+class StatementLine(typing.NamedTuple):
+    """id: of the card transaction, cashback or transfer, as `type` says."""
+
+    type: str
+    id: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Statement:
+    """A period of the whole business, whatever the entity. start_date, end_date: aware, in UTC."""
+
+    id: str
+    start_date: datetime.datetime
+    end_date: datetime.datetime
+    preceding_statement_id: str | None
+    sections: tuple[StatementSection, ...]
+    lines: tuple[StatementLine, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Transfer:
+    """A payment of what is owed on cards. status: any text; those that are known to have moved money, and not, are
+    TRANSFER_ACCEPTED_STATUSES and TRANSFER_FAILED_STATUSES; payment_id: any text."""
+
+    id: str
+    amount: Money
+    status: str
+    sync_status: str
+    entity_id: str | None
+    bank_account_id: str | None
+    payment_id: str | None
+    created_at: datetime.datetime
+
+
+@dataclasses.dataclass(frozen=True)
+class Cashback:
+    """amount: positive, what is owed less."""
+
+    id: str
+    amount: Money
+    sync_status: str
+    entity_id: str | None
+    created_at: datetime.datetime
+
+
+def read_statement(payload):
+    """Statement from an object of GET /statements or /statements/{id} (dict), or from what `scrub_statement` left of it.
+    Raises PayloadError."""
+    reader = _Reader(payload)
+    ramp_id = reader.uuid('id', required=True)
+    start, end = reader.moment('start_date', required=True), reader.moment('end_date', required=True)
+    if end < start:
+        raise PayloadError('end_date', "is before start_date; it is not booked until this is explained")
+    return Statement(
+        id=ramp_id,
+        start_date=start,
+        end_date=end,
+        preceding_statement_id=reader.uuid('preceding_statement_id'),
+        sections=_sections(reader),
+        lines=tuple(_line(value, path) for value, path in reader.items('statement_lines')),
+    )
+
+
+def _sections(reader):
+    found = {}
+    for item in _readers(reader, 'balance_sections'):
+        ramp_id = item.uuid('id', required=True)
+        if ramp_id in found:
+            raise PayloadError(item.at('id'), "two sections have this id; it is not booked until this is explained")
+        ending = _amount(item, 'ending_balance', None, "the statement")
+        found[ramp_id] = StatementSection(
+            id=ramp_id,
+            entity_id=item.uuid('entity_id', required=True),
+            ending_balance=ending,
+            **{
+                name: _amount(item, name, ending.currency, "the section")
+                for name in ('opening_balance', 'charges', 'credits', 'payments')
+            },
+        )
+    return tuple(found.values())
+
+
+def _line(value, path):
+    if isinstance(value, list) and len(value) == 2:
+        value = dict(zip(('type', 'id'), value))
+    reader = _Reader(value, path)
+    return StatementLine(reader.choice('type', STATEMENT_LINE_TYPES, required=True), reader.uuid('id', required=True))
+
+
+def read_statement_url(payload):
+    """The pre-signed link to the PDF (str or None) of an object of GET /statements/{id}, whatever else is in it. Raises
+    PayloadError. It is a secret as long as it works."""
+    return _Reader(payload).text('statement_url')
+
+
+def scrub_statement(payload):
+    """A payload of a statement as it may be stored and shown: without its link, and of each line, of which there may be
+    thousands, only [type, id].
+
+    payload: of any type, however malformed; it is not changed itself. `read_statement` reads the result as it reads the
+    original.
+    """
+    if not isinstance(payload, dict):
+        return payload
+    kept = {key: value for key, value in payload.items() if key != 'statement_url'}
+    if isinstance(lines := kept.get('statement_lines'), list):
+        kept['statement_lines'] = [
+            [line.get('type'), line.get('id')] if isinstance(line, dict) else line for line in lines
+        ]
+    return kept
+
+
+def read_transfer(payload):
+    """Transfer from an object of GET /transfers or /transfers/{id} (dict). Raises PayloadError."""
+    reader = _Reader(payload)
+    return Transfer(
+        id=reader.uuid('id', required=True),
+        amount=_amount(reader, 'amount', None, "the transfer"),
+        status=reader.text('status', required=True),
+        sync_status=reader.choice('sync_status', SYNC_STATUSES, required=True),
+        entity_id=reader.uuid('entity_id'),
+        bank_account_id=reader.uuid('bank_account_id'),
+        payment_id=reader.text('payment_id'),
+        created_at=reader.moment('created_at', required=True),
+    )
+
+
+def read_cashback(payload):
+    """Cashback from an object of GET /cashbacks or /cashbacks/{id} (dict). Raises PayloadError."""
+    reader = _Reader(payload)
+    return Cashback(
+        id=reader.uuid('id', required=True),
+        amount=_amount(reader, 'amount', None, "the cashback"),
+        sync_status=reader.choice('sync_status', SYNC_STATUSES, required=True),
+        entity_id=reader.uuid('entity_id'),
+        created_at=reader.moment('created_at', required=True),
+    )
