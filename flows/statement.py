@@ -12,7 +12,6 @@ from .flow import Held, Skipped
 from .payable import Document, DocumentLine
 
 FLOWS = {'CARD_TRANSACTION': 'transaction', 'CASHBACK': 'cashback', 'TRANSFER_PAYMENT': 'transfer'}  # of a statement's lines
-REREAD = timedelta(days=100)  # of statements that ended so long ago, each run reads what they say; of all others, one a day
 NAMED = 5  # lines that a sentence names one by one
 
 
@@ -71,15 +70,7 @@ class RampFlowStatement(models.AbstractModel):
     # ------------------------------------------------------------------ what Ramp lists
 
     def _list_params(self, connection):
-        start = connection._start_moment()
-        recent = (self.env.cr.now() - REREAD).strftime('%Y-%m-%dT%H:%M:%SZ')
-        listed = self.env['ramp.run']._last_listed(connection, self._flow)
-        return {'from_date': max(start, recent) if listed and listed > self.env.cr.now() - timedelta(days=1) else start}
-
-    def _pull(self, connection, run, client, started):
-        finished = super()._pull(connection, run, client, started)
-        run.listed = finished and self._list_params(connection)['from_date'] == connection._start_moment()
-        return finished
+        return {'from_date': connection._start_moment()}  # all of them: nothing tells of a statement that changed
 
     def _store_page(self, connection, run, payloads, asked, known_only=False):
         sections = [part for payload in payloads for part in self._split(connection, payload)]
@@ -97,7 +88,7 @@ class RampFlowStatement(models.AbstractModel):
                 if not entity or section['entity_id'].lower() == entity]
 
     def _refresh_lost(self, connection, client, started):
-        return []  # a statement that is closed stays
+        return []  # all are listed in each run; one that is closed stays
 
     def _scrub(self, payload):
         return scrub_statement(payload)

@@ -13,7 +13,7 @@ from .flow import Held, Skipped, Waiting
 # Every status of the contract is decided: those the bank accepted are booked, those that failed undone; one that is none of them is held.
 UNDER_WAY = frozenset({'INITIATED', 'NOT_ACKED', 'UPLOADED'})
 NOTHING = frozenset({'UNNECESSARY'})
-REREAD = timedelta(days=90)  # so long after it was made, a transfer that comes back is noticed
+REREAD = timedelta(days=365)  # so long after it was made, a transfer that comes back is noticed
 
 
 @dataclasses.dataclass(frozen=True)

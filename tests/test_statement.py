@@ -65,6 +65,7 @@ class TestStatement(StatementsCase):
         self.month(10000)
         statement = self.ramp.close_statement('2026-08-01')
         self.sync_statements()
+        self.assertFalse(self.record(self.sections(statement)[0], 'statement').error_message)
         self.assertEqual(self.bill(statement).amount_residual, 40.0)
         self.assertOwed(4000)
 
