@@ -93,7 +93,8 @@ class RampFlowBill(models.AbstractModel):
     @api.model
     def _open_amount(self, value, paid=0):
         """What Ramp says is still to be paid of a bill, Decimal in its currency. paid: in minor units, of one that is paid in part."""
-        if value.status == 'PAID' or value.archived_at or value.approval_status not in ('APPROVED', None) or not value.enable_accounting_sync:
+        counts = value.enable_accounting_sync and not value.archived_at and value.approval_status in ('APPROVED', None)
+        if value.status == 'PAID' or not counts:
             return Money(0, value.amount.currency).decimal
         return Money(owed(value.amount, value.applied_vendor_credits).minor - paid, value.amount.currency).decimal
 

@@ -7,6 +7,7 @@ from . import (
     ramp_record,
     ramp_record_push,
     ramp_run,
+    ramp_tie_out,
     ramp_connection,
     account_account,
     account_analytic,

@@ -210,6 +210,9 @@ class RampConnection(models.Model):
     cashback_account_id = fields.Many2one(
         'account.account', string='Cashback Income', check_company=True, tracking=True, copy=False, help='Credited by cashback.')
 
+    ramp_entities = fields.Json(readonly=True, copy=False, help='Names of the Ramp entities by their id.')
+    last_watch = fields.Datetime(
+        string='Last Nightly Check', readonly=True, copy=False, help='When everything in Ramp was last looked at, offered or not.')
     last_sync = fields.Datetime(string='Last Synchronization', readonly=True, copy=False)
     last_error = fields.Text(readonly=True, copy=False)
     record_count = fields.Integer(compute='_compute_counts')

@@ -104,7 +104,7 @@ class RampRecord(models.Model):
         string='In Words', compute='_compute_status', help='The status in the words that fit what Odoo sends, or what it receives.')
     res_model = fields.Char(string='Document Model', readonly=True)
     res_id = fields.Many2oneReference(string='Document', model_field='res_model', readonly=True)
-    ramp_entity_id = fields.Char(string='Ramp Entity', readonly=True, help='Id of the Ramp entity that the object belongs to.')
+    ramp_entity_id = fields.Char(readonly=True, help="Id of the Ramp entity that the object belongs to.")
     is_withheld = fields.Boolean(
         readonly=True, help='Ramp shows the object without offering it to be booked; the reason says what it waits for.')
     has_moved = fields.Boolean(
@@ -143,6 +143,8 @@ class RampRecord(models.Model):
     _unconfirmed = models.Index("(connection_id, flow, sync_key) WHERE state = 'done'")
     _document = models.Index('(res_model, res_id) WHERE res_id IS NOT NULL')
     _card_payments = models.Index("USING gin ((payload #> '{payment,details,transaction_ids}')) WHERE flow = 'bill_payment'")
+    _moved = models.Index(
+        '(connection_id, date) INCLUDE (id, flow, ramp_entity_id, currency_id, amount, res_model, res_id) WHERE has_moved')
     _in_order = models.Index('(date DESC NULLS LAST, id DESC)')
 
     @api.model
@@ -596,7 +598,8 @@ class RampRecord(models.Model):
             """
             SELECT EXISTS (
                 SELECT FROM ramp_record
-                 WHERE connection_id = %s AND flow = %s AND is_withheld IS NOT TRUE AND state IN ('pending', 'error', 'held', 'done', 'ignored')
+                 WHERE connection_id = %s AND flow = %s AND is_withheld IS NOT TRUE
+                   AND state IN ('pending', 'error', 'held', 'done', 'ignored')
                    AND (state <> 'ignored' OR NOT is_question AND reported_hash IS DISTINCT FROM md5(error_message))
                    AND (next_attempt IS NULL OR next_attempt <= %s))
             """, connection.id, flow, self.env.cr.now()))
@@ -620,8 +623,8 @@ class RampRecord(models.Model):
         self.env.cr.execute(SQL(
             """
             SELECT id FROM ramp_record
-             WHERE connection_id = %s AND flow = %s AND is_withheld IS NOT TRUE AND (state IN ('pending', 'error') OR (state = 'held' AND is_question))
-               AND res_id IS NULL AND seen_at < %s
+             WHERE connection_id = %s AND flow = %s AND is_withheld IS NOT TRUE
+               AND (state IN ('pending', 'error') OR (state = 'held' AND is_question)) AND res_id IS NULL AND seen_at < %s
              ORDER BY seen_at LIMIT %s
             """, connection.id, flow, since, limit))
         return self.browse(row[0] for row in self.env.cr.fetchall())
