@@ -31,4 +31,5 @@ from . import (  # a base before what inherits it
     statement,
     cashback,
     statement_file,
+    watch,
 )

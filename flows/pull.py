@@ -308,7 +308,8 @@ class RampFlowPull(models.AbstractModel):
             self.env['ramp.record']._upsert(connection, self._flow, rows, asked, updates=self._updates)
             self._stored(connection, rows, asked)
         if withheld:
-            self._store_withheld(connection, [payload for payload, row in withheld if row.get('has_moved', 'value' in row)], asked)
+            counting = [payload for payload, row in withheld if row.get('has_moved') or row.get('open_amount')]
+            self._store_withheld(connection, counting, asked)
 
     def _is_early(self, connection, row):
         """Whether an object is from before the connection's start date: it is left alone."""
@@ -336,8 +337,11 @@ class RampFlowPull(models.AbstractModel):
         if self._is_early(connection, row):
             return {'state': 'ignored', 'error_message': self.env._('It is from before the start date of the connection.')}
         if self._is_synced(row['payload']):
-            return {'state': 'ignored', 'error_message': self.env._(
-                'It was exported from Ramp without this connection, so it is not booked here.')}
+            if str(row['payload'].get('synced_at') or '9') < connection.create_date.isoformat():
+                return {'state': 'ignored', 'error_message': self.env._('It was exported from Ramp before this connection was there.')}
+            return {'state': 'held', 'error_message': self.env._(
+                'It was exported from Ramp without this connection, so it is not booked here. If it is in the books, ignore it; if not, '
+                'mark it as not synced in Ramp (its sync history), and it comes.')}
         return {'state': 'pending', 'error_message': self.env._('It is not marked as ready in Ramp; it comes when it is.')}
 
     def _settle(self, connection, run, client, ramp_ids):

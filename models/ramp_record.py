@@ -107,6 +107,7 @@ class RampRecord(models.Model):
     ramp_entity_id = fields.Char(readonly=True, help="Id of the Ramp entity that the object belongs to.")
     is_withheld = fields.Boolean(
         readonly=True, help='Ramp shows the object without offering it to be booked; the reason says what it waits for.')
+    finding = fields.Char(readonly=True, help='What the nightly check found about its document in Odoo.')
     has_moved = fields.Boolean(
         readonly=True, help='Whether its money has moved: only then it counts in what Ramp says is owed on the cards.')
     open_amount = fields.Monetary(readonly=True, help='What Ramp says is still to be paid of it; of a credit, negative.')
@@ -271,8 +272,11 @@ class RampRecord(models.Model):
         for record in again.sudo():
             if record.late_payload:
                 record._accept_late_payload()  # somebody compared both versions and says that the books are right
+            if record.finding:
+                record.noted = {**(record.noted or {}), 'accepted': record.finding}
             record.write({
                 'state': record._state_after_retry(), 'error_message': False, 'attempts': 0, 'next_attempt': False, 'is_question': False,
+                'finding': False,
             })
         for flow in set(self.mapped('flow')):
             self.env[f'ramp.flow.{flow}']._trigger()
@@ -503,7 +507,7 @@ class RampRecord(models.Model):
                 connection_id, company_id, flow, seen_at, attempts, sync_attempt, create_uid, write_uid, create_date, write_date,
                 is_question, ramp_id, payload, payload_hash, is_withheld, state, error_message, %(columns)s)
             SELECT %(connection)s, %(company)s, %(flow)s, %(seen_at)s, 0, 0, %(uid)s, %(uid)s, %(now)s, %(now)s,
-                   v.state = 'ignored', v.ramp_id, v.payload::jsonb, v.payload_hash, v.is_withheld, v.state, v.error_message, %(casts)s
+                   v.state <> 'pending', v.ramp_id, v.payload::jsonb, v.payload_hash, v.is_withheld, v.state, v.error_message, %(casts)s
               FROM (VALUES %(values)s) AS v(ramp_id, payload, payload_hash, is_withheld, state, error_message, %(columns)s)
             ON CONFLICT (connection_id, flow, ramp_id) DO UPDATE SET
                 seen_at = excluded.seen_at, write_date = excluded.write_date, %(same)s, %(changed)s
@@ -529,14 +533,14 @@ class RampRecord(models.Model):
         self._insert_rows(connection, flow, rows, seen_at, SQL(
             """
             payload = excluded.payload, payload_hash = excluded.payload_hash, is_withheld = TRUE, state = excluded.state,
-            error_message = excluded.error_message, is_question = excluded.state = 'ignored', attempts = 0, next_attempt = NULL,
+            error_message = excluded.error_message, is_question = excluded.is_question, attempts = 0, next_attempt = NULL,
             reason_move_id = NULL
             """), SQL(
             """
             r.res_id IS NULL AND r.seen_at < excluded.seen_at
             AND (r.state IN ('pending', 'error') OR (r.state IN ('held', 'ignored') AND r.is_question))
             -- one whose document was deleted here after Ramp was told of it is to be booked again
-            AND NOT (excluded.state = 'ignored' AND COALESCE(r.sync_attempt, 0) > 0)
+            AND NOT (excluded.state <> 'pending' AND COALESCE(r.sync_attempt, 0) > 0)
             """))
         self.invalidate_model()
 
@@ -757,7 +761,7 @@ class RampRecord(models.Model):
             SELECT id FROM ramp_record
              WHERE connection_id = %s AND flow = %s AND res_id IS NULL AND error_message IS NOT NULL
                AND (state = 'held' OR (state = 'ignored' AND NOT is_question))
-               AND ramp_id NOT LIKE 'malformed-%%'
+               AND ramp_id NOT LIKE 'malformed-%%' AND is_withheld IS NOT TRUE
                AND reported_hash IS DISTINCT FROM md5(error_message) AND %s
              ORDER BY id LIMIT %s
             """, connection.id, flow, SQL('TRUE') if ids is None else SQL('id = ANY(%s)', list(ids)), limit))

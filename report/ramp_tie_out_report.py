@@ -1,4 +1,5 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
+import contextlib
 from collections import defaultdict
 from datetime import date
 
@@ -32,8 +33,8 @@ class RampTieOutReport(models.AbstractModel):
         connections = self.env['ramp.connection'].with_context(active_test=False).search([('state', '!=', 'draft')])
         self._check(connections)
         today = fields.Date.context_today(self)
-        first = {connection: day for connection, day in self.env['ramp.record']._read_group(
-            [('connection_id', 'in', connections.ids), ('has_moved', '=', True)], ['connection_id'], ['date:min'])}
+        first = dict(self.env['ramp.record']._read_group(
+            [('connection_id', 'in', connections.ids), ('has_moved', '=', True)], ['connection_id'], ['date:min']))
         return {'connections': [{
             'id': connection.id, 'name': connection.display_name,
             'from': f'{max(first.get(connection) or today, connection.start_date):%Y-%m}', 'to': f'{today:%Y-%m}',
@@ -92,7 +93,7 @@ class RampTieOutReport(models.AbstractModel):
     @staticmethod
     def _check_measure(measure):
         if measure not in (None, *MEASURES, BESIDE):
-            raise UserError(f'Unknown measure: {measure}')
+            raise ValueError(f'unknown measure {measure}')
 
     def _months(self, month_from, month_to):
         """The first day of the first month, or None, and of the last one."""
@@ -173,16 +174,7 @@ class RampTieOutReport(models.AbstractModel):
         for currency, amount in lines:
             entities = {entity for entity, other in keys if other == currency and entity}
             found[next(iter(entities)) if len(entities) == 1 else None, currency]['odoo'] = float(amount)
-        flow = self.env['ramp.flow.statement']
-        early = defaultdict(float)
-        for entity, currency, amount, kind in self.env.execute_query(SQL(
-                """
-                SELECT ramp_entity_id, currency_id, sum(amount), flow FROM ramp_record
-                 WHERE connection_id = %s AND has_moved AND date < %s AND flow IN ('transaction', 'transfer', 'cashback')
-                 GROUP BY ramp_entity_id, currency_id, flow
-                """, connection.id, connection.start_date)):
-            early[entity, currency] += float(amount) * (1 if kind == 'transaction' else -1)
-        seen = set()
+        flow, seen = self.env['ramp.flow.statement'], set()
         for row in self.env['ramp.record'].sudo().search_fetch(  # checked in _connection; the payload is not shown
                 [('connection_id', '=', connection.id), ('flow', '=', 'statement'), ('date', '>=', connection.start_date)],
                 ['payload', 'currency_id', 'ramp_entity_id', 'date'], order='date'):
@@ -190,14 +182,20 @@ class RampTieOutReport(models.AbstractModel):
             if key in seen:
                 continue
             seen.add(key)
-            try:
+            with contextlib.suppress(ValueError):  # of one that cannot be read, its row says why
                 section = flow._read(row.payload)
-            except ValueError:
-                continue  # its row says why
-            owed = float(section.opening.decimal) + early.get(key, 0.0)
-            if owed:
-                found[key]['ramp'] = owed
+                found[key]['ramp'] = float(section.opening.decimal) + self._early(connection, key, section)
         return {key: sides for key, sides in found.items() if any(sides.values())}
+
+    def _early(self, connection, key, section):
+        """What moved before the start date, of the statement that the day is in the middle of."""
+        rows = self.env.execute_query(SQL(
+            """
+            SELECT sum(CASE WHEN flow = 'transaction' THEN amount ELSE -amount END) FROM ramp_record
+             WHERE connection_id = %s AND has_moved AND date < %s AND flow IN ('transaction', 'transfer', 'cashback')
+               AND ramp_entity_id = %s AND currency_id = %s AND ramp_id = ANY(%s)
+            """, connection.id, connection.start_date, *key, [identity for _kind, identity in section.lines]))
+        return float(rows[0][0] or 0)
 
     def _section(self, connection, key, currency, names, sums, start, differences, first, last):
         entity, currency_id = key
@@ -315,7 +313,8 @@ class RampTieOutReport(models.AbstractModel):
         if move.state == 'cancel':
             return 'cancelled', self.env._('%s was cancelled in Odoo.', move.name)
         if record.has_changed:
-            return 'changed', self.env._('Changed in Ramp after it was booked as %s: press Reverse and Book Again, or Retry to keep it.', move.name)
+            return 'changed', self.env._(
+                'Changed in Ramp after it was booked as %s: press Reverse and Book Again, or Retry to keep it.', move.name)
         if move.date.replace(day=1) != (record.date or move.date).replace(day=1) and not (ramp and odoo):
             return 'period', self.env._(
                 '%(move)s is booked on %(booked)s, in Ramp it is of %(day)s.', move=move.name, booked=format_date(self.env, move.date),
@@ -345,9 +344,10 @@ class RampTieOutReport(models.AbstractModel):
             """
             WITH o AS (
                 SELECT r.id, r.parent_ramp_id, r.currency_id, r.res_id, COALESCE(p.open_amount, r.open_amount, 0) AS ramp,
-                       COALESCE((SELECT -sum(l.amount_residual_currency) FROM account_move_line l JOIN account_account a ON a.id = l.account_id
-                                  WHERE l.move_id = r.res_id AND a.account_type IN ('liability_payable', 'asset_receivable')
-                                    AND l.parent_state = 'posted'), 0) AS odoo
+                       COALESCE((
+                           SELECT -sum(l.amount_residual_currency) FROM account_move_line l JOIN account_account a ON a.id = l.account_id
+                            WHERE l.move_id = r.res_id AND a.account_type IN ('liability_payable', 'asset_receivable')
+                              AND l.parent_state = 'posted'), 0) AS odoo
                   FROM ramp_record r
                   LEFT JOIN ramp_record p ON p.connection_id = r.connection_id AND p.flow = 'bill_payment' AND r.flow = 'bill'
                        AND p.ramp_id = r.ramp_id
@@ -376,10 +376,11 @@ class RampTieOutReport(models.AbstractModel):
                 'partner_id': partner, 'name': partners[partner].display_name if partner in partners else self.env._('Not in Odoo'),
                 'currency': {'id': currency.id, 'name': currency.name, 'digits': currency.decimal_places},
                 **self._figure(currency, group['ramp'], group['odoo'], len(group['records'])),
-                'differences': [self._open_difference(currency, record_id, ramp, odoo, moves) for record_id, ramp, odoo in group['records'][:SHOWN]],
+                'differences': [self._open_difference(currency, *row, moves) for row in group['records'][:SHOWN]],
             })
         return {
-            'kind': kind, 'title': self.env._('Open bills by vendor') if kind == 'vendor' else self.env._('Open reimbursements by employee'),
+            'kind': kind,
+            'title': self.env._('Open bills by vendor') if kind == 'vendor' else self.env._('Open reimbursements by employee'),
             'rows': sorted(shown, key=lambda row: (not row['odd'], row['name'].lower(), row['currency']['name'])),
             'is_zero': not odd,
         }

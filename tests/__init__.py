@@ -26,6 +26,8 @@ from . import (
     test_simulator_statements,
     test_spend_vendor,
     test_statement,
+    test_tie_out,
     test_transaction,
     test_vendor,
+    test_watch,
 )
