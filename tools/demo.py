@@ -31,12 +31,15 @@ WORDS = ('flow', 'entity', 'currency', 'coding')  # columns of these begin at th
 EXPONENTS = {'JPY': 0, 'KWD': 3}
 
 
-def flow_table(runs, records):
-    """One row a flow: what was seen, created, confirmed and held, and how long it took."""
+def flow_table(runs, records, once_more=()):
+    """One row a flow: what was seen, created, confirmed and held, and how long it took.
+
+    :param once_more: runs that saw again what others had seen
+    """
     table = {}
-    for run in runs:
+    for run in [*runs, *once_more]:
         row = table.setdefault(run.flow, {'flow': run.flow, 'seen': 0, 'created': 0, 'confirmed': 0, 'held': 0, 'seconds': 0.0})
-        for key in ('seen', 'created', 'confirmed'):
+        for key in ('created', 'confirmed', *(('seen',) if run not in once_more else ())):
             row[key] += run[key]
         row['seconds'] += run.duration
     for flow, states in records.items():
@@ -85,6 +88,29 @@ def chart(env):
         lambda line: line.repartition_type == 'tax')
     for line in taxes.filtered(lambda line: not line.account_id):
         line.account_id = taxes.account_id[:1]  # Ramp wants one, of a tax of 0 % too
+
+
+def salaries(env):
+    """The account of what employees get: what they pay back without a transfer is kept from that."""
+    found = env['account.account'].search([('account_type', '=', 'liability_current'), ('name', 'ilike', 'salar')], limit=1)
+    if not found:
+        raise Fail('the chart has no account for salaries')
+    return found
+
+
+def enter_payments(env, connection):
+    """Do what the reasons tell a person to do: enter the payments of the bills that somebody paid outside of Ramp.
+
+    Returns how many.
+    """
+    held = env['ramp.record'].search([
+        ('connection_id', '=', connection.id), ('flow', '=', 'bill_payment'), ('state', '=', 'held'), ('reason_move_id', '!=', False)])
+    bills = held.filtered(lambda row: row.payload['payment']['payment_method'] == 'PAID_MANUALLY').reason_move_id
+    for bill in bills:
+        env['account.payment.register'].with_context(active_model='account.move', active_ids=bill.ids).create({
+            'journal_id': connection.payment_journal_id.id})._create_payments()
+    env.cr.commit()
+    return len(bills)
 
 
 def tie_out(env, connection, ramp):
@@ -143,7 +169,7 @@ def work(ramp, options):
     with environment(options.database) as env:
         say('connecting the demo company to a simulated Ramp that has no chart')
         chart(env)
-        connection = set_up_empty(env, ramp, seed=options.seed, offer_taxes=True)
+        connection = set_up_empty(env, ramp, seed=options.seed, offer_taxes=True, repayment_account_id=salaries(env).id)
         # Odoo shows the lines of an entry only to users with its full accounting features
         env.ref('base.user_admin').group_ids += env.ref('account.group_account_user')
         env.cr.commit()
@@ -156,15 +182,20 @@ def work(ramp, options):
         started = time.monotonic()
         runs += run_flows(env, connection)
         seconds = time.monotonic() - started
+        once_more = env['ramp.run']
+        if entered := enter_payments(env, connection):
+            say(f"{entered} {'bill that is' if entered == 1 else 'bills that are'} marked as paid in the accounting system: "
+                f"{'its payment is' if entered == 1 else 'their payments are'} entered")
+            once_more = run_flows(env, connection, sends=False)
         runs += run_flows(env, connection, sends=True)  # vendors that came are suppliers now, and offered to code spend with
-        flows = [row for row in flow_table(runs, states(env, connection)) if row['flow'] not in SENT]
+        flows = [row for row in flow_table(runs, states(env, connection), once_more) if row['flow'] not in SENT]
         ties, owed = tie_out(env, connection, ramp), payables(env, connection, ramp)
         say('synchronizing again: nothing may change, and nothing may be written to Ramp')
         before = ramp.summary()['write_calls'], states(env, connection), books(env, connection)
         again = run_flows(env, connection)
         after = ramp.summary()['write_calls'], states(env, connection), books(env, connection)
         summary = ramp.summary()
-        reasons = [f'the {run.flow} run failed: {run.message}' for run in [*runs, *again] if run.state != 'done']
+        reasons = [f'the {run.flow} run failed: {run.message}' for run in [*runs, *once_more, *again] if run.state != 'done']
         reasons += [f"{row['confirmed']} of flow {row['flow']} are confirmed, Ramp has {row['in Ramp']}" for row in sent
                     if row['confirmed'] != row['in Ramp']]
         reasons += [f"{row['flow']}: nothing was sent" for row in sent if not row['confirmed']]
