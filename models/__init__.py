@@ -13,6 +13,7 @@ from . import (
     account_analytic,
     account_fiscal_position,
     account_move,
+    account_move_line,
     account_payment,
     account_tax,
     hr_employee,

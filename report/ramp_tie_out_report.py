@@ -1,5 +1,6 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
 import contextlib
+import json
 from collections import defaultdict
 from datetime import date
 
@@ -406,33 +407,36 @@ class RampTieOutReport(models.AbstractModel):
 
     def _open_journal_items(self, connection, currency_id, first, last, measure, entity):
         action = self.env['ir.actions.act_window']._for_xml_id('account.action_account_moves_all')
-        partner, account = connection.ramp_partner_id, connection.card_account_id
-        domain = [
-            ('company_id', '=', connection.company_id.id), ('parent_state', '=', 'posted'), ('currency_id', '=', currency_id),
-            '|', ('account_id', '=', account.id),
-            '&', ('partner_id', '=', partner.id), ('account_id.account_type', '=', 'liability_payable')]
-        if measure == BESIDE:
-            moves = self.env['ramp.record'].search(
-                self._record_domain(connection, currency_id, first, last, measure, entity) + [('res_model', '=', 'account.move')])
-            domain = [('move_id', 'in', moves.mapped('res_id'))]
-        elif measure or entity:
-            self._flush()
-            lines = self.env.execute_query(SQL(
-                """
-                WITH %(common)s
-                SELECT i.line_id FROM item i
-                 WHERE i.currency_id = %(currency)s AND %(period)s AND %(measure)s AND %(entity)s
-                """, common=self.env['ramp.tie.out']._common(connection.ids), currency=currency_id,
-                period=SQL('i.date >= %s AND i.date < %s', first, last + relativedelta(months=1)) if first else SQL('TRUE'),
-                measure=SQL('i.measure = %s', measure) if measure else SQL('TRUE'),
-                entity=SQL('(i.ramp_entity_id = %s OR i.ramp_entity_id IS NULL)', entity) if entity else SQL('TRUE')))
-            domain = [('id', 'in', [row[0] for row in lines])]
-        elif first:
-            domain += [('date', '>=', first), ('date', '<', last + relativedelta(months=1))]
+        figure = {
+            'connection_id': connection.id, 'currency_id': currency_id, 'first': first and str(first), 'last': last and str(last),
+            'measure': measure, 'entity': entity}
         action.update(
-            name=self.env._('Ramp tie-out: journal items'), domain=domain, context={'create': False},
+            name=self.env._('Ramp tie-out: journal items'), domain=[('ramp_tie_out', '=', json.dumps(figure))], context={'create': False},
             views=[(False, 'list'), (False, 'pivot'), (False, 'form')], search_view_id=False)
         return action
+
+    @api.model
+    def _items_query(self, connection_id, currency_id, first=None, last=None, measure=None, entity=None):
+        """SELECT of the ids of the journal items behind a figure. first, last: days of the first and of the last month, or None."""
+        connection = self._connection(connection_id)
+        self._check_measure(measure)
+        self._flush()
+        first, last = fields.Date.to_date(first), fields.Date.to_date(last)
+        period = SQL('i.date >= %s AND i.date < %s', first, last + relativedelta(months=1)) if first else SQL('TRUE')
+        if measure == BESIDE:
+            return SQL(
+                """(
+                SELECT i.id FROM account_move_line i JOIN ramp_record r ON r.res_model = 'account.move' AND r.res_id = i.move_id
+                 WHERE r.connection_id = %s AND r.flow = 'repayment' AND i.currency_id = %s AND i.parent_state = 'posted' AND %s AND %s
+                )""", connection.id, currency_id, period, SQL('r.ramp_entity_id = %s', entity) if entity else SQL('TRUE'))
+        return SQL(
+            """(
+            WITH %(common)s
+            SELECT i.line_id FROM item i WHERE i.currency_id = %(currency)s AND %(period)s AND %(measure)s AND %(entity)s
+            )""", common=self.env['ramp.tie.out']._common(connection.ids), currency=currency_id, period=period,
+            measure=SQL('i.measure = %s', measure) if measure else SQL('TRUE'),
+            # what was entered by hand is shown with every entity
+            entity=SQL('(i.ramp_entity_id = %s OR i.ramp_entity_id IS NULL)', entity) if entity else SQL('TRUE'))
 
     def _record_domain(self, connection, currency_id, first, last, measure, entity):
         flows = {'spend': 'transaction', 'refund': 'transaction', 'cashback': 'cashback', 'payment': 'transfer', BESIDE: 'repayment'}
