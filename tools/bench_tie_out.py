@@ -7,10 +7,10 @@ import argparse
 import json
 import statistics
 from datetime import date
+from functools import partial
 from pathlib import Path
 
 from dateutil.relativedelta import relativedelta
-
 from odoo_env import activate_currencies, environment, now
 
 MEASURES = ('spend', 'refund', 'cashback', 'payment')
@@ -72,13 +72,15 @@ def spend(env, connection, account, currency, entity, count, months, first):
         'amount_currency': 't.amount_currency * made.amount', 'balance': 't.balance * made.amount',
         'debit': 'greatest(t.balance * made.amount, 0)', 'credit': 'greatest(-t.balance * made.amount, 0)',
         'move_name': f"'BENCH/{currency.name}/' || made.n"})
-    env.cr.execute(f'INSERT INTO account_move_line ({names}) SELECT {values} FROM account_move_line t, made WHERE t.move_id = %s', [move.id])
+    env.cr.execute(
+        f'INSERT INTO account_move_line ({names}) SELECT {values} FROM account_move_line t, made WHERE t.move_id = %s', [move.id])
     env.cr.execute(
         """
         INSERT INTO ramp_record (id, connection_id, company_id, flow, ramp_id, name, date, amount, currency_id, ramp_entity_id, has_moved,
                                  state, res_model, res_id, payload, is_told, seen_at, confirmed_at)
         SELECT record_id, %s, %s, 'transaction', ramp_id, 'Merchant ' || n %% 500, date, amount, %s, %s, TRUE, 'confirmed', 'account.move',
-               move_id, jsonb_build_object('id', ramp_id, 'memo', (SELECT string_agg(md5(n || '.' || i), '') FROM generate_series(1, %s) i)),
+               move_id, jsonb_build_object(
+                   'id', ramp_id, 'memo', (SELECT string_agg(md5(n || '.' || i), '') FROM generate_series(1, %s) i)),
                TRUE, now(), now() FROM made
         """, [connection.id, connection.company_id.id, currency.id, entity, PAYLOAD // 32])
     move.button_draft()
@@ -151,7 +153,8 @@ def main():
     options = parser.parse_args()
     with environment(options.database) as env:
         connection = build(env, options.transactions, options.months).id
-    opened = [timed(options.database, lambda env: env['report.ramp_connector.tie_out'].get_report(connection)) for _ in range(options.rounds)]
+    opened = [
+        timed(options.database, lambda env: env['report.ramp_connector.tie_out'].get_report(connection)) for _ in range(options.rounds)]
     report = opened[-1][2]
     assert report['is_zero'], 'the generated ledger does not tie out'
     drills = []
@@ -160,8 +163,8 @@ def main():
         for month in (None, months[0], months[len(months) // 2], months[-1]):
             for measure in (None, *MEASURES):
                 for side in ('odoo', 'ramp'):
-                    seconds, queries, length = timed(
-                        options.database, lambda env: drill(env, connection, section, month, measure, side))
+                    seconds, queries, length = timed(options.database, partial(
+                        drill, connection=connection, section=section, month=month, measure=measure, side=side))
                     drills.append({'seconds': seconds, 'queries': queries, 'length': length, 'side': side, 'measure': measure or 'all',
                                    'month': month or 'all'})
     slowest = max(drills, key=lambda item: item['seconds'])

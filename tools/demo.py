@@ -27,7 +27,7 @@ PLANS = {
     'Markets': ('Americas', 'Europe', 'Japan', 'Middle East'),
 }
 SUPPLIERS = ('Amazon Web Services', 'Delta Air Lines', 'FedEx', 'GitHub', 'Staples', 'Uber', 'Verizon')
-WORDS = ('flow', 'entity', 'currency', 'coding')  # columns of these begin at the left
+WORDS = ('flow', 'entity', 'currency', 'coding', 'named')  # columns of these begin at the left
 EXPONENTS = {'JPY': 0, 'KWD': 3}
 
 
@@ -146,6 +146,22 @@ def payables(env, connection, ramp):
            for name in ('billed', 'credited', 'paid', 'open', 'odoo')}} for currency, row in sorted(rows.items())]
 
 
+def owed_to_ramp(env, connection):
+    """The tie-out report as it is on the screen: what is owed on the cards, and what explains each difference."""
+    report = env['report.ramp_connector.tie_out'].get_report(connection.id)
+    rows = []
+    for section in report['sections']:
+        differences = [item for month in section['months'] for item in month['differences']]
+        rows.append({
+            'entity': section['entity_name'], 'currency': section['currency']['name'],
+            **{line['measure']: line['ramp'] for line in section['lines']}, 'owed': section['closing']['ramp'],
+            'odoo': section['closing']['odoo'], 'difference': section['closing']['difference'],
+            # a repayment is no part of what is owed
+            'explained': round(sum(item['difference'] for item in differences if item['measure'] != 'repayment'), 3),
+            'named': ', '.join(f'{count} {kind}' for kind, count in sorted(Counter(item['kind'] for item in differences).items()))})
+    return rows, {part['kind']: sum(row['odd'] for row in part['rows']) for part in report['open']}
+
+
 def show(title, rows, columns):
     print(f'\n{title}')
     widths = {column: max(len(column), *(len(str(row.get(column, ''))) for row in rows)) for column in columns} if rows else {}
@@ -177,7 +193,7 @@ def work(ramp, options):
         runs = run_flows(env, connection, sends=True)
         sent = sent_table(states(env, connection), ramp.ask('GET', '/coding'))
         ramp.spend(transactions=options.transactions, bills=options.bills, reimbursements=options.reimbursements,
-                   seed=options.seed)  # coded with what was sent
+                   seed=options.seed, statements=True)  # coded with what was sent
         say(f'synchronizing {options.transactions} card transactions, {options.bills} bills, {options.reimbursements} reimbursements')
         started = time.monotonic()
         runs += run_flows(env, connection)
@@ -190,6 +206,7 @@ def work(ramp, options):
         runs += run_flows(env, connection, sends=True)  # vendors that came are suppliers now, and offered to code spend with
         flows = [row for row in flow_table(runs, states(env, connection), once_more) if row['flow'] not in SENT]
         ties, owed = tie_out(env, connection, ramp), payables(env, connection, ramp)
+        proof, odd = owed_to_ramp(env, connection)
         say('synchronizing again: nothing may change, and nothing may be written to Ramp')
         before = ramp.summary()['write_calls'], states(env, connection), books(env, connection)
         again = run_flows(env, connection)
@@ -208,12 +225,15 @@ def work(ramp, options):
                     if row['transactions'] != row['entries']]
         reasons += [f"{row['currency']}: the ledger owes {row['different']} vendors something else than Ramp" for row in owed
                     if row['different']]
+        reasons += [f"{row['currency']} of {row['entity']}: a difference of {row['difference']} is owed to Ramp, {row['explained']} of it "
+                    'has a name' for row in proof if row['difference'] != row['explained']]
+        reasons += [f'{count} open documents by {kind} are not what Ramp says' for kind, count in odd.items() if count]
         if before != after:
             reasons.append('the second run was not without effect')
         for kind in ('contract_violations', 'request_violations', 'errors'):
             reasons += [f'{kind}: {text}' for text in summary[kind][:3]]
         return {
-            'sent': sent, 'coded': coded(ramp), 'flows': flows, 'tie_out': ties, 'payables': owed, 'seconds': round(seconds, 1),
+            'sent': sent, 'coded': coded(ramp), 'flows': flows, 'tie_out': ties, 'payables': owed, 'owed_to_ramp': proof, 'seconds': round(seconds, 1),
             'second_run': {'write_calls': after[0] - before[0], 'changed': before[1:] != after[1:]},
             'contract_checked': summary['contract'], 'ok': not reasons, 'problems': reasons,
         }
@@ -266,6 +286,8 @@ def main():
                  ['currency', 'entity', 'transactions', 'entries', 'ramp', 'odoo', 'difference'])
             show('Open bills: what Ramp says is owed to vendors, beside the ledger', result['payables'],
                  ['currency', 'vendors', 'bills', 'billed', 'credited', 'paid', 'open', 'odoo', 'different'])
+            show('The tie-out: what is owed on the cards, Ramp beside Odoo', result['owed_to_ramp'],
+                 ['currency', 'entity', 'spend', 'refund', 'cashback', 'payment', 'owed', 'odoo', 'difference', 'named'])
             print(f"\nSecond run: {result['second_run']['write_calls']} write calls, "
                   f"{'something changed' if result['second_run']['changed'] else 'nothing changed'}")
         for reason in result['problems']:
