@@ -295,7 +295,8 @@ class RampFlowBooking(models.AbstractModel):
         if move.is_invoice(include_receipts=True):
             (move.line_ids + reversal.line_ids).filtered(
                 lambda line: line.account_type == 'liability_payable' and not line.reconciled).reconcile()
-        move._message_log(body=self.env._('Reversed by %(reversal)s. %(reason)s', reversal=reversal.name, reason=reason))
+        move._message_log(body=self.env._(
+            'Reversed by %(reversal)s. %(reason)s', reversal=reversal._get_html_link(title=reversal.name), reason=reason))
         return reversal
 
 

@@ -41,11 +41,15 @@ def digest(payload):
 
 
 def flatten(payload, path=''):
-    """The leaves of a JSON value by their path, an amount of money as one: {'line_items.1.amount': '5 USD'}."""
+    """The leaves of a JSON value by their path, an amount of money and what was picked as one: {'line_items.1.amount': '5 USD'}."""
     if isinstance(payload, dict) and set(payload) == {'amount', 'currency_code', 'minor_unit_conversion_rate'}:
         amount, rate = payload['amount'], payload['minor_unit_conversion_rate']
         if isinstance(amount, int) and rate in (1, 10, 100, 1000, 10000):
             return {path.lstrip('.'): f"{Decimal(amount) / rate} {payload['currency_code']}"}
+    if isinstance(payload, dict) and isinstance(payload.get('category_info'), dict) and payload.get('name'):
+        code, name, identity = (payload.get(key) for key in ('external_code', 'name', 'external_id'))
+        words = (f"{payload['category_info'].get('name') or ''}:", code if code != name else None, name, f'[{identity}]')
+        return {path.lstrip('.'): ' '.join(str(word) for word in words if word and word not in (':', '[None]'))}
     if isinstance(payload, dict) and payload:
         return {key: leaf for name, part in payload.items() for key, leaf in flatten(part, f'{path}.{name}').items()}
     if isinstance(payload, list) and payload:
@@ -147,10 +151,12 @@ class RampRecord(models.Model):
     @api.depends('payload', 'late_payload')
     def _compute_late_changes(self):
         for record in self:
-            before, after = flatten(record.payload), flatten(record.late_payload) if record.late_payload else {}
+            before, after = (
+                {key: None if leaf in ('', [], {}) else leaf for key, leaf in flatten(payload).items()} if payload else {}
+                for payload in (record.payload, record.late_payload))
             record.late_changes = '\n'.join(
                 self.env._('%(field)s: %(before)s, now %(after)s', field=key,
-                           **{name: self.env._('(nothing)') if leaf in (None, '', [], {}) else leaf
+                           **{name: self.env._('(nothing)') if leaf is None else leaf
                               for name, leaf in (('before', before.get(key)), ('after', after.get(key)))})
                 for key in sorted({*before, *after})
                 if before.get(key) != after.get(key) and key.rpartition('.')[2] not in UNTOLD) if after else False
@@ -447,8 +453,8 @@ class RampRecord(models.Model):
                 attempts = CASE WHEN %(same)s THEN r.attempts ELSE 0 END,
                 next_attempt = CASE WHEN %(same)s THEN r.next_attempt END
                 """, same=same, ready=ready, changed=self.env._(
-                    'Ramp changed it after it was booked here. Compare both versions below. Reverse and Book Again takes the new one; '
-                    'Retry keeps what is booked, corrected by hand where it has to be.'))
+                    'Ramp changed it after it was booked here. Compare both versions below. "Reverse and Book Again" takes the new '
+                    'one; "Keep What Is Booked" is for books that are right, corrected by hand where they had to be.'))
             which = SQL(
                 """
                 (r.state IN ('pending', 'error', 'held') AND r.res_id IS NULL AND r.seen_at < excluded.seen_at)
