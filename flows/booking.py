@@ -208,6 +208,12 @@ class RampFlowBooking(models.AbstractModel):
         if lonely:
             lonely.with_context(**QUIET)._create_work_contacts()
 
+    @staticmethod
+    def _known_analytics(codings):
+        """What the context of documents says of their analytic accounts: that these were found a moment ago (`ramp_known_analytics`)."""
+        return frozenset(int(identity) for coding in codings for identities in coding.distribution or ()
+                         for identity in identities.split(','))
+
     # ------------------------------------------------------------------ what changes without touching the books
 
     def _noticed(self, record, messages):
