@@ -308,8 +308,11 @@ class RampFlowPull(models.AbstractModel):
             self.env['ramp.record']._upsert(connection, self._flow, rows, asked, updates=self._updates)
             self._stored(connection, rows, asked)
         if withheld:
-            counting = [payload for payload, row in withheld if row.get('has_moved') or row.get('open_amount')]
-            self._store_withheld(connection, counting, asked)
+            self._store_withheld(connection, [payload for payload, row in withheld if self._counts(row)], asked)
+
+    def _counts(self, row):
+        """Whether an object that Ramp does not offer is worth a row: it counts in what Ramp says is owed."""
+        return row.get('has_moved') or row.get('open_amount')
 
     def _is_early(self, connection, row):
         """Whether an object is from before the connection's start date: it is left alone."""

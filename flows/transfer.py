@@ -83,6 +83,15 @@ class RampFlowTransfer(models.AbstractModel):
             'has_moved': value.status in TRANSFER_ACCEPTED_STATUSES,
         }
 
+    def _counts(self, row):
+        # one that came back may be on a statement all the same
+        return 'value' in row and row['value'].status in TRANSFER_ACCEPTED_STATUSES | TRANSFER_FAILED_STATUSES
+
+    def _withheld(self, connection, row):
+        if row['value'].status in TRANSFER_FAILED_STATUSES:
+            return {'state': 'ignored', 'error_message': self._status_in_words(row['value'].status)}
+        return super()._withheld(connection, row)
+
     # ------------------------------------------------------------------ deciding
 
     def _look_up(self, connection, values):

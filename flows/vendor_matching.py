@@ -60,7 +60,7 @@ class RampVendorMatching(models.AbstractModel):
         names = {_name_key(found['values'][value.id]['name']) for value in values}
         Partner = self.env['res.partner'].with_context(active_test=False)
         own = [self.env.ref(f'ramp_connector.{name}', raise_if_not_found=False) for name in ('partner_ramp', 'partner_card_merchant')]
-        own = {partner.id for partner in (*own, connection.merchant_partner_id) if partner}
+        own = {partner.id for partner in (*own, connection.merchant_partner_id, connection.ramp_partner_id) if partner}
         Partner.flush_model(['name', 'vat', 'country_id'])
         query = Partner._search(
             Domain('parent_id', '=', False) & Domain('active', '=', True) & Domain('id', 'not in', list(own))

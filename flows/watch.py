@@ -100,7 +100,7 @@ class RampFlowWatch(models.AbstractModel):
                        WHEN m.id IS NULL AND p.id IS NULL THEN 'deleted'
                        WHEN m.state = 'cancel' OR p.state IN ('canceled', 'rejected') THEN 'cancelled'
                        WHEN m.state = 'draft' OR p.state = 'draft' THEN 'draft'
-                       WHEN m.payment_state = 'reversed' OR m.move_type = 'entry' AND EXISTS (
+                       WHEN EXISTS (
                             SELECT FROM account_move o WHERE o.reversed_entry_id = m.id AND o.state = 'posted') THEN 'reversed'
                        ELSE 'edited' END
               FROM ramp_record r
@@ -110,10 +110,9 @@ class RampFlowWatch(models.AbstractModel):
                AND r.res_model IN ('account.move', 'account.payment') AND r.state IN ('confirmed', 'done', 'held')
                AND NOT COALESCE(r.has_changed, FALSE) AND r.flow <> 'cashback'
                AND (m.id IS NULL AND p.id IS NULL OR m.state IN ('cancel', 'draft') OR p.state IN ('canceled', 'rejected', 'draft')
-                    OR m.payment_state = 'reversed'
                     OR r.flow IN ('bill', 'vendor_credit', 'reimbursement') AND (
                        m.amount_total <> abs(r.amount) OR m.currency_id <> r.currency_id)
-                    OR r.flow IN ('transaction', 'repayment') AND m.move_type = 'entry' AND EXISTS (
+                    OR EXISTS (
                        SELECT FROM account_move o WHERE o.reversed_entry_id = m.id AND o.state = 'posted'))
             """, connection=connection.id))
         sentences = self._sentences()
@@ -121,7 +120,8 @@ class RampFlowWatch(models.AbstractModel):
             if kind != 'draft' or connection[POLICIES[flow]] == 'post' if flow in POLICIES else True:
                 found[record] = kind, sentences[kind] % {'name': name}
         _sums, odd = report._read(connection, None, self.env.cr.now().date())
-        for differences in report._differences(connection, [row for row in odd if row[4] and row[4] not in found]).values():
+        for differences in report._differences(connection, [
+                row for row in odd if row[4] and row[4] not in found]).values():
             for difference in differences:
                 if difference['kind'] == 'edited' or difference['kind'] == 'period' and connection.lock_date_policy == 'hold':
                     found[difference['record_id']] = difference['kind'], difference['text']

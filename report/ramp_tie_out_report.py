@@ -300,6 +300,8 @@ class RampTieOutReport(models.AbstractModel):
     def _name_of_record(self, record, move, month, ramp, odoo):
         """(kind, sentence) of an object whose sides differ."""
         reason = record.error_message or record.status
+        if record.flow == 'bill_payment':
+            return 'expected', self.env._('The card payment of a bill; Ramp does not show its transaction.')
         if not record.res_id:
             if odoo:  # a bill paid by card, whose transaction has not come
                 return 'expected', self.env._('In the books as the card payment of a bill; its transaction: %s', reason)

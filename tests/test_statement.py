@@ -94,6 +94,22 @@ class TestStatement(StatementsCase):
         self.sync_statements()
         self.assertFalse(self.env['ramp.record'].search([('flow', '=', 'statement'), ('state', '=', 'held')]).mapped('error_message'))
 
+    def test_payments_that_were_returned_before_the_connection_was_there(self):
+        """The statement counted a transfer that came back later; the next one takes it back."""
+        self.month(10000)
+        first = self.ramp.close_statement('2026-08-01')
+        self.ramp.add_transfer(amount_minor=10000, date='2026-08-05')
+        self.month(500, month=8)
+        second = self.ramp.close_statement('2026-09-01')
+        [transfer] = self.ramp.state['transfers']
+        self.ramp.move_transfer(transfer['id'], 'RETURNED_BY_RDFI', date='2026-09-05')
+        self.month(700, month=9)
+        third = self.ramp.close_statement('2026-10-01')
+        self.sync_statements()
+        self.assertEqual([self.bill(statement).amount_total for statement in (first, second, third)], [100.0, 5.0, 7.0])
+        self.assertEqual(self.record(transfer['id'], 'transfer').state, 'ignored')
+        self.assertOwed(11200)
+
     def test_every_status_is_decided(self):
         for status, state, word in (
                 ('INITIATED', 'pending', 'on its way'), ('UPLOADED', 'pending', 'on its way'), ('NOT_ACKED', 'pending', 'on its way'),

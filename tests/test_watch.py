@@ -83,6 +83,18 @@ class TestWatchPayables(PayablesCase):
         self.sync('watch')
         self.assertEqual(self.record(open_bill, 'bill').state, 'confirmed')
 
+    def test_paid_by_credit_or_by_card_is_right(self):
+        vendor = self.ramp.add_vendor('Creditor')
+        credited, card = self.owe(4000, vendor=vendor), self.owe(5100)
+        credit = self.ramp.add_vendor_credit(vendor=vendor, amount_minor=4000, account=self.external(self.account_meals))
+        self.ramp.apply_vendor_credit(credit, credited)
+        self.ramp.pay_bill(card, method='CARD', transaction=None)
+        self.sync_payables()
+        self.sync('watch')
+        self.assertFalse(self.env['ramp.record'].search([('finding', '!=', False)]).mapped('error_message'))
+        [section] = self.env['report.ramp_connector.tie_out'].get_report(self.connection.id)['sections']
+        self.assertEqual([item['kind'] for month in section['months'] for item in month['differences']], ['expected'])
+
     def test_open_by_vendor(self):
         vendor = self.ramp.add_vendor('Widgets Inc')
         first, second = self.owe(10000, vendor=vendor), self.owe(5000, vendor=vendor)
