@@ -449,9 +449,21 @@ class RampTieOutReport(models.AbstractModel):
             domain.append(('amount', '>=' if measure == 'spend' else '<', 0))
         if entity:
             domain.append(('ramp_entity_id', '=', entity))
-        if first:
+        if first and measure == 'cashback':
+            domain.append(('id', 'in', self._cashback_of(connection, first, last)))
+        elif first:
             domain += [('date', '>=', first), ('date', '<', last + relativedelta(months=1))]
         return [*domain, ('date', '>=', connection.start_date)]
+
+    def _cashback_of(self, connection, first, last):
+        """Rows of the cashback that counts in these months: with the statement it is on, else when it was given."""
+        return [row[0] for row in self.env.execute_query(SQL(
+            """
+            SELECT r.id FROM ramp_record r
+              LEFT JOIN ramp_record s ON s.connection_id = r.connection_id AND s.flow = 'statement' AND s.res_id IS NOT NULL
+                   AND s.noted -> 'cashbacks' ? r.ramp_id
+             WHERE r.connection_id = %s AND r.flow = 'cashback' AND COALESCE(s.date, r.date) >= %s AND COALESCE(s.date, r.date) < %s
+            """, connection.id, first, last + relativedelta(months=1)))]
 
     def _open_records(self, connection, currency_id, first, last, measure, entity):
         action = self.env['ir.actions.act_window']._for_xml_id('ramp_connector.ramp_record_action')

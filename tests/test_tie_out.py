@@ -201,6 +201,9 @@ class TestTieOut(StatementsCase):
                 records = self.env[action['res_model']].search(action['domain'])
                 if count:
                     self.assertEqual(len(records), count)
+        [cashback] = self.ramp.state['cashbacks']
+        records = self.env['ramp.record'].search(Report.open_items(self.connection.id, 'ramp', self.usd.id, '2026-07', 'cashback')['domain'])
+        self.assertEqual(records.ramp_id, cashback['id'])
         lines = self.env['account.move.line'].search(
             Report.open_items(self.connection.id, 'odoo', self.usd.id, '2026-07', 'cashback')['domain'])
         self.assertEqual((lines.move_id, round(sum(lines.mapped('amount_currency')), 2)), (self.bill(statement), 1.8))
