@@ -202,7 +202,8 @@ class TestTieOut(StatementsCase):
                 if count:
                     self.assertEqual(len(records), count)
         [cashback] = self.ramp.state['cashbacks']
-        records = self.env['ramp.record'].search(Report.open_items(self.connection.id, 'ramp', self.usd.id, '2026-07', 'cashback')['domain'])
+        records = self.env['ramp.record'].search(
+            Report.open_items(self.connection.id, 'ramp', self.usd.id, '2026-07', 'cashback')['domain'])
         self.assertEqual(records.ramp_id, cashback['id'])
         lines = self.env['account.move.line'].search(
             Report.open_items(self.connection.id, 'odoo', self.usd.id, '2026-07', 'cashback')['domain'])

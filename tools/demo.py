@@ -234,7 +234,8 @@ def work(ramp, options):
         for kind in ('contract_violations', 'request_violations', 'errors'):
             reasons += [f'{kind}: {text}' for text in summary[kind][:3]]
         return {
-            'sent': sent, 'coded': coded(ramp), 'flows': flows, 'tie_out': ties, 'payables': owed, 'owed_to_ramp': proof, 'seconds': round(seconds, 1),
+            'sent': sent, 'coded': coded(ramp), 'flows': flows, 'tie_out': ties, 'payables': owed, 'owed_to_ramp': proof,
+            'seconds': round(seconds, 1),
             'second_run': {'write_calls': after[0] - before[0], 'changed': before[1:] != after[1:]},
             'contract_checked': summary['contract'], 'ok': not reasons, 'problems': reasons,
         }

@@ -12,6 +12,7 @@ def migrate(cr, version):
     env = api.Environment(cr, SUPERUSER_ID, {'active_test': False})
     connections = env['ramp.connection'].search([])
     connections.write({'pull_statements': False})
+    connections.filtered(lambda item: item.state == 'connected').database = connections._database()
     for connection in connections.filtered(lambda item: item.state == 'connected'):
         connection._complete_set_up()
         connection.message_post(body=env._(
