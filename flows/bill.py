@@ -28,6 +28,7 @@ class RampFlowBill(models.AbstractModel):
     _flow_sequence = 50
     _endpoint = '/bills'
     _sync_type = 'BILL_SYNC'
+    _synced_at = 'accounting_sync_date'
     _known_by = ('invoice_number', 'memo')
 
     @api.model
@@ -57,6 +58,10 @@ class RampFlowBill(models.AbstractModel):
             {'sync_status': 'BILL_SYNCED'}, {'sync_status': 'BILL_AND_PAYMENT_SYNCED', 'from_paid_at': paid}, {'is_archived': 'true'},
             # one whose payment was returned has no such moment any more
             {'sync_status': 'BILL_AND_PAYMENT_SYNCED', 'payment_status': 'OPEN'})]
+
+    def _watch_listings(self, connection, since):
+        # what somebody exported without this connection, and is still to be paid
+        return [{'sync_status': 'BILL_SYNCED', **self._scope(connection)}]
 
     @staticmethod
     def _scope(connection):

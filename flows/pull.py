@@ -46,6 +46,7 @@ class RampFlowPull(models.AbstractModel):
     _endpoint = None  # path of the list; an object's own path is below it
     _sync_type = None  # of POST /accounting/syncs; None: Ramp does not want to hear of these
     _batch_size = 100
+    _synced_at = 'synced_at'  # key of when an object was exported
     _known_by = ('merchant_name',)  # keys under which a payload that cannot be read says what it is
     _updates = False  # whether a booked document follows its object: a change is worked in, instead of held for a person
 
@@ -340,7 +341,7 @@ class RampFlowPull(models.AbstractModel):
         if self._is_early(connection, row):
             return {'state': 'ignored', 'error_message': self.env._('It is from before the start date of the connection.')}
         if self._is_synced(row['payload']):
-            if str(row['payload'].get('synced_at') or '9') < connection.create_date.isoformat():
+            if str(row['payload'].get(self._synced_at) or '9') < connection.create_date.isoformat():
                 return {'state': 'ignored', 'error_message': self.env._('It was exported from Ramp before this connection was there.')}
             return {'state': 'held', 'error_message': self.env._(
                 'It was exported from Ramp without this connection, so it is not booked here. If it is in the books, ignore it; if not, '

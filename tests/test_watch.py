@@ -95,6 +95,17 @@ class TestWatchPayables(PayablesCase):
         [section] = self.env['report.ramp_connector.tie_out'].get_report(self.connection.id)['sections']
         self.assertEqual([item['kind'] for month in section['months'] for item in month['differences']], ['expected'])
 
+    def test_exported_by_hand(self):
+        ramp_id, before = self.owe(10000), self.owe(500)
+        self.ramp.state['bills'].update(ramp_id, sync_status='BILL_SYNCED')
+        self.ramp.state['bills'].update(before, sync_status='BILL_SYNCED', accounting_sync_date='2020-01-01T00:00:00+00:00')
+        self.sync_payables()
+        self.sync('watch')
+        self.assertEqual([(self.record(bill, 'bill').state, bool(self.move(bill))) for bill in (ramp_id, before)],
+                         [('held', False), ('ignored', False)])
+        [bills, _people] = self.env['report.ramp_connector.tie_out'].get_report(self.connection.id)['open']
+        self.assertEqual(sorted(item['kind'] for row in bills['rows'] for item in row['differences']), ['held', 'ignored'])
+
     def test_open_by_vendor(self):
         vendor = self.ramp.add_vendor('Widgets Inc')
         first, second = self.owe(10000, vendor=vendor), self.owe(5000, vendor=vendor)
