@@ -15,11 +15,12 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 from werkzeug.routing import Map, Rule
 from werkzeug.wrappers import Response
 
-from . import auth, coding, contract, endpoints, faults, payables, server
+from . import auth, coding, contract, endpoints, events, faults, payables, server
 from .errors import RampError
 from .routes import ADMIN, API, ROUTES, Call
 from .seed import Seed
 from .state import State, utc_now
+from .webhooks import Webhooks
 
 ENDPOINTS = [
     importlib.import_module(f".{_module.name}", endpoints.__name__)
@@ -58,6 +59,10 @@ class Simulator:
     :param dead_tokens_not_found: dead tokens answer 404 DEVELOPER_7002 instead of 401 DEVELOPER_7028
     :param resync: what a success for an object already synced answers: "refuse" or "accept"
     :param keep_bodies: keep request bodies in the log
+    :param ramp_plus: the business has Ramp Plus; without it there are neither purchase orders nor item receipts
+    :param hide_three_way: /purchase-orders, not asked for orders with three-way match, leaves them out
+    :param task_seconds: how long it takes until a user is made; None: until `finish_tasks`
+    :param webhooks: options of :class:`Webhooks`, as a dict
     """
 
     def __init__(
@@ -79,6 +84,10 @@ class Simulator:
         dead_tokens_not_found=False,
         resync="refuse",
         keep_bodies=False,
+        ramp_plus=True,
+        hide_three_way=True,
+        task_seconds=0,
+        webhooks=None,
     ):
         self.seed = seed or Seed()
         self.host, self.port = host, port
@@ -90,6 +99,11 @@ class Simulator:
         self.dead_tokens_not_found = dead_tokens_not_found
         self.resync = resync
         self.keep_bodies = keep_bodies
+        self.ramp_plus = ramp_plus
+        self.hide_three_way = hide_three_way
+        self.task_seconds = task_seconds
+        self.monotonic = monotonic
+        self.webhooks = Webhooks(self, **(webhooks or {}))
         self.rate = auth.RateLimit(rate_limit, rate_window, monotonic)
         self.contract = contract.load() if validate else None
         self._server = None
@@ -114,6 +128,7 @@ class Simulator:
         self.leaked_tokens = 0
         self._before, self._after = [], []
         self.seed.fill(self.state)
+        self.webhooks.reset()
 
     # -- life
 
@@ -127,10 +142,12 @@ class Simulator:
             name="ramp-simulator",
             daemon=True,
         ).start()
+        self.webhooks.start()
         return self
 
     def stop(self):
         if self._server:
+            self.webhooks.stop()
             self._stopping.set()
             self._server.shutdown()
             self._server.close_all()
@@ -321,6 +338,9 @@ class Simulator:
         if route.base == API and not route.open:
             scope = judge.scope(route) if judge else route.scope
             call.token = auth.check(call.request, self, scope)
+        if route.plus and not self.ramp_plus:
+            # Nobody has observed the refusal.
+            raise RampError(403, "DEVELOPER_7101", "This needs Ramp Plus")
         if route.base != API:
             return
         if not readable or call.body is None and judge and judge.wants_body(route):
@@ -451,6 +471,64 @@ class Simulator:
         """A cashback; see `endpoints.cashbacks.make` for the values. Returns its id."""
         with self.state.lock:
             return endpoints.cashbacks.make(self.state, **values)["id"]
+
+    def add_purchase_order(self, **values):
+        """A purchase order; see `endpoints.purchase_orders.make` for the values. Returns its id."""
+        with self.state.lock:
+            return endpoints.purchase_orders.make(self.state, **values)["id"]
+
+    def update_purchase_order(self, ident, **changes):
+        """Change wire fields, or `lines`, `approved`, ... as in `add_purchase_order`."""
+        with self.state.lock:
+            return endpoints.purchase_orders.change(self.state, ident, **changes)
+
+    def archive_purchase_order(self, ident, reason=None):
+        with self.state.lock:
+            return endpoints.purchase_orders.archive(self.state, ident, reason)
+
+    def bill_purchase_order(self, ident, quantities=None, **values):
+        """A bill matched with an order and its receipts; see `endpoints.purchase_orders.bill`. Returns its id."""
+        with self.state.lock:
+            return endpoints.purchase_orders.bill(self.state, ident, quantities, **values)["id"]
+
+    def ordered(self, ident):
+        """What was received and billed, line by line; see `endpoints.purchase_orders.totals`."""
+        with self.state.lock:
+            return endpoints.purchase_orders.totals(self.state, ident)
+
+    def add_item_receipt(self, order, lines=None, **values):
+        """A receipt of an order; see `endpoints.item_receipts.make` for the values. Returns its id."""
+        with self.state.lock:
+            return endpoints.item_receipts.make(self.state, order, lines, **values)["id"]
+
+    def remove_item_receipt(self, ident):
+        with self.state.lock:
+            return endpoints.item_receipts.remove(self.state, ident)
+
+    def add_user(self, first_name="Ada", last_name="Lovelace", email="ada@example.com", **values):
+        """A user; see `endpoints.users.make` for the values. Returns the id."""
+        with self.state.lock:
+            return endpoints.users.make(self.state, first_name, last_name, email, **values)["id"]
+
+    def update_user(self, ident, **changes):
+        """Change wire fields of a user; an invitation is accepted by the status USER_ACTIVE."""
+        with self.state.lock:
+            return endpoints.users.change(self.state, ident, **changes)
+
+    def finish_tasks(self, task=None, error=None):
+        """Finish a deferred task, or all of them; see `endpoints.users.finish`. Returns their ids."""
+        with self.state.lock:
+            return endpoints.users.finish(self.state, task, error)
+
+    @property
+    def mails(self):
+        """What Ramp would have sent to people: [{"kind", "to", "time"}]."""
+        return self.state.mails
+
+    def subscribe(self, url, types=events.TYPES, headers=None):
+        """An active subscription, without the handshake; returns its row, with `_secret`."""
+        with self.state.lock:
+            return endpoints.webhooks.make(self.state, url, types, headers, status="active")
 
     def seat(self, name, connection_type="DIRECT"):
         """Another accounting provider takes the business's one seat; ours, if there, is unlinked."""

@@ -138,6 +138,9 @@ class Contract:
         responses = self._operations[route.method, route.template]["responses"]
         if str(status) not in responses:
             return [f"status {status} is not in the contract"]
+        if status == 204:
+            # The file has an empty object at some of these; there is no body to hold it.
+            return [] if body is None else ["a 204 has no body"]
         schema = _json_schema(responses[str(status)])
         if schema is None:
             return [] if body in (None, {}) else ["the contract wants no body"]

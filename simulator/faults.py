@@ -6,12 +6,14 @@ import random
 import threading
 from dataclasses import asdict, dataclass, field
 
-# When a kind strikes: before any work, on the rows of a list, after the work, or on a file.
+# When a kind strikes: before any work, on the rows of a list, after the work, on a file, or on an event.
 BEFORE = ("rate_limit", "server_error", "drop_before", "timeout_before", "html_error", "dead_token")
 ROWS = ("duplicate_page", "reorder_page", "malformed_object")
 AFTER = ("error_after", "drop_after", "truncate", "timeout_after")
 FILE = ("expired_file",)
-KINDS = BEFORE + ROWS + AFTER + FILE
+# On an event of a webhook; the path is its type.
+EVENT = ("lose_event", "duplicate_event", "reorder_event")
+KINDS = BEFORE + ROWS + AFTER + FILE + EVENT
 
 
 @dataclass

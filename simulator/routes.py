@@ -18,6 +18,7 @@ class Route:
     scope: str = None  # used without the contract file; with it, the contract's `security` decides
     open: bool = False  # no token wanted
     idempotent: bool = False  # the body's idempotency_key is spent by the first attempt, whatever its outcome
+    plus: bool = False  # only for businesses with Ramp Plus
 
     @property
     def template(self):

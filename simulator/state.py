@@ -44,6 +44,8 @@ class Table:
         self._places = {}
         self._names = {}
         self._named = {}
+        # Called with (row as it was or None, row) after each change: how webhooks hear of it.
+        self.watcher = None
 
     def __len__(self):
         return len(self.rows)
@@ -75,13 +77,18 @@ class Table:
         self.rows[ident] = row
         self._number[ident] = len(self._number)
         self._place(ident)
+        if self.watcher:
+            self.watcher(None, row)
         return row
 
     def update(self, ident, **changes):
         row = self.rows[ident]
+        old = dict(row) if self.watcher else None
         row.update(changes, _valid=False)
         self._unplace(ident)
         self._place(ident)
+        if self.watcher:
+            self.watcher(old, row)
         return row
 
     def walk(self, order="", bucket=None, after=None, reverse=False):
@@ -137,6 +144,8 @@ class State:
         # Per object id, the messages a user would see as Export Errors.
         self.export_errors = {}
         self.problems = {}
+        # Every e-mail that Ramp would have sent: {"kind", "to", "time"}.
+        self.mails = []
         self._random = random.Random(seed)
 
     def __getitem__(self, table):

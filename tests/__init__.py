@@ -23,6 +23,8 @@ from . import (
     test_simulator,
     test_simulator_coding,
     test_simulator_payables,
+    test_simulator_people,
+    test_simulator_procurement,
     test_simulator_statements,
     test_spend_vendor,
     test_statement,

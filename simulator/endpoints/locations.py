@@ -1,20 +1,34 @@
-"""/locations: a user's entity comes from the location."""
+"""/locations: a user's entity comes from the location. None can be deleted."""
 
+from .. import uploads
+from ..errors import RampError
 from ..listing import answer, equals
+from ..payables import entity_of
 from ..routes import route
 from ..state import Table, wire
+from .departments import check_name
 
 TABLES = {"locations": Table}
 
 
-def make(state, name, entity_id):
+def make(state, name, entity_id, ident=None):
     row = state["locations"].add(
-        {"id": state.stable_id("location", name), "name": name, "entity_id": entity_id}
+        {"id": ident or state.stable_id("location", name), "name": name, "entity_id": None}
     )
-    entity = state["entities"].get(entity_id)
-    if entity:
-        state["entities"].update(entity_id, location_ids=[*entity["location_ids"], row["id"]])
-    return row
+    return move(state, row["id"], entity_id)
+
+
+def move(state, ident, entity_id):
+    """Put a location, and who works there, into an entity; returns its row."""
+    entities = state["entities"]
+    for entity in list(entities):
+        if (entity["id"] == entity_id) != (ident in entity["location_ids"]):
+            kept = [other for other in entity["location_ids"] if other != ident]
+            entities.update(entity["id"], location_ids=[*kept, ident] if entity["id"] == entity_id else kept)
+    for user in list(state["users"]):
+        if user["location_id"] == ident:
+            state["users"].update(user["id"], entity_id=entity_id)
+    return state["locations"].update(ident, entity_id=entity_id)
 
 
 @route("GET", "/locations", scope="locations:read")
@@ -25,3 +39,28 @@ def index(call):
 @route("GET", "/locations/{location_id}", scope="locations:read")
 def detail(call):
     return wire(call.row("locations", "location_id"))
+
+
+@route("POST", "/locations", scope="locations:write")
+def create(call):
+    body = uploads.fields_of(call, ("name",), ("entity_id",))
+    check_name(call.state, "locations", body["name"])
+    # Without an entity, nobody has observed which one: here the primary one.
+    entity_id = _entity(call.state, body) or entity_of(call.state, None)["id"]
+    return wire(make(call.state, body["name"], entity_id, call.state.new_id())), 201
+
+
+@route("PATCH", "/locations/{location_id}", scope="locations:write")
+def patch(call):
+    body, row = uploads.fields_of(call, ("name",), ("entity_id",)), call.row("locations", "location_id")
+    check_name(call.state, "locations", body["name"], row["id"])
+    entity_id = _entity(call.state, body)
+    row = call.state["locations"].update(row["id"], name=body["name"])
+    return wire(move(call.state, row["id"], entity_id) if entity_id else row)
+
+
+def _entity(state, body):
+    ident = body.get("entity_id")
+    if ident is not None and ident not in state["entities"]:
+        raise RampError(400, "DEVELOPER_7001", "There is no such entity", {"entity_id": ["There is no such object."]})
+    return ident

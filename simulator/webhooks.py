@@ -1,0 +1,260 @@
+"""Webhooks: events on their way to those who subscribed, as Ramp sends them (guide "Webhooks").
+
+An event is signed with the subscription's secret over the very bytes that are sent. 2xx within ten seconds: delivered.
+3xx and 4xx: dropped for good. 429, 5xx and no answer: up to ten tries under the same id, later and later. Order is not
+promised, nor is once. Which encoding and which header Ramp uses today nobody has settled: both are here.
+"""
+
+import base64
+import hashlib
+import hmac
+import http.client
+import json
+import random
+import threading
+import uuid
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from . import events
+
+TRIES = 10
+ANSWER_WITHIN = 10  # seconds
+HEADERS = ("X-Ramp-Signature", "X-Ramp-Webhook-Signature")
+ENCODINGS = ("hex", "base64")
+VERIFICATION = "webhooks.verification"
+
+
+def signature(secret, body, encoding="hex", prefix=""):
+    """HMAC-SHA256 of the body (bytes) as text: "hex" (lower case) or "base64", behind a prefix such as "sha256="."""
+    digest = hmac.new(secret.encode(), body, hashlib.sha256).digest()
+    return prefix + (digest.hex() if encoding == "hex" else base64.b64encode(digest).decode())
+
+
+@dataclass
+class Delivery:
+    """An event for one subscription. due: of the monotonic clock; number: the order of events that are due at once."""
+
+    subscription: str
+    event: dict
+    due: float
+    number: int
+    tries: int = 0
+
+
+class Webhooks:
+    """The sender. `log` has every attempt: {"id", "type", "subscription", "try", "status", "outcome"}, status None if
+    nobody answered; the outcome is delivered, dropped, retry or lost.
+
+    :param encoding: one of ENCODINGS; `header`: one of HEADERS; `prefix`: before the signature
+    :param sign_verification: sign the challenge too, which may come before anybody knows the secret
+    :param object_key: under which name an event tells its object: "id", "resource_id" or "object_id"
+    :param backoff: seconds; the first wait is up to this long, each further one up to twice as long
+    :param held: send nothing by itself; see `deliver`
+    """
+
+    def __init__(self, ramp, encoding="hex", header=HEADERS[0], prefix="", sign_verification=False, object_key="id", backoff=60.0, held=False):
+        self.ramp = ramp
+        self.encoding, self.header, self.prefix = encoding, header, prefix
+        self.sign_verification = sign_verification
+        self.object_key = object_key
+        self.backoff = backoff
+        self.held = held
+        self._thread = None
+        self._wake = threading.Condition()
+
+    def reset(self):
+        """Forget everything, and listen to the business that is there now."""
+        with self._wake:
+            self._random = random.Random(f"webhooks {self.ramp.seed.seed}")
+            # Not the state's own source of ids: objects have the same whether somebody listens or not.
+            self._ids = random.Random(f"events {self.ramp.seed.seed}")
+            self._pending = []
+            self._number = 0
+            self.sent = []  # every event that happened while somebody was subscribed to it
+            self.log = []
+        events.watch(self.ramp.state, self.emit)
+
+    # -- life
+
+    def start(self):
+        self._stopping = False
+        self._thread = threading.Thread(target=self._run, name="ramp-webhooks", daemon=True)
+        self._thread.start()
+
+    def stop(self):
+        with self._wake:
+            self._stopping = True
+            self._wake.notify_all()
+        if self._thread and self._thread is not threading.current_thread():
+            self._thread.join(ANSWER_WITHIN)
+        self._thread = None
+
+    def hold(self):
+        """Send nothing by itself from now on; see `deliver`."""
+        self.held = True
+
+    def release(self):
+        """Send by itself again, what is pending first."""
+        with self._wake:
+            self.held = False
+            self._wake.notify_all()
+
+    # -- what happens
+
+    def emit(self, kind, object_id, metadata=None):
+        """An event for each active subscription of its type; returns it (a dict), or None if nobody is subscribed."""
+        wanted = [row for row in self.ramp.state["webhooks"] if row["status"] == "active" and kind in row["event_types"]]
+        if not wanted:
+            return None
+        event = self.event(kind, {self.object_key: object_id, **(metadata or {})})
+        if kind == "reimbursements.batch_payment_reimbursed" and any(
+                other["type"] == kind and other["object"] == event["object"] for other in self.sent):
+            return None  # one for the batch
+        self.sent.append(event)
+        for row in wanted:
+            self.enqueue(row["id"], event)
+        return event
+
+    def event(self, kind, about=None, **more):
+        state = self.ramp.state
+        business = next(iter(state["business"]), None)
+        return {
+            "id": str(uuid.UUID(int=self._ids.getrandbits(128), version=4)),
+            "type": kind,
+            "created_at": state.now(),
+            "business_id": business["id"] if business else state.stable_id("business"),
+            **({"object": about} if about is not None else {}),
+            **more,
+        }
+
+    def enqueue(self, subscription, event):
+        """Put an event on its way, as the faults have it: lose_event, duplicate_event, reorder_event."""
+        def struck(kind):
+            return event["type"] != VERIFICATION and self.ramp.faults.take({kind}, "POST", event["type"])
+
+        if struck("lose_event"):
+            self._note(Delivery(subscription, event, 0, 0), None, "lost")
+            return
+        late = self._random.random() * self.backoff / 10 if struck("reorder_event") else 0
+        copies = 2 if struck("duplicate_event") else 1
+        with self._wake:
+            for _ in range(copies):
+                self._number += 1
+                self._pending.append(Delivery(subscription, event, self.ramp.monotonic() + late, self._number))
+            self._wake.notify_all()
+
+    # -- what tests do
+
+    @property
+    def pending(self):
+        """Events that are on their way, in the order in which they will be sent."""
+        with self._wake:
+            return [item.event for item in sorted(self._pending, key=_order)]
+
+    def deliver(self):
+        """Send everything that is pending now, once, whenever it is due; what fails waits again. Returns the log of it."""
+        with self._wake:
+            items, self._pending = sorted(self._pending, key=_order), []
+        return [entry for entry in map(self._try, items) if entry]
+
+    def drop(self):
+        """Forget what is pending; returns how many."""
+        with self._wake:
+            count, self._pending = len(self._pending), []
+        return count
+
+    def replay(self, event):
+        """Send an event (a dict of `sent`, or its id) once more, under its own id."""
+        if isinstance(event, str):
+            event = next(other for other in self.sent if other["id"] == event)
+        for row in self.ramp.state["webhooks"]:
+            if row["status"] == "active" and event["type"] in row["event_types"]:
+                self.enqueue(row["id"], event)
+        return event
+
+    def forge(self, url, kind="transactions.ready_to_sync", object_id=None, *, secret="forged", body=None, headers=None):
+        """What somebody who is not Ramp sends: returns the HTTP status of the answer, None if there is none.
+
+        :param secret: what it is signed with; None: not signed at all
+        :param body: the bytes; default: an event like Ramp's
+        :param headers: more of them, or others
+        """
+        if body is None:
+            body = _bytes(self.event(kind, {self.object_key: object_id or self.ramp.state.new_id()}))
+        given = {"Content-Type": "application/json"}
+        if secret is not None:
+            given[self.header] = signature(secret, body, self.encoding, self.prefix)
+        return _post(url, body, {**given, **(headers or {})})
+
+    # -- sending
+
+    def _run(self):
+        while True:
+            with self._wake:
+                if self._stopping:
+                    return
+                now = self.ramp.monotonic()
+                due = [] if self.held else sorted((item for item in self._pending if item.due <= now), key=_order)
+                if not due:
+                    # A clock that is moved by hand tells nobody: look again now and then.
+                    self._wake.wait(0.2 if self._pending and not self.held else None)
+                    continue
+                item = due[0]
+                self._pending.remove(item)
+            self._try(item)
+
+    def _try(self, item):
+        """One attempt; returns its entry in the log, or None for a subscription that is gone."""
+        row = self.ramp.state["webhooks"].get(item.subscription)
+        challenge = item.event["type"] == VERIFICATION
+        if row is None or row["_deleted"] or row["status"] == "inactive":
+            return None
+        body = _bytes(item.event)
+        headers = {"Content-Type": "application/json", "User-Agent": "Ramp-Webhooks", **row["additional_headers"]}
+        if not challenge:
+            headers["X-Ramp-Webhook-ID"] = item.event["id"]
+        if not challenge or self.sign_verification:
+            headers[self.header] = signature(row["_secret"], body, self.encoding, self.prefix)
+        item.tries += 1
+        status = _post(row["endpoint_url"], body, headers)
+        if status is not None and 200 <= status < 300:
+            return self._note(item, status, "delivered")
+        if status is not None and status != 429 and status < 500 or item.tries >= TRIES:
+            return self._note(item, status, "dropped")
+        with self._wake:
+            item.due = self.ramp.monotonic() + self._random.random() * self.backoff * 2 ** (item.tries - 1)
+            self._pending.append(item)
+            self._wake.notify_all()
+        return self._note(item, status, "retry")
+
+    def _note(self, item, status, outcome):
+        entry = {
+            "id": item.event["id"], "type": item.event["type"], "subscription": item.subscription, "try": item.tries,
+            "status": status, "outcome": outcome}
+        self.log.append(entry)
+        return entry
+
+
+def _order(item):
+    return item.due, item.number
+
+
+def _bytes(event):
+    return json.dumps(event, ensure_ascii=False).encode()
+
+
+def _post(url, body, headers):
+    """The status of the answer to a POST, None if there was none in time. A redirect is an answer like others."""
+    parts = urlsplit(url)
+    kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+    connection = kind(parts.hostname, parts.port, timeout=ANSWER_WITHIN)
+    try:
+        connection.request("POST", (parts.path or "/") + (f"?{parts.query}" if parts.query else ""), body, headers)
+        answer = connection.getresponse()
+        answer.read()
+        return answer.status
+    except (OSError, http.client.HTTPException):
+        return None
+    finally:
+        connection.close()
