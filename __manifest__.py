@@ -8,7 +8,7 @@
     'website': 'https://github.com/ramp-connector/ramp_connector',
     'license': 'LGPL-3',
     'development_status': 'Beta',
-    'depends': ['hr_expense'],
+    'depends': ['hr_expense', 'purchase_stock'],
     'external_dependencies': {'python': ['requests']},
     'data': [
         'security/ramp_security.xml',
@@ -24,6 +24,7 @@
         'views/account_payment_views.xml',
         'views/hr_employee_views.xml',
         'views/ramp_pushed_views.xml',
+        'views/purchase_order_views.xml',
         'views/ramp_menus.xml',
     ],
     'assets': {

@@ -14,6 +14,7 @@ from . import (  # a base before what inherits it
     tax_code,
     accounting_vendor,
     spend_vendor,
+    purchase_order,
     card_bill,
     transaction,
     file,

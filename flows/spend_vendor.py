@@ -181,6 +181,8 @@ class RampFlowSpendVendor(models.AbstractModel):
                 job.error = self.env._(
                     'Its name in Ramp is "%s". Ramp lets nobody change a name from outside: change it there, if it matters.',
                     job.known['name'])
+        if any(job.state == 'confirmed' for job in jobs):
+            self.env['ramp.flow.purchase_order']._trigger()  # orders may wait for their vendor
         return super()._store(run, jobs, sent)
 
     # ------------------------------------------------------------------ asking Ramp

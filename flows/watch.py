@@ -1,13 +1,10 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
-import contextlib
 from datetime import timedelta
 
 from dateutil.relativedelta import relativedelta
 
 from odoo import api, models
 from odoo.tools import SQL
-
-from ..ramp_api import PayloadError, RampScopeError, read_entity
 
 EVERYTHING = timedelta(days=7)  # so often all since the start date is read; else what is of the last months
 MONTHS = 3
@@ -38,7 +35,7 @@ class RampFlowWatch(models.AbstractModel):
     def _work(self, connection, run):
         started = self.env.cr.now().replace(microsecond=0)
         client = connection._client()
-        entities = self._entities(client)
+        entities = connection._read_entities(client)
         full = run._last_reread(connection, self._flow)
         is_full = not full or full < started - EVERYTHING
         since = connection._start_moment()
@@ -55,17 +52,7 @@ class RampFlowWatch(models.AbstractModel):
 
     def _note_run(self, connection, run, entities, is_full, started):
         run.reread = is_full
-        connection.write({'last_watch': started, **({'ramp_entities': entities} if entities else {})})
-
-    def _entities(self, client):
-        """Names of the Ramp entities by their id."""
-        names = {}
-        with contextlib.suppress(RampScopeError):  # their ids are shown instead
-            for page in client.pages('/entities'):
-                for payload in page.rows:
-                    with contextlib.suppress(PayloadError):
-                        names[read_entity(payload).id] = payload.get('entity_name') or read_entity(payload).id
-        return names
+        connection.write({'last_watch': started, **entities})
 
     # ------------------------------------------------------------------ documents in Odoo
 

@@ -18,5 +18,6 @@ from . import (
     account_tax,
     hr_employee,
     hr_expense,
+    purchase_order,
     res_partner,
 )

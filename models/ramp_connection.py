@@ -1,4 +1,5 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
+import contextlib
 import os
 import threading
 import uuid
@@ -13,11 +14,13 @@ from odoo.tools import config, frozendict, ormcache
 
 from ..ramp_api import (
     MemoryTokenStore,
+    PayloadError,
     RampAuthError,
     RampClient,
     RampError,
     RampNotFound,
     read_accounting_provider,
+    read_entity,
 )
 
 API_URLS = {
@@ -37,10 +40,12 @@ OPTIONAL_SCOPES = {
     'pull_bills': ('bills:read', 'vendors:read', 'vendors:write'),
     'pull_reimbursements': ('reimbursements:read',),
     'pull_repayments': ('repayments:read',),
+    'push_orders': ('purchase_orders:read', 'purchase_orders:write'),
     'pull_statements': ('statements:read', 'transfers:read', 'cashbacks:read'),
 }
 # Fields that decide what Odoo offers in Ramp
-OFFERS = ('account_policy', 'account_type_ids', 'analytic_plan_ids', 'offer_taxes', 'offer_vendors', 'pull_bills')
+OFFERS = ('account_policy', 'account_type_ids', 'analytic_plan_ids', 'offer_taxes', 'offer_vendors', 'pull_bills', 'push_orders', 'start_date',
+          'ramp_entity_id')
 IDENTITY_PARAMETER = 'ramp_connector.identity'
 
 
@@ -216,7 +221,11 @@ class RampConnection(models.Model):
     cashback_account_id = fields.Many2one(
         'account.account', string='Cashback Income', check_company=True, tracking=True, copy=False, help='Credited by cashback.')
 
+    push_orders = fields.Boolean(
+        string='Purchase Orders', default=True, tracking=True,
+        help='Confirmed purchase orders and what is received of them are sent to Ramp. Needs Ramp Plus.')
     ramp_entities = fields.Json(readonly=True, copy=False, help='Names of the Ramp entities by their id.')
+    primary_entity_id = fields.Char(readonly=True, copy=False, help='Id of the primary Ramp entity: purchase orders belong to it.')
     last_watch = fields.Datetime(
         string='Last Nightly Check', readonly=True, copy=False, help='When everything in Ramp was last looked at, offered or not.')
     last_sync = fields.Datetime(string='Last Synchronization', readonly=True, copy=False)
@@ -499,12 +508,25 @@ class RampConnection(models.Model):
         # accounting administrators decide on the connection; the fields that hold its state are nobody's to type
         self.sudo().write({
             'state': 'connected', 'accounting_connection_id': seat, 'ramp_business_name': name, 'last_error': False,
-            'database': self._database()})
+            'database': self._database(), **self._read_entities(client)})
         self._switch_crons()
         self._compare_again(uncertain=True)
         self._request_sync()
         return self._notify('success', self.env._('Connected'), self.env._(
             'Odoo is now the accounting system of this Ramp business. The first synchronization has been started.'))
+
+    @api.model
+    def _read_entities(self, client):
+        """What to write of the entities of the Ramp business: their names, and which is the primary one; nothing where Ramp does not say."""
+        names, primary = {}, False
+        with contextlib.suppress(RampError):  # their ids are shown instead
+            for page in client.pages('/entities'):
+                for payload in page.rows:
+                    with contextlib.suppress(PayloadError):
+                        entity = read_entity(payload)
+                        names[entity.id] = payload.get('entity_name') or entity.id
+                        primary = entity.id if payload.get('is_primary') else primary
+        return {'ramp_entities': names, 'primary_entity_id': primary} if names else {}
 
     def action_sync_now(self):
         """Queue a synchronization; returns at once. Rows that wait after an error are tried again right away."""

@@ -7,6 +7,7 @@ from . import (
     test_holds,
     test_ledger,
     test_payables,
+    test_purchase_order,
     test_push,
     test_push_convergence,
     test_query_counts,

@@ -1,0 +1,303 @@
+# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
+import dataclasses
+import datetime
+from decimal import ROUND_HALF_UP, Decimal
+
+from odoo import api, models
+from odoo.fields import Domain
+from odoo.tools import html2plaintext
+
+from ..ramp_api import Money, to_company_date
+from ..ramp_api.money import exponent
+from .booking import clean
+from .flow import Held, Waiting
+from .push import Remote
+
+ONCE = ('promise', 'terms', 'number', 'owner', 'three_way')  # said when an order is created; Ramp has no way to change them
+HEADER = {'memo': 'memo', 'start': 'spend_start_date', 'end': 'spend_end_date'}
+DIGITS = 6  # of a unit price beyond those of the currency
+MOST_DIGITS = 3  # of a quantity that is counted in smaller units
+TEXT_LENGTH = 500
+
+
+class RampFlowPurchaseOrder(models.AbstractModel):
+    """Confirmed purchase orders: Odoo has them, Ramp matches bills and card spend with them.
+
+    An amendment sends only what differs: the header, lines that were added, changed or removed. A cancelled order is archived; one that
+    is confirmed again, or whose vendor or currency changed, is a new one in Ramp, under a further id (`external_id` is unique, and stays
+    with the one that is archived). Schema: ApiPurchaseOrderCreateParamsRequestBody; needs Ramp Plus.
+
+    Lines: sections, notes and down payments are not sent, nor are lines of no quantity. Amounts are without taxes, after discounts: the
+    unit price is the line's subtotal by its quantity. Ramp counts in whole units: 2.5 kg are sent as 25 of 1/10 kg. A negative line holds
+    the order.
+    """
+
+    _name = 'ramp.flow.purchase_order'
+    _inherit = 'ramp.flow.push'
+    _description = 'Ramp Flow: purchase orders'
+
+    _flow = 'purchase_order'
+    _flow_sequence = 8
+    _model = 'purchase.order'
+    _kind = 'order'
+    _endpoint = '/purchase-orders'
+    _upload_size = 1
+    _fixed = ('vendor', 'currency', 'entity', 'offered')
+    _asked_first = True
+
+    @api.model
+    def _flow_label(self):
+        return self.env._('Purchase orders')
+
+    @api.model
+    def _enabled(self, connection):
+        return connection.push_orders
+
+    @api.model
+    def _page(self, record):
+        return f'/s/procurement/purchase-orders/{record.ramp_id}' if record.ramp_id else None
+
+    # ------------------------------------------------------------------ what is wanted
+
+    def _wanted_domain(self, connection):
+        if not connection.push_orders:
+            return Domain.FALSE
+        return (Domain('state', '=', 'purchase') & Domain('company_id', '=', connection.company_id.id)
+                & Domain('date_approve', '>=', connection.start_date))
+
+    def _not_offered(self, record):
+        if record.state == 'cancel':
+            return self.env._('Cancelled in Odoo, so it is archived in Ramp.')
+        if record.state != 'purchase':
+            return self.env._('It is not confirmed, so it is archived in Ramp.')
+        return self.env._('The settings of the connection leave it out, so it is not offered in Ramp.')
+
+    def _desired(self, connection, records):
+        vendors = self._vendors(connection, records.partner_id.commercial_partner_id)
+        owners = {user.id: employee.ramp_user_id for employee in self.env['hr.employee'].sudo().search(
+            [('user_id', 'in', records.user_id.ids), ('ramp_user_id', '!=', False)]) for user in employee.user_id}
+        offered = self._offered_codings(connection, records)
+        desired = {}
+        for order in records:
+            try:
+                desired[order.id] = self._order_values(
+                    connection, order, vendors[order.partner_id.commercial_partner_id.id], owners.get(order.user_id.id), offered)
+            except (Held, Waiting) as reason:
+                desired[order.id] = reason
+        return desired
+
+    def _vendors(self, connection, partners):
+        """{partner id: Ramp's id of its vendor, or a `Waiting` or `Held`}; a vendor that Ramp does not have is asked for."""
+        found = {}
+        for row in self.env['ramp.record'].search_fetch(
+                [('connection_id', '=', connection.id), ('flow', 'in', ('vendor', 'spend_vendor')), ('res_model', '=', 'res.partner'),
+                 ('res_id', 'in', partners.ids)], ['res_id', 'ramp_id', 'flow', 'state', 'error_message'], order='id desc'):
+            if row.ramp_id and row.state not in ('ignored',):
+                found[row.res_id] = row.ramp_id
+            elif row.flow == 'spend_vendor' and row.state == 'held' and row.res_id not in found:
+                found[row.res_id] = Held(self.env._('Ramp has no vendor for it yet. %s', row.error_message))
+        missing = partners.filtered(lambda partner: not isinstance(found.get(partner.id), str))
+        if missing and not connection.pull_bills:
+            reason = self.env._('Ramp has no vendor for it, and the connection %s does not create vendors: switch bills on.', connection.name)
+            return {**{partner.id: Held(reason) for partner in missing}, **{key: value for key, value in found.items() if isinstance(value, str)}}
+        # an order needs its vendor: that is what asks for it, whatever rights its buyer has on partners
+        missing.filtered(lambda partner: not partner.ramp_spend_vendor).ramp_spend_vendor = True
+        return {**{partner.id: Waiting(self.env._('Its vendor is being created in Ramp.')) for partner in missing}, **found}
+
+    def _offered_codings(self, connection, records):
+        """{(model, record id): our id of it in Ramp} of the accounts and analytic accounts that Ramp has."""
+        accounts = self.env['account.account'].union(*(self._account(line) or self.env['account.account'] for line in records.order_line))
+        analytics = {int(identity) for line in records.order_line for key in line.analytic_distribution or () for identity in key.split(',')}
+        rows = self.env['ramp.record'].search_fetch(
+            [('connection_id', '=', connection.id), ('state', '=', 'confirmed'), ('remote_id', '!=', False),
+             '|', '&', ('flow', '=', 'account'), ('res_id', 'in', accounts.ids),
+             '&', ('flow', '=', 'analytic_account'), ('res_id', 'in', list(analytics))], ['res_model', 'res_id', 'remote_id', 'payload'])
+        return {(row.res_model, row.res_id): (row.remote_id, (row.payload or {}).get('field')) for row in rows}
+
+    @api.model
+    def _account(self, line):
+        """The account that a bill of the line would be booked on."""
+        if not line.product_id:
+            return None
+        return line.product_id.product_tmpl_id.with_company(line.company_id).get_product_accounts(line.order_id.fiscal_position_id)['expense']
+
+    def _order_values(self, connection, order, vendor, owner, offered):
+        if isinstance(vendor, (Held, Waiting)):
+            raise vendor
+        lines = {}
+        for line in order.order_line:
+            if line.display_type or line.is_downpayment or not line.product_qty:
+                continue
+            lines[f'{self._line_prefix()}{line.id}'] = self._line_values(line, offered)
+        if not lines:
+            raise Held(self.env._('It has no line with a quantity, and Ramp takes no order without lines.'))
+        entity = connection.ramp_entity_id or connection.primary_entity_id
+        if not entity:
+            raise Held(self.env._('The connection %s does not say which Ramp entity orders belong to. Choose one.', connection.name))
+        zone = connection._timezone()
+        approved, planned = (moment and self._local_day(moment, zone) for moment in (order.date_approve, order.date_planned))
+        terms = order.payment_term_id.line_ids[:1]
+        return {
+            'vendor': vendor, 'currency': order.currency_id.name, 'entity': entity.lower(), 'offered': True,
+            'memo': self._text(' '.join(filter(None, (order.name, order.partner_ref, order.origin)))),
+            'start': approved, 'end': max(filter(None, (planned, approved)), default=None),
+            'promise': planned, 'terms': terms.nb_days if len(order.payment_term_id.line_ids) == 1 else None, 'owner': owner,
+            # content after the digits: else Ramp makes another number of it
+            'number': f'{order.name}-{order.id}', 'three_way': any(line.product_id.type == 'consu' for line in order.order_line),
+            'lines': lines,
+        }
+
+    @api.model
+    def _local_day(self, moment, zone):
+        return str(to_company_date(moment.replace(tzinfo=datetime.timezone.utc), zone))
+
+    def _line_prefix(self):
+        return f"{self.env['ramp.connection']._identity()}-line-"
+
+    def _line_values(self, line, offered):
+        subtotal = Decimal(str(line.currency_id.round(line.price_subtotal)))
+        if line.product_qty < 0 or subtotal < 0:
+            raise Held(self.env._(
+                'The line "%s" is negative, and Ramp takes no negative lines. Give the discount on the lines it belongs to.',
+                clean(line.name)))
+        quantity, unit = self._whole(line)
+        price = (subtotal / quantity).quantize(Decimal(1).scaleb(-exponent(line.currency_id.name) - DIGITS), ROUND_HALF_UP).normalize()
+        text = html2plaintext(line.name or '') or line.product_id.display_name or ''
+        if unit:
+            text = self.env._('%(text)s (counted in %(unit)s)', text=text, unit=unit)
+        return {'quantity': quantity, 'price': f'{price:f}', 'description': self._text(text), 'coding': self._coding(line, offered)}
+
+    def _whole(self, line):
+        """(quantity as a whole number, what it is counted in if not in the line's own unit)."""
+        quantity = Decimal(str(line.product_qty)).normalize()
+        digits = max(0, -quantity.as_tuple().exponent)
+        if not digits:
+            return int(quantity), None
+        if digits > MOST_DIGITS:
+            return 1, f'{quantity:f} {line.product_uom_id.name}'
+        return int(quantity.scaleb(digits)), f'1/{10 ** digits} {line.product_uom_id.name}'
+
+    def _coding(self, line, offered):
+        """Selections [[field, option]]: what of the line's account and analytic accounts Ramp has."""
+        found = []
+        account = self._account(line)
+        if account and ('account.account', account.id) in offered:
+            found.append(['Category', offered['account.account', account.id][0]])
+        fields = {}
+        for key in line.analytic_distribution or ():
+            for identity in key.split(','):
+                option = offered.get(('account.analytic.account', int(identity)))
+                if option and option[1]:
+                    fields.setdefault(option[1], []).append(option[0])
+        # a field takes one option: where a line is shared by several, none is right
+        return sorted(found + [[field, options[0]] for field, options in fields.items() if len(options) == 1])
+
+    @staticmethod
+    def _text(text):
+        return ' '.join((text or '').split())[:TEXT_LENGTH]
+
+    # ------------------------------------------------------------------ sending
+
+    def _post(self, connection, client, jobs):
+        [job] = jobs
+        answer = client.post(self._endpoint, self._upload_item(job))
+        return [answer] if isinstance(answer, dict) else []
+
+    def _upload_item(self, job):
+        values = job.desired
+        body = {
+            'external_id': job.remote_id, 'vendor_id': values['vendor'], 'currency': values['currency'], 'entity_id': values['entity'],
+            'three_way_match_enabled': values['three_way'], 'memo': values['memo'], 'promise_date': values['promise'],
+            'net_payment_terms': values['terms'], 'owner_id': values['owner'], 'purchase_order_number': self._number(job),
+            'spend_start_date': values['start'], 'spend_end_date': values['end'],
+            'line_items': [self._line_item(line, identity) for identity, line in values['lines'].items()]}
+        return {key: value for key, value in body.items() if value not in (None, '')}
+
+    def _number(self, job):
+        """Its number in Ramp: one that takes another's place has a number of its own."""
+        generation = job.remote_id.partition('.')[2]
+        return '-'.join(filter(None, (job.desired['number'], generation)))
+
+    def _line_item(self, line, identity=None):
+        item = {
+            'unit_quantity': line['quantity'], 'unit_price': line['price'], 'description': line['description'],
+            'accounting_field_selections': [
+                {'field_external_id': field, 'field_option_external_id': option} for field, option in line['coding']]}
+        return {**item, 'external_id': identity} if identity else item
+
+    def _change(self, client, job, changes):
+        path = f'{self._endpoint}/{job.ramp_id}'
+        header = {name: changes[key] for key, name in HEADER.items() if key in changes}
+        if header:
+            client.patch(path, header, idempotent=True)
+        if 'lines' not in changes:
+            return
+        before, lines, ids = job.known.get('lines', {}), changes['lines'], dict(job.known.get('line_ids', {}))
+        new = {identity: line for identity, line in lines.items() if identity not in ids}
+        if new:  # before others go: an order keeps a line
+            answer = client.post(f'{path}/line-items', {'line_items': [
+                self._line_item(line, identity) for identity, line in new.items()]})
+            ids.update(self._read_remote(answer, {}).values['line_ids'])
+        for identity, line in lines.items():
+            if identity not in new and line != before.get(identity):
+                client.patch(f'{path}/line-items/{ids[identity]}', self._line_item(line), idempotent=True)
+        for identity in set(ids) - set(lines):
+            client.delete(f'{path}/line-items/{ids.pop(identity)}', idempotent=True)
+        job.known = {**job.known, 'line_ids': ids}
+
+    def _withdraw(self, client, job):
+        client.post(f'{self._endpoint}/{job.ramp_id}/archive', {}, idempotent=True)
+
+    # ------------------------------------------------------------------ asking Ramp
+
+    def _remotes(self, payloads, query):
+        return [self._read_remote(payload, query) for payload in payloads if isinstance(payload, dict) and payload.get('id')]
+
+    def _read_remote(self, payload, query):
+        lines = [line for line in payload.get('line_items') or () if line.get('external_id')]
+        day = {key: (payload.get(name) or '')[:10] or None for key, name in HEADER.items() if key != 'memo'}
+        return Remote(payload.get('external_id'), payload['id'], {
+            'vendor': payload.get('vendor_id'), 'currency': _currency(payload.get('amount')), 'entity': payload.get('entity_id'),
+            'offered': not payload.get('archived_at'), 'memo': payload.get('memo') or '', **day,
+            'lines': {line['external_id']: {
+                'quantity': line.get('quantity'), 'price': line.get('unit_price'), 'description': line.get('description') or '',
+                'coding': sorted([selection['category_info']['external_id'], selection['external_id']]
+                                 for selection in line.get('accounting_field_selections') or ())} for line in lines},
+            'line_ids': {line['external_id']: line['id'] for line in lines}})
+
+    def _look_up_query(self, job):
+        return {'external_id': job.remote_id, 'include_archived': 'true'}
+
+    def _ask(self, client, query):
+        """Both lists: by default one of them hides orders whose receipts are matched."""
+        found = {}
+        for three_way in ('true', 'false'):
+            for page in client.pages(self._endpoint, {**query, 'three_way_match_enabled': three_way}):
+                found.update((remote.ramp_id, remote) for remote in self._remotes(page.rows, query))
+        return list(found.values())
+
+    def _found(self, job, remote):
+        if remote and job.desired:
+            # what was said once, Ramp is believed to have; a price that is finer than the currency, it shows rounded
+            lines = {identity: {**line, 'price': self._price(line, job.desired['lines'].get(identity), job.desired['currency'])}
+                     for identity, line in remote.values['lines'].items()}
+            once = {key: (job.known or job.desired).get(key) for key in ONCE}
+            remote = dataclasses.replace(remote, values={**remote.values, 'lines': lines, **once})
+        return super()._found(job, remote)
+
+    @staticmethod
+    def _price(line, desired, currency):
+        shown = line['price']
+        if not isinstance(shown, dict) or not desired:
+            return None
+        money = Money(shown.get('amount'), currency)
+        return desired['price'] if Money.from_major(Decimal(desired['price']), currency, strict=False) == money else f'{money.decimal:f}'
+
+    def _is_to_be_sent(self, job):
+        if job.desired and job.known and job.offered:  # said once
+            job.desired = {**job.desired, **{key: job.known[key] for key in ONCE if key in job.known}}
+        return super()._is_to_be_sent(job)
+
+
+def _currency(amount):
+    return (amount or {}).get('currency_code') or (amount or {}).get('currency')
