@@ -60,18 +60,34 @@ class RampTieOutReport(models.AbstractModel):
         }
 
     @api.model
-    def open_items(self, connection_id, side, currency_id, month=None, measure=None, entity=None):
+    def open_items(self, connection_id, side, currency_id, month=None, measure=None, entity=None, month_to=None):
         """Action: what is behind a figure; the journal items (side 'odoo') or what came from Ramp (side 'ramp').
 
-        :param month: 'YYYY-MM'; None: everything up to now
+        :param month: 'YYYY-MM'; None: everything up to now, or up to month_to
         :param measure: one of the rows of the report; None: all that moves what is owed
+        :param month_to: the last month, if there are several
         """
         connection = self._connection(connection_id)
         self._check_measure(measure)
-        first, last = self._months(month, month) if month else (None, None)
+        first, last = self._months(month, month_to or month) if month or month_to else (None, None)
         if side == 'odoo':
             return self._open_journal_items(connection, currency_id, first, last, measure, entity)
         return self._open_records(connection, currency_id, first, last, measure, entity)
+
+    @api.model
+    def open_owing(self, connection_id, kind, side, partner_id, currency_id):
+        """Action: what is behind a figure of the open bills ('vendor') or reimbursements ('employee') of a partner; see open_items."""
+        connection = self._connection(connection_id)
+        records = self.env['ramp.record'].browse([
+            row[0] for row in self._owing(connection, kind) if row[1:3] == (currency_id, partner_id or None)])
+        if side == 'ramp':
+            action = self._all_records()
+            action['domain'] = [('id', 'in', records.ids)]
+            return action
+        action = self.env['ir.actions.act_window']._for_xml_id('account.action_move_in_invoice_type')
+        moves = self.env['account.move'].union(*self._moves_of(records).values())
+        action.update(name=self.env._('Ramp tie-out: bills'), domain=[('id', 'in', moves.ids)], context={'create': False})
+        return action
 
     # ------------------------------------------------------------------ access, and what was asked
 
@@ -337,10 +353,10 @@ class RampTieOutReport(models.AbstractModel):
 
     # ------------------------------------------------------------------ open bills and reimbursements
 
-    def _open(self, connection, kind):
-        """What is to be paid, by vendor or employee and currency: Ramp beside the residuals of what was booked of it."""
+    def _owing(self, connection, kind):
+        """[(row id, currency id, partner id, Ramp, Odoo)] of what is to be paid, or was settled on one side only."""
         self._flush()
-        rows = self.env.execute_query(SQL(
+        return self.env.execute_query(SQL(
             """
             WITH o AS (
                 SELECT r.id, r.parent_ramp_id, r.currency_id, r.res_id, COALESCE(p.open_amount, r.open_amount, 0) AS ramp,
@@ -359,6 +375,10 @@ class RampTieOutReport(models.AbstractModel):
               FROM o LEFT JOIN account_move m ON m.id = o.res_id
               LEFT JOIN ramp_record v ON v.connection_id = %(connection)s AND v.flow = 'vendor' AND v.ramp_id = o.parent_ramp_id
             """, connection=connection.id, flows=list(OPEN_FLOWS[kind]), start=connection.start_date))
+
+    def _open(self, connection, kind):
+        """What is to be paid, by vendor or employee and currency: Ramp beside the residuals of what was booked of it."""
+        rows = self._owing(connection, kind)
         odd = self.env['ramp.record'].browse([row[0] for row in rows if row[3] != row[4]])
         moves = self._moves_of(odd)
         groups = defaultdict(lambda: {'ramp': 0.0, 'odoo': 0.0, 'records': []})
@@ -407,6 +427,7 @@ class RampTieOutReport(models.AbstractModel):
     def _open_journal_items(self, connection, currency_id, first, last, measure, entity):
         action = self.env['ir.actions.act_window']._for_xml_id('account.action_account_moves_all')
         partner, account = connection.ramp_partner_id, connection.card_account_id
+        period = self._period(connection, first, last)
         domain = [
             ('company_id', '=', connection.company_id.id), ('parent_state', '=', 'posted'), ('currency_id', '=', currency_id),
             '|', ('account_id', '=', account.id),
@@ -423,16 +444,24 @@ class RampTieOutReport(models.AbstractModel):
                 SELECT i.line_id FROM item i
                  WHERE i.currency_id = %(currency)s AND %(period)s AND %(measure)s AND %(entity)s
                 """, common=self.env['ramp.tie.out']._common(connection.ids), currency=currency_id,
-                period=SQL('i.date >= %s AND i.date < %s', first, last + relativedelta(months=1)) if first else SQL('TRUE'),
+                period=SQL(' AND ').join(SQL('i.date %s %s', SQL(operator), day) for operator, day in period) or SQL('TRUE'),
                 measure=SQL('i.measure = %s', measure) if measure else SQL('TRUE'),
                 entity=SQL('(i.ramp_entity_id = %s OR i.ramp_entity_id IS NULL)', entity) if entity else SQL('TRUE')))
             domain = [('id', 'in', [row[0] for row in lines])]
-        elif first:
-            domain += [('date', '>=', first), ('date', '<', last + relativedelta(months=1))]
+        else:
+            domain += [('date', operator, day) for operator, day in period]
         action.update(
             name=self.env._('Ramp tie-out: journal items'), domain=domain, context={'create': False},
             views=[(False, 'list'), (False, 'pivot'), (False, 'form')], search_view_id=False)
         return action
+
+    @staticmethod
+    def _period(connection, first, last):
+        """[(operator, day)]. What was owed before the start date is in every opening, and in no month."""
+        end = last and last + relativedelta(months=1)
+        if first:
+            return [('>=', max(first, connection.start_date)), ('<', end)]
+        return [('<', max(end, connection.start_date))] if end else []
 
     def _record_domain(self, connection, currency_id, first, last, measure, entity):
         flows = {'spend': 'transaction', 'refund': 'transaction', 'cashback': 'cashback', 'payment': 'transfer', BESIDE: 'repayment'}
@@ -443,15 +472,17 @@ class RampTieOutReport(models.AbstractModel):
             domain.append(('amount', '>=' if measure == 'spend' else '<', 0))
         if entity:
             domain.append(('ramp_entity_id', '=', entity))
-        if first:
-            domain += [('date', '>=', first), ('date', '<', last + relativedelta(months=1))]
+        domain += [('date', operator, day) for operator, day in self._period(connection, first, last)]
         return [*domain, ('date', '>=', connection.start_date)]
 
-    def _open_records(self, connection, currency_id, first, last, measure, entity):
+    def _all_records(self):
         action = self.env['ir.actions.act_window']._for_xml_id('ramp_connector.ramp_record_action')
-        action.update(
-            name=self.env._('Ramp tie-out: what Ramp says'), context={},
-            domain=self._record_domain(connection, currency_id, first, last, measure, entity))
+        action.update(name=self.env._('Ramp tie-out: what Ramp says'), context={})
+        return action
+
+    def _open_records(self, connection, currency_id, first, last, measure, entity):
+        action = self._all_records()
+        action['domain'] = self._record_domain(connection, currency_id, first, last, measure, entity)
         return action
 
     # ------------------------------------------------------------------ PDF
