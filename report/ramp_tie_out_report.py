@@ -7,7 +7,9 @@ from dateutil.relativedelta import relativedelta
 
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError
-from odoo.tools import SQL, format_date
+from odoo.tools import SQL, format_date, format_datetime
+
+from .ramp_tie_out_xlsx import Workbook
 
 MEASURES = ('spend', 'refund', 'cashback', 'payment', 'other')  # what is owed moves by these
 BESIDE = 'repayment'
@@ -44,18 +46,20 @@ class RampTieOutReport(models.AbstractModel):
     def get_report(self, connection_id, month_from=None, month_to=None):
         """The report of a connection as JSON, over months ('YYYY-MM', both included; default: all there are).
 
-        :return: {'connection', 'period', 'is_zero', 'sections': [one for each entity and currency], 'open': [by vendor, by employee]}
+        :return: {'connection', 'period', 'is_zero', 'sections': [one for each entity and currency], 'open': [by vendor, by employee],
+                  'status': what all of it comes to, in words, 'kinds': {kind of a difference: its label}}
         """
         connection = self._connection(connection_id)
         first, last = self._months(month_from, month_to)
         sections = self._sections(connection, first, last)
         owing = [self._open(connection, kind) for kind in OPEN_FLOWS]
+        is_zero = all(section['is_zero'] for section in sections) and all(part['is_zero'] for part in owing)
         return {
             'connection': {'id': connection.id, 'name': connection.display_name, 'company': connection.company_id.name},
             'period': {'from': f'{first:%Y-%m}' if first else False, 'to': f'{last:%Y-%m}',
                        'label': self._period_in_words(connection, first, last)},
-            'is_zero': all(section['is_zero'] for section in sections) and all(part['is_zero'] for part in owing),
-            'sections': sections, 'open': owing,
+            'is_zero': is_zero, 'sections': sections, 'open': owing,
+            'status': self._status(connection, is_zero, sections, owing), 'kinds': self._kinds(),
             'read': fields.Datetime.to_string(connection.last_watch) if connection.last_watch else False,
         }
 
@@ -128,6 +132,43 @@ class RampTieOutReport(models.AbstractModel):
         if first == last:
             return words(last)
         return self.env._('%(first)s to %(last)s', first=words(first or connection.start_date), last=words(last))
+
+    # ------------------------------------------------------------------ what it comes to, in words
+
+    def _status(self, connection, is_zero, sections, owing):
+        """{'kind', 'count', 'text', 'note'}; 'zero' only if Ramp was looked at, too: the lists of what is ready tell not everything."""
+        count = sum(len(month['differences']) + month['more'] for section in sections for month in section['months'])
+        count += sum(section['start']['odd'] for section in sections) + sum(row['odd'] for part in owing for row in part['rows'])
+        note = self.env._('Last complete look at Ramp: %s', format_datetime(self.env, connection.last_watch)) if connection.last_watch \
+            else self.env._('Last complete look at Ramp: never. Press Read Ramp Again; until then, what is not ready in Ramp is not known.')
+        if not (sections or any(part['rows'] for part in owing)):
+            kind, text = 'empty', self.env._('Nothing has come from Ramp yet')
+        elif not is_zero:
+            kind, text = 'odd', (
+                self.env._('Differences in months before these') if not count else
+                self.env._('1 difference') if count == 1 else self.env._('%s differences', count))
+        elif not connection.last_watch:
+            kind, text = 'unread', self.env._('What has come from Ramp ties out; the rest is not known yet')
+        else:
+            kind, text = 'zero', self.env._('Everything ties out to the cent')
+        return {'kind': kind, 'count': count, 'text': text, 'note': note}
+
+    def _kinds(self):
+        return {
+            'cancelled': self.env._('Cancelled'),
+            'changed': self.env._('Changed in Ramp'),
+            'deleted': self.env._('Deleted'),
+            'draft': self.env._('Draft'),
+            'edited': self.env._('Edited'),
+            'expected': self.env._('Paid by card'),
+            'held': self.env._('Held'),
+            'ignored': self.env._('Ignored'),
+            'manual': self.env._('Entered by hand'),
+            'period': self.env._('Other period'),
+            'reversed': self.env._('Reversed'),
+            'waiting': self.env._('Waiting'),
+            'withheld': self.env._('Not ready in Ramp'),
+        }
 
     # ------------------------------------------------------------------ figures
 
@@ -272,8 +313,8 @@ class RampTieOutReport(models.AbstractModel):
             month += relativedelta(months=1)
 
     def _figure(self, currency, ramp, odoo, odd=0):
-        return {'ramp': currency.round(float(ramp)), 'odoo': currency.round(float(odoo)),
-                'difference': currency.round(float(ramp) - float(odoo)), 'odd': int(odd)}
+        sides = {'ramp': float(ramp), 'odoo': float(odoo), 'difference': float(ramp) - float(odoo)}
+        return {**{side: currency.round(amount) + 0.0 for side, amount in sides.items()}, 'odd': int(odd)}  # + 0.0: there is no -0.0
 
     def _line(self, currency, measure, ramp, odoo, odd):
         label = dict(self.env['ramp.tie.out']._fields['measure']._description_selection(self.env))[measure]
@@ -491,6 +532,17 @@ class RampTieOutReport(models.AbstractModel):
     def _get_report_values(self, docids, data=None):
         """EXTENDS: what the template shows. data: connection_id, month_from, month_to."""
         options = data or {}
-        return {'docs': [
-            self.get_report(connection, options.get('month_from'), options.get('month_to'))
-            for connection in docids or [options.get('connection_id')]]}
+        reports = [self.get_report(connection, options.get('month_from'), options.get('month_to'))
+                   for connection in docids or [options.get('connection_id')]]
+        connections = self.env['ramp.connection'].browse([report['connection']['id'] for report in reports])
+        currencies = self.env['res.currency'].with_context(active_test=False).search([])
+        return {'docs': reports, 'connections': connections.grouped('id'), 'currencies': currencies.grouped('id')}
+
+    # ------------------------------------------------------------------ XLSX
+
+    @api.model
+    def _xlsx(self, connection_id, month_from=None, month_to=None):
+        """(file name, content) of the report as a workbook."""
+        report = self.get_report(connection_id, month_from, month_to)
+        name = self.env._('Ramp Tie-Out %(connection)s %(period)s', connection=report['connection']['name'], period=report['period']['label'])
+        return f'{name}.xlsx', Workbook(self.env, report).content()
