@@ -105,8 +105,9 @@ class TestTieOutScreens(TieOutCase):
     def test_read_again(self):
         accountant, auditor = (self.person(role) for role in ('accountant', 'auditor'))
         connection = self.connection.with_env(self.as_person(accountant))
+        self.connection.sync_requested_at = False
         self.assertTrue(connection.action_read_again())
-        self.assertEqual(self.connection.run_state, 'queued')
+        self.assertTrue(self.connection.sync_requested_at)
         self.assertTrue(self.env['ir.cron.trigger'].search_count([('cron_id', '=', self.env.ref('ramp_connector.cron_watch').id)]))
         with self.assertRaises(AccessError):
             connection.with_env(self.as_person(auditor)).action_read_again()

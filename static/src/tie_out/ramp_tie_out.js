@@ -99,6 +99,7 @@ export class RampTieOut extends Component {
     }
 
     choosePeriod(from, to) {
+        [from, to] = [from || false, to || false];
         if (from && to && from > to) {
             [from, to] = [to, from];
         }
@@ -162,7 +163,7 @@ export class RampTieOut extends Component {
                 unfolded,
             });
             if (unfolded) {
-                rows.push(...this.lines(month, month.month, month.month, 1, key), ...this.differences(month.differences, key));
+                rows.push(...this.lines(month, month.month, month.month, 2, key), ...this.differences(month.differences, key));
             }
             if (unfolded && month.more) {
                 rows.push({ key: `${key}/more`, kind: "more", label: _t("%s more, see Ramp Tie-Out Analysis", month.more) });
