@@ -535,7 +535,8 @@ class RampTieOutReport(models.AbstractModel):
         reports = [self.get_report(connection, options.get('month_from'), options.get('month_to'))
                    for connection in docids or [options.get('connection_id')]]
         connections = self.env['ramp.connection'].browse([report['connection']['id'] for report in reports])
-        currencies = self.env['res.currency'].with_context(active_test=False).search([])
+        currencies = self.env['res.currency'].browse({
+            part['currency']['id'] for report in reports for part in (*report['sections'], *(row for part in report['open'] for row in part['rows']))})
         return {'docs': reports, 'connections': connections.grouped('id'), 'currencies': currencies.grouped('id')}
 
     # ------------------------------------------------------------------ XLSX
@@ -544,5 +545,6 @@ class RampTieOutReport(models.AbstractModel):
     def _xlsx(self, connection_id, month_from=None, month_to=None):
         """(file name, content) of the report as a workbook."""
         report = self.get_report(connection_id, month_from, month_to)
-        name = self.env._('Ramp Tie-Out %(connection)s %(period)s', connection=report['connection']['name'], period=report['period']['label'])
+        name = self.env._(
+            'Ramp Tie-Out %(connection)s %(period)s', connection=report['connection']['name'], period=report['period']['label'])
         return f'{name}.xlsx', Workbook(self.env, report).content()

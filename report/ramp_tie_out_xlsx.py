@@ -13,7 +13,7 @@ class Workbook:
     """
 
     def __init__(self, env, report):
-        import xlsxwriter  # noqa: PLC0415 as Odoo itself does: it is not loaded until somebody wants a workbook
+        import xlsxwriter
 
         self._env = env
         self._ = env._
@@ -87,8 +87,8 @@ class Workbook:
                                item['name'], item['date'] or '', item['text'] or '', item['url'] or ''], item)
             for part in self.report['open'] for row in part['rows'] for item in row['differences']]
         sheet = self._sheet(self._('Differences'), self.report['status']['text'], [
-            (self._('Part'), 30), (self._('Month or partner'), 24), (self._('Kind'), 18), (self._('Object or entry'), 34), (self._('Date'), 12),
-            (self._('What is the matter'), 70), (self._('In Ramp'), 30), *self._columns(), (self._('Currency'), 10)])
+            (self._('Part'), 30), (self._('Month or partner'), 24), (self._('Kind'), 18), (self._('Object or entry'), 34),
+            (self._('Date'), 12), (self._('What is the matter'), 70), (self._('In Ramp'), 30), *self._columns(), (self._('Currency'), 10)])
         for number, (currency, texts, figures) in enumerate(rows, FIRST_ROW + 1):
             self._line(sheet, number, texts, figures, currency, code=True)
         self._sums(sheet, FIRST_ROW + 1 + len(rows), 7, [(currency, figures) for currency, _texts, figures in rows])
@@ -115,9 +115,9 @@ class Workbook:
             unique = f'{name[:27]} {number}'
         self._names.add(unique.lower())
         sheet = self.book.add_worksheet(unique)
-        report = self.report
-        for row, text in enumerate((title, f"{report['connection']['company']}, {report['connection']['name']}, {report['period']['label']}",
-                                    f"{report['status']['text']}. {report['status']['note']}")):
+        about, status = self.report['connection'], self.report['status']
+        for row, text in enumerate((
+                title, f"{about['company']}, {about['name']}, {self.report['period']['label']}", f"{status['text']}. {status['note']}")):
             sheet.write_string(row, 0, text, self.title if not row else None)
         for column, (label, width) in enumerate(columns):
             sheet.write_string(FIRST_ROW, column, label, self.head)

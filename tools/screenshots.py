@@ -171,8 +171,10 @@ def tie_out_pages(browser, address, database, ramp):
     """The tie-out with differences, its analysis, and the tie-out without any."""
     with environment(database) as env:
         done = differ(env, ramp)
-    browser.resize(WIDTH, 1000)
+    browser.resize(WIDTH, 1180)
     browser.open(f'{address}/odoo/ramp-tie-out')
+    browser.click('.o_ramp_period')
+    browser.click('.o-dropdown-item', 'This month')
     save(browser, 'tie_out')
     browser.resize(WIDTH, 800)
     browser.open(f'{address}/odoo/ramp-tie-out-analysis')
