@@ -536,7 +536,8 @@ class RampTieOutReport(models.AbstractModel):
                    for connection in docids or [options.get('connection_id')]]
         connections = self.env['ramp.connection'].browse([report['connection']['id'] for report in reports])
         currencies = self.env['res.currency'].browse({
-            part['currency']['id'] for report in reports for part in (*report['sections'], *(row for part in report['open'] for row in part['rows']))})
+            part['currency']['id'] for report in reports
+            for part in (*report['sections'], *(row for part in report['open'] for row in part['rows']))})
         return {'docs': reports, 'connections': connections.grouped('id'), 'currencies': currencies.grouped('id')}
 
     # ------------------------------------------------------------------ XLSX

@@ -590,6 +590,14 @@ registry.category("web_tour.tours").add("ramp_connector_tie_out_unread", {
             content: "Nothing differs, and yet it is not green: nobody has looked",
             trigger: ".o_ramp_status[data-status=unread].alert-warning:contains('never. Press Read Ramp Again')",
         },
+        {
+            trigger: ".o_ramp_read",
+            run: "click",
+        },
+        {
+            content: "It is queued, and the page says so",
+            trigger: ".o_ramp_tie_out .o_ramp_progress:contains('Synchronization queued')",
+        },
     ],
 });
 
