@@ -108,7 +108,7 @@ class RampRecord(models.Model):
         string='In Words', compute='_compute_status', help='The status in the words that fit what Odoo sends, or what it receives.')
     res_model = fields.Char(string='Document Model', readonly=True)
     res_id = fields.Many2oneReference(string='Document', model_field='res_model', readonly=True)
-    ramp_entity_id = fields.Char(readonly=True, help="Id of the Ramp entity that the object belongs to.")
+    ramp_entity_id = fields.Char(string='Ramp Entity ID', readonly=True, help="Id of the Ramp entity that the object belongs to.")
     ramp_entity_name = fields.Char(string='Ramp Entity', compute='_compute_ramp_entity_name')
     is_withheld = fields.Boolean(
         readonly=True, help='Ramp shows the object without offering it to be booked; the reason says what it waits for.')
