@@ -24,6 +24,8 @@
         'views/account_payment_views.xml',
         'views/hr_employee_views.xml',
         'views/ramp_pushed_views.xml',
+        'views/ramp_tie_out_views.xml',
+        'report/ramp_tie_out_templates.xml',
         'views/ramp_menus.xml',
     ],
     'assets': {

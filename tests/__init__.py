@@ -27,6 +27,7 @@ from . import (
     test_spend_vendor,
     test_statement,
     test_tie_out,
+    test_tie_out_screens,
     test_transaction,
     test_vendor,
     test_watch,
