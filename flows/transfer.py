@@ -220,12 +220,14 @@ class RampFlowTransfer(models.AbstractModel):
             self.env['ramp.flow.payment']._reconcile(plan)
 
     def _entities_of(self, connection, moves):
-        """Ramp entity of each entry that came from Ramp, by its id."""
-        self.env['account.payment'].flush_model(['move_id'])
+        """Ramp entity of each entry that came from Ramp, by its id; their rows may not name them yet."""
+        self.env['account.payment'].flush_model(['move_id', 'ramp_id'])
+        self.env['account.move'].flush_model(['ramp_id'])
         return dict(self.env.execute_query(SQL(
             """
-            SELECT r.res_id, r.ramp_entity_id FROM ramp_record r
-             WHERE r.connection_id = %(connection)s AND r.flow = 'statement' AND r.res_model = 'account.move' AND r.res_id = ANY(%(moves)s)
+            SELECT m.id, r.ramp_entity_id FROM account_move m
+              JOIN ramp_record r ON r.connection_id = %(connection)s AND r.flow = 'statement' AND r.ramp_id = m.ramp_id
+             WHERE m.id = ANY(%(moves)s)
             UNION ALL
             SELECT p.move_id, r.ramp_entity_id FROM account_payment p
               JOIN ramp_record r ON r.connection_id = %(connection)s AND r.flow = 'transfer' AND r.ramp_id = p.ramp_id
