@@ -241,6 +241,7 @@ def shrink(env, *, page_size=None, batch_size=None, receipt_batch=None, impatien
         flow._pages = lambda self, client, params: pages(self, client, {**params, 'page_size': page_size})
     if batch_size:
         flow._batch_size = batch_size
+        type(env['ramp.flow.statement'])._batch_size = min(batch_size, 2)
     if receipt_batch:
         type(env['ramp.flow.receipt'])._batch_size = receipt_batch
     if impatient:
