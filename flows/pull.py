@@ -308,7 +308,11 @@ class RampFlowPull(models.AbstractModel):
             self.env['ramp.record']._upsert(connection, self._flow, rows, asked, updates=self._updates)
             self._stored(connection, rows, asked)
         if withheld:
-            self._store_withheld(connection, [payload for payload, row in withheld if row.get('has_moved', 'value' in row)], asked)
+            self._store_withheld(connection, [payload for payload, row in withheld if self._is_to_know(row)], asked)
+
+    def _is_to_know(self, row):
+        """Whether an object that Ramp does not offer is to be in the ledger: one that moved money."""
+        return row.get('has_moved', 'value' in row)
 
     def _is_early(self, connection, row):
         """Whether an object is from before the connection's start date: it is left alone."""

@@ -10,6 +10,7 @@ from ..ramp_api import Money, PayloadError, read_statement, scrub_statement, to_
 from .coding import Coding
 from .flow import Held, Skipped
 from .payable import Document, DocumentLine
+from .pull import LOST_PER_RUN
 
 FLOWS = {'CARD_TRANSACTION': 'transaction', 'CASHBACK': 'cashback', 'TRANSFER_PAYMENT': 'transfer'}  # of a statement's lines
 NAMED = 5  # lines that a sentence names one by one
@@ -88,7 +89,14 @@ class RampFlowStatement(models.AbstractModel):
                 if not entity or section['entity_id'].lower() == entity]
 
     def _refresh_lost(self, connection, client, started):
-        return []  # all are listed in each run; one that is closed stays
+        self._transaction(self._skip_lost, connection, started)
+        return []
+
+    def _skip_lost(self, connection, started):
+        """All are listed in each run, and one that is closed stays; but what could not be read may be readable now, under other ids."""
+        for record in self.env['ramp.record']._lost(connection, self._flow, started, LOST_PER_RUN).try_lock_for_update():
+            if not record.parent_ramp_id:
+                record._skip(self.env._('Ramp does not list it any more.'))
 
     def _scrub(self, payload):
         return scrub_statement(payload)
@@ -173,7 +181,8 @@ class RampFlowStatement(models.AbstractModel):
             endings[row.parent_ramp_id, section.entity_id, section.currency] = section.ending, row.name
         failed = {}
         for row in self.env['ramp.record'].search_fetch(
-                [('connection_id', '=', connection.id), ('flow', '=', 'transfer'), ('has_moved', '=', False)],
+                [('connection_id', '=', connection.id), ('flow', '=', 'transfer'), ('has_moved', '=', False),
+                 ('currency_id', '!=', False)],  # of one that cannot be read nothing is known
                 ['amount', 'ramp_entity_id', 'currency_id']):
             failed.setdefault((row.ramp_entity_id, row.currency_id.name), []).append(self._minor(row.amount, row.currency_id))
         return {

@@ -94,6 +94,44 @@ class TestStatement(StatementsCase):
         self.sync_statements()
         self.assertFalse(self.env['ramp.record'].search([('flow', '=', 'statement'), ('state', '=', 'held')]).mapped('error_message'))
 
+    def test_returned_before_odoo_heard_of_it(self):
+        """Never booked, but on two statements: the one of when the bank had accepted it, and the one after it came back."""
+        self.month(10000)
+        transfer = self.ramp.add_transfer(amount_minor=4000, date='2026-07-20')
+        first = self.ramp.close_statement('2026-08-01')
+        self.ramp.move_transfer(transfer, 'RETURNED_BY_RDFI', date='2026-08-03')
+        self.month(300, month=8)
+        second = self.ramp.close_statement('2026-09-01')
+        self.sync_statements()
+        row = self.record(transfer, 'transfer')
+        self.assertEqual((row.state, row.error_message), ('ignored', 'The transfer was returned by the bank.'))
+        self.assertFalse(self.payment(transfer))
+        self.assertEqual([self.bill(first).amount_total, self.bill(second).amount_total], [100.0, 3.0])
+        self.assertOwed(10300)
+
+    def test_unreadable_at_first(self):
+        """One transfer that nobody understands stops no statement; a statement that is repaired in Ramp leaves nothing to settle."""
+        self.month(10000)
+        statement = self.ramp.close_statement('2026-08-01')
+        self.ramp.add_transfer(amount_minor=4000, date='2026-07-20')
+        for path in ('/transfers', '/statements'):
+            self.ramp.faults.add('malformed_object', path, count=1, how='missing_id')
+        self.sync_statements()
+        self.assertFalse(self.bill(statement))
+        self.sync_statements()
+        self.assertEqual(self.bill(statement).amount_residual, 60.0)
+        self.assertFalse(self.env['ramp.record'].search([('state', 'in', ('held', 'error', 'pending'))]).mapped('display_name'))
+
+    def test_payments_before_statements_of_several_entities(self):
+        entities = list(self.ramp.state['entities'])[:2]
+        for entity in entities:
+            self.ramp.add_transfer(amount_minor=6000, entity=entity['id'], currency=entity['currency'], date='2026-07-20')
+            self.spend(10000, entity=entity['id'], currency=entity['currency'], date='2026-07-05T12:00:00+00:00')
+        self.sync('transaction', 'transfer')
+        statement = self.ramp.close_statement('2026-08-01')
+        self.sync_statements()
+        self.assertEqual(self.bill(statement).mapped('amount_residual'), [40.0, 40.0])
+
     def test_every_status_is_decided(self):
         for status, state, word in (
                 ('INITIATED', 'pending', 'on its way'), ('UPLOADED', 'pending', 'on its way'), ('NOT_ACKED', 'pending', 'on its way'),

@@ -407,5 +407,10 @@ class TestStatementMonths(StatementsCase):
     @settings(max_examples=EXAMPLES, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck))
     @given(steps=steps)
     @example(steps=[('charge', 7000, 10000), ('close', 1, 150), ('pay', 0, 1), ('sync', 0, 0), ('moves', 0, 0), ('sync', 0, 0)])
+    # a transfer that was accepted, stated and returned before Odoo heard of it
+    @example(steps=[('charge', 7000, 10000), ('pay', 0, 300), ('close', 1, 150), ('moves', 0, 0), ('sync', 0, 0)])
+    # statements and transfers that cannot be read at first, without an id or with
+    @example(steps=[('charge', 7000, 10000), ('close', 1, 150), ('pay', 0, 300), ('fault', 21, 0), ('fault', 34, 0), ('sync', 0, 0)])
+    @example(steps=[('charge', 7000, 10000), ('close', 1, 150), ('pay', 0, 300), ('fault', 36, 0), ('fault', 35, 0), ('sync', 0, 0)])
     def test_property_books_owe_what_ramp_says(self, steps):
         self.isolated(steps)

@@ -35,7 +35,8 @@ INSIDE = {
         'post of transfer', 'applying of transfer', 'booked transfer', 'commit of transfer._next_unconfirmed', 'commit of transfer._finish'),
     ('cards', 'statements'): (
         'commit of statement._start', 'page of /statements', 'upsert of statement', 'page of /cashbacks', 'upsert of cashback',
-        'entries of statement', 'post of statement', 'upsert of statement_file', 'booked statement', 'commit of statement._finish',
+        'entries of statement', 'post of statement', 'upsert of statement_file', 'booked statement', 'commit of statement._skip_lost',
+        'commit of statement._finish',
         'commit of cashback._start', 'booked cashback', 'commit of cashback._next_unconfirmed', 'commit of cashback._finish',
         'commit of statement_file._start', 'commit of statement_file._due', 'GET /statements', 'download',
         'attachments of statement_file', 'booked statement_file', 'commit of statement_file._finish'),
