@@ -106,10 +106,10 @@ class TestStatementMonths(StatementsCase):
         place = number % len(self.entities)
         values = {'entity': self.entities[place], 'user': self.user_id, 'currency': ENTITIES[place]['currency'], 'account': self.accounts[0]}
         minor = minor + 1
-        kind = number // 7 % 12
-        if kind == 0:
+        kind = number // 7 % 10
+        if kind in (0, 8):
             values['account'] = None
-        elif kind == 1:
+        elif kind in (1, 9):
             values['sync_status'] = 'NOT_SYNC_READY'
         elif kind == 2:
             values.update(state='PENDING', sync_status='NOT_SYNC_READY')
@@ -347,9 +347,11 @@ class TestStatementMonths(StatementsCase):
                 told = row['sync_status'] == 'SYNCED'
                 self.assertTrue(told or not moved, f"{flow} {row['id']}: {self.record(row['id'], flow).error_message}")
         amounts, balances = self.in_books()
-        for key, amount in [*amounts.items(), *balances.items()]:
-            if key[2]:
-                self.assertFalse(amount, f'left on the card liability of {key}')
+        for key, amount in amounts.items():
+            self.assertFalse(key[2] and amount, f'left on the card liability of {key}')
+        for code in {key[1] for key in balances}:  # an exchange difference names no object of Ramp
+            left = sum(balance for (_entity, currency, is_card), balance in balances.items() if is_card and currency == code)
+            self.assertFalse(left, f"left on the card liability of {code} in the company's currency")
         owed = {(row['entity_id'], row['currency']): self.major(row['owed_minor'], row['currency']) for row in self.ramp.owed_on_cards()}
         self.assertEqual({key[:2]: amount for key, amount in amounts.items() if amount}, {key: amount for key, amount in owed.items() if amount})
         self.assert_applied(owed)
@@ -407,8 +409,12 @@ class TestStatementMonths(StatementsCase):
     @settings(max_examples=EXAMPLES, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck))
     @given(steps=steps)
     @example(steps=[('charge', 7000, 10000), ('close', 1, 150), ('pay', 0, 1), ('sync', 0, 0), ('moves', 0, 0), ('sync', 0, 0)])
+    # a line that nobody has coded, and one that is not ready, on a statement that Odoo hears of
+    @example(steps=[('charge', 70, 10000), ('charge', 7, 500), ('charge', 6993, 900), ('close', 1, 150), ('sync', 0, 0)])
     # a transfer that was accepted, stated and returned before Odoo heard of it
     @example(steps=[('charge', 7000, 10000), ('pay', 0, 300), ('close', 1, 150), ('moves', 0, 0), ('sync', 0, 0)])
+    # all of it refunded, at another rate
+    @example(steps=[('charge', 50494, 50494), ('charge', 60064, 50494), ('refund', 4855, 50494), ('charge', 50494, 50494)])
     # statements and transfers that cannot be read at first, without an id or with
     @example(steps=[('charge', 7000, 10000), ('close', 1, 150), ('pay', 0, 300), ('fault', 21, 0), ('fault', 34, 0), ('sync', 0, 0)])
     @example(steps=[('charge', 7000, 10000), ('close', 1, 150), ('pay', 0, 300), ('fault', 36, 0), ('fault', 35, 0), ('sync', 0, 0)])
