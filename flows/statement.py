@@ -380,9 +380,10 @@ class RampFlowStatement(models.AbstractModel):
 
     def _undo(self, connection, record, reason):
         entry = self.env['account.move'].browse((record.noted or {}).get('exchange') or []).exists()
-        super()._undo(connection, record, reason)
+        result = super()._undo(connection, record, reason)
         if entry:
             self._undo_move(connection, entry, reason)
+        return result
 
 
 def is_sum(minor, amounts):

@@ -137,6 +137,8 @@ def test_statement_chaos(stage, seed):
         assert set(codes) <= {0, -9}, codes
         faults.clear()
         case.ramp._before.clear()  # what has not happened in the middle of a run does not happen
+        for row in list(case.ramp.state['statements']):  # what was withheld of it hides what Odoo has seen before, too
+            case.ramp.release_statement(row['id'])
         case.run('statements quiet').assert_ok()
         try:
             case.assert_sound()
