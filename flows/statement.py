@@ -374,7 +374,8 @@ class RampFlowStatement(models.AbstractModel):
             'move_type': 'entry', 'ramp_id': False if bill else plan.section.id, 'company_id': company.id, 'date': plan.date, 'ref': name,
             'journal_id': self._exchange_journal(connection).id, 'line_ids': [Command.create({
                 'name': name, 'account_id': account.id, 'currency_id': plan.currency.id, 'amount_currency': 0.0, 'balance': balance,
-                'partner_id': connection.ramp_partner_id.id}) for account, balance in ((connection.card_account_id, left), (other, -left))]})
+                'partner_id': connection.ramp_partner_id.id,
+            }) for account, balance in ((connection.card_account_id, left), (other, -left))]})
         entry._post(soft=False)
         return entry
 

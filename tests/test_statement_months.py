@@ -104,7 +104,8 @@ class TestStatementMonths(StatementsCase):
 
     def do_charge(self, number, minor):
         place = number % len(self.entities)
-        values = {'entity': self.entities[place], 'user': self.user_id, 'currency': ENTITIES[place]['currency'], 'account': self.accounts[0]}
+        values = {'entity': self.entities[place], 'currency': ENTITIES[place]['currency'], 'user': self.user_id,
+                  'account': self.accounts[0]}
         minor = minor + 1
         kind = number // 7 % 10
         if kind in (0, 8):
@@ -353,7 +354,8 @@ class TestStatementMonths(StatementsCase):
             left = sum(balance for (_entity, currency, is_card), balance in balances.items() if is_card and currency == code)
             self.assertFalse(left, f"left on the card liability of {code} in the company's currency")
         owed = {(row['entity_id'], row['currency']): self.major(row['owed_minor'], row['currency']) for row in self.ramp.owed_on_cards()}
-        self.assertEqual({key[:2]: amount for key, amount in amounts.items() if amount}, {key: amount for key, amount in owed.items() if amount})
+        self.assertEqual({key[:2]: amount for key, amount in amounts.items() if amount},
+                         {key: amount for key, amount in owed.items() if amount})
         self.assert_applied(owed)
 
     def assert_applied(self, owed):

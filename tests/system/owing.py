@@ -236,7 +236,8 @@ def cards_later(ramp):
         ramp.move_transfer(transfer(ramp, label), 'RETURNED_BY_RDFI', date='2026-03-12T00:00:00+00:00')
     home, abroad = (ramp.state['entities'].find(currency=currency)['id'] for currency in ('USD', 'EUR'))
     for number, (entity, currency) in enumerate(((home, 'USD'), (abroad, 'EUR'), (home, 'USD'), (abroad, 'EUR'))):
-        ramp.add_transfer(entity=entity, currency=currency, amount_minor=1200 + number, date=f'2026-03-{15 + number}', label=f'later {number}')
+        ramp.add_transfer(entity=entity, currency=currency, amount_minor=1200 + number, date=f'2026-03-{15 + number}',
+                          label=f'later {number}')
     ramp.close_statement('2026-03-31', cashback_bps=100, label='March')
 
 

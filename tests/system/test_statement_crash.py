@@ -32,7 +32,8 @@ MATRIX = [(scene, f'{side} {step}', nth) for scene, steps in COMMITS.items() for
 INSIDE = {
     ('cards', 'transfers'): (
         'commit of transfer._start', 'page of /transfers', 'upsert of transfer', 'payments of transfer', 'entries of transfer',
-        'post of transfer', 'applying of transfer', 'booked transfer', 'commit of transfer._next_unconfirmed', 'commit of transfer._finish'),
+        'post of transfer', 'applying of transfer', 'booked transfer', 'commit of transfer._next_unconfirmed',
+        'commit of transfer._finish'),
     ('cards', 'statements'): (
         'commit of statement._start', 'page of /statements', 'upsert of statement', 'page of /cashbacks', 'upsert of cashback',
         'entries of statement', 'post of statement', 'upsert of statement_file', 'booked statement', 'commit of statement._skip_lost',
@@ -99,7 +100,8 @@ def test_statement_killed_inside(stage, scene, part):
         again(case, reference)
 
 
-@pytest.mark.parametrize(('scene', 'kind'), [('cards', 'TRANSFER_SYNC'), ('cards', 'STATEMENT_CREDIT_SYNC'), ('cards later', 'TRANSFER_SYNC')])
+@pytest.mark.parametrize(('scene', 'kind'), [
+    ('cards', 'TRANSFER_SYNC'), ('cards', 'STATEMENT_CREDIT_SYNC'), ('cards later', 'TRANSFER_SYNC')])
 def test_statement_killed_when_ramp_has_done_the_work(stage, scene, kind):
     """Ramp knows, and the process that asked never hears of it."""
     reference, _hits = stage.reference(WORLDS[scene], **SMALLER)
