@@ -1,6 +1,6 @@
 -- A copied database must never speak to Ramp: it loses its credentials and its seat, and stays off until someone connects it.
 UPDATE ramp_connection
-   SET client_id = NULL, client_secret = NULL, accounting_connection_id = NULL, state = 'disconnected',
+   SET client_id = NULL, client_secret = NULL, accounting_connection_id = NULL, database = NULL, state = 'disconnected',
        environment = CASE WHEN environment = 'production' THEN 'sandbox' ELSE environment END;
 UPDATE ir_cron
    SET active = FALSE

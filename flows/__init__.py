@@ -18,8 +18,10 @@ from . import (  # a base before what inherits it
     transaction,
     file,
     receipt,
-    vendor,
+    vendor_changes,
+    vendor_matching,
     vendor_contact,
+    vendor,
     vendor_credit,
     bill,
     bill_payment,
@@ -31,4 +33,5 @@ from . import (  # a base before what inherits it
     statement,
     cashback,
     statement_file,
+    watch,
 )

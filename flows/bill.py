@@ -28,6 +28,7 @@ class RampFlowBill(models.AbstractModel):
     _flow_sequence = 50
     _endpoint = '/bills'
     _sync_type = 'BILL_SYNC'
+    _synced_at = 'accounting_sync_date'
     _known_by = ('invoice_number', 'memo')
 
     @api.model
@@ -57,6 +58,10 @@ class RampFlowBill(models.AbstractModel):
             {'sync_status': 'BILL_SYNCED'}, {'sync_status': 'BILL_AND_PAYMENT_SYNCED', 'from_paid_at': paid}, {'is_archived': 'true'},
             # one whose payment was returned has no such moment any more
             {'sync_status': 'BILL_AND_PAYMENT_SYNCED', 'payment_status': 'OPEN'})]
+
+    def _watch_listings(self, connection, since):
+        # what somebody exported without this connection, and is still to be paid
+        return [{'sync_status': 'BILL_SYNCED', **self._scope(connection)}]
 
     @staticmethod
     def _scope(connection):
@@ -93,7 +98,8 @@ class RampFlowBill(models.AbstractModel):
     @api.model
     def _open_amount(self, value, paid=0):
         """What Ramp says is still to be paid of a bill, Decimal in its currency. paid: in minor units, of one that is paid in part."""
-        if value.status == 'PAID' or value.archived_at or value.approval_status not in ('APPROVED', None) or not value.enable_accounting_sync:
+        counts = value.enable_accounting_sync and not value.archived_at and value.approval_status in ('APPROVED', None)
+        if value.status == 'PAID' or not counts:
             return Money(0, value.amount.currency).decimal
         return Money(owed(value.amount, value.applied_vendor_credits).minor - paid, value.amount.currency).decimal
 

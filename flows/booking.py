@@ -213,6 +213,12 @@ class RampFlowBooking(models.AbstractModel):
         if lonely:
             lonely.with_context(**QUIET)._create_work_contacts()
 
+    @staticmethod
+    def _known_analytics(codings):
+        """What the context of documents says of their analytic accounts: that these were found a moment ago (`ramp_known_analytics`)."""
+        return frozenset(int(identity) for coding in codings for identities in coding.distribution or ()
+                         for identity in identities.split(','))
+
     # ------------------------------------------------------------------ what changes without touching the books
 
     def _noticed(self, record, messages):
@@ -300,7 +306,8 @@ class RampFlowBooking(models.AbstractModel):
         if move.is_invoice(include_receipts=True):
             (move.line_ids + reversal.line_ids).filtered(
                 lambda line: line.account_type == 'liability_payable' and not line.reconciled).reconcile()
-        move._message_log(body=self.env._('Reversed by %(reversal)s. %(reason)s', reversal=reversal.name, reason=reason))
+        move._message_log(body=self.env._(
+            'Reversed by %(reversal)s. %(reason)s', reversal=reversal._get_html_link(title=reversal.name), reason=reason))
         return reversal
 
 

@@ -78,7 +78,8 @@ class RampFlowCashback(models.AbstractModel):
 
         :param moves: bill by the Ramp id of a cashback
         """
-        for record in self.env['ramp.record'].search(
-                [('connection_id', '=', connection.id), ('flow', '=', self._flow), ('ramp_id', 'in', list(moves)), ('res_id', '!=', False)]):
+        for record in self.env['ramp.record'].search([
+                ('connection_id', '=', connection.id), ('flow', '=', self._flow), ('ramp_id', 'in', list(moves)),
+                ('res_id', '!=', False)]):
             record.res_id = moves[record.ramp_id].id
         self._trigger()

@@ -127,8 +127,7 @@ class RampFlowPayable(models.AbstractModel):
         """Make the bills and refunds of these documents, in batch; returns them in the same order."""
         rates = {}
         self._know_partners(connection, self.env['res.partner'].union(*(document.partner for document in documents)))
-        known = frozenset(int(identity) for document in documents for line in document.lines
-                          for identities in line.coding.distribution or () for identity in identities.split(','))
+        known = self._known_analytics(line.coding for document in documents for line in document.lines)
         moves = self.env['account.move'].with_context(
             **QUIET, ramp_one_sequence={}, ramp_one_position={}, ramp_known_analytics=known).create(
             [self._document_values(connection, document, self._document_rate(connection, document, rates)) for document in documents])

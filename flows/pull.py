@@ -46,6 +46,7 @@ class RampFlowPull(models.AbstractModel):
     _endpoint = None  # path of the list; an object's own path is below it
     _sync_type = None  # of POST /accounting/syncs; None: Ramp does not want to hear of these
     _batch_size = 100
+    _synced_at = 'synced_at'  # key of when an object was exported
     _known_by = ('merchant_name',)  # keys under which a payload that cannot be read says what it is
     _updates = False  # whether a booked document follows its object: a change is worked in, instead of held for a person
 
@@ -308,11 +309,11 @@ class RampFlowPull(models.AbstractModel):
             self.env['ramp.record']._upsert(connection, self._flow, rows, asked, updates=self._updates)
             self._stored(connection, rows, asked)
         if withheld:
-            self._store_withheld(connection, [payload for payload, row in withheld if self._is_to_know(row)], asked)
+            self._store_withheld(connection, [payload for payload, row in withheld if self._counts(row)], asked)
 
-    def _is_to_know(self, row):
-        """Whether an object that Ramp does not offer is to be in the ledger: one that moved money."""
-        return row.get('has_moved', 'value' in row)
+    def _counts(self, row):
+        """Whether an object that Ramp does not offer is worth a row: it counts in what Ramp says is owed."""
+        return row.get('has_moved') or row.get('open_amount')
 
     def _is_early(self, connection, row):
         """Whether an object is from before the connection's start date: it is left alone."""
@@ -340,8 +341,11 @@ class RampFlowPull(models.AbstractModel):
         if self._is_early(connection, row):
             return {'state': 'ignored', 'error_message': self.env._('It is from before the start date of the connection.')}
         if self._is_synced(row['payload']):
-            return {'state': 'ignored', 'error_message': self.env._(
-                'It was exported from Ramp without this connection, so it is not booked here.')}
+            if str(row['payload'].get(self._synced_at) or '9') < connection.create_date.isoformat():
+                return {'state': 'ignored', 'error_message': self.env._('It was exported from Ramp before this connection was there.')}
+            return {'state': 'held', 'error_message': self.env._(
+                'It was exported from Ramp without this connection, so it is not booked here. If it is in the books, ignore it; if not, '
+                'mark it as not synced in Ramp (its sync history), and it comes.')}
         return {'state': 'pending', 'error_message': self.env._('It is not marked as ready in Ramp; it comes when it is.')}
 
     def _settle(self, connection, run, client, ramp_ids):

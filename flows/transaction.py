@@ -293,7 +293,8 @@ class RampFlowTransaction(models.AbstractModel):
             expenses[plan.transaction.id].write(self._expense_values(connection, plan))
         expenses.update((expense.ramp_id, expense) for expense in Expense.create(
             [self._expense_values(connection, plan) for plan in plans if plan.transaction.id not in expenses]))
-        moves = self.env['account.move'].with_context(**QUIET, ramp_one_sequence={}).create(
+        known = self._known_analytics(line.coding for plan in plans for line in plan.lines)
+        moves = self.env['account.move'].with_context(**QUIET, ramp_one_sequence={}, ramp_known_analytics=known).create(
             [self._move_values(connection, plan, expenses[plan.transaction.id]) for plan in plans])
         if connection.card_post == 'post':
             moves._post(soft=False)

@@ -83,15 +83,14 @@ class RampFlowTransfer(models.AbstractModel):
             'has_moved': value.status in TRANSFER_ACCEPTED_STATUSES,
         }
 
-    def _is_to_know(self, row):
-        # one that came back is still on the statements of when it was accepted and when it came back
-        return super()._is_to_know(row) or 'value' in row and row['value'].status in TRANSFER_FAILED_STATUSES
+    def _counts(self, row):
+        # one that came back may be on a statement all the same
+        return 'value' in row and row['value'].status in TRANSFER_ACCEPTED_STATUSES | TRANSFER_FAILED_STATUSES
 
     def _withheld(self, connection, row):
-        values = super()._withheld(connection, row)
-        if values['state'] == 'pending' and 'value' in row and row['value'].status in TRANSFER_FAILED_STATUSES:
+        if 'value' in row and row['value'].status in TRANSFER_FAILED_STATUSES:
             return {'state': 'ignored', 'error_message': self._status_in_words(row['value'].status)}
-        return values
+        return super()._withheld(connection, row)
 
     # ------------------------------------------------------------------ deciding
 

@@ -6,13 +6,12 @@ import re
 from collections import defaultdict
 from datetime import timedelta
 
-import lxml.html
 from markupsafe import Markup
 
 from odoo import api, models
 from odoo.exceptions import ValidationError
 from odoo.fields import Domain
-from odoo.tools import SQL, email_normalize, plaintext2html
+from odoo.tools import SQL
 
 from ..models.ramp_record import digest
 from ..ramp_api import (
@@ -30,9 +29,10 @@ from ..ramp_api import (
     read_vendor_detail,
 )
 from .booking import QUIET, clean
-from .coding import IDENTITY
 from .flow import Held, Waiting
 from .pull import LOST_PER_RUN, MALFORMED, _is_uuid, _jsonable
+from .vendor_changes import has
+from .vendor_contact import CONTACT_COLUMNS
 
 _logger = logging.getLogger(__name__)
 
@@ -44,12 +44,6 @@ TEXT_LENGTH = 4000  # characters of a description that fit into the notes of a p
 FACTS = (
     'name', 'name_legal', 'vendor_type', 'is_active', 'accounting_vendor_remote_id', 'country', 'state', 'address', 'addresses',
     'tax_address', 'description')
-ADDRESS = ('street', 'street2', 'city', 'zip', 'state_id', 'country_id')
-PLAIN = ('name', 'is_company', 'vat', 'website', 'email', 'phone')
-CONTACT_COLUMNS = [
-    'ramp_id', 'parent_ramp_id', 'connection_id', 'res_id', 'noted', 'state', 'is_question', 'error_message', 'payload']
-OURS = 'o_ramp_vendor'  # class of the part of a partner's notes that is ours
-GONE = 'gone'
 NO_ADDRESS = Address(None, None, None, None, None, None, None, False)
 # Ramp has no field for these: businesses keep them in columns of their own
 TAX_ID_NAMES = frozenset({
@@ -80,15 +74,14 @@ class Plan:
 class RampFlowVendor(models.AbstractModel):
     """Bill-pay vendors: one partner each, with their contacts; who is in Odoo already is found, not made again.
 
-    A vendor's row follows it: a change in Ramp is worked in, as far as the connection's `vendor_policy` lets it. What was
-    written is remembered in the row (`noted`), field by field, so that what a person edited is known from what is ours.
-    An address is one field in this: half of one with half of another is no address.
+    A vendor's row follows it: a change in Ramp is worked in, as far as the connection's `vendor_policy` lets it (`vendor_changes`).
+    Who a vendor is in Odoo is found in `vendor_matching`; the contacts are the work of `vendor_contact`.
     Schemas: Vendor of GET /vendors, ApiVendorDetailResource, ApiVendorContactResource. Ramp does not say when a vendor
     changed, only lists those that did since a moment; contacts and own columns have to be asked for, vendor by vendor.
     """
 
     _name = 'ramp.flow.vendor'
-    _inherit = 'ramp.flow.pull'
+    _inherit = ['ramp.flow.pull', 'ramp.vendor.matching', 'ramp.vendor.changes']
     _description = 'Ramp Flow: vendors'
 
     _flow = 'vendor'
@@ -327,21 +320,6 @@ class RampFlowVendor(models.AbstractModel):
                 found[vendor_id] = partner, None
         return found
 
-    def _existing(self, ids):
-        """Those partners of these ids that exist, archived or not, by id; one query."""
-        ids = {identity for identity in ids if identity}
-        partners = self.env['res.partner'].with_context(active_test=False).search_fetch(
-            [('id', 'in', list(ids))], ['name', 'company_id', 'active', *ADDRESS]) if ids else ()
-        return {partner.id: partner for partner in partners}
-
-    def _is_usable(self, connection, partner):
-        return not partner.company_id or partner.company_id in connection.company_id.parent_ids
-
-    def _of_another_company(self, partner):
-        return self.env._(
-            'Its partner %(name)s belongs to the company %(company)s now. Clear the company of the partner, so that this one can use '
-            'it, too.', name=partner.display_name, company=partner.company_id.name)
-
     # ------------------------------------------------------------------ booking, one worker at a time
 
     @contextlib.contextmanager
@@ -419,72 +397,6 @@ class RampFlowVendor(models.AbstractModel):
             states[state.country_id.id, f'code {state.code.casefold()}'] = state.id
         return states
 
-    def _look_up_candidates(self, connection, values, found):
-        """Who vendors without a partner might be: {id: (name, country id)} of partners, and where to look for them."""
-        found.update(candidates={}, by_remote={}, by_external={}, by_vat=defaultdict(list), by_name=defaultdict(list), taken=set())
-        if not values:
-            return
-        found['by_remote'] = self._look_up_remote(connection, {
-            value.vendor.accounting_vendor_remote_id for value in values if value.vendor.accounting_vendor_remote_id})
-        found['by_external'] = self._look_up_own(connection, {value.vendor.external_vendor_id for value in values})
-        vats = {_vat_key(found['values'][value.id]['vat']) for value in values} - {False}
-        names = {_name_key(found['values'][value.id]['name']) for value in values}
-        Partner = self.env['res.partner'].with_context(active_test=False)
-        own = [self.env.ref(f'ramp_connector.{name}', raise_if_not_found=False) for name in ('partner_ramp', 'partner_card_merchant')]
-        own = {partner.id for partner in (*own, connection.merchant_partner_id) if partner}
-        Partner.flush_model(['name', 'vat', 'country_id'])
-        query = Partner._search(
-            Domain('parent_id', '=', False) & Domain('active', '=', True) & Domain('id', 'not in', list(own))
-            & Domain('company_id', 'in', [False, *connection.company_id.parent_ids.ids]), order='id')
-        remote = {*found['by_remote'].values(), *found['by_external'].values()}
-        # all of them, as the spelling is compared in Python: the database's idea of case and punctuation depends on its locale
-        for identity, name, vat, country in self.env.execute_query(query.select(
-                *(SQL.identifier(Partner._table, column) for column in ('id', 'name', 'vat', 'country_id')))):
-            vat_key, name_key = _vat_key(vat), _name_key(name)
-            if identity not in remote and vat_key not in vats and name_key not in names:
-                continue
-            found['candidates'][identity] = name, country
-            if vat_key:
-                found['by_vat'][vat_key].append(identity)
-            found['by_name'][name_key].append(identity)
-        # who is another vendor of this Ramp business already is not this one
-        found['taken'] = {row.res_id for row in self.env['ramp.record'].search_fetch(
-            [('flow', '=', self._flow), ('res_model', '=', Partner._name), ('res_id', 'in', list(found['candidates'])),
-             ('connection_id', 'in', self._business(connection))], ['res_id'])} if found['candidates'] else set()
-
-    def _business(self, connection):
-        """Query of the connections to the same Ramp business."""
-        return self.env['ramp.connection'].with_context(active_test=False)._search(
-            [('accounting_connection_id', '=', connection.accounting_connection_id)])
-
-    def _look_up_remote(self, connection, remote_ids):
-        """{id under which Odoo offered a supplier in Ramp: partner id}, see `ramp.coding`."""
-        if not remote_ids:
-            return {}
-        found = self._look_up_own(connection, remote_ids)
-        found.update((row.remote_id, row.res_id) for row in self.env['ramp.record'].search_fetch(
-            [('flow', '=', 'accounting_vendor'), ('remote_id', 'in', list(remote_ids)),
-             ('connection_id', 'in', self._business(connection))], ['remote_id', 'res_id']))
-        return found
-
-    def _look_up_own(self, connection, remote_ids):
-        """{id: partner id} of those ids that are identities of partners of this database."""
-        matches = {remote_id: IDENTITY.match(remote_id) for remote_id in remote_ids if remote_id}
-        return {
-            remote_id: int(match['id']) for remote_id, match in matches.items()
-            if match and match['database'] == connection._identity() and match['kind'] == 'partner'}
-
-    def _own_partner(self, connection, ramp_id, found):
-        """(partner, whether by another connection) that is linked to a vendor already; empty when none is."""
-        row, partners = found['rows'].get(ramp_id), found['partners']
-        if row and row.res_id in partners:
-            return partners[row.res_id], False
-        for res_id in found['others'].get(ramp_id, ()):
-            partner = partners.get(res_id)
-            if partner and partner.active and self._is_usable(connection, partner):
-                return partner, True
-        return self.env['res.partner'], False
-
     # ------------------------------------------------------------------ deciding
 
     def _plan(self, connection, value, found):
@@ -498,35 +410,7 @@ class RampFlowVendor(models.AbstractModel):
             partner, how = self._match(value, found)
         return Plan(
             detail=value, row=found['rows'][value.id], partner=partner, how=how, values=found['values'][value.id],
-            contacts=self._contacts(value), found=found)
-
-    def _match(self, value, found):
-        """(partner, how) of a partner that is this vendor; raises `Held` rather than choose between two."""
-        vendor, values = value.vendor, found['values'][value.id]
-        name, country = _name_key(values['name']), values['address'][-1]
-        by_name = [identity for identity in found['by_name'][name] if identity not in found['taken']]
-        here = [identity for identity in by_name if not country or found['candidates'][identity][1] == country]
-        if not here and not any(found['candidates'][identity][1] for identity in by_name):
-            here = by_name  # nobody of that name is anywhere else
-        remote = found['by_remote'].get(vendor.accounting_vendor_remote_id)
-        own = found['by_external'].get(vendor.external_vendor_id)
-        tiers = (
-            ([own] if own in found['candidates'] else [], self.env._('created from Odoo')),
-            ([remote] if remote in found['candidates'] else [], self.env._('linked to it in Ramp')),
-            (found['by_vat'][_vat_key(values['vat'])], self.env._('same tax id')),
-            (here, self.env._('same name')),
-        )
-        for ids, how in tiers:
-            ids = [identity for identity in ids if identity not in found['taken']]
-            if len(ids) > 1:
-                raise Held(self.env._(
-                    'Several partners may be this vendor (%(how)s): %(partners)s. Merge them, archive the wrong ones, or give the right '
-                    'one alone the tax id that the vendor has in Ramp; it goes on by itself then.', how=how, partners=', '.join(
-                        self.env._('%(name)s (id %(id)s)', name=clean(found['candidates'][identity][0]), id=identity) for identity in ids)))
-            if ids:
-                found['taken'].update(ids)
-                return self.env['res.partner'].browse(ids), how
-        return self.env['res.partner'], False
+            contacts=self.env['ramp.flow.vendor_contact']._contacts(value), found=found)
 
     def _values(self, value, found):
         """What Ramp has of a vendor, as Odoo would have it. address: as ADDRESS; comment: plain text."""
@@ -546,7 +430,7 @@ class RampFlowVendor(models.AbstractModel):
         custom = {' '.join(re.split(r'[\s_.-]+', key.strip().casefold())): text for key, text in reversed(vendor.custom_fields)}
         tax_ids = [tax_id for key, text in custom.items() if key.strip() in TAX_ID_NAMES and (tax_id := _tax_id(text))]
         websites = [clean(text) for key, text in custom.items() if key.strip() in WEBSITE_NAMES]
-        contact = next((values for _contact, values in self._contacts(value)), {})
+        contact = next((values for _contact, values in self.env['ramp.flow.vendor_contact']._contacts(value)), {})
         return {
             'name': name, 'is_company': vendor.vendor_type != 'INDIVIDUAL',
             'address': [
@@ -558,52 +442,7 @@ class RampFlowVendor(models.AbstractModel):
             'comment': '\n'.join(lines) or False,
         }
 
-    def _contacts(self, value):
-        """[(VendorContact, values)] of the contacts that say who they are, the default one first."""
-        contacts = []
-        for contact in sorted(value.contacts or (), key=lambda contact: not contact.is_default):
-            email = clean(contact.email)
-            name = clean(' '.join(filter(None, (contact.first_name, contact.last_name)))) or email
-            if name:
-                contacts.append((contact, {'name': name, 'email': email, 'phone': clean(contact.phone)}))
-        return contacts
-
     # ------------------------------------------------------------------ what is written
-
-    def _changes(self, connection, values, current, written):
-        """Which of Ramp's values are to be written: what Ramp does not have erases nothing.
-
-        :param current: the values in Odoo
-        :param written: {field: [Ramp's value, what Odoo made of it]}, when it was written last
-        """
-        changes = {}
-        for key, value in values.items():
-            now, last = current[key], written.get(key)
-            if not _has(key, value) or now == value or last == [value, now]:
-                continue
-            is_ours = last is not None and last[1] == now
-            if connection.vendor_policy == 'ramp' or _is_free(key, now, value) or connection.vendor_policy == 'first' and is_ours:
-                changes[key] = value
-        return changes
-
-    def _current(self, partner, keys, written=()):
-        """The values of a partner, in the terms of `_values`."""
-        current = {key: partner[key] for key in PLAIN if key in keys}
-        if 'address' in keys:
-            current['address'] = [value.id if isinstance(value, models.Model) else value for value in (partner[name] for name in ADDRESS)]
-        if 'comment' in keys:
-            current['comment'] = _our_text(partner.comment)
-            if current['comment'] is False and 'comment' in written:
-                current['comment'] = GONE  # somebody took it out
-        return current
-
-    def _to_write(self, changes, comment=False):
-        """The fields of Odoo for values of ours. `comment`: the partner's notes."""
-        values = {key: value for key, value in changes.items() if key in PLAIN}
-        values.update(zip(ADDRESS, changes.get('address', ())))
-        if 'comment' in changes:
-            values['comment'] = _with_our_text(comment, changes['comment'])
-        return values
 
     def _book(self, connection, plans):
         """Create or update the partners of vendors, with their contacts. A tax id that Odoo refuses is left out."""
@@ -625,7 +464,7 @@ class RampFlowVendor(models.AbstractModel):
         new = [plan for plan in plans if not plan.partner]
         # a partner without parent and children has nobody to share fields with
         for plan, partner in zip(new, Partner.with_context(_partners_skip_fields_sync=True).create([
-                {**self._to_write({key: value for key, value in self._offered(plan).items() if _has(key, value)}),
+                {**self._to_write({key: value for key, value in self._offered(plan).items() if has(key, value)}),
                  'supplier_rank': 1, 'company_id': False} for plan in new]), strict=True):
             partners[plan.row] = partner.with_context(_partners_skip_fields_sync=False)
         for plan in plans:
@@ -640,7 +479,7 @@ class RampFlowVendor(models.AbstractModel):
                 if to_write:
                     partner.write(to_write)
             else:
-                changes = {key: value for key, value in values.items() if _has(key, value)}
+                changes = {key: value for key, value in values.items() if has(key, value)}
             current = self._current(partners[plan.row], plan.values)
             written.update((key, [value, current[key]]) for key, value in changes.items())
             if plan.refused:
@@ -650,7 +489,7 @@ class RampFlowVendor(models.AbstractModel):
                 notes[partners[plan.row].id] = Markup('<br/>').join(lines)
         self.env['ramp.record']._note({
             plan.row.id: noted[plan.row.id] for plan in plans if noted[plan.row.id] != plan.row.noted})
-        self._save_contacts(connection, plans, partners)
+        self.env['ramp.flow.vendor_contact']._save_contacts(connection, plans, partners)
         if notes:
             Partner.browse(notes)._message_log_batch(bodies=notes)
         return [partners[plan.row] for plan in plans]
@@ -671,140 +510,6 @@ class RampFlowVendor(models.AbstractModel):
             lines.append(self.env._(
                 'The tax id %(tax_id)s from Ramp is left out: %(reason)s', tax_id=plan.values['vat'], reason=plan.refused))
         return lines
-
-    # ------------------------------------------------------------------ contacts
-
-    def _save_contacts(self, connection, plans, partners):
-        """Create, update and archive the contacts of vendors, with a row each."""
-        Record = self.env['ramp.record']
-        contact_rows = self._store_contact_rows(connection, plans)
-        children = self._children([partners[plan.row] for plan in plans if plan.partner])
-        done, noted, todo = {}, {}, []
-        for plan in plans:
-            rows, partner = contact_rows[plan.detail.id], partners[plan.row]
-            for contact, values in plan.contacts:
-                row = rows[contact.id]
-                if row.state in ('held', 'ignored') and not row.is_question:
-                    continue  # deleted or left out by a person
-                existing = plan.found['partners'].get(row.res_id)
-                before = (row.noted or {}) if existing else {}
-                if not existing:
-                    existing = self._find_contact(plan, partner, contact, values, children, rows)
-                if not existing:
-                    todo.append((row, values, partner))
-                    continue
-                existing = existing.with_context(**QUIET, active_test=False)
-                written = dict(before.get('written', {}))
-                changes = self._changes(connection, values, self._current(existing, values), written)
-                if before.get('archived') and not existing.active:
-                    changes['active'] = True
-                if not plan.partner and not existing.parent_id and existing != partner:
-                    changes['parent_id'] = partner.id  # the partner it belonged to was deleted
-                if changes:
-                    existing.write(changes)
-                current = self._current(existing, values)
-                written.update((key, [value, current[key]]) for key, value in changes.items() if key in values)
-                done[row], noted[row] = existing, {'written': written, 'created': before.get('created', False)}
-            self._remove_contacts(plan, rows)
-        for (row, values, _partner), contact in zip(todo, self._create_contacts(todo, plans, partners), strict=True):
-            current = self._current(contact, values)
-            done[row] = contact
-            noted[row] = {'written': {key: [value, current[key]] for key, value in values.items() if value}, 'created': True}
-        changed = [row for row, partner in done.items() if row.state != 'confirmed' or row.res_id != partner.id]
-        Record.browse(row.id for row in changed)._booked([done[row] for row in changed], None, told=False)
-        Record._note({row.id: values for row, values in noted.items() if values != row.noted})
-
-    def _store_contact_rows(self, connection, plans):
-        """Put the contacts into the ledger; returns the rows by contact, by vendor, also of contacts that are no more."""
-        # not in `found`: a batch that is rolled back takes its rows with it
-        known = {plan.detail.id: dict(plan.found['contact_rows'][plan.detail.id]) for plan in plans}
-        Record, rows = self.env['ramp.record'], []
-        for plan in plans:
-            told = {contact.id: values for contact, values in plan.contacts}
-            for contact in plan.detail.contacts:
-                facts = _jsonable(dataclasses.asdict(contact))
-                row = known[plan.detail.id].get(contact.id)
-                if row is None or row.payload != facts:
-                    rows.append({
-                        'ramp_id': contact.id, 'parent_ramp_id': plan.detail.id, 'payload': facts, 'payload_hash': digest(facts),
-                        'name': told[contact.id]['name'] if contact.id in told
-                        else self.env._('Contact of %s', _name(plan.detail.vendor))})
-        if rows:
-            Record._upsert(connection, 'vendor_contact', rows, self.env.cr.now(), updates=True)
-            for row in Record.search_fetch(
-                    [('connection_id', '=', connection.id), ('flow', '=', 'vendor_contact'),
-                     ('ramp_id', 'in', [row['ramp_id'] for row in rows])], CONTACT_COLUMNS):
-                if row.parent_ramp_id in known:
-                    known[row.parent_ramp_id][row.ramp_id] = row
-        return known
-
-    def _create_contacts(self, todo, plans, partners):
-        """Contacts of (row, values, partner), in that order. Those of a new partner get at once what core would sync one by one."""
-        Partner = self.env['res.partner'].with_context(**QUIET)
-        new = {partners[plan.row].id for plan in plans if not plan.partner}
-        contacts = [
-            (partner.id in new, {
-                **(self._shared_values(partner) if partner.id in new else {}), **{key: value for key, value in values.items() if value},
-                'type': 'contact', 'parent_id': partner.id, 'company_id': partner.company_id.id})
-            for _row, values, partner in todo]
-        made = {
-            new_ones: iter(Partner.with_context(_partners_skip_fields_sync=new_ones).create(
-                [values for is_new, values in contacts if is_new is new_ones]))
-            for new_ones in (True, False)}
-        return [next(made[is_new]) for is_new, _values in contacts]
-
-    def _shared_values(self, partner):
-        """What the contacts of a partner have in common with it, as `_fields_sync` would write it."""
-        return {**partner._get_address_values(), **(partner._get_commercial_values() if partner.is_company else {})}
-
-    def _children(self, partners):
-        """{(partner id, e-mail): contacts} of partners that are not new; one query."""
-        children = defaultdict(self.env['res.partner'].browse)
-        if partners:
-            for child in self.env['res.partner'].search_fetch(
-                    [('parent_id', 'in', [partner.id for partner in partners]), ('email', '!=', False), ('type', '=', 'contact')],
-                    ['parent_id', *PLAIN]):
-                children[child.parent_id.id, (email_normalize(child.email) or child.email.strip()).casefold()] += child
-        return children
-
-    def _find_contact(self, plan, partner, contact, values, children, rows):
-        """A contact that is there already: by another connection, or the only one of that e-mail that is nobody else's."""
-        found = plan.found
-        other = found['partners'].get(found['other_contacts'].get(contact.id))
-        if other and other.parent_id == partner:
-            return other
-        taken = {row.res_id for row in rows.values() if row.res_id}
-        same = children[partner.id, (values['email'] or '').casefold()].filtered(lambda child: child.id not in taken)
-        return same if len(same) == 1 else self.env['res.partner']
-
-    def _remove_contacts(self, plan, rows):
-        """Archive the contacts that Ramp does not have any more, unless somebody edited them."""
-        listed = {contact.id for contact in plan.detail.contacts}
-        told = {contact.id for contact, _values in plan.contacts}
-        for ramp_id, row in rows.items():
-            if ramp_id in told or row.state in ('held', 'ignored') and not row.is_question:
-                continue
-            partner, noted = plan.found['partners'].get(row.res_id), row.noted or {}
-            if ramp_id in listed and not partner:
-                reason = self.env._('It has neither a name nor an e-mail address in Ramp.')
-            elif row.state == 'ignored':
-                continue
-            elif partner and self._is_untouched(partner, noted):
-                partner.with_context(**QUIET).active = False
-                self.env['ramp.record']._note({row.id: {**noted, 'archived': True}})
-                reason = self.env._('Ramp does not have this contact any more, so it was archived here.')
-            else:
-                reason = self.env._('Ramp does not have this contact any more. It stays here, because it is not as Ramp had it.')
-            if (row.state, row.error_message) != ('ignored', reason):
-                row._skip(reason)
-
-    def _is_untouched(self, partner, noted):
-        """Whether a contact is as this flow made it."""
-        written = noted.get('written', {})
-        current = self._current(partner, ('name', 'email', 'phone'))
-        return (
-            noted.get('created') and partner.active and not partner.with_context(active_test=False).user_ids
-            and all(current[key] == (written[key][1] if key in written else False) for key in current))
 
 
 def _id(payload):
@@ -839,49 +544,3 @@ def _tax_id(text):
     return re.sub(r'[^A-Z0-9]', '', text) if text[:2].isalpha() else text
 
 
-def _vat_key(text):
-    """How tax ids are compared; False for none."""
-    return re.sub(r'[^A-Z0-9]', '', text.upper()) or False if text else False
-
-
-def _name_key(text):
-    """How names are compared: without regard to case and spacing, and to punctuation at the ends."""
-    text = ' '.join((text or '').casefold().split())
-    return re.sub(r'^[\W_]+|[\W_]+$', '', text) or text
-
-
-def _has(key, value):
-    """Whether Ramp has a value."""
-    return key == 'is_company' or (any(value) if key == 'address' else bool(value))
-
-
-def _is_free(key, now, value):
-    """Whether a value in Odoo is empty. A country alone is an empty address, if it is the same."""
-    if key == 'address':
-        return not any(now[:-1]) and now[-1] in (False, value[-1])
-    return key != 'is_company' and not now
-
-
-def _our_part(comment):
-    """(the notes as a tree, the element that is ours or None)."""
-    tree = lxml.html.fragment_fromstring(str(comment or ''), create_parent='div')
-    return tree, next(iter(tree.find_class(OURS)), None)
-
-
-def _our_text(comment):
-    """The text of our part of a partner's notes, without spaces; False if there is no such part."""
-    part = _our_part(comment)[1] if comment else None
-    return False if part is None else ''.join(part.text_content().split())
-
-
-def _with_our_text(comment, text):
-    """A partner's notes with our part replaced, or added at the end."""
-    tree, part = _our_part(comment)
-    new = lxml.html.fragment_fromstring(str(Markup('<div class="%s">%s</div>') % (OURS, plaintext2html(text))))
-    if part is None:
-        tree.append(new)
-    else:
-        new.tail = part.tail
-        part.getparent().replace(part, new)
-    whole = lxml.html.tostring(tree, encoding='unicode')
-    return Markup(whole[len('<div>'):-len('</div>')])

@@ -110,6 +110,12 @@ class RampConnection(models.Model):
     state = fields.Selection(
         [('draft', 'Not Connected'), ('connected', 'Connected'), ('disconnected', 'Disconnected')], string='Status',
         required=True, default='draft', readonly=True, copy=False, tracking=True)
+    database = fields.Char(
+        readonly=True, copy=False, groups='base.group_system',
+        help='Which database was connected, as uuid and name. A copy of it never speaks to Ramp until somebody says that it may.')
+    is_copy = fields.Boolean(
+        string='Database is a Copy', compute='_compute_is_copy', compute_sudo=True,
+        help='This database was made from the one that was connected, by a copy or by restoring a backup.')
     accounting_connection_id = fields.Char(
         string='Accounting Connection in Ramp', readonly=True, copy=False,
         help="Ramp's id of the accounting seat that this database holds.")
@@ -210,6 +216,9 @@ class RampConnection(models.Model):
     cashback_account_id = fields.Many2one(
         'account.account', string='Cashback Income', check_company=True, tracking=True, copy=False, help='Credited by cashback.')
 
+    ramp_entities = fields.Json(readonly=True, copy=False, help='Names of the Ramp entities by their id.')
+    last_watch = fields.Datetime(
+        string='Last Nightly Check', readonly=True, copy=False, help='When everything in Ramp was last looked at, offered or not.')
     last_sync = fields.Datetime(string='Last Synchronization', readonly=True, copy=False)
     last_error = fields.Text(readonly=True, copy=False)
     record_count = fields.Integer(compute='_compute_counts')
@@ -250,6 +259,35 @@ class RampConnection(models.Model):
     def _compute_has_credentials(self):
         for connection in self:
             connection.has_credentials = all(connection._credentials())
+
+    @api.depends('database')
+    def _compute_is_copy(self):
+        here = self._database()
+        for connection in self:
+            connection.is_copy = bool(connection.database) and connection.database != here
+
+    @api.model
+    def _database(self):
+        """What tells this database from its copies: Odoo gives those that it makes another uuid, and others have another name."""
+        # no secret, and asked for on behalf of anybody
+        return f"{self.env['ir.config_parameter'].sudo().get_param('database.uuid')} {self.env.cr.dbname}"
+
+    def _check_database(self):
+        """Raise `UserError` in a copy of the database that was connected."""
+        for connection in self:
+            if connection.is_copy:
+                raise UserError(self.env._(
+                    'Connection %s: this database is a copy of the one that was connected, or got another name, so nothing is sent to Ramp '
+                    'and nothing is booked from it. If the original is gone, press "This Is the Original"; if not, press Disconnect here.',
+                    connection.name))
+
+    def action_claim_database(self):
+        """This database takes the place of the one that was connected."""
+        self._check_manager()
+        # see action_connect
+        self.sudo().database = self._database()
+        self._request_sync()
+        return True
 
     def _compute_counts(self):
         counts = {connection.id: {} for connection in self}
@@ -354,6 +392,7 @@ class RampConnection(models.Model):
         :param options: more arguments for `RampClient`, e.g. another token store
         """
         self.ensure_one()
+        self._check_database()
         # The credentials are readable by system administrators only; who may sync may have them used, not see them.
         connection = self.sudo()
         client_id, client_secret = connection._credentials()
@@ -459,7 +498,8 @@ class RampConnection(models.Model):
         self._complete_set_up()
         # accounting administrators decide on the connection; the fields that hold its state are nobody's to type
         self.sudo().write({
-            'state': 'connected', 'accounting_connection_id': seat, 'ramp_business_name': name, 'last_error': False})
+            'state': 'connected', 'accounting_connection_id': seat, 'ramp_business_name': name, 'last_error': False,
+            'database': self._database()})
         self._switch_crons()
         self._compare_again(uncertain=True)
         self._request_sync()
@@ -507,7 +547,7 @@ class RampConnection(models.Model):
             raise UserError(self._explain(error)) from error
         self._compare_again()
         # see action_connect
-        self.sudo().write({'state': 'disconnected', 'accounting_connection_id': False, 'last_error': message})
+        self.sudo().write({'state': 'disconnected', 'accounting_connection_id': False, 'last_error': message, 'database': False})
         self._switch_crons()
         return self._notify('warning' if message else 'success', self.env._('Disconnected'), message or self.env._(
             'The accounting seat in Ramp is free again. Your documents and their history stay.'))
@@ -576,7 +616,7 @@ class RampConnection(models.Model):
         sharing = self.search([
             ('id', '!=', self.id), ('state', '=', 'connected'),
             ('accounting_connection_id', '=', self.accounting_connection_id)])
-        if sharing or not self.accounting_connection_id:
+        if sharing or not self.accounting_connection_id or self.is_copy:  # the seat is the original's
             return
         client = self._client()
         if any(provider.is_active and provider.id == self.accounting_connection_id for provider in self._providers(client)):

@@ -46,11 +46,15 @@ def digest(payload):
 
 
 def flatten(payload, path=''):
-    """The leaves of a JSON value by their path, an amount of money as one: {'line_items.1.amount': '5 USD'}."""
+    """The leaves of a JSON value by their path, an amount of money and what was picked as one: {'line_items.1.amount': '5 USD'}."""
     if isinstance(payload, dict) and set(payload) == {'amount', 'currency_code', 'minor_unit_conversion_rate'}:
         amount, rate = payload['amount'], payload['minor_unit_conversion_rate']
         if isinstance(amount, int) and rate in (1, 10, 100, 1000, 10000):
             return {path.lstrip('.'): f"{Decimal(amount) / rate} {payload['currency_code']}"}
+    if isinstance(payload, dict) and isinstance(payload.get('category_info'), dict) and payload.get('name'):
+        code, name, identity = (payload.get(key) for key in ('external_code', 'name', 'external_id'))
+        words = (f"{payload['category_info'].get('name') or ''}:", code if code != name else None, name, f'[{identity}]')
+        return {path.lstrip('.'): ' '.join(str(word) for word in words if word and word not in (':', '[None]'))}
     if isinstance(payload, dict) and payload:
         return {key: leaf for name, part in payload.items() for key, leaf in flatten(part, f'{path}.{name}').items()}
     if isinstance(payload, list) and payload:
@@ -104,9 +108,10 @@ class RampRecord(models.Model):
         string='In Words', compute='_compute_status', help='The status in the words that fit what Odoo sends, or what it receives.')
     res_model = fields.Char(string='Document Model', readonly=True)
     res_id = fields.Many2oneReference(string='Document', model_field='res_model', readonly=True)
-    ramp_entity_id = fields.Char(string='Ramp Entity', readonly=True, help='Id of the Ramp entity that the object belongs to.')
+    ramp_entity_id = fields.Char(readonly=True, help="Id of the Ramp entity that the object belongs to.")
     is_withheld = fields.Boolean(
         readonly=True, help='Ramp shows the object without offering it to be booked; the reason says what it waits for.')
+    finding = fields.Char(readonly=True, help='What the nightly check found about its document in Odoo.')
     has_moved = fields.Boolean(
         readonly=True, help='Whether its money has moved: only then it counts in what Ramp says is owed on the cards.')
     open_amount = fields.Monetary(readonly=True, help='What Ramp says is still to be paid of it; of a credit, negative.')
@@ -143,6 +148,8 @@ class RampRecord(models.Model):
     _unconfirmed = models.Index("(connection_id, flow, sync_key) WHERE state = 'done'")
     _document = models.Index('(res_model, res_id) WHERE res_id IS NOT NULL')
     _card_payments = models.Index("USING gin ((payload #> '{payment,details,transaction_ids}')) WHERE flow = 'bill_payment'")
+    _moved = models.Index(
+        '(connection_id, date) INCLUDE (id, flow, ramp_entity_id, currency_id, amount, res_model, res_id) WHERE has_moved')
     _in_order = models.Index('(date DESC NULLS LAST, id DESC)')
 
     @api.model
@@ -158,10 +165,12 @@ class RampRecord(models.Model):
     @api.depends('payload', 'late_payload')
     def _compute_late_changes(self):
         for record in self:
-            before, after = flatten(record.payload), flatten(record.late_payload) if record.late_payload else {}
+            before, after = (
+                {key: None if leaf in ('', [], {}) else leaf for key, leaf in flatten(payload).items()} if payload else {}
+                for payload in (record.payload, record.late_payload))
             record.late_changes = '\n'.join(
                 self.env._('%(field)s: %(before)s, now %(after)s', field=key,
-                           **{name: self.env._('(nothing)') if leaf in (None, '', [], {}) else leaf
+                           **{name: self.env._('(nothing)') if leaf is None else leaf
                               for name, leaf in (('before', before.get(key)), ('after', after.get(key)))})
                 for key in sorted({*before, *after})
                 if before.get(key) != after.get(key) and key.rpartition('.')[2] not in UNTOLD) if after else False
@@ -269,8 +278,11 @@ class RampRecord(models.Model):
         for record in again.sudo():
             if record.late_payload:
                 record._accept_late_payload()  # somebody compared both versions and says that the books are right
+            if record.finding:
+                record.noted = {**(record.noted or {}), 'accepted': record.finding}
             record.write({
                 'state': record._state_after_retry(), 'error_message': False, 'attempts': 0, 'next_attempt': False, 'is_question': False,
+                'finding': False,
             })
         for flow in set(self.mapped('flow')):
             self.env[f'ramp.flow.{flow}']._trigger()
@@ -454,8 +466,8 @@ class RampRecord(models.Model):
                 attempts = CASE WHEN %(same)s THEN r.attempts ELSE 0 END,
                 next_attempt = CASE WHEN %(same)s THEN r.next_attempt END
                 """, same=same, ready=ready, changed=self.env._(
-                    'Ramp changed it after it was booked here. Compare both versions below. Reverse and Book Again takes the new one; '
-                    'Retry keeps what is booked, corrected by hand where it has to be.'))
+                    'Ramp changed it after it was booked here. Compare both versions below. "Reverse and Book Again" takes the new '
+                    'one; "Keep What Is Booked" is for books that are right, corrected by hand where they had to be.'))
             which = SQL(
                 """
                 (r.state IN ('pending', 'error', 'held') AND r.res_id IS NULL AND r.seen_at < excluded.seen_at)
@@ -501,7 +513,7 @@ class RampRecord(models.Model):
                 connection_id, company_id, flow, seen_at, attempts, sync_attempt, create_uid, write_uid, create_date, write_date,
                 is_question, ramp_id, payload, payload_hash, is_withheld, state, error_message, %(columns)s)
             SELECT %(connection)s, %(company)s, %(flow)s, %(seen_at)s, 0, 0, %(uid)s, %(uid)s, %(now)s, %(now)s,
-                   v.state = 'ignored', v.ramp_id, v.payload::jsonb, v.payload_hash, v.is_withheld, v.state, v.error_message, %(casts)s
+                   v.state <> 'pending', v.ramp_id, v.payload::jsonb, v.payload_hash, v.is_withheld, v.state, v.error_message, %(casts)s
               FROM (VALUES %(values)s) AS v(ramp_id, payload, payload_hash, is_withheld, state, error_message, %(columns)s)
             ON CONFLICT (connection_id, flow, ramp_id) DO UPDATE SET
                 seen_at = excluded.seen_at, write_date = excluded.write_date, %(same)s, %(changed)s
@@ -527,14 +539,14 @@ class RampRecord(models.Model):
         self._insert_rows(connection, flow, rows, seen_at, SQL(
             """
             payload = excluded.payload, payload_hash = excluded.payload_hash, is_withheld = TRUE, state = excluded.state,
-            error_message = excluded.error_message, is_question = excluded.state = 'ignored', attempts = 0, next_attempt = NULL,
+            error_message = excluded.error_message, is_question = excluded.is_question, attempts = 0, next_attempt = NULL,
             reason_move_id = NULL
             """), SQL(
             """
             r.res_id IS NULL AND r.seen_at < excluded.seen_at
             AND (r.state IN ('pending', 'error') OR (r.state IN ('held', 'ignored') AND r.is_question))
             -- one whose document was deleted here after Ramp was told of it is to be booked again
-            AND NOT (excluded.state = 'ignored' AND COALESCE(r.sync_attempt, 0) > 0)
+            AND NOT (excluded.state <> 'pending' AND COALESCE(r.sync_attempt, 0) > 0)
             """))
         self.invalidate_model()
 
@@ -596,7 +608,8 @@ class RampRecord(models.Model):
             """
             SELECT EXISTS (
                 SELECT FROM ramp_record
-                 WHERE connection_id = %s AND flow = %s AND is_withheld IS NOT TRUE AND state IN ('pending', 'error', 'held', 'done', 'ignored')
+                 WHERE connection_id = %s AND flow = %s AND is_withheld IS NOT TRUE
+                   AND state IN ('pending', 'error', 'held', 'done', 'ignored')
                    AND (state <> 'ignored' OR NOT is_question AND reported_hash IS DISTINCT FROM md5(error_message))
                    AND (next_attempt IS NULL OR next_attempt <= %s))
             """, connection.id, flow, self.env.cr.now()))
@@ -620,8 +633,8 @@ class RampRecord(models.Model):
         self.env.cr.execute(SQL(
             """
             SELECT id FROM ramp_record
-             WHERE connection_id = %s AND flow = %s AND is_withheld IS NOT TRUE AND (state IN ('pending', 'error') OR (state = 'held' AND is_question))
-               AND res_id IS NULL AND seen_at < %s
+             WHERE connection_id = %s AND flow = %s AND is_withheld IS NOT TRUE
+               AND (state IN ('pending', 'error') OR (state = 'held' AND is_question)) AND res_id IS NULL AND seen_at < %s
              ORDER BY seen_at LIMIT %s
             """, connection.id, flow, since, limit))
         return self.browse(row[0] for row in self.env.cr.fetchall())
@@ -754,7 +767,7 @@ class RampRecord(models.Model):
             SELECT id FROM ramp_record
              WHERE connection_id = %s AND flow = %s AND res_id IS NULL AND error_message IS NOT NULL
                AND (state = 'held' OR (state = 'ignored' AND NOT is_question))
-               AND ramp_id NOT LIKE 'malformed-%%'
+               AND ramp_id NOT LIKE 'malformed-%%' AND is_withheld IS NOT TRUE
                AND reported_hash IS DISTINCT FROM md5(error_message) AND %s
              ORDER BY id LIMIT %s
             """, connection.id, flow, SQL('TRUE') if ids is None else SQL('id = ANY(%s)', list(ids)), limit))

@@ -27,6 +27,8 @@ from . import (
     test_spend_vendor,
     test_statement,
     test_statement_months,
+    test_tie_out,
     test_transaction,
     test_vendor,
+    test_watch,
 )

@@ -240,7 +240,8 @@ class StatementsCase(RampCase):
     def balance(self, *accounts, currency=None):
         """What is on accounts, in minor units of the company's currency, or in a currency (name) of two decimals."""
         lines = self.env['account.move.line'].search([
-            ('company_id', '=', self.company.id), ('parent_state', '=', 'posted'), ('account_id', 'in', [account.id for account in accounts])])
+            ('company_id', '=', self.company.id), ('parent_state', '=', 'posted'),
+            ('account_id', 'in', [account.id for account in accounts])])
         if currency:
             return round(sum(lines.filtered(lambda line: line.currency_id.name == currency).mapped('amount_currency')) * 100)
         return round(sum(lines.mapped('balance')) * 100)

@@ -130,6 +130,27 @@ class TestConnection(RampCase):
         self.assertEqual(self.connection.state, 'disconnected')
         self.assertEqual(action['params']['type'], 'warning')
 
+    def test_a_copy_of_the_database_never_speaks_to_ramp(self):
+        self.connection.action_connect()
+        ramp_id = self.spend()
+        self.connection.database = f"{self.env['ir.config_parameter'].get_param('database.uuid')} the_original"
+        self.assertTrue(self.connection.is_copy)
+        asked = len(self.ramp.requests)
+        runs = self.sync('transaction', 'account')
+        self.assertEqual(len(self.ramp.requests), asked)
+        self.assertFalse(self.record(ramp_id))
+        self.assertIn('copy of the one that was connected', runs[:1].message)
+        self.connection.action_claim_database()
+        self.sync('transaction')
+        self.assertConfirmed(ramp_id)
+
+    def test_a_copy_that_is_disconnected_leaves_the_seat_to_the_original(self):
+        self.connection.action_connect()
+        self.connection.database = 'another'
+        asked = len(self.ramp.requests)
+        self.connection.action_disconnect()
+        self.assertEqual((self.connection.state, self.connection.database, len(self.ramp.requests)), ('disconnected', False, asked))
+
     def test_seat_is_given_back_on_uninstall(self):
         from ..hooks import uninstall_hook
         self.connection.action_connect()

@@ -181,8 +181,12 @@ class TestHolds(RampCase):
         self.ramp.update_transaction(ramp_id, sync_status='SYNCED')
         self.sync('transaction')
         record = self.record(ramp_id)
-        self.assertEqual(record.state, 'ignored')
+        self.assertEqual((record.state, record.is_withheld), ('held', True))
         self.assertIn('without this connection', record.error_message)
+        self.ramp.recode(ramp_id, self.external(self.account_meals))
+        self.ramp.update_transaction(ramp_id, sync_status='SYNC_READY')
+        self.sync('transaction')
+        self.assertConfirmed(ramp_id)
 
     def test_ignored_by_a_person(self):
         ramp_id = self.spend(account=None)

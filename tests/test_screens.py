@@ -8,7 +8,7 @@ from odoo.exceptions import AccessError, UserError
 from odoo.tests import Form, HttpCase, new_test_user, tagged
 from odoo.tools.safe_eval import safe_eval
 
-from .common import RampCase
+from .common import PayablesCase, RampCase
 
 ROLES = {
     'accountant': 'account.group_account_invoice',
@@ -199,6 +199,21 @@ class TestScreens(ScreenCase):
         record = self.record(ramp_id)
         record.write({'state': 'held', 'late_payload': self.ramp.state['transactions'].get(ramp_id)})
         self.assertIn('line_items.1.amount: 100 USD, now 105.5 USD', record.late_changes)
+
+    def test_late_change_says_what_was_picked_in_words(self):
+        """One line for a selection, not one for each of its dozen keys; and none for two ways to say nothing."""
+        ramp_id = self.spend(merchant='Amazon Web Services')
+        self.sync()
+        before = self.record(ramp_id).payload
+        self.ramp.update_transaction(ramp_id, account=self.external(self.account_travel), sync_status='SYNC_READY')
+        after = self.ramp.state['transactions'].get(ramp_id)
+        self.record(ramp_id).write({
+            'state': 'held', 'payload': {**before, 'memo': None},
+            'late_payload': {**before, 'memo': '', 'line_items': after['line_items']}})
+        meals, travel = (
+            f'{account.code} {account.name} [{self.external(account)}]' for account in (self.account_meals, self.account_travel))
+        self.assertEqual(self.record(ramp_id).late_changes.splitlines(), [
+            f'line_items.1.accounting_field_selections.1: Category: {meals}, now Category: {travel}'])
 
     def test_error_of_one_flow_is_not_hidden_by_another(self):
         """The card transactions fail, the receipts after them find nothing to do: the screen tells of the failure, until it is gone."""
@@ -522,3 +537,49 @@ class TestTours(ScreenCase, HttpCase):
         self.sync(now=False)
         self.assertHeld(uncoded, 'It has no account')
         self.assertTrue(any('Booked by hand' in message for message in self.ramp.export_errors(strange)))
+
+
+@tagged('post_install', '-at_install', 'ramp', 'ramp_tour')
+class TestPayablesTours(PayablesCase, ScreenCase, HttpCase):
+    """Bills in a real browser, see `TestTours`."""
+
+    def enter_registry_test_mode(self):
+        return contextlib.nullcontext()  # the whole of an HttpCase is in it
+
+    def test_settings(self):
+        self.connection.name = 'Ramp of the tour'
+        self.start_tour('/odoo/ramp-connections', 'ramp_connector_payables', login=self.person('manager').login)
+
+    def test_paid_bill(self):
+        vendor = self.ramp.add_vendor('Acme Cloud Services')
+        bills = [
+            self.owe(None, vendor=vendor, lines=[{'amount_minor': minor, 'account': self.external(self.account_software), 'memo': memo}
+                                           for memo, minor in lines])
+            for lines in ((('Compute', 128450), ('Storage', 31275)), (('Training', 95000),))]
+        self.ramp.pay_bill(bills)
+        self.sync_payables()
+        self.assertPaid(bills[0])
+        self.start_tour(f'/odoo/account.move/{self.move(bills[0]).id}', 'ramp_connector_bill', login=self.person('accountant').login)
+
+    def test_changed_bill(self):
+        user, account = self.person('accountant'), self.external(self.account_software)
+        lines = [{'amount_minor': 180000, 'account': account, 'memo': 'Brochure'}]
+        ramp_id = self.owe(None, vendor=self.ramp.add_vendor('Bright Design Studio'), invoice_number='BDS-118', lines=lines)
+        self.sync_payables()
+        self.ramp.update_bill(ramp_id, lines=[*lines, {'amount_minor': 45000, 'account': account, 'memo': 'Photographs'}])
+        self.sync_payables()
+        before = self.move(ramp_id)
+        self.start_tour('/odoo', 'ramp_connector_changed_bill', login=user.login)
+        self.env.invalidate_all()
+        self.assertEqual((before.payment_state, before.ramp_id, self.record(ramp_id, 'bill').state), ('reversed', False, 'pending'))
+        self.start_tour(f'/odoo/account.move/{before.id}', 'ramp_connector_reversed_bill', login=user.login)
+        self.sync_payables(now=False)
+        self.assertEqual(self.move(ramp_id).amount_total, 2250.0)
+        self.start_tour('/odoo', 'ramp_connector_booked_again', login=user.login)
+
+    def test_number_twice(self):
+        vendor = self.ramp.add_vendor('Gotham Property Group')
+        for amount in (420000, 456000):
+            self.owe(amount, vendor=vendor, invoice_number='GPG-2041')
+            self.sync_payables()
+        self.start_tour('/odoo', 'ramp_connector_number_twice', login=self.person('accountant').login)

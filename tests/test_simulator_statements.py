@@ -41,6 +41,7 @@ class TestClosing(StatementsCase):
     def test_takes_what_moved_before_its_end_and_is_on_none_yet(self):
         bought, back = self.spend(10000, "2026-06-03T10:00:00Z"), self.spend(-2500, "2026-06-30T23:59:59+00:00")
         later = self.spend(700, "2026-07-01T00:00:00+00:00")
+        self.ramp.update_transaction(later, date="2026-06-29T10:00:00Z", settlement_date="2026-07-01T00:00:00+00:00")
         yen = self.spend(5000, "2026-06-04T10:00:00Z", "JPY", sync_status="NOT_SYNC_READY")
         pending = self.spend(1, "2026-06-04T10:00:00Z", state="PENDING", sync_status="NOT_SYNC_READY")
         credit = self.ramp.add_cashback(amount_minor=150, currency="USD", date="2026-06-20")
@@ -78,11 +79,11 @@ class TestClosing(StatementsCase):
         self.assertEqual((row["balance_sections"], row["statement_lines"], row["charges"]["amount"]), ([], [], 0))
 
     def test_cashback_of_the_period(self):
-        self.spend(10099, "2026-06-03T10:00:00Z")
+        self.spend(10150, "2026-06-03T10:00:00Z")
         self.spend(-99, "2026-06-04T10:00:00Z")
         self.spend(-300, "2026-06-04T10:00:00Z", "EUR")
         ident = self.ramp.close_statement(JULY, cashback_bps=150)
-        self.assertEqual(self.sections(ident), {"USD": [0, 10099, 249, 0, 9850], "EUR": [0, 0, 300, 0, -300]})
+        self.assertEqual(self.sections(ident), {"USD": [0, 10150, 249, 0, 9901], "EUR": [0, 0, 300, 0, -300]})
         [row] = self.client.every("/cashbacks")
         self.assertEqual((row["amount"]["amount"], row["sync_status"], row["created_at"]), (150, "SYNC_READY", "2026-06-30T23:59:59+00:00"))
         self.assertIn(("CASHBACK", row["id"]), self.lines(ident))
@@ -199,6 +200,9 @@ class TestClosing(StatementsCase):
         self.assertEqual(self.ids("/statements", from_date="2026-06-01T00:00:00Z"), idents[1:])
         self.assertEqual(self.ids("/statements", to_date="2026-06-01T00:00:00Z"), idents[:2])
         self.assertEqual(self.ids("/statements", from_date="2026-06-02T00:00:00Z", to_date="2026-07-31T00:00:00Z"), idents[2:3])
+        self.ramp.update_statement(idents[3], end_date="2026-08-16T00:00:00+00:00")
+        self.assertEqual(self.ids("/statements"), idents[:3])
+        self.assertEqual(self.ids("/statements", to_date="2026-08-17T00:00:00Z"), idents)
         self.assertRefused(self.client.get("/statements?from_date=yesterday"), 422, "DEVELOPER_7001")
         self.assertRefused(self.client.get(f"/statements/{NOBODY}"), 404, "DEVELOPER_7002")
 
@@ -430,6 +434,11 @@ class TestSeededStatements(StatementsCase):
         paid = {row["amount"]["amount"] for row in self.ramp.state["transfers"]}
         self.assertTrue(paid - set(due.values()), "one in part")
         self.assertTrue(paid & set(due.values()), "one as a whole")
+        rows = list(self.ramp.state["transfers"])
+        for failed in (row for row in rows if row["status"] in ("RETURNED_BY_RDFI", "NOT_ENOUGH_FUNDS")):
+            again = [row for row in rows if row["status"] == "COMPLETED" and row["created_at"] > failed["created_at"]
+                     and (row["entity_id"], row["amount"]) == (failed["entity_id"], failed["amount"])]
+            self.assertEqual(len(again), 1, failed)
 
     def test_the_same_every_time_and_the_rest_as_before(self):
         again = self.start(Seed(**self.seed))
@@ -445,6 +454,7 @@ class TestSeededStatements(StatementsCase):
     def test_spend_goes_on(self):
         before = len(self.ramp.state["statements"])
         self.clock.forward(days=62)
+        self.spend(10000, "2026-06-30T10:00:00Z")  # late, and no reason for a statement of its own
         self.client.sign_in(" ".join(self.ramp.scopes))
         answer = self.client.post("/_simulator/spend", json={"transactions": 20, "months": 2, "seed": 7, "statements": True})
         self.assertEqual(answer.status_code, 204, answer.text)

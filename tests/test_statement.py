@@ -94,21 +94,6 @@ class TestStatement(StatementsCase):
         self.sync_statements()
         self.assertFalse(self.env['ramp.record'].search([('flow', '=', 'statement'), ('state', '=', 'held')]).mapped('error_message'))
 
-    def test_returned_before_odoo_heard_of_it(self):
-        """Never booked, but on two statements: the one of when the bank had accepted it, and the one after it came back."""
-        self.month(10000)
-        transfer = self.ramp.add_transfer(amount_minor=4000, date='2026-07-20')
-        first = self.ramp.close_statement('2026-08-01')
-        self.ramp.move_transfer(transfer, 'RETURNED_BY_RDFI', date='2026-08-03')
-        self.month(300, month=8)
-        second = self.ramp.close_statement('2026-09-01')
-        self.sync_statements()
-        row = self.record(transfer, 'transfer')
-        self.assertEqual((row.state, row.error_message), ('ignored', 'The transfer was returned by the bank.'))
-        self.assertFalse(self.payment(transfer))
-        self.assertEqual([self.bill(first).amount_total, self.bill(second).amount_total], [100.0, 3.0])
-        self.assertOwed(10300)
-
     def test_unreadable_at_first(self):
         """One transfer that nobody understands stops no statement; a statement that is repaired in Ramp leaves nothing to settle."""
         self.month(10000)
@@ -131,6 +116,22 @@ class TestStatement(StatementsCase):
         statement = self.ramp.close_statement('2026-08-01')
         self.sync_statements()
         self.assertEqual(self.bill(statement).mapped('amount_residual'), [40.0, 40.0])
+
+    def test_payments_that_were_returned_before_the_connection_was_there(self):
+        """The statement counted a transfer that came back later; the next one takes it back."""
+        self.month(10000)
+        first = self.ramp.close_statement('2026-08-01')
+        self.ramp.add_transfer(amount_minor=10000, date='2026-08-05')
+        self.month(500, month=8)
+        second = self.ramp.close_statement('2026-09-01')
+        [transfer] = self.ramp.state['transfers']
+        self.ramp.move_transfer(transfer['id'], 'RETURNED_BY_RDFI', date='2026-09-05')
+        self.month(700, month=9)
+        third = self.ramp.close_statement('2026-10-01')
+        self.sync_statements()
+        self.assertEqual([self.bill(statement).amount_total for statement in (first, second, third)], [100.0, 5.0, 7.0])
+        self.assertEqual(self.record(transfer['id'], 'transfer').state, 'ignored')
+        self.assertOwed(11200)
 
     def test_every_status_is_decided(self):
         for status, state, word in (

@@ -47,12 +47,14 @@ BILLS = Kind('bills', 'bench_bills.py', {
 }, {'wizard': 4.0})
 WITHOUT = dataclasses.replace(TRANSACTIONS, sides={
     'ours': 'Ramp Connector, as shipped', 'still': 'Ramp Connector, its own ANALYZE off', 'bare': 'bare ORM'}, targets={})
-SECTIONS = ('transactions', 'bills', 'coding')
+SECTIONS = ('transactions', 'bills', 'coding', 'tie-out')
 PREFIX = 'rp_bench_'
 START = f'{PREFIX}start'  # every measurement begins with a copy of it
 IDLE_QUERIES = 15  # of a push when nothing has changed, without the scheduler's own
 HOOK_QUERIES = 3  # that noting a change may cost, however many objects change at once
 BILL_QUERIES = 20  # of a bill with its payment
+OPENS = 2.0  # seconds in which the tie-out opens, of a ledger of two years
+DRILLS = 1.0  # and what is behind any of its figures
 FLAT = 0.10  # how far the last thousand of a long run may be from the first
 
 
@@ -182,6 +184,15 @@ def show_coding(figures):
              f"{1000 * run['on_seconds']:,.1f}", f"{run['ratio'] - 1:+.0%}"] for what, run in figures['hooks'].items()])
 
 
+def show_tie_out(figures):
+    print(f"\nThe tie-out of a ledger of {figures['transactions']:,} card transactions in {figures['months']} months "
+          f"({figures['sections']} entities and currencies)")
+    table(['', 'seconds', 'queries'], [
+        [f"the report opens (median of {len(figures['all_seconds'])})", f"{figures['seconds']:.2f}", str(figures['queries'])],
+        [f"what is behind a figure opens (median of {figures['cells']})", f"{figures['drill_median']:.2f}", ''],
+        ['the slowest of them', f"{figures['drill_seconds']:.2f}", str(figures['drill_queries'])]])
+
+
 def show(result):
     machine = result['machine']
     print(f"{machine['cores']} cores, Python {machine['python']}, PostgreSQL {machine['postgresql']}, Odoo {machine['odoo']}; "
@@ -203,6 +214,8 @@ def show(result):
               f"requests a second allows {20 / receipts['requests']:.0f} receipts a second.")
     if result['coding']:
         show_coding(result['coding'])
+    if result['tie_out']:
+        show_tie_out(result['tie_out'])
     for verdict in result['verdicts']:
         print(f"{verdict['verdict']:10}{verdict['text']}")
 
@@ -236,6 +249,12 @@ def verdicts(result, first):
             'verdict': 'met' if last_step['peak_mb'] <= first_step['peak_mb'] * (1 + FLAT) else 'NOT MET',
             'text': f"peak memory flat (measured {first_step['peak_mb']:.0f} MB after the first thousand, {last_step['peak_mb']:.0f} MB "
                     f'at the end): {name}'})
+    if result['tie_out']:
+        figures = result['tie_out']
+        for seconds, limit, what in ((figures['seconds'], OPENS, 'the tie-out opens'),
+                                     (figures['drill_seconds'], DRILLS, 'what is behind any of its figures opens')):
+            found.append({'verdict': 'met' if seconds < limit else 'NOT MET',
+                          'text': f'{what} in under {limit:.0f} s (measured {seconds:.2f})'})
     return found + (coding_verdicts(result['coding']) if result['coding'] else [])
 
 
@@ -276,6 +295,7 @@ def main():
     parser.add_argument('--bills', type=int, default=None, metavar='N', help='a long run of ours with N bills; 5,000 with --full')
     parser.add_argument('--coding', type=int, default=None, metavar='N',
                         help='a chart of N accounts and 4 N analytic accounts; 500, with --full 5,000, with --rounds 0 none')
+    parser.add_argument('--tie-out', type=int, default=None, metavar='N', help='transactions in the ledger of the tie-out; 200,000')
     parser.add_argument('--seed', type=int, default=1)
     parser.add_argument('--json', action='store_true', help='the figures as JSON')
     options = parser.parse_args()
@@ -302,7 +322,7 @@ def run(runtime, options):
     long, bills = wanted('transactions', options.long, 10000), wanted('bills', options.bills, 5000)
     without = wanted('transactions', options.without, 3000)
     coding = wanted('coding', options.coding, 5000, 500 if options.rounds else 0)
-    result = {'machine': facts(runtime), 'addon': ADDON, 'comparisons': {}, 'long': {}, 'coding': None}
+    result = {'machine': facts(runtime), 'addon': ADDON, 'comparisons': {}, 'long': {}, 'coding': None, 'tie_out': None}
     first = [f'{options.size:,} transactions, fresh planner statistics on every side',
              f'{options.bill_size:,} bills with their payments, fresh planner statistics on every side']
     for name, kind, size, sides in zip(
@@ -326,6 +346,10 @@ def run(runtime, options):
         say(f'the chart: {coding} accounts, {4 * coding} analytic accounts')
         result['coding'] = figures_of(runtime, 'bench_coding.py', f'{PREFIX}coding', '--accounts', coding, '--analytics', 4 * coding,
                                       '--rounds', 2 * options.rounds + 1)
+    ledger = wanted('tie-out', options.tie_out, 200000, 200000 if options.rounds else 0)
+    if ledger:
+        say(f'the tie-out: {ledger} card transactions in 24 months')
+        result['tie_out'] = figures_of(runtime, 'bench_tie_out.py', f'{PREFIX}tie_out', '--transactions', ledger, '--months', 24)
     result['verdicts'] = verdicts(result, first)
     return result
 

@@ -27,16 +27,19 @@ PLANS = {
     'Markets': ('Americas', 'Europe', 'Japan', 'Middle East'),
 }
 SUPPLIERS = ('Amazon Web Services', 'Delta Air Lines', 'FedEx', 'GitHub', 'Staples', 'Uber', 'Verizon')
-WORDS = ('flow', 'entity', 'currency', 'coding')  # columns of these begin at the left
+WORDS = ('flow', 'entity', 'currency', 'coding', 'named')  # columns of these begin at the left
 EXPONENTS = {'JPY': 0, 'KWD': 3}
 
 
-def flow_table(runs, records):
-    """One row a flow: what was seen, created, confirmed and held, and how long it took."""
+def flow_table(runs, records, once_more=()):
+    """One row a flow: what was seen, created, confirmed and held, and how long it took.
+
+    :param once_more: runs that saw again what others had seen
+    """
     table = {}
-    for run in runs:
+    for run in [*runs, *once_more]:
         row = table.setdefault(run.flow, {'flow': run.flow, 'seen': 0, 'created': 0, 'confirmed': 0, 'held': 0, 'seconds': 0.0})
-        for key in ('seen', 'created', 'confirmed'):
+        for key in ('created', 'confirmed', *(('seen',) if run not in once_more else ())):
             row[key] += run[key]
         row['seconds'] += run.duration
     for flow, states in records.items():
@@ -87,6 +90,29 @@ def chart(env):
         line.account_id = taxes.account_id[:1]  # Ramp wants one, of a tax of 0 % too
 
 
+def salaries(env):
+    """The account of what employees get: what they pay back without a transfer is kept from that."""
+    found = env['account.account'].search([('account_type', '=', 'liability_current'), ('name', 'ilike', 'salar')], limit=1)
+    if not found:
+        raise Fail('the chart has no account for salaries')
+    return found
+
+
+def enter_payments(env, connection):
+    """Do what the reasons tell a person to do: enter the payments of the bills that somebody paid outside of Ramp.
+
+    Returns how many.
+    """
+    held = env['ramp.record'].search([
+        ('connection_id', '=', connection.id), ('flow', '=', 'bill_payment'), ('state', '=', 'held'), ('reason_move_id', '!=', False)])
+    bills = held.filtered(lambda row: row.payload['payment']['payment_method'] == 'PAID_MANUALLY').reason_move_id
+    for bill in bills:
+        env['account.payment.register'].with_context(active_model='account.move', active_ids=bill.ids).create({
+            'journal_id': connection.payment_journal_id.id})._create_payments()
+    env.cr.commit()
+    return len(bills)
+
+
 def tie_out(env, connection, ramp):
     """Card liability in the ledger beside cleared and synced spend in Ramp, for each entity and currency."""
     ledger = books(env, connection)
@@ -120,6 +146,22 @@ def payables(env, connection, ramp):
            for name in ('billed', 'credited', 'paid', 'open', 'odoo')}} for currency, row in sorted(rows.items())]
 
 
+def owed_to_ramp(env, connection):
+    """The tie-out report as it is on the screen: what is owed on the cards, and what explains each difference."""
+    report = env['report.ramp_connector.tie_out'].get_report(connection.id)
+    rows = []
+    for section in report['sections']:
+        differences = [item for month in section['months'] for item in month['differences']]
+        rows.append({
+            'entity': section['entity_name'], 'currency': section['currency']['name'],
+            **{line['measure']: line['ramp'] for line in section['lines']}, 'owed': section['closing']['ramp'],
+            'odoo': section['closing']['odoo'], 'difference': section['closing']['difference'],
+            # a repayment is no part of what is owed
+            'explained': round(sum(item['difference'] for item in differences if item['measure'] != 'repayment'), 3),
+            'named': ', '.join(f'{count} {kind}' for kind, count in sorted(Counter(item['kind'] for item in differences).items()))})
+    return rows, {part['kind']: sum(row['odd'] for row in part['rows']) for part in report['open']}
+
+
 def show(title, rows, columns):
     print(f'\n{title}')
     widths = {column: max(len(column), *(len(str(row.get(column, ''))) for row in rows)) for column in columns} if rows else {}
@@ -143,7 +185,8 @@ def work(ramp, options):
     with environment(options.database) as env:
         say('connecting the demo company to a simulated Ramp that has no chart')
         chart(env)
-        connection = set_up_empty(env, ramp, seed=options.seed, offer_taxes=True)
+        connection = set_up_empty(env, ramp, seed=options.seed, offer_taxes=True, repayment_account_id=salaries(env).id,
+                                   statement_policy='closed')  # its people leave some transactions unfinished
         # Odoo shows the lines of an entry only to users with its full accounting features
         env.ref('base.user_admin').group_ids += env.ref('account.group_account_user')
         env.cr.commit()
@@ -151,20 +194,26 @@ def work(ramp, options):
         runs = run_flows(env, connection, sends=True)
         sent = sent_table(states(env, connection), ramp.ask('GET', '/coding'))
         ramp.spend(transactions=options.transactions, bills=options.bills, reimbursements=options.reimbursements,
-                   seed=options.seed)  # coded with what was sent
+                   seed=options.seed, statements=True)  # coded with what was sent
         say(f'synchronizing {options.transactions} card transactions, {options.bills} bills, {options.reimbursements} reimbursements')
         started = time.monotonic()
         runs += run_flows(env, connection)
         seconds = time.monotonic() - started
+        once_more = env['ramp.run']
+        if entered := enter_payments(env, connection):
+            say(f"{entered} {'bill that is' if entered == 1 else 'bills that are'} marked as paid in the accounting system: "
+                f"{'its payment is' if entered == 1 else 'their payments are'} entered")
+            once_more = run_flows(env, connection, sends=False)
         runs += run_flows(env, connection, sends=True)  # vendors that came are suppliers now, and offered to code spend with
-        flows = [row for row in flow_table(runs, states(env, connection)) if row['flow'] not in SENT]
+        flows = [row for row in flow_table(runs, states(env, connection), once_more) if row['flow'] not in SENT]
         ties, owed = tie_out(env, connection, ramp), payables(env, connection, ramp)
+        proof, odd = owed_to_ramp(env, connection)
         say('synchronizing again: nothing may change, and nothing may be written to Ramp')
         before = ramp.summary()['write_calls'], states(env, connection), books(env, connection)
         again = run_flows(env, connection)
         after = ramp.summary()['write_calls'], states(env, connection), books(env, connection)
         summary = ramp.summary()
-        reasons = [f'the {run.flow} run failed: {run.message}' for run in [*runs, *again] if run.state != 'done']
+        reasons = [f'the {run.flow} run failed: {run.message}' for run in [*runs, *once_more, *again] if run.state != 'done']
         reasons += [f"{row['confirmed']} of flow {row['flow']} are confirmed, Ramp has {row['in Ramp']}" for row in sent
                     if row['confirmed'] != row['in Ramp']]
         reasons += [f"{row['flow']}: nothing was sent" for row in sent if not row['confirmed']]
@@ -177,12 +226,16 @@ def work(ramp, options):
                     if row['transactions'] != row['entries']]
         reasons += [f"{row['currency']}: the ledger owes {row['different']} vendors something else than Ramp" for row in owed
                     if row['different']]
+        reasons += [f"{row['currency']} of {row['entity']}: a difference of {row['difference']} is owed to Ramp, {row['explained']} of it "
+                    'has a name' for row in proof if row['difference'] != row['explained']]
+        reasons += [f'{count} open documents by {kind} are not what Ramp says' for kind, count in odd.items() if count]
         if before != after:
             reasons.append('the second run was not without effect')
         for kind in ('contract_violations', 'request_violations', 'errors'):
             reasons += [f'{kind}: {text}' for text in summary[kind][:3]]
         return {
-            'sent': sent, 'coded': coded(ramp), 'flows': flows, 'tie_out': ties, 'payables': owed, 'seconds': round(seconds, 1),
+            'sent': sent, 'coded': coded(ramp), 'flows': flows, 'tie_out': ties, 'payables': owed, 'owed_to_ramp': proof,
+            'seconds': round(seconds, 1),
             'second_run': {'write_calls': after[0] - before[0], 'changed': before[1:] != after[1:]},
             'contract_checked': summary['contract'], 'ok': not reasons, 'problems': reasons,
         }
@@ -235,6 +288,8 @@ def main():
                  ['currency', 'entity', 'transactions', 'entries', 'ramp', 'odoo', 'difference'])
             show('Open bills: what Ramp says is owed to vendors, beside the ledger', result['payables'],
                  ['currency', 'vendors', 'bills', 'billed', 'credited', 'paid', 'open', 'odoo', 'different'])
+            show('The tie-out: what is owed on the cards, Ramp beside Odoo', result['owed_to_ramp'],
+                 ['currency', 'entity', 'spend', 'refund', 'cashback', 'payment', 'owed', 'odoo', 'difference', 'named'])
             print(f"\nSecond run: {result['second_run']['write_calls']} write calls, "
                   f"{'something changed' if result['second_run']['changed'] else 'nothing changed'}")
         for reason in result['problems']:

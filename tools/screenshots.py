@@ -24,7 +24,7 @@ from runtime import CHECKOUT, Fail, Runtime, background, cache_dir, chromium, sa
 DATABASE = 'ramp_screenshots'
 DOCS = CHECKOUT / 'docs/images'
 STORE = CHECKOUT / 'static/description'
-ON_STORE = ('connection', 'inbox', 'expense', 'entry')
+ON_STORE = ('connection', 'inbox', 'changed', 'bill', 'expense', 'entry')
 WIDTH, WIDE = 1280, 1600  # Odoo shows a receipt beside its document on wide screens only; those pictures are reduced
 LARGEST = 200 * 1024
 
@@ -40,11 +40,34 @@ ACCOUNTS = {
     'Advertising': ('Google Ads',),
     'Telephone and Internet': ('Verizon',),
 }
+# vendor, number of the invoice, where its lines belong, lines; the first one's number comes a second time
+BILLS = (
+    ('Gotham Property Group', 'GPG-2041', 'Staples', (('Office rent', 420000), ('Cleaning', 36000))),
+    ('Acme Cloud Services', 'ACS-7731', 'Amazon Web Services', (('Compute', 128450), ('Storage', 31275), ('Support plan', 20000))),
+    ('Acme Cloud Services', 'ACS-7732', 'GitHub', (('Training day', 95000),)),
+    ('Bright Design Studio', 'BDS-118', 'Google Ads', (('Brochure, 24 pages', 180000),)),
+    ('Northwind Logistics', 'NW-90417', 'FedEx', (('Freight, two pallets', 61890),)),
+)
 PEOPLE = [('Ada', 'Lovelace'), ('Liam', "O'Brien"), ('Zoë', 'Nuñez'), ('José', 'González'), ('Bjørn', 'Sørensen'), ('Mary', 'Major')]
 
 
+def owe(ramp, codes, number=None, count=None):
+    """Bills of a few vendors, two of them paid by one transfer; returns {number: Ramp id}."""
+    made = {}
+    for vendor, invoice, account, lines in BILLS[:count]:
+        made[invoice] = ramp.ask('POST', '/bills', {
+            'vendor': vendor, 'currency': 'USD', 'invoice_number': number or invoice,
+            'lines': [{'amount_minor': minor, 'account': codes[account], 'memo': memo} for memo, minor in lines],
+            'invoices': [{'filename': f'{number or invoice}.pdf', 'text': [
+                vendor, '', f'Invoice {number or invoice}', '', *(f'{memo}    {minor / 100:.2f}' for memo, minor in lines), '',
+                f'Total    {sum(minor for _memo, minor in lines) / 100:.2f} USD']}]})['id']
+    if not count:
+        ramp.ask('POST', '/bills/payments', {'ids': [made['ACS-7731'], made['ACS-7732']]})
+    return made
+
+
 def prepare(env, ramp):
-    """A company with some weeks of card spend, most of it booked and some of it held."""
+    """A company with some weeks of card spend and a few bills, most of it booked and some of it held."""
     company = env.company
     company.name = 'Widget Works'
     accounts = env['account.account'].create([
@@ -57,6 +80,7 @@ def prepare(env, ramp):
         users=[{'first_name': first, 'last_name': last, 'email': f'{number}@widgetworks.example'}
                for number, (first, last) in enumerate(PEOPLE, 1)])
     connection.name = 'Ramp'
+    env['ir.config_parameter'].set_param('web.base.url', 'https://odoo.widgetworks.example')  # it is in reasons that name a document
     env.cr.commit()
     codes = {merchant: env['ramp.coding']._external_id(account)
              for account, merchants in zip(accounts, ACCOUNTS.values(), strict=True) for merchant in merchants}
@@ -69,6 +93,8 @@ def prepare(env, ramp):
             ramp.ask('PATCH', f'/objects/receipts/{receipt}', {'_kind': 'pdf', '_text': [
                 merchant, '', f"Date    {row['user_transaction_time'][:10]}", f"Total    {row['amount']:.2f} {row['currency_code']}", '',
                 'Paid by card. Thank you!']})
+    run_flows(env, connection)
+    bills = owe(ramp, codes)
     run_flows(env, connection)
     primary = codes['Uber']
     for values in (
@@ -83,6 +109,10 @@ def prepare(env, ramp):
     changed = next(row for row in ramp.ask('GET', '/transactions?sync_status=SYNCED')['data'] if row['_money']['amount_minor'] > 2000)
     ramp.ask('PATCH', f"/transactions/{changed['id']}", {
         'amount_minor': changed['_money']['amount_minor'] + 500, 'sync_status': 'SYNC_READY', 'memo': 'Tip added'})
+    owe(ramp, codes, number='GPG-2041', count=1)  # a number that is in the books already
+    ramp.ask('PATCH', f"/bills/{bills['BDS-118']}", {'lines': [
+        {'amount_minor': 180000, 'account': codes['Google Ads'], 'memo': 'Brochure, 24 pages'},
+        {'amount_minor': 45000, 'account': codes['Google Ads'], 'memo': 'Photographs'}]})
     # what was confirmed less than a minute ago counts as seen before
     env.cr.execute("UPDATE ramp_record SET confirmed_at = confirmed_at - interval '1 hour'")
     env.cr.commit()
@@ -127,6 +157,8 @@ def save(browser, name, *, width=WIDTH, height=None):
 
     with tempfile.TemporaryDirectory() as scratch:
         raw = Path(scratch) / 'raw.png'
+        browser.ask('document.activeElement.blur()')  # a form gives its first button the focus
+        time.sleep(0.3)
         browser.picture(raw)
         image = Image.open(raw).convert('RGB')
     if image.width != width:
@@ -150,15 +182,18 @@ def take(browser, address):
     browser.open(f'{address}/odoo/ramp-connections')
     browser.click('.o_data_row .o_data_cell', 'Ramp')
     save(browser, 'connection')
-    browser.click('.o_notebook .nav-link', 'Offered in Ramp')
-    browser.resize(WIDTH, 1200)
+    browser.click('.o_notebook .nav-link', 'Bills and Reimbursements')
+    browser.resize(WIDTH, 1300)
     browser.settle()
-    save(browser, 'offers', height=1165)
+    save(browser, 'payables', height=1120)
+    browser.click('.o_notebook .nav-link', 'Offered in Ramp')
+    save(browser, 'offers', height=1290)
     browser.resize(WIDTH, 800)
     browser.open(f'{address}/odoo/ramp-inbox')
-    save(browser, 'inbox', height=480)
+    save(browser, 'inbox', height=740)
     browser.click('.o_data_row .o_data_cell', 'Marriott')
     save(browser, 'held', height=620)
+    bill_pages(browser, address)
     browser.open(f'{address}/odoo/ramp-records')
     save(browser, 'records')
     [expense] = call(browser, 'hr.expense', 'search_read', [
@@ -172,6 +207,31 @@ def take(browser, address):
     browser.resize(WIDTH, 800)
     browser.open(f"{address}/odoo/account.move/{expense['account_move_id'][0]}")
     save(browser, 'entry')
+    [row] = call(browser, 'ramp.record', 'search_read', [['flow', '=', 'bill'], ['has_changed', '=', True]], fields=['res_id'])
+    call(browser, 'ramp.record', 'action_rebook', [row['id']])  # at the end, for the inbox looks otherwise from here on
+    browser.resize(WIDTH, 1100)
+    browser.open(f"{address}/odoo/account.move/{row['res_id']}")
+    save(browser, 'reversed', height=1080)
+
+
+def bill_pages(browser, address):
+    """A bill that is held, one that Ramp changed after it was booked, and one that is paid, with its payment."""
+    browser.open(f'{address}/odoo/ramp-inbox')
+    browser.click('.o_data_row .o_data_cell', 'Gotham Property Group')
+    save(browser, 'duplicate', height=620)
+    browser.open(f'{address}/odoo/ramp-inbox')
+    browser.click('.o_data_row .o_data_cell', 'Bright Design Studio')
+    save(browser, 'changed', height=700)
+    [paid] = call(browser, 'account.move', 'search_read', [['ramp_id', '!=', False], ['ref', '=', 'ACS-7731']], fields=['name'])
+    browser.resize(WIDE, 960)
+    browser.open(f"{address}/odoo/account.move/{paid['id']}")
+    browser.wait("!!document.querySelector('.o_attachment_preview iframe')?.contentDocument?.querySelector('.textLayer span')")
+    browser.settle()
+    save(browser, 'bill')
+    browser.resize(WIDTH, 800)
+    [payment] = call(browser, 'account.payment', 'search_read', [['ramp_id', '!=', False]], fields=['name'], limit=1)
+    browser.open(f"{address}/odoo/account.payment/{payment['id']}")
+    save(browser, 'payment', height=580)
 
 
 def main():

@@ -49,7 +49,8 @@ class Life:
         date = self.day()
         ident = self.ramp.add_transaction(
             amount_minor=minor or self.chance.randint(1, 99999), date=date,
-            sync_status=self.chance.choice(('SYNC_READY', 'NOT_SYNC_READY')), account=self.chance.choice((*self.accounts[:3], None)), **{'entity': entity['id'], 'currency': entity['currency'], **values})
+            sync_status=self.chance.choice(('SYNC_READY', 'NOT_SYNC_READY')), account=self.chance.choice((*self.accounts[:3], None)),
+            **{'entity': entity['id'], 'currency': entity['currency'], **values})
         self.state['transactions'].update(ident, accounting_date=date.isoformat(), settlement_date=date.isoformat())
         return ident
 

@@ -225,3 +225,203 @@ registry.category("web_tour.tours").add("ramp_connector_offers", {
         },
     ],
 });
+
+registry.category("web_tour.tours").add("ramp_connector_payables", {
+    steps: () => [
+        row("Ramp of the tour"),
+        {
+            content: "How bills and reimbursements are booked",
+            trigger: ".o_notebook .nav-link:contains('Bills and Reimbursements')",
+            run: "click",
+        },
+        {
+            content: "The journals were chosen when it was connected",
+            trigger: ".o_form_view:has([name=bill_journal_id] input):has([name=payment_journal_id] input)",
+        },
+        {
+            content: "Payments outside of Ramp are to be entered in Odoo",
+            trigger: ".o_field_widget[name=manual_payment_policy] input",
+            run: "click",
+        },
+        {
+            trigger: ".o_select_menu_item:contains('Wait until the payment is entered')",
+            run: "click",
+        },
+        {
+            content: "Then they need no journal",
+            trigger: ".o_form_view:not(:has([name=manual_payment_journal_id]))",
+        },
+        {
+            content: "No bills at all",
+            trigger: ".o_field_widget[name=pull_bills] input",
+            run: "click",
+        },
+        {
+            content: "Then there is nothing to choose of them; reimbursements still have journals",
+            trigger: ".o_form_view:not(:has([name=bill_policy])):not(:has([name=vendor_policy])):has([name=bill_journal_id])",
+        },
+        {
+            content: "Think better of it",
+            trigger: ".o_form_button_cancel",
+            run: "click",
+        },
+        {
+            trigger: ".o_form_view:has([name=bill_policy]):has([name=manual_payment_journal_id])",
+        },
+    ],
+});
+
+registry.category("web_tour.tours").add("ramp_connector_bill", {
+    steps: () => [
+        {
+            content: "The bill is paid, and the bank has not shown it yet",
+            trigger: ".o_form_view:has(.ribbon:contains('In Payment')) [name=ramp_state]:contains('Confirmed')",
+        },
+        {
+            content: "With every line",
+            trigger: ".o_field_widget[name=invoice_line_ids]:contains('Storage'):contains('Compute')",
+        },
+        {
+            content: "Look at its payment",
+            trigger: "button[name=open_payments]",
+            run: "click",
+        },
+        {
+            content: "It is one transfer for two bills, and bears Ramp's number of it",
+            trigger: ".o_form_view:has(button[name=button_open_bills]:contains('2')) [name=ramp_id]:contains('-')",
+        },
+        {
+            content: "Ramp knows of it",
+            trigger: ".o_form_view [name=ramp_state]:contains('Confirmed')",
+        },
+        {
+            content: "Look at its row",
+            trigger: "button[name=action_open_ramp_record]",
+            run: "click",
+        },
+        {
+            trigger: ".o_form_view [name=flow]:contains('Bill payments')",
+        },
+        {
+            content: "And back to the payment",
+            trigger: "button[name=action_open_document]:contains('Payment')",
+            run: "click",
+        },
+        {
+            trigger: ".o_form_view:has(button[name=button_open_bills])",
+        },
+    ],
+});
+
+registry.category("web_tour.tours").add("ramp_connector_changed_bill", {
+    steps: () => [
+        ...stepUtils.goToAppSteps("account.menu_finance", "Open the accounting app"),
+        ...menu("account.menu_finance_payables", "ramp_connector.ramp_menu_problem"),
+        {
+            content: "What changed after it was booked stands out",
+            trigger: ".o_data_row:has(.text-warning):contains('Bright Design Studio BDS-118'):contains('Ramp changed it')",
+        },
+        row("Bright Design Studio BDS-118"),
+        {
+            content: "Before and after",
+            trigger: ".o_form_view [name=late_changes]:contains('amount: 1800 USD, now 2250 USD'):contains('now Photographs')",
+        },
+        {
+            content: "What was picked is one line, in words",
+            trigger: ".o_form_view [name=late_changes]:contains('line_items.2.accounting_field_selections.1: (nothing), now Category:')",
+        },
+        {
+            content: "Either keep what is booked...",
+            trigger: ".o_form_statusbar button:contains('Keep What Is Booked')",
+        },
+        {
+            content: "...or take what Ramp says now",
+            trigger: "button[name=action_rebook].btn-primary",
+            run: "click",
+        },
+        {
+            content: "It says what will happen",
+            trigger: ".modal:contains('What is booked is reversed') .modal-footer .btn-primary",
+            run: "click",
+        },
+        {
+            content: "It waits for the next run",
+            trigger: ".o_statusbar_status .o_arrow_button_current:contains('Waiting')",
+        },
+        {
+            content: "There is nothing to decide any more",
+            trigger: ".o_form_view:not(:has(button[name=action_rebook])):not(:has(.alert-warning))",
+        },
+    ],
+});
+
+registry.category("web_tour.tours").add("ramp_connector_reversed_bill", {
+    steps: () => [
+        {
+            content: "The bill as it was is reversed",
+            trigger: ".o_form_view:has(.ribbon:contains('Reversed')):not(:has([name=ramp_state]))",
+        },
+        {
+            content: "Its page says by what, and why",
+            trigger: ".o-mail-Message:contains('Reversed by RBILL'):contains('Ramp changed it after it was booked')",
+        },
+        {
+            content: "The reversal is one click away",
+            trigger: ".o-mail-Message a:contains('RBILL')",
+            run: "click",
+        },
+        {
+            content: "It takes back the bill",
+            trigger: ".o_form_view:contains('Vendor Credit Note') [name=ref]:contains('Ramp changed it after it was booked'), .o_form_view [name=ref] input:value('Ramp changed it')",
+        },
+    ],
+});
+
+registry.category("web_tour.tours").add("ramp_connector_booked_again", {
+    steps: () => [
+        ...stepUtils.goToAppSteps("account.menu_finance", "Open the accounting app"),
+        ...menu("account.menu_finance_payables", "ramp_connector.ramp_menu_record"),
+        {
+            content: "Open the row of the bill, not that of its file",
+            trigger: ".o_list_view .o_data_row:contains('Bright Design Studio BDS-118'):not(:contains('Invoice:')) .o_data_cell[name=name]",
+            run: "click",
+        },
+        {
+            content: "Open what it became",
+            trigger: "button[name=action_open_document]:contains('Bill')",
+            run: "click",
+        },
+        {
+            content: "It is the bill as Ramp has it now",
+            trigger: ".o_field_widget[name=invoice_line_ids]:contains('Photographs')",
+        },
+        {
+            trigger: ".o_form_view [name=ramp_state]:contains('Confirmed')",
+        },
+    ],
+});
+
+registry.category("web_tour.tours").add("ramp_connector_number_twice", {
+    steps: () => [
+        ...stepUtils.goToAppSteps("account.menu_finance", "Open the accounting app"),
+        ...menu("account.menu_finance_payables", "ramp_connector.ramp_menu_problem"),
+        row("Gotham Property Group GPG-2041"),
+        {
+            content: "The reason says which document has the number",
+            trigger: ".alert-warning:contains('has a document with the number GPG-2041 in Odoo already: BILL')",
+        },
+        {
+            content: "Nothing is booked of it",
+            trigger: ".o_form_view:not(:has(button[name=action_open_document])):has(button[name=action_ignore])",
+        },
+        {
+            content: "Open the document that is named",
+            trigger: "[name=reason_move_id] a:contains('GPG-2041')",
+            run: "click",
+        },
+        {
+            content: "It is the bill that came first",
+            trigger: ".o_form_view:has([name=invoice_line_ids]) [name=ramp_state]:contains('Confirmed')",
+        },
+    ],
+});

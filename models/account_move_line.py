@@ -1,0 +1,26 @@
+# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
+import json
+
+from odoo import api, fields, models
+from odoo.fields import Domain
+
+
+class AccountMoveLine(models.Model):
+    _inherit = 'account.move.line'
+
+    ramp_tie_out = fields.Char(
+        compute='_compute_ramp_tie_out', search='_search_ramp_tie_out', exportable=False,
+        help='Only to search by: the journal items behind a figure of the Ramp tie-out.')
+
+    @api.depends()
+    def _compute_ramp_tie_out(self):
+        self.ramp_tie_out = False
+
+    @api.model
+    def _search_ramp_tie_out(self, operator, value):
+        """Journal items behind a figure, which JSON names (see `report.ramp_connector.tie_out`): a domain of their ids would be endless."""
+        if operator not in ('=', 'in'):
+            return NotImplemented
+        values = [value] if isinstance(value, str) else value
+        query = self.env['report.ramp_connector.tie_out']._items_query
+        return Domain.OR(Domain('id', 'in', query(**json.loads(figure))) for figure in values)

@@ -1,0 +1,246 @@
+# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
+from odoo.exceptions import AccessError
+from odoo.tests import new_test_user, tagged
+
+from .common import StatementsCase
+
+
+@tagged('post_install', '-at_install', 'ramp')
+class TestTieOut(StatementsCase):
+    """Ramp beside the books: zero when it is, and each difference by its name."""
+
+    def setUp(self):
+        super().setUp()
+        self.usd = self.env.ref('base.USD')
+        self.connection.start_date = '2026-06-01'
+        self.ramp_ids = [self.spend(minor, date=f'2026-07-{day:02}T12:00:00+00:00')
+                         for day, minor in enumerate((10000, 2500, -500), 3)]
+
+    def report(self, *months):
+        self.env.flush_all()
+        return self.env['report.ramp_connector.tie_out'].get_report(self.connection.id, *months)
+
+    def section(self, *months, currency='USD'):
+        [section] = [part for part in self.report(*months)['sections'] if part['currency']['name'] == currency]
+        return section
+
+    def month(self, label, currency='USD'):
+        [month] = [month for month in self.section(currency=currency)['months'] if month['month'] == label]
+        return month
+
+    def assertNamed(self, label, kind, difference, pattern=''):
+        """One difference in that month, of a kind, by its name; and the report is not zero."""
+        month = self.month(label)
+        found = [(item['kind'], item['difference']) for item in month['differences']]
+        self.assertEqual(found, [(kind, difference)], month['differences'])
+        self.assertRegex(month['differences'][0]['text'], pattern)
+        self.assertAlmostEqual(sum(line['difference'] for line in month['lines'] if line['is_owed']), difference)
+        self.assertFalse(month['is_zero'])
+        self.assertFalse(self.report()['is_zero'])
+
+    def test_zero(self):
+        self.ramp.close_statement('2026-08-01', cashback_bps=150)
+        self.ramp.add_transfer(amount_minor=5000, date='2026-08-05')
+        self.sync_statements()
+        report = self.report()
+        self.assertTrue(report['is_zero'], report)
+        july = self.month('2026-07')
+        self.assertEqual({line['measure']: (line['ramp'], line['odoo'], line['difference']) for line in july['lines']}, {
+            'spend': (125.0, 125.0, 0), 'refund': (-5.0, -5.0, 0), 'cashback': (-1.8, -1.8, 0), 'payment': (0, 0, 0),
+            'repayment': (0, 0, 0)})
+        self.assertEqual((july['opening']['ramp'], july['closing']['ramp'], july['closing']['odoo']), (0, 118.2, 118.2))
+        self.assertEqual(self.section()['closing'], {'ramp': 68.2, 'odoo': 68.2, 'difference': 0, 'odd': 0})
+
+    def test_not_ready(self):
+        self.ramp.update_transaction(self.ramp_ids[1], sync_status='NOT_SYNC_READY')
+        self.sync_statements()
+        self.sync('watch')
+        self.assertNamed('2026-07', 'withheld', 25.0, 'not marked as ready')
+
+    def test_held(self):
+        self.ramp.recode(self.ramp_ids[1], None)
+        self.sync_statements()
+        self.assertNamed('2026-07', 'held', 25.0, 'account')
+
+    def test_edits(self):
+        """Each kind of edit is a difference of its own kind."""
+        self.sync_statements()
+        move = self.move(self.ramp_ids[0])
+        card = move.line_ids.filtered(lambda line: line.account_id == self.connection.card_account_id)
+
+        def amount():
+            move.button_draft()
+            move.write({'line_ids': [(1, card.id, {'amount_currency': -90.0}), (1, (move.line_ids - card).id, {'amount_currency': 90.0})]})
+            move.action_post()
+
+        def account():
+            move.button_draft()
+            card.account_id = self.account_travel
+            move.action_post()
+
+        def period():
+            move.button_draft()
+            move.write({'date': '2026-08-02', 'name': '/'})
+            move.action_post()
+
+        def cancel():
+            move.button_draft()
+            move.button_cancel()
+
+        def delete():
+            move.button_draft()
+            move.with_context(force_delete=True).unlink()
+
+        def reverse():
+            move._reverse_moves([{'date': '2026-07-20'}], cancel=True)
+
+        def by_hand():
+            self.env['account.move'].create({
+                'move_type': 'entry', 'journal_id': self.connection.card_journal_id.id, 'date': '2026-07-09', 'line_ids': [
+                    (0, 0, {'account_id': self.connection.card_account_id.id, 'credit': 7.0}),
+                    (0, 0, {'account_id': self.account_meals.id, 'debit': 7.0})]}).action_post()
+
+        for edit, kind, difference, pattern in (
+                (amount, 'edited', 10.0, 'edited in Odoo'), (account, 'edited', 100.0, 'edited'), (period, 'period', 100.0, 'booked on'),
+                (move.button_draft, 'draft', 100.0, 'draft'), (cancel, 'cancelled', 100.0, 'cancelled'),
+                (delete, 'deleted', 100.0, 'deleted in Odoo by'), (reverse, 'reversed', 100.0, 'reversed in Odoo by'),
+                (by_hand, 'manual', -7.0, 'no object of Ramp')):
+            with self.subTest(edit=edit.__name__), self.env.cr.savepoint() as savepoint:
+                edit()
+                self.assertNamed('2026-07', kind, difference, pattern)
+                savepoint.close(rollback=True)
+            self.env.invalidate_all()
+        self.assertTrue(self.report()['is_zero'])
+
+    def test_two_that_cancel_each_other_out(self):
+        """Two differences of one amount are two differences."""
+        self.sync_statements()
+        self.spend(700, account=None, date='2026-07-09T12:00:00+00:00')
+        self.sync_statements()
+        self.env['account.move'].create({
+            'move_type': 'entry', 'journal_id': self.connection.card_journal_id.id, 'date': '2026-07-09', 'line_ids': [
+                (0, 0, {'account_id': self.connection.card_account_id.id, 'credit': 7.0}),
+                (0, 0, {'account_id': self.account_meals.id, 'debit': 7.0})]}).action_post()
+        month = self.month('2026-07')
+        self.assertEqual(month['closing']['difference'], 0)
+        self.assertFalse(month['is_zero'])
+        self.assertEqual({item['kind'] for item in month['differences']}, {'held', 'manual'})
+
+    def test_statement_and_payment_edited(self):
+        statement = self.ramp.close_statement('2026-08-01', cashback_bps=150)
+        transfer = self.ramp.add_transfer(amount_minor=5000, date='2026-08-05')
+        self.sync_statements()
+        with self.subTest('cashback'), self.env.cr.savepoint() as savepoint:
+            self.bill(statement).button_draft()
+            self.assertNamed('2026-07', 'draft', -1.8, 'draft')
+            savepoint.close(rollback=True)
+        self.env.invalidate_all()
+        with self.subTest('payment'), self.env.cr.savepoint() as savepoint:
+            self.payment(transfer).action_draft()
+            self.assertNamed('2026-08', 'draft', -50.0, 'draft')
+            savepoint.close(rollback=True)
+        self.env.invalidate_all()
+        with self.subTest('payment deleted'), self.env.cr.savepoint() as savepoint:
+            self.payment(transfer).action_draft()
+            self.payment(transfer).unlink()
+            self.assertNamed('2026-08', 'deleted', -50.0, 'deleted')
+            savepoint.close(rollback=True)
+
+    def test_returned_payment_nets_out(self):
+        transfer = self.ramp.add_transfer(amount_minor=5000, date='2026-08-05')
+        self.sync_statements()
+        self.ramp.move_transfer(transfer, 'RETURNED_BY_RDFI')
+        self.sync_statements()
+        self.assertTrue(self.report()['is_zero'])
+
+    def test_owed_before_the_start(self):
+        self.spend(40000, date='2026-05-05T12:00:00+00:00')
+        self.ramp.close_statement('2026-06-01')
+        self.ramp.close_statement('2026-08-01')
+        self.sync_statements()
+        section = self.section()
+        self.assertEqual(section['start'], {'ramp': 400.0, 'odoo': 0, 'difference': 400.0, 'odd': 1})
+        self.assertFalse(section['is_zero'])
+        self.env['account.move'].create({
+            'move_type': 'entry', 'date': '2026-05-31', 'line_ids': [
+                (0, 0, {'account_id': self.connection.card_account_id.id, 'credit': 400.0}),
+                (0, 0, {'account_id': self.account_meals.id, 'debit': 400.0})]}).action_post()
+        self.assertTrue(self.report()['is_zero'])
+
+    def test_currencies_of_entities(self):
+        for entity in list(self.ramp.state['entities'])[1:]:
+            self.spend(1000, entity=entity['id'], currency=entity['currency'], date='2026-07-05T12:00:00+00:00')
+        self.sync_statements()
+        self.sync('watch')
+        report = self.report()
+        self.assertTrue(report['is_zero'])
+        self.assertEqual(len(report['sections']), len(self.ramp.state['entities']))
+        self.assertEqual({section['entity_name'] for section in report['sections']},
+                         {entity['entity_name'] for entity in self.ramp.state['entities']})
+
+    def test_range_of_months(self):
+        self.spend(900, date='2026-09-05T12:00:00+00:00')
+        self.sync_statements()
+        section = self.section('2026-08', '2026-09')
+        self.assertEqual([month['month'] for month in section['months']], ['2026-08', '2026-09'])
+        self.assertEqual((section['opening']['ramp'], section['closing']['ramp']), (120.0, 129.0))
+        self.assertEqual([line['ramp'] for line in section['lines'] if line['measure'] == 'spend'], [9.0])
+
+    def test_drill(self):
+        statement = self.ramp.close_statement('2026-08-01', cashback_bps=150)
+        self.ramp.add_transfer(amount_minor=5000, date='2026-08-05')
+        self.sync_statements()
+        Report = self.env['report.ramp_connector.tie_out']
+        for month, measure, amount, count in (
+                ('2026-07', 'spend', -125.0, 2), ('2026-07', 'refund', 5.0, 1), ('2026-08', 'payment', 50.0, 1), (None, None, -68.2, None)):
+            with self.subTest(measure=measure):
+                action = Report.open_items(self.connection.id, 'odoo', self.usd.id, month, measure)
+                lines = self.env[action['res_model']].search(action['domain'])
+                self.assertAlmostEqual(sum(lines.mapped('amount_currency')), amount)
+                action = Report.open_items(self.connection.id, 'ramp', self.usd.id, month, measure)
+                records = self.env[action['res_model']].search(action['domain'])
+                if count:
+                    self.assertEqual(len(records), count)
+        [cashback] = self.ramp.state['cashbacks']
+        records = self.env['ramp.record'].search(
+            Report.open_items(self.connection.id, 'ramp', self.usd.id, '2026-07', 'cashback')['domain'])
+        self.assertEqual(records.ramp_id, cashback['id'])
+        lines = self.env['account.move.line'].search(
+            Report.open_items(self.connection.id, 'odoo', self.usd.id, '2026-07', 'cashback')['domain'])
+        self.assertEqual((lines.move_id, round(sum(lines.mapped('amount_currency')), 2)), (self.bill(statement), 1.8))
+
+    def test_pivot(self):
+        self.sync_statements()
+        self.env.flush_all()
+        [(ramp, odoo, difference)] = self.env['ramp.tie.out']._read_group(
+            [('connection_id', '=', self.connection.id), ('measure', '=', 'spend')], [],
+            ['ramp_amount:sum', 'odoo_amount:sum', 'difference:sum'])
+        self.assertEqual((ramp, odoo, difference), (125.0, 125.0, 0))
+
+    def test_access(self):
+        self.sync_statements()
+        other = self.env['res.company'].create({'name': 'Elsewhere'})
+        Report = self.env['report.ramp_connector.tie_out']
+        accountant = new_test_user(self.env, 'tie_accountant', 'account.group_account_readonly', company_id=self.company.id,
+                                   company_ids=[(6, 0, self.company.ids)])
+        self.assertTrue(Report.with_user(accountant).get_report(self.connection.id)['sections'])
+        for login, groups, company in (
+                ('tie_employee', 'base.group_user', self.company), ('tie_other', 'account.group_account_readonly', other)):
+            user = new_test_user(self.env, login, groups, company_id=company.id, company_ids=[(6, 0, company.ids)])
+            for call in (lambda report: report.get_report(self.connection.id), lambda report: report.open_items(
+                    self.connection.id, 'odoo', self.usd.id)):
+                with self.subTest(login=login), self.assertRaises(AccessError):
+                    call(Report.with_user(user).with_context(allowed_company_ids=company.ids))
+
+    def test_queries_do_not_grow(self):
+        self.sync_statements()
+        self.report()
+        self.env.invalidate_all()
+        with self.assertQueryCount(40):
+            self.report()
+        for day in range(1, 20):
+            self.spend(100 * day, date=f'2026-08-{day:02}T12:00:00+00:00')
+        self.sync_statements()
+        self.env.invalidate_all()
+        with self.assertQueryCount(40):
+            self.report()

@@ -1,0 +1,127 @@
+# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
+from odoo.tests import tagged
+
+from .common import PayablesCase, StatementsCase
+
+
+@tagged('post_install', '-at_install', 'ramp')
+class TestWatch(StatementsCase):
+    """The nightly check finds what no list tells, and opens it."""
+
+    def test_documents(self):
+        ids = [self.spend(1000 + number, date=f'2026-07-0{number}T12:00:00+00:00') for number in range(1, 6)]
+        self.sync_statements()
+        draft, cancelled, reversed_one, edited, good = (self.move(ramp_id) for ramp_id in ids)
+        draft.button_draft()
+        cancelled.button_draft()
+        cancelled.button_cancel()
+        reversed_one._reverse_moves([{'date': '2026-07-20'}], cancel=True)
+        edited.button_draft()
+        card = edited.line_ids.filtered(lambda line: line.account_id == self.connection.card_account_id)
+        edited.write({'line_ids': [(1, card.id, {'amount_currency': -9.0}), (1, (edited.line_ids - card).id, {'amount_currency': 9.0})]})
+        edited.action_post()
+        self.sync('watch')
+        rows = [self.record(ramp_id) for ramp_id in ids]
+        self.assertEqual([(row.state, row.finding) for row in rows], [
+            ('held', 'draft'), ('held', 'cancelled'), ('held', 'reversed'), ('held', 'edited'), ('confirmed', False)])
+        self.assertIn(edited.name, rows[3].error_message)
+        self.assertEqual(good.state, 'posted')
+        draft.action_post()
+        rows[2].action_retry()
+        self.sync_statements()
+        self.sync('watch')
+        self.assertEqual([row.state for row in rows], ['confirmed', 'held', 'confirmed', 'held', 'confirmed'])
+        self.assertEqual(len(self.ramp.successes()[ids[0]]), 1)
+
+    def test_draft_by_policy_is_right(self):
+        self.connection.card_post = 'draft'
+        ramp_id = self.spend(1000)
+        self.sync_statements()
+        self.sync('watch')
+        self.assertEqual(self.record(ramp_id).state, 'confirmed')
+
+    def test_what_ramp_does_not_offer(self):
+        unready = self.spend(1000, sync_status='NOT_SYNC_READY')
+        declined = self.spend(1100, sync_status='NOT_SYNC_READY', state='DECLINED')
+        exported = self.spend(1200)
+        self.ramp.update_transaction(exported, sync_status='SYNCED')
+        before = self.spend(1300)
+        self.ramp.update_transaction(before, sync_status='SYNCED', synced_at='2020-01-01T00:00:00+00:00')
+        self.sync_statements()
+        self.assertFalse(self.record(unready))
+        self.sync('watch')
+        self.assertEqual((self.record(unready).state, self.record(unready).is_withheld), ('pending', True))
+        self.assertFalse(self.record(declined))
+        self.assertEqual(self.record(exported).state, 'held')
+        self.assertEqual(self.record(before).state, 'ignored')
+        calls = len(self.ramp.requests)
+        self.sync_statements()
+        self.assertFalse([entry for entry in self.ramp.requests[calls:] if entry['path'].endswith('/syncs')])
+        self.assertFalse(self.move(unready) + self.move(exported) + self.move(before))
+        self.record(exported)._ignore('In the books by hand')
+        self.sync('watch')
+        self.assertEqual(self.record(exported).state, 'ignored')
+        self.ramp.update_transaction(unready, sync_status='SYNC_READY')
+        self.sync_statements()
+        self.assertConfirmed(unready)
+
+
+@tagged('post_install', '-at_install', 'ramp')
+class TestWatchPayables(PayablesCase):
+
+    def test_bill_and_payment(self):
+        open_bill, paid = self.owe(10000), self.owe(5000)
+        self.ramp.pay_bill(paid)
+        self.sync_payables()
+        self.move(open_bill).button_draft()
+        self.payment(paid).action_draft()
+        self.payment(paid).action_cancel()
+        self.sync('watch')
+        self.assertEqual((self.record(open_bill, 'bill').state, self.record(open_bill, 'bill').finding), ('held', 'draft'))
+        self.assertEqual(self.record(paid, 'bill_payment').finding, 'cancelled')
+        self.move(open_bill).action_post()
+        self.sync('watch')
+        self.assertEqual(self.record(open_bill, 'bill').state, 'confirmed')
+
+    def test_paid_by_credit_or_by_card_is_right(self):
+        vendor = self.ramp.add_vendor('Creditor')
+        credited, card = self.owe(4000, vendor=vendor), self.owe(5100)
+        credit = self.ramp.add_vendor_credit(vendor=vendor, amount_minor=4000, account=self.external(self.account_meals))
+        self.ramp.apply_vendor_credit(credit, credited)
+        self.ramp.pay_bill(card, method='CARD', transaction=None)
+        self.sync_payables()
+        self.sync('watch')
+        self.assertFalse(self.env['ramp.record'].search([('finding', '!=', False)]).mapped('error_message'))
+        [section] = self.env['report.ramp_connector.tie_out'].get_report(self.connection.id)['sections']
+        self.assertEqual([item['kind'] for month in section['months'] for item in month['differences']], ['expected'])
+
+    def test_exported_by_hand(self):
+        ramp_id, before = self.owe(10000), self.owe(500)
+        self.ramp.state['bills'].update(ramp_id, sync_status='BILL_SYNCED')
+        self.ramp.state['bills'].update(before, sync_status='BILL_SYNCED', accounting_sync_date='2020-01-01T00:00:00+00:00')
+        self.sync_payables()
+        self.sync('watch')
+        self.assertEqual([(self.record(bill, 'bill').state, bool(self.move(bill))) for bill in (ramp_id, before)],
+                         [('held', False), ('ignored', False)])
+        [bills, _people] = self.env['report.ramp_connector.tie_out'].get_report(self.connection.id)['open']
+        self.assertEqual(sorted(item['kind'] for row in bills['rows'] for item in row['differences']), ['held', 'ignored'])
+
+    def test_open_by_vendor(self):
+        vendor = self.ramp.add_vendor('Widgets Inc')
+        first, second = self.owe(10000, vendor=vendor), self.owe(5000, vendor=vendor)
+        self.ramp.pay_bill(second, amount_minor=2000)
+        self.sync_payables()
+        [bills, _people] = self.env['report.ramp_connector.tie_out'].get_report(self.connection.id)['open']
+        self.assertTrue(bills['is_zero'], bills)
+        self.assertEqual([(row['name'], row['ramp'], row['odoo']) for row in bills['rows']], [('Widgets Inc', 130.0, 130.0)])
+        self.env['account.payment.register'].with_context(
+            active_model='account.move', active_ids=self.move(first).ids).create({})._create_payments()
+        [bills, _people] = self.env['report.ramp_connector.tie_out'].get_report(self.connection.id)['open']
+        [row] = bills['rows']
+        self.assertEqual((row['ramp'], row['odoo'], row['difference']), (130.0, 30.0, 100.0))
+        self.assertRegex(row['differences'][0]['text'], 'otherwise than Ramp says')
+        third = self.owe(700, vendor=vendor, account=None)
+        self.sync_payables()
+        [bills, _people] = self.env['report.ramp_connector.tie_out'].get_report(self.connection.id)['open']
+        self.assertEqual({item['kind'] for item in bills['rows'][0]['differences']}, {'edited', 'held'})
+        self.assertTrue(self.record(third, 'bill').error_message)
