@@ -26,6 +26,7 @@ from . import (
     test_simulator_statements,
     test_spend_vendor,
     test_statement,
+    test_statement_months,
     test_tie_out,
     test_tie_out_screens,
     test_transaction,
