@@ -1,6 +1,9 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
+from datetime import timedelta
+
 from odoo.tests import tagged
 
+from ..flows import transfer as transfer_flow
 from .common import StatementsCase
 
 
@@ -70,6 +73,7 @@ class TestStatement(StatementsCase):
         self.assertOwed(4000)
 
     def test_returned_payment(self):
+        self.patch(transfer_flow, 'REREAD', timedelta(days=3650))
         self.month(10000)
         statement = self.ramp.close_statement('2026-08-01')
         transfer = self.ramp.add_transfer(date='2026-08-05')

@@ -208,6 +208,8 @@ class TestStatementMonths(StatementsCase):
         struck = len(self.ramp.faults.struck)
         flows = orders[number // 5 % len(orders)] if number % 3 else self.flows
         runs = self.sync(*flows)
+        if number % 5 == 0:
+            runs += self.sync('watch')
         calm = set() if len(self.ramp.faults.struck) > struck else set(flows)
         if calm:
             self.assertEqual(runs.filtered(lambda run: run.state != 'done').mapped('message'), [])
@@ -282,6 +284,7 @@ class TestStatementMonths(StatementsCase):
         self.assertEqual({key: amount for key, amount in amounts.items() if amount},
                          {key: amount for key, amount in expected.items() if amount})
         self.assert_once()
+        self.assert_report(amounts)
         for row in self.state['transactions']:
             if (row.get('statement_id'), row['entity_id'], row['_money']['currency']) in stated:
                 self.assertIn(('transaction', row['id']), booked, 'on a statement that is booked, but not booked itself')
@@ -293,6 +296,26 @@ class TestStatementMonths(StatementsCase):
             for row in self.state[table]:
                 if row['sync_status'] == 'SYNCED' and row.get('status') not in FAILED:
                     self.assertIn((flow, row['id']), booked, 'Ramp was told, but it is not booked')
+
+    def assert_report(self, amounts):
+        """The tie-out has the books as the sum over the journal items has them; what differs has a name, and the names add up to it."""
+        report = self.env['report.ramp_connector.tie_out'].get_report(self.connection.id)
+        summed, told = Counter(), Counter()
+        for (_entity, currency, _is_card), amount in amounts.items():
+            summed[currency] += amount
+        for section in report['sections']:
+            currency, digits = section['currency']['name'], section['currency']['digits']
+            told[currency] += round(Decimal(str(section['closing']['odoo'])), digits)
+            differences = [item for month in section['months'] for item in month['differences']]
+            self.assertEqual(sum(month['more'] for month in section['months']), 0)
+            self.assertEqual(
+                round(section['start']['difference'] + sum(item['difference'] for item in differences), digits),
+                round(section['closing']['difference'], digits), (currency, differences))
+            self.assertEqual(section['is_zero'], not differences and not section['start']['difference'])
+            for item in differences:
+                self.assertTrue(item['text'] and item['kind'] and item['name'], item)
+        self.assertEqual({key: amount for key, amount in told.items() if amount}, {key: amount for key, amount in summed.items() if amount})
+        return report
 
     def offered(self):
         for flow, table in TABLES.items():
@@ -340,6 +363,11 @@ class TestStatementMonths(StatementsCase):
             self.assertEqual(runs.filtered(lambda run: run.state != 'done').mapped('message'), [])
             self.assert_books(set(self.flows))
             self.assertEqual(count and [(entry['method'], entry['path']) for entry in self.ramp.write_calls()[wrote:]], count and [])
+        self.sync('watch')
+        report = self.assert_report(self.in_books()[0])
+        self.assertTrue(report['is_zero'], [item for section in report['sections'] for month in section['months']
+                                            for item in month['differences']])
+        self.assertEqual(self.rows_of('SELECT ramp_id, error_message FROM ramp_record WHERE finding IS NOT NULL'), [])
         self.assertEqual([row for row in self.rows_of(
             "SELECT flow, ramp_id, name, state, error_message FROM ramp_record WHERE remote_id IS NULL") if row[3] not in FIRM], [])
         for flow, table in TABLES.items():
