@@ -3,13 +3,15 @@ import dataclasses
 import datetime
 from datetime import timedelta
 
-from odoo import api, models
+from odoo import Command, api, models
 from odoo.tools import SQL
 
 from ..ramp_api import Money, PayloadError, read_statement, scrub_statement, to_company_date
+from .booking import QUIET
 from .coding import Coding
 from .flow import Held, Skipped
 from .payable import Document, DocumentLine
+from .pull import LOST_PER_RUN
 
 FLOWS = {'CARD_TRANSACTION': 'transaction', 'CASHBACK': 'cashback', 'TRANSFER_PAYMENT': 'transfer'}  # of a statement's lines
 NAMED = 5  # lines that a sentence names one by one
@@ -35,6 +37,21 @@ class Section:
     @property
     def currency(self):
         return self.ending.currency
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """What is to be booked of a section. document: its bill, or None where nothing comes to be owed by it; cashbacks: Ramp ids.
+
+    total, date: what its spend was booked at, in the company's currency, and the day of an entry for what the bill cannot move of that.
+    """
+
+    section: Section
+    currency: models.Model
+    document: Document | None
+    cashbacks: list
+    total: float | None
+    date: datetime.date | None
 
 
 class RampFlowStatement(models.AbstractModel):
@@ -88,7 +105,14 @@ class RampFlowStatement(models.AbstractModel):
                 if not entity or section['entity_id'].lower() == entity]
 
     def _refresh_lost(self, connection, client, started):
-        return []  # all are listed in each run; one that is closed stays
+        self._transaction(self._skip_lost, connection, started)
+        return []
+
+    def _skip_lost(self, connection, started):
+        """All are listed in each run, and one that is closed stays; but what could not be read may be readable now, under other ids."""
+        for record in self.env['ramp.record']._lost(connection, self._flow, started, LOST_PER_RUN).try_lock_for_update():
+            if not record.parent_ramp_id:
+                record._skip(self.env._('Ramp does not list it any more.'))
 
     def _scrub(self, payload):
         return scrub_statement(payload)
@@ -173,7 +197,8 @@ class RampFlowStatement(models.AbstractModel):
             endings[row.parent_ramp_id, section.entity_id, section.currency] = section.ending, row.name
         failed = {}
         for row in self.env['ramp.record'].search_fetch(
-                [('connection_id', '=', connection.id), ('flow', '=', 'transfer'), ('has_moved', '=', False)],
+                [('connection_id', '=', connection.id), ('flow', '=', 'transfer'), ('has_moved', '=', False),
+                 ('currency_id', '!=', False)],  # of one that cannot be read nothing is known
                 ['amount', 'ramp_entity_id', 'currency_id']):
             failed.setdefault((row.ramp_entity_id, row.currency_id.name), []).append(self._minor(row.amount, row.currency_id))
         return {
@@ -208,9 +233,12 @@ class RampFlowStatement(models.AbstractModel):
         lines = self._plan_lines(value, found)
         self._check_sums(value, lines, found)
         lines = [row for row in lines if row.date and row.date >= connection.start_date]
-        spent, rate = self._check_booked(connection, value, lines, currency, found)
+        spent, total = self._check_booked(connection, value, lines, currency, found)
         back = sum(self._minor(row.amount, currency) for row in lines if row.flow == 'cashback')
-        if not spent and not back:
+        exchange_date = None
+        if self._leaves_difference(connection, currency, spent, total):
+            exchange_date = self._plan_entry_date(connection, day, self._exchange_journal(connection), found)
+        if not spent and not back and not exchange_date:
             raise Skipped(self.env._('Nothing was spent.'))
         if back and not connection.cashback_account_id:
             raise Held(self.env._('The connection %s has no account for cashback. Choose one.', connection.name))
@@ -219,13 +247,29 @@ class RampFlowStatement(models.AbstractModel):
         parts = [DocumentLine(Coding(account=account, **nothing), minor, name) for account, minor, name in (
             (connection.card_account_id, spent, self.env._('Card spend, %s', period)),
             (connection.cashback_account_id, -back, self.env._('Cashback, %s', period))) if minor]
-        return self._directed(Document(
+        document = self._directed(Document(
             ramp_id=value.id, move_type='in_invoice', partner=partner, currency=currency,
             # so that what is moved is what was booked, in the company's currency, too
-            rate=rate if currency != connection.company_id.currency_id else None,
+            rate=total / self._float(spent, currency) if currency != connection.company_id.currency_id and total and spent
+            and not exchange_date else None,
             date=self._plan_entry_date(connection, day, journal, found), invoice_date=day, due_date=day,
-            reference=f'{day} {value.currency} {value.id[:8]}', note=False, lines=parts)), [
-                row.ramp_id for row in lines if row.flow == 'cashback']
+            reference=f'{day} {value.currency} {value.id[:8]}', note=False, lines=parts)) if parts else None
+        return Plan(value, currency, document, [row.ramp_id for row in lines if row.flow == 'cashback'], total, exchange_date)
+
+    def _leaves_difference(self, connection, currency, spent, total):
+        """Whether no rate lets the bill move what was booked: charges and refunds cancel out, but were booked at other rates."""
+        company = connection.company_id.currency_id
+        if currency == company or total is None:
+            return False
+        return not company.is_zero(total) if not spent else total * spent <= 0
+
+    def _exchange_journal(self, connection):
+        company = connection.company_id
+        if not (company.currency_exchange_journal_id and company.income_currency_exchange_account_id
+                and company.expense_currency_exchange_account_id):
+            raise Held(self.env._('The company %s has no journal or accounts for exchange differences. Choose them in the settings of '
+                                  'Accounting.', company.name))
+        return company.currency_exchange_journal_id
 
     def _plan_lines(self, value, found):
         """The rows of the statement's lines that belong to the section."""
@@ -262,9 +306,9 @@ class RampFlowStatement(models.AbstractModel):
                 paid=Money(paid, value.currency)))
 
     def _check_booked(self, connection, value, lines, currency, found):
-        """(what was spent in minor units, the rate at which it was booked or None); raises `Held` unless each line is booked so.
+        """(what was spent in minor units, what it was booked at in the company's currency); raises `Held` unless each line is booked so.
 
-        What a person ignored is billed by Ramp all the same, and is theirs to book. There is no rate where not all of it is booked.
+        What a person ignored is billed by Ramp all the same, and is theirs to book. Where not all of it is booked, the second is None.
         """
         spent, total, odd = 0, 0.0, []
         for row in lines:
@@ -285,7 +329,7 @@ class RampFlowStatement(models.AbstractModel):
         if odd:
             raise Held(self.env._('%(count)s of its lines are not in the books as Ramp has them: %(lines)s', count=len(odd),
                                   lines=self._in_words(odd)))
-        return spent, abs(total / self._float(spent, currency)) if total and spent else None
+        return spent, total
 
     def _line_in_words(self, row, reason):
         return self.env._('%(name)s, %(date)s, %(amount)s (%(reason)s)', name=row.name, date=row.date or '-',
@@ -299,18 +343,48 @@ class RampFlowStatement(models.AbstractModel):
     # ------------------------------------------------------------------ booking
 
     def _book(self, connection, plans):
-        moves = self._book_documents(connection, [document for document, _cashbacks in plans], connection.statement_post == 'post')
+        documents = [plan.document for plan in plans if plan.document]
+        bills = iter(self._book_documents(connection, documents, connection.statement_post == 'post') if documents else ())
         rows = {row.ramp_id: row for row in self.env['ramp.record'].search_fetch(
-            [('connection_id', '=', connection.id), ('flow', '=', self._flow),
-             ('ramp_id', 'in', [document.ramp_id for document, _cashbacks in plans])], ['ramp_id', 'parent_ramp_id'])}
-        self.env['ramp.record']._note({
-            rows[document.ramp_id].id: {'cashbacks': cashbacks} for document, cashbacks in plans})
+            [('connection_id', '=', connection.id), ('flow', '=', self._flow), ('ramp_id', 'in', [plan.section.id for plan in plans])],
+            ['ramp_id', 'parent_ramp_id'])}
+        moves, noted = [], {}
+        for plan in plans:
+            bill = next(bills) if plan.document else self.env['account.move']
+            entry = self._book_difference(connection, plan, bill) if plan.date else bill.browse()
+            moves.append(bill or entry)
+            noted[rows[plan.section.id].id] = {'cashbacks': plan.cashbacks, **({'exchange': entry.id} if bill and entry else {})}
+        self.env['ramp.record']._note(noted)
         self.env['ramp.flow.cashback']._statements_booked(connection, {
-            cashback: move for (_document, cashbacks), move in zip(plans, moves, strict=True) for cashback in cashbacks})
-        self.env['ramp.flow.statement_file']._expect(connection, {
-            rows[document.ramp_id].parent_ramp_id for document, _cashbacks in plans})
+            cashback: move for plan, move in zip(plans, moves, strict=True) for cashback in plan.cashbacks})
+        self.env['ramp.flow.statement_file']._expect(connection, {rows[plan.section.id].parent_ramp_id for plan in plans})
         self.env['ramp.flow.transfer']._apply(connection)
         return moves
+
+    def _book_difference(self, connection, plan, bill):
+        """The entry that moves, in the company's currency, what the bill leaves on the card liability; none where it leaves nothing."""
+        company = connection.company_id
+        card = bill.line_ids.filtered(lambda line: line.account_id == connection.card_account_id)
+        left = company.currency_id.round(plan.total - sum(card.mapped('balance')))
+        if not left:
+            return bill.browse()
+        name = self.env._('Exchange difference, card spend of %s', plan.section.id[:8])
+        other = company.income_currency_exchange_account_id if left > 0 else company.expense_currency_exchange_account_id
+        entry = self.env['account.move'].with_context(**QUIET).create({
+            'move_type': 'entry', 'ramp_id': False if bill else plan.section.id, 'company_id': company.id, 'date': plan.date, 'ref': name,
+            'journal_id': self._exchange_journal(connection).id, 'line_ids': [Command.create({
+                'name': name, 'account_id': account.id, 'currency_id': plan.currency.id, 'amount_currency': 0.0, 'balance': balance,
+                'partner_id': connection.ramp_partner_id.id,
+            }) for account, balance in ((connection.card_account_id, left), (other, -left))]})
+        entry._post(soft=False)
+        return entry
+
+    def _undo(self, connection, record, reason):
+        entry = self.env['account.move'].browse((record.noted or {}).get('exchange') or []).exists()
+        result = super()._undo(connection, record, reason)
+        if entry:
+            self._undo_move(connection, entry, reason)
+        return result
 
 
 def is_sum(minor, amounts):

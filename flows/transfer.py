@@ -88,7 +88,7 @@ class RampFlowTransfer(models.AbstractModel):
         return 'value' in row and row['value'].status in TRANSFER_ACCEPTED_STATUSES | TRANSFER_FAILED_STATUSES
 
     def _withheld(self, connection, row):
-        if row['value'].status in TRANSFER_FAILED_STATUSES:
+        if 'value' in row and row['value'].status in TRANSFER_FAILED_STATUSES:
             return {'state': 'ignored', 'error_message': self._status_in_words(row['value'].status)}
         return super()._withheld(connection, row)
 
@@ -229,12 +229,14 @@ class RampFlowTransfer(models.AbstractModel):
             self.env['ramp.flow.payment']._reconcile(plan)
 
     def _entities_of(self, connection, moves):
-        """Ramp entity of each entry that came from Ramp, by its id."""
-        self.env['account.payment'].flush_model(['move_id'])
+        """Ramp entity of each entry that came from Ramp, by its id; their rows may not name them yet."""
+        self.env['account.payment'].flush_model(['move_id', 'ramp_id'])
+        self.env['account.move'].flush_model(['ramp_id'])
         return dict(self.env.execute_query(SQL(
             """
-            SELECT r.res_id, r.ramp_entity_id FROM ramp_record r
-             WHERE r.connection_id = %(connection)s AND r.flow = 'statement' AND r.res_model = 'account.move' AND r.res_id = ANY(%(moves)s)
+            SELECT m.id, r.ramp_entity_id FROM account_move m
+              JOIN ramp_record r ON r.connection_id = %(connection)s AND r.flow = 'statement' AND r.ramp_id = m.ramp_id
+             WHERE m.id = ANY(%(moves)s)
             UNION ALL
             SELECT p.move_id, r.ramp_entity_id FROM account_payment p
               JOIN ramp_record r ON r.connection_id = %(connection)s AND r.flow = 'transfer' AND r.ramp_id = p.ramp_id

@@ -530,17 +530,32 @@ class RampConnection(models.Model):
 
     def action_sync_now(self):
         """Queue a synchronization; returns at once. Rows that wait after an error are tried again right away."""
+        self._check_sync()
+        self._request_sync()
+        if self.env.context.get('ramp_quiet'):
+            return True
+        return self._notify('success', self.env._('Synchronization queued'), self.env._(
+            'It runs in the background; this page shows its progress.'))
+
+    def action_read_again(self):
+        """The same for the tie-out's page: everything is looked at, as the nightly check is one of the flows."""
+        self._check_sync()
+        self._request_sync()
+        return True
+
+    def action_open_tie_out(self):
+        self.ensure_one()
+        action = self.env['ir.actions.client']._for_xml_id('ramp_connector.ramp_tie_out_action')
+        action['context'] = {'active_id': self.id}
+        return action
+
+    def _check_sync(self):
         self.check_access('read')
         if not self.env.su and not self.env.user.has_group('account.group_account_invoice'):
             raise AccessError(self.env._('Only accountants may synchronize with Ramp.'))
         for connection in self:
             if connection.state != 'connected':
                 raise UserError(self.env._('%s is not connected to Ramp yet: press Connect first.', connection.name))
-        self._request_sync()
-        if self.env.context.get('ramp_quiet'):
-            return True
-        return self._notify('success', self.env._('Synchronization queued'), self.env._(
-            'It runs in the background; this page shows its progress.'))
 
     def action_push_all(self):
         """Compare everything that Odoo offers with what Ramp really has, and repair what differs."""

@@ -108,7 +108,8 @@ class RampRecord(models.Model):
         string='In Words', compute='_compute_status', help='The status in the words that fit what Odoo sends, or what it receives.')
     res_model = fields.Char(string='Document Model', readonly=True)
     res_id = fields.Many2oneReference(string='Document', model_field='res_model', readonly=True)
-    ramp_entity_id = fields.Char(readonly=True, help="Id of the Ramp entity that the object belongs to.")
+    ramp_entity_id = fields.Char(string='Ramp Entity ID', readonly=True, help="Id of the Ramp entity that the object belongs to.")
+    ramp_entity_name = fields.Char(string='Ramp Entity', compute='_compute_ramp_entity_name')
     is_withheld = fields.Boolean(
         readonly=True, help='Ramp shows the object without offering it to be booked; the reason says what it waits for.')
     finding = fields.Char(readonly=True, help='What the nightly check found about its document in Odoo.')
@@ -181,6 +182,12 @@ class RampRecord(models.Model):
             base = record.connection_id._app_url() if record.connection_id else False
             page = record.flow and self.env[f'ramp.flow.{record.flow}']._page(record)
             record.ramp_url = f'{base}{page}' if base and page else False
+
+    @api.depends('ramp_entity_id')
+    def _compute_ramp_entity_name(self):
+        for record in self:
+            # its id until the nightly check has read the names
+            record.ramp_entity_name = (record.connection_id.ramp_entities or {}).get(record.ramp_entity_id) or record.ramp_entity_id
 
     @api.depends('parent_ramp_id')
     def _compute_related_record_id(self):

@@ -38,6 +38,12 @@ class RampTieOut(models.Model):
     difference = fields.Monetary(readonly=True)
     is_odd = fields.Boolean(string='Differs', readonly=True)
 
+    def action_open(self):
+        """What the row is of: the object's row of the ledger, or the entry that has none."""
+        self.ensure_one()
+        record = self.record_id or self.move_id
+        return {'type': 'ir.actions.act_window', 'res_model': record._name, 'res_id': record.id, 'views': [(False, 'form')]}
+
     @property
     def _table_query(self):
         return self._query(self.env.context.get('ramp_connection_ids'))

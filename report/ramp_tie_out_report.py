@@ -8,7 +8,9 @@ from dateutil.relativedelta import relativedelta
 
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError
-from odoo.tools import SQL, format_date
+from odoo.tools import SQL, format_date, format_datetime
+
+from .ramp_tie_out_xlsx import Workbook
 
 MEASURES = ('spend', 'refund', 'cashback', 'payment', 'other')  # what is owed moves by these
 BESIDE = 'repayment'
@@ -45,34 +47,52 @@ class RampTieOutReport(models.AbstractModel):
     def get_report(self, connection_id, month_from=None, month_to=None):
         """The report of a connection as JSON, over months ('YYYY-MM', both included; default: all there are).
 
-        :return: {'connection', 'period', 'is_zero', 'sections': [one for each entity and currency], 'open': [by vendor, by employee]}
+        :return: {'connection', 'period', 'is_zero', 'sections': [one for each entity and currency], 'open': [by vendor, by employee],
+                  'status': what all of it comes to, in words, 'kinds': {kind of a difference: its label}}
         """
         connection = self._connection(connection_id)
         first, last = self._months(month_from, month_to)
         sections = self._sections(connection, first, last)
         owing = [self._open(connection, kind) for kind in OPEN_FLOWS]
+        is_zero = all(section['is_zero'] for section in sections) and all(part['is_zero'] for part in owing)
         return {
             'connection': {'id': connection.id, 'name': connection.display_name, 'company': connection.company_id.name},
             'period': {'from': f'{first:%Y-%m}' if first else False, 'to': f'{last:%Y-%m}',
                        'label': self._period_in_words(connection, first, last)},
-            'is_zero': all(section['is_zero'] for section in sections) and all(part['is_zero'] for part in owing),
-            'sections': sections, 'open': owing,
+            'is_zero': is_zero, 'sections': sections, 'open': owing,
+            'status': self._status(connection, is_zero, sections, owing), 'kinds': self._kinds(),
             'read': fields.Datetime.to_string(connection.last_watch) if connection.last_watch else False,
         }
 
     @api.model
-    def open_items(self, connection_id, side, currency_id, month=None, measure=None, entity=None):
+    def open_items(self, connection_id, side, currency_id, month=None, measure=None, entity=None, month_to=None):
         """Action: what is behind a figure; the journal items (side 'odoo') or what came from Ramp (side 'ramp').
 
-        :param month: 'YYYY-MM'; None: everything up to now
+        :param month: 'YYYY-MM'; None: everything up to now, or up to month_to
         :param measure: one of the rows of the report; None: all that moves what is owed
+        :param month_to: the last month, if there are several
         """
         connection = self._connection(connection_id)
         self._check_measure(measure)
-        first, last = self._months(month, month) if month else (None, None)
+        first, last = self._months(month, month_to or month) if month or month_to else (None, None)
         if side == 'odoo':
             return self._open_journal_items(connection, currency_id, first, last, measure, entity)
         return self._open_records(connection, currency_id, first, last, measure, entity)
+
+    @api.model
+    def open_owing(self, connection_id, kind, side, partner_id, currency_id):
+        """Action: what is behind a figure of the open bills ('vendor') or reimbursements ('employee') of a partner; see open_items."""
+        connection = self._connection(connection_id)
+        records = self.env['ramp.record'].browse([
+            row[0] for row in self._owing(connection, kind) if row[1:3] == (currency_id, partner_id or None)])
+        if side == 'ramp':
+            action = self._all_records()
+            action['domain'] = [('id', 'in', records.ids)]
+            return action
+        action = self.env['ir.actions.act_window']._for_xml_id('account.action_move_in_invoice_type')
+        moves = self.env['account.move'].union(*self._moves_of(records).values())
+        action.update(name=self.env._('Ramp tie-out: bills'), domain=[('id', 'in', moves.ids)], context={'create': False})
+        return action
 
     # ------------------------------------------------------------------ access, and what was asked
 
@@ -113,6 +133,43 @@ class RampTieOutReport(models.AbstractModel):
         if first == last:
             return words(last)
         return self.env._('%(first)s to %(last)s', first=words(first or connection.start_date), last=words(last))
+
+    # ------------------------------------------------------------------ what it comes to, in words
+
+    def _status(self, connection, is_zero, sections, owing):
+        """{'kind', 'count', 'text', 'note'}; 'zero' only if Ramp was looked at, too: the lists of what is ready tell not everything."""
+        count = sum(len(month['differences']) + month['more'] for section in sections for month in section['months'])
+        count += sum(section['start']['odd'] for section in sections) + sum(row['odd'] for part in owing for row in part['rows'])
+        note = self.env._('Last complete look at Ramp: %s', format_datetime(self.env, connection.last_watch)) if connection.last_watch \
+            else self.env._('Last complete look at Ramp: never. Press Read Ramp Again; until then, what is not ready in Ramp is not known.')
+        if not (sections or any(part['rows'] for part in owing)):
+            kind, text = 'empty', self.env._('Nothing has come from Ramp yet')
+        elif not is_zero:
+            kind, text = 'odd', (
+                self.env._('Differences in months before these') if not count else
+                self.env._('1 difference') if count == 1 else self.env._('%s differences', count))
+        elif not connection.last_watch:
+            kind, text = 'unread', self.env._('What has come from Ramp ties out; the rest is not known yet')
+        else:
+            kind, text = 'zero', self.env._('Everything ties out to the cent')
+        return {'kind': kind, 'count': count, 'text': text, 'note': note}
+
+    def _kinds(self):
+        return {
+            'cancelled': self.env._('Cancelled'),
+            'changed': self.env._('Changed in Ramp'),
+            'deleted': self.env._('Deleted'),
+            'draft': self.env._('Draft'),
+            'edited': self.env._('Edited'),
+            'expected': self.env._('Paid by card'),
+            'held': self.env._('Held'),
+            'ignored': self.env._('Ignored'),
+            'manual': self.env._('Entered by hand'),
+            'period': self.env._('Other period'),
+            'reversed': self.env._('Reversed'),
+            'waiting': self.env._('Waiting'),
+            'withheld': self.env._('Not ready in Ramp'),
+        }
 
     # ------------------------------------------------------------------ figures
 
@@ -257,8 +314,8 @@ class RampTieOutReport(models.AbstractModel):
             month += relativedelta(months=1)
 
     def _figure(self, currency, ramp, odoo, odd=0):
-        return {'ramp': currency.round(float(ramp)), 'odoo': currency.round(float(odoo)),
-                'difference': currency.round(float(ramp) - float(odoo)), 'odd': int(odd)}
+        sides = {'ramp': float(ramp), 'odoo': float(odoo), 'difference': float(ramp) - float(odoo)}
+        return {**{side: currency.round(amount) + 0.0 for side, amount in sides.items()}, 'odd': int(odd)}  # + 0.0: there is no -0.0
 
     def _line(self, currency, measure, ramp, odoo, odd):
         label = dict(self.env['ramp.tie.out']._fields['measure']._description_selection(self.env))[measure]
@@ -340,10 +397,10 @@ class RampTieOutReport(models.AbstractModel):
 
     # ------------------------------------------------------------------ open bills and reimbursements
 
-    def _open(self, connection, kind):
-        """What is to be paid, by vendor or employee and currency: Ramp beside the residuals of what was booked of it."""
+    def _owing(self, connection, kind):
+        """[(row id, currency id, partner id, Ramp, Odoo)] of what is to be paid, or was settled on one side only."""
         self._flush()
-        rows = self.env.execute_query(SQL(
+        return self.env.execute_query(SQL(
             """
             WITH o AS (
                 SELECT r.id, r.parent_ramp_id, r.currency_id, r.res_id, COALESCE(p.open_amount, r.open_amount, 0) AS ramp,
@@ -362,6 +419,10 @@ class RampTieOutReport(models.AbstractModel):
               FROM o LEFT JOIN account_move m ON m.id = o.res_id
               LEFT JOIN ramp_record v ON v.connection_id = %(connection)s AND v.flow = 'vendor' AND v.ramp_id = o.parent_ramp_id
             """, connection=connection.id, flows=list(OPEN_FLOWS[kind]), start=connection.start_date))
+
+    def _open(self, connection, kind):
+        """What is to be paid, by vendor or employee and currency: Ramp beside the residuals of what was booked of it."""
+        rows = self._owing(connection, kind)
         odd = self.env['ramp.record'].browse([row[0] for row in rows if row[3] != row[4]])
         moves = self._moves_of(odd)
         groups = defaultdict(lambda: {'ramp': 0.0, 'odoo': 0.0, 'records': []})
@@ -424,7 +485,8 @@ class RampTieOutReport(models.AbstractModel):
         self._check_measure(measure)
         self._flush()
         first, last = fields.Date.to_date(first), fields.Date.to_date(last)
-        period = SQL('i.date >= %s AND i.date < %s', first, last + relativedelta(months=1)) if first else SQL('TRUE')
+        period = SQL(' AND ').join(
+            SQL('i.date %s %s', SQL(operator), day) for operator, day in self._period(connection, first, last)) or SQL('TRUE')
         if measure == BESIDE:
             return SQL(
                 """(
@@ -440,6 +502,14 @@ class RampTieOutReport(models.AbstractModel):
             # what was entered by hand is shown with every entity
             entity=SQL('(i.ramp_entity_id = %s OR i.ramp_entity_id IS NULL)', entity) if entity else SQL('TRUE'))
 
+    @staticmethod
+    def _period(connection, first, last):
+        """[(operator, day)]. What was owed before the start date is in every opening, and in no month."""
+        end = last and last + relativedelta(months=1)
+        if first:
+            return [('>=', max(first, connection.start_date)), ('<', end)]
+        return [('<', max(end, connection.start_date))] if end else []
+
     def _record_domain(self, connection, currency_id, first, last, measure, entity):
         flows = {'spend': 'transaction', 'refund': 'transaction', 'cashback': 'cashback', 'payment': 'transfer', BESIDE: 'repayment'}
         domain = [
@@ -449,27 +519,32 @@ class RampTieOutReport(models.AbstractModel):
             domain.append(('amount', '>=' if measure == 'spend' else '<', 0))
         if entity:
             domain.append(('ramp_entity_id', '=', entity))
-        if first and measure == 'cashback':
+        if last and measure == 'cashback':
             domain.append(('id', 'in', self._cashback_of(connection, first, last)))
-        elif first:
-            domain += [('date', '>=', first), ('date', '<', last + relativedelta(months=1))]
+        else:
+            domain += [('date', operator, day) for operator, day in self._period(connection, first, last)]
         return [*domain, ('date', '>=', connection.start_date)]
 
     def _cashback_of(self, connection, first, last):
         """Rows of the cashback that counts in these months: with the statement it is on, else when it was given."""
+        period = SQL(' AND ').join(
+            SQL('COALESCE(s.date, r.date) %s %s', SQL(operator), day) for operator, day in self._period(connection, first, last))
         return [row[0] for row in self.env.execute_query(SQL(
             """
             SELECT r.id FROM ramp_record r
               LEFT JOIN ramp_record s ON s.connection_id = r.connection_id AND s.flow = 'statement' AND s.res_id IS NOT NULL
                    AND s.noted -> 'cashbacks' ? r.ramp_id
-             WHERE r.connection_id = %s AND r.flow = 'cashback' AND COALESCE(s.date, r.date) >= %s AND COALESCE(s.date, r.date) < %s
-            """, connection.id, first, last + relativedelta(months=1)))]
+             WHERE r.connection_id = %s AND r.flow = 'cashback' AND %s
+            """, connection.id, period))]
+
+    def _all_records(self):
+        action = self.env['ir.actions.act_window']._for_xml_id('ramp_connector.ramp_record_action')
+        action.update(name=self.env._('Ramp tie-out: what Ramp says'), context={})
+        return action
 
     def _open_records(self, connection, currency_id, first, last, measure, entity):
-        action = self.env['ir.actions.act_window']._for_xml_id('ramp_connector.ramp_record_action')
-        action.update(
-            name=self.env._('Ramp tie-out: what Ramp says'), context={},
-            domain=self._record_domain(connection, currency_id, first, last, measure, entity))
+        action = self._all_records()
+        action['domain'] = self._record_domain(connection, currency_id, first, last, measure, entity)
         return action
 
     # ------------------------------------------------------------------ PDF
@@ -478,6 +553,20 @@ class RampTieOutReport(models.AbstractModel):
     def _get_report_values(self, docids, data=None):
         """EXTENDS: what the template shows. data: connection_id, month_from, month_to."""
         options = data or {}
-        return {'docs': [
-            self.get_report(connection, options.get('month_from'), options.get('month_to'))
-            for connection in docids or [options.get('connection_id')]]}
+        reports = [self.get_report(connection, options.get('month_from'), options.get('month_to'))
+                   for connection in docids or [options.get('connection_id')]]
+        connections = self.env['ramp.connection'].browse([report['connection']['id'] for report in reports])
+        currencies = self.env['res.currency'].browse({
+            part['currency']['id'] for report in reports
+            for part in (*report['sections'], *(row for part in report['open'] for row in part['rows']))})
+        return {'docs': reports, 'connections': connections.grouped('id'), 'currencies': currencies.grouped('id')}
+
+    # ------------------------------------------------------------------ XLSX
+
+    @api.model
+    def _xlsx(self, connection_id, month_from=None, month_to=None):
+        """(file name, content) of the report as a workbook."""
+        report = self.get_report(connection_id, month_from, month_to)
+        name = self.env._(
+            'Ramp Tie-Out %(connection)s %(period)s', connection=report['connection']['name'], period=report['period']['label'])
+        return f'{name}.xlsx', Workbook(self.env, report).content()

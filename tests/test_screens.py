@@ -21,6 +21,7 @@ SCREENS = {
     'ramp.connection': ('list', 'form', 'search'),
     'ramp.record': ('list', 'kanban', 'form', 'search'),
     'ramp.run': ('list', 'form', 'search'),
+    'ramp.tie.out': ('pivot', 'graph', 'list', 'search'),
 }
 SECRETS = {'client_id', 'client_secret'}
 # Roles without any right in accounting; the purchase app need not be installed
@@ -114,7 +115,8 @@ class TestScreens(ScreenCase):
             names = [menu.get('xmlid') or '' for menu in below(menus['root'])]
             return {name.removeprefix('ramp_connector.') for name in names if name.startswith('ramp_connector.')}
 
-        daily = {'ramp_menu_root', 'ramp_menu_problem', 'ramp_menu_record', 'ramp_menu_synchronize'}
+        daily = {'ramp_menu_root', 'ramp_menu_problem', 'ramp_menu_record', 'ramp_menu_synchronize', 'ramp_menu_tie_out',
+                 'ramp_menu_tie_out_analysis'}
         setting = {'ramp_menu_configuration', 'ramp_menu_connection', 'ramp_menu_run'}
         for role in ('accountant', 'bookkeeper', 'auditor'):
             self.assertEqual(reachable(role), daily, role)

@@ -1,6 +1,9 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
+from datetime import timedelta
+
 from odoo.tests import tagged
 
+from ..flows import transfer as transfer_flow
 from .common import StatementsCase
 
 
@@ -70,6 +73,7 @@ class TestStatement(StatementsCase):
         self.assertOwed(4000)
 
     def test_returned_payment(self):
+        self.patch(transfer_flow, 'REREAD', timedelta(days=3650))
         self.month(10000)
         statement = self.ramp.close_statement('2026-08-01')
         transfer = self.ramp.add_transfer(date='2026-08-05')
@@ -93,6 +97,29 @@ class TestStatement(StatementsCase):
         self.ramp.close_statement('2026-09-01')
         self.sync_statements()
         self.assertFalse(self.env['ramp.record'].search([('flow', '=', 'statement'), ('state', '=', 'held')]).mapped('error_message'))
+
+    def test_unreadable_at_first(self):
+        """One transfer that nobody understands stops no statement; a statement that is repaired in Ramp leaves nothing to settle."""
+        self.month(10000)
+        statement = self.ramp.close_statement('2026-08-01')
+        self.ramp.add_transfer(amount_minor=4000, date='2026-07-20')
+        for path in ('/transfers', '/statements'):
+            self.ramp.faults.add('malformed_object', path, count=1, how='missing_id')
+        self.sync_statements()
+        self.assertFalse(self.bill(statement))
+        self.sync_statements()
+        self.assertEqual(self.bill(statement).amount_residual, 60.0)
+        self.assertFalse(self.env['ramp.record'].search([('state', 'in', ('held', 'error', 'pending'))]).mapped('display_name'))
+
+    def test_payments_before_statements_of_several_entities(self):
+        entities = list(self.ramp.state['entities'])[:2]
+        for entity in entities:
+            self.ramp.add_transfer(amount_minor=6000, entity=entity['id'], currency=entity['currency'], date='2026-07-20')
+            self.spend(10000, entity=entity['id'], currency=entity['currency'], date='2026-07-05T12:00:00+00:00')
+        self.sync('transaction', 'transfer')
+        statement = self.ramp.close_statement('2026-08-01')
+        self.sync_statements()
+        self.assertEqual(self.bill(statement).mapped('amount_residual'), [40.0, 40.0])
 
     def test_payments_that_were_returned_before_the_connection_was_there(self):
         """The statement counted a transfer that came back later; the next one takes it back."""
@@ -231,6 +258,33 @@ class TestStatement(StatementsCase):
         self.assertEqual(self.balance(self.connection.card_account_id), 0)
         for entity in entities:
             self.assertEqual(self.balance(self.connection.card_account_id, currency=entity['currency']), 0)
+
+    def test_refunded_at_another_rate(self):
+        """What is left of it in the company's currency is an exchange difference, whichever rate the bill has."""
+        entity = next(row for row in self.ramp.state['entities'] if row['currency'] == 'EUR')
+        rate = {'currency_id': self.env.ref('base.EUR').id, 'company_id': self.company.id}
+        self.env['res.currency.rate'].create([{**rate, 'name': '2026-07-10', 'rate': 0.5}, {**rate, 'name': '2026-07-20', 'rate': 0.8}])
+        for month, refund in ((7, -10000), (8, -9900)):
+            self.env['res.currency.rate'].create({**rate, 'name': f'2026-{month:02}-02', 'rate': 0.8})
+            self.env['res.currency.rate'].create({**rate, 'name': f'2026-{month:02}-08', 'rate': 0.5}) if month == 8 else None
+            for day, minor in ((3, 10000), (12, refund)):
+                self.spend(minor, entity=entity['id'], currency='EUR', date=f'2026-{month:02}-{day:02}T12:00:00+00:00')
+            statement = self.ramp.close_statement(f'2026-{month + 1:02}-01')
+            self.sync_statements()
+            self.assertEqual(self.balance(self.connection.card_account_id), 0)
+            self.assertEqual(self.balance(self.connection.card_account_id, currency='EUR'), 0)
+            [section] = self.sections(statement)
+            self.assertEqual(self.record(section, 'statement').state, 'confirmed', self.record(section, 'statement').error_message)
+        self.assertEqual((self.bill(statement).move_type, self.bill(statement).amount_total), ('in_invoice', 1.0))
+        record = self.record(section, 'statement')
+        entry = self.env['account.move'].browse(record.noted['exchange'])
+        self.ramp.update_statement(statement, charges=10100, ending_balance=200)
+        self.sync_statements()
+        record.action_rebook()
+        self.assertEqual(len(entry.reversal_move_ids), 1)
+        self.ramp.update_statement(statement, charges=10000, ending_balance=100)
+        self.sync_statements()
+        self.assertEqual(self.balance(self.connection.card_account_id), 0)
 
     def test_only_the_connection_s_entity(self):
         entities = list(self.ramp.state['entities'])

@@ -27,6 +27,7 @@ DEBIAN_PACKAGES = (
     'odoo-19', 'fonts-font-awesome', 'libjs-jquery', 'libjs-underscore', 'libjs-jquery-form',
     'fonts-roboto-unhinted', 'fonts-inconsolata', 'fonts-ocr-b', 'fonts-montserrat',
 )
+PRINTER = 'wkhtmltopdf'  # makes Odoo's PDF
 # A file that Debian leaves out; without it the web client complains in the console.
 MISSING_IN_DEBIAN = 'odoo/addons/mail/static/lib/selfie_segmentation/selfie_segmentation.js'
 TEMPLATE_MODULES = 'account,purchase_stock,hr_expense,l10n_us'
@@ -214,6 +215,72 @@ def _fetch_git(target):
     return target
 
 
+# ------------------------------------------------------------------------------------------- printer
+
+def printer():
+    """Folder of a program that makes Odoo's PDF, to be put on PATH; None where the machine has one, or none can be had.
+
+    Unpacked in the cache, with the libraries that this machine lacks; nothing is installed. That it cannot be had is
+    remembered for a day.
+    """
+    if shutil.which(PRINTER):
+        return None
+    release = Path('/etc/os-release')
+    target = cache_dir() / f"{PRINTER}-{digest(release.read_text(encoding='utf-8') if release.exists() else sys.platform)}"
+    failed = target.with_suffix('.failed')
+    with locked(PRINTER):
+        if _prints(target):
+            return target / 'bin'
+        if failed.exists() and failed.stat().st_mtime > time.time() - 86400:
+            return None
+        try:
+            _fetch_printer(target)
+            failed.unlink(missing_ok=True)
+            return target / 'bin'
+        except (Fail, OSError) as reason:
+            failed.touch()
+            say(f'no PDF: {PRINTER} could not be had ({reason})')
+            return None
+
+
+def _prints(target):
+    try:
+        return not subprocess.run([str(target / 'bin' / PRINTER), '--version'], capture_output=True, check=False).returncode
+    except OSError:
+        return False
+
+
+def _fetch_printer(target):
+    if not (shutil.which('apt-get') and shutil.which('dpkg-deb')):
+        raise Fail('apt is not available')
+    need_space(1, cache_dir())
+    say(f"fetching {PRINTER} from this machine's packages, for reports as PDF (about 60 MB)")
+    with tempfile.TemporaryDirectory(prefix='apt-', dir=cache_dir()) as scratch:
+        apt = Path(scratch)
+        for folder in ('lists/partial', 'cache/archives/partial', 'log', 'tree'):
+            (apt / folder).mkdir(parents=True)
+        (apt / 'apt.conf').write_text(
+            # the machine's own sources and package state, read only: what it has need not be fetched, and its libraries fit
+            f'Dir::State::lists "{apt}/lists";\nDir::Cache "{apt}/cache";\nDir::Log "{apt}/log";\nDebug::NoLocking "1";\n'
+            'APT::Sandbox::User "";\nAcquire::Languages "none";\nAcquire::Retries "3";\n', encoding='utf-8')
+        environ = {**os.environ, 'APT_CONFIG': str(apt / 'apt.conf'), 'LC_ALL': 'C.UTF-8', 'DEBIAN_FRONTEND': 'noninteractive'}
+        run(['apt-get', 'update', '-o', 'APT::Update::Error-Mode=any'], what='the package list was not reached', env=environ)
+        run(['apt-get', 'install', '--download-only', '--yes', '--no-install-recommends', PRINTER], what='it was not fetched', env=environ)
+        for deb in sorted((apt / 'cache/archives').glob('*.deb')):
+            run(['dpkg-deb', '-x', deb, apt / 'tree'], what=f'{deb.name} could not be unpacked')
+        shutil.rmtree(target, ignore_errors=True)
+        (apt / 'tree').rename(target)
+    libraries = sorted({str(path.parent) for path in target.rglob('*.so*')} - {str(path.parent) for path in target.rglob('plugins/*/*.so')})
+    plugins = next(iter(sorted(target.glob('usr/lib/*/qt5/plugins'))), target)
+    (target / 'bin').mkdir()
+    wrapper = target / 'bin' / PRINTER
+    wrapper.write_text(
+        f'#!/bin/sh\nexport LD_LIBRARY_PATH="{os.pathsep.join(libraries)}" QT_PLUGIN_PATH="{plugins}" QT_QPA_PLATFORM=offscreen\n'
+        f'exec "{target}/usr/bin/{PRINTER}" "$@"\n', encoding='utf-8')
+    wrapper.chmod(0o755)
+    run([wrapper, '--version'], what='it does not run')
+
+
 # -------------------------------------------------------------------------------------------- Python
 
 def venv_python():
@@ -396,6 +463,7 @@ class Runtime:
     def prepare(self):
         self.home = odoo_home()
         self.python = venv_python()
+        self.printer = printer()
         self.postgres = Postgres(self.python).start()
         self.data_dir = cache_dir() / 'data'
         self.data_dir.mkdir(exist_ok=True)
@@ -419,7 +487,8 @@ class Runtime:
         environ = {name: value for name, value in os.environ.items() if not name.startswith('PG')}
         path = os.pathsep.join(filter(None, [str(self.home), environ.get('PYTHONPATH')]))
         return {**environ, 'PYTHONPATH': path, 'ODOO_RC': str(self.config),
-                'PATH': f"{self.python.parent}{os.pathsep}{environ.get('PATH', '')}", 'PYTHONDONTWRITEBYTECODE': '1',
+                'PATH': os.pathsep.join(map(str, filter(None, [self.python.parent, self.printer, environ.get('PATH')]))),
+                'PYTHONDONTWRITEBYTECODE': '1',
                 'RAMP_SOCKET': str(self.postgres.socket)}
 
     def odoo(self, *arguments):

@@ -15,6 +15,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
+from datetime import datetime, timezone
 from pathlib import Path
 
 from browser import Browser
@@ -120,15 +121,79 @@ def prepare(env, ramp):
     return connection
 
 
+def differ(env, ramp):
+    """A statement with its payment, everything looked at; and what people do to entries in Odoo afterwards."""
+    connection = env['ramp.connection'].search([], limit=1)
+    connection.payment_journal_id = connection.payment_journal_id or env['account.journal'].search([('type', '=', 'bank')], limit=1)
+    first = datetime.now(timezone.utc).replace(day=1)
+    ramp.ask('POST', '/statements', {'end': f'{first:%Y-%m-%d}', 'cashback_bps': 150})
+    ramp.ask('POST', '/transfers', {'amount_minor': 100000, 'currency': 'USD'})
+    connection.statement_policy = 'closed'
+    env.cr.commit()
+    run_flows(env, connection)
+    entries = env['account.move'].search([
+        ('ramp_id', '!=', False), ('move_type', '=', 'entry'), ('state', '=', 'posted'), ('currency_id.name', '=', 'USD'),
+        ('date', '>=', f'{first:%Y-%m-%d}'), ('amount_total', '>', 50)], order='date desc, id', limit=2)
+    entries[0].button_draft()
+    by_hand = env['account.move'].create({
+        'move_type': 'entry', 'journal_id': connection.card_journal_id.id, 'date': entries[0].date, 'ref': 'Correction', 'line_ids': [
+            (0, 0, {'name': 'Taxi, paid in cash', 'account_id': connection.card_account_id.id, 'credit': 38.0}),
+            (0, 0, {'name': 'Taxi, paid in cash', 'account_id': connection.cashback_account_id.id, 'debit': 38.0})]})
+    by_hand.action_post()
+    env.cr.commit()
+    run_flows(env, connection)
+    return entries[0].id, by_hand.id
+
+
+def mend(env, ramp, entry_id, by_hand_id):
+    """What the names of the differences tell a person to do, until there are none."""
+    connection = env['ramp.connection'].search([], limit=1)
+    Move = env['account.move']
+    Move.browse(entry_id).action_post()
+    Move.browse(by_hand_id).button_draft()
+    Move.browse(by_hand_id).button_cancel()
+    connection.fallback_employee_id = env['hr.employee'].search([('work_email', '!=', False)], limit=1)
+    env.cr.commit()
+    account = env['ramp.coding']._external_id(env['account.account'].search([('name', '=', 'Office Supplies')], limit=1))
+    for row in ramp.ask('GET', '/transactions')['data']:
+        if row['sync_status'] != 'SYNCED' and row['state'] == 'CLEARED':
+            ramp.ask('PATCH', f"/transactions/{row['id']}", {'account': account, 'sync_status': 'SYNC_READY'})
+    for row in env['ramp.record'].search([('has_changed', '=', True)]):
+        row.action_rebook()
+    for row in env['ramp.record'].search([('flow', '=', 'bill'), ('state', '=', 'held')]):
+        ramp.ask('PATCH', f'/bills/{row.ramp_id}', {'invoice_number': 'GPG-2042'})
+    env.cr.commit()
+    for _time in range(2):
+        run_flows(env, connection)
+
+
+def tie_out_pages(browser, address, database, ramp):
+    """The tie-out with differences, its analysis, and the tie-out without any."""
+    with environment(database) as env:
+        done = differ(env, ramp)
+    browser.resize(WIDTH, 1180)
+    browser.open(f'{address}/odoo/ramp-tie-out')
+    browser.click('.o_ramp_period')
+    browser.click('.o-dropdown-item', 'This month')
+    save(browser, 'tie_out')
+    browser.resize(WIDTH, 800)
+    browser.open(f'{address}/odoo/ramp-tie-out-analysis')
+    save(browser, 'tie_out_analysis', height=620)
+    with environment(database) as env:
+        mend(env, ramp, *done)
+    browser.open(f'{address}/odoo/ramp-tie-out')
+    save(browser, 'tie_out_green')
+
+
 @contextlib.contextmanager
-def stage(runtime, database, port):
+def stage(runtime, database, port, jobs):
     """Odoo with the data, its address; and the simulated Ramp."""
     runtime.database(database, fresh=True)
     with tempfile.TemporaryFile('w+') as log, simulator(log=log) as ramp:
         with environment(database) as env:
             prepare(env, ramp)
         address = f'http://127.0.0.1:{port}'
-        command = runtime.odoo('-d', database, '--http-port', port, '--max-cron-threads', 1, '--log-level', 'warn')
+        command = runtime.odoo('-d', database, '--http-port', port, '--max-cron-threads', jobs, '--log-level', 'warn')
         with background(command, name='Odoo', log=cache_dir() / 'screenshots-odoo.log', env=runtime.environ()) as process:
             def answers():
                 try:
@@ -246,7 +311,8 @@ def main():
         raise Fail('there is no Chromium here, and it could not be installed: no pictures')
     runtime = Runtime().prepare()
     os.environ.update(runtime.environ())
-    with stage(runtime, options.database, options.port) as (address, ramp):
+    # while pictures are taken, jobs run when the script says
+    with stage(runtime, options.database, options.port, jobs=int(options.serve)) as (address, ramp):
         if options.serve:
             print(f'Odoo:      {address}/odoo/ramp-connections (admin, admin)\nRamp:      {ramp.admin}/\nCtrl-C stops both.', flush=True)
             with contextlib.suppress(KeyboardInterrupt):
@@ -255,6 +321,7 @@ def main():
         else:
             with Browser(executable, width=WIDTH, height=800) as browser:
                 take(browser, address)
+                tie_out_pages(browser, address, options.database, ramp)
                 if browser.complaints:
                     raise Fail(f'the console complains: {browser.complaints[0][:300]}')
     return 0

@@ -5,6 +5,7 @@ from decimal import Decimal
 
 EXPONENTS = {'JPY': 0, 'KWD': 3}
 CARD_JOURNAL = 'SELECT card_journal_id FROM ramp_connection'
+OF_ANOTHER = ('BILL_PAYMENT_SYNC', 'STATEMENT_CREDIT_SYNC', 'TRANSFER_SYNC')  # their document is a payment, or of another object
 JOURNALS = """
     SELECT unnest(ARRAY[card_journal_id, bill_journal_id, payment_journal_id, manual_payment_journal_id]) FROM ramp_connection"""
 # Which of two documents got which number, and what its id is, is nobody's right: the numbers as a whole are compared, see numbers_of.
@@ -154,6 +155,7 @@ def noted_of(noted):
         'extras': noted.get('extras'), 'credits': noted.get('credits'), 'files': {
             model.partition(',')[0]: sorted(sums) for model, sums in (noted.get('files') or {}).items()},
         'parts': {key: part['amount'] for key, part in (noted.get('parts') or {}).items()},
+        'cashbacks': sorted(noted.get('cashbacks') or ()), 'payment': (noted.get('payment') or {}).get('amount'),
         'card': card and (card.get('expected') or True), 'written': sorted(noted.get('written') or ()),
     }
 
@@ -162,7 +164,7 @@ def misnamed(cursor, ramp):
     """Objects that Ramp was told another document of than the one that is theirs."""
     moves = rows(cursor, 'SELECT id, ramp_id FROM account_move WHERE ramp_id IS NOT NULL')
     own = {row['ramp_id']: f"account.move,{row['id']}" for row in moves}
-    told = {entry['id']: entry['reference_id'] for entry in ramp.state.journal if entry['ok'] and entry['sync_type'] != 'BILL_PAYMENT_SYNC'}
+    told = {entry['id']: entry['reference_id'] for entry in ramp.state.journal if entry['ok'] and entry['sync_type'] not in OF_ANOTHER}
     return sorted(ident for ident, reference in told.items() if reference != own.get(ident))
 
 

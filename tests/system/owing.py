@@ -178,4 +178,67 @@ def claims_later(ramp):
     ramp.state['repayments'].update(repayment(ramp, 'to fail'), status='REPAYMENT_FAILED')
 
 
-WORLDS = {'bills': (bills, bills_later), 'claims': (claims, claims_later)}
+def charge(ramp, label):
+    return ramp.state['transactions'].find(_label=label)['id']
+
+
+def transfer(ramp, label):
+    return ramp.state['transfers'].find(_label=label)['id']
+
+
+def cards(ramp, _tax):
+    accounts, _analytics = coding(ramp)
+    home, abroad = (ramp.state['entities'].find(currency=currency)['id'] for currency in ('USD', 'EUR'))
+    people = {entity: ramp.state['users'].find(entity_id=entity)['id'] for entity in (home, abroad)}
+
+    def spend(label, minor, month, entity=home, **values):
+        date = datetime.datetime(2026, month, 4 + minor % 20, 12, tzinfo=datetime.timezone.utc)
+        ident = ramp.add_transaction(
+            amount_minor=minor, entity=entity, user=people[entity], currency='USD' if entity == home else 'EUR', label=label, date=date,
+            **{'account': accounts[minor % 3], **values})
+        ramp.state['transactions'].update(ident, accounting_date=date.isoformat(), settlement_date=date.isoformat())
+        return ident
+
+    def pay(label, minor, entity, day, status='COMPLETED'):
+        ramp.add_transfer(entity=entity, currency='USD' if entity == home else 'EUR', amount_minor=minor, date=f'2026-{day}T09:00:00+00:00',
+                          status=status, label=label)
+
+    whole = spend('a whole', 10007, 1)
+    spend('split', 3005, 1, lines=[{'amount_minor': amount, 'account': accounts[0]} for amount in (2000, 1500, -495)])
+    spend('refund', -1007, 1, refund_of=whole)
+    for number in range(4):
+        spend(f'abroad {number}', 2001 + 333 * number, 1, abroad)
+    pay('in advance', 500, home, '01-20')
+    ramp.close_statement('2026-02-01', cashback_bps=150, label='January')
+    spend('in February', 7000, 2)
+    spend('late', 1100, 2, sync_status='NOT_SYNC_READY')
+    spend('uncoded', 1300, 2, abroad, account=None)
+    spend('abroad in February', 4005, 2, abroad)
+    ramp.add_cashback(entity=home, amount_minor=77, currency='USD', date='2026-02-20', label='ready later', ready=False)
+    pay('whole', 11325, home, '02-05')
+    pay('part', 4000, abroad, '02-05')
+    pay('other part', 1500, abroad, '02-06', 'SUBMITTED_TO_RDFI')
+    pay('on its way', 3000, home, '02-25', 'UPLOADED')
+    pay('never arrived', 900, home, '02-07', 'NOT_ENOUGH_FUNDS')
+    pay('to be returned', 1001, abroad, '02-09')
+    pay('to be returned, too', 2002, home, '02-10')
+    ramp.close_statement('2026-03-01', cashback_bps=100, label='February')
+    spend('in March', 2500, 3)
+
+
+def cards_later(ramp):
+    accounts, _analytics = coding(ramp)
+    ramp.update_transaction(charge(ramp, 'late'), sync_status='SYNC_READY')
+    ramp.recode(charge(ramp, 'uncoded'), accounts[1])
+    ramp.state['cashbacks'].update(ramp.state['cashbacks'].find(_label='ready later')['id'], sync_status='SYNC_READY')
+    ramp.move_transfer(transfer(ramp, 'on its way'), 'COMPLETED')
+    for label in ('to be returned', 'to be returned, too'):
+        ramp.move_transfer(transfer(ramp, label), 'RETURNED_BY_RDFI', date='2026-03-12T00:00:00+00:00')
+    home, abroad = (ramp.state['entities'].find(currency=currency)['id'] for currency in ('USD', 'EUR'))
+    for number, (entity, currency) in enumerate(((home, 'USD'), (abroad, 'EUR'), (home, 'USD'), (abroad, 'EUR'))):
+        ramp.add_transfer(entity=entity, currency=currency, amount_minor=1200 + number, date=f'2026-03-{15 + number}',
+                          label=f'later {number}')
+    ramp.close_statement('2026-03-31', cashback_bps=100, label='March')
+
+
+WORLDS = {'bills': (bills, bills_later), 'claims': (claims, claims_later), 'cards': (cards, cards_later)}

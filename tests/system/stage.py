@@ -17,6 +17,7 @@ from pathlib import Path
 import owing
 import psycopg2
 from books import differences, state_of
+from cards import assert_cards
 from owed import assert_payables, payables_of
 from owing import MOMENT
 
@@ -60,9 +61,14 @@ class World:
         return bool(self.owing or self.bills or self.reimbursements)
 
     @property
+    def is_of_cards(self):
+        """What is owed is owed on cards, by statements."""
+        return self.owing == 'cards'
+
+    @property
     def flows(self):
         """The step that runs the jobs."""
-        return 'payables' if self.owes else 'flows'
+        return 'statements' if self.is_of_cards else 'payables' if self.owes else 'flows'
 
     @property
     def start(self):
@@ -229,7 +235,7 @@ class Stage:
         """Book all that a world has first, and keep what came of it on both sides."""
         name = world.start
         with self.case(dataclasses.replace(world, later=False)) as case:
-            case.run('payables', 'payables quiet').assert_ok()
+            case.run(world.flows, f'{world.flows} quiet').assert_ok()
             case.assert_sound()
             self._keep(name)
             self._memories[name] = recollection(case.ramp.state)
@@ -251,9 +257,9 @@ class Stage:
         key = world, tuple(sorted(shrink.items()))
         if key not in self._references:
             with self.case(world) as case:
-                outcome = case.run(*(['sync_now', 'payables'] if world.owes else ['flows', 'flows']), shrink=shrink).assert_ok()
+                outcome = case.run(*(['sync_now', world.flows] if world.owes else ['flows', 'flows']), shrink=shrink).assert_ok()
                 if world.owes:  # the boundaries are those of one run; what waited there for another job comes in the next ones
-                    case.run('payables quiet', shrink=shrink).assert_ok()
+                    case.run(f'{world.flows} quiet', shrink=shrink).assert_ok()
                 case.assert_sound()
                 self._references[key] = case.state(), outcome.hits
         return self._references[key]
@@ -368,7 +374,7 @@ class Case:
             assert not twice, f'{kind}: confirmed more than once: {twice}'
         if self.world.owes:
             with self.stage.sql() as cursor:
-                assert_payables(cursor, self.ramp)
+                (assert_cards if self.world.is_of_cards else assert_payables)(cursor, self.ramp)
             return
         state = self.state()
         assert state['liability'] == state['spend'], differences(state['liability'], state['spend'])
@@ -386,7 +392,7 @@ class Case:
 
     def told(self, text):
         """A text with the names of the cases beside Ramp's ids."""
-        for table in ('bills', 'vendor_credits', 'reimbursements', 'repayments', 'transactions'):
+        for table in ('bills', 'vendor_credits', 'reimbursements', 'repayments', 'transactions', 'statements', 'transfers', 'cashbacks'):
             for row in self.ramp.state[table]:
                 if row['_label'] and row['id'] in text:
                     text = text.replace(row['id'], f"{row['id']} ({row['_label']})")

@@ -40,12 +40,15 @@ PAYABLES = (
     'repayment',
     'receipt',
 )
+# What is owed on cards.
+STATEMENTS = ('transaction', 'transfer', 'statement', 'cashback', 'statement_file')
 PUSH = ('account', 'analytic_plan', 'analytic_account', 'tax_rate', 'tax_code', 'accounting_vendor')
-FILES = ('receipt', 'bill_file')  # what fetches files
+FILES = ('receipt', 'bill_file', 'statement_file')  # what fetches files
 # What happens inside of the transactions of payables, where a flow has it.
 INSIDE = {
     '_reconcile': 'reconciling',
     '_apply_credits': 'credits',
+    '_apply': 'applying',
     '_undo_payment': 'undoing of a payment',
     '_undo_move': 'undoing',
 }
@@ -154,7 +157,7 @@ def cut_flows(cuts, env, booked):
     around(cuts, model('ir.attachment'), 'create', of_flow('attachments', *FILES))
     around(cuts, model('res.partner'), 'create', of_flow('partners'))
     around(cuts, model('account.payment'), 'create', of_flow('payments'))
-    for flow in set(PAYABLES) - set(FLOWS):
+    for flow in {*PAYABLES, *STATEMENTS} - set(FLOWS):
         for method, what in INSIDE.items():
             if hasattr(model(f'ramp.flow.{flow}'), method):
                 around(cuts, model(f'ramp.flow.{flow}'), method, f'{what} of {flow}')
@@ -174,9 +177,9 @@ def cut_flows(cuts, env, booked):
             cuts(f'after {name}')
 
     model('ramp.record')._booked = noted
-    for flow in (*PAYABLES, *PUSH):
+    for flow in dict.fromkeys((*PAYABLES, *STATEMENTS, *PUSH)):
         cut_transactions(cuts, model(f'ramp.flow.{flow}'), flow, fresh, booked)
-    for flow in PAYABLES:
+    for flow in {*PAYABLES, *STATEMENTS}:
         watch(model(f'ramp.flow.{flow}'), flow, running)
 
 
@@ -238,6 +241,7 @@ def shrink(env, *, page_size=None, batch_size=None, receipt_batch=None, impatien
         flow._pages = lambda self, client, params: pages(self, client, {**params, 'page_size': page_size})
     if batch_size:
         flow._batch_size = batch_size
+        type(env['ramp.flow.statement'])._batch_size = min(batch_size, 2)
     if receipt_batch:
         type(env['ramp.flow.receipt'])._batch_size = receipt_batch
     if impatient:
@@ -361,6 +365,10 @@ def act(command, result):
                 result['failures'] += trigger(env, PAYABLES)
             elif step == 'payables quiet':
                 result['failures'] += until_quiet(env, PAYABLES)
+            elif step == 'statements':
+                result['failures'] += trigger(env, STATEMENTS)
+            elif step == 'statements quiet':
+                result['failures'] += until_quiet(env, STATEMENTS)
             elif step.startswith('at once: '):  # see transactions
                 env[f"ramp.flow.{step.removeprefix('at once: ')}"]._cron_run()
             elif step == 'push':
@@ -426,10 +434,11 @@ def warm(database):
     """Run the jobs once in the forking process: its children then find the registry's lazy parts made, as in a server."""
     import odoo.sql_db
     with environment(database) as env:
-        from odoo.addons.ramp_connector.flows import bill, reimbursement
+        from odoo.addons.ramp_connector.flows import bill, reimbursement, transfer
         from odoo.addons.ramp_connector.models import ramp_connection
-        bill.REREAD_PAID = reimbursement.REREAD_OVERLAP = datetime.timedelta(days=3650)  # Ramp's clock stands still here, see owing.MOMENT
-        failures = trigger(env, PAYABLES)
+        # Ramp's clock stands still here, see owing.MOMENT
+        bill.REREAD_PAID = reimbursement.REREAD_OVERLAP = transfer.REREAD = datetime.timedelta(days=3650)
+        failures = trigger(env, PAYABLES) + trigger(env, STATEMENTS[1:])
         env.registry.clear_all_caches()  # the database is going to be restored; what follows from the code alone stays
     ramp_connection._tokens._tokens.clear()
     odoo.sql_db.close_all()

@@ -6,20 +6,25 @@ import { registry } from "@web/core/registry";
 import { useService } from "@web/core/utils/hooks";
 import { standardFieldProps } from "@web/views/fields/standard_field_props";
 
-const FIELDS = ["run_state", "progress", "progress_text"];
+const FIELDS = ["run_state", "progress", "progress_text", "last_watch", "last_error"];
 const INTERVAL = 1500; // milliseconds between two looks while something runs
 
-/** Progress of the running synchronization, looked at again for as long as it runs, without blocking the page. */
-export class RampProgress extends Component {
-    static template = "ramp_connector.RampProgress";
-    static props = { ...standardFieldProps };
+/** Progress of a connection's running synchronization, looked at again for as long as it runs, without blocking the page. */
+export class RampProgressBar extends Component {
+    static template = "ramp_connector.RampProgressBar";
+    static props = {
+        resId: { type: [Number, Boolean], optional: true },
+        runState: { type: [String, Boolean], optional: true }, // as the page knows it
+        lastWatch: { type: [String, Boolean], optional: true }, // until there has been another nightly check than this
+        onDone: { type: Function },
+    };
 
     setup() {
         this.orm = useService("orm");
-        this.state = useState({ run_state: this.props.record.data[this.props.name], progress: 0, text: "" });
+        this.state = useState({ run_state: this.props.runState, progress: 0, text: "" });
         onWillStart(() => this.look());
         onWillUpdateProps((next) => {
-            if (next.record.data[next.name] !== "idle" && this.state.run_state === "idle") {
+            if (next.resId !== this.props.resId || (next.runState && next.runState !== "idle" && this.state.run_state === "idle")) {
                 return this.look(next);
             }
         });
@@ -38,18 +43,39 @@ export class RampProgress extends Component {
     }
 
     async look(props = this.props) {
-        const id = props.record.resId;
-        if (!id || this.gone) {
+        clearTimeout(this.timer);
+        if (!props.resId || this.gone) {
             return;
         }
-        const [values] = await this.orm.silent.read("ramp.connection", [id], FIELDS);
+        const [values] = await this.orm.silent.read("ramp.connection", [props.resId], FIELDS);
+        if (this.gone) {
+            return;
+        }
         const before = this.state.run_state;
-        Object.assign(this.state, { run_state: values.run_state, progress: values.progress, text: values.progress_text || "" });
+        const waits = props.lastWatch !== undefined && values.last_watch === props.lastWatch && !values.last_error;
+        const state = values.run_state === "idle" && waits ? "queued" : values.run_state;
+        Object.assign(this.state, { run_state: state, progress: values.progress, text: values.progress_text || "" });
         clearTimeout(this.timer);
-        if (values.run_state !== "idle") {
+        if (state !== "idle") {
             this.timer = setTimeout(() => this.look(), INTERVAL);
-        } else if (before && before !== "idle" && !this.gone && !(await props.record.isDirty())) {
-            await props.record.load(); // the counts and the last error have changed
+        } else if (before && before !== "idle") {
+            await this.props.onDone();
+        }
+    }
+}
+
+export class RampProgress extends Component {
+    static template = "ramp_connector.RampProgress";
+    static components = { RampProgressBar };
+    static props = { ...standardFieldProps };
+
+    get runState() {
+        return this.props.record.data[this.props.name];
+    }
+
+    async reload() {
+        if (!(await this.props.record.isDirty())) {
+            await this.props.record.load(); // the counts and the last error have changed
         }
     }
 }

@@ -425,3 +425,186 @@ registry.category("web_tour.tours").add("ramp_connector_number_twice", {
         },
     ],
 });
+
+const sum = (kind, side, amount) => ({
+    content: `${kind}: ${amount} of ${side}`,
+    trigger: `.o_ramp_tie_out tr[data-kind=${kind}] td[data-side=${side}]:contains('${amount}')`,
+});
+
+registry.category("web_tour.tours").add("ramp_connector_tie_out_green", {
+    url: "/odoo",
+    steps: () => [
+        ...stepUtils.goToAppSteps("account.menu_finance", "Open the accounting app"),
+        ...menu("account.menu_finance_reports", "ramp_connector.ramp_menu_tie_out"),
+        {
+            content: "It is green",
+            trigger: ".o_ramp_status[data-status=zero].alert-success:contains('Everything ties out to the cent'):contains('Last complete look')",
+        },
+        {
+            content: "Who may only read does not have Ramp read again",
+            trigger: ".o_control_panel:has(.o_ramp_pdf):has(.o_ramp_xlsx):not(:has(.o_ramp_read))",
+        },
+        sum("balance", "odoo", "68.20"),
+        {
+            content: "Months are folded where nothing differs",
+            trigger: "tr[data-month='2026-07'] .o_ramp_toggle[aria-expanded=false]",
+            run: "click",
+        },
+        {
+            content: "Unfolded, a month has its own rows",
+            trigger: "tr[data-month='2026-07'] ~ tr[data-kind=line]:contains('Cashback') td[data-side=ramp]:contains('-')",
+        },
+        {
+            content: "Look at one month only",
+            trigger: ".o_ramp_from",
+            run: "select 2026-08",
+        },
+        {
+            content: "What came before is the opening balance",
+            trigger: ".o_ramp_tie_out:not(:has(tr[data-month='2026-07'])) tr[data-kind=balance]:contains('Opening') td[data-side=odoo]:contains('118.20')",
+        },
+        {
+            content: "Choose everything again",
+            trigger: ".o_ramp_period",
+            run: "click",
+        },
+        {
+            trigger: ".o-dropdown-item[data-period=everything]",
+            run: "click",
+        },
+        {
+            trigger: "tr[data-month='2026-07'] td[data-side=ramp] .o_ramp_figure",
+            run: "click",
+        },
+        {
+            content: "What Ramp says, in the ledger",
+            trigger: ".o_list_view .o_data_row:contains('Amazon Web Services')",
+        },
+        ...menu("account.menu_finance_reports", "ramp_connector.ramp_menu_tie_out_analysis"),
+        {
+            content: "The pivot table opens",
+            trigger: ".o_pivot_view .o_pivot:contains('Payments'):contains('July 2026')",
+        },
+        {
+            trigger: "button.o_switch_view.o_graph",
+            run: "click",
+        },
+        {
+            trigger: ".o_graph_view",
+        },
+        {
+            trigger: "button.o_switch_view.o_list",
+            run: "click",
+        },
+        row("FedEx"),
+        {
+            content: "A row opens its object",
+            trigger: ".o_form_view .oe_title:contains('FedEx')",
+        },
+    ],
+});
+
+registry.category("web_tour.tours").add("ramp_connector_tie_out_amber", {
+    url: "/odoo",
+    steps: () => [
+        ...stepUtils.goToAppSteps("account.menu_finance", "Open the accounting app"),
+        ...menu("account.menu_finance_reports", "ramp_connector.ramp_menu_tie_out"),
+        {
+            content: "It is not green, and says how many",
+            trigger: ".o_ramp_status[data-status=odd].alert-warning:contains('3 differences')",
+        },
+        {
+            content: "The month is unfolded, and marked",
+            trigger: "tr[data-month='2026-07']:has(.badge:contains('3 differences')) .o_ramp_toggle[aria-expanded=true]",
+        },
+        {
+            content: "Each difference has a name",
+            trigger: "tr[data-kind=difference]:has(.badge:contains('Entered by hand'))",
+        },
+        {
+            trigger: "tr[data-kind=difference]:has(.badge:contains('Draft')):contains('is a draft in Odoo. Post it.')",
+        },
+        {
+            content: "Fold it",
+            trigger: "tr[data-month='2026-07'] .o_ramp_toggle",
+            run: "click",
+        },
+        {
+            content: "And unfold it",
+            trigger: ".o_ramp_tie_out:not(:has(tr[data-kind=difference])) tr[data-month='2026-07'] .o_ramp_toggle",
+            run: "click",
+        },
+        {
+            content: "Look at what was spent, in the books",
+            trigger: "tr[data-month='2026-07'] ~ tr[data-kind=line]:contains('Spend') td[data-side=odoo] .o_ramp_figure",
+            run: "click",
+        },
+        {
+            content: "Open the entry",
+            trigger: ".o_list_view .o_data_row .o_data_cell",
+            run: "click",
+        },
+        {
+            trigger: ".o_form_view",
+        },
+        {
+            content: "Back to the items",
+            trigger: ".breadcrumb-item a:contains('journal items'), .o_back_button:not(:has(.breadcrumb))",
+            run: "click",
+        },
+        {
+            trigger: ".o_list_view",
+        },
+        {
+            content: "Back to the report",
+            trigger: ".breadcrumb-item a:contains('Ramp Tie-Out')",
+            run: "click",
+        },
+        {
+            content: "Open a difference: its row in the ledger",
+            trigger: "tr[data-kind=difference]:has(.badge:contains('Held')) .o_ramp_open",
+            run: "click",
+        },
+        {
+            content: "It says why, and what to do",
+            trigger: ".o_form_view .alert:contains('It has no account')",
+        },
+        {
+            trigger: ".breadcrumb-item a:contains('Ramp Tie-Out')",
+            run: "click",
+        },
+        {
+            content: "An entry that nothing stands behind opens itself",
+            trigger: "tr[data-kind=difference]:has(.badge:contains('Entered by hand')) td[data-side=odoo] .o_ramp_figure",
+            run: "click",
+        },
+        {
+            trigger: ".o_form_view [name=line_ids], .o_form_view [name=name]:contains('RAMP')",
+        },
+    ],
+});
+
+registry.category("web_tour.tours").add("ramp_connector_tie_out_unread", {
+    steps: () => [
+        {
+            content: "Nothing differs, and yet it is not green: nobody has looked",
+            trigger: ".o_ramp_status[data-status=unread].alert-warning:contains('never. Press Read Ramp Again')",
+        },
+        {
+            trigger: ".o_ramp_read",
+            run: "click",
+        },
+        {
+            content: "It is queued, and the page says so",
+            trigger: ".o_ramp_tie_out .o_ramp_progress:contains('Synchronization queued')",
+        },
+    ],
+});
+
+registry.category("web_tour.tours").add("ramp_connector_tie_out_unconnected", {
+    steps: () => [
+        {
+            trigger: ".o_ramp_tie_out .o_nocontent_help:contains('Ramp is not connected yet')",
+        },
+    ],
+});

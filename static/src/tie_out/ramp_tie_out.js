@@ -1,0 +1,338 @@
+/** @odoo-module **/
+// License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
+import { Component, onWillStart, useRef, useState } from "@odoo/owl";
+import { Dropdown } from "@web/core/dropdown/dropdown";
+import { DropdownItem } from "@web/core/dropdown/dropdown_item";
+import { formatDate, deserializeDate } from "@web/core/l10n/dates";
+import { _t } from "@web/core/l10n/translation";
+import { registry } from "@web/core/registry";
+import { user } from "@web/core/user";
+import { KeepLast } from "@web/core/utils/concurrency";
+import { useService } from "@web/core/utils/hooks";
+import { useSetupAction } from "@web/search/action_hook";
+import { Layout } from "@web/search/layout";
+import { formatMonetary } from "@web/views/fields/formatters";
+import { standardActionServiceProps } from "@web/webclient/actions/action_service";
+import { RampProgressBar } from "../progress/ramp_progress";
+
+const { DateTime } = luxon;
+const MODEL = "report.ramp_connector.tie_out";
+// What mends itself, or is mended in Ramp, stands out less than what somebody did in Odoo
+const BADGES = { withheld: "text-bg-info", waiting: "text-bg-info", expected: "text-bg-info", ignored: "text-bg-secondary" };
+
+const isZero = (figures) => !figures.ramp && !figures.odoo && !figures.difference;
+
+/** Ramp beside the books, month by month; each figure leads to what it consists of, each difference has a name. */
+export class RampTieOut extends Component {
+    static template = "ramp_connector.TieOut";
+    static components = { Dropdown, DropdownItem, Layout, RampProgressBar };
+    static props = { ...standardActionServiceProps };
+
+    setup() {
+        this.orm = useService("orm");
+        this.action = useService("action");
+        this.last = new KeepLast();
+        this.root = useRef("root");
+        this.sides = ["ramp", "odoo"];
+        const before = this.props.state || {};
+        this.state = useState({
+            connections: [],
+            connectionId: before.connectionId || this.props.action.context?.active_id,
+            from: before.from || false,
+            to: before.to || false,
+            unfolded: before.unfolded || {},
+            report: null,
+            runState: "unknown",
+            lastWatch: undefined,
+        });
+        useSetupAction({
+            rootRef: this.root,
+            getLocalState: () => ({
+                connectionId: this.state.connectionId,
+                from: this.state.from,
+                to: this.state.to,
+                unfolded: { ...this.state.unfolded },
+            }),
+        });
+        onWillStart(async () => {
+            const { connections } = await this.orm.call(MODEL, "get_options", []);
+            this.state.connections = connections;
+            if (!this.connection && connections.length) {
+                this.state.connectionId = connections[0].id;
+            }
+            this.mayRead = await user.hasGroup("account.group_account_invoice");
+            await this.load();
+        });
+    }
+
+    // what was chosen
+
+    get connection() {
+        return this.state.connections.find((connection) => connection.id === this.state.connectionId);
+    }
+
+    get months() {
+        const months = [];
+        let month = DateTime.fromISO(`${this.connection.to}-01`);
+        const first = DateTime.fromISO(`${this.connection.from}-01`);
+        for (; month >= first; month = month.minus({ months: 1 })) {
+            months.push({ key: month.toFormat("yyyy-MM", { locale: "en", numberingSystem: "latn" }), label: month.toFormat("MMMM yyyy") });
+        }
+        return months;
+    }
+
+    get periods() {
+        const now = DateTime.fromISO(`${this.connection.to}-01`);
+        const key = (month) => month.toFormat("yyyy-MM", { locale: "en", numberingSystem: "latn" });
+        const last = now.minus({ months: 1 });
+        return [
+            { key: "this_month", label: _t("This month"), from: key(now), to: key(now) },
+            { key: "last_month", label: _t("Last month"), from: key(last), to: key(last) },
+            { key: "year", label: _t("Year to date"), from: key(now.startOf("year")), to: key(now) },
+            { key: "everything", label: _t("Everything"), from: false, to: false },
+        ];
+    }
+
+    chooseConnection(connection) {
+        Object.assign(this.state, { connectionId: connection.id, from: false, to: false, runState: "unknown", lastWatch: undefined });
+        return this.load();
+    }
+
+    choosePeriod(from, to) {
+        [from, to] = [from || false, to || false];
+        if (from && to && from > to) {
+            [from, to] = [to, from];
+        }
+        Object.assign(this.state, { from, to });
+        return this.load();
+    }
+
+    async load() {
+        if (!this.connection) {
+            return;
+        }
+        const { connectionId, from, to } = this.state;
+        this.state.report = await this.last.add(this.orm.call(MODEL, "get_report", [connectionId, from, to]));
+    }
+
+    // what is shown
+
+    get status() {
+        const { kind, text, note } = this.state.report.status;
+        return {
+            kind,
+            text,
+            note,
+            style: kind === "zero" ? "alert-success" : kind === "empty" ? "alert-info" : "alert-warning",
+            icon: kind === "zero" ? "fa-check-circle" : kind === "empty" ? "fa-info-circle" : "fa-exclamation-triangle",
+        };
+    }
+
+    /** The rows of a section's table: what was owed, what moved it, what is owed; then its months, the newest first. */
+    rows(section) {
+        const { months, currency, entity } = section;
+        const rows = [];
+        const [first, last] = [months[0].month, months[months.length - 1].month];
+        if (!isZero(section.start)) {
+            const before = this.monthBefore(section.start_date.slice(0, 7));
+            rows.push({
+                key: "start",
+                label: _t("Owed before %s", formatDate(deserializeDate(section.start_date))),
+                figures: section.start,
+                links: { odoo: { month_to: before } },
+                marked: section.start.odd,
+            });
+        }
+        const several = months.length > 1;
+        if (several) {
+            rows.push(...this.lines(section, first, last, 0, "total"));
+        }
+        for (const month of [...months].reverse()) {
+            const key = `${entity}/${currency.id}/${month.month}`;
+            const count = month.differences.length + month.more;
+            const unfolded = this.state.unfolded[key] ?? (count > 0 || !several);
+            rows.push({
+                key,
+                kind: "month",
+                month: month.month,
+                label: month.label,
+                figures: month.closing,
+                links: { ramp: { month_to: month.month }, odoo: { month_to: month.month } },
+                isZero: month.is_zero,
+                count,
+                unfolded,
+            });
+            if (unfolded) {
+                rows.push(...this.lines(month, month.month, month.month, 2, key), ...this.differences(month.differences, key));
+            }
+            if (unfolded && month.more) {
+                rows.push({ key: `${key}/more`, kind: "more", label: _t("%s more, see Ramp Tie-Out Analysis", month.more) });
+            }
+        }
+        return rows;
+    }
+
+    lines(part, first, last, level, prefix) {
+        const balance = (name, label, figures, month) => ({
+            key: `${prefix}/${name}`,
+            kind: "balance",
+            label,
+            level,
+            figures,
+            links: { ramp: { month_to: month }, odoo: { month_to: month } },
+        });
+        const line = (item) => ({
+            key: `${prefix}/${item.measure}`,
+            kind: item.is_owed ? "line" : "beside",
+            label: item.is_owed ? item.label : _t("Beside that: %s", item.label),
+            level: level + 1,
+            figures: item,
+            links: Object.fromEntries(
+                this.sides
+                    .filter((side) => item[side] || item.odd)
+                    .map((side) => [side, { measure: item.measure, month: first, month_to: last }])
+            ),
+        });
+        const shown = part.lines.filter((item) => item.measure !== "other" || item.odoo || item.odd);
+        return [
+            balance("opening", _t("Opening balance"), part.opening, this.monthBefore(first)),
+            ...shown.filter((item) => item.is_owed).map(line),
+            balance("closing", _t("Closing balance"), part.closing, last),
+            ...shown.filter((item) => !item.is_owed).map(line),
+        ];
+    }
+
+    differences(items, prefix) {
+        return items.map((item, index) => ({
+            key: `${prefix}/difference/${index}`,
+            kind: "difference",
+            label: item.name,
+            figures: item,
+            difference: item,
+            badge: this.state.report.kinds[item.kind] || item.kind,
+            style: BADGES[item.kind] || "text-bg-warning",
+            date: item.date && formatDate(deserializeDate(item.date)),
+        }));
+    }
+
+    /** The rows of what is open, by vendor or by employee. */
+    openRows(part) {
+        return part.rows.flatMap((row) => {
+            const key = `${part.kind}/${row.partner_id}/${row.currency.id}`;
+            const unfolded = this.state.unfolded[key] ?? row.odd > 0;
+            const args = [part.kind, row.partner_id, row.currency.id];
+            return [
+                {
+                    key,
+                    kind: row.odd ? "month" : "partner",
+                    label: row.name,
+                    figures: row,
+                    currency: row.currency,
+                    owing: { ramp: row.ramp || row.odd ? args : false, odoo: row.odoo || row.odd ? args : false },
+                    count: row.differences.length,
+                    unfolded,
+                },
+                ...(unfolded ? this.differences(row.differences, key) : []).map((item) => ({ ...item, currency: row.currency })),
+            ];
+        });
+    }
+
+    toggle(row) {
+        this.state.unfolded[row.key] = !row.unfolded;
+    }
+
+    monthBefore(month) {
+        return DateTime.fromISO(`${month}-01`)
+            .minus({ months: 1 })
+            .toFormat("yyyy-MM", { locale: "en", numberingSystem: "latn" });
+    }
+
+    money(amount, currency) {
+        return formatMonetary(amount, { currencyId: currency.id, digits: [69, currency.digits] });
+    }
+
+    countInWords(count) {
+        return count === 1 ? _t("1 difference") : _t("%s differences", count);
+    }
+
+    // where it leads
+
+    /** What a click on one side of a row opens, or false where it leads nowhere. */
+    target(row, side, section) {
+        if (row.difference) {
+            const { record_id, move_id } = row.difference;
+            if (side === "ramp") {
+                return record_id && (() => this.openForm("ramp.record", record_id));
+            }
+            return move_id && (() => this.openForm("account.move", move_id));
+        }
+        const owing = row.owing?.[side];
+        if (owing) {
+            const [kind, partnerId, currencyId] = owing;
+            return () => this.openAction("open_owing", [this.state.connectionId, kind, side, partnerId, currencyId]);
+        }
+        const link = row.links?.[side];
+        return link && (() => this.openItems(section, side, link));
+    }
+
+    titleOf(side) {
+        return side === "ramp" ? _t("What Ramp says") : _t("In the books");
+    }
+
+    async openAction(method, args, kwargs) {
+        return this.action.doAction(await this.orm.call(MODEL, method, args, kwargs));
+    }
+
+    openItems(section, side, { month = false, measure = null, month_to = false }) {
+        return this.openAction("open_items", [this.state.connectionId, side, section.currency.id], {
+            month,
+            measure,
+            month_to,
+            entity: section.entity,
+        });
+    }
+
+    openForm(model, id) {
+        return this.action.doAction({ type: "ir.actions.act_window", res_model: model, res_id: id, views: [[false, "form"]] });
+    }
+
+    openDifference({ record_id, move_id }) {
+        return record_id ? this.openForm("ramp.record", record_id) : this.openForm("account.move", move_id);
+    }
+
+    // buttons
+
+    get options() {
+        return { connection_id: this.state.connectionId, month_from: this.state.from, month_to: this.state.to };
+    }
+
+    printPdf() {
+        return this.action.doAction({
+            type: "ir.actions.report",
+            report_type: "qweb-pdf",
+            report_name: "ramp_connector.tie_out",
+            report_file: "ramp_connector.tie_out",
+            name: _t("Ramp Tie-Out"),
+            display_name: _t("Ramp Tie-Out"),
+            data: this.options,
+            context: user.context,
+        });
+    }
+
+    exportXlsx() {
+        const query = new URLSearchParams(Object.entries(this.options).filter(([, value]) => value));
+        return this.action.doAction({ type: "ir.actions.act_url", url: `/ramp_connector/tie_out/xlsx?${query}`, target: "download" });
+    }
+
+    async readAgain() {
+        await this.orm.call("ramp.connection", "action_read_again", [[this.state.connectionId]]);
+        Object.assign(this.state, { runState: "queued", lastWatch: this.state.report.read });
+    }
+
+    async done() {
+        Object.assign(this.state, { runState: "idle", lastWatch: undefined });
+        await this.load();
+    }
+}
+
+registry.category("actions").add("ramp_tie_out", RampTieOut);

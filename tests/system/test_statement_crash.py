@@ -1,0 +1,184 @@
+"""Card statements, their payments and cashback: killed anywhere, then run again, the same books, and Ramp told once."""
+import copy
+import dataclasses
+
+import pytest
+from books import differences
+from stage import OWING, SMALLER
+from test_crash import STEPS as OF_CARDS
+from test_payables_crash import AFTER, FOUR, LAST, TWO
+from test_workers import start_together
+
+CARDS = dataclasses.replace(OWING, owing='cards')
+WORLDS = {'cards': CARDS, 'cards later': dataclasses.replace(CARDS, later=True)}
+
+COMMITS = {
+    'cards': {
+        'commit of transfer._store_page': TWO, 'commit of transfer._book_batch': FOUR, 'confirming TRANSFER_SYNC': AFTER,
+        'commit of transfer._confirm_batch': AFTER,
+        'commit of statement._store_page': TWO, 'commit of transaction._store_observed': TWO, 'commit of cashback._store_observed': TWO,
+        'commit of statement._book_batch': FOUR,
+        'commit of cashback._store_page': TWO, 'commit of cashback._book_batch': TWO, 'confirming STATEMENT_CREDIT_SYNC': AFTER,
+        'commit of cashback._confirm_batch': [('after', 1)],
+        'commit of statement_file._attach': TWO,
+    },
+    'cards later': {
+        'commit of transfer._store_page': FOUR, 'commit of transfer._book_batch': FOUR, 'confirming TRANSFER_SYNC': AFTER,
+        'commit of transfer._confirm_batch': [('after', LAST)],
+        'commit of statement._book_batch': FOUR, 'confirming STATEMENT_CREDIT_SYNC': AFTER,
+        'commit of cashback._confirm_batch': [('after', LAST)],
+    },
+}
+MATRIX = [(scene, f'{side} {step}', nth) for scene, steps in COMMITS.items() for step, ways in steps.items() for side, nth in ways]
+INSIDE = {
+    ('cards', 'transfers'): (
+        'commit of transfer._start', 'page of /transfers', 'upsert of transfer', 'payments of transfer', 'entries of transfer',
+        'post of transfer', 'applying of transfer', 'booked transfer', 'commit of transfer._next_unconfirmed',
+        'commit of transfer._finish'),
+    ('cards', 'statements'): (
+        'commit of statement._start', 'page of /statements', 'upsert of statement', 'page of /cashbacks', 'upsert of cashback',
+        'entries of statement', 'post of statement', 'upsert of statement_file', 'booked statement', 'commit of statement._skip_lost',
+        'commit of statement._finish',
+        'commit of cashback._start', 'booked cashback', 'commit of cashback._next_unconfirmed', 'commit of cashback._finish',
+        'commit of statement_file._start', 'commit of statement_file._due', 'GET /statements', 'download',
+        'attachments of statement_file', 'booked statement_file', 'commit of statement_file._finish'),
+    ('cards later', 'all'): (
+        'payments of transfer', 'entries of transfer', 'post of transfer', 'applying of transfer', 'upsert of statement',
+        'entries of statement', 'applying of transfer', 'booked statement', 'upsert of cashback', 'attachments of statement_file'),
+}
+RUN = ('sync_now', 'statements')
+
+
+def again(case, reference):
+    """Undisturbed runs, as few as bring about the same, and at most as many as the scheduler makes until nothing is left to do."""
+    for _run in range(3):
+        case.run('statements').assert_ok()
+        if not differences(reference, case.state()):
+            break
+    case.assert_same(reference)
+
+
+@pytest.mark.parametrize(('scene', 'bills', 'payments', 'undone', 'held'), [('cards', 2, 6, 0, 2), ('cards later', 5, 9, 2, 0)])
+def test_what_is_looked_at(stage, scene, bills, payments, undone, held):
+    """The worlds have what they are to have: whoever compares two empty ones finds no difference."""
+    state, _hits = stage.reference(WORLDS[scene], **SMALLER)
+    entries = state['without Ramp']['entries']
+    found = [move for moves in entries.values() for move in moves]
+    records = state['without Ramp']['records']
+    assert len([move for move in found if move['move_type'] == 'in_invoice']) == bills
+    assert len([record for record in records['transfer'].values() if record['noted']['payment']]) == payments
+    assert len([move for move in found if move['reverses']]) == undone
+    assert len([record for record in records['statement'].values() if record['state'] == 'held']) == held
+
+
+def test_the_matrix_is_complete(stage):
+    """Every boundary that a run passes is one at which it is killed, here or where card transactions are."""
+    steps = {step for steps in (*COMMITS.values(), *INSIDE.values()) for step in steps}
+    passed = set()
+    for world in WORLDS.values():
+        _state, hits = stage.reference(world, **SMALLER)
+        passed |= {boundary.partition(' ')[2] for boundary in hits} - {'a statement', 'a commit'}
+    missing, superfluous = passed - steps - set(OF_CARDS), steps - passed
+    assert not (missing or superfluous), f'not killed at {sorted(missing)}; never passed: {sorted(superfluous)}'
+
+
+@pytest.mark.parametrize(('scene', 'boundary', 'nth'), MATRIX)
+def test_statement_killed_at(stage, scene, boundary, nth):
+    world = WORLDS[scene]
+    reference, hits = stage.reference(world, **SMALLER)
+    with stage.case(world) as case:
+        case.run(*RUN, cut={'at': boundary, 'nth': hits[boundary] if nth == LAST else nth}).assert_killed()
+        again(case, reference)
+
+
+@pytest.mark.parametrize(('scene', 'part'), INSIDE)
+def test_statement_killed_inside(stage, scene, part):
+    world = WORLDS[scene]
+    reference, _hits = stage.reference(world, **SMALLER)
+    with stage.case(world) as case:
+        for step in INSIDE[scene, part]:
+            case.run(*RUN, cut={'at': f'after {step}'}).assert_killed()
+        again(case, reference)
+
+
+@pytest.mark.parametrize(('scene', 'kind'), [
+    ('cards', 'TRANSFER_SYNC'), ('cards', 'STATEMENT_CREDIT_SYNC'), ('cards later', 'TRANSFER_SYNC')])
+def test_statement_killed_when_ramp_has_done_the_work(stage, scene, kind):
+    """Ramp knows, and the process that asked never hears of it."""
+    reference, _hits = stage.reference(WORLDS[scene], **SMALLER)
+    with stage.case(WORLDS[scene]) as case:
+        case.kill_in_ramp('POST', '/accounting/syncs', lambda body: body['sync_type'] == kind and 'successful_syncs' in body)
+        case.run('statements').assert_killed()
+        again(case, reference)
+
+
+@pytest.mark.parametrize('boundaries', [
+    # what cleans up after a crash is killed too
+    ('after commit of transfer._book_batch', 'after confirming TRANSFER_SYNC', 'before commit of transfer._confirm_batch',
+     'before commit of transfer._book_batch'),
+    ('before commit of statement._book_batch', 'after commit of statement._book_batch', 'after confirming STATEMENT_CREDIT_SYNC',
+     'before commit of cashback._confirm_batch'),
+], ids=['transfers', 'statements'])
+def test_statement_killed_again_and_again(stage, boundaries):
+    world = WORLDS['cards later']
+    reference, _hits = stage.reference(world, **SMALLER)
+    with stage.case(world) as case:
+        for boundary in boundaries:
+            case.run(*RUN, cut={'at': boundary}).assert_killed()
+        again(case, reference)
+
+
+def unapplied(state):
+    """A state without which payment pays which bill: that is the oldest one that is open when both are there, whoever booked it when."""
+    state = copy.deepcopy(state)
+    del state['reconciled']
+    for name in ('account_partial_reconcile', 'account_full_reconcile'):
+        del state['counts'][name]
+    for moves in state['without Ramp']['entries'].values():
+        for move in moves:
+            del move['residual'], move['payment_state']
+            for line in move['lines']:
+                del line['residual']
+    for payment in state['payments']:
+        del payment['is_reconciled']
+    return state
+
+
+def again_unapplied(case, reference):
+    case.run('statements', 'statements').assert_ok()
+    case.assert_sound()
+    found = differences(unapplied(reference), unapplied(case.state()))
+    assert not found, case.told('\n'.join(found[:40]))
+
+
+WORK = ('transfer', 'statement', 'cashback', 'statement_file')
+
+
+@pytest.mark.parametrize('scene', WORLDS)
+def test_statement_two_workers(stage, scene):
+    """Two processes at the same jobs at the same time: each object is booked by one of them."""
+    reference, _hits = stage.reference(WORLDS[scene], **SMALLER)
+    with stage.case(WORLDS[scene]) as case:
+        case.run('sync_now', 'at once: transaction').assert_ok()
+        jobs = [f'at once: {flow}' for flow in WORK]
+        outcomes = [process.wait().assert_ok() for process in start_together(case, 2, *jobs, *jobs)]
+        case.rest()
+        booked = [ident for outcome in outcomes for ident in outcome.booked if ident.partition(' ')[0] in WORK]
+        assert len(booked) == len(set(booked)), f'by two: {sorted(ident for ident in booked if booked.count(ident) > 1)}'
+        again_unapplied(case, reference)
+        assert case.unfinished() == 0
+
+
+def test_statement_two_workers_and_one_is_killed(stage):
+    world = WORLDS['cards later']
+    reference, _hits = stage.reference(world, **SMALLER)
+    with stage.case(world) as case:
+        case.run('sync_now', 'at once: transaction').assert_ok()
+        jobs = [f'at once: {flow}' for flow in WORK]
+        with case.gate() as gate:
+            victim = case.start(*jobs, gate=str(gate), cut={'at': 'before commit of transfer._book_batch'})
+            other = case.start(*jobs, *jobs, gate=str(gate))
+        victim.wait().assert_killed()
+        other.wait().assert_ok()
+        case.rest()
+        again_unapplied(case, reference)
