@@ -69,7 +69,7 @@ def verify(secret, body, headers):
 def _signatures(headers):
     """What may be a signature, as bytes, without a prefix such as "sha256="."""
     try:
-        pairs = list(headers.items())
+        pairs = [(name, value) for name, value in headers.items()]
     except Exception:  # anything may be handed in, and nothing may come out but "no"
         return []
     found = []
