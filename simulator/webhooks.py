@@ -114,6 +114,10 @@ class Webhooks:
 
     def emit(self, kind, object_id, metadata=None):
         """An event for each active subscription of its type; returns it (a dict), or None if nobody is subscribed."""
+        with self.ramp.state.lock:
+            return self._emit(kind, object_id, metadata)
+
+    def _emit(self, kind, object_id, metadata):
         wanted = [row for row in self.ramp.state["webhooks"] if row["status"] == "active" and kind in row["event_types"]]
         if not wanted:
             return None
