@@ -3,8 +3,8 @@
 
 Whatever is malformed, unknown or does not add up raises PayloadError. Unknown *keys* are ignored: Ramp adds
 some often.
-Schemas: Transaction, ApiTransactionLineItem, ApiTransactionAccountingFieldSelection, User, ApiEntityResource,
-Receipt, AccountingProvider; and `entity_amount`/`merchant_amount` of the transaction, from specifications
+Schemas: Transaction, ApiTransactionLineItem, ApiTransactionAccountingFieldSelection, ApiEntityResource, Receipt,
+AccountingProvider; and `entity_amount`/`merchant_amount` of the transaction, from specifications
 after 2026-08.
 """
 
@@ -20,17 +20,6 @@ TRANSACTION_STATES = frozenset(
     {'CLEARED', 'COMPLETION', 'DECLINED', 'ERROR', 'PENDING', 'PENDING_INITIATION'}
 )
 SYNC_STATUSES = frozenset({'NOT_SYNC_READY', 'SYNCED', 'SYNC_READY'})
-USER_STATUSES = frozenset(
-    {
-        'INVITE_EXPIRED',
-        'INVITE_PENDING',
-        'USER_ACTIVE',
-        'USER_DRAFT',
-        'USER_INACTIVE',
-        'USER_ONBOARDING',
-        'USER_SUSPENDED',
-    }
-)
 PROVIDER_STATUSES = frozenset({'failed_to_auth', 'linked', 'revoked', 'unlinked'})
 CONNECTION_TYPES = frozenset({'API', 'CSV', 'DIRECT'})
 
@@ -104,17 +93,6 @@ class Transaction:
     original_transaction_id: str | None
     receipts: tuple[str, ...]
     lines: tuple[TransactionLine, ...]
-
-
-@dataclasses.dataclass(frozen=True)
-class User:
-    id: str
-    email: str | None
-    first_name: str | None
-    last_name: str | None
-    employee_id: str | None
-    status: str
-    entity_id: str | None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -397,20 +375,6 @@ def _selection(reader):
         name=reader.text('name'),
         id=reader.text('id'),
         category_external_id=category.text('external_id'),
-    )
-
-
-def read_user(payload):
-    """User from an object of GET /users (dict). Raises PayloadError."""
-    reader = _Reader(payload)
-    return User(
-        id=reader.uuid('id', required=True),
-        email=reader.text('email'),
-        first_name=reader.text('first_name'),
-        last_name=reader.text('last_name'),
-        employee_id=reader.text('employee_id'),
-        status=reader.choice('status', USER_STATUSES, required=True),
-        entity_id=reader.uuid('entity_id'),
     )
 
 

@@ -525,10 +525,10 @@ class Simulator:
         """What Ramp would have sent to people: [{"kind", "to", "time"}]."""
         return self.state.mails
 
-    def subscribe(self, url, types=events.TYPES, headers=None):
+    def subscribe(self, url, kinds=events.TYPES, headers=None):
         """An active subscription, without the handshake; returns its row, with `_secret`."""
         with self.state.lock:
-            return endpoints.webhooks.make(self.state, url, types, headers, status="active")
+            return endpoints.webhooks.make(self.state, url, kinds, headers, status="active")
 
     def seat(self, name, connection_type="DIRECT"):
         """Another accounting provider takes the business's one seat; ours, if there, is unlinked."""

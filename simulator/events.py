@@ -156,6 +156,8 @@ def watch(state, emit):
     """Call `emit(event type, object id)` for all that happens to the tables of `state` from now on."""
     def watcher(of):
         def heard(old, row):
+            if not len(state["webhooks"]):
+                return
             for found in of(old or NOBODY, row):
                 kind, ident = found if isinstance(found, tuple) else (found, row["id"])
                 emit(kind, ident)

@@ -43,8 +43,8 @@ class Delivery:
 
 
 class Webhooks:
-    """The sender. `log` has every attempt: {"id", "type", "subscription", "try", "status", "outcome"}, status None if
-    nobody answered; the outcome is delivered, dropped, retry or lost.
+    """The sender. `sent` has every event that somebody was subscribed to; `log` every attempt: {"id", "type", "subscription",
+    "try", "status", "outcome"}, status None if nobody answered; the outcome is delivered, dropped, retry or lost.
 
     :param encoding: one of ENCODINGS; `header`: one of HEADERS; `prefix`: before the signature
     :param sign_verification: sign the challenge too, which may come before anybody knows the secret
@@ -53,7 +53,17 @@ class Webhooks:
     :param held: send nothing by itself; see `deliver`
     """
 
-    def __init__(self, ramp, encoding="hex", header=HEADERS[0], prefix="", sign_verification=False, object_key="id", backoff=60.0, held=False):
+    def __init__(
+        self,
+        ramp,
+        encoding="hex",
+        header=HEADERS[0],
+        prefix="",
+        sign_verification=False,
+        object_key="id",
+        backoff=60.0,
+        held=False,
+    ):
         self.ramp = ramp
         self.encoding, self.header, self.prefix = encoding, header, prefix
         self.sign_verification = sign_verification
@@ -71,7 +81,7 @@ class Webhooks:
             self._ids = random.Random(f"events {self.ramp.seed.seed}")
             self._pending = []
             self._number = 0
-            self.sent = []  # every event that happened while somebody was subscribed to it
+            self.sent = []
             self.log = []
         events.watch(self.ramp.state, self.emit)
 
@@ -104,6 +114,10 @@ class Webhooks:
 
     def emit(self, kind, object_id, metadata=None):
         """An event for each active subscription of its type; returns it (a dict), or None if nobody is subscribed."""
+        with self.ramp.state.lock:
+            return self._emit(kind, object_id, metadata)
+
+    def _emit(self, kind, object_id, metadata):
         wanted = [row for row in self.ramp.state["webhooks"] if row["status"] == "active" and kind in row["event_types"]]
         if not wanted:
             return None
@@ -167,7 +181,7 @@ class Webhooks:
     def replay(self, event):
         """Send an event (a dict of `sent`, or its id) once more, under its own id."""
         if isinstance(event, str):
-            event = next(other for other in self.sent if other["id"] == event)
+            event = {other["id"]: other for other in self.sent}[event]
         for row in self.ramp.state["webhooks"]:
             if row["status"] == "active" and event["type"] in row["event_types"]:
                 self.enqueue(row["id"], event)

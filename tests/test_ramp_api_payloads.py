@@ -14,7 +14,6 @@ from ..ramp_api import (
     read_entity,
     read_receipt,
     read_transaction,
-    read_user,
     to_company_date,
 )
 
@@ -372,27 +371,6 @@ class TestTransaction(PayloadCase):
 
 @tagged('ramp_api')
 class TestOtherPayloads(PayloadCase):
-    def test_user(self):
-        payload = {
-            'id': IDS[0],
-            'email': 'ada@example.com',
-            'first_name': 'Ada',
-            'last_name': 'Moss',
-            'employee_id': None,
-            'status': 'USER_ACTIVE',
-            'entity_id': IDS[1],
-            'phone': 5551234,
-        }
-        user = read_user(payload)
-        self.assertEqual(
-            (user.id, user.email, user.first_name, user.last_name, user.employee_id),
-            (IDS[0], 'ada@example.com', 'Ada', 'Moss', None),
-        )
-        self.assertEqual((user.status, user.entity_id), ('USER_ACTIVE', IDS[1]))
-        self.assertRefused('status', 'not known', read_user, {**payload, 'status': 'ACTIVE'})
-        self.assertRefused('status', 'required', read_user, {**payload, 'status': None})
-        self.assertRefused('id', 'required', read_user, {'status': 'USER_ACTIVE'})
-
     def test_entity(self):
         payload = {
             'id': IDS[0],

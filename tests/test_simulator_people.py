@@ -108,7 +108,8 @@ class TestUsers(PeopleCase):
 
     @unittest.skipUnless(CONTRACT, "Ramp's OpenAPI file is not here")
     def test_refusals_of_the_contract(self):
-        for wrong in ({"role": "BOSS"}, {"email": "nobody"}, {"first_name": "x" * 256}, {"scheduled_deactivation_date": "2026-12-31T00:00:00Z"}):
+        day = "2026-12-31T00:00:00Z"
+        for wrong in ({"role": "BOSS"}, {"email": "nobody"}, {"first_name": "x" * 256}, {"scheduled_deactivation_date": day}):
             self.assertRefused(self.invite(422, **wrong), 422, "DEVELOPER_7001")
 
     @unittest.skipUnless(FOLDER.is_dir(), "Ramp's examples are not here")
@@ -146,7 +147,8 @@ class TestUsers(PeopleCase):
         self.assertEqual((self.user(ident)["manager_id"], self.user(ident)["scheduled_deactivation_date"]), (None, None))
         self.assertRefused(self.client.patch(path, json={"email": "other@example.com"}), 422, "DEVELOPER_7001")
         self.assertRefused(self.client.patch(f"/users/{NOBODY}", json={}), 404, "DEVELOPER_7002")
-        for wrong in ({"role": "BUSINESS_OWNER"}, {"location_id": NOBODY}, {"role": "BUSINESS_ADMIN", "scheduled_deactivation_date": "2027-01-01"}):
+        for wrong in ({"role": "BUSINESS_OWNER"}, {"location_id": NOBODY},
+                      {"role": "BUSINESS_ADMIN", "scheduled_deactivation_date": "2027-01-01"}):
             self.assertRefused(self.client.patch(path, json=wrong), 400, "DEVELOPER_7001")
 
     def test_managers(self):

@@ -25,7 +25,7 @@ class ProcurementCase(PayablesCase):
                 "three_way_match_enabled": True, "external_id": "purchase.order,1"}
         return {**body, **changes}
 
-    def create(self, **changes):
+    def place(self, **changes):
         answer = self.client.post("/purchase-orders", json=self.order_body(**changes))
         self.assertEqual(answer.status_code, 201, answer.text)
         return answer.json()
@@ -49,7 +49,7 @@ class ProcurementCase(PayablesCase):
 @tagged("ramp_simulator")
 class TestPurchaseOrders(ProcurementCase):
     def test_create_takes_major_units_and_answers_minor_ones(self):
-        made = self.create(promise_date="2026-09-01", net_payment_terms=30, memo="For the fair", purchase_order_number="P00007")
+        made = self.place(promise_date="2026-09-01", net_payment_terms=30, memo="For the fair", purchase_order_number="P00007")
         first, second = made["line_items"]
         self.assertEqual(first["unit_price"], {"amount": 1234, "currency_code": "USD", "minor_unit_conversion_rate": 100})
         self.assertEqual((first["amount"]["amount"], second["amount"]["amount"], made["amount"]["amount"]), (3702, 10000, 13702))
@@ -65,7 +65,7 @@ class TestPurchaseOrders(ProcurementCase):
         for number, (currency, price, unit, amount) in enumerate((
             ("JPY", 1500, 1500, 4500), ("KWD", "1.234", 1234, 3702), ("USD", "0.125", 12, 38), ("USD", "0.333", 33, 100),
         )):
-            made = self.create(currency=currency, external_id=f"order-{number}", line_items=[{"unit_price": price, "unit_quantity": 3}])
+            made = self.place(currency=currency, external_id=f"order-{number}", line_items=[{"unit_price": price, "unit_quantity": 3}])
             line = made["line_items"][0]
             self.assertEqual((line["unit_price"]["amount"], line["amount"]["amount"]), (unit, amount), (currency, price))
             self.assertEqual(made["amount"], line["amount"])
@@ -114,18 +114,18 @@ class TestPurchaseOrders(ProcurementCase):
             ("PO000004-A", ("PO000004-A", None)), ("P00001", ("P", 1)), ("", ("", None)), ("ä/b", ("", None)),
         ):
             self.assertEqual(normalised(given), made, given)
-        first = self.create(external_id="a", purchase_order_number="PO000002")
+        first = self.place(external_id="a", purchase_order_number="PO000002")
         self.assertEqual(first["purchase_order_number"], "2")
         again = self.client.post("/purchase-orders", json=self.order_body(external_id="b", purchase_order_number="PO-2"))
         self.assertRefused(again, 400, "DEVELOPER_7063")
-        self.assertEqual(self.create(external_id="c", purchase_order_number="PO000004-A")["purchase_order_number"], "PO000004-A-1")
-        self.assertEqual(self.create(external_id="d", purchase_order_number="PO000004-A")["purchase_order_number"], "PO000004-A-2")
-        self.assertEqual([self.create(external_id=name)["purchase_order_number"] for name in "ef"], ["1", "3"])
+        self.assertEqual(self.place(external_id="c", purchase_order_number="PO000004-A")["purchase_order_number"], "PO000004-A-1")
+        self.assertEqual(self.place(external_id="d", purchase_order_number="PO000004-A")["purchase_order_number"], "PO000004-A-2")
+        self.assertEqual([self.place(external_id=name)["purchase_order_number"] for name in "ef"], ["1", "3"])
         self.client.post(f"/purchase-orders/{first['id']}/archive", json={})
-        self.assertEqual(self.create(external_id="g", purchase_order_number="PO-2")["purchase_order_number"], "2")
+        self.assertEqual(self.place(external_id="g", purchase_order_number="PO-2")["purchase_order_number"], "2")
 
     def test_archived_orders_disappear_and_keep_their_external_id(self):
-        made = self.create()
+        made = self.place()
         path = f"/purchase-orders/{made['id']}"
         self.assertRefused(self.client.post(f"{path}/archive"), 400, "DEVELOPER_7011")
         self.assertEqual(self.client.post(f"{path}/archive", json={"archived_reason": "Cancelled"}).status_code, 204)
@@ -140,14 +140,15 @@ class TestPurchaseOrders(ProcurementCase):
         self.assertRefused(self.client.post("/purchase-orders", json=self.order_body()), 400, "DEVELOPER_7001")
 
     def test_change(self):
-        made = self.create()
+        made = self.place()
         path = f"/purchase-orders/{made['id']}"
         code = {"field_external_id": "Category", "field_option_external_id": "6100"}
         changed = self.client.patch(path, json={
             "memo": "New", "spend_end_date": "2026-12-31", "withholding_default_rate": "0.1", "accounting_field_selections": [code]})
         self.assertEqual(changed.status_code, 200, changed.text)
         body = changed.json()
-        self.assertEqual((body["memo"], body["spend_end_date"], body["withholding_default_rate"]), ("New", "2026-12-31T00:00:00+00:00", "0.1"))
+        self.assertEqual((body["memo"], body["spend_end_date"]), ("New", "2026-12-31T00:00:00+00:00"))
+        self.assertEqual(body["withholding_default_rate"], "0.1")
         self.assertEqual(body["accounting_field_selections"][0]["external_id"], "6100")
         for wrong in ({"vendor_id": self.acme}, {"purchase_order_number": "7"}, {"external_id": "x"}, {"promise_date": "2026-09-01"}):
             self.assertRefused(self.client.patch(path, json=wrong), 422, "DEVELOPER_7001")
@@ -155,7 +156,7 @@ class TestPurchaseOrders(ProcurementCase):
         self.assertRefused(self.client.patch(path, json={"memo": "x"}), 400, "DEVELOPER_7001")
 
     def test_lines(self):
-        made = self.create()
+        made = self.place()
         path, (first, second) = f"/purchase-orders/{made['id']}", (line["id"] for line in made["line_items"])
         added = self.client.post(f"{path}/line-items", json={"line_items": [
             {"unit_price": "5.00", "unit_quantity": 2, "external_id": "line-3", "accounting_field_selections": [
@@ -164,7 +165,8 @@ class TestPurchaseOrders(ProcurementCase):
         lines = added.json()["line_items"]
         self.assertEqual([line["id"] for line in lines][:2], [first, second])
         self.assertEqual((lines[2]["accounting_field_selections"][0]["external_id"], added.json()["amount"]["amount"]), ("a", 14702))
-        twice = self.client.post(f"{path}/line-items", json={"line_items": [{"unit_price": 1, "unit_quantity": 1, "external_id": "line-3"}]})
+        twice = self.client.post(f"{path}/line-items", json={
+            "line_items": [{"unit_price": 1, "unit_quantity": 1, "external_id": "line-3"}]})
         self.assertRefused(twice, 422, "DEVELOPER_7001")
         changed = self.client.patch(f"{path}/line-items/{first}", json={"unit_quantity": 4, "unit_price": 10, "description": None})
         self.assertEqual(changed.status_code, 200, changed.text)
@@ -178,12 +180,12 @@ class TestPurchaseOrders(ProcurementCase):
         self.assertRefused(self.client.delete(f"{path}/line-items/{first}"), 400, "DEVELOPER_7001")
         gone = self.client.delete(f"{path}/line-items/{second}")
         self.assertEqual((gone.status_code, len(gone.json()["line_items"]), gone.json()["amount"]["amount"]), (200, 2, 5000))
-        lonely = self.create(external_id="x", line_items=[{"unit_price": 1, "unit_quantity": 1}])
+        lonely = self.place(external_id="x", line_items=[{"unit_price": 1, "unit_quantity": 1}])
         last = self.client.delete(f"/purchase-orders/{lonely['id']}/line-items/{lonely['line_items'][0]['id']}")
         self.assertRefused(last, 400, "DEVELOPER_7001")
 
     def test_lists(self):
-        ours = self.create()["id"]
+        ours = self.place()["id"]
         self.clock.forward(days=1)
         plain = self.ramp.add_purchase_order(vendor="Acme", entity=self.entity("EUR"), remote_id="erp-1", created=self.clock.now)
         # Not asked for them, Ramp leaves out orders with three-way match: so says the default in the contract.
@@ -212,7 +214,7 @@ class TestPurchaseOrders(ProcurementCase):
         self.assertEqual(self.client.get("/vendors").status_code, 200)
 
     def test_bills_of_an_order(self):
-        made = self.create()
+        made = self.place()
         first, second = (line["id"] for line in made["line_items"])
         receipt = self.receive(made, 2).json()
         bill = self.ramp.bill_purchase_order(made["id"], {first: 2})
@@ -237,7 +239,7 @@ class TestPurchaseOrders(ProcurementCase):
 class TestItemReceipts(ProcurementCase):
     def setUp(self):
         super().setUp()
-        self.made = self.create()
+        self.made = self.place()
 
     def status(self):
         return self.order(self.made["id"])["receipt_status"]
@@ -275,7 +277,7 @@ class TestItemReceipts(ProcurementCase):
 
     def test_lists(self):
         one = self.receive(self.made, 1).json()["id"]
-        other = self.create(external_id="other", entity_id=self.entity("EUR"))
+        other = self.place(external_id="other", entity_id=self.entity("EUR"))
         two = self.receive(other, 0, 1).json()["id"]
         for params, found in (
             ({}, [one, two]), ({"purchase_order_id": other["id"]}, [two]), ({"entity_id": self.entity("EUR")}, [two]),
@@ -285,7 +287,7 @@ class TestItemReceipts(ProcurementCase):
 
     def test_refusals(self):
         line = {"purchase_order_line_item_id": self.made["line_items"][0]["id"], "unit_quantity": 2}
-        other = self.create(external_id="other", three_way_match_enabled=False)
+        other = self.place(external_id="other", three_way_match_enabled=False)
         lots = [{"lot_number": "L1", "quantity": "1.5"}]
         for wrong, status in (
             ({"purchase_order_id": NOBODY}, 404),

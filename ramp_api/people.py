@@ -1,0 +1,126 @@
+# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
+"""People and where they belong, as value objects: users, the tasks that make them, departments, locations.
+
+The rules are those of `payloads`. Schemas: User, UserDeferredTask, Department, Location.
+"""
+
+import dataclasses
+import datetime
+
+from .payloads import PayloadError, _Reader
+
+USER_STATUSES = frozenset(
+    {
+        'INVITE_EXPIRED',
+        'INVITE_PENDING',
+        'USER_ACTIVE',
+        'USER_DRAFT',
+        'USER_INACTIVE',
+        'USER_ONBOARDING',
+        'USER_SUSPENDED',
+    }
+)
+# What /users can be asked for by status. Unasked, it lists active and inactive users.
+USER_LISTED_STATUSES = ('USER_ACTIVE', 'USER_DRAFT', 'USER_INACTIVE', 'USER_SUSPENDED')
+# Those that somebody can be given from outside.
+USER_ROLES = frozenset({'AUDITOR', 'BUSINESS_ADMIN', 'BUSINESS_BOOKKEEPER', 'BUSINESS_USER', 'GUEST_USER', 'IT_ADMIN'})
+TASK_STATUSES = frozenset({'ERROR', 'IN_PROGRESS', 'STARTED', 'SUCCESS'})
+
+
+@dataclasses.dataclass(frozen=True)
+class User:
+    """role: any text, of which USER_ROLES can be given. All ids but employee_id, which is a text of others', are uuids."""
+
+    id: str
+    email: str | None
+    first_name: str | None
+    last_name: str | None
+    employee_id: str | None
+    status: str
+    role: str | None
+    is_manager: bool
+    manager_id: str | None
+    department_id: str | None
+    location_id: str | None
+    entity_id: str | None
+    scheduled_deactivation_date: datetime.datetime | None
+    scheduled_invitation_date: datetime.datetime | None
+
+
+@dataclasses.dataclass(frozen=True)
+class UserTask:
+    """The making of a user. user_id: once it succeeded; error: Ramp's words, once it failed."""
+
+    status: str
+    user_id: str | None
+    error: str | None
+
+    @property
+    def is_done(self):
+        return self.status in ('ERROR', 'SUCCESS')
+
+
+@dataclasses.dataclass(frozen=True)
+class Department:
+    id: str
+    name: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Location:
+    """entity_id: of everybody who works there."""
+
+    id: str
+    name: str
+    entity_id: str | None
+
+
+def read_user(payload):
+    """User from an object of GET /users or /users/{id} (dict). Raises PayloadError."""
+    reader = _Reader(payload)
+    return User(
+        id=reader.uuid('id', required=True),
+        email=reader.text('email'),
+        first_name=reader.text('first_name'),
+        last_name=reader.text('last_name'),
+        employee_id=reader.text('employee_id'),
+        status=reader.choice('status', USER_STATUSES, required=True),
+        role=reader.text('role'),
+        is_manager=reader.flag('is_manager'),
+        manager_id=reader.uuid('manager_id'),
+        department_id=reader.uuid('department_id'),
+        location_id=reader.uuid('location_id'),
+        entity_id=reader.uuid('entity_id'),
+        scheduled_deactivation_date=reader.moment('scheduled_deactivation_date'),
+        scheduled_invitation_date=reader.moment('scheduled_invitation_date'),
+    )
+
+
+def read_user_task(payload):
+    """UserTask from GET /users/deferred/status/{task_id} (dict). Raises PayloadError."""
+    reader = _Reader(payload)
+    data = reader.object('data')
+    task = UserTask(
+        status=reader.choice('status', TASK_STATUSES, required=True),
+        user_id=data.uuid('user_id'),
+        error=data.text('error'),
+    )
+    if task.status == 'SUCCESS' and task.user_id is None:
+        raise PayloadError(data.at('user_id'), "Ramp says that the user was made, and not which; look for it in Ramp")
+    return task
+
+
+def read_department(payload):
+    """Department from an object of GET or POST /departments (dict). Raises PayloadError."""
+    reader = _Reader(payload)
+    return Department(id=reader.uuid('id', required=True), name=reader.text('name', required=True))
+
+
+def read_location(payload):
+    """Location from an object of GET or POST /locations (dict). Raises PayloadError."""
+    reader = _Reader(payload)
+    return Location(
+        id=reader.uuid('id', required=True),
+        name=reader.text('name', required=True),
+        entity_id=reader.uuid('entity_id'),
+    )

@@ -1,0 +1,189 @@
+# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
+"""Purchase orders and item receipts as value objects.
+
+The rules are those of `payloads`. Nothing of these is booked: they are read to be compared with what was sent. So amounts must be
+in the order's currency, but need not add up: Ramp rounds prices, and withholds.
+Schemas: ApiPurchaseOrderResource, ApiPurchaseOrderDetailResource, ApiPurchaseOrderLineItem, ApiItemReceiptResource,
+ApiItemReceiptLineItem.
+"""
+
+import dataclasses
+import datetime
+from decimal import Decimal
+
+from .money import Money
+from .payables import _amount, _day, _decimal, _readers
+from .payloads import PayloadError, Selection, _Reader, _selections, _uuid
+
+RECEIPT_STATUSES = frozenset({'FULLY_RECEIVED', 'NOT_RECEIVED', 'OVER_RECEIVED', 'PARTIALLY_RECEIVED'})
+BILLING_STATUSES = frozenset({'CLOSED', 'DELETED', 'FULLY_BILLED', 'OPEN', 'PARTIALLY_BILLED'})
+CREATION_SOURCES = frozenset({'ACCOUNTING_PROVIDER', 'DEVELOPER_API', 'EXTERNAL_IMPORT', 'RAMP'})
+
+
+@dataclasses.dataclass(frozen=True)
+class PurchaseOrderLine:
+    """external_id: our own, if we gave one. quantity: units; unit_price: rounded to the currency, so that its product with
+    quantity may differ from `amount`. withholding_rate: 0.1 is a tenth."""
+
+    id: str
+    external_id: str | None
+    description: str | None
+    quantity: Decimal | None
+    unit_price: Money | None
+    amount: Money
+    withholding_rate: Decimal | None
+    start_date: datetime.date | None
+    end_date: datetime.date | None
+    remote_id: str | None
+    selections: tuple[Selection, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class PurchaseOrder:
+    """external_id: our own; number: as Ramp made it of ours, never to be compared with it. Days are days of the answer's
+    midnight in UTC; moments are aware."""
+
+    id: str
+    external_id: str | None
+    number: str | None
+    remote_id: str | None
+    creation_source: str
+    vendor_id: str | None
+    entity_id: str
+    owner_id: str | None
+    amount: Money
+    memo: str | None
+    net_payment_terms: int | None
+    promise_date: datetime.date | None
+    spend_start_date: datetime.date | None
+    spend_end_date: datetime.date | None
+    three_way_match_enabled: bool
+    receipt_status: str
+    billing_status: str | None
+    withholding_default_rate: Decimal | None
+    bill_ids: tuple[str, ...]
+    item_receipt_ids: tuple[str, ...]
+    selections: tuple[Selection, ...]
+    lines: tuple[PurchaseOrderLine, ...]
+    created_at: datetime.datetime
+    archived_at: datetime.datetime | None
+    ramp_url: str | None
+
+    @property
+    def currency(self):
+        return self.amount.currency
+
+
+@dataclasses.dataclass(frozen=True)
+class ItemReceiptLine:
+    """quantity: units; None: of the whole line, whatever that is."""
+
+    id: str
+    purchase_order_line_item_id: str
+    quantity: Decimal | None
+    amount: Money | None
+    memo: str | None
+
+
+@dataclasses.dataclass(frozen=True)
+class ItemReceipt:
+    """received_at: the day, as the answer's midnight in UTC; archived_at: when it was deleted."""
+
+    id: str
+    number: str
+    purchase_order_id: str
+    received_at: datetime.datetime
+    memo: str | None
+    remote_id: str | None
+    lines: tuple[ItemReceiptLine, ...]
+    created_at: datetime.datetime
+    archived_at: datetime.datetime | None
+
+
+def read_purchase_order(payload):
+    """PurchaseOrder from an object of /purchase-orders, of a list or alone (dict). Raises PayloadError."""
+    reader = _Reader(payload)
+    amount = _amount(reader, 'amount', None, "the purchase order")
+    return PurchaseOrder(
+        id=reader.uuid('id', required=True),
+        external_id=reader.text('external_id'),
+        number=reader.text('purchase_order_number'),
+        remote_id=reader.text('remote_id'),
+        creation_source=reader.choice('creation_source', CREATION_SOURCES, required=True),
+        vendor_id=reader.uuid('vendor_id'),
+        entity_id=reader.uuid('entity_id', required=True),
+        owner_id=reader.uuid('owner_id'),
+        amount=amount,
+        memo=reader.text('memo'),
+        net_payment_terms=reader.get('net_payment_terms', int, "a whole number of days"),
+        **{name: _midnight(reader, name) for name in ('promise_date', 'spend_start_date', 'spend_end_date')},
+        three_way_match_enabled=reader.flag('three_way_match_enabled'),
+        receipt_status=reader.choice('receipt_status', RECEIPT_STATUSES, required=True),
+        billing_status=reader.choice('billing_status', BILLING_STATUSES),
+        withholding_default_rate=_decimal(reader, 'withholding_default_rate'),
+        bill_ids=_ids(reader, 'bill_ids'),
+        item_receipt_ids=_ids(reader, 'item_receipt_ids'),
+        selections=_selections(reader),
+        lines=_different(reader, 'line_items', [_order_line(item, amount.currency) for item in _readers(reader, 'line_items')]),
+        created_at=reader.moment('created_at', required=True),
+        archived_at=reader.moment('archived_at'),
+        ramp_url=reader.text('ramp_url'),
+    )
+
+
+def _order_line(reader, currency):
+    price = reader.minor('unit_price') and _amount(reader, 'unit_price', currency, "the purchase order")
+    return PurchaseOrderLine(
+        id=reader.uuid('id', required=True),
+        external_id=reader.text('external_id'),
+        description=reader.text('description'),
+        quantity=_decimal(reader, 'quantity'),
+        unit_price=price,
+        amount=_amount(reader, 'amount', currency, "the purchase order"),
+        withholding_rate=_decimal(reader, 'withholding_rate'),
+        start_date=_day(reader, 'start_date'),
+        end_date=_day(reader, 'end_date'),
+        remote_id=reader.text('remote_id'),
+        selections=_selections(reader),
+    )
+
+
+def read_item_receipt(payload):
+    """ItemReceipt from an object of /item-receipts, of a list or alone (dict). Raises PayloadError."""
+    reader = _Reader(payload)
+    return ItemReceipt(
+        id=reader.uuid('id', required=True),
+        number=reader.text('item_receipt_number', required=True),
+        purchase_order_id=reader.uuid('purchase_order_id', required=True),
+        received_at=reader.moment('received_at', required=True),
+        memo=reader.text('memo'),
+        remote_id=reader.text('remote_id'),
+        lines=_different(reader, 'line_items', [
+            ItemReceiptLine(
+                id=item.uuid('id', required=True),
+                purchase_order_line_item_id=item.uuid('purchase_order_line_item_id', required=True),
+                quantity=_decimal(item, 'quantity'),
+                amount=item.minor('amount'),
+                memo=item.text('memo'),
+            )
+            for item in _readers(reader, 'line_items')
+        ]),
+        created_at=reader.moment('created_at', required=True),
+        archived_at=reader.moment('archived_at'),
+    )
+
+
+def _midnight(reader, key):
+    moment = reader.moment(key)
+    return moment and moment.date()
+
+
+def _ids(reader, key):
+    return tuple(_uuid(value, path) for value, path in reader.items(key))
+
+
+def _different(reader, key, lines):
+    """The lines as a tuple; they are told apart by their ids."""
+    if len({line.id for line in lines}) < len(lines):
+        raise PayloadError(reader.at(key), "two lines have one id; ask Ramp which one is right")
+    return tuple(lines)
