@@ -98,16 +98,18 @@ class RampFlowPurchaseOrder(models.AbstractModel):
                 found[row.res_id] = Held(self.env._('Ramp has no vendor for it yet. %s', row.error_message))
         missing = partners.filtered(lambda partner: not isinstance(found.get(partner.id), str))
         if missing and not connection.pull_bills:
-            reason = self.env._('Ramp has no vendor for it, and the connection %s does not create vendors: switch bills on.', connection.name)
-            return {**{partner.id: Held(reason) for partner in missing}, **{key: value for key, value in found.items() if isinstance(value, str)}}
+            reason = Held(self.env._(
+                'Ramp has no vendor for it, and the connection %s does not create vendors: switch bills on.', connection.name))
+            return {**found, **dict.fromkeys(missing.ids, reason)}
         # an order needs its vendor: that is what asks for it, whatever rights its buyer has on partners
         missing.filtered(lambda partner: not partner.ramp_spend_vendor).ramp_spend_vendor = True
         return {**{partner.id: Waiting(self.env._('Its vendor is being created in Ramp.')) for partner in missing}, **found}
 
     def _offered_codings(self, connection, records):
         """{(model, record id): our id of it in Ramp} of the accounts and analytic accounts that Ramp has."""
-        accounts = self.env['account.account'].union(*(self._account(line) or self.env['account.account'] for line in records.order_line))
-        analytics = {int(identity) for line in records.order_line for key in line.analytic_distribution or () for identity in key.split(',')}
+        lines = records.order_line
+        accounts = self.env['account.account'].union(*filter(None, map(self._account, lines)))
+        analytics = {int(identity) for line in lines for key in line.analytic_distribution or () for identity in key.split(',')}
         rows = self.env['ramp.record'].search_fetch(
             [('connection_id', '=', connection.id), ('state', '=', 'confirmed'), ('remote_id', '!=', False),
              '|', '&', ('flow', '=', 'account'), ('res_id', 'in', accounts.ids),
@@ -119,7 +121,8 @@ class RampFlowPurchaseOrder(models.AbstractModel):
         """The account that a bill of the line would be booked on."""
         if not line.product_id:
             return None
-        return line.product_id.product_tmpl_id.with_company(line.company_id).get_product_accounts(line.order_id.fiscal_position_id)['expense']
+        template = line.product_id.product_tmpl_id.with_company(line.company_id)
+        return template.get_product_accounts(line.order_id.fiscal_position_id)['expense']
 
     def _order_values(self, connection, order, vendor, owner, offered):
         if isinstance(vendor, (Held, Waiting)):

@@ -44,8 +44,9 @@ OPTIONAL_SCOPES = {
     'pull_statements': ('statements:read', 'transfers:read', 'cashbacks:read'),
 }
 # Fields that decide what Odoo offers in Ramp
-OFFERS = ('account_policy', 'account_type_ids', 'analytic_plan_ids', 'offer_taxes', 'offer_vendors', 'pull_bills', 'push_orders', 'start_date',
-          'ramp_entity_id')
+OFFERS = (
+    'account_policy', 'account_type_ids', 'analytic_plan_ids', 'offer_taxes', 'offer_vendors', 'pull_bills', 'push_orders', 'start_date',
+    'ramp_entity_id')
 IDENTITY_PARAMETER = 'ramp_connector.identity'
 
 
@@ -517,7 +518,7 @@ class RampConnection(models.Model):
 
     @api.model
     def _read_entities(self, client):
-        """What to write of the entities of the Ramp business: their names, and which is the primary one; nothing where Ramp does not say."""
+        """What to write of the Ramp business's entities: their names, and which is the primary one; nothing where Ramp does not say."""
         names, primary = {}, False
         with contextlib.suppress(RampError):  # their ids are shown instead
             for page in client.pages('/entities'):
