@@ -176,7 +176,7 @@ class TestUsers(PeopleCase):
     def test_invite(self):
         ident = self.made()
         path = f"/users/{ident}/invite"
-        self.assertRefused(self.client.post(path, json={"action": "SCHEDULE"}), 422, "DEVELOPER_7001")
+        self.assertRefused(self.client.post(path, json={"action": "SCHEDULE"}), 400, "DEVELOPER_7001")
         self.assertEqual(self.client.post(path, json={"action": "SCHEDULE", "invitation_time": "2026-08-20T09:00:00+02:00"}).json(), {})
         self.assertEqual(self.user(ident)["scheduled_invitation_date"], "2026-08-20T07:00:00+00:00")
         self.assertEqual(self.client.post(path, json={"action": "DESCHEDULE"}).status_code, 200)

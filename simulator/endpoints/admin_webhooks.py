@@ -1,4 +1,4 @@
-"""/_simulator/ for webhooks: holding, sending, repeating and forging events, for a process outside.
+"""/_simulator/ for webhooks: holding events, letting them go and repeating them, for a process outside, which can forge its own.
 
 Losing, doubling and reordering them by chance is among the faults. Nothing here waits for an answer while the state is
 locked: whoever gets an event may ask Ramp about it at once. So what is to be sent is only let go.

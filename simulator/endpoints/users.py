@@ -8,7 +8,7 @@ manager has to be one (`auto_promote` makes one of them, in a change only); that
 from datetime import datetime, timedelta
 
 from .. import uploads
-from ..errors import RampError, invalid_field
+from ..errors import RampError
 from ..listing import answer, equals, one_of
 from ..payables import day, refuse_unknown
 from ..routes import route
@@ -185,10 +185,10 @@ def _reports_to(store, row, ident):
 
 def _invitation_time(body):
     if not body.get("invitation_time"):
-        raise invalid_field("invitation_time", "Missing data for required field.")
+        raise _refused("invitation_time", "Missing data for required field.")
     at = datetime.fromisoformat(body["invitation_time"].replace("Z", "+00:00"))
     if not at.tzinfo:
-        raise invalid_field("invitation_time", "Must have a time zone.")
+        raise _refused("invitation_time", "Must have a time zone.")
     return iso(at)
 
 
