@@ -302,7 +302,7 @@ class RampFlowPull(models.AbstractModel):
         offered, withheld = [], []
         for payload in payloads:
             row = self._ledger_row(connection, payload)
-            is_offered = self._is_ready(payload) and not self._is_early(connection, row)
+            is_offered = 'value' in row and self._is_ready(payload) and not self._is_early(connection, row)
             (offered if is_offered else withheld).append((payload, row))
         if offered:
             rows = [row for _payload, row in offered]
