@@ -28,7 +28,7 @@ FLOWS = {
 }
 CLASSES = {
     'expense': 'EXPENSE', 'expense_direct_cost': 'EXPENSE', 'asset_current': 'ASSET', 'liability_current': 'LIABILITY',
-    'liability_credit_card': 'CREDCARD', 'income': 'REVENUE', 'equity': 'EQUITY',
+    'liability_credit_card': 'CREDCARD', 'income': 'REVENUE', 'income_other': 'REVENUE', 'equity': 'EQUITY',
 }
 TYPES = ('expense', 'expense_direct_cost', 'asset_current', 'income')
 KINDS = ('account', 'plan', 'analytic', 'tax', 'vendor')
