@@ -63,11 +63,10 @@ class RampFlowBill(models.AbstractModel):
         # what somebody exported without this connection, and is still to be paid
         return [{'sync_status': 'BILL_SYNCED', **self._scope(connection)}]
 
-    @staticmethod
-    def _scope(connection):
-        """Bills are dated by days: the first day is that of the start date, in whichever time zone."""
-        entity = {'entity_id': connection.ramp_entity_id} if connection.ramp_entity_id else {}
-        return {'from_issued_date': f'{connection.start_date}T00:00:00Z', **entity}
+    @api.model
+    def _scope(self, connection):
+        """EXTENDS: bills are dated by days: the first day is that of the start date, in whichever time zone."""
+        return {'from_issued_date': f'{connection.start_date}T00:00:00Z', **super()._scope(connection)}
 
     def _scrub(self, payload):
         return scrub_bill(payload)

@@ -36,10 +36,6 @@ class RampFlowCashback(models.AbstractModel):
     def _watch_listings(self, connection, since):
         return [{'from_date': since, **self._scope(connection)}]
 
-    @staticmethod
-    def _scope(connection):
-        return {'entity_id': connection.ramp_entity_id} if connection.ramp_entity_id else {}
-
     def _read(self, payload):
         return read_cashback(payload)
 

@@ -6,7 +6,7 @@ import uuid
 
 import psycopg2
 
-from odoo import models
+from odoo import api, models
 from odoo.exceptions import UserError
 from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
 
@@ -55,6 +55,11 @@ class RampFlowPull(models.AbstractModel):
     def _list_params(self, connection):
         """Query of the list: only what is ready to be synced."""
         return {}
+
+    @api.model
+    def _scope(self, connection):
+        """What of a query leaves out the objects of other Ramp entities than the connection's."""
+        return {'entity_id': connection.ramp_entity_id} if connection.ramp_entity_id else {}
 
     def _listings(self, connection):
         """Queries of the lists that together hold what is ready: where one does not do."""

@@ -59,10 +59,8 @@ class RampFlowReimbursement(models.AbstractModel):
         after = (since - REREAD_OVERLAP).strftime('%Y-%m-%dT%H:%M:%SZ') if since else connection._start_moment()
         return self._both_directions(connection, updated_after=after)
 
-    @staticmethod
-    def _both_directions(connection, **params):
-        entity = {'entity_id': connection.ramp_entity_id} if connection.ramp_entity_id else {}
-        return [{'direction': direction, **params, **entity} for direction in DIRECTIONS]
+    def _both_directions(self, connection, **params):
+        return [{'direction': direction, **params, **self._scope(connection)} for direction in DIRECTIONS]
 
     def _reread(self, connection, run, client):
         self._ask_again(connection, client)

@@ -75,10 +75,8 @@ class RampFlowTransaction(models.AbstractModel):
         return f'/details/transactions/{record.ramp_id}'
 
     def _list_params(self, connection):
-        params = {'sync_status': 'SYNC_READY', 'from_date': connection._start_moment(), 'order_by_date_asc': 'true'}
-        if connection.ramp_entity_id:
-            params['entity_id'] = connection.ramp_entity_id
-        return params
+        return {
+            'sync_status': 'SYNC_READY', 'from_date': connection._start_moment(), 'order_by_date_asc': 'true', **self._scope(connection)}
 
     def _read(self, payload):
         return read_transaction(payload)
@@ -97,12 +95,10 @@ class RampFlowTransaction(models.AbstractModel):
     def _reread_listings(self, connection, since):
         # when a transaction changed, nothing tells; what was synced lately is looked at once more
         synced = (self.env.cr.now() - REREAD_SYNCED).strftime('%Y-%m-%dT%H:%M:%SZ')
-        entity = {'entity_id': connection.ramp_entity_id} if connection.ramp_entity_id else {}
-        return [{'sync_status': 'SYNCED', 'synced_after': synced, **entity}]
+        return [{'sync_status': 'SYNCED', 'synced_after': synced, **self._scope(connection)}]
 
     def _watch_listings(self, connection, since):
-        entity = {'entity_id': connection.ramp_entity_id} if connection.ramp_entity_id else {}
-        return [{'from_date': since, **entity}]
+        return [{'from_date': since, **self._scope(connection)}]
 
     def _notice(self, connection, record, before, value):
         new = [receipt for receipt in value.receipts if receipt not in before.get('receipts', [])]

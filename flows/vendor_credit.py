@@ -35,9 +35,8 @@ class RampFlowVendorCredit(models.AbstractModel):
         return connection.pull_bills
 
     def _list_params(self, connection):
-        entity = {'entity_id': connection.ramp_entity_id} if connection.ramp_entity_id else {}
         # those that are used up are left out unless asked for
-        return {'include_fully_used': 'true', 'from_accounting_date': str(connection.start_date), **entity}
+        return {'include_fully_used': 'true', 'from_accounting_date': str(connection.start_date), **self._scope(connection)}
 
     def _read(self, payload):
         return read_vendor_credit(payload)

@@ -1,7 +1,8 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
+import copy
 import functools
 import re
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from decimal import Decimal
 
 from odoo import Command
@@ -69,6 +70,29 @@ class RampCase(TransactionCase):
             'client_id': self.ramp.client_id, 'client_secret': self.ramp.client_secret, 'start_date': '2015-01-01'})
         if self.connect:
             self.connection.action_connect()
+
+    @contextmanager
+    def isolated(self):
+        """What happens within is undone at the end, in Odoo and in Ramp: for one example of a property."""
+        memory = copy.deepcopy({name: value for name, value in vars(self.ramp.state).items() if name not in ('lock', 'clock')})
+        requests = len(self.ramp.requests)
+        savepoint = self.env.cr.savepoint()
+        with savepoint:
+            try:
+                yield
+            finally:
+                self.env.transaction.clear()
+                savepoint.rollback()
+                self.env.transaction.clear()
+                self.env.cr.cache.clear()
+                self.env.cr.postcommit.clear()
+                self.env.registry.clear_cache()
+                self.ramp.faults.clear()
+                self.ramp.faults.struck.clear()
+                vars(self.ramp.state).update(memory)
+                del self.ramp.requests[requests:]
+                for trouble in (self.ramp.contract_violations, self.ramp.errors, self.ramp.request_violations):
+                    trouble.clear()
 
     def as_account(self, account):
         return {'id': self.external(account), 'code': account.code, 'name': account.name, 'classification': 'EXPENSE'}

@@ -1,5 +1,4 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
-import copy
 import os
 from collections import Counter
 
@@ -221,20 +220,7 @@ class TestPurchaseOrder(RampCase):
     @example(steps=[('create', 1), ('fault', 3), ('sync', 0), ('cancel', 0), ('again', 0), ('sync', 0)])
     def test_property_orders_converge(self, steps):
         self.orders = []
-        memory = copy.deepcopy({name: value for name, value in vars(self.ramp.state).items() if name not in ('lock', 'clock')})
-        savepoint = self.env.cr.savepoint()
-        with savepoint:
-            try:
-                for deed, number in steps:
-                    getattr(self, f'do_{deed}')(number)
-                self.assertConverged()
-            finally:
-                self.env.transaction.clear()
-                savepoint.rollback()
-                self.env.transaction.clear()
-                self.env.cr.cache.clear()
-                self.env.cr.postcommit.clear()
-                self.env.registry.clear_cache()
-                self.ramp.faults.clear()
-                vars(self.ramp.state).update(memory)
-                self.ramp.requests.clear()
+        with self.isolated():
+            for deed, number in steps:
+                getattr(self, f'do_{deed}')(number)
+            self.assertConverged()

@@ -1,5 +1,4 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
-import copy
 import itertools
 import os
 from collections import Counter
@@ -430,34 +429,15 @@ class TestConvergence(PushCase):
         self.ramp.assert_clean()
         self.assertEqual(self.ramp.request_violations, [])
 
-    def isolated(self, steps, first):
-        """Each example from the same Odoo and the same Ramp."""
-        tables, requests = copy.deepcopy(self.ramp.state.tables), len(self.ramp.requests)
-        self.ramp._before.clear()
-        self.watch = Watch(self.ramp)
-        savepoint = self.env.cr.savepoint()
-        with savepoint:
-            try:
-                self.play(steps, first)
-            finally:
-                self.env.transaction.clear()
-                savepoint.rollback()
-                self.env.transaction.clear()
-                self.env.cr.cache.clear()
-                self.env.cr.postcommit.clear()
-                self.env.registry.clear_cache()
-                self.ramp.faults.clear()
-                self.ramp.state.tables = tables
-                del self.ramp.requests[requests:]
-                for trouble in (self.ramp.contract_violations, self.ramp.errors, self.ramp.request_violations):
-                    trouble.clear()
-
     @settings(max_examples=EXAMPLES, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck))
     @given(steps=steps, first=st.booleans())
     @example(steps=[('fault', 24, 0), ('run', 0, 0)], first=False)  # the answer to the first upload is lost
     @example(steps=[('create', 0, 0), ('fault', 26, 0), ('run', 0, 0), ('delete', 0, 4)], first=True)
     def test_property_ramp_shows_what_odoo_offers(self, steps, first):
-        self.isolated(steps, first)
+        self.ramp._before.clear()
+        self.watch = Watch(self.ramp)
+        with self.isolated():
+            self.play(steps, first)
 
 
 def own(row):

@@ -1,5 +1,4 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
-import copy
 import datetime
 import itertools
 import os
@@ -415,27 +414,6 @@ class TestStatementMonths(StatementsCase):
         self.ramp.assert_clean()
         self.assertEqual(self.ramp.request_violations, [])
 
-    def isolated(self, steps):
-        """Each example from the same Odoo and the same Ramp."""
-        memory = copy.deepcopy({name: value for name, value in vars(self.state).items() if name not in ('lock', 'clock')})
-        savepoint = self.env.cr.savepoint()
-        with savepoint:
-            try:
-                self.play(steps)
-            finally:
-                self.env.transaction.clear()
-                savepoint.rollback()
-                self.env.transaction.clear()
-                self.env.cr.cache.clear()
-                self.env.cr.postcommit.clear()
-                self.env.registry.clear_cache()
-                self.ramp.faults.clear()
-                self.ramp.faults.struck.clear()
-                vars(self.state).update(memory)
-                self.ramp.requests.clear()
-                for trouble in (self.ramp.contract_violations, self.ramp.errors, self.ramp.request_violations):
-                    trouble.clear()
-
     @settings(max_examples=EXAMPLES, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck))
     @given(steps=steps)
     @example(steps=[('charge', 7000, 10000), ('close', 1, 150), ('pay', 0, 1), ('sync', 0, 0), ('moves', 0, 0), ('sync', 0, 0)])
@@ -449,4 +427,5 @@ class TestStatementMonths(StatementsCase):
     @example(steps=[('charge', 7000, 10000), ('close', 1, 150), ('pay', 0, 300), ('fault', 21, 0), ('fault', 34, 0), ('sync', 0, 0)])
     @example(steps=[('charge', 7000, 10000), ('close', 1, 150), ('pay', 0, 300), ('fault', 36, 0), ('fault', 35, 0), ('sync', 0, 0)])
     def test_property_books_owe_what_ramp_says(self, steps):
-        self.isolated(steps)
+        with self.isolated():
+            self.play(steps)
