@@ -9,7 +9,7 @@ XLSX = 'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet'
 
 class RampTieOut(http.Controller):
 
-    @http.route('/ramp_connector/tie_out/xlsx', type='http', auth='user', methods=['GET'], readonly=True)
+    @http.route('/ramp_connector/tie_out/xlsx', type='http', auth='user', methods=['GET', 'POST'], readonly=True)
     def xlsx(self, connection_id='', month_from=None, month_to=None):
         """The tie-out as a workbook; who may have it, the report itself decides."""
         if not connection_id.isdecimal():

@@ -150,7 +150,16 @@ class TestTieOutTours(TieOutCase, HttpCase):
 
     def test_green(self):
         self.sync('watch')
+        exported, report = [], type(self.env['report.ramp_connector.tie_out'])
+        original = report._xlsx
+
+        def counting(*args, **options):
+            exported.append(args[1:])
+            return original(*args, **options)
+
+        self.patch(report, '_xlsx', counting)
         self.start_tour('/odoo', 'ramp_connector_tie_out_green', login=self.person('auditor').login)
+        self.assertEqual([arguments[0] for arguments in exported], [self.connection.id])
 
     def test_amber(self):
         self.sync('watch')

@@ -5,6 +5,7 @@ import { Dropdown } from "@web/core/dropdown/dropdown";
 import { DropdownItem } from "@web/core/dropdown/dropdown_item";
 import { formatDate, deserializeDate } from "@web/core/l10n/dates";
 import { _t } from "@web/core/l10n/translation";
+import { download } from "@web/core/network/download";
 import { registry } from "@web/core/registry";
 import { user } from "@web/core/user";
 import { KeepLast } from "@web/core/utils/concurrency";
@@ -320,8 +321,8 @@ export class RampTieOut extends Component {
     }
 
     exportXlsx() {
-        const query = new URLSearchParams(Object.entries(this.options).filter(([, value]) => value));
-        return this.action.doAction({ type: "ir.actions.act_url", url: `/ramp_connector/tie_out/xlsx?${query}`, target: "download" });
+        const data = Object.fromEntries(Object.entries(this.options).filter(([, value]) => value));
+        return download({ url: "/ramp_connector/tie_out/xlsx", data });
     }
 
     async readAgain() {

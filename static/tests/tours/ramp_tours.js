@@ -464,6 +464,15 @@ registry.category("web_tour.tours").add("ramp_connector_tie_out_green", {
             trigger: ".o_ramp_tie_out:not(:has(tr[data-month='2026-07'])) tr[data-kind=balance]:contains('Opening') td[data-side=odoo]:contains('118.20')",
         },
         {
+            content: "Take it along as a workbook",
+            trigger: ".o_ramp_xlsx",
+            run: "click",
+        },
+        {
+            content: "The report is still there",
+            trigger: ".o_ramp_tie_out tr[data-kind=balance]:contains('Opening')",
+        },
+        {
             content: "Choose everything again",
             trigger: ".o_ramp_period",
             run: "click",
