@@ -8,7 +8,6 @@ from odoo.tools import SQL
 
 EVERYTHING = timedelta(days=7)  # so often all since the start date is read; else what is of the last months
 MONTHS = 3
-CARD = ('transaction', 'statement', 'transfer')  # flows whose entries the tie-out compares
 POLICIES = {'bill': 'bill_post', 'vendor_credit': 'bill_post', 'reimbursement': 'reimbursement_post', 'transaction': 'card_post',
             'statement': 'statement_post'}  # whether a document is to be posted
 
@@ -62,8 +61,10 @@ class RampFlowWatch(models.AbstractModel):
         Record = self.env['ramp.record']
         opened = Record.search([('connection_id', '=', connection.id), ('finding', '!=', False)])
         for record in (opened - Record.browse(found)).try_lock_for_update():
-            record.write({'state': 'confirmed' if record.is_told or not self._tells(record) else 'done', 'finding': False,
-                          'error_message': False, 'is_question': False})
+            record.finding = False
+            # one whose document is gone meanwhile, or that is held for something else now, is not settled by this
+            if record.res_id and record.state == 'held' and not (record.is_question or record.attempts or record.late_payload):
+                record.write({'state': 'confirmed' if record.is_told or not self._tells(record) else 'done', 'error_message': False})
         records = Record.browse(found).try_lock_for_update().filtered(lambda record: record.state in ('confirmed', 'done', 'held'))
         for record in records:
             kind, text = found[record.id]
@@ -104,7 +105,8 @@ class RampFlowWatch(models.AbstractModel):
             """, connection=connection.id))
         sentences = self._sentences()
         for record, flow, name, kind in rows:
-            if kind != 'draft' or connection[POLICIES[flow]] == 'post' if flow in POLICIES else True:
+            is_draft_by_policy = kind == 'draft' and flow in POLICIES and connection[POLICIES[flow]] == 'draft'
+            if not is_draft_by_policy:
                 found[record] = kind, sentences[kind] % {'name': name}
         _sums, odd = report._read(connection, None, self.env.cr.now().date())
         for differences in report._differences(connection, [

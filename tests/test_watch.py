@@ -33,6 +33,22 @@ class TestWatch(StatementsCase):
         self.assertEqual([row.state for row in rows], ['confirmed', 'held', 'confirmed', 'held', 'confirmed'])
         self.assertEqual(len(self.ramp.successes()[ids[0]]), 1)
 
+    def test_found_and_then_deleted(self):
+        """What the check opened and somebody then deleted is not settled by the next check: it has no document."""
+        ramp_id = self.spend(1000)
+        self.sync_statements()
+        self.move(ramp_id).button_draft()
+        self.sync('watch')
+        self.assertEqual(self.record(ramp_id).finding, 'draft')
+        self.move(ramp_id).with_context(force_delete=True).unlink()
+        self.sync('watch')
+        row = self.record(ramp_id)
+        self.assertEqual((row.state, row.res_id, row.finding), ('held', 0, False))
+        self.assertIn('deleted in Odoo by', row.error_message)
+        row.action_retry()
+        self.sync_statements()
+        self.assertEqual((row.state, self.move(ramp_id).state), ('confirmed', 'posted'))
+
     def test_draft_by_policy_is_right(self):
         self.connection.card_post = 'draft'
         ramp_id = self.spend(1000)
