@@ -232,16 +232,15 @@ class RampTieOutReport(models.AbstractModel):
         for currency, amount in lines:
             entities = {entity for entity, other in keys if other == currency and entity}
             found[next(iter(entities)) if len(entities) == 1 else None, currency]['odoo'] = float(amount)
-        flow, seen = self.env['ramp.flow.statement'], set()
-        for row in self.env['ramp.record'].sudo().search_fetch(  # checked in _connection; the payload is not shown
-                [('connection_id', '=', connection.id), ('flow', '=', 'statement'), ('date', '>=', connection.start_date)],
-                ['payload', 'currency_id', 'ramp_entity_id', 'date'], order='date'):
-            key = row.ramp_entity_id, row.currency_id.id
-            if key in seen:
-                continue
-            seen.add(key)
+        # a payload names thousands of lines: only those of the first statements are read
+        for entity, currency, payload in self.env.execute_query(SQL(
+                """
+                SELECT DISTINCT ON (ramp_entity_id, currency_id) ramp_entity_id, currency_id, payload FROM ramp_record
+                 WHERE connection_id = %s AND flow = 'statement' AND date >= %s ORDER BY ramp_entity_id, currency_id, date, id
+                """, connection.id, connection.start_date)):
+            key = entity, currency
             with contextlib.suppress(ValueError):  # of one that cannot be read, its row says why
-                section = flow._read(row.payload)
+                section = self.env['ramp.flow.statement']._read(payload)
                 found[key]['ramp'] = float(section.opening.decimal) + self._early(connection, key, section)
         return {key: sides for key, sides in found.items() if any(sides.values())}
 

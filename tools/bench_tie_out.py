@@ -6,6 +6,7 @@ the connector's ledger, a statement with its bill and a transfer with its paymen
 import argparse
 import json
 import statistics
+import uuid
 from datetime import date
 from functools import partial
 from pathlib import Path
@@ -98,9 +99,10 @@ def state(env, connection, currency, entity, months, first):
         month = first + relativedelta(months=number)
         last = month + relativedelta(months=1, days=-1)
         env.cr.execute(
-            "SELECT COALESCE(sum(amount), 0) FROM ramp_record WHERE connection_id = %s AND currency_id = %s AND flow = 'transaction'"
-            ' AND date BETWEEN %s AND %s', [connection.id, currency.id, month, last])
-        spent = float(env.cr.fetchone()[0])
+            "SELECT COALESCE(sum(amount), 0), array_agg(ramp_id) FROM ramp_record WHERE connection_id = %s AND currency_id = %s"
+            " AND flow = 'transaction' AND date BETWEEN %s AND %s", [connection.id, currency.id, month, last])
+        spent, lines = env.cr.fetchone()
+        spent = float(spent)
         back = round(spent * 0.015, 2)
         name = f'{currency.name}-{number}'
         bill = env['account.move'].create({
@@ -114,14 +116,28 @@ def state(env, connection, currency, entity, months, first):
             'currency_id': currency.id, 'date': last, 'journal_id': connection.payment_journal_id.id, 'ramp_id': f'transfer-{name}'})
         payment.action_post()
         (bill.line_ids + payment.move_id.line_ids).filtered(lambda line: line.account_type == 'liability_payable').reconcile()
+        payload = statement(currency, entity, month, last, spent, back, lines or [])
         Record.create([
             {**values, 'flow': 'statement', 'ramp_id': f'statement-{name}', 'date': last, 'amount': spent - back, 'res_model': bill._name,
-             'res_id': bill.id, 'noted': {'cashbacks': [f'cashback-{name}']}, 'payload': {}},
+             'res_id': bill.id, 'noted': {'cashbacks': [f'cashback-{name}']}, 'payload': payload},
             {**values, 'flow': 'cashback', 'ramp_id': f'cashback-{name}', 'date': last, 'amount': back, 'has_moved': True,
              'res_model': bill._name, 'res_id': bill.id, 'payload': {}},
             {**values, 'flow': 'transfer', 'ramp_id': f'transfer-{name}', 'date': last, 'amount': payment.amount, 'has_moved': True,
              'res_model': payment._name, 'res_id': payment.id, 'payload': {}}])
     env.cr.commit()
+
+
+def statement(currency, entity, month, last, spent, back, lines):
+    """A statement as the ledger keeps it: paid in full, with all its lines."""
+    def money(amount):
+        return {'amount': round(amount * 100), 'currency_code': currency.name, 'minor_unit_conversion_rate': 100}
+
+    return {
+        'id': str(uuid.uuid4()), 'start_date': f'{month}T00:00:00+00:00', 'end_date': f'{last}T23:59:59+00:00',
+        'balance_sections': [{
+            'id': str(uuid.uuid4()), 'entity_id': entity, 'opening_balance': money(0), 'charges': money(spent), 'credits': money(back),
+            'payments': money(spent - back), 'ending_balance': money(0)}],
+        'statement_lines': [['CARD_TRANSACTION', identity] for identity in lines]}
 
 
 def timed(database, work):
