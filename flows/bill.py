@@ -233,8 +233,7 @@ class RampFlowBill(models.AbstractModel):
             raise Skipped(self.env._('It was not approved in Ramp (%s).', value.approval_status))
         if connection.bill_policy == 'approved' and value.approval_status not in ('APPROVED', None):
             raise Waiting(self.env._('It is not approved in Ramp yet.'))
-        if connection.ramp_entity_id and value.entity_id and value.entity_id != connection.ramp_entity_id.lower():
-            raise Held(self.env._('It belongs to another Ramp entity than this connection.'))
+        self._check_entity(connection, value)
 
     def _plan_rate(self, connection, value, found):
         """Company currency units for one of the bill's, by the rate that Ramp pays at; None: Odoo's rate."""

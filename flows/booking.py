@@ -54,6 +54,11 @@ class RampFlowBooking(models.AbstractModel):
             'The accounting period is closed: %(date)s is on or before the lock date %(lock)s. Reopen the period, or let the '
             'connection book on the first open day.', date=date, lock=locks[-1][0]))
 
+    def _check_entity(self, connection, value):
+        """Raise `Held` where an object belongs to another Ramp entity than the connection."""
+        if connection.ramp_entity_id and value.entity_id and value.entity_id != connection.ramp_entity_id.lower():
+            raise Held(self.env._('It belongs to another Ramp entity than this connection.'))
+
     # ------------------------------------------------------------------ looking up
 
     def _look_up_books(self, connection, selections, codes):

@@ -3,7 +3,7 @@ from odoo import api, models
 from odoo.tools import SQL
 
 from ..ramp_api import read_cashback
-from .flow import Held, Waiting
+from .flow import Waiting
 
 
 class RampFlowCashback(models.AbstractModel):
@@ -59,8 +59,7 @@ class RampFlowCashback(models.AbstractModel):
         return {'bills': {identity: moves[move] for identity, move in rows if move in moves}}
 
     def _plan(self, connection, value, found):
-        if connection.ramp_entity_id and value.entity_id and value.entity_id != connection.ramp_entity_id.lower():
-            raise Held(self.env._('It belongs to another Ramp entity than this connection.'))
+        self._check_entity(connection, value)
         if value.id not in found['bills']:
             raise Waiting(self.env._('It is booked with the statement that it is on.'))
         return found['bills'][value.id]

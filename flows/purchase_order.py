@@ -74,7 +74,7 @@ class RampFlowPurchaseOrder(models.AbstractModel):
 
     def _desired(self, connection, records):
         vendors = self._vendors(connection, records.partner_id.commercial_partner_id)
-        owners = {user.id: employee.ramp_user_id for employee in self.env['hr.employee'].sudo().search(
+        owners = {user.id: employee.ramp_user_id for employee in self.env['hr.employee'].search(
             [('user_id', 'in', records.user_id.ids), ('ramp_user_id', '!=', False)]) for user in employee.user_id}
         offered = self._offered_codings(connection, records)
         desired = {}

@@ -197,8 +197,7 @@ class RampFlowReimbursement(models.AbstractModel):
         if spent and spent < connection.start_date:
             raise Skipped(self.env._('It was spent on %(date)s, before the start date of the connection (%(start)s).',
                                      date=spent, start=connection.start_date))
-        if connection.ramp_entity_id and value.entity_id and value.entity_id != connection.ramp_entity_id.lower():
-            raise Held(self.env._('It belongs to another Ramp entity than this connection.'))
+        self._check_entity(connection, value)
         if value.state in UNAPPROVED:
             raise Waiting(self._state_in_words(value.state))
         if value.sync_status == 'NOT_SYNC_READY':

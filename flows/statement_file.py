@@ -45,11 +45,13 @@ class RampFlowStatementFile(models.AbstractModel):
         return parents
 
     def _targets(self, ids):
+        booked = [record for record in self._sections(ids) if record.res_id and record.res_model == 'account.move']
+        moves = {move.id: move for move in self.env['account.move'].browse([record.res_id for record in booked]).exists()}
         targets = {}
-        for record in self._sections(ids):
-            if record.res_id and record.res_model == 'account.move':
-                targets.setdefault(record.parent_ramp_id, []).append(self.env['account.move'].browse(record.res_id))
-        return {statement: bills for statement, moves in targets.items() if (bills := [move for move in moves if move.exists()])}
+        for record in booked:
+            if record.res_id in moves:
+                targets.setdefault(record.parent_ramp_id, []).append(moves[record.res_id])
+        return targets
 
     @api.model
     def _expect(self, connection, statements):

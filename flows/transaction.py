@@ -231,8 +231,7 @@ class RampFlowTransaction(models.AbstractModel):
             raise Skipped(self.env._('No money moved: Ramp says %s.', value.state))
         if value.state != 'CLEARED':
             raise Waiting(self.env._('It has not settled in Ramp yet (%s).', value.state))
-        if connection.ramp_entity_id and value.entity_id and value.entity_id != connection.ramp_entity_id.lower():
-            raise Held(self.env._('It belongs to another Ramp entity than this connection.'))
+        self._check_entity(connection, value)
         if not connection.card_journal_id.default_account_id:
             raise Held(self.env._('The connection %s has no card journal with a default account. Choose one.', connection.name))
 

@@ -99,8 +99,7 @@ class RampFlowTransfer(models.AbstractModel):
         }
 
     def _plan(self, connection, value, found):
-        if connection.ramp_entity_id and value.entity_id and value.entity_id != connection.ramp_entity_id.lower():
-            raise Held(self.env._('It belongs to another Ramp entity than this connection.'))
+        self._check_entity(connection, value)
         row = found['rows'][value.id]
         note = (row.noted or {}).get('payment')
         if value.status in TRANSFER_FAILED_STATUSES:

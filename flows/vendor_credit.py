@@ -84,8 +84,7 @@ class RampFlowVendorCredit(models.AbstractModel):
         }
 
     def _plan(self, connection, value, found):
-        if connection.ramp_entity_id and value.entity_id and value.entity_id != connection.ramp_entity_id.lower():
-            raise Held(self.env._('It belongs to another Ramp entity than this connection.'))
+        self._check_entity(connection, value)
         journal = self._plan_journal(connection)
         currency = self._plan_currency(connection, value.total.currency, found)
         partner = self._plan_vendor(value.vendor_id, False, found)
