@@ -25,6 +25,7 @@ class RampFlowBill(models.AbstractModel):
     _description = 'Ramp Flow: bills'
 
     _flow = 'bill'
+    _payment_flow = 'bill_payment'
     _flow_sequence = 50
     _endpoint = '/bills'
     _sync_type = 'BILL_SYNC'

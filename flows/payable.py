@@ -1,12 +1,15 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
+import contextlib
 import dataclasses
 import datetime
+import zlib
 from decimal import Decimal
 
 from odoo import Command, models
 from odoo.fields import Domain
 from odoo.tools import plaintext2html
 
+from ..models.ramp_run import LOST_AFTER
 from ..ramp_api import Money
 from .booking import QUIET, clean
 from .coding import Coding
@@ -55,6 +58,68 @@ class RampFlowPayable(models.AbstractModel):
     _name = 'ramp.flow.payable'
     _inherit = 'ramp.flow.booking'
     _description = 'Ramp Flow: bills and refunds'
+
+    _payment_flow = None  # the flow that pays its documents
+
+    # ------------------------------------------------------------------ a run
+
+    def _work(self, connection, run):
+        with self._at_work(connection):
+            return super()._work(connection, run)
+
+    def _observe(self, connection, client, listings):
+        with self._at_work(connection):
+            result = super()._observe(connection, client, listings)
+        self._call_payments()
+        return result
+
+    def _finish(self, connection, run, message):
+        result = super()._finish(connection, run, message)
+        self._call_payments()
+        return result
+
+    def _call_payments(self):
+        """The job of payments has work now, or gave way to this one (see `_at_work`)."""
+        if self._payment_flow:
+            self.env[f'ramp.flow.{self._payment_flow}']._trigger()
+
+    def _work_key(self, connection):
+        return zlib.crc32(self._name.encode()) >> 1, connection.id
+
+    @contextlib.contextmanager
+    def _at_work(self, connection):
+        """Let the job of payments know that lists are being read: what pays several documents is known once all are read and booked.
+
+        The lock is the session's, over all its transactions, and ends with it, however that ends.
+        """
+        if not self._payment_flow:
+            yield
+            return
+        self.env.cr.execute('SELECT pg_advisory_lock_shared(%s, %s)', self._work_key(connection))
+        try:
+            yield
+        except BaseException:
+            self.env.cr.rollback()
+            raise
+        finally:
+            self.env.cr.execute('SELECT pg_advisory_unlock_shared(%s, %s)', self._work_key(connection))
+
+    def _is_at_work(self, connection):
+        """Whether objects are being listed and booked, or the last run did not come to the end of its lists and the next one will:
+        of a transfer, a part only may be known.
+
+        To be asked first in a transaction: whoever begins to list after that is not seen by it either.
+        """
+        self.env['ramp.run'].flush_model()
+        self.env.cr.execute(
+            """
+            SELECT EXISTS (SELECT FROM pg_locks
+                            WHERE locktype = 'advisory' AND classid = %s AND objid = %s AND objsubid = 2 AND pid <> pg_backend_pid()
+                              AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))
+                OR (SELECT state = 'running' AND write_date > %s OR state = 'done' AND reread IS NOT TRUE
+                      FROM ramp_run WHERE connection_id = %s AND flow = %s ORDER BY id DESC LIMIT 1)
+            """, [*self._work_key(connection), self.env.cr.now() - LOST_AFTER, connection.id, self._flow])
+        return bool(self.env.cr.fetchone()[0])
 
     # ------------------------------------------------------------------ reading
 

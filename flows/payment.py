@@ -66,6 +66,8 @@ class RampFlowPayment(models.AbstractModel):
     def _take_due(self, connection, ramp_ids, after):
         """What was one transfer in Ramp is taken together, so that it becomes one payment."""
         Record = self.env['ramp.record']
+        if self.env[f'ramp.flow.{self._parent_flow}']._is_at_work(connection):
+            return Record, Record  # it calls this job when it is done
         records, _siblings = super()._take_due(connection, ramp_ids, after)
         transfers = [parent for parent in records.mapped('parent_ramp_id') if parent]
         return records, Record._take_siblings(connection, self._flow, transfers, records) if transfers else Record
@@ -83,7 +85,6 @@ class RampFlowPayment(models.AbstractModel):
         if payments:
             # a row that the job of payments holds now is waited for: what Ramp says of it would not be heard again soon
             self.env['ramp.record']._upsert(connection, self._flow, payments, asked, updates=True, wait=True)
-            self._trigger()
 
     def _is_paid_somehow(self, payload, value):
         """Whether there is anything to book of how an object is paid."""
@@ -110,7 +111,6 @@ class RampFlowPayment(models.AbstractModel):
         for lines in plan:  # one after the other: each needs what the one before it left
             lines.reconcile()
         again._reopen_payment()
-        self._trigger()
 
     def _paid_before(self, noted):
         """The payable lines with which a row paid its document."""

@@ -32,6 +32,7 @@ class RampFlowReimbursement(models.AbstractModel):
     _description = 'Ramp Flow: reimbursements'
 
     _flow = 'reimbursement'
+    _payment_flow = 'reimbursement_payment'
     _flow_sequence = 70
     _endpoint = '/reimbursements'
     _sync_type = 'REIMBURSEMENT_SYNC'

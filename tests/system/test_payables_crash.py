@@ -1,6 +1,9 @@
 """What the business owes: killed anywhere, then run again, the same bills, payments and partners, and Ramp told once."""
 import dataclasses
+import os
+import signal
 import time
+from pathlib import Path
 
 import owing
 import pytest
@@ -224,6 +227,29 @@ def test_payables_several_workers_and_one_is_killed(stage):
         victim.wait().assert_killed()
         for process in others:
             process.wait().assert_ok()
+        case.rest()
+        again(case, reference)
+
+
+@pytest.mark.parametrize('how', ['stop', 'kill'])
+@pytest.mark.parametrize('nth', [1, 2, 4])
+def test_one_transfer_is_one_payment_though_its_bills_are_still_listed(stage, nth, how):
+    """The job of payments finds a part of a batch while the others are on pages to come: it waits for them, and is called again."""
+    reference, _hits = stage.reference(OWING, **SMALLER)
+    with stage.case(OWING) as case:
+        case.run(*(f'at once: {flow}' for flow in ('transaction', 'vendor', 'vendor_credit'))).assert_ok()
+        lister = case.start('at once: bill', cut={'at': 'after commit of bill._book_batch', 'nth': nth, 'how': how})
+        if how == 'kill':
+            lister.wait().assert_killed()
+            case.rest()
+        else:
+            stands = Path(f'/proc/{lister.pid}/stat')
+            while stands.read_text(encoding='utf-8').rpartition(')')[2].split()[0] != 'T':
+                time.sleep(0.02)
+        case.start('at once: bill_payment').wait().assert_ok()
+        if how == 'stop':
+            os.kill(lister.pid, signal.SIGCONT)
+            lister.wait().assert_ok()
         case.rest()
         again(case, reference)
 

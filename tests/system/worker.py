@@ -70,6 +70,10 @@ class Cuts:
     def kill(self):
         os.kill(os.getpid(), signal.SIGKILL)
 
+    def stop(self):
+        """It stands still in the middle of its work until the test lets it go on."""
+        os.kill(os.getpid(), signal.SIGSTOP)
+
     def disconnect(self):
         """The database ends every session but this one's, as a failover does."""
         import psycopg2
