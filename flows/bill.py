@@ -185,22 +185,16 @@ class RampFlowBill(models.AbstractModel):
                     memory['entities'][entity.id] = entity.currency
 
     def _look_up(self, connection, values):
-        orders = self._orders(connection, {value.purchase_order_id for value in values if value.purchase_order_id})
         codes = {value.amount.currency for value in values}
         payers = {code for code in self.env.context.get('ramp_memory', {}).get('entities', {}).values() if code}
         return {
             **self._look_up_books(
                 connection, [selection for value in values for line in value.lines for selection in line.selections], codes | payers),
             'partners': self.env['ramp.flow.vendor']._partners(connection, {value.vendor.id for value in values}),
-            'numbers': self._look_up_numbers(connection, {clean(value.invoice_number) for value in values}), 'orders': orders,
+            'numbers': self._look_up_numbers(connection, {clean(value.invoice_number) for value in values}),
+            **self.env['ramp.flow.purchase_order']._look_up_ordered(connection, {
+                value.purchase_order_id for value in values if value.purchase_order_id}),
         }
-
-    def _orders(self, connection, ramp_ids):
-        """Names of the purchase orders that are known, by Ramp id."""
-        rows = self.env['ramp.record'].search_fetch(
-            [('connection_id', '=', connection.id), ('ramp_id', 'in', list(ramp_ids)), ('res_model', '=', 'purchase.order')],
-            ['ramp_id', 'name']) if ramp_ids else self.env['ramp.record']
-        return {row.ramp_id: row.name for row in rows}
 
     def _plan(self, connection, value, found):
         self._check_state(connection, value)
@@ -220,10 +214,17 @@ class RampFlowBill(models.AbstractModel):
             date=self._plan_entry_date(connection, date, journal, found, any(coding.tax for coding in coded)),
             invoice_date=issued, due_date=self._day(connection, value.due_at), reference=clean(value.invoice_number),
             note=clean(value.memo), origin=found['orders'].get(value.purchase_order_id, False),
-            lines=[DocumentLine(coding, line.amount.minor, line_name(line.memo, fallback=label), line.quantity, line.unit_price)
-                   for coding, line in zip(coded, value.lines, strict=True)]))
+            lines=[DocumentLine(coding, line.amount.minor, line_name(line.memo, fallback=label), line.quantity, line.unit_price,
+                                *self._plan_order_line(line, partner, found)) for coding, line in zip(coded, value.lines, strict=True)]))
         self._check_number(document, found)
         return document, len(value.invoice_urls)
+
+    def _plan_order_line(self, line, partner, found):
+        """(line of the purchase order, quantity in its unit if told) of a bill's line; (None, None) where it is of none in Odoo."""
+        order_line, scale = found['order_lines'].get(line.purchase_order_line_item_id, (None, None))
+        if not order_line or order_line.partner_id.commercial_partner_id != partner.commercial_partner_id:
+            return None, None
+        return order_line, float(line.quantity / scale) if line.quantity else None
 
     def _check_state(self, connection, value):
         if not value.enable_accounting_sync:

@@ -21,13 +21,16 @@ REFUND_OF = {'in_invoice': 'in_refund', 'in_refund': 'in_invoice'}
 @dataclasses.dataclass(frozen=True)
 class DocumentLine:
     """One line of a bill. amount: what it adds to the total, tax included, in minor units and the document's direction;
-    quantity, unit_price: told if their product is the amount."""
+    quantity, unit_price: told if their product is the amount; order_line: what it is the bill of;
+    order_quantity: how much of it, in its unit, if that is told."""
 
     coding: Coding
     amount: int
     name: str
     quantity: Decimal | None = None
     unit_price: Money | None = None
+    order_line: models.Model | None = None
+    order_quantity: float | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -150,7 +153,8 @@ class RampFlowPayable(models.AbstractModel):
         if document.total >= 0:
             return document
         lines = [dataclasses.replace(
-            line, amount=-line.amount, unit_price=line.unit_price and -line.unit_price) for line in document.lines]
+            line, amount=-line.amount, unit_price=line.unit_price and -line.unit_price,
+            order_quantity=line.order_quantity and -line.order_quantity) for line in document.lines]
         return dataclasses.replace(document, move_type=REFUND_OF[document.move_type], lines=lines)
 
     def _look_up_numbers(self, connection, references):
@@ -256,15 +260,33 @@ class RampFlowPayable(models.AbstractModel):
             price = self._net(connection, document, line, amount)
         elif line.quantity and line.unit_price and not self._mismatch(line):
             quantity, price = float(line.quantity), float(line.unit_price.decimal)
+        ordered = self._ordered(line, quantity * price)
+        if ordered:
+            quantity, price = ordered, quantity * price / ordered
         return {
             'name': line.name,
             'account_id': line.coding.account.id,
+            **(self._order_line_values(line.order_line) if ordered else {}),
             'quantity': quantity,
             'price_unit': price,
             'tax_ids': [Command.set(line.coding.tax.ids)],
             # always given, so that no model is searched for each line
             'analytic_distribution': line.coding.distribution or {},
         }
+
+    @staticmethod
+    def _ordered(line, amount):
+        """How much of its order line is billed. Where that is not told, so much as the amount (before tax) buys at the order's price:
+        else the order would count one. 0.0: not known."""
+        order_line = line.order_line
+        if not order_line or line.order_quantity:
+            return line.order_quantity or 0.0
+        price = order_line.price_unit * (1 - (order_line.discount or 0.0) / 100)
+        return order_line.product_uom_id.round(amount / price) if price else 0.0
+
+    @staticmethod
+    def _order_line_values(order_line):
+        return {'purchase_line_id': order_line.id, 'product_id': order_line.product_id.id, 'product_uom_id': order_line.product_uom_id.id}
 
     @staticmethod
     def _mismatch(line):

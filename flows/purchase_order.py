@@ -121,8 +121,11 @@ class RampFlowPurchaseOrder(models.AbstractModel):
         """The account that a bill of the line would be booked on."""
         if not line.product_id:
             return None
-        template = line.product_id.product_tmpl_id.with_company(line.company_id)
-        return template.get_product_accounts(line.order_id.fiscal_position_id)['expense']
+        product = line.product_id.with_company(line.company_id)
+        accounts = product.product_tmpl_id.get_product_accounts(line.order_id.fiscal_position_id)
+        if product.is_storable and product.valuation == 'real_time' and accounts['stock_valuation']:
+            return accounts['stock_valuation']
+        return accounts['expense']
 
     def _order_values(self, connection, order, vendor, owner, offered):
         if isinstance(vendor, (Held, Waiting)):
@@ -198,6 +201,32 @@ class RampFlowPurchaseOrder(models.AbstractModel):
     @staticmethod
     def _text(text):
         return ' '.join((text or '').split())[:TEXT_LENGTH]
+
+    # ------------------------------------------------------------------ what Ramp says of its lines
+
+    @api.model
+    def _look_up_ordered(self, connection, ramp_ids):
+        """What bills need of the orders they are of. Two queries, however many; none without orders.
+
+        :param ramp_ids: Ramp's ids of orders
+        :return: {'orders': name by Ramp id, 'order_lines': (order line, Ramp's units for one of the line's) by Ramp's id of the line}
+        """
+        rows = self.env['ramp.record'].search_fetch(
+            [('connection_id', '=', connection.id), ('flow', '=', self._flow), ('ramp_id', 'in', list(ramp_ids))],
+            ['ramp_id', 'name', 'res_id', 'payload']) if ramp_ids else self.env['ramp.record']
+        known = {}  # by id of the order line: its id in Ramp and the quantity that Ramp has
+        for row in rows:
+            values = row.payload or {}
+            for identity, ramp_id in values.get('line_ids', {}).items():
+                line = values.get('lines', {}).get(identity)
+                if line:
+                    known[int(identity.rpartition('-')[2])] = ramp_id, line['quantity']
+        lines = self.env['purchase.order.line'].search_fetch(
+            [('id', 'in', list(known)), ('order_id', 'in', [row.res_id for row in rows])],
+            ['product_id', 'product_uom_id', 'product_qty', 'price_unit', 'discount', 'partner_id']) if known else ()
+        scaled = {known[line.id][0]: (line, Decimal(known[line.id][1]) / Decimal(str(line.product_qty)))
+                  for line in lines if line.product_qty}
+        return {'orders': {row.ramp_id: row.name for row in rows}, 'order_lines': scaled}
 
     # ------------------------------------------------------------------ sending
 

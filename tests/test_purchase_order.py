@@ -119,6 +119,84 @@ class TestPurchaseOrder(RampCase):
         self.push()
         self.assertThere(order, (2, 2000))
 
+    def billed(self, order, quantities=None, **values):
+        """The bill in Odoo of an order that Ramp billed: of {index of a line: Ramp's units}, or of all."""
+        told = self.there(order)
+        ramp_id = self.ramp.bill_purchase_order(
+            told['id'], quantities and {told['line_items'][index]['id']: count for index, count in quantities.items()}, **values)
+        self.sync('vendor', 'bill', now=False)
+        self.assertEqual(self.record(ramp_id, 'bill').state, 'confirmed', self.record(ramp_id, 'bill').error_message)
+        return self.move(ramp_id)
+
+    def test_its_bill(self):
+        """The order counts what is billed as if the bill had been made from it, in its own units."""
+        self.sync('account')
+        self.product.purchase_method = 'purchase'
+        order = self.order((2.5, 4.0, {}), (4, 25.0, {'discount': 10}))
+        self.push()
+        bill = self.billed(order, {0: 10, 1: 1})
+        self.assertEqual(bill.amount_total, 26.5)
+        self.assertEqual(bill.invoice_line_ids.purchase_line_id, order.order_line)
+        self.assertEqual(bill.invoice_line_ids.product_id, self.product)
+        self.assertEqual(order.invoice_ids, bill)
+        self.assertEqual(order.order_line.mapped('qty_invoiced'), [1.0, 1.0])
+        self.assertEqual(order.invoice_status, 'to invoice')
+        self.assertEqual(self.billed(order, {0: 15, 1: 3}).amount_total, 73.5)
+        self.assertEqual(order.order_line.mapped('qty_invoiced'), [2.5, 4.0])
+        self.assertEqual(order.invoice_status, 'invoiced')
+
+    def test_its_bill_of_stock(self):
+        """Lines that name quantities and prices of their own."""
+        self.sync('account')
+        self.product.purchase_method = 'purchase'
+        order = self.order((2.5, 4.0, {}))
+        self.push()
+        [line] = self.there(order)['line_items']
+        bill = self.billed(order, lines=[], inventory=[{
+            'amount_minor': 825, 'quantity': 20, 'unit_price_minor': 41, 'account': self.external(self.account_meals),
+            'purchase_order_line_item_id': line['id']}])
+        self.assertEqual(bill.amount_total, 8.25)
+        self.assertEqual(order.order_line.qty_invoiced, 2.0)
+
+    def test_its_bill_with_tax(self):
+        """The tax that Ramp's amount includes is not counted as goods."""
+        tax = self.env['account.tax'].create({'name': 'Input', 'amount': 25, 'type_tax_use': 'purchase', 'company_id': self.company.id})
+        self.connection.offer_taxes = True
+        self.sync('account', 'tax_rate', 'tax_code')
+        code = self.env['ramp.record'].search([('flow', '=', 'tax_code'), ('res_id', '=', tax.id)]).remote_id
+        order = self.order((4, 10.0, {}))
+        self.push()
+        [line] = self.there(order)['line_items']
+        bill = self.billed(order, lines=[{
+            'amount_minor': 2500, 'account': self.external(self.account_meals), 'tax': code, 'purchase_order_line_item_id': line['id']}])
+        self.assertEqual((bill.amount_total, bill.amount_tax), (25, 5))
+        self.assertEqual(order.order_line.qty_invoiced, 2.0)
+
+    def test_its_credit(self):
+        self.sync('account')
+        self.product.purchase_method = 'purchase'
+        order = self.order((4, 10.0, {}))
+        self.push()
+        self.billed(order)
+        [line] = self.there(order)['line_items']
+        credit = self.billed(order, lines=[{
+            'amount_minor': -1000, 'account': self.external(self.account_meals), 'purchase_order_line_item_id': line['id']}])
+        self.assertEqual((credit.move_type, credit.amount_total), ('in_refund', 10))
+        self.assertEqual(order.order_line.qty_invoiced, 3.0)
+
+    def test_valued_goods(self):
+        """Goods of a perpetual inventory are billed on its account, as Odoo bills them."""
+        stock = self.env['account.account'].create({'name': 'Inventory', 'code': '110999', 'account_type': 'asset_current'})
+        self.connection.account_type_ids |= self.env['ramp.account.type'].search([('code', '=', 'asset_current')])
+        category = self.env['product.category'].create({
+            'name': 'Valued', 'property_valuation': 'real_time', 'property_stock_valuation_account_id': stock.id})
+        self.product.write({'is_storable': True, 'categ_id': category.id})
+        self.sync('account')
+        order = self.order((4, 10.0, {}))
+        self.push()
+        bill = self.billed(order)
+        self.assertEqual(bill.invoice_line_ids.account_id, stock)
+
     def test_crash_after_ramp_has_it(self):
         order = self.order()
         self.push()
