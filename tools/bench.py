@@ -1,5 +1,5 @@
 """How fast card transactions, and bills with their payments, go into the books, beside baselines that do less, on the same data;
-and what it costs that Odoo gives Ramp its chart.
+and what it costs that Odoo gives Ramp its chart, purchase orders and receipts.
 
     ./dev bench             1,000 transactions and 300 bills a side, in turns, and a chart of 500 and 2,000; ten minutes
     ./dev bench --full      also 10,000 transactions and 5,000 bills in one go, both sides without planner statistics, and a chart of
@@ -8,7 +8,7 @@ and what it costs that Odoo gives Ramp its chart.
 
 Every measurement has a database and a process of its own. What counts are the ratios: the sides take turns because
 a machine is never quiet; absolute rates stand beside them. See `bench_side.py` for what a side does, `bench_bills.py` for bills,
-and `bench_coding.py` for the chart.
+`bench_coding.py` for the chart, and `bench_orders.py` for purchase orders.
 """
 import argparse
 import dataclasses
@@ -47,21 +47,23 @@ BILLS = Kind('bills', 'bench_bills.py', {
 }, {'wizard': 4.0})
 WITHOUT = dataclasses.replace(TRANSACTIONS, sides={
     'ours': 'Ramp Connector, as shipped', 'still': 'Ramp Connector, its own ANALYZE off', 'bare': 'bare ORM'}, targets={})
-SECTIONS = ('transactions', 'bills', 'coding', 'tie-out')
+SECTIONS = ('transactions', 'bills', 'coding', 'orders', 'tie-out')
 PREFIX = 'rp_bench_'
 START = f'{PREFIX}start'  # every measurement begins with a copy of it
 IDLE_QUERIES = 15  # of a push when nothing has changed, without the scheduler's own
+ORDER_QUERIES = 8  # that a connected company may pay to confirm an order, or to validate a receipt
 HOOK_QUERIES = 3  # that noting a change may cost, however many objects change at once
 BILL_QUERIES = 20  # of a bill with its payment
+ORDER_SIDES = {'without': 'without the addon', 'off': 'with it, not connected', 'on': 'connected'}
 OPENS = 2.0  # seconds in which the tie-out opens, of a ledger of two years
 DRILLS = 1.0  # and what is behind any of its figures
 FLAT = 0.10  # how far the last thousand of a long run may be from the first
 
 
-def figures_of(runtime, script, database, *arguments):
+def figures_of(runtime, script, database, *arguments, source=START):
     """What one of the scripts beside this one has measured in a database of its own."""
     runtime.drop(database)
-    runtime.clone(START, database)
+    runtime.clone(source, database)
     try:
         with tempfile.TemporaryDirectory() as folder:
             output = Path(folder) / 'figures.json'
@@ -184,6 +186,47 @@ def show_coding(figures):
              f"{1000 * run['on_seconds']:,.1f}", f"{run['ratio'] - 1:+.0%}"] for what, run in figures['hooks'].items()])
 
 
+def measure_orders(runtime, count, rounds):
+    """Buttons on every side, in turns: medians of the rounds; and what the connected side pushed."""
+    found = {side: [] for side in ORDER_SIDES}
+    for number in range(rounds):
+        for side in list(ORDER_SIDES)[::-1 if number % 2 else 1]:
+            say(f'{count} purchase orders, {ORDER_SIDES[side]}')
+            found[side].append(figures_of(runtime, 'bench_orders.py', f'{PREFIX}orders', '--side', side, '--orders', count,
+                                          source=runtime.base_template() if side == 'without' else START))
+    buttons = {side: {what: {key: statistics.median(run[what][key] for run in runs) for key in ('seconds', 'queries')}
+                      for what in ('confirm', 'validate', 'import')} for side, runs in found.items()}
+    return {**found['on'][-1], 'buttons': buttons}
+
+
+def show_orders(figures):
+    print(f"\nPurchase orders of {figures['lines']} lines, and their receipts: what a person pays (median of {figures['count']}, committed)")
+    words = {'confirm': 'an order confirmed', 'validate': 'a receipt validated',
+             'import': f"{figures['imported']:,} lines of orders imported"}
+    first = figures['buttons']['without']
+    table(['', *(f'queries {label}' for label in ORDER_SIDES.values()), *(f'ms {label}' for label in ORDER_SIDES.values()), 'time'], [
+        [text, *(f"{side[what]['queries']:.0f}" for side in figures['buttons'].values()),
+         *(f"{1000 * side[what]['seconds']:,.1f}" for side in figures['buttons'].values()),
+         f"{figures['buttons']['on'][what]['seconds'] / first[what]['seconds'] - 1:+.0%}"] for what, text in words.items()])
+    table(['pushed', 'objects', 'per second', 'requests each', 'queries each', 'requests when nothing changed', 'queries'], [
+        [name, str(run['push']['objects']), f"{run['push']['objects'] / run['push']['seconds']:.0f}",
+         f"{(run['push']['reads'] + run['push']['writes']) / run['push']['objects']:.1f}",
+         f"{run['push']['queries'] / run['push']['objects']:.1f}", str(run['idle']['reads'] + run['idle']['writes']),
+         str(run['idle']['queries'])] for name, run in (('orders', figures['orders']), ('receipts', figures['receipts']))])
+
+
+def order_verdicts(figures):
+    sides = figures['buttons']
+    more = {what: sides['on'][what]['queries'] - sides['without'][what]['queries'] for what in sides['on']}
+    asked = sum(figures[what]['reads'] + figures[what]['writes'] + figures[what]['tokens'] for what in ('confirm', 'validate', 'import'))
+    idle = sum(figures[what]['idle']['reads'] + figures[what]['idle']['writes'] for what in ('orders', 'receipts'))
+    return [{'verdict': 'met' if met else 'NOT MET', 'text': text} for met, text in (
+        (max(more.values()) <= ORDER_QUERIES, f'to confirm, to validate or to import costs at most {ORDER_QUERIES} queries more than '
+         f"without the addon (measured {more['confirm']:.0f}, {more['validate']:.0f} and {more['import']:.0f})"),
+        (asked == 0, f'and no request (measured {asked:.0f})'),
+        (idle == 0, f'what has not changed is not sent again, nor asked for (measured {idle} requests)'))]
+
+
 def show_tie_out(figures):
     print(f"\nThe tie-out of a ledger of {figures['transactions']:,} card transactions in {figures['months']} months "
           f"({figures['sections']} entities and currencies)")
@@ -214,6 +257,8 @@ def show(result):
               f"requests a second allows {20 / receipts['requests']:.0f} receipts a second.")
     if result['coding']:
         show_coding(result['coding'])
+    if result['orders']:
+        show_orders(result['orders'])
     if result['tie_out']:
         show_tie_out(result['tie_out'])
     for verdict in result['verdicts']:
@@ -255,7 +300,9 @@ def verdicts(result, first):
                                      (figures['drill_seconds'], DRILLS, 'what is behind any of its figures opens')):
             found.append({'verdict': 'met' if seconds < limit else 'NOT MET',
                           'text': f'{what} in under {limit:.0f} s (measured {seconds:.2f})'})
-    return found + (coding_verdicts(result['coding']) if result['coding'] else [])
+    for part, judge in (('coding', coding_verdicts), ('orders', order_verdicts)):
+        found += judge(result[part]) if result[part] else []
+    return found
 
 
 def coding_verdicts(figures):
@@ -295,6 +342,7 @@ def main():
     parser.add_argument('--bills', type=int, default=None, metavar='N', help='a long run of ours with N bills; 5,000 with --full')
     parser.add_argument('--coding', type=int, default=None, metavar='N',
                         help='a chart of N accounts and 4 N analytic accounts; 500, with --full 5,000, with --rounds 0 none')
+    parser.add_argument('--orders', type=int, default=None, metavar='N', help='purchase orders and receipts; 50, with --full 300')
     parser.add_argument('--tie-out', type=int, default=None, metavar='N', help='transactions in the ledger of the tie-out; 200,000')
     parser.add_argument('--seed', type=int, default=1)
     parser.add_argument('--json', action='store_true', help='the figures as JSON')
@@ -322,7 +370,7 @@ def run(runtime, options):
     long, bills = wanted('transactions', options.long, 10000), wanted('bills', options.bills, 5000)
     without = wanted('transactions', options.without, 3000)
     coding = wanted('coding', options.coding, 5000, 500 if options.rounds else 0)
-    result = {'machine': facts(runtime), 'addon': ADDON, 'comparisons': {}, 'long': {}, 'coding': None, 'tie_out': None}
+    result = {'machine': facts(runtime), 'addon': ADDON, 'comparisons': {}, 'long': {}, 'coding': None, 'orders': None, 'tie_out': None}
     first = [f'{options.size:,} transactions, fresh planner statistics on every side',
              f'{options.bill_size:,} bills with their payments, fresh planner statistics on every side']
     for name, kind, size, sides in zip(
@@ -346,6 +394,9 @@ def run(runtime, options):
         say(f'the chart: {coding} accounts, {4 * coding} analytic accounts')
         result['coding'] = figures_of(runtime, 'bench_coding.py', f'{PREFIX}coding', '--accounts', coding, '--analytics', 4 * coding,
                                       '--rounds', 2 * options.rounds + 1)
+    bought = wanted('orders', options.orders, 300, 50 if options.rounds else 0)
+    if bought:
+        result['orders'] = measure_orders(runtime, bought, options.rounds)
     ledger = wanted('tie-out', options.tie_out, 200000, 200000 if options.rounds else 0)
     if ledger:
         say(f'the tie-out: {ledger} card transactions in 24 months')

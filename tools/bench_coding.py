@@ -28,10 +28,17 @@ SAVES = 20  # of one account in a round, each committed
 class Watch:
     """Queries, requests to Ramp and seconds; `span` gives the figures of what is done within it."""
 
-    def __init__(self):
+    def __init__(self, ramp=True):
+        self.requests = Counter()
+        if ramp:
+            self._count_requests()
+        thread = threading.current_thread()
+        # Odoo counts the queries of all cursors of a thread that has these
+        thread.query_count, thread.query_time = 0, 0.0
+
+    def _count_requests(self):
         from odoo.addons.ramp_connector.ramp_api import RampClient, client
 
-        self.requests = Counter()
         original = RampClient._send
 
         def send(ramp, call, auth):
@@ -40,9 +47,6 @@ class Watch:
 
         RampClient._send = send
         client.SlidingWindow.acquire = lambda window: 0.0  # Ramp's limit is reckoned with afterwards
-        thread = threading.current_thread()
-        # Odoo counts the queries of all cursors of a thread that has these
-        thread.query_count, thread.query_time = 0, 0.0
 
     @contextlib.contextmanager
     def span(self):

@@ -336,14 +336,14 @@ class Case:
 
         self.ramp.after(hook)
 
-    def kill_at_write(self, side, nth=1):
-        """Before or after Ramp does the work of the nth request that changes what can be picked, the process that asked dies."""
+    def kill_at_write(self, side, nth=1, paths=('/accounting/',)):
+        """Before or after Ramp does the work of the nth request that changes something under these paths, who asked dies."""
         while not self._pids.empty():
             self._pids.get()  # of processes that have ended
         seen = itertools.count(1)
 
         def hook(asked, where, body):
-            if asked != 'GET' and '/accounting/' in where and '/syncs' not in where and next(seen) == nth:
+            if asked != 'GET' and any(path in where for path in paths) and '/syncs' not in where and next(seen) == nth:
                 os.kill(self._pids.get(timeout=SECONDS), signal.SIGKILL)
 
         getattr(self.ramp, side)(hook)

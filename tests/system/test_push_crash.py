@@ -1,4 +1,6 @@
 """What Odoo offers in Ramp: killed anywhere, then run again, Ramp has the same as without, and nothing is sent in vain."""
+import dataclasses
+
 import pytest
 from books import differences, rows
 from stage import World
@@ -7,23 +9,45 @@ from test_workers import start_together
 from simulator import coding
 
 WORLD = World(transactions=0, held=0, problems=False)
-# What is done before, and what is done in the run that is cut off.
+
+
+@dataclasses.dataclass(frozen=True)
+class Scene:
+    """before: what is done, and pushed, first; deeds: what a person does then; step: the run that is cut off;
+    tables: what of Ramp it changes, under these paths."""
+
+    before: tuple = ()
+    deeds: tuple = ()
+    step: str = 'push'
+    tables: tuple = tuple(coding.TABLES)
+    paths: tuple = ('/accounting/',)
+
+
+BOUGHT = ('buy: order', 'sync_now', 'procurement', 'procurement')
+PROCUREMENT = Scene(
+    step='procurement', tables=('vendors', 'purchase_orders', 'item_receipts'), paths=('/vendors', '/purchase-orders', '/item-receipts'))
 SCENES = {
-    'first upload': ((), ()),
-    'adoption': ((), ()),
-    'rename': (('push', 'push'), ('change: rename',)),
-    'withdrawal': (('push', 'push'), ('change: withdraw',)),
-    'move': (('push', 'push'), ('change: move',)),
+    'first upload': Scene(),
+    'adoption': Scene(),
+    'rename': Scene(('push', 'push'), ('change: rename',)),
+    'withdrawal': Scene(('push', 'push'), ('change: withdraw',)),
+    'move': Scene(('push', 'push'), ('change: move',)),
+    'orders': dataclasses.replace(PROCUREMENT, deeds=('buy: order', 'buy: receive')),
+    'amendments': dataclasses.replace(PROCUREMENT, before=BOUGHT, deeds=('buy: amend',)),
+    'returns': dataclasses.replace(
+        PROCUREMENT, before=('buy: order', 'buy: receive', *BOUGHT[1:]), deeds=('buy: return',)),
 }
 WORKS = ('_collect', '_compare', '_mark_uncertain', '_store', '_options_changed')
 SIDES = ('before', 'after')
+CHANCE = ('ramp_id', 'created_at', 'updated_at', 'archived_at', '_valid')
 
 
-def begin(case, scene):
+def begin(case, name):
     """A Ramp without a chart, or with that of another system; whatever the scene wants in it."""
-    for name, make in coding.TABLES.items():
-        case.ramp.state.tables[name] = make()
-    if scene == 'adoption':
+    scene = SCENES[name]
+    for table in scene.tables:
+        case.ramp.state.tables[table] = (coding.TABLES[table] if table in coding.TABLES else type(case.ramp.state.tables[table]))()
+    if name == 'adoption':
         with case.stage.sql() as cursor:
             found = rows(cursor, """
                 SELECT a.name ->> 'en_US' AS name, a.code_store ->> c.company_id::text AS code
@@ -31,47 +55,58 @@ def begin(case, scene):
                  WHERE a.account_type = 'expense' AND a.active AND a.code_store ->> c.company_id::text IS NOT NULL ORDER BY a.id""")
         for row in found:
             coding.add_account(case.ramp.state, f"theirs-{row['code']}", f"Their {row['name']}", row['code'], 'EXPENSE')
-    before, deed = SCENES[scene]
-    if before:
-        case.run(*before, *deed).assert_ok()
+    if scene.before or scene.deeds:
+        case.run(*scene.before, *scene.deeds).assert_ok()
 
 
-def pushed(case):
-    """Ramp's coding data and the ledger, free of what a chance decides."""
+def pushed(case, scene):
+    """What Ramp has of a scene's kind, and the ledger, free of what a chance decides."""
     with case.stage.sql() as cursor:
         ledger = rows(cursor, """
             SELECT flow, remote_id, res_model, state, error_message, is_uncertain, payload FROM ramp_record
              WHERE remote_id IS NOT NULL""")
-    known = {row['ramp_id']: row['id'] for name in coding.TABLES for row in case.ramp.state[name]}
+    tables = SCENES[scene].tables
+    known = {}
+    for row in (row for name in tables for row in case.ramp.state[name]):
+        known[row.get('ramp_id', row['id'])] = name_of(row)
+        for number, line in enumerate(row.get('line_items') or ()):
+            known[line['id']] = line.get('external_id') or f'{name_of(row)} {number}'
     return {
-        **{name: {f"{known.get(row.get('_field'))} {row['id']}": plain(row, known) for row in case.ramp.state[name]}
-           for name in coding.TABLES},
+        **{name: {f"{known.get(row.get('_field'))} {name_of(row)}": plain(row, known) for row in case.ramp.state[name]}
+           for name in tables},
         'ledger': {f"{row['flow']} {row['remote_id']}": plain(row, known) for row in ledger},
     }
+
+
+def name_of(row):
+    """What a row of Ramp's is known by in every case."""
+    return row['id'] if 'ramp_id' in row else row.get('external_id') or row.get('item_receipt_number') or row.get('external_vendor_id') or row['id']
 
 
 def plain(row, known):
     """A row with ids of ours in the place of Ramp's."""
     if isinstance(row, dict):
-        return {key: plain(value, known) for key, value in row.items() if key not in ('ramp_id', 'created_at', 'updated_at', '_valid')}
+        return {key: plain(value, known) for key, value in row.items() if key not in CHANCE}
+    if isinstance(row, list):
+        return [plain(item, known) for item in row]
     return known.get(row, row) if isinstance(row, str) else row
 
 
-def assert_same(case, reference):
+def assert_same(case, scene, reference):
     """After the cut: at most two runs bring about the same, and another one sends nothing."""
-    before = len(case.ramp.write_calls())
-    case.run('sync_now', 'push').assert_ok()
-    if differences(reference, pushed(case)):
-        case.run('sync_now', 'push').assert_ok()
-    found = differences(reference, pushed(case))
+    before, step = len(case.ramp.write_calls()), SCENES[scene].step
+    case.run('sync_now', step).assert_ok()
+    if differences(reference, pushed(case, scene)):
+        case.run('sync_now', step).assert_ok()
+    found = differences(reference, pushed(case, scene))
     assert not found, '\n'.join(found[:30])
-    for name in coding.TABLES:
-        ids = [(row.get('_field'), row['id']) for row in case.ramp.state[name]]
+    for name in SCENES[scene].tables:
+        ids = [(row.get('_field'), name_of(row)) for row in case.ramp.state[name]]
         assert len(ids) == len(set(ids)), f'{name}: twice'
     refused = [(call['method'], call['path'], call['body']) for call in case.ramp.write_calls()[before:] if (call['status'] or 500) >= 400]
     assert not refused, f'sent without asking first: {refused}'
     before = len(case.ramp.write_calls())
-    case.run('sync_now', 'push').assert_ok()
+    case.run('sync_now', step).assert_ok()
     assert [(call['method'], call['path']) for call in case.ramp.write_calls()[before:]] == []
     case.ramp.assert_clean()
     assert not case.ramp.request_violations
@@ -85,11 +120,12 @@ def references(stage):
         with stage.case(WORLD) as case:
             begin(case, scene)
             before = len(case.ramp.write_calls())
-            hits = case.run('push').assert_ok().hits
+            step = SCENES[scene].step
+            hits = case.run(step).assert_ok().hits
             writes = len(case.ramp.write_calls()) - before
-            case.run('sync_now', 'push').assert_ok()
-            found[scene] = pushed(case), hits, writes
-            assert_same(case, found[scene][0])
+            case.run('sync_now', step).assert_ok()
+            found[scene] = pushed(case, scene), hits, writes
+            assert_same(case, scene, found[scene][0])
     return found
 
 
@@ -104,8 +140,8 @@ def test_push_killed_at_commit(stage, references, scene, work, side):
         for nth in {1, count} if work in ('_store', '_mark_uncertain') else {count}:
             with stage.case(WORLD) as case:
                 begin(case, scene)
-                case.run('push', cut={'at': boundary, 'nth': nth}).assert_killed()
-                assert_same(case, reference)
+                case.run(SCENES[scene].step, cut={'at': boundary, 'nth': nth}).assert_killed()
+                assert_same(case, scene, reference)
 
 
 @pytest.mark.parametrize('side', SIDES)
@@ -116,9 +152,9 @@ def test_push_killed_in_ramp(stage, references, scene, side):
     for nth in range(1, writes + 1):
         with stage.case(WORLD) as case:
             begin(case, scene)
-            case.kill_at_write(side, nth)
-            case.run('push').assert_killed()
-            assert_same(case, reference)
+            case.kill_at_write(side, nth, SCENES[scene].paths)
+            case.run(SCENES[scene].step).assert_killed()
+            assert_same(case, scene, reference)
 
 
 @pytest.mark.parametrize('scene', SCENES)
@@ -128,8 +164,8 @@ def test_push_database_goes_away(stage, references, scene):
     for cut in ({'at': boundary}, {'at': boundary.replace('before', 'after')}):
         with stage.case(WORLD) as case:
             begin(case, scene)
-            assert case.run('push', cut={**cut, 'how': 'disconnect'}).code == 1
-            assert_same(case, reference)
+            assert case.run(SCENES[scene].step, cut={**cut, 'how': 'disconnect'}).code == 1
+            assert_same(case, scene, reference)
 
 
 @pytest.mark.parametrize('scene', SCENES)
@@ -138,13 +174,13 @@ def test_push_two_at_once(stage, references, scene):
     with stage.case(WORLD) as case:
         begin(case, scene)
         before = len(case.ramp.write_calls())
-        for process in start_together(case, 2, 'push at once'):
+        for process in start_together(case, 2, f'{SCENES[scene].step} at once'):
             process.wait().assert_ok()
         case.rest()
         calls = [(call['method'], call['path'], str(call['body'])) for call in case.ramp.write_calls()[before:]]
         assert len(calls) == len(set(calls)), 'sent twice'
         assert all(call['status'] < 400 for call in case.ramp.write_calls()[before:])
-        assert_same(case, reference)
+        assert_same(case, scene, reference)
 
 
 def test_push_keeps_a_change_made_while_it_sends(stage):

@@ -43,6 +43,8 @@ PAYABLES = (
 # What is owed on cards.
 STATEMENTS = ('transaction', 'transfer', 'statement', 'cashback', 'statement_file')
 PUSH = ('account', 'analytic_plan', 'analytic_account', 'tax_rate', 'tax_code', 'accounting_vendor')
+# Orders ask for their vendors, and wait for them.
+PROCUREMENT = ('purchase_order', 'spend_vendor', 'purchase_order', 'item_receipt')
 FILES = ('receipt', 'bill_file', 'statement_file')  # what fetches files
 # What happens inside of the transactions of payables, where a flow has it.
 INSIDE = {
@@ -181,7 +183,7 @@ def cut_flows(cuts, env, booked):
             cuts(f'after {name}')
 
     model('ramp.record')._booked = noted
-    for flow in dict.fromkeys((*PAYABLES, *STATEMENTS, *PUSH)):
+    for flow in dict.fromkeys((*PAYABLES, *STATEMENTS, *PUSH, *PROCUREMENT)):
         cut_transactions(cuts, model(f'ramp.flow.{flow}'), flow, fresh, booked)
     for flow in {*PAYABLES, *STATEMENTS}:
         watch(model(f'ramp.flow.{flow}'), flow, running)
@@ -327,6 +329,52 @@ def change(env, what):
     env.cr.commit()
 
 
+def buy(env, what):
+    """What purchasers and the warehouse do."""
+    connection = env['ramp.connection'].search([('state', '=', 'connected')])
+    env = env(context={**env.context, 'allowed_company_ids': connection.company_id.ids})
+    orders = env['purchase.order'].search([('company_id', '=', connection.company_id.id)], order='id')
+    if what == 'order':
+        # what was restored has free ids, and what is sent names them: the same ones in each case
+        for table in ('purchase_order', 'purchase_order_line', 'stock_picking', 'stock_move', 'res_partner'):
+            env.cr.execute('SELECT setval(%s, 100000)', [f'{table}_id_seq'])
+        connection.write({'start_date': '2020-01-01', 'pull_bills': True, 'push_orders': True, 'push_receipts': True})
+        vendors = env['res.partner'].create([{
+            'name': f'Order Supplier {number}', 'is_company': True, 'email': f'sales{number}@supplier.example', 'supplier_rank': 1,
+            'country_id': env.ref('base.us').id, 'state_id': env.ref('base.state_us_5').id} for number in range(2)])
+        product = env['product.product'].create({'name': 'Part', 'type': 'consu', 'purchase_method': 'purchase'})
+        orders = env['purchase.order'].create([{
+            'partner_id': vendors[number % 2].id, 'company_id': connection.company_id.id, 'order_line': [
+                (0, 0, {'product_id': product.id, 'product_qty': quantity, 'price_unit': 10 + number, 'tax_ids': [(5,)]})
+                for quantity in (4, 2.5, 1)]} for number in range(4)])
+        orders.button_confirm()
+    elif what == 'receive':
+        for number, picking in enumerate(orders.picking_ids.sorted('id')[:3]):
+            for move in picking.move_ids:
+                move.quantity = move.product_uom_qty if number else 1
+                move.picked = True
+            picking.with_context(skip_backorder=True, picking_ids_not_to_backorder=[]).button_validate()
+    elif what == 'amend':
+        orders[0].order_line[0].product_qty = 6
+        orders[1].write({'order_line': [(0, 0, {'product_id': orders.order_line.product_id.id, 'product_qty': 7, 'price_unit': 3.0})]})
+        orders[2].partner_ref = 'Their number'
+        orders[3].button_cancel()
+    elif what == 'return':
+        picking = orders[1].picking_ids.filtered(lambda picking: picking.state == 'done')[:1]
+        wizard = env['stock.return.picking'].with_context(
+            active_id=picking.id, active_ids=picking.ids, active_model='stock.picking').create({})
+        for line in wizard.product_return_moves:
+            line.quantity = 1
+        back = env['stock.picking'].browse(wizard.action_create_returns()['res_id'])
+        for move in back.move_ids:
+            move.quantity = 1
+            move.picked = True
+        back.button_validate()
+    else:
+        raise ValueError(what)
+    env.cr.commit()
+
+
 def ledger(env):
     env.cr.execute('SELECT flow, ramp_id, state, error_message, res_id, attempts, reported_hash FROM ramp_record ORDER BY flow, ramp_id')
     rows = env.cr.fetchall()
@@ -377,9 +425,13 @@ def act(command, result):
                 env[f"ramp.flow.{step.removeprefix('at once: ')}"]._cron_run()
             elif step == 'push':
                 result['failures'] += trigger(env, PUSH)
-            elif step == 'push at once':  # see transactions
-                for flow in PUSH:
+            elif step == 'procurement':
+                result['failures'] += trigger(env, PROCUREMENT)
+            elif step in ('push at once', 'procurement at once'):  # see transactions
+                for flow in PROCUREMENT if step.startswith('procurement') else PUSH:
                     env[f'ramp.flow.{flow}']._cron_run()
+            elif step.startswith('buy: '):
+                buy(env, step.removeprefix('buy: '))
             elif step.startswith('change: '):
                 change(env, step.removeprefix('change: '))
             elif step == 'transactions':

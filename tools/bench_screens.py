@@ -1,0 +1,158 @@
+"""How long it takes until Ramp shows what somebody did on Odoo's own screens, and whether a page waits for Ramp; run by `bench.py` in
+a database of its own.
+
+A real Odoo server with its jobs, a simulated Ramp in another process, and a browser that clicks: an order is confirmed, a part of it
+is received, a part of that is sent back, and the order is cancelled. Every step is timed from the click to the state in Ramp. In the
+last round Ramp hangs at every request, and only the pages are timed.
+"""
+import argparse
+import json
+import os
+import time
+from pathlib import Path
+
+from bench_webhooks import percentiles, server
+from browser import Browser
+from demo import free_port
+from odoo_env import environment, set_up_empty, simulator
+from runtime import chromium
+
+ORDERED, RECEIVED, RETURNED = 10, 6, 2
+HANGS = 20.0  # seconds that Ramp does not answer in the last round
+PATIENCE = 60
+STEPS = {'confirm': 'an order is confirmed', 'receive': 'a part of it is received', 'return': 'a part of that is returned',
+         'cancel': 'the order is cancelled'}
+STATUS = "[...document.querySelectorAll('.o_statusbar_status .o_arrow_button_current')].some(node => node.textContent.includes(%s))"
+
+
+class Buyer:
+    """Somebody in front of Odoo's screens, who watches Ramp."""
+
+    def __init__(self, browser, address, ramp, database):
+        self.browser, self.address, self.ramp, self.database = browser, address, ramp, database
+        self.pages, self.follows = {step: [] for step in STEPS}, {step: [] for step in STEPS}
+
+    def order(self):
+        """A new request for quotation; (id, its number)."""
+        with environment(self.database) as env:
+            vendor = env['res.partner'].search([('name', '=', 'Screen Supplier')])
+            product = env['product.product'].search([('name', '=', 'Screen Part')])
+            order = env['purchase.order'].create({'partner_id': vendor.id, 'order_line': [
+                (0, 0, {'product_id': product.id, 'product_qty': ORDERED, 'price_unit': 10.0, 'tax_ids': [(5,)]})]})
+            env.cr.commit()
+            return order.id
+
+    def picking(self, order, state='assigned'):
+        """The first transfer of an order that is to be done."""
+        with environment(self.database) as env:
+            return env['purchase.order'].browse(order).picking_ids.filtered(lambda picking: picking.state == state).sorted('id')[:1].id
+
+    def step(self, name, click, shown, there):
+        """Do a step: `click` ends with the button that counts; `shown`: script, when the page shows it; `there`: when Ramp does."""
+        started = click()
+        self.browser.wait(shown)
+        self.pages[name].append(time.monotonic() - started)
+        if there:
+            while not there():
+                if time.monotonic() - started > PATIENCE:
+                    raise SystemExit(f'Ramp does not show within {PATIENCE} seconds that {STEPS[name]}')
+                time.sleep(0.02)
+            self.follows[name].append(time.monotonic() - started)
+
+    def press(self, *arguments):
+        """Click, without waiting for what comes of it; the moment."""
+        started = time.monotonic()
+        self.browser.click(*arguments, settle=False)
+        return started
+
+    def enter(self, row, field, value):
+        """Type a value into a cell of a list."""
+        cell = f'{row} td[name={field}]'
+        self.browser.click(cell)
+        found = f'document.querySelector({json.dumps(cell)} + " input")'
+        self.browser.wait(f'!!{found}')
+        self.browser.ask(f"""
+            {found}.focus(); {found}.value = {json.dumps(str(value))};
+            {found}.dispatchEvent(new Event('input', {{bubbles: true}})); {found}.dispatchEvent(new Event('change', {{bubbles: true}}))""")
+
+    # ------------------------------------------------------------------ the life of an order
+
+    def there(self, order):
+        """What Ramp has of an order."""
+        rows = [row for row in self.ramp.ask('GET', '/objects/purchase_orders')['data'] if f'-{order}' in (row['purchase_order_number'] or '')]
+        return rows[-1] if rows else None
+
+    def received(self, order):
+        row = self.there(order)
+        return sum(line['quantity'] for receipt in self.ramp.ask('GET', '/objects/item_receipts')['data']
+                   if row and receipt['purchase_order_id'] == row['id'] and not receipt['archived_at'] for line in receipt['line_items'])
+
+    def life(self, watch=True):
+        """One order from its confirmation to its end. watch: whether Ramp is to follow."""
+        order = self.order()
+
+        def follows(condition):
+            return condition if watch else None
+
+        self.browser.open(f'{self.address}/odoo/purchase.order/{order}')
+        self.step('confirm', lambda: self.press('button[name=button_confirm]'), STATUS % "'Purchase Order'",
+                  follows(lambda: self.there(order)))
+        self.browser.open(f'{self.address}/odoo/stock.picking/{self.picking(order)}')
+        self.enter('.o_field_widget[name=move_ids] .o_data_row', 'quantity', RECEIVED)
+        self.browser.click('button[name=button_validate]')
+        self.step('receive', lambda: self.press('.modal button[name=process]'), STATUS % "'Done'",
+                  follows(lambda: self.received(order) == RECEIVED))
+        self.browser.click('button', 'Return')
+        self.enter('.modal .o_data_row', 'quantity', RETURNED)
+        self.browser.click('.modal button[name=action_create_returns]')
+        self.browser.wait("!document.querySelector('.modal')")
+        self.browser.settle()
+        self.step('return', lambda: self.press('button[name=button_validate]'), STATUS % "'Done'",
+                  follows(lambda: self.received(order) == RECEIVED - RETURNED))
+        self.browser.open(f'{self.address}/odoo/purchase.order/{order}')
+        self.step('cancel', lambda: self.press('button[name=button_cancel]'), STATUS % "'Cancelled'",
+                  follows(lambda: self.there(order)['archived_at']))
+
+
+def prepare(env, ramp):
+    vendor = env['res.partner'].create({
+        'name': 'Screen Supplier', 'is_company': True, 'email': 'sales@screen.example', 'country_id': env.ref('base.us').id,
+        'state_id': env.ref('base.state_us_5').id, 'supplier_rank': 1})
+    env['product.product'].create({'name': 'Screen Part', 'type': 'consu', 'is_storable': True})
+    set_up_empty(env, ramp, pull_bills=True, push_orders=True, push_receipts=True)
+    vendor.ramp_spend_vendor = True
+    env.cr.commit()
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument('--database', required=True)
+    parser.add_argument('--output', required=True)
+    parser.add_argument('--rounds', type=int, required=True)
+    options = parser.parse_args()
+    port = free_port(0)
+    address = f'http://127.0.0.1:{port}'
+    with simulator('--no-validate', '--rate-limit', 0) as ramp:
+        with environment(options.database) as env:
+            prepare(env, ramp)
+        with server(options.database, port, 0), Browser(chromium(), width=1280, height=1000) as browser:
+            browser.log_in(address, 'admin', 'admin')
+            Buyer(browser, address, ramp, options.database).life()  # what the first visitor of a server waits for
+            buyer, stuck = (Buyer(browser, address, ramp, options.database) for _number in range(2))
+            for _number in range(options.rounds):
+                buyer.life()
+            ramp.ask('POST', '/faults', {'kind': 'timeout_before', 'seconds': HANGS})
+            stuck.life(watch=False)
+            ramp.ask('DELETE', '/faults')
+            if browser.complaints:
+                raise SystemExit(f'the console complains: {browser.complaints[0][:300]}')
+    everything = [seconds for step in buyer.follows.values() for seconds in step]
+    Path(options.output).write_text(json.dumps({
+        'rounds': options.rounds, 'hangs': HANGS, 'follows': percentiles(everything),
+        'steps': {step: {'words': words, 'page': percentiles(buyer.pages[step]), 'ramp': percentiles(buyer.follows[step]),
+                         'stuck': max(stuck.pages[step])} for step, words in STEPS.items()}}), encoding='utf-8')
+
+
+if __name__ == '__main__':
+    os.environ.setdefault('PYTHONDONTWRITEBYTECODE', '1')
+    main()
