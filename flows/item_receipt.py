@@ -281,19 +281,21 @@ class RampFlowItemReceipt(models.AbstractModel):
     # ------------------------------------------------------------------ what the order's flow has to do with it
 
     def _store(self, run, jobs, sent=True):
-        """EXTENDS: an order that Ramp does not have any more is looked for; an amendment that Ramp refused because something was
-        received may be possible now."""
-        super()._store(run, jobs, sent)
+        """EXTENDS: an order that Ramp does not have any more says so; an amendment that Ramp refused because something was received
+        may be possible now."""
+        result = super()._store(run, jobs, sent)
         missed = [job.res_id for job in jobs if sent and job.blocked and job.uncertain and job.state == 'pending']
         settled = [job.res_id for job in jobs if sent and job.state == 'confirmed']
-        refused = self.env['ramp.record'].search([
-            ('connection_id', '=', run.connection_id.id), ('flow', '=', 'purchase_order'), ('remote_id', '!=', False),
-            ('state', '=', 'held'), ('is_question', '=', False), ('is_uncertain', '=', False), ('res_id', 'in', settled)])
         orders = self.env['ramp.flow.purchase_order']
-        if missed or refused:
-            self.env['ramp.record']._mark_dirty(run.connection_id, orders._flow, missed, uncertain=True)
-            self.env['ramp.record']._mark_dirty(run.connection_id, orders._flow, refused.mapped('res_id'))
+        rows = self.env['ramp.record'].search([
+            ('connection_id', '=', run.connection_id.id), ('flow', '=', orders._flow), ('remote_id', '!=', False),
+            ('res_id', 'in', missed + settled)]) if missed or settled else self.env['ramp.record']
+        orders._note_archived(rows.filtered(lambda row: row.res_id in missed and row.state == 'confirmed'))
+        refused = rows.filtered(lambda row: row.res_id in settled and row.state == 'held' and not (row.is_question or row.is_uncertain))
+        if refused:
+            rows._mark_dirty(run.connection_id, orders._flow, refused.mapped('res_id'))
             orders._trigger()
+        return result
 
 
 def _number(quantity):

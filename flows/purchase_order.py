@@ -259,11 +259,68 @@ class RampFlowPurchaseOrder(models.AbstractModel):
 
     def _store(self, run, jobs, sent=True):
         """EXTENDS: receipts name the lines of Ramp's order, and count in its units."""
-        super()._store(run, jobs, sent)
+        result = super()._store(run, jobs, sent)
         receipts = self.env['ramp.flow.item_receipt']
         if sent and jobs and receipts._enabled(run.connection_id):
             self.env['ramp.record']._mark_dirty(run.connection_id, receipts._flow, [job.res_id for job in jobs])
             receipts._trigger()
+        return result
+
+    # ------------------------------------------------------------------ what happens to orders in Ramp
+
+    def _look(self, connection, client):
+        """The nightly check: what people did in Ramp to orders of ours is said on them, and what Ramp received and billed."""
+        there = {}
+        for three_way in ('true', 'false'):
+            for page in client.pages(self._endpoint, {
+                    'creation_source': 'DEVELOPER_API', 'include_archived': 'true', 'three_way_match_enabled': three_way}):
+                there.update((payload['id'], payload) for payload in page.rows)
+        self._transaction(self._note_there, connection, there)
+
+    def _note_there(self, connection, there):
+        Record = self.env['ramp.record']
+        rows = Record.search([
+            ('connection_id', '=', connection.id), ('flow', '=', self._flow), ('ramp_id', 'in', list(there))]).try_lock_for_update()
+        receipts = {row.res_id: set((row.payload or {}).get('ids', {}).values()) for row in Record.search_fetch(
+            [('connection_id', '=', connection.id), ('flow', '=', 'item_receipt'), ('state', '=', 'confirmed'), ('res_id', 'in', rows.mapped('res_id'))],
+            ['res_id', 'payload'])}
+        others = []
+        for row in rows:
+            payload = there[row.ramp_id]
+            noted = {key: payload.get(key) for key in ('receipt_status', 'billing_status')}
+            if row.noted != noted:
+                row.noted = noted
+            if row.state != 'confirmed' or row.is_uncertain:
+                continue
+            if payload.get('archived_at'):
+                self._note_archived(row)
+                continue
+            edited = self._edited(row.payload, payload)
+            if (row.error_message or '') != edited:
+                row.error_message = edited
+            if receipts.get(row.res_id, set(payload['item_receipt_ids'])) != set(payload['item_receipt_ids']):
+                others.append(row.res_id)
+        if others:
+            Record._mark_dirty(connection, 'item_receipt', others, uncertain=True)
+            self.env['ramp.flow.item_receipt']._trigger()
+
+    def _note_archived(self, rows):
+        if rows:
+            rows.write({'state': 'held', 'is_question': False, 'is_uncertain': True, 'error_message': self.env._(
+                'Somebody archived it in Ramp. Press Retry to send it as a new order, or cancel it here.')})
+
+    def _edited(self, sent, payload):
+        """What of an order is not in Ramp as it was sent, in words; '' if nothing."""
+        values = self._read_remote(payload, {}).values
+        lines = {identity: self._as_sent(line, sent['lines'].get(identity), None, sent['currency'])
+                 for identity, line in values['lines'].items()}
+        strange = len(payload.get('line_items') or ()) != len(lines)
+        labels = {'memo': self.env._('the memo'), 'start': self.env._('the first day of the spend'),
+                  'end': self.env._('the last day of the spend'), 'lines': self.env._('the lines')}
+        different = [label for key, label in labels.items()
+                     if (lines if key == 'lines' else values[key]) != sent.get(key) or key == 'lines' and strange]
+        return self.env._('Somebody edited %s there. The next change of the order in Odoo sends what it changes, Push All Again '
+                          'everything.', ', '.join(different)) if different else ''
 
     # ------------------------------------------------------------------ asking Ramp
 

@@ -22,6 +22,10 @@ class PurchaseOrder(models.Model):
     ramp_receipt_state = fields.Char(
         string='Receipts in Ramp', compute='_compute_ramp_receipt_state', compute_sudo=True, groups='base.group_user')
 
+    ramp_progress = fields.Char(
+        string='Seen in Ramp', compute='_compute_ramp_progress', compute_sudo=True, groups='base.group_user',
+        help='What the nightly check saw in Ramp of receipts and bills of this order.')
+
     def _ramp_new(self):
         return self.filtered(lambda order: order.state == 'purchase')
 
@@ -34,6 +38,20 @@ class PurchaseOrder(models.Model):
         words = self._ramp_words(self._ramp_rows(RECEIPTS), RECEIPTS)
         for order in self:
             order.ramp_receipt_state = words.get(order._origin.id, False)
+
+    @api.depends_context('allowed_company_ids', 'lang')
+    def _compute_ramp_progress(self):
+        words = {
+            'NOT_RECEIVED': self.env._('not received'), 'PARTIALLY_RECEIVED': self.env._('partially received'),
+            'FULLY_RECEIVED': self.env._('fully received'), 'OVER_RECEIVED': self.env._('more received than ordered'),
+            'OPEN': self.env._('not billed'), 'PARTIALLY_BILLED': self.env._('partially billed'),
+            'FULLY_BILLED': self.env._('fully billed'), 'CLOSED': self.env._('closed'), 'DELETED': self.env._('archived')}
+        rows = self._ramp_rows()
+        for order in self:
+            row = rows.get(order._origin.id)
+            noted = row and row.noted or {}
+            seen = [words.get(noted[key], noted[key]) for key in ('receipt_status', 'billing_status') if noted.get(key)]
+            order.ramp_progress = ', '.join(seen) or False
 
     def _ramp_received(self):
         """Note, at the end of the transaction, that what is received of these orders may have changed: once, however many moves.
@@ -77,8 +95,9 @@ class PurchaseOrderLine(models.Model):
 
     def _compute_qty_received(self):
         """EXTENDS: whatever changes what is received ends here: transfers, returns, corrections, kits."""
-        super()._compute_qty_received()
+        result = super()._compute_qty_received()
         self.order_id._ramp_received()
+        return result
 
     @api.model_create_multi
     def create(self, vals_list):
