@@ -25,6 +25,7 @@
         'views/hr_employee_views.xml',
         'views/ramp_pushed_views.xml',
         'views/purchase_order_views.xml',
+        'views/stock_picking_views.xml',
         'views/ramp_tie_out_views.xml',
         'report/ramp_tie_out_templates.xml',
         'views/ramp_menus.xml',

@@ -15,6 +15,7 @@ from . import (  # a base before what inherits it
     accounting_vendor,
     spend_vendor,
     purchase_order,
+    item_receipt,
     card_bill,
     transaction,
     file,

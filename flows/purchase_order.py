@@ -44,6 +44,7 @@ class RampFlowPurchaseOrder(models.AbstractModel):
     _upload_size = 1
     _fixed = ('vendor', 'currency', 'entity', 'offered')
     _asked_first = True
+    _switch = 'push_orders'
 
     @api.model
     def _flow_label(self):
@@ -166,22 +167,23 @@ class RampFlowPurchaseOrder(models.AbstractModel):
             raise Held(self.env._(
                 'The line "%s" is negative, and Ramp takes no negative lines. Give the discount on the lines it belongs to.',
                 clean(line.name)))
-        quantity, unit = self._whole(line)
+        quantity, size, unit = self._whole(line)
         price = (subtotal / quantity).quantize(Decimal(1).scaleb(-exponent(line.currency_id.name) - DIGITS), ROUND_HALF_UP).normalize()
         text = html2plaintext(line.name or '') or line.product_id.display_name or ''
         if unit:
             text = self.env._('%(text)s (counted in %(unit)s)', text=text, unit=unit)
-        return {'quantity': quantity, 'price': f'{price:f}', 'description': self._text(text), 'coding': self._coding(line, offered)}
+        return {'quantity': quantity, 'price': f'{price:f}', 'description': self._text(text), 'coding': self._coding(line, offered),
+                'unit': [line.product_uom_id.id, f'{size:f}']}
 
     def _whole(self, line):
-        """(quantity as a whole number, what it is counted in if not in the line's own unit)."""
+        """(quantity as a whole number, how much one of them is in the line's unit, words for that if it is not one)."""
         quantity = Decimal(str(line.product_qty)).normalize()
         digits = max(0, -quantity.as_tuple().exponent)
         if not digits:
-            return int(quantity), None
+            return int(quantity), Decimal(1), None
         if digits > MOST_DIGITS:
-            return 1, f'{quantity:f} {line.product_uom_id.name}'
-        return int(quantity.scaleb(digits)), f'1/{10 ** digits} {line.product_uom_id.name}'
+            return 1, quantity, f'{quantity:f} {line.product_uom_id.name}'
+        return int(quantity.scaleb(digits)), Decimal(1).scaleb(-digits), f'1/{10 ** digits} {line.product_uom_id.name}'
 
     def _coding(self, line, offered):
         """Selections [[field, option]]: what of the line's account and analytic accounts Ramp has."""
@@ -264,21 +266,90 @@ class RampFlowPurchaseOrder(models.AbstractModel):
             client.patch(path, header, idempotent=True)
         if 'lines' not in changes:
             return
-        before, lines, ids = job.known.get('lines', {}), changes['lines'], dict(job.known.get('line_ids', {}))
+        lines, before, ids = changes['lines'], dict(job.known.get('lines', {})), dict(job.known.get('line_ids', {}))
+        job.known = {**job.known, 'lines': before, 'line_ids': ids}  # step by step: what Ramp took before it refused something is known
         new = {identity: line for identity, line in lines.items() if identity not in ids}
         if new:  # before others go: an order keeps a line
             answer = client.post(f'{path}/line-items', {'line_items': [
                 self._line_item(line, identity) for identity, line in new.items()]})
             ids.update(self._read_remote(answer, {}).values['line_ids'])
+            before.update(new)
         for identity, line in lines.items():
             if identity not in new and line != before.get(identity):
                 client.patch(f'{path}/line-items/{ids[identity]}', self._line_item(line), idempotent=True)
+                before[identity] = line
         for identity in set(ids) - set(lines):
-            client.delete(f'{path}/line-items/{ids.pop(identity)}', idempotent=True)
-        job.known = {**job.known, 'line_ids': ids}
+            client.delete(f'{path}/line-items/{ids[identity]}', idempotent=True)
+            del ids[identity]
+            before.pop(identity, None)
 
     def _withdraw(self, client, job):
         client.post(f'{self._endpoint}/{job.ramp_id}/archive', {}, idempotent=True)
+
+    def _store(self, run, jobs, sent=True):
+        """EXTENDS: receipts name the lines of Ramp's order, and count in its units."""
+        result = super()._store(run, jobs, sent)
+        receipts = self.env['ramp.flow.item_receipt']
+        if sent and jobs and receipts._enabled(run.connection_id):
+            self.env['ramp.record']._mark_dirty(run.connection_id, receipts._flow, [job.res_id for job in jobs])
+            receipts._trigger()
+        return result
+
+    # ------------------------------------------------------------------ what happens to orders in Ramp
+
+    def _look(self, connection, client):
+        """The nightly check: what people did in Ramp to orders of ours is said on them, and what Ramp received and billed."""
+        there = {}
+        for three_way in ('true', 'false'):
+            for page in client.pages(self._endpoint, {
+                    'creation_source': 'DEVELOPER_API', 'include_archived': 'true', 'three_way_match_enabled': three_way}):
+                there.update((payload['id'], payload) for payload in page.rows)
+        self._transaction(self._note_there, connection, there)
+
+    def _note_there(self, connection, there):
+        Record = self.env['ramp.record']
+        rows = Record.search([
+            ('connection_id', '=', connection.id), ('flow', '=', self._flow), ('ramp_id', 'in', list(there))]).try_lock_for_update()
+        receipts = {row.res_id: set((row.payload or {}).get('ids', {}).values()) for row in Record.search_fetch(
+            [('connection_id', '=', connection.id), ('flow', '=', 'item_receipt'), ('state', '=', 'confirmed'), ('res_id', 'in', rows.mapped('res_id'))],
+            ['res_id', 'payload'])}
+        others = []
+        for row in rows:
+            payload = there[row.ramp_id]
+            noted = {key: payload.get(key) for key in ('receipt_status', 'billing_status')}
+            if row.noted != noted:
+                row.noted = noted
+            if row.state != 'confirmed' or row.is_uncertain:
+                continue
+            if payload.get('archived_at'):
+                self._note_archived(row)
+                continue
+            edited = self._edited(row.payload, payload)
+            if (row.error_message or '') != edited:
+                row.error_message = edited
+            if receipts.get(row.res_id, set(payload['item_receipt_ids'])) != set(payload['item_receipt_ids']):
+                others.append(row.res_id)
+        if others:
+            Record._mark_dirty(connection, 'item_receipt', others, uncertain=True)
+            self.env['ramp.flow.item_receipt']._trigger()
+
+    def _note_archived(self, rows):
+        if rows:
+            rows.write({'state': 'held', 'is_question': False, 'is_uncertain': True, 'error_message': self.env._(
+                'Somebody archived it in Ramp. Press Retry to send it as a new order, or cancel it here.')})
+
+    def _edited(self, sent, payload):
+        """What of an order is not in Ramp as it was sent, in words; '' if nothing."""
+        values = self._read_remote(payload, {}).values
+        lines = {identity: self._as_sent(line, sent['lines'].get(identity), None, sent['currency'])
+                 for identity, line in values['lines'].items()}
+        strange = len(payload.get('line_items') or ()) != len(lines)
+        labels = {'memo': self.env._('the memo'), 'start': self.env._('the first day of the spend'),
+                  'end': self.env._('the last day of the spend'), 'lines': self.env._('the lines')}
+        different = [label for key, label in labels.items()
+                     if (lines if key == 'lines' else values[key]) != sent.get(key) or key == 'lines' and strange]
+        return self.env._('Somebody edited %s there. The next change of the order in Odoo sends what it changes, Push All Again '
+                          'everything.', ', '.join(different)) if different else ''
 
     # ------------------------------------------------------------------ asking Ramp
 
@@ -311,19 +382,23 @@ class RampFlowPurchaseOrder(models.AbstractModel):
     def _found(self, job, remote):
         if remote and job.desired:
             # what was said once, Ramp is believed to have; a price that is finer than the currency, it shows rounded
-            lines = {identity: {**line, 'price': self._price(line, job.desired['lines'].get(identity), job.desired['currency'])}
+            desired, known = job.desired['lines'], (job.known or {}).get('lines', {})
+            lines = {identity: self._as_sent(line, desired.get(identity), known.get(identity), job.desired['currency'])
                      for identity, line in remote.values['lines'].items()}
             once = {key: (job.known or job.desired).get(key) for key in ONCE}
             remote = dataclasses.replace(remote, values={**remote.values, 'lines': lines, **once})
         return super()._found(job, remote)
 
     @staticmethod
-    def _price(line, desired, currency):
-        shown = line['price']
+    def _as_sent(line, desired, known, currency):
+        """A line that Ramp shows, with what it does not show: what it is counted in, and the price before it was rounded."""
+        described = [sent for sent in (desired, known) if sent and all(sent[key] == line[key] for key in ('quantity', 'description'))]
+        line, shown = {**line, 'unit': described[0].get('unit') if described else None}, line['price']
         if not isinstance(shown, dict) or not desired:
-            return None
-        money = Money(shown.get('amount'), currency)
-        return desired['price'] if Money.from_major(Decimal(desired['price']), currency, strict=False) == money else f'{money.decimal:f}'
+            return {**line, 'price': None}
+        price = Money(shown.get('amount'), currency)
+        is_same = Money.from_major(Decimal(desired['price']), currency, strict=False) == price
+        return {**line, 'price': desired['price'] if is_same else f'{price.decimal:f}'}
 
     def _is_to_be_sent(self, job):
         if job.desired and job.known and job.offered:  # said once

@@ -8,7 +8,8 @@ from odoo import models
 from odoo.fields import Domain
 from odoo.tools import SQL, split_every
 
-from ..ramp_api import RampNotFound, RampServerError, RampValidationError
+from ..models.ramp_connection import OPTIONAL_SCOPES
+from ..ramp_api import RampError, RampNotFound, RampServerError, RampValidationError
 from .flow import Held, Waiting
 
 _logger = logging.getLogger(__name__)
@@ -40,6 +41,10 @@ class Job:
     @property
     def offered(self):
         return bool(self.known) and self.known.get('offered', True)
+
+    def block(self, reason):
+        """Something else has to be settled first: a `Held` or `Waiting` says what."""
+        self.state, self.error, self.blocked = 'held' if isinstance(reason, Held) else 'pending', str(reason), True
 
     @property
     def changes(self):
@@ -84,6 +89,7 @@ class RampFlowPush(models.AbstractModel):
     _can_be_hidden = False  # whether objects of this kind have a visibility in Ramp
     _by_code = False  # whether an object that was in Ramp before is taken over by its code
     _asked_first = False  # whether Ramp is asked for each object before it is created
+    _switch = None  # the connection's field that wants objects of this kind, where not every Ramp business may use them
     _rows_at_once = 2000
 
     # ------------------------------------------------------------------ what a flow says
@@ -105,7 +111,7 @@ class RampFlowPush(models.AbstractModel):
         raise NotImplementedError
 
     def _change(self, client, job, changes):
-        """Make Ramp's object have these values (also `offered`: show it again)."""
+        """Make Ramp's object have these values (also `offered`: show it again). May raise `Held` or `Waiting`."""
         raise NotImplementedError
 
     def _body_of(self, job, changes, names):
@@ -225,7 +231,7 @@ class RampFlowPush(models.AbstractModel):
                 self._before_sending(connection, client)
             uncertain = [job for job in jobs if job.uncertain]
             if uncertain:
-                self._resolve(connection, client, uncertain)
+                self._ask_first(connection, client, uncertain)
                 jobs = [job for job in jobs if self._is_to_be_sent(job)]
                 self._transaction(self._store, run, uncertain)  # also what is to be sent: the next run need not ask again
             if not self._send(connection, run, client, jobs, backlog, last=after is None):
@@ -271,7 +277,7 @@ class RampFlowPush(models.AbstractModel):
                 remote_id=row.remote_id, ramp_id=row.ramp_id or None, known=row.payload or None,
                 desired=goal if isinstance(goal, dict) else None, uncertain=row.is_uncertain)
             if isinstance(goal, (Held, Waiting)):
-                job.state, job.error, job.blocked = 'held' if isinstance(goal, Held) else 'pending', str(goal), True
+                job.block(goal)
             elif goal is None:
                 job.reason = (
                     self.env._('Deleted in Odoo, so it is not offered in Ramp.') if not record
@@ -357,6 +363,9 @@ class RampFlowPush(models.AbstractModel):
                 job.known = {**job.known, **job.desired, **({'active': True} if 'active' in job.known else {})}
                 job.state, job.error = 'confirmed', None
             job.uncertain = False
+        except (Held, Waiting) as reason:
+            job.uncertain = True
+            job.block(reason)
         except RampNotFound:
             # gone in Ramp, although it was there: made anew, or gone for good
             job.known, job.ramp_id, job.uncertain = None, None, False
@@ -448,6 +457,20 @@ class RampFlowPush(models.AbstractModel):
         return {'accounting_connection_id': connection.accounting_connection_id}
 
     # ------------------------------------------------------------------ asking Ramp
+
+    def _ask_first(self, connection, client, jobs):
+        """Resolve; where Ramp refuses even the question, each object says why, as its reader may not know of the connection."""
+        try:
+            self._resolve(connection, client, jobs)
+        except RampError as error:
+            if error.status != 403 or not self._switch:
+                raise
+            _logger.info('%s', error)
+            for job in jobs:
+                if job.uncertain:
+                    job.block(Held(self.env._(
+                        'Ramp does not let Odoo use %(kind)s. They need Ramp Plus, and these permissions of the app in Ramp: %(scopes)s.',
+                        kind=self._flow_label(), scopes=', '.join(OPTIONAL_SCOPES[self._switch]))))
 
     def _resolve(self, connection, client, jobs):
         """Find out what Ramp has of these objects, whatever we believe."""

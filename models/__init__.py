@@ -20,4 +20,5 @@ from . import (
     hr_expense,
     purchase_order,
     res_partner,
+    stock_picking,
 )

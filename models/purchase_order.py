@@ -1,14 +1,15 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
-from odoo import api, models
+from odoo import api, fields, models
 
 # What of a line is a change for Ramp
 LINE_FIELDS = frozenset({
     'product_qty', 'product_uom_id', 'price_unit', 'discount', 'tax_ids', 'name', 'product_id', 'analytic_distribution', 'display_type',
     'order_id'})
+RECEIPTS = ('item_receipt',)
 
 
 class PurchaseOrder(models.Model):
-    """Confirmed orders are sent to Ramp; see `ramp.flow.purchase_order`."""
+    """Confirmed orders are sent to Ramp, and what is received of them; see `ramp.flow.purchase_order` and `ramp.flow.item_receipt`."""
 
     _name = 'purchase.order'
     _inherit = ['purchase.order', 'ramp.pushed']
@@ -18,6 +19,13 @@ class PurchaseOrder(models.Model):
         'state', 'name', 'partner_id', 'partner_ref', 'currency_id', 'date_planned', 'date_approve', 'payment_term_id', 'user_id', 'origin',
         'company_id'})
 
+    ramp_receipt_state = fields.Char(
+        string='Receipts in Ramp', compute='_compute_ramp_receipt_state', compute_sudo=True, groups='base.group_user')
+
+    ramp_progress = fields.Char(
+        string='Seen in Ramp', compute='_compute_ramp_progress', compute_sudo=True, groups='base.group_user',
+        help='What the nightly check saw in Ramp of receipts and bills of this order.')
+
     def _ramp_new(self):
         return self.filtered(lambda order: order.state == 'purchase')
 
@@ -25,9 +33,71 @@ class PurchaseOrder(models.Model):
         """EXTENDS: what is not confirmed is nothing to Ramp, and was not, unless it is being cancelled."""
         return super(PurchaseOrder, self.filtered(lambda order: order.state in ('purchase', 'cancel')))._ramp_changed(flows)
 
+    @api.depends_context('allowed_company_ids', 'lang')
+    def _compute_ramp_receipt_state(self):
+        words = self._ramp_words(self._ramp_rows(RECEIPTS), RECEIPTS)
+        for order in self:
+            order.ramp_receipt_state = words.get(order._origin.id, False)
+
+    @api.depends_context('allowed_company_ids', 'lang')
+    def _compute_ramp_progress(self):
+        words = {
+            'NOT_RECEIVED': self.env._('not received'), 'PARTIALLY_RECEIVED': self.env._('partially received'),
+            'FULLY_RECEIVED': self.env._('fully received'), 'OVER_RECEIVED': self.env._('more received than ordered'),
+            'OPEN': self.env._('not billed'), 'PARTIALLY_BILLED': self.env._('partially billed'),
+            'FULLY_BILLED': self.env._('fully billed'), 'CLOSED': self.env._('closed'), 'DELETED': self.env._('archived')}
+        rows = self._ramp_rows()
+        for order in self:
+            row = rows.get(order._origin.id)
+            noted = row and row.noted or {}
+            seen = [words.get(noted[key], noted[key]) for key in ('receipt_status', 'billing_status') if noted.get(key)]
+            order.ramp_progress = ', '.join(seen) or False
+
+    def _ramp_received(self):
+        """Note, at the end of the transaction, that what is received of these orders may have changed: once, however many moves.
+
+        Core computes what a line received wherever that comes from, and in the middle of a flush, when nothing can be asked or written.
+        """
+        if not self.ids or self.env['ramp.connection']._pushed(*RECEIPTS) is None:
+            return
+        precommit = self.env.cr.precommit
+        if 'ramp.received' not in precommit.data:
+            precommit.add(self._ramp_note_received)
+        precommit.data.setdefault('ramp.received', set()).update(self.ids)
+
+    @api.model
+    def _ramp_note_received(self):
+        ids = self.env.cr.precommit.data.pop('ramp.received', ())
+        # whoever validates a transfer may have no rights on orders
+        self.sudo().search_fetch([('id', 'in', sorted(ids))], ['state'])._ramp_changed(RECEIPTS)
+
 
 class PurchaseOrderLine(models.Model):
     _inherit = 'purchase.order.line'
+
+    ramp_qty_received = fields.Float(
+        string='Received in Ramp', digits='Product Unit', compute='_compute_ramp_qty_received', compute_sudo=True, groups='base.group_user',
+        help='What Ramp was told, and accepted, of what is received.')
+
+    @api.depends_context('allowed_company_ids')
+    def _compute_ramp_qty_received(self):
+        rows = self.order_id._ramp_rows(('purchase_order',))
+        receipts = self.order_id._ramp_rows(RECEIPTS)
+        prefix = self.env['ramp.flow.purchase_order']._line_prefix()
+        for line in self:
+            order, found = rows.get(line.order_id._origin.id), receipts.get(line.order_id._origin.id)
+            told, identity = order and order.payload or {}, f'{prefix}{line._origin.id}'
+            unit = told.get('lines', {}).get(identity, {}).get('unit')
+            counts = [receipt['lines'].get(told['line_ids'][identity], 0)
+                      for receipt in (found.payload or {}).get('receipts', {}).values()] if unit and found else []
+            line.ramp_qty_received = self.env['uom.uom'].browse(unit[0])._compute_quantity(
+                sum(counts) * float(unit[1]), line.product_uom_id) if any(counts) else 0
+
+    def _compute_qty_received(self):
+        """EXTENDS: whatever changes what is received ends here: transfers, returns, corrections, kits."""
+        result = super()._compute_qty_received()
+        self.order_id._ramp_received()
+        return result
 
     @api.model_create_multi
     def create(self, vals_list):
@@ -37,10 +107,12 @@ class PurchaseOrderLine(models.Model):
         return lines
 
     def write(self, vals):
-        """EXTENDS: a line changes what Ramp should have of its order."""
+        """EXTENDS: a line changes what Ramp should have of its order, and of what is received of it."""
         result = super().write(vals)
         if not LINE_FIELDS.isdisjoint(vals):
             self.order_id._ramp_changed()
+        if 'qty_received' in vals:
+            self.order_id._ramp_received()
         return result
 
     def unlink(self):

@@ -41,12 +41,13 @@ OPTIONAL_SCOPES = {
     'pull_reimbursements': ('reimbursements:read',),
     'pull_repayments': ('repayments:read',),
     'push_orders': ('purchase_orders:read', 'purchase_orders:write'),
+    'push_receipts': ('item_receipts:read', 'item_receipts:write'),
     'pull_statements': ('statements:read', 'transfers:read', 'cashbacks:read'),
 }
 # Fields that decide what Odoo offers in Ramp
 OFFERS = (
-    'account_policy', 'account_type_ids', 'analytic_plan_ids', 'offer_taxes', 'offer_vendors', 'pull_bills', 'push_orders', 'start_date',
-    'ramp_entity_id')
+    'account_policy', 'account_type_ids', 'analytic_plan_ids', 'offer_taxes', 'offer_vendors', 'pull_bills', 'push_orders', 'push_receipts',
+    'start_date', 'ramp_entity_id')
 IDENTITY_PARAMETER = 'ramp_connector.identity'
 
 
@@ -224,7 +225,10 @@ class RampConnection(models.Model):
 
     push_orders = fields.Boolean(
         string='Purchase Orders', default=True, tracking=True,
-        help='Confirmed purchase orders and what is received of them are sent to Ramp. Needs Ramp Plus.')
+        help='Confirmed purchase orders are sent to Ramp. Needs Ramp Plus.')
+    push_receipts = fields.Boolean(
+        string='Receipts', default=True, tracking=True,
+        help='What is received of purchase orders is sent to Ramp, which matches bills with it. Needs Ramp Plus.')
     ramp_entities = fields.Json(readonly=True, copy=False, help='Names of the Ramp entities by their id.')
     primary_entity_id = fields.Char(readonly=True, copy=False, help='Id of the primary Ramp entity: purchase orders belong to it.')
     last_watch = fields.Datetime(

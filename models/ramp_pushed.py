@@ -108,19 +108,21 @@ class RampPushed(models.AbstractModel):
 
     # ------------------------------------------------------------------ what the ledger says of it
 
-    def _ramp_rows(self):
+    def _ramp_rows(self, flows=None):
         """The ledger's row of each of these records, by record id, of the companies the user is in: in one query.
 
         Several connections may know a record, and a tax has a row as rate and one as tax code: the one that tells most.
         """
+        flows = flows or self._ramp_flows
+
         def weight(row):
             troubled = row.state in ('held', 'error')
-            return row.connection_id.state == 'connected', troubled, row.state != 'ignored', self._ramp_flows.index(row.flow), -row.id
+            return row.connection_id.state == 'connected', troubled, row.state != 'ignored', flows.index(row.flow), -row.id
 
         rows = {}
         # the ledger is for accountants; who may read the object may know its status
         for row in self.env['ramp.record'].sudo().search_fetch(
-                [('res_model', '=', self._name), ('res_id', 'in', self._origin.ids), ('flow', 'in', self._ramp_flows),
+                [('res_model', '=', self._name), ('res_id', 'in', self._origin.ids), ('flow', 'in', flows),
                  ('remote_id', '!=', False), ('company_id', 'in', self.env.companies.ids)],
                 ['res_id', 'ramp_id', 'remote_id', 'state', 'error_message', 'is_question', 'attempts', 'connection_id', 'flow'],
                 order='id'):
@@ -128,12 +130,13 @@ class RampPushed(models.AbstractModel):
                 rows[row.res_id] = row
         return rows
 
-    def _ramp_noted(self):
+    def _ramp_noted(self, flows=None):
         """Ids of those of these records that changed since their push flow last looked, in one query."""
         if not self._origin:
             return set()
         noted = self.env.execute_query(SQL(
-            'SELECT res_id FROM ramp_change WHERE flow = ANY(%s) AND res_id = ANY(%s)', list(self._ramp_flows), list(self._origin.ids)))
+            'SELECT res_id FROM ramp_change WHERE flow = ANY(%s) AND res_id = ANY(%s)', list(flows or self._ramp_flows),
+            list(self._origin.ids)))
         return {row[0] for row in noted}
 
     @api.depends_context('allowed_company_ids')
@@ -142,23 +145,33 @@ class RampPushed(models.AbstractModel):
         for record in self:
             record.ramp_record_id = rows.get(record._origin.id, False)
 
-    @api.depends_context('allowed_company_ids', 'lang')
-    def _compute_ramp_state(self):
-        rows, noted = self._ramp_rows(), self._ramp_noted()
+    def _ramp_words(self, rows, flows=None):
+        """{record id: what became of it, for a person}; `rows`: of `_ramp_rows` of these flows."""
+        noted = self._ramp_noted(flows)
         # what is noted is for some connection; it need not be one of these companies
         Connection = self.env['ramp.connection']
         awaited = bool(noted) and Connection.search_count(
             [('state', '=', 'connected'), ('company_id', 'in', self.env.companies.ids)], limit=1)
+        words = {}
+        for ident in self._origin.ids:
+            row = rows.get(ident)
+            if row and row.connection_id.state != 'connected':
+                words[ident] = self.env._('Odoo is not connected to Ramp.')
+            elif awaited and ident in noted:
+                words[ident] = self.env._('Waiting to be sent')
+            else:
+                words[ident] = row._state_in_words() if row else False
+        return words
+
+    @api.depends_context('allowed_company_ids', 'lang')
+    def _compute_ramp_state(self):
+        rows = self._ramp_rows()
+        words = self._ramp_words(rows)
         for record in self:
             row = rows.get(record._origin.id)
             record.ramp_id = row.ramp_id if row else False
             record.ramp_url = False
-            if row and row.connection_id.state != 'connected':
-                record.ramp_state = self.env._('Odoo is not connected to Ramp.')
-            elif awaited and record._origin.id in noted:
-                record.ramp_state = self.env._('Waiting to be sent')
-            else:
-                record.ramp_state = row._state_in_words() if row else False
+            record.ramp_state = words.get(record._origin.id, False)
 
     def _search_ramp_record_id(self, operator, value):
         if operator not in ('in', 'not in', 'any', 'not any'):

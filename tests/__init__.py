@@ -5,6 +5,7 @@ from . import (
     test_connection,
     test_files,
     test_holds,
+    test_item_receipt,
     test_ledger,
     test_payables,
     test_purchase_order,

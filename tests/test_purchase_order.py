@@ -17,9 +17,8 @@ step = st.tuples(st.sampled_from((
     'create', 'create', 'confirm', 'quantity', 'price', 'add', 'empty', 'cancel', 'again', 'plan', 'fault', 'sync')), st.integers(0, 999))
 
 
-@tagged('post_install', '-at_install', 'ramp')
-class TestPurchaseOrder(RampCase):
-    """Confirmed orders are in Ramp as they are in Odoo."""
+class OrdersCase(RampCase):
+    """A supplier, what it sells, and orders of it."""
 
     def setUp(self):
         super().setUp()
@@ -40,13 +39,24 @@ class TestPurchaseOrder(RampCase):
         return order
 
     def push(self):
-        return self.sync('purchase_order', 'spend_vendor', 'purchase_order', now=False)
+        self.env.cr.flush()  # as if what was done in Odoo were committed
+        return self.sync('purchase_order', 'spend_vendor', 'purchase_order', 'item_receipt', now=False)
 
     def row(self, order):
         return self.env['ramp.record'].search([('flow', '=', 'purchase_order'), ('res_id', '=', order.id)])
 
     def there(self, order):
         return self.ramp.state['purchase_orders'].get(self.row(order).ramp_id)
+
+    def external(self, record):
+        if record._name != 'purchase.order':
+            return super().external(record)
+        return f"{self.env['ramp.connection']._identity()}-order-{record.id}"
+
+
+@tagged('post_install', '-at_install', 'ramp')
+class TestPurchaseOrder(OrdersCase):
+    """Confirmed orders are in Ramp as they are in Odoo."""
 
     def assertThere(self, order, *lines):
         self.assertEqual(self.row(order).state, 'confirmed', self.row(order).error_message)
@@ -287,11 +297,6 @@ class TestPurchaseOrder(RampCase):
         self.push()
         self.assertFalse([key for key in self.ramp.counts() - before if not key.startswith('GET')])
         self.ramp.assert_clean()
-
-    def external(self, record):
-        if record._name != 'purchase.order':
-            return super().external(record)
-        return f"{self.env['ramp.connection']._identity()}-order-{record.id}"
 
     @settings(max_examples=EXAMPLES, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck))
     @given(steps=st.lists(step, min_size=5, max_size=40))

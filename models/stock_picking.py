@@ -1,0 +1,27 @@
+# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
+from odoo import api, fields, models
+
+from .purchase_order import RECEIPTS
+
+
+class StockPicking(models.Model):
+    """A done transfer of what was ordered says whether Ramp knows; see `ramp.flow.item_receipt`."""
+
+    _inherit = 'stock.picking'
+
+    ramp_state = fields.Char(
+        string='Ramp Status', compute='_compute_ramp_state', compute_sudo=True, groups='base.group_user',
+        help='Whether Ramp knows of this receipt, or why it does not.')
+
+    @api.depends_context('allowed_company_ids', 'lang')
+    def _compute_ramp_state(self):
+        done = self.filtered(lambda picking: picking.state == 'done')
+        orders = done.move_ids.purchase_line_id.order_id
+        rows = orders._ramp_rows(RECEIPTS)
+        words = orders._ramp_words(rows, RECEIPTS)
+        for picking in self:
+            own = (picking & done).move_ids.purchase_line_id.order_id
+            texts = {order.name: words[order.id] for order in own if words.get(order.id)}
+            alike = len(set(texts.values())) == 1
+            picking.ramp_state = next(iter(texts.values())) if alike else '\n'.join(
+                self.env._('%(order)s: %(state)s', order=name, state=text) for name, text in texts.items()) or False

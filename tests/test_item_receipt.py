@@ -1,0 +1,580 @@
+# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
+import math
+import os
+from collections import Counter, defaultdict
+
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from odoo import Command
+from odoo.tests import Form, new_test_user, tagged
+
+from .test_purchase_order import FAULTS, OrdersCase
+
+EXAMPLES = int(os.environ.get('RAMP_RECEIPT_EXAMPLES', '10'))
+step = st.tuples(st.sampled_from((
+    'create', 'receive', 'receive', 'receive', 'back', 'correct', 'by_hand', 'quantity', 'add', 'cancel', 'again', 'vendor', 'fault',
+    'sync', 'sync')), st.integers(0, 999))
+
+
+class ReceiptsCase(OrdersCase):
+
+    def setUp(self):
+        super().setUp()
+        self.service = self.env['product.product'].create({'name': 'Assembly', 'type': 'service', 'purchase_method': 'receive'})
+        self.kilogram = self.env.ref('uom.product_uom_kgm')
+        self.product.uom_id = self.kilogram
+
+    def receive(self, order, *quantities):
+        """Validate the open receipt of an order, with a back-order for what is missing; returns it."""
+        picking = order.picking_ids.filtered(lambda picking: picking.state not in ('done', 'cancel'))[:1]
+        for move, quantity in zip(picking.move_ids.sorted('id'), quantities, strict=False):
+            move.quantity = quantity
+        picking.move_ids.picked = True
+        picking.with_context(skip_backorder=True, skip_sms=True).button_validate()
+        self.assertEqual(picking.state, 'done')
+        return picking
+
+    def give_back(self, picking, quantity, to_refund=True):
+        wizard = self.env['stock.return.picking'].with_context(
+            active_id=picking.id, active_ids=picking.ids, active_model='stock.picking').create({})
+        wizard.product_return_moves.write({'quantity': quantity, 'to_refund': to_refund})
+        back = self.env['stock.picking'].browse(wizard.action_create_returns()['res_id'])
+        back.move_ids.picked = True
+        back.with_context(skip_backorder=True).button_validate()
+        self.assertEqual(back.state, 'done')
+        return back
+
+    def receipts(self, order):
+        """{number's key: [quantities]} of the receipts that Ramp has of an order, in the order of its lines."""
+        there = self.there(order)
+        lines = [line['id'] for line in there['line_items']]
+        return {receipt['item_receipt_number'].rpartition('.')[2]: [
+            sum(line['quantity'] for line in receipt['line_items'] if line['purchase_order_line_item_id'] == ident) for ident in lines]
+            for receipt in self.ramp.state['item_receipts']
+            if receipt['purchase_order_id'] == there['id'] and not receipt['archived_at']}
+
+    def receipt_row(self, order):
+        return self.env['ramp.record'].search([('flow', '=', 'item_receipt'), ('res_id', '=', order.id)])
+
+    def writes(self):
+        return Counter({key: count for key, count in self.ramp.counts().items() if not key.startswith('GET') and 'item-receipts' in key})
+
+    def assertReceived(self, order, *receipts):
+        self.assertEqual(self.receipt_row(order).state, 'confirmed', self.receipt_row(order).error_message)
+        self.assertEqual(list(self.receipts(order).values()), list(receipts))
+
+
+@tagged('post_install', '-at_install', 'ramp')
+class TestItemReceipt(ReceiptsCase):
+    """What is received of an order in Odoo is received of it in Ramp."""
+
+    def test_back_orders(self):
+        order = self.order((10, 4.0, {}), (4, 1.0, {}))
+        first = self.receive(order, 6, 0)
+        self.push()
+        self.assertReceived(order, [6, 0])
+        receipt = next(iter(self.ramp.state['item_receipts']))
+        self.assertIn(first.name, receipt['item_receipt_number'])
+        self.assertEqual(receipt['received_at'][:10], str(first.date_done.date()))
+        second = self.receive(order)
+        self.assertEqual(order.ramp_receipt_state, 'In Ramp')
+        self.push()
+        self.assertReceived(order, [6, 0], [4, 4])
+        self.assertEqual(list(self.receipts(order)), [str(first.id), str(second.id)])
+        self.assertEqual(order.order_line.mapped('ramp_qty_received'), [10, 4])
+        self.assertEqual((order.ramp_receipt_state, first.ramp_state), ('In Ramp', 'In Ramp'))
+        before = self.writes()
+        self.push()
+        self.assertFalse(self.writes() - before)
+
+    def test_nothing_received_is_nothing(self):
+        order = self.order()
+        self.push()
+        self.assertFalse(self.receipt_row(order))
+        self.assertFalse(order.ramp_receipt_state)
+        order.picking_ids.action_cancel()
+        self.push()
+        self.assertFalse(self.receipt_row(order))
+
+    def test_order_waits_for_its_vendor(self):
+        self.vendor.email = False
+        order = self.order()
+        picking = self.receive(order)
+        self.push()
+        self.assertRegex(picking.ramp_state, 'Ramp does not have the order.*e-mail')
+        self.vendor.email = 'sales@widget.example'
+        self.sync('spend_vendor', 'purchase_order')
+        self.push()
+        self.push()
+        self.assertReceived(order, [2])
+
+    def test_return(self):
+        order = self.order((10, 4.0, {}))
+        first = self.receive(order, 6)
+        self.receive(order, 4)
+        self.push()
+        before = self.writes()
+        self.give_back(first, 2)
+        self.push()
+        self.assertReceived(order, [4], [4])
+        self.assertEqual({key.partition(' ')[0]: count for key, count in (self.writes() - before).items()}, {'DELETE': 1, 'POST': 1})
+        self.give_back(first, 1, to_refund=False)  # to be replaced: the order counts it as received
+        self.push()
+        self.assertEqual(sorted(self.receipts(order).values()), [[4], [4]])
+
+    def test_all_returned_and_received_again(self):
+        order = self.order((3, 4.0, {}))
+        first = self.receive(order)
+        self.push()
+        back = self.give_back(first, 3)
+        self.push()
+        self.assertReceived(order)
+        self.give_back(back, 2)
+        self.push()
+        self.assertReceived(order, [2])
+
+    def test_correction(self):
+        order = self.order((10, 4.0, {}))
+        picking = self.receive(order, 6)
+        self.push()
+        picking.action_toggle_is_locked()
+        picking.move_ids.quantity = 5
+        self.assertEqual(order.order_line.qty_received, 5)
+        self.push()
+        self.assertReceived(order, [5])
+
+    def test_over_received(self):
+        order = self.order((2, 4.0, {}))
+        self.receive(order, 5)
+        self.push()
+        self.assertReceived(order, [5])
+        self.assertEqual(order.order_line.ramp_qty_received, 5)
+
+    def test_fractions(self):
+        """2.5 kg are 25 of 1/10 kg; parts are floored all together, so that their sum never drifts."""
+        order = self.order((2.5, 4.0, {}))
+        self.receive(order, 1.25)
+        self.push()
+        self.assertReceived(order, [12])
+        self.receive(order, 0.58)
+        self.push()
+        self.assertReceived(order, [12], [6])
+        self.receive(order, 0.67)
+        self.push()
+        self.assertReceived(order, [12], [6], [7])
+        self.assertEqual(order.order_line.ramp_qty_received, 2.5)
+
+    def test_other_unit(self):
+        order = self.order((2, 4.0, {'product_uom_id': self.env.ref('uom.product_uom_ton').id}))
+        self.receive(order, 1500)
+        self.push()
+        self.assertReceived(order, [1])
+        self.receive(order)
+        self.push()
+        self.assertReceived(order, [1], [1])
+
+    def test_amended_into_other_units(self):
+        order = self.order((2.5, 4.0, {}))
+        self.receive(order, 1)
+        self.push()
+        self.assertReceived(order, [10])
+        order.order_line.product_qty = 3
+        self.push()
+        self.assertReceived(order, [1])
+
+    def test_service_by_hand(self):
+        order = self.order((2, 4.0, {}), (8, 1.0, {'product_id': self.service.id}))
+        self.receive(order)
+        line = order.order_line[1]
+        line.qty_received = 3
+        self.push()
+        self.assertEqual(self.receipts(order)['rest-1'], [0, 3])
+        line.qty_received = 5  # the first may be billed by now
+        self.push()
+        self.assertEqual([self.receipts(order)[key] for key in ('rest-1', 'rest-2')], [[0, 3], [0, 2]])
+        line.qty_received = 4
+        self.push()
+        self.assertEqual([self.receipts(order)[key] for key in ('rest-1', 'rest-2')], [[0, 3], [0, 1]])
+        line.qty_received = 0
+        self.push()
+        self.assertReceived(order, [2, 0])
+
+    def test_order_of_services(self):
+        """Ramp does not match it with receipts, and gets none."""
+        order = self.order((8, 1.0, {'product_id': self.service.id}))
+        order.order_line.qty_received = 3
+        self.push()
+        self.assertEqual(self.row(order).state, 'confirmed')
+        self.assertNotEqual(self.receipt_row(order).state, 'held')
+        order.write({'order_line': [Command.create({'product_id': self.product.id, 'product_qty': 1, 'price_unit': 1.0})]})
+        self.receive(order)
+        self.push()
+        self.assertFalse(self.writes())
+        runs = self.push()
+        self.assertFalse(runs.filtered(lambda run: run.flow == 'item_receipt'))
+
+    def test_line_removed(self):
+        """Returned and taken off the order: Ramp lets a line go once its receipt has gone."""
+        order = self.order((2, 4.0, {}), (3, 1.0, {}))
+        picking = self.receive(order)
+        self.push()
+        wizard = self.env['stock.return.picking'].with_context(
+            active_id=picking.id, active_ids=picking.ids, active_model='stock.picking').create({})
+        wizard.product_return_moves.filtered(lambda move: move.move_id.purchase_line_id == order.order_line[1]).quantity = 3
+        back = self.env['stock.picking'].browse(wizard.action_create_returns()['res_id'])
+        back.move_ids.picked = True
+        back.button_validate()
+        order.order_line[1].product_qty = 0
+        self.push()
+        self.push()
+        self.assertReceived(order, [2])
+        self.assertEqual(self.row(order).state, 'confirmed')
+
+    def test_cancelled_and_confirmed_again(self):
+        order = self.order((4, 4.0, {}))
+        self.receive(order, 3)
+        self.push()
+        first = self.row(order).ramp_id
+        order.button_cancel()
+        self.push()
+        self.assertEqual(self.receipt_row(order).state, 'ignored')
+        self.assertFalse(self.writes()['DELETE /item-receipts/{item_receipt_id}'])
+        order.button_draft()
+        order.button_confirm()
+        self.push()
+        self.assertNotEqual(self.row(order).ramp_id, first)
+        self.assertReceived(order, [3])
+
+    def test_one_transfer_of_two_orders(self):
+        one, other = self.order((2, 4.0, {})), self.order((3, 4.0, {}))
+        other.picking_ids.move_ids.picking_id = one.picking_ids
+        picking = self.receive(one)
+        self.push()
+        self.assertReceived(one, [2])
+        self.assertReceived(other, [3])
+        self.assertEqual(picking.ramp_state, 'In Ramp')
+        self.receipt_row(other).write({'state': 'held', 'error_message': 'Too many'})
+        picking.invalidate_recordset()
+        self.assertEqual(picking.ramp_state, f'{one.name}: In Ramp\n{other.name}: Too many')
+
+    def test_serial_numbers(self):
+        self.product.write({'is_storable': True, 'tracking': 'serial', 'uom_id': self.env.ref('uom.product_uom_unit').id})
+        order = self.order((2, 4.0, {}))
+        move = order.picking_ids.move_ids
+        move.move_line_ids.unlink()
+        move.move_line_ids = [Command.create({'product_id': self.product.id, 'lot_name': name, 'quantity': 1}) for name in ('S-1', 'S-2')]
+        self.receive(order)
+        self.push()
+        self.assertReceived(order, [2])
+        self.assertEqual(next(iter(self.ramp.state['item_receipts']))['memo'], 'Lots and serial numbers: S-1, S-2')
+
+    def test_dropship(self):
+        picking_type = self.env['stock.picking.type'].create({
+            'name': 'Dropship', 'code': 'incoming', 'sequence_code': 'DSX', 'company_id': self.company.id,
+            'default_location_src_id': self.env.ref('stock.stock_location_suppliers').id,
+            'default_location_dest_id': self.env.ref('stock.stock_location_customers').id})
+        order = self.order((2, 4.0, {}), picking_type_id=picking_type.id)
+        self.receive(order, 1)
+        self.assertEqual(order.order_line.qty_received, 1)
+        self.push()
+        self.assertReceived(order, [1])
+
+    # ------------------------------------------------------------------ Ramp's side
+
+    def test_crash_after_ramp_has_it(self):
+        order = self.order((4, 4.0, {}))
+        self.receive(order, 3)
+        self.push()
+        self.env.cr.execute("UPDATE ramp_record SET ramp_id = NULL, payload = NULL, state = 'pending', is_uncertain = TRUE WHERE id = %s",
+                            [self.receipt_row(order).id])
+        self.env.invalidate_all()
+        before = self.writes()
+        self.push()
+        self.assertReceived(order, [3])
+        self.assertFalse(self.writes() - before)
+
+    def test_answers_are_lost(self):
+        """Ramp did it and did not say so: nothing is made twice."""
+        order = self.order((4, 4.0, {}))
+        self.push()
+        self.receive(order, 3)
+        self.ramp.faults.add(path='/item-receipts', method='POST', count=1, kind='drop_after')
+        self.push()
+        self.assertNotEqual(self.receipt_row(order).state, 'confirmed')
+        self.push()
+        self.assertReceived(order, [3])
+        picking = self.receive(order, 1)
+        self.ramp.faults.add(path='/item-receipts*', method='DELETE', count=9, kind='error_after', status=502)
+        picking.action_toggle_is_locked()
+        picking.move_ids.quantity = 0.5
+        self.push()
+        self.ramp.faults.clear()
+        self.env['ramp.record'].search([('next_attempt', '!=', False)]).next_attempt = False
+        self.push()
+        self.assertReceived(order, [3])
+
+    def test_receipt_of_somebody_else(self):
+        """What somebody entered in Ramp is taken for Odoo's if it is the same, and asked about if it is not; it is never deleted."""
+        order, other = self.order((4, 4.0, {})), self.order((4, 4.0, {}))
+        self.push()
+        for each in (order, other):
+            line = self.there(each)['line_items'][0]['id']
+            self.ramp.add_item_receipt(self.row(each).ramp_id, [{'line': line, 'quantity': 3}], number='by hand')
+        self.receive(order, 3)
+        self.receive(other, 2)
+        before = self.writes()
+        self.push()
+        self.assertFalse(self.writes() - before)
+        self.assertEqual(self.receipt_row(order).state, 'confirmed')
+        self.assertEqual(self.receipt_row(other).state, 'held')
+        self.assertIn('by hand', other.ramp_receipt_state)
+        stray = next(row for row in self.ramp.state['item_receipts'] if row['purchase_order_id'] == self.row(other).ramp_id)
+        self.ramp.remove_item_receipt(stray['id'])
+        self.push()
+        self.assertReceived(other, [2])
+
+    def test_matched_with_a_bill(self):
+        """Ramp refuses to delete such a receipt: the order says so, and others are sent all the same."""
+        order = self.order((9, 4.0, {}))
+        first = self.receive(order, 3)
+        self.push()
+        self.ramp.bill_purchase_order(self.row(order).ramp_id, {self.there(order)['line_items'][0]['id']: 3})
+        self.give_back(first, 1)
+        self.receive(order, 4)
+        self.push()
+        self.assertEqual(self.receipt_row(order).state, 'held')
+        self.assertIn('matched with a bill', order.ramp_receipt_state)
+        self.assertIn([4], self.receipts(order).values())
+        self.assertEqual(order.order_line.ramp_qty_received, 7)
+
+    def test_without_ramp_plus(self):
+        self.ramp.ramp_plus = False
+        order = self.order()
+        picking = self.receive(order)
+        self.push()
+        self.push()
+        self.assertRegex(order.ramp_state, 'Ramp does not let Odoo use Purchase orders. They need Ramp Plus.*purchase_orders:write')
+        self.assertRegex(picking.ramp_state, 'They need Ramp Plus')
+        self.ramp.ramp_plus = True
+        self.push()
+        self.push()
+        self.assertReceived(order, [2])
+
+    def test_plus_lost_for_receipts(self):
+        order = self.order()
+        self.push()
+        self.ramp.ramp_plus = False
+        self.receive(order)
+        self.push()
+        self.assertRegex(order.ramp_receipt_state, 'Receipts of purchase orders. They need Ramp Plus.*item_receipts:write')
+
+    def test_switched_off(self):
+        self.connection.push_receipts = False
+        order = self.order()
+        self.receive(order)
+        self.push()
+        self.assertFalse(self.receipt_row(order))
+        self.connection.push_receipts = True
+        self.push()
+        self.assertReceived(order, [2])
+
+    def test_order_archived_in_ramp(self):
+        """Nobody makes it again unasked; the receipts wait, and are those of the new one if somebody wants one."""
+        order = self.order((4, 4.0, {}))
+        self.receive(order, 1)
+        self.push()
+        first = self.row(order).ramp_id
+        self.ramp.archive_purchase_order(first)
+        self.receive(order, 1)
+        for _count in range(3):
+            self.push()
+        self.assertEqual(self.row(order).ramp_id, first)
+        self.assertIn('Somebody archived it in Ramp', order.ramp_state)
+        self.assertIn('Somebody archived it in Ramp', order.ramp_receipt_state)
+        self.row(order).action_retry()
+        self.push()
+        self.assertNotEqual(self.row(order).ramp_id, first)
+        self.assertReceived(order, [1], [1])
+
+    def test_nightly_check(self):
+        """What people did in Ramp is said on the order."""
+        order, other = self.order((4, 4.0, {})), self.order((4, 4.0, {}))
+        self.receive(order, 3)
+        self.receive(other, 3)
+        self.push()
+        self.sync('watch', now=False)
+        self.assertEqual((order.ramp_state, order.ramp_progress), ('In Ramp', 'partially received, not billed'))
+        self.ramp.bill_purchase_order(self.row(order).ramp_id)
+        self.ramp.update_purchase_order(self.row(order).ramp_id, memo='Ours')
+        self.ramp.add_item_receipt(self.row(order).ramp_id, number='by hand')
+        self.ramp.archive_purchase_order(self.row(other).ramp_id)
+        self.sync('watch', now=False)
+        self.assertRegex(order.ramp_state, '^In Ramp: Somebody edited the memo there')
+        self.assertEqual(order.ramp_progress, 'fully received, fully billed')
+        self.assertRegex(other.ramp_state, 'Somebody archived it in Ramp')
+        self.push()
+        self.assertRegex(order.ramp_receipt_state, 'a receipt of this order that Odoo does not know: by hand')
+        self.assertEqual(self.row(other).state, 'held')
+        self.connection.action_push_all()
+        self.push()
+        self.sync('watch', now=False)
+        self.assertEqual(order.ramp_state, 'In Ramp')
+
+    # ------------------------------------------------------------------ who validates, and at what cost
+
+    def test_stock_user(self):
+        order = self.order((4, 4.0, {}))
+        self.push()
+        user = new_test_user(self.env, 'storekeeper', 'base.group_user,stock.group_stock_user', company_id=self.company.id,
+                             company_ids=[Command.set(self.company.ids)])
+        picking = order.picking_ids.with_user(user)
+        picking.move_ids.quantity = 3
+        picking.move_ids.picked = True
+        picking.with_context(skip_backorder=True).button_validate()
+        self.assertEqual(picking.state, 'done')
+        self.push()
+        self.assertReceived(order, [3])
+        self.assertEqual(picking.ramp_state, 'In Ramp')
+        with Form(picking) as form:
+            self.assertEqual(form.ramp_state, 'In Ramp')
+
+    def test_other_company(self):
+        """No connection there: nothing is noted, and nothing asked."""
+        company = self.env['res.company'].create({'name': 'Elsewhere'})
+        self.env.user.company_ids |= company
+        order = self.env['purchase.order'].with_company(company).create({
+            'partner_id': self.vendor.id, 'company_id': company.id,
+            'order_line': [Command.create({'product_id': self.product.id, 'product_qty': 2, 'price_unit': 1.0})]})
+        order.button_confirm()
+        self.receive(order)
+        self.env.cr.flush()
+        self.env.cr.execute("SELECT count(*) FROM ramp_change WHERE flow = 'item_receipt'")
+        self.assertEqual(self.env.cr.fetchone(), (0,))
+
+    def test_queries_of_a_validation(self):
+        """Receipts cost a validation a constant number of queries, whatever the number of lines."""
+        def cost(lines):
+            order = self.order(*[(2, 1.0, {})] * lines)
+            self.push()
+            self.receive(self.order(*[(2, 1.0, {})] * lines))  # what is asked once in a process
+            self.env.cr.flush()
+            before = self.env.cr.sql_log_count
+            self.receive(order)
+            self.env.cr.flush()
+            return self.env.cr.sql_log_count - before
+
+        cost(1)
+        more = {lines: cost(lines) for lines in (1, 8)}
+        self.connection.push_receipts = False
+        cost(1)
+        less = {lines: cost(lines) for lines in (1, 8)}
+        self.assertEqual({lines: more[lines] - less[lines] for lines in more}, {1: 2, 8: 2}, (more, less))
+
+    # ------------------------------------------------------------------ any life of any orders
+
+    def pick(self, number, *states):
+        orders = [order for order in self.orders if order.state in states]
+        return orders[number % len(orders)] if orders else None
+
+    def transfers(self, order, state=None):
+        return order.picking_ids.filtered(lambda picking: (picking.state == 'done') == (state == 'done') and picking.state != 'cancel')
+
+    def do_create(self, number):
+        self.orders.append(self.order(
+            (1 + number % 7, 1.25, {}), (1 + number % 5 / 4, 3.0, {}), (2, 5.0, {'product_id': self.service.id})))
+
+    def do_receive(self, number):
+        order = self.pick(number, 'purchase')
+        if order and self.transfers(order):
+            self.receive(order, *[number % 7 / 4 + 0.5, number % 3][:1 + number % 2])
+
+    def do_back(self, number):
+        order = self.pick(number, 'purchase')
+        done = order and self.transfers(order, 'done').filtered(lambda picking: any(picking.move_ids.mapped('quantity')))
+        if done:
+            self.give_back(done[number % len(done)], 0.5, to_refund=number % 4)
+
+    def do_correct(self, number):
+        order = self.pick(number, 'purchase')
+        done = order and self.transfers(order, 'done')
+        if done:
+            picking = done[number % len(done)]
+            picking.is_locked = False
+            picking.move_ids[number % len(picking.move_ids)].quantity = number % 11 / 2
+
+    def do_by_hand(self, number):
+        if order := self.pick(number, 'purchase'):
+            order.order_line.filtered(lambda line: line.product_id == self.service)[:1].qty_received = number % 5 / 2
+
+    def do_quantity(self, number):
+        if order := self.pick(number, 'purchase'):
+            line = order.order_line[number % len(order.order_line)]
+            line.product_qty = max(math.ceil(line.qty_received), 1 + number % 9 / 2)
+
+    def do_add(self, number):
+        if order := self.pick(number, 'purchase'):
+            order.write({'order_line': [Command.create({'product_id': self.product.id, 'product_qty': 1 + number % 3, 'price_unit': 2.0})]})
+
+    def do_cancel(self, number):
+        if order := self.pick(number, 'purchase'):
+            order.button_cancel()
+
+    def do_again(self, number):
+        if order := self.pick(number, 'cancel'):
+            order.button_draft()
+            order.button_confirm()
+
+    def do_vendor(self, number):
+        if order := self.pick(number, 'purchase'):
+            order.partner_id = self.vendor if order.partner_id != self.vendor else self.other_vendor
+
+    def do_fault(self, number):
+        self.ramp.faults.add(
+            path=('*', '/item-receipts*')[number % 2], skip=number % 5, count=1 + number % 3, **FAULTS[number % len(FAULTS)])
+
+    def do_sync(self, _number):
+        self.push()
+
+    def assertConverged(self):
+        """Of each line of each order, what Ramp's receipts come to is what Odoo says is received, in the units of the order."""
+        self.ramp.faults.clear()
+        for _count in range(4):
+            self.env['ramp.record'].search([('next_attempt', '!=', False)]).next_attempt = False
+            self.push()
+        orders = {row['external_id'].partition('.')[0]: row for row in self.ramp.state['purchase_orders'] if not row['archived_at']}
+        received = defaultdict(int)
+        numbers = Counter()
+        for receipt in self.ramp.state['item_receipts']:
+            if not receipt['archived_at']:
+                numbers[receipt['purchase_order_id'], receipt['item_receipt_number']] += 1
+                for line in receipt['line_items']:
+                    received[line['purchase_order_line_item_id']] += line['quantity']
+        self.assertFalse([number for number, count in numbers.items() if count > 1])
+        for order in self.orders:
+            if order.state != 'purchase':
+                continue
+            there = orders[self.external(order)]
+            by_line = {line['external_id']: line for line in there['line_items']}
+            for line in order.order_line:
+                told = by_line[f"{self.env['ramp.connection']._identity()}-line-{line.id}"]
+                self.assertEqual(received[told['id']], math.floor(round(line.qty_received * told['quantity'] / line.product_qty, 6)), (
+                    self.receipt_row(order).error_message, self.row(order).error_message))
+                self.assertAlmostEqual(
+                    line.ramp_qty_received, received[told['id']] * line.product_qty / told['quantity'], places=4)
+        before = self.writes()
+        self.push()
+        self.assertFalse(self.writes() - before)
+        self.ramp.assert_clean()
+
+    @settings(max_examples=EXAMPLES, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck))
+    @given(steps=st.lists(step, min_size=5, max_size=40))
+    @example(steps=[('create', 1), ('receive', 3), ('fault', 3), ('sync', 0), ('cancel', 0), ('again', 0), ('sync', 0)])
+    @example(steps=[('create', 3), ('receive', 1), ('sync', 0), ('back', 1), ('fault', 7), ('sync', 0), ('receive', 5), ('sync', 0)])
+    def test_property_receipts_converge(self, steps):
+        self.orders = []
+        self.other_vendor = self.vendor.copy({'name': 'Other Supplier', 'email': 'hello@other.example'})
+        with self.isolated():
+            for deed, number in steps:
+                getattr(self, f'do_{deed}')(number)
+            self.assertConverged()
