@@ -9,6 +9,8 @@ from . import (
     ramp_run,
     ramp_tie_out,
     ramp_connection,
+    ramp_connection_webhook,
+    ramp_event,
     account_account,
     account_analytic,
     account_fiscal_position,
