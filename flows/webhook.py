@@ -1,14 +1,24 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
-from odoo import api, models
+from datetime import timedelta
 
-from ..ramp_api import RampNotFound, RampValidationError, read_subscription
+from odoo import api, models
+from odoo.tools import SQL
+
+from ..ramp_api import PayloadError, RampConnectionError, RampError, read_subscription
+
+PATIENCE = timedelta(minutes=30)  # with which a challenge is waited for
 
 
 class RampFlowWebhook(models.AbstractModel):
-    """The webhook subscription of a connection: created, verified, repaired and removed, as the connection says.
+    """The webhook subscription of a connection: created, verified, repaired and removed, as the connection wants it.
 
-    Ramp sends a challenge to the address as soon as it is created; the controller keeps it, and the job tells it back. There is no way
-    to change a subscription: another one takes its place. Nothing depends on it: the jobs look by themselves, only later.
+        row with a new address                                        COMMIT
+        POST /webhooks -> Ramp's id and the secret                    COMMIT
+        (Ramp sends a challenge to the address; the controller keeps it and wakes the job)
+        POST /webhooks/<id>/verify -> active                          COMMIT
+
+    There is no way to change a subscription: another one takes its place, at another address. Whatever Ramp has for an address of ours
+    and we do not know, a crash left behind. Nothing depends on all this: without it the jobs look by themselves, only later.
     """
 
     _name = 'ramp.flow.webhook'
@@ -24,68 +34,64 @@ class RampFlowWebhook(models.AbstractModel):
 
     @api.model
     def _enabled(self, connection):
-        return connection.use_webhooks or bool(connection.sudo().webhook_id)
+        return connection.use_webhooks or bool(connection._webhook())
 
     def _work(self, connection, run):
-        connection = connection.sudo()  # the secret and the address are for system administrators; the job is nobody
         client = connection._client()
-        mine = self._mine(client, connection)
-        if not connection.use_webhooks:
-            self._remove(client, connection, mine)
-            return
-        if not connection._has_public_address():
-            self._transaction(connection.write, {'webhook_state': 'failed', 'webhook_message': self.env._(
-                'Odoo has no public https address (web.base.url), so Ramp cannot reach it. The jobs look every 15 minutes instead.')})
-            return
-        if mine and (mine.status == 'inactive' or set(mine.event_types) != set(connection._webhook_events())):
-            self._remove(client, connection, mine)
-            mine = None
-        if not mine:
-            mine = self._subscribe(client, connection)
-        if mine.status == 'pending_verification' and connection.webhook_challenge:
-            self._verify(client, connection, mine)
-        elif mine.status == 'active' and connection.webhook_state != 'active':
-            self._transaction(connection.write, {'webhook_state': 'active', 'webhook_message': False, 'webhook_challenge': False})
-
-    def _mine(self, client, connection):
-        """Our subscription as Ramp has it, or None."""
-        if not connection.webhook_id:
-            return None
+        webhook = connection._webhook()
+        there = webhook._subscriptions(client)
+        kept = [item for item in there if connection._wants_webhook() and self._is_in_order(connection, webhook, item)]
+        webhook._drop(client, [item for item in there if item not in kept])
+        if not kept:
+            message = webhook.message
+            if any(item.status == 'pending_verification' for item in there) and webhook.state == 'pending' and not webhook.challenge:
+                message = self.env._('Ramp could not reach %s: nothing arrived within half an hour.', webhook._url())
+            self._transaction(webhook.unlink)
+            if not connection._wants_webhook():
+                return
+            webhook = self._transaction(webhook.create, {
+                'connection_id': connection.id, 'database': connection.sudo().database, 'message': message})
         try:
-            return read_subscription(client.get(f'/webhooks/{connection.webhook_id}'))
-        except RampNotFound:
-            return None
-
-    def _subscribe(self, client, connection):
-        """A new subscription. It is expected before it is asked for: the challenge may arrive before the answer."""
-        url = self._transaction(connection._new_webhook_url)
-        self._transaction(connection.write, {'webhook_state': 'pending', 'webhook_challenge': False, 'webhook_message': False})
-        try:
-            mine = read_subscription(client.post('/webhooks', {
-                'endpoint_url': url, 'event_types': connection._webhook_events(),
-                # which of several databases it is for
-                'additional_headers': {'X-Odoo-Database': self.env.cr.dbname}}))
-        except RampValidationError as error:
-            self._transaction(connection.write, {'webhook_state': 'failed', 'webhook_message': str(error)})
+            self._complete(connection, client, webhook, kept)
+        except RampConnectionError:
             raise
-        self._transaction(connection.write, {'webhook_id': mine.id, 'webhook_secret': mine.secret})
-        return mine
+        except (RampError, PayloadError) as error:
+            # the jobs go on without it: this is no reason to say that the synchronization stopped
+            self.env.cr.rollback()
+            self._transaction(webhook.write, {'state': 'failed', 'message': str(error)})
 
-    def _verify(self, client, connection, mine):
-        try:
-            client.post(f'/webhooks/{mine.id}/verify', {'challenge': connection.webhook_challenge}, idempotent=True)
-        except (RampValidationError, RampNotFound) as error:
-            # it may have been somebody else's: a new subscription, with a new address, next time
-            self._remove(client, connection, mine)
-            self._transaction(connection.write, {'webhook_state': 'failed', 'webhook_message': str(error)})
-            return
-        self._transaction(connection.write, {'webhook_state': 'active', 'webhook_challenge': False, 'webhook_message': False})
+    def _is_in_order(self, connection, webhook, subscription):
+        """Whether a subscription at our address can stay, or has to make place for another one."""
+        if (subscription.id != webhook.ramp_id or not webhook.secret or subscription.endpoint_url != webhook._url()
+                or webhook.database != connection.sudo().database or sorted(subscription.event_types) != connection._webhook_events()):
+            return False
+        waits = webhook.state == 'pending' and (webhook.challenge or self.env.cr.now() - webhook.create_date < PATIENCE)
+        return subscription.status == 'active' or subscription.status == 'pending_verification' and bool(waits)
 
-    def _remove(self, client, connection, mine):
-        if mine:
-            try:
-                client.delete(f'/webhooks/{mine.id}', idempotent=True)
-            except RampNotFound:
-                pass  # gone already
-        self._transaction(connection.write, {
-            'webhook_state': 'off', 'webhook_id': False, 'webhook_secret': False, 'webhook_token': False, 'webhook_challenge': False})
+    def _complete(self, connection, client, webhook, kept):
+        """Whatever is missing of the subscription: Ramp's side of it, the verification."""
+        subscription = kept[0] if kept else self._subscribe(connection, client, webhook)
+        self.env.invalidate_all()  # the challenge may have come meanwhile
+        if subscription.status == 'pending_verification':
+            if not webhook.challenge:
+                return
+            client.post(f'/webhooks/{subscription.id}/verify', {'challenge': webhook.challenge}, idempotent=True)
+        if webhook.state != 'active':
+            self._transaction(webhook.write, {'state': 'active', 'challenge': False, 'message': False})
+
+    def _subscribe(self, connection, client, webhook):
+        subscription = read_subscription(client.post('/webhooks', {
+            'endpoint_url': webhook._url(), 'event_types': connection._webhook_events(),
+            # which of several databases it is for; Odoo itself understands it
+            'additional_headers': {'X-Odoo-Database': self.env.cr.dbname}}))
+        if not subscription.secret:
+            raise PayloadError('secret', 'missing')
+        self._transaction(self._keep, webhook, subscription)
+        return subscription
+
+    def _keep(self, webhook, subscription):
+        # not by the ORM: what fails is logged with its values
+        self.env.cr.execute(SQL(
+            "UPDATE ramp_webhook SET ramp_id = %s, secret = %s WHERE id = %s", subscription.id, subscription.secret, webhook.id),
+            log_exceptions=False)
+        webhook.invalidate_recordset()

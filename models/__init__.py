@@ -11,6 +11,7 @@ from . import (
     ramp_connection,
     ramp_connection_webhook,
     ramp_event,
+    ramp_webhook,
     account_account,
     account_analytic,
     account_fiscal_position,

@@ -1,20 +1,12 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
-import hashlib
-import secrets
+import ipaddress
 from urllib.parse import urlsplit
 
 from odoo import api, fields, models
 
-EVENTS = (
-    'transactions.cleared', 'transactions.ready_to_sync', 'transactions.receipt_added', 'transactions.body_coding_updated',
-    'transactions.all_requirements_met_and_approved_changed',
-    'bills.approved', 'bills.archived', 'bills.created', 'bills.paid', 'bills.ready_to_sync', 'bills.rejected', 'bills.updated',
-    'payments.updated', 'reimbursements.ready_to_sync', 'reimbursements.batch_payment_reimbursed',
-    'vendors.activated', 'vendors.approved', 'vendors.updated',
-    'purchase_orders.archived', 'purchase_orders.updated')
-SCOPES_OF = {  # what the connection must be allowed to read to hear of it
-    'transactions': 'transactions:read', 'bills': 'bills:read', 'payments': 'bills:read', 'reimbursements': 'reimbursements:read',
-    'vendors': 'vendors:read', 'purchase_orders': 'purchase_orders:read'}
+from .ramp_connection import OPTIONAL_SCOPES
+
+LOCAL = ('localhost', 'local', 'internal', 'lan', 'home', 'test', 'invalid', 'arpa')  # last parts of names that only a network of its own knows
 
 
 class RampConnection(models.Model):
@@ -24,52 +16,75 @@ class RampConnection(models.Model):
 
     use_webhooks = fields.Boolean(
         string='Webhooks', tracking=True, copy=False,
-        help='What happens in Ramp shows in Odoo within seconds. Odoo needs an address that Ramp can reach over https; without one, '
-             'it shows within 15 minutes.')
-    webhook_token = fields.Char(copy=False, readonly=True, groups='base.group_system', index='btree_not_null')
-    webhook_secret = fields.Char(copy=False, readonly=True, groups='base.group_system')
-    webhook_id = fields.Char(string='Webhook in Ramp', copy=False, readonly=True, groups='base.group_system')
-    webhook_challenge = fields.Char(copy=False, readonly=True, groups='base.group_system')
-    webhook_state = fields.Selection([
-        ('off', 'Off'), ('pending', 'Waiting for Ramp to verify it'), ('active', 'Active'), ('failed', 'Not working'),
-    ], string='Webhook Status', default='off', copy=False, readonly=True)
-    webhook_message = fields.Char(copy=False, readonly=True)
-    last_event = fields.Datetime(compute='_compute_last_event', help='When Ramp sent an event last.')
+        help='Ramp tells Odoo at once that something changed. Needs an address of Odoo that Ramp can reach.')
+    webhook_state = fields.Selection(
+        [('off', 'Off'), ('private', 'No Public Address'), ('pending', 'Waiting for Ramp'), ('active', 'Active'),
+         ('failed', 'Refused by Ramp')],
+        string='Status of Webhooks', compute='_compute_webhook', compute_sudo=True)  # the subscription is for nobody to read
+    webhook_message = fields.Char(compute='_compute_webhook', compute_sudo=True)
+    last_event = fields.Datetime(compute='_compute_webhook', compute_sudo=True, help='When Ramp told of something the last time.')
 
-    def _compute_last_event(self):
-        latest = dict(self.env['ramp.event'].sudo()._read_group(
+    @api.depends('use_webhooks')
+    def _compute_webhook(self):
+        webhooks = {webhook.connection_id: webhook for webhook in self._webhook()}
+        latest = dict(self.env['ramp.event']._read_group(
             [('connection_id', 'in', self.ids)], ['connection_id'], ['received_at:max']))
         for connection in self:
-            connection.last_event = latest.get(connection, False)
+            webhook = webhooks.get(connection._origin, self.env['ramp.webhook'])
+            connection.last_event = latest.get(connection._origin, False)
+            connection.webhook_message = webhook.message
+            if not connection.use_webhooks:
+                connection.webhook_state, connection.webhook_message = 'off', False
+            elif not connection._has_public_address():
+                connection.webhook_state, connection.webhook_message = 'private', self.env._(
+                    'Ramp cannot reach %s, which is the address of this Odoo (system parameter web.base.url): it takes a public one that '
+                    'begins with https.', connection.get_base_url())
+            else:
+                connection.webhook_state = webhook.state or 'pending'
 
-    @api.model
-    def _of_webhook(self, token):
-        """The connected connection whose webhook address has this token, which is as good as random: compared by its hash."""
-        if not isinstance(token, str) or not 20 <= len(token) <= 100:
-            return self.browse()
-        digest = hashlib.sha256(token.encode('utf-8', 'surrogatepass')).hexdigest()
-        return self.search([('webhook_token', '=', digest), ('state', '=', 'connected'), ('use_webhooks', '=', True)], limit=1)
+    def write(self, vals):
+        """EXTENDS: the subscription follows what the connection wants to hear of."""
+        result = super().write(vals)
+        if not {'use_webhooks', *OPTIONAL_SCOPES}.isdisjoint(vals):
+            if vals.get('use_webhooks'):
+                self._switch_crons()  # the job may be newer than the connection
+            self.env['ramp.flow.webhook']._trigger()
+        return result
 
-    def _webhook_challenged(self, challenge):
-        """Ramp wants to know whether the address is ours; returns the HTTP status. Told back by the job, as one that is expected."""
+    def _webhook(self):
+        """The subscriptions of these connections."""
+        # they hold secrets, so nobody has access; what is done with them does not depend on who does it
+        return self.env['ramp.webhook'].sudo().search([('connection_id', 'in', self.ids)])
+
+    def _wants_webhook(self):
         self.ensure_one()
-        if self.webhook_state != 'pending':
-            return 200  # nothing is expected, and nothing is done
-        self.webhook_challenge = challenge
-        self.env['ramp.flow.webhook']._trigger()
-        return 200
+        return self.use_webhooks and self._has_public_address()
 
     def _webhook_events(self):
-        """The types of events that this connection wants and may hear of."""
-        scopes = set(self._scopes())
-        return sorted(kind for kind in EVENTS if SCOPES_OF[kind.partition('.')[0]] in scopes)
-
-    def _new_webhook_url(self):
-        """An address that nobody guesses; only the hash of its token is kept."""
-        token = secrets.token_urlsafe(32)
-        self.webhook_token = hashlib.sha256(token.encode()).hexdigest()
-        return f'{self.get_base_url()}/ramp_connector/webhook/{token}'
+        """The types of events that this connection wants to hear of."""
+        self.ensure_one()
+        return sorted({kind for flow in self._flows() if flow._events and flow._enabled(self) for kind in flow._events})
 
     def _has_public_address(self):
+        """Whether Ramp can reach Odoo, as far as its address tells. A custom address of Ramp may be anywhere, on this machine too."""
+        self.ensure_one()
         parts = urlsplit(self.get_base_url())
-        return self.environment == 'custom' or parts.scheme == 'https' and bool(parts.hostname)
+        host = parts.hostname or ''
+        if self.environment == 'custom':
+            return bool(host)
+        try:
+            is_public = ipaddress.ip_address(host).is_global
+        except ValueError:
+            is_public = '.' in host and host.rpartition('.')[2] not in LOCAL
+        return parts.scheme == 'https' and is_public
+
+    def _release_seat(self):
+        """EXTENDS: who leaves does not want to hear of anything any more."""
+        webhook = self._webhook()
+        try:
+            if webhook and not self.is_copy:  # then the subscription is the original's
+                client = self._client()
+                webhook._drop(client, webhook._subscriptions(client))
+        finally:
+            webhook.unlink()  # without credentials Ramp cannot be told; whatever it sends is refused from now on
+        super()._release_seat()
