@@ -2,6 +2,7 @@
 import logging
 
 from odoo import SUPERUSER_ID
+from odoo.exceptions import ConcurrencyError
 from odoo.http import Controller, request, route
 from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
 
@@ -26,7 +27,7 @@ class RampWebhook(Controller):
             # kept, as a transaction that is done again reads it again
             body = request.httprequest.get_data(cache=True)
             status = request.env(user=SUPERUSER_ID)['ramp.webhook']._receive(str(token), body, request.httprequest.headers)
-        except PG_CONCURRENCY_EXCEPTIONS_TO_RETRY:
+        except (*PG_CONCURRENCY_EXCEPTIONS_TO_RETRY, ConcurrencyError):
             raise  # Odoo does it again
         except Exception:
             _logger.exception('An event of Ramp could not be taken; Ramp sends it again')

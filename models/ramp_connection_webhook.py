@@ -6,7 +6,8 @@ from odoo import api, fields, models
 
 from .ramp_connection import OPTIONAL_SCOPES
 
-LOCAL = ('localhost', 'local', 'internal', 'lan', 'home', 'test', 'invalid', 'arpa')  # last parts of names that only a network of its own knows
+# last parts of names that are known in a network of its own only
+LOCAL = ('localhost', 'local', 'internal', 'lan', 'home', 'test', 'invalid', 'arpa')
 
 
 class RampConnection(models.Model):
@@ -87,4 +88,4 @@ class RampConnection(models.Model):
                 webhook._drop(client, webhook._subscriptions(client))
         finally:
             webhook.unlink()  # without credentials Ramp cannot be told; whatever it sends is refused from now on
-        super()._release_seat()
+        return super()._release_seat()

@@ -22,7 +22,7 @@ class RampWebhook(models.Model):
     _description = 'Ramp: subscription to webhooks'
 
     connection_id = fields.Many2one('ramp.connection', required=True, ondelete='cascade')
-    token = fields.Char(required=True, default=lambda self: str(uuid.uuid4()), help='Which connection an event is for; part of the address.')
+    token = fields.Char(required=True, default=lambda self: str(uuid.uuid4()), help='Part of the address: for which connection.')
     database = fields.Char(help='As in the connection: events name the database that they are for.')
     ramp_id = fields.Char()
     secret = fields.Char()
