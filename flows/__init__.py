@@ -36,4 +36,5 @@ from . import (  # a base before what inherits it
     cashback,
     statement_file,
     watch,
+    webhook,
 )

@@ -27,6 +27,9 @@ class RampFlowBill(models.AbstractModel):
     _flow = 'bill'
     _payment_flow = 'bill_payment'
     _flow_sequence = 50
+    _events = (
+        'bills.approved', 'bills.archived', 'bills.created', 'bills.paid', 'bills.ready_to_sync', 'bills.rejected', 'bills.updated',
+        'payments.updated')
     _endpoint = '/bills'
     _sync_type = 'BILL_SYNC'
     _synced_at = 'accounting_sync_date'

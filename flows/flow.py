@@ -52,6 +52,7 @@ class RampFlow(models.AbstractModel):
     _flow = None  # technical name, as in ramp.record.flow and in the job's XML id cron_<flow>
     _flow_sequence = 100
     _sends = False  # whether it goes from Odoo to Ramp
+    _events = ()  # types of Ramp's events that wake the job: it asks Ramp what there is, as it does without them
 
     @api.model
     def _flow_label(self):

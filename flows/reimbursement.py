@@ -34,6 +34,8 @@ class RampFlowReimbursement(models.AbstractModel):
     _flow = 'reimbursement'
     _payment_flow = 'reimbursement_payment'
     _flow_sequence = 70
+    _events = (
+        'reimbursements.batch_payment_reimbursed', 'reimbursements.ready_to_sync', 'reimbursements.sync_requested')
     _endpoint = '/reimbursements'
     _sync_type = 'REIMBURSEMENT_SYNC'
     _known_by = ('merchant', 'memo', 'user_full_name')

@@ -63,6 +63,9 @@ class RampFlowTransaction(models.AbstractModel):
 
     _flow = 'transaction'
     _flow_sequence = 10
+    _events = (
+        'transactions.all_requirements_met_and_approved_changed', 'transactions.body_coding_updated', 'transactions.cleared',
+        'transactions.ready_to_sync', 'transactions.receipt_added', 'transactions.sync_requested')
     _endpoint = '/transactions'
     _sync_type = 'TRANSACTION_SYNC'
 

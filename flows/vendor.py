@@ -86,6 +86,7 @@ class RampFlowVendor(models.AbstractModel):
 
     _flow = 'vendor'
     _flow_sequence = 30
+    _events = ('vendors.activated', 'vendors.approved', 'vendors.updated')
     _endpoint = '/vendors'
     _updates = True
     _known_by = ('name', 'name_legal')

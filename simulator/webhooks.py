@@ -12,6 +12,7 @@ import http.client
 import json
 import random
 import threading
+import time
 import uuid
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -40,11 +41,12 @@ class Delivery:
     due: float
     number: int
     tries: int = 0
+    seconds: float | None = None  # that the last answer took
 
 
 class Webhooks:
     """The sender. `sent` has every event that somebody was subscribed to; `log` every attempt: {"id", "type", "subscription",
-    "try", "status", "outcome"}, status None if nobody answered; the outcome is delivered, dropped, retry or lost.
+    "try", "status", "outcome", "seconds"}, status None if nobody answered; the outcome is delivered, dropped, retry or lost.
 
     :param encoding: one of ENCODINGS; `header`: one of HEADERS; `prefix`: before the signature
     :param sign_verification: sign the challenge too, which may come before anybody knows the secret
@@ -231,7 +233,9 @@ class Webhooks:
         if not challenge or self.sign_verification:
             headers[self.header] = signature(row["_secret"], body, self.encoding, self.prefix)
         item.tries += 1
+        started = time.perf_counter()
         status = _post(row["endpoint_url"], body, headers)
+        item.seconds = time.perf_counter() - started
         if status is not None and 200 <= status < 300:
             return self._note(item, status, "delivered")
         if status is not None and status != 429 and status < 500 or item.tries >= TRIES:
@@ -245,7 +249,7 @@ class Webhooks:
     def _note(self, item, status, outcome):
         entry = {
             "id": item.event["id"], "type": item.event["type"], "subscription": item.subscription, "try": item.tries,
-            "status": status, "outcome": outcome}
+            "status": status, "outcome": outcome, "seconds": item.seconds}
         self.log.append(entry)
         return entry
 

@@ -40,4 +40,5 @@ from . import (
     test_transaction,
     test_vendor,
     test_watch,
+    test_webhook,
 )

@@ -47,7 +47,7 @@ BILLS = Kind('bills', 'bench_bills.py', {
 }, {'wizard': 4.0})
 WITHOUT = dataclasses.replace(TRANSACTIONS, sides={
     'ours': 'Ramp Connector, as shipped', 'still': 'Ramp Connector, its own ANALYZE off', 'bare': 'bare ORM'}, targets={})
-SECTIONS = ('transactions', 'bills', 'coding', 'orders', 'tie-out')
+SECTIONS = ('transactions', 'bills', 'coding', 'orders', 'screens', 'tie-out', 'webhooks')
 PREFIX = 'rp_bench_'
 START = f'{PREFIX}start'  # every measurement begins with a copy of it
 IDLE_QUERIES = 15  # of a push when nothing has changed, without the scheduler's own
@@ -57,6 +57,9 @@ BILL_QUERIES = 20  # of a bill with its payment
 ORDER_SIDES = {'without': 'without the addon', 'off': 'with it, not connected', 'on': 'connected'}
 OPENS = 2.0  # seconds in which the tie-out opens, of a ledger of two years
 DRILLS = 1.0  # and what is behind any of its figures
+ANSWERS = 0.05  # seconds in which 99 of 100 events are answered
+ARRIVES = 2.0  # and in which 95 of 100 objects are posted that Ramp told of
+FOLLOWS = 2.0  # and in which 95 of 100 steps on Odoo's screens are in Ramp
 FLAT = 0.10  # how far the last thousand of a long run may be from the first
 
 
@@ -227,6 +230,22 @@ def order_verdicts(figures):
         (idle == 0, f'what has not changed is not sent again, nor asked for (measured {idle} requests)'))]
 
 
+def show_screens(figures):
+    print(f"\nFrom a click on Odoo's screens to the state in Ramp, in a browser ({figures['rounds']} orders), seconds")
+    table(['', 'Ramp p50', 'p95', 'slowest', 'the page p50', 'p95', f"while Ramp hangs for {figures['hangs']:.0f} s"], [
+        [step['words'], *(f"{step['ramp'][key]:.2f}" for key in ('p50', 'p95', 'max')), *(f"{step['page'][key]:.2f}" for key in ('p50', 'p95')),
+         f"{step['stuck']:.2f}"] for step in figures['steps'].values()])
+
+
+def screen_verdicts(figures):
+    follows, stuck = figures['follows']['p95'], max(step['stuck'] for step in figures['steps'].values())
+    return [
+        {'verdict': 'met' if follows < FOLLOWS else 'NOT MET',
+         'text': f'95 of 100 steps on the screens are in Ramp in under {FOLLOWS:g} s (measured {follows:.2f})'},
+        {'verdict': 'met' if stuck < figures['hangs'] / 2 else 'NOT MET',
+         'text': f"no page waits for Ramp (the slowest took {stuck:.2f} s while Ramp hung for {figures['hangs']:.0f} s)"}]
+
+
 def show_tie_out(figures):
     print(f"\nThe tie-out of a ledger of {figures['transactions']:,} card transactions in {figures['months']} months "
           f"({figures['sections']} entities and currencies)")
@@ -234,6 +253,20 @@ def show_tie_out(figures):
         [f"the report opens (median of {len(figures['all_seconds'])})", f"{figures['seconds']:.2f}", str(figures['queries'])],
         [f"what is behind a figure opens (median of {figures['cells']})", f"{figures['drill_median']:.2f}", ''],
         ['the slowest of them', f"{figures['drill_seconds']:.2f}", str(figures['drill_queries'])]])
+
+
+def show_webhooks(servers):
+    for figures in servers:
+        print(f"\nEvents from Ramp to Odoo with {how_it_runs(figures)} and two for jobs; a subscription was verified in "
+              f"{figures['verified']:.1f} s")
+        table(['seconds', 'count', 'p50', 'p95', 'p99', 'slowest'], [
+            [what, f"{row['count']:,}", *(f"{row[key]:.3f}" for key in ('p50', 'p95', 'p99', 'max'))]
+            for what, row in (('an event is answered', figures['answers']), ('from card spend to the posted entry', figures['transactions']),
+                              ('from a bill to the posted bill', figures['bills']))])
+
+
+def how_it_runs(figures):
+    return f"{figures['workers']} workers" if figures['workers'] else 'threads'
 
 
 def show(result):
@@ -259,8 +292,12 @@ def show(result):
         show_coding(result['coding'])
     if result['orders']:
         show_orders(result['orders'])
+    if result['screens']:
+        show_screens(result['screens'])
     if result['tie_out']:
         show_tie_out(result['tie_out'])
+    if result['webhooks']:
+        show_webhooks(result['webhooks'])
     for verdict in result['verdicts']:
         print(f"{verdict['verdict']:10}{verdict['text']}")
 
@@ -300,7 +337,14 @@ def verdicts(result, first):
                                      (figures['drill_seconds'], DRILLS, 'what is behind any of its figures opens')):
             found.append({'verdict': 'met' if seconds < limit else 'NOT MET',
                           'text': f'{what} in under {limit:.0f} s (measured {seconds:.2f})'})
-    for part, judge in (('coding', coding_verdicts), ('orders', order_verdicts)):
+    for figures in result['webhooks']:
+        for seconds, limit, what in (
+                (figures['answers']['p99'], ANSWERS, '99 of 100 events answered'),
+                (figures['transactions']['p95'], ARRIVES, '95 of 100 card transactions posted'),
+                (figures['bills']['p95'], ARRIVES, '95 of 100 bills posted')):
+            found.append({'verdict': 'met' if seconds < limit else 'NOT MET',
+                          'text': f'{what} in under {limit:g} s (measured {seconds:.3f}): {how_it_runs(figures)}'})
+    for part, judge in (('coding', coding_verdicts), ('orders', order_verdicts), ('screens', screen_verdicts)):
         found += judge(result[part]) if result[part] else []
     return found
 
@@ -343,7 +387,9 @@ def main():
     parser.add_argument('--coding', type=int, default=None, metavar='N',
                         help='a chart of N accounts and 4 N analytic accounts; 500, with --full 5,000, with --rounds 0 none')
     parser.add_argument('--orders', type=int, default=None, metavar='N', help='purchase orders and receipts; 50, with --full 300')
+    parser.add_argument('--screens', type=int, default=None, metavar='N', help='orders on the screens of a browser; 5, with --full 25')
     parser.add_argument('--tie-out', type=int, default=None, metavar='N', help='transactions in the ledger of the tie-out; 200,000')
+    parser.add_argument('--webhooks', type=int, default=None, metavar='N', help='events to a running Odoo; 1,000, with --full 10,000')
     parser.add_argument('--seed', type=int, default=1)
     parser.add_argument('--json', action='store_true', help='the figures as JSON')
     options = parser.parse_args()
@@ -370,7 +416,8 @@ def run(runtime, options):
     long, bills = wanted('transactions', options.long, 10000), wanted('bills', options.bills, 5000)
     without = wanted('transactions', options.without, 3000)
     coding = wanted('coding', options.coding, 5000, 500 if options.rounds else 0)
-    result = {'machine': facts(runtime), 'addon': ADDON, 'comparisons': {}, 'long': {}, 'coding': None, 'orders': None, 'tie_out': None}
+    result = {'machine': facts(runtime), 'addon': ADDON, 'comparisons': {}, 'long': {}, 'coding': None, 'orders': None, 'screens': None,
+              'tie_out': None, 'webhooks': []}
     first = [f'{options.size:,} transactions, fresh planner statistics on every side',
              f'{options.bill_size:,} bills with their payments, fresh planner statistics on every side']
     for name, kind, size, sides in zip(
@@ -397,10 +444,19 @@ def run(runtime, options):
     bought = wanted('orders', options.orders, 300, 50 if options.rounds else 0)
     if bought:
         result['orders'] = measure_orders(runtime, bought, options.rounds)
+    rounds = wanted('screens', options.screens, 25, 5 if options.rounds else 0)
+    if rounds:
+        say(f"{rounds} orders on Odoo's screens")
+        result['screens'] = figures_of(runtime, 'bench_screens.py', f'{PREFIX}screens', '--rounds', rounds)
     ledger = wanted('tie-out', options.tie_out, 200000, 200000 if options.rounds else 0)
     if ledger:
         say(f'the tie-out: {ledger} card transactions in 24 months')
         result['tie_out'] = figures_of(runtime, 'bench_tie_out.py', f'{PREFIX}tie_out', '--transactions', ledger, '--months', 24)
+    sent = wanted('webhooks', options.webhooks, 10000, 1000 if options.rounds else 0)
+    for workers in (0, 2) if sent else ():
+        say(f'webhooks: {sent} events to an Odoo with {how_it_runs({"workers": workers})}')
+        result['webhooks'].append(figures_of(
+            runtime, 'bench_webhooks.py', f'{PREFIX}webhooks', '--events', sent, '--workers', workers))
     result['verdicts'] = verdicts(result, first)
     return result
 

@@ -1,0 +1,36 @@
+# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
+import logging
+
+from odoo import SUPERUSER_ID
+from odoo.exceptions import ConcurrencyError
+from odoo.http import Controller, request, route
+from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
+
+_logger = logging.getLogger(__name__)
+
+MAX_BYTES = 64 * 1024  # Ramp's events have a few hundred
+
+
+class RampWebhook(Controller):
+
+    # Without a session: whoever asks is nobody, and what they may do, the signature says.
+    @route('/ramp_connector/webhook/<uuid:token>', type='http', auth='none', methods=['POST'], csrf=False, save_session=False,
+           readonly=False, max_content_length=MAX_BYTES)
+    def receive(self, token, **_ignored):
+        """An event from Ramp, who takes 2xx as delivered, drops the event at 3xx and 4xx, and sends it again later at 5xx.
+
+        So a genuine event never gets a 4xx, and trouble of ours is a 503. The jobs do what there is to do.
+        """
+        if not request.db:  # PostgreSQL is down: who has this module in `server_wide_modules` gets here, others tell Ramp 404
+            return request.make_response('', status=503)
+        try:
+            # kept, as a transaction that is done again reads it again
+            body = request.httprequest.get_data(cache=True)
+            status = request.env(user=SUPERUSER_ID)['ramp.webhook']._receive(str(token), body, request.httprequest.headers)
+        except (*PG_CONCURRENCY_EXCEPTIONS_TO_RETRY, ConcurrencyError):
+            raise  # Odoo does it again
+        except Exception:
+            _logger.exception('An event of Ramp could not be taken; Ramp sends it again')
+            request.env.cr.rollback()
+            status = 503
+        return request.make_response('', status=status)

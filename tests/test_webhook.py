@@ -1,0 +1,734 @@
+# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
+import base64
+import contextlib
+import gzip
+import json
+import logging
+import os
+import re
+from datetime import timedelta
+from unittest.mock import patch
+
+import psycopg2
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from odoo import fields
+from odoo.exceptions import AccessError, UserError
+from odoo.sql_db import Cursor
+from odoo.tests import HttpCase, new_test_user, tagged
+from odoo.tests.common import release_test_lock
+from odoo.tools import file_open, mute_logger
+
+from ..hooks import uninstall_hook
+from ..models import ramp_connection
+from ..ramp_api import RampClient, RampConnectionError, Subscription
+from ..simulator import events
+from ..simulator.webhooks import ENCODINGS, HEADERS, signature
+from .common import RampCase
+
+CALLS = int(os.environ.get('RAMP_WEBHOOK_CALLS') or 300)  # forged ones, over HTTP
+CONFLICT = "DO $$ BEGIN RAISE EXCEPTION USING ERRCODE = 'serialization_failure'; END $$"
+NOBODY = '00000000-0000-4000-8000-00000000dead'
+WRITES = re.compile(r'\s*(INSERT|UPDATE|DELETE|WITH|SELECT\b.*\bFOR (NO KEY )?UPDATE|SELECT pg_notify)', re.IGNORECASE | re.DOTALL)
+
+
+@tagged('post_install', '-at_install', 'ramp')
+class WebhookCase(RampCase, HttpCase):
+    """The simulated Ramp sends its events to this Odoo over HTTP; nothing is sent by itself, see `deliver`."""
+
+    def setUp(self):
+        super().setUp()
+        self.sender = self.ramp.webhooks
+        self.sender.hold()
+        self.env['ir.config_parameter'].set_param('web.base.url', self.base_url())
+
+    def deliver(self):
+        """Let Ramp send what is on its way; returns the answers of Odoo."""
+        self.env.flush_all()
+        with self.allow_requests(all_requests=True):
+            answers = [entry['status'] for entry in self.sender.deliver()]
+        self.env.invalidate_all()
+        return answers
+
+    def forge(self, body=None, url=None, **options):
+        """Send what is not Ramp's; returns the answer."""
+        self.env.flush_all()
+        with self.allow_requests(all_requests=True):
+            return self.sender.forge(url or self.webhook._url(), body=body, **options)
+
+    def run_job(self):
+        self.sync('webhook', now=False)
+
+    def subscribe(self):
+        """The whole handshake; returns Ramp's row of the subscription."""
+        self.connection.use_webhooks = True
+        self.run_job()
+        self.deliver()
+        self.run_job()
+        self.assertEqual(self.connection.webhook_state, 'active', self.connection.webhook_message)
+        (row,) = self.subscriptions()
+        return row
+
+    def subscriptions(self):
+        return [row for row in self.ramp.state['webhooks'] if not row['_deleted']]
+
+    @property
+    def webhook(self):
+        return self.connection._webhook()
+
+    def events(self):
+        return self.env['ramp.event'].search([], order='id')
+
+    def woken(self):
+        """The flows whose jobs are to run, and how often that was said; then it is forgotten."""
+        triggers = self.env['ir.cron.trigger'].search([])
+        flows = {flow._cron(): flow._flow for flow in self.connection._flows() if flow._cron()}
+        found = sorted(flows[trigger.cron_id] for trigger in triggers if trigger.cron_id in flows)
+        triggers.unlink()
+        return found
+
+
+class TestSubscription(WebhookCase):
+    def test_handshake(self):
+        self.assertEqual((self.connection.use_webhooks, self.connection.webhook_state), (False, 'off'))
+        self.woken()
+        self.connection.use_webhooks = True
+        self.assertEqual((self.connection.webhook_state, self.woken()), ('pending', ['webhook']))
+        self.run_job()
+        (row,) = self.subscriptions()
+        self.assertEqual((row['status'], row['endpoint_url']), ('pending_verification', self.webhook._url()))
+        self.assertEqual(row['additional_headers'], {'X-Odoo-Database': self.env.cr.dbname})
+        self.assertEqual((self.webhook.ramp_id, self.webhook.secret), (row['id'], row['_secret']))
+        self.assertEqual(self.connection.webhook_state, 'pending')
+        self.woken()
+        self.assertEqual((self.deliver(), self.woken()), ([204], ['webhook']))
+        self.run_job()
+        self.assertEqual((self.connection.webhook_state, self.connection.webhook_message), ('active', False))
+        self.assertEqual((self.subscriptions()[0]['status'], self.webhook.challenge), ('active', False))
+        asked = len(self.ramp.write_calls())
+        self.run_job()
+        self.assertEqual(len(self.ramp.write_calls()), asked, 'what is in order is left alone')
+        self.ramp.assert_clean()
+
+    def test_the_challenge_comes_before_the_answer(self):
+        post = RampClient.post
+
+        def slowly(client, path, *args, **kwargs):
+            if path != '/webhooks':
+                return post(client, path, *args, **kwargs)
+            self.ramp.after(lambda method, path, body: (method, path[-9:]) == ('POST', '/webhooks') and answers.extend(
+                entry['status'] for entry in self.sender.deliver()))
+            with self.allow_requests(all_requests=True), release_test_lock():
+                return post(client, path, *args, **kwargs)
+
+        answers = []
+        self.connection.use_webhooks = True
+        self.patch(RampClient, 'post', slowly)
+        self.run_job()
+        self.assertEqual((answers, self.connection.webhook_state), ([204], 'active'))
+
+    def test_what_is_wanted(self):
+        self.connection.write({'pull_bills': True, 'pull_reimbursements': True})
+        self.subscribe()
+        (row,) = self.subscriptions()
+        self.assertLessEqual(
+            {'bills.ready_to_sync', 'payments.updated', 'vendors.updated', 'transactions.ready_to_sync'}, {*row['event_types']})
+        self.woken()
+        self.connection.pull_bills = False
+        self.assertIn('webhook', self.woken())
+        self.run_job()
+        self.deliver()
+        self.run_job()
+        (other,) = self.subscriptions()
+        self.assertNotEqual((other['id'], other['endpoint_url']), (row['id'], row['endpoint_url']))
+        self.assertEqual({kind.partition('.')[0] for kind in other['event_types']}, {'transactions', 'reimbursements'})
+        self.assertEqual(self.connection.webhook_state, 'active')
+
+    def test_every_event_of_a_flow_is_one_of_ramps(self):
+        for flow in self.connection._flows():
+            self.assertLessEqual(set(flow._events), set(events.TYPES) - {'webhooks.verification'}, flow._flow)
+
+    def test_repaired(self):
+        def deleted():
+            self.ramp.state['webhooks'].update(self.webhook.ramp_id, _deleted=True, status='inactive')
+
+        def switched_off():
+            self.ramp.state['webhooks'].update(self.webhook.ramp_id, status='inactive')
+
+        def moved():
+            self.env['ir.config_parameter'].set_param('web.base.url', self.base_url().replace('127.0.0.1', 'localhost'))
+
+        def renamed():
+            self.connection.database = 'another database'
+            with self.assertRaises(UserError):
+                self.connection._client()
+            self.webhook.database = 'another database'
+            self.connection.action_claim_database()
+
+        def crashed_before_the_secret():
+            self.webhook.write({'ramp_id': False, 'secret': False, 'state': 'pending'})
+
+        def restored():
+            self.webhook.write({'ramp_id': NOBODY})
+
+        for trouble in (deleted, switched_off, moved, renamed, crashed_before_the_secret, restored):
+            with self.subTest(trouble.__name__):
+                before = self.subscribe()
+                trouble()
+                self.run_job()
+                self.assertEqual(self.deliver(), [204])
+                self.run_job()
+                (after,) = self.subscriptions()
+                self.assertNotEqual(after['id'], before['id'])
+                self.assertEqual((self.connection.webhook_state, after['status'], self.webhook.ramp_id), ('active', 'active', after['id']))
+
+    def test_others_are_left_alone(self):
+        """The app in Ramp may serve more than this connection."""
+        other = self.ramp.subscribe('https://erp.example.com/ramp_connector/webhook/0', ['bills.paid'])
+        self.subscribe_and_leave()
+        self.assertEqual([row['id'] for row in self.subscriptions()], [other['id']])
+
+    def subscribe_and_leave(self):
+        self.connection.use_webhooks = True
+        self.run_job()
+        self.assertEqual(len(self.subscriptions()), 2)
+        self.connection.use_webhooks = False
+        self.run_job()
+        self.assertFalse(self.webhook)
+
+    def test_removed(self):
+        def switched_off():
+            self.connection.use_webhooks = False
+            self.run_job()
+
+        def private():
+            self.env['ir.config_parameter'].set_param('web.base.url', 'http://')
+            self.run_job()
+
+        for leave in (switched_off, private, self.connection.action_disconnect, lambda: uninstall_hook(self.env)):
+            with self.subTest(leave):
+                self.env['ir.config_parameter'].set_param('web.base.url', self.base_url())
+                if self.connection.state != 'connected':
+                    self.connection.action_connect()
+                url = self.subscribe()['endpoint_url']
+                leave()
+                self.assertEqual((self.subscriptions(), bool(self.webhook)), ([], False))
+                self.assertEqual(self.forge(url=url), 401)
+
+    def test_two_of_one_business_leave_one_by_one(self):
+        """The seat stays as long as one connection uses it; a subscription is of one connection."""
+        second = self.connection.copy({
+            'ramp_entity_id': NOBODY, 'client_id': self.ramp.client_id, 'client_secret': self.ramp.client_secret})
+        self.assertFalse(second.use_webhooks)
+        second.action_connect()
+        first, self.connection = self.connection, second
+        self.subscribe()
+        second.action_disconnect()
+        self.assertEqual((self.subscriptions(), first.state), ([], 'connected'))
+
+    def test_who_has_no_credentials_any_more_can_leave(self):
+        row = self.subscribe()
+        self.connection.client_secret = 'gone'
+        self.connection.action_disconnect()
+        self.assertEqual((self.connection.state, bool(self.webhook)), ('disconnected', False))
+        self.assertEqual(self.forge(url=row['endpoint_url'], secret=row['_secret']), 401)
+
+    def test_addresses(self):
+        self.connection.environment = 'production'
+        for address, public in (
+            ('https://erp.example.com', True), ('https://erp.example.com:8443/odoo', True), ('https://93.184.216.34', True),
+            ('https://[2606:2800:220:1:248:1893:25c8:1946]', True), ('http://erp.example.com', False), ('https://localhost', False),
+            ('https://127.0.0.1:8069', False), ('https://10.1.2.3', False), ('https://192.168.0.9', False), ('https://[::1]', False),
+            ('https://erp', False), ('https://erp.local', False), ('https://erp.corp.internal', False), ('https://', False),
+        ):
+            self.env['ir.config_parameter'].set_param('web.base.url', address)
+            self.assertEqual(self.connection._has_public_address(), public, address)
+        self.connection.use_webhooks = True
+        self.assertEqual(self.connection.webhook_state, 'private')
+        self.assertIn('web.base.url', self.connection.webhook_message)
+
+    def test_refused_by_ramp(self):
+        """The reason is on the connection's page, it is tried again, and the synchronization goes on."""
+        self.ramp.scopes = tuple(scope for scope in self.ramp.scopes if scope != 'vendors:read')
+        ramp_connection._tokens._tokens.clear()
+        self.connection.use_webhooks = True
+        self.run_job()
+        self.assertEqual(self.connection.webhook_state, 'failed')
+        self.assertIn('vendors:read', self.connection.webhook_message)
+        self.assertFalse(self.connection.last_error)
+        self.connection.pull_bills = False
+        self.run_job()
+        self.deliver()
+        self.run_job()
+        self.assertEqual((self.connection.webhook_state, self.connection.webhook_message), ('active', False))
+
+    def test_ramp_is_down(self):
+        self.connection.use_webhooks = True
+        with patch.object(RampClient, 'post', side_effect=RampConnectionError('no route')), \
+                mute_logger('odoo.addons.ramp_connector.flows.flow'):
+            self.run_job()
+        self.assertEqual(self.connection.webhook_state, 'pending')
+        self.assertIn('no route', self.connection.last_error)
+        self.subscribe()
+        self.assertFalse(self.connection.last_error)
+
+    def test_a_wrong_challenge(self):
+        """Somebody knows the address and is faster than Ramp: that subscription is given up, the next one has another address."""
+        self.connection.use_webhooks = True
+        self.run_job()
+        (row,) = self.subscriptions()
+        wrong = {'type': 'webhooks.verification', 'challenge': 'guessed'}
+        self.assertEqual(self.forge(json.dumps(wrong).encode(), secret=None), 204)
+        self.env.invalidate_all()
+        self.sender.drop()
+        self.run_job()
+        self.assertEqual(self.connection.webhook_state, 'failed')
+        self.assertEqual(self.forge(json.dumps(wrong).encode(), secret=None), 401, 'it is taken only while one is expected')
+        self.run_job()
+        self.assertNotEqual(self.subscriptions()[0]['endpoint_url'], row['endpoint_url'])
+        self.deliver()
+        self.run_job()
+        self.assertEqual(self.connection.webhook_state, 'active')
+
+    def test_challenges_that_cannot_be(self):
+        self.connection.use_webhooks = True
+        self.run_job()
+        for challenge in ('x' * 5000, 'nul\0', 'half \ud800', '', 7, None, ['x']):
+            self.assertEqual(self.forge(json.dumps({'type': 'webhooks.verification', 'challenge': challenge}).encode(), secret=None), 401)
+        self.env.invalidate_all()
+        self.assertFalse(self.webhook.challenge)
+
+    def test_nothing_arrives(self):
+        """An address that looks public and is not."""
+        self.connection.use_webhooks = True
+        self.run_job()
+        first = self.webhook._url()
+        self.sender.drop()
+        self.env.flush_all()
+        self.run_job()
+        self.assertEqual((self.connection.webhook_message, self.webhook._url()), (False, first))
+        self.env.cr.execute("UPDATE ramp_webhook SET create_date = create_date - interval '1 hour'")
+        self.env.invalidate_all()
+        self.run_job()
+        self.assertEqual(self.connection.webhook_state, 'pending')
+        self.assertIn(first, self.connection.webhook_message)
+        self.assertEqual(len(self.subscriptions()), 1)
+        self.deliver()
+        self.run_job()
+        self.assertEqual((self.connection.webhook_state, self.connection.webhook_message), ('active', False))
+
+    def test_a_copy_of_the_database(self):
+        row = self.subscribe()
+        self.connection.database = 'another database'
+        asked = len(self.ramp.requests)
+        self.ramp.add_transaction(amount_minor=100, user=self.user_id)
+        self.assertEqual(set(self.deliver()), {401})
+        with mute_logger('odoo.addons.ramp_connector.flows.flow'):
+            self.run_job()
+        self.connection.action_disconnect()
+        self.assertEqual((len(self.ramp.requests), self.subscriptions(), bool(self.webhook), self.events()), (
+            asked, [row], False, self.env['ramp.event']))
+
+    def test_a_neutralized_database(self):
+        row = self.subscribe()
+        self.env.flush_all()
+        with file_open('ramp_connector/data/neutralize.sql') as script:
+            self.env.cr.execute(script.read())
+        self.env.invalidate_all()
+        self.assertEqual((bool(self.webhook), self.connection.use_webhooks), (False, False))
+        self.assertEqual(self.forge(url=row['endpoint_url'], secret=row['_secret']), 401)
+
+    def test_nothing_secret_is_logged(self):
+        self.subscribe()
+        with self.assertLogs(level=logging.DEBUG) as logs:
+            logging.getLogger('odoo.addons.ramp_connector').debug('at least one line')
+            self.connection.use_webhooks = False
+            self.run_job()
+            row = self.subscribe()
+            ident = self.spend()
+            self.deliver()
+            self.forge()
+        text = '\n'.join(line for line in logs.output if 'odoo.sql_db' not in line)
+        for secret in (row['_secret'], row['_challenge'], ident, self.sender.sent[-1]['id']):
+            self.assertNotIn(secret, text)
+        # a statement that fails is logged with its values, but not this one
+        flow, webhook = self.env['ramp.flow.webhook'], self.webhook
+        with self.assertNoLogs('odoo.sql_db', logging.ERROR), self.assertRaises(ValueError):
+            flow._keep(webhook, Subscription(row['id'], 'active', '', (), 'secret\0'))
+
+
+class TestEvents(WebhookCase):
+    def setUp(self):
+        super().setUp()
+        self.row = self.subscribe()
+        self.woken()
+
+    def booked(self, *idents):
+        for ident in idents:
+            self.assertConfirmed(ident)
+
+    def test_spend_is_booked_once(self):
+        """Each event twice and in disorder, and repeated later: one row, one job, one document."""
+        self.ramp.faults.add('duplicate_event')
+        self.ramp.faults.add('reorder_event')
+        idents = [self.spend(1000 + number) for number in range(3)]
+        answers = self.deliver()
+        self.assertEqual((set(answers), len(answers)), ({204}, 2 * len(self.events())))
+        self.assertEqual({event.object_id for event in self.events()}, set(idents))
+        self.assertEqual(self.woken(), ['transaction'] * len(self.events()))
+        self.sync('transaction', now=False)
+        self.booked(*idents)
+        count = len(self.events())
+        for event in list(self.sender.sent):
+            self.sender.replay(event)
+        self.assertEqual(set(self.deliver()), {204})
+        self.assertEqual(self.woken(), [])
+        self.assertEqual(len(self.events()), count)
+        self.sync('transaction', now=False)
+        self.booked(*idents)
+        self.assertTrue(self.connection.last_event)
+
+    def test_every_way_to_sign(self):
+        for encoding in ENCODINGS:
+            for header in HEADERS:
+                for prefix in ('', 'sha256='):
+                    self.sender.encoding, self.sender.header, self.sender.prefix = encoding, header, prefix
+                    self.ramp.webhooks.emit('transactions.cleared', NOBODY)
+                    self.assertEqual((self.deliver(), self.woken()), ([204], ['transaction']), (encoding, header, prefix))
+
+    def test_jobs(self):
+        """What each of Ramp's types wakes; unknown objects do no harm."""
+        self.connection.write({'pull_bills': True, 'pull_reimbursements': True})
+        wanted = {
+            'transactions': ['transaction'], 'bills': ['bill'], 'payments': ['bill'], 'reimbursements': ['reimbursement'],
+            'vendors': ['vendor']}
+        heard = self.connection._webhook_events()
+        secret = self.row['_secret']
+        for kind in events.TYPES:
+            if kind == 'webhooks.verification':
+                continue
+            self.woken()
+            self.assertEqual(self.forge(kind=kind, object_id=NOBODY, secret=secret), 204, kind)
+            self.env.invalidate_all()
+            self.assertEqual(self.woken(), wanted[kind.partition('.')[0]] if kind in heard else [], kind)
+        self.assertEqual(self.events().mapped('type'), [kind for kind in events.TYPES if kind in heard])
+        runs = self.sync('transaction', 'bill', 'reimbursement', 'vendor', now=False)
+        self.assertEqual(set(runs.mapped('state')), {'done'})
+
+    def test_what_is_signed_is_never_refused(self):
+        """Ramp drops what gets a 4xx, and sends again what gets a 5xx: neither helps with what is not understood."""
+        secret = self.row['_secret']
+        for body in (
+            b'', b'{', b'[]', b'null', b'\xff\xfe', b'{"type": 7}', b'{"type": "new.kind", "id": "1"}', b'[' * 50000,
+            json.dumps({'type': 'transactions.cleared', 'id': 'nul \0'}).encode(),
+            json.dumps({'type': 'transactions.cleared', 'id': 'half \ud800'}).encode(),
+            json.dumps({'type': 'transactions.cleared', 'id': 'x' * 5000}).encode(),
+            json.dumps({'type': 'transactions.cleared', 'id': '1', 'object': {'id': "' OR 1=1 --"}}).encode(),
+            json.dumps({'type': 'webhooks.verification', 'challenge': 'late'}).encode(),
+        ):
+            self.assertEqual(self.forge(body, secret=secret), 204, body[:80])
+        self.assertEqual((self.events(), self.woken()), (self.env['ramp.event'], []))
+        self.assertEqual(self.forge(kind='transactions.cleared', secret=secret, headers={'Content-Type': 'text/plain'}), 204)
+        self.assertEqual(self.woken(), ['transaction'])
+
+    def test_one_that_does_not_want_any_more(self):
+        for values in ({'use_webhooks': False}, {'state': 'disconnected'}):
+            self.connection.write({'use_webhooks': True, 'state': 'connected', **values})
+            self.woken()
+            self.assertEqual(self.forge(secret=self.row['_secret']), 204)
+            self.assertEqual((self.events(), self.woken()), (self.env['ramp.event'], []))
+
+    def test_trouble_of_ours(self):
+        """Ramp is told to come again, and then it is taken."""
+        ident = self.spend()
+        with patch.object(type(self.env['ramp.event']), '_take', side_effect=psycopg2.OperationalError('the disk is full')), \
+                self.assertLogs('odoo.addons.ramp_connector.controllers.ramp_webhook', logging.ERROR) as logs:
+            self.assertEqual(set(self.deliver()), {503})
+        self.assertNotIn(ident, '\n'.join(logs.output))
+        self.assertFalse(self.events())
+        self.assertEqual(set(self.deliver()), {204})
+        self.sync('transaction', now=False)
+        self.booked(ident)
+
+    def test_another_transaction_in_the_way(self):
+        """The request is done again, with the body that was read before."""
+        self.sender.emit('transactions.cleared', NOBODY)
+        cls, tries = type(self.env['ramp.event']), []
+        take = cls._take
+
+        def _take(records, connection, event):
+            tries.append(event.id)
+            if len(tries) < 3:
+                records.env.cr.execute(CONFLICT, log_exceptions=False)
+            return take(records, connection, event)
+
+        self.patch(cls, '_take', _take)
+        with patch('odoo.service.model.random.uniform', return_value=0):
+            self.assertEqual(self.deliver(), [204])
+        self.assertEqual((len(tries), len(self.events())), (3, 1))
+
+    def test_sent_twice_at_once(self):
+        execute = Cursor.execute
+
+        def conflict(cr, query, *args, **kwargs):
+            if 'ramp_event' in str(getattr(query, 'code', query)) and 'INSERT' in str(getattr(query, 'code', query)):
+                return execute(cr, CONFLICT, log_exceptions=False)
+            return execute(cr, query, *args, **kwargs)
+
+        self.sender.emit('transactions.cleared', NOBODY)
+        with patch.object(Cursor, 'execute', conflict), self.assertNoLogs('odoo.sql_db', logging.ERROR):
+            self.assertEqual(self.deliver(), [204])
+        self.assertEqual(self.woken(), [])
+
+    def test_old_ones_are_forgotten(self):
+        self.sender.emit('transactions.cleared', NOBODY)
+        self.sender.emit('transactions.cleared', NOBODY)
+        self.deliver()
+        old, new = self.events()
+        old.received_at -= timedelta(days=31)
+        self.assertEqual(self.env['ramp.event']._gc_events(), (1, False))
+        self.assertEqual(self.events(), new)
+
+    def test_queries(self):
+        """Constant, and few: Ramp waits."""
+        counts = []
+        for _number in range(3):
+            self.sender.emit('transactions.cleared', NOBODY)
+            self.env.flush_all()
+            with self.statements() as found:
+                self.deliver()
+            counts.append(len(found))
+        self.assertLessEqual(counts[-1], 20, found)
+
+    @contextlib.contextmanager
+    def statements(self):
+        """The statements of all cursors meanwhile, savepoints of the tests left out."""
+        found, execute = [], Cursor.execute
+
+        def watched(cr, query, *args, **kwargs):
+            text = str(getattr(query, 'code', query))
+            if 'SAVEPOINT' not in text.upper():
+                found.append(text)
+            return execute(cr, query, *args, **kwargs)
+
+        with patch.object(Cursor, 'execute', watched):
+            yield found
+
+
+class TestForged(WebhookCase):
+    """None of these is accepted, and none leaves anything in the database or in the log."""
+
+    def setUp(self):
+        super().setUp()
+        self.row = self.subscribe()
+        self.sender.emit('transactions.cleared', NOBODY, {'note': 'Café Zoë'})
+        self.genuine = json.dumps(self.sender.pending[0], ensure_ascii=False).encode()
+        self.deliver()
+        self.other = self.connection.copy({
+            'ramp_entity_id': NOBODY, 'client_id': self.ramp.client_id, 'client_secret': self.ramp.client_secret})
+        self.other.action_connect()
+        mine, self.connection = self.connection, self.other
+        self.others_row = next(row for row in self.subscribe_second() if row['id'] == self.webhook.ramp_id)
+        self.connection = mine
+        self.woken()
+        self.before = self.standing()
+        self.calls = 0
+
+    def subscribe_second(self):
+        self.connection.use_webhooks = True
+        self.run_job()
+        self.deliver()
+        self.run_job()
+        self.assertEqual(self.connection.webhook_state, 'active')
+        return self.subscriptions()
+
+    def standing(self):
+        self.env.invalidate_all()
+        return self.events().read(), self.env['ramp.webhook'].sudo().search([]).read(), self.env['ir.cron.trigger'].search([]).ids
+
+    def signed(self, body, secret=None, encoding='hex'):
+        return signature(self.row['_secret'] if secret is None else secret, body, encoding)
+
+    @contextlib.contextmanager
+    def nothing_happens(self):
+        execute, written = Cursor.execute, []
+
+        def watched(cr, query, *args, **kwargs):
+            text = str(getattr(query, 'code', query))
+            if WRITES.match(text):
+                written.append(text)
+            return execute(cr, query, *args, **kwargs)
+
+        self.env.flush_all()
+        with patch.object(Cursor, 'execute', watched), self.assertNoLogs('odoo', logging.WARNING), \
+                self.assertNoLogs('odoo.addons.ramp_connector', logging.INFO):
+            yield
+        self.assertEqual(written, [])
+        self.assertEqual(self.standing(), self.before)
+
+    def refused(self, body, headers, url=None, statuses=(401,)):
+        self.calls += 1
+        status = self.forge(body, url or self.row['endpoint_url'], secret=None, headers=headers)
+        self.assertIn(status, statuses, (body[:200], headers))
+
+    def test_by_name(self):
+        body, good = self.genuine, self.signed(self.genuine)
+        event = json.loads(body)
+        name = HEADERS[0]
+        address = self.row['endpoint_url']
+        cases = {
+            'not signed': (body, {}),
+            'an empty signature': (body, {name: ''}),
+            'only a prefix': (body, {name: 'sha256='}),
+            'guessed': (body, {name: '0' * 64}),
+            'an empty secret': (body, {name: signature('', body)}),
+            'secret None': (body, {name: signature('None', body)}),
+            'secret False': (body, {name: signature('False', body)}),
+            'another secret': (body, {name: signature('ramp_sec_other', body)}),
+            'the secret of another connection': (body, {name: signature(self.others_row['_secret'], body)}),
+            'another connection': (body, {name: good}, self.others_row['endpoint_url']),
+            'another header': (body, {'X-Signature': good, 'Authorization': good}),
+            'another header, nearly the same': (body, {'X-Ramp-Signatures': good}),
+            'the signature in the body': (json.dumps({**event, name: good}).encode(), {}),
+            'the signature cut': (body, {name: good[:-1]}),
+            'the signature twice': (body, {name: f'{good},{good}'}),
+            'the signature in capitals': (body, {name: good.upper()}),
+            'base64 of the hex': (body, {name: base64.b64encode(good.encode()).decode()}),
+            'of something else': (body, {name: self.signed(b'{}')}),
+            'of nothing': (b'', {name: self.signed(b'{}')}),
+            'truncated': (body[:-1], {name: good}),
+            'without its last line': (body.rstrip(b'}'), {name: good}),
+            'something behind it': (body + b'\n', {name: good}),
+            'something before it': (b'\xef\xbb\xbf' + body, {name: good}),
+            'an id of another': (json.dumps({**event, 'id': NOBODY}, ensure_ascii=False).encode(), {name: good}),
+            'written again: ASCII only': (json.dumps(event).encode(), {name: good}),
+            'written again: without spaces': (json.dumps(event, ensure_ascii=False, separators=(',', ':')).encode(), {name: good}),
+            'written again: sorted': (json.dumps(event, ensure_ascii=False, sort_keys=True).encode(), {name: good}),
+            'other code points': (body.decode().replace('é', 'e\u0301').encode(), {name: good}),
+            'latin-1': (body.decode().encode('latin-1'), {name: good, 'Content-Type': 'application/json; charset=latin-1'}),
+            'utf-16': (body.decode().encode('utf-16'), {name: good, 'Content-Type': 'application/json; charset=utf-16'}),
+            'gzip': (gzip.compress(body), {name: good, 'Content-Encoding': 'gzip'}),
+            'a form': (b'payload=' + body, {name: good, 'Content-Type': 'application/x-www-form-urlencoded'}),
+            'a form of just that': (body, {name: good, 'Content-Type': 'application/x-www-form-urlencoded'}),
+            'a challenge': (json.dumps({'type': 'webhooks.verification', 'challenge': 'x'}).encode(), {}),
+            'a challenge, signed by another': (json.dumps({'type': 'webhooks.verification', 'challenge': 'x'}).encode(), {name: good}),
+            'nowhere': (body, {name: good}, address.rpartition('/')[0] + '/' + NOBODY),
+            'deep': (b'[' * 60000, {name: good}),
+            'with a query': (body, {name: '0' * 64}, address + '?token=1&body=2'),
+        }
+        with self.nothing_happens():
+            for case, arguments in cases.items():
+                with self.subTest(case):
+                    self.refused(*arguments)
+        self.assertEqual(self.forge(body, address, secret=self.row['_secret']), 204)
+
+    def test_wrong_requests(self):
+        address = self.row['endpoint_url']
+        with self.nothing_happens():
+            for body in (b'x' * (64 * 1024 + 1), b' ' * 10**6):
+                self.refused(body, {HEADERS[0]: self.signed(body)}, statuses=(413,))
+            self.refused(self.genuine, {HEADERS[0]: '0' * 64}, address.rpartition('/')[0] + "/%27%20OR%201=1", statuses=(404,))
+        for method in ('GET', 'PUT', 'DELETE', 'PATCH'):
+            answer = self.url_open(address, method=method, data=self.genuine, headers={HEADERS[0]: self.signed(self.genuine)})
+            self.assertEqual(answer.status_code, 405, method)
+        self.assertEqual(self.standing(), self.before)
+
+    def test_refusals_are_all_alike(self):
+        """Neither the answer nor its headers tell whether there is such an address."""
+        def answer(url):
+            found = self.url_open(url, data=self.genuine, headers={HEADERS[0]: '0' * 64})
+            return found.status_code, found.content, {key: value for key, value in found.headers.items() if key != 'Date'}
+
+        nowhere = self.row['endpoint_url'].rpartition('/')[0] + '/' + NOBODY
+        self.assertEqual(answer(self.row['endpoint_url']), answer(nowhere))
+        self.assertEqual(answer(nowhere)[:2], (401, b''))
+
+    @settings(max_examples=CALLS, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck))
+    @given(data=st.data())
+    def mutate(self, data):
+        body = bytearray(self.genuine)
+        for _change in range(data.draw(st.integers(0, 3))):
+            position = data.draw(st.integers(0, len(body)))
+            body[position:position + data.draw(st.integers(0, 40))] = data.draw(st.one_of(
+                st.binary(max_size=20), st.text(max_size=10).map(lambda text: text.encode('utf-8', 'surrogatepass')),
+                st.sampled_from((b'"', b'{', b'}', b'\\u0000', b'null', NOBODY.encode()))))
+        body = bytes(body)
+        secret = self.row['_secret']
+        wrong = data.draw(st.one_of(
+            st.just(self.others_row['_secret']), st.just(''), st.just(secret[:-1]), st.just(secret.upper()), st.just(' ' + secret),
+            st.text(max_size=40)).filter(lambda text: text != secret and 'surrogate' not in repr(text.encode('utf-8', 'replace'))))
+        signatures = [signature(wrong.encode('utf-8', 'ignore').decode(), body, data.draw(st.sampled_from(ENCODINGS)))]
+        if body != self.genuine:
+            signatures.append(self.signed(self.genuine, encoding=data.draw(st.sampled_from(ENCODINGS))))
+        good = self.signed(body)
+        position = data.draw(st.integers(0, 63))
+        signatures += [good[:position] + format((int(good[position], 16) + data.draw(st.integers(1, 15))) % 16, 'x') + good[position + 1:],
+                       good[:position], data.draw(st.text('0123456789abcdef', max_size=70))]
+        given_signature = data.draw(st.sampled_from(signatures))
+        if given_signature == good:
+            return
+        name = data.draw(st.sampled_from((*HEADERS, HEADERS[0].lower(), HEADERS[1].upper())))
+        self.refused(body, {name: data.draw(st.sampled_from(('', 'sha256='))) + given_signature})
+
+    def test_property_no_forged_event_is_accepted(self):
+        with self.nothing_happens():
+            self.mutate()
+        self.assertGreaterEqual(self.calls, CALLS * 0.9)
+        logging.getLogger(__name__).info('%s forged calls, none accepted', self.calls)
+
+
+class TestAccess(WebhookCase):
+    def setUp(self):
+        super().setUp()
+        self.row = self.subscribe()
+        self.sender.emit('transactions.cleared', NOBODY)
+        self.deliver()
+        values = {'company_id': self.company.id, 'company_ids': [fields.Command.set(self.company.ids)]}
+        self.roles = {
+            group: new_test_user(self.env, f'hook_{number}', group if 'portal' in group else f'base.group_user,{group}', **values)
+            for number, group in enumerate((
+                'base.group_portal', 'base.group_user', 'account.group_account_readonly', 'account.group_account_invoice',
+                'account.group_account_user', 'account.group_account_manager', 'base.group_system'))}
+
+    def test_secrets_and_events_are_for_nobody(self):
+        for group, user in self.roles.items():
+            for record in (self.webhook, self.events()):
+                record = record.with_user(user)
+                for attempt in (
+                        lambda record=record: record.read(), lambda record=record: record.search([]), lambda record=record: record.unlink(),
+                        lambda record=record: record.write({'connection_id': self.connection.id}),
+                        lambda record=record: record.create({'connection_id': self.connection.id})):
+                    with self.subTest(group=group, model=record._name), self.assertRaises(AccessError), \
+                            mute_logger('odoo.addons.base.models.ir_model', 'odoo.addons.base.models.ir_rule'):
+                        attempt()
+
+    def test_who_sees_and_who_switches(self):
+        for group, user in self.roles.items():
+            connection = self.connection.with_user(user)
+            with self.subTest(group):
+                if group in ('base.group_portal', 'base.group_user'):
+                    with self.assertRaises(AccessError), mute_logger('odoo.addons.base.models.ir_model'):
+                        connection.read(['webhook_state'])
+                    continue
+                (values,) = connection.read()
+                self.assertEqual((values['webhook_state'], bool(values['last_event'])), ('active', True))
+                for secret in (self.row['_secret'], self.row['_challenge'], self.webhook.token):
+                    self.assertNotIn(secret, str(values))
+                if group in ('account.group_account_manager', 'base.group_system'):
+                    connection.write({'use_webhooks': False})
+                    connection.write({'use_webhooks': True})
+                else:
+                    with self.assertRaises(AccessError), mute_logger('odoo.addons.base.models.ir_model'):
+                        connection.write({'use_webhooks': False})
+
+    def test_the_state_is_nobodys_to_type(self):
+        self.connection.with_user(self.roles['account.group_account_manager']).write({'webhook_state': 'off'})
+        self.env.invalidate_all()
+        self.assertEqual(self.connection.webhook_state, 'active')
+
+    def test_machinery_is_private(self):
+        for model in ('ramp.webhook', 'ramp.event'):
+            for name in vars(type(self.env[model]).__mro__[1]):
+                if callable(getattr(type(self.env[model]), name, None)) and name not in ('create', 'write', 'unlink'):
+                    self.assertTrue(name.startswith('_'), name)

@@ -1,0 +1,168 @@
+"""How fast a running Odoo answers Ramp's events, and how long it takes from an event to the posted document; run by `bench.py` in a
+database of its own.
+
+A real Odoo server with its jobs, a simulated Ramp in another process that sends over HTTP, one fifth of the events twice. Then people
+spend, one after the other at random moments, and the database is watched.
+"""
+import argparse
+import contextlib
+import json
+import random
+import statistics
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+from demo import free_port
+from odoo_env import environment, run_flows, set_up, simulator
+from runtime import Runtime, background, wait_for
+
+TWICE = 0.2
+AT_ONCE = 500  # events that wait to be sent
+PAUSE = 1.0  # seconds between two objects, on the average
+PATIENCE = 90
+
+
+def percentiles(seconds):
+    cuts = statistics.quantiles(seconds, n=100, method='inclusive')
+    return {'p50': cuts[49], 'p95': cuts[94], 'p99': cuts[98], 'max': max(seconds), 'count': len(seconds)}
+
+
+@contextlib.contextmanager
+def server(database, port, workers):
+    """Odoo as it runs in production, listening on this machine."""
+    runtime = Runtime().prepare()
+    command = runtime.odoo(
+        '-d', database, '--http-port', port, '--http-interface', '127.0.0.1', '--workers', workers, '--max-cron-threads', 2,
+        '--gevent-port', free_port(0), '--log-level', 'warn')
+
+    def answers():
+        try:
+            return urllib.request.urlopen(f'http://127.0.0.1:{port}/web/health', timeout=5).status == 200
+        except (urllib.error.URLError, OSError):
+            return False
+
+    with tempfile.TemporaryDirectory() as folder:
+        log = Path(folder) / 'odoo.log'
+        with background(command, name='Odoo', log=log, env=runtime.environ()) as process:
+            wait_for(answers, what='Odoo did not start', seconds=120, process=process)
+            yield
+        for line in log.read_text(encoding='utf-8', errors='replace').splitlines():
+            if ' ERROR ' in line or ' CRITICAL ' in line:
+                raise SystemExit(f'Odoo says: {line}')
+
+
+def value_of(database, query, *parameters):
+    """All rows of a query, as they are committed now."""
+    from odoo.sql_db import db_connect
+
+    with contextlib.closing(db_connect(database).cursor()) as cr:
+        cr.execute(query, parameters)
+        return cr.fetchall()
+
+
+def settled(ramp):
+    return not ramp.ask('GET', '/events')['pending']
+
+
+def answers(ramp, count):
+    """Send so many events of objects that nobody knows; the seconds that each answer took, as Ramp sees it."""
+    before = len(ramp.ask('GET', '/events')['log'])
+    ramp.ask('POST', '/faults', {'kind': 'duplicate_event', 'probability': TWICE})
+    kinds = ('transactions.cleared', 'bills.updated', 'vendors.updated', 'reimbursements.ready_to_sync')
+    source = random.Random(1)
+    for start in range(0, count, AT_ONCE):
+        ramp.ask('PATCH', '/webhooks', {'held': True})
+        for number in range(start, min(start + AT_ONCE, count)):
+            ramp.ask('POST', '/events', {'kind': kinds[number % 4], 'object_id': f'{source.getrandbits(32):08x}-0000-4000-8000-000000000000'})
+        ramp.ask('PATCH', '/webhooks', {'held': False})
+        wait_for(lambda: settled(ramp), what='the events were not sent', seconds=300)
+        time.sleep(0.2)
+    ramp.ask('DELETE', '/faults')
+    log = ramp.ask('GET', '/events')['log'][before:]
+    refused = [entry for entry in log if entry['status'] != 204]
+    if refused or len({entry['id'] for entry in log}) != count:
+        raise SystemExit(f'{len(refused)} of {len(log)} events were not taken: {refused[:1]}')
+    return [entry['seconds'] for entry in log]
+
+
+def arrivals(ramp, database, count, make):
+    """Let so many things happen in Ramp at random moments; the seconds from each to its posted document."""
+    source = random.Random(2)
+    begun, found = {}, {}
+    due = time.monotonic()
+    while len(found) < count:
+        if len(begun) < count and time.monotonic() >= due:
+            started = time.monotonic()
+            begun[make()] = started
+            due = time.monotonic() + source.expovariate(1 / PAUSE)
+        for [ramp_id] in value_of(
+                database, "SELECT ramp_id FROM account_move WHERE state = 'posted' AND ramp_id = ANY(%s)", list(begun.keys() - found.keys())):
+            found[ramp_id] = time.monotonic() - begun[ramp_id]
+        if time.monotonic() > max(begun.values()) + PATIENCE:
+            raise SystemExit(f'{len(begun) - len(found)} of {count} were not booked within {PATIENCE} seconds')
+        time.sleep(0.01)
+    return list(found.values())
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument('--database', required=True)
+    parser.add_argument('--output', required=True)
+    parser.add_argument('--events', type=int, required=True)
+    parser.add_argument('--objects', type=int, default=60, help='card transactions, and half as many bills')
+    parser.add_argument('--workers', type=int, required=True, help='of Odoo: 0 is one process with threads')
+    options = parser.parse_args()
+    port = free_port(0)
+    with simulator('--no-validate', '--rate-limit', 0) as ramp:
+        with environment(options.database) as env:
+            connection = set_up(env, ramp)
+            run_flows(env, connection)
+            env['ir.config_parameter'].set_param('web.base.url', f'http://127.0.0.1:{port}')
+            env['ir.config_parameter'].set_param('web.base.url.freeze', 'True')
+            coding, account = env['ramp.coding'], env['account.account'].search(
+                [('account_type', '=', 'expense'), ('company_ids', 'in', connection.company_id.ids)], limit=1)
+            code, ident = coding._external_id(account), connection.id
+            env.cr.commit()
+        people = [row['id'] for row in ramp.ask('GET', '/objects/users')['data']]
+        entity = next(row['id'] for row in ramp.ask('GET', '/objects/entities')['data'] if row['is_primary'])
+        source = random.Random(3)
+
+        def spend():
+            return ramp.ask('POST', '/transactions', {
+                'amount_minor': source.randint(100, 90000), 'currency': 'USD', 'user': source.choice(people), 'entity': entity,
+                'account': code})['id']
+
+        def owe():
+            return ramp.ask('POST', '/bills', {
+                'amount_minor': source.randint(100, 900000), 'currency': 'USD', 'entity': entity, 'account': code})['id']
+
+        with server(options.database, port, options.workers):
+            # as somebody who flips the switch: the server's own job does the rest
+            with environment(options.database) as env:
+                env['ramp.connection'].browse(ident).use_webhooks = True
+                started = time.monotonic()
+                env.cr.commit()
+            wait_for(lambda: value_of(options.database, "SELECT FROM ramp_webhook WHERE state = 'active'"),
+                     what='Ramp did not verify the subscription', seconds=PATIENCE)
+            verified = time.monotonic() - started
+            answers(ramp, 20)  # caches of the processes
+            answered = answers(ramp, options.events)
+            taken = len(value_of(options.database, 'SELECT FROM ramp_event'))
+            if taken != options.events + 20:
+                raise SystemExit(f'{taken} events are stored instead of {options.events + 20}')
+            time.sleep(5)  # the jobs that they woke
+            spent = arrivals(ramp, options.database, options.objects, spend)
+            owed = arrivals(ramp, options.database, max(options.objects // 2, 1), owe)
+        twice = value_of(options.database, 'SELECT ramp_id FROM account_move WHERE ramp_id IS NOT NULL GROUP BY ramp_id HAVING count(*) > 1')
+        if twice:
+            raise SystemExit(f'{len(twice)} objects are booked twice')
+    Path(options.output).write_text(json.dumps({
+        'workers': options.workers, 'verified': verified, 'answers': percentiles(answered), 'transactions': percentiles(spent),
+        'bills': percentiles(owed)}), encoding='utf-8')
+
+
+if __name__ == '__main__':
+    main()
