@@ -203,7 +203,7 @@ def measure_orders(runtime, count, rounds):
 
 
 def show_orders(figures):
-    print(f"\nPurchase orders of {figures['lines']} lines, and their receipts: what a person pays (median of {figures['count']}, committed)")
+    print(f"\nPurchase orders of {figures['lines']} lines, and their receipts: what a person pays (median of {figures['count']})")
     words = {'confirm': 'an order confirmed', 'validate': 'a receipt validated',
              'import': f"{figures['imported']:,} lines of orders imported"}
     first = figures['buttons']['without']
@@ -233,8 +233,8 @@ def order_verdicts(figures):
 def show_screens(figures):
     print(f"\nFrom a click on Odoo's screens to the state in Ramp, in a browser ({figures['rounds']} orders), seconds")
     table(['', 'Ramp p50', 'p95', 'slowest', 'the page p50', 'p95', f"while Ramp hangs for {figures['hangs']:.0f} s"], [
-        [step['words'], *(f"{step['ramp'][key]:.2f}" for key in ('p50', 'p95', 'max')), *(f"{step['page'][key]:.2f}" for key in ('p50', 'p95')),
-         f"{step['stuck']:.2f}"] for step in figures['steps'].values()])
+        [step['words'], *(f"{step['ramp'][key]:.2f}" for key in ('p50', 'p95', 'max')),
+         *(f"{step['page'][key]:.2f}" for key in ('p50', 'p95')), f"{step['stuck']:.2f}"] for step in figures['steps'].values()])
 
 
 def screen_verdicts(figures):

@@ -79,7 +79,8 @@ class Buyer:
 
     def there(self, order):
         """What Ramp has of an order."""
-        rows = [row for row in self.ramp.ask('GET', '/objects/purchase_orders')['data'] if f'-{order}' in (row['purchase_order_number'] or '')]
+        rows = [row for row in self.ramp.ask('GET', '/objects/purchase_orders')['data']
+                if (row['purchase_order_number'] or '').endswith(f'-{order}')]
         return rows[-1] if rows else None
 
     def received(self, order):

@@ -39,6 +39,7 @@ SCENES = {
 }
 WORKS = ('_collect', '_compare', '_mark_uncertain', '_store', '_options_changed')
 SIDES = ('before', 'after')
+NAMES = ('external_id', 'item_receipt_number', 'external_vendor_id')
 CHANCE = ('ramp_id', 'created_at', 'updated_at', 'archived_at', '_valid')
 
 
@@ -80,7 +81,8 @@ def pushed(case, scene):
 
 def name_of(row):
     """What a row of Ramp's is known by in every case."""
-    return row['id'] if 'ramp_id' in row else row.get('external_id') or row.get('item_receipt_number') or row.get('external_vendor_id') or row['id']
+    name = row['id'] if 'ramp_id' in row else next(filter(None, (row.get(key) for key in NAMES)), row['id'])
+    return f'{name}, archived' if row.get('archived_at') else name
 
 
 def plain(row, known):
