@@ -111,8 +111,13 @@ class RampFlow(models.AbstractModel):
         return run
 
     def _finish(self, connection, run, message):
+        # Several jobs end at the same moment; one of them says when that was, unless there is more to say.
+        free = connection.try_lock_for_update()
         run._finish(message)
-        connection.write({'last_sync': self.env.cr.now().replace(microsecond=0), 'last_error': connection._latest_failure()})
+        if message or connection.last_error:
+            connection.last_error = connection._latest_failure()
+            free = connection
+        free.last_sync = self.env.cr.now().replace(microsecond=0)
 
     def _work(self, connection, run):
         raise NotImplementedError

@@ -40,7 +40,7 @@ SCENES = {
 WORKS = ('_collect', '_compare', '_mark_uncertain', '_store', '_options_changed')
 SIDES = ('before', 'after')
 NAMES = ('external_id', 'item_receipt_number', 'external_vendor_id')
-CHANCE = ('ramp_id', 'created_at', 'updated_at', 'archived_at', '_valid')
+CHANCE = ('ramp_id', 'created_at', 'updated_at', 'archived_at', '_valid', 'ramp_url', 'spend_request_id', 'contacts')
 
 
 def begin(case, name):
@@ -88,7 +88,7 @@ def name_of(row):
 def plain(row, known):
     """A row with ids of ours in the place of Ramp's."""
     if isinstance(row, dict):
-        return {key: plain(value, known) for key, value in row.items() if key not in CHANCE}
+        return {known.get(key, key): plain(value, known) for key, value in row.items() if key not in CHANCE}
     if isinstance(row, list):
         return [plain(item, known) for item in row]
     return known.get(row, row) if isinstance(row, str) else row

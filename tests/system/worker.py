@@ -338,6 +338,8 @@ def buy(env, what):
         # what was restored has free ids, and what is sent names them: the same ones in each case
         for table in ('purchase_order', 'purchase_order_line', 'stock_picking', 'stock_move', 'res_partner'):
             env.cr.execute('SELECT setval(%s, 100000)', [f'{table}_id_seq'])
+        sequences = env['stock.picking.type'].search([]).sequence_id + env['ir.sequence'].search([('code', '=', 'purchase.order')])
+        sequences.number_next_actual = 500
         connection.write({'start_date': '2020-01-01', 'pull_bills': True, 'push_orders': True, 'push_receipts': True})
         vendors = env['res.partner'].create([{
             'name': f'Order Supplier {number}', 'is_company': True, 'email': f'sales{number}@supplier.example', 'supplier_rank': 1,
