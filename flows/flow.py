@@ -112,7 +112,7 @@ class RampFlow(models.AbstractModel):
 
     def _finish(self, connection, run, message):
         # Several jobs end at the same moment; one of them says when that was, unless there is more to say.
-        free = connection.try_lock_for_update()
+        free = connection.try_lock_for_update(allow_referencing=True)
         run._finish(message)
         if message or connection.last_error:
             connection.last_error = connection._latest_failure()
