@@ -111,13 +111,12 @@ class RampFlow(models.AbstractModel):
         return run
 
     def _finish(self, connection, run, message):
-        # Several jobs end at the same moment; one of them says when that was, unless there is more to say.
-        free = connection.try_lock_for_update(allow_referencing=True)
         run._finish(message)
+        # Several jobs end at the same moment; they are in each other's way only if there is something to say.
         if message or connection.last_error:
-            connection.last_error = connection._latest_failure()
-            free = connection
-        free.last_sync = self.env.cr.now().replace(microsecond=0)
+            failure = connection._latest_failure()
+            if failure != connection.last_error:
+                connection.last_error = failure
 
     def _work(self, connection, run):
         raise NotImplementedError

@@ -233,7 +233,7 @@ class RampConnection(models.Model):
     primary_entity_id = fields.Char(readonly=True, copy=False, help='Id of the primary Ramp entity: purchase orders belong to it.')
     last_watch = fields.Datetime(
         string='Last Nightly Check', readonly=True, copy=False, help='When everything in Ramp was last looked at, offered or not.')
-    last_sync = fields.Datetime(string='Last Synchronization', readonly=True, copy=False)
+    last_sync = fields.Datetime(string='Last Synchronization', compute='_compute_last_sync')
     last_error = fields.Text(readonly=True, copy=False)
     record_count = fields.Integer(compute='_compute_counts')
     waiting_count = fields.Integer(compute='_compute_counts', string='Waiting')
@@ -322,6 +322,12 @@ class RampConnection(models.Model):
                 'waiting': total('pending', flow=flow._flow), 'problem': total('error', 'held', flow=flow._flow),
                 'left_out': total('ignored', flow=flow._flow),
             } for flow in self._flows() if flow._sends]
+
+    def _compute_last_sync(self):
+        # not stored: the jobs, which end at the same moment, would wait for each other
+        for connection in self:
+            connection.last_sync = self.env['ramp.run'].search(
+                [('connection_id', '=', connection.id), ('finished_at', '!=', False)], order='id desc', limit=1).finished_at
 
     def _compute_progress(self):
         running = {}

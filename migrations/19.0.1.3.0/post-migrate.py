@@ -9,6 +9,7 @@ def migrate(cr, version):
 
     The tie-out compares all that came before, too: what it needs of each object is read from the payload that the ledger kept.
     """
+    cr.execute('ALTER TABLE ramp_connection DROP COLUMN IF EXISTS last_sync')  # what the runs say, nobody has to write down
     env = api.Environment(cr, SUPERUSER_ID, {'active_test': False})
     connections = env['ramp.connection'].search([])
     connections.write({'pull_statements': False, 'push_orders': False, 'push_receipts': False})
