@@ -270,19 +270,17 @@ class RampFlowPurchaseOrder(models.AbstractModel):
 
     def _look(self, connection, client):
         """The nightly check: what people did in Ramp to orders of ours is said on them, and what Ramp received and billed."""
-        there = {}
         for three_way in ('true', 'false'):
             for page in client.pages(self._endpoint, {
                     'creation_source': 'DEVELOPER_API', 'include_archived': 'true', 'three_way_match_enabled': three_way}):
-                there.update((payload['id'], payload) for payload in page.rows)
-        self._transaction(self._note_there, connection, there)
+                self._transaction(self._note_there, connection, {payload['id']: payload for payload in page.rows})
 
     def _note_there(self, connection, there):
         Record = self.env['ramp.record']
-        rows = Record.search([
-            ('connection_id', '=', connection.id), ('flow', '=', self._flow), ('ramp_id', 'in', list(there))]).try_lock_for_update()
+        ours = [('connection_id', '=', connection.id), ('remote_id', '!=', False)]
+        rows = Record.search([*ours, ('flow', '=', self._flow), ('ramp_id', 'in', list(there))]).try_lock_for_update()
         receipts = {row.res_id: set((row.payload or {}).get('ids', {}).values()) for row in Record.search_fetch(
-            [('connection_id', '=', connection.id), ('flow', '=', 'item_receipt'), ('state', '=', 'confirmed'), ('res_id', 'in', rows.mapped('res_id'))],
+            [*ours, ('flow', '=', 'item_receipt'), ('state', '=', 'confirmed'), ('res_id', 'in', rows.mapped('res_id'))],
             ['res_id', 'payload'])}
         others = []
         for row in rows:

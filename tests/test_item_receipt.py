@@ -294,6 +294,33 @@ class TestItemReceipt(ReceiptsCase):
         self.assertReceived(order, [3])
         self.assertFalse(self.writes() - before)
 
+    def test_many_are_asked_for_at_once(self):
+        """A ledger that knows nothing any more: Ramp's list is read once, and nothing is made again."""
+        orders = [self.order((4, 4.0, {})) for _count in range(12)]
+        for order in orders:
+            self.receive(order, 3)
+        self.push()
+        self.env.cr.execute("UPDATE ramp_record SET ramp_id = NULL, payload = NULL, state = 'pending', is_uncertain = TRUE "
+                            "WHERE flow = 'item_receipt'")
+        self.env.invalidate_all()
+        before, asked = self.writes(), self.ramp.counts()
+        self.push()
+        for order in orders:
+            self.assertReceived(order, [3])
+        self.assertFalse(self.writes() - before)
+        self.assertEqual((self.ramp.counts() - asked)['GET /item-receipts'], 1)
+
+    def test_a_form_notes_nothing(self):
+        order = self.order((2, 4.0, {}), (8, 1.0, {'product_id': self.service.id}))
+        self.push()
+        with Form(order) as form:
+            with form.order_line.edit(1) as line:
+                line.qty_received = 3
+            self.env.cr.flush()
+            self.assertFalse(order._ramp_noted(('item_receipt',)))
+        self.env.cr.flush()
+        self.assertTrue(order._ramp_noted(('item_receipt',)))
+
     def test_answers_are_lost(self):
         """Ramp did it and did not say so: nothing is made twice."""
         order = self.order((4, 4.0, {}))
