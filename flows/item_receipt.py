@@ -163,8 +163,8 @@ class RampFlowItemReceipt(models.AbstractModel):
         """Ramp takes lots for items of its own inventory only, and of those with quantities that may have been returned."""
         if not picking:
             return self.env._('Received without a transfer in Odoo')
-        lots = picking.move_ids.filtered(lambda move: move.purchase_line_id.order_id == order).move_line_ids.lot_id
-        names = ', '.join(lots.mapped('name'))
+        lots = [line.lot_id for move in picking.move_ids if move.purchase_line_id.order_id == order for line in move.move_line_ids]
+        names = ', '.join(dict.fromkeys(lot.name for lot in lots if lot))
         return self.env['ramp.flow.purchase_order']._text(self.env._('Lots and serial numbers: %s', names)) if names else None
 
     # ------------------------------------------------------------------ sending
