@@ -148,11 +148,11 @@ class RampFlowItemReceipt(models.AbstractModel):
             shares[str(picking_id)], sent = math.floor(so_far / size) - sent, math.floor(so_far / size)
         rest = math.floor(total / size) - sent
         # one that is there is kept as far as it goes: it may be matched with a bill, and then nobody can delete it
-        kept = sorted((key for key in before if key.startswith(REST)), key=lambda key: int(key.removeprefix(REST)))
-        for key in kept:
-            shares[key] = min(rest, before[key])
-            rest -= shares[key]
-        shares[f'{REST}{len(kept) + 1}'] = rest
+        last = 0
+        for last in sorted(int(key.removeprefix(REST)) for key in before if key.startswith(REST)):
+            shares[f'{REST}{last}'] = min(rest, before[f'{REST}{last}'])
+            rest -= shares[f'{REST}{last}']
+        shares[f'{REST}{last + 1}'] = rest
         return {key: count for key, count in shares.items() if count}
 
     @staticmethod

@@ -331,6 +331,7 @@ class RampFlowPurchaseOrder(models.AbstractModel):
         return Remote(payload.get('external_id'), payload['id'], {
             'vendor': payload.get('vendor_id'), 'currency': _currency(payload.get('amount')), 'entity': payload.get('entity_id'),
             'offered': not payload.get('archived_at'), 'memo': payload.get('memo') or '', **day,
+            'three_way': bool(payload.get('three_way_match_enabled')),
             'lines': {line['external_id']: {
                 'quantity': line.get('quantity'), 'price': line.get('unit_price'), 'description': line.get('description') or '',
                 'coding': sorted([selection['category_info']['external_id'], selection['external_id']]
@@ -355,7 +356,7 @@ class RampFlowPurchaseOrder(models.AbstractModel):
             lines = {identity: self._as_sent(line, desired.get(identity), known.get(identity), job.desired['currency'])
                      for identity, line in remote.values['lines'].items()}
             once = {key: (job.known or job.desired).get(key) for key in ONCE}
-            remote = dataclasses.replace(remote, values={**remote.values, 'lines': lines, **once})
+            remote = dataclasses.replace(remote, values={**once, **remote.values, 'lines': lines})
         return super()._found(job, remote)
 
     @staticmethod

@@ -202,6 +202,14 @@ class TestItemReceipt(OrdersCase):
         self.push()
         self.assertReceived(order, [2, 0])
 
+    def test_receipts_by_hand_of_two_lines(self):
+        """A receipt that goes leaves a gap in the numbers; no two are of one number."""
+        order = self.order((1, 4.0, {}), *[(9, 1.0, {'product_id': self.service.id})] * 2)
+        for line, quantity in ((1, 3), (2, 2), (1, 5), (2, 0), (1, 6)):
+            order.order_line[line].qty_received = quantity
+            self.push()
+        self.assertEqual(self.receipts(order), {'rest-1': [0, 3, 0], 'rest-3': [0, 2, 0], 'rest-4': [0, 1, 0]})
+
     def test_order_of_services(self):
         """Ramp does not match it with receipts, and gets none."""
         order = self.order((8, 1.0, {'product_id': self.service.id}))
@@ -480,6 +488,12 @@ class TestItemReceipt(OrdersCase):
         self.assertEqual(picking.ramp_state, 'In Ramp')
         with Form(picking) as form:
             self.assertEqual(form.ramp_state, 'In Ramp')
+        buyer = new_test_user(self.env, 'buyer', 'base.group_user,purchase.group_purchase_user', company_id=self.company.id,
+                              company_ids=[Command.set(self.company.ids)])
+        with Form(order.with_user(buyer)) as form:
+            self.assertEqual(form.ramp_receipt_state, 'In Ramp')
+            with form.order_line.edit(0) as line:
+                self.assertEqual(line.ramp_qty_received, 3)
 
     def test_other_company(self):
         """No connection there: nothing is noted, and nothing asked."""
