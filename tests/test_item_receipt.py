@@ -384,6 +384,19 @@ class TestItemReceipt(OrdersCase):
         self.push()
         self.assertReceived(other, [2])
 
+    def test_edited_in_ramp(self):
+        """Ours are as they are in Odoo again when everything is compared."""
+        order = self.order((4, 4.0, {}), (9, 1.0, {'product_id': self.service.id}))
+        self.receive(order, 3)
+        order.order_line[1].qty_received = 2
+        self.push()
+        for receipt in self.ramp.state['item_receipts']:
+            self.ramp.state['item_receipts'].update(
+                receipt['id'], line_items=[{**line, 'quantity': None} for line in receipt['line_items']])
+        self.connection.action_push_all()
+        self.push()
+        self.assertReceived(order, [3, 0], [0, 2])
+
     def test_matched_with_a_bill(self):
         """Ramp refuses to delete such a receipt: the order says so, and others are sent all the same."""
         order = self.order((9, 4.0, {}))
