@@ -6,6 +6,7 @@ from collections import defaultdict
 from decimal import Decimal
 
 from odoo import api, fields, models
+from odoo.exceptions import UserError
 from odoo.fields import Domain
 from odoo.tools import SQL
 
@@ -87,6 +88,8 @@ class RampFlowItemReceipt(models.AbstractModel):
                 desired[order.id] = self._order_values(connection, order, *map(rows[order.id].get, ('purchase_order', self._flow)))
             except (Held, Waiting) as reason:
                 desired[order.id] = reason
+            except UserError as error:  # units of measure that have nothing in common
+                desired[order.id] = Held(str(error))
         return desired
 
     def _order_values(self, connection, order, sent, row):
@@ -103,7 +106,7 @@ class RampFlowItemReceipt(models.AbstractModel):
                 if not told['lines'][identity].get('unit'):
                     raise Waiting(self.env._('The order is being sent to Ramp.'))
                 ramp_line = told['line_ids'][identity]
-                before = {key: receipt['lines'].get(ramp_line, 0) for key, receipt in known.items()}
+                before = {key: receipt['lines'].get(ramp_line) or 0 for key, receipt in known.items()}
                 for key, count in self._shares(line, *told['lines'][identity]['unit'], before).items():
                     counts[key][ramp_line] = count
         zone = connection._timezone()
@@ -111,9 +114,10 @@ class RampFlowItemReceipt(models.AbstractModel):
         receipts, texts = {}, {}
         for key, lines in counts.items():
             picking = pickings.get(key)
-            moment = picking.date_done if picking else fields.Datetime.now()
-            day = None if picking or key not in known else known[key]['date']
-            receipts[key] = {'date': day or self.env['ramp.flow.purchase_order']._local_day(moment, zone), 'lines': lines}
+            done = picking and picking.date_done
+            day = None if done or key not in known else known[key]['date']
+            receipts[key] = {
+                'date': day or self.env['ramp.flow.purchase_order']._local_day(done or fields.Datetime.now(), zone), 'lines': lines}
             texts[key] = [f'{(picking or order).name}-{order.id}.{key}', self._memo(order, picking)]
         return {'order': sent.ramp_id, 'offered': True, 'receipts': receipts, 'texts': texts}
 
@@ -148,11 +152,11 @@ class RampFlowItemReceipt(models.AbstractModel):
             shares[str(picking_id)], sent = math.floor(so_far / size) - sent, math.floor(so_far / size)
         rest = math.floor(total / size) - sent
         # one that is there is kept as far as it goes: it may be matched with a bill, and then nobody can delete it
-        kept = sorted((key for key in before if key.startswith(REST)), key=lambda key: int(key.removeprefix(REST)))
-        for key in kept:
-            shares[key] = min(rest, before[key])
-            rest -= shares[key]
-        shares[f'{REST}{len(kept) + 1}'] = rest
+        last = 0
+        for last in sorted(int(key.removeprefix(REST)) for key in before if key.startswith(REST)):
+            shares[f'{REST}{last}'] = min(rest, before[f'{REST}{last}'])
+            rest -= shares[f'{REST}{last}']
+        shares[f'{REST}{last + 1}'] = rest
         return {key: count for key, count in shares.items() if count}
 
     @staticmethod
@@ -163,8 +167,8 @@ class RampFlowItemReceipt(models.AbstractModel):
         """Ramp takes lots for items of its own inventory only, and of those with quantities that may have been returned."""
         if not picking:
             return self.env._('Received without a transfer in Odoo')
-        lots = picking.move_ids.filtered(lambda move: move.purchase_line_id.order_id == order).move_line_ids.lot_id
-        names = ', '.join(lots.mapped('name'))
+        lots = [line.lot_id for move in picking.move_ids if move.purchase_line_id.order_id == order for line in move.move_line_ids]
+        names = ', '.join(dict.fromkeys(lot.name for lot in lots if lot))
         return self.env['ramp.flow.purchase_order']._text(self.env._('Lots and serial numbers: %s', names)) if names else None
 
     # ------------------------------------------------------------------ sending
@@ -269,14 +273,13 @@ class RampFlowItemReceipt(models.AbstractModel):
 
     @staticmethod
     def _read_receipt(payload):
-        lines = defaultdict(int)
+        """What is compared. A line without a quantity is of all that was ordered, and one of a fraction is not ours either: None."""
+        lines = {}
         for line in payload.get('line_items') or ():
-            quantity = line.get('quantity')
-            # without a quantity it is of the whole line, which is never said by us
-            lines[line['purchase_order_line_item_id']] += math.inf if quantity is None else quantity
-        return {'date': (payload.get('received_at') or '')[:10], 'lines': {
-            line: int(quantity) if quantity < math.inf and quantity == int(quantity) else str(quantity)
-            for line, quantity in lines.items()}}
+            before, quantity = lines.get(line['purchase_order_line_item_id'], 0), line.get('quantity')
+            is_whole = None not in (before, quantity) and quantity == int(quantity)
+            lines[line['purchase_order_line_item_id']] = before + int(quantity) if is_whole else None
+        return {'date': (payload.get('received_at') or '')[:10], 'lines': lines}
 
     # ------------------------------------------------------------------ what the order's flow has to do with it
 

@@ -299,19 +299,17 @@ class RampFlowPurchaseOrder(models.AbstractModel):
 
     def _look(self, connection, client):
         """The nightly check: what people did in Ramp to orders of ours is said on them, and what Ramp received and billed."""
-        there = {}
         for three_way in ('true', 'false'):
             for page in client.pages(self._endpoint, {
                     'creation_source': 'DEVELOPER_API', 'include_archived': 'true', 'three_way_match_enabled': three_way}):
-                there.update((payload['id'], payload) for payload in page.rows)
-        self._transaction(self._note_there, connection, there)
+                self._transaction(self._note_there, connection, {payload['id']: payload for payload in page.rows})
 
     def _note_there(self, connection, there):
         Record = self.env['ramp.record']
-        rows = Record.search([
-            ('connection_id', '=', connection.id), ('flow', '=', self._flow), ('ramp_id', 'in', list(there))]).try_lock_for_update()
+        ours = [('connection_id', '=', connection.id), ('remote_id', '!=', False)]
+        rows = Record.search([*ours, ('flow', '=', self._flow), ('ramp_id', 'in', list(there))]).try_lock_for_update()
         receipts = {row.res_id: set((row.payload or {}).get('ids', {}).values()) for row in Record.search_fetch(
-            [('connection_id', '=', connection.id), ('flow', '=', 'item_receipt'), ('state', '=', 'confirmed'), ('res_id', 'in', rows.mapped('res_id'))],
+            [*ours, ('flow', '=', 'item_receipt'), ('state', '=', 'confirmed'), ('res_id', 'in', rows.mapped('res_id'))],
             ['res_id', 'payload'])}
         others = []
         for row in rows:
@@ -362,6 +360,7 @@ class RampFlowPurchaseOrder(models.AbstractModel):
         return Remote(payload.get('external_id'), payload['id'], {
             'vendor': payload.get('vendor_id'), 'currency': _currency(payload.get('amount')), 'entity': payload.get('entity_id'),
             'offered': not payload.get('archived_at'), 'memo': payload.get('memo') or '', **day,
+            'three_way': bool(payload.get('three_way_match_enabled')),
             'lines': {line['external_id']: {
                 'quantity': line.get('quantity'), 'price': line.get('unit_price'), 'description': line.get('description') or '',
                 'coding': sorted([selection['category_info']['external_id'], selection['external_id']]
@@ -386,7 +385,7 @@ class RampFlowPurchaseOrder(models.AbstractModel):
             lines = {identity: self._as_sent(line, desired.get(identity), known.get(identity), job.desired['currency'])
                      for identity, line in remote.values['lines'].items()}
             once = {key: (job.known or job.desired).get(key) for key in ONCE}
-            remote = dataclasses.replace(remote, values={**remote.values, 'lines': lines, **once})
+            remote = dataclasses.replace(remote, values={**once, **remote.values, 'lines': lines})
         return super()._found(job, remote)
 
     @staticmethod

@@ -58,12 +58,13 @@ class PurchaseOrder(models.Model):
 
         Core computes what a line received wherever that comes from, and in the middle of a flush, when nothing can be asked or written.
         """
-        if not self.ids or self.env['ramp.connection']._pushed(*RECEIPTS) is None:
+        ids = [ident for ident in self._ids if ident]  # what a form shows before it is saved is nothing yet
+        if not ids or self.env['ramp.connection']._pushed(*RECEIPTS) is None:
             return
         precommit = self.env.cr.precommit
         if 'ramp.received' not in precommit.data:
             precommit.add(self._ramp_note_received)
-        precommit.data.setdefault('ramp.received', set()).update(self.ids)
+        precommit.data.setdefault('ramp.received', set()).update(ids)
 
     @api.model
     def _ramp_note_received(self):

@@ -10,20 +10,27 @@ from odoo import Command
 from odoo.tests import Form, new_test_user, tagged
 
 from .test_purchase_order import FAULTS, OrdersCase
+from .test_push_convergence import Killed
 
 EXAMPLES = int(os.environ.get('RAMP_RECEIPT_EXAMPLES', '10'))
 step = st.tuples(st.sampled_from((
     'create', 'receive', 'receive', 'receive', 'back', 'correct', 'by_hand', 'quantity', 'add', 'cancel', 'again', 'vendor', 'fault',
-    'sync', 'sync')), st.integers(0, 999))
+    'crash', 'sync', 'sync')), st.integers(0, 999))
 
 
-class ReceiptsCase(OrdersCase):
+@tagged('post_install', '-at_install', 'ramp')
+class TestItemReceipt(OrdersCase):
+    """What is received of an order in Odoo is received of it in Ramp."""
 
     def setUp(self):
         super().setUp()
         self.service = self.env['product.product'].create({'name': 'Assembly', 'type': 'service', 'purchase_method': 'receive'})
         self.kilogram = self.env.ref('uom.product_uom_kgm')
         self.product.uom_id = self.kilogram
+        self.twice, self.crash_in = [], None
+        self.ramp.before(self.look)
+        Record = self.env.registry['ramp.record']
+        self.patch(Record, '_store_sent', self.crash(Record._store_sent))
 
     def receive(self, order, *quantities):
         """Validate the open receipt of an order, with a back-order for what is missing; returns it."""
@@ -63,11 +70,6 @@ class ReceiptsCase(OrdersCase):
     def assertReceived(self, order, *receipts):
         self.assertEqual(self.receipt_row(order).state, 'confirmed', self.receipt_row(order).error_message)
         self.assertEqual(list(self.receipts(order).values()), list(receipts))
-
-
-@tagged('post_install', '-at_install', 'ramp')
-class TestItemReceipt(ReceiptsCase):
-    """What is received of an order in Odoo is received of it in Ramp."""
 
     def test_back_orders(self):
         order = self.order((10, 4.0, {}), (4, 1.0, {}))
@@ -200,6 +202,14 @@ class TestItemReceipt(ReceiptsCase):
         self.push()
         self.assertReceived(order, [2, 0])
 
+    def test_receipts_by_hand_of_two_lines(self):
+        """A receipt that goes leaves a gap in the numbers; no two are of one number."""
+        order = self.order((1, 4.0, {}), *[(9, 1.0, {'product_id': self.service.id})] * 2)
+        for line, quantity in ((1, 3), (2, 2), (1, 5), (2, 0), (1, 6)):
+            order.order_line[line].qty_received = quantity
+            self.push()
+        self.assertEqual(self.receipts(order), {'rest-1': [0, 3, 0], 'rest-3': [0, 2, 0], 'rest-4': [0, 1, 0]})
+
     def test_order_of_services(self):
         """Ramp does not match it with receipts, and gets none."""
         order = self.order((8, 1.0, {'product_id': self.service.id}))
@@ -239,12 +249,25 @@ class TestItemReceipt(ReceiptsCase):
         order.button_cancel()
         self.push()
         self.assertEqual(self.receipt_row(order).state, 'ignored')
-        self.assertFalse(self.writes()['DELETE /item-receipts/{item_receipt_id}'])
+        self.assertFalse([key for key in self.writes() if key.startswith('DELETE')])
         order.button_draft()
         order.button_confirm()
         self.push()
         self.assertNotEqual(self.row(order).ramp_id, first)
         self.assertReceived(order, [3])
+
+    def test_another_vendor(self):
+        """Another order takes its place in Ramp, and gets the receipts; those of the archived one stay."""
+        order = self.order((4, 4.0, {}))
+        self.receive(order, 3)
+        self.push()
+        first = self.row(order).ramp_id
+        order.partner_id = self.vendor.copy({'name': 'Other Supplier', 'email': 'hello@other.example'})
+        self.push()
+        self.push()
+        self.assertNotEqual(self.row(order).ramp_id, first)
+        self.assertReceived(order, [3])
+        self.assertFalse([key for key in self.writes() if key.startswith('DELETE')])
 
     def test_one_transfer_of_two_orders(self):
         one, other = self.order((2, 4.0, {})), self.order((3, 4.0, {}))
@@ -294,6 +317,33 @@ class TestItemReceipt(ReceiptsCase):
         self.assertReceived(order, [3])
         self.assertFalse(self.writes() - before)
 
+    def test_many_are_asked_for_at_once(self):
+        """A ledger that knows nothing any more: Ramp's list is read once, and nothing is made again."""
+        orders = [self.order((4, 4.0, {})) for _count in range(12)]
+        for order in orders:
+            self.receive(order, 3)
+        self.push()
+        self.env.cr.execute("UPDATE ramp_record SET ramp_id = NULL, payload = NULL, state = 'pending', is_uncertain = TRUE "
+                            "WHERE flow = 'item_receipt'")
+        self.env.invalidate_all()
+        before, asked = self.writes(), self.ramp.counts()
+        self.push()
+        for order in orders:
+            self.assertReceived(order, [3])
+        self.assertFalse(self.writes() - before)
+        self.assertEqual(sum(count for key, count in (self.ramp.counts() - asked).items() if 'item-receipts' in key), 1)
+
+    def test_a_form_notes_nothing(self):
+        order = self.order((2, 4.0, {}), (8, 1.0, {'product_id': self.service.id}))
+        self.push()
+        with Form(order) as form:
+            with form.order_line.edit(1) as line:
+                line.qty_received = 3
+            self.env.cr.flush()
+            self.assertFalse(order._ramp_noted(('item_receipt',)))
+        self.env.cr.flush()
+        self.assertTrue(order._ramp_noted(('item_receipt',)))
+
     def test_answers_are_lost(self):
         """Ramp did it and did not say so: nothing is made twice."""
         order = self.order((4, 4.0, {}))
@@ -333,6 +383,19 @@ class TestItemReceipt(ReceiptsCase):
         self.ramp.remove_item_receipt(stray['id'])
         self.push()
         self.assertReceived(other, [2])
+
+    def test_edited_in_ramp(self):
+        """Ours are as they are in Odoo again when everything is compared."""
+        order = self.order((4, 4.0, {}), (9, 1.0, {'product_id': self.service.id}))
+        self.receive(order, 3)
+        order.order_line[1].qty_received = 2
+        self.push()
+        for receipt in self.ramp.state['item_receipts']:
+            self.ramp.state['item_receipts'].update(
+                receipt['id'], line_items=[{**line, 'quantity': None} for line in receipt['line_items']])
+        self.connection.action_push_all()
+        self.push()
+        self.assertReceived(order, [3, 0], [0, 2])
 
     def test_matched_with_a_bill(self):
         """Ramp refuses to delete such a receipt: the order says so, and others are sent all the same."""
@@ -438,6 +501,12 @@ class TestItemReceipt(ReceiptsCase):
         self.assertEqual(picking.ramp_state, 'In Ramp')
         with Form(picking) as form:
             self.assertEqual(form.ramp_state, 'In Ramp')
+        buyer = new_test_user(self.env, 'buyer', 'base.group_user,purchase.group_purchase_user', company_id=self.company.id,
+                              company_ids=[Command.set(self.company.ids)])
+        with Form(order.with_user(buyer)) as form:
+            self.assertEqual(form.ramp_receipt_state, 'In Ramp')
+            with form.order_line.edit(0) as line:
+                self.assertEqual(line.ramp_qty_received, 3)
 
     def test_other_company(self):
         """No connection there: nothing is noted, and nothing asked."""
@@ -533,12 +602,34 @@ class TestItemReceipt(ReceiptsCase):
         self.ramp.faults.add(
             path=('*', '/item-receipts*')[number % 2], skip=number % 5, count=1 + number % 3, **FAULTS[number % len(FAULTS)])
 
+    def do_crash(self, number):
+        """The job dies when Ramp has done its work and nothing of it is written down, now or some steps later."""
+        self.crash_in = number % 6
+
+    def crash(self, original):
+        def store(records, rows):
+            if rows and self.crash_in is not None:
+                self.crash_in -= 1
+                if self.crash_in < 0:
+                    self.crash_in = None
+                    raise Killed
+            return original(records, rows)
+        return store
+
+    def look(self, method, path, body):
+        """Whether a receipt is about to be made that is there already."""
+        if (method, path) == ('POST', '/developer/v1/item-receipts'):
+            with self.ramp.state.lock:
+                self.twice += [body['item_receipt_number'] for row in self.ramp.state['item_receipts'] if not row['archived_at'] and all(
+                    row[key] == body[key] for key in ('purchase_order_id', 'item_receipt_number'))]
+
     def do_sync(self, _number):
         self.push()
 
     def assertConverged(self):
         """Of each line of each order, what Ramp's receipts come to is what Odoo says is received, in the units of the order."""
         self.ramp.faults.clear()
+        self.crash_in = None
         for _count in range(4):
             self.env['ramp.record'].search([('next_attempt', '!=', False)]).next_attempt = False
             self.push()
@@ -565,16 +656,37 @@ class TestItemReceipt(ReceiptsCase):
         before = self.writes()
         self.push()
         self.assertFalse(self.writes() - before)
+        self.assertFalse(self.twice)
+        self.assertFalse(self.env['ramp.run'].search([('message', 'like', 'Unexpected')]))
         self.ramp.assert_clean()
 
     @settings(max_examples=EXAMPLES, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck))
     @given(steps=st.lists(step, min_size=5, max_size=40))
     @example(steps=[('create', 1), ('receive', 3), ('fault', 3), ('sync', 0), ('cancel', 0), ('again', 0), ('sync', 0)])
     @example(steps=[('create', 3), ('receive', 1), ('sync', 0), ('back', 1), ('fault', 7), ('sync', 0), ('receive', 5), ('sync', 0)])
+    @example(steps=[('create', 3), ('sync', 0), ('receive', 1), ('crash', 1), ('sync', 0), ('back', 1), ('sync', 0)])
     def test_property_receipts_converge(self, steps):
-        self.orders = []
+        self.orders, self.twice, self.crash_in = [], [], None
         self.other_vendor = self.vendor.copy({'name': 'Other Supplier', 'email': 'hello@other.example'})
         with self.isolated():
             for deed, number in steps:
                 getattr(self, f'do_{deed}')(number)
             self.assertConverged()
+
+    def test_queries_of_a_comparison(self):
+        """What Ramp should have of many orders is found in as many queries as that of a few."""
+        def cost(count):
+            orders = self.env['purchase.order']
+            for _count in range(count):
+                orders += self.order((2, 1.0, {}), (3, 1.0, {}))
+                self.receive(orders[-1], 1)
+                self.receive(orders[-1])
+            self.push()
+            self.env.invalidate_all()
+            before = self.env.cr.sql_log_count
+            self.assertEqual({len(values['receipts']) for values in self.env['ramp.flow.item_receipt']._desired(
+                self.connection, orders.with_env(self.env)).values()}, {2})
+            return self.env.cr.sql_log_count - before
+
+        cost(1)
+        self.assertEqual(cost(2), cost(6))
