@@ -1,14 +1,15 @@
 """How fast card transactions, and bills with their payments, go into the books, beside baselines that do less, on the same data;
-and what it costs that Odoo gives Ramp its chart.
+what it costs that Odoo gives Ramp its chart; and how soon what Ramp tells of is in the books.
 
     ./dev bench             1,000 transactions and 300 bills a side, in turns, and a chart of 500 and 2,000; ten minutes
     ./dev bench --full      also 10,000 transactions and 5,000 bills in one go, both sides without planner statistics, and a chart of
                             5,000 and 20,000; thirty minutes
     ./dev bench --only bills --bills 5000
+    ./dev bench --only webhooks --webhooks 10000
 
 Every measurement has a database and a process of its own. What counts are the ratios: the sides take turns because
 a machine is never quiet; absolute rates stand beside them. See `bench_side.py` for what a side does, `bench_bills.py` for bills,
-and `bench_coding.py` for the chart.
+`bench_coding.py` for the chart, and `bench_webhooks.py` for what is told.
 """
 import argparse
 import dataclasses
@@ -201,8 +202,9 @@ def show_webhooks(servers):
               f"{figures['verified']:.1f} s")
         table(['seconds', 'count', 'p50', 'p95', 'p99', 'slowest'], [
             [what, f"{row['count']:,}", *(f"{row[key]:.3f}" for key in ('p50', 'p95', 'p99', 'max'))]
-            for what, row in (('an event is answered', figures['answers']), ('from card spend to the posted entry', figures['transactions']),
-                              ('from a bill to the posted bill', figures['bills']))])
+            for what, row in (
+                ('an event is answered', figures['answers']), ('from card spend to the posted entry', figures['transactions']),
+                ('from a bill to the posted bill', figures['bills']))])
 
 
 def how_it_runs(figures):

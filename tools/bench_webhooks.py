@@ -76,7 +76,8 @@ def answers(ramp, count):
     for start in range(0, count, AT_ONCE):
         ramp.ask('PATCH', '/webhooks', {'held': True})
         for number in range(start, min(start + AT_ONCE, count)):
-            ramp.ask('POST', '/events', {'kind': kinds[number % 4], 'object_id': f'{source.getrandbits(32):08x}-0000-4000-8000-000000000000'})
+            ramp.ask('POST', '/events', {
+                'kind': kinds[number % 4], 'object_id': f'{source.getrandbits(32):08x}-0000-4000-8000-000000000000'})
         ramp.ask('PATCH', '/webhooks', {'held': False})
         wait_for(lambda: settled(ramp), what='the events were not sent', seconds=300)
         time.sleep(0.2)
@@ -99,10 +100,13 @@ def arrivals(ramp, database, count, make):
             begun[make()] = started
             due = time.monotonic() + source.expovariate(1 / PAUSE)
         for [ramp_id] in value_of(
-                database, "SELECT ramp_id FROM account_move WHERE state = 'posted' AND ramp_id = ANY(%s)", list(begun.keys() - found.keys())):
+                database, "SELECT ramp_id FROM account_move WHERE state = 'posted' AND ramp_id = ANY(%s)",
+                list(begun.keys() - found.keys())):
             found[ramp_id] = time.monotonic() - begun[ramp_id]
         if time.monotonic() > max(begun.values()) + PATIENCE:
-            raise SystemExit(f'{len(begun) - len(found)} of {count} were not booked within {PATIENCE} seconds')
+            reasons = value_of(database, 'SELECT ramp_id, state, error_message FROM ramp_record WHERE ramp_id = ANY(%s)',
+                               list(begun.keys() - found.keys()))
+            raise SystemExit(f'{len(begun) - len(found)} of {count} were not booked within {PATIENCE} seconds: {reasons}')
         time.sleep(0.01)
     return list(found.values())
 
@@ -126,7 +130,7 @@ def main():
                 [('account_type', '=', 'expense'), ('company_ids', 'in', connection.company_id.ids)], limit=1)
             code, ident = coding._external_id(account), connection.id
             env.cr.commit()
-        people = [row['id'] for row in ramp.ask('GET', '/objects/users')['data']]
+        people = [row['id'] for row in ramp.ask('GET', '/objects/users')['data'] if row['status'] == 'USER_ACTIVE']
         entity = next(row['id'] for row in ramp.ask('GET', '/objects/entities')['data'] if row['is_primary'])
         source = random.Random(3)
 
@@ -156,7 +160,8 @@ def main():
             time.sleep(5)  # the jobs that they woke
             spent = arrivals(ramp, options.database, options.objects, spend)
             owed = arrivals(ramp, options.database, max(options.objects // 2, 1), owe)
-        twice = value_of(options.database, 'SELECT ramp_id FROM account_move WHERE ramp_id IS NOT NULL GROUP BY ramp_id HAVING count(*) > 1')
+        twice = value_of(
+            options.database, 'SELECT ramp_id FROM account_move WHERE ramp_id IS NOT NULL GROUP BY ramp_id HAVING count(*) > 1')
         if twice:
             raise SystemExit(f'{len(twice)} objects are booked twice')
     Path(options.output).write_text(json.dumps({
