@@ -2,7 +2,6 @@
 from datetime import timedelta
 
 from odoo import api, models
-from odoo.tools import SQL
 
 from ..ramp_api import PayloadError, RampConnectionError, RampError, read_subscription
 
@@ -90,8 +89,4 @@ class RampFlowWebhook(models.AbstractModel):
         return subscription
 
     def _keep(self, webhook, subscription):
-        # not by the ORM: what fails is logged with its values
-        self.env.cr.execute(SQL(
-            "UPDATE ramp_webhook SET ramp_id = %s, secret = %s WHERE id = %s", subscription.id, subscription.secret, webhook.id),
-            log_exceptions=False)
-        webhook.invalidate_recordset()
+        webhook._write_quietly(ramp_id=subscription.id, secret=subscription.secret)
