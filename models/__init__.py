@@ -2,6 +2,7 @@
 from . import (
     ramp_document,
     ramp_pushed,
+    ramp_person,
     ramp_account_type,
     ramp_change,
     ramp_record,
@@ -9,6 +10,7 @@ from . import (
     ramp_run,
     ramp_tie_out,
     ramp_connection,
+    ramp_connection_people,
     account_account,
     account_analytic,
     account_fiscal_position,
@@ -16,8 +18,10 @@ from . import (
     account_move_line,
     account_payment,
     account_tax,
+    hr_department,
     hr_employee,
     hr_expense,
     purchase_order,
     res_partner,
+    res_users,
 )

@@ -11,7 +11,7 @@ def migrate(cr, version):
     """
     env = api.Environment(cr, SUPERUSER_ID, {'active_test': False})
     connections = env['ramp.connection'].search([])
-    connections.write({'pull_statements': False, 'push_orders': False})
+    connections.write({'pull_statements': False, 'push_orders': False, 'push_users': False})
     connections.filtered(lambda item: item.state == 'connected').database = connections._database()
     for connection in connections.filtered(lambda item: item.state == 'connected'):
         connection._complete_set_up()
