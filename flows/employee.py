@@ -78,6 +78,8 @@ class RampFlowEmployee(models.AbstractModel):
 
     def _link(self, jobs):
         users = {job.res_id: job.ramp_id for job in jobs}
-        for employee in self.env['hr.employee'].with_context(active_test=False).search([('id', 'in', list(users))]):
+        # what is written here is known here
+        Employee = self.env['hr.employee'].with_context(active_test=False, ramp_linking=True)
+        for employee in Employee.search([('id', 'in', list(users))]):
             if employee.ramp_user_id != users[employee.id]:
                 employee.ramp_user_id = users[employee.id]

@@ -23,7 +23,8 @@ from .push import LOOK_UP_ALONE, UNSAID, Remote
 
 PEOPLE = ('employee', 'user')  # the flows that send people
 ONCE = ('role',)  # said when somebody is created; Ramp's own from then on
-NAMES = {'first_name': 'first_name', 'last_name': 'last_name', 'department': 'department_id', 'location': 'location_id'}
+FULL_NAME = ('first_name', 'last_name')
+PLACES = {'department': 'department_id', 'location': 'location_id'}
 OUT = ('USER_INACTIVE', 'USER_SUSPENDED')
 NAME_LENGTH = 255
 PATIENCE = timedelta(minutes=1)  # between two looks at a task
@@ -99,8 +100,7 @@ class RampFlowPerson(models.AbstractModel):
         return None
 
     def _person_values(self, connection, person, known, email, further):
-        first, last = self._names(person)
-        values = {'email': email, 'first_name': first, 'last_name': last, 'offered': True, **further}
+        values = {'email': email, 'name': self._names(person), 'offered': True, **further}
         if not known:
             values['role'] = connection.user_role
         else:
@@ -116,11 +116,11 @@ class RampFlowPerson(models.AbstractModel):
 
     @staticmethod
     def _names(person):
-        """(first, last name): the first word and the rest, "last, first" as it says; Ramp wants both."""
+        """[first, last name]: the first word and the rest, "last, first" as it says; Ramp wants both."""
         last, comma, first = (clean(person.name) or '').partition(',')
         if not comma or not first.strip():
             first, _space, last = last.strip().partition(' ')
-        return first.strip()[:NAME_LENGTH] or '-', last.strip()[:NAME_LENGTH] or '-'
+        return [first.strip()[:NAME_LENGTH] or '-', last.strip()[:NAME_LENGTH] or '-']
 
     def _not_offered(self, record):
         if not record.active:
@@ -135,7 +135,7 @@ class RampFlowPerson(models.AbstractModel):
         body = {
             'email': wanted['email'], 'role': wanted['role'], 'is_draft': True,
             'idempotency_key': str(uuid.uuid5(uuid.NAMESPACE_OID, f'{job.remote_id} {job.revision}')),
-            **{name: wanted[key] for key, name in NAMES.items() if wanted.get(key)}}
+            **dict(zip(FULL_NAME, wanted['name'], strict=True)), **{name: wanted[key] for key, name in PLACES.items() if wanted.get(key)}}
         try:
             task = client.post(f'{self._endpoint}/deferred', body)
         except RampIdempotencyReused as error:
@@ -160,10 +160,12 @@ class RampFlowPerson(models.AbstractModel):
                 client.patch(f'{path}/reactivate', {}, idempotent=True)
             told('offered')
             job.known = {**job.known, 'withdrawn': False, **self._standing(client, path)}
-        named = [key for key in NAMES if key in changes]
-        if named:
-            client.patch(path, {NAMES[key]: changes[key] for key in named}, idempotent=True)
-            told(*named)
+        body = {name: changes[key] for key, name in PLACES.items() if key in changes}
+        if 'name' in changes:
+            body |= {key: new for key, new, old in zip(FULL_NAME, changes['name'], job.known['name'], strict=True) if new != old}
+        if body:
+            client.patch(path, body, idempotent=True)
+            told(*({'name', *PLACES} & changes.keys()))
         if job.desired.get('invited') and not job.known['invited']:
             job.known = {**job.known, **self._standing(client, path)}
             if not job.known['invited']:  # somebody in Ramp may have been faster
@@ -232,6 +234,11 @@ class RampFlowPerson(models.AbstractModel):
             # the job belongs to the system; see `_trigger`
             self._cron().sudo()._trigger(at=self.env.cr.now() + PATIENCE)
         self._link([job for job in jobs if job.ramp_id])
+        ignored = [job for job in jobs if job.state == 'ignored' and job.ramp_id]
+        existing = self.env[self._model].browse(job.res_id for job in ignored).exists()._ids
+        for job in ignored:
+            if job.res_id not in existing:
+                job.ramp_id, job.known = None, None  # somebody else may be that user of Ramp
         return super()._store(run, jobs, sent)
 
     def _link(self, jobs):
@@ -246,7 +253,7 @@ class RampFlowPerson(models.AbstractModel):
         elif known['status'] in ('INVITE_PENDING', 'INVITE_EXPIRED'):
             yield self.env._('Invited.') if known['status'] == 'INVITE_PENDING' else self.env._('The invitation has expired.')
         elif known['status'] in OUT:
-            yield self.env._('Somebody deactivated this user in Ramp, so Odoo leaves it deactivated.')
+            yield self.env._('The user was deactivated in Ramp before; reactivate it there, if that is to end.')
         if known['email'] and known['ramp_email'] and known['email'] != known['ramp_email']:
             yield self.env._(
                 'The e-mail in Ramp is %s. Ramp lets nobody change an e-mail from outside: change it there.', known['ramp_email'])
@@ -294,7 +301,7 @@ class RampFlowPerson(models.AbstractModel):
             job.error = self.env._(
                 'Ramp has more than one user with the e-mail %(email)s: %(names)s. Deactivate one of them and change its e-mail there.',
                 email=job.desired['email'], names=', '.join(
-                    f"{remote.values['first_name']} {remote.values['last_name']} ({remote.ramp_id})" for remote in remotes))
+                    f"{' '.join(remote.values['name'])} ({remote.ramp_id})" for remote in remotes))
         return remotes[0] if len(remotes) == 1 else None
 
     def _follow(self, client, job):
@@ -317,8 +324,10 @@ class RampFlowPerson(models.AbstractModel):
     def _owners(self, connection):
         """{Ramp's id: (model, record id, name) of who is that user in Odoo}."""
         rows = self.env['ramp.record'].search_fetch(
-            [('connection_id', '=', connection.id), ('flow', '=', 'user'), ('ramp_id', '!=', False),
-             ('res_id', 'in', self.env['ramp.flow.user']._wanted(connection).subselect())], ['ramp_id', 'res_model', 'res_id', 'name'])
+            [('connection_id', '=', connection.id), ('ramp_id', '!=', False),
+             '|', ('flow', '=', self._flow),
+             '&', ('flow', '=', 'user'), ('res_id', 'in', self.env['ramp.flow.user']._wanted(connection).subselect()),
+             ], ['ramp_id', 'res_model', 'res_id', 'name'])
         owners = {row.ramp_id: (row.res_model, row.res_id, row.name) for row in rows}
         for employee in self.env['hr.employee'].with_context(active_test=False).search_fetch(
                 [('company_id', '=', connection.company_id.id), ('ramp_user_id', '!=', False)], ['ramp_user_id', 'name']):
@@ -344,7 +353,7 @@ class RampFlowPerson(models.AbstractModel):
     def _read_remote(self, payload, query):
         user = read_user(payload)
         return Remote(None, user.id, {
-            'ramp_email': (user.email or '').strip().lower(), 'first_name': user.first_name or '', 'last_name': user.last_name or '',
+            'ramp_email': (user.email or '').strip().lower(), 'name': [user.first_name or '', user.last_name or ''],
             'department': user.department_id, 'location': user.location_id, 'manager': user.manager_id, 'role': user.role or '',
             'status': user.status, 'invited': user.status != 'USER_DRAFT' or bool(user.scheduled_invitation_date)})
 
@@ -356,7 +365,7 @@ class RampFlowPerson(models.AbstractModel):
         withdrawn = is_out and (before.get('withdrawn', False) or job.desired is None)
         kept = before.get('kept', {})
         if is_new and job.desired and values['status'] != 'USER_DRAFT':  # drafts may be of our making
-            kept = {key: job.desired[key] for key in ('first_name', 'last_name') if values[key] and values[key] != job.desired[key]}
+            kept = {'name': job.desired['name']}
             if job.desired.get('manager', values['manager']) is None and values['manager']:
                 kept['manager'] = None
         if job.desired:

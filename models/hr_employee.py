@@ -50,6 +50,9 @@ class HrEmployee(models.Model):
             if email and len(candidates) == 1 and not candidates.ramp_user_id:
                 candidates.ramp_user_id = user.id
 
+    def _ramp_concerned(self, vals):
+        return () if self.env.context.get('ramp_linking') else super()._ramp_concerned(vals)
+
     def write(self, vals):
         """EXTENDS: whom Ramp has now can be somebody's manager there."""
         result = super().write(vals)
