@@ -70,9 +70,8 @@ class RampFlowEmployee(models.AbstractModel):
                 values['manager'] = None
             elif manager.ramp_user_id and manager.company_id in companies:
                 values['manager'] = manager.ramp_user_id  # until Ramp has the manager, nothing is said
-            for key, place, ids in (('department', employee.department_id, departments), ('location', employee.work_location_id, locations)):
-                if ids.get(place.id):  # Ramp lets nobody be without one again
-                    values[key] = ids[place.id]
+            places = {'department': departments.get(employee.department_id.id), 'location': locations.get(employee.work_location_id.id)}
+            values.update((key, ramp_id) for key, ramp_id in places.items() if ramp_id)  # Ramp lets nobody be without one again
             further[employee.id] = values
         return further
 

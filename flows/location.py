@@ -29,7 +29,7 @@ class RampFlowLocation(models.AbstractModel):
 
     def _resolve(self, connection, client, jobs):
         """EXTENDS: people are not moved to another entity because two places are called the same."""
-        super()._resolve(connection, client, jobs)
+        result = super()._resolve(connection, client, jobs)
         entity = (connection.ramp_entity_id or '').lower()
         for job in jobs:
             if entity and job.known and job.known['entity'] and job.known['entity'].lower() != entity:
@@ -38,3 +38,4 @@ class RampFlowLocation(models.AbstractModel):
                     'Ramp has a location of that name in another entity than that of the connection, and whoever works there belongs to '
                     'that entity. Rename one of them.')
                 job.ramp_id, job.known = None, None
+        return result

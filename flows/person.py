@@ -97,7 +97,7 @@ class RampFlowPerson(models.AbstractModel):
 
     def _linked(self, person):
         """Ramp's id of the user whom a person of Odoo is linked to."""
-        return None
+        return
 
     def _person_values(self, connection, person, known, email, further):
         values = {'email': email, 'name': self._names(person), 'offered': True, **further}
@@ -142,7 +142,7 @@ class RampFlowPerson(models.AbstractModel):
             # asked for by a run whose end nobody saw, or refused then: if the person is not there by the next run, that asks anew
             self._transaction(self._use_another_key, job)
             raise _AskedBefore(self.env._(
-                'Ramp was asked to create this person before, and the answer got lost. Odoo looks for the person and asks again.')) from error
+                'Ramp was asked to create this person, and the answer got lost. Odoo looks for the person and asks again.')) from error
         return [Remote(job.remote_id, None, {'task': task['id']})] if isinstance(task, dict) and task.get('id') else []
 
     def _use_another_key(self, job):
@@ -207,10 +207,10 @@ class RampFlowPerson(models.AbstractModel):
             job.known = {**job.known, 'withdrawn': True, 'status': 'USER_INACTIVE'}
 
     def _refuse(self, job, error):
-        super()._refuse(job, error)
         if 'direct_manager_id' in error.details:  # the manager may report to this person until that one's own change arrives
             job.blocked = True
             self._remember('managers refused')
+        return super()._refuse(job, error)
 
     def _remember(self, what):
         self.env.context.get('ramp_memory', {})[what] = True

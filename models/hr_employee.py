@@ -4,7 +4,6 @@ from collections import defaultdict
 from odoo import api, fields, models
 from odoo.tools import email_normalize
 
-
 OFFICERS = 'hr.group_hr_user'
 
 
@@ -67,13 +66,13 @@ class HrEmployee(models.Model):
     @api.depends('work_email', 'user_id', 'active')
     def _compute_ramp_state(self):
         """EXTENDS: who has no e-mail has no row either."""
-        super()._compute_ramp_state()
+        result = super()._compute_ramp_state()
         lonely = self.filtered(lambda employee: not employee.ramp_state and employee.active and not employee._ramp_email())
-        companies = self.env['ramp.connection'].search([
-            ('state', '=', 'connected'), ('push_users', '=', True), ('company_id', 'in', lonely.company_id.ids)]).company_id if lonely else ()
+        connections = self.env['ramp.connection'].search([('state', '=', 'connected'), ('push_users', '=', True)]) if lonely else ()
         for employee in lonely:
-            if employee.company_id in companies:
+            if employee.company_id in connections.company_id:
                 employee.ramp_state = self.env._('Not sent: Ramp knows people by their e-mail address, and there is none.')
+        return result
 
 
 class HrVersion(models.Model):

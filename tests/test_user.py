@@ -620,7 +620,8 @@ class TestUser(PeopleCase):
             nora.with_user(user).action_send_ramp_invitation()
         user.with_user(user).write({'name': 'Plain Person', 'email': 'plain@example.com'})
         accountant = new_test_user(
-            self.env, 'accountant', 'account.group_account_manager', company_id=self.company.id, company_ids=[Command.set(self.company.ids)])
+            self.env, 'accountant', 'account.group_account_manager', company_id=self.company.id,
+            company_ids=[Command.set(self.company.ids)])
         self.assertTrue(self.row(nora).with_user(accountant).status)
         self.assertTrue(self.row(nora).with_user(accountant).sent_text)
 
@@ -668,8 +669,8 @@ class TestUser(PeopleCase):
 
 
 step = st.tuples(st.sampled_from((
-    'create', 'create', 'user', 'rename', 'department', 'location', 'archive', 'unarchive', 'manager', 'manager', 'invite', 'department_name',
-    'slow', 'fail', 'fault', 'fault', 'sync', 'sync')), st.integers(0, 999))
+    'create', 'create', 'user', 'rename', 'department', 'location', 'archive', 'unarchive', 'manager', 'manager', 'invite',
+    'department_name', 'slow', 'fail', 'fault', 'fault', 'sync', 'sync')), st.integers(0, 999))
 
 
 @tagged('post_install', '-at_install', 'ramp')
