@@ -5,7 +5,8 @@ import uuid
 from collections import defaultdict
 from datetime import timedelta
 
-from odoo import models
+from odoo import api, models
+from odoo.fields import Domain
 
 from ..ramp_api import (
     USER_LISTED_STATUSES,
@@ -53,20 +54,26 @@ class RampFlowPerson(models.AbstractModel):
     _upload_size = 1
     _asked_first = True
 
+    @api.model
     def _enabled(self, connection):
         return connection.push_users
 
+    @api.model
     def _page(self, record):
         return '/people' if record.ramp_id else None
 
     # ------------------------------------------------------------------ what is wanted
 
     def _namesakes(self, connection, emails):
-        """{e-mail: names of the people of this connection who have it}."""
+        """{e-mail: those people of this connection who have it}."""
         found = defaultdict(list)
         for flow in PEOPLE:
             People = self.env[f'ramp.flow.{flow}']
-            for person in self.env[People._model].browse(row[0] for row in self.env.execute_query(People._wanted(connection).select())):
+            Person = self.env[People._model]
+            domain = People._wanted_domain(connection)
+            if len(emails) <= LOOK_UP_ALONE:
+                domain &= Domain.OR(Domain(name, '=ilike', email) for name in Person._ramp_addresses for email in emails if email)
+            for person in Person.search(domain):
                 email = person._ramp_email()
                 if email in emails:
                     found[email].append(person)
@@ -86,7 +93,7 @@ class RampFlowPerson(models.AbstractModel):
                 desired[person.id] = self._person_values(connection, person, known, email, further[person.id])
             elif not email:
                 desired[person.id] = Held(self.env._('Ramp knows people by their e-mail address, and "%s" is none.', clean(
-                    person._ramp_addresses()[0]) or '-'))
+                    person._ramp_address()) or '-'))
             elif len(namesakes[email]) > 1:
                 desired[person.id] = Held(self.env._(
                     'More than one person has the e-mail %(email)s: %(names)s. Give each one an e-mail of their own.', email=email,
@@ -159,7 +166,7 @@ class RampFlowPerson(models.AbstractModel):
             if job.known.get('withdrawn'):
                 client.patch(f'{path}/reactivate', {}, idempotent=True)
             told('offered')
-            job.known = {**job.known, 'withdrawn': False, **self._standing(client, path)}
+            job.known = {**job.known, 'withdrawn': False, **self._standing(client, job)}
         body = {name: changes[key] for key, name in PLACES.items() if key in changes}
         if 'name' in changes:
             body |= {key: new for key, new, old in zip(FULL_NAME, changes['name'], job.known['name'], strict=True) if new != old}
@@ -167,7 +174,7 @@ class RampFlowPerson(models.AbstractModel):
             client.patch(path, body, idempotent=True)
             told(*({'name', *PLACES} & changes.keys()))
         if job.desired.get('invited') and not job.known['invited']:
-            job.known = {**job.known, **self._standing(client, path)}
+            job.known = {**job.known, **self._standing(client, job)}
             if not job.known['invited']:  # somebody in Ramp may have been faster
                 client.post(f'{path}/invite', {'action': 'SEND_NOW'})  # a real e-mail
                 job.known = {**job.known, 'invited': True, 'status': 'INVITE_PENDING'}
@@ -177,10 +184,16 @@ class RampFlowPerson(models.AbstractModel):
             self._remember('managers told')
             told('manager')
 
-    def _standing(self, client, path):
+    def _standing(self, client, job):
         """What others may have changed of a user a moment ago."""
-        values = self._read_remote(client.get(path), {}).values
+        values = self._look(client, job).values
         return {key: values[key] for key in ('status', 'invited', 'role', 'ramp_email')}
+
+    def _look(self, client, job):
+        try:
+            return self._read_remote(client.get(f'{self._endpoint}/{job.ramp_id}'), {})
+        except PayloadError as error:  # of this object only
+            raise RampValidationError(str(error)) from error
 
     def _withdraw(self, client, job):
         """Deactivate who left, if it is us to do that."""
@@ -198,7 +211,7 @@ class RampFlowPerson(models.AbstractModel):
                                     reason=job.reason, person=name)
             return
         path = f'{self._endpoint}/{job.ramp_id}'
-        job.known = {**job.known, **self._standing(client, path)}
+        job.known = {**job.known, **self._standing(client, job)}
         if 'OWNER' in job.known['role'] or 'ADMIN' in job.known['role']:
             job.reason = self.env._('Archived or deleted in Odoo. An owner or administrator of Ramp is never deactivated by Odoo: '
                                     'the person stays active in Ramp until somebody does it there.')
@@ -225,12 +238,12 @@ class RampFlowPerson(models.AbstractModel):
 
     def _store(self, run, jobs, sent=True):
         for job in jobs:
-            if (job.known or {}).get('task'):
+            if (job.known or {}).get('task') and job.state != 'held':
                 job.state, job.uncertain = 'pending', True
                 job.error = self.env._('Ramp is creating the user.')
             elif job.state == 'confirmed':
                 job.error = ' '.join(self._remarks(job)) or None
-        if any((job.known or {}).get('task') for job in jobs):
+        if any((job.known or {}).get('task') and job.state == 'pending' for job in jobs):
             # the job belongs to the system; see `_trigger`
             self._cron().sudo()._trigger(at=self.env.cr.now() + PATIENCE)
         self._link([job for job in jobs if job.ramp_id])
@@ -277,7 +290,7 @@ class RampFlowPerson(models.AbstractModel):
             remote = listed.get(job.ramp_id)
             if job.ramp_id and not remote:  # who is invited and has not come in yet is on no list
                 with contextlib.suppress(RampNotFound, RampValidationError):  # nobody, or no id at all
-                    remote = self._read_remote(client.get(f'{self._endpoint}/{job.ramp_id}'), {})
+                    remote = self._look(client, job)
             if not remote and job.desired and job.desired['email']:
                 remote = self._by_email(job, [
                     found for found in self._listed(client, {}) if found.values['ramp_email'] == job.desired['email']])
@@ -289,8 +302,10 @@ class RampFlowPerson(models.AbstractModel):
                 job.error = self.env._(
                     'The user of Ramp with the e-mail %(email)s is linked to %(other)s already. Clear the Ramp ID of whoever it is not.',
                     email=remote.values['ramp_email'], other=owner[2])
-            elif job.error and job.desired and not remote:
-                job.state, job.known, job.uncertain = 'held', None, True  # what the task said
+            elif job.error and job.desired and not remote:  # what the task said
+                self._transaction(self._use_another_key, job)
+                job.revision += 1
+                job.state, job.known, job.uncertain = 'held', None, True
             else:
                 self._found(job, remote)
 
@@ -365,7 +380,8 @@ class RampFlowPerson(models.AbstractModel):
         withdrawn = is_out and (before.get('withdrawn', False) or job.desired is None)
         kept = before.get('kept', {})
         if is_new and job.desired and values['status'] != 'USER_DRAFT':  # drafts may be of our making
-            kept = {'name': job.desired['name']}
+            # nor does anybody move to another entity, which is that of the location
+            kept = {'name': job.desired['name'], **({'location': job.desired.get('location')} if values['location'] else {})}
             if job.desired.get('manager', values['manager']) is None and values['manager']:
                 kept['manager'] = None
         if job.desired:

@@ -1,7 +1,7 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
 import dataclasses
 
-from odoo import models
+from odoo import api, models
 from odoo.fields import Domain
 from odoo.tools import SQL
 
@@ -24,6 +24,7 @@ class RampFlowPlace(models.AbstractModel):
     _by_code = True  # the name in small letters: Ramp has no code
     _of_version = None  # the column that says where an employee works
 
+    @api.model
     def _enabled(self, connection):
         return connection.push_users
 

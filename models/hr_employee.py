@@ -17,6 +17,7 @@ class HrEmployee(models.Model):
     _ramp_fields = frozenset({
         'name', 'work_email', 'user_id', 'active', 'company_id', 'parent_id', 'current_version_id', 'ramp_invite', 'ramp_user_id'})
     _ramp_officers = OFFICERS
+    _ramp_addresses = ('work_email', 'user_id.email', 'user_id.login')
 
     ramp_id = fields.Char(groups=OFFICERS)
     ramp_state = fields.Char(groups=OFFICERS)
@@ -59,9 +60,6 @@ class HrEmployee(models.Model):
             # whoever links an employee need not be allowed to see those of other companies
             self.sudo().child_ids._ramp_changed()
         return result
-
-    def _ramp_addresses(self):
-        return [self.work_email, self.user_id.email, self.user_id.login]
 
     @api.depends('work_email', 'user_id', 'active')
     def _compute_ramp_state(self):

@@ -12,20 +12,21 @@ class RampPerson(models.AbstractModel):
     _description = 'Person who is a user of Ramp'
 
     _ramp_officers = None  # the group that may invite
+    _ramp_addresses = ()  # the fields that may hold the e-mail address, the best first
 
     ramp_invite = fields.Boolean(
         string='Invitation to Ramp Wanted', copy=False, help='Ramp sends an invitation by e-mail as soon as it has this person.')
     ramp_can_invite = fields.Boolean(
         compute='_compute_ramp_can_invite', compute_sudo=True, help='Whether this person is a draft in Ramp and nobody asked for more.')
 
-    def _ramp_addresses(self):
-        """What may be the person's e-mail address, the best first."""
-        raise NotImplementedError
-
     def _ramp_email(self):
         """The e-mail address by which Ramp knows the person, in small letters, or False."""
         self.ensure_one()
-        return next((email for address in self._ramp_addresses() if (email := email_normalize(address))), False)
+        return next((email for name in self._ramp_addresses for address in self.mapped(name) if (email := email_normalize(address))), False)
+
+    def _ramp_address(self):
+        """What was entered as one, if it is one or not."""
+        return next((address for name in self._ramp_addresses for address in self.mapped(name) if address), False)
 
     @api.depends('ramp_invite', 'active')
     @api.depends_context('allowed_company_ids')

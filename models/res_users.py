@@ -13,6 +13,7 @@ class ResUsers(models.Model):
     _ramp_flows = ('user',)
     _ramp_fields = frozenset({'login', 'active', 'company_id', 'group_ids', 'ramp_invite'})
     _ramp_officers = OFFICERS
+    _ramp_addresses = ('email', 'login')
 
     ramp_id = fields.Char(groups=OFFICERS)
     ramp_state = fields.Char(groups=OFFICERS)
@@ -22,9 +23,6 @@ class ResUsers(models.Model):
 
     def _ramp_new(self):
         return self.filtered(lambda user: not user.share)
-
-    def _ramp_addresses(self):
-        return [self.email, self.login]
 
 
 class ResPartner(models.Model):

@@ -211,6 +211,29 @@ class TestUser(PeopleCase):
         self.push()
         self.assertThere(nora, first_name='Nora', last_name='New')
 
+    def test_who_is_there_stays_in_an_entity(self):
+        """The location decides the entity: nobody is moved because Odoo calls a place otherwise."""
+        office = self.ramp.state['locations'].find(entity_id=[entity['id'] for entity in self.ramp.state['entities']][1])
+        self.ramp.add_user('Nora', 'New', 'nora@example.com', location=office)
+        nora = self.hire(work_location_id=self.paris.id)
+        self.push(3)
+        self.assertThere(nora, location_id=office['id'], entity_id=office['entity_id'])
+        nora.work_location_id = self.paris.copy({'name': 'London'})
+        self.push(3)
+        self.assertNotEqual(self.there(nora)['location_id'], office['id'])
+
+    def test_one_who_cannot_be_read(self):
+        """Ramp answers something unheard of for one person: the others are sent."""
+        nora, other = self.hire(), self.hire('Olga Other', 'olga@example.com')
+        self.push()
+        self.ramp.update_user(nora.ramp_user_id, status='USER_UNHEARD_OF')
+        nora.active = False
+        other.name = 'Olga Otherwise'
+        self.push()
+        self.assertThere(other, last_name='Otherwise')
+        self.assertEqual(self.row(nora).state, 'held')
+        self.assertIn('USER_UNHEARD_OF', self.row(nora).error_message)
+
     def test_everybody_is_linked(self):
         """The people of the business, who are employees, too: each cardholder is found."""
         self.push()
@@ -466,7 +489,7 @@ class TestUser(PeopleCase):
         self.assertEqual(self.created(), 1)
         self.ramp.task_seconds = 0
         self.row(nora).action_retry()
-        self.push(3)
+        self.push(2)
         self.assertThere(nora)
 
     def test_the_address_is_taken_meanwhile(self):
@@ -623,7 +646,7 @@ class TestUser(PeopleCase):
             self.env, 'accountant', 'account.group_account_manager', company_id=self.company.id,
             company_ids=[Command.set(self.company.ids)])
         self.assertTrue(self.row(nora).with_user(accountant).status)
-        self.assertTrue(self.row(nora).with_user(accountant).sent_text)
+        self.assertEqual(self.row(nora).with_user(accountant).sent_text, 'Name: Nora New\nE-mail: nora@example.com')
 
     def test_login_costs_nothing(self):
         user = self.user('ada@odoo.example')
