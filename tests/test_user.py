@@ -1,11 +1,13 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
 import os
 from collections import Counter
+from datetime import timedelta
 
+from freezegun import freeze_time
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from odoo import Command
+from odoo import Command, fields
 from odoo.exceptions import AccessError, UserError
 from odoo.tests import Form, new_test_user, tagged
 
@@ -159,6 +161,8 @@ class TestUser(PeopleCase):
         self.assertThere(ada, email='ada@odoo.example', status='USER_DRAFT', last_name='Admin')
         self.assertFalse(self.row(portal))
         self.assertIn('draft', ada.ramp_state)
+        with Form(ada, view='base.view_users_form') as form:
+            self.assertTrue(form.ramp_can_invite)
         ada.partner_id.name = 'Ada Moss'
         self.push()
         self.assertThere(ada, last_name='Moss')
@@ -311,6 +315,19 @@ class TestUser(PeopleCase):
         before = self.ramp.counts()
         self.push()
         self.assertEqual(self.written(before), {})
+
+    def test_a_department_from_a_day_on(self):
+        nora = self.hire(department_id=self.team.id)
+        self.push()
+        day = fields.Date.today() + timedelta(days=3)
+        nora.create_version({'date_version': day, 'department_id': self.lab.id})
+        self.push()
+        self.assertEqual(self.ramp.state['departments'].get(self.there(nora)['department_id'])['name'], 'Field Team')
+        with freeze_time(day):
+            self.env['hr.employee']._cron_update_current_version_id()
+        self.assertEqual(nora.ramp_state, 'Waiting to be sent')
+        self.push()
+        self.assertEqual(self.ramp.state['departments'].get(self.there(nora)['department_id'])['name'], 'Lab')
 
     def test_an_address_cannot_be_changed(self):
         nora = self.hire()
