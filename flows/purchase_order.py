@@ -379,12 +379,13 @@ class RampFlowPurchaseOrder(models.AbstractModel):
         return list(found.values())
 
     def _found(self, job, remote):
-        if remote and job.desired:
+        told = job.desired or job.known
+        if remote and told:
             # what was said once, Ramp is believed to have; a price that is finer than the currency, it shows rounded
-            desired, known = job.desired['lines'], (job.known or {}).get('lines', {})
-            lines = {identity: self._as_sent(line, desired.get(identity), known.get(identity), job.desired['currency'])
+            desired, known = told.get('lines', {}), (job.known or {}).get('lines', {})
+            lines = {identity: self._as_sent(line, desired.get(identity), known.get(identity), told['currency'])
                      for identity, line in remote.values['lines'].items()}
-            once = {key: (job.known or job.desired).get(key) for key in ONCE}
+            once = {key: (job.known or told).get(key) for key in ONCE}
             remote = dataclasses.replace(remote, values={**once, **remote.values, 'lines': lines})
         return super()._found(job, remote)
 

@@ -420,7 +420,7 @@ class RampFlowPush(models.AbstractModel):
                 self._transaction(self._store, run, [job for job in jobs if not self._is_to_be_sent(job)])
                 for job in [job for job in jobs if job.known and self._is_to_be_sent(job)]:
                     self._send_one(connection, run, client, job)
-                rest = [job for job in jobs if job.desired is not None and not job.known]
+                rest = [job for job in jobs if job.desired is not None and not job.known and not job.blocked]
                 if rest:
                     self._upload(connection, run, client, rest, resolved=True)
             elif len(jobs) > 1:

@@ -2,6 +2,7 @@
 from . import (
     ramp_document,
     ramp_pushed,
+    ramp_person,
     ramp_account_type,
     ramp_change,
     ramp_record,
@@ -12,6 +13,7 @@ from . import (
     ramp_connection_webhook,
     ramp_event,
     ramp_webhook,
+    ramp_connection_people,
     account_account,
     account_analytic,
     account_fiscal_position,
@@ -19,9 +21,11 @@ from . import (
     account_move_line,
     account_payment,
     account_tax,
+    hr_department,
     hr_employee,
     hr_expense,
     purchase_order,
     res_partner,
     stock_picking,
+    res_users,
 )

@@ -43,11 +43,12 @@ OPTIONAL_SCOPES = {
     'push_orders': ('purchase_orders:read', 'purchase_orders:write'),
     'push_receipts': ('item_receipts:read', 'item_receipts:write'),
     'pull_statements': ('statements:read', 'transfers:read', 'cashbacks:read'),
+    'push_users': ('users:write', 'departments:read', 'departments:write', 'locations:read', 'locations:write'),
 }
 # Fields that decide what Odoo offers in Ramp
 OFFERS = (
     'account_policy', 'account_type_ids', 'analytic_plan_ids', 'offer_taxes', 'offer_vendors', 'pull_bills', 'push_orders', 'push_receipts',
-    'start_date', 'ramp_entity_id')
+    'start_date', 'ramp_entity_id', 'push_users', 'user_invitation')
 IDENTITY_PARAMETER = 'ramp_connector.identity'
 
 

@@ -231,7 +231,8 @@ class RampRecord(models.Model):
         known = [record.payload or {} for record in self if record.remote_id]
         # what an object refers to, by Ramp's id or by ours
         others = {identity for values in known for identity in (
-            values.get('field'), values.get('account'), values.get('accounting_vendor'), *values.get('rates', ()))}
+            values.get('field'), values.get('account'), values.get('accounting_vendor'), *values.get('rates', ()),
+            values.get('department'), values.get('location'), values.get('manager'))}
         names = {}
         for other in self.search_fetch(
                 [('connection_id', 'in', self.connection_id.ids), '|', ('ramp_id', 'in', list(others)), ('remote_id', 'in', list(others))],
@@ -242,12 +243,13 @@ class RampRecord(models.Model):
             'classification': self.env._('Kind of account'), 'field': self.env._('Field'), 'rate': self.env._('Rate'),
             'account': self.env._('Posted to'), 'rates': self.env._('Rates'), 'country': self.env._('Country'),
             'state': self.env._('State'), 'address': self.env._('Address'), 'accounting_vendor': self.env._('Linked to the supplier'),
-            'offered': self.env._('Can be picked')}
+            'email': self.env._('E-mail'), 'department': self.env._('Department'), 'location': self.env._('Work location'),
+            'manager': self.env._('Manager'), 'offered': self.env._('Can be picked')}
         for record in self:
             values = record.remote_id and record.payload or {}
             record.sent_text = '\n'.join(self.env._(
                 '%(field)s: %(value)s', field=label, value=record._sent_value(key, values[key], names)) for key, label in labels.items()
-                if values.get(key) not in (None, '')) or False
+                if values.get(key) not in (None, '') and not (key == 'offered' and 'email' in values)) or False
 
     def _sent_value(self, key, value, names):
         """One value of what Ramp has, for a person."""
@@ -256,6 +258,8 @@ class RampRecord(models.Model):
         if key == 'address':
             names = 'address_line_1', 'address_line_2', 'postal_code', 'city', 'state', 'country'  # the database keeps no order
             return ', '.join(value[name] for name in names if name in value)
+        if key == 'name' and isinstance(value, list):  # first and last name
+            return ' '.join(value)
         if key == 'rates':
             return ', '.join(names.get(rate) or rate for rate in value)
         if key == 'rate':

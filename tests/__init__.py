@@ -38,6 +38,7 @@ from . import (
     test_tie_out,
     test_tie_out_screens,
     test_transaction,
+    test_user,
     test_vendor,
     test_watch,
     test_webhook,

@@ -464,7 +464,8 @@ class TestPushedScreens(PushedCase):
         self.analytic_fair.active = False
         self.push()
         counts = {row['flow']: row for row in self.connection.offer_counts}
-        self.assertEqual(list(counts), [*CODING, 'spend_vendor', 'purchase_order', 'item_receipt'])
+        self.assertEqual(list(counts), [
+            *CODING, 'spend_vendor', 'purchase_order', 'item_receipt', 'department', 'location', 'employee', 'user'])
         self.assertEqual((counts['account']['problem'], counts['analytic_account']['left_out']), (1, 1))
         self.assertEqual(counts['accounting_vendor'], {
             'flow': 'accounting_vendor', 'label': 'Suppliers', 'sent': 1, 'waiting': 0, 'problem': 0, 'left_out': 0})

@@ -107,7 +107,8 @@ def hire(env, ramp):
     known = set(env['hr.employee'].with_context(active_test=False).search([]).mapped('work_email'))
     env['hr.employee'].create([
         {'name': f"{person['first_name']} {person['last_name']}"[:120], 'work_email': person['email'], 'company_id': env.company.id}
-        for person in people if person['email'] not in known])
+        # Ramp lists nobody who was invited and has not come in, so Odoo cannot know them
+        for person in people if person['email'] not in known and person['status'] != 'INVITE_PENDING'])
 
 
 def connect(env, ramp, **values):

@@ -12,7 +12,7 @@ def migrate(cr, version):
     cr.execute('ALTER TABLE ramp_connection DROP COLUMN IF EXISTS last_sync')  # what the runs say, nobody has to write down
     env = api.Environment(cr, SUPERUSER_ID, {'active_test': False})
     connections = env['ramp.connection'].search([])
-    connections.write({'pull_statements': False, 'push_orders': False, 'push_receipts': False})
+    connections.write({'pull_statements': False, 'push_orders': False, 'push_receipts': False, 'push_users': False})
     connections.filtered(lambda item: item.state == 'connected').database = connections._database()
     for connection in connections.filtered(lambda item: item.state == 'connected'):
         connection._complete_set_up()

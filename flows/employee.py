@@ -1,0 +1,84 @@
+# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
+from odoo import api, models
+from odoo.fields import Domain
+from odoo.tools import SQL
+
+
+class RampFlowEmployee(models.AbstractModel):
+    """Employees of the connection's company. Which Ramp user an employee is, the link on the employee decides, whoever set it."""
+
+    _name = 'ramp.flow.employee'
+    _inherit = 'ramp.flow.person'
+    _description = 'Ramp Flow: employees'
+
+    _flow = 'employee'
+    _flow_sequence = 10
+    _model = 'hr.employee'
+    _kind = 'employee'
+
+    @api.model
+    def _flow_label(self):
+        return self.env._('Employees')
+
+    def _wanted_domain(self, connection):
+        if not connection.push_users:
+            return Domain.FALSE
+        return (Domain('active', '=', True) & Domain('company_id', '=', connection.company_id.id)
+                & (Domain('work_email', '!=', False) | Domain('user_id', '!=', False)))
+
+    def _not_offered(self, record):
+        if record.active and not record._ramp_email():
+            return self.env._('The employee has no e-mail address any more.')
+        return super()._not_offered(record)
+
+    def _linked(self, person):
+        return person.ramp_user_id
+
+    def _collect(self, connections):
+        """EXTENDS: what was believed of an employee who is linked to somebody else now, or to nobody, is forgotten."""
+        self.env['ramp.record'].flush_model()
+        self.env['hr.employee'].flush_model(['ramp_user_id'])
+        self.env.cr.execute(SQL(
+            """
+            UPDATE ramp_record r
+               SET ramp_id = NULL, payload = NULL, payload_hash = NULL, state = 'pending', error_message = NULL, is_uncertain = TRUE,
+                   attempts = 0, next_attempt = NULL, revision = COALESCE(revision, 0) + 1
+              FROM hr_employee e
+             WHERE r.flow = %s AND r.connection_id = ANY(%s) AND e.id = r.res_id AND r.ramp_id <> COALESCE(e.ramp_user_id, '')
+            """, self._flow, connections.ids))
+        self.env['ramp.record'].invalidate_model()
+        return super()._collect(connections)
+
+    def _jobs(self, connection, rows):
+        links = {employee.id: employee.ramp_user_id for employee in self.env['hr.employee'].with_context(active_test=False).search_fetch(
+            [('id', 'in', rows.mapped('res_id')), ('ramp_user_id', '!=', False)], ['ramp_user_id'])}
+        for job in super()._jobs(connection, rows):
+            if not job.ramp_id and job.res_id in links:
+                job.ramp_id, job.uncertain = links[job.res_id], True
+            yield job
+
+    def _further(self, connection, records):
+        departments = self.env['ramp.flow.department']._ramp_ids(connection, records.department_id)
+        locations = self.env['ramp.flow.location']._ramp_ids(connection, records.work_location_id)
+        # managers may work for another company of the same Ramp business
+        companies = self.env['ramp.connection'].search([
+            ('state', '=', 'connected'), ('accounting_connection_id', '=', connection.accounting_connection_id)]).company_id
+        further = {}
+        for employee in records:
+            manager, values = employee.parent_id, {}
+            if manager in (employee, manager.browse()):
+                values['manager'] = None
+            elif manager.ramp_user_id and manager.company_id in companies:
+                values['manager'] = manager.ramp_user_id  # until Ramp has the manager, nothing is said
+            places = {'department': departments.get(employee.department_id.id), 'location': locations.get(employee.work_location_id.id)}
+            values.update((key, ramp_id) for key, ramp_id in places.items() if ramp_id)  # Ramp lets nobody be without one again
+            further[employee.id] = values
+        return further
+
+    def _link(self, jobs):
+        users = {job.res_id: job.ramp_id for job in jobs}
+        # what is written here is known here
+        Employee = self.env['hr.employee'].with_context(active_test=False, ramp_linking=True)
+        for employee in Employee.search([('id', 'in', list(users))]):
+            if employee.ramp_user_id != users[employee.id]:
+                employee.ramp_user_id = users[employee.id]

@@ -1,0 +1,391 @@
+# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
+import contextlib
+import dataclasses
+import uuid
+from collections import defaultdict
+from datetime import timedelta
+
+from odoo import api, models
+from odoo.fields import Domain
+
+from ..ramp_api import (
+    USER_LISTED_STATUSES,
+    PayloadError,
+    RampIdempotencyReused,
+    RampNotFound,
+    RampServerError,
+    RampValidationError,
+    read_user,
+    read_user_task,
+)
+from .booking import clean
+from .flow import Held
+from .push import LOOK_UP_ALONE, UNSAID, Remote
+
+PEOPLE = ('employee', 'user')  # the flows that send people
+ONCE = ('role',)  # said when somebody is created; Ramp's own from then on
+FULL_NAME = ('first_name', 'last_name')
+PLACES = {'department': 'department_id', 'location': 'location_id'}
+OUT = ('USER_INACTIVE', 'USER_SUSPENDED')
+NAME_LENGTH = 255
+PATIENCE = timedelta(minutes=1)  # between two looks at a task
+
+
+class _AskedBefore(RampServerError):
+    summary = ''  # the message is a whole sentence
+
+
+class RampFlowPerson(models.AbstractModel):
+    """People as users of Ramp; schema: ApiUserCreateRequestBody. What an employee and a user of Odoo have in common.
+
+    Whoever Ramp has is found first: by the link to the Ramp user, else by the e-mail, in every list Ramp has. Somebody new is created as
+    a draft, which sends no e-mail, by a task whose id the row keeps until it has ended. Everything else follows as a change: the manager
+    (who may be created in the same run), the invitation if it is asked for.
+
+    Whether the person is archived in Odoo is `offered`. Who was deactivated in Ramp by somebody else stays so: only what was done here
+    (`withdrawn`) is undone here.
+    """
+
+    _name = 'ramp.flow.person'
+    _inherit = 'ramp.flow.push'
+    _description = 'Ramp Flow: people'
+
+    _endpoint = '/users'
+    _upload_size = 1
+    _asked_first = True
+
+    @api.model
+    def _enabled(self, connection):
+        return connection.push_users
+
+    @api.model
+    def _page(self, record):
+        return '/people' if record.ramp_id else None
+
+    # ------------------------------------------------------------------ what is wanted
+
+    def _namesakes(self, connection, emails):
+        """{e-mail: those people of this connection who have it}."""
+        found = defaultdict(list)
+        for flow in PEOPLE:
+            People = self.env[f'ramp.flow.{flow}']
+            Person = self.env[People._model]
+            domain = People._wanted_domain(connection)
+            if len(emails) <= LOOK_UP_ALONE:
+                domain &= Domain.OR(Domain(name, '=ilike', email) for name in Person._ramp_addresses for email in emails if email)
+            for person in Person.search(domain):
+                email = person._ramp_email()
+                if email in emails:
+                    found[email].append(person)
+        return found
+
+    def _desired(self, connection, records):
+        there = {row.res_id: row.payload for row in self.env['ramp.record'].search_fetch(
+            [('connection_id', '=', connection.id), ('flow', '=', self._flow), ('res_id', 'in', records.ids), ('ramp_id', '!=', False)],
+            ['res_id', 'payload'])}
+        new = [person for person in records if not there.get(person.id) and not self._linked(person)]
+        namesakes = self._namesakes(connection, {person._ramp_email() for person in new}) if new else {}
+        further = self._further(connection, records)
+        desired = {}
+        for person in records:
+            known, email = there.get(person.id), person._ramp_email()
+            if person not in new:
+                desired[person.id] = self._person_values(connection, person, known, email, further[person.id])
+            elif not email:
+                desired[person.id] = Held(self.env._('Ramp knows people by their e-mail address, and "%s" is none.', clean(
+                    person._ramp_address()) or '-'))
+            elif len(namesakes[email]) > 1:
+                desired[person.id] = Held(self.env._(
+                    'More than one person has the e-mail %(email)s: %(names)s. Give each one an e-mail of their own.', email=email,
+                    names=', '.join(other.name for other in namesakes[email])))
+            else:
+                desired[person.id] = self._person_values(connection, person, known, email, further[person.id])
+        return desired
+
+    def _linked(self, person):
+        """Ramp's id of the user whom a person of Odoo is linked to."""
+        return
+
+    def _person_values(self, connection, person, known, email, further):
+        values = {'email': email, 'name': self._names(person), 'offered': True, **further}
+        if not known:
+            values['role'] = connection.user_role
+        else:
+            # of somebody who was there before, what Ramp had stays until Odoo's changes
+            values = {key: value for key, value in values.items() if known.get('kept', {}).get(key, UNSAID) != value}
+        if connection.user_invitation == 'invite' or person.ramp_invite:
+            values['invited'] = True
+        return values
+
+    def _further(self, connection, records):
+        """{record id: what else Odoo says of the person}."""
+        return {person.id: {} for person in records}
+
+    @staticmethod
+    def _names(person):
+        """[first, last name]: the first word and the rest, "last, first" as it says; Ramp wants both."""
+        last, comma, first = (clean(person.name) or '').partition(',')
+        if not comma or not first.strip():
+            first, _space, last = last.strip().partition(' ')
+        return [first.strip()[:NAME_LENGTH] or '-', last.strip()[:NAME_LENGTH] or '-']
+
+    def _not_offered(self, record):
+        if not record.active:
+            return self.env._('Archived in Odoo, so the person is deactivated in Ramp.')
+        return self.env._('The person is none of this connection any more.')
+
+    # ------------------------------------------------------------------ sending
+
+    def _post(self, connection, client, jobs):
+        [job] = jobs
+        wanted = job.desired
+        body = {
+            'email': wanted['email'], 'role': wanted['role'], 'is_draft': True,
+            'idempotency_key': str(uuid.uuid5(uuid.NAMESPACE_OID, f'{job.remote_id} {job.revision}')),
+            **dict(zip(FULL_NAME, wanted['name'], strict=True)), **{name: wanted[key] for key, name in PLACES.items() if wanted.get(key)}}
+        try:
+            task = client.post(f'{self._endpoint}/deferred', body)
+        except RampIdempotencyReused as error:
+            # asked for by a run whose end nobody saw, or refused then: if the person is not there by the next run, that asks anew
+            self._transaction(self._use_another_key, job)
+            raise _AskedBefore(self.env._(
+                'Ramp was asked to create this person, and the answer got lost. Odoo looks for the person and asks again.')) from error
+        return [Remote(job.remote_id, None, {'task': task['id']})] if isinstance(task, dict) and task.get('id') else []
+
+    def _use_another_key(self, job):
+        self.env['ramp.record'].browse(job.id).revision += 1
+
+    def _change(self, client, job, changes):
+        path = f'{self._endpoint}/{job.ramp_id}'
+
+        def told(*keys):  # what Ramp has accepted holds, even if it refuses the rest
+            kept = {key: value for key, value in job.known.get('kept', {}).items() if key not in keys}
+            job.known = {**job.known, **{key: changes[key] for key in keys}, 'kept': kept}
+
+        if 'offered' in changes:
+            if job.known.get('withdrawn'):
+                client.patch(f'{path}/reactivate', {}, idempotent=True)
+            told('offered')
+            job.known = {**job.known, 'withdrawn': False, **self._standing(client, job)}
+        body = {name: changes[key] for key, name in PLACES.items() if key in changes}
+        if 'name' in changes:
+            body |= {key: new for key, new, old in zip(FULL_NAME, changes['name'], job.known['name'], strict=True) if new != old}
+        if body:
+            client.patch(path, body, idempotent=True)
+            told(*({'name', *PLACES} & changes.keys()))
+        if job.desired.get('invited') and not job.known['invited']:
+            job.known = {**job.known, **self._standing(client, job)}
+            if not job.known['invited']:  # somebody in Ramp may have been faster
+                client.post(f'{path}/invite', {'action': 'SEND_NOW'})  # a real e-mail
+                job.known = {**job.known, 'invited': True, 'status': 'INVITE_PENDING'}
+        if 'manager' in changes:
+            client.patch(path, {
+                'direct_manager_id': changes['manager'], **({'auto_promote': True} if changes['manager'] else {})}, idempotent=True)
+            self._remember('managers told')
+            told('manager')
+
+    def _standing(self, client, job):
+        """What others may have changed of a user a moment ago."""
+        values = self._look(client, job).values
+        return {key: values[key] for key in ('status', 'invited', 'role', 'ramp_email')}
+
+    def _look(self, client, job):
+        try:
+            return self._read_remote(client.get(f'{self._endpoint}/{job.ramp_id}'), {})
+        except PayloadError as error:  # of this object only
+            raise RampValidationError(str(error)) from error
+
+    def _withdraw(self, client, job):
+        """Deactivate who left, if it is us to do that."""
+        person = self.env[self._model].browse(job.res_id).exists()
+        gone = not person or not person.active
+        email = job.known.get('email')
+        connection = self.env['ramp.record'].browse(job.id).connection_id
+        name = gone and next((other.name for other in self._namesakes(connection, {email})[email]), None)
+        self.env.cr.rollback()
+        if not gone:
+            job.reason = self.env._('%s In Ramp everything stays as it is.', job.reason)
+            return
+        if name:
+            job.reason = self.env._('%(reason)s But %(person)s has the same e-mail, so the user in Ramp stays as it is.',
+                                    reason=job.reason, person=name)
+            return
+        path = f'{self._endpoint}/{job.ramp_id}'
+        job.known = {**job.known, **self._standing(client, job)}
+        if 'OWNER' in job.known['role'] or 'ADMIN' in job.known['role']:
+            job.reason = self.env._('Archived or deleted in Odoo. An owner or administrator of Ramp is never deactivated by Odoo: '
+                                    'the person stays active in Ramp until somebody does it there.')
+        elif job.known['status'] not in OUT:
+            client.patch(f'{path}/deactivate', {}, idempotent=True)
+            job.known = {**job.known, 'withdrawn': True, 'status': 'USER_INACTIVE'}
+
+    def _refuse(self, job, error):
+        if 'direct_manager_id' in error.details:  # the manager may report to this person until that one's own change arrives
+            job.blocked = True
+            self._remember('managers refused')
+        return super()._refuse(job, error)
+
+    def _remember(self, what):
+        self.env.context.get('ramp_memory', {})[what] = True
+
+    def _send_all(self, connection, run):
+        """EXTENDS: who could not be put under a manager may be, now that others were moved."""
+        done = super()._send_all(connection, run)
+        memory = self.env.context.get('ramp_memory', {})
+        return done and not (memory.pop('managers refused', False) and memory.pop('managers told', False))
+
+    # ------------------------------------------------------------------ writing down
+
+    def _store(self, run, jobs, sent=True):
+        for job in jobs:
+            if (job.known or {}).get('task') and job.state != 'held':
+                job.state, job.uncertain = 'pending', True
+                job.error = self.env._('Ramp is creating the user.')
+            elif job.state == 'confirmed':
+                job.error = ' '.join(self._remarks(job)) or None
+        if any((job.known or {}).get('task') and job.state == 'pending' for job in jobs):
+            # the job belongs to the system; see `_trigger`
+            self._cron().sudo()._trigger(at=self.env.cr.now() + PATIENCE)
+        self._link([job for job in jobs if job.ramp_id])
+        ignored = [job for job in jobs if job.state == 'ignored' and job.ramp_id]
+        existing = self.env[self._model].browse(job.res_id for job in ignored).exists()._ids
+        for job in ignored:
+            if job.res_id not in existing:
+                job.ramp_id, job.known = None, None  # somebody else may be that user of Ramp
+        return super()._store(run, jobs, sent)
+
+    def _link(self, jobs):
+        """Note in Odoo which Ramp user each person is."""
+
+    def _remarks(self, job):
+        """What a person should know of somebody who is in Ramp, a sentence each."""
+        known = job.known
+        if known['status'] == 'USER_DRAFT':
+            yield self.env._('The invitation is scheduled in Ramp.') if known['invited'] else self.env._(
+                'The user is a draft: no invitation was sent.')
+        elif known['status'] in ('INVITE_PENDING', 'INVITE_EXPIRED'):
+            yield self.env._('Invited.') if known['status'] == 'INVITE_PENDING' else self.env._('The invitation has expired.')
+        elif known['status'] in OUT:
+            yield self.env._('The user was deactivated in Ramp before; reactivate it there, if that is to end.')
+        if known['email'] and known['ramp_email'] and known['email'] != known['ramp_email']:
+            yield self.env._(
+                'The e-mail in Ramp is %s. Ramp lets nobody change an e-mail from outside: change it there.', known['ramp_email'])
+
+    # ------------------------------------------------------------------ asking Ramp
+
+    def _is_to_be_sent(self, job):
+        # one whose creation failed waits for a person
+        return job.state != 'held' and super()._is_to_be_sent(job)
+
+    def _resolve(self, connection, client, jobs):
+        """OVERRIDES: by the task that creates the person, by Ramp's id, by the e-mail."""
+        for job in jobs:
+            if (job.known or {}).get('task') and not job.ramp_id:
+                self._follow(client, job)
+        jobs = [job for job in jobs if not job.blocked]
+        many = len(jobs) > LOOK_UP_ALONE
+        listed = {remote.ramp_id: remote for remote in self._listed(client, {})} if many else {}
+        owners = self._owners(connection)
+        for job in jobs:
+            remote = listed.get(job.ramp_id)
+            if job.ramp_id and not remote:  # who is invited and has not come in yet is on no list
+                with contextlib.suppress(RampNotFound, RampValidationError):  # nobody, or no id at all
+                    remote = self._look(client, job)
+            if not remote and job.desired and job.desired['email']:
+                remote = self._by_email(job, [
+                    found for found in self._listed(client, {}) if found.values['ramp_email'] == job.desired['email']])
+            if job.blocked:
+                continue
+            owner = remote and owners.get(remote.ramp_id)
+            if owner and owner[:2] != (self._model, job.res_id):
+                job.state, job.blocked, job.uncertain, job.ramp_id = 'held', True, True, None
+                job.error = self.env._(
+                    'The user of Ramp with the e-mail %(email)s is linked to %(other)s already. Clear the Ramp ID of whoever it is not.',
+                    email=remote.values['ramp_email'], other=owner[2])
+            elif job.error and job.desired and not remote:  # what the task said
+                self._transaction(self._use_another_key, job)
+                job.revision += 1
+                job.state, job.known, job.uncertain = 'held', None, True
+            else:
+                self._found(job, remote)
+
+    def _by_email(self, job, remotes):
+        """The user of Ramp who has the e-mail of a person; several are a question."""
+        if len(remotes) > 1:
+            job.state, job.blocked, job.uncertain = 'held', True, True
+            job.error = self.env._(
+                'Ramp has more than one user with the e-mail %(email)s: %(names)s. Deactivate one of them and change its e-mail there.',
+                email=job.desired['email'], names=', '.join(
+                    f"{' '.join(remote.values['name'])} ({remote.ramp_id})" for remote in remotes))
+        return remotes[0] if len(remotes) == 1 else None
+
+    def _follow(self, client, job):
+        """Look at the task that creates somebody: it leaves the job blocked (not done yet), with Ramp's id, or with the reason why not."""
+        try:
+            task = read_user_task(client.get(f"{self._endpoint}/deferred/status/{job.known['task']}"))
+        except (RampNotFound, PayloadError):
+            job.known = None  # no such task any more: the person is there, or is created again
+            return
+        if not task.is_done:
+            job.blocked = True
+        elif task.user_id:
+            job.ramp_id = task.user_id
+        else:
+            job.known = None
+            job.error = self.env._(
+                'Ramp could not create the user: %s. If it is somebody who was invited and has not come in yet, Ramp shows that user to '
+                'nobody; press Retry when they have.', (task.error or self.env._('no reason given')).rstrip('. '))
+
+    def _owners(self, connection):
+        """{Ramp's id: (model, record id, name) of who is that user in Odoo}."""
+        rows = self.env['ramp.record'].search_fetch(
+            [('connection_id', '=', connection.id), ('ramp_id', '!=', False),
+             '|', ('flow', '=', self._flow),
+             '&', ('flow', '=', 'user'), ('res_id', 'in', self.env['ramp.flow.user']._wanted(connection).subselect()),
+             ], ['ramp_id', 'res_model', 'res_id', 'name'])
+        owners = {row.ramp_id: (row.res_model, row.res_id, row.name) for row in rows}
+        for employee in self.env['hr.employee'].with_context(active_test=False).search_fetch(
+                [('company_id', '=', connection.company_id.id), ('ramp_user_id', '!=', False)], ['ramp_user_id', 'name']):
+            owners[employee.ramp_user_id] = (employee._name, employee.id, employee.name)
+        self.env.cr.rollback()
+        return owners
+
+    def _ask(self, client, query):
+        """Everybody whom Ramp lists; a query of the plain list leaves out drafts and who is suspended."""
+        found = {}
+        for status in USER_LISTED_STATUSES:
+            for page in client.pages(self._endpoint, {'status': status}):
+                found.update((remote.ramp_id, remote) for remote in self._remotes(page.rows, query))
+        return list(found.values())
+
+    def _remotes(self, payloads, query):
+        remotes = []
+        for payload in payloads:
+            with contextlib.suppress(PayloadError):  # whom we cannot read is nobody we know
+                remotes.append(payload if isinstance(payload, Remote) else self._read_remote(payload, query))
+        return remotes
+
+    def _read_remote(self, payload, query):
+        user = read_user(payload)
+        return Remote(None, user.id, {
+            'ramp_email': (user.email or '').strip().lower(), 'name': [user.first_name or '', user.last_name or ''],
+            'department': user.department_id, 'location': user.location_id, 'manager': user.manager_id, 'role': user.role or '',
+            'status': user.status, 'invited': user.status != 'USER_DRAFT' or bool(user.scheduled_invitation_date)})
+
+    def _found(self, job, remote):
+        if not remote:
+            return super()._found(job, None)
+        before, values = job.known or {}, remote.values
+        is_out, is_new = values['status'] in OUT, not before or 'task' in before
+        withdrawn = is_out and (before.get('withdrawn', False) or job.desired is None)
+        kept = before.get('kept', {})
+        if is_new and job.desired and values['status'] != 'USER_DRAFT':  # drafts may be of our making
+            # nor does anybody move to another entity, which is that of the location
+            kept = {'name': job.desired['name'], **({'location': job.desired.get('location')} if values['location'] else {})}
+            if job.desired.get('manager', values['manager']) is None and values['manager']:
+                kept['manager'] = None
+        if job.desired:
+            job.desired = {key: value for key, value in job.desired.items() if key not in ONCE and kept.get(key, UNSAID) != value}
+        return super()._found(job, dataclasses.replace(remote, remote_id=job.remote_id, values={
+            **values, 'email': before.get('email') or (job.desired or {}).get('email') or values['ramp_email'], 'kept': kept,
+            'withdrawn': withdrawn, 'offered': not withdrawn}))

@@ -1,0 +1,841 @@
+# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
+import os
+from collections import Counter
+from datetime import timedelta
+
+from freezegun import freeze_time
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from odoo import Command, fields
+from odoo.exceptions import AccessError, UserError
+from odoo.tests import Form, new_test_user, tagged
+
+from .common import RampCase
+
+EXAMPLES = int(os.environ.get('RAMP_USER_EXAMPLES', '10'))
+FLOWS = ('department', 'location', 'employee', 'user')
+OUT = ('USER_INACTIVE', 'USER_SUSPENDED')
+FAULTS = (
+    {'kind': 'server_error', 'status': 500}, {'kind': 'error_after', 'status': 502}, {'kind': 'drop_before'}, {'kind': 'drop_after'},
+    {'kind': 'timeout_after', 'seconds': 0.01}, {'kind': 'truncate'}, {'kind': 'rate_limit', 'retry_after': 0})
+
+
+class PeopleCase(RampCase):
+    def setUp(self):
+        super().setUp()
+        for user in list(self.ramp.state['users']):
+            if user['status'] == 'INVITE_PENDING':  # Ramp lists nobody who has not come in; that has its own test
+                self.ramp.update_user(user['id'], status='USER_ACTIVE')
+        self.team, self.lab = self.env['hr.department'].create([
+            {'name': name, 'company_id': self.company.id} for name in ('Field Team', 'Lab')])
+        self.paris = self.env['hr.work.location'].create({
+            'name': 'Paris', 'company_id': self.company.id, 'address_id': self.company.partner_id.id})
+
+    def hire(self, name='Nora New', email='nora@example.com', **values):
+        return self.env['hr.employee'].create({'name': name, 'work_email': email, 'company_id': self.company.id, **values})
+
+    def push(self, times=2):
+        """The jobs, until what they began has ended: somebody is created by one run and has a manager by the next."""
+        for _time in range(times):
+            self.sync(*FLOWS, now=False)
+
+    def row(self, person):
+        return self.env['ramp.record'].search([
+            ('flow', 'in', FLOWS), ('res_model', '=', person._name), ('res_id', '=', person.id),
+            ('connection_id', '=', self.connection.id)])
+
+    def there(self, person):
+        return self.ramp.state['users'].get(self.row(person).ramp_id)
+
+    def of_email(self, email):
+        return [user for user in self.ramp.state['users'] if user['email'].lower() == email.lower()]
+
+    def written(self, before):
+        """What was sent since `before` (counts), reads left out."""
+        return {key.replace('/developer/v1', ''): count for key, count in (self.ramp.counts() - before).items()
+                if not key.startswith('GET') and not key.endswith('/token')}
+
+    def created(self):
+        """How often Ramp was asked to create somebody."""
+        return self.written(Counter()).get('POST /users/deferred', 0)
+
+    def assertThere(self, person, **values):
+        self.assertEqual(self.row(person).state, 'confirmed', self.row(person).error_message)
+        user = self.there(person)
+        self.assertEqual({key: user[key] for key in values}, values)
+        return user
+
+    def assertQuestion(self, person, pattern):
+        self.assertEqual((self.row(person).state, self.row(person).is_question), ('held', True))
+        self.assertRegex(self.row(person).error_message, pattern)
+
+
+@tagged('post_install', '-at_install', 'ramp')
+class TestUser(PeopleCase):
+    """Employees and internal users are in Ramp as they are in Odoo, and nobody gets an e-mail unasked."""
+
+    # ------------------------------------------------------------------ creating
+
+    def test_a_draft_and_no_mail(self):
+        boss = self.hire('Max van der Manager', 'max@example.com')
+        nora = self.hire(department_id=self.team.id, work_location_id=self.paris.id, parent_id=boss.id)
+        self.assertEqual(nora.ramp_state, 'Waiting to be sent')
+        self.push(4)
+        self.assertThere(boss, first_name='Max', last_name='van der Manager', is_manager=True, manager_id=None)
+        user = self.assertThere(
+            nora, status='USER_DRAFT', role='BUSINESS_USER', first_name='Nora', last_name='New', email='nora@example.com',
+            manager_id=boss.ramp_user_id)
+        self.assertEqual(self.ramp.state['departments'].get(user['department_id'])['name'], 'Field Team')
+        self.assertEqual(self.ramp.state['locations'].get(user['location_id'])['name'], 'Paris')
+        self.assertEqual(user['entity_id'], self.connection.primary_entity_id)
+        self.assertEqual(nora.ramp_user_id, user['id'])
+        self.assertEqual(nora.ramp_state, 'In Ramp: The user is a draft: no invitation was sent.')
+        self.assertEqual(self.ramp.mails, [])
+        before = self.ramp.counts()
+        self.push()
+        self.assertEqual(self.written(before), {})
+        self.assertFalse(self.env['ramp.run'].search([('flow', '=', 'employee')], limit=1).state == 'running')
+
+    def test_names(self):
+        names = self.env['ramp.flow.employee']._names
+        for name, expected in (
+                ('Nora New', ('Nora', 'New')), ('Ludwig van Beethoven', ('Ludwig', 'van Beethoven')), ('Prince', ('Prince', '-')),
+                ('Doe, Jane Ann', ('Jane Ann', 'Doe')), (' Ada \n  Moss ', ('Ada', 'Moss')), ('Doe,', ('Doe', '-')),
+                ('x' * 300 + ' y', ('x' * 200, '-'))):
+            self.assertEqual(names(self.env['hr.employee'].new({'name': name})), list(expected), name)
+
+    def test_role_of_new_ones(self):
+        self.connection.user_role = 'BUSINESS_BOOKKEEPER'
+        nora = self.hire()
+        self.push()
+        self.assertThere(nora, role='BUSINESS_BOOKKEEPER')
+        self.ramp.update_user(nora.ramp_user_id, role='AUDITOR')
+        nora.name = 'Nora Newer'
+        self.connection.user_role = 'GUEST_USER'
+        self.push()
+        self.assertThere(nora, role='AUDITOR', last_name='Newer')
+        self.assertFalse({'BUSINESS_OWNER', 'BUSINESS_ADMIN'} & set(dict(self.connection._fields['user_role'].selection)))
+
+    def test_off_and_nobody(self):
+        self.connection.push_users = False
+        nora = self.hire(department_id=self.team.id)
+        before = self.ramp.counts()
+        self.push()
+        self.assertFalse(self.row(nora))
+        self.assertEqual(self.ramp.counts() - before, Counter())
+        self.assertNotIn('users:write', self.connection._scopes())
+        self.connection.push_users = True
+        self.assertIn('users:write', self.connection._scopes())
+        self.push()
+        self.assertThere(nora)
+
+    def test_without_an_address(self):
+        nora = self.hire(email=False)
+        self.push()
+        self.assertFalse(self.row(nora))
+        self.assertIn('there is none', nora.ramp_state)
+        nora.work_email = 'nora at example'
+        self.push()
+        self.assertQuestion(nora, '"nora at example" is none')
+        nora.work_email = 'Nora@Example.com'
+        self.push()
+        self.assertThere(nora, email='nora@example.com')
+
+    def test_other_companies(self):
+        other = self.env['res.company'].create({'name': 'Other'})
+        nora = self.hire(company_id=other.id)
+        self.push()
+        self.assertFalse(self.row(nora))
+        self.assertFalse(self.of_email('nora@example.com'))
+
+    # ------------------------------------------------------------------ users of Odoo
+
+    def user(self, login, groups='base.group_user', **values):
+        return new_test_user(
+            self.env, login, groups, company_id=self.company.id, company_ids=[Command.set(self.company.ids)], **values)
+
+    def test_internal_users(self):
+        ada, portal = self.user('ada@odoo.example', name='Ada Admin'), self.user('pia@odoo.example', 'base.group_portal')
+        self.push()
+        self.assertThere(ada, email='ada@odoo.example', status='USER_DRAFT', last_name='Admin')
+        self.assertFalse(self.row(portal))
+        self.assertIn('draft', ada.ramp_state)
+        with Form(ada, view='base.view_users_form') as form:
+            self.assertTrue(form.ramp_can_invite)
+        ada.partner_id.name = 'Ada Moss'
+        self.push()
+        self.assertThere(ada, last_name='Moss')
+        before = self.ramp.counts()
+        ada.active = False
+        self.push()
+        self.assertEqual(self.there(ada)['status'], 'USER_INACTIVE')
+        self.assertEqual(list(self.written(before)), [f'PATCH /users/{self.row(ada).ramp_id}/deactivate'])
+
+    def test_an_employee_with_a_user_is_one_person(self):
+        ada, bob = self.user('ada@odoo.example', name='Ada'), self.user('bob@odoo.example', name='Bob')
+        employee = self.hire('Ada Moss', 'work@example.com', user_id=ada.id)
+        namesake = self.hire('Bob Boss', 'Bob@odoo.example')
+        self.push()
+        self.assertFalse(self.row(ada))
+        self.assertFalse(self.row(bob))
+        self.assertThere(employee, email=employee.work_email)
+        self.assertThere(namesake, email='bob@odoo.example')
+
+    def test_a_user_becomes_an_employee(self):
+        ada = self.user('ada@odoo.example', name='Ada Moss', email='ada@odoo.example')
+        self.push()
+        ident = self.there(ada)['id']
+        employee = self.hire('Ada Moss', 'ada@odoo.example', user_id=ada.id)
+        self.push(3)
+        self.assertEqual(self.assertThere(employee)['id'], ident)
+        self.assertEqual(self.there(employee)['status'], 'USER_DRAFT')
+        self.assertEqual(self.row(ada).state, 'ignored')
+        self.assertIn('Ada Moss, who is sent as such', self.row(ada).error_message)
+
+    # ------------------------------------------------------------------ who is there already
+
+    def test_found_by_mail(self):
+        ident = self.ramp.add_user('Eleonora', 'Neu', 'NORA@example.com')
+        suspended = self.ramp.add_user('Sue', 'Pended', 'sue@example.com', status='USER_SUSPENDED')
+        draft = self.ramp.add_user('Dora', 'Drafft', 'dora@example.com', status='USER_DRAFT')
+        nora, sue, dora = self.hire(), self.hire('Sue Pended', 'sue@example.com'), self.hire('Dora Draft', 'dora@example.com')
+        self.push()
+        self.assertEqual((nora.ramp_user_id, sue.ramp_user_id, dora.ramp_user_id), (ident, suspended, draft))
+        self.assertEqual(self.created(), 0)
+        # a name that people have in Ramp is theirs, until Odoo's changes
+        self.assertThere(nora, first_name='Eleonora', last_name='Neu')
+        self.assertThere(sue, status='USER_SUSPENDED')
+        self.assertIn('was deactivated in Ramp before', sue.ramp_state)
+        self.assertThere(dora, last_name='Draft', status='USER_DRAFT')
+        nora.name = 'Nora Newest'
+        self.push()
+        self.assertThere(nora, first_name='Nora', last_name='Newest')
+        nora.name = 'Nora New'
+        self.push()
+        self.assertThere(nora, first_name='Nora', last_name='New')
+
+    def test_who_is_there_stays_in_an_entity(self):
+        """The location decides the entity: nobody is moved because Odoo calls a place otherwise."""
+        office = self.ramp.state['locations'].find(entity_id=[entity['id'] for entity in self.ramp.state['entities']][1])
+        self.ramp.add_user('Nora', 'New', 'nora@example.com', location=office)
+        nora = self.hire(work_location_id=self.paris.id)
+        self.push(3)
+        self.assertThere(nora, location_id=office['id'], entity_id=office['entity_id'])
+        nora.work_location_id = self.paris.copy({'name': 'London'})
+        self.push(3)
+        self.assertNotEqual(self.there(nora)['location_id'], office['id'])
+
+    def test_one_who_cannot_be_read(self):
+        """Ramp answers something unheard of for one person: the others are sent."""
+        nora, other = self.hire(), self.hire('Olga Other', 'olga@example.com')
+        self.push()
+        self.ramp.update_user(nora.ramp_user_id, status='USER_UNHEARD_OF')
+        nora.active = False
+        other.name = 'Olga Otherwise'
+        self.push()
+        self.assertThere(other, last_name='Otherwise')
+        self.assertEqual(self.row(nora).state, 'held')
+        self.assertIn('USER_UNHEARD_OF', self.row(nora).error_message)
+
+    def test_everybody_is_linked(self):
+        """The people of the business, who are employees, too: each cardholder is found."""
+        self.push()
+        self.assertEqual(
+            {employee.work_email: employee.ramp_user_id for employee in self.employees},
+            {user['email']: user['id'] for user in self.ramp.state['users']})
+        self.assertEqual(self.created(), 0)
+
+    def test_two_employees_of_one_address(self):
+        one, two = self.hire('One Person'), self.hire('Two Persons', 'NORA@example.com')
+        # Odoo gives both the same contact otherwise
+        self.push()
+        for person in (one, two):
+            self.assertQuestion(person, 'More than one person has the e-mail nora@example.com: .*One Person.*Two Persons')
+        self.assertFalse(self.of_email('nora@example.com'))
+        two.work_email = 'two@example.com'
+        self.push()
+        self.assertThere(one)
+        self.assertThere(two, email='two@example.com')
+
+    def test_two_users_of_one_address(self):
+        first = self.ramp.add_user('A', 'B', 'nora@example.com')
+        second = self.ramp.state['users'].add({**self.ramp.state['users'].get(first), 'id': self.ramp.state.new_id(), 'first_name': 'C'})
+        nora = self.hire()
+        self.push()
+        self.assertQuestion(nora, f'(?s)A B .{first}.*C B .{second["id"]}')
+        self.ramp.update_user(first, email='other@example.com')
+        self.push()
+        self.assertEqual(nora.ramp_user_id, second['id'])
+
+    def test_linked_to_somebody_else(self):
+        nora, other = self.hire(), self.hire('Olga Other', 'olga@example.com')
+        ident = self.ramp.add_user('Nora', 'New', 'nora@example.com')
+        other.ramp_user_id = ident
+        self.push()
+        self.assertQuestion(nora, 'nora@example.com is linked to Olga Other already')
+        self.assertThere(other, id=ident)
+        self.assertIn('The e-mail in Ramp is nora@example.com', other.ramp_state)
+        other.ramp_user_id = False
+        self.push(3)
+        self.assertThere(nora, id=ident)
+        self.assertThere(other, email='olga@example.com')
+
+    def test_the_link_decides(self):
+        ident = self.ramp.add_user('Nora', 'Private', 'private@example.com')
+        nora = self.hire()
+        self.push()
+        own = nora.ramp_user_id
+        nora.ramp_user_id = ident
+        self.push()
+        self.assertThere(nora, id=ident)
+        nora.ramp_user_id = 'no id at all'
+        self.push()
+        self.assertThere(nora, id=own)
+
+    # ------------------------------------------------------------------ changes
+
+    def test_only_what_changed(self):
+        boss, nora = self.hire('Max Manager', 'max@example.com'), self.hire(department_id=self.team.id, work_location_id=self.paris.id)
+        self.push(3)
+        self.ramp.keep_bodies = True
+        for change, expected in (
+                ({'name': 'Nora Newer'}, {'last_name': 'Newer'}),
+                ({'parent_id': boss.id}, {'direct_manager_id': boss.ramp_user_id, 'auto_promote': True}),
+                ({'parent_id': False}, {'direct_manager_id': None})):
+            nora.write(change)
+            self.push(1)
+            sent = [request for request in self.ramp.requests if request['method'] == 'PATCH']
+            self.assertEqual(sent[-1]['body'], expected)
+        nora.department_id = self.lab
+        self.push()
+        self.assertEqual(self.ramp.state['departments'].get(self.there(nora)['department_id'])['name'], 'Lab')
+        nora.write({'name': 'X Y'})
+        nora.write({'name': 'Nora Newer', 'mobile_phone': '123'})
+        before = self.ramp.counts()
+        self.push()
+        self.assertEqual(self.written(before), {})
+
+    def test_a_department_from_a_day_on(self):
+        nora = self.hire(department_id=self.team.id)
+        self.push()
+        day = fields.Date.today() + timedelta(days=3)
+        nora.create_version({'date_version': day, 'department_id': self.lab.id})
+        self.push()
+        self.assertEqual(self.ramp.state['departments'].get(self.there(nora)['department_id'])['name'], 'Field Team')
+        with freeze_time(day):
+            self.env['hr.employee']._cron_update_current_version_id()
+        self.assertEqual(nora.ramp_state, 'Waiting to be sent')
+        self.push()
+        self.assertEqual(self.ramp.state['departments'].get(self.there(nora)['department_id'])['name'], 'Lab')
+
+    def test_an_address_cannot_be_changed(self):
+        nora = self.hire()
+        self.push()
+        before = self.ramp.counts()
+        nora.work_email = 'n.new@example.com'
+        self.push()
+        self.assertEqual(self.written(before), {})
+        self.assertThere(nora, email='nora@example.com')
+        self.assertIn('The e-mail in Ramp is nora@example.com. Ramp lets nobody change', nora.ramp_state)
+        nora.work_email = 'nora@example.com'
+        self.push()
+        self.assertNotIn('lets nobody', nora.ramp_state)
+
+    def test_leave_and_come_back(self):
+        nora = self.hire()
+        self.push()
+        nora.action_archive()
+        self.push()
+        self.assertEqual(self.there(nora)['status'], 'USER_INACTIVE')
+        self.assertEqual(self.row(nora).state, 'ignored')
+        self.assertEqual(nora.ramp_state, 'Archived in Odoo, so the person is deactivated in Ramp.')
+        before = self.ramp.counts()
+        self.push()
+        self.assertEqual(self.written(before), {})
+        nora.action_unarchive()
+        self.push()
+        self.assertThere(nora, status='USER_DRAFT')
+        self.assertIn('draft', nora.ramp_state)
+        self.assertEqual(self.ramp.mails, [])
+
+    def test_who_was_deactivated_in_ramp(self):
+        """It was not Odoo that did it, so Odoo does not undo it."""
+        nora = self.hire()
+        self.push()
+        self.ramp.update_user(nora.ramp_user_id, status='USER_SUSPENDED')
+        self.connection.action_push_all()
+        self.push()
+        self.assertThere(nora, status='USER_SUSPENDED')
+        nora.active = False
+        self.push()
+        nora.active = True
+        self.push()
+        self.assertEqual(self.there(nora)['status'], 'USER_SUSPENDED')
+
+    def test_owners_and_administrators(self):
+        for role in ('BUSINESS_OWNER', 'BUSINESS_ADMIN', 'IT_ADMIN'):
+            email = f'{role.lower()}@example.com'
+            ident = self.ramp.add_user('Olive', role, email, role=role)
+            olive = self.hire('Olive Owner', email)
+            self.push()
+            olive.active = False
+            before = self.ramp.counts()
+            self.push()
+            self.assertEqual(self.written(before), {})
+            user = self.ramp.state['users'].get(ident)
+            self.assertEqual((user['status'], user['role']), ('USER_ACTIVE', role))
+            self.assertIn('owner or administrator of Ramp is never deactivated by Odoo', olive.ramp_state)
+            olive.active = True
+            self.push()
+            self.assertThere(olive, status='USER_ACTIVE', role=role)
+
+    def test_deleted(self):
+        nora, double = self.hire(), self.hire('Dora Double', 'dora@example.com')
+        self.push()
+        ident = double.ramp_user_id
+        row = self.row(double)
+        double.unlink()
+        self.push()
+        self.assertEqual(self.ramp.state['users'].get(ident)['status'], 'USER_INACTIVE')
+        self.assertEqual(row.state, 'ignored')
+        # one of two is deleted: the person is still there
+        again = self.hire('Nora Again', 'nora@example.com')
+        self.push()
+        ident = nora.ramp_user_id
+        nora.unlink()
+        self.push()
+        self.assertEqual(self.ramp.state['users'].get(ident)['status'], 'USER_DRAFT')
+        self.assertThere(again, id=ident)
+
+    def test_moved_to_another_company(self):
+        other = self.env['res.company'].create({'name': 'Other'})
+        nora = self.hire()
+        self.push()
+        nora.company_id = other
+        self.push()
+        self.assertEqual(self.there(nora)['status'], 'USER_DRAFT')
+        self.assertIn('In Ramp everything stays as it is', self.row(nora).error_message)
+
+    # ------------------------------------------------------------------ invitations
+
+    def test_invitation_by_button(self):
+        nora, other = self.hire(), self.hire('Olga Other', 'olga@example.com')
+        with self.assertRaisesRegex(UserError, 'cannot be invited'):
+            nora.action_send_ramp_invitation()
+        self.push()
+        self.assertTrue(nora.ramp_can_invite)
+        nora.action_send_ramp_invitation()
+        self.assertFalse(nora.ramp_can_invite)
+        self.assertEqual(self.ramp.mails, [])  # nothing is sent while somebody waits
+        self.push(3)
+        self.assertEqual([mail['to'] for mail in self.ramp.mails], ['nora@example.com'])
+        self.assertThere(nora, status='INVITE_PENDING')
+        self.assertThere(other, status='USER_DRAFT')
+        self.assertEqual(nora.ramp_state, 'In Ramp: Invited.')
+        with self.assertRaisesRegex(UserError, 'cannot be invited'):
+            nora.action_send_ramp_invitation()
+        self.connection.action_push_all()
+        self.push()
+        self.assertEqual(len(self.ramp.mails), 1)
+
+    def test_invitation_by_policy(self):
+        there = self.ramp.add_user('There', 'Already', 'there@example.com')
+        self.connection.user_invitation = 'invite'
+        nora, already = self.hire(), self.hire('There Already', 'there@example.com')
+        self.push(3)
+        self.assertEqual([mail['to'] for mail in self.ramp.mails], ['nora@example.com'])
+        self.assertEqual(already.ramp_user_id, there)
+        self.assertThere(nora, status='INVITE_PENDING')
+
+    def test_invited_in_ramp_meanwhile(self):
+        nora = self.hire()
+        self.push()
+        self.ramp.update_user(nora.ramp_user_id, status='INVITE_PENDING')
+        nora.action_send_ramp_invitation()
+        self.push()
+        self.assertThere(nora, status='INVITE_PENDING')
+        self.assertEqual(self.ramp.mails, [])
+
+    def test_invitation_that_got_through(self):
+        """The answer is lost, the e-mail is not: no second one."""
+        nora = self.hire()
+        self.push()
+        nora.action_send_ramp_invitation()
+        self.ramp.faults.add('drop_after', path='/users/*/invite', count=1)
+        self.push(3)
+        self.assertThere(nora, status='INVITE_PENDING')
+        self.assertEqual(len(self.ramp.mails), 1)
+
+    # ------------------------------------------------------------------ tasks
+
+    def test_a_task_takes_its_time(self):
+        self.ramp.task_seconds = None
+        nora = self.hire()
+        self.push(3)
+        self.assertEqual((self.row(nora).state, nora.ramp_state), ('pending', 'Waiting to be sent: Ramp is creating the user.'))
+        self.assertEqual(self.created(), 1)
+        self.assertFalse(nora.ramp_user_id)
+        triggers = self.env['ir.cron.trigger'].search([('cron_id', '=', self.env.ref('ramp_connector.cron_employee').id)])
+        self.assertTrue(triggers.filtered(lambda trigger: trigger.call_at > self.env.cr.now()))
+        nora.name = 'Nora Newer'
+        self.push()
+        self.ramp.finish_tasks()
+        self.push()
+        self.assertThere(nora, last_name='Newer')
+        self.assertEqual(self.created(), 1)
+
+    def test_who_leaves_before_the_task_ends(self):
+        self.ramp.task_seconds = None
+        nora = self.hire()
+        self.push()
+        nora.active = False
+        self.push()
+        self.ramp.finish_tasks()
+        self.push()
+        self.assertEqual(self.there(nora)['status'], 'USER_INACTIVE')
+
+    def test_a_task_that_fails(self):
+        self.ramp.task_seconds = None
+        nora = self.hire()
+        self.push()
+        self.ramp.finish_tasks(error='Mailbox unknown')
+        self.push(3)
+        self.assertEqual((self.row(nora).state, self.row(nora).is_question), ('held', False))
+        self.assertIn('Ramp could not create the user: Mailbox unknown', nora.ramp_state)
+        self.assertEqual(self.created(), 1)
+        self.ramp.task_seconds = 0
+        self.row(nora).action_retry()
+        self.push(2)
+        self.assertThere(nora)
+
+    def test_the_address_is_taken_meanwhile(self):
+        """Somebody creates the same person in Ramp; the task fails, and that user is the person."""
+        self.ramp.task_seconds = None
+        nora = self.hire()
+        self.push()
+        ident = self.ramp.add_user('Nora', 'New', 'nora@example.com')
+        self.ramp.finish_tasks()
+        self.push()
+        self.assertThere(nora, id=ident)
+
+    def test_a_user_whom_ramp_does_not_list(self):
+        ident = self.ramp.add_user('Nora', 'New', 'nora@example.com', status='INVITE_PENDING')
+        nora = self.hire()
+        self.push(3)
+        self.assertEqual(self.row(nora).state, 'held')
+        self.assertIn('A user with this email already exists. If it is somebody who was invited', nora.ramp_state)
+        self.assertEqual(self.created(), 1)
+        self.ramp.update_user(ident, status='USER_ACTIVE')
+        self.row(nora).action_retry()
+        self.push()
+        self.assertThere(nora, id=ident)
+
+    def test_crash_before_the_task_was_written_down(self):
+        for seconds, email in ((0, 'fast@example.com'), (None, 'slow@example.com')):
+            self.ramp.task_seconds = seconds
+            nora = self.hire(email=email)
+            self.ramp.faults.add('drop_after', path='/users/deferred', count=1)
+            self.push(4)
+            self.ramp.finish_tasks()
+            self.env['ramp.record'].search([('next_attempt', '!=', False)]).next_attempt = False
+            self.push(3)
+            self.assertThere(nora, email=nora.work_email)
+            self.assertEqual(len(self.of_email(nora.work_email)), 1)
+        self.assertEqual(self.ramp.mails, [])
+
+    def test_refused(self):
+        nora = self.hire(email='nora@example.com')
+        self.ramp.task_seconds = None
+        self.connection.user_role = 'GUEST_USER'
+        ident = self.ramp.add_user('Nora', 'New', 'nora@example.com')
+        self.push()
+        self.assertThere(nora, id=ident, role='BUSINESS_USER')
+
+    # ------------------------------------------------------------------ managers
+
+    def test_managers_change_places(self):
+        a, b, c = (self.hire(f'{name} Person', f'{name}@example.com') for name in 'abc')
+        b.parent_id, c.parent_id = a, b
+        self.push(4)
+        self.assertEqual((self.there(b)['manager_id'], self.there(c)['manager_id']), (a.ramp_user_id, b.ramp_user_id))
+        (a + b + c).write({'parent_id': False})
+        b.parent_id, a.parent_id = c, b
+        self.push(4)
+        self.assertEqual([self.there(person)['manager_id'] for person in (a, b, c)], [b.ramp_user_id, c.ramp_user_id, None])
+        c.parent_id = a  # a circle: Ramp takes none
+        self.push(2)
+        self.assertQuestion(c, 'The manager reports to the user')
+        c.parent_id = False
+        self.push(2)
+        self.assertThere(c, manager_id=None)
+
+    def test_a_manager_who_comes_later(self):
+        boss = self.hire('Max Manager', False)
+        nora = self.hire(parent_id=boss.id)
+        self.push()
+        self.assertThere(nora, manager_id=None)
+        boss.work_email = 'max@example.com'
+        self.push(4)
+        self.assertThere(nora, manager_id=boss.ramp_user_id)
+
+    # ------------------------------------------------------------------ departments and locations
+
+    def names(self, table):
+        return sorted(row['name'] for row in self.ramp.state[table])
+
+    def test_departments_are_found_by_name_and_renamed(self):
+        before = self.names('departments')
+        there = before[0]
+        team = self.env['hr.department'].create({'name': there.upper(), 'company_id': self.company.id})
+        nora = self.hire(department_id=team.id)
+        self.push()
+        self.assertEqual(self.names('departments'), sorted([there.upper(), *before[1:]]))
+        team.name = 'Robotics'
+        self.push()
+        self.assertEqual(self.names('departments'), sorted(['Robotics', *before[1:]]))
+        self.assertEqual(self.ramp.state['departments'].get(self.there(nora)['department_id'])['name'], 'Robotics')
+        self.assertNotIn('Lab', self.names('departments'))  # nobody works there
+        team.active = False
+        self.push()
+        self.assertIn('no way to delete it', team.ramp_state)
+
+    def test_departments_of_one_name(self):
+        root, = self.env['hr.department'].create([{'name': 'Europe', 'company_id': self.company.id}])
+        sales = self.env['hr.department'].create([
+            {'name': 'Selling', 'company_id': self.company.id}, {'name': 'Selling', 'parent_id': root.id, 'company_id': self.company.id}])
+        self.hire(department_id=sales[0].id)
+        self.hire('Olga Other', 'olga@example.com', department_id=sales[1].id)
+        self.push()
+        self.assertTrue({'Selling', 'Europe / Selling'} <= set(self.names('departments')))
+
+    def test_a_location_of_another_entity(self):
+        entities = [entity['id'] for entity in self.ramp.state['entities']]
+        ident = self.ramp.state['locations'].find(entity_id=entities[1])
+        self.connection.ramp_entity_id = entities[0]
+        self.paris.name = ident['name']
+        nora = self.hire(work_location_id=self.paris.id)
+        self.push()
+        self.assertQuestion(self.paris, 'in another entity')
+        self.assertThere(nora, location_id=None)
+        self.paris.name = 'Paris'
+        self.push(3)
+        user = self.assertThere(nora, entity_id=entities[0])
+        self.assertEqual(self.ramp.state['locations'].get(user['location_id'])['name'], 'Paris')
+
+    # ------------------------------------------------------------------ hooks and rights
+
+    def test_an_officer_without_rights_on_ramp(self):
+        officer = new_test_user(
+            self.env, 'officer', 'hr.group_hr_user', company_id=self.company.id, company_ids=[Command.set(self.company.ids)])
+        Employee = self.env['hr.employee'].with_user(officer).with_company(self.company)
+        before = self.ramp.counts()
+        nora = Employee.create({'name': 'Nora New', 'work_email': 'nora@example.com', 'company_id': self.company.id})
+        nora.write({'department_id': self.team.id, 'parent_id': self.employee.id, 'name': 'Nora Newer'})
+        self.assertEqual(nora.ramp_state, 'Waiting to be sent')
+        nora.action_archive()
+        nora.action_unarchive()
+        self.team.with_user(officer).name = 'Team'
+        self.assertEqual(self.ramp.counts(), before)
+        self.push()
+        self.env.invalidate_all()
+        self.assertIn('draft', nora.ramp_state)
+        with Form(nora) as form:
+            form.name = 'Nora Newest'
+        nora.action_send_ramp_invitation()
+        nora.unlink()
+        self.push()
+
+    def test_an_ordinary_user(self):
+        nora = self.hire()
+        self.push()
+        user = new_test_user(self.env, 'plain', company_id=self.company.id, company_ids=[Command.set(self.company.ids)])
+        public = self.env['hr.employee.public'].with_user(user).browse(nora.id)
+        self.assertEqual(public.name, 'Nora New')
+        self.assertFalse([name for name in public._fields if name.startswith('ramp_')])
+        self.assertTrue(nora.with_user(user).name)
+        with self.assertRaises(AccessError):
+            nora.with_user(user).ramp_user_id  # noqa: B018
+        with self.assertRaises(AccessError):
+            nora.with_user(user).action_send_ramp_invitation()
+        user.with_user(user).write({'name': 'Plain Person', 'email': 'plain@example.com'})
+        accountant = new_test_user(
+            self.env, 'accountant', 'account.group_account_manager', company_id=self.company.id,
+            company_ids=[Command.set(self.company.ids)])
+        self.assertTrue(self.row(nora).with_user(accountant).status)
+        self.assertEqual(self.row(nora).with_user(accountant).sent_text, 'Name: Nora New\nE-mail: nora@example.com')
+
+    def test_login_costs_nothing(self):
+        user = self.user('ada@odoo.example')
+        self.push()
+        before = self.env['ramp.change'].search_count([])
+        user.with_user(user)._update_last_login()
+        user.write({'signature': 'x', 'tz': 'UTC'})
+        self.env.flush_all()
+        self.assertEqual(self.env['ramp.change'].search_count([]), before)
+
+    def test_an_import_is_one_statement(self):
+        self.env['ramp.change'].search([]).unlink()
+        self.env.flush_all()
+        statements = []
+        execute = type(self.env.cr).execute
+
+        def spy(cr, query, *args, **kwargs):
+            statements.append(str(getattr(query, 'code', query)))
+            return execute(cr, query, *args, **kwargs)
+
+        self.patch(type(self.env.cr), 'execute', spy)
+        result = self.env['hr.employee'].load(
+            ['name', 'work_email', 'department_id'], [[f'Person {n}', f'p{n}@example.com', 'Lab'] for n in range(30)])
+        self.assertFalse([message for message in result['messages'] if message['type'] == 'error'])
+        noted = [statement for statement in statements if 'INSERT INTO ramp_change' in statement]
+        self.assertLessEqual(len(noted), 4)
+        self.push(3)
+        self.assertEqual(len([user for user in self.ramp.state['users'] if user['email'].startswith('p')
+                              and user['email'].endswith('@example.com') and user['email'][1:-12].isdigit()]), 30)
+
+    def test_two_entities_of_one_company(self):
+        """The oldest connection to a Ramp business speaks for the company's people."""
+        second = self.connection.copy({
+            'name': 'Second', 'ramp_entity_id': next(iter(self.ramp.state['entities']))['id'],
+            'client_id': self.ramp.client_id, 'client_secret': self.ramp.client_secret})
+        second.action_connect()
+        nora = self.hire()
+        self.push(3)
+        self.assertEqual(len(self.of_email('nora@example.com')), 1)
+        self.assertThere(nora)
+        rows = self.env['ramp.record'].search([('flow', '=', 'employee'), ('res_id', '=', nora.id), ('connection_id', '=', second.id)])
+        self.assertEqual(rows.state, 'ignored')
+
+
+step = st.tuples(st.sampled_from((
+    'create', 'create', 'user', 'rename', 'department', 'location', 'archive', 'unarchive', 'manager', 'manager', 'invite',
+    'department_name', 'slow', 'fail', 'fault', 'fault', 'sync', 'sync')), st.integers(0, 999))
+
+
+@tagged('post_install', '-at_install', 'ramp')
+class TestPeopleConverge(PeopleCase):
+    """Any life of any people, with a Ramp that fails: in the end Ramp has everybody once, as Odoo has them, and wrote to whom it should."""
+
+    def pick(self, number, active=True, employees=False):
+        people = [person for person in self.people if person.active == active and (not employees or person._name == 'hr.employee')]
+        return people[number % len(people)] if people else None
+
+    def do_create(self, number):
+        self.people.append(self.hire(
+            f'Person {number % 7} of {len(self.people)}', f'person{len(self.people)}@example.com',
+            department_id=(False, self.team.id, self.lab.id)[number % 3],
+            parent_id=number % 2 and (boss := self.pick(number, employees=True)) and boss.id))
+
+    def do_user(self, number):
+        self.people.append(self.env['res.users'].create({
+            'name': f'User {number % 7}', 'login': f'person{len(self.people)}@example.com', 'company_id': self.company.id,
+            'company_ids': [Command.set(self.company.ids)]}))
+
+    def do_rename(self, number):
+        if person := self.pick(number):
+            person.name = ('Ann Lee', 'Bo Xi', 'Cher', 'Ludwig van Beethoven')[number % 4]
+
+    def do_department(self, number):
+        if person := self.pick(number, employees=True):
+            person.department_id = (self.team, self.lab)[number % 2]
+
+    def do_department_name(self, number):
+        self.team.name = ('Field Team', 'Team of the Field')[number % 2]
+
+    def do_location(self, number):
+        if person := self.pick(number, employees=True):
+            person.work_location_id = self.paris
+
+    def do_archive(self, number):
+        if person := self.pick(number):
+            person.action_archive()
+
+    def do_unarchive(self, number):
+        if person := self.pick(number, active=False):
+            person.action_unarchive()
+
+    def do_manager(self, number):
+        person, boss = self.pick(number, employees=True), self.pick(number // 7, employees=True)
+        above = boss
+        while person and above and above != person:
+            above = above.parent_id
+        if person and boss:
+            person.parent_id = False if above == person else boss
+
+    def do_invite(self, number):
+        if (person := self.pick(number)) and person.ramp_can_invite:
+            person.action_send_ramp_invitation()
+
+    def do_slow(self, number):
+        self.ramp.task_seconds = (None, 0)[number % 2]
+
+    def do_fail(self, number):
+        self.ramp.finish_tasks(error='Mailbox unknown' if number % 2 else None)
+
+    def do_fault(self, number):
+        self.ramp.faults.add(
+            path=('*', '/users*', '/users/deferred*', '/departments')[number % 4], skip=number % 3, count=1 + number % 3,
+            **FAULTS[number % len(FAULTS)])
+
+    def do_sync(self, _number):
+        self.push(1)
+
+    def settle(self):
+        """Nothing fails any more, and somebody presses Retry on what is held."""
+        self.ramp.faults.clear()
+        self.ramp.task_seconds = 0
+        self.ramp.finish_tasks()
+        for _round in range(8):
+            before = self.ramp.counts()
+            self.env['ramp.record'].search([('next_attempt', '!=', False)]).next_attempt = False
+            self.env['ramp.record'].search([('state', '=', 'held'), ('flow', 'in', FLOWS), ('is_question', '=', False)]).action_retry()
+            self.push(1)
+            rows = self.env['ramp.record'].search([('flow', 'in', FLOWS), ('state', 'not in', ('confirmed', 'ignored'))])
+            if not rows and not self.written(before) and not self.env['ramp.change'].search([('flow', 'in', FLOWS)]):
+                return
+        self.fail(f'Still at it: {[(row.name, row.state, row.error_message) for row in rows]} {self.written(before)}')
+
+    def assertConverged(self, strangers):
+        self.settle()
+        users = [user for user in self.ramp.state['users'] if user['id'] not in strangers]
+        self.assertLessEqual(max(Counter(user['email'].lower() for user in users).values(), default=0), 1)
+        by_email = {user['email']: user for user in users}
+        self.assertLessEqual(set(by_email), {person._ramp_email() for person in self.people})
+        mails = Counter(mail['to'] for mail in self.ramp.mails)
+        asked = {person._ramp_email() for person in self.people if person.ramp_invite}
+        self.assertLessEqual(set(mails), asked)
+        self.assertLessEqual(max(mails.values(), default=0), 1)
+        for person in self.people:
+            user = by_email.get(person._ramp_email())
+            if not person.active:
+                self.assertTrue(not user or user['status'] == 'USER_INACTIVE', user)
+                continue
+            self.assertEqual(self.row(person).ramp_id, user['id'])
+            self.assertEqual([user['first_name'], user['last_name']], self.env['ramp.flow.person']._names(person))
+            self.assertEqual(user['status'], 'INVITE_PENDING' if user['email'] in mails else 'USER_DRAFT')
+            self.assertEqual(user['email'] in mails, person.ramp_invite)
+            if person._name == 'hr.employee':
+                self.assertEqual(person.ramp_user_id, user['id'])
+                self.assertEqual(user['manager_id'], person.parent_id.ramp_user_id or None)
+                for place, table, key in ((person.department_id, 'departments', 'department_id'), (
+                        person.work_location_id, 'locations', 'location_id')):
+                    self.assertEqual(user[key] and self.ramp.state[table].get(user[key])['name'], place.name or None)
+        before = self.ramp.counts()
+        self.push(1)
+        self.assertEqual(self.written(before), {})
+        self.ramp.assert_clean()
+
+    @settings(max_examples=EXAMPLES, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck))
+    @given(steps=st.lists(step, min_size=4, max_size=30))
+    @example(steps=[('slow', 0), ('create', 1), ('sync', 0), ('fail', 1), ('sync', 0), ('rename', 1)])
+    @example(steps=[('create', 1), ('fault', 3), ('sync', 0), ('archive', 0), ('sync', 0), ('unarchive', 0), ('sync', 0)])
+    @example(steps=[('create', 0), ('create', 1), ('sync', 0), ('sync', 0), ('invite', 0), ('fault', 3), ('sync', 0), ('archive', 0)])
+    def test_property_people_converge(self, steps):
+        strangers = {user['id'] for user in self.ramp.state['users']}
+        self.people = []
+        with self.isolated():
+            self.ramp.task_seconds = 0
+            for deed, number in steps:
+                getattr(self, f'do_{deed}')(number)
+            self.assertConverged(strangers)
