@@ -10,7 +10,7 @@ class RampFlowDepartment(models.AbstractModel):
     _description = 'Ramp Flow: departments'
 
     _flow = 'department'
-    _flow_sequence = 9
+    _flow_sequence = 10
     _model = 'hr.department'
     _kind = 'department'
     _endpoint = '/departments'

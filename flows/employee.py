@@ -12,7 +12,7 @@ class RampFlowEmployee(models.AbstractModel):
     _description = 'Ramp Flow: employees'
 
     _flow = 'employee'
-    _flow_sequence = 10
+    _flow_sequence = 12
     _model = 'hr.employee'
     _kind = 'employee'
 

@@ -10,7 +10,7 @@ class RampFlowLocation(models.AbstractModel):
     _description = 'Ramp Flow: locations'
 
     _flow = 'location'
-    _flow_sequence = 9
+    _flow_sequence = 11
     _model = 'hr.work.location'
     _kind = 'location'
     _endpoint = '/locations'

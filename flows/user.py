@@ -12,7 +12,7 @@ class RampFlowUser(models.AbstractModel):
     _description = 'Ramp Flow: users'
 
     _flow = 'user'
-    _flow_sequence = 11
+    _flow_sequence = 13
     _model = 'res.users'
     _kind = 'user'
 

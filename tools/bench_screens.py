@@ -140,7 +140,9 @@ def main():
             try:
                 browser.log_in(address, 'admin', 'admin')
             except BaseException:
-                browser.picture(Path('/tmp/shot.png')); print(browser.complaints, browser.ask('location.href')); raise
+                browser.picture(Path("/tmp/shot.png"))
+                print(browser.complaints)
+                raise
             Buyer(browser, address, ramp, options.database).life()  # what the first visitor of a server waits for
             buyer, stuck = (Buyer(browser, address, ramp, options.database) for _number in range(2))
             for _number in range(options.rounds):
