@@ -297,7 +297,7 @@ class RampFlowPurchaseOrder(models.AbstractModel):
 
     # ------------------------------------------------------------------ what happens to orders in Ramp
 
-    def _look(self, connection, client):
+    def _inspect(self, connection, client):
         """The nightly check: what people did in Ramp to orders of ours is said on them, and what Ramp received and billed."""
         for three_way in ('true', 'false'):
             for page in client.pages(self._endpoint, {

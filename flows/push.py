@@ -528,6 +528,9 @@ class RampFlowPush(models.AbstractModel):
     def _ask(self, client, query):
         return [remote for page in client.pages(self._endpoint, query) for remote in self._remotes(page.rows, query)]
 
+    def _inspect(self, connection, client):
+        """Look, in the nightly check, at what was sent and what became of it in Ramp. Commits. Here: nothing."""
+
     def _remotes(self, payloads, query):
         """Objects as Ramp answers them; one without Ramp's id can be neither changed nor found again, and is as good as none."""
         return [self._read_remote(payload, query) for payload in payloads if isinstance(payload, dict) and payload.get('ramp_id')]

@@ -46,8 +46,8 @@ class RampFlowWatch(models.AbstractModel):
             if listings and flow._enabled(connection):
                 flow = self.env[flow._name]
                 flow._observe(connection, client, listings)
-            elif hasattr(flow, '_look') and flow._enabled(connection):
-                self.env[flow._name]._look(connection, client)
+            elif flow._sends and flow._enabled(connection):
+                self.env[flow._name]._inspect(connection, client)
         self._transaction(self._check_documents, connection, run)
         self._transaction(self._note_run, connection, run, entities, is_full, started)
 
