@@ -137,12 +137,7 @@ def main():
         with environment(options.database) as env:
             prepare(env, ramp)
         with server(options.database, port, 0), Browser(chromium(), width=1280, height=1000) as browser:
-            try:
-                browser.log_in(address, 'admin', 'admin')
-            except BaseException:
-                browser.picture(Path("/tmp/shot.png"))
-                print(browser.complaints)
-                raise
+            browser.log_in(address, 'admin', 'admin')
             Buyer(browser, address, ramp, options.database).life()  # what the first visitor of a server waits for
             buyer, stuck = (Buyer(browser, address, ramp, options.database) for _number in range(2))
             for _number in range(options.rounds):
