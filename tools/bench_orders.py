@@ -17,7 +17,7 @@ from odoo_env import environment, set_up_empty, simulator
 
 LINES = 5  # of an order
 WARM = 3  # of each kind that do not count: caches, which a server has filled
-IMPORTED = 1000  # orders with lines that are created at once, as an import does
+IMPORTED = 200  # orders with lines that are created at once, as an import does
 
 
 def prepare(env):

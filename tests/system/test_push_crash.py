@@ -14,18 +14,20 @@ WORLD = World(transactions=0, held=0, problems=False)
 @dataclasses.dataclass(frozen=True)
 class Scene:
     """before: what is done, and pushed, first; deeds: what a person does then; step: the run that is cut off;
-    tables: what of Ramp it changes, under these paths."""
+    tables: what of Ramp it changes, under these paths; empty: whether they are when it begins."""
 
     before: tuple = ()
     deeds: tuple = ()
     step: str = 'push'
     tables: tuple = tuple(coding.TABLES)
     paths: tuple = ('/accounting/',)
+    empty: bool = True
 
 
 BOUGHT = ('buy: order', 'sync_now', 'procurement', 'procurement')
 PROCUREMENT = Scene(
     step='procurement', tables=('vendors', 'purchase_orders', 'item_receipts'), paths=('/vendors', '/purchase-orders', '/item-receipts'))
+PEOPLE = Scene(step='people', tables=('users', 'departments', 'locations'), paths=('/users', '/departments', '/locations'), empty=False)
 SCENES = {
     'first upload': Scene(),
     'adoption': Scene(),
@@ -34,19 +36,22 @@ SCENES = {
     'move': Scene(('push', 'push'), ('change: move',)),
     'orders': dataclasses.replace(PROCUREMENT, deeds=('buy: order', 'buy: receive')),
     'amendments': dataclasses.replace(PROCUREMENT, before=BOUGHT, deeds=('buy: amend',)),
+    'people': dataclasses.replace(PEOPLE, deeds=('hire: new',)),
+    'changes of people': dataclasses.replace(
+        PEOPLE, before=('hire: new', 'sync_now', 'people', 'people', 'people'), deeds=('hire: change',)),
     'returns': dataclasses.replace(
         PROCUREMENT, before=('buy: order', 'buy: receive', *BOUGHT[1:]), deeds=('buy: return',)),
 }
 WORKS = ('_collect', '_compare', '_mark_uncertain', '_store', '_options_changed')
 SIDES = ('before', 'after')
-NAMES = ('external_id', 'item_receipt_number', 'external_vendor_id')
+NAMES = ('external_id', 'item_receipt_number', 'external_vendor_id', 'email', 'name')
 CHANCE = ('ramp_id', 'created_at', 'updated_at', 'archived_at', '_valid', 'ramp_url', 'spend_request_id', 'contacts')
 
 
 def begin(case, name):
     """A Ramp without a chart, or with that of another system; whatever the scene wants in it."""
     scene = SCENES[name]
-    for table in scene.tables:
+    for table in scene.tables if scene.empty else ():
         case.ramp.state.tables[table] = (coding.TABLES[table] if table in coding.TABLES else type(case.ramp.state.tables[table]))()
     if name == 'adoption':
         with case.stage.sql() as cursor:

@@ -45,6 +45,8 @@ STATEMENTS = ('transaction', 'transfer', 'statement', 'cashback', 'statement_fil
 PUSH = ('account', 'analytic_plan', 'analytic_account', 'tax_rate', 'tax_code', 'accounting_vendor')
 # Orders ask for their vendors, and wait for them.
 PROCUREMENT = ('purchase_order', 'spend_vendor', 'purchase_order', 'item_receipt')
+PEOPLE = ('department', 'location', 'employee', 'user')
+OTHERS = {'push': PUSH, 'procurement': PROCUREMENT, 'people': PEOPLE}  # jobs by the step that runs them
 FILES = ('receipt', 'bill_file', 'statement_file')  # what fetches files
 # What happens inside of the transactions of payables, where a flow has it.
 INSIDE = {
@@ -183,7 +185,7 @@ def cut_flows(cuts, env, booked):
             cuts(f'after {name}')
 
     model('ramp.record')._booked = noted
-    for flow in dict.fromkeys((*PAYABLES, *STATEMENTS, *PUSH, *PROCUREMENT)):
+    for flow in dict.fromkeys((*PAYABLES, *STATEMENTS, *PUSH, *PROCUREMENT, *PEOPLE)):
         cut_transactions(cuts, model(f'ramp.flow.{flow}'), flow, fresh, booked)
     for flow in {*PAYABLES, *STATEMENTS}:
         watch(model(f'ramp.flow.{flow}'), flow, running)
@@ -377,6 +379,32 @@ def buy(env, what):
     env.cr.commit()
 
 
+def hire(env, what):
+    """What the personnel office does."""
+    connection = env['ramp.connection'].search([('state', '=', 'connected')])
+    Employee = env['hr.employee'].with_company(connection.company_id)
+    if what == 'new':
+        for table in ('hr_employee', 'hr_department', 'hr_work_location', 'res_partner'):  # see `buy`
+            env.cr.execute('SELECT setval(%s, 100000)', [f'{table}_id_seq'])
+        connection.push_users = True
+        departments = env['hr.department'].create([
+            {'name': f'Crash Department {number}', 'company_id': connection.company_id.id} for number in range(2)])
+        place = env['hr.work.location'].create({
+            'name': 'Crash Office', 'address_id': connection.company_id.partner_id.id, 'company_id': connection.company_id.id})
+        boss = Employee.create({'name': 'Crash Boss', 'work_email': 'boss@crash.example', 'department_id': departments[0].id})
+        Employee.create([{
+            'name': f'Crash Person {number}', 'work_email': f'person{number}@crash.example', 'parent_id': boss.id,
+            'department_id': departments[number % 2].id, 'work_location_id': place.id} for number in range(3)])
+    elif what == 'change':
+        people = Employee.search([('work_email', '=like', 'person%@crash.example')], order='id')
+        people[0].name = 'Crash Renamed'
+        people[1].active = False
+        people[2].write({'parent_id': people[0].id, 'department_id': people[1].department_id.id})
+    else:
+        raise ValueError(what)
+    env.cr.commit()
+
+
 def ledger(env):
     env.cr.execute('SELECT flow, ramp_id, state, error_message, res_id, attempts, reported_hash FROM ramp_record ORDER BY flow, ramp_id')
     rows = env.cr.fetchall()
@@ -425,15 +453,15 @@ def act(command, result):
                 result['failures'] += until_quiet(env, STATEMENTS)
             elif step.startswith('at once: '):  # see transactions
                 env[f"ramp.flow.{step.removeprefix('at once: ')}"]._cron_run()
-            elif step == 'push':
-                result['failures'] += trigger(env, PUSH)
-            elif step == 'procurement':
-                result['failures'] += trigger(env, PROCUREMENT)
-            elif step in ('push at once', 'procurement at once'):  # see transactions
-                for flow in PROCUREMENT if step.startswith('procurement') else PUSH:
+            elif step in OTHERS:
+                result['failures'] += trigger(env, OTHERS[step])
+            elif step.endswith(' at once'):  # see transactions
+                for flow in OTHERS[step.removesuffix(' at once')]:
                     env[f'ramp.flow.{flow}']._cron_run()
             elif step.startswith('buy: '):
                 buy(env, step.removeprefix('buy: '))
+            elif step.startswith('hire: '):
+                hire(env, step.removeprefix('hire: '))
             elif step.startswith('change: '):
                 change(env, step.removeprefix('change: '))
             elif step == 'transactions':
