@@ -135,6 +135,11 @@ class TestUser(PeopleCase):
         self.push()
         self.assertFalse(self.row(nora))
         self.assertIn('there is none', nora.ramp_state)
+        nora.user_id = self.user('nora', name='Nora New')
+        nora.work_email = nora.user_id.email = False
+        self.push()
+        self.assertFalse(self.row(nora))
+        self.assertIn('there is none', nora.ramp_state)
         nora.work_email = 'nora at example'
         self.push()
         self.assertQuestion(nora, '"nora at example" is none')
@@ -542,6 +547,15 @@ class TestUser(PeopleCase):
             self.push(3)
             self.assertThere(nora, email=nora.work_email)
             self.assertEqual(len(self.of_email(nora.work_email)), 1)
+        # a task that nobody heard of fails: its key is spent
+        self.ramp.task_seconds = None
+        nora = self.hire(email='lost@example.com')
+        self.ramp.faults.add('drop_after', path='/users/deferred', count=1)
+        self.push(1)
+        self.ramp.finish_tasks(error='Lost')
+        self.ramp.task_seconds = 0
+        self.push(4)
+        self.assertThere(nora, email='lost@example.com')
         self.assertEqual(self.ramp.mails, [])
 
     def test_refused(self):
