@@ -301,7 +301,8 @@ class TestUser(PeopleCase):
     # ------------------------------------------------------------------ changes
 
     def test_only_what_changed(self):
-        boss, nora = self.hire('Max Manager', 'max@example.com'), self.hire(department_id=self.team.id, work_location_id=self.paris.id)
+        boss = self.hire('Max Manager', 'max@example.com', department_id=self.team.id)
+        nora = self.hire(department_id=self.team.id, work_location_id=self.paris.id)
         self.push(3)
         self.ramp.keep_bodies = True
         for change, expected in (
@@ -315,6 +316,9 @@ class TestUser(PeopleCase):
         nora.department_id = self.lab
         self.push()
         self.assertEqual(self.ramp.state['departments'].get(self.there(nora)['department_id'])['name'], 'Lab')
+        nora.department_id = self.team
+        self.push()
+        self.assertEqual(self.ramp.state['departments'].get(self.there(nora)['department_id'])['name'], 'Field Team')
         nora.write({'name': 'X Y'})
         nora.write({'name': 'Nora Newer', 'mobile_phone': '123'})
         before = self.ramp.counts()
@@ -667,6 +671,7 @@ class TestUser(PeopleCase):
         public = self.env['hr.employee.public'].with_user(user).browse(nora.id)
         self.assertEqual(public.name, 'Nora New')
         self.assertFalse([name for name in public._fields if name.startswith('ramp_')])
+        self.assertFalse([name for name, field in nora._fields.items() if name.startswith('ramp_') and not field.groups])
         self.assertTrue(nora.with_user(user).name)
         with self.assertRaises(AccessError):
             nora.with_user(user).ramp_user_id  # noqa: B018
