@@ -25,7 +25,7 @@ class RampFlowDepartment(models.AbstractModel):
         for row in self.env.execute_query(self._wanted(connection).select()):
             department = self.env[self._model].browse(row[0])
             namesakes.setdefault(self._key(department.name), []).append(department)
-        several = {place.id for places in namesakes.values() if len(places) > 1 for place in places}
+        several = frozenset(place.id for places in namesakes.values() if len(places) > 1 for place in places)
         return super(RampFlowDepartment, self.with_context(ramp_whole_path=several))._desired(connection, records)
 
     def _title(self, record):

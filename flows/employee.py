@@ -24,7 +24,7 @@ class RampFlowEmployee(models.AbstractModel):
         if not connection.push_users:
             return Domain.FALSE
         return (Domain('active', '=', True) & Domain('company_id', '=', connection.company_id.id)
-                & (Domain('work_email', '!=', False) | Domain('user_id', '!=', False)))
+                & (Domain('work_email', '!=', False) | Domain('user_id.email', '!=', False) | Domain('user_id.login', 'like', '@')))
 
     def _not_offered(self, record):
         if record.active and not record._ramp_email():

@@ -35,7 +35,7 @@ class RampFlowUser(models.AbstractModel):
                 SQL.identifier(alias, 'id'), company)
 
         return (Domain('active', '=', True) & Domain('share', '=', False) & Domain('company_id', '=', company)
-                & Domain.custom(to_sql=is_no_employee))
+                & (Domain('email', '!=', False) | Domain('login', 'like', '@')) & Domain.custom(to_sql=is_no_employee))
 
     def _not_offered(self, record):
         employee = self.env['hr.employee'].with_context(active_test=False).search(

@@ -135,6 +135,11 @@ class TestUser(PeopleCase):
         self.push()
         self.assertFalse(self.row(nora))
         self.assertIn('there is none', nora.ramp_state)
+        nora.user_id = self.user('nora', name='Nora New')
+        nora.work_email = nora.user_id.email = False
+        self.push()
+        self.assertFalse(self.row(nora))
+        self.assertIn('there is none', nora.ramp_state)
         nora.work_email = 'nora at example'
         self.push()
         self.assertQuestion(nora, '"nora at example" is none')
@@ -296,7 +301,8 @@ class TestUser(PeopleCase):
     # ------------------------------------------------------------------ changes
 
     def test_only_what_changed(self):
-        boss, nora = self.hire('Max Manager', 'max@example.com'), self.hire(department_id=self.team.id, work_location_id=self.paris.id)
+        boss = self.hire('Max Manager', 'max@example.com', department_id=self.team.id)
+        nora = self.hire(department_id=self.team.id, work_location_id=self.paris.id)
         self.push(3)
         self.ramp.keep_bodies = True
         for change, expected in (
@@ -310,6 +316,9 @@ class TestUser(PeopleCase):
         nora.department_id = self.lab
         self.push()
         self.assertEqual(self.ramp.state['departments'].get(self.there(nora)['department_id'])['name'], 'Lab')
+        nora.department_id = self.team
+        self.push()
+        self.assertEqual(self.ramp.state['departments'].get(self.there(nora)['department_id'])['name'], 'Field Team')
         nora.write({'name': 'X Y'})
         nora.write({'name': 'Nora Newer', 'mobile_phone': '123'})
         before = self.ramp.counts()
@@ -542,6 +551,15 @@ class TestUser(PeopleCase):
             self.push(3)
             self.assertThere(nora, email=nora.work_email)
             self.assertEqual(len(self.of_email(nora.work_email)), 1)
+        # a task that nobody heard of fails: its key is spent
+        self.ramp.task_seconds = None
+        nora = self.hire(email='lost@example.com')
+        self.ramp.faults.add('drop_after', path='/users/deferred', count=1)
+        self.push(1)
+        self.ramp.finish_tasks(error='Lost')
+        self.ramp.task_seconds = 0
+        self.push(4)
+        self.assertThere(nora, email='lost@example.com')
         self.assertEqual(self.ramp.mails, [])
 
     def test_refused(self):
@@ -653,6 +671,7 @@ class TestUser(PeopleCase):
         public = self.env['hr.employee.public'].with_user(user).browse(nora.id)
         self.assertEqual(public.name, 'Nora New')
         self.assertFalse([name for name in public._fields if name.startswith('ramp_')])
+        self.assertFalse([name for name, field in nora._fields.items() if name.startswith('ramp_') and not field.groups])
         self.assertTrue(nora.with_user(user).name)
         with self.assertRaises(AccessError):
             nora.with_user(user).ramp_user_id  # noqa: B018
