@@ -45,7 +45,8 @@ STATEMENTS = ('transaction', 'transfer', 'statement', 'cashback', 'statement_fil
 PUSH = ('account', 'analytic_plan', 'analytic_account', 'tax_rate', 'tax_code', 'accounting_vendor')
 # Orders ask for their vendors, and wait for them.
 PROCUREMENT = ('purchase_order', 'spend_vendor', 'purchase_order', 'item_receipt')
-PEOPLE = ('department', 'location', 'employee', 'user')
+# Managers come when both are there, and what is asked for in a run is looked at in the next.
+PEOPLE = ('department', 'location', 'employee', 'user', 'employee', 'employee')
 OTHERS = {'push': PUSH, 'procurement': PROCUREMENT, 'people': PEOPLE}  # jobs by the step that runs them
 FILES = ('receipt', 'bill_file', 'statement_file')  # what fetches files
 # What happens inside of the transactions of payables, where a flow has it.
