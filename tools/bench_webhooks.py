@@ -52,10 +52,11 @@ def server(database, port, workers):
         with background(command, name='Odoo', log=log, env=runtime.environ()) as process:
             wait_for(partial(health, port), what='Odoo did not start', seconds=120, process=process)
             yield
-        for line in log.read_text(encoding='utf-8', errors='replace').splitlines():
+        lines = log.read_text(encoding='utf-8', errors='replace').splitlines()
+        for number, line in enumerate(lines):
             # two jobs in each other's way are logged by core as an error, too, and done again
             if (' ERROR ' in line or ' CRITICAL ' in line) and 'odoo.sql_db: bad query' not in line:
-                raise SystemExit(f'Odoo says: {line}')
+                raise SystemExit('\n'.join(['Odoo says:', *lines[number:number + 60]]))  # with the traceback
 
 
 def value_of(database, query, *parameters):
