@@ -224,10 +224,10 @@ class RampFlowBill(models.AbstractModel):
 
     def _plan_order_line(self, line, partner, found):
         """(line of the purchase order, quantity in its unit if told) of a bill's line; (None, None) where it is of none in Odoo."""
-        order_line, scale = found['order_lines'].get(line.purchase_order_line_item_id, (None, None))
+        order_line, size = found['order_lines'].get(line.purchase_order_line_item_id, (None, None))
         if not order_line or order_line.partner_id.commercial_partner_id != partner.commercial_partner_id:
             return None, None
-        return order_line, float(line.quantity / scale) if line.quantity else None
+        return order_line, float(line.quantity * size) if line.quantity else None
 
     def _check_state(self, connection, value):
         if not value.enable_accounting_sync:

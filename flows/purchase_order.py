@@ -211,23 +211,23 @@ class RampFlowPurchaseOrder(models.AbstractModel):
         """What bills need of the orders they are of. Two queries, however many; none without orders.
 
         :param ramp_ids: Ramp's ids of orders
-        :return: {'orders': name by Ramp id, 'order_lines': (order line, Ramp's units for one of the line's) by Ramp's id of the line}
+        :return: {'orders': name by Ramp id, 'order_lines': (order line, how much of it one unit in Ramp is) by Ramp's id of the line}
         """
         rows = self.env['ramp.record'].search_fetch(
             [('connection_id', '=', connection.id), ('flow', '=', self._flow), ('ramp_id', 'in', list(ramp_ids))],
             ['ramp_id', 'name', 'res_id', 'payload']) if ramp_ids else self.env['ramp.record']
-        known = {}  # by id of the order line: its id in Ramp and the quantity that Ramp has
+        known = {}  # by id of the order line: its id in Ramp, and what one of it is there
         for row in rows:
             values = row.payload or {}
             for identity, ramp_id in values.get('line_ids', {}).items():
                 line = values.get('lines', {}).get(identity)
-                if line:
-                    known[int(identity.rpartition('-')[2])] = ramp_id, line['quantity']
+                if line and line.get('unit'):
+                    uom, size = line['unit']
+                    known[int(identity.rpartition('-')[2])] = ramp_id, Decimal(size), uom
         lines = self.env['purchase.order.line'].search_fetch(
             [('id', 'in', list(known)), ('order_id', 'in', [row.res_id for row in rows])],
             ['product_id', 'product_uom_id', 'product_qty', 'price_unit', 'discount', 'partner_id']) if known else ()
-        scaled = {known[line.id][0]: (line, Decimal(known[line.id][1]) / Decimal(str(line.product_qty)))
-                  for line in lines if line.product_qty}
+        scaled = {known[line.id][0]: (line, known[line.id][1]) for line in lines if known[line.id][2] == line.product_uom_id.id}
         return {'orders': {row.ramp_id: row.name for row in rows}, 'order_lines': scaled}
 
     # ------------------------------------------------------------------ sending
