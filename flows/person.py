@@ -388,4 +388,6 @@ class RampFlowPerson(models.AbstractModel):
             job.desired = {key: value for key, value in job.desired.items() if key not in ONCE and kept.get(key, UNSAID) != value}
         return super()._found(job, dataclasses.replace(remote, remote_id=job.remote_id, values={
             **values, 'email': before.get('email') or (job.desired or {}).get('email') or values['ramp_email'], 'kept': kept,
+            # of one who is out, Ramp does not say whether there was an invitation
+            'invited': before.get('invited', values['invited']) if is_out else values['invited'],
             'withdrawn': withdrawn, 'offered': not withdrawn}))

@@ -30,7 +30,9 @@ from .common import RampCase
 CALLS = int(os.environ.get('RAMP_WEBHOOK_CALLS') or 300)  # forged ones, over HTTP
 CONFLICT = "DO $$ BEGIN RAISE EXCEPTION USING ERRCODE = 'serialization_failure'; END $$"
 NOBODY = '00000000-0000-4000-8000-00000000dead'
-WRITES = re.compile(r'\s*(INSERT|UPDATE|DELETE|WITH\b.*\b(INSERT|UPDATE|DELETE)\b|SELECT\b.*\bFOR (NO KEY )?UPDATE|SELECT pg_notify)', re.IGNORECASE | re.DOTALL)
+WRITES = re.compile(
+    r'\s*(INSERT|UPDATE|DELETE|WITH\b.*\b(INSERT|UPDATE|DELETE)\b|SELECT\b.*\bFOR (NO KEY )?UPDATE|SELECT pg_notify)',
+    re.IGNORECASE | re.DOTALL)
 
 
 @tagged('post_install', '-at_install', 'ramp')
