@@ -43,8 +43,10 @@ class RampEvent(models.Model):
                 ON CONFLICT (connection_id, event_id) DO NOTHING RETURNING id
                 """, connection.id, event.id, event.type, event.object_id, fields.Datetime.now()), log_exceptions=False)
         except psycopg2.errors.SerializationFailure:
-            self.env.cr.rollback()  # it was sent twice at once, and the other one was committed a moment ago
-            return False
+            self.env.cr.rollback()
+            if not self.search_count([('connection_id', '=', connection.id), ('event_id', '=', event.id)], limit=1):
+                raise  # something else was in the way: it is taken again from the start
+            return False  # it was sent twice at once, and the other one was committed a moment ago
         is_new = bool(self.env.cr.fetchall())
         for flow in flows if is_new else ():
             flow._trigger()
