@@ -12,9 +12,9 @@ class RampConnection(models.Model):
         help='Employees, and internal users who are no employees, are sent to Ramp as users, with their department, work location and '
              'manager. Who is archived in Odoo is deactivated there.')
     user_invitation = fields.Selection(
-        [('draft', 'Nobody, until somebody presses Send Invitation'), ('invite', 'Everybody whom Odoo sends')], string='Ramp Invites',
+        [('draft', 'Nobody by itself'), ('invite', 'Everybody whom Odoo sends')], string='Ramp Invites',
         required=True, default='draft', tracking=True,
-        help='An invitation is a real e-mail. Without one, people are drafts in Ramp.')
+        help='An invitation is a real e-mail; the button Send Invitation is on the employee. Without one, people are drafts in Ramp.')
     # who owns or administers the Ramp business is decided there
     user_role = fields.Selection(
         [('BUSINESS_USER', 'Employee'), ('GUEST_USER', 'Guest'), ('BUSINESS_BOOKKEEPER', 'Bookkeeper'), ('AUDITOR', 'Auditor')],

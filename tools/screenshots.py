@@ -247,7 +247,7 @@ def take(browser, address):
     browser.open(f'{address}/odoo/ramp-connections')
     browser.click('.o_data_row .o_data_cell', 'Ramp')
     save(browser, 'connection')
-    browser.click('.o_notebook .nav-link', 'Bills and Reimbursements')
+    browser.click('.o_notebook .nav-link', 'Payables')
     browser.resize(WIDTH, 1300)
     browser.settle()
     save(browser, 'payables', height=1120)

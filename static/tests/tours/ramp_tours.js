@@ -231,7 +231,7 @@ registry.category("web_tour.tours").add("ramp_connector_payables", {
         row("Ramp of the tour"),
         {
             content: "How bills and reimbursements are booked",
-            trigger: ".o_notebook .nav-link:contains('Bills and Reimbursements')",
+            trigger: ".o_notebook .nav-link:contains('Payables')",
             run: "click",
         },
         {
