@@ -77,9 +77,15 @@ def pushed(case, scene):
         known[row.get('ramp_id', row['id'])] = name_of(row)
         for number, line in enumerate(row.get('line_items') or ()):
             known[line['id']] = line.get('external_id') or f'{name_of(row)} {number}'
+    # An option whose whole field is withdrawn is hidden, or as it was: nobody sees it either way.
+    gone = {row['ramp_id'] for row in case.ramp.state['fields'] if not row['is_active']}
+    for row in ledger:
+        if row['flow'] == 'analytic_account' and (row['payload'] or {}).get('field') in gone:
+            del row['payload']['offered']
     return {
-        **{name: {f"{known.get(row.get('_field'))} {name_of(row)}": plain(row, known) for row in case.ramp.state[name]}
-           for name in tables},
+        **{name: {f"{known.get(row.get('_field'))} {name_of(row)}": plain(
+            {key: value for key, value in row.items() if key != 'visibility' or row.get('_field') not in gone}, known)
+            for row in case.ramp.state[name]} for name in tables},
         'ledger': {f"{row['flow']} {row['remote_id']}": plain(row, known) for row in ledger},
     }
 
