@@ -30,6 +30,7 @@ class RampFlowBill(models.AbstractModel):
     _events = (
         'bills.approved', 'bills.archived', 'bills.created', 'bills.paid', 'bills.ready_to_sync', 'bills.rejected', 'bills.updated',
         'payments.updated')
+    _vague_events = ('payments.updated',)
     _endpoint = '/bills'
     _sync_type = 'BILL_SYNC'
     _synced_at = 'accounting_sync_date'

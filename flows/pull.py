@@ -3,6 +3,7 @@ import dataclasses
 import hashlib
 import logging
 import uuid
+from datetime import timedelta
 
 import psycopg2
 
@@ -48,6 +49,8 @@ class RampFlowPull(models.AbstractModel):
     _batch_size = 100
     _synced_at = 'synced_at'  # key of when an object was exported
     _known_by = ('merchant_name',)  # keys under which a payload that cannot be read says what it is
+    _reread_pause = timedelta(minutes=10)  # in which what is booked is not looked at as a whole again because of an event
+    _vague_events = ()  # of `_events`: they name other objects than those of the flow
     _updates = False  # whether a booked document follows its object: a change is worked in, instead of held for a person
 
     # ------------------------------------------------------------------ what a flow says
@@ -168,7 +171,8 @@ class RampFlowPull(models.AbstractModel):
                 if not self._settle(connection, run, client, ids):
                     return False
         self._settle(connection, run, client, self._refresh_lost(connection, client, started))
-        return self._reread(connection, run, client)
+        run.listed = self._reread(connection, run, client)
+        return run.listed
 
     def _pages(self, client, params):
         """Each page of a list, with the moment before it was asked for: what is confirmed meanwhile must not count as listed again."""
@@ -185,12 +189,47 @@ class RampFlowPull(models.AbstractModel):
 
         Ramp lists an object as ready once; later it tells of a change only who asks.
         """
-        for params in self._reread_listings(connection, run._last_reread(connection, self._flow)):
+        since = run._last_reread(connection, self._flow)
+        told = self._told(connection, run, since)
+        if told is not None:
+            return self._look_at(connection, run, client, told)
+        for params in self._reread_listings(connection, since):
             for page, asked in self._pages(client, params):
                 ids = self._transaction(self._store_page, connection, run, page.rows, asked, True)
                 if not self._settle(connection, run, client, ids):
                     return False
         run.reread = True
+        return True
+
+    def _told(self, connection, run, whole):
+        """Ramp ids of the booked objects that events named since the last run, if no more need be looked at; None: look at everything.
+
+        Everything is looked at by the clock, and when somebody asks for it: events make it sooner, and nothing depends on them.
+
+        :param whole: when everything was looked at, datetime or False
+        """
+        requested = connection.sync_requested_at
+        if not whole or whole <= self.env.cr.now() - self._reread_pause or requested and requested >= whole:
+            return None
+        last = run._last_listed(connection, self._flow) or whole
+        events = self.env['ramp.event'].sudo().search_fetch(  # nobody's to read; the job works for the system
+            [('connection_id', '=', connection.id), ('received_at', '>=', last), ('type', 'in', self._events)], ['type', 'object_id'])
+        if len(events) > LOST_PER_RUN or set(events.mapped('type')) & set(self._vague_events):
+            return None
+        return self.env['ramp.record'].search([
+            ('connection_id', '=', connection.id), ('flow', '=', self._flow), ('res_id', '!=', False),
+            ('ramp_id', 'in', [object_id.lower() for object_id in events.mapped('object_id') if object_id])]).mapped('ramp_id')
+
+    def _look_at(self, connection, run, client, ramp_ids):
+        """Ask for each of these objects, which are in the ledger, what Ramp says of it now. Returns False when the job's time is up."""
+        for ramp_id in ramp_ids:
+            asked = self._clock()
+            try:
+                payload = client.get(f'{self._endpoint}/{ramp_id}')
+            except RampNotFound:
+                continue
+            if not self._settle(connection, run, client, self._transaction(self._store_page, connection, run, [payload], asked, True)):
+                return False
         return True
 
     def _store_page(self, connection, run, payloads, asked, known_only=False):

@@ -7,7 +7,7 @@ from decimal import Decimal
 from odoo import api, models
 from odoo.tools import email_normalize
 
-from ..ramp_api import REIMBURSEMENT_PAID_STATES, RampNotFound, read_reimbursement
+from ..ramp_api import REIMBURSEMENT_PAID_STATES, read_reimbursement
 from .booking import clean
 from .flow import Held, Skipped, Waiting
 from .payable import Document, DocumentLine
@@ -36,6 +36,7 @@ class RampFlowReimbursement(models.AbstractModel):
     _flow_sequence = 70
     _events = (
         'reimbursements.batch_payment_reimbursed', 'reimbursements.ready_to_sync', 'reimbursements.sync_requested')
+    _vague_events = ('reimbursements.batch_payment_reimbursed',)
     _endpoint = '/reimbursements'
     _sync_type = 'REIMBURSEMENT_SYNC'
     _known_by = ('merchant', 'memo', 'user_full_name')
@@ -66,22 +67,11 @@ class RampFlowReimbursement(models.AbstractModel):
         return [{'direction': direction, **params, **self._scope(connection)} for direction in DIRECTIONS]
 
     def _reread(self, connection, run, client):
-        self._ask_again(connection, client)
-        return super()._reread(connection, run, client)
-
-    def _ask_again(self, connection, client):
-        """Ask for each one that should be undone and could not be: Ramp tells of a change once, and a person may have cleared the way."""
+        # Ramp tells of a change once, and a person may have cleared the way for what should be undone and could not be
         held = self.env['ramp.record'].search(
             [('connection_id', '=', connection.id), ('flow', '=', self._flow), ('state', '=', 'held'), ('is_question', '=', True),
              ('res_id', '!=', False)], limit=LOST_PER_RUN).mapped('ramp_id')
-        self.env.cr.rollback()
-        for ramp_id in held:
-            asked = self._clock()
-            try:
-                payload = client.get(f'{self._endpoint}/{ramp_id}')
-            except RampNotFound:
-                continue
-            self._transaction(self._store_page, connection, self.env['ramp.run'], [payload], asked, True)
+        return self._look_at(connection, run, client, held) and super()._reread(connection, run, client)
 
     def _read(self, payload):
         return read_reimbursement(payload)

@@ -3,6 +3,7 @@ import copy
 import functools
 import re
 from contextlib import contextmanager, nullcontext
+from datetime import timedelta
 from decimal import Decimal
 
 from odoo import Command
@@ -60,6 +61,7 @@ class RampCase(TransactionCase):
         }), rate_limit=0).start()
         self.addCleanup(self.ramp.stop)
         self.patch(ramp_connection, 'RampClient', impatient(RampClient))
+        self.patch(type(self.env['ramp.flow.pull']), '_reread_pause', timedelta(0))  # tests do in a second what takes days
         self.employees = self.env['hr.employee'].create([
             {'name': f"{user['first_name']} {user['last_name']}"[:100], 'work_email': user['email'], 'company_id': self.company.id}
             for user in self.ramp.state['users']])

@@ -392,6 +392,48 @@ class TestEvents(WebhookCase):
         self.booked(*idents)
         self.assertTrue(self.connection.last_event)
 
+    def asked(self, *flows):
+        """What the jobs ask Ramp for of objects: {path: how often}."""
+        before = self.ramp.counts()
+        self.sync(*flows, now=False)
+        found = {key.removeprefix('GET /developer/v1'): count for key, count in (self.ramp.counts() - before).items() if key.startswith('GET')}
+        return {path: count for path, count in found.items() if path.startswith(('/transactions', '/bills'))}
+
+    def test_what_an_event_names_is_looked_at(self):
+        """And nothing else of what is booked, which may be thousands; all of it is looked at by the clock, and by Sync Now."""
+        first, second = self.spend(1000), self.spend(2000)
+        self.sync('transaction', now=False)
+        self.patch(type(self.env['ramp.flow.pull']), '_reread_pause', timedelta(minutes=10))
+        self.connection.sync_requested_at = False
+        self.deliver()
+        self.events().received_at = fields.Datetime.now() - timedelta(hours=1)
+        self.ramp.recode(first, self.external(self.account_software))
+        self.deliver()
+        self.ramp.recode(second, self.external(self.account_software))  # its event is on the way
+        listed = self.asked('transaction')
+        self.assertEqual(listed.pop(f'/transactions/{first}'), 1)
+        self.assertEqual(set(listed), {'/transactions'})  # the list of what is ready
+        self.assertEqual((self.record(first).has_changed, self.record(second).has_changed), (True, False))
+        self.connection.sync_requested_at = fields.Datetime.now() + timedelta(seconds=1)
+        self.asked('transaction')
+        self.assertTrue(self.record(second).has_changed)
+
+    def test_events_of_other_objects(self):
+        """A payment is named, and not the bills that it pays: all of them are looked at."""
+        self.connection.pull_bills = True
+        bill = self.ramp.add_bill(
+            amount_minor=5000, currency='USD', account=self.external(self.account_meals), entity=next(iter(self.ramp.state['entities']))['id'])
+        self.sync('vendor', 'bill', now=False)
+        self.assertTrue(self.record(bill, 'bill').res_id)
+        self.patch(type(self.env['ramp.flow.pull']), '_reread_pause', timedelta(minutes=10))
+        self.connection.sync_requested_at = False
+        self.deliver()
+        flow = self.env['ramp.flow.bill']
+        self.assertEqual(flow._told(self.connection, self.env['ramp.run'], fields.Datetime.now()), [bill])
+        self.sender.emit('payments.updated', NOBODY)
+        self.deliver()
+        self.assertIsNone(flow._told(self.connection, self.env['ramp.run'], fields.Datetime.now()))
+
     def test_every_way_to_sign(self):
         for encoding in ENCODINGS:
             for header in HEADERS:
