@@ -7,6 +7,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 from odoo import Command
+from odoo.exceptions import UserError
 from odoo.tests import TransactionCase, tagged
 
 from ..models import ramp_connection
@@ -17,6 +18,13 @@ from ..simulator import Seed, Simulator
 def impatient(client):
     """Take the waiting out of a client: it has its own tests, and an outage is not worth the time of the others."""
     return functools.partial(client, sleep=lambda seconds: None, limiter=SlidingWindow('test', limit=10**6, shared=False))
+
+
+class Killed(UserError):
+    """As if the process had died: whatever was not committed is lost."""
+
+    def __init__(self):
+        super().__init__('Killed')
 
 
 @tagged('post_install', '-at_install', 'ramp')
@@ -95,6 +103,17 @@ class RampCase(TransactionCase):
                 del self.ramp.requests[requests:]
                 for trouble in (self.ramp.contract_violations, self.ramp.errors, self.ramp.request_violations):
                     trouble.clear()
+
+    def crash(self, original):
+        """`ramp.record._store_sent` of a job that dies before it, `crash_in` calls from now (None: not at all)."""
+        def store(records, rows):
+            if rows and self.crash_in is not None:
+                self.crash_in -= 1
+                if self.crash_in < 0:
+                    self.crash_in = None
+                    raise Killed
+            return original(records, rows)
+        return store
 
     def as_account(self, account):
         return {'id': self.external(account), 'code': account.code, 'name': account.name, 'classification': 'EXPENSE'}

@@ -10,7 +10,6 @@ from odoo import Command
 from odoo.tests import Form, new_test_user, tagged
 
 from .test_purchase_order import FAULTS, OrdersCase
-from .test_push_convergence import Killed
 
 EXAMPLES = int(os.environ.get('RAMP_RECEIPT_EXAMPLES', '10'))
 step = st.tuples(st.sampled_from((
@@ -543,10 +542,6 @@ class TestItemReceipt(OrdersCase):
 
     # ------------------------------------------------------------------ any life of any orders
 
-    def pick(self, number, *states):
-        orders = [order for order in self.orders if order.state in states]
-        return orders[number % len(orders)] if orders else None
-
     def transfers(self, order, state=None):
         return order.picking_ids.filtered(lambda picking: (picking.state == 'done') == (state == 'done') and picking.state != 'cancel')
 
@@ -586,15 +581,6 @@ class TestItemReceipt(OrdersCase):
         if order := self.pick(number, 'purchase'):
             order.write({'order_line': [Command.create({'product_id': self.product.id, 'product_qty': 1 + number % 3, 'price_unit': 2.0})]})
 
-    def do_cancel(self, number):
-        if order := self.pick(number, 'purchase'):
-            order.button_cancel()
-
-    def do_again(self, number):
-        if order := self.pick(number, 'cancel'):
-            order.button_draft()
-            order.button_confirm()
-
     def do_vendor(self, number):
         if order := self.pick(number, 'purchase'):
             order.partner_id = self.vendor if order.partner_id != self.vendor else self.other_vendor
@@ -606,16 +592,6 @@ class TestItemReceipt(OrdersCase):
     def do_crash(self, number):
         """The job dies when Ramp has done its work and nothing of it is written down, now or some steps later."""
         self.crash_in = number % 6
-
-    def crash(self, original):
-        def store(records, rows):
-            if rows and self.crash_in is not None:
-                self.crash_in -= 1
-                if self.crash_in < 0:
-                    self.crash_in = None
-                    raise Killed
-            return original(records, rows)
-        return store
 
     def look(self, method, path, body):
         """Whether a receipt is about to be made that is there already."""

@@ -48,6 +48,21 @@ class OrdersCase(RampCase):
     def there(self, order):
         return self.ramp.state['purchase_orders'].get(self.row(order).ramp_id)
 
+    # steps of their lives, in properties: `number` is a choice
+
+    def pick(self, number, *states):
+        orders = [order for order in self.orders if order.state in states]
+        return orders[number % len(orders)] if orders else None
+
+    def do_cancel(self, number):
+        if order := self.pick(number, 'purchase'):
+            order.button_cancel()
+
+    def do_again(self, number):
+        if order := self.pick(number, 'cancel'):
+            order.button_draft()
+            order.button_confirm()
+
     def external(self, record):
         if record._name != 'purchase.order':
             return super().external(record)
@@ -219,10 +234,6 @@ class TestPurchaseOrder(OrdersCase):
 
     # ------------------------------------------------------------------ any life of any orders
 
-    def pick(self, number, *states):
-        orders = [order for order in self.orders if order.state in states]
-        return orders[number % len(orders)] if orders else None
-
     def do_create(self, number):
         self.orders.append(self.order((1 + number % 7, 1.25 * (1 + number % 11), {}), (number % 5 / 2, 3.0, {}), confirm=number % 2))
 
@@ -246,15 +257,6 @@ class TestPurchaseOrder(OrdersCase):
     def do_empty(self, number):
         if order := self.pick(number, 'purchase'):
             order.order_line[number % len(order.order_line)].product_qty = 0
-
-    def do_cancel(self, number):
-        if order := self.pick(number, 'purchase'):
-            order.button_cancel()
-
-    def do_again(self, number):
-        if order := self.pick(number, 'cancel'):
-            order.button_draft()
-            order.button_confirm()
 
     def do_plan(self, number):
         if order := self.pick(number, 'purchase'):

@@ -47,13 +47,6 @@ crash = st.tuples(st.just('crash'), st.integers(0, 4), st.just(0))
 steps = st.lists(st.one_of(deed, deed, deed, run, fault, crash), min_size=2, max_size=16)
 
 
-class Killed(UserError):
-    """As if the process had died: whatever was not committed is lost."""
-
-    def __init__(self):
-        super().__init__('Killed')
-
-
 class Watch:
     """Looks at each write before Ramp does it: whether it changes anything, and whether it may be asked for."""
 
@@ -340,16 +333,6 @@ class TestConvergence(PushCase):
     def do_crash(self, number, _other):
         """The job dies when Ramp has done its work and nothing of it is written down, now or some steps later."""
         self.crash_in = number
-
-    def crash(self, original):
-        def store(records, rows):
-            if rows and self.crash_in is not None:
-                self.crash_in -= 1
-                if self.crash_in < 0:
-                    self.crash_in = None
-                    raise Killed
-            return original(records, rows)
-        return store
 
     # ------------------------------------------------------------------ the property
 

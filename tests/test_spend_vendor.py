@@ -4,8 +4,8 @@ from odoo.exceptions import AccessError, UserError
 from odoo.tests import new_test_user, tagged
 
 from ..simulator.errors import RampError
+from .common import Killed
 from .test_push import PushCase
-from .test_push_convergence import Killed
 
 FLOWS = ('accounting_vendor', 'spend_vendor', 'vendor')
 
