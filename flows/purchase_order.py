@@ -15,6 +15,7 @@ from .push import Remote
 
 ONCE = ('promise', 'terms', 'number', 'owner', 'three_way')  # said when an order is created; Ramp has no way to change them
 HEADER = {'memo': 'memo', 'start': 'spend_start_date', 'end': 'spend_end_date'}
+CATEGORY = 'Category'  # Ramp's own field of accounts
 DIGITS = 6  # of a unit price beyond those of the currency
 MOST_DIGITS = 3  # of a quantity that is counted in smaller units
 TEXT_LENGTH = 500
@@ -107,15 +108,20 @@ class RampFlowPurchaseOrder(models.AbstractModel):
         return {**{partner.id: Waiting(self.env._('Its vendor is being created in Ramp.')) for partner in missing}, **found}
 
     def _offered_codings(self, connection, records):
-        """{(model, record id): our id of it in Ramp} of the accounts and analytic accounts that Ramp has."""
+        """{(model, record id): (our id of its field, our id of it)} of the accounts and analytic accounts that Ramp has."""
         lines = records.order_line
         accounts = self.env['account.account'].union(*filter(None, map(self._account, lines)))
         analytics = {int(identity) for line in lines for key in line.analytic_distribution or () for identity in key.split(',')}
         rows = self.env['ramp.record'].search_fetch(
             [('connection_id', '=', connection.id), ('state', '=', 'confirmed'), ('remote_id', '!=', False),
              '|', '&', ('flow', '=', 'account'), ('res_id', 'in', accounts.ids),
-             '&', ('flow', '=', 'analytic_account'), ('res_id', 'in', list(analytics))], ['res_model', 'res_id', 'remote_id', 'payload'])
-        return {(row.res_model, row.res_id): (row.remote_id, (row.payload or {}).get('field')) for row in rows}
+             '&', ('flow', '=', 'analytic_account'), ('res_id', 'in', list(analytics))],
+            ['flow', 'res_model', 'res_id', 'remote_id', 'payload'])
+        plans = {row.ramp_id: row.remote_id for row in self.env['ramp.record'].search_fetch(
+            [('connection_id', '=', connection.id), ('state', '=', 'confirmed'), ('remote_id', '!=', False),
+             ('flow', '=', 'analytic_plan')], ['ramp_id', 'remote_id'])} if analytics else {}
+        fields = {row.id: plans.get((row.payload or {}).get('field')) if row.flow == 'analytic_account' else CATEGORY for row in rows}
+        return {(row.res_model, row.res_id): (fields[row.id], row.remote_id) for row in rows if fields[row.id]}
 
     @api.model
     def _account(self, line):
@@ -190,13 +196,13 @@ class RampFlowPurchaseOrder(models.AbstractModel):
         found = []
         account = self._account(line)
         if account and ('account.account', account.id) in offered:
-            found.append(['Category', offered['account.account', account.id][0]])
+            found.append(list(offered['account.account', account.id]))
         fields = {}
         for key in line.analytic_distribution or ():
             for identity in key.split(','):
                 option = offered.get(('account.analytic.account', int(identity)))
-                if option and option[1]:
-                    fields.setdefault(option[1], []).append(option[0])
+                if option:
+                    fields.setdefault(option[0], []).append(option[1])
         # a field takes one option: where a line is shared by several, none is right
         return sorted(found + [[field, options[0]] for field, options in fields.items() if len(options) == 1])
 

@@ -127,6 +127,25 @@ class TestPurchaseOrder(OrdersCase):
         self.assertThere(order, (25, 1000), (3, 900))
         self.assertIn('1/10', self.there(order)['line_items'][0]['description'])
 
+    def test_coded(self):
+        """With the account and the analytic accounts that Ramp has, each in its own field; where several share a line, with none."""
+        self.sync('account', 'analytic_plan', 'analytic_account')
+        move, fair, europe = (str(account.id) for account in (self.analytic_move, self.analytic_fair, self.analytic_europe))
+        order = self.order(
+            (1, 1.0, {'analytic_distribution': {f'{fair},{europe}': 100}}), (2, 1.0, {'analytic_distribution': {fair: 60, move: 40}}))
+        self.push()
+        plan, other_plan, account = (self.external(record) for record in (self.plan, self.other_plan, self.account_meals))
+        both, shared = (
+            {item['category_info']['external_id']: item['external_id'] for item in line['accounting_field_selections']}
+            for line in self.assertThere(order, (1, 100), (2, 200))['line_items'])
+        self.assertEqual(both, {
+            'Category': account, plan: self.external(self.analytic_fair), other_plan: self.external(self.analytic_europe)})
+        self.assertEqual(shared, {'Category': account})
+        order.order_line[0].analytic_distribution = {move: 100}
+        self.push()
+        selections = self.assertThere(order, (1, 100), (2, 200))['line_items'][0]['accounting_field_selections']
+        self.assertEqual({item['external_id'] for item in selections}, {account, self.external(self.analytic_move)})
+
     def test_negative_line(self):
         order = self.order((1, 10.0, {}), (1, -2.0, {'name': 'Discount'}))
         self.push()

@@ -14,6 +14,7 @@ import urllib.request
 from collections import Counter
 from decimal import Decimal
 
+import procurement
 from odoo_env import analytic_accounts, books, emit, environment, open_payables, run_flows, set_up_empty, simulator
 from runtime import Fail, Runtime, background, cache_dir, say, script, wait_for
 
@@ -27,7 +28,7 @@ PLANS = {
     'Markets': ('Americas', 'Europe', 'Japan', 'Middle East'),
 }
 SUPPLIERS = ('Amazon Web Services', 'Delta Air Lines', 'FedEx', 'GitHub', 'Staples', 'Uber', 'Verizon')
-WORDS = ('flow', 'entity', 'currency', 'coding', 'named')  # columns of these begin at the left
+WORDS = ('flow', 'entity', 'currency', 'coding', 'named', 'supplier')  # columns of these begin at the left
 EXPONENTS = {'JPY': 0, 'KWD': 3}
 
 
@@ -185,7 +186,7 @@ def work(ramp, options):
     with environment(options.database) as env:
         say('connecting the demo company to a simulated Ramp that has no chart')
         chart(env)
-        connection = set_up_empty(env, ramp, seed=options.seed, offer_taxes=True, repayment_account_id=salaries(env).id,
+        connection = set_up_empty(env, ramp, seed=options.seed, offer_taxes=True, push_orders=True, push_receipts=True, repayment_account_id=salaries(env).id,
                                    statement_policy='closed')  # its people leave some transactions unfinished
         # Odoo shows the lines of an entry only to users with its full accounting features
         env.ref('base.user_admin').group_ids += env.ref('account.group_account_user')
@@ -193,6 +194,10 @@ def work(ramp, options):
         say('sending the chart, analytic accounts, taxes and suppliers to Ramp')
         runs = run_flows(env, connection, sends=True)
         sent = sent_table(states(env, connection), ramp.ask('GET', '/coding'))
+        say(f'{options.orders} purchase orders: amended, received in part or whole, returned, cancelled')
+        orders = procurement.buy(env, connection, options.orders, options.seed)
+        runs += run_flows(env, connection, sends=True)
+        procurement.bill(env, connection, ramp, orders)
         ramp.spend(transactions=options.transactions, bills=options.bills, reimbursements=options.reimbursements,
                    seed=options.seed, statements=True)  # coded with what was sent
         say(f'synchronizing {options.transactions} card transactions, {options.bills} bills, {options.reimbursements} reimbursements')
@@ -206,6 +211,7 @@ def work(ramp, options):
             once_more = run_flows(env, connection, sends=False)
         runs += run_flows(env, connection, sends=True)  # vendors that came are suppliers now, and offered to code spend with
         flows = [row for row in flow_table(runs, states(env, connection), once_more) if row['flow'] not in SENT]
+        bought = procurement.compare(env, connection, ramp, orders)
         ties, owed = tie_out(env, connection, ramp), payables(env, connection, ramp)
         proof, odd = owed_to_ramp(env, connection)
         say('synchronizing again: nothing may change, and nothing may be written to Ramp')
@@ -229,12 +235,13 @@ def work(ramp, options):
         reasons += [f"{row['currency']} of {row['entity']}: a difference of {row['difference']} is owed to Ramp, {row['explained']} of it "
                     'has a name' for row in proof if row['difference'] != row['explained']]
         reasons += [f'{count} open documents by {kind} are not what Ramp says' for kind, count in odd.items() if count]
+        reasons += [f"{row['supplier']}: {row['different']} orders are not in Ramp as they are in Odoo" for row in bought if row['different']]
         if before != after:
             reasons.append('the second run was not without effect')
         for kind in ('contract_violations', 'request_violations', 'errors'):
             reasons += [f'{kind}: {text}' for text in summary[kind][:3]]
         return {
-            'sent': sent, 'coded': coded(ramp), 'flows': flows, 'tie_out': ties, 'payables': owed, 'owed_to_ramp': proof,
+            'sent': sent, 'coded': coded(ramp), 'orders': bought, 'flows': flows, 'tie_out': ties, 'payables': owed, 'owed_to_ramp': proof,
             'seconds': round(seconds, 1),
             'second_run': {'write_calls': after[0] - before[0], 'changed': before[1:] != after[1:]},
             'contract_checked': summary['contract'], 'ok': not reasons, 'problems': reasons,
@@ -269,6 +276,7 @@ def main():
     parser.add_argument('--transactions', type=int, default=600)
     parser.add_argument('--bills', type=int, default=120)
     parser.add_argument('--reimbursements', type=int, default=80)
+    parser.add_argument('--orders', type=int, default=24)
     parser.add_argument('--seed', type=int, default=1)
     parser.add_argument('--database', default=DATABASE, help='its name; it is made anew')
     options = parser.parse_args()
@@ -282,6 +290,8 @@ def main():
             emit(result)
         else:
             show('What Odoo offers in Ramp', result['sent'], ['flow', 'confirmed', 'in Ramp', 'held'])
+            show('Purchase orders and what is received of them: Odoo beside Ramp', result['orders'],
+                 ['supplier', 'currency', 'orders', 'in Ramp', 'ordered', 'ordered in Ramp', 'received', 'received in Ramp', 'different'])
             show('What arrived', result['flows'], ['flow', 'seen', 'created', 'confirmed', 'waiting', 'held', 'seconds'])
             show('Coded by people in Ramp with what Odoo offers', result['coded'], ['coding', 'transactions'])
             show('Card liability in Odoo, beside what Ramp says was spent', result['tie_out'],
