@@ -82,15 +82,31 @@ class RampFlowItemReceipt(models.AbstractModel):
                 [('connection_id', '=', connection.id), ('flow', 'in', ('purchase_order', self._flow)), ('res_id', 'in', records.ids),
                  ('remote_id', '!=', False)], ['flow', 'res_id', 'ramp_id', 'state', 'error_message', 'is_uncertain', 'payload']):
             rows[row.res_id][row.flow] = row
-        desired = {}
+        counted = self.env['ramp.flow.purchase_order']._counted(connection, records)
+        desired, recounted = {}, []
         for order in records:
+            sent, row = map(rows[order.id].get, ('purchase_order', self._flow))
             try:
-                desired[order.id] = self._order_values(connection, order, *map(rows[order.id].get, ('purchase_order', self._flow)))
+                if sent and sent.state in ('confirmed', 'pending') and self._is_finer(order, counted):
+                    recounted.append(order.id)
+                    raise Waiting(self.env._('The order is being sent to Ramp again, in units as small as what was received of it.'))
+                desired[order.id] = self._order_values(connection, order, sent, row)
             except (Held, Waiting) as reason:
                 desired[order.id] = reason
             except UserError as error:  # units of measure that have nothing in common
                 desired[order.id] = Held(str(error))
+        if recounted:
+            orders = self.env['ramp.flow.purchase_order']
+            self.env['ramp.record']._mark_dirty(connection, orders._flow, recounted)
+            orders._trigger()
         return desired
+
+    def _is_finer(self, order, counted):
+        """Whether what is received of an order wants smaller units than Ramp counts it in."""
+        orders = self.env['ramp.flow.purchase_order']
+        return any(
+            orders._unit(line, orders._whole(line, *counted[line.id])[1]) != counted[line.id][0]
+            for line in order.order_line if line.id in counted and line.product_qty > 0)
 
     def _order_values(self, connection, order, sent, row):
         told = sent and sent.payload or {}

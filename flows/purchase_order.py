@@ -29,8 +29,8 @@ class RampFlowPurchaseOrder(models.AbstractModel):
     with the one that is archived). Schema: ApiPurchaseOrderCreateParamsRequestBody; needs Ramp Plus.
 
     Lines: sections, notes and down payments are not sent, nor are lines of no quantity. Amounts are without taxes, after discounts: the
-    unit price is the line's subtotal by its quantity. Ramp counts in whole units: 2.5 kg are sent as 25 of 1/10 kg. A negative line holds
-    the order.
+    unit price is the line's subtotal by its quantity. Ramp counts in whole units: 2.5 kg are sent as 25 of 1/10 kg; so are 10 kg when
+    2.5 of them are the first to be received. A negative line holds the order.
     """
 
     _name = 'ramp.flow.purchase_order'
@@ -79,11 +79,13 @@ class RampFlowPurchaseOrder(models.AbstractModel):
         owners = {user.id: employee.ramp_user_id for employee in self.env['hr.employee'].search(
             [('user_id', 'in', records.user_id.ids), ('ramp_user_id', '!=', False)]) for user in employee.user_id}
         offered = self._offered_codings(connection, records)
+        counted = self._counted(connection, records)
         desired = {}
         for order in records:
             try:
                 desired[order.id] = self._order_values(
-                    connection, order, vendors[order.partner_id.commercial_partner_id.id], owners.get(order.user_id.id), offered)
+                    connection, order, vendors[order.partner_id.commercial_partner_id.id], owners.get(order.user_id.id), offered,
+                    counted)
             except (Held, Waiting) as reason:
                 desired[order.id] = reason
         return desired
@@ -134,14 +136,14 @@ class RampFlowPurchaseOrder(models.AbstractModel):
             return accounts['stock_valuation']
         return accounts['expense']
 
-    def _order_values(self, connection, order, vendor, owner, offered):
+    def _order_values(self, connection, order, vendor, owner, offered, counted):
         if isinstance(vendor, (Held, Waiting)):
             raise vendor
         lines = {}
         for line in order.order_line:
             if line.display_type or line.is_downpayment or not line.product_qty:
                 continue
-            lines[f'{self._line_prefix()}{line.id}'] = self._line_values(line, offered)
+            lines[f'{self._line_prefix()}{line.id}'] = self._line_values(line, offered, *counted.get(line.id, ()))
         if not lines:
             raise Held(self.env._('It has no line with a quantity, and Ramp takes no order without lines.'))
         entity = connection.ramp_entity_id or connection.primary_entity_id
@@ -167,28 +169,56 @@ class RampFlowPurchaseOrder(models.AbstractModel):
     def _line_prefix(self):
         return f"{self.env['ramp.connection']._identity()}-line-"
 
-    def _line_values(self, line, offered):
+    def _line_values(self, line, offered, *counted):
         subtotal = Decimal(str(line.currency_id.round(line.price_subtotal)))
         if line.product_qty < 0 or subtotal < 0:
             raise Held(self.env._(
                 'The line "%s" is negative, and Ramp takes no negative lines. Give the discount on the lines it belongs to.',
                 clean(line.name)))
-        quantity, size, unit = self._whole(line)
+        quantity, size, unit = self._whole(line, *counted)
         price = (subtotal / quantity).quantize(Decimal(1).scaleb(-exponent(line.currency_id.name) - DIGITS), ROUND_HALF_UP).normalize()
         text = html2plaintext(line.name or '') or line.product_id.display_name or ''
         if unit:
             text = self.env._('%(text)s (counted in %(unit)s)', text=text, unit=unit)
         return {'quantity': quantity, 'price': f'{price:f}', 'description': self._text(text), 'coding': self._coding(line, offered),
-                'unit': [line.product_uom_id.id, f'{size:f}']}
+                'unit': self._unit(line, size)}
 
-    def _whole(self, line):
-        """(quantity as a whole number, how much one of them is in the line's unit, words for that if it is not one)."""
-        quantity = Decimal(str(line.product_qty)).normalize()
-        digits = max(0, -quantity.as_tuple().exponent)
+    @api.model
+    def _counted(self, connection, orders):
+        """{id of an order line: (its `_unit` in Ramp, whether Ramp has receipts of it)}."""
+        rows = self.env['ramp.record'].search_fetch(
+            [('connection_id', '=', connection.id), ('flow', 'in', (self._flow, 'item_receipt')), ('res_id', 'in', orders.ids),
+             ('remote_id', '!=', False)], ['flow', 'payload'])
+        told = {flow: [row.payload or {} for row in rows if row.flow == flow] for flow in (self._flow, 'item_receipt')}
+        received = {line for values in told['item_receipt'] for receipt in values.get('receipts', {}).values() for line in receipt['lines']}
+        return {
+            int(identity.rpartition('-')[2]): (line['unit'], values.get('line_ids', {}).get(identity) in received)
+            for values in told[self._flow] for identity, line in values.get('lines', {}).items() if line.get('unit')}
+
+    @staticmethod
+    def _unit(line, size):
+        """What a line is counted in, as JSON: the unit of measure, and how much of it one unit in Ramp is."""
+        return [line.product_uom_id.id, f'{size:f}']
+
+    def _whole(self, line, known=None, has_receipts=False):
+        """(quantity as a whole number, how much one of them is in the line's unit, words for that if it is not one).
+
+        A line is counted as its quantity wants it, until something is received of it: then as finely as Odoo does, if that is no whole
+        number. There it stays: receipts in Ramp count in it, and one that is matched with a bill cannot be made again.
+
+        :param known: the `_unit` that Ramp has
+        """
+        quantity = Decimal(str(line.product_qty))
+        digits = _digits(quantity)
+        if digits > MOST_DIGITS:
+            return 1, quantity.normalize(), f'{quantity.normalize():f} {line.product_uom_id.name}'
+        most = min(self.env['decimal.precision'].precision_get('Product Unit'), MOST_DIGITS)
+        if not has_receipts and digits < _digits(Decimal(str(round(line.qty_received, most)))):
+            digits = most
+        if has_receipts and known[0] == line.product_uom_id.id and digits < _digits(Decimal(known[1])) <= MOST_DIGITS:
+            digits = _digits(Decimal(known[1]))
         if not digits:
             return int(quantity), Decimal(1), None
-        if digits > MOST_DIGITS:
-            return 1, quantity, f'{quantity:f} {line.product_uom_id.name}'
         return int(quantity.scaleb(digits)), Decimal(1).scaleb(-digits), f'1/{10 ** digits} {line.product_uom_id.name}'
 
     def _coding(self, line, offered):
@@ -414,3 +444,8 @@ class RampFlowPurchaseOrder(models.AbstractModel):
 
 def _currency(amount):
     return (amount or {}).get('currency_code') or (amount or {}).get('currency')
+
+
+def _digits(number):
+    """How many digits a Decimal has after the point; zeros at its end do not count."""
+    return max(0, -number.normalize().as_tuple().exponent)

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from odoo import Command
 from odoo.tests import Form, new_test_user, tagged
 
+from ..simulator.errors import RampError
 from .test_purchase_order import FAULTS, OrdersCase
 
 EXAMPLES = int(os.environ.get('RAMP_RECEIPT_EXAMPLES', '10'))
@@ -155,22 +156,18 @@ class TestItemReceipt(OrdersCase):
     def test_fractions(self):
         """2.5 kg are 25 of 1/10 kg; parts are floored all together, so that their sum never drifts."""
         order = self.order((2.5, 4.0, {}))
-        self.receive(order, 1.25)
-        self.push()
-        self.assertReceived(order, [12])
-        self.receive(order, 0.58)
-        self.push()
-        self.assertReceived(order, [12], [6])
-        self.receive(order, 0.67)
-        self.push()
-        self.assertReceived(order, [12], [6], [7])
+        for quantity, expected in ((0.5, [[5]]), (0.78, [[5], [7]]), (0.58, [[5], [7], [6]]), (0.64, [[5], [7], [6], [7]])):
+            self.receive(order, quantity)
+            self.push()
+            self.assertReceived(order, *expected)
         self.assertEqual(order.order_line.ramp_qty_received, 2.5)
 
     def test_other_unit(self):
         order = self.order((2, 4.0, {'product_uom_id': self.env.ref('uom.product_uom_ton').id}))
-        self.receive(order, 1500)
+        self.receive(order, 1000)
         self.push()
         self.assertReceived(order, [1])
+        self.receive(order, 300)
         self.receive(order)
         self.push()
         self.assertReceived(order, [1], [1])
@@ -182,7 +179,8 @@ class TestItemReceipt(OrdersCase):
         self.assertReceived(order, [10])
         order.order_line.product_qty = 3
         self.push()
-        self.assertReceived(order, [1])
+        self.assertReceived(order, [10])
+        self.assertEqual(self.there(order)['line_items'][0]['quantity'], 30, 'a receipt counts in these units')
 
     def test_service_by_hand(self):
         order = self.order((2, 4.0, {}), (8, 1.0, {'product_id': self.service.id}))
@@ -395,6 +393,58 @@ class TestItemReceipt(OrdersCase):
         self.connection.action_push_all()
         self.push()
         self.assertReceived(order, [3, 0], [0, 2])
+
+    def test_a_part_of_a_unit(self):
+        """Ordered in whole units, received in parts of them: the order is counted in smaller ones, and both systems say the same."""
+        order = self.order((10, 4.0, {}), (3, 1.0, {}))
+        self.push()
+        self.receive(order, 2.5, 1)
+        self.push()
+        self.push()
+        told = self.there(order)
+        self.assertEqual([(line['quantity'], line['amount']['amount']) for line in told['line_items']], [(1000, 4000), (3, 300)])
+        self.assertIn('1/100', told['line_items'][0]['description'])
+        self.assertReceived(order, [250, 1])
+        self.assertEqual(order.order_line.mapped('ramp_qty_received'), [2.5, 1])
+        self.receive(order, 3.33, 1)
+        self.push()
+        self.assertReceived(order, [250, 1], [333, 1])
+        self.assertEqual(len(self.writes()), 1, 'no receipt was made twice')
+        self.assertEqual(order.order_line.mapped('ramp_qty_received'), [5.83, 2])
+        self.give_back(order.picking_ids.filtered(lambda picking: picking.state == 'done').sorted('id')[0], 1)
+        self.push()
+        self.assertReceived(order, [333, 1], [150, 0])
+        order.order_line[0].product_qty = 11
+        self.push()
+        self.assertEqual([line['quantity'] for line in self.there(order)['line_items']], [1100, 3], 'it stays so')
+
+    def test_a_part_of_a_unit_refused(self):
+        """Where Ramp does not take the smaller units, whole ones are sent of what was received."""
+        order = self.order((10, 4.0, {}))
+        self.push()
+
+        def refuse(method, path, _body):
+            if method == 'PATCH' and '/line-items/' in path:
+                raise RampError(400, 'DEVELOPER_7001', 'The quantity of this line cannot be changed')
+
+        self.ramp.before(refuse)
+        self.receive(order, 2.5)
+        for _time in range(3):
+            self.push()
+        self.assertReceived(order, [2])
+        self.assertEqual((self.row(order).state, self.there(order)['line_items'][0]['quantity']), ('confirmed', 10))
+        self.assertEqual(sum(count for key, count in self.ramp.counts().items() if key.startswith('PATCH')), 1)
+
+    def test_a_part_of_a_unit_later(self):
+        """Receipts count in the order's units: those stay as they are, as a receipt that is matched with a bill cannot be made again."""
+        order = self.order((10, 4.0, {}))
+        self.receive(order, 4)
+        self.push()
+        self.receive(order, 2.5)
+        self.push()
+        self.push()
+        self.assertEqual(self.there(order)['line_items'][0]['quantity'], 10)
+        self.assertReceived(order, [4], [2])
 
     def test_matched_with_a_bill(self):
         """Ramp refuses to delete such a receipt: the order says so, and others are sent all the same."""

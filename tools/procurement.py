@@ -153,10 +153,11 @@ def compare(env, connection, ramp, orders):
         amount = sum(line['amount']['amount'] for line in told['line_items']) / 10 ** digits if told else 0.0
         row['orders'] += len(mine)
         row['in Ramp'] += bool(told)
-        row['ordered'] = round(row['ordered'] + mine.amount_untaxed, digits)
+        ordered = sum(mine.order_line.mapped('price_subtotal'))  # the order's own total may be rounded otherwise
+        row['ordered'] = round(row['ordered'] + ordered, digits)
         row['ordered in Ramp'] = round(row['ordered in Ramp'] + amount, digits)
         row['received'] = round(row['received'] + sum(lines.values()), 3)
         row['received in Ramp'] = round(row['received in Ramp'] + sum(theirs.values()), 3)
-        row['different'] += bool(len(mine) != bool(told) or abs(mine.amount_untaxed - amount) > 0.005 or any(
+        row['different'] += bool(len(mine) != bool(told) or abs(ordered - amount) > 0.005 or any(
             abs(lines.get(key, 0) - theirs.get(key, 0)) > 0.0005 for key in {*lines, *theirs}))
     return list(table.values())
