@@ -186,8 +186,9 @@ def work(ramp, options):
     with environment(options.database) as env:
         say('connecting the demo company to a simulated Ramp that has no chart')
         chart(env)
-        connection = set_up_empty(env, ramp, seed=options.seed, offer_taxes=True, push_orders=True, push_receipts=True, repayment_account_id=salaries(env).id,
-                                   statement_policy='closed')  # its people leave some transactions unfinished
+        connection = set_up_empty(
+            env, ramp, seed=options.seed, offer_taxes=True, push_orders=True, push_receipts=True,
+            repayment_account_id=salaries(env).id, statement_policy='closed')  # its people leave some transactions unfinished
         # Odoo shows the lines of an entry only to users with its full accounting features
         env.ref('base.user_admin').group_ids += env.ref('account.group_account_user')
         env.cr.commit()
@@ -235,7 +236,8 @@ def work(ramp, options):
         reasons += [f"{row['currency']} of {row['entity']}: a difference of {row['difference']} is owed to Ramp, {row['explained']} of it "
                     'has a name' for row in proof if row['difference'] != row['explained']]
         reasons += [f'{count} open documents by {kind} are not what Ramp says' for kind, count in odd.items() if count]
-        reasons += [f"{row['supplier']}: {row['different']} orders are not in Ramp as they are in Odoo" for row in bought if row['different']]
+        reasons += [f"{row['supplier']}: {row['different']} orders are not in Ramp as they are in Odoo" for row in bought
+                    if row['different']]
         if before != after:
             reasons.append('the second run was not without effect')
         for kind in ('contract_violations', 'request_violations', 'errors'):
