@@ -54,7 +54,7 @@ class RampWebhook(models.Model):
         What is not signed with the secret is refused without a trace in the database. The challenge alone is not signed, as it may
         come before the secret: it is taken only while one is expected, and does nothing but be told back to Ramp.
         """
-        webhook = self.search([('token', '=', token)])
+        webhook = self.search_fetch([('token', '=', token)], ['connection_id', 'secret', 'state', 'challenge'])
         connection = webhook.connection_id
         is_signed = verify(webhook.secret, body, headers)
         if connection.is_copy or not is_signed and webhook.state != 'pending':  # a copy's events are the original's

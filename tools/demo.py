@@ -5,6 +5,7 @@ Ramp begins without a chart. Odoo connects and sends its own; then people spend 
 import argparse
 import contextlib
 import os
+import signal
 import socket
 import sys
 import tempfile
@@ -250,6 +251,19 @@ def work(ramp, options):
         }
 
 
+def listen(database, address):
+    """Let Ramp tell this Odoo what happens; returns our id of an account to code with."""
+    with environment(database) as env:
+        env['ir.config_parameter'].set_param('web.base.url', address)
+        env['ir.config_parameter'].set_param('web.base.url.freeze', 'True')
+        connection = env['ramp.connection'].search([], limit=1)
+        connection.use_webhooks = True
+        [account] = env['account.account'].search(
+            [('account_type', '=', 'expense'), ('company_ids', 'in', connection.company_id.ids)], limit=1)
+        env.cr.commit()
+        return env['ramp.coding']._external_id(account)
+
+
 def serve(runtime, ramp, port, database):
     """Odoo with its jobs, until somebody presses Ctrl-C."""
     command = runtime.odoo('-d', database, '--http-port', port, '--max-cron-threads', 1, '--log-level', 'warn')
@@ -263,8 +277,13 @@ def serve(runtime, ramp, port, database):
                 return False
 
         wait_for(answers, what='Odoo did not start', seconds=120, process=process)
+        code = listen(database, address)  # a server looks for jobs when it is told of one, and only then at once
         print(f'\nOdoo:      {address}/odoo/ramp-connections\nuser:      admin\npassword:  admin\n'
-              f'Ramp:      {ramp.admin}/  (the simulator)\nCtrl-C stops both.', flush=True)
+              f'Ramp:      {ramp.admin}/  (the simulator; it sends its events to Odoo)\n\n'
+              f'Spend with a card, and see it in Odoo a moment later:\n'
+              f"  curl -X POST {ramp.admin}/transactions -H 'Content-Type: application/json' -d "
+              f"""'{{"merchant": "Staples", "amount_minor": 4250, "currency": "USD", "account": "{code}"}}'\n"""
+              'Or confirm a purchase order, receive it, archive an account, and look at Ramp. Ctrl-C stops both.', flush=True)
         with contextlib.suppress(KeyboardInterrupt):
             process.wait()
 
@@ -282,6 +301,7 @@ def main():
     parser.add_argument('--seed', type=int, default=1)
     parser.add_argument('--database', default=DATABASE, help='its name; it is made anew')
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what was started is then stopped too
     port = None if options.no_serve else free_port(options.port)
     runtime = Runtime().prepare()
     os.environ.update(runtime.environ())
