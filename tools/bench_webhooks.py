@@ -1,8 +1,9 @@
 """How fast a running Odoo answers Ramp's events, and how long it takes from an event to the posted document; run by `bench.py` in a
 database of its own.
 
-A real Odoo server with its jobs, a simulated Ramp in another process that sends over HTTP, one fifth of the events twice. Then people
-spend, one after the other at random moments, and the database is watched.
+A real Odoo server with its jobs, a simulated Ramp in another process that sends over HTTP, one fifth of the events twice and one fifth
+out of order. One of ten names something that is booked. Then people spend, one after the other at random moments, again with each fifth
+event sent twice, and the database is watched.
 """
 import argparse
 import contextlib
@@ -20,10 +21,12 @@ from demo import free_port
 from odoo_env import environment, run_flows, set_up, simulator
 from runtime import Runtime, background, wait_for
 
-TWICE = 0.2
+TWICE = LATE = 0.2
+KNOWN = 10  # every so manieth event is of an object that is booked
 AT_ONCE = 500  # events that wait to be sent
 PAUSE = 1.0  # seconds between two objects, on the average
 PATIENCE = 90
+ENTRIES = "SELECT COUNT(*), SUM(debit), MAX(id) FROM account_move_line WHERE parent_state = 'posted'"
 
 
 def percentiles(seconds):
@@ -68,9 +71,11 @@ def value_of(database, query, *parameters):
         return cr.fetchall()
 
 
-def answers(ramp, count, port):
-    """Send so many events of objects that nobody knows. The seconds that each answer took, as Ramp sees it; and, as a yardstick, those of a
-    page that does nothing, asked for meanwhile.
+def answers(ramp, count, port, known):
+    """Send so many events, most of them of objects that nobody knows. The seconds that each answer took, as Ramp sees it; and, as a
+    yardstick, those of a page that does nothing, asked for meanwhile.
+
+    :param known: Ramp ids of card transactions that are booked
     """
     idle = []
 
@@ -82,13 +87,16 @@ def answers(ramp, count, port):
 
     before = len(ramp.ask('GET', '/events')['log'])
     ramp.ask('POST', '/faults', {'kind': 'duplicate_event', 'probability': TWICE})
+    ramp.ask('POST', '/faults', {'kind': 'reorder_event', 'probability': LATE})
     kinds = ('transactions.cleared', 'bills.updated', 'vendors.updated', 'reimbursements.ready_to_sync')
     source = random.Random(1)
     for start in range(0, count, AT_ONCE):
         ramp.ask('PATCH', '/webhooks', {'held': True})
         for number in range(start, min(start + AT_ONCE, count)):
+            stranger = f'{source.getrandbits(32):08x}-0000-4000-8000-000000000000'
             ramp.ask('POST', '/events', {
-                'kind': kinds[number % 4], 'object_id': f'{source.getrandbits(32):08x}-0000-4000-8000-000000000000'})
+                'kind': kinds[0] if number % KNOWN == 0 else kinds[number % 4],
+                'object_id': source.choice(known) if number % KNOWN == 0 else stranger})
         ramp.ask('PATCH', '/webhooks', {'held': False})
         wait_for(settled, what='the events were not sent', seconds=300)
         time.sleep(0.2)
@@ -163,12 +171,18 @@ def main():
             wait_for(lambda: value_of(options.database, "SELECT FROM ramp_webhook WHERE state = 'active'"),
                      what='Ramp did not verify the subscription', seconds=PATIENCE)
             verified = time.monotonic() - started
-            answers(ramp, 20, port)  # caches of the processes
-            answered, idle = answers(ramp, options.events, port)
+            booked = value_of(options.database, "SELECT ramp_id FROM ramp_record WHERE flow = 'transaction' AND state = 'confirmed'")
+            known = sorted(row[0] for row in booked)
+            entries = value_of(options.database, ENTRIES)
+            answers(ramp, 20, port, known)  # caches of the processes
+            answered, idle = answers(ramp, options.events, port, known)
             taken = len(value_of(options.database, 'SELECT FROM ramp_event'))
             if taken != options.events + 20:
                 raise SystemExit(f'{taken} events are stored instead of {options.events + 20}')
             time.sleep(5)  # the jobs that they woke
+            if value_of(options.database, ENTRIES) != entries:
+                raise SystemExit('events of what is booked changed the books')
+            ramp.ask('POST', '/faults', {'kind': 'duplicate_event', 'probability': TWICE})
             spent = arrivals(ramp, options.database, options.objects, spend)
             owed = arrivals(ramp, options.database, max(options.objects // 2, 1), owe)
         twice = value_of(
