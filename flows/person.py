@@ -139,21 +139,32 @@ class RampFlowPerson(models.AbstractModel):
     def _post(self, connection, client, jobs):
         [job] = jobs
         wanted = job.desired
+        job.key = job.key or self._transaction(self._note_asked, job)  # one in a run, as the person may be there a moment later
         body = {
-            'email': wanted['email'], 'role': wanted['role'], 'is_draft': True,
-            'idempotency_key': str(uuid.uuid5(uuid.NAMESPACE_OID, f'{job.remote_id} {job.revision}')),
+            'email': wanted['email'], 'role': wanted['role'], 'is_draft': True, 'idempotency_key': job.key,
             **dict(zip(FULL_NAME, wanted['name'], strict=True)), **{name: wanted[key] for key, name in PLACES.items() if wanted.get(key)}}
         try:
             task = client.post(f'{self._endpoint}/deferred', body)
         except RampIdempotencyReused as error:
             # asked for by a run whose end nobody saw, or refused then: if the person is not there by the next run, that asks anew
-            self._transaction(self._use_another_key, job)
+            self._transaction(self._note_asked, job, True)
             raise _AskedBefore(self.env._(
                 'Ramp was asked to create this person, and the answer got lost. Odoo looks for the person and asks again.')) from error
         return [Remote(job.remote_id, None, {'task': task['id']})] if isinstance(task, dict) and task.get('id') else []
 
-    def _use_another_key(self, job):
-        self.env['ramp.record'].browse(job.id).revision += 1
+    def _note_asked(self, job, spent=False):
+        """The key under which Ramp is asked to create somebody, written down before with the e-mail: until the end of the task is known,
+        later runs look for that, too, as the e-mail may be another one by then.
+
+        :param spent: Ramp takes the key no more; the next time it is another one
+        """
+        row = self.env['ramp.record'].browse(job.id)
+        noted = row.noted or {}
+        asked = {'key': None if spent else noted.get('key') or str(uuid.uuid4()),
+                 'emails': list(dict.fromkeys([*noted.get('emails', ()), job.desired['email']]))}
+        if asked != noted:
+            self.env['ramp.record']._note({row.id: asked})
+        return asked['key']
 
     def _change(self, client, job, changes):
         path = f'{self._endpoint}/{job.ramp_id}'
@@ -243,6 +254,8 @@ class RampFlowPerson(models.AbstractModel):
                 job.error = self.env._('Ramp is creating the user.')
             elif job.state == 'confirmed':
                 job.error = ' '.join(self._remarks(job)) or None
+        settled = self.env['ramp.record'].browse(job.id for job in jobs if job.known or job.state == 'held' and not job.blocked)
+        self.env['ramp.record']._note(dict.fromkeys(settled.filtered('noted').ids, {}))
         if any((job.known or {}).get('task') and job.state == 'pending' for job in jobs):
             # the job belongs to the system; see `_trigger`
             self._cron().sudo()._trigger(at=self.env.cr.now() + PATIENCE)
@@ -285,15 +298,17 @@ class RampFlowPerson(models.AbstractModel):
         jobs = [job for job in jobs if not job.blocked]
         many = len(jobs) > LOOK_UP_ALONE
         listed = {remote.ramp_id: remote for remote in self._listed(client, {})} if many else {}
+        asked = {row.id: row.noted['emails'] for row in self.env['ramp.record'].browse(job.id for job in jobs) if row.noted}
         owners = self._owners(connection)
         for job in jobs:
             remote = listed.get(job.ramp_id)
             if job.ramp_id and not remote:  # who is invited and has not come in yet is on no list
                 with contextlib.suppress(RampNotFound, RampValidationError):  # nobody, or no id at all
                     remote = self._look(client, job)
-            if not remote and job.desired and job.desired['email']:
-                remote = self._by_email(job, [
-                    found for found in self._listed(client, {}) if found.values['ramp_email'] == job.desired['email']])
+            for email in filter(None, [(job.desired or {}).get('email'), *asked.get(job.id, ())]):
+                if not remote and not job.blocked:
+                    remote = self._by_email(job, email, [
+                        found for found in self._listed(client, {}) if found.values['ramp_email'] == email])
             if job.blocked:
                 continue
             owner = remote and owners.get(remote.ramp_id)
@@ -303,19 +318,17 @@ class RampFlowPerson(models.AbstractModel):
                     'The user of Ramp with the e-mail %(email)s is linked to %(other)s already. Clear the Ramp ID of whoever it is not.',
                     email=remote.values['ramp_email'], other=owner[2])
             elif job.error and job.desired and not remote:  # what the task said
-                self._transaction(self._use_another_key, job)
-                job.revision += 1
                 job.state, job.known, job.uncertain = 'held', None, True
             else:
                 self._found(job, remote)
 
-    def _by_email(self, job, remotes):
+    def _by_email(self, job, email, remotes):
         """The user of Ramp who has the e-mail of a person; several are a question."""
         if len(remotes) > 1:
             job.state, job.blocked, job.uncertain = 'held', True, True
             job.error = self.env._(
                 'Ramp has more than one user with the e-mail %(email)s: %(names)s. Deactivate one of them and change its e-mail there.',
-                email=job.desired['email'], names=', '.join(
+                email=email, names=', '.join(
                     f"{' '.join(remote.values['name'])} ({remote.ramp_id})" for remote in remotes))
         return remotes[0] if len(remotes) == 1 else None
 

@@ -37,6 +37,7 @@ class Job:
     state: str = 'pending'
     error: str | None = None
     blocked: bool = False  # by something else that has to be settled first: `state` and `error` say what
+    key: str | None = None  # of the request that creates it, where Ramp wants one
 
     @property
     def offered(self):

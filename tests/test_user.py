@@ -562,6 +562,32 @@ class TestUser(PeopleCase):
         self.assertThere(nora, email='lost@example.com')
         self.assertEqual(self.ramp.mails, [])
 
+    def test_crash_and_another_email(self):
+        """Ramp was asked to create somebody, nobody heard its answer, and then the e-mail changed: the draft is found by the former one."""
+        for number, (seconds, archive) in enumerate(((0, False), (None, False), (0, True))):
+            with self.subTest(seconds=seconds, archive=archive):
+                self.ramp.task_seconds = seconds
+                before, after = f'before{number}@example.com', f'after{number}@example.com'
+                nora = self.hire(email=before)
+                self.ramp.faults.add('drop_after', path='/users/deferred', count=1)
+                self.push(1)
+                nora.work_email = after
+                if archive:
+                    nora.active = False
+                self.push(1)
+                if seconds is None:
+                    self.ramp.finish_tasks()
+                for _time in range(3):
+                    self.env['ramp.record'].search([('next_attempt', '!=', False)]).next_attempt = False
+                    self.push(1)
+                [user] = self.of_email(before) + self.of_email(after)
+                if archive:
+                    self.assertEqual((self.row(nora).state, user['status']), ('ignored', 'USER_INACTIVE'))
+                else:
+                    self.assertEqual(self.assertThere(nora)['id'], user['id'])
+                    self.assertIn(f'The e-mail in Ramp is {before}', nora.ramp_state)
+                self.assertFalse(self.row(nora).noted)
+
     def test_refused(self):
         nora = self.hire(email='nora@example.com')
         self.ramp.task_seconds = None
