@@ -74,16 +74,16 @@ def _live(env, source, order, fate):
         order.write({'order_line': [(0, 0, {
             'product_id': lines[-1].product_id.id, 'product_qty': 1, 'price_unit': lines[-1].price_unit, 'tax_ids': [(5,)]})]})
     elif fate != 'open' and order.picking_ids:
-        picking = _receive(order, 1 if fate == 'whole' else 0.5)
+        picking = receive(order, 1 if fate == 'whole' else 0.5)
         if fate == 'returned':
             _give_back(env, picking)
         if fate == 'rest' and order.picking_ids.filtered(lambda left: left.state == 'assigned'):
-            _receive(order, 1)
+            receive(order, 1)
     for line in order.order_line.filtered(lambda line: line.product_id.type == 'service') if fate == 'whole' else ():
         line.qty_received = line.product_qty  # of a service somebody says so
 
 
-def _receive(order, share):
+def receive(order, share):
     """Validate what is open of an order's receipt, or a part of each line of it, with a back-order for the rest; returns the receipt."""
     picking = order.picking_ids.filtered(lambda picking: picking.state == 'assigned')[:1]
     for move in picking.move_ids:

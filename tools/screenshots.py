@@ -18,6 +18,7 @@ import urllib.request
 from datetime import datetime, timezone
 from pathlib import Path
 
+import procurement
 from browser import Browser
 from odoo_env import environment, run_flows, set_up, simulator
 from runtime import CHECKOUT, Fail, Runtime, background, cache_dir, chromium, say, script, wait_for
@@ -185,6 +186,55 @@ def tie_out_pages(browser, address, database, ramp):
     save(browser, 'tie_out_green')
 
 
+def purchase(env, ramp):
+    """An order of which a part is received and billed, and somebody new; returns (order, receipt, employee)."""
+    connection = env['ramp.connection'].search([], limit=1)
+    connection.write({'push_orders': True, 'push_receipts': True})
+    suppliers, products = procurement.catalogue(env)
+    products.property_account_expense_id = env['account.account'].search([('name', '=', 'Office Supplies')], limit=1)
+    [project] = env['account.analytic.account'].search([('name', '=', 'Office Move')], limit=1)
+    order = env['purchase.order'].create({'partner_id': suppliers[0][0].id, 'order_line': [
+        (0, 0, {'product_id': product.id, 'product_qty': quantity, 'price_unit': product.standard_price, 'tax_ids': [(5,)],
+                'analytic_distribution': {str(project.id): 100}})
+        for product, quantity in zip(products, (24, 400, 6), strict=False)]})
+    order.button_confirm()
+    Department = env['hr.department']
+    department = Department.search([('name', '=', 'Engineering')], limit=1) or Department.create({'name': 'Engineering'})
+    person = env['hr.employee'].create({
+        'name': 'Grace Hopper', 'work_email': 'grace@widgetworks.example', 'department_id': department.id})
+    env.cr.commit()
+    run_flows(env, connection, sends=True)
+    picking = procurement.receive(order, 0.5)
+    env.cr.commit()
+    run_flows(env, connection, sends=True)
+    row = env['ramp.record'].search([('flow', '=', 'purchase_order'), ('res_id', '=', order.id)])
+    first = next(iter(row.payload['line_ids'].values()))
+    ramp.ask('POST', f'/purchase-orders/{row.ramp_id}/bills', {'quantities': {first: 12}})
+    run_flows(env, connection)
+    return order.id, picking.id, person.id
+
+
+def purchase_pages(browser, address, database, ramp):
+    """Orders, receipts, people, and the connection's pages for them."""
+    with environment(database) as env:
+        order, picking, person = purchase(env, ramp)
+    browser.resize(WIDE, 1000)
+    browser.open(f'{address}/odoo/purchase.order/{order}')
+    save(browser, 'order', height=680)
+    browser.open(f'{address}/odoo/stock.picking/{picking}')
+    save(browser, 'receipt', height=560)
+    browser.resize(WIDTH, 1000)
+    browser.open(f'{address}/odoo/hr.employee/{person}')
+    browser.click('.o_notebook .nav-link', 'Settings')
+    save(browser, 'employee', height=760)
+    browser.open(f'{address}/odoo/ramp-connections')
+    browser.click('.o_data_row .o_data_cell', 'Ramp')
+    for name, page in (('procurement', 'Procurement'), ('people', 'People'), ('real_time', 'Real Time')):
+        browser.click('.o_notebook .nav-link', page)
+        browser.settle()
+        save(browser, name, height=900)
+
+
 @contextlib.contextmanager
 def stage(runtime, database, port, jobs):
     """Odoo with the data, its address; and the simulated Ramp."""
@@ -322,6 +372,7 @@ def main():
             with Browser(executable, width=WIDTH, height=800) as browser:
                 take(browser, address)
                 tie_out_pages(browser, address, options.database, ramp)
+                purchase_pages(browser, address, options.database, ramp)
                 if browser.complaints:
                     raise Fail(f'the console complains: {browser.complaints[0][:300]}')
     return 0
