@@ -97,6 +97,13 @@ class TestUser(PeopleCase):
         self.assertEqual(self.written(before), {})
         self.assertFalse(self.env['ramp.run'].search([('flow', '=', 'employee')], limit=1).state == 'running')
 
+    def test_page_in_ramp(self):
+        nora, ada, nobody = self.hire(), self.user('ada@odoo.example', name='Ada Admin'), self.hire('Una Unsent', False)
+        self.push()
+        self.connection.environment = 'production'
+        self.env.invalidate_all()
+        self.assertEqual([person.ramp_url for person in (nora, ada, nobody)], ['https://app.ramp.com/people'] * 2 + [False])
+
     def test_names(self):
         names = self.env['ramp.flow.employee']._names
         for name, expected in (
