@@ -1,0 +1,181 @@
+/** @odoo-module **/
+// License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
+import { registry } from "@web/core/registry";
+import { stepUtils } from "@web_tour/tour_utils";
+import { row } from "./ramp_tours";
+
+const shows = (field, text, content) => ({
+    content: content || `It says: ${text}`,
+    trigger: `.o_form_view .o_field_widget[name=${field}]:contains("${text}")`,
+});
+
+const status = (text) => ({
+    content: `It is ${text}`,
+    trigger: `.o_form_view .o_statusbar_status .o_arrow_button_current:contains("${text}")`,
+});
+
+const press = (name, content) => ({
+    content,
+    trigger: `.o_form_view .o_form_statusbar button[name=${name}]`,
+    run: "click",
+});
+
+const openTab = (text) => [
+    {
+        content: `Open the page ${text}`,
+        trigger: `.o_notebook .nav-link:contains("${text}")`,
+        run: "click",
+    },
+    {
+        trigger: `.o_notebook .nav-link.active:contains("${text}")`,
+    },
+];
+
+const enter = (list, field, value) => [
+    {
+        content: `Into the cell ${field}`,
+        trigger: `${list} .o_data_row td[name=${field}]`,
+        run: "click",
+    },
+    {
+        trigger: `${list} .o_data_row td[name=${field}] input`,
+        run: `edit ${value}`,
+    },
+];
+
+const pickings = {
+    content: "To what arrived",
+    trigger: "button.oe_stat_button[name=action_view_picking]",
+    run: "click",
+};
+
+registry.category("web_tour.tours").add("ramp_connector_order_confirm", {
+    steps: () => [
+        ...stepUtils.goToAppSteps("purchase.menu_purchase_root", "Open the purchase app"),
+        row("Widget Supplier"),
+        {
+            content: "A request for quotation is nothing to Ramp",
+            trigger: ".o_form_view:has([name=partner_id]):not(:has([name=ramp_state]))",
+        },
+        press("button_confirm", "Confirm the order"),
+        status("Purchase Order"),
+        shows("ramp_state", "Waiting to be sent"),
+        {
+            content: "The ledger is for accountants, and Ramp has no page of it yet",
+            trigger: ".o_form_view:not(:has(button[name=action_open_ramp_record])):not(:has(button[name=action_open_in_ramp]))",
+        },
+    ],
+});
+
+registry.category("web_tour.tours").add("ramp_connector_order_receive", {
+    steps: () => [
+        shows("ramp_state", "In Ramp", "The job has sent it"),
+        {
+            content: "Its page in Ramp is one click away; nothing is received yet",
+            trigger: ".o_form_view:has(button[name=action_open_in_ramp]):not(:has([name=ramp_receipt_state]))",
+        },
+        pickings,
+        {
+            content: "What is not done is nothing to Ramp",
+            trigger: ".o_form_view:has([name=move_ids] .o_data_row):not(:has([name=ramp_state]))",
+        },
+        ...enter(".o_field_widget[name=move_ids]", "quantity", 6),
+        press("button_validate", "Six of ten arrived"),
+        {
+            content: "The others come later",
+            trigger: ".modal button[name=process]",
+            run: "click",
+        },
+        status("Done"),
+        shows("ramp_state", "Waiting to be sent"),
+        {
+            content: "Back to the order",
+            trigger: ".breadcrumb-item:not(.active) a, .o_back_button",
+            run: "click",
+        },
+        shows("ramp_receipt_state", "Waiting to be sent", "The order says so, too"),
+        shows("ramp_state", "In Ramp", "And is itself as it was"),
+    ],
+});
+
+registry.category("web_tour.tours").add("ramp_connector_order_return", {
+    steps: () => [
+        shows("ramp_receipt_state", "In Ramp", "What arrived is in Ramp"),
+        {
+            content: "Choose a further column",
+            trigger: ".o_field_widget[name=order_line] .o_optional_columns_dropdown button",
+            run: "click",
+        },
+        {
+            trigger: ".o-dropdown--menu .o-dropdown-item:contains('Received in Ramp')",
+            run: "click",
+        },
+        {
+            content: "The line says how much",
+            trigger: ".o_field_widget[name=order_line] .o_data_row td[name=ramp_qty_received]:contains('6')",
+        },
+        pickings,
+        {
+            content: "There are two: open what is done",
+            trigger: ".o_list_view .o_data_row:contains('Done') .o_data_cell[name=name]",
+            run: "click",
+        },
+        shows("ramp_state", "In Ramp"),
+        {
+            content: "Some of it goes back",
+            trigger: ".o_form_statusbar button:contains('Return')",
+            run: "click",
+        },
+        ...enter(".modal", "quantity", 2),
+        {
+            trigger: ".modal button[name=action_create_returns]",
+            run: "click",
+        },
+        {
+            content: "The return is ready",
+            trigger: "body:not(:has(.modal)) .o_form_view .o_statusbar_status .o_arrow_button_current:contains('Ready')",
+        },
+        press("button_validate", "It has left"),
+        status("Done"),
+        shows("ramp_state", "Waiting to be sent"),
+    ],
+});
+
+registry.category("web_tour.tours").add("ramp_connector_order_cancel", {
+    steps: () => [
+        shows("ramp_receipt_state", "In Ramp"),
+        {
+            content: "The line says what is left",
+            trigger: ".o_field_widget[name=order_line] .o_data_row td[name=qty_received]:contains('4')",
+        },
+        press("button_cancel", "No more of it"),
+        status("Cancelled"),
+        shows("ramp_state", "Waiting to be sent"),
+    ],
+});
+
+registry.category("web_tour.tours").add("ramp_connector_order_archived", {
+    steps: () => [
+        shows("ramp_state", "Cancelled in Odoo, so it is archived in Ramp."),
+        shows("ramp_receipt_state", "What Ramp has of it stays with the archived order."),
+    ],
+});
+
+registry.category("web_tour.tours").add("ramp_connector_order_held", {
+    steps: () => [
+        status("Purchase Order"),
+        shows("ramp_state", "Ramp has no vendor for it yet.", "What is the matter"),
+        shows("ramp_state", "e-mail", "And what to do"),
+        {
+            content: "Ramp has no page of it",
+            trigger: ".o_form_view:not(:has(button[name=action_open_in_ramp]))",
+        },
+    ],
+});
+
+registry.category("web_tour.tours").add("ramp_connector_order_refused", {
+    steps: () => [
+        status("Purchase Order"),
+        shows("ramp_state", "Ramp refused it: ", "In Ramp's own words"),
+    ],
+});
