@@ -4,6 +4,7 @@ from odoo.tests import HttpCase, new_test_user, tagged
 
 from .test_item_receipt import ReceiptsCase
 from .test_screens import ScreenCase
+from .test_user import PeopleCase
 
 
 @tagged('post_install', '-at_install', 'ramp', 'ramp_tour')
@@ -62,3 +63,44 @@ class TestProcurementTours(ReceiptsCase, ScreenCase, HttpCase):
         self.push()
         self.assertFalse(list(self.ramp.state['purchase_orders']))
         self.look(order, 'refused')
+
+
+@tagged('post_install', '-at_install', 'ramp', 'ramp_tour')
+class TestPeopleTours(PeopleCase, ScreenCase, HttpCase):
+    """An HR officer, who has no right in accounting, in a real browser, see `TestTours`; after each step, what Ramp has.
+
+    Odoo's page of a departure opens for HR administrators only: it reads when the contract ends.
+    """
+
+    def setUp(self):
+        super().setUp()
+        # a custom address has no pages to link to
+        self.patch(self.env.registry['ramp.connection'], '_app_url', lambda connection: 'https://app.ramp.test')
+
+    def look(self, person, name, user):
+        """A tour that begins on the form of an employee."""
+        self.start_tour(f'/odoo/hr.employee/{person.id}', f'ramp_connector_person_{name}', login=user.login)
+        self.env.invalidate_all()
+
+    def test_life_of_an_employee(self):
+        officer, manager = self.person('personnel'), self.person('personnel_manager')
+        nora = self.hire()
+        self.push()
+        self.assertThere(nora, status='USER_DRAFT')
+        self.start_tour('/odoo', 'ramp_connector_person_invite', login=officer.login)
+        self.env.invalidate_all()
+        self.assertTrue(nora.ramp_invite)
+        self.assertEqual(self.ramp.mails, [])
+        self.push()
+        self.assertThere(nora, status='INVITE_PENDING')
+        self.assertEqual(len(self.ramp.mails), 1)
+        self.look(nora, 'rename', officer)
+        self.push()
+        self.assertThere(nora, first_name='Nora', last_name='Newer')
+        self.look(nora, 'archive', manager)
+        self.assertFalse(nora.active)
+        self.push()
+        self.assertEqual(self.there(nora)['status'], 'USER_INACTIVE')
+        self.look(nora, 'archived', officer)
+        self.assertEqual(len(self.ramp.mails), 1)
+        self.ramp.assert_clean()

@@ -179,3 +179,85 @@ registry.category("web_tour.tours").add("ramp_connector_order_refused", {
         shows("ramp_state", "Ramp refused it: ", "In Ramp's own words"),
     ],
 });
+
+registry.category("web_tour.tours").add("ramp_connector_person_invite", {
+    steps: () => [
+        ...stepUtils.goToAppSteps("hr.menu_hr_root", "Open the employees app"),
+        {
+            content: "Open the employee",
+            trigger: ".o_kanban_view .o_kanban_record:contains('Nora New')",
+            run: "click",
+        },
+        ...openTab("Settings"),
+        shows("ramp_state", "The user is a draft: no invitation was sent."),
+        {
+            content: "Invite her",
+            trigger: ".o_form_view button[name=action_send_ramp_invitation]",
+            run: "click",
+        },
+        {
+            content: "It says what will happen",
+            trigger: ".modal:contains('Ramp sends this person an e-mail now.') .modal-footer .btn-primary",
+            run: "click",
+        },
+        shows("ramp_state", "Waiting to be sent"),
+        {
+            content: "Once is enough; the ledger is for accountants",
+            trigger: ".o_form_view:not(:has(button[name=action_send_ramp_invitation])):not(:has(button[name=action_open_ramp_record]))",
+        },
+    ],
+});
+
+registry.category("web_tour.tours").add("ramp_connector_person_rename", {
+    steps: () => [
+        ...openTab("Settings"),
+        shows("ramp_state", "In Ramp: Invited."),
+        {
+            content: "Her page in Ramp",
+            trigger: ".o_form_view .o_field_widget[name=ramp_url] a[href='https://app.ramp.test/people']:contains('Open in Ramp')",
+        },
+        {
+            content: "She is married now",
+            trigger: ".o_form_view .o_field_widget[name=name] input",
+            run: "edit Nora Newer",
+        },
+        ...stepUtils.saveForm(),
+        shows("ramp_state", "Waiting to be sent"),
+    ],
+});
+
+registry.category("web_tour.tours").add("ramp_connector_person_archive", {
+    steps: () => [
+        ...openTab("Settings"),
+        shows("ramp_state", "In Ramp: Invited."),
+        {
+            content: "She leaves",
+            trigger: ".o_cp_action_menus button:has(.fa-cog)",
+            run: "click",
+        },
+        {
+            trigger: ".o-dropdown--menu .o_menu_item:contains('Archive')",
+            run: "click",
+        },
+        {
+            content: "Odoo asks why",
+            trigger: ".modal:has([name=departure_reason_id]) button[name=action_register_departure]",
+            run: "click",
+        },
+        {
+            trigger: "body:not(:has(.modal)) .o_form_view .ribbon:contains('Archived')",
+        },
+        shows("ramp_state", "Waiting to be sent"),
+    ],
+});
+
+registry.category("web_tour.tours").add("ramp_connector_person_archived", {
+    steps: () => [
+        ...openTab("Settings"),
+        shows("ramp_state", "Archived in Odoo"),
+        {
+            content: "Who is gone is not invited",
+            trigger: ".o_form_view:not(:has(button[name=action_send_ramp_invitation]))",
+        },
+    ],
+});
