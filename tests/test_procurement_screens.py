@@ -5,6 +5,7 @@ from odoo.tests import HttpCase, new_test_user, tagged
 from .test_item_receipt import ReceiptsCase
 from .test_screens import ScreenCase
 from .test_user import PeopleCase
+from .test_webhook import WebhookCase
 
 
 @tagged('post_install', '-at_install', 'ramp', 'ramp_tour')
@@ -103,4 +104,43 @@ class TestPeopleTours(PeopleCase, ScreenCase, HttpCase):
         self.assertEqual(self.there(nora)['status'], 'USER_INACTIVE')
         self.look(nora, 'archived', officer)
         self.assertEqual(len(self.ramp.mails), 1)
+        self.ramp.assert_clean()
+
+
+@tagged('post_install', '-at_install', 'ramp', 'ramp_tour')
+class TestSettingsTours(WebhookCase, ScreenCase):
+    """An accounting manager on the connection's page, see `TestTours`."""
+
+    def look(self, name):
+        self.start_tour('/odoo/ramp-connections', f'ramp_connector_{name}', login=self.manager.login)
+        self.env.invalidate_all()
+
+    def setUp(self):
+        super().setUp()
+        self.manager = self.person('manager')
+        self.connection.name = 'Ramp of the tour'
+
+    def test_settings(self):
+        """What there is to choose, and what the page says of it; then it is discarded."""
+        self.connection.environment = 'sandbox'  # a custom address may reach this machine
+        settings = ('push_orders', 'push_receipts', 'push_users', 'user_invitation', 'user_role', 'use_webhooks')
+        before = self.connection.read(settings)
+        self.look('settings')
+        self.assertEqual(self.connection.read(settings), before)
+
+    def test_webhooks(self):
+        self.look('webhooks_on')
+        self.assertTrue(self.connection.use_webhooks)
+        self.assertEqual(self.subscriptions(), [])
+        self.run_job()
+        self.deliver()
+        self.run_job()
+        [row] = self.subscriptions()
+        self.assertEqual(row['status'], 'active')
+        self.spend()
+        self.deliver()
+        self.assertTrue(self.events())
+        self.look('webhooks_off')
+        self.run_job()
+        self.assertEqual(self.subscriptions(), [])
         self.ramp.assert_clean()

@@ -261,3 +261,120 @@ registry.category("web_tour.tours").add("ramp_connector_person_archived", {
         },
     ],
 });
+
+const toggle = (field, content) => ({
+    content,
+    trigger: `.o_form_view .o_field_widget[name=${field}] input[type=checkbox]`,
+    run: "click",
+});
+
+const discard = {
+    content: "Think better of it",
+    trigger: ".o_form_button_cancel",
+    run: "click",
+};
+
+registry.category("web_tour.tours").add("ramp_connector_settings", {
+    steps: () => [
+        row("Ramp of the tour"),
+        ...openTab("Procurement"),
+        {
+            trigger: ".o_form_view:has([name=push_receipts])",
+        },
+        toggle("push_orders", "No orders"),
+        {
+            content: "Then no receipts of them either",
+            trigger: ".o_form_view:has([name=push_orders]):not(:has([name=push_receipts]))",
+        },
+        ...openTab("People"),
+        {
+            content: "Nobody gets an e-mail by itself",
+            trigger: ".o_form_view:has([name=user_role]):not(:contains('gets an e-mail from Ramp'))",
+        },
+        {
+            content: "Invite everybody",
+            trigger: ".o_field_widget[name=user_invitation] input",
+            run: "click",
+        },
+        {
+            trigger: ".o_select_menu_item:contains('Everybody whom Odoo sends')",
+            run: "click",
+        },
+        {
+            content: "The page says what that means",
+            trigger: ".o_form_view .text-warning:contains('gets an e-mail from Ramp')",
+        },
+        {
+            content: "Who owns or administers the business is not for Odoo to say",
+            trigger: ".o_field_widget[name=user_role] input",
+            run: "click",
+        },
+        {
+            trigger: ".o_select_menu_menu:has(.o_select_menu_item:contains('Bookkeeper')):not(:contains('Owner')):not(:contains('Admin'))",
+        },
+        {
+            trigger: ".o_select_menu_item:contains('Bookkeeper')",
+            run: "click",
+        },
+        toggle("push_users", "Nobody at all"),
+        {
+            content: "Then there is nothing to choose, and nothing to be warned of",
+            trigger: ".o_form_view:has([name=push_users]):not(:has([name=user_invitation])):not(:has([name=user_role])):not(:contains('gets an e-mail from Ramp'))",
+        },
+        ...openTab("Real Time"),
+        {
+            content: "Without webhooks there is nothing to say of them",
+            trigger: ".o_form_view:has([name=use_webhooks]):not(:has([name=webhook_state])):not(:has([name=webhook_message]))",
+        },
+        toggle("use_webhooks", "Switch them on"),
+        shows("webhook_state", "No Public Address"),
+        shows("webhook_message", "Ramp cannot reach http://127.0.0.1", "Why, and what it takes"),
+        {
+            trigger: ".o_form_view .alert:contains('begins with https'):contains('the jobs look every 15 minutes')",
+        },
+        toggle("use_webhooks", "And off"),
+        {
+            trigger: ".o_form_view:has([name=use_webhooks]):not(:has([name=webhook_state])):not(:has([name=webhook_message]))",
+        },
+        discard,
+        {
+            content: "Nothing is changed",
+            trigger: "body:not(:has(.o_form_status_indicator_buttons:not(.invisible))) .o_form_view",
+        },
+        ...openTab("People"),
+        {
+            trigger: ".o_form_view:has([name=user_invitation]):has([name=user_role])",
+        },
+        ...openTab("Procurement"),
+        {
+            trigger: ".o_form_view:has([name=push_receipts])",
+        },
+    ],
+});
+
+registry.category("web_tour.tours").add("ramp_connector_webhooks_on", {
+    steps: () => [
+        row("Ramp of the tour"),
+        ...openTab("Real Time"),
+        toggle("use_webhooks", "Switch them on"),
+        ...stepUtils.saveForm(),
+        shows("webhook_state", "Waiting for Ramp", "Ramp has to say yes"),
+    ],
+});
+
+registry.category("web_tour.tours").add("ramp_connector_webhooks_off", {
+    steps: () => [
+        row("Ramp of the tour"),
+        ...openTab("Real Time"),
+        shows("webhook_state", "Active", "Ramp has"),
+        {
+            content: "And has told of something",
+            trigger: ".o_form_view:has([name=last_event]):not(:has([name=webhook_message]))",
+        },
+        toggle("use_webhooks", "No more of it"),
+        ...stepUtils.saveForm(),
+        {
+            trigger: ".o_form_view:has([name=use_webhooks]):not(:has([name=webhook_state]))",
+        },
+    ],
+});
