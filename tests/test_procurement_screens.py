@@ -4,6 +4,7 @@ from odoo.tests import HttpCase, new_test_user, tagged
 
 from .test_item_receipt import ReceiptsCase
 from .test_screens import ScreenCase
+from .test_security import RpcCase
 from .test_user import PeopleCase
 from .test_webhook import WebhookCase
 
@@ -144,3 +145,83 @@ class TestSettingsTours(WebhookCase, ScreenCase):
         self.run_job()
         self.assertEqual(self.subscriptions(), [])
         self.ramp.assert_clean()
+
+
+@tagged('post_install', '-at_install', 'ramp')
+class TestWhoSeesWhatIsSent(ReceiptsCase, RpcCase):
+    """Who reads over RPC what became of orders, receipts and people in Ramp."""
+
+    fields = {
+        'purchase.order': ('ramp_state', 'ramp_receipt_state', 'ramp_progress', 'ramp_id', 'ramp_url'),
+        'purchase.order.line': ('ramp_qty_received',),
+        'stock.picking': ('ramp_state',),
+        'hr.employee': ('ramp_state', 'ramp_id', 'ramp_url', 'ramp_user_id', 'ramp_invite', 'ramp_can_invite'),
+        'res.users': ('ramp_state', 'ramp_id', 'ramp_url', 'ramp_invite', 'ramp_can_invite'),
+    }
+
+    def setUp(self):
+        super().setUp()
+        self.employee.user_id = False
+        self.order_sent = self.order((4, 4.0, {}))
+        self.picking = self.receive(self.order_sent, 3)
+        companies = {'company_id': self.company.id, 'company_ids': [Command.set(self.company.ids)]}
+        self.roles = {role: new_test_user(self.env, f'ramp_{role}', groups, email=f'{role}@role.example', **companies) for role, groups in {
+            'buyer': 'base.group_user,purchase.group_purchase_user', 'storekeeper': 'base.group_user,stock.group_stock_user',
+            'officer': 'base.group_user,hr.group_hr_user', 'keeper': 'base.group_user,base.group_erp_manager',
+            'employee': 'base.group_user', 'supplier': 'base.group_portal'}.items()}
+        self.roles['supplier'].partner_id.parent_id = self.vendor
+        self.push()
+        for _again in range(2):  # Ramp creates people by and by
+            self.sync('employee', 'user', now=False)
+        self.objects = {record._name: record for record in (
+            self.order_sent, self.order_sent.order_line, self.picking, self.employee, self.roles['employee'])}
+        self.env.flush_all()
+
+    def values(self, role, model, *fields):
+        (values,) = self.call(role, model, 'read', self.objects[model].ids, list(fields))
+        return values
+
+    def assertHidden(self, role, model):
+        for field in self.fields[model]:
+            with self.subTest(role=role, model=model, field=field):
+                self.assertEqual(
+                    self.refused(role, model, 'read', self.objects[model].ids, [field]), 'odoo.exceptions.AccessError')
+                self.assertNotIn(field, self.call(role, model, 'fields_get'))
+
+    def test_those_who_work_with_it(self):
+        """The state in words is for them, the ledger is not."""
+        for role, model, state in (
+                ('buyer', 'purchase.order', 'In Ramp'), ('storekeeper', 'stock.picking', 'In Ramp'),
+                ('officer', 'hr.employee', 'In Ramp'), ('keeper', 'res.users', 'In Ramp: The user is a draft')):
+            with self.subTest(role=role):
+                self.assertRegex(self.values(role, model, *self.fields[model])['ramp_state'], f'^{state}')
+                if model != 'stock.picking':
+                    self.refused(role, model, 'read', self.objects[model].ids, ['ramp_record_id'])
+                self.refused(role, 'ramp.record', 'search_read', [], ['name'])
+        self.assertEqual(self.values('buyer', 'purchase.order', 'ramp_receipt_state')['ramp_receipt_state'], 'In Ramp')
+        self.assertEqual(self.values('buyer', 'purchase.order.line', 'ramp_qty_received')['ramp_qty_received'], 3)
+
+    def test_supplier_with_a_login(self):
+        """Reads the own order, and not what became of it in Ramp."""
+        self.assertEqual(self.values('supplier', 'purchase.order', 'name')['name'], self.order_sent.name)
+        for model in ('purchase.order', 'purchase.order.line'):
+            self.assertHidden('supplier', model)
+
+    def test_those_whom_another_module_lets_in(self):
+        """Fields are hidden by themselves, and not only where their objects are: modules open those to further people."""
+        for model, role, group in (
+                ('stock.picking', 'supplier', 'base.group_portal'), ('hr.employee', 'employee', 'base.group_user'),
+                ('res.users', 'employee', 'base.group_user')):
+            self.env['ir.model.access'].create({
+                'name': 'Let in', 'model_id': self.env['ir.model']._get_id(model), 'group_id': self.env.ref(group).id, 'perm_read': True})
+            self.env.flush_all()
+            self.assertTrue(self.values(role, model, 'name')['name'])
+            self.assertHidden(role, model)
+
+    def test_colleagues(self):
+        """Whoever sees an employee's card only does not see this of it."""
+        for field in self.fields['hr.employee']:
+            with self.subTest(field=field):
+                self.assertEqual(
+                    self.refused('employee', 'hr.employee', 'read', self.employee.ids, [field]), 'odoo.exceptions.AccessError')
+                self.assertNotIn(field, self.env['hr.employee.public']._fields)
