@@ -170,7 +170,7 @@ class RampPushed(models.AbstractModel):
         for record in self:
             row = rows.get(record._origin.id)
             record.ramp_id = row.ramp_id if row else False
-            record.ramp_url = False
+            record.ramp_url = row.ramp_url if row else False
             record.ramp_state = words.get(record._origin.id, False)
 
     def _search_ramp_record_id(self, operator, value):

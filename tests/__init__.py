@@ -8,6 +8,7 @@ from . import (
     test_item_receipt,
     test_ledger,
     test_payables,
+    test_procurement_screens,
     test_purchase_order,
     test_push,
     test_push_convergence,

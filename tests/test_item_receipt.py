@@ -7,6 +7,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from odoo import Command
+from odoo.exceptions import AccessError
 from odoo.tests import Form, new_test_user, tagged
 
 from ..simulator.errors import RampError
@@ -18,19 +19,8 @@ step = st.tuples(st.sampled_from((
     'crash', 'sync', 'sync')), st.integers(0, 999))
 
 
-@tagged('post_install', '-at_install', 'ramp')
-class TestItemReceipt(OrdersCase):
-    """What is received of an order in Odoo is received of it in Ramp."""
-
-    def setUp(self):
-        super().setUp()
-        self.service = self.env['product.product'].create({'name': 'Assembly', 'type': 'service', 'purchase_method': 'receive'})
-        self.kilogram = self.env.ref('uom.product_uom_kgm')
-        self.product.uom_id = self.kilogram
-        self.twice, self.crash_in = [], None
-        self.ramp.before(self.look)
-        Record = self.env.registry['ramp.record']
-        self.patch(Record, '_store_sent', self.crash(Record._store_sent))
+class ReceiptsCase(OrdersCase):
+    """What arrives of orders, and goes back."""
 
     def receive(self, order, *quantities):
         """Validate the open receipt of an order, with a back-order for what is missing; returns it."""
@@ -63,6 +53,21 @@ class TestItemReceipt(OrdersCase):
 
     def receipt_row(self, order):
         return self.env['ramp.record'].search([('flow', '=', 'item_receipt'), ('res_id', '=', order.id)])
+
+
+@tagged('post_install', '-at_install', 'ramp')
+class TestItemReceipt(ReceiptsCase):
+    """What is received of an order in Odoo is received of it in Ramp."""
+
+    def setUp(self):
+        super().setUp()
+        self.service = self.env['product.product'].create({'name': 'Assembly', 'type': 'service', 'purchase_method': 'receive'})
+        self.kilogram = self.env.ref('uom.product_uom_kgm')
+        self.product.uom_id = self.kilogram
+        self.twice, self.crash_in = [], None
+        self.ramp.before(self.look)
+        Record = self.env.registry['ramp.record']
+        self.patch(Record, '_store_sent', self.crash(Record._store_sent))
 
     def writes(self):
         return Counter({key: count for key, count in self.ramp.counts().items() if not key.startswith('GET') and 'item-receipts' in key})
@@ -314,6 +319,44 @@ class TestItemReceipt(OrdersCase):
         self.assertReceived(order, [3])
         self.assertFalse(self.writes() - before)
 
+    def test_process_dies_after_ramp_answered(self):
+        """Wherever the job ends between Ramp's answer and our commit, the next one looks first what Ramp has: nothing is there twice."""
+        for number in range(5):
+            with self.subTest(number=number):
+                order = self.order((4, 4.0, {}), (6, 1.0, {}))
+                self.push()
+                first = self.receive(order, 3, 2)
+                self.crash_in = number
+                self.push()
+                self.crash_in = None
+                self.push()
+                self.assertReceived(order, [3, 2])
+                self.receive(order, 1, 0)
+                self.give_back(first, 1)  # one receipt takes the place of another, and a further one is made
+                self.crash_in = number
+                self.push()
+                self.crash_in = None
+                self.push()
+                self.assertEqual(self.receipt_row(order).state, 'confirmed', self.receipt_row(order).error_message)
+                self.assertEqual(sorted(self.receipts(order).values()), [[1, 0], [2, 1]])
+        self.assertFalse(self.twice)
+
+    def test_receipts_of_a_further_order(self):
+        """What Ramp has of an order is asked for before the first receipt of it is made, also when Ramp has receipts of others."""
+        one, other, known = (self.order((4, 4.0, {})) for _count in range(3))
+        self.receive(one, 3)
+        self.push()
+        self.receive(other, 2)
+        self.receive(known, 3)
+        self.ramp.add_item_receipt(
+            self.row(known).ramp_id, [{'line': self.there(known)['line_items'][0]['id'], 'quantity': 3}], number='by hand')
+        before = self.writes()
+        runs = self.push()
+        self.assertReceived(other, [2])
+        self.assertReceived(known, [3])
+        self.assertEqual(sum((self.writes() - before).values()), 1)
+        self.assertFalse(any(runs.mapped('message')))
+
     def test_many_are_asked_for_at_once(self):
         """A ledger that knows nothing any more: Ramp's list is read once, and nothing is made again."""
         orders = [self.order((4, 4.0, {})) for _count in range(12)]
@@ -557,6 +600,34 @@ class TestItemReceipt(OrdersCase):
             self.assertEqual(form.ramp_receipt_state, 'In Ramp')
             with form.order_line.edit(0) as line:
                 self.assertEqual(line.ramp_qty_received, 3)
+
+    def test_buyer_of_own_orders_only(self):
+        """What is noted at the end of a transaction is not limited to what its user may see: a transfer may be of others' orders."""
+        buyer = new_test_user(
+            self.env, 'buyer', 'base.group_user,purchase.group_purchase_user,stock.group_stock_user', company_id=self.company.id,
+            company_ids=[Command.set(self.company.ids)])
+        own, other = self.order((2, 4.0, {}), (8, 1.0, {'product_id': self.service.id}), user_id=buyer.id), self.order((3, 4.0, {}))
+        other.picking_ids.move_ids.picking_id = own.picking_ids
+        self.receive(own, 1, 1)
+        self.push()
+        self.assertReceived(other, [1])
+        for model, path in (('purchase.order', 'user_id'), ('purchase.order.line', 'order_id.user_id')):
+            self.env['ir.rule'].create({
+                'name': 'Own orders only', 'model_id': self.env['ir.model']._get_id(model), 'domain_force': f"[('{path}', '=', user.id)]",
+                'groups': [Command.link(self.env.ref('purchase.group_purchase_user').id)]})
+        with self.assertRaises(AccessError):
+            other.with_user(buyer).read(['name'])
+        with self.assertRaises(AccessError):
+            self.env['ramp.change'].with_user(buyer).search([])
+        picking = own.picking_ids.filtered(lambda picking: picking.state != 'done').with_user(buyer)
+        own.order_line[1].with_user(buyer).qty_received = 5
+        picking.move_ids.picked = True
+        picking.button_validate()
+        picking.env.flush_all()
+        self.assertEqual(picking.state, 'done')
+        self.push()
+        self.assertEqual(sorted(self.receipts(own).values()), [[0, 5], [1, 0], [1, 0]])
+        self.assertReceived(other, [1], [2])
 
     def test_other_company(self):
         """No connection there: nothing is noted, and nothing asked."""

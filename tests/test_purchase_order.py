@@ -90,6 +90,17 @@ class TestPurchaseOrder(OrdersCase):
         self.push()
         self.assertEqual({key: count for key, count in (self.ramp.counts() - writes).items() if not key.startswith('GET')}, {})
 
+    def test_page_in_ramp(self):
+        """The button of the form leads to the order's own page; a custom address has none."""
+        order, waiting = self.order(), self.order(confirm=False)
+        self.push()
+        self.assertFalse(order.ramp_url)
+        self.connection.environment = 'production'
+        self.env.invalidate_all()
+        self.assertEqual(order.ramp_url, f'https://app.ramp.com/s/procurement/purchase-orders/{self.row(order).ramp_id}')
+        self.assertEqual(order.action_open_in_ramp()['url'], order.ramp_url)
+        self.assertFalse(waiting.ramp_url)
+
     def test_draft_is_nothing(self):
         order = self.order(confirm=False)
         self.push()

@@ -29,6 +29,7 @@ OUTSIDERS = {
     'employee': 'base.group_user',
     'secretary': 'base.group_partner_manager',
     'personnel': 'hr.group_hr_user',
+    'personnel_manager': 'hr.group_hr_manager',
     'approver': 'hr_expense.group_hr_expense_manager',
     'purchaser': 'purchase.group_purchase_user',
 }

@@ -9,8 +9,26 @@ from odoo.tools import mute_logger
 from .common import RampCase
 
 
+class RpcCase(RampCase, HttpCase):
+    """Calls over RPC as the users in `roles`, by role."""
+
+    def call(self, role, model, method, *args, **kwargs):
+        """An RPC call as a role, the way the web client makes it."""
+        if getattr(self, 'role', None) != role:
+            self.authenticate(self.roles[role].login, self.roles[role].login)
+            self.role = role
+        kwargs.setdefault('context', {'allowed_company_ids': self.company.ids})
+        return self.make_jsonrpc_request('/web/dataset/call_kw', {'model': model, 'method': method, 'args': list(args), 'kwargs': kwargs})
+
+    def refused(self, role, *args, **kwargs):
+        loud = 'odoo.http', 'odoo.addons.base.models.ir_model', 'odoo.addons.base.models.ir_rule'
+        with self.assertRaises(JsonRpcException) as caught, mute_logger(*loud):
+            self.call(role, *args, **kwargs)
+        return str(caught.exception)
+
+
 @tagged('post_install', '-at_install', 'ramp')
-class TestSecurity(RampCase, HttpCase):
+class TestSecurity(RpcCase):
     """What each role can do, over RPC, as that role."""
 
     def setUp(self):
@@ -28,20 +46,6 @@ class TestSecurity(RampCase, HttpCase):
             'bookkeeper': new_test_user(self.env, 'ramp_bookkeeper', 'base.group_user,account.group_account_user', **companies),
         }
         self.env.flush_all()
-
-    def call(self, role, model, method, *args, **kwargs):
-        """An RPC call as a role, the way the web client makes it."""
-        if getattr(self, 'role', None) != role:
-            self.authenticate(self.roles[role].login, self.roles[role].login)
-            self.role = role
-        kwargs.setdefault('context', {'allowed_company_ids': self.company.ids})
-        return self.make_jsonrpc_request('/web/dataset/call_kw', {'model': model, 'method': method, 'args': list(args), 'kwargs': kwargs})
-
-    def refused(self, role, *args, **kwargs):
-        loud = 'odoo.http', 'odoo.addons.base.models.ir_model', 'odoo.addons.base.models.ir_rule'
-        with self.assertRaises(JsonRpcException) as caught, mute_logger(*loud):
-            self.call(role, *args, **kwargs)
-        return str(caught.exception)
 
     def test_secrets_never_leave_the_server(self):
         for role in ('accountant', 'manager'):

@@ -97,6 +97,13 @@ class TestUser(PeopleCase):
         self.assertEqual(self.written(before), {})
         self.assertFalse(self.env['ramp.run'].search([('flow', '=', 'employee')], limit=1).state == 'running')
 
+    def test_page_in_ramp(self):
+        nora, ada, nobody = self.hire(), self.user('ada@odoo.example', name='Ada Admin'), self.hire('Una Unsent', False)
+        self.push()
+        self.connection.environment = 'production'
+        self.env.invalidate_all()
+        self.assertEqual([person.ramp_url for person in (nora, ada, nobody)], ['https://app.ramp.com/people'] * 2 + [False])
+
     def test_names(self):
         names = self.env['ramp.flow.employee']._names
         for name, expected in (
@@ -176,6 +183,35 @@ class TestUser(PeopleCase):
         self.push()
         self.assertEqual(self.there(ada)['status'], 'USER_INACTIVE')
         self.assertEqual(list(self.written(before)), [f'PATCH /users/{self.row(ada).ramp_id}/deactivate'])
+
+    def test_contact_edited_by_a_secretary(self):
+        """Whoever edits a contact may not see that an employee is behind it; the change is noted all the same."""
+        nora = self.hire()
+        secretary = self.user('ramp_secretary', 'base.group_user,base.group_partner_manager')
+        self.push()
+        with self.assertRaises(AccessError):
+            nora.work_contact_id.with_user(secretary).read(['employee_ids'])
+        nora.work_contact_id.with_user(secretary).email = 'nora@elsewhere.example'
+        self.env.flush_all()
+        self.assertEqual(nora.ramp_state, 'Waiting to be sent')
+        self.push()
+        self.assertIn('The e-mail in Ramp is nora@example.com', nora.ramp_state)
+
+    def test_manager_linked_by_an_officer_of_few(self):
+        """Who is somebody else in Ramp now is so for all who work for them, seen or unseen by the officer who says it."""
+        boss = self.hire('Max Manager', 'max@example.com')
+        nora = self.hire(parent_id=boss.id)
+        self.push(3)
+        officer = self.user('ramp_officer', 'base.group_user,hr.group_hr_user')
+        self.env['ir.rule'].create({
+            'name': 'Managers only', 'model_id': self.env['ir.model']._get_id('hr.employee'), 'domain_force': "[('parent_id', '=', False)]",
+            'groups': [Command.link(self.env.ref('hr.group_hr_user').id)]})
+        self.assertFalse(boss.with_user(officer).child_ids)
+        self.env.invalidate_all()  # as in a request of its own
+        self.assertFalse(nora._ramp_noted())
+        boss.with_user(officer).ramp_user_id = False
+        self.env.flush_all()
+        self.assertEqual(nora._ramp_noted(), {nora.id})
 
     def test_an_employee_with_a_user_is_one_person(self):
         ada, bob = self.user('ada@odoo.example', name='Ada'), self.user('bob@odoo.example', name='Bob')

@@ -3,7 +3,7 @@
 import { registry } from "@web/core/registry";
 import { stepUtils } from "@web_tour/tour_utils";
 
-const menu = (section, item) => [
+export const menu = (section, item) => [
     {
         content: "Open a section of the menu",
         trigger: `.o_menu_sections button[data-menu-xmlid="${section}"]`,
@@ -16,7 +16,7 @@ const menu = (section, item) => [
     },
 ];
 
-const row = (text) => ({
+export const row = (text) => ({
     content: `Open the row of ${text}`,
     trigger: `.o_list_view .o_data_row .o_data_cell:contains("${text}")`,
     run: "click",
