@@ -45,8 +45,7 @@ class RampPushed(models.AbstractModel):
             domain = self.env['ramp.connection']._pushed(flow)
             if domain is not None:
                 cron_id = self.env['ir.model.data']._xmlid_to_res_id(f'ramp_connector.cron_{flow}')
-                # the person who saves has no rights on the ledger
-                if self.env['ramp.change'].sudo()._note(flow, self, domain, cron_id):
+                if self.env['ramp.change']._note(flow, self, domain, cron_id):
                     self.env[f'ramp.flow.{flow}']._notify_job()
 
     @contextlib.contextmanager
