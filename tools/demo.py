@@ -213,6 +213,7 @@ def work(ramp, options):
             once_more = run_flows(env, connection, sends=False)
         runs += run_flows(env, connection, sends=True)  # vendors that came are suppliers now, and offered to code spend with
         flows = [row for row in flow_table(runs, states(env, connection), once_more) if row['flow'] not in SENT]
+        others = {flow._flow for flow in connection._flows() if flow._sends}
         bought = procurement.compare(env, connection, ramp, orders)
         ties, owed = tie_out(env, connection, ramp), payables(env, connection, ramp)
         proof, odd = owed_to_ramp(env, connection)
@@ -244,7 +245,8 @@ def work(ramp, options):
         for kind in ('contract_violations', 'request_violations', 'errors'):
             reasons += [f'{kind}: {text}' for text in summary[kind][:3]]
         return {
-            'sent': sent, 'coded': coded(ramp), 'orders': bought, 'flows': flows, 'tie_out': ties, 'payables': owed, 'owed_to_ramp': proof,
+            'sent': sent, 'followed': [row for row in flows if row['flow'] in others], 'coded': coded(ramp), 'orders': bought,
+            'flows': [row for row in flows if row['flow'] not in others], 'tie_out': ties, 'payables': owed, 'owed_to_ramp': proof,
             'seconds': round(seconds, 1),
             'second_run': {'write_calls': after[0] - before[0], 'changed': before[1:] != after[1:]},
             'contract_checked': summary['contract'], 'ok': not reasons, 'problems': reasons,
@@ -312,6 +314,8 @@ def main():
             emit(result)
         else:
             show('What Odoo offers in Ramp', result['sent'], ['flow', 'confirmed', 'in Ramp', 'held'])
+            show('People, vendors, orders and receipts, from Odoo to Ramp', result['followed'],
+                 ['flow', 'seen', 'confirmed', 'waiting', 'held', 'seconds'])
             show('Purchase orders and what is received of them: Odoo beside Ramp', result['orders'],
                  ['supplier', 'currency', 'orders', 'in Ramp', 'ordered', 'ordered in Ramp', 'received', 'received in Ramp', 'different'])
             show('What arrived', result['flows'], ['flow', 'seen', 'created', 'confirmed', 'waiting', 'held', 'seconds'])
