@@ -3,7 +3,7 @@
     'name': 'Ramp Connector',
     'version': '19.0.1.3.0',
     'category': 'Accounting/Accounting',
-    'summary': 'Ramp card spend, bills and reimbursements in Odoo: exactly once, posted, paid, confirmed, and tied out to the cent',
+    'summary': 'Ramp card spend, bills, orders and people, in real time: exactly once, posted, paid, confirmed, tied out to the cent',
     'author': 'Ramp Connector contributors',
     'website': 'https://github.com/ramp-connector/ramp_connector',
     'license': 'LGPL-3',

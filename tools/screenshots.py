@@ -26,7 +26,7 @@ from runtime import CHECKOUT, Fail, Runtime, background, cache_dir, chromium, sa
 DATABASE = 'ramp_screenshots'
 DOCS = CHECKOUT / 'docs/images'
 STORE = CHECKOUT / 'static/description'
-ON_STORE = ('connection', 'inbox', 'changed', 'bill', 'expense', 'entry')
+ON_STORE = ('connection', 'inbox', 'changed', 'bill', 'expense', 'entry', 'tie_out', 'order')
 WIDTH, WIDE = 1280, 1600  # Odoo shows a receipt beside its document on wide screens only; those pictures are reduced
 LARGEST = 200 * 1024
 
