@@ -53,6 +53,7 @@ class RampFlowPerson(models.AbstractModel):
     _endpoint = '/users'
     _upload_size = 1
     _asked_first = True
+    _events = ('users.invite_accepted',)
 
     @api.model
     def _enabled(self, connection):

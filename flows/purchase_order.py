@@ -1,4 +1,5 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
+import contextlib
 import dataclasses
 import datetime
 from decimal import ROUND_HALF_UP, Decimal
@@ -7,7 +8,7 @@ from odoo import api, models
 from odoo.fields import Domain
 from odoo.tools import html2plaintext
 
-from ..ramp_api import Money, to_company_date
+from ..ramp_api import Money, RampNotFound, to_company_date
 from ..ramp_api.money import exponent
 from .booking import clean
 from .flow import Held, Waiting
@@ -46,6 +47,7 @@ class RampFlowPurchaseOrder(models.AbstractModel):
     _fixed = ('vendor', 'currency', 'entity', 'offered')
     _asked_first = True
     _switch = 'push_orders'
+    _events = ('purchase_orders.archived', 'purchase_orders.updated')
 
     @api.model
     def _flow_label(self):
@@ -340,16 +342,28 @@ class RampFlowPurchaseOrder(models.AbstractModel):
                     'creation_source': 'DEVELOPER_API', 'include_archived': 'true', 'three_way_match_enabled': three_way}):
                 self._transaction(self._note_there, connection, {payload['id']: payload for payload in page.rows})
 
+    def _look_at(self, connection, rows):
+        """EXTENDS: what people did in Ramp stays, and is said."""
+        ramp_ids, client = rows.mapped('ramp_id'), connection._client()
+        self.env.cr.rollback()  # nothing is open while Ramp is asked
+        for ramp_id in ramp_ids:
+            payload = None
+            with contextlib.suppress(RampNotFound):
+                payload = client.get(f'{self._endpoint}/{ramp_id}')
+            self._transaction(self._note_there, connection, {ramp_id: payload})
+
     def _note_there(self, connection, there):
+        """`there`: what Ramp has of each order, by its id; None: nothing, as it says of an archived one when asked for that alone."""
         Record = self.env['ramp.record']
         ours = [('connection_id', '=', connection.id), ('remote_id', '!=', False)]
         rows = Record.search([*ours, ('flow', '=', self._flow), ('ramp_id', 'in', list(there))]).try_lock_for_update()
         receipts = {row.res_id: set((row.payload or {}).get('ids', {}).values()) for row in Record.search_fetch(
             [*ours, ('flow', '=', 'item_receipt'), ('state', '=', 'confirmed'), ('res_id', 'in', rows.mapped('res_id'))],
             ['res_id', 'payload'])}
+        rows.seen_at = self.env.cr.now()
         others = []
         for row in rows:
-            payload = there[row.ramp_id]
+            payload = there[row.ramp_id] or {'archived_at': True, **(row.noted or {})}
             noted = {key: payload.get(key) for key in ('receipt_status', 'billing_status')}
             if row.noted != noted:
                 row.noted = noted

@@ -3,6 +3,7 @@ import contextlib
 import dataclasses
 import logging
 import math
+from datetime import timedelta
 
 from odoo import models
 from odoo.fields import Domain
@@ -18,6 +19,8 @@ LOOK_UP_ALONE = 10  # uncertain rows that are asked for one by one; beyond it th
 ROWS_PER_LIST = 100
 TROUBLES_PER_RUN = 5  # objects on which Ramp itself fails, before the run gives up
 UNSAID = object()
+ECHO = timedelta(seconds=5)  # in which Ramp's events tell of what was just sent
+LOOKS_PER_RUN = 200  # objects that events named
 
 
 @dataclasses.dataclass
@@ -197,7 +200,28 @@ class RampFlowPush(models.AbstractModel):
             Record._reconsider(connection, self._flow, wanted, shared=bool(self._elder(connection)))
         if changed:
             Record._mark_dirty(connections, self._flow, changed)
-        return Record._is_dirty(connections, self._flow)
+        return Record._is_dirty(connections, self._flow) or any(self._told(connection) for connection in connections)
+
+    def _told(self, connection):
+        """The rows of objects that events named after they were looked at: somebody changed them in Ramp.
+
+        What is told right after Odoo wrote itself is taken for that.
+        """
+        if not self._events:
+            return self.env['ramp.record']
+        rows = self.env.execute_query(SQL(
+            """
+            SELECT DISTINCT r.id
+              FROM ramp_event e
+              JOIN ramp_record r ON r.connection_id = e.connection_id AND r.flow = %s AND r.ramp_id = LOWER(e.object_id)
+             WHERE e.connection_id = %s AND e.type = ANY(%s) AND e.received_at > r.seen_at + %s
+             LIMIT %s
+            """, self._flow, connection.id, list(self._events), ECHO, LOOKS_PER_RUN))
+        return self.env['ramp.record'].browse(row[0] for row in rows)
+
+    def _look_at(self, connection, rows):
+        """See what somebody changed in Ramp. Here: compare it with Odoo, as after a doubt."""
+        self._transaction(self.env['ramp.record']._mark_dirty, connection, self._flow, rows.mapped('res_id'), True)
 
     # ------------------------------------------------------------------ a run
 
@@ -218,7 +242,11 @@ class RampFlowPush(models.AbstractModel):
         with self._alone(connection) as alone:
             if not alone:
                 _logger.info('Ramp flow %s: another process is sending for connection %s', self._flow, connection.id)
-            elif not self._send_all(connection, run):
+                return
+            told = self._told(connection)
+            if told:
+                self._look_at(connection, told)
+            if not self._send_all(connection, run) or len(told) == LOOKS_PER_RUN:
                 self._trigger()
 
     def _send_all(self, connection, run):

@@ -26,6 +26,8 @@ from ..ramp_api import RampClient, RampConnectionError, Subscription
 from ..simulator import events
 from ..simulator.webhooks import ENCODINGS, HEADERS, signature
 from .common import RampCase
+from .test_purchase_order import OrdersCase
+from .test_user import PeopleCase
 
 CALLS = int(os.environ.get('RAMP_WEBHOOK_CALLS') or 300)  # forged ones, over HTTP
 CONFLICT = "DO $$ BEGIN RAISE EXCEPTION USING ERRCODE = 'serialization_failure'; END $$"
@@ -444,8 +446,9 @@ class TestEvents(WebhookCase):
 
     def test_jobs(self):
         """What each of Ramp's types wakes; unknown objects do no harm."""
-        self.connection.write({'pull_bills': True, 'pull_reimbursements': True})
+        self.connection.write({'pull_bills': True, 'pull_reimbursements': True, 'push_orders': True, 'push_users': True})
         wanted = {
+            'purchase_orders': ['purchase_order'], 'users': ['employee', 'user'],
             'transactions': ['transaction'], 'bills': ['bill'], 'payments': ['bill'], 'reimbursements': ['reimbursement'],
             'vendors': ['vendor']}
         heard = self.connection._webhook_events()
@@ -578,6 +581,87 @@ class TestEvents(WebhookCase):
 
         with patch.object(Cursor, 'execute', watched):
             yield found
+
+
+class TestEventsOfWhatIsSent(WebhookCase, OrdersCase, PeopleCase):
+    """What people change in Ramp of what Odoo sends: seen when Ramp tells of it, and not only at night."""
+
+    def setUp(self):
+        super().setUp()
+        self.connection.write({'push_orders': True, 'push_users': True})
+        self.subscribe()
+
+    def settle(self, seen=timedelta(minutes=1)):
+        """What is sent was sent a while ago, and its events have come."""
+        self.deliver()
+        self.sync('purchase_order', 'employee', now=False)
+        self.env.flush_all()
+        self.env.cr.execute('UPDATE ramp_record SET seen_at = seen_at - %s', [seen])
+        self.env['ramp.event'].search([]).unlink()
+        self.woken()
+
+    def reads(self, *flows):
+        """What the jobs ask Ramp of single objects."""
+        before = self.ramp.counts()
+        self.sync(*flows, now=False)
+        return {key.removeprefix('GET /developer/v1'): count for key, count in (self.ramp.counts() - before).items()
+                if re.match('GET .*/[-0-9a-f]{36}$', key)}
+
+    def test_order(self):
+        order, other = self.order(), self.order()
+        OrdersCase.push(self)
+        self.settle()
+        ramp_id = self.row(order).ramp_id
+        self.ramp.update_purchase_order(ramp_id, memo='Ours')
+        self.deliver()
+        self.assertEqual(self.woken(), ['purchase_order'])
+        writes = len(self.ramp.write_calls())
+        self.assertEqual(self.reads('purchase_order'), {f'/purchase-orders/{ramp_id}': 1})
+        self.assertRegex(order.ramp_state, '^In Ramp: Somebody edited the memo there')
+        self.assertEqual((other.ramp_state, len(self.ramp.write_calls())), ('In Ramp', writes))
+        self.assertEqual(self.reads('purchase_order'), {}, 'once')
+        self.ramp.archive_purchase_order(self.row(other).ramp_id)
+        self.deliver()
+        self.sync('purchase_order', now=False)
+        self.assertIn('Somebody archived it in Ramp', other.ramp_state)
+        self.ramp.assert_clean()
+
+    def test_order_that_is_gone(self):
+        order = self.order()
+        OrdersCase.push(self)
+        self.settle()
+        self.sender.emit('purchase_orders.updated', self.row(order).ramp_id)
+        self.deliver()
+        with self.ramp.state.lock:
+            del self.ramp.state['purchase_orders'].rows[self.row(order).ramp_id]
+        self.assertEqual(len(self.reads('purchase_order')), 1)
+        self.assertEqual(self.reads('purchase_order'), {})
+        self.assertIn('Somebody archived it in Ramp', order.ramp_state)
+
+    def test_own_changes(self):
+        """Ramp tells of them, too: nothing is asked for because of that."""
+        order = self.order()
+        OrdersCase.push(self)
+        self.settle(timedelta())
+        order.order_line.product_qty = 7
+        self.sync('purchase_order', now=False)
+        self.assertEqual(self.there(order)['line_items'][0]['quantity'], 7)
+        self.deliver()
+        self.assertIn('purchase_orders.updated', self.events().mapped('type'))
+        self.assertEqual(self.reads('purchase_order'), {})
+
+    def test_person(self):
+        nora = self.hire()
+        PeopleCase.push(self, 3)
+        nora.action_send_ramp_invitation()
+        PeopleCase.push(self)
+        self.assertIn('Invited', nora.ramp_state)
+        self.settle()
+        self.ramp.update_user(nora.ramp_user_id, status='USER_ACTIVE')
+        self.deliver()
+        self.assertEqual(self.woken(), ['employee', 'user'])
+        self.sync('employee', 'user', now=False)
+        self.assertEqual(nora.ramp_state, 'In Ramp')
 
 
 class TestForged(WebhookCase):
