@@ -20,6 +20,7 @@ ROWS_PER_LIST = 100
 TROUBLES_PER_RUN = 5  # objects on which Ramp itself fails, before the run gives up
 UNSAID = object()
 ECHO = timedelta(seconds=5)  # in which Ramp's events tell of what was just sent
+NIGHTLY = timedelta(days=2)  # whatever is older than this, the nightly check has seen
 LOOKS_PER_RUN = 200  # objects that events named
 
 
@@ -214,9 +215,9 @@ class RampFlowPush(models.AbstractModel):
             SELECT DISTINCT r.id
               FROM ramp_event e
               JOIN ramp_record r ON r.connection_id = e.connection_id AND r.flow = %s AND r.ramp_id = LOWER(e.object_id)
-             WHERE e.connection_id = %s AND e.type = ANY(%s) AND e.received_at > r.seen_at + %s
+             WHERE e.connection_id = %s AND e.received_at > %s AND e.type = ANY(%s) AND e.received_at > r.seen_at + %s
              LIMIT %s
-            """, self._flow, connection.id, list(self._events), ECHO, LOOKS_PER_RUN))
+            """, self._flow, connection.id, self.env.cr.now() - NIGHTLY, list(self._events), ECHO, LOOKS_PER_RUN))
         return self.env['ramp.record'].browse(row[0] for row in rows)
 
     def _look_at(self, connection, rows):
