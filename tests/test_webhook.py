@@ -146,7 +146,8 @@ class TestSubscription(WebhookCase):
         self.run_job()
         (other,) = self.subscriptions()
         self.assertNotEqual((other['id'], other['endpoint_url']), (row['id'], row['endpoint_url']))
-        self.assertEqual({kind.partition('.')[0] for kind in other['event_types']}, {'transactions', 'reimbursements'})
+        self.assertEqual(
+            {kind.partition('.')[0] for kind in other['event_types']}, {'transactions', 'reimbursements', 'purchase_orders', 'users'})
         self.assertEqual(self.connection.webhook_state, 'active')
 
     def test_every_event_of_a_flow_is_one_of_ramps(self):
