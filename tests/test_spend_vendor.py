@@ -118,7 +118,7 @@ class TestSpendVendor(PushCase):
 
     def test_draft_is_found_and_pulled_once_approved(self):
         self.ask()
-        self.ramp.after(lambda method, path, body: method == 'POST' and path.endswith('/vendors') and self.ramp.update_vendor(
+        self.ramp.after(lambda method, path, body: method == 'POST' and path.endswith('/v1/vendors') and self.ramp.update_vendor(
             self.vendors()[0]['id'], draft=True))
         self.work()
         [vendor] = self.vendors()
