@@ -2,6 +2,7 @@
 import dataclasses
 import hashlib
 import logging
+import time
 import uuid
 from datetime import timedelta
 
@@ -50,6 +51,7 @@ class RampFlowPull(models.AbstractModel):
     _synced_at = 'synced_at'  # key of when an object was exported
     _known_by = ('merchant_name',)  # keys under which a payload that cannot be read says what it is
     _reread_pause = timedelta(minutes=10)  # in which what is booked is not looked at as a whole again because of an event
+    _breath = 0.3  # seconds in which a run listens for further events, where one follows the other
     _vague_events = ()  # of `_events`: they name other objects than those of the flow
     _updates = False  # whether a booked document follows its object: a change is worked in, instead of held for a person
 
@@ -139,6 +141,7 @@ class RampFlowPull(models.AbstractModel):
     # ------------------------------------------------------------------ a run
 
     def _work(self, connection, run):
+        self._take_breath(connection, run)
         client = connection._client()
         started = self._clock()
         trouble = None
@@ -155,6 +158,18 @@ class RampFlowPull(models.AbstractModel):
             self._confirm_open(connection, run, client)
         if trouble:
             raise trouble
+
+    def _take_breath(self, connection, run):
+        """Where Ramp tells one thing after the other, one run does for some of them: else each event would be a run of its own, and those
+        who wait for Odoo would wait for these."""
+        since = self.env.cr.now() - timedelta(seconds=1)
+        is_stream = self._breath and self.env['ramp.event'].sudo().search_count([  # nobody's to read; the job works for the system
+            ('connection_id', '=', connection.id), ('received_at', '>=', since), ('type', 'in', self._events)], limit=1
+        ) and self.env['ramp.run'].search_count([
+            ('connection_id', '=', connection.id), ('flow', '=', self._flow), ('started_at', '>=', since), ('id', '<', run.id)], limit=1)
+        self.env.cr.rollback()
+        if is_stream:
+            time.sleep(self._breath)
 
     def _clock(self):
         """The database's time, which all workers share; leaves no transaction open."""
