@@ -51,7 +51,7 @@ class RampFlowPull(models.AbstractModel):
     _synced_at = 'synced_at'  # key of when an object was exported
     _known_by = ('merchant_name',)  # keys under which a payload that cannot be read says what it is
     _reread_pause = timedelta(minutes=10)  # in which what is booked is not looked at as a whole again because of an event
-    _breath = 0.5  # seconds in which a run listens for further events, where one follows the other
+    _breath = 0.3  # seconds in which a run listens for further events, where one follows the other
     _vague_events = ()  # of `_events`: they name other objects than those of the flow
     _updates = False  # whether a booked document follows its object: a change is worked in, instead of held for a person
 
