@@ -77,12 +77,13 @@ class RampFlowItemReceipt(models.AbstractModel):
         return self.env._('Nothing is received of it, or Ramp does not match it with receipts: it had no goods when it was sent.')
 
     def _desired(self, connection, records):
+        found = self.env['ramp.record'].search_fetch(
+            [('connection_id', '=', connection.id), ('flow', 'in', ('purchase_order', self._flow)), ('res_id', 'in', records.ids),
+             ('remote_id', '!=', False)], ['flow', 'res_id', 'ramp_id', 'state', 'error_message', 'is_uncertain', 'payload'])
         rows = defaultdict(dict)
-        for row in self.env['ramp.record'].search_fetch(
-                [('connection_id', '=', connection.id), ('flow', 'in', ('purchase_order', self._flow)), ('res_id', 'in', records.ids),
-                 ('remote_id', '!=', False)], ['flow', 'res_id', 'ramp_id', 'state', 'error_message', 'is_uncertain', 'payload']):
+        for row in found:
             rows[row.res_id][row.flow] = row
-        counted = self.env['ramp.flow.purchase_order']._counted(connection, records)
+        counted = self.env['ramp.flow.purchase_order']._counted(found)
         desired, recounted = {}, []
         for order in records:
             sent, row = map(rows[order.id].get, ('purchase_order', self._flow))

@@ -81,7 +81,9 @@ class RampFlowPurchaseOrder(models.AbstractModel):
         owners = {user.id: employee.ramp_user_id for employee in self.env['hr.employee'].search(
             [('user_id', 'in', records.user_id.ids), ('ramp_user_id', '!=', False)]) for user in employee.user_id}
         offered = self._offered_codings(connection, records)
-        counted = self._counted(connection, records)
+        counted = self._counted(self.env['ramp.record'].search_fetch(
+            [('connection_id', '=', connection.id), ('flow', 'in', (self._flow, 'item_receipt')), ('res_id', 'in', records.ids),
+             ('remote_id', '!=', False)], ['flow', 'payload']))
         desired = {}
         for order in records:
             try:
@@ -186,11 +188,8 @@ class RampFlowPurchaseOrder(models.AbstractModel):
                 'unit': self._unit(line, size)}
 
     @api.model
-    def _counted(self, connection, orders):
-        """{id of an order line: (its `_unit` in Ramp, whether Ramp has receipts of it)}."""
-        rows = self.env['ramp.record'].search_fetch(
-            [('connection_id', '=', connection.id), ('flow', 'in', (self._flow, 'item_receipt')), ('res_id', 'in', orders.ids),
-             ('remote_id', '!=', False)], ['flow', 'payload'])
+    def _counted(self, rows):
+        """{id of an order line: (its `_unit` in Ramp, whether Ramp has receipts of it)}. `rows`: of orders, and of their receipts."""
         told = {flow: [row.payload or {} for row in rows if row.flow == flow] for flow in (self._flow, 'item_receipt')}
         received = {line for values in told['item_receipt'] for receipt in values.get('receipts', {}).values() for line in receipt['lines']}
         return {
@@ -343,7 +342,7 @@ class RampFlowPurchaseOrder(models.AbstractModel):
                 self._transaction(self._note_there, connection, {payload['id']: payload for payload in page.rows})
 
     def _look_at(self, connection, rows):
-        """EXTENDS: what people did in Ramp stays, and is said."""
+        """OVERRIDES: what people did in Ramp stays, and is said."""
         ramp_ids, client = rows.mapped('ramp_id'), connection._client()
         self.env.cr.rollback()  # nothing is open while Ramp is asked
         for ramp_id in ramp_ids:

@@ -3,7 +3,7 @@ it Ramp has.
 """
 import random
 
-from odoo_env import run_flows
+from odoo_env import RATES, run_flows
 
 SUPPLIERS = (  # name, country, state, currency
     ('Redwood Timber Co', 'us', 'base.state_us_5', 'USD'), ('Alpenholz GmbH', 'de', None, 'EUR'),
@@ -12,7 +12,6 @@ PRODUCTS = (  # name, unit, price in USD
     ('Oak Board', 'unit', 42.5), ('Steel Bolt M8', 'unit', 0.35), ('Varnish, 5 l', 'unit', 38.9), ('Hinge', 'unit', 4.25),
     ('Drawer Slide', 'unit', 11.6), ('Wood Glue', 'kgm', 9.8))
 SERVICE = ('Delivery', 'unit', 75.0)
-USD_IN = {'EUR': 0.92, 'JPY': 149.0}
 FATES = ('whole', 'part', 'returned', 'rest', 'amended', 'cancelled', 'again', 'open')
 
 
@@ -51,7 +50,7 @@ def buy(env, connection, count, seed):
 def _values(source, partner, currency, products, analytics):
     kilogram = products.env.ref('uom.product_uom_kgm')
     lines = [(0, 0, {
-        'product_id': product.id, 'price_unit': currency.round(product.standard_price * USD_IN.get(currency.name, 1)),
+        'product_id': product.id, 'price_unit': currency.round(product.standard_price * RATES.get(currency.name, 1)),
         'product_qty': source.choice((0.5, 2.25, 12.5)) if product.uom_id == kilogram else source.randint(2, 40),
         'discount': source.choice((0, 0, 0, 12.5)), 'tax_ids': [(5,)],
         'analytic_distribution': {str(source.choice(analytics).id): 100} if analytics and source.random() < 0.5 else False})
@@ -105,26 +104,19 @@ def _give_back(env, picking):
 
 
 def bill(env, connection, ramp, orders):
-    """Bills of vendors in Ramp for the first line of each order that is received; returns how many."""
-    code = {order.id: env['ramp.coding']._external_id(order.order_line.product_id.property_account_expense_id[:1]) for order in orders}
+    """Bills of vendors in Ramp for the first line of each order that is received."""
     there = {row['id']: row for row in ramp.ask('GET', '/objects/purchase_orders')['data']}
     received = {row['purchase_order_id'] for row in ramp.ask('GET', '/objects/item_receipts')['data']}
-    billed = 0
-    for row in _rows(env, connection, 'purchase_order', orders):
+    for row in _rows(env, connection, orders):
         order = there.get(row.ramp_id)
         if order and not order['archived_at'] and order['id'] in received:
             line = order['line_items'][0]
-            ramp.ask('POST', '/bills', {
-                'vendor': order['vendor_id'], 'currency': order['_money']['currency'], 'purchase_order_id': order['id'], 'lines': [{
-                    'amount_minor': round(line['amount']['amount']), 'account': code[row.res_id], 'memo': line['description'],
-                    'purchase_order_line_item_id': line['id']}]})
-            billed += 1
-    return billed
+            ramp.ask('POST', f"/purchase-orders/{order['id']}/bills", {'quantities': {line['id']: line['quantity']}})
 
 
-def _rows(env, connection, flow, orders):
+def _rows(env, connection, orders):
     return env['ramp.record'].search([
-        ('connection_id', '=', connection.id), ('flow', '=', flow), ('res_id', 'in', orders.ids), ('remote_id', '!=', False)])
+        ('connection_id', '=', connection.id), ('flow', '=', 'purchase_order'), ('res_id', 'in', orders.ids), ('remote_id', '!=', False)])
 
 
 def compare(env, connection, ramp, orders):
@@ -136,7 +128,7 @@ def compare(env, connection, ramp, orders):
         for line in receipt['line_items'] if not receipt['archived_at'] else ():
             ident = line['purchase_order_line_item_id']
             arrived[ident] = arrived.get(ident, 0) + line['quantity']
-    sent = {row.res_id: row for row in _rows(env, connection, 'purchase_order', orders)}
+    sent = {row.res_id: row for row in _rows(env, connection, orders)}
     table = {}
     for order in orders:
         row = table.setdefault(order.partner_id.name, {
