@@ -88,8 +88,9 @@ class RampFlowItemReceipt(models.AbstractModel):
         for order in records:
             sent, row = map(rows[order.id].get, ('purchase_order', self._flow))
             try:
-                if sent and sent.state in ('confirmed', 'pending') and self._is_finer(order, counted):
-                    recounted.append(order.id)
+                if sent and sent.state != 'held' and self._is_finer(order, counted):
+                    if sent.state == 'confirmed':  # else the order's job is at it, and tries again in its own time
+                        recounted.append(order.id)
                     raise Waiting(self.env._('The order is being sent to Ramp again, in units as small as what was received of it.'))
                 desired[order.id] = self._order_values(connection, order, sent, row)
             except (Held, Waiting) as reason:

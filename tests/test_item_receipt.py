@@ -478,6 +478,21 @@ class TestItemReceipt(ReceiptsCase):
         self.assertEqual((self.row(order).state, self.there(order)['line_items'][0]['quantity']), ('confirmed', 10))
         self.assertEqual(sum(count for key, count in self.ramp.counts().items() if key.startswith('PATCH')), 1)
 
+    def test_a_part_of_a_unit_and_trouble(self):
+        """Ramp fails for a while on the smaller units: they are waited for, as receipts in whole ones would stay."""
+        order = self.order((10, 4.0, {}))
+        self.push()
+        self.ramp.faults.add('server_error', '/purchase-orders/*', method='PATCH')
+        self.receive(order, 2.5)
+        self.push()
+        self.push()
+        self.assertEqual((self.row(order).state, self.receipts(order)), ('error', {}))
+        self.ramp.faults.clear()
+        self.row(order).next_attempt = False
+        self.push()
+        self.push()
+        self.assertReceived(order, [250])
+
     def test_a_part_of_a_unit_later(self):
         """Receipts count in the order's units: those stay as they are, as a receipt that is matched with a bill cannot be made again."""
         order = self.order((10, 4.0, {}))

@@ -20,6 +20,7 @@ from odoo.tests import HttpCase, new_test_user, tagged
 from odoo.tests.common import release_test_lock
 from odoo.tools import file_open, mute_logger
 
+from ..flows import pull
 from ..hooks import uninstall_hook
 from ..models import ramp_connection
 from ..ramp_api import RampClient, RampConnectionError, Subscription
@@ -437,6 +438,23 @@ class TestEvents(WebhookCase):
         self.deliver()
         self.assertIsNone(flow._told(self.connection, self.env['ramp.run'], fields.Datetime.now()))
 
+    def test_breath(self):
+        """Where one event follows the other, a run waits for more, with nothing open; the first of them does not, nor one by the clock."""
+        flow, slept = type(self.env['ramp.flow.pull']), []
+        self.patch(flow, '_breath', 7)
+        with patch.object(pull.time, 'sleep', slept.append):
+            self.sync('transaction', now=False)
+            self.sync('transaction', now=False)
+            self.assertEqual(slept, [])
+            ident = self.spend()
+            self.deliver()
+            self.env['ramp.run'].search([]).started_at = fields.Datetime.now() - timedelta(minutes=1)
+            self.sync('transaction', now=False)
+            self.assertEqual(slept, [])
+            self.sync('transaction', now=False)
+        self.assertEqual(slept, [7])
+        self.booked(ident)
+
     def test_every_way_to_sign(self):
         for encoding in ENCODINGS:
             for header in HEADERS:
@@ -626,6 +644,21 @@ class TestEventsOfWhatIsSent(WebhookCase, OrdersCase, PeopleCase):
         self.sync('purchase_order', now=False)
         self.assertIn('Somebody archived it in Ramp', other.ramp_state)
         self.ramp.assert_clean()
+
+    def test_order_on_which_ramp_fails(self):
+        """Nothing else waits for that, and it is asked for again."""
+        order, other = self.order(), self.order()
+        OrdersCase.push(self)
+        self.settle()
+        self.ramp.update_purchase_order(self.row(order).ramp_id, memo='Ours')
+        self.deliver()
+        self.ramp.faults.add('server_error', f'/purchase-orders/{self.row(order).ramp_id}', method='GET')
+        other.order_line.product_qty = 5
+        [run] = self.sync('purchase_order', now=False)
+        self.assertEqual((run.state, self.there(other)['line_items'][0]['quantity'], order.ramp_state), ('done', 5, 'In Ramp'))
+        self.ramp.faults.clear()
+        self.sync('purchase_order', now=False)
+        self.assertIn('Somebody edited the memo', order.ramp_state)
 
     def test_order_that_is_gone(self):
         order = self.order()
