@@ -1,5 +1,8 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
 import logging
+from functools import partial
+
+import psycopg2
 
 from odoo import SUPERUSER_ID
 from odoo.exceptions import ConcurrencyError
@@ -23,14 +26,25 @@ class RampWebhook(Controller):
         """
         if not request.db:  # PostgreSQL is down: who has this module in `server_wide_modules` gets here, others tell Ramp 404
             return request.make_response('', status=503)
+        cron = request.env(user=SUPERUSER_ID)['ir.cron']
         try:
             # kept, as a transaction that is done again reads it again
             body = request.httprequest.get_data(cache=True)
-            status = request.env(user=SUPERUSER_ID)['ramp.webhook']._receive(str(token), body, request.httprequest.headers)
+            status, wakes = cron.env['ramp.webhook']._receive(str(token), body, request.httprequest.headers)
         except (*PG_CONCURRENCY_EXCEPTIONS_TO_RETRY, ConcurrencyError):
             raise  # Odoo does it again
         except Exception:
             _logger.exception('An event of Ramp could not be taken; Ramp sends it again')
             request.env.cr.rollback()
-            status = 503
-        return request.make_response('', status=status)
+            status, wakes = 503, False
+        response = request.make_response('', status=status)
+        if wakes:
+            response.call_on_close(partial(_wake_jobs, cron))  # by a connection of its own: Ramp has the answer then, and does not wait
+        return response
+
+
+def _wake_jobs(cron):
+    try:
+        cron._notifydb()
+    except psycopg2.Error as error:
+        _logger.warning('The jobs could not be woken (%s); they look for work within a minute', type(error).__name__)

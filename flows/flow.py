@@ -75,6 +75,11 @@ class RampFlow(models.AbstractModel):
         return self.env.ref(f'ramp_connector.cron_{self._flow}', raise_if_not_found=False) or self.env['ir.cron']
 
     @api.model
+    def _cron_id(self):
+        """Id of the flow's job, or False: without a query, once it was asked for."""
+        return self.env['ir.model.data']._xmlid_to_res_id(f'ramp_connector.cron_{self._flow}', raise_if_not_found=False)
+
+    @api.model
     def _trigger(self):
         """Let the flow's job run soon; takes effect when the caller's transaction is committed."""
         # anybody's action may make work for the job; the job itself decides what it does

@@ -1,8 +1,8 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
+import contextlib
 import dataclasses
 import hashlib
 import logging
-import time
 import uuid
 from datetime import timedelta
 
@@ -51,7 +51,6 @@ class RampFlowPull(models.AbstractModel):
     _synced_at = 'synced_at'  # key of when an object was exported
     _known_by = ('merchant_name',)  # keys under which a payload that cannot be read says what it is
     _reread_pause = timedelta(minutes=10)  # in which what is booked is not looked at as a whole again because of an event
-    _breath = 0.3  # seconds in which a run listens for further events, where one follows the other
     _vague_events = ()  # of `_events`: they name other objects than those of the flow
     _updates = False  # whether a booked document follows its object: a change is worked in, instead of held for a person
 
@@ -141,7 +140,6 @@ class RampFlowPull(models.AbstractModel):
     # ------------------------------------------------------------------ a run
 
     def _work(self, connection, run):
-        self._take_breath(connection, run)
         client = connection._client()
         started = self._clock()
         trouble = None
@@ -158,18 +156,6 @@ class RampFlowPull(models.AbstractModel):
             self._confirm_open(connection, run, client)
         if trouble:
             raise trouble
-
-    def _take_breath(self, connection, run):
-        """Where Ramp tells one thing after the other, one run does for some of them: else each event would be a run of its own, and those
-        who wait for Odoo would wait for these."""
-        since = self.env.cr.now() - timedelta(seconds=1)
-        is_stream = self._breath and self.env['ramp.event'].sudo().search_count([  # nobody's to read; the job works for the system
-            ('connection_id', '=', connection.id), ('received_at', '>=', since), ('type', 'in', self._events)], limit=1
-        ) and self.env['ramp.run'].search_count([
-            ('connection_id', '=', connection.id), ('flow', '=', self._flow), ('started_at', '>=', since), ('id', '<', run.id)], limit=1)
-        self.env.cr.rollback()
-        if is_stream:
-            time.sleep(self._breath)
 
     def _clock(self):
         """The database's time, which all workers share; leaves no transaction open."""
@@ -237,15 +223,13 @@ class RampFlowPull(models.AbstractModel):
 
     def _look_at(self, connection, run, client, ramp_ids):
         """Ask for each of these objects, which are in the ledger, what Ramp says of it now. Returns False when the job's time is up."""
+        if not ramp_ids:
+            return True
+        asked, payloads = self._clock(), []
         for ramp_id in ramp_ids:
-            asked = self._clock()
-            try:
-                payload = client.get(f'{self._endpoint}/{ramp_id}')
-            except RampNotFound:
-                continue
-            if not self._settle(connection, run, client, self._transaction(self._store_page, connection, run, [payload], asked, True)):
-                return False
-        return True
+            with contextlib.suppress(RampNotFound):
+                payloads.append(client.get(f'{self._endpoint}/{ramp_id}'))
+        return self._settle(connection, run, client, self._transaction(self._store_page, connection, run, payloads, asked, True))
 
     def _store_page(self, connection, run, payloads, asked, known_only=False):
         """Put a page into the ledger; returns the Ramp ids of its objects. `known_only`: nothing that has no row yet."""

@@ -9,6 +9,7 @@ from odoo.tools.constants import GC_UNLINK_LIMIT
 
 KEEP = timedelta(days=30)  # much longer than Ramp tries again
 MAX_ID = 200
+CALLED = timedelta(seconds=5)  # in which a job that was called is expected to begin
 
 
 class RampEvent(models.Model):
@@ -31,26 +32,47 @@ class RampEvent(models.Model):
 
     @api.model
     def _take(self, connection, event):
-        """Store an event and wake the jobs that it is for; returns whether it was one, and new."""
+        """Store an event and call the jobs that it is for; returns whether there are such that sleep: see `ir.cron._notifydb`."""
         flows = [flow for flow in connection._flows() if event.type in flow._events and flow._enabled(connection)]
         if not flows or len(event.id) > MAX_ID or not event.id.isprintable():
             return False
-        try:
-            # one statement, as Ramp waits; the error is expected
-            self.env.cr.execute(SQL(
-                """
-                INSERT INTO ramp_event (connection_id, event_id, type, object_id, received_at) VALUES (%s, %s, %s, %s, %s)
-                ON CONFLICT (connection_id, event_id) DO NOTHING RETURNING id
-                """, connection.id, event.id, event.type, event.object_id, fields.Datetime.now()), log_exceptions=False)
-        except psycopg2.errors.SerializationFailure:
-            self.env.cr.rollback()
-            if not self.search_count([('connection_id', '=', connection.id), ('event_id', '=', event.id)], limit=1):
-                raise  # something else was in the way: it is taken again from the start
-            return False  # it was sent twice at once, and the other one was committed a moment ago
-        is_new = bool(self.env.cr.fetchall())
-        for flow in flows if is_new else ():
-            flow._trigger()
-        return is_new
+        for is_last in (False, True):
+            try:
+                return self._store(connection, event) and self._call(flows)
+            except psycopg2.errors.SerializationFailure:
+                # It was sent twice at once, or a job has just begun: seen with what is committed now, nothing is in the way. At once, as
+                # Odoo's own next try comes up to two seconds later, and Ramp waits.
+                self.env.cr.rollback()
+                if is_last:
+                    raise
+        return None
+
+    def _store(self, connection, event):
+        """Whether the event is new. One statement, as Ramp waits; the error is expected."""
+        self.env.cr.execute(SQL(
+            """
+            INSERT INTO ramp_event (connection_id, event_id, type, object_id, received_at) VALUES (%s, %s, %s, %s, %s)
+            ON CONFLICT (connection_id, event_id) DO NOTHING RETURNING id
+            """, connection.id, event.id, event.type, event.object_id, fields.Datetime.now()), log_exceptions=False)
+        return bool(self.env.cr.fetchall())
+
+    def _call(self, flows):
+        """Call the jobs of these flows, but those that are called already: one run does for many events. Returns whether there are such.
+
+        A job that begins deletes what called it. So what is locked does not count, and what is not locked is kept until this event is
+        committed: the job then begins after it. Nor does what waits for long, as whoever called may have died before the jobs heard.
+        """
+        now = fields.Datetime.now()
+        self.env.cr.execute(SQL(
+            """
+            INSERT INTO ir_cron_trigger (cron_id, call_at)
+                 SELECT id, %(now)s FROM ir_cron
+                  WHERE id = ANY(%(crons)s) AND active AND NOT EXISTS (
+                        SELECT FROM ir_cron_trigger WHERE cron_id = ir_cron.id AND call_at BETWEEN %(since)s AND %(now)s
+                           FOR KEY SHARE SKIP LOCKED)
+              RETURNING id
+            """, now=now, since=now - CALLED, crons=[cron for flow in flows if (cron := flow._cron_id())]), log_exceptions=False)
+        return bool(self.env.cr.fetchall())
 
     @api.autovacuum
     def _gc_events(self):

@@ -49,7 +49,7 @@ class RampWebhook(models.Model):
 
     @api.model
     def _receive(self, token, body, headers):
-        """Take what was sent to the address with this token, and return the HTTP status to answer with.
+        """Take what was sent to the address with this token; returns the HTTP status to answer with, and whether jobs are to be woken.
 
         What is not signed with the secret is refused without a trace in the database. The challenge alone is not signed, as it may
         come before the secret: it is taken only while one is expected, and does nothing but be told back to Ramp.
@@ -58,7 +58,7 @@ class RampWebhook(models.Model):
         connection = webhook.connection_id
         is_signed = verify(webhook.secret, body, headers)
         if connection.is_copy or not is_signed and webhook.state != 'pending':  # a copy's events are the original's
-            return REFUSED
+            return REFUSED, False
         try:
             event = read_event(body)
         except PayloadError:
@@ -67,13 +67,13 @@ class RampWebhook(models.Model):
             if webhook.challenge != event.challenge:
                 webhook._write_quietly(challenge=event.challenge)
                 self.env['ramp.flow.webhook']._trigger()
-            return TAKEN
+            return TAKEN, False
         if not is_signed:
-            return REFUSED
+            return REFUSED, False
         # signed, and not understood or not wanted: Ramp's own affair, which it should not send again
         if event and connection.use_webhooks and connection.state == 'connected':
-            self.env['ramp.event']._take(connection, event)
-        return TAKEN
+            return TAKEN, self.env['ramp.event']._take(connection, event)
+        return TAKEN, False
 
     # ------------------------------------------------------------------ to Ramp
 

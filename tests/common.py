@@ -70,7 +70,6 @@ class RampCase(TransactionCase):
         self.addCleanup(self.ramp.stop)
         self.patch(ramp_connection, 'RampClient', impatient(RampClient))
         self.patch(type(self.env['ramp.flow.pull']), '_reread_pause', timedelta(0))  # tests do in a second what takes days
-        self.patch(type(self.env['ramp.flow.pull']), '_breath', 0)
         self.employees = self.env['hr.employee'].create([
             {'name': f"{user['first_name']} {user['last_name']}"[:100], 'work_email': user['email'], 'company_id': self.company.id}
             for user in self.ramp.state['users']])

@@ -55,7 +55,7 @@ def server(database, port, workers):
         with background(command, name='Odoo', log=log, env=runtime.environ()) as process:
             wait_for(partial(health, port), what='Odoo did not start', seconds=120, process=process)
             yield
-        lines = log.read_text(encoding='utf-8', errors='replace').splitlines()
+            lines = log.read_text(encoding='utf-8', errors='replace').splitlines()  # of jobs that its end interrupts, it complains
         for number, line in enumerate(lines):
             # two jobs in each other's way are logged by core as an error, too, and done again
             if (' ERROR ' in line or ' CRITICAL ' in line) and 'odoo.sql_db: bad query' not in line:

@@ -246,7 +246,6 @@ def shrink(env, *, page_size=None, batch_size=None, receipt_batch=None, impatien
     """Small pages and batches, and a client for which time passes faster."""
     flow = type(env['ramp.flow.pull'])  # and by it all that inherit it
     flow._reread_pause = datetime.timedelta(0)  # days pass in seconds here
-    flow._breath = 0
     if page_size:
         pages = flow._pages
         flow._pages = lambda self, client, params: pages(self, client, {**params, 'page_size': page_size})
