@@ -83,9 +83,9 @@ def answers(ramp, count, port, known):
         started = time.perf_counter()
         health(port)
         idle.append(time.perf_counter() - started)
-        return not ramp.ask('GET', '/events')['pending']
+        return not ramp.ask('GET', '/events/counts')['pending']
 
-    before = len(ramp.ask('GET', '/events')['log'])
+    before = ramp.ask('GET', '/events/counts')['log']
     ramp.ask('POST', '/faults', {'kind': 'duplicate_event', 'probability': TWICE})
     ramp.ask('POST', '/faults', {'kind': 'reorder_event', 'probability': LATE})
     kinds = ('transactions.cleared', 'bills.updated', 'vendors.updated', 'reimbursements.ready_to_sync')
