@@ -529,9 +529,9 @@ class TestEvents(WebhookCase):
                 return execute(cr, CONFLICT, log_exceptions=False)
             return execute(cr, query, *args, **kwargs)
 
-        with patch.object(Cursor, 'execute', conflict), patch('odoo.service.model.random.uniform', return_value=0), \
+        with patch.object(Cursor, 'execute', conflict), patch('odoo.service.model.random.uniform', return_value=0) as wait, \
                 self.assertNoLogs('odoo.sql_db', logging.ERROR):
-            yield
+            yield wait
 
     def test_sent_twice_at_once(self):
         self.sender.emit('transactions.cleared', NOBODY)
@@ -539,9 +539,10 @@ class TestEvents(WebhookCase):
         self.woken()
         [event] = self.sender.sent[-1:]
         self.sender.replay(event)
-        with self.in_the_way(1):
+        with self.in_the_way(1) as wait:
             self.assertEqual(self.deliver(), [204])
         self.assertEqual((len(self.events()), self.woken()), (1, []))
+        wait.assert_not_called()  # up to two seconds that Ramp would wait
 
     def test_something_else_is_in_the_way(self):
         """What is not stored is not taken: the request is done again."""
@@ -626,10 +627,9 @@ class TestCalls(TransactionCase):
         self.addCleanup(self.reset, active=self.cron.active)
 
     def reset(self, active):
-        with contextlib.closing(db_connect(self.env.cr.dbname).cursor()) as cr:
+        with db_connect(self.env.cr.dbname).cursor() as cr:  # commits
             cr.execute('DELETE FROM ir_cron_trigger WHERE cron_id = %s', [self.cron.id])
             cr.execute('UPDATE ir_cron SET active = %s WHERE id = %s', [active, self.cron.id])
-            cr.commit()
 
     def other(self):
         cr = db_connect(self.env.cr.dbname).cursor()
