@@ -632,10 +632,11 @@ class TestCalls(TransactionCase):
             cr.execute('UPDATE ir_cron SET active = %s WHERE id = %s', [active, self.cron.id])
 
     def other(self):
-        cr = db_connect(self.env.cr.dbname).cursor()
-        self.addCleanup(cr.close)
-        cr.execute("SET lock_timeout TO '300ms'")
-        return self.env(cr=cr, user=SUPERUSER_ID)
+        env = self.env(cr=db_connect(self.env.cr.dbname).cursor(), user=SUPERUSER_ID)
+        self.addCleanup(env.cr.close)
+        env.cr.execute("SET lock_timeout TO '300ms'")
+        env.cr.commit()
+        return env
 
     def call(self, env):
         return env['ramp.event']._call([env['ramp.flow.transaction']])
