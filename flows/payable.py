@@ -102,10 +102,12 @@ class RampFlowPayable(models.AbstractModel):
         try:
             yield
         except BaseException:
-            self.env.cr.rollback()
+            if not self.env.cr.closed:
+                self.env.cr.rollback()
             raise
         finally:
-            self.env.cr.execute('SELECT pg_advisory_unlock_shared(%s, %s)', self._work_key(connection))
+            if not self.env.cr.closed:
+                self.env.cr.execute('SELECT pg_advisory_unlock_shared(%s, %s)', self._work_key(connection))
 
     def _is_at_work(self, connection):
         """Whether objects are being listed and booked, or the last run did not come to the end of its lists and the next one will:

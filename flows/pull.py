@@ -1,5 +1,4 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
-import contextlib
 import dataclasses
 import hashlib
 import logging
@@ -19,6 +18,8 @@ from ..ramp_api import (
     RampError,
     RampIdempotencyReused,
     RampNotFound,
+    RampProtocolError,
+    RampServerError,
     RampValidationError,
 )
 from .flow import Behind, Held, Skipped, Waiting
@@ -227,8 +228,12 @@ class RampFlowPull(models.AbstractModel):
             return True
         asked, payloads = self._clock(), []
         for ramp_id in ramp_ids:
-            with contextlib.suppress(RampNotFound):
+            try:
                 payloads.append(client.get(f'{self._endpoint}/{ramp_id}'))
+            except RampNotFound:
+                continue
+            except (RampProtocolError, RampServerError) as error:  # on this one; it delays nothing else, and is looked at by the clock
+                _logger.info('%s', error)
         return self._settle(connection, run, client, self._transaction(self._store_page, connection, run, payloads, asked, True))
 
     def _store_page(self, connection, run, payloads, asked, known_only=False):

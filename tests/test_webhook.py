@@ -422,6 +422,25 @@ class TestEvents(WebhookCase):
         self.asked('transaction')
         self.assertTrue(self.record(second).has_changed)
 
+    def test_one_that_ramp_fails_on_when_it_is_looked_at(self):
+        """The others that were named are seen all the same, and this one by the clock."""
+        idents = [self.spend(1000), self.spend(2000), self.spend(3000)]
+        self.sync('transaction', now=False)
+        self.patch(type(self.env['ramp.flow.pull']), '_reread_pause', timedelta(minutes=10))
+        self.connection.sync_requested_at = False
+        for ident in idents:
+            self.ramp.recode(ident, self.external(self.account_software))
+        self.deliver()
+        self.ramp.faults.add('server_error', f'/transactions/{idents[0]}', method='GET')
+        self.ramp.faults.add('server_error', f'/transactions/{idents[1]}', method='GET', status=404)
+        run = self.sync('transaction', now=False)
+        self.assertEqual((run.state, run.listed), ('done', True))
+        self.assertEqual([self.record(ident).has_changed for ident in idents], [False, False, True])
+        self.ramp.faults.clear()
+        self.patch(type(self.env['ramp.flow.pull']), '_reread_pause', timedelta(0))
+        self.sync('transaction', now=False)
+        self.assertTrue(self.record(idents[0]).has_changed)
+
     def test_events_of_other_objects(self):
         """A payment is named, and not the bills that it pays: all of them are looked at."""
         self.connection.pull_bills = True
