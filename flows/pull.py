@@ -10,6 +10,7 @@ import psycopg2
 from odoo import api, models
 from odoo.exceptions import UserError
 from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
+from odoo.tools import split_every
 
 from ..models.ramp_record import canonical, digest, storable
 from ..ramp_api import (
@@ -30,6 +31,8 @@ BURNT_KEYS = 2  # tries with a new key, at once, after Ramp burnt one without do
 REPORTS_PER_RUN = 100  # batches of reasons told to Ramp
 MALFORMED = (ValueError, LookupError, TypeError, ArithmeticError)  # what a payload nobody thought of may cause
 LOST_PER_RUN = 200  # rows looked up one by one because Ramp stopped listing them
+LOST_AT_ONCE = 20
+TOLD_PER_RUN = 50  # booked objects looked up one by one because events named them: more are sooner listed
 
 
 class RampFlowPull(models.AbstractModel):
@@ -216,24 +219,19 @@ class RampFlowPull(models.AbstractModel):
         last = run._last_listed(connection, self._flow) or whole
         events = self.env['ramp.event'].sudo().search_fetch(  # nobody's to read; the job works for the system
             [('connection_id', '=', connection.id), ('received_at', '>=', last), ('type', 'in', self._events)], ['type', 'object_id'])
-        if len(events) > LOST_PER_RUN or set(events.mapped('type')) & set(self._vague_events):
+        if set(events.mapped('type')) & set(self._vague_events):
             return None
-        return self.env['ramp.record'].search([
+        told = self.env['ramp.record'].search([
             ('connection_id', '=', connection.id), ('flow', '=', self._flow), ('res_id', '!=', False),
-            ('ramp_id', 'in', [object_id.lower() for object_id in events.mapped('object_id') if object_id])]).mapped('ramp_id')
+            ('ramp_id', 'in', [object_id.lower() for object_id in events.mapped('object_id') if object_id])], limit=TOLD_PER_RUN + 1)
+        return told.mapped('ramp_id') if len(told) <= TOLD_PER_RUN else None
 
     def _look_at(self, connection, run, client, ramp_ids):
         """Ask for each of these objects, which are in the ledger, what Ramp says of it now. Returns False when the job's time is up."""
         if not ramp_ids:
             return True
-        asked, payloads = self._clock(), []
-        for ramp_id in ramp_ids:
-            try:
-                payloads.append(client.get(f'{self._endpoint}/{ramp_id}'))
-            except RampNotFound:
-                continue
-            except (RampProtocolError, RampServerError) as error:  # on this one; it delays nothing else, and is looked at by the clock
-                _logger.info('%s', error)
+        asked, there = self._clock(), self._ask(client, ramp_ids)
+        payloads = [payload for payload in there.values() if payload]
         return self._settle(connection, run, client, self._transaction(self._store_page, connection, run, payloads, asked, True))
 
     def _store_page(self, connection, run, payloads, asked, known_only=False):
@@ -305,14 +303,27 @@ class RampFlowPull(models.AbstractModel):
         Returns the Ramp ids of those that are ready all the same (they became so while the pages were read).
         """
         lost = {record.id: record.ramp_id for record in self.env['ramp.record']._lost(connection, self._flow, started, LOST_PER_RUN)}
-        answers = {}
-        for identity, ramp_id in lost.items():
-            asked = self._clock()
+        ready = []
+        for part in split_every(LOST_AT_ONCE, lost):  # what is known is kept, should a slow Ramp let the server end the job
+            asked, there = self._clock(), self._ask(client, [lost[identity] for identity in part])
+            ready += self._transaction(self._store_lost, connection, {
+                identity: (asked, there[lost[identity]]) for identity in part if lost[identity] in there})
+        return ready
+
+    def _ask(self, client, ramp_ids):
+        """{Ramp id: payload, None where Ramp has none} of these objects, asked for one by one.
+
+        Without those on which Ramp fails: they delay nothing else, and are asked for again, or listed.
+        """
+        there = {}
+        for ramp_id in ramp_ids:
             try:
-                answers[identity] = asked, client.get(f'{self._endpoint}/{ramp_id}') if _is_uuid(ramp_id) else None
+                there[ramp_id] = client.get(f'{self._endpoint}/{ramp_id}') if _is_uuid(ramp_id) else None
             except RampNotFound:
-                answers[identity] = asked, None
-        return self._transaction(self._store_lost, connection, answers) if answers else []
+                there[ramp_id] = None
+            except (RampProtocolError, RampServerError) as error:
+                _logger.info('%s', error)
+        return there
 
     def _store_lost(self, connection, answers):
         ready = []
@@ -397,7 +408,11 @@ class RampFlowPull(models.AbstractModel):
         return {'state': 'pending', 'error_message': self.env._('It is not marked as ready in Ramp; it comes when it is.')}
 
     def _settle(self, connection, run, client, ramp_ids):
-        """Book, confirm and report what is due among these objects. Returns False when the job's time is up."""
+        """Book, confirm and report what is due among these objects. Returns False when the job's time is up.
+
+        Only a run that has booked something stops for that: the next one finds less to do. One that has not would find the same lists,
+        and stop at the same page, for ever.
+        """
         if not ramp_ids:
             return True
         self._check_seat(connection, client)
@@ -411,7 +426,7 @@ class RampFlowPull(models.AbstractModel):
                 self._report_failures(connection, client, ids)
                 self.env['ramp.record']._refresh_statistics()
             left = self.env['ir.cron']._commit_progress(len(ids))
-        return left > 0
+        return left > 0 or not run.created
 
     def _book_open(self, connection, run, client):
         """Book all that is due, listed by Ramp or not; when the job's time is up it is called again."""

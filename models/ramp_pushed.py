@@ -44,9 +44,9 @@ class RampPushed(models.AbstractModel):
                 continue
             domain = self.env['ramp.connection']._pushed(flow)
             if domain is not None:
-                cron_id = self.env['ir.model.data']._xmlid_to_res_id(f'ramp_connector.cron_{flow}')
-                if self.env['ramp.change']._note(flow, self, domain, cron_id):
-                    self.env[f'ramp.flow.{flow}']._notify_job()
+                job = self.env[f'ramp.flow.{flow}']
+                if self.env['ramp.change']._note(flow, self, domain, job._cron_id()):
+                    job._notify_job()
 
     @contextlib.contextmanager
     def _ramp_together(self):

@@ -5,9 +5,11 @@ import uuid
 from psycopg2.errors import UniqueViolation
 
 from odoo import fields
+from odoo.addons.base.models.ir_cron import IrCron
 from odoo.tests import tagged
 from odoo.tools import SQL, mute_logger
 
+from ..flows.pull import RampFlowPull
 from ..models.ramp_record import digest
 from ..ramp_api import PayloadError, read_transaction
 from ..simulator import contract
@@ -162,6 +164,44 @@ class TestLedger(RampCase):
         self.sync('transaction')
         for ramp_id in ids:
             self.assertConfirmed(ramp_id)
+
+    def test_time_is_up_at_each_page(self):
+        """A slow Ramp, long lists: each run goes on until it has booked something, so that all is booked, and looked at, in the end."""
+        booked, held = [], []
+        for _number in range(4):
+            held.append(self.spend(account=None))
+            booked.append(self.spend())
+        self.sync('transaction', now=False)
+        held += [self.spend(account=None) for _number in range(4)]
+        booked += [self.spend() for _number in range(4)]
+        pages, progress = RampFlowPull._pages, IrCron._commit_progress
+        self.patch(RampFlowPull, '_pages', lambda flow, client, params: pages(flow, client, {**params, 'page_size': 2}))
+        self.patch(IrCron, '_commit_progress', lambda cron, *args, **options: min(progress(cron, *args, **options), 0))
+        runs = self.sync('transaction', now=False)
+        while not runs[-1].listed and len(runs) < 10:
+            runs += self.sync('transaction', now=False)
+        self.assertEqual(runs.mapped('listed'), [False] * (len(runs) - 1) + [True])
+        self.assertGreater(len(runs), 2)
+        self.assertTrue(all(run.created for run in runs[:-1]))
+        self.assertTrue(runs[-1].reread)
+        for ramp_id in booked:
+            self.assertConfirmed(ramp_id)
+        self.assertEqual({self.record(ramp_id).state for ramp_id in held}, {'held'})
+        self.assertEqual(len(self.sync('transaction', now=False)), 1)
+
+    def test_one_that_is_not_listed_any_more_and_on_which_ramp_fails(self):
+        """The others are asked for all the same, and the run comes to its end."""
+        first, second = self.spend(account=None), self.spend(account=None)
+        self.sync('transaction', now=False)
+        for ramp_id in (first, second):
+            self.ramp.update_transaction(ramp_id, sync_status='NOT_SYNC_READY')
+        self.ramp.faults.add('server_error', f'/transactions/{first}', method='GET')
+        run = self.sync('transaction', now=False)
+        self.assertEqual((run.state, run.listed), ('done', True))
+        self.assertEqual([self.record(ramp_id).state for ramp_id in (first, second)], ['held', 'pending'])
+        self.ramp.faults.clear()
+        self.sync('transaction', now=False)
+        self.assertEqual(self.record(first).state, 'pending')
 
     def test_reason_that_changed_is_told_again(self):
         ramp_id = self.spend(account=None)

@@ -20,6 +20,7 @@ from odoo.tests import HttpCase, TransactionCase, new_test_user, tagged
 from odoo.tests.common import release_test_lock
 from odoo.tools import file_open, mute_logger
 
+from ..flows import pull
 from ..hooks import uninstall_hook
 from ..models import ramp_connection
 from ..ramp_api import RampClient, RampConnectionError, Subscription
@@ -421,6 +422,18 @@ class TestEvents(WebhookCase):
         self.connection.sync_requested_at = fields.Datetime.now() + timedelta(seconds=1)
         self.asked('transaction')
         self.assertTrue(self.record(second).has_changed)
+
+    def test_more_than_a_few_are_listed(self):
+        """To list a hundred objects is one request, to ask for each of them a hundred."""
+        idents = [self.spend(1000), self.spend(2000), self.spend(3000)]
+        self.sync('transaction', now=False)
+        self.patch(type(self.env['ramp.flow.pull']), '_reread_pause', timedelta(minutes=10))
+        self.connection.sync_requested_at = False
+        self.deliver()
+        flow, run, now = self.env['ramp.flow.transaction'], self.env['ramp.run'], fields.Datetime.now()
+        self.assertEqual(sorted(flow._told(self.connection, run, now)), sorted(idents))
+        with patch.object(pull, 'TOLD_PER_RUN', 2):
+            self.assertIsNone(flow._told(self.connection, run, now))
 
     def test_one_that_ramp_fails_on_when_it_is_looked_at(self):
         """The others that were named are seen all the same, and this one by the clock."""
