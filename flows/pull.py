@@ -230,7 +230,7 @@ class RampFlowPull(models.AbstractModel):
         """Ask for each of these objects, which are in the ledger, what Ramp says of it now. Returns False when the job's time is up."""
         if not ramp_ids:
             return True
-        asked, there = self._clock(), self._ask(client, ramp_ids)
+        asked, there = self._clock(), self._ask_each(client, ramp_ids)
         payloads = [payload for payload in there.values() if payload]
         return self._settle(connection, run, client, self._transaction(self._store_page, connection, run, payloads, asked, True))
 
@@ -305,12 +305,12 @@ class RampFlowPull(models.AbstractModel):
         lost = {record.id: record.ramp_id for record in self.env['ramp.record']._lost(connection, self._flow, started, LOST_PER_RUN)}
         ready = []
         for part in split_every(LOST_AT_ONCE, lost):  # what is known is kept, should a slow Ramp let the server end the job
-            asked, there = self._clock(), self._ask(client, [lost[identity] for identity in part])
+            asked, there = self._clock(), self._ask_each(client, [lost[identity] for identity in part])
             ready += self._transaction(self._store_lost, connection, {
                 identity: (asked, there[lost[identity]]) for identity in part if lost[identity] in there})
         return ready
 
-    def _ask(self, client, ramp_ids):
+    def _ask_each(self, client, ramp_ids):
         """{Ramp id: payload, None where Ramp has none} of these objects, asked for one by one.
 
         Without those on which Ramp fails: they delay nothing else, and are asked for again, or listed.
