@@ -1,5 +1,6 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
 import logging
+import math
 import random
 import time
 
@@ -132,6 +133,11 @@ class RampFlow(models.AbstractModel):
         if not memory.get('seat'):
             connection._check_seat(client)
             memory['seat'] = True
+
+    @api.model
+    def _is_time_up(self):
+        """Whether the job has had the time that the scheduler gives it; another call goes on."""
+        return time.monotonic() > self.env.context.get('cron_end_time', math.inf)
 
     def _transaction(self, work, *args, processed=0):
         """Do `work(*args)` and commit it; when another worker was in the way, roll back and do it again.

@@ -70,9 +70,9 @@ class RampFlowPayable(models.AbstractModel):
         with self._at_work(connection):
             return super()._work(connection, run)
 
-    def _observe(self, connection, client, listings):
+    def _observe(self, connection, client, listings, place=None):
         with self._at_work(connection):
-            result = super()._observe(connection, client, listings)
+            result = super()._observe(connection, client, listings, place)
         self._call_payments()
         return result
 

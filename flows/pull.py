@@ -179,9 +179,9 @@ class RampFlowPull(models.AbstractModel):
         run.listed = self._reread(connection, run, client)
         return run.listed
 
-    def _pages(self, client, params):
+    def _pages(self, client, params, start_url=None):
         """Each page of a list, with the moment before it was asked for: what is confirmed meanwhile must not count as listed again."""
-        pages = client.pages(self._endpoint, params)
+        pages = client.pages(self._endpoint, params, start_url)
         while True:
             asked = self._clock()
             page = next(pages, None)
@@ -350,11 +350,20 @@ class RampFlowPull(models.AbstractModel):
         """
         return []
 
-    def _observe(self, connection, client, listings):
-        """Read lists whatever Ramp offers of them: what is not booked counts, too, in what Ramp says is owed. Commits."""
-        for params in listings:
-            for page, asked in self._pages(client, params):
+    def _observe(self, connection, client, listings, place=None):
+        """Read lists whatever Ramp offers of them: what is not booked counts, too, in what Ramp says is owed. Commits.
+
+        :param place: where to go on, {}: at the start. Without it the job's time does not matter.
+        :return: where it stopped, as the time was up; None: nowhere
+        """
+        first, url = (place or {}).get('listing', 0), (place or {}).get('url')
+        for number, params in enumerate(listings[first:], first):
+            for page, asked in self._pages(client, params, url):
                 self._transaction(self._store_observed, connection, page.rows, asked)
+                if place is not None and page.next_url and self._is_time_up():
+                    return {'listing': number, 'url': page.next_url}
+            url = None
+        return None
 
     def _store_observed(self, connection, payloads, asked):
         """Put a page into the ledger of which Ramp offers some, and others not (yet)."""

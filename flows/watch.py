@@ -3,7 +3,7 @@ from datetime import timedelta
 
 from dateutil.relativedelta import relativedelta
 
-from odoo import api, models
+from odoo import api, fields, models
 from odoo.tools import SQL
 
 EVERYTHING = timedelta(days=7)  # so often all since the start date is read; else what is of the last months
@@ -32,7 +32,8 @@ class RampFlowWatch(models.AbstractModel):
         return self.env._('Nightly check')
 
     def _work(self, connection, run):
-        started = self.env.cr.now().replace(microsecond=0)
+        place = run._where_it_was_left_off()
+        started = fields.Datetime.to_datetime(place.get('started')) or self.env.cr.now().replace(microsecond=0)
         client = connection._client()
         entities = connection._read_entities(client)
         full = run._last_reread(connection, self._flow)
@@ -41,15 +42,25 @@ class RampFlowWatch(models.AbstractModel):
         if not is_full:
             since = max(since, (started.replace(day=1) - relativedelta(months=MONTHS)).strftime('%Y-%m-%dT00:00:00Z'))
         self.env.cr.rollback()
-        for flow in connection._flows():
-            listings = [] if flow._sends or not hasattr(flow, '_watch_listings') else flow._watch_listings(connection, since)
-            if listings and flow._enabled(connection):
-                flow = self.env[flow._name]
-                flow._observe(connection, client, listings)
-            elif flow._sends and flow._enabled(connection):
-                self.env[flow._name]._inspect(connection, client)
+        flows = [flow for flow in connection._flows() if flow._enabled(connection) and (flow._sends or hasattr(flow, '_watch_listings'))]
+        names = [flow._flow for flow in flows]
+        done = names.index(place['flow']) if place.get('flow') in names else 0
+        for number, flow in enumerate(flows[done:]):
+            stopped = {} if number and self._is_time_up() else self._read_there(connection, client, self.env[flow._name], since, place)
+            if stopped is not None:
+                run.left_off = {'started': fields.Datetime.to_string(started), 'flow': flow._flow, **stopped}
+                self._trigger()
+                return
+            place = {}
         self._transaction(self._check_documents, connection, run)
         self._transaction(self._note_run, connection, run, entities, is_full, started)
+
+    def _read_there(self, connection, client, flow, since, place):
+        """Read what Ramp has of a flow's objects. Returns where it stopped, as the job's time was up; None: nowhere."""
+        if flow._sends:
+            return flow._inspect(connection, client)
+        listings = flow._watch_listings(connection, since)
+        return flow._observe(connection, client, listings, place) if listings else None
 
     def _note_run(self, connection, run, entities, is_full, started):
         run.reread = is_full

@@ -5,6 +5,7 @@ from odoo import api, fields, models
 from odoo.tools import format_datetime
 
 LOST_AFTER = timedelta(minutes=30)
+LEFT_OFF = timedelta(hours=1)  # after which a run begins anew, as Ramp's lists are others by then
 KEEP_EMPTY = timedelta(days=3)
 KEEP = timedelta(days=180)
 
@@ -35,6 +36,7 @@ class RampRun(models.Model):
     reread = fields.Boolean(readonly=True, help='Whether the run also looked at what was booked before, for what changed in Ramp since.')
     listed = fields.Boolean(
         readonly=True, help='Whether the run read its lists to the end: what changed before it began need not be listed again.')
+    left_off = fields.Json(readonly=True, help='Where the run stopped, as its time was up: the next one goes on from there.')
     message = fields.Text(readonly=True)
     progress = fields.Float(compute='_compute_progress', help='Percent of the rows that were due.')
     progress_text = fields.Char(compute='_compute_progress')
@@ -74,6 +76,13 @@ class RampRun(models.Model):
         """The start of the last run that read its lists to the end, or False."""
         return self.search([
             ('connection_id', '=', connection.id), ('flow', '=', flow), ('listed', '=', True)], order='id desc', limit=1).started_at
+
+    def _where_it_was_left_off(self):
+        """Where the run before this one stopped, {}: it did not, or long ago."""
+        last = self.search([
+            ('connection_id', '=', self.connection_id.id), ('flow', '=', self.flow), ('id', '<', self.id)], order='id desc', limit=1)
+        is_late = not last.finished_at or last.finished_at < self.env.cr.now() - LEFT_OFF
+        return {} if last.state != 'done' or is_late else last.left_off or {}
 
     @api.model
     def _start(self, connection, flow):

@@ -175,7 +175,7 @@ class TestLedger(RampCase):
         held += [self.spend(account=None) for _number in range(4)]
         booked += [self.spend() for _number in range(4)]
         pages, progress = RampFlowPull._pages, IrCron._commit_progress
-        self.patch(RampFlowPull, '_pages', lambda flow, client, params: pages(flow, client, {**params, 'page_size': 2}))
+        self.patch(RampFlowPull, '_pages', lambda flow, client, params, url=None: pages(flow, client, {**params, 'page_size': 2}, url))
         self.patch(IrCron, '_commit_progress', lambda cron, *args, **options: min(progress(cron, *args, **options), 0))
         runs = self.sync('transaction', now=False)
         while not runs[-1].listed and len(runs) < 10:

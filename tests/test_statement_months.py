@@ -75,7 +75,7 @@ class TestStatementMonths(StatementsCase):
         super().setUp()
         pull = self.env.registry['ramp.flow.pull']
         pages = pull._pages
-        self.patch(pull, '_pages', lambda flow, client, params: pages(flow, client, {**params, 'page_size': 3}))
+        self.patch(pull, '_pages', lambda flow, client, params, url=None: pages(flow, client, {**params, 'page_size': 3}, url))
         for flow in ('pull', *TABLES, 'statement'):
             self.patch(self.env.registry[f'ramp.flow.{flow}'], '_batch_size', 3)
         self.state = self.ramp.state

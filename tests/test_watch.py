@@ -1,6 +1,11 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
+from datetime import timedelta
+
+from odoo import fields
 from odoo.tests import tagged
 
+from ..flows.flow import RampFlow
+from ..flows.pull import RampFlowPull
 from .common import PayablesCase, StatementsCase
 
 
@@ -55,6 +60,41 @@ class TestWatch(StatementsCase):
         self.sync_statements()
         self.sync('watch')
         self.assertEqual(self.record(ramp_id).state, 'confirmed')
+
+    def test_time_is_up_at_each_page(self):
+        """However long the lists: each run goes on where the one before it stopped, and the check comes to its end, as if it were one."""
+        ids = [self.spend(1000 + number, sync_status='NOT_SYNC_READY') for number in range(5)]
+        pages = RampFlowPull._pages
+        self.patch(RampFlowPull, '_pages', lambda flow, client, params, url=None: pages(flow, client, {**params, 'page_size': 2}, url))
+        self.patch(RampFlow, '_is_time_up', lambda flow: True)
+        before, started = self.ramp.counts(), fields.Datetime.now()
+        runs = self.env['ramp.run']
+        while not self.connection.last_watch and len(runs) < 30:
+            self.env['ir.cron.trigger'].search([]).unlink()
+            runs += self.sync('watch', now=False)
+            self.assertEqual(bool(runs[-1].left_off), bool(self.env['ir.cron.trigger'].search_count([
+                ('cron_id', '=', self.env['ramp.flow.watch']._cron().id)])))
+        self.assertGreater(len(runs), 3)
+        self.assertEqual(set(runs.mapped('state')), {'done'})
+        self.assertFalse(runs[-1].left_off)
+        self.assertEqual([bool(run.left_off) for run in runs], [True] * (len(runs) - 1) + [False])
+        self.assertEqual(self.connection.last_watch, fields.Datetime.to_datetime(runs[0].left_off['started']))
+        self.assertGreaterEqual(self.connection.last_watch, started)
+        self.assertEqual((self.ramp.counts() - before)['GET /developer/v1/transactions'], 3)
+        self.assertEqual({self.record(ramp_id).is_withheld for ramp_id in ids}, {True})
+
+    def test_left_off_long_ago(self):
+        """Ramp's lists are others by then, and after a run that failed nobody knows: from the beginning."""
+        run = self.env['ramp.run'].create({
+            'connection_id': self.connection.id, 'company_id': self.company.id, 'flow': 'watch', 'state': 'done',
+            'left_off': {'flow': 'watch'}, 'finished_at': fields.Datetime.now()})
+        following = self.env['ramp.run'].create({
+            'connection_id': self.connection.id, 'company_id': self.company.id, 'flow': 'watch'})
+        self.assertEqual(following._where_it_was_left_off(), {'flow': 'watch'})
+        run.state = 'failed'
+        self.assertEqual(following._where_it_was_left_off(), {})
+        run.write({'state': 'done', 'finished_at': fields.Datetime.now() - timedelta(hours=2)})
+        self.assertEqual(following._where_it_was_left_off(), {})
 
     def test_what_ramp_does_not_offer(self):
         unready = self.spend(1000, sync_status='NOT_SYNC_READY')

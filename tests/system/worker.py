@@ -248,7 +248,7 @@ def shrink(env, *, page_size=None, batch_size=None, receipt_batch=None, impatien
     flow._reread_pause = datetime.timedelta(0)  # days pass in seconds here
     if page_size:
         pages = flow._pages
-        flow._pages = lambda self, client, params: pages(self, client, {**params, 'page_size': page_size})
+        flow._pages = lambda self, client, params, start_url=None: pages(self, client, {**params, 'page_size': page_size}, start_url)
     if batch_size:
         flow._batch_size = batch_size
         type(env['ramp.flow.statement'])._batch_size = min(batch_size, 2)
