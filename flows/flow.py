@@ -1,4 +1,5 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
+import contextlib
 import logging
 import math
 import random
@@ -10,7 +11,7 @@ from odoo import api, models
 from odoo.exceptions import UserError
 from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
 
-from ..ramp_api import RampError
+from ..ramp_api import RampError, RampNotFound, RampProtocolError, RampServerError
 
 _logger = logging.getLogger(__name__)
 
@@ -133,6 +134,21 @@ class RampFlow(models.AbstractModel):
         if not memory.get('seat'):
             connection._check_seat(client)
             memory['seat'] = True
+
+    def _ask_each(self, client, ramp_ids):
+        """(Ramp id, payload or None where Ramp has none) of these objects, each asked for when it is wanted.
+
+        Without those on which Ramp fails: they delay nothing else, and are asked for again, or listed.
+        """
+        for ramp_id in ramp_ids:
+            payload = None
+            try:
+                with contextlib.suppress(RampNotFound):
+                    payload = client.get(f'{self._endpoint}/{ramp_id}')
+            except (RampProtocolError, RampServerError) as error:
+                _logger.info('%s', error)
+                continue
+            yield ramp_id, payload
 
     @api.model
     def _is_time_up(self):

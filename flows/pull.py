@@ -19,8 +19,6 @@ from ..ramp_api import (
     RampError,
     RampIdempotencyReused,
     RampNotFound,
-    RampProtocolError,
-    RampServerError,
     RampValidationError,
 )
 from .flow import Behind, Held, Skipped, Waiting
@@ -230,8 +228,8 @@ class RampFlowPull(models.AbstractModel):
         """Ask for each of these objects, which are in the ledger, what Ramp says of it now. Returns False when the job's time is up."""
         if not ramp_ids:
             return True
-        asked, there = self._clock(), self._ask_each(client, ramp_ids)
-        payloads = [payload for payload in there.values() if payload]
+        asked = self._clock()
+        payloads = [payload for _ramp_id, payload in self._ask_each(client, ramp_ids) if payload]
         return self._settle(connection, run, client, self._transaction(self._store_page, connection, run, payloads, asked, True))
 
     def _store_page(self, connection, run, payloads, asked, known_only=False):
@@ -302,28 +300,15 @@ class RampFlowPull(models.AbstractModel):
 
         Returns the Ramp ids of those that are ready all the same (they became so while the pages were read).
         """
-        lost = {record.id: record.ramp_id for record in self.env['ramp.record']._lost(connection, self._flow, started, LOST_PER_RUN)}
+        lost = {record.ramp_id: record.id for record in self.env['ramp.record']._lost(connection, self._flow, started, LOST_PER_RUN)}
         ready = []
         for part in split_every(LOST_AT_ONCE, lost):  # what is known is kept, should a slow Ramp let the server end the job
-            asked, there = self._clock(), self._ask_each(client, [lost[identity] for identity in part])
+            asked = self._clock()
+            there = {ramp_id: None for ramp_id in part if not _is_uuid(ramp_id)}  # nobody can ask for what could not even be read
+            there.update(self._ask_each(client, [ramp_id for ramp_id in part if ramp_id not in there]))
             ready += self._transaction(self._store_lost, connection, {
-                identity: (asked, there[lost[identity]]) for identity in part if lost[identity] in there})
+                lost[ramp_id]: (asked, payload) for ramp_id, payload in there.items()})
         return ready
-
-    def _ask_each(self, client, ramp_ids):
-        """{Ramp id: payload, None where Ramp has none} of these objects, asked for one by one.
-
-        Without those on which Ramp fails: they delay nothing else, and are asked for again, or listed.
-        """
-        there = {}
-        for ramp_id in ramp_ids:
-            try:
-                there[ramp_id] = client.get(f'{self._endpoint}/{ramp_id}') if _is_uuid(ramp_id) else None
-            except RampNotFound:
-                there[ramp_id] = None
-            except (RampProtocolError, RampServerError) as error:
-                _logger.info('%s', error)
-        return there
 
     def _store_lost(self, connection, answers):
         ready = []

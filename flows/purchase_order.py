@@ -1,21 +1,17 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
-import contextlib
 import dataclasses
 import datetime
-import logging
 from decimal import ROUND_HALF_UP, Decimal
 
 from odoo import api, models
 from odoo.fields import Domain
 from odoo.tools import html2plaintext
 
-from ..ramp_api import Money, RampNotFound, RampProtocolError, RampServerError, to_company_date
+from ..ramp_api import Money, to_company_date
 from ..ramp_api.money import exponent
 from .booking import clean
 from .flow import Held, Waiting
 from .push import Remote
-
-_logger = logging.getLogger(__name__)
 
 ONCE = ('promise', 'terms', 'number', 'owner', 'three_way')  # said when an order is created; Ramp has no way to change them
 HEADER = {'memo': 'memo', 'start': 'spend_start_date', 'end': 'spend_end_date'}
@@ -348,14 +344,7 @@ class RampFlowPurchaseOrder(models.AbstractModel):
         """OVERRIDES: what people did in Ramp stays, and is said."""
         ramp_ids, client = rows.mapped('ramp_id'), connection._client()
         self.env.cr.rollback()  # nothing is open while Ramp is asked
-        for ramp_id in ramp_ids:
-            payload = None
-            try:
-                with contextlib.suppress(RampNotFound):
-                    payload = client.get(f'{self._endpoint}/{ramp_id}')
-            except (RampProtocolError, RampServerError) as error:  # on this one; it delays nothing else, and the next run asks again
-                _logger.info('%s', error)
-                continue
+        for ramp_id, payload in self._ask_each(client, ramp_ids):
             self._transaction(self._note_there, connection, {ramp_id: payload})
 
     def _note_there(self, connection, there):

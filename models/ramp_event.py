@@ -36,16 +36,13 @@ class RampEvent(models.Model):
         flows = [flow for flow in connection._flows() if event.type in flow._events and flow._enabled(connection)]
         if not flows or len(event.id) > MAX_ID or not event.id.isprintable():
             return False
-        for is_last in (False, True):
-            try:
-                return self._store(connection, event) and self._call(flows)
-            except psycopg2.errors.SerializationFailure:
-                # It was sent twice at once, or a job has just begun: seen with what is committed now, nothing is in the way. At once, as
-                # Odoo's own next try comes up to two seconds later, and Ramp waits.
-                self.env.cr.rollback()
-                if is_last:
-                    raise
-        return None
+        try:
+            return self._store(connection, event) and self._call(flows)
+        except psycopg2.errors.SerializationFailure:
+            # It was sent twice at once, or a job has just begun: seen with what is committed now, nothing is in the way. At once, as
+            # Odoo's own next try comes up to two seconds later, and Ramp waits.
+            self.env.cr.rollback()
+            return self._store(connection, event) and self._call(flows)
 
     def _store(self, connection, event):
         """Whether the event is new. One statement, as Ramp waits; the error is expected."""

@@ -649,6 +649,7 @@ class TestEvents(WebhookCase):
             yield found
 
 
+@tagged('post_install', '-at_install', 'ramp')
 class TestCalls(TransactionCase):
     """Who calls a job while it begins: with real transactions, side by side."""
 
