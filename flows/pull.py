@@ -49,6 +49,7 @@ class RampFlowPull(models.AbstractModel):
 
     _endpoint = None  # path of the list; an object's own path is below it
     _sync_type = None  # of POST /accounting/syncs; None: Ramp does not want to hear of these
+    _page_size = 100
     _batch_size = 100
     _synced_at = 'synced_at'  # key of when an object was exported
     _known_by = ('merchant_name',)  # keys under which a payload that cannot be read says what it is
@@ -147,7 +148,7 @@ class RampFlowPull(models.AbstractModel):
         trouble = None
         try:
             if not self._pull(connection, run, client, started):
-                self._trigger()  # out of time: the job is called again, and Ramp then lists what is left
+                self._trigger()  # out of time: the job is called again, and goes on
                 return
         except RampError as error:
             # What is in the ledger already does not have to wait for what could not be read.
@@ -167,19 +168,55 @@ class RampFlowPull(models.AbstractModel):
         return moment
 
     def _pull(self, connection, run, client, started):
-        """Page after page: into the ledger, into the books, confirmed. Returns False when the job's time is up."""
-        for params in self._listings(connection):
-            for page, asked in self._pages(client, params):
-                ids = self._transaction(self._store_page, connection, run, page.rows, asked)
-                if not self._settle(connection, run, client, ids):
-                    return False
-        self._settle(connection, run, client, self._refresh_lost(connection, client, started))
-        run.listed = self._reread(connection, run, client)
+        """Page after page: into the ledger, into the books, confirmed; from where the run before this one stopped.
+
+        Returns False when the job's time is up.
+        """
+        place = run.taken_up or {}
+        if not place.get('again'):
+            if not self._read_lists(connection, run, client, self._listings(connection), place):
+                return False
+            self._settle(connection, run, client, self._refresh_lost(connection, client, run.begun_at or started))
+            place = {}
+        run.listed = self._reread(connection, run, client, place)
         return run.listed
+
+    def _read_lists(self, connection, run, client, listings, place, again=False):
+        """Store and settle the pages of lists, from a place on. Returns False when the job's time is up: the place is noted then.
+
+        :param again: whether they show what is booked
+        """
+        for page, asked, after in self._pages_from(client, listings, place):
+            ids = self._transaction(self._store_page, connection, run, page.rows, asked, again)
+            self._settle(connection, run, client, ids)
+            if self._is_time_up():
+                self._transaction(run.write, {'left_off': {'again': again, **after}})
+                return False
+        return True
+
+    def _pages_from(self, client, listings, place):
+        """(page, moment before it was asked for, place after it) of the pages of lists, from a place on, {}: from the first."""
+        first, url = place.get('listing', 0), place.get('url')
+        for number, params in enumerate(listings[first:], first):
+            for page, asked in self._pages(client, params, url):
+                yield page, asked, {'listing': number, 'url': page.next_url} if page.next_url else {'listing': number + 1}
+            url = None
+
+    def _finish(self, connection, run, message):
+        result = super()._finish(connection, run, message)
+        if run.listed and run.begun_at and self._is_asked_since(connection, run.begun_at):
+            self._trigger()
+        return result
+
+    def _is_asked_since(self, connection, moment):
+        """Whether somebody, or an event, asked for the lists after a moment: what called the job went to a run that went on."""
+        requested = connection.sync_requested_at
+        return bool(requested and requested >= moment or self.env['ramp.event'].sudo().search_count(  # as in `_told`
+            [('connection_id', '=', connection.id), ('received_at', '>=', moment), ('type', 'in', self._events)], limit=1))
 
     def _pages(self, client, params, start_url=None):
         """Each page of a list, with the moment before it was asked for: what is confirmed meanwhile must not count as listed again."""
-        pages = client.pages(self._endpoint, params, start_url)
+        pages = client.pages(self._endpoint, {'page_size': self._page_size, **params}, start_url)
         while True:
             asked = self._clock()
             page = next(pages, None)
@@ -187,20 +224,20 @@ class RampFlowPull(models.AbstractModel):
                 return
             yield page, asked
 
-    def _reread(self, connection, run, client):
+    def _reread(self, connection, run, client, place):
         """Look at what was booked before, for what changed in Ramp since. Returns False when the job's time is up.
 
         Ramp lists an object as ready once; later it tells of a change only who asks.
+
+        :param place: where the run before stopped doing so, {}: it did not
         """
         since = run._last_reread(connection, self._flow)
-        told = self._told(connection, run, since)
+        told = None if place else self._told(connection, run, since)
         if told is not None:
-            return self._look_at(connection, run, client, told)
-        for params in self._reread_listings(connection, since):
-            for page, asked in self._pages(client, params):
-                ids = self._transaction(self._store_page, connection, run, page.rows, asked, True)
-                if not self._settle(connection, run, client, ids):
-                    return False
+            self._look_at(connection, run, client, told)
+            return True
+        if not self._read_lists(connection, run, client, self._reread_listings(connection, since), place, again=True):
+            return False
         run.reread = True
         return True
 
@@ -225,12 +262,12 @@ class RampFlowPull(models.AbstractModel):
         return told.mapped('ramp_id') if len(told) <= TOLD_PER_RUN else None
 
     def _look_at(self, connection, run, client, ramp_ids):
-        """Ask for each of these objects, which are in the ledger, what Ramp says of it now. Returns False when the job's time is up."""
+        """Ask for each of these objects, which are in the ledger and few, what Ramp says of it now."""
         if not ramp_ids:
-            return True
+            return
         asked = self._clock()
         payloads = [payload for _ramp_id, payload in self._ask_each(client, ramp_ids) if payload]
-        return self._settle(connection, run, client, self._transaction(self._store_page, connection, run, payloads, asked, True))
+        self._settle(connection, run, client, self._transaction(self._store_page, connection, run, payloads, asked, True))
 
     def _store_page(self, connection, run, payloads, asked, known_only=False):
         """Put a page into the ledger; returns the Ramp ids of its objects. `known_only`: nothing that has no row yet."""
@@ -308,6 +345,8 @@ class RampFlowPull(models.AbstractModel):
             there.update(self._ask_each(client, [ramp_id for ramp_id in part if ramp_id not in there]))
             ready += self._transaction(self._store_lost, connection, {
                 lost[ramp_id]: (asked, payload) for ramp_id, payload in there.items()})
+            if self._is_time_up():
+                break
         return ready
 
     def _store_lost(self, connection, answers):
@@ -341,13 +380,10 @@ class RampFlowPull(models.AbstractModel):
         :param place: where to go on, {}: at the start. Without it the job's time does not matter.
         :return: where it stopped, as the time was up; None: nowhere
         """
-        first, url = (place or {}).get('listing', 0), (place or {}).get('url')
-        for number, params in enumerate(listings[first:], first):
-            for page, asked in self._pages(client, params, url):
-                self._transaction(self._store_observed, connection, page.rows, asked)
-                if place is not None and page.next_url and self._is_time_up():
-                    return {'listing': number, 'url': page.next_url}
-            url = None
+        for page, asked, after in self._pages_from(client, listings, place or {}):
+            self._transaction(self._store_observed, connection, page.rows, asked)
+            if place is not None and self._is_time_up():
+                return after
         return None
 
     def _store_observed(self, connection, payloads, asked):
@@ -402,16 +438,11 @@ class RampFlowPull(models.AbstractModel):
         return {'state': 'pending', 'error_message': self.env._('It is not marked as ready in Ramp; it comes when it is.')}
 
     def _settle(self, connection, run, client, ramp_ids):
-        """Book, confirm and report what is due among these objects. Returns False when the job's time is up.
-
-        Only a run that has booked something stops for that: the next one finds less to do. One that has not would find the same lists,
-        and stop at the same page, for ever.
-        """
+        """Book, confirm and report what is due among these objects."""
         if not ramp_ids:
-            return True
+            return
         self._check_seat(connection, client)
         self._prepare(connection, client, ramp_ids)
-        left = 1
         for start in range(0, len(ramp_ids), self._batch_size):
             ids, key = self._transaction(self._book_batch, connection, run, ramp_ids[start:start + self._batch_size])
             if key:
@@ -419,8 +450,7 @@ class RampFlowPull(models.AbstractModel):
             if ids:
                 self._report_failures(connection, client, ids)
                 self.env['ramp.record']._refresh_statistics()
-            left = self.env['ir.cron']._commit_progress(len(ids))
-        return left > 0 or not run.created
+            self.env['ir.cron']._commit_progress(len(ids))
 
     def _book_open(self, connection, run, client):
         """Book all that is due, listed by Ramp or not; when the job's time is up it is called again."""

@@ -141,12 +141,13 @@ class RampFlowVendor(models.AbstractModel):
             stored = stored and all_of_them
             listed.update(_id(payload) for payload in page.rows)
             settled.update(ids)
-            if not self._settle(connection, run, client, ids):
-                return False
+            self._settle(connection, run, client, ids)
             if trouble:
                 raise trouble
-        if not self._look_again(connection, run, client, settled, listed if everything else None):
-            return False
+            # Only a run that has booked something stops: the next one finds less to do. Another would stop at the same page for ever.
+            if run.created and self._is_time_up():
+                return False
+        self._look_again(connection, run, client, settled, listed if everything else None)
         run.write({'listed': stored, 'reread': stored and everything})
         return True
 
@@ -253,11 +254,9 @@ class RampFlowVendor(models.AbstractModel):
         answers = {ramp_id: answer for ramp_id, answer in answers.items() if not isinstance(answer, RampError)}
         if answers:
             self._transaction(self._store_answers, connection, answers, asked)
-        if not self._settle(connection, run, client, [ramp_id for ramp_id, _complete, _has_partner in ids]):
-            return False
+        self._settle(connection, run, client, [ramp_id for ramp_id, _complete, _has_partner in ids])
         if trouble:
             raise trouble
-        return True
 
     def _open_ids(self, connection, settled):
         """[(Ramp id, whether its details are there, whether it has a partner)] of the rows that are due, but for those `settled`."""
@@ -342,7 +341,7 @@ class RampFlowVendor(models.AbstractModel):
 
     def _settle(self, connection, run, client, ramp_ids):
         if not ramp_ids:
-            return True
+            return None
         with self._alone():
             return super()._settle(connection, run, client, ramp_ids)
 

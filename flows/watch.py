@@ -3,7 +3,7 @@ from datetime import timedelta
 
 from dateutil.relativedelta import relativedelta
 
-from odoo import api, fields, models
+from odoo import api, models
 from odoo.tools import SQL
 
 EVERYTHING = timedelta(days=7)  # so often all since the start date is read; else what is of the last months
@@ -32,8 +32,7 @@ class RampFlowWatch(models.AbstractModel):
         return self.env._('Nightly check')
 
     def _work(self, connection, run):
-        place = run._where_it_was_left_off()
-        started = fields.Datetime.to_datetime(place.get('started')) or self.env.cr.now().replace(microsecond=0)
+        place, started = run.taken_up or {}, run._begun()
         client = connection._client()
         entities = connection._read_entities(client)
         full = run._last_reread(connection, self._flow)
@@ -48,7 +47,7 @@ class RampFlowWatch(models.AbstractModel):
         for number, flow in enumerate(flows[done:]):
             stopped = {} if number and self._is_time_up() else self._read_there(connection, client, self.env[flow._name], since, place)
             if stopped is not None:
-                run.left_off = {'started': fields.Datetime.to_string(started), 'flow': flow._flow, **stopped}
+                self._transaction(run.write, {'left_off': {'flow': flow._flow, **stopped}})
                 self._trigger()
                 return
             place = {}

@@ -717,7 +717,7 @@ class RampConnection(models.Model):
         self.env.cr.execute(
             """
             SELECT DISTINCT ON (flow) state, message FROM ramp_run
-             WHERE connection_id = %s AND state IN ('done', 'failed') ORDER BY flow, id DESC
+             WHERE connection_id = %s AND state IN ('done', 'paused', 'failed') ORDER BY flow, id DESC
             """, [self.id])
         return '\n'.join(sorted({message for state, message in self.env.cr.fetchall() if state == 'failed' and message})) or False
 

@@ -21,7 +21,7 @@ class RampRun(models.Model):
     company_id = fields.Many2one('res.company', required=True, readonly=True, index=True)
     flow = fields.Selection(lambda self: self.env['ramp.record']._selection_flow(), string='Type', required=True, readonly=True)
     state = fields.Selection(
-        [('running', 'Running'), ('done', 'Finished'), ('failed', 'Failed'), ('lost', 'Interrupted')],
+        [('running', 'Running'), ('paused', 'To Be Continued'), ('done', 'Finished'), ('failed', 'Failed'), ('lost', 'Interrupted')],
         string='Status', required=True, default='running', readonly=True, index=True)
     started_at = fields.Datetime(string='Started', required=True, readonly=True, default=fields.Datetime.now)
     finished_at = fields.Datetime(string='Finished', readonly=True)
@@ -37,6 +37,9 @@ class RampRun(models.Model):
     listed = fields.Boolean(
         readonly=True, help='Whether the run read its lists to the end: what changed before it began need not be listed again.')
     left_off = fields.Json(readonly=True, help='Where the run stopped, as its time was up: the next one goes on from there.')
+    taken_up = fields.Json(readonly=True, help='Where the run before this one stopped, and this one went on.')
+    begun_at = fields.Datetime(
+        string='Begun', readonly=True, help='When the first of the runs started that read the lists together. Empty: this is the first.')
     message = fields.Text(readonly=True)
     progress = fields.Float(compute='_compute_progress', help='Percent of the rows that were due.')
     progress_text = fields.Char(compute='_compute_progress')
@@ -69,33 +72,36 @@ class RampRun(models.Model):
     def _last_reread(self, connection, flow):
         """The start of the last run that looked at everything again, or False."""
         return self.search([
-            ('connection_id', '=', connection.id), ('flow', '=', flow), ('reread', '=', True)], order='id desc', limit=1).started_at
+            ('connection_id', '=', connection.id), ('flow', '=', flow), ('reread', '=', True)], order='id desc', limit=1)._begun()
 
     @api.model
     def _last_listed(self, connection, flow):
         """The start of the last run that read its lists to the end, or False."""
         return self.search([
-            ('connection_id', '=', connection.id), ('flow', '=', flow), ('listed', '=', True)], order='id desc', limit=1).started_at
+            ('connection_id', '=', connection.id), ('flow', '=', flow), ('listed', '=', True)], order='id desc', limit=1)._begun()
 
-    def _where_it_was_left_off(self):
-        """Where the run before this one stopped, {}: it did not, or long ago."""
-        last = self.search([
-            ('connection_id', '=', self.connection_id.id), ('flow', '=', self.flow), ('id', '<', self.id)], order='id desc', limit=1)
-        is_late = not last.finished_at or last.finished_at < self.env.cr.now() - LEFT_OFF
-        return {} if last.state != 'done' or is_late else last.left_off or {}
+    def _begun(self):
+        """The moment before the first page of its lists was read, by this run or by one that it goes on from; False without a run."""
+        return self.begun_at or self.started_at
 
     @api.model
     def _start(self, connection, flow):
-        """A new run; runs of the same kind that a crash left behind are closed."""
+        """A new run, which goes on where the last one stopped, if that was lately; those that a crash left behind are closed."""
         self.search([
             ('connection_id', '=', connection.id), ('flow', '=', flow), ('state', '=', 'running'),
             ('write_date', '<', self.env.cr.now() - LOST_AFTER),
         ]).write({'state': 'lost', 'finished_at': self.env.cr.now(),
                   'message': self.env._('The process ended before the run did. The next run continued its work.')})
-        return self.create({'connection_id': connection.id, 'company_id': connection.company_id.id, 'flow': flow})
+        values = {'connection_id': connection.id, 'company_id': connection.company_id.id, 'flow': flow}
+        last = self.search([('connection_id', '=', connection.id), ('flow', '=', flow)], order='id desc', limit=1)
+        if last.state == 'paused' and last.finished_at >= self.env.cr.now() - LEFT_OFF:
+            values.update(taken_up=last.left_off, begun_at=last._begun())
+        return self.create(values)
 
     def _finish(self, message=False):
-        self.write({'state': 'failed' if message else 'done', 'finished_at': fields.Datetime.now(), 'message': message})
+        self.write({
+            'state': 'failed' if message else 'paused' if self.left_off else 'done', 'finished_at': fields.Datetime.now(),
+            'message': message})
 
     @api.autovacuum
     def _gc_runs(self):

@@ -6,6 +6,8 @@ from hypothesis import strategies as st
 
 from odoo.tests import tagged
 
+from ..flows.flow import RampFlow
+from ..flows.pull import RampFlowPull
 from .common import PayablesCase
 
 
@@ -45,6 +47,26 @@ class TestBill(PayablesCase):
         self.assertPaid(ramp_id)
         self.assertFalse(self.payment(ramp_id).payment_method_line_id.payment_account_id)
         self.assertEqual(self.payment(ramp_id).move_id.state, 'posted')
+
+    def test_batch_payment_waits_for_the_end_of_the_lists(self):
+        """The time of the job of bills is up at each page: the payment of bills on several pages is still one."""
+        vendor = self.ramp.add_vendor(name='Paid at once')
+        bills = [self.owe(1000 + number, vendor=vendor) for number in range(5)]
+        self.ramp.pay_bill(bills)
+        self.sync('vendor')
+        self.patch(RampFlowPull, '_page_size', 2)
+        self.patch(RampFlow, '_is_time_up', lambda flow: True)
+        runs = self.env['ramp.run']
+        while runs[-1:].state != 'done':
+            runs += self.sync('bill', now=False)
+            if runs[-1].state == 'paused':
+                self.sync('bill_payment', now=False)
+                self.assertFalse(self.payment(*bills))
+        self.assertGreater(len(runs), 3)
+        self.sync('bill_payment', now=False)
+        self.assertEqual(self.payment(*bills).mapped('amount'), [50.10])
+        for ramp_id in bills:
+            self.assertPaid(ramp_id)
 
     def test_batch_payment_is_one_payment(self):
         vendor = self.ramp.add_vendor('Batch Ltd.')

@@ -1,14 +1,15 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
 import json
 import uuid
+from datetime import timedelta
 
 from psycopg2.errors import UniqueViolation
 
 from odoo import fields
-from odoo.addons.base.models.ir_cron import IrCron
 from odoo.tests import tagged
 from odoo.tools import SQL, mute_logger
 
+from ..flows.flow import RampFlow
 from ..flows.pull import RampFlowPull
 from ..models.ramp_record import digest
 from ..ramp_api import PayloadError, read_transaction
@@ -24,6 +25,15 @@ class TestLedger(RampCase):
         """As if it had been confirmed an hour ago."""
         self.env.cr.execute(SQL("UPDATE ramp_record SET confirmed_at = confirmed_at - interval '1 hour' WHERE ramp_id = %s", ramp_id))
         self.env.invalidate_all()
+
+    def sync_until_listed(self, flow, between=lambda: None):
+        """Run a flow's job, whose time is up at each page, until a run reaches the end of its lists. Returns the runs in order."""
+        runs = self.env['ramp.run']
+        while not runs[-1:].listed:
+            self.assertLess(len(runs), 30, 'no run comes to its end')
+            between()
+            runs += self.sync(flow, now=False)
+        return runs
 
     def test_confirmation_lost_before_ramp_heard_it(self):
         ramp_id = self.spend()
@@ -166,7 +176,8 @@ class TestLedger(RampCase):
             self.assertConfirmed(ramp_id)
 
     def test_time_is_up_at_each_page(self):
-        """A slow Ramp, long lists: each run goes on until it has booked something, so that all is booked, and looked at, in the end."""
+        """A slow Ramp, long lists: each run goes on where the one before it stopped, so all is booked and looked at in the end, as if it
+        were one run."""
         booked, held = [], []
         for _number in range(4):
             held.append(self.spend(account=None))
@@ -174,20 +185,46 @@ class TestLedger(RampCase):
         self.sync('transaction', now=False)
         held += [self.spend(account=None) for _number in range(4)]
         booked += [self.spend() for _number in range(4)]
-        pages, progress = RampFlowPull._pages, IrCron._commit_progress
-        self.patch(RampFlowPull, '_pages', lambda flow, client, params, url=None: pages(flow, client, {**params, 'page_size': 2}, url))
-        self.patch(IrCron, '_commit_progress', lambda cron, *args, **options: min(progress(cron, *args, **options), 0))
-        runs = self.sync('transaction', now=False)
-        while not runs[-1].listed and len(runs) < 10:
-            runs += self.sync('transaction', now=False)
-        self.assertEqual(runs.mapped('listed'), [False] * (len(runs) - 1) + [True])
-        self.assertGreater(len(runs), 2)
-        self.assertTrue(all(run.created for run in runs[:-1]))
+        gone = held.pop(0)
+        self.env.cr.execute("UPDATE ramp_record SET seen_at = seen_at - interval '1 minute'")
+        self.ramp.update_transaction(gone, sync_status='NOT_SYNC_READY')
+        self.patch(RampFlowPull, '_page_size', 2)
+        self.patch(RampFlow, '_is_time_up', lambda flow: True)
+        before = self.ramp.counts()
+        runs = self.sync_until_listed('transaction')
+        self.assertEqual(runs.mapped('state'), ['paused'] * (len(runs) - 1) + ['done'])
+        self.assertEqual(runs[1:].mapped('begun_at'), [runs[0].started_at] * (len(runs) - 1))
         self.assertTrue(runs[-1].reread)
+        # 7 held and 4 to book, then 4 booked before and 4 now: each page once, and a run that finds itself at the end
+        self.assertEqual((self.ramp.counts() - before)['GET /developer/v1/transactions'], 6 + 4)
+        self.assertEqual(len(runs), 6 + 4 + 1)
+        self.assertEqual([path for path in self.ramp.counts() - before if '/transactions/' in path], [
+            f'GET /developer/v1/transactions/{gone}'])
         for ramp_id in booked:
             self.assertConfirmed(ramp_id)
         self.assertEqual({self.record(ramp_id).state for ramp_id in held}, {'held'})
-        self.assertEqual(len(self.sync('transaction', now=False)), 1)
+        self.assertTrue(self.record(gone).is_withheld)
+        self.assertEqual(self.env['account.move'].search_count([('journal_id', '=', self.connection.card_journal_id.id)]), 8)
+        self.assertEqual(self.env['ramp.run']._last_listed(self.connection, 'transaction'), runs[0].started_at)
+
+    def test_asked_for_while_lists_are_read(self):
+        """What is new may be on pages that were read before: when the end is reached, the job is called once more."""
+        def calls():
+            return self.env['ir.cron.trigger'].search([('cron_id', '=', self.env['ramp.flow.transaction']._cron().id)])
+
+        self.patch(RampFlowPull, '_page_size', 2)
+        self.patch(RampFlow, '_is_time_up', lambda flow: True)
+        for asked in (False, True):
+            with self.subTest(asked=asked):
+                self.connection.sync_requested_at = fields.Datetime.now() - timedelta(hours=1)
+                for _number in range(3):
+                    self.spend(account=None)
+                first = self.sync('transaction', now=False)
+                self.assertEqual(first.state, 'paused')
+                if asked:
+                    self.connection.sync_requested_at = fields.Datetime.now()
+                self.sync_until_listed('transaction', lambda: calls().unlink())
+                self.assertEqual(bool(calls()), asked)
 
     def test_one_that_is_not_listed_any_more_and_on_which_ramp_fails(self):
         """The others are asked for all the same, and the run comes to its end."""

@@ -74,8 +74,7 @@ class TestStatementMonths(StatementsCase):
     def setUp(self):
         super().setUp()
         pull = self.env.registry['ramp.flow.pull']
-        pages = pull._pages
-        self.patch(pull, '_pages', lambda flow, client, params, url=None: pages(flow, client, {**params, 'page_size': 3}, url))
+        self.patch(pull, '_page_size', 3)
         for flow in ('pull', *TABLES, 'statement'):
             self.patch(self.env.registry[f'ramp.flow.{flow}'], '_batch_size', 3)
         self.state = self.ramp.state

@@ -64,8 +64,7 @@ class TestWatch(StatementsCase):
     def test_time_is_up_at_each_page(self):
         """However long the lists: each run goes on where the one before it stopped, and the check comes to its end, as if it were one."""
         ids = [self.spend(1000 + number, sync_status='NOT_SYNC_READY') for number in range(5)]
-        pages = RampFlowPull._pages
-        self.patch(RampFlowPull, '_pages', lambda flow, client, params, url=None: pages(flow, client, {**params, 'page_size': 2}, url))
+        self.patch(RampFlowPull, '_page_size', 2)
         self.patch(RampFlow, '_is_time_up', lambda flow: True)
         before, started = self.ramp.counts(), fields.Datetime.now()
         runs = self.env['ramp.run']
@@ -75,26 +74,25 @@ class TestWatch(StatementsCase):
             self.assertEqual(bool(runs[-1].left_off), bool(self.env['ir.cron.trigger'].search_count([
                 ('cron_id', '=', self.env['ramp.flow.watch']._cron().id)])))
         self.assertGreater(len(runs), 3)
-        self.assertEqual(set(runs.mapped('state')), {'done'})
-        self.assertFalse(runs[-1].left_off)
-        self.assertEqual([bool(run.left_off) for run in runs], [True] * (len(runs) - 1) + [False])
-        self.assertEqual(self.connection.last_watch, fields.Datetime.to_datetime(runs[0].left_off['started']))
+        self.assertEqual(runs.mapped('state'), ['paused'] * (len(runs) - 1) + ['done'])
+        self.assertEqual(self.connection.last_watch, runs[0].started_at)
+        self.assertEqual(runs[1:].mapped('begun_at'), [runs[0].started_at] * (len(runs) - 1))
         self.assertGreaterEqual(self.connection.last_watch, started)
         self.assertEqual((self.ramp.counts() - before)['GET /developer/v1/transactions'], 3)
         self.assertEqual({self.record(ramp_id).is_withheld for ramp_id in ids}, {True})
 
     def test_left_off_long_ago(self):
         """Ramp's lists are others by then, and after a run that failed nobody knows: from the beginning."""
-        run = self.env['ramp.run'].create({
-            'connection_id': self.connection.id, 'company_id': self.company.id, 'flow': 'watch', 'state': 'done',
-            'left_off': {'flow': 'watch'}, 'finished_at': fields.Datetime.now()})
-        following = self.env['ramp.run'].create({
-            'connection_id': self.connection.id, 'company_id': self.company.id, 'flow': 'watch'})
-        self.assertEqual(following._where_it_was_left_off(), {'flow': 'watch'})
-        run.state = 'failed'
-        self.assertEqual(following._where_it_was_left_off(), {})
-        run.write({'state': 'done', 'finished_at': fields.Datetime.now() - timedelta(hours=2)})
-        self.assertEqual(following._where_it_was_left_off(), {})
+        Run = self.env['ramp.run']
+        for hours, message, place in ((0, False, {'flow': 'watch'}), (0, 'Ramp failed', False), (2, False, False)):
+            with self.subTest(hours=hours, message=message):
+                run = Run._start(self.connection, 'watch')
+                run.write({'left_off': {'flow': 'watch'}, 'started_at': fields.Datetime.now() - timedelta(hours=3)})
+                run._finish(message)
+                run.finished_at -= timedelta(hours=hours)
+                following = Run._start(self.connection, 'watch')
+                self.assertEqual((following.taken_up, following.begun_at), (place, place and run.started_at))
+                following._finish()
 
     def test_what_ramp_does_not_offer(self):
         unready = self.spend(1000, sync_status='NOT_SYNC_READY')

@@ -247,8 +247,7 @@ def shrink(env, *, page_size=None, batch_size=None, receipt_batch=None, impatien
     flow = type(env['ramp.flow.pull'])  # and by it all that inherit it
     flow._reread_pause = datetime.timedelta(0)  # days pass in seconds here
     if page_size:
-        pages = flow._pages
-        flow._pages = lambda self, client, params, start_url=None: pages(self, client, {**params, 'page_size': page_size}, start_url)
+        flow._page_size = page_size
     if batch_size:
         flow._batch_size = batch_size
         type(env['ramp.flow.statement'])._batch_size = min(batch_size, 2)
