@@ -232,7 +232,7 @@ class RampFlowPull(models.AbstractModel):
         :param place: where the run before stopped doing so, {}: it did not
         """
         since = run._last_reread(connection, self._flow)
-        told = None if place else self._told(connection, run, since)
+        told = self._told(connection, run, since)
         if told is not None:
             self._look_at(connection, run, client, told)
             return True
