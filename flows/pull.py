@@ -190,7 +190,7 @@ class RampFlowPull(models.AbstractModel):
             ids = self._transaction(self._store_page, connection, run, page.rows, asked, again)
             self._settle(connection, run, client, ids)
             if self._is_time_up():
-                self._transaction(run.write, {'left_off': {'again': again, **after}})
+                self._transaction(run._leave_off, {'again': again, **after})
                 return False
         return True
 

@@ -47,7 +47,7 @@ class RampFlowWatch(models.AbstractModel):
         for number, flow in enumerate(flows[done:]):
             stopped = {} if number and self._is_time_up() else self._read_there(connection, client, self.env[flow._name], since, place)
             if stopped is not None:
-                self._transaction(run.write, {'left_off': {'flow': flow._flow, **stopped}})
+                self._transaction(run._leave_off, {'flow': flow._flow, **stopped})
                 self._trigger()
                 return
             place = {}

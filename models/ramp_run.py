@@ -94,9 +94,14 @@ class RampRun(models.Model):
                   'message': self.env._('The process ended before the run did. The next run continued its work.')})
         values = {'connection_id': connection.id, 'company_id': connection.company_id.id, 'flow': flow}
         last = self.search([('connection_id', '=', connection.id), ('flow', '=', flow)], order='id desc', limit=1)
-        if last.state == 'paused' and last.finished_at >= self.env.cr.now() - LEFT_OFF:
+        if (last.state == 'paused' and last.finished_at >= self.env.cr.now() - LEFT_OFF
+                and last.left_off['seat'] == connection.accounting_connection_id):  # else it may be another Ramp business
             values.update(taken_up=last.left_off, begun_at=last._begun())
         return self.create(values)
+
+    def _leave_off(self, place):
+        """The run stops, as its time is up: the next one goes on at this place (JSON of the flow)."""
+        self.left_off = {'seat': self.connection_id.accounting_connection_id, **place}
 
     def _finish(self, message=False):
         self.write({

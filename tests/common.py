@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from odoo import Command
 from odoo.exceptions import UserError
-from odoo.tests import TransactionCase, tagged
+from odoo.tests import HttpCase, TransactionCase, tagged
 
 from ..models import ramp_connection
 from ..ramp_api import RampClient, SlidingWindow
@@ -191,6 +191,13 @@ class RampCase(TransactionCase):
         self.assertEqual((record.res_model, record.res_id), ('account.move', self.move(ramp_id).id))
         self.assertEqual(self.expense(ramp_id).account_move_id, self.move(ramp_id))
         self.assertEqual(self.ramp.successes().get(ramp_id), [f'account.move,{record.res_id}'])
+
+
+class BrowserCase(HttpCase):
+    """Tours; others may run beside them, on the same cores (see `addTour`, too)."""
+
+    def start_tour(self, url_path, tour_name, **options):
+        return super().start_tour(url_path, tour_name, **{'timeout': 180, **options})
 
 
 class PayablesCase(RampCase):

@@ -1,7 +1,8 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
 from odoo import Command
-from odoo.tests import HttpCase, new_test_user, tagged
+from odoo.tests import new_test_user, tagged
 
+from .common import BrowserCase
 from .test_item_receipt import ReceiptsCase
 from .test_screens import ScreenCase
 from .test_security import RpcCase
@@ -10,7 +11,7 @@ from .test_webhook import WebhookCase
 
 
 @tagged('post_install', '-at_install', 'ramp', 'ramp_tour')
-class TestProcurementTours(ReceiptsCase, ScreenCase, HttpCase):
+class TestProcurementTours(ReceiptsCase, ScreenCase, BrowserCase):
     """A buyer, who has no right in accounting, in a real browser, see `TestTours`; after each step, what Ramp has."""
 
     def setUp(self):
@@ -68,7 +69,7 @@ class TestProcurementTours(ReceiptsCase, ScreenCase, HttpCase):
 
 
 @tagged('post_install', '-at_install', 'ramp', 'ramp_tour')
-class TestPeopleTours(PeopleCase, ScreenCase, HttpCase):
+class TestPeopleTours(PeopleCase, ScreenCase, BrowserCase):
     """An HR officer, who has no right in accounting, in a real browser, see `TestTours`; after each step, what Ramp has.
 
     Odoo's page of a departure opens for HR administrators only: it reads when the contract ends.
@@ -109,7 +110,7 @@ class TestPeopleTours(PeopleCase, ScreenCase, HttpCase):
 
 
 @tagged('post_install', '-at_install', 'ramp', 'ramp_tour')
-class TestSettingsTours(WebhookCase, ScreenCase):
+class TestSettingsTours(WebhookCase, ScreenCase, BrowserCase):
     """An accounting manager on the connection's page, see `TestTours`."""
 
     def look(self, name):

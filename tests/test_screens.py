@@ -1,14 +1,13 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
-import contextlib
 
 from lxml import etree
 
 from odoo import Command
 from odoo.exceptions import AccessError, UserError
-from odoo.tests import Form, HttpCase, new_test_user, tagged
+from odoo.tests import Form, new_test_user, tagged
 from odoo.tools.safe_eval import safe_eval
 
-from .common import PayablesCase, RampCase
+from .common import BrowserCase, PayablesCase, RampCase
 
 ROLES = {
     'accountant': 'account.group_account_invoice',
@@ -495,11 +494,8 @@ class TestPushedScreens(PushedCase):
 
 
 @tagged('post_install', '-at_install', 'ramp', 'ramp_tour')
-class TestPushedTours(PushedCase, HttpCase):
+class TestPushedTours(PushedCase, BrowserCase):
     """An accounting administrator in a real browser, see `TestTours`."""
-
-    def enter_registry_test_mode(self):
-        return contextlib.nullcontext()  # the whole of an HttpCase is in it
 
     def test_account(self):
         self.connection.name = 'Ramp of the tour'
@@ -514,11 +510,8 @@ class TestPushedTours(PushedCase, HttpCase):
 
 
 @tagged('post_install', '-at_install', 'ramp', 'ramp_tour')
-class TestTours(ScreenCase, HttpCase):
+class TestTours(ScreenCase, BrowserCase):
     """An accountant in a real browser. Odoo skips these, and says so, where no Chromium is installed."""
-
-    def enter_registry_test_mode(self):
-        return contextlib.nullcontext()  # the whole of an HttpCase is in it
 
     def test_accountant(self):
         self.connection.name = 'Ramp of the tour'
@@ -544,11 +537,8 @@ class TestTours(ScreenCase, HttpCase):
 
 
 @tagged('post_install', '-at_install', 'ramp', 'ramp_tour')
-class TestPayablesTours(PayablesCase, ScreenCase, HttpCase):
+class TestPayablesTours(PayablesCase, ScreenCase, BrowserCase):
     """Bills in a real browser, see `TestTours`."""
-
-    def enter_registry_test_mode(self):
-        return contextlib.nullcontext()  # the whole of an HttpCase is in it
 
     def test_settings(self):
         self.connection.name = 'Ramp of the tour'

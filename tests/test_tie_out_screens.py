@@ -1,5 +1,4 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
-import contextlib
 import io
 import json
 from unittest import skipUnless
@@ -11,10 +10,10 @@ from PyPDF2 import PdfReader
 
 from odoo.addons.base.models.ir_actions_report import _wkhtml
 from odoo.exceptions import AccessError, UserError
-from odoo.tests import HttpCase, JsonRpcException, tagged
+from odoo.tests import JsonRpcException, tagged
 from odoo.tools import mute_logger
 
-from .common import StatementsCase
+from .common import BrowserCase, StatementsCase
 from .test_screens import ScreenCase
 
 XLSX = '/ramp_connector/tie_out/xlsx'
@@ -132,11 +131,8 @@ class TestTieOutScreens(TieOutCase):
 
 
 @tagged('post_install', '-at_install', 'ramp', 'ramp_tour')
-class TestTieOutTours(TieOutCase, HttpCase):
+class TestTieOutTours(TieOutCase, BrowserCase):
     """The report in a real browser, and its exports over HTTP; see `TestTours`."""
-
-    def enter_registry_test_mode(self):
-        return contextlib.nullcontext()  # the whole of an HttpCase is in it
 
     def book(self, **options):
         answer = self.url_open(f'{XLSX}?connection_id={self.connection.id}' + ''.join(f'&{key}={value}' for key, value in options.items()))

@@ -82,16 +82,19 @@ class TestWatch(StatementsCase):
         self.assertEqual({self.record(ramp_id).is_withheld for ramp_id in ids}, {True})
 
     def test_left_off_long_ago(self):
-        """Ramp's lists are others by then, and after a run that failed nobody knows: from the beginning."""
+        """Ramp's lists are others by then, and after a run that failed nobody knows; or it is another Ramp: from the beginning."""
         Run = self.env['ramp.run']
-        for hours, message, place in ((0, False, {'flow': 'watch'}), (0, 'Ramp failed', False), (2, False, False)):
-            with self.subTest(hours=hours, message=message):
+        for hours, message, seat, goes_on in (
+                (0, False, False, True), (0, 'Ramp failed', False, False), (2, False, False, False), (0, False, 'another', False)):
+            with self.subTest(hours=hours, message=message, seat=seat):
                 run = Run._start(self.connection, 'watch')
-                run.write({'left_off': {'flow': 'watch'}, 'started_at': fields.Datetime.now() - timedelta(hours=3)})
+                run.started_at -= timedelta(hours=3)
+                run._leave_off({'flow': 'watch'})
                 run._finish(message)
                 run.finished_at -= timedelta(hours=hours)
+                self.connection.accounting_connection_id = seat or self.connection.accounting_connection_id
                 following = Run._start(self.connection, 'watch')
-                self.assertEqual((following.taken_up, following.begun_at), (place, place and run.started_at))
+                self.assertEqual((following.taken_up, following.begun_at), (goes_on and run.left_off, goes_on and run.started_at))
                 following._finish()
 
     def test_what_ramp_does_not_offer(self):

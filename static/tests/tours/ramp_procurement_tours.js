@@ -1,8 +1,7 @@
 /** @odoo-module **/
 // License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
-import { registry } from "@web/core/registry";
 import { stepUtils } from "@web_tour/tour_utils";
-import { row } from "./ramp_tours";
+import { addTour, row } from "./ramp_tours";
 
 const shows = (field, text, content) => ({
     content: content || `It says: ${text}`,
@@ -49,7 +48,7 @@ const pickings = {
     run: "click",
 };
 
-registry.category("web_tour.tours").add("ramp_connector_order_confirm", {
+addTour("ramp_connector_order_confirm", {
     steps: () => [
         ...stepUtils.goToAppSteps("purchase.menu_purchase_root", "Open the purchase app"),
         row("Widget Supplier"),
@@ -67,7 +66,7 @@ registry.category("web_tour.tours").add("ramp_connector_order_confirm", {
     ],
 });
 
-registry.category("web_tour.tours").add("ramp_connector_order_receive", {
+addTour("ramp_connector_order_receive", {
     steps: () => [
         shows("ramp_state", "In Ramp", "The job has sent it"),
         {
@@ -98,7 +97,7 @@ registry.category("web_tour.tours").add("ramp_connector_order_receive", {
     ],
 });
 
-registry.category("web_tour.tours").add("ramp_connector_order_return", {
+addTour("ramp_connector_order_return", {
     steps: () => [
         shows("ramp_receipt_state", "In Ramp", "What arrived is in Ramp"),
         {
@@ -141,7 +140,7 @@ registry.category("web_tour.tours").add("ramp_connector_order_return", {
     ],
 });
 
-registry.category("web_tour.tours").add("ramp_connector_order_cancel", {
+addTour("ramp_connector_order_cancel", {
     steps: () => [
         shows("ramp_receipt_state", "In Ramp"),
         {
@@ -154,14 +153,14 @@ registry.category("web_tour.tours").add("ramp_connector_order_cancel", {
     ],
 });
 
-registry.category("web_tour.tours").add("ramp_connector_order_archived", {
+addTour("ramp_connector_order_archived", {
     steps: () => [
         shows("ramp_state", "Cancelled in Odoo, so it is archived in Ramp."),
         shows("ramp_receipt_state", "What Ramp has of it stays with the archived order."),
     ],
 });
 
-registry.category("web_tour.tours").add("ramp_connector_order_held", {
+addTour("ramp_connector_order_held", {
     steps: () => [
         status("Purchase Order"),
         shows("ramp_state", "Ramp has no vendor for it yet.", "What is the matter"),
@@ -173,14 +172,14 @@ registry.category("web_tour.tours").add("ramp_connector_order_held", {
     ],
 });
 
-registry.category("web_tour.tours").add("ramp_connector_order_refused", {
+addTour("ramp_connector_order_refused", {
     steps: () => [
         status("Purchase Order"),
         shows("ramp_state", "Ramp refused it: ", "In Ramp's own words"),
     ],
 });
 
-registry.category("web_tour.tours").add("ramp_connector_person_invite", {
+addTour("ramp_connector_person_invite", {
     steps: () => [
         ...stepUtils.goToAppSteps("hr.menu_hr_root", "Open the employees app"),
         {
@@ -208,7 +207,7 @@ registry.category("web_tour.tours").add("ramp_connector_person_invite", {
     ],
 });
 
-registry.category("web_tour.tours").add("ramp_connector_person_rename", {
+addTour("ramp_connector_person_rename", {
     steps: () => [
         ...openTab("Settings"),
         shows("ramp_state", "In Ramp: Invited."),
@@ -226,7 +225,7 @@ registry.category("web_tour.tours").add("ramp_connector_person_rename", {
     ],
 });
 
-registry.category("web_tour.tours").add("ramp_connector_person_archive", {
+addTour("ramp_connector_person_archive", {
     steps: () => [
         ...openTab("Settings"),
         shows("ramp_state", "In Ramp: Invited."),
@@ -251,7 +250,7 @@ registry.category("web_tour.tours").add("ramp_connector_person_archive", {
     ],
 });
 
-registry.category("web_tour.tours").add("ramp_connector_person_archived", {
+addTour("ramp_connector_person_archived", {
     steps: () => [
         ...openTab("Settings"),
         shows("ramp_state", "Archived in Odoo"),
@@ -274,7 +273,7 @@ const discard = {
     run: "click",
 };
 
-registry.category("web_tour.tours").add("ramp_connector_settings", {
+addTour("ramp_connector_settings", {
     steps: () => [
         row("Ramp of the tour"),
         ...openTab("Procurement"),
@@ -352,7 +351,7 @@ registry.category("web_tour.tours").add("ramp_connector_settings", {
     ],
 });
 
-registry.category("web_tour.tours").add("ramp_connector_webhooks_on", {
+addTour("ramp_connector_webhooks_on", {
     steps: () => [
         row("Ramp of the tour"),
         ...openTab("Real Time"),
@@ -362,7 +361,7 @@ registry.category("web_tour.tours").add("ramp_connector_webhooks_on", {
     ],
 });
 
-registry.category("web_tour.tours").add("ramp_connector_webhooks_off", {
+addTour("ramp_connector_webhooks_off", {
     steps: () => [
         row("Ramp of the tour"),
         ...openTab("Real Time"),

@@ -3,6 +3,15 @@
 import { registry } from "@web/core/registry";
 import { stepUtils } from "@web_tour/tour_utils";
 
+// Other tests may run beside these, on the same cores.
+const SECONDS = 30;
+
+export const addTour = (name, tour) =>
+    registry.category("web_tour.tours").add(name, {
+        ...tour,
+        steps: () => tour.steps().map((step) => ({ timeout: 1000 * SECONDS, ...step })),
+    });
+
 export const menu = (section, item) => [
     {
         content: "Open a section of the menu",
@@ -22,7 +31,7 @@ export const row = (text) => ({
     run: "click",
 });
 
-registry.category("web_tour.tours").add("ramp_connector_synchronize", {
+addTour("ramp_connector_synchronize", {
     url: "/odoo",
     steps: () => [
         ...stepUtils.goToAppSteps("account.menu_finance", "Open the accounting app"),
@@ -48,7 +57,7 @@ registry.category("web_tour.tours").add("ramp_connector_synchronize", {
     ],
 });
 
-registry.category("web_tour.tours").add("ramp_connector_inbox", {
+addTour("ramp_connector_inbox", {
     url: "/odoo",
     steps: () => [
         ...stepUtils.goToAppSteps("account.menu_finance", "Open the accounting app"),
@@ -132,7 +141,7 @@ registry.category("web_tour.tours").add("ramp_connector_inbox", {
     ],
 });
 
-registry.category("web_tour.tours").add("ramp_connector_rename", {
+addTour("ramp_connector_rename", {
     steps: () => [
         {
             content: "Ramp has the account",
@@ -151,7 +160,7 @@ registry.category("web_tour.tours").add("ramp_connector_rename", {
     ],
 });
 
-registry.category("web_tour.tours").add("ramp_connector_renamed", {
+addTour("ramp_connector_renamed", {
     steps: () => [
         {
             content: "The job has sent it",
@@ -181,7 +190,7 @@ registry.category("web_tour.tours").add("ramp_connector_renamed", {
     ],
 });
 
-registry.category("web_tour.tours").add("ramp_connector_offers", {
+addTour("ramp_connector_offers", {
     steps: () => [
         row("Ramp of the tour"),
         {
@@ -226,7 +235,7 @@ registry.category("web_tour.tours").add("ramp_connector_offers", {
     ],
 });
 
-registry.category("web_tour.tours").add("ramp_connector_payables", {
+addTour("ramp_connector_payables", {
     steps: () => [
         row("Ramp of the tour"),
         {
@@ -271,7 +280,7 @@ registry.category("web_tour.tours").add("ramp_connector_payables", {
     ],
 });
 
-registry.category("web_tour.tours").add("ramp_connector_bill", {
+addTour("ramp_connector_bill", {
     steps: () => [
         {
             content: "The bill is paid, and the bank has not shown it yet",
@@ -313,7 +322,7 @@ registry.category("web_tour.tours").add("ramp_connector_bill", {
     ],
 });
 
-registry.category("web_tour.tours").add("ramp_connector_changed_bill", {
+addTour("ramp_connector_changed_bill", {
     steps: () => [
         ...stepUtils.goToAppSteps("account.menu_finance", "Open the accounting app"),
         ...menu("account.menu_finance_payables", "ramp_connector.ramp_menu_problem"),
@@ -355,7 +364,7 @@ registry.category("web_tour.tours").add("ramp_connector_changed_bill", {
     ],
 });
 
-registry.category("web_tour.tours").add("ramp_connector_reversed_bill", {
+addTour("ramp_connector_reversed_bill", {
     steps: () => [
         {
             content: "The bill as it was is reversed",
@@ -377,7 +386,7 @@ registry.category("web_tour.tours").add("ramp_connector_reversed_bill", {
     ],
 });
 
-registry.category("web_tour.tours").add("ramp_connector_booked_again", {
+addTour("ramp_connector_booked_again", {
     steps: () => [
         ...stepUtils.goToAppSteps("account.menu_finance", "Open the accounting app"),
         ...menu("account.menu_finance_payables", "ramp_connector.ramp_menu_record"),
@@ -401,7 +410,7 @@ registry.category("web_tour.tours").add("ramp_connector_booked_again", {
     ],
 });
 
-registry.category("web_tour.tours").add("ramp_connector_number_twice", {
+addTour("ramp_connector_number_twice", {
     steps: () => [
         ...stepUtils.goToAppSteps("account.menu_finance", "Open the accounting app"),
         ...menu("account.menu_finance_payables", "ramp_connector.ramp_menu_problem"),
@@ -431,7 +440,7 @@ const sum = (kind, side, amount) => ({
     trigger: `.o_ramp_tie_out tr[data-kind=${kind}] td[data-side=${side}]:contains('${amount}')`,
 });
 
-registry.category("web_tour.tours").add("ramp_connector_tie_out_green", {
+addTour("ramp_connector_tie_out_green", {
     url: "/odoo",
     steps: () => [
         ...stepUtils.goToAppSteps("account.menu_finance", "Open the accounting app"),
@@ -513,7 +522,7 @@ registry.category("web_tour.tours").add("ramp_connector_tie_out_green", {
     ],
 });
 
-registry.category("web_tour.tours").add("ramp_connector_tie_out_amber", {
+addTour("ramp_connector_tie_out_amber", {
     url: "/odoo",
     steps: () => [
         ...stepUtils.goToAppSteps("account.menu_finance", "Open the accounting app"),
@@ -593,7 +602,7 @@ registry.category("web_tour.tours").add("ramp_connector_tie_out_amber", {
     ],
 });
 
-registry.category("web_tour.tours").add("ramp_connector_tie_out_unread", {
+addTour("ramp_connector_tie_out_unread", {
     steps: () => [
         {
             content: "Nothing differs, and yet it is not green: nobody has looked",
@@ -610,7 +619,7 @@ registry.category("web_tour.tours").add("ramp_connector_tie_out_unread", {
     ],
 });
 
-registry.category("web_tour.tours").add("ramp_connector_tie_out_unconnected", {
+addTour("ramp_connector_tie_out_unconnected", {
     steps: () => [
         {
             trigger: ".o_ramp_tie_out .o_nocontent_help:contains('Ramp is not connected yet')",
