@@ -87,16 +87,20 @@ class RampRun(models.Model):
     @api.model
     def _start(self, connection, flow):
         """A new run, which goes on where the last one stopped, if that was lately; those that a crash left behind are closed."""
-        self.search([
-            ('connection_id', '=', connection.id), ('flow', '=', flow), ('state', '=', 'running'),
-            ('write_date', '<', self.env.cr.now() - LOST_AFTER),
-        ]).write({'state': 'lost', 'finished_at': self.env.cr.now(),
-                  'message': self.env._('The process ended before the run did. The next run continued its work.')})
+        now = self.env.cr.now()
+        open_runs = self.search([
+            ('connection_id', '=', connection.id), ('flow', '=', flow),
+            '|', ('state', '=', 'paused'), '&', ('state', '=', 'running'), ('write_date', '<', now - LOST_AFTER)])
+        paused = open_runs.filtered(lambda run: run.state == 'paused')
+        (open_runs - paused).write({
+            'state': 'lost', 'finished_at': now,
+            'message': self.env._('The process ended before the run did. The next run continued its work.')})
         values = {'connection_id': connection.id, 'company_id': connection.company_id.id, 'flow': flow}
-        last = self.search([('connection_id', '=', connection.id), ('flow', '=', flow)], order='id desc', limit=1)
-        if (last.state == 'paused' and last.finished_at >= self.env.cr.now() - LEFT_OFF
-                and last.left_off['seat'] == connection.accounting_connection_id):  # else it may be another Ramp business
-            values.update(taken_up=last.left_off, begun_at=last._begun())
+        for run in paused:  # one at most: the next one closes it
+            # under another seat it may be another Ramp business
+            if run.finished_at >= now - LEFT_OFF and run.left_off['seat'] == connection.accounting_connection_id:
+                values.update(taken_up=run.left_off, begun_at=run._begun())
+            run.state = 'done'
         return self.create(values)
 
     def _leave_off(self, place):

@@ -33,6 +33,7 @@ class TestLedger(RampCase):
             self.assertLess(len(runs), 30, 'no run comes to its end')
             between()
             runs += self.sync(flow, now=False)
+            self.assertEqual(runs[-1].state, 'done' if runs[-1].listed else 'paused')
         return runs
 
     def test_confirmation_lost_before_ramp_heard_it(self):
@@ -192,7 +193,7 @@ class TestLedger(RampCase):
         self.patch(RampFlow, '_is_time_up', lambda flow: True)
         before = self.ramp.counts()
         runs = self.sync_until_listed('transaction')
-        self.assertEqual(runs.mapped('state'), ['paused'] * (len(runs) - 1) + ['done'])
+        self.assertEqual(set(runs.mapped('state')), {'done'})
         self.assertEqual(runs[1:].mapped('begun_at'), [runs[0].started_at] * (len(runs) - 1))
         self.assertTrue(runs[-1].reread)
         # 7 held and 4 to book, then 4 booked before and 4 now: each page once, and a run that finds itself at the end
