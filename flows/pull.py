@@ -160,6 +160,22 @@ class RampFlowPull(models.AbstractModel):
         if trouble:
             raise trouble
 
+    def _finish(self, connection, run, message):
+        result = super()._finish(connection, run, message)
+        if run.listed and run.begun_at and self._is_asked_since(connection, run.begun_at):
+            self._trigger()
+        return result
+
+    def _is_asked_since(self, connection, moment):
+        """Whether somebody, or an event, asked for the lists after a moment: what called the job went to a run that went on."""
+        requested = connection.sync_requested_at
+        return bool(requested and requested >= moment or self._events_since(connection, moment))
+
+    def _events_since(self, connection, moment):
+        """The events since a moment that wake the flow's job."""
+        return self.env['ramp.event'].sudo().search_fetch(  # nobody's to read; the job works for the system
+            [('connection_id', '=', connection.id), ('received_at', '>=', moment), ('type', 'in', self._events)], ['type', 'object_id'])
+
     def _clock(self):
         """The database's time, which all workers share; leaves no transaction open."""
         self.env.cr.execute("SELECT clock_timestamp() AT TIME ZONE 'UTC'")
@@ -202,18 +218,6 @@ class RampFlowPull(models.AbstractModel):
                 yield page, asked, {'listing': number, 'url': page.next_url} if page.next_url else {'listing': number + 1}
             url = None
 
-    def _finish(self, connection, run, message):
-        result = super()._finish(connection, run, message)
-        if run.listed and run.begun_at and self._is_asked_since(connection, run.begun_at):
-            self._trigger()
-        return result
-
-    def _is_asked_since(self, connection, moment):
-        """Whether somebody, or an event, asked for the lists after a moment: what called the job went to a run that went on."""
-        requested = connection.sync_requested_at
-        return bool(requested and requested >= moment or self.env['ramp.event'].sudo().search_count(  # as in `_told`
-            [('connection_id', '=', connection.id), ('received_at', '>=', moment), ('type', 'in', self._events)], limit=1))
-
     def _pages(self, client, params, start_url=None):
         """Each page of a list, with the moment before it was asked for: what is confirmed meanwhile must not count as listed again."""
         pages = client.pages(self._endpoint, {'page_size': self._page_size, **params}, start_url)
@@ -252,8 +256,7 @@ class RampFlowPull(models.AbstractModel):
         if not whole or whole <= self.env.cr.now() - self._reread_pause or requested and requested >= whole:
             return None
         last = run._last_listed(connection, self._flow) or whole
-        events = self.env['ramp.event'].sudo().search_fetch(  # nobody's to read; the job works for the system
-            [('connection_id', '=', connection.id), ('received_at', '>=', last), ('type', 'in', self._events)], ['type', 'object_id'])
+        events = self._events_since(connection, last)
         if set(events.mapped('type')) & set(self._vague_events):
             return None
         told = self.env['ramp.record'].search([

@@ -67,11 +67,12 @@ class RampFlowReimbursement(models.AbstractModel):
         return [{'direction': direction, **params, **self._scope(connection)} for direction in DIRECTIONS]
 
     def _reread(self, connection, run, client, place):
-        # Ramp tells of a change once, and a person may have cleared the way for what should be undone and could not be
-        held = not place and self.env['ramp.record'].search(
-            [('connection_id', '=', connection.id), ('flow', '=', self._flow), ('state', '=', 'held'), ('is_question', '=', True),
-             ('res_id', '!=', False)], limit=LOST_PER_RUN).mapped('ramp_id')
-        self._look_at(connection, run, client, held)
+        if not place:
+            # Ramp tells of a change once, and a person may have cleared the way for what should be undone and could not be
+            held = self.env['ramp.record'].search(
+                [('connection_id', '=', connection.id), ('flow', '=', self._flow), ('state', '=', 'held'), ('is_question', '=', True),
+                 ('res_id', '!=', False)], limit=LOST_PER_RUN).mapped('ramp_id')
+            self._look_at(connection, run, client, held)
         return super()._reread(connection, run, client, place)
 
     def _read(self, payload):

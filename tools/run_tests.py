@@ -20,6 +20,7 @@ from pathlib import Path
 from runtime import ADDON, CHECKOUT, Runtime, chromium, say, script
 
 SUITES = ('pytest', 'odoo', 'system')
+STAGES = 4  # each is a database and connections of its own, however many cores there are
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count()
 
 
@@ -66,7 +67,7 @@ def run_odoo(runtime, extra, output):
 def run_system(runtime, extra, output):
     """Real processes, real HTTP, real SIGKILL: databases of their own, nothing rolled back."""
     return subprocess.call(list(map(str, pytest_command(
-        runtime, '-p', 'no:odoo', '-n', CORES if CORES > 1 else 0, '--dist', 'worksteal', CHECKOUT / 'tests/system', *extra))),
+        runtime, '-p', 'no:odoo', '-n', min(CORES, STAGES) if CORES > 1 else 0, '--dist', 'worksteal', CHECKOUT / 'tests/system', *extra))),
         env={**runtime.environ(), 'RAMP_RUNTIME': '1'}, cwd=CHECKOUT, stdout=output)
 
 
