@@ -51,10 +51,13 @@ def reconciled_of(cursor):
 
 
 def partners_of(cursor):
-    """The partners that vendors and their contacts became."""
+    """The partners that vendors and their contacts became.
+
+    Whether they are suppliers, not how often: Odoo counts that after each commit and lets the count go when another process counts too.
+    """
     return sorted(({key: plain(value) for key, value in row.items()} for row in rows(cursor, """
-        SELECT r.flow, r.ramp_id, p.name, p.active, p.is_company, p.supplier_rank, p.street, p.city, p.zip, s.code AS state,
-               c.code AS country, p.vat, p.email, p.phone, p.comment, o.name AS parent
+        SELECT r.flow, r.ramp_id, p.name, p.active, p.is_company, p.supplier_rank > 0 AS is_supplier, p.street, p.city, p.zip,
+               s.code AS state, c.code AS country, p.vat, p.email, p.phone, p.comment, o.name AS parent
           FROM ramp_record r
           JOIN res_partner p ON p.id = r.res_id
           LEFT JOIN res_partner o ON o.id = p.parent_id
