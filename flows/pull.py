@@ -29,7 +29,7 @@ BURNT_KEYS = 2  # tries with a new key, at once, after Ramp burnt one without do
 REPORTS_PER_RUN = 100  # batches of reasons told to Ramp
 MALFORMED = (ValueError, LookupError, TypeError, ArithmeticError)  # what a payload nobody thought of may cause
 LOST_PER_RUN = 200  # rows looked up one by one because Ramp stopped listing them
-LOST_AT_ONCE = 20
+AT_ONCE = 20  # objects asked for one by one before what was answered is stored: kept, should a slow Ramp let the server end the job
 TOLD_PER_RUN = 50  # booked objects looked up one by one because events named them: more are sooner listed
 
 
@@ -342,7 +342,7 @@ class RampFlowPull(models.AbstractModel):
         """
         lost = {record.ramp_id: record.id for record in self.env['ramp.record']._lost(connection, self._flow, started, LOST_PER_RUN)}
         ready = []
-        for part in split_every(LOST_AT_ONCE, lost):  # what is known is kept, should a slow Ramp let the server end the job
+        for part in split_every(AT_ONCE, lost):
             asked = self._clock()
             there = {ramp_id: None for ramp_id in part if not _is_uuid(ramp_id)}  # nobody can ask for what could not even be read
             there.update(self._ask_each(client, [ramp_id for ramp_id in part if ramp_id not in there]))

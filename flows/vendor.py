@@ -11,7 +11,7 @@ from markupsafe import Markup
 from odoo import api, models
 from odoo.exceptions import ValidationError
 from odoo.fields import Domain
-from odoo.tools import SQL
+from odoo.tools import SQL, split_every
 
 from ..models.ramp_record import digest
 from ..ramp_api import (
@@ -30,7 +30,7 @@ from ..ramp_api import (
 )
 from .booking import QUIET, clean
 from .flow import Held, Waiting
-from .pull import LOST_PER_RUN, MALFORMED, _is_uuid, _jsonable
+from .pull import AT_ONCE, MALFORMED, _is_uuid, _jsonable
 from .vendor_changes import has
 from .vendor_contact import CONTACT_COLUMNS
 
@@ -130,35 +130,54 @@ class RampFlowVendor(models.AbstractModel):
 
         Returns False when the job's time is up.
         """
-        since, everything = self._transaction(self._since, connection)
+        place = self._transaction(self._beginning, connection, run)
         params = {'include_draft': 'false'}
-        if since:
-            params['from_updated_at'] = since.strftime('%Y-%m-%dT%H:%M:%SZ')
-        listed, settled, stored = set(), set(), True
-        for page, asked in self._pages(client, params):
-            payloads, trouble = self._complete(connection, client, page.rows, every=bool(since))
-            ids, all_of_them = self._transaction(self._store_listed, connection, run, payloads, asked, len(page.rows))
-            stored = stored and all_of_them
-            listed.update(_id(payload) for payload in page.rows)
+        if place['since']:
+            # each of these is asked for, so what a run has to do at least is kept small
+            params.update(from_updated_at=place['since'], page_size=AT_ONCE)
+        unlisted, settled = set(place['unlisted']), set()
+        for page, asked, after in self._pages_from(client, [params], place):
+            place = {'since': place['since'], 'stored': place['stored'], **after}
+            wanted = self._wanted(connection, page.rows, every=bool(place['since']))
+            as_they_were, ids = len(page.rows) - len(wanted), []
+            for part in list(split_every(AT_ONCE, wanted)) or [()]:
+                payloads, trouble = self._complete(client, part)
+                stored, all_of_them = self._transaction(self._store_listed, connection, run, payloads, asked, as_they_were + len(part))
+                place['stored'] = place['stored'] and all_of_them
+                as_they_were = 0
+                ids += stored
+                if trouble:
+                    break
             settled.update(ids)
             self._settle(connection, run, client, ids)
             if trouble:
                 raise trouble
-            # Only a run that has booked something stops: the next one finds less to do. Another would stop at the same page for ever.
-            if run.created and self._is_time_up():
+            unlisted.difference_update(map(_id, page.rows))
+            place['unlisted'] = sorted(unlisted)
+            if self._is_time_up():
+                self._transaction(run._leave_off, place)
                 return False
-        self._look_again(connection, run, client, settled, listed if everything else None)
-        run.write({'listed': stored, 'reread': stored and everything})
+        if not self._look_again(connection, run, client, settled, place):
+            return False
+        run.write({'listed': place['stored'], 'reread': place['stored'] and not place['since']})
         return True
 
-    def _since(self, connection):
-        """(moment from which on changes are listed, or None; whether everything is listed)."""
+    def _beginning(self, connection, run):
+        """Where a run begins: where the one before it stopped, or at the first page.
+
+        since: from which moment on changes are listed, as Ramp's filter wants it, None: everything is listed; unlisted: Ramp ids of
+        the open rows without a partner that Ramp has not listed yet, where everything is; stored: whether all that was listed is in
+        the ledger
+        """
         self._reopen_for_contacts(connection)
+        if run.taken_up:
+            return run.taken_up
         Run, now = self.env['ramp.run'], self.env.cr.now()
         whole, last = Run._last_reread(connection, self._flow), Run._last_listed(connection, self._flow)
-        if not (whole and last) or whole <= now - LIST_ALL_AFTER:
-            return None, True
-        return last - OVERLAP, False
+        if whole and last and whole > now - LIST_ALL_AFTER:
+            return {'since': (last - OVERLAP).strftime('%Y-%m-%dT%H:%M:%SZ'), 'unlisted': [], 'stored': True}
+        unlisted = [ramp_id for ramp_id, _complete, has_partner in self._open_ids(connection, ()) if not has_partner]
+        return {'since': None, 'unlisted': unlisted, 'stored': True}
 
     def _reopen_for_contacts(self, connection):
         """Somebody pressed Retry on a contact: it is worked on with its vendor."""
@@ -171,19 +190,22 @@ class RampFlowVendor(models.AbstractModel):
             """, connection=connection.id, flow=self._flow))
         self.env['ramp.record'].invalidate_model()
 
-    def _complete(self, connection, client, payloads, every):
-        """The listed vendors that are new or changed (`every`: all), each with its details and contacts; outside any transaction.
-
-        Returns them and the error, if one makes it useless to ask for others. A vendor whose details did not arrive is
-        among them as it was listed: its row waits, and is asked for in the next run.
-        """
+    def _wanted(self, connection, payloads, every):
+        """The listed vendors whose details are asked for: those that are new or changed (`every`: all); ends the transaction."""
         known = {record.ramp_id: record.payload for record in self.env['ramp.record'].search_fetch(
             [('connection_id', '=', connection.id), ('flow', '=', self._flow), ('ramp_id', 'in', [_id(payload) for payload in payloads])],
             ['ramp_id', 'payload'])}
         self.env.cr.rollback()
-        payloads = [
+        return [
             payload for payload in payloads
             if every or _id(payload) not in known or self._has_changed(known[_id(payload)], payload)]
+
+    def _complete(self, client, payloads):
+        """Listed vendors with their details and contacts; outside any transaction.
+
+        Returns them and the error, if one makes it useless to ask for others. A vendor whose details did not arrive is
+        among them as it was listed: its row waits, and is asked for in the next run.
+        """
         answers, trouble = self._fetch_all(client, {_id(payload): payload for payload in payloads if _is_uuid(_id(payload))})
         complete = []
         for payload in payloads:
@@ -241,22 +263,31 @@ class RampFlowVendor(models.AbstractModel):
         run.seen += count - len(ids)  # those that are as they were
         return ids, not busy
 
-    def _look_again(self, connection, run, client, settled, listed):
+    def _look_again(self, connection, run, client, settled, place):
         """Book what is open and was not listed: held rows that may have been settled in Odoo, and rows without details.
 
-        :param listed: the Ramp ids of all vendors, if all were listed: an open row that is not among them is asked for
+        An open row that a list of everything did not show is asked for. Returns False when the job's time is up.
         """
         ids = self._transaction(self._open_ids, connection, settled)
-        missing = [ramp_id for ramp_id, complete, has_partner in ids
-                   if _is_uuid(ramp_id) and (not complete or listed is not None and not has_partner and ramp_id not in listed)]
-        asked = self._clock()
-        answers, trouble = self._fetch_all(client, dict.fromkeys(missing[:LOST_PER_RUN], {}))
-        answers = {ramp_id: answer for ramp_id, answer in answers.items() if not isinstance(answer, RampError)}
-        if answers:
-            self._transaction(self._store_answers, connection, answers, asked)
+        missing, trouble = place.get('missing'), None
+        if missing is None:
+            unlisted = set(place['unlisted'])
+            missing = [ramp_id for ramp_id, complete, has_partner in ids
+                       if _is_uuid(ramp_id) and (not complete or not has_partner and ramp_id in unlisted)]
+        while missing and not trouble:
+            asked = self._clock()
+            answers, trouble = self._fetch_all(client, dict.fromkeys(missing[:AT_ONCE], {}))
+            missing = missing[AT_ONCE:]
+            answers = {ramp_id: answer for ramp_id, answer in answers.items() if not isinstance(answer, RampError)}
+            if answers:
+                self._transaction(self._store_answers, connection, answers, asked)
+            if missing and not trouble and self._is_time_up():
+                self._transaction(run._leave_off, {**place, 'missing': missing})
+                return False
         self._settle(connection, run, client, [ramp_id for ramp_id, _complete, _has_partner in ids])
         if trouble:
             raise trouble
+        return True
 
     def _open_ids(self, connection, settled):
         """[(Ramp id, whether its details are there, whether it has a partner)] of the rows that are due, but for those `settled`."""
@@ -290,11 +321,15 @@ class RampFlowVendor(models.AbstractModel):
             [('connection_id', '=', connection.id), ('flow', '=', self._flow), ('ramp_id', 'in', vendor_ids)], ['ramp_id', 'res_id'])}
         self.env.cr.rollback()
         nobody = self.env['ramp.run']  # it is not a run of this flow's own
-        asked = self._clock()
-        answers, trouble = self._fetch_all(client, {ramp_id: {} for ramp_id in vendor_ids if ramp_id not in there})
-        payloads = [answer for answer in answers.values() if isinstance(answer, dict)]
-        if payloads:
-            self._transaction(self._store_page, connection, nobody, payloads, asked)
+        trouble = None
+        for part in split_every(AT_ONCE, [ramp_id for ramp_id in vendor_ids if ramp_id not in there]):
+            asked = self._clock()
+            answers, trouble = self._fetch_all(client, dict.fromkeys(part, {}))
+            payloads = [answer for answer in answers.values() if isinstance(answer, dict)]
+            if payloads:
+                self._transaction(self._store_page, connection, nobody, payloads, asked)
+            if trouble:
+                break
         self._settle(connection, nobody, client, [ramp_id for ramp_id in vendor_ids if not there.get(ramp_id)])
         if trouble:
             raise trouble

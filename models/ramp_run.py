@@ -105,7 +105,7 @@ class RampRun(models.Model):
 
     def _leave_off(self, place):
         """The run stops, as its time is up: the next one goes on at this place (JSON of the flow)."""
-        self.left_off = {'seat': self.connection_id.accounting_connection_id, **place}
+        self.left_off = {**place, 'seat': self.connection_id.accounting_connection_id}
 
     def _finish(self, message=False):
         self.write({

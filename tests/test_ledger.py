@@ -26,16 +26,6 @@ class TestLedger(RampCase):
         self.env.cr.execute(SQL("UPDATE ramp_record SET confirmed_at = confirmed_at - interval '1 hour' WHERE ramp_id = %s", ramp_id))
         self.env.invalidate_all()
 
-    def sync_until_listed(self, flow, between=lambda: None):
-        """Run a flow's job, whose time is up at each page, until a run reaches the end of its lists. Returns the runs in order."""
-        runs = self.env['ramp.run']
-        while not runs[-1:].listed:
-            self.assertLess(len(runs), 30, 'no run comes to its end')
-            between()
-            runs += self.sync(flow, now=False)
-            self.assertEqual(runs[-1].state, 'done' if runs[-1].listed else 'paused')
-        return runs
-
     def test_confirmation_lost_before_ramp_heard_it(self):
         ramp_id = self.spend()
         self.ramp.faults.add('drop_before', path='/accounting/syncs', count=20)

@@ -3,6 +3,7 @@ import threading
 from collections import Counter
 from contextlib import contextmanager
 from datetime import timedelta
+from unittest.mock import patch
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -12,6 +13,8 @@ from odoo.exceptions import ValidationError
 from odoo.tests import tagged
 
 from ..flows import vendor as vendor_flow
+from ..flows.flow import RampFlow
+from ..flows.pull import RampFlowPull
 from ..simulator.endpoints import vendors
 from .common import RampCase
 
@@ -550,6 +553,57 @@ class TestVendor(VendorCase):
         [run] = self.pull()
         self.assertEqual((run.state, run.listed, self.partner(ramp_id).name), ('done', False, 'Acme'))
 
+    def test_time_is_up_at_each_page(self):
+        """A slow Ramp, many vendors: each run goes on where the one before it stopped, though it may have found nothing to do."""
+        self.patch(vendor_flow, 'AT_ONCE', 2)
+        self.patch(RampFlowPull, '_page_size', 3)
+        self.patch(RampFlow, '_is_time_up', lambda flow: True)
+        self.other('Twin'), self.other('Twin')
+        twins = [self.ramp.add_vendor('Twin') for _number in range(4)]
+        ids = [self.ramp.add_vendor(f'Vendor {number}') for number in range(5)]
+        runs = self.sync_until_listed('vendor')
+        self.assertEqual(Counter(self.asked()), {
+            **{f'/{ramp_id}{path}': 1 for ramp_id in twins + ids for path in ('', '/contacts')}, '': 3})
+        self.assertEqual((len(runs), runs[-1].reread, sum(runs.mapped('seen'))), (4, True, 9))
+        for ramp_id in ids:
+            self.partner(ramp_id)
+        # saved in Ramp, with nothing new for us: each is asked for once
+        for ramp_id in ids:
+            self.ramp.update_vendor(ramp_id)
+        for ramp_id in twins:
+            self.ramp.state['vendors'].update(ramp_id, _updated_at='2020-01-01T00:00:00+00:00')
+        runs = self.sync_until_listed('vendor')
+        self.assertEqual(Counter(self.asked()), {
+            **{f'/{ramp_id}{path}': 1 for ramp_id in ids for path in ('', '/contacts')}, '': 3})
+        self.assertEqual((len(runs), sum(runs.mapped('created')), any(runs.mapped('reread'))), (4, 0, False))
+        # open rows that a list of everything does not show are asked for, two at a time, and one that fails only once
+        for ramp_id in twins[:3]:
+            self.ramp.state['vendors'].update(ramp_id, _deleted=True)
+        self.ramp.faults.add('server_error', f'/vendors/{twins[0]}')
+        self.env['ramp.run'].search([]).reread = False
+        runs = self.sync_until_listed('vendor')
+        self.assertEqual(Counter(self.asked()), {
+            f'/{twins[0]}': self.connection._client()._max_attempts, f'/{twins[1]}': 1, f'/{twins[2]}': 1, '': 2})
+        self.assertEqual([self.row(ramp_id).state for ramp_id in twins], ['held', 'ignored', 'ignored', 'held'])
+        self.assertEqual((len(runs), runs[-1].reread, runs[-1].begun_at), (4, True, runs[0].started_at))
+
+    def test_time_is_up_and_another_transaction_holds_one(self):
+        """What was not stored on a page is not forgotten by the runs that read the next ones."""
+        self.patch(RampFlowPull, '_page_size', 2)
+        self.patch(RampFlow, '_is_time_up', lambda flow: True)
+        ids = [self.ramp.add_vendor(f'Vendor {number}') for number in range(4)]
+        self.sync_until_listed('vendor')
+        self.env['ramp.run'].search([]).reread = False
+        for ramp_id in ids:
+            self.ramp.update_vendor(ramp_id, description='Changed')
+        with patch.object(type(self.env['ramp.record']), '_busy', lambda records, connection, flow, ramp_ids: list(ramp_ids)):
+            [run] = self.pull(now=False)
+        self.assertEqual(run.state, 'paused')
+        runs = self.pull(now=False) + self.pull(now=False)
+        self.assertEqual((runs[-1].state, runs[-1].listed, runs[-1].reread), ('done', False, False))
+        self.sync_until_listed('vendor')
+        self.assertEqual({self.row(ramp_id).payload['description'] for ramp_id in ids}, {'Changed'})
+
     def test_spend_is_no_change(self):
         ramp_id = self.ramp.add_vendor('Acme')
         self.pull()
@@ -758,9 +812,12 @@ class TestVendor(VendorCase):
         self.count('_book_batch')
         for values in ({'contacts': 0, 'custom': {'EIN': '12-3456789'}}, {'contacts': 2, 'custom': {'EIN': '12-3456789'}}):
             self.cost(2, **values)
-            few, many = self.cost(20, **values), self.cost(60, **values)
+            few, many = self.cost(4, **values), self.cost(vendor_flow.AT_ONCE, **values)
             self.assertEqual(few['_store_page'], many['_store_page'])
             self.assertLessEqual(many['_book_batch'] - few['_book_batch'], 4)
+            pages = self.cost(3 * vendor_flow.AT_ONCE, **values)
+            self.assertEqual(pages['_store_page'], 3 * many['_store_page'])
+            self.assertLessEqual(pages['_book_batch'], 3 * many['_book_batch'] + 4)
 
 
 FIELDS = {
