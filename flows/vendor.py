@@ -3,6 +3,7 @@ import contextlib
 import dataclasses
 import logging
 import re
+import zlib
 from collections import defaultdict
 from datetime import timedelta
 
@@ -38,6 +39,7 @@ _logger = logging.getLogger(__name__)
 
 OVERLAP = timedelta(minutes=15)  # clocks differ, and what is saved while a list is read must be in this one or in the next
 LIST_ALL_AFTER = timedelta(days=1)
+IN_TURN = 50  # vendors that a list of everything asks for though it shows nothing new: contacts and own columns are not in it
 SILENCE = 3  # vendors in a row for which Ramp did not answer at all
 TEXT_LENGTH = 4000  # characters of a description that fit into the notes of a partner
 # What of a vendor becomes something here; the rest (spend, owner, bank accounts) changes without meaning anything for a partner.
@@ -137,8 +139,8 @@ class RampFlowVendor(models.AbstractModel):
             params.update(from_updated_at=place['since'], page_size=AT_ONCE)
         unlisted, settled = set(place['unlisted']), set()
         for page, asked, after in self._pages_from(client, [params], place):
-            place = {'since': place['since'], 'stored': place['stored'], **after}
-            wanted = self._wanted(connection, page.rows, every=bool(place['since']))
+            place = {**{key: place[key] for key in ('since', 'turn', 'named', 'stored')}, **after}
+            wanted = self._wanted(connection, page.rows, place)
             as_they_were, ids = len(page.rows) - len(wanted), []
             for part in list(split_every(AT_ONCE, wanted)) or [()]:
                 payloads, trouble = self._complete(client, part)
@@ -165,19 +167,28 @@ class RampFlowVendor(models.AbstractModel):
     def _beginning(self, connection, run):
         """Where a run begins: where the one before it stopped, or at the first page.
 
-        since: from which moment on changes are listed, as Ramp's filter wants it, None: everything is listed; unlisted: Ramp ids of
-        the open rows without a partner that Ramp has not listed yet, where everything is; stored: whether all that was listed is in
-        the ledger
+        since: from which moment on changes are listed, as Ramp's filter wants it, None: everything is listed; named: Ramp ids that
+        events named; turn: (number, of how many) of the part of all vendors whose turn it is; unlisted: Ramp ids that are asked for if
+        Ramp does not list them: the named ones, and open rows without a partner where everything is listed; stored: whether all that
+        was listed is in the ledger
         """
         self._reopen_for_contacts(connection)
         if run.taken_up:
             return run.taken_up
-        Run, now = self.env['ramp.run'], self.env.cr.now()
-        whole, last = Run._last_reread(connection, self._flow), Run._last_listed(connection, self._flow)
-        if whole and last and whole > now - LIST_ALL_AFTER:
-            return {'since': (last - OVERLAP).strftime('%Y-%m-%dT%H:%M:%SZ'), 'unlisted': [], 'stored': True}
-        unlisted = [ramp_id for ramp_id, _complete, has_partner in self._open_ids(connection, ()) if not has_partner]
-        return {'since': None, 'unlisted': unlisted, 'stored': True}
+        now, requested = self.env.cr.now(), connection.sync_requested_at
+        whole, last = run._last_reread(connection, self._flow), run._last_listed(connection, self._flow)
+        named = []
+        if last:
+            events = self._events_since(connection, last)
+            named = self.env['ramp.record'].search([
+                ('connection_id', '=', connection.id), ('flow', '=', self._flow),
+                ('ramp_id', 'in', [object_id.lower() for object_id in events.mapped('object_id') if object_id])]).mapped('ramp_id')
+        place = {'since': None, 'named': named, 'unlisted': named, 'turn': None, 'stored': True}
+        if whole and last and whole > now - LIST_ALL_AFTER and not (requested and requested >= whole):
+            return {**place, 'since': (last - OVERLAP).strftime('%Y-%m-%dT%H:%M:%SZ')}
+        unlisted = [ramp_id for ramp_id, _complete, has_partner in self._open_ids(connection, named) if not has_partner]
+        parts = self.env['ramp.record'].search_count([('connection_id', '=', connection.id), ('flow', '=', self._flow)]) // IN_TURN + 1
+        return {**place, 'unlisted': named + unlisted, 'turn': (now.toordinal() % parts, parts)}
 
     def _reopen_for_contacts(self, connection):
         """Somebody pressed Retry on a contact: it is worked on with its vendor."""
@@ -190,15 +201,18 @@ class RampFlowVendor(models.AbstractModel):
             """, connection=connection.id, flow=self._flow))
         self.env['ramp.record'].invalidate_model()
 
-    def _wanted(self, connection, payloads, every):
-        """The listed vendors whose details are asked for: those that are new or changed (`every`: all); ends the transaction."""
+    def _wanted(self, connection, payloads, place):
+        """The listed vendors whose details are asked for: new, changed, named by an event, or those whose turn it is; where the list
+        says what changed, all. Ends the transaction."""
         known = {record.ramp_id: record.payload for record in self.env['ramp.record'].search_fetch(
             [('connection_id', '=', connection.id), ('flow', '=', self._flow), ('ramp_id', 'in', [_id(payload) for payload in payloads])],
             ['ramp_id', 'payload'])}
         self.env.cr.rollback()
         return [
             payload for payload in payloads
-            if every or _id(payload) not in known or self._has_changed(known[_id(payload)], payload)]
+            if place['since'] or _id(payload) not in known or _id(payload) in place['named']
+            or is_turn(_id(payload), *place['turn'])
+            or self._has_changed(known[_id(payload)], payload)]
 
     def _complete(self, client, payloads):
         """Listed vendors with their details and contacts; outside any transaction.
@@ -271,20 +285,21 @@ class RampFlowVendor(models.AbstractModel):
         ids = self._transaction(self._open_ids, connection, settled)
         missing, trouble = place.get('missing'), None
         if missing is None:
-            unlisted = set(place['unlisted'])
-            missing = [ramp_id for ramp_id, complete, has_partner in ids
-                       if _is_uuid(ramp_id) and (not complete or not has_partner and ramp_id in unlisted)]
+            incomplete = [ramp_id for ramp_id, complete, _has_partner in ids if not complete]
+            missing = [ramp_id for ramp_id in dict.fromkeys(incomplete + place['unlisted']) if _is_uuid(ramp_id)]
+        due = [ramp_id for ramp_id, _complete, _has_partner in ids]
         while missing and not trouble:
+            part, missing = missing[:AT_ONCE], missing[AT_ONCE:]
             asked = self._clock()
-            answers, trouble = self._fetch_all(client, dict.fromkeys(missing[:AT_ONCE], {}))
-            missing = missing[AT_ONCE:]
+            answers, trouble = self._fetch_all(client, dict.fromkeys(part, {}))
             answers = {ramp_id: answer for ramp_id, answer in answers.items() if not isinstance(answer, RampError)}
             if answers:
                 self._transaction(self._store_answers, connection, answers, asked)
+            due += part
             if missing and not trouble and self._is_time_up():
                 self._transaction(run._leave_off, {**place, 'missing': missing})
                 return False
-        self._settle(connection, run, client, [ramp_id for ramp_id, _complete, _has_partner in ids])
+        self._settle(connection, run, client, list(dict.fromkeys(due)))
         if trouble:
             raise trouble
         return True
@@ -305,7 +320,8 @@ class RampFlowVendor(models.AbstractModel):
         Record._upsert(connection, self._flow, [
             self._ledger_row(connection, payload) for payload in answers.values() if payload], asked, updates=True)
         gone = [ramp_id for ramp_id, payload in answers.items() if payload is None]
-        for record in Record.search([('connection_id', '=', connection.id), ('flow', '=', self._flow), ('ramp_id', 'in', gone)]):
+        for record in Record.search([
+                ('connection_id', '=', connection.id), ('flow', '=', self._flow), ('ramp_id', 'in', gone), ('state', '!=', 'confirmed')]):
             record._skip(self.env._('Ramp no longer has it.'))
 
     # ------------------------------------------------------------------ for bills
@@ -579,3 +595,6 @@ def _tax_id(text):
     return re.sub(r'[^A-Z0-9]', '', text) if text[:2].isalpha() else text
 
 
+def is_turn(ramp_id, part, parts):
+    """Whether a vendor belongs to this of so many parts of all vendors."""
+    return zlib.crc32(ramp_id.encode()) % parts == part

@@ -8,7 +8,7 @@ from unittest.mock import patch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from odoo import api
+from odoo import api, fields
 from odoo.exceptions import ValidationError
 from odoo.tests import tagged
 
@@ -30,6 +30,12 @@ class VendorCase(RampCase):
 
     def pull(self, **values):
         return self.sync('vendor', **values)
+
+    def named(self, *ramp_ids):
+        """Ramp has sent an event for each of these."""
+        self.env['ramp.event'].create([{
+            'connection_id': self.connection.id, 'event_id': self.ramp.state.new_id(), 'type': 'vendors.updated', 'object_id': ramp_id,
+            'received_at': fields.Datetime.now()} for ramp_id in ramp_ids])
 
     def row(self, ramp_id):
         return self.record(ramp_id, 'vendor')
@@ -530,20 +536,73 @@ class TestVendor(VendorCase):
             self.ramp.state['vendors'].update(ramp_id, _updated_at='2020-01-01T00:00:00+00:00')
         self.pull()
         self.assertEqual(len(self.asked()), 1 + 4 * 2)
-        self.pull()
+        self.pull(now=False)
         self.assertEqual(self.asked(), [''])
         self.ramp.update_vendor(ids[2], description='Changed')
-        [run] = self.pull()
+        [run] = self.pull(now=False)
         self.assertEqual(self.asked(), ['', f'/{ids[2]}', f'/{ids[2]}/contacts'])
         self.assertEqual((run.seen, run.processed, run.reread, run.listed), (1, 1, False, True))
-        # the next day everything is listed, and only what is not as it was is asked for
+        # the next day everything is listed, and asked for is what is not as it was, and whose turn it is
         self.ramp.state['vendors'].update(ids[0], name='Changed unseen', _updated_at='2020-01-01T00:00:00+00:00')
         for run in self.env['ramp.run'].search([]):
             run.started_at -= timedelta(days=1, minutes=1)
-        [run] = self.pull()
-        self.assertEqual(self.asked(), ['', f'/{ids[0]}', f'/{ids[0]}/contacts'])
+        self.patch(vendor_flow, 'is_turn', lambda ramp_id, part, parts: (parts, ramp_id) == (1, ids[3]))
+        [run] = self.pull(now=False)
+        self.assertEqual(sorted(self.asked()), sorted(['', *(
+            f'/{ramp_id}{path}' for ramp_id in (ids[0], ids[3]) for path in ('', '/contacts'))]))
         self.assertEqual((run.seen, run.processed, run.reread), (4, 1, True))
         self.assertEqual(self.partner(ids[0]).name, 'Changed unseen')
+
+    def test_each_vendor_has_its_turn(self):
+        ids = [self.ramp.state.new_id() for _number in range(300)]
+        for part in range(7):
+            self.assertIn(sum(vendor_flow.is_turn(ramp_id, part, 7) for ramp_id in ids), range(20, 70))
+        for ramp_id in ids:
+            self.assertEqual(sum(vendor_flow.is_turn(ramp_id, part, 7) for part in range(7)), 1)
+        self.patch(vendor_flow, 'IN_TURN', 2)
+        ids = [self.ramp.add_vendor(f'Vendor {number}') for number in range(5)]
+        self.pull()
+        self.asked()
+        self.env['ramp.run'].search([]).reread = False
+        self.pull()
+        day = self.env.cr.now().toordinal()
+        self.assertEqual(set(self.asked()) - {''}, {
+            f'/{ramp_id}{path}' for ramp_id in ids if vendor_flow.is_turn(ramp_id, day % 3, 3) for path in ('', '/contacts')})
+
+    def test_contact_edited_and_the_list_shows_nothing(self):
+        """A contact is no part of the vendor that Ramp lists: it is seen when an event names the vendor, and when somebody asks."""
+        ramp_id, other = self.ramp.add_vendor('Acme', contacts=[{'email': 'a@example.com'}]), self.ramp.add_vendor('Other')
+        self.pull()
+        for identity in (ramp_id, other):
+            self.ramp.state['vendors'].update(identity, _updated_at='2020-01-01T00:00:00+00:00')
+        [contact_id] = self.contact_ids(ramp_id)
+        self.ramp.state['vendor_contacts'].update(contact_id, email='b@example.com')
+        self.pull(now=False)
+        self.assertEqual(self.contact(contact_id).email, 'a@example.com')
+        self.asked()
+        self.named(ramp_id.upper(), self.ramp.state.new_id(), False)
+        self.pull(now=False)
+        self.assertEqual(self.asked(), ['', f'/{ramp_id}', f'/{ramp_id}/contacts'])
+        self.assertEqual(self.contact(contact_id).email, 'b@example.com')
+        self.env['ramp.event'].search([]).unlink()
+        self.ramp.state['vendor_contacts'].update(contact_id, email='c@example.com')
+        self.connection.sync_requested_at = self.env['ramp.run'].search([], limit=1).started_at
+        self.pull(now=False)
+        self.assertEqual(self.contact(contact_id).email, 'c@example.com')
+        # everything is listed, and it is not its turn
+        self.patch(vendor_flow, 'is_turn', lambda ramp_id, part, parts: False)
+        self.env['ramp.run'].search([]).reread = False
+        self.ramp.state['vendor_contacts'].update(contact_id, email='d@example.com')
+        self.named(ramp_id)
+        self.asked()
+        self.pull(now=False)
+        self.assertEqual(self.asked(), ['', f'/{ramp_id}', f'/{ramp_id}/contacts'])
+        self.assertEqual(self.contact(contact_id).email, 'd@example.com')
+        # named, and not there: who is a partner stays one
+        self.ramp.state['vendors'].update(ramp_id, _deleted=True)
+        self.named(ramp_id)
+        self.pull(now=False)
+        self.partner(ramp_id)
 
     def test_what_another_transaction_holds_is_listed_again(self):
         ramp_id = self.ramp.add_vendor('Acme')
@@ -558,6 +617,7 @@ class TestVendor(VendorCase):
         self.patch(vendor_flow, 'AT_ONCE', 2)
         self.patch(RampFlowPull, '_page_size', 3)
         self.patch(RampFlow, '_is_time_up', lambda flow: True)
+        self.patch(vendor_flow, 'is_turn', lambda ramp_id, part, parts: False)
         self.other('Twin'), self.other('Twin')
         twins = [self.ramp.add_vendor('Twin') for _number in range(4)]
         ids = [self.ramp.add_vendor(f'Vendor {number}') for number in range(5)]
@@ -609,6 +669,7 @@ class TestVendor(VendorCase):
         self.pull()
         self.ramp.pay_bill(self.ramp.add_bill(vendor=ramp_id, amount_minor=5000, account=self.external(self.account_meals)))
         self.env['ramp.run'].search([]).reread = False
+        self.patch(vendor_flow, 'is_turn', lambda ramp_id, part, parts: False)
         self.asked()
         [run] = self.pull()
         self.assertEqual(self.asked(), [''])
