@@ -5,7 +5,7 @@ from odoo import api, fields, models
 from odoo.tools import format_datetime
 
 LOST_AFTER = timedelta(minutes=30)
-LEFT_OFF = timedelta(hours=1)  # after which a run begins anew, as Ramp's lists are others by then
+LEFT_OFF = timedelta(hours=1)  # after which the next run begins anew, as Ramp's lists are others by then
 KEEP_EMPTY = timedelta(days=3)
 KEEP = timedelta(days=180)
 
@@ -38,6 +38,7 @@ class RampRun(models.Model):
         readonly=True, help='Whether the run read its lists to the end: what changed before it began need not be listed again.')
     left_off = fields.Json(readonly=True, help='Where the run stopped, as its time was up: the next one goes on from there.')
     taken_up = fields.Json(readonly=True, help='Where the run before this one stopped, and this one went on.')
+    scope = fields.Json(readonly=True, help='What decided which objects the lists showed when the run began: see the connection.')
     begun_at = fields.Datetime(
         string='Begun', readonly=True, help='When the first of the runs started that read the lists together. Empty: this is the first.')
     message = fields.Text(readonly=True)
@@ -95,17 +96,18 @@ class RampRun(models.Model):
         (open_runs - paused).write({
             'state': 'lost', 'finished_at': now,
             'message': self.env._('The process ended before the run did. The next run continued its work.')})
-        values = {'connection_id': connection.id, 'company_id': connection.company_id.id, 'flow': flow}
+        values = {
+            'connection_id': connection.id, 'company_id': connection.company_id.id, 'flow': flow, 'scope': connection._scope_of_lists()}
         for run in paused:  # one at most: the next one closes it
-            # under another seat it may be another Ramp business
-            if run.finished_at >= now - LEFT_OFF and run.left_off['seat'] == connection.accounting_connection_id:
+            # a place is one in the lists of then: of another Ramp business, or from another day on, they are others
+            if run.finished_at >= now - LEFT_OFF and run.scope == values['scope']:
                 values.update(taken_up=run.left_off, begun_at=run._begun())
             run.state = 'done'
         return self.create(values)
 
     def _leave_off(self, place):
         """The run stops, as its time is up: the next one goes on at this place (JSON of the flow)."""
-        self.left_off = {**place, 'seat': self.connection_id.accounting_connection_id}
+        self.left_off = place
 
     def _finish(self, message=False):
         self.write({
@@ -116,6 +118,7 @@ class RampRun(models.Model):
     def _gc_runs(self):
         """Runs that found nothing to do go after days, the others after months."""
         now = fields.Datetime.now()
-        self.search([('state', '=', 'done'), ('seen', '=', 0), ('processed', '=', 0), ('confirmed', '=', 0),
+        # nightly checks are few, and one that found nothing says since when all is in order
+        self.search([('state', '=', 'done'), ('seen', '=', 0), ('processed', '=', 0), ('confirmed', '=', 0), ('flow', '!=', 'watch'),
                      ('started_at', '<', now - KEEP_EMPTY)], limit=10000).unlink()
         self.search([('state', '!=', 'running'), ('started_at', '<', now - KEEP)], limit=10000).unlink()

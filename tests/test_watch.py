@@ -86,18 +86,25 @@ class TestWatch(StatementsCase):
     def test_left_off_long_ago(self):
         """Ramp's lists are others by then, and after a run that failed nobody knows; or it is another Ramp: from the beginning."""
         Run = self.env['ramp.run']
-        for hours, message, seat, goes_on in (
-                (0, False, False, True), (0, 'Ramp failed', False, False), (2, False, False, False), (0, False, 'another', False)):
-            with self.subTest(hours=hours, message=message, seat=seat):
-                run = Run._start(self.connection, 'watch')
-                run.started_at -= timedelta(hours=3)
-                run._leave_off({'flow': 'watch'})
-                run._finish(message)
-                run.finished_at -= timedelta(hours=hours)
-                self.connection.accounting_connection_id = seat or self.connection.accounting_connection_id
-                following = Run._start(self.connection, 'watch')
-                self.assertEqual((following.taken_up, following.begun_at), (goes_on and run.left_off, goes_on and run.started_at))
-                following._finish()
+        for hours, message, changed, goes_on in (
+                (0, False, {}, True), (0, 'Ramp failed', {}, False), (2, False, {}, False),
+                (0, False, {'accounting_connection_id': 'another'}, False), (0, False, {'start_date': '2026-02-01'}, False),
+                (0, False, {'ramp_entity_id': self.ramp.state.new_id()}, False), (0, False, {'bill_policy': 'created'}, False)):
+            for during in (False, True):
+                with self.subTest(hours=hours, message=message, changed=changed, during=during):
+                    run = Run._start(self.connection, 'watch')
+                    run.started_at -= timedelta(hours=3)
+                    before = {name: self.connection[name] for name in changed}
+                    if during:
+                        self.connection.write(changed)
+                    run._leave_off({'flow': 'watch'})
+                    run._finish(message)
+                    run.finished_at -= timedelta(hours=hours)
+                    self.connection.write(changed)
+                    following = Run._start(self.connection, 'watch')
+                    self.assertEqual((following.taken_up, following.begun_at), (goes_on and run.left_off, goes_on and run.started_at))
+                    following._finish()
+                    self.connection.write(before)
 
     def test_what_ramp_does_not_offer(self):
         unready = self.spend(1000, sync_status='NOT_SYNC_READY')
