@@ -5,7 +5,7 @@ import logging
 import math
 from datetime import timedelta
 
-from odoo import models
+from odoo import api, models
 from odoo.fields import Domain
 from odoo.tools import SQL, split_every
 
@@ -19,6 +19,7 @@ LOOK_UP_ALONE = 10  # uncertain rows that are asked for one by one; beyond it th
 ROWS_PER_LIST = 100
 TROUBLES_PER_RUN = 5  # objects on which Ramp itself fails, before the run gives up
 UNSAID = object()
+PATIENCE = timedelta(minutes=1)  # before Ramp is asked once more for what it may not have shown yet
 ECHO = timedelta(seconds=5)  # in which Ramp's events tell of what was just sent
 NIGHTLY = timedelta(days=2)  # whatever is older than this, the nightly check has seen
 LOOKS_PER_RUN = 200  # objects that events named
@@ -42,6 +43,7 @@ class Job:
     error: str | None = None
     blocked: bool = False  # by something else that has to be settled first: `state` and `error` say what
     key: str | None = None  # of the request that creates it, where Ramp wants one
+    troubled: bool = False  # Ramp failed on it in the run before
 
     @property
     def offered(self):
@@ -305,7 +307,7 @@ class RampFlowPush(models.AbstractModel):
             job = Job(
                 id=row.id, revision=row.revision, res_id=row.res_id, name=self._title(record) if record else row.name,
                 remote_id=row.remote_id, ramp_id=row.ramp_id or None, known=row.payload or None,
-                desired=goal if isinstance(goal, dict) else None, uncertain=row.is_uncertain)
+                desired=goal if isinstance(goal, dict) else None, uncertain=row.is_uncertain, troubled=row.state == 'error')
             if isinstance(goal, (Held, Waiting)):
                 job.block(goal)
             elif goal is None:
@@ -325,6 +327,11 @@ class RampFlowPush(models.AbstractModel):
             ids = self.env.execute_query(self._wanted(other, rows.mapped('res_id')).select())
             found.update((row[0], other.name) for row in ids)
         return found
+
+    @api.model
+    def _shared(self, connection):
+        """Domain of the rows of all connections to a Ramp business: what one of them offers, Ramp has for all."""
+        return Domain('connection_id.accounting_connection_id', '=', connection.accounting_connection_id)
 
     def _elder(self, connection):
         return self.env['ramp.connection'].search([
@@ -451,17 +458,16 @@ class RampFlowPush(models.AbstractModel):
                 for job in [job for job in jobs if job.known and self._is_to_be_sent(job)]:
                     self._send_one(connection, run, client, job)
                 rest = [job for job in jobs if job.desired is not None and not job.known and not job.blocked]
-                if rest:
+                if rest and len(jobs) > 1:
                     self._upload(connection, run, client, rest, resolved=True)
+                elif rest:
+                    self._not_created(run, rest[0], error)
             elif len(jobs) > 1:
                 half = len(jobs) // 2
                 self._upload(connection, run, client, jobs[:half], resolved=True)
                 self._upload(connection, run, client, jobs[half:], resolved=True)
-            elif isinstance(error, RampServerError):
-                self._trouble(run, jobs[0], error)
             else:
-                self._refuse(jobs[0], error)
-                self._transaction(self._store, run, jobs)
+                self._not_created(run, jobs[0], error)
             return
         uploaded = {remote.remote_id: remote for remote in self._remotes(answer, {})}
         for job in jobs:
@@ -475,6 +481,22 @@ class RampFlowPush(models.AbstractModel):
         self._transaction(self._store, run, jobs)
         if missing:
             self._trigger()
+
+    def _not_created(self, run, job, error):
+        """Ramp did not create this object, as far as it says.
+
+        After a failure that may not be so, and what Ramp made then it may not show at once: so nothing is sent again in this run, and a
+        refusal in the next one may be for what is there already. Before a person is asked to mend that, Ramp is asked once more.
+        """
+        if isinstance(error, RampServerError):
+            self._trouble(run, job, error)
+            return
+        self._refuse(job, error)
+        if job.troubled and job.state == 'held':
+            job.state, job.uncertain = 'pending', True
+            # the job belongs to the system; see `_trigger`
+            self._cron().sudo()._trigger(at=self.env.cr.now() + PATIENCE)
+        self._transaction(self._store, run, [job])
 
     def _post(self, connection, client, jobs):
         """Upload; returns the list of Ramp's objects."""

@@ -6,6 +6,7 @@ from odoo.fields import Domain
 from odoo.tools import SQL
 
 from ..models.res_partner import WANT_STATE
+from ..ramp_api import RampNotFound
 from .flow import Held
 from .push import LOOK_UP_ALONE, UNSAID, Remote
 
@@ -167,7 +168,11 @@ class RampFlowSpendVendor(models.AbstractModel):
         if 'accounting_vendor' in changes:
             body['accounting_vendor_remote_id'] = changes['accounting_vendor']
         if body:
-            client.patch(f'{self._endpoint}/{job.ramp_id}', body, idempotent=True)
+            try:
+                client.patch(f'{self._endpoint}/{job.ramp_id}', body, idempotent=True)
+            except RampNotFound as error:
+                # deleted there a moment ago, then it is created again once Ramp does not list it; or what it refers to is gone
+                raise Held(self.env._('Ramp does not find the vendor, or what it refers to: %s. Odoo looks again.', error)) from error
 
     def _withdraw(self, client, job):
         """A vendor may have bills, and people in Ramp who work with it: it is theirs to deactivate."""

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 
 # When a kind strikes: before any work, on the rows of a list, after the work, on a file, or on an event.
 BEFORE = ("rate_limit", "server_error", "drop_before", "timeout_before", "html_error", "dead_token")
-ROWS = ("duplicate_page", "reorder_page", "malformed_object")
+ROWS = ("duplicate_page", "reorder_page", "malformed_object", "stale_page")
 AFTER = ("error_after", "drop_after", "truncate", "timeout_after")
 FILE = ("expired_file",)
 # On an event of a webhook; the path is its type.
@@ -97,7 +97,7 @@ class Faults:
         with self._lock:
             former = self._last_pages.get(path) if has_start else None
             self._last_pages[path] = rows
-            stage = {"malformed_object"}
+            stage = {"malformed_object", "stale_page"}
             if former:
                 stage.add("duplicate_page")
             if len(rows) > 1:
@@ -110,6 +110,9 @@ class Faults:
             elif fault.kind == "reorder_page":
                 shuffled = self._random.sample(rows, len(rows))
                 rows = shuffled if shuffled != rows else rows[::-1]
+            elif fault.kind == "stale_page":  # of a replica that has not heard yet of what was created last
+                newest = max(rows, key=lambda row: str(row.get("created_at") or ""))
+                rows = [row for row in rows if row is not newest]
             else:
                 place = self._random.randrange(len(rows))
                 rows = rows[:place] + [self._broken(rows[place], fault.how)] + rows[place + 1 :]

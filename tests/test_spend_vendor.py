@@ -337,8 +337,32 @@ class TestSpendVendor(PushCase):
         self.ramp.state['vendors'].update(self.vendors()[0]['id'], accounting_vendor_remote_id=None, _deleted=True)
         self.acme.city = 'Los Angeles'
         self.work()
+        self.assertIn('Odoo looks again', self.sent().error_message)
+        self.work()
         self.work()
         self.assertEqual((len(self.vendors()), self.sent().state), (1, 'ignored'))
+
+    def test_listed_and_not_found(self):
+        """Ramp lists it, and finds nothing when it is changed: that is said, and it is neither created again nor asked for all the time."""
+        self.ask()
+        self.work()
+
+        def hook(method, path, body):
+            if method == 'PATCH' and not mended:
+                raise RampError(404, 'DEVELOPER_7002', 'Not found')
+
+        mended = []
+        self.ramp.before(hook)
+        self.acme.city = 'Los Angeles'
+        self.env['ir.cron.trigger'].search([]).unlink()
+        for _number in range(2):
+            self.work()
+            self.assertEqual((len(self.vendors()), self.sent().state), (1, 'held'))
+            self.assertIn('Odoo looks again', self.sent().error_message)
+        self.assertFalse(self.env['ir.cron.trigger'].search([('cron_id', '=', self.env['ramp.flow.spend_vendor']._cron().id)]))
+        mended.append(True)
+        self.work()
+        self.assertEqual((self.sent().state, self.vendors()[0]['address']['city']), ('confirmed', 'Los Angeles'))
 
     def test_bills_are_not_wanted(self):
         self.ask()
