@@ -42,8 +42,8 @@ class RampFlowAnalyticAccount(models.AbstractModel):
     def _plan_fields(self, connection, records):
         """Ramp's ids of the fields of these accounts' plans, as far as they are offered there: {root plan id: ramp id}."""
         rows = self.env['ramp.record'].search_fetch(
-            [('connection_id', '=', connection.id), ('flow', '=', 'analytic_plan'), ('res_id', 'in', records.root_plan_id.ids),
-             ('state', '=', 'confirmed')], ['res_id', 'ramp_id'])
+            self._shared(connection) & Domain('flow', '=', 'analytic_plan') & Domain('res_id', 'in', records.root_plan_id.ids)
+            & Domain('state', '=', 'confirmed'), ['res_id', 'ramp_id'])
         return {row.res_id: row.ramp_id for row in rows}
 
     def _desired(self, connection, records):
@@ -64,7 +64,7 @@ class RampFlowAnalyticAccount(models.AbstractModel):
     def _compare(self, connection, run, after):
         memory = self.env.context['ramp_memory']
         memory['fields'] = {row.ramp_id for row in self.env['ramp.record'].search_fetch(
-            [('connection_id', '=', connection.id), ('flow', '=', 'analytic_plan'), ('state', '!=', 'ignored')], ['ramp_id'])}
+            self._shared(connection) & Domain('flow', '=', 'analytic_plan') & Domain('state', '!=', 'ignored'), ['ramp_id'])}
         return super()._compare(connection, run, after)
 
     def _read_remote(self, payload, query):

@@ -61,8 +61,7 @@ class RampFlowEmployee(models.AbstractModel):
         departments = self.env['ramp.flow.department']._ramp_ids(connection, records.department_id)
         locations = self.env['ramp.flow.location']._ramp_ids(connection, records.work_location_id)
         # managers may work for another company of the same Ramp business
-        companies = self.env['ramp.connection'].search([
-            ('state', '=', 'connected'), ('accounting_connection_id', '=', connection.accounting_connection_id)]).company_id
+        companies = connection._seat_companies()
         further = {}
         for employee in records:
             manager, values = employee.parent_id, {}

@@ -7,7 +7,7 @@ from odoo import api, models
 from odoo.fields import Domain
 from odoo.tools import html2plaintext
 
-from ..ramp_api import Money, to_company_date
+from ..ramp_api import EXPONENTS, Money, to_company_date
 from ..ramp_api.money import exponent
 from .booking import clean
 from .flow import Held, Waiting
@@ -77,8 +77,10 @@ class RampFlowPurchaseOrder(models.AbstractModel):
 
     def _desired(self, connection, records):
         vendors = self._vendors(connection, records.partner_id.commercial_partner_id)
-        owners = {user.id: employee.ramp_user_id for employee in self.env['hr.employee'].search(
-            [('user_id', 'in', records.user_id.ids), ('ramp_user_id', '!=', False)]) for user in employee.user_id}
+        # the buyer may work for another company of the same Ramp business; for this one, too, that counts
+        owners = {employee.user_id.id: employee.ramp_user_id for employee in self.env['hr.employee'].search(
+            [('user_id', 'in', records.user_id.ids), ('ramp_user_id', '!=', False), ('company_id', 'in', connection._seat_companies().ids)],
+        ).sorted(lambda employee: employee.company_id == connection.company_id)}
         offered = self._offered_codings(connection, records)
         counted = self._counted(self.env['ramp.record'].search_fetch(
             [('connection_id', '=', connection.id), ('flow', 'in', (self._flow, 'item_receipt')), ('res_id', 'in', records.ids),
@@ -97,8 +99,8 @@ class RampFlowPurchaseOrder(models.AbstractModel):
         """{partner id: Ramp's id of its vendor, or a `Waiting` or `Held`}; a vendor that Ramp does not have is asked for."""
         found = {}
         for row in self.env['ramp.record'].search_fetch(
-                [('connection_id', '=', connection.id), ('flow', 'in', ('vendor', 'spend_vendor')), ('res_model', '=', 'res.partner'),
-                 ('res_id', 'in', partners.ids)], ['res_id', 'ramp_id', 'flow', 'state', 'error_message'], order='id desc'):
+                self._shared(connection) & Domain('flow', 'in', ('vendor', 'spend_vendor')) & Domain('res_model', '=', 'res.partner')
+                & Domain('res_id', 'in', partners.ids), ['res_id', 'ramp_id', 'flow', 'state', 'error_message'], order='id desc'):
             if row.ramp_id and row.state not in ('ignored',):
                 found[row.res_id] = row.ramp_id
             elif row.flow == 'spend_vendor' and row.state == 'held' and row.res_id not in found:
@@ -117,14 +119,13 @@ class RampFlowPurchaseOrder(models.AbstractModel):
         lines = records.order_line
         accounts = self.env['account.account'].union(*filter(None, map(self._account, lines)))
         analytics = {int(identity) for line in lines for key in line.analytic_distribution or () for identity in key.split(',')}
+        confirmed = self._shared(connection) & Domain('state', '=', 'confirmed') & Domain('remote_id', '!=', False)
         rows = self.env['ramp.record'].search_fetch(
-            [('connection_id', '=', connection.id), ('state', '=', 'confirmed'), ('remote_id', '!=', False),
-             '|', '&', ('flow', '=', 'account'), ('res_id', 'in', accounts.ids),
-             '&', ('flow', '=', 'analytic_account'), ('res_id', 'in', list(analytics))],
+            confirmed & (Domain('flow', '=', 'account') & Domain('res_id', 'in', accounts.ids)
+                         | Domain('flow', '=', 'analytic_account') & Domain('res_id', 'in', list(analytics))),
             ['flow', 'res_model', 'res_id', 'remote_id', 'payload'])
         plans = {row.ramp_id: row.remote_id for row in self.env['ramp.record'].search_fetch(
-            [('connection_id', '=', connection.id), ('state', '=', 'confirmed'), ('remote_id', '!=', False),
-             ('flow', '=', 'analytic_plan')], ['ramp_id', 'remote_id'])} if analytics else {}
+            confirmed & Domain('flow', '=', 'analytic_plan'), ['ramp_id', 'remote_id'])} if analytics else {}
         fields = {row.id: plans.get((row.payload or {}).get('field')) if row.flow == 'analytic_account' else CATEGORY for row in rows}
         return {(row.res_model, row.res_id): (fields[row.id], row.remote_id) for row in rows if fields[row.id]}
 
@@ -142,6 +143,8 @@ class RampFlowPurchaseOrder(models.AbstractModel):
     def _order_values(self, connection, order, vendor, owner, offered, counted):
         if isinstance(vendor, (Held, Waiting)):
             raise vendor
+        if order.currency_id.name not in EXPONENTS:
+            raise Held(self.env._('Its currency %s is none that Ramp knows. Order in another one.', order.currency_id.name))
         lines = {}
         for line in order.order_line:
             if line.display_type or line.is_downpayment or not line.product_qty:
@@ -159,7 +162,9 @@ class RampFlowPurchaseOrder(models.AbstractModel):
             'vendor': vendor, 'currency': order.currency_id.name, 'entity': entity.lower(), 'offered': True,
             'memo': self._text(' '.join(filter(None, (order.name, order.partner_ref, order.origin)))),
             'start': approved, 'end': max(filter(None, (planned, approved)), default=None),
-            'promise': planned, 'terms': terms.nb_days if len(order.payment_term_id.line_ids) == 1 else None, 'owner': owner,
+            # Ramp counts days from the bill's arrival and knows nothing of ends of months
+            'promise': planned, 'owner': owner,
+            'terms': terms.nb_days if len(order.payment_term_id.line_ids) == 1 and terms.delay_type == 'days_after' else None,
             # content after the digits: else Ramp makes another number of it
             'number': f'{order.name}-{order.id}', 'three_way': any(line.product_id.type == 'consu' for line in order.order_line),
             'lines': lines,

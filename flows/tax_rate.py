@@ -63,13 +63,14 @@ class RampFlowTaxRate(models.AbstractModel):
     def _desired(self, connection, records):
         accounts = {tax.id: self._account(tax) for tax in records}
         rows = self.env['ramp.record'].search_fetch(
-            [('connection_id', '=', connection.id), ('flow', '=', 'account'),
-             ('res_id', 'in', [account.id for account in accounts.values()])], ['res_id', 'ramp_id', 'state', 'error_message'])
-        rows = {row.res_id: row for row in rows}
+            self._shared(connection) & Domain('flow', '=', 'account')
+            & Domain('res_id', 'in', [account.id for account in accounts.values()]),
+            ['res_id', 'ramp_id', 'state', 'error_message'])
+        rows = {row.res_id: row for row in rows.sorted(lambda row: bool(row.ramp_id))}
         if any(not tax.amount and not accounts[tax.id] for tax in records):
             # nothing is ever posted for a rate of zero; Ramp wants an account all the same, so it gets the first one it has
-            rows[False] = rows.get(False) or self.env['ramp.record'].search([
-                ('connection_id', '=', connection.id), ('flow', '=', 'account'), ('state', '=', 'confirmed')], order='res_id', limit=1)
+            rows[False] = rows.get(False) or self.env['ramp.record'].search(
+                self._shared(connection) & Domain('flow', '=', 'account') & Domain('state', '=', 'confirmed'), order='res_id', limit=1)
         return {tax.id: self._desired_rate(tax, accounts[tax.id], rows.get(accounts[tax.id].id)) for tax in records}
 
     def _desired_rate(self, tax, account, row):

@@ -4,7 +4,7 @@ from odoo import api, fields, models
 # What of a line is a change for Ramp
 LINE_FIELDS = frozenset({
     'product_qty', 'product_uom_id', 'price_unit', 'discount', 'tax_ids', 'name', 'product_id', 'analytic_distribution', 'display_type',
-    'order_id'})
+    'order_id', 'date_planned'})
 RECEIPTS = ('item_receipt',)
 
 

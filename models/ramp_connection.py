@@ -439,6 +439,11 @@ class RampConnection(models.Model):
         zone = pytz.timezone(self._timezone())
         return zone.localize(datetime.combine(self.start_date, time.min)).astimezone(pytz.utc).strftime('%Y-%m-%dT%H:%M:%SZ')
 
+    def _seat_companies(self):
+        """The companies that share this connection's Ramp business."""
+        return self.search([
+            ('state', '=', 'connected'), ('accounting_connection_id', '=', self.accounting_connection_id)]).company_id
+
     def _scope_of_lists(self):
         """What decides which objects Ramp's lists show, as JSON: with another one, a place in them is none."""
         return [self._api_url(), self.accounting_connection_id, self._start_moment(), self.ramp_entity_id or None, self.bill_policy]

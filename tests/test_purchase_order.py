@@ -5,8 +5,10 @@ from collections import Counter
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from odoo import Command
 from odoo.tests import tagged
 
+from ..simulator.errors import RampError
 from .common import RampCase
 
 EXAMPLES = int(os.environ.get('RAMP_ORDER_EXAMPLES', '12'))
@@ -157,6 +159,60 @@ class TestPurchaseOrder(OrdersCase):
         selections = self.assertThere(order, (1, 100), (2, 200))['line_items'][0]['accounting_field_selections']
         self.assertEqual({item['external_id'] for item in selections}, {account, self.external(self.analytic_move)})
 
+    def test_coded_with_what_another_company_offers(self):
+        """Companies that share a Ramp business share one list: what the older connection offers is there for the orders of both."""
+        second = self.env['res.company'].create({'name': 'Second'})
+        self.env.user.company_ids += second
+        self.account_meals.with_company(second).write({'company_ids': [Command.link(second.id)], 'code': '77'})
+        self.product.with_company(second).property_account_expense_id = self.account_meals
+        self.sync('account', 'analytic_plan', 'analytic_account')
+        other = self.connection.copy({'company_id': second.id, 'name': 'Second', 'client_id': self.ramp.client_id,
+                                      'client_secret': self.ramp.client_secret, 'start_date': '2020-01-01'})
+        other.action_connect()
+        own = self.env['account.analytic.account'].create({'name': 'Own', 'plan_id': self.other_plan.id, 'company_id': second.id})
+        self.sync('account', 'analytic_plan', 'analytic_account')
+        self.assertEqual(self.env['ramp.record'].search([('res_model', '=', own._name), ('res_id', '=', own.id)]).state, 'confirmed')
+        # who buys is a user of another Ramp business, too
+        buyer = self.env['res.users'].create({'name': 'Buyer', 'login': 'buyer', 'company_ids': [Command.set([
+            *self.company.ids, *second.ids])]})
+        third = self.env['res.company'].create({'name': 'Third'})
+        strange, known = (self.ramp.state.new_id(), next(iter(self.ramp.state['users']))['id'])
+        self.env['hr.employee'].create([
+            {'name': f'Buyer {number}', 'user_id': buyer.id, 'company_id': company.id, 'ramp_user_id': ramp_id}
+            for number, (company, ramp_id) in enumerate(((self.company, known), (third, strange)))])
+        order = self.order((1, 1.0, {'analytic_distribution': {f'{self.analytic_fair.id},{own.id}': 100}, 'tax_ids': False}),
+                           confirm=False, company_id=second.id, user_id=buyer.id)
+        order.with_company(second).button_confirm()
+        self.push()
+        self.push()
+        self.assertEqual(self.row(order).state, 'confirmed', self.row(order).error_message)
+        told = self.there(order)
+        self.assertEqual({item['external_id'] for item in told['line_items'][0]['accounting_field_selections']}, {
+            self.external(self.account_meals), self.external(self.analytic_fair), self.external(own)})
+        self.assertEqual(told['owner_id'], known)
+
+    def test_currency_that_ramp_does_not_know(self):
+        """One order in it holds up no other."""
+        currency = self.env.ref('base.ZIG')
+        currency.write({'active': True, 'rate_ids': [(0, 0, {'rate': 2.0})]})
+        strange, order = self.order(currency_id=currency.id), self.order()
+        self.push()
+        self.assertEqual(self.row(strange).state, 'held')
+        self.assertIn('Its currency ZIG is none that Ramp knows', self.row(strange).error_message)
+        self.assertThere(order, (2, 2000))
+
+    def test_dates_of_lines_and_terms(self):
+        """The vendor moves the arrival of a line; Ramp knows no ends of months."""
+        terms = self.env['account.payment.term'].create([
+            {'name': delay, 'line_ids': [(0, 0, {'value': 'percent', 'value_amount': 100, 'nb_days': 10, 'delay_type': delay})]}
+            for delay in ('days_after', 'days_after_end_of_next_month')])
+        orders = [self.order(payment_term_id=term.id) for term in terms]
+        self.push()
+        self.assertEqual([self.there(order)['net_payment_terms'] for order in orders], [10, None])
+        orders[0].order_line.write({'date_planned': '2027-03-01 12:00:00'})
+        self.push()
+        self.assertEqual(self.there(orders[0])['spend_end_date'][:10], '2027-03-01')
+
     def test_negative_line(self):
         order = self.order((1, 10.0, {}), (1, -2.0, {'name': 'Discount'}))
         self.push()
@@ -261,6 +317,55 @@ class TestPurchaseOrder(OrdersCase):
         self.push()
         self.assertThere(order, (2, 2000))
         self.assertEqual(len(list(self.ramp.state['purchase_orders'])), 1)
+
+    def test_created_and_not_shown_yet(self):
+        """Ramp fails after the work, and its lists lag behind: nothing is sent again in that run, and a refusal later is no end."""
+        self.push_vendor()
+        self.ramp.faults.add('error_after', '/purchase-orders', method='POST', status=504, count=1)
+        self.ramp.faults.add('stale_page', '/purchase-orders', count=3)
+        order = self.order()
+        self.send()
+        self.assertEqual(self.posts(), 1)
+        self.assertEqual((self.row(order).state, self.row(order).is_uncertain), ('error', True))
+        self.send()  # the lists still do not show it: Ramp refuses a second one
+        self.assertEqual(self.posts(), 2)
+        self.assertEqual((self.row(order).state, self.row(order).is_uncertain), ('pending', True), self.row(order).error_message)
+        self.send()
+        self.assertEqual(self.posts(), 2)
+        self.assertThere(order, (2, 2000))
+        self.assertEqual(len(list(self.ramp.state['purchase_orders'])), 1)
+
+    def test_failed_and_refused(self):
+        """What Ramp refuses after a failure is refused, if it is not there when Ramp is asked once more."""
+        self.push_vendor()
+        self.ramp.faults.add('server_error', '/purchase-orders', method='POST', count=1)
+        order = self.order()
+        self.send()
+        self.ramp.before(self.refusing('POST', '/purchase-orders', 422))
+        self.send()
+        self.assertEqual(self.row(order).state, 'pending')
+        self.assertIn('Ramp refused it', self.row(order).error_message)
+        self.send()
+        self.assertEqual(self.row(order).state, 'held')
+        self.assertEqual(self.posts(), 3)
+
+    def send(self):
+        self.env.cr.flush()
+        self.sync('purchase_order', now=False)
+
+    def push_vendor(self):
+        self.vendor.ramp_spend_vendor = True
+        self.push()
+
+    def posts(self):
+        return self.ramp.counts()['POST /developer/v1/purchase-orders']
+
+    @staticmethod
+    def refusing(method, end, status):
+        def hook(asked, path, body):
+            if asked == method and path.endswith(end):
+                raise RampError(status, 'DEVELOPER_7001', 'Invalid', {'memo': ['Invalid']})
+        return hook
 
     # ------------------------------------------------------------------ any life of any orders
 
