@@ -254,10 +254,14 @@ class RampConnection(models.Model):
     def create(self, vals_list):
         """EXTENDS: what is offered in Ramp may have changed."""
         self.env.registry.clear_cache()
-        return super().create(vals_list)
+        connections = super().create(vals_list)
+        for connection in connections:  # what came from defaults, too
+            connection._check_address({'environment': connection.environment, 'api_url': connection.api_url})
+        return connections
 
     def write(self, vals):
         """EXTENDS: what is offered in Ramp may have changed."""
+        self._check_address(vals)
         result = super().write(vals)
         if not {'state', 'company_id', 'active', *OFFERS}.isdisjoint(vals):
             self.env.registry.clear_cache()
@@ -269,6 +273,19 @@ class RampConnection(models.Model):
         """EXTENDS: what is offered in Ramp may have changed."""
         self.env.registry.clear_cache()
         return super().unlink()
+
+    def _check_address(self, vals):
+        """The client id and secret go to the address: only who may read them says which; and the seat is held where it was taken."""
+        if self.env.su:
+            return
+        if (vals.get('api_url') or vals.get('environment') == 'custom') and not self.env.user.has_group('base.group_system'):
+            raise AccessError(self.env._(
+                'Only a system administrator may set the API address of a Ramp connection or the environment "Custom address", as the '
+                'client id and secret are sent there. Choose the environment "Production" or "Sandbox", or ask one.'))
+        for connection in self.filtered(lambda connection: connection.state == 'connected'):
+            if any(name in vals and (vals[name] or False) != connection[name] for name in ('environment', 'api_url')):
+                raise UserError(self.env._(
+                    'Connection %s is connected: press Disconnect before you change its environment or API address.', connection.name))
 
     @api.depends('client_id', 'client_secret')
     def _compute_has_credentials(self):

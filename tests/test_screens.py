@@ -247,6 +247,19 @@ class TestScreens(ScreenCase):
         self.assertEqual((connection.state, connection.company_id, connection.card_post), ('draft', self.company, 'post'))
         self.assertTrue(connection.expense_product_id and connection.merchant_partner_id)
 
+    def test_address_is_for_system_administrators(self):
+        """Others are not offered the environment "Custom address", and see an address that is set, but cannot change it."""
+        manager = self.person('manager')
+        for administrator in (False, True):
+            if administrator:
+                manager.group_ids += self.env.ref('base.group_system')
+            arch = etree.fromstring(self.as_person(manager)['ramp.connection'].get_view(view_type='form')['arch'])
+            (environment,), (address,) = arch.xpath("//field[@name='environment']"), arch.xpath("//field[@name='api_url']")
+            self.assertEqual('custom' in environment.get('options', ''), not administrator)
+            self.assertEqual(address.get('readonly') == '1', not administrator)
+        with Form(self.as_person(manager)['ramp.connection']) as form:
+            form.name, form.environment, form.api_url = 'Proxy', 'custom', 'https://proxy.example.com'
+
 
 class PushedCase(ScreenCase):
     """A company with one object of each kind that Odoo offers in Ramp."""

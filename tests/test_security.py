@@ -64,8 +64,28 @@ class TestSecurity(RpcCase):
         (values,) = self.call('system', 'ramp.connection', 'read', self.connection.ids, ['client_secret'])
         self.assertEqual(values['client_secret'], self.ramp.client_secret)
         copied = self.call('manager', 'ramp.connection', 'copy', self.connection.ids, {
-            'ramp_entity_id': '24850cdb-1b3f-4eb9-bf20-967ca9f97605'})
+            'environment': 'sandbox', 'api_url': False, 'ramp_entity_id': '24850cdb-1b3f-4eb9-bf20-967ca9f97605'})
         self.assertFalse(self.env['ramp.connection'].browse(copied).client_secret)
+
+    def test_only_system_administrators_say_where_the_secret_goes(self):
+        self.connection.action_disconnect()
+        evil = {'environment': 'custom', 'api_url': 'https://evil.example'}
+        for values in (evil, {'environment': 'custom'}, {'api_url': evil['api_url']}):
+            self.assertIn('AccessError', self.refused('manager', 'ramp.connection', 'write', self.connection.ids, values))
+        self.assertIn('AccessError', self.refused('manager', 'ramp.connection', 'create', {'name': 'Mine', **evil}))
+        self.assertIn('AccessError', self.refused('manager', 'ramp.connection', 'create', {'name': 'Mine'}, context={
+            'allowed_company_ids': self.company.ids, 'default_environment': 'custom', 'default_api_url': evil['api_url']}))
+        self.assertIn('AccessError', self.refused('manager', 'ramp.connection', 'copy', self.connection.ids, {
+            'ramp_entity_id': '24850cdb-1b3f-4eb9-bf20-967ca9f97605'}))
+        self.assertTrue(self.call('manager', 'ramp.connection', 'create', {'name': 'Mine', 'environment': 'production'}))
+        self.assertTrue(self.call('manager', 'ramp.connection', 'write', self.connection.ids, {'environment': 'sandbox', 'api_url': False}))
+        self.assertTrue(self.call('system', 'ramp.connection', 'write', self.connection.ids, evil))
+
+    def test_the_address_stays_while_connected(self):
+        for role, values in (('manager', {'environment': 'sandbox'}), ('manager', {'api_url': False}),
+                             ('system', {'api_url': 'https://proxy.example'}), ('system', {'environment': 'production'})):
+            with self.subTest(role=role, values=values):
+                self.assertIn('UserError', self.refused(role, 'ramp.connection', 'write', self.connection.ids, values))
 
     def test_private_machinery_is_not_callable(self):
         for model, method in (('ramp.connection', '_credentials'), ('ramp.connection', '_client'), ('ramp.record', '_upsert'),
@@ -188,6 +208,21 @@ class TestSecurity(RpcCase):
         self.assertTrue(self.call('portal', 'res.partner', 'read', portal.partner_id.ids, ['name'], context={}))
         for field in ('ramp_state', 'ramp_id', 'ramp_record_id'):
             self.refused('portal', 'res.partner', 'read', portal.partner_id.ids, [field], context={})
+
+    def test_other_companies_do_not_touch_it(self):
+        """Their administrators know the id, and every button is refused."""
+        other = self.env['res.company'].create({'name': 'Elsewhere'})
+        self.roles['manager'].write({'company_ids': [Command.set(other.ids)], 'company_id': other.id})
+        self.connection.database = 'another'
+        buttons = [name for name in dir(type(self.connection)) if name.startswith('action_')]
+        self.assertLessEqual({'action_claim_database', 'action_test_connection', 'action_disconnect', 'action_open_tie_out'}, {*buttons})
+        asked = len(self.ramp.requests)
+        for button in buttons:
+            with self.subTest(button):
+                self.assertIn('AccessError', self.refused(
+                    'manager', 'ramp.connection', button, self.connection.ids, context={'allowed_company_ids': other.ids}))
+        self.connection.invalidate_recordset()
+        self.assertEqual((self.connection.database, len(self.ramp.requests)), ('another', asked))
 
     def test_other_companies_do_not_see_it(self):
         other = self.env['res.company'].create({'name': 'Elsewhere'})
