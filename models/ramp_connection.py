@@ -496,6 +496,7 @@ class RampConnection(models.Model):
     def _check_manager(self):
         if not self.env.su and not self.env.user.has_group('account.group_account_manager'):
             raise AccessError(self.env._('Only accounting administrators may change how Odoo is connected to Ramp.'))
+        self.check_access('write')  # which of them: not another company's
 
     def _notify(self, kind, title, message):
         return {
@@ -583,6 +584,7 @@ class RampConnection(models.Model):
 
     def action_open_tie_out(self):
         self.ensure_one()
+        self.check_access('read')
         action = self.env['ir.actions.client']._for_xml_id('ramp_connector.ramp_tie_out_action')
         action['context'] = {'active_id': self.id}
         return action
@@ -800,6 +802,7 @@ class RampConnection(models.Model):
 
     def action_open_records(self):
         self.ensure_one()
+        self.check_access('read')
         action = self.env['ir.actions.act_window']._for_xml_id('ramp_connector.ramp_record_action')
         filters = ['problem'] if self.env.context.get('ramp_problems') else self.env.context.get('ramp_filters') or []
         flow = self.env.context.get('ramp_flow')
@@ -810,6 +813,7 @@ class RampConnection(models.Model):
 
     def action_open_runs(self):
         self.ensure_one()
+        self.check_access('read')
         action = self.env['ir.actions.act_window']._for_xml_id('ramp_connector.ramp_run_action')
         action['context'] = {'search_default_connection_id': self.id, 'search_default_worked': 1}
         return action
@@ -817,6 +821,7 @@ class RampConnection(models.Model):
     def action_open_moves(self):
         """The journal entries that card spend became."""
         self.ensure_one()
+        self.check_access('read')
         action = self.env['ir.actions.act_window']._for_xml_id('account.action_move_journal_line')
         action['domain'] = [('ramp_id', '!=', False), ('journal_id', '=', self.card_journal_id.id)]
         action['context'] = {'default_move_type': 'entry', 'create': False}
@@ -825,6 +830,7 @@ class RampConnection(models.Model):
     def action_open_bills(self):
         """The bills, refunds and reimbursements that came from Ramp."""
         self.ensure_one()
+        self.check_access('read')
         action = self.env['ir.actions.act_window']._for_xml_id('account.action_move_in_invoice_type')
         action['domain'] = [
             ('ramp_id', '!=', False), ('move_type', 'in', ('in_invoice', 'in_refund')), ('company_id', '=', self.company_id.id)]
