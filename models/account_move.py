@@ -37,7 +37,7 @@ class AccountMove(models.Model):
 
     def _get_invoice_in_payment_state(self):
         """A bill from Ramp is "In Payment" until the bank line is matched, on Community too; every other invoice keeps its habit."""
-        if len(self) == 1 and self.ramp_id and self.is_purchase_document(include_receipts=True):
+        if len(self) == 1 and self.is_purchase_document(include_receipts=True) and self.sudo().ramp_id:  # for portal users, too
             return 'in_payment'
         return super()._get_invoice_in_payment_state()
 
@@ -54,7 +54,7 @@ class AccountMove(models.Model):
     def _compute_needed_terms(self):
         """An entry from Ramp has all its lines; core would look, for each one, for the account that settles a company-paid
         expense, make it where the chart has none, and refuse the entry where it is archived."""
-        entries = self.filtered(lambda move: move.ramp_id and move.move_type == 'entry')
+        entries = self.filtered(lambda move: move.move_type == 'entry' and move.ramp_id)
         entries.needed_terms = {}
         entries.needed_terms_dirty = True
         return super(AccountMove, self - entries)._compute_needed_terms()

@@ -10,6 +10,7 @@ class AccountMoveLine(models.Model):
 
     ramp_tie_out = fields.Char(
         compute='_compute_ramp_tie_out', search='_search_ramp_tie_out', exportable=False,
+        groups='account.group_account_readonly,account.group_account_invoice',
         help='Only to search by: the journal items behind a figure of the Ramp tie-out.')
 
     @api.depends()

@@ -4,19 +4,22 @@ from odoo.fields import Domain
 
 
 class RampDocument(models.AbstractModel):
-    """Mapping fields of every document that crosses the border. The ledger (`ramp.record`) stays the only truth."""
+    """Mapping fields of every document that crosses the border. The ledger (`ramp.record`) stays the only truth.
+
+    They are not for portal users, who may read bills and orders of their own.
+    """
 
     _name = 'ramp.document'
     _description = 'Document that comes from or goes to Ramp'
 
     ramp_id = fields.Char(
-        string='Ramp ID', index='btree_not_null', copy=False, readonly=True,
+        string='Ramp ID', index='btree_not_null', copy=False, readonly=True, groups='base.group_user',
         help="Ramp's own id of this document.")
     ramp_record_id = fields.Many2one(
         'ramp.record', compute='_compute_ramp_record_id', compute_sudo=True,
         groups='account.group_account_readonly,account.group_account_invoice')
-    ramp_state = fields.Char(string='Ramp Status', compute='_compute_ramp_state', compute_sudo=True)
-    ramp_url = fields.Char(string='In Ramp', compute='_compute_ramp_state', compute_sudo=True)
+    ramp_state = fields.Char(string='Ramp Status', compute='_compute_ramp_state', compute_sudo=True, groups='base.group_user')
+    ramp_url = fields.Char(string='In Ramp', compute='_compute_ramp_state', compute_sudo=True, groups='base.group_user')
 
     def _ramp_records(self):
         """Mapping of each document's Ramp id to its row in the ledger, in one query."""

@@ -20,9 +20,7 @@ class RampPushed(models.AbstractModel):
     _ramp_flows = ()  # the push flows that send it
     _ramp_fields = frozenset()  # of these, a change is a change for Ramp
 
-    ramp_id = fields.Char(compute='_compute_ramp_state', compute_sudo=True, store=False, index=False, groups='base.group_user')
-    ramp_state = fields.Char(groups='base.group_user')
-    ramp_url = fields.Char(groups='base.group_user')
+    ramp_id = fields.Char(compute='_compute_ramp_state', compute_sudo=True, store=False, index=False)
     ramp_record_id = fields.Many2one(search='_search_ramp_record_id')
 
     def _ramp_new(self):

@@ -200,14 +200,34 @@ class TestSecurity(RpcCase):
         self.assertIn('UserError', self.refused('accountant', 'ramp.record.ignore', 'action_confirm', [wizard]))
 
     def test_portal_users_learn_nothing(self):
-        """A supplier with a portal login reads the own partner, and not what became of it in Ramp."""
+        """A supplier with a portal login reads the own partner, bill and order, and not what became of them in Ramp."""
         portal = new_test_user(self.env, 'ramp_portal', 'base.group_portal')
         portal.partner_id.supplier_rank = 1
+        line = {'name': 'Paper', 'price_unit': 10}
+        bill = self.env['account.move'].create({
+            'move_type': 'in_invoice', 'partner_id': portal.partner_id.id, 'invoice_date': '2026-08-01', 'company_id': self.company.id,
+            'ramp_id': self.held, 'invoice_line_ids': [Command.create({**line, 'account_id': self.account_meals.id})]})
+        bill.action_post()
+        self.assertTrue(bill.ramp_state)
+        order = self.env['purchase.order'].create({
+            'partner_id': portal.partner_id.id, 'company_id': self.company.id, 'order_line': [Command.create({
+                **line, 'product_qty': 1, 'product_id': self.env['product.product'].create({'name': 'Paper'}).id})]})
+        order.button_confirm()
         self.roles['portal'] = portal
         self.env.flush_all()
-        self.assertTrue(self.call('portal', 'res.partner', 'read', portal.partner_id.ids, ['name'], context={}))
-        for field in ('ramp_state', 'ramp_id', 'ramp_record_id'):
-            self.refused('portal', 'res.partner', 'read', portal.partner_id.ids, [field], context={})
+        for record, name in ((portal.partner_id, 'name'), (bill, 'name'), (bill.invoice_line_ids, 'name'), (order, 'name')):
+            self.assertTrue(self.call('portal', record._name, 'read', record.ids, [name], context={}))
+            self.call('portal', record._name, 'search', [('id', 'in', record.ids), ('name', '!=', False)], context={})
+            for field in [field for field in record._fields if field.startswith('ramp_')]:
+                with self.subTest(model=record._name, field=field):
+                    self.refused('portal', record._name, 'read', record.ids, [field], context={})
+                    self.refused('portal', record._name, 'search', [(field, '!=', False)], context={})
+        Portal = self.env(user=portal)
+        self.assertEqual(bill.with_env(Portal)._get_invoice_in_payment_state(), 'in_payment')
+        for model in self.env.registry:
+            for name, field in self.env[model]._fields.items():
+                if name.startswith('ramp_') and not model.startswith('ramp.'):
+                    self.assertFalse(Portal[model]._has_field_access(field, 'read'), f'{model}.{name}')
 
     def test_other_companies_do_not_touch_it(self):
         """Their administrators know the id, and every button is refused."""
