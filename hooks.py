@@ -10,12 +10,13 @@ _logger = logging.getLogger(__name__)
 
 def uninstall_hook(env):
     """Give the accounting seat in Ramp back, so that the next system can take it. The business's documents stay."""
-    for connection in env['ramp.connection'].search([('state', '=', 'connected')]):
+    # archived ones are not connected any more, unless an earlier version let them
+    for connection in env['ramp.connection'].with_context(active_test=False).search([('state', '=', 'connected')]):
         try:
             connection._release_seat()
             connection.state = 'disconnected'  # the last one to leave gives a shared seat back
-        except (RampError, UserError) as error:
-            # an unreachable Ramp must not keep the module installed
+        except (RampError, UserError, ValueError) as error:
+            # an unreachable Ramp, or one that answers nonsense (PayloadError), must not keep the module installed
             _logger.warning('The accounting seat of %s could not be given back: %s', connection.name, error)
     if env['ramp.record'].search_count([('res_id', '!=', False)], limit=1):
         # The books refer to them: they are the business's from now on, and Odoo must not try to delete them.

@@ -369,6 +369,13 @@ class RampConnection(models.Model):
                     'Connection %s: the environment "Custom address" needs an API address that starts with https:// (or http://).',
                     connection.name))
 
+    @api.constrains('active')
+    def _check_active(self):
+        for connection in self:
+            if not connection.active and connection.state == 'connected':
+                raise ValidationError(self.env._(
+                    'Disconnect %s before you archive it: it would keep the accounting seat in Ramp.', connection.name))
+
     @api.constrains('ramp_entity_id')
     def _check_ramp_entity_id(self):
         for connection in self.filtered('ramp_entity_id'):
@@ -534,6 +541,8 @@ class RampConnection(models.Model):
         self._check_manager()
         if self.state == 'connected':
             return self._notify('success', self.env._('Already connected'), self.name)
+        if not self.active:
+            raise UserError(self.env._('Connection %s is archived: unarchive it before you press Connect.', self.name))
         client = self._client()
         try:
             seat = self._take_seat(client)

@@ -71,7 +71,7 @@ class RampWebhook(models.Model):
         if not is_signed:
             return REFUSED, False
         # signed, and not understood or not wanted: Ramp's own affair, which it should not send again
-        if event and connection.use_webhooks and connection.state == 'connected':
+        if event and connection.use_webhooks and connection.state == 'connected' and connection.active:
             return TAKEN, self.env['ramp.event']._take(connection, event)
         return TAKEN, False
 

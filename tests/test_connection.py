@@ -6,6 +6,7 @@ from odoo.exceptions import UserError, ValidationError
 from odoo.tests import tagged
 from odoo.tools import config, file_open, mute_logger
 
+from ..ramp_api import PayloadError
 from .common import RampCase
 
 
@@ -156,6 +157,32 @@ class TestConnection(RampCase):
         self.connection.action_connect()
         uninstall_hook(self.env)
         self.assertEqual(self.seats(is_active=True), [])
+
+    @mute_logger('odoo.addons.ramp_connector.hooks')
+    def test_uninstall_sees_archived_ones_and_survives_nonsense(self):
+        from ..hooks import uninstall_hook
+        self.connection.action_connect()
+        self.env.flush_all()
+        self.env.cr.execute('UPDATE ramp_connection SET active = false')  # as an earlier version let people do
+        self.env.invalidate_all()
+        with patch.object(type(self.connection), '_providers', side_effect=PayloadError('status', 'missing')):
+            uninstall_hook(self.env)
+        self.assertEqual(len(self.seats(is_active=True)), 1)
+        uninstall_hook(self.env)
+        self.assertEqual(self.seats(is_active=True), [])
+
+    def test_a_connected_one_is_not_archived_and_an_archived_one_not_connected(self):
+        self.connection.action_connect()
+        with self.assertRaisesRegex(ValidationError, 'Disconnect Ramp before'):
+            self.connection.action_archive()
+        self.connection.action_disconnect()
+        self.connection.action_archive()
+        self.assertEqual(self.seats(is_active=True), [])
+        with self.assertRaisesRegex(UserError, 'unarchive'):
+            self.connection.action_connect()
+        self.assertEqual(self.seats(is_active=True), [])
+        self.connection.action_unarchive()
+        self.connection.action_connect()
 
     def test_sync_now_needs_a_connection_and_makes_no_request(self):
         with self.assertRaisesRegex(UserError, 'press Connect first'):

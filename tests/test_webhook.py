@@ -515,11 +515,15 @@ class TestEvents(WebhookCase):
         self.assertEqual(self.woken(), ['transaction'])
 
     def test_one_that_does_not_want_any_more(self):
-        for values in ({'use_webhooks': False}, {'state': 'disconnected'}):
-            self.connection.write({'use_webhooks': True, 'state': 'connected', **values})
-            self.woken()
-            self.assertEqual(self.forge(secret=self.row['_secret']), 204)
-            self.assertEqual((self.events(), self.woken()), (self.env['ramp.event'], []))
+        # the last one, an earlier version allowed
+        for values in ((False, 'connected', True), (True, 'disconnected', True), (True, 'connected', False)):
+            with self.subTest(values):
+                self.env.flush_all()
+                self.env.cr.execute('UPDATE ramp_connection SET use_webhooks = %s, state = %s, active = %s', values)
+                self.env.invalidate_all()
+                self.assertEqual(self.forge(secret=self.row['_secret']), 204)
+                self.env.invalidate_all()
+                self.assertEqual((self.events(), self.woken()), (self.env['ramp.event'], []))
 
     def test_trouble_of_ours(self):
         """Ramp is told to come again, and then it is taken."""
