@@ -8,7 +8,6 @@ from odoo.tools import SQL
 from odoo.tools.constants import GC_UNLINK_LIMIT
 
 KEEP = timedelta(days=30)  # much longer than Ramp tries again
-MAX_ID = 200
 CALLED = timedelta(seconds=5)  # in which a job that was called is expected to begin
 
 
@@ -34,7 +33,7 @@ class RampEvent(models.Model):
     def _take(self, connection, event):
         """Store an event and call the jobs that it is for; returns whether there are such that sleep: see `ir.cron._notifydb`."""
         flows = [flow for flow in connection._flows() if event.type in flow._events and flow._enabled(connection)]
-        if not flows or len(event.id) > MAX_ID or not event.id.isprintable():
+        if not flows:
             return False
         try:
             return self._store(connection, event) and self._call(flows)

@@ -60,7 +60,7 @@ class RampWebhook(models.Model):
         if connection.is_copy or not is_signed and webhook.state != 'pending':  # a copy's events are the original's
             return REFUSED, False
         try:
-            event = read_event(body)
+            event = read_event(body, headers)
         except PayloadError:
             event = None
         if event and event.is_verification and webhook.state == 'pending' and _is_plain(event.challenge, MAX_CHALLENGE):

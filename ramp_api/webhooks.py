@@ -12,18 +12,21 @@ import hashlib
 import hmac
 import json
 
-from .payloads import PayloadError, _Reader
+from .payloads import _UUID, PayloadError, _Reader
 
 # Of today's guide, and of last year's.
 SIGNATURE_HEADERS = ('x-ramp-signature', 'x-ramp-webhook-signature')
+ID_HEADER = 'x-ramp-webhook-id'
 VERIFICATION = 'webhooks.verification'
+MAX_TEXT = 200  # ids have 36
 SUBSCRIPTION_STATUSES = frozenset({'active', 'inactive', 'pending_verification'})
 
 
 @dataclasses.dataclass(frozen=True)
 class Event:
     """type: any text; id: the same each time it is sent, None only of a verification, which alone has a `challenge`;
-    object_id: of what changed; sync_request_id: of `*.sync_requested` only."""
+    object_id: of what changed, a uuid as far as is known; sync_request_id: of `*.sync_requested` only. What is not as expected is None,
+    and the ids are short and printable."""
 
     id: str | None
     type: str
@@ -68,36 +71,61 @@ def verify(secret, body, headers):
 
 def _signatures(headers):
     """What may be a signature, as bytes, without a prefix such as "sha256="."""
+    return [value.strip().removeprefix('sha256=').encode('utf-8', 'surrogatepass') for value in _values(headers, SIGNATURE_HEADERS)]
+
+
+def _values(headers, names):
+    """The texts of the headers with these names (lower case)."""
     try:
         pairs = [(name, value) for name, value in headers.items()]
     except Exception:  # anything may be handed in, and nothing may come out but "no"
         return []
-    found = []
-    for name, value in pairs:
-        if isinstance(name, str) and isinstance(value, str) and name.lower() in SIGNATURE_HEADERS:
-            found.append(value.strip().removeprefix('sha256=').encode('utf-8', 'surrogatepass'))
-    return found
+    return [value for name, value in pairs if isinstance(name, str) and isinstance(value, str) and name.lower() in names]
 
 
-def read_event(body):
-    """Event from the body of a delivery (bytes or str). Raises PayloadError. Verify it first: anybody can send one."""
+def read_event(body, headers=None):
+    """Event from a delivery: the body (bytes or str) and a mapping of headers. Raises PayloadError. Verify it first: anybody can send one.
+
+    Ramp does not send again what is refused, so only what nothing can be done without is asked for: the type, and a challenge.
+    """
     try:
         payload = json.loads(body)
     except (ValueError, TypeError, RecursionError):
         raise PayloadError('payload', "this is not JSON") from None
     reader = _Reader(payload)
     kind = reader.text('type', required=True)
-    about = reader.object('object')
+    about = payload.get('object')
+    about = about if isinstance(about, dict) else {}
     challenge = reader.text('challenge', required=True) if kind == VERIFICATION else None
+    ident = _plain(payload.get('id'))
+    if not ident and kind != VERIFICATION:
+        sent = body.encode('utf-8', 'surrogatepass') if isinstance(body, str) else body
+        ident = next(filter(_plain, _values(headers, (ID_HEADER,))), None) or hashlib.sha256(sent).hexdigest()
     return Event(
-        id=reader.text('id', required=kind != VERIFICATION),
+        id=ident,
         type=kind,
-        created_at=reader.moment('created_at'),
-        business_id=reader.uuid('business_id'),
-        object_id=about.uuid('id') or about.uuid('resource_id') or about.uuid('object_id'),
-        sync_request_id=about.text('sync_request_id'),
+        created_at=_or_none(reader.moment, 'created_at'),
+        business_id=_or_none(reader.uuid, 'business_id'),
+        object_id=next((_lower(text) for name in ('id', 'resource_id', 'object_id') if (text := _plain(about.get(name)))), None),
+        sync_request_id=_plain(about.get('sync_request_id')),
         challenge=challenge,
     )
+
+
+def _plain(value):
+    """A text that may be stored as it is, else None."""
+    return value if isinstance(value, str) and 0 < len(value) <= MAX_TEXT and value.isprintable() else None
+
+
+def _lower(text):
+    return text.lower() if _UUID.fullmatch(text.lower()) else text
+
+
+def _or_none(read, key):
+    try:
+        return read(key)
+    except PayloadError:
+        return None
 
 
 def read_subscription(payload):

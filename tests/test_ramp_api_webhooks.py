@@ -125,11 +125,29 @@ class TestEvent(PayloadCase):
         self.assertRefused('challenge', 'required', read, event(type='webhooks.verification'))
         self.assertIsNone(read(event(challenge='c-1')).challenge)
 
+    def test_what_nobody_needs_may_be_as_it_likes(self):
+        for value in (1785585600, 'yesterday', '', [], {}, True, '\0', 'x' * 5000):
+            found = read(event(created_at=value, business_id=value, object={'id': IDS[2], 'sync_request_id': value}))
+            self.assertEqual((found.created_at, found.business_id, found.object_id), (None, None, IDS[2]))
+            self.assertIn(found.sync_request_id, (None, 'yesterday'))
+            found = read({'type': 'webhooks.verification', 'challenge': 'c-1', 'created_at': value, 'id': value, 'object': value})
+            self.assertEqual(found.challenge, 'c-1')
+        for about, ident in (({'id': 'T-7'}, 'T-7'), ({'id': 7}, None), ({'id': 'nul \0'}, None), ({'id': 'x' * 201}, None), ([], None),
+                             ('x', None), ({'id': 7, 'resource_id': IDS[3]}, IDS[3])):
+            self.assertEqual(read(event(object=about)).object_id, ident, about)
+
+    def test_id(self):
+        """Without a proper one in the body it is that of the header, else what the bytes say: a repeat has the same one."""
+        for ident in (None, MISSING, '', 7, [], 'nul \0', 'half \ud800', 'x' * 201):
+            body = json.dumps(event(id=ident))
+            self.assertEqual(read_event(body.encode(), Headers([('X-Ramp-Webhook-ID', 'e-1')])).id, 'e-1')
+            for headers in (None, {}, {'x-ramp-webhook-id': ''}, {'X-Ramp-Webhook-Id': 'x' * 201}, {'X-Ramp-Webhook-ID': 7}):
+                self.assertEqual(read_event(body.encode(), headers).id, hashlib.sha256(body.encode()).hexdigest())
+            self.assertEqual(read_event(body).id, read_event(body.encode()).id)
+        self.assertEqual(read_event(json.dumps(event()).encode(), {'x-ramp-webhook-id': 'e-1'}).id, IDS[0])
+
     def test_refused(self):
-        self.assertRefused('id', 'required', read, event(id=None))
         self.assertRefused('type', 'required', read, event(type=''))
-        self.assertRefused('object.id', 'not an id', read, event(object={'id': '7'}))
-        self.assertRefused('object', 'an object', read, event(object=[]))
         for body in (b'', b'{', b'\xff\xfe', b'[' * 100000, b'[]', b'7', b'null', None, 7, '"x"'):
             with self.assertRaises(PayloadError):
                 read_event(body)

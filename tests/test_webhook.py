@@ -503,16 +503,25 @@ class TestEvents(WebhookCase):
         secret = self.row['_secret']
         for body in (
             b'', b'{', b'[]', b'null', b'\xff\xfe', b'{"type": 7}', b'{"type": "new.kind", "id": "1"}', b'[' * 50000,
-            json.dumps({'type': 'transactions.cleared', 'id': 'nul \0'}).encode(),
-            json.dumps({'type': 'transactions.cleared', 'id': 'half \ud800'}).encode(),
-            json.dumps({'type': 'transactions.cleared', 'id': 'x' * 5000}).encode(),
-            json.dumps({'type': 'transactions.cleared', 'id': '1', 'object': {'id': "' OR 1=1 --"}}).encode(),
             json.dumps({'type': 'webhooks.verification', 'challenge': 'late'}).encode(),
         ):
             self.assertEqual(self.forge(body, secret=secret), 204, body[:80])
         self.assertEqual((self.events(), self.woken()), (self.env['ramp.event'], []))
         self.assertEqual(self.forge(kind='transactions.cleared', secret=secret, headers={'Content-Type': 'text/plain'}), 204)
         self.assertEqual(self.woken(), ['transaction'])
+
+    def test_what_is_odd_wakes_the_job_once(self):
+        for values in (
+            {'id': 'nul \0'}, {'id': 'half \ud800'}, {'id': 'x' * 5000}, {'id': 7}, {}, {'id': '1', 'object': {'id': "' OR 1=1 --"}},
+            {'id': '2', 'created_at': 1785585600, 'business_id': 'us', 'object': {'id': 'T-7'}}, {'id': '3', 'object': {'id': 'nul \0'}},
+        ):
+            with self.subTest(values):
+                body = json.dumps({'type': 'transactions.cleared', **values}).encode()
+                for woken in (['transaction'], []):
+                    self.assertEqual(self.forge(body, secret=self.row['_secret']), 204)
+                    self.env.invalidate_all()
+                    self.assertEqual(self.woken(), woken)
+        self.assertEqual(self.events().mapped('object_id'), [False] * 5 + ["' OR 1=1 --", 'T-7', False])
 
     def test_one_that_does_not_want_any_more(self):
         # the last one, an earlier version allowed
