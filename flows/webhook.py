@@ -74,7 +74,10 @@ class RampFlowWebhook(models.AbstractModel):
         if subscription.status == 'pending_verification':
             if not webhook.challenge:
                 return
-            client.post(f'/webhooks/{subscription.id}/verify', {'challenge': webhook.challenge}, idempotent=True)
+            answer = client.post(f'/webhooks/{subscription.id}/verify', {'challenge': webhook.challenge}, idempotent=True)
+            if isinstance(answer, dict) and answer.get('success') is False:
+                raise RampError(self.env._(
+                    'Ramp did not accept its challenge. Another subscription is made with the next run.'))
         if webhook.state != 'active':
             self._transaction(webhook.write, {'state': 'active', 'challenge': False, 'message': False})
 

@@ -270,6 +270,23 @@ class TestSubscription(WebhookCase):
         self.run_job()
         self.assertEqual((self.connection.webhook_state, self.connection.webhook_message), ('active', False))
 
+    def test_not_verified(self):
+        """Ramp answers the challenge with 200 and says no in the body; no body at all is as good as a yes."""
+        post = RampClient.post
+        for answer, state in (({'success': False}, 'failed'), ({'success': True}, 'active'), (None, 'active'), ({}, 'active')):
+            with self.subTest(answer=answer):
+                self.connection.use_webhooks = False
+                self.run_job()
+                self.connection.use_webhooks = True
+                self.run_job()
+                self.deliver()
+                with patch.object(RampClient, 'post', lambda client, path, *args, answer=answer, **kwargs: answer if path.endswith(
+                        '/verify') else post(client, path, *args, **kwargs)):
+                    self.run_job()
+                self.assertEqual(self.connection.webhook_state, state)
+                self.assertEqual('challenge' in (self.connection.webhook_message or ''), state == 'failed')
+        self.assertFalse(self.connection.last_error)
+
     def test_ramp_is_down(self):
         self.connection.use_webhooks = True
         with patch.object(RampClient, 'post', side_effect=RampConnectionError('no route')), \
