@@ -19,7 +19,7 @@ from ..ramp_api import (
     read_user_task,
 )
 from .booking import clean
-from .flow import Held
+from .flow import Held, Waiting
 from .push import LOOK_UP_ALONE, UNSAID, Remote
 
 PEOPLE = ('employee', 'user')  # the flows that send people
@@ -167,7 +167,32 @@ class RampFlowPerson(models.AbstractModel):
             self.env['ramp.record']._note({row.id: asked})
         return asked['key']
 
+    @contextlib.contextmanager
+    def _not_found_looked_into(self, client, job):
+        """Ramp says that it does not find something, and not what: the user, or what the request is about (a department, a manager)."""
+        try:
+            yield
+        except RampNotFound as error:
+            with contextlib.suppress(RampNotFound):
+                self._look(client, job)
+                raise RampValidationError(
+                    error.message, status=error.status, code=error.code, details=error.details, trace_id=error.trace_id,
+                    method=error.method, path=error.path) from error
+            if job.desired is None:
+                raise
+            # what is wanted of somebody who is there is less than what it takes to create them
+            job.ramp_id, job.known = None, None
+            self._trigger()
+            raise self._gone() from error
+
+    def _gone(self):
+        return Waiting(self.env._('The user is gone in Ramp; the next run looks for the person, and creates the user if nobody is there.'))
+
     def _change(self, client, job, changes):
+        with self._not_found_looked_into(client, job):
+            self._change_user(client, job, changes)
+
+    def _change_user(self, client, job, changes):
         path = f'{self._endpoint}/{job.ramp_id}'
 
         def told(*keys):  # what Ramp has accepted holds, even if it refuses the rest
@@ -222,13 +247,16 @@ class RampFlowPerson(models.AbstractModel):
             job.reason = self.env._('%(reason)s But %(person)s has the same e-mail, so the user in Ramp stays as it is.',
                                     reason=job.reason, person=name)
             return
-        path = f'{self._endpoint}/{job.ramp_id}'
+        with self._not_found_looked_into(client, job):
+            self._deactivate(client, job)
+
+    def _deactivate(self, client, job):
         job.known = {**job.known, **self._standing(client, job)}
         if 'OWNER' in job.known['role'] or 'ADMIN' in job.known['role']:
             job.reason = self.env._('Archived or deleted in Odoo. An owner or administrator of Ramp is never deactivated by Odoo: '
                                     'the person stays active in Ramp until somebody does it there.')
         elif job.known['status'] not in OUT:
-            client.patch(f'{path}/deactivate', {}, idempotent=True)
+            client.patch(f'{self._endpoint}/{job.ramp_id}/deactivate', {}, idempotent=True)
             job.known = {**job.known, 'withdrawn': True, 'status': 'USER_INACTIVE'}
 
     def _refuse(self, job, error):
@@ -320,6 +348,11 @@ class RampFlowPerson(models.AbstractModel):
                     email=remote.values['ramp_email'], other=owner[2])
             elif job.error and job.desired and not remote:  # what the task said
                 job.state, job.known, job.uncertain = 'held', None, True
+            elif job.known and job.desired and not remote:
+                self._found(job, None)
+                job.block(self._gone())
+                job.uncertain = True
+                self._trigger()
             else:
                 self._found(job, remote)
 

@@ -512,6 +512,63 @@ class TestUser(PeopleCase):
         self.assertThere(nora, status='INVITE_PENDING')
         self.assertEqual(len(self.ramp.mails), 1)
 
+    def test_something_that_a_change_is_about_is_not_found(self):
+        """Ramp says 404 and not of what: whoever is there is not created again, and those behind are sent."""
+        nora, other = self.hire(), self.hire('Olga Other', 'olga@example.com')
+        self.push()
+        ident, before = nora.ramp_user_id, self.created()
+        for path, deed, undo in (
+                ('/users/*/invite', lambda: nora.action_send_ramp_invitation(), lambda: nora.write({'ramp_invite': False})),
+                (f'/users/{ident}', lambda: nora.write({'name': 'Nora Newer'}), lambda: nora.write({'name': 'Nora New'})),
+                ('/users/*/deactivate', lambda: nora.action_archive(), lambda: nora.action_unarchive())):
+            fault = self.ramp.faults.add('server_error', path=path, status=404, **({'method': 'PATCH'} if path.endswith(ident) else {}))
+            deed()
+            new = self.hire('Zoe Z', f'z{len(path)}@example.com')
+            other.name += ' X'
+            self.push()
+            self.assertTrue(fault.struck)
+            self.assertEqual((self.row(nora).state, self.row(nora).ramp_id), ('held', ident), path)
+            self.assertIn('Ramp refused it: message: Server error', self.row(nora).error_message)
+            self.assertThere(new)
+            self.assertThere(other, last_name=other.name.partition(' ')[2])
+            self.ramp.faults.clear()
+            undo()
+            self.push()
+            self.assertThere(nora, id=ident)
+        self.assertEqual(self.created() - before, 3)
+        self.assertEqual(len(self.of_email('nora@example.com')), 1)
+
+    def remove(self, person):
+        """As if Ramp had deleted the user."""
+        users = self.ramp.state['users']
+        ident = self.row(person).ramp_id
+        users._unplace(ident)
+        del users.rows[ident]
+
+    def test_who_is_gone_in_ramp(self):
+        """Somebody new is created, by a later run and with all it takes; so is who comes behind."""
+        for doubt in (False, True):
+            with self.subTest(doubt=doubt):
+                nora, ada = self.hire('Nora New', f'nora{doubt}@example.com'), self.user(f'ada{doubt}@odoo.example', name='Ada Admin')
+                left = self.hire('Lea Left', f'lea{doubt}@example.com')
+                self.push()
+                for person in (nora, ada, left):
+                    self.remove(person)
+                nora.name, ada.partner_id.name = 'Nora Newer', 'Ada Moss'
+                left.active = False
+                if doubt:
+                    (self.row(nora) + self.row(ada) + self.row(left)).is_uncertain = True
+                new = self.hire('Zoe Z', f'z{doubt}@example.com')
+                self.push(1)
+                self.assertEqual(self.row(nora).state, 'pending')
+                self.assertIn('gone in Ramp', self.row(nora).error_message)
+                self.push(2)
+                self.assertThere(nora, last_name='Newer', role='BUSINESS_USER')
+                self.assertThere(ada, last_name='Moss')
+                self.assertThere(new)
+                self.assertEqual(self.row(left).state, 'ignored')
+                self.assertFalse(self.of_email(f'lea{doubt}@example.com'))
+
     # ------------------------------------------------------------------ tasks
 
     def test_a_task_takes_its_time(self):
