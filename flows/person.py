@@ -5,7 +5,7 @@ import uuid
 from collections import defaultdict
 from datetime import timedelta
 
-from odoo import api, models
+from odoo import api, fields, models
 from odoo.fields import Domain
 
 from ..ramp_api import (
@@ -29,6 +29,7 @@ PLACES = {'department': 'department_id', 'location': 'location_id'}
 OUT = ('USER_INACTIVE', 'USER_SUSPENDED')
 NAME_LENGTH = 255
 PATIENCE = timedelta(minutes=1)  # between two looks at a task
+LAG = timedelta(minutes=15)  # in which what Ramp made may not be found yet: it answers from a copy of its database
 
 
 class _AskedBefore(RampServerError):
@@ -321,13 +322,12 @@ class RampFlowPerson(models.AbstractModel):
 
     def _resolve(self, connection, client, jobs):
         """OVERRIDES: by the task that creates the person, by Ramp's id, by the e-mail."""
-        for job in jobs:
-            if (job.known or {}).get('task') and not job.ramp_id:
-                self._follow(client, job)
+        doubts = {job.id: self._follow(client, job) for job in jobs if (job.known or {}).get('task') and not job.ramp_id}
         jobs = [job for job in jobs if not job.blocked]
         many = len(jobs) > LOOK_UP_ALONE
         listed = {remote.ramp_id: remote for remote in self._listed(client, {})} if many else {}
         asked = {row.id: row.noted['emails'] for row in self.env['ramp.record'].browse(job.id for job in jobs) if row.noted}
+        asked |= {job.id: [job.known['email']] for job in jobs if doubts.get(job.id) and job.known.get('email')}
         owners = self._owners(connection)
         for job in jobs:
             remote = listed.get(job.ramp_id)
@@ -338,6 +338,8 @@ class RampFlowPerson(models.AbstractModel):
                 if not remote and not job.blocked:
                     remote = self._by_email(job, email, [
                         found for found in self._listed(client, {}) if found.values['ramp_email'] == email])
+            if doubts.get(job.id) and not remote:
+                self._wait_for(job, doubts[job.id])
             if job.blocked:
                 continue
             owner = remote and owners.get(remote.ramp_id)
@@ -367,21 +369,49 @@ class RampFlowPerson(models.AbstractModel):
         return remotes[0] if len(remotes) == 1 else None
 
     def _follow(self, client, job):
-        """Look at the task that creates somebody: it leaves the job blocked (not done yet), with Ramp's id, or with the reason why not."""
-        try:
-            task = read_user_task(client.get(f"{self._endpoint}/deferred/status/{job.known['task']}"))
-        except (RampNotFound, PayloadError):
-            job.known = None  # no such task any more: the person is there, or is created again
-            return
-        if not task.is_done:
+        """Look at the task that creates somebody: it leaves the job blocked (not done yet), with Ramp's id, or with the reason why not.
+
+        Returns why nobody is to be created although nobody may be found, if so.
+        """
+        now = fields.Datetime.to_string(fields.Datetime.now())
+        job.known = {'since': now, **job.known}
+        if not job.known.get('made'):
+            try:
+                task = read_user_task(client.get(f"{self._endpoint}/deferred/status/{job.known['task']}"))
+            except RampNotFound:
+                if self._may_lag(job):
+                    job.blocked = True
+                else:
+                    job.known = None  # no such task any more: the person is there, or is created again
+                return
+            except PayloadError as error:
+                return self.env._('Ramp was asked to create the user, and Odoo cannot read what became of it (%s).', error)
+            if not task.is_done:
+                job.blocked = True
+                return
+            if not task.user_id:
+                job.known = None
+                job.error = self.env._(
+                    'Ramp could not create the user: %s. If it is somebody who was invited and has not come in yet, Ramp shows that user to '
+                    'nobody; press Retry when they have.', (task.error or self.env._('no reason given')).rstrip('. '))
+                return
+            job.known |= {'made': task.user_id, 'since': now}
+        job.ramp_id = job.known['made']
+        return self.env._('Ramp created the user, and does not show it.')
+
+    @staticmethod
+    def _may_lag(job):
+        return fields.Datetime.now() - fields.Datetime.to_datetime(job.known['since']) < LAG
+
+    def _wait_for(self, job, doubt):
+        """Somebody was created, or may have been, and is not found: a second user would be worse than none."""
+        job.ramp_id, job.uncertain = None, True
+        if self._may_lag(job):
             job.blocked = True
-        elif task.user_id:
-            job.ramp_id = task.user_id
-        else:
-            job.known = None
-            job.error = self.env._(
-                'Ramp could not create the user: %s. If it is somebody who was invited and has not come in yet, Ramp shows that user to '
-                'nobody; press Retry when they have.', (task.error or self.env._('no reason given')).rstrip('. '))
+        elif not job.blocked:
+            job.block(Held(self.env._(
+                '%(doubt)s Look for %(email)s among the people in Ramp, and create the user there if there is none: Odoo takes whom it finds.',
+                doubt=doubt, email=job.known['email'])))
 
     def _owners(self, connection):
         """{Ramp's id: (model, record id, name) of who is that user in Odoo}."""

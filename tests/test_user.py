@@ -2,6 +2,7 @@
 import os
 from collections import Counter
 from datetime import timedelta
+from unittest.mock import patch
 
 from freezegun import freeze_time
 from hypothesis import HealthCheck, example, given, settings
@@ -11,6 +12,7 @@ from odoo import Command, fields
 from odoo.exceptions import AccessError, UserError
 from odoo.tests import Form, new_test_user, tagged
 
+from ..flows import person as person_flow
 from .common import RampCase
 
 EXAMPLES = int(os.environ.get('RAMP_USER_EXAMPLES', '10'))
@@ -586,6 +588,58 @@ class TestUser(PeopleCase):
         self.push()
         self.assertThere(nora, last_name='Newer')
         self.assertEqual(self.created(), 1)
+
+    def assertWaits(self, person, pattern):
+        """Nothing more is asked for, and after some minutes a person is asked to look."""
+        self.push(2)
+        self.assertEqual((self.row(person).state, person.ramp_state), ('pending', 'Waiting to be sent: Ramp is creating the user.'))
+        with patch.object(person_flow, 'LAG', timedelta(0)):
+            self.push(2)
+        self.assertQuestion(person, pattern)
+        self.assertFalse(person.ramp_user_id)
+        self.assertEqual(self.created(), 1)
+
+    def test_a_task_that_cannot_be_read(self):
+        self.ramp.task_seconds = None
+        nora = self.hire()
+        self.push(1)
+        task = next(iter(self.ramp.state['user_tasks']))['id']
+        self.ramp.state['user_tasks'].update(task, status='QUEUED')
+        self.assertWaits(nora, "cannot read .*'QUEUED' is not known.*Look for nora@example.com")
+        self.ramp.state['user_tasks'].update(task, status='IN_PROGRESS')
+        self.ramp.finish_tasks()
+        self.push()
+        self.assertThere(nora)
+        self.assertEqual(self.created(), 1)
+
+    def test_a_task_that_is_not_found_yet(self):
+        self.ramp.task_seconds = None
+        nora = self.hire()
+        self.push(1)
+        self.ramp.faults.add('server_error', path='/users/deferred/status/*', status=404)
+        self.push(2)
+        self.assertEqual((self.row(nora).state, self.created()), ('pending', 1))
+        self.ramp.finish_tasks(error='Lost')
+        with patch.object(person_flow, 'LAG', timedelta(0)):  # it never comes
+            self.push(1)
+        self.assertEqual(self.created(), 2)
+        self.ramp.faults.clear()
+        self.ramp.finish_tasks()
+        self.push()
+        self.assertThere(nora)
+
+    def test_a_user_who_is_not_shown_yet(self):
+        nora = self.hire()
+        self.push(1)
+        self.ramp.finish_tasks()
+        [user] = self.of_email('nora@example.com')
+        self.ramp.update_user(user['id'], status='INVITE_PENDING')  # in no list
+        self.ramp.faults.add('server_error', path=f"/users/{user['id']}", status=404)
+        self.assertWaits(nora, 'Ramp created the user, and does not show it. Look for nora@example.com')
+        self.ramp.faults.clear()
+        self.ramp.update_user(user['id'], status='USER_DRAFT')
+        self.push()
+        self.assertThere(nora, id=user['id'])
 
     def test_who_leaves_before_the_task_ends(self):
         self.ramp.task_seconds = None
