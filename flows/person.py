@@ -10,6 +10,7 @@ from odoo.fields import Domain
 
 from ..ramp_api import (
     USER_LISTED_STATUSES,
+    USER_STATUSES,
     PayloadError,
     RampIdempotencyReused,
     RampNotFound,
@@ -225,13 +226,12 @@ class RampFlowPerson(models.AbstractModel):
     def _standing(self, client, job):
         """What others may have changed of a user a moment ago."""
         values = self._look(client, job).values
+        if 'unread' in values:
+            raise Held(values['unread'])
         return {key: values[key] for key in ('status', 'invited', 'role', 'ramp_email')}
 
     def _look(self, client, job):
-        try:
-            return self._read_remote(client.get(f'{self._endpoint}/{job.ramp_id}'), {})
-        except PayloadError as error:  # of this object only
-            raise RampValidationError(str(error)) from error
+        return self._read_remote(client.get(f'{self._endpoint}/{job.ramp_id}'), {})
 
     def _withdraw(self, client, job):
         """Deactivate who left, if it is us to do that."""
@@ -256,6 +256,10 @@ class RampFlowPerson(models.AbstractModel):
         if 'OWNER' in job.known['role'] or 'ADMIN' in job.known['role']:
             job.reason = self.env._('Archived or deleted in Odoo. An owner or administrator of Ramp is never deactivated by Odoo: '
                                     'the person stays active in Ramp until somebody does it there.')
+        elif job.known['status'] not in USER_STATUSES:
+            raise Held(self.env._(
+                'Archived or deleted in Odoo. Ramp says that the status of the user is %s, which Odoo does not know: deactivate the user '
+                'in Ramp, unless that is what it means.', job.known['status']))
         elif job.known['status'] not in OUT:
             client.patch(f'{self._endpoint}/{job.ramp_id}/deactivate', {}, idempotent=True)
             job.known = {**job.known, 'withdrawn': True, 'status': 'USER_INACTIVE'}
@@ -332,12 +336,16 @@ class RampFlowPerson(models.AbstractModel):
         for job in jobs:
             remote = listed.get(job.ramp_id)
             if job.ramp_id and not remote:  # who is invited and has not come in yet is on no list
-                with contextlib.suppress(RampNotFound, RampValidationError):  # nobody, or no id at all
-                    remote = self._look(client, job)
+                remote = self._look_for(client, job)
             for email in filter(None, [(job.desired or {}).get('email'), *asked.get(job.id, ())]):
                 if not remote and not job.blocked:
                     remote = self._by_email(job, email, [
                         found for found in self._listed(client, {}) if found.values['ramp_email'] == email])
+            if remote and 'unread' in remote.values and not job.blocked:
+                job.block(Held(remote.values['unread']))
+                job.uncertain = True
+            if job.id in doubts and job.blocked:
+                job.ramp_id = None  # the task is followed on
             if doubts.get(job.id) and not remote:
                 self._wait_for(job, doubts[job.id])
             if job.blocked:
@@ -357,6 +365,21 @@ class RampFlowPerson(models.AbstractModel):
                 self._trigger()
             else:
                 self._found(job, remote)
+
+    def _look_for(self, client, job):
+        """The user who has the id that we know; None only if there is none."""
+        try:
+            return self._look(client, job)
+        except RampNotFound:
+            return None
+        except RampValidationError as error:
+            with contextlib.suppress(ValueError):
+                uuid.UUID(job.ramp_id)
+                job.block(Held(self.env._(
+                    'Ramp refuses to show the user %(id)s: %(words)s. Odoo asks again in every run; if the Ramp ID in Odoo is wrong, '
+                    'correct or clear it.', id=job.ramp_id, words=(error.message or str(error)).rstrip('. '))))
+                job.uncertain = True
+            return None
 
     def _by_email(self, job, email, remotes):
         """The user of Ramp who has the e-mail of a person; several are a question."""
@@ -383,18 +406,18 @@ class RampFlowPerson(models.AbstractModel):
                     job.blocked = True
                 else:
                     job.known = None  # no such task any more: the person is there, or is created again
-                return
+                return None
             except PayloadError as error:
                 return self.env._('Ramp was asked to create the user, and Odoo cannot read what became of it (%s).', error)
             if not task.is_done:
                 job.blocked = True
-                return
+                return None
             if not task.user_id:
                 job.known = None
                 job.error = self.env._(
-                    'Ramp could not create the user: %s. If it is somebody who was invited and has not come in yet, Ramp shows that user to '
-                    'nobody; press Retry when they have.', (task.error or self.env._('no reason given')).rstrip('. '))
-                return
+                    'Ramp could not create the user: %s. If it is somebody who was invited and has not come in yet, Ramp shows that user '
+                    'to nobody; press Retry when they have.', (task.error or self.env._('no reason given')).rstrip('. '))
+                return None
             job.known |= {'made': task.user_id, 'since': now}
         job.ramp_id = job.known['made']
         return self.env._('Ramp created the user, and does not show it.')
@@ -410,8 +433,8 @@ class RampFlowPerson(models.AbstractModel):
             job.blocked = True
         elif not job.blocked:
             job.block(Held(self.env._(
-                '%(doubt)s Look for %(email)s among the people in Ramp, and create the user there if there is none: Odoo takes whom it finds.',
-                doubt=doubt, email=job.known['email'])))
+                '%(doubt)s Look for %(email)s among the people in Ramp, and create the user there if there is none: Odoo takes whom it '
+                'finds.', doubt=doubt, email=job.known['email'])))
 
     def _owners(self, connection):
         """{Ramp's id: (model, record id, name) of who is that user in Odoo}."""
@@ -436,18 +459,24 @@ class RampFlowPerson(models.AbstractModel):
         return list(found.values())
 
     def _remotes(self, payloads, query):
-        remotes = []
-        for payload in payloads:
-            with contextlib.suppress(PayloadError):  # whom we cannot read is nobody we know
-                remotes.append(payload if isinstance(payload, Remote) else self._read_remote(payload, query))
-        return remotes
+        return [payload if isinstance(payload, Remote) else self._read_remote(payload, query) for payload in payloads]
 
     def _read_remote(self, payload, query):
-        user = read_user(payload)
+        try:
+            user = read_user(payload)
+        except PayloadError as error:
+            return self._unread(payload if isinstance(payload, dict) else {}, error)
         return Remote(None, user.id, {
             'ramp_email': (user.email or '').strip().lower(), 'name': [user.first_name or '', user.last_name or ''],
             'department': user.department_id, 'location': user.location_id, 'manager': user.manager_id, 'role': user.role or '',
-            'status': user.status, 'invited': user.status != 'USER_DRAFT' or bool(user.scheduled_invitation_date)})
+            'status': user.status, 'invited': user.status != 'USER_DRAFT' or bool(payload.get('scheduled_invitation_date'))})
+
+    def _unread(self, payload, error):
+        """Somebody who is there, of whom no more is known: nobody may be taken for missing because of that."""
+        ident, email, *name = (str(payload.get(key) or '').strip() for key in ('id', 'email', *FULL_NAME))
+        return Remote(None, ident.lower(), {'ramp_email': email.lower(), 'name': name, 'unread': self.env._(
+            'Odoo cannot read what Ramp says of the user %(user)s (%(error)s), and sends nothing until it can. Update the connector, or '
+            'correct the user in Ramp.', user=email or ident or '-', error=error)})
 
     def _found(self, job, remote):
         if not remote:

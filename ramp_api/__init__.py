@@ -71,6 +71,7 @@ from .payloads import (
 from .people import (
     USER_LISTED_STATUSES,
     USER_ROLES,
+    USER_STATUSES,
     Department,
     Location,
     User,
@@ -120,6 +121,7 @@ __all__ = [
     'TRANSFER_FAILED_STATUSES',
     'USER_LISTED_STATUSES',
     'USER_ROLES',
+    'USER_STATUSES',
     'AccountingProvider',
     'Address',
     'AppliedCredit',

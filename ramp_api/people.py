@@ -4,6 +4,7 @@
 The rules are those of `payloads`. Schemas: User, UserDeferredTask, Department, Location.
 """
 
+import contextlib
 import dataclasses
 import datetime
 
@@ -29,7 +30,8 @@ TASK_STATUSES = frozenset({'ERROR', 'IN_PROGRESS', 'STARTED', 'SUCCESS'})
 
 @dataclasses.dataclass(frozen=True)
 class User:
-    """role: any text, of which USER_ROLES can be given. All ids but employee_id, which is a text of others', are uuids."""
+    """role, status: any text, of which USER_ROLES can be given and USER_STATUSES are known. All ids but employee_id, which is a text of
+    others', are uuids. A date that cannot be read is None."""
 
     id: str
     email: str | None
@@ -84,16 +86,21 @@ def read_user(payload):
         first_name=reader.text('first_name'),
         last_name=reader.text('last_name'),
         employee_id=reader.text('employee_id'),
-        status=reader.choice('status', USER_STATUSES, required=True),
+        status=reader.text('status', required=True),
         role=reader.text('role'),
         is_manager=reader.flag('is_manager'),
         manager_id=reader.uuid('manager_id'),
         department_id=reader.uuid('department_id'),
         location_id=reader.uuid('location_id'),
         entity_id=reader.uuid('entity_id'),
-        scheduled_deactivation_date=reader.moment('scheduled_deactivation_date'),
-        scheduled_invitation_date=reader.moment('scheduled_invitation_date'),
+        scheduled_deactivation_date=_moment(reader, 'scheduled_deactivation_date'),
+        scheduled_invitation_date=_moment(reader, 'scheduled_invitation_date'),
     )
+
+
+def _moment(reader, key):
+    with contextlib.suppress(PayloadError):  # nobody is to be unknown because of a date
+        return reader.moment(key)
 
 
 def read_user_task(payload):

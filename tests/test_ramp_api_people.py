@@ -59,7 +59,9 @@ class TestPeople(PayloadCase):
         self.assertEqual(read_user(user(role='UNBUNDLED_OWNER')).role, 'UNBUNDLED_OWNER')  # whoever it is, their spend is booked
         bare = read_user({'id': IDS[0], 'status': 'INVITE_PENDING'})
         self.assertEqual((bare.role, bare.is_manager, bare.manager_id), (None, False, None))
-        self.assertRefused('status', 'not known', read_user, user(status='ACTIVE'))
+        self.assertEqual(read_user(user(status='USER_UNHEARD_OF')).status, 'USER_UNHEARD_OF')
+        odd = read_user(user(scheduled_deactivation_date='soon', scheduled_invitation_date=7))
+        self.assertEqual((odd.scheduled_deactivation_date, odd.scheduled_invitation_date), (None, None))
         self.assertRefused('status', 'required', read_user, user(status=None))
         self.assertRefused('id', 'required', read_user, user(id=MISSING))
         self.assertRefused('is_manager', 'true or false', read_user, user(is_manager=1))

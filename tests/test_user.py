@@ -278,8 +278,63 @@ class TestUser(PeopleCase):
         other.name = 'Olga Otherwise'
         self.push()
         self.assertThere(other, last_name='Otherwise')
-        self.assertEqual(self.row(nora).state, 'held')
-        self.assertIn('USER_UNHEARD_OF', self.row(nora).error_message)
+        self.assertQuestion(nora, 'status of the user is USER_UNHEARD_OF')
+        self.assertFalse(self.there(nora)['status'] in OUT)
+        nora.active, nora.name = True, 'Nora Newer'  # nothing else depends on it
+        self.push()
+        self.assertThere(nora, last_name='Newer', status='USER_UNHEARD_OF')
+        self.assertEqual(self.ramp.mails, [])
+
+    def test_one_who_is_there_and_cannot_be_read(self):
+        """Nobody is taken for missing, and created once more, because Ramp's answer is odd: known, linked or found by the e-mail."""
+        known = self.hire()
+        self.push()
+        created, ident = self.created(), known.ramp_user_id
+        linked, mailed = self.hire('Lina Linked', 'lina@example.com'), self.hire('Maya Mail', 'maya@example.com')
+        linked.ramp_user_id = self.ramp.add_user('Lina', 'Private', 'private@example.com')
+        other = self.ramp.add_user('Maya', 'Mail', 'maya@example.com')
+        for user in (ident, linked.ramp_user_id, other):
+            self.ramp.update_user(user, role=7)
+        self.row(known).is_uncertain = True
+        known.name = 'Nora Newer'
+        for _many in range(2):
+            self.push()
+            for person in (known, linked, mailed):
+                self.assertQuestion(person, r'cannot read what Ramp says of the user \S+@example.com \(role: expected a text')
+            self.assertEqual((self.row(known).ramp_id, self.created()), (ident, created))
+            self.patch(person_flow, 'LOOK_UP_ALONE', 1)
+        for user in (ident, linked.ramp_user_id, other):
+            self.ramp.update_user(user, role='BUSINESS_USER')
+        self.push()
+        self.assertThere(known, id=ident, last_name='Newer')
+        self.assertThere(mailed, id=other)
+        self.assertThere(linked)
+        self.assertEqual(self.created(), created)
+
+    def test_one_whom_ramp_refuses_to_show(self):
+        nora = self.hire()
+        self.push()
+        ident, created = nora.ramp_user_id, self.created()
+        self.ramp.update_user(ident, status='INVITE_PENDING')  # in no list
+        self.row(nora).is_uncertain = True
+        nora.name = 'Nora Newer'
+        self.ramp.faults.add('server_error', path=f'/users/{ident}', status=400)
+        self.push()
+        self.assertQuestion(nora, f'refuses to show the user {ident}: Server error')
+        self.ramp.faults.clear()
+        self.push()
+        self.assertThere(nora, id=ident, last_name='Newer')
+        self.assertEqual(self.created(), created)
+
+    def test_a_scheduled_invitation_of_an_odd_day(self):
+        """It is scheduled, whenever that is: none is sent now."""
+        nora = self.hire()
+        self.push()
+        self.ramp.update_user(nora.ramp_user_id, scheduled_invitation_date='someday')
+        nora.action_send_ramp_invitation()
+        self.push()
+        self.assertThere(nora, status='USER_DRAFT')
+        self.assertEqual(self.ramp.mails, [])
 
     def test_everybody_is_linked(self):
         """The people of the business, who are employees, too: each cardholder is found."""
@@ -520,9 +575,9 @@ class TestUser(PeopleCase):
         self.push()
         ident, before = nora.ramp_user_id, self.created()
         for path, deed, undo in (
-                ('/users/*/invite', lambda: nora.action_send_ramp_invitation(), lambda: nora.write({'ramp_invite': False})),
+                ('/users/*/invite', nora.action_send_ramp_invitation, lambda: nora.write({'ramp_invite': False})),
                 (f'/users/{ident}', lambda: nora.write({'name': 'Nora Newer'}), lambda: nora.write({'name': 'Nora New'})),
-                ('/users/*/deactivate', lambda: nora.action_archive(), lambda: nora.action_unarchive())):
+                ('/users/*/deactivate', nora.action_archive, nora.action_unarchive)):
             fault = self.ramp.faults.add('server_error', path=path, status=404, **({'method': 'PATCH'} if path.endswith(ident) else {}))
             deed()
             new = self.hire('Zoe Z', f'z{len(path)}@example.com')
