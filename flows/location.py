@@ -21,8 +21,19 @@ class RampFlowLocation(models.AbstractModel):
         return self.env._('Work locations')
 
     def _creation(self, connection, job):
-        entity = connection.ramp_entity_id or connection.primary_entity_id
-        return {**super()._creation(connection, job), **({'entity_id': entity.lower()} if entity else {})}
+        entity = self._entity(connection)
+        return {**super()._creation(connection, job), **({'entity_id': entity} if entity else {})}
+
+    def _entity(self, connection):
+        return (connection.ramp_entity_id or connection.primary_entity_id or '').lower()
+
+    def _nearest(self, connection, remotes):
+        """OVERRIDES: in the connection's entity, else in none."""
+        entities = [(remote.values['entity'] or '').lower() for remote in remotes]
+        for entity in (self._entity(connection), ''):
+            if entity in entities:
+                return [remote for remote, other in zip(remotes, entities, strict=True) if other == entity]
+        return remotes
 
     def _further(self, payload):
         return {'entity': payload.get('entity_id')}

@@ -96,6 +96,28 @@ class RampFlowPlace(models.AbstractModel):
     def _further(self, payload):
         return {}
 
+    def _resolve(self, connection, client, jobs):
+        """EXTENDS: nothing in Ramp makes names unique; another one of the name would make it worse."""
+        super()._resolve(connection, client, jobs)
+        taken = self._taken(connection) if jobs else ()
+        for job in jobs:
+            if job.known or not job.desired or job.blocked:
+                continue
+            same = self._nearest(connection, [
+                remote for remote in self._listed(client, {})
+                if remote.values['code'] == job.desired['code'] and self._is_adoptable(remote, taken)])
+            if len(same) == 1:
+                self._found(job, same[0])
+            elif same:
+                job.block(Held(self.env._(
+                    'Ramp has %(count)s of the name %(name)s, and which one is meant is not known. Give the others another name in Ramp, or '
+                    'this one in Odoo.', count=len(same), name=job.desired['name'])))
+                job.uncertain = True
+
+    def _nearest(self, connection, remotes):
+        """Those of one name that may be meant."""
+        return remotes
+
     def _look_up_query(self, job):
         return None  # Ramp has no id of ours of it, and no such filter
 

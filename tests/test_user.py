@@ -13,6 +13,7 @@ from odoo.exceptions import AccessError, UserError
 from odoo.tests import Form, new_test_user, tagged
 
 from ..flows import person as person_flow
+from ..simulator.endpoints.locations import make
 from .common import RampCase
 
 EXAMPLES = int(os.environ.get('RAMP_USER_EXAMPLES', '10'))
@@ -868,6 +869,45 @@ class TestUser(PeopleCase):
         self.push(3)
         user = self.assertThere(nora, entity_id=entities[0])
         self.assertEqual(self.ramp.state['locations'].get(user['location_id'])['name'], 'Paris')
+
+    def test_locations_of_one_name(self):
+        """Taken is the one in the connection's entity; two of them are a question, and no reason for a third."""
+        first, second, *_others = (entity['id'] for entity in self.ramp.state['entities'])
+        for chosen, entity in ((False, self.connection.primary_entity_id), (second, second), (first, first)):
+            with self.subTest(chosen=chosen):
+                self.connection.ramp_entity_id = chosen
+                place = self.paris.copy({'name': f'Office {chosen}'})
+                for other in (first, second):
+                    make(self.ramp.state, place.name, other, self.ramp.state.new_id())
+                nora = self.hire(email=f'nora{chosen}@example.com', work_location_id=place.id)
+                self.push(3)
+                location = self.ramp.state['locations'].get(self.row(place).ramp_id)
+                self.assertEqual((location['name'], location['entity_id']), (place.name, entity))
+                self.assertThere(nora, location_id=location['id'], entity_id=entity)
+                self.assertEqual(self.names('locations').count(place.name), 2)
+        make(self.ramp.state, 'PARIS', first, self.ramp.state.new_id())
+        double = make(self.ramp.state, 'Paris', first, self.ramp.state.new_id())
+        nora.work_location_id = self.paris
+        self.push(3)
+        self.assertQuestion(self.paris, 'Ramp has 2 of the name Paris')
+        self.assertEqual(len([name for name in self.names('locations') if name.lower() == 'paris']), 2)
+        self.ramp.state['locations'].update(double['id'], name='Paris North')
+        self.push(3)
+        self.assertEqual(self.row(self.paris).state, 'confirmed')
+        self.assertThere(nora, location_id=self.row(self.paris).ramp_id)
+
+    def test_departments_of_one_name_in_ramp(self):
+        one, two = ({'id': self.ramp.state.new_id(), 'name': 'Field Team'} for _number in range(2))
+        for department in (one, two):
+            self.ramp.state['departments'].add(department)
+        nora = self.hire(department_id=self.team.id)
+        self.push()
+        self.assertQuestion(self.team, 'Ramp has 2 of the name Field Team')
+        self.assertThere(nora, department_id=None)
+        self.assertEqual(self.names('departments').count('Field Team'), 2)
+        self.ramp.state['departments'].update(one['id'], name='Field Team West')
+        self.push(3)
+        self.assertThere(nora, department_id=two['id'])
 
     # ------------------------------------------------------------------ hooks and rights
 
