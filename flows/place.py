@@ -98,7 +98,7 @@ class RampFlowPlace(models.AbstractModel):
 
     def _resolve(self, connection, client, jobs):
         """EXTENDS: nothing in Ramp makes names unique; another one of the name would make it worse."""
-        super()._resolve(connection, client, jobs)
+        result = super()._resolve(connection, client, jobs)
         taken = self._taken(connection) if jobs else ()
         for job in jobs:
             if job.known or not job.desired or job.blocked:
@@ -113,6 +113,7 @@ class RampFlowPlace(models.AbstractModel):
                     'Ramp has %(count)s of the name %(name)s, and which one is meant is not known. Give the others another name in Ramp, or '
                     'this one in Odoo.', count=len(same), name=job.desired['name'])))
                 job.uncertain = True
+        return result
 
     def _nearest(self, connection, remotes):
         """Those of one name that may be meant."""
