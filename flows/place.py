@@ -110,8 +110,8 @@ class RampFlowPlace(models.AbstractModel):
                 self._found(job, same[0])
             elif same:
                 job.block(Held(self.env._(
-                    'Ramp has %(count)s of the name %(name)s, and which one is meant is not known. Give the others another name in Ramp, or '
-                    'this one in Odoo.', count=len(same), name=job.desired['name'])))
+                    'Ramp has %(count)s of the name %(name)s, and which one is meant is not known. Give the others another name in Ramp, '
+                    'or this one in Odoo.', count=len(same), name=job.desired['name'])))
                 job.uncertain = True
         return result
 
