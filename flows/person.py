@@ -21,7 +21,7 @@ from ..ramp_api import (
 )
 from .booking import clean
 from .flow import Held, Waiting
-from .push import LOOK_UP_ALONE, UNSAID, Remote
+from .push import LOOK_UP_ALONE, PATIENCE, UNSAID, Remote
 
 PEOPLE = ('employee', 'user')  # the flows that send people
 ONCE = ('role',)  # said when somebody is created; Ramp's own from then on
@@ -29,7 +29,6 @@ FULL_NAME = ('first_name', 'last_name')
 PLACES = {'department': 'department_id', 'location': 'location_id'}
 OUT = ('USER_INACTIVE', 'USER_SUSPENDED')
 NAME_LENGTH = 255
-PATIENCE = timedelta(minutes=1)  # between two looks at a task
 LAG = timedelta(minutes=15)  # in which what Ramp made may not be found yet: it answers from a copy of its database
 
 
