@@ -368,7 +368,7 @@ class RampFlowPush(models.AbstractModel):
             self._transaction(self.env['ramp.record']._mark_uncertain, [job.id for job in chunk])
             for job in chunk:
                 self._send_one(connection, run, client, job)
-                if job.desired is not None and not job.known and job.state == 'pending':
+                if job.desired is not None and not job.known and job.state == 'pending' and not job.blocked:
                     backlog.setdefault(self._group(job), []).append(job)  # takes the place of one that was withdrawn
                 if self.env['ir.cron']._commit_progress() <= 0:
                     return False
@@ -410,7 +410,7 @@ class RampFlowPush(models.AbstractModel):
                 job.state, job.error = 'ignored', job.reason
         except RampValidationError as error:
             connection._check_seat(client)  # without the seat Ramp refuses everything, and that is no fault of this object
-            self._refuse(job, error)
+            self._refused(job, error)
         except RampServerError as error:
             self._trouble(run, job, error)
             return
@@ -483,20 +483,20 @@ class RampFlowPush(models.AbstractModel):
             self._trigger()
 
     def _not_created(self, run, job, error):
-        """Ramp did not create this object, as far as it says.
-
-        After a failure that may not be so, and what Ramp made then it may not show at once: so nothing is sent again in this run, and a
-        refusal in the next one may be for what is there already. Before a person is asked to mend that, Ramp is asked once more.
-        """
+        """Ramp did not create this object, as far as it says; what it made all the same it may not show at once: see `_refused`."""
         if isinstance(error, RampServerError):
             self._trouble(run, job, error)
             return
+        self._refused(job, error)
+        self._transaction(self._store, run, [job])
+
+    def _refused(self, job, error):
+        """Refuse; but after a failure Ramp may have refused what is there already: it is asked once more before a person is."""
         self._refuse(job, error)
         if job.troubled and job.state == 'held':
             job.state, job.uncertain = 'pending', True
             # the job belongs to the system; see `_trigger`
             self._cron().sudo()._trigger(at=self.env.cr.now() + PATIENCE)
-        self._transaction(self._store, run, [job])
 
     def _post(self, connection, client, jobs):
         """Upload; returns the list of Ramp's objects."""

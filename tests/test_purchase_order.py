@@ -349,6 +349,19 @@ class TestPurchaseOrder(OrdersCase):
         self.assertEqual(self.row(order).state, 'held')
         self.assertEqual(self.posts(), 3)
 
+    def test_line_failed_and_refused(self):
+        order = self.order()
+        self.push()
+        self.ramp.faults.add('server_error', '/purchase-orders/*/line-items', method='POST', count=1)
+        order.order_line = [Command.create({'product_id': self.product.id, 'product_qty': 3, 'price_unit': 1.0, 'tax_ids': False})]
+        self.send()
+        self.assertEqual(self.row(order).state, 'error')
+        self.ramp.before(self.refusing('POST', '/line-items', 422))
+        for state in ('pending', 'held'):
+            self.send()
+            self.assertEqual(self.row(order).state, state)
+            self.assertIn('Ramp refused it', self.row(order).error_message)
+
     def send(self):
         self.env.cr.flush()
         self.sync('purchase_order', now=False)

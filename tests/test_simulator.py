@@ -636,6 +636,16 @@ class TestFaults(SimulatorCase):
             self.assertEqual(sum(broken(row) for row in rows), 1, how)
             self.assertFalse(any(broken(row) for row in self.client.get("/transactions").json()["data"]), how)
 
+    def test_fault_stale_page(self):
+        self.ramp.faults.add("stale_page", "/transactions", count=1)
+        before, after = self.ids(page_size=100), self.ids(page_size=100)
+        self.assertEqual(len(set(after) - set(before)), 1)
+        # where rows say when they were made, it is the newest
+        rows = [{"id": str(day), "created_at": f"2026-01-0{day}"} for day in (1, 3, 2)]
+        self.ramp.faults.add("stale_page", "/anything", count=1)
+        page, _fault = self.ramp.faults.change_page("/anything", False, {"data": rows})
+        self.assertEqual([row["id"] for row in page["data"]], ["1", "2"])
+
     def test_fault_expired_file(self):
         self.ramp.add_transaction(amount_minor=1, receipts=1)
         link = self.client.every("/receipts")[-1]["receipt_url"]

@@ -626,6 +626,7 @@ class TestUser(PeopleCase):
                 self.assertThere(new)
                 self.assertEqual(self.row(left).state, 'ignored')
                 self.assertFalse(self.of_email(f'lea{doubt}@example.com'))
+                self.assertEqual(set(self.env['ramp.run'].search([]).mapped('state')), {'done'})
 
     # ------------------------------------------------------------------ tasks
 
