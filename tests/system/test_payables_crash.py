@@ -58,7 +58,7 @@ MATRIX = [(scene, f'{side} {step}', nth) for scene, steps in COMMITS.items() for
 # Inside of transactions, and between them where nothing changes: killed at one after the other, each time a little later.
 INSIDE = {
     ('bills', 'vendors and credits'): (
-        'commit of vendor._start', 'commit of vendor._since', 'page of /vendors', 'GET /vendors', 'page of /vendors/*/contacts',
+        'commit of vendor._start', 'commit of vendor._beginning', 'page of /vendors', 'GET /vendors', 'page of /vendors/*/contacts',
         'upsert of vendor', 'partners of vendor', 'upsert of vendor_contact', 'booked vendor_contact', 'booked vendor',
         'commit of vendor._open_ids', 'commit of vendor._finish',
         'commit of vendor_credit._start', 'page of /vendors/credits', 'upsert of vendor_credit', 'commit of vendor_credit._store_page',
