@@ -138,8 +138,8 @@ class RampFlowPlace(models.AbstractModel):
     def _ramp_ids(self, connection, records):
         """{record id: Ramp's id of it}; the job is woken for those that it has not seen."""
         rows = self.env['ramp.record'].search_fetch(
-            [('flow', '=', self._flow), ('res_id', 'in', records.ids), ('remote_id', '!=', False),
-             ('connection_id.accounting_connection_id', '=', connection.accounting_connection_id)], ['res_id', 'ramp_id'])
+            self._shared(connection) & Domain('flow', '=', self._flow) & Domain('res_id', 'in', records.ids)
+            & Domain('remote_id', '!=', False), ['res_id', 'ramp_id'])
         if set(records.ids) - set(rows.mapped('res_id')):
             self._trigger()
         return {row.res_id: row.ramp_id for row in rows if row.ramp_id}

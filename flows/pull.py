@@ -176,6 +176,11 @@ class RampFlowPull(models.AbstractModel):
         return self.env['ramp.event'].sudo().search_fetch(  # nobody's to read; the job works for the system
             [('connection_id', '=', connection.id), ('received_at', '>=', moment), ('type', 'in', self._events)], ['type', 'object_id'])
 
+    def _named_by(self, connection, events):
+        """Domain of the rows of the objects that events named."""
+        return [('connection_id', '=', connection.id), ('flow', '=', self._flow),
+                ('ramp_id', 'in', [object_id.lower() for object_id in events.mapped('object_id') if object_id])]
+
     def _clock(self):
         """The database's time, which all workers share; leaves no transaction open."""
         self.env.cr.execute("SELECT clock_timestamp() AT TIME ZONE 'UTC'")
@@ -259,9 +264,7 @@ class RampFlowPull(models.AbstractModel):
         events = self._events_since(connection, last)
         if set(events.mapped('type')) & set(self._vague_events):
             return None
-        told = self.env['ramp.record'].search([
-            ('connection_id', '=', connection.id), ('flow', '=', self._flow), ('res_id', '!=', False),
-            ('ramp_id', 'in', [object_id.lower() for object_id in events.mapped('object_id') if object_id])], limit=TOLD_PER_RUN + 1)
+        told = self.env['ramp.record'].search([*self._named_by(connection, events), ('res_id', '!=', False)], limit=TOLD_PER_RUN + 1)
         return told.mapped('ramp_id') if len(told) <= TOLD_PER_RUN else None
 
     def _look_at(self, connection, run, client, ramp_ids):

@@ -225,9 +225,8 @@ class RampFlowSpendVendor(models.AbstractModel):
     def _adopt(self, connection, job, remote):
         """The vendor that Ramp has for this supplier becomes ours, unless it is somebody else here."""
         other = self.env['ramp.record'].search(
-            [('flow', 'in', ('vendor', self._flow)), ('ramp_id', '=', remote.ramp_id), ('res_model', '=', self._model),
-             ('res_id', 'not in', (False, job.res_id)),
-             ('connection_id.accounting_connection_id', '=', connection.accounting_connection_id)], limit=1)
+            self._shared(connection) & Domain('flow', 'in', ('vendor', self._flow)) & Domain('ramp_id', '=', remote.ramp_id)
+            & Domain('res_model', '=', self._model) & Domain('res_id', 'not in', (False, job.res_id)), limit=1)
         name = other and self.env[self._model].browse(other.res_id).exists().display_name
         self.env.cr.rollback()
         if name:

@@ -179,10 +179,8 @@ class RampFlowVendor(models.AbstractModel):
         whole, last = run._last_reread(connection, self._flow), run._last_listed(connection, self._flow)
         named = []
         if last:
-            events = self._events_since(connection, last)
-            named = self.env['ramp.record'].search([
-                ('connection_id', '=', connection.id), ('flow', '=', self._flow),
-                ('ramp_id', 'in', [object_id.lower() for object_id in events.mapped('object_id') if object_id])]).mapped('ramp_id')
+            named = self.env['ramp.record'].search(
+                self._named_by(connection, self._events_since(connection, last))).mapped('ramp_id')
         place = {'since': None, 'named': named, 'unlisted': named, 'turn': None, 'stored': True}
         if whole and last and whole > now - LIST_ALL_AFTER and not (requested and requested >= whole):
             return {**place, 'since': (last - OVERLAP).strftime('%Y-%m-%dT%H:%M:%SZ')}
