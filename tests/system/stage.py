@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 
 import owing
@@ -19,6 +20,7 @@ import psycopg2
 from books import differences, state_of
 from cards import assert_cards
 from owed import assert_payables, payables_of
+from jobs import JOBS
 from owing import MOMENT
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -33,6 +35,7 @@ SMALL = {'page_size': 8, 'batch_size': 8, 'receipt_batch': 4}
 SMALLER = {'page_size': 6, 'batch_size': 6, 'receipt_batch': 4}  # four pages of the bills of `owing.py`
 PREFIX = 'ramp_sys_'
 KEPT = 'kept'  # schema of the copy of the connected database
+LAST = 'last'  # the last time that a boundary is passed in a run
 SECONDS = 180  # after which a process counts as hanging
 
 
@@ -71,6 +74,14 @@ class World:
         return 'statements' if self.is_of_cards else 'payables' if self.owes else 'flows'
 
     @property
+    def steps(self):
+        """What an undisturbed process does, job by job."""
+        if not self.owes:
+            return *jobs_of('flows'), ('flows',)
+        first, *others = jobs_of(self.flows)
+        return ('sync_now', *first), *others
+
+    @property
     def start(self):
         """The copy of the database that a case begins with."""
         return f'{self.owing}_later' if self.later else KEPT
@@ -98,6 +109,35 @@ class Outcome:
         return self
 
 
+def jobs_of(step):
+    """The jobs that a step runs, each as a step of its own."""
+    return tuple((f'job: {flow}',) for flow in JOBS[step])
+
+
+@dataclasses.dataclass(frozen=True)
+class Reference:
+    """What undisturbed runs come to. hits: how often each boundary was passed; steps: (name of the copy of both sides before it,
+    what was done, its hits) for each job."""
+
+    state: dict
+    hits: dict
+    steps: tuple
+
+    def find(self, boundary, nth=1):
+        """In which step a boundary is passed for the nth time (LAST: for the last time), and which time of this step that is."""
+        left = self.hits[boundary] if nth == LAST else nth
+        for number, (_start, _do, hits) in enumerate(self.steps):
+            if left <= hits.get(boundary, 0):
+                return number, left
+            left -= hits.get(boundary, 0)
+        raise AssertionError(f'{boundary} is passed {self.hits.get(boundary, 0)} times, not {nth}')
+
+
+def is_work(where, paths):
+    """Whether a request under one of these paths is about the work itself, and not only tells of it."""
+    return any(path in where for path in paths) and '/syncs' not in where
+
+
 def recollection(state):
     """What a Ramp knows, to let another one know it."""
     return copy.deepcopy({name: value for name, value in vars(state).items() if name not in ('lock', 'clock')})
@@ -116,12 +156,16 @@ class Stage:
         self.database = f'{PREFIX}{os.getpid()}'
         self._numbers = itertools.count()
         self._references = {}
+        # Of each copy of both sides: what Ramp knows, and of each table the schema that has it as it was.
         self._memories, self._copies = {}, {}
+        self._changing = set()  # tables that were seen to change
         self._forker = None
 
     def open(self):
         self._sweep()
         self.runtime.database(self.database, fresh=True)
+        with self.sql('postgres') as cursor:  # it is the client that is killed, never the server
+            cursor.execute(f'ALTER DATABASE "{self.database}" SET synchronous_commit = off')
         with self._simulator(None) as ramp:
             done = subprocess.run(self._command(self.database, ramp.api_url), env=self.environ(), capture_output=True, text=True,
                                   check=False)
@@ -139,14 +183,19 @@ class Stage:
             self._forker = subprocess.Popen(self._command(self.database), env=self.environ(), stdin=subprocess.PIPE,
                                             stdout=subprocess.PIPE, stderr=self._log, text=True, bufsize=1)
             assert self._answer() == {'failures': []}
+        with self.sql() as cursor:
+            self._look(cursor)
         return self
 
     def close(self):
-        if self._forker:
-            self._forker.stdin.close()
-            self._forker.wait(30)
-            self._log.close()
-        self.runtime.drop(self.database)
+        try:
+            if self._forker:
+                self._forker.stdin.close()
+                self._forker.wait(30)
+                self._log.close()
+                self._assert_nothing_else_changed()
+        finally:
+            self.runtime.drop(self.database)
 
     def environ(self):
         return {**self.runtime.environ(), 'PYTHONUNBUFFERED': '1'}
@@ -178,39 +227,62 @@ class Stage:
     def _marks(cursor, tables):
         """Number of rows and newest transaction of every table: both change with anything that is written to it."""
         cursor.execute(' UNION ALL '.join(
-            f"SELECT '{table}', count(*), COALESCE(max(xmin::text::bigint), 0) FROM public.\"{table}\"" for table in tables))
+            f"SELECT '{table}', count(*), COALESCE(max(xmin::text::bigint), 0) FROM public.\"{table}\"" for table in sorted(tables)))
         return {table: marks for table, *marks in cursor.fetchall()}
 
+    def _look(self, cursor):
+        """Marks of all tables, and the tables that have changed; from now on these are looked at in each case."""
+        marks = self._marks(cursor, self._marked)
+        tables = sorted(table for table in marks if marks[table] != self._marked[table])
+        if self._copies:
+            self._changing.update(tables)
+        return marks, tables
+
     def _keep(self, name=KEPT):
-        """Keep a copy of every table beside it; under another name, of those that have changed since the first copy."""
+        """Keep a copy of the tables beside them: the first time of all, then, under another name, of those that have changed since."""
         with self.sql() as cursor:
             if name == KEPT:
                 cursor.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
-                self._now, self._marked = {}, dict.fromkeys(sorted(table for table, in cursor.fetchall()))
-            marks = self._marks(cursor, self._marked)
-            tables = [table for table in marks if marks[table] != self._marked[table]]
-            cursor.execute(f'CREATE SCHEMA {name}; ' + ' '.join(
-                f'CREATE TABLE {name}."{table}" AS TABLE public."{table}";' for table in tables))
-            self._copies[name] = set(tables)
-            self._marked.update(marks)
-            self._now.update(dict.fromkeys(tables, name))
+                self._marked = dict.fromkeys(table for table, in cursor.fetchall())
+                self._now = {}
+            marks, tables = self._look(cursor)
+            cursor.execute(f'CREATE SCHEMA "{name}"; ' + ' '.join(
+                f'CREATE TABLE "{name}"."{table}" AS TABLE public."{table}";' for table in tables))
+        self._marked.update(marks)
+        self._now.update(dict.fromkeys(tables, name))
+        self._copies[name] = dict(self._now)
+
+    def keep(self, name, case):
+        """Keep both sides of a case as they are now, for cases that begin there."""
+        self._keep(name)
+        self._memories[name] = recollection(case.ramp.state)
 
     def restore(self, name=KEPT):
-        """Undo whatever was written since, whoever wrote it; numbers of ids go on, which no state may depend on."""
+        """Undo whatever was written since, whoever wrote it; numbers of ids go on, which no state may depend on.
+
+        Looks at the tables that were found changed when a copy was made, as it is after each job; whether another one has is asked
+        once, at the end.
+        """
+        wanted = self._copies[name]
         with self.sql(user='postgres') as cursor:
-            source = {table: name if table in self._copies[name] else KEPT for table in self._marked}
-            changed = [table for table, marks in self._marks(cursor, self._marked).items()
-                       if marks != self._marked[table] or self._now[table] != source[table]]
+            marks = self._marks(cursor, self._changing or self._marked)
+            changed = [table for table in marks if marks[table] != self._marked[table] or self._now[table] != wanted[table]]
             if not changed:
                 return
             cursor.execute('SET session_replication_role = replica; BEGIN; ' + ' '.join(
-                f'DELETE FROM public."{table}"; INSERT INTO public."{table}" SELECT * FROM {source[table]}."{table}";'
+                f'DELETE FROM public."{table}"; INSERT INTO public."{table}" SELECT * FROM "{wanted[table]}"."{table}";'
                 for table in changed) + ' COMMIT')
             self._marked.update(self._marks(cursor, changed))
-            self._now.update({table: source[table] for table in changed})
+            self._now.update({table: wanted[table] for table in changed})
+
+    def _assert_nothing_else_changed(self):
+        with self.sql() as cursor:
+            known = set(self._changing)
+            missed = set(self._look(cursor)[1]) - known
+        assert not missed, f'what one case wrote was there for the next ones: {sorted(missed)}'
 
     @contextlib.contextmanager
-    def _simulator(self, world):
+    def _simulator(self, world, start=None):
         options = {}
         if world:
             seed = dataclasses.replace(
@@ -218,7 +290,9 @@ class Stage:
                 reimbursements=world.reimbursements, vendors=world.vendors, **{'seed': world.seed} if world.seed is not None else {})
             options = {'seed': seed, 'resync': world.resync}
         with Simulator(clock=lambda: MOMENT, rate_limit=0, keep_bodies=True, **options) as ramp:
-            if world and world.start != KEPT:
+            if start:
+                recall(ramp.state, self._memories[start])
+            elif world and world.later:
                 recall(ramp.state, self._memories[world.start])
                 owing.WORLDS[world.owing][1](ramp)
             elif world:
@@ -233,35 +307,78 @@ class Stage:
 
     def _go_on(self, world):
         """Book all that a world has first, and keep what came of it on both sides."""
-        name = world.start
         with self.case(dataclasses.replace(world, later=False)) as case:
             case.run(world.flows, f'{world.flows} quiet').assert_ok()
             case.assert_sound()
-            self._keep(name)
-            self._memories[name] = recollection(case.ramp.state)
+            self.keep(world.start, case)
 
     @contextlib.contextmanager
-    def case(self, world=World()):
-        """The database as it was when it was connected, and a Ramp of its own."""
-        start = world.start if world else KEPT
-        if start not in self._copies:
+    def case(self, world=World(), start=None):
+        """The database as it was when it was connected, and a Ramp of its own; or both sides as they were kept under a name."""
+        if not start and world.start not in self._copies:
             self._go_on(world)
-        self.restore(start)
-        with self._simulator(world) as ramp:
+        self.restore(start or world.start)
+        with self._simulator(world, start) as ramp:
             with self.sql() as cursor:
                 cursor.execute('UPDATE ramp_connection SET api_url = %s', [ramp.api_url])
             yield Case(self, ramp, world)
+
+    @contextlib.contextmanager
+    def killed_at(self, world, boundary, nth=1, how='kill', **shrink):
+        """A case in which a process was cut off at a boundary, in the job in which the undisturbed run passes it for the nth time."""
+        reference = self.reference(world, **shrink)
+        number, nth = reference.find(boundary, nth)
+        start, do, _hits = reference.steps[number]
+        with self.case(world, start) as case:
+            outcome = case.run(*do, shrink=shrink, cut={'at': boundary, 'nth': nth, 'how': how})
+            if how == 'kill':
+                outcome.assert_killed()
+            else:
+                assert outcome.code == 1, f'it did not notice\n{outcome.log[-4000:]}'
+            yield case
+
+    @contextlib.contextmanager
+    def killed_in_turn(self, world, boundaries, **shrink):
+        """A case in which processes were killed at one boundary after the other. Each job is begun again whenever it was killed, and
+        comes to its end before the next one begins."""
+        reference, inside = self.reference(world, **shrink), {}
+        for boundary in boundaries:
+            inside.setdefault(reference.find(boundary)[0], []).append(boundary)
+        with self.case(world, reference.steps[min(inside)][0]) as case:
+            for number in range(min(inside), max(inside) + 1):
+                do = reference.steps[number][1]
+                for boundary in inside.get(number, ()):
+                    case.run(*do, shrink=shrink, cut={'at': boundary}).assert_killed()
+                case.run(*do, shrink=shrink).assert_ok()
+            yield case
+
+    def beginning(self, name, world, begin):
+        """Keep both sides as `begin(case)` leaves them, once; returns the name of the copy."""
+        if name not in self._copies:
+            with self.case(world) as case:
+                begin(case)
+                self.keep(name, case)
+        return name
 
     def reference(self, world, **shrink):
         """The books and Ramp after undisturbed runs: what every disturbed case must end with."""
         key = world, tuple(sorted(shrink.items()))
         if key not in self._references:
+            names = itertools.count()
             with self.case(world) as case:
-                outcome = case.run(*(['sync_now', world.flows] if world.owes else ['flows', 'flows']), shrink=shrink).assert_ok()
+                steps = []
+                for do in world.steps:
+                    if steps:
+                        start = f'{len(self._references)} {next(names)}'
+                        self.keep(start, case)
+                    else:
+                        start = None
+                    steps.append((start, do, case.run(*do, shrink=shrink).assert_ok().hits))
                 if world.owes:  # the boundaries are those of one run; what waited there for another job comes in the next ones
                     case.run(f'{world.flows} quiet', shrink=shrink).assert_ok()
                 case.assert_sound()
-                self._references[key] = case.state(), outcome.hits
+                hits = sum((Counter(found) for _start, _do, found in steps), Counter())
+                self._references[key] = Reference(case.state(), dict(hits), tuple(steps))
         return self._references[key]
 
     # -- the forking process
@@ -343,7 +460,7 @@ class Case:
         seen = itertools.count(1)
 
         def hook(asked, where, body):
-            if asked != 'GET' and any(path in where for path in paths) and '/syncs' not in where and next(seen) == nth:
+            if asked != 'GET' and is_work(where, paths) and next(seen) == nth:
                 os.kill(self._pids.get(timeout=SECONDS), signal.SIGKILL)
 
         getattr(self.ramp, side)(hook)

@@ -8,7 +8,7 @@ WORLD = World()
 @pytest.mark.parametrize('resync', ['accept', 'refuse'])
 def test_key_that_is_burnt_without_the_work(stage, resync):
     """Ramp says that it knows the key, and has none of the objects: they are confirmed under another one, once."""
-    reference, _hits = stage.reference(WORLD, **SMALL)
+    reference = stage.reference(WORLD, **SMALL).state
     with stage.case(World(resync=resync)) as case:
         burnt = []
 

@@ -1,6 +1,8 @@
 """Killed anywhere, then run again: the same books, and Ramp told once."""
 import pytest
 from books import differences
+from jobs import FLOWS
+from selection import FULL, some
 from stage import SMALL, World
 
 WORLD = World()
@@ -21,6 +23,13 @@ CRUCIAL = ('booked transaction', 'commit of transaction._book_batch', 'confirmin
 # Before a step the first time, after it the second time; where it matters most, all four.
 MATRIX = [(f'{side} {step}', nth) for step in STEPS for side, nth in (('before', 1), ('after', 1), ('before', 2), ('after', 2))
           if step in CRUCIAL or (side, nth) in (('before', 1), ('after', 1 if step.endswith(ONCE) else 2))]
+# Where what is committed, or told, changes. Inside of transactions, and between them where nothing changes, a process is killed at one
+# boundary after the other, and in the full run at each alone.
+CHANGES = (
+    'commit of transaction._store_page', 'commit of transaction._ramp_link', 'commit of transaction._book_batch', 'confirming',
+    'commit of transaction._confirm_batch', 'reporting', 'commit of transaction._report_batch', 'commit of receipt._attach')
+ALONE = [(boundary, nth) for boundary, nth in MATRIX if FULL or boundary.partition(' ')[2] in CHANGES]
+INSIDE = [f'{side} {step}' for step in STEPS if step not in CHANGES for side in ('before', 'after')]
 CONFIRM, REPORT = 'successful_syncs', 'failed_syncs'
 
 
@@ -34,17 +43,23 @@ def again(case, reference, **command):
 
 def test_the_matrix_is_complete(stage):
     """Every boundary that a run passes is one at which it is killed."""
-    _state, hits = stage.reference(WORLD, **SMALL)
+    hits = stage.reference(WORLD, **SMALL).hits
     passed = {boundary for boundary in hits if not boundary.endswith((' statement', ' commit'))}
     assert passed == {boundary for boundary, _nth in MATRIX}
+    assert passed == {boundary for boundary, _nth in some(ALONE, kind=lambda case: case[0])} | set(INSIDE)
 
 
-@pytest.mark.parametrize(('boundary', 'nth'), MATRIX)
+@pytest.mark.parametrize(('boundary', 'nth'), some(ALONE, kind=lambda case: case[0]))
 def test_killed_at(stage, boundary, nth):
-    reference, _hits = stage.reference(WORLD, **SMALL)
-    with stage.case(WORLD) as case:
-        case.run('flows', cut={'at': boundary, 'nth': nth}).assert_killed()
-        again(case, reference)
+    with stage.killed_at(WORLD, boundary, nth, **SMALL) as case:
+        again(case, stage.reference(WORLD, **SMALL).state)
+
+
+@pytest.mark.parametrize('flow', FLOWS)
+def test_killed_inside(stage, flow):
+    of_flow = [boundary for boundary in INSIDE if ('receipt' in boundary or 'download' in boundary) == (flow == 'receipt')]
+    with stage.killed_in_turn(WORLD, of_flow, **SMALL) as case:
+        again(case, stage.reference(WORLD, **SMALL).state)
 
 
 @pytest.mark.parametrize(('method', 'path', 'key', 'nth'), [
@@ -54,7 +69,7 @@ def test_killed_at(stage, boundary, nth):
 ])
 def test_killed_when_ramp_has_done_the_work(stage, method, path, key, nth):
     """Ramp knows, and the process that asked never hears of it."""
-    reference, _hits = stage.reference(WORLD, **SMALL)
+    reference = stage.reference(WORLD, **SMALL).state
     with stage.case(WORLD) as case:
         case.kill_in_ramp(method, path, lambda body: key is None or key in body, nth)
         case.run('flows').assert_killed()
@@ -70,7 +85,7 @@ def test_killed_when_ramp_has_done_the_work(stage, method, path, key, nth):
     ('after attachments', 'after attachments', 'after commit of receipt._attach'),
 ], ids=lambda boundaries: boundaries[0])
 def test_killed_again_and_again(stage, boundaries):
-    reference, _hits = stage.reference(WORLD, **SMALL)
+    reference = stage.reference(WORLD, **SMALL).state
     with stage.case(WORLD) as case:
         for boundary in boundaries:
             case.run('flows', cut={'at': boundary}).assert_killed()
@@ -83,16 +98,13 @@ def test_killed_again_and_again(stage, boundaries):
     ('after download', 1), ('before commit of receipt._attach', 2)])
 def test_database_goes_away_at(stage, boundary, nth):
     """The server ends the sessions, as a failover does: the process lives, and its run ends in an error."""
-    reference, _hits = stage.reference(WORLD, **SMALL)
-    with stage.case(WORLD) as case:
-        outcome = case.run('flows', cut={'at': boundary, 'nth': nth, 'how': 'disconnect'})
-        assert outcome.code == 1, f'it did not notice\n{outcome.log[-4000:]}'
-        again(case, reference)
+    with stage.killed_at(WORLD, boundary, nth, how='disconnect', **SMALL) as case:
+        again(case, stage.reference(WORLD, **SMALL).state)
 
 
 def test_killed_with_pages_and_batches_as_shipped(stage):
     world = World(transactions=260)
-    reference, _hits = stage.reference(world)
+    reference = stage.reference(world).state
     with stage.case(world) as case:
         for boundary, nth in (('after post', 2), ('after confirming', 1), ('after booked receipt', 2)):
             case.run('flows', cut={'at': boundary, 'nth': nth}, shrink={}).assert_killed()

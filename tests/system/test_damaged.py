@@ -16,7 +16,7 @@ def test_damaged_after_it_was_booked(stage, how):
         case.run('flows').assert_ok()
         assert [kind for kind, _method, _path in case.ramp.faults.struck] == ['malformed_object']
         assert case.state()['transactions'][ident]['record']['booked_as'] == before
-        case.run('flows', 'flows', 'quiet').assert_ok()
+        case.run('flows', 'flows', 'flows quiet').assert_ok()
         case.assert_sound()
         found = case.state()['transactions'][ident]
         assert (found['record']['state'], found['ramp'], found['confirmed'], len(found['entries'])) == ('confirmed', 'SYNCED', 1, 1)

@@ -8,7 +8,8 @@ from pathlib import Path
 import owing
 import pytest
 from books import differences
-from stage import OWING, SECONDS, SMALLER
+from selection import some
+from stage import LAST, OWING, SECONDS, SMALLER
 from test_crash import STEPS as OF_CARDS
 from test_workers import start_together
 
@@ -18,7 +19,6 @@ WORLDS = {
     'claims': dataclasses.replace(OWING, owing='claims'),
     'claims later': dataclasses.replace(OWING, owing='claims', later=True),
 }
-LAST = 'last'  # the last time that a boundary is passed in a run
 FOUR = [(side, nth) for nth in (1, LAST) for side in ('before', 'after')]
 TWO = [('before', 1), ('after', LAST)]
 AFTER = [('after', 1), ('after', LAST)]
@@ -105,7 +105,7 @@ RUN = ('sync_now', 'payables')
     ('bills', 21, 15, 10, 3), ('bills later', 26, 21, 14, 2), ('claims', 9, 0, 8, 1), ('claims later', 12, 0, 11, 0)])
 def test_what_is_looked_at(stage, scene, synced, paid, payments, told):
     """The worlds have what they are to have: whoever compares two empty ones finds no difference."""
-    state, _hits = stage.reference(WORLDS[scene], **SMALLER)
+    state = stage.reference(WORLDS[scene], **SMALLER).state
     objects = [*state['bills'].values(), *state['claims'].values()]
     found = [sum(row.get(kind, 0) for row in objects) for kind in ('BILL_SYNC', 'BILL_PAYMENT_SYNC', 'REIMBURSEMENT_SYNC')]
     assert (found[0] + found[2], found[1]) == (synced, paid)
@@ -117,29 +117,22 @@ def test_the_matrix_is_complete(stage):
     steps = {step for steps in (*COMMITS.values(), *INSIDE.values()) for step in steps}
     passed = set()
     for world in WORLDS.values():
-        _state, hits = stage.reference(world, **SMALLER)
+        hits = stage.reference(world, **SMALLER).hits
         passed |= {boundary.partition(' ')[2] for boundary in hits} - {'a statement', 'a commit'}
     missing, superfluous = passed - steps - set(OF_CARDS), steps - passed
     assert not (missing or superfluous), f'not killed at {sorted(missing)}; never passed: {sorted(superfluous)}'
 
 
-@pytest.mark.parametrize(('scene', 'boundary', 'nth'), MATRIX)
+@pytest.mark.parametrize(('scene', 'boundary', 'nth'), some(MATRIX, kind=lambda case: case[:2]))
 def test_payables_killed_at(stage, scene, boundary, nth):
-    world = WORLDS[scene]
-    reference, hits = stage.reference(world, **SMALLER)
-    with stage.case(world) as case:
-        case.run(*RUN, cut={'at': boundary, 'nth': hits[boundary] if nth == LAST else nth}).assert_killed()
-        again(case, reference)
+    with stage.killed_at(WORLDS[scene], boundary, nth, **SMALLER) as case:
+        again(case, stage.reference(WORLDS[scene], **SMALLER).state)
 
 
 @pytest.mark.parametrize(('scene', 'part'), INSIDE)
 def test_payables_killed_inside(stage, scene, part):
-    world = WORLDS[scene]
-    reference, _hits = stage.reference(world, **SMALLER)
-    with stage.case(world) as case:
-        for step in INSIDE[scene, part]:
-            case.run(*RUN, cut={'at': f'after {step}'}).assert_killed()
-        again(case, reference)
+    with stage.killed_in_turn(WORLDS[scene], [f'after {step}' for step in INSIDE[scene, part]], **SMALLER) as case:
+        again(case, stage.reference(WORLDS[scene], **SMALLER).state)
 
 
 @pytest.mark.parametrize(('kind', 'key', 'nth'), [
@@ -148,7 +141,7 @@ def test_payables_killed_inside(stage, scene, part):
 def test_payables_killed_when_ramp_has_done_the_work(stage, kind, key, nth):
     """Ramp knows, and the process that asked never hears of it."""
     world = WORLDS['claims' if kind == 'REIMBURSEMENT_SYNC' else 'bills']
-    reference, _hits = stage.reference(world, **SMALLER)
+    reference = stage.reference(world, **SMALLER).state
     with stage.case(world) as case:
         case.kill_in_ramp('POST', '/accounting/syncs', lambda body: body['sync_type'] == kind and key in body, nth)
         case.run('payables').assert_killed()
@@ -165,7 +158,7 @@ def test_payables_killed_when_ramp_has_done_the_work(stage, kind, key, nth):
 ], ids=['bills', 'payments', 'later'])
 def test_payables_killed_again_and_again(stage, scene, boundaries):
     world = WORLDS[scene]
-    reference, _hits = stage.reference(world, **SMALLER)
+    reference = stage.reference(world, **SMALLER).state
     with stage.case(world) as case:
         for boundary in boundaries:
             case.run(*RUN, cut={'at': boundary}).assert_killed()
@@ -177,17 +170,13 @@ def test_payables_killed_again_and_again(stage, scene, boundaries):
     ('bills', 'after reconciling of bill_payment', 1), ('bills', 'after confirming BILL_PAYMENT_SYNC', 1),
     ('bills later', 'after undoing of a payment of bill_payment', 1)])
 def test_payables_database_goes_away_at(stage, scene, boundary, nth):
-    world = WORLDS[scene]
-    reference, _hits = stage.reference(world, **SMALLER)
-    with stage.case(world) as case:
-        outcome = case.run(*RUN, cut={'at': boundary, 'nth': nth, 'how': 'disconnect'})
-        assert outcome.code == 1, f'it did not notice\n{outcome.log[-4000:]}'
-        again(case, reference)
+    with stage.killed_at(WORLDS[scene], boundary, nth, how='disconnect', **SMALLER) as case:
+        again(case, stage.reference(WORLDS[scene], **SMALLER).state)
 
 
 def test_bills_before_vendors(stage):
     """The job of the bills comes first, and makes the vendors that it needs."""
-    reference, _hits = stage.reference(OWING, **SMALLER)
+    reference = stage.reference(OWING, **SMALLER).state
     with stage.case(OWING) as case:
         for boundary in ('after upsert of vendor', 'after commit of vendor._store_page', 'before commit of vendor._book_batch',
                          'after commit of vendor._book_batch'):
@@ -203,7 +192,7 @@ WORK = (
 @pytest.mark.parametrize('scene', ['bills', 'claims'])
 def test_payables_several_workers(stage, scene):
     """Three processes at the same jobs at the same time: each object is booked by one of them, and each transfer is one payment."""
-    reference, _hits = stage.reference(WORLDS[scene], **SMALLER)
+    reference = stage.reference(WORLDS[scene], **SMALLER).state
     with stage.case(WORLDS[scene]) as case:
         case.run('at once: transaction').assert_ok()
         jobs = [f'at once: {flow}' for flow in WORK]
@@ -217,7 +206,7 @@ def test_payables_several_workers(stage, scene):
 
 def test_payables_several_workers_and_one_is_killed(stage):
     world = WORLDS['bills later']
-    reference, _hits = stage.reference(world, **SMALLER)
+    reference = stage.reference(world, **SMALLER).state
     with stage.case(world) as case:
         case.run('sync_now', 'at once: transaction').assert_ok()
         jobs = [f'at once: {flow}' for flow in WORK]
@@ -235,7 +224,7 @@ def test_payables_several_workers_and_one_is_killed(stage):
 @pytest.mark.parametrize('nth', [1, 2, 4])
 def test_one_transfer_is_one_payment_though_its_bills_are_still_listed(stage, nth, how):
     """The job of payments finds a part of a batch while the others are on pages to come: it waits for them, and is called again."""
-    reference, _hits = stage.reference(OWING, **SMALLER)
+    reference = stage.reference(OWING, **SMALLER).state
     with stage.case(OWING) as case:
         case.run(*(f'at once: {flow}' for flow in ('transaction', 'vendor', 'vendor_credit'))).assert_ok()
         lister = case.start('at once: bill', cut={'at': 'after commit of bill._book_batch', 'nth': nth, 'how': how})
@@ -256,7 +245,7 @@ def test_one_transfer_is_one_payment_though_its_bills_are_still_listed(stage, nt
 
 def test_one_transfer_is_one_payment_though_another_worker_has_a_part(stage):
     """Whoever finds a bill of a batch in other hands waits for it, instead of paying the others by a payment of their own."""
-    reference, _hits = stage.reference(OWING, **SMALLER)
+    reference = stage.reference(OWING, **SMALLER).state
     with stage.case(OWING) as case:
         case.run(*(f'at once: {flow}' for flow in ('transaction', 'vendor', 'vendor_credit', 'bill'))).assert_ok()
         with stage.sql() as cursor:

@@ -1,9 +1,11 @@
 """What Odoo offers in Ramp: killed anywhere, then run again, Ramp has the same as without, and nothing is sent in vain."""
 import dataclasses
+import re
 
 import pytest
 from books import differences, rows
-from stage import World
+from selection import FULL, some
+from stage import World, is_work
 from test_workers import start_together
 
 from simulator import coding
@@ -44,6 +46,9 @@ SCENES = {
 }
 WORKS = ('_collect', '_compare', '_mark_uncertain', '_store', '_options_changed')
 SIDES = ('before', 'after')
+FIRST = {'push': 'first upload', 'procurement': 'orders', 'people': 'people'}  # by their step
+NOTHING_CHANGES = {'_start', '_finish'}  # but the row of the run; killed there in test_crash.py
+UUID = re.compile('[0-9a-f-]{36}')
 NAMES = ('external_id', 'item_receipt_number', 'external_vendor_id', 'email', 'name')
 CHANCE = ('ramp_id', 'created_at', 'updated_at', 'archived_at', '_valid', 'ramp_url', 'spend_request_id', 'contacts')
 
@@ -125,67 +130,99 @@ def assert_same(case, scene, reference):
     assert not case.ramp.request_violations
 
 
+@dataclasses.dataclass(frozen=True)
+class Undisturbed:
+    """Of a scene: the copy of both sides that it begins with, its end, the boundaries that were passed, and what was written to Ramp."""
+
+    start: str
+    end: dict
+    hits: dict
+    writes: list
+
+
 @pytest.fixture(scope='session')
-def references(stage):
-    """Of each scene: the end without a cut, the boundaries that were passed, and the number of writes."""
+def undisturbed(stage):
+    """The scenes without a cut, each when it is first asked for."""
     found = {}
-    for scene in SCENES:
-        with stage.case(WORLD) as case:
-            begin(case, scene)
-            before = len(case.ramp.write_calls())
-            step = SCENES[scene].step
-            hits = case.run(step).assert_ok().hits
-            writes = len(case.ramp.write_calls()) - before
-            case.run('sync_now', step).assert_ok()
-            found[scene] = pushed(case, scene), hits, writes
-            assert_same(case, scene, found[scene][0])
-    return found
+
+    def of(name):
+        if name not in found:
+            scene = SCENES[name]
+            start = stage.beginning(name, WORLD, lambda case: begin(case, name))
+            with stage.case(WORLD, start) as case:
+                before = len(case.ramp.write_calls())
+                hits = case.run(scene.step).assert_ok().hits
+                writes = [f"{call['method']} {UUID.sub('*', call['path'])}" for call in case.ramp.write_calls()[before:]
+                          if is_work(call['path'], scene.paths)]
+                case.run('sync_now', scene.step).assert_ok()
+                found[name] = Undisturbed(start, pushed(case, name), hits, writes)
+                assert_same(case, name, found[name].end)
+        return found[name]
+
+    return of
+
+
+def boundaries_of(undisturbed, side=None, work=None):
+    return [name for name in undisturbed.hits for one in ([side] if side else SIDES) for other in ([work] if work else WORKS)
+            if name.startswith(f'{one} commit of ') and name.endswith(f'.{other}')]
+
+
+def chosen(undisturbed, scene, side, work):
+    """(boundary, nth) at which a scene is cut off. The first scene of its kind passes each boundary, and is cut off at all of them; the
+    others at what only they pass, and at one of the rest."""
+    passed, first = boundaries_of(undisturbed(scene), side, work), FIRST[SCENES[scene].step]
+    hits = undisturbed(scene).hits
+    times = {name: sorted({1, hits[name]} if work in ('_store', '_mark_uncertain') else {hits[name]}) for name in passed}
+    if scene == first or FULL:
+        return some([(name, nth) for name in passed for nth in times[name]], kind=lambda case: case[0])
+    elsewhere = boundaries_of(undisturbed(first), side, work)
+    return some([(name, nth) for name in passed for nth in times[name]], kind=lambda case: None if case[0] in elsewhere else case[0])
+
+
+@pytest.mark.parametrize('scene', SCENES)
+def test_the_matrix_of_push_is_complete(undisturbed, scene):
+    """Every boundary that a scene passes is one at which it, or the first one of its kind, is killed."""
+    scenes = {scene, FIRST[SCENES[scene].step]}
+    killed = {name for one in scenes for side in SIDES for work in WORKS for name, _nth in chosen(undisturbed, one, side, work)}
+    assert not set(boundaries_of(undisturbed(scene))) - killed
+    left = {work for name in undisturbed(scene).hits if ' commit of ' in name for work in [name.rpartition('.')[2]]} - set(WORKS)
+    assert left <= NOTHING_CHANGES
 
 
 @pytest.mark.parametrize('side', SIDES)
 @pytest.mark.parametrize('work', WORKS)
 @pytest.mark.parametrize('scene', SCENES)
-def test_push_killed_at_commit(stage, references, scene, work, side):
-    """In every flow that passes it, the first time and the last."""
-    reference, hits, _writes = references[scene]
-    passed = {name: count for name, count in hits.items() if name.startswith(f'{side} commit of ') and name.endswith(f'.{work}')}
-    for boundary, count in passed.items():
-        for nth in {1, count} if work in ('_store', '_mark_uncertain') else {count}:
-            with stage.case(WORLD) as case:
-                begin(case, scene)
-                case.run(SCENES[scene].step, cut={'at': boundary, 'nth': nth}).assert_killed()
-                assert_same(case, scene, reference)
+def test_push_killed_at_commit(stage, undisturbed, scene, work, side):
+    for boundary, nth in chosen(undisturbed, scene, side, work):
+        with stage.case(WORLD, undisturbed(scene).start) as case:
+            case.run(SCENES[scene].step, cut={'at': boundary, 'nth': nth}).assert_killed()
+            assert_same(case, scene, undisturbed(scene).end)
 
 
 @pytest.mark.parametrize('side', SIDES)
 @pytest.mark.parametrize('scene', SCENES)
-def test_push_killed_in_ramp(stage, references, scene, side):
-    """Before Ramp begins, and when it has done the work and has not said so."""
-    reference, _hits, writes = references[scene]
-    for nth in range(1, writes + 1):
-        with stage.case(WORLD) as case:
-            begin(case, scene)
+def test_push_killed_in_ramp(stage, undisturbed, scene, side):
+    """Before Ramp begins, which is no other state than after the commit before it; and when it has done the work and has not said so."""
+    writes = enumerate(undisturbed(scene).writes, 1)
+    for nth, _write in some(writes, kind=lambda write: write[1] if side == 'after' else None):
+        with stage.case(WORLD, undisturbed(scene).start) as case:
             case.kill_at_write(side, nth, SCENES[scene].paths)
             case.run(SCENES[scene].step).assert_killed()
-            assert_same(case, scene, reference)
+            assert_same(case, scene, undisturbed(scene).end)
 
 
 @pytest.mark.parametrize('scene', SCENES)
-def test_push_database_goes_away(stage, references, scene):
-    reference, hits, _writes = references[scene]
-    boundary = next(name for name in sorted(hits) if name.startswith('before commit of ') and name.endswith('._store'))
-    for cut in ({'at': boundary}, {'at': boundary.replace('before', 'after')}):
-        with stage.case(WORLD) as case:
-            begin(case, scene)
-            assert case.run(SCENES[scene].step, cut={**cut, 'how': 'disconnect'}).code == 1
-            assert_same(case, scene, reference)
+def test_push_database_goes_away(stage, undisturbed, scene):
+    boundary = next(name for name in sorted(undisturbed(scene).hits) if name.startswith('before commit of ') and name.endswith('._store'))
+    for at in some([boundary, boundary.replace('before', 'after')], kind=lambda case: None):
+        with stage.case(WORLD, undisturbed(scene).start) as case:
+            assert case.run(SCENES[scene].step, cut={'at': at, 'how': 'disconnect'}).code == 1
+            assert_same(case, scene, undisturbed(scene).end)
 
 
 @pytest.mark.parametrize('scene', SCENES)
-def test_push_two_at_once(stage, references, scene):
-    reference, _hits, _writes = references[scene]
-    with stage.case(WORLD) as case:
-        begin(case, scene)
+def test_push_two_at_once(stage, undisturbed, scene):
+    with stage.case(WORLD, undisturbed(scene).start) as case:
         before = len(case.ramp.write_calls())
         for process in start_together(case, 2, f'{SCENES[scene].step} at once'):
             process.wait().assert_ok()
@@ -193,7 +230,7 @@ def test_push_two_at_once(stage, references, scene):
         calls = [(call['method'], call['path'], str(call['body'])) for call in case.ramp.write_calls()[before:]]
         assert len(calls) == len(set(calls)), 'sent twice'
         assert all(call['status'] < 400 for call in case.ramp.write_calls()[before:])
-        assert_same(case, scene, reference)
+        assert_same(case, scene, undisturbed(scene).end)
 
 
 def test_push_keeps_a_change_made_while_it_sends(stage):

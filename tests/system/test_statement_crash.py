@@ -4,9 +4,10 @@ import dataclasses
 
 import pytest
 from books import differences
-from stage import OWING, SMALLER
+from selection import some
+from stage import LAST, OWING, SMALLER
 from test_crash import STEPS as OF_CARDS
-from test_payables_crash import AFTER, FOUR, LAST, TWO
+from test_payables_crash import AFTER, FOUR, TWO
 from test_workers import start_together
 
 CARDS = dataclasses.replace(OWING, owing='cards')
@@ -61,7 +62,7 @@ def again(case, reference):
 @pytest.mark.parametrize(('scene', 'bills', 'payments', 'undone', 'held'), [('cards', 2, 6, 0, 2), ('cards later', 5, 9, 2, 0)])
 def test_what_is_looked_at(stage, scene, bills, payments, undone, held):
     """The worlds have what they are to have: whoever compares two empty ones finds no difference."""
-    state, _hits = stage.reference(WORLDS[scene], **SMALLER)
+    state = stage.reference(WORLDS[scene], **SMALLER).state
     entries = state['without Ramp']['entries']
     found = [move for moves in entries.values() for move in moves]
     records = state['without Ramp']['records']
@@ -76,36 +77,29 @@ def test_the_matrix_is_complete(stage):
     steps = {step for steps in (*COMMITS.values(), *INSIDE.values()) for step in steps}
     passed = set()
     for world in WORLDS.values():
-        _state, hits = stage.reference(world, **SMALLER)
+        hits = stage.reference(world, **SMALLER).hits
         passed |= {boundary.partition(' ')[2] for boundary in hits} - {'a statement', 'a commit'}
     missing, superfluous = passed - steps - set(OF_CARDS), steps - passed
     assert not (missing or superfluous), f'not killed at {sorted(missing)}; never passed: {sorted(superfluous)}'
 
 
-@pytest.mark.parametrize(('scene', 'boundary', 'nth'), MATRIX)
+@pytest.mark.parametrize(('scene', 'boundary', 'nth'), some(MATRIX, kind=lambda case: case[:2]))
 def test_statement_killed_at(stage, scene, boundary, nth):
-    world = WORLDS[scene]
-    reference, hits = stage.reference(world, **SMALLER)
-    with stage.case(world) as case:
-        case.run(*RUN, cut={'at': boundary, 'nth': hits[boundary] if nth == LAST else nth}).assert_killed()
-        again(case, reference)
+    with stage.killed_at(WORLDS[scene], boundary, nth, **SMALLER) as case:
+        again(case, stage.reference(WORLDS[scene], **SMALLER).state)
 
 
 @pytest.mark.parametrize(('scene', 'part'), INSIDE)
 def test_statement_killed_inside(stage, scene, part):
-    world = WORLDS[scene]
-    reference, _hits = stage.reference(world, **SMALLER)
-    with stage.case(world) as case:
-        for step in INSIDE[scene, part]:
-            case.run(*RUN, cut={'at': f'after {step}'}).assert_killed()
-        again(case, reference)
+    with stage.killed_in_turn(WORLDS[scene], [f'after {step}' for step in INSIDE[scene, part]], **SMALLER) as case:
+        again(case, stage.reference(WORLDS[scene], **SMALLER).state)
 
 
 @pytest.mark.parametrize(('scene', 'kind'), [
     ('cards', 'TRANSFER_SYNC'), ('cards', 'STATEMENT_CREDIT_SYNC'), ('cards later', 'TRANSFER_SYNC')])
 def test_statement_killed_when_ramp_has_done_the_work(stage, scene, kind):
     """Ramp knows, and the process that asked never hears of it."""
-    reference, _hits = stage.reference(WORLDS[scene], **SMALLER)
+    reference = stage.reference(WORLDS[scene], **SMALLER).state
     with stage.case(WORLDS[scene]) as case:
         case.kill_in_ramp('POST', '/accounting/syncs', lambda body: body['sync_type'] == kind and 'successful_syncs' in body)
         case.run('statements').assert_killed()
@@ -121,7 +115,7 @@ def test_statement_killed_when_ramp_has_done_the_work(stage, scene, kind):
 ], ids=['transfers', 'statements'])
 def test_statement_killed_again_and_again(stage, boundaries):
     world = WORLDS['cards later']
-    reference, _hits = stage.reference(world, **SMALLER)
+    reference = stage.reference(world, **SMALLER).state
     with stage.case(world) as case:
         for boundary in boundaries:
             case.run(*RUN, cut={'at': boundary}).assert_killed()
@@ -157,7 +151,7 @@ WORK = ('transfer', 'statement', 'cashback', 'statement_file')
 @pytest.mark.parametrize('scene', WORLDS)
 def test_statement_two_workers(stage, scene):
     """Two processes at the same jobs at the same time: each object is booked by one of them."""
-    reference, _hits = stage.reference(WORLDS[scene], **SMALLER)
+    reference = stage.reference(WORLDS[scene], **SMALLER).state
     with stage.case(WORLDS[scene]) as case:
         case.run('sync_now', 'at once: transaction').assert_ok()
         jobs = [f'at once: {flow}' for flow in WORK]
@@ -171,7 +165,7 @@ def test_statement_two_workers(stage, scene):
 
 def test_statement_two_workers_and_one_is_killed(stage):
     world = WORLDS['cards later']
-    reference, _hits = stage.reference(world, **SMALLER)
+    reference = stage.reference(world, **SMALLER).state
     with stage.case(world) as case:
         case.run('sync_now', 'at once: transaction').assert_ok()
         jobs = [f'at once: {flow}' for flow in WORK]

@@ -20,9 +20,9 @@ def start_together(case, count, *do, **command):
 
 
 def test_four_workers(stage):
-    reference, _hits = stage.reference(WORLD, **SHRINK)
+    reference = stage.reference(WORLD, **SHRINK).state
     with stage.case(WORLD) as case:
-        outcomes = [process.wait().assert_ok() for process in start_together(case, WORKERS, 'transactions', shrink=SHRINK)]
+        outcomes = [process.wait().assert_ok() for process in start_together(case, WORKERS, 'at once: transaction', shrink=SHRINK)]
         booked = [set(outcome.booked) for outcome in outcomes]
         wanted = {ident for ident, transaction in reference['transactions'].items() if transaction['entries']}
         assert sum(map(len, booked)) == len(wanted), 'an object was booked by two'
@@ -39,12 +39,12 @@ def test_four_workers(stage):
 
 
 def test_four_workers_and_one_is_killed(stage):
-    reference, _hits = stage.reference(WORLD, **SHRINK)
+    reference = stage.reference(WORLD, **SHRINK).state
     with stage.case(WORLD) as case:
         with case.gate() as gate:
-            victim = case.start('transactions', gate=str(gate), shrink=SHRINK,
+            victim = case.start('at once: transaction', gate=str(gate), shrink=SHRINK,
                                 cut={'at': 'after commit of transaction._store_page', 'nth': 3})
-            others = [case.start('transactions', gate=str(gate), shrink=SHRINK) for _number in range(WORKERS - 1)]
+            others = [case.start('at once: transaction', gate=str(gate), shrink=SHRINK) for _number in range(WORKERS - 1)]
         victim.wait().assert_killed()
         for process in others:
             process.wait().assert_ok()
@@ -56,10 +56,10 @@ def test_four_workers_and_one_is_killed(stage):
 def test_two_workers_attach_receipts(stage):
     """Both take the same rows, because no lock is held while files are fetched; each file is attached once all the same."""
     world = World(transactions=60)
-    reference, _hits = stage.reference(world)
+    reference = stage.reference(world).state
     with stage.case(world) as case:
-        case.run('transactions', shrink={}).assert_ok()
-        for process in start_together(case, 2, 'receipts', shrink={'receipt_batch': 5}):
+        case.run('at once: transaction', shrink={}).assert_ok()
+        for process in start_together(case, 2, 'at once: receipt', shrink={'receipt_batch': 5}):
             process.wait().assert_ok()
         case.run('flows', shrink={}).assert_ok()
         case.assert_same(reference)

@@ -24,31 +24,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / 'tools'))
 
+from jobs import FILES, FLOWS, JOBS, PAYABLES, STATEMENTS
 from odoo_env import Ramp, environment, set_up
 
-FLOWS = ('transaction', 'receipt')
-# With what the business owes, in the order in which the jobs run. What has a job has a line here, and nowhere else.
-PAYABLES = (
-    'transaction',
-    'vendor',
-    'vendor_credit',
-    'bill',
-    'bill_payment',
-    'bill_file',
-    'reimbursement',
-    'reimbursement_payment',
-    'repayment',
-    'receipt',
-)
-# What is owed on cards.
-STATEMENTS = ('transaction', 'transfer', 'statement', 'cashback', 'statement_file')
-PUSH = ('account', 'analytic_plan', 'analytic_account', 'tax_rate', 'tax_code', 'accounting_vendor')
-# Orders ask for their vendors, and wait for them.
-PROCUREMENT = ('purchase_order', 'spend_vendor', 'purchase_order', 'item_receipt')
-# Managers come when both are there, and what is asked for in a run is looked at in the next.
-PEOPLE = ('department', 'location', 'employee', 'user', 'employee', 'employee')
-OTHERS = {'push': PUSH, 'procurement': PROCUREMENT, 'people': PEOPLE}  # jobs by the step that runs them
-FILES = ('receipt', 'bill_file', 'statement_file')  # what fetches files
 # What happens inside of the transactions of payables, where a flow has it.
 INSIDE = {
     '_reconcile': 'reconciling',
@@ -186,7 +164,7 @@ def cut_flows(cuts, env, booked):
             cuts(f'after {name}')
 
     model('ramp.record')._booked = noted
-    for flow in dict.fromkeys((*PAYABLES, *STATEMENTS, *PUSH, *PROCUREMENT, *PEOPLE)):
+    for flow in dict.fromkeys(flow for jobs in JOBS.values() for flow in jobs):
         cut_transactions(cuts, model(f'ramp.flow.{flow}'), flow, fresh, booked)
     for flow in {*PAYABLES, *STATEMENTS}:
         watch(model(f'ramp.flow.{flow}'), flow, running)
@@ -269,7 +247,7 @@ def left_out(env, job):
     return last.timed_out_counter >= CONSECUTIVE_TIMEOUT_FOR_FAILURE and not last.done
 
 
-def trigger(env, flows=FLOWS):
+def trigger(env, flows):
     """Run every job once, as the scheduler would; returns the exceptions that a job let out."""
     failures = []
     for flow in flows:
@@ -413,7 +391,7 @@ def ledger(env):
     return rows
 
 
-def until_quiet(env, flows=FLOWS):
+def until_quiet(env, flows):
     """Press Sync now until it changes nothing any more."""
     failures = []
     for _round in range(QUIET_ROUNDS):
@@ -423,6 +401,32 @@ def until_quiet(env, flows=FLOWS):
         if ledger(env) == before:
             return failures
     raise AssertionError(f'still not quiet after {QUIET_ROUNDS} synchronizations')
+
+
+def at_once(env, flows):
+    """Not through the jobs: the scheduler gives one job to one worker, and here all are to have it."""
+    for flow in flows:
+        env[f'ramp.flow.{flow}']._cron_run()
+    return []
+
+
+def take(env, step):
+    """Take a step; returns the exceptions that jobs let out.
+
+    "sync_now"; what somebody does, such as "buy: order"; the jobs by their name in JOBS, "payables quiet" until nothing changes any more,
+    "payables at once" beside other processes; "job: bill" and "at once: bill" are one of them.
+    """
+    jobs, _space, how = step.partition(' ')
+    kind, _colon, what = step.partition(': ')
+    if step == 'sync_now':
+        sync_now(env)
+    elif jobs in JOBS:
+        return {'': trigger, 'quiet': until_quiet, 'at once': at_once}[how](env, JOBS[jobs])
+    elif kind in ('job', 'at once'):
+        return {'job': trigger, 'at once': at_once}[kind](env, (what,))
+    else:
+        {'buy': buy, 'hire': hire, 'change': change}[kind](env, what)
+    return []
 
 
 def act(command, result):
@@ -438,40 +442,7 @@ def act(command, result):
                 fcntl.flock(gate, fcntl.LOCK_SH)  # until the test lets everybody go at once
         cut_database(cuts)
         for step in command['do']:
-            if step == 'sync_now':
-                sync_now(env)
-            elif step == 'flows':
-                result['failures'] += trigger(env)
-            elif step == 'quiet':
-                result['failures'] += until_quiet(env)
-            elif step == 'payables':
-                result['failures'] += trigger(env, PAYABLES)
-            elif step == 'payables quiet':
-                result['failures'] += until_quiet(env, PAYABLES)
-            elif step == 'statements':
-                result['failures'] += trigger(env, STATEMENTS)
-            elif step == 'statements quiet':
-                result['failures'] += until_quiet(env, STATEMENTS)
-            elif step.startswith('at once: '):  # see transactions
-                env[f"ramp.flow.{step.removeprefix('at once: ')}"]._cron_run()
-            elif step in OTHERS:
-                result['failures'] += trigger(env, OTHERS[step])
-            elif step.endswith(' at once'):  # see transactions
-                for flow in OTHERS[step.removesuffix(' at once')]:
-                    env[f'ramp.flow.{flow}']._cron_run()
-            elif step.startswith('buy: '):
-                buy(env, step.removeprefix('buy: '))
-            elif step.startswith('hire: '):
-                hire(env, step.removeprefix('hire: '))
-            elif step.startswith('change: '):
-                change(env, step.removeprefix('change: '))
-            elif step == 'transactions':
-                # not through the job: the scheduler gives one job to one worker, and here all are to have it
-                env['ramp.flow.transaction']._cron_run()
-            elif step == 'receipts':
-                env['ramp.flow.receipt']._cron_run()
-            else:
-                raise ValueError(step)
+            result['failures'] += take(env, step)
             env.cr.commit()
         result['runs'] = [
             {'flow': run.flow, 'state': run.state, 'message': run.message}

@@ -1,0 +1,25 @@
+"""Which cases a run takes: all of them in the full run (`./dev test --full`), else one of each kind, another one with each commit.
+
+Whichever commit: each boundary at which a process can be killed is one at which it is killed. `RAMP_ROTATION` names the selection, so
+that what failed can be run again; it is printed by each run.
+"""
+import os
+
+FULL = bool(os.environ.get('RAMP_FULL'))
+ROTATION = int(os.environ.get('RAMP_ROTATION') or 0)
+
+
+def some(cases, kind=lambda case: case):
+    """All cases, in the full run; else of those that are of one kind the one whose turn it is."""
+    if FULL:
+        return list(cases)
+    groups = {}
+    for case in cases:
+        groups.setdefault(kind(case), []).append(case)
+    # moved on from group to group: else the first ones of all would meet in one commit, and the last ones in another
+    return [group[(ROTATION + number) % len(group)] for number, group in enumerate(groups.values())]
+
+
+def seeds(few, many):
+    """Numbers of chances: in the full run `many`, else `few` others with each commit."""
+    return range(many) if FULL else [ROTATION % 1000 * few + number for number in range(few)]
