@@ -12,7 +12,10 @@ from runtime import CHECKOUT, Fail, Runtime, say
 
 HELP = """\
 ./dev demo [--no-serve] [--json] [--port N]   card spend from a simulated Ramp into a real Odoo, then a browsable Odoo
-./dev test [--only pytest|odoo|system] [ARGS] every test, with pytest and with Odoo's own runner
+./dev test                                    what a commit has to pass: style, translations, every test
+./dev test NAME ... [ARGS]                    the tests of a file, a class, or with a word in their name
+./dev test --only LANE [ARGS]                 one of lint, translations, plain, unit, odoo, system
+./dev test --full                             everything, by new chances: every kill, all tests under both runners
 ./dev core-tests [--modules A,B] [--tags T] [--reuse]
                                               Odoo's own tests of what the addon changes, without it and with it, compared
 ./dev lint                                    ruff and pylint-odoo

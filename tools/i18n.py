@@ -4,12 +4,13 @@
     ./dev i18n --check    exit 1 when it is out of date
 """
 import argparse
+import os
 import sys
 import tempfile
 from pathlib import Path
 
 import polib
-from runtime import ADDON, CHECKOUT, Runtime, digest, run, say, script
+from runtime import ADDON, CHECKOUT, Runtime, run, say, script
 
 POT = CHECKOUT / 'i18n' / f'{ADDON}.pot'
 HEADER = {
@@ -26,7 +27,7 @@ HEADER = {
 
 def export(runtime):
     """What the addon, as it stands in the checkout now, has to translate: text of a .pot file without dates, in a fixed order."""
-    name = f'ramp_i18n_{digest(CHECKOUT, runtime.source_digest())}'
+    name = f'ramp_i18n_{os.getpid()}'
     runtime.database(name, fresh=True)
     try:
         with tempfile.TemporaryDirectory() as scratch:

@@ -1,31 +1,54 @@
-"""Every test: with pytest and pytest-odoo, with Odoo's own runner, and the system tests that kill processes.
+"""Every test, in lanes that run side by side on as many cores as there are.
 
-    ./dev test                      all three
-    ./dev test --only pytest -k money
+    ./dev test                      what a commit has to pass
+    ./dev test test_bill            what a file, a class or a word of a test's name names, and nothing else
+    ./dev test --only unit -x       one lane; what is not known here is pytest's, or Odoo's, to read
+    ./dev test --full               every kill, every test under both runners, properties and chaos by new chances
 
-Each keeps one core busy: with more, the first two run side by side (what Odoo's prints comes when it has ended), and the system tests
-are shared out (`-n 0`: they are not, as a debugger wants it).
+| lane | what |
+|---|---|
+| lint, translations | `./dev lint`, `./dev i18n --check` |
+| plain | tests that need no database: the client of Ramp's API, and the simulator |
+| unit | the addon's tests by pytest, each in a transaction that is rolled back, on a database for each core |
+| odoo | the same tests as Odoo itself runs them, in the course of an upgrade: those with the tag `ramp_smoke`, in a full run all |
+| system | real processes, real HTTP, real SIGKILL |
 """
 import argparse
 import contextlib
+import dataclasses
+import itertools
 import os
+import re
+import secrets
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from pathlib import Path
 
-from runtime import ADDON, CHECKOUT, Runtime, chromium, say, script
+from runtime import ADDON, CHECKOUT, Fail, Runtime, chromium, say, script
 
-SUITES = ('pytest', 'odoo', 'system')
-STAGES = 4  # each is a database and connections of its own, however many cores there are
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count()
+WORKERS = min(CORES, 4)  # each is a database and connections of its own, however many cores there are
+TESTS = CHECKOUT / 'tests'
+PLAIN = ('test_ramp_api_', 'test_simulator')  # how the files begin that need no database
+CALM = {'PGOPTIONS': '-c synchronous_commit=off'}  # no test kills the server
+TOURS = 'Tours'  # how classes end that drive a browser: Odoo's runner has them all, the unit lane in a full run only
 
 
-def pytest_command(runtime, *arguments):
-    return [runtime.python, '-m', 'pytest', '-p', 'no:cacheprovider', '-q', '-ra', '--durations=5', *arguments]
+@dataclasses.dataclass(frozen=True)
+class Lane:
+    """run(runtime, arguments) -> (command, environment, folder), in a context that lasts while the command runs.
+
+    cores: how many it keeps busy; seconds: more of them are worth a warning, as the suite grows unnoticed otherwise.
+    """
+
+    run: Callable
+    cores: int
+    seconds: int
 
 
 @contextlib.contextmanager
@@ -46,61 +69,228 @@ def database(runtime, source=None, suite='any'):
         runtime.drop(name)
 
 
-def run_pytest(runtime, extra, output):
-    """The addon's tests in one process and one database, each in a transaction that is rolled back."""
+def pytest_command(runtime, *arguments):
+    return [runtime.python, '-m', 'pytest', '-p', 'no:cacheprovider', '-q', '-ra', '--durations=10', *arguments]
+
+
+def shared_out(options, by):
+    """pytest's options to share tests out among processes, unless few were named."""
+    return () if options.names or WORKERS < 2 else ('-n', WORKERS, '--dist', by)
+
+
+@contextlib.contextmanager
+def run_lint(runtime, options):
+    yield [runtime.python, CHECKOUT / 'tools/lint.py'], {}, CHECKOUT
+
+
+@contextlib.contextmanager
+def run_translations(runtime, options):
+    yield [runtime.python, CHECKOUT / 'tools/i18n.py', '--check'], {}, CHECKOUT
+
+
+@contextlib.contextmanager
+def run_plain(runtime, options):
+    files = options.files.get('plain') or [path.name for path in sorted(TESTS.glob('test_*.py')) if path.name.startswith(PLAIN)]
+    yield (pytest_command(runtime, '-p', 'no:odoo', '-p', 'plain_tests', *(runtime.addons / ADDON / 'tests' / name for name in files),
+                          *options.arguments),
+           {'PYTHONPATH': f"{CHECKOUT / 'tools'}{os.pathsep}{runtime.environ()['PYTHONPATH']}"}, runtime.addons / ADDON)
+
+
+@contextlib.contextmanager
+def run_unit(runtime, options):
     tests = runtime.addons / ADDON / 'tests'
-    with database(runtime, suite='pytest') as name:
-        return subprocess.call(list(map(str, pytest_command(
-            runtime, f'--odoo-database={name}', '--odoo-http', f'--odoo-config={runtime.config}', f'--ignore={tests / "system"}',
-            tests, *extra))), env=runtime.environ(), cwd=runtime.addons / ADDON, stdout=output)
+    files = options.files.get('unit') or [
+        path.name for path in sorted(TESTS.glob('test_*.py')) if not path.name.startswith(PLAIN)]
+    tours = () if options.full or options.names else ('-k', f'not {TOURS}')
+    with database(runtime, runtime.test_template(), 'unit') as name:
+        yield (pytest_command(
+            runtime, f'--odoo-database={name}', '--odoo-http', f'--odoo-config={runtime.config}', *shared_out(options, 'loadscope'), *tours,
+            *(tests / name for name in files), *options.arguments),
+            # the processes clone the database with PostgreSQL's own programs
+            {**CALM, 'PGHOST': runtime.postgres.socket, 'PGUSER': runtime.postgres.user,
+             'PATH': f"{runtime.postgres.program('psql').parent}{os.pathsep}{runtime.environ()['PATH']}"}, runtime.addons / ADDON)
 
 
-def run_odoo(runtime, extra, output):
-    """The same tests as Odoo itself runs them, in the course of an upgrade of the addon."""
-    with database(runtime, suite='odoo') as name:
-        return subprocess.call(runtime.odoo(
-            '-d', name, '-u', ADDON, '--test-tags', f'/{ADDON}', '--stop-after-init', '--http-port', '0', '--log-level', 'warn',
-            '--log-handler', 'py.warnings:CRITICAL', '--log-handler', 'odoo.tests.result:INFO', *extra),
-            env=runtime.environ(), cwd=CHECKOUT, stdout=output, stderr=output and subprocess.STDOUT)
+@contextlib.contextmanager
+def run_odoo(runtime, options):
+    tags = f'/{ADDON}' if options.full else f'ramp_smoke/{ADDON}'
+    with database(runtime, runtime.test_template(), 'odoo') as name:
+        yield (runtime.odoo(
+            '-d', name, '-u', ADDON, '--test-tags', tags, '--stop-after-init', '--http-port', '0', '--log-level', 'warn',
+            '--log-handler', 'py.warnings:CRITICAL', '--log-handler', 'odoo.tests.result:INFO',
+            '--log-handler', f'odoo.addons.{ADDON}.tests:INFO', *options.arguments), CALM, CHECKOUT)
 
 
-def run_system(runtime, extra, output):
-    """Real processes, real HTTP, real SIGKILL: databases of their own, nothing rolled back."""
-    return subprocess.call(list(map(str, pytest_command(
-        runtime, '-p', 'no:odoo', '-n', min(CORES, STAGES) if CORES > 1 else 0, '--dist', 'worksteal', CHECKOUT / 'tests/system', *extra))),
-        env={**runtime.environ(), 'RAMP_RUNTIME': '1'}, cwd=CHECKOUT, stdout=output)
+@contextlib.contextmanager
+def run_system(runtime, options):
+    yield (pytest_command(runtime, '-p', 'no:odoo', *shared_out(options, 'loadgroup'),
+                          *(TESTS / 'system' / name for name in options.files.get('system', ['.'])), *options.arguments),
+           {'RAMP_RUNTIME': '1'}, CHECKOUT)
 
 
-def run(runtime, suite, extra, output=None):
-    """Whether a suite passed. `output`: file for what it prints, if that is to be shown later."""
-    started = time.monotonic()
-    say(f'tests: {suite}')
-    passed = not globals()[f'run_{suite}'](runtime, extra, output)
+LANES = {  # in the order in which they begin; the seconds are those of two cores
+    'plain': Lane(run_plain, 1, 120),
+    'lint': Lane(run_lint, 1, 90),
+    'translations': Lane(run_translations, 1, 90),
+    'odoo': Lane(run_odoo, 1, 480),
+    'unit': Lane(run_unit, WORKERS, 480),
+    'system': Lane(run_system, WORKERS, 480),
+}
+
+
+# -- what a name names
+
+def named(name):
+    """The files, by lane, in which a file, a class or a part of a test's name is found, and how pytest is to choose among their tests."""
+    path, _colons, inside = name.partition('::')
+    stem = Path(path).name.removesuffix('.py')
+    tests = [('system', path) for path in sorted((TESTS / 'system').glob('test_*.py'))] + [
+        ('plain' if path.name.startswith(PLAIN) else 'unit', path) for path in sorted(TESTS.glob('test_*.py'))]
+    of_file = [(lane, path) for lane, path in tests if path.stem in (stem, f'test_{stem}')]
+    found = of_file or [(lane, path) for lane, path in tests if re.search(
+        rf'^\s*(class|def) \w*{re.escape(name)}', path.read_text(encoding='utf-8'), re.M | re.I)]
+    if not found:
+        raise Fail(f'no test file, class or test has {name!r} in its name')
+    files = {}
+    for lane, path in found:
+        files.setdefault(lane, []).append(f'{path.name}::{inside}' if inside else path.name)
+    return files, () if of_file else ('-k', name)
+
+
+# -- to run them
+
+def run(runtime, name, options, output=None):
+    """Whether a lane passed. `output`: file for what it prints, if that is to be shown later."""
+    lane, started, pid = LANES[name], time.monotonic(), None
+    say(f'tests: {name}')
+    with lane.run(runtime, options) as (command, environ, folder):
+        process = subprocess.Popen(list(map(str, command)), cwd=folder, stdout=output, stderr=output and subprocess.STDOUT,
+                                   env={**runtime.environ(), **{key: str(value) for key, value in environ.items()}})
+        try:
+            pid, status, used = os.wait4(process.pid, 0)
+        finally:
+            if pid is None:
+                process.terminate()
+                process.wait()
+        process.returncode = os.waitstatus_to_exitcode(status)
+    seconds = time.monotonic() - started
     if output:
+        if name == 'odoo':
+            slowest_of_odoo(output)
         output.seek(0)
         shutil.copyfileobj(output, sys.stdout.buffer)
         sys.stdout.flush()
-    say(f"tests: {suite} {'passed' if passed else 'FAILED'} in {time.monotonic() - started:.0f} s")
+    # pytest's 5: the words that were given chose no test here
+    passed = process.returncode == 0 or process.returncode == 5 and bool(options.arguments)
+    say(f"tests: {name} {'passed' if passed else 'FAILED'} in {seconds:.0f} s "
+        f'({used.ru_utime + used.ru_stime:.0f} s of a core, besides those of PostgreSQL)')
+    if seconds > lane.seconds and not options.full and CORES >= 2:
+        say(f'tests: {name} took more than the {lane.seconds} s that it should take at most')
     return passed
 
 
-def main():
-    parser = argparse.ArgumentParser(prog='./dev test')
-    parser.add_argument('--only', choices=SUITES, action='append')
-    options, extra = parser.parse_known_args()
-    runtime = Runtime().prepare()
-    os.environ.update(runtime.environ())
+def slowest_of_odoo(output):
+    """Add to Odoo's log what pytest prints by itself: its slowest ten. Each test is logged when it starts."""
+    output.seek(0)
+    starts = re.findall(r'^\S+ (\d+):(\d+):(\d+),(\d+) .* Starting (\S+) \.\.\.', output.read().decode(errors='replace'), re.M)
+    moments = [(int(hour) * 3600 + int(minute) * 60 + int(second) + int(part) / 1000, test) for hour, minute, second, part, test in starts]
+    taken = sorted(((after - at) % 86400, test) for (at, test), (after, _next) in zip(moments, moments[1:], strict=False))
+    text = ''.join(f'{seconds:.2f}s {test}\n' for seconds, test in taken[:-11:-1])
+    output.write(f'slowest 10 of {len(moments)}, with the set-up of the class that begins after them\n{text}'.encode())
+
+
+def run_side_by_side(runtime, names, options):
+    """Whether all lanes passed. One begins whenever a core is free, so the last of those that need one may be beside one that takes all."""
+    waiting, running, passed = list(names), {}, []
+    with ThreadPoolExecutor() as pool:
+        def start(function, cores, *arguments):
+            running[pool.submit(function, *arguments)] = cores
+
+        start(prepare, 1, runtime)
+        while waiting or running:
+            while waiting and sum(running.values()) < CORES:
+                name = waiting.pop(0)
+                start(run_and_show, LANES[name].cores, runtime, name, options)
+            done, _others = wait(running, return_when=FIRST_COMPLETED)
+            for future in done:
+                del running[future]
+                passed.append(future.result())
+    return all(passed)
+
+
+def prepare(runtime):
+    """What several lanes wait for, made while those run that do not."""
     if not chromium():
         say('there is no Chromium here: the browser tests are SKIPPED')
-    suites = options.only or SUITES
-    passed = []
-    if CORES > 1 and {'pytest', 'odoo'} <= set(suites):
-        suites = [suite for suite in suites if suite not in ('pytest', 'odoo')]
-        with ThreadPoolExecutor(1) as beside, tempfile.TemporaryFile() as output:
-            other = beside.submit(run, runtime, 'odoo', extra, output)
-            passed += [run(runtime, 'pytest', extra), other.result()]
-    passed += [run(runtime, suite, extra) for suite in suites]
-    return 0 if all(passed) else 1
+    runtime.test_template()
+    return True
+
+
+def run_and_show(runtime, name, options):
+    with tempfile.TemporaryFile() as output:
+        return run(runtime, name, options, output)
+
+
+def rotation():
+    """A number that changes with each commit: which of several cases of a kind it runs. The one in RAMP_ROTATION, if there is any."""
+    given = os.environ.get('RAMP_ROTATION')
+    if given:
+        return given
+    commit = subprocess.run(['git', 'rev-parse', 'HEAD'], cwd=CHECKOUT, capture_output=True, text=True, check=False).stdout
+    return str(int(commit[:8] or '0', 16))
+
+
+def beyond(runtime):
+    """What a full run has beyond `./dev test`, in words."""
+    def count(*arguments, **environ):
+        found = subprocess.run(list(map(str, [runtime.python, '-m', 'pytest', '-p', 'no:odoo', '-p', 'no:cacheprovider', '-q', '--collect-only',
+                               TESTS / 'system', *arguments])), cwd=CHECKOUT, capture_output=True, text=True, check=False,
+                               env={**runtime.environ(), 'RAMP_RUNTIME': '1', **environ}).stdout
+        return len(re.findall('::', found))
+
+    tests = [path.read_text(encoding='utf-8') for path in TESTS.glob('test_*.py')]
+    return '\n'.join([
+        'A full run has beyond ./dev test:',
+        f"  system: {count(RAMP_FULL='1')} cases instead of {count(RAMP_FULL='')}, and in many of these every kill instead of one of its kind",
+        "  odoo: every test instead of those with the tag ramp_smoke; unit: the tours, too",
+        f"  unit and plain: ten times as many examples of {sum(text.count('@given') for text in tests)} properties, by a new chance",
+        '  the addon is installed anew instead of upgraded'])
+
+
+def main():
+    arguments = sys.argv[1:]
+    words = list(itertools.takewhile(lambda argument: not argument.startswith('-'), arguments))
+    parser = argparse.ArgumentParser(prog='./dev test', usage='./dev test [NAME ...] [options of this and of the runner]', epilog=(
+        'NAME: a test file, a class, or a part of the name of a file, a class or a test'))
+    parser.add_argument('--only', choices=LANES, action='append', help='a lane')
+    parser.add_argument('--full', action='store_true', help='everything, by new chances')
+    options, options.arguments = parser.parse_known_args(arguments[len(words):])
+    options.names, options.files = words, {}
+    if options.arguments and not (options.only or options.names):
+        parser.error(f"{' '.join(options.arguments)}: options of a runner need --only LANE, or names")
+    names = options.only or list(LANES)
+    for name in options.names:
+        files, chosen = named(name)
+        for lane, found in files.items():
+            options.files.setdefault(lane, []).extend(found)
+        options.arguments = [*options.arguments, *chosen]
+    if options.names:
+        names = [name for name in names if name in options.files]
+    runtime = Runtime().prepare()
+    os.environ.update(runtime.environ())
+    os.environ['RAMP_ROTATION'] = rotation()
+    if options.full:
+        os.environ['RAMP_FULL'] = '1'
+        os.environ['RAMP_ROTATION'] = str(secrets.randbits(32))
+        runtime.template(new=True)
+    say(f"tests: RAMP_ROTATION={os.environ['RAMP_ROTATION']}")
+    if options.names or len(names) == 1:
+        passed = all([run(runtime, name, options) for name in names])
+    else:
+        passed = run_side_by_side(runtime, names, options)
+    if options.full:
+        print(beyond(runtime))
+    return 0 if passed else 1
 
 
 if __name__ == '__main__':

@@ -3,6 +3,7 @@
 Standard library only: this module runs before anything is installed. Everything it makes lives under
 `${XDG_CACHE_HOME:-~/.cache}/ramp_connector`, keyed by version, so that a second checkout is ready in seconds.
 """
+import ast
 import contextlib
 import fcntl
 import getpass
@@ -32,7 +33,9 @@ PRINTER = 'wkhtmltopdf'  # makes Odoo's PDF
 MISSING_IN_DEBIAN = 'odoo/addons/mail/static/lib/selfie_segmentation/selfie_segmentation.js'
 TEMPLATE_MODULES = 'account,purchase_stock,hr_expense,l10n_us'
 DATABASE_NAME = re.compile(r'^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$')
-ROOMS = ('models', 'flows', 'ramp_api', 'controllers', 'wizard', 'report', 'views', 'data', 'security', 'static', 'i18n')
+# What an installation reads: declarations in Python, and what is loaded into the database.
+ROOMS = ('models', 'flows', 'wizard', 'report', 'views', 'data', 'security', 'i18n')
+LOADED = ('.xml', '.csv', '.po')
 
 
 class Fail(Exception):
@@ -451,6 +454,10 @@ class Postgres:
         return run(self.psql(database, '-A', '-t', '-v', 'ON_ERROR_STOP=1', '-c', statement, user=user),
                    what='PostgreSQL refused a statement').strip()
 
+    def comment(self, database):
+        """What was noted with a database, '' if nothing was."""
+        return self.sql(f"SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = '{database}'")
+
     def databases(self):
         return self.sql('SELECT datname FROM pg_database WHERE NOT datistemplate').split()
 
@@ -512,9 +519,12 @@ class Runtime:
         if self.filestore(source).exists():
             shutil.copytree(self.filestore(source), self.filestore(target), copy_function=_link_or_copy)
 
-    def _build(self, name, what, build):
-        """Make a database under another name and rename it when it is whole: an interrupted build leaves no half."""
-        if name in self.postgres.databases():
+    def _build(self, name, what, build, state=''):
+        """Make a database under another name and rename it when it is whole: an interrupted build leaves no half.
+
+        :param state: what it is made of, kept with it as its comment; one of another state is made anew
+        """
+        if name in self.postgres.databases() and self.postgres.comment(name) == state:
             return name
         say(what)
         partial = f'{name}_partial'
@@ -522,9 +532,12 @@ class Runtime:
         build(partial)
         # Odoo's own processes may linger for a moment after they have ended
         self.postgres.sql(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{partial}'", user='postgres')
-        self.postgres.sql(f'ALTER DATABASE "{partial}" RENAME TO "{name}"')
+        with locked('clone'):
+            self.drop(name)
+            self.postgres.sql(f'ALTER DATABASE "{partial}" RENAME TO "{name}"')
+            quoted = state.replace("'", "''")
+            self.postgres.sql(f"COMMENT ON DATABASE \"{name}\" IS '{quoted}'")
         if self.filestore(partial).exists():
-            shutil.rmtree(self.filestore(name), ignore_errors=True)
             self.filestore(partial).rename(self.filestore(name))
         return name
 
@@ -539,33 +552,71 @@ class Runtime:
 
         return self._build(name, 'making a template database, once (one to two minutes)', build)
 
-    def template(self):
-        """The base template with this addon, as it stands in the checkout now, installed."""
+    def template(self, *, new=False):
+        """The base template with this addon installed: upgraded when what an installation reads has changed, and left as it is
+        when only the code of functions has.
+
+        :param new: install it anew, as a full run of the tests does
+        """
         with locked('template'):
             base = self.base_template()
-            name = f'template_addon_{digest(base, CHECKOUT, self.source_digest())}'
-            stale = [database for database in self.postgres.databases()
-                     if database.startswith('template_addon_') and database != name]
+            name, state = f'template_addon_{digest(base, CHECKOUT)}', f'{self.source_digest()} {CHECKOUT}'
+            for old in self.postgres.databases():  # of checkouts that are gone
+                if old.startswith('template_') and old != name:
+                    checkout = self.postgres.comment(old).partition(' ')[2]
+                    if checkout and not Path(checkout).exists():
+                        self.drop(old)
+            if new:
+                self.drop(name)
 
-            def build(database):
-                for old in stale[:-3]:  # a few are kept: switching between branches should stay quick
-                    self.drop(old)
-                self.clone(base, database)
-                self._log('template-addon', self.odoo('-d', database, '-i', ADDON, '--stop-after-init', '--no-http', '--log-level=warn'),
+            def load(database, option):
+                self._log('template-addon', self.odoo('-d', database, option, ADDON, '--stop-after-init', '--no-http', '--log-level=warn'),
                           'the addon could not be installed')
 
-            return self._build(name, 'installing the addon into a template database', build)
+            def install(database):
+                self.clone(base, database)
+                load(database, '-i')
+
+            def upgrade(database):
+                self.clone(name, database)
+                load(database, '-u')
+
+            if name in self.postgres.databases():
+                try:
+                    return self._build(name, 'upgrading the addon in its template database', upgrade, state)
+                except Fail as reason:
+                    say(f'{reason}; installing it anew')
+            return self._build(name, 'installing the addon into a template database', install, state)
+
+    def test_template(self):
+        """The template with the company of the unit tests, so that not each class has to make it."""
+        template = self.template()
+        made_by = [CHECKOUT / 'tools/test_company.py', CHECKOUT / 'tests/company.py']
+        state = f'{digest(self.postgres.comment(template), *(path.read_bytes() for path in made_by))} {CHECKOUT}'
+
+        def build(database):
+            self.clone(template, database)
+            self._log('template-test', [self.python, CHECKOUT / 'tools/test_company.py', database], "the tests' company could not be made")
+            self.postgres.sql('ANALYZE', database=database)
+
+        with locked('template'):
+            return self._build(template.replace('addon', 'test'), "making the tests' company", build, state)
 
     def _log(self, name, command, what):
         run(command, what=what, env=self.environ(), log=cache_dir() / f'{name}.log', cwd=CHECKOUT)
 
     def source_digest(self):
-        """Identity of everything that an installation of the addon depends on."""
+        """Identity of everything that an installation of the addon writes to the database."""
         found = hashlib.sha256()
-        for path in [CHECKOUT / '__manifest__.py', CHECKOUT / '__init__.py',
+        for path in [CHECKOUT / '__manifest__.py', CHECKOUT / 'hooks.py',
                      *sorted(path for room in ROOMS for path in (CHECKOUT / room).rglob('*'))]:
-            if path.is_file() and '__pycache__' not in path.parts:
-                found.update(str(path.relative_to(CHECKOUT)).encode() + b'\0' + path.read_bytes() + b'\0')
+            if path.suffix == '.py' and path.name != 'hooks.py':
+                content = declarations(path.read_text(encoding='utf-8')).encode()
+            elif path.suffix in ('.py', *LOADED):
+                content = path.read_bytes()
+            else:
+                continue
+            found.update(str(path.relative_to(CHECKOUT)).encode() + b'\0' + content + b'\0')
         return found.hexdigest()[:12]
 
     def database(self, name, *, fresh=False, source=None):
@@ -580,6 +631,18 @@ class Runtime:
                 if name not in self.postgres.databases():
                     self.clone(template, name)
         return name
+
+
+def declarations(source):
+    """A Python source without what its functions do: models, fields, constraints and defaults, which an installation writes down.
+
+    What `init` and `_auto_init` do is written by an installation, too.
+    """
+    tree = ast.parse(source)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef) and node.name not in ('init', '_auto_init'):
+            node.body = []
+    return ast.dump(tree)
 
 
 def _link_or_copy(source, target):

@@ -1,0 +1,13 @@
+"""A plugin of pytest for tests of the addon that need no database: what `pytest_odoo` does, without a registry."""
+import os
+
+import odoo.tests
+import odoo.tools
+from pytest_odoo import disable_odoo_test_retry, monkey_patch_resolve_pkg_root_and_module_name, support_subtest
+
+
+def pytest_configure(config):
+    odoo.tools.config.parse_config(['-c', os.environ['ODOO_RC'], '--log-level=critical'])
+    support_subtest()
+    disable_odoo_test_retry()
+    monkey_patch_resolve_pkg_root_and_module_name()
