@@ -22,8 +22,8 @@ step = st.tuples(st.sampled_from((
 class OrdersCase(RampCase):
     """A supplier, what it sells, and orders of it."""
 
-    def setUp(self):
-        super().setUp()
+    def once(self):
+        super().once()
         self.connection.start_date = '2020-01-01'
         self.vendor = self.env['res.partner'].create({
             'name': 'Widget Supplier', 'is_company': True, 'email': 'sales@widget.example', 'country_id': self.env.ref('base.us').id,

@@ -105,8 +105,8 @@ class TestConvergence(PushCase):
     """Whatever happens in Odoo and on the way: in the end Ramp shows what Odoo offers, and nothing was sent for nothing."""
 
     @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
+    def prepare(cls):
+        super().prepare()
         # each root plan has columns of its own; they are not Ramp's business, and a registry cannot be rolled back
         cls.classPatch(type(cls.env['account.analytic.plan']), '_sync_all_plan_column', lambda self: None)
         cls.classPatch(type(cls.env['account.analytic.account']), '_update_accounts_in_analytic_lines', lambda self, *args, **kwargs: None)

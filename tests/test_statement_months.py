@@ -60,8 +60,8 @@ class TestStatementMonths(StatementsCase):
     seed = {'transactions': 0, 'entities': ENTITIES[:-1]}
 
     @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
+    def prepare(cls):
+        super().prepare()
         for code, rates in RATES.items():
             currency = cls.env['res.currency'].with_context(active_test=False).search([('name', '=', code)])
             currency.active = True
