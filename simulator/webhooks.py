@@ -184,6 +184,11 @@ class Webhooks:
             items, self._pending = sorted(self._pending, key=_order), []
         return [entry for entry in map(self._try, items) if entry]
 
+    def wait(self, count, seconds=10):
+        """Until so many attempts are in the log; returns whether they are, in time."""
+        with self._wake:
+            return self._wake.wait_for(lambda: len(self.log) >= count, seconds)
+
     def drop(self):
         """Forget what is pending; returns how many."""
         with self._wake:
@@ -266,7 +271,9 @@ class Webhooks:
         entry = {
             "id": item.event["id"], "type": item.event["type"], "subscription": item.subscription, "try": item.tries,
             "status": status, "outcome": outcome, "seconds": item.seconds}
-        self.log.append(entry)
+        with self._wake:
+            self.log.append(entry)
+            self._wake.notify_all()
         return entry
 
 

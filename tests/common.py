@@ -52,8 +52,8 @@ class RampCase(TransactionCase):
             cls.env['account.account'].search([('company_ids', 'in', cls.company.ids), ('code', '=', code)]) for code in ACCOUNTS)
         cls.plan, cls.other_plan = (cls.env['account.analytic.plan'].search([('name', '=', name)]) for name in PLANS)
         cls.analytic_move, cls.analytic_fair, cls.analytic_europe = (
-            plan.account_ids.filtered(lambda account: account.name == name)
-            for plan in (cls.plan, cls.other_plan) for name in PLANS[plan.name])
+            cls.env['account.analytic.account'].search([('plan_id.name', '=', plan), ('name', '=', name)])
+            for plan, names in PLANS.items() for name in names)
         cls.classPatch(ramp_connection, 'RampClient', impatient(RampClient))
         cls.classPatch(type(cls.env['ramp.flow.pull']), '_reread_pause', timedelta(0))  # tests do in a second what takes days
         cls.classPatch(RampFlow, '_is_time_up', lambda flow: False)  # however slow the machine; see the tests of what it does then

@@ -4,13 +4,12 @@ import contextlib
 import gzip
 import json
 import logging
-import os
 import re
 from datetime import timedelta
 from unittest.mock import patch
 
 import psycopg2
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from odoo import SUPERUSER_ID, fields
@@ -27,10 +26,11 @@ from ..ramp_api import RampClient, RampConnectionError, Subscription
 from ..simulator import events
 from ..simulator.webhooks import ENCODINGS, HEADERS, signature
 from .common import RampCase
+from .properties import examples
 from .test_purchase_order import OrdersCase
 from .test_user import PeopleCase
 
-CALLS = int(os.environ.get('RAMP_WEBHOOK_CALLS') or 300)  # forged ones, over HTTP
+FORGED = examples(60, full=3000)  # calls, over HTTP
 CONFLICT = "DO $$ BEGIN RAISE EXCEPTION USING ERRCODE = 'serialization_failure'; END $$"
 NOBODY = '00000000-0000-4000-8000-00000000dead'
 WRITES = re.compile(
@@ -962,7 +962,7 @@ class TestForged(WebhookCase):
         self.assertEqual(answer(self.row['endpoint_url']), answer(nowhere))
         self.assertEqual(answer(nowhere)[:2], (401, b''))
 
-    @settings(max_examples=CALLS, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck))
+    @FORGED
     @given(data=st.data())
     def mutate(self, data):
         body = bytearray(self.genuine)
@@ -992,7 +992,7 @@ class TestForged(WebhookCase):
     def test_property_no_forged_event_is_accepted(self):
         with self.nothing_happens():
             self.mutate()
-        self.assertGreaterEqual(self.calls, CALLS * 0.9)
+        self.assertGreaterEqual(self.calls, FORGED.max_examples * 0.9)
         logging.getLogger(__name__).info('%s forged calls, none accepted', self.calls)
 
 
