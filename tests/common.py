@@ -149,7 +149,7 @@ class RampCase(TransactionCase):
 
     @classmethod
     def as_account(cls, account):
-        return {'id': cls.external(account), 'code': account.code, 'name': account.name, 'classification': 'EXPENSE'}
+        return {'id': cls.env['ramp.coding']._external_id(account), 'code': account.code, 'name': account.name, 'classification': 'EXPENSE'}
 
     @classmethod
     def as_field(cls, plan):
@@ -157,9 +157,8 @@ class RampCase(TransactionCase):
         return {'field_id': coding._external_id(plan), 'field_name': plan.name, 'options': [
             {'id': coding._external_id(account), 'code': account.name, 'value': account.name} for account in plan.account_ids]}
 
-    @classmethod
-    def external(cls, record):
-        return cls.env['ramp.coding']._external_id(record)
+    def external(self, record):
+        return self.env['ramp.coding']._external_id(record)
 
     def analytics(self, *accounts):
         """The selections of analytic accounts, as the simulator takes them."""
