@@ -93,9 +93,15 @@ class RampCase(TransactionCase):
         """
 
     @classmethod
-    def _once(cls):
+    def _first(cls):
+        """Who does `once`: like a test, but what it cleans up is cleaned up when the class ends."""
         first = cls('once')
         first.addCleanup = cls.addClassCleanup
+        return first
+
+    @classmethod
+    def _once(cls):
+        first = cls._first()
         with patch.object(odoo.modules.module, 'current_test', first):  # the one that may open cursors
             there = set(vars(first))
             first.once()

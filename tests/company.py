@@ -23,6 +23,8 @@ def _made(env):
         {'name': NAME, 'country_id': env.ref('base.us').id}).with_env(env)
     env['account.chart.template'].try_loading('generic_coa', company=company, install_demo=False)
     env = env(context={**env.context, 'allowed_company_ids': company.ids})
+    if not env['stock.warehouse'].search([('company_id', '=', company.id)]):  # within a test, core has made one
+        env['stock.warehouse'].create({'company_id': company.id})
     env['account.account'].with_company(company).create([
         {'name': name, 'code': code, 'account_type': 'expense', 'company_ids': [Command.set(company.ids)]}
         for code, name in ACCOUNTS.items()])

@@ -2,6 +2,7 @@
 import base64
 import contextlib
 import gzip
+import itertools
 import json
 import logging
 import re
@@ -16,7 +17,7 @@ from odoo import SUPERUSER_ID, fields
 from odoo.exceptions import AccessError, UserError
 from odoo.sql_db import Cursor, db_connect
 from odoo.tests import HttpCase, TransactionCase, new_test_user, tagged
-from odoo.tests.common import release_test_lock
+from odoo.tests.common import Opener, release_test_lock
 from odoo.tools import file_open, mute_logger
 
 from ..flows import pull
@@ -42,8 +43,15 @@ WRITES = re.compile(
 class WebhookCase(RampCase, HttpCase):
     """The simulated Ramp sends its events to this Odoo over HTTP; nothing is sent by itself, see `deliver`."""
 
-    def setUp(self):
-        super().setUp()
+    @classmethod
+    def _first(cls):
+        first = super()._first()  # it receives requests, too
+        first.http_request_key, first.http_request_allow_all = '', False
+        first.opener, first.http_key_sequence = Opener(first), itertools.count()
+        return first
+
+    def once(self):
+        super().once()
         self.sender = self.ramp.webhooks
         self.sender.hold()
         self.env['ir.config_parameter'].set_param('web.base.url', self.base_url())
@@ -383,8 +391,8 @@ class TestSubscription(WebhookCase):
 
 
 class TestEvents(WebhookCase):
-    def setUp(self):
-        super().setUp()
+    def once(self):
+        super().once()
         self.row = self.subscribe()
         self.woken()
 
@@ -741,8 +749,8 @@ class TestCalls(TransactionCase):
 class TestEventsOfWhatIsSent(WebhookCase, OrdersCase, PeopleCase):
     """What people change in Ramp of what Odoo sends: seen when Ramp tells of it, and not only at night."""
 
-    def setUp(self):
-        super().setUp()
+    def once(self):
+        super().once()
         self.connection.write({'push_orders': True, 'push_users': True})
         self.subscribe()
 
@@ -837,8 +845,8 @@ class TestEventsOfWhatIsSent(WebhookCase, OrdersCase, PeopleCase):
 class TestForged(WebhookCase):
     """None of these is accepted, and none leaves anything in the database or in the log."""
 
-    def setUp(self):
-        super().setUp()
+    def once(self):
+        super().once()
         self.row = self.subscribe()
         self.sender.emit('transactions.cleared', NOBODY, {'note': 'Café Zoë'})
         self.genuine = json.dumps(self.sender.pending[0], ensure_ascii=False).encode()
@@ -997,8 +1005,8 @@ class TestForged(WebhookCase):
 
 
 class TestAccess(WebhookCase):
-    def setUp(self):
-        super().setUp()
+    def once(self):
+        super().once()
         self.row = self.subscribe()
         self.sender.emit('transactions.cleared', NOBODY)
         self.deliver()
