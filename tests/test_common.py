@@ -92,7 +92,8 @@ class TestEachTestBeginsTheSame(RampCase):
         company = company_of(self.env)
         self.assertEqual((company, company.name, company.chart_template), (self.company, NAME, 'generic_coa'))
         self.assertEqual(self.env['res.company'].search_count([('name', '=', NAME)]), 1)
-        self.assertEqual([account.name for account in (self.account_meals, self.account_travel, self.account_software)], [*ACCOUNTS.values()])
+        accounts = self.account_meals + self.account_travel + self.account_software
+        self.assertEqual((accounts.mapped('name'), accounts.mapped('code')), ([*ACCOUNTS.values()], [*ACCOUNTS]))
         self.assertEqual([plan.name for plan in (self.plan, self.other_plan)], [*PLANS])
         self.assertEqual(self.analytic_europe.company_id, self.env['res.company'])
         self.assertFalse(self.env['account.move'].search([('company_id', '=', company.id)]))
