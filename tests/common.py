@@ -1,4 +1,5 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
+import copy
 import functools
 import re
 from contextlib import contextmanager, nullcontext
@@ -89,7 +90,7 @@ class RampCase(TransactionCase):
     def once(self):
         """What every test of the class begins with, made once after connecting, with the means that tests have.
 
-        What is set on `self` is there in all of them. What is patched remains so.
+        What is set on `self` is there in all of them, lists and dictionaries as copies. What is patched remains so.
         """
 
     @classmethod
@@ -105,13 +106,14 @@ class RampCase(TransactionCase):
         with patch.object(odoo.modules.module, 'current_test', first):  # the one that may open cursors
             there = set(vars(first))
             first.once()
-        for name in set(vars(first)) - there:
-            setattr(cls, name, vars(first)[name])
+        cls._begun = {name: value for name, value in vars(first).items() if name not in there}
 
     def setUp(self):
         super().setUp()
         if self._memory is None:
             type(self)._memory = self.remember()
+        for name, value in self._begun.items():
+            setattr(self, name, copy.copy(value) if isinstance(value, (dict, list, set)) else value)
         self.put_back(self._memory)
 
     def remember(self):

@@ -22,7 +22,7 @@ class TestEachTestBeginsTheSame(RampCase):
 
     def once(self):
         super().once()
-        self.asked_once = len(self.ramp.requests)
+        self.asked_once, self.people = len(self.ramp.requests), {'employee': self.employee}
         self.patch(type(self.env['ramp.flow.pull']), '_page_size', 7)
 
     def world(self):
@@ -63,7 +63,8 @@ class TestEachTestBeginsTheSame(RampCase):
         ramp.port = 0
 
     def begin(self):
-        self.assertEqual(len(self.ramp.requests), self.asked_once)
+        self.assertEqual((len(self.ramp.requests), list(self.people)), (self.asked_once, ['employee']))
+        self.people['another'] = self.employees[1]
         world = self.world()
         for other in self.seen:
             self.assertEqual(world, other)
