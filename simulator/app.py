@@ -1,7 +1,6 @@
 """The simulated Ramp: one request's way from the socket to the answer, and the handles a test holds."""
 
 import importlib
-import itertools
 import json
 import logging
 import pkgutil
@@ -15,7 +14,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 from werkzeug.routing import Map, Rule
 from werkzeug.wrappers import Response
 
-from . import auth, coding, contract, endpoints, events, faults, payables, server
+from . import auth, coding, contract, endpoints, events, faults, memory, payables, server
 from .errors import RampError
 from .routes import ADMIN, API, ROUTES, Call
 from .seed import Seed
@@ -120,7 +119,7 @@ class Simulator:
                 self.state.tables[name] = make()
         self.faults = faults.Faults(self.seed.seed)
         self.rate.reset()
-        self._traces = itertools.count()
+        self._traces = 0
         self.requests = []
         self.contract_violations = []  # answers of ours that break the contract: a bug here
         self.request_violations = []  # requests refused for breaking it: a bug in the client, or its test
@@ -129,6 +128,38 @@ class Simulator:
         self._before, self._after = [], []
         self.seed.fill(self.state)
         self.webhooks.reset()
+
+    # -- back to what was
+
+    def snapshot(self):
+        """Everything that a test may change, for `restore`: data, faults, hooks, logs, tokens, events and options, and whether
+        it listens, and where."""
+        with self.webhooks.quiet(), self.state.lock:
+            return {
+                "listens": self._address(),
+                "clock": self.state.clock,
+                "state": self.state.snapshot(),
+                "parts": [memory.remember(part) for part in self._parts()],
+            }
+
+    def restore(self, kept):
+        """Back to what `snapshot` returned, as often as wanted."""
+        if self._address() != kept["listens"]:
+            self.stop()
+        with self.webhooks.quiet(), self.state.lock:
+            self.state.restore(kept["state"])
+            self.state.clock = kept["clock"]
+            for part, remembered in zip(self._parts(), kept["parts"], strict=True):
+                memory.put_back(part, remembered)
+            events.watch(self.state, self.webhooks.emit)
+        if kept["listens"] and not self._server:
+            self.start()
+
+    def _parts(self):
+        return self, self.faults, self.rate, self.webhooks
+
+    def _address(self):
+        return self._server and self._server.server_address[:2]
 
     # -- life
 
@@ -237,7 +268,9 @@ class Simulator:
             logger.exception("The simulator failed on %s %s", request.method, request.path)
             self.errors.append(traceback.format_exc())
             result = Answer.json(500, RampError(500, "DEVELOPER_7000", "Error inside the simulator").body())
-        trace = self.state.stable_id("trace", next(self._traces))
+        with self.state.lock:
+            trace = self.state.stable_id("trace", self._traces)
+            self._traces += 1
         result.headers.setdefault("x-trace-id", trace)
         entry["trace_id"] = trace
         entry["status"] = None if result.cut == "before" else result.status

@@ -6,6 +6,7 @@ replaced, never changed in place, so that an answer being written cannot change 
 
 import bisect
 import hashlib
+import pickle
 import random
 import threading
 import uuid
@@ -32,6 +33,8 @@ class Table:
     own, so that the few rows of one status are found without walking over thousands of another; `name` tells
     a row's name, by which `named` finds it (the client's own id, which several rows may share).
     """
+
+    CONTENT = ("rows", "_number", "_lists", "_places", "_names", "_named")
 
     def __init__(self, key="id", orders=None, index=None, name=None):
         self.key = key
@@ -132,6 +135,8 @@ class Table:
 class State:
     """Everything one simulated business knows. `tables` is filled by the endpoint modules (their TABLES)."""
 
+    LEFT_OUT = {"lock", "clock", "tables"}
+
     def __init__(self, seed=1, clock=utc_now):
         self.lock = threading.RLock()
         self.clock = clock
@@ -147,6 +152,25 @@ class State:
         # Every e-mail that Ramp would have sent: {"kind", "to", "time"}.
         self.mails = []
         self._random = random.Random(seed)
+
+    def snapshot(self):
+        """All that is known, for `restore`, of this state or of another one with the same tables."""
+        with self.lock:
+            known = {name: value for name, value in vars(self).items() if name not in self.LEFT_OUT}
+            tables = {
+                name: {part: getattr(table, part) for part in Table.CONTENT} for name, table in self.tables.items()
+            }
+            return pickle.dumps((known, tables))
+
+    def restore(self, memory):
+        """Know again what `snapshot` returned. Lock, clock, and the tables with those who watch them stay."""
+        known, tables = pickle.loads(memory)
+        with self.lock:
+            for name in set(vars(self)) - set(known) - self.LEFT_OUT:
+                delattr(self, name)
+            vars(self).update(known)
+            for name, content in tables.items():
+                vars(self.tables[name]).update(content)
 
     def __getitem__(self, table):
         return self.tables[table]

@@ -6,6 +6,7 @@ promised, nor is once. Which encoding and which header Ramp uses today nobody ha
 """
 
 import base64
+import contextlib
 import hashlib
 import hmac
 import http.client
@@ -74,6 +75,7 @@ class Webhooks:
         self.held = held
         self._thread = None
         self._wake = threading.Condition()
+        self._sending = threading.Lock()  # while something is sent by itself
 
     def reset(self):
         """Forget everything, and listen to the business that is there now."""
@@ -110,6 +112,14 @@ class Webhooks:
         """Send by itself again, what is pending first."""
         with self._wake:
             self.held = False
+            self._wake.notify_all()
+
+    @contextlib.contextmanager
+    def quiet(self):
+        """Nothing is sent by itself within, nor on its way."""
+        with self._sending:
+            yield
+        with self._wake:
             self._wake.notify_all()
 
     # -- what happens
@@ -174,6 +184,11 @@ class Webhooks:
             items, self._pending = sorted(self._pending, key=_order), []
         return [entry for entry in map(self._try, items) if entry]
 
+    def wait(self, count, seconds=10):
+        """Until so many attempts are in the log; returns whether they are, in time."""
+        with self._wake:
+            return self._wake.wait_for(lambda: len(self.log) >= count, seconds)
+
     def drop(self):
         """Forget what is pending; returns how many."""
         with self._wake:
@@ -210,15 +225,21 @@ class Webhooks:
             with self._wake:
                 if self._stopping:
                     return
-                now = self.ramp.monotonic()
-                due = [] if self.held else sorted((item for item in self._pending if item.due <= now), key=_order)
-                if not due:
+                if not self._due():
                     # A clock that is moved by hand tells nobody: look again now and then.
                     self._wake.wait(0.2 if self._pending and not self.held else None)
                     continue
-                item = due[0]
-                self._pending.remove(item)
-            self._try(item)
+            with self._sending:
+                with self._wake:
+                    item = next(iter(self._due()), None)
+                    if item is None:
+                        continue
+                    self._pending.remove(item)
+                self._try(item)
+
+    def _due(self):
+        now = self.ramp.monotonic()
+        return [] if self.held else sorted((item for item in self._pending if item.due <= now), key=_order)
 
     def _try(self, item):
         """One attempt; returns its entry in the log, or None for a subscription that is gone."""
@@ -250,7 +271,9 @@ class Webhooks:
         entry = {
             "id": item.event["id"], "type": item.event["type"], "subscription": item.subscription, "try": item.tries,
             "status": status, "outcome": outcome, "seconds": item.seconds}
-        self.log.append(entry)
+        with self._wake:
+            self.log.append(entry)
+            self._wake.notify_all()
         return entry
 
 

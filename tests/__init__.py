@@ -2,6 +2,7 @@
 from . import (
     test_bill,
     test_coding,
+    test_common,
     test_connection,
     test_files,
     test_holds,

@@ -5,15 +5,18 @@ import re
 from contextlib import contextmanager, nullcontext
 from datetime import timedelta
 from decimal import Decimal
+from unittest.mock import patch
 
+import odoo.modules.module
 from odoo import Command
 from odoo.exceptions import UserError
 from odoo.tests import HttpCase, TransactionCase, tagged
 
 from ..flows.flow import RampFlow
 from ..models import ramp_connection
-from ..ramp_api import RampClient, SlidingWindow
+from ..ramp_api import RampClient, SlidingWindow, limiter
 from ..simulator import Seed, Simulator
+from .company import ACCOUNTS, PLANS, company_of
 
 
 def impatient(client):
@@ -30,7 +33,8 @@ class Killed(UserError):
 
 @tagged('post_install', '-at_install', 'ramp')
 class RampCase(TransactionCase):
-    """A company, its people and a simulated Ramp over HTTP on this machine, joined by a connection.
+    """A company, its people and a simulated Ramp over HTTP on this machine, joined by a connection: made once for the class.
+    Each test begins with all of it as it was then.
 
     The flows run as in production: through their jobs, with cursors that commit (to savepoints, here).
     """
@@ -41,53 +45,92 @@ class RampCase(TransactionCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.company = cls.env['res.company'].create({'name': 'Widget Works', 'country_id': cls.env.ref('base.us').id})
-        cls.env['account.chart.template'].try_loading('generic_coa', company=cls.company, install_demo=False)
+        cls.company = company_of(cls.env)
         cls.env.user.write({'company_ids': [Command.link(cls.company.id)], 'company_id': cls.company.id})
         cls.env = cls.env(context=dict(cls.env.context, allowed_company_ids=cls.company.ids, lang='en_US', tz='UTC'))
         cls.company = cls.company.with_env(cls.env)
-        Account = cls.env['account.account'].with_company(cls.company)
-        cls.account_meals, cls.account_travel, cls.account_software = Account.create([
-            {'name': name, 'code': code, 'account_type': 'expense', 'company_ids': [Command.set(cls.company.ids)]}
-            for name, code in (('Meals', '650001'), ('Travel', '650002'), ('Software', '650003'))])
-        cls.plan, cls.other_plan = cls.env['account.analytic.plan'].create([{'name': 'Ramp Projects'}, {'name': 'Ramp Markets'}])
-        cls.analytic_move, cls.analytic_fair, cls.analytic_europe = cls.env['account.analytic.account'].create([
-            {'name': 'Office Move', 'plan_id': cls.plan.id, 'company_id': cls.company.id},
-            {'name': 'Trade Fair', 'plan_id': cls.plan.id, 'company_id': cls.company.id},
-            {'name': 'Europe', 'plan_id': cls.other_plan.id, 'company_id': False}])
-        for code, rate in (('EUR', 0.8), ('JPY', 150.0), ('KWD', 0.307)):
-            currency = cls.env['res.currency'].with_context(active_test=False).search([('name', '=', code)])
-            currency.active = True
-            cls.env['res.currency.rate'].create(
-                {'currency_id': currency.id, 'name': '2020-01-01', 'rate': rate, 'company_id': cls.company.id})
+        cls.account_meals, cls.account_travel, cls.account_software = (
+            cls.env['account.account'].search([('company_ids', 'in', cls.company.ids), ('code', '=', code)]) for code in ACCOUNTS)
+        cls.plan, cls.other_plan = (cls.env['account.analytic.plan'].search([('name', '=', name)]) for name in PLANS)
+        cls.analytic_move, cls.analytic_fair, cls.analytic_europe = (
+            cls.env['account.analytic.account'].search([('plan_id.name', '=', plan), ('name', '=', name)])
+            for plan, names in PLANS.items() for name in names)
+        cls.classPatch(ramp_connection, 'RampClient', impatient(RampClient))
+        cls.classPatch(type(cls.env['ramp.flow.pull']), '_reread_pause', timedelta(0))  # tests do in a second what takes days
+        cls.classPatch(RampFlow, '_is_time_up', lambda flow: False)  # however slow the machine; see the tests of what it does then
+        cls._memory = None
+        cls.prepare()
+        cls.ramp = cls.simulate()
+        cls.employees = cls.env['hr.employee'].create([
+            {'name': f"{user['first_name']} {user['last_name']}"[:100], 'work_email': user['email'], 'company_id': cls.company.id}
+            for user in cls.ramp.state['users']])
+        cls.employee = cls.employees[0]
+        cls.user_id = next(iter(cls.ramp.state['users']))['id']
+        cls.primary = next(iter(cls.ramp.state['entities']))['id']
+        cls.connection = cls.env['ramp.connection'].create({
+            'name': 'Ramp', 'company_id': cls.company.id, 'environment': 'custom', 'api_url': cls.ramp.api_url,
+            'client_id': cls.ramp.client_id, 'client_secret': cls.ramp.client_secret, 'start_date': '2015-01-01'})
+        if cls.connect:
+            cls.connection.action_connect()
+        cls._once()
+
+    @classmethod
+    def prepare(cls):
+        """What a company is like before Ramp is there, for classes that want it otherwise."""
+
+    @classmethod
+    def simulate(cls):
+        ramp = Simulator(Seed(**{
+            'accounts': [cls.as_account(account) for account in (cls.account_meals, cls.account_travel, cls.account_software)],
+            'analytics': [cls.as_field(plan) for plan in (cls.plan, cls.other_plan)], **cls.seed,
+        }), rate_limit=0).start()
+        cls.addClassCleanup(ramp.stop)
+        return ramp
+
+    def once(self):
+        """What every test of the class begins with, made once after connecting, with the means that tests have.
+
+        What is set on `self` is there in all of them, lists and dictionaries as copies. What is patched remains so.
+        """
+
+    @classmethod
+    def _first(cls):
+        """Who does `once`: like a test, but what it cleans up is cleaned up when the class ends."""
+        first = cls('once')
+        first.addCleanup = cls.addClassCleanup
+        return first
+
+    @classmethod
+    def _once(cls):
+        first = cls._first()
+        with patch.object(odoo.modules.module, 'current_test', first):  # the one that may open cursors
+            there = set(vars(first))
+            first.once()
+        cls._begun = {name: value for name, value in vars(first).items() if name not in there}
 
     def setUp(self):
         super().setUp()
-        options = dict(self.seed)
-        self.ramp = Simulator(Seed(**{
-            'accounts': [self.as_account(account) for account in (self.account_meals, self.account_travel, self.account_software)],
-            'analytics': [self.as_field(plan) for plan in (self.plan, self.other_plan)], **options,
-        }), rate_limit=0).start()
-        self.addCleanup(self.ramp.stop)
-        self.patch(ramp_connection, 'RampClient', impatient(RampClient))
-        self.patch(type(self.env['ramp.flow.pull']), '_reread_pause', timedelta(0))  # tests do in a second what takes days
-        self.patch(RampFlow, '_is_time_up', lambda flow: False)  # however slow the machine; see the tests of what it does then
-        self.employees = self.env['hr.employee'].create([
-            {'name': f"{user['first_name']} {user['last_name']}"[:100], 'work_email': user['email'], 'company_id': self.company.id}
-            for user in self.ramp.state['users']])
-        self.employee = self.employees[0]
-        self.user_id = next(iter(self.ramp.state['users']))['id']
-        self.connection = self.env['ramp.connection'].create({
-            'name': 'Ramp', 'company_id': self.company.id, 'environment': 'custom', 'api_url': self.ramp.api_url,
-            'client_id': self.ramp.client_id, 'client_secret': self.ramp.client_secret, 'start_date': '2015-01-01'})
-        if self.connect:
-            self.connection.action_connect()
+        if self._memory is None:
+            type(self)._memory = self.remember()
+        for name, value in self._begun.items():
+            setattr(self, name, copy.copy(value) if isinstance(value, (dict, list, set)) else value)
+        self.put_back(self._memory)
+
+    def remember(self):
+        """What no savepoint brings back: Ramp, and what this process keeps in memory."""
+        return self.ramp.snapshot(), dict(ramp_connection._tokens._tokens)
+
+    def put_back(self, memory):
+        simulated, tokens = memory
+        self.ramp.restore(simulated)
+        ramp_connection._tokens._tokens.clear()
+        ramp_connection._tokens._tokens.update(tokens)
+        limiter._local_states.clear()
 
     @contextmanager
     def isolated(self):
         """What happens within is undone at the end, in Odoo and in Ramp: for one example of a property."""
-        memory = copy.deepcopy({name: value for name, value in vars(self.ramp.state).items() if name not in ('lock', 'clock')})
-        requests = len(self.ramp.requests)
+        memory = self.remember()
         savepoint = self.env.cr.savepoint()
         with savepoint:
             try:
@@ -99,12 +142,7 @@ class RampCase(TransactionCase):
                 self.env.cr.cache.clear()
                 self.env.cr.postcommit.clear()
                 self.env.registry.clear_cache()
-                self.ramp.faults.clear()
-                self.ramp.faults.struck.clear()
-                vars(self.ramp.state).update(memory)
-                del self.ramp.requests[requests:]
-                for trouble in (self.ramp.contract_violations, self.ramp.errors, self.ramp.request_violations):
-                    trouble.clear()
+                self.put_back(memory)
 
     def crash(self, original):
         """`ramp.record._store_sent` of a job that dies before it, `crash_in` calls from now (None: not at all)."""
@@ -117,11 +155,13 @@ class RampCase(TransactionCase):
             return original(records, rows)
         return store
 
-    def as_account(self, account):
-        return {'id': self.external(account), 'code': account.code, 'name': account.name, 'classification': 'EXPENSE'}
+    @classmethod
+    def as_account(cls, account):
+        return {'id': cls.env['ramp.coding']._external_id(account), 'code': account.code, 'name': account.name, 'classification': 'EXPENSE'}
 
-    def as_field(self, plan):
-        coding = self.env['ramp.coding']
+    @classmethod
+    def as_field(cls, plan):
+        coding = cls.env['ramp.coding']
         return {'field_id': coding._external_id(plan), 'field_name': plan.name, 'options': [
             {'id': coding._external_id(account), 'code': account.name, 'value': account.name} for account in plan.account_ids]}
 
@@ -217,10 +257,6 @@ class PayablesCase(RampCase):
 
     flows = ('vendor', 'vendor_credit', 'bill', 'bill_payment', 'bill_file')
 
-    def setUp(self):
-        super().setUp()
-        self.primary = next(iter(self.ramp.state['entities']))['id']
-
     def owe(self, amount_minor=10000, **values):
         """An approved bill; returns its Ramp id."""
         values.setdefault('currency', 'USD')
@@ -281,9 +317,8 @@ class StatementsCase(RampCase):
 
     flows = ('transaction', 'transfer', 'statement', 'cashback', 'statement_file')
 
-    def setUp(self):
-        super().setUp()
-        self.primary = next(iter(self.ramp.state['entities']))['id']
+    def once(self):
+        super().once()
         self.connection.payment_journal_id = self.env['account.journal'].search(
             [('company_id', '=', self.company.id), ('type', '=', 'bank')], limit=1)
 

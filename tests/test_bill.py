@@ -1,7 +1,7 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
 from decimal import Decimal
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from odoo.tests import tagged
@@ -9,6 +9,7 @@ from odoo.tests import tagged
 from ..flows.flow import RampFlow
 from ..flows.pull import RampFlowPull
 from .common import PayablesCase
+from .properties import examples
 
 
 @tagged('post_install', '-at_install', 'ramp')
@@ -515,7 +516,7 @@ class TestBill(PayablesCase):
         self.sync_payables()
         self.assertRegex(self.move(ramp_id).ramp_state, r'^Confirmed\. Its payment: Held: It was marked as paid')
 
-    @settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
+    @examples(4, full=100)
     @given(st.data())
     def test_property_any_bill_is_booked_and_paid_to_the_cent(self, data):
         code = data.draw(st.sampled_from(['USD', 'EUR', 'JPY', 'KWD']))

@@ -10,8 +10,8 @@ from .test_push import PushCase
 class TestCoding(PushCase):
     """The round trip: what Odoo pushed and a person picked in Ramp comes back as the same records."""
 
-    def setUp(self):
-        super().setUp()
+    def once(self):
+        super().once()
         self.vendor = self.env['res.partner'].create({'name': 'Paper & Sons', 'supplier_rank': 1, 'is_company': True})
         tax_account = self.env['account.account'].with_company(self.company).create({
             'name': 'Input tax', 'code': '650009', 'account_type': 'asset_current', 'company_ids': [Command.set(self.company.ids)]})

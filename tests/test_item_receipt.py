@@ -1,9 +1,8 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
 import math
-import os
 from collections import Counter, defaultdict
 
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from odoo import Command
@@ -11,9 +10,9 @@ from odoo.exceptions import AccessError
 from odoo.tests import Form, new_test_user, tagged
 
 from ..simulator.errors import RampError
+from .properties import examples
 from .test_purchase_order import FAULTS, OrdersCase
 
-EXAMPLES = int(os.environ.get('RAMP_RECEIPT_EXAMPLES', '10'))
 step = st.tuples(st.sampled_from((
     'create', 'receive', 'receive', 'receive', 'back', 'correct', 'by_hand', 'quantity', 'add', 'cancel', 'again', 'vendor', 'fault',
     'crash', 'sync', 'sync')), st.integers(0, 999))
@@ -773,7 +772,7 @@ class TestItemReceipt(ReceiptsCase):
         self.assertFalse(self.env['ramp.run'].search([('message', 'like', 'Unexpected')]))
         self.ramp.assert_clean()
 
-    @settings(max_examples=EXAMPLES, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck))
+    @examples(3, full=100)
     @given(steps=st.lists(step, min_size=5, max_size=40))
     @example(steps=[('create', 1), ('receive', 3), ('fault', 3), ('sync', 0), ('cancel', 0), ('again', 0), ('sync', 0)])
     @example(steps=[('create', 3), ('receive', 1), ('sync', 0), ('back', 1), ('fault', 7), ('sync', 0), ('receive', 5), ('sync', 0)])

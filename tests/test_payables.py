@@ -15,8 +15,8 @@ class TestPayables(PayablesCase):
 
     seed = {'transactions': 12, 'bills': 60, 'problems': True}
 
-    def setUp(self):
-        super().setUp()
+    def once(self):
+        super().once()
         for code, rate in (('GBP', 0.79), ('CHF', 0.88)):
             currency = self.env['res.currency'].with_context(active_test=False).search([('name', '=', code)])
             currency.active = True

@@ -14,8 +14,8 @@ from .test_webhook import WebhookCase
 class TestProcurementTours(ReceiptsCase, ScreenCase, BrowserCase):
     """A buyer, who has no right in accounting, in a real browser, see `TestTours`; after each step, what Ramp has."""
 
-    def setUp(self):
-        super().setUp()
+    def once(self):
+        super().once()
         # a custom address has no pages to link to
         self.patch(self.env.registry['ramp.connection'], '_app_url', lambda connection: 'https://app.ramp.test')
         self.buyer = new_test_user(
@@ -160,8 +160,8 @@ class TestWhoSeesWhatIsSent(ReceiptsCase, RpcCase):
         'res.users': ('ramp_state', 'ramp_id', 'ramp_url', 'ramp_invite', 'ramp_can_invite'),
     }
 
-    def setUp(self):
-        super().setUp()
+    def once(self):
+        super().once()
         self.employee.user_id = False
         self.order_sent = self.order((4, 4.0, {}))
         self.picking = self.receive(self.order_sent, 3)

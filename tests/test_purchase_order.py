@@ -1,8 +1,7 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
-import os
 from collections import Counter
 
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from odoo import Command
@@ -10,8 +9,8 @@ from odoo.tests import tagged
 
 from ..simulator.errors import RampError
 from .common import RampCase
+from .properties import examples
 
-EXAMPLES = int(os.environ.get('RAMP_ORDER_EXAMPLES', '12'))
 FAULTS = (
     {'kind': 'server_error', 'status': 500}, {'kind': 'error_after', 'status': 502}, {'kind': 'drop_before'}, {'kind': 'drop_after'},
     {'kind': 'truncate'}, {'kind': 'rate_limit', 'retry_after': 0})
@@ -22,8 +21,8 @@ step = st.tuples(st.sampled_from((
 class OrdersCase(RampCase):
     """A supplier, what it sells, and orders of it."""
 
-    def setUp(self):
-        super().setUp()
+    def once(self):
+        super().once()
         self.connection.start_date = '2020-01-01'
         self.vendor = self.env['res.partner'].create({
             'name': 'Widget Supplier', 'is_company': True, 'email': 'sales@widget.example', 'country_id': self.env.ref('base.us').id,
@@ -448,7 +447,7 @@ class TestPurchaseOrder(OrdersCase):
         self.assertFalse([key for key in self.ramp.counts() - before if not key.startswith('GET')])
         self.ramp.assert_clean()
 
-    @settings(max_examples=EXAMPLES, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck))
+    @examples(3, full=120)
     @given(steps=st.lists(step, min_size=5, max_size=40))
     @example(steps=[('create', 1), ('fault', 3), ('sync', 0), ('cancel', 0), ('again', 0), ('sync', 0)])
     def test_property_orders_converge(self, steps):

@@ -15,14 +15,14 @@ class PushCase(RampCase):
     seed = {'transactions': 0, 'accounts': [], 'analytics': []}
 
     @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
+    def prepare(cls):
+        super().prepare()
         cls.env['account.account'].search([('company_ids', 'in', cls.company.ids)]).filtered(
             lambda account: not (account.code or '').startswith('65000')).active = False
         cls.env['res.partner'].search([('supplier_rank', '>', 0)]).supplier_rank = 0
 
-    def setUp(self):
-        super().setUp()
+    def once(self):
+        super().once()
         self.connection.analytic_plan_ids = self.plan + self.other_plan
 
     def push(self, now=False):
@@ -325,8 +325,8 @@ class TestPushTrouble(PushCase):
 
 @tagged('post_install', '-at_install', 'ramp')
 class TestPushAnalytic(PushCase):
-    def setUp(self):
-        super().setUp()
+    def once(self):
+        super().once()
         self.push()
         self.writes()
 
@@ -429,8 +429,8 @@ class TestPushAnalytic(PushCase):
 
 @tagged('post_install', '-at_install', 'ramp')
 class TestPushTaxes(PushCase):
-    def setUp(self):
-        super().setUp()
+    def once(self):
+        super().once()
         self.env['account.tax'].search([('company_id', '=', self.company.id)]).active = False
         self.tax = self.env['account.tax'].with_company(self.company).create({
             'name': 'Input 10%', 'amount_type': 'percent', 'amount': 10, 'type_tax_use': 'purchase', 'company_id': self.company.id})

@@ -1,9 +1,8 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
 import itertools
-import os
 from collections import Counter
 
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from odoo import Command
@@ -13,9 +12,9 @@ from odoo.tests import tagged
 from ..simulator.coding import books
 from ..simulator.endpoints.accounting_connection import active
 from ..simulator.faults import AFTER
+from .properties import examples
 from .test_push import CODING, PushCase
 
-EXAMPLES = int(os.environ.get('RAMP_CONVERGENCE_EXAMPLES', '25'))
 ROUNDS = 8  # of all jobs, after which they must have come to rest
 TABLES = {
     '/accounting/accounts': 'accounts', '/accounting/fields': 'fields', '/accounting/field-options': 'options',
@@ -105,8 +104,8 @@ class TestConvergence(PushCase):
     """Whatever happens in Odoo and on the way: in the end Ramp shows what Odoo offers, and nothing was sent for nothing."""
 
     @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
+    def prepare(cls):
+        super().prepare()
         # each root plan has columns of its own; they are not Ramp's business, and a registry cannot be rolled back
         cls.classPatch(type(cls.env['account.analytic.plan']), '_sync_all_plan_column', lambda self: None)
         cls.classPatch(type(cls.env['account.analytic.account']), '_update_accounts_in_analytic_lines', lambda self, *args, **kwargs: None)
@@ -412,7 +411,7 @@ class TestConvergence(PushCase):
         self.ramp.assert_clean()
         self.assertEqual(self.ramp.request_violations, [])
 
-    @settings(max_examples=EXAMPLES, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck))
+    @examples(4, full=250)
     @given(steps=steps, first=st.booleans())
     @example(steps=[('fault', 24, 0), ('run', 0, 0)], first=False)  # the answer to the first upload is lost
     @example(steps=[('create', 0, 0), ('fault', 26, 0), ('run', 0, 0), ('delete', 0, 4)], first=True)

@@ -13,7 +13,7 @@ from unittest.mock import patch
 
 import requests
 import responses
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from responses import matchers
 from responses.registries import FirstMatchRegistry
@@ -43,6 +43,7 @@ from ..ramp_api import (
     scrub,
 )
 from ..ramp_api import limiter as limiter_module
+from .properties import examples
 
 BASE = 'https://api.ramp.com/developer/v1'
 LIST = f'{BASE}/transactions'
@@ -1203,7 +1204,7 @@ class TestLimiter(BaseCase):
         with open(self.limiter().path) as file:
             self.assertEqual(len(json.load(file)['hits']), 100)
 
-    @settings(deadline=None, database=None, suppress_health_check=list(HealthCheck), max_examples=50)
+    @examples(50, full=500)
     @given(
         st.integers(1, 5),
         st.lists(

@@ -2,16 +2,17 @@
 from decimal import Decimal
 from fractions import Fraction
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from odoo.tests import BaseCase, tagged
 
 from ..ramp_api import EXPONENTS, Money, MoneyError, allocate
+from .properties import examples
 
 CURRENCIES = st.sampled_from(sorted(EXPONENTS))
 # The machine may be busy and the home folder read-only: neither is a reason to fail.
-calm = settings(deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])
+calm = examples(100, full=1000)
 MINOR = st.integers(-(10**15), 10**15)
 
 

@@ -5,7 +5,7 @@ import json
 import unittest
 from decimal import Decimal
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from odoo.tests import tagged
@@ -27,12 +27,13 @@ from ..ramp_api import (
     read_vendor_credit,
 )
 from ..simulator import contract
+from .properties import examples
 from .test_ramp_api_payloads import IDS, MISSING, PayloadCase, cents, coding
 from .test_simulator_payables import PayablesCase
 
 FOLDER = contract.location() and contract.location().parent.parent / 'examples'
 # The machine may be busy and the home folder read-only: neither is a reason to fail.
-calm = settings(deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])
+calm = examples(100, full=1000)
 MINOR = st.integers(-(10**12), 10**12)
 POSITIVE = st.integers(1, 10**12)
 ADDRESS = {'address_line_1': '1 Main St', 'city': 'Albany', 'country': 'US', 'postal_code': '12207', 'state': 'NY'}

@@ -3,7 +3,7 @@ import threading
 from collections import Counter
 from contextlib import contextmanager
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from odoo import Command
@@ -14,6 +14,7 @@ from ..ramp_api import allocate
 from ..simulator import coding
 from ..simulator.endpoints.repayments import METHODS
 from .common import PayablesCase
+from .properties import examples
 
 FEW, MANY = 20, 60
 
@@ -378,7 +379,7 @@ class TestRepayment(RepaymentCase):
 class TestRepaymentShares(RepaymentCase):
     connect = False
 
-    @settings(max_examples=300, deadline=None)
+    @examples(100, full=3000)
     @given(st.data())
     def test_any_lines_and_parts_add_up(self, data):
         """Whatever is repaid in whichever parts, each adds up in both currencies, and the whole leaves nothing of any line."""

@@ -267,8 +267,8 @@ class PushedCase(ScreenCase):
     seed = {'transactions': 0, 'accounts': [], 'analytics': []}
 
     @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
+    def prepare(cls):
+        super().prepare()
         cls.tax_account = cls.env['account.account'].create({
             'name': 'Input Tax', 'code': '131001', 'account_type': 'asset_current', 'company_ids': [Command.set(cls.company.ids)]})
         cls.env['account.account'].search([('company_ids', 'in', cls.company.ids)]).filtered(
@@ -282,8 +282,8 @@ class PushedCase(ScreenCase):
         cls.env['res.partner'].search([('supplier_rank', '>', 0)]).supplier_rank = 0
         cls.supplier = cls.env['res.partner'].create({'name': 'Deco Addict', 'ref': 'V001', 'supplier_rank': 1})
 
-    def setUp(self):
-        super().setUp()
+    def once(self):
+        super().once()
         self.connection.write({'analytic_plan_ids': [Command.set(self.plan.ids)], 'offer_taxes': True})
         self.objects = (self.account_meals, self.plan, self.analytic_move, self.tax, self.supplier)
         self.push()

@@ -31,8 +31,8 @@ class RpcCase(RampCase, HttpCase):
 class TestSecurity(RpcCase):
     """What each role can do, over RPC, as that role."""
 
-    def setUp(self):
-        super().setUp()
+    def once(self):
+        super().once()
         self.held = self.spend(account=None)
         self.booked = self.spend()
         self.sync()

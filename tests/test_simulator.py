@@ -1,5 +1,6 @@
 """The simulator on its own, over real HTTP: what the other tests lean on must itself be tested."""
 
+import copy
 import threading
 import unittest
 from collections import Counter
@@ -10,11 +11,13 @@ from urllib.parse import parse_qs, urlsplit
 import requests
 
 from odoo.tests import BaseCase, tagged
+from odoo.tests.common import _super_send
 
-from ..simulator import KINDS, Fault, Seed, Simulator
+from ..simulator import KINDS, Fault, Seed, Simulator, memory, webhooks
 from ..simulator import contract as contract_module
 from ..simulator.faults import EVENT
 from ..simulator.routes import API, ROUTES
+from ..simulator.state import State, utc_now
 
 ALL_SCOPES = (
     "accounting:read accounting:write transactions:read transactions:write receipts:read users:read"
@@ -584,7 +587,8 @@ class TestFaults(SimulatorCase):
 
     def test_fault_timeout_before(self):
         self.ramp.faults.add("timeout_before", "/business", count=1, seconds=20)
-        with self.assertRaises(requests.Timeout):
+        # Odoo's tests make a timeout ten seconds at least.
+        with self.assertRaises(requests.Timeout), patch.object(requests.Session, "send", _super_send):
             self.client.get("/business", timeout=0.05)
         self.assertEqual(self.client.get("/business").status_code, 200)
 
@@ -907,6 +911,155 @@ class TestAdmin(SimulatorCase):
         self.assertEqual(
             requests.get(f"http://127.0.0.1:{self.ramp.port}/_simulator/", timeout=20).status_code, 404
         )
+
+
+@tagged("ramp_simulator")
+class TestSnapshot(SimulatorCase):
+    """What one test does must not be there in the next, which begins with the same simulator."""
+
+    seed = {"transactions": 3}
+    options = {"webhooks": {"held": True}, "rate_limit": 8}
+
+    def setUp(self):
+        super().setUp()
+        self.client.seat()
+        self.ident = self.ramp.add_transaction(amount_minor=1000)
+        self.ramp.subscribe("http://127.0.0.1:9/", ["transactions.cleared", "bills.created"])
+        self.fault = self.ramp.faults.add("server_error", "/users", count=2, skip=1)
+        self.ramp.before(self.hear)
+        self.heard = []
+        self.kept = self.ramp.snapshot()
+
+    def hear(self, method, path, body):
+        self.heard.append(path)
+
+    def what_there_is(self):
+        """All of it, by the names under which the simulator keeps it."""
+        def kept(value):
+            if callable(value) or value is self.ramp.contract:
+                return value
+            return list(value) if isinstance(value, list) and any(map(callable, value)) else copy.deepcopy(value)
+
+        left_out = {*memory.LEFT_OUT, *State.LEFT_OUT, "_random", "_ids"}
+        sender, state = self.ramp.webhooks, self.ramp.state
+        found = {type(part).__name__: {name: kept(value) for name, value in vars(part).items() if name not in left_out}
+                 for part in (self.ramp, self.ramp.faults, self.ramp.rate, sender, state)}
+        found["rows"] = {name: copy.deepcopy(table.rows) for name, table in state.tables.items()}
+        found["clocks"] = state.clock, self.ramp.clock
+        found["chance"] = [source.getstate() for source in (state._random, self.ramp.faults._random, sender._random, sender._ids)]
+        return found
+
+    def change_everything(self):
+        ramp = self.ramp
+        ramp.update_transaction(self.ident, memo="changed")
+        ramp.add_transaction(amount_minor=5)
+        ramp.add_bill(amount_minor=7)
+        self.client.sync("key", good=[self.ident])
+        self.client.sign_in()
+        self.client.post("/accounting/syncs", json={"nonsense": 1})
+        for _number in range(3):
+            self.client.get("/users")
+        ramp.faults.add("drop_before", probability=0.5)
+        ramp.faults.take({"drop_before"}, "GET", "/x")
+        ramp.before(print)
+        ramp.after(print)
+        ramp.errors.append("one")
+        ramp.contract_violations.append("one")
+        ramp.leaked_tokens += 1
+        ramp.resync, ramp.retry_after, ramp.task_seconds, ramp.keep_bodies = "accept", 3, None, True
+        ramp.ramp_plus = ramp.hide_three_way = ramp.contract = None
+        ramp.scopes, ramp.client_secret, ramp.token_lifetime, ramp.dead_tokens_not_found = (), "other", 1, True
+        ramp.clock = ramp.state.clock = ramp.monotonic = ramp.rate.monotonic = utc_now
+        ramp.rate.limit, ramp.rate.window = 1, 2
+        ramp.answer = lambda request: None
+        ramp.state.seed, ramp.state.extra = 99, True
+        ramp.webhooks.drop()
+        ramp.webhooks.encoding, ramp.webhooks.held, ramp.webhooks.backoff = "base64", False, 0
+        ramp.webhooks.log.append({})
+
+    def test_everything_comes_back(self):
+        before = self.what_there_is()
+        for _again in range(2):
+            self.change_everything()
+            now = self.what_there_is()
+            self.assertEqual([name for name in before if now[name] == before[name]], [])
+            self.ramp.restore(self.kept)
+            self.assertEqual(self.what_there_is(), before)
+
+    def test_the_same_happens_again(self):
+        """Ids, chance and what the rate limit lets through are those that would have come."""
+        def happens():
+            made = self.ramp.add_transaction(amount_minor=77)
+            answers = [self.client.get(path) for path in ("/users", "/users", "/users", "/business")]
+            return (made, self.ramp.webhooks.pending, [(answer.status_code, answer.headers["x-trace-id"]) for answer in answers],
+                    list(self.heard), self.client.get("/business").status_code)
+
+        first = happens()
+        self.assertEqual([status for status, _trace in first[2]], [200, 500, 500, 200])
+        self.heard.clear()  # ours, not the simulator's
+        self.ramp.restore(self.kept)
+        self.assertEqual(happens(), first)
+
+    def test_who_watches_and_who_has_a_token_still_does(self):
+        self.client.post("/_simulator/kill-tokens", json={})
+        self.ramp.state["webhooks"].update(next(iter(self.ramp.state["webhooks"]))["id"], status="inactive")
+        self.ramp.restore(self.kept)
+        self.assertEqual(self.client.get("/business").status_code, 200)
+        self.assertEqual(self.ramp.webhooks.pending, [])
+        bill = self.ramp.add_bill(amount_minor=7)
+        self.assertEqual([event["object"]["id"] for event in self.ramp.webhooks.pending], [bill])
+
+    def test_after_a_reset_and_in_another_order(self):
+        self.client.post("/_simulator/reset", json={"transactions": 1, "seed": 5})
+        self.ramp.restore(self.kept)
+        self.assertEqual([row["id"] for row in self.ramp.state["transactions"]][-1], self.ident)
+        listed = {row["id"] for row in self.client.every("/transactions")}
+        self.assertIn(self.ident, listed)
+        later = self.ramp.snapshot()
+        self.ramp.add_transaction(amount_minor=1)
+        self.ramp.restore(later)
+        self.assertEqual({row["id"] for row in self.client.every("/transactions")}, listed)
+        self.ramp.restore(self.kept)
+        self.assertEqual((self.ramp.seed.seed, self.ramp.state.seed), (1, 1))
+
+    def test_it_listens_where_it_did(self):
+        url = self.ramp.url
+        self.ramp.stop()
+        with self.assertRaises(requests.ConnectionError):
+            requests.get(f"{url}/_simulator/", timeout=20)
+        self.ramp.restore(self.kept)
+        self.assertEqual(self.client.get("/business").status_code, 200)
+        self.ramp.stop()
+        self.ramp.port = 0
+        self.ramp.start()
+        self.assertNotEqual(self.ramp.url, url)
+        self.ramp.restore(self.kept)
+        self.assertEqual((self.ramp.url, self.client.get("/business").status_code), (url, 200))
+        self.ramp.stop()
+        silent = self.ramp.snapshot()
+        self.ramp.start()
+        self.ramp.restore(silent)
+        self.assertIsNone(self.ramp._address())
+
+    def test_what_is_being_sent_is_waited_for(self):
+        sender, begun, may_end = self.ramp.webhooks, threading.Event(), threading.Event()
+
+        def post(url, body, headers):
+            begun.set()
+            may_end.wait(10)
+            return 200
+
+        with patch.object(webhooks, "_post", post):
+            self.ramp.add_bill(amount_minor=7)
+            sender.release()
+            self.assertTrue(begun.wait(10))
+            restoring = threading.Thread(target=self.ramp.restore, args=[self.kept])
+            restoring.start()
+            self.assertTrue(self.ramp.state.tables)
+            may_end.set()
+            restoring.join(10)
+        self.assertEqual((sender.log, sender.pending, sender.held), ([], [], True))
+
 
 
 @tagged("ramp_simulator")

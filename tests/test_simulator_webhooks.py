@@ -2,9 +2,9 @@
 
 import json
 import threading
-import time
 from collections import Counter
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from unittest.mock import patch
 
 import requests
 
@@ -391,22 +391,21 @@ class TestDelivery(WebhooksCase):
         answers = [500, 200]
         self.receiver.answer = lambda headers, body: answers.pop(0)
         ident, = self.emit()
-        until = time.monotonic() + 10
-        while len(self.receiver.got) < 2 and time.monotonic() < until:
-            self.clock.forward(seconds=1)
-            time.sleep(0.05)
-        self.assertEqual(self.arrived(), [ident, ident])
+        self.assertEqual(self.settled(), ["retry"])
+        self.clock.forward(seconds=1)
         self.assertEqual(self.settled(2), ["retry", "delivered"])
+        self.assertEqual(self.arrived(), [ident, ident])
         self.sender.hold()
-        self.emit()
-        time.sleep(0.3)
+        looked, due = threading.Event(), self.sender._due
+        with patch.object(self.sender, "_due", side_effect=lambda: [due(), looked.set()][0]):
+            self.emit()
+            self.assertTrue(looked.wait(10))
+            self.sender.stop()  # what it has begun, it ends
         self.assertEqual((len(self.receiver.got), len(self.sender.pending)), (2, 1))
 
     def settled(self, count=1):
         """The outcomes, once there are so many: the receiver has answered before the sender has noted it."""
-        until = time.monotonic() + 10
-        while len(self.sender.log) < count and time.monotonic() < until:
-            time.sleep(0.01)
+        self.assertTrue(self.sender.wait(count), self.sender.log)
         return [entry["outcome"] for entry in self.sender.log]
 
     def test_administration(self):

@@ -1,12 +1,11 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
 import datetime
 import itertools
-import os
 import random
 from collections import Counter
 from decimal import Decimal
 
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from odoo.tests import tagged
@@ -14,8 +13,8 @@ from odoo.tests import tagged
 from ..simulator.endpoints import entities, statements
 from ..simulator.endpoints.transfers import ACCEPTED, FAILED
 from .common import StatementsCase
+from .properties import examples
 
-EXAMPLES = int(os.environ.get('RAMP_STATEMENT_EXAMPLES', '12'))
 MONTHS = 4
 PLACES = {'JPY': 0, 'KWD': 3}
 RATES = {'EUR': ('0.8', '0.93', '1.07'), 'JPY': ('150', '141.3', '163.7'), 'KWD': ('0.307', '0.299', '0.31'), 'CHF': ('0.9', '0.87', '1.1')}
@@ -60,8 +59,8 @@ class TestStatementMonths(StatementsCase):
     seed = {'transactions': 0, 'entities': ENTITIES[:-1]}
 
     @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
+    def prepare(cls):
+        super().prepare()
         for code, rates in RATES.items():
             currency = cls.env['res.currency'].with_context(active_test=False).search([('name', '=', code)])
             currency.active = True
@@ -413,7 +412,7 @@ class TestStatementMonths(StatementsCase):
         self.ramp.assert_clean()
         self.assertEqual(self.ramp.request_violations, [])
 
-    @settings(max_examples=EXAMPLES, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck))
+    @examples(1, full=120)
     @given(steps=steps)
     @example(steps=[('charge', 7000, 10000), ('close', 1, 150), ('pay', 0, 1), ('sync', 0, 0), ('moves', 0, 0), ('sync', 0, 0)])
     # a line that nobody has coded, and one that is not ready, on a statement that Odoo hears of

@@ -22,8 +22,8 @@ XLSX = '/ramp_connector/tie_out/xlsx'
 class TieOutCase(StatementsCase, ScreenCase):
     """A statement's month: what was spent, cashback and a payment, all of it in the books."""
 
-    def setUp(self):
-        super().setUp()
+    def once(self):
+        super().once()
         self.connection.write({'name': 'Ramp of the tour', 'start_date': '2026-06-01'})
         self.ramp_ids = [
             self.spend(minor, merchant=merchant, date=f'2026-07-{day:02}T12:00:00+00:00')

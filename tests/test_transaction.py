@@ -1,7 +1,7 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
 from decimal import Decimal
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from odoo.exceptions import UserError, ValidationError
@@ -9,6 +9,7 @@ from odoo.tests import tagged
 
 from ..simulator import coding
 from .common import RampCase
+from .properties import examples
 
 
 @tagged('post_install', '-at_install', 'ramp')
@@ -258,7 +259,7 @@ class TestTransaction(RampCase):
         self.sync()
         self.assertConfirmed(bad)
 
-    @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+    @examples(5, full=250)
     @given(data=st.data())
     def test_property_books_equal_ramp(self, data):
         """Whatever the amounts, splits, currencies and signs: entries balance, and the liability is what Ramp says."""

@@ -1,11 +1,10 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
-import os
 from collections import Counter
 from datetime import timedelta
 from unittest.mock import patch
 
 from freezegun import freeze_time
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from odoo import Command, fields
@@ -15,8 +14,8 @@ from odoo.tests import Form, new_test_user, tagged
 from ..flows import person as person_flow
 from ..simulator.endpoints.locations import make
 from .common import RampCase
+from .properties import examples
 
-EXAMPLES = int(os.environ.get('RAMP_USER_EXAMPLES', '10'))
 FLOWS = ('department', 'location', 'employee', 'user')
 OUT = ('USER_INACTIVE', 'USER_SUSPENDED')
 FAULTS = (
@@ -25,8 +24,8 @@ FAULTS = (
 
 
 class PeopleCase(RampCase):
-    def setUp(self):
-        super().setUp()
+    def once(self):
+        super().once()
         for user in list(self.ramp.state['users']):
             if user['status'] == 'INVITE_PENDING':  # Ramp lists nobody who has not come in; that has its own test
                 self.ramp.update_user(user['id'], status='USER_ACTIVE')
@@ -1114,7 +1113,7 @@ class TestPeopleConverge(PeopleCase):
         self.assertEqual(self.written(before), {})
         self.ramp.assert_clean()
 
-    @settings(max_examples=EXAMPLES, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck))
+    @examples(3, full=100)
     @given(steps=st.lists(step, min_size=4, max_size=30))
     @example(steps=[('slow', 0), ('create', 1), ('sync', 0), ('fail', 1), ('sync', 0), ('rename', 1)])
     @example(steps=[('create', 1), ('fault', 3), ('sync', 0), ('archive', 0), ('sync', 0), ('unarchive', 0), ('sync', 0)])

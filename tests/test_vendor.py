@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from unittest.mock import patch
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from odoo import api, fields
@@ -17,6 +17,7 @@ from ..flows.flow import RampFlow
 from ..flows.pull import RampFlowPull
 from ..simulator.endpoints import vendors
 from .common import RampCase
+from .properties import examples
 
 ADDRESS = {'address_line_1': '442 Good St', 'city': 'San Diego', 'state': 'CA', 'country': 'US', 'postal_code': '94105'}
 TABLES = ('res_partner', 'mail_message')
@@ -893,7 +894,7 @@ step = st.one_of(*(
 
 @tagged('post_install', '-at_install', 'ramp')
 class TestVendorProperty(VendorCase):
-    @settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+    @examples(5, full=150)
     @given(steps=st.lists(step, max_size=10))
     def test_what_was_edited_stays_and_the_rest_is_ramps(self, steps):
         """Whatever the order of changes on both sides: of each field, what a person typed stays, anything else is as in Ramp."""

@@ -2,22 +2,22 @@
 import base64
 import contextlib
 import gzip
+import itertools
 import json
 import logging
-import os
 import re
 from datetime import timedelta
 from unittest.mock import patch
 
 import psycopg2
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from odoo import SUPERUSER_ID, fields
 from odoo.exceptions import AccessError, UserError
 from odoo.sql_db import Cursor, db_connect
 from odoo.tests import HttpCase, TransactionCase, new_test_user, tagged
-from odoo.tests.common import release_test_lock
+from odoo.tests.common import Opener, release_test_lock
 from odoo.tools import file_open, mute_logger
 
 from ..flows import pull
@@ -27,10 +27,11 @@ from ..ramp_api import RampClient, RampConnectionError, Subscription
 from ..simulator import events
 from ..simulator.webhooks import ENCODINGS, HEADERS, signature
 from .common import RampCase
+from .properties import examples
 from .test_purchase_order import OrdersCase
 from .test_user import PeopleCase
 
-CALLS = int(os.environ.get('RAMP_WEBHOOK_CALLS') or 300)  # forged ones, over HTTP
+FORGED = examples(60, full=3000)  # calls, over HTTP
 CONFLICT = "DO $$ BEGIN RAISE EXCEPTION USING ERRCODE = 'serialization_failure'; END $$"
 NOBODY = '00000000-0000-4000-8000-00000000dead'
 WRITES = re.compile(
@@ -42,8 +43,15 @@ WRITES = re.compile(
 class WebhookCase(RampCase, HttpCase):
     """The simulated Ramp sends its events to this Odoo over HTTP; nothing is sent by itself, see `deliver`."""
 
-    def setUp(self):
-        super().setUp()
+    @classmethod
+    def _first(cls):
+        first = super()._first()  # it receives requests, too
+        first.http_request_key, first.http_request_allow_all = '', False
+        first.opener, first.http_key_sequence = Opener(first), itertools.count()
+        return first
+
+    def once(self):
+        super().once()
         self.sender = self.ramp.webhooks
         self.sender.hold()
         self.env['ir.config_parameter'].set_param('web.base.url', self.base_url())
@@ -383,8 +391,8 @@ class TestSubscription(WebhookCase):
 
 
 class TestEvents(WebhookCase):
-    def setUp(self):
-        super().setUp()
+    def once(self):
+        super().once()
         self.row = self.subscribe()
         self.woken()
 
@@ -741,8 +749,8 @@ class TestCalls(TransactionCase):
 class TestEventsOfWhatIsSent(WebhookCase, OrdersCase, PeopleCase):
     """What people change in Ramp of what Odoo sends: seen when Ramp tells of it, and not only at night."""
 
-    def setUp(self):
-        super().setUp()
+    def once(self):
+        super().once()
         self.connection.write({'push_orders': True, 'push_users': True})
         self.subscribe()
 
@@ -837,8 +845,8 @@ class TestEventsOfWhatIsSent(WebhookCase, OrdersCase, PeopleCase):
 class TestForged(WebhookCase):
     """None of these is accepted, and none leaves anything in the database or in the log."""
 
-    def setUp(self):
-        super().setUp()
+    def once(self):
+        super().once()
         self.row = self.subscribe()
         self.sender.emit('transactions.cleared', NOBODY, {'note': 'Café Zoë'})
         self.genuine = json.dumps(self.sender.pending[0], ensure_ascii=False).encode()
@@ -962,7 +970,7 @@ class TestForged(WebhookCase):
         self.assertEqual(answer(self.row['endpoint_url']), answer(nowhere))
         self.assertEqual(answer(nowhere)[:2], (401, b''))
 
-    @settings(max_examples=CALLS, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck))
+    @FORGED
     @given(data=st.data())
     def mutate(self, data):
         body = bytearray(self.genuine)
@@ -992,13 +1000,13 @@ class TestForged(WebhookCase):
     def test_property_no_forged_event_is_accepted(self):
         with self.nothing_happens():
             self.mutate()
-        self.assertGreaterEqual(self.calls, CALLS * 0.9)
+        self.assertGreaterEqual(self.calls, FORGED.max_examples * 0.9)
         logging.getLogger(__name__).info('%s forged calls, none accepted', self.calls)
 
 
 class TestAccess(WebhookCase):
-    def setUp(self):
-        super().setUp()
+    def once(self):
+        super().once()
         self.row = self.subscribe()
         self.sender.emit('transactions.cleared', NOBODY)
         self.deliver()
