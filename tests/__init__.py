@@ -34,6 +34,7 @@ from . import (
     test_simulator_procurement,
     test_simulator_statements,
     test_simulator_webhooks,
+    test_smoke,
     test_spend_vendor,
     test_statement,
     test_statement_months,

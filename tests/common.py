@@ -17,6 +17,7 @@ from ..models import ramp_connection
 from ..ramp_api import RampClient, SlidingWindow, limiter
 from ..simulator import Seed, Simulator
 from .company import ACCOUNTS, PLANS, company_of
+from .smoke import SmokeTags
 
 
 def impatient(client):
@@ -32,7 +33,7 @@ class Killed(UserError):
 
 
 @tagged('post_install', '-at_install', 'ramp')
-class RampCase(TransactionCase):
+class RampCase(SmokeTags, TransactionCase):
     """A company, its people and a simulated Ramp over HTTP on this machine, joined by a connection: made once for the class.
     Each test begins with all of it as it was then.
 
@@ -245,8 +246,10 @@ class RampCase(TransactionCase):
         self.assertEqual(self.ramp.successes().get(ramp_id), [f'account.move,{record.res_id}'])
 
 
-class BrowserCase(HttpCase):
+class BrowserCase(SmokeTags, HttpCase):
     """Tours; others may run beside them, on the same cores (see `addTour`, too)."""
+
+    is_smoke = True
 
     def start_tour(self, url_path, tour_name, **options):
         return super().start_tour(url_path, tour_name, **{'timeout': 180, **options})

@@ -20,7 +20,7 @@ from responses.registries import FirstMatchRegistry
 from urllib3.exceptions import MaxRetryError, NewConnectionError
 from urllib3.exceptions import SSLError as PoolSSLError
 
-from odoo.tests import BaseCase, tagged
+from odoo.tests import tagged
 from odoo.tests.common import _super_send
 
 from ..ramp_api import (
@@ -44,6 +44,7 @@ from ..ramp_api import (
 )
 from ..ramp_api import limiter as limiter_module
 from .properties import examples
+from .smoke import PlainCase
 
 BASE = 'https://api.ramp.com/developer/v1'
 LIST = f'{BASE}/transactions'
@@ -110,7 +111,7 @@ class Once(FirstMatchRegistry):
         return None, reasons
 
 
-class ClientCase(BaseCase):
+class ClientCase(PlainCase):
     """Every answer is scripted; an unscripted request, or a script nobody asked for, fails the test."""
 
     @classmethod
@@ -1094,7 +1095,7 @@ class TestDownload(ClientCase):
 
 
 @tagged('ramp_api')
-class TestLimiter(BaseCase):
+class TestLimiter(PlainCase):
     def setUp(self):
         super().setUp()
         folder = tempfile.TemporaryDirectory()

@@ -5,10 +5,11 @@ from fractions import Fraction
 from hypothesis import given
 from hypothesis import strategies as st
 
-from odoo.tests import BaseCase, tagged
+from odoo.tests import tagged
 
 from ..ramp_api import EXPONENTS, Money, MoneyError, allocate
 from .properties import examples
+from .smoke import PlainCase
 
 CURRENCIES = st.sampled_from(sorted(EXPONENTS))
 # The machine may be busy and the home folder read-only: neither is a reason to fail.
@@ -17,7 +18,7 @@ MINOR = st.integers(-(10**15), 10**15)
 
 
 @tagged('ramp_api')
-class TestMoney(BaseCase):
+class TestMoney(PlainCase):
     def test_decimals_come_from_the_currency(self):
         for currency, text in [
             ('JPY', '12345'),
@@ -154,7 +155,7 @@ class TestMoney(BaseCase):
 
 
 @tagged('ramp_api')
-class TestAllocate(BaseCase):
+class TestAllocate(PlainCase):
     def test_largest_remainder(self):
         self.assertEqual(allocate(100, [1, 1, 1]), [34, 33, 33])
         self.assertEqual(allocate(-100, [1, 1, 1]), [-34, -33, -33])

@@ -4,7 +4,7 @@ import datetime
 import traceback
 from decimal import Decimal
 
-from odoo.tests import BaseCase, tagged
+from odoo.tests import tagged
 
 from ..ramp_api import (
     Money,
@@ -16,6 +16,7 @@ from ..ramp_api import (
     read_transaction,
     to_company_date,
 )
+from .smoke import PlainCase
 
 UTC = datetime.timezone.utc
 IDS = [f'0000000{n}-0000-4000-8000-00000000000a' for n in range(9)]
@@ -95,7 +96,7 @@ def line(**values):
     return {'accounting_field_selections': [], **values}
 
 
-class PayloadCase(BaseCase):
+class PayloadCase(PlainCase):
     maxDiff = None
 
     def assertRefused(self, field, text, read, payload):
@@ -422,7 +423,7 @@ class TestOtherPayloads(PayloadCase):
 
 
 @tagged('ramp_api')
-class TestDates(BaseCase):
+class TestDates(PlainCase):
     def test_parse_utc(self):
         for text, expected in [
             ('2026-01-31T13:45:00Z', (2026, 1, 31, 13, 45)),

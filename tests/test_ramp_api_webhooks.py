@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from werkzeug.datastructures import Headers
 
-from odoo.tests import BaseCase, tagged
+from odoo.tests import tagged
 
 from ..ramp_api import PayloadError, parse_utc, read_event, read_subscription, verify
+from .smoke import PlainCase
 from .test_ramp_api_payables import FOLDER, NonsenseCase, calm, made
 from .test_ramp_api_payloads import IDS, MISSING, PayloadCase
 
@@ -41,7 +42,7 @@ def read(payload):
 
 
 @tagged('ramp_api')
-class TestVerify(BaseCase):
+class TestVerify(PlainCase):
     def test_known_answer(self):
         """RFC 4231, test case 2, so that our own hashing does not judge itself."""
         body = b'what do ya want for nothing?'

@@ -12,6 +12,8 @@ from .common import RampCase
 class RpcCase(RampCase, HttpCase):
     """Calls over RPC as the users in `roles`, by role."""
 
+    is_smoke = True
+
     def call(self, role, model, method, *args, **kwargs):
         """An RPC call as a role, the way the web client makes it."""
         if getattr(self, 'role', None) != role:

@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import requests
 
-from odoo.tests import BaseCase, tagged
+from odoo.tests import tagged
 from odoo.tests.common import _super_send
 
 from ..simulator import KINDS, Fault, Seed, Simulator, memory, webhooks
@@ -18,6 +18,7 @@ from ..simulator import contract as contract_module
 from ..simulator.faults import EVENT
 from ..simulator.routes import API, ROUTES
 from ..simulator.state import State, utc_now
+from .smoke import PlainCase
 
 ALL_SCOPES = (
     "accounting:read accounting:write transactions:read transactions:write receipts:read users:read"
@@ -88,7 +89,7 @@ class Client(requests.Session):
         return self.post("/accounting/connection", json={"remote_provider_name": name})
 
 
-class SimulatorCase(BaseCase):
+class SimulatorCase(PlainCase):
     """One small Ramp per test. The answers of every test are checked against the contract at its end."""
 
     seed = {"transactions": 0}

@@ -28,6 +28,7 @@ from ..simulator import events
 from ..simulator.webhooks import ENCODINGS, HEADERS, signature
 from .common import RampCase
 from .properties import examples
+from .smoke import SmokeTags
 from .test_purchase_order import OrdersCase
 from .test_user import PeopleCase
 
@@ -688,7 +689,7 @@ class TestEvents(WebhookCase):
 
 
 @tagged('post_install', '-at_install', 'ramp')
-class TestCalls(TransactionCase):
+class TestCalls(SmokeTags, TransactionCase):
     """Who calls a job while it begins: with real transactions, side by side."""
 
     def setUp(self):
@@ -1005,6 +1006,8 @@ class TestForged(WebhookCase):
 
 
 class TestAccess(WebhookCase):
+    is_smoke = True
+
     def once(self):
         super().once()
         self.row = self.subscribe()

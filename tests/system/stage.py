@@ -19,8 +19,8 @@ import owing
 import psycopg2
 from books import differences, state_of
 from cards import assert_cards
-from owed import assert_payables, payables_of
 from jobs import JOBS
+from owed import assert_payables, payables_of
 from owing import MOMENT
 
 ROOT = Path(__file__).resolve().parents[2]
