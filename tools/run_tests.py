@@ -147,7 +147,7 @@ def named(name):
     tests = [('system', path) for path in sorted((TESTS / 'system').glob('test_*.py'))] + [
         ('plain' if path.name.startswith(PLAIN) else 'unit', path) for path in sorted(TESTS.glob('test_*.py'))]
     of_file = [(lane, path) for lane, path in tests if path.stem in (stem, f'test_{stem}')]
-    found = of_file or [(lane, path) for lane, path in tests if re.search(
+    found = of_file or [(lane, path) for lane, path in tests if name.lower() in path.stem or re.search(
         rf'^\s*(class|def) \w*{re.escape(name)}', path.read_text(encoding='utf-8'), re.M | re.I)]
     if not found:
         raise Fail(f'no test file, class or test has {name!r} in its name')
