@@ -13,7 +13,7 @@ from .payment import Part, Settlement
 BANK_METHODS = frozenset({
     'ACH', 'CHECK', 'CRYPTO_WALLET_TRANSFER', 'DOMESTIC_WIRE', 'FED_NOW', 'INTERNATIONAL', 'LOCAL_BANK_TRANSFER', 'RTP', 'SWIFT'})
 # An open bill with a payment that is over and left something to pay; in any other state the payment is still on its way, or failed.
-PARTLY_PAID = frozenset({'PAYMENT_COMPLETED', 'PAYMENT_DETAILS_MISSING', 'PAYMENT_NOT_INSTRUCTED', 'PAYMENT_READY'})
+PARTLY_PAID = frozenset({'ON_HOLD', 'PAYMENT_COMPLETED', 'PAYMENT_DETAILS_MISSING', 'PAYMENT_NOT_INSTRUCTED', 'PAYMENT_READY'})
 # Of a bill that is paid in part: another payment is on its way, or is to be made.
 UNDER_WAY = frozenset({
     'AWAITING_RELEASE', 'BLOCKED', 'HELD_BY_PROVIDER', 'ON_HOLD', 'PAYMENT_PROCESSING', 'PAYMENT_SCHEDULED',

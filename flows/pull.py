@@ -662,8 +662,14 @@ class RampFlowPull(models.AbstractModel):
             return
         for _batch in range(REPORTS_PER_RUN):
             unreported = self.env['ramp.record']._unreported(connection, self._flow, ids, self._batch_size)
+            if any(unreported.mapped('reported_hash')):
+                self._transaction(self._doubt_reports, unreported)
             if not unreported or not self._with_ramp(self._report_batch, client, unreported):
                 break
+
+    def _doubt_reports(self, records):
+        """Another reason than the one that Ramp shows is told. Should nobody hear what came of that, the former one is told again, too."""
+        records.reported_hash = False
 
     def _report_batch(self, client, records):
         """One call for all; where Ramp refuses it, one for each, and what it does not want to hear is only logged."""

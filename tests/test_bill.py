@@ -183,6 +183,18 @@ class TestBill(PayablesCase):
         self.assertPaid(ramp_id)
         self.assertEqual(sorted(self.payment(ramp_id).mapped('amount')), [40.0, 60.0])
 
+    def test_part_of_a_bill_that_is_on_hold(self):
+        """Nothing of it is paid now; what was paid before is."""
+        ramp_id = self.owe(10000)
+        self.ramp.pay_bill(ramp_id, amount_minor=4000)
+        self.ramp.update_bill(ramp_id, held=True)
+        self.assertEqual(self.ramp.state['bills'].get(ramp_id)['status_summary'], 'ON_HOLD')
+        self.sync_payables()
+        self.assertEqual((self.move(ramp_id).amount_residual, self.move(ramp_id).payment_state), (60.0, 'partial'))
+        self.ramp.update_bill(ramp_id, held=False)
+        self.sync_payables()
+        self.assertEqual(self.payment(ramp_id).mapped('amount'), [40.0])
+
     def test_part_stays_while_the_next_one_is_on_its_way(self):
         """Ramp shows the first payment with the status of the next."""
         ramp_id = self.owe(10000)

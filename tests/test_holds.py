@@ -30,6 +30,25 @@ class TestHolds(RampCase):
         self.check(ramp_id, 'no account', lambda: self.ramp.recode(ramp_id, self.external(self.account_travel)))
         self.assertEqual(self.entry(ramp_id)[0][0], '650002')
 
+    def test_reason_is_told_again_after_one_of_which_nobody_knows_whether_it_was_heard(self):
+        """Ramp has heard the second reason and its answer is lost; the object is then as it was at first: so is what Ramp shows."""
+        coding.add_account(self.ramp.state, 'X-1', 'Nowhere', '699999')
+        ramp_id = self.spend(account='X-1')
+        self.sync('transaction')
+        [first] = self.ramp.export_errors(ramp_id)
+        self.ramp.recode(ramp_id, None)
+        self.ramp.faults.add('truncate', '/accounting/syncs', count=1)
+        self.ramp.faults.add('drop_before', '/accounting/syncs', skip=1)  # when the client tries again
+        self.sync('transaction')
+        self.ramp.faults.clear()
+        self.assertRegex(self.ramp.export_errors(ramp_id)[-1], 'no account')
+        self.ramp.recode(ramp_id, 'X-1')
+        self.sync('transaction')
+        self.assertEqual(self.ramp.export_errors(ramp_id)[-1], first)
+        calls = len(self.ramp.write_calls())
+        self.sync('transaction')
+        self.assertEqual(len(self.ramp.write_calls()), calls)
+
     def test_unknown_account(self):
         coding.add_account(self.ramp.state, 'X-1', 'Nowhere', '699999')
         ramp_id = self.spend(account='X-1')

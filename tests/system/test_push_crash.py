@@ -44,7 +44,7 @@ SCENES = {
     'returns': dataclasses.replace(
         PROCUREMENT, before=('buy: order', 'buy: receive', *BOUGHT[1:]), deeds=('buy: return',)),
 }
-WORKS = ('_collect', '_compare', '_mark_uncertain', '_store', '_options_changed')
+WORKS = ('_collect', '_compare', '_mark_uncertain', '_note_asked', '_store', '_options_changed')
 SIDES = ('before', 'after')
 FIRST = {'push': 'first upload', 'procurement': 'orders', 'people': 'people'}  # by their step
 NOTHING_CHANGES = {'_start', '_finish'}  # but the row of the run; killed there in test_crash.py
