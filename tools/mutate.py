@@ -8,7 +8,7 @@
 The map comes from running every test file once under coverage (half an hour to an hour). It is kept, one part for each test file, so
 a test file that changed is run again by itself; lines of the addon that moved since are found by comparing the files. A mutant
 runs in a copy of the addon and a database of its own. Survivors are printed as differences: some are equivalent to what was
-there, some are what a test should notice. What survived the tests nearest to it may be caught by others: see `--tests`.
+there, some are what a test should notice. What survived the tests nearest to it may be caught by others: see `--seconds`.
 """
 import argparse
 import ast
@@ -37,8 +37,7 @@ from runtime import ADDON, CHECKOUT, Fail, Runtime, cache_dir, digest, say, scri
 PREFIX = 'ramp_mutate_'
 COMPILED = cache_dir() / 'mutants/compiled'
 SKIPPED = ('.git', '__pycache__', '.hypothesis', '.pytest_cache', '.ruff_cache')
-LONGEST = 90  # seconds that the tests of one mutant may take together, as the map knows them
-CLASS = 6  # seconds that a class of tests takes to begin
+CLASS = 6  # seconds that a class of tests takes to begin, at the most
 PATIENCE = 120  # seconds that a run may take before its tests begin
 SLOWER = 3  # times as long as the map knows that tests may take
 MAPPING = 5400  # seconds that a test file may take under coverage
@@ -227,8 +226,8 @@ def measure(worker, test_file):
     keep.mkdir(parents=True, exist_ok=True)
     for text in sources.values():
         (keep / digest(text)).write_text(text, encoding='utf-8')
-    for old in target.parent.glob(f'{Path(test_file).stem}-*.json'):
-        old.unlink()
+    for old in sorted(target.parent.glob(f'{Path(test_file).stem}-*.json'), key=lambda path: path.stat().st_mtime)[:-3]:
+        old.unlink()  # a few are kept, for other branches
     partial = target.with_suffix('.partial')
     partial.write_text(json.dumps({
         'tests': [[test, value[1]] for test, value in tests.items()], 'lines': lines,
@@ -245,13 +244,18 @@ class Map:
         self.sources = sources
         self.reached = defaultdict(lambda: defaultdict(set))  # path -> line -> tests
         self.seconds = {}
+        self.beginning = defaultdict(float)  # class -> seconds until its tests run, which the first of them was charged with
         self.modules = {}  # path -> tests that run a function in it
         self.changed = set()
+        self.trees = {}
         moves = {}
         for test_file in test_files():
             content = json.loads(part(test_file).read_text(encoding='utf-8'))
             names = [name for name, _seconds in content['tests']]
             self.seconds.update(content['tests'])
+            for test, took in content['tests']:
+                holder = test.rpartition('::')[0]
+                self.beginning[holder] = min(CLASS, max(self.beginning[holder], took))
             for path, lines in content['lines'].items():
                 if path not in sources:
                     continue
@@ -262,7 +266,6 @@ class Map:
                     now = moves[path, was].get(int(line)) if moves[path, was] is not None else int(line)
                     if now:
                         self.reached[path][now].update(names[number] for number in numbers)
-        self.trees = {}
 
     def _moves(self, path, was):
         """Where the lines of a former version of a file are now, or None if it is the same."""
@@ -275,48 +278,50 @@ class Map:
         return {block.a + offset + 1: block.b + offset + 1 for block in blocks for offset in range(block.size)}
 
     def _tree(self, path):
-        """Ranges of lines, of a file: functions, and statements."""
+        """Of a file, the lines of functions (with decorators, without, last) and of statements (first, last)."""
         if path not in self.trees:
             functions, statements = [], []
             for node in ast.walk(ast.parse(self.sources[path])):
-                if isinstance(node, (ast.FunctionDef, ast.Lambda)):
-                    body = node.body if isinstance(node.body, list) else [node.body]
-                    functions.append((body[0].lineno, node.end_lineno))
+                if isinstance(node, ast.Lambda):
+                    functions.append((node.body.lineno, node.body.lineno, node.end_lineno))
+                elif isinstance(node, ast.FunctionDef):
+                    functions.append((min(part.lineno for part in [node, *node.decorator_list]), node.body[0].lineno, node.end_lineno))
                 elif isinstance(node, ast.stmt) and not isinstance(node, ast.ClassDef):
                     below = [child.lineno for field in ('body', 'orelse', 'handlers', 'finalbody') for child in getattr(node, field, [])]
                     statements.append((node.lineno, max(node.lineno, min(below) - 1) if below else node.end_lineno))
             self.trees[path] = functions, statements
         return self.trees[path]
 
+    def _between(self, path, first, last):
+        lines = self.reached[path]
+        return set().union(*(lines[line] for line in range(first, last + 1) if line in lines))
+
     def tests(self, path, line):
-        """The tests to which a line matters. What runs when the module is read matters to all that use the module."""
+        """The tests to which a line matters."""
         functions, statements = self._tree(path)
         lines = self.reached[path]
-        if not any(start <= line <= end for start, end in functions):
+        around = [function for function in functions if function[0] <= line <= function[2]]
+        if not around:  # what runs when the module is read: to all that use the module
             if path not in self.modules:
-                self.modules[path] = set().union(*(tests for number, tests in lines.items()
-                                                   if any(start <= number <= end for start, end in functions)))
+                self.modules[path] = set().union(*(self._between(path, first, last) for _head, first, last in functions))
             return self.modules[path] or set().union(*lines.values())
+        _head, first, last = min(around, key=lambda function: function[2] - function[0])
+        if line < first:  # a decorator, a default
+            return self._between(path, first, last)
         if line in lines:
             return lines[line]
-        # a line of a statement of several, or one that was changed since: as its neighbours
-        around = [(end - start, start, end) for start, end in statements if start <= line <= end]
-        if around:
-            _size, start, end = min(around)
-            found = set().union(*(lines[number] for number in range(start, end + 1) if number in lines))
-            if found:
-                return found
-        if path in self.changed:
-            start, end = min(((start, end) for start, end in functions if start <= line <= end), key=lambda span: span[1] - span[0])
-            known = sorted(number for number in lines if start <= number <= end)
-            if known:
-                return lines[known[max(0, bisect.bisect(known, line) - 1)]]
-        return set()
+        # a line of a statement of several: as the statement; one that was changed since it was mapped: as what is before it
+        spans = [(end - start, start, end) for start, end in statements if start <= line <= end]
+        found = self._between(path, *min(spans)[1:]) if spans else set()
+        if not found and path in self.changed:
+            known = sorted(number for number in lines if first <= number <= last)
+            found = lines[known[max(0, bisect.bisect(known, line) - 1)]] if known else set()
+        return found
 
-    def chosen(self, path, line, most):
+    def chosen(self, path, line, longest):
         """Of these tests the nearest, as far as there is time: of modules named as the file first, the quick ones of each in turns.
 
-        With them, how many seconds they should take, and how many tests there are.
+        With them, how many seconds they should take, and how many tests there are. longest: seconds, or 0 for all tests.
         """
         def words(name):
             return {word.rstrip('s') for word in re.split(r'[/_]', name.removesuffix('.py').removeprefix('tests/test_'))} - {'ramp'}
@@ -330,8 +335,8 @@ class Map:
         taken, spent = defaultdict(list), 0  # by class: each begins with a company of its own
         for _far, _turn, seconds, test in sorted(order):
             holder = test.rpartition('::')[0]
-            cost = seconds + (0 if holder in taken else CLASS)
-            if not most or not taken or sum(map(len, taken.values())) < most and spent + cost <= LONGEST:
+            cost = seconds + (0 if holder in taken else self.beginning[holder])
+            if not longest or not taken or spent + cost <= longest:
                 taken[holder].append(test)
                 spent += cost
         return [test for tests in taken.values() for test in tests], spent, len(order)
@@ -346,15 +351,15 @@ class Outcome:
     caught: bool
 
 
-def judge(worker, mutant, reach, sources, most):
+def judge(worker, mutant, reach, sources, longest):
     """Run the tests of a mutant."""
-    tests, spent, known = reach.chosen(mutant.path, mutant.line, most)
+    tests, spent, known = reach.chosen(mutant.path, mutant.line, longest)
     if not tests:
         return Outcome(mutant, 'NOT COVERED', False)
     with worker.broken(mutant.path, mutant.code(sources[mutant.path])):
         code, output = worker.pytest('-x', *(worker.addon / test for test in tests), timeout=PATIENCE + SLOWER * spent)
     if code == PASSED:
-        return Outcome(mutant, f'SURVIVED {len(tests)} of {known} tests', False)
+        return Outcome(mutant, f'SURVIVED {len(tests)} of the {known} tests that reach it', False)
     worker.renew()  # whatever it did there
     if code is None:
         return Outcome(mutant, 'caught: takes too long', True)
@@ -378,7 +383,8 @@ def parse():
     parser.add_argument('--seed', type=int, default=1, metavar='N', help='which: the same for the same code (1)')
     parser.add_argument('--paths', nargs='+', default=(), metavar='PATH', help='files and folders of the addon')
     parser.add_argument('--mutant', action='append', metavar='NAME', help='FILE:LINE, or a name as the output has it')
-    parser.add_argument('--tests', type=int, default=40, metavar='N', help='tests for each mutant at the most, the nearest; 0: all (40)')
+    parser.add_argument('--seconds', type=int, default=90, metavar='N',
+                        help='how long the tests of one mutant may take together, as the map knows them; 0: all tests that reach it (90)')
     parser.add_argument('--jobs', type=int, default=2, metavar='N', help='mutants at the same time (2)')
     parser.add_argument('--map', action='store_true', help='make the whole map anew; without --sample or --mutant nothing else')
     parser.add_argument('--list', action='store_true', help='only print which mutants would run')
@@ -430,7 +436,7 @@ def main():
         for _done in crew.share(try_out, [easy] * options.jobs):
             pass
         outcomes = []
-        for outcome in crew.share(lambda worker, mutant: judge(worker, mutant, reach, sources, options.tests), chosen):
+        for outcome in crew.share(lambda worker, mutant: judge(worker, mutant, reach, sources, options.seconds), chosen):
             outcomes.append(outcome)
             print(f'{outcome.mutant}: {outcome.verdict}', flush=True)
     caught = sum(outcome.caught for outcome in outcomes)
