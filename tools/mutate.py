@@ -191,8 +191,9 @@ def measure(worker, test_file):
     """Run a test file under coverage and keep, for each line, which of its tests came there."""
     target = part(test_file)
     data, junit, config = worker.home / 'coverage', worker.home / 'junit.xml', worker.home / 'coveragerc'
-    config.write_text(f'[run]\nsource = {worker.addon}\nomit = {worker.addon}/tests/*,{worker.addon}/tools/*\nconcurrency = thread\n',
-                      encoding='utf-8')
+    # not sys.monitoring: that tells of a line once, not once for each test
+    config.write_text(f'[run]\nsource = {worker.addon}\nomit = {worker.addon}/tests/*,{worker.addon}/tools/*\n'
+                      'concurrency = thread\ncore = ctrace\n', encoding='utf-8')
     data.unlink(missing_ok=True)
     started = time.monotonic()
     code, output = worker.pytest(
