@@ -32,7 +32,7 @@ from pathlib import Path
 import mutants
 from coverage import CoverageData
 from mutants import Mutant
-from runtime import ADDON, CHECKOUT, Fail, Runtime, cache_dir, digest, say, script
+from runtime import ADDON, CHECKOUT, Fail, Runtime, cache_dir, digest, locked, say, script
 
 PREFIX = 'ramp_mutate_'
 COMPILED = cache_dir() / 'mutants/compiled'
@@ -73,10 +73,11 @@ class Worker:
 
     def stop(self):
         """End what runs, with the browser and whatever else it started."""
-        if self.process:
+        process, self.process = self.process, None  # once: its number may be another's later
+        if process:
             with contextlib.suppress(ProcessLookupError):
-                os.killpg(self.process.pid, signal.SIGKILL)
-            self.process.wait()
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
 
     def pytest(self, *arguments, timeout, **environ):
         """Exit code and output of a run, or (None, output) when it took too long."""
@@ -84,13 +85,13 @@ class Worker:
                    f'--rootdir={self.addon}', f'--odoo-database={self.name}', '--odoo-http', f'--odoo-config={self.config}', *arguments]
         log = self.home / 'log'
         with open(log, 'wb') as output:
-            self.process = subprocess.Popen(
+            self.process = process = subprocess.Popen(
                 list(map(str, command)), cwd=self.addon, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
                 # compiled files are kept, of Odoo above all: half of a short run is reading its modules
                 env={**self.runtime.environ(), 'ODOO_RC': str(self.config), 'PYTHONDONTWRITEBYTECODE': '',
                      'PYTHONPYCACHEPREFIX': str(COMPILED), **environ}, start_new_session=True)
             try:
-                code = self.process.wait(timeout)
+                code = process.wait(timeout)
             except subprocess.TimeoutExpired:
                 code = None
             finally:
@@ -236,6 +237,21 @@ def measure(worker, test_file):
     partial.rename(target)
     say(f'{test_file}: {len(tests)} tests in {time.monotonic() - started:.0f} s'
         + (f"; failed or skipped, and not used: {', '.join(failed)}" if failed else ''))
+
+
+def make_map(runtime, options):
+    """Map the test files of which there is no map as they are now."""
+    with locked('mutants-map'):  # who waited for another's map has it then
+        wanted = [name for name in test_files() if options.map or not part(name).exists()]
+        if not wanted:
+            return
+        say(f"running {len(wanted)} of {len(test_files())} test files under coverage: {', '.join(Path(name).stem for name in wanted)}")
+        started = time.monotonic()
+        wanted.sort(key=lambda name: -(CHECKOUT / name).stat().st_size)  # the long ones first: no core waits at the end
+        with Workers(runtime, options.jobs) as crew:
+            for _done in crew.share(measure, wanted):
+                pass
+        say(f'the map took {time.monotonic() - started:.0f} s')
 
 
 class Map:
@@ -419,20 +435,13 @@ def main():
         print('\n'.join(f"{mutant}\n{mutant.diff(sources[mutant.path])}\n" for mutant in sorted(chosen)))
         return 0
     runtime = Runtime().prepare()
+    make_map(runtime, options)
+    if options.map and not options.sample and not options.mutant:
+        return 0
+    reach = Map(sources)
+    if reach.changed:
+        say(f"changed since they were mapped, the lines found again: {', '.join(sorted(reach.changed))}")
     with Workers(runtime, options.jobs) as crew:
-        wanted = [name for name in test_files() if options.map or not part(name).exists()]
-        if wanted:
-            say(f"running {len(wanted)} of {len(test_files())} test files under coverage: {', '.join(Path(name).stem for name in wanted)}")
-            started = time.monotonic()
-            wanted.sort(key=lambda name: -(CHECKOUT / name).stat().st_size)
-            for _done in crew.share(measure, wanted):
-                pass
-            say(f'the map took {time.monotonic() - started:.0f} s')
-        if options.map and not options.sample and not options.mutant:
-            return 0
-        reach = Map(sources)
-        if reach.changed:
-            say(f"changed since they were mapped, the lines found again: {', '.join(sorted(reach.changed))}")
         easy = min(reach.seconds, key=reach.seconds.get)
         for _done in crew.share(try_out, [easy] * options.jobs):
             pass
