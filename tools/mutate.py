@@ -60,10 +60,11 @@ class Worker:
         shutil.copytree(CHECKOUT, self.addon, ignore=shutil.ignore_patterns(*SKIPPED))
         self.config = self.home / 'odoo.conf'
         self.config.write_text(runtime.config.read_text(encoding='utf-8').replace(str(runtime.addons), str(self.home)), encoding='utf-8')
+        self.template = runtime.template()  # of the copy's code, whatever becomes of the checkout meanwhile
         self.renew()
 
     def renew(self):
-        self.runtime.database(self.name, fresh=True)
+        self.runtime.database(self.name, fresh=True, source=self.template)
 
     def close(self):
         self.stop()
