@@ -528,7 +528,7 @@ class TestBill(PayablesCase):
         self.sync_payables()
         self.assertRegex(self.move(ramp_id).ramp_state, r'^Confirmed\. Its payment: Held: It was marked as paid')
 
-    @examples(4, full=100)
+    @examples(4)
     @given(st.data())
     def test_property_any_bill_is_booked_and_paid_to_the_cent(self, data):
         code = data.draw(st.sampled_from(['USD', 'EUR', 'JPY', 'KWD']))

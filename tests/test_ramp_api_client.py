@@ -1205,7 +1205,7 @@ class TestLimiter(PlainCase):
         with open(self.limiter().path) as file:
             self.assertEqual(len(json.load(file)['hits']), 100)
 
-    @examples(50, full=500)
+    @examples(50)
     @given(
         st.integers(1, 5),
         st.lists(

@@ -33,7 +33,7 @@ from .test_simulator_payables import PayablesCase
 
 FOLDER = contract.location() and contract.location().parent.parent / 'examples'
 # The machine may be busy and the home folder read-only: neither is a reason to fail.
-calm = examples(100, full=1000)
+calm = examples(100)
 MINOR = st.integers(-(10**12), 10**12)
 POSITIVE = st.integers(1, 10**12)
 ADDRESS = {'address_line_1': '1 Main St', 'city': 'Albany', 'country': 'US', 'postal_code': '12207', 'state': 'NY'}

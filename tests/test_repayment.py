@@ -379,7 +379,7 @@ class TestRepayment(RepaymentCase):
 class TestRepaymentShares(RepaymentCase):
     connect = False
 
-    @examples(100, full=3000)
+    @examples(100)
     @given(st.data())
     def test_any_lines_and_parts_add_up(self, data):
         """Whatever is repaid in whichever parts, each adds up in both currencies, and the whole leaves nothing of any line."""

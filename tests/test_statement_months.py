@@ -412,7 +412,7 @@ class TestStatementMonths(StatementsCase):
         self.ramp.assert_clean()
         self.assertEqual(self.ramp.request_violations, [])
 
-    @examples(1, full=120)
+    @examples(1)
     @given(steps=steps)
     @example(steps=[('charge', 7000, 10000), ('close', 1, 150), ('pay', 0, 1), ('sync', 0, 0), ('moves', 0, 0), ('sync', 0, 0)])
     # a line that nobody has coded, and one that is not ready, on a statement that Odoo hears of

@@ -259,7 +259,7 @@ class TestTransaction(RampCase):
         self.sync()
         self.assertConfirmed(bad)
 
-    @examples(5, full=250)
+    @examples(5)
     @given(data=st.data())
     def test_property_books_equal_ramp(self, data):
         """Whatever the amounts, splits, currencies and signs: entries balance, and the liability is what Ramp says."""

@@ -32,7 +32,7 @@ from .smoke import SmokeTags
 from .test_purchase_order import OrdersCase
 from .test_user import PeopleCase
 
-FORGED = examples(60, full=3000)  # calls, over HTTP
+FORGED = examples(60)  # calls, over HTTP
 CONFLICT = "DO $$ BEGIN RAISE EXCEPTION USING ERRCODE = 'serialization_failure'; END $$"
 NOBODY = '00000000-0000-4000-8000-00000000dead'
 WRITES = re.compile(

@@ -18,6 +18,8 @@ HELP = """\
 ./dev test --full                             everything, by new chances: every kill, all tests under both runners
 ./dev core-tests [--modules A,B] [--tags T] [--reuse]
                                               Odoo's own tests of what the addon changes, without it and with it, compared
+./dev mutate [--sample N] [--seed N] [--paths P ...]
+                                              does a test notice? lines of the addon are broken at random, and their tests run
 ./dev lint                                    ruff and pylint-odoo
 ./dev bench [--full]                          speed and query counts, beside Odoo's own ways on the same data
 ./dev screenshots                             the pictures of the README and of the store page
@@ -57,6 +59,10 @@ def core_tests(arguments):
 
 def bench(arguments):
     return tool(Runtime().prepare(), 'bench.py', *arguments)
+
+
+def mutate(arguments):
+    return tool(Runtime().prepare(), 'mutate.py', *arguments)
 
 
 def lint(arguments):
@@ -108,7 +114,7 @@ def stop(arguments):
 
 
 COMMANDS = {function.__name__.replace('_', '-'): function for function in (
-    demo, test, core_tests, lint, bench, screenshots, i18n, simulator, shell, odoo, psql, stop)}
+    demo, test, core_tests, mutate, lint, bench, screenshots, i18n, simulator, shell, odoo, psql, stop)}
 
 
 def main(argv):
