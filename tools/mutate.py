@@ -5,8 +5,8 @@
     ./dev mutate --mutant flows/bill.py:120     those of a line, or the one whose name the output has
     ./dev mutate --map                          only make the map of what reaches which line anew
 
-The map comes from running every test file once under coverage (half an hour to an hour). It is kept, one part for each test file, so
-a test file that changed is run again by itself; lines of the addon that moved since are found by comparing the files. A mutant
+The map comes from running every test file once under coverage (about an hour, on two busy cores). It is kept, one part for each test
+file, so a test file that changed is run again by itself; lines of the addon that moved since are found by comparing the files. A mutant
 runs in a copy of the addon and a database of its own. Survivors are printed as differences: some are equivalent to what was
 there, some are what a test should notice. What survived the tests nearest to it may be caught by others: see `--seconds`.
 """
