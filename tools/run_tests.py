@@ -242,19 +242,20 @@ def rotation():
 
 def beyond(runtime):
     """What a full run has beyond `./dev test`, in words."""
-    def count(*arguments, **environ):
-        found = subprocess.run(list(map(str, [runtime.python, '-m', 'pytest', '-p', 'no:odoo', '-p', 'no:cacheprovider', '-q', '--collect-only',
-                               TESTS / 'system', *arguments])), cwd=CHECKOUT, capture_output=True, text=True, check=False,
-                               env={**runtime.environ(), 'RAMP_RUNTIME': '1', **environ}).stdout
-        return len(re.findall('::', found))
+    command = [runtime.python, '-m', 'pytest', '-p', 'no:odoo', '-p', 'no:cacheprovider', '-q', '--collect-only', TESTS / 'system']
 
-    tests = [path.read_text(encoding='utf-8') for path in TESTS.glob('test_*.py')]
+    def cases(full):
+        found = subprocess.run(list(map(str, command)), cwd=CHECKOUT, capture_output=True, text=True, check=False,
+                               env={**runtime.environ(), 'RAMP_RUNTIME': '1', 'RAMP_FULL': full})
+        return found.stdout.count('::')
+
+    properties = sum(path.read_text(encoding='utf-8').count('@given') for path in TESTS.glob('test_*.py'))
     return '\n'.join([
         'A full run has beyond ./dev test:',
-        f"  system: {count(RAMP_FULL='1')} cases instead of {count(RAMP_FULL='')}, and in many of these every kill instead of one of its kind",
-        "  odoo: every test instead of those with the tag ramp_smoke; unit: the tours, too",
-        f"  unit and plain: ten times as many examples of {sum(text.count('@given') for text in tests)} properties, by a new chance",
-        '  the addon is installed anew instead of upgraded'])
+        f"  system: {cases('1')} cases instead of {cases('')}, and in those of push every kill instead of one of its kind",
+        '  odoo: every test instead of those with the tag ramp_smoke; unit: the tours, too',
+        f'  unit and plain: ten times as many examples of {properties} properties, by a new chance',
+        '  the addon installed anew instead of upgraded'])
 
 
 def main():
@@ -285,7 +286,8 @@ def main():
         runtime.template(new=True)
     say(f"tests: RAMP_ROTATION={os.environ['RAMP_ROTATION']}")
     if options.names or len(names) == 1:
-        passed = all([run(runtime, name, options) for name in names])
+        results = [run(runtime, name, options) for name in names]
+        passed = all(results)
     else:
         passed = run_side_by_side(runtime, names, options)
     if options.full:

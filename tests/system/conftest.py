@@ -9,6 +9,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 import selection
 from stage import Stage
 
+SCENE = {'test_payables_crash': 'bills', 'test_statement_crash': 'cards later'}  # of tests that do not say which
+
 
 def pytest_report_header():
     return 'every case' if selection.FULL else f'one case of each kind: RAMP_ROTATION={selection.ROTATION}'
@@ -17,7 +19,7 @@ def pytest_report_header():
 def pytest_collection_modifyitems(items):
     """Tests of one scene on one worker: its undisturbed run is made once. The others go wherever there is time."""
     for item in items:
-        scene = getattr(item, 'callspec', None) and item.callspec.params.get('scene')
+        scene = getattr(item, 'callspec', None) and item.callspec.params.get('scene') or SCENE.get(item.path.stem)
         if scene or item.path.stem in ('test_crash', 'test_burnt', 'test_workers'):
             item.add_marker(pytest.mark.xdist_group(f'{item.path.stem} {scene}' if scene else 'card transactions'))
 

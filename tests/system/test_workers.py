@@ -4,7 +4,7 @@ import time
 from stage import SECONDS, World
 
 WORKERS = 4
-WORLD = World(transactions=240)
+WORLD = World(transactions=120)
 SHRINK = {'page_size': 12, 'batch_size': 12}
 
 
