@@ -118,7 +118,9 @@ def run_odoo(runtime, options):
         yield (runtime.odoo(
             '-d', name, '-u', ADDON, '--test-tags', tags, '--stop-after-init', '--http-port', '0', '--log-level', 'warn',
             '--log-handler', 'py.warnings:CRITICAL', '--log-handler', 'odoo.tests.result:INFO',
-            '--log-handler', f'odoo.addons.{ADDON}.tests:INFO', *options.arguments), CALM, CHECKOUT)
+            '--log-handler', f'odoo.addons.{ADDON}.tests:INFO', *options.arguments),
+            {**CALM, 'RAMP_FULL': ''},  # the many examples are pytest's
+            CHECKOUT)
 
 
 @contextlib.contextmanager
