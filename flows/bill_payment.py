@@ -3,7 +3,7 @@ import dataclasses
 
 from odoo import api, models
 
-from ..ramp_api import CARD_PAYMENT_METHODS, read_bill, scrub_bill
+from ..ramp_api import CARD_PAYMENT_METHODS, PayloadError, read_bill, scrub_bill
 from .bill import owed
 from .booking import clean
 from .flow import Held, Skipped, Waiting
@@ -13,7 +13,7 @@ from .payment import Part, Settlement
 BANK_METHODS = frozenset({
     'ACH', 'CHECK', 'CRYPTO_WALLET_TRANSFER', 'DOMESTIC_WIRE', 'FED_NOW', 'INTERNATIONAL', 'LOCAL_BANK_TRANSFER', 'RTP', 'SWIFT'})
 # An open bill with a payment that is over and left something to pay; in any other state the payment is still on its way, or failed.
-PARTLY_PAID = frozenset({'ON_HOLD', 'PAYMENT_COMPLETED', 'PAYMENT_DETAILS_MISSING', 'PAYMENT_NOT_INSTRUCTED', 'PAYMENT_READY'})
+PARTLY_PAID = frozenset({'PAYMENT_COMPLETED', 'PAYMENT_DETAILS_MISSING', 'PAYMENT_NOT_INSTRUCTED', 'PAYMENT_READY'})
 # Of a bill that is paid in part: another payment is on its way, or is to be made.
 UNDER_WAY = frozenset({
     'AWAITING_RELEASE', 'BLOCKED', 'HELD_BY_PROVIDER', 'ON_HOLD', 'PAYMENT_PROCESSING', 'PAYMENT_SCHEDULED',
@@ -72,7 +72,8 @@ class RampFlowBillPayment(models.AbstractModel):
         payment = value.payment
         return {
             'status': value.status, 'amount': str(value.amount), 'archived': bool(value.archived_at),
-            'partly': value.status_summary in PARTLY_PAID or value.status_summary == 'PAYMENT_ERROR' and 'failed',
+            'partly': value.status_summary in PARTLY_PAID or self._is_part_over(value)
+            or value.status_summary == 'PAYMENT_ERROR' and 'failed',
             'enabled': value.enable_accounting_sync,
             'credits': sorted([credit.id, str(credit.amount)] for credit in value.applied_vendor_credits),
             'payment': payment and [payment.id, payment.payment_method, str(payment.amount), str(payment.payment_date),
@@ -87,6 +88,20 @@ class RampFlowBillPayment(models.AbstractModel):
             'parent_ramp_id': payment.id if payment else None, 'ramp_entity_id': value.entity_id,
             'open_amount': self.env['ramp.flow.bill']._open_amount(value, self._paid_in_part(value)),
         }
+
+    @staticmethod
+    def _is_part_over(value):
+        """Whether the payment that Ramp tells of an open bill is over and left something to pay.
+
+        Of a bill on hold the status says no more than that: a payment of less than the bill is one that was made before. One of the
+        whole may have been initiated only (the contract of 2026-08-01 on `effective_date`), and is over when the bill is paid.
+        """
+        payment = value.payment
+        if not payment or not payment.effective_date:
+            return False
+        return value.status_summary in PARTLY_PAID or value.status_summary == 'ON_HOLD' and (
+            payment.amount.currency == value.amount.currency
+            and payment.amount.minor < owed(value.amount, value.applied_vendor_credits).minor)
 
     @staticmethod
     def _paid_in_part(value):
@@ -115,7 +130,14 @@ class RampFlowBillPayment(models.AbstractModel):
         payment = payload.get('payment') or {}
         details = payment.get('details') or {}
         return bool(bill.status == 'PAID' or bill.applied_vendor_credits or details.get('transaction_ids')
-                    or payment.get('effective_date') and bill.status_summary in PARTLY_PAID)
+                    or payment.get('effective_date') and bill.status_summary in PARTLY_PAID
+                    or bill.status_summary == 'ON_HOLD' and self._is_part_over_or_odd(payload))
+
+    def _is_part_over_or_odd(self, payload):
+        try:
+            return self._is_part_over(self._read(payload))
+        except PayloadError:
+            return True  # the payment gets a row, which says what cannot be read
 
     # ------------------------------------------------------------------ planning
 
@@ -185,7 +207,7 @@ class RampFlowBillPayment(models.AbstractModel):
                 if not credits:
                     raise
                 return [], None, self.env._('It is to be paid by card.')
-        if not paid and not (payment and payment.effective_date and value.status_summary in PARTLY_PAID):
+        if not paid and not self._is_part_over(value):
             return [], None, self.env._('Ramp says that the payment did not succeed (%s).', value.status_summary or value.status)
         if not due.minor:
             return [], None, self.env._('It is paid by vendor credits.')

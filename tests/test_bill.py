@@ -195,6 +195,17 @@ class TestBill(PayablesCase):
         self.sync_payables()
         self.assertEqual(self.payment(ramp_id).mapped('amount'), [40.0])
 
+    def test_whole_that_is_on_its_way_while_the_bill_is_on_hold(self):
+        """It was initiated, no more."""
+        ramp_id = self.owe(10000)
+        self.ramp.pay_bill(ramp_id, status='processing')
+        self.ramp.update_bill(ramp_id, held=True)
+        self.sync_payables()
+        self.assertEqual((self.move(ramp_id).amount_residual, self.payment(ramp_id).ids), (100.0, []))
+        self.ramp.pay_bill(ramp_id)
+        self.sync_payables()
+        self.assertPaid(ramp_id)
+
     def test_part_stays_while_the_next_one_is_on_its_way(self):
         """Ramp shows the first payment with the status of the next."""
         ramp_id = self.owe(10000)

@@ -134,9 +134,9 @@ LANES = {  # in the order in which they begin; the seconds are those of two core
     'plain': Lane(run_plain, 1, 120),
     'lint': Lane(run_lint, 1, 90),
     'translations': Lane(run_translations, 1, 90),
-    'odoo': Lane(run_odoo, 1, 480),
-    'unit': Lane(run_unit, WORKERS, 480),
-    'system': Lane(run_system, WORKERS, 480),
+    'odoo': Lane(run_odoo, 1, 540),
+    'unit': Lane(run_unit, WORKERS, 540),
+    'system': Lane(run_system, WORKERS, 540),
 }
 
 

@@ -553,8 +553,8 @@ class Runtime:
         return self._build(name, 'making a template database, once (one to two minutes)', build)
 
     def template(self, *, new=False):
-        """The base template with this addon installed: upgraded when what an installation reads has changed, and left as it is
-        when only the code of functions has.
+        """The base template with this addon installed: upgraded when what an upgrade reads has changed, installed anew when what only
+        an installation reads has, and left as it is when only the code of functions has.
 
         :param new: install it anew, as a full run of the tests does
         """
@@ -581,7 +581,8 @@ class Runtime:
                 self.clone(name, database)
                 load(database, '-u')
 
-            if name in self.postgres.databases():
+            there = self.postgres.comment(name)
+            if there.partition('-')[0] == state.partition('-')[0]:
                 try:
                     return self._build(name, 'upgrading the addon in its template database', upgrade, state)
                 except Fail as reason:
@@ -606,8 +607,9 @@ class Runtime:
         run(command, what=what, env=self.environ(), log=cache_dir() / f'{name}.log', cwd=CHECKOUT)
 
     def source_digest(self):
-        """Identity of everything that an installation of the addon writes to the database."""
-        found = hashlib.sha256()
+        """Identity of everything that an installation of the addon writes to the database, in two parts with a dash between them: what
+        only a new installation reads (records that an upgrade leaves alone, hooks), and the rest."""
+        found = hashlib.sha256(), hashlib.sha256()
         for path in [CHECKOUT / '__manifest__.py', CHECKOUT / 'hooks.py',
                      *sorted(path for room in ROOMS for path in (CHECKOUT / room).rglob('*'))]:
             if path.suffix == '.py' and path.name != 'hooks.py':
@@ -616,8 +618,9 @@ class Runtime:
                 content = path.read_bytes()
             else:
                 continue
-            found.update(str(path.relative_to(CHECKOUT)).encode() + b'\0' + content + b'\0')
-        return found.hexdigest()[:12]
+            is_once = path.name == 'hooks.py' or b'noupdate="1"' in content
+            found[not is_once].update(str(path.relative_to(CHECKOUT)).encode() + b'\0' + content + b'\0')
+        return '-'.join(part.hexdigest()[:12] for part in found)
 
     def database(self, name, *, fresh=False, source=None):
         """Make sure that a database of this name exists, cloned from the template (or from `source`) when it is new."""
