@@ -55,4 +55,4 @@ class TestFieldsThatAreNeverSeen(SmokeTags, test_views.TestInvisibleField):
     def test_uncommented_invisible_field(self):
         """Core says what it finds in the log only."""
         with self.assertNoLogs(test_views.__name__, 'ERROR'):
-            super().test_uncommented_invisible_field()
+            return super().test_uncommented_invisible_field()
