@@ -89,28 +89,28 @@ class RampFlowBillPayment(models.AbstractModel):
             'open_amount': self.env['ramp.flow.bill']._open_amount(value, self._paid_in_part(value)),
         }
 
-    @staticmethod
-    def _is_part_over(value):
+    def _is_part_over(self, value):
         """Whether the payment that Ramp tells of an open bill is over and left something to pay.
 
         Of a bill on hold the status says no more than that: a payment of less than the bill is one that was made before. One of the
         whole may have been initiated only (the contract of 2026-08-01 on `effective_date`), and is over when the bill is paid.
         """
-        payment = value.payment
-        if not payment or not payment.effective_date:
+        if not value.payment or not value.payment.effective_date:
             return False
-        return value.status_summary in PARTLY_PAID or value.status_summary == 'ON_HOLD' and (
-            payment.amount.currency == value.amount.currency
-            and payment.amount.minor < owed(value.amount, value.applied_vendor_credits).minor)
+        return value.status_summary in PARTLY_PAID or value.status_summary == 'ON_HOLD' and self._is_less_than_owed(value)
 
     @staticmethod
-    def _paid_in_part(value):
+    def _is_less_than_owed(value):
+        payment = value.payment
+        return payment.amount.currency == value.amount.currency and (
+            payment.amount.minor < owed(value.amount, value.applied_vendor_credits).minor)
+
+    def _paid_in_part(self, value):
         """What is paid of an open bill, in minor units of its currency, as far as Ramp tells."""
         payment = value.payment
         if not payment or not payment.effective_date or payment.amount.currency != value.amount.currency:
             return 0
-        partly = value.status_summary in PARTLY_PAID or value.status_summary in UNDER_WAY and (
-            payment.amount.minor < owed(value.amount, value.applied_vendor_credits).minor)
+        partly = value.status_summary in PARTLY_PAID or value.status_summary in UNDER_WAY and self._is_less_than_owed(value)
         return payment.amount.minor if partly else 0
 
     def _is_synced(self, payload):

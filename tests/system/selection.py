@@ -23,3 +23,15 @@ def some(cases, kind=lambda case: case):
 def seeds(few, many):
     """Numbers of chances: in the full run `many`, else `few` others with each commit."""
     return range(many) if FULL else [ROTATION % 1000 * few + number for number in range(few)]
+
+
+def assert_complete(hits, scene, commits, inside, elsewhere):
+    """Every boundary that a scene's run passes is one at which it is killed, in some scene or `elsewhere`; and none is named in vain.
+
+    :param commits: the steps by scene; inside: the steps by scene and part
+    """
+    passed = {boundary.partition(' ')[2] for boundary in hits} - {'a statement', 'a commit'}
+    here = {*commits[scene], *(step for (where, _part), steps in inside.items() if where == scene for step in steps)}
+    anywhere = {step for steps in (*commits.values(), *inside.values()) for step in steps}
+    missing, superfluous = passed - anywhere - set(elsewhere), here - passed
+    assert not (missing or superfluous), f'not killed at {sorted(missing)}; never passed: {sorted(superfluous)}'

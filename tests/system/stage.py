@@ -329,15 +329,13 @@ class Stage:
         with self.case(world, reference.steps[min(inside)][0]) as case:
             left = []
             for number, (_start, do, _hits) in list(enumerate(reference.steps))[min(inside):]:
-                for boundary in [*left, *inside.get(number, ())]:
+                due, left = [*left, *inside.pop(number, ())], []
+                for boundary in due:
                     outcome = case.run(*do, shrink=shrink, cut={'at': boundary})
                     if outcome.code != -9:
                         outcome.assert_ok()
-                    if outcome.code == -9 and boundary in left:
-                        left.remove(boundary)
-                    elif outcome.code == 0 and boundary not in left:
                         left.append(boundary)
-                if number >= max(inside) and not left:
+                if not inside and not left:
                     break
                 case.run(*do, shrink=shrink).assert_ok()
             assert not left, f'not reached: {left}'
@@ -355,15 +353,12 @@ class Stage:
         """The books and Ramp after undisturbed runs: what every disturbed case must end with."""
         key = world, tuple(sorted(shrink.items()))
         if key not in self._references:
-            names = itertools.count()
             with self.case(world) as case:
                 steps = []
                 for do in world.steps:
-                    if steps:
-                        start = f'{len(self._references)} {next(names)}'
+                    start = f'copy {next(self._numbers)}' if steps else None  # a case begins at the first step by itself
+                    if start:
                         self.keep(start, case)
-                    else:
-                        start = None
                     steps.append((start, do, case.run(*do, shrink=shrink).assert_ok().hits))
                 if world.owes:  # the boundaries are those of one run; what waited there for another job comes in the next ones
                     case.run(f'{world.flows} quiet', shrink=shrink).assert_ok()

@@ -8,7 +8,7 @@ from pathlib import Path
 import owing
 import pytest
 from books import differences
-from selection import some
+from selection import assert_complete, some
 from stage import LAST, OWING, SECONDS, SMALLER
 from test_crash import STEPS as OF_CARDS
 from test_workers import start_together
@@ -114,13 +114,7 @@ def test_what_is_looked_at(stage, scene, synced, paid, payments, told):
 
 @pytest.mark.parametrize('scene', WORLDS)
 def test_the_matrix_is_complete(stage, scene):
-    """Every boundary that a run passes is one at which it is killed, here or where card transactions are."""
-    hits = stage.reference(WORLDS[scene], **SMALLER).hits
-    passed = {boundary.partition(' ')[2] for boundary in hits} - {'a statement', 'a commit'}
-    here = {*COMMITS[scene], *(step for (where, _part), steps in INSIDE.items() if where == scene for step in steps)}
-    anywhere = {step for steps in (*COMMITS.values(), *INSIDE.values()) for step in steps}
-    assert not passed - anywhere - set(OF_CARDS), 'not killed at'
-    assert not here - passed, 'never passed'
+    assert_complete(stage.reference(WORLDS[scene], **SMALLER).hits, scene, COMMITS, INSIDE, elsewhere=OF_CARDS)
 
 
 @pytest.mark.parametrize(('scene', 'boundary', 'nth'), some(MATRIX, kind=lambda case: case[1]))
