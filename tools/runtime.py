@@ -392,16 +392,17 @@ class Postgres:
         """Copy the programs and their libraries, in the same arrangement: they find each other by relative paths."""
         package = install.parent
         target = home / f'program-{digest(install)}'
-        if not target.exists():
-            partial = target.with_name(target.name + '.partial')
-            shutil.rmtree(partial, ignore_errors=True)
-            shutil.copytree(install, partial / package.name / install.name, symlinks=True)
-            for libraries in package.parent.glob(f'{package.name}.libs'):
-                shutil.copytree(libraries, partial / libraries.name, symlinks=True)
-            for path in [partial, *partial.rglob('*')]:
-                if not path.is_symlink():
-                    path.chmod(0o755 if path.is_dir() or path.stat().st_mode & 0o100 else 0o644)
-            partial.rename(target)
+        with locked('postgresql'):  # another checkout may copy them now
+            if not target.exists():
+                partial = target.with_name(target.name + '.partial')
+                shutil.rmtree(partial, ignore_errors=True)
+                shutil.copytree(install, partial / package.name / install.name, symlinks=True)
+                for libraries in package.parent.glob(f'{package.name}.libs'):
+                    shutil.copytree(libraries, partial / libraries.name, symlinks=True)
+                for path in [partial, *partial.rglob('*')]:
+                    if not path.is_symlink():
+                        path.chmod(0o755 if path.is_dir() or path.stat().st_mode & 0o100 else 0o644)
+                partial.rename(target)
         return target / package.name / install.name
 
     def program(self, name):
