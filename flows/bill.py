@@ -65,8 +65,10 @@ class RampFlowBill(models.AbstractModel):
             {'sync_status': 'BILL_AND_PAYMENT_SYNCED', 'payment_status': 'OPEN'})]
 
     def _watch_listings(self, connection, since):
-        # what somebody exported without this connection, and is still to be paid
-        return [{'sync_status': 'BILL_SYNCED', **self._scope(connection)}]
+        # what somebody exported without this connection; all of it that is still to be paid
+        return [{'sync_status': 'BILL_SYNCED', **self._scope(connection)},
+                {'sync_status': 'BILL_AND_PAYMENT_SYNCED', **self._scope(connection), 'from_issued_date': max(
+                    since, self._scope(connection)['from_issued_date'])}]
 
     @api.model
     def _scope(self, connection):

@@ -186,6 +186,10 @@ class RampFlowBillPayment(models.AbstractModel):
                 continue
             row = found['credit_rows'].get(credit.id)
             refund = found['refunds'].get(row.res_id) if row and row.res_id else None
+            if not refund and row and row.state == 'ignored':
+                raise Held(self.env._(
+                    'The vendor credit applied to it, %(name)s, is left out: %(reason)s Apply that credit in Odoo by hand, and ignore '
+                    'this one.', name=row.name, reason=row.error_message))
             if not refund:
                 raise Waiting(self.env._('The vendor credit applied to it is not booked: %s', row and row.error_message or credit.id))
             if refund.parent_state != 'posted':

@@ -7,7 +7,7 @@ from odoo.exceptions import UserError
 from ..ramp_api import PayloadError, RampScopeError, allocate, read_user, to_company_date
 from ..ramp_api.money import exponent
 from .coding import Uncodable
-from .flow import Held
+from .flow import Held, Skipped
 
 # Mail would be sent, and followers and log lines written, for documents nobody here typed: one line on the
 # document says where it comes from.
@@ -55,9 +55,19 @@ class RampFlowBooking(models.AbstractModel):
             'connection book on the first open day.', date=date, lock=locks[-1][0]))
 
     def _check_entity(self, connection, value):
-        """Raise `Held` where an object belongs to another Ramp entity than the connection."""
+        """Raise `Skipped` where an object belongs to another Ramp entity than the connection: Ramp hears nothing of it from here."""
         if connection.ramp_entity_id and value.entity_id and value.entity_id != connection.ramp_entity_id.lower():
-            raise Held(self.env._('It belongs to another Ramp entity than this connection.'))
+            raise Skipped(self.env._('It belongs to another Ramp entity than this connection.'))
+
+    def _check_existing(self, connection, moment):
+        """Raise `Skipped` where an object has no sync status in Ramp, was there before the connection, and is in the books already.
+
+        :param moment: datetime or date since when it was there
+        """
+        if connection._leaves_alone(moment):
+            raise Skipped(self.env._(
+                'It was in Ramp before the connection, which leaves such ones alone (%s).',
+                connection._fields['existing_policy']._description_string(self.env)))
 
     # ------------------------------------------------------------------ looking up
 

@@ -7,7 +7,7 @@ from odoo import Command, api, models
 
 from ..ramp_api import Money
 from .booking import QUIET
-from .flow import Held, Waiting
+from .flow import Held, Skipped, Waiting
 
 
 @dataclasses.dataclass(frozen=True)
@@ -150,10 +150,12 @@ class RampFlowPayment(models.AbstractModel):
     # ------------------------------------------------------------------ planning
 
     def _check_document(self, ramp_id, found):
-        """(move, payable line) of the document to be paid; raises `Waiting` or `Held` where there is none to pay."""
+        """(move, payable line) of the document to be paid; raises `Skipped`, `Waiting` or `Held` where there is none to pay."""
         row, move, line = found['documents'].get(ramp_id, (None, None, None))
         if not row:
             raise Waiting(self.env._('What it pays has not been read from Ramp yet.'))
+        if not move and row.state == 'ignored':
+            raise Skipped(self.env._('What it pays is left out: %s', row.error_message))
         if not move:
             raise Waiting(self.env._('What it pays is not booked: %s', row.error_message or row.status))
         if move.state == 'draft':

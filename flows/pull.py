@@ -276,18 +276,58 @@ class RampFlowPull(models.AbstractModel):
         self._settle(connection, run, client, self._transaction(self._store_page, connection, run, payloads, asked, True))
 
     def _store_page(self, connection, run, payloads, asked, known_only=False):
-        """Put a page into the ledger; returns the Ramp ids of its objects. `known_only`: nothing that has no row yet."""
-        rows = [self._ledger_row(connection, payload) for payload in payloads]
-        if known_only:
-            there = {record.ramp_id for record in self.env['ramp.record'].search_fetch(
-                [('connection_id', '=', connection.id), ('flow', '=', self._flow), ('ramp_id', 'in', [row['ramp_id'] for row in rows])],
-                ['ramp_id'])}
-            rows = [row for row in rows if row['ramp_id'] in there]
+        """Put a page into the ledger; returns the Ramp ids of the objects that may be booked. `known_only`: nothing that has no row yet."""
+        offered, exported = [], []
+        for row, record in self._own_rows(connection, payloads):
+            if record or not known_only:
+                (exported if self._is_exported_elsewhere(row, record) else offered).append((row, record))
+        rows = [row for row, _record in offered]
         self.env['ramp.record']._upsert(connection, self._flow, rows, asked, updates=self._updates)
         self._stored(connection, rows, asked)
+        self._store_withheld(connection, exported, asked)
         ids = list(dict.fromkeys(row['ramp_id'] for row in rows))
         run.seen += 0 if known_only else len(ids)
         return ids
+
+    def _own_rows(self, connection, payloads):
+        """[(row, its record in the ledger, or an empty one)] of the payloads that are the connection's business, or booked here.
+
+        What is not, by whichever list or single read it came, is not stored; what is in the ledger from before is left out of the books.
+        """
+        rows = [self._ledger_row(connection, payload) for payload in payloads]
+        records = {record.ramp_id: record for record in self.env['ramp.record'].search_fetch(
+            [('connection_id', '=', connection.id), ('flow', '=', self._flow), ('ramp_id', 'in', [row['ramp_id'] for row in rows])],
+            ['ramp_id', 'res_id', 'state', 'sync_attempt', 'is_told', 'is_withheld'])}
+        own = []
+        for row in rows:
+            record = records.get(row['ramp_id'], self.env['ramp.record'])
+            reason = not record.res_id and self._no_business(connection, row)
+            if not reason:
+                own.append((row, record))
+            elif record:
+                record._leave_out(reason)
+        return own
+
+    def _no_business(self, connection, row):
+        """Why an object is not the connection's business, as a sentence; None if it is. Such an object gets no row.
+
+        Not every list can be limited to an entity, and no single read is.
+        """
+        payload = row['payload']
+        entity = row.get('ramp_entity_id') or isinstance(payload, dict) and payload.get('entity_id')
+        if connection.ramp_entity_id and isinstance(entity, str) and entity.lower() != connection.ramp_entity_id.lower():
+            return self.env._('It belongs to another Ramp entity than this connection.')
+        return None
+
+    def _is_exported_elsewhere(self, row, record):
+        """Whether Ramp says of an object that its outcome was accepted, and it was not this connection that told of one.
+
+        Such an object is in the books of whoever exported it: nothing but a person's decision in Ramp makes it bookable here.
+
+        :param record: its record in the ledger, or an empty one
+        """
+        return isinstance(row['payload'], dict) and self._is_synced(row['payload']) and not (
+            record.res_id or record.sync_attempt or record.is_told)
 
     def _stored(self, connection, rows, asked):
         """What else a page tells: a constant number of queries. Here: what became new of booked objects (see `_extras`)."""
@@ -356,21 +396,26 @@ class RampFlowPull(models.AbstractModel):
         return ready
 
     def _store_lost(self, connection, answers):
+        """Store what was answered; returns the Ramp ids of what may be booked.
+
+        :param answers: {id of the ledger's row: (moment before it was asked for, payload, None: Ramp does not have it)}
+        """
         ready = []
         for record in self.env['ramp.record'].browse(answers).try_lock_for_update():
             asked, payload = answers[record.id]
             if payload is None:
                 record._skip(self.env._('Ramp no longer has it.'))
-            elif self._is_synced(payload) and record.sync_attempt:
-                ready.append(record.ramp_id)  # its document was deleted here after it was confirmed, and somebody pressed Retry
-            elif self._is_synced(payload):
-                self._store_withheld(connection, [payload], asked)
-            elif self._is_ready(payload):
-                row = self._ledger_row(connection, payload)
-                record._upsert(connection, self._flow, [row], asked)
-                ready.append(row['ramp_id'])
-            else:
-                self._store_withheld(connection, [payload], asked)
+                continue
+            for row, _record in self._own_rows(connection, [payload]):
+                if self._is_exported_elsewhere(row, record):
+                    self._store_withheld(connection, [(row, record)], asked)
+                elif self._is_synced(payload):
+                    ready.append(record.ramp_id)  # its document was deleted here after it was confirmed, and somebody pressed Retry
+                elif self._is_ready(payload):
+                    record._upsert(connection, self._flow, [row], asked)
+                    ready.append(row['ramp_id'])
+                else:
+                    self._store_withheld(connection, [(row, record)], asked)
         return ready
 
     def _watch_listings(self, connection, since):
@@ -395,16 +440,39 @@ class RampFlowPull(models.AbstractModel):
     def _store_observed(self, connection, payloads, asked):
         """Put a page into the ledger of which Ramp offers some, and others not (yet)."""
         offered, withheld = [], []
-        for payload in payloads:
-            row = self._ledger_row(connection, payload)
-            is_offered = 'value' in row and self._is_ready(payload) and not self._is_early(connection, row)
-            (offered if is_offered else withheld).append((payload, row))
+        for row, record in self._own_rows(connection, payloads):
+            is_offered = 'value' in row and self._is_ready(row['payload']) and not self._is_early(connection, row)
+            (offered if is_offered else withheld).append((row, record))
         if offered:
-            rows = [row for _payload, row in offered]
+            rows = [row for row, _record in offered]
             self.env['ramp.record']._upsert(connection, self._flow, rows, asked, updates=self._updates)
             self._stored(connection, rows, asked)
-        if withheld:
-            self._store_withheld(connection, [payload for payload, row in withheld if self._counts(row)], asked)
+        self._store_withheld(connection, [
+            (row, record) for row, record in withheld
+            if record or self._counts(row) or self._is_exported_elsewhere(row, record) and not self._is_early(connection, row)], asked)
+        self.env['ramp.record']._see(connection, self._flow, [row['ramp_id'] for row, _record in offered + withheld], asked)
+
+    def _look_for_vanished(self, connection, client, since, begun):
+        """Ask for what counts in what Ramp says is owed, and was on none of its lists. Commits; the rest is another night's work.
+
+        :param since: from which moment on everything was listed, as Ramp's filters want it
+        :param begun: when the first of the lists was asked for
+        """
+        unseen = {record.ramp_id: record.id for record in self.env['ramp.record']._unseen(
+            connection, self._flow, since[:10], begun, LOST_PER_RUN)}
+        self.env.cr.rollback()
+        for part in split_every(AT_ONCE, unseen):
+            asked = self._clock()
+            answers = dict(self._ask_each(client, part))
+            self._transaction(self._store_unseen, connection, {unseen[ramp_id]: payload for ramp_id, payload in answers.items()}, asked)
+            if self._is_time_up():
+                break
+
+    def _store_unseen(self, connection, answers, asked):
+        """:param answers: {id of the ledger's row: payload, None: Ramp does not have it any more}"""
+        gone = self.env['ramp.record'].browse(identity for identity, payload in answers.items() if payload is None)
+        self._store_observed(connection, [payload for payload in answers.values() if payload is not None], asked)
+        gone.try_lock_for_update()._vanish(asked)
 
     def _counts(self, row):
         """Whether an object that Ramp does not offer is worth a row: it counts in what Ramp says is owed."""
@@ -414,34 +482,63 @@ class RampFlowPull(models.AbstractModel):
         """Whether an object is from before the connection's start date: it is left alone."""
         return bool(row.get('date')) and row['date'] < connection.start_date
 
-    def _store_withheld(self, connection, payloads, asked):
+    def _too_early(self):
+        return self.env._('It is from before the start date of the connection.')
+
+    def _store_withheld(self, connection, rows, asked):
         """Objects that Ramp shows, but does not offer (any more): what is not booked waits, or was exported by somebody else.
 
         What is booked is looked at for what changed in Ramp since. Returns nothing.
-        """
-        rows = [self._ledger_row(connection, payload) for payload in payloads]
-        Record = self.env['ramp.record']
-        booked = {record.ramp_id for record in Record.search_fetch(
-            [('connection_id', '=', connection.id), ('flow', '=', self._flow), ('ramp_id', 'in', [row['ramp_id'] for row in rows]),
-             ('res_id', '!=', False)], ['ramp_id'])}
-        part = [row for row in rows if row['ramp_id'] in booked]
-        if part:
-            Record._upsert(connection, self._flow, part, asked, updates=self._updates)
-            self._stored(connection, part, asked)
-        Record._upsert_withheld(connection, self._flow, [
-            {**row, **self._withheld(connection, row)} for row in rows if row['ramp_id'] not in booked], asked)
 
-    def _withheld(self, connection, row):
-        """State and reason (`error_message`) of an object that Ramp does not offer."""
+        :param rows: as of `_own_rows`
+        """
+        booked = [row for row, record in rows if record.res_id]
+        if booked:
+            self.env['ramp.record']._upsert(connection, self._flow, booked, asked, updates=self._updates)
+            self._stored(connection, booked, asked)
+        self.env['ramp.record']._upsert_withheld(connection, self._flow, [
+            {**row, **self._withheld(connection, row, record)} for row, record in rows if not record.res_id], asked)
+
+    def _withheld(self, connection, row, record):
+        """State and reason (`error_message`) of an object that Ramp does not offer. record: its record in the ledger, or an empty one."""
         if self._is_early(connection, row):
-            return {'state': 'ignored', 'error_message': self.env._('It is from before the start date of the connection.')}
-        if self._is_synced(row['payload']):
-            if str(row['payload'].get(self._synced_at) or '9') < connection.create_date.isoformat():
+            return {'state': 'ignored', 'error_message': self._too_early()}
+        reason = self._is_over(connection, row)
+        if reason:
+            return {'state': 'ignored', 'error_message': reason}
+        if isinstance(row['payload'], dict) and self._is_synced(row['payload']):
+            if self._was_exported_before(connection, row, record):
                 return {'state': 'ignored', 'error_message': self.env._('It was exported from Ramp before this connection was there.')}
             return {'state': 'held', 'error_message': self.env._(
                 'It was exported from Ramp without this connection, so it is not booked here. If it is in the books, ignore it; if not, '
                 'mark it as not synced in Ramp (its sync history), and it comes.')}
         return {'state': 'pending', 'error_message': self.env._('It is not marked as ready in Ramp; it comes when it is.')}
+
+    def _is_over(self, connection, row):
+        """Why nothing will ever be booked of an object, as a sentence (it was declined, canceled, archived); None: something may be."""
+        try:
+            if 'value' in row:
+                self._check_state(connection, row['value'])
+        except Skipped as reason:
+            return str(reason)
+        except (Held, Waiting):
+            return None
+        return None
+
+    def _check_state(self, connection, value):
+        """Raise `Skipped`, `Waiting` or `Held` where the state of an object says already that it is not booked (now)."""
+
+    def _was_exported_before(self, connection, row, record):
+        """Whether an object that another system exported was exported before this connection was there.
+
+        Where Ramp does not say when that was: what is exported at the connection's first look at everything was before; so it stays.
+        """
+        exported = row['payload'].get(self._synced_at)
+        if exported:
+            return str(exported) < connection.create_date.isoformat()
+        was_before = record.state == 'ignored' and record.is_withheld and isinstance(record.payload, dict) and (
+            self._is_synced(record.payload))
+        return was_before or not record and not connection.last_watch
 
     def _settle(self, connection, run, client, ramp_ids):
         """Book, confirm and report what is due among these objects."""

@@ -63,6 +63,10 @@ class RampFlowReimbursement(models.AbstractModel):
         after = (since - REREAD_OVERLAP).strftime('%Y-%m-%dT%H:%M:%SZ') if since else connection._start_moment()
         return self._both_directions(connection, updated_after=after)
 
+    def _watch_listings(self, connection, since):
+        # what somebody exported without this connection
+        return self._both_directions(connection, sync_status='SYNCED', from_date=since)
+
     def _both_directions(self, connection, **params):
         return [{'direction': direction, **params, **self._scope(connection)} for direction in DIRECTIONS]
 

@@ -3,7 +3,7 @@ from odoo import api, models
 
 from ..ramp_api import REIMBURSEMENT_PAID_STATES, read_reimbursement
 from .booking import clean
-from .flow import Held, Skipped, Waiting
+from .flow import Held, Waiting
 from .payment import Part
 from .reimbursement import DEAD
 
@@ -71,9 +71,6 @@ class RampFlowReimbursementPayment(models.AbstractModel):
         }
 
     def _plan(self, connection, value, found):
-        row = found['documents'].get(value.id, [None])[0]
-        if row and row.state == 'ignored' and not row.res_id:
-            raise Skipped(self.env._('What it pays is left out: %s', row.error_message))
         move, line = self._check_document(value.id, found)
         in_words = self.env['ramp.flow.reimbursement']._state_in_words(value.state)
         done = found['noted'].get(value.id, {}).get('parts', {})

@@ -62,20 +62,17 @@ class RampFlowRepayment(models.AbstractModel):
 
     # ------------------------------------------------------------------ what Ramp lists
 
-    def _store_page(self, connection, run, payloads, asked, known_only=False):
-        """The filter by the day of the repayment would hide those that failed afterwards, and that by entity is not supported yet."""
-        return super()._store_page(
-            connection, run, [payload for payload in payloads if self._concerns(connection, payload)], asked, known_only)
+    def _no_business(self, connection, row):
+        """EXTENDS: Ramp's filter by day would hide those that failed afterwards, and that by entity is not supported yet."""
+        return super()._no_business(connection, row) or (self._too_early() if self._is_early(connection, row) else None)
 
-    def _concerns(self, connection, payload):
-        try:
-            value = self._read(payload)
-        except ValueError:
-            return True  # the row says why it cannot be read
-        if connection.ramp_entity_id and value.entity_id and value.entity_id != connection.ramp_entity_id.lower():
-            return False
-        day = self._day(connection, value.repaid_at)
-        return not day or day >= connection.start_date
+    def _watch_listings(self, connection, since):
+        return [{}]
+
+    def _ask_each(self, client, ramp_ids):
+        """EXTENDS: nothing can be asked for; what is not listed is gone."""
+        for ramp_id in ramp_ids:
+            yield ramp_id, None
 
     def _refresh_lost(self, connection, client, started):
         """Everything is listed in each run, and nothing can be asked for: what is not listed is gone."""
@@ -186,7 +183,7 @@ class RampFlowRepayment(models.AbstractModel):
     # ------------------------------------------------------------------ deciding
 
     def _plan(self, connection, value, found):
-        self._check_status(connection, value)
+        self._check_state(connection, value)
         row, original = self._plan_original(value, found)
         journal, account = self._plan_account(connection, value)
         self._plan_currency(connection, value.amount.currency, found, rate=1)  # that of the original
@@ -200,7 +197,7 @@ class RampFlowRepayment(models.AbstractModel):
         return Plan(value, original, date, journal, account, employee, shares, balance, self.env._(
             'Repayment of %(original)s %(id)s', original=clean(original.ref) or row.name, id=value.id[:8]))
 
-    def _check_status(self, connection, value):
+    def _check_state(self, connection, value):
         if value.status in ('NONE', 'REPAYMENT_FAILED'):
             raise Skipped(self._status_in_words(value.status))
         if value.status != 'REPAID':

@@ -171,7 +171,8 @@ class RampFlowStatement(models.AbstractModel):
             unknown |= {(statement, flow) for flow, _identity in known - there}
         self.env.cr.rollback()
         for statement, flow in sorted(unknown):
-            self.env[f'ramp.flow.{flow}']._observe(connection, client, [{'statement_id': statement}])
+            lines = self.env[f'ramp.flow.{flow}']
+            lines._observe(connection, client, [{'statement_id': statement, **lines._scope(connection)}])
 
     def _line_rows(self, connection, lines):
         """The ledger's rows of lines, (flow, Ramp id)."""
@@ -179,7 +180,7 @@ class RampFlowStatement(models.AbstractModel):
             [('connection_id', '=', connection.id), ('flow', 'in', list(FLOWS.values())),
              ('ramp_id', 'in', [identity for _flow, identity in lines])],
             ['flow', 'ramp_id', 'name', 'date', 'amount', 'currency_id', 'ramp_entity_id', 'has_moved', 'state', 'is_question',
-             'error_message', 'res_model', 'res_id', 'parent_ramp_id'], order='date, id')
+             'is_withheld', 'error_message', 'res_model', 'res_id', 'parent_ramp_id'], order='date, id')
 
     def _look_up(self, connection, values):
         rows = self._line_rows(connection, {line for value in values for line in value.lines})
@@ -224,6 +225,7 @@ class RampFlowStatement(models.AbstractModel):
         day = self._last_day(connection, value)
         if day < connection.start_date:
             raise Skipped(self.env._('It ended before the start date of the connection.'))
+        self._check_existing(connection, value.end)
         journal, partner = self._plan_journal(connection), connection.ramp_partner_id
         if not partner:
             raise Held(self.env._('The connection %s has no partner that stands for Ramp. Choose one.', connection.name))
@@ -231,7 +233,7 @@ class RampFlowStatement(models.AbstractModel):
             raise Held(self.env._('The connection %s has no card journal with a default account. Choose one.', connection.name))
         currency = self._plan_currency(connection, value.currency, found)
         lines = self._plan_lines(value, found)
-        self._check_sums(value, lines, found)
+        self._check_sums(value, lines, found, bool(connection.ramp_entity_id))
         lines = [row for row in lines if row.date and row.date >= connection.start_date]
         spent, total = self._check_booked(connection, value, lines, currency, found)
         back = sum(self._minor(row.amount, currency) for row in lines if row.flow == 'cashback')
@@ -276,7 +278,7 @@ class RampFlowStatement(models.AbstractModel):
         rows = [found['rows'][key] for kind, identity in value.lines if (key := (FLOWS[kind], identity)) in found['rows']]
         return [row for row in rows if row.currency_id.name == value.currency and row.ramp_entity_id in (value.entity_id, False)]
 
-    def _check_sums(self, value, lines, found):
+    def _check_sums(self, value, lines, found, is_limited):
         """Raise `Held` unless the section adds up: in itself, with the one before it, and with its lines."""
         if value.opening + value.charges - value.credits - value.payments != value.ending:
             raise Held(self.env._(
@@ -298,7 +300,8 @@ class RampFlowStatement(models.AbstractModel):
                 'It says that %(said)s was charged, less credits; its lines come to %(summed)s. %(lines)s',
                 said=Money(said, value.currency), summed=Money(summed, value.currency), lines=self._in_words(
                     [self._line_in_words(row, self.env._('not settled in Ramp')) for row in still]
-                    + [self.env._('%s (Ramp does not show it)', identity) for identity in unknown])).strip())
+                    # of a connection that is limited to an entity, they are the others'
+                    + [self.env._('%s (Ramp does not show it)', identity) for identity in unknown if not is_limited])).strip())
         paid = sum(self._minor(row.amount, row.currency_id) for row in lines if row.flow == 'transfer' and row.has_moved)
         if not is_sum(value.payments.minor - paid, found['failed'].get((value.entity_id, value.currency), ())):
             raise Held(self.env._(
@@ -308,7 +311,8 @@ class RampFlowStatement(models.AbstractModel):
     def _check_booked(self, connection, value, lines, currency, found):
         """(what was spent in minor units, what it was booked at in the company's currency); raises `Held` unless each line is booked so.
 
-        What a person ignored is billed by Ramp all the same, and is theirs to book. Where not all of it is booked, the second is None.
+        What a person ignored is billed by Ramp all the same, and is theirs to book; what was exported before the connection was there is
+        in the books otherwise. Where not all of it is booked, the second is None.
         """
         spent, total, odd = 0, 0.0, []
         for row in lines:
@@ -317,12 +321,12 @@ class RampFlowStatement(models.AbstractModel):
             minor = self._minor(row.amount, currency)
             spent += minor
             amount, balance = found['charged'].get(row.res_id or found['expected'].get(row.ramp_id), (None, None))
-            by_person = row.state == 'ignored' and not row.is_question
+            by_choice = row.state == 'ignored' and (not row.is_question or row.is_withheld)
             if amount is not None and self._minor(amount, currency) == minor:
                 total = total + balance if total is not None else None
                 continue
             total = None
-            if by_person or connection.statement_policy == 'closed':
+            if by_choice or connection.statement_policy == 'closed':
                 continue
             odd.append(self._line_in_words(row, row.error_message or row.status if amount is None else self.env._(
                 'booked as %s', Money(self._minor(amount, currency), currency.name))))

@@ -13,6 +13,7 @@ from .coding import Coding
 from .flow import Held, Skipped, Waiting
 
 REREAD_SYNCED = timedelta(days=30)  # so long after it was synced, receipts and memos that come later are noticed
+IN_TRANSIT = timedelta(days=90)  # so long before the first day may have been bought what is of a later day in the books
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,7 +80,12 @@ class RampFlowTransaction(models.AbstractModel):
 
     def _list_params(self, connection):
         return {
-            'sync_status': 'SYNC_READY', 'from_date': connection._start_moment(), 'order_by_date_asc': 'true', **self._scope(connection)}
+            'sync_status': 'SYNC_READY', 'from_date': connection._start_moment(IN_TRANSIT), 'order_by_date_asc': 'true',
+            **self._scope(connection)}
+
+    def _no_business(self, connection, row):
+        """EXTENDS: Ramp's filter is by the moment of the purchase; the day of the books decides."""
+        return super()._no_business(connection, row) or (self._too_early() if self._is_early(connection, row) else None)
 
     def _read(self, payload):
         return read_transaction(payload)
@@ -101,7 +107,8 @@ class RampFlowTransaction(models.AbstractModel):
         return [{'sync_status': 'SYNCED', 'synced_after': synced, **self._scope(connection)}]
 
     def _watch_listings(self, connection, since):
-        return [{'from_date': since, **self._scope(connection)}]
+        first = connection._start_moment()
+        return [{'from_date': connection._start_moment(IN_TRANSIT) if since == first else since, **self._scope(connection)}]
 
     def _notice(self, connection, record, before, value):
         new = [receipt for receipt in value.receipts if receipt not in before.get('receipts', [])]
@@ -198,6 +205,10 @@ class RampFlowTransaction(models.AbstractModel):
         known = found['bills']
         row, bill = known['rows'][value.id]
         document, move, line = known['documents'].get(bill.id, (None, None, None))
+        if document and document.is_withheld and self.env['ramp.flow.bill']._is_synced(document.payload):
+            raise Held(self.env._(
+                'It pays the bill %s, which was exported from Ramp without this connection. Book the payment of that bill by hand, and '
+                'ignore this one; or mark the bill as not synced in Ramp, and both come.', document.name))
         if not document or document.state == 'ignored':
             return None
         note = (row.noted or {}).get('card') or {}

@@ -83,10 +83,9 @@ class RampFlowTransfer(models.AbstractModel):
         # one that came back may be on a statement all the same
         return 'value' in row and row['value'].status in TRANSFER_ACCEPTED_STATUSES | TRANSFER_FAILED_STATUSES
 
-    def _withheld(self, connection, row):
-        if 'value' in row and row['value'].status in TRANSFER_FAILED_STATUSES:
-            return {'state': 'ignored', 'error_message': self._status_in_words(row['value'].status)}
-        return super()._withheld(connection, row)
+    def _check_state(self, connection, value):
+        if value.status in TRANSFER_FAILED_STATUSES:
+            raise Skipped(self._status_in_words(value.status))
 
     # ------------------------------------------------------------------ deciding
 

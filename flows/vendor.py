@@ -111,6 +111,9 @@ class RampFlowVendor(models.AbstractModel):
     def _is_ready(self, payload):
         return True
 
+    def _is_synced(self, payload):
+        return False  # what Ramp's own column says is of the accounting vendor
+
     def _facts(self, value):
         return {
             **self._listed_facts(value), 'custom_fields': sorted(value.vendor.custom_fields),

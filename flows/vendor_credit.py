@@ -38,6 +38,9 @@ class RampFlowVendorCredit(models.AbstractModel):
         # those that are used up are left out unless asked for
         return {'include_fully_used': 'true', 'from_accounting_date': str(connection.start_date), **self._scope(connection)}
 
+    def _watch_listings(self, connection, since):
+        return [self._list_params(connection)]
+
     def _read(self, payload):
         return read_vendor_credit(payload)
 
@@ -85,6 +88,7 @@ class RampFlowVendorCredit(models.AbstractModel):
 
     def _plan(self, connection, value, found):
         self._check_entity(connection, value)
+        self._check_existing(connection, value.created_at or value.accounting_date)
         journal = self._plan_journal(connection)
         currency = self._plan_currency(connection, value.total.currency, found)
         partner = self._plan_vendor(value.vendor_id, False, found)

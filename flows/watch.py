@@ -45,7 +45,8 @@ class RampFlowWatch(models.AbstractModel):
         names = [flow._flow for flow in flows]
         done = names.index(place['flow']) if place.get('flow') in names else 0
         for number, flow in enumerate(flows[done:]):
-            stopped = {} if number and self._is_time_up() else self._read_there(connection, client, self.env[flow._name], since, place)
+            stopped = {} if number and self._is_time_up() else self._read_there(
+                connection, client, self.env[flow._name], since, started, place)
             if stopped is not None:
                 self._transaction(run._leave_off, {'flow': flow._flow, **stopped})
                 self._trigger()
@@ -54,12 +55,15 @@ class RampFlowWatch(models.AbstractModel):
         self._transaction(self._check_documents, connection, run)
         self._transaction(self._note_run, connection, run, entities, is_full, started)
 
-    def _read_there(self, connection, client, flow, since, place):
+    def _read_there(self, connection, client, flow, since, begun, place):
         """Read what Ramp has of a flow's objects. Returns where it stopped, as the job's time was up; None: nowhere."""
         if flow._sends:
             return flow._inspect(connection, client)
         listings = flow._watch_listings(connection, since)
-        return flow._observe(connection, client, listings, place) if listings else None
+        stopped = flow._observe(connection, client, listings, place) if listings else None
+        if listings and stopped is None:
+            flow._look_for_vanished(connection, client, since, begun)
+        return stopped
 
     def _note_run(self, connection, run, entities, is_full, started):
         run.reread = is_full
@@ -120,6 +124,12 @@ class RampFlowWatch(models.AbstractModel):
             is_draft_by_policy = kind == 'draft' and flow in POLICIES and connection[POLICIES[flow]] == 'draft'
             if not is_draft_by_policy:
                 found[record] = kind, sentences[kind] % {'name': name}
+        for record, name in self.env.execute_query(SQL(
+                """
+                SELECT id, name FROM ramp_record
+                 WHERE connection_id = %s AND res_id IS NOT NULL AND seen_at < (noted ->> 'vanished')::timestamp
+                """, connection.id)):
+            found.setdefault(record, ('vanished', sentences['vanished'] % {'name': name or ''}))
         _sums, odd = report._read(connection, None, self.env.cr.now().date())
         for differences in report._differences(connection, [
                 row for row in odd if row[4] and row[4] not in found]).values():
@@ -136,6 +146,7 @@ class RampFlowWatch(models.AbstractModel):
             **{kind: f'{sentence} {remedy}' for kind, sentence in (
                 ('cancelled', self.env._('Its document %(name)s was cancelled in Odoo after it was booked. Set it back and post it.')),
                 ('draft', self.env._('Its document %(name)s was reset to draft in Odoo after it was booked. Post it.')),
+                ('vanished', self.env._('Ramp no longer has %(name)s, which is booked. If it was deleted there, reverse its document.')),
                 ('reversed', self.env._('Its document %(name)s was reversed in Odoo after it was booked.')),
                 ('edited', self.env._('Its document %(name)s was edited in Odoo: it does not come to what Ramp says.')))},
         }

@@ -3,7 +3,7 @@ import contextlib
 import os
 import threading
 import uuid
-from datetime import datetime, time
+from datetime import datetime, time, timedelta
 
 import pytz
 import requests
@@ -115,6 +115,12 @@ class RampConnection(models.Model):
     start_date = fields.Date(
         required=True, default=lambda self: fields.Date.context_today(self).replace(month=1, day=1), tracking=True,
         help='Spend before this day is left alone.')
+    existing_policy = fields.Selection(
+        [('book', 'Book them: they are not in the books'), ('leave', 'Leave them alone: they are in the books')],
+        string='Statements and Vendor Credits in Ramp Already', tracking=True,
+        help='Ramp does not say of card statements and vendor credits whether another system, or an earlier installation, has exported '
+             'them. What there was before Connect was pressed is treated so.')
+    connected_at = fields.Datetime(string='Connected Since', readonly=True, copy=False)
     state = fields.Selection(
         [('draft', 'Not Connected'), ('connected', 'Connected'), ('disconnected', 'Disconnected')], string='Status',
         required=True, default='draft', readonly=True, copy=False, tracking=True)
@@ -457,11 +463,20 @@ class RampConnection(models.Model):
         self.ensure_one()
         return (*SCOPES, *(scope for field, scopes in OPTIONAL_SCOPES.items() if self[field] for scope in scopes))
 
-    def _start_moment(self):
-        """The first moment of the start date in the company's time zone, in UTC, as Ramp's filters want it."""
+    def _start_moment(self, before=timedelta(0)):
+        """The first moment of the start date, or of a day before it, in the company's time zone, in UTC, as Ramp's filters want it."""
         self.ensure_one()
         zone = pytz.timezone(self._timezone())
-        return zone.localize(datetime.combine(self.start_date, time.min)).astimezone(pytz.utc).strftime('%Y-%m-%dT%H:%M:%SZ')
+        return zone.localize(datetime.combine(self.start_date - before, time.min)).astimezone(pytz.utc).strftime('%Y-%m-%dT%H:%M:%SZ')
+
+    def _leaves_alone(self, moment):
+        """Whether an object without a sync status that is of this moment, datetime or date, was there before and is to be left alone."""
+        self.ensure_one()
+        if self.existing_policy != 'leave' or not (self.connected_at and moment):
+            return False
+        if isinstance(moment, datetime):
+            return moment.astimezone(pytz.utc).replace(tzinfo=None) < self.connected_at
+        return moment < self.connected_at.date()
 
     def _seat_companies(self):
         """The companies that share this connection's Ramp business."""
@@ -543,6 +558,11 @@ class RampConnection(models.Model):
             return self._notify('success', self.env._('Already connected'), self.name)
         if not self.active:
             raise UserError(self.env._('Connection %s is archived: unarchive it before you press Connect.', self.name))
+        if not self.existing_policy and (self.pull_statements or self.pull_bills):
+            raise UserError(self.env._(
+                'Connection %(name)s: choose what becomes of the card statements and vendor credits that are in Ramp already '
+                '("%(field)s"). Ramp does not say whether another system has booked them.', name=self.name,
+                field=self._fields['existing_policy']._description_string(self.env)))
         client = self._client()
         try:
             seat = self._take_seat(client)
@@ -555,7 +575,7 @@ class RampConnection(models.Model):
         self._complete_set_up()
         # accounting administrators decide on the connection; the fields that hold its state are nobody's to type
         self.sudo().write({
-            'state': 'connected', 'accounting_connection_id': seat, 'ramp_business_name': name, 'last_error': False,
+            'state': 'connected', 'connected_at': self.env.cr.now(), 'accounting_connection_id': seat, 'ramp_business_name': name, 'last_error': False,
             'database': self._database(), **self._read_entities(client)})
         self._switch_crons()
         self._compare_again(uncertain=True)

@@ -302,6 +302,8 @@ class RampRecord(models.Model):
     def _state_after_retry(self):
         """What is booked and does not follow its object stays booked; all else is looked at again."""
         flow = self.env[f'ramp.flow.{self.flow}']
+        if self.res_id and self.finding == 'vanished':
+            return 'confirmed'  # nobody can be told of what became of it
         if not self.res_id or flow._sends or getattr(flow, '_updates', True):
             return 'pending'
         return 'done' if self.sync_key or flow._sync_type else 'confirmed'
@@ -562,6 +564,18 @@ class RampRecord(models.Model):
         self.invalidate_model()
 
     @api.model
+    def _see(self, connection, flow, ramp_ids, seen_at):
+        """Note when Ramp showed these objects, of the rows that no other worker has: what is booked is not touched otherwise."""
+        self.env.cr.execute(SQL(
+            """
+            WITH free AS (
+                SELECT id FROM ramp_record
+                 WHERE connection_id = %s AND flow = %s AND ramp_id = ANY(%s) AND seen_at < %s ORDER BY id FOR UPDATE SKIP LOCKED)
+            UPDATE ramp_record r SET seen_at = %s FROM free WHERE r.id = free.id
+            """, connection.id, flow, ramp_ids, seen_at, seen_at))
+        self.invalidate_model(['seen_at'])
+
+    @api.model
     def _busy(self, connection, flow, ramp_ids):
         """Which of these objects another worker is booking or confirming now: to wait for it would be to do its work again."""
         mine = SQL('r.connection_id = %s AND r.flow = %s AND r.ramp_id = ANY(%s)', connection.id, flow, ramp_ids)
@@ -644,11 +658,37 @@ class RampRecord(models.Model):
         self.env.cr.execute(SQL(
             """
             SELECT id FROM ramp_record
-             WHERE connection_id = %s AND flow = %s AND is_withheld IS NOT TRUE
+             WHERE connection_id = %s AND flow = %s
+               -- one that Ramp does not offer is looked at when somebody pressed Retry
+               AND (is_withheld IS NOT TRUE OR state = 'pending' AND error_message IS NULL)
                AND (state IN ('pending', 'error') OR (state = 'held' AND is_question)) AND res_id IS NULL AND seen_at < %s
              ORDER BY seen_at LIMIT %s
             """, connection.id, flow, since, limit))
         return self.browse(row[0] for row in self.env.cr.fetchall())
+
+    @api.model
+    def _unseen(self, connection, flow, since, moment, limit):
+        """Rows from a day on that count in what Ramp says is owed, and that Ramp has not shown since a moment; without a lock."""
+        self.env.cr.execute(SQL(
+            """
+            SELECT id FROM ramp_record
+             WHERE connection_id = %s AND flow = %s AND (has_moved OR open_amount <> 0) AND date >= %s AND seen_at < %s
+             ORDER BY seen_at LIMIT %s
+            """, connection.id, flow, since, moment, limit))
+        return self.browse(row[0] for row in self.env.cr.fetchall())
+
+    def _vanish(self, moment):
+        """Ramp has these objects no more: they count for nothing there. What is booked of them is for a person to undo (see `_find` of
+        `ramp.flow.watch`)."""
+        for record in self:
+            if record.res_id:
+                record.noted = {**(record.noted or {}), 'vanished': moment.isoformat()}
+            elif record.state in OPEN_STATES:
+                record._skip(self.env._('Ramp no longer has it.'))
+        payments = self.search([
+            ('connection_id', 'in', self.connection_id.ids), ('flow', '=', 'bill_payment'),
+            ('ramp_id', 'in', self.filtered(lambda record: record.flow == 'bill').mapped('ramp_id'))])
+        (self | payments).write({'has_moved': False, 'open_amount': False})
 
     @api.model
     def _next_unconfirmed(self, connection, flow, tried):
@@ -737,6 +777,13 @@ class RampRecord(models.Model):
         if self.error_message and self.error_message.startswith(message):
             message = self.error_message
         self.write({'state': 'ignored', 'error_message': message, 'is_question': True, 'next_attempt': False})
+
+    def _leave_out(self, message):
+        """What is not booked is no business of the connection any more, and does not count in what Ramp says is owed."""
+        records = self.filtered(lambda record: record.state != 'ignored' or record.has_moved or record.open_amount).try_lock_for_update()
+        records.write({
+            'state': 'ignored', 'error_message': message, 'is_question': True, 'next_attempt': False, 'has_moved': False,
+            'open_amount': False})
 
     def _fail(self, message):
         """A failure of this object that may pass: try again in the next run, then later and later; after `MAX_ATTEMPTS`

@@ -167,6 +167,7 @@ class RampTieOutReport(models.AbstractModel):
             'manual': self.env._('Entered by hand'),
             'period': self.env._('Other period'),
             'reversed': self.env._('Reversed'),
+            'vanished': self.env._('Not in Ramp any more'),
             'waiting': self.env._('Waiting'),
             'withheld': self.env._('Not ready in Ramp'),
         }
@@ -327,7 +328,7 @@ class RampTieOutReport(models.AbstractModel):
         Record, Move = self.env['ramp.record'], self.env['account.move']
         records = Record.browse({row[4] for row in odd if row[4]}).exists()
         records.fetch(['name', 'flow', 'state', 'error_message', 'res_model', 'res_id', 'date', 'is_withheld', 'is_question', 'attempts',
-                       'sync_attempt', 'has_changed', 'connection_id', 'ramp_id'])
+                       'sync_attempt', 'has_changed', 'connection_id', 'ramp_id', 'finding', 'noted'])
         moves = self._moves_of(records)
         alone = Move.browse({row[5] for row in odd if row[5]}).exists()
         (alone | Move.union(*moves.values())).fetch(['name', 'state', 'date', 'ref', 'reversed_entry_id'])
@@ -367,6 +368,8 @@ class RampTieOutReport(models.AbstractModel):
             return kind, reason
         if not move:
             return 'deleted', self.env._('Its entry was deleted in Odoo.')
+        if record.finding == 'vanished' or (record.noted or {}).get('accepted') == 'vanished':
+            return 'vanished', self.env._('Booked as %s; Ramp no longer has it.', move.name)
         if move.state == 'draft':
             return 'draft', self.env._('%s is a draft in Odoo. Post it.', move.name or self.env._('Its entry'))
         if move.state == 'cancel':

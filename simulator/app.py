@@ -563,6 +563,17 @@ class Simulator:
         with self.state.lock:
             return endpoints.webhooks.make(self.state, url, kinds, headers, status="active")
 
+    def export_elsewhere(self, sync_type, ident):
+        """Another accounting system than the one that holds the seat tells the outcome of an object (ready or not)."""
+        with self.state.lock:
+            target = endpoints.syncs.TARGETS[sync_type]
+            return target.accept(self.state, self.state[target.table].get(ident), {})
+
+    def remove(self, table, ident):
+        """An object is gone from Ramp: no list shows it, and who asks for it is told that there is none."""
+        with self.state.lock:
+            return self.state[table].remove(ident)
+
     def seat(self, name, connection_type="DIRECT"):
         """Another accounting provider takes the business's one seat; ours, if there, is unlinked."""
         with self.state.lock:

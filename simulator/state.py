@@ -94,6 +94,11 @@ class Table:
             self.watcher(old, row)
         return row
 
+    def remove(self, ident):
+        """Take a row away, as if it had never been there. Returns it."""
+        self._unplace(ident)
+        return self.rows.pop(ident)
+
     def walk(self, order="", bucket=None, after=None, reverse=False):
         """Rows of a bucket (None: all) in order, from behind the id `after` even if that one has left."""
         entries = self._lists.get((order, bucket), [])

@@ -70,7 +70,8 @@ class RampCase(SmokeTags, TransactionCase):
         cls.primary = next(iter(cls.ramp.state['entities']))['id']
         cls.connection = cls.env['ramp.connection'].create({
             'name': 'Ramp', 'company_id': cls.company.id, 'environment': 'custom', 'api_url': cls.ramp.api_url,
-            'client_id': cls.ramp.client_id, 'client_secret': cls.ramp.client_secret, 'start_date': '2015-01-01'})
+            'client_id': cls.ramp.client_id, 'client_secret': cls.ramp.client_secret, 'start_date': '2015-01-01',
+            'existing_policy': 'book'})
         if cls.connect:
             cls.connection.action_connect()
         cls._once()

@@ -803,6 +803,7 @@ class TestVendor(VendorCase):
         self.env['account.chart.template'].try_loading('generic_coa', company=other, install_demo=False)
         second = self.env['ramp.connection'].with_company(other).create({
             'name': 'Second', 'company_id': other.id, 'environment': 'custom', 'api_url': self.ramp.api_url, 'start_date': '2015-01-01',
+            'existing_policy': 'book',
             'client_id': self.ramp.client_id, 'client_secret': self.ramp.client_secret})
         second.with_context(allowed_company_ids=other.ids).action_connect()
         self.pull()

@@ -110,7 +110,7 @@ class TestWatch(StatementsCase):
         unready = self.spend(1000, sync_status='NOT_SYNC_READY')
         declined = self.spend(1100, sync_status='NOT_SYNC_READY', state='DECLINED')
         exported = self.spend(1200)
-        self.ramp.update_transaction(exported, sync_status='SYNCED')
+        self.ramp.export_elsewhere('TRANSACTION_SYNC', exported)
         before = self.spend(1300)
         self.ramp.update_transaction(before, sync_status='SYNCED', synced_at='2020-01-01T00:00:00+00:00')
         self.sync_statements()
@@ -162,9 +162,11 @@ class TestWatchPayables(PayablesCase):
         self.assertEqual([item['kind'] for month in section['months'] for item in month['differences']], ['expected'])
 
     def test_exported_by_hand(self):
-        ramp_id, before = self.owe(10000), self.owe(500)
-        self.ramp.state['bills'].update(ramp_id, sync_status='BILL_SYNCED')
-        self.ramp.state['bills'].update(before, sync_status='BILL_SYNCED', accounting_sync_date='2020-01-01T00:00:00+00:00')
+        before = self.owe(500)
+        self.ramp.export_elsewhere('BILL_SYNC', before)
+        self.sync('watch')
+        ramp_id = self.owe(10000)
+        self.ramp.export_elsewhere('BILL_SYNC', ramp_id)
         self.sync_payables()
         self.sync('watch')
         self.assertEqual([(self.record(bill, 'bill').state, bool(self.move(bill))) for bill in (ramp_id, before)],

@@ -115,7 +115,7 @@ def connect(env, ramp, **values):
     """A connection of the company to the simulated business, connected and committed."""
     connection = env['ramp.connection'].create({
         'name': 'Ramp (simulated)', 'environment': 'custom', 'api_url': ramp.api_url, 'client_id': ramp.client_id,
-        'client_secret': ramp.client_secret, 'start_date': '2020-01-01', 'company_id': env.company.id, **values})
+        'client_secret': ramp.client_secret, 'start_date': '2020-01-01', 'existing_policy': 'book', 'company_id': env.company.id, **values})
     env.cr.commit()
     connection.action_connect()
     env.cr.commit()

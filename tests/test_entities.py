@@ -1,0 +1,105 @@
+# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
+"""A connection of one Ramp entity has no business with the objects of another one, by whichever way they come."""
+from datetime import timedelta
+
+from odoo import fields
+from odoo.tests import tagged
+
+from .test_exported_elsewhere import ExportedCase
+
+
+@tagged('post_install', '-at_install', 'ramp')
+class TestEntities(ExportedCase):
+
+    def once(self):
+        super().once()
+        self.mine, self.other = [entity['id'] for entity in self.ramp.state['entities']][:2]
+        self.currency = self.ramp.state['entities'].get(self.other)['currency']
+        self.connection.ramp_entity_id = self.mine
+
+    def objects_of(self, entity):
+        """One object of each kind, and a few that are not to be booked yet, of an entity: their Ramp ids."""
+        day = f'{fields.Date.today() - timedelta(days=3)}T12:00:00+00:00'
+        currency = self.ramp.state['entities'].get(entity)['currency']
+        values = {'entity': entity, 'currency': currency}
+        spend = self.spend(1000, date=day, **values)
+        bill, unpaid = self.owe(2000, **values), self.owe(2100, **values)
+        self.ramp.pay_bill(bill)
+        exported = self.spend(1200, date=day, **values)
+        self.ramp.export_elsewhere('TRANSACTION_SYNC', exported)
+        # what is not of USD is all that Ramp has of vendor credits
+        credit = self.ramp.add_vendor_credit(entity=entity, amount_minor=700, account=self.external(self.account_meals))
+        return [
+            spend, bill, unpaid, exported, credit, self.spend(1100, date=day, sync_status='NOT_SYNC_READY', **values),
+            self.spend(1300, date=day, account=None, **values),
+            self.ramp.add_reimbursement(amount_minor=3000, user=self.user_id, account=self.external(self.account_meals),
+                                        state='REIMBURSED', **values),
+            self.ramp.add_repayment(transaction=spend, amount_minor=100, date=day),
+            self.ramp.add_transfer(amount_minor=4000, date=day, **values),
+            self.ramp.add_cashback(amount_minor=500, date=day, **values)]
+
+    def sections_of(self, statement, entity):
+        return [section['id'] for section in self.ramp.state['statements'].get(statement)['balance_sections']
+                if section['entity_id'] == entity]
+
+    def assertUnknown(self, ids):
+        """No row, no document, nothing told to Ramp of these."""
+        rows = self.env['ramp.record'].search(['|', ('ramp_id', 'in', ids), ('parent_ramp_id', 'in', ids)])
+        self.assertFalse([(row.flow, row.name, row.state) for row in rows])
+        self.assertFalse(self.env['account.move'].search([('ramp_id', 'in', ids)]))
+        self.assertFalse([entry for entry in self.ramp.state.journal if entry['id'] in ids])
+        self.assertFalse([ramp_id for ramp_id in ids if self.ramp.export_errors(ramp_id)])
+
+    def test_every_flow(self):
+        """Lists, single reads, events, statements, files and the nightly check."""
+        mine, theirs = self.objects_of(self.mine), self.objects_of(self.other)
+        tomorrow = f'{fields.Date.today() - timedelta(days=1)}'
+        statement = self.ramp.close_statement(tomorrow, cashback_bps=100)
+        for ramp_id in theirs:  # whatever an event names
+            self.env['ramp.event'].sudo().create({
+                'connection_id': self.connection.id, 'event_id': f'event-{ramp_id}', 'type': 'transactions.cleared', 'object_id': ramp_id})
+        for _day in range(2):
+            self.everything()
+            self.sync('watch')
+        self.assertUnknown([*theirs, *self.sections_of(statement, self.other)])
+        rows = self.env['ramp.record'].search([('ramp_entity_id', '!=', False)])
+        self.assertEqual(set(rows.mapped('ramp_entity_id')), {self.mine})
+        self.assertGreaterEqual(set(rows.mapped('ramp_id')), set(mine))
+        known = str(rows.mapped('payload'))
+        self.assertFalse([ramp_id for ramp_id in theirs if ramp_id in known.replace(str([
+            row.payload['statement_lines'] for row in rows if row.flow == 'statement']), '')])
+
+    def test_moved_to_another_entity(self):
+        """What waited here and is another entity's now is left out, and counts for nothing; Ramp hears nothing."""
+        ramp_id = self.spend(1300, account=None, entity=self.mine)
+        self.everything()
+        self.assertEqual(self.record(ramp_id).state, 'held')
+        told = len(self.ramp.export_errors(ramp_id))
+        self.ramp.state['transactions'].update(ramp_id, entity_id=self.other)
+        self.everything()
+        self.sync('watch')
+        record = self.record(ramp_id)
+        self.assertEqual((record.state, record.has_moved), ('ignored', False))
+        self.assertIn('another Ramp entity', record.error_message)
+        self.assertEqual(len(self.ramp.export_errors(ramp_id)), told)
+
+    def test_two_companies_in_either_order(self):
+        """Each entity's objects come to its own company, whoever connects first."""
+        mine, theirs = self.objects_of(self.mine), self.objects_of(self.other)
+        self.everything()
+        self.assertUnknown(theirs)
+        company = self.env['res.company'].create({'name': 'Other Entity', 'currency_id': self.env['res.currency'].search(
+            [('name', '=', self.currency)]).id, 'country_id': self.env.ref('base.us').id})
+        self.env.user.company_ids += company
+        self.env['account.chart.template'].try_loading('generic_coa', company=company, install_demo=False)
+        second = self.connection.copy({'company_id': company.id, 'name': 'Other', 'ramp_entity_id': self.other,
+                                       'client_id': self.ramp.client_id, 'client_secret': self.ramp.client_secret,
+                                       'start_date': '2015-01-01', 'fallback_employee_id': False})
+        second.with_context(allowed_company_ids=company.ids).action_connect()
+        for _day in range(2):
+            self.everything()
+            self.sync('watch')
+        for connection, own in ((self.connection, mine), (second, theirs)):
+            rows = self.env['ramp.record'].search([('connection_id', '=', connection.id), ('ramp_entity_id', '!=', False)])
+            self.assertEqual(set(rows.mapped('ramp_entity_id')), {connection.ramp_entity_id})
+            self.assertGreaterEqual(set(rows.mapped('ramp_id')), set(own))

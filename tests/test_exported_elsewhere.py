@@ -1,0 +1,281 @@
+# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
+"""What another accounting system exported from Ramp is in that system's books, and is not booked here without a person's decision."""
+from datetime import timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from odoo import fields
+from odoo.exceptions import UserError
+from odoo.tests import tagged
+
+from .common import PayablesCase, StatementsCase
+from .properties import examples
+
+SYNC_TYPES = {
+    'transaction': 'TRANSACTION_SYNC', 'bill': 'BILL_SYNC', 'reimbursement': 'REIMBURSEMENT_SYNC', 'transfer': 'TRANSFER_SYNC',
+    'cashback': 'STATEMENT_CREDIT_SYNC'}
+FLOWS = (
+    'vendor', 'transaction', 'receipt', 'vendor_credit', 'bill', 'bill_payment', 'bill_file', 'reimbursement', 'reimbursement_payment',
+    'repayment', 'transfer', 'statement', 'cashback')
+
+
+class ExportedCase(StatementsCase, PayablesCase):
+    """A business with everything that there is one of each kind of, as often as it is asked for."""
+
+    flows = FLOWS
+
+    def make(self, kind, day=None):
+        """An object that is ready to be booked, of yesterday unless said otherwise; returns its Ramp id."""
+        day = day or f'{fields.Date.today() - timedelta(days=1)}T12:00:00+00:00'
+        if kind == 'transaction':
+            return self.spend(1000, date=day)
+        if kind == 'bill':
+            ramp_id = self.owe(2000)
+            self.ramp.pay_bill(ramp_id)
+            return ramp_id
+        if kind == 'open bill':
+            return self.owe(2500)
+        if kind == 'reimbursement':
+            return self.ramp.add_reimbursement(
+                amount_minor=3000, user=self.user_id, entity=self.primary, account=self.external(self.account_meals), state='REIMBURSED')
+        if kind == 'transfer':
+            return self.ramp.add_transfer(amount_minor=4000, date=day)
+        return self.ramp.add_cashback(amount_minor=500, date=day)
+
+    def export(self, kind, ramp_id):
+        """Another system exports an object, and, of a bill that is paid, its payment."""
+        self.ramp.export_elsewhere(SYNC_TYPES[kind.split()[-1]], ramp_id)
+        if kind == 'bill':
+            self.ramp.export_elsewhere('BILL_PAYMENT_SYNC', ramp_id)
+
+    def booked(self, *ramp_ids):
+        return self.env['account.move'].search([('ramp_id', 'in', ramp_ids)]) + self.env['account.payment'].search(
+            [('ramp_id', 'in', ramp_ids)]).move_id
+
+    def assertNotBooked(self, *ramp_ids):
+        """Nothing is booked of these, and Ramp heard nothing of them from here."""
+        self.assertFalse(self.booked(*ramp_ids).mapped('ramp_id'))
+        self.assertFalse(self.env['ramp.record'].search([('ramp_id', 'in', ramp_ids), ('res_id', '!=', False)]).mapped('display_name'))
+        told = {entry['id'] for entry in self.ramp.state.journal}
+        self.assertFalse(told & set(ramp_ids))
+
+    def everything(self):
+        return self.sync(*self.flows)
+
+
+@tagged('post_install', '-at_install', 'ramp')
+class TestExportedElsewhere(ExportedCase):
+
+    kinds = ('transaction', 'bill', 'open bill', 'reimbursement', 'transfer', 'cashback')
+
+    def test_noted_at_night_and_not_booked_by_day(self):
+        """The look at what was synced lately takes a row for a booked one; that there is a row says nothing."""
+        ids = {kind: self.make(kind) for kind in self.kinds}
+        for kind, ramp_id in ids.items():
+            self.export(kind, ramp_id)
+        for _night in range(2):
+            self.sync('watch')
+            self.everything()
+        self.assertNotBooked(*ids.values())
+        for kind, ramp_id in ids.items():
+            self.assertEqual((self.record(ramp_id, kind.split()[-1]).state, self.record(ramp_id, kind.split()[-1]).is_withheld),
+                             ('held' if kind in ('transaction', 'reimbursement') else 'ignored', True), kind)
+
+    def test_exported_after_the_first_look_is_a_question(self):
+        self.sync('watch')
+        ids = {kind: self.make(kind) for kind in self.kinds}
+        for kind, ramp_id in ids.items():
+            self.export(kind, ramp_id)
+        for _night in range(2):
+            self.everything()
+            self.sync('watch')
+        self.assertNotBooked(*ids.values())
+        for kind, ramp_id in ids.items():
+            record = self.record(ramp_id, kind.split()[-1])
+            self.assertEqual((kind, record.state), (kind, 'held'))
+            self.assertIn('exported from Ramp without this connection', record.error_message)
+
+    def test_marked_as_not_synced_in_ramp(self):
+        """The way that the reason names."""
+        ids = {kind: self.make(kind) for kind in ('transaction', 'open bill', 'reimbursement')}
+        for kind, ramp_id in ids.items():
+            self.export(kind, ramp_id)
+        self.sync('watch')
+        self.ramp.state['transactions'].update(ids['transaction'], sync_status='SYNC_READY', synced_at=None)
+        self.ramp.state['bills'].update(ids['open bill'], sync_status='NOT_SYNCED')
+        self.ramp.state['reimbursements'].update(ids['reimbursement'], sync_status='SYNC_READY', synced_at=None)
+        self.everything()
+        self.assertEqual(set(self.booked(*ids.values()).mapped('ramp_id')) & set(ids.values()), set(ids.values()))
+
+    def test_retry_asks_ramp_at_once(self):
+        ramp_id = self.make('transaction')
+        self.export('transaction', ramp_id)
+        self.sync('watch')
+        self.record(ramp_id).action_retry()
+        self.sync('transaction')
+        self.assertNotBooked(ramp_id)
+        self.assertEqual(self.record(ramp_id).state, 'held')
+
+    def test_ours_whose_document_was_deleted_is_booked_again(self):
+        ramp_id = self.make('transaction')
+        self.everything()
+        self.move(ramp_id).button_draft()
+        self.move(ramp_id).with_context(force_delete=True).unlink()
+        self.sync('watch', 'transaction')
+        self.assertFalse(self.move(ramp_id))
+        self.record(ramp_id).action_retry()
+        self.sync('transaction')
+        self.assertEqual(self.record(ramp_id).state, 'confirmed')
+        self.assertEqual(len(self.move(ramp_id)), 1)
+
+    def test_card_pays_a_bill_that_another_system_exported(self):
+        """The bill is owed in the other books; to take its payment for spend would be to have the expense twice."""
+        bill, charge = self.owe(5000), self.spend(5000)
+        self.export('open bill', bill)
+        self.sync('watch')
+        self.ramp.pay_bill(bill, method='CARD', transaction=charge)
+        self.ramp.state['bills'].update(bill, sync_status='BILL_AND_PAYMENT_SYNCED')
+        self.everything()
+        self.sync('watch')
+        self.everything()
+        self.assertFalse(self.booked(bill))
+
+    def test_canceled_stays_left_out(self):
+        """A reimbursement that was canceled before it was ready waits for nothing."""
+        ramp_id = self.ramp.add_reimbursement(
+            amount_minor=3000, user=self.user_id, entity=self.primary, account=self.external(self.account_meals), state='REIMBURSED')
+        self.employee.work_email = False
+        self.everything()
+        self.ramp.update_reimbursement(ramp_id, state='CANCELED', sync_status='NOT_SYNC_READY')
+        states = []
+        for _run in range(3):
+            self.everything()
+            self.sync('watch')
+            states.append(self.record(ramp_id, 'reimbursement').state)
+        self.assertEqual(states, ['ignored'] * 3)
+        self.assertIn('canceled', self.record(ramp_id, 'reimbursement').error_message)
+
+    def test_installed_anew(self):
+        """Without its ledger the addon knows nothing of what it booked; Ramp does."""
+        day = '2026-07-05T12:00:00+00:00'
+        repaid = self.make('transaction', day)
+        ids = [repaid, *(self.make(kind, day) for kind in self.kinds)]
+        self.ramp.add_repayment(transaction=repaid, amount_minor=300)
+        vendor = self.ramp.add_vendor('Creditor')
+        self.ramp.add_vendor_credit(vendor=vendor, amount_minor=700, account=self.external(self.account_meals))
+        self.ramp.close_statement('2026-08-01')
+        for _round in range(2):
+            self.everything()
+        self.assertTrue(self.booked(*ids))
+        self.forget_everything()
+        with self.assertRaisesRegex(UserError, 'Statements and Vendor Credits in Ramp Already'):
+            self.connection.action_connect()
+        self.connection.existing_policy = 'leave'
+        self.connection.action_connect()
+        before = self.env['account.move'].search_count([('company_id', '=', self.company.id)])
+        for _night in range(2):
+            self.everything()
+            self.sync('watch')
+        self.assertEqual(self.env['account.move'].search([('company_id', '=', self.company.id), ('ramp_id', '!=', False)]).mapped('ref'), [])
+        self.assertEqual(self.env['account.move'].search_count([('company_id', '=', self.company.id)]), before)
+        new = self.make('transaction')
+        self.everything()
+        self.assertConfirmed(new)
+
+    def forget_everything(self):
+        """What uninstalling leaves: the documents, without anything that leads to Ramp."""
+        self.connection.action_disconnect()
+        self.env.flush_all()
+        self.env.cr.execute('DELETE FROM ramp_record')
+        self.env.cr.execute('DELETE FROM ramp_run')
+        for table in ('account_move', 'account_payment', 'hr_expense'):
+            self.env.cr.execute(f'UPDATE {table} SET ramp_id = NULL')  # pylint: disable=sql-injection  # of this test's own list
+        self.env.invalidate_all()
+        self.connection.write({'existing_policy': False, 'last_watch': False})
+        # the ledger is younger than what Ramp has
+        self.env.cr.execute('UPDATE ramp_connection SET create_date = %s', [self.env.cr.now() + timedelta(days=1)])
+        self.env.invalidate_all()
+
+    @examples(3)
+    @given(st.lists(st.tuples(
+        st.sampled_from(kinds), st.sampled_from(('first', 'later', 'ours')), st.booleans()), min_size=1, max_size=6), st.lists(
+        st.sampled_from(('sync', 'watch', 'retry', 'backdate')), min_size=1, max_size=5))
+    def test_whatever_happens(self, objects, steps):
+        """Any mix of exports by others before and after the first look, of retries, runs and nightly checks."""
+        with self.isolated():
+            ours, theirs = [], []
+            for kind, when, _late in objects:
+                if when != 'later':
+                    ramp_id = self.make(kind)
+                    (ours if when == 'ours' else theirs).append(ramp_id)
+                    if when == 'first':
+                        self.export(kind, ramp_id)
+            for number, step in enumerate(steps):
+                if number == len(steps) // 2:
+                    for kind, when, held in objects:
+                        if when == 'later':
+                            ramp_id = self.make(kind)
+                            if held and kind == 'transaction':  # seen before it was exported, and not booked
+                                self.ramp.recode(ramp_id, None)
+                                self.sync('transaction')
+                            self.export(kind, ramp_id)
+                            theirs.append(ramp_id)
+                if step == 'sync':
+                    self.everything()
+                elif step == 'watch':
+                    self.sync('watch')
+                elif step == 'retry':
+                    self.env['ramp.record'].search([
+                        ('ramp_id', 'in', theirs), ('state', 'in', ('held', 'ignored', 'pending'))]).action_retry()
+                else:
+                    self.env.cr.execute("UPDATE ramp_record SET seen_at = seen_at - interval '1 day'")
+                    self.env.invalidate_all()
+            self.everything()
+            self.sync('watch')
+            self.everything()
+            moves = self.booked(*theirs).filtered(lambda move: move.ramp_id in theirs)
+            self.assertFalse(moves.mapped('ref'))
+            told = {entry['id'] for entry in self.ramp.state.journal if entry['ok']}
+            self.assertFalse(told & set(theirs))
+
+
+@tagged('post_install', '-at_install', 'ramp')
+class TestVanished(ExportedCase):
+    """What is gone from Ramp does not stay on its side of the tie-out."""
+
+    def test_of_each_kind(self):
+        spend, unready = self.make('transaction'), self.spend(1100, sync_status='NOT_SYNC_READY')
+        bill, transfer = self.make('open bill'), self.make('transfer')
+        repayment = self.ramp.add_repayment(transaction=spend, amount_minor=400)
+        self.everything()
+        self.sync('watch')
+        self.assertEqual(self.record(unready).state, 'pending')
+        for table, ramp_id in (('transactions', spend), ('transactions', unready), ('bills', bill), ('transfers', transfer),
+                               ('repayments', repayment)):
+            self.ramp.remove(table, ramp_id)
+        self.everything()
+        self.sync('watch')
+        for ramp_id, flow in ((spend, 'transaction'), (bill, 'bill'), (transfer, 'transfer'), (repayment, 'repayment')):
+            record = self.record(ramp_id, flow)
+            self.assertEqual((flow, record.state, record.finding), (flow, 'held', 'vanished'), record.error_message)
+            self.assertIn('no longer has', record.error_message)
+            self.assertFalse(record.has_moved or record.open_amount)
+        self.assertEqual(self.record(unready).state, 'ignored')
+        report = self.env['report.ramp_connector.tie_out'].get_report(self.connection.id)
+        kinds = {item['kind'] for section in report['sections'] for month in section['months'] for item in month['differences']}
+        self.assertEqual(kinds, {'vanished'})
+        self.record(spend).action_retry()
+        self.sync('watch')
+        self.assertEqual(self.record(spend).state, 'confirmed', 'somebody says that the books are right')
+
+    def test_it_comes_back(self):
+        ramp_id = self.make('transaction')
+        self.everything()
+        row = self.ramp.remove('transactions', ramp_id)
+        self.sync('watch')
+        self.assertEqual(self.record(ramp_id).finding, 'vanished')
+        self.ramp.state['transactions'].add(row)
+        self.sync('watch')
+        self.assertEqual((self.record(ramp_id).state, self.record(ramp_id).finding, self.record(ramp_id).has_moved),
+                         ('confirmed', False, True))
