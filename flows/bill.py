@@ -183,7 +183,7 @@ class RampFlowBill(models.AbstractModel):
         if 'entities' not in memory:
             rows = []
             with contextlib.suppress(RampScopeError):  # the payer's currency is then taken for the company's
-                rows = [row for page in client.pages('/entities') for row in page.rows]
+                rows = list(client.objects('/entities'))
             memory['entities'] = {}
             for row in rows:
                 with contextlib.suppress(PayloadError):  # so is that of an entity that cannot be read

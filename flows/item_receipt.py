@@ -107,7 +107,7 @@ class RampFlowItemReceipt(models.AbstractModel):
         """Whether what is received of an order wants smaller units than Ramp counts it in."""
         orders = self.env['ramp.flow.purchase_order']
         return any(
-            orders._unit(line, orders._whole(line, *counted[line.id])[1]) != counted[line.id][0]
+            orders._unit(line, orders._whole(line, orders._ordered_quantity(line), *counted[line.id])[1]) != counted[line.id][0]
             for line in order.order_line if line.id in counted and line.product_qty > 0)
 
     def _order_values(self, connection, order, sent, row):

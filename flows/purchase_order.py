@@ -147,7 +147,9 @@ class RampFlowPurchaseOrder(models.AbstractModel):
             raise Held(self.env._('Its currency %s is none that Ramp knows. Order in another one.', order.currency_id.name))
         lines = {}
         for line in order.order_line:
-            if line.display_type or line.is_downpayment or not line.product_qty:
+            # what is received of a line keeps it in Ramp, which deletes no line that receipts are of
+            is_kept = counted.get(line.id, (None, False))[1] and line.qty_received > 0
+            if line.display_type or line.is_downpayment or not (line.product_qty or is_kept):
                 continue
             lines[f'{self._line_prefix()}{line.id}'] = self._line_values(line, offered, *counted.get(line.id, ()))
         if not lines:
@@ -178,12 +180,14 @@ class RampFlowPurchaseOrder(models.AbstractModel):
         return f"{self.env['ramp.connection']._identity()}-line-"
 
     def _line_values(self, line, offered, *counted):
-        subtotal = Decimal(str(line.currency_id.round(line.price_subtotal)))
-        if line.product_qty < 0 or subtotal < 0:
+        ordered = self._ordered_quantity(line)
+        subtotal = Decimal(str(line.currency_id.round(
+            line.price_subtotal if line.product_qty else line.price_unit * (1 - line.discount / 100) * float(ordered))))
+        if ordered < 0 or subtotal < 0:
             raise Held(self.env._(
                 'The line "%s" is negative, and Ramp takes no negative lines. Give the discount on the lines it belongs to.',
                 clean(line.name)))
-        quantity, size, unit = self._whole(line, *counted)
+        quantity, size, unit = self._whole(line, ordered, *counted)
         price = (subtotal / quantity).quantize(Decimal(1).scaleb(-exponent(line.currency_id.name) - DIGITS), ROUND_HALF_UP).normalize()
         text = html2plaintext(line.name or '') or line.product_id.display_name or ''
         if unit:
@@ -205,15 +209,20 @@ class RampFlowPurchaseOrder(models.AbstractModel):
         """What a line is counted in, as JSON: the unit of measure, and how much of it one unit in Ramp is."""
         return [line.product_uom_id.id, f'{size:f}']
 
-    def _whole(self, line, known=None, has_receipts=False):
+    @staticmethod
+    def _ordered_quantity(line):
+        """How much of a line is ordered, Decimal in its unit; one that was set to nothing after something was received is as much as that."""
+        return Decimal(str(line.product_qty or line.qty_received))
+
+    def _whole(self, line, quantity, known=None, has_receipts=False):
         """(quantity as a whole number, how much one of them is in the line's unit, words for that if it is not one).
 
         A line is counted as its quantity wants it, until something is received of it: then as finely as Odoo does, if that is no whole
         number. There it stays: receipts in Ramp count in it, and one that is matched with a bill cannot be made again.
 
+        :param quantity: in the line's unit
         :param known: the `_unit` that Ramp has
         """
-        quantity = Decimal(str(line.product_qty))
         digits = _digits(quantity)
         if digits > MOST_DIGITS:
             return 1, quantity.normalize(), f'{quantity.normalize():f} {line.product_uom_id.name}'

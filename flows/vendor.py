@@ -14,7 +14,7 @@ from odoo.exceptions import ValidationError
 from odoo.fields import Domain
 from odoo.tools import SQL, split_every
 
-from ..models.ramp_record import digest
+from ..models.ramp_record import OPEN_STATES, digest
 from ..ramp_api import (
     Address,
     PayloadError,
@@ -164,8 +164,17 @@ class RampFlowVendor(models.AbstractModel):
                 return False
         if not self._look_again(connection, run, client, settled, place):
             return False
+        if place['stored'] and not place['since']:
+            self._transaction(self._skip_unreadable, connection, run.begun_at or started)
         run.write({'listed': place['stored'], 'reread': place['stored'] and not place['since']})
         return True
+
+    def _skip_unreadable(self, connection, begun):
+        """What could not even be told by an id, and is not on the whole list any more, can be read now, under its own id."""
+        for record in self.env['ramp.record'].search([
+                ('connection_id', '=', connection.id), ('flow', '=', self._flow), ('ramp_id', '=like', 'malformed-%'),
+                ('state', 'in', OPEN_STATES), ('seen_at', '<', begun)]).try_lock_for_update():
+            record._skip(self.env._('Ramp does not list it any more.'))
 
     def _beginning(self, connection, run):
         """Where a run begins: where the one before it stopped, or at the first page.
@@ -268,7 +277,7 @@ class RampFlowVendor(models.AbstractModel):
             raise RampProtocolError('the answer is not the vendor that was asked for', method='GET', path=path)
         contacts = []
         if detail.get('contacts') != []:
-            contacts = [row for page in client.pages(f'{path}/contacts') for row in page.rows]
+            contacts = list(client.objects(f'{path}/contacts'))
         return {**listed, **detail, 'contacts_detail': contacts}
 
     def _store_listed(self, connection, run, payloads, asked, count):

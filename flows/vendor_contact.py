@@ -82,6 +82,8 @@ class RampFlowVendorContact(models.AbstractModel):
                 current = self._current(existing, values)
                 written.update((key, [value, current[key]]) for key, value in changes.items() if key in values)
                 done[row], noted[row] = existing, {'written': written, 'created': before.get('created', False)}
+                if before.get('created'):
+                    self._archive_copies(existing, children[partner.id, (existing.email or '').casefold()], rows)
             self._remove_contacts(plan, rows)
         for (row, values, _partner), contact in zip(todo, self._create_contacts(todo, plans, partners), strict=True):
             current = self._current(contact, values)
@@ -90,6 +92,15 @@ class RampFlowVendorContact(models.AbstractModel):
         changed = [row for row, partner in done.items() if row.state != 'confirmed' or row.res_id != partner.id]
         Record.browse(row.id for row in changed)._booked([done[row] for row in changed], None, told=False)
         Record._note({row.id: values for row, values in noted.items() if values != row.noted})
+
+    def _archive_copies(self, contact, others, rows):
+        """Archive what an earlier version made a second time of a contact that Ramp listed twice: the same, and nobody's."""
+        taken = {row.res_id for row in rows.values() if row.res_id}
+        current = self._current(contact, ('name', 'email', 'phone'))
+        copies = others.filtered(lambda other: (
+            other != contact and other.id not in taken and other.create_uid._is_superuser()
+            and self._current(other, current) == current))
+        copies.filtered(lambda other: not other.with_context(active_test=False).user_ids).with_context(**QUIET).active = False
 
     def _store_contact_rows(self, connection, plans):
         """Put the contacts into the ledger; returns the rows by contact, by vendor, also of contacts that are no more."""

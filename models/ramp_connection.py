@@ -588,12 +588,11 @@ class RampConnection(models.Model):
         """What to write of the Ramp business's entities: their names, and which is the primary one; nothing where Ramp does not say."""
         names, primary = {}, False
         with contextlib.suppress(RampError):  # their ids are shown instead
-            for page in client.pages('/entities'):
-                for payload in page.rows:
-                    with contextlib.suppress(PayloadError):
-                        entity = read_entity(payload)
-                        names[entity.id] = payload.get('entity_name') or entity.id
-                        primary = entity.id if payload.get('is_primary') else primary
+            for payload in client.objects('/entities'):
+                with contextlib.suppress(PayloadError):
+                    entity = read_entity(payload)
+                    names[entity.id] = payload.get('entity_name') or entity.id
+                    primary = entity.id if payload.get('is_primary') else primary
         return {'ramp_entities': names, 'primary_entity_id': primary} if names else {}
 
     def action_sync_now(self):

@@ -222,6 +222,21 @@ class RampClient:
                 return
             url = page.next_url
 
+    def objects(self, path, params=None):
+        """Yield the objects of all pages of a list, each once: pages may overlap, and one may come twice.
+
+        What has no `id` is yielded as often as it comes. params and errors: as of `pages`.
+        """
+        seen = set()
+        for page in self.pages(path, params):
+            for row in page.rows:
+                identity = row.get('id') if isinstance(row, dict) else None
+                if isinstance(identity, str):
+                    if identity in seen:
+                        continue
+                    seen.add(identity)
+                yield row
+
     def download(self, url, max_bytes, allowed_types=None):
         """Download (content: bytes, mimetype: str, filename: str) of a pre-signed link, without our
         credentials.

@@ -783,14 +783,15 @@ def _payment(bill):
         return None
     reader = bill.object('payment')
     trace = reader.object('trace_id')
+    payment_method = reader.choice('payment_method', PAYMENT_METHODS)
     return BillPayment(
         amount=_amount(reader, 'amount', None, "the payment"),
         id=reader.text('id'),
         customer_friendly_payment_id=reader.text('customer_friendly_payment_id'),
-        payment_method=reader.choice('payment_method', PAYMENT_METHODS),
+        payment_method=payment_method,
         payment_date=reader.moment('payment_date'),
         effective_date=reader.moment('effective_date'),
-        details=_details(reader.object('details')),
+        details=_details(reader.object('details'), payment_method),
         trace_descriptor=trace.text('descriptor'),
         trace_id=trace.text('trace_id'),
     )
@@ -821,11 +822,17 @@ _DETAILS = {
 }
 
 
-def _details(reader):
-    """By `schema_type`; None if there are none (as in examples of the specification)."""
+def _details(reader, payment_method):
+    """By `schema_type`, else by the payment method; None if there are none (as in examples of the specification)."""
     if not reader.values:
         return None
-    return _DETAILS[reader.choice('schema_type', frozenset(_DETAILS), required=True)](reader)
+    told_by_method = None
+    if payment_method in CARD_PAYMENT_METHODS:
+        told_by_method = 'CardPaymentDetailsSchema'
+    elif payment_method:
+        told_by_method = 'ManualPaymentDetailsSchema' if payment_method == 'PAID_MANUALLY' else 'VendorPaymentDetailsSchema'
+    schema = reader.choice('schema_type', frozenset(_DETAILS), required=not told_by_method) or told_by_method
+    return _DETAILS[schema](reader)
 
 
 # Vendor credits

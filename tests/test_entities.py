@@ -57,7 +57,8 @@ class TestEntities(ExportedCase):
         statement = self.ramp.close_statement(tomorrow, cashback_bps=100)
         for ramp_id in theirs:  # whatever an event names
             self.env['ramp.event'].sudo().create({
-                'connection_id': self.connection.id, 'event_id': f'event-{ramp_id}', 'type': 'transactions.cleared', 'object_id': ramp_id})
+                'connection_id': self.connection.id, 'event_id': f'event-{ramp_id}', 'type': 'transactions.cleared', 'object_id': ramp_id,
+                'received_at': fields.Datetime.now()})
         for _day in range(2):
             self.everything()
             self.sync('watch')
@@ -65,9 +66,9 @@ class TestEntities(ExportedCase):
         rows = self.env['ramp.record'].search([('ramp_entity_id', '!=', False)])
         self.assertEqual(set(rows.mapped('ramp_entity_id')), {self.mine})
         self.assertGreaterEqual(set(rows.mapped('ramp_id')), set(mine))
-        known = str(rows.mapped('payload'))
-        self.assertFalse([ramp_id for ramp_id in theirs if ramp_id in known.replace(str([
-            row.payload['statement_lines'] for row in rows if row.flow == 'statement']), '')])
+        # a statement names the lines of the whole business, by their ids only
+        known = str([{**row.payload, 'statement_lines': None} for row in rows])
+        self.assertFalse([ramp_id for ramp_id in theirs if ramp_id in known])
 
     def test_moved_to_another_entity(self):
         """What waited here and is another entity's now is left out, and counts for nothing; Ramp hears nothing."""

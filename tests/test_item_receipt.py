@@ -242,6 +242,19 @@ class TestItemReceipt(ReceiptsCase):
         self.assertReceived(order, [2])
         self.assertEqual(self.row(order).state, 'confirmed')
 
+    def test_line_that_was_received_is_set_to_nothing(self):
+        """Ramp deletes no line that receipts are of: the line stays as large as what was received."""
+        order = self.order((2, 4.0, {}), (3, 1.5, {}))
+        self.receive(order)
+        self.push()
+        order.order_line[1].write({'product_qty': 0, 'price_unit': 1.5})
+        self.push()
+        self.assertFalse([key for key in self.writes() if key.startswith('DELETE')])
+        self.assertEqual(self.row(order).state, 'confirmed', self.row(order).error_message)
+        self.assertReceived(order, [2, 3])
+        lines = self.ramp.state['purchase_orders'].get(self.row(order).ramp_id)['line_items']
+        self.assertEqual([(line['quantity'], line['amount']['amount']) for line in lines], [(2, 800), (3, 450)])
+
     def test_cancelled_and_confirmed_again(self):
         order = self.order((4, 4.0, {}))
         self.receive(order, 3)

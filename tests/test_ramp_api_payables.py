@@ -480,9 +480,14 @@ class TestBill(ReaderCase):
         self.assertEqual(details('Manual', manual_payment_method='PAID_IN_ERP'), ManualPaymentDetails('PAID_IN_ERP'))
         self.assertEqual(details('Manual', manual_payment_method=None), ManualPaymentDetails(None))
         self.assertIsNone(self.parse(payment=told()).payment.details)
+        # some answers leave out what the method says, too
+        for method, expected in (('CARD', CardPaymentDetails(None, (IDS[1],))), ('PAID_MANUALLY', ManualPaymentDetails(None)),
+                                 ('ACH', VendorPaymentDetails(None, False, None, None))):
+            payment = {**told(transaction_ids=[IDS[1]]), 'payment_method': method}
+            self.assertEqual(self.parse(payment=payment).payment.details, expected)
+        self.refused('payment.details.schema_type', payment={**told(transaction_ids=[IDS[1]]), 'payment_method': None})
         for field, values in [
             ('schema_type', {'schema_type': 'BarterPaymentDetailsSchema'}),
-            ('schema_type', {'transaction_ids': [IDS[1]]}),
             ('transaction_ids[0]', {'schema_type': 'CardPaymentDetailsSchema', 'transaction_ids': ['x']}),
             ('manual_payment_method', {'schema_type': 'ManualPaymentDetailsSchema', 'manual_payment_method': 'GOLD'}),
             ('vendor_account_id', {'schema_type': 'VendorPaymentDetailsSchema', 'vendor_account_id': 'x'}),

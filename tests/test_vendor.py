@@ -8,7 +8,7 @@ from unittest.mock import patch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from odoo import api, fields
+from odoo import SUPERUSER_ID, api, fields
 from odoo.exceptions import ValidationError
 from odoo.tests import tagged
 
@@ -485,6 +485,34 @@ class TestVendor(VendorCase):
         self.assertTrue(gone.active)
         self.assertEqual(self.record(third, 'vendor_contact').state, 'confirmed')
         self.assertEqual(self.contact(third), gone)
+
+    def test_contacts_come_twice(self):
+        """Pages of contacts that overlap make no second contact; one that an earlier version made goes."""
+        self.ramp.faults.add('duplicate_page', path='/vendors/*/contacts')
+        emails = [f'{number}@example.com' for number in range(102)]
+        ramp_id = self.ramp.add_vendor('Acme', contacts=[{'email': email, 'first_name': 'Ada'} for email in emails])
+        self.pull()
+        self.assertTrue([kind for kind in self.ramp.faults.struck if 'duplicate_page' in str(kind)])
+        partner, [first, *_others] = self.partner(ramp_id), self.contact_ids(ramp_id)
+        self.assertEqual(sorted(partner.child_ids.mapped('email')), sorted(emails))
+        copy, by_hand = self.contact(first).with_user(SUPERUSER_ID).copy({'name': 'Ada'}), self.contact(first).copy({'name': 'Ada L.'})
+        self.change_contact(first, is_default=False)
+        self.pull()
+        self.assertFalse(copy.active)
+        self.assertTrue(by_hand.active)
+        self.assertTrue(self.contact(first).active)
+
+    def test_unreadable_and_then_whole(self):
+        """What had no id when it was read first does not stay held once it has one."""
+        ramp_id = self.ramp.add_vendor('Acme')
+        self.ramp.faults.add('malformed_object', path='/vendors*', count=1, how='missing_id')
+        self.pull()
+        held = self.env['ramp.record'].search([('flow', '=', 'vendor'), ('ramp_id', '=like', 'malformed-%')])
+        self.assertEqual(held.mapped('state'), ['held'])
+        self.patch(vendor_flow, 'LIST_ALL_AFTER', timedelta(0))
+        self.pull()
+        self.assertTrue(self.partner(ramp_id))
+        self.assertEqual(held.mapped('state'), ['ignored'])
 
     def test_contact_without_a_name_and_one_that_is_there(self):
         known = self.other('Acme')
