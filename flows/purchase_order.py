@@ -211,7 +211,7 @@ class RampFlowPurchaseOrder(models.AbstractModel):
 
     @staticmethod
     def _ordered_quantity(line):
-        """How much of a line is ordered, Decimal in its unit; one that was set to nothing after something was received is as much as that."""
+        """How much of a line is ordered, Decimal in its unit; of one that was set to nothing, as much as was received."""
         return Decimal(str(line.product_qty or line.qty_received))
 
     def _whole(self, line, quantity, known=None, has_receipts=False):

@@ -575,7 +575,8 @@ class RampConnection(models.Model):
         self._complete_set_up()
         # accounting administrators decide on the connection; the fields that hold its state are nobody's to type
         self.sudo().write({
-            'state': 'connected', 'connected_at': self.env.cr.now(), 'accounting_connection_id': seat, 'ramp_business_name': name, 'last_error': False,
+            'state': 'connected', 'connected_at': self.env.cr.now(),
+            'accounting_connection_id': seat, 'ramp_business_name': name, 'last_error': False,
             'database': self._database(), **self._read_entities(client)})
         self._switch_crons()
         self._compare_again(uncertain=True)

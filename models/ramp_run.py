@@ -6,6 +6,7 @@ from odoo.tools import format_datetime
 
 LOST_AFTER = timedelta(minutes=30)
 LEFT_OFF = timedelta(hours=1)  # after which the next run begins anew, as Ramp's lists are others by then
+GC_BATCH = 10000  # runs that are deleted in one transaction
 KEEP_EMPTY = timedelta(days=3)
 KEEP = timedelta(days=180)
 
@@ -119,6 +120,9 @@ class RampRun(models.Model):
         """Runs that found nothing to do go after days, the others after months."""
         now = fields.Datetime.now()
         # nightly checks are few, and one that found nothing says since when all is in order
-        self.search([('state', '=', 'done'), ('seen', '=', 0), ('processed', '=', 0), ('confirmed', '=', 0), ('flow', '!=', 'watch'),
-                     ('started_at', '<', now - KEEP_EMPTY)], limit=10000).unlink()
-        self.search([('state', '!=', 'running'), ('started_at', '<', now - KEEP)], limit=10000).unlink()
+        old = self.search([
+            '|', '&', ('state', '!=', 'running'), ('started_at', '<', now - KEEP),
+            '&', '&', '&', '&', '&', ('state', '=', 'done'), ('seen', '=', 0), ('processed', '=', 0), ('confirmed', '=', 0),
+            ('flow', '!=', 'watch'), ('started_at', '<', now - KEEP_EMPTY)], limit=GC_BATCH + 1)
+        old[:GC_BATCH].unlink()
+        return min(len(old), GC_BATCH), max(0, len(old) - GC_BATCH)  # the rest in the next round of the same vacuum

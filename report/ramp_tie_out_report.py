@@ -15,6 +15,8 @@ from .ramp_tie_out_xlsx import Workbook
 MEASURES = ('spend', 'refund', 'cashback', 'payment', 'other')  # what is owed moves by these
 BESIDE = 'repayment'
 SHOWN = 200  # differences of a month that are told one by one
+EPOCH = date(2000, 1, 1)  # there was no Ramp before
+MOST_MONTHS = 240  # that are shown one by one; what was before is in the first one's opening
 OPEN_FLOWS = {'vendor': ('bill', 'vendor_credit'), 'employee': ('reimbursement',)}
 SIDES = ('ramp', 'odoo')
 
@@ -51,7 +53,7 @@ class RampTieOutReport(models.AbstractModel):
                   'status': what all of it comes to, in words, 'kinds': {kind of a difference: its label}}
         """
         connection = self._connection(connection_id)
-        first, last = self._months(month_from, month_to)
+        first, last = self._months(connection, month_from, month_to)
         sections = self._sections(connection, first, last)
         owing = [self._open(connection, kind) for kind in OPEN_FLOWS]
         is_zero = all(section['is_zero'] for section in sections) and all(part['is_zero'] for part in owing)
@@ -74,7 +76,7 @@ class RampTieOutReport(models.AbstractModel):
         """
         connection = self._connection(connection_id)
         self._check_measure(measure)
-        first, last = self._months(month, month_to or month) if month or month_to else (None, None)
+        first, last = self._months(connection, month, month_to or month) if month or month_to else (None, None)
         if side == 'odoo':
             return self._open_journal_items(connection, currency_id, first, last, measure, entity)
         return self._open_records(connection, currency_id, first, last, measure, entity)
@@ -116,15 +118,17 @@ class RampTieOutReport(models.AbstractModel):
         if measure not in (None, *MEASURES, BESIDE):
             raise ValueError(f'unknown measure {measure}')
 
-    def _months(self, month_from, month_to):
-        """The first day of the first month, or None, and of the last one."""
+    def _months(self, connection, month_from, month_to):
+        """The first day of the first month, or None, and of the last one: within what there can be, and not too many to be shown."""
         today = fields.Date.context_today(self)
         try:
             first = date.fromisoformat(f'{month_from}-01') if month_from else None
             last = date.fromisoformat(f'{month_to}-01') if month_to else today.replace(day=1)
         except ValueError as error:
             raise UserError(self.env._('A month is written as 2026-07.')) from error
-        return first, max(first or last, last)
+        earliest = max(connection.start_date.replace(day=1), EPOCH)
+        last = max(min(last, today.replace(day=1) + relativedelta(years=1)), earliest)
+        return first and min(max(first, earliest), last), last
 
     def _period_in_words(self, connection, first, last):
         def words(day):
@@ -259,7 +263,7 @@ class RampTieOutReport(models.AbstractModel):
         entity, currency_id = key
         mine = {place[2:]: figures for place, figures in sums.items() if place[:2] == key}
         months = sorted({month for month, _measure in mine})
-        begin = first or (months[0] if months else last)
+        begin = max(first or (months[0] if months else last), last - relativedelta(months=MOST_MONTHS - 1))
         total = {side: start.get(side, 0.0) for side in SIDES}
         odd = bool(currency.compare_amounts(total['ramp'], total['odoo']))
         initial = self._figure(currency, total['ramp'], total['odoo'], odd)

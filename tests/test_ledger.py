@@ -11,6 +11,7 @@ from odoo.tools import SQL, mute_logger
 
 from ..flows.flow import RampFlow
 from ..flows.pull import RampFlowPull
+from ..models import ramp_run
 from ..models.ramp_record import digest
 from ..ramp_api import PayloadError, read_transaction
 from ..simulator import contract
@@ -155,6 +156,18 @@ class TestLedger(RampCase):
         self.assertEqual(self.env['account.move'].search_count([('journal_id', '=', self.connection.card_journal_id.id)]), 120)
 
     @mute_logger('odoo.addons.ramp_connector.flows.flow')
+    def test_idle_runs_go(self):
+        """However many connections idle: the vacuum goes on until none is left of those that found nothing to do days ago."""
+        self.patch(ramp_run, 'GC_BATCH', 5)
+        Run = self.env['ramp.run']
+        old = Run.create([{'connection_id': self.connection.id, 'company_id': self.company.id, 'flow': 'bill', 'state': 'done',
+                           'started_at': fields.Datetime.now() - timedelta(days=4)} for _number in range(12)])
+        worked = old[0].copy({'processed': 1, 'started_at': old[0].started_at})
+        rounds = [Run._gc_runs() for _round in range(3)]
+        self.assertEqual([bool(remaining) for _done, remaining in rounds], [True, True, False])
+        self.assertFalse(old.exists())
+        self.assertTrue(worked.exists())
+
     def test_failure_in_mid_list_books_what_was_read_and_goes_on_later(self):
         ids = [self.spend(1000 + number) for number in range(150)]
         self.ramp.faults.add('server_error', path='/transactions', skip=1, count=50)

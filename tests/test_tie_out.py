@@ -186,6 +186,17 @@ class TestTieOut(StatementsCase):
         self.assertEqual((section['opening']['ramp'], section['closing']['ramp']), (120.0, 129.0))
         self.assertEqual([line['ramp'] for line in section['lines'] if line['measure'] == 'spend'], [9.0])
 
+    def test_every_year_that_there_is(self):
+        """Whatever is asked for, the months shown are those that there can be; what was before them is in the opening."""
+        whole = self.section()
+        for first, last in (('0001-01', '9999-12'), ('0001-01', '0001-01'), ('9999-01', '9999-12')):
+            with self.subTest(first=first, last=last):
+                self.assertLessEqual(max((len(section['months']) for section in self.report(first, last)['sections']), default=0), 240)
+        self.assertEqual(self.section('0001-01', '9999-12')['closing'], whole['closing'])
+        self.connection.start_date = '0001-01-01'
+        section = self.section('0001-01', '9999-12')
+        self.assertEqual((len(section['months']), section['closing']), (240, whole['closing']))
+
     def test_drill(self):
         statement = self.ramp.close_statement('2026-08-01', cashback_bps=150)
         self.ramp.add_transfer(amount_minor=5000, date='2026-08-05')

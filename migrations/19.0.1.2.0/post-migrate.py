@@ -17,6 +17,12 @@ def migrate(cr, version):
         connection._complete_set_up()
         connection.message_post(body=env._(
             'Bills, reimbursements and repayments can come from Ramp, too: switch them on, after allowing their permissions in Ramp.'))
+        if version.startswith('19.0.1.0.'):
+            connection.message_post(body=env._(
+                'Accounts, analytic accounts and suppliers can be offered in Ramp, too: choose under "Offered in Ramp" which.'))
+    if version.startswith('19.0.1.0.'):
+        # that version sent nothing: what is offered now somebody decides who knows what is in Ramp already
+        connections.write({'account_policy': 'types', 'account_type_ids': [(5,)], 'analytic_plan_ids': [(5,)], 'offer_vendors': False})
     connections._switch_crons()
     flow, Record = env['ramp.flow.transaction'], env['ramp.record']
     after = 0
