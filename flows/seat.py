@@ -37,8 +37,8 @@ class RampFlowSeat(models.AbstractModel):
         left = sorted(name for name in changes if answer.settings.get(name, False) != wanted[name])
         if left:
             raise UserError(self.env._(
-                'Connection %(name)s: Ramp left these settings of the accounting connection as they were: %(settings)s. Without them, vendor '
-                'credits or the buttons Sync are missing in Ramp. Ask Ramp whether they can be used.',
+                'Connection %(name)s: Ramp left these settings of the accounting connection as they were: %(settings)s. Without them, '
+                'vendor credits or the buttons Sync are missing in Ramp. Ask Ramp whether they can be used.',
                 name=connection.name, settings=', '.join(left)))
         if 'vendor_credits_enabled' in changes:
             self.env['ramp.flow.vendor_credit']._trigger()  # what was on no list is there now

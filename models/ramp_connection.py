@@ -505,8 +505,8 @@ class RampConnection(models.Model):
                     'Connection %s has no client id and secret. A system administrator enters them: in Ramp, Company > Developer.',
                     self.name))
             raise UserError(self.env._(
-                'Connection %(name)s has no client id and secret. A system administrator enters them (in Ramp, Company > Developer), or keeps '
-                "them in the server's environment as %(client_id)s and %(client_secret)s.",
+                'Connection %(name)s has no client id and secret. A system administrator enters them (in Ramp, Company > Developer), or '
+                "keeps them in the server's environment as %(client_id)s and %(client_secret)s.",
                 name=self.name, **dict(zip(('client_id', 'client_secret'), connection._server_names(), strict=True))))
         url = connection._api_url()
         options.setdefault('token_store', _tokens.store((

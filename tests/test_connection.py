@@ -198,7 +198,7 @@ class TestConnection(RampCase):
         self.assertFalse(self.connection.last_error)
 
     def test_address_and_entity_are_checked(self):
-        with self.assertRaisesRegex(ValidationError, 'API address'):
+        with self.assertRaisesRegex(ValidationError, 'API Address'):
             self.connection.api_url = 'ftp://example.com'
         with self.assertRaisesRegex(ValidationError, 'not the id of a Ramp entity'):
             self.connection.ramp_entity_id = 'Main'

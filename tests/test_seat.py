@@ -4,7 +4,7 @@ import os
 from datetime import timedelta
 from unittest.mock import patch
 
-from odoo import Command
+from odoo import SUPERUSER_ID, Command, api
 from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.modules.neutralize import neutralize_database
 from odoo.tests import Form, new_test_user, tagged
@@ -62,7 +62,7 @@ class TestBusiness(SeatCase):
         runs = self.sync(*(flow._flow for flow in self.connection._flows() if flow._cron() and flow._enabled(self.connection)))
         self.assertEqual({run.state for run in runs}, {'failed'})
         for run in runs:
-            self.assertRegex(run.message, r'"Gadget Guild LLC" \(0f1e.*belongs to "Widget Works Inc\." \(.*Enter the client id and secret of')
+            self.assertRegex(run.message, r'"Gadget Guild LLC" \(0f1e.*belongs to "Widget Works Inc\." \(.*Enter the client id and ')
         self.assertIn('Gadget Guild LLC', self.connection.last_error)
         self.assertEqual(self.env['ramp.record'].search_count(known), rows)
         self.assertFalse(self.record(theirs))
@@ -151,43 +151,49 @@ class TestIdentity(SeatCase):
 
     @contextlib.contextmanager
     def undone(self):
-        """What is done within is rolled back, but what other cursors committed; as far as one connection can show that."""
-        committed = []
-        make = type(self.connection)._make_identity
-
-        def remembered(connection):
-            committed.append(make(connection))
-            return committed[-1]
-
+        """What is done within is rolled back."""
         savepoint = self.env.cr.savepoint()
-        with self.enter_registry_test_mode(), patch.object(type(self.connection), '_make_identity', remembered):
-            yield committed
-        self.env.invalidate_all()
+        yield
+        self.env.flush_all()
         savepoint.rollback()
-        self.env.cr.cache.clear()
-        self.env.registry.clear_cache('stable')
-        if committed:
-            self.env['ir.config_parameter'].set_param(IDENTITY_PARAMETER, committed[0])
+        self.env.invalidate_all()
+        self.env.registry.clear_cache()
 
     def test_an_installation_names_the_database(self):
         self.env['ir.config_parameter'].search([('key', '=', IDENTITY_PARAMETER)]).unlink()
-        with self.enter_registry_test_mode():
-            post_init_hook(self.env)
+        post_init_hook(self.env)
         self.assertRegex(self.env['ir.config_parameter'].get_param(IDENTITY_PARAMETER), '^[0-9a-f]{8}$')
 
-    def test_the_identity_is_committed_by_itself(self):
-        """With a cursor of its own, and the same for whoever makes it at the same moment."""
-        self.env['ir.config_parameter'].search([('key', '=', IDENTITY_PARAMETER)]).unlink()
-        with self.undone() as committed:
-            identity = self.connection._identity()
-            self.assertEqual(self.connection._identity(), identity)
-        self.assertEqual(committed, [identity])
-        self.assertEqual(self.connection._identity(), identity)
-        with self.enter_registry_test_mode():
-            self.assertEqual(self.connection._make_identity(), identity, 'what is there stays')
+    def test_the_identity_outlives_a_rollback(self):
+        """With transactions that end for real: of a database without a name, and then as it was."""
+        def work(do):
+            with self.env.registry.cursor() as cr:
+                return do(cr)
+
+        def value(cr):
+            cr.execute('SELECT value FROM ir_config_parameter WHERE key = %s', [IDENTITY_PARAMETER])
+            return cr.fetchone()[0]
+
+        before = work(value)
+        work(lambda cr: cr.execute('DELETE FROM ir_config_parameter WHERE key = %s', [IDENTITY_PARAMETER]))
+        self.env.registry.clear_cache('stable')
+        try:
+            with self.env.registry.cursor() as cr, self.env.registry.cursor() as other:
+                env, beside = (api.Environment(cursor, SUPERUSER_ID, {}) for cursor in (cr, other))
+                other.execute('SELECT 1')  # it began before
+                identity = env['ramp.connection']._identity()
+                self.assertEqual(env['ramp.connection']._identity(), identity)
+                cr.rollback()
+                self.assertEqual(beside['ramp.connection']._identity(), identity, 'who does not see it yet makes no other one')
+            self.assertRegex(identity, '^[0-9a-f]{8}$')
+            self.assertEqual(work(value), identity)
+            self.env.registry.clear_cache('stable')
+            self.assertEqual(work(lambda cr: api.Environment(cr, SUPERUSER_ID, {})['ramp.connection']._identity()), identity)
+        finally:
+            work(lambda cr: cr.execute('UPDATE ir_config_parameter SET value = %s WHERE key = %s', [before, IDENTITY_PARAMETER]))
+            self.env.registry.clear_cache('stable')
 
     def test_connect_that_is_rolled_back_finds_its_seat_again(self):
-        self.env['ir.config_parameter'].search([('key', '=', IDENTITY_PARAMETER)]).unlink()
         with self.undone():
             self.connection.action_connect()
         self.assertEqual(self.connection.state, 'draft')
@@ -566,7 +572,8 @@ class TestAddress(SeatCase):
                 'https://user@example.com', 'https://exämple.com', 'https://例え.jp', 'example.com', '//example.com', 'ftp://example.com',
                 'https://', 'https:///v1', 'https://?x', 'https://example.com/?a=b', 'https://example.com/#a', 'https://a..example.com',
                 'https://exam_ple.com\\@evil.com', 'https://-', 'https://example.com\t', False):
-            with self.subTest(address=address), self.assertRaisesRegex(ValidationError, r'Ramp, field "API Address"'), self.env.cr.savepoint():
+            with (self.subTest(address=address), self.assertRaisesRegex(ValidationError, r'Ramp, field "API Address"'),
+                  self.env.cr.savepoint()):
                 self.connection.api_url = address
                 self.connection.flush_recordset()
 
@@ -633,7 +640,8 @@ class TestAdministrator(RpcCase):
     def test_and_nothing_else(self):
         for model, method, args in (
                 ('ramp.record', 'search_read', [[], ['id']]), ('ramp.run', 'search_read', [[], ['id']]),
-                ('ramp.connection', 'action_connect', [self.connection.ids]), ('ramp.connection', 'action_disconnect', [self.connection.ids]),
+                ('ramp.connection', 'action_connect', [self.connection.ids]),
+                ('ramp.connection', 'action_disconnect', [self.connection.ids]),
                 ('ramp.connection', 'action_sync_now', [self.connection.ids]), ('ramp.connection', 'create', [{'name': 'Mine'}]),
                 ('ramp.connection', 'unlink', [self.connection.ids])):
             with self.subTest(method, model=model):

@@ -1,7 +1,8 @@
 """/vendors/credits: what a vendor owes back, and the bills it was applied to. Read only in Ramp's API, and USD only.
 
-They are there only where the accounting connection has the setting `vendor_credits_enabled`. Two oddities of the contract: the schema of the lists has a list of lists where its own example, and every other
-list, has objects (here: objects); and there is no sync type for credits.
+They are there only where the accounting connection has the setting `vendor_credits_enabled`. Two oddities of the contract: the
+schema of the lists has a list of lists where its own example, and every other list, has objects (here: objects); and there is no
+sync type for credits.
 """
 
 from datetime import timedelta
