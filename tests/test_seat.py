@@ -1,5 +1,6 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
 import contextlib
+import importlib.util
 import os
 from datetime import timedelta
 from unittest.mock import patch
@@ -8,7 +9,7 @@ from odoo import SUPERUSER_ID, Command, api
 from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.modules.neutralize import neutralize_database
 from odoo.tests import Form, new_test_user, tagged
-from odoo.tools import config, mute_logger
+from odoo.tools import config, file_path, mute_logger
 
 from ..hooks import post_init_hook
 from ..models.ramp_connection import IDENTITY_PARAMETER
@@ -458,6 +459,35 @@ class TestServerCredentials(SeatCase):
 
 
 @tagged('post_install', '-at_install', 'ramp')
+class TestUpgrade(SeatCase):
+    def test_from_before(self):
+        """The job begins, the database has its name, and who kept credentials under the names of before is told."""
+        spec = importlib.util.spec_from_file_location('post_seat', file_path('ramp_connector/migrations/19.0.1.5.0/post-seat.py'))
+        script = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(script)
+        self.env.ref('ramp_connector.cron_seat').active = False
+        self.env['ir.config_parameter'].search([('key', '=', IDENTITY_PARAMETER)]).unlink()
+        plain, named, entered = (self.env['ramp.connection'].create({
+            'name': name, 'company_id': self.company.id, 'environment': environment, 'active': environment != 'sandbox'})
+            for name, environment in (('Plain', 'production'), ('Named', 'sandbox'), ('Entered', 'sandbox')))
+        entered.write({'client_id': 'x', 'client_secret': 'x'})
+
+        def told(**values):
+            messages = {connection: len(connection.message_ids) for connection in plain + named + entered + self.connection}
+            with patch.dict(os.environ, values):
+                self.env.invalidate_all()
+                script.migrate(self.env.cr, '19.0.1.4.0')
+            return [connection.name for connection, count in messages.items() if len(connection.message_ids) > count]
+
+        self.assertEqual(told(**{f'RAMP_CLIENT_SECRET_{named.id}': 'x'}), ['Named'])
+        self.assertIn(named._server_names()[1], named.message_ids[0].body)
+        self.assertEqual(told(RAMP_CLIENT_SECRET='x'), ['Plain', 'Named'])
+        self.assertEqual(told(), [])
+        self.assertTrue(self.env.ref('ramp_connector.cron_seat').active)
+        self.assertRegex(self.env['ir.config_parameter'].get_param(IDENTITY_PARAMETER), '^[0-9a-f]{8}$')
+
+
+@tagged('post_install', '-at_install', 'ramp')
 class TestLeaving(SeatCase):
     """Nobody has to stay with a Ramp that is dead."""
 
@@ -576,6 +606,10 @@ class TestAddress(SeatCase):
                   self.env.cr.savepoint()):
                 self.connection.api_url = address
                 self.connection.flush_recordset()
+
+    def test_a_user_in_the_address_is_said(self):
+        with self.assertRaisesRegex(ValidationError, 'a user or a password'):
+            self.connection.api_url = 'https://user:word@example.com'
 
     def test_others_are_taken(self):
         for address in ('https://ramp-proxy.example.com', 'https://example.com/developer/v1', 'http://127.0.0.1:8070', 'http://[::1]:8070/x',
