@@ -43,4 +43,5 @@ from . import (  # a base before what inherits it
     statement_file,
     watch,
     webhook,
+    seat,
 )

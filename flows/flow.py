@@ -104,6 +104,7 @@ class RampFlow(models.AbstractModel):
         run = self._transaction(self.env['ramp.run']._start, connection, self._flow)
         message = False
         try:
+            connection._check_business(self._transaction)
             self._work(connection, run)
         except (RampError, UserError) as error:
             self.env.cr.rollback()

@@ -144,6 +144,7 @@ class RampFlowPull(models.AbstractModel):
 
     def _work(self, connection, run):
         client = connection._client()
+        self._transaction(self._hear_requests, connection, run)
         started = self._clock()
         trouble = None
         try:
@@ -165,6 +166,19 @@ class RampFlowPull(models.AbstractModel):
         if run.listed and run.begun_at and self._is_asked_since(connection, run.begun_at):
             self._trigger()
         return result
+
+    def _hear_requests(self, connection, run):
+        """Somebody pressed *Sync* in Ramp and waits for the outcome: what failed is tried now, and a reason is told again.
+
+        What is ready is booked in every run, asked for or not. Ramp takes a request without an outcome within five minutes for failed.
+        """
+        last = run._last_listed(connection, self._flow)
+        if not last or not any(kind.endswith('.sync_requested') for kind in self._events):
+            return
+        asked = self._events_since(connection, last).filtered(lambda event: event.type.endswith('.sync_requested'))
+        rows = self.env['ramp.record'].search([
+            *self._named_by(connection, asked), ('state', 'in', ('error', 'held', 'ignored'))]) if asked else self.env['ramp.record']
+        rows.write({'next_attempt': False, 'reported_hash': False})
 
     def _is_asked_since(self, connection, moment):
         """Whether somebody, or an event, asked for the lists after a moment: what called the job went to a run that went on."""

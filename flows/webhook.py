@@ -45,7 +45,7 @@ class RampFlowWebhook(models.AbstractModel):
             message = webhook.message
             if any(item.status == 'pending_verification' for item in there) and webhook.state == 'pending' and not webhook.challenge:
                 message = self.env._('Ramp could not reach %s: nothing arrived within half an hour.', webhook._url())
-            self._transaction(webhook.unlink)
+            self._transaction(self._forget, webhook)
             if not connection._wants_webhook():
                 return
             webhook = self._transaction(webhook.create, {
@@ -79,7 +79,16 @@ class RampFlowWebhook(models.AbstractModel):
                 raise RampError(self.env._(
                     'Ramp did not accept its challenge. Another subscription is made with the next run.'))
         if webhook.state != 'active':
-            self._transaction(webhook.write, {'state': 'active', 'challenge': False, 'message': False})
+            self._transaction(self._activate, webhook)
+
+    def _activate(self, webhook):
+        webhook.write({'state': 'active', 'challenge': False, 'message': False})
+        self.env['ramp.flow.seat']._trigger()  # what waits for events may be offered in Ramp
+
+    def _forget(self, webhook):
+        if webhook.state == 'active':
+            self.env['ramp.flow.seat']._trigger()
+        webhook.unlink()
 
     def _subscribe(self, connection, client, webhook):
         subscription = read_subscription(client.post('/webhooks', {

@@ -1,9 +1,11 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
 import contextlib
 import os
+import re
 import threading
 import uuid
 from datetime import datetime, time, timedelta
+from urllib.parse import urlsplit
 
 import pytz
 import requests
@@ -17,6 +19,7 @@ from ..ramp_api import (
     PayloadError,
     RampAuthError,
     RampClient,
+    RampConnectionError,
     RampError,
     RampNotFound,
     read_accounting_provider,
@@ -50,6 +53,8 @@ OFFERS = (
     'account_policy', 'account_type_ids', 'analytic_plan_ids', 'offer_taxes', 'offer_vendors', 'pull_bills', 'push_orders', 'push_receipts',
     'start_date', 'ramp_entity_id', 'push_users', 'user_invitation')
 IDENTITY_PARAMETER = 'ramp_connector.identity'
+ONE_TRY = {'max_attempts': 1, 'timeout': (5, 15)}  # of whatever a person waits for
+PLAIN_HOST = re.compile(r'[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:.]+\]')
 
 
 class ThreadTokenStores:
@@ -240,16 +245,17 @@ class RampConnection(models.Model):
     primary_entity_id = fields.Char(readonly=True, copy=False, help='Id of the primary Ramp entity: purchase orders belong to it.')
     last_watch = fields.Datetime(
         string='Last Nightly Check', readonly=True, copy=False, help='When everything in Ramp was last looked at, offered or not.')
-    last_sync = fields.Datetime(string='Last Synchronization', compute='_compute_last_sync')
+    last_sync = fields.Datetime(string='Last Synchronization', compute='_compute_last_sync', compute_sudo=True)
     last_error = fields.Text(readonly=True, copy=False)
-    record_count = fields.Integer(compute='_compute_counts')
-    waiting_count = fields.Integer(compute='_compute_counts', string='Waiting')
-    problem_count = fields.Integer(compute='_compute_counts', string='To Clear')
-    offer_counts = fields.Json(compute='_compute_counts', help='What Odoo offers, by kind and by what became of it.')
+    # who may read the connection may know how many: a system administrator without accounting rights, who enters the secret, too
+    record_count = fields.Integer(compute='_compute_counts', compute_sudo=True)
+    waiting_count = fields.Integer(compute='_compute_counts', compute_sudo=True, string='Waiting')
+    problem_count = fields.Integer(compute='_compute_counts', compute_sudo=True, string='To Clear')
+    offer_counts = fields.Json(compute='_compute_counts', compute_sudo=True, help='What Odoo offers, by kind and by what became of it.')
     run_state = fields.Selection(
-        [('idle', 'Idle'), ('queued', 'Queued'), ('running', 'Running')], compute='_compute_progress')
-    progress = fields.Float(compute='_compute_progress', help='Percent of the running synchronization.')
-    progress_text = fields.Char(compute='_compute_progress')
+        [('idle', 'Idle'), ('queued', 'Queued'), ('running', 'Running')], compute='_compute_progress', compute_sudo=True)
+    progress = fields.Float(compute='_compute_progress', compute_sudo=True, help='Percent of the running synchronization.')
+    progress_text = fields.Char(compute='_compute_progress', compute_sudo=True)
     sync_requested_at = fields.Datetime(readonly=True, copy=False)
 
     _entity_once = models.UniqueIndex(
@@ -288,12 +294,24 @@ class RampConnection(models.Model):
             raise AccessError(self.env._(
                 'Only a system administrator may set the API address of a Ramp connection or the environment "Custom address", as the '
                 'client id and secret are sent there. Choose the environment "Production" or "Sandbox", or ask one.'))
-        for connection in self.filtered(lambda connection: connection.state == 'connected'):
-            if any(name in vals and (vals[name] or False) != connection[name] for name in ('environment', 'api_url')):
+        for connection in self:
+            moves = any(name in vals and (vals[name] or False) != connection[name] for name in ('environment', 'api_url'))
+            if moves and connection._has_rows():
+                raise UserError(self.env._(
+                    'Connection %s has brought records of its Ramp business, which mean nothing anywhere else: its environment and API '
+                    'address stay as they are. Make a new connection for the other address; press Disconnect here and archive this one.',
+                    connection.name))
+            if moves and connection.state == 'connected':
                 raise UserError(self.env._(
                     'Connection %s is connected: press Disconnect before you change its environment or API address.', connection.name))
+            # whoever keeps its secret on the server named this company's connection
+            if ('company_id' in vals and vals['company_id'] != connection.company_id.id and any(connection.sudo()._server_credentials())
+                    and not self.env.user.has_group('base.group_system')):
+                raise AccessError(self.env._(
+                    'The client id and secret of connection %s are kept on the server, for its company. Only a system administrator may '
+                    'move it to another company; or make a new connection there.', connection.name))
 
-    @api.depends('client_id', 'client_secret')
+    @api.depends('client_id', 'client_secret', 'environment')
     def _compute_has_credentials(self):
         for connection in self:
             connection.has_credentials = all(connection._credentials())
@@ -369,11 +387,35 @@ class RampConnection(models.Model):
 
     @api.constrains('environment', 'api_url')
     def _check_api_url(self):
-        for connection in self:
-            if connection.environment == 'custom' and not (connection.api_url or '').startswith(('https://', 'http://')):
+        for connection in self.filtered(lambda connection: connection.environment == 'custom'):
+            fault = connection._address_fault()
+            if fault:
                 raise ValidationError(self.env._(
-                    'Connection %s: the environment "Custom address" needs an API address that starts with https:// (or http://).',
-                    connection.name))
+                    'Connection %(name)s, field "API Address": %(fault)s Write it like https://ramp-proxy.example.com/developer/v1 (or '
+                    'http://).', name=connection.name, fault=fault))
+
+    def _address_fault(self):
+        """What is wrong with the API address, as a sentence; False: nothing."""
+        address = self.api_url or ''
+        if not address.startswith(('https://', 'http://')):
+            return self.env._('The environment "Custom address" needs an address that starts with https://.')
+        if not address.isascii() or not address.isprintable() or ' ' in address or '\\' in address:
+            return self.env._('It has spaces, or letters beyond a to z: a name in another script is written as xn--...')
+        try:
+            parts = urlsplit(address)
+            host, port = parts.hostname or '', parts.port
+        except ValueError:
+            return self.env._('Its host or port cannot be read: a port is a number from 1 to 65535.')
+        if '@' in parts.netloc:
+            return self.env._('It has a user or a password: the client id and secret are what Ramp is told.')
+        # as written: urlsplit takes the brackets of an address of IPv6 away
+        if not PLAIN_HOST.fullmatch(parts.netloc.lower().rpartition(':')[0] if port is not None else parts.netloc.lower()) or '..' in host:
+            return self.env._('Its host cannot be read.')
+        if port == 0 or parts.netloc.endswith(':'):
+            return self.env._('Its host or port cannot be read: a port is a number from 1 to 65535.')
+        if parts.query or parts.fragment or '?' in address or '#' in address:
+            return self.env._('It ends with the path: nothing with "?" or "#".')
+        return False
 
     @api.constrains('active')
     def _check_active(self):
@@ -412,21 +454,28 @@ class RampConnection(models.Model):
     # ------------------------------------------------------------------ talking to Ramp
 
     def _credentials(self):
-        """The pair (client id, client secret), from the server's configuration before the database.
+        """The pair (client id, client secret), each from the server's configuration before the database."""
+        self.ensure_one()
+        return tuple(kept or entered for kept, entered in zip(
+            self._server_credentials(), (self.client_id, self.client_secret), strict=True))
 
-        Environment: RAMP_CLIENT_ID and RAMP_CLIENT_SECRET, or with the connection's id appended (RAMP_CLIENT_SECRET_3).
-        Configuration file: ramp_client_id and ramp_client_secret, likewise.
+    def _server_credentials(self):
+        """The pair of what the server keeps for this very connection, None where it keeps nothing.
+
+        Environment: RAMP_CLIENT_ID_<database>_<connection id> and RAMP_CLIENT_SECRET_<database>_<connection id>. Configuration file:
+        ramp_client_id_<database>_<connection id>, likewise; only for databases in lower case, as its names have no case. Never for the
+        environment "Custom address": what is kept for Ramp is not sent anywhere else.
         """
         self.ensure_one()
+        if self.environment == 'custom' or not self._origin.id:
+            return None, None
+        names = self._server_names()
+        is_in_file = self.env.cr.dbname == self.env.cr.dbname.lower()
+        return tuple(os.environ.get(name) or is_in_file and config.get(name.lower()) or None for name in names)
 
-        def overriding(name):
-            for key in (f'{name}_{self.id}', name):
-                value = os.environ.get(key.upper()) or config.get(key)
-                if value:
-                    return value
-            return None
-
-        return (overriding('ramp_client_id') or self.client_id, overriding('ramp_client_secret') or self.client_secret)
+    def _server_names(self):
+        """The names under which the server's environment keeps the client id and the secret of this connection."""
+        return tuple(f'{name}_{self.env.cr.dbname}_{self._origin.id}' for name in ('RAMP_CLIENT_ID', 'RAMP_CLIENT_SECRET'))
 
     def _api_url(self):
         self.ensure_one()
@@ -437,8 +486,17 @@ class RampConnection(models.Model):
         self.ensure_one()
         return APP_URLS.get(self.environment)
 
-    def _client(self, **options):
-        """A client for this connection's Ramp; raises `UserError` when it has no credentials.
+    def _client(self):
+        """A client for a run on this connection's Ramp: of credentials that are known to be of its Ramp business.
+
+        Raises `UserError` when there are none, and where nobody has asked Ramp yet whose they are; see `_check_business`.
+        """
+        client = self._new_client()
+        self._check_verified()
+        return client
+
+    def _new_client(self, **options):
+        """A client with the credentials as they are, whosever they are; raises `UserError` when there are none.
 
         :param options: more arguments for `RampClient`, e.g. another token store
         """
@@ -448,15 +506,24 @@ class RampConnection(models.Model):
         connection = self.sudo()
         client_id, client_secret = connection._credentials()
         if not (client_id and client_secret):
+            if self.environment == 'custom':
+                raise UserError(self.env._(
+                    'Connection %s has no client id and secret. A system administrator enters them: in Ramp, Company > Developer.',
+                    self.name))
             raise UserError(self.env._(
-                'Connection %s has no client id and secret. A system administrator enters them: in Ramp, Company > Developer.',
-                self.name))
+                'Connection %(name)s has no client id and secret. A system administrator enters them (in Ramp, Company > Developer), or '
+                "keeps them in the server's environment as %(client_id)s and %(client_secret)s.",
+                name=self.name, **dict(zip(('client_id', 'client_secret'), connection._server_names(), strict=True))))
         url = connection._api_url()
         options.setdefault('token_store', _tokens.store((
             self.env.cr.dbname, self.id, url, client_id, client_secret, connection._scopes())))
-        return RampClient(
-            url, client_id, client_secret, scopes=connection._scopes(), allow_http=self.environment == 'custom', session=requests.Session(),
-            **options)
+        try:
+            return RampClient(
+                url, client_id, client_secret, scopes=connection._scopes(), allow_http=self.environment == 'custom',
+                session=requests.Session(), **options)
+        except ValueError as error:  # an address that an earlier version let pass
+            raise UserError(self.env._(
+                'Connection %(name)s, field "API Address": Ramp cannot be asked there. %(error)s', name=self.name, error=error)) from error
 
     def _scopes(self):
         """The permissions that this connection needs in Ramp."""
@@ -503,10 +570,35 @@ class RampConnection(models.Model):
         """
         # Any user's action may need the identity first, and it is no secret.
         parameters = self.env['ir.config_parameter'].sudo()
-        identity = parameters.get_param(IDENTITY_PARAMETER)
+        # made in a moment, another transaction has committed it and this one may not see it: it is kept beside, till its end
+        identity = self.env.cr.cache.get(IDENTITY_PARAMETER) or parameters.get_param(IDENTITY_PARAMETER)
         if not identity:
-            identity = uuid.uuid4().hex[:8]
-            parameters.set_param(IDENTITY_PARAMETER, identity)
+            identity = self.env.cr.cache[IDENTITY_PARAMETER] = self._make_identity()
+        return identity
+
+    @api.model
+    def _name_database(self):
+        """Make the identity, if there is none, in this transaction: an installation or an upgrade, during which no other one may write."""
+        parameters = self.env['ir.config_parameter'].sudo()  # see _identity
+        if not parameters.get_param(IDENTITY_PARAMETER):
+            parameters.set_param(IDENTITY_PARAMETER, uuid.uuid4().hex[:8])
+
+    @api.model
+    def _make_identity(self):
+        """Make the identity and commit it, whatever becomes of the caller: Ramp knows the name of a seat for good.
+
+        This is for a database in which somebody deleted what `_name_database` made.
+        """
+        with self.env.registry.cursor() as cr:
+            cr.execute("SET LOCAL lock_timeout = '10s'")  # the caller may have deleted it: nobody is to wait for himself
+            cr.execute(
+                """
+                INSERT INTO ir_config_parameter (key, value, create_date, write_date) VALUES (%s, %s, now(), now())
+                ON CONFLICT (key) DO UPDATE SET value = COALESCE(NULLIF(ir_config_parameter.value, ''), EXCLUDED.value)
+                RETURNING value
+                """, (IDENTITY_PARAMETER, uuid.uuid4().hex[:8]))
+            identity = cr.fetchone()[0]
+        self.env.registry.clear_cache('stable')  # in which it is missing
         return identity
 
     def _seat_name(self):
@@ -534,21 +626,18 @@ class RampConnection(models.Model):
         self._check_manager()
         try:
             # a token of its own: scopes that were added in Ramp come only with a new one
-            client = self._client(token_store=MemoryTokenStore())
-            business = client.get('/business')
+            client = self._new_client(token_store=MemoryTokenStore(), **ONE_TRY)
+            business = self._ask_business(client)
             missing = set(self._scopes()) - set(client.scopes)
         except RampError as error:
             raise UserError(self._explain(error)) from error
-        name = self._business_name(business)
-        self.sudo().ramp_business_name = name
+        self._check_same_business(business)
+        # see action_connect
+        self.sudo().ramp_business_name = business.name
         if missing:
-            return self._notify('warning', self.env._('Connected to %s, with permissions missing', name), self.env._(
+            return self._notify('warning', self.env._('Connected to %s, with permissions missing', business.name), self.env._(
                 'Allow these scopes for the app in Ramp (Company > Developer): %s', ', '.join(sorted(missing))))
-        return self._notify('success', self.env._('The connection works'), self.env._('Ramp business: %s', name))
-
-    @staticmethod
-    def _business_name(business):
-        return business.get('business_name_legal') or business.get('business_name_on_card') or ''
+        return self._notify('success', self.env._('The connection works'), self.env._('Ramp business: %s', business.name))
 
     def action_connect(self):
         """Take the accounting seat in Ramp, complete the set-up and switch the synchronization on."""
@@ -563,21 +652,20 @@ class RampConnection(models.Model):
                 'Connection %(name)s: choose what becomes of the card statements and vendor credits that are in Ramp already '
                 '("%(field)s"). Ramp does not say whether another system has booked them.', name=self.name,
                 field=self._fields['existing_policy']._description_string(self.env)))
-        client = self._client()
+        client = self._new_client(**ONE_TRY)
         try:
+            business = self._ask_business(client)
+            self._check_same_business(business)
+            entities = self._read_entities(client)
+            self._complete_set_up()
+            # Last, as Ramp keeps it whatever becomes of this transaction: the next Connect knows the seat by its name.
             seat = self._take_seat(client)
         except RampError as error:
             raise UserError(self._explain(error)) from error
-        try:
-            name = self._business_name(client.get('/business'))
-        except RampError:
-            name = self.ramp_business_name  # only to look at: no reason not to connect
-        self._complete_set_up()
         # accounting administrators decide on the connection; the fields that hold its state are nobody's to type
         self.sudo().write({
-            'state': 'connected', 'connected_at': self.env.cr.now(),
-            'accounting_connection_id': seat, 'ramp_business_name': name, 'last_error': False,
-            'database': self._database(), **self._read_entities(client)})
+            'state': 'connected', 'connected_at': self.env.cr.now(), 'accounting_connection_id': seat, 'last_error': False,
+            'database': self._database(), **self._business_values(business), **entities})
         self._switch_crons()
         self._compare_again(uncertain=True)
         self._request_sync()
@@ -643,14 +731,7 @@ class RampConnection(models.Model):
         self._check_manager()
         if self.state != 'connected':
             raise UserError(self.env._('%s is not connected.', self.name))
-        message = False
-        try:
-            self._release_seat()
-        except RampAuthError as error:
-            # Without credentials there is nothing to give back with; the person must still be able to leave.
-            message = self._explain(error)
-        except RampError as error:
-            raise UserError(self._explain(error)) from error
+        message = self._leave_ramp()
         self._compare_again()
         # see action_connect
         self.sudo().write({'state': 'disconnected', 'accounting_connection_id': False, 'last_error': message, 'database': False})
@@ -673,10 +754,12 @@ class RampConnection(models.Model):
         return [read_accounting_provider(provider) for provider in (answer or {}).get('connections') or []]
 
     def _check_seat(self, client):
-        """Raise `UserError` unless the accounting seat is ours now: it can be taken in Ramp's own screens at any time."""
+        """What Ramp says of our accounting seat (`AccountingProvider`); raises `UserError` unless it is ours now: it can be taken in
+        Ramp's own screens at any time."""
         active = [provider for provider in self._providers(client) if provider.is_active]
-        if any(provider.id == self.accounting_connection_id for provider in active):
-            return
+        for provider in active:
+            if provider.id == self.accounting_connection_id:
+                return provider
         if active:
             raise UserError(self.env._(
                 'Connection %(name)s: the accounting seat of this Ramp business is held by "%(incumbent)s" now, so nothing is sent '
@@ -709,22 +792,49 @@ class RampConnection(models.Model):
                 return provider.id
             except RampNotFound:
                 continue  # a tombstone too old to be revived: take a new seat
-        taken = read_accounting_provider(client.post('/accounting/connection', {'remote_provider_name': name}))
+        taken = read_accounting_provider(client.post('/accounting/connection', {
+            'remote_provider_name': name, 'settings': self._seat_settings()}))
         if taken.remote_provider_name != name:
             raise UserError(self.env._(
                 'The accounting seat of this Ramp business was taken by "%s" a moment ago. Nothing was changed.',
                 taken.remote_provider_name))
         return taken.id
 
-    def _release_seat(self):
-        """Free the accounting seat, unless another connection of this database uses it or it is not ours (any more)."""
+    def _leave_ramp(self):
+        """Give back what this connection has in Ramp, in one short try, so that nobody has to stay with a Ramp that does not answer.
+
+        Returns a sentence that says what may be left there and how to free it, or False. Never raises for trouble with Ramp.
+        """
         self.ensure_one()
+        steps = [step for step in self._steps_of_leaving() if not self.is_copy]  # in a copy, all of it is the original's
+        failure = False
+        try:
+            client = steps and self._new_client(**ONE_TRY)
+            for step in steps:
+                try:
+                    step(client)
+                except (RampConnectionError, RampAuthError):
+                    raise  # the others would fare no better
+                except RampError as error:
+                    failure = failure or self._explain(error)
+        except RampError as error:
+            failure = self._explain(error)
+        except (UserError, PayloadError) as error:  # without credentials, or Ramp answers nonsense
+            failure = str(error)
+        return failure and self.env._(
+            '%(failure)s Ramp may go on to show "%(seat)s" as its accounting system, and to send events: disconnect it in Ramp '
+            '(Settings > Accounting), or press Connect and Disconnect here once Ramp can be reached again.',
+            failure=failure, seat=self._seat_name())
+
+    def _steps_of_leaving(self):
+        """What is to be given back in Ramp, as functions of a client; nothing where another connection of this database needs it."""
         sharing = self.search([
             ('id', '!=', self.id), ('state', '=', 'connected'),
             ('accounting_connection_id', '=', self.accounting_connection_id)])
-        if sharing or not self.accounting_connection_id or self.is_copy:  # the seat is the original's
-            return
-        client = self._client()
+        return [] if sharing or not self.accounting_connection_id else [self._release_seat]
+
+    def _release_seat(self, client):
+        """Free the accounting seat, unless it is not ours (any more)."""
         if any(provider.is_active and provider.id == self.accounting_connection_id for provider in self._providers(client)):
             client.delete('/accounting/connection')
 

@@ -79,13 +79,16 @@ class RampConnection(models.Model):
             is_public = '.' in host and host.rpartition('.')[2] not in LOCAL
         return parts.scheme == 'https' and is_public
 
-    def _release_seat(self):
+    def _steps_of_leaving(self):
         """EXTENDS: who leaves does not want to hear of anything any more."""
+        return [*([self._release_webhook] if self._webhook() else []), *super()._steps_of_leaving()]
+
+    def _release_webhook(self, client):
         webhook = self._webhook()
-        try:
-            if webhook and not self.is_copy:  # then the subscription is the original's
-                client = self._client()
-                webhook._drop(client, webhook._subscriptions(client))
-        finally:
-            webhook.unlink()  # without credentials Ramp cannot be told; whatever it sends is refused from now on
-        return super()._release_seat()
+        webhook._drop(client, webhook._subscriptions(client))
+
+    def _leave_ramp(self):
+        """EXTENDS: what Ramp sends is refused from now on, whether Ramp could be told or not."""
+        result = super()._leave_ramp()
+        self._webhook().unlink()
+        return result

@@ -57,6 +57,7 @@ from .payables import (
 )
 from .payloads import (
     AccountingProvider,
+    Business,
     Entity,
     PayloadError,
     Receipt,
@@ -64,6 +65,7 @@ from .payloads import (
     Transaction,
     TransactionLine,
     read_accounting_provider,
+    read_business,
     read_entity,
     read_receipt,
     read_transaction,
@@ -129,6 +131,7 @@ __all__ = [
     'BillLine',
     'BillPayment',
     'BillVendor',
+    'Business',
     'CardPaymentDetails',
     'Cashback',
     'CreditLine',
@@ -187,6 +190,7 @@ __all__ = [
     'parse_utc',
     'read_accounting_provider',
     'read_bill',
+    'read_business',
     'read_cashback',
     'read_department',
     'read_entity',

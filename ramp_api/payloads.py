@@ -120,13 +120,22 @@ class Receipt:
 @dataclasses.dataclass(frozen=True)
 class AccountingProvider:
     """status: lower case (the schema's case; examples have the upper one); deprecated by Ramp, so it may be
-    None."""
+    None. settings: {name: bool}, empty where Ramp tells none (it has none of connections that are not of the API)."""
 
     id: str
     remote_provider_name: str | None
     is_active: bool
     status: str | None
     connection_type: str
+    settings: dict
+
+
+@dataclasses.dataclass(frozen=True)
+class Business:
+    """The business that a token belongs to. name: to be shown only, businesses are told apart by their id."""
+
+    id: str
+    name: str
 
 
 class _Reader:
@@ -416,4 +425,14 @@ def read_accounting_provider(payload):
         connection_type=reader.choice(
             'connection_type', CONNECTION_TYPES, required=True, normalise=str.upper
         ),
+        settings={name: value for name, value in reader.object('settings').values.items() if isinstance(value, bool)},
+    )
+
+
+def read_business(payload):
+    """Business from GET /business (schema Business, 2026-08-01; it does not promise the id). Raises PayloadError."""
+    reader = _Reader(payload)
+    ident = reader.uuid('id', required=True)
+    return Business(
+        id=ident, name=reader.text('business_name_legal') or reader.text('business_name_on_card') or ident
     )

@@ -15,6 +15,7 @@ from werkzeug.routing import Map, Rule
 from werkzeug.wrappers import Response
 
 from . import auth, coding, contract, endpoints, events, faults, memory, payables, server
+from .endpoints import syncs
 from .errors import RampError
 from .routes import ADMIN, API, ROUTES, Call
 from .seed import Seed
@@ -578,6 +579,14 @@ class Simulator:
         """Another accounting provider takes the business's one seat; ours, if there, is unlinked."""
         with self.state.lock:
             return endpoints.accounting_connection.seat(self.state, name, connection_type, owner=None)
+
+    def request_sync(self, ident):
+        """Somebody presses Sync on a transaction or reimbursement that is ready; returns the event, None if nobody is subscribed.
+
+        Raises LookupError where the accounting connection has no such button, or the object is not offered.
+        """
+        with self.state.lock:
+            return syncs.request(self, ident)
 
     def totals(self, **kwargs):
         with self.state.lock:

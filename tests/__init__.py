@@ -26,6 +26,7 @@ from . import (
     test_reimbursement,
     test_repayment,
     test_screens,
+    test_seat,
     test_security,
     test_simulator,
     test_simulator_coding,

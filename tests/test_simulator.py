@@ -85,8 +85,8 @@ class Client(requests.Session):
             body["failed_syncs"] = [{"id": ident, "error": {"message": "Period closed"}} for ident in bad]
         return self.post("/accounting/syncs", json=body)
 
-    def seat(self, name="Odoo"):
-        return self.post("/accounting/connection", json={"remote_provider_name": name})
+    def seat(self, name="Odoo", **settings):
+        return self.post("/accounting/connection", json={"remote_provider_name": name, **({"settings": settings} if settings else {})})
 
 
 class SimulatorCase(PlainCase):
@@ -205,6 +205,19 @@ class TestSeat(SimulatorCase):
         self.client.patch(path, json={"settings": {"entity_selection_enabled": True}})
         settings = self.client.get(path).json()["settings"]
         self.assertEqual([name for name, on in settings.items() if on], ["entity_selection_enabled"])
+        self.assertRefused(self.client.patch(path, json={"settings": {"everything_enabled": True}}), 422, "DEVELOPER_7001")
+
+    def test_sync_buttons_are_there_where_they_are_switched_on(self):
+        ident = self.ramp.add_transaction(amount_minor=100)
+        ours = self.client.seat().json()
+        with self.assertRaisesRegex(LookupError, "transaction_sync_button_enabled is off"):
+            self.ramp.request_sync(ident)
+        path = f"/accounting/connection/{ours['id']}"
+        self.client.patch(path, json={"settings": {"transaction_sync_button_enabled": True}})
+        self.assertIsNone(self.ramp.request_sync(ident), "nobody is subscribed")
+        waiting = self.ramp.add_transaction(amount_minor=100, sync_status="NOT_SYNC_READY")
+        with self.assertRaisesRegex(LookupError, "not ready"):
+            self.ramp.request_sync(waiting)
 
 
 @tagged("ramp_simulator")

@@ -26,7 +26,7 @@ class PayablesCase(SimulatorCase):
 
     def setUp(self):
         super().setUp()
-        self.client.seat()
+        self.client.seat(vendor_credits_enabled=True)
 
     def sign_in(self, ramp=None, **kwargs):
         return super().sign_in(ramp, **{"scope": " ".join(auth.SCOPES), **kwargs})
@@ -524,6 +524,14 @@ class TestVendorCredits(PayablesCase):
         self.assertTrue(row["paid_at"])
         found = self.ramp.payables()[0]
         self.assertEqual((found["credited_minor"], found["paid_minor"], found["open_minor"]), (500, 500, 0))
+
+    def test_nobody_sees_them_where_they_are_off(self):
+        credit = self.ramp.add_vendor_credit(amount_minor=300)
+        self.assertEqual(self.ids("/vendors/credits"), [credit])
+        (seat,) = self.ramp.state["connections"]
+        self.client.patch(f"/accounting/connection/{seat['id']}", json={"settings": {"vendor_credits_enabled": False}})
+        self.assertEqual(self.ids("/vendors/credits"), [])
+        self.assertRefused(self.client.get(f"/vendors/credits/{credit}"), 404, "DEVELOPER_7002")
 
     def test_drafts_and_refusals(self):
         credit = self.ramp.add_vendor_credit(amount_minor=300)

@@ -1,6 +1,6 @@
 """/accounting/connection: the one seat a business has for an accounting provider."""
 
-from ..errors import RampError, not_found
+from ..errors import RampError, invalid, not_found
 from ..routes import route
 from ..state import Table, wire
 
@@ -22,6 +22,22 @@ def is_ours(ramp):
     """Does the app of this simulator hold the seat with an API connection? Only then may it upload, and report syncs."""
     row = active(ramp.state)
     return bool(row) and row["connection_type"] == "API" and row["_owner"] == ramp.client_id
+
+
+def is_enabled(state, setting):
+    """Has the business's accounting connection this setting? Whatever nobody switched on is off."""
+    row = active(state)
+    return bool(row) and bool((row["settings"] or {}).get(setting))
+
+
+def _settings_of(call):
+    """The settings of a request; unknown ones and other values than true and false are refused, without the contract's file too."""
+    settings = (call.body or {}).get("settings") or {}
+    wrong = {name: ["Unknown field."] for name in settings if name not in SETTINGS}
+    wrong |= {name: ["Not a valid boolean."] for name, value in settings.items() if name in SETTINGS and not isinstance(value, bool)}
+    if wrong:
+        raise invalid("Invalid input", {"settings": [f"{name}: {text[0]}" for name, text in wrong.items()]})
+    return settings
 
 
 def check_ours(ramp):
@@ -61,12 +77,12 @@ def create(call):
     # Universal CSV gives way to an API connection; anybody else stays, and the caller is told success.
     if incumbent and incumbent["connection_type"] != "CSV":
         return wire(incumbent), 201
-    name = call.need("remote_provider_name")
+    name, settings = call.need("remote_provider_name"), _settings_of(call)
     if call.body.get("reactivate"):
         former = call.state["connections"].find(remote_provider_name=name, _owner=call.ramp.client_id)
         if former:
             return wire(_relink(call.state, former)), 201
-    return wire(seat(call.state, name, "API", call.ramp.client_id, call.body.get("settings"))), 201
+    return wire(seat(call.state, name, "API", call.ramp.client_id, settings)), 201
 
 
 @route("GET", "/accounting/connection", scope="accounting:read")
@@ -100,7 +116,9 @@ def detail(call):
 @route("PATCH", "/accounting/connection/{connection_id}", scope="accounting:write")
 def patch(call):
     row = call.row("connections", "connection_id")
-    settings = (call.body or {}).get("settings") or {}
+    settings = _settings_of(call)
+    if set(call.body or {}) - {"settings"}:
+        raise invalid("Only the settings of an accounting connection can be changed")
     if row["settings"] is None:
         raise RampError(400, "DEVELOPER_7001", "Only API connections have settings")
     return wire(call.state["connections"].update(row["id"], settings={**row["settings"], **settings}))

@@ -96,3 +96,20 @@ def _record(call, sync_id, target, item, row):
         target.accept(state, row, item)
     else:
         state.export_errors.setdefault(item["id"], []).append(message)
+
+
+BUTTONS = {"transactions": "transaction_sync_button_enabled", "reimbursements": "reimbursement_sync_button_enabled"}
+
+
+def request(ramp, ident):
+    """The button Sync of Ramp's screens: there only where the accounting connection has it (see `accounting_connection.SETTINGS`)."""
+    for table, setting in BUTTONS.items():
+        row = ramp.state[table].get(ident)
+        if row is None:
+            continue
+        if not accounting_connection.is_enabled(ramp.state, setting):
+            raise LookupError(f"There is no button: {setting} is off")
+        if row["sync_status"] != "SYNC_READY":
+            raise LookupError(f"It is not ready to sync: {row['sync_status']}")
+        return ramp.webhooks.emit(f"{table}.sync_requested", ident, {"sync_request_id": ramp.state.new_id()})
+    raise LookupError(f"Neither a transaction nor a reimbursement: {ident}")

@@ -1,18 +1,20 @@
 """/vendors/credits: what a vendor owes back, and the bills it was applied to. Read only in Ramp's API, and USD only.
 
-Two oddities of the contract: the schema of the lists has a list of lists where its own example, and every other
-list, has objects (here: objects); and there is no sync type for credits.
+They are there only where the accounting connection has the setting `vendor_credits_enabled`. Two oddities of the contract: the
+schema of the lists has a list of lists where its own example, and every other list, has objects (here: objects); and there is no
+sync type for credits.
 """
 
 from datetime import timedelta
 from decimal import Decimal
 
 from .. import money
+from ..errors import not_found
 from ..listing import Filter, answer, equals, parse_bool, read, since, until
 from ..payables import DEFAULT, coded, entity_of, moment, parse_day, refuse_unknown, selections, small
 from ..routes import route
 from ..state import Table, iso, wire
-from . import bills, vendors
+from . import accounting_connection, bills, vendors
 
 TABLES = {"vendor_credits": lambda: Table(name=lambda row: row["vendor_id"])}
 FILTERS = {
@@ -31,6 +33,8 @@ def index(call):
 
 @route("GET", "/vendors/credits/{vendor_credit_id}", scope="vendors:read")
 def detail(call):
+    if not _are_enabled(call):
+        raise not_found("Vendor credit")
     return wire(call.row("vendor_credits", "vendor_credit_id"))
 
 
@@ -39,11 +43,16 @@ def of_vendor(call):
     return _list(call, call.row("vendors", "vendor_id")["id"])
 
 
+def _are_enabled(call):
+    return accounting_connection.is_enabled(call.state, "vendor_credits_enabled")
+
+
 def _list(call, vendor=None):
     used = read(call, "include_fully_used", parse_bool, False)
+    shown = _are_enabled(call)
 
     def where(row):
-        return vendor in (None, row["vendor_id"]) and (used or row["remaining_amount"]["amount"] != 0)
+        return shown and vendor in (None, row["vendor_id"]) and (used or row["remaining_amount"]["amount"] != 0)
 
     call.unchecked = True  # the schema of the list is the odd one; that of a single credit is checked
     return answer(call, "vendor_credits", FILTERS, where)
