@@ -88,7 +88,7 @@ class RampConnection(models.Model):
 
     _name = 'ramp.connection'
     _description = 'Ramp Connection'
-    _inherit = ['mail.thread']
+    _inherit = ['mail.thread', 'ramp.mapped']
     _order = 'company_id, id'
     _check_company_auto = True
 

@@ -10,6 +10,7 @@ class RampDocument(models.AbstractModel):
     """
 
     _name = 'ramp.document'
+    _inherit = 'ramp.mapped'
     _description = 'Document that comes from or goes to Ramp'
 
     ramp_id = fields.Char(
@@ -48,6 +49,7 @@ class RampDocument(models.AbstractModel):
     def action_open_ramp_record(self):
         """Smart button: the ledger's row of this document."""
         self.ensure_one()
+        self.check_access('read')
         return {
             'type': 'ir.actions.act_window',
             'res_model': 'ramp.record',
@@ -58,6 +60,7 @@ class RampDocument(models.AbstractModel):
     def action_open_in_ramp(self):
         """Smart button: this document in Ramp's own pages."""
         self.ensure_one()
+        self.check_access('read')
         return {'type': 'ir.actions.act_url', 'url': self.ramp_url, 'target': 'new'}
 
     @api.ondelete(at_uninstall=False)

@@ -29,7 +29,7 @@ class RampPerson(models.AbstractModel):
         return next((address for name in self._ramp_addresses for address in self.mapped(name) if address), False)
 
     @api.depends('ramp_invite', 'active')
-    @api.depends_context('allowed_company_ids')
+    @api.depends_context('allowed_company_ids', 'uid')
     def _compute_ramp_can_invite(self):
         rows = self._ramp_rows()
         for person in self:

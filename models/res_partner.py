@@ -61,31 +61,31 @@ class ResPartner(models.Model):
         # the ledger is for accountants; who may read the partner may know its status
         for row in self.env['ramp.record'].sudo().search_fetch(
                 [('res_model', '=', self._name), ('res_id', 'in', self._origin.ids), ('flow', 'in', VENDOR_FLOWS),
-                 ('company_id', 'in', self.env.companies.ids)],
+                 ('company_id', 'in', self._ramp_companies().ids)],
                 ['res_id', 'ramp_id', 'parent_ramp_id', 'state', 'error_message', 'connection_id', 'flow'], order='id desc'):
             weight = row.connection_id.state == 'connected', row.flow == 'vendor'
             if row.res_id not in rows or weight >= rows[row.res_id][0]:
                 rows[row.res_id] = weight, row
         return {identity: row for identity, (_weight, row) in rows.items()}
 
-    @api.depends_context('allowed_company_ids')
+    @api.depends_context('allowed_company_ids', 'uid')
     def _compute_ramp_vendor_record_id(self):
         rows = self._ramp_vendor_rows()
         for partner in self:
             partner.ramp_vendor_record_id = rows.get(partner._origin.id, False)
 
     @api.depends('ramp_spend_vendor', 'active', 'parent_id', 'company_id')
-    @api.depends_context('allowed_company_ids')
+    @api.depends_context('allowed_company_ids', 'uid')
     def _compute_ramp_can_be_vendor(self):
         companies = self.env['ramp.connection'].search([
-            ('state', '=', 'connected'), ('pull_bills', '=', True), ('company_id', 'in', self.env.companies.ids)]).company_id.parent_ids
+            ('state', '=', 'connected'), ('pull_bills', '=', True), ('company_id', 'in', self._ramp_companies().ids)]).company_id.parent_ids
         rows = self._ramp_vendor_rows() if companies else {}
         for partner in self:
             partner.ramp_can_be_vendor = bool(
                 companies and partner._origin and partner.active and not partner.parent_id and not partner.ramp_spend_vendor
                 and (not partner.company_id or partner.company_id in companies) and partner._origin.id not in rows)
 
-    @api.depends_context('allowed_company_ids', 'lang')
+    @api.depends_context('allowed_company_ids', 'uid', 'lang')
     def _compute_ramp_vendor_state(self):
         rows, sent = self._ramp_vendor_rows(), self._ramp_spend_vendor_rows()
         for partner in self:
@@ -101,7 +101,7 @@ class ResPartner(models.Model):
         """The ledger's row of the vendor that Odoo creates of each partner, where it is wanted: in one query."""
         return {row.res_id: row for row in self.env['ramp.record'].search_fetch(
             [('res_model', '=', self._name), ('res_id', 'in', self._origin.ids), ('flow', '=', 'spend_vendor'),
-             ('remote_id', '!=', False), ('company_id', 'in', self.env.companies.ids),
+             ('remote_id', '!=', False), ('company_id', 'in', self._ramp_companies().ids),
              # of several connections to one Ramp business, one sends
              '|', ('state', '!=', 'ignored'), ('ramp_id', '!=', False)],
             ['res_id', 'ramp_id', 'remote_id', 'state', 'error_message', 'is_question', 'attempts', 'connection_id', 'flow'],
@@ -156,6 +156,7 @@ class ResPartner(models.Model):
     def action_open_ramp_vendor(self):
         """Smart button: the ledger's row of the vendor."""
         self.ensure_one()
+        self.check_access('read')
         return {
             'type': 'ir.actions.act_window',
             'res_model': 'ramp.record',
@@ -166,6 +167,7 @@ class ResPartner(models.Model):
     def action_open_vendor_in_ramp(self):
         """Smart button: the vendor in Ramp's own pages."""
         self.ensure_one()
+        self.check_access('read')
         return {'type': 'ir.actions.act_url', 'url': self.ramp_vendor_url, 'target': 'new'}
 
     @api.ondelete(at_uninstall=False)
