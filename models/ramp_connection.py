@@ -48,7 +48,7 @@ OPTIONAL_SCOPES = {
 # Fields that decide what Odoo offers in Ramp
 OFFERS = (
     'account_policy', 'account_type_ids', 'analytic_plan_ids', 'offer_taxes', 'offer_vendors', 'pull_bills', 'push_orders', 'push_receipts',
-    'start_date', 'ramp_entity_id', 'push_users', 'user_invitation')
+    'start_date', 'ramp_entity_id', 'push_users', 'user_invitation', 'ramp_partner_id', 'merchant_partner_id')
 IDENTITY_PARAMETER = 'ramp_connector.identity'
 
 
@@ -262,6 +262,7 @@ class RampConnection(models.Model):
     def write(self, vals):
         """EXTENDS: what is offered in Ramp may have changed."""
         self._check_address(vals)
+        self._check_company_stays(vals)
         result = super().write(vals)
         if not {'state', 'company_id', 'active', *OFFERS}.isdisjoint(vals):
             self.env.registry.clear_cache()
@@ -286,6 +287,17 @@ class RampConnection(models.Model):
             if any(name in vals and (vals[name] or False) != connection[name] for name in ('environment', 'api_url')):
                 raise UserError(self.env._(
                     'Connection %s is connected: press Disconnect before you change its environment or API address.', connection.name))
+
+    def _check_company_stays(self, vals):
+        """What came from Ramp is in the books of one company, and its rows are for that company's accountants to read."""
+        for connection in self if 'company_id' in vals else ():
+            if connection.company_id.id == vals['company_id']:
+                continue
+            # whoever may not see the rows may know that there are some
+            if connection.state == 'connected' or self.env['ramp.record'].sudo().search_count([('connection_id', '=', connection.id)], limit=1):
+                raise UserError(self.env._(
+                    'Connection %(name)s belongs to the company %(company)s, in whose books its documents are. To connect another company, '
+                    'make a connection there.', name=connection.name, company=connection.company_id.name))
 
     @api.depends('client_id', 'client_secret')
     def _compute_has_credentials(self):

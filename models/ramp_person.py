@@ -24,6 +24,10 @@ class RampPerson(models.AbstractModel):
         self.ensure_one()
         return next((email for name in self._ramp_addresses for address in self.mapped(name) if (email := email_normalize(address))), False)
 
+    def _ramp_is_sure(self):
+        """Whether the person cannot have chosen the address of `_ramp_email`; a person who could is asked for."""
+        raise NotImplementedError
+
     def _ramp_address(self):
         """What was entered as one, if it is one or not."""
         return next((address for name in self._ramp_addresses for address in self.mapped(name) if address), False)

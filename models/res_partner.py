@@ -1,7 +1,7 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError
-from odoo.tools import email_normalize
+from odoo.tools import SQL, email_normalize
 
 VENDOR_FLOWS = ('vendor', 'vendor_contact')
 WANT_STATE = ('US', 'CA', 'AU')  # of addresses there Ramp wants the state
@@ -33,6 +33,29 @@ class ResPartner(models.Model):
         string='Vendor in Ramp', compute='_compute_ramp_vendor_state', compute_sudo=True, groups='base.group_user')
     ramp_vendor_url = fields.Char(
         string='Vendor on Ramp\'s Pages', compute='_compute_ramp_vendor_state', compute_sudo=True, groups='base.group_user')
+
+    @staticmethod
+    def _ramp_is_vendor(model, alias, query):
+        """Condition: neither an employee, who is owed reimbursements, nor a partner that a connection uses for Ramp itself.
+
+        As of `Domain.custom`; it is kept, so it holds on to no environment.
+        """
+        return SQL(
+            """NOT EXISTS (SELECT FROM hr_employee e WHERE e.work_contact_id = %(partner)s)
+               AND NOT EXISTS (SELECT FROM ramp_connection c WHERE %(partner)s IN (c.ramp_partner_id, c.merchant_partner_id))""",
+            partner=SQL.identifier(alias, 'id'))
+
+    def _ramp_no_vendor(self):
+        """Why the partner is none that is offered in Ramp as a vendor, a sentence; None if it may be."""
+        self.ensure_one()
+        # whoever asks need not be allowed to see employees or connections, archived ones included
+        everything = self.sudo().with_context(active_test=False)
+        if everything.env['hr.employee'].search_count([('work_contact_id', '=', self.id)], limit=1):
+            return self.env._('It is the contact of an employee: who is reimbursed is no vendor in Ramp.')
+        if everything.env['ramp.connection'].search_count(
+                ['|', ('ramp_partner_id', '=', self.id), ('merchant_partner_id', '=', self.id)], limit=1):
+            return self.env._('A connection to Ramp uses it for Ramp itself, or for card merchants: it is no vendor in Ramp.')
+        return None
 
     def _ramp_new(self):
         # whoever creates a partner need not be allowed to see what accountants asked for
@@ -83,7 +106,8 @@ class ResPartner(models.Model):
         for partner in self:
             partner.ramp_can_be_vendor = bool(
                 companies and partner._origin and partner.active and not partner.parent_id and not partner.ramp_spend_vendor
-                and (not partner.company_id or partner.company_id in companies) and partner._origin.id not in rows)
+                and (not partner.company_id or partner.company_id in companies) and partner._origin.id not in rows
+                and not partner._origin._ramp_no_vendor())
 
     @api.depends_context('allowed_company_ids', 'uid', 'lang')
     def _compute_ramp_vendor_state(self):
@@ -141,8 +165,8 @@ class ResPartner(models.Model):
         partner = self.sudo()
         if not partner.ramp_can_be_vendor and not partner.ramp_spend_vendor:
             raise UserError(self.env._(
-                '%s cannot be created in Ramp: it is a vendor there already, archived, a contact of another partner, or no connection of '
-                'its company brings bills from Ramp.', self.display_name))
+                '%s cannot be created in Ramp: it is a vendor there already, archived, a contact of another partner, an employee, Ramp '
+                'itself, or no connection of its company brings bills from Ramp.', self.display_name))
         if not partner.ramp_spend_vendor:
             # whoever is paid is a supplier, and Ramp links the vendor to that
             partner.write({'ramp_spend_vendor': True, 'supplier_rank': partner.supplier_rank or 1})
