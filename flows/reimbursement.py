@@ -1,6 +1,5 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
 import dataclasses
-from collections import defaultdict
 from datetime import timedelta
 from decimal import Decimal
 

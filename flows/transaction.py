@@ -144,8 +144,9 @@ class RampFlowTransaction(models.AbstractModel):
             **self._look_up_books(
                 connection, [selection for value in values for line in value.lines for selection in line.selections],
                 {value.amount.currency for value in values}),
+            **self._look_up_people(connection, {value.user_id for value in values if value.user_id}),
             'bills': self._look_up_bills(connection, values),
-            'vendors': self._look_up_merchants(connection, values), **self._look_up_people(connection, {value.user_id for value in values if value.user_id}),
+            'vendors': self._look_up_merchants(connection, values),
         }
 
     def _look_up_merchants(self, connection, values):

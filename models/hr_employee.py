@@ -49,8 +49,9 @@ class HrEmployee(models.Model):
         :return: {address: (employee, None), or (empty recordset, the question)}; without those of whom nothing is known
         """
         certain, claimed = defaultdict(self.browse), defaultdict(self.browse)
-        for employee in self.with_context(active_test=False).search([
-                ('company_id', '=', connection.company_id.id), '|', ('work_email', '!=', False), ('user_id', '!=', False)]) if emails else ():
+        employees = self.with_context(active_test=False).search([
+            ('company_id', '=', connection.company_id.id), '|', ('work_email', '!=', False), ('user_id', '!=', False)]) if emails else self
+        for employee in employees:
             login, work = (email_normalize(address or '') for address in (employee.user_id.login, employee.work_email))
             own = login if employee.user_id else work
             if own in emails:

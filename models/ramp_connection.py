@@ -294,7 +294,8 @@ class RampConnection(models.Model):
             if connection.company_id.id == vals['company_id']:
                 continue
             # whoever may not see the rows may know that there are some
-            if connection.state == 'connected' or self.env['ramp.record'].sudo().search_count([('connection_id', '=', connection.id)], limit=1):
+            rows = self.env['ramp.record'].sudo().search_count([('connection_id', '=', connection.id)], limit=1)
+            if connection.state == 'connected' or rows:
                 raise UserError(self.env._(
                     'Connection %(name)s belongs to the company %(company)s, in whose books its documents are. To connect another company, '
                     'make a connection there.', name=connection.name, company=connection.company_id.name))

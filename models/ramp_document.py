@@ -27,7 +27,8 @@ class RampDocument(models.AbstractModel):
         ids = [ramp_id for ramp_id in self.mapped('ramp_id') if ramp_id]
         # the ledger is for accountants; who may read the document may know its status
         records = self.env['ramp.record'].sudo().search_fetch(
-            Domain('ramp_id', 'in', ids) & Domain('company_id', 'in', self.company_id.ids), ['ramp_id', 'company_id', 'state', 'error_message', 'connection_id', 'flow', 'res_model'], order='id desc',
+            Domain('ramp_id', 'in', ids) & Domain('company_id', 'in', self.company_id.ids),
+            ['ramp_id', 'company_id', 'state', 'error_message', 'connection_id', 'flow', 'res_model'], order='id desc',
         ) if ids else []
         # a bill and its payment have one id: that of the document's own kind counts, else the first one
         return {record.ramp_id: record for record in sorted(records, key=lambda record: record.res_model == self._name)}
@@ -55,6 +56,7 @@ class RampDocument(models.AbstractModel):
         """Smart button: the ledger's row of this document."""
         self.ensure_one()
         self.check_access('read')
+        self.ramp_record_id.check_access('read')
         return {
             'type': 'ir.actions.act_window',
             'res_model': 'ramp.record',

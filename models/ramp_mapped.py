@@ -1,6 +1,7 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
 from odoo import SUPERUSER_ID, api, models
 from odoo.exceptions import AccessError
+from odoo.orm.models import MAGIC_COLUMNS
 
 
 class RampMapped(models.AbstractModel):
@@ -17,7 +18,8 @@ class RampMapped(models.AbstractModel):
     @api.model
     def _is_connectors(self, field):
         """Whether people only read the field: one of this module that is not made to be entered."""
-        return field.readonly and not field.automatic and (self._name.startswith('ramp.') or field.name.startswith('ramp_'))
+        return field.readonly and (
+            field.name.startswith('ramp_') or self._name.startswith('ramp.') and field.name not in MAGIC_COLUMNS)
 
     @api.model
     def _has_field_access(self, field, operation):

@@ -174,7 +174,8 @@ class RampPushed(models.AbstractModel):
         if operator not in ('in', 'not in', 'any', 'not any'):
             return NotImplemented
         Record = self.env['ramp.record']
-        rows = Domain('res_model', '=', self._name) & Domain('remote_id', '!=', False) & Domain('company_id', 'in', self._ramp_companies().ids)
+        rows = (Domain('res_model', '=', self._name) & Domain('remote_id', '!=', False)
+                & Domain('company_id', 'in', self._ramp_companies().ids))
         if isinstance(value, Domain):
             inner = value
         else:  # ids, or a query of them

@@ -181,6 +181,7 @@ class ResPartner(models.Model):
         """Smart button: the ledger's row of the vendor."""
         self.ensure_one()
         self.check_access('read')
+        self.ramp_vendor_record_id.check_access('read')
         return {
             'type': 'ir.actions.act_window',
             'res_model': 'ramp.record',

@@ -256,7 +256,8 @@ class TestSecurity(RpcCase):
         """An expense with somebody else's Ramp id would be given that person's receipt, and every other role has its own reasons."""
         employee, expense = self.roles['employee'], self.expense(self.booked)
         mine = self.env['hr.employee'].create({'name': 'Mine', 'user_id': employee.id, 'company_id': self.company.id})
-        values = {'name': 'Mine', 'employee_id': mine.id, 'company_id': self.company.id, 'product_id': self.connection.expense_product_id.id}
+        values = {
+            'name': 'Mine', 'employee_id': mine.id, 'company_id': self.company.id, 'product_id': self.connection.expense_product_id.id}
         self.env.flush_all()
         context = {'allowed_company_ids': self.company.ids}
         own = self.call('employee', 'hr.expense', 'create', values)
@@ -270,7 +271,8 @@ class TestSecurity(RpcCase):
                 ('system', 'hr.expense', 'write', expense.ids, {'ramp_state': 'Confirmed'})):
             with self.subTest(call[:3]):
                 self.assertIn('written by the Ramp connector only', self.refused(*call))
-        self.assertIn('connector only', self.refused('employee', 'hr.expense', 'create', values, context={**context, 'default_ramp_id': 'x'}))
+        by_default = {**context, 'default_ramp_id': 'x'}
+        self.assertIn('connector only', self.refused('employee', 'hr.expense', 'create', values, context=by_default))
         loaded = self.call('employee', 'hr.expense', 'load', ['name', 'ramp_id'], [['Mine', self.held]])
         self.assertFalse(loaded['ids'])
         self.assertIn('connector only', loaded['messages'][0]['message'])
@@ -296,8 +298,7 @@ class TestSecurity(RpcCase):
             'manager', 'ramp.connection', 'write', self.connection.ids, {'company_id': other.id}, context=context))
         self.assertTrue(self.call('manager', 'ramp.connection', 'write', self.connection.ids, {'company_id': self.company.id}))
         new = self.call('manager', 'ramp.connection', 'create', {'name': 'New', 'environment': 'sandbox', 'company_id': self.company.id})
-        self.assertTrue(self.call('manager', 'ramp.connection', 'write', [new], {'company_id': other.id, **{
-            name: False for name in ('analytic_plan_ids', 'fallback_employee_id')}}, context=context))
+        self.assertTrue(self.call('manager', 'ramp.connection', 'write', [new], {'company_id': other.id}, context=context))
 
     def test_companies_in_the_context_show_nothing(self):
         """The status is computed in superuser mode, where Odoo takes the companies in the context as they come."""
@@ -312,8 +313,9 @@ class TestSecurity(RpcCase):
                         {'allowed_company_ids': [*other.ids, *self.company.ids]}, {}):
             for record in (self.plan, shared):
                 with self.subTest(context, model=record._name):
-                    [row] = self.call('accountant', record._name, 'read', record.ids, ['ramp_state', 'ramp_id', 'ramp_record_id'], context=context)
-                    self.assertEqual((row['ramp_state'], row['ramp_id'], row['ramp_record_id']), (False, False, False))
+                    fields = ['ramp_state', 'ramp_id', 'ramp_record_id']
+                    [row] = self.call('accountant', record._name, 'read', record.ids, fields, context=context)
+                    self.assertEqual([row[name] for name in fields], [False, False, False])
                     self.assertEqual(self.call('accountant', record._name, 'search', [
                         ('id', '=', record.id), ('ramp_record_id', 'not in', [False])], context=context), [])
 
