@@ -29,8 +29,9 @@ class RampPerson(models.AbstractModel):
         raise NotImplementedError
 
     def _ramp_address(self):
-        """What was entered as one, if it is one or not."""
-        return next((address for name in self._ramp_addresses for address in self.mapped(name) if address), False)
+        """What was entered as one, if it is one or not; a login need not be meant as one."""
+        names = sorted(self._ramp_addresses, key=lambda name: name.endswith('login'))
+        return next((address for name in names for address in self.mapped(name) if address), False)
 
     @api.depends('ramp_invite', 'active')
     @api.depends_context('allowed_company_ids', 'uid')

@@ -246,7 +246,7 @@ class TestUser(PeopleCase):
         self.push()
         self.assertFalse(self.row(ada))
         self.assertFalse(self.row(bob))
-        self.assertThere(employee, email=employee.work_email)
+        self.assertThere(employee, email='ada@odoo.example')
         self.assertThere(namesake, email='bob@odoo.example')
 
     def test_a_user_becomes_an_employee(self):
