@@ -31,7 +31,11 @@ class RampFlowAccountingVendor(models.AbstractModel):
         if not connection.offer_vendors:
             return Domain.FALSE
         return (Domain('supplier_rank', '>', 0) & Domain('active', '=', True) & Domain('parent_id', '=', False)
-                & Domain('company_id', 'in', [False, *connection.company_id.parent_ids.ids]))
+                & Domain('company_id', 'in', [False, *connection.company_id.parent_ids.ids])
+                & Domain.custom(to_sql=self.env['res.partner']._ramp_is_vendor))
+
+    def _not_offered(self, record):
+        return record._ramp_no_vendor() or super()._not_offered(record)
 
     def _desired(self, connection, records):
         return {partner.id: {'name': partner.name or partner.display_name, 'code': partner.ref or '', 'offered': True}

@@ -193,11 +193,12 @@ class RampFlowBill(models.AbstractModel):
     def _look_up(self, connection, values):
         codes = {value.amount.currency for value in values}
         payers = {code for code in self.env.context.get('ramp_memory', {}).get('entities', {}).values() if code}
+        partners = self.env['ramp.flow.vendor']._partners(connection, {value.vendor.id for value in values})
         return {
             **self._look_up_books(
                 connection, [selection for value in values for line in value.lines for selection in line.selections], codes | payers),
-            'partners': self.env['ramp.flow.vendor']._partners(connection, {value.vendor.id for value in values}),
-            'numbers': self._look_up_numbers(connection, {clean(value.invoice_number) for value in values}),
+            'partners': partners,
+            'numbers': self._look_up_numbers(connection, {clean(value.invoice_number) for value in values}, partners),
             **self.env['ramp.flow.purchase_order']._look_up_ordered(connection, {
                 value.purchase_order_id for value in values if value.purchase_order_id}),
         }
@@ -259,9 +260,9 @@ class RampFlowBill(models.AbstractModel):
 
     def _book(self, connection, plans):
         moves = self._book_documents(connection, [document for document, _files in plans], connection.bill_post == 'post')
-        self.env['ramp.flow.bill_file']._expect(connection, {document.ramp_id: files for document, files in plans if files})
-        self.env['ramp.flow.bill_payment']._bill_booked(connection, {
-            document.ramp_id: move for (document, _files), move in zip(plans, moves, strict=True)})
+        booked = {document.ramp_id: move for (document, _files), move in zip(plans, moves, strict=True)}
+        self.env['ramp.flow.bill_file']._expect(connection, {document.ramp_id: files for document, files in plans if files}, booked)
+        self.env['ramp.flow.bill_payment']._bill_booked(connection, booked)
         return moves
 
 

@@ -19,6 +19,7 @@ class RampFlowBillFile(models.AbstractModel):
 
     _flow = 'bill_file'
     _flow_sequence = 65
+    _parent_flows = ('bill',)
     _types = (*TYPES, 'application/xml', 'text/xml')  # electronic invoices
 
     @api.model
@@ -36,13 +37,15 @@ class RampFlowBillFile(models.AbstractModel):
         return None if flow is None else flow._page(bill)
 
     @api.model
-    def _expect(self, connection, bills):
+    def _expect(self, connection, bills, booked=None):
         """Note the files of bills that are being booked, or that Ramp shows with other files than before; in the same transaction.
 
         :param bills: maps a bill's Ramp id to its number of files; none: nothing happens
+        :param booked: maps it to the document that was just made, which its row does not name yet
         """
         bills = {bill: count for bill, count in bills.items() if count}
-        parents, moves = self._parents(connection, bills), self._targets(bills)
+        parents = self._parents(connection, bills)
+        moves = self._targets(connection, bills) if booked is None else {bill: [booked[bill]] for bill in bills}
         nobody = self.env['ramp.record']
         # a bill that takes the place of a reversed one needs its files, too
         self._expect_rows(connection, [{
@@ -59,7 +62,7 @@ class RampFlowBillFile(models.AbstractModel):
 
     def _leave_out(self, connection, record):
         # so that the same number of files, later, is news
-        record.write(self._stands_for(record.ramp_id, 0, self._targets([record.ramp_id]).get(record.ramp_id)))
+        record.write(self._stands_for(record.ramp_id, 0, self._targets(connection, [record.ramp_id]).get(record.ramp_id)))
         return super()._leave_out(connection, record)
 
     def _no_object(self):

@@ -221,6 +221,13 @@ class RampFlowBooking(models.AbstractModel):
             [('ramp_user_id', 'in', list(users)), ('company_id', '=', connection.company_id.id)], ['ramp_user_id'])
         return {employee.ramp_user_id: employee for employee in employees}
 
+    def _look_up_people(self, connection, users):
+        """Employees by Ramp user id, and of others the question of who they are (see `hr.employee._ramp_named`), if there is one."""
+        Employee, employees = self.env['hr.employee'], self._employees(connection, users)
+        emails = Employee._ramp_emails(self.env.context.get('ramp_memory', {}).get('users', ()), users - set(employees))
+        return {'employees': employees, 'questions': {
+            emails[email]: question for email, (_nobody, question) in Employee._ramp_named(connection, emails).items() if question}}
+
     def _contacts(self, employees):
         """Make the contacts that employees lack, as Odoo does."""
         lonely = employees.filtered(lambda employee: not employee.work_contact_id)
@@ -305,7 +312,8 @@ class RampFlowBooking(models.AbstractModel):
         Returns the reversal (an empty recordset for a draft). Payments of it stay, unreconciled.
         """
         move = move.with_context(**QUIET)
-        move.ramp_id = False
+        move.check_access('write')
+        move.sudo().ramp_id = False  # who may undo the entry may have it give up its id, though not write one
         if move.state != 'posted':
             if move.state == 'draft':
                 move.unlink()

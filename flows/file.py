@@ -74,7 +74,7 @@ class RampFlowFile(models.AbstractModel):
     _description = 'Ramp Flow: files'
 
     _batch_size = 20  # rows whose files are attached together
-    _documents = ('account.move',)  # models of the documents; the attachment of the first is the row's document
+    _parent_flows = ()  # the flows whose objects have such files
     _types = TYPES
 
     # ------------------------------------------------------------------ what a flow says
@@ -106,13 +106,24 @@ class RampFlowFile(models.AbstractModel):
             parents.setdefault(record.ramp_id, record)  # the first is the object itself; its payment has the same id
         return parents
 
-    def _targets(self, ids):
-        """Documents by the Ramp id of the object they were booked for; one query for each model."""
+    def _targets(self, connection, ids):
+        """{Ramp id of an object: the documents that the ledger says it was booked as}, in a constant number of queries.
+
+        The attachment of the first one is the row's document. What a document itself says of Ramp is for people to read.
+        """
+        rows = self.env['ramp.record'].search_fetch(
+            [('connection_id', '=', connection.id), ('flow', 'in', self._parent_flows), ('ramp_id', 'in', list(ids)),
+             ('res_model', '=', 'account.move'), ('res_id', '!=', False)], ['ramp_id', 'res_id'], order='id') if ids else ()
+        moves = {move.id: move for move in self.env['account.move'].browse([row.res_id for row in rows]).exists()}
         targets = {}
-        for model in self._documents if ids else ():
-            for document in self.env[model].search_fetch([('ramp_id', 'in', list(ids))], ['ramp_id']):
-                targets.setdefault(document.ramp_id, []).append(document)
+        for row in rows:
+            if row.res_id in moves:
+                targets.setdefault(row.ramp_id, self._documents_of(moves[row.res_id]))
         return targets
+
+    def _documents_of(self, move):
+        """The documents that get the files of what was booked as this entry."""
+        return [move]
 
     def _expect_rows(self, connection, rows, updates):
         """Put rows into the ledger, in the transaction that books their objects.
@@ -167,7 +178,7 @@ class RampFlowFile(models.AbstractModel):
     def _due(self, connection, after):
         """Rows that are due and can be attached, as (the last id looked at, [(id, Ramp id, hash)]); the last id is False at the end."""
         records = self.env['ramp.record']._take(connection, self._flow, self._batch_size, after=after, updates=True)
-        targets = self._targets(records.mapped('parent_ramp_id'))
+        targets = self._targets(connection, records.mapped('parent_ramp_id'))
         ready = records.filtered(lambda record: record.parent_ramp_id in targets)
         self._without_documents(connection, records - ready)
         return records[-1:].id, [(record.id, record.ramp_id, record.payload_hash) for record in ready]
@@ -197,7 +208,7 @@ class RampFlowFile(models.AbstractModel):
         """Attach what was fetched, to rows that no other worker has finished meanwhile and from which nothing new is expected."""
         records = self.env['ramp.record'].browse(fetched).try_lock_for_update().filtered(
             lambda record: record.state in OPEN_STATES and record.payload_hash == fetched[record.id].version)
-        targets = self._targets(records.mapped('parent_ramp_id'))
+        targets = self._targets(connection, records.mapped('parent_ramp_id'))
         lone = records.filtered(lambda record: record.parent_ramp_id not in targets)
         self._without_documents(connection, lone)
         work = {record: (fetched[record.id].good, targets[record.parent_ramp_id]) for record in records - lone if fetched[record.id].good}

@@ -7,13 +7,14 @@ from decimal import Decimal
 
 from odoo import Command, models
 from odoo.fields import Domain
-from odoo.tools import plaintext2html
+from odoo.tools import SQL, plaintext2html
 
 from ..models.ramp_run import LOST_AFTER
 from ..ramp_api import Money
 from .booking import QUIET, clean
 from .coding import Coding
 from .flow import Behind, Held
+from .names import name_key
 
 REFUND_OF = {'in_invoice': 'in_refund', 'in_refund': 'in_invoice'}
 
@@ -159,23 +160,33 @@ class RampFlowPayable(models.AbstractModel):
             order_quantity=line.order_quantity and -line.order_quantity) for line in document.lines]
         return dataclasses.replace(document, move_type=REFUND_OF[document.move_type], lines=lines)
 
-    def _look_up_numbers(self, connection, references):
-        """Bills and refunds of the company by (type, number): those that were reversed do not count."""
-        found = {}
-        moves = self.env['account.move'].search_fetch(
+    def _look_up_numbers(self, connection, references, partners):
+        """Bills and refunds of vendors by (type, number as numbers are compared): those that were reversed do not count.
+
+        :param partners: of `ramp.flow.vendor._partners`
+        """
+        wanted, found = {key for key in map(name_key, references) if key}, {}
+        vendors = self.env['res.partner'].union(*(partner for partner, _reason in partners.values() if partner)).commercial_partner_id
+        Move = self.env['account.move']
+        Move.flush_model(['ref', 'move_type', 'commercial_partner_id', 'company_id', 'state', 'payment_state'])
+        # all of the vendors' numbers, as their spelling is compared in Python, which the database does in its own way
+        query = Move._search(
             Domain('company_id', '=', connection.company_id.id) & Domain('move_type', 'in', list(REFUND_OF))
-            & Domain('ref', 'in', [reference for reference in references if reference])
-            & Domain('state', '!=', 'cancel') & Domain('payment_state', '!=', 'reversed'),
-            ['ref', 'move_type', 'commercial_partner_id', 'ramp_id', 'name'])
-        for move in moves:
-            found.setdefault((move.move_type, move.ref), []).append((move.commercial_partner_id, move))
-        return found
+            & Domain('commercial_partner_id', 'in', vendors.ids) & Domain('ref', '!=', False)
+            & Domain('state', '!=', 'cancel') & Domain('payment_state', '!=', 'reversed'), order='id DESC')
+        for identity, kind, reference in self.env.execute_query(query.select(
+                *(SQL.identifier(Move._table, column) for column in ('id', 'move_type', 'ref')))) if wanted and vendors else ():
+            if (key := name_key(reference)) in wanted:
+                found.setdefault((kind, key), []).append(Move.browse(identity))
+        if found:
+            Move.union(*(move for moves in found.values() for move in moves)).fetch(['commercial_partner_id', 'ramp_id', 'name'])
+        return {key: [(move.commercial_partner_id, move) for move in moves] for key, moves in found.items()}
 
     def _check_number(self, document, found):
         """Raise `Held` if the vendor has a document of that number already, in Odoo or in this batch."""
         if not document.reference:
             return
-        others = found['numbers'].setdefault((document.move_type, document.reference), [])
+        others = found['numbers'].setdefault((document.move_type, name_key(document.reference)), [])
         vendor = document.partner.commercial_partner_id
         for partner, move in others:
             if partner != vendor or move and move.ramp_id == document.ramp_id:

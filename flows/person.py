@@ -331,6 +331,8 @@ class RampFlowPerson(models.AbstractModel):
         listed = {remote.ramp_id: remote for remote in self._listed(client, {})} if many else {}
         asked = {row.id: row.noted['emails'] for row in self.env['ramp.record'].browse(job.id for job in jobs) if row.noted}
         asked |= {job.id: [job.known['email']] for job in jobs if doubts.get(job.id) and job.known.get('email')}
+        unsure = {job.id: person.name for job in jobs for person in self.env[self._model].browse(job.res_id).exists()
+                  if not person._ramp_is_sure()}
         owners = self._owners(connection)
         for job in jobs:
             remote = listed.get(job.ramp_id)
@@ -340,6 +342,8 @@ class RampFlowPerson(models.AbstractModel):
                 if not remote and not job.blocked:
                     remote = self._by_email(job, email, [
                         found for found in self._listed(client, {}) if found.values['ramp_email'] == email])
+                    if remote and job.id in unsure:
+                        remote = self._ask_who_it_is(job, email, remote, unsure[job.id])
             if remote and 'unread' in remote.values and not job.blocked:
                 job.block(Held(remote.values['unread']))
                 job.uncertain = True
@@ -389,6 +393,14 @@ class RampFlowPerson(models.AbstractModel):
                 email=email, names=', '.join(
                     f"{' '.join(remote.values['name'])} ({remote.ramp_id})" for remote in remotes))
         return remotes[0] if len(remotes) == 1 else None
+
+    def _ask_who_it_is(self, job, email, remote, name):
+        """Users may change their e-mail themselves: it is no reason to take a user of Ramp for them, who may be somebody else."""
+        job.block(Held(self.env._(
+            'Ramp has the user %(user)s with the e-mail %(email)s, which is that of %(name)s here, who logs in with something else and may '
+            'have entered it. If it is the same person, have the login be that e-mail, or enter %(id)s as the Ramp ID of the employee.',
+            user=' '.join(remote.values['name']), email=email, name=name, id=remote.ramp_id)))
+        job.uncertain = True
 
     def _follow(self, client, job):
         """Look at the task that creates somebody: it leaves the job blocked (not done yet), with Ramp's id, or with the reason why not.

@@ -6,6 +6,7 @@ from odoo.fields import Domain
 from odoo.tools import SQL
 
 from .flow import Held
+from .names import name_key
 from .push import Remote
 
 
@@ -21,7 +22,7 @@ class RampFlowPlace(models.AbstractModel):
 
     _upload_size = 1
     _asked_first = True
-    _by_code = True  # the name in small letters: Ramp has no code
+    _by_code = True  # the form in which names are compared: Ramp has no code
     _of_version = None  # the column that says where an employee works
 
     @api.model
@@ -57,7 +58,7 @@ class RampFlowPlace(models.AbstractModel):
 
     @staticmethod
     def _key(name):
-        return ' '.join(name.split()).lower()
+        return name_key(name)
 
     def _title(self, record):
         return ' '.join((record.name or '').split())

@@ -110,6 +110,10 @@ class RampFlowPurchaseOrder(models.AbstractModel):
             reason = Held(self.env._(
                 'Ramp has no vendor for it, and the connection %s does not create vendors: switch bills on.', connection.name))
             return {**found, **dict.fromkeys(missing.ids, reason)}
+        for partner in missing:
+            if reason := partner._ramp_no_vendor():
+                found[partner.id] = Held(self.env._('Ramp has no vendor for it. %s', reason))
+        missing = missing.filtered(lambda partner: not isinstance(found.get(partner.id), Held))
         # an order needs its vendor: that is what asks for it, whatever rights its buyer has on partners
         missing.filtered(lambda partner: not partner.ramp_spend_vendor).ramp_spend_vendor = True
         return {**{partner.id: Waiting(self.env._('Its vendor is being created in Ramp.')) for partner in missing}, **found}

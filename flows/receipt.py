@@ -17,7 +17,7 @@ class RampFlowReceipt(models.AbstractModel):
 
     _flow = 'receipt'
     _flow_sequence = 90  # after all that has receipts
-    _documents = ('account.move', 'hr.expense')
+    _parent_flows = ('transaction', 'reimbursement')
 
     @api.model
     def _flow_label(self):
@@ -32,12 +32,17 @@ class RampFlowReceipt(models.AbstractModel):
         return f'/details/{folder}/{record.parent_ramp_id}'
 
     @api.model
-    def _expect(self, connection, receipts):
-        """Note the receipts of objects that are being booked; `receipts` maps the object's Ramp id to receipt ids."""
+    def _expect(self, connection, receipts, booked=None):
+        """Note the receipts of objects that are being booked, or that Ramp shows with further ones.
+
+        :param receipts: maps the object's Ramp id to receipt ids
+        :param booked: maps it to the entry that was just made, which its row does not name yet
+        """
         receipts = {parent: ids for parent, ids in receipts.items() if ids}
         parents = self._parents(connection, receipts)
         # What takes the place of a reversed document needs its receipts; an entry gets those of its expense (see ramp.flow.transaction).
-        targets = self._targets(receipts)
+        targets = self._targets(connection, receipts) if booked is None else {
+            parent: self._documents_of(booked[parent]) for parent in receipts}
         nobody = self.env['ramp.record']
         rows = {False: [], True: []}
         for parent, ids in receipts.items():
@@ -50,6 +55,10 @@ class RampFlowReceipt(models.AbstractModel):
                     'name': self.env._('Receipt: %s', record.name or '?'), 'date': record.date or None})
         for updates, part in rows.items():
             self._expect_rows(connection, part, updates)
+
+    def _documents_of(self, move):
+        """EXTENDS: card spend has an expense, too."""
+        return [move, *move.expense_ids]
 
     def _links(self, client, ramp_id):
         return [read_receipt(client.get(f'/receipts/{ramp_id}')).receipt_url]

@@ -1,6 +1,5 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
 import dataclasses
-from collections import defaultdict
 from datetime import timedelta
 from decimal import Decimal
 
@@ -149,21 +148,15 @@ class RampFlowReimbursement(models.AbstractModel):
             **self._look_up_books(
                 connection, [selection for value in values for line in value.lines for selection in line.selections],
                 {value.amount.currency for value in values if value.amount}),
-            'by_email': self._employees_by_email(connection, values),
-            'employees': self._employees(connection, {value.user_id for value in values}), 'users': {},
+            **self._look_up_named(connection, values), 'users': {},
         }
 
-    def _employees_by_email(self, connection, values):
-        """Employees of the company by work e-mail, archived ones too: people leave, and are reimbursed afterwards."""
-        wanted = {email for email in (email_normalize(value.user_email or '') for value in values) if email}
-        found = defaultdict(self.env['hr.employee'].browse)
-        employees = self.env['hr.employee'].with_context(active_test=False).search_fetch(
-            [('company_id', '=', connection.company_id.id), ('work_email', '!=', False)], ['work_email', 'active', 'ramp_user_id'])
-        for employee in employees:
-            email = email_normalize(employee.work_email)
-            if email in wanted:
-                found[email] += employee
-        return found
+    def _look_up_named(self, connection, values):
+        """Employees by the link to the Ramp user, and who has the e-mails of the others; see `hr.employee._ramp_named`."""
+        employees = self._employees(connection, {value.user_id for value in values})
+        return {'employees': employees, 'named': self.env['hr.employee']._ramp_named(connection, {
+            email: value.user_id for value in values
+            if value.user_id not in employees and (email := email_normalize(value.user_email or ''))})}
 
     # ------------------------------------------------------------------ deciding
 
@@ -234,29 +227,22 @@ class RampFlowReimbursement(models.AbstractModel):
         }[state]
 
     def _plan_employee(self, connection, value, found):
-        """The employee who is owed: by work e-mail, else by the link to the Ramp user. Never a guess, and never the fallback employee."""
+        """The employee who is owed: by the link to the Ramp user, else by e-mail. Never a guess, and never the fallback employee."""
         email = email_normalize(value.user_email or '')
-        named = found['by_email'].get(email) if email else None
-        named = named and (named.filtered('active') or named)
-        linked = found['employees'].get(value.user_id)
-        person = clean(value.user_full_name) or clean(value.user_email) or value.user_id
-        if named and len(named) > 1:
-            raise Held(self.env._(
-                'More than one employee of %(company)s has the work e-mail %(email)s: %(names)s. Give each one an e-mail of their own.',
-                company=connection.company_id.name, email=email, names=', '.join(named.mapped('name'))))
-        if named and linked and named != linked:
-            raise Held(self.env._(
-                '%(person)s has the work e-mail of the employee %(named)s, but is linked to the employee %(linked)s. Correct the e-mail, '
-                'or clear the Ramp ID of the wrong employee.', person=person, named=named.name, linked=linked.name))
-        employee = named or linked
+        employee, question = found['employees'].get(value.user_id), None
+        if not employee:
+            employee, question = found['named'].get(email, (None, None))
+        if question:
+            raise Held(question)
         if not employee:
             raise Held(self.env._(
-                '%(person)s (%(email)s) is not an employee of %(company)s. Give the employee in Odoo the work e-mail that the person has '
-                'in Ramp.', person=person, email=email or '-', company=connection.company_id.name))
+                '%(person)s (%(email)s) is not an employee of %(company)s. Give the employee in Odoo the login, or without one the work '
+                'e-mail, that the person has in Ramp.', email=email or '-', company=connection.company_id.name,
+                person=clean(value.user_full_name) or clean(value.user_email) or value.user_id))
         # also of two that are booked together
         if found['users'].setdefault(employee, employee.ramp_user_id or value.user_id) != value.user_id:
             raise Held(self.env._(
-                'The employee %(employee)s has the work e-mail %(email)s, but is linked to another Ramp user. If that is the same person, '
+                'The employee %(employee)s has the e-mail %(email)s, but is linked to another Ramp user. If that is the same person, '
                 'clear the Ramp ID of the employee.', employee=employee.name, email=email))
         return employee
 
@@ -296,9 +282,9 @@ class RampFlowReimbursement(models.AbstractModel):
     def _book(self, connection, plans):
         documents = self._with_people(plans)
         moves = self._book_documents(connection, documents, connection.reimbursement_post == 'post')
-        self.env['ramp.flow.receipt']._expect(connection, {value.id: value.receipts for _document, _employee, value in plans})
-        self.env['ramp.flow.reimbursement_payment']._documents_booked(connection, {
-            document.ramp_id: move for document, move in zip(documents, moves, strict=True)})
+        booked = {document.ramp_id: move for document, move in zip(documents, moves, strict=True)}
+        self.env['ramp.flow.receipt']._expect(connection, {value.id: value.receipts for _document, _employee, value in plans}, booked)
+        self.env['ramp.flow.reimbursement_payment']._documents_booked(connection, booked)
         return moves
 
     def _with_people(self, plans):

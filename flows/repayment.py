@@ -161,7 +161,7 @@ class RampFlowRepayment(models.AbstractModel):
             **self._look_up_books(connection, [], {value.amount.currency for value in values if value.amount}),
             'originals': {row.ramp_id: (row, by_id.get(row.res_id, moves.browse())) for row in rows}, 'lines': lines,
             'taken': self._look_up_taken(connection, originals), 'expenses': self._look_up_expenses(moves),
-            'employees': self._employees(connection, {value.user_id.lower() for value in values if value.user_id}),
+            **self._look_up_people(connection, {value.user_id.lower() for value in values if value.user_id}),
         }
 
     def _look_up_taken(self, connection, originals):
@@ -246,11 +246,13 @@ class RampFlowRepayment(models.AbstractModel):
 
     def _plan_employee(self, connection, value, original, found):
         """Whoever repaid it: the employee of the Ramp user, else of the original's expense."""
+        if value.user_id and value.user_id.lower() in found['questions']:
+            raise Held(found['questions'][value.user_id.lower()])
         employee = found['employees'].get(value.user_id.lower()) if value.user_id else found['expenses'].get(original)
         if not employee or not value.user_id and employee == connection.fallback_employee_id:
             raise Held(self.env._(
-                'Whoever repaid it (%(user)s) is not an employee of %(company)s. Give the employee in Odoo the work e-mail that the '
-                'person has in Ramp.', user=value.user_id or '-', company=connection.company_id.name))
+                'Whoever repaid it (%(user)s) is not an employee of %(company)s. Give the employee in Odoo the login, or without '
+                'one the work e-mail, that the person has in Ramp.', user=value.user_id or '-', company=connection.company_id.name))
         return employee
 
     def _plan_shares(self, connection, value, original, spend, found):

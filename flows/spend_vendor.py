@@ -66,7 +66,8 @@ class RampFlowSpendVendor(models.AbstractModel):
 
         return (
             Domain('ramp_spend_vendor', '=', True) & Domain('active', '=', True) & Domain('parent_id', '=', False)
-            & Domain('company_id', 'in', [False, *connection.company_id.parent_ids.ids]) & Domain.custom(to_sql=is_nobody_else))
+            & Domain('company_id', 'in', [False, *connection.company_id.parent_ids.ids])
+            & Domain.custom(to_sql=self.env['res.partner']._ramp_is_vendor) & Domain.custom(to_sql=is_nobody_else))
 
     def _desired(self, connection, records):
         Record = self.env['ramp.record']
@@ -126,6 +127,8 @@ class RampFlowSpendVendor(models.AbstractModel):
             return self.env._('Nobody asks for it as a vendor in Ramp any more.')
         if record.parent_id:
             return self.env._('It belongs to another partner now: a contact is no vendor.')
+        if reason := record._ramp_no_vendor():
+            return reason
         if self.env['ramp.record'].search_count([('flow', '=', 'vendor'), ('res_model', '=', self._model), ('res_id', '=', record.id)]):
             return self.env._('It is a vendor that Ramp has already, so none is created.')
         return self.env._('It does not belong to the company of the connection.')

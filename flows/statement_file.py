@@ -44,8 +44,9 @@ class RampFlowStatementFile(models.AbstractModel):
                 parents[record.parent_ramp_id] = record
         return parents
 
-    def _targets(self, ids):
-        booked = [record for record in self._sections(ids) if record.res_id and record.res_model == 'account.move']
+    def _targets(self, connection, ids):
+        booked = [record for record in self._sections(ids)
+                  if record.connection_id == connection and record.res_id and record.res_model == 'account.move']
         moves = {move.id: move for move in self.env['account.move'].browse([record.res_id for record in booked]).exists()}
         targets = {}
         for record in booked:

@@ -6,11 +6,14 @@ from datetime import timedelta
 
 from odoo import Command, api, models
 from odoo.fields import Domain
+from odoo.tools import SQL
 
 from ..ramp_api import PayloadError, Transaction, read_bill, read_transaction
 from .booking import QUIET, clean
 from .coding import Coding
 from .flow import Held, Skipped, Waiting
+from .names import name_key
+from .vendor_changes import OWN
 
 REREAD_SYNCED = timedelta(days=30)  # so long after it was synced, receipts and memos that come later are noticed
 IN_TRANSIT = timedelta(days=90)  # so long before the first day may have been bought what is of a later day in the books
@@ -128,7 +131,7 @@ class RampFlowTransaction(models.AbstractModel):
     # ------------------------------------------------------------------ cardholders
 
     def _prepare(self, connection, client, ramp_ids):
-        """Link cardholders we have not met to employees, by e-mail: a transaction names only Ramp's user id."""
+        """Link cardholders we have not met to employees, by login or work e-mail: a transaction names only Ramp's user id."""
         self.env.cr.execute(
             """
             SELECT DISTINCT lower(payload #>> '{card_holder,user_id}') FROM ramp_record
@@ -144,20 +147,29 @@ class RampFlowTransaction(models.AbstractModel):
     # ------------------------------------------------------------------ looking up, and deciding
 
     def _look_up(self, connection, values):
-        merchants = {clean(value.merchant_name) for value in values if value.merchant_name}
-        vendors = defaultdict(list)
-        partners = self.env['res.partner'].search_fetch(
-            Domain('name', 'in', list(merchants)) & Domain('supplier_rank', '>', 0) & Domain('parent_id', '=', False)
-            & Domain('company_id', 'in', [False, connection.company_id.id]), ['name'])
-        for partner in partners:
-            vendors[partner.name].append(partner)
         return {
             **self._look_up_books(
                 connection, [selection for value in values for line in value.lines for selection in line.selections],
                 {value.amount.currency for value in values}),
+            **self._look_up_people(connection, {value.user_id for value in values if value.user_id}),
             'bills': self._look_up_bills(connection, values),
-            'vendors': vendors, 'employees': self._employees(connection, {value.user_id for value in values if value.user_id}),
+            'vendors': self._look_up_merchants(connection, values),
         }
+
+    def _look_up_merchants(self, connection, values):
+        """{merchant's name, as names are compared: suppliers of that name}; in Python, for the reason in `ramp.vendor.matching`."""
+        merchants, vendors = {name_key(clean(value.merchant_name)) for value in values if value.merchant_name}, defaultdict(list)
+        Partner = self.env['res.partner']
+        Partner.flush_model(['name'])
+        query = Partner._search(
+            Domain('supplier_rank', '>', 0) & Domain('parent_id', '=', False)
+            & Domain('company_id', 'in', [False, connection.company_id.id]), order='id')
+        for identity, name in self.env.execute_query(query.select(
+                *(SQL.identifier(Partner._table, column) for column in ('id', 'name')))) if merchants else ():
+            if (key := name_key(name)) in merchants:
+                vendors[key].append(identity)
+        ours = self.env['ramp.vendor.matching']._look_up_ours([identity for ids in vendors.values() for identity in ids])
+        return {key: Partner.browse(identity for identity in ids if ours.get(identity) != OWN) for key, ids in vendors.items()}
 
     def _look_up_bills(self, connection, values):
         """What is known of the bills that these transactions pay: {transaction id: (payment's row, Bill)}; and where they are booked."""
@@ -250,18 +262,20 @@ class RampFlowTransaction(models.AbstractModel):
             raise Held(self.env._('The connection %s has no card journal with a default account. Choose one.', connection.name))
 
     def _plan_employee(self, connection, value, found):
+        if value.user_id in found['questions']:
+            raise Held(found['questions'][value.user_id])
         employee = found['employees'].get(value.user_id) or connection.fallback_employee_id
         if not employee:
             raise Held(self.env._(
-                'The cardholder %(name)s is not an employee of %(company)s. Give the employee in Odoo the work e-mail that '
-                'the person has in Ramp, or choose a fallback employee on the connection.',
+                'The cardholder %(name)s is not an employee of %(company)s. Give the employee in Odoo the login, or without one the work '
+                'e-mail, that the person has in Ramp, or choose a fallback employee on the connection.',
                 name=value.card_holder_name or value.user_id or self.env._('(unknown)'), company=connection.company_id.name))
         return employee
 
     def _plan_partner(self, connection, value, coded, found):
         """The payee: the supplier the spend is coded to, else the one that has the merchant's name, else "card merchant"."""
         chosen = self.env['res.partner'].union(*(coding.partner for coding in coded))
-        vendors = found['vendors'].get(clean(value.merchant_name), [])
+        vendors = found['vendors'].get(name_key(clean(value.merchant_name)), [])
         if len(chosen) == 1:
             return chosen
         return vendors[0] if len(vendors) == 1 else connection.merchant_partner_id
@@ -289,7 +303,7 @@ class RampFlowTransaction(models.AbstractModel):
             if plan.entry and not plan.entry.ramp_id:
                 plan.entry.ramp_id = plan.transaction.id
             moves.append(plan.entry or next(made))
-        self.env['ramp.flow.receipt']._expect(connection, {plan.transaction.id: plan.transaction.receipts for plan in plans})
+        self._expect_receipts(connection, plans, moves)
         return moves
 
     def _book_spend(self, connection, plans):
@@ -311,8 +325,13 @@ class RampFlowTransaction(models.AbstractModel):
             if plan in again:  # the receipts went with the deleted entry; the expense still has them
                 for attachment in expenses[plan.transaction.id].attachment_ids:
                     attachment.copy({'res_model': 'account.move', 'res_id': move.id})
-        self.env['ramp.flow.receipt']._expect(connection, {plan.transaction.id: plan.transaction.receipts for plan in plans})
+        self._expect_receipts(connection, plans, moves)
         return moves
+
+    def _expect_receipts(self, connection, plans, moves):
+        self.env['ramp.flow.receipt']._expect(
+            connection, {plan.transaction.id: plan.transaction.receipts for plan in plans},
+            {plan.transaction.id: move for plan, move in zip(plans, moves, strict=True)})
 
     def _expense_values(self, connection, plan):
         coding = plan.lines[0].coding

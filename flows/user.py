@@ -31,7 +31,8 @@ class RampFlowUser(models.AbstractModel):
                     SELECT FROM hr_employee e, res_users u JOIN res_partner p ON p.id = u.partner_id
                      WHERE u.id = %s AND (
                         e.user_id = u.id
-                        OR e.company_id = %s AND lower(e.work_email) IN (lower(u.login), lower(p.email))))""",
+                        -- of an employee who is a user, the login says who it is
+                        OR e.company_id = %s AND e.user_id IS NULL AND lower(e.work_email) IN (lower(u.login), lower(p.email))))""",
                 SQL.identifier(alias, 'id'), company)
 
         return (Domain('active', '=', True) & Domain('share', '=', False) & Domain('company_id', '=', company)
@@ -39,7 +40,7 @@ class RampFlowUser(models.AbstractModel):
 
     def _not_offered(self, record):
         employee = self.env['hr.employee'].with_context(active_test=False).search(
-            ['|', ('user_id', '=', record.id), ('work_email', 'in', [record.login, record.email])], limit=1)
+            ['|', ('user_id', '=', record.id), '&', ('user_id', '=', False), ('work_email', 'in', [record.login, record.email])], limit=1)
         if employee:
             return self.env._('This is the employee %s, who is sent as such.', employee.name)
         if record.active and record.share:

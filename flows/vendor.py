@@ -31,8 +31,9 @@ from ..ramp_api import (
 )
 from .booking import QUIET, clean
 from .flow import Held, Waiting
+from .names import name_key
 from .pull import AT_ONCE, MALFORMED, _is_uuid, _jsonable
-from .vendor_changes import has
+from .vendor_changes import OWN, has
 from .vendor_contact import CONTACT_COLUMNS
 
 _logger = logging.getLogger(__name__)
@@ -449,13 +450,13 @@ class RampFlowVendor(models.AbstractModel):
             'rows': rows, 'others': others, 'contact_rows': contact_rows, 'other_contacts': other_contacts, 'partners': partners}
 
     def _look_up_states(self, values, found):
-        """{(country id, code or name, case folded): state id} of the countries that occur."""
+        """{(country id, code or name, as names are compared): state id} of the countries that occur."""
         countries = {found['countries'].get(_code(address.country)) for value in values for address in (_address(value.vendor),)}
         states = {}
         for state in self.env['res.country.state'].search_fetch(
                 [('country_id', 'in', [country for country in countries if country])], ['code', 'name', 'country_id'], order='id'):
-            states.setdefault((state.country_id.id, state.name.casefold()), state.id)
-            states[state.country_id.id, f'code {state.code.casefold()}'] = state.id
+            states.setdefault((state.country_id.id, name_key(state.name)), state.id)
+            states[state.country_id.id, f'code {name_key(state.code)}'] = state.id
         return states
 
     # ------------------------------------------------------------------ deciding
@@ -479,8 +480,8 @@ class RampFlowVendor(models.AbstractModel):
         name, legal, address = _name(vendor), clean(vendor.name_legal), _address(vendor)
         country = found['countries'].get(_code(address.country), False)
         state = address.state and (
-            found['states'].get((country, f'code {_code(address.state).casefold()}'))
-            or found['states'].get((country, (clean(address.state) or '').casefold())))
+            found['states'].get((country, f'code {name_key(clean(address.state))}'))
+            or found['states'].get((country, name_key(clean(address.state)))))
         if legal and legal != name:
             lines.append(self.env._('Legal name: %s', legal))
         lines += [line for line in map(clean, (vendor.description or '')[:TEXT_LENGTH].splitlines()) if line]
@@ -488,7 +489,7 @@ class RampFlowVendor(models.AbstractModel):
             lines.append(self.env._('State or region: %s', clean(address.state)))
         if clean(address.country) and not country:
             lines.append(self.env._('Country: %s', clean(address.country)))
-        custom = {' '.join(re.split(r'[\s_.-]+', key.strip().casefold())): text for key, text in reversed(vendor.custom_fields)}
+        custom = {' '.join(re.split(r'[\s_.-]+', name_key(key))): text for key, text in reversed(vendor.custom_fields)}
         tax_ids = [tax_id for key, text in custom.items() if key.strip() in TAX_ID_NAMES and (tax_id := _tax_id(text))]
         websites = [clean(text) for key, text in custom.items() if key.strip() in WEBSITE_NAMES]
         contact = next((values for _contact, values in self.env['ramp.flow.vendor_contact']._contacts(value)), {})
@@ -523,6 +524,7 @@ class RampFlowVendor(models.AbstractModel):
         Partner = self.env['res.partner'].with_context(**QUIET, active_test=False)
         noted, notes, partners = {}, {}, {}
         new = [plan for plan in plans if not plan.partner]
+        ours = self._look_up_ours([plan.partner.id for plan in plans if plan.partner])
         # a partner without parent and children has nobody to share fields with
         for plan, partner in zip(new, Partner.with_context(_partners_skip_fields_sync=True).create([
                 {**self._to_write({key: value for key, value in self._offered(plan).items() if has(key, value)}),
@@ -533,9 +535,9 @@ class RampFlowVendor(models.AbstractModel):
             written, values = dict(before.get('written', {})), self._offered(plan)
             if plan.partner:
                 partner = partners[plan.row] = plan.partner.with_context(**QUIET, active_test=False)
-                changes = self._changes(connection, values, self._current(partner, values, written), written)
+                changes = self._changes(connection, values, self._current(partner, values, written), written, ours.get(partner.id))
                 to_write = self._to_write(changes, partner.comment)
-                if not partner.supplier_rank:
+                if not partner.supplier_rank and ours.get(partner.id) != OWN:
                     to_write['supplier_rank'] = 1
                 if to_write:
                     partner.write(to_write)

@@ -9,6 +9,9 @@ ADDRESS = ('street', 'street2', 'city', 'zip', 'state_id', 'country_id')
 PLAIN = ('name', 'is_company', 'vat', 'website', 'email', 'phone')
 OURS = 'o_ramp_vendor'  # class of the part of a partner's notes that is ours
 GONE = 'gone'
+# Partners who are one of us: a company, an employee or an internal user; or have a login of the portal only
+OWN, GUEST = 'own', 'guest'
+WHO = ('name', 'email')  # by which a person with a login is known, and gets a new password
 
 
 class RampVendorChanges(models.AbstractModel):
@@ -21,14 +24,17 @@ class RampVendorChanges(models.AbstractModel):
     _name = 'ramp.vendor.changes'
     _description = 'Ramp Flow: what of a vendor is written'
 
-    def _changes(self, connection, values, current, written):
+    def _changes(self, connection, values, current, written, ours=None):
         """Which of Ramp's values are to be written: what Ramp does not have erases nothing.
 
         :param current: the values in Odoo
         :param written: {field: [Ramp's value, what Odoo made of it]}, when it was written last
+        :param ours: `OWN` or `GUEST`, of a partner who became one of us since, or was taken for the vendor by an earlier version
         """
         changes = {}
         for key, value in values.items():
+            if ours == OWN or ours == GUEST and key in WHO:
+                continue
             now, last = current[key], written.get(key)
             if not has(key, value) or now == value or last == [value, now]:
                 continue

@@ -8,7 +8,7 @@ from odoo.tools import email_normalize
 from ..models.ramp_record import digest
 from .booking import QUIET, clean
 from .pull import _jsonable
-from .vendor_changes import PLAIN
+from .vendor_changes import OWN, PLAIN
 
 CONTACT_COLUMNS = [
     'ramp_id', 'parent_ramp_id', 'connection_id', 'res_id', 'noted', 'state', 'is_question', 'error_message', 'payload']
@@ -57,6 +57,10 @@ class RampFlowVendorContact(models.AbstractModel):
         contact_rows = self._store_contact_rows(connection, plans)
         children = self._children([partners[plan.row] for plan in plans if plan.partner])
         done, noted, todo = {}, {}, []
+        ours = self.env['ramp.flow.vendor']._look_up_ours({
+            *(row.res_id for rows in contact_rows.values() for row in rows.values() if row.res_id),
+            *(plan.found['other_contacts'][contact.id] for plan in plans for contact, _values in plan.contacts
+              if contact.id in plan.found['other_contacts']), *(child.id for same in children.values() for child in same)})
         for plan in plans:
             rows, partner = contact_rows[plan.detail.id], partners[plan.row]
             for contact, values in plan.contacts:
@@ -72,10 +76,11 @@ class RampFlowVendorContact(models.AbstractModel):
                     continue
                 existing = existing.with_context(**QUIET, active_test=False)
                 written = dict(before.get('written', {}))
-                changes = self._changes(connection, values, self._current(existing, values), written)
-                if before.get('archived') and not existing.active:
+                is_ours = ours.get(existing.id)
+                changes = self._changes(connection, values, self._current(existing, values), written, is_ours)
+                if before.get('archived') and not existing.active and is_ours != OWN:
                     changes['active'] = True
-                if not plan.partner and not existing.parent_id and existing != partner:
+                if not plan.partner and not existing.parent_id and existing != partner and is_ours != OWN:
                     changes['parent_id'] = partner.id  # the partner it belonged to was deleted
                 if changes:
                     existing.write(changes)

@@ -78,12 +78,13 @@ class RampFlowVendorCredit(models.AbstractModel):
             self.env['ramp.flow.vendor']._ensure(connection, client, vendors)
 
     def _look_up(self, connection, values):
+        partners = self.env['ramp.flow.vendor']._partners(connection, {value.vendor_id for value in values})
         return {
             **self._look_up_books(
                 connection, [selection for value in values for line in value.lines for selection in line.selections],
                 {value.total.currency for value in values}),
-            'partners': self.env['ramp.flow.vendor']._partners(connection, {value.vendor_id for value in values}),
-            'numbers': self._look_up_numbers(connection, {clean(value.reference_number) for value in values}),
+            'partners': partners,
+            'numbers': self._look_up_numbers(connection, {clean(value.reference_number) for value in values}, partners),
         }
 
     def _plan(self, connection, value, found):

@@ -9,7 +9,8 @@ from odoo.tools import SQL
 from .booking import clean
 from .coding import IDENTITY
 from .flow import Held
-from .vendor_changes import ADDRESS
+from .names import name_key
+from .vendor_changes import ADDRESS, GUEST, OWN
 
 
 class RampVendorMatching(models.AbstractModel):
@@ -65,21 +66,46 @@ class RampVendorMatching(models.AbstractModel):
         query = Partner._search(
             Domain('parent_id', '=', False) & Domain('active', '=', True) & Domain('id', 'not in', list(own))
             & Domain('company_id', 'in', [False, *connection.company_id.parent_ids.ids]), order='id')
-        remote = {*found['by_remote'].values(), *found['by_external'].values()}
+        remote, keys = {*found['by_remote'].values(), *found['by_external'].values()}, {}
         # all of them, as the spelling is compared in Python: the database's idea of case and punctuation depends on its locale
         for identity, name, vat, country in self.env.execute_query(query.select(
                 *(SQL.identifier(Partner._table, column) for column in ('id', 'name', 'vat', 'country_id')))):
-            vat_key, name_key = _vat_key(vat), _name_key(name)
-            if identity not in remote and vat_key not in vats and name_key not in names:
+            vat_key, named = _vat_key(vat), _name_key(name)
+            if identity not in remote and vat_key not in vats and named not in names:
                 continue
             found['candidates'][identity] = name, country
+            keys[identity] = vat_key, named
+        ours = self._look_up_ours(found['candidates'])
+        for identity, (vat_key, named) in keys.items():
+            if identity in ours:
+                continue  # whoever has the name of one of us is not one of us
             if vat_key:
                 found['by_vat'][vat_key].append(identity)
-            found['by_name'][name_key].append(identity)
+            found['by_name'][named].append(identity)
         # who is another vendor of this Ramp business already is not this one
         found['taken'] = {row.res_id for row in self.env['ramp.record'].search_fetch(
             [('flow', '=', 'vendor'), ('res_model', '=', Partner._name), ('res_id', 'in', list(found['candidates'])),
              ('connection_id', 'in', self._business(connection))], ['res_id'])} if found['candidates'] else set()
+
+    def _look_up_ours(self, ids):
+        """{partner id: `OWN` or `GUEST`} of those partners who are one of us, not a vendor by their name; one query.
+
+        A vendor's data come from outside. With the e-mail address of a user they would say where a password is sent to.
+        """
+        if not ids:
+            return {}
+        for model, names in (('res.users', ['partner_id', 'share']), ('hr.employee', ['work_contact_id']), ('res.company', ['partner_id'])):
+            self.env[model].flush_model(names)
+        ours = {}
+        for identity, kind in self.env.execute_query(SQL(
+                """
+                SELECT partner_id, CASE WHEN share THEN %(guest)s ELSE %(own)s END FROM res_users WHERE partner_id = ANY(%(ids)s)
+                UNION ALL SELECT work_contact_id, %(own)s FROM hr_employee WHERE work_contact_id = ANY(%(ids)s)
+                UNION ALL SELECT partner_id, %(own)s FROM res_company WHERE partner_id = ANY(%(ids)s)
+                """, ids=list(ids), own=OWN, guest=GUEST)):  # archived ones, too: they may come back
+            if ours.get(identity) != OWN:
+                ours[identity] = kind
+        return ours
 
     def _business(self, connection):
         """Query of the connections to the same Ramp business."""
@@ -114,6 +140,7 @@ class RampVendorMatching(models.AbstractModel):
         remote = found['by_remote'].get(vendor.accounting_vendor_remote_id)
         own = found['by_external'].get(vendor.external_vendor_id)
         tiers = (
+            # somebody said so: that holds for one of us, too, to whom nothing is written
             ([own] if own in found['candidates'] else [], self.env._('created from Odoo')),
             ([remote] if remote in found['candidates'] else [], self.env._('linked to it in Ramp')),
             (found['by_vat'][_vat_key(values['vat'])], self.env._('same tax id')),
@@ -134,11 +161,11 @@ class RampVendorMatching(models.AbstractModel):
 
 def _vat_key(text):
     """How tax ids are compared; False for none."""
-    return re.sub(r'[^A-Z0-9]', '', text.upper()) or False if text else False
+    return re.sub(r'[^A-Z0-9]', '', name_key(text).upper()) or False
 
 
 def _name_key(text):
-    """How names are compared: without regard to case and spacing, and to punctuation at the ends."""
-    text = ' '.join((text or '').casefold().split())
+    """How names of vendors are compared: as all names are, and without regard to punctuation at the ends."""
+    text = name_key(text)
     return re.sub(r'^[\W_]+|[\W_]+$', '', text) or text
 

@@ -1,5 +1,6 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
 from . import (
+    ramp_mapped,
     ramp_document,
     ramp_pushed,
     ramp_person,

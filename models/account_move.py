@@ -15,7 +15,8 @@ class AccountMove(models.Model):
         # see ramp.document
         troubled = {record.ramp_id: record for record in self.env['ramp.record'].sudo().search_fetch(
             [('ramp_id', 'in', bills.mapped('ramp_id')), ('flow', 'in', ('bill_payment', 'reimbursement_payment')),
-             ('state', 'in', ('held', 'error'))], ['ramp_id', 'state', 'error_message', 'remote_id'])} if bills else {}
+             ('company_id', 'in', bills.company_id.ids), ('state', 'in', ('held', 'error'))],
+            ['ramp_id', 'state', 'error_message', 'remote_id'])} if bills else {}
         for bill in bills.filtered(lambda move: move.ramp_id in troubled):
             bill.ramp_state = self.env._('%(bill)s. Its payment: %(payment)s', bill=bill.ramp_state, payment=troubled[
                 bill.ramp_id]._state_in_words())

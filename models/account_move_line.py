@@ -6,7 +6,8 @@ from odoo.fields import Domain
 
 
 class AccountMoveLine(models.Model):
-    _inherit = 'account.move.line'
+    _name = 'account.move.line'
+    _inherit = ['account.move.line', 'ramp.mapped']
 
     ramp_tie_out = fields.Char(
         compute='_compute_ramp_tie_out', search='_search_ramp_tie_out', exportable=False,

@@ -27,12 +27,14 @@ class HrExpense(models.Model):
 
     def action_reset(self):
         """EXTENDS hr_expense: not for an expense from Ramp; raises `UserError` with the remedy."""
+        self.check_access('read')
         self._check_from_ramp()
         return super().action_reset()
 
     def action_open_account_move(self):
         """Core opens the payment of a company-paid expense; one from Ramp has an entry and no payment."""
         self.ensure_one()
+        self.check_access('read')
         if self.ramp_id and not self.account_move_id.origin_payment_id:
             return {
                 'type': 'ir.actions.act_window',

@@ -33,13 +33,13 @@ class PurchaseOrder(models.Model):
         """EXTENDS: what is not confirmed is nothing to Ramp, and was not, unless it is being cancelled."""
         return super(PurchaseOrder, self.filtered(lambda order: order.state in ('purchase', 'cancel')))._ramp_changed(flows)
 
-    @api.depends_context('allowed_company_ids', 'lang')
+    @api.depends_context('allowed_company_ids', 'uid', 'lang')
     def _compute_ramp_receipt_state(self):
         words = self._ramp_words(self._ramp_rows(RECEIPTS), RECEIPTS)
         for order in self:
             order.ramp_receipt_state = words.get(order._origin.id, False)
 
-    @api.depends_context('allowed_company_ids', 'lang')
+    @api.depends_context('allowed_company_ids', 'uid', 'lang')
     def _compute_ramp_progress(self):
         words = {
             'NOT_RECEIVED': self.env._('not received'), 'PARTIALLY_RECEIVED': self.env._('partially received'),
@@ -74,13 +74,14 @@ class PurchaseOrder(models.Model):
 
 
 class PurchaseOrderLine(models.Model):
-    _inherit = 'purchase.order.line'
+    _name = 'purchase.order.line'
+    _inherit = ['purchase.order.line', 'ramp.mapped']
 
     ramp_qty_received = fields.Float(
         string='Received in Ramp', digits='Product Unit', compute='_compute_ramp_qty_received', compute_sudo=True, groups='base.group_user',
         help='What Ramp was told, and accepted, of what is received.')
 
-    @api.depends_context('allowed_company_ids')
+    @api.depends_context('allowed_company_ids', 'uid')
     def _compute_ramp_qty_received(self):
         rows = self.order_id._ramp_rows(('purchase_order',))
         receipts = self.order_id._ramp_rows(RECEIPTS)

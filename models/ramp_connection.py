@@ -51,7 +51,7 @@ OPTIONAL_SCOPES = {
 # Fields that decide what Odoo offers in Ramp
 OFFERS = (
     'account_policy', 'account_type_ids', 'analytic_plan_ids', 'offer_taxes', 'offer_vendors', 'pull_bills', 'push_orders', 'push_receipts',
-    'start_date', 'ramp_entity_id', 'push_users', 'user_invitation')
+    'start_date', 'ramp_entity_id', 'push_users', 'user_invitation', 'ramp_partner_id', 'merchant_partner_id')
 IDENTITY_PARAMETER = 'ramp_connector.identity'
 ONE_TRY = {'max_attempts': 1, 'timeout': (5, 15)}  # of whatever a person waits for
 PLAIN_HOST = re.compile(r'[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:.]+\]')
@@ -93,7 +93,7 @@ class RampConnection(models.Model):
 
     _name = 'ramp.connection'
     _description = 'Ramp Connection'
-    _inherit = ['mail.thread']
+    _inherit = ['mail.thread', 'ramp.mapped']
     _order = 'company_id, id'
     _check_company_auto = True
 
@@ -274,6 +274,7 @@ class RampConnection(models.Model):
     def write(self, vals):
         """EXTENDS: what is offered in Ramp may have changed."""
         self._check_address(vals)
+        self._check_company_stays(vals)
         result = super().write(vals)
         if not {'state', 'company_id', 'active', *OFFERS}.isdisjoint(vals):
             self.env.registry.clear_cache()
@@ -310,6 +311,16 @@ class RampConnection(models.Model):
                 raise AccessError(self.env._(
                     'The client id and secret of connection %s are kept on the server, for its company. Only a system administrator may '
                     'move it to another company; or make a new connection there.', connection.name))
+
+    def _check_company_stays(self, vals):
+        """What came from Ramp is in the books of one company, and its rows are for that company's accountants to read."""
+        for connection in self if 'company_id' in vals else ():
+            if connection.company_id.id == vals['company_id']:
+                continue
+            if connection.state == 'connected' or connection._has_rows():
+                raise UserError(self.env._(
+                    'Connection %(name)s belongs to the company %(company)s, in whose books its documents are. To connect another company, '
+                    'make a connection there.', name=connection.name, company=connection.company_id.name))
 
     @api.depends('client_id', 'client_secret', 'environment')
     def _compute_has_credentials(self):

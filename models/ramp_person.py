@@ -24,12 +24,17 @@ class RampPerson(models.AbstractModel):
         self.ensure_one()
         return next((email for name in self._ramp_addresses for address in self.mapped(name) if (email := email_normalize(address))), False)
 
+    def _ramp_is_sure(self):
+        """Whether the person cannot have chosen the address of `_ramp_email`; a person who could is asked for."""
+        raise NotImplementedError
+
     def _ramp_address(self):
-        """What was entered as one, if it is one or not."""
-        return next((address for name in self._ramp_addresses for address in self.mapped(name) if address), False)
+        """What was entered as one, if it is one or not; a login need not be meant as one."""
+        names = sorted(self._ramp_addresses, key=lambda name: name.endswith('login'))
+        return next((address for name in names for address in self.mapped(name) if address), False)
 
     @api.depends('ramp_invite', 'active')
-    @api.depends_context('allowed_company_ids')
+    @api.depends_context('allowed_company_ids', 'uid')
     def _compute_ramp_can_invite(self):
         rows = self._ramp_rows()
         for person in self:

@@ -120,7 +120,7 @@ class RampPushed(models.AbstractModel):
         # the ledger is for accountants; who may read the object may know its status
         for row in self.env['ramp.record'].sudo().search_fetch(
                 [('res_model', '=', self._name), ('res_id', 'in', self._origin.ids), ('flow', 'in', flows),
-                 ('remote_id', '!=', False), ('company_id', 'in', self.env.companies.ids)],
+                 ('remote_id', '!=', False), ('company_id', 'in', self._ramp_companies().ids)],
                 ['res_id', 'ramp_id', 'remote_id', 'state', 'error_message', 'is_question', 'attempts', 'connection_id', 'flow'],
                 order='id'):
             if row.res_id not in rows or weight(row) > weight(rows[row.res_id]):
@@ -136,7 +136,7 @@ class RampPushed(models.AbstractModel):
             list(self._origin.ids)))
         return {row[0] for row in noted}
 
-    @api.depends_context('allowed_company_ids')
+    @api.depends_context('allowed_company_ids', 'uid')
     def _compute_ramp_record_id(self):
         rows = self._ramp_rows()
         for record in self:
@@ -148,7 +148,7 @@ class RampPushed(models.AbstractModel):
         # what is noted is for some connection; it need not be one of these companies
         Connection = self.env['ramp.connection']
         awaited = bool(noted) and Connection.search_count(
-            [('state', '=', 'connected'), ('company_id', 'in', self.env.companies.ids)], limit=1)
+            [('state', '=', 'connected'), ('company_id', 'in', self._ramp_companies().ids)], limit=1)
         words = {}
         for ident in self._origin.ids:
             row = rows.get(ident)
@@ -160,7 +160,7 @@ class RampPushed(models.AbstractModel):
                 words[ident] = row._state_in_words() if row else False
         return words
 
-    @api.depends_context('allowed_company_ids', 'lang')
+    @api.depends_context('allowed_company_ids', 'uid', 'lang')
     def _compute_ramp_state(self):
         rows = self._ramp_rows()
         words = self._ramp_words(rows)
@@ -174,7 +174,8 @@ class RampPushed(models.AbstractModel):
         if operator not in ('in', 'not in', 'any', 'not any'):
             return NotImplemented
         Record = self.env['ramp.record']
-        rows = Domain('res_model', '=', self._name) & Domain('remote_id', '!=', False) & Domain('company_id', 'in', self.env.companies.ids)
+        rows = (Domain('res_model', '=', self._name) & Domain('remote_id', '!=', False)
+                & Domain('company_id', 'in', self._ramp_companies().ids))
         if isinstance(value, Domain):
             inner = value
         else:  # ids, or a query of them

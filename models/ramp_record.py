@@ -375,6 +375,7 @@ class RampRecord(models.Model):
     def action_open_document(self):
         """The document in Odoo."""
         self.ensure_one()
+        self.check_access('read')
         if not self.res_id or not self.env[self.res_model].browse(self.res_id).exists():
             raise UserError(
                 self.env._('%s was deleted in Odoo.', self.display_name) if self.remote_id
@@ -386,6 +387,7 @@ class RampRecord(models.Model):
     def action_open_in_ramp(self):
         """The object in Ramp's own pages."""
         self.ensure_one()
+        self.check_access('read')
         return {'type': 'ir.actions.act_url', 'url': self.ramp_url, 'target': 'new'}
 
     def _documents_deleted(self, documents):

@@ -41,6 +41,7 @@ class RampTieOut(models.Model):
     def action_open(self):
         """What the row is of: the object's row of the ledger, or the entry that has none."""
         self.ensure_one()
+        self.check_access('read')
         record = self.record_id or self.move_id
         return {'type': 'ir.actions.act_window', 'res_model': record._name, 'res_id': record.id, 'views': [(False, 'form')]}
 

@@ -1,7 +1,7 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError
-from odoo.tools import email_normalize
+from odoo.tools import SQL, email_normalize
 
 VENDOR_FLOWS = ('vendor', 'vendor_contact')
 WANT_STATE = ('US', 'CA', 'AU')  # of addresses there Ramp wants the state
@@ -34,6 +34,29 @@ class ResPartner(models.Model):
     ramp_vendor_url = fields.Char(
         string='Vendor on Ramp\'s Pages', compute='_compute_ramp_vendor_state', compute_sudo=True, groups='base.group_user')
 
+    @staticmethod
+    def _ramp_is_vendor(model, alias, query):
+        """Condition: neither an employee, who is owed reimbursements, nor a partner that a connection uses for Ramp itself.
+
+        As of `Domain.custom`; it is kept, so it holds on to no environment.
+        """
+        return SQL(
+            """NOT EXISTS (SELECT FROM hr_employee e WHERE e.work_contact_id = %(partner)s)
+               AND NOT EXISTS (SELECT FROM ramp_connection c WHERE %(partner)s IN (c.ramp_partner_id, c.merchant_partner_id))""",
+            partner=SQL.identifier(alias, 'id'))
+
+    def _ramp_no_vendor(self):
+        """Why the partner is none that is offered in Ramp as a vendor, a sentence; None if it may be."""
+        self.ensure_one()
+        # whoever asks need not be allowed to see employees or connections, archived ones included
+        everything = self.sudo().with_context(active_test=False)
+        if everything.env['hr.employee'].search_count([('work_contact_id', '=', self.id)], limit=1):
+            return self.env._('It is the contact of an employee: who is reimbursed is no vendor in Ramp.')
+        if everything.env['ramp.connection'].search_count(
+                ['|', ('ramp_partner_id', '=', self.id), ('merchant_partner_id', '=', self.id)], limit=1):
+            return self.env._('A connection to Ramp uses it for Ramp itself, or for card merchants: it is no vendor in Ramp.')
+        return None
+
     def _ramp_new(self):
         # whoever creates a partner need not be allowed to see what accountants asked for
         return self.filtered(lambda partner: partner.supplier_rank or partner.sudo().ramp_spend_vendor)
@@ -61,31 +84,32 @@ class ResPartner(models.Model):
         # the ledger is for accountants; who may read the partner may know its status
         for row in self.env['ramp.record'].sudo().search_fetch(
                 [('res_model', '=', self._name), ('res_id', 'in', self._origin.ids), ('flow', 'in', VENDOR_FLOWS),
-                 ('company_id', 'in', self.env.companies.ids)],
+                 ('company_id', 'in', self._ramp_companies().ids)],
                 ['res_id', 'ramp_id', 'parent_ramp_id', 'state', 'error_message', 'connection_id', 'flow'], order='id desc'):
             weight = row.connection_id.state == 'connected', row.flow == 'vendor'
             if row.res_id not in rows or weight >= rows[row.res_id][0]:
                 rows[row.res_id] = weight, row
         return {identity: row for identity, (_weight, row) in rows.items()}
 
-    @api.depends_context('allowed_company_ids')
+    @api.depends_context('allowed_company_ids', 'uid')
     def _compute_ramp_vendor_record_id(self):
         rows = self._ramp_vendor_rows()
         for partner in self:
             partner.ramp_vendor_record_id = rows.get(partner._origin.id, False)
 
     @api.depends('ramp_spend_vendor', 'active', 'parent_id', 'company_id')
-    @api.depends_context('allowed_company_ids')
+    @api.depends_context('allowed_company_ids', 'uid')
     def _compute_ramp_can_be_vendor(self):
         companies = self.env['ramp.connection'].search([
-            ('state', '=', 'connected'), ('pull_bills', '=', True), ('company_id', 'in', self.env.companies.ids)]).company_id.parent_ids
+            ('state', '=', 'connected'), ('pull_bills', '=', True), ('company_id', 'in', self._ramp_companies().ids)]).company_id.parent_ids
         rows = self._ramp_vendor_rows() if companies else {}
         for partner in self:
             partner.ramp_can_be_vendor = bool(
                 companies and partner._origin and partner.active and not partner.parent_id and not partner.ramp_spend_vendor
-                and (not partner.company_id or partner.company_id in companies) and partner._origin.id not in rows)
+                and (not partner.company_id or partner.company_id in companies) and partner._origin.id not in rows
+                and not partner._origin._ramp_no_vendor())
 
-    @api.depends_context('allowed_company_ids', 'lang')
+    @api.depends_context('allowed_company_ids', 'uid', 'lang')
     def _compute_ramp_vendor_state(self):
         rows, sent = self._ramp_vendor_rows(), self._ramp_spend_vendor_rows()
         for partner in self:
@@ -101,7 +125,7 @@ class ResPartner(models.Model):
         """The ledger's row of the vendor that Odoo creates of each partner, where it is wanted: in one query."""
         return {row.res_id: row for row in self.env['ramp.record'].search_fetch(
             [('res_model', '=', self._name), ('res_id', 'in', self._origin.ids), ('flow', '=', 'spend_vendor'),
-             ('remote_id', '!=', False), ('company_id', 'in', self.env.companies.ids),
+             ('remote_id', '!=', False), ('company_id', 'in', self._ramp_companies().ids),
              # of several connections to one Ramp business, one sends
              '|', ('state', '!=', 'ignored'), ('ramp_id', '!=', False)],
             ['res_id', 'ramp_id', 'remote_id', 'state', 'error_message', 'is_question', 'attempts', 'connection_id', 'flow'],
@@ -141,8 +165,8 @@ class ResPartner(models.Model):
         partner = self.sudo()
         if not partner.ramp_can_be_vendor and not partner.ramp_spend_vendor:
             raise UserError(self.env._(
-                '%s cannot be created in Ramp: it is a vendor there already, archived, a contact of another partner, or no connection of '
-                'its company brings bills from Ramp.', self.display_name))
+                '%s cannot be created in Ramp: it is a vendor there already, archived, a contact of another partner, an employee, Ramp '
+                'itself, or no connection of its company brings bills from Ramp.', self.display_name))
         if not partner.ramp_spend_vendor:
             # whoever is paid is a supplier, and Ramp links the vendor to that
             partner.write({'ramp_spend_vendor': True, 'supplier_rank': partner.supplier_rank or 1})
@@ -156,6 +180,8 @@ class ResPartner(models.Model):
     def action_open_ramp_vendor(self):
         """Smart button: the ledger's row of the vendor."""
         self.ensure_one()
+        self.check_access('read')
+        self.ramp_vendor_record_id.check_access('read')
         return {
             'type': 'ir.actions.act_window',
             'res_model': 'ramp.record',
@@ -166,6 +192,7 @@ class ResPartner(models.Model):
     def action_open_vendor_in_ramp(self):
         """Smart button: the vendor in Ramp's own pages."""
         self.ensure_one()
+        self.check_access('read')
         return {'type': 'ir.actions.act_url', 'url': self.ramp_vendor_url, 'target': 'new'}
 
     @api.ondelete(at_uninstall=False)

@@ -1,5 +1,6 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
 from odoo import fields, models
+from odoo.tools import email_normalize
 
 OFFICERS = 'base.group_erp_manager'
 
@@ -13,13 +14,17 @@ class ResUsers(models.Model):
     _ramp_flows = ('user',)
     _ramp_fields = frozenset({'login', 'active', 'company_id', 'group_ids', 'ramp_invite'})
     _ramp_officers = OFFICERS
-    _ramp_addresses = ('email', 'login')
+    _ramp_addresses = ('login', 'email')  # the e-mail is for users to change themselves
 
     ramp_id = fields.Char(groups=OFFICERS)
     ramp_state = fields.Char(groups=OFFICERS)
     ramp_url = fields.Char(groups=OFFICERS)
     ramp_invite = fields.Boolean(groups=OFFICERS)
     ramp_can_invite = fields.Boolean(groups=OFFICERS)
+
+    def _ramp_is_sure(self):
+        """EXTENDS: the login is for administrators to change."""
+        return bool(email_normalize(self.login))
 
     def _ramp_new(self):
         return self.filtered(lambda user: not user.share)

@@ -7,13 +7,14 @@ from .purchase_order import RECEIPTS
 class StockPicking(models.Model):
     """A done transfer of what was ordered says whether Ramp knows; see `ramp.flow.item_receipt`."""
 
-    _inherit = 'stock.picking'
+    _name = 'stock.picking'
+    _inherit = ['stock.picking', 'ramp.mapped']
 
     ramp_state = fields.Char(
         string='Ramp Status', compute='_compute_ramp_state', compute_sudo=True, groups='base.group_user',
         help='Whether Ramp knows of this receipt, or why it does not.')
 
-    @api.depends_context('allowed_company_ids', 'lang')
+    @api.depends_context('allowed_company_ids', 'uid', 'lang')
     def _compute_ramp_state(self):
         done = self.filtered(lambda picking: picking.state == 'done')
         orders = done.move_ids.purchase_line_id.order_id

@@ -25,6 +25,7 @@ from . import (
     test_ramp_api_webhooks,
     test_reimbursement,
     test_repayment,
+    test_roles,
     test_screens,
     test_seat,
     test_security,

@@ -289,6 +289,15 @@ class TestBill(PayablesCase):
         states = {self.record(ramp_id, 'bill').state for ramp_id in (first, second)}
         self.assertEqual(states, {'confirmed', 'held'})
 
+    def test_number_in_another_form_of_unicode(self):
+        vendor = self.ramp.add_vendor('Twice')
+        first = self.owe(100, vendor=vendor, invoice_number='R\u00e9 \u2168-1')
+        self.sync_payables()
+        second = self.owe(200, vendor=vendor, invoice_number='re\u0301  ix-1')
+        self.sync_payables()
+        self.assertEqual(self.record(first, 'bill').state, 'confirmed')
+        self.assertEqual((self.record(second, 'bill').state, self.record(second, 'bill').reason_move_id), ('held', self.move(first)))
+
     def test_second_run_changes_nothing(self):
         for amount in (1000, 2000):
             self.ramp.pay_bill(self.owe(amount))

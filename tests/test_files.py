@@ -27,10 +27,15 @@ class FileCase(RampCase):
         return record
 
     def document(self, ramp_id):
-        return self.env['account.move'].create({
+        """A document, to which the row of its object is linked as its flow would do it."""
+        move = self.env['account.move'].create({
             'move_type': 'in_invoice', 'ramp_id': ramp_id, 'company_id': self.company.id, 'invoice_date': '2026-03-04',
             'partner_id': self.env['res.partner'].create({'name': 'Globex'}).id,
             'invoice_line_ids': [Command.create({'name': 'Goods', 'price_unit': 100, 'account_id': self.account_meals.id})]})
+        self.env['ramp.record'].search([('ramp_id', '=', ramp_id), ('flow', 'in', ('bill', 'reimbursement'))]).write(
+            {'res_model': move._name, 'res_id': move.id})
+        self.env.flush_all()
+        return move
 
     def expect(self, flow, files):
         """Say which files there are; in life that is another transaction each time, and time passes between them."""
@@ -110,6 +115,19 @@ class TestReceipts(FileCase):
         self.expect('receipt', {ramp_id: [receipt]})
         self.sync('receipt')
         self.assertEqual((record.state, len(self.attachments(bill))), ('confirmed', 1))
+
+    def test_the_ledger_says_which_document_it_is(self):
+        """Not what a document says of itself: it would be given the receipt of somebody else's spend."""
+        ramp_id = self.spend(receipts=1)
+        [receipt] = self.ramp.state['transactions'].get(ramp_id)['receipts']
+        self.object(ramp_id, 'transaction', 'pending')
+        forged = self.env['hr.expense'].create({
+            'name': 'Mine', 'employee_id': self.employees[1].id, 'company_id': self.company.id, 'ramp_id': ramp_id,
+            'product_id': self.connection.expense_product_id.id})
+        self.expect('receipt', {ramp_id: [receipt]})
+        self.sync('receipt')
+        self.assertEqual(self.record(receipt, 'receipt').state, 'pending')
+        self.assertFalse(self.attachments(forged))
 
     def test_without_any_parent(self):
         ramp_id = self.spend(receipts=1)
@@ -394,6 +412,7 @@ class TestBillFiles(FileCase):
         ramp_id, first = self.bill(2)
         self.sync('bill_file')
         first.ramp_id = False
+        self.record(ramp_id, 'bill')._reopen()
         self.object(ramp_id, 'bill', 'pending')
         self.due(self.record(ramp_id, 'bill_file'))
         self.sync('bill_file')

@@ -505,6 +505,28 @@ class TestPushVendors(PushCase):
         self.push()
         self.assertTrue(remote['is_active'])
 
+    def test_employees_and_ramp_are_no_suppliers(self):
+        """Who is reimbursed gets bills, and so does Ramp; neither is anything to code spend to."""
+        person, ramp = self.employee.work_contact_id, self.connection.ramp_partner_id
+        both = self.env['res.partner'].create({'name': 'Freelancer', 'supplier_rank': 1})
+        (person + ramp).supplier_rank = 1
+        self.push()
+        self.assertEqual([row['name'] for row in self.ramp.state['accounting_vendors']], ['Freelancer'])
+        employee = self.env['hr.employee'].create({'name': 'Freelancer', 'work_contact_id': both.id, 'company_id': self.company.id})
+        self.push()
+        [remote] = self.ramp.state['accounting_vendors']
+        self.assertFalse(remote['is_active'])
+        self.assertEqual(both.ramp_state, 'It is the contact of an employee: who is reimbursed is no vendor in Ramp.')
+        self.assertFalse(both.ramp_can_be_vendor)
+        employee.work_contact_id = False
+        self.push()
+        self.assertTrue(remote['is_active'])
+        self.connection.ramp_partner_id = both
+        self.push()
+        self.assertFalse(remote['is_active'])
+        self.assertIn('Ramp itself', both.ramp_state)
+        self.assertIn(ramp.name, [row['name'] for row in self.ramp.state['accounting_vendors'] if row['is_active']])
+
     def test_supplier_by_a_bill(self):
         """Odoo raises the rank of a partner behind the ORM's back when a bill is made; the next run finds it."""
         partner = self.env['res.partner'].create({'name': 'Not yet'})

@@ -4,7 +4,8 @@ from collections import Counter
 from contextlib import contextmanager
 from decimal import Decimal
 
-from odoo.tests import tagged
+from odoo import Command
+from odoo.tests import new_test_user, tagged
 
 from ..flows.reimbursement import DEAD, UNAPPROVED
 from ..ramp_api.payables import REIMBURSEMENT_PAID_STATES, REIMBURSEMENT_STATES
@@ -243,22 +244,35 @@ class TestReimbursement(ReimbursementCase):
         self.sync_payables()
         self.assertEqual(self.move(ramp_id).partner_id, self.pam.work_contact_id)
 
-    def test_link_and_email_differ(self):
-        self.pam.ramp_user_id = self.user_id
+    def test_once_there_the_link_decides(self):
+        """What an e-mail becomes later moves nobody's reimbursements."""
+        self.dwight.ramp_user_id = self.user_id
+        self.dwight.work_email, self.pam.work_email = 'dwight@elsewhere.example', 'dwight@example.com'
         ramp_id = self.paid()
-        self.sync_payables()
-        self.assertOpen(ramp_id, 'held', 'work e-mail of the employee Dwight Schrute, but is linked to the employee Pam Beesly')
-        self.assertEqual(self.ramp.export_errors(ramp_id)[-1:], [self.record(ramp_id, 'reimbursement').error_message])
-        self.pam.ramp_user_id = False
         self.sync_payables()
         self.assertEqual(self.move(ramp_id).partner_id, self.dwight.work_contact_id)
 
     def test_two_employees_of_one_email(self):
         self.pam.work_email = 'dwight@example.com'
-        self.dwight.ramp_user_id = self.user_id
         ramp_id = self.paid()
         self.sync_payables()
         self.assertOpen(ramp_id, 'held', 'More than one employee .*dwight@example.com: .*Pam Beesly')
+        self.assertEqual(self.ramp.export_errors(ramp_id)[-1:], [self.record(ramp_id, 'reimbursement').error_message])
+        self.dwight.ramp_user_id = self.user_id
+        self.sync_payables()
+        self.assertEqual(self.move(ramp_id).partner_id, self.dwight.work_contact_id)
+
+    def test_own_email_of_a_user_is_a_question(self):
+        user = new_test_user(self.env, 'pam@work.example', company_id=self.company.id, company_ids=[Command.set(self.company.ids)])
+        self.pam.user_id = user
+        self.dwight.work_email = False
+        user.with_user(user).write({'email': 'dwight@example.com'})
+        ramp_id = self.paid()
+        self.sync_payables()
+        self.assertOpen(ramp_id, 'held', 'work e-mail of Pam Beesly, who logs in as pam@work.example')
+        self.dwight.ramp_user_id = self.user_id
+        self.sync_payables()
+        self.assertEqual(self.move(ramp_id).partner_id, self.dwight.work_contact_id)
 
     def test_active_before_archived(self):
         self.pam.work_email = 'dwight@example.com'

@@ -132,10 +132,9 @@ class TestSecurity(RpcCase):
 
     def test_employee_sees_their_own_expense_only(self):
         employee = self.employees[3]
-        email = employee.work_email
         employee.user_id = self.roles['employee']
-        employee.work_email = email  # linking a user had put the user's in its place
-        theirs = self.spend(user=list(self.ramp.state['users'])[3]['id'])
+        employee.ramp_user_id = list(self.ramp.state['users'])[3]['id']
+        theirs = self.spend(user=employee.ramp_user_id)
         self.sync()
         self.assertConfirmed(theirs)
         found = self.call('employee', 'hr.expense', 'search_read', [('ramp_id', '!=', False)], ['ramp_id', 'ramp_state', 'ramp_url'])
@@ -253,6 +252,74 @@ class TestSecurity(RpcCase):
         for model in ('ramp.connection', 'ramp.record', 'ramp.run'):
             self.assertEqual(self.call('manager', model, 'search', [], context={'allowed_company_ids': other.ids}), [])
         self.refused('manager', 'ramp.record', 'action_retry', self.record(self.held).ids, context={'allowed_company_ids': other.ids})
+
+    def test_mapping_fields_are_written_by_the_connector_only(self):
+        """An expense with somebody else's Ramp id would be given that person's receipt, and every other role has its own reasons."""
+        employee, expense = self.roles['employee'], self.expense(self.booked)
+        mine = self.env['hr.employee'].create({'name': 'Mine', 'user_id': employee.id, 'company_id': self.company.id})
+        values = {
+            'name': 'Mine', 'employee_id': mine.id, 'company_id': self.company.id, 'product_id': self.connection.expense_product_id.id}
+        self.env.flush_all()
+        context = {'allowed_company_ids': self.company.ids}
+        own = self.call('employee', 'hr.expense', 'create', values)
+        for call in (
+                ('employee', 'hr.expense', 'create', {**values, 'ramp_id': self.held}),
+                ('employee', 'hr.expense', 'create', [{**values, 'ramp_id': self.held}]),
+                ('employee', 'hr.expense', 'write', own, {'ramp_id': self.held}),
+                ('employee', 'hr.expense', 'web_save', [own], {'ramp_id': self.held}, {}),
+                ('manager', 'account.move', 'write', self.move(self.booked).ids, {'ramp_id': False}),
+                ('manager', 'account.move', 'create', {'move_type': 'entry', 'ramp_id': 'x'}),
+                ('system', 'hr.expense', 'write', expense.ids, {'ramp_state': 'Confirmed'})):
+            with self.subTest(call[:3]):
+                self.assertIn('AccessError', self.refused(*call))
+        by_default = {**context, 'default_ramp_id': 'x'}
+        self.assertIn('AccessError', self.refused('employee', 'hr.expense', 'create', values, context=by_default))
+        loaded = self.call('employee', 'hr.expense', 'load', ['name', 'ramp_id'], [['Mine', self.held]])
+        self.assertFalse(loaded['ids'])
+        self.assertIn('connector only', loaded['messages'][0]['message'])
+        copied = self.call('manager', 'account.move', 'copy', self.move(self.booked).ids)
+        self.assertFalse(self.env['account.move'].browse(copied).ramp_id)
+        self.assertTrue(self.call('employee', 'hr.expense', 'fields_get', ['ramp_id'])['ramp_id']['readonly'])
+        for name in ('state', 'accounting_connection_id', 'last_watch', 'ramp_entities', 'primary_entity_id', 'database', 'last_error',
+                     'ramp_business_name', 'sync_requested_at'):
+            for role in ('manager', 'system'):
+                with self.subTest(field=name, role=role):
+                    self.refused(role, 'ramp.connection', 'write', self.connection.ids, {name: False})
+        self.assertIn('AccessError', self.refused('manager', 'ramp.connection', 'create', {'name': 'Mine', 'state': 'connected'}))
+
+    def test_a_connection_with_documents_stays_in_its_company(self):
+        other = self.env['res.company'].create({'name': 'Elsewhere'})
+        self.roles['manager'].company_ids += other
+        context = {'allowed_company_ids': [self.company.id, other.id]}
+        self.env.flush_all()
+        self.assertIn('UserError', self.refused(
+            'manager', 'ramp.connection', 'write', self.connection.ids, {'company_id': other.id}, context=context))
+        self.connection.action_disconnect()
+        self.assertIn('UserError', self.refused(
+            'manager', 'ramp.connection', 'write', self.connection.ids, {'company_id': other.id}, context=context))
+        self.assertTrue(self.call('manager', 'ramp.connection', 'write', self.connection.ids, {'company_id': self.company.id}))
+        new = self.call('manager', 'ramp.connection', 'create', {'name': 'New', 'environment': 'sandbox', 'company_id': self.company.id})
+        self.assertTrue(self.call('manager', 'ramp.connection', 'write', [new], {'company_id': other.id}, context=context))
+
+    def test_companies_in_the_context_show_nothing(self):
+        """The status is computed in superuser mode, where Odoo takes the companies in the context as they come."""
+        self.sync('analytic_plan', 'accounting_vendor')
+        other = self.env['res.company'].create({'name': 'Elsewhere'})
+        self.roles['accountant'].write({'company_ids': [Command.set(other.ids)], 'company_id': other.id})
+        shared = self.env['res.partner'].create({'name': 'Shared', 'supplier_rank': 1})
+        self.sync('accounting_vendor')
+        self.assertEqual((self.plan.ramp_state, shared.ramp_state), ('In Ramp', 'In Ramp'))
+        self.env.flush_all()
+        fields = ['ramp_state', 'ramp_id', 'ramp_record_id']
+        for record in (self.plan, shared):
+            for context in ({'allowed_company_ids': other.ids}, {}):
+                [row] = self.call('accountant', record._name, 'read', record.ids, fields, context=context)
+                self.assertEqual([row[name] for name in fields], [False, False, False])
+                self.assertEqual(self.call('accountant', record._name, 'search', [
+                    ('id', '=', record.id), ('ramp_record_id', 'not in', [False])], context=context), [])
+            for companies in (self.company.ids, [*other.ids, *self.company.ids]):  # some of Odoo's own fields refuse that, others do not
+                theirs = record.with_user(self.roles['accountant']).with_context(allowed_company_ids=companies)
+                self.assertEqual([theirs.ramp_state, theirs.ramp_id, theirs.ramp_record_id.ids], [False, False, []])
 
     def test_nothing_private_is_logged(self):
         self.spend(merchant='Private Clinic', memo='Surgery')

@@ -4,8 +4,9 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
+from odoo import Command
 from odoo.exceptions import UserError, ValidationError
-from odoo.tests import tagged
+from odoo.tests import new_test_user, tagged
 
 from ..simulator import coding
 from .common import RampCase
@@ -16,6 +17,58 @@ from .properties import examples
 class TestTransaction(RampCase):
     def liability(self):
         return self.connection.card_account_id.code
+
+    def test_own_email_of_a_user_moves_nothing(self):
+        """Users change their e-mail themselves, and core makes it the work e-mail: the spend of a stranger is a question, of a
+        colleague the colleague's, whose login says so."""
+        stranger, colleague = list(self.ramp.state['users'])[1:3]
+        self.connection.fallback_employee_id = self.employee
+        self.employees[1].unlink()
+        thief, owner = self.employees[3], self.employees[2]
+        companies = {'company_id': self.company.id, 'company_ids': [Command.set(self.company.ids)]}
+        thief.user_id = new_test_user(self.env, 'thief@work.example', **companies)
+        owner.user_id = new_test_user(self.env, colleague['email'], **companies)
+        (thief + owner).write({'work_email': False})
+        owner.user_id.with_user(owner.user_id).write({'email': 'private@example.com'})
+        for victim in (stranger, colleague):
+            thief.user_id.with_user(thief.user_id).write({'email': victim['email']})
+            self.assertEqual(thief.work_email, victim['email'])
+            ramp_id = self.spend(user=victim['id'], receipts=1)
+            self.sync()
+            if victim is stranger:
+                self.assertHeld(ramp_id, f"work e-mail of {thief.name}, who logs in as thief@work.example.*{stranger['id']} as the Ramp ID")
+                thief.ramp_user_id = stranger['id']  # an officer says that it is the same person
+                self.sync()
+                self.assertConfirmed(ramp_id)
+                self.assertEqual(self.expense(ramp_id).employee_id, thief)
+                thief.ramp_user_id = False
+            else:
+                self.assertConfirmed(ramp_id)
+                self.assertEqual(self.expense(ramp_id).employee_id, owner)
+        owner.user_id.login = 'renamed@work.example'
+        again = self.spend(user=colleague['id'])
+        self.sync()
+        self.assertEqual(self.expense(again).employee_id, owner, 'the link decides')
+
+    def test_login_and_work_email_of_two_people(self):
+        """One has it as the login, another as the work e-mail that an officer entered."""
+        victim = list(self.ramp.state['users'])[1]
+        self.employees[2].user_id = new_test_user(
+            self.env, victim['email'], company_id=self.company.id, company_ids=[Command.set(self.company.ids)])
+        self.employees[1].work_email = victim['email']
+        ramp_id = self.spend(user=victim['id'])
+        self.sync()
+        self.assertHeld(ramp_id, f'More than one employee.*{self.employees[1].name}.*{self.employees[2].name}|'
+                                 f'More than one employee.*{self.employees[2].name}.*{self.employees[1].name}')
+
+    def test_merchant_in_another_form_of_unicode(self):
+        vendor = self.env['res.partner'].create({'name': 'Caf\u00e9 Z\u00fcrich', 'supplier_rank': 1})
+        ramp_id = self.spend(merchant='Cafe\u0301  ZU\u0308RICH')
+        own = self.spend(merchant=self.employee.work_contact_id.name)
+        self.employee.work_contact_id.supplier_rank = 1
+        self.sync()
+        self.assertEqual(self.move(ramp_id).partner_id, vendor)
+        self.assertEqual(self.move(own).partner_id, self.connection.merchant_partner_id)
 
     def test_simple_purchase(self):
         ramp_id = self.spend(12345, merchant='Café ☕', memo='Lunch with a client', date='2026-03-04T15:00:00+00:00')

@@ -169,6 +169,34 @@ class TestUser(PeopleCase):
         return new_test_user(
             self.env, login, groups, company_id=self.company.id, company_ids=[Command.set(self.company.ids)], **values)
 
+    def test_own_email_is_no_reason_to_be_somebody(self):
+        """Who is no e-mail address to log in with is looked for by one that is the person's own to change: a question."""
+        ident = self.ramp.add_user('Vic', 'Tim', 'victim@example.com')
+        plain = self.user('plain')
+        plain.with_user(plain).write({'email': 'victim@example.com'})
+        self.push()
+        self.assertQuestion(plain, f'Vic Tim with the e-mail victim@example.com.*{ident}')
+        plain.active = False
+        thief = self.user('thief')
+        nora = self.hire(user_id=thief.id)
+        thief.with_user(thief).write({'email': 'victim@example.com'})
+        self.assertEqual(nora.work_email, 'victim@example.com')
+        self.push()
+        self.assertQuestion(nora, f'Vic Tim with the e-mail victim@example.com.*{ident}')
+        self.assertFalse(nora.ramp_user_id)
+        nora.ramp_user_id = ident
+        self.push()
+        self.assertEqual(self.row(nora).ramp_id, ident)
+
+    def test_the_login_comes_first(self):
+        """It says who an employee is, whatever users make of their e-mail."""
+        ident = self.ramp.add_user('Nora', 'New', 'nora@odoo.example')
+        user = self.user('nora@odoo.example')
+        nora = self.hire(user_id=user.id)
+        user.with_user(user).write({'email': self.employee.work_email})
+        self.push()
+        self.assertEqual(nora.ramp_user_id, ident)
+
     def test_internal_users(self):
         ada, portal = self.user('ada@odoo.example', name='Ada Admin'), self.user('pia@odoo.example', 'base.group_portal')
         self.push()
@@ -222,7 +250,7 @@ class TestUser(PeopleCase):
         self.push()
         self.assertFalse(self.row(ada))
         self.assertFalse(self.row(bob))
-        self.assertThere(employee, email=employee.work_email)
+        self.assertThere(employee, email='ada@odoo.example')
         self.assertThere(namesake, email='bob@odoo.example')
 
     def test_a_user_becomes_an_employee(self):

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from odoo import SUPERUSER_ID, api, fields
 from odoo.exceptions import ValidationError
-from odoo.tests import tagged
+from odoo.tests import new_test_user, tagged
 
 from ..flows import vendor as vendor_flow
 from ..flows.flow import RampFlow
@@ -271,6 +271,53 @@ class TestVendor(VendorCase):
         self.pull()
         self.assertEqual(self.partner(first), known)
         self.assertEqual([self.partner(ramp_id).name for ramp_id in (second, third)], ['Second', 'Third'])
+
+    def test_none_of_us_is_a_vendor(self):
+        """By name or tax id, a vendor would become a user, an employee or the company, and its data theirs."""
+        self.connection.vendor_policy = 'ramp'
+        user = new_test_user(self.env, 'una', name='Una Own', email='una@ours.example')
+        gone = new_test_user(self.env, 'gone', name='Gone Own', email='gone@ours.example')
+        portal = new_test_user(self.env, 'pia', 'base.group_portal', name='Pia Portal', email='pia@ours.example')
+        (user + portal).partner_id.vat = '12-3456789'
+        gone.active = False
+        gone.partner_id.active = True
+        sister = self.env['res.company'].create({'name': 'Sister Works', 'email': 'sister@ours.example'})
+        employee = self.env['hr.employee'].create({'name': 'Emil Employee', 'work_email': 'emil@ours.example', 'company_id': sister.id})
+        employee.active = False
+        ours = user.partner_id + gone.partner_id + portal.partner_id + sister.partner_id + employee.work_contact_id
+        ours.write({'company_id': False, 'parent_id': False})
+        before = ours.read(['name', 'email', 'street', 'supplier_rank'])
+        contacts = [{'email': 'evil@elsewhere.example', 'first_name': 'E', 'last_name': 'Vil'}]
+        vendors = [self.ramp.add_vendor(name, contacts=contacts, address=ADDRESS, custom={'EIN': '12-3456789'} if number == 0 else {})
+                   for number, name in enumerate(ours.mapped('name'))]
+        self.pull()
+        partners = [self.partner(ramp_id) for ramp_id in vendors]
+        self.assertFalse(self.Partner.union(*partners) & ours)
+        self.assertEqual(ours.read(['name', 'email', 'street', 'supplier_rank']), before)
+
+    def test_who_becomes_one_of_us_is_written_to_no_more(self):
+        """A vendor's partner or contact who gets a login, and one whom an earlier version took for a vendor."""
+        self.connection.vendor_policy = 'ramp'
+        ramp_id = self.ramp.add_vendor('Acme', contacts=[{'email': 'ann@acme.example', 'first_name': 'Ann', 'last_name': 'Acme'}])
+        other = self.ramp.add_vendor('Solo', contacts=[])
+        self.pull()
+        [contact_id] = self.contact_ids(ramp_id)
+        contact, solo = self.contact(contact_id), self.partner(other)
+        new_test_user(self.env, 'ann', 'base.group_portal', partner_id=contact.id)
+        new_test_user(self.env, 'solo', partner_id=solo.id)
+        solo.email = 'solo@ours.example'
+        login = contact.email
+        self.change_contact(contact_id, email='evil@elsewhere.example', first_name='Evil', phone='+1 555 0100')
+        self.ramp.update_vendor(other, name='Evil', address=ADDRESS)
+        self.pull()
+        self.assertEqual((contact.email, contact.name, contact.phone), (login, 'Ann Acme', '+1 555 0100'))
+        self.assertEqual((solo.email, solo.name, solo.street), ('solo@ours.example', 'Solo', False))
+
+    def test_names_in_another_form_of_unicode(self):
+        known = self.other('Cafe\u0301  Zu\u0308rich \uff21\uff27')
+        ramp_id = self.ramp.add_vendor('CAF\u00c9 Z\u00dcrich\u200b AG')
+        self.pull()
+        self.assertEqual(self.partner(ramp_id), known)
 
     def test_several_candidates_are_a_question(self):
         one, two = self.other('Acme'), self.other('ACME')
