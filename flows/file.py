@@ -18,6 +18,7 @@ from ..ramp_api import (
     RampError,
     RampFileError,
     RampNotFound,
+    RampOutOfTime,
     RampProtocolError,
 )
 
@@ -147,17 +148,24 @@ class RampFlowFile(models.AbstractModel):
             after, todo = self._transaction(self._due, connection, after)
             if not after:
                 break
-            fetched, silence, held = {}, 0, 0
+            fetched, silence, held, is_over = {}, 0, 0, None
             for identity, ramp_id, version in todo:
-                answer = fetched[identity] = Fetched(version, self._fetch(client, ramp_id))
+                try:
+                    answer = fetched[identity] = Fetched(version, self._fetch(client, ramp_id))
+                except RampOutOfTime as error:
+                    is_over = error
+                    break
                 silence = silence + 1 if answer.silent else 0
                 held += answer.size
                 if silence == SILENCE:
                     break
-                if held > MAX_HELD:
+                if held > MAX_HELD or self._is_time_up():
                     after = identity
                     break
-            self._transaction(self._attach, connection, run, fetched)
+            if fetched:
+                self._transaction(self._attach, connection, run, fetched)
+            if is_over:
+                raise is_over
             if silence == SILENCE:
                 raise answer.files[0]  # Ramp is not there: no use in asking for the others now
             if not self.env['ir.cron']._commit_progress(len(fetched)):
@@ -173,10 +181,10 @@ class RampFlowFile(models.AbstractModel):
         return records[-1:].id, [(record.id, record.ramp_id, record.payload_hash) for record in ready]
 
     def _fetch(self, client, ramp_id):
-        """The files of a row, see `Fetched`. Raises when the credentials are refused."""
+        """The files of a row, see `Fetched`. Raises when the credentials are refused, or the run's time is up."""
         try:
             links = self._links(client, ramp_id)
-        except RampAuthError:
+        except (RampAuthError, RampOutOfTime):
             raise
         except (RampError, PayloadError) as error:
             return [error]
@@ -185,7 +193,7 @@ class RampFlowFile(models.AbstractModel):
             if silence < SILENCE:
                 try:
                     file = client.download(link, MAX_BYTES, self._types)
-                except RampAuthError:
+                except (RampAuthError, RampOutOfTime):
                     raise
                 except RampError as error:
                     file = error

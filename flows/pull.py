@@ -19,6 +19,7 @@ from ..ramp_api import (
     RampError,
     RampIdempotencyReused,
     RampNotFound,
+    RampOutOfTime,
     RampValidationError,
 )
 from .flow import Behind, Held, Skipped, Waiting
@@ -150,6 +151,8 @@ class RampFlowPull(models.AbstractModel):
             if not self._pull(connection, run, client, started):
                 self._trigger()  # out of time: the job is called again, and goes on
                 return
+        except RampOutOfTime:
+            raise
         except RampError as error:
             # What is in the ledger already does not have to wait for what could not be read.
             self.env.cr.rollback()
@@ -207,12 +210,18 @@ class RampFlowPull(models.AbstractModel):
 
         :param again: whether they show what is booked
         """
-        for page, asked, after in self._pages_from(client, listings, place):
-            ids = self._transaction(self._store_page, connection, run, page.rows, asked, again)
-            self._settle(connection, run, client, ids)
-            if self._is_time_up():
-                self._transaction(run._leave_off, {'again': again, **after})
-                return False
+        try:
+            for page, asked, after in self._pages_from(client, listings, place):
+                ids = self._transaction(self._store_page, connection, run, page.rows, asked, again)
+                place = after
+                self._settle(connection, run, client, ids)
+                if self._is_time_up():
+                    self._transaction(run._leave_off, {'again': again, **after})
+                    return False
+        except RampOutOfTime:
+            self.env.cr.rollback()
+            self._transaction(run._leave_off, {'again': again, **place})  # what was stored is booked and confirmed from the ledger
+            raise
         return True
 
     def _pages_from(self, client, listings, place):

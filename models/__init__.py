@@ -10,6 +10,7 @@ from . import (
     ramp_run,
     ramp_tie_out,
     ramp_connection,
+    ramp_connection_reach,
     ramp_connection_webhook,
     ramp_event,
     ramp_webhook,
