@@ -11,7 +11,7 @@ from datetime import timedelta
 import psycopg2
 
 from odoo import api, models
-from odoo.exceptions import UserError
+from odoo.exceptions import ConcurrencyError, UserError
 from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
 from odoo.tools import config
 
@@ -31,17 +31,19 @@ SHARED_CLASSES = ('08', '53', '57', '58')  # of SQLSTATE: connection, resources,
 SHARED_ERRNOS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EMFILE, errno.ENFILE}
 
 
-def is_of_object(error):
+def is_of_object(error, undone=False):
     """Whether an exception stays with the object that was worked on when it was raised: then only that one is held.
 
     That is the rule, whatever the exception is: nobody knows beforehand what an odd object, a library that reads it, or another module
     raises. It is not the object's when another transaction was in the way (all is done again), when the database or the machine is in
     trouble, when Ramp could not be asked, or when the process is to end.
+
+    :param undone: whether a savepoint was rolled back: without one, a transaction in which a statement failed takes no other
     """
-    if not isinstance(error, Exception) or isinstance(error, (*PG_CONCURRENCY_EXCEPTIONS_TO_RETRY, RampError)):
+    if not isinstance(error, Exception) or isinstance(error, (*PG_CONCURRENCY_EXCEPTIONS_TO_RETRY, ConcurrencyError, RampError)):
         return False
     if isinstance(error, psycopg2.Error):
-        return bool(error.pgcode) and error.pgcode[:2] not in SHARED_CLASSES
+        return undone and bool(error.pgcode) and error.pgcode[:2] not in SHARED_CLASSES
     return not (isinstance(error, OSError) and error.errno in SHARED_ERRNOS)
 
 

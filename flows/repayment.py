@@ -8,7 +8,7 @@ from odoo import Command, api, models
 
 from ..ramp_api import Repayment, allocate, read_repayment
 from .booking import QUIET, clean
-from .flow import Held, Skipped, Waiting
+from .flow import Held, Skipped, Waiting, is_of_object
 from .pull import LOST_PER_RUN
 
 BANK_METHODS = frozenset({'ach', 'debit_card', 'push'})
@@ -70,7 +70,9 @@ class RampFlowRepayment(models.AbstractModel):
     def _concerns(self, connection, payload):
         try:
             value = self._read(payload)
-        except ValueError:
+        except Exception as error:
+            if not is_of_object(error):
+                raise
             return True  # the row says why it cannot be read
         if connection.ramp_entity_id and value.entity_id and value.entity_id != connection.ramp_entity_id.lower():
             return False

@@ -34,8 +34,8 @@ from ..ramp_api import (
     read_vendor_detail,
 )
 from .booking import QUIET, clean
-from .flow import Held, Waiting
-from .pull import AT_ONCE, MALFORMED, _is_uuid, _jsonable
+from .flow import Held, Waiting, is_of_object
+from .pull import AT_ONCE, _is_uuid, _jsonable
 from .vendor_changes import has
 from .vendor_contact import CONTACT_COLUMNS
 
@@ -262,7 +262,9 @@ class RampFlowVendor(models.AbstractModel):
         """Whether the list shows another vendor than the row's payload. What cannot be read counts as changed."""
         try:
             before, after = (self._listed_facts(self._read(part)) for part in (before, payload))
-        except (PayloadError, *MALFORMED):
+        except Exception as error:
+            if not is_of_object(error):
+                raise
             return True
         return digest(_jsonable(before)) != digest(_jsonable(after))
 

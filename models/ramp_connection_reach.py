@@ -24,6 +24,9 @@ class RampConnection(models.Model):
     silent_until = fields.Datetime(
         string='Next Try', readonly=True, copy=False, help='Before this moment no job asks a Ramp that does not answer.')
 
+    left_out = fields.Json(
+        readonly=True, copy=False, help="Flows that Ramp's subscription does not include, as the nightly check found them.")
+
     def write(self, vals):
         """EXTENDS: what was found out of one address is nothing about another."""
         if not {'state', 'environment', 'api_url'}.isdisjoint(vals) and any(connection.silent_since for connection in self):

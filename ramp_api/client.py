@@ -232,14 +232,14 @@ class RampClient:
                 return
             url = page.next_url
 
-    def download(self, url, max_bytes, allowed_types=None):
+    def download(self, url, max_bytes, allowed_types=None, max_pixels=math.inf):
         """Download (content: bytes, mimetype: str, filename: str) of a pre-signed link, without our
         credentials.
 
         max_bytes: int; allowed_types: iterable of mimetypes, judged by the content rather than by what the
-        server says.
+        server says; max_pixels: int, of a picture, as its header says: a few bytes can be decoded to gigabytes.
         Raises RampLinkExpired (get a new link from the receipt), RampFileError (too large, empty, type not
-        allowed), RampProtocolError (a place that must not be asked, a redirect to another host),
+        allowed; it names the file), RampProtocolError (a place that must not be asked, a redirect to another host),
         RampConnectionError, RampServerError.
         """
         for _hop in range(MAX_FILE_HOPS):
@@ -248,7 +248,15 @@ class RampClient:
             answer = self._attempts(partial(self._fetch, call, max_bytes), call)
             if isinstance(answer, files.Download):
                 if allowed_types is not None and answer.mimetype not in set(allowed_types):
-                    raise RampFileError(f"files of type {answer.mimetype} are not allowed", **call.facts)
+                    raise RampFileError(
+                        f"{answer.filename}: files of type {answer.mimetype} are not allowed", **call.facts)
+                width, height = files.picture_size(answer)
+                if width * height > max_pixels:
+                    raise RampFileError(
+                        f"{answer.filename}: a picture of {width} x {height} pixels, and more than {max_pixels} "
+                        "are not taken",
+                        **call.facts,
+                    )
                 return answer
             if _origin(answer) != _origin(url):
                 raise RampProtocolError("a redirect to another host", **call.facts)
@@ -429,8 +437,11 @@ class RampClient:
                 raise RampLinkExpired(status=status, **call.facts)
             if status != 200:
                 raise error_from_response(status, None, retry_after=self._retry_after(response), **call.facts)
-            content = self._body(response, call, max_bytes, too_large=RampFileError)
-        announced = response.headers.get('Content-Length', '')
+            announced = response.headers.get('Content-Length', '')
+            name = files.build(b'', response.headers, call.url).filename
+            if announced.isdigit() and int(announced) > max_bytes:
+                raise RampFileError(f"{name}: more than {max_bytes} bytes", **call.facts)
+            content = self._body(response, call, max_bytes, too_large=RampFileError, name=f'{name}: ')
         if (
             announced.isdigit()
             and not response.headers.get('Content-Encoding')
@@ -438,7 +449,7 @@ class RampClient:
         ):
             raise RampConnectionError("the file arrived incomplete", **call.facts)
         if not content:
-            raise RampFileError("it is empty", **call.facts)
+            raise RampFileError(f"{name}: it is empty", **call.facts)
         return files.build(content, response.headers, call.url)
 
     def _open(self, call, auth, headers):
@@ -479,7 +490,7 @@ class RampClient:
         )
         return response
 
-    def _body(self, response, call, limit, too_large=RampProtocolError):
+    def _body(self, response, call, limit, too_large=RampProtocolError, name=''):
         content, problem = bytearray(), None
         try:
             for chunk in response.iter_content(65536):
@@ -491,7 +502,7 @@ class RampClient:
         if problem is not None:
             raise problem
         if len(content) > limit:
-            raise too_large(f"more than {limit} bytes", maybe_done=call.writes, **call.facts)
+            raise too_large(f"{name}more than {limit} bytes", maybe_done=call.writes, **call.facts)
         return bytes(content)
 
     def _page(self, answer, path):
