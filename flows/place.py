@@ -22,7 +22,7 @@ class RampFlowPlace(models.AbstractModel):
     _upload_size = 1
     _asked_first = True
     _by_code = True  # the name in small letters: Ramp has no code
-    _ids = ('id', None)
+    _remote_keys = ('id', None)
     _of_version = None  # the column that says where an employee works
 
     @api.model

@@ -609,6 +609,7 @@ class RampFlowPull(models.AbstractModel):
             try:
                 values[record] = self._read(record.payload)
                 self._row(connection, values[record])
+                self._facts(values[record])
             except Exception as error:
                 if not is_of_object(error):
                     raise

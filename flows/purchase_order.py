@@ -42,7 +42,7 @@ class RampFlowPurchaseOrder(models.AbstractModel):
     _model = 'purchase.order'
     _kind = 'order'
     _endpoint = '/purchase-orders'
-    _ids = ('id', 'external_id')
+    _remote_keys = ('id', 'external_id')
     _upload_size = 1
     _fixed = ('vendor', 'currency', 'entity', 'offered')
     _asked_first = True

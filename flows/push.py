@@ -92,7 +92,7 @@ class RampFlowPush(models.AbstractModel):
     _model = None  # of Odoo
     _kind = None  # in the remote ids: <database>-<kind>-<id>
     _endpoint = None  # path of the list and of uploads; an object's own path is below it
-    _ids = ('ramp_id', 'id')  # keys of Ramp's id and of ours in an object of Ramp; None: it has none of ours
+    _remote_keys = ('ramp_id', 'id')  # keys of Ramp's id and of ours in an object of Ramp; None: it has none of ours
     _upload_key = None  # of the list in an upload and in its answer
     _upload_size = 500  # Ramp's limit
     _asked_by_ramp_id = True  # whether Ramp answers the question for one object by its own id
@@ -650,7 +650,7 @@ class RampFlowPush(models.AbstractModel):
         except Exception as error:
             if not is_of_object(error):
                 raise
-            ident, own = (str(payload.get(key) or '') for key in self._ids)
+            ident, own = (str(payload.get(key) or '') for key in self._remote_keys)
             _logger.warning('Ramp flow %s: %s of Ramp cannot be read: %s', self._flow, ident, error if isinstance(
                 error, PayloadError) else type(error).__name__)
             return Remote(own or None, ident.lower(), {}, self.env._(

@@ -33,7 +33,7 @@ class RampFlowSpendVendor(models.AbstractModel):
     _model = 'res.partner'
     _kind = 'partner'
     _endpoint = '/vendors'
-    _ids = ('id', 'external_vendor_id')
+    _remote_keys = ('id', 'external_vendor_id')
     _upload_size = 1
     _asked_first = True
 

@@ -157,14 +157,20 @@ class RampFlowVendor(models.AbstractModel):
                 if trouble:
                     break
             settled.update(ids)
-            self._settle(connection, run, client, ids)
-            if isinstance(trouble, RampOutOfTime):  # the page is gone on with
+            if isinstance(trouble, RampOutOfTime):  # the next run goes on with the page, and books what is stored
                 self._transaction(run._leave_off, {**before, 'unlisted': sorted(unlisted), 'had': sorted({*had, *ids})})
-            if trouble:
                 raise trouble
             had = ()
             unlisted.difference_update(map(_id, page.rows))
             place['unlisted'] = sorted(unlisted)
+            try:
+                self._settle(connection, run, client, ids)
+            except RampOutOfTime:
+                self.env.cr.rollback()
+                self._transaction(run._leave_off, place)
+                raise
+            if trouble:
+                raise trouble
             if self._is_time_up():
                 self._transaction(run._leave_off, place)
                 return False
