@@ -307,8 +307,7 @@ class TestWatchAlone(OrdersCase):
                 for order, values in ((odd, changes), (good, {'memo': 'Edited in Ramp'})):
                     there = self.there(order)
                     if values == {'line_items': None}:
-                        values = {'line_items': [{key: value for key, value in line.items() if key != 'id'}
-                                                 for line in there['line_items']]}
+                        values = {'line_items': [{**line, 'accounting_field_selections': [{}]} for line in there['line_items']]}
                     self.ramp.state['purchase_orders'].update(there['id'], **values, _broken=order == odd)
                 run = self.watch()
                 self.assertEqual((run.state, run.message), ('done', False))
