@@ -1,8 +1,7 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
 import logging
 
-from odoo.exceptions import UserError
-
+from .flows.flow import is_of_object
 from .ramp_api import RampError
 
 _logger = logging.getLogger(__name__)
@@ -15,8 +14,10 @@ def uninstall_hook(env):
         try:
             connection._release_seat()
             connection.state = 'disconnected'  # the last one to leave gives a shared seat back
-        except (RampError, UserError, ValueError) as error:
-            # an unreachable Ramp, or one that answers nonsense (PayloadError), must not keep the module installed
+        except Exception as error:
+            # an unreachable Ramp, or one that answers nonsense, must not keep the module installed
+            if not isinstance(error, RampError) and not is_of_object(error):
+                raise
             _logger.warning('The accounting seat of %s could not be given back: %s', connection.name, error)
     if env['ramp.record'].search_count([('res_id', '!=', False)], limit=1):
         # The books refer to them: they are the business's from now on, and Odoo must not try to delete them.

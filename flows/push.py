@@ -6,6 +6,7 @@ import math
 from datetime import timedelta
 
 from odoo import api, models
+from odoo.exceptions import AccessError, MissingError, UserError
 from odoo.fields import Domain
 from odoo.tools import SQL, split_every
 
@@ -442,7 +443,7 @@ class RampFlowPush(models.AbstractModel):
 
     def _odd(self, run, job, error):
         """An object fails in a way nobody thought of: the others are sent. What was sent of it, the next run asks Ramp."""
-        if not is_of_object(error):
+        if not is_of_object(error) or _is_of_run(error):
             raise error
         self.env.cr.rollback()
         _logger.error('Ramp flow %s could not send %s', self._flow, job.remote_id, exc_info=error)
@@ -523,6 +524,8 @@ class RampFlowPush(models.AbstractModel):
 
     def _upload_odd(self, connection, run, client, jobs, error):
         """One of these could not even be put into words: the others are sent."""
+        if not is_of_object(error) or _is_of_run(error):
+            raise error
         odd = {}
         for job in jobs if len(jobs) > 1 else ():
             try:
@@ -686,6 +689,11 @@ class RampFlowPush(models.AbstractModel):
             job.remote_id, job.ramp_id = remote.remote_id, remote.ramp_id
         else:
             job.ramp_id, job.known = None, None
+
+
+def _is_of_run(error):
+    """Whether a flow says in a sentence why it cannot go on: without the seat, or a field, nothing is sent at all."""
+    return isinstance(error, UserError) and not isinstance(error, (AccessError, MissingError))
 
 
 def _words(error):

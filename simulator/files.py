@@ -74,9 +74,9 @@ def _chunk(tag, data):
 
 @functools.lru_cache(maxsize=4)
 def _blank_png(width, height):
-    """A white picture of one bit for a pixel: 20,000 x 20,000 of them are some 48 KB, and gigabytes when somebody decodes them."""
+    """A black picture of one bit for a pixel: 20,000 x 20,000 of them are some 48 KB, and gigabytes when somebody decodes them."""
     packer, rows = zlib.compressobj(9), []
-    row = b"\0" + b"\xff" * ((width + 7) // 8)
+    row = bytes(1 + (width + 7) // 8)
     for _row in range(height):
         rows.append(packer.compress(row))
     rows.append(packer.flush())
