@@ -20,7 +20,6 @@ from odoo.tools import SQL, split_every
 from ..models.ramp_record import digest
 from ..ramp_api import (
     Address,
-    PayloadError,
     RampAuthError,
     RampConnectionError,
     RampError,

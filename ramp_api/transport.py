@@ -64,7 +64,7 @@ class _TimedReader(io.RawIOBase):
     def close(self):
         if not self.closed:
             self._raw.close()
-        super().close()
+        return super().close()
 
 
 class _TimedFile:
@@ -139,8 +139,9 @@ class TimedAdapter(HTTPAdapter):
         return super().send(request, stream=stream, timeout=timeout or self._timeout, **kwargs)
 
     def init_poolmanager(self, *args, **kwargs):
-        super().init_poolmanager(*args, **kwargs)
+        result = super().init_poolmanager(*args, **kwargs)
         self.poolmanager.pool_classes_by_scheme = self._pools
+        return result
 
     def proxy_manager_for(self, *args, **kwargs):
         manager = super().proxy_manager_for(*args, **kwargs)

@@ -48,7 +48,8 @@ def prepare(env, ramp, size, seed):
     payloads = listed(connection)
     if len(payloads) != size:
         raise SystemExit(f'the simulator has {len(payloads)} bills that are ready, instead of {size}')
-    _flow(env, connection, 'vendor')._ensure(connection, connection._client(deadline=math.inf), {payload['vendor']['id'] for payload in payloads})
+    vendors = {payload['vendor']['id'] for payload in payloads}
+    _flow(env, connection, 'vendor')._ensure(connection, connection._client(deadline=math.inf), vendors)
     env['ramp.connection']._identity()
     env.cr.commit()
     return connection
