@@ -1,6 +1,8 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
 import logging
 
+from .flows.flow import is_of_object
+
 _logger = logging.getLogger(__name__)
 
 
@@ -13,8 +15,13 @@ def uninstall_hook(env):
     """Give the accounting seat in Ramp back, so that the next system can take it. The business's documents stay."""
     # archived ones are not connected any more, unless an earlier version let them
     for connection in env['ramp.connection'].with_context(active_test=False).search([('state', '=', 'connected')]):
-        # an unreachable Ramp, or one that answers nonsense, must not keep the module installed
-        failure = connection._leave_ramp()
+        try:
+            failure = connection._leave_ramp()
+        except Exception as error:
+            # an unreachable Ramp, or one that answers nonsense, must not keep the module installed
+            if not is_of_object(error):
+                raise
+            failure = f'The accounting seat of {connection.name} could not be given back: {error}'
         connection.state = 'disconnected'  # the last one to leave gives a shared seat back
         if failure:
             _logger.warning('%s', failure)

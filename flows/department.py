@@ -1,6 +1,8 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
 from odoo import api, models
 
+from ..ramp_api import read_department
+
 
 class RampFlowDepartment(models.AbstractModel):
     """Departments. Ramp has no tree of them: where two are called the same, the whole path is the name. Schema: Department."""
@@ -27,6 +29,9 @@ class RampFlowDepartment(models.AbstractModel):
             namesakes.setdefault(self._key(department.name), []).append(department)
         several = frozenset(place.id for places in namesakes.values() if len(places) > 1 for place in places)
         return super(RampFlowDepartment, self.with_context(ramp_whole_path=several))._desired(connection, records)
+
+    def _read_place(self, payload):
+        return read_department(payload)
 
     def _title(self, record):
         name = record.complete_name if record.id in self.env.context.get('ramp_whole_path', ()) else record.name

@@ -3,11 +3,8 @@ import dataclasses
 import logging
 from collections import defaultdict
 
-import psycopg2
-
 from odoo import models
 from odoo.exceptions import UserError
-from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
 
 from ..models.ramp_record import OPEN_STATES
 from ..ramp_api import (
@@ -18,12 +15,15 @@ from ..ramp_api import (
     RampError,
     RampFileError,
     RampNotFound,
+    RampOutOfTime,
     RampProtocolError,
 )
+from .flow import is_of_object
 
 _logger = logging.getLogger(__name__)
 
 MAX_BYTES = 25 * 2 ** 20  # of a file
+MAX_PIXELS = 50_000_000  # of a picture: as many as Odoo takes of one (odoo.tools.image); 48 KB can be 400 million
 MAX_HELD = 4 * MAX_BYTES  # of files in memory; a row that goes beyond it is the last of its batch
 TYPES = ('application/pdf', 'image/png', 'image/jpeg', 'image/gif', 'image/webp', 'image/heic')
 SILENCE = 3  # times in a row that nobody answered at all
@@ -55,6 +55,17 @@ class Fetched:
     @property
     def size(self):
         return sum(len(file.content) for file in self.good)
+
+
+class Unattachable(RampFileError):
+    """Ramp has the file, and Odoo cannot work with it; the message is a whole sentence."""
+
+    def __str__(self):
+        return self.message
+
+
+class Refused(Unattachable):
+    """Odoo refused a file, for a reason that may pass: somebody changes something in Odoo."""
 
 
 class RampFlowFile(models.AbstractModel):
@@ -158,17 +169,24 @@ class RampFlowFile(models.AbstractModel):
             after, todo = self._transaction(self._due, connection, after)
             if not after:
                 break
-            fetched, silence, held = {}, 0, 0
+            fetched, silence, held, is_over = {}, 0, 0, None
             for identity, ramp_id, version in todo:
-                answer = fetched[identity] = Fetched(version, self._fetch(client, ramp_id))
+                try:
+                    answer = fetched[identity] = Fetched(version, self._fetch(client, ramp_id))
+                except RampOutOfTime as error:
+                    is_over = error
+                    break
                 silence = silence + 1 if answer.silent else 0
                 held += answer.size
                 if silence == SILENCE:
                     break
-                if held > MAX_HELD:
+                if held > MAX_HELD or self._is_time_up():
                     after = identity
                     break
-            self._transaction(self._attach, connection, run, fetched)
+            if fetched:
+                self._transaction(self._attach, connection, run, fetched)
+            if is_over:
+                raise is_over
             if silence == SILENCE:
                 raise answer.files[0]  # Ramp is not there: no use in asking for the others now
             if not self.env['ir.cron']._commit_progress(len(fetched)):
@@ -184,22 +202,32 @@ class RampFlowFile(models.AbstractModel):
         return records[-1:].id, [(record.id, record.ramp_id, record.payload_hash) for record in ready]
 
     def _fetch(self, client, ramp_id):
-        """The files of a row, see `Fetched`. Raises when the credentials are refused."""
+        """The files of a row, see `Fetched`. Raises when the credentials are refused, or the run's time is up."""
         try:
             links = self._links(client, ramp_id)
-        except RampAuthError:
+        except (RampAuthError, RampOutOfTime):
             raise
         except (RampError, PayloadError) as error:
             return [error]
+        except Exception as error:
+            if not is_of_object(error):
+                raise
+            _logger.exception('Ramp flow %s could not read where the files of %s are', self._flow, ramp_id)
+            return [PayloadError('payload', type(error).__name__)]
         files, silence = [], 0
         for link in links:
             if silence < SILENCE:
                 try:
-                    file = client.download(link, MAX_BYTES, self._types)
-                except RampAuthError:
+                    file = client.download(link, MAX_BYTES, self._types, MAX_PIXELS)
+                except (RampAuthError, RampOutOfTime):
                     raise
                 except RampError as error:
                     file = error
+                except Exception as error:
+                    if not is_of_object(error):
+                        raise
+                    _logger.exception('Ramp flow %s could not fetch a file of %s', self._flow, ramp_id)
+                    file = RampFileError(type(error).__name__)
                 silence = silence + 1 if isinstance(file, RampConnectionError) else 0
             files.append(file)  # where the files are kept nobody answers: the error of the last one stands for the others
         return files
@@ -215,8 +243,8 @@ class RampFlowFile(models.AbstractModel):
         attached = self._attach_savepoint(work)
         if attached is None:
             attached = {}
-            for record, part in work.items():
-                attached.update(self._attach_savepoint({record: part}, alone=True))
+            for record, (files, documents) in work.items():
+                attached.update(self._attach_each(record, files, documents, fetched[record.id]))
         self.env['ramp.record']._note({record.id: {**(record.noted or {}), 'files': noted} for record, (_first, noted) in attached.items()})
         done = records.browse(
             record.id for record, (first, _noted) in attached.items() if first and not fetched[record.id].bad)
@@ -247,8 +275,12 @@ class RampFlowFile(models.AbstractModel):
                 verdict, reason = 'hold', self._no_object()
             elif isinstance(error, PayloadError):
                 verdict, reason = 'hold', self._unreadable(error)
+            elif isinstance(error, Refused):
+                verdict, reason = 'fail', str(error)
             elif isinstance(error, RampFileError):
-                verdict, reason = 'hold', self.env._('The file cannot be attached: %s', error)
+                verdict, reason = 'hold', self.env._(
+                    'The file cannot be attached: %s Put another file in its place in Ramp, or attach it by hand and ignore this one.',
+                    error)
             elif error.retryable or isinstance(error, RampProtocolError):
                 verdict, reason = 'postpone', str(error)
             else:
@@ -266,26 +298,39 @@ class RampFlowFile(models.AbstractModel):
 
     # ------------------------------------------------------------------ attachments
 
-    def _attach_savepoint(self, work, alone=False):
-        """See `_attach_files`; None when the batch has to be split; a row that fails alone gets the reason."""
-        if not work:
-            return {}
+    def _attach_savepoint(self, work):
+        """See `_attach_files`; None when they do not go together."""
         try:
             with self.env.cr.savepoint():
-                return self._attach_files(work)
-        except PG_CONCURRENCY_EXCEPTIONS_TO_RETRY:
-            raise  # not the files' fault: the whole transaction is done again
-        except (UserError, psycopg2.Error, ValueError) as error:
-            if not alone:
-                _logger.info('Ramp flow %s: a batch of %s is split: %s', self._flow, len(work), type(error).__name__)
-                return None
-            (record,) = work
-            if isinstance(error, UserError):
-                record._fail(self.env._('Odoo refused to attach it: %s', error))
-            else:
-                _logger.exception('Ramp flow %s could not attach %s', self._flow, record.ramp_id)
-                record._fail(self.env._('It could not be attached (%s). The server log has the details.', type(error).__name__))
-            return {}
+                return self._attach_files(work) if work else {}
+        except Exception as error:
+            if not is_of_object(error, undone=True):
+                raise
+            _logger.info('Ramp flow %s: a batch of %s is split: %s', self._flow, len(work), type(error).__name__)
+            return None
+
+    def _attach_each(self, record, files, documents, fetched):
+        """The files of one row, one by one: one that cannot be attached is left out, and `fetched` has the reason instead of it."""
+        attached = {}
+        for file in files:
+            try:
+                with self.env.cr.savepoint():
+                    [(first, noted)] = self._attach_files({record: ([file], documents)}).values()
+            except Exception as error:
+                if not is_of_object(error, undone=True):
+                    raise
+                if isinstance(error, UserError):
+                    reason = Refused(self.env._('Odoo refused to attach %(file)s: %(error)s', file=file.filename, error=error))
+                else:
+                    _logger.exception('Ramp flow %s could not attach a file of %s', self._flow, record.ramp_id)
+                    reason = Unattachable(self.env._(
+                        '%(file)s: Odoo cannot work with it (%(kind)s; the server log has the details).', file=file.filename,
+                        kind=type(error).__name__))
+                fetched.files[fetched.files.index(file)] = reason
+                continue
+            self.env['ramp.record']._note({record.id: {**(record.noted or {}), 'files': noted}})  # the next one is added to it
+            attached[record] = (attached[record][0] if record in attached else None) or first, noted
+        return attached
 
     def _attach_files(self, work):
         """Give each document the files that it does not have and was not given before; the content itself is stored once.

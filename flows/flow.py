@@ -1,21 +1,50 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
 import contextlib
+import errno
 import logging
 import math
 import random
+import threading
 import time
+from datetime import timedelta
 
 import psycopg2
 
 from odoo import api, models
-from odoo.exceptions import UserError
+from odoo.exceptions import ConcurrencyError, UserError
 from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
+from odoo.tools import config
 
-from ..ramp_api import RampError, RampNotFound, RampProtocolError, RampServerError
+from ..ramp_api import RampError, RampNotFound, RampOutOfTime, RampProtocolError, RampServerError
 
 _logger = logging.getLogger(__name__)
 
 CONCURRENCY_TRIES = 8
+# Of the time after which Odoo ends a worker for jobs. It counts from when the worker went to sleep, up to 70 of 120 seconds before it
+# began, and several jobs share it.
+PART_OF_LIMIT = 1 / 3
+PART_OF_ROUND = 3 / 4  # where it is known when the worker began: so far, all jobs together
+LEAST_JOB = 15  # seconds that a job has in any case: else it would never get anything done
+LONGEST_JOB = 300  # seconds, where Odoo ends no worker
+# What a database or a machine is in trouble with, whatever is done at that moment
+SHARED_CLASSES = ('08', '53', '57', '58')  # of SQLSTATE: connection, resources, operator, system
+SHARED_ERRNOS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EMFILE, errno.ENFILE}
+
+
+def is_of_object(error, undone=False):
+    """Whether an exception stays with the object that was worked on when it was raised: then only that one is held.
+
+    That is the rule, whatever the exception is: nobody knows beforehand what an odd object, a library that reads it, or another module
+    raises. It is not the object's when another transaction was in the way (all is done again), when the database or the machine is in
+    trouble, when Ramp could not be asked, or when the process is to end.
+
+    :param undone: whether a savepoint was rolled back: without one, a transaction in which a statement failed takes no other
+    """
+    if not isinstance(error, Exception) or isinstance(error, (*PG_CONCURRENCY_EXCEPTIONS_TO_RETRY, ConcurrencyError, RampError)):
+        return False
+    if isinstance(error, psycopg2.Error):
+        return undone and bool(error.pgcode) and error.pgcode[:2] not in SHARED_CLASSES
+    return not (isinstance(error, OSError) and error.errno in SHARED_ERRNOS)
 
 
 class Held(Exception):
@@ -92,20 +121,55 @@ class RampFlow(models.AbstractModel):
     @api.model
     def _cron_run(self):
         """Entry point of the job: one run for each connected connection; one that fails does not stop the others."""
-        for connection in self.env['ramp.connection'].search([('state', '=', 'connected')]):
+        deadline = time.monotonic() + self._job_seconds()
+        for number, connection in enumerate(self._in_turn(self.env['ramp.connection'].search([('state', '=', 'connected')]))):
+            if number and time.monotonic() + LEAST_JOB > deadline:
+                self._trigger()  # the others have their turn in the next call
+                return
             connection = connection.with_company(connection.company_id).with_context(
                 allowed_company_ids=connection.company_id.ids, lang=connection.company_id.partner_id.lang or self.env.lang,
-                tz=connection._timezone(), ramp_memory={})  # what one run has asked of Ramp already
+                tz=connection._timezone(), ramp_memory={},  # what one run has asked of Ramp already
+                ramp_deadline=deadline)
             if self._enabled(connection):
                 self.with_env(connection.env)._run(connection)
+
+    @api.model
+    def _job_seconds(self):
+        """How long the job may take in all: then the server would end the process, and what is not committed would be lost."""
+        limit = config['limit_time_real_cron']
+        limit = config['limit_time_real'] if limit < 0 else limit
+        began = getattr(threading.current_thread(), 'start_time', None)  # of the round of jobs, where threads do them
+        if not limit:
+            return LONGEST_JOB
+        return max(LEAST_JOB, min(limit * PART_OF_LIMIT, limit * PART_OF_ROUND - (time.time() - began if began else 0)))
+
+    def _in_turn(self, connections):
+        """Connections in the order in which they had their last runs: a slow Ramp of one does not keep the others from theirs."""
+        if len(connections) < 2:
+            return connections
+        last = dict(self.env['ramp.run']._read_group(
+            [('connection_id', 'in', connections.ids), ('flow', '=', self._flow)], ['connection_id'], ['id:max']))
+        return connections.sorted(lambda connection: last.get(connection, 0))
+
+    @api.model
+    def _deadline(self):
+        """The moment of `time.monotonic` at which a run has to be over; nothing is begun, and nobody waits, beyond it."""
+        return self.env.context.get('ramp_deadline', math.inf)
 
     def _run(self, connection):
         """One run: subclasses say what it consists of, in `_work`. Never raises for trouble with Ramp or with an object."""
         run = self._transaction(self.env['ramp.run']._start, connection, self._flow)
-        message = False
+        message, memory = False, self.env.context.get('ramp_memory', {})
+        memory['reach'] = self._transaction(connection._reach)
         try:
             connection._check_business(self._transaction)
             self._work(connection, run)
+        except RampOutOfTime as error:
+            # nothing is wrong: the next run goes on
+            self.env.cr.rollback()
+            memory['is_over'] = True
+            _logger.info('Ramp flow %s of connection %s: to be continued (%s)', self._flow, connection.id, error)
+            self._call_again(error.retry_after)
         except (RampError, UserError) as error:
             self.env.cr.rollback()
             message = connection._explain(error) if isinstance(error, RampError) else str(error)
@@ -118,8 +182,17 @@ class RampFlow(models.AbstractModel):
         self._transaction(self._finish, connection, run, message)
         return run
 
+    def _call_again(self, pause=None):
+        """Let the job go on, after so many seconds."""
+        # see `_trigger`; the transaction is committed by the end of the run
+        self._cron().sudo()._trigger(at=self.env.cr.now() + timedelta(seconds=pause) if pause else None)
+
     def _finish(self, connection, run, message):
-        run._finish(message)
+        memory = self.env.context.get('ramp_memory', {})
+        run._finish(message, is_over=memory.get('is_over', False))
+        until = connection._note_reach(memory.get('clients', ()))
+        if until:
+            self._cron().sudo()._trigger(at=until)  # see `_trigger`
         # Several jobs end at the same moment; they are in each other's way only if there is something to say.
         if message or connection.last_error:
             failure = connection._latest_failure()
@@ -146,6 +219,11 @@ class RampFlow(models.AbstractModel):
             try:
                 with contextlib.suppress(RampNotFound):
                     payload = client.get(f'{self._endpoint}/{ramp_id}')
+                if not isinstance(payload, (dict, type(None))):
+                    raise RampProtocolError('the answer is no object', method='GET', path=f'{self._endpoint}/{ramp_id}')
+            except RampOutOfTime as error:
+                _logger.info('%s', error)
+                return  # what was answered is stored; whatever is asked next ends the run
             except (RampProtocolError, RampServerError) as error:
                 _logger.info('%s', error)
                 continue
@@ -169,8 +247,9 @@ class RampFlow(models.AbstractModel):
             except (*PG_CONCURRENCY_EXCEPTIONS_TO_RETRY, psycopg2.errors.UniqueViolation) as error:
                 self.env.cr.rollback()
                 self.env.transaction.reset()
-                if attempt == CONCURRENCY_TRIES:
+                pause = random.uniform(0, 0.05 * 2 ** attempt)
+                if attempt == CONCURRENCY_TRIES or time.monotonic() + pause > self._deadline():
                     raise
                 _logger.info('Ramp flow %s: %s, trying again', self._flow, type(error).__name__)
-                time.sleep(random.uniform(0, 0.05 * 2 ** attempt))
+                time.sleep(pause)
         return None

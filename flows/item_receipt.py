@@ -1,5 +1,6 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
 import contextlib
+import logging
 import math
 import re
 from collections import defaultdict
@@ -10,9 +11,11 @@ from odoo.exceptions import UserError
 from odoo.fields import Domain
 from odoo.tools import SQL
 
-from ..ramp_api import RampNotFound, RampProtocolError, RampValidationError
-from .flow import Held, Waiting
+from ..ramp_api import RampNotFound, RampProtocolError, RampValidationError, read_item_receipt
+from .flow import Held, Waiting, is_of_object
 from .push import Remote
+
+_logger = logging.getLogger(__name__)
 
 DIGITS = 6  # of a quantity; what is beyond them is how computers add
 REST = 'rest-'  # key of a receipt that no transfer in Odoo stands for
@@ -246,58 +249,79 @@ class RampFlowItemReceipt(models.AbstractModel):
         found = {}
         for page in client.pages(self._endpoint, query):
             for payload in page.rows:
-                order = found.setdefault(payload['purchase_order_id'], Remote(
-                    None, payload['purchase_order_id'], {'order': payload['purchase_order_id'], 'receipts': {}}))
-                order.values['receipts'][payload['id']] = payload
+                try:
+                    receipt, order, unread = read_item_receipt(payload), None, None
+                    order = receipt.purchase_order_id
+                except Exception as error:
+                    if not is_of_object(error):
+                        raise
+                    order = self._order_of_unread(payload, query)
+                    unread = self.env._('Odoo cannot read what Ramp says of a receipt of this order (%s), and sends nothing until it '
+                                        'can. Correct it in Ramp, or update the connector.', error)
+                    _logger.warning('Ramp flow %s: a receipt of order %s cannot be read: %s', self._flow, order, error)
+                remote = found.setdefault(order, Remote(None, order, {'order': order, 'receipts': {}}))
+                if unread:
+                    remote.unread = unread
+                else:
+                    remote.values['receipts'][receipt.id] = receipt
         return list(found.values())
+
+    @staticmethod
+    def _order_of_unread(payload, query):
+        """Ramp's id of the order of a receipt that cannot be read, as far as one can tell."""
+        order = payload.get('purchase_order_id') if isinstance(payload, dict) else None
+        return order.lower() if isinstance(order, str) else query.get('purchase_order_id')
 
     def _remote_key(self, remote_id, values):
         return values.get('order')
 
     def _found(self, job, remote):
         """OVERRIDES: what of the receipts in Ramp is ours, by their ids or our numbers."""
+        if remote and remote.unread:
+            super()._found(job, remote)
+            return
         job.uncertain = False
         wanted = (job.desired or {}).get('receipts', {})
         keys = {identity: key for key, identity in (job.known or {}).get('ids', {}).items()}
         receipts, ids, strange = {}, {}, []
-        for identity, payload in (remote.values['receipts'] if remote else {}).items():
-            key = keys.get(identity) or self._key(job, payload)
+        for identity, found in (remote.values['receipts'] if remote else {}).items():
+            key = keys.get(identity) or self._key(job, found)
             if not key:
-                strange.append(payload)
+                strange.append(found)
                 continue
             if key in receipts:  # twice: the second has no place
                 key = f'{key} {identity}'
-            receipts[key], ids[key] = self._read_receipt(payload), identity
-        for payload in list(strange):
+            receipts[key], ids[key] = self._compared(found), identity
+        for found in list(strange):
             # somebody entered in Ramp what Odoo would send: that is the receipt, whatever its number
-            receipt = self._read_receipt(payload)
+            receipt = self._compared(found)
             key = next((key for key in wanted if key not in receipts and wanted[key]['lines'] == receipt['lines']), None)
             if key:
-                receipts[key], ids[key] = wanted[key], payload['id']
-                strange.remove(payload)
+                receipts[key], ids[key] = wanted[key], found.id
+                strange.remove(found)
         job.ramp_id = remote.ramp_id if remote else self._look_up_query(job)['purchase_order_id']
         job.known = {'order': job.ramp_id, 'offered': True, 'receipts': receipts, 'ids': ids}
         if strange and job.desired:
             job.uncertain = True
             job.block(Held(self.env._(
                 'Ramp has a receipt of this order that Odoo does not know: %s. Delete it in Ramp; what is received in Odoo is sent.',
-                ', '.join(payload.get('item_receipt_number') or payload['id'] for payload in strange))))
+                ', '.join(found.number for found in strange))))
 
     @staticmethod
-    def _key(job, payload):
+    def _key(job, receipt):
         """The key in our own number, which ends with order and transfer."""
-        found = re.search(rf'-{job.res_id}\.(\d+|{REST}\d+)$', payload.get('item_receipt_number') or '')
+        found = re.search(rf'-{job.res_id}\.(\d+|{REST}\d+)$', receipt.number)
         return found and found[1]
 
     @staticmethod
-    def _read_receipt(payload):
+    def _compared(receipt):
         """What is compared. A line without a quantity is of all that was ordered, and one of a fraction is not ours either: None."""
         lines = {}
-        for line in payload.get('line_items') or ():
-            before, quantity = lines.get(line['purchase_order_line_item_id'], 0), line.get('quantity')
-            is_whole = None not in (before, quantity) and quantity == int(quantity)
-            lines[line['purchase_order_line_item_id']] = before + int(quantity) if is_whole else None
-        return {'date': (payload.get('received_at') or '')[:10], 'lines': lines}
+        for line in receipt.lines:
+            before = lines.get(line.purchase_order_line_item_id, 0)
+            is_whole = None not in (before, line.quantity) and line.quantity == int(line.quantity)
+            lines[line.purchase_order_line_item_id] = before + int(line.quantity) if is_whole else None
+        return {'date': str(receipt.received_at.date()), 'lines': lines}
 
     # ------------------------------------------------------------------ what the order's flow has to do with it
 

@@ -1,6 +1,8 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
 from odoo import api, models
 
+from ..ramp_api import read_location
+
 
 class RampFlowLocation(models.AbstractModel):
     """Work locations. A location of Ramp belongs to an entity, and so do all who work there. Schema: Location."""
@@ -20,6 +22,9 @@ class RampFlowLocation(models.AbstractModel):
     def _flow_label(self):
         return self.env._('Work locations')
 
+    def _read_place(self, payload):
+        return read_location(payload)
+
     def _creation(self, connection, job):
         entity = self._entity(connection)
         return {**super()._creation(connection, job), **({'entity_id': entity} if entity else {})}
@@ -35,8 +40,8 @@ class RampFlowLocation(models.AbstractModel):
                 return [remote for remote, other in zip(remotes, entities, strict=True) if other == entity]
         return remotes
 
-    def _further(self, payload):
-        return {'entity': payload.get('entity_id')}
+    def _further(self, place):
+        return {'entity': place.entity_id}
 
     def _resolve(self, connection, client, jobs):
         """EXTENDS: people are not moved to another entity because two places are called the same."""

@@ -122,7 +122,7 @@ class RampFlowPayable(models.AbstractModel):
             SELECT EXISTS (SELECT FROM pg_locks
                             WHERE locktype = 'advisory' AND classid = %s AND objid = %s AND objsubid = 2 AND pid <> pg_backend_pid()
                               AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))
-                OR (SELECT state = 'running' AND write_date > %s OR state = 'paused'
+                OR (SELECT state IN ('running', 'lost') AND write_date > %s OR state = 'paused'
                       FROM ramp_run WHERE connection_id = %s AND flow = %s ORDER BY id DESC LIMIT 1)
             """, [*self._work_key(connection), self.env.cr.now() - LOST_AFTER, connection.id, self._flow])
         return bool(self.env.cr.fetchone()[0])

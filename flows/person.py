@@ -224,10 +224,10 @@ class RampFlowPerson(models.AbstractModel):
 
     def _standing(self, client, job):
         """What others may have changed of a user a moment ago."""
-        values = self._look(client, job).values
-        if 'unread' in values:
-            raise Held(values['unread'])
-        return {key: values[key] for key in ('status', 'invited', 'role', 'ramp_email')}
+        remote = self._look(client, job)
+        if remote.unread:
+            raise Held(remote.unread)
+        return {key: remote.values[key] for key in ('status', 'invited', 'role', 'ramp_email')}
 
     def _look(self, client, job):
         return self._read_remote(client.get(f'{self._endpoint}/{job.ramp_id}'), {})
@@ -344,8 +344,8 @@ class RampFlowPerson(models.AbstractModel):
                         found for found in self._listed(client, {}) if found.values['ramp_email'] == email])
                     if remote and job.id in unsure:
                         remote = self._ask_who_it_is(job, email, remote, unsure[job.id])
-            if remote and 'unread' in remote.values and not job.blocked:
-                job.block(Held(remote.values['unread']))
+            if remote and remote.unread and not job.blocked:
+                job.block(Held(remote.unread))
                 job.uncertain = True
             if job.id in doubts and job.blocked:
                 job.ramp_id = None  # the task is followed on
@@ -485,9 +485,9 @@ class RampFlowPerson(models.AbstractModel):
     def _unread(self, payload, error):
         """Somebody who is there, of whom no more is known: nobody may be taken for missing because of that."""
         ident, email, *name = (str(payload.get(key) or '').strip() for key in ('id', 'email', *FULL_NAME))
-        return Remote(None, ident.lower(), {'ramp_email': email.lower(), 'name': name, 'unread': self.env._(
+        return Remote(None, ident.lower(), {'ramp_email': email.lower(), 'name': name}, self.env._(
             'Odoo cannot read what Ramp says of the user %(user)s (%(error)s), and sends nothing until it can. Update the connector, or '
-            'correct the user in Ramp.', user=email or ident or '-', error=error)})
+            'correct the user in Ramp.', user=email or ident or '-', error=error))
 
     def _found(self, job, remote):
         if not remote:

@@ -23,6 +23,7 @@ class RampFlowPlace(models.AbstractModel):
     _upload_size = 1
     _asked_first = True
     _by_code = True  # the form in which names are compared: Ramp has no code
+    _remote_keys = ('id', None)
     _of_version = None  # the column that says where an employee works
 
     @api.model
@@ -87,14 +88,18 @@ class RampFlowPlace(models.AbstractModel):
             client.patch(f'{self._endpoint}/{job.ramp_id}', {'name': changes['name']}, idempotent=True)
 
     def _remotes(self, payloads, query):
-        return [payload if isinstance(payload, Remote) else self._read_remote(payload, query) for payload in payloads
-                if isinstance(payload, Remote) or isinstance(payload, dict) and payload.get('id') and payload.get('name')]
+        return [payload if isinstance(payload, Remote) else self._read_alone(payload, query) for payload in payloads
+                if isinstance(payload, Remote) or isinstance(payload, dict) and payload.get('id')]
 
     def _read_remote(self, payload, query):
-        return Remote(None, payload['id'], {
-            'name': payload['name'], 'code': self._key(payload['name']), 'offered': True, **self._further(payload)})
+        place = self._read_place(payload)
+        return Remote(None, place.id, {'name': place.name, 'code': self._key(place.name), 'offered': True, **self._further(place)})
 
-    def _further(self, payload):
+    def _read_place(self, payload):
+        """A place as a value object; raises `PayloadError`."""
+        raise NotImplementedError
+
+    def _further(self, place):
         return {}
 
     def _resolve(self, connection, client, jobs):
@@ -106,7 +111,7 @@ class RampFlowPlace(models.AbstractModel):
                 continue
             same = self._nearest(connection, [
                 remote for remote in self._listed(client, {})
-                if remote.values['code'] == job.desired['code'] and self._is_adoptable(remote, taken)])
+                if not remote.unread and remote.values['code'] == job.desired['code'] and self._is_adoptable(remote, taken)])
             if len(same) == 1:
                 self._found(job, same[0])
             elif same:

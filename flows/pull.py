@@ -5,29 +5,26 @@ import logging
 import uuid
 from datetime import timedelta
 
-import psycopg2
-
 from odoo import api, models
 from odoo.exceptions import UserError
-from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
 from odoo.tools import split_every
 
-from ..models.ramp_record import canonical, digest, storable
+from ..models.ramp_record import OPEN_STATES, canonical, digest, storable
 from ..ramp_api import (
-    PayloadError,
     RampConnectionError,
     RampError,
     RampIdempotencyReused,
     RampNotFound,
+    RampOutOfTime,
     RampValidationError,
 )
-from .flow import Behind, Held, Skipped, Waiting
+from .flow import Behind, Held, Skipped, Waiting, is_of_object
 
 _logger = logging.getLogger(__name__)
 
+MAX_ID = 100  # characters of what is said to be an id
 BURNT_KEYS = 2  # tries with a new key, at once, after Ramp burnt one without doing the work
 REPORTS_PER_RUN = 100  # batches of reasons told to Ramp
-MALFORMED = (ValueError, LookupError, TypeError, ArithmeticError)  # what a payload nobody thought of may cause
 LOST_PER_RUN = 200  # rows looked up one by one because Ramp stopped listing them
 AT_ONCE = 20  # objects asked for one by one before what was answered is stored: kept, should a slow Ramp let the server end the job
 TOLD_PER_RUN = 50  # booked objects looked up one by one because events named them: more are sooner listed
@@ -151,6 +148,8 @@ class RampFlowPull(models.AbstractModel):
             if not self._pull(connection, run, client, started):
                 self._trigger()  # out of time: the job is called again, and goes on
                 return
+        except RampOutOfTime:
+            raise
         except RampError as error:
             # What is in the ledger already does not have to wait for what could not be read.
             self.env.cr.rollback()
@@ -221,12 +220,18 @@ class RampFlowPull(models.AbstractModel):
 
         :param again: whether they show what is booked
         """
-        for page, asked, after in self._pages_from(client, listings, place):
-            ids = self._transaction(self._store_page, connection, run, page.rows, asked, again)
-            self._settle(connection, run, client, ids)
-            if self._is_time_up():
-                self._transaction(run._leave_off, {'again': again, **after})
-                return False
+        try:
+            for page, asked, after in self._pages_from(client, listings, place):
+                ids = self._transaction(self._store_page, connection, run, page.rows, asked, again)
+                place = after
+                self._settle(connection, run, client, ids)
+                if self._is_time_up():
+                    self._transaction(run._leave_off, {'again': again, **after})
+                    return False
+        except RampOutOfTime:
+            self.env.cr.rollback()
+            self._transaction(run._leave_off, {'again': again, **place})  # what was stored is booked and confirmed from the ledger
+            raise
         return True
 
     def _pages_from(self, client, listings, place):
@@ -296,8 +301,7 @@ class RampFlowPull(models.AbstractModel):
             if record or not known_only:
                 (exported if self._is_exported_elsewhere(row, record) else offered).append((row, record))
         rows = [row for row, _record in offered]
-        self.env['ramp.record']._upsert(connection, self._flow, rows, asked, updates=self._updates)
-        self._stored(connection, rows, asked)
+        self._store_rows(connection, rows, asked)
         self._store_withheld(connection, exported, asked)
         ids = list(dict.fromkeys(row['ramp_id'] for row in rows))
         run.seen += 0 if known_only else len(ids)
@@ -343,6 +347,43 @@ class RampFlowPull(models.AbstractModel):
         return isinstance(row['payload'], dict) and self._is_synced(row['payload']) and not (
             record.res_id or record.sync_attempt or record.is_told)
 
+    def _store_rows(self, connection, rows, asked):
+        """Put rows into the ledger, with what else they tell (see `_stored`): together, or, where one stops the others, one by one."""
+        try:
+            with self.env.cr.savepoint():
+                self.env['ramp.record']._upsert(connection, self._flow, rows, asked, updates=self._updates)
+                self._stored(connection, rows, asked)
+        except Exception as error:
+            if not is_of_object(error, undone=True):
+                raise
+            if len(rows) > 1:
+                _logger.info('Ramp flow %s: a page of %s is split: %s', self._flow, len(rows), type(error).__name__)
+                for row in rows:
+                    self._store_rows(connection, [row], asked)
+                return
+            _logger.exception('Ramp flow %s could not store %s', self._flow, rows[0]['ramp_id'])
+            self._store_odd(connection, rows[0], asked, error)
+
+    def _store_odd(self, connection, row, asked, error):
+        """Keep a row of which something could not be stored: as it is, else as one that cannot be read."""
+        for part in (row, self._unreadable_row(row['payload'])):
+            try:
+                with self.env.cr.savepoint():
+                    self.env['ramp.record']._upsert(connection, self._flow, [part], asked, updates=self._updates)
+                    record = self.env['ramp.record'].search([
+                        ('connection_id', '=', connection.id), ('flow', '=', self._flow), ('ramp_id', '=', part['ramp_id'])])
+                    if record.state in OPEN_STATES:
+                        record._fail(self._failed_alone(error))
+                return
+            except Exception as further:
+                if not is_of_object(further, undone=True):
+                    raise
+                _logger.info('Ramp flow %s: %s is not even kept as it is: %s', self._flow, part['ramp_id'], type(further).__name__)
+
+    def _failed_alone(self, error):
+        """The sentence for an object that failed in a way nobody thought of."""
+        return self.env._('It could not be booked (%s). The server log has the details.', type(error).__name__)
+
     def _stored(self, connection, rows, asked):
         """What else a page tells: a constant number of queries. Here: what became new of booked objects (see `_extras`)."""
         values = {row['ramp_id']: row['value'] for row in rows if 'value' in row}
@@ -356,10 +397,22 @@ class RampFlowPull(models.AbstractModel):
                 ['ramp_id', 'res_model', 'res_id', 'noted']):
             before = record.noted or {}
             if before.get('extras') != extras[record.ramp_id]:
-                if 'extras' in before:
-                    self._notice(connection, record, before['extras'], values[record.ramp_id])
+                if 'extras' in before and not self._notice_alone(connection, record, before['extras'], values[record.ramp_id]):
+                    continue
                 noted[record.id] = {**before, 'extras': extras[record.ramp_id]}
         self.env['ramp.record']._note(noted)
+
+    def _notice_alone(self, connection, record, before, value):
+        """See `_notice`. Returns whether it could be done; else it is tried with the next run, and what else the page tells is stored."""
+        try:
+            with self.env.cr.savepoint():
+                self._notice(connection, record, before, value)
+        except Exception as error:
+            if not is_of_object(error, undone=True):
+                raise
+            _logger.exception('Ramp flow %s could not show what changed of %s', self._flow, record.ramp_id)
+            return False
+        return True
 
     def _scrub(self, payload):
         """A payload, however broken, as it may be stored and shown: without links that are secrets."""
@@ -367,22 +420,39 @@ class RampFlowPull(models.AbstractModel):
 
     def _ledger_row(self, connection, payload):
         """The row of a payload, however broken: what cannot be read is kept, and explained when it is looked at."""
-        payload = storable(self._scrub(payload))
+        try:
+            payload = storable(self._scrub(payload))
+        except Exception as error:
+            if not is_of_object(error):
+                raise
+            payload = _trunk(payload)  # what is left may have links that are secrets
         try:
             value = self._read(payload)
             row = self._row(connection, value)
-        except (PayloadError, *MALFORMED):
-            identity = payload.get('id') if isinstance(payload, dict) else None
-            if not _is_uuid(identity):
-                identity = f'malformed-{digest(payload)[:32]}'
-            return {'ramp_id': identity.lower(), 'payload': payload, 'payload_hash': digest(payload),
-                    'name': self._name_of_unreadable(payload)}
-        money = row.pop('money', None)
-        if money is not None:
-            currency = self.env['ramp.coding']._currency(money.currency)
-            row.update(amount=money.decimal, currency_id=currency.id)
-        return {'ramp_id': value.id, 'payload': payload, 'payload_hash': digest(_jsonable(self._facts(value))),
-                'ready': bool(self._sync_type) and self._is_ready(payload), 'value': value, **row}
+            money = row.pop('money', None)
+            if money is not None:
+                currency = self.env['ramp.coding']._currency(money.currency)
+                row.update(amount=money.decimal, currency_id=currency.id)
+            return {'ramp_id': value.id, 'payload': payload, 'payload_hash': digest(_jsonable(self._facts(value))),
+                    'ready': bool(self._sync_type) and self._is_ready(payload), 'value': value, **row}
+        except Exception as error:
+            if not is_of_object(error):
+                raise
+            return self._unreadable_row(payload)
+
+    def _unreadable_row(self, payload):
+        """The row of a payload that cannot be read, or not even be stored as it is."""
+        try:
+            found = digest(payload)
+        except Exception as error:  # nested too deep, for one
+            if not is_of_object(error):
+                raise
+            payload = _trunk(payload)
+            found = digest(payload)
+        identity = payload.get('id') if isinstance(payload, dict) else None
+        if not _is_uuid(identity):
+            identity = f'malformed-{found[:32]}'
+        return {'ramp_id': identity.lower(), 'payload': payload, 'payload_hash': found, 'name': self._name_of_unreadable(payload)}
 
     def _name_of_unreadable(self, payload):
         """What a person may know a payload by that cannot be read as a whole."""
@@ -445,10 +515,16 @@ class RampFlowPull(models.AbstractModel):
         :param place: where to go on, {}: at the start. Without it the job's time does not matter.
         :return: where it stopped, as the time was up; None: nowhere
         """
-        for page, asked, after in self._pages_from(client, listings, place or {}):
-            self._transaction(self._store_observed, connection, page.rows, asked)
-            if place is not None and self._is_time_up():
-                return after
+        reached = place or {}
+        try:
+            for page, asked, after in self._pages_from(client, listings, reached):
+                self._transaction(self._store_observed, connection, page.rows, asked)
+                reached = after
+                if place is not None and self._is_time_up():
+                    return after
+        except RampOutOfTime as error:
+            error.place = reached
+            raise
         return None
 
     def _store_observed(self, connection, payloads, asked):
@@ -458,9 +534,7 @@ class RampFlowPull(models.AbstractModel):
             is_offered = 'value' in row and self._is_ready(row['payload']) and not self._is_early(connection, row)
             (offered if is_offered else withheld).append((row, record))
         if offered:
-            rows = [row for row, _record in offered]
-            self.env['ramp.record']._upsert(connection, self._flow, rows, asked, updates=self._updates)
-            self._stored(connection, rows, asked)
+            self._store_rows(connection, [row for row, _record in offered], asked)
         self._store_withheld(connection, [
             (row, record) for row, record in withheld
             if record or self._counts(row) or self._is_exported_elsewhere(row, record) and not self._is_early(connection, row)], asked)
@@ -508,10 +582,19 @@ class RampFlowPull(models.AbstractModel):
         """
         booked = [row for row, record in rows if record.res_id]
         if booked:
-            self.env['ramp.record']._upsert(connection, self._flow, booked, asked, updates=self._updates)
-            self._stored(connection, booked, asked)
+            self._store_rows(connection, booked, asked)
         self.env['ramp.record']._upsert_withheld(connection, self._flow, [
-            {**row, **self._withheld(connection, row, record)} for row, record in rows if not record.res_id], asked)
+            {**row, **self._withheld_alone(connection, row, record)} for row, record in rows if not record.res_id], asked)
+
+    def _withheld_alone(self, connection, row, record):
+        """See `_withheld`; of one that is too odd for that, that it is."""
+        try:
+            return self._withheld(connection, row, record)
+        except Exception as error:
+            if not is_of_object(error):
+                raise
+            return {'state': 'held', 'error_message': self.env._(
+                'Ramp sent something that cannot be read (%s). Ask Ramp about it, or ignore it.', type(error).__name__)}
 
     def _withheld(self, connection, row, record):
         """State and reason (`error_message`) of an object that Ramp does not offer. record: its record in the ledger, or an empty one."""
@@ -637,14 +720,17 @@ class RampFlowPull(models.AbstractModel):
             try:
                 values[record] = self._read(record.payload)
                 self._row(connection, values[record])
-            except (PayloadError, *MALFORMED) as error:
+                self._facts(values[record])
+            except Exception as error:
+                if not is_of_object(error):
+                    raise
                 values.pop(record, None)
                 record._hold(self.env._('Ramp sent something that cannot be booked. %s', error))
-        found = self._look_up(connection, list(values.values())) if values else {}
+        found = self._look_up_each(connection, values)
         plans = {}
-        for record, value in values.items():
+        for record in found:
             try:
-                plans[record] = self._plan(connection, value, found)
+                plans[record] = self._plan(connection, values[record], found[record])
             except Behind:
                 behind += record
             except Held as reason:
@@ -653,10 +739,33 @@ class RampFlowPull(models.AbstractModel):
                 record._wait(str(reason))
             except Skipped as reason:
                 record._skip(str(reason))
-            except MALFORMED as error:
+            except Exception as error:
+                if not is_of_object(error):
+                    raise
                 _logger.exception('Ramp flow %s could not decide on %s', self._flow, record.ramp_id)
-                record._fail(self.env._('It could not be booked (%s). The server log has the details.', type(error).__name__))
+                record._fail(self._failed_alone(error))
         return plans, values, behind
+
+    def _look_up_each(self, connection, values):
+        """{record: what its value refers to}: looked up together, or, where one stops the others, each by itself. Without those."""
+        try:
+            with self.env.cr.savepoint():
+                return dict.fromkeys(values, self._look_up(connection, list(values.values())) if values else {})
+        except Exception as error:
+            if not is_of_object(error, undone=True):
+                raise
+            _logger.info('Ramp flow %s: a batch of %s is looked up one by one: %s', self._flow, len(values), type(error).__name__)
+        found = {}
+        for record, value in values.items():
+            try:
+                with self.env.cr.savepoint():
+                    found[record] = self._look_up(connection, [value])
+            except Exception as error:
+                if not is_of_object(error, undone=True):
+                    raise
+                _logger.exception('Ramp flow %s could not look up what %s refers to', self._flow, record.ramp_id)
+                record._fail(self._failed_alone(error))
+        return found
 
     def _book_savepoint(self, connection, plans, alone=False):
         """Documents by record; None when the batch has to be split; an object that fails alone gets the reason."""
@@ -665,9 +774,9 @@ class RampFlowPull(models.AbstractModel):
         try:
             with self.env.cr.savepoint():
                 documents = self._book(connection, list(plans.values()))
-        except PG_CONCURRENCY_EXCEPTIONS_TO_RETRY:
-            raise  # not the objects' fault: the whole transaction is done again
-        except (Held, UserError, psycopg2.Error, *MALFORMED) as error:
+        except Exception as error:
+            if not is_of_object(error, undone=True):
+                raise
             if not alone:
                 _logger.info('Ramp flow %s: a batch of %s is split: %s', self._flow, len(plans), type(error).__name__)
                 return None
@@ -678,7 +787,7 @@ class RampFlowPull(models.AbstractModel):
                 record._fail(self.env._('Odoo refused to book it: %s', error))
             else:
                 _logger.exception('Ramp flow %s could not book %s', self._flow, record.ramp_id)
-                record._fail(self.env._('It could not be booked (%s). The server log has the details.', type(error).__name__))
+                record._fail(self._failed_alone(error))
             return {}
         return dict(zip(plans, documents, strict=True))
 
@@ -747,7 +856,8 @@ class RampFlowPull(models.AbstractModel):
         again = records.browse()
         for record in records:
             try:
-                synced = self._is_synced(client.get(f'{self._endpoint}/{record.ramp_id}') or {})
+                payload = client.get(f'{self._endpoint}/{record.ramp_id}')
+                synced = isinstance(payload, dict) and self._is_synced(payload)
             except RampNotFound as error:
                 synced, refusal = False, refusal or error
             if synced:
@@ -814,6 +924,12 @@ def _is_uuid(text):
         return isinstance(text, str) and len(text) == 36 and bool(uuid.UUID(text))
     except ValueError:
         return False
+
+
+def _trunk(payload):
+    """What is kept of an object that is too odd to be kept: which one it is."""
+    identity = payload.get('id') if isinstance(payload, dict) else None
+    return {'id': storable(identity)[:MAX_ID]} if isinstance(identity, str) else {}
 
 
 def _jsonable(value):

@@ -7,10 +7,10 @@ from odoo import api, models
 from odoo.fields import Domain
 from odoo.tools import html2plaintext
 
-from ..ramp_api import EXPONENTS, Money, to_company_date
+from ..ramp_api import EXPONENTS, Money, read_purchase_order, to_company_date
 from ..ramp_api.money import exponent
 from .booking import clean
-from .flow import Held, Waiting
+from .flow import Held, Waiting, is_of_object
 from .push import Remote
 
 ONCE = ('promise', 'terms', 'number', 'owner', 'three_way')  # said when an order is created; Ramp has no way to change them
@@ -42,6 +42,7 @@ class RampFlowPurchaseOrder(models.AbstractModel):
     _model = 'purchase.order'
     _kind = 'order'
     _endpoint = '/purchase-orders'
+    _remote_keys = ('id', 'external_id')
     _upload_size = 1
     _fixed = ('vendor', 'currency', 'entity', 'offered')
     _asked_first = True
@@ -356,7 +357,9 @@ class RampFlowPurchaseOrder(models.AbstractModel):
         for three_way in ('true', 'false'):
             for page in client.pages(self._endpoint, {
                     'creation_source': 'DEVELOPER_API', 'include_archived': 'true', 'three_way_match_enabled': three_way}):
-                self._transaction(self._note_there, connection, {payload['id']: payload for payload in page.rows})
+                self._transaction(self._note_there, connection, {
+                    payload['id'].lower(): payload for payload in page.rows
+                    if isinstance(payload, dict) and isinstance(payload.get('id'), str)})
 
     def _look_at(self, connection, rows):
         """OVERRIDES: what people did in Ramp stays, and is said."""
@@ -376,35 +379,52 @@ class RampFlowPurchaseOrder(models.AbstractModel):
         rows.seen_at = self.env.cr.now()
         others = []
         for row in rows:
-            payload = there[row.ramp_id] or {'archived_at': True, **(row.noted or {})}
-            noted = {key: payload.get(key) for key in ('receipt_status', 'billing_status')}
-            if row.noted != noted:
-                row.noted = noted
-            if row.state != 'confirmed' or row.is_uncertain:
+            try:
+                order = there[row.ramp_id] and read_purchase_order(there[row.ramp_id])
+                self._note_one(row, order)
+            except Exception as error:
+                if not is_of_object(error):
+                    raise
+                self._note_unread(row, there[row.ramp_id])
                 continue
-            if payload.get('archived_at'):
-                self._note_archived(row)
-                continue
-            edited = self._edited(row.payload, payload)
-            if (row.error_message or '') != edited:
-                row.error_message = edited
-            if receipts.get(row.res_id, set(payload['item_receipt_ids'])) != set(payload['item_receipt_ids']):
+            if order and row.state == 'confirmed' and not row.is_uncertain and receipts.get(
+                    row.res_id, set(order.item_receipt_ids)) != set(order.item_receipt_ids):
                 others.append(row.res_id)
         if others:
             Record._mark_dirty(connection, 'item_receipt', others, uncertain=True)
             self.env['ramp.flow.item_receipt']._trigger()
+
+    def _note_one(self, row, order):
+        """What became of an order. `order`: as Ramp has it, or None."""
+        noted = {key: getattr(order, key) for key in ('receipt_status', 'billing_status')} if order else row.noted
+        if row.noted != noted:
+            row.noted = noted
+        if row.state != 'confirmed' or row.is_uncertain:
+            return
+        if not order or order.archived_at:
+            self._note_archived(row)
+            return
+        edited = self._edited(row.payload, order)
+        if (row.error_message or '') != edited:
+            row.error_message = edited
+
+    def _note_unread(self, row, payload):
+        """An order of which nobody understands what Ramp says: held, and asked for again in the next run."""
+        if row.state == 'confirmed':
+            row.write({'state': 'held', 'is_question': True, 'is_uncertain': True, 'error_message': self._read_alone(
+                payload, {}).unread or self.env._('Odoo cannot read what Ramp has of it. The server log has the details.')})
 
     def _note_archived(self, rows):
         if rows:
             rows.write({'state': 'held', 'is_question': False, 'is_uncertain': True, 'error_message': self.env._(
                 'Somebody archived it in Ramp. Press Retry to send it as a new order, or cancel it here.')})
 
-    def _edited(self, sent, payload):
+    def _edited(self, sent, order):
         """What of an order is not in Ramp as it was sent, in words; '' if nothing."""
-        values = self._read_remote(payload, {}).values
+        values = self._as_remote(order).values
         lines = {identity: self._as_sent(line, sent['lines'].get(identity), None, sent['currency'])
                  for identity, line in values['lines'].items()}
-        strange = len(payload.get('line_items') or ()) != len(lines)
+        strange = len(order.lines) != len(lines)
         labels = {'memo': self.env._('the memo'), 'start': self.env._('the first day of the spend'),
                   'end': self.env._('the last day of the spend'), 'lines': self.env._('the lines')}
         different = [label for key, label in labels.items()
@@ -415,20 +435,25 @@ class RampFlowPurchaseOrder(models.AbstractModel):
     # ------------------------------------------------------------------ asking Ramp
 
     def _remotes(self, payloads, query):
-        return [self._read_remote(payload, query) for payload in payloads if isinstance(payload, dict) and payload.get('id')]
+        return [self._read_alone(payload, query) for payload in payloads if isinstance(payload, dict) and payload.get('id')]
 
     def _read_remote(self, payload, query):
-        lines = [line for line in payload.get('line_items') or () if line.get('external_id')]
-        day = {key: (payload.get(name) or '')[:10] or None for key, name in HEADER.items() if key != 'memo'}
-        return Remote(payload.get('external_id'), payload['id'], {
-            'vendor': payload.get('vendor_id'), 'currency': _currency(payload.get('amount')), 'entity': payload.get('entity_id'),
-            'offered': not payload.get('archived_at'), 'memo': payload.get('memo') or '', **day,
-            'three_way': bool(payload.get('three_way_match_enabled')),
-            'lines': {line['external_id']: {
-                'quantity': line.get('quantity'), 'price': line.get('unit_price'), 'description': line.get('description') or '',
-                'coding': sorted([selection['category_info']['external_id'], selection['external_id']]
-                                 for selection in line.get('accounting_field_selections') or ())} for line in lines},
-            'line_ids': {line['external_id']: line['id'] for line in lines}})
+        return self._as_remote(read_purchase_order(payload))
+
+    @staticmethod
+    def _as_remote(order):
+        lines = [line for line in order.lines if line.external_id]
+        days = {key: getattr(order, name) for key, name in HEADER.items() if key != 'memo'}
+        return Remote(order.external_id, order.id, {
+            'vendor': order.vendor_id, 'currency': order.currency, 'entity': order.entity_id,
+            'offered': not order.archived_at, 'memo': order.memo or '', **{key: day and str(day) for key, day in days.items()},
+            'three_way': order.three_way_match_enabled,
+            'lines': {line.external_id: {
+                'quantity': _number(line.quantity), 'price': line.unit_price and f'{line.unit_price.decimal:f}',
+                'description': line.description or '',
+                'coding': sorted([selection.category_external_id or '', selection.external_id or '']
+                                 for selection in line.selections)} for line in lines},
+            'line_ids': {line.external_id: line.id for line in lines}})
 
     def _look_up_query(self, job):
         return {'external_id': job.remote_id, 'include_archived': 'true'}
@@ -443,7 +468,7 @@ class RampFlowPurchaseOrder(models.AbstractModel):
 
     def _found(self, job, remote):
         told = job.desired or job.known
-        if remote and told:
+        if remote and told and not remote.unread:
             # what was said once, Ramp is believed to have; a price that is finer than the currency, it shows rounded
             desired, known = told.get('lines', {}), (job.known or {}).get('lines', {})
             lines = {identity: self._as_sent(line, desired.get(identity), known.get(identity), told['currency'])
@@ -457,9 +482,9 @@ class RampFlowPurchaseOrder(models.AbstractModel):
         """A line that Ramp shows, with what it does not show: what it is counted in, and the price before it was rounded."""
         described = [sent for sent in (desired, known) if sent and all(sent[key] == line[key] for key in ('quantity', 'description'))]
         line, shown = {**line, 'unit': described[0].get('unit') if described else None}, line['price']
-        if not isinstance(shown, dict) or not desired:
+        if not shown or not desired:
             return {**line, 'price': None}
-        price = Money(shown.get('amount'), currency)
+        price = Money.from_major(Decimal(shown), currency)
         is_same = Money.from_major(Decimal(desired['price']), currency, strict=False) == price
         return {**line, 'price': desired['price'] if is_same else f'{price.decimal:f}'}
 
@@ -469,8 +494,11 @@ class RampFlowPurchaseOrder(models.AbstractModel):
         return super()._is_to_be_sent(job)
 
 
-def _currency(amount):
-    return (amount or {}).get('currency_code') or (amount or {}).get('currency')
+def _number(quantity):
+    """A quantity as JSON: a whole number where it is one."""
+    if quantity is None:
+        return None
+    return int(quantity) if quantity == int(quantity) else float(quantity)
 
 
 def _digits(number):

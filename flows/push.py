@@ -6,12 +6,13 @@ import math
 from datetime import timedelta
 
 from odoo import api, models
+from odoo.exceptions import AccessError, MissingError, UserError
 from odoo.fields import Domain
 from odoo.tools import SQL, split_every
 
 from ..models.ramp_connection import OPTIONAL_SCOPES
-from ..ramp_api import RampError, RampNotFound, RampServerError, RampValidationError
-from .flow import Held, Waiting
+from ..ramp_api import PayloadError, RampError, RampNotFound, RampProtocolError, RampServerError, RampValidationError
+from .flow import Held, Waiting, is_of_object
 
 _logger = logging.getLogger(__name__)
 
@@ -60,11 +61,15 @@ class Job:
 
 @dataclasses.dataclass
 class Remote:
-    """What Ramp has of one object: our id, Ramp's id, and its values under the flow's own keys."""
+    """What Ramp has of one object: our id, Ramp's id, and its values under the flow's own keys.
+
+    unread: why nothing more is known of it, a sentence: it is there, and must not be taken for missing
+    """
 
     remote_id: str
     ramp_id: str
     values: dict
+    unread: str | None = None
 
 
 class RampFlowPush(models.AbstractModel):
@@ -88,6 +93,7 @@ class RampFlowPush(models.AbstractModel):
     _model = None  # of Odoo
     _kind = None  # in the remote ids: <database>-<kind>-<id>
     _endpoint = None  # path of the list and of uploads; an object's own path is below it
+    _remote_keys = ('ramp_id', 'id')  # keys of Ramp's id and of ours in an object of Ramp; None: it has none of ours
     _upload_key = None  # of the list in an upload and in its answer
     _upload_size = 500  # Ramp's limit
     _asked_by_ramp_id = True  # whether Ramp answers the question for one object by its own id
@@ -300,7 +306,7 @@ class RampFlowPush(models.AbstractModel):
         existing = {record.id: record for record in Model.search([('id', 'in', ids)])}
         wanted = Model.browse(row[0] for row in self.env.execute_query(self._wanted(connection, ids).select()))
         elsewhere = self._offered_elsewhere(connection, rows)
-        desired = self._desired(connection, wanted.filtered(lambda record: record.id not in elsewhere))
+        desired = self._desired_each(connection, wanted.filtered(lambda record: record.id not in elsewhere))
         for row in rows:
             record = existing.get(row.res_id)
             goal = desired.get(row.res_id)
@@ -316,6 +322,22 @@ class RampFlowPush(models.AbstractModel):
                     else self.env._('Offered by the connection %s, which shares the accounting seat.', elsewhere[row.res_id])
                     if row.res_id in elsewhere else self._not_offered(record))
             yield job
+
+    def _desired_each(self, connection, records):
+        """See `_desired`: of all together, or, where one stops the others, of each by itself; that one is held with the reason."""
+        try:
+            with self.env.cr.savepoint():
+                return self._desired(connection, records)
+        except Exception as error:
+            if not is_of_object(error, undone=True):
+                raise
+            if len(records) == 1:
+                _logger.exception('Ramp flow %s could not decide what to send of %s', self._flow, records)
+                return {records.id: Held(self.env._(
+                    'Odoo could not decide what to send (%s). The server log has the details. Correct the record, or ask whoever '
+                    'looks after Odoo.', type(error).__name__))}
+            _logger.info('Ramp flow %s: %s records are looked at one by one: %s', self._flow, len(records), type(error).__name__)
+        return {identity: values for record in records for identity, values in self._desired_each(connection, record).items()}
 
     def _offered_elsewhere(self, connection, rows):
         """Records that another connection to the same Ramp business offers already: {record id: its name}.
@@ -411,10 +433,23 @@ class RampFlowPush(models.AbstractModel):
         except RampValidationError as error:
             connection._check_seat(client)  # without the seat Ramp refuses everything, and that is no fault of this object
             self._refused(job, error)
-        except RampServerError as error:
+        except (RampServerError, RampProtocolError) as error:
             self._trouble(run, job, error)
             return
+        except Exception as error:
+            self._odd(run, job, error)
+            return
         self._transaction(self._store, run, [job])
+
+    def _odd(self, run, job, error):
+        """An object fails in a way nobody thought of: the others are sent. What was sent of it, the next run asks Ramp."""
+        if not is_of_object(error) or _is_of_run(error):
+            raise error
+        self.env.cr.rollback()
+        _logger.error('Ramp flow %s could not send %s', self._flow, job.remote_id, exc_info=error)
+        self._transaction(self._store_trouble, run, job, self.env._(
+            'It could not be sent (%s). The server log has the details.',
+            f'{type(error).__name__}: {error}' if isinstance(error, PayloadError) else type(error).__name__))
 
     def _replace(self, connection, client, job):
         """The withdrawn object is forgotten; the one that takes its place may be there from before."""
@@ -448,7 +483,9 @@ class RampFlowPush(models.AbstractModel):
         """Create objects in Ramp, all at once; where Ramp refuses that, find out which one it is."""
         try:
             answer = self._post(connection, client, jobs)
-        except (RampValidationError, RampServerError, RampNotFound) as error:
+        except RampError as error:
+            if not isinstance(error, (RampValidationError, RampServerError, RampNotFound, RampProtocolError)):
+                raise
             if not resolved:
                 connection._check_seat(client)
                 # some may be there already: an upload is all or nothing
@@ -469,10 +506,13 @@ class RampFlowPush(models.AbstractModel):
             else:
                 self._not_created(run, jobs[0], error)
             return
+        except Exception as error:
+            self._upload_odd(connection, run, client, jobs, error)
+            return
         uploaded = {remote.remote_id: remote for remote in self._remotes(answer, {})}
         for job in jobs:
             remote = uploaded.get(job.remote_id)
-            if remote:
+            if remote and not remote.unread:
                 job.ramp_id, job.known, job.uncertain = remote.ramp_id, {**remote.values, **job.desired}, False
                 job.state, job.error = 'confirmed', None
         missing = [job for job in jobs if job.uncertain or not job.known]
@@ -482,9 +522,28 @@ class RampFlowPush(models.AbstractModel):
         if missing:
             self._trigger()
 
+    def _upload_odd(self, connection, run, client, jobs, error):
+        """One of these could not even be put into words: the others are sent."""
+        if not is_of_object(error) or _is_of_run(error):
+            raise error
+        odd = {}
+        for job in jobs if len(jobs) > 1 else ():
+            try:
+                self._upload_item(job)
+            except Exception as reason:
+                odd[job.id] = reason
+        if not odd and len(jobs) > 1:
+            raise error
+        for job in jobs:
+            if job.id in odd or len(jobs) == 1:
+                self._odd(run, job, odd.get(job.id, error))
+        rest = [job for job in jobs if job.id not in odd] if odd else []
+        if rest:
+            self._upload(connection, run, client, rest)
+
     def _not_created(self, run, job, error):
         """Ramp did not create this object, as far as it says; what it made all the same it may not show at once: see `_refused`."""
-        if isinstance(error, RampServerError):
+        if isinstance(error, (RampServerError, RampProtocolError)):
             self._trouble(run, job, error)
             return
         self._refused(job, error)
@@ -585,7 +644,21 @@ class RampFlowPush(models.AbstractModel):
 
     def _remotes(self, payloads, query):
         """Objects as Ramp answers them; one without Ramp's id can be neither changed nor found again, and is as good as none."""
-        return [self._read_remote(payload, query) for payload in payloads if isinstance(payload, dict) and payload.get('ramp_id')]
+        return [self._read_alone(payload, query) for payload in payloads if isinstance(payload, dict) and payload.get('ramp_id')]
+
+    def _read_alone(self, payload, query):
+        """See `_read_remote`; one that cannot be read is there all the same."""
+        try:
+            return self._read_remote(payload, query)
+        except Exception as error:
+            if not is_of_object(error):
+                raise
+            ident, own = (str(payload.get(key) or '') for key in self._remote_keys)
+            _logger.warning('Ramp flow %s: %s of Ramp cannot be read: %s', self._flow, ident, error if isinstance(
+                error, PayloadError) else type(error).__name__)
+            return Remote(own or None, ident.lower(), {}, self.env._(
+                'Odoo cannot read what Ramp has of it (%(id)s; %(error)s), and sends nothing until it can. Correct it in Ramp, or update '
+                'the connector.', id=ident, error=error if isinstance(error, PayloadError) else type(error).__name__))
 
     def _remote_key(self, remote_id, values):
         """By what an object is known in a list."""
@@ -593,7 +666,7 @@ class RampFlowPush(models.AbstractModel):
 
     def _is_adoptable(self, remote, taken):
         """Whether an object that was in Ramp before may come to stand for one of ours that has the same code."""
-        return (self._by_code and remote.values['code'] and remote.values['offered'] and remote.ramp_id not in taken
+        return (self._by_code and not remote.unread and remote.values['code'] and remote.values['offered'] and remote.ramp_id not in taken
                 and not (remote.remote_id or '').startswith(self._prefix()))
 
     def _taken(self, connection):
@@ -605,6 +678,10 @@ class RampFlowPush(models.AbstractModel):
         return found
 
     def _found(self, job, remote):
+        if remote and remote.unread:
+            job.uncertain = True
+            job.block(Held(remote.unread))
+            return
         job.uncertain = False
         if remote:
             # what an answer does not repeat (the field of an option) is as it was
@@ -612,6 +689,11 @@ class RampFlowPush(models.AbstractModel):
             job.remote_id, job.ramp_id = remote.remote_id, remote.ramp_id
         else:
             job.ramp_id, job.known = None, None
+
+
+def _is_of_run(error):
+    """Whether a flow says in a sentence why it cannot go on: without the seat, or a field, nothing is sent at all."""
+    return isinstance(error, UserError) and not isinstance(error, (AccessError, MissingError))
 
 
 def _words(error):

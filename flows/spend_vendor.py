@@ -6,11 +6,12 @@ from odoo.fields import Domain
 from odoo.tools import SQL
 
 from ..models.res_partner import WANT_STATE
-from ..ramp_api import RampNotFound
+from ..ramp_api import RampNotFound, read_vendor
 from .flow import Held
 from .push import LOOK_UP_ALONE, UNSAID, Remote
 
 PLACE = ('country', 'state', 'address')
+ADDRESS = ('address_line_1', 'address_line_2', 'city', 'postal_code', 'state', 'country')
 ONCE = ('name', 'contact')  # said when a vendor is created; Ramp has no way to change them
 EVERYTHING = {'include_draft': 'true'}  # drafts await their approval in Ramp
 
@@ -32,6 +33,7 @@ class RampFlowSpendVendor(models.AbstractModel):
     _model = 'res.partner'
     _kind = 'partner'
     _endpoint = '/vendors'
+    _remote_keys = ('id', 'external_vendor_id')
     _upload_size = 1
     _asked_first = True
 
@@ -196,14 +198,14 @@ class RampFlowSpendVendor(models.AbstractModel):
     # ------------------------------------------------------------------ asking Ramp
 
     def _read_remote(self, payload, query):
-        address = payload.get('address') or {}
-        return Remote(payload.get('external_vendor_id'), payload['id'], {
-            'name': payload.get('name'), 'country': payload.get('country'), 'state': payload.get('state') or None, 'offered': True,
-            'address': {key: value for key, value in address.items() if value} or None,
-            'accounting_vendor': payload.get('accounting_vendor_remote_id')})
+        vendor = read_vendor(payload)
+        address = {key: getattr(vendor.address, key) for key in ADDRESS if getattr(vendor.address, key)} if vendor.address else None
+        return Remote(vendor.external_vendor_id, vendor.id, {
+            'name': vendor.name, 'country': vendor.country, 'state': vendor.state, 'offered': True, 'address': address or None,
+            'accounting_vendor': vendor.accounting_vendor_remote_id})
 
     def _remotes(self, payloads, query):
-        return [self._read_remote(payload, query) for payload in payloads if isinstance(payload, dict) and payload.get('id')]
+        return [self._read_alone(payload, query) for payload in payloads if isinstance(payload, dict) and payload.get('id')]
 
     def _look_up_query(self, job):
         return {'external_vendor_id': job.remote_id, **EVERYTHING}
@@ -218,10 +220,10 @@ class RampFlowSpendVendor(models.AbstractModel):
                 self._look_up_alone(connection, client, job)
             else:
                 self._found(job, by_ramp_id.get(job.ramp_id) or by_id.get(job.remote_id))
-            link = not job.known and job.desired and job.desired.get('accounting_vendor')
+            link = not job.known and not job.blocked and job.desired and job.desired.get('accounting_vendor')
             if link:
                 remotes = self._ask(client, {'accounting_vendor_remote_ids': link, **EVERYTHING}) if listed is None else listed
-                remote = next((remote for remote in remotes if remote.values['accounting_vendor'] == link), None)
+                remote = next((remote for remote in remotes if remote.values.get('accounting_vendor') == link), None)
                 if remote:
                     self._adopt(connection, job, remote)
 

@@ -9,7 +9,7 @@ from odoo.tools import SQL
 from ..ramp_api import Money, PayloadError, read_statement, scrub_statement, to_company_date
 from .booking import QUIET
 from .coding import Coding
-from .flow import Held, Skipped
+from .flow import Held, Skipped, is_of_object
 from .payable import Document, DocumentLine
 from .pull import LOST_PER_RUN
 
@@ -97,7 +97,9 @@ class RampFlowStatement(models.AbstractModel):
         """A statement as one payload for each of its sections that concern the connection; one that cannot be read stays whole."""
         try:
             read_statement(payload)
-        except PayloadError:
+        except Exception as error:
+            if not is_of_object(error):
+                raise
             return [payload]
         payload = scrub_statement(payload)
         entity = connection.ramp_entity_id and connection.ramp_entity_id.lower()
@@ -163,8 +165,10 @@ class RampFlowStatement(models.AbstractModel):
         for row in rows:
             try:
                 lines[row.parent_ramp_id] = self._read(row.payload).lines
-            except ValueError:
-                continue
+            except Exception as error:
+                if not is_of_object(error):
+                    raise
+                continue  # the row says why it cannot be read
         for statement, parts in lines.items():
             known = {(FLOWS[kind], identity) for kind, identity in parts}
             there = {(row.flow, row.ramp_id) for row in self._line_rows(connection, known)}

@@ -2,11 +2,14 @@
 import contextlib
 import dataclasses
 import logging
+import math
 import re
+import time
 import zlib
 from collections import defaultdict
 from datetime import timedelta
 
+import psycopg2
 from markupsafe import Markup
 
 from odoo import api, models
@@ -17,11 +20,11 @@ from odoo.tools import SQL, split_every
 from ..models.ramp_record import OPEN_STATES, digest
 from ..ramp_api import (
     Address,
-    PayloadError,
     RampAuthError,
     RampConnectionError,
     RampError,
     RampNotFound,
+    RampOutOfTime,
     RampProtocolError,
     RampRateLimited,
     RampScopeError,
@@ -30,9 +33,9 @@ from ..ramp_api import (
     read_vendor_detail,
 )
 from .booking import QUIET, clean
-from .flow import Held, Waiting
+from .flow import Held, Waiting, is_of_object
 from .names import name_key
-from .pull import AT_ONCE, MALFORMED, _is_uuid, _jsonable
+from .pull import AT_ONCE, _is_uuid, _jsonable
 from .vendor_changes import OWN, has
 from .vendor_contact import CONTACT_COLUMNS
 
@@ -142,9 +145,11 @@ class RampFlowVendor(models.AbstractModel):
             # each of these is asked for, so what a run has to do at least is kept small
             params.update(from_updated_at=place['since'], page_size=AT_ONCE)
         unlisted, settled = set(place['unlisted']), set()
+        had = place.pop('had', ())
         for page, asked, after in self._pages_from(client, [params], place):
+            before = place
             place = {**{key: place[key] for key in ('since', 'turn', 'named', 'stored')}, **after}
-            wanted = self._wanted(connection, page.rows, place)
+            wanted = [payload for payload in self._wanted(connection, page.rows, place) if _id(payload) not in had]
             as_they_were, ids = len(page.rows) - len(wanted), []
             for part in list(split_every(AT_ONCE, wanted)) or [()]:
                 payloads, trouble = self._complete(client, part)
@@ -155,11 +160,20 @@ class RampFlowVendor(models.AbstractModel):
                 if trouble:
                     break
             settled.update(ids)
-            self._settle(connection, run, client, ids)
-            if trouble:
+            if isinstance(trouble, RampOutOfTime):  # the next run goes on with the page, and books what is stored
+                self._transaction(run._leave_off, {**before, 'unlisted': sorted(unlisted), 'had': sorted({*had, *ids})})
                 raise trouble
+            had = ()
             unlisted.difference_update(map(_id, page.rows))
             place['unlisted'] = sorted(unlisted)
+            try:
+                self._settle(connection, run, client, ids)
+            except RampOutOfTime:
+                self.env.cr.rollback()
+                self._transaction(run._leave_off, place)
+                raise
+            if trouble:
+                raise trouble
             if self._is_time_up():
                 self._transaction(run._leave_off, place)
                 return False
@@ -183,7 +197,7 @@ class RampFlowVendor(models.AbstractModel):
         since: from which moment on changes are listed, as Ramp's filter wants it, None: everything is listed; named: Ramp ids that
         events named; turn: (number, of how many) of the part of all vendors whose turn it is; unlisted: Ramp ids that are asked for if
         Ramp does not list them: the named ones, and open rows without a partner where everything is listed; stored: whether all that
-        was listed is in the ledger
+        was listed is in the ledger; had: Ramp ids of the page that were asked for before the time was up
         """
         self._reopen_for_contacts(connection)
         if run.taken_up:
@@ -252,7 +266,7 @@ class RampFlowVendor(models.AbstractModel):
                 silence = 0
             except RampNotFound:
                 answers[ramp_id], silence = None, 0
-            except (RampAuthError, RampScopeError, RampRateLimited) as error:
+            except (RampAuthError, RampScopeError, RampRateLimited, RampOutOfTime) as error:
                 return answers, error
             except RampError as error:
                 _logger.info('Ramp flow vendor: no details of %s: %s', ramp_id, error)
@@ -266,7 +280,9 @@ class RampFlowVendor(models.AbstractModel):
         """Whether the list shows another vendor than the row's payload. What cannot be read counts as changed."""
         try:
             before, after = (self._listed_facts(self._read(part)) for part in (before, payload))
-        except (PayloadError, *MALFORMED):
+        except Exception as error:
+            if not is_of_object(error):
+                raise
             return True
         return digest(_jsonable(before)) != digest(_jsonable(after))
 
@@ -307,6 +323,9 @@ class RampFlowVendor(models.AbstractModel):
             if answers:
                 self._transaction(self._store_answers, connection, answers, asked)
             due += part
+            if isinstance(trouble, RampOutOfTime):
+                missing = [ramp_id for ramp_id in part if ramp_id not in answers] + missing
+                self._transaction(run._leave_off, {**place, 'missing': missing})
             if missing and not trouble and self._is_time_up():
                 self._transaction(run._leave_off, {**place, 'missing': missing})
                 return False
@@ -391,7 +410,7 @@ class RampFlowVendor(models.AbstractModel):
         A lock of the session, taken before the transaction begins: what another process committed meanwhile is then seen.
         """
         lock = SQL('hashtextextended(%s, 0)', f'ramp_connector {self._flow}')
-        self.env.cr.execute(SQL('SELECT pg_advisory_lock(%s)', lock))
+        self._wait_for(lock)
         self.env.cr.rollback()
         try:
             yield
@@ -400,6 +419,19 @@ class RampFlowVendor(models.AbstractModel):
                 self.env.cr.rollback()  # whatever failed is not to be kept, and a failed transaction takes no command
                 self.env.cr.execute(SQL('SELECT pg_advisory_unlock(%s)', lock))
                 self.env.cr.rollback()
+
+    def _wait_for(self, lock):
+        """Take a lock of the session. Raises RampOutOfTime when another process has it until this run's time is up."""
+        left = self._deadline() - time.monotonic()
+        if left <= 0:
+            raise RampOutOfTime()
+        try:
+            if left < math.inf:
+                self.env.cr.execute("SELECT set_config('lock_timeout', %s, true)", [f'{math.ceil(left * 1000)}ms'])
+            self.env.cr.execute(SQL('SELECT pg_advisory_lock(%s)', lock), log_exceptions=False)
+        except psycopg2.errors.LockNotAvailable:
+            self.env.cr.rollback()
+            raise RampOutOfTime() from None
 
     def _settle(self, connection, run, client, ramp_ids):
         if not ramp_ids:

@@ -1,10 +1,18 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
+import logging
 from datetime import timedelta
 
 from dateutil.relativedelta import relativedelta
 
 from odoo import api, models
+from odoo.exceptions import UserError
 from odoo.tools import SQL
+
+from ..models.ramp_connection import OPTIONAL_SCOPES
+from ..ramp_api import RampAuthError, RampConnectionError, RampError, RampOutOfTime
+from .flow import is_of_object
+
+_logger = logging.getLogger(__name__)
 
 EVERYTHING = timedelta(days=7)  # so often all since the start date is read; else what is of the last months
 MONTHS = 3
@@ -18,6 +26,8 @@ class RampFlowWatch(models.AbstractModel):
     In Ramp: everything is read, whatever is offered of it, so that the tie-out knows what is not marked as ready, and what somebody
     exported without this connection. In Odoo: documents that were deleted, reset to draft, cancelled, reversed or edited after they were
     booked. What is found is opened: it is to clear, with its reason, until it is mended or somebody accepts it (Retry).
+
+    Each flow is judged alone: the run names those that could not be looked at, and has looked at the others.
     """
 
     _name = 'ramp.flow.watch'
@@ -44,16 +54,61 @@ class RampFlowWatch(models.AbstractModel):
         flows = [flow for flow in connection._flows() if flow._enabled(connection) and (flow._sends or hasattr(flow, '_watch_listings'))]
         names = [flow._flow for flow in flows]
         done = names.index(place['flow']) if place.get('flow') in names else 0
+        judged = {'failed': place.get('failed', {}), 'left_out': place.get('left_out', [])}  # by the runs before, which this one continues
         for number, flow in enumerate(flows[done:]):
-            stopped = {} if number and self._is_time_up() else self._read_there(
-                connection, client, self.env[flow._name], since, started, place)
+            try:
+                stopped = {} if number and self._is_time_up() else self._read_there(
+                    connection, client, self.env[flow._name], since, started, place)
+            except RampOutOfTime as error:
+                self.env.cr.rollback()
+                self._transaction(run._leave_off, {**judged, 'flow': flow._flow, **getattr(error, 'place', {})})
+                raise
+            except RampConnectionError:
+                raise  # Ramp is not there: no use in asking for the others now
+            except Exception as error:
+                self._judge(connection, client, flow, error, judged)
+                stopped = None
             if stopped is not None:
-                self._transaction(run._leave_off, {'flow': flow._flow, **stopped})
+                self._transaction(run._leave_off, {**judged, 'flow': flow._flow, **stopped})
                 self._trigger()
                 return
             place = {}
-        self._transaction(self._check_documents, connection, run)
-        self._transaction(self._note_run, connection, run, entities, is_full, started)
+        try:
+            self._transaction(self._check_documents, connection, run)
+        except Exception as error:
+            self._judge(connection, client, self, error, judged)
+        is_whole = not any(name == self._flow or not self.env[f'ramp.flow.{name}']._sends for name in judged['failed'])
+        self._transaction(self._note_run, connection, run, entities, is_full, started, is_whole)
+        self._transaction(self._note_left_out, connection, judged['left_out'])
+        if judged['failed']:
+            raise UserError('\n'.join(judged['failed'].values()))
+
+    def _judge(self, connection, client, flow, error, judged):
+        """One flow could not be looked at, which is no reason not to look at the others. What is nobody's fault is raised."""
+        self.env.cr.rollback()
+        if isinstance(error, RampError):
+            if error.status == 403 and self._is_not_included(client, flow):
+                judged['left_out'] = [*judged['left_out'], flow._flow]
+                _logger.info('%s', error)
+                return
+            if isinstance(error, RampAuthError):
+                raise error
+            reason = str(error)
+        elif is_of_object(error, undone=True):
+            _logger.error('The nightly check of %s failed', flow._flow, exc_info=error)
+            reason = str(error) if isinstance(error, UserError) else self.env._(
+                'unexpected: %s. The server log has the details.', type(error).__name__)
+        else:
+            raise error
+        judged['failed'] = {**judged['failed'], flow._flow: self.env._(
+            'Nightly check of connection %(name)s: %(flow)s could not be looked at. %(reason)s', name=connection.name,
+            flow=flow._flow_label(), reason=reason)}
+
+    @staticmethod
+    def _is_not_included(client, flow):
+        """Whether Ramp refuses what a flow is about although the app has the permissions for it: then the subscription lacks it."""
+        switch = getattr(flow, '_switch', None)
+        return bool(switch) and client.scopes.issuperset(OPTIONAL_SCOPES[switch])
 
     def _read_there(self, connection, client, flow, since, begun, place):
         """Read what Ramp has of a flow's objects. Returns where it stopped, as the job's time was up; None: nowhere."""
@@ -65,9 +120,20 @@ class RampFlowWatch(models.AbstractModel):
             flow._look_for_vanished(connection, client, since, begun)
         return stopped
 
-    def _note_run(self, connection, run, entities, is_full, started):
-        run.reread = is_full
-        connection.write({'last_watch': started, **entities})
+    def _note_run(self, connection, run, entities, is_full, started, is_whole):
+        """`is_whole`: whether all was read that counts in the tie-out."""
+        run.reread = is_full and is_whole
+        connection.write({**({'last_watch': started} if is_whole else {}), **entities})
+
+    def _note_left_out(self, connection, left_out):
+        """What the subscription does not include is said once, on the connection's page; it is looked for again each night."""
+        before = connection.left_out or []
+        for name in sorted(set(left_out) - set(before)):
+            connection._message_log(body=self.env._(
+                'Ramp does not let Odoo use %s: the subscription of the business does not include them (Ramp Plus). Everything else goes '
+                'on. Switch them off here if that is to stay.', self.env[f'ramp.flow.{name}']._flow_label()))
+        if sorted(left_out) != sorted(before):
+            connection.left_out = sorted(left_out) or False
 
     # ------------------------------------------------------------------ documents in Odoo
 

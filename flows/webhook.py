@@ -3,7 +3,7 @@ from datetime import timedelta
 
 from odoo import api, models
 
-from ..ramp_api import PayloadError, RampConnectionError, RampError, read_subscription
+from ..ramp_api import PayloadError, RampConnectionError, RampError, RampOutOfTime, read_subscription
 
 PATIENCE = timedelta(minutes=30)  # with which a challenge is waited for
 
@@ -52,7 +52,7 @@ class RampFlowWebhook(models.AbstractModel):
                 'connection_id': connection.id, 'database': connection.sudo().database, 'message': message})
         try:
             self._complete(connection, client, webhook, kept)
-        except RampConnectionError:
+        except (RampConnectionError, RampOutOfTime):
             raise
         except (RampError, PayloadError) as error:
             # the jobs go on without it: this is no reason to say that the synchronization stopped

@@ -12,6 +12,7 @@ from . import (
     ramp_tie_out,
     ramp_connection,
     ramp_connection_seat,
+    ramp_connection_reach,
     ramp_connection_webhook,
     ramp_event,
     ramp_webhook,

@@ -2,13 +2,14 @@
 from datetime import timedelta
 
 from odoo import api, fields, models
-from odoo.tools import format_datetime
+from odoo.tools import SQL, format_datetime
 
 LOST_AFTER = timedelta(minutes=30)
 LEFT_OFF = timedelta(hours=1)  # after which the next run begins anew, as Ramp's lists are others by then
 GC_BATCH = 10000  # runs that are deleted in one transaction
 KEEP_EMPTY = timedelta(days=3)
 KEEP = timedelta(days=180)
+ALIVE = 1382116688  # any number, of the advisory locks of runs whose process is there
 
 
 class RampRun(models.Model):
@@ -90,30 +91,48 @@ class RampRun(models.Model):
     def _start(self, connection, flow):
         """A new run, which goes on where the last one stopped, if that was lately; those that a crash left behind are closed."""
         now = self.env.cr.now()
-        open_runs = self.search([
-            ('connection_id', '=', connection.id), ('flow', '=', flow),
-            '|', ('state', '=', 'paused'), '&', ('state', '=', 'running'), ('write_date', '<', now - LOST_AFTER)])
-        paused = open_runs.filtered(lambda run: run.state == 'paused')
-        (open_runs - paused).write({
-            'state': 'lost', 'finished_at': now,
-            'message': self.env._('The process ended before the run did. The next run continued its work.')})
+        self._close_lost(connection)
+        paused = self.search([('connection_id', '=', connection.id), ('flow', '=', flow), ('state', '=', 'paused')])
         values = {
             'connection_id': connection.id, 'company_id': connection.company_id.id, 'flow': flow, 'scope': connection._scope_of_lists()}
         for run in paused:  # one at most: the next one closes it
             # a place is one in the lists of then: of another Ramp business, or from another day on, they are others
-            if run.finished_at >= now - LEFT_OFF and run.scope == values['scope']:
+            if run.left_off and run.finished_at >= now - LEFT_OFF and run.scope == values['scope']:
                 values.update(taken_up=run.left_off, begun_at=run._begun())
             run.state = 'done'
-        return self.create(values)
+        run = self.create(values)
+        # of the session: it says to the others that the process is there, and ends with it, however that ends
+        self.env.cr.execute(SQL('SELECT pg_advisory_lock(%s, %s)', ALIVE, run.id))
+        return run
+
+    def _close_lost(self, connection):
+        """Close the runs of a connection, of whichever flow, whose processes ended before them: Odoo ends one that takes too long."""
+        running = self.search([('connection_id', '=', connection.id), ('state', '=', 'running')])
+        if not running:
+            return
+        alive = {row[0] for row in self.env.execute_query(SQL(
+            """
+            SELECT objid::bigint FROM pg_locks
+             WHERE locktype = 'advisory' AND classid = %s AND objid = ANY(%s::oid[]) AND objsubid = 2
+               AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+            """, ALIVE, running.ids))}
+        old = self.env.cr.now() - LOST_AFTER  # a session may outlive a run that could not even be closed
+        lost = running.filtered(lambda run: run.id not in alive or run.write_date < old)
+        lost.write({
+            'state': 'lost', 'finished_at': self.env.cr.now(),
+            'message': self.env._('The process ended before the run did. The next run continued its work.')})
 
     def _leave_off(self, place):
         """The run stops, as its time is up: the next one goes on at this place (JSON of the flow)."""
         self.left_off = place
 
-    def _finish(self, message=False):
+    def _finish(self, message=False, is_over=False):
+        """Close the run. `is_over`: its time was, before it came to its end."""
         self.write({
-            'state': 'failed' if message else 'paused' if self.left_off else 'done', 'finished_at': fields.Datetime.now(),
+            'state': 'failed' if message else 'paused' if self.left_off or is_over else 'done', 'finished_at': fields.Datetime.now(),
             'message': message})
+        self.flush_recordset()  # before the others may take it for one whose process ended
+        self.env.cr.execute(SQL('SELECT pg_advisory_unlock(%s, %s)', ALIVE, self.id))
 
     @api.autovacuum
     def _gc_runs(self):

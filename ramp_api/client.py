@@ -10,6 +10,7 @@ import datetime
 import email.utils
 import json as jsonlib
 import logging
+import math
 import random
 import ssl
 import time
@@ -17,9 +18,8 @@ from functools import partial
 from urllib.parse import urlsplit
 
 import requests
-from requests.adapters import HTTPAdapter
 from requests.auth import HTTPBasicAuth
-from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
+from urllib3.exceptions import ConnectTimeoutError, NewConnectionError, ReadTimeoutError
 
 from . import files
 from .auth import DEFAULT_SCOPES, TokenSource
@@ -32,12 +32,14 @@ from .errors import (
     RampIdempotencyReused,
     RampLinkExpired,
     RampNotFound,
+    RampOutOfTime,
     RampProtocolError,
     RampRateLimited,
     RampServerError,
     error_from_response,
 )
-from .limiter import SlidingWindow
+from .limiter import LimitReached, SlidingWindow
+from .transport import AnswerTime, TimedAdapter
 
 _logger = logging.getLogger(__name__)
 
@@ -46,6 +48,8 @@ MAX_BODY = 50 * 1024 * 1024  # bytes
 MAX_RETRY_AFTER = 60.0  # seconds
 MAX_BACKOFF = 30.0  # seconds
 MAX_FILE_HOPS = 3
+ANSWER_SECONDS = 30.0  # for all of an answer, from the first try to connect to the last byte
+LEAST_SECONDS = 10.0  # that an answer has: with less left of a run, nothing is asked any more
 
 _READS = ('GET', 'HEAD')
 _DEFAULT_PORTS = {'https': 443, 'http': 80}
@@ -72,6 +76,7 @@ class _Call:
     json: object = None
     form: dict | None = None
     minting: bool = False
+    foreign: bool = False  # not to the API: to where Ramp keeps its files
     attempts: int = 0
     maybe_done: bool = False  # an attempt may have changed something at Ramp
 
@@ -99,26 +104,20 @@ def _anonymous(request):
     return request
 
 
-class _TimeoutAdapter(HTTPAdapter):
-    """The timeout belongs to the transport: no call can forget it, and wrappers of Session.send see none to
-    compare."""
-
-    def __init__(self, timeout):
-        self._timeout = timeout
-        super().__init__(max_retries=0)
-
-    def send(self, request, stream=False, timeout=None, **kwargs):  # pylint: disable=arguments-differ
-        return super().send(request, stream=stream, timeout=timeout or self._timeout, **kwargs)
-
-
 class RampClient:
     """A connection to one Ramp account. One client per thread; token and rate limit are shared safely.
 
     base_url: 'https://api.ramp.com' or with its path ('/developer/v1' is added if there is none); scopes:
-    iterable of str; session: requests.Session, becomes the client's own; limiter: object with acquire() and
-    penalize(seconds); token_store: see MemoryTokenStore; timeout: (connect, read) seconds; max_attempts: int,
-    per request; sleep, rng, clock: for tests; allow_http: bool, also take http:// and hosts of the own
+    iterable of str; session: requests.Session, becomes the client's own; limiter: object with acquire(longest) and
+    penalize(seconds); token_store: see MemoryTokenStore; timeout: (connect, read) seconds, of which the second is
+    for the pause between two bytes; answer_seconds: float, for all of one answer; max_attempts: int, per request;
+    deadline: float, the moment of `monotonic` beyond which no answer and no pause lasts: what would is not begun and
+    raises RampOutOfTime; closed: str | None, why nothing may be asked now: every request then fails with these
+    words, unsent; sleep, rng, clock, monotonic: for tests; allow_http: bool, also take http:// and hosts of the own
     network (simulator, custom).
+
+    silence: RampConnectionError | None, what the last request to the API ended with, if nobody answered it; answered:
+    bool, whether any request was answered.
 
     get, post, patch, put and delete return decoded JSON, or None when the answer has no content, and raise
     RampError.
@@ -136,11 +135,15 @@ class RampClient:
         session=None,
         limiter=None,
         token_store=None,
-        timeout=(10, 65),
+        timeout=(10, 25),
+        answer_seconds=ANSWER_SECONDS,
         max_attempts=5,
+        deadline=math.inf,
+        closed=None,
         sleep=time.sleep,
         rng=random.random,
         clock=time.time,
+        monotonic=time.monotonic,
         user_agent=USER_AGENT,
         allow_http=False,
     ):
@@ -149,12 +152,19 @@ class RampClient:
         self._origin = _origin(self.base_url)
         self._session = session or requests.Session()
         self._session.headers['User-Agent'] = user_agent
+        self._answer_seconds = answer_seconds
+        self._answer_time = AnswerTime(timeout[1])
         for prefix in ('https://', 'http://'):
-            self._session.mount(prefix, _TimeoutAdapter(timeout))
+            self._session.mount(prefix, TimedAdapter(timeout, self._answer_time))
         self._limiter = (
             limiter if limiter is not None else SlidingWindow(urlsplit(self.base_url).netloc, sleep=sleep)
         )
         self._max_attempts = max_attempts
+        self._deadline = deadline
+        self._closed = closed
+        self._monotonic = monotonic
+        self.silence = None
+        self.answered = False
         self._sleep = sleep
         self._rng = rng
         self._clock = clock
@@ -237,23 +247,31 @@ class RampClient:
                     seen.add(identity)
                 yield row
 
-    def download(self, url, max_bytes, allowed_types=None):
+    def download(self, url, max_bytes, allowed_types=None, max_pixels=math.inf):
         """Download (content: bytes, mimetype: str, filename: str) of a pre-signed link, without our
         credentials.
 
         max_bytes: int; allowed_types: iterable of mimetypes, judged by the content rather than by what the
-        server says.
+        server says; max_pixels: int, of a picture, as its header says: a few bytes can be decoded to gigabytes.
         Raises RampLinkExpired (get a new link from the receipt), RampFileError (too large, empty, type not
-        allowed), RampProtocolError (a place that must not be asked, a redirect to another host),
+        allowed; it names the file), RampProtocolError (a place that must not be asked, a redirect to another host),
         RampConnectionError, RampServerError.
         """
         for _hop in range(MAX_FILE_HOPS):
             files.check_url(url, allow_http=self.allow_http)
-            call = _Call('GET', url, repeatable=True, path=f"file at {urlsplit(url).hostname}")
+            call = _Call('GET', url, repeatable=True, path=f"file at {urlsplit(url).hostname}", foreign=True)
             answer = self._attempts(partial(self._fetch, call, max_bytes), call)
             if isinstance(answer, files.Download):
                 if allowed_types is not None and answer.mimetype not in set(allowed_types):
-                    raise RampFileError(f"files of type {answer.mimetype} are not allowed", **call.facts)
+                    raise RampFileError(
+                        f"{answer.filename}: files of type {answer.mimetype} are not allowed", **call.facts)
+                width, height = files.picture_size(answer)
+                if width * height > max_pixels:
+                    raise RampFileError(
+                        f"{answer.filename}: a picture of {width} x {height} pixels, and more than {max_pixels} "
+                        "are not taken",
+                        **call.facts,
+                    )
                 return answer
             if _origin(answer) != _origin(url):
                 raise RampProtocolError("a redirect to another host", **call.facts)
@@ -331,20 +349,59 @@ class RampClient:
         return self._attempts(partial(self._send, call, auth), call)
 
     def _attempts(self, send, call):
-        """The result of `send()`, called again as often as the rules of `call` allow."""
+        """The result of `send()`, called again as often as the rules of `call`, and the time, allow."""
         while True:
             call.attempts += 1
+            self._begin(call)
             try:
-                return send()
+                result = send()
+                if not call.foreign:
+                    self.silence, self.answered = None, True
+                return result
+            except RampOutOfTime:
+                raise
             except RampError as error:
                 call.maybe_done |= error.maybe_done
                 error.maybe_done = call.maybe_done
+                if not call.foreign:
+                    self.silence = error if isinstance(error, RampConnectionError) else None
+                    self.answered |= self.silence is None
                 delay = self._delay(error, call.attempts)
                 if isinstance(error, RampRateLimited):
                     self._limiter.penalize(delay)
                 if call.attempts >= self._max_attempts or not _may_repeat(error, call):
                     raise
+                if delay > self._left():
+                    # nobody answered: that is what there is to say. What was answered would be asked again, in the next run.
+                    if isinstance(error, RampConnectionError) or call.maybe_done:
+                        raise
+                    problem = RampOutOfTime(error.message, retry_after=delay, **call.facts)
+                else:
+                    problem = None
+            if problem is not None:
+                raise problem
             self._sleep(delay)
+
+    def _begin(self, call):
+        """Wait for a place in the rate limit, and set the time of an attempt: at most what is left of the run.
+
+        Raises RampOutOfTime when that is too little, RampConnectionError when nothing may be asked.
+        """
+        if self._closed and not call.foreign:
+            raise RampConnectionError(self._closed, sent=False, **call.facts)
+        wait = 0.0
+        try:
+            if not call.foreign:
+                self._limiter.acquire(self._left())
+        except LimitReached as error:
+            wait = error.seconds
+        if wait or self._left() < 0:
+            raise RampOutOfTime(maybe_done=call.maybe_done, retry_after=wait, **call.facts)
+        self._answer_time.begin(min(self._answer_seconds, self._deadline - self._monotonic()))
+
+    def _left(self):
+        """Seconds that may pass before an answer is begun; negative: there is no time for one any more."""
+        return self._deadline - self._monotonic() - min(LEAST_SECONDS, self._answer_seconds / 2)
 
     def _delay(self, error, attempt):
         if error.retry_after is not None:
@@ -354,7 +411,6 @@ class RampClient:
     def _send(self, call, auth):
         """One attempt at an API request: decoded JSON or None; raises the RampError that describes the
         answer."""
-        self._limiter.acquire()
         with self._open(call, auth, {'Accept': 'application/json'}) as response:
             content = self._body(response, call, MAX_BODY)
         facts = {**call.facts, 'trace_id': response.headers.get('x-trace-id')}
@@ -396,8 +452,11 @@ class RampClient:
                 raise RampLinkExpired(status=status, **call.facts)
             if status != 200:
                 raise error_from_response(status, None, retry_after=self._retry_after(response), **call.facts)
-            content = self._body(response, call, max_bytes, too_large=RampFileError)
-        announced = response.headers.get('Content-Length', '')
+            announced = response.headers.get('Content-Length', '')
+            name = files.build(b'', response.headers, call.url).filename
+            if announced.isdigit() and int(announced) > max_bytes:
+                raise RampFileError(f"{name}: more than {max_bytes} bytes", **call.facts)
+            content = self._body(response, call, max_bytes, too_large=RampFileError, name=f'{name}: ')
         if (
             announced.isdigit()
             and not response.headers.get('Content-Encoding')
@@ -405,7 +464,7 @@ class RampClient:
         ):
             raise RampConnectionError("the file arrived incomplete", **call.facts)
         if not content:
-            raise RampFileError("it is empty", **call.facts)
+            raise RampFileError(f"{name}: it is empty", **call.facts)
         return files.build(content, response.headers, call.url)
 
     def _open(self, call, auth, headers):
@@ -446,7 +505,7 @@ class RampClient:
         )
         return response
 
-    def _body(self, response, call, limit, too_large=RampProtocolError):
+    def _body(self, response, call, limit, too_large=RampProtocolError, name=''):
         content, problem = bytearray(), None
         try:
             for chunk in response.iter_content(65536):
@@ -458,7 +517,7 @@ class RampClient:
         if problem is not None:
             raise problem
         if len(content) > limit:
-            raise too_large(f"more than {limit} bytes", maybe_done=call.writes, **call.facts)
+            raise too_large(f"{name}more than {limit} bytes", maybe_done=call.writes, **call.facts)
         return bytes(content)
 
     def _page(self, answer, path):
@@ -509,7 +568,7 @@ def _never_sent(error):
 
 
 def _describe(error):
-    if isinstance(error, requests.Timeout):
+    if isinstance(error, requests.Timeout) or isinstance(next(iter(error.args), None), ReadTimeoutError):
         return "no connection in time" if _never_sent(error) else "no answer in time"
     if isinstance(error, requests.exceptions.SSLError):
         return "the secure connection could not be made (certificate or TLS)"

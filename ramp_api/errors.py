@@ -162,6 +162,17 @@ class RampConnectionError(RampError):
         self.sent = sent
 
 
+class RampOutOfTime(RampError):
+    """The time that a run, or somebody who waits, has is over before the next request, or would be after the pause
+    that Ramp asks for. Nothing is wrong with what was to be asked: it is asked for later.
+
+    retry_after: float | None, seconds until it is worth while; maybe_done: as of an attempt before.
+    """
+
+    summary = "Ramp took too long, so the rest was not asked for"
+    retryable = True
+
+
 class RampProtocolError(RampError):
     """The answer is not what the API promises: no JSON, wrong shape, a redirect, a next page on another host.
 

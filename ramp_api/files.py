@@ -7,6 +7,7 @@ import ipaddress
 import mimetypes
 import re
 import socket
+import struct
 from email.message import Message
 from urllib.parse import unquote, urlsplit
 
@@ -22,6 +23,7 @@ _EXTENSIONS = {
     'image/heic': ('.heic', '.heif'),
 }
 _XML = dict.fromkeys(('application/xml', 'text/xml'), ('.xml',))  # said to be: it need not begin with a declaration
+_HEIC_HEADER = 65536  # bytes in which a picture's measures are
 _HEIC_BRANDS = (b'heic', b'heix', b'hevc', b'heim', b'heis', b'mif1', b'msf1')
 
 
@@ -94,6 +96,96 @@ def build(content, headers, url):
         if mimetype in _EXTENSIONS or not re.fullmatch(r'[\w.+-]+/[\w.+-]+', mimetype, re.ASCII):
             mimetype = 'application/octet-stream'  # it says it is a picture, and is not
     return Download(content, mimetype, _filename(headers, url, mimetype))
+
+
+def picture_size(download):
+    """(width, height) in pixels that the header of a picture says, the largest where it says several; (0, 0) of
+    anything else, and where it says none. Nothing is decoded, and nothing broken raises."""
+    size = _SIZES.get(download.mimetype)
+    try:
+        return size(download.content) if size else (0, 0)
+    except (struct.error, IndexError, ValueError):  # cut off
+        return 0, 0
+
+
+def _png_size(content):
+    return struct.unpack_from('>II', content, 16)
+
+
+def _jpeg_size(content):
+    width, height, place = 0, 0, 2
+    while place + 4 <= len(content):
+        if content[place] != 0xFF:
+            place = content.find(0xFF, place)
+            if place < 0:
+                break
+            continue
+        marker = content[place + 1]
+        if marker == 0xFF or marker in range(0xD0, 0xD9) or marker in (0x00, 0x01):
+            place += 1 if marker == 0xFF else 2
+            continue
+        if marker == 0xDA:  # the pixels begin
+            break
+        if marker in range(0xC0, 0xD0) and marker not in (0xC4, 0xC8, 0xCC):
+            high, wide = struct.unpack_from('>HH', content, place + 5)
+            width, height = max(width, wide), max(height, high)
+        place += 2 + struct.unpack_from('>H', content, place + 2)[0]
+    return width, height
+
+
+def _gif_size(content):
+    """A frame may be larger than the screen it is on."""
+    width, height, flags = struct.unpack_from('<HHB', content, 6)
+    place = 13 + _gif_colours(flags)
+    while place < len(content):
+        if content[place] == 0x2C:
+            left, top, wide, high, flags = struct.unpack_from('<HHHHB', content, place + 1)
+            width, height = max(width, left + wide), max(height, top + high)
+            place = _gif_blocks_end(content, place + 11 + _gif_colours(flags))
+        elif content[place] == 0x21:
+            place = _gif_blocks_end(content, place + 2)
+        else:
+            break
+    return width, height
+
+
+def _gif_colours(flags):
+    return 3 * 2 ** ((flags & 7) + 1) if flags & 0x80 else 0
+
+
+def _gif_blocks_end(content, place):
+    while content[place]:
+        place += 1 + content[place]
+    return place + 1
+
+
+def _webp_size(content):
+    kind = content[12:16]
+    if kind == b'VP8X':
+        return (int.from_bytes(content[24:27], 'little') + 1, int.from_bytes(content[27:30], 'little') + 1)
+    if kind == b'VP8L':
+        bits = struct.unpack_from('<I', content, 21)[0]
+        return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
+    wide, high = struct.unpack_from('<HH', content, 26)
+    return wide & 0x3FFF, high & 0x3FFF
+
+
+def _heic_size(content):
+    """The boxes `ispe` say it, of the whole, of its tiles and of its previews."""
+    width = height = 0
+    for place in (found.end() for found in re.finditer(b'ispe', content[:_HEIC_HEADER])):
+        wide, high = struct.unpack_from('>II', content, place + 4)
+        width, height = max(width, wide), max(height, high)
+    return width, height
+
+
+_SIZES = {
+    'image/png': _png_size,
+    'image/jpeg': _jpeg_size,
+    'image/gif': _gif_size,
+    'image/webp': _webp_size,
+    'image/heic': _heic_size,
+}
 
 
 def _is_address(host):

@@ -9,6 +9,7 @@ import contextlib
 import hashlib
 import json
 import logging
+import math
 import os
 import stat
 import tempfile
@@ -26,6 +27,14 @@ MAX_PENALTY = 60.0  # seconds
 
 _local_states = {}  # key -> state of this process, where no file can be shared
 _local_lock = threading.Lock()
+
+
+class LimitReached(Exception):
+    """There is no place in time. seconds: float, how long one would have to wait from now on."""
+
+    def __init__(self, seconds):
+        super().__init__(seconds)
+        self.seconds = seconds
 
 
 class SlidingWindow:
@@ -60,8 +69,11 @@ class SlidingWindow:
         self._clock = clock
         self._sleep = sleep
 
-    def acquire(self):
-        """Take one place in the window, sleeping until there is one. Returns the seconds slept."""
+    def acquire(self, longest=math.inf):
+        """Take one place in the window, sleeping until there is one. Returns the seconds slept.
+
+        longest: float, seconds; LimitReached is raised, without sleeping on, where it would take longer.
+        """
         slept = 0.0
         while True:
             with self._state() as state:
@@ -76,6 +88,8 @@ class SlidingWindow:
                     hits.append(now)
                     return slept
             wait = max(wait, 0.001)  # never spin on a rounding error
+            if slept + wait > longest:
+                raise LimitReached(wait)
             self._sleep(wait)  # outside the lock: others may still be allowed to look
             slept += wait
 

@@ -38,6 +38,8 @@ class Answer:
     body: bytes = b""
     headers: dict = field(default_factory=dict)
     cut: str = None  # "before": close without a word; "half": close in the middle of the body
+    trickle: str = None  # "headers", "body": from there on byte by byte
+    pace: float = 0  # seconds between two of them
 
     @classmethod
     def json(cls, status, payload):
@@ -166,7 +168,7 @@ class Simulator:
 
     def start(self):
         self._stopping.clear()
-        self._server = server.Server((self.host, self.port), self.answer)
+        self._server = server.Server((self.host, self.port), self.answer, self._stopping)
         self.port = self._server.server_address[1]
         threading.Thread(
             target=self._server.serve_forever,
@@ -326,11 +328,16 @@ class Simulator:
             return Answer(404, HTML_404, {"Content-Type": "text/html; charset=utf-8"})
         if fault.kind == "timeout_before":
             self._stopping.wait(fault.seconds)
+        if fault.kind == "hang":
+            self._stopping.wait()
         return Answer(500, cut="before")
 
     def _fail_after(self, fault, result):
         if fault.kind == "error_after":
             return Answer.json(fault.status, RampError(fault.status, "DEVELOPER_7000", "Server error").body())
+        if fault.kind.startswith("trickle"):
+            result.trickle, result.pace = fault.kind.partition("_")[2], fault.pace
+            return result
         if fault.kind == "truncate":
             result.cut = "half"
             return result
@@ -372,7 +379,7 @@ class Simulator:
         if route.base == API and not route.open:
             scope = judge.scope(route) if judge else route.scope
             call.token = auth.check(call.request, self, scope)
-        if route.plus and not self.ramp_plus:
+        if (judge.plus(route) if judge else route.plus) and not self.ramp_plus:
             # Nobody has observed the refusal.
             raise RampError(403, "DEVELOPER_7101", "This needs Ramp Plus")
         if route.base != API:

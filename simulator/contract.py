@@ -77,6 +77,10 @@ class Contract:
     def has(self, route):
         return (route.method, route.template) in self._operations
 
+    def plus(self, route):
+        """Whether only a business with Ramp Plus may call it."""
+        return bool(self._operations[route.method, route.template].get("x-ramp-plus-required"))
+
     def scope(self, route):
         """The scope an operation wants, or None. The file names at most one."""
         for choice in self._operations[route.method, route.template].get("security", []):

@@ -7,9 +7,9 @@ import threading
 from dataclasses import asdict, dataclass, field
 
 # When a kind strikes: before any work, on the rows of a list, after the work, on a file, or on an event.
-BEFORE = ("rate_limit", "server_error", "drop_before", "timeout_before", "html_error", "dead_token")
+BEFORE = ("rate_limit", "server_error", "drop_before", "timeout_before", "hang", "html_error", "dead_token")
 ROWS = ("duplicate_page", "reorder_page", "malformed_object", "stale_page")
-AFTER = ("error_after", "drop_after", "truncate", "timeout_after")
+AFTER = ("error_after", "drop_after", "truncate", "timeout_after", "trickle_headers", "trickle_body")
 FILE = ("expired_file",)
 # On an event of a webhook; the path is its type.
 EVENT = ("lose_event", "duplicate_event", "reorder_event")
@@ -28,7 +28,8 @@ class Fault:
     skip: int = 0  # let that many matching requests pass first
     status: int = 500  # server_error, error_after
     retry_after: int = None  # rate_limit: seconds in Retry-After; None: no such header
-    seconds: float = 30.0  # timeout_*: how long to hang before the connection is closed
+    seconds: float = 30.0  # timeout_*: how long to hang before the connection is closed; hang: never answered, nor closed
+    pace: float = 1.0  # trickle_*: seconds between two bytes
     how: str = None  # malformed_object: missing_id, amount_as_text or null_lines; None: one by chance
     struck: int = field(default=0, compare=False)
 

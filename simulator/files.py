@@ -1,6 +1,7 @@
 """Files of receipts, invoices and statements: small real PDF, PNG and JPEG bytes that follow from their row, and their signed links."""
 
 import base64
+import functools
 import hashlib
 import hmac
 import struct
@@ -37,6 +38,8 @@ def content(receipt):
     text = " ".join(lines)
     if kind(receipt) == "png":
         return "image/png", _png(receipt["id"])
+    if kind(receipt) == "bomb":
+        return "image/png", _blank_png(20000, 20000)
     if kind(receipt) == "jpg":
         # A comment segment makes every file different: equal bytes would hide a mix-up of receipts.
         comment = text.encode()
@@ -57,15 +60,31 @@ def _png(name):
         b"\0" + bytes(digest[(x * 3 + y + c) % 32] for x in range(side) for c in range(3))
         for y in range(side)
     )
-
-    def chunk(tag, data):
-        return struct.pack(">I", len(data)) + tag + data + struct.pack(">I", zlib.crc32(tag + data))
-
     return (
         b"\x89PNG\r\n\x1a\n"
-        + chunk(b"IHDR", struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0))
-        + chunk(b"IDAT", zlib.compress(rows))
-        + chunk(b"IEND", b"")
+        + _chunk(b"IHDR", struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0))
+        + _chunk(b"IDAT", zlib.compress(rows))
+        + _chunk(b"IEND", b"")
+    )
+
+
+def _chunk(tag, data):
+    return struct.pack(">I", len(data)) + tag + data + struct.pack(">I", zlib.crc32(tag + data))
+
+
+@functools.lru_cache(maxsize=4)
+def _blank_png(width, height):
+    """A black picture of one bit for a pixel: 20,000 x 20,000 of them are some 48 KB, and gigabytes when somebody decodes them."""
+    packer, rows = zlib.compressobj(9), []
+    row = bytes(1 + (width + 7) // 8)
+    for _row in range(height):
+        rows.append(packer.compress(row))
+    rows.append(packer.flush())
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + _chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 1, 0, 0, 0, 0))
+        + _chunk(b"IDAT", b"".join(rows))
+        + _chunk(b"IEND", b"")
     )
 
 

@@ -20,8 +20,9 @@ class Server(ThreadingHTTPServer):
     block_on_close = False
     request_queue_size = 128
 
-    def __init__(self, address, answer):
+    def __init__(self, address, answer, stopping=None):
         self.answer = answer
+        self.stopping = stopping or threading.Event()
         self._open = set()
         self._lock = threading.Lock()
         super().__init__(address, Handler)
@@ -72,12 +73,28 @@ class Handler(BaseHTTPRequestHandler):
                 self.send_header(name, value)
         if answer.status != 204:
             self.send_header("Content-Length", str(len(answer.body)))
+        if answer.trickle:
+            self._trickle(answer)
+            return
         self.end_headers()
         if answer.cut == "half":
             self.wfile.write(answer.body[: len(answer.body) // 2])
             self.close_connection = True
             return
         self.wfile.write(answer.body)
+
+    def _trickle(self, answer):
+        """Never a long pause, and never an end: a byte at a time."""
+        self.close_connection = True
+        head = b"".join(self._headers_buffer) + b"\r\n"
+        self._headers_buffer = []
+        if answer.trickle == "body":
+            self.wfile.write(head)
+            head = b""
+        for byte in head + answer.body:
+            self.wfile.write(bytes([byte]))
+            if self.server.stopping.wait(answer.pace):
+                return
 
     do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _serve
 

@@ -1,5 +1,6 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
 from . import (
+    test_alone,
     test_bill,
     test_coding,
     test_common,
@@ -15,7 +16,9 @@ from . import (
     test_push_convergence,
     test_query_counts,
     test_query_counts_payables,
+    test_reach,
     test_ramp_api_client,
+    test_ramp_api_files,
     test_ramp_api_money,
     test_ramp_api_payables,
     test_ramp_api_payloads,

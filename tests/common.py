@@ -1,6 +1,7 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
 import copy
 import functools
+import math
 import re
 from contextlib import contextmanager, nullcontext
 from datetime import timedelta
@@ -13,7 +14,7 @@ from odoo.exceptions import UserError
 from odoo.tests import HttpCase, TransactionCase, tagged
 
 from ..flows.flow import RampFlow
-from ..models import ramp_connection
+from ..models import ramp_connection, ramp_connection_reach
 from ..ramp_api import RampClient, SlidingWindow, limiter
 from ..simulator import Seed, Simulator
 from .company import ACCOUNTS, PLANS, company_of
@@ -59,6 +60,10 @@ class RampCase(SmokeTags, TransactionCase):
         cls.classPatch(ramp_connection, 'RampClient', impatient(RampClient))
         cls.classPatch(type(cls.env['ramp.flow.pull']), '_reread_pause', timedelta(0))  # tests do in a second what takes days
         cls.classPatch(RampFlow, '_is_time_up', lambda flow: False)  # however slow the machine; see the tests of what it does then
+        cls.classPatch(RampFlow, '_job_seconds', lambda flow: math.inf)
+        # nor do they wait until a Ramp that did not answer is asked again
+        cls.classPatch(ramp_connection_reach, 'FIRST_PAUSE', timedelta(0))
+        cls.classPatch(ramp_connection_reach, 'LONGEST_PAUSE', timedelta(0))
         cls._memory = None
         cls.prepare()
         cls.ramp = cls.simulate()

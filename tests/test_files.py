@@ -5,10 +5,11 @@ from unittest.mock import patch
 from odoo import Command
 from odoo.exceptions import UserError
 from odoo.tests import tagged
-from odoo.tools import SQL
+from odoo.tools import SQL, mute_logger
 
 from ..flows import file as file_flow
-from ..ramp_api import RampScopeError, read_bill, read_invoice_urls, scrub_bill
+from ..ramp_api import RampClient, RampScopeError, read_bill, read_invoice_urls, scrub_bill
+from ..simulator import files as simulated_files
 from .common import PayablesCase, RampCase
 
 
@@ -181,6 +182,7 @@ class TestReceipts(FileCase):
         self.sync('transaction')
         bad = self.env['ramp.record'].search([('flow', '=', 'receipt')], limit=1)
         refused = self.move(bad.parent_ramp_id)
+        name = f"receipt.{simulated_files.kind({'id': bad.ramp_id})}"
         original = type(self.env['account.move'])._message_set_main_attachment_id
 
         def strict(document, *args, **kwargs):
@@ -190,12 +192,66 @@ class TestReceipts(FileCase):
 
         with patch.object(type(self.env['account.move']), '_message_set_main_attachment_id', strict):
             self.sync('receipt', now=False)
-        self.assertEqual((bad.state, bad.error_message), ('error', 'Odoo refused to attach it: No.'))
+        self.assertEqual((bad.state, bad.error_message), ('error', f'Odoo refused to attach {name}: No.'))
         self.assertFalse(self.attachments(refused))
         self.assertEqual(
             (self.env['ramp.record'].search([('flow', '=', 'receipt')]) - bad).mapped('state'), ['confirmed', 'confirmed'])
         self.sync('receipt', now=False)
         self.assertEqual((bad.state, len(self.attachments(refused))), ('confirmed', 1))
+
+
+    def test_picture_of_400_million_pixels(self):
+        """48 KB that decode to gigabytes: held alone, by name, and the others are attached."""
+        for number in range(3):
+            self.spend(1000 + number, receipts=1)
+        self.sync('transaction')
+        bad = self.env['ramp.record'].search([('flow', '=', 'receipt')], limit=1)
+        self.ramp.state['receipts'].update(bad.ramp_id, _kind='bomb')
+        run = self.sync('receipt', now=False)
+        self.assertEqual((run.state, bad.state, bad.is_question), ('done', 'held', True), run.message)
+        self.assertRegex(bad.error_message, r'receipt\.bomb\.png: a picture of 20000 x 20000 pixels, and more than 50000000 are not taken')
+        self.assertRegex(bad.error_message, 'Put another file in its place in Ramp, or attach it by hand and ignore this one')
+        self.assertEqual(
+            (self.env['ramp.record'].search([('flow', '=', 'receipt')]) - bad).mapped('state'), ['confirmed', 'confirmed'])
+        self.ramp.state['receipts'].update(bad.ramp_id, _kind='png')
+        self.sync('receipt', now=False)
+        self.assertEqual(bad.state, 'confirmed')
+
+    @mute_logger('odoo.addons.ramp_connector.flows.file')
+    def test_whatever_a_picture_makes_odoo_raise(self):
+        """As large as Ramp may send it: what core raises then is no ValueError, and stays with the one file."""
+        for number in range(3):
+            self.spend(1000 + number, receipts=1)
+        self.sync('transaction')
+        bad = self.env['ramp.record'].search([('flow', '=', 'receipt')], limit=1)
+        self.ramp.state['receipts'].update(bad.ramp_id, _kind='bomb')
+        self.patch(file_flow, 'MAX_PIXELS', 10 ** 12)
+        run = self.sync('receipt', now=False)
+        self.assertEqual((run.state, bad.state), ('done', 'held'), run.message)
+        self.assertRegex(bad.error_message, r'receipt\.bomb\.png: Odoo cannot work with it \(DecompressionBombError; .*Put another file in')
+        self.assertEqual(
+            (self.env['ramp.record'].search([('flow', '=', 'receipt')]) - bad).mapped('state'), ['confirmed', 'confirmed'])
+
+    @mute_logger('odoo.addons.ramp_connector.flows.file')
+    def test_whatever_reading_a_link_raises(self):
+        for number in range(2):
+            self.spend(1000 + number, receipts=1)
+        self.sync('transaction')
+        bad, good = self.env['ramp.record'].search([('flow', '=', 'receipt')])
+        for place, name in ((type(self.env['ramp.flow.receipt']), '_links'), (RampClient, 'download')):
+            original = getattr(place, name)
+
+            def odd(itself, *args, original=original):
+                if bad.ramp_id in str(args):
+                    raise RecursionError
+                return original(itself, *args)
+
+            with self.subTest(place=name), patch.object(place, name, odd):
+                run = self.sync('receipt', now=False)
+                self.assertEqual((run.state, bad.state, good.state), ('done', 'held', 'confirmed'), run.message)
+                self.assertRegex(bad.error_message, 'RecursionError')
+                bad.action_retry()
+                bad.flush_recordset()
 
 
 @tagged('post_install', '-at_install', 'ramp')
@@ -312,6 +368,18 @@ class TestBillFiles(FileCase):
         self.ramp.state['invoices'].update(self.invoices(ramp_id)[0], _kind='pdf', _text=['Corrected'])
         self.sync('bill_file')
         self.assertEqual((record.state, record.error_message, len(self.attachments(bill))), ('confirmed', False, 2))
+
+    def test_picture_too_large_is_held_while_the_others_are_attached(self):
+        for most in (file_flow.MAX_PIXELS, 10 ** 12):
+            with self.subTest(most=most), mute_logger('odoo.addons.ramp_connector.flows.file'):
+                self.patch(file_flow, 'MAX_PIXELS', most)
+                ramp_id, bill = self.bill([{'text': [str(most)]}, {'kind': 'bomb', 'filename': 'photo.png'}, {'text': ['z']}])
+                self.sync('bill_file')
+                record = self.record(ramp_id, 'bill_file')
+                self.assertEqual((record.state, len(self.attachments(bill))), ('held', 2), record.error_message)
+                self.assertRegex(record.error_message, r'^File 2 of 3: The file cannot be attached: .*photo\.png: ')
+                self.sync('bill_file')
+                self.assertEqual((record.state, len(self.attachments(bill))), ('held', 2), 'once each')
 
     def test_too_large_is_held_while_the_other_is_attached(self):
         ramp_id, bill = self.bill([{}, {'text': ['x' * 2000]}])

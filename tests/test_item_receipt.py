@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from odoo import Command
 from odoo.exceptions import AccessError
 from odoo.tests import Form, new_test_user, tagged
+from odoo.tools import mute_logger
 
 from ..simulator.errors import RampError
 from .properties import examples
@@ -542,6 +543,31 @@ class TestItemReceipt(ReceiptsCase):
         self.push()
         self.push()
         self.assertReceived(order, [2])
+
+    @mute_logger('odoo.addons.ramp_connector.flows.item_receipt')
+    def test_odd_receipt_holds_its_order_alone(self):
+        """A receipt that nobody can read is there: nothing of its order is sent, and all of the others."""
+        odd, good = self.order((9, 4.0, {})), self.order((9, 4.0, {}))
+        for order in (odd, good):
+            self.receive(order, 3)
+        self.push()
+        [receipt] = [row for row in self.ramp.state['item_receipts'] if row['purchase_order_id'] == self.there(odd)['id']]
+        for changes in ({'item_receipt_number': None}, {'received_at': 'yesterday'}):
+            with self.subTest(**changes):
+                before = {key: receipt[key] for key in changes}
+                self.ramp.state['item_receipts'].update(receipt['id'], **changes, _broken=True)
+                for order in (odd, good):
+                    self.receive(order, 1)
+                self.env['ramp.record']._mark_dirty(self.connection, 'item_receipt', (odd + good).ids, uncertain=True)
+                calls = self.writes()
+                run = self.push()
+                self.assertNotIn('failed', run.mapped('state'))
+                self.assertEqual((self.receipt_row(odd).state, self.receipt_row(good).state), ('held', 'confirmed'))
+                self.assertRegex(self.receipt_row(odd).error_message, 'cannot read what Ramp says of a receipt of this order')
+                self.assertEqual(sum((self.writes() - calls).values()), 1)
+                self.ramp.state['item_receipts'].update(receipt['id'], **before, _broken=False)
+                self.push()
+                self.assertEqual(self.receipt_row(odd).state, 'confirmed', self.receipt_row(odd).error_message)
 
     def test_plus_lost_for_receipts(self):
         order = self.order()

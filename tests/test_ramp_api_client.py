@@ -34,6 +34,7 @@ from ..ramp_api import (
     RampIdempotencyReused,
     RampLinkExpired,
     RampNotFound,
+    RampOutOfTime,
     RampProtocolError,
     RampRateLimited,
     RampScopeError,
@@ -43,6 +44,7 @@ from ..ramp_api import (
     scrub,
 )
 from ..ramp_api import limiter as limiter_module
+from ..ramp_api.auth import Token
 from .properties import examples
 from .smoke import PlainCase
 
@@ -90,7 +92,7 @@ class Gate:
         self.passed = 0
         self.penalties = []
 
-    def acquire(self):
+    def acquire(self, longest):
         self.passed += 1
 
     def penalize(self, seconds):
@@ -1231,3 +1233,223 @@ class TestLimiter(PlainCase):
             self.assertGreaterEqual(self.time.now + 1e-6, due)
             self.assertLess(self.time.now - due, 0.01)  # and no longer than needed
             passed.append(self.time.now)
+
+
+class Slow(threading.Thread):
+    """A server on this machine that takes a request and then does what `act(connection)` does."""
+
+    def __init__(self, act):
+        super().__init__(daemon=True)
+        self.act = act
+        self.listener = socket.create_server(('127.0.0.1', 0))
+        self.port = self.listener.getsockname()[1]
+        self.over = threading.Event()
+        self.accepted = 0
+
+    def run(self):
+        while True:
+            try:
+                connection, _address = self.listener.accept()
+            except OSError:
+                return
+            self.accepted += 1
+            with connection:
+                connection.recv(65536)
+                try:
+                    self.act(connection)
+                except OSError:
+                    continue
+
+    def stop(self):
+        self.over.set()
+        self.listener.close()
+
+    def trickle(self, connection, text):
+        """A byte every 20 ms: there is never a long pause."""
+        for number in range(len(text)):
+            connection.sendall(text[number:number + 1])
+            if self.over.wait(0.02):
+                return
+
+
+@tagged('ramp_api')
+class TestTimes(PlainCase):
+    """An answer, and all that is asked in a run, have an end, whatever the server does."""
+
+    HEAD = b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n'
+    LONG = b' ' * 5000
+
+    @classmethod
+    def _request_handler(cls, s, r, /, **kw):
+        return _super_send(s, r, **kw)
+
+    def server(self, act):
+        server = Slow(lambda connection: act(server, connection))
+        server.start()
+        self.addCleanup(server.stop)
+        return server
+
+    def client(self, server, **options):
+        store = MemoryTokenStore()
+        client = RampClient(f'http://127.0.0.1:{server.port}', CLIENT_ID, SECRET, **{
+            'allow_http': True, 'token_store': store, 'answer_seconds': 0.2, 'max_attempts': 1, 'sleep': lambda seconds: None,
+            'limiter': SlidingWindow('test', limit=10**6, shared=False), **options})
+        client.tokens.current = lambda: Token('token', 0, float('inf'), (), 'x')
+        return client
+
+    def assertSilent(self, act, method='get', **options):
+        server = self.server(act)
+        client = self.client(server, **options)
+        with self.assertRaisesRegex(RampConnectionError, 'no answer in time|connection was lost') as caught:
+            getattr(client, method)('/transactions')
+        self.assertIs(client.silence, caught.exception)
+        self.assertFalse(client.answered)
+        return server, caught.exception
+
+    def test_hangs(self):
+        self.assertSilent(lambda server, connection: server.over.wait(20))
+
+    def test_trickles_its_headers(self):
+        self.assertSilent(lambda server, connection: server.trickle(connection, self.HEAD + b'X: ' + self.LONG + b'\r\n\r\n{}'))
+
+    def test_trickles_its_body(self):
+        head = self.HEAD + b'Content-Length: 5002\r\n\r\n'
+
+        def act(server, connection):
+            connection.sendall(head)
+            server.trickle(connection, self.LONG + b'{}')
+
+        self.assertSilent(act)
+
+    def test_trickles_chunks(self):
+        def act(server, connection):
+            connection.sendall(self.HEAD + b'Transfer-Encoding: chunked\r\n\r\n')
+            server.trickle(connection, b'1\r\n \r\n' * 1000 + b'0\r\n\r\n')
+
+        self.assertSilent(act)
+
+    def test_a_write_may_have_arrived(self):
+        _server, error = self.assertSilent(lambda server, connection: server.over.wait(20), 'post')
+        self.assertTrue(error.maybe_done and error.sent)
+
+    def test_connection_that_was_kept(self):
+        """The time of the answer before does not count for the next one."""
+        answers = []
+
+        def act(server, connection):
+            for _number in range(3):
+                answers.append(1)
+                connection.sendall(self.HEAD + b'Content-Length: 2\r\n\r\n{}')
+                connection.recv(65536)
+
+        server = self.server(act)
+        client = self.client(server, answer_seconds=20)
+        for _number in range(3):
+            self.assertEqual(client.get('/transactions'), {})
+        self.assertEqual((server.accepted, len(answers)), (1, 3))
+        self.assertTrue(client.answered)
+        self.assertIsNone(client.silence)
+
+    def test_addresses_share_the_time_to_connect(self):
+        waits = []
+
+        def connect(address, timeout, **options):
+            waits.append((address[0], timeout))
+            raise TimeoutError
+
+        names = [(socket.AF_INET, socket.SOCK_STREAM, 6, '', (f'10.0.0.{number}', 80)) for number in range(4)]
+        client = self.client(self.server(lambda server, connection: None), timeout=(2, 5), answer_seconds=30)
+        with patch.object(socket, 'getaddrinfo', return_value=names), patch(
+                'urllib3.util.connection.create_connection', connect), self.assertRaisesRegex(RampConnectionError, 'no connection in time'):
+            client.get('/transactions')
+        self.assertEqual([address for address, _timeout in waits], [f'10.0.0.{number}' for number in range(4)])
+        self.assertLess(waits[0][1], 0.6)
+
+
+@tagged('ramp_api')
+class TestDeadline(ClientCase):
+    """What a run has left decides what is still asked."""
+
+    def client(self, left=60.0, **options):
+        start = self.time.now
+        return super().client(**{'monotonic': self.time.clock, 'deadline': start + left, **options})
+
+    def test_a_try_that_does_not_fit_is_not_begun(self):
+        client = self.client(left=9.0)
+        with self.assertRaises(RampOutOfTime) as caught:
+            client.get('/transactions')
+        self.assertFalse(self.http.calls)
+        self.assertTrue(caught.exception.retryable)
+        self.assertIsNone(client.silence)
+
+    def test_pauses_that_do_not_fit(self):
+        self.mint()
+        self.answer('GET', LIST, 500, 500, 500)
+        client = self.client(left=20.0)
+        with self.assertRaises(RampOutOfTime) as caught:
+            client.get('/transactions')
+        self.assertEqual(self.time.slept, [2.0, 4.0])
+        self.assertEqual(caught.exception.retry_after, 8.0)
+        self.assertIsNone(client.silence)
+        self.assertTrue(client.answered)
+
+    def test_a_pause_that_ramp_wants(self):
+        self.mint()
+        self.answer('GET', LIST, (429, {}, {'Retry-After': '55'}))
+        with self.assertRaises(RampOutOfTime) as caught:
+            self.client().get('/transactions')
+        self.assertEqual((self.time.slept, caught.exception.retry_after), ([], 55.0))
+        self.assertEqual(self.gate.penalties, [55.0], 'the other workers are told')
+
+    def test_the_limit_is_reached(self):
+        self.gate.acquire = lambda longest: (_ for _ in ()).throw(limiter_module.LimitReached(longest + 1))
+        with self.assertRaises(RampOutOfTime) as caught:
+            self.client().get('/transactions')
+        self.assertEqual(caught.exception.retry_after, 51.0)
+
+    def test_limiter_does_not_sleep_in_vain(self):
+        limiter = SlidingWindow('test', limit=1, shared=False, clock=self.time.clock, sleep=self.time.sleep)
+        limiter.acquire()
+        with self.assertRaises(limiter_module.LimitReached) as caught:
+            limiter.acquire(5.0)
+        self.assertEqual((caught.exception.seconds, self.time.slept), (10.0, []))
+        self.assertEqual(limiter.acquire(10.5), 10.0)
+
+    def test_nobody_answered(self):
+        """What a run ends with then is that, not that its time is up."""
+        self.mint()
+        self.answer('GET', LIST, requests.ReadTimeout(), requests.ReadTimeout())
+        client = self.client(left=13.0)
+        with self.assertRaises(RampConnectionError) as caught:
+            client.get('/transactions')
+        self.assertIs(client.silence, caught.exception)
+        self.assertEqual(self.time.slept, [2.0])
+
+    def test_a_write_that_may_be_done_says_so(self):
+        self.mint()
+        self.answer('POST', SYNCS, 500)
+        with self.assertRaises(RampServerError) as caught:
+            self.client(left=11.0).post('/accounting/syncs', {}, idempotent=True)
+        self.assertTrue(caught.exception.maybe_done)
+
+    def test_silence_ends_with_an_answer(self):
+        self.mint()
+        self.answer('GET', LIST, requests.ReadTimeout(), (404, refusal('DEVELOPER_7001')))
+        client = self.client(max_attempts=1)
+        with self.assertRaises(RampConnectionError):
+            client.get('/transactions')
+        with self.assertRaises(RampNotFound):
+            client.get('/transactions')
+        self.assertEqual((client.silence, client.answered), (None, True))
+
+    def test_closed(self):
+        with self.assertRaisesRegex(RampConnectionError, 'Not now') as caught:
+            self.client(closed='Not now').get('/transactions')
+        self.assertFalse(self.http.calls or caught.exception.sent)
+
+    def test_storage_of_files_is_not_ramp(self):
+        self.http.add('GET', 'https://files.example/a.png', body=requests.ReadTimeout())
+        client = self.client(max_attempts=1)
+        with self.assertRaises(RampConnectionError):
+            client.download('https://files.example/a.png', 100)
+        self.assertEqual((client.silence, client.answered, self.gate.passed), (None, False, 0))

@@ -1,6 +1,7 @@
 """The simulator on its own, over real HTTP: what the other tests lean on must itself be tested."""
 
 import copy
+import socket
 import threading
 import unittest
 from collections import Counter
@@ -553,6 +554,31 @@ class TestFaults(SimulatorCase):
         tested = {name.removeprefix("test_fault_") for name in dir(self) if name.startswith("test_fault_")}
         self.assertEqual(tested, set(KINDS) - set(EVENT))  # those are tested with webhooks
 
+    def test_fault_hang(self):
+        self.ramp.faults.add("hang", "/business", count=1)
+        with self.assertRaises(requests.Timeout), patch.object(requests.Session, "send", _super_send):
+            self.client.get("/business", timeout=0.05)
+        self.assertEqual(self.client.get("/business").status_code, 200)
+
+    def trickle(self, kind):
+        """What has arrived when somebody has looked a few times: a byte each time, but what comes before in one piece."""
+        self.ramp.faults.add(kind, "/business", count=1, pace=0.01)
+        with socket.create_connection((self.ramp.host, self.ramp.port), timeout=20) as connection:
+            token = self.client.headers["Authorization"]
+            connection.sendall(
+                f"GET {API}/business HTTP/1.1\r\nHost: x\r\nAuthorization: {token}\r\n\r\n".encode())
+            return b"".join(connection.recv(10000) for _time in range(6))
+
+    def test_fault_trickle_headers(self):
+        self.assertNotIn(b"\r\n\r\n", self.trickle("trickle_headers"))
+        self.assertEqual(self.client.get("/business").status_code, 200)
+
+    def test_fault_trickle_body(self):
+        head, _end, body = self.trickle("trickle_body").partition(b"\r\n\r\n")
+        self.assertIn(b"200", head)
+        self.assertLess(len(body), 100)
+        self.assertEqual(self.client.get("/business").status_code, 200)
+
     def test_fault_rate_limit(self):
         self.ramp.faults.add("rate_limit", count=1, retry_after=3)
         answer = self.client.sync("k", [self.ident])
@@ -1080,6 +1106,12 @@ class TestSnapshot(SimulatorCase):
 @unittest.skipUnless(CONTRACT, "Ramp's OpenAPI file is not here")
 class TestContract(SimulatorCase):
     seed = {"transactions": 3}
+
+    def test_ramp_plus_is_wanted_where_the_contract_says_so(self):
+        judge = contract_module.load()
+        known = [route for route in ROUTES if judge.has(route)]
+        self.assertEqual({route.template for route in known if judge.plus(route)}, {route.template for route in known if route.plus})
+        self.assertEqual({route.path.split("/")[1] for route in known if route.plus}, {"purchase-orders", "item-receipts"})
 
     def test_wrong_requests_are_refused_as_ramp_does(self):
         answer = self.client.post("/accounting/connection", json={"remote_provider_name": "Odoo", "color": 1})

@@ -1,12 +1,17 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
 from datetime import timedelta
+from unittest.mock import patch
 
 from odoo import fields
 from odoo.tests import tagged
+from odoo.tools import mute_logger
 
 from ..flows.flow import RampFlow
 from ..flows.pull import RampFlowPull
+from ..flows.watch import RampFlowWatch
+from ..models import ramp_connection
 from .common import PayablesCase, StatementsCase
+from .test_purchase_order import OrdersCase
 
 
 @tagged('post_install', '-at_install', 'ramp')
@@ -193,3 +198,143 @@ class TestWatchPayables(PayablesCase):
         [bills, _people] = self.env['report.ramp_connector.tie_out'].get_report(self.connection.id)['open']
         self.assertEqual({item['kind'] for item in bills['rows'][0]['differences']}, {'edited', 'held'})
         self.assertTrue(self.record(third, 'bill').error_message)
+
+
+@tagged('post_install', '-at_install', 'ramp')
+class TestWatchAlone(OrdersCase):
+    """Each flow is judged alone, and so is each order."""
+
+    def watch(self):
+        self.connection.last_watch = False
+        return self.sync('watch', now=False)
+
+    def messages(self):
+        return [message.body for message in self.connection.message_ids if 'Ramp Plus' in (message.body or '')]
+
+    def unready(self):
+        """A transaction of which only the check tells."""
+        return self.spend(777, sync_status='NOT_SYNC_READY')
+
+    def assertLookedAtOthers(self, ramp_id):
+        self.assertTrue(self.record(ramp_id).is_withheld)
+
+    def test_without_ramp_plus(self):
+        """What the subscription does not include is said once, and the tie-out can be green."""
+        self.ramp.ramp_plus = False
+        for _night in range(2):
+            ramp_id = self.unready()
+            run = self.watch()
+            self.assertEqual((run.state, run.message, bool(self.connection.last_watch)), ('done', False, True))
+            self.assertFalse(self.connection.last_error)
+            self.assertLookedAtOthers(ramp_id)
+            self.assertEqual(self.connection.left_out, ['purchase_order'])
+            [message] = self.messages()
+            self.assertIn('does not let Odoo use Purchase orders', message)
+        self.ramp.ramp_plus = True
+        self.watch()
+        self.assertFalse(self.connection.left_out)
+        self.ramp.ramp_plus = False
+        self.watch()
+        self.assertEqual(len(self.messages()), 2, 'it was lost again')
+
+    def test_permission_is_missing(self):
+        """The same refusal for want of a permission is somebody's to mend; the tie-out does not need it."""
+        self.ramp.scopes = tuple(scope for scope in self.ramp.scopes if not scope.startswith('purchase_orders'))
+        ramp_connection._tokens._tokens.clear()
+        ramp_id = self.unready()
+        run = self.watch()
+        self.assertEqual((run.state, bool(self.connection.last_watch)), ('failed', True))
+        self.assertRegex(run.message, 'Purchase orders could not be looked at. .*lacks a permission')
+        self.assertFalse(self.messages())
+        self.assertLookedAtOthers(ramp_id)
+
+    def test_one_flow_fails(self):
+        for fault, words in (({'kind': 'server_error', 'status': 500}, 'having a problem'), ({'kind': 'html_error'}, 'does not know')):
+            with self.subTest(**fault):
+                self.ramp.faults.clear()
+                self.ramp.faults.add(path='/bills', **fault)
+                ramp_id = self.unready()
+                with mute_logger('odoo.addons.ramp_connector.flows.flow'):
+                    run = self.watch()
+                self.assertEqual((run.state, self.connection.last_watch), ('failed', False), 'the tie-out is not whole')
+                self.assertRegex(run.message, f'^Nightly check of connection Ramp: Bills could not be looked at. .*{words}')
+                self.assertEqual(len(run.message.splitlines()), 1, 'and it names no other')
+                self.assertIn('Bills could not be looked at', self.connection.last_error)
+                self.assertLookedAtOthers(ramp_id)
+        self.ramp.faults.clear()
+        self.assertEqual(self.watch().state, 'done')
+        self.assertFalse(self.connection.last_error)
+
+    @mute_logger('odoo.addons.ramp_connector.flows.flow', 'odoo.addons.ramp_connector.flows.watch')
+    def test_one_flow_raises_what_nobody_thought_of(self):
+        ramp_id = self.unready()
+        with patch.object(type(self.env['ramp.flow.bill']), '_observe', side_effect=KeyError('x')), \
+                patch.object(RampFlowWatch, '_find', side_effect=AttributeError('y')):
+            run = self.watch()
+        self.assertEqual(run.state, 'failed')
+        self.assertRegex(run.message, 'Bills could not be looked at. unexpected: KeyError')
+        self.assertRegex(run.message, 'Nightly check could not be looked at. unexpected: AttributeError')
+        self.assertLookedAtOthers(ramp_id)
+
+    def test_failures_are_kept_over_the_runs_of_a_night(self):
+        """What failed in the first of several runs is named by the last, and the check is not whole."""
+        self.patch(RampFlow, '_is_time_up', lambda flow: True)
+        self.ramp.faults.add('server_error', path='/bills')
+        ramp_id = self.unready()
+        self.connection.last_watch = False
+        runs = self.env['ramp.run']
+        with mute_logger('odoo.addons.ramp_connector.flows.flow'):
+            while (not runs or runs[-1].left_off) and len(runs) < 30:
+                runs += self.sync('watch', now=False)
+        self.assertGreater(len(runs), 2)
+        self.assertEqual((runs[-1].state, self.connection.last_watch), ('failed', False))
+        self.assertRegex(runs[-1].message, 'Bills could not be looked at')
+        self.assertLookedAtOthers(ramp_id)
+
+    def test_silent_ramp_is_asked_once(self):
+        self.ramp.faults.add('drop_before', path='/bills')
+        calls = len(self.ramp.requests)
+        with mute_logger('odoo.addons.ramp_connector.flows.flow'):
+            run = self.watch()
+        self.assertEqual((run.state, self.connection.last_watch), ('failed', False))
+        self.assertFalse([entry for entry in self.ramp.requests[calls:] if entry['path'].endswith('/statements')])
+
+    @mute_logger('odoo.addons.ramp_connector.flows.push')
+    def test_one_odd_order(self):
+        """An order that nobody can read is held, whatever is odd in it; what happened to the others is said."""
+        for changes in ({'line_items': None}, {'memo': 5}, {'entity_id': None}, {'amount': {'amount': '1', 'currency_code': 'USD'}}):
+            with self.subTest(**changes):
+                odd, good = self.order(), self.order()
+                self.push()
+                for order, values in ((odd, changes), (good, {'memo': 'Edited in Ramp'})):
+                    there = self.there(order)
+                    if values == {'line_items': None}:
+                        values = {'line_items': [{**line, 'accounting_field_selections': [{}]} for line in there['line_items']]}
+                    self.ramp.state['purchase_orders'].update(there['id'], **values, _broken=order == odd)
+                run = self.watch()
+                self.assertEqual((run.state, run.message), ('done', False))
+                self.assertEqual((self.row(good).state, self.row(odd).state), ('confirmed', 'held'))
+                self.assertIn('edited the memo', self.row(good).error_message)
+                self.assertRegex(self.row(odd).error_message, 'cannot read what Ramp has of it')
+                calls = len(self.ramp.write_calls())
+                self.push()
+                self.assertEqual((self.row(odd).state, len(self.ramp.write_calls())), ('held', calls), 'nothing is sent')
+                self.ramp.archive_purchase_order(self.row(good).ramp_id)
+                self.ramp.archive_purchase_order(self.row(odd).ramp_id)
+
+
+@tagged('post_install', '-at_install', 'ramp')
+class TestWatchOddOrder(OrdersCase):
+    @mute_logger('odoo.addons.ramp_connector.flows.push')
+    def test_read_again(self):
+        order = self.order()
+        self.push()
+        there = self.there(order)
+        memo = there['memo']
+        self.ramp.state['purchase_orders'].update(there['id'], memo=5, _broken=True)
+        self.sync('watch', now=False)
+        self.assertEqual(self.row(order).state, 'held')
+        self.ramp.state['purchase_orders'].update(there['id'], memo=memo, _broken=False)
+        self.push()
+        self.assertEqual((self.row(order).state, self.row(order).error_message), ('confirmed', False))
+        self.assertEqual(len([row for row in self.ramp.state['purchase_orders'] if row['external_id'] == there['external_id']]), 1)

@@ -13,6 +13,7 @@ paid by a transfer of its own:
 One bill of six is in another currency, half of these are paid in the company's. Odoo's rates are those of Ramp and lead to whole
 cents, so that no side has exchange differences to book.
 """
+import math
 import os
 import random
 import sys
@@ -47,7 +48,8 @@ def prepare(env, ramp, size, seed):
     payloads = listed(connection)
     if len(payloads) != size:
         raise SystemExit(f'the simulator has {len(payloads)} bills that are ready, instead of {size}')
-    _flow(env, connection, 'vendor')._ensure(connection, connection._client(), {payload['vendor']['id'] for payload in payloads})
+    vendors = {payload['vendor']['id'] for payload in payloads}
+    _flow(env, connection, 'vendor')._ensure(connection, connection._client(deadline=math.inf), vendors)
     env['ramp.connection']._identity()
     env.cr.commit()
     return connection
@@ -83,7 +85,7 @@ def owe(ramp, size, seed):
 
 
 def listed(connection):
-    return [payload for page in connection._client().pages('/bills', {'sync_ready': 'true'}) for payload in page.rows]
+    return [payload for page in connection._client(deadline=math.inf).pages('/bills', {'sync_ready': 'true'}) for payload in page.rows]
 
 
 def _flow(env, connection, name):
@@ -94,7 +96,7 @@ def decided(env, connection, ramp):
     """What the baselines book, as plain values: read from the same payloads, coded and converted by the same rules."""
     flow = _flow(env, connection, 'bill')
     payer = flow.env['ramp.flow.bill_payment']
-    flow._entities(connection._client())
+    flow._entities(connection._client(deadline=math.inf))
     values = [(flow._read(payload), payer._read(payload)) for payload in listed(connection)]
     found = flow._look_up(connection, [value for value, _paid in values])
     rows = []

@@ -46,7 +46,7 @@ class Watch:
             return original(ramp, call, auth)
 
         RampClient._send = send
-        client.SlidingWindow.acquire = lambda window: 0.0  # Ramp's limit is reckoned with afterwards
+        client.SlidingWindow.acquire = lambda window, longest=None: 0.0  # Ramp's limit is reckoned with afterwards
 
     @contextlib.contextmanager
     def span(self):

@@ -14,6 +14,7 @@ import contextlib
 import dataclasses
 import gc
 import json
+import math
 import os
 import sys
 import threading
@@ -198,7 +199,7 @@ def prepare(env, ramp, size, seed):
         raise SystemExit(f'the simulator has only {len(ready)} transactions that are ready')
     # cardholders are met once in a company's life: linked before the clock, on every side
     flow = env['ramp.flow.transaction'].with_context(ramp_memory={})
-    users = flow._ramp_users(connection._client())
+    users = flow._ramp_users(connection._client(deadline=math.inf))
     env['hr.employee']._ramp_link(connection, users, {user.id for user in users})
     env['ramp.connection']._identity()
     env.cr.commit()
@@ -358,7 +359,7 @@ def run_receipts(env, meter):
     """The receipts of what was booked, with the client's own rate limit out of the way."""
     from odoo.addons.ramp_connector.ramp_api import client
 
-    client.SlidingWindow.acquire = lambda self: 0.0
+    client.SlidingWindow.acquire = lambda self, longest=None: 0.0
     count = env['ramp.record'].search_count([('flow', '=', 'receipt')])
     cron = env['ir.cron'].browse(env['ramp.flow.receipt']._cron().id)
     env.cr.commit()

@@ -18,7 +18,7 @@ FILTERS = {
 
 
 def make(state, user_id, created_at, kind=None, filename=None, **links):
-    """`links`: transaction_id or reimbursement_id. `kind`: pdf, png, jpg; None: by chance of the id."""
+    """`links`: transaction_id or reimbursement_id. `kind`: pdf, png, jpg, bomb; None: by chance of the id."""
     return state["receipts"].add(
         {
             "id": state.new_id(),

@@ -213,7 +213,7 @@ def cut_transactions(cuts, owner, flow, fresh, booked):
 class Unlimited:
     """No rate limit: in these tests it belongs to nobody."""
 
-    def acquire(self):
+    def acquire(self, longest):
         return 0.0
 
     def penalize(self, seconds):

@@ -1,0 +1,150 @@
+# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
+"""One answer has one time, whatever the server does in it: `requests` alone bounds the pause between two bytes only, so that a server
+that sends a byte a second is waited for without end.
+
+The sockets of a session wait for no byte longer than is left of the answer's time. That holds for status line, headers and body, in
+whichever encoding, and needs no second thread.
+"""
+
+import http.client
+import io
+import math
+import socket
+import time
+
+from requests.adapters import HTTPAdapter
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
+from urllib3.poolmanager import pool_classes_by_scheme
+
+SHORTEST_WAIT = 0.001  # seconds; 0 would mean: do not wait at all, in another error's words
+
+
+class AnswerTime:
+    """How long the answer under way may still take. One per session, as a session has one request at a time.
+
+    pause: seconds between two bytes; clock: () -> seconds.
+    """
+
+    def __init__(self, pause, clock=time.monotonic):
+        self._pause = pause
+        self._clock = clock
+        self._ends = math.inf
+
+    def begin(self, seconds):
+        """From now on, `seconds` for all of an answer."""
+        self._ends = self._clock() + seconds
+
+    def left(self, most):
+        """Seconds that may be waited now, at most `most`. Raises TimeoutError when the time is over."""
+        left = self._ends - self._clock()
+        if left <= 0:
+            raise TimeoutError('the answer took too long')
+        return max(min(left, most), SHORTEST_WAIT)
+
+    def limit(self, sock):
+        sock.settimeout(self.left(self._pause))
+
+
+class _TimedReader(io.RawIOBase):
+    """What arrives on a socket, each wait within the answer's time."""
+
+    def __init__(self, sock, answer_time):
+        self._sock = sock
+        self._answer_time = answer_time
+        self._raw = sock.makefile('rb', buffering=0)
+
+    def readable(self):
+        return True
+
+    def readinto(self, buffer):
+        self._answer_time.limit(self._sock)
+        return self._raw.readinto(buffer)
+
+    def close(self):
+        if not self.closed:
+            self._raw.close()
+        return super().close()
+
+
+class _TimedFile:
+    """Stands in for the socket where `http.client.HTTPResponse` makes a file of it."""
+
+    def __init__(self, sock, answer_time):
+        self._sock = sock
+        self._answer_time = answer_time
+
+    def makefile(self, *_mode):
+        return io.BufferedReader(_TimedReader(self._sock, self._answer_time))
+
+
+def _timed_pool(pool, answer_time):
+    """A class of connection pools whose connections keep to `answer_time`."""
+
+    class Response(http.client.HTTPResponse):
+        def __init__(self, sock, *args, **kwargs):
+            super().__init__(_TimedFile(sock, answer_time), *args, **kwargs)
+
+    class Connection(pool.ConnectionCls):
+        response_class = Response
+
+        def _new_conn(self):
+            # The time to connect is shared by all addresses that the name has: urllib3 would give it to each.
+            name, most = self._dns_host, self.timeout
+            addresses = _addresses(name, self.port)
+            try:
+                for number, address in enumerate(addresses):
+                    self._dns_host = address
+                    if isinstance(most, (int, float)):
+                        self.timeout = answer_time.left(most) / (len(addresses) - number)
+                    try:
+                        return super()._new_conn()
+                    except (ConnectTimeoutError, NewConnectionError):
+                        if number == len(addresses) - 1:
+                            raise
+            finally:
+                self._dns_host, self.timeout = name, most
+            return None
+
+        def send(self, data):
+            if self.sock is not None:
+                answer_time.limit(self.sock)
+            return super().send(data)
+
+    return type(pool.__name__, (pool,), {'ConnectionCls': Connection})
+
+
+def _addresses(name, port):
+    """The addresses of a host, at least one; where it has none, its name: that fails in the words of urllib3."""
+    try:
+        found = socket.getaddrinfo(name.strip('[]'), port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        return [name]
+    return list(dict.fromkeys(address[0] for *_rest, address in found)) or [name]
+
+
+class TimedAdapter(HTTPAdapter):
+    """The times belong to the transport: no call can forget them, and wrappers of Session.send see none to compare.
+
+    timeout: (connect, read) seconds; an answer has no end until `answer_time.begin`.
+    """
+
+    def __init__(self, timeout, answer_time):
+        self._timeout = timeout
+        self._pools = {
+            'http': _timed_pool(HTTPConnectionPool, answer_time), 'https': _timed_pool(HTTPSConnectionPool, answer_time)}
+        super().__init__(max_retries=0)
+
+    def send(self, request, stream=False, timeout=None, **kwargs):  # pylint: disable=arguments-differ
+        return super().send(request, stream=stream, timeout=timeout or self._timeout, **kwargs)
+
+    def init_poolmanager(self, *args, **kwargs):
+        result = super().init_poolmanager(*args, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = self._pools
+        return result
+
+    def proxy_manager_for(self, *args, **kwargs):
+        manager = super().proxy_manager_for(*args, **kwargs)
+        if manager.pool_classes_by_scheme is pool_classes_by_scheme:  # a SOCKS proxy has connections of its own
+            manager.pool_classes_by_scheme = self._pools
+        return manager

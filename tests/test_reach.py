@@ -1,0 +1,385 @@
+# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
+import functools
+import math
+import threading
+import time
+from collections import Counter
+from datetime import timedelta
+from unittest.mock import patch
+
+from odoo import fields
+from odoo.exceptions import UserError
+from odoo.sql_db import db_connect
+from odoo.tests import tagged
+from odoo.tools import config, mute_logger
+
+from ..flows import flow as flow_module
+from ..flows.file import RampFlowFile
+from ..flows.flow import RampFlow
+from ..hooks import uninstall_hook
+from ..models import ramp_connection, ramp_connection_reach
+from ..models.ramp_run import ALIVE
+from .common import PayablesCase, RampCase
+
+QUICK = {'answer_seconds': 0.2, 'timeout': (1, 1)}  # a silence that takes no time
+JOB_SECONDS = RampFlow._job_seconds  # before the tests' patch
+LOGGER = 'odoo.addons.ramp_connector.flows.flow'
+
+
+@tagged('post_install', '-at_install', 'ramp')
+class TestSilence(RampCase):
+    """One job finds out for all of its connection that Ramp does not answer."""
+
+    is_smoke = True
+
+    def setUp(self):
+        super().setUp()
+        self.patch(ramp_connection, 'RampClient', functools.partial(ramp_connection.RampClient, **QUICK))
+        self.patch(ramp_connection_reach, 'FIRST_PAUSE', timedelta(minutes=1))
+        self.patch(ramp_connection_reach, 'LONGEST_PAUSE', timedelta(minutes=10))
+        self.calls = len(self.ramp.requests)
+
+    def asked(self):
+        """Paths asked for since the last time."""
+        paths = [entry['path'] for entry in self.ramp.requests[self.calls:]]
+        self.calls = len(self.ramp.requests)
+        return paths
+
+    @mute_logger(LOGGER)
+    def jobs(self, *flows):
+        return self.sync(*flows, now=False)
+
+    def later(self, **delta):
+        """That much time passes."""
+        connection = self.connection
+        connection.write({name: connection[name] - timedelta(**delta) for name in ('silent_since', 'silent_until')})
+        connection.flush_recordset()
+
+    def test_one_job_finds_out_for_all(self):
+        ramp_id = self.spend()
+        self.ramp.faults.add('hang')
+        run = self.jobs('transaction')
+        connection = self.connection
+        self.assertEqual(run.state, 'failed')
+        self.assertTrue(self.asked())
+        self.assertTrue(connection.silent_since)
+        self.assertEqual(connection.silent_until - connection.silent_since, timedelta(minutes=1))
+        called = self.env['ir.cron.trigger'].search([('cron_id', '=', self.env['ramp.flow.transaction']._cron().id)])
+        self.assertIn(connection.silent_until, called.mapped('call_at'), 'somebody looks again')
+        runs = self.jobs('receipt', 'vendor', 'bill', 'watch', 'transaction')
+        self.assertFalse(self.asked(), 'nobody asks while Ramp is silent')
+        self.assertRegex(runs[0].message, 'Ramp does not answer since .*It is asked again at')
+        self.assertEqual(set(runs.mapped('state')) - {'done'}, {'failed'})
+        self.assertTrue(connection.silent_since)
+        # it is still silent: one request tells, and the next pause is longer
+        self.later(minutes=4)
+        self.jobs('transaction')
+        self.assertEqual(len(self.asked()), 1)
+        self.assertGreaterEqual(connection.silent_until - connection.silent_since, timedelta(minutes=8))
+        self.jobs('bill')
+        self.assertFalse(self.asked())
+        # and then it answers: the first one tells the others
+        self.ramp.faults.clear()
+        self.later(minutes=9)
+        self.env['ir.cron.trigger'].search([]).unlink()
+        run = self.jobs('transaction')
+        self.assertEqual((run.state, connection.silent_since, connection.silent_until), ('done', False, False))
+        self.assertTrue(self.env['ir.cron.trigger'].search([('cron_id', '=', self.env['ramp.flow.bill']._cron().id)]))
+        self.assertConfirmed(ramp_id)
+        self.assertTrue(self.jobs('bill').filtered(lambda run: run.state == 'done'))
+
+    def test_pause_has_an_end(self):
+        self.ramp.faults.add('hang')
+        self.jobs('transaction')
+        self.later(hours=5)
+        self.jobs('transaction')
+        self.assertLessEqual(self.connection.silent_until - fields.Datetime.now(), timedelta(minutes=10))
+
+    def test_only_one_looks(self):
+        """Whoever comes first at the end of a pause asks; the others wait for what comes of it."""
+        self.ramp.faults.add('hang')
+        self.jobs('transaction')
+        self.later(minutes=2)
+        self.assertEqual(self.connection._reach(), {'max_attempts': 1})
+        self.assertIn('closed', self.connection._reach())
+
+    def test_sync_now_asks_now(self):
+        self.ramp.faults.add('hang')
+        self.jobs('transaction')
+        self.ramp.faults.clear()
+        self.asked()
+        self.sync('transaction')
+        self.assertTrue(self.asked())
+        self.assertFalse(self.connection.silent_since)
+
+    def test_refusals_and_failures_are_answers(self):
+        for fault in ({'kind': 'server_error', 'status': 503}, {'kind': 'rate_limit', 'retry_after': 0}, {'kind': 'html_error'}):
+            with self.subTest(**fault):
+                self.ramp.faults.clear()
+                self.ramp.faults.add(path='/transactions*', **fault)
+                self.assertEqual(self.jobs('transaction').state, 'failed')
+                self.assertFalse(self.connection.silent_since)
+
+    def test_what_is_in_the_ledger_is_booked(self):
+        """A silent Ramp is no reason to keep what was read from the books."""
+        self.employee.ramp_user_id = self.user_id
+        ramp_id = self.spend()
+        with patch.object(type(self.env['ramp.flow.pull']), '_settle', lambda *args: None):
+            self.jobs('transaction')
+        self.ramp.faults.add('hang')
+        self.jobs('bill')
+        self.asked()
+        self.jobs('transaction')
+        self.assertEqual((self.record(ramp_id).state, self.asked()), ('done', []))
+        self.assertEqual(self.move(ramp_id).state, 'posted')
+
+    def test_an_answer_costs_no_write(self):
+        self.sync('transaction')
+        written = []
+        original = type(self.connection).write
+        with patch.object(type(self.connection), 'write', lambda records, vals: written.append(vals) or original(records, vals)):
+            self.jobs('transaction')
+        self.assertFalse(written)
+
+    def test_another_address_is_another_ramp(self):
+        self.ramp.faults.add('hang')
+        self.jobs('transaction')
+        self.connection.write({'state': 'disconnected'})
+        self.assertFalse(self.connection.silent_since or self.connection.silent_until)
+
+    def test_screen(self):
+        arch = self.env['ramp.connection'].get_view(view_type='form')['arch']
+        self.assertIn('Ramp does not answer since', arch)
+
+
+@tagged('post_install', '-at_install', 'ramp')
+class TestPatience(RampCase):
+    """Whoever waits for an answer gets one short try."""
+
+    def setUp(self):
+        super().setUp()
+        self.options = []
+        original = ramp_connection.RampClient
+
+        def client(*args, **options):
+            self.options.append(options)
+            return original(*args, **{**options, **QUICK, **self.slower})
+
+        self.slower = {}
+        self.patch(ramp_connection, 'RampClient', client)
+        self.calls = len(self.ramp.requests)
+
+    def assertOneTry(self):
+        for options in self.options:
+            self.assertEqual(options['max_attempts'], 1)
+            self.assertLessEqual(options['answer_seconds'], 10)
+            self.assertLessEqual(options['deadline'] - time.monotonic(), 30)
+        self.assertTrue(self.options)
+        self.assertLessEqual(len(self.ramp.requests) - self.calls, 1)
+
+    def test_buttons(self):
+        for kind in ('hang', 'trickle_headers', 'trickle_body'):
+            for button in ('action_test_connection', 'action_connect', 'action_disconnect'):
+                with self.subTest(kind=kind, button=button):
+                    self.connection.state = 'draft' if button == 'action_connect' else 'connected'
+                    ramp_connection._tokens._tokens.clear()
+                    self.options.clear()
+                    self.calls = len(self.ramp.requests)
+                    self.ramp.faults.clear()
+                    self.ramp.faults.add(kind, pace=0.05)
+                    try:
+                        getattr(self.connection, button)()
+                    except UserError as error:
+                        self.assertIn('The connection to Ramp failed', str(error))
+                    self.assertOneTry()
+
+    @mute_logger('odoo.addons.ramp_connector.hooks')
+    def test_uninstalling(self):
+        self.ramp.faults.add('hang')
+        self.env['ramp.record'].search([]).unlink()
+        uninstall_hook(self.env)
+        self.assertOneTry()
+
+    def test_too_many_answers(self):
+        """Each request is answered in time, but all of them together would not be."""
+        self.connection.state = 'draft'
+        self.slower = {'deadline': time.monotonic() - 1}
+        with self.assertRaisesRegex(UserError, 'Ramp took too long'):
+            self.connection.action_connect()
+
+    def test_test_connection_ends_the_silence(self):
+        self.connection.write({'silent_since': fields.Datetime.now(), 'silent_until': fields.Datetime.now() + timedelta(minutes=5)})
+        self.connection.action_test_connection()
+        self.assertFalse(self.connection.silent_since)
+
+    def test_a_run_has_its_own_patience(self):
+        self.options.clear()
+        self.sync('transaction')
+        self.assertNotIn('max_attempts', self.options[0])
+
+
+@tagged('post_install', '-at_install', 'ramp')
+class TestDeadline(PayablesCase):
+    """A run asks for nothing, and waits for nothing, when its time is up: it is to be continued."""
+
+    def budget(self, requests):
+        """The time of a run is up after half so many requests to the API: each asks twice whether there is time."""
+        original = ramp_connection.RampClient
+
+        def client(*args, **options):
+            made = original(*args, **options)
+            left = [requests]
+
+            def remaining():
+                left[0] -= 1
+                return 100.0 if left[0] >= 0 else -1.0
+
+            made._left = remaining
+            return made
+
+        return patch.object(ramp_connection, 'RampClient', client)
+
+    def job_time(self, **options):
+        before = {name: config[name] for name in options}
+        for name, value in options.items():
+            config[name] = value
+        self.addCleanup(lambda: [config.__setitem__(name, value) for name, value in before.items()])
+
+    def test_time_of_a_job(self):
+        flow = self.env['ramp.flow.transaction']
+        seconds = JOB_SECONDS
+        thread = threading.current_thread()
+        for real, cron, began, expected in (
+                (120, -1, None, 40), (300, 60, None, 20), (120, 0, None, flow_module.LONGEST_JOB), (0, -1, None, flow_module.LONGEST_JOB),
+                (30, -1, None, flow_module.LEAST_JOB), (120, -1, 70, 20), (120, -1, 110, flow_module.LEAST_JOB)):
+            with self.subTest(real=real, cron=cron, began=began):
+                self.job_time(limit_time_real=real, limit_time_real_cron=cron)
+                with patch.object(thread, 'start_time', began and time.time() - began, create=True):
+                    self.assertAlmostEqual(seconds(flow), expected, delta=1)
+
+    def test_client_knows_the_deadline(self):
+        seen = []
+        original = ramp_connection.RampClient
+        self.patch(ramp_connection, 'RampClient', lambda *args, **options: seen.append(options['deadline']) or original(*args, **options))
+        self.patch(RampFlow, '_job_seconds', lambda flow: 77)
+        self.sync('transaction')
+        self.assertAlmostEqual(seen[0] - time.monotonic(), 77, delta=30)
+        self.assertLess(seen[0], math.inf)
+
+    def test_lists_go_on_where_they_stopped(self):
+        ids = [self.spend(1000 + number) for number in range(5)]
+        self.patch(type(self.env['ramp.flow.pull']), '_page_size', 2)
+        runs = self.env['ramp.run']
+        while not runs[-1:].listed and len(runs) < 20:
+            self.env['ir.cron.trigger'].search([]).unlink()
+            with self.budget(9):
+                runs += self.sync('transaction', now=False)
+            self.assertEqual((runs[-1].state, runs[-1].message), ('done' if runs[-1].listed else 'paused', False))
+            if not runs[-1].listed:
+                self.assertTrue(self.env['ir.cron.trigger'].search(
+                    [('cron_id', '=', self.env['ramp.flow.transaction']._cron().id)]), 'it is called again')
+        self.assertGreater(len(runs), 1)
+        self.assertFalse(self.connection.last_error)
+        for ramp_id in ids:
+            self.assertConfirmed(ramp_id)
+
+    def test_rate_limit_that_does_not_fit(self):
+        """A pause beyond the end of the run is no failure; the job is called again when it is over."""
+        self.patch(RampFlow, '_job_seconds', lambda flow: 30)
+        self.ramp.faults.add('rate_limit', '/transactions', retry_after=55)
+        self.env['ir.cron.trigger'].search([]).unlink()
+        run = self.sync('transaction', now=False)
+        self.assertEqual((run.state, run.message, self.connection.last_error), ('paused', False, False))
+        [trigger] = self.env['ir.cron.trigger'].search([('cron_id', '=', self.env['ramp.flow.transaction']._cron().id)])
+        self.assertGreater(trigger.call_at, fields.Datetime.now() + timedelta(seconds=40))
+
+    def test_files_that_came_are_attached(self):
+        for number in range(3):
+            self.spend(1000 + number, receipts=1)
+        self.sync('transaction')
+        calls, original = [], RampFlowFile._fetch
+
+        def fetch(flow, client, ramp_id):
+            calls.append(ramp_id)
+            if len(calls) == 2:
+                raise flow_module.RampOutOfTime()
+            return original(flow, client, ramp_id)
+
+        with patch.object(RampFlowFile, '_fetch', fetch):
+            run = self.sync('receipt', now=False)
+        records = self.env['ramp.record'].search([('flow', '=', 'receipt')])
+        self.assertEqual((run.state, sorted(records.mapped('state'))), ('paused', ['confirmed', 'pending', 'pending']))
+        self.sync('receipt', now=False)
+        self.assertEqual(set(records.mapped('state')), {'confirmed'})
+
+    def test_vendors_go_on_within_a_page(self):
+        """However slow Ramp is: each run gets a few further, also within one page."""
+        vendors = [self.ramp.add_vendor(f'Vendor {number}') for number in range(6)]
+        runs = self.env['ramp.run']
+        asked = []
+        while not runs[-1:].listed and len(runs) < 20:
+            calls = len(self.ramp.requests)
+            with self.budget(9):
+                runs += self.sync('vendor', now=False)
+            asked += [path for entry in self.ramp.requests[calls:] if (path := entry['path']).rpartition('/')[2] in vendors]
+        self.assertGreater(len(runs), 1)
+        self.assertTrue(runs[-1].listed)
+        self.assertEqual({self.record(vendor, 'vendor').state for vendor in vendors}, {'confirmed'})
+        self.assertLessEqual(max(Counter(asked).values()), 2, 'none is asked for again and again')
+
+    def test_one_connection_after_the_other(self):
+        """A job that one connection has used up goes on with the others in the next call, the one first that waits longest."""
+        other = self.connection.copy({
+            'client_id': self.ramp.client_id, 'client_secret': self.ramp.client_secret, 'ramp_entity_id': self.ramp.state.new_id()})
+        other.write({'state': 'connected', 'accounting_connection_id': self.connection.accounting_connection_id,
+                     'card_journal_id': self.connection.card_journal_id.id, 'database': self.connection.database})
+        self.patch(RampFlow, '_job_seconds', lambda flow: 0)
+        self.env['ir.cron.trigger'].search([]).unlink()
+        first = self.sync('cashback', now=False)
+        self.assertEqual(len(first), 1)
+        self.assertTrue(self.env['ir.cron.trigger'].search([('cron_id', '=', self.env['ramp.flow.cashback']._cron().id)]))
+        second = self.sync('cashback', now=False)
+        self.assertEqual(first.connection_id | second.connection_id, self.connection | other)
+
+
+@tagged('post_install', '-at_install', 'ramp')
+class TestLostRuns(RampCase):
+    """A run whose process was ended is closed by whichever run begins next, at once."""
+
+    def start(self, flow='transaction'):
+        run = self.env['ramp.run']._start(self.connection, flow)
+        run.flush_recordset()
+        return run
+
+    def test_closed_by_another_flow(self):
+        run = self.start()
+        self.env.cr.execute('SELECT pg_advisory_unlock(%s, %s)', [ALIVE, run.id])  # as the end of a session does
+        self.sync('receipt')
+        self.assertEqual((run.state, run.message), (
+            'lost', 'The process ended before the run did. The next run continued its work.'))
+
+    def test_one_that_works_is_left_alone(self):
+        run = self.start()
+        self.sync('receipt')
+        self.assertEqual(run.state, 'running')
+
+    def test_the_lock_ends_with_the_run(self):
+        run = self.start()
+        run._finish()
+        self.env.cr.execute("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND classid = %s AND objid = %s", [ALIVE, run.id])
+        self.assertEqual(self.env.cr.fetchone()[0], 0)
+
+    def test_another_session_tells(self):
+        """What counts is the session that began it, not the one that asks."""
+        run = self.start()
+        self.env.cr.execute('SELECT pg_advisory_unlock(%s, %s)', [ALIVE, run.id])
+        cursor = db_connect(self.env.cr.dbname).cursor()
+        try:
+            cursor.execute('SELECT pg_advisory_lock(%s, %s)', [ALIVE, run.id])
+            self.env['ramp.run']._close_lost(self.connection)
+            self.assertEqual(run.state, 'running')
+        finally:
+            cursor.execute('SELECT pg_advisory_unlock(%s, %s)', [ALIVE, run.id])
+            cursor.close()
+        self.env['ramp.run']._close_lost(self.connection)
+        self.assertEqual(run.state, 'lost')
