@@ -53,7 +53,6 @@ OFFERS = (
     'account_policy', 'account_type_ids', 'analytic_plan_ids', 'offer_taxes', 'offer_vendors', 'pull_bills', 'push_orders', 'push_receipts',
     'start_date', 'ramp_entity_id', 'push_users', 'user_invitation', 'ramp_partner_id', 'merchant_partner_id')
 IDENTITY_PARAMETER = 'ramp_connector.identity'
-ONE_TRY = {'max_attempts': 1, 'timeout': (5, 15)}  # of whatever a person waits for
 PLAIN_HOST = re.compile(r'[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:.]+\]')
 
 
@@ -637,7 +636,7 @@ class RampConnection(models.Model):
         self._check_manager()
         try:
             # a token of its own: scopes that were added in Ramp come only with a new one
-            client = self._new_client(token_store=MemoryTokenStore(), **ONE_TRY)
+            client = self._new_client(token_store=MemoryTokenStore())
             business = self._ask_business(client)
             missing = set(self._scopes()) - set(client.scopes)
         except RampError as error:
@@ -663,7 +662,7 @@ class RampConnection(models.Model):
                 'Connection %(name)s: choose what becomes of the card statements and vendor credits that are in Ramp already '
                 '("%(field)s"). Ramp does not say whether another system has booked them.', name=self.name,
                 field=self._fields['existing_policy']._description_string(self.env)))
-        client = self._new_client(**ONE_TRY)
+        client = self._new_client()
         try:
             business = self._ask_business(client)
             self._check_same_business(business)
@@ -820,7 +819,7 @@ class RampConnection(models.Model):
         steps = [step for step in self._steps_of_leaving() if not self.is_copy]  # in a copy, all of it is the original's
         failure = False
         try:
-            client = steps and self._new_client(**ONE_TRY)
+            client = steps and self._new_client()
             for step in steps:
                 try:
                     step(client)

@@ -33,12 +33,12 @@ class RampConnection(models.Model):
             vals = {**vals, 'silent_since': False, 'silent_until': False}
         return super().write(vals)
 
-    def _client(self, **options):
+    def _new_client(self, **options):
         """EXTENDS: a run has until its deadline, and tries again; whoever is no run is somebody who waits."""
         memory = self.env.context.get('ramp_memory')
         if memory is None:
-            return super()._client(**{**ONE_TRY, 'deadline': time.monotonic() + PATIENCE, **options})
-        client = super()._client(**{
+            return super()._new_client(**{**ONE_TRY, 'deadline': time.monotonic() + PATIENCE, **options})
+        client = super()._new_client(**{
             'deadline': self.env['ramp.flow']._deadline(), **memory.get('reach', {}), **options})
         memory.setdefault('clients', []).append(client)
         return client

@@ -49,7 +49,7 @@ def prepare(env, ramp, size, seed):
     if len(payloads) != size:
         raise SystemExit(f'the simulator has {len(payloads)} bills that are ready, instead of {size}')
     vendors = {payload['vendor']['id'] for payload in payloads}
-    _flow(env, connection, 'vendor')._ensure(connection, connection._client(deadline=math.inf), vendors)
+    _flow(env, connection, 'vendor')._ensure(connection, connection._new_client(deadline=math.inf), vendors)
     env['ramp.connection']._identity()
     env.cr.commit()
     return connection
@@ -85,7 +85,7 @@ def owe(ramp, size, seed):
 
 
 def listed(connection):
-    return [payload for page in connection._client(deadline=math.inf).pages('/bills', {'sync_ready': 'true'}) for payload in page.rows]
+    return [payload for page in connection._new_client(deadline=math.inf).pages('/bills', {'sync_ready': 'true'}) for payload in page.rows]
 
 
 def _flow(env, connection, name):
@@ -96,7 +96,7 @@ def decided(env, connection, ramp):
     """What the baselines book, as plain values: read from the same payloads, coded and converted by the same rules."""
     flow = _flow(env, connection, 'bill')
     payer = flow.env['ramp.flow.bill_payment']
-    flow._entities(connection._client(deadline=math.inf))
+    flow._entities(connection._new_client(deadline=math.inf))
     values = [(flow._read(payload), payer._read(payload)) for payload in listed(connection)]
     found = flow._look_up(connection, [value for value, _paid in values])
     rows = []

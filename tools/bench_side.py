@@ -199,7 +199,7 @@ def prepare(env, ramp, size, seed):
         raise SystemExit(f'the simulator has only {len(ready)} transactions that are ready')
     # cardholders are met once in a company's life: linked before the clock, on every side
     flow = env['ramp.flow.transaction'].with_context(ramp_memory={})
-    users = flow._ramp_users(connection._client(deadline=math.inf))
+    users = flow._ramp_users(connection._new_client(deadline=math.inf))
     env['hr.employee']._ramp_link(connection, users, {user.id for user in users})
     env['ramp.connection']._identity()
     env.cr.commit()
