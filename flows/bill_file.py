@@ -57,7 +57,7 @@ class RampFlowBillFile(models.AbstractModel):
         """The content of a row: a change of it is a reason to ask Ramp again."""
         return {'payload': {'id': bill, 'count': count}, 'payload_hash': digest([bill, count, moves[0].id if moves else None])}
 
-    def _links(self, client, ramp_id):
+    def _links(self, connection, client, ramp_id):
         return read_invoice_urls(client.get(f'/bills/{ramp_id}'))
 
     def _leave_out(self, connection, record):

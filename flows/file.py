@@ -90,7 +90,7 @@ class RampFlowFile(models.AbstractModel):
 
     # ------------------------------------------------------------------ what a flow says
 
-    def _links(self, client, ramp_id):
+    def _links(self, connection, client, ramp_id):
         """Ask Ramp for the links of a row's files. Raises `RampError` or `PayloadError`."""
         raise NotImplementedError
 
@@ -172,7 +172,7 @@ class RampFlowFile(models.AbstractModel):
             fetched, silence, held, is_over = {}, 0, 0, None
             for identity, ramp_id, version in todo:
                 try:
-                    answer = fetched[identity] = Fetched(version, self._fetch(client, ramp_id))
+                    answer = fetched[identity] = Fetched(version, self._fetch(connection, client, ramp_id))
                 except RampOutOfTime as error:
                     is_over = error
                     break
@@ -201,10 +201,10 @@ class RampFlowFile(models.AbstractModel):
         self._without_documents(connection, records - ready)
         return records[-1:].id, [(record.id, record.ramp_id, record.payload_hash) for record in ready]
 
-    def _fetch(self, client, ramp_id):
+    def _fetch(self, connection, client, ramp_id):
         """The files of a row, see `Fetched`. Raises when the credentials are refused, or the run's time is up."""
         try:
-            links = self._links(client, ramp_id)
+            links = self._links(connection, client, ramp_id)
         except (RampAuthError, RampOutOfTime):
             raise
         except (RampError, PayloadError) as error:

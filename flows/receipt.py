@@ -60,7 +60,7 @@ class RampFlowReceipt(models.AbstractModel):
         """EXTENDS: card spend has an expense, too."""
         return [move, *move.expense_ids]
 
-    def _links(self, client, ramp_id):
+    def _links(self, connection, client, ramp_id):
         return [read_receipt(client.get(f'/receipts/{ramp_id}')).receipt_url]
 
     def _no_object(self):

@@ -2,7 +2,7 @@
 from odoo import api, models
 
 from ..models.ramp_record import digest
-from ..ramp_api import read_statement_url
+from ..ramp_api import read_statement, read_statement_url
 
 
 class RampFlowStatementFile(models.AbstractModel):
@@ -68,9 +68,22 @@ class RampFlowStatementFile(models.AbstractModel):
             'name': self.env._('File: %s', parents[statement].name), 'date': parents[statement].date or None,
         } for statement in statements if statement in parents], updates=True)
 
-    def _links(self, client, ramp_id):
-        link = read_statement_url(client.get(f'/statements/{ramp_id}'))
-        return [link] if link else []
+    def _links(self, connection, client, ramp_id):
+        payload = client.get(f'/statements/{ramp_id}')
+        link = read_statement_url(payload)
+        return [link] if link and not self._shows_others(connection, payload) else []
+
+    @staticmethod
+    def _shows_others(connection, payload):
+        """Whether a statement is of other Ramp entities, too: its PDF shows who spent what there."""
+        return bool(connection.ramp_entity_id) and {
+            section.entity_id for section in read_statement(payload).sections} != {connection.ramp_entity_id.lower()}
+
+    def _leave_out(self, connection, record):
+        if not connection.ramp_entity_id:
+            return super()._leave_out(connection, record)
+        return record._skip(self.env._(
+            'Ramp has no file of it, or one that shows the spend of other Ramp entities, too, which is not for this company.'))
 
     def _no_object(self):
         return self.env._('Ramp does not have this statement any more.')

@@ -70,6 +70,20 @@ class TestEntities(ExportedCase):
         known = str([{**row.payload, 'statement_lines': None} for row in rows])
         self.assertFalse([ramp_id for ramp_id in theirs if ramp_id in known])
 
+    def test_file_of_a_statement(self):
+        """The PDF of a statement shows the spend of the whole business: it is attached where all of that is the connection's."""
+        day = f'{fields.Date.today() - timedelta(days=3)}T12:00:00+00:00'
+        files = []
+        for entities in ((self.mine,), (self.mine, self.other)):
+            for entity in entities:
+                self.spend(1000, date=day, entity=entity, currency=self.ramp.state['entities'].get(entity)['currency'])
+            statement = self.ramp.close_statement(f'{fields.Date.today() - timedelta(days=2 - len(files))}')
+            self.sync(*self.flows, 'statement_file')
+            [bill] = self.env['account.move'].search([('ramp_id', 'in', self.sections_of(statement, self.mine))])
+            files.append(len(self.attachments(bill)))
+            self.assertEqual(self.record(statement, 'statement_file').state, 'ignored' if len(entities) > 1 else 'confirmed')
+        self.assertEqual(files, [1, 0])
+
     def test_moved_to_another_entity(self):
         """What waited here and is another entity's now is left out, and counts for nothing; Ramp hears nothing."""
         ramp_id = self.spend(1300, account=None, entity=self.mine)

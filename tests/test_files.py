@@ -520,7 +520,7 @@ class TestBillFiles(FileCase):
         flow = self.env['ramp.flow.bill_file']
         run = self.env['ramp.run']._start(self.connection, 'bill_file')
         _after, [(identity, _id, version)] = flow._due(self.connection, 0)
-        fetched = {identity: file_flow.Fetched(version, flow._fetch(self.connection._client(), ramp_id))}
+        fetched = {identity: file_flow.Fetched(version, flow._fetch(self.connection, self.connection._client(), ramp_id))}
         self.ramp.update_bill(ramp_id, invoices=2)
         self.expect('bill_file', {ramp_id: 2})
         flow._attach(self.connection, run, fetched)
