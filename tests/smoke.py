@@ -1,5 +1,5 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
-"""What Odoo's own runner runs in each commit. pytest runs everything; what differs under Odoo's runner is how tests are found, loaded
+"""What Odoo's own runner runs in each commit. pytest runs the rest, and everything in a full run or when it runs alone; what differs under Odoo's runner is how tests are found, loaded
 and set up, and what a browser is served."""
 from odoo.tests import BaseCase
 

@@ -9,8 +9,8 @@
 |---|---|
 | lint, translations | `./dev lint`, `./dev i18n --check` |
 | plain | tests that need no database: the client of Ramp's API, and the simulator |
-| unit | the addon's tests by pytest, each in a transaction that is rolled back, on a database for each core |
-| odoo | the same tests as Odoo itself runs them, in the course of an upgrade: those with the tag `ramp_smoke`, in a full run all |
+| unit | the addon's tests by pytest, each in a transaction that is rolled back, on a database for each core; but for those of `odoo` |
+| odoo | the addon's tests as Odoo itself runs them, in the course of an upgrade: those with the tag `ramp_smoke`; in a full run all |
 | system | real processes, real HTTP, real SIGKILL |
 """
 import argparse
@@ -74,6 +74,11 @@ def pytest_command(runtime, *arguments):
     return [runtime.python, '-m', 'pytest', '-p', 'no:cacheprovider', '-q', '-ra', '--durations=10', *arguments]
 
 
+def with_tools(runtime):
+    """The environment in which pytest finds the plugins beside this file."""
+    return {'PYTHONPATH': f"{CHECKOUT / 'tools'}{os.pathsep}{runtime.environ()['PYTHONPATH']}"}
+
+
 def shared_out(options, by):
     """pytest's options to share tests out among processes, unless few were named."""
     return () if options.names or WORKERS < 2 else ('-n', WORKERS, '--dist', by)
@@ -94,7 +99,7 @@ def run_plain(runtime, options):
     files = options.files.get('plain') or [path.name for path in sorted(TESTS.glob('test_*.py')) if path.name.startswith(PLAIN)]
     yield (pytest_command(runtime, '-p', 'no:odoo', '-p', 'plain_tests', *(runtime.addons / ADDON / 'tests' / name for name in files),
                           *options.arguments),
-           {'PYTHONPATH': f"{CHECKOUT / 'tools'}{os.pathsep}{runtime.environ()['PYTHONPATH']}"}, runtime.addons / ADDON)
+           with_tools(runtime), runtime.addons / ADDON)
 
 
 @contextlib.contextmanager
@@ -103,12 +108,14 @@ def run_unit(runtime, options):
     files = options.files.get('unit') or [
         path.name for path in sorted(TESTS.glob('test_*.py')) if not path.name.startswith(PLAIN)]
     tours = () if options.full or options.names else ('-k', f'not {TOURS}')
+    # in a whole run, Odoo's runner has them already
+    smoke = ('-p', 'without_smoke') if options.whole and not options.full else ()
     with database(runtime, runtime.test_template(), 'unit') as name:
         yield (pytest_command(
-            runtime, f'--odoo-database={name}', '--odoo-http', f'--odoo-config={runtime.config}', *shared_out(options, 'loadscope'), *tours,
+            runtime, f'--odoo-database={name}', '--odoo-http', f'--odoo-config={runtime.config}', *shared_out(options, 'loadscope'), *tours, *smoke,
             *(tests / name for name in files), *options.arguments),
             # the processes clone the database with PostgreSQL's own programs
-            {**CALM, 'PGHOST': runtime.postgres.socket, 'PGUSER': runtime.postgres.user,
+            {**CALM, **with_tools(runtime), 'PGHOST': runtime.postgres.socket, 'PGUSER': runtime.postgres.user,
              'PATH': f"{runtime.postgres.program('psql').parent}{os.pathsep}{runtime.environ()['PATH']}"}, runtime.addons / ADDON)
 
 
@@ -144,7 +151,8 @@ LANES = {  # in the order in which they begin; the seconds are those of two core
 # -- what a name names
 
 def named(name):
-    """The files, by lane, in which a file, a class or a part of a test's name is found, and how pytest is to choose among their tests."""
+    """({lane: files in which a file, a class or a part of a test's name is found}, the keyword that pytest knows its tests by, whether there
+    are others in these files)."""
     path, _colons, inside = name.partition('::')
     stem = Path(path).name.removesuffix('.py')
     tests = [('system', path) for path in sorted((TESTS / 'system').glob('test_*.py'))] + [
@@ -157,7 +165,7 @@ def named(name):
     files = {}
     for lane, path in found:
         files.setdefault(lane, []).append(f'{path.name}::{inside}' if inside else path.name)
-    return files, () if of_file else ('-k', name)
+    return files, (inside or stem).rpartition('::')[2] if of_file else name, not of_file
 
 
 # -- to run them
@@ -277,13 +285,15 @@ def main():
     if options.arguments and not (options.only or options.names):
         parser.error(f"{' '.join(options.arguments)}: options of a runner need --only LANE, or names")
     names = options.only or list(LANES)
-    for name in options.names:
-        files, chosen = named(name)
-        for lane, found in files.items():
-            options.files.setdefault(lane, []).extend(found)
-        options.arguments = [*options.arguments, *chosen]
+    found = [named(name) for name in options.names]
+    for files, _keyword, _others in found:
+        for lane, paths in files.items():
+            options.files.setdefault(lane, []).extend(paths)
+    if any(others for _files, _keyword, others in found):  # pytest takes one choice for all files
+        options.arguments = [*options.arguments, '-k', ' or '.join(keyword for _files, keyword, _others in found)]
     if options.names:
         names = [name for name in names if name in options.files]
+    options.whole = names == list(LANES) and not options.names
     runtime = Runtime().prepare()
     os.environ.update(runtime.environ())
     os.environ['RAMP_ROTATION'] = rotation()
