@@ -70,9 +70,11 @@ class RampFlowRepayment(models.AbstractModel):
         return [{}]
 
     def _ask_each(self, client, ramp_ids):
-        """EXTENDS: nothing can be asked for; what is not listed is gone."""
+        """EXTENDS: nothing can be asked for; what a list of everything does not show is gone."""
+        there = {payload['id'].lower(): payload for payload in client.objects(self._endpoint)
+                 if isinstance(payload, dict) and isinstance(payload.get('id'), str)}
         for ramp_id in ramp_ids:
-            yield ramp_id, None
+            yield ramp_id, there.get(ramp_id)
 
     def _refresh_lost(self, connection, client, started):
         """Everything is listed in each run, and nothing can be asked for: what is not listed is gone."""
