@@ -32,7 +32,7 @@ COLUMNS = {
     'ramp_entity_id': 'varchar', 'has_moved': 'bool', 'open_amount': 'numeric'}
 STANDING = ('ramp_entity_id', 'has_moved', 'open_amount')
 # Ramp's own bookkeeping: a change of these says nothing to a person who compares two versions of an object
-UNTOLD = ('sync_status', 'synced_at', 'updated_at', 'deep_link_url', 'statement_id')
+UNTOLD = ('erased_at', 'sync_status', 'synced_at', 'updated_at', 'deep_link_url', 'statement_id')
 
 
 def canonical(payload):
