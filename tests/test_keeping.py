@@ -128,6 +128,18 @@ class TestKeeping(KeepingCase):
         self.assertEqual(sum(done for done, _more in counts), len(self.rows))
         self.assertTrue(all(done <= 2 for done, _more in counts))
 
+    def test_queries(self):
+        """As many for many rows as for one."""
+        others = [self.spend(1000 + number, date='2026-07-05T12:00:00+00:00') for number in range(4)]
+        self.sync('transaction')
+        counts = []
+        for rows in (self.record(self.spent), self.env['ramp.record'].search([('ramp_id', 'in', others)])):
+            self.env.invalidate_all()
+            before = self.env.cr.sql_log_count
+            rows._erase()
+            counts.append(self.env.cr.sql_log_count - before)
+        self.assertEqual(counts[0], counts[1])
+
     def test_unreadable_rows_lose_all_but_their_id(self):
         row = self.record(self.repaid, 'repayment')
         row.payload = {'id': row.ramp_id, 'user_signature': self.words[3], 'odd': self.words[4]}
