@@ -1,14 +1,10 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
-import logging
-
 from dateutil.relativedelta import relativedelta
 from psycopg2.extras import Json
 
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.tools import SQL
-
-_logger = logging.getLogger(__name__)
 
 # The flows whose objects tell of persons, and whose payloads are history once they are settled. Vendors, contacts and what Odoo sends are
 # compared with their payload for good, and follow what Odoo and Ramp have now.
@@ -164,7 +160,8 @@ class HrEmployee(models.Model):
         user, emails = (person.ramp_user_id or '').lower() or None, [email.lower() for email in {
             person.work_email, person.user_id.login, person.user_id.email} if email]
         if not (user or emails):
-            raise UserError(self.env._('%s has neither a Ramp ID nor an e-mail address, so nothing in the ledger can be theirs.', self.name))
+            raise UserError(self.env._(
+                '%s has neither a Ramp ID nor an e-mail address, so nothing in the ledger can be theirs.', self.name))
         return person.env['ramp.record']._erase_chosen(SQL(
             """
             company_id = %(company)s AND (
