@@ -159,7 +159,7 @@ class RampFlowBill(models.AbstractModel):
             self.env['ramp.flow.bill_file']._expect(connection, {record.ramp_id: now['files']})
         texts = self._memo_changes(before, now)
         for key, label in (('vendor_memo', self.env._('Memo to the vendor')), ('due', self.env._('Due'))):
-            if str(now[key] or '') != str(before.get(key) or ''):
+            if str(now[key] or '') != str(before.get(key, now[key]) or ''):
                 texts.append(self.env._('%(what)s changed in Ramp: %(text)s', what=label, text=now[key] or '-'))
         self._noticed(record, texts)
 

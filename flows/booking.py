@@ -251,7 +251,7 @@ class RampFlowBooking(models.AbstractModel):
     def _memo_changes(self, before, now):
         """The sentences that tell what of `memo`, and `memos` of lines, changed in Ramp."""
         texts = []
-        if now['memo'] != before.get('memo'):
+        if now['memo'] != before.get('memo', now['memo']):  # what was erased is not known to have changed
             texts.append(self.env._('Memo changed in Ramp: %s', now['memo'] or '-'))
         if len(now['memos']) == len(before.get('memos', [])):
             texts += [self.env._('Memo of line %(number)s changed in Ramp: %(text)s', number=number, text=text or '-')

@@ -323,7 +323,7 @@ class RampFlowPull(models.AbstractModel):
             if not reason:
                 own.append((row, record))
             elif record:
-                record._leave_out(reason)
+                record._leave_out(reason, counts=self._is_early(connection, row))
         return own
 
     def _no_business(self, connection, row):
@@ -547,7 +547,7 @@ class RampFlowPull(models.AbstractModel):
         :param begun: when the first of the lists was asked for
         """
         unseen = {record.ramp_id: record.id for record in self.env['ramp.record']._unseen(
-            connection, self._flow, since[:10], begun, LOST_PER_RUN)}
+            connection, self._flow, max(since[:10], str(connection.start_date)), begun, LOST_PER_RUN)}
         self.env.cr.rollback()
         for part in split_every(AT_ONCE, unseen):
             asked = self._clock()

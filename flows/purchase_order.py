@@ -67,7 +67,7 @@ class RampFlowPurchaseOrder(models.AbstractModel):
         if not connection.push_orders:
             return Domain.FALSE
         return (Domain('state', '=', 'purchase') & Domain('company_id', '=', connection.company_id.id)
-                & Domain('date_approve', '>=', connection.start_date))
+                & Domain('date_approve', '>=', connection._start_time()))
 
     def _not_offered(self, record):
         if record.state == 'cancel':

@@ -175,7 +175,8 @@ class RampFlowStatement(models.AbstractModel):
             unknown |= {(statement, flow) for flow, _identity in known - there}
         self.env.cr.rollback()
         for statement, flow in sorted(unknown):
-            lines = self.env[f'ramp.flow.{flow}']
+            # also those from before the start date, which are not booked: it has to add up
+            lines = self.env[f'ramp.flow.{flow}'].with_context(ramp_of_statement=True)
             lines._observe(connection, client, [{'statement_id': statement, **lines._scope(connection)}])
 
     def _line_rows(self, connection, lines):

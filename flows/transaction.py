@@ -87,8 +87,9 @@ class RampFlowTransaction(models.AbstractModel):
             **self._scope(connection)}
 
     def _no_business(self, connection, row):
-        """EXTENDS: Ramp's filter is by the moment of the purchase; the day of the books decides."""
-        return super()._no_business(connection, row) or (self._too_early() if self._is_early(connection, row) else None)
+        """EXTENDS: Ramp's filter is by the moment of the purchase; the day of the books decides, but for what a statement names."""
+        is_early = self._is_early(connection, row) and not self.env.context.get('ramp_of_statement')
+        return super()._no_business(connection, row) or (self._too_early() if is_early else None)
 
     def _read(self, payload):
         return read_transaction(payload)

@@ -27,6 +27,7 @@ from . import (
     hr_department,
     hr_employee,
     hr_expense,
+    ramp_record_keeping,
     purchase_order,
     res_partner,
     stock_picking,

@@ -24,6 +24,7 @@ from ..ramp_api import (
     RampNotFound,
     read_accounting_provider,
     read_entity,
+    to_company_date,
 )
 
 API_URLS = {
@@ -542,9 +543,13 @@ class RampConnection(models.Model):
 
     def _start_moment(self, before=timedelta(0)):
         """The first moment of the start date, or of a day before it, in the company's time zone, in UTC, as Ramp's filters want it."""
+        return self._start_time(before).strftime('%Y-%m-%dT%H:%M:%SZ')
+
+    def _start_time(self, before=timedelta(0)):
+        """The same as a datetime, as Odoo stores it: a domain with a date would mean midnight for whoever searches."""
         self.ensure_one()
         zone = pytz.timezone(self._timezone())
-        return zone.localize(datetime.combine(self.start_date - before, time.min)).astimezone(pytz.utc).strftime('%Y-%m-%dT%H:%M:%SZ')
+        return zone.localize(datetime.combine(self.start_date - before, time.min)).astimezone(pytz.utc).replace(tzinfo=None)
 
     def _leaves_alone(self, moment):
         """Whether an object without a sync status that is of this moment, datetime or date, was there before and is to be left alone."""
@@ -553,7 +558,7 @@ class RampConnection(models.Model):
             return False
         if isinstance(moment, datetime):
             return moment.astimezone(pytz.utc).replace(tzinfo=None) < self.connected_at
-        return moment < self.connected_at.date()
+        return moment < to_company_date(pytz.utc.localize(self.connected_at), self._timezone())
 
     def _seat_companies(self):
         """The companies that share this connection's Ramp business."""

@@ -32,7 +32,7 @@ COLUMNS = {
     'ramp_entity_id': 'varchar', 'has_moved': 'bool', 'open_amount': 'numeric'}
 STANDING = ('ramp_entity_id', 'has_moved', 'open_amount')
 # Ramp's own bookkeeping: a change of these says nothing to a person who compares two versions of an object
-UNTOLD = ('sync_status', 'synced_at', 'updated_at', 'deep_link_url', 'statement_id')
+UNTOLD = ('erased_at', 'sync_status', 'synced_at', 'updated_at', 'deep_link_url', 'statement_id')
 
 
 def canonical(payload):
@@ -780,12 +780,15 @@ class RampRecord(models.Model):
             message = self.error_message
         self.write({'state': 'ignored', 'error_message': message, 'is_question': True, 'next_attempt': False})
 
-    def _leave_out(self, message):
-        """What is not booked is no business of the connection any more, and does not count in what Ramp says is owed."""
-        records = self.filtered(lambda record: record.state != 'ignored' or record.has_moved or record.open_amount).try_lock_for_update()
-        records.write({
-            'state': 'ignored', 'error_message': message, 'is_question': True, 'next_attempt': False, 'has_moved': False,
-            'open_amount': False})
+    def _leave_out(self, message, counts=False):
+        """What is not booked is no business of the connection any more, and does not count in what Ramp says is owed.
+
+        :param counts: it counts all the same: a statement may name what is from before the start date, and has to add up
+        """
+        records = self.filtered(lambda record: record.state != 'ignored' or not counts and (record.has_moved or record.open_amount))
+        records.try_lock_for_update().write({
+            'state': 'ignored', 'error_message': message, 'is_question': True, 'next_attempt': False,
+            **({} if counts else {'has_moved': False, 'open_amount': False})})
 
     def _fail(self, message):
         """A failure of this object that may pass: try again in the next run, then later and later; after `MAX_ATTEMPTS`

@@ -90,7 +90,9 @@ METHODS = {
     'account.payment': {**OPENS, 'action_open_in_ramp': BOOKS},
     'account.tax': OPENS,
     'hr.department': OPENS,
-    'hr.employee': {'action_open_in_ramp': 'officer', 'action_open_ramp_record': '', 'action_send_ramp_invitation': 'officer'},
+    'hr.employee': {
+        'action_erase_ramp_data': '', 'action_open_in_ramp': 'officer', 'action_open_ramp_record': '',
+        'action_send_ramp_invitation': 'officer'},
     'hr.expense': {
         'action_open_account_move': 'bookkeeper expenses', 'action_open_in_ramp': 'bookkeeper expenses',
         'action_open_ramp_record': 'bookkeeper', 'action_reset': 'bookkeeper expenses'},
@@ -102,7 +104,7 @@ METHODS = {
         **dict.fromkeys((
             'action_claim_database', 'action_connect', 'action_disconnect', 'action_push_all', 'action_test_connection'), 'manager')},
     'ramp.record': {
-        'action_open_document': BOOKS, 'action_open_in_ramp': BOOKS,
+        'action_erase_personal': 'manager', 'action_open_document': BOOKS, 'action_open_in_ramp': BOOKS,
         **dict.fromkeys(('action_ignore', 'action_rebook', 'action_retry'), WORKS)},
     'ramp.record.ignore': {'action_confirm': 'invoicing'},
     'ramp.tie.out': {'action_open': BOOKS},

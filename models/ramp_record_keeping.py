@@ -1,0 +1,170 @@
+# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
+from dateutil.relativedelta import relativedelta
+from psycopg2.extras import Json
+
+from odoo import api, fields, models
+from odoo.exceptions import AccessError, UserError, ValidationError
+from odoo.tools import SQL
+
+# The flows whose objects tell of persons, and whose payloads are history once they are settled. Vendors, contacts and what Odoo sends are
+# compared with their payload for good, and follow what Odoo and Ramp have now.
+FLOWS = ('transaction', 'bill', 'bill_payment', 'vendor_credit', 'reimbursement', 'reimbursement_payment', 'repayment')
+SETTLED = ('confirmed', 'ignored')
+# Keys of payloads, at whatever depth, that say who a person is, where the person was, or what somebody wrote. Ids stay: with them an
+# object is told from others, and found by whoever has its person in Ramp.
+PERSONAL = frozenset({
+    'attendees', 'disputes', 'employee_id', 'end_location', 'first_name', 'last_name', 'memo', 'merchant_data', 'merchant_location',
+    'passenger_name', 'policy_violations', 'start_location', 'trip_name', 'user_email', 'user_full_name', 'user_signature', 'vendor_memo',
+    'waypoints'})
+TEXTS = frozenset({'memo', 'memos', 'vendor_memo'})  # of the `extras` in `noted`
+ERASED = 'erased_at'  # key of a payload, with the day: gone when Ramp's own takes its place
+AT_ONCE = 2000
+
+
+def without_persons(part):
+    """A payload, or a part of one, without what is personal in it."""
+    if isinstance(part, dict):
+        return {key: without_persons(value) for key, value in part.items() if key not in PERSONAL}
+    if isinstance(part, list):
+        return [without_persons(value) for value in part]
+    return part
+
+
+class RampConnection(models.Model):
+    _inherit = 'ramp.connection'
+
+    keep_months = fields.Integer(
+        string='Keep Personal Data For', tracking=True,
+        help='Months after which names, e-mail addresses, memos and places are removed from the ledger, of objects that are confirmed or '
+             'ignored. 0: they are kept. Documents in Odoo, amounts, days, ids and links stay.')
+
+    @api.constrains('keep_months')
+    def _check_keep_months(self):
+        for connection in self:
+            if connection.keep_months < 0:
+                raise ValidationError(self.env._(
+                    'Connection %s: personal data is kept for a number of months, or for good: enter 0 for that.', connection.name))
+
+
+class RampRecord(models.Model):
+    """What of a row goes when nobody needs it any more: what is personal. Identity, document, amount, state and hash stay.
+
+    So nothing is booked twice, a change in Ramp is noticed as before, and the payload can still be read: payments that are done anew,
+    bills paid by card and statements read those of rows that are settled.
+    """
+
+    _inherit = 'ramp.record'
+
+    @api.autovacuum
+    def _gc_personal(self):
+        """Erase what is older than the connections keep it; some thousand rows at a time."""
+        done = 0
+        for connection in self.env['ramp.connection'].with_context(active_test=False).search([('keep_months', '>', 0)]):
+            until = fields.Date.today() - relativedelta(months=connection.keep_months)
+            done += len(self._take_settled(SQL(
+                'connection_id = %s AND COALESCE(date, create_date::date) < %s', connection.id, until), AT_ONCE - done)._erase())
+            if done >= AT_ONCE:
+                break
+        return done, done >= AT_ONCE
+
+    @api.model
+    def _take_settled(self, which, limit=None):
+        """Lock settled rows of which something may be erased, except those that another worker has."""
+        self.flush_model()
+        self.env.cr.execute(SQL(
+            """
+            SELECT id FROM ramp_record
+             WHERE flow = ANY(%s) AND state = ANY(%s) AND payload IS NOT NULL AND remote_id IS NULL
+               AND (jsonb_typeof(payload) <> 'object' OR NOT jsonb_exists(payload, %s)) AND %s
+             ORDER BY id LIMIT %s
+               FOR UPDATE SKIP LOCKED
+            """, list(FLOWS), list(SETTLED), ERASED, which, limit))
+        return self.browse(row[0] for row in self.env.cr.fetchall())
+
+    def _erase(self):
+        """Take what is personal out of these rows, which are locked, and out of the names of their receipts. Returns them."""
+        values = []
+        for record in self:
+            payload, name = record._erased()
+            noted = record.noted
+            if noted and 'extras' in noted:
+                noted = {**noted, 'extras': {key: value for key, value in noted['extras'].items() if key not in TEXTS}}
+            values.append(SQL('(%s, %s::jsonb, %s::jsonb, %s)', record.id, Json(payload), noted and Json(noted), name))
+        if values:
+            self.env.cr.execute(SQL(
+                """
+                UPDATE ramp_record r SET payload = v.payload, late_payload = NULL, noted = v.noted, name = v.name
+                  FROM (VALUES %s) AS v(id, payload, noted, name) WHERE r.id = v.id
+                """, SQL(', ').join(values)), log_exceptions=False)  # the statement holds payloads, and those do not belong into a log
+            for company, records in self.grouped('company_id').items():
+                self.env.cr.execute(SQL(
+                    """
+                    UPDATE ramp_record f SET name = %s || r.name FROM ramp_record r
+                     WHERE r.id = ANY(%s) AND f.connection_id = r.connection_id AND f.flow = 'receipt' AND f.parent_ramp_id = r.ramp_id
+                       AND r.flow IN ('transaction', 'reimbursement')
+                    """, self._in_language(company).env._('Receipt: %s', ''), records.ids))
+            self.invalidate_model()
+        return self
+
+    def _in_language(self, company):
+        """As the jobs are that give rows their names."""
+        return self.with_company(company).with_context(lang=company.partner_id.lang or self.env.lang)
+
+    def _erased(self):
+        """(payload without what is personal, name that follows from it)."""
+        self.ensure_one()
+        flow = self.env[f'ramp.flow.{self.flow}'].with_env(self._in_language(self.company_id).env)
+        mark = {ERASED: fields.Date.to_string(fields.Date.today())}
+        payload = without_persons(self.payload) if isinstance(self.payload, dict) else {}
+        row = flow._ledger_row(self.connection_id, payload)
+        if 'value' not in row:  # nothing can be done with one that nobody can read
+            return {**({'id': payload['id']} if isinstance(payload.get('id'), str) else {}), **mark}, row['name']
+        return {**payload, **mark}, row['name']
+
+    def action_erase_personal(self):
+        """Remove what is personal from the rows that are chosen, as far as they are settled."""
+        if not self.env.su and not self.env.user.has_group('account.group_account_manager'):
+            raise AccessError(self.env._('Only accounting administrators may remove personal data from the ledger.'))
+        self.check_access('read')
+        # administrators decide (checked above) without being able to edit rows
+        return self.sudo()._erase_chosen(SQL('id = ANY(%s)', self.ids))
+
+    @api.model
+    def _erase_chosen(self, which):
+        """Erase what is settled of the rows that a condition names, and say how many are left."""
+        done = len(self._take_settled(which)._erase())
+        self.env.cr.execute(SQL(
+            'SELECT count(*) FROM ramp_record WHERE flow = ANY(%s) AND state <> ALL(%s) AND %s', list(FLOWS), list(SETTLED), which))
+        [left] = self.env.cr.fetchone()
+        if not done and left:
+            raise UserError(self.env._(
+                'None of the %s records is confirmed or ignored yet, and until then its data is needed. Clear them first.', left))
+        return self.env['ramp.connection']._notify('warning' if left else 'success', self.env._('Personal data removed'), self.env._(
+            'Records: %(done)s. Not confirmed or ignored yet, so that their data is needed: %(left)s. The documents in Odoo, and what Ramp '
+            'has, stay as they are.', done=done, left=left))
+
+
+class HrEmployee(models.Model):
+    _inherit = 'hr.employee'
+
+    def action_erase_ramp_data(self):
+        """Remove from the ledger what Ramp told of somebody who has left."""
+        self.ensure_one()
+        self.check_access('write')
+        if not self.env.su and not self.env.user.has_group('hr.group_hr_manager'):
+            raise AccessError(self.env._('Only administrators of Employees may remove the data of a person from the ledger of Ramp.'))
+        if self.active:
+            raise UserError(self.env._('%s is an active employee: archive first whose data is to be removed.', self.name))
+        # administrators of Employees (checked above) need not be accountants
+        person = self.sudo()
+        user, emails = (person.ramp_user_id or '').lower() or None, [email.lower() for email in {
+            person.work_email, person.user_id.login, person.user_id.email} if email]
+        if not (user or emails):
+            raise UserError(self.env._(
+                '%s has neither a Ramp ID nor an e-mail address, so nothing in the ledger can be theirs.', self.name))
+        return person.env['ramp.record']._erase_chosen(SQL(
+            """
+            company_id = %(company)s AND (
+                %(user)s IN (lower(payload #>> '{card_holder,user_id}'), lower(payload ->> 'user_id'), lower(payload #>> '{bill_owner,id}'))
+                OR payload @> %(attendee)s::jsonb OR lower(payload ->> 'user_email') = ANY(%(emails)s))
+            """, company=person.company_id.id, user=user, emails=emails, attendee=Json({'attendees': [{'user_id': user or 'nobody'}]})))

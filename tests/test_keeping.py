@@ -1,0 +1,248 @@
+# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
+"""Personal data leaves the ledger after a while, or when somebody asks for it; what the books need stays."""
+import json
+
+from dateutil.relativedelta import relativedelta
+
+from odoo import Command, fields
+from odoo.exceptions import AccessError, UserError, ValidationError
+from odoo.tests import new_test_user, tagged
+
+from ..models import ramp_record_keeping
+from ..models.ramp_record_keeping import ERASED, without_persons
+from .common import PayablesCase, StatementsCase
+
+FLOWS = (
+    'vendor', 'transaction', 'receipt', 'vendor_credit', 'bill', 'bill_payment', 'bill_file', 'reimbursement', 'reimbursement_payment',
+    'repayment', 'transfer', 'statement', 'cashback')
+SECRETS = ('Quarterly offsite', 'for the vendor alone', 'Secret Harbour')
+
+
+class KeepingCase(StatementsCase, PayablesCase):
+    flows = FLOWS
+
+    def once(self):
+        super().once()
+        user = next(iter(self.ramp.state['users']))
+        self.words = [*SECRETS, user['first_name'], user['last_name'], user['email']]
+        memo = {'memo': SECRETS[0]}
+        self.spent = self.spend(7000, date='2026-07-05T12:00:00+00:00', receipts=1, lines=[
+            {'amount_minor': 7000, 'account': self.external(self.account_meals), 'memo': SECRETS[0]}], **memo)
+        self.owed = self.owe(2000, date='2026-07-06', vendor_memo=SECRETS[1], **memo)
+        self.paid_bill = self.owe(2500, date='2026-07-07', **memo)
+        self.ramp.pay_bill(self.paid_bill, date='2026-07-10')
+        self.refunded = self.ramp.add_reimbursement(
+            amount_minor=3000, user=self.user_id, entity=self.primary, account=self.external(self.account_meals), state='REIMBURSED',
+            date='2026-07-08', receipts=1, start_location=SECRETS[2], **memo)
+        self.repaid = self.ramp.add_repayment(transaction=self.spent, amount_minor=100, date='2026-07-09')
+        self.sync(*FLOWS)
+        self.sync('receipt', 'watch')
+        self.rows = self.env['ramp.record'].search([('flow', 'in', ramp_record_keeping.FLOWS)])
+
+    def vacuum(self, months=1):
+        self.connection.keep_months = months
+        done = self.env['ramp.record']._gc_personal()
+        self.env.invalidate_all()
+        return done
+
+    def told(self, rows):
+        """What personal the ledger still says of these rows."""
+        self.env.cr.execute(
+            "SELECT concat_ws(' ', flow, name, payload::text, late_payload::text, noted::text) FROM ramp_record WHERE id = ANY(%s)",
+            [rows.ids])
+        return [(word, text) for [text] in self.env.cr.fetchall() for word in self.words if word in text]
+
+    def kept(self, rows):
+        return {row: (row.connection_id, row.flow, row.ramp_id, row.parent_ramp_id, row.res_model, row.res_id, row.date, row.amount,
+                      row.currency_id, row.state, row.payload_hash, row.has_moved, row.open_amount, row.sync_key, row.is_told)
+                for row in rows}
+
+    def books(self):
+        return {(move.id, move.state, move.ref, str(move.line_ids.mapped('balance'))) for move in self.env['account.move'].search([])}
+
+
+@tagged('post_install', '-at_install', 'ramp')
+class TestKeeping(KeepingCase):
+
+    def test_kept_unless_said_otherwise(self):
+        self.assertTrue(self.told(self.rows))
+        before = self.rows.mapped('payload')
+        self.assertEqual(self.connection.keep_months, 0)
+        self.assertEqual(self.vacuum(0), (0, False))
+        self.assertEqual(self.rows.mapped('payload'), before)
+        with self.assertRaisesRegex(ValidationError, 'number of months'):
+            self.connection.keep_months = -1
+
+    def test_what_goes_and_what_stays(self):
+        self.assertEqual(set(self.rows.mapped('flow')), set(ramp_record_keeping.FLOWS) - {'vendor_credit'})
+        self.assertEqual(set(self.rows.mapped('state')), {'confirmed'})
+        receipts = self.env['ramp.record'].search([('flow', '=', 'receipt')])
+        self.assertEqual(len(receipts), 2)
+        self.assertTrue(self.told(receipts), 'a receipt is called after its person')
+        before, report = self.kept(self.rows), self.env['report.ramp_connector.tie_out'].get_report(self.connection.id)
+        books = self.books()
+        self.assertEqual(self.vacuum(), (len(self.rows), False))
+        self.assertEqual(self.told(self.rows + receipts), [])
+        self.assertEqual(self.kept(self.rows), before)
+        self.assertEqual(self.vacuum(), (0, False), 'once')
+        self.assertEqual(self.env['report.ramp_connector.tie_out'].get_report(self.connection.id), report)
+        # nothing that runs misses what went, or brings it back
+        for _day in range(2):
+            self.sync(*FLOWS)
+            self.sync('watch')
+        self.assertEqual(self.books(), books)
+        self.assertEqual(self.kept(self.rows), before)
+        moves = self.env['account.move'].browse(self.rows.filtered(lambda row: row.res_model == 'account.move').mapped('res_id'))
+        self.assertFalse([message for message in moves.message_ids.mapped('body') if 'Memo' in message and 'changed' in message])
+
+    def test_each_payload_can_still_be_read(self):
+        """And says the same of the day, the money and to what it belongs."""
+        for row in self.rows:
+            flow = self.env[f'ramp.flow.{row.flow}']
+            before, after = (flow._ledger_row(self.connection, payload) for payload in (row.payload, without_persons(row.payload)))
+            for key in before.keys() - {'name', 'payload', 'payload_hash', 'value'}:
+                self.assertEqual(after[key], before[key], (row.flow, key))
+            self.assertIn('value', after)
+
+    def test_the_boundary(self):
+        """Of the last months nothing goes."""
+        today = fields.Date.today()
+        row, other = self.record(self.spent), self.record(self.owed, 'bill')
+        row.date, other.date = today - relativedelta(months=36), today - relativedelta(months=36, days=1)
+        self.assertEqual(self.vacuum(36)[0], 1)
+        self.assertEqual((ERASED in row.payload, ERASED in other.payload), (False, True))
+
+    def test_what_is_not_settled_keeps_all(self):
+        for state in ('pending', 'done', 'error', 'held'):
+            self.rows.state = state
+            self.assertEqual(self.vacuum(), (0, False), state)
+        self.rows.state = 'ignored'
+        self.assertEqual(self.vacuum()[0], len(self.rows))
+
+    def test_in_batches(self):
+        self.patch(ramp_record_keeping, 'AT_ONCE', 2)
+        counts = []
+        while not counts or counts[-1][1]:
+            counts.append(self.vacuum())
+            self.assertLess(len(counts), 20)
+        self.assertEqual(sum(done for done, _more in counts), len(self.rows))
+        self.assertTrue(all(done <= 2 for done, _more in counts))
+
+    def test_queries(self):
+        """As many for many rows as for one."""
+        others = [self.spend(1000 + number, date='2026-07-05T12:00:00+00:00') for number in range(4)]
+        self.sync('transaction')
+        counts = []
+        for rows in (self.record(self.spent), self.env['ramp.record'].search([('ramp_id', 'in', others)])):
+            self.env.invalidate_all()
+            before = self.env.cr.sql_log_count
+            rows._erase()
+            counts.append(self.env.cr.sql_log_count - before)
+        self.assertEqual(counts[0], counts[1])
+
+    def test_unreadable_rows_lose_all_but_their_id(self):
+        row = self.record(self.repaid, 'repayment')
+        row.payload = {'id': row.ramp_id, 'user_signature': self.words[3], 'odd': self.words[4]}
+        self.vacuum()
+        self.assertEqual(set(row.payload), {'id', ERASED})
+        row.payload = [self.words[3]]
+        self.vacuum()
+        self.assertEqual(set(row.payload), {ERASED})
+
+    def test_a_change_in_ramp_is_noticed_as_before(self):
+        self.vacuum()
+        self.ramp.update_transaction(self.spent, amount_minor=7100, lines=[
+            {'amount_minor': 7100, 'account': self.external(self.account_meals)}])
+        self.sync('transaction')
+        record = self.record(self.spent)
+        self.assertEqual((record.state, record.has_changed), ('held', True))
+        self.assertNotIn(ERASED, record.late_changes)
+        self.vacuum()
+        self.assertTrue(record.late_payload, 'a person decides first')
+
+    def test_payments_are_done_anew(self):
+        """They read the payload that is left."""
+        self.vacuum()
+        row, before = self.record(self.paid_bill, 'bill_payment'), self.move(self.paid_bill)
+        row._reopen_payment()
+        self.sync(*FLOWS)
+        self.assertEqual((row.state, before.payment_state, len(PayablesCase.payment(self, self.paid_bill))), ('confirmed', 'in_payment', 1))
+
+    def test_a_statement_over_what_was_erased(self):
+        self.vacuum()
+        statement = self.ramp.close_statement('2026-08-01')
+        self.sync_statements()
+        self.assertEqual(self.bill(statement).amount_total, 70.0)
+        [section] = self.sections(statement)
+        self.assertEqual(self.record(section, 'statement').state, 'confirmed')
+        self.vacuum()
+        self.assertNotIn(ERASED, self.record(section, 'statement').payload, 'the next one is compared with it')
+
+
+@tagged('post_install', '-at_install', 'ramp')
+class TestErasing(KeepingCase):
+    """A person who is gone can be erased at once."""
+
+    def user(self, name, groups):
+        return new_test_user(self.env, f'ramp_{name}', f'base.group_user,{groups}', company_id=self.company.id,
+                             company_ids=[Command.set(self.company.ids)])
+
+    def test_an_employee_who_left(self):
+        other = self.ramp.add_reimbursement(
+            amount_minor=3300, user=list(self.ramp.state['users'])[1]['id'], entity=self.primary, state='REIMBURSED',
+            account=self.external(self.account_meals), memo='Lunch with the others')
+        open_one = self.spend(1700, account=None, memo=SECRETS[0])
+        self.sync(*FLOWS)
+        employee = self.employee.with_user(self.user('hr', 'hr.group_hr_manager'))
+        with self.assertRaisesRegex(UserError, 'archive first'):
+            employee.action_erase_ramp_data()
+        employee.action_archive()
+        action = employee.action_erase_ramp_data()
+        self.env.invalidate_all()
+        self.assertEqual(action['params']['type'], 'warning')
+        self.assertIn('data is needed: 1.', action['params']['message'])
+        for ramp_id, flow in ((self.spent, 'transaction'), (self.refunded, 'reimbursement'), (self.refunded, 'reimbursement_payment'),
+                              (self.repaid, 'repayment')):
+            self.assertIn(ERASED, self.record(ramp_id, flow).payload, flow)
+            self.assertEqual(self.told(self.record(ramp_id, flow)), [])
+        self.assertNotIn(ERASED, self.record(other, 'reimbursement').payload)
+        self.assertIn('Lunch with the others', json.dumps(self.record(other, 'reimbursement').payload))
+        self.assertNotIn(ERASED, self.record(open_one).payload)
+
+    def test_by_address_alone(self):
+        """Who was never linked is found by the e-mail."""
+        self.employee.ramp_user_id = False
+        self.employee.action_archive()
+        self.employee.action_erase_ramp_data()
+        self.env.invalidate_all()
+        self.assertIn(ERASED, self.record(self.refunded, 'reimbursement').payload)
+        self.assertNotIn(ERASED, self.record(self.spent).payload)
+        self.employee.work_email = False
+        with self.assertRaisesRegex(UserError, 'nothing in the ledger can be theirs'):
+            self.employee.action_erase_ramp_data()
+
+    def test_nobody_else_may(self):
+        self.employee.action_archive()
+        for groups in ('hr.group_hr_user', 'account.group_account_manager'):
+            with self.assertRaises(AccessError):
+                self.employee.with_user(self.user(groups.rpartition('.')[2], groups)).action_erase_ramp_data()
+        with self.assertRaisesRegex(AccessError, 'Only accounting administrators'):
+            self.rows.with_user(self.user('accountant', 'account.group_account_user')).action_erase_personal()
+        self.assertTrue(self.told(self.rows))
+
+    def test_chosen_rows(self):
+        row, other = self.record(self.spent), self.record(self.owed, 'bill')
+        row.with_user(self.user('manager', 'account.group_account_manager')).action_erase_personal()
+        self.env.invalidate_all()
+        self.assertEqual((ERASED in row.payload, ERASED in other.payload), (True, False))
+        other.state = 'held'
+        with self.assertRaisesRegex(UserError, 'Clear them first'):
+            other.action_erase_personal()
+
+    def test_another_company(self):
+        """An administrator of one company erases nothing of another's."""
+        company = self.env['res.company'].create({'name': 'Gadget Guild'})
+        leaver = self.env['hr.employee'].create({
+            'name': 'Same Person', 'company_id': company.id, 'work_email': self.employee.work_email, 'active': False})
+        leaver.action_erase_ramp_data()
+        self.assertTrue(self.told(self.rows))

@@ -1,0 +1,180 @@
+# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
+"""What an upgrade does to the data that an earlier version left. One test for each script, which is loaded as Odoo loads it."""
+import pathlib
+from unittest.mock import patch
+
+from odoo.modules.module import load_script
+from odoo.tests import tagged
+from odoo.tools import SQL
+
+from .common import PayablesCase
+
+FOLDER = pathlib.Path(__file__).resolve().parent.parent / 'migrations'
+TESTED = {
+    '19.0.1.2.0/post-migrate.py': 'TestMigrations.test_payables',
+    '19.0.1.3.0/post-migrate.py': 'TestMigrations.test_statements',
+    '19.0.1.5.0/post-entities.py': 'TestMigrations.test_entities',
+    '19.0.1.5.0/post-seat.py': 'test_seat.py, TestUpgrade',
+    '19.0.1.5.0/post-vendors.py': 'TestMigrations.test_vendors',
+}
+FLOWS = ('vendor', 'transaction', 'vendor_credit', 'bill', 'bill_payment', 'reimbursement', 'repayment')
+
+
+@tagged('post_install', '-at_install', 'ramp')
+class TestMigrations(PayablesCase):
+    flows = FLOWS
+
+    def once(self):
+        super().once()
+        self.draft = self.env['ramp.connection'].create({
+            'name': 'Draft', 'company_id': self.company.id, 'environment': 'production', 'start_date': '2020-01-01'})
+        self.archived = self.env['ramp.connection'].create({
+            'name': 'Archived', 'company_id': self.company.id, 'environment': 'sandbox', 'start_date': '2020-01-01', 'active': False})
+        self.connections = self.connection + self.draft + self.archived
+
+    def script(self, name):
+        return load_script(f'ramp_connector/migrations/{name}', pathlib.Path(name).stem)
+
+    def migrate(self, script, version):
+        self.env.flush_all()
+        self.env.invalidate_all()
+        script.migrate(self.env.cr, version)
+        self.env.flush_all()
+        self.env.invalidate_all()
+
+    def set(self, records, **values):
+        """As an earlier version left it, past what the ORM would do now."""
+        self.env.flush_all()
+        self.env.cr.execute(SQL('UPDATE %s SET %s WHERE id = ANY(%s)', SQL.identifier(records._table), SQL(', ').join(
+            SQL('%s = %s', SQL.identifier(name), value) for name, value in values.items()), records.ids))
+        self.env.invalidate_all()
+
+    def assertOff(self, *switches):
+        """Nothing new begins unasked, in no connection, be it archived."""
+        for connection in self.connections:
+            self.assertEqual([name for name in switches if connection[name]], [], connection.name)
+
+    def assertTold(self, before, pattern):
+        """Who is connected is told, nobody else."""
+        self.assertRegex(self.connection.message_ids[0].body, pattern)
+        told = [connection.name for connection in self.connections if len(connection.message_ids) > before[connection]]
+        self.assertEqual(told, ['Ramp'])
+
+    def test_each_script_has_a_test(self):
+        scripts = {str(path.relative_to(FOLDER)) for path in FOLDER.glob('*/*.py')}
+        self.assertEqual(scripts, set(TESTED), 'add a test for the script, and its name here')
+
+    def test_payables(self):
+        """To 1.2.0: bills begin when somebody switches them on; what a change of a transaction is was narrowed."""
+        ids = [self.spend(1000 + number, memo='Taxi') for number in range(3)]
+        unbooked, changed = self.spend(2000, account=None), self.spend(3000)
+        self.assertEqual(self.sync('transaction').message, False)
+        rows = self.env['ramp.record'].search([('flow', '=', 'transaction')])
+        self.assertEqual(len(rows), 5)
+        hashes = {row: row.payload_hash for row in rows}
+        self.set(rows, payload_hash='of before', noted=None)
+        self.set(self.record(changed), has_changed=True)
+        self.set(self.connections, pull_bills=True, pull_reimbursements=True, pull_repayments=True)
+        self.set(self.connection, bill_journal_id=None, payment_journal_id=None)
+        crons = self.env.ref('ramp_connector.cron_bill') + self.env.ref('ramp_connector.cron_repayment')
+        crons.active = False
+        told = {connection: len(connection.message_ids) for connection in self.connections}
+        script = self.script('19.0.1.2.0/post-migrate.py')
+        with patch.object(script, 'BATCH', 2):
+            self.migrate(script, '19.0.1.1.0')
+        self.assertOff('pull_bills', 'pull_reimbursements', 'pull_repayments')
+        self.assertTold(told, 'Bills, reimbursements and repayments can come')
+        self.assertEqual((self.connection.bill_journal_id.type, self.connection.payment_journal_id.type), ('purchase', 'bank'))
+        self.assertFalse(self.draft.bill_journal_id)
+        self.assertEqual(crons.mapped('active'), [True, True])
+        for row in rows - self.record(changed):
+            self.assertEqual(row.payload_hash, hashes[row])
+        self.assertEqual(self.record(changed).payload_hash, 'of before', 'what Ramp changed stays to be decided')
+        for ramp_id in ids:
+            self.assertEqual(self.record(ramp_id).noted['extras']['memo'], 'Taxi')
+        self.assertFalse(self.record(unbooked).noted)
+        self.sync('transaction')
+        for ramp_id in ids:
+            self.assertConfirmed(ramp_id)
+
+    def test_statements(self):
+        """To 1.3.0: statements begin when somebody switches them on; the tie-out learns of what came before from its payload."""
+        spent, refused = self.spend(1000), self.spend(1500, account=None)
+        bill, owed = self.owe(2000), self.owe(2500)
+        self.ramp.pay_bill(bill)
+        self.ramp.add_vendor_credit(amount_minor=300, account=self.external(self.account_meals))
+        self.ramp.add_repayment(transaction=spent, amount_minor=400)
+        self.ramp.add_reimbursement(
+            amount_minor=3000, user=self.user_id, entity=self.primary, account=self.external(self.account_meals), state='REIMBURSED')
+        self.sync(*FLOWS)
+        rows = self.env['ramp.record'].search([('flow', 'in', FLOWS[1:])])
+        self.assertEqual(set(rows.mapped('flow')), set(FLOWS[1:]))
+        standing = {row: (row.ramp_entity_id, row.has_moved, row.open_amount) for row in rows}
+        self.assertTrue(standing[self.record(spent)][1] and standing[self.record(refused)][1] and standing[self.record(owed, 'bill')][2])
+        late = {**self.record(spent).payload, 'state': 'DECLINED'}
+        self.set(rows, ramp_entity_id=None, has_moved=None, open_amount=None)
+        self.record(spent).late_payload = late
+        self.set(self.connections, pull_statements=True, push_orders=True, push_receipts=True, push_users=True, database=None)
+        self.set(self.connection, cashback_account_id=None)
+        cron = self.env.ref('ramp_connector.cron_statement')
+        cron.active = False
+        self.env.cr.execute('ALTER TABLE ramp_connection ADD COLUMN last_sync timestamp')
+        told = {connection: len(connection.message_ids) for connection in self.connections}
+        script = self.script('19.0.1.3.0/post-migrate.py')
+        with patch.object(script, 'BATCH', 1):
+            self.migrate(script, '19.0.1.2.0')
+        self.assertOff('pull_statements', 'push_orders', 'push_receipts', 'push_users')
+        self.assertTold(told, 'Card statements, their payments and cashback can come')
+        self.assertEqual([connection.database for connection in self.connections], [self.connection._database(), False, False])
+        self.assertFalse(self.connection.is_copy)
+        self.assertEqual(self.connection.cashback_account_id.account_type, 'income_other')
+        self.assertTrue(cron.active)
+        self.env.cr.execute("SELECT FROM information_schema.columns WHERE table_name = 'ramp_connection' AND column_name = 'last_sync'")
+        self.assertFalse(self.env.cr.fetchall())
+        for row in rows - self.record(spent):
+            self.assertEqual((row.flow, row.ramp_entity_id, row.has_moved, row.open_amount), (row.flow, *standing[row]))
+        self.assertEqual(self.record(spent).ramp_entity_id, self.primary)
+        self.assertFalse(self.record(spent).has_moved, 'what Ramp says now counts')
+
+    def test_entities(self):
+        """To 1.5.0: what is other companies' to see goes, but for what is booked; what was there before stays booked as it was."""
+        own, other = (entity['id'] for entity in list(self.ramp.state['entities'])[:2])
+        ids = [self.spend(1000), self.spend(1100), self.spend(1200, account=None), self.spend(1300, account=None)]
+        self.sync('transaction')
+        self.assertEqual([bool(self.record(ramp_id).res_id) for ramp_id in ids], [True, True, False, False])
+        booked, booked_other, held, held_other = (self.record(ramp_id) for ramp_id in ids)
+        sent = self.env['ramp.record'].create({
+            'connection_id': self.connection.id, 'company_id': self.company.id, 'flow': 'account', 'remote_id': 'x',
+            'ramp_entity_id': other})
+        unlimited = self.env['ramp.record'].create({
+            'connection_id': self.archived.id, 'company_id': self.company.id, 'flow': 'transaction', 'ramp_id': held_other.ramp_id,
+            'ramp_entity_id': other})
+        nameless = self.env['ramp.record'].create({
+            'connection_id': self.connection.id, 'company_id': self.company.id, 'flow': 'repayment', 'ramp_id': held_other.ramp_id})
+        self.set(booked_other + held_other, ramp_entity_id=other)
+        self.set(self.connection, ramp_entity_id=own.upper(), existing_policy=None, connected_at=None)
+        self.set(self.draft, existing_policy=None, connected_at=None)
+        self.set(self.archived, state='disconnected', existing_policy='leave', connected_at='2026-01-01 00:00:00')
+        self.migrate(self.script('19.0.1.5.0/post-entities.py'), '19.0.1.4.0')
+        rows = booked + booked_other + held + held_other + sent + unlimited + nameless
+        self.assertEqual(rows - rows.exists(), held_other)
+        self.assertEqual((self.connection.existing_policy, self.connection.connected_at), ('book', self.connection.create_date))
+        self.assertFalse(self.draft.existing_policy or self.draft.connected_at)
+        self.assertEqual((self.archived.existing_policy, str(self.archived.connected_at)), ('leave', '2026-01-01 00:00:00'))
+
+    def test_vendors(self):
+        """To 1.5.0: what was sent of employees and of Ramp itself is compared again, where it is sent at all."""
+        Record, row = self.env['ramp.record'], {'company_id': self.company.id, 'state': 'confirmed'}
+        sent = Record.create([
+            {**row, 'connection_id': connection.id, 'flow': flow, 'remote_id': f'{flow}-x', 'res_model': 'res.partner', 'res_id': 1}
+            for connection in (self.connection, self.archived) for flow in ('accounting_vendor', 'spend_vendor', 'account')])
+        pulled = Record.create({**row, 'connection_id': self.connection.id, 'flow': 'spend_vendor', 'ramp_id': 'y'})
+        for bills, again in ((True, ['accounting_vendor', 'spend_vendor']), (False, ['accounting_vendor'])):
+            self.set(sent, state='confirmed', revision=1)
+            self.set(self.connection, pull_bills=bills)
+            triggers = self.env['ir.cron.trigger'].search([])
+            self.migrate(self.script('19.0.1.5.0/post-vendors.py'), '19.0.1.4.0')
+            self.assertEqual([record.flow for record in sent if record.state == 'pending'], again)
+            self.assertEqual(pulled.state, 'confirmed')
+            called = (self.env['ir.cron.trigger'].search([]) - triggers).cron_id
+            self.assertIn(self.env.ref('ramp_connector.cron_accounting_vendor'), called)
