@@ -349,6 +349,8 @@ class RampFlowPull(models.AbstractModel):
 
     def _store_rows(self, connection, rows, asked):
         """Put rows into the ledger, with what else they tell (see `_stored`): together, or, where one stops the others, one by one."""
+        if not rows:
+            return
         try:
             with self.env.cr.savepoint():
                 self.env['ramp.record']._upsert(connection, self._flow, rows, asked, updates=self._updates)

@@ -17,7 +17,7 @@ from odoo.exceptions import ValidationError
 from odoo.fields import Domain
 from odoo.tools import SQL, split_every
 
-from ..models.ramp_record import OPEN_STATES, digest
+from ..models.ramp_record import digest
 from ..ramp_api import (
     Address,
     RampAuthError,
@@ -40,6 +40,8 @@ from .vendor_changes import OWN, has
 from .vendor_contact import CONTACT_COLUMNS
 
 _logger = logging.getLogger(__name__)
+
+MOST_UNREADABLE = 1000  # rows looked at, at the end of a whole list
 
 OVERLAP = timedelta(minutes=15)  # clocks differ, and what is saved while a list is read must be in this one or in the next
 LIST_ALL_AFTER = timedelta(days=1)
@@ -186,10 +188,9 @@ class RampFlowVendor(models.AbstractModel):
 
     def _skip_unreadable(self, connection, begun):
         """What could not even be told by an id, and is not on the whole list any more, can be read now, under its own id."""
-        for record in self.env['ramp.record'].search([
-                ('connection_id', '=', connection.id), ('flow', '=', self._flow), ('ramp_id', '=like', 'malformed-%'),
-                ('state', 'in', OPEN_STATES), ('seen_at', '<', begun)]).try_lock_for_update():
-            record._skip(self.env._('Ramp does not list it any more.'))
+        for record in self.env['ramp.record']._lost(connection, self._flow, begun, MOST_UNREADABLE).try_lock_for_update():
+            if record.ramp_id.startswith('malformed-'):
+                record._skip(self.env._('Ramp does not list it any more.'))
 
     def _beginning(self, connection, run):
         """Where a run begins: where the one before it stopped, or at the first page.

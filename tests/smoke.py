@@ -1,6 +1,8 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
-"""What Odoo's own runner runs in each commit. pytest runs the rest, and everything in a full run or when it runs alone; what differs under Odoo's runner is how tests are found, loaded
-and set up, and what a browser is served."""
+"""What Odoo's own runner runs in each commit. pytest runs the rest, and everything in a full run or when it runs alone.
+
+What differs under Odoo's runner is how tests are found, loaded and set up, and what a browser is served.
+"""
 from odoo.tests import BaseCase
 
 TAG = 'ramp_smoke'

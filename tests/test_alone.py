@@ -159,7 +159,7 @@ class TestPullAlone(PayablesCase):
     @mute_logger(*LOGGERS)
     def test_a_withheld_one(self):
         with patch.object(RampFlowPull, '_withheld', odd_for(
-                RampFlowPull._withheld, lambda connection, row: row['ramp_id'] == self.odd, AttributeError('x'))):
+                RampFlowPull._withheld, lambda connection, row, record: row['ramp_id'] == self.odd, AttributeError('x'))):
             self.odd = self.spend(777, sync_status='NOT_SYNC_READY')
             other = self.spend(888, sync_status='NOT_SYNC_READY')
             run = self.sync('watch')

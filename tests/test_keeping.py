@@ -135,10 +135,10 @@ class TestKeeping(KeepingCase):
         counts = []
         self.record(self.spent)._erase()  # what is read once and kept
         rows = self.env['ramp.record'].search([('ramp_id', 'in', others)])
-        for rows in (rows[:1], rows[1:]):
+        for part in (rows[:1], rows[1:]):
             self.env.invalidate_all()
             before = self.env.cr.sql_log_count
-            rows._erase()
+            part._erase()
             counts.append(self.env.cr.sql_log_count - before)
         self.assertEqual(counts[0], counts[1])
 

@@ -178,10 +178,12 @@ class TestPatience(RampCase):
         self.assertLessEqual(len(self.ramp.requests) - self.calls, 1)
 
     def test_buttons(self):
+        seat = self.connection.accounting_connection_id
         for kind in ('hang', 'trickle_headers', 'trickle_body'):
             for button in ('action_test_connection', 'action_connect', 'action_disconnect'):
                 with self.subTest(kind=kind, button=button):
-                    self.connection.state = 'draft' if button == 'action_connect' else 'connected'
+                    self.connection.write({
+                        'state': 'draft' if button == 'action_connect' else 'connected', 'accounting_connection_id': seat})
                     ramp_connection._tokens._tokens.clear()
                     self.options.clear()
                     self.calls = len(self.ramp.requests)
@@ -299,11 +301,11 @@ class TestDeadline(PayablesCase):
         self.sync('transaction')
         calls, original = [], RampFlowFile._fetch
 
-        def fetch(flow, client, ramp_id):
+        def fetch(flow, connection, client, ramp_id):
             calls.append(ramp_id)
             if len(calls) == 2:
                 raise flow_module.RampOutOfTime()
-            return original(flow, client, ramp_id)
+            return original(flow, connection, client, ramp_id)
 
         with patch.object(RampFlowFile, '_fetch', fetch):
             run = self.sync('receipt', now=False)

@@ -73,7 +73,7 @@ class TestWatch(StatementsCase):
         self.patch(RampFlow, '_is_time_up', lambda flow: True)
         before, started = self.ramp.counts(), fields.Datetime.now()
         runs = self.env['ramp.run']
-        while not self.connection.last_watch and len(runs) < 30:
+        while not self.connection.last_watch and len(runs) < 100:
             self.env['ir.cron.trigger'].search([]).unlink()
             runs += self.sync('watch', now=False)
             self.assertEqual(runs[-1].state, 'paused' if runs[-1].left_off else 'done')
@@ -284,7 +284,7 @@ class TestWatchAlone(OrdersCase):
         self.connection.last_watch = False
         runs = self.env['ramp.run']
         with mute_logger('odoo.addons.ramp_connector.flows.flow'):
-            while (not runs or runs[-1].left_off) and len(runs) < 30:
+            while (not runs or runs[-1].left_off) and len(runs) < 100:
                 runs += self.sync('watch', now=False)
         self.assertGreater(len(runs), 2)
         self.assertEqual((runs[-1].state, self.connection.last_watch), ('failed', False))

@@ -1052,7 +1052,8 @@ class TestAccess(WebhookCase):
                         connection.write({'use_webhooks': False})
 
     def test_the_state_is_nobodys_to_type(self):
-        self.connection.with_user(self.roles['account.group_account_manager']).write({'webhook_state': 'off'})
+        with self.assertRaises(AccessError):
+            self.connection.with_user(self.roles['account.group_account_manager']).write({'webhook_state': 'off'})
         self.env.invalidate_all()
         self.assertEqual(self.connection.webhook_state, 'active')
 

@@ -112,7 +112,8 @@ def run_unit(runtime, options):
     smoke = ('-p', 'without_smoke') if options.whole and not options.full else ()
     with database(runtime, runtime.test_template(), 'unit') as name:
         yield (pytest_command(
-            runtime, f'--odoo-database={name}', '--odoo-http', f'--odoo-config={runtime.config}', *shared_out(options, 'loadscope'), *tours, *smoke,
+            runtime, f'--odoo-database={name}', '--odoo-http', f'--odoo-config={runtime.config}',
+            *shared_out(options, 'loadscope'), *tours, *smoke,
             *(tests / name for name in files), *options.arguments),
             # the processes clone the database with PostgreSQL's own programs
             {**CALM, **with_tools(runtime), 'PGHOST': runtime.postgres.socket, 'PGUSER': runtime.postgres.user,
@@ -151,8 +152,8 @@ LANES = {  # in the order in which they begin; the seconds are those of two core
 # -- what a name names
 
 def named(name):
-    """({lane: files in which a file, a class or a part of a test's name is found}, the keyword that pytest knows its tests by, whether there
-    are others in these files)."""
+    """({lane: files in which a file, a class or a part of a test's name is found}, the keyword that pytest knows its tests by,
+    whether there are others in these files)."""
     path, _colons, inside = name.partition('::')
     stem = Path(path).name.removesuffix('.py')
     tests = [('system', path) for path in sorted((TESTS / 'system').glob('test_*.py'))] + [

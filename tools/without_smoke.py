@@ -3,7 +3,7 @@
 
 def pytest_collection_modifyitems(config, items):
     # imported late: the addon can be imported once pytest_odoo has found it
-    from odoo.addons.ramp_connector.tests.smoke import TAG  # noqa: PLC0415
+    from odoo.addons.ramp_connector.tests.smoke import TAG
 
     there = [item for item in items if item.cls and TAG in getattr(item.cls(item.name), 'test_tags', ())]
     config.hook.pytest_deselected(items=there)
