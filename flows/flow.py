@@ -160,7 +160,8 @@ class RampFlow(models.AbstractModel):
         """One run: subclasses say what it consists of, in `_work`. Never raises for trouble with Ramp or with an object."""
         run = self._transaction(self.env['ramp.run']._start, connection, self._flow)
         message, memory = False, self.env.context.get('ramp_memory', {})
-        memory['reach'] = self._transaction(connection._reach)
+        # no commit as long as Ramp answers
+        memory['reach'] = self._transaction(connection._reach) if connection.silent_since else {}
         try:
             connection._check_business(self._transaction)
             self._work(connection, run)

@@ -141,7 +141,7 @@ class RampFlowPull(models.AbstractModel):
 
     def _work(self, connection, run):
         client = connection._client()
-        self._transaction(self._hear_requests, connection, run)
+        self._hear_requests(connection, run)
         started = self._clock()
         trouble = None
         try:
@@ -177,7 +177,8 @@ class RampFlowPull(models.AbstractModel):
         asked = self._events_since(connection, last).filtered(lambda event: event.type.endswith('.sync_requested'))
         rows = self.env['ramp.record'].search([
             *self._named_by(connection, asked), ('state', 'in', ('error', 'held', 'ignored'))]) if asked else self.env['ramp.record']
-        rows.write({'next_attempt': False, 'reported_hash': False})
+        if rows:
+            self._transaction(rows.write, {'next_attempt': False, 'reported_hash': False})
 
     def _is_asked_since(self, connection, moment):
         """Whether somebody, or an event, asked for the lists after a moment: what called the job went to a run that went on."""
