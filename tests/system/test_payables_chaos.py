@@ -165,6 +165,18 @@ def cut_somewhere(chance):
     return {'cut': {'at': at, 'nth': chance.randint(20 if last == 2500 else 3, last)}}
 
 
+def pay_what_failed_after_a_part(case):
+    """Pay the bills of which Ramp does not say which payment failed: that is how the question ends. Returns how many there are."""
+    with case.stage.sql() as cursor:
+        cursor.execute("""
+            SELECT ramp_id FROM ramp_record
+             WHERE flow = 'bill_payment' AND state = 'held' AND error_message LIKE 'Ramp says that a payment of this bill failed, but%%'""")
+        idents = [ident for [ident] in cursor.fetchall()]
+    for ident in idents:
+        case.ramp.pay_bill(ident)
+    return len(idents)
+
+
 def assert_finished(case):
     """Nothing is left that a run would have done; what is not in the books has a reason, which Ramp was told."""
     with case.stage.sql() as cursor:
@@ -200,8 +212,11 @@ def test_payables_chaos(stage, seed):
                                   **cut_somewhere(chance)).code)
         assert set(codes) <= {0, -9}, codes
         faults.clear()
-        outcome = case.run('payables quiet')
-        assert outcome.code == 0 and not outcome.failures, outcome.log[-4000:]
+        for _answer in range(2):
+            outcome = case.run('payables quiet')
+            assert outcome.code == 0 and not outcome.failures, outcome.log[-4000:]
+            if not pay_what_failed_after_a_part(case):
+                break
         try:
             case.assert_sound()
             assert_finished(case)
