@@ -56,8 +56,8 @@ class RampFlowBooking(models.AbstractModel):
 
     def _check_entity(self, connection, value):
         """Raise `Skipped` where an object belongs to another Ramp entity than the connection: Ramp hears nothing of it from here."""
-        if connection.ramp_entity_id and value.entity_id and value.entity_id != connection.ramp_entity_id.lower():
-            raise Skipped(self.env._('It belongs to another Ramp entity than this connection.'))
+        if connection._is_other_entity(value.entity_id):
+            raise Skipped(self._of_another_entity())
 
     def _check_existing(self, connection, moment):
         """Raise `Skipped` where an object has no sync status in Ramp, was there before the connection, and is in the books already.

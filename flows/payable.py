@@ -294,7 +294,7 @@ class RampFlowPayable(models.AbstractModel):
         order_line = line.order_line
         if not order_line or line.order_quantity:
             return line.order_quantity or 0.0
-        price = order_line.price_unit * (1 - (order_line.discount or 0.0) / 100)
+        price = order_line.price_unit_discounted
         return order_line.product_uom_id.round(amount / price) if price else 0.0
 
     @staticmethod

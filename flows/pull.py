@@ -52,6 +52,7 @@ class RampFlowPull(models.AbstractModel):
     _known_by = ('merchant_name',)  # keys under which a payload that cannot be read says what it is
     _reread_pause = timedelta(minutes=10)  # in which what is booked is not looked at as a whole again because of an event
     _vague_events = ()  # of `_events`: they name other objects than those of the flow
+    _from_start_date = False  # whether its lists show objects from before the start date, too: they get no row
     _updates = False  # whether a booked document follows its object: a change is worked in, instead of held for a person
 
     # ------------------------------------------------------------------ what a flow says
@@ -171,8 +172,8 @@ class RampFlowPull(models.AbstractModel):
 
         What is ready is booked in every run, asked for or not. Ramp takes a request without an outcome within five minutes for failed.
         """
-        last = run._last_listed(connection, self._flow)
-        if not last or not any(kind.endswith('.sync_requested') for kind in self._events):
+        last = any(kind.endswith('.sync_requested') for kind in self._events) and run._last_listed(connection, self._flow)
+        if not last:
             return
         asked = self._events_since(connection, last).filtered(lambda event: event.type.endswith('.sync_requested'))
         rows = self.env['ramp.record'].search([
@@ -334,9 +335,18 @@ class RampFlowPull(models.AbstractModel):
         """
         payload = row['payload']
         entity = row.get('ramp_entity_id') or isinstance(payload, dict) and payload.get('entity_id')
-        if connection.ramp_entity_id and isinstance(entity, str) and entity.lower() != connection.ramp_entity_id.lower():
-            return self.env._('It belongs to another Ramp entity than this connection.')
+        if isinstance(entity, str) and connection._is_other_entity(entity):
+            return self._of_another_entity()
+        # a statement names what is from before, too, and has to add up
+        if self._from_start_date and self._is_early(connection, row) and not self.env.context.get('ramp_of_statement'):
+            return self._too_early()
         return None
+
+    def _of_another_entity(self):
+        return self.env._('It belongs to another Ramp entity than this connection.')
+
+    def _too_early(self):
+        return self.env._('It is from before the start date of the connection.')
 
     def _is_exported_elsewhere(self, row, record):
         """Whether Ramp says of an object that its outcome was accepted, and it was not this connection that told of one.
@@ -472,15 +482,28 @@ class RampFlowPull(models.AbstractModel):
         """
         lost = {record.ramp_id: record.id for record in self.env['ramp.record']._lost(connection, self._flow, started, LOST_PER_RUN)}
         ready = []
-        for part in split_every(AT_ONCE, lost):
-            asked = self._clock()
-            there = {ramp_id: None for ramp_id in part if not _is_uuid(ramp_id)}  # nobody can ask for what could not even be read
-            there.update(self._ask_each(client, [ramp_id for ramp_id in part if ramp_id not in there]))
+        for asked, answers in self._ask_in_parts(client, lost):
             ready += self._transaction(self._store_lost, connection, {
-                lost[ramp_id]: (asked, payload) for ramp_id, payload in there.items()})
+                lost[ramp_id]: (asked, payload) for ramp_id, payload in answers.items()})
+        return ready
+
+    def _ask_in_parts(self, client, ramp_ids):
+        """(moment before they were asked for, {Ramp id: payload, None where Ramp has none}) of some at once, until the job's time is up.
+
+        What is answered is to be stored before the next are asked for.
+        """
+        for part in split_every(AT_ONCE, ramp_ids):
+            asked = self._clock()
+            answers = {ramp_id: None for ramp_id in part if not _is_uuid(ramp_id)}  # nobody can ask for what could not even be read
+            answers.update(self._ask_each(client, [ramp_id for ramp_id in part if ramp_id not in answers]))
+            yield asked, answers
             if self._is_time_up():
                 break
-        return ready
+
+    def _skip_unlisted(self, records):
+        """Leave out what a list of everything does not show, where that says that it is gone."""
+        for record in records.try_lock_for_update():
+            record._skip(self.env._('Ramp does not list it any more.'))
 
     def _store_lost(self, connection, answers):
         """Store what was answered; returns the Ramp ids of what may be booked.
@@ -551,13 +574,8 @@ class RampFlowPull(models.AbstractModel):
         """
         unseen = {record.ramp_id: record.id for record in self.env['ramp.record']._unseen(
             connection, self._flow, max(since[:10], str(connection.start_date)), begun, LOST_PER_RUN)}
-        self.env.cr.rollback()
-        for part in split_every(AT_ONCE, unseen):
-            asked = self._clock()
-            answers = dict(self._ask_each(client, part))
+        for asked, answers in self._ask_in_parts(client, unseen):
             self._transaction(self._store_unseen, connection, {unseen[ramp_id]: payload for ramp_id, payload in answers.items()}, asked)
-            if self._is_time_up():
-                break
 
     def _store_unseen(self, connection, answers, asked):
         """:param answers: {id of the ledger's row: payload, None: Ramp does not have it any more}"""
@@ -572,9 +590,6 @@ class RampFlowPull(models.AbstractModel):
     def _is_early(self, connection, row):
         """Whether an object is from before the connection's start date: it is left alone."""
         return bool(row.get('date')) and row['date'] < connection.start_date
-
-    def _too_early(self):
-        return self.env._('It is from before the start date of the connection.')
 
     def _store_withheld(self, connection, rows, asked):
         """Objects that Ramp shows, but does not offer (any more): what is not booked waits, or was exported by somebody else.

@@ -187,7 +187,7 @@ class RampFlowPurchaseOrder(models.AbstractModel):
     def _line_values(self, line, offered, *counted):
         ordered = self._ordered_quantity(line)
         subtotal = Decimal(str(line.currency_id.round(
-            line.price_subtotal if line.product_qty else line.price_unit * (1 - line.discount / 100) * float(ordered))))
+            line.price_subtotal if line.product_qty else line.price_unit_discounted * float(ordered))))
         if ordered < 0 or subtotal < 0:
             raise Held(self.env._(
                 'The line "%s" is negative, and Ramp takes no negative lines. Give the discount on the lines it belongs to.',

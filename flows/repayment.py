@@ -47,6 +47,8 @@ class RampFlowRepayment(models.AbstractModel):
     _flow_sequence = 80
     _endpoint = '/repayments'
     _known_by = ('user_signature',)
+    # Ramp's filter by day would hide those that failed afterwards, and that by entity is not supported yet
+    _from_start_date = True
 
     @api.model
     def _flow_label(self):
@@ -61,10 +63,6 @@ class RampFlowRepayment(models.AbstractModel):
         return connection.pull_repayments
 
     # ------------------------------------------------------------------ what Ramp lists
-
-    def _no_business(self, connection, row):
-        """EXTENDS: Ramp's filter by day would hide those that failed afterwards, and that by entity is not supported yet."""
-        return super()._no_business(connection, row) or (self._too_early() if self._is_early(connection, row) else None)
 
     def _watch_listings(self, connection, since):
         return [{}]
@@ -82,8 +80,7 @@ class RampFlowRepayment(models.AbstractModel):
         return []
 
     def _skip_lost(self, connection, started):
-        for record in self.env['ramp.record']._lost(connection, self._flow, started, LOST_PER_RUN).try_lock_for_update():
-            record._skip(self.env._('Ramp does not list it any more.'))
+        self._skip_unlisted(self.env['ramp.record']._lost(connection, self._flow, started, LOST_PER_RUN))
 
     def _read(self, payload):
         return read_repayment(payload)

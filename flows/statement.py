@@ -102,9 +102,8 @@ class RampFlowStatement(models.AbstractModel):
                 raise
             return [payload]
         payload = scrub_statement(payload)
-        entity = connection.ramp_entity_id and connection.ramp_entity_id.lower()
         return [{**payload, 'balance_sections': [section]} for section in payload['balance_sections']
-                if not entity or section['entity_id'].lower() == entity]
+                if not connection._is_other_entity(section['entity_id'])]
 
     def _refresh_lost(self, connection, client, started):
         self._transaction(self._skip_lost, connection, started)
@@ -112,9 +111,8 @@ class RampFlowStatement(models.AbstractModel):
 
     def _skip_lost(self, connection, started):
         """All are listed in each run, and one that is closed stays; but what could not be read may be readable now, under other ids."""
-        for record in self.env['ramp.record']._lost(connection, self._flow, started, LOST_PER_RUN).try_lock_for_update():
-            if not record.parent_ramp_id:
-                record._skip(self.env._('Ramp does not list it any more.'))
+        lost = self.env['ramp.record']._lost(connection, self._flow, started, LOST_PER_RUN)
+        self._skip_unlisted(lost.filtered(lambda record: not record.parent_ramp_id))
 
     def _scrub(self, payload):
         return scrub_statement(payload)

@@ -72,6 +72,7 @@ class RampFlowTransaction(models.AbstractModel):
         'transactions.ready_to_sync', 'transactions.receipt_added', 'transactions.sync_requested')
     _endpoint = '/transactions'
     _sync_type = 'TRANSACTION_SYNC'
+    _from_start_date = True  # Ramp's filter is by the moment of the purchase; the day of the books decides
 
     @api.model
     def _flow_label(self):
@@ -85,11 +86,6 @@ class RampFlowTransaction(models.AbstractModel):
         return {
             'sync_status': 'SYNC_READY', 'from_date': connection._start_moment(IN_TRANSIT), 'order_by_date_asc': 'true',
             **self._scope(connection)}
-
-    def _no_business(self, connection, row):
-        """EXTENDS: Ramp's filter is by the moment of the purchase; the day of the books decides, but for what a statement names."""
-        is_early = self._is_early(connection, row) and not self.env.context.get('ramp_of_statement')
-        return super()._no_business(connection, row) or (self._too_early() if is_early else None)
 
     def _read(self, payload):
         return read_transaction(payload)

@@ -182,18 +182,14 @@ class RampFlowVendor(models.AbstractModel):
         if not self._look_again(connection, run, client, settled, place):
             return False
         if place['stored'] and not place['since']:
+            # what had no id is on the list under its own now
             unreadable = self.env['ramp.record']._lost(
                 connection, self._flow, run.begun_at or started, MOST_UNREADABLE).filtered(
                     lambda record: record.ramp_id.startswith('malformed-'))
             if unreadable:
-                self._transaction(self._skip_unreadable, unreadable)
+                self._transaction(self._skip_unlisted, unreadable)
         run.write({'listed': place['stored'], 'reread': place['stored'] and not place['since']})
         return True
-
-    def _skip_unreadable(self, records):
-        """What could not even be told by an id, and is not on the whole list any more, can be read now, under its own id."""
-        for record in records.try_lock_for_update():
-            record._skip(self.env._('Ramp does not list it any more.'))
 
     def _beginning(self, connection, run):
         """Where a run begins: where the one before it stopped, or at the first page.

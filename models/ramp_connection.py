@@ -551,6 +551,11 @@ class RampConnection(models.Model):
         zone = pytz.timezone(self._timezone())
         return zone.localize(datetime.combine(self.start_date - before, time.min)).astimezone(pytz.utc).replace(tzinfo=None)
 
+    def _is_other_entity(self, entity_id):
+        """Whether an object of this Ramp entity, an id in whichever case or None, is another connection's; without an id nobody knows."""
+        self.ensure_one()
+        return bool(self.ramp_entity_id and entity_id) and entity_id.lower() != self.ramp_entity_id.lower()
+
     def _leaves_alone(self, moment):
         """Whether an object without a sync status that is of this moment, datetime or date, was there before and is to be left alone."""
         self.ensure_one()
