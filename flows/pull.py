@@ -1,13 +1,18 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
+import contextlib
 import dataclasses
 import hashlib
 import logging
+import math
+import time
 import uuid
 from datetime import timedelta
 
+import psycopg2
+
 from odoo import api, models
 from odoo.exceptions import UserError
-from odoo.tools import split_every
+from odoo.tools import SQL, split_every
 
 from ..models.ramp_record import OPEN_STATES, canonical, digest, storable
 from ..ramp_api import (
@@ -662,7 +667,7 @@ class RampFlowPull(models.AbstractModel):
         self._check_seat(connection, client)
         self._prepare(connection, client, ramp_ids)
         for start in range(0, len(ramp_ids), self._batch_size):
-            ids, key = self._transaction(self._book_batch, connection, run, ramp_ids[start:start + self._batch_size])
+            ids, key = self._book_due(connection, run, ramp_ids[start:start + self._batch_size])
             if key:
                 self._with_ramp(self._confirm_batch, connection, run, client, key)
             if ids:
@@ -674,7 +679,7 @@ class RampFlowPull(models.AbstractModel):
         """Book all that is due, listed by Ramp or not; when the job's time is up it is called again."""
         after = 0
         while True:
-            ids, _key = self._transaction(self._book_batch, connection, run, None, after)
+            ids, _key = self._book_due(connection, run, None, after)
             if not ids:
                 break
             self.env['ramp.record']._refresh_statistics()
@@ -684,6 +689,42 @@ class RampFlowPull(models.AbstractModel):
             after = ids[-1]
 
     # ------------------------------------------------------------------ booking
+
+    def _book_due(self, connection, run, ramp_ids=None, after=0):
+        """`_book_batch` as one transaction."""
+        return self._transaction(self._book_batch, connection, run, ramp_ids, after)
+
+    @contextlib.contextmanager
+    def _one_at_a_time(self, name):
+        """Let one process at a time do what is in the block; the others wait.
+
+        A lock of the session, taken before the transaction begins: what another process committed meanwhile is then seen.
+
+        :param name: str, the same for all that must not run together
+        """
+        lock = SQL('hashtextextended(%s, 0)', f'ramp_connector {name}')
+        self._lock_session(lock)
+        self.env.cr.rollback()
+        try:
+            yield
+        finally:
+            if not self.env.cr.closed:
+                self.env.cr.rollback()  # whatever failed is not to be kept, and a failed transaction takes no command
+                self.env.cr.execute(SQL('SELECT pg_advisory_unlock(%s)', lock))
+                self.env.cr.rollback()
+
+    def _lock_session(self, lock):
+        """Take a lock of the session. Raises RampOutOfTime when another process has it until this run's time is up."""
+        left = self._deadline() - time.monotonic()
+        if left <= 0:
+            raise RampOutOfTime()
+        try:
+            if left < math.inf:
+                self.env.cr.execute("SELECT set_config('lock_timeout', %s, true)", [f'{math.ceil(left * 1000)}ms'])
+            self.env.cr.execute(SQL('SELECT pg_advisory_lock(%s)', lock), log_exceptions=False)
+        except psycopg2.errors.LockNotAvailable:
+            self.env.cr.rollback()
+            raise RampOutOfTime() from None
 
     def _book_batch(self, connection, run, ramp_ids=None, after=0):
         """Take rows that are due and book them: together, or one by one if they do not go together.

@@ -349,6 +349,10 @@ class RampFlowStatement(models.AbstractModel):
 
     # ------------------------------------------------------------------ booking
 
+    def _book_due(self, connection, run, ramp_ids=None, after=0):
+        with self.env['ramp.flow.transfer']._apply_lock(connection):
+            return super()._book_due(connection, run, ramp_ids, after)
+
     def _book(self, connection, plans):
         documents = [plan.document for plan in plans if plan.document]
         bills = iter(self._book_documents(connection, documents, connection.statement_post == 'post') if documents else ())

@@ -1,15 +1,11 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
-import contextlib
 import dataclasses
 import logging
-import math
 import re
-import time
 import zlib
 from collections import defaultdict
 from datetime import timedelta
 
-import psycopg2
 from markupsafe import Markup
 
 from odoo import api, models
@@ -403,44 +399,15 @@ class RampFlowVendor(models.AbstractModel):
 
     # ------------------------------------------------------------------ booking, one worker at a time
 
-    @contextlib.contextmanager
-    def _alone(self):
-        """Only one process looks for partners and makes them: two that did not see each other's would make a partner twice.
-
-        A lock of the session, taken before the transaction begins: what another process committed meanwhile is then seen.
-        """
-        lock = SQL('hashtextextended(%s, 0)', f'ramp_connector {self._flow}')
-        self._wait_for(lock)
-        self.env.cr.rollback()
-        try:
-            yield
-        finally:
-            if not self.env.cr.closed:
-                self.env.cr.rollback()  # whatever failed is not to be kept, and a failed transaction takes no command
-                self.env.cr.execute(SQL('SELECT pg_advisory_unlock(%s)', lock))
-                self.env.cr.rollback()
-
-    def _wait_for(self, lock):
-        """Take a lock of the session. Raises RampOutOfTime when another process has it until this run's time is up."""
-        left = self._deadline() - time.monotonic()
-        if left <= 0:
-            raise RampOutOfTime()
-        try:
-            if left < math.inf:
-                self.env.cr.execute("SELECT set_config('lock_timeout', %s, true)", [f'{math.ceil(left * 1000)}ms'])
-            self.env.cr.execute(SQL('SELECT pg_advisory_lock(%s)', lock), log_exceptions=False)
-        except psycopg2.errors.LockNotAvailable:
-            self.env.cr.rollback()
-            raise RampOutOfTime() from None
-
     def _settle(self, connection, run, client, ramp_ids):
         if not ramp_ids:
             return None
-        with self._alone():
+        # two that did not see each other's partners would make one twice
+        with self._one_at_a_time(self._flow):
             return super()._settle(connection, run, client, ramp_ids)
 
     def _book_open(self, connection, run, client):
-        with self._alone():
+        with self._one_at_a_time(self._flow):
             return super()._book_open(connection, run, client)
 
     # ------------------------------------------------------------------ looking up

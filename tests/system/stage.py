@@ -390,6 +390,30 @@ class Process:
         self.log, self.result = stage.file('log'), stage.file('result')
         self.pid = stage.ask(do=do, log=str(self.log), result=str(self.result), **command)['pid']
 
+    def _is(self, *states):
+        try:
+            stat = Path(f'/proc/{self.pid}/stat').read_text(encoding='utf-8')
+        except FileNotFoundError:
+            return True
+        return stat.rpartition(')')[2].split()[0] in states
+
+    def stands(self):
+        """Until it stands still at its cut, which stops it."""
+        while not self._is('T'):
+            time.sleep(0.02)
+
+    def waits_for_another(self):
+        """Until it waits for a lock of another process, or ended."""
+        with self.stage.sql('postgres') as cursor:
+            while not self._is('Z'):
+                cursor.execute("SELECT FROM pg_stat_activity WHERE datname = %s AND wait_event_type = 'Lock'", [self.stage.database])
+                if cursor.rowcount:
+                    return
+                time.sleep(0.02)
+
+    def go_on(self):
+        os.kill(self.pid, signal.SIGCONT)
+
     def wait(self):
         code = self.stage.ask(wait=self.pid, seconds=SECONDS)['code']
         log = self.log.read_text(encoding='utf-8', errors='replace') if self.log.exists() else ''

@@ -1,9 +1,6 @@
 """What the business owes: killed anywhere, then run again, the same bills, payments and partners, and Ramp told once."""
 import dataclasses
-import os
-import signal
 import time
-from pathlib import Path
 
 import owing
 import pytest
@@ -225,12 +222,10 @@ def test_one_transfer_is_one_payment_though_its_bills_are_still_listed(stage, nt
             lister.wait().assert_killed()
             case.rest()
         else:
-            stands = Path(f'/proc/{lister.pid}/stat')
-            while stands.read_text(encoding='utf-8').rpartition(')')[2].split()[0] != 'T':
-                time.sleep(0.02)
+            lister.stands()
         case.start('at once: bill_payment').wait().assert_ok()
         if how == 'stop':
-            os.kill(lister.pid, signal.SIGCONT)
+            lister.go_on()
             lister.wait().assert_ok()
         case.rest()
         again(case, reference)

@@ -4,6 +4,7 @@ import dataclasses
 
 import pytest
 from books import differences
+from cards import not_applied
 from selection import assert_complete, some
 from stage import LAST, OWING, SMALLER
 from test_crash import STEPS as OF_CARDS
@@ -155,6 +156,28 @@ def test_statement_two_workers(stage, scene):
         assert len(booked) == len(set(booked)), f'by two: {sorted(ident for ident in booked if booked.count(ident) > 1)}'
         again_unapplied(case, reference)
         assert case.unfinished() == 0
+
+
+@pytest.mark.parametrize(('slow', 'quick'), [('transfer', 'statement'), ('statement', 'transfer')])
+def test_a_statement_and_its_payment_at_the_same_moment(stage, slow, quick):
+    """Neither sees the other before it is committed; the one that waits for the other applies the payment."""
+    world = WORLDS['cards']
+    reference = stage.reference(world, **SMALLER).state
+    with stage.case(world) as case:
+        case.run('sync_now', 'at once: transaction').assert_ok()
+        with stage.sql() as cursor:  # Odoo counts the entries of a partner after the commit, but the first one within it
+            cursor.execute('UPDATE res_partner SET supplier_rank = 1 WHERE id IN (SELECT ramp_partner_id FROM ramp_connection)')
+        first = case.start(f'at once: {slow}', shrink={}, cut={'at': f'before commit of {slow}._book_batch', 'how': 'stop'})
+        first.stands()
+        second = case.start(f'at once: {quick}', shrink={})
+        second.waits_for_another()
+        first.go_on()
+        first.wait().assert_ok()
+        second.wait().assert_ok()
+        case.rest()
+        with stage.sql() as cursor:
+            assert not not_applied(cursor, case.ramp)
+        again_unapplied(case, reference)
 
 
 def test_statement_two_workers_and_one_is_killed(stage):
