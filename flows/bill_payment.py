@@ -304,6 +304,10 @@ class RampFlowBillPayment(models.AbstractModel):
 
     # ------------------------------------------------------------------ booking
 
+    def _book_due(self, connection, run, ramp_ids=None, after=0):
+        with self.env['ramp.card.bill']._lock(connection):
+            return super()._book_due(connection, run, ramp_ids, after)
+
     def _book(self, connection, plans):
         for plan in plans:
             if plan.undo_card:

@@ -40,6 +40,13 @@ class RampCardBill(models.AbstractModel):
     _name = 'ramp.card.bill'
     _description = 'Ramp: bills paid by card'
 
+    @api.model
+    def _lock(self, connection, shared=False):
+        """Transactions and the payments of bills are not booked at the same moment: two that did not see each other's entry would put
+        the same charge on the card twice. Batches of transactions may be, shared.
+        """
+        return self.env['ramp.flow.pull']._one_at_a_time(f'{self._name} {connection.id}', shared)
+
     # ------------------------------------------------------------------ for the transaction's flow
 
     @api.model

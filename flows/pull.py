@@ -695,33 +695,37 @@ class RampFlowPull(models.AbstractModel):
         return self._transaction(self._book_batch, connection, run, ramp_ids, after)
 
     @contextlib.contextmanager
-    def _one_at_a_time(self, name):
+    def _one_at_a_time(self, name, shared=False):
         """Let one process at a time do what is in the block; the others wait.
 
         A lock of the session, taken before the transaction begins: what another process committed meanwhile is then seen.
 
         :param name: str, the same for all that must not run together
+        :param shared: whether those that share it may run together, only not with one that does not
         """
-        lock = SQL('hashtextextended(%s, 0)', f'ramp_connector {name}')
-        self._lock_session(lock)
+        lock = SQL('(hashtextextended(%s, 0))', f'ramp_connector {name}')
+        take, leave = SQL('pg_advisory_lock'), SQL('pg_advisory_unlock')
+        if shared:
+            take, leave = SQL('pg_advisory_lock_shared'), SQL('pg_advisory_unlock_shared')
+        self._lock_session(SQL('SELECT %s%s', take, lock))
         self.env.cr.rollback()
         try:
             yield
         finally:
             if not self.env.cr.closed:
                 self.env.cr.rollback()  # whatever failed is not to be kept, and a failed transaction takes no command
-                self.env.cr.execute(SQL('SELECT pg_advisory_unlock(%s)', lock))
+                self.env.cr.execute(SQL('SELECT %s%s', leave, lock))
                 self.env.cr.rollback()
 
-    def _lock_session(self, lock):
-        """Take a lock of the session. Raises RampOutOfTime when another process has it until this run's time is up."""
+    def _lock_session(self, query):
+        """Take a lock of the session by a query. Raises RampOutOfTime when another process has it until this run's time is up."""
         left = self._deadline() - time.monotonic()
         if left <= 0:
             raise RampOutOfTime()
         try:
             if left < math.inf:
                 self.env.cr.execute("SELECT set_config('lock_timeout', %s, true)", [f'{math.ceil(left * 1000)}ms'])
-            self.env.cr.execute(SQL('SELECT pg_advisory_lock(%s)', lock), log_exceptions=False)
+            self.env.cr.execute(query, log_exceptions=False)
         except psycopg2.errors.LockNotAvailable:
             self.env.cr.rollback()
             raise RampOutOfTime() from None

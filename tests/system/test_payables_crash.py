@@ -231,6 +231,25 @@ def test_one_transfer_is_one_payment_though_its_bills_are_still_listed(stage, nt
         again(case, reference)
 
 
+@pytest.mark.parametrize(('slow', 'quick'), [
+    ('transaction', ('vendor', 'vendor_credit', 'bill', 'bill_payment')), ('bill_payment', ('transaction',))], ids=['charge', 'bill'])
+def test_a_bill_and_its_charge_at_the_same_moment(stage, slow, quick):
+    """Neither sees the other before it is committed; the spend and what is owed on the card are in the books once all the same."""
+    with stage.case(OWING) as case:
+        case.run('sync_now', *(f'at once: {flow}' for flow in ('vendor', 'vendor_credit', 'bill') if flow not in quick)).assert_ok()
+        first = case.start(f'at once: {slow}', shrink={}, cut={'at': f'before commit of {slow}._book_batch', 'how': 'stop'})
+        first.stands()
+        second = case.start(*(f'at once: {flow}' for flow in quick), shrink={})
+        second.waits_for_another()
+        first.go_on()
+        first.wait().assert_ok()
+        second.wait().assert_ok()
+        case.rest()
+        case.run('payables').assert_ok()
+        case.run('payables').assert_ok()
+        case.assert_sound()
+
+
 def test_one_transfer_is_one_payment_though_another_worker_has_a_part(stage):
     """Whoever finds a bill of a batch in other hands waits for it, instead of paying the others by a payment of their own."""
     reference = stage.reference(OWING, **SMALLER).state
