@@ -651,14 +651,14 @@ class RampFlowPull(models.AbstractModel):
     def _was_exported_before(self, connection, row, record):
         """Whether an object that another system exported was exported before this connection was there.
 
-        Where Ramp does not say when that was: what is exported at the connection's first look at everything was before; so it stays.
+        Where Ramp does not say when that was: what is exported at the connection's first look at all of the flow was before; so it stays.
         """
         exported = row['payload'].get(self._synced_at)
         if exported:
             return str(exported) < connection.create_date.isoformat()
         was_before = record.state == 'ignored' and record.is_withheld and isinstance(record.payload, dict) and (
             self._is_synced(record.payload))
-        return was_before or not record and not connection.last_watch
+        return was_before or not record and self._flow not in (connection.looked_at or ())
 
     def _settle(self, connection, run, client, ramp_ids):
         """Book, confirm and report what is due among these objects."""
@@ -889,7 +889,19 @@ class RampFlowPull(models.AbstractModel):
         records = Record._take_batch(connection, self._flow, key)
         if not records:
             return  # another worker has it
-        syncs = [self._sync_item(record) for record in records]
+        try:
+            syncs = [self._sync_item(record) for record in records]
+        except Exception as error:
+            if not is_of_object(error):
+                raise
+            if len(records) == 1:
+                _logger.exception('Ramp flow %s could not say what Ramp is to be told of %s', self._flow, records.ramp_id)
+                records._fail(self.env._(
+                    'It is booked, but Odoo could not make the confirmation for Ramp (%s). The server log has the details.',
+                    type(error).__name__))
+                return
+            self._confirm_each(connection, run, client, records)
+            return
         try:
             client.post('/accounting/syncs', {
                 'idempotency_key': key, 'sync_type': self._sync_type, 'successful_syncs': syncs,
@@ -902,17 +914,20 @@ class RampFlowPull(models.AbstractModel):
             if len(records) == 1:
                 self._confirm_by_asking(run, client, records, error)
                 return
-            # One object spoils the batch: each gets a key of its own, so that only that one stays behind.
-            for record in records:
-                record.sync_attempt += 1
-                record.sync_key = self._new_sync_key(record)
-            keys = records.mapped('sync_key')
-            self.env['ir.cron']._commit_progress()
-            for single in keys:
-                self._transaction(self._confirm_batch, connection, run, client, single)
+            self._confirm_each(connection, run, client, records)
             return
         records._confirm()
         run.confirmed += len(records)
+
+    def _confirm_each(self, connection, run, client, records):
+        """One object spoils the batch: each gets a key of its own, so that only that one stays behind."""
+        for record in records:
+            record.sync_attempt += 1
+            record.sync_key = self._new_sync_key(record)
+        keys = records.mapped('sync_key')
+        self.env['ir.cron']._commit_progress()
+        for single in keys:
+            self._transaction(self._confirm_batch, connection, run, client, single)
 
     def _confirm_by_asking(self, run, client, records, refusal=None):
         """Compare with what Ramp says of each object; what it does not have as synced is sent again under a new key."""

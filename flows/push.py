@@ -282,7 +282,12 @@ class RampFlowPush(models.AbstractModel):
         rows = self.env['ramp.record']._take_dirty(connection, self._flow, self._rows_at_once, after)
         jobs, settled = [], []
         for job in self._jobs(connection, rows):
-            (jobs if self._is_to_be_sent(job) else settled).append(job)
+            try:
+                is_to_be_sent = self._is_to_be_sent(job)
+            except Exception as error:
+                job.block(self._undecided(error, self.env[self._model].browse(job.res_id)))
+                is_to_be_sent = False
+            (jobs if is_to_be_sent else settled).append(job)
         self._store(run, settled, sent=False)
         run.write({'seen': run.seen + len(rows), 'total': run.total + len(jobs)})
         return jobs, rows[-1].id if len(rows) == self._rows_at_once else None
@@ -311,17 +316,30 @@ class RampFlowPush(models.AbstractModel):
             record = existing.get(row.res_id)
             goal = desired.get(row.res_id)
             job = Job(
-                id=row.id, revision=row.revision, res_id=row.res_id, name=self._title(record) if record else row.name,
+                id=row.id, revision=row.revision, res_id=row.res_id, name=row.name,
                 remote_id=row.remote_id, ramp_id=row.ramp_id or None, known=row.payload or None,
                 desired=goal if isinstance(goal, dict) else None, uncertain=row.is_uncertain, troubled=row.state == 'error')
-            if isinstance(goal, (Held, Waiting)):
-                job.block(goal)
-            elif goal is None:
-                job.reason = (
-                    self.env._('Deleted in Odoo, so it is not offered in Ramp.') if not record
-                    else self.env._('Offered by the connection %s, which shares the accounting seat.', elsewhere[row.res_id])
-                    if row.res_id in elsewhere else self._not_offered(record))
+            try:
+                job.name = self._title(record) if record else row.name
+                if isinstance(goal, (Held, Waiting)):
+                    job.block(goal)
+                elif goal is None:
+                    job.reason = (
+                        self.env._('Deleted in Odoo, so it is not offered in Ramp.') if not record
+                        else self.env._('Offered by the connection %s, which shares the accounting seat.', elsewhere[row.res_id])
+                        if row.res_id in elsewhere else self._not_offered(record))
+            except Exception as error:
+                job.block(self._undecided(error, record))
             yield job
+
+    def _undecided(self, error, record, undone=False):
+        """The `Held` of a record of which Odoo could not decide what to send; raises what is not that record's own fault."""
+        if not is_of_object(error, undone):
+            raise error
+        _logger.error('Ramp flow %s could not decide what to send of %s', self._flow, record, exc_info=error)
+        return Held(self.env._(
+            'Odoo could not decide what to send (%s). The server log has the details. Correct the record, or ask whoever looks after '
+            'Odoo.', type(error).__name__))
 
     def _desired_each(self, connection, records):
         """See `_desired`: of all together, or, where one stops the others, of each by itself; that one is held with the reason."""
@@ -329,13 +347,8 @@ class RampFlowPush(models.AbstractModel):
             with self.env.cr.savepoint():
                 return self._desired(connection, records)
         except Exception as error:
-            if not is_of_object(error, undone=True):
-                raise
-            if len(records) == 1:
-                _logger.exception('Ramp flow %s could not decide what to send of %s', self._flow, records)
-                return {records.id: Held(self.env._(
-                    'Odoo could not decide what to send (%s). The server log has the details. Correct the record, or ask whoever '
-                    'looks after Odoo.', type(error).__name__))}
+            if len(records) == 1 or not is_of_object(error, undone=True):
+                return {records[:1].id: self._undecided(error, records, undone=True)}
             _logger.info('Ramp flow %s: %s records are looked at one by one: %s', self._flow, len(records), type(error).__name__)
         return {identity: values for record in records for identity, values in self._desired_each(connection, record).items()}
 

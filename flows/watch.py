@@ -64,6 +64,8 @@ class RampFlowWatch(models.AbstractModel):
                 self._transaction(run._leave_off, {**judged, 'flow': flow._flow, **getattr(error, 'place', {})})
                 raise
             except RampConnectionError:
+                if is_full:
+                    self._transaction(self._note_looked_at, connection, names[:done + number], judged)
                 raise  # Ramp is not there: no use in asking for the others now
             except Exception as error:
                 self._judge(connection, client, flow, error, judged)
@@ -79,6 +81,8 @@ class RampFlowWatch(models.AbstractModel):
             self._judge(connection, client, self, error, judged)
         is_whole = not any(name == self._flow or not self.env[f'ramp.flow.{name}']._sends for name in judged['failed'])
         self._transaction(self._note_run, connection, run, entities, is_full, started, is_whole)
+        if is_full:
+            self._transaction(self._note_looked_at, connection, names, judged)
         self._transaction(self._note_left_out, connection, judged['left_out'])
         if judged['failed']:
             raise UserError('\n'.join(judged['failed'].values()))
@@ -124,6 +128,13 @@ class RampFlowWatch(models.AbstractModel):
         """`is_whole`: whether all was read that counts in the tie-out."""
         run.reread = is_full and is_whole
         connection.write({**({'last_watch': started} if is_whole else {}), **entities})
+
+    def _note_looked_at(self, connection, names, judged):
+        """Of these flows, those that were read to their end have had their first look at everything."""
+        before = connection.looked_at or []
+        found = {*before, *names} - ({*judged['failed'], *judged['left_out']} - {*before})
+        if found != set(before):
+            connection.looked_at = sorted(found)
 
     def _note_left_out(self, connection, left_out):
         """What the subscription does not include is said once, on the connection's page; it is looked for again each night."""

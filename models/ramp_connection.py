@@ -122,7 +122,7 @@ class RampConnection(models.Model):
         help='Spend before this day is left alone.')
     existing_policy = fields.Selection(
         [('book', 'Book them: they are not in the books'), ('leave', 'Leave them alone: they are in the books')],
-        string='Statements and Vendor Credits in Ramp Already', tracking=True,
+        string='Statements and Vendor Credits in Ramp Already', tracking=True, copy=False,
         help='Ramp does not say of card statements and vendor credits whether another system, or an earlier installation, has exported '
              'them. What there was before Connect was pressed is treated so.')
     connected_at = fields.Datetime(string='Connected Since', readonly=True, copy=False)

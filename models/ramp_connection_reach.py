@@ -26,6 +26,9 @@ class RampConnection(models.Model):
 
     left_out = fields.Json(
         readonly=True, copy=False, help="Flows that Ramp's subscription does not include, as the nightly check found them.")
+    looked_at = fields.Json(
+        readonly=True, copy=False, help='Flows whose objects the nightly check read as a whole, once at least: what is new since then came '
+        'while this connection was there.')
 
     def write(self, vals):
         """EXTENDS: what was found out of one address is nothing about another."""

@@ -101,6 +101,22 @@ class TestPullAlone(PayablesCase):
                     self.assertConfirmed(self.odd)
 
     @mute_logger(*LOGGERS)
+    def test_confirmed(self):
+        """What Ramp is to be told of one cannot be made; the others of the batch are told."""
+        others = self.others()
+        odd = self.spend(777)
+        with patch.object(RampFlowPull, '_sync_item', odd_for(
+                RampFlowPull._sync_item, lambda record: record.ramp_id == odd, KeyError('x'))):
+            run = self.sync('transaction')
+        self.assertEqual(run.state, 'done', run.message)
+        for ramp_id in others:
+            self.assertConfirmed(ramp_id)
+        self.assertEqual(self.record(odd).state, 'done')
+        self.assertIn('could not make the confirmation', self.record(odd).error_message)
+        self.sync('transaction')
+        self.assertConfirmed(odd)
+
+    @mute_logger(*LOGGERS)
     def test_what_the_database_refuses(self):
         """Ramp promises any text for the purchase of a refund; the index takes no text of any length."""
         others = self.others()
@@ -212,6 +228,24 @@ class TestPushAlone(PushCase):
             self.assertAlone(self.push(), 'could not decide what to send')
         self.push(now=True)
         self.assertEqual(self.row(self.odd).state, 'confirmed')
+
+    @mute_logger(*LOGGERS)
+    def test_named_and_reasoned(self):
+        """Whatever a row is asked about before anything is sent."""
+        flow = type(self.env['ramp.flow.account'])
+        for name, is_odd in (
+                ('_title', lambda record: record == self.odd), ('_not_offered', lambda record: record == self.odd),
+                ('_is_to_be_sent', lambda job: job.res_id == self.odd.id)):
+            with self.subTest(of=name), self.isolated():
+                self.odd_account()
+                if name == '_not_offered':
+                    self.push()
+                    self.odd.active = False
+                    self.other.name = 'Renamed'
+                with patch.object(flow, name, odd_for(getattr(flow, name), is_odd, KeyError('x'))):
+                    self.assertAlone(self.push(), 'could not decide what to send')
+                self.push(now=True)
+                self.assertEqual(self.row(self.odd).state, 'ignored' if name == '_not_offered' else 'confirmed')
 
     @mute_logger(*LOGGERS)
     def test_put_into_words(self):

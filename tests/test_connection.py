@@ -104,6 +104,7 @@ class TestConnection(RampCase):
         self.connection.ramp_entity_id = entities[0]
         self.connection.action_connect()
         second = self.connection.copy({
+            'existing_policy': 'book',
             'client_id': self.ramp.client_id, 'client_secret': self.ramp.client_secret, 'ramp_entity_id': entities[1]})
         second.action_connect()
         self.assertEqual(second.accounting_connection_id, self.connection.accounting_connection_id)

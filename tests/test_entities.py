@@ -107,7 +107,7 @@ class TestEntities(ExportedCase):
             [('name', '=', self.currency)]).id, 'country_id': self.env.ref('base.us').id})
         self.env.user.company_ids += company
         self.env['account.chart.template'].try_loading('generic_coa', company=company, install_demo=False)
-        second = self.connection.copy({'company_id': company.id, 'name': 'Other', 'ramp_entity_id': self.other,
+        second = self.connection.copy({'existing_policy': 'book', 'company_id': company.id, 'name': 'Other', 'ramp_entity_id': self.other,
                                        'client_id': self.ramp.client_id, 'client_secret': self.ramp.client_secret,
                                        'start_date': '2015-01-01', 'fallback_employee_id': False})
         second.with_context(allowed_company_ids=company.ids).action_connect()

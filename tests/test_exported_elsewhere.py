@@ -1,6 +1,7 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
 """What another accounting system exported from Ramp is in that system's books, and is not booked here without a person's decision."""
 from datetime import timedelta
+from unittest.mock import patch
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -8,6 +9,7 @@ from hypothesis import strategies as st
 from odoo import fields
 from odoo.exceptions import UserError
 from odoo.tests import tagged
+from odoo.tools import mute_logger
 
 from .common import PayablesCase, StatementsCase
 from .properties import examples
@@ -95,6 +97,22 @@ class TestExportedElsewhere(ExportedCase):
             record = self.record(ramp_id, kind.split()[-1])
             self.assertEqual((kind, record.state), (kind, 'held'))
             self.assertIn('exported from Ramp without this connection', record.error_message)
+
+    def test_another_flow_fails_every_night(self):
+        """Each flow has its own first look; what is new since then is asked about, whatever becomes of the others."""
+        before = self.make('bill')
+        self.export('bill', before)
+        with (patch.object(self.env.registry['ramp.flow.transfer'], '_observe', side_effect=KeyError('odd')),
+              mute_logger('odoo.addons.ramp_connector.flows.watch')):
+            self.sync('watch', now=False)
+            ids = {kind: self.make(kind) for kind in ('bill', 'transfer')}
+            for kind, ramp_id in ids.items():
+                self.export(kind, ramp_id)
+            self.sync('watch', now=False)
+            self.assertNotIn('transfer', self.connection.looked_at)
+        self.sync('watch')
+        self.assertEqual([self.record(ramp_id, kind).state for kind, ramp_id in (('bill', before), *ids.items())],
+                         ['ignored', 'held', 'ignored'])
 
     def test_marked_as_not_synced_in_ramp(self):
         """The way that the reason names."""
@@ -193,7 +211,7 @@ class TestExportedElsewhere(ExportedCase):
         for table in ('account_move', 'account_payment', 'hr_expense'):
             self.env.cr.execute(f'UPDATE {table} SET ramp_id = NULL')  # pylint: disable=sql-injection  # of this test's own list
         self.env.invalidate_all()
-        self.connection.write({'existing_policy': False, 'last_watch': False})
+        self.connection.write({'existing_policy': False, 'last_watch': False, 'looked_at': False})
         # the ledger is younger than what Ramp has
         self.env.cr.execute('UPDATE ramp_connection SET create_date = %s', [self.env.cr.now() + timedelta(days=1)])
         self.env.invalidate_all()

@@ -261,7 +261,8 @@ class TestLedger(RampCase):
         self.assertEqual(run.state, 'lost')
 
     def test_one_connection_in_trouble_does_not_stop_the_others(self):
-        broken = self.connection.copy({'client_id': 'x', 'client_secret': 'y', 'ramp_entity_id': '24850cdb-1b3f-4eb9-bf20-967ca9f97605'})
+        broken = self.connection.copy({
+            'existing_policy': 'book', 'client_id': 'x', 'client_secret': 'y', 'ramp_entity_id': '24850cdb-1b3f-4eb9-bf20-967ca9f97605'})
         broken.state = 'connected'
         self.env.cr.execute('UPDATE ramp_connection SET id = id WHERE id = %s', [broken.id])
         ramp_id = self.spend()

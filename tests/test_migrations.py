@@ -152,14 +152,16 @@ class TestMigrations(PayablesCase):
         nameless = self.env['ramp.record'].create({
             'connection_id': self.connection.id, 'company_id': self.company.id, 'flow': 'repayment', 'ramp_id': held_other.ramp_id})
         self.set(booked_other + held_other, ramp_entity_id=other)
-        self.set(self.connection, ramp_entity_id=own.upper(), existing_policy=None, connected_at=None)
+        self.set(self.connection, ramp_entity_id=own.upper(), existing_policy=None, connected_at=None, last_watch='2026-02-01 00:00:00')
         self.set(self.draft, existing_policy=None, connected_at=None)
         self.set(self.archived, state='disconnected', existing_policy='leave', connected_at='2026-01-01 00:00:00')
         self.migrate(self.script('19.0.1.5.0/post-entities.py'), '19.0.1.4.0')
         rows = booked + booked_other + held + held_other + sent + unlimited + nameless
         self.assertEqual(rows - rows.exists(), held_other)
         self.assertEqual((self.connection.existing_policy, self.connection.connected_at), ('book', self.connection.create_date))
-        self.assertFalse(self.draft.existing_policy or self.draft.connected_at)
+        self.assertEqual(set(self.connection.looked_at), {
+            flow._flow for flow in self.connection._flows() if hasattr(flow, '_watch_listings')})
+        self.assertFalse(self.draft.existing_policy or self.draft.connected_at or self.draft.looked_at)
         self.assertEqual((self.archived.existing_policy, str(self.archived.connected_at)), ('leave', '2026-01-01 00:00:00'))
 
     def test_vendors(self):

@@ -165,8 +165,8 @@ class TestPurchaseOrder(OrdersCase):
         self.account_meals.with_company(second).write({'company_ids': [Command.link(second.id)], 'code': '77'})
         self.product.with_company(second).property_account_expense_id = self.account_meals
         self.sync('account', 'analytic_plan', 'analytic_account')
-        other = self.connection.copy({'company_id': second.id, 'name': 'Second', 'client_id': self.ramp.client_id,
-                                      'client_secret': self.ramp.client_secret, 'start_date': '2020-01-01'})
+        other = self.connection.copy({'existing_policy': 'book', 'company_id': second.id, 'name': 'Second', 'start_date': '2020-01-01',
+                                      'client_id': self.ramp.client_id, 'client_secret': self.ramp.client_secret})
         other.action_connect()
         own = self.env['account.analytic.account'].create({'name': 'Own', 'plan_id': self.other_plan.id, 'company_id': second.id})
         self.sync('account', 'analytic_plan', 'analytic_account')

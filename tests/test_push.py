@@ -195,7 +195,7 @@ class TestPushAccounts(PushCase):
             {'name': 'Own', 'code': '78', 'account_type': 'expense', 'company_ids': [Command.set(second.ids)]})
         self.push()
         self.writes()
-        other = self.connection.copy({'company_id': second.id, 'name': 'Second', 'ramp_entity_id': False,
+        other = self.connection.copy({'existing_policy': 'book', 'company_id': second.id, 'name': 'Second', 'ramp_entity_id': False,
                                       'client_id': self.ramp.client_id, 'client_secret': self.ramp.client_secret})
         other.action_connect()
         self.push()

@@ -332,6 +332,7 @@ class TestDeadline(PayablesCase):
     def test_one_connection_after_the_other(self):
         """A job that one connection has used up goes on with the others in the next call, the one first that waits longest."""
         other = self.connection.copy({
+            'existing_policy': 'book',
             'client_id': self.ramp.client_id, 'client_secret': self.ramp.client_secret, 'ramp_entity_id': self.ramp.state.new_id()})
         other.write({'state': 'connected', 'accounting_connection_id': self.connection.accounting_connection_id,
                      'card_journal_id': self.connection.card_journal_id.id, 'database': self.connection.database})

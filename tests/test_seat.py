@@ -270,6 +270,7 @@ class TestSettings(SeatCase):
         other = self.env['res.company'].create({'name': 'Widget Works Europe', 'currency_id': self.company.currency_id.id})
         self.env.user.company_ids += other
         second = self.connection.copy({
+            'existing_policy': 'book',
             'company_id': other.id, 'client_id': self.ramp.client_id, 'client_secret': self.ramp.client_secret, 'card_journal_id': False,
             'expense_product_id': False, 'merchant_partner_id': False, 'analytic_plan_ids': False})
         second.write({'state': 'connected', 'accounting_connection_id': self.connection.accounting_connection_id})
@@ -400,7 +401,7 @@ class TestServerCredentials(SeatCase):
 
     def once(self):
         super().once()
-        self.other = self.connection.copy({'environment': 'production', 'api_url': False})
+        self.other = self.connection.copy({'existing_policy': 'book', 'environment': 'production', 'api_url': False})
 
     @contextlib.contextmanager
     def kept(self, **values):

@@ -1012,6 +1012,7 @@ class TestUser(PeopleCase):
     def test_two_entities_of_one_company(self):
         """The oldest connection to a Ramp business speaks for the company's people."""
         second = self.connection.copy({
+            'existing_policy': 'book',
             'name': 'Second', 'ramp_entity_id': next(iter(self.ramp.state['entities']))['id'],
             'client_id': self.ramp.client_id, 'client_secret': self.ramp.client_secret})
         second.action_connect()

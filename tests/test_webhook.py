@@ -235,6 +235,7 @@ class TestSubscription(WebhookCase):
     def test_two_of_one_business_leave_one_by_one(self):
         """The seat stays as long as one connection uses it; a subscription is of one connection."""
         second = self.connection.copy({
+            'existing_policy': 'book',
             'ramp_entity_id': NOBODY, 'client_id': self.ramp.client_id, 'client_secret': self.ramp.client_secret})
         self.assertFalse(second.use_webhooks)
         second.action_connect()
@@ -853,6 +854,7 @@ class TestForged(WebhookCase):
         self.genuine = json.dumps(self.sender.pending[0], ensure_ascii=False).encode()
         self.deliver()
         self.other = self.connection.copy({
+            'existing_policy': 'book',
             'ramp_entity_id': NOBODY, 'client_id': self.ramp.client_id, 'client_secret': self.ramp.client_secret})
         self.other.action_connect()
         mine, self.connection = self.connection, self.other
