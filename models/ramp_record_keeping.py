@@ -17,6 +17,9 @@ PERSONAL = frozenset({
     'passenger_name', 'policy_violations', 'start_location', 'trip_name', 'user_email', 'user_full_name', 'user_signature', 'vendor_memo',
     'waypoints'})
 TEXTS = frozenset({'memo', 'memos', 'vendor_memo'})  # of the `extras` in `noted`
+# Flows of people whom Odoo sends. Whoever is out of Ramp, and whom Odoo does not send any more, is asked about there before the row is used
+# again: nothing of the person need be kept until then.
+PEOPLE = ('employee', 'user')
 ERASED = 'erased_at'  # key of a payload, with the day: gone when Ramp's own takes its place
 AT_ONCE = 2000
 
@@ -65,7 +68,26 @@ class RampRecord(models.Model):
                 'connection_id = %s AND COALESCE(date, create_date::date) < %s', connection.id, until), AT_ONCE - done)._erase())
             if done >= AT_ONCE:
                 break
+            done += self._erase_people(SQL('connection_id = %s AND write_date < %s', connection.id, until))
         return done, done >= AT_ONCE
+
+    @api.model
+    def _erase_people(self, which):
+        """Take out of the rows of people who were withdrawn from Ramp what says who they are. Returns how many there were."""
+        self.flush_model()
+        self.env.cr.execute(SQL(
+            """
+            UPDATE ramp_record
+               SET payload = payload - 'kept' || %s::jsonb, payload_hash = NULL, is_uncertain = TRUE, name = COALESCE(ramp_id, remote_id)
+             WHERE id IN (
+                   SELECT id FROM ramp_record
+                    WHERE flow = ANY(%s) AND state = ANY(%s) AND payload ->> 'withdrawn' = 'true' AND NOT jsonb_exists(payload, %s) AND %s
+                    ORDER BY id
+                      FOR UPDATE SKIP LOCKED)
+            """, Json({'email': '', 'ramp_email': '', 'name': ['', ''], ERASED: fields.Date.to_string(fields.Date.today())}),
+            list(PEOPLE), list(SETTLED), ERASED, which), log_exceptions=False)
+        self.invalidate_model()
+        return self.env.cr.rowcount
 
     @api.model
     def _take_settled(self, which, limit=None):
@@ -130,9 +152,9 @@ class RampRecord(models.Model):
         return self.sudo()._erase_chosen(SQL('id = ANY(%s)', self.ids))
 
     @api.model
-    def _erase_chosen(self, which):
-        """Erase what is settled of the rows that a condition names, and say how many are left."""
-        done = len(self._take_settled(which)._erase())
+    def _erase_chosen(self, which, people=None):
+        """Erase what is settled of the rows that a condition names, and of people by another one; say how many are left."""
+        done = len(self._take_settled(which)._erase()) + self._erase_people(which if people is None else people)
         self.env.cr.execute(SQL(
             'SELECT count(*) FROM ramp_record WHERE flow = ANY(%s) AND state <> ALL(%s) AND %s', list(FLOWS), list(SETTLED), which))
         [left] = self.env.cr.fetchone()
@@ -159,7 +181,10 @@ class HrEmployee(models.Model):
         person = self.sudo()
         user, emails = (person.ramp_user_id or '').lower() or None, [email.lower() for email in {
             person.work_email, person.user_id.login, person.user_id.email} if email]
-        if not (user or emails):
+        sent = SQL(
+            "(res_model = 'hr.employee' AND res_id = %s OR res_model = 'res.users' AND res_id = %s)", person.id, person.user_id.id or 0)
+        if not (user or emails or person.env['ramp.record'].search_count([
+                ('flow', 'in', PEOPLE), ('res_model', '=', 'hr.employee'), ('res_id', '=', person.id)], limit=1)):
             raise UserError(self.env._(
                 '%s has neither a Ramp ID nor an e-mail address, so nothing in the ledger can be theirs.', self.name))
         return person.env['ramp.record']._erase_chosen(SQL(
@@ -167,4 +192,4 @@ class HrEmployee(models.Model):
             company_id = %(company)s AND (
                 %(user)s IN (lower(payload #>> '{card_holder,user_id}'), lower(payload ->> 'user_id'), lower(payload #>> '{bill_owner,id}'))
                 OR payload @> %(attendee)s::jsonb OR lower(payload ->> 'user_email') = ANY(%(emails)s))
-            """, company=person.company_id.id, user=user, emails=emails, attendee=Json({'attendees': [{'user_id': user or 'nobody'}]})))
+            """, company=person.company_id.id, user=user, emails=emails, attendee=Json({'attendees': [{'user_id': user or 'nobody'}]})), sent)

@@ -489,6 +489,35 @@ class TestUser(PeopleCase):
         self.assertIn('draft', nora.ramp_state)
         self.assertEqual(self.ramp.mails, [])
 
+    def test_the_data_of_one_who_left(self):
+        """It goes from the ledger when somebody says so, or in time; who comes back is the same user of Ramp."""
+        for way in ('said', 'in time'):
+            with self.subTest(way=way), self.isolated():
+                nora, other = self.hire(), self.hire('Olga Other', 'olga@example.com')
+                self.push(3)
+                ramp_id = self.row(nora).ramp_id
+                self.connection.keep_months = 1
+                self.env['ramp.record']._gc_personal()
+                self.assertIn('Nora', str(self.row(nora).payload), 'who is in Ramp is compared with it')
+                nora.action_archive()
+                self.push()
+                if way == 'said':
+                    nora.action_erase_ramp_data()
+                else:
+                    self.env['ramp.record']._gc_personal()
+                    self.assertIn('Nora', str(self.row(nora).payload), 'not yet')
+                    self.env.cr.execute("UPDATE ramp_record SET write_date = write_date - interval '2 months'")
+                    self.env['ramp.record']._gc_personal()
+                self.env.invalidate_all()
+                kept = f'{self.row(nora).name} {self.row(nora).payload}'.lower()
+                self.assertFalse([word for word in ('nora', 'new', 'example') if word in kept], kept)
+                self.assertIn('Olga', str(self.row(other).payload))
+                nora.action_unarchive()
+                self.push()
+                self.assertThere(nora, status='USER_DRAFT', first_name='Nora', id=ramp_id)
+                self.assertEqual(self.row(nora).name, 'Nora New')
+                self.assertEqual(len(self.of_email('nora@example.com')), 1)
+
     def test_who_was_deactivated_in_ramp(self):
         """It was not Odoo that did it, so Odoo does not undo it."""
         nora = self.hire()
