@@ -192,4 +192,5 @@ class HrEmployee(models.Model):
             company_id = %(company)s AND (
                 %(user)s IN (lower(payload #>> '{card_holder,user_id}'), lower(payload ->> 'user_id'), lower(payload #>> '{bill_owner,id}'))
                 OR payload @> %(attendee)s::jsonb OR lower(payload ->> 'user_email') = ANY(%(emails)s))
-            """, company=person.company_id.id, user=user, emails=emails, attendee=Json({'attendees': [{'user_id': user or 'nobody'}]})), sent)
+            """, company=person.company_id.id, user=user, emails=emails,
+            attendee=Json({'attendees': [{'user_id': user or 'nobody'}]})), sent)
