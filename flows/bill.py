@@ -207,14 +207,15 @@ class RampFlowBill(models.AbstractModel):
         self._check_state(connection, value)
         journal = self._plan_journal(connection)
         code = value.amount.currency
-        rate = self._plan_rate(connection, value, found)
-        currency = self._plan_currency(connection, code, found, rate)
-        partner = self._plan_vendor(value.vendor.id, clean(value.vendor.name), found)
-        coded = self._plan_coding(connection, value.lines, found)
         issued = self._day(connection, value.issued_at, value.accounting_date, value.created_at)
         date = self._day(connection, value.posting_date, value.accounting_date, value.issued_at)
         if not (issued and date):
             raise Held(self.env._('It has no date. Ask Ramp; it cannot be booked on a day that is not known.'))
+        rate = self._plan_rate(connection, value, issued, found)
+        currency = self._plan_currency(connection, code, found, rate, amounts=[line.amount.minor for line in value.lines])
+        partner = self._plan_vendor(value.vendor.id, clean(value.vendor.name), found)
+        coded = self._plan_coding(connection, value.lines, found)
+        self._check_rate(connection, currency, rate, issued, found)
         label = clean(value.memo) or clean(value.invoice_number) or partner.display_name
         document = self._directed(Document(
             ramp_id=value.id, move_type='in_invoice', partner=partner, currency=currency, rate=rate,
@@ -244,17 +245,17 @@ class RampFlowBill(models.AbstractModel):
             raise Waiting(self.env._('It is not approved in Ramp yet.'))
         self._check_entity(connection, value)
 
-    def _plan_rate(self, connection, value, found):
+    def _plan_rate(self, connection, value, issued, found):
         """Company currency units for one of the bill's, by the rate that Ramp pays at; None: Odoo's rate."""
         code = value.amount.currency
         company = connection.company_id.currency_id
         payer = self.env.context.get('ramp_memory', {}).get('entities', {}).get(value.entity_id) or company.name
-        if code == company.name or code == payer or value.fx_conversion_rate is None:
+        if (code in (company.name, payer) or value.fx_conversion_rate is None or connection.bill_rate_policy == 'odoo'):
             return None
         if payer == company.name:
             return float(value.fx_conversion_rate)
         currency = self._plan_currency(connection, payer, found)
-        return float(value.fx_conversion_rate) * self._rate(connection, currency, self._day(connection, value.issued_at), found)
+        return float(value.fx_conversion_rate) * self._rate(connection, currency, issued, found)
 
     # ------------------------------------------------------------------ booking
 

@@ -283,8 +283,12 @@ class RampFlowBillPayment(models.AbstractModel):
             return Part(key, payment_id, amount, settled, rate, date, journal, memo)
 
         if payment.amount.currency != value.amount.currency:
-            self._plan_currency(connection, payment.amount.currency, found)
+            self._plan_currency(connection, payment.amount.currency, found, amounts=[payment.amount.minor])
+            if payment.amount.currency == connection.company_id.currency_id.name and due.minor:
+                self._check_quote(
+                    connection, found['currencies'][due.currency], float(payment.amount.decimal / due.decimal), day, found)
             return [part(payment.id or value.id, payment.id, due.minor, payment.amount)]
+        self._plan_currency(connection, payment.amount.currency, found, rate=1, amounts=[due.minor, payment.amount.minor])
         if payment.amount.minor > due.minor:
             raise Held(self.env._(
                 'Ramp paid %(paid)s for a bill that owed %(due)s. Look at it in Ramp.', paid=payment.amount, due=due))
@@ -298,7 +302,8 @@ class RampFlowBillPayment(models.AbstractModel):
         """Company currency units for one of the bill's, where Ramp's rate leads into the company's currency; None: as the bill has it."""
         company = connection.company_id.currency_id.name
         payer = found['entities'].get(value.entity_id) or company
-        if payer == company and value.amount.currency != company and value.fx_conversion_rate:
+        if (payer == company and value.amount.currency != company and value.fx_conversion_rate
+                and connection.bill_rate_policy == 'ramp'):
             return float(value.fx_conversion_rate)
         return None
 

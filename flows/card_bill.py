@@ -113,10 +113,10 @@ class RampCardBill(models.AbstractModel):
             raise Waiting(self.env._('It waits for its card transaction.'))
         if arrived:
             raise Waiting(self.env._('Some of the card transactions that pay it have not arrived yet.'))
-        expected, date = self._plan_expected(connection, value, due, found)
+        expected, date = self._plan_expected(connection, value, line, due, found)
         return CardPlan(**plan, expected=expected, date=date)
 
-    def _plan_expected(self, connection, value, due, found):
+    def _plan_expected(self, connection, value, line, due, found):
         """(Money, day): what the card is charged with for the bill, as far as the bill tells."""
         flow = self.env['ramp.flow.bill_payment']
         expected = value.payment.amount
@@ -131,8 +131,12 @@ class RampCardBill(models.AbstractModel):
         if not connection.card_account_id:
             raise Held(self.env._('The connection %s has no card journal with a default account. Choose one.', connection.name))
         found['currencies'].setdefault(expected.currency, self.env['ramp.coding']._currency(expected.currency))
-        flow._plan_currency(connection, expected.currency, found, rate=1)
-        return expected, flow._plan_entry_date(connection, day, connection.card_journal_id, found)
+        flow._plan_currency(connection, expected.currency, found, rate=1, amounts=[expected.minor])
+        date = flow._plan_entry_date(connection, day, connection.card_journal_id, found)
+        card, company = found['currencies'][expected.currency], connection.company_id.currency_id
+        if company not in (card, line.currency_id):
+            flow._rate(connection, card, date, found)  # so that booking finds one
+        return expected, date
 
     @api.model
     def _book(self, connection, plans):
@@ -166,17 +170,17 @@ class RampCardBill(models.AbstractModel):
         card = self.env['ramp.coding']._currency(plan.expected.currency)
         currency = plan.line.currency_id
         if card == company:
-            balance = plan.expected.minor
+            balance = flow._own_units(plan.expected.minor, company)
         elif currency == company:
-            balance = plan.due
+            balance = flow._own_units(plan.due, company)
         else:
             balance = flow._to_company(connection, plan.expected, flow._rate(connection, card, plan.date, {'rates': {}}))
         name = plan.move.ref or plan.move.name
         entry = self._entry(connection, plan.date, plan.move.partner_id, name, [
             self._item(plan.line.account_id, plan.line.partner_id, name, currency, flow._float(plan.due, currency),
-                       flow._float(balance, company)),
+                       flow._amount(balance, company)),
             self._item(connection.card_account_id, plan.line.partner_id, name, card, -flow._float(plan.expected.minor, card),
-                       -flow._float(balance, company))])
+                       -flow._amount(balance, company))])
         self._reconcile(entry, plan.line)
         return entry
 

@@ -151,6 +151,13 @@ class RampFlowPayable(models.AbstractModel):
             raise Held(self.env._('Its vendor %(name)s is held: %(reason)s', name=name, reason=reason))
         raise Held(self.env._('Ramp does not say who its vendor %s is. Look at the vendor in Ramp.', name))
 
+    def _check_rate(self, connection, currency, rate, date, found):
+        """Raise `Held` unless there is a rate to be believed: Ramp's quote, or, where there is none, Odoo's of the day."""
+        if rate is not None:
+            self._check_quote(connection, currency, rate, date, found)
+        elif currency != connection.company_id.currency_id:
+            self._rate(connection, currency, date, found)
+
     def _directed(self, document):
         """A document whose total is negative is one of the other direction: Odoo refuses to post it otherwise."""
         if document.total >= 0:

@@ -307,21 +307,21 @@ class RampFlowPayment(models.AbstractModel):
                 'name': part.memo, 'sequence': len(lines) + 1, 'date_maturity': payment.date, 'partner_id': settlement.line.partner_id.id,
                 'account_id': settlement.line.account_id.id, 'currency_id': settlement.line.currency_id.id,
                 'amount_currency': sign * self._float(part.amount, settlement.line.currency_id),
-                'balance': sign * self._float(balance, company), 'analytic_distribution': False})
+                'balance': sign * self._amount(balance, company), 'analytic_distribution': False})
         lines.append({
             'name': payment.memo, 'sequence': len(lines) + 1, 'date_maturity': payment.date, 'partner_id': payment.partner_id.id,
             'account_id': payment.outstanding_account_id.id, 'currency_id': payment.currency_id.id,
-            'amount_currency': -sign * payment.amount, 'balance': -sign * self._float(sum(balances), company),
+            'amount_currency': -sign * payment.amount, 'balance': -sign * self._amount(sum(balances), company),
             'analytic_distribution': False})
         return [Command.create(values) for values in lines]
 
     def _part_balance(self, connection, settlement, part):
-        """What a part is in minor units of the company's currency: what left the bank says it best."""
+        """What a part is in units of the company's currency: what left the bank says it best."""
         company, currency = connection.company_id.currency_id, settlement.line.currency_id
         if currency == company:
-            return part.amount
+            return self._own_units(part.amount, company)
         if part.settled and part.settled.currency == company.name:
-            return part.settled.minor
+            return self._own_units(part.settled.minor, company)
         if part.rate is None:
             line = settlement.line
             rate = abs(line.balance / line.amount_currency) if line.amount_currency else 1.0

@@ -163,12 +163,13 @@ class RampFlowReimbursement(models.AbstractModel):
     def _plan(self, connection, value, found):
         self._check_state(connection, value)
         journal = self._plan_journal(connection)
-        currency = self._plan_currency(connection, value.amount.currency, found)
+        currency = self._plan_currency(connection, value.amount.currency, found, amounts=[line.amount.minor for line in value.lines])
         employee = self._plan_employee(connection, value, found)
         coded = self._plan_coding(connection, value.lines, found)
         spent = self._spent_on(connection, value)
         if not spent:
             raise Held(self.env._('It has no date. Ask Ramp; it cannot be booked on a day that is not known.'))
+        self._check_rate(connection, currency, None, spent, found)
         date = self._plan_entry_date(
             connection, self._day(connection, value.accounting_date, spent), journal, found, any(coding.tax for coding in coded))
         document = Document(

@@ -185,7 +185,7 @@ class RampFlowRepayment(models.AbstractModel):
         self._check_state(connection, value)
         row, original = self._plan_original(value, found)
         journal, account = self._plan_account(connection, value)
-        self._plan_currency(connection, value.amount.currency, found, rate=1)  # that of the original
+        self._plan_currency(connection, value.amount.currency, found, rate=1, amounts=[value.amount.minor])  # that of the original
         day = self._day(connection, value.repaid_at)
         if not day:
             raise Held(self.env._('It has no date. Ask Ramp; it cannot be booked on a day that is not known.'))
@@ -255,7 +255,7 @@ class RampFlowRepayment(models.AbstractModel):
         return employee
 
     def _plan_shares(self, connection, value, original, spend, found):
-        """([(line, minor, minor of the company's currency)], sum of the latter): what the repayment takes of each line's rest."""
+        """([(line, units, units of the company's currency)], sum of the latter): what the repayment takes of each line's rest."""
         company = connection.company_id.currency_id
         currency = original.currency_id
         if any(line.account_id.account_type in UNUSUAL for line in spend):
@@ -264,19 +264,20 @@ class RampFlowRepayment(models.AbstractModel):
         if value.amount.currency != currency.name or any(line.currency_id != currency for line in spend):
             raise Held(self.env._('It is in %(currency)s, but the card transaction %(original)s is in %(other)s.',
                                   currency=value.amount.currency, original=original.name, other=currency.name), original)
-        whole = [(self._minor(line.amount_currency, currency), self._minor(line.balance, company)) for line in spend]
+        whole = [(self._units(line.amount_currency, currency), self._units(line.balance, company)) for line in spend]
+        amount = self._own_units(value.amount.minor, currency)
         taken = found['taken'].setdefault(self._original_id(value), {})
         total, done = sum(minor for minor, _balance in whole), sum(minor for minor, _balance in taken.values())
-        if value.amount.minor > total - done:
+        if amount > total - done:
             raise Held(self.env._(
                 'It is %(amount)s, but only %(rest)s of the card transaction %(original)s is not repaid yet. Look at its repayments in '
                 'Ramp.', amount=value.amount, original=original.name,
-                rest=f'{self._float(total - done, currency):.{currency.decimal_places}f} {currency.name}'), original)
+                rest=f'{self._amount(total - done, currency):.{currency.decimal_places}f} {currency.name}'), original)
         rest = whole
         if set(taken) <= {line.id for line in spend}:  # else the original was booked anew since: its parts are the best there is
             rest = [(minor - taken.get(line.id, (0, 0))[0], balance - taken.get(line.id, (0, 0))[1])
                     for line, (minor, balance) in zip(spend, whole, strict=True)]
-        shares, balances = take(value.amount.minor, rest, currency == company)
+        shares, balances = take(amount, rest, currency == company)
         for line, minor, part in zip(spend, shares, balances, strict=True):
             sums = taken.setdefault(line.id, [0, 0])
             taken[line.id] = [sums[0] + minor, sums[1] + part]
@@ -302,13 +303,13 @@ class RampFlowRepayment(models.AbstractModel):
         contact = plan.employee.work_contact_id
         arrived = {
             'account_id': plan.account.id, 'partner_id': contact.id, 'name': plan.label, 'currency_id': currency.id,
-            'amount_currency': self._float(plan.repayment.amount.minor, currency), 'balance': self._float(plan.balance, company),
+            'amount_currency': self._float(plan.repayment.amount.minor, currency), 'balance': self._amount(plan.balance, company),
             'analytic_distribution': {}, 'tax_ids': [Command.clear()]}
         return {
             'move_type': 'entry', 'ramp_id': plan.repayment.id, 'company_id': connection.company_id.id, 'journal_id': plan.journal.id,
             'partner_id': contact.id, 'currency_id': currency.id, 'date': plan.date, 'ref': plan.label,
             'line_ids': [Command.create(arrived), *(
-                Command.create(self._mirrored(line, self._float(-minor, currency), self._float(-balance, company)))
+                Command.create(self._mirrored(line, self._amount(-minor, currency), self._amount(-balance, company)))
                 for line, minor, balance in plan.shares if minor or balance or line.tax_ids or line.tax_line_id)]}
 
     @staticmethod

@@ -234,7 +234,8 @@ class RampFlowStatement(models.AbstractModel):
             raise Held(self.env._('The connection %s has no partner that stands for Ramp. Choose one.', connection.name))
         if not connection.card_account_id:
             raise Held(self.env._('The connection %s has no card journal with a default account. Choose one.', connection.name))
-        currency = self._plan_currency(connection, value.currency, found)
+        currency = self._plan_currency(
+            connection, value.currency, found, amounts=[value.charges.minor, value.credits.minor, value.ending.minor])
         lines = self._plan_lines(value, found)
         self._check_sums(value, lines, found, bool(connection.ramp_entity_id))
         lines = [row for row in lines if row.date and row.date >= connection.start_date]

@@ -192,7 +192,8 @@ class RampFlowTransaction(models.AbstractModel):
 
     def _plan(self, connection, value, found):
         self._check_state(connection, value)
-        currency = self._plan_currency(connection, value.amount.currency, found)
+        currency = self._plan_currency(connection, value.amount.currency, found, amounts=[
+            value.amount.minor, *(line.amount.minor for line in value.lines)])
         if value.id in found['bills'].get('rows', {}):
             plan = self._plan_bill(connection, value, currency, found)
             if plan:
@@ -249,9 +250,9 @@ class RampFlowTransaction(models.AbstractModel):
             'line_ids': [Command.create(values) for values in (
                 item(account, partner, name, other if share is not None else currency,
                      self._float(value.amount.minor if share is None else share, currency if share is None else other),
-                     self._float(balance, company)),
+                     self._amount(balance, company)),
                 item(connection.card_account_id, partner, name, currency, -self._float(value.amount.minor, currency),
-                     -self._float(balance, company)))]})
+                     -self._amount(balance, company)))]})
 
     def _check_state(self, connection, value):
         if value.state in ('DECLINED', 'ERROR'):
@@ -350,7 +351,7 @@ class RampFlowTransaction(models.AbstractModel):
             'date': plan.date,
             'currency_id': plan.currency.id,
             'total_amount_currency': float(plan.transaction.amount.decimal),
-            'total_amount': plan.balance / 10 ** company.currency_id.decimal_places,
+            'total_amount': self._amount(plan.balance, company.currency_id),
             'tax_ids': [Command.set(coding.tax.ids if len(taxes) == 1 else [])],
             'account_id': coding.account.id,
             'analytic_distribution': coding.distribution if len(plan.lines) == 1 else False,
@@ -365,7 +366,7 @@ class RampFlowTransaction(models.AbstractModel):
             return {
                 'account_id': account.id, 'partner_id': partner.id, 'name': name, 'currency_id': plan.currency.id,
                 'amount_currency': self._float(amount, plan.currency),
-                'balance': self._float(balance, connection.company_id.currency_id),
+                'balance': self._amount(balance, connection.company_id.currency_id),
                 'analytic_distribution': distribution, 'tax_ids': [Command.clear()],
             }
 

@@ -112,7 +112,7 @@ class RampFlowTransfer(models.AbstractModel):
         if value.status not in TRANSFER_ACCEPTED_STATUSES | UNDER_WAY:
             raise Held(self.env._('Its status is %s, which this connector does not know. Ask for a new version.', value.status or '-'))
         stands = bool(note) and note['amount'] == [value.amount.minor, value.amount.currency]
-        currency = self._plan_currency(connection, value.amount.currency, found)
+        currency = self._plan_currency(connection, value.amount.currency, found, amounts=[value.amount.minor])
         if not connection.payment_journal_id:
             raise Held(self.env._('The connection %s has no payment journal. Choose one.', connection.name))
         if not connection.ramp_partner_id:
@@ -121,6 +121,7 @@ class RampFlowTransfer(models.AbstractModel):
         if not day:
             raise Held(self.env._('It has no date. Ask Ramp; it cannot be booked on a day that is not known.'))
         date = self._plan_entry_date(connection, day, connection.payment_journal_id, found)
+        self._rate(connection, currency, date, found)  # so that booking finds one
         return Plan(value, currency, date, row, None if stands else note, not stands, self.env._('Ramp says that another amount was paid.'))
 
     @api.model
@@ -184,7 +185,7 @@ class RampFlowTransfer(models.AbstractModel):
         """The entry: what is owed to Ramp, and the bank."""
         rate = self._rate(connection, plan.currency, plan.date, {'rates': {}})
         amount = self._float(plan.transfer.amount.minor, plan.currency)
-        balance = self._float(self._to_company(connection, plan.transfer.amount, rate), company)
+        balance = self._amount(self._to_company(connection, plan.transfer.amount, rate), company)
         return [Command.create({
             'name': payment.memo, 'sequence': number, 'date_maturity': payment.date, 'partner_id': payment.partner_id.id,
             'account_id': account.id, 'currency_id': plan.currency.id, 'amount_currency': sign * amount, 'balance': sign * balance,

@@ -91,12 +91,13 @@ class RampFlowVendorCredit(models.AbstractModel):
         self._check_entity(connection, value)
         self._check_existing(connection, value.created_at or value.accounting_date)
         journal = self._plan_journal(connection)
-        currency = self._plan_currency(connection, value.total.currency, found)
+        currency = self._plan_currency(connection, value.total.currency, found, amounts=[line.amount.minor for line in value.lines])
         partner = self._plan_vendor(value.vendor_id, False, found)
         coded = self._plan_coding(connection, value.lines, found)
         day = self._day(connection, value.accounting_date, value.created_at)
         if not day:
             raise Held(self.env._('It has no date. Ask Ramp; it cannot be booked on a day that is not known.'))
+        self._check_rate(connection, currency, None, day, found)
         label = clean(value.reference_number) or partner.display_name
         document = self._directed(Document(
             ramp_id=value.id, move_type='in_refund', partner=partner, currency=currency, rate=None,

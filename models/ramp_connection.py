@@ -187,6 +187,14 @@ class RampConnection(models.Model):
     bill_post = fields.Selection(
         [('post', 'Post the bill'), ('draft', 'Leave the bill as a draft')], string='Bills and Vendor Credits', required=True,
         default='post', tracking=True, help='A draft cannot be paid: its payment waits until somebody posts it.')
+    bill_rate_policy = fields.Selection(
+        [('ramp', 'The rate that Ramp pays at'), ('odoo', "Odoo's rate of the invoice date")], string='Rate of Foreign Bills',
+        required=True, default='ramp', tracking=True,
+        help='What a bill in another currency than the company\'s is converted at. With Odoo\'s rate, the payment has an exchange '
+             'difference.')
+    rate_tolerance = fields.Float(
+        string='Rates May Differ By', default=10.0, tracking=True,
+        help='How far, in percent, a rate that Ramp quotes may be from Odoo\'s of the same day. What is further off waits for a person.')
     payment_journal_id = fields.Many2one(
         'account.journal', check_company=True, domain=[('type', 'in', ('bank', 'cash'))], copy=False, tracking=True,
         help='The bank from which Ramp pays bills and reimbursements.')
@@ -427,6 +435,13 @@ class RampConnection(models.Model):
         if parts.query or parts.fragment or '?' in address or '#' in address:
             return self.env._('It ends with the path: nothing with "?" or "#".')
         return False
+
+    @api.constrains('rate_tolerance')
+    def _check_rate_tolerance(self):
+        for connection in self.filtered(lambda connection: connection.rate_tolerance < 0):
+            raise ValidationError(self.env._(
+                'Connection %s, field "Rates May Differ By": enter how many percent a rate of Ramp may differ from Odoo\'s; 0 for none.',
+                connection.name))
 
     @api.constrains('active')
     def _check_active(self):

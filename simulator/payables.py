@@ -109,6 +109,20 @@ def convert(minor, currency, rate, into):
     return round(Decimal(minor) / money.rate(currency) * Decimal(str(rate)) * money.rate(into))
 
 
+# Dollars for one of each: what Ramp quotes unless somebody says otherwise. Between two currencies it is never 1.0.
+DOLLARS = {"USD": 1, "CHF": 1.143, "EUR": 1.0873, "GBP": 1.2654, "JPY": 0.00671, "KWD": 3.2584, "TWD": 0.03125}
+
+
+def quote(currency, into):
+    """Major units of `into` for one of `currency`, as Ramp's decimal string."""
+    if currency == into:
+        return "1.0"
+    missing = {currency, into} - set(DOLLARS)
+    if missing:
+        raise ValueError(f"Say fx_conversion_rate: the simulator knows no rate of {', '.join(sorted(missing))}")
+    return f"{DOLLARS[currency] / DOLLARS[into]:.6g}"
+
+
 # -- filters
 
 

@@ -5,6 +5,7 @@ from . import (
     test_coding,
     test_common,
     test_connection,
+    test_currencies,
     test_files,
     test_first_day,
     test_holds,

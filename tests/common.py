@@ -76,7 +76,7 @@ class RampCase(SmokeTags, TransactionCase):
         cls.connection = cls.env['ramp.connection'].create({
             'name': 'Ramp', 'company_id': cls.company.id, 'environment': 'custom', 'api_url': cls.ramp.api_url,
             'client_id': cls.ramp.client_id, 'client_secret': cls.ramp.client_secret, 'start_date': '2015-01-01',
-            'existing_policy': 'book'})
+            'existing_policy': 'book', 'rate_tolerance': 25.0})
         if cls.connect:
             cls.connection.action_connect()
         cls._once()

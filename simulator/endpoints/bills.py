@@ -23,6 +23,7 @@ from ..payables import (
     many,
     moment,
     parse_day,
+    quote,
     refuse_unknown,
     row_of,
     selections,
@@ -233,7 +234,7 @@ def make(
     payment_method="ACH",
     approval_status="APPROVED",
     sync_status="NOT_SYNCED",
-    fx_conversion_rate="1.0",
+    fx_conversion_rate=None,
     header=(),
     invoices=1,
     held=False,
@@ -255,7 +256,7 @@ def make(
     :param account: the client's own id; None leaves lines uncoded; default: the first account there is
     :param date: datetime, date or ISO text of the invoice; `due` likewise (default: 30 days later)
     :param payment_method: how it is meant to be paid; UNSPECIFIED: nobody said yet, there is no payment
-    :param fx_conversion_rate: from the invoice's to the payer's (the entity's) currency
+    :param fx_conversion_rate: from the invoice's to the payer's (the entity's) currency; default: that of the day, as it were
     :param header: selections that code the bill as a whole, as of `coding.account` and its likes
     :param invoices: how many files, or [{"kind", "filename"}]
     :param held: on hold
@@ -293,7 +294,7 @@ def make(
         "due_at": day(due or issued + timedelta(days=30)),
         "enable_accounting_sync": True,
         "entity_id": entity["id"],
-        "fx_conversion_rate": str(fx_conversion_rate),
+        "fx_conversion_rate": str(quote(currency, entity["currency"]) if fx_conversion_rate is None else fx_conversion_rate),
         "invoice_number": f"INV-{ident[:8].upper()}",
         "invoice_urls": [],
         "is_withholding_release": False,
