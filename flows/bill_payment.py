@@ -375,9 +375,11 @@ class RampFlowBillPayment(models.AbstractModel):
             (refund + bill).reconcile()
             return
         rate = abs(bill.balance / bill.amount_currency) if bill.amount_currency else 1.0
-        self.env['account.partial.reconcile'].create({
+        partial = self.env['account.partial.reconcile'].create({
             'debit_move_id': refund.id, 'credit_move_id': bill.id, 'amount': bill.company_currency_id.round(amount * rate),
             'debit_amount_currency': amount, 'credit_amount_currency': amount})
+        if bill.company_id.tax_exigibility:
+            partial._create_tax_cash_basis_moves()  # taxes that are due on payment are due for this part, as core has it
 
     @api.model
     def _bill_booked(self, connection, moves):

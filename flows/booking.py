@@ -43,19 +43,37 @@ class RampFlowBooking(models.AbstractModel):
                 return moment
         return None
 
+    @api.model
+    def _today(self, connection):
+        """The day that it is in the company's time zone."""
+        return to_company_date(datetime.datetime.now(datetime.timezone.utc), connection._timezone())
+
     def _plan_entry_date(self, connection, date, journal, found, has_tax=False):
-        """The day of the entry; a closed period is respected as the connection says."""
+        """`_open_day` in planning, where many entries are of the same days."""
         key = date, journal.id, has_tax
         if key not in found['locks']:
-            found['locks'][key] = connection.company_id._get_violated_lock_dates(date, has_tax, journal)
-        locks = found['locks'][key]
-        if not locks:
-            return date
-        if connection.lock_date_policy == 'next_open':
-            return locks[-1][0] + datetime.timedelta(days=1)
-        raise Held(self.env._(
-            'The accounting period is closed: %(date)s is on or before the lock date %(lock)s. Reopen the period, or let the '
-            'connection book on the first open day.', date=date, lock=locks[-1][0]))
+            found['locks'][key] = not connection.company_id._get_violated_lock_dates(date, has_tax, journal)
+        return date if found['locks'][key] else self._open_day(connection, date, journal, has_tax)
+
+    @api.model
+    def _open_day(self, connection, date, journal, has_tax=False):
+        """The day of an entry, or of a reversal: a closed period is respected as the connection says. Raises `Held`.
+
+        :param has_tax: whether it has taxes: the tax lock date counts, too
+        """
+        day = date
+        while locks := connection.company_id._get_violated_lock_dates(day, has_tax, journal):
+            if connection.lock_date_policy == 'hold':
+                raise Held(self.env._(
+                    'The accounting period is closed: %(date)s is on or before the lock date %(lock)s. Reopen the period, or let the '
+                    'connection book on the first open day.', date=date, lock=locks[-1][0]))
+            day = locks[-1][0] + datetime.timedelta(days=1)
+        return day
+
+    @staticmethod
+    def _is_taxed(lines):
+        """Whether journal items count in the tax report, so that a closed tax period is closed for them."""
+        return bool(lines.tax_ids or lines.tax_line_id)
 
     def _check_entity(self, connection, value):
         """Raise `Skipped` where an object belongs to another Ramp entity than the connection: Ramp hears nothing of it from here."""
@@ -343,7 +361,7 @@ class RampFlowBooking(models.AbstractModel):
                 # what is looked at when somebody presses Retry is what Ramp says now
                 record.write({'payload': row['payload'], 'payload_hash': row['payload_hash'], 'late_payload': False})
                 record._reopen()
-        except UserError as error:
+        except (UserError, Held) as error:
             record._hold(self.env._('%(reason)s Odoo refused to reverse %(move)s: %(error)s',
                                     reason=reason, move=move.name, error=error), move)
             return
@@ -360,21 +378,21 @@ class RampFlowBooking(models.AbstractModel):
             self._undo_move(connection, move, reason)
 
     def _undo_move(self, connection, move, reason):
-        """Undo an entry or a bill, visibly: a draft is deleted, what is posted is reversed, on its own day or the first open one.
+        """Undo an entry or a bill, visibly: a draft is deleted, what is posted is reversed, on its own day. Raises `Held` where that day
+        is closed and the connection does not say that the first open one will do.
 
         The document gives up its Ramp id, so that another can take its place; its page says why, and names the reversal.
         Returns the reversal (an empty recordset for a draft). Payments of it stay, unreconciled.
         """
         move = move.with_context(**QUIET)
         move.check_access('write')
+        if move.state == 'posted':
+            date = self._open_day(connection, move.date, move.journal_id, self._is_taxed(move.line_ids))
         move.sudo().ramp_id = False  # who may undo the entry may have it give up its id, though not write one
         if move.state != 'posted':
             if move.state == 'draft':
                 move.unlink()
             return move.browse()
-        has_tax = bool(move.line_ids.tax_ids or move.line_ids.tax_line_id)
-        locks = connection.company_id._get_violated_lock_dates(move.date, has_tax, move.journal_id)
-        date = locks[-1][0] + datetime.timedelta(days=1) if locks else move.date
         values = {'date': date, 'ref': self.env._('Reversal of: %(name)s. %(reason)s', name=move.ref or move.name, reason=reason)}
         if move.is_invoice(include_receipts=True):
             values.update(invoice_date=date, invoice_date_due=date, invoice_payment_term_id=False)

@@ -108,7 +108,11 @@ class RampCardBill(models.AbstractModel):
                 return CardPlan(**plan, replaced=note)
             return CardPlan(**plan, kept=note)
         if complete:
-            return CardPlan(**plan)
+            spend = entries.filtered(lambda entry: not self._payable(entry, line)).line_ids
+            flow = self.env['ramp.flow.transaction']
+            return CardPlan(**plan, date=flow._plan_entry_date(
+                connection, max(*spend.mapped('date'), move.date), connection.card_journal_id, found, flow._is_taxed(spend),
+            ) if spend else None)
         if value.status != 'PAID':
             raise Waiting(self.env._('It waits for its card transaction.'))
         if arrived:
@@ -197,21 +201,15 @@ class RampCardBill(models.AbstractModel):
             return plan.entries[:1]
         lines, currency = [], plan.line.currency_id
         debits = spend.line_ids.filtered(lambda line: line.account_id != connection.card_account_id)
-        for debit in debits:
-            lines.append({
-                **self._item(debit.account_id, debit.partner_id, debit.name, debit.currency_id, -debit.amount_currency, -debit.balance),
-                'analytic_distribution': debit.analytic_distribution, 'tax_tag_ids': [Command.set(debit.tax_tag_ids.ids)]})
+        for debit in debits:  # with its taxes: the bill has them, too, and the tax report has them once
+            lines.append(self.env['ramp.flow.repayment']._mirrored(debit, -debit.amount_currency, -debit.balance))
         balance = sum(debits.mapped('balance'))
         if debits.currency_id == currency:
             amount = sum(debits.mapped('amount_currency'))
         else:
             amount = flow._float(plan.due, currency)
-        date = max(*spend.mapped('date'), plan.move.date)
-        locks = connection.company_id._get_violated_lock_dates(date, False, connection.card_journal_id)
-        if locks:
-            date = locks[-1][0] + datetime.timedelta(days=1)
         name = self.env._('Paid by card: %s', plan.move.ref or plan.move.name)
-        entry = self._entry(connection, date, plan.move.partner_id, name, [
+        entry = self._entry(connection, plan.date, plan.move.partner_id, name, [
             self._item(plan.line.account_id, plan.line.partner_id, name, currency, currency.round(amount), balance), *lines])
         self._reconcile(entry, plan.line)
         return entry
@@ -233,7 +231,8 @@ class RampCardBill(models.AbstractModel):
             'balance': balance, 'tax_ids': [Command.clear()]}
 
     def _entry(self, connection, date, partner, name, items):
-        entry = self.env['account.move'].with_context(**QUIET).create({
+        # complete as it is: core would make taxes anew that were rounded to nothing
+        entry = self.env['account.move'].with_context(**QUIET, skip_invoice_sync=True).create({
             'move_type': 'entry', 'company_id': connection.company_id.id, 'journal_id': connection.card_journal_id.id,
             'partner_id': partner.id, 'date': date, 'ref': name, 'line_ids': [Command.create(item) for item in items]})
         entry._post(soft=False)

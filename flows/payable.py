@@ -180,7 +180,9 @@ class RampFlowPayable(models.AbstractModel):
         query = Move._search(
             Domain('company_id', '=', connection.company_id.id) & Domain('move_type', 'in', list(REFUND_OF))
             & Domain('commercial_partner_id', 'in', vendors.ids) & Domain('ref', '!=', False)
-            & Domain('state', '!=', 'cancel') & Domain('payment_state', '!=', 'reversed'), order='id DESC')
+            & Domain('state', '!=', 'cancel')
+            # core says "reversed" of what credits covered, too: that number was used
+            & (Domain('payment_state', '!=', 'reversed') | Domain('reversal_move_ids', '=', False)), order='id DESC')
         for identity, kind, reference in self.env.execute_query(query.select(
                 *(SQL.identifier(Move._table, column) for column in ('id', 'move_type', 'ref')))) if wanted and vendors else ():
             if (key := name_key(reference)) in wanted:
@@ -221,9 +223,7 @@ class RampFlowPayable(models.AbstractModel):
             **QUIET, ramp_one_sequence={}, ramp_one_position={}, ramp_known_analytics=known).create(
             [self._document_values(connection, document, self._document_rate(connection, document, rates)) for document in documents])
         for document, move in zip(documents, moves, strict=True):
-            missing = document.currency.round(self._float(document.total, document.currency) - move.amount_total)
-            if missing:
-                self._add_to_tax(move, missing)
+            self._complete(document, move)
         if post:
             moves._post(soft=False)
         return moves
@@ -278,7 +278,7 @@ class RampFlowPayable(models.AbstractModel):
         quantity, price = 1.0, amount
         if line.coding.tax:
             price = self._net(connection, document, line, amount)
-        elif line.quantity and line.unit_price and not self._mismatch(line):
+        elif line.quantity and line.unit_price and not self._mismatch(line) and self._is_fine(line.quantity, line.unit_price.decimal):
             quantity, price = float(line.quantity), float(line.unit_price.decimal)
         ordered = self._ordered(line, quantity * price)
         if ordered:
@@ -313,6 +313,12 @@ class RampFlowPayable(models.AbstractModel):
         """Whether quantity times price is not exactly the amount: Ramp rounds prices."""
         return line.quantity * line.unit_price.minor != line.amount
 
+    def _is_fine(self, quantity, price):
+        """Whether Odoo keeps a quantity and a price as they are: what it rounds comes to another amount."""
+        precision = self.env['decimal.precision']
+        return all(value == round(value, precision.precision_get(name)) for value, name in (
+            (quantity, 'Product Unit'), (price, 'Product Price')))
+
     def _net(self, connection, document, line, amount):
         """The price to enter so that, with its tax, the line comes to Ramp's amount."""
         taxes = line.coding.tax.flatten_taxes_hierarchy()
@@ -329,16 +335,31 @@ class RampFlowPayable(models.AbstractModel):
         return details['raw_total_excluded_currency'] + sum(
             tax['raw_tax_amount_currency'] for tax in details['taxes_data'] if tax['tax'] in included)
 
-    def _add_to_tax(self, move, missing):
-        """Let the tax take the cents that its rounding left, so that the bill comes to Ramp's amount."""
-        totals = move.tax_totals
-        groups = [group for subtotal in (totals or {}).get('subtotals', []) for group in subtotal['tax_groups']]
-        if not groups:
+    def _complete(self, document, move):
+        """Let a tax take the cents that its rounding left, so that the bill comes to Ramp's amount. Raises `Held` where more is missing.
+
+        A tax whose lines cancel each other out, as those of a reverse charge, takes nothing: they would not any more.
+        """
+        currency, total = document.currency, self._float(document.total, document.currency)
+        missing = currency.round(total - move.amount_total)
+        if not missing:
+            return
+        taxed = [line.coding.tax.flatten_taxes_hierarchy() for line in document.lines if line.coding.tax]
+        allowed = currency.rounding * sum(1 + len(taxes) for taxes in taxed)  # each base and each tax was rounded once
+        lines = move.line_ids.filtered('tax_repartition_line_id')
+        counted = [part for part in lines.grouped('tax_line_id').values() if not currency.is_zero(sum(part.mapped('amount_currency')))]
+        if counted and currency.compare_amounts(abs(missing), allowed) <= 0:
+            line = max((line for part in counted for line in part), key=lambda line: abs(line.amount_currency))
+            sign = 1 if document.move_type == 'in_invoice' else -1
+            move.write({'line_ids': [Command.update(line.id, {'amount_currency': currency.round(line.amount_currency + sign * missing)})]})
+        if currency.compare_amounts(total, move.amount_total):
+            amounts = {'odoo': f'{move.amount_total:.{currency.decimal_places}f} {currency.name}',
+                       'ramp': Money(document.total, currency.name)}
             raise Held(self.env._(
-                'The lines come to %(missing)s less than the bill once Odoo has rounded them. Check the decimals of the currency.',
-                missing=missing))
-        groups[0]['tax_amount_currency'] += missing
-        move.tax_totals = totals
+                'With the tax codes of its lines Odoo comes to %(odoo)s, but the bill is %(ramp)s. Check the tax codes in Ramp and the '
+                'taxes in Odoo; or leave out the tax code, and enter the tax as a line.', **amounts) if taxed else self.env._(
+                'Its lines come to %(odoo)s in Odoo, but the bill is %(ramp)s. Check the decimals of the currency, and those of '
+                'quantities and prices.', **amounts))
 
 
 def line_name(*texts, fallback):

@@ -344,8 +344,8 @@ class RampFlowPayment(models.AbstractModel):
             raise Held(self.env._(
                 'Payment %(payment)s is matched with the bank, but Ramp says: %(reason)s Undo the match, or book the return by hand.',
                 payment=payment.name, reason=reason), payment.move_id)
-        locks = connection.company_id._get_violated_lock_dates(payment.date, False, payment.journal_id)
-        date = locks[-1][0] + datetime.timedelta(days=1) if locks else payment.date
+        # not on the day of the payment: it was paid then, and a month that may be reported is not restated
+        date = self._open_day(connection, max(payment.date, self._today(connection)), payment.journal_id)
         bank = payment.move_id.line_ids.filtered(lambda item: item.account_id == payment.outstanding_account_id)[:1]
         line.remove_move_reconcile()
         share = line.balance / -bank.balance if bank.balance else 1.0

@@ -112,6 +112,13 @@ class RampFlowPull(models.AbstractModel):
         """
         raise NotImplementedError
 
+    def _undo_asked(self, connection, record, reason):
+        """`_undo` for a person, who is told at once what is in the way."""
+        try:
+            self._undo(connection, record, reason)
+        except Held as held:
+            raise UserError(self.env._('%(object)s cannot be undone. %(reason)s', object=record.display_name, reason=held)) from held
+
     def _undo(self, connection, record, reason):
         """Undo what was booked of an object, visibly; the row is opened by the caller. Raises `UserError` where that cannot be."""
         raise UserError(self.env._('%s cannot be undone from here: correct its document in Odoo.', record.display_name))

@@ -201,9 +201,10 @@ class RampFlowTransaction(models.AbstractModel):
         date = self._date(connection, value)
         if not date:
             raise Held(self.env._('It has no date. Ask Ramp; it cannot be booked on a day that is not known.'))
-        entry_date = self._plan_entry_date(connection, date, connection.card_journal_id, found)
         label = _label(value)
         coded = self._plan_coding(connection, value.lines, found)
+        entry_date = self._plan_entry_date(
+            connection, date, connection.card_journal_id, found, any(coding.tax for coding in coded))
         amounts = [line.amount.minor for line in value.lines]
         balance, balances = self._plan_balances(connection, value.amount, currency, entry_date, amounts, found)
         return Plan(
@@ -319,7 +320,9 @@ class RampFlowTransaction(models.AbstractModel):
         expenses.update((expense.ramp_id, expense) for expense in Expense.create(
             [self._expense_values(connection, plan) for plan in plans if plan.transaction.id not in expenses]))
         known = self._known_analytics(line.coding for plan in plans for line in plan.lines)
-        moves = self.env['account.move'].with_context(**QUIET, ramp_one_sequence={}, ramp_known_analytics=known).create(
+        # of a line whose tax is rounded to nothing, core would make the tax anew, on top of what Ramp says
+        moves = self.env['account.move'].with_context(
+            **QUIET, ramp_one_sequence={}, ramp_known_analytics=known, skip_invoice_sync=True).create(
             [self._move_values(connection, plan, expenses[plan.transaction.id]) for plan in plans])
         if connection.card_post == 'post':
             moves._post(soft=False)

@@ -319,7 +319,7 @@ class RampRecord(models.Model):
                 raise UserError(self.env._('%s has not changed in Ramp since it was booked.', record.display_name))
         for record in self:
             flow = self.env[f'ramp.flow.{record.flow}'].with_company(record.company_id)
-            flow._undo(record.connection_id, record, self.env._('Ramp changed it after it was booked.'))
+            flow._undo_asked(record.connection_id, record, self.env._('Ramp changed it after it was booked.'))
             # accountants decide on rows (checked above) without being able to edit them
             record.sudo()._accept_late_payload()
             record.sudo()._reopen()
@@ -670,13 +670,17 @@ class RampRecord(models.Model):
 
     @api.model
     def _unseen(self, connection, flow, since, moment, limit):
-        """Rows from a day on that count in what Ramp says is owed, and that Ramp has not shown since a moment; without a lock."""
+        """Rows from a day on that count in what Ramp says is owed, and that Ramp has not shown since a moment; without a lock.
+
+        What had vanished, of whichever day, is among them: it may be there again.
+        """
         self.env.cr.execute(SQL(
             """
             SELECT id FROM ramp_record
-             WHERE connection_id = %s AND flow = %s AND (has_moved OR open_amount <> 0) AND date >= %s AND seen_at < %s
+             WHERE connection_id = %s AND flow = %s AND seen_at < %s
+               AND ((has_moved OR open_amount <> 0) AND date >= %s OR finding = 'vanished')
              ORDER BY seen_at LIMIT %s
-            """, connection.id, flow, since, moment, limit))
+            """, connection.id, flow, moment, since, limit))
         return self.browse(row[0] for row in self.env.cr.fetchall())
 
     def _vanish(self, moment):

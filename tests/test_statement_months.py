@@ -424,6 +424,8 @@ class TestStatementMonths(StatementsCase):
     # statements and transfers that cannot be read at first, without an id or with
     @example(steps=[('charge', 7000, 10000), ('close', 1, 150), ('pay', 0, 300), ('fault', 21, 0), ('fault', 34, 0), ('sync', 0, 0)])
     @example(steps=[('charge', 7000, 10000), ('close', 1, 150), ('pay', 0, 300), ('fault', 36, 0), ('fault', 35, 0), ('sync', 0, 0)])
+    # lines that Ramp does not show for a while, though they are booked
+    @example(steps=[('charge', 70, 10000), ('charge', 6993, 900), ('sync', 0, 0), ('close', 7, 150), ('sync', 0, 0)])
     def test_property_books_owe_what_ramp_says(self, steps):
         with self.isolated():
             self.play(steps)

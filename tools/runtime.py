@@ -591,9 +591,10 @@ class Runtime:
             return self._build(name, 'installing the addon into a template database', install, state)
 
     def test_template(self):
-        """The template with the company of the unit tests, so that not each class has to make it."""
+        """The template with the company of the unit tests and the scripts of the screens, so that not each class has to make them."""
         template = self.template()
-        made_by = [CHECKOUT / 'tools/test_company.py', CHECKOUT / 'tests/company.py']
+        made_by = [CHECKOUT / 'tools/test_company.py', CHECKOUT / 'tests/company.py',
+                   *sorted(path for path in (CHECKOUT / 'static/src').rglob('*') if path.is_file())]
         state = f'{digest(self.postgres.comment(template), *(path.read_bytes() for path in made_by))} {CHECKOUT}'
 
         def build(database):
