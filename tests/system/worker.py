@@ -126,6 +126,17 @@ def cut_database(cuts):
     around(cuts, Cursor, 'commit', 'a commit')
 
 
+def cut_structure(cuts):
+    """Boundaries where a table or a column goes."""
+    from odoo.sql_db import Cursor
+
+    def goes(cursor, query, *args, **kwargs):
+        found = re.search(r'\bDROP (TABLE|COLUMN)\b', str(getattr(query, 'code', query)))
+        return found and f'a {found[1].lower()} goes'
+
+    around(cuts, Cursor, 'execute', goes)
+
+
 def cut_flows(cuts, env, booked):
     """Boundaries in the flows; `booked` collects the Ramp ids of what this process booked and committed.
 
@@ -412,6 +423,23 @@ def link(env, what):
     env.cr.commit()
 
 
+def operate(command, result):
+    """What a system administrator does with the module, in a server that has just been started."""
+    from odoo.modules.registry import Registry
+    cuts = Cuts(command['database'], **command.get('cut') or {})
+    Registry.delete(command['database'])
+    with environment(command['database']) as env:
+        cut_requests(cuts)
+        cut_structure(cuts)
+        cut_database(cuts)
+        module = env['ir.module.module'].search([('name', '=', 'ramp_connector')])
+        for step in command['do']:
+            getattr(module, {'module: upgrade': 'button_immediate_upgrade', 'module: uninstall': 'button_immediate_uninstall',
+                             'module: reset': 'button_reset_state'}[step])()  # the last one is in the menu of the list of modules
+            env.cr.commit()
+    result['hits'] = dict(cuts.hits)
+
+
 def ledger(env):
     env.cr.execute('SELECT flow, ramp_id, state, error_message, res_id, attempts, reported_hash FROM ramp_record ORDER BY flow, ramp_id')
     rows = env.cr.fetchall()
@@ -490,7 +518,7 @@ def child(command):
     result = {'booked': [], 'failures': [], 'runs': [], 'hits': {}}
     code = 0
     try:
-        act(command, result)
+        (operate if command['do'][0].startswith('module: ') else act)(command, result)
     except BaseException:
         traceback.print_exc()
         code = 1
