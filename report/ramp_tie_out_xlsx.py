@@ -19,8 +19,8 @@ class Workbook:
             import xlsxwriter
         except ImportError as error:  # Odoo wants it, and some servers are without all the same
             raise UserError(env._(
-                "The Python library XlsxWriter is missing on Odoo's server, so there is no workbook. Whoever looks after the server installs "
-                'it ("pip install XlsxWriter"); the PDF and the screen show the same.')) from error
+                "The Python library XlsxWriter is missing on Odoo's server, so there is no workbook. Whoever looks after the server "
+                'installs it ("pip install XlsxWriter"); the PDF and the screen show the same.')) from error
 
         self._env = env
         self._ = env._
