@@ -339,7 +339,7 @@ class RampFlowFile(models.AbstractModel):
         :return: {row: (attachment that is the row's document, or None, what the row is to remember)}
         """
         # a stranger's XML is shown as the text it is, as core does with what comes by mail
-        Attachment = self.env['ir.attachment'].with_context(attachments_mime_plainxml=True)
+        Attachment = self.env['ir.attachment'].with_context(attachments_mime_plainxml=True, ramp_files=True)
         sums = {record: {Attachment._compute_checksum(file.content): file for file in files} for record, (files, _docs) in work.items()}
         present = self._present(sums, work)
         noted, values, places = {}, [], []

@@ -28,6 +28,8 @@ LEAST_JOB = 15  # seconds that a job has in any case: else it would never get an
 LONGEST_JOB = 300  # seconds, where Odoo ends no worker
 # What a database or a machine is in trouble with, whatever is done at that moment
 SHARED_CLASSES = ('08', '53', '57', '58')  # of SQLSTATE: connection, resources, operator, system
+DISK_FULL = '53100'
+FULL = {errno.ENOSPC, errno.EDQUOT}
 SHARED_ERRNOS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EMFILE, errno.ENFILE}
 
 
@@ -178,10 +180,28 @@ class RampFlow(models.AbstractModel):
         except Exception as error:
             self.env.cr.rollback()
             _logger.exception('Ramp flow %s of connection %s failed', self._flow, connection.id)
-            message = self.env._('Unexpected: %(kind)s. The server log has the details; nothing half done was kept.',
-                                 kind=type(error).__name__)
+            message = self._trouble(error) or self.env._(
+                'Unexpected: %(kind)s. The server log has the details; nothing half done was kept.', kind=type(error).__name__)
         self._transaction(self._finish, connection, run, message)
         return run
+
+    def _trouble(self, error):
+        """What an error says of the database or the machine, as a sentence with the remedy; None: nothing."""
+        code = isinstance(error, psycopg2.Error) and error.pgcode or ''
+        if code == DISK_FULL:
+            return self.env._(
+                "The disk of the database's server is full. Nothing half done was kept: make room there, and the next run goes on.")
+        if code[:2] in ('08', '57') or isinstance(error, psycopg2.InterfaceError):
+            return self.env._(
+                'The database ended the connection, as it does when it is restarted. Nothing half done was kept: the next run goes on.')
+        if isinstance(error, OSError) and error.errno in FULL:
+            return self.env._(
+                'The disk with the files of Odoo (%s) is full. Nothing half done was kept: make room there, and the next run goes on.',
+                config['data_dir'])
+        if isinstance(error, OSError) and error.errno in SHARED_ERRNOS:
+            return self.env._(
+                "Odoo's server is in trouble (%s). Nothing half done was kept: whoever looks after it should look at it.", error.strerror)
+        return None
 
     def _call_again(self, pause=None):
         """Let the job go on, after so many seconds."""

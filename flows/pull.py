@@ -16,11 +16,13 @@ from odoo.tools import SQL, split_every
 
 from ..models.ramp_record import OPEN_STATES, canonical, digest, storable
 from ..ramp_api import (
+    RampAuthError,
     RampConnectionError,
     RampError,
     RampIdempotencyReused,
     RampNotFound,
     RampOutOfTime,
+    RampScopeError,
     RampValidationError,
 )
 from .flow import Behind, Held, Skipped, Waiting, is_of_object
@@ -170,11 +172,13 @@ class RampFlowPull(models.AbstractModel):
             self._book_open(connection, run, client)
         if not trouble or not isinstance(trouble, RampConnectionError):
             self._confirm_open(connection, run, client)
+        trouble = trouble or self.env.context.get('ramp_memory', {}).get('forbidden')
         if trouble:
             raise trouble
 
     def _finish(self, connection, run, message):
         result = super()._finish(connection, run, message)
+        connection._note_untold(self.env.context.get('ramp_memory', {}).get('untold'))
         if run.listed and run.begun_at and self._is_asked_since(connection, run.begun_at):
             self._trigger()
         return result
@@ -881,12 +885,17 @@ class RampFlowPull(models.AbstractModel):
         self._report_failures(connection, client)
 
     def _with_ramp(self, work, *args):
-        """A transaction that talks to Ramp. Returns False when Ramp does not answer: the next run goes on from there."""
+        """A transaction that talks to Ramp. Returns False when Ramp does not take it: the next run goes on from there."""
         try:
             self._transaction(work, *args)
         except RampError as error:
             self.env.cr.rollback()
             _logger.info('Ramp flow %s: not confirmed now (%s)', self._flow, error)
+            memory = self.env.context.get('ramp_memory', {})
+            if work == self._confirm_batch and not isinstance(error, RampOutOfTime):
+                memory['untold'] = str(error)
+            if isinstance(error, (RampAuthError, RampScopeError)):
+                memory['forbidden'] = error  # a person has to allow it: what can be booked is, and then the run says so
             return False
         return True
 
@@ -918,6 +927,8 @@ class RampFlowPull(models.AbstractModel):
             self._confirm_by_asking(run, client, records)
             return
         except (RampValidationError, RampNotFound) as error:
+            if isinstance(error, RampNotFound) and not error.code:
+                raise  # the page of a proxy, not Ramp's word about these objects
             if len(records) == 1:
                 self._confirm_by_asking(run, client, records, error)
                 return
@@ -955,12 +966,12 @@ class RampFlowPull(models.AbstractModel):
         if again:
             again.sync_key = self._new_sync_key(again)
         for record in again:
-            if refusal:
-                record._fail(self.env._('It is booked, but Ramp refused the confirmation: %s', refusal))
-            elif record.attempts < BURNT_KEYS:
+            if not refusal and record.attempts < BURNT_KEYS:
                 record.attempts += 1
-            else:
-                record._fail(self.env._('It is booked, but Ramp neither accepts the confirmation nor shows it as synced.'))
+                continue
+            record._fail(self.env._('It is booked, but Ramp refused the confirmation: %s', refusal) if refusal else self.env._(
+                'It is booked, but Ramp neither accepts the confirmation nor shows it as synced.'))
+            self.env.context.get('ramp_memory', {})['untold'] = record.error_message
 
     def _report_failures(self, connection, client, ids=None):
         """Tell Ramp why objects are held, in the words of the error inbox, once for each reason."""

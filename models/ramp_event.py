@@ -49,7 +49,7 @@ class RampEvent(models.Model):
             """
             INSERT INTO ramp_event (connection_id, event_id, type, object_id, received_at) VALUES (%s, %s, %s, %s, %s)
             ON CONFLICT (connection_id, event_id) DO NOTHING RETURNING id
-            """, connection.id, event.id, event.type, event.object_id, fields.Datetime.now()), log_exceptions=False)
+            """, connection.id, event.id, event.type, event.object_id, self.env.cr.now().replace(microsecond=0)), log_exceptions=False)
         return bool(self.env.cr.fetchall())
 
     def _call(self, flows):
@@ -58,7 +58,7 @@ class RampEvent(models.Model):
         A job that begins deletes what called it. So what is locked does not count, and what is not locked is kept until this event is
         committed: the job then begins after it. Nor does what waits for long, as whoever called may have died before the jobs heard.
         """
-        now = fields.Datetime.now()
+        now = self.env.cr.now().replace(microsecond=0)  # the database's time: by that, jobs are due
         self.env.cr.execute(SQL(
             """
             INSERT INTO ir_cron_trigger (cron_id, call_at)

@@ -1,7 +1,7 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
 from odoo import SUPERUSER_ID, api, models
 from odoo.exceptions import AccessError
-from odoo.orm.models import MAGIC_COLUMNS
+from odoo.models import MAGIC_COLUMNS
 
 
 class RampMapped(models.AbstractModel):

@@ -21,6 +21,7 @@ OPEN_STATES = ('pending', 'error', 'held')
 MAX_ATTEMPTS = 8
 FIRST_DELAY = timedelta(minutes=1)
 LONGEST_DELAY = timedelta(hours=6)
+UNTOLD_DELAY = timedelta(hours=1)  # at most, until Ramp is told again of what is booked
 # Written to by every object that is booked; and changes that are not worth a look at a table.
 FILLED_TABLES = (
     'ramp_record', 'hr_expense', 'account_move', 'account_move_line', 'account_analytic_line', 'account_payment',
@@ -796,16 +797,18 @@ class RampRecord(models.Model):
 
     def _fail(self, message):
         """A failure of this object that may pass: try again in the next run, then later and later; after `MAX_ATTEMPTS`
-        in a row hold it for a person."""
+        in a row hold it for a person. What is booked, and Ramp does not take the outcome of, is told for good: see `_note_untold`."""
         self.ensure_one()
+        is_booked = self.state == 'done'
         attempts = 1 + (self.attempts if self.state in ('error', 'done') else 0)
         values = {'error_message': message, 'attempts': attempts, 'is_question': False, 'next_attempt': False}
-        if attempts >= MAX_ATTEMPTS:
+        if attempts >= MAX_ATTEMPTS and not is_booked:
             values['state'] = 'held'
         else:
-            values['state'] = 'done' if self.state == 'done' else 'error'
+            values['state'] = 'done' if is_booked else 'error'
             if attempts > 1:
-                values['next_attempt'] = self.env.cr.now() + min(FIRST_DELAY * 2 ** (attempts - 2), LONGEST_DELAY)
+                values['next_attempt'] = self.env.cr.now() + min(
+                    FIRST_DELAY * 2 ** min(attempts - 2, MAX_ATTEMPTS), UNTOLD_DELAY if is_booked else LONGEST_DELAY)
         self.write(values)
 
     def _postpone(self, message):

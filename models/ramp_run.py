@@ -25,7 +25,9 @@ class RampRun(models.Model):
     state = fields.Selection(
         [('running', 'Running'), ('paused', 'To Be Continued'), ('done', 'Finished'), ('failed', 'Failed'), ('lost', 'Interrupted')],
         string='Status', required=True, default='running', readonly=True, index=True)
-    started_at = fields.Datetime(string='Started', required=True, readonly=True, default=fields.Datetime.now)
+    # all moments are the database's, which workers on several machines share: what people and events asked for is compared with them
+    started_at = fields.Datetime(
+        string='Started', required=True, readonly=True, default=lambda self: self.env.cr.now().replace(microsecond=0))
     finished_at = fields.Datetime(string='Finished', readonly=True)
     duration = fields.Float(string='Seconds', digits=(16, 0), compute='_compute_duration')
     seen = fields.Integer(readonly=True, help='Objects that Ramp listed, or that Odoo compared with what Ramp has.')
@@ -57,7 +59,7 @@ class RampRun(models.Model):
     @api.depends('started_at', 'finished_at')
     def _compute_duration(self):
         for run in self:
-            run.duration = ((run.finished_at or fields.Datetime.now()) - run.started_at).total_seconds()
+            run.duration = ((run.finished_at or self.env.cr.now()) - run.started_at).total_seconds()
 
     @api.depends('processed', 'total', 'seen', 'state')
     def _compute_progress(self):
@@ -129,8 +131,8 @@ class RampRun(models.Model):
     def _finish(self, message=False, is_over=False):
         """Close the run. `is_over`: its time was, before it came to its end."""
         self.write({
-            'state': 'failed' if message else 'paused' if self.left_off or is_over else 'done', 'finished_at': fields.Datetime.now(),
-            'message': message})
+            'state': 'failed' if message else 'paused' if self.left_off or is_over else 'done', 'message': message,
+            'finished_at': self.env.cr.now().replace(microsecond=0)})
         self.flush_recordset()  # before the others may take it for one whose process ended
         self.env.cr.execute(SQL('SELECT pg_advisory_unlock(%s, %s)', ALIVE, self.id))
 

@@ -35,6 +35,7 @@ from .errors import (
     RampOutOfTime,
     RampProtocolError,
     RampRateLimited,
+    RampScopeError,
     RampServerError,
     error_from_response,
 )
@@ -52,6 +53,7 @@ ANSWER_SECONDS = 30.0  # for all of an answer, from the first try to connect to 
 LEAST_SECONDS = 10.0  # that an answer has: with less left of a run, nothing is asked any more
 
 _READS = ('GET', 'HEAD')
+KNOWN_PATH = '/business'  # answers every token that is accepted
 _DEFAULT_PORTS = {'https': 443, 'http': 80}
 
 
@@ -325,7 +327,9 @@ class RampClient:
             refusal = error
         except RampNotFound as error:
             # The trap: Ramp answers "not found", not "unauthorized", to a token it no longer knows.
-            if error.code != DEAD_TOKEN_OR_MISSING or not self.tokens.suspect(token):
+            if error.code != DEAD_TOKEN_OR_MISSING:
+                raise
+            if not self.tokens.suspect(token) and (path == KNOWN_PATH or self._is_known(token)):
                 raise
             refusal = error
         missing = isinstance(refusal, RampNotFound)
@@ -338,6 +342,18 @@ class RampClient:
             if not missing or call.maybe_done:
                 raise
         raise refusal
+
+    def _is_known(self, token):
+        """Whether Ramp still accepts a token: asked for what is always there. A young token is seldom dead, so it is not renewed on
+        suspicion; but nobody may take an object for gone because of one that is."""
+        probe = _Call('GET', self.base_url + KNOWN_PATH, repeatable=True, path=KNOWN_PATH)
+        try:
+            self._authorized(probe, token)
+        except (RampAuthError, RampNotFound):
+            return False
+        except RampScopeError:
+            return True
+        return True
 
     def _authorized(self, call, token):
         return self._attempts(partial(self._send, call, _Bearer(token)), call)
@@ -535,11 +551,14 @@ class RampClient:
         else None."""
         value = (response.headers.get('Retry-After') or '').strip()
         try:
-            seconds = (
-                float(value)
-                if value.replace('.', '', 1).isdigit()
-                else email.utils.parsedate_to_datetime(value).timestamp() - self._clock()
-            )
+            if value.replace('.', '', 1).isdigit():
+                seconds = float(value)
+            else:
+                try:  # by the clock of whoever says so, which may be minutes beside this one
+                    now = email.utils.parsedate_to_datetime(response.headers.get('Date')).timestamp()
+                except (ValueError, TypeError, IndexError, OverflowError):
+                    now = self._clock()
+                seconds = email.utils.parsedate_to_datetime(value).timestamp() - now
         except (ValueError, TypeError, IndexError, OverflowError):
             return None
         return min(max(seconds, 0.0), MAX_RETRY_AFTER)

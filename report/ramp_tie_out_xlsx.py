@@ -2,6 +2,8 @@
 import io
 import re
 
+from odoo.exceptions import UserError
+
 FIRST_ROW = 4  # of the table, below the title
 
 
@@ -13,7 +15,12 @@ class Workbook:
     """
 
     def __init__(self, env, report):
-        import xlsxwriter
+        try:
+            import xlsxwriter
+        except ImportError as error:  # Odoo wants it, and some servers are without all the same
+            raise UserError(env._(
+                "The Python library XlsxWriter is missing on Odoo's server, so there is no workbook. Whoever looks after the server "
+                'installs it ("pip install XlsxWriter"); the PDF and the screen show the same.')) from error
 
         self._env = env
         self._ = env._

@@ -1,6 +1,8 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
+import html
 import io
 import json
+import sys
 from unittest import skipUnless
 from unittest.mock import patch
 from urllib.parse import quote, urlencode
@@ -201,6 +203,13 @@ class TestTieOutTours(TieOutCase, BrowserCase):
         self.assertEqual(round(total[9], 2), section['closing']['difference'])
         _formulas, values = self.book(month_from='2026-08', month_to='2026-08')
         self.assertEqual({row[0].value for row in values.worksheets[0].iter_rows(min_row=6) if row[0].value}, {'August 2026'})
+
+    def test_xlsx_without_its_library(self):
+        user = self.person('auditor')
+        self.authenticate(user.login, user.login)
+        with patch.dict(sys.modules, {'xlsxwriter': None}), mute_logger('odoo.http'):
+            answer = self.url_open(f'{XLSX}?connection_id={self.connection.id}')
+        self.assertEqual((answer.status_code // 100, 'pip install XlsxWriter' in html.unescape(answer.text)), (4, True), answer.text[:500])
 
     def test_access(self):
         for role, code in (('accountant', 200), ('auditor', 200), ('employee', 403)):

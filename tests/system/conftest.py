@@ -9,7 +9,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 import selection
 from stage import Stage
 
-SCENE = {'test_payables_crash': 'bills', 'test_statement_crash': 'cards later'}  # of tests that do not say which
+SCENE = {  # of tests that do not say which
+    'test_payables_crash': 'bills', 'test_statement_crash': 'cards later', 'test_lifecycle_crash': 'one database'}
 
 
 def pytest_report_header():

@@ -150,10 +150,11 @@ def recall(state, memory):
 class Stage:
     """Built once a session: a connected database, and the process that forks the workers."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, name=''):
+        """:param name: of another one than the usual one, for tests that do not leave the database as it was built"""
         self.folder = Path(folder)
         self.runtime = Runtime().prepare()
-        self.database = f'{PREFIX}{os.getpid()}'
+        self.database = f'{PREFIX}{os.getpid()}{name and f"_{name}"}'
         self._numbers = itertools.count()
         self._references = {}
         # Of each copy of both sides: what Ramp knows, and of each table the schema that has it as it was.
@@ -202,7 +203,7 @@ class Stage:
     def _sweep(self):
         """Drop what sessions that were killed have left."""
         for name in self.runtime.postgres.databases():
-            owner = name.removeprefix(PREFIX)
+            owner = name.removeprefix(PREFIX).partition('_')[0]
             if name.startswith(PREFIX) and owner.isdigit() and not Path(f'/proc/{owner}').exists():
                 self.runtime.drop(name)
 
@@ -252,9 +253,13 @@ class Stage:
                        if marks != self._marked[table] or self._now[table] != wanted[table]]
             if not changed:
                 return
+            cursor.execute("""
+                SELECT table_schema, table_name, string_agg(format('%%I', column_name), ', ' ORDER BY ordinal_position)
+                  FROM information_schema.columns WHERE table_name = ANY(%s) GROUP BY 1, 2""", [changed])
+            columns = {(schema, table): names for schema, table, names in cursor.fetchall()}
             cursor.execute('SET session_replication_role = replica; BEGIN; ' + ' '.join(
-                f'DELETE FROM public."{table}"; INSERT INTO public."{table}" SELECT * FROM "{wanted[table]}"."{table}";'
-                for table in changed) + ' COMMIT')
+                f'DELETE FROM public."{table}"; INSERT INTO public."{table}" ({names}) SELECT {names} FROM "{wanted[table]}"."{table}";'
+                for table in changed for names in [columns[wanted[table], table]]) + ' COMMIT')
             self._marked = self._marks(cursor)
             self._now.update({table: wanted[table] for table in changed})
 

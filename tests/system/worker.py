@@ -108,14 +108,33 @@ def cut_client(cuts):
 
 def telling(body):
     """What Ramp is told, as the name of a boundary; nothing else that is sent has one."""
+    body = body or {}
     what = 'confirming' if 'successful_syncs' in body else 'reporting' if 'failed_syncs' in body else None
     return what and what + ('' if body['sync_type'] == 'TRANSACTION_SYNC' else f" {body['sync_type']}")
+
+
+def cut_requests(cuts):
+    """Boundaries before and after each request to Ramp, whoever sends it: also those that no run sends."""
+    import requests
+    around(cuts, requests.Session, 'send', lambda session, request, **kwargs: re.sub(
+        r'[0-9a-f-]{36}', '*', f"request {request.method} {request.path_url.partition('/v1')[2]}"))
 
 
 def cut_database(cuts):
     from odoo.sql_db import Cursor
     around(cuts, Cursor, 'execute', 'a statement')
     around(cuts, Cursor, 'commit', 'a commit')
+
+
+def cut_structure(cuts):
+    """Boundaries where a table or a column goes."""
+    from odoo.sql_db import Cursor
+
+    def goes(cursor, query, *args, **kwargs):
+        found = re.search(r'\bDROP (TABLE|COLUMN)\b', str(getattr(query, 'code', query)))
+        return found and f'a {found[1].lower()} goes'
+
+    around(cuts, Cursor, 'execute', goes)
 
 
 def cut_flows(cuts, env, booked):
@@ -384,6 +403,43 @@ def hire(env, what):
     env.cr.commit()
 
 
+def link(env, what):
+    """What the accounting administrator does with the connection."""
+    connection = env['ramp.connection'].search([], limit=1)
+    if what == 'connect':
+        env['ramp.connection'].browse(connection.id).action_connect()
+    elif what == 'disconnect':
+        connection.action_disconnect()
+    elif what == 'begin anew':
+        # as somebody who has entered the credentials and chosen nothing else
+        kept = {name: connection[name] for name in (
+            'environment', 'api_url', 'client_id', 'client_secret', 'start_date', 'existing_policy')}
+        connection.unlink()
+        env['ramp.connection'].create({'name': 'Ramp', 'company_id': env.company.id, **kept})
+    elif what == 'lose the name':
+        env['ir.config_parameter'].search([('key', '=', 'ramp_connector.identity')]).unlink()
+    else:
+        raise ValueError(what)
+    env.cr.commit()
+
+
+def operate(command, result):
+    """What a system administrator does with the module, in a server that has just been started."""
+    from odoo.modules.registry import Registry
+    cuts = Cuts(command['database'], **command.get('cut') or {})
+    Registry.delete(command['database'])
+    with environment(command['database']) as env:
+        cut_requests(cuts)
+        cut_structure(cuts)
+        cut_database(cuts)
+        module = env['ir.module.module'].search([('name', '=', 'ramp_connector')])
+        for step in command['do']:
+            getattr(module, {'module: upgrade': 'button_immediate_upgrade', 'module: uninstall': 'button_immediate_uninstall',
+                             'module: reset': 'button_reset_state'}[step])()  # the last one is in the menu of the list of modules
+            env.cr.commit()
+    result['hits'] = dict(cuts.hits)
+
+
 def ledger(env):
     env.cr.execute('SELECT flow, ramp_id, state, error_message, res_id, attempts, reported_hash FROM ramp_record ORDER BY flow, ramp_id')
     rows = env.cr.fetchall()
@@ -425,7 +481,7 @@ def take(env, step):
     elif kind in ('job', 'at once'):
         return {'job': trigger, 'at once': at_once}[kind](env, (what,))
     else:
-        {'buy': buy, 'hire': hire, 'change': change}[kind](env, what)
+        {'buy': buy, 'hire': hire, 'change': change, 'link': link}[kind](env, what)
     return []
 
 
@@ -441,6 +497,8 @@ def act(command, result):
                 print(os.getpid(), file=gate, flush=True)
                 fcntl.flock(gate, fcntl.LOCK_SH)  # until the test lets everybody go at once
         cut_database(cuts)
+        if command.get('requests'):
+            cut_requests(cuts)
         for step in command['do']:
             result['failures'] += take(env, step)
             env.cr.commit()
@@ -460,7 +518,7 @@ def child(command):
     result = {'booked': [], 'failures': [], 'runs': [], 'hits': {}}
     code = 0
     try:
-        act(command, result)
+        (operate if command['do'][0].startswith('module: ') else act)(command, result)
     except BaseException:
         traceback.print_exc()
         code = 1

@@ -1,0 +1,42 @@
+# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
+import re
+
+from odoo import fields, models
+
+TRACE = re.compile(r',? ?trace [^\s,\]]+')  # another one with each request
+
+
+class RampConnection(models.Model):
+    """What is booked, and Ramp does not take the outcome of: since when, and what it says.
+
+    Nothing is missing in the books then, and nothing is booked twice. Ramp shows it as ready meanwhile, and is told again in each run, of
+    what it refused at least once an hour. Nothing is written as long as Ramp takes what it is told.
+    """
+
+    _inherit = 'ramp.connection'
+
+    untold_since = fields.Datetime(
+        string='Not Confirmed Since', readonly=True, copy=False, help='Since when Ramp does not take the outcome of what is booked.')
+    untold_reason = fields.Text(string='What Ramp Says', readonly=True, copy=False)
+    untold_count = fields.Integer(compute='_compute_untold_count', compute_sudo=True, string='Booked, not Confirmed')
+
+    def _untold_domain(self):
+        return [('connection_id', 'in', self.ids), ('state', '=', 'done'), ('sync_key', '!=', False)]
+
+    def _compute_untold_count(self):
+        counts = dict(self.env['ramp.record']._read_group(self._untold_domain(), ['connection_id'], ['__count']))
+        for connection in self:
+            connection.untold_count = counts.get(connection, 0)
+
+    def _note_untold(self, reason):
+        """Write down what a run found.
+
+        :param reason: why Ramp did not take an outcome, None: it took all that it was told
+        """
+        self.ensure_one()
+        if reason:
+            reason = TRACE.sub('', reason)
+            if not self.untold_since or self.untold_reason != reason:
+                self.write({'untold_since': self.untold_since or fields.Datetime.now(), 'untold_reason': reason})
+        elif self.untold_since and not self.env['ramp.record'].search_count(self._untold_domain(), limit=1):
+            self.write({'untold_since': False, 'untold_reason': False})

@@ -1,0 +1,95 @@
+# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
+"""The disk is full in the middle of a run: the server says so in an error of its own, or a file is cut off while it is written."""
+import errno
+import os
+import tempfile
+from unittest.mock import patch
+
+from odoo.addons.base.models import ir_attachment
+from odoo.tests import tagged
+from odoo.tools import mute_logger
+
+from .common import RampCase
+
+LOGGERS = (*(f'odoo.addons.ramp_connector.flows.{name}' for name in ('flow', 'pull', 'file')), 'odoo.sql_db')
+
+
+class Full:
+    """A file on a disk that has room for half of it."""
+
+    def __init__(self, file):
+        self.file = file
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc):
+        self.file.close()
+
+    def write(self, content):  # pylint: disable=method-required-super
+        self.file.write(content[:len(content) // 2])
+        self.file.flush()
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def full(path, mode='r', **options):
+    file = open(path, mode, **options)  # noqa: SIM115
+    return Full(file) if 'w' in mode else file
+
+
+@tagged('post_install', '-at_install', 'ramp')
+class TestFullDisk(RampCase):
+    def once(self):
+        super().once()
+        self.ids = [self.spend(1000 + number, receipts=1) for number in range(3)]
+
+    def assertStopped(self, run, pattern):
+        self.assertEqual(run.state, 'failed')
+        self.assertRegex(run.message, pattern)
+        self.assertRegex(run.message, 'make room there, and the next run goes on')
+        self.assertIn(run.message, self.connection.last_error)
+
+    def assertDone(self):
+        for ramp_id in self.ids:
+            self.assertConfirmed(ramp_id)
+            self.assertEqual(len(self.attachments(self.expense(ramp_id))), 1)
+            for attachment in self.attachments(self.expense(ramp_id)) + self.attachments(self.move(ramp_id)):
+                self.assertEqual(len(attachment.raw), attachment.file_size, 'the whole file')
+        self.assertFalse(self.connection.last_error)
+
+    def test_database(self):
+        """In the middle of the second entry of a batch, with the SQLSTATE that PostgreSQL has for it."""
+        self.env.cr.execute("""
+            CREATE FUNCTION pg_temp.no_room() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+                IF (SELECT count(*) FROM account_move_line WHERE ref = NEW.ref OR move_id = NEW.move_id) >= 1 THEN
+                    RAISE EXCEPTION 'could not extend file: No space left on device' USING ERRCODE = '53100';
+                END IF;
+                RETURN NEW;
+            END $$;
+            CREATE TRIGGER no_room BEFORE INSERT ON account_move_line FOR EACH ROW EXECUTE FUNCTION pg_temp.no_room()""")
+        with mute_logger(*LOGGERS):
+            run = self.sync('transaction')
+        self.assertStopped(run, "disk of the database's server is full")
+        for ramp_id in self.ids:
+            self.assertEqual((self.record(ramp_id).state, self.record(ramp_id).attempts), ('pending', 0))
+            self.assertFalse(self.move(ramp_id) or self.expense(ramp_id))
+        self.assertFalse(self.ramp.successes())
+        self.env.cr.execute('DROP TRIGGER no_room ON account_move_line')
+        self.sync()
+        self.assertDone()
+
+    def test_files(self):
+        """A file that was cut off is there under its name, which says what it should contain."""
+        # of its own: what other tests have written is there already
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.patch(type(self.env['ir.attachment']), '_filestore', lambda *args: folder.name)
+        self.sync('transaction')
+        with mute_logger(*LOGGERS, 'odoo.addons.base.models.ir_attachment'), patch.object(ir_attachment, 'open', full, create=True):
+            run = self.sync('receipt')
+        self.assertStopped(run, 'disk with the files of Odoo .* is full')
+        for ramp_id in self.ids:
+            self.assertFalse(self.attachments(self.expense(ramp_id)))
+        self.assertEqual({row.state for row in self.env['ramp.record'].search([('flow', '=', 'receipt')])}, {'pending'})
+        self.sync()
+        self.assertDone()

@@ -1,0 +1,119 @@
+# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
+"""Ramp takes no outcome for a day: what the screen says, and what becomes of it."""
+from datetime import timedelta
+
+from odoo import fields
+from odoo.tests import Form, tagged
+from odoo.tools import mute_logger
+
+from ..simulator.errors import RampError
+from .common import PayablesCase
+
+LOGGER = 'odoo.addons.ramp_connector.flows.flow'
+
+
+@tagged('post_install', '-at_install', 'ramp')
+class TestUnconfirmed(PayablesCase):
+    def once(self):
+        super().once()
+        self.ids = [self.spend(1000 + number) for number in range(3)]
+        self.bill = self.owe(2000)
+
+    def refuse(self, status, code):
+        def hook(method, path, body):
+            if path.endswith('/accounting/syncs'):
+                raise RampError(status, code, 'Not today')
+        self.ramp.before(hook)
+
+    def hour(self):
+        """An hour passes, and the jobs run as the clock calls them."""
+        rows = self.env['ramp.record'].search([('next_attempt', '!=', False)])
+        for row in rows:
+            row.next_attempt -= timedelta(hours=1)
+        if self.connection.untold_since:
+            self.connection.untold_since -= timedelta(hours=1)
+        self.env.flush_all()
+        return self.sync('transaction', 'vendor', 'bill', now=False)
+
+    def accept(self):
+        self.ramp._before.clear()
+        self.ramp.faults.clear()
+
+    def assertUntold(self, pattern):
+        """Booked once and not told; the form says since when, calmly: nothing that a person has to clear, and no run that stopped."""
+        connection = self.connection
+        self.assertEqual((connection.untold_count, connection.problem_count, connection.last_error), (4, 0, False))
+        self.assertAlmostEqual(connection.untold_since, fields.Datetime.now() - timedelta(hours=23), delta=timedelta(minutes=5))
+        self.assertRegex(connection.untold_reason, pattern)
+        self.assertNotIn('trace', connection.untold_reason)
+        for ramp_id in self.ids:
+            self.assertEqual((self.record(ramp_id).state, len(self.move(ramp_id)), len(self.expense(ramp_id))), ('done', 1, 1))
+        self.assertEqual((self.record(self.bill, 'bill').state, self.move(self.bill).state), ('done', 'posted'))
+        self.assertFalse(self.ramp.successes())
+        self.assertEqual(Form(connection).untold_count, 4)
+        action = connection.with_context(ramp_filters=['done']).action_open_records()
+        self.assertEqual(action['context']['search_default_done'], 1)
+
+    def assertTold(self):
+        """Once."""
+        for ramp_id in self.ids:
+            self.assertConfirmed(ramp_id)
+        self.assertBooked(self.bill)
+        self.assertEqual((self.connection.untold_since, self.connection.untold_reason, self.connection.untold_count), (False, False, 0))
+
+    def day(self, pattern, hours=24):
+        with mute_logger(LOGGER):
+            for _hour in range(hours):
+                self.assertEqual(set(self.hour().mapped('state')), {'done'})
+        self.assertUntold(pattern)
+        self.accept()
+        self.hour()
+        self.assertTold()
+
+    def test_refused(self):
+        """400: the objects are asked for one by one, and not given up; eight refusals used to hold them for good."""
+        self.refuse(400, 'DEVELOPER_7001')
+        self.day('Not today')
+
+    def test_failing(self):
+        """500."""
+        self.ramp.faults.add('server_error', '/accounting/syncs')
+        self.day('problem on its side')
+
+    def test_page_of_a_proxy(self):
+        """404 without a word of Ramp says nothing about an object."""
+        self.ramp.faults.add('html_error', '/accounting/syncs')
+        with mute_logger(LOGGER):
+            self.hour()
+        self.assertEqual([self.record(ramp_id).attempts for ramp_id in self.ids], [0, 0, 0])
+        self.assertEqual(len({self.record(ramp_id).sync_key for ramp_id in self.ids}), 1, 'the batch stays one')
+        self.day('HTTP 404', hours=23)
+
+    def test_one_that_is_refused(self):
+        """The others are told; of the one it is said."""
+        def hook(method, path, body):
+            if path.endswith('/accounting/syncs') and self.ids[0] in str(body):
+                raise RampError(400, 'DEVELOPER_7001', 'Not this one')
+        self.ramp.before(hook)
+        for _hour in range(10):
+            self.hour()
+        self.assertEqual((self.record(self.ids[0]).state, self.connection.untold_count), ('done', 1))
+        self.assertIn('Not this one', self.connection.untold_reason)
+        for ramp_id in self.ids[1:]:
+            self.assertConfirmed(ramp_id)
+        self.accept()
+        self.hour()
+        self.assertTold()
+
+    def test_without_the_permission(self):
+        """403: somebody has to give it back, so the run says so, after it has booked what there is."""
+        self.refuse(403, 'DEVELOPER_7100')
+        with mute_logger(LOGGER):
+            runs = self.hour()
+        self.assertEqual({run.flow: run.state for run in runs}, {'transaction': 'failed', 'vendor': 'done', 'bill': 'failed'})
+        self.assertIn('lacks a permission', self.connection.last_error)
+        self.assertEqual(self.connection.untold_count, 4)
+        self.accept()
+        self.hour()
+        self.assertTold()
+        self.assertFalse(self.connection.last_error)
