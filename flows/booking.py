@@ -250,12 +250,10 @@ class RampFlowBooking(models.AbstractModel):
         """
         AccountTax, company = self.env['account.tax'], connection.company_id
         currency = self.env['res.currency'].browse(values['currency_id'])
-        base = AccountTax._prepare_base_line_for_taxes_computation(
-            {}, tax_ids=coding.tax, price_unit=values['amount_currency'], quantity=1.0, currency_id=currency,
-            special_mode='total_included', is_refund=is_refund, partner_id=partner, account_id=coding.account,
-            analytic_distribution=coding.distribution or None,
+        base = self._taxed_line(
+            company, values['amount_currency'], tax_ids=coding.tax, currency_id=currency, is_refund=is_refund, partner_id=partner,
+            account_id=coding.account, analytic_distribution=coding.distribution or None,
             rate=values['amount_currency'] / values['balance'] if values['balance'] else 1.0)
-        AccountTax._add_tax_details_in_base_lines([base], company)
         AccountTax._round_base_lines_tax_details([base], company)
         AccountTax._add_accounting_data_in_base_lines_tax_details([base], company, include_caba_tags=True)
         result = AccountTax._prepare_tax_lines([base], company)
@@ -265,6 +263,30 @@ class RampFlowBooking(models.AbstractModel):
             key: unit.round(values[key] - sum(tax[key] for tax in taxes))
             for key, unit in (('amount_currency', currency), ('balance', company.currency_id))}
         return [{**values, **left, 'tax_ids': [Command.set(coding.tax.ids)], 'tax_tag_ids': update['tax_tag_ids']}, *taxes]
+
+    @api.model
+    def _taxed_line(self, company, amount, **values):
+        """A base line of core's tax computation, computed, that comes to an amount with its taxes.
+
+        Core knows a mode for that, which is not right of every mixture: not of a reverse charge beside a tax that is withheld. There the
+        amount before taxes is found by the two of core's results that say how its total depends on it.
+
+        :param amount: in the currency of the line
+        :param values: of `account.tax._prepare_base_line_for_taxes_computation`
+        """
+        AccountTax = self.env['account.tax']
+
+        def computed(price, mode):
+            base = AccountTax._prepare_base_line_for_taxes_computation({}, price_unit=price, quantity=1.0, special_mode=mode, **values)
+            AccountTax._add_tax_details_in_base_lines([base], company)
+            return base
+
+        base = computed(amount, 'total_included')
+        again = computed(base['tax_details']['raw_total_excluded_currency'], 'total_excluded')
+        if abs(again['tax_details']['raw_total_included_currency'] - amount) < values['currency_id'].rounding / 100:
+            return base
+        nothing, whole = (computed(price, 'total_excluded')['tax_details']['raw_total_included_currency'] for price in (0.0, amount))
+        return computed((amount - nothing) * amount / (whole - nothing), 'total_excluded') if whole != nothing else base
 
     # ------------------------------------------------------------------ people
 

@@ -325,12 +325,9 @@ class RampFlowPayable(models.AbstractModel):
         included = taxes.filtered('price_include')
         if included == taxes:
             return amount
-        AccountTax = self.env['account.tax']
-        base = AccountTax._prepare_base_line_for_taxes_computation(
-            {}, tax_ids=line.coding.tax, price_unit=amount, quantity=1.0, currency_id=document.currency,
-            special_mode='total_included', is_refund=document.move_type == 'in_refund', partner_id=document.partner)
-        AccountTax._add_tax_details_in_base_lines([base], connection.company_id)
-        details = base['tax_details']
+        details = self._taxed_line(
+            connection.company_id, amount, tax_ids=line.coding.tax, currency_id=document.currency,
+            is_refund=document.move_type == 'in_refund', partner_id=document.partner)['tax_details']
         # of a mixture, those that are included in the price stay in it
         return details['raw_total_excluded_currency'] + sum(
             tax['raw_tax_amount_currency'] for tax in details['taxes_data'] if tax['tax'] in included)

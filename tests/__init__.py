@@ -52,6 +52,7 @@ from . import (
     test_spend_vendor,
     test_statement,
     test_statement_months,
+    test_taxes,
     test_tie_out,
     test_tie_out_screens,
     test_token_dies,

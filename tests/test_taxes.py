@@ -1,0 +1,281 @@
+# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
+"""Taxed spend and bills: Ramp's amount to the cent, the tax as core computes it, in periods that are open."""
+from datetime import date, timedelta
+
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from odoo import Command, fields
+from odoo.exceptions import UserError
+from odoo.tests import tagged
+
+from ..simulator import coding
+from .common import PayablesCase, StatementsCase
+from .properties import examples
+
+DAY, NOON = '2026-03-02', '2026-03-02T12:00:00+00:00'
+CLOSED = '2026-03-31'
+PLACES = {'USD': 2, 'EUR': 2, 'JPY': 0, 'KWD': 3}
+
+
+class TaxCase(PayablesCase, StatementsCase):
+    flows = ('vendor', 'transaction', 'vendor_credit', 'bill', 'bill_payment', 'repayment')
+
+    def once(self):
+        super().once()
+        self.connection.offer_taxes = True
+        self.taxes = {rate: self.tax(f'VAT {rate}', rate) for rate in (5, 7, 19, 20)}
+        halves = [Command.create({'repartition_type': 'base'}), *(Command.create({
+            'repartition_type': 'tax', 'factor_percent': factor, 'account_id': account.id,
+        }) for factor, account in ((100, self.account_travel), (-100, self.account_software)))]
+        self.taxes['reverse'] = self.tax(
+            'Reverse charge', 19, invoice_repartition_line_ids=halves, refund_repartition_line_ids=[*halves])
+        self.taxes['withheld'] = self.env['account.tax'].create({
+            'name': 'Reverse and withheld', 'amount_type': 'group', 'type_tax_use': 'purchase', 'company_id': self.company.id,
+            'children_tax_ids': [Command.set((self.taxes['reverse'] + self.tax('Withheld', -10)).ids)]})
+        self.sync('account', 'tax_rate', 'tax_code')
+
+    def tax(self, name, amount, **values):
+        return self.env['account.tax'].create({
+            'name': name, 'amount': amount, 'amount_type': 'percent', 'type_tax_use': 'purchase', 'company_id': self.company.id,
+            'country_id': self.company.account_fiscal_country_id.id, **values})
+
+    def code(self, kind):
+        return self.env['ramp.record'].search([('flow', '=', 'tax_code'), ('res_id', '=', self.taxes[kind].id)], limit=1).remote_id
+
+    def charge(self, parts, currency='USD', day=DAY):
+        """A transaction of taxed lines: [(minor units, kind of tax)]."""
+        lines = [{'amount_minor': minor, 'selections': [
+            coding.account(self.ramp.state, self.external(self.account_meals)), coding.tax_code(self.ramp.state, self.code(kind))]}
+            for minor, kind in parts]
+        return self.spend(sum(minor for minor, _kind in parts), currency=currency, date=f'{day}T12:00:00+00:00', lines=lines)
+
+    def billed(self, parts, **values):
+        return self.owe(None, date=DAY, lines=[{
+            'amount_minor': minor, 'account': self.external(self.account_meals), **({'tax': self.code(kind)} if kind else {}),
+        } for minor, kind in parts], **values)
+
+    def assertCharged(self, ramp_id, minor, currency):
+        move = self.move(ramp_id)
+        self.assertEqual(self.record(ramp_id).state, 'confirmed', self.record(ramp_id).error_message)
+        card = move.line_ids.filtered(lambda line: line.account_id == self.connection.card_account_id)
+        self.assertEqual(round(-sum(card.mapped('amount_currency')) * 10 ** PLACES[currency]), minor)
+        self.assertEqual(len(card), 1)
+        self.assertFalse(move.line_ids.filtered(lambda line: line.name == 'Automatic Balancing Line'))
+        self.assertEqual(round(sum(move.line_ids.mapped('balance')), 4), 0)
+
+    def in_report(self, tax):
+        """(tax, base) of a tax in what is posted, in the company's currency."""
+        lines = self.env['account.move.line'].search([('company_id', '=', self.company.id), ('parent_state', '=', 'posted')])
+        return tuple(round(sum(found.mapped('balance')), 2) for found in (
+            lines.filtered(lambda line: line.tax_line_id == tax), lines.filtered(lambda line: tax in line.tax_ids)))
+
+
+@tagged('post_install', '-at_install', 'ramp')
+class TestTaxes(TaxCase):
+
+    kinds = st.sampled_from((5, 7, 19, 20, 'reverse', 'withheld'))
+    minors = st.one_of(st.integers(1, 30), st.integers(1, 999999))
+
+    @examples(4)
+    @given(parts=st.lists(st.tuples(minors, kinds), min_size=1, max_size=3), sign=st.sampled_from((1, -1)),
+           currency=st.sampled_from(sorted(PLACES)))
+    @example(parts=[(10, 5)], sign=1, currency='USD')
+    @example(parts=[(10, 5), (3, 19), (1, 7)], sign=-1, currency='KWD')
+    @example(parts=[(5, 20), (11000, 'withheld')], sign=1, currency='JPY')
+    def test_charges(self, parts, sign, currency):
+        """The card owes what Ramp says, however small, and a repayment of it takes back so much."""
+        with self.isolated():
+            parts = [(sign * minor, kind) for minor, kind in parts]
+            total = sum(minor for minor, _kind in parts)
+            ramp_id = self.charge(parts, currency)
+            back = total > 0 and self.ramp.add_repayment(transaction=ramp_id, amount_minor=total, date='2026-03-20')
+            for _time in range(2):
+                self.sync('transaction', 'repayment')
+            self.assertCharged(ramp_id, total, currency)
+            for line in self.move(ramp_id).line_ids.filtered('tax_line_id'):
+                base = sum(self.move(ramp_id).line_ids.filtered(
+                    lambda item, tax=line.tax_line_id: tax in item.tax_ids.flatten_taxes_hierarchy()).mapped('amount_currency'))
+                share = line.tax_line_id.amount / 100 * line.tax_repartition_line_id.factor
+                self.assertLessEqual(abs(line.amount_currency - base * share), 1.5 * len(parts) / 10 ** PLACES[currency])
+            if back:
+                self.assertEqual(self.record(back, 'repayment').state, 'confirmed', self.record(back, 'repayment').error_message)
+                lines = (self.move(ramp_id) + self.move(back)).line_ids.filtered(
+                    lambda line: line.account_id == self.account_meals or line.tax_line_id)
+                self.assertEqual(round(sum(lines.mapped('balance')), 4), 0)
+
+    @examples(4)
+    @given(parts=st.lists(st.tuples(minors, st.one_of(st.none(), kinds)), min_size=1, max_size=3),
+           rounding=st.sampled_from(('round_per_line', 'round_globally')), currency=st.sampled_from(sorted(PLACES)))
+    @example(parts=[(8, 7)], rounding='round_per_line', currency='USD')
+    @example(parts=[(11000, 'withheld')], rounding='round_globally', currency='USD')
+    @example(parts=[(12000, 20), (30000, None)], rounding='round_per_line', currency='KWD')
+    def test_bills(self, parts, rounding, currency):
+        """Of Ramp's amount, or held with the reason and nothing posted; a tax takes no more than what rounding left."""
+        with self.isolated():
+            self.company.tax_calculation_rounding_method = rounding
+            ramp_id = self.billed(parts, currency=currency, entity=self.primary)
+            self.sync_payables()
+            record, move = self.record(ramp_id, 'bill'), self.move(ramp_id)
+            if record.state == 'held':
+                self.assertFalse(move)
+                self.assertIn('With the tax codes of its lines Odoo comes to', record.error_message)
+                self.assertLess(min(minor for minor, kind in parts if kind), 30, f'only cents cannot be met: {record.error_message}')
+                return
+            self.assertEqual(record.state, 'confirmed', record.error_message)
+            self.assertEqual(round(move.amount_total * 10 ** PLACES[currency]), sum(minor for minor, _kind in parts))
+            for tax, lines in move.line_ids.filtered('tax_line_id').grouped('tax_line_id').items():
+                base = sum(move.line_ids.filtered(
+                    lambda item, tax=tax: tax in item.tax_ids.flatten_taxes_hierarchy()).mapped('amount_currency'))
+                factor = sum(lines.tax_repartition_line_id.mapped('factor'))
+                allowed = (2 * len(parts) + 1) / 10 ** PLACES[currency]
+                self.assertLessEqual(abs(sum(lines.mapped('amount_currency')) - base * tax.amount / 100 * factor), allowed)
+                if tax == self.taxes['reverse']:
+                    self.assertEqual(round(sum(lines.mapped('amount_currency')), 4), 0)
+
+    def test_more_than_rounding(self):
+        """A tax that the bill's amount cannot contain is not bent to it."""
+        ramp_id = self.billed([(12000, 20)])
+        with self.isolated():
+            self.patch(type(self.env['ramp.flow.bill']), '_net', lambda flow, connection, document, line, amount: amount - 24)
+            self.sync_payables()
+            record = self.record(ramp_id, 'bill')
+            self.assertEqual((record.state, bool(self.move(ramp_id))), ('held', False))
+            self.assertIn('Odoo comes to 115.20 USD, but the bill is 120.00 USD', record.error_message)
+
+    def test_quantities_that_odoo_would_round(self):
+        stocked = {'quantity': '0.375', 'unit_price_minor': 80000, 'account': self.external(self.account_meals)}
+        ramp_id = self.owe(None, date=DAY, inventory=[stocked], lines=[
+            {'amount_minor': 12000, 'account': self.external(self.account_meals), 'tax': self.code(20)}])
+        kept = self.owe(None, date=DAY, inventory=[{**stocked, 'quantity': '0.25'}])
+        self.sync_payables()
+        self.assertEqual((self.move(ramp_id).amount_untaxed, self.move(ramp_id).amount_tax), (400.0, 20.0))
+        self.assertEqual(self.move(kept).invoice_line_ids.mapped('quantity'), [0.25])
+
+    def test_a_bill_that_charges_had_paid(self):
+        """Spend with tax came first, then its bill with the same tax: the tax report has it once, by tax and by account."""
+        tax, grid = self.taxes[20], self.env['account.account.tag'].create({
+            'name': 'Grid', 'applicability': 'taxes', 'country_id': self.company.account_fiscal_country_id.id})
+        (tax.invoice_repartition_line_ids + tax.refund_repartition_line_ids).tag_ids = grid
+        ramp_id = self.charge([(6600, 20), (4400, 20), (4, 20)])
+        self.sync()
+        bill = self.billed([(6600, 20), (4404, 20)], payment_method='CARD')
+        self.ramp.pay_bill(bill, method='CARD', transaction=ramp_id, date='2026-03-15')
+        self.sync_payables()
+        self.assertEqual(self.record(bill, 'bill_payment').state, 'confirmed', self.record(bill, 'bill_payment').error_message)
+        self.assertEqual(self.in_report(tax), (round(self.move(bill).amount_tax, 2), round(self.move(bill).amount_untaxed, 2)))
+        lines = self.env['account.move.line'].search([
+            ('company_id', '=', self.company.id), ('parent_state', '=', 'posted'), ('tax_tag_ids', 'in', grid.ids)])
+        self.assertEqual(round(sum(lines.mapped('balance')), 2), 110.04)
+
+    def test_tax_on_payment_and_a_credit_in_part(self):
+        """Core's entries for taxes that are due on payment are made for a part of a credit, too."""
+        self.company.tax_exigibility = True
+        waiting, due = self.env['account.account'].create([
+            {'name': name, 'code': code, 'account_type': 'asset_current', 'reconcile': name == 'Waiting',
+             'company_ids': [Command.set(self.company.ids)]} for name, code in (('Waiting', '253001'), ('Due', '253002'))])
+        parts = [Command.create({'repartition_type': 'base'}), Command.create({'repartition_type': 'tax', 'account_id': due.id})]
+        self.taxes['late'] = self.tax('On payment', 20, tax_exigibility='on_payment', cash_basis_transition_account_id=waiting.id,
+                                      invoice_repartition_line_ids=parts, refund_repartition_line_ids=[*parts])
+        self.sync('tax_rate', 'tax_code')
+        vendor = self.ramp.add_vendor('Creditor')
+        credit = self.ramp.add_vendor_credit(vendor=vendor, amount_minor=6000, date='2026-03-01', entity=self.primary, lines=[
+            {'amount_minor': 6000, 'account': self.external(self.account_meals), 'tax': self.code('late')}])
+        bill = self.billed([(12000, 'late')], vendor=vendor)
+        for amount, is_paid in ((2400, False), (3600, True)):
+            self.ramp.apply_vendor_credit(credit, bill, amount)
+            if is_paid:
+                self.ramp.pay_bill(bill, date='2026-03-20')
+            for _time in range(2):
+                self.sync_payables()
+            lines = self.env['account.move.line'].search([('account_id', '=', due.id), ('parent_state', '=', 'posted')])
+            # the bill has 20 of tax, the credit 10; parts of both that cover each other are due together
+            self.assertAlmostEqual(sum(lines.mapped('balance')), 20 - 10 if is_paid else 0, 2)
+
+    def test_a_number_that_a_credit_covered_was_used(self):
+        vendor = self.ramp.add_vendor('Covered')
+        credit = self.ramp.add_vendor_credit(
+            vendor=vendor, amount_minor=1000, date='2026-03-01', account=self.external(self.account_meals), entity=self.primary)
+        first = self.owe(1000, vendor=vendor, invoice_number='C-1', date=DAY)
+        self.ramp.apply_vendor_credit(credit, first, 1000)
+        for _time in range(2):
+            self.sync_payables()
+        self.assertEqual(self.move(first).payment_state, 'reversed')
+        again = self.owe(1000, vendor=vendor, invoice_number='C-1', date=DAY)
+        self.sync_payables()
+        self.assertRegex(self.record(again, 'bill').error_message, 'number C-1 in Odoo already')
+
+
+@tagged('post_install', '-at_install', 'ramp')
+class TestClosedPeriods(TaxCase):
+    """Whatever makes an entry of a closed period does what the connection says of such."""
+
+    def close(self, *locks):
+        self.company.write(dict.fromkeys(locks or ['fiscalyear_lock_date'], CLOSED))
+
+    def test_tax_lock(self):
+        taxed, plain = self.charge([(11000, 20)]), self.spend(500, date=NOON)
+        self.close('tax_lock_date')
+        self.sync()
+        self.assertRegex(self.record(taxed).error_message, 'accounting period is closed: 2026-03-02')
+        self.assertConfirmed(plain)
+        self.connection.lock_date_policy = 'next_open'
+        self.sync()
+        self.assertEqual(self.move(taxed).date, date(2026, 4, 1))
+
+    def test_the_settlement_of_a_bill(self):
+        ramp_id = self.spend(5000, date=NOON)
+        self.sync()
+        bill = self.owe(5000, date='2026-03-12', payment_method='CARD')
+        self.sync_payables()
+        self.close()
+        self.ramp.pay_bill(bill, method='CARD', transaction=ramp_id, date='2026-03-15')
+        self.sync_payables()
+        self.assertRegex(self.record(bill, 'bill_payment').error_message, 'accounting period is closed: 2026-03-12')
+        self.connection.lock_date_policy = 'next_open'
+        self.sync_payables()
+        self.assertSettledByCard(bill, 5000)
+        [entry] = self.move(bill).line_ids.filtered(lambda line: line.account_type == 'liability_payable').matched_debit_ids.debit_move_id
+        self.assertEqual(entry.date, date(2026, 4, 1))
+
+    def test_reversed_by_hand(self):
+        ramp_id = self.spend(5000, date=NOON)
+        self.sync()
+        first = self.move(ramp_id)
+        self.ramp.update_transaction(ramp_id, amount_minor=6000)
+        self.env['ramp.run'].search([]).unlink()
+        self.sync()
+        self.assertTrue(self.record(ramp_id).late_payload, self.record(ramp_id).state)
+        self.close()
+        with self.assertRaisesRegex(UserError, 'cannot be undone. The accounting period is closed'):
+            self.record(ramp_id).action_rebook()
+        self.assertEqual(first.ramp_id, ramp_id)
+        self.connection.lock_date_policy = 'next_open'
+        self.record(ramp_id).action_rebook()
+        self.assertEqual(first.reversal_move_ids.date, date(2026, 4, 1))
+
+    def test_withdrawn_in_ramp(self):
+        bill = self.billed([(12000, 20)])
+        self.sync_payables()
+        self.close('tax_lock_date')
+        self.ramp.archive_bill(bill)
+        self.sync_payables()
+        record = self.record(bill, 'bill')
+        self.assertRegex(record.error_message, 'was archived in Ramp.*The accounting period is closed')
+        self.assertFalse(self.move(bill).reversal_move_ids)
+        self.company.tax_lock_date = False
+        self.sync_payables()
+        self.assertEqual(self.record(bill, 'bill').state, 'ignored')
+
+    def test_a_payment_that_came_back(self):
+        """It was paid on its day; that it came back is of the day on which that was learned."""
+        bill = self.owe(5000, date=DAY)
+        self.ramp.pay_bill(bill, date='2026-03-20')
+        self.sync_payables()
+        payment = self.payment(bill)
+        self.ramp.pay_bill(bill, status='failed')
+        self.sync_payables()
+        self.assertEqual(payment.date, date(2026, 3, 20))
+        [reversal] = self.env['account.move'].search([('reversed_entry_id', '=', payment.move_id.id)])
+        self.assertLessEqual(abs(reversal.date - fields.Date.today()), timedelta(days=1))
+        self.assertEqual(self.move(bill).amount_residual, 50.0)
