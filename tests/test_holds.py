@@ -101,7 +101,7 @@ class TestHolds(RampCase):
         dinar = self.env['res.currency'].search([('name', '=', 'KWD')])
         dinar.rounding = 0.01
         ramp_id = self.spend(currency='KWD')
-        self.check(ramp_id, 'rounds KWD to 2 decimals', lambda: dinar.write({'rounding': 0.001}))
+        self.check(ramp_id, 'rounds KWD to 0.01, so 12.345 KWD cannot be booked exactly', lambda: dinar.write({'rounding': 0.001}))
 
     def test_sum_mismatch(self):
         line = {'account': self.external(self.account_meals)}
