@@ -43,11 +43,6 @@ class RampFlowBooking(models.AbstractModel):
                 return moment
         return None
 
-    @api.model
-    def _today(self, connection):
-        """The day that it is in the company's time zone."""
-        return to_company_date(datetime.datetime.now(datetime.timezone.utc), connection._timezone())
-
     def _plan_entry_date(self, connection, date, journal, found, has_tax=False):
         """`_open_day` in planning, where many entries are of the same days."""
         key = date, journal.id, has_tax

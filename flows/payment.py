@@ -344,8 +344,7 @@ class RampFlowPayment(models.AbstractModel):
             raise Held(self.env._(
                 'Payment %(payment)s is matched with the bank, but Ramp says: %(reason)s Undo the match, or book the return by hand.',
                 payment=payment.name, reason=reason), payment.move_id)
-        # not on the day of the payment: it was paid then, and a month that may be reported is not restated
-        date = self._open_day(connection, max(payment.date, self._today(connection)), payment.journal_id)
+        date = self._open_day(connection, payment.date, payment.journal_id)
         bank = payment.move_id.line_ids.filtered(lambda item: item.account_id == payment.outstanding_account_id)[:1]
         line.remove_move_reconcile()
         share = line.balance / -bank.balance if bank.balance else 1.0

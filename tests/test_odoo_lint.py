@@ -7,7 +7,9 @@ from pathlib import Path
 from unittest.mock import patch
 
 from odoo.modules import Manifest
-from odoo.tests import BaseCase, tagged
+from odoo.tests import tagged
+
+from .smoke import PlainCase
 
 TESTS = {
     'test_dunderinit': 'TestDunderinit', 'test_manifests': 'ManifestLinter', 'test_markers': 'TestConflictMarkers',
@@ -18,7 +20,7 @@ COMMUNITY = {'development_status'}  # what the community's modules say beyond wh
 
 
 @tagged('post_install', '-at_install', 'ramp')
-class TestOdooLint(BaseCase):
+class TestOdooLint(PlainCase):
     def test_each(self):
         own = [Manifest.for_addon('ramp_connector')]
         for name, kind in TESTS.items():
