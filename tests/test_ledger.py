@@ -58,12 +58,13 @@ class TestLedger(RampCase):
         burning = []
 
         def burn(method, path, body):
-            if path.endswith('/accounting/syncs') and b'successful' in body and not burning:
-                burning.append(json.loads(body)['idempotency_key'])
+            if path.endswith('/accounting/syncs') and 'successful_syncs' in body and not burning:
+                burning.append(body['idempotency_key'])
                 self.ramp.state['transactions'].update(ramp_id, sync_status='NOT_SYNC_READY')
 
         self.ramp.before(burn)
         self.sync('transaction')
+        self.assertTrue(burning)
         self.ramp.state['transactions'].update(ramp_id, sync_status='SYNC_READY')
         self.sync('transaction')
         self.assertConfirmed(ramp_id)
