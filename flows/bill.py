@@ -250,7 +250,7 @@ class RampFlowBill(models.AbstractModel):
         code = value.amount.currency
         company = connection.company_id.currency_id
         payer = self.env.context.get('ramp_memory', {}).get('entities', {}).get(value.entity_id) or company.name
-        if (code in (company.name, payer) or value.fx_conversion_rate is None or connection.bill_rate_policy == 'odoo'):
+        if code in (company.name, payer) or value.fx_conversion_rate is None or connection.bill_rate_policy == 'odoo':
             return None
         if payer == company.name:
             return float(value.fx_conversion_rate)

@@ -309,9 +309,8 @@ class RampFlowBillPayment(models.AbstractModel):
 
     # ------------------------------------------------------------------ booking
 
-    def _book_due(self, connection, run, ramp_ids=None, after=0):
-        with self.env['ramp.card.bill']._lock(connection):
-            return super()._book_due(connection, run, ramp_ids, after)
+    def _booking_lock(self, connection):
+        return self.env['ramp.card.bill']._lock(connection)
 
     def _book(self, connection, plans):
         for plan in plans:

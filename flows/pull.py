@@ -703,7 +703,12 @@ class RampFlowPull(models.AbstractModel):
 
     def _book_due(self, connection, run, ramp_ids=None, after=0):
         """`_book_batch` as one transaction."""
-        return self._transaction(self._book_batch, connection, run, ramp_ids, after)
+        with self._booking_lock(connection):
+            return self._transaction(self._book_batch, connection, run, ramp_ids, after)
+
+    def _booking_lock(self, connection):
+        """A context manager around each transaction that books: where another flow's booking must not be under way at the same moment."""
+        return contextlib.nullcontext()
 
     @contextlib.contextmanager
     def _one_at_a_time(self, name, shared=False):

@@ -350,9 +350,8 @@ class RampFlowStatement(models.AbstractModel):
 
     # ------------------------------------------------------------------ booking
 
-    def _book_due(self, connection, run, ramp_ids=None, after=0):
-        with self.env['ramp.flow.transfer']._apply_lock(connection):
-            return super()._book_due(connection, run, ramp_ids, after)
+    def _booking_lock(self, connection):
+        return self.env['ramp.flow.transfer']._booking_lock(connection)
 
     def _book(self, connection, plans):
         documents = [plan.document for plan in plans if plan.document]

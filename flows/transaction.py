@@ -186,9 +186,8 @@ class RampFlowTransaction(models.AbstractModel):
             'partners': self.env['ramp.flow.vendor']._partners(connection, {bill.vendor.id for bill in payables}),
         }
 
-    def _book_due(self, connection, run, ramp_ids=None, after=0):
-        with self.env['ramp.card.bill']._lock(connection, shared=True):
-            return super()._book_due(connection, run, ramp_ids, after)
+    def _booking_lock(self, connection):
+        return self.env['ramp.card.bill']._lock(connection, shared=True)
 
     def _plan(self, connection, value, found):
         self._check_state(connection, value)

@@ -198,16 +198,11 @@ class RampFlowTransfer(models.AbstractModel):
 
     # ------------------------------------------------------------------ which statements are paid
 
-    @api.model
-    def _apply_lock(self, connection):
+    def _booking_lock(self, connection):
         """Statements and payments of a connection are booked one batch at a time: two batches that did not see each other's would
         leave a statement and its payment both open.
         """
         return self._one_at_a_time(f'{self._flow} {connection.id}')
-
-    def _book_due(self, connection, run, ramp_ids=None, after=0):
-        with self._apply_lock(connection):
-            return super()._book_due(connection, run, ramp_ids, after)
 
     @api.model
     def _apply(self, connection):
