@@ -29,7 +29,11 @@ OLD = """
 def theatre(tmp_path_factory):
     stage = Stage(tmp_path_factory.mktemp('lifecycle'), 'life')
     try:
-        yield stage.open()
+        stage.open()
+        with stage.sql() as cursor:
+            # Odoo locks this table without waiting and takes a lock of autovacuum for another operation on modules
+            cursor.execute('ALTER TABLE ir_module_module SET (autovacuum_enabled = off)')
+        yield stage
     finally:
         stage.close()
 
