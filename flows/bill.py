@@ -84,15 +84,15 @@ class RampFlowBill(models.AbstractModel):
     def _facts(self, value):
         """What is booked of a bill; what it is called, its files and how it is paid are no part of it."""
         return {
-            'amount': str(value.amount), 'vendor': value.vendor.id, 'entity': value.entity_id, 'number': value.invoice_number,
+            'amount': str(value.amount), 'vendor': value.vendor.id, 'entity': value.entity_id,
             'days': [str(moment) for moment in (value.issued_at, value.accounting_date, value.posting_date)],
             'lines': [[str(line.amount), str(line.quantity), str(line.unit_price), self._chosen(line.selections)] for line in value.lines],
         }
 
     def _extras(self, value):
         return {
-            'files': len(value.invoice_urls), 'memo': value.memo, 'vendor_memo': value.vendor_memo, 'due': str(value.due_at or ''),
-            'memos': [line.memo for line in value.lines]}
+            'files': len(value.invoice_urls), 'number': clean(value.invoice_number), 'memo': value.memo, 'vendor_memo': value.vendor_memo,
+            'due': str(value.due_at or ''), 'memos': [line.memo for line in value.lines]}
 
     def _row(self, connection, value):
         return {
@@ -157,11 +157,7 @@ class RampFlowBill(models.AbstractModel):
         now = self._extras(value)
         if now['files'] > before.get('files', 0):
             self.env['ramp.flow.bill_file']._expect(connection, {record.ramp_id: now['files']})
-        texts = self._memo_changes(before, now)
-        for key, label in (('vendor_memo', self.env._('Memo to the vendor')), ('due', self.env._('Due'))):
-            if str(now[key] or '') != str(before.get(key, now[key]) or ''):
-                texts.append(self.env._('%(what)s changed in Ramp: %(text)s', what=label, text=now[key] or '-'))
-        self._noticed(record, texts)
+        self._noticed(record, self._changes(before, now))
 
     # ------------------------------------------------------------------ deciding
 

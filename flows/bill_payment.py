@@ -2,6 +2,7 @@
 import dataclasses
 
 from odoo import api, models
+from odoo.tools import SQL
 
 from ..ramp_api import CARD_PAYMENT_METHODS, PayloadError, read_bill, scrub_bill
 from .bill import owed
@@ -23,10 +24,12 @@ REST = 'rest'  # key of what was paid besides the one payment that Ramp tells of
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """What is to be done about the payment of one bill. credits: [(refund's payable line, minor units, credit id)]."""
+    """What is to be done about the payment of one bill. credits: [(refund's payable line, minor units, credit id)] to be applied;
+    withdrawn: [(refund's payable line, credit id)] of those that pay less of it now, or nothing."""
 
     settlement: Settlement
     credits: list
+    withdrawn: list
     card: object  # see ramp.card.bill, or None
     is_paid: bool
     undo_card: dict | None  # how it was settled by card before it was paid otherwise
@@ -147,7 +150,9 @@ class RampFlowBillPayment(models.AbstractModel):
     def _look_up(self, connection, values):
         ids = [value.id for value in values]
         codes = {value.amount.currency for value in values} | {value.payment.amount.currency for value in values if value.payment}
+        noted = self._look_up_noted(connection, ids)
         credits = {credit.id for value in values for credit in value.applied_vendor_credits}
+        credits.update(identity for note in noted.values() for identity in note.get('credits', {}))
         rows = {row.ramp_id: row for row in self.env['ramp.record'].search_fetch(
             [('connection_id', '=', connection.id), ('flow', '=', 'vendor_credit'), ('ramp_id', 'in', list(credits))],
             ['ramp_id', 'state', 'error_message', 'res_model', 'res_id', 'name'])} if credits else {}
@@ -155,7 +160,7 @@ class RampFlowBillPayment(models.AbstractModel):
             self.env['account.move'].browse(row.res_id for row in rows.values() if row.res_id))}
         return {
             **self._look_up_books(connection, [], codes),
-            'documents': self._look_up_documents(connection, ids), 'noted': self._look_up_noted(connection, ids),
+            'documents': self._look_up_documents(connection, ids), 'noted': noted,
             'credit_rows': rows, 'refunds': refunds, 'cards': self.env['ramp.card.bill']._look_up(connection, values),
             'entities': self.env.context.get('ramp_memory', {}).get('entities', {}),
         }
@@ -167,18 +172,32 @@ class RampFlowBillPayment(models.AbstractModel):
         due = owed(value.amount, value.applied_vendor_credits)
         if due.minor < 0:
             raise Held(self.env._('More vendor credit is applied to it than it owes. Correct it in Ramp.'))
-        credits = self._plan_credits(value, line, found)
+        credits, withdrawn = self._plan_credits(value, found), self._plan_withdrawn(value, found)
         parts, card, reason = self._plan_payment(connection, value, move, line, due, found, credits)
         settlement = self._compare(value, move, line, parts, found, reason, keep=() if card else self._earlier(value, due, found))
-        done = settlement.undo or settlement.noted.get('card')
+        done = settlement.undo or settlement.noted.get('card') or withdrawn
         if not (parts or card or credits or done or value.applied_vendor_credits or value.status == 'PAID'):
             raise Waiting(self.env._('It is not paid in Ramp yet.'))
         if settlement.parts:
-            self._check_open(settlement, sum(minor for _line, minor, _id in credits))
-        return Plan(settlement, credits, card, value.status == 'PAID', None if card else settlement.noted.get('card'))
+            applied = found['noted'].get(value.id, {}).get('credits', {})
+            changed = {identity for _line, _minor, identity in credits} | {identity for _line, identity in withdrawn}
+            self._check_open(settlement, sum(minor for _line, minor, _id in credits) - sum(
+                applied.get(identity, 0) for identity in changed))
+        return Plan(settlement, credits, withdrawn, card, value.status == 'PAID', None if card else settlement.noted.get('card'))
 
-    def _plan_credits(self, value, line, found):
-        """What of vendor credits is to be applied, less what is: [(refund's payable line, minor units, credit id)]."""
+    def _plan_withdrawn(self, value, found):
+        """The vendor credits of which less is applied now than was, or nothing: [(refund's payable line, credit id)]."""
+        now = {credit.id: credit.amount.minor for credit in value.applied_vendor_credits}
+        withdrawn = []
+        for identity, minor in found['noted'].get(value.id, {}).get('credits', {}).items():
+            if now.get(identity, 0) < minor:
+                row = found['credit_rows'].get(identity)
+                # one that was undone in Odoo pays nothing any more
+                withdrawn.append((found['refunds'].get(row.res_id) if row else None, identity))
+        return withdrawn
+
+    def _plan_credits(self, value, found):
+        """The vendor credits of which another part is applied now: [(refund's payable line, minor units, credit id)]."""
         applied = found['noted'].get(value.id, {}).get('credits', {})
         todo = []
         for credit in value.applied_vendor_credits:
@@ -316,6 +335,7 @@ class RampFlowBillPayment(models.AbstractModel):
         for plan in plans:
             if plan.undo_card:
                 self.env['ramp.card.bill']._undo(connection, plan.undo_card)
+        self._withdraw_credits(plans)  # before: a payment may take the place of a credit
         notes = self._settle_documents(connection, [plan.settlement for plan in plans])
         self._apply_credits(connection, plans)  # not before: a payment that is undone leaves open what a credit covers now
         cards = self.env['ramp.card.bill']._book(connection, [plan.card for plan in plans if plan.card])
@@ -327,6 +347,9 @@ class RampFlowBillPayment(models.AbstractModel):
             settlement = plan.settlement
             parts = {**settlement.noted['parts'], **{part.key: notes[settlement.ramp_id, part.key] for part in settlement.parts}}
             credits = {**settlement.noted.get('credits', {}), **{identity: minor for _line, minor, identity in plan.credits}}
+            for _line, identity in plan.withdrawn:
+                if identity not in {applied for _line, _minor, applied in plan.credits}:
+                    del credits[identity]
             noted[rows[settlement.ramp_id].id] = {
                 **settlement.noted, 'parts': parts, 'credits': credits, 'card': cards.get(settlement.ramp_id)}
             stands = parts or credits or cards.get(settlement.ramp_id) or plan.is_paid
@@ -344,18 +367,25 @@ class RampFlowBillPayment(models.AbstractModel):
             return line.move_id
         return settlement.move
 
+    @api.model
+    def _withdraw_credits(self, plans):
+        """Open what credits paid of bills that they pay less of now; what they still pay is applied anew."""
+        for plan in plans:
+            for refund, _identity in plan.withdrawn:
+                if refund:
+                    self._between(refund, plan.settlement.line).unlink()
+
+    @api.model
+    def _between(self, refund, bill):
+        return self.env['account.partial.reconcile'].search([('debit_move_id', '=', refund.id), ('credit_move_id', '=', bill.id)])
+
     def _apply_credits(self, connection, plans):
         """Apply exactly so much of each refund as Ramp says, which may be less than both could take."""
-        Partial = self.env['account.partial.reconcile']
         for plan in plans:
             bill = plan.settlement.line
             for refund, minor, _identity in plan.credits:
                 amount = self._float(minor, bill.currency_id)
-                between = Partial.search([('debit_move_id', '=', refund.id), ('credit_move_id', '=', bill.id)])
-                before = sum(between.mapped('debit_amount_currency'))
-                if bill.currency_id.compare_amounts(before, amount) > 0:
-                    between.unlink()  # less of it is applied now
-                    before = 0.0
+                before = sum(self._between(refund, bill).mapped('debit_amount_currency'))
                 more = bill.currency_id.round(amount - before)
                 if not more:
                     continue
@@ -379,6 +409,15 @@ class RampFlowBillPayment(models.AbstractModel):
             'debit_amount_currency': amount, 'credit_amount_currency': amount})
         if bill.company_id.tax_exigibility:
             partial._create_tax_cash_basis_moves()  # taxes that are due on payment are due for this part, as core has it
+
+    @api.model
+    def _credits_booked(self, connection, ramp_ids):
+        """Bills wait for these credits, or were paid with former documents of theirs, which were undone."""
+        paid = self.env.execute_query(SQL(
+            "SELECT id FROM ramp_record WHERE connection_id = %s AND flow = %s AND res_id IS NOT NULL AND noted -> 'credits' ?| %s",
+            connection.id, self._flow, list(ramp_ids)))
+        self.env['ramp.record'].browse(identity for [identity] in paid)._reopen_payment()
+        self._trigger()
 
     @api.model
     def _bill_booked(self, connection, moves):

@@ -85,6 +85,15 @@ class RampFlowBooking(models.AbstractModel):
                 'It was in Ramp before the connection, which leaves such ones alone (%s).',
                 connection._fields['existing_policy']._description_string(self.env)))
 
+    # ------------------------------------------------------------------ what counts as a change
+
+    # Money, coding, days, entity and vendor are `_facts`; how Ramp spells or describes something are `_extras`.
+
+    @staticmethod
+    def _chosen(selections):
+        """What is chosen, whatever Ramp calls it now."""
+        return sorted([selection.type or '', selection.external_id or '', selection.external_code or ''] for selection in selections)
+
     # ------------------------------------------------------------------ looking up
 
     def _look_up_books(self, connection, selections, codes):
@@ -337,14 +346,20 @@ class RampFlowBooking(models.AbstractModel):
         for message in messages if document else ():
             document._message_log(body=message)
 
-    def _memo_changes(self, before, now):
-        """The sentences that tell what of `memo`, and `memos` of lines, changed in Ramp."""
-        texts = []
-        if now['memo'] != before.get('memo', now['memo']):  # what was erased is not known to have changed
-            texts.append(self.env._('Memo changed in Ramp: %s', now['memo'] or '-'))
-        if len(now['memos']) == len(before.get('memos', [])):
+    def _changes(self, before, now):
+        """The sentences that tell which of the texts among `_extras`, and which `memos` of lines, changed in Ramp.
+
+        One that was erased, or that an earlier version did not note, is not known to have changed.
+        """
+        labels = {
+            'memo': self.env._('Memo'), 'vendor_memo': self.env._('Memo to the vendor'), 'due': self.env._('Due'),
+            'number': self.env._('Number'), 'merchant': self.env._('Merchant'), 'cardholder': self.env._('Cardholder'),
+            'original': self.env._('Amount that the merchant charged')}
+        texts = [self.env._('%(what)s changed in Ramp: %(text)s', what=label, text=now[key] or '-') for key, label in labels.items()
+                 if key in now and (now[key] or '') != (before.get(key, now[key]) or '')]
+        if len(now.get('memos', [])) == len(before.get('memos', [])):
             texts += [self.env._('Memo of line %(number)s changed in Ramp: %(text)s', number=number, text=text or '-')
-                      for number, (text, old) in enumerate(zip(now['memos'], before['memos'], strict=True), 1) if text != old]
+                      for number, (text, old) in enumerate(zip(now.get('memos', []), before.get('memos', []), strict=True), 1) if text != old]
         return texts
 
     # ------------------------------------------------------------------ what Ramp withdraws
@@ -412,7 +427,9 @@ class RampFlowBooking(models.AbstractModel):
             return move.browse()
         values = {'date': date, 'ref': self.env._('Reversal of: %(name)s. %(reason)s', name=move.ref or move.name, reason=reason)}
         if move.is_invoice(include_receipts=True):
-            values.update(invoice_date=date, invoice_date_due=date, invoice_payment_term_id=False)
+            # at the rate of the document, which may be Ramp's: what is undone leaves nothing in the company's currency
+            values.update(invoice_date=date, invoice_date_due=date, invoice_payment_term_id=False,
+                          invoice_currency_rate=move.invoice_currency_rate)
         reversal = move._reverse_moves([values], cancel=True)
         if move.is_invoice(include_receipts=True):
             (move.line_ids + reversal.line_ids).filtered(

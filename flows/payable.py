@@ -127,13 +127,6 @@ class RampFlowPayable(models.AbstractModel):
             """, [*self._work_key(connection), self.env.cr.now() - LOST_AFTER, connection.id, self._flow])
         return bool(self.env.cr.fetchone()[0])
 
-    # ------------------------------------------------------------------ reading
-
-    @staticmethod
-    def _chosen(selections):
-        """What is chosen, whatever Ramp calls it now."""
-        return sorted([selection.type or '', selection.external_id or '', selection.external_code or ''] for selection in selections)
-
     # ------------------------------------------------------------------ planning
 
     def _plan_journal(self, connection):
@@ -182,7 +175,9 @@ class RampFlowPayable(models.AbstractModel):
             & Domain('commercial_partner_id', 'in', vendors.ids) & Domain('ref', '!=', False)
             & Domain('state', '!=', 'cancel')
             # core says "reversed" of what credits covered, too: that number was used
-            & (Domain('payment_state', '!=', 'reversed') | Domain('reversal_move_ids', '=', False)), order='id DESC')
+            & (Domain('payment_state', '!=', 'reversed') | Domain('reversal_move_ids', '=', False))
+            # and of a refund that was reversed it says "paid"
+            & (Domain('move_type', '!=', 'in_refund') | Domain('reversal_move_ids', '=', False)), order='id DESC')
         for identity, kind, reference in self.env.execute_query(query.select(
                 *(SQL.identifier(Move._table, column) for column in ('id', 'move_type', 'ref')))) if wanted and vendors else ():
             if (key := name_key(reference)) in wanted:

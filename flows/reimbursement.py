@@ -136,7 +136,7 @@ class RampFlowReimbursement(models.AbstractModel):
         now = self._extras(value)
         new = [receipt for receipt in value.receipts if receipt not in before.get('receipts', [])]
         self.env['ramp.flow.receipt']._expect(connection, {record.ramp_id: new})
-        texts = self._memo_changes(before, now)
+        texts = self._changes(before, now)
         if now['payee'] != before.get('payee', ''):
             texts.append(self.env._('The employee receives %s.', now['payee'] or value.amount))
         self._noticed(record, texts)

@@ -91,15 +91,17 @@ class RampFlowTransaction(models.AbstractModel):
         return read_transaction(payload)
 
     def _facts(self, value):
-        facts = dataclasses.asdict(value)
-        for key in ('receipts', 'sync_status', 'synced_at', 'statement_id', 'memo'):
-            del facts[key]
-        for line in facts['lines']:
-            del line['memo']
-        return facts
+        """What is booked of a transaction; what the merchant or the cardholder is called, memos and files are no part of it."""
+        return {
+            'amount': str(value.amount), 'state': value.state, 'user': value.user_id, 'entity': value.entity_id,
+            'merchant': value.merchant_id, 'day': str(value.accounting_date or value.settlement_date or value.user_transaction_time),
+            'lines': [[str(line.amount), self._chosen(line.selections)] for line in value.lines],
+        }
 
     def _extras(self, value):
-        return {'receipts': sorted(value.receipts), 'memo': value.memo, 'memos': [line.memo for line in value.lines]}
+        return {
+            'receipts': sorted(value.receipts), 'memo': value.memo, 'memos': [line.memo for line in value.lines],
+            'merchant': clean(value.merchant_name), 'cardholder': value.card_holder_name, 'original': str(value.original_amount or '')}
 
     def _reread_listings(self, connection, since):
         # when a transaction changed, nothing tells; what was synced lately is looked at once more
@@ -113,7 +115,7 @@ class RampFlowTransaction(models.AbstractModel):
     def _notice(self, connection, record, before, value):
         new = [receipt for receipt in value.receipts if receipt not in before.get('receipts', [])]
         self.env['ramp.flow.receipt']._expect(connection, {record.ramp_id: new})
-        self._noticed(record, self._memo_changes(before, self._extras(value)))
+        self._noticed(record, self._changes(before, self._extras(value)))
 
     def _row(self, connection, value):
         return {

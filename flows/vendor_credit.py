@@ -47,11 +47,16 @@ class RampFlowVendorCredit(models.AbstractModel):
     def _facts(self, value):
         """What is booked of a credit: what of it is used is the bills' matter."""
         return {
-            'total': str(value.total), 'vendor': value.vendor_id, 'entity': value.entity_id, 'number': value.reference_number,
-            'date': str(value.accounting_date),
+            'total': str(value.total), 'vendor': value.vendor_id, 'entity': value.entity_id, 'date': str(value.accounting_date),
             'lines': [[str(line.amount), str(line.quantity), str(line.unit_price), self._chosen(line.selections)]
                       for line in value.lines],
         }
+
+    def _extras(self, value):
+        return {'number': clean(value.reference_number), 'memos': [line.memo for line in value.lines]}
+
+    def _notice(self, connection, record, before, value):
+        self._noticed(record, self._changes(before, self._extras(value)))
 
     def _row(self, connection, value):
         return {
@@ -110,5 +115,5 @@ class RampFlowVendorCredit(models.AbstractModel):
 
     def _book(self, connection, plans):
         moves = self._book_documents(connection, plans, connection.bill_post == 'post')
-        self.env['ramp.flow.bill_payment']._trigger()  # bills wait for it
+        self.env['ramp.flow.bill_payment']._credits_booked(connection, [document.ramp_id for document in plans])
         return moves

@@ -16,7 +16,7 @@ PERSONAL = frozenset({
     'attendees', 'disputes', 'employee_id', 'end_location', 'first_name', 'last_name', 'memo', 'merchant_data', 'merchant_location',
     'passenger_name', 'policy_violations', 'start_location', 'trip_name', 'user_email', 'user_full_name', 'user_signature', 'vendor_memo',
     'waypoints'})
-TEXTS = frozenset({'memo', 'memos', 'vendor_memo'})  # of the `extras` in `noted`
+TEXTS = frozenset({'cardholder', 'memo', 'memos', 'vendor_memo'})  # of the `extras` in `noted`
 # Flows of people whom Odoo sends. Whoever is out of Ramp, and whom Odoo does not send any more, is asked about there before the row is used
 # again: nothing of the person need be kept until then.
 PEOPLE = ('employee', 'user')

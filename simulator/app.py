@@ -478,6 +478,16 @@ class Simulator:
         with self.state.lock:
             return endpoints.vendor_credits.apply(self.state, ident, bill, amount_minor)
 
+    def unapply_vendor_credit(self, ident, bill, amount_minor=None):
+        """Take a credit off a bill; returns the minor units taken off."""
+        with self.state.lock:
+            return endpoints.vendor_credits.unapply(self.state, ident, bill, amount_minor)
+
+    def update_vendor_credit(self, ident, **changes):
+        """Change wire fields, or `amount_minor`, `lines`, ... as in `add_vendor_credit`."""
+        with self.state.lock:
+            return endpoints.vendor_credits.change(self.state, ident, **changes)
+
     def add_repayment(self, **values):
         """A repayment; see `endpoints.repayments.make` for the values. Returns its id."""
         with self.state.lock:

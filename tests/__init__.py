@@ -2,6 +2,7 @@
 from . import (
     test_alone,
     test_bill,
+    test_changes,
     test_clocks,
     test_coding,
     test_common,

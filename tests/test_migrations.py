@@ -13,6 +13,7 @@ FOLDER = pathlib.Path(__file__).resolve().parent.parent / 'migrations'
 TESTED = {
     '19.0.1.2.0/post-migrate.py': 'TestMigrations.test_payables',
     '19.0.1.3.0/post-migrate.py': 'TestMigrations.test_statements',
+    '19.0.1.5.0/post-changes.py': 'TestMigrations.test_changes',
     '19.0.1.5.0/post-entities.py': 'TestMigrations.test_entities',
     '19.0.1.5.0/post-seat.py': 'test_seat.py, TestUpgrade',
     '19.0.1.5.0/post-vendors.py': 'TestMigrations.test_vendors',
@@ -96,6 +97,32 @@ class TestMigrations(PayablesCase):
         self.sync('transaction')
         for ramp_id in ids:
             self.assertConfirmed(ramp_id)
+
+    def test_changes(self):
+        """To 1.5.0: what a change is was narrowed once more; a row that waited for another spelling only is in order."""
+        same, spelled, changed, unbooked = self.spend(1000), self.spend(1001), self.spend(1002), self.spend(1003, account=None)
+        bill = self.owe(2000, invoice_number='B-1')
+        self.sync(*FLOWS)
+        rows = self.env['ramp.record'].search([('flow', 'in', ('transaction', 'bill'))])
+        hashes = {row: row.payload_hash for row in rows}
+        self.set(rows, payload_hash='of before')
+        for record, words in ((self.record(spelled), {'merchant_name': 'TAXI'}), (self.record(changed), {'amount': 99.0}),
+                              (self.record(bill, 'bill'), {'invoice_number': 'b1'})):
+            self.set(record, has_changed=True, state='held', error_message='Ramp changed it')
+            record.late_payload = {**record.payload, **words}
+        script = self.script('19.0.1.5.0/post-changes.py')
+        with patch.object(script, 'BATCH', 2):
+            self.migrate(script, '19.0.1.4.0')
+        self.assertEqual({row: row.payload_hash for row in rows}, hashes)
+        for record in (self.record(same), self.record(spelled), self.record(bill, 'bill')):
+            self.assertEqual((record.state, record.has_changed, record.late_payload, record.error_message),
+                             ('confirmed', False, False, False))
+        self.assertEqual((self.record(changed).state, self.record(changed).has_changed), ('held', True))
+        self.assertTrue(self.record(changed).late_payload)
+        self.assertEqual(self.record(unbooked).state, 'held')
+        self.sync(*FLOWS)
+        self.assertConfirmed(same)
+        self.assertConfirmed(spelled)
 
     def test_statements(self):
         """To 1.3.0: statements begin when somebody switches them on; the tie-out learns of what came before from its payload."""

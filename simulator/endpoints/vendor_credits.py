@@ -144,6 +144,40 @@ def apply(store, ident, bill, /, amount_minor=None):
     return amount_minor
 
 
+def unapply(store, ident, bill, /, amount_minor=None):
+    """Take a credit off a bill, or so much of it, which opens the bill again. Returns the minor units taken off."""
+    row, target = store["vendor_credits"].rows[ident], store["bills"].rows[bill]
+    used = sum(item["amount"]["amount"] for item in row["applied_bills"] if item["bill_id"] == bill)
+    taken = used if amount_minor is None else amount_minor
+    if not 0 < taken <= used:
+        raise ValueError("So much of the credit is not applied to the bill")
+    left = [{"amount": money.amount(used - taken, row["_currency"])}] if taken < used else []
+    changes = {"applied_bills": [
+        *(item for item in row["applied_bills"] if item["bill_id"] != bill), *({**item, "bill_id": bill} for item in left)]}
+    store["vendor_credits"].update(ident, **changes, **_amounts({**row, **changes}))
+    store["bills"].update(bill, applied_vendor_credits=[
+        *(item for item in target["applied_vendor_credits"] if item["id"] != ident), *({**item, "id": ident} for item in left)])
+    bills.settle(store, bill)
+    return taken
+
+
+def change(store, ident, /, **changes):
+    """Change a credit after the fact: wire fields, or amount_minor, account, lines, date as of :func:`make`. Returns the row."""
+    row = store["vendor_credits"].rows[ident]
+    currency = row["_currency"]
+    if "account" in changes or "amount_minor" in changes and "lines" not in changes:
+        total = changes.get("amount_minor", row["_total"])
+        changes.setdefault("lines", [{"amount_minor": total}])
+    if "lines" in changes:
+        lines = coded(store, changes.pop("lines"), changes.pop("account", DEFAULT), None)
+        changes["expense_line_items"] = [_line(store, line, currency) for line in lines]
+        changes["_total"] = changes.pop("amount_minor", None) or sum(line["amount_minor"] for line in lines)
+    if "date" in changes:
+        changes["accounting_date"] = moment(changes.pop("date")).date().isoformat()
+    refuse_unknown("A vendor credit", row, changes, ("_total",))
+    return store["vendor_credits"].update(ident, **changes, **_amounts({**row, **changes}))
+
+
 def _amounts(row):
     used = sum(item["amount"]["amount"] for name in ("applied_bills", "applied_draft_bills") for item in row[name])
     return {
