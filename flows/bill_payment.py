@@ -294,12 +294,12 @@ class RampFlowBillPayment(models.AbstractModel):
         day = self._payment_day(connection, value)
         if not day:
             raise Held(self.env._('Its payment has no date. Ask Ramp; it cannot be booked on a day that is not known.'))
-        date = self._plan_entry_date(connection, day, journal, found)
-        memo = self._memo(clean(value.invoice_number) or clean(value.vendor.name), payment.customer_friendly_payment_id)
+        what = clean(value.invoice_number) or clean(value.vendor.name)
         rate = self._plan_rate(connection, value, found)
 
-        def part(key, payment_id, amount, settled=None):
-            return Part(key, payment_id, amount, settled, rate, date, journal, memo)
+        def part(key, payment_id, amount, settled=None, on=day, friendly_id=payment.customer_friendly_payment_id):
+            return Part(key, payment_id, amount, settled, rate, self._plan_entry_date(connection, on, journal, found), journal,
+                        self._memo(what, friendly_id))
 
         if payment.amount.currency != value.amount.currency:
             self._plan_currency(connection, payment.amount.currency, found, amounts=[payment.amount.minor])
@@ -314,7 +314,8 @@ class RampFlowBillPayment(models.AbstractModel):
         parts = [part(payment.id or value.id, payment.id, payment.amount.minor)] if payment.amount.minor else []
         rest = due.minor - payment.amount.minor - sum(note['amount'] for note in self._earlier(value, due, found).values())
         if paid and rest:
-            parts.append(part(REST, None, rest))
+            # of the payment that Ramp does not tell, it tells the day on which the bill was paid
+            parts.append(part(REST, None, rest, on=self._day(connection, value.paid_at) or day, friendly_id=None))
         return parts
 
     def _plan_rate(self, connection, value, found):

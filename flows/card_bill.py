@@ -6,19 +6,20 @@ from odoo import Command, api, models
 from odoo.tools import SQL
 
 from ..ramp_api import Money, PayloadError, allocate, read_transaction
-from .booking import QUIET
+from .booking import QUIET, clean
 from .flow import Held, Waiting
 
 
 @dataclasses.dataclass(frozen=True)
 class CardPlan:
-    """How a bill is settled by card. entries: of its transactions; expected: what the card is charged with, if they have not arrived
+    """How a bill is settled by card. name: of its entries; entries: of its transactions; expected: what the card is charged with, if they have not arrived
     (Money of the card's currency); replaced: what was booked as expected, where the transactions turned out to be others."""
 
     ramp_id: str
     move: models.Model
     line: models.Model  # the bill's payable line
     due: int  # in minor units of the bill's currency
+    name: str
     entries: models.Model
     kept: dict | None = None  # what was done and stays
     expected: Money | None = None
@@ -29,12 +30,13 @@ class CardPlan:
 class RampCardBill(models.AbstractModel):
     """Bills that are paid by a Ramp card: the bill is the spend, the card transaction only moves what is owed to the card.
 
-    Whatever arrives first, each cent of spend and of card liability is in the books once:
+    Whatever arrives first, the books come to the same: the transaction's entry is payable / card liability, of the transaction's day
+    and amounts, and is reconciled with the bill.
 
-        transaction after its bill is known    its entry is: payable / card liability; it is reconciled with the bill
-        transaction before, booked as spend    the bill is settled against the spend: payable / the transaction's own debits
-        transaction never, or later            payable / card liability, as the bill says; a transaction that comes later and is the
-                                               same is that entry, one that differs takes its place
+        transaction after its bill is known    it is booked so
+        transaction before, booked as spend    that entry is reversed, visibly, and it is booked so in its place
+        transaction never, or later            payable / card liability, as the bill says; a transaction that comes later and says
+                                               the same is that entry, one that differs takes its place
     """
 
     _name = 'ramp.card.bill'
@@ -101,18 +103,14 @@ class RampCardBill(models.AbstractModel):
             entries |= entry.filtered(lambda item: item.state == 'posted')
             arrived += entry.state == 'posted'
         complete = bool(ids) and arrived == len(ids)
-        plan = {'ramp_id': value.id, 'move': move, 'line': line, 'due': due.minor, 'entries': entries}
+        plan = {'ramp_id': value.id, 'move': move, 'line': line, 'due': due.minor, 'name': self._name_of(value), 'entries': entries}
         settled = move.browse(note['id']).exists() if note else move.browse()
         if settled and not settled.reversal_move_ids:
             if complete and note.get('expected') and note['id'] not in entries.ids:
                 return CardPlan(**plan, replaced=note)
             return CardPlan(**plan, kept=note)
         if complete:
-            spend = entries.filtered(lambda entry: not self._payable(entry, line)).line_ids
-            flow = self.env['ramp.flow.transaction']
-            return CardPlan(**plan, date=flow._plan_entry_date(
-                connection, max(*spend.mapped('date'), move.date), connection.card_journal_id, found, flow._is_taxed(spend),
-            ) if spend else None)
+            return CardPlan(**plan)
         if value.status != 'PAID':
             raise Waiting(self.env._('It waits for its card transaction.'))
         if arrived:
@@ -148,7 +146,7 @@ class RampCardBill(models.AbstractModel):
         notes = {}
         for plan in plans:
             if plan.replaced:
-                self._undo(connection, plan.replaced)
+                self._undo(connection, plan.replaced, self.env._('Its card transactions are in the books now, and say otherwise.'))
             if plan.kept:
                 notes[plan.ramp_id] = plan.kept
             elif plan.expected is not None:
@@ -159,13 +157,14 @@ class RampCardBill(models.AbstractModel):
         return notes
 
     @api.model
-    def _undo(self, connection, note):
+    def _undo(self, connection, note, reason=None):
         """Take back how a bill was settled: an entry of ours is reversed, that of a transaction only stops paying the bill."""
         entry = self.env['account.move'].browse(note['id']).exists()
         if entry.ramp_id:
             entry.line_ids.filtered(lambda item: item.account_type == 'liability_payable').remove_move_reconcile()
         elif entry:
-            self.env['ramp.flow.transaction']._undo_move(connection, entry, self.env._('The bill was paid in another way.'))
+            self.env['ramp.flow.transaction']._undo_move(
+                connection, entry, reason or self.env._('The bill was paid in another way.'))
 
     def _book_expected(self, connection, plan):
         """Payable / card liability, as the bill says it: its transaction is not known here."""
@@ -179,8 +178,8 @@ class RampCardBill(models.AbstractModel):
             balance = flow._own_units(plan.due, company)
         else:
             balance = flow._to_company(connection, plan.expected, flow._rate(connection, card, plan.date, {'rates': {}}))
-        name = plan.move.ref or plan.move.name
-        entry = self._entry(connection, plan.date, plan.move.partner_id, name, [
+        name = plan.name
+        entry = self._entry(connection, plan.date, plan.line.partner_id, name, [
             self._item(plan.line.account_id, plan.line.partner_id, name, currency, flow._float(plan.due, currency),
                        flow._amount(balance, company)),
             self._item(connection.card_account_id, plan.line.partner_id, name, card, -flow._float(plan.expected.minor, card),
@@ -189,32 +188,25 @@ class RampCardBill(models.AbstractModel):
         return entry
 
     def _settle(self, connection, plan):
-        """The transactions are in the books: reconcile what they paid of the payable, or take the spend they were booked as back.
+        """The transactions are in the books: reconcile them with what they pay, those that are spend as what they are now.
 
         Returns the entry that settles the bill.
         """
-        flow = self.env['ramp.flow.transaction']
         spend = plan.entries.filtered(lambda entry: not self._payable(entry, plan.line))
-        for entry in plan.entries - spend:
+        entries = plan.entries - spend
+        if spend:
+            entries += self.env['ramp.flow.transaction']._book_as_payment(connection, spend, self.env._(
+                'It pays the bill %s, which is the spend.', plan.move.name))
+        for entry in entries:
             self._reconcile(entry, plan.line)
-        if not spend:
-            return plan.entries[:1]
-        lines, currency = [], plan.line.currency_id
-        debits = spend.line_ids.filtered(lambda line: line.account_id != connection.card_account_id)
-        for debit in debits:  # with its taxes: the bill has them, too, and the tax report has them once
-            lines.append(self.env['ramp.flow.repayment']._mirrored(debit, -debit.amount_currency, -debit.balance))
-        balance = sum(debits.mapped('balance'))
-        if debits.currency_id == currency:
-            amount = sum(debits.mapped('amount_currency'))
-        else:
-            amount = flow._float(plan.due, currency)
-        name = self.env._('Paid by card: %s', plan.move.ref or plan.move.name)
-        entry = self._entry(connection, plan.date, plan.move.partner_id, name, [
-            self._item(plan.line.account_id, plan.line.partner_id, name, currency, currency.round(amount), balance), *lines])
-        self._reconcile(entry, plan.line)
-        return entry
+        return entries[:1]
 
     # ------------------------------------------------------------------ entries
+
+    @api.model
+    def _name_of(self, bill):
+        """What the entries say that settle a bill (`Bill`), whichever of them it is."""
+        return self.env._('Paid by card: %s', clean(bill.invoice_number) or clean(bill.vendor.name) or bill.id)
 
     def _payable(self, entry, line):
         return entry.line_ids.filtered(lambda item: item.account_id == line.account_id and item.partner_id == line.partner_id)

@@ -258,9 +258,15 @@ class RampFlowStatement(models.AbstractModel):
             # so that what is moved is what was booked, in the company's currency, too
             rate=total / self._float(spent, currency) if currency != connection.company_id.currency_id and total and spent
             and not exchange_date else None,
-            date=self._plan_entry_date(connection, day, journal, found), invoice_date=day, due_date=day,
+            date=self._plan_entry_date(connection, day, journal, found), invoice_date=day, due_date=self._due_day(connection, day),
             reference=f'{day} {value.currency} {value.id[:8]}', note=False, lines=parts)) if parts else None
         return Plan(value, currency, document, [row.ramp_id for row in lines if row.flow == 'cashback'], total, exchange_date)
+
+    @staticmethod
+    def _due_day(connection, day):
+        """When a statement is due: Ramp does not say, so the payment terms of the partner that stands for Ramp do."""
+        terms = connection.ramp_partner_id.with_company(connection.company_id).property_supplier_payment_term_id
+        return max((line._get_due_date(day) for line in terms.line_ids), default=day)
 
     def _leaves_difference(self, connection, currency, spent, total):
         """Whether no rate lets the bill move what was booked: charges and refunds cancel out, but were booked at other rates."""

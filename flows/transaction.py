@@ -227,9 +227,6 @@ class RampFlowTransaction(models.AbstractModel):
                 'ignore this one; or mark the bill as not synced in Ramp, and both come.', document.name))
         if not document or document.state == 'ignored':
             return None
-        note = (row.noted or {}).get('card') or {}
-        if note.get('expected') == [value.amount.minor, value.amount.currency]:
-            return BillPlan(value, row, self.env['account.move'].browse(note['id']))  # the entry that was made in its expectation
         partner = move.partner_id if move else known['partners'].get(bill.vendor.id, (None, None))[0]
         if not partner:
             raise Waiting(self.env._('It pays a bill that is not booked yet: %s', document.error_message or document.name))
@@ -239,10 +236,17 @@ class RampFlowTransaction(models.AbstractModel):
         date = self._day(connection, value.accounting_date, value.settlement_date, value.user_transaction_time)
         if not date:
             raise Held(self.env._('It has no date. Ask Ramp; it cannot be booked on a day that is not known.'))
+        note = (row.noted or {}).get('card') or {}
+        if note.get('expected') == [value.amount.minor, value.amount.currency]:
+            entry = self.env['account.move'].browse(note['id']).exists()
+            # of a closed period it stands as it is
+            if entry.state == 'posted' and not entry.reversal_move_ids and (
+                    entry.date == date or connection.company_id._get_violated_lock_dates(entry.date, False, entry.journal_id)):
+                return BillPlan(value, row, entry)  # the one that was made in its expectation
         date = self._plan_entry_date(connection, date, connection.card_journal_id, found)
         balance, _shares = self._plan_balances(connection, value.amount, currency, date, [value.amount.minor], found)
         account = line.account_id if line else partner.with_company(connection.company_id).property_account_payable_id
-        name = self.env._('Paid by card: %s', clean(bill.invoice_number) or _label(value))
+        name = self.env['ramp.card.bill']._name_of(bill)
         company = connection.company_id.currency_id
         item = self.env['ramp.card.bill']._item
         partner = partner.commercial_partner_id
@@ -309,6 +313,42 @@ class RampFlowTransaction(models.AbstractModel):
             moves.append(plan.entry or next(made))
         self._expect_receipts(connection, plans, moves)
         return moves
+
+    @api.model
+    def _book_as_payment(self, connection, entries, reason):
+        """Book transactions that are in the books as spend as what pays a bill, in the same transaction of the database.
+
+        What was posted is reversed. The expense goes with it: the spend is the bill's, and would be counted twice. Raises `Held`.
+
+        :param entries: of the transactions, as spend
+        :return: their new entries
+        """
+        records = self.env['ramp.record'].search([
+            ('connection_id', '=', connection.id), ('flow', '=', self._flow), ('ramp_id', 'in', entries.mapped('ramp_id'))])
+        repaid = self.env['ramp.record'].search([
+            ('connection_id', '=', connection.id), ('flow', '=', 'repayment'), ('parent_ramp_id', 'in', records.mapped('ramp_id')),
+            ('res_id', '!=', False)], limit=1)
+        if repaid:
+            raise Held(self.env._(
+                'The card transaction that pays it was repaid in part by the employee: %s. Book the payment of the bill by hand, and '
+                'ignore this one.', repaid.name))
+        for record in records.filtered('late_payload'):
+            raise Held(self.env._(
+                'Ramp changed the card transaction that pays it after it was booked: %s. Decide on that one first.', record.name))
+        for entry in entries:
+            expenses = entry.expense_ids
+            self._undo_move(connection, entry, reason)
+            expenses.approval_state = False  # core lets nobody delete one that is approved
+            expenses.unlink()
+        records._reopen()
+        plans, values, _behind = self._plan_batch(connection, records)
+        for record in records.filtered(lambda item: item not in plans):
+            raise Held(record.error_message or self.env._('Its card transaction could not be booked anew: %s', record.name))
+        moves = self._book(connection, list(plans.values()))
+        records._booked(moves, self._new_sync_key(records))
+        self.env['ramp.record']._note({record.id: {'extras': self._extras(values[record])} for record in records})
+        self._trigger()  # Ramp is to hear of the new entries
+        return self.env['account.move'].concat(*moves)
 
     def _book_spend(self, connection, plans):
         Expense = self.env['hr.expense'].with_context(**QUIET)

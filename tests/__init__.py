@@ -1,6 +1,8 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
 from . import (
+    test_accounting_reference,
     test_alone,
+    test_arrival,
     test_bill,
     test_changes,
     test_clocks,

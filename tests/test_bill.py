@@ -183,6 +183,20 @@ class TestBill(PayablesCase):
         self.assertPaid(ramp_id)
         self.assertEqual(sorted(self.payment(ramp_id).mapped('amount')), [40.0, 60.0])
 
+    def test_each_part_has_its_own_day(self):
+        """Ramp tells the first payment only, and the day on which the bill was paid."""
+        ramp_id = self.owe(10000, invoice_number='P-1')
+        self.ramp.pay_bill(ramp_id, amount_minor=4000, date='2026-03-10')
+        self.sync_payables()
+        self.ramp.pay_bill(ramp_id, date='2026-04-20')
+        self.assertEqual(self.ramp.state['bills'].get(ramp_id)['paid_at'][:10], '2026-04-20')
+        self.sync_payables()
+        self.assertPaid(ramp_id)
+        first, rest = self.payment(ramp_id).sorted('amount')
+        self.assertEqual([str(payment.date) for payment in (first, rest)], ['2026-03-10', '2026-04-20'])
+        self.assertEqual(rest.memo, 'P-1')
+        self.assertRegex(first.memo, '^P-1 .')
+
     def test_part_of_a_bill_that_is_on_hold(self):
         """Nothing of it is paid now; what was paid before is."""
         ramp_id = self.owe(10000)

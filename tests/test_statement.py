@@ -47,6 +47,17 @@ class TestStatement(StatementsCase):
         self.assertEqual(len(self.bill(statement)), 1)
         self.assertEqual(len(self.attachments(bill)), 1)
 
+    def test_due_by_the_terms_of_the_partner(self):
+        """Ramp does not say when it debits the bank."""
+        self.month(10000)
+        statement = self.ramp.close_statement('2026-08-01')
+        self.connection.ramp_partner_id.with_company(self.company).property_supplier_payment_term_id = self.env.ref(
+            'account.account_payment_term_15days')
+        self.sync_statements()
+        bill = self.bill(statement)
+        self.assertEqual((str(bill.invoice_date), str(bill.invoice_date_due)), ('2026-07-31', '2026-08-15'))
+        self.assertEqual(len(bill.line_ids.filtered(lambda line: line.account_type == 'liability_payable')), 1)
+
     def test_paid_oldest_first(self):
         self.month(10000)
         first = self.ramp.close_statement('2026-08-01')

@@ -231,7 +231,7 @@ class TestClosedPeriods(TaxCase):
         self.close()
         self.ramp.pay_bill(bill, method='CARD', transaction=ramp_id, date='2026-03-15')
         self.sync_payables()
-        self.assertRegex(self.record(bill, 'bill_payment').error_message, 'accounting period is closed: 2026-03-12')
+        self.assertRegex(self.record(bill, 'bill_payment').error_message, 'accounting period is closed: 2026-03-02')
         self.connection.lock_date_policy = 'next_open'
         self.sync_payables()
         self.assertSettledByCard(bill, 5000)
