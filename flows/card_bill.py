@@ -155,7 +155,7 @@ class RampCardBill(models.AbstractModel):
                 entry = self._book_expected(connection, plan)
                 notes[plan.ramp_id] = {'id': entry.id, 'expected': [plan.expected.minor, plan.expected.currency]}
             else:
-                notes[plan.ramp_id] = {'id': self._settle(connection, plan).id}
+                notes[plan.ramp_id] = self._settle(connection, plan)
         return notes
 
     @api.model
@@ -165,7 +165,10 @@ class RampCardBill(models.AbstractModel):
         if entry.ramp_id:
             entry.line_ids.filtered(lambda item: item.account_type == 'liability_payable').remove_move_reconcile()
         elif entry:
-            self.env['ramp.flow.transaction']._undo_move(connection, entry, self.env._('The bill was paid in another way.'))
+            reason = self.env._('The bill was paid in another way.')
+            self.env['ramp.flow.transaction']._undo_move(connection, entry, reason)
+            spend = entry.browse(note.get('spend', ())).exists()
+            self.env['ramp.card.expense']._count(spend, dict.fromkeys(spend.ids, reason), True)
 
     def _book_expected(self, connection, plan):
         """Payable / card liability, as the bill says it: its transaction is not known here."""
@@ -191,14 +194,14 @@ class RampCardBill(models.AbstractModel):
     def _settle(self, connection, plan):
         """The transactions are in the books: reconcile what they paid of the payable, or take the spend they were booked as back.
 
-        Returns the entry that settles the bill.
+        The expenses of that spend count no more, as the bill does. Returns the note of the entry that settles the bill.
         """
         flow = self.env['ramp.flow.transaction']
         spend = plan.entries.filtered(lambda entry: not self._payable(entry, plan.line))
         for entry in plan.entries - spend:
             self._reconcile(entry, plan.line)
         if not spend:
-            return plan.entries[:1]
+            return {'id': plan.entries[:1].id}
         lines, currency = [], plan.line.currency_id
         debits = spend.line_ids.filtered(lambda line: line.account_id != connection.card_account_id)
         for debit in debits:  # with its taxes: the bill has them, too, and the tax report has them once
@@ -212,7 +215,9 @@ class RampCardBill(models.AbstractModel):
         entry = self._entry(connection, plan.date, plan.move.partner_id, name, [
             self._item(plan.line.account_id, plan.line.partner_id, name, currency, currency.round(amount), balance), *lines])
         self._reconcile(entry, plan.line)
-        return entry
+        self.env['ramp.card.expense']._count(spend, dict.fromkeys(spend.ids, self.env._(
+            'It pays the bill %s, which is the spend: this expense does not count any more.', plan.move._get_html_link())), False)
+        return {'id': entry.id, 'spend': spend.ids}
 
     # ------------------------------------------------------------------ entries
 

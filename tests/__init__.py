@@ -2,6 +2,7 @@
 from . import (
     test_alone,
     test_bill,
+    test_card_books,
     test_clocks,
     test_coding,
     test_common,
