@@ -70,11 +70,11 @@ class RampCardMerchant(models.AbstractModel):
         # one that was made a moment ago, where a batch is booked one by one
         partners = Merchant._known(connection.company_id, {plan.transaction.merchant_id for plan in linked if not plan.partner})
         partners.update((plan.transaction.merchant_id, plan.partner) for plan in linked if plan.partner)
+        merchants = {plan.transaction.merchant_id: merchant_name(plan.transaction) for plan in linked}
         names = {}
-        for plan in linked:
-            if plan.transaction.merchant_id not in partners:
-                name = merchant_name(plan.transaction)
-                names.setdefault(name_key(name), (name, set()))[1].add(plan.transaction.merchant_id)
+        for merchant_id, name in merchants.items():
+            if merchant_id not in partners:
+                names.setdefault(name_key(name), (name, []))[1].append(merchant_id)
         # a partner without parent and children has nobody to share fields with
         for partner, (_name, ids) in zip(self.env['res.partner'].with_context(**QUIET, _partners_skip_fields_sync=True).create([
                 {'name': name, 'is_company': True, 'supplier_rank': 1, 'company_id': False} for name, _ids in names.values()]),

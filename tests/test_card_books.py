@@ -141,11 +141,12 @@ class TestMerchants(RampCase):
         before = self.env['res.partner'].search_count([])
         other = str(uuid.UUID(int=8))
         ids = [self.spend(merchant=name, merchant_id=merchant) for name, merchant in (
-            ('Blue Café', self.merchant), ('BLUE CAFE 0042', self.merchant), ('Rail', other))]
+            ('Blue Café', self.merchant), ('BLUE CAFE 0042', self.merchant), ('Rail', other), ('Rail', str(uuid.UUID(int=9))))]
         self.sync()
         later = self.spend(merchant='Blue Cafe, Lyon', merchant_id=self.merchant)
         self.sync()
-        first, second, rail = (self.payee(ramp_id) for ramp_id in ids)
+        first, second, rail, same_name = (self.payee(ramp_id) for ramp_id in ids)
+        self.assertEqual(same_name, rail, 'two suppliers of one name could not be told apart')
         self.assertIn(first.name, ('Blue Café', 'BLUE CAFE 0042'))
         self.assertEqual((first.supplier_rank > 0, first.is_company, first.company_id.id), (True, True, False))
         self.assertEqual((second, self.payee(later)), (first, first))
