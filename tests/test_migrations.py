@@ -180,7 +180,8 @@ class TestMigrations(PayablesCase):
         self.assertEqual(self.env['mail.message'].search_count([]), messages)
         self.assertEqual(self.connection.label_template, '{merchant}')
         self.assertEqual(self.draft.label_template, self.draft.default_get(['label_template'])['label_template'])
-        again = self.spend(1300, merchant='Cafe', memo='Lunch')
+        again = self.spend(1300, merchant='Cafe', lines=[
+            {'amount_minor': 1300, 'account': self.external(self.account_meals), 'memo': 'Lunch'}])
         self.sync('transaction')
         self.assertEqual((self.expense(again).name, self.move(again).ref), ('Cafe', 'Cafe'))
         self.assertEqual(self.move(again).line_ids.sorted('id').mapped('name'), ['Lunch', 'Cafe'])
