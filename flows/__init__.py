@@ -23,6 +23,8 @@ from . import (  # a base before what inherits it
     employee,
     user,
     card_bill,
+    card_expense,
+    card_merchant,
     transaction,
     file,
     receipt,

@@ -30,6 +30,7 @@ class Plan:
     shares: list
     balance: int
     label: str
+    spent: models.Model  # the original's expense, if it has one that counts
 
 
 class RampFlowRepayment(models.AbstractModel):
@@ -176,8 +177,9 @@ class RampFlowRepayment(models.AbstractModel):
         return taken
 
     def _look_up_expenses(self, moves):
-        expenses = self.env['hr.expense'].search_fetch([('account_move_id', 'in', moves.ids)], ['account_move_id', 'employee_id'])
-        return {expense.account_move_id: expense.employee_id for expense in expenses}
+        expenses = self.env['hr.expense'].search_fetch(
+            [('account_move_id', 'in', moves.ids)], ['account_move_id', 'employee_id', 'vendor_id', 'state'])
+        return {expense.account_move_id: expense for expense in expenses}
 
     # ------------------------------------------------------------------ deciding
 
@@ -194,7 +196,8 @@ class RampFlowRepayment(models.AbstractModel):
         date = self._plan_entry_date(connection, day, journal, found, any(line.tax_ids or line.tax_line_id for line in spend))
         shares, balance = self._plan_shares(connection, value, original, spend, found)  # last: it counts as taken from here on
         return Plan(value, original, date, journal, account, employee, shares, balance, self.env._(
-            'Repayment of %(original)s %(id)s', original=clean(original.ref) or row.name, id=value.id[:8]))
+            'Repayment of %(original)s %(id)s', original=clean(original.ref) or row.name, id=value.id[:8]),
+            found['expenses'].get(original, self.env['hr.expense']).filtered(lambda expense: expense.state != 'refused'))
 
     def _check_state(self, connection, value):
         if value.status in ('NONE', 'REPAYMENT_FAILED'):
@@ -247,7 +250,8 @@ class RampFlowRepayment(models.AbstractModel):
         """Whoever repaid it: the employee of the Ramp user, else of the original's expense."""
         if value.user_id and value.user_id.lower() in found['questions']:
             raise Held(found['questions'][value.user_id.lower()])
-        employee = found['employees'].get(value.user_id.lower()) if value.user_id else found['expenses'].get(original)
+        spent = found['expenses'].get(original, self.env['hr.expense'])
+        employee = found['employees'].get(value.user_id.lower()) if value.user_id else spent.employee_id
         if not employee or not value.user_id and employee == connection.fallback_employee_id:
             raise Held(self.env._(
                 'Whoever repaid it (%(user)s) is not an employee of %(company)s. Give the employee in Odoo the login, or without '
@@ -287,9 +291,13 @@ class RampFlowRepayment(models.AbstractModel):
 
     def _book(self, connection, plans):
         self._contacts(self.env['hr.employee'].union(*(plan.employee for plan in plans)))
+        spend = {plan.repayment.id: self._spend_values(plan) for plan in plans}
+        expenses, _again = self.env['ramp.card.expense']._save(connection, {
+            plan.repayment.id: (self._expense_values(connection, plan), spend[plan.repayment.id]) for plan in plans if plan.spent})
         # complete as they are: core would make taxes anew that were rounded to nothing
         moves = self.env['account.move'].with_context(**QUIET, ramp_one_sequence={}, skip_invoice_sync=True).create(
-            [self._move_values(connection, plan) for plan in plans])
+            [self._move_values(connection, plan, spend[plan.repayment.id], expenses.get(plan.repayment.id, plan.spent.browse()))
+             for plan in plans])
         moves._post(soft=False)
         rows = {row.ramp_id: row for row in self.env['ramp.record'].search_fetch(
             [('connection_id', '=', connection.id), ('flow', '=', self._flow), ('ramp_id', 'in', [plan.repayment.id for plan in plans])],
@@ -299,7 +307,20 @@ class RampFlowRepayment(models.AbstractModel):
         self._tell(plans, moves)
         return moves
 
-    def _move_values(self, connection, plan):
+    def _spend_values(self, plan):
+        """What is taken back of each line of the original."""
+        currency, company = plan.original.currency_id, plan.original.company_currency_id
+        return [self._mirrored(line, self._amount(-minor, currency), self._amount(-balance, company))
+                for line, minor, balance in plan.shares if minor or balance or line.tax_ids or line.tax_line_id]
+
+    def _expense_values(self, connection, plan):
+        """An expense that takes back as much of the original's, as that of a refund does: together they are what the company spent."""
+        return {
+            'name': plan.label, 'employee_id': plan.employee.id, 'date': plan.date, 'currency_id': plan.original.currency_id.id,
+            'total_amount_currency': -self._float(plan.repayment.amount.minor, plan.original.currency_id),
+            'total_amount': -self._amount(plan.balance, connection.company_id.currency_id), 'vendor_id': plan.spent.vendor_id.id}
+
+    def _move_values(self, connection, plan, spend, expense):
         company, currency = connection.company_id.currency_id, plan.original.currency_id
         contact = plan.employee.work_contact_id
         arrived = {
@@ -309,9 +330,7 @@ class RampFlowRepayment(models.AbstractModel):
         return {
             'move_type': 'entry', 'ramp_id': plan.repayment.id, 'company_id': connection.company_id.id, 'journal_id': plan.journal.id,
             'partner_id': contact.id, 'currency_id': currency.id, 'date': plan.date, 'ref': plan.label,
-            'line_ids': [Command.create(arrived), *(
-                Command.create(self._mirrored(line, self._amount(-minor, currency), self._amount(-balance, company)))
-                for line, minor, balance in plan.shares if minor or balance or line.tax_ids or line.tax_line_id)]}
+            'expense_ids': [Command.set(expense.ids)], 'line_ids': [Command.create(values) for values in (arrived, *spend)]}
 
     @staticmethod
     def _mirrored(line, amount, balance):

@@ -1,22 +1,21 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
 import dataclasses
 import datetime
-from collections import defaultdict
 from datetime import timedelta
 
 from odoo import Command, api, models
-from odoo.fields import Domain
-from odoo.tools import SQL
+from odoo.tools import plaintext2html
 
 from ..ramp_api import PayloadError, Transaction, read_bill, read_transaction
-from .booking import QUIET, clean
+from .booking import NAME_LENGTH, QUIET, clean
+from .card_merchant import merchant_name
 from .coding import Coding
 from .flow import Held, Skipped, Waiting
-from .names import name_key
-from .vendor_changes import OWN
+from .line_label import fill
 
 REREAD_SYNCED = timedelta(days=30)  # so long after it was synced, receipts and memos that come later are noticed
 IN_TRANSIT = timedelta(days=90)  # so long before the first day may have been bought what is of a later day in the books
+PART_LENGTH = 80  # characters of each part of a label, so that a long memo leaves room for what follows it
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,8 +39,11 @@ class Plan:
     lines: list  # of Line
     balance: int  # of the whole, in minor units of the company's currency
     employee: models.Model
-    partner: models.Model
+    partner: models.Model  # empty: the merchant's, which is made when it is booked
+    is_merchant: bool  # whether the partner is to be known by Ramp's id of the merchant
     label: str
+    note: str  # what both documents say of it
+    details: str  # what the expense says besides
 
 
 @dataclasses.dataclass(frozen=True)
@@ -152,23 +154,20 @@ class RampFlowTransaction(models.AbstractModel):
                 {value.amount.currency for value in values}),
             **self._look_up_people(connection, {value.user_id for value in values if value.user_id}),
             'bills': self._look_up_bills(connection, values),
-            'vendors': self._look_up_merchants(connection, values),
+            'originals': self._look_up_originals(connection, values),
+            **self.env['ramp.card.merchant']._look_up(connection, values),
         }
 
-    def _look_up_merchants(self, connection, values):
-        """{merchant's name, as names are compared: suppliers of that name}; in Python, for the reason in `ramp.vendor.matching`."""
-        merchants, vendors = {name_key(clean(value.merchant_name)) for value in values if value.merchant_name}, defaultdict(list)
-        Partner = self.env['res.partner']
-        Partner.flush_model(['name'])
-        query = Partner._search(
-            Domain('supplier_rank', '>', 0) & Domain('parent_id', '=', False)
-            & Domain('company_id', 'in', [False, connection.company_id.id]), order='id')
-        for identity, name in self.env.execute_query(query.select(
-                *(SQL.identifier(Partner._table, column) for column in ('id', 'name')))) if merchants else ():
-            if (key := name_key(name)) in merchants:
-                vendors[key].append(identity)
-        ours = self.env['ramp.vendor.matching']._look_up_ours([identity for ids in vendors.values() for identity in ids])
-        return {key: Partner.browse(identity for identity in ids if ours.get(identity) != OWN) for key, ids in vendors.items()}
+    def _look_up_originals(self, connection, values):
+        """What refunds give back: {transaction id: (its row, its entry or empty)}."""
+        originals = {value.original_transaction_id.lower() for value in values if value.original_transaction_id}
+        rows = self.env['ramp.record'].search_fetch(
+            [('connection_id', '=', connection.id), ('flow', '=', self._flow), ('ramp_id', 'in', list(originals))],
+            ['ramp_id', 'name', 'date', 'res_model', 'res_id']) if originals else ()
+        moves = self.env['account.move'].browse(row.res_id for row in rows if row.res_id and row.res_model == 'account.move').exists()
+        moves.fetch(['name'])
+        by_id = {move.id: move for move in moves}
+        return {row.ramp_id: (row, by_id.get(row.res_id, moves.browse())) for row in rows}
 
     def _look_up_bills(self, connection, values):
         """What is known of the bills that these transactions pay: {transaction id: (payment's row, Bill)}; and where they are booked."""
@@ -202,18 +201,18 @@ class RampFlowTransaction(models.AbstractModel):
         date = self._date(connection, value)
         if not date:
             raise Held(self.env._('It has no date. Ask Ramp; it cannot be booked on a day that is not known.'))
-        label = _label(value)
         coded = self._plan_coding(connection, value.lines, found)
+        partner, is_merchant = self.env['ramp.card.merchant']._plan(connection, value, coded, found)
         entry_date = self._plan_entry_date(
             connection, date, connection.card_journal_id, found, any(coding.tax for coding in coded))
         amounts = [line.amount.minor for line in value.lines]
         balance, balances = self._plan_balances(connection, value.amount, currency, entry_date, amounts, found)
         return Plan(
-            transaction=value, date=date, entry_date=entry_date, currency=currency, label=label, balance=balance,
-            lines=[Line(coding, line.amount.minor, part, clean(line.memo) or label)
-                   for coding, line, part in zip(coded, value.lines, balances, strict=True)],
-            employee=self._plan_employee(connection, value, found),
-            partner=self._plan_partner(connection, value, coded, found),
+            transaction=value, date=date, entry_date=entry_date, currency=currency, label=self._plan_label(connection, value),
+            balance=balance, lines=[Line(coding, line.amount.minor, part, self._plan_label(connection, value, line))
+                                    for coding, line, part in zip(coded, value.lines, balances, strict=True)],
+            employee=self._plan_employee(connection, value, found), partner=partner, is_merchant=is_merchant,
+            note='\n'.join(filter(None, (clean(value.memo), self._plan_refund(value, found)))), details=self._plan_details(value),
         )
 
     def _plan_bill(self, connection, value, currency, found):
@@ -280,13 +279,42 @@ class RampFlowTransaction(models.AbstractModel):
                 name=value.card_holder_name or value.user_id or self.env._('(unknown)'), company=connection.company_id.name))
         return employee
 
-    def _plan_partner(self, connection, value, coded, found):
-        """The payee: the supplier the spend is coded to, else the one that has the merchant's name, else "card merchant"."""
-        chosen = self.env['res.partner'].union(*(coding.partner for coding in coded))
-        vendors = found['vendors'].get(name_key(clean(value.merchant_name)), [])
-        if len(chosen) == 1:
-            return chosen
-        return vendors[0] if len(vendors) == 1 else connection.merchant_partner_id
+    def _plan_label(self, connection, value, line=None):
+        """What a line, or the whole, is called, by the connection's template; see `line_label`."""
+        template, memo = connection.label_template, line and clean(line.memo)
+        if memo and '{memo}' not in template:
+            return memo  # else what is written of this line would be nowhere
+        original = value.original_amount
+        is_foreign = original and original.currency != value.amount.currency
+        label = fill(template, {name: text and text[:PART_LENGTH] for name, text in {
+            'merchant': merchant_name(value),
+            'memo': memo or clean(value.memo),
+            'cardholder': clean(value.card_holder_short_name),
+            'original_amount': is_foreign and f'{original.currency} {original.decimal:f}',
+            'category': clean(value.category_name) or clean(value.category_code_description),
+            'trip': clean(value.trip_name),
+        }.items()})
+        return label[:NAME_LENGTH] or _label(value)
+
+    def _plan_refund(self, value, found):
+        """Which purchase a refund gives back, as a sentence; None where Ramp does not say."""
+        if not value.original_transaction_id:
+            return None
+        row, entry = found['originals'].get(value.original_transaction_id.lower(), (None, None))
+        if not row:
+            return self.env._('Refund of the transaction %s.', clean(value.original_transaction_id))
+        names = {'name': row.name, 'date': row.date}
+        if not entry:
+            return self.env._('Refund of %(name)s, %(date)s.', **names)
+        return self.env._('Refund of %(name)s, %(date)s: %(entry)s.', entry=entry.name, **names)
+
+    def _plan_details(self, value):
+        """What Ramp tells of the spend besides, a line each."""
+        category = ', '.join(filter(None, dict.fromkeys((clean(value.category_name), clean(value.category_code_description)))))
+        trip, names = clean(value.trip_name), ', '.join(filter(None, map(clean, value.attendees)))
+        return '\n'.join(filter(None, (
+            category and self.env._('Category: %s', category), trip and self.env._('Trip: %s', trip),
+            names and self.env._('Attendees: %s', names))))
 
     # ------------------------------------------------------------------ booking
 
@@ -351,24 +379,19 @@ class RampFlowTransaction(models.AbstractModel):
         return self.env['account.move'].concat(*moves)
 
     def _book_spend(self, connection, plans):
-        Expense = self.env['hr.expense'].with_context(**QUIET)
-        # One whose entry was deleted in Odoo is there already, and is used again.
-        expenses = {expense.ramp_id: expense for expense in Expense.search_fetch(
-            [('ramp_id', 'in', [plan.transaction.id for plan in plans])], ['ramp_id'])}
-        again = [plan for plan in plans if plan.transaction.id in expenses]
-        for plan in again:
-            expenses[plan.transaction.id].write(self._expense_values(connection, plan))
-        expenses.update((expense.ramp_id, expense) for expense in Expense.create(
-            [self._expense_values(connection, plan) for plan in plans if plan.transaction.id not in expenses]))
+        plans = self.env['ramp.card.merchant']._book(connection, plans)
+        debits = {plan.transaction.id: self._debits(connection, plan) for plan in plans}
+        expenses, again = self.env['ramp.card.expense']._save(connection, {
+            plan.transaction.id: (self._expense_values(connection, plan), debits[plan.transaction.id]) for plan in plans})
         known = self._known_analytics(line.coding for plan in plans for line in plan.lines)
         # of a line whose tax is rounded to nothing, core would make the tax anew, on top of what Ramp says
         moves = self.env['account.move'].with_context(
             **QUIET, ramp_one_sequence={}, ramp_known_analytics=known, skip_invoice_sync=True).create(
-            [self._move_values(connection, plan, expenses[plan.transaction.id]) for plan in plans])
+            [self._move_values(connection, plan, expenses[plan.transaction.id], debits[plan.transaction.id]) for plan in plans])
         if connection.card_post == 'post':
             moves._post(soft=False)
         for plan, move in zip(plans, moves, strict=True):
-            if plan in again:  # the receipts went with the deleted entry; the expense still has them
+            if plan.transaction.id in again:  # the receipts went with the deleted entry; the expense still has them
                 for attachment in expenses[plan.transaction.id].attachment_ids:
                     attachment.copy({'res_model': 'account.move', 'res_id': move.id})
         self._expect_receipts(connection, plans, moves)
@@ -380,45 +403,36 @@ class RampFlowTransaction(models.AbstractModel):
             {plan.transaction.id: move for plan, move in zip(plans, moves, strict=True)})
 
     def _expense_values(self, connection, plan):
-        coding = plan.lines[0].coding
-        taxes = {line.coding.tax for line in plan.lines}
-        company = connection.company_id
         return {
             'name': plan.label,
-            'ramp_id': plan.transaction.id,
             'employee_id': plan.employee.id,
-            'company_id': company.id,
-            'product_id': connection.expense_product_id.id,
-            'payment_mode': 'company_account',
-            # paid from the card journal; left to itself, core would ask for each expense and take any journal of the company
-            'payment_method_line_id': connection.card_journal_id.outbound_payment_method_line_ids[:1].id,
             'date': plan.date,
             'currency_id': plan.currency.id,
             'total_amount_currency': float(plan.transaction.amount.decimal),
-            'total_amount': self._amount(plan.balance, company.currency_id),
-            'tax_ids': [Command.set(coding.tax.ids if len(taxes) == 1 else [])],
-            'account_id': coding.account.id,
-            'analytic_distribution': coding.distribution if len(plan.lines) == 1 else False,
+            'total_amount': self._amount(plan.balance, connection.company_id.currency_id),
             'vendor_id': plan.partner.id,
-            'description': clean(plan.transaction.memo),
-            'approval_state': 'approved',
-            'approval_date': self.env.cr.now().replace(microsecond=0),
+            'description': '\n'.join(filter(None, (plan.note, plan.details))) or False,
         }
 
-    def _move_values(self, connection, plan, expense):
-        def line(account, amount, balance, name, partner, distribution=False):
-            return {
-                'account_id': account.id, 'partner_id': partner.id, 'name': name, 'currency_id': plan.currency.id,
-                'amount_currency': self._float(amount, plan.currency),
-                'balance': self._amount(balance, connection.company_id.currency_id),
-                'analytic_distribution': distribution, 'tax_ids': [Command.clear()],
-            }
+    def _line_values(self, connection, plan, account, amount, balance, name, partner, distribution=False):
+        return {
+            'account_id': account.id, 'partner_id': partner.id, 'name': name, 'currency_id': plan.currency.id,
+            'amount_currency': self._float(amount, plan.currency),
+            'balance': self._amount(balance, connection.company_id.currency_id),
+            'analytic_distribution': distribution, 'tax_ids': [Command.clear()],
+        }
 
+    def _debits(self, connection, plan):
+        """What was bought: the lines of the entry but for that of the card, with their taxes."""
         debits = []
         for part in plan.lines:
             partner = part.coding.partner or plan.partner
-            values = line(part.coding.account, part.amount, part.balance, part.name, partner, part.coding.distribution)
+            values = self._line_values(
+                connection, plan, part.coding.account, part.amount, part.balance, part.name, partner, part.coding.distribution)
             debits += self._with_tax(connection, part.coding, partner, values, part.amount < 0) if part.coding.tax else [values]
+        return debits
+
+    def _move_values(self, connection, plan, expense, debits):
         return {
             'move_type': 'entry',
             'ramp_id': plan.transaction.id,
@@ -428,15 +442,13 @@ class RampFlowTransaction(models.AbstractModel):
             'currency_id': plan.currency.id,
             'date': plan.entry_date,
             'ref': plan.label,
+            'narration': plan.note and plaintext2html(plan.note),  # somebody else's text is no markup
             'expense_ids': [Command.set(expense.ids)],
-            'line_ids': [
-                *(Command.create(values) for values in debits),
-                Command.create(line(
-                    connection.card_account_id, -plan.transaction.amount.minor, -plan.balance, plan.label, plan.partner)),
-            ],
+            'line_ids': [Command.create(values) for values in (*debits, self._line_values(
+                connection, plan, connection.card_account_id, -plan.transaction.amount.minor, -plan.balance, plan.label, plan.partner))],
         }
 
 
 def _label(value):
     """What a person reads first: the merchant, or what the statement says."""
-    return clean(value.merchant_name) or clean(value.merchant_descriptor) or clean(value.memo) or value.id
+    return merchant_name(value) or clean(value.memo) or value.id

@@ -18,6 +18,8 @@ from . import (
     ramp_event,
     ramp_webhook,
     ramp_connection_people,
+    ramp_connection_cards,
+    ramp_merchant,
     account_account,
     account_analytic,
     account_fiscal_position,

@@ -14,6 +14,26 @@ class HrExpense(models.Model):
         # A transaction whose lines cancel each other out is spend all the same, and its entry shows it.
         return super(HrExpense, self.filtered(lambda expense: not expense.ramp_id))._check_non_zero()
 
+    @api.depends('ramp_id')
+    def _compute_state(self):
+        """EXTENDS: core calls what the company paid "Paid" as soon as there is an entry. Of one from Ramp the entry decides: with a draft
+        it is approved and not posted. What has none any more is refused, and so left out of the analysis."""
+        result = super()._compute_state()
+        for expense in self.filtered('ramp_id'):
+            if not expense.account_move_id:
+                expense.state = 'refused'
+            elif expense.account_move_id.state == 'draft':
+                expense.state = 'approved'
+        return result
+
+    @api.depends('ramp_id')
+    def _compute_is_editable(self):
+        """EXTENDS: one from Ramp equals its entry, also while that is a draft. It is corrected there, or in Ramp."""
+        result = super()._compute_is_editable()
+        if not self.env.su:
+            self.filtered('ramp_id').is_editable = False
+        return result
+
     def _check_from_ramp(self):
         """Core would reverse the entry of an expense that is reset, and pay it when it is posted: both behind the ledger's back."""
         for expense in self.filtered('ramp_id'):

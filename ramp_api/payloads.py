@@ -68,7 +68,8 @@ class Transaction:
     original_amount: Money | None, what the merchant charged, in the merchant's currency, with the sign of
     `amount`; sync_status: str | None (None: Ramp did not say, so it is not known to be ready); moments are
     aware, in UTC; all ids are lower-case uuids except original_transaction_id, which Ramp declares as any
-    text.
+    text. card_holder_short_name has the initial of the first name only; category_name is Ramp's own, and
+    category_code_description that of the card network; attendees are names.
     """
 
     id: str
@@ -93,6 +94,11 @@ class Transaction:
     original_transaction_id: str | None
     receipts: tuple[str, ...]
     lines: tuple[TransactionLine, ...]
+    card_holder_short_name: str | None
+    category_name: str | None
+    category_code_description: str | None
+    trip_name: str | None
+    attendees: tuple[str, ...]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -243,6 +249,7 @@ def read_transaction(payload):
     ramp_id = reader.uuid('id', required=True)
     amount = _settled_amount(reader)
     holder = reader.object('card_holder')
+    first, last = holder.text('first_name'), holder.text('last_name')
     return Transaction(
         id=ramp_id,
         amount=amount,
@@ -254,8 +261,8 @@ def read_transaction(payload):
         settlement_date=reader.moment('settlement_date'),
         accounting_date=reader.moment('accounting_date'),
         user_id=holder.uuid('user_id'),
-        card_holder_name=' '.join(filter(None, (holder.text('first_name'), holder.text('last_name'))))
-        or None,
+        card_holder_name=' '.join(filter(None, (first, last))) or None,
+        card_holder_short_name=f'{first[0]}. {last}' if first and last else first or last,
         card_holder_employee_id=holder.text('employee_id'),
         card_id=reader.uuid('card_id'),
         entity_id=reader.uuid('entity_id'),
@@ -265,6 +272,12 @@ def read_transaction(payload):
         merchant_descriptor=reader.text('merchant_descriptor'),
         memo=reader.text('memo'),
         original_transaction_id=reader.text('original_transaction_id'),
+        category_name=reader.text('sk_category_name'),
+        category_code_description=reader.text('merchant_category_code_description'),
+        trip_name=reader.text('trip_name'),
+        attendees=tuple(
+            filter(None, (_Reader(value, path).text('name') for value, path in reader.items('attendees')))
+        ),
         receipts=tuple(_uuid(value, path) for value, path in reader.items('receipts')),
         lines=_lines(reader, amount),
     )

@@ -13,6 +13,7 @@ FOLDER = pathlib.Path(__file__).resolve().parent.parent / 'migrations'
 TESTED = {
     '19.0.1.2.0/post-migrate.py': 'TestMigrations.test_payables',
     '19.0.1.3.0/post-migrate.py': 'TestMigrations.test_statements',
+    '19.0.1.5.0/post-cards.py': 'TestMigrations.test_cards',
     '19.0.1.5.0/post-changes.py': 'TestMigrations.test_changes',
     '19.0.1.5.0/post-entities.py': 'TestMigrations.test_entities',
     '19.0.1.5.0/post-seat.py': 'test_seat.py, TestUpgrade',
@@ -190,6 +191,27 @@ class TestMigrations(PayablesCase):
             flow._flow for flow in self.connection._flows() if hasattr(flow, '_watch_listings')})
         self.assertFalse(self.draft.existing_policy or self.draft.connected_at or self.draft.looked_at)
         self.assertEqual((self.archived.existing_policy, str(self.archived.connected_at)), ('leave', '2026-01-01 00:00:00'))
+
+    def test_cards(self):
+        """To 1.5.0: who has connected keeps the labels of before; expenses of drafts, or of entries that are gone, get their state."""
+        ids = [self.spend(1000), self.spend(1100), self.spend(1200, memo='Lunch')]
+        self.connection.card_post = 'draft'
+        self.sync('transaction')
+        self.move(ids[0]).action_post()
+        self.move(ids[1]).unlink()
+        states = ['paid', 'refused', 'approved']
+        self.set(self.env['hr.expense'].search([('ramp_id', 'in', ids)]), state='paid')
+        messages = self.env['mail.message'].search_count([])
+        self.migrate(self.script('19.0.1.5.0/post-cards.py'), '19.0.1.4.0')
+        self.assertEqual([self.expense(ramp_id).state for ramp_id in ids], states)
+        self.assertEqual(self.env['mail.message'].search_count([]), messages)
+        self.assertEqual(self.connection.label_template, '{merchant}')
+        self.assertEqual(self.draft.label_template, self.draft.default_get(['label_template'])['label_template'])
+        again = self.spend(1300, merchant='Cafe', lines=[
+            {'amount_minor': 1300, 'account': self.external(self.account_meals), 'memo': 'Lunch'}])
+        self.sync('transaction')
+        self.assertEqual((self.expense(again).name, self.move(again).ref), ('Cafe', 'Cafe'))
+        self.assertEqual(self.move(again).line_ids.sorted('id').mapped('name'), ['Lunch', 'Cafe'])
 
     def test_vendors(self):
         """To 1.5.0: what was sent of employees and of Ramp itself is compared again, where it is sent at all."""

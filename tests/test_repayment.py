@@ -77,7 +77,7 @@ class TestRepayment(RepaymentCase):
         self.assertEqual(lines[1].analytic_distribution, {str(self.analytic_move.id): 100})
         self.assertEqual(lines[1].partner_id, original.line_ids.sorted('id')[0].partner_id)
         self.assertEqual((entry.partner_id, lines[0].partner_id), (self.employee.work_contact_id,) * 2)
-        self.assertEqual(entry.ref, f'Repayment of Staples {ramp_id[:8]}')
+        self.assertRegex(entry.ref, f'^Repayment of Staples · .* {ramp_id[:8]}$')
         self.assertIn(original.name, ' '.join(entry.message_ids.mapped('body')))
         self.assertIn('40.00 USD was repaid by the employee', ' '.join(original.message_ids.mapped('body')))
         self.assertIn(entry.name, ' '.join(original.message_ids.mapped('body')))

@@ -47,6 +47,7 @@ ACCESS = {
     'ramp.change': ('', '', '', ''),
     'ramp.connection': (SEES, 'manager system', 'manager', 'manager'),
     'ramp.event': ('', '', '', ''),
+    'ramp.merchant': ('', '', '', ''),
     'ramp.record': (BOOKS, '', '', ''),
     'ramp.record.ignore': ('invoicing', 'invoicing', WORKS, 'invoicing'),  # that of `invoicing`
     'ramp.run': (BOOKS, '', '', ''),
@@ -163,6 +164,7 @@ class RoleCase(RampCase):
             Model['ramp.webhook'].create({'connection_id': self.connection.id}),
             Model['ramp.event'].create({
                 'connection_id': self.connection.id, 'event_id': 'x', 'type': 'x', 'received_at': '2026-01-01 00:00:00'}),
+            Model['ramp.merchant'].create({'company_id': self.company.id, 'ramp_id': 'x', 'partner_id': supplier.id}),
             Model['ramp.change'].create({'flow': 'account', 'res_id': self.account_meals.id}),
             move, move.line_ids[:1], self.expense(self.booked), payment, order, order.order_line, order.picking_ids, supplier,
             self.employee, new_test_user(self.env, 'role_colleague', company_id=self.company.id, company_ids=[

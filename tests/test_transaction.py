@@ -80,14 +80,15 @@ class TestTransaction(RampCase):
         move, expense = self.move(ramp_id), self.expense(ramp_id)
         self.assertEqual(str(move.date), '2026-03-04')
         self.assertEqual(move.journal_id, self.connection.card_journal_id)
-        self.assertEqual((move.ref, expense.name), ('Café ☕', 'Café ☕'))
+        label = f'Café ☕ · Lunch with a client · {self.employee.name[0]}. {self.employee.name.partition(" ")[2]}'
+        self.assertEqual((move.ref, expense.name), (label, label))
         self.assertRegex(move.name, r'^RAMP/2026/\d*/?\d+$')
         self.assertEqual(expense.employee_id, self.employee)
         self.assertEqual(expense.payment_mode, 'company_account')
         self.assertEqual(expense.state, 'paid')
         self.assertEqual((expense.total_amount, expense.total_amount_currency), (123.45, 123.45))
         self.assertEqual(expense.account_id, self.account_meals)
-        self.assertEqual(expense.description, 'Lunch with a client')
+        self.assertEqual(expense.description, 'Lunch with a client\nCategory: Office supplies and cleaning')
         self.assertEqual(move.partner_id, self.connection.merchant_partner_id)
         self.ramp.assert_clean()
 
@@ -107,7 +108,7 @@ class TestTransaction(RampCase):
             lines[0].analytic_distribution,
             {','.join(str(i) for i in sorted((self.analytic_move + self.analytic_europe).ids)): 100})
         self.assertEqual(lines[1].analytic_distribution, {str(self.analytic_fair.id): 100})
-        self.assertEqual(lines[1].name, 'Hotel')
+        self.assertIn(' · Hotel · ', lines[1].name)
         self.assertFalse(lines[2].analytic_distribution)
         for analytic, amount in ((self.analytic_fair, -66.66), (self.analytic_europe, -33.33), (self.analytic_move, -33.33)):
             lines = self.env['account.analytic.line'].search([(analytic.root_plan_id._column_name(), '=', analytic.id)])
@@ -284,7 +285,7 @@ class TestTransaction(RampCase):
         original = type(self.env['account.move'])._post
 
         def refuse(moves, soft=True):
-            if 'Refused' in moves.mapped('ref'):
+            if any(ref.startswith('Refused · ') for ref in moves.mapped('ref')):
                 raise UserError('Not with me')  # pylint: disable=translation-required
             return original(moves, soft=soft)
 
