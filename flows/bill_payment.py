@@ -158,7 +158,13 @@ class RampFlowBillPayment(models.AbstractModel):
             'documents': self._look_up_documents(connection, ids), 'noted': self._look_up_noted(connection, ids),
             'credit_rows': rows, 'refunds': refunds, 'cards': self.env['ramp.card.bill']._look_up(connection, values),
             'entities': self.env.context.get('ramp_memory', {}).get('entities', {}),
+            'banks': self.env['ramp.bank.account']._journals_of(connection, {self._source_account(value) for value in values}),
         }
+
+    @staticmethod
+    def _source_account(value):
+        """Ramp's id of the bank account that a bill is paid from; None where it is not told, or there is none."""
+        return getattr(value.payment and value.payment.details, 'source_bank_account_id', None)
 
     def _plan(self, connection, value, found):
         if not value.enable_accounting_sync and value.id not in found['documents']:
@@ -220,7 +226,7 @@ class RampFlowBillPayment(models.AbstractModel):
                 return [], None, self.env._('It is paid in Odoo.')
             raise Held(self.env._(
                 'It is paid, but Ramp does not say how (%s). Enter its payment in Odoo; then it confirms itself.', method or '-'))
-        journal = connection.payment_journal_id
+        journal = found['banks'].get(self._source_account(value)) or connection.payment_journal_id
         if method == 'PAID_MANUALLY':
             if self._waits_for_person(connection, value):
                 if not self._is_paid_in_odoo(line):
@@ -228,7 +234,7 @@ class RampFlowBillPayment(models.AbstractModel):
                         'It was marked as paid outside of Ramp. Enter the payment of %s in Odoo; then it confirms itself.', move.name,
                     ), move)
                 return [], None, self.env._('It is paid in Odoo.')
-            journal = connection.manual_payment_journal_id or journal
+            journal = connection.manual_payment_journal_id or connection.payment_journal_id
         elif method not in BANK_METHODS:
             raise Held(self.env._('It was paid by %s, which this connector does not know. Ask for a new version.', method))
         if not journal:

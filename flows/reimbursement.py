@@ -31,6 +31,7 @@ class RampFlowReimbursement(models.AbstractModel):
     _description = 'Ramp Flow: reimbursements'
 
     _flow = 'reimbursement'
+    _journal_field = 'reimbursement_journal_id'
     _payment_flow = 'reimbursement_payment'
     _flow_sequence = 70
     _events = (
@@ -282,7 +283,8 @@ class RampFlowReimbursement(models.AbstractModel):
 
     def _book(self, connection, plans):
         documents = self._with_people(plans)
-        moves = self._book_documents(connection, documents, connection.reimbursement_post == 'post')
+        moves = self._book_documents(
+            connection, documents, connection.reimbursement_post == 'post', connection.reimbursement_account_id)
         booked = {document.ramp_id: move for document, move in zip(documents, moves, strict=True)}
         self.env['ramp.flow.receipt']._expect(connection, {value.id: value.receipts for _document, _employee, value in plans}, booked)
         self.env['ramp.flow.reimbursement_payment']._documents_booked(connection, booked)

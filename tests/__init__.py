@@ -2,6 +2,7 @@
 from . import (
     test_alone,
     test_bill,
+    test_bill_numbers,
     test_clocks,
     test_coding,
     test_common,
@@ -18,6 +19,7 @@ from . import (
     test_ledger,
     test_migrations,
     test_odoo_lint,
+    test_payable_journals,
     test_payables,
     test_procurement_screens,
     test_purchase_order,
