@@ -79,7 +79,11 @@ class RampFlowBill(models.AbstractModel):
         return scrub_bill(payload)
 
     def _read(self, payload):
-        return read_bill(payload, with_payment=False)
+        """A payment that cannot be read is its own row's matter: the bill has none then."""
+        try:
+            return read_bill(payload)
+        except PayloadError:
+            return read_bill(payload, with_payment=False)
 
     def _facts(self, value):
         """What is booked of a bill; what it is called, its files and how it is paid are no part of it."""
@@ -92,7 +96,7 @@ class RampFlowBill(models.AbstractModel):
     def _extras(self, value):
         return {
             'files': len(value.invoice_urls), 'memo': value.memo, 'vendor_memo': value.vendor_memo, 'due': str(value.due_at or ''),
-            'memos': [line.memo for line in value.lines]}
+            'memos': [line.memo for line in value.lines], 'payment': self.env['ramp.flow.bill_payment']._announced_payment(value)}
 
     def _row(self, connection, value):
         return {

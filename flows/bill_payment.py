@@ -19,6 +19,11 @@ UNDER_WAY = frozenset({
     'AWAITING_RELEASE', 'BLOCKED', 'HELD_BY_PROVIDER', 'ON_HOLD', 'PAYMENT_PROCESSING', 'PAYMENT_SCHEDULED',
     'PENDING_VENDOR_APPROVAL', 'WAITING_FOR_TRANSACTION_MATCH', 'WAITING_FOR_VENDOR'})
 REST = 'rest'  # key of what was paid besides the one payment that Ramp tells of
+# What an open bill says of the payment that Ramp is to make of it; all else: it is not scheduled yet.
+ANNOUNCED_STATES = {
+    'AWAITING_RELEASE': 'scheduled', 'PAYMENT_SCHEDULED': 'scheduled',
+    'HELD_BY_PROVIDER': 'under_way', 'PAYMENT_PROCESSING': 'under_way', 'WAITING_FOR_TRANSACTION_MATCH': 'under_way',
+    'BLOCKED': 'stopped', 'ON_HOLD': 'stopped', 'PAYMENT_ERROR': 'failed'}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -88,6 +93,15 @@ class RampFlowBillPayment(models.AbstractModel):
             'parent_ramp_id': payment.id if payment else None, 'ramp_entity_id': value.entity_id,
             'open_amount': self.env['ramp.flow.bill']._open_amount(value, self._paid_in_part(value)),
         }
+
+    @api.model
+    def _announced_payment(self, value):
+        """[where the payment of a bill by Ramp stands, its moment as text], see `account.move`; None where Ramp pays nothing of it."""
+        payment = value.payment
+        if not payment or value.archived_at or payment.payment_method not in BANK_METHODS | CARD_PAYMENT_METHODS:
+            return None
+        moment = payment.payment_date
+        return ['paid' if value.status == 'PAID' else ANNOUNCED_STATES.get(value.status_summary, 'planned'), moment and moment.isoformat()]
 
     def _is_part_over(self, value):
         """Whether the payment that Ramp tells of an open bill is over and left something to pay.

@@ -16,6 +16,12 @@ DIRECTIONS = ('BUSINESS_TO_USER', 'USER_TO_BUSINESS')  # each is a list of its o
 DEAD = frozenset({'CANCELED', 'DELETED', 'REJECTED'})
 UNAPPROVED = frozenset({'DRAFT', 'INIT', 'PENDING'})
 REREAD_OVERLAP = timedelta(minutes=15)  # clocks differ, and a change may take a while to be listed
+# Where the payment by Ramp stands, see `account.move`; in the other states Ramp pays nothing.
+ANNOUNCED_STATES = {
+    **dict.fromkeys(('APPROVED', 'AWAITING_PAYMENT', 'AWAITING_PUSH_PAYMENT', 'MISSING_ACH'), 'planned'),
+    **dict.fromkeys(('PROCESSING', 'PUSH_PAYMENT_INITIATED'), 'under_way'),
+    **dict.fromkeys(('FAILED_REIMBURSEMENT', 'PUSH_PAYMENT_FAILED'), 'failed'),
+    **dict.fromkeys(('REIMBURSED', 'REIMBURSED_VIA_PUSH'), 'paid')}
 TEXT_LENGTH = 150  # characters of a line's own text, so that what is told beside it is never cut off
 
 
@@ -93,7 +99,13 @@ class RampFlowReimbursement(models.AbstractModel):
     def _extras(self, value):
         return {
             'receipts': sorted(value.receipts), 'memo': value.memo, 'memos': [line.memo for line in value.lines],
-            'payee': self._payee(value)}
+            'payee': self._payee(value), 'payment': self._announced_payment(value)}
+
+    @staticmethod
+    def _announced_payment(value):
+        """[where its payment by Ramp stands, no moment]; None where Ramp pays nothing of it."""
+        state = ANNOUNCED_STATES.get(value.state) if value.direction == 'BUSINESS_TO_USER' else None
+        return state and [state, None]
 
     @staticmethod
     def _payee(value):

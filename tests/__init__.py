@@ -19,6 +19,7 @@ from . import (
     test_ledger,
     test_migrations,
     test_odoo_lint,
+    test_paid_by_ramp,
     test_payable_journals,
     test_payables,
     test_procurement_screens,

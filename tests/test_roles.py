@@ -61,7 +61,7 @@ FIELDS = {
     'account.account': DOCUMENT,
     'account.analytic.account': DOCUMENT,
     'account.analytic.plan': DOCUMENT,
-    'account.move': DOCUMENT,
+    'account.move': {**DOCUMENT, 'ramp_payment': (STAFF, '')},
     'account.move.line': {'ramp_tie_out': (BOOKS, '')},
     'account.payment': DOCUMENT,
     'account.tax': DOCUMENT,
