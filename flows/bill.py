@@ -35,6 +35,7 @@ class RampFlowBill(models.AbstractModel):
     _sync_type = 'BILL_SYNC'
     _synced_at = 'accounting_sync_date'
     _known_by = ('invoice_number', 'memo')
+    _quiet_extras = ('payment',)
 
     @api.model
     def _flow_label(self):

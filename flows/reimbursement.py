@@ -46,6 +46,7 @@ class RampFlowReimbursement(models.AbstractModel):
     _endpoint = '/reimbursements'
     _sync_type = 'REIMBURSEMENT_SYNC'
     _known_by = ('merchant', 'memo', 'user_full_name')
+    _quiet_extras = ('payment',)
 
     @api.model
     def _flow_label(self):
