@@ -35,6 +35,7 @@ class RampFlowBill(models.AbstractModel):
     _sync_type = 'BILL_SYNC'
     _synced_at = 'accounting_sync_date'
     _known_by = ('invoice_number', 'memo')
+    _quiet_extras = ('payment',)
 
     @api.model
     def _flow_label(self):
@@ -79,7 +80,11 @@ class RampFlowBill(models.AbstractModel):
         return scrub_bill(payload)
 
     def _read(self, payload):
-        return read_bill(payload, with_payment=False)
+        """A payment that cannot be read is its own row's matter: the bill has none then."""
+        try:
+            return read_bill(payload)
+        except PayloadError:
+            return read_bill(payload, with_payment=False)
 
     def _facts(self, value):
         """What is booked of a bill; what it is called, its files and how it is paid are no part of it."""
@@ -92,7 +97,8 @@ class RampFlowBill(models.AbstractModel):
     def _extras(self, value):
         return {
             'files': len(value.invoice_urls), 'number': clean(value.invoice_number), 'memo': value.memo, 'vendor_memo': value.vendor_memo,
-            'due': str(value.due_at or ''), 'memos': [line.memo for line in value.lines]}
+            'due': str(value.due_at or ''), 'memos': [line.memo for line in value.lines],
+            'payment': self.env['ramp.flow.bill_payment']._announced_payment(value)}
 
     def _row(self, connection, value):
         return {
@@ -194,7 +200,8 @@ class RampFlowBill(models.AbstractModel):
             **self._look_up_books(
                 connection, [selection for value in values for line in value.lines for selection in line.selections], codes | payers),
             'partners': partners,
-            'numbers': self._look_up_numbers(connection, {clean(value.invoice_number) for value in values}, partners),
+            'numbers': self._look_up_numbers(
+                connection, {(clean(value.invoice_number), self._issued_on(connection, value)) for value in values}, partners),
             **self.env['ramp.flow.purchase_order']._look_up_ordered(connection, {
                 value.purchase_order_id for value in values if value.purchase_order_id}),
         }
@@ -203,7 +210,7 @@ class RampFlowBill(models.AbstractModel):
         self._check_state(connection, value)
         journal = self._plan_journal(connection)
         code = value.amount.currency
-        issued = self._day(connection, value.issued_at, value.accounting_date, value.created_at)
+        issued = self._issued_on(connection, value)
         date = self._day(connection, value.posting_date, value.accounting_date, value.issued_at)
         if not (issued and date):
             raise Held(self.env._('It has no date. Ask Ramp; it cannot be booked on a day that is not known.'))
@@ -220,8 +227,10 @@ class RampFlowBill(models.AbstractModel):
             note=clean(value.memo), origin=found['orders'].get(value.purchase_order_id, False),
             lines=[DocumentLine(coding, line.amount.minor, line_name(line.memo, fallback=label), line.quantity, line.unit_price,
                                 *self._plan_order_line(line, partner, found)) for coding, line in zip(coded, value.lines, strict=True)]))
-        self._check_number(document, found)
-        return document, len(value.invoice_urls)
+        return self._check_number(document, found), len(value.invoice_urls)
+
+    def _issued_on(self, connection, value):
+        return self._day(connection, value.issued_at, value.accounting_date, value.created_at)
 
     def _plan_order_line(self, line, partner, found):
         """(line of the purchase order, quantity in its unit if told) of a bill's line; (None, None) where it is of none in Odoo."""

@@ -20,6 +20,11 @@ UNDER_WAY = frozenset({
     'AWAITING_RELEASE', 'BLOCKED', 'HELD_BY_PROVIDER', 'ON_HOLD', 'PAYMENT_PROCESSING', 'PAYMENT_SCHEDULED',
     'PENDING_VENDOR_APPROVAL', 'WAITING_FOR_TRANSACTION_MATCH', 'WAITING_FOR_VENDOR'})
 REST = 'rest'  # key of what was paid besides the one payment that Ramp tells of
+# What an open bill says of the payment that Ramp is to make of it; all else: it is not scheduled yet.
+ANNOUNCED_STATES = {
+    'AWAITING_RELEASE': 'scheduled', 'PAYMENT_SCHEDULED': 'scheduled',
+    'HELD_BY_PROVIDER': 'under_way', 'PAYMENT_PROCESSING': 'under_way', 'WAITING_FOR_TRANSACTION_MATCH': 'under_way',
+    'BLOCKED': 'stopped', 'ON_HOLD': 'stopped', 'PAYMENT_ERROR': 'failed'}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -92,6 +97,15 @@ class RampFlowBillPayment(models.AbstractModel):
             'open_amount': self.env['ramp.flow.bill']._open_amount(value, self._paid_in_part(value)),
         }
 
+    @api.model
+    def _announced_payment(self, value):
+        """[where the payment of a bill by Ramp stands, its moment as text], see `account.move`; None where Ramp pays nothing of it."""
+        payment = value.payment
+        if not payment or value.archived_at or payment.payment_method not in BANK_METHODS | CARD_PAYMENT_METHODS:
+            return None
+        moment = payment.payment_date
+        return ['paid' if value.status == 'PAID' else ANNOUNCED_STATES.get(value.status_summary, 'planned'), moment and moment.isoformat()]
+
     def _is_part_over(self, value):
         """Whether the payment that Ramp tells of an open bill is over and left something to pay.
 
@@ -163,7 +177,13 @@ class RampFlowBillPayment(models.AbstractModel):
             'documents': self._look_up_documents(connection, ids), 'noted': noted,
             'credit_rows': rows, 'refunds': refunds, 'cards': self.env['ramp.card.bill']._look_up(connection, values),
             'entities': self.env.context.get('ramp_memory', {}).get('entities', {}),
+            'banks': self.env['ramp.bank.account']._journals_of(connection, {self._source_account(value) for value in values}),
         }
+
+    @staticmethod
+    def _source_account(value):
+        """Ramp's id of the bank account that a bill is paid from; None where it is not told, or there is none."""
+        return getattr(value.payment and value.payment.details, 'source_bank_account_id', None)
 
     def _plan(self, connection, value, found):
         if not value.enable_accounting_sync and value.id not in found['documents']:
@@ -239,7 +259,7 @@ class RampFlowBillPayment(models.AbstractModel):
                 return [], None, self.env._('It is paid in Odoo.')
             raise Held(self.env._(
                 'It is paid, but Ramp does not say how (%s). Enter its payment in Odoo; then it confirms itself.', method or '-'))
-        journal = connection.payment_journal_id
+        journal = found['banks'].get(self._source_account(value)) or connection.payment_journal_id
         if method == 'PAID_MANUALLY':
             if self._waits_for_person(connection, value):
                 if not self._is_paid_in_odoo(line):
@@ -247,7 +267,7 @@ class RampFlowBillPayment(models.AbstractModel):
                         'It was marked as paid outside of Ramp. Enter the payment of %s in Odoo; then it confirms itself.', move.name,
                     ), move)
                 return [], None, self.env._('It is paid in Odoo.')
-            journal = connection.manual_payment_journal_id or journal
+            journal = connection.manual_payment_journal_id or connection.payment_journal_id
         elif method not in BANK_METHODS:
             raise Held(self.env._('It was paid by %s, which this connector does not know. Ask for a new version.', method))
         if not journal:

@@ -15,3 +15,8 @@ def name_key(text):
         text = unicodedata.normalize('NFKC', unicodedata.normalize('NFKC', text).casefold())
         text = ''.join(char for char in text if unicodedata.category(char) != 'Cf')
     return ' '.join(text.casefold().split())
+
+
+def number_key(text):
+    """The one form of the number of an invoice: as of a name, and without any blanks; '' for none."""
+    return name_key(text).replace(' ', '')

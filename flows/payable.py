@@ -5,6 +5,8 @@ import datetime
 import zlib
 from decimal import Decimal
 
+from markupsafe import Markup
+
 from odoo import Command, models
 from odoo.fields import Domain
 from odoo.tools import SQL, plaintext2html
@@ -14,9 +16,10 @@ from ..ramp_api import Money
 from .booking import QUIET, clean
 from .coding import Coding
 from .flow import Behind, Held
-from .names import name_key
+from .names import number_key
 
 REFUND_OF = {'in_invoice': 'in_refund', 'in_refund': 'in_invoice'}
+NUMBERED_AS = {'in_invoice': 'in_invoice', 'in_receipt': 'in_invoice', 'in_refund': 'in_refund'}  # a receipt may be what the bill is
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,10 +53,16 @@ class Document:
     note: str | bool
     lines: list  # of DocumentLine
     origin: str | bool = False
+    same_number: models.Model | None = None  # the vendor's documents of that number from other years
 
     @property
     def total(self):
         return sum(line.amount for line in self.lines)
+
+    @property
+    def identity_key(self):
+        """What tells it from the vendor's other documents: its number, else its day and amount; None for nothing of no number."""
+        return number_key(self.reference) or self.total and (self.invoice_date, self.currency.id, self.total) or None
 
 
 class RampFlowPayable(models.AbstractModel):
@@ -64,6 +73,7 @@ class RampFlowPayable(models.AbstractModel):
     _description = 'Ramp Flow: bills and refunds'
 
     _payment_flow = None  # the flow that pays its documents
+    _journal_field = 'bill_journal_id'  # of the connection; where it is empty, the bill journal is taken
 
     # ------------------------------------------------------------------ a run
 
@@ -129,10 +139,14 @@ class RampFlowPayable(models.AbstractModel):
 
     # ------------------------------------------------------------------ planning
 
+    def _own_journal(self, connection):
+        return connection[self._journal_field] or connection.bill_journal_id
+
     def _plan_journal(self, connection):
-        if not connection.bill_journal_id:
+        journal = self._own_journal(connection)
+        if not journal:
             raise Held(self.env._('The connection %s has no bill journal. Choose one.', connection.name))
-        return connection.bill_journal_id
+        return journal
 
     def _plan_vendor(self, vendor_id, name, found):
         """The partner of a vendor of Ramp; raises `Held` where the vendor's own row is held, or there is none."""
@@ -160,48 +174,70 @@ class RampFlowPayable(models.AbstractModel):
             order_quantity=line.order_quantity and -line.order_quantity) for line in document.lines]
         return dataclasses.replace(document, move_type=REFUND_OF[document.move_type], lines=lines)
 
-    def _look_up_numbers(self, connection, references, partners):
-        """Bills and refunds of vendors by (type, number as numbers are compared): those that were reversed do not count.
+    def _look_up_numbers(self, connection, documents, partners):
+        """Bills, receipts and refunds of vendors by (type, `Document.identity_key`), as [(vendor, document, its day)].
 
+        Those that were reversed do not count.
+
+        :param documents: (number or False, day) of what may be booked
         :param partners: of `ramp.flow.vendor._partners`
         """
-        wanted, found = {key for key in map(name_key, references) if key}, {}
+        numbers = {key for number, _day in documents if (key := number_key(number))}
+        days = {day for number, day in documents if day and not number_key(number)}
         vendors = self.env['res.partner'].union(*(partner for partner, _reason in partners.values() if partner)).commercial_partner_id
-        Move = self.env['account.move']
-        Move.flush_model(['ref', 'move_type', 'commercial_partner_id', 'company_id', 'state', 'payment_state'])
+        if not vendors or not (numbers or days):
+            return {}
+        Move, columns = self.env['account.move'], ('id', 'move_type', 'ref', 'invoice_date', 'currency_id', 'amount_total')
+        Move.flush_model([*columns, 'commercial_partner_id', 'company_id', 'state', 'payment_state'])
         # all of the vendors' numbers, as their spelling is compared in Python, which the database does in its own way
         query = Move._search(
-            Domain('company_id', '=', connection.company_id.id) & Domain('move_type', 'in', list(REFUND_OF))
-            & Domain('commercial_partner_id', 'in', vendors.ids) & Domain('ref', '!=', False)
+            Domain('company_id', '=', connection.company_id.id) & Domain('move_type', 'in', list(NUMBERED_AS))
+            & Domain('commercial_partner_id', 'in', vendors.ids)
+            & (Domain('invoice_date', 'in', list(days)) | (Domain('ref', '!=', False) if numbers else Domain.FALSE))
             & Domain('state', '!=', 'cancel')
             # core says "reversed" of what credits covered, too: that number was used
             & (Domain('payment_state', '!=', 'reversed') | Domain('reversal_move_ids', '=', False))
             # and of a refund that was reversed it says "paid"
             & (Domain('move_type', '!=', 'in_refund') | Domain('reversal_move_ids', '=', False)), order='id DESC')
-        for identity, kind, reference in self.env.execute_query(query.select(
-                *(SQL.identifier(Move._table, column) for column in ('id', 'move_type', 'ref')))) if wanted and vendors else ():
-            if (key := name_key(reference)) in wanted:
-                found.setdefault((kind, key), []).append(Move.browse(identity))
+        found = {}
+        for identity, kind, reference, day, currency, total in self.env.execute_query(query.select(
+                *(SQL.identifier(Move._table, column) for column in columns))):
+            key = number_key(reference)
+            if not key and day in days:
+                key = day, currency, self._minor(total, self.env['res.currency'].browse(currency))
+            if key in numbers or isinstance(key, tuple):
+                found.setdefault((NUMBERED_AS[kind], key), []).append((Move.browse(identity), day))
         if found:
-            Move.union(*(move for moves in found.values() for move in moves)).fetch(['commercial_partner_id', 'ramp_id', 'name'])
-        return {key: [(move.commercial_partner_id, move) for move in moves] for key, moves in found.items()}
+            Move.union(*(move for moves in found.values() for move, _day in moves)).fetch(['commercial_partner_id', 'ramp_id', 'name'])
+        return {key: [(move.commercial_partner_id, move, day) for move, day in moves] for key, moves in found.items()}
 
     def _check_number(self, document, found):
-        """Raise `Held` if the vendor has a document of that number already, in Odoo or in this batch."""
-        if not document.reference:
-            return
-        others = found['numbers'].setdefault((document.move_type, name_key(document.reference)), [])
-        vendor = document.partner.commercial_partner_id
-        for partner, move in others:
+        """The document, with those of the same number from other years: as for core, these are others, and it is said on its page.
+
+        Raises `Held` if the vendor has one of that number already, in Odoo or in this batch; or, of no number, one of that day and amount.
+        """
+        if not document.identity_key:
+            return document
+        others = found['numbers'].setdefault((document.move_type, document.identity_key), [])
+        vendor, earlier = document.partner.commercial_partner_id, self.env['account.move']
+        for partner, move, day in others:
             if partner != vendor or move and move.ramp_id == document.ramp_id:
                 continue
             if not move:
                 raise Behind
+            if day and day.year != document.invoice_date.year:
+                earlier += move
+                continue
+            values = {'vendor': vendor.display_name, 'move': move.name or self.env._('a draft'), 'link': self._link(move)}
             raise Held(self.env._(
                 '%(vendor)s has a document with the number %(number)s in Odoo already: %(move)s (%(link)s). If it is the same bill, '
-                'ignore this one; if both are real, change the reference of one of them.', vendor=vendor.display_name,
-                number=document.reference, move=move.name or self.env._('a draft'), link=self._link(move)), move)
-        others.append((vendor, None))
+                'ignore this one; if both are real, change the reference of one of them.',
+                number=document.reference, **values) if document.reference else self.env._(
+                '%(vendor)s has a document of %(date)s over %(amount)s without a number in Odoo already: %(move)s (%(link)s). This one has '
+                'none either. If it is the same bill, ignore this one; if both are real, enter a reference on that one.',
+                date=document.invoice_date, amount=Money(document.total, document.currency.name), **values), move)
+        others.append((vendor, None, document.invoice_date))
+        return dataclasses.replace(document, same_number=earlier) if earlier else document
 
     def _link(self, record):
         """The address of a record's page, as a person can open it."""
@@ -209,8 +245,11 @@ class RampFlowPayable(models.AbstractModel):
 
     # ------------------------------------------------------------------ booking
 
-    def _book_documents(self, connection, documents, post):
-        """Make the bills and refunds of these documents, in batch; returns them in the same order."""
+    def _book_documents(self, connection, documents, post, payable=None):
+        """Make the bills and refunds of these documents, in batch; returns them in the same order.
+
+        :param payable: the account on which all of them are owed; None: their partners'
+        """
         rates = {}
         self._know_partners(connection, self.env['res.partner'].union(*(document.partner for document in documents)))
         known = self._known_analytics(line.coding for document in documents for line in document.lines)
@@ -219,8 +258,16 @@ class RampFlowPayable(models.AbstractModel):
             [self._document_values(connection, document, self._document_rate(connection, document, rates)) for document in documents])
         for document, move in zip(documents, moves, strict=True):
             self._complete(document, move)
+        if payable:
+            owed = moves.line_ids.filtered(lambda line: line.display_type == 'payment_term' and line.account_id != payable)
+            owed.with_context(skip_invoice_sync=True).account_id = payable  # nothing else in the bill follows from it
         if post:
             moves._post(soft=False)
+        for document, move in zip(documents, moves, strict=True):
+            if document.same_number:
+                move._message_log(body=self.env._(
+                    'Its number is also that of %s, from another year. If it is the same bill, reverse one of them.',
+                    Markup(', ').join(other._get_html_link(title=other.display_name) for other in document.same_number)))
         return moves
 
     def _document_rate(self, connection, document, rates):
@@ -243,7 +290,7 @@ class RampFlowPayable(models.AbstractModel):
             'move_type': document.move_type,
             'ramp_id': document.ramp_id,
             'company_id': connection.company_id.id,
-            'journal_id': connection.bill_journal_id.id,
+            'journal_id': self._own_journal(connection).id,
             'partner_id': document.partner.id,
             'currency_id': document.currency.id,
             **({'invoice_currency_rate': rate} if rate else {}),

@@ -57,6 +57,7 @@ class RampFlowPull(models.AbstractModel):
     _batch_size = 100
     _synced_at = 'synced_at'  # key of when an object was exported
     _known_by = ('merchant_name',)  # keys under which a payload that cannot be read says what it is
+    _quiet_extras = ()  # keys of `_extras` that are only kept: no page tells of their changes
     _reread_pause = timedelta(minutes=10)  # in which what is booked is not looked at as a whole again because of an event
     _vague_events = ()  # of `_events`: they name other objects than those of the flow
     _from_start_date = False  # whether its lists show objects from before the start date, too: they get no row
@@ -426,10 +427,16 @@ class RampFlowPull(models.AbstractModel):
                 ['ramp_id', 'res_model', 'res_id', 'noted']):
             before = record.noted or {}
             if before.get('extras') != extras[record.ramp_id]:
-                if 'extras' in before and not self._notice_alone(connection, record, before['extras'], values[record.ramp_id]):
+                if self._is_news(before.get('extras'), extras[record.ramp_id]) and not self._notice_alone(
+                        connection, record, before['extras'], values[record.ramp_id]):
                     continue
                 noted[record.id] = {**before, 'extras': extras[record.ramp_id]}
         self.env['ramp.record']._note(noted)
+
+    def _is_news(self, before, now):
+        """Whether something of `_extras` that a document's page tells is not as it was; before: None where that is not known."""
+        return before is not None and any(
+            before.get(key) != now.get(key) for key in {*before, *now} if key not in self._quiet_extras)
 
     def _notice_alone(self, connection, record, before, value):
         """See `_notice`. Returns whether it could be done; else it is tried with the next run, and what else the page tells is stored."""

@@ -16,6 +16,12 @@ DIRECTIONS = ('BUSINESS_TO_USER', 'USER_TO_BUSINESS')  # each is a list of its o
 DEAD = frozenset({'CANCELED', 'DELETED', 'REJECTED'})
 UNAPPROVED = frozenset({'DRAFT', 'INIT', 'PENDING'})
 REREAD_OVERLAP = timedelta(minutes=15)  # clocks differ, and a change may take a while to be listed
+# Where the payment by Ramp stands, see `account.move`; in the other states Ramp pays nothing.
+ANNOUNCED_STATES = {
+    **dict.fromkeys(('APPROVED', 'AWAITING_PAYMENT', 'AWAITING_PUSH_PAYMENT', 'MISSING_ACH'), 'planned'),
+    **dict.fromkeys(('PROCESSING', 'PUSH_PAYMENT_INITIATED'), 'under_way'),
+    **dict.fromkeys(('FAILED_REIMBURSEMENT', 'PUSH_PAYMENT_FAILED'), 'failed'),
+    **dict.fromkeys(('REIMBURSED', 'REIMBURSED_VIA_PUSH'), 'paid')}
 TEXT_LENGTH = 150  # characters of a line's own text, so that what is told beside it is never cut off
 
 
@@ -31,6 +37,7 @@ class RampFlowReimbursement(models.AbstractModel):
     _description = 'Ramp Flow: reimbursements'
 
     _flow = 'reimbursement'
+    _journal_field = 'reimbursement_journal_id'
     _payment_flow = 'reimbursement_payment'
     _flow_sequence = 70
     _events = (
@@ -39,6 +46,7 @@ class RampFlowReimbursement(models.AbstractModel):
     _endpoint = '/reimbursements'
     _sync_type = 'REIMBURSEMENT_SYNC'
     _known_by = ('merchant', 'memo', 'user_full_name')
+    _quiet_extras = ('payment',)
 
     @api.model
     def _flow_label(self):
@@ -92,7 +100,13 @@ class RampFlowReimbursement(models.AbstractModel):
     def _extras(self, value):
         return {
             'receipts': sorted(value.receipts), 'memo': value.memo, 'memos': [line.memo for line in value.lines],
-            'payee': self._payee(value)}
+            'payee': self._payee(value), 'payment': self._announced_payment(value)}
+
+    @staticmethod
+    def _announced_payment(value):
+        """[where its payment by Ramp stands, no moment]; None where Ramp pays nothing of it."""
+        state = ANNOUNCED_STATES.get(value.state) if value.direction == 'BUSINESS_TO_USER' else None
+        return state and [state, None]
 
     @staticmethod
     def _payee(value):
@@ -282,7 +296,8 @@ class RampFlowReimbursement(models.AbstractModel):
 
     def _book(self, connection, plans):
         documents = self._with_people(plans)
-        moves = self._book_documents(connection, documents, connection.reimbursement_post == 'post')
+        moves = self._book_documents(
+            connection, documents, connection.reimbursement_post == 'post', connection.reimbursement_account_id)
         booked = {document.ramp_id: move for document, move in zip(documents, moves, strict=True)}
         self.env['ramp.flow.receipt']._expect(connection, {value.id: value.receipts for _document, _employee, value in plans}, booked)
         self.env['ramp.flow.reimbursement_payment']._documents_booked(connection, booked)

@@ -67,6 +67,7 @@ class RampFlowStatement(models.AbstractModel):
     _description = 'Ramp Flow: card statements'
 
     _flow = 'statement'
+    _journal_field = 'statement_journal_id'
     _flow_sequence = 84
     _endpoint = '/statements'
     _batch_size = 20

@@ -22,6 +22,7 @@ class Plan:
 
     transfer: Transfer
     currency: models.Model
+    journal: models.Model
     date: datetime.date
     row: models.Model
     undo: dict | None
@@ -92,6 +93,7 @@ class RampFlowTransfer(models.AbstractModel):
     def _look_up(self, connection, values):
         return {
             **self._look_up_books(connection, [], {value.amount.currency for value in values}),
+            'banks': self.env['ramp.bank.account']._journals_of(connection, {value.bank_account_id for value in values}),
             'rows': {row.ramp_id: row for row in self.env['ramp.record'].search_fetch(
                 [('connection_id', '=', connection.id), ('flow', '=', self._flow), ('ramp_id', 'in', [value.id for value in values])],
                 ['ramp_id', 'noted', 'res_id', 'res_model'])},
@@ -104,7 +106,7 @@ class RampFlowTransfer(models.AbstractModel):
         if value.status in TRANSFER_FAILED_STATUSES:
             if not note:
                 raise Skipped(self._status_in_words(value.status))
-            return Plan(value, self.env['res.currency'], None, row, note, False, self._status_in_words(value.status))
+            return Plan(value, self.env['res.currency'], None, None, row, note, False, self._status_in_words(value.status))
         if value.status in UNDER_WAY and not note:
             raise Waiting(self.env._('The money is on its way (%s).', value.status))
         if value.status in NOTHING or not value.amount.minor:
@@ -113,16 +115,18 @@ class RampFlowTransfer(models.AbstractModel):
             raise Held(self.env._('Its status is %s, which this connector does not know. Ask for a new version.', value.status or '-'))
         stands = bool(note) and note['amount'] == [value.amount.minor, value.amount.currency]
         currency = self._plan_currency(connection, value.amount.currency, found, amounts=[value.amount.minor])
-        if not connection.payment_journal_id:
+        journal = found['banks'].get(value.bank_account_id) or connection.payment_journal_id
+        if not journal:
             raise Held(self.env._('The connection %s has no payment journal. Choose one.', connection.name))
         if not connection.ramp_partner_id:
             raise Held(self.env._('The connection %s has no partner that stands for Ramp. Choose one.', connection.name))
         day = self._day(connection, value.created_at)
         if not day:
             raise Held(self.env._('It has no date. Ask Ramp; it cannot be booked on a day that is not known.'))
-        date = self._plan_entry_date(connection, day, connection.payment_journal_id, found)
+        date = self._plan_entry_date(connection, day, journal, found)
         self._rate(connection, currency, date, found)  # so that booking finds one
-        return Plan(value, currency, date, row, None if stands else note, not stands, self.env._('Ramp says that another amount was paid.'))
+        return Plan(value, currency, journal, date, row, None if stands else note, not stands, self.env._(
+            'Ramp says that another amount was paid.'))
 
     @api.model
     def _status_in_words(self, status):
@@ -174,8 +178,8 @@ class RampFlowTransfer(models.AbstractModel):
         partner = connection.ramp_partner_id
         return {
             'ramp_id': plan.transfer.id, 'payment_type': direction, 'partner_type': 'supplier', 'partner_id': partner.id,
-            'company_id': connection.company_id.id, 'journal_id': connection.payment_journal_id.id,
-            'payment_method_line_id': self.env['ramp.flow.payment']._method(connection.payment_journal_id, direction).id,
+            'company_id': connection.company_id.id, 'journal_id': plan.journal.id,
+            'payment_method_line_id': self.env['ramp.flow.payment']._method(plan.journal, direction).id,
             'destination_account_id': partner.with_company(connection.company_id).property_account_payable_id.id,
             'amount': abs(self._float(plan.transfer.amount.minor, plan.currency)), 'currency_id': plan.currency.id, 'date': plan.date,
             'memo': self.env._('Ramp card payment %s', clean(plan.transfer.payment_id) or plan.transfer.id[:8]), 'partner_bank_id': False,

@@ -18,6 +18,7 @@ class RampFlowVendorCredit(models.AbstractModel):
     _description = 'Ramp Flow: vendor credits'
 
     _flow = 'vendor_credit'
+    _journal_field = 'vendor_credit_journal_id'
     _flow_sequence = 40
     _endpoint = '/vendors/credits'
     _known_by = ('reference_number',)
@@ -89,7 +90,8 @@ class RampFlowVendorCredit(models.AbstractModel):
                 connection, [selection for value in values for line in value.lines for selection in line.selections],
                 {value.total.currency for value in values}),
             'partners': partners,
-            'numbers': self._look_up_numbers(connection, {clean(value.reference_number) for value in values}, partners),
+            'numbers': self._look_up_numbers(
+                connection, {(clean(value.reference_number), self._credit_day(connection, value)) for value in values}, partners),
         }
 
     def _plan(self, connection, value, found):
@@ -99,7 +101,7 @@ class RampFlowVendorCredit(models.AbstractModel):
         currency = self._plan_currency(connection, value.total.currency, found, amounts=[line.amount.minor for line in value.lines])
         partner = self._plan_vendor(value.vendor_id, False, found)
         coded = self._plan_coding(connection, value.lines, found)
-        day = self._day(connection, value.accounting_date, value.created_at)
+        day = self._credit_day(connection, value)
         if not day:
             raise Held(self.env._('It has no date. Ask Ramp; it cannot be booked on a day that is not known.'))
         self._check_rate(connection, currency, None, day, found)
@@ -110,8 +112,10 @@ class RampFlowVendorCredit(models.AbstractModel):
             invoice_date=day, due_date=day, reference=clean(value.reference_number), note=False,
             lines=[DocumentLine(coding, line.amount.minor, line_name(line.memo, fallback=label), line.quantity, line.unit_price)
                    for coding, line in zip(coded, value.lines, strict=True)]))
-        self._check_number(document, found)
-        return document
+        return self._check_number(document, found)
+
+    def _credit_day(self, connection, value):
+        return self._day(connection, value.accounting_date, value.created_at)
 
     def _book(self, connection, plans):
         moves = self._book_documents(connection, plans, connection.bill_post == 'post')

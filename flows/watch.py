@@ -127,7 +127,9 @@ class RampFlowWatch(models.AbstractModel):
     def _note_run(self, connection, run, entities, is_full, started, is_whole):
         """`is_whole`: whether all was read that counts in the tie-out."""
         run.reread = is_full and is_whole
-        connection.write({**({'last_watch': started} if is_whole else {}), **entities})
+        if is_whole:
+            connection.last_watch = started
+        connection._note_entities(entities)
 
     def _note_looked_at(self, connection, names, judged):
         """Of these flows, those that were read to their end have had their first look at everything."""

@@ -11,6 +11,7 @@ from . import (
     ramp_run,
     ramp_tie_out,
     ramp_connection,
+    ramp_bank_account,
     ramp_connection_seat,
     ramp_connection_reach,
     ramp_connection_untold,

@@ -1,5 +1,11 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
-from odoo import models
+import datetime
+
+from odoo import api, fields, models
+from odoo.tools import SQL
+
+OPEN_PAYMENT_STATES = ('not_paid', 'partial')  # what may still be paid
+PAID_BY_RAMP = ('bill', 'reimbursement')  # flows whose documents Ramp may pay
 
 
 class AccountMove(models.Model):
@@ -7,6 +13,72 @@ class AccountMove(models.Model):
     _inherit = ['account.move', 'ramp.document']
 
     _ramp_id_once = models.UniqueIndex('(ramp_id) WHERE ramp_id IS NOT NULL', 'This Ramp object has a journal entry already.')
+
+    ramp_payment = fields.Char(
+        string='Payment by Ramp', compute='_compute_ramp_payment', search='_search_ramp_payment', compute_sudo=True,
+        groups='base.group_user', help='Where the payment by Ramp stands, of a bill that is open here and that Ramp pays.')
+
+    @api.depends('ramp_id', 'state', 'payment_state')
+    @api.depends_context('lang')
+    def _compute_ramp_payment(self):
+        bills = self._origin.filtered(lambda move: move.ramp_id and move.state != 'cancel' and move.payment_state in OPEN_PAYMENT_STATES)
+        # see ramp.document
+        records = {record.res_id: record for record in self.env['ramp.record'].sudo().search_fetch(
+            [('res_model', '=', self._name), ('res_id', 'in', bills.ids), ('flow', 'in', PAID_BY_RAMP)],
+            ['res_id', 'flow', 'connection_id', 'noted'])} if bills else {}
+        for move in self:
+            record = records.get(move._origin.id)
+            state, moment = record and ((record.noted or {}).get('extras') or {}).get('payment') or (None, None)
+            day = moment and self.env['ramp.flow.booking']._day(record.connection_id, datetime.datetime.fromisoformat(moment))
+            move.ramp_payment = state and self._ramp_payment_in_words(state, day)
+
+    @api.model
+    def _ramp_payment_in_words(self, state, day):
+        """:param state: of `_announced_payment` of the flow"""
+        if state == 'scheduled' and day:
+            return self.env._('Ramp pays it: scheduled for %s.', day)
+        return {
+            'failed': self.env._('Ramp was to pay it, and the payment failed. Ramp may try again.'),
+            'paid': self.env._('Ramp has paid it. The payment is not booked here yet, or not reconciled.'),
+            'planned': self.env._('Ramp is to pay it. The payment is not scheduled yet.'),
+            'scheduled': self.env._('Ramp pays it: scheduled.'),
+            'stopped': self.env._('Ramp is to pay it. It is on hold or blocked there.'),
+            'under_way': self.env._('Ramp pays it: the payment is on its way.'),
+        }[state]
+
+    def _get_alerts(self):
+        """EXTENDS: a bill that Ramp pays is not to be paid here, too."""
+        alerts = super()._get_alerts()
+        payment = self.sudo().ramp_payment  # for portal users, too, who are shown none of it
+        if payment and self.env.user._is_internal():
+            alerts['ramp_payment'] = {'level': 'info', 'message': self.env._('%s Pay it in Odoo only if Ramp does not.', payment)}
+        return alerts
+
+    @api.model
+    def _search_ramp_payment(self, operator, value):
+        """Only whether there is any."""
+        if operator != 'in' or set(value) != {False}:
+            return NotImplemented
+        self.flush_model(['ramp_id', 'state', 'payment_state'])
+        self.env['ramp.record'].flush_model(['res_model', 'res_id', 'flow', 'noted'])
+        return [('id', 'not in', SQL(
+            """(
+            SELECT m.id FROM account_move m
+              JOIN ramp_record r ON r.res_model = 'account.move' AND r.res_id = m.id AND r.flow = ANY(%s)
+             WHERE m.ramp_id IS NOT NULL AND m.state <> 'cancel' AND m.payment_state = ANY(%s)
+               AND r.noted #>> '{extras,payment}' IS NOT NULL)
+            """, list(PAID_BY_RAMP), list(OPEN_PAYMENT_STATES)))]
+
+    def _compute_payment_state(self):
+        """EXTENDS: core calls a bill reversed whose amount refunds cover, whatever they are of. A bill from Ramp that vendor credits
+        cover is paid; one that a refund of its own takes back is reversed."""
+        result = super()._compute_payment_state()
+        for move in self:
+            # for portal users, too
+            if (move.payment_state == 'reversed' and move.is_purchase_document() and move.sudo().ramp_id
+                    and not move.reversal_move_ids):
+                move.payment_state = 'paid'
+        return result
 
     def _compute_ramp_state(self):  # pylint: disable=missing-return
         """EXTENDS: a bill says, too, what keeps its payment from being booked."""

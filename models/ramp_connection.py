@@ -183,7 +183,21 @@ class RampConnection(models.Model):
         help='Either way Ramp is told of a bill only once it is approved; a bill that is not approved in the end is reversed.')
     bill_journal_id = fields.Many2one(
         'account.journal', check_company=True, domain=[('type', '=', 'purchase')], copy=False, tracking=True,
-        help='Bills, vendor credits and reimbursements are posted here.')
+        help='Bills are posted here, and so is what has no journal of its own: vendor credits, reimbursements, card statements.')
+    vendor_credit_journal_id = fields.Many2one(
+        'account.journal', check_company=True, domain=[('type', '=', 'purchase')], copy=False, tracking=True,
+        help='Vendor credits are posted here. Empty: the bill journal.')
+    reimbursement_journal_id = fields.Many2one(
+        'account.journal', check_company=True, domain=[('type', '=', 'purchase')], copy=False, tracking=True,
+        help='Reimbursements are posted here. Empty: the bill journal.')
+    reimbursement_account_id = fields.Many2one(
+        'account.account', string='Owed to Employees', check_company=True, tracking=True, copy=False,
+        domain=[('account_type', '=', 'liability_payable')],
+        help="The payable account of reimbursements, apart from what vendors are owed. Empty: that of the employee's contact. It holds "
+             'for what is booked from now on; a payment settles the account of what it pays.')
+    statement_journal_id = fields.Many2one(
+        'account.journal', check_company=True, domain=[('type', '=', 'purchase')], copy=False, tracking=True,
+        help='Card statements are posted here. Empty: the bill journal.')
     bill_post = fields.Selection(
         [('post', 'Post the bill'), ('draft', 'Leave the bill as a draft')], string='Bills and Vendor Credits', required=True,
         default='post', tracking=True, help='A draft cannot be paid: its payment waits until somebody posts it.')
@@ -197,7 +211,10 @@ class RampConnection(models.Model):
         help='How far, in percent, a rate that Ramp quotes may be from Odoo\'s of the same day. What is further off waits for a person.')
     payment_journal_id = fields.Many2one(
         'account.journal', check_company=True, domain=[('type', 'in', ('bank', 'cash'))], copy=False, tracking=True,
-        help='The bank from which Ramp pays bills and reimbursements.')
+        help='The bank from which Ramp pays bills, reimbursements and card statements, unless the bank account below says otherwise.')
+    bank_account_ids = fields.One2many(
+        'ramp.bank.account', 'connection_id', string='Bank Accounts in Ramp', copy=False,
+        help='Each bank account that Ramp has told of. Choose the journal of what it pays.')
     manual_payment_policy = fields.Selection(
         [('book', 'Book a payment'), ('person', 'Wait until the payment is entered in Odoo')], string='Bills Paid outside of Ramp',
         required=True, default='book', tracking=True,
@@ -700,7 +717,8 @@ class RampConnection(models.Model):
         # accounting administrators decide on the connection; the fields that hold its state are nobody's to type
         self.sudo().write({
             'state': 'connected', 'connected_at': self.env.cr.now(), 'accounting_connection_id': seat, 'last_error': False,
-            'database': self._database(), **self._business_values(business), **entities})
+            'database': self._database(), **self._business_values(business)})
+        self.sudo()._note_entities(entities)
         self._switch_crons()
         self._compare_again(uncertain=True)
         self._request_sync()
@@ -709,15 +727,24 @@ class RampConnection(models.Model):
 
     @api.model
     def _read_entities(self, client):
-        """What to write of the Ramp business's entities: their names, and which is the primary one; nothing where Ramp does not say."""
-        names, primary = {}, False
+        """The Ramp business's entities; none where Ramp does not say."""
+        entities = []
         with contextlib.suppress(RampError):  # their ids are shown instead
             for payload in client.objects('/entities'):
                 with contextlib.suppress(PayloadError):
-                    entity = read_entity(payload)
-                    names[entity.id] = payload.get('entity_name') or entity.id
-                    primary = entity.id if payload.get('is_primary') else primary
-        return {'ramp_entities': names, 'primary_entity_id': primary} if names else {}
+                    entities.append(read_entity(payload))
+        return entities
+
+    def _note_entities(self, entities):
+        """Keep what Ramp tells of its entities: their names, which is the primary one, and the bank accounts that they pay from."""
+        self.ensure_one()
+        if not entities:
+            return
+        self.write({
+            'ramp_entities': {entity.id: entity.name or entity.id for entity in entities},
+            'primary_entity_id': next((entity.id for entity in reversed(entities) if entity.is_primary), False)})
+        self.env['ramp.bank.account']._learn_accounts(self, {
+            account.id: account for entity in entities if not self._is_other_entity(entity.id) for account in entity.payment_accounts})
 
     def action_sync_now(self):
         """Queue a synchronization; returns at once. Rows that wait after an error are tried again right away."""

@@ -8,6 +8,7 @@ AccountingProvider; and `entity_amount`/`merchant_amount` of the transaction, fr
 after 2026-08.
 """
 
+import contextlib
 import dataclasses
 import datetime
 import re
@@ -102,6 +103,15 @@ class Transaction:
 
 
 @dataclasses.dataclass(frozen=True)
+class BankAccount:
+    """A bank account that an entity pays from; last_four: the last digits of its number."""
+
+    id: str
+    name: str | None
+    last_four: str | None
+
+
+@dataclasses.dataclass(frozen=True)
 class Entity:
     """subsidiary_external_id: our own id of the subsidiary the entity is mapped to in Ramp."""
 
@@ -110,6 +120,7 @@ class Entity:
     currency: str | None
     is_primary: bool
     subsidiary_external_id: str | None
+    payment_accounts: tuple[BankAccount, ...]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -409,7 +420,16 @@ def read_entity(payload):
         currency=reader.text('currency'),
         is_primary=reader.flag('is_primary'),
         subsidiary_external_id=reader.object('connected_subsidiary').text('external_id'),
+        payment_accounts=tuple(_bank_accounts(reader.items('payment_accounts'))),
     )
+
+
+def _bank_accounts(items):
+    """Those that can be read: the entity itself is worth more than how its bank accounts are called."""
+    for value, path in items:
+        with contextlib.suppress(PayloadError):
+            account = _Reader(value, path)
+            yield BankAccount(account.uuid('id', required=True), account.text('account_name'), account.text('account_number_last_four'))
 
 
 def read_receipt(payload):

@@ -13,6 +13,7 @@ FOLDER = pathlib.Path(__file__).resolve().parent.parent / 'migrations'
 TESTED = {
     '19.0.1.2.0/post-migrate.py': 'TestMigrations.test_payables',
     '19.0.1.3.0/post-migrate.py': 'TestMigrations.test_statements',
+    '19.0.1.5.0/post-bills.py': 'TestMigrations.test_bills',
     '19.0.1.5.0/post-cards.py': 'TestMigrations.test_cards',
     '19.0.1.5.0/post-changes.py': 'TestMigrations.test_changes',
     '19.0.1.5.0/post-entities.py': 'TestMigrations.test_entities',
@@ -191,6 +192,21 @@ class TestMigrations(PayablesCase):
             flow._flow for flow in self.connection._flows() if hasattr(flow, '_watch_listings')})
         self.assertFalse(self.draft.existing_policy or self.draft.connected_at or self.draft.looked_at)
         self.assertEqual((self.archived.existing_policy, str(self.archived.connected_at)), ('leave', '2026-01-01 00:00:00'))
+
+    def test_bills(self):
+        """To 1.5.0: what vendor credits covered is paid; what a refund of its own took back stays reversed."""
+        vendor = self.ramp.add_vendor('Creditor')
+        covered, back = self.owe(4000, vendor=vendor), self.owe(5000)
+        credit = self.ramp.add_vendor_credit(vendor=vendor, amount_minor=4000, account=self.external(self.account_meals))
+        self.ramp.apply_vendor_credit(credit, covered)
+        self.sync(*FLOWS)
+        self.move(back)._reverse_moves([{'invoice_date': '2026-03-04'}], cancel=True)
+        moves = self.move(covered) + self.move(back)
+        self.set(moves, payment_state='reversed')
+        told = len(moves.message_ids)
+        self.migrate(self.script('19.0.1.5.0/post-bills.py'), '19.0.1.4.0')
+        self.assertEqual(moves.mapped('payment_state'), ['paid', 'reversed'])
+        self.assertEqual(len(moves.message_ids), told)
 
     def test_cards(self):
         """To 1.5.0: who has connected keeps the labels of before; expenses of drafts, or of entries that are gone, get their state."""

@@ -379,12 +379,18 @@ class TestOtherPayloads(PayloadCase):
             'currency': 'CAD',
             'is_primary': True,
             'connected_subsidiary': {'external_id': '42'},
+            'payment_accounts': [
+                {'id': IDS[1].upper(), 'account_name': 'Checking', 'account_number_last_four': '0042', 'currency': 'CAD'},
+                {'id': 'odd', 'account_name': 'Nobody knows which'}, 'odd', {'id': IDS[2], 'account_name': 7}, {'id': IDS[2]}],
         }
         entity = read_entity(payload)
+        self.assertEqual([(account.id, account.name, account.last_four) for account in entity.payment_accounts], [
+            (IDS[1], 'Checking', '0042'), (IDS[2], None, None)])
         self.assertEqual((entity.id, entity.name, entity.currency), (IDS[0], 'North', 'CAD'))
         self.assertEqual((entity.is_primary, entity.subsidiary_external_id), (True, '42'))
         bare = read_entity({'id': IDS[0], 'currency': None, 'is_primary': None, 'connected_subsidiary': None})
-        self.assertEqual((bare.is_primary, bare.subsidiary_external_id), (False, None))
+        self.assertEqual((bare.is_primary, bare.subsidiary_external_id, bare.payment_accounts), (False, None, ()))
+        self.assertRefused('payment_accounts', 'a list', read_entity, {**payload, 'payment_accounts': {}})
         self.assertRefused('is_primary', 'true or false', read_entity, {**payload, 'is_primary': 1})
 
     def test_receipt(self):

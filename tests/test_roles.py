@@ -44,6 +44,7 @@ BUYS = f'{BOOKS} buyer purchases storekeeper stock'
 # model: who may read, write, create and delete
 ACCESS = {
     'ramp.account.type': (SEES, '', '', ''),
+    'ramp.bank.account': (SEES, 'manager', '', ''),
     'ramp.change': ('', '', '', ''),
     'ramp.connection': (SEES, 'manager system', 'manager', 'manager'),
     'ramp.event': ('', '', '', ''),
@@ -61,7 +62,7 @@ FIELDS = {
     'account.account': DOCUMENT,
     'account.analytic.account': DOCUMENT,
     'account.analytic.plan': DOCUMENT,
-    'account.move': DOCUMENT,
+    'account.move': {**DOCUMENT, 'ramp_payment': (STAFF, '')},
     'account.move.line': {'ramp_tie_out': (BOOKS, '')},
     'account.payment': DOCUMENT,
     'account.tax': DOCUMENT,
@@ -157,7 +158,7 @@ class RoleCase(RampCase):
         move = self.move(self.booked)
         samples = [
             self.connection, self.record(self.held), Model['ramp.run'].search([('connection_id', '=', self.connection.id)], limit=1),
-            Model['ramp.account.type'].search([], limit=1),
+            Model['ramp.account.type'].search([], limit=1), self.connection.bank_account_ids[:1],
             Model['ramp.tie.out'].search([('connection_id', '=', self.connection.id)], limit=1),
             Model['ramp.record.ignore'].with_user(self.users['invoicing']).create(
                 {'record_ids': [Command.set(self.record(self.held).ids)], 'reason': 'Private'}),

@@ -371,6 +371,21 @@ class TestBillPayments(PayablesCase):
         self.assertEqual(self.ramp.pay_bill(late, payment_id=payment), payment)
         self.assertEqual(len(self.ids("/bills", payment_id=payment)), 4)
 
+    def test_bank_accounts(self):
+        """A payment leaves one of the bank accounts that its entity pays from."""
+        first, second = (self.ramp.add_bill(entity=self.entity("KWD"), currency="KWD", amount_minor=100) for _number in range(2))
+        entity = self.client.get(f"/entities/{self.entity('KWD')}").json()
+        own, other = (account["id"] for account in entity["payment_accounts"])
+        self.assertEqual(entity["default_bill_pay_payment_account_id"], own)
+        self.ramp.pay_bill(first)
+        self.ramp.pay_bill(second, source=other)
+        told = [self.bill(ident)["payment"]["details"]["source_bank_account_id"] for ident in (first, second)]
+        self.assertEqual(told, [own, other])
+        third = self.ramp.add_bill(amount_minor=100)
+        for values in ({"source": other}, {"source": own, "method": "PAID_MANUALLY"}):
+            with self.assertRaisesRegex(ValueError, "Nothing is paid by .* from the bank account"):
+                self.ramp.pay_bill(third, **values)
+
     def test_every_method(self):
         for method in bills_module.METHODS:
             with self.subTest(method):

@@ -421,6 +421,7 @@ def pay(
     in_payer_currency=False,
     fx_conversion_rate=None,
     same_day=False,
+    source=None,
     new=False,
 ):
     """Move the payment of a bill on, or make one; of several bills (a list): one batch. Returns the payment's id.
@@ -438,6 +439,7 @@ def pay(
     :param settled_minor: what left the entity's account, in its currency; `in_payer_currency`: the same, computed
         by the bill's rate. Else the payment is told in the bill's currency
     :param fx_conversion_rate: the bill's rate from now on
+    :param source: the bank account that it leaves, one that the entity pays from; default: the entity's own choice
     """
     if status not in PAYMENT_STATES:
         raise ValueError(f"Unknown status {status}; there are {', '.join(PAYMENT_STATES)}")
@@ -460,6 +462,11 @@ def pay(
             payments.append(item)
         item = payments[place]
         item = {**item, "state": status}
+        if source:
+            entity = store["entities"].rows[row["entity_id"]]
+            if not item["friendly"] or source not in [account["id"] for account in entity["payment_accounts"]]:
+                raise ValueError(f"Nothing is paid by {item['method']} from the bank account {source} of {entity['entity_name']}")
+            item["source"] = source
         if at or not item["scheduled"]:
             item["scheduled"] = at or day(store.clock())
         if status in ("processing", "completed", "failed"):

@@ -14,17 +14,21 @@ FILTERS = {
 
 
 def make(state, name, currency, is_primary=False):
+    ident = state.stable_id("entity", name)
+    banks = [
+        {"id": state.stable_id(kind, ident), "account_name": f"{name} {label}", "account_number_last_four": digits, "currency": currency}
+        for kind, label, digits in (("bank account", "Checking", "0017"), ("other bank account", "Payables", "4242"))]
     return state["entities"].add(
         {
-            "id": state.stable_id("entity", name),
+            "id": ident,
             "entity_name": name,
             "currency": currency,
             "is_primary": is_primary,
             "accounts": [],
             "connected_subsidiary": None,
-            "default_bill_pay_payment_account_id": None,
+            "default_bill_pay_payment_account_id": banks[0]["id"],
             "location_ids": [],
-            "payment_accounts": [],
+            "payment_accounts": banks,
         }
     )
 
