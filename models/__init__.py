@@ -17,6 +17,7 @@ from . import (
     ramp_connection_webhook,
     ramp_event,
     ramp_webhook,
+    ramp_connection_books,
     ramp_connection_people,
     account_account,
     account_analytic,
