@@ -66,6 +66,7 @@ class RampFlowTransaction(models.AbstractModel):
     _description = 'Ramp Flow: card transactions'
 
     _flow = 'transaction'
+    _business_domain = 'expense'
     _flow_sequence = 10
     _events = (
         'transactions.all_requirements_met_and_approved_changed', 'transactions.body_coding_updated', 'transactions.cleared',
@@ -202,6 +203,10 @@ class RampFlowTransaction(models.AbstractModel):
             raise Held(self.env._('It has no date. Ask Ramp; it cannot be booked on a day that is not known.'))
         label = _label(value)
         coded = self._plan_coding(connection, value.lines, found)
+        partner = self._plan_partner(connection, value, coded, found)
+        coded = self._complete_coding(
+            connection, value.lines, coded, [coding.partner or partner for coding in coded], found,
+            [connection.expense_product_id] * len(coded))
         entry_date = self._plan_entry_date(
             connection, date, connection.card_journal_id, found, any(coding.tax for coding in coded))
         amounts = [line.amount.minor for line in value.lines]
@@ -211,7 +216,7 @@ class RampFlowTransaction(models.AbstractModel):
             lines=[Line(coding, line.amount.minor, part, clean(line.memo) or label)
                    for coding, line, part in zip(coded, value.lines, balances, strict=True)],
             employee=self._plan_employee(connection, value, found),
-            partner=self._plan_partner(connection, value, coded, found),
+            partner=partner,
         )
 
     def _plan_bill(self, connection, value, currency, found):
@@ -364,8 +369,11 @@ class RampFlowTransaction(models.AbstractModel):
         }
 
     def _move_values(self, connection, plan, expense):
-        def line(account, amount, balance, name, partner, distribution=False):
+        storno = connection.company_id.account_storno
+
+        def line(account, amount, balance, name, partner, distribution=False, is_refund=False):
             return {
+                'is_storno': storno and is_refund,  # where that is the law, what comes back is a negative debit, as in core's refunds
                 'account_id': account.id, 'partner_id': partner.id, 'name': name, 'currency_id': plan.currency.id,
                 'amount_currency': self._float(amount, plan.currency),
                 'balance': self._amount(balance, connection.company_id.currency_id),
@@ -375,7 +383,7 @@ class RampFlowTransaction(models.AbstractModel):
         debits = []
         for part in plan.lines:
             partner = part.coding.partner or plan.partner
-            values = line(part.coding.account, part.amount, part.balance, part.name, partner, part.coding.distribution)
+            values = line(part.coding.account, part.amount, part.balance, part.name, partner, part.coding.distribution, part.amount < 0)
             debits += self._with_tax(connection, part.coding, partner, values, part.amount < 0) if part.coding.tax else [values]
         return {
             'move_type': 'entry',
@@ -390,7 +398,8 @@ class RampFlowTransaction(models.AbstractModel):
             'line_ids': [
                 *(Command.create(values) for values in debits),
                 Command.create(line(
-                    connection.card_account_id, -plan.transaction.amount.minor, -plan.balance, plan.label, plan.partner)),
+                    connection.card_account_id, -plan.transaction.amount.minor, -plan.balance, plan.label, plan.partner,
+                    is_refund=plan.transaction.amount.minor < 0)),
             ],
         }
 

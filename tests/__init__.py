@@ -1,12 +1,15 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
 from . import (
     test_alone,
+    test_analytic_rules,
     test_bill,
+    test_charts,
     test_clocks,
     test_coding,
     test_common,
     test_connection,
     test_currencies,
+    test_default_taxes,
     test_disk,
     test_entities,
     test_exported_elsewhere,

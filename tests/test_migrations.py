@@ -7,12 +7,14 @@ from odoo.modules.module import load_script
 from odoo.tests import tagged
 from odoo.tools import SQL
 
+from ..simulator import coding
 from .common import PayablesCase
 
 FOLDER = pathlib.Path(__file__).resolve().parent.parent / 'migrations'
 TESTED = {
     '19.0.1.2.0/post-migrate.py': 'TestMigrations.test_payables',
     '19.0.1.3.0/post-migrate.py': 'TestMigrations.test_statements',
+    '19.0.1.5.0/post-coding.py': 'TestMigrations.test_coding',
     '19.0.1.5.0/post-entities.py': 'TestMigrations.test_entities',
     '19.0.1.5.0/post-seat.py': 'test_seat.py, TestUpgrade',
     '19.0.1.5.0/post-vendors.py': 'TestMigrations.test_vendors',
@@ -180,3 +182,29 @@ class TestMigrations(PayablesCase):
             self.assertEqual(pulled.state, 'confirmed')
             called = (self.env['ir.cron.trigger'].search([]) - triggers).cron_id
             self.assertIn(self.env.ref('ramp_connector.cron_accounting_vendor'), called)
+
+    def test_coding(self):
+        """To 1.5.0: distribution models stay out; what is not offered any more is withdrawn; what codes a whole bill is no change of it."""
+        self.set(self.connections, analytic_policy='models')
+        vendor, account = self.ramp.add_vendor('Paper & Sons'), self.external(self.account_meals)
+        header = [coding.option(self.ramp.state, self.external(self.plan), self.external(self.analytic_move))]
+        lines = [{'amount_minor': minor, 'account': account} for minor in (1000, 2000)]
+        whole, plain, changed = (
+            self.owe(None, vendor=vendor, lines=lines, header=selections) for selections in (header, [], header))
+        self.sync('vendor', 'bill')
+        rows = {name: self.record(ramp_id, 'bill') for name, ramp_id in (('whole', whole), ('plain', plain), ('changed', changed))}
+        hashes = {name: row.payload_hash for name, row in rows.items()}
+        self.set(rows['whole'] + rows['plain'] + rows['changed'], payload_hash='of before')
+        self.set(rows['changed'], has_changed=True)
+        row = {'company_id': self.company.id, 'state': 'confirmed', 'res_model': 'account.account', 'res_id': 1}
+        sent = self.env['ramp.record'].create([
+            {**row, 'connection_id': connection.id, 'flow': flow, 'remote_id': f'{flow}-x'}
+            for connection in (self.connection, self.archived) for flow in ('account', 'tax_rate', 'tax_code')])
+        triggers = self.env['ir.cron.trigger'].search([])
+        self.migrate(self.script('19.0.1.5.0/post-coding.py'), '19.0.1.4.0')
+        self.assertEqual(self.connections.mapped('analytic_policy'), ['ramp'] * 3)
+        self.assertEqual({name: row.payload_hash for name, row in rows.items()}, {
+            'whole': hashes['whole'], 'plain': 'of before', 'changed': 'of before'})
+        self.assertEqual([record.flow for record in sent if record.state == 'pending'], ['account', 'tax_rate'])
+        woken = (self.env['ir.cron.trigger'].search([]) - triggers).cron_id
+        self.assertEqual(woken, self.env.ref('ramp_connector.cron_account') + self.env.ref('ramp_connector.cron_tax_rate'))
