@@ -65,7 +65,8 @@ class TestQueryCountsPayables(QueryCounting, PayablesCase):
         self.env['account.analytic.distribution.model'].create({
             'account_prefix': self.account_meals.code, 'company_id': self.company.id,
             'analytic_distribution': {str(self.analytic_move.id): 100}})
-        self.assertFlat(lines=[{'amount_minor': minor, 'account': self.external(self.account_meals)} for minor in (400, 600)])
+        # a bill has more rows: tax and analytic items, which the ORM writes some at a time
+        self.assertFlat(booked=0.3, lines=[{'amount_minor': minor, 'account': self.external(self.account_meals)} for minor in (400, 600)])
         self.assertTrue(self.env['account.move.line'].search_count([('tax_ids', 'in', self.account_meals.tax_ids.ids)], limit=1))
 
     def test_lines_with_analytics(self):
