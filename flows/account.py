@@ -2,6 +2,7 @@
 from odoo import api, models
 from odoo.fields import Domain
 
+from ..models.ramp_connection import UNSPENDABLE
 from .push import Remote
 
 # Ramp's classification by the first word of Odoo's type; a more special one is looked for first.
@@ -36,12 +37,19 @@ class RampFlowAccount(models.AbstractModel):
         return self.env._('Accounts')
 
     def _wanted_domain(self, connection):
-        domain = Domain('company_ids', 'in', connection.company_id.parent_ids.ids) & Domain('active', '=', True)
+        domain = (Domain('company_ids', 'in', connection.company_id.parent_ids.ids) & Domain('active', '=', True)
+                  & Domain('account_type', 'not in', UNSPENDABLE) & Domain('id', '!=', connection.card_account_id.id))
         if connection.account_policy == 'types':
             kinds = Domain('account_type', 'in', connection.account_type_ids.mapped('code'))
             # Ramp wants to know the account of each tax rate
             domain &= kinds | Domain('id', 'in', self.env['ramp.flow.tax_rate']._accounts(connection).ids)
         return domain
+
+    def _not_offered(self, record):
+        if record.active and record.account_type in UNSPENDABLE:
+            return self.env._('Accounts of its type (%s) take no spend, so it is not offered in Ramp.', dict(
+                record._fields['account_type']._description_selection(self.env))[record.account_type])
+        return super()._not_offered(record)
 
     def _desired(self, connection, records):
         return {account.id: {

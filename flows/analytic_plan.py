@@ -36,7 +36,23 @@ class RampFlowAnalyticPlan(models.AbstractModel):
         return super()._not_offered(record)
 
     def _desired(self, connection, records):
+        memory = self.env.context.get('ramp_memory', {})
+        memory.setdefault('required', {}).update(self._required(connection, records))
         return {plan.id: {'name': plan.name, 'offered': True} for plan in records}
+
+    def _required(self, connection, plans):
+        """{plan: the kinds of objects in Ramp that need it}, of plans that Odoo demands on each line, whatever its account.
+
+        Ramp takes it when a field is made, and later no more: so it is no part of what is compared.
+        """
+        bills = ['BILL', 'VENDOR_CREDIT'] if connection.pull_bills else []
+        reimbursements = ['REIMBURSEMENT'] if connection.pull_reimbursements else []
+        required = {}
+        for business_domain, kinds in (('bill', bills + reimbursements), ('expense', ['TRANSACTION'])):
+            for plan in self.env['ramp.coding.defaults']._plans(connection, business_domain):
+                if plan['applicability'] == 'mandatory' and plan['id'] in plans.ids:
+                    required.setdefault(plan['id'], []).extend(kinds)
+        return required
 
     def _read_remote(self, payload, query):
         return Remote(payload.get('id'), payload['ramp_id'], {
@@ -51,7 +67,9 @@ class RampFlowAnalyticPlan(models.AbstractModel):
         return [field] if field else []
 
     def _upload_item(self, job):
-        return {'id': job.remote_id, 'input_type': 'SINGLE_CHOICE', 'is_splittable': True, **self._names(job)}
+        required = self.env.context.get('ramp_memory', {}).get('required', {}).get(job.res_id)
+        return {'id': job.remote_id, 'input_type': 'SINGLE_CHOICE', 'is_splittable': True, **self._names(job),
+                **({'is_required_for': required} if required else {})}
 
     def _names(self, job):
         return {'name': job.desired['name'], 'display_name': job.desired['name']}

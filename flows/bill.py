@@ -217,7 +217,10 @@ class RampFlowBill(models.AbstractModel):
         rate = self._plan_rate(connection, value, issued, found)
         currency = self._plan_currency(connection, code, found, rate, amounts=[line.amount.minor for line in value.lines])
         partner = self._plan_vendor(value.vendor.id, clean(value.vendor.name), found)
-        coded = self._plan_coding(connection, value.lines, found)
+        orders = [self._plan_order_line(line, partner, found) for line in value.lines]
+        coded = self._complete_coding(
+            connection, value.lines, self._plan_coding(connection, value.lines, found), [partner] * len(value.lines), found,
+            [order_line.product_id if order_line else self.env['product.product'] for order_line, _quantity in orders])
         self._check_rate(connection, currency, rate, issued, found)
         label = clean(value.memo) or clean(value.invoice_number) or partner.display_name
         document = self._directed(Document(
@@ -225,8 +228,8 @@ class RampFlowBill(models.AbstractModel):
             date=self._plan_entry_date(connection, date, journal, found, any(coding.tax for coding in coded)),
             invoice_date=issued, due_date=self._day(connection, value.due_at), reference=clean(value.invoice_number),
             note=clean(value.memo), origin=found['orders'].get(value.purchase_order_id, False),
-            lines=[DocumentLine(coding, line.amount.minor, line_name(line.memo, fallback=label), line.quantity, line.unit_price,
-                                *self._plan_order_line(line, partner, found)) for coding, line in zip(coded, value.lines, strict=True)]))
+            lines=[DocumentLine(coding, line.amount.minor, line_name(line.memo, fallback=label), line.quantity, line.unit_price, *order)
+                    for coding, line, order in zip(coded, value.lines, orders, strict=True)]))
         return self._check_number(document, found), len(value.invoice_urls)
 
     def _issued_on(self, connection, value):

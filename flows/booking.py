@@ -1,4 +1,5 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
+import contextlib
 import datetime
 from decimal import Decimal
 from fractions import Fraction
@@ -28,6 +29,8 @@ class RampFlowBooking(models.AbstractModel):
     _name = 'ramp.flow.booking'
     _inherit = 'ramp.flow.pull'
     _description = 'Ramp Flow: from Ramp into the books'
+
+    _business_domain = 'bill'  # of its documents, in the rules of analytic plans
 
     # ------------------------------------------------------------------ days
 
@@ -110,7 +113,7 @@ class RampFlowBooking(models.AbstractModel):
         )) if foreign else {}
         return {
             **self.env['ramp.coding']._look_up(connection, selections),
-            'currencies': currencies, 'rated': rated, 'locks': {}, 'rates': {},
+            'currencies': currencies, 'rated': rated, 'locks': {}, 'rates': {}, 'defaults': {},
         }
 
     def _know_partners(self, connection, partners):
@@ -230,21 +233,40 @@ class RampFlowBooking(models.AbstractModel):
     # ------------------------------------------------------------------ coding
 
     def _plan_coding(self, connection, lines, found):
-        """The `Coding` of each line; raises `Held`, naming the line."""
+        """The `Coding` of each line, as people chose it in Ramp; raises `Held`, naming the line."""
         coded = []
         for number, line in enumerate(lines, 1):
-            try:
+            with self._naming_line(lines, number):
                 coding = self.env['ramp.coding']._decode(line.selections, found)
-            except Uncodable as reason:
-                if len(lines) == 1:
-                    raise Held(str(reason)) from reason
-                raise Held(self.env._(
-                    'Line %(number)s (%(amount)s): %(reason)s', number=number, amount=line.amount, reason=reason)) from reason
             if coding.account == connection.card_account_id:
                 raise Held(self.env._(
                     'It is coded to the card liability itself (%s). Choose an expense account in Ramp.', coding.account.display_name))
             coded.append(coding)
         return coded
+
+    def _complete_coding(self, connection, lines, coded, partners, found, products=None):
+        """The same with what Odoo adds to it; raises `Held`, naming the line, where an analytic plan is missing that Odoo demands.
+
+        :param partners: those of the journal items, one for each line
+        :param products: the same, where they have some
+        """
+        complete, completed = self.env['ramp.coding.defaults']._complete, []
+        products = products or [self.env['product.product']] * len(coded)
+        for number, (coding, partner, product) in enumerate(zip(coded, partners, products, strict=True), 1):
+            with self._naming_line(lines, number):
+                completed.append(complete(connection, coding, partner, product, self._business_domain, found))
+        return completed
+
+    @contextlib.contextmanager
+    def _naming_line(self, lines, number):
+        """Hold an object of whose line something means nothing here; of several lines, the reason says which."""
+        try:
+            yield
+        except Uncodable as reason:
+            if len(lines) == 1:
+                raise Held(str(reason)) from reason
+            raise Held(self.env._(
+                'Line %(number)s (%(amount)s): %(reason)s', number=number, amount=lines[number - 1].amount, reason=reason)) from reason
 
     def _with_tax(self, connection, coding, partner, values, is_refund):
         """The journal items of a line that is coded with a tax: Ramp's amount includes it, to the cent.
@@ -262,7 +284,7 @@ class RampFlowBooking(models.AbstractModel):
         AccountTax._add_accounting_data_in_base_lines_tax_details([base], company, include_caba_tags=True)
         result = AccountTax._prepare_tax_lines([base], company)
         [(_base, update)] = result['base_lines_to_update']
-        taxes = result['tax_lines_to_add']
+        taxes = [{**tax, 'is_storno': values.get('is_storno', False)} for tax in result['tax_lines_to_add']]
         left = {
             key: unit.round(values[key] - sum(tax[key] for tax in taxes))
             for key, unit in (('amount_currency', currency), ('balance', company.currency_id))}
@@ -357,9 +379,10 @@ class RampFlowBooking(models.AbstractModel):
             'original': self.env._('Amount that the merchant charged')}
         texts = [self.env._('%(what)s changed in Ramp: %(text)s', what=label, text=now[key] or '-') for key, label in labels.items()
                  if key in now and (now[key] or '') != (before.get(key, now[key]) or '')]
-        if len(now.get('memos', [])) == len(before.get('memos', [])):
+        memos, memos_before = now.get('memos', []), before.get('memos', [])
+        if len(memos) == len(memos_before):
             texts += [self.env._('Memo of line %(number)s changed in Ramp: %(text)s', number=number, text=text or '-')
-                      for number, (text, old) in enumerate(zip(now.get('memos', []), before.get('memos', []), strict=True), 1) if text != old]
+                      for number, (text, old) in enumerate(zip(memos, memos_before, strict=True), 1) if text != old]
         return texts
 
     # ------------------------------------------------------------------ what Ramp withdraws

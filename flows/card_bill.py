@@ -12,8 +12,9 @@ from .flow import Held, Waiting
 
 @dataclasses.dataclass(frozen=True)
 class CardPlan:
-    """How a bill is settled by card. name: of its entries; entries: of its transactions; expected: what the card is charged with, if they have not arrived
-    (Money of the card's currency); replaced: what was booked as expected, where the transactions turned out to be others."""
+    """How a bill is settled by card. name: of its entries; entries: of its transactions; expected: what the card is charged with, if they
+    have not arrived (Money of the card's currency); replaced: what was booked as expected, where the transactions turned out to be
+    others."""
 
     ramp_id: str
     move: models.Model

@@ -89,7 +89,8 @@ class RampCoding(models.AbstractModel):
             domain = domain or [('id', 'in', list(wanted[kind]))]
             return Model.search_fetch(domain, names) if wanted[kind] or kind == 'account' and codes else Model
 
-        accounts = fetch('account', ['code', 'name', 'active', 'company_ids'], [
+        defaults = ['tax_ids'] if connection.tax_policy == 'default' else []
+        accounts = fetch('account', ['code', 'name', 'active', 'company_ids', *defaults], [
             '|', ('id', 'in', list(wanted['account'])), ('code', 'in', list(codes))])
         by_code = defaultdict(self.env['account.account'].browse)
         for account in accounts:

@@ -357,7 +357,9 @@ class RampFlowPayment(models.AbstractModel):
             'ref': self.env._('Reversal of: %(name)s. %(reason)s', name=payment.name, reason=reason),
             'line_ids': [Command.create({
                 'name': item.name, 'account_id': item.account_id.id, 'partner_id': item.partner_id.id, 'currency_id': item.currency_id.id,
-                'amount_currency': amount, 'balance': company.round(balance)}) for item, amount, balance in values]})
+                'amount_currency': amount, 'balance': company.round(balance),
+                'is_storno': item.company_id.account_storno and not item.is_storno,  # as core has it in reversals
+            }) for item, amount, balance in values]})
         reversal._post(soft=False)
         reversal.reversed_entry_id = payment.move_id  # not before: posting it would reconcile the bank's lines, too
         (line + reversal.line_ids.filtered(lambda item: item.account_id == line.account_id)).reconcile()

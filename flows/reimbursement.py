@@ -179,7 +179,8 @@ class RampFlowReimbursement(models.AbstractModel):
         journal = self._plan_journal(connection)
         currency = self._plan_currency(connection, value.amount.currency, found, amounts=[line.amount.minor for line in value.lines])
         employee = self._plan_employee(connection, value, found)
-        coded = self._plan_coding(connection, value.lines, found)
+        coded = self._complete_coding(connection, value.lines, self._plan_coding(connection, value.lines, found), [
+            employee.work_contact_id] * len(value.lines), found)
         spent = self._spent_on(connection, value)
         if not spent:
             raise Held(self.env._('It has no date. Ask Ramp; it cannot be booked on a day that is not known.'))

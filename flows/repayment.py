@@ -341,6 +341,7 @@ class RampFlowRepayment(models.AbstractModel):
             'tax_ids': [Command.set(line.tax_ids.ids)], 'tax_tag_ids': [Command.set(line.tax_tag_ids.ids)],
             'tax_repartition_line_id': line.tax_repartition_line_id.id, 'group_tax_id': line.group_tax_id.id,
             'tax_base_amount': line.company_currency_id.round(line.tax_base_amount * balance / line.balance) if line.balance else 0.0,
+            'is_storno': line.company_id.account_storno and not line.is_storno,  # as core has it in reversals
         }
 
     def _tell(self, plans, moves):

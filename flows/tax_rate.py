@@ -5,6 +5,7 @@ from odoo import api, models
 from odoo.fields import Domain
 from odoo.tools import SQL
 
+from ..models.ramp_connection import UNSPENDABLE
 from .flow import Held, Waiting
 from .push import Remote
 
@@ -58,7 +59,9 @@ class RampFlowTaxRate(models.AbstractModel):
         return self.env['account.account'].union(*map(self._account, taxes))
 
     def _account(self, tax):
-        return tax.invoice_repartition_line_ids.filtered(lambda line: line.repartition_type == 'tax').account_id[:1]
+        """The account that a tax is posted to, of several the first. None: it is a part of the cost, or no account that Ramp may have."""
+        return tax.invoice_repartition_line_ids.filtered(lambda line: line.repartition_type == 'tax').account_id.filtered(
+            lambda account: account.account_type not in UNSPENDABLE)[:1]
 
     def _desired(self, connection, records):
         accounts = {tax.id: self._account(tax) for tax in records}
@@ -67,17 +70,16 @@ class RampFlowTaxRate(models.AbstractModel):
             & Domain('res_id', 'in', [account.id for account in accounts.values()]),
             ['res_id', 'ramp_id', 'state', 'error_message'])
         rows = {row.res_id: row for row in rows.sorted(lambda row: bool(row.ramp_id))}
-        if any(not tax.amount and not accounts[tax.id] for tax in records):
-            # nothing is ever posted for a rate of zero; Ramp wants an account all the same, so it gets the first one it has
+        if not all(accounts.values()):
+            # a rate of zero posts nothing, and a tax that is not deductible posts to the account of the line; Ramp wants an account
+            # all the same, so it gets the first one it has
             rows[False] = rows.get(False) or self.env['ramp.record'].search(
                 self._shared(connection) & Domain('flow', '=', 'account') & Domain('state', '=', 'confirmed'), order='res_id', limit=1)
         return {tax.id: self._desired_rate(tax, accounts[tax.id], rows.get(accounts[tax.id].id)) for tax in records}
 
     def _desired_rate(self, tax, account, row):
-        if not account and (tax.amount or not row):
-            return Held(self.env._(
-                'The tax %s posts to no account (Distribution for Invoices), and Ramp wants one. Enter it on the tax, or '
-                'archive the tax.', tax.display_name))
+        if not account and not row:
+            return Waiting(self.env._('It waits for the accounts: Ramp wants one of each rate.'))
         if row and row.state == 'pending' and not row.ramp_id:
             return Waiting(self.env._('It waits for the account %s.', account.display_name))
         if not row or not row.ramp_id:  # one that is hidden serves: nobody has to pick it

@@ -68,6 +68,7 @@ class RampFlowTransaction(models.AbstractModel):
     _description = 'Ramp Flow: card transactions'
 
     _flow = 'transaction'
+    _business_domain = 'expense'
     _flow_sequence = 10
     _events = (
         'transactions.all_requirements_met_and_approved_changed', 'transactions.body_coding_updated', 'transactions.cleared',
@@ -203,6 +204,9 @@ class RampFlowTransaction(models.AbstractModel):
             raise Held(self.env._('It has no date. Ask Ramp; it cannot be booked on a day that is not known.'))
         coded = self._plan_coding(connection, value.lines, found)
         partner, is_merchant = self.env['ramp.card.merchant']._plan(connection, value, coded, found)
+        coded = self._complete_coding(
+            connection, value.lines, coded, [coding.partner or partner for coding in coded], found,
+            [connection.expense_product_id] * len(coded))
         entry_date = self._plan_entry_date(
             connection, date, connection.card_journal_id, found, any(coding.tax for coding in coded))
         amounts = [line.amount.minor for line in value.lines]
@@ -414,8 +418,10 @@ class RampFlowTransaction(models.AbstractModel):
             'description': '\n'.join(filter(None, (plan.note, plan.details))) or False,
         }
 
-    def _line_values(self, connection, plan, account, amount, balance, name, partner, distribution=False):
+    def _line_values(self, connection, plan, account, amount, balance, name, partner, distribution=False, is_refund=False):
         return {
+            # where that is the law, what comes back is a negative debit, as in core's refunds
+            'is_storno': connection.company_id.account_storno and is_refund,
             'account_id': account.id, 'partner_id': partner.id, 'name': name, 'currency_id': plan.currency.id,
             'amount_currency': self._float(amount, plan.currency),
             'balance': self._amount(balance, connection.company_id.currency_id),
@@ -427,8 +433,8 @@ class RampFlowTransaction(models.AbstractModel):
         debits = []
         for part in plan.lines:
             partner = part.coding.partner or plan.partner
-            values = self._line_values(
-                connection, plan, part.coding.account, part.amount, part.balance, part.name, partner, part.coding.distribution)
+            values = self._line_values(connection, plan, part.coding.account, part.amount, part.balance, part.name, partner,
+                                       part.coding.distribution, part.amount < 0)
             debits += self._with_tax(connection, part.coding, partner, values, part.amount < 0) if part.coding.tax else [values]
         return debits
 
@@ -445,7 +451,8 @@ class RampFlowTransaction(models.AbstractModel):
             'narration': plan.note and plaintext2html(plan.note),  # somebody else's text is no markup
             'expense_ids': [Command.set(expense.ids)],
             'line_ids': [Command.create(values) for values in (*debits, self._line_values(
-                connection, plan, connection.card_account_id, -plan.transaction.amount.minor, -plan.balance, plan.label, plan.partner))],
+                connection, plan, connection.card_account_id, -plan.transaction.amount.minor, -plan.balance, plan.label, plan.partner,
+                is_refund=plan.transaction.amount.minor < 0))],
         }
 
 

@@ -100,7 +100,8 @@ class RampFlowVendorCredit(models.AbstractModel):
         journal = self._plan_journal(connection)
         currency = self._plan_currency(connection, value.total.currency, found, amounts=[line.amount.minor for line in value.lines])
         partner = self._plan_vendor(value.vendor_id, False, found)
-        coded = self._plan_coding(connection, value.lines, found)
+        coded = self._complete_coding(
+            connection, value.lines, self._plan_coding(connection, value.lines, found), [partner] * len(value.lines), found)
         day = self._credit_day(connection, value)
         if not day:
             raise Held(self.env._('It has no date. Ask Ramp; it cannot be booked on a day that is not known.'))

@@ -18,6 +18,7 @@ from . import (
     ramp_connection_webhook,
     ramp_event,
     ramp_webhook,
+    ramp_connection_books,
     ramp_connection_people,
     ramp_connection_cards,
     ramp_merchant,

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import pytz
 import requests
 
-from odoo import Command, api, fields, models
+from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.tools import config, frozendict, ormcache
 
@@ -52,7 +52,10 @@ OPTIONAL_SCOPES = {
 # Fields that decide what Odoo offers in Ramp
 OFFERS = (
     'account_policy', 'account_type_ids', 'analytic_plan_ids', 'offer_taxes', 'offer_vendors', 'pull_bills', 'push_orders', 'push_receipts',
-    'start_date', 'ramp_entity_id', 'push_users', 'user_invitation', 'ramp_partner_id', 'merchant_partner_id')
+    'start_date', 'ramp_entity_id', 'card_journal_id', 'push_users', 'user_invitation', 'ramp_partner_id', 'merchant_partner_id')
+# Types of accounts that take no spend: whatever is offered, these are not
+UNSPENDABLE = (
+    'asset_cash', 'asset_receivable', 'liability_credit_card', 'liability_payable', 'equity_unaffected', 'off_balance')
 IDENTITY_PARAMETER = 'ramp_connector.identity'
 PLAIN_HOST = re.compile(r'[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:.]+\]')
 
@@ -163,7 +166,7 @@ class RampConnection(models.Model):
     account_policy = fields.Selection(
         [('all', 'All active accounts'), ('types', 'Accounts of the types chosen')], string='Accounts in Ramp', required=True,
         default='all', tracking=True, help='Which accounts people can pick as accounting category in Ramp.')
-    account_type_ids = fields.Many2many('ramp.account.type', string='Account Types')
+    account_type_ids = fields.Many2many('ramp.account.type', string='Account Types', domain=[('code', 'not in', UNSPENDABLE)])
     analytic_plan_ids = fields.Many2many(
         'account.analytic.plan', string='Analytic Plans in Ramp', domain=[('parent_id', '=', False)],
         default=lambda self: self.env['account.analytic.plan'].search([('parent_id', '=', False)]),
@@ -704,6 +707,7 @@ class RampConnection(models.Model):
                 'Connection %(name)s: choose what becomes of the card statements and vendor credits that are in Ramp already '
                 '("%(field)s"). Ramp does not say whether another system has booked them.', name=self.name,
                 field=self._fields['existing_policy']._description_string(self.env)))
+        self._check_chart()
         client = self._new_client()
         try:
             business = self._ask_business(client)
@@ -901,43 +905,6 @@ class RampConnection(models.Model):
             client.delete('/accounting/connection')
 
     # ------------------------------------------------------------------ set-up and scheduling
-
-    def _complete_set_up(self):
-        """Choose what the books need and the user has not chosen; the card journal with its liability account is created."""
-        self.ensure_one()
-        Journal = self.env['account.journal'].with_company(self.company_id)
-        for name, kind in (('bill_journal_id', 'purchase'), ('payment_journal_id', 'bank')):
-            if not self[name]:
-                self[name] = Journal.search([*Journal._check_company_domain(self.company_id), ('type', '=', kind)], limit=1)
-        if not self.cashback_account_id:
-            self.cashback_account_id = self._new_cashback_account()
-        if not self.card_journal_id:
-            # An accounting administrator may create journals; only the code must be free.
-            taken = set(Journal.with_context(active_test=False).search([('company_id', '=', self.company_id.id)]).mapped('code'))
-            code = next(code for code in ('RAMP', *(f'RAMP{number}' for number in range(2, 100))) if code not in taken)
-            self.card_journal_id = Journal.create({
-                'name': self.env._('Ramp Cards'), 'code': code, 'type': 'credit', 'company_id': self.company_id.id,
-                'default_account_id': self._new_card_account().id,
-            })
-
-    def _new_card_account(self):
-        """An account of its own for the card liability: the tie-out compares it with Ramp, so nothing else may be in it."""
-        Account = self.env['account.account'].with_company(self.company_id)
-        sibling = Account.search([
-            ('account_type', '=', 'liability_credit_card'), ('company_ids', 'in', self.company_id.id)], limit=1, order='code')
-        start = sibling.code or (self.company_id.bank_account_code_prefix or '2010').ljust(6, '0')
-        return Account.create({
-            'name': self.env._('Ramp Card Liability'), 'code': Account._search_new_account_code(start),
-            'account_type': 'liability_credit_card', 'company_ids': [Command.set(self.company_id.ids)],
-        })
-
-    def _new_cashback_account(self):
-        Account = self.env['account.account'].with_company(self.company_id)
-        sibling = Account.search([('account_type', '=', 'income_other'), ('company_ids', 'in', self.company_id.id)], limit=1, order='code')
-        return Account.create({
-            'name': self.env._('Ramp Cashback'), 'code': Account._search_new_account_code(sibling.code or '450000'),
-            'account_type': 'income_other', 'company_ids': [Command.set(self.company_id.ids)],
-        })
 
     def _latest_failure(self):
         """What stopped the flows whose latest run failed: a flow that fares well says nothing of the others."""

@@ -290,7 +290,8 @@ class AppliedCredit:
 class Bill:
     """An invoice of a vendor. `amount` is exactly the sum of `lines`: line_items, then inventory_line_items.
 
-    selections: of the bill as a whole; a single line without its own has them too; payment: the first that is
+    selections: of the bill as a whole; its lines have them too, where they have none of
+    the field; payment: the first that is
     not a vendor credit, BillPayment | None; fx_conversion_rate: Decimal, from the currency of the invoice to
     that of whoever pays; enable_accounting_sync: False only if Ramp says so; status_summary, sync_status,
     approval_status: None if Ramp did not say; invoice_urls: pre-signed, secrets as long as they work.
@@ -732,6 +733,20 @@ def _rate(reader):
     return rate
 
 
+def _bill_coding(readers, whole):
+    """The selections of each line: its own, and those of the whole in the fields of which it has none."""
+    coded = []
+    for own in map(_selections, readers):
+        known = {_field(selection) for selection in own}
+        coded.append(own + tuple(selection for selection in whole if _field(selection) not in known))
+    return coded
+
+
+def _field(selection):
+    """Which field of accounting a selection is of; custom fields share one type."""
+    return selection.type, selection.category_external_id if selection.type == 'OTHER' else None
+
+
 def _bill_lines(reader, whole, selections):
     stock = _readers(reader, 'inventory_line_items')
     readers = _readers(reader, 'line_items') + stock
@@ -739,7 +754,7 @@ def _bill_lines(reader, whole, selections):
     withheld = [_withholding(item, amount) for item, amount in zip(readers, amounts)]
     _add_up('line_items', amounts, whole, "the bill")
     lines = []
-    for item, amount, coding, withholding in zip(readers, amounts, _coding(readers, selections), withheld):
+    for item, amount, coding, withholding in zip(readers, amounts, _bill_coding(readers, selections), withheld):
         quantity, price = _stock(item, whole.currency, "the bill") if item in stock else (None, None)
         lines.append(
             BillLine(

@@ -152,7 +152,8 @@ class TestAccountingReference(PayablesCase, StatementsCase):
                 'in_refund': 'Vendor credit note'}[move.move_type]
         title = f'**{what}** of {move.date}, journal {move.journal_id.name}'
         if move.is_invoice():
-            title += f', bill date {move.invoice_date}, due {move.invoice_date_due}, {dict(move._fields["payment_state"]._description_selection(self.env))[move.payment_state]}'
+            states = dict(move._fields['payment_state']._description_selection(self.env))
+            title += f', bill date {move.invoice_date}, due {move.invoice_date_due}, {states[move.payment_state]}'
         if move.ref:
             title += f': {move.ref}'
         currency = self.company.currency_id

@@ -67,8 +67,8 @@ class ChangesCase(PayablesCase, StatementsCase):
         total = Counter()
         for line in self.env['account.move'].concat(*moves).line_ids:
             key = line.account_id.code, line.partner_id.name
-            total[*key, line.currency_id.name] += round(line.amount_currency * 1000)
-            total[*key, 'balance'] += round(line.balance * 1000)
+            total[(*key, line.currency_id.name)] += round(line.amount_currency * 1000)
+            total[(*key, 'balance')] += round(line.balance * 1000)
         return {key: amount for key, amount in total.items() if amount}
 
 
@@ -122,7 +122,7 @@ class TestChanges(ChangesCase):
         for minor, currency in ((1004, 'USD'), (1004, 'EUR'), (1001, 'USD'), (33333, 'EUR')):
             with self.subTest(minor=minor, currency=currency), self.isolated():
                 bill = self.owe(None, currency=currency, date=DAY, lines=[
-                    {'amount_minor': minor, 'account': self.meals, 'tax': code}, {'amount_minor': 1003, 'account': self.meals, 'tax': code}])
+                    {'amount_minor': amount, 'account': self.meals, 'tax': code} for amount in (minor, 1003)])
                 self.sync('vendor', 'bill')
                 before = self.move(bill)
                 self.assertEqual(round(before.amount_total * 100), minor + 1003)

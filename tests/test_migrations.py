@@ -7,6 +7,7 @@ from odoo.modules.module import load_script
 from odoo.tests import tagged
 from odoo.tools import SQL
 
+from ..simulator import coding
 from .common import PayablesCase
 
 FOLDER = pathlib.Path(__file__).resolve().parent.parent / 'migrations'
@@ -16,6 +17,7 @@ TESTED = {
     '19.0.1.5.0/post-bills.py': 'TestMigrations.test_bills',
     '19.0.1.5.0/post-cards.py': 'TestMigrations.test_cards',
     '19.0.1.5.0/post-changes.py': 'TestMigrations.test_changes',
+    '19.0.1.5.0/post-coding.py': 'TestMigrations.test_coding',
     '19.0.1.5.0/post-entities.py': 'TestMigrations.test_entities',
     '19.0.1.5.0/post-seat.py': 'test_seat.py, TestUpgrade',
     '19.0.1.5.0/post-vendors.py': 'TestMigrations.test_vendors',
@@ -104,7 +106,10 @@ class TestMigrations(PayablesCase):
         """To 1.5.0: what a change is was narrowed once more; a row that waited for another spelling only is in order."""
         same, spelled, changed, unbooked = self.spend(1000), self.spend(1001), self.spend(1002), self.spend(1003, account=None)
         bill = self.owe(2000, invoice_number='B-1')
+        whole = self.owe(None, header=[coding.option(self.ramp.state, self.external(self.plan), self.external(self.analytic_move))], lines=[
+            {'amount_minor': minor, 'account': self.external(self.account_meals)} for minor in (1000, 2000)])
         self.sync(*FLOWS)
+        self.assertTrue(self.move(whole).invoice_line_ids[1].analytic_distribution)
         rows = self.env['ramp.record'].search([('flow', 'in', ('transaction', 'bill'))])
         hashes = {row: row.payload_hash for row in rows}
         self.set(rows, payload_hash='of before')
@@ -245,3 +250,17 @@ class TestMigrations(PayablesCase):
             self.assertEqual(pulled.state, 'confirmed')
             called = (self.env['ir.cron.trigger'].search([]) - triggers).cron_id
             self.assertIn(self.env.ref('ramp_connector.cron_accounting_vendor'), called)
+
+    def test_coding(self):
+        """To 1.5.0: distribution models stay out; what is not offered any more is withdrawn."""
+        self.set(self.connections, analytic_policy='models')
+        row = {'company_id': self.company.id, 'state': 'confirmed', 'res_model': 'account.account', 'res_id': 1}
+        sent = self.env['ramp.record'].create([
+            {**row, 'connection_id': connection.id, 'flow': flow, 'remote_id': f'{flow}-x'}
+            for connection in (self.connection, self.archived) for flow in ('account', 'tax_rate', 'tax_code')])
+        triggers = self.env['ir.cron.trigger'].search([])
+        self.migrate(self.script('19.0.1.5.0/post-coding.py'), '19.0.1.4.0')
+        self.assertEqual(self.connections.mapped('analytic_policy'), ['ramp'] * 3)
+        self.assertEqual([record.flow for record in sent if record.state == 'pending'], ['account', 'tax_rate'])
+        woken = (self.env['ir.cron.trigger'].search([]) - triggers).cron_id
+        self.assertEqual(woken, self.env.ref('ramp_connector.cron_account') + self.env.ref('ramp_connector.cron_tax_rate'))

@@ -54,7 +54,8 @@ class TestPushAccounts(PushCase):
         self.assertEqual(
             {(row['id'], row['code'], row['name'], row['classification']) for row in self.ramp.state['accounts']},
             {(self.external(account), account.code, account.name, self.env['ramp.flow.account']._classification(account))
-             for account in self.env['account.account'].search([('company_ids', 'in', self.company.ids)])})
+             for account in self.env['account.account'].search([
+                 ('company_ids', 'in', self.company.ids), ('id', '!=', self.connection.card_account_id.id)])})
         self.assertEqual(self.row(self.account_meals).state, 'confirmed')
         self.assertIn(self.account_meals.ramp_state, ('Confirmed', 'In Ramp'))
         self.writes()
@@ -166,7 +167,7 @@ class TestPushAccounts(PushCase):
 
     def test_classification(self):
         self.push()
-        self.assertEqual(self.remote('accounts', self.connection.card_account_id)['classification'], 'CREDCARD')
+        self.assertEqual(self.remote('accounts', self.connection.cashback_account_id)['classification'], 'REVENUE')
         flow = self.env['ramp.flow.account']
         kinds = dict(self.env['account.account']._fields['account_type'].selection)
         self.assertEqual(
@@ -180,11 +181,11 @@ class TestPushAccounts(PushCase):
         self.assertEqual({row['classification'] for row in self.ramp.state['accounts']}, {'EXPENSE'})
         self.connection.account_policy = 'all'
         self.push()
-        self.assertEqual(self.remote('accounts', self.connection.card_account_id)['visibility'], 'VISIBLE')
+        self.assertEqual(self.remote('accounts', self.connection.cashback_account_id)['visibility'], 'VISIBLE')
         self.connection.account_policy = 'types'
         self.push()
-        self.assertEqual(self.remote('accounts', self.connection.card_account_id)['visibility'], 'HIDDEN')
-        self.assertRegex(self.connection.card_account_id.ramp_state, 'settings of the connection leave it out')
+        self.assertEqual(self.remote('accounts', self.connection.cashback_account_id)['visibility'], 'HIDDEN')
+        self.assertRegex(self.connection.cashback_account_id.ramp_state, 'settings of the connection leave it out')
 
     def test_account_shared_by_companies(self):
         """Each connection sends it, under the code it has in its company; where they share a Ramp business, one does."""
@@ -470,15 +471,26 @@ class TestPushTaxes(PushCase):
         self.assertEqual(rate['accounting_gl_account_id'], self.remote('accounts', self.account_meals)['ramp_id'])
 
     def test_tax_without_an_account(self):
-        other = self.tax.copy({'name': 'Nowhere'})
+        """It is a part of the cost; Ramp wants an account of its rate all the same, and gets that of the tax once it has one."""
+        other = self.tax.copy({'name': 'Cost'})
         other.invoice_repartition_line_ids.account_id = False
         self.push()
-        self.assertEqual(self.row(other, 'tax_rate').state, 'held')
-        self.assertIn('posts to no account', self.row(other, 'tax_rate').error_message)
-        self.assertEqual(list(self.codes()), ['Input 10%'])
+        self.assertEqual(set(self.codes()), {'Input 10%', 'Cost'})
+        [rate] = [rate for rate in self.ramp.state['tax_rates'] if rate['name'] == 'Cost']
+        self.assertIn(rate['accounting_gl_account_id'], [account['ramp_id'] for account in self.ramp.state['accounts']])
         other.invoice_repartition_line_ids.filtered(lambda line: line.repartition_type == 'tax').account_id = self.account_meals
         self.push()
-        self.assertEqual(set(self.codes()), {'Input 10%', 'Nowhere'})
+        self.assertEqual(rate['accounting_gl_account_id'], self.remote('accounts', self.account_meals)['ramp_id'])
+
+    def test_tax_without_any_account_in_ramp(self):
+        """It waits for one rather than sending what Ramp refuses."""
+        accounts = self.env['ramp.record'].search([('flow', '=', 'account')])
+        accounts.state = 'pending'
+        other = self.tax.copy({'name': 'Cost'})
+        other.invoice_repartition_line_ids.account_id = False
+        self.sync('tax_rate', now=False)
+        self.assertEqual(self.row(other, 'tax_rate').state, 'pending')
+        self.assertIn('It waits for the accounts', self.row(other, 'tax_rate').error_message)
 
     def test_not_asked_for(self):
         self.connection.offer_taxes = False

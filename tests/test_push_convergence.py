@@ -145,7 +145,8 @@ class TestConvergence(PushCase):
         connection, found = self.connection, {}
         types = set(connection.account_type_ids.mapped('code')) if connection.account_policy == 'types' else None
         accounts = self.of_company('account.account', ('company_ids', 'in', self.company.ids)).filtered(
-            lambda account: account.active and (types is None or account.account_type in types or account in self.tax_accounts()))
+            lambda account: account.active and account.account_type != 'liability_credit_card' and (
+                types is None or account.account_type in types or account in self.tax_accounts()))
         found['accounts'] = Counter(
             (self.external(account), account.name, account.code or '', CLASSES[account.account_type]) for account in accounts)
         plans = connection.analytic_plan_ids.filtered(lambda plan: not plan.parent_id)

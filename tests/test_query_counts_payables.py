@@ -56,6 +56,19 @@ class TestQueryCountsPayables(QueryCounting, PayablesCase):
     def test_bills_of_one_vendor(self):
         self.assertFlat()
 
+    def test_what_odoo_adds_and_demands(self):
+        """Default taxes, distribution models and mandatory plans are asked for once for all bills of a vendor with an account."""
+        self.connection.write({'analytic_policy': 'models', 'tax_policy': 'default'})
+        self.account_meals.tax_ids = self.env['account.tax'].search([
+            ('company_id', '=', self.company.id), ('type_tax_use', '=', 'purchase')], limit=1)
+        self.plan.default_applicability = 'mandatory'
+        self.env['account.analytic.distribution.model'].create({
+            'account_prefix': self.account_meals.code, 'company_id': self.company.id,
+            'analytic_distribution': {str(self.analytic_move.id): 100}})
+        # a bill has more rows: tax and analytic items, which the ORM writes some at a time
+        self.assertFlat(booked=0.3, lines=[{'amount_minor': minor, 'account': self.external(self.account_meals)} for minor in (400, 600)])
+        self.assertTrue(self.env['account.move.line'].search_count([('tax_ids', 'in', self.account_meals.tax_ids.ids)], limit=1))
+
     def test_lines_with_analytics(self):
         self.assertFlat(lines=[
             {'amount_minor': 400, 'account': self.external(self.account_meals), 'analytics': self.analytics(self.analytic_move)},

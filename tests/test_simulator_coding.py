@@ -379,6 +379,11 @@ class TestCodingFields(CodingCase):
             self.client.patch("/accounting/fields/project", json=changes), 404, "DEVELOPER_7002"
         )
 
+    def test_required_for(self):
+        for wrong in (["RECEIPT"], "BILL", None, ["BILL", {}]):
+            self.assertRefused(self.add_field("wrong", is_required_for=wrong), 422, "DEVELOPER_7001")
+        self.assertEqual(self.client.every("/accounting/fields", remote_id="wrong"), [])
+
     def test_input_types(self):
         for kind in ("BOOLEAN", "FREE_FORM_TEXT"):
             self.assertEqual(self.add_field(kind, input_type=kind).json()["input_type"], kind)

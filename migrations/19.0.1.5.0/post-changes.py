@@ -7,8 +7,9 @@ FLOWS = ('transaction', 'bill', 'vendor_credit')
 
 
 def migrate(cr, version):
-    """What a change of a booked object is was narrowed: numbers and names that Ramp spells otherwise are details. So the mark of what was
-    booked is made anew, else all of it would seem to have changed; and a row that waited for such a change only waits no more.
+    """What a change of a booked object is was narrowed: numbers and names that Ramp spells otherwise are details. And what codes a bill as a
+    whole counts for its lines now. So the mark of what was booked is made anew, else all of it would seem to have changed; and a row that
+    waited for such a change only waits no more.
     """
     env = api.Environment(cr, SUPERUSER_ID, {'active_test': False})
     ids = env['ramp.record'].search([('flow', 'in', FLOWS)], order='id').ids

@@ -15,6 +15,10 @@ FIELDS = uploads.Kind(
     changes=("accounting_connection_id", "display_name", "is_splittable", "name"),
     filters=("remote_id", "is_active"),
 )
+# What a field may be required for; Ramp is told when the field is made, and never again.
+REQUIRING = frozenset((
+    "BILL", "BILL_PAYMENT", "CUSTOMER", "INVOICE", "PURCHASE_ORDER", "REIMBURSEMENT", "SPEND_PROGRAM", "TRANSACTION",
+    "TRANSFER_LEDGER_ENTRY_MAPPING", "VENDOR_CREDIT"))
 OPTIONS = uploads.Kind(
     table="options",
     what="Field options",
@@ -36,6 +40,9 @@ def index(call):
 def create(call):
     """A field that exists is answered as it is, active again; it does not take the values given here."""
     values = dict(uploads.fields_of(call, FIELDS.needs, FIELDS.may))
+    required = values.get("is_required_for", [])
+    if not isinstance(required, list) or not REQUIRING.issuperset(map(str, required)):
+        raise invalid_field("is_required_for", "Must be one of the allowed values.")
     owner = uploads.writable(call)
     row = coding.known(call.state, "fields", values["id"], owner)
     if row is None:
