@@ -1,16 +1,26 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
 import contextlib
+import dataclasses
 from datetime import timedelta
 
 from odoo import api, models
 
 from ..ramp_api import Money, PayloadError, RampScopeError, RampValidationError, read_bill, read_entity, scrub_bill
-from .booking import clean
+from .booking import QUIET, clean
 from .flow import Held, Skipped, Waiting
+from .names import number_key
 from .payable import Document, DocumentLine, line_name
 
 DEAD = ('REJECTED', 'TERMINATED')
 REREAD_PAID = timedelta(days=90)  # so long after it was paid, a returned payment is noticed
+
+
+@dataclasses.dataclass(frozen=True)
+class Link:
+    """A bill from before the start date, and what it is in Odoo."""
+
+    ramp_id: str
+    move: models.Model
 
 
 class RampFlowBill(models.AbstractModel):
@@ -55,7 +65,8 @@ class RampFlowBill(models.AbstractModel):
         ready = [{'sync_ready': 'true'}]
         if connection.bill_policy == 'created':
             ready.append({'sync_status': 'NOT_SYNCED'})
-        return [{**params, **self._scope(connection)} for params in ready]
+        return [*({**params, **self._scope(connection)} for params in ready),
+                {'sync_ready': 'true', 'from_paid_at': f'{connection.start_date}T00:00:00Z', **self._scope_before(connection)}]
 
     def _reread_listings(self, connection, since):
         # days, as Ramp has them: the moment does not matter
@@ -63,7 +74,9 @@ class RampFlowBill(models.AbstractModel):
         return [{**params, **self._scope(connection)} for params in (
             {'sync_status': 'BILL_SYNCED'}, {'sync_status': 'BILL_AND_PAYMENT_SYNCED', 'from_paid_at': paid}, {'is_archived': 'true'},
             # one whose payment was returned has no such moment any more
-            {'sync_status': 'BILL_AND_PAYMENT_SYNCED', 'payment_status': 'OPEN'})]
+            {'sync_status': 'BILL_AND_PAYMENT_SYNCED', 'payment_status': 'OPEN'})] + [
+            {'sync_status': 'BILL_AND_PAYMENT_SYNCED', **params, **self._scope_before(connection)} for params in (
+                {'from_paid_at': paid}, {'payment_status': 'OPEN'})]
 
     def _watch_listings(self, connection, since):
         # what somebody exported without this connection; all of it that is still to be paid
@@ -75,6 +88,21 @@ class RampFlowBill(models.AbstractModel):
     def _scope(self, connection):
         """EXTENDS: bills are dated by days: the first day is that of the start date, in whichever time zone."""
         return {'from_issued_date': f'{connection.start_date}T00:00:00Z', **super()._scope(connection)}
+
+    @api.model
+    def _scope_before(self, connection):
+        """What of a query leaves the bills that were issued before the start date: those that are paid after it are in Odoo already."""
+        return {**super()._scope(connection), 'to_issued_date': f'{connection.start_date - timedelta(days=1)}T23:59:59Z'}
+
+    def _is_before(self, connection, value):
+        issued = self._day(connection, value.issued_at)
+        return bool(issued) and issued < connection.start_date
+
+    def _is_exported_elsewhere(self, connection, row, record):
+        """EXTENDS: a bill from before the start date is in the books of whoever exported it, which are Odoo's; its payment is to come."""
+        if self._is_early(connection, row) and row['payload'].get('sync_status') == 'BILL_SYNCED' and 'value' in row:
+            return False
+        return super()._is_exported_elsewhere(connection, row, record)
 
     def _scrub(self, payload):
         return scrub_bill(payload)
@@ -208,6 +236,8 @@ class RampFlowBill(models.AbstractModel):
 
     def _plan(self, connection, value, found):
         self._check_state(connection, value)
+        if self._is_before(connection, value):
+            return self._plan_link(connection, value, found)
         journal = self._plan_journal(connection)
         code = value.amount.currency
         issued = self._issued_on(connection, value)
@@ -231,6 +261,25 @@ class RampFlowBill(models.AbstractModel):
             lines=[DocumentLine(coding, line.amount.minor, line_name(line.memo, fallback=label), line.quantity, line.unit_price, *order)
                     for coding, line, order in zip(coded, value.lines, orders, strict=True)]))
         return self._check_number(document, found), len(value.invoice_urls)
+
+    def _plan_link(self, connection, value, found):
+        """The bill in Odoo that a bill from before the start date is; raises `Held` unless it is there, posted, of the same amount."""
+        partner, number = self._plan_vendor(value.vendor.id, clean(value.vendor.name), found), clean(value.invoice_number)
+        names = {'vendor': partner.display_name, 'number': number or '-', 'issued': self._day(connection, value.issued_at),
+                 'amount': value.amount}
+        bills = self.env['account.move'].union(*(
+            move for vendor, move, _day in found['numbers'].get(('in_invoice', number_key(number)), ())
+            if move and vendor == partner.commercial_partner_id and move.ramp_id in (False, value.id)))
+        if len(bills) != 1 or bills.state != 'posted':
+            raise Held(self.env._(
+                'It was issued on %(issued)s, before the start date of the connection, and paid since. Odoo has no posted bill of '
+                '%(vendor)s with the number %(number)s, or several of them. Enter that bill over %(amount)s, so that it can be paid; or '
+                'ignore this one.', **names), bills[:1])
+        if bills.currency_id.name != value.amount.currency or self._minor(bills.amount_total, bills.currency_id) != value.amount.minor:
+            raise Held(self.env._(
+                'It was issued on %(issued)s, before the start date of the connection, and is %(bill)s in Odoo. There its total is another '
+                'one than %(amount)s. Correct the bill in Odoo, or in Ramp; or ignore this one.', bill=bills.name, **names), bills)
+        return Link(value.id, bills)
 
     def _issued_on(self, connection, value):
         return self._day(connection, value.issued_at, value.accounting_date, value.created_at)
@@ -268,11 +317,24 @@ class RampFlowBill(models.AbstractModel):
     # ------------------------------------------------------------------ booking
 
     def _book(self, connection, plans):
-        moves = self._book_documents(connection, [document for document, _files in plans], connection.bill_post == 'post')
-        booked = {document.ramp_id: move for (document, _files), move in zip(plans, moves, strict=True)}
-        self.env['ramp.flow.bill_file']._expect(connection, {document.ramp_id: files for document, files in plans if files}, booked)
+        new = [plan for plan in plans if not isinstance(plan, Link)]
+        moves = self._book_documents(connection, [document for document, _files in new], connection.bill_post == 'post') if new else ()
+        booked = {document.ramp_id: move for (document, _files), move in zip(new, moves, strict=True)}
+        self.env['ramp.flow.bill_file']._expect(connection, {document.ramp_id: files for document, files in new if files}, booked)
+        booked.update(self._link_documents(connection, [plan for plan in plans if isinstance(plan, Link)]))
         self.env['ramp.flow.bill_payment']._bill_booked(connection, booked)
-        return moves
+        return [booked[plan.ramp_id if isinstance(plan, Link) else plan[0].ramp_id] for plan in plans]
+
+    def _link_documents(self, connection, links):
+        """Have bills of Odoo stand for bills of Ramp, so that what Ramp pays of these is booked. Returns {Ramp id: bill}."""
+        rows = {row.ramp_id: row for row in self.env['ramp.record'].search_fetch(
+            [('connection_id', '=', connection.id), ('flow', '=', self._flow), ('ramp_id', 'in', [link.ramp_id for link in links])],
+            ['ramp_id', 'noted'])} if links else {}
+        for link in links:
+            link.move.with_context(**QUIET).ramp_id = link.ramp_id
+            link.move._message_log(body=self.env._('It is a bill in Ramp, too. What Ramp pays of it is booked.'))
+        self.env['ramp.record']._note({rows[link.ramp_id].id: {**(rows[link.ramp_id].noted or {}), 'is_linked': True} for link in links})
+        return {link.ramp_id: link.move for link in links}
 
 
 def owed(amount, credits):

@@ -405,6 +405,11 @@ class RampFlowBooking(models.AbstractModel):
 
     def _withdraw_one(self, connection, record, row, reason):
         move = self.env['account.move'].browse(record.res_id).exists()
+        if (record.noted or {}).get('is_linked'):
+            self._unlink_document(move, reason)
+            record._reopen()
+            record._skip(reason)
+            return
         if move.state == 'posted' and (move.line_ids.matched_debit_ids or move.line_ids.matched_credit_ids):
             record._hold(self.env._(
                 '%(reason)s But %(move)s is paid or reconciled in Odoo: undo that, or reverse it by hand.',
@@ -429,8 +434,18 @@ class RampFlowBooking(models.AbstractModel):
     def _undo(self, connection, record, reason):
         """Undo the journal entry of an object; see `_undo_move`."""
         move = self.env['account.move'].browse(record.res_id).exists() if record.res_model == 'account.move' else self.env['account.move']
-        if move:
+        if (record.noted or {}).get('is_linked'):
+            self._unlink_document(move, reason)
+        elif move:
             self._undo_move(connection, move, reason)
+
+    @api.model
+    def _unlink_document(self, move, reason):
+        """Let a document that somebody entered in Odoo stand for its object no more; it is not ours to undo."""
+        move.check_access('write')
+        move.sudo().ramp_id = False  # who may edit the document may have it give up its id, though not write one
+        if move:
+            move.with_context(**QUIET)._message_log(body=self.env._('It does not stand for its object in Ramp any more. %s', reason))
 
     def _undo_move(self, connection, move, reason):
         """Undo an entry or a bill, visibly: a draft is deleted, what is posted is reversed, on its own day. Raises `Held` where that day

@@ -318,7 +318,7 @@ class RampFlowPull(models.AbstractModel):
         offered, exported = [], []
         for row, record in self._own_rows(connection, payloads):
             if record or not known_only:
-                (exported if self._is_exported_elsewhere(row, record) else offered).append((row, record))
+                (exported if self._is_exported_elsewhere(connection, row, record) else offered).append((row, record))
         rows = [row for row, _record in offered]
         self._store_rows(connection, rows, asked)
         self._store_withheld(connection, exported, asked)
@@ -365,15 +365,17 @@ class RampFlowPull(models.AbstractModel):
     def _too_early(self):
         return self.env._('It is from before the start date of the connection.')
 
-    def _is_exported_elsewhere(self, row, record):
+    def _is_exported_elsewhere(self, connection, row, record):
         """Whether Ramp says of an object that its outcome was accepted, and it was not this connection that told of one.
 
         Such an object is in the books of whoever exported it: nothing but a person's decision in Ramp makes it bookable here.
 
         :param record: its record in the ledger, or an empty one
         """
-        return isinstance(row['payload'], dict) and self._is_synced(row['payload']) and not (
-            record.res_id or record.sync_attempt or record.is_told)
+        return self._was_told_elsewhere(row['payload'], record)
+
+    def _was_told_elsewhere(self, payload, record):
+        return isinstance(payload, dict) and self._is_synced(payload) and not (record.res_id or record.sync_attempt or record.is_told)
 
     def _store_rows(self, connection, rows, asked):
         """Put rows into the ledger, with what else they tell (see `_stored`): together, or, where one stops the others, one by one."""
@@ -540,7 +542,7 @@ class RampFlowPull(models.AbstractModel):
                 record._skip(self.env._('Ramp no longer has it.'))
                 continue
             for row, _record in self._own_rows(connection, [payload]):
-                if self._is_exported_elsewhere(row, record):
+                if self._is_exported_elsewhere(connection, row, record):
                     self._store_withheld(connection, [(row, record)], asked)
                 elif self._is_synced(payload):
                     ready.append(record.ramp_id)  # its document was deleted here after it was confirmed, and somebody pressed Retry
@@ -586,7 +588,8 @@ class RampFlowPull(models.AbstractModel):
             self._store_rows(connection, [row for row, _record in offered], asked)
         self._store_withheld(connection, [
             (row, record) for row, record in withheld
-            if record or self._counts(row) or self._is_exported_elsewhere(row, record) and not self._is_early(connection, row)], asked)
+            if record or self._counts(row)
+            or self._is_exported_elsewhere(connection, row, record) and not self._is_early(connection, row)], asked)
         self.env['ramp.record']._see(connection, self._flow, [row['ramp_id'] for row, _record in offered + withheld], asked)
 
     def _look_for_vanished(self, connection, client, since, begun):
@@ -774,13 +777,16 @@ class RampFlowPull(models.AbstractModel):
             record._unbook(self.env._('What was booked of it was undone, as Ramp says; nothing of it is in the books now.'))
             del booked[record]
         key = None
-        for ready in (True, False):
-            done = records.browse(record.id for record in booked if self._is_confirmable(values[record]) is ready)
+        # None: whoever exported it has told of it
+        ready_of = {record: None if self._was_told_elsewhere(record.payload, record) else self._is_confirmable(values[record])
+                    for record in booked}
+        for ready in (True, False, None):
+            done = records.browse(record.id for record in booked if ready_of[record] is ready)
             if done:
                 if ready and self._sync_type:
                     key = self._new_sync_key(done)
-                done._booked([booked[record] for record in done], key if ready else None, bool(self._sync_type),
-                             self._updates and ready)
+                done._booked([booked[record] for record in done], key if ready else None, bool(self._sync_type) and ready is not None,
+                             self._updates and bool(ready))
         extras = {record: _jsonable(self._extras(values[record])) for record in booked}
         self.env['ramp.record']._note({
             record.id: {**(record.noted or {}), 'extras': extra} for record, extra in extras.items() if extra})

@@ -6,6 +6,7 @@ from . import (
     test_arrival,
     test_bill,
     test_bill_numbers,
+    test_bills_from_before,
     test_card_books,
     test_card_merchant,
     test_changes,

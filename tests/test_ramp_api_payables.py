@@ -375,7 +375,7 @@ class TestBill(ReaderCase):
         self.assertEqual([item.amount.minor for item in lines], [5000, -1000, 6000])
         self.assertEqual([item.is_inventory for item in lines], [False, False, True])
         self.assertEqual([item.memo for item in lines], ['A4', None, None])
-        self.assertEqual([[s.external_id for s in item.selections] for item in lines], [['6100'], [], ['6200']])
+        self.assertEqual([[s.external_id for s in item.selections] for item in lines], [['6100', 'main'], ['main'], ['6200', 'main']])
         self.assertEqual((lines[2].quantity, lines[2].unit_price), (Decimal('2.5'), Money(2400, 'USD')))
         self.assertIs(type(lines[2].quantity), Decimal)
         self.assertEqual(lines[0].purchase_order_line_item_id, IDS[5])
@@ -441,10 +441,12 @@ class TestBill(ReaderCase):
             self.refused('line_items[0].withholding_line_item', 'is not the line', amount=cents(total),
                          inventory_line_items=[], line_items=[line(10000, withholding_line_item=held)])
 
-    def test_only_a_single_uncoded_line_inherits(self):
+    def test_a_line_inherits_the_fields_of_which_it_has_none(self):
         one = self.parse(line_items=[line(10000)], inventory_line_items=[])
         self.assertEqual([item.external_id for item in one.lines[0].selections], ['main'])
-        self.assertEqual(self.parse().lines[1].selections, ())
+        own = {**small('Subsidiary'), 'external_id': 'branch'}
+        [line_of_own] = self.parse(line_items=[line(10000, accounting_field_selections=[own])], inventory_line_items=[]).lines
+        self.assertEqual([item.external_id for item in line_of_own.selections], ['branch'])
 
     def test_selection_type(self):
         selection = self.parse(accounting_field_selections=[small('Subsidiary')]).selections[0]

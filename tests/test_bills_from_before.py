@@ -1,0 +1,123 @@
+# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
+"""Bills issued before the start date are in Odoo already, as somebody entered them; what Ramp pays of them is booked, or held."""
+from odoo import Command
+from odoo.tests import tagged
+
+from .common import PayablesCase
+
+START, ISSUED, PAID = '2026-03-01', '2026-02-10', '2026-03-20'
+
+
+@tagged('post_install', '-at_install', 'ramp')
+class TestBillsFromBefore(PayablesCase):
+
+    def once(self):
+        super().once()
+        self.connection.start_date = START
+        self.vendor = self.ramp.add_vendor('Acme')
+        self.sync('vendor')
+        self.partner = self.env['res.partner'].search([('name', '=', 'Acme')])
+
+    def entered(self, number='A 1', amount=50.0, post=True, **values):
+        """A bill as an accountant entered it."""
+        bill = self.env['account.move'].create({
+            'move_type': 'in_invoice', 'partner_id': self.partner.id, 'invoice_date': ISSUED, 'ref': number, 'company_id': self.company.id,
+            'invoice_line_ids': [Command.create({'name': 'Chairs', 'price_unit': amount, 'tax_ids': [Command.clear()],
+                                                 'account_id': self.account_meals.id})], **values})
+        if post:
+            bill.action_post()
+        return bill
+
+    def of_ramp(self, exported=True, paid=PAID, **values):
+        bill = self.owe(5000, **{'vendor': self.vendor, 'date': ISSUED, 'invoice_number': 'a1', **values})
+        if exported:
+            self.ramp.export_elsewhere('BILL_SYNC', bill)
+        if paid:
+            self.ramp.pay_bill(bill, date=paid)
+        return bill
+
+    def assertLinked(self, ramp_id, bill):
+        self.sync_payables()
+        row, payment = self.record(ramp_id, 'bill'), self.record(ramp_id, 'bill_payment')
+        self.assertEqual((row.state, row.res_id), ('confirmed', bill.id), row.error_message)
+        self.assertEqual(payment.state, 'confirmed', payment.error_message)
+        self.assertEqual((bill.amount_residual, bill.payment_state, bill.ramp_id), (0, 'in_payment', ramp_id))
+        self.assertEqual(str(self.payment(ramp_id).date), PAID)
+        self.assertEqual(self.move(ramp_id), bill, 'nothing else was booked')
+        self.assertEqual(len(self.ramp.successes('BILL_PAYMENT_SYNC')[ramp_id]), 1)
+        self.assertEqual(self.ramp.state['bills'].get(ramp_id)['sync_status'], 'BILL_AND_PAYMENT_SYNCED')
+
+    def test_exported_by_another_system(self):
+        """Ramp hears of the payment; of the bill it has heard."""
+        bill, ramp_id = self.entered(), self.of_ramp()
+        self.assertLinked(ramp_id, bill)
+        self.assertFalse(self.ramp.successes('BILL_SYNC').get(ramp_id))
+        self.assertIn('It is a bill in Ramp, too', ' '.join(bill.message_ids.mapped('body')))
+        calls = len(self.ramp.write_calls())
+        self.sync_payables()
+        self.assertEqual(len(self.ramp.write_calls()), calls)
+        self.assertEqual(len(self.payment(ramp_id)), 1)
+
+    def test_never_exported(self):
+        bill, ramp_id = self.entered(), self.of_ramp(exported=False)
+        self.assertLinked(ramp_id, bill)
+        self.assertEqual(self.ramp.successes('BILL_SYNC')[ramp_id], [f'account.move,{bill.id}'])
+
+    def test_entered_later(self):
+        """Until then it is held, with what is to be done."""
+        ramp_id = self.of_ramp()
+        self.sync_payables()
+        row = self.record(ramp_id, 'bill')
+        self.assertEqual(row.state, 'held')
+        self.assertRegex(row.error_message, 'issued on 2026-02-10, before the start date.*no posted bill of Acme with the number a1')
+        self.assertFalse(self.move(ramp_id))
+        self.assertFalse(self.payment(ramp_id))
+        bill = self.entered(post=False)
+        self.sync_payables()
+        self.assertEqual(self.record(ramp_id, 'bill').state, 'held', 'a draft may be another one tomorrow')
+        bill.action_post()
+        self.assertLinked(ramp_id, bill)
+
+    def test_of_another_amount(self):
+        ramp_id = self.of_ramp()
+        bill = self.entered(amount=49.0)
+        self.sync_payables()
+        self.assertRegex(self.record(ramp_id, 'bill').error_message, f'is {bill.name} in Odoo. There its total is another one than 50.00 USD')
+        self.assertEqual(bill.amount_residual, 49.0)
+
+    def test_paid_in_odoo_already(self):
+        bill, ramp_id = self.entered(), self.of_ramp()
+        self.env['account.payment.register'].with_context(active_model='account.move', active_ids=bill.ids).create({})._create_payments()
+        self.sync_payables()
+        self.assertRegex(self.record(ramp_id, 'bill_payment').error_message, 'only 0.00 USD of .* is open in Odoo')
+        self.assertFalse(self.payment(ramp_id))
+
+    def test_of_no_business(self):
+        """What was paid before the start date, is open, or whose payment was exported, too."""
+        self.entered()
+        before, still_open, exported = self.of_ramp(paid='2026-02-20'), self.of_ramp(paid=None), self.of_ramp(exported=False)
+        for kind in ('BILL_SYNC', 'BILL_PAYMENT_SYNC'):
+            self.ramp.export_elsewhere(kind, exported)
+        self.sync_payables()
+        for ramp_id in (before, still_open, exported):
+            self.assertFalse(self.record(ramp_id, 'bill').res_id)
+            self.assertNotEqual(self.record(ramp_id, 'bill').state, 'held')
+            self.assertFalse(self.payment(ramp_id))
+
+    def test_comes_back_and_is_archived(self):
+        """The payment is undone; the bill, which somebody entered, is left alone."""
+        bill, ramp_id = self.entered(), self.of_ramp()
+        self.assertLinked(ramp_id, bill)
+        self.ramp.pay_bill(ramp_id, status='failed')
+        self.sync_payables()
+        self.assertEqual((bill.amount_residual, bill.payment_state), (50.0, 'not_paid'))
+        self.ramp.archive_bill(ramp_id)
+        self.sync('watch')
+        self.sync_payables()
+        self.assertEqual((bill.state, bill.reversal_move_ids.ids), ('posted', []))
+
+    def test_changed_in_ramp(self):
+        bill, ramp_id = self.entered(), self.of_ramp()
+        self.assertLinked(ramp_id, bill)
+        self.env['ramp.flow.bill']._undo(self.connection, self.record(ramp_id, 'bill'), 'Ramp changed it.')
+        self.assertEqual((bill.state, bill.ramp_id, bill.reversal_move_ids.ids), ('posted', False, []))
