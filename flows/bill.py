@@ -92,7 +92,8 @@ class RampFlowBill(models.AbstractModel):
     @api.model
     def _scope_before(self, connection):
         """What of a query leaves the bills that were issued before the start date: those that are paid after it are in Odoo already."""
-        return {**self.env['ramp.flow.pull']._scope(connection), 'to_issued_date': f'{connection.start_date - timedelta(days=1)}T23:59:59Z'}
+        last = connection.start_date - timedelta(days=1)
+        return {**self.env['ramp.flow.pull']._scope(connection), 'to_issued_date': f'{last}T23:59:59Z'}
 
     def _is_before(self, connection, value):
         issued = self._day(connection, value.issued_at)

@@ -82,7 +82,7 @@ class TestBillsFromBefore(PayablesCase):
         ramp_id = self.of_ramp()
         bill = self.entered(amount=49.0)
         self.sync_payables()
-        self.assertRegex(self.record(ramp_id, 'bill').error_message, f'is {bill.name} in Odoo. There its total is another one than 50.00 USD')
+        self.assertRegex(self.record(ramp_id, 'bill').error_message, 'is .* in Odoo. There its total is another one than 50.00 USD')
         self.assertEqual(bill.amount_residual, 49.0)
 
     def test_paid_in_odoo_already(self):

@@ -223,7 +223,11 @@ class TestMigrations(PayablesCase):
         states = ['paid', 'refused', 'approved']
         self.set(self.env['hr.expense'].search([('ramp_id', 'in', ids)]), state='paid')
         messages = self.env['mail.message'].search_count([])
+        cron = self.env.ref('ramp_connector.cron_transaction')
+        self.assertGreater(cron.priority, self.env.ref('ramp_connector.cron_bill').priority, 'as in a new database')
+        cron.priority = 5
         self.migrate(self.script('19.0.1.5.0/post-cards.py'), '19.0.1.4.0')
+        self.assertEqual(cron.priority, 6)
         self.assertEqual([self.expense(ramp_id).state for ramp_id in ids], states)
         self.assertEqual(self.env['mail.message'].search_count([]), messages)
         self.assertEqual(self.connection.label_template, '{merchant}')
