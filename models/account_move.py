@@ -56,7 +56,8 @@ class AccountMove(models.Model):
 
     @api.model
     def _search_ramp_payment(self, operator, value):
-        """Only whether there is any."""
+        """Only whether there is any. Raises `AccessError` for portal users: core checks the access to fields that it searches itself."""
+        self._check_field_access(self._fields['ramp_payment'], 'read')
         if operator != 'in' or set(value) != {False}:
             return NotImplemented
         self.flush_model(['ramp_id', 'state', 'payment_state'])
