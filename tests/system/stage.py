@@ -502,7 +502,8 @@ class Case:
         self.ramp.assert_clean()
         assert not self.ramp.request_violations
         with self.stage.sql() as cursor:
-            cursor.execute("SELECT 'account.move,' || reversed_entry_id FROM account_move WHERE reversed_entry_id IS NOT NULL AND state = 'posted'")
+            cursor.execute("""
+                SELECT 'account.move,' || reversed_entry_id FROM account_move WHERE reversed_entry_id IS NOT NULL AND state = 'posted'""")
             undone = {reference for (reference,) in cursor.fetchall()}
         for kind in {entry['sync_type'] for entry in self.ramp.state.journal}:
             # what takes the place of an entry that was reversed is told once, too
