@@ -367,10 +367,9 @@ class RampFlowBillPayment(models.AbstractModel):
         for plan in plans:
             settlement = plan.settlement
             parts = {**settlement.noted['parts'], **{part.key: notes[settlement.ramp_id, part.key] for part in settlement.parts}}
-            credits = {**settlement.noted.get('credits', {}), **{identity: minor for _line, minor, identity in plan.credits}}
-            for _line, identity in plan.withdrawn:
-                if identity not in {applied for _line, _minor, applied in plan.credits}:
-                    del credits[identity]
+            withdrawn = {identity for _line, identity in plan.withdrawn}
+            credits = {key: minor for key, minor in settlement.noted.get('credits', {}).items() if key not in withdrawn}
+            credits.update((identity, minor) for _line, minor, identity in plan.credits)
             noted[rows[settlement.ramp_id].id] = {
                 **settlement.noted, 'parts': parts, 'credits': credits, 'card': cards.get(settlement.ramp_id)}
             stands = parts or credits or cards.get(settlement.ramp_id) or plan.is_paid

@@ -179,11 +179,10 @@ class RampCardBill(models.AbstractModel):
             balance = flow._own_units(plan.due, company)
         else:
             balance = flow._to_company(connection, plan.expected, flow._rate(connection, card, plan.date, {'rates': {}}))
-        name = plan.name
-        entry = self._entry(connection, plan.date, plan.line.partner_id, name, [
-            self._item(plan.line.account_id, plan.line.partner_id, name, currency, flow._float(plan.due, currency),
+        entry = self._entry(connection, plan.date, plan.line.partner_id, plan.name, [
+            self._item(plan.line.account_id, plan.line.partner_id, plan.name, currency, flow._float(plan.due, currency),
                        flow._amount(balance, company)),
-            self._item(connection.card_account_id, plan.line.partner_id, name, card, -flow._float(plan.expected.minor, card),
+            self._item(connection.card_account_id, plan.line.partner_id, plan.name, card, -flow._float(plan.expected.minor, card),
                        -flow._amount(balance, company))])
         self._reconcile(entry, plan.line)
         return entry
