@@ -39,6 +39,7 @@ from . import (  # a base before what inherits it
     bill_file,
     reimbursement,
     reimbursement_payment,
+    bank_reference,
     repayment,
     transfer,
     statement,

@@ -98,6 +98,12 @@ class RampFlowBillPayment(models.AbstractModel):
         }
 
     @api.model
+    def _bank_reference(self, value):
+        """(Ramp id of its payment, the bank's reference of that) as the detail of a bill has them."""
+        payment = value.payment
+        return (payment.id or value.id, payment.trace_id) if payment else (None, None)
+
+    @api.model
     def _announced_payment(self, value):
         """[where the payment of a bill by Ramp stands, its moment as text], see `account.move`; None where Ramp pays nothing of it."""
         payment = value.payment

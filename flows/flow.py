@@ -105,7 +105,7 @@ class RampFlow(models.AbstractModel):
     @api.model
     def _cron(self):
         """The flow's job; an empty recordset for a flow whose rows another one makes and works on."""
-        return self.env.ref(f'ramp_connector.cron_{self._flow}', raise_if_not_found=False) or self.env['ir.cron']
+        return self.env['ir.cron'].browse(self._cron_id() or ())
 
     @api.model
     def _cron_id(self):
@@ -130,8 +130,9 @@ class RampFlow(models.AbstractModel):
                 return
             connection = connection.with_company(connection.company_id).with_context(
                 allowed_company_ids=connection.company_id.ids, lang=connection.company_id.partner_id.lang or self.env.lang,
-                tz=connection._timezone(), ramp_memory={},  # what one run has asked of Ramp already
+                ramp_memory={},  # what one run has asked already
                 ramp_deadline=deadline)
+            connection = connection.with_context(tz=connection._timezone())
             if self._enabled(connection):
                 self.with_env(connection.env)._run(connection)
 

@@ -3,11 +3,13 @@ import dataclasses
 import datetime
 from collections import defaultdict
 
-from odoo import Command, api, models
+from odoo import Command, api, fields, models
 
 from ..ramp_api import Money
 from .booking import QUIET
 from .flow import Held, Skipped, Waiting
+
+SHOWN_WITHIN = datetime.timedelta(days=10)  # a bank shows a payment within so many days, or never
 
 
 @dataclasses.dataclass(frozen=True)
@@ -200,8 +202,9 @@ class RampFlowPayment(models.AbstractModel):
         Returns {(ramp_id, key): note}; the payments are posted and reconciled.
         """
         for settlement in settlements:
-            for note in settlement.undo.values():
-                self._undo_payment(connection, note, settlement.reason)
+            corrected = {part.key for part in settlement.parts}
+            for key, note in settlement.undo.items():
+                self._undo_payment(connection, note, settlement.reason, has_returned=key not in corrected)
         groups = defaultdict(list)
         for settlement in settlements:
             for part in settlement.parts:
@@ -331,10 +334,14 @@ class RampFlowPayment(models.AbstractModel):
 
     # ------------------------------------------------------------------ undoing
 
-    def _undo_payment(self, connection, note, reason):
+    def _undo_payment(self, connection, note, reason, has_returned):
         """Reverse the part of a payment that Ramp takes back; what it paid is open again.
 
-        The bank's line of the payment stays open beside that of the reversal: of money that came back the bank shows both.
+        The bank's line of the payment stays open beside that of the reversal: of money that came back the bank shows both. Where it shows
+        neither, see `_match_returned`.
+
+        :param has_returned: whether the money came back, or never left, which is booked on the day on which Ramp told it, as Ramp does not
+            say when it was; otherwise what was booked is wrong, and reversed on its own day
         """
         payment = self.env['account.payment'].browse(note['id']).exists()
         line = self.env['account.move.line'].browse(note['line']).exists()
@@ -344,7 +351,8 @@ class RampFlowPayment(models.AbstractModel):
             raise Held(self.env._(
                 'Payment %(payment)s is matched with the bank, but Ramp says: %(reason)s Undo the match, or book the return by hand.',
                 payment=payment.name, reason=reason), payment.move_id)
-        date = self._open_day(connection, payment.date, payment.journal_id)
+        day = max(payment.date, fields.Date.context_today(self)) if has_returned else payment.date
+        date = self._open_day(connection, day, payment.journal_id)
         bank = payment.move_id.line_ids.filtered(lambda item: item.account_id == payment.outstanding_account_id)[:1]
         line.remove_move_reconcile()
         share = line.balance / -bank.balance if bank.balance else 1.0
@@ -364,6 +372,23 @@ class RampFlowPayment(models.AbstractModel):
         reversal.reversed_entry_id = payment.move_id  # not before: posting it would reconcile the bank's lines, too
         (line + reversal.line_ids.filtered(lambda item: item.account_id == line.account_id)).reconcile()
         payment._message_log(body=self.env._('Reversed by %(reversal)s. %(reason)s', reversal=reversal.name, reason=reason))
+
+    @api.model
+    def _match_returned(self, connection):
+        """Reconcile the bank's side of a payment that came back with that of its reversal, where the bank shows neither: its statements
+        go on for so long after both (`SHOWN_WITHIN`) that it will not show them any more.
+        """
+        lines = self.env['account.move.line'].search([
+            ('company_id', '=', connection.company_id.id), ('parent_state', '=', 'posted'), ('reconciled', '=', False),
+            ('account_id.reconcile', '=', True), ('account_id.account_type', 'not in', ('liability_payable', 'asset_receivable')),
+            ('move_id.reversed_entry_id.origin_payment_id.ramp_id', '!=', False)])
+        shown = dict(self.env['account.bank.statement.line']._read_group(
+            [('journal_id', 'in', lines.journal_id.ids)], ['journal_id'], ['date:max'])) if lines else {}
+        for line in lines:
+            paid = line.move_id.reversed_entry_id.line_ids.filtered(
+                lambda item, line=line: item.account_id == line.account_id and not item.reconciled)
+            if paid and line.journal_id in shown and shown[line.journal_id] >= line.date + SHOWN_WITHIN:
+                (line + paid).reconcile()
 
     @api.model
     def _memo(self, *texts):

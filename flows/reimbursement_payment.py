@@ -53,6 +53,11 @@ class RampFlowReimbursementPayment(models.AbstractModel):
             'parent_ramp_id': transfer and f'{transfer} {value.user_id}',
         }
 
+    @api.model
+    def _bank_reference(self, value):
+        """(None: its payment is the one that was booked, the bank's reference of that) as the detail of a reimbursement has it."""
+        return None, value.trace_id
+
     @staticmethod
     def _transfer(value):
         """What all reimbursements of one transfer share; the shown id is the same for them, too."""

@@ -144,7 +144,7 @@ class RampFlowTransfer(models.AbstractModel):
         Payment = self.env['ramp.flow.payment']
         for plan in plans:
             if plan.undo:
-                Payment._undo_payment(connection, plan.undo, plan.reason)
+                Payment._undo_payment(connection, plan.undo, plan.reason, has_returned=not plan.book)
         new = [plan for plan in plans if plan.book]
         made = dict(zip((plan.transfer.id for plan in new), self._book_payments(connection, new), strict=True)) if new else {}
         noted, documents = {}, []

@@ -77,6 +77,7 @@ class RampFlowWatch(models.AbstractModel):
             place = {}
         try:
             self._transaction(self._check_documents, connection, run)
+            self._transaction(self.env['ramp.flow.payment']._match_returned, connection)
         except Exception as error:
             self._judge(connection, client, self, error, judged)
         is_whole = not any(name == self._flow or not self.env[f'ramp.flow.{name}']._sends for name in judged['failed'])

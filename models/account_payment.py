@@ -1,10 +1,14 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
-from odoo import models
+from odoo import fields, models
 
 
 class AccountPayment(models.Model):
     _name = 'account.payment'
     _inherit = ['account.payment', 'ramp.document']
+
+    ramp_bank_reference = fields.Char(
+        string='Bank Reference', readonly=True, copy=False, groups='base.group_user',
+        help='The reference under which the bank shows the payment, as Ramp tells it: a trace id, or the number of a check.')
 
     def _compute_outstanding_account_id(self):
         """EXTENDS: without this account a payment has no entry, and the amount due of 0 of what it pays would be a lie. Core chooses one

@@ -226,6 +226,10 @@ class RampConnection(models.Model):
     manual_payment_journal_id = fields.Many2one(
         'account.journal', string='Journal of Payments outside of Ramp', check_company=True, tracking=True, copy=False,
         domain=[('type', 'in', ('bank', 'cash', 'credit'))], help='Empty: the same as payments by Ramp.')
+    match_bank_lines = fields.Boolean(
+        default=True, tracking=True,
+        help='A bank line that carries the reference of a payment of Ramp, and its amount to the cent, is matched with that payment. '
+             'Ramp tells the reference (the trace id) some days after it paid.')
     vendor_policy = fields.Selection(
         [('first', 'Whoever wrote it first'), ('ramp', 'Ramp'), ('odoo', 'Odoo')], string='Vendor Data Belong To', required=True,
         default='first', tracking=True,
@@ -612,8 +616,11 @@ class RampConnection(models.Model):
     def _timezone(self):
         """Name of the company's time zone: it decides on which day a moment falls in the books."""
         self.ensure_one()
-        company = self.company_id
-        return company.partner_id.tz or company.resource_calendar_id.tz or 'UTC'
+        known = self.env.context.get('ramp_memory', {}).setdefault('timezones', {})  # of a run, which asks after each commit
+        if self.id not in known:
+            company = self.company_id
+            known[self.id] = company.partner_id.tz or company.resource_calendar_id.tz or 'UTC'
+        return known[self.id]
 
     @api.model
     def _identity(self):
@@ -966,7 +973,8 @@ class RampConnection(models.Model):
         self.sudo().write({'sync_requested_at': self.env.cr.now().replace(microsecond=0)})
         self.env['ramp.record'].sudo()._make_due(self)
         for flow in self._flows():
-            flow._trigger()
+            if any(flow._enabled(connection) for connection in self):
+                flow._trigger()
 
     def action_open_records(self):
         self.ensure_one()

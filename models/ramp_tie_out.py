@@ -101,6 +101,12 @@ class RampTieOut(models.Model):
                 SELECT s.connection_id, s.id, s.date, b.id AS cashback_id
                   FROM c JOIN ramp_record s ON s.connection_id = c.id, jsonb_array_elements_text(s.noted -> 'cashbacks') AS b(id)
                  WHERE s.flow = 'statement' AND s.res_id IS NOT NULL
+            ), returned AS MATERIALIZED (
+                -- payments that came back and were reversed on another day: Ramp, too, took them for paid until then
+                SELECT DISTINCT p.move_id
+                  FROM c JOIN account_move m ON m.company_id = c.company_id AND m.reversed_entry_id IS NOT NULL AND m.state = 'posted'
+                  JOIN account_payment p ON p.move_id = m.reversed_entry_id AND p.ramp_id IS NOT NULL
+                 WHERE NOT EXISTS (SELECT FROM link k WHERE k.move_id = p.move_id)
             ), part AS (
                 SELECT c.id AS connection_id, c.company_id, r.ramp_entity_id, r.currency_id,
                        date_trunc('month', COALESCE(s.date, r.date))::date AS month,
@@ -112,13 +118,13 @@ class RampTieOut(models.Model):
                   LEFT JOIN statement s ON r.flow = 'cashback' AND s.connection_id = r.connection_id AND s.cashback_id = r.ramp_id
                  WHERE r.has_moved AND r.date >= c.start_date AND r.flow IN ('transaction', 'transfer', 'cashback', 'repayment')
                 UNION ALL
-                SELECT i.connection_id, i.company_id, i.ramp_entity_id, i.currency_id, date_trunc('month', i.date)::date, i.measure,
-                       i.record_id,
-                       -- an entry and its reversal are one matter
-                       CASE WHEN i.record_id IS NULL THEN
-                            (SELECT COALESCE(m.reversed_entry_id, m.id) FROM account_move m WHERE m.id = i.move_id) END,
-                       0.0, -i.amount_currency
+                SELECT i.connection_id, i.company_id, i.ramp_entity_id, i.currency_id, date_trunc('month', i.date)::date,
+                       CASE WHEN t.move_id IS NULL THEN i.measure ELSE 'payment' END, i.record_id,
+                       COALESCE(m.reversed_entry_id, m.id),  -- an entry and its reversal are one matter
+                       CASE WHEN t.move_id IS NULL THEN 0.0 ELSE -i.amount_currency END, -i.amount_currency
                   FROM item i JOIN c ON c.id = i.connection_id
+                  LEFT JOIN account_move m ON i.record_id IS NULL AND m.id = i.move_id
+                  LEFT JOIN returned t ON t.move_id = COALESCE(m.reversed_entry_id, m.id)
                  WHERE i.date >= c.start_date
                 UNION ALL
                 SELECT c.id, c.company_id, r.ramp_entity_id, m.currency_id, date_trunc('month', m.date)::date, 'repayment', r.id, NULL,

@@ -4,6 +4,7 @@ from . import (
     test_alone,
     test_analytic_rules,
     test_arrival,
+    test_bank_reference,
     test_bill,
     test_bill_numbers,
     test_bills_from_before,

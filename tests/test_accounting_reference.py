@@ -3,10 +3,13 @@
 
 `RAMP_WRITE_REFERENCE=1 ./dev test test_accounting_reference` writes the entries into the document anew; read what changed.
 """
+import datetime
 import os
 import pathlib
 import re
+from unittest.mock import patch
 
+from odoo import fields
 from odoo.tests import tagged
 
 from ..simulator import coding
@@ -18,6 +21,7 @@ CARDS = ('transaction', 'repayment')
 BILLS = ('vendor', 'vendor_credit', 'bill', 'transaction', 'bill_payment')
 REIMBURSEMENTS = ('reimbursement', 'reimbursement_payment')
 STATEMENTS = ('transaction', 'transfer', 'statement', 'cashback')
+TODAY = datetime.date(2026, 4, 2)
 DAY, NOON = '2026-03-02', '2026-03-02T12:00:00+00:00'
 IDENTITY = re.compile(r'\b[0-9a-f]{8}\b')
 PAYMENT_IDENTITY = re.compile(r'\b(?:[0-9A-F]{10}|PAYMENT-[0-9A-F]{8})\b')
@@ -185,6 +189,7 @@ class TestAccountingReference(PayablesCase, StatementsCase):
         self.assertEqual(len(kinds), len(set(kinds)))
         self.assertGreater(len(kinds), 15)
 
+    @patch.object(fields.Date, 'context_today', lambda record, timestamp=None: TODAY)
     def test_document(self):
         text = DOCUMENT.read_text(encoding='utf-8')
         kinds = [kind for _begin, kind, _end in BLOCK.findall(text)]

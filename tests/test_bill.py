@@ -1,9 +1,11 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
+from datetime import timedelta
 from decimal import Decimal
 
 from hypothesis import given
 from hypothesis import strategies as st
 
+from odoo import fields
 from odoo.tests import tagged
 
 from ..flows.flow import RampFlow
@@ -155,6 +157,71 @@ class TestBill(PayablesCase):
         self.assertEqual((self.move(ramp_id).amount_residual, self.move(ramp_id).payment_state), (0.0, 'in_payment'))
         self.assertNotEqual(self.payment(ramp_id), first)
         self.assertEqual(self.record(ramp_id, 'bill_payment').state, 'confirmed')
+
+    def test_day_of_a_return(self):
+        """The month in which it was paid stays as it was reported; the next payment is booked on its own day."""
+        ramp_id = self.owe(10000)
+        self.ramp.pay_bill(ramp_id, date='2026-03-10')
+        self.sync_payables()
+        first = self.payment(ramp_id)
+        self.assertEqual(str(first.date), '2026-03-10')
+        self.ramp.pay_bill(ramp_id, status='failed')
+        self.sync_payables()
+        self.assertEqual(self.reversals(first).date, fields.Date.context_today(self.connection))
+
+    def test_day_of_a_correction(self):
+        """What was booked of the payment is wrong, on the day for which it was booked."""
+        ramp_id = self.owe(10000)
+        self.ramp.pay_bill(ramp_id, amount_minor=4000, date='2026-03-10')
+        self.sync_payables()
+        first = self.payment(ramp_id)
+        payment = self.ramp.state['bills'].get(ramp_id)['payment']
+        self.ramp.state['bills'].update(ramp_id, payment={**payment, 'amount': {**payment['amount'], 'amount': 5000}})
+        self.sync_payables()
+        self.assertEqual(str(self.reversals(first).date), '2026-03-10')
+        self.assertEqual(self.move(ramp_id).amount_residual, 50.0)
+
+    def show(self, journal, day, amount=1.0):
+        return self.env['account.bank.statement.line'].create(
+            {'journal_id': journal.id, 'date': day, 'payment_ref': 'Something else', 'amount': amount})
+
+    def test_return_that_the_bank_does_not_show(self):
+        """Neither the payment nor its return: they are reconciled with each other when the bank's statements have gone on for long."""
+        ramp_id = self.owe(10000)
+        self.ramp.pay_bill(ramp_id, date='2026-03-10')
+        self.sync_payables()
+        first = self.payment(ramp_id)
+        self.ramp.pay_bill(ramp_id, status='failed')
+        self.sync_payables()
+        reversal = self.reversals(first)
+        sides = (first.move_id + reversal).line_ids.filtered(lambda line: line.account_id == first.outstanding_account_id)
+        self.assertEqual(len(sides), 2)
+        self.show(first.journal_id, reversal.date + timedelta(days=9))
+        self.sync('watch')
+        self.assertEqual(sides.mapped('reconciled'), [False, False])
+        self.show(first.journal_id, reversal.date + timedelta(days=10))
+        self.sync('watch')
+        self.assertEqual(sides.mapped('reconciled'), [True, True])
+        self.assertEqual(self.move(ramp_id).amount_residual, 100.0)
+
+    def test_return_that_the_bank_shows_in_part(self):
+        """The payment is matched: its return is still to come."""
+        ramp_id = self.owe(10000)
+        self.ramp.pay_bill(ramp_id, date='2026-03-10')
+        self.sync_payables()
+        first = self.payment(ramp_id)
+        self.ramp.pay_bill(ramp_id, status='failed')
+        self.sync_payables()
+        reversal = self.reversals(first)
+        paid, back = (move.line_ids.filtered(lambda line: line.account_id == first.outstanding_account_id)
+                      for move in (first.move_id, reversal))
+        shown = self.show(first.journal_id, '2026-03-10', amount=-100.0)
+        _liquidity, suspense, _other = shown._seek_for_lines()
+        suspense.account_id = paid.account_id
+        (suspense + paid).reconcile()
+        self.show(first.journal_id, reversal.date + timedelta(days=30))
+        self.sync('watch')
+        self.assertEqual((paid.reconciled, back.reconciled), (True, False))
 
     def test_returned_and_covered_by_a_credit(self):
         """What came back leaves room for the credit; Ramp, which was told of the payment once, hears nothing until it is paid again."""

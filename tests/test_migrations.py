@@ -14,6 +14,7 @@ FOLDER = pathlib.Path(__file__).resolve().parent.parent / 'migrations'
 TESTED = {
     '19.0.1.2.0/post-migrate.py': 'TestMigrations.test_payables',
     '19.0.1.3.0/post-migrate.py': 'TestMigrations.test_statements',
+    '19.0.1.5.0/post-banks.py': 'TestMigrations.test_banks',
     '19.0.1.5.0/post-bills.py': 'TestMigrations.test_bills',
     '19.0.1.5.0/post-cards.py': 'TestMigrations.test_cards',
     '19.0.1.5.0/post-changes.py': 'TestMigrations.test_changes',
@@ -197,6 +198,15 @@ class TestMigrations(PayablesCase):
             flow._flow for flow in self.connection._flows() if hasattr(flow, '_watch_listings')})
         self.assertFalse(self.draft.existing_policy or self.draft.connected_at or self.draft.looked_at)
         self.assertEqual((self.archived.existing_policy, str(self.archived.connected_at)), ('leave', '2026-01-01 00:00:00'))
+
+    def test_banks(self):
+        """To 1.5.0: bank lines are matched where somebody wants it; the job of the references begins."""
+        cron = self.env.ref('ramp_connector.cron_bank_reference')
+        cron.active = False
+        self.assertTrue(self.connection.match_bank_lines, 'of a new connection')
+        self.migrate(self.script('19.0.1.5.0/post-banks.py'), '19.0.1.4.0')
+        self.assertEqual(self.connections.mapped('match_bank_lines'), [False] * 3)
+        self.assertTrue(cron.active)
 
     def test_bills(self):
         """To 1.5.0: what vendor credits covered is paid; what a refund of its own took back stays reversed."""

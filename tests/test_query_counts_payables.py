@@ -6,7 +6,7 @@ from odoo.tests import tagged
 from .common import PayablesCase
 from .test_query_counts import PHASES, QueryCounting
 
-FEW, MANY = 20, 60  # bills; both fit on one page and into one batch
+FEW, MANY = 20, 40  # bills; both fit on one page and into one batch
 MOST = 22  # queries of a bill with its payment, what the two jobs cost as such included
 NEXT_TO_NOTHING = 0.2  # a row more is written by the same statements; the ORM splits the longest of them
 

@@ -64,7 +64,7 @@ FIELDS = {
     'account.analytic.plan': DOCUMENT,
     'account.move': {**DOCUMENT, 'ramp_payment': (STAFF, '')},
     'account.move.line': {'ramp_tie_out': (BOOKS, '')},
-    'account.payment': DOCUMENT,
+    'account.payment': {**DOCUMENT, 'ramp_bank_reference': (STAFF, '')},
     'account.tax': DOCUMENT,
     'hr.department': DOCUMENT,
     'hr.employee': {

@@ -31,6 +31,27 @@ class TestSmoke(PlainCase):
 
 
 @tagged('post_install', '-at_install', 'ramp')
+class TestJobs(RampCase):
+    """What `RampCase.run_flow` takes for granted."""
+
+    def test_each_job_runs_its_flow_and_does_nothing_else(self):
+        jobs = {flow: flow._cron() for flow in self.connection._flows() if flow._cron()}
+        self.assertGreater(len(jobs), 25)
+        for flow, job in jobs.items():
+            with self.subTest(flow=flow._flow):
+                self.assertEqual((job.model_id.model, job.state, job.code), (flow._name, 'code', 'model._cron_run()'))
+                self.assertEqual(job.user_id, self.env.ref('base.user_root'))
+
+    def test_odoo_runs_it(self):
+        ramp_id = self.spend()
+        self.connection.with_context(ramp_quiet=True).action_sync_now()
+        with self.enter_registry_test_mode():
+            self.assertTrue(self.env.ref('ramp_connector.cron_transaction').method_direct_trigger())
+        self.env.invalidate_all()
+        self.assertConfirmed(ramp_id)
+
+
+@tagged('post_install', '-at_install', 'ramp')
 class TestViews(RampCase):
     connect = False
 

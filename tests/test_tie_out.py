@@ -1,4 +1,5 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
+from odoo import fields
 from odoo.exceptions import AccessError
 from odoo.tests import new_test_user, tagged
 
@@ -152,6 +153,21 @@ class TestTieOut(StatementsCase):
         self.ramp.move_transfer(transfer, 'RETURNED_BY_RDFI')
         self.sync_statements()
         self.assertTrue(self.report()['is_zero'])
+        # in the month of the payment as in the ledger, until it was learned of
+        [month] = [month for month in self.section()['months'] if month['month'] == '2026-08']
+        [line] = [line for line in month['lines'] if line['measure'] == 'payment']
+        self.assertEqual((line['ramp'], line['odoo'], month['is_zero']), (-50.0, -50.0, True))
+        [month] = [month for month in self.section()['months'] if month['month'] == f'{fields.Date.context_today(self.connection):%Y-%m}']
+        [line] = [line for line in month['lines'] if line['measure'] == 'payment']
+        self.assertEqual((line['ramp'], line['odoo'], month['closing']['odoo']), (50.0, 50.0, 0.0))
+
+    def test_payment_reversed_by_hand(self):
+        """Ramp knows nothing of that: a difference."""
+        transfer = self.ramp.add_transfer(amount_minor=5000, date='2026-08-05')
+        self.sync_statements()
+        payment = self.env['account.payment'].search([('ramp_id', '=', transfer)])
+        payment.move_id._reverse_moves([{'date': '2026-08-06'}], cancel=True)
+        self.assertFalse(self.report()['is_zero'])
 
     def test_owed_before_the_start(self):
         self.spend(40000, date='2026-05-05T12:00:00+00:00')
