@@ -961,20 +961,23 @@ class RampConnection(models.Model):
     def _switch_crons(self):
         """The jobs run while any connection is connected, and only then."""
         on = bool(self.sudo().search_count([('state', '=', 'connected')], limit=1))
-        for flow in self._flows():
-            # jobs belong to the system; whoever may connect decides here whether they run
-            cron = flow._cron().sudo()
-            if cron and cron.active != on:
-                cron.active = on
+        for job in self._jobs(self._flows()):
+            if job.active != on:
+                job.active = on
+
+    @api.model
+    def _jobs(self, flows):
+        """The jobs of flows, known to each other: what is asked of one is read of all."""
+        # jobs belong to the system; whoever may connect, or press Sync now, decides whether and when they run
+        return self.env['ir.cron'].sudo().browse([job for flow in flows if (job := flow._cron_id())])
 
     def _request_sync(self):
         """Mark a synchronization as wanted and wake the jobs, in the caller's transaction and without HTTP."""
         # who may press Sync now (checked there) may have the rows tried again, though not edit them
         self.sudo().write({'sync_requested_at': self.env.cr.now().replace(microsecond=0)})
         self.env['ramp.record'].sudo()._make_due(self)
-        for flow in self._flows():
-            if any(flow._enabled(connection) for connection in self):
-                flow._trigger()
+        for job in self._jobs(flow for flow in self._flows() if any(flow._enabled(connection) for connection in self)):
+            job._trigger()
 
     def action_open_records(self):
         self.ensure_one()

@@ -98,9 +98,9 @@ class RampConnection(models.Model):
         # anybody who may ask Ramp may find that it answers; the fields are nobody's to type
         for connection in self.sudo().filtered('silent_since'):
             connection.write({'silent_since': False, 'silent_until': False})
-            for flow in self._flows() if connection.state == 'connected' else ():
-                if flow._enabled(connection):
-                    flow._trigger()
+            if connection.state == 'connected':
+                for job in self._jobs(flow for flow in self._flows() if flow._enabled(connection)):
+                    job._trigger()
 
     def _next_try(self, now):
         """Twice as long after the beginning of the silence as now, in bounds."""

@@ -1,4 +1,5 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
 from . import (
     ramp_tie_out_report,
+    ramp_tie_out_rates,
 )

@@ -50,19 +50,20 @@ class RampTieOutReport(models.AbstractModel):
         """The report of a connection as JSON, over months ('YYYY-MM', both included; default: all there are).
 
         :return: {'connection', 'period', 'is_zero', 'sections': [one for each entity and currency], 'open': [by vendor, by employee],
-                  'status': what all of it comes to, in words, 'kinds': {kind of a difference: its label}}
+                  'rates': see `_rates`, 'status': what all of it comes to, in words, 'kinds': {kind of a difference: its label}}
         """
         connection = self._connection(connection_id)
         first, last = self._months(connection, month_from, month_to)
         sections = self._sections(connection, first, last)
         owing = [self._open(connection, kind) for kind in OPEN_FLOWS]
-        is_zero = all(section['is_zero'] for section in sections) and all(part['is_zero'] for part in owing)
+        rates = self._rates(connection, first, last)
+        is_zero = all(part['is_zero'] for part in (*sections, *owing, rates))
         return {
             'connection': {'id': connection.id, 'name': connection.display_name, 'company': connection.company_id.name},
             'period': {'from': f'{first:%Y-%m}' if first else False, 'to': f'{last:%Y-%m}',
                        'label': self._period_in_words(connection, first, last)},
-            'is_zero': is_zero, 'sections': sections, 'open': owing,
-            'status': self._status(connection, is_zero, sections, owing), 'kinds': self._kinds(),
+            'is_zero': is_zero, 'sections': sections, 'open': owing, 'rates': rates,
+            'status': self._status(connection, is_zero, sections, owing, rates), 'kinds': self._kinds(),
             'read': fields.Datetime.to_string(connection.last_watch) if connection.last_watch else False,
         }
 
@@ -139,10 +140,10 @@ class RampTieOutReport(models.AbstractModel):
 
     # ------------------------------------------------------------------ what it comes to, in words
 
-    def _status(self, connection, is_zero, sections, owing):
+    def _status(self, connection, is_zero, sections, owing, rates):
         """{'kind', 'count', 'text', 'note'}; 'zero' only if Ramp was looked at, too: the lists of what is ready tell not everything."""
         count = sum(len(month['differences']) + month['more'] for section in sections for month in section['months'])
-        count += sum(section['start']['odd'] for section in sections) + sum(row['odd'] for part in owing for row in part['rows'])
+        count += sum(section['start']['odd'] for section in sections) + sum(row['odd'] for part in (*owing, rates) for row in part['rows'])
         note = self.env._('Last complete look at Ramp: %s', format_datetime(self.env, connection.last_watch)) if connection.last_watch \
             else self.env._('Last complete look at Ramp: never. Press Read Ramp Again; until then, what is not ready in Ramp is not known.')
         if not (sections or any(part['rows'] for part in owing)):
@@ -563,7 +564,7 @@ class RampTieOutReport(models.AbstractModel):
         connections = self.env['ramp.connection'].browse([report['connection']['id'] for report in reports])
         currencies = self.env['res.currency'].browse({
             part['currency']['id'] for report in reports
-            for part in (*report['sections'], *(row for part in report['open'] for row in part['rows']))})
+            for part in (*report['sections'], *(row for part in report['open'] for row in part['rows']), report['rates'])})
         return {'docs': reports, 'connections': connections.grouped('id'), 'currencies': currencies.grouped('id')}
 
     # ------------------------------------------------------------------ XLSX

@@ -38,6 +38,8 @@ class Workbook:
             self._section(section)
         self._differences()
         self._open()
+        if self.report['rates']['rows']:
+            self._rates()
         self.book.close()
         return self.output.getvalue()
 
@@ -108,6 +110,14 @@ class Workbook:
             self._line(sheet, number, texts, figures, currency, code=True)
             sheet.write_number(number, len(texts) + 4, figures['odd'])
         self._sums(sheet, FIRST_ROW + 1 + len(rows), 2, [(currency, figures) for currency, _texts, figures in rows])
+
+    def _rates(self):
+        rates = self.report['rates']
+        sheet = self._sheet(self._('Rates'), rates['title'], [
+            (self._('Currency'), 10), (self._('Amount'), 24), (self._("At Odoo's rates"), 18), (self._('As booked'), 18),
+            (self._('Difference'), 18), (self._('Further off than allowed'), 12)])
+        for number, row in enumerate(rates['rows'], FIRST_ROW + 1):
+            self._line(sheet, number, [row['code'], row['name']], row, rates['currency'])
 
     # ------------------------------------------------------------------ cells
 

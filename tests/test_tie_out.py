@@ -3,11 +3,11 @@ from odoo import fields
 from odoo.exceptions import AccessError
 from odoo.tests import new_test_user, tagged
 
-from .common import StatementsCase
+from .common import PayablesCase, StatementsCase
 
 
 @tagged('post_install', '-at_install', 'ramp')
-class TestTieOut(StatementsCase):
+class TestTieOut(StatementsCase, PayablesCase):
     """Ramp beside the books: zero when it is, and each difference by its name."""
 
     def setUp(self):
@@ -244,6 +244,30 @@ class TestTieOut(StatementsCase):
             [('connection_id', '=', self.connection.id), ('measure', '=', 'spend')], [],
             ['ramp_amount:sum', 'odoo_amount:sum', 'difference:sum'])
         self.assertEqual((ramp, odoo, difference), (125.0, 125.0, 0))
+
+    def test_rates(self):
+        """What is in other currencies, at Odoo's rates of the days and as booked; refunds do not make up for bills."""
+        self.assertEqual(self.report()['rates']['rows'], [])
+        EUR = {'currency': 'EUR', 'date': '2026-07-04T12:00:00+00:00'}
+        self.spend(8000, **EUR)
+        self.spend(-4000, **EUR)
+        euro = self.env.ref('base.EUR')
+        self.env['res.currency.rate'].create(
+            {'currency_id': euro.id, 'name': '2026-07-10', 'rate': 0.5, 'company_id': self.company.id})
+        self.connection.rate_tolerance = 90
+        self.connection.pull_bills = True
+        self.owe(1000, currency='EUR', date='2026-07-12', fx_conversion_rate='2.2')
+        self.sync('transaction', 'vendor', 'bill')
+        [row] = self.report()['rates']['rows']
+        # 120 at 1 / 0.8, 10 at 1 / 0.5; the bill at Ramp's 2.2
+        self.assertEqual((row['code'], row['amount'], row['ramp'], row['odoo'], row['difference']), ('EUR', 130.0, 170.0, 172.0, -2.0))
+        self.assertAlmostEqual(row['percent'], 2 / 170 * 100, 5)
+        self.assertEqual((row['odd'], self.report()['rates']['is_zero']), (0, True))
+        [row] = self.report('2026-08')['rates']['rows'] or [None]
+        self.assertIsNone(row)
+        self.connection.rate_tolerance = 1
+        report = self.report()
+        self.assertEqual((report['rates']['rows'][0]['odd'], report['rates']['is_zero'], report['is_zero']), (1, False, False))
 
     def test_access(self):
         self.sync_statements()

@@ -161,7 +161,10 @@ def owed_to_ramp(env, connection):
             # a repayment is no part of what is owed
             'explained': round(sum(item['difference'] for item in differences if item['measure'] != 'repayment'), 3),
             'named': ', '.join(f'{count} {kind}' for kind, count in sorted(Counter(item['kind'] for item in differences).items()))})
-    return rows, {part['kind']: sum(row['odd'] for row in part['rows']) for part in report['open']}
+    rates, unit = report['rates'], report['rates']['currency']['name']
+    return rows, {part['kind']: sum(row['odd'] for row in part['rows']) for part in report['open']}, [{
+        'currency': row['code'], 'amount': f"{row['amount']:.2f}", f'booked in {unit}': f"{row['odoo']:.2f}",
+        "at Odoo's rates": f"{row['ramp']:.2f}", 'percent off': f"{row['percent']:.2f}", 'odd': row['odd']} for row in rates['rows']]
 
 
 def show(title, rows, columns):
@@ -216,7 +219,7 @@ def work(ramp, options):
         others = {flow._flow for flow in connection._flows() if flow._sends}
         bought = procurement.compare(env, connection, ramp, orders)
         ties, owed = tie_out(env, connection, ramp), payables(env, connection, ramp)
-        proof, odd = owed_to_ramp(env, connection)
+        proof, odd, rates = owed_to_ramp(env, connection)
         say('synchronizing again: nothing may change, and nothing may be written to Ramp')
         before = ramp.summary()['write_calls'], states(env, connection), books(env, connection)
         again = run_flows(env, connection)
@@ -238,6 +241,7 @@ def work(ramp, options):
         reasons += [f"{row['currency']} of {row['entity']}: a difference of {row['difference']} is owed to Ramp, {row['explained']} of it "
                     'has a name' for row in proof if row['difference'] != row['explained']]
         reasons += [f'{count} open documents by {kind} are not what Ramp says' for kind, count in odd.items() if count]
+        reasons += [f"{row['currency']}: what is booked is {row['percent off']} % off Odoo's rates" for row in rates if row['odd']]
         reasons += [f"{row['supplier']}: {row['different']} orders are not in Ramp as they are in Odoo" for row in bought
                     if row['different']]
         if before != after:
@@ -247,6 +251,7 @@ def work(ramp, options):
         return {
             'sent': sent, 'followed': [row for row in flows if row['flow'] in others], 'coded': coded(ramp), 'orders': bought,
             'flows': [row for row in flows if row['flow'] not in others], 'tie_out': ties, 'payables': owed, 'owed_to_ramp': proof,
+            'rates': rates,
             'seconds': round(seconds, 1),
             'second_run': {'write_calls': after[0] - before[0], 'changed': before[1:] != after[1:]},
             'contract_checked': summary['contract'], 'ok': not reasons, 'problems': reasons,
@@ -326,6 +331,9 @@ def main():
                  ['currency', 'vendors', 'bills', 'billed', 'credited', 'paid', 'open', 'odoo', 'different'])
             show('The tie-out: what is owed on the cards, Ramp beside Odoo', result['owed_to_ramp'],
                  ['currency', 'entity', 'spend', 'refund', 'cashback', 'payment', 'owed', 'odoo', 'difference', 'named'])
+            if result['rates']:
+                show("Foreign currencies in the company's: as booked, beside Odoo's rates of the days", result['rates'],
+                     [column for column in result['rates'][0] if column != 'odd'])
             print(f"\nSecond run: {result['second_run']['write_calls']} write calls, "
                   f"{'something changed' if result['second_run']['changed'] else 'nothing changed'}")
         for reason in result['problems']:

@@ -4,7 +4,7 @@ import re
 
 import pytest
 from books import differences, rows
-from selection import FULL, some
+from selection import FULL, is_turn, some
 from stage import World, is_work
 from test_workers import start_together
 
@@ -110,8 +110,11 @@ def plain(row, known):
     return known.get(row, row) if isinstance(row, str) else row
 
 
-def assert_same(case, scene, reference):
-    """After the cut: at most two runs bring about the same, and another one sends nothing."""
+def assert_same(case, scene, reference, at=None):
+    """After the cut: at most two runs bring about the same, and another one sends nothing.
+
+    :param at: where it was cut off: the last one is made after some cuts, as both sides are as they were where it was seen to send nothing
+    """
     before, step = len(case.ramp.write_calls()), SCENES[scene].step
     case.run('sync_now', step).assert_ok()
     if differences(reference, pushed(case, scene)):
@@ -123,9 +126,10 @@ def assert_same(case, scene, reference):
         assert len(ids) == len(set(ids)), f'{name}: twice'
     refused = [(call['method'], call['path'], call['body']) for call in case.ramp.write_calls()[before:] if (call['status'] or 500) >= 400]
     assert not refused, f'sent without asking first: {refused}'
-    before = len(case.ramp.write_calls())
-    case.run('sync_now', step).assert_ok()
-    assert [(call['method'], call['path']) for call in case.ramp.write_calls()[before:]] == []
+    if at is None or is_turn((scene, at), of=3):
+        before = len(case.ramp.write_calls())
+        case.run('sync_now', step).assert_ok()
+        assert [(call['method'], call['path']) for call in case.ramp.write_calls()[before:]] == []
     case.ramp.assert_clean()
     assert not case.ramp.request_violations
 
@@ -196,7 +200,7 @@ def test_push_killed_at_commit(stage, undisturbed, scene, work, side):
     for boundary, nth in chosen(undisturbed, scene, side, work):
         with stage.case(WORLD, undisturbed(scene).start) as case:
             case.run(SCENES[scene].step, cut={'at': boundary, 'nth': nth}).assert_killed()
-            assert_same(case, scene, undisturbed(scene).end)
+            assert_same(case, scene, undisturbed(scene).end, (boundary, nth))
 
 
 @pytest.mark.parametrize('side', SIDES)
@@ -208,7 +212,7 @@ def test_push_killed_in_ramp(stage, undisturbed, scene, side):
         with stage.case(WORLD, undisturbed(scene).start) as case:
             case.kill_at_write(side, nth, SCENES[scene].paths)
             case.run(SCENES[scene].step).assert_killed()
-            assert_same(case, scene, undisturbed(scene).end)
+            assert_same(case, scene, undisturbed(scene).end, (side, nth))
 
 
 @pytest.mark.parametrize('scene', SCENES)

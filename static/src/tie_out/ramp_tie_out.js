@@ -217,6 +217,18 @@ export class RampTieOut extends Component {
     }
 
     /** The rows of what is open, by vendor or by employee. */
+    /** What is in foreign currencies: at Odoo's rates, and as it is booked. */
+    rateRows({ rows, currency }) {
+        return rows.map((row) => ({
+            key: row.code,
+            kind: "rate",
+            label: row.odd ? _t("%s: further off than the connection allows", row.name) : row.name,
+            figures: row,
+            currency,
+            isFine: !row.odd,
+        }));
+    }
+
     openRows(part) {
         return part.rows.flatMap((row) => {
             const key = `${part.kind}/${row.partner_id}/${row.currency.id}`;
