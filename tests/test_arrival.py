@@ -5,7 +5,8 @@ from itertools import permutations
 
 from odoo.tests import tagged
 
-from .common import PayablesCase
+from .common import PayablesCase, StatementsCase
+from .test_accounting_reference import IDENTITY, PAYMENT_IDENTITY
 
 ISSUED, CHARGED, PAID = '2026-03-02', '2026-03-05T12:00:00+00:00', '2026-03-12'
 FLOWS = ('vendor', 'transaction', 'bill', 'bill_payment', 'transaction', 'bill_payment')
@@ -13,8 +14,10 @@ FLOWS = ('vendor', 'transaction', 'bill', 'bill_payment', 'transaction', 'bill_p
 
 @tagged('post_install', '-at_install', 'ramp')
 class ArrivalCase(PayablesCase):
+    flows = FLOWS
+
     def look(self):
-        self.sync(*FLOWS)
+        self.sync(*self.flows)
 
     def books(self):
         """What stands: the lines of posted documents that were not reversed, nor reverse another one, without ids."""
@@ -24,12 +27,16 @@ class ArrivalCase(PayablesCase):
         for move in undone.reversed_entry_id:
             self.assertNothing(move + move.reversal_move_ids)
         found = []
+
+        def text(value):
+            return IDENTITY.sub('of Ramp', PAYMENT_IDENTITY.sub('of Ramp', value or ''))
+
         for move in moves - undone:
-            found.append((move.move_type, move.date, move.ref, move.partner_id.name, move.payment_state, sorted(
-                (line.account_id.code, line.partner_id.name or '', line.name or '', line.currency_id.name, line.amount_currency,
+            found.append((move.move_type, move.date, text(move.ref), move.partner_id.name, move.payment_state, sorted(
+                (line.account_id.code, line.partner_id.name or '', text(line.name), line.currency_id.name, line.amount_currency,
                  line.balance, line.amount_residual, sorted(line.tax_ids.mapped('name'))) for line in move.line_ids)))
         expenses = self.env['hr.expense'].search([('company_id', '=', self.company.id)])
-        return sorted(found, key=str), sorted((expense.name, expense.total_amount, expense.state) for expense in expenses)
+        return sorted(found, key=str), sorted((text(expense.name), expense.total_amount, expense.state) for expense in expenses)
 
     def assertNothing(self, moves):
         for account in moves.line_ids.account_id:
@@ -38,16 +45,18 @@ class ArrivalCase(PayablesCase):
             self.assertFalse(round(sum(lines.mapped('amount_currency')), 4), account.code)
 
     def assertSame(self, steps):
-        """Each order of the steps, with a look at Ramp after each of them, comes to the same books."""
-        outcomes = {}
+        """Each order of the steps, with a look at Ramp after each of them, comes to the same books, and leaves nothing open to do."""
+        outcomes, ids = {}, self.ids
         for order in permutations(steps):
+            self.ids = dict(ids)
             with self.isolated():
                 for step in order:
                     getattr(self, step)()
                     self.look()
-                for flow in ('transaction', 'bill', 'bill_payment'):
+                for flow in self.flows:
                     for record in self.env['ramp.record'].search([('flow', '=', flow)]):
-                        self.assertEqual(record.state, 'confirmed', (order, flow, record.error_message))
+                        ends = ('confirmed',) if self.env[f'ramp.flow.{flow}']._sync_type else ('done', 'confirmed')
+                        self.assertIn(record.state, ends, (order, flow, record.error_message))
                 outcomes[order] = self.books()
                 self.ramp.assert_clean()
         first = next(iter(outcomes))
@@ -106,3 +115,88 @@ class TestForeignArrival(CardBillCase):
 
     def test_each_order(self):
         self.assertEachOrder()
+
+
+class TestCreditArrival(ArrivalCase):
+    """A bill, a vendor credit, and that what the credit leaves of the bill is paid."""
+
+    flows = ('vendor', 'vendor_credit', 'bill', 'bill_payment')
+
+    def once(self):
+        super().once()
+        self.vendor = self.ramp.add_vendor('Acme')
+        self.ids = {'bill': self.owe(5000, vendor=self.vendor, date=ISSUED, invoice_number='A-1', approval_status='PENDING')}
+
+    def the_bill(self):
+        self.ramp.update_bill(self.ids['bill'], approval_status='APPROVED')
+
+    def the_credit(self):
+        if 'credit' not in self.ids:
+            self.ids['credit'] = self.ramp.add_vendor_credit(
+                vendor=self.vendor, amount_minor=2000, account=self.external(self.account_meals), date=CHARGED, reference_number='C-1')
+
+    def the_payment(self):
+        self.the_credit()
+        self.the_bill()
+        self.ramp.apply_vendor_credit(self.ids['credit'], self.ids['bill'])
+        self.ramp.pay_bill(self.ids['bill'], date=PAID)
+
+    def test_each_order(self):
+        moves, _expenses = self.assertSame(['the_bill', 'the_credit', 'the_payment'])
+        self.assertEqual([kind for kind, *_rest in moves], ['entry', 'in_invoice', 'in_refund'])
+        self.assertEqual({line[6] for move in moves for line in move[5] if line[0] == '211000'}, {0.0})
+
+
+class TestRefundArrival(ArrivalCase):
+    """A charge, its refund, and what an employee pays back of it."""
+
+    flows = ('transaction', 'repayment', 'transaction', 'repayment')
+
+    def once(self):
+        super().once()
+        self.connection.repayment_account_id = self.env['account.account'].search(
+            [('company_ids', 'in', self.company.ids), ('account_type', '=', 'asset_current'), ('reconcile', '=', True)], limit=1)
+        charge = self.spend(5000, date=CHARGED, merchant='Acme', sync_status='NOT_SYNC_READY')
+        self.ids = {'charge': charge, 'refund': self.spend(
+            -1000, date=f'{PAID}T12:00:00+00:00', refund_of=charge, sync_status='NOT_SYNC_READY')}
+
+    def the_charge(self):
+        self.ramp.update_transaction(self.ids['charge'], sync_status='SYNC_READY')
+
+    def the_refund(self):
+        self.ramp.update_transaction(self.ids['refund'], sync_status='SYNC_READY')
+
+    def the_repayment(self):
+        self.ramp.add_repayment(transaction=self.ids['charge'], amount_minor=1500, date=PAID)
+
+    def test_each_order(self):
+        moves, expenses = self.assertSame(['the_charge', 'the_refund', 'the_repayment'])
+        self.assertEqual(len(moves), 3)
+        self.assertEqual(sorted(amount for _name, amount, _state in expenses), [-15.0, -10.0, 50.0])
+
+
+class TestStatementArrival(StatementsCase, ArrivalCase):
+    """What was spent, the statement that it is on, and the payment of that."""
+
+    flows = ('transaction', 'transfer', 'statement', 'cashback', 'transaction', 'statement', 'transfer')
+
+    def once(self):
+        super().once()
+        self.connection.start_date = '2026-06-01'
+        self.ids = {'charge': self.spend(5000, date='2026-07-05T12:00:00+00:00', sync_status='NOT_SYNC_READY')}
+
+    def the_charge(self):
+        self.ramp.update_transaction(self.ids['charge'], sync_status='SYNC_READY')
+
+    def the_statement(self):
+        if 'statement' not in self.ids:
+            self.ids['statement'] = self.ramp.close_statement('2026-08-01', cashback_bps=150)
+
+    def the_payment(self):
+        self.the_statement()
+        self.ramp.add_transfer(date='2026-08-05')
+
+    def test_each_order(self):
+        moves, _expenses = self.assertSame(['the_charge', 'the_statement', 'the_payment'])
+        self.assertEqual([kind for kind, *_rest in moves], ['entry', 'entry', 'in_invoice'])
+        self.assertEqual({line[6] for move in moves for line in move[5] if line[0] == '211000'}, {0.0})
