@@ -1,28 +1,37 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
 import logging
 import re
+from collections import defaultdict
 from datetime import timedelta
 
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.tools import SQL
 
-from ..ramp_api import PayloadError
+from ..ramp_api import PayloadError, RampError, RampOutOfTime
+from .bill_payment import BANK_METHODS
 from .booking import QUIET, clean
+from .flow import is_of_object
+from .payment import SHOWN_BEFORE
+from .reimbursement_payment import BY_HAND
 
 _logger = logging.getLogger(__name__)
 
 ASKED_FOR = timedelta(days=30)  # so long after a payment Ramp is asked for its reference: it has none before the bank has taken the payment
-ASKED_AT_ONCE = 200  # payments in one run, the newest first
+ASKED_AT_ONCE = 300  # payments in one run
+LEAST_TOLD = 6  # characters of a reference that stands for itself; a shorter one is the number of a check
 TOLD_IN_PART = 8  # characters of a reference that are enough to tell it, where a bank leaves out zeros before it
 NOT_TOLD = re.compile(r'[^0-9A-Z]+')
+CHECKS = frozenset({'CHECK', 'CHEQUE', 'CHK', 'CK'})  # beside the number of one
+NO_REFERENCES = re.compile('amount|balance|currency|date')  # names of details of a bank line that hold something else
 
 
 class RampFlowBankReference(models.AbstractModel):
     """The reference under which a bank shows a payment of Ramp: kept on the payment, and what bank lines are matched by.
 
     Ramp tells it of one object at a time: `payment.trace_id` of GET /bills/{id}, `trace_id` of GET /reimbursements/{id} (2026-08-01). It
-    writes nothing to Ramp, and has no rows: a payment without a reference is asked for again.
+    writes nothing to Ramp, and has no rows: a payment without a reference is asked for again, in another order with each run, so that
+    none is kept from its turn by those that never get one.
     """
 
     _name = 'ramp.flow.bank_reference'
@@ -41,92 +50,142 @@ class RampFlowBankReference(models.AbstractModel):
         return connection.pull_bills or connection.pull_reimbursements
 
     def _work(self, connection, run):
-        for flow in ('bill_payment', 'reimbursement_payment'):
-            self._ask(connection, run, self.env[f'ramp.flow.{flow}'])
+        trouble = None
+        for flow in (self.env['ramp.flow.bill_payment'], self.env['ramp.flow.reimbursement_payment']):
+            try:
+                if flow._enabled(connection):
+                    self._ask(connection, run, flow)
+            except RampOutOfTime:
+                raise
+            except RampError as error:
+                self.env.cr.rollback()
+                trouble = error
+        # what is known is matched, whatever Ramp says of the others
         if connection.match_bank_lines:
-            self._transaction(self._match_bank_lines, connection)
+            self._match_bank_lines(connection)
+        if trouble:
+            raise trouble
+
+    def _one(self, work, *args):
+        """`work` as one transaction; what fails alone is left alone, and stops no other."""
+        try:
+            return self._transaction(work, *args)
+        except Exception as error:
+            self.env.cr.rollback()
+            if not is_of_object(error, undone=True):
+                raise
+            _logger.warning('Bank references: %s%s: %s', args[0]._name, args[0].ids, error)
+            return None
 
     # ------------------------------------------------------------------ what Ramp tells
 
     def _ask(self, connection, run, flow):
         """Ask Ramp for the references of payments that one of the flows booked."""
-        unknown = self._without_reference(connection, flow)
+        wanted = self._without_reference(connection, run, flow)
         self.env.cr.rollback()  # nothing is to be held while Ramp is asked
-        if not unknown:
+        if not wanted:
             return
-        for ramp_id, payload in flow._ask_each(connection._client(), list(unknown)):
+        Payment = self.env['account.payment']
+        for ramp_id, payload in flow._ask_each(connection._client(), list(wanted)):
             try:
                 transfer, reference = flow._bank_reference(flow._read(payload)) if payload else (None, None)
             except PayloadError as error:
                 _logger.info('%s', error)  # the object's own row says so
                 continue
             reference = clean(reference)
-            if reference and transfer in (None, unknown[ramp_id]):
-                self._transaction(self._keep_reference, connection, unknown[ramp_id], reference)
-                run.seen += 1
+            for key, payment in wanted[ramp_id].items():
+                if reference and transfer in (None, key) and self._told(reference):
+                    self._one(self._keep_reference, Payment.browse(payment), reference)
+                    run.seen += 1
 
     @api.model
-    def _without_reference(self, connection, flow):
-        """{Ramp id of an object: Ramp id of its payment} of lately booked payments whose reference is not known yet."""
-        payments = self.env['account.payment'].search([
-            ('company_id', '=', connection.company_id.id), ('ramp_id', '!=', False), ('ramp_bank_reference', '=', False),
-            ('state', 'in', ('in_process', 'paid')), ('date', '>=', fields.Date.context_today(self) - ASKED_FOR),
-        ], order='date desc, id desc', limit=ASKED_AT_ONCE)
-        self.env['ramp.record'].flush_model(['noted'])
-        return dict(self.env.execute_query(SQL(
-            """
-            SELECT DISTINCT ON (k.key) r.ramp_id, k.key
-              FROM ramp_record r, jsonb_object_keys(r.noted -> 'parts') AS k(key)
-             WHERE r.connection_id = %s AND r.flow = %s AND r.noted -> 'parts' ?| %s AND k.key = ANY(%s)
-             ORDER BY k.key, r.id
-            """, connection.id, flow._flow, payments.mapped('ramp_id'), payments.mapped('ramp_id')))) if payments else {}
+    def _without_reference(self, connection, run, flow):
+        """{Ramp id of an object: {key of a part: id of its payment}} of lately booked payments whose reference is not known yet; each
+        payment once, by one of the objects that it pays."""
+        since = fields.Date.context_today(self) - ASKED_FOR
+        self.env['ramp.record'].flush_model()
+        self.env['account.payment'].flush_model()
+        wanted, seen = defaultdict(dict), set()
+        for ramp_id, key, payment in self.env.execute_query(SQL(
+                """
+                SELECT r.ramp_id, k.key, p.id
+                  FROM ramp_record r, jsonb_each(r.noted -> 'parts') AS k(key, value), account_payment p
+                 WHERE r.connection_id = %(connection)s AND r.flow = %(flow)s AND r.date >= %(since)s AND %(by_bank)s
+                   AND p.id = (k.value ->> 'id')::int AND p.ramp_bank_reference IS NULL AND p.state IN ('in_process', 'paid')
+                   AND p.date >= %(since)s
+                 ORDER BY md5(concat(%(run)s, ' ', p.id)), md5(concat(%(run)s, ' ', r.id))
+                """, connection=connection.id, flow=flow._flow, since=since, run=run.id, by_bank=self._by_bank(flow))):
+            if payment not in seen and len(seen) < ASKED_AT_ONCE:
+                seen.add(payment)
+                wanted[ramp_id][key] = payment
+        return dict(wanted)
 
-    def _keep_reference(self, connection, transfer, reference):
-        """Keep the reference of a transfer on its payments and in the labels of their entries, by which a bank line is matched."""
-        payments = self.env['account.payment'].search([
-            ('company_id', '=', connection.company_id.id), ('ramp_id', '=', transfer), ('ramp_bank_reference', '=', False)])
-        for payment in payments.with_context(**QUIET):
-            payment.ramp_bank_reference = reference
-            lines = payment.move_id.line_ids.filtered(lambda line, payment=payment: line.account_id == payment.outstanding_account_id)
-            if not payment.move_id.inalterable_hash:
-                for line in lines:
-                    line.name = ' '.join(filter(None, (line.name, reference)))
+    @api.model
+    def _by_bank(self, flow):
+        """Condition of the rows of what a bank shows: what was paid by hand has no reference in Ramp."""
+        if flow._flow == 'bill_payment':
+            return SQL("r.payload #>> '{payment,payment_method}' = ANY(%s)", sorted(BANK_METHODS))
+        return SQL("r.payload ->> 'state' <> ALL(%s)", sorted(BY_HAND))
+
+    def _keep_reference(self, payment, reference):
+        """Keep the reference of a payment, and in the label of the bank's line of its entry, by which a bank line is matched."""
+        payment = payment.with_context(**QUIET).exists()
+        if not payment or payment.ramp_bank_reference:
+            return
+        payment.ramp_bank_reference = reference
+        if not payment.move_id.inalterable_hash:
+            for line in payment.move_id.line_ids.filtered(lambda item: item.account_id == payment.outstanding_account_id):
+                line.name = ' '.join(filter(None, (line.name, reference)))
 
     # ------------------------------------------------------------------ what the bank shows
 
     def _match_bank_lines(self, connection):
         """Match bank lines that carry the reference of a payment, to the cent; whatever is unclear is left to a person."""
-        payments = self.env['account.payment'].search([
-            ('company_id', '=', connection.company_id.id), ('ramp_bank_reference', '!=', False), ('state', '=', 'in_process'),
-            ('is_matched', '=', False)])
+        payments = self._with_reference(connection)
+        by_shape = defaultdict(set)
+        for payment in payments:
+            for shape in self._shapes(self._told(payment.ramp_bank_reference)):
+                by_shape[payment.journal_id.id, shape].add(payment.ramp_bank_reference)
+        if not by_shape:
+            return
+        by_reference = payments.grouped(lambda payment: (payment.journal_id.id, payment.ramp_bank_reference))
+        longest = max(shape.count(' ') for _journal, shape in by_shape) + 1
         lines = self.env['account.bank.statement.line'].search([
-            ('company_id', '=', connection.company_id.id), ('journal_id', 'in', payments.journal_id.ids),
-            ('is_reconciled', '=', False)]) if payments else ()
-        by_reference = payments.grouped(lambda payment: (payment.journal_id, self._told(payment.ramp_bank_reference)))
+            ('company_id', '=', connection.company_id.id), ('journal_id', 'in', payments.journal_id.ids), ('state', '=', 'posted'),
+            ('is_reconciled', '=', False), ('date', '>=', min(payments.mapped('date')) - SHOWN_BEFORE)], order='date, id')
+        found = []
         for line in lines:
-            found = self._shown_by(line, by_reference)
-            if found:
-                self._match(line, found)
+            words = self._told(self._text(line)).split()
+            references = {
+                reference for count in range(1, longest + 1) for begin in range(len(words) - count + 1)
+                for reference in by_shape.get((line.journal_id.id, ' '.join(words[begin:begin + count])), ())
+                if len(reference) >= LEAST_TOLD or CHECKS.intersection(words)}
+            if len(references) == 1:
+                found.append((line, by_reference[line.journal_id.id, references.pop()]))
+        for line, candidates in found:
+            if self._is_time_up():
+                self._trigger()
+                return
+            self._one(self._match, line, candidates)
+
+    @api.model
+    def _with_reference(self, connection):
+        """The payments of a connection that the bank has not shown yet, as far as Odoo knows, and whose reference is known."""
+        self.env['ramp.record'].flush_model()
+        self.env['account.payment'].flush_model()
+        return self.env['account.payment'].browse(payment for [payment] in self.env.execute_query(SQL(
+            """
+            SELECT DISTINCT p.id
+              FROM account_payment p, ramp_record r, jsonb_each(r.noted -> 'parts') AS k(key, value)
+             WHERE p.company_id = %s AND p.ramp_bank_reference IS NOT NULL AND p.state = 'in_process' AND p.is_matched IS NOT TRUE
+               AND r.connection_id = %s AND r.flow IN ('bill_payment', 'reimbursement_payment') AND (k.value ->> 'id')::int = p.id
+             ORDER BY p.id
+            """, connection.company_id.id, connection.id)))
 
     @api.model
     def _told(self, text):
         """A text without what banks change: case, and whatever is neither letter nor figure."""
         return NOT_TOLD.sub(' ', (text or '').upper()).strip()
-
-    def _shown_by(self, line, by_reference):
-        """The payments that a bank line is of: all those with the one reference that it carries, if they come to its amount."""
-        details = line.transaction_details
-        told = f" {self._told(' '.join(filter(None, (line.payment_ref, line.ref, str(details or '')))))} "
-        found = [payments for (journal, reference), payments in by_reference.items()
-                 if journal == line.journal_id and any(f' {shape} ' in told for shape in self._shapes(reference))]
-        if len(found) != 1:
-            return None
-        [payments] = found
-        payments = payments.filtered(lambda payment: not payment.is_matched)
-        currency = line.journal_id.currency_id or line.company_id.currency_id
-        paid = sum(-payment.amount if payment.payment_type == 'outbound' else payment.amount for payment in payments)
-        fits = payments.currency_id == currency and payments and not currency.compare_amounts(paid, line.amount)
-        return payments if fits else None
 
     @api.model
     def _shapes(self, reference):
@@ -134,18 +193,34 @@ class RampFlowBankReference(models.AbstractModel):
         short = reference.lstrip('0')
         return {reference, short} if len(short) >= TOLD_IN_PART else {reference}
 
+    @api.model
+    def _text(self, line):
+        """What a bank says of a line, but for amounts and days."""
+        def texts(value):
+            if isinstance(value, dict):
+                return [text for name, item in value.items() if not NO_REFERENCES.search(str(name).lower()) for text in texts(item)]
+            if isinstance(value, list):
+                return [text for item in value for text in texts(item)]
+            return [value] if isinstance(value, str) else []
+
+        return ' / '.join(filter(None, (line.payment_ref, line.ref, *texts(line.transaction_details))))
+
     def _match(self, line, payments):
-        """Reconcile a bank line with payments, as a person would."""
+        """Reconcile a bank line with what is open of payments, as a person would, if that comes to its amount."""
+        payments = payments.filtered(lambda payment: not payment.is_matched and payment.date <= line.date + SHOWN_BEFORE)
+        # one that was reversed, as the money came back or it was booked wrong, stands back behind the one that took its place
+        payments = payments.filtered(lambda payment: not payment.move_id.reversal_move_ids) or payments
         open_lines = payments.move_id.line_ids.filtered(
             lambda item: item.account_id in payments.outstanding_account_id and not item.reconciled)
         _liquidity, suspense, other = line._seek_for_lines()
-        if len(suspense) != 1 or other or len(open_lines.account_id) != 1:
+        if len(suspense) != 1 or other or len(open_lines.account_id) != 1 or open_lines.currency_id != suspense.currency_id:
             return
-        try:
-            with self.env.cr.savepoint():
-                suspense.write({'account_id': open_lines.account_id.id, 'partner_id': payments.partner_id.id if len(
-                    payments.partner_id) == 1 else False})
-                (suspense + open_lines).reconcile()
-                self.env.flush_all()
-        except UserError as error:  # a closed period, as a rule: it is left to a person, and stops no other
-            _logger.info('Bank line %s was not matched: %s', line.id, error)
+        if suspense.currency_id.compare_amounts(sum(open_lines.mapped('amount_residual_currency')), -suspense.amount_currency):
+            return
+        suspense.write({
+            'account_id': open_lines.account_id.id,
+            'partner_id': payments.partner_id.id if len(payments.partner_id) == 1 else False})
+        (suspense + open_lines).reconcile()
+        self.env.flush_all()
+        if not all((suspense + open_lines).mapped('reconciled')):
+            raise UserError(self.env._('The bank line %s does not come to what is open of its payment.', line.display_name))

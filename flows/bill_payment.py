@@ -8,7 +8,7 @@ from ..ramp_api import CARD_PAYMENT_METHODS, PayloadError, read_bill, scrub_bill
 from .bill import owed
 from .booking import clean
 from .flow import Held, Skipped, Waiting
-from .payment import Part, Settlement
+from .payment import REST, Part, Settlement
 
 # Every method of the contract is decided here; one that is not is held.
 BANK_METHODS = frozenset({
@@ -19,7 +19,6 @@ PARTLY_PAID = frozenset({'PAYMENT_COMPLETED', 'PAYMENT_DETAILS_MISSING', 'PAYMEN
 UNDER_WAY = frozenset({
     'AWAITING_RELEASE', 'BLOCKED', 'HELD_BY_PROVIDER', 'ON_HOLD', 'PAYMENT_PROCESSING', 'PAYMENT_SCHEDULED',
     'PENDING_VENDOR_APPROVAL', 'WAITING_FOR_TRANSACTION_MATCH', 'WAITING_FOR_VENDOR'})
-REST = 'rest'  # key of what was paid besides the one payment that Ramp tells of
 # What an open bill says of the payment that Ramp is to make of it; all else: it is not scheduled yet.
 ANNOUNCED_STATES = {
     'AWAITING_RELEASE': 'scheduled', 'PAYMENT_SCHEDULED': 'scheduled',

@@ -116,6 +116,17 @@ class RampFlowBooking(models.AbstractModel):
             'currencies': currencies, 'rated': rated, 'locks': {}, 'rates': {}, 'defaults': {},
         }
 
+    @api.model
+    def _look_up_booked(self, connection, flow, ramp_ids, row_fields=(), move_fields=()):
+        """{Ramp id: (row, its journal entry or bill, or an empty recordset)} of objects of a flow, in a constant number of queries."""
+        rows = self.env['ramp.record'].search_fetch(
+            [('connection_id', '=', connection.id), ('flow', '=', flow), ('ramp_id', 'in', list(ramp_ids))],
+            ['ramp_id', 'res_model', 'res_id', *row_fields]) if ramp_ids else ()
+        moves = self.env['account.move'].browse(row.res_id for row in rows if row.res_id and row.res_model == 'account.move').exists()
+        moves.fetch(list(move_fields))
+        by_id = {move.id: move for move in moves}
+        return {row.ramp_id: (row, by_id.get(row.res_id, moves.browse())) for row in rows}
+
     def _know_partners(self, connection, partners):
         """Have what core will ask of the partner of each document, fetched for all of them at once."""
         partners.with_company(connection.company_id).mapped('property_account_position_id')

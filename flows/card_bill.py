@@ -71,21 +71,15 @@ class RampCardBill(models.AbstractModel):
     @api.model
     def _look_up(self, connection, values):
         """The transactions that these bills name: {id: (row, move or empty, Transaction or None)}."""
-        ids = {identity for value in values for identity in self._transaction_ids(value)}
-        if not ids:
-            return {}
-        rows = self.env['ramp.record'].search_fetch(
-            [('connection_id', '=', connection.id), ('flow', '=', 'transaction'), ('ramp_id', 'in', list(ids))],
-            ['ramp_id', 'payload', 'state', 'res_model', 'res_id'])
-        moves = self.env['account.move'].browse(row.res_id for row in rows if row.res_id and row.res_model == 'account.move').exists()
-        by_id = {move.id: move for move in moves}
+        booked = self.env['ramp.flow.booking']._look_up_booked(
+            connection, 'transaction', {identity for value in values for identity in self._transaction_ids(value)}, ['payload', 'state'])
         found = {}
-        for row in rows:
+        for row, move in booked.values():
             try:
                 value = read_transaction(row.payload)
             except PayloadError:
                 value = None
-            found[row.ramp_id] = row, by_id.get(row.res_id, moves.browse()), value
+            found[row.ramp_id] = row, move, value
         return found
 
     @staticmethod

@@ -1,14 +1,19 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
 import dataclasses
 import datetime
+import logging
 from collections import defaultdict
 
 from odoo import Command, api, fields, models
 
 from ..ramp_api import Money
 from .booking import QUIET
-from .flow import Held, Skipped, Waiting
+from .flow import Held, Skipped, Waiting, is_of_object
 
+_logger = logging.getLogger(__name__)
+
+REST = 'rest'  # key of what was paid besides the one payment that Ramp tells of
+SHOWN_BEFORE = datetime.timedelta(days=5)  # a bank may show a payment so long before its day, which is of another time zone
 SHOWN_WITHIN = datetime.timedelta(days=10)  # a bank shows a payment within so many days, or never
 
 
@@ -124,17 +129,12 @@ class RampFlowPayment(models.AbstractModel):
 
     def _look_up_documents(self, connection, ramp_ids):
         """{Ramp id: (row of the document, move, its payable line)}, in a constant number of queries."""
-        rows = self.env['ramp.record'].search_fetch(
-            [('connection_id', '=', connection.id), ('flow', '=', self._parent_flow), ('ramp_id', 'in', list(ramp_ids))],
-            ['ramp_id', 'state', 'error_message', 'res_model', 'res_id', 'name'])
-        moves = self.env['account.move'].browse(row.res_id for row in rows if row.res_id and row.res_model == 'account.move').exists()
-        moves.fetch(['state', 'name', 'move_type', 'currency_id', 'partner_id', 'amount_residual', 'amount_total', 'payment_state',
-                     'fiscal_position_id'])
-        lines = {line.move_id: line for line in self._payable_lines(moves)}
-        by_id = {move.id: move for move in moves}
-        none = self.env['account.move']
-        return {row.ramp_id: (row, by_id.get(row.res_id, none), lines.get(by_id.get(row.res_id), self.env['account.move.line']))
-                for row in rows}
+        booked = self._look_up_booked(connection, self._parent_flow, ramp_ids, ['state', 'error_message', 'name'], [
+            'state', 'name', 'move_type', 'currency_id', 'partner_id', 'amount_residual', 'amount_total', 'payment_state',
+            'fiscal_position_id'])
+        lines = {line.move_id: line for line in self._payable_lines(self.env['account.move'].union(*(
+            move for _row, move in booked.values())))}
+        return {ramp_id: (row, move, lines.get(move, self.env['account.move.line'])) for ramp_id, (row, move) in booked.items()}
 
     def _payable_lines(self, moves):
         return self.env['account.move.line'].search_fetch(
@@ -203,6 +203,8 @@ class RampFlowPayment(models.AbstractModel):
         """
         for settlement in settlements:
             corrected = {part.key for part in settlement.parts}
+            if corrected:  # the same money by another name: the payment that was not told before, or one that had no id yet
+                corrected |= {REST, settlement.ramp_id}
             for key, note in settlement.undo.items():
                 self._undo_payment(connection, note, settlement.reason, has_returned=key not in corrected)
         groups = defaultdict(list)
@@ -354,6 +356,12 @@ class RampFlowPayment(models.AbstractModel):
         day = max(payment.date, fields.Date.context_today(self)) if has_returned else payment.date
         date = self._open_day(connection, day, payment.journal_id)
         bank = payment.move_id.line_ids.filtered(lambda item: item.account_id == payment.outstanding_account_id)[:1]
+        partials = line.matched_debit_ids.debit_move_id + line.matched_credit_ids.credit_move_id
+        reversal = partials.move_id.filtered(lambda move: move.reversed_entry_id == payment.move_id)[:1]
+        if reversal:  # somebody was quicker
+            payment._message_log(body=self.env._(
+                'It was reversed by %(reversal)s already. %(reason)s', reversal=reversal.name, reason=reason))
+            return
         line.remove_move_reconcile()
         share = line.balance / -bank.balance if bank.balance else 1.0
         company = connection.company_id.currency_id
@@ -373,22 +381,40 @@ class RampFlowPayment(models.AbstractModel):
         (line + reversal.line_ids.filtered(lambda item: item.account_id == line.account_id)).reconcile()
         payment._message_log(body=self.env._('Reversed by %(reversal)s. %(reason)s', reversal=reversal.name, reason=reason))
 
-    @api.model
     def _match_returned(self, connection):
         """Reconcile the bank's side of a payment that came back with that of its reversal, where the bank shows neither: its statements
-        go on for so long after both (`SHOWN_WITHIN`) that it will not show them any more.
+        go on for so long after both (`SHOWN_WITHIN`) that it will not show them any more, and no open line of it could be one of them.
+        What was reversed in part only is left to a person.
         """
         lines = self.env['account.move.line'].search([
             ('company_id', '=', connection.company_id.id), ('parent_state', '=', 'posted'), ('reconciled', '=', False),
             ('account_id.reconcile', '=', True), ('account_id.account_type', 'not in', ('liability_payable', 'asset_receivable')),
             ('move_id.reversed_entry_id.origin_payment_id.ramp_id', '!=', False)])
         shown = dict(self.env['account.bank.statement.line']._read_group(
-            [('journal_id', 'in', lines.journal_id.ids)], ['journal_id'], ['date:max'])) if lines else {}
+            [('journal_id', 'in', lines.journal_id.ids), ('state', '=', 'posted'), ('date', '<=', fields.Date.context_today(self))],
+            ['journal_id'], ['date:max'])) if lines else {}
         for line in lines:
-            paid = line.move_id.reversed_entry_id.line_ids.filtered(
-                lambda item, line=line: item.account_id == line.account_id and not item.reconciled)
-            if paid and line.journal_id in shown and shown[line.journal_id] >= line.date + SHOWN_WITHIN:
-                (line + paid).reconcile()
+            if line.journal_id in shown and shown[line.journal_id] >= line.date + SHOWN_WITHIN:
+                try:
+                    with self.env.cr.savepoint():
+                        self._match_with_reversal(line)
+                        self.env.flush_all()
+                except Exception as error:
+                    if not is_of_object(error, undone=True):
+                        raise
+                    _logger.warning('%s was not reconciled with what it reverses: %s', line.move_id.name, error)
+
+    def _match_with_reversal(self, line):
+        paid = line.move_id.reversed_entry_id.line_ids.filtered(lambda item: item.account_id == line.account_id and not item.reconciled)
+        amount = abs(line.amount_currency)
+        if len(paid) != 1 or paid.amount_residual_currency != -line.amount_residual_currency or abs(paid.amount_currency) != amount:
+            return
+        if self.env['account.bank.statement.line'].search_count([
+                ('journal_id', '=', line.journal_id.id), ('state', '=', 'posted'), ('is_reconciled', '=', False),
+                ('date', '>=', paid.date - SHOWN_BEFORE), '|', ('amount', 'in', (amount, -amount)),
+                ('amount_currency', 'in', (amount, -amount))], limit=1):
+            return
+        (line + paid).reconcile()
 
     @api.model
     def _memo(self, *texts):

@@ -144,13 +144,9 @@ class RampFlowRepayment(models.AbstractModel):
 
     def _look_up(self, connection, values):
         originals = {identity for identity in map(self._original_id, values) if identity}
-        rows = self.env['ramp.record'].search_fetch(
-            [('connection_id', '=', connection.id), ('flow', '=', 'transaction'), ('ramp_id', 'in', list(originals))],
-            ['ramp_id', 'name', 'state', 'error_message', 'res_model', 'res_id'])
-        moves = self.env['account.move'].browse(row.res_id for row in rows if row.res_id and row.res_model == 'account.move').exists()
-        moves.fetch(['state', 'name', 'ref', 'journal_id', 'currency_id'])
-        by_id = {move.id: move for move in moves}
-        lines = {}
+        booked = self._look_up_booked(connection, 'transaction', originals, ['name', 'state', 'error_message'], [
+            'state', 'name', 'ref', 'journal_id', 'currency_id'])
+        moves, lines = self.env['account.move'].union(*(move for _row, move in booked.values())), {}
         for line in self.env['account.move.line'].search_fetch(
                 [('move_id', 'in', moves.ids)],
                 ['move_id', 'account_id', 'partner_id', 'name', 'currency_id', 'amount_currency', 'balance', 'analytic_distribution',
@@ -159,7 +155,7 @@ class RampFlowRepayment(models.AbstractModel):
             lines.setdefault(line.move_id, []).append(line)
         return {
             **self._look_up_books(connection, [], {value.amount.currency for value in values if value.amount}),
-            'originals': {row.ramp_id: (row, by_id.get(row.res_id, moves.browse())) for row in rows}, 'lines': lines,
+            'originals': booked, 'lines': lines,
             'taken': self._look_up_taken(connection, originals), 'expenses': self._look_up_expenses(moves),
             **self._look_up_people(connection, {value.user_id.lower() for value in values if value.user_id}),
         }

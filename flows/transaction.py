@@ -162,13 +162,7 @@ class RampFlowTransaction(models.AbstractModel):
     def _look_up_originals(self, connection, values):
         """What refunds give back: {transaction id: (its row, its entry or empty)}."""
         originals = {value.original_transaction_id.lower() for value in values if value.original_transaction_id}
-        rows = self.env['ramp.record'].search_fetch(
-            [('connection_id', '=', connection.id), ('flow', '=', self._flow), ('ramp_id', 'in', list(originals))],
-            ['ramp_id', 'name', 'date', 'res_model', 'res_id']) if originals else ()
-        moves = self.env['account.move'].browse(row.res_id for row in rows if row.res_id and row.res_model == 'account.move').exists()
-        moves.fetch(['name'])
-        by_id = {move.id: move for move in moves}
-        return {row.ramp_id: (row, by_id.get(row.res_id, moves.browse())) for row in rows}
+        return self._look_up_booked(connection, self._flow, originals, ['name', 'date'], ['name'])
 
     def _look_up_bills(self, connection, values):
         """What is known of the bills that these transactions pay: {transaction id: (payment's row, Bill)}; and where they are booked."""

@@ -107,6 +107,12 @@ class RampTieOut(models.Model):
                   FROM c JOIN account_move m ON m.company_id = c.company_id AND m.reversed_entry_id IS NOT NULL AND m.state = 'posted'
                   JOIN account_payment p ON p.move_id = m.reversed_entry_id AND p.ramp_id IS NOT NULL
                  WHERE NOT EXISTS (SELECT FROM link k WHERE k.move_id = p.move_id)
+                   -- once, and wholly
+                   AND NOT EXISTS (
+                       SELECT FROM account_move_line l JOIN account_move x ON x.id = l.move_id AND x.state = 'posted'
+                        WHERE (x.id = p.move_id OR x.reversed_entry_id = p.move_id) AND l.partner_id = c.partner_id
+                          AND l.account_id = ANY(c.payable_ids)
+                        GROUP BY l.currency_id HAVING sum(l.amount_currency) <> 0)
             ), part AS (
                 SELECT c.id AS connection_id, c.company_id, r.ramp_entity_id, r.currency_id,
                        date_trunc('month', COALESCE(s.date, r.date))::date AS month,

@@ -1,6 +1,6 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
 from odoo import api, models
-from odoo.tools import SQL, float_round
+from odoo.tools import SQL
 from odoo.tools.misc import formatLang
 
 FLOWS = ('transaction', 'bill', 'vendor_credit', 'reimbursement', 'statement')  # a payment is at the rate of what it pays
@@ -12,21 +12,24 @@ class RampTieOutRates(models.AbstractModel):
     @api.model
     def _rates(self, connection, first, last):
         """What documents from Ramp in foreign currencies come to in the company's currency, beside what they are at Odoo's rates of their
-        days. They may differ as far as the connection lets Ramp's rates differ; further off, it is a difference.
+        days. Each may differ as far as the connection lets Ramp's rates differ; one that is further off is a difference.
 
         :param first: first day of the first month, or None; last: of the last month
-        :return: {'currency', 'tolerance', 'rows': [{'name', 'amount', 'ramp': at Odoo's rates, 'odoo': as booked, 'difference', 'percent',
-                  'odd'}], 'is_zero'}
+        :return: {'currency', 'tolerance', 'rows': [{'name', 'code', 'amount', 'ramp': at Odoo's rates, 'odoo': as booked, 'difference',
+                  'percent', 'odd': how many documents are too far off, 'unknown': how many are of a day without a rate}], 'is_zero'}
         """
         currency = connection.company_id.currency_id
         currencies = self.env['res.currency'].with_context(active_test=False)
         rows = []
-        for foreign_id, amount, booked, expected in self._read_rates(connection, first, last):
-            foreign, booked, expected = currencies.browse(foreign_id), float(booked), float(expected)
-            percent = float_round(abs(booked / expected - 1) * 100, 6) if expected else 0.0
+        for foreign_id, amount, booked, expected, odd, unknown in self._read_rates(connection, first, last):
+            foreign, booked, expected = currencies.browse(foreign_id), float(booked or 0), float(expected or 0)
+            name = formatLang(self.env, float(amount or 0), currency_obj=foreign)
+            if unknown:
+                name = self.env._('%(amount)s, without %(count)s documents of days without a rate', amount=name, count=unknown)
             rows.append({
-                'name': formatLang(self.env, float(amount), currency_obj=foreign), 'code': foreign.name, 'amount': float(amount),
-                'percent': percent, **self._figure(currency, expected, booked, percent > connection.rate_tolerance)})
+                'name': name, 'code': foreign.name, 'amount': float(amount or 0), 'unknown': unknown,
+                'percent': round(abs(booked / expected - 1) * 100, 6) if expected else 0.0,
+                **self._figure(currency, expected, booked, odd)})
         return {
             'currency': {'id': currency.id, 'name': currency.name, 'digits': currency.decimal_places},
             'title': self.env._("Foreign currencies in %s: at Odoo's rates of the days, and as booked", currency.name),
@@ -34,14 +37,22 @@ class RampTieOutRates(models.AbstractModel):
 
     @api.model
     def _read_rates(self, connection, first, last):
-        """[(currency id, amount, as booked, at Odoo's rates)], each amount as if all were spent: refunds do not make up for bills."""
+        """[(currency id, amount, as booked, at Odoo's rates, documents that are too far off, documents of days without a rate)], each
+        amount as if all were spent: refunds do not make up for bills."""
         company = connection.company_id
         period = SQL(' AND ').join(
             SQL('l.date %s %s', SQL(operator), day) for operator, day in self._period(connection, first, last)) or SQL('TRUE')
+
+        def rate(currency, condition, order):
+            # as `res.currency._get_rates` has it (Odoo 19.0)
+            return SQL("""(SELECT x.rate FROM res_currency_rate x WHERE x.currency_id = %s AND (x.company_id IS NULL OR x.company_id = %s)
+                            AND %s ORDER BY x.company_id, x.name %s LIMIT 1)""", currency, company.root_id.id, condition, SQL(order))
+
+        until, any_day = SQL('x.name <= d.day'), SQL('TRUE')
         return self.env.execute_query(SQL(
             """
             WITH spent AS (
-                SELECT l.currency_id, COALESCE(m.invoice_date, m.date) AS day, sum(abs(l.amount_currency)) AS amount,
+                SELECT l.currency_id, COALESCE(m.invoice_date, m.date) AS day, m.id, sum(abs(l.amount_currency)) AS amount,
                        sum(abs(l.balance)) AS booked
                   FROM ramp_record r
                   JOIN account_move m ON m.id = r.res_id AND m.state = 'posted'
@@ -50,21 +61,19 @@ class RampTieOutRates(models.AbstractModel):
                  WHERE r.connection_id = %(connection)s AND r.res_model = 'account.move' AND r.flow = ANY(%(flows)s) AND %(period)s
                    AND CASE r.flow WHEN 'transaction' THEN l.account_id = %(card)s
                                    ELSE a.account_type IN ('liability_payable', 'asset_receivable') END
-                 GROUP BY 1, 2
+                 GROUP BY 1, 2, 3
             ), priced AS (
-                SELECT s.*, COALESCE(%(then)s, %(earliest)s, 1) AS rate,
-                       COALESCE((SELECT x.rate FROM res_currency_rate x WHERE x.currency_id = %(currency)s AND x.name <= s.day
-                                    AND (x.company_id IS NULL OR x.company_id = %(root)s)
-                                  ORDER BY x.company_id, x.name DESC LIMIT 1), 1) AS own
-                  FROM spent s
+                SELECT d.currency_id, d.day, %(theirs)s AS theirs, COALESCE(%(own)s, %(first)s, 1) AS own
+                  FROM (SELECT DISTINCT currency_id, day FROM spent) d
+            ), compared AS (
+                SELECT s.*, p.theirs, s.amount / p.theirs * p.own AS expected
+                  FROM spent s JOIN priced p ON p.currency_id = s.currency_id AND p.day = s.day
             )
-            SELECT currency_id, sum(amount), sum(booked), sum(amount / rate * own) FROM priced GROUP BY currency_id ORDER BY currency_id
-            """, connection=connection.id, flows=list(FLOWS), currency=company.currency_id.id, root=company.root_id.id,
-            card=connection.card_account_id.id or None, period=period,
-            # as `res.currency._get_rates` has it (Odoo 19.0): the last rate until that day, or the first one there is
-            then=SQL(
-                """(SELECT x.rate FROM res_currency_rate x WHERE x.currency_id = s.currency_id AND x.name <= s.day
-                    AND (x.company_id IS NULL OR x.company_id = %s) ORDER BY x.company_id, x.name DESC LIMIT 1)""", company.root_id.id),
-            earliest=SQL(
-                """(SELECT x.rate FROM res_currency_rate x WHERE x.currency_id = s.currency_id
-                    AND (x.company_id IS NULL OR x.company_id = %s) ORDER BY x.company_id, x.name LIMIT 1)""", company.root_id.id)))
+            SELECT currency_id, sum(amount) FILTER (WHERE theirs IS NOT NULL), sum(booked) FILTER (WHERE theirs IS NOT NULL), sum(expected),
+                   count(*) FILTER (WHERE abs(booked - expected) > expected * %(tolerance)s / 100 + %(rounding)s),
+                   count(*) FILTER (WHERE theirs IS NULL)
+              FROM compared GROUP BY currency_id ORDER BY currency_id
+            """, connection=connection.id, flows=list(FLOWS), currency=company.currency_id.id, card=connection.card_account_id.id or None,
+            period=period, tolerance=connection.rate_tolerance, rounding=company.currency_id.rounding,
+            theirs=rate(SQL('d.currency_id'), until, 'DESC'), own=rate(company.currency_id.id, until, 'DESC'),
+            first=rate(company.currency_id.id, any_day, 'ASC')))

@@ -1,10 +1,14 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
 """The bank's reference of a payment: from Ramp's detail to the payment, and from there to the bank line that carries it."""
+from datetime import timedelta
+from unittest.mock import patch
+
 from hypothesis import given
 from hypothesis import strategies as st
 
 from odoo import fields
 from odoo.tests import tagged
+from odoo.tools import mute_logger
 
 from .common import PayablesCase
 from .properties import examples
@@ -93,9 +97,85 @@ class TestBankReference(BankCase):
             self.line('Something else', -100.0), self.line(reference, -100.01), self.line(reference, 100.0),
             self.line(f'9{reference}', -100.0), self.line(f'{reference}0', -100.0), self.line(f'{reference} {second}', -100.0),
             self.line(reference, -100.0, journal=bank)]
+        lines.append(self.line(reference, -100.0, date=payment.date - timedelta(days=6)))
+        lines.append(self.line('Amount', -100.0, transaction_details={'amount': reference, 'date': reference}))
+        draft = self.line(reference, -100.0)
+        draft.move_id.button_draft()
+        lines.append(draft)
         self.match()
         self.assertEqual([line.is_reconciled for line in lines], [False] * len(lines))
         self.assertFalse(payment.is_matched or other.is_matched)
+
+    def test_in_the_details_of_the_bank(self):
+        payment, reference = self.paid()
+        line = self.line('Transfer', -100.0, transaction_details={'remittance': ['ACH', {'trace': reference}]})
+        self.match()
+        self.assertTrue(line.is_reconciled)
+
+    def test_number_of_a_check(self):
+        """A short number is that of a check only where the bank says that it is one."""
+        payment, _reference = self.paid()
+        payment.ramp_bank_reference = '1042'
+        other = self.line('Rent 1042', -100.0)
+        self.match()
+        self.assertFalse(other.is_reconciled)
+        line = self.line('CHECK 1042', -100.0)
+        self.match()
+        self.assertEqual((other.is_reconciled, line.is_reconciled), (False, True))
+
+    def test_what_is_open(self):
+        """Part of the payment was matched before: the line is compared with what is left."""
+        payment, reference = self.paid()
+        first, whole, rest = self.line('First', -40.0), self.line(reference, -100.0), self.line(reference, -60.0)
+        _liquidity, suspense, _other = first._seek_for_lines()
+        suspense.account_id = payment.outstanding_account_id
+        (suspense + payment.move_id.line_ids.filtered(lambda line: line.account_id == payment.outstanding_account_id)).reconcile()
+        self.match()
+        self.assertEqual((whole.is_reconciled, rest.is_reconciled, payment.is_matched), (False, True, True))
+
+    def test_one_that_cannot_be_written_stops_no_other(self):
+        (first, reference), (_second, other) = self.paid(), self.paid(5000)
+        lines = [self.line(reference, -100.0), self.line(other, -50.0)]
+        reconcile = type(self.env['account.move.line']).reconcile
+
+        def fail(records):
+            if first.move_id in records.move_id:
+                raise ValueError('not this one')
+            return reconcile(records)
+
+        with patch.object(type(self.env['account.move.line']), 'reconcile', fail), mute_logger(
+                'odoo.addons.ramp_connector.flows.bank_reference'):
+            run = self.sync('bank_reference')
+        self.assertEqual([line.is_reconciled for line in lines], [False, True])
+        self.assertEqual(run.state, 'done')
+
+    def test_bills_without_permission(self):
+        """Bills are switched off, and with them the permission to read them: the rest goes on."""
+        payment, reference = self.paid()
+        self.connection.write({'pull_bills': False, 'pull_reimbursements': True})
+        line = self.line(reference, -100.0)
+        asked = len(self.ramp.requests)
+        run = self.sync('bank_reference')
+        self.assertEqual((run.state, line.is_reconciled), ('done', True))
+        self.assertFalse([entry for entry in self.ramp.requests[asked:] if '/bills/' in entry['path']])
+
+    def test_each_employee_has_a_reference(self):
+        """One batch, a transfer for each person."""
+        self.connection.pull_reimbursements = True
+        people = list(self.ramp.state['users'])[:2]
+        claims = [self.ramp.add_reimbursement(
+            amount_minor=3300, user=person['id'], entity=self.primary, state='APPROVED', account=self.external(self.account_meals))
+            for person in people]
+        self.ramp.pay_reimbursement(claims, date=f'{fields.Date.context_today(self.connection)}T12:00:00+00:00')
+        told = {claim: {'descriptor': 'Trace ID', 'trace_id': f'00000000000777{number}'} for number, claim in enumerate(claims)}
+        for claim in claims:
+            self.ramp.state['reimbursements'].update(claim, _trace=told[claim])
+        self.sync('reimbursement', 'reimbursement_payment', 'bank_reference')
+        payments = self.env['account.payment'].search([('ramp_id', '!=', False)])
+        self.assertEqual(sorted(payments.mapped('ramp_bank_reference')), sorted(trace['trace_id'] for trace in told.values()))
+        lines = [self.line(trace['trace_id'], -33.0) for trace in told.values()]
+        self.match()
+        self.assertEqual([line.is_reconciled for line in lines], [True, True])
 
     def test_shown_twice(self):
         payment, reference = self.paid()

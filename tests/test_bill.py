@@ -1,6 +1,7 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
 from datetime import timedelta
 from decimal import Decimal
+from unittest.mock import patch
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -196,12 +197,16 @@ class TestBill(PayablesCase):
         reversal = self.reversals(first)
         sides = (first.move_id + reversal).line_ids.filtered(lambda line: line.account_id == first.outstanding_account_id)
         self.assertEqual(len(sides), 2)
-        self.show(first.journal_id, reversal.date + timedelta(days=9))
-        self.sync('watch')
-        self.assertEqual(sides.mapped('reconciled'), [False, False])
-        self.show(first.journal_id, reversal.date + timedelta(days=10))
-        self.sync('watch')
-        self.assertEqual(sides.mapped('reconciled'), [True, True])
+        for days, shows, reconciled in ((9, 1.0, False), (10, -100.0, False), (11, None, True)):
+            day = reversal.date + timedelta(days=days)
+            if shows:
+                line = self.show(first.journal_id, day, amount=shows)
+            else:
+                line.unlink()  # what could have been the payment, or its return
+                self.show(first.journal_id, day)
+            with patch.object(fields.Date, 'context_today', lambda record, timestamp=None, day=day: day):
+                self.sync('watch')
+            self.assertEqual(sides.mapped('reconciled'), [reconciled] * 2, days)
         self.assertEqual(self.move(ramp_id).amount_residual, 100.0)
 
     def test_return_that_the_bank_shows_in_part(self):
