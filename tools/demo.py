@@ -209,11 +209,11 @@ def work(ramp, options):
         started = time.monotonic()
         runs += run_flows(env, connection)
         seconds = time.monotonic() - started
-        once_more = env['ramp.run']
         if entered := enter_payments(env, connection):
             say(f"{entered} {'bill that is' if entered == 1 else 'bills that are'} marked as paid in the accounting system: "
                 f"{'its payment is' if entered == 1 else 'their payments are'} entered")
-            once_more = run_flows(env, connection, sends=False)
+        # as the scheduler would: a charge that pays a bill is booked anew when the bill says so, and Ramp is to hear of the new entry
+        once_more = run_flows(env, connection, sends=False)
         runs += run_flows(env, connection, sends=True)  # vendors that came are suppliers now, and offered to code spend with
         flows = [row for row in flow_table(runs, states(env, connection), once_more) if row['flow'] not in SENT]
         others = {flow._flow for flow in connection._flows() if flow._sends}
