@@ -5,7 +5,7 @@ from datetime import date
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from odoo import Command
+from odoo import Command, fields
 from odoo.exceptions import UserError
 from odoo.tests import tagged
 
@@ -274,8 +274,14 @@ class TestClosedPeriods(TaxCase):
         payment = self.payment(bill)
         self.close()
         self.ramp.pay_bill(bill, status='failed')
+        with self.isolated():  # its own month is closed, that in which it is learned of is not
+            self.sync_payables()
+            [reversal] = self.env['account.move'].search([('reversed_entry_id', '=', payment.move_id.id)])
+            self.assertEqual((payment.date, reversal.date), (date(2026, 3, 20), fields.Date.context_today(self.connection)))
+            self.assertEqual(self.move(bill).amount_residual, 50.0)
+        self.patch(fields.Date, 'context_today', lambda record, timestamp=None: date(2026, 3, 25))
         self.sync_payables()
-        self.assertRegex(self.record(bill, 'bill_payment').error_message, 'accounting period is closed: 2026-03-20')
+        self.assertRegex(self.record(bill, 'bill_payment').error_message, 'accounting period is closed: 2026-03-25')
         self.connection.lock_date_policy = 'next_open'
         self.sync_payables()
         [reversal] = self.env['account.move'].search([('reversed_entry_id', '=', payment.move_id.id)])
