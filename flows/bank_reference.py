@@ -95,8 +95,7 @@ class RampFlowBankReference(models.AbstractModel):
             reference = clean(reference)
             for key, payment in wanted[ramp_id].items():
                 if reference and transfer in (None, key) and self._told(reference):
-                    self._one(self._keep_reference, Payment.browse(payment), reference)
-                    run.seen += 1
+                    self._one(self._keep_reference, Payment.browse(payment), reference, run)
 
     @api.model
     def _without_reference(self, connection, run, flow):
@@ -127,12 +126,13 @@ class RampFlowBankReference(models.AbstractModel):
             return SQL("r.payload #>> '{payment,payment_method}' = ANY(%s)", sorted(BANK_METHODS))
         return SQL("r.payload ->> 'state' <> ALL(%s)", sorted(BY_HAND))
 
-    def _keep_reference(self, payment, reference):
+    def _keep_reference(self, payment, reference, run):
         """Keep the reference of a payment, and in the label of the bank's line of its entry, by which a bank line is matched."""
         payment = payment.with_context(**QUIET).exists()
         if not payment or payment.ramp_bank_reference:
             return
         payment.ramp_bank_reference = reference
+        run.seen += 1
         if not payment.move_id.inalterable_hash:
             for line in payment.move_id.line_ids.filtered(lambda item: item.account_id == payment.outstanding_account_id):
                 line.name = ' '.join(filter(None, (line.name, reference)))

@@ -211,7 +211,7 @@ class RampCase(SmokeTags, TransactionCase):
     def run_flow(self, flow):
         """What the scheduler does of a flow's job, without keeping account of it, which takes a fifth of the time of a whole suite.
 
-        The system tests run the scheduler itself, and test_jobs says that all that the jobs do is this.
+        The system tests run the scheduler itself, and TestJobs says that all that the jobs do is this.
         """
         flow = self.env[f'ramp.flow.{flow}']
         self.env.flush_all()

@@ -159,16 +159,21 @@ class TestBill(PayablesCase):
         self.assertNotEqual(self.payment(ramp_id), first)
         self.assertEqual(self.record(ramp_id, 'bill_payment').state, 'confirmed')
 
-    def test_day_of_a_return(self):
-        """The month in which it was paid stays as it was reported; the next payment is booked on its own day."""
+    def returned(self):
+        """(bill, payment of March, its reversal) of a payment that came back."""
         ramp_id = self.owe(10000)
         self.ramp.pay_bill(ramp_id, date='2026-03-10')
         self.sync_payables()
         first = self.payment(ramp_id)
-        self.assertEqual(str(first.date), '2026-03-10')
         self.ramp.pay_bill(ramp_id, status='failed')
         self.sync_payables()
-        self.assertEqual(self.reversals(first).date, fields.Date.context_today(self.connection))
+        return ramp_id, first, self.reversals(first)
+
+    def test_day_of_a_return(self):
+        """The month in which it was paid stays as it was reported; the next payment is booked on its own day."""
+        _ramp_id, first, reversal = self.returned()
+        self.assertEqual(str(first.date), '2026-03-10')
+        self.assertEqual(reversal.date, fields.Date.context_today(self.connection))
 
     def test_day_of_a_correction(self):
         """What was booked of the payment is wrong, on the day for which it was booked."""
@@ -188,13 +193,7 @@ class TestBill(PayablesCase):
 
     def test_return_that_the_bank_does_not_show(self):
         """Neither the payment nor its return: they are reconciled with each other when the bank's statements have gone on for long."""
-        ramp_id = self.owe(10000)
-        self.ramp.pay_bill(ramp_id, date='2026-03-10')
-        self.sync_payables()
-        first = self.payment(ramp_id)
-        self.ramp.pay_bill(ramp_id, status='failed')
-        self.sync_payables()
-        reversal = self.reversals(first)
+        ramp_id, first, reversal = self.returned()
         sides = (first.move_id + reversal).line_ids.filtered(lambda line: line.account_id == first.outstanding_account_id)
         self.assertEqual(len(sides), 2)
         for days, shows, reconciled in ((9, 1.0, False), (10, -100.0, False), (11, None, True)):
@@ -211,13 +210,7 @@ class TestBill(PayablesCase):
 
     def test_return_that_the_bank_shows_in_part(self):
         """The payment is matched: its return is still to come."""
-        ramp_id = self.owe(10000)
-        self.ramp.pay_bill(ramp_id, date='2026-03-10')
-        self.sync_payables()
-        first = self.payment(ramp_id)
-        self.ramp.pay_bill(ramp_id, status='failed')
-        self.sync_payables()
-        reversal = self.reversals(first)
+        _ramp_id, first, reversal = self.returned()
         paid, back = (move.line_ids.filtered(lambda line: line.account_id == first.outstanding_account_id)
                       for move in (first.move_id, reversal))
         shown = self.show(first.journal_id, '2026-03-10', amount=-100.0)

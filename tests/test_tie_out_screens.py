@@ -130,6 +130,17 @@ class TestTieOutScreens(TieOutCase):
         html = report._render_qweb_html(report.report_name, self.connection.ids, data={'month_from': '2026-08', 'month_to': '2026-08'})[0]
         self.assertIn('August 2026', html.decode())
         self.assertNotIn('July 2026', html.decode())
+        self.assertNotIn("At Odoo's rates", html.decode().replace('&#39;', "'"))
+
+    def test_foreign_currencies_in_what_is_exported(self):
+        self.spend(8000, currency='EUR', date='2026-07-04T12:00:00+00:00')
+        self.sync('transaction')
+        report = self.env.ref('ramp_connector.ramp_tie_out_report')
+        text = report._render_qweb_html(report.report_name, self.connection.ids)[0].decode().replace('&#39;', "'")
+        self.assertIn("At Odoo's rates", text)
+        _name, content = self.env['report.ramp_connector.tie_out']._xlsx(self.connection.id)
+        rows = list(openpyxl.load_workbook(io.BytesIO(content))['Rates'].values)
+        self.assertEqual((rows[-1][0], rows[-1][2:]), ('EUR', (100, 100, 0, 0)))
 
 
 @tagged('post_install', '-at_install', 'ramp', 'ramp_tour')

@@ -216,7 +216,6 @@ export class RampTieOut extends Component {
         }));
     }
 
-    /** The rows of what is open, by vendor or by employee. */
     /** What is in foreign currencies: at Odoo's rates, and as it is booked. */
     rateRows({ rows, currency }) {
         return rows.map((row) => ({
@@ -229,6 +228,7 @@ export class RampTieOut extends Component {
         }));
     }
 
+    /** The rows of what is open, by vendor or by employee. */
     openRows(part) {
         return part.rows.flatMap((row) => {
             const key = `${part.kind}/${row.partner_id}/${row.currency.id}`;
