@@ -1,4 +1,5 @@
 """Real Odoo processes on a real PostgreSQL, a simulated Ramp over HTTP, real SIGKILL. Run with `./dev test --only system`."""
+import os
 import sys
 from pathlib import Path
 
@@ -17,12 +18,21 @@ def pytest_report_header():
     return 'every case' if selection.FULL else f'one case of each kind: RAMP_ROTATION={selection.ROTATION}'
 
 
+@pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the marks in the same hook
 def pytest_collection_modifyitems(items):
     """Tests of one scene on one worker: its undisturbed run is made once. The others go wherever there is time."""
     for item in items:
         scene = getattr(item, 'callspec', None) and item.callspec.params.get('scene') or SCENE.get(item.path.stem)
+        scene = getattr(item.module, 'KINDS', {}).get(scene, scene)  # of scenes that are compared with each other
         if scene or item.path.stem in ('test_crash', 'test_burnt', 'test_workers'):
             item.add_marker(pytest.mark.xdist_group(f'{item.path.stem} {scene}' if scene else 'card transactions'))
+
+
+def pytest_collection_finish(session):
+    """What is not seen to be a group is made by each worker for itself, and takes twice the time."""
+    if os.environ.get('PYTEST_XDIST_WORKER') and not session.config.option.collectonly:
+        alone = [item.nodeid for item in session.items if item.get_closest_marker('xdist_group') and '@' not in item.nodeid]
+        assert not alone, f'pytest-xdist does not see the groups of {alone}'
 
 
 @pytest.fixture(scope='session')
