@@ -26,6 +26,14 @@ def is_turn(case, of):
     return FULL or (ROTATION + crc32(repr(case).encode())) % of == 0
 
 
+def shared(cases, kind):
+    """(cases to be killed in alone, those to be killed in one after the other) of `some`: alone in all of them in the full run, else in a
+    third, other ones with each commit."""
+    chosen = some(cases, kind)
+    alone = [case for case in chosen if is_turn(kind(case), of=3)]
+    return alone, [case for case in chosen if case not in alone]
+
+
 def seeds(few, many):
     """Numbers of chances: in the full run `many`, else `few` others with each commit."""
     return range(many) if FULL else [ROTATION % 1000 * few + number for number in range(few)]

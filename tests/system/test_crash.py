@@ -59,6 +59,7 @@ def test_killed_at(stage, boundary, nth):
 def test_killed_inside(stage, flow):
     of_flow = [boundary for boundary in INSIDE if ('receipt' in boundary or 'download' in boundary) == (flow == 'receipt')]
     with stage.killed_in_turn(WORLD, of_flow, **SMALL) as case:
+        assert not case.missed
         again(case, stage.reference(WORLD, **SMALL).state)
 
 

@@ -5,7 +5,7 @@ import time
 import owing
 import pytest
 from books import differences
-from selection import assert_complete, some
+from selection import assert_complete, shared, some
 from stage import LAST, OWING, SECONDS, SMALLER
 from test_crash import STEPS as OF_CARDS
 from test_workers import start_together
@@ -52,6 +52,7 @@ COMMITS = {
     },
 }
 MATRIX = [(scene, f'{side} {step}', nth) for scene, steps in COMMITS.items() for step, ways in steps.items() for side, nth in ways]
+ALONE, IN_TURN = shared(MATRIX, kind=lambda case: case[1])
 # Inside of transactions, and between them where nothing changes: killed at one after the other, each time a little later.
 INSIDE = {
     ('bills', 'vendors and credits'): (
@@ -114,24 +115,36 @@ def test_the_matrix_is_complete(stage, scene):
     assert_complete(stage.reference(WORLDS[scene], **SMALLER).hits, scene, COMMITS, INSIDE, elsewhere=OF_CARDS)
 
 
-@pytest.mark.parametrize(('scene', 'boundary', 'nth'), some(MATRIX, kind=lambda case: case[1]))
+@pytest.mark.parametrize(('scene', 'boundary', 'nth'), ALONE)
 def test_payables_killed_at(stage, scene, boundary, nth):
     with stage.killed_at(WORLDS[scene], boundary, nth, **SMALLER) as case:
         again(case, stage.reference(WORLDS[scene], **SMALLER).state)
 
 
+@pytest.mark.parametrize('scene', dict.fromkeys(scene for scene, _boundary, _nth in IN_TURN))
+def test_payables_killed_in_turn(stage, scene):
+    due, reference = [boundary for of, boundary, _nth in IN_TURN if of == scene], stage.reference(WORLDS[scene], **SMALLER).state
+    with stage.killed_in_turn(WORLDS[scene], due, **SMALLER) as case:
+        again(case, reference)
+    for boundary in case.missed:
+        with stage.killed_at(WORLDS[scene], boundary, **SMALLER) as alone:
+            again(alone, reference)
+
+
 @pytest.mark.parametrize(('scene', 'part'), INSIDE)
 def test_payables_killed_inside(stage, scene, part):
     with stage.killed_in_turn(WORLDS[scene], [f'after {step}' for step in INSIDE[scene, part]], **SMALLER) as case:
+        assert not case.missed
         again(case, stage.reference(WORLDS[scene], **SMALLER).state)
 
 
-@pytest.mark.parametrize(('kind', 'key', 'nth'), [
-    ('BILL_SYNC', 'successful_syncs', 2), ('BILL_SYNC', 'failed_syncs', 1),
-    ('BILL_PAYMENT_SYNC', 'successful_syncs', 2), ('BILL_PAYMENT_SYNC', 'failed_syncs', 1), ('REIMBURSEMENT_SYNC', 'successful_syncs', 1)])
-def test_payables_killed_when_ramp_has_done_the_work(stage, kind, key, nth):
+@pytest.mark.parametrize(('scene', 'kind', 'key', 'nth'), [
+    ('bills', 'BILL_SYNC', 'successful_syncs', 2), ('bills', 'BILL_SYNC', 'failed_syncs', 1),
+    ('bills', 'BILL_PAYMENT_SYNC', 'successful_syncs', 2), ('bills', 'BILL_PAYMENT_SYNC', 'failed_syncs', 1),
+    ('claims', 'REIMBURSEMENT_SYNC', 'successful_syncs', 1)])
+def test_payables_killed_when_ramp_has_done_the_work(stage, scene, kind, key, nth):
     """Ramp knows, and the process that asked never hears of it."""
-    world = WORLDS['claims' if kind == 'REIMBURSEMENT_SYNC' else 'bills']
+    world = WORLDS[scene]
     reference = stage.reference(world, **SMALLER).state
     with stage.case(world) as case:
         case.kill_in_ramp('POST', '/accounting/syncs', lambda body: body['sync_type'] == kind and key in body, nth)
@@ -195,8 +208,9 @@ def test_payables_several_workers(stage, scene):
         assert case.unfinished() == 0
 
 
-def test_payables_several_workers_and_one_is_killed(stage):
-    world = WORLDS['bills later']
+@pytest.mark.parametrize('scene', ['bills later'])
+def test_payables_several_workers_and_one_is_killed(stage, scene):
+    world = WORLDS[scene]
     reference = stage.reference(world, **SMALLER).state
     with stage.case(world) as case:
         case.run('sync_now', 'at once: transaction').assert_ok()

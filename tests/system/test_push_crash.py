@@ -1,5 +1,6 @@
 """What Odoo offers in Ramp: killed anywhere, then run again, Ramp has the same as without, and nothing is sent in vain."""
 import dataclasses
+import itertools
 import re
 
 import pytest
@@ -46,6 +47,8 @@ SCENES = {
 }
 WORKS = ('_collect', '_compare', '_mark_uncertain', '_note_asked', '_store', '_options_changed')
 SIDES = ('before', 'after')
+CASES = list(itertools.product(SCENES, WORKS, SIDES))
+KINDS = {name: scene.step for name, scene in SCENES.items()}
 FIRST = {'push': 'first upload', 'procurement': 'orders', 'people': 'people'}  # by their step
 NOTHING_CHANGES = {'_start', '_finish'}  # but the row of the run; killed there in test_crash.py
 UUID = re.compile('[0-9a-f-]{36}')
@@ -193,14 +196,32 @@ def test_the_matrix_of_push_is_complete(undisturbed, scene):
     assert left <= NOTHING_CHANGES
 
 
-@pytest.mark.parametrize('side', SIDES)
-@pytest.mark.parametrize('work', WORKS)
-@pytest.mark.parametrize('scene', SCENES)
+@pytest.mark.parametrize(('scene', 'work', 'side'), [case for case in CASES if is_turn(case, of=3)])
 def test_push_killed_at_commit(stage, undisturbed, scene, work, side):
     for boundary, nth in chosen(undisturbed, scene, side, work):
         with stage.case(WORLD, undisturbed(scene).start) as case:
             case.run(SCENES[scene].step, cut={'at': boundary, 'nth': nth}).assert_killed()
             assert_same(case, scene, undisturbed(scene).end, (boundary, nth))
+
+
+@pytest.mark.parametrize('scene', () if FULL else SCENES)
+def test_push_killed_in_turn(stage, undisturbed, scene):
+    """At the boundaries at which no case is cut off alone: one after the other, until all is done, and at the others from the beginning."""
+    due = {boundary for of, work, side in CASES if of == scene and not is_turn((of, work, side), of=3)
+           for boundary, _nth in chosen(undisturbed, scene, side, work)}
+    left = [boundary for boundary in undisturbed(scene).hits if boundary in due]
+    while left:
+        reached = 0
+        with stage.case(WORLD, undisturbed(scene).start) as case:
+            for boundary in left:
+                outcome = case.run(SCENES[scene].step, cut={'at': boundary})
+                if outcome.code != -9:
+                    outcome.assert_ok()
+                    break
+                reached += 1
+            assert reached, f'not reached: {left}'
+            assert_same(case, scene, undisturbed(scene).end)
+        left = left[reached:]
 
 
 @pytest.mark.parametrize('side', SIDES)

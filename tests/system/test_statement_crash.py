@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 from books import differences
 from cards import not_applied
-from selection import assert_complete, some
+from selection import assert_complete, shared
 from stage import LAST, OWING, SMALLER
 from test_crash import STEPS as OF_CARDS
 from test_payables_crash import AFTER, FOUR, TWO
@@ -32,6 +32,7 @@ COMMITS = {
     },
 }
 MATRIX = [(scene, f'{side} {step}', nth) for scene, steps in COMMITS.items() for step, ways in steps.items() for side, nth in ways]
+ALONE, IN_TURN = shared(MATRIX, kind=lambda case: case[1])
 INSIDE = {
     ('cards', 'transfers'): (
         'commit of transfer._start', 'page of /transfers', 'upsert of transfer', 'payments of transfer', 'entries of transfer',
@@ -78,15 +79,26 @@ def test_the_matrix_is_complete(stage, scene):
     assert_complete(stage.reference(WORLDS[scene], **SMALLER).hits, scene, COMMITS, INSIDE, elsewhere=OF_CARDS)
 
 
-@pytest.mark.parametrize(('scene', 'boundary', 'nth'), some(MATRIX, kind=lambda case: case[1]))
+@pytest.mark.parametrize(('scene', 'boundary', 'nth'), ALONE)
 def test_statement_killed_at(stage, scene, boundary, nth):
     with stage.killed_at(WORLDS[scene], boundary, nth, **SMALLER) as case:
         again(case, stage.reference(WORLDS[scene], **SMALLER).state)
 
 
+@pytest.mark.parametrize('scene', dict.fromkeys(scene for scene, _boundary, _nth in IN_TURN))
+def test_statement_killed_in_turn(stage, scene):
+    due, reference = [boundary for of, boundary, _nth in IN_TURN if of == scene], stage.reference(WORLDS[scene], **SMALLER).state
+    with stage.killed_in_turn(WORLDS[scene], due, **SMALLER) as case:
+        again(case, reference)
+    for boundary in case.missed:
+        with stage.killed_at(WORLDS[scene], boundary, **SMALLER) as alone:
+            again(alone, reference)
+
+
 @pytest.mark.parametrize(('scene', 'part'), INSIDE)
 def test_statement_killed_inside(stage, scene, part):
     with stage.killed_in_turn(WORLDS[scene], [f'after {step}' for step in INSIDE[scene, part]], **SMALLER) as case:
+        assert not case.missed
         again(case, stage.reference(WORLDS[scene], **SMALLER).state)
 
 
