@@ -241,7 +241,7 @@ class RampFlowPull(models.AbstractModel):
         """
         try:
             for page, asked, after in self._pages_from(client, listings, place):
-                ids = self._transaction(self._store_page, connection, run, page.rows, asked, again)
+                ids = self._transaction(self._store_page, connection, run, page.rows, asked, again) if page.rows else []
                 place = after
                 self._settle(connection, run, client, ids)
                 if self._is_time_up():

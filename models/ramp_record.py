@@ -581,6 +581,8 @@ class RampRecord(models.Model):
     @api.model
     def _busy(self, connection, flow, ramp_ids):
         """Which of these objects another worker is booking or confirming now: to wait for it would be to do its work again."""
+        if not ramp_ids:
+            return []
         mine = SQL('r.connection_id = %s AND r.flow = %s AND r.ramp_id = ANY(%s)', connection.id, flow, ramp_ids)
         self.env.cr.execute(SQL(
             """
