@@ -24,6 +24,7 @@ from ..ramp_api import (
     RampOutOfTime,
     RampScopeError,
     RampValidationError,
+    parse_utc,
 )
 from .flow import Behind, Held, Skipped, Waiting, is_of_object
 
@@ -674,9 +675,9 @@ class RampFlowPull(models.AbstractModel):
 
         Where Ramp does not say when that was: what is exported at the connection's first look at all of the flow was before; so it stays.
         """
-        exported = row['payload'].get(self._synced_at)
-        if exported:
-            return str(exported) < connection.create_date.isoformat()
+        with contextlib.suppress(ValueError):  # it does not say, or says it in no form that is known
+            # Ramp tells the second: what was exported in that of the connection's creation is a question
+            return parse_utc(row['payload'].get(self._synced_at)).replace(tzinfo=None) < connection.create_date.replace(microsecond=0)
         was_before = record.state == 'ignored' and record.is_withheld and isinstance(record.payload, dict) and (
             self._is_synced(record.payload))
         return was_before or not record and self._flow not in (connection.looked_at or ())

@@ -1,6 +1,6 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
 """What another accounting system exported from Ramp is in that system's books, and is not booked here without a person's decision."""
-from datetime import timedelta
+from datetime import timedelta, timezone
 from unittest.mock import patch
 
 from hypothesis import given
@@ -83,6 +83,24 @@ class TestExportedElsewhere(ExportedCase):
         for kind, ramp_id in ids.items():
             self.assertEqual((self.record(ramp_id, kind.split()[-1]).state, self.record(ramp_id, kind.split()[-1]).is_withheld),
                              ('held' if kind in ('transaction', 'reimbursement') else 'ignored', True), kind)
+
+    def test_moment_of_the_export(self):
+        """To the second, in whichever time zone Ramp writes it; without one that can be read, the first look decides."""
+        created = self.connection.create_date.replace(microsecond=0)
+        tokyo, lima = timezone(timedelta(hours=9)), timezone(timedelta(hours=-5))
+        flow, nothing = self.env['ramp.flow.transaction'], self.env['ramp.record']
+
+        def moment(zone, **after):
+            return (created + timedelta(**after)).replace(tzinfo=timezone.utc).astimezone(zone).isoformat()
+
+        said = {moment(zone, **{unit: number}): number < 0 for zone in (timezone.utc, tokyo, lima)
+                for unit in ('seconds', 'hours') for number in (-1, 0, 1)}
+        for text, is_before in {**said, f'{created.isoformat()}Z': False, 'yesterday': True, 20260301: True}.items():
+            with self.subTest(text):
+                self.connection.looked_at = []
+                self.assertEqual(flow._was_exported_before(self.connection, {'payload': {'synced_at': text}}, nothing), is_before)
+        self.connection.looked_at = ['transaction']
+        self.assertFalse(flow._was_exported_before(self.connection, {'payload': {'synced_at': 'yesterday'}}, nothing))
 
     def test_exported_after_the_first_look_is_a_question(self):
         self.sync('watch')
