@@ -1,5 +1,5 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
-"""How many examples a property is tried with.
+"""How many examples a property is tried with, and how many rows of a table whose rows are much alike.
 
 By default few, and the same ones each time. RAMP_EXAMPLES=N: N times as many. RAMP_FULL=1: ten times as many, and others each time;
 what fails prints a line that repeats it, to be kept as an `@example`.
@@ -9,6 +9,7 @@ import os
 from hypothesis import HealthCheck, settings
 
 FULL = os.environ.get('RAMP_FULL') == '1'
+ROTATION = int(os.environ.get('RAMP_ROTATION') or 0)  # another number with each commit
 TIMES = float(os.environ.get('RAMP_EXAMPLES') or 1)
 
 
@@ -17,3 +18,9 @@ def examples(number):
     return settings(
         max_examples=max(1, round(number * TIMES * (10 if FULL else 1))), derandomize=not FULL, print_blob=FULL,
         database=None, deadline=None, suppress_health_check=list(HealthCheck))
+
+
+def some(rows, of):
+    """All rows in a full run; else one of so many: others with each commit."""
+    rows = list(rows)
+    return rows if FULL else rows[ROTATION % of::of]

@@ -1,11 +1,10 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
 """A token that dies in the middle of a run: Ramp answers 401, or 404 as for an object that it does not have."""
-import os
-
 from odoo.tests import tagged
 
 from ..simulator import auth
 from .common import PayablesCase
+from .properties import some
 
 FLOWS = ('transaction', 'receipt', 'vendor', 'bill', 'bill_payment', 'watch')
 
@@ -57,8 +56,7 @@ class TestTokenDies(PayablesCase):
         self.assertFalse(minted)
         states = {row[1]: row[2:4] for row in reference if row[0] == 'transaction'}
         self.assertEqual((states[self.gone], states[self.unready][0]), (('ignored', 'Ramp no longer has it.'), 'pending'))
-        # each of them in a full run, else some
-        for number in range(1, count + 1, 1 if os.environ.get('RAMP_FULL') else 6):
+        for number in some(range(1, count + 1), of=6):
             for as_not_found in (False, True):
                 with self.subTest(number=number, as_not_found=as_not_found):
                     found, _count, minted = self.run_with((number, as_not_found))
