@@ -167,13 +167,13 @@ class TestBankReference(BankCase):
             amount_minor=3300, user=person['id'], entity=self.primary, state='APPROVED', account=self.external(self.account_meals))
             for person in people]
         self.ramp.pay_reimbursement(claims, date=f'{fields.Date.context_today(self.connection)}T12:00:00+00:00')
-        told = {claim: {'descriptor': 'Trace ID', 'trace_id': f'00000000000777{number}'} for number, claim in enumerate(claims)}
-        for claim in claims:
-            self.ramp.state['reimbursements'].update(claim, _trace=told[claim])
+        client = self.connection._client()
+        told = {client.get(f'/reimbursements/{claim}')['trace_id']['trace_id'] for claim in claims}
+        self.assertEqual(len(told), 2)
         self.sync('reimbursement', 'reimbursement_payment', 'bank_reference')
         payments = self.env['account.payment'].search([('ramp_id', '!=', False)])
-        self.assertEqual(sorted(payments.mapped('ramp_bank_reference')), sorted(trace['trace_id'] for trace in told.values()))
-        lines = [self.line(trace['trace_id'], -33.0) for trace in told.values()]
+        self.assertEqual(sorted(payments.mapped('ramp_bank_reference')), sorted(told))
+        lines = [self.line(reference, -33.0) for reference in told]
         self.match()
         self.assertEqual([line.is_reconciled for line in lines], [True, True])
 

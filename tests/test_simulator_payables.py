@@ -640,6 +640,14 @@ class TestReimbursements(PayablesCase):
         self.assertRefused(self.send("REIMBURSEMENT_SYNC", ready), 422, "DEVELOPER_7001")
         self.assertRefused(self.send("BILL_SYNC", draft), 422, "DEVELOPER_7001")
 
+    def test_each_person_of_a_batch_has_a_transfer(self):
+        users = [user["id"] for user in self.ramp.state["users"]][:2]
+        idents = [self.ramp.add_reimbursement(amount_minor=100, user=user) for user in (*users, users[0])]
+        self.ramp.pay_reimbursement(idents)
+        first, second, third = (self.one(ident)["trace_id"]["trace_id"] for ident in idents)
+        self.assertEqual(first, third)
+        self.assertNotEqual(first, second)
+
     def test_one_batch_pays_several(self):
         idents = [self.ramp.add_reimbursement(amount_minor=minor, receipts=1) for minor in (100, 250)]
         batch = self.ramp.pay_reimbursement(idents, state="PROCESSING")

@@ -244,11 +244,17 @@ def pay(store, idents, /, *, state="REIMBURSED", date=None, batch_id=None, payme
     done = state in PAID
     for ident in several:
         row = store["reimbursements"].rows[ident]
-        trace = {"descriptor": "Trace ID", "trace_id": f"{int(batch_id[-12:], 16):015}"[-15:]} if done else None
+        trace = _trace(batch_id, row["user_id"]) if done else None
         store["reimbursements"].update(
             ident, state=state, payment_batch_id=batch_id, payment_id=payment_id if done else None,
             payment_processed_at=at if done else None, updated_at=max(at, row["updated_at"] or at), _trace=trace)
     return batch_id
+
+
+def _trace(batch_id, user_id):
+    """The bank's reference: a transfer for each employee of a batch (contract of 2026-08-01, ApiReimbursementTraceId)."""
+    number = (int(batch_id[-12:], 16) + int(user_id[-12:], 16)) % 10**15
+    return {"descriptor": "Trace ID", "trace_id": f"{number:015}"}
 
 
 def add_receipt(store, ident, /, **values):
