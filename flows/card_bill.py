@@ -217,7 +217,7 @@ class RampCardBill(models.AbstractModel):
             'balance': balance, 'tax_ids': [Command.clear()]}
 
     def _entry(self, connection, date, partner, name, items):
-        # complete as it is: core would make taxes anew that were rounded to nothing
+        # complete as it is: core has no line to add, nor to change
         entry = self.env['account.move'].with_context(**QUIET, skip_invoice_sync=True).create({
             'move_type': 'entry', 'company_id': connection.company_id.id, 'journal_id': connection.card_journal_id.id,
             'partner_id': partner.id, 'date': date, 'ref': name, 'line_ids': [Command.create(item) for item in items]})
