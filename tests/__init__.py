@@ -24,6 +24,7 @@ from . import (
     test_files,
     test_first_day,
     test_holds,
+    test_how_far_back,
     test_item_receipt,
     test_keeping,
     test_ledger,

@@ -1,0 +1,52 @@
+# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
+"""How long what is booked is looked at for what changed in Ramp since: to the day, and no longer."""
+from datetime import timedelta
+
+from odoo.tests import tagged
+
+from .common import StatementsCase
+
+
+@tagged('post_install', '-at_install', 'ramp')
+class TestHowFarBack(StatementsCase):
+
+    def ago(self, days):
+        """A moment so many days ago, an hour later in the day: a slow test is no day longer."""
+        return (self.env.cr.now() - timedelta(days=days, hours=-1)).strftime('%Y-%m-%dT%H:%M:%S+00:00')
+
+    def test_transactions(self):
+        """By when they were synced."""
+        inside, outside = self.spend(1000), self.spend(1100)
+        self.sync('transaction')
+        for ramp_id, days in ((inside, 30), (outside, 32)):
+            self.ramp.update_transaction(ramp_id, amount_minor=1200, synced_at=self.ago(days))
+        self.assertNoticed('transaction', inside, outside)
+
+    def test_transfers(self):
+        """By when they were made: one that comes back after a year is a person's to notice."""
+        inside, outside = (self.ramp.add_transfer(amount_minor=1000, date=self.ago(days)) for days in (365, 367))
+        self.sync('transfer')
+        self.assertEqual(len(self.payment(inside) + self.payment(outside)), 2)
+        for transfer in (inside, outside):
+            self.ramp.move_transfer(transfer, 'RETURNED_BY_RDFI')
+        self.sync('transfer')
+        self.assertEqual([len(self.payment(transfer).move_id.reversal_move_ids) for transfer in (inside, outside)], [1, 0])
+
+    def test_paid_bills(self):
+        """By when they were paid."""
+        inside, outside = (self.ramp.add_bill(
+            amount_minor=1000, currency='USD', entity=self.primary, account=self.external(self.account_meals)) for _number in range(2))
+        for bill, days in ((inside, 90), (outside, 92)):
+            self.ramp.pay_bill(bill, date=self.ago(days))
+        self.sync('vendor', 'bill', 'bill_payment')
+        for bill in (inside, outside):
+            self.assertEqual(self.record(bill, 'bill_payment').state, 'confirmed')
+            self.ramp.update_bill(bill, account=self.external(self.account_travel))
+        self.assertNoticed('bill', inside, outside)
+
+    def assertNoticed(self, flow, inside, outside):
+        """What changed of the one is a question now; of the other nobody has heard."""
+        records = self.record(inside, flow) + self.record(outside, flow)
+        records.confirmed_at = self.ago(3)[:10]  # what Ramp shows a moment later may be what it was told
+        self.sync(flow)
+        self.assertEqual(records.mapped(lambda record: (record.state, record.has_changed)), [('held', True), ('confirmed', False)])
