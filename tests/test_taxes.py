@@ -51,9 +51,11 @@ class TaxCase(PayablesCase, StatementsCase):
         return self.spend(sum(minor for minor, _kind in parts), currency=currency, date=f'{day}T12:00:00+00:00', lines=lines)
 
     def billed(self, parts, **values):
-        return self.owe(None, date=DAY, lines=[{
-            'amount_minor': minor, 'account': self.external(self.account_meals), **({'tax': self.code(kind)} if kind else {}),
-        } for minor, kind in parts], **values)
+        return self.owe(None, date=DAY, lines=self.lines(parts), **values)
+
+    def lines(self, parts):
+        return [{'amount_minor': minor, 'account': self.external(self.account_meals), **({'tax': self.code(kind)} if kind else {})}
+                for minor, kind in parts]
 
     def assertCharged(self, ramp_id, minor, currency):
         move = self.move(ramp_id)
@@ -116,22 +118,41 @@ class TestTaxes(TaxCase):
             self.company.tax_calculation_rounding_method = rounding
             ramp_id = self.billed(parts, currency=currency, entity=self.primary)
             self.sync_payables()
-            record, move = self.record(ramp_id, 'bill'), self.move(ramp_id)
-            if record.state == 'held':
-                self.assertFalse(move)
-                self.assertIn('With the tax codes of its lines Odoo comes to', record.error_message)
-                self.assertLess(min(minor for minor, kind in parts if kind), 30, f'only cents cannot be met: {record.error_message}')
-                return
-            self.assertEqual(record.state, 'confirmed', record.error_message)
-            self.assertEqual(round(move.amount_total * 10 ** PLACES[currency]), sum(minor for minor, _kind in parts))
-            for tax, lines in move.line_ids.filtered('tax_line_id').grouped('tax_line_id').items():
-                base = sum(move.line_ids.filtered(
-                    lambda item, tax=tax: tax in item.tax_ids.flatten_taxes_hierarchy()).mapped('amount_currency'))
-                factor = sum(lines.tax_repartition_line_id.mapped('factor'))
-                allowed = (2 * len(parts) + 1) / 10 ** PLACES[currency]
-                self.assertLessEqual(abs(sum(lines.mapped('amount_currency')) - base * tax.amount / 100 * factor), allowed)
-                if tax == self.taxes['reverse']:
-                    self.assertEqual(round(sum(lines.mapped('amount_currency')), 4), 0)
+            self.assertOfParts('bill', ramp_id, parts, currency)
+
+    @examples(4)
+    @given(parts=st.lists(st.tuples(minors, st.one_of(st.none(), kinds)), min_size=1, max_size=3),
+           rounding=st.sampled_from(('round_per_line', 'round_globally')))
+    @example(parts=[(8, 7)], rounding='round_per_line')
+    @example(parts=[(10, 5), (3, 19), (1, 7)], rounding='round_globally')
+    @example(parts=[(5, 20), (11000, 'withheld')], rounding='round_per_line')
+    def test_reimbursements(self, parts, rounding):
+        """As bills are."""
+        with self.isolated():
+            self.company.tax_calculation_rounding_method = rounding
+            self.connection.pull_reimbursements = True
+            ramp_id = self.ramp.add_reimbursement(
+                user=self.user_id, entity=self.primary, currency='USD', date=DAY, state='REIMBURSED', lines=self.lines(parts))
+            self.sync('reimbursement')
+            self.assertOfParts('reimbursement', ramp_id, parts, 'USD')
+
+    def assertOfParts(self, flow, ramp_id, parts, currency):
+        record, move = self.record(ramp_id, flow), self.move(ramp_id)
+        if record.state == 'held':
+            self.assertFalse(move)
+            self.assertIn('With the tax codes of its lines Odoo comes to', record.error_message)
+            self.assertLess(min(minor for minor, kind in parts if kind), 30, f'only cents cannot be met: {record.error_message}')
+            return
+        self.assertEqual(record.state, 'confirmed', record.error_message)
+        self.assertEqual(round(move.amount_total * 10 ** PLACES[currency]), sum(minor for minor, _kind in parts))
+        for tax, lines in move.line_ids.filtered('tax_line_id').grouped('tax_line_id').items():
+            base = sum(move.line_ids.filtered(
+                lambda item, tax=tax: tax in item.tax_ids.flatten_taxes_hierarchy()).mapped('amount_currency'))
+            factor = sum(lines.tax_repartition_line_id.mapped('factor'))
+            allowed = (2 * len(parts) + 1) / 10 ** PLACES[currency]
+            self.assertLessEqual(abs(sum(lines.mapped('amount_currency')) - base * tax.amount / 100 * factor), allowed)
+            if tax == self.taxes['reverse']:
+                self.assertEqual(round(sum(lines.mapped('amount_currency')), 4), 0)
 
     def test_more_than_rounding(self):
         """A tax that the bill's amount cannot contain is not bent to it."""
