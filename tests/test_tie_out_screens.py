@@ -175,6 +175,15 @@ class TestTieOutTours(TieOutCase, BrowserCase):
         self.differ()
         self.start_tour('/odoo', 'ramp_connector_tie_out_amber', login=self.person('auditor').login)
 
+    def test_rates(self):
+        """A rate that was entered after the charge was booked, and tells of another amount than the connection's tolerance allows."""
+        self.spend(8000, currency='EUR', merchant='Hotel', date='2026-07-06T12:00:00+00:00')
+        self.sync_statements()
+        self.sync('watch')
+        self.env['res.currency.rate'].create({
+            'currency_id': self.env.ref('base.EUR').id, 'company_id': self.company.id, 'name': '2026-07-06', 'rate': 0.5})
+        self.start_tour('/odoo', 'ramp_connector_tie_out_rates', login=self.person('auditor').login)
+
     def test_nothing_there(self):
         """Nobody has looked at Ramp yet, and whoever may has it looked at; no connection at all."""
         auditor = self.person('auditor')

@@ -522,6 +522,22 @@ addTour("ramp_connector_tie_out_green", {
     ],
 });
 
+addTour("ramp_connector_tie_out_rates", {
+    url: "/odoo",
+    steps: () => [
+        ...stepUtils.goToAppSteps("account.menu_finance", "Open the accounting app"),
+        ...menu("account.menu_finance_reports", "ramp_connector.ramp_menu_tie_out"),
+        {
+            content: "What was booked in a foreign currency stands beside Odoo's rates of the days",
+            trigger: "section[data-open=rates] tr[data-kind=rate]:has(td[data-side=ramp]:contains('160.00')):has(td[data-side=odoo]:contains('100.00'))",
+        },
+        {
+            content: "And is named where it is too far off",
+            trigger: "section[data-open=rates] tr[data-kind=rate] th:contains('further off than the connection allows')",
+        },
+    ],
+});
+
 addTour("ramp_connector_tie_out_amber", {
     url: "/odoo",
     steps: () => [
