@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 CHECKOUT = Path(__file__).resolve().parent.parent
@@ -479,9 +480,9 @@ class Runtime:
     """Everything together: call `prepare()` first; then `odoo()`, `database()` and `environ()` are usable."""
 
     def prepare(self):
-        self.home = odoo_home()
-        self.python = venv_python()
-        self.printer = printer()
+        with ThreadPoolExecutor() as pool:  # none needs another one, and each waits for what it fetches
+            home, python, found = pool.submit(odoo_home), pool.submit(venv_python), pool.submit(printer)
+        self.home, self.python, self.printer = home.result(), python.result(), found.result()
         self.postgres = Postgres(self.python).start()
         self.data_dir = cache_dir() / 'data'
         self.data_dir.mkdir(exist_ok=True)
