@@ -1,0 +1,59 @@
+"""In a process of its own, because a registry is rebuilt: the demo's months in a company of another country; prints what it found."""
+import json
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+sys.path[:0] = [str(Path(__file__).resolve().parents[2] / 'tools')]
+
+import demo  # noqa: E402
+import odoo_env  # noqa: E402
+from odoo_env import environment, simulator  # noqa: E402
+
+RATES = {**odoo_env.RATES, 'USD': 1.0, 'CAD': 1.36, 'MXN': 17.1, 'RON': 4.58}  # of what the simulated business spends, and of the companies
+
+
+def settle(env, chart):
+    """Give the company another country, its chart of accounts and its currency, and rates of all others."""
+    company = env.company
+    country = env['account.chart.template']._get_chart_template_mapping()[chart].get('country_id')
+    if country:
+        company.country_id = country
+    env['account.chart.template'].try_loading(chart, company=company, install_demo=False)
+    assert company.chart_template == chart
+    for currency in env['res.currency'].with_context(active_test=False).search([('name', 'in', list(RATES))]):
+        currency.active = True
+        currency.rate_ids.unlink()
+        if currency != company.currency_id:
+            env['res.currency.rate'].create({
+                'currency_id': currency.id, 'name': '2020-01-01', 'company_id': company.id,
+                'rate': RATES[currency.name] / RATES[company.currency_id.name]})
+    env.cr.commit()
+    return company.currency_id.name
+
+
+def documents(env):
+    """How many are posted, by kind; and those of them that are not balanced, or in another currency than the company's."""
+    moves = env['account.move'].search([('company_id', '=', env.company.id), ('state', '=', 'posted')])
+    own = env.company.currency_id
+    return {
+        'kinds': {kind: len(found) for kind, found in moves.grouped('move_type').items()},
+        'unbalanced': moves.filtered(lambda move: not own.is_zero(sum(move.line_ids.mapped('balance')))).mapped('name'),
+        'foreign': len(moves.filtered(lambda move: move.line_ids.currency_id - own)),
+        'drafts': env['account.move'].search_count([('state', '=', 'draft'), ('ramp_id', '!=', False)]),
+    }
+
+
+def main(database, chart, seed):
+    with environment(database) as env:
+        currency = settle(env, chart)
+    with simulator() as ramp:
+        result = demo.work(ramp, SimpleNamespace(
+            database=database, seed=int(seed), transactions=60, bills=24, reimbursements=16, orders=6))
+    with environment(database) as env:
+        found = documents(env)
+    print(json.dumps({'currency': currency, 'problems': result['problems'], 'flows': result['flows'], **found}, default=str))
+
+
+if __name__ == '__main__':
+    main(*sys.argv[1:])
