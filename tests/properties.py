@@ -2,7 +2,7 @@
 """How many examples a property is tried with, and how many rows of a table whose rows are much alike.
 
 By default few, and the same ones each time. RAMP_EXAMPLES=N: N times as many. RAMP_FULL=1: ten times as many, and others each time;
-what fails prints a line that repeats it, to be kept as an `@example`.
+what fails prints a line that repeats it, to be kept as an `@example`. RAMP_ROTATION: which rows a commit has; it is printed by each run.
 """
 import os
 
@@ -20,7 +20,7 @@ def examples(number):
         database=None, deadline=None, suppress_health_check=list(HealthCheck))
 
 
-def some(rows, of):
+def rotated(rows, of):
     """All rows in a full run; else one of so many: others with each commit."""
     rows = list(rows)
     return rows if FULL else rows[ROTATION % of::of]

@@ -6,7 +6,7 @@ from itertools import permutations
 from odoo.tests import tagged
 
 from .common import PayablesCase, StatementsCase
-from .properties import some
+from .properties import rotated
 from .test_accounting_reference import IDENTITY, PAYMENT_IDENTITY
 
 ISSUED, CHARGED, PAID = '2026-03-02', '2026-03-05T12:00:00+00:00', '2026-03-12'
@@ -50,7 +50,7 @@ class ArrivalCase(PayablesCase):
         the first one, and leaves nothing open to do."""
         outcomes, ids = {}, self.ids
         straight, *others = permutations(steps)
-        for order in (straight, *some(others, of=2)):
+        for order in (straight, *rotated(others, of=2)):
             self.ids = dict(ids)
             with self.isolated():
                 for step in order:

@@ -466,7 +466,7 @@ class Postgres:
 
 # ------------------------------------------------------------------------------------ the whole of it
 
-UNWATCHED = """
+NO_AUTOVACUUM = """
 DO $$
 DECLARE found regclass;
 BEGIN
@@ -606,14 +606,14 @@ class Runtime:
         template = self.template()
         made_by = [CHECKOUT / 'tools/test_company.py', CHECKOUT / 'tests/company.py',
                    *sorted(path for path in (CHECKOUT / 'static/src').rglob('*') if path.is_file())]
-        state = f'{digest(self.postgres.comment(template), UNWATCHED, *(path.read_bytes() for path in made_by))} {CHECKOUT}'
+        state = f'{digest(self.postgres.comment(template), NO_AUTOVACUUM, *(path.read_bytes() for path in made_by))} {CHECKOUT}'
 
         def build(database):
             self.clone(template, database)
             self._log('template-test', [self.python, CHECKOUT / 'tools/test_company.py', database], "the tests' company could not be made")
             self.postgres.sql('ANALYZE', database=database)
             # A test is one transaction. Whoever counts rows meanwhile finds none of its own, and the planner believes that.
-            self.postgres.sql(UNWATCHED, database=database)
+            self.postgres.sql(NO_AUTOVACUUM, database=database)
 
         with locked('template'):
             return self._build(template.replace('addon', 'test'), "making the tests' company", build, state)

@@ -347,6 +347,14 @@ class Stage:
             case.missed = left
             yield case
 
+    def killed_at_each(self, world, boundaries, **shrink):
+        """Cases, one after the other, in which processes were killed at each boundary: in turn, and alone where no job passed it then."""
+        with self.killed_in_turn(world, boundaries, **shrink) as case:
+            yield case
+        for boundary in case.missed:
+            with self.killed_at(world, boundary, **shrink) as alone:
+                yield alone
+
     def beginning(self, name, world, begin):
         """Keep both sides as `begin(case)` leaves them, once; returns the name of the copy."""
         if name not in self._copies:

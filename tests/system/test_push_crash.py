@@ -5,7 +5,7 @@ import re
 
 import pytest
 from books import differences, rows
-from selection import FULL, is_turn, some
+from selection import FULL, is_turn, shared, some
 from stage import World, is_work
 from test_workers import start_together
 
@@ -47,7 +47,7 @@ SCENES = {
 }
 WORKS = ('_collect', '_compare', '_mark_uncertain', '_note_asked', '_store', '_options_changed')
 SIDES = ('before', 'after')
-CASES = list(itertools.product(SCENES, WORKS, SIDES))
+ALONE, IN_TURN = shared(itertools.product(SCENES, WORKS, SIDES), kind=lambda case: case)
 KINDS = {name: scene.step for name, scene in SCENES.items()}
 FIRST = {'push': 'first upload', 'procurement': 'orders', 'people': 'people'}  # by their step
 NOTHING_CHANGES = {'_start', '_finish'}  # but the row of the run; killed there in test_crash.py
@@ -196,7 +196,7 @@ def test_the_matrix_of_push_is_complete(undisturbed, scene):
     assert left <= NOTHING_CHANGES
 
 
-@pytest.mark.parametrize(('scene', 'work', 'side'), [case for case in CASES if is_turn(case, of=3)])
+@pytest.mark.parametrize(('scene', 'work', 'side'), ALONE)
 def test_push_killed_at_commit(stage, undisturbed, scene, work, side):
     for boundary, nth in chosen(undisturbed, scene, side, work):
         with stage.case(WORLD, undisturbed(scene).start) as case:
@@ -204,11 +204,10 @@ def test_push_killed_at_commit(stage, undisturbed, scene, work, side):
             assert_same(case, scene, undisturbed(scene).end, (boundary, nth))
 
 
-@pytest.mark.parametrize('scene', () if FULL else SCENES)
+@pytest.mark.parametrize('scene', dict.fromkeys(scene for scene, _work, _side in IN_TURN))
 def test_push_killed_in_turn(stage, undisturbed, scene):
     """At the boundaries at which no case is cut off alone: one after the other, until all is done, and at the others from the beginning."""
-    due = {boundary for of, work, side in CASES if of == scene and not is_turn((of, work, side), of=3)
-           for boundary, _nth in chosen(undisturbed, scene, side, work)}
+    due = {boundary for of, work, side in IN_TURN if of == scene for boundary, _nth in chosen(undisturbed, scene, side, work)}
     left = [boundary for boundary in undisturbed(scene).hits if boundary in due]
     while left:
         reached = 0

@@ -88,11 +88,8 @@ def test_statement_killed_at(stage, scene, boundary, nth):
 @pytest.mark.parametrize('scene', dict.fromkeys(scene for scene, _boundary, _nth in IN_TURN))
 def test_statement_killed_in_turn(stage, scene):
     due, reference = [boundary for of, boundary, _nth in IN_TURN if of == scene], stage.reference(WORLDS[scene], **SMALLER).state
-    with stage.killed_in_turn(WORLDS[scene], due, **SMALLER) as case:
+    for case in stage.killed_at_each(WORLDS[scene], due, **SMALLER):
         again(case, reference)
-    for boundary in case.missed:
-        with stage.killed_at(WORLDS[scene], boundary, **SMALLER) as alone:
-            again(alone, reference)
 
 
 @pytest.mark.parametrize(('scene', 'part'), INSIDE)
