@@ -14,7 +14,6 @@ One bill of six is in another currency, half of these are paid in the company's.
 cents, so that no side has exchange differences to book.
 """
 import math
-import os
 import random
 import sys
 from datetime import date, timedelta
@@ -195,5 +194,4 @@ def check(env, connection, side, size):
 
 
 if __name__ == '__main__':
-    os.environ.setdefault('PYTHONDONTWRITEBYTECODE', '1')
     main(sys.modules[__name__])

@@ -7,7 +7,6 @@
 import argparse
 import contextlib
 import json
-import os
 import statistics
 import threading
 import time
@@ -277,5 +276,4 @@ def main():
 
 
 if __name__ == '__main__':
-    os.environ.setdefault('PYTHONDONTWRITEBYTECODE', '1')
     main()

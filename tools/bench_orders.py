@@ -8,7 +8,6 @@ Orders and receipts are made before the clock starts; what is measured is the bu
 """
 import argparse
 import json
-import os
 import statistics
 from pathlib import Path
 
@@ -117,5 +116,4 @@ def main():
 
 
 if __name__ == '__main__':
-    os.environ.setdefault('PYTHONDONTWRITEBYTECODE', '1')
     main()

@@ -7,7 +7,6 @@ last round Ramp hangs at every request, and only the pages are timed.
 """
 import argparse
 import json
-import os
 import time
 from pathlib import Path
 
@@ -155,5 +154,4 @@ def main():
 
 
 if __name__ == '__main__':
-    os.environ.setdefault('PYTHONDONTWRITEBYTECODE', '1')
     main()

@@ -448,5 +448,4 @@ def main(kind):
 
 
 if __name__ == '__main__':
-    os.environ.setdefault('PYTHONDONTWRITEBYTECODE', '1')
     main(sys.modules[__name__])

@@ -32,10 +32,9 @@ from pathlib import Path
 import mutants
 from coverage import CoverageData
 from mutants import Mutant
-from runtime import ADDON, CHECKOUT, Fail, Runtime, cache_dir, digest, locked, say, script
+from runtime import ADDON, CHECKOUT, Fail, Runtime, cache_dir, compiled_dir, digest, locked, say, script
 
 PREFIX = 'ramp_mutate_'
-COMPILED = cache_dir() / 'mutants/compiled'
 SKIPPED = ('.git', '__pycache__', '.hypothesis', '.pytest_cache', '.ruff_cache')
 CLASS = 6  # seconds that a class of tests takes to begin, at the most
 PATIENCE = 120  # seconds that a run may take before its tests begin
@@ -69,7 +68,7 @@ class Worker:
     def close(self):
         self.stop()
         self.runtime.drop(self.name)
-        for path in (self.home, COMPILED / str(self.home).lstrip('/')):
+        for path in (self.home, compiled_dir() / str(self.home).lstrip('/')):
             shutil.rmtree(path, ignore_errors=True)
 
     def stop(self):
@@ -88,9 +87,7 @@ class Worker:
         with open(log, 'wb') as output:
             self.process = process = subprocess.Popen(
                 list(map(str, command)), cwd=self.addon, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
-                # compiled files are kept, of Odoo above all: half of a short run is reading its modules
-                env={**self.runtime.environ(), 'ODOO_RC': str(self.config), 'PYTHONDONTWRITEBYTECODE': '',
-                     'PYTHONPYCACHEPREFIX': str(COMPILED), **environ}, start_new_session=True)
+                env={**self.runtime.environ(), 'ODOO_RC': str(self.config), **environ}, start_new_session=True)
             try:
                 code = process.wait(timeout)
             except subprocess.TimeoutExpired:
@@ -130,7 +127,7 @@ class Workers:
             owner = name.removeprefix(PREFIX).partition('_')[0]
             if name.startswith(PREFIX) and owner.isdigit() and not Path(f'/proc/{owner}').exists():
                 self.runtime.drop(name)
-                for left in (home / name, COMPILED / str(home / name).lstrip('/')):
+                for left in (home / name, compiled_dir() / str(home / name).lstrip('/')):
                     shutil.rmtree(left, ignore_errors=True)
         try:
             for number in range(self.count):

@@ -134,7 +134,7 @@ def run_odoo(runtime, options):
 
 @contextlib.contextmanager
 def run_system(runtime, options):
-    yield (pytest_command(runtime, '-p', 'no:odoo', *shared_out(options, 'loadgroup'),
+    yield (pytest_command(runtime, '-p', 'no:odoo', *shared_out(options, 'loadgroup'), '--no-loadscope-reorder',
                           *(TESTS / 'system' / name for name in options.files.get('system', ['.'])), *options.arguments),
            {'RAMP_RUNTIME': '1'}, CHECKOUT)
 

@@ -70,6 +70,11 @@ def cache_dir():
     return path
 
 
+def compiled_dir():
+    """Where Python keeps what it compiled, of whichever program: none of it belongs in a checkout."""
+    return cache_dir() / 'compiled'
+
+
 def digest(*parts):
     return hashlib.sha256('\0'.join(map(str, parts)).encode()).hexdigest()[:12]
 
@@ -503,11 +508,13 @@ class Runtime:
 
     def environ(self):
         """Environment variables for any Python that imports Odoo."""
-        environ = {name: value for name, value in os.environ.items() if not name.startswith('PG')}
+        environ = {name: value for name, value in os.environ.items()
+                   if not name.startswith('PG') and name != 'PYTHONDONTWRITEBYTECODE'}
         path = os.pathsep.join(filter(None, [str(self.home), environ.get('PYTHONPATH')]))
         return {**environ, 'PYTHONPATH': path, 'ODOO_RC': str(self.config),
                 'PATH': os.pathsep.join(map(str, filter(None, [self.python.parent, self.printer, environ.get('PATH')]))),
-                'PYTHONDONTWRITEBYTECODE': '1',
+                # of Odoo above all, which comes without: to compile its modules is half of the start of a process
+                'PYTHONPYCACHEPREFIX': str(compiled_dir()),
                 'RAMP_SOCKET': str(self.postgres.socket)}
 
     def odoo(self, *arguments):
