@@ -186,13 +186,20 @@ class RampFlowBooking(models.AbstractModel):
                     'Ramp converts %(code)s at %(quote)s %(company)s, and Odoo has no rate of %(date)s to compare that with. Enter one '
                     'under Accounting > Configuration > Currencies.', **names))
             return
-        own = self._rate(connection, currency, date, found)
-        percent = round(abs(rate / own - 1) * 100, 6)  # 10 %, as a float, may be a little more
+        percent = self._percent_off(connection, currency, rate, date, found)
         if percent > connection.rate_tolerance:
+            own = self._rate(connection, currency, date, found)
             raise Held(self.env._(
                 'Ramp converts %(code)s at %(quote)s %(company)s, but Odoo at %(own)s on %(date)s: %(percent)s %% off, and the connection '
                 'allows %(allowed)s %%. Correct the rate in Odoo, or the object in Ramp; or allow more on the connection.', **names,
                 own=f'{own:.6g}', percent=f'{percent:.3g}', allowed=f'{connection.rate_tolerance:g}'))
+
+    def _percent_off(self, connection, currency, rate, date, found):
+        """How far, in percent, a rate is from Odoo's of a day that has one.
+
+        :param rate: company currency units for one of `currency`
+        """
+        return round(abs(rate / self._rate(connection, currency, date, found) - 1) * 100, 6)  # 10 %, as a float, may be a little more
 
     def _to_company(self, connection, money, rate):
         """An amount in units of the company's currency.

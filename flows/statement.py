@@ -243,7 +243,7 @@ class RampFlowStatement(models.AbstractModel):
         spent, total = self._check_booked(connection, value, lines, currency, found)
         back = sum(self._minor(row.amount, currency) for row in lines if row.flow == 'cashback')
         exchange_date = None
-        if self._leaves_difference(connection, currency, spent, total):
+        if self._leaves_difference(connection, currency, spent, total, day, found):
             exchange_date = self._plan_entry_date(connection, day, self._exchange_journal(connection), found)
         if not spent and not back and not exchange_date:
             raise Skipped(self.env._('Nothing was spent.'))
@@ -269,12 +269,20 @@ class RampFlowStatement(models.AbstractModel):
         terms = connection.ramp_partner_id.with_company(connection.company_id).property_supplier_payment_term_id
         return max((line._get_due_date(day) for line in terms.line_ids), default=day)
 
-    def _leaves_difference(self, connection, currency, spent, total):
-        """Whether no rate lets the bill move what was booked: charges and refunds cancel out, but were booked at other rates."""
+    def _leaves_difference(self, connection, currency, spent, total, day, found):
+        """Whether the bill is not at the rate that moves what was booked, and the rest of that is an exchange difference.
+
+        Charges and refunds cancel out, but were booked at other rates: then there is no such rate, or it is none that money is changed at,
+        and the cashback, which is converted at it too, would be any amount.
+        """
         company = connection.company_id.currency_id
         if currency == company or total is None:
             return False
-        return not company.is_zero(total) if not spent else total * spent <= 0
+        if not spent:
+            return not company.is_zero(total)
+        rate = total / self._float(spent, currency)
+        has_rate = found['rated'].get(currency, datetime.date.max) <= day
+        return rate <= 0 or has_rate and self._percent_off(connection, currency, rate, day, found) > connection.rate_tolerance
 
     def _exchange_journal(self, connection):
         company = connection.company_id

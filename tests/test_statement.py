@@ -297,6 +297,28 @@ class TestStatement(StatementsCase):
         self.sync_statements()
         self.assertEqual(self.balance(self.connection.card_account_id), 0)
 
+    def test_what_is_left_of_refunds_at_other_rates(self):
+        """No rate that money is changed at: 10 EUR would be 20 dollars, and the cashback twice what it is."""
+        entity = next(row for row in self.ramp.state['entities'] if row['currency'] == 'EUR')
+        rates = (('2026-07-02', 1.0), ('2026-07-10', 1.1), ('2026-07-20', 1.0))
+        self.env['res.currency.rate'].create([{
+            'currency_id': self.env.ref('base.EUR').id, 'company_id': self.company.id, 'name': day, 'rate': rate} for day, rate in rates])
+        for day, minor in ((3, 12000), (12, -11000)):
+            self.spend(minor, entity=entity['id'], currency='EUR', date=f'2026-07-{day:02}T12:00:00+00:00')
+        self.ramp.add_cashback(entity=entity['id'], currency='EUR', amount_minor=500, date='2026-07-25T12:00:00+00:00')
+        statement = self.ramp.close_statement('2026-08-01')
+        self.sync_statements()
+        [section] = self.sections(statement)
+        lines = {line.account_id: (line.amount_currency, line.balance) for line in self.bill(statement).line_ids}
+        self.assertEqual(lines[self.connection.card_account_id], (10.0, 10.0))
+        self.assertEqual(lines[self.connection.cashback_account_id], (-5.0, -5.0))
+        entry = self.env['account.move'].browse(self.record(section, 'statement').noted['exchange'])
+        self.assertEqual({line.account_id: line.balance for line in entry.line_ids}, {
+            self.connection.card_account_id: 10.0, self.company.income_currency_exchange_account_id: -10.0})
+        self.assertEqual(self.balance(self.connection.card_account_id), 0)
+        self.assertEqual(self.balance(self.connection.card_account_id, currency='EUR'), 0)
+        self.assertTrue(self.env['report.ramp_connector.tie_out'].get_report(self.connection.id)['rates']['is_zero'])
+
     def test_only_the_connection_s_entity(self):
         entities = list(self.ramp.state['entities'])
         self.connection.ramp_entity_id = entities[0]['id']

@@ -426,6 +426,8 @@ class TestStatementMonths(StatementsCase):
     @example(steps=[('charge', 7000, 10000), ('close', 1, 150), ('pay', 0, 300), ('fault', 36, 0), ('fault', 35, 0), ('sync', 0, 0)])
     # lines that Ramp does not show for a while, though they are booked
     @example(steps=[('charge', 70, 10000), ('charge', 6993, 900), ('sync', 0, 0), ('close', 7, 150), ('sync', 0, 0)])
+    # next to nothing is left of a charge and a refund at another rate
+    @example(steps=[('charge', 1609, 10872), ('refund', 60110, 74754), ('close', 1, 150), ('sync', 0, 0)])
     def test_property_books_owe_what_ramp_says(self, steps):
         with self.isolated():
             self.play(steps)
