@@ -27,6 +27,7 @@ ENDPOINTS = [
     for _module in pkgutil.iter_modules(endpoints.__path__)
 ]
 
+URLS = Map([Rule(route.rule, endpoint=route, methods=[route.method]) for route in ROUTES], strict_slashes=False)
 logger = logging.getLogger(__name__)
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 HTML_404 = b"<!doctype html>\n<html lang=en>\n<title>404 Not Found</title>\n<h1>Not Found</h1>\n"
@@ -110,7 +111,6 @@ class Simulator:
         self.contract = contract.load() if validate else None
         self._server = None
         self._stopping = threading.Event()
-        self._urls = Map([Rule(r.rule, endpoint=r, methods=[r.method]) for r in ROUTES], strict_slashes=False)
         self.reset()
 
     def reset(self):
@@ -347,7 +347,7 @@ class Simulator:
 
     def _work(self, request, body, readable, name, entry=None):
         try:
-            route, args = self._urls.bind(request.host or "localhost").match(request.path, request.method)
+            route, args = URLS.bind(request.host or "localhost").match(request.path, request.method)
         except MethodNotAllowed as error:
             return Answer.json(405, RampError(405, "DEVELOPER_7000", error.description).body())
         except (NotFound, HTTPException):

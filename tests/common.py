@@ -20,8 +20,7 @@ from ..flows.flow import RampFlow
 from ..models import ramp_connection, ramp_connection_reach
 from ..ramp_api import RampClient, SlidingWindow, limiter
 from ..simulator import Seed, Simulator
-from ..simulator.seed import PEOPLE
-from .company import ACCOUNTS, PLANS, company_of
+from .company import ACCOUNTS, PLANS, USERS, company_of, employees_of
 from .smoke import SmokeTags
 
 
@@ -71,9 +70,7 @@ class RampCase(SmokeTags, TransactionCase):
         cls._memory = None
         cls.prepare()
         cls.ramp = cls.simulate()
-        cls.employees = cls.env['hr.employee'].create([
-            {'name': f"{user['first_name']} {user['last_name']}"[:100], 'work_email': user['email'], 'company_id': cls.company.id}
-            for user in cls.ramp.state['users']])
+        cls.employees = employees_of(cls.env, cls.company, list(cls.ramp.state['users']))
         cls.employee = cls.employees[0]
         cls.user_id = next(iter(cls.ramp.state['users']))['id']
         cls.primary = next(iter(cls.ramp.state['entities']))['id']
@@ -94,8 +91,7 @@ class RampCase(SmokeTags, TransactionCase):
         ramp = Simulator(Seed(**{
             'accounts': [cls.as_account(account) for account in (cls.account_meals, cls.account_travel, cls.account_software)],
             'analytics': [cls.as_field(plan) for plan in (cls.plan, cls.other_plan)],
-            'users': [{'first_name': first, 'last_name': last, 'email': f'cardholder_{number}@example.com'}
-                      for number, (first, last) in enumerate(PEOPLE[:6], 1)], **cls.seed,
+            'users': USERS, **cls.seed,
         }), rate_limit=0).start()
         cls.addClassCleanup(ramp.stop)
         return ramp

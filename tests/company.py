@@ -2,15 +2,20 @@
 """The company that the tests are about: found in the database, or made. `tools/test_company.py` commits it, so that it is found."""
 from odoo import Command
 
+from ..simulator.seed import PEOPLE
+
 NAME = 'Widget Works'
 ACCOUNTS = {'650001': 'Meals', '650002': 'Travel', '650003': 'Software'}
 PLANS = {'Ramp Projects': ('Office Move', 'Trade Fair'), 'Ramp Markets': ('Europe',)}
 SHARED = ('Europe',)  # analytic accounts of all companies
 RATES = {'EUR': 0.8, 'JPY': 150.0, 'KWD': 0.307}
 
+USERS = [{'first_name': first, 'last_name': last, 'email': f'cardholder_{number}@example.com'}  # as the simulated Ramp has them
+         for number, (first, last) in enumerate(PEOPLE[:6], 1)]
+
 
 def company_of(env):
-    """A company with a chart of accounts, analytic accounts and the rates of some currencies.
+    """A company with a chart of accounts, analytic accounts, the rates of some currencies, and employees.
 
     Nobody is its user, nothing is booked, and nothing of Ramp is there. Names and codes say what is what.
     """
@@ -35,4 +40,18 @@ def _made(env):
         currency = env['res.currency'].with_context(active_test=False).search([('name', '=', code)])
         currency.active = True
         env['res.currency.rate'].create({'currency_id': currency.id, 'name': '2020-01-01', 'rate': rate, 'company_id': company.id})
+    employees_of(env, company, USERS)
     return company
+
+
+def employees_of(env, company, users):
+    """The employees of a company who are these users of Ramp's, in their order; those who are not there yet are made, others go."""
+    there = {employee.work_email: employee for employee in env['hr.employee'].search([('company_id', '=', company.id)])}
+    emails = [user['email'] for user in users]
+    env['hr.employee'].browse(employee.id for email, employee in there.items() if email not in emails).unlink()
+    missing = [user for user in users if user['email'] not in there]
+    made = env['hr.employee'].with_context(tz='UTC').create([
+        {'name': f"{user['first_name']} {user['last_name']}"[:100], 'work_email': user['email'], 'company_id': company.id}
+        for user in missing])
+    there.update(zip((user['email'] for user in missing), made, strict=True))
+    return env['hr.employee'].browse(there[email].id for email in emails)
