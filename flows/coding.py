@@ -51,12 +51,10 @@ class RampCoding(models.AbstractModel):
     @api.model
     def _currency(self, code):
         """The currency of a code, active or not; an empty recordset for a code that Odoo does not have."""
-        currencies = self.env.cr.cache.get('ramp.currency')
-        if currencies is None:
-            currencies = self.env.cr.cache['ramp.currency'] = {
-                currency.name: currency.id
-                for currency in self.env['res.currency'].with_context(active_test=False).search_fetch([], ['name'])}
-        return self.env['res.currency'].browse(currencies.get(code))
+        found = self.env.cr.cache.setdefault('ramp.currency', {})  # of this transaction: few of the many that there are
+        if code not in found:
+            found[code] = self.env['res.currency'].with_context(active_test=False).search([('name', '=', code)]).id
+        return self.env['res.currency'].browse(found[code] or ())
 
     @api.model
     def _look_up(self, connection, selections):
