@@ -1,6 +1,7 @@
 """Real Odoo processes on a real PostgreSQL, a simulated Ramp over HTTP, real SIGKILL. Run with `./dev test --only system`."""
 import os
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,8 @@ from stage import Stage
 
 SCENE = {  # of tests that do not say which
     'test_payables_crash': 'bills', 'test_statement_crash': 'cards later', 'test_lifecycle_crash': 'one database'}
+LONG = {  # of files: how many of the others a test takes as long as
+    'test_lifecycle_crash': 12, 'test_countries': 20, 'test_memory': 15, 'test_lifecycle': 12}
 
 
 def pytest_report_header():
@@ -20,12 +23,22 @@ def pytest_report_header():
 
 @pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the marks in the same hook
 def pytest_collection_modifyitems(items):
-    """Tests of one scene on one worker: its undisturbed run is made once. The others go wherever there is time."""
+    """Tests of one scene on one worker: its undisturbed run is made once. The others go wherever there is time, and last what is short:
+    a long one that begins last leaves the other cores without work.
+    """
+    tests = Counter()
     for item in items:
         scene = getattr(item, 'callspec', None) and item.callspec.params.get('scene') or SCENE.get(item.path.stem)
         scene = getattr(item.module, 'KINDS', {}).get(scene, scene)  # of scenes that are compared with each other
         if scene or item.path.stem in ('test_crash', 'test_burnt', 'test_workers'):
             item.add_marker(pytest.mark.xdist_group(f'{item.path.stem} {scene}' if scene else 'card transactions'))
+        tests[group_of(item)] += LONG.get(item.path.stem, 1)
+    items.sort(key=lambda item: (-tests[group_of(item)], group_of(item)))
+
+
+def group_of(item):
+    mark = item.get_closest_marker('xdist_group')
+    return mark.args[0] if mark else item.nodeid
 
 
 def pytest_collection_finish(session):

@@ -27,10 +27,10 @@ def is_turn(case, of):
 
 
 def shared(cases, kind):
-    """(cases to be killed in alone, those to be killed in one after the other) of `some`: alone in all of them in the full run, else in a
-    third, other ones with each commit."""
+    """(cases to be killed in alone, those to be killed in one after the other) of `some`: alone in all of them in the full run, else in an
+    eighth, other ones with each commit."""
     chosen = some(cases, kind)
-    alone = [case for case in chosen if is_turn(kind(case), of=3)]
+    alone = [case for case in chosen if is_turn(kind(case), of=8)]
     return alone, [case for case in chosen if case not in alone]
 
 

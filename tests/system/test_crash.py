@@ -2,7 +2,7 @@
 import pytest
 from books import differences
 from jobs import FLOWS
-from selection import FULL, some
+from selection import FULL, shared, some
 from stage import SMALL, World
 
 WORLD = World()
@@ -28,9 +28,14 @@ MATRIX = [(f'{side} {step}', nth) for step in STEPS for side, nth in (('before',
 CHANGES = (
     'commit of transaction._store_page', 'commit of transaction._ramp_link', 'commit of transaction._book_batch', 'confirming',
     'commit of transaction._confirm_batch', 'reporting', 'commit of transaction._report_batch', 'commit of receipt._attach')
-ALONE = [(boundary, nth) for boundary, nth in MATRIX if FULL or boundary.partition(' ')[2] in CHANGES]
+ALONE, IN_TURN = shared(
+    [(boundary, nth) for boundary, nth in MATRIX if FULL or boundary.partition(' ')[2] in CHANGES], kind=lambda case: case[0])
 INSIDE = [f'{side} {step}' for step in STEPS if step not in CHANGES for side in ('before', 'after')]
 CONFIRM, REPORT = 'successful_syncs', 'failed_syncs'
+
+
+def flow_of(boundary):
+    return 'receipt' if 'receipt' in boundary or 'download' in boundary else 'transaction'
 
 
 def again(case, reference, **command):
@@ -46,19 +51,25 @@ def test_the_matrix_is_complete(stage):
     hits = stage.reference(WORLD, **SMALL).hits
     passed = {boundary for boundary in hits if not boundary.endswith((' statement', ' commit'))}
     assert passed == {boundary for boundary, _nth in MATRIX}
-    assert passed == {boundary for boundary, _nth in some(ALONE, kind=lambda case: case[0])} | set(INSIDE)
+    assert passed == {boundary for boundary, _nth in (*ALONE, *IN_TURN)} | set(INSIDE)
 
 
-@pytest.mark.parametrize(('boundary', 'nth'), some(ALONE, kind=lambda case: case[0]))
+@pytest.mark.parametrize(('boundary', 'nth'), ALONE)
 def test_killed_at(stage, boundary, nth):
     with stage.killed_at(WORLD, boundary, nth, **SMALL) as case:
         again(case, stage.reference(WORLD, **SMALL).state)
 
 
+@pytest.mark.parametrize('flow', dict.fromkeys(flow_of(boundary) for boundary, _nth in IN_TURN))
+def test_killed_in_turn(stage, flow):
+    due = [boundary for boundary, _nth in IN_TURN if flow_of(boundary) == flow]
+    for case in stage.killed_at_each(WORLD, due, **SMALL):
+        again(case, stage.reference(WORLD, **SMALL).state)
+
+
 @pytest.mark.parametrize('flow', FLOWS)
 def test_killed_inside(stage, flow):
-    of_flow = [boundary for boundary in INSIDE if ('receipt' in boundary or 'download' in boundary) == (flow == 'receipt')]
-    with stage.killed_in_turn(WORLD, of_flow, **SMALL) as case:
+    with stage.killed_in_turn(WORLD, [boundary for boundary in INSIDE if flow_of(boundary) == flow], **SMALL) as case:
         assert not case.missed
         again(case, stage.reference(WORLD, **SMALL).state)
 
