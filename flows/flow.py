@@ -128,11 +128,12 @@ class RampFlow(models.AbstractModel):
             if number and time.monotonic() + LEAST_JOB > deadline:
                 self._trigger()  # the others have their turn in the next call
                 return
-            connection = connection.with_company(connection.company_id).with_context(
-                allowed_company_ids=connection.company_id.ids, lang=connection.company_id.partner_id.lang or self.env.lang,
+            connection = connection.with_context(
                 ramp_memory={},  # what one run has asked already
                 ramp_deadline=deadline)
-            connection = connection.with_context(tz=connection._timezone())
+            zone, company = connection._timezone(), connection.company_id
+            connection = connection.with_company(company).with_context(
+                allowed_company_ids=company.ids, lang=company.partner_id.lang or self.env.lang, tz=zone)
             if self._enabled(connection):
                 self.with_env(connection.env)._run(connection)
 

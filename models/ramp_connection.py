@@ -619,6 +619,10 @@ class RampConnection(models.Model):
         known = self.env.context.get('ramp_memory', {}).setdefault('timezones', {})  # of a run, which asks after each commit
         if self.id not in known:
             company = self.company_id
+            company.fetch(['partner_id', 'resource_calendar_id'])  # each job asks, and most need nothing else of these
+            company.partner_id.fetch(['tz', 'lang'])
+            if not company.partner_id.tz:
+                company.resource_calendar_id.fetch(['tz'])
             known[self.id] = company.partner_id.tz or company.resource_calendar_id.tz or 'UTC'
         return known[self.id]
 

@@ -9,7 +9,7 @@ from odoo.tests import tagged
 from ..models import ramp_record
 from .common import RampCase, StatementsCase
 
-FEW, MANY = 20, 40  # transactions; both fit on one page and into one batch
+FEW, MANY = 4, 16  # transactions; both fit on one page and into one batch
 PHASES = ('_store_page', '_book_batch', '_confirm_batch')
 TRIES = 3  # the first run of a kind also fills caches of the process
 
