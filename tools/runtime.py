@@ -308,7 +308,7 @@ def venv_python():
         made = subprocess.run([sys.executable, '-m', 'venv', str(target)], capture_output=True, text=True, check=False)
         if made.returncode:
             _venv_without_ensurepip(target, made)
-        command = [python, '-m', 'pip', 'install', '--quiet', '--prefer-binary', '--disable-pip-version-check']
+        command = [python, '-m', 'pip', 'install', '--quiet', '--no-compile', '--prefer-binary', '--disable-pip-version-check']
         for path in requirements:
             command += ['-r', path]
         run(command, what="Odoo's Python requirements could not be installed", log=cache_dir() / 'pip.log')
