@@ -230,6 +230,22 @@ class TestStorno(PayablesCase):
         self.assertEqual({line.account_id: (line.debit, line.credit) for line in reversal.line_ids}, sides)
         self.assertEqual(sorted(sides.values()), [(-50.0, 0.0), (0.0, -50.0)])
 
+    def test_bill_paid_by_card(self):
+        """Booked as spend first, the charge is reversed as core does it; what it is then, a payment of the bill, is on the usual sides."""
+        bill, spent = self.owe(5000, date=DAY, payment_method='CARD'), self.spend(5000, date=f'{DAY}T12:00:00+00:00')
+        self.sync('transaction')
+        first = self.move(spent)
+        sides = {line.account_id: (line.debit, line.credit) for line in first._reverse_moves([{'date': DAY}]).line_ids}
+        self.ramp.pay_bill(bill, method='CARD', transaction=spent, date='2026-03-20')
+        for _time in range(2):
+            self.sync('transaction', *self.flows)
+        [reversal] = self.env['account.move'].search([('reversed_entry_id', '=', first.id), ('state', '=', 'posted')])
+        self.assertEqual({line.account_id: (line.debit, line.credit) for line in reversal.line_ids}, sides)
+        self.assertEqual(sorted(sides.values()), [(-50.0, 0.0), (0.0, -50.0)])
+        self.assertEqual(self.move(bill).payment_state, 'paid')
+        payable = self.move(bill).line_ids.account_id.filtered(lambda account: account.account_type == 'liability_payable')
+        self.assertEqual(self.sides(self.move(spent), payable, self.connection.card_account_id), [(50.0, 0.0), (0.0, 50.0)])
+
     def test_elsewhere(self):
         """In all other countries both sides are positive."""
         self.company.account_storno = False

@@ -3,7 +3,7 @@
     ./dev test                      what a commit has to pass
     ./dev test test_bill            what a file, a class or a word of a test's name names, and nothing else
     ./dev test --only unit -x       one lane; what is not known here is pytest's, or Odoo's, to read
-    ./dev test --full               every kill, every test under both runners, properties and chaos by new chances
+    ./dev test --full               every kill, every test under both runners, properties, chaos and order by new chances
 
 | lane | what |
 |---|---|
@@ -74,6 +74,11 @@ def pytest_command(runtime, *arguments):
     return [runtime.python, '-m', 'pytest', '-p', 'no:cacheprovider', '-q', '-ra', '--durations=10', *arguments]
 
 
+def shuffled(options):
+    """pytest's options for another order of classes, and of the tests of each, in a full run: no test depends on the one before."""
+    return ('--random-order-bucket=class', f"--random-order-seed={os.environ['RAMP_ROTATION']}") if options.full else ()
+
+
 def with_tools(runtime):
     """The environment in which pytest finds the plugins beside this file."""
     return {'PYTHONPATH': f"{CHECKOUT / 'tools'}{os.pathsep}{runtime.environ()['PYTHONPATH']}"}
@@ -97,8 +102,8 @@ def run_translations(runtime, options):
 @contextlib.contextmanager
 def run_plain(runtime, options):
     files = options.files.get('plain') or [path.name for path in sorted(TESTS.glob('test_*.py')) if path.name.startswith(PLAIN)]
-    yield (pytest_command(runtime, '-p', 'no:odoo', '-p', 'plain_tests', *(runtime.addons / ADDON / 'tests' / name for name in files),
-                          *options.arguments),
+    yield (pytest_command(runtime, '-p', 'no:odoo', '-p', 'plain_tests', *shuffled(options),
+                          *(runtime.addons / ADDON / 'tests' / name for name in files), *options.arguments),
            with_tools(runtime), runtime.addons / ADDON)
 
 
@@ -113,7 +118,7 @@ def run_unit(runtime, options):
     with database(runtime, runtime.test_template(), 'unit') as name:
         yield (pytest_command(
             runtime, f'--odoo-database={name}', '--odoo-http', f'--odoo-config={runtime.config}',
-            *shared_out(options, 'loadscope'), *tours, *smoke,
+            *shared_out(options, 'loadscope'), *shuffled(options), *tours, *smoke,
             *(tests / name for name in files), *options.arguments),
             # the processes clone the database with PostgreSQL's own programs
             {**CALM, **with_tools(runtime), 'PGHOST': runtime.postgres.socket, 'PGUSER': runtime.postgres.user,
@@ -134,7 +139,7 @@ def run_odoo(runtime, options):
 
 @contextlib.contextmanager
 def run_system(runtime, options):
-    yield (pytest_command(runtime, '-p', 'no:odoo', *shared_out(options, 'loadgroup'), '--no-loadscope-reorder',
+    yield (pytest_command(runtime, '-p', 'no:odoo', *shared_out(options, 'loadgroup'), '--no-loadscope-reorder', *shuffled(options),
                           *(TESTS / 'system' / name for name in options.files.get('system', ['.'])), *options.arguments),
            {'RAMP_RUNTIME': '1'}, CHECKOUT)
 
