@@ -27,6 +27,8 @@ from ..ramp_api import (
     to_company_date,
 )
 
+# Fields that are read together, and only where something is booked: each transaction of each job reads the others.
+SETTINGS = 'settings'
 API_URLS = {
     'production': 'https://api.ramp.com/developer/v1',
     'sandbox': 'https://demo-api.ramp.com/developer/v1',
@@ -119,7 +121,7 @@ class RampConnection(models.Model):
     ramp_entity_id = fields.Char(
         tracking=True,
         help="Id of the Ramp entity whose spend belongs to this company. Empty: every entity of the Ramp business.")
-    ramp_business_name = fields.Char(string='Ramp Business', readonly=True, copy=False)
+    ramp_business_name = fields.Char(string='Ramp Business', readonly=True, copy=False, prefetch=SETTINGS)
     start_date = fields.Date(
         required=True, default=lambda self: fields.Date.context_today(self).replace(month=1, day=1), tracking=True,
         help='Spend before this day is left alone.')
@@ -144,28 +146,28 @@ class RampConnection(models.Model):
 
     card_journal_id = fields.Many2one(
         'account.journal', check_company=True, domain=[('type', '=', 'credit')], copy=False,
-        tracking=True, help="Card spend is posted here; the journal's default account is the card liability.")
+        tracking=True, help="Card spend is posted here; the journal's default account is the card liability.", prefetch=SETTINGS)
     card_account_id = fields.Many2one(related='card_journal_id.default_account_id', string='Card Liability')
     card_post = fields.Selection(
         [('post', 'Post the entry'), ('draft', 'Leave the entry as a draft')], string='Card Spend', required=True,
-        default='post', tracking=True)
+        default='post', tracking=True, prefetch=SETTINGS)
     expense_product_id = fields.Many2one(
         'product.product', string='Expense Category', check_company=True, domain=[('can_be_expensed', '=', True)],
-        default=lambda self: self.env.ref('ramp_connector.product_card_spend', raise_if_not_found=False))
+        default=lambda self: self.env.ref('ramp_connector.product_card_spend', raise_if_not_found=False), prefetch=SETTINGS)
     merchant_partner_id = fields.Many2one(
         'res.partner', string='Card Merchant', check_company=True,
         default=lambda self: self.env.ref('ramp_connector.partner_card_merchant', raise_if_not_found=False),
-        help='Partner of card spend at a merchant who is not one of your vendors.')
+        help='Partner of card spend at a merchant who is not one of your vendors.', prefetch=SETTINGS)
     fallback_employee_id = fields.Many2one(
         'hr.employee', check_company=True, tracking=True,
-        help='Receives the expenses of cardholders who are not employees here. Empty: such spend waits.')
+        help='Receives the expenses of cardholders who are not employees here. Empty: such spend waits.', prefetch=SETTINGS)
     lock_date_policy = fields.Selection(
         [('hold', 'Hold it and tell Ramp why'), ('next_open', 'Book it on the first open day')],
-        string='In a Closed Period', required=True, default='hold', tracking=True)
+        string='In a Closed Period', required=True, default='hold', tracking=True, prefetch=SETTINGS)
 
     account_policy = fields.Selection(
         [('all', 'All active accounts'), ('types', 'Accounts of the types chosen')], string='Accounts in Ramp', required=True,
-        default='all', tracking=True, help='Which accounts people can pick as accounting category in Ramp.')
+        default='all', tracking=True, help='Which accounts people can pick as accounting category in Ramp.', prefetch=SETTINGS)
     account_type_ids = fields.Many2many('ramp.account.type', string='Account Types', domain=[('code', 'not in', UNSPENDABLE)])
     analytic_plan_ids = fields.Many2many(
         'account.analytic.plan', string='Analytic Plans in Ramp', domain=[('parent_id', '=', False)],
@@ -186,35 +188,38 @@ class RampConnection(models.Model):
         help='Either way Ramp is told of a bill only once it is approved; a bill that is not approved in the end is reversed.')
     bill_journal_id = fields.Many2one(
         'account.journal', check_company=True, domain=[('type', '=', 'purchase')], copy=False, tracking=True,
-        help='Bills are posted here, and so is what has no journal of its own: vendor credits, reimbursements, card statements.')
+        help='Bills are posted here, and so is what has no journal of its own: vendor credits, reimbursements, card statements.',
+        prefetch=SETTINGS)
     vendor_credit_journal_id = fields.Many2one(
         'account.journal', check_company=True, domain=[('type', '=', 'purchase')], copy=False, tracking=True,
-        help='Vendor credits are posted here. Empty: the bill journal.')
+        help='Vendor credits are posted here. Empty: the bill journal.', prefetch=SETTINGS)
     reimbursement_journal_id = fields.Many2one(
         'account.journal', check_company=True, domain=[('type', '=', 'purchase')], copy=False, tracking=True,
-        help='Reimbursements are posted here. Empty: the bill journal.')
+        help='Reimbursements are posted here. Empty: the bill journal.', prefetch=SETTINGS)
     reimbursement_account_id = fields.Many2one(
         'account.account', string='Owed to Employees', check_company=True, tracking=True, copy=False,
         domain=[('account_type', '=', 'liability_payable')],
         help="The payable account of reimbursements, apart from what vendors are owed. Empty: that of the employee's contact. It holds "
-             'for what is booked from now on; a payment settles the account of what it pays.')
+             'for what is booked from now on; a payment settles the account of what it pays.', prefetch=SETTINGS)
     statement_journal_id = fields.Many2one(
         'account.journal', check_company=True, domain=[('type', '=', 'purchase')], copy=False, tracking=True,
-        help='Card statements are posted here. Empty: the bill journal.')
+        help='Card statements are posted here. Empty: the bill journal.', prefetch=SETTINGS)
     bill_post = fields.Selection(
         [('post', 'Post the bill'), ('draft', 'Leave the bill as a draft')], string='Bills and Vendor Credits', required=True,
-        default='post', tracking=True, help='A draft cannot be paid: its payment waits until somebody posts it.')
+        default='post', tracking=True, help='A draft cannot be paid: its payment waits until somebody posts it.', prefetch=SETTINGS)
     bill_rate_policy = fields.Selection(
         [('ramp', 'The rate that Ramp pays at'), ('odoo', "Odoo's rate of the invoice date")], string='Rate of Foreign Bills',
         required=True, default='ramp', tracking=True,
         help='What a bill in another currency than the company\'s is converted at. With Odoo\'s rate, the payment has an exchange '
-             'difference.')
+             'difference.', prefetch=SETTINGS)
     rate_tolerance = fields.Float(
         string='Rates May Differ By', default=10.0, tracking=True,
-        help='How far, in percent, a rate that Ramp quotes may be from Odoo\'s of the same day. What is further off waits for a person.')
+        help='How far, in percent, a rate that Ramp quotes may be from Odoo\'s of the same day. What is further off waits for a person.',
+        prefetch=SETTINGS)
     payment_journal_id = fields.Many2one(
         'account.journal', check_company=True, domain=[('type', 'in', ('bank', 'cash'))], copy=False, tracking=True,
-        help='The bank from which Ramp pays bills, reimbursements and card statements, unless the bank account below says otherwise.')
+        help='The bank from which Ramp pays bills, reimbursements and card statements, unless the bank account below says otherwise.',
+        prefetch=SETTINGS)
     bank_account_ids = fields.One2many(
         'ramp.bank.account', 'connection_id', string='Bank Accounts in Ramp', copy=False,
         help='Each bank account that Ramp has told of. Choose the journal of what it pays.')
@@ -222,32 +227,33 @@ class RampConnection(models.Model):
         [('book', 'Book a payment'), ('person', 'Wait until the payment is entered in Odoo')], string='Bills Paid outside of Ramp',
         required=True, default='book', tracking=True,
         help='What becomes of a bill that somebody marked as paid in Ramp. One that is marked as paid in the accounting system always '
-             'waits for its payment in Odoo.')
+             'waits for its payment in Odoo.', prefetch=SETTINGS)
     manual_payment_journal_id = fields.Many2one(
         'account.journal', string='Journal of Payments outside of Ramp', check_company=True, tracking=True, copy=False,
-        domain=[('type', 'in', ('bank', 'cash', 'credit'))], help='Empty: the same as payments by Ramp.')
+        domain=[('type', 'in', ('bank', 'cash', 'credit'))], help='Empty: the same as payments by Ramp.', prefetch=SETTINGS)
     match_bank_lines = fields.Boolean(
         default=True, tracking=True,
         help='A bank line that carries the reference of a payment of Ramp, and its amount to the cent, is matched with that payment. '
-             'Ramp tells the reference (the trace id) some days after it paid.')
+             'Ramp tells the reference (the trace id) some days after it paid.', prefetch=SETTINGS)
     vendor_policy = fields.Selection(
         [('first', 'Whoever wrote it first'), ('ramp', 'Ramp'), ('odoo', 'Odoo')], string='Vendor Data Belong To', required=True,
         default='first', tracking=True,
         help='When a vendor changes in Ramp. "Whoever wrote it first": a field that was edited in Odoo stays, the others follow. "Ramp": '
-             'what Ramp has replaces what Odoo has. "Odoo": only what is empty in Odoo is filled.')
+             'what Ramp has replaces what Odoo has. "Odoo": only what is empty in Odoo is filled.', prefetch=SETTINGS)
     pull_reimbursements = fields.Boolean(
         string='Reimbursements', default=True, tracking=True, help='Reimbursements of employees come from Ramp.')
     reimbursement_policy = fields.Selection(
         [('paid', 'When paid in Ramp'), ('ready', 'When ready in Ramp, paid or not')], string='Book Reimbursements', required=True,
-        default='paid', tracking=True)
+        default='paid', tracking=True, prefetch=SETTINGS)
     reimbursement_post = fields.Selection(
         [('post', 'Post the bill'), ('draft', 'Leave the bill as a draft')], string='Reimbursement Bills', required=True,
-        default='post', tracking=True, help='A draft cannot be paid: its payment waits until somebody posts it.')
+        default='post', tracking=True, help='A draft cannot be paid: its payment waits until somebody posts it.', prefetch=SETTINGS)
     pull_repayments = fields.Boolean(
         string='Repayments', default=True, tracking=True, help='What employees pay back on card transactions comes from Ramp.')
     repayment_account_id = fields.Many2one(
         'account.account', string='Repayments outside of the Bank', check_company=True, tracking=True, copy=False,
-        help='Debited by what an employee pays back without a transfer, through the payroll for instance. Empty: such repayments wait.')
+        help='Debited by what an employee pays back without a transfer, through the payroll for instance. Empty: such repayments wait.',
+        prefetch=SETTINGS)
 
     pull_statements = fields.Boolean(
         string='Card Statements', default=True, tracking=True,
@@ -256,16 +262,18 @@ class RampConnection(models.Model):
     statement_policy = fields.Selection(
         [('tied', 'When each of its lines is in the books'), ('closed', 'When closed in Ramp')], string='Book Statements', required=True,
         default='tied', tracking=True,
-        help='"When closed in Ramp": lines that are not in the books yet follow; until then the card liability is too low by them.')
+        help='"When closed in Ramp": lines that are not in the books yet follow; until then the card liability is too low by them.',
+        prefetch=SETTINGS)
     statement_post = fields.Selection(
         [('post', 'Post the bill'), ('draft', 'Leave the bill as a draft')], string='Statement Bills', required=True, default='post',
-        tracking=True, help='Payments are applied to it once it is posted.')
+        tracking=True, help='Payments are applied to it once it is posted.', prefetch=SETTINGS)
     ramp_partner_id = fields.Many2one(
         'res.partner', string='Ramp as a Vendor', check_company=True, tracking=True,
         default=lambda self: self.env.ref('ramp_connector.partner_ramp', raise_if_not_found=False),
-        help='Card statements are its bills; nothing else may be owed to it, as the tie-out compares what is.')
+        help='Card statements are its bills; nothing else may be owed to it, as the tie-out compares what is.', prefetch=SETTINGS)
     cashback_account_id = fields.Many2one(
-        'account.account', string='Cashback Income', check_company=True, tracking=True, copy=False, help='Credited by cashback.')
+        'account.account', string='Cashback Income', check_company=True, tracking=True, copy=False, help='Credited by cashback.',
+        prefetch=SETTINGS)
 
     push_orders = fields.Boolean(
         string='Purchase Orders', default=True, tracking=True,
@@ -273,10 +281,12 @@ class RampConnection(models.Model):
     push_receipts = fields.Boolean(
         string='Receipts', default=True, tracking=True,
         help='What is received of purchase orders is sent to Ramp, which matches bills with it. Needs Ramp Plus.')
-    ramp_entities = fields.Json(readonly=True, copy=False, help='Names of the Ramp entities by their id.')
-    primary_entity_id = fields.Char(readonly=True, copy=False, help='Id of the primary Ramp entity: purchase orders belong to it.')
+    ramp_entities = fields.Json(readonly=True, copy=False, help='Names of the Ramp entities by their id.', prefetch=SETTINGS)
+    primary_entity_id = fields.Char(
+        readonly=True, copy=False, help='Id of the primary Ramp entity: purchase orders belong to it.', prefetch=SETTINGS)
     last_watch = fields.Datetime(
-        string='Last Nightly Check', readonly=True, copy=False, help='When everything in Ramp was last looked at, offered or not.')
+        string='Last Nightly Check', readonly=True, copy=False, help='When everything in Ramp was last looked at, offered or not.',
+        prefetch=SETTINGS)
     last_sync = fields.Datetime(string='Last Synchronization', compute='_compute_last_sync', compute_sudo=True)
     last_error = fields.Text(readonly=True, copy=False)
     # who may read the connection may know how many: a system administrator without accounting rights, who enters the secret, too

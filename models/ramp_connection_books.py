@@ -2,6 +2,8 @@
 from odoo import Command, fields, models
 from odoo.exceptions import RedirectWarning
 
+from .ramp_connection import SETTINGS
+
 # A code that core gives to accounts that a chart does not have; nothing of the chart is beside it
 OUTSIDE = '999'
 
@@ -15,12 +17,12 @@ class RampConnection(models.Model):
         [('ramp', 'Only what is chosen in Ramp'), ('models', "What is chosen in Ramp, else Odoo's distribution models")],
         string='Analytic Distribution', required=True, default='models', tracking=True,
         help='What a line gets of an analytic plan of which nothing is chosen in Ramp. A plan that is mandatory in Odoo holds the line '
-             'if there is still nothing of it.')
+             'if there is still nothing of it.', prefetch=SETTINGS)
     tax_policy = fields.Selection(
         [('ramp', 'Only what is chosen in Ramp'), ('default', 'What is chosen in Ramp, else the default taxes of the account')],
         string='Taxes of Spend', required=True, default='ramp', tracking=True,
         help='What a line without a tax code gets. Default taxes are mapped by the fiscal position of the vendor, and are included in the '
-             "amount: the total stays Ramp's.")
+             "amount: the total stays Ramp's.", prefetch=SETTINGS)
 
     def _check_chart(self):
         """Raise `RedirectWarning` where the company has no accounts to book spend to."""

@@ -3,6 +3,7 @@ from odoo import api, fields, models
 from odoo.exceptions import ValidationError
 
 from ..flows.line_label import PLACEHOLDERS, fill, is_well_formed, unknown_placeholders
+from .ramp_connection import SETTINGS
 
 LABEL_TEMPLATE = '{merchant} · {memo} · {cardholder} ({original_amount})'
 
@@ -17,13 +18,13 @@ class RampConnection(models.Model):
         default='one', tracking=True,
         help='Whom card spend is paid to that is coded to none of your vendors, at a merchant who has the name of none. "A vendor for '
              'each merchant": one is created for each merchant in Ramp, however the name is spelled; like every vendor, it can be offered '
-             'in Ramp. Where two vendors have the name, it is the card merchant all the same.')
+             'in Ramp. Where two vendors have the name, it is the card merchant all the same.', prefetch=SETTINGS)
     label_template = fields.Char(
         string='Labels', required=True, default=LABEL_TEMPLATE, tracking=True,
         help='What the journal items and the expense of card spend are called. Placeholders: {merchant}, {memo} (of the line, else of the '
              'transaction), {cardholder}, {original_amount} (if it was paid in another currency than the card\'s), {category} and {trip}. '
              'One that is empty vanishes, with the text between it and the one before, or with its brackets. Without {memo}, a line that '
-             'has a memo of its own is called by that.')
+             'has a memo of its own is called by that.', prefetch=SETTINGS)
     label_preview = fields.Char(string='For Example', compute='_compute_label_preview')
 
     @api.depends('label_template')

@@ -1,6 +1,8 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
 from odoo import fields, models
 
+from .ramp_connection import SETTINGS
+
 
 class RampConnection(models.Model):
     """What a connection says of people; see `ramp.flow.person`."""
@@ -14,9 +16,10 @@ class RampConnection(models.Model):
     user_invitation = fields.Selection(
         [('draft', 'Nobody by itself'), ('invite', 'Everybody whom Odoo sends')], string='Ramp Invites',
         required=True, default='draft', tracking=True,
-        help='An invitation is a real e-mail; the button Send Invitation is on the employee. Without one, people are drafts in Ramp.')
+        help='An invitation is a real e-mail; the button Send Invitation is on the employee. Without one, people are drafts in Ramp.',
+        prefetch=SETTINGS)
     # who owns or administers the Ramp business is decided there
     user_role = fields.Selection(
         [('BUSINESS_USER', 'Employee'), ('GUEST_USER', 'Guest'), ('BUSINESS_BOOKKEEPER', 'Bookkeeper'), ('AUDITOR', 'Auditor')],
         string='Role of New Users', required=True, default='BUSINESS_USER', tracking=True,
-        help='Of those whom Odoo creates; after that, and of everybody else, the role belongs to Ramp.')
+        help='Of those whom Odoo creates; after that, and of everybody else, the role belongs to Ramp.', prefetch=SETTINGS)

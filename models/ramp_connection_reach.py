@@ -5,6 +5,8 @@ from datetime import timedelta
 from odoo import fields, models
 from odoo.tools import SQL, format_datetime
 
+from .ramp_connection import SETTINGS
+
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(minutes=1), timedelta(minutes=10)  # between two looks whether Ramp answers again
 # For whoever waits for an answer, with a page or an uninstallation before them
 ONE_TRY = {'max_attempts': 1, 'timeout': (3, 5), 'answer_seconds': 6}
@@ -28,7 +30,7 @@ class RampConnection(models.Model):
         readonly=True, copy=False, help="Flows that Ramp's subscription does not include, as the nightly check found them.")
     looked_at = fields.Json(
         readonly=True, copy=False, help='Flows whose objects the nightly check read as a whole, once at least: what is new since then came '
-        'while this connection was there.')
+        'while this connection was there.', prefetch=SETTINGS)
 
     def write(self, vals):
         """EXTENDS: what was found out of one address is nothing about another."""

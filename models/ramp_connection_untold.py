@@ -3,6 +3,8 @@ import re
 
 from odoo import fields, models
 
+from .ramp_connection import SETTINGS
+
 TRACE = re.compile(r',? ?trace [^\s,\]]+')  # another one with each request
 
 
@@ -17,7 +19,7 @@ class RampConnection(models.Model):
 
     untold_since = fields.Datetime(
         string='Not Confirmed Since', readonly=True, copy=False, help='Since when Ramp does not take the outcome of what is booked.')
-    untold_reason = fields.Text(string='What Ramp Says', readonly=True, copy=False)
+    untold_reason = fields.Text(string='What Ramp Says', readonly=True, copy=False, prefetch=SETTINGS)
     untold_count = fields.Integer(compute='_compute_untold_count', compute_sudo=True, string='Booked, not Confirmed')
 
     def _untold_domain(self):

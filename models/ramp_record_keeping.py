@@ -6,6 +6,8 @@ from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.tools import SQL
 
+from .ramp_connection import SETTINGS
+
 # The flows whose objects tell of persons, and whose payloads are history once they are settled. Vendors, contacts and what Odoo sends are
 # compared with their payload for good, and follow what Odoo and Ramp have now.
 FLOWS = ('transaction', 'bill', 'bill_payment', 'vendor_credit', 'reimbursement', 'reimbursement_payment', 'repayment')
@@ -39,7 +41,7 @@ class RampConnection(models.Model):
     keep_months = fields.Integer(
         string='Keep Personal Data For', tracking=True,
         help='Months after which names, e-mail addresses, memos and places are removed from the ledger, of objects that are confirmed or '
-             'ignored. 0: they are kept. Documents in Odoo, amounts, days, ids and links stay.')
+             'ignored. 0: they are kept. Documents in Odoo, amounts, days, ids and links stay.', prefetch=SETTINGS)
 
     @api.constrains('keep_months')
     def _check_keep_months(self):
