@@ -180,13 +180,13 @@ class RampFlowBooking(models.AbstractModel):
         :param rate: company currency units for one of `currency`
         """
         names = {'code': currency.name, 'company': connection.company_id.currency_id.name, 'quote': f'{rate:.6g}', 'date': date}
-        if found['rated'].get(currency, datetime.date.max) > date:
+        percent = self._percent_off(connection, currency, rate, date, found)
+        if percent is None:
             if rate == 1:
                 raise Held(self.env._(
                     'Ramp converts %(code)s at %(quote)s %(company)s, and Odoo has no rate of %(date)s to compare that with. Enter one '
                     'under Accounting > Configuration > Currencies.', **names))
             return
-        percent = self._percent_off(connection, currency, rate, date, found)
         if percent > connection.rate_tolerance:
             own = self._rate(connection, currency, date, found)
             raise Held(self.env._(
@@ -195,10 +195,12 @@ class RampFlowBooking(models.AbstractModel):
                 own=f'{own:.6g}', percent=f'{percent:.3g}', allowed=f'{connection.rate_tolerance:g}'))
 
     def _percent_off(self, connection, currency, rate, date, found):
-        """How far, in percent, a rate is from Odoo's of a day that has one.
+        """How far, in percent, a rate is from Odoo's of a day; None for a day that has none.
 
         :param rate: company currency units for one of `currency`
         """
+        if found['rated'].get(currency, datetime.date.max) > date:
+            return None
         return round(abs(rate / self._rate(connection, currency, date, found) - 1) * 100, 6)  # 10 %, as a float, may be a little more
 
     def _to_company(self, connection, money, rate):

@@ -281,8 +281,7 @@ class RampFlowStatement(models.AbstractModel):
         if not spent:
             return not company.is_zero(total)
         rate = total / self._float(spent, currency)
-        has_rate = found['rated'].get(currency, datetime.date.max) <= day
-        return rate <= 0 or has_rate and self._percent_off(connection, currency, rate, day, found) > connection.rate_tolerance
+        return rate <= 0 or (self._percent_off(connection, currency, rate, day, found) or 0) > connection.rate_tolerance
 
     def _exchange_journal(self, connection):
         company = connection.company_id
