@@ -16,6 +16,7 @@
 import argparse
 import contextlib
 import dataclasses
+import functools
 import itertools
 import os
 import re
@@ -110,6 +111,8 @@ def run_plain(runtime, options):
 @contextlib.contextmanager
 def run_unit(runtime, options):
     tests = runtime.addons / ADDON / 'tests'
+    if options.full:
+        fetch_browser()
     files = options.files.get('unit') or [
         path.name for path in sorted(TESTS.glob('test_*.py')) if not path.name.startswith(PLAIN)]
     tours = () if options.full or options.names else ('-k', f'not {TOURS}')
@@ -128,6 +131,7 @@ def run_unit(runtime, options):
 @contextlib.contextmanager
 def run_odoo(runtime, options):
     tags = f'/{ADDON}' if options.full else f'ramp_smoke/{ADDON}'
+    fetch_browser()  # waits, where that is under way
     with database(runtime, runtime.test_template(), 'odoo') as name:
         yield (runtime.odoo(
             '-d', name, '-u', ADDON, '--test-tags', tags, '--stop-after-init', '--http-port', '0', '--log-level', 'warn',
@@ -227,6 +231,7 @@ def run_side_by_side(runtime, names, options):
         def start(function, cores, *arguments):
             running[pool.submit(function, *arguments)] = cores
 
+        start(fetch_browser, 0)  # waits for the network
         start(prepare, 1, runtime)
         while waiting or running:
             while waiting and sum(running.values()) < CORES:
@@ -241,9 +246,14 @@ def run_side_by_side(runtime, names, options):
 
 def prepare(runtime):
     """What several lanes wait for, made while those run that do not."""
+    runtime.test_template()
+    return 0
+
+
+@functools.cache  # it is said once
+def fetch_browser():
     if not chromium():
         say('there is no Chromium here: the browser tests are SKIPPED')
-    runtime.test_template()
     return 0
 
 

@@ -150,11 +150,14 @@ def recall(state, memory):
 class Stage:
     """Built once a session: a connected database, and the process that forks the workers."""
 
-    def __init__(self, folder, name=''):
-        """:param name: of another one than the usual one, for tests that do not leave the database as it was built"""
+    def __init__(self, folder, name='', runtime=None):
+        """:param name: of another one than the usual one, for tests that do not leave the database as it was built
+        :param runtime: with a server of its own, for tests that do not leave the server alone
+        """
         self.folder = Path(folder)
-        self.runtime = Runtime().prepare()
+        self.runtime = runtime or Runtime().prepare()
         self.database = f'{PREFIX}{os.getpid()}{name and f"_{name}"}'
+        self.is_server_killed = bool(runtime)
         self._numbers = itertools.count()
         self._references = {}
         # Of each copy of both sides: what Ramp knows, and of each table the schema that has it as it was.
@@ -164,8 +167,9 @@ class Stage:
     def open(self):
         self._sweep()
         self.runtime.database(self.database, fresh=True)
-        with self.sql('postgres') as cursor:  # it is the client that is killed, never the server
-            cursor.execute(f'ALTER DATABASE "{self.database}" SET synchronous_commit = off')
+        if not self.is_server_killed:
+            with self.sql('postgres') as cursor:
+                cursor.execute(f'ALTER DATABASE "{self.database}" SET synchronous_commit = off')
         with self._simulator(None) as ramp:
             done = subprocess.run(self._command(self.database, ramp.api_url), env=self.environ(), capture_output=True, text=True,
                                   check=False)
@@ -244,6 +248,10 @@ class Stage:
         """Keep both sides of a case as they are now, for cases that begin there."""
         self._keep(name)
         self._memories[name] = recollection(case.ramp.state)
+
+    def forget_marks(self):
+        """The server counts from nothing again, as it does after a crash: any table may have been written."""
+        self._marked = dict.fromkeys(self._marked)
 
     def restore(self, name=KEPT):
         """Undo whatever was written since, whoever wrote it; numbers of ids go on, which no state may depend on."""
