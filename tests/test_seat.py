@@ -8,13 +8,13 @@ from unittest.mock import patch
 from odoo import SUPERUSER_ID, Command, api
 from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.modules.neutralize import neutralize_database
-from odoo.tests import Form, new_test_user, tagged
+from odoo.tests import Form, TransactionCase, new_test_user, tagged
 from odoo.tools import config, file_path, mute_logger
 
 from ..hooks import post_init_hook
 from ..models.ramp_connection import IDENTITY_PARAMETER
 from ..ramp_api import RampClient
-from .common import PayablesCase, RampCase
+from .common import PayablesCase, RampCase, SmokeTags
 from .test_security import RpcCase
 from .test_webhook import WebhookCase
 
@@ -165,6 +165,39 @@ class TestIdentity(SeatCase):
         post_init_hook(self.env)
         self.assertRegex(self.env['ir.config_parameter'].get_param(IDENTITY_PARAMETER), '^[0-9a-f]{8}$')
 
+    def test_connect_that_is_rolled_back_finds_its_seat_again(self):
+        with self.undone():
+            self.connection.action_connect()
+        self.assertEqual(self.connection.state, 'draft')
+        (seat,) = self.seats(is_active=True)
+        self.connection.action_connect()
+        self.assertEqual((self.connection.state, self.connection.accounting_connection_id), ('connected', seat['id']))
+        self.assertEqual(len(self.seats()), 1)
+
+    def test_the_seat_is_taken_last(self):
+        """What fails in Odoo fails before Ramp gives anything."""
+        failing = patch.object(type(self.connection), '_complete_set_up', side_effect=UserError('No chart of accounts'))
+        with failing, self.assertRaisesRegex(UserError, 'No chart'):
+            self.connection.action_connect()
+        self.assertEqual(self.ramp.write_calls(), [])
+
+    def test_disconnect_that_is_rolled_back_says_what_to_do(self):
+        self.connection.action_connect()
+        with self.undone():
+            self.connection.action_disconnect()
+        self.assertEqual((self.connection.state, self.seats(is_active=True)), ('connected', []))
+        self.spend()
+        with mute_logger(QUIET):
+            self.assertIn('Press Disconnect and Connect', self.sync('transaction').message)
+        self.connection.action_disconnect()
+        self.connection.action_connect()
+        self.assertEqual(len(self.seats(is_active=True)), 1)
+
+
+@tagged('post_install', '-at_install', 'ramp')
+class TestIdentityForGood(SmokeTags, TransactionCase):
+    """With what is really committed: it is no other test's to write afterwards, in a transaction that began before."""
+
     def test_the_identity_outlives_a_rollback(self):
         """With transactions that end for real: of a database without a name, and then as it was."""
         def work(do):
@@ -193,34 +226,6 @@ class TestIdentity(SeatCase):
         finally:
             work(lambda cr: cr.execute('UPDATE ir_config_parameter SET value = %s WHERE key = %s', [before, IDENTITY_PARAMETER]))
             self.env.registry.clear_cache('stable')
-
-    def test_connect_that_is_rolled_back_finds_its_seat_again(self):
-        with self.undone():
-            self.connection.action_connect()
-        self.assertEqual(self.connection.state, 'draft')
-        (seat,) = self.seats(is_active=True)
-        self.connection.action_connect()
-        self.assertEqual((self.connection.state, self.connection.accounting_connection_id), ('connected', seat['id']))
-        self.assertEqual(len(self.seats()), 1)
-
-    def test_the_seat_is_taken_last(self):
-        """What fails in Odoo fails before Ramp gives anything."""
-        failing = patch.object(type(self.connection), '_complete_set_up', side_effect=UserError('No chart of accounts'))
-        with failing, self.assertRaisesRegex(UserError, 'No chart'):
-            self.connection.action_connect()
-        self.assertEqual(self.ramp.write_calls(), [])
-
-    def test_disconnect_that_is_rolled_back_says_what_to_do(self):
-        self.connection.action_connect()
-        with self.undone():
-            self.connection.action_disconnect()
-        self.assertEqual((self.connection.state, self.seats(is_active=True)), ('connected', []))
-        self.spend()
-        with mute_logger(QUIET):
-            self.assertIn('Press Disconnect and Connect', self.sync('transaction').message)
-        self.connection.action_disconnect()
-        self.connection.action_connect()
-        self.assertEqual(len(self.seats(is_active=True)), 1)
 
 
 @tagged('post_install', '-at_install', 'ramp')
