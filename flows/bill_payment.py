@@ -1,5 +1,6 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
 import dataclasses
+import datetime
 
 from odoo import api, models
 from odoo.tools import SQL
@@ -37,6 +38,19 @@ class Plan:
     card: object  # see ramp.card.bill, or None
     is_paid: bool
     undo_card: dict | None  # how it was settled by card before it was paid otherwise
+
+
+@dataclasses.dataclass(frozen=True)
+class PaymentTold:
+    """A payment of a bill as Ramp tells of it. amount: what it pays of the bill, in minor units of its currency; settled: what left the
+    bank, where that is another currency. See `Part`."""
+
+    key: str
+    payment_id: str | None
+    amount: int
+    settled: object
+    day: datetime.date
+    friendly_id: str | None
 
 
 class RampFlowBillPayment(models.AbstractModel):
@@ -277,7 +291,12 @@ class RampFlowBillPayment(models.AbstractModel):
             raise Held(self.env._('It was paid by %s, which this connector does not know. Ask for a new version.', method))
         if not journal:
             raise Held(self.env._('The connection %s has no payment journal. Choose one.', connection.name))
-        return self._plan_parts(connection, value, due, journal, paid, found), None, self.env._('Ramp tells of another payment now.')
+        parts = [
+            Part(told.key, told.payment_id, told.amount, told.settled, self._plan_rate(connection, value, found),
+                 self._plan_entry_date(connection, told.day, journal, found), journal,
+                 self._memo(clean(value.invoice_number) or clean(value.vendor.name), told.friendly_id))
+            for told in self._to_be_booked(connection, value, line, self._payments_told(connection, value, due, paid, found), found)]
+        return parts, None, self.env._('Ramp tells of another payment now.')
 
     def _earlier(self, value, due, found):
         """{key: note} of what was paid before another payment that is under way or that Ramp tells of now, and stays.
@@ -314,34 +333,38 @@ class RampFlowBillPayment(models.AbstractModel):
     def _is_paid_in_odoo(line):
         return line.currency_id.is_zero(line.amount_residual_currency)
 
-    def _plan_parts(self, connection, value, due, journal, paid, found):
+    def _payments_told(self, connection, value, due, paid, found):
+        """What Ramp tells of how a bill was paid by bank or hand: [PaymentTold]."""
         payment = value.payment
         day = self._payment_day(connection, value)
         if not day:
             raise Held(self.env._('Its payment has no date. Ask Ramp; it cannot be booked on a day that is not known.'))
-        what = clean(value.invoice_number) or clean(value.vendor.name)
-        rate = self._plan_rate(connection, value, found)
-
-        def part(key, payment_id, amount, settled=None, on=day, friendly_id=payment.customer_friendly_payment_id):
-            return Part(key, payment_id, amount, settled, rate, self._plan_entry_date(connection, on, journal, found), journal,
-                        self._memo(what, friendly_id))
-
         if payment.amount.currency != value.amount.currency:
             self._plan_currency(connection, payment.amount.currency, found, amounts=[payment.amount.minor])
             if payment.amount.currency == connection.company_id.currency_id.name and due.minor:
                 self._check_quote(
                     connection, found['currencies'][due.currency], float(payment.amount.decimal / due.decimal), day, found)
-            return [part(payment.id or value.id, payment.id, due.minor, payment.amount)]
+            return [PaymentTold(payment.id or value.id, payment.id, due.minor, payment.amount, day, payment.customer_friendly_payment_id)]
         self._plan_currency(connection, payment.amount.currency, found, rate=1, amounts=[due.minor, payment.amount.minor])
         if payment.amount.minor > due.minor:
             raise Held(self.env._(
                 'Ramp paid %(paid)s for a bill that owed %(due)s. Look at it in Ramp.', paid=payment.amount, due=due))
-        parts = [part(payment.id or value.id, payment.id, payment.amount.minor)] if payment.amount.minor else []
+        told = [PaymentTold(payment.id or value.id, payment.id, payment.amount.minor, None, day, payment.customer_friendly_payment_id)]
         rest = due.minor - payment.amount.minor - sum(note['amount'] for note in self._earlier(value, due, found).values())
         if paid and rest:
             # of the payment that Ramp does not tell, it tells the day on which the bill was paid
-            parts.append(part(REST, None, rest, on=self._day(connection, value.paid_at) or day, friendly_id=None))
-        return parts
+            told.append(PaymentTold(REST, None, rest, None, self._day(connection, value.paid_at) or day, None))
+        return [one for one in told if one.amount]
+
+    def _to_be_booked(self, connection, value, line, told, found):
+        """All that Ramp tells of; of a bill from before the start date, without what was paid before it, where somebody has entered that:
+        exactly the rest of the bill is open in Odoo."""
+        if not self.env['ramp.flow.bill']._is_before(connection, value):
+            return told
+        later = [one for one in told if one.day >= connection.start_date]
+        booked = sum(note['amount'] for note in found['noted'].get(value.id, {}).get('parts', {}).values())
+        left = self._minor(abs(line.amount_residual_currency), line.currency_id) + booked
+        return later if sum(one.amount for one in later) == left else told
 
     def _plan_rate(self, connection, value, found):
         """Company currency units for one of the bill's, where Ramp's rate leads into the company's currency; None: as the bill has it."""

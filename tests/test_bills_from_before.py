@@ -6,6 +6,7 @@ from odoo.tests import tagged
 from .common import PayablesCase
 
 START, ISSUED, PAID = '2026-03-01', '2026-02-10', '2026-03-20'
+REST_PAID = '2026-03-21'  # of a payment that Ramp does not show, its arrival
 
 
 @tagged('post_install', '-at_install', 'ramp')
@@ -36,13 +37,13 @@ class TestBillsFromBefore(PayablesCase):
             self.ramp.pay_bill(bill, date=paid)
         return bill
 
-    def assertLinked(self, ramp_id, bill):
+    def assertLinked(self, ramp_id, bill, paid=PAID):
         self.sync_payables()
         row, payment = self.record(ramp_id, 'bill'), self.record(ramp_id, 'bill_payment')
         self.assertEqual((row.state, row.res_id), ('confirmed', bill.id), row.error_message)
         self.assertEqual(payment.state, 'confirmed', payment.error_message)
         self.assertEqual((bill.amount_residual, bill.payment_state, bill.ramp_id), (0, 'in_payment', ramp_id))
-        self.assertEqual(str(self.payment(ramp_id).date), PAID)
+        self.assertEqual(str(self.payment(ramp_id).date), paid)
         self.assertEqual(self.move(ramp_id), bill, 'nothing else was booked')
         self.assertEqual(len(self.ramp.successes('BILL_PAYMENT_SYNC')[ramp_id]), 1)
         self.assertEqual(self.ramp.state['bills'].get(ramp_id)['sync_status'], 'BILL_AND_PAYMENT_SYNCED')
@@ -91,6 +92,51 @@ class TestBillsFromBefore(PayablesCase):
         self.sync_payables()
         self.assertRegex(self.record(ramp_id, 'bill_payment').error_message, 'only 0.00 USD of .* is open in Odoo')
         self.assertFalse(self.payment(ramp_id))
+
+    def register(self, bill, amount, day):
+        self.env['account.payment.register'].with_context(active_model='account.move', active_ids=bill.ids).create(
+            {'amount': amount, 'payment_date': day, 'payment_difference_handling': 'open'})._create_payments()
+
+    def in_two_parts(self, first='2026-02-20'):
+        ramp_id = self.of_ramp(paid=None)
+        self.ramp.pay_bill(ramp_id, amount_minor=2000, date=first)
+        self.ramp.pay_bill(ramp_id, date=PAID)
+        return ramp_id
+
+    def test_a_part_was_paid_before(self):
+        """Ramp shows that part; it is in Odoo, as somebody entered it, in a period that is closed."""
+        bill = self.entered()
+        self.register(bill, 20.0, '2026-02-20')
+        self.company.fiscalyear_lock_date = '2026-02-28'
+        ramp_id = self.in_two_parts()
+        self.assertLinked(ramp_id, bill, REST_PAID)
+        self.assertEqual(self.payment(ramp_id).mapped('amount'), [30.0])
+        self.record(ramp_id, 'bill_payment')._reopen_payment()
+        self.assertLinked(ramp_id, bill, REST_PAID)
+
+    def test_a_part_that_nobody_entered(self):
+        """All of the bill is open in Odoo: both parts are booked."""
+        bill, ramp_id = self.entered(), self.in_two_parts()
+        self.sync_payables()
+        self.assertEqual(self.record(ramp_id, 'bill_payment').state, 'confirmed', self.record(ramp_id, 'bill_payment').error_message)
+        self.assertEqual(sorted(self.payment(ramp_id).mapped('amount')), [20.0, 30.0])
+        self.assertEqual((bill.amount_residual, bill.payment_state), (0, 'in_payment'))
+
+    def test_something_else_was_paid_before(self):
+        """It is not guessed what it was."""
+        bill, ramp_id = self.entered(), self.in_two_parts()
+        self.register(bill, 15.0, '2026-02-20')
+        self.sync_payables()
+        self.assertRegex(self.record(ramp_id, 'bill_payment').error_message, 'only 35.00 USD of .* is open in Odoo')
+        self.assertFalse(self.payment(ramp_id))
+        self.register(bill, 5.0, '2026-02-20')
+        self.assertLinked(ramp_id, bill, REST_PAID)
+
+    def test_both_parts_later(self):
+        bill, ramp_id = self.entered(), self.in_two_parts('2026-03-05')
+        self.register(bill, 20.0, '2026-03-05')
+        self.sync_payables()
+        self.assertRegex(self.record(ramp_id, 'bill_payment').error_message, 'only 30.00 USD of .* is open in Odoo')
 
     def test_of_no_business(self):
         """What was paid before the start date, is open, or whose payment was exported, too."""
