@@ -242,8 +242,9 @@ class RampFlowStatement(models.AbstractModel):
         lines = [row for row in lines if row.date and row.date >= connection.start_date]
         spent, total = self._check_booked(connection, value, lines, currency, found)
         back = sum(self._minor(row.amount, currency) for row in lines if row.flow == 'cashback')
+        rate, leaves_difference = self._blended_rate(connection, currency, spent, total, day, found)
         exchange_date = None
-        if self._leaves_difference(connection, currency, spent, total, day, found):
+        if leaves_difference:
             exchange_date = self._plan_entry_date(connection, day, self._exchange_journal(connection), found)
         if not spent and not back and not exchange_date:
             raise Skipped(self.env._('Nothing was spent.'))
@@ -255,10 +256,7 @@ class RampFlowStatement(models.AbstractModel):
             (connection.card_account_id, spent, self.env._('Card spend, %s', period)),
             (connection.cashback_account_id, -back, self.env._('Cashback, %s', period))) if minor]
         document = self._directed(Document(
-            ramp_id=value.id, move_type='in_invoice', partner=partner, currency=currency,
-            # so that what is moved is what was booked, in the company's currency, too
-            rate=total / self._float(spent, currency) if currency != connection.company_id.currency_id and total and spent
-            and not exchange_date else None,
+            ramp_id=value.id, move_type='in_invoice', partner=partner, currency=currency, rate=rate,
             date=self._plan_entry_date(connection, day, journal, found), invoice_date=day, due_date=self._due_day(connection, day),
             reference=f'{day} {value.currency} {value.id[:8]}', note=False, lines=parts)) if parts else None
         return Plan(value, currency, document, [row.ramp_id for row in lines if row.flow == 'cashback'], total, exchange_date)
@@ -269,19 +267,22 @@ class RampFlowStatement(models.AbstractModel):
         terms = connection.ramp_partner_id.with_company(connection.company_id).property_supplier_payment_term_id
         return max((line._get_due_date(day) for line in terms.line_ids), default=day)
 
-    def _leaves_difference(self, connection, currency, spent, total, day, found):
-        """Whether the bill is not at the rate that moves what was booked, and the rest of that is an exchange difference.
+    def _blended_rate(self, connection, currency, spent, total, day, found):
+        """(rate, whether an exchange difference is left). At the rate, company currency units for one of the section's, the bill moves what
+        was booked in both currencies; None: it is at Odoo's rate, and the rest of what was booked is an exchange difference.
 
         Charges and refunds cancel out, but were booked at other rates: then there is no such rate, or it is none that money is changed at,
         and the cashback, which is converted at it too, would be any amount.
         """
         company = connection.company_id.currency_id
         if currency == company or total is None:
-            return False
+            return None, False
         if not spent:
-            return not company.is_zero(total)
+            return None, not company.is_zero(total)
         rate = total / self._float(spent, currency)
-        return rate <= 0 or (self._percent_off(connection, currency, rate, day, found) or 0) > connection.rate_tolerance
+        if rate <= 0 or (self._percent_off(connection, currency, rate, day, found) or 0) > connection.rate_tolerance:
+            return None, True
+        return rate, False
 
     def _exchange_journal(self, connection):
         company = connection.company_id

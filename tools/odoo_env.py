@@ -89,7 +89,7 @@ def activate_currencies(env):
     """The currencies of the simulated business, each with a rate."""
     for currency in env['res.currency'].with_context(active_test=False).search([('name', 'in', list(RATES))]):
         currency.active = True
-        if not currency.rate_ids:
+        if not currency.rate_ids and currency != env.company.currency_id:
             env['res.currency.rate'].create({
                 'currency_id': currency.id, 'rate': RATES[currency.name], 'name': '2020-01-01', 'company_id': env.company.id})
 

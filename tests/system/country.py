@@ -1,4 +1,6 @@
-"""In a process of its own, because a registry is rebuilt: the demo's months in a company of another country; prints what it found."""
+"""In a process of its own, because a registry is rebuilt: the demo's months in a company of another country, currency or habit; prints
+what it found.
+"""
 import json
 import sys
 from pathlib import Path
@@ -10,17 +12,50 @@ import demo  # noqa: E402
 import odoo_env  # noqa: E402
 from odoo_env import environment, simulator  # noqa: E402
 
-RATES = {**odoo_env.RATES, 'USD': 1.0, 'CAD': 1.36, 'MXN': 17.1, 'RON': 4.58}  # of what the simulated business spends, and of the companies
+# of what the simulated business spends, and of the companies
+RATES = {**odoo_env.RATES, 'USD': 1.0, 'CAD': 1.36, 'MXN': 17.1, 'RON': 4.58, 'KWD': 0.307, 'TWD': 32.0}
 
 
-def settle(env, chart):
-    """Give the company another country, its chart of accounts and its currency, and rates of all others."""
+def pay_taxes_on_payment(env):
+    company = env.company
+    waiting = env['account.account'].create({
+        'name': 'Taxes of what is not paid', 'code': '199901', 'account_type': 'asset_current', 'reconcile': True,
+        'company_ids': [(6, 0, company.ids)]})
+    company.tax_exigibility = True
+    taxes = env['account.tax'].search([('company_id', '=', company.id), ('type_tax_use', '=', 'purchase'), ('amount_type', '=', 'percent')])
+    taxes.write({'tax_exigibility': 'on_payment', 'cash_basis_transition_account_id': waiting.id})
+
+
+def hash_journals(env):
+    """All that are there, and those that the connector makes."""
+    env['account.journal'].search([('company_id', '=', env.company.id)]).restrict_mode_hash_table = True
+    env['ir.default'].set('account.journal', 'restrict_mode_hash_table', True)
+
+
+HABITS = {
+    'none': lambda env: None,
+    'rounded as a whole': lambda env: env.company.write({'tax_calculation_rounding_method': 'round_globally'}),
+    'rounded by line': lambda env: env.company.write({'tax_calculation_rounding_method': 'round_per_line'}),
+    'year from July': lambda env: env.company.write({'fiscalyear_last_month': '6', 'fiscalyear_last_day': 30}),
+    'storno': lambda env: env.company.write({'account_storno': True}),
+    'taxes on payment': pay_taxes_on_payment,
+    'hashed journals': hash_journals,
+}
+
+
+def settle(env, chart, currency, habit):
+    """Give the company another country, its chart of accounts and its currency, or another one, rates of all others, and a habit."""
     company = env.company
     country = env['account.chart.template']._get_chart_template_mapping()[chart].get('country_id')
     if country:
         company.country_id = country
     env['account.chart.template'].try_loading(chart, company=company, install_demo=False)
     assert company.chart_template == chart
+    if currency:
+        found = env['res.currency'].with_context(active_test=False).search([('name', '=', currency)])
+        found.active = True
+        company.currency_id = found
+    HABITS[habit](env)
     for currency in env['res.currency'].with_context(active_test=False).search([('name', 'in', list(RATES))]):
         currency.active = True
         currency.rate_ids.unlink()
@@ -40,13 +75,14 @@ def documents(env):
         'kinds': {kind: len(found) for kind, found in moves.grouped('move_type').items()},
         'unbalanced': moves.filtered(lambda move: not own.is_zero(sum(move.line_ids.mapped('balance')))).mapped('name'),
         'foreign': len(moves.filtered(lambda move: move.line_ids.currency_id - own)),
+        'held': env['ramp.record'].search([('state', '=', 'held')]).mapped('error_message'),
         'drafts': env['account.move'].search_count([('state', '=', 'draft'), ('ramp_id', '!=', False)]),
     }
 
 
-def main(database, chart, seed):
+def main(database, chart, currency, habit, seed):
     with environment(database) as env:
-        currency = settle(env, chart)
+        currency = settle(env, chart, currency, habit)
     with simulator() as ramp:
         result = demo.work(ramp, SimpleNamespace(
             database=database, seed=int(seed), transactions=60, bills=24, reimbursements=16, orders=6))
