@@ -6,6 +6,9 @@ from ..ramp_api import RampNotFound
 from .flow import Waiting
 from .push import Remote
 
+# What it comes to could not be posted.
+POSTS_TO_ARCHIVED = Domain('invoice_repartition_line_ids', 'any', [('repartition_type', '=', 'tax'), ('account_id.active', '=', False)])
+
 
 class RampFlowTaxCode(models.AbstractModel):
     """Purchase taxes: the options of Ramp's one tax-code field; a group of taxes has the rates of its members.
@@ -37,7 +40,19 @@ class RampFlowTaxCode(models.AbstractModel):
         return (Domain('company_id', 'in', connection.company_id.parent_ids.ids) & Domain('active', '=', True)
                 & Domain('type_tax_use', '=', 'purchase') & (
                     Domain('amount_type', '=', 'percent')
-                    | Domain('amount_type', '=', 'group') & ~Domain('children_tax_ids.amount_type', '!=', 'percent')))
+                    | Domain('amount_type', '=', 'group') & ~Domain('children_tax_ids.amount_type', '!=', 'percent'))
+                & ~POSTS_TO_ARCHIVED & ~Domain('children_tax_ids', 'any', POSTS_TO_ARCHIVED))
+
+    def _not_offered(self, record):
+        parts = record.children_tax_ids if record.amount_type == 'group' else record
+        archived = parts.invoice_repartition_line_ids.filtered(
+            lambda line: line.repartition_type == 'tax' and line.account_id and not line.account_id.active).account_id
+        if record.active and archived:
+            return self.env._(
+                'It posts to %s, which is archived in Odoo, so it is not offered in Ramp. Choose another account for the tax, or take '
+                'that one back out of the archive.',
+                self.env['ramp.flow.account']._title(archived[0].with_company(record.company_id)))
+        return super()._not_offered(record)
 
     def _desired(self, connection, records):
         parts = {tax.id: tax.children_tax_ids.filtered('active') if tax.amount_type == 'group' else tax for tax in records}

@@ -416,6 +416,7 @@ class TestConvergence(PushCase):
     @given(steps=steps, first=st.booleans())
     @example(steps=[('fault', 24, 0), ('run', 0, 0)], first=False)  # the answer to the first upload is lost
     @example(steps=[('create', 0, 0), ('fault', 26, 0), ('run', 0, 0), ('delete', 0, 4)], first=True)
+    @example(steps=[('run', 0, 0), ('archive', 0, 3)], first=False)  # the account of a tax that is offered
     def test_property_ramp_shows_what_odoo_offers(self, steps, first):
         self.ramp._before.clear()
         self.watch = Watch(self.ramp)

@@ -79,6 +79,34 @@ class TestTaxes(TaxCase):
     kinds = st.sampled_from((5, 7, 19, 20, 'reverse', 'withheld'))
     minors = st.one_of(st.integers(1, 30), st.integers(1, 999999))
 
+    def test_posts_to_an_archived_account(self):
+        """Nobody picks it any more; what was coded with it before is held, in words; and it all comes back."""
+        account = self.env['account.account'].with_company(self.company).create({
+            'name': 'Input tax', 'code': '199902', 'account_type': 'asset_current', 'company_ids': [Command.set(self.company.ids)]})
+        taxes = {kind: self.taxes[kind] for kind in (19, 'reverse', 'withheld')}
+        lines = (taxes[19] + taxes['reverse']).invoice_repartition_line_ids.filtered(lambda line: line.repartition_type == 'tax')
+        lines.account_id = account
+        self.sync('account', 'tax_rate', 'tax_code')
+        bill = self.billed([(1190, 19)])
+        account.active = False
+        self.sync('account', 'tax_rate', 'tax_code')
+        shown = {row['id'].partition('.')[0] for row in self.ramp.state['tax_options'] if row.get('is_active', True)}
+        for tax in taxes.values():
+            row = self.env['ramp.record'].search([('flow', '=', 'tax_code'), ('res_id', '=', tax.id)])
+            self.assertEqual(row.state, 'ignored', tax.name)
+            self.assertIn('199902 Input tax, which is archived', row.error_message)
+            self.assertNotIn(self.external(tax), shown)
+        self.assertIn(self.external(self.taxes[20]), shown)
+        self.sync_payables()
+        row = self.record(bill, 'bill')
+        self.assertEqual((row.state, bool(self.move(bill))), ('held', False))
+        self.assertRegex(row.error_message, 'VAT 19.*archived')
+        account.active = True
+        self.sync('account', 'tax_rate', 'tax_code')
+        self.assertEqual(self.env['ramp.record'].search([('flow', '=', 'tax_code'), ('res_id', '=', taxes[19].id)]).state, 'confirmed')
+        self.sync_payables()
+        self.assertBooked(bill)
+
     @examples(4)
     @given(parts=st.lists(st.tuples(minors, kinds), min_size=1, max_size=3), sign=st.sampled_from((1, -1)),
            currency=st.sampled_from(sorted(PLACES)))
