@@ -634,13 +634,14 @@ class Runtime:
         state = f'{digest(self.postgres.comment(template), NO_AUTOVACUUM, *(path.read_bytes() for path in made_by))} {CHECKOUT}'
 
         def build(database):
-            self.clone(template, database)
+            with locked('clone'):
+                self.clone(template, database)
             self._log('template-test', [self.python, CHECKOUT / 'tools/test_company.py', database], "the tests' company could not be made")
             self.postgres.sql('ANALYZE', database=database)
             # A test is one transaction. Whoever counts rows meanwhile finds none of its own, and the planner believes that.
             self.postgres.sql(NO_AUTOVACUUM, database=database)
 
-        with locked('template'):
+        with locked('test-template'):  # what needs the other template does not wait for this one
             return self._build(template.replace('addon', 'test'), "making the tests' company", build, state)
 
     def _log(self, name, command, what):
