@@ -8,6 +8,7 @@ from odoo.tests import tagged
 from .common import PayablesCase, StatementsCase
 from .properties import rotated
 from .test_accounting_reference import IDENTITY, PAYMENT_IDENTITY
+from .test_item_receipt import ReceiptsCase
 
 ISSUED, CHARGED, PAID = '2026-03-02', '2026-03-05T12:00:00+00:00', '2026-03-12'
 FLOWS = ('vendor', 'transaction', 'bill', 'bill_payment', 'transaction', 'bill_payment')
@@ -58,7 +59,8 @@ class ArrivalCase(PayablesCase):
                     self.look()
                 for flow in self.flows:
                     for record in self.env['ramp.record'].search([('flow', '=', flow)]):
-                        ends = ('confirmed',) if self.env[f'ramp.flow.{flow}']._sync_type else ('done', 'confirmed')
+                        kind = self.env[f'ramp.flow.{flow}']
+                        ends = ('confirmed',) if kind._sends or kind._sync_type else ('done', 'confirmed')
                         self.assertIn(record.state, ends, (order, flow, record.error_message))
                 outcomes[order] = self.books()
                 self.ramp.assert_clean()
@@ -202,3 +204,46 @@ class TestStatementArrival(StatementsCase, ArrivalCase):
         moves, _expenses = self.assertSame(['the_charge', 'the_statement', 'the_payment'])
         self.assertEqual([kind for kind, *_rest in moves], ['entry', 'entry', 'in_invoice'])
         self.assertEqual({line[6] for move in moves for line in move[5] if line[0] == '211000'}, {0.0})
+
+
+class TestOrderArrival(ReceiptsCase, ArrivalCase):
+    """What arrives of an order, the bill of it, and that it is paid."""
+
+    flows = ('purchase_order', 'spend_vendor', 'purchase_order', 'item_receipt', 'vendor', 'bill', 'bill_payment', 'item_receipt')
+
+    def once(self):
+        super().once()
+        self.sync('account')
+        self.bought = self.order((3, 10.0, {}), (2, 7.5, {}))
+        self.push()
+        [first, second] = self.there(self.bought)['line_items']
+        self.ids = {'bill': self.ramp.bill_purchase_order(
+            self.row(self.bought).ramp_id, {first['id']: 3, second['id']: 1}, approval_status='PENDING', date=ISSUED, invoice_number='A-1')}
+
+    def test_the_order_is_there(self):
+        self.assertEqual(self.row(self.bought).state, 'confirmed')
+
+    def look(self):
+        self.env.cr.flush()  # as if what was done in Odoo were committed
+        super().look()
+
+    def the_receipt(self):
+        self.receive(self.bought, 3, 1)
+
+    def the_bill(self):
+        self.ramp.update_bill(self.ids['bill'], approval_status='APPROVED')
+
+    def the_payment(self):
+        self.the_bill()
+        self.ramp.pay_bill(self.ids['bill'], date=PAID)
+
+    def test_each_order(self):
+        moves, _expenses, received, billed, told = self.assertSame(['the_receipt', 'the_bill', 'the_payment'])
+        self.assertEqual((received, billed, [*told.values()]), ([3.0, 1.0], [3.0, 1.0], [[3, 1]]))
+        self.assertEqual([kind for kind, *_rest in moves], ['entry', 'in_invoice'])
+        self.assertEqual({line[6] for move in moves for line in move[5] if line[0] == '211000'}, {0.0})
+
+    def books(self):
+        """With what the order says of both."""
+        lines = self.bought.order_line.sorted('id')
+        return *super().books(), lines.mapped('qty_received'), lines.mapped('qty_invoiced'), self.receipts(self.bought)

@@ -9,9 +9,9 @@ from odoo.tests import tagged
 from ..models import ramp_record
 from .common import RampCase, StatementsCase
 
-FEW, MANY = 4, 16  # transactions; both fit on one page and into one batch
+FEW, MANY = 3, 12  # transactions; both fit on one page and into one batch
 PHASES = ('_store_page', '_book_batch', '_confirm_batch')
-TRIES = 3  # the first run of a kind also fills caches of the process
+TRIES = 2  # the first run of a kind also fills caches of the process
 
 
 class QueryCounting:

@@ -6,7 +6,7 @@ from odoo.tests import tagged
 from .common import PayablesCase
 from .test_query_counts import PHASES, QueryCounting
 
-FEW, MANY = 4, 16  # bills; both fit on one page and into one batch
+FEW, MANY = 3, 12  # bills; both fit on one page and into one batch
 MOST = 380  # queries of the two jobs, however many bills they book
 NEXT_TO_NOTHING = 0.2  # a row more is written by the same statements; the ORM splits the longest of them
 

@@ -11,7 +11,7 @@ from ..flows.reimbursement import DEAD, UNAPPROVED
 from ..ramp_api.payables import REIMBURSEMENT_PAID_STATES, REIMBURSEMENT_STATES
 from .common import PayablesCase
 
-FEW, MANY = 8, 24
+FEW, MANY = 4, 12
 
 
 class ReimbursementCase(PayablesCase):

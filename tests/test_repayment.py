@@ -16,7 +16,7 @@ from ..simulator.endpoints.repayments import METHODS
 from .common import PayablesCase
 from .properties import examples
 
-FEW, MANY = 8, 24
+FEW, MANY = 4, 12
 
 
 class RepaymentCase(PayablesCase):

@@ -94,7 +94,7 @@ def chart(env):
 
 def salaries(env):
     """The account of what employees get, or another one of what is owed: what they pay back without a transfer is kept from that."""
-    owed = env['account.account'].search([('account_type', '=', 'liability_current'), ('company_ids', 'in', env.company.ids)])
+    owed = env['account.account'].search([('account_type', '=', 'liability_current'), ('company_ids', 'parent_of', env.company.ids)])
     if not owed:
         raise Fail('the chart has no account of what is owed, such as salaries')
     return (owed.filtered(lambda account: 'salar' in account.name.lower()) or owed)[:1]

@@ -32,6 +32,14 @@ def hash_journals(env):
     env['ir.default'].set('account.journal', 'restrict_mode_hash_table', True)
 
 
+def open_branch(env):
+    """Whose chart and taxes are its parent's. It is what whoever connects and sells works in."""
+    branch = env['res.company'].create({'name': 'Branch', 'parent_id': env.company.id})
+    for user in env['res.users'].browse(env.uid) + env.ref('base.user_admin'):
+        user.write({'company_ids': [(4, branch.id)], 'company_id': branch.id})
+    env['stock.warehouse'].create({'name': 'Branch', 'code': 'BR', 'company_id': branch.id})  # to receive orders in
+
+
 HABITS = {
     'none': lambda env: None,
     'rounded as a whole': lambda env: env.company.write({'tax_calculation_rounding_method': 'round_globally'}),
@@ -40,6 +48,7 @@ HABITS = {
     'storno': lambda env: env.company.write({'account_storno': True}),
     'taxes on payment': pay_taxes_on_payment,
     'hashed journals': hash_journals,
+    'branch': open_branch,
 }
 
 
