@@ -234,7 +234,7 @@ class TestExportedElsewhere(ExportedCase):
         self.env.cr.execute('UPDATE ramp_connection SET create_date = %s', [self.env.cr.now() + timedelta(days=1)])
         self.env.invalidate_all()
 
-    @examples(3)
+    @examples(2)
     @given(st.lists(st.tuples(
         st.sampled_from(kinds), st.sampled_from(('first', 'later', 'ours')), st.booleans()), min_size=1, max_size=6), st.lists(
         st.sampled_from(('sync', 'watch', 'retry', 'backdate')), min_size=1, max_size=5))

@@ -811,7 +811,7 @@ class TestItemReceipt(ReceiptsCase):
         self.assertFalse(self.env['ramp.run'].search([('message', 'like', 'Unexpected')]))
         self.ramp.assert_clean()
 
-    @examples(3)
+    @examples(2)
     @given(steps=st.lists(step, min_size=5, max_size=40))
     @example(steps=[('create', 1), ('receive', 3), ('fault', 3), ('sync', 0), ('cancel', 0), ('again', 0), ('sync', 0)])
     @example(steps=[('create', 3), ('receive', 1), ('sync', 0), ('back', 1), ('fault', 7), ('sync', 0), ('receive', 5), ('sync', 0)])

@@ -447,7 +447,7 @@ class TestPurchaseOrder(OrdersCase):
         self.assertFalse([key for key in self.ramp.counts() - before if not key.startswith('GET')])
         self.ramp.assert_clean()
 
-    @examples(3)
+    @examples(2)
     @given(steps=st.lists(step, min_size=5, max_size=40))
     @example(steps=[('create', 1), ('fault', 3), ('sync', 0), ('cancel', 0), ('again', 0), ('sync', 0)])
     def test_property_orders_converge(self, steps):

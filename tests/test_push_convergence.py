@@ -412,7 +412,7 @@ class TestConvergence(PushCase):
         self.ramp.assert_clean()
         self.assertEqual(self.ramp.request_violations, [])
 
-    @examples(4)
+    @examples(2)
     @given(steps=steps, first=st.booleans())
     @example(steps=[('fault', 24, 0), ('run', 0, 0)], first=False)  # the answer to the first upload is lost
     @example(steps=[('create', 0, 0), ('fault', 26, 0), ('run', 0, 0), ('delete', 0, 4)], first=True)

@@ -107,7 +107,7 @@ class TestTaxes(TaxCase):
         self.sync_payables()
         self.assertBooked(bill)
 
-    @examples(4)
+    @examples(2)
     @given(parts=st.lists(st.tuples(minors, kinds), min_size=1, max_size=3), sign=st.sampled_from((1, -1)),
            currency=st.sampled_from(sorted(PLACES)))
     @example(parts=[(10, 5)], sign=1, currency='USD')
@@ -136,7 +136,7 @@ class TestTaxes(TaxCase):
                     lambda line: line.account_id == self.account_meals or line.tax_line_id)
                 self.assertEqual(round(sum(lines.mapped('balance')), 4), 0)
 
-    @examples(4)
+    @examples(2)
     @given(parts=st.lists(st.tuples(minors, st.one_of(st.none(), kinds)), min_size=1, max_size=3),
            rounding=st.sampled_from(('round_per_line', 'round_globally')), currency=st.sampled_from(sorted(PLACES)))
     @example(parts=[(8, 7)], rounding='round_per_line', currency='USD')
@@ -150,7 +150,7 @@ class TestTaxes(TaxCase):
             self.sync_payables()
             self.assertOfParts('bill', ramp_id, parts, currency)
 
-    @examples(4)
+    @examples(2)
     @given(parts=st.lists(st.tuples(minors, st.one_of(st.none(), kinds)), min_size=1, max_size=3),
            rounding=st.sampled_from(('round_per_line', 'round_globally')))
     @example(parts=[(8, 7)], rounding='round_per_line')

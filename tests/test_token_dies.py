@@ -56,7 +56,7 @@ class TestTokenDies(PayablesCase):
         self.assertFalse(minted)
         states = {row[1]: row[2:4] for row in reference if row[0] == 'transaction'}
         self.assertEqual((states[self.gone], states[self.unready][0]), (('ignored', 'Ramp no longer has it.'), 'pending'))
-        for number in rotated(range(1, count + 1), of=6):
+        for number in rotated(range(1, count + 1), of=12):
             for as_not_found in (False, True):
                 with self.subTest(number=number, as_not_found=as_not_found):
                     found, _count, minted = self.run_with((number, as_not_found))

@@ -313,7 +313,7 @@ class TestTransaction(RampCase):
         self.sync()
         self.assertConfirmed(bad)
 
-    @examples(5)
+    @examples(3)
     @given(data=st.data())
     def test_property_books_equal_ramp(self, data):
         """Whatever the amounts, splits, currencies and signs: entries balance, and the liability is what Ramp says."""

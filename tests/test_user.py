@@ -1171,7 +1171,7 @@ class TestPeopleConverge(PeopleCase):
         self.assertEqual(self.written(before), {})
         self.ramp.assert_clean()
 
-    @examples(3)
+    @examples(2)
     @given(steps=st.lists(step, min_size=4, max_size=30))
     @example(steps=[('slow', 0), ('create', 1), ('sync', 0), ('fail', 1), ('sync', 0), ('rename', 1)])
     @example(steps=[('create', 1), ('fault', 3), ('sync', 0), ('archive', 0), ('sync', 0), ('unarchive', 0), ('sync', 0)])

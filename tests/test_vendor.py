@@ -975,7 +975,7 @@ step = st.one_of(*(
 
 @tagged('post_install', '-at_install', 'ramp')
 class TestVendorProperty(VendorCase):
-    @examples(5)
+    @examples(3)
     @given(steps=st.lists(step, max_size=10))
     def test_what_was_edited_stays_and_the_rest_is_ramps(self, steps):
         """Whatever the order of changes on both sides: of each field, what a person typed stays, anything else is as in Ramp."""

@@ -285,7 +285,7 @@ def beyond(runtime):
         'A full run has beyond ./dev test:',
         f"  system: {cases('1')} cases instead of {cases('')}, and in those of push every kill instead of one of its kind",
         '  odoo: every test instead of those with the tag ramp_smoke; unit: the tours, too',
-        f'  unit and plain: ten times as many examples of {properties} properties, by a new chance',
+        f'  unit and plain: twenty times as many examples of {properties} properties, by a new chance',
         '  classes, and the tests of each, in another order',
         '  the addon installed anew instead of upgraded'])
 
