@@ -19,6 +19,7 @@ from . import (
     test_currencies,
     test_default_taxes,
     test_disk,
+    test_docs,
     test_entities,
     test_exported_elsewhere,
     test_files,
