@@ -88,14 +88,14 @@ def test_killed_when_ramp_has_done_the_work(stage, method, path, key, nth):
         again(case, reference)
 
 
-@pytest.mark.parametrize('boundaries', [
+@pytest.mark.parametrize('boundaries', some([
     # one after the other: what cleans up after a crash is killed too
     ('after confirming', 'after GET /transactions', 'before commit of transaction._confirm_batch'),
     ('after booked transaction', 'after booked transaction', 'after commit of transaction._book_batch', 'after confirming'),
     ('after reporting', 'after reporting', 'before commit of transaction._report_batch'),
     ('after commit of transaction._store_page', 'after upsert of transaction', 'after post', 'before confirming'),
     ('after attachments', 'after attachments', 'after commit of receipt._attach'),
-], ids=lambda boundaries: boundaries[0])
+], kind=lambda boundaries: None), ids=lambda boundaries: boundaries[0])
 def test_killed_again_and_again(stage, boundaries):
     reference = stage.reference(WORLD, **SMALL).state
     with stage.case(WORLD) as case:
