@@ -77,7 +77,7 @@ class RampConnection(models.Model):
         if is_first:
             return {'max_attempts': 1}
         return {'closed': self.env._(
-            'Ramp does not answer since %(since)s. It is asked again at %(until)s',
+            'Ramp has not answered since %(since)s. It is asked again at %(until)s',
             since=self._in_short(self.silent_since), until=self._in_short(self.silent_until))}
 
     def _note_reach(self, clients):

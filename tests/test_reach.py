@@ -68,7 +68,7 @@ class TestSilence(RampCase):
         self.assertIn(connection.silent_until, called.mapped('call_at'), 'somebody looks again')
         runs = self.jobs('receipt', 'vendor', 'bill', 'watch', 'transaction')
         self.assertFalse(self.asked(), 'nobody asks while Ramp is silent')
-        self.assertRegex(runs[0].message, 'Ramp does not answer since .*It is asked again at')
+        self.assertRegex(runs[0].message, 'Ramp has not answered since .*It is asked again at')
         self.assertEqual(set(runs.mapped('state')) - {'done'}, {'failed'})
         self.assertTrue(connection.silent_since)
         # it is still silent: one request tells, and the next pause is longer
@@ -149,7 +149,8 @@ class TestSilence(RampCase):
 
     def test_screen(self):
         arch = self.env['ramp.connection'].get_view(view_type='form')['arch']
-        self.assertIn('Ramp does not answer since', arch)
+        self.assertIn('Ramp has not answered since', arch)
+        self.assertIn('not last_error or silent_since', arch, 'one banner for one cause')
 
 
 @tagged('post_install', '-at_install', 'ramp')
