@@ -211,7 +211,7 @@ class RampFlowBillPayment(models.AbstractModel):
         due = owed(value.amount, value.applied_vendor_credits)
         if due.minor < 0:
             raise Held(self.env._('More vendor credit is applied to it than it owes. Correct it in Ramp.'))
-        credits, withdrawn = self._plan_credits(value, found), self._plan_withdrawn(value, found)
+        credits, withdrawn = self._plan_credits(value, line, found), self._plan_withdrawn(value, found)
         parts, card, reason = self._plan_payment(connection, value, move, line, due, found, credits)
         settlement = self._compare(value, move, line, parts, found, reason, keep=() if card else self._earlier(value, due, found))
         done = settlement.undo or settlement.noted.get('card') or withdrawn
@@ -235,7 +235,7 @@ class RampFlowBillPayment(models.AbstractModel):
                 withdrawn.append((found['refunds'].get(row.res_id) if row else None, identity))
         return withdrawn
 
-    def _plan_credits(self, value, found):
+    def _plan_credits(self, value, line, found):
         """The vendor credits of which another part is applied now: [(refund's payable line, minor units, credit id)]."""
         applied = found['noted'].get(value.id, {}).get('credits', {})
         todo = []
@@ -255,6 +255,12 @@ class RampFlowBillPayment(models.AbstractModel):
             if credit.amount.currency != value.amount.currency:
                 raise Held(self.env._('A vendor credit in %(other)s is applied to a bill in %(currency)s.',
                                       other=credit.amount.currency, currency=value.amount.currency))
+            if (refund.account_id, refund.partner_id) != (line.account_id, line.partner_id):
+                raise Held(self.env._(
+                    'The vendor credit %(credit)s is of %(its_vendor)s on account %(its_account)s, the bill %(bill)s of %(vendor)s on account '
+                    '%(account)s. Reset one of them to draft and put it on the account of the other, so that the credit can be applied.',
+                    credit=refund.move_id.name, its_vendor=refund.partner_id.name, its_account=refund.account_id.display_name,
+                    bill=line.move_id.name, vendor=line.partner_id.name, account=line.account_id.display_name), refund.move_id)
             todo.append((refund, credit.amount.minor, credit.id))
         return todo
 

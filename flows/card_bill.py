@@ -104,6 +104,8 @@ class RampCardBill(models.AbstractModel):
             if complete and note.get('expected') and note['id'] not in entries.ids:
                 return CardPlan(**plan, replaced=note)
             return CardPlan(**plan, kept=note)
+        if note and note.get('transfers'):
+            plan['replaced'] = note
         if complete:
             return CardPlan(**plan)
         if value.status != 'PAID':
@@ -143,6 +145,7 @@ class RampCardBill(models.AbstractModel):
             if plan.replaced:
                 self._undo(connection, plan.replaced, self.env._('Its card transactions are in the books now, and say otherwise.'))
             if plan.kept:
+                self.env['ramp.flow.bill_payment']._pay_again(connection, {'card': plan.kept}, plan.line)
                 notes[plan.ramp_id] = plan.kept
             elif plan.expected is not None:
                 entry = self._book_expected(connection, plan)
@@ -155,9 +158,12 @@ class RampCardBill(models.AbstractModel):
     def _undo(self, connection, note, reason=None):
         """Take back how a bill was settled: an entry of ours is reversed, that of a transaction only stops paying the bill."""
         entry = self.env['account.move'].browse(note['id']).exists()
+        for transfer in self.env['account.move'].browse(note.get('transfers', ())).exists():
+            self.env['ramp.flow.transaction']._undo_move(
+                connection, transfer, reason or self.env._('The bill was paid in another way.'))
         if entry.ramp_id:
             entry.line_ids.filtered(lambda item: item.account_type == 'liability_payable').remove_move_reconcile()
-        elif entry:
+        elif entry and not entry.reversal_move_ids:
             self.env['ramp.flow.transaction']._undo_move(
                 connection, entry, reason or self.env._('The bill was paid in another way.'))
 

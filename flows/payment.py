@@ -108,22 +108,63 @@ class RampFlowPayment(models.AbstractModel):
         if not rows:
             return
         # one that was left out, because its document was, is looked at again, too
-        plan, again = [], rows.filtered(lambda row: not row.res_id and row.state == 'ignored' and row.is_question)
+        noted, again = {}, rows.filtered(lambda row: not row.res_id and row.state == 'ignored' and row.is_question)
         for row in rows.filtered('res_id'):
-            line = self._payable_lines(moves[row.ramp_id])[:1]
-            for paid in self._paid_before(row.noted or {}):
-                if not paid.reconciled and paid.account_id == line.account_id and line.parent_state == 'posted':
-                    plan.append(paid + line)
+            known = row.noted or {}
+            if self._pay_again(connection, known, self._payable_lines(moves[row.ramp_id])[:1]):
+                noted[row.id] = known
             again += row
-        for lines in plan:  # one after the other: each needs what the one before it left
-            lines.reconcile()
+        self.env['ramp.record']._note(noted)
         again._reopen_payment()
 
+    def _pay_again(self, connection, noted, line):
+        """Let what paid a former document of a row's pay the one that took its place, whose payable line this is.
+
+        Returns whether `noted` was changed: what was paid for another vendor, or on another account, is transferred, and noted. Raises
+        `Held` where the day of that is closed.
+        """
+        has_changed = False
+        for note, paid in self._paid_before(noted):
+            if paid.reconciled or line.reconciled or {paid.parent_state, line.parent_state} != {'posted'}:
+                continue
+            if (paid.account_id, paid.partner_id) != (line.account_id, line.partner_id):
+                paid = self._transfer_payment(connection, paid, line)
+                if 'line' in note:
+                    note['line'] = paid.id
+                else:
+                    note['transfers'] = [*note.get('transfers', ()), paid.move_id.id]
+                has_changed = True
+            (paid + line).reconcile()
+        return has_changed
+
     def _paid_before(self, noted):
-        """The payable lines with which a row paid its document."""
-        entry = self.env['account.move'].browse((noted.get('card') or {}).get('id') or []).exists()
-        lines = self.env['account.move.line'].browse(note['line'] for note in noted.get('parts', {}).values()).exists()
-        return lines + entry.line_ids.filtered(lambda line: line.account_type == 'liability_payable')
+        """[(note, payable line with which it paid)] of what was noted of a row: of its parts, and of how a card paid it."""
+        found = [(note, self.env['account.move.line'].browse(note['line']).exists()) for note in noted.get('parts', {}).values()]
+        if card := noted.get('card'):
+            entries = self.env['account.move'].browse([card['id'], *card.get('transfers', ())]).exists()
+            found += [(card, line) for line in entries.line_ids if line.account_type == 'liability_payable']
+        return [(note, line) for note, line in found if line]
+
+    def _transfer_payment(self, connection, paid, line):
+        """An entry that takes what is open of a payment over to the account and partner of the document that it pays.
+
+        Returns its line there; that of the payment is reconciled with the other one.
+        """
+        day = self._open_day(connection, max(paid.date, line.date), paid.journal_id)
+        reference = self.env._('%(payment)s pays %(document)s', payment=paid.move_id.name, document=line.move_id.name)
+        entry = self.env['account.move'].with_context(**QUIET, skip_invoice_sync=True).create({
+            'move_type': 'entry', 'company_id': paid.company_id.id, 'journal_id': paid.journal_id.id, 'date': day, 'ref': reference,
+            'partner_id': line.partner_id.id, 'line_ids': [Command.create({
+                'name': reference, 'account_id': item.account_id.id, 'partner_id': item.partner_id.id, 'currency_id': paid.currency_id.id,
+                'amount_currency': sign * paid.amount_residual_currency, 'balance': sign * paid.amount_residual,
+            }) for item, sign in ((line, 1), (paid, -1))]})
+        entry._post(soft=False)
+        here = entry.line_ids.filtered(lambda item: (item.account_id, item.partner_id) == (paid.account_id, paid.partner_id))
+        (paid + here).reconcile()
+        for document in (paid.move_id.origin_payment_id or paid.move_id, line.move_id):
+            document._message_log(body=self.env._(
+                '%(reference)s: %(entry)s', reference=reference, entry=entry._get_html_link(title=entry.name)))
+        return entry.line_ids - here
 
     # ------------------------------------------------------------------ looking up
 
@@ -202,6 +243,7 @@ class RampFlowPayment(models.AbstractModel):
         Returns {(ramp_id, key): note}; the payments are posted and reconciled.
         """
         for settlement in settlements:
+            self._pay_again(connection, {'parts': settlement.noted['parts']}, settlement.line)
             corrected = {part.key for part in settlement.parts}
             if corrected:  # the same money by another name: the payment that was not told before, or one that had no id yet
                 corrected |= {REST, settlement.ramp_id}

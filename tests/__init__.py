@@ -32,6 +32,7 @@ from . import (
     test_line_label,
     test_migrations,
     test_odoo_lint,
+    test_paid_again,
     test_paid_by_ramp,
     test_payable_journals,
     test_payables,

@@ -225,7 +225,7 @@ class TestOrderArrival(ReceiptsCase, ArrivalCase):
 
     def look(self):
         self.env.cr.flush()  # as if what was done in Odoo were committed
-        super().look()
+        return super().look()
 
     def the_receipt(self):
         self.receive(self.bought, 3, 1)
