@@ -244,6 +244,7 @@ class TestSettings(SeatCase):
 
     def test_they_follow_what_the_connection_wants(self):
         calls = len(self.ramp.write_calls())
+        self.env['ir.cron.trigger'].search([]).unlink()  # of Connect
         self.connection.pull_bills = False
         self.assertEqual(len(self.ramp.write_calls()), calls, 'a person who saves waits for nothing')
         self.assertTrue(self.env['ir.cron.trigger'].search_count([('cron_id', '=', self.env.ref('ramp_connector.cron_seat').id)]))
@@ -352,7 +353,9 @@ class TestSyncButton(WebhookCase):
         self.sync('seat', now=False)
         self.assertEqual(
             self.settings(), {'vendor_credits_enabled', 'transaction_sync_button_enabled', 'reimbursement_sync_button_enabled'})
+        self.woken()
         self.connection.pull_reimbursements = False
+        self.assertIn('seat', self.woken())
         self.sync('seat', now=False)
         self.assertEqual(self.settings(), {'vendor_credits_enabled', 'transaction_sync_button_enabled'})
         self.connection.use_webhooks = False
