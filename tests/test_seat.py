@@ -451,6 +451,15 @@ class TestServerCredentials(SeatCase):
         with patch.dict(options, dict(zip(names, ('kept', 'safe'), strict=True))):
             self.assertEqual(self.other._credentials(), ('kept', 'safe'))
 
+    def test_never_by_a_name_that_two_databases_may_have(self):
+        """The configuration file knows no case: what is kept for "shop" is not for "Shop"."""
+        options = config.options if isinstance(config.options, dict) else config._runtime_options
+        with patch.object(self.env.cr, 'dbname', 'Shop'):
+            with patch.dict(options, {name.lower(): 'x' for name in self.other._server_names()}):
+                self.assertEqual(self.other._server_credentials(), (None, None))
+            with self.kept(**dict.fromkeys(self.other._server_names(), 'x')):
+                self.assertEqual(self.other._server_credentials(), ('x', 'x'))
+
     def test_the_message_says_under_which_names(self):
         with self.assertRaisesRegex(UserError, '.* as '.join(self.other._server_names()[:1])):
             self.other.action_connect()
