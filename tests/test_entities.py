@@ -98,6 +98,25 @@ class TestEntities(ExportedCase):
         self.assertIn('another Ramp entity', record.error_message)
         self.assertEqual(len(self.ramp.export_errors(ramp_id)), told)
 
+    def test_id_in_capitals(self):
+        """An id that somebody typed in capitals is the same one."""
+        self.connection.ramp_entity_id = self.mine.upper()
+        mine, theirs = self.spend(1000, entity=self.mine), self.spend(1000, entity=self.other, currency=self.currency)
+        self.sync('transaction', 'watch')
+        self.assertConfirmed(mine)
+        self.assertUnknown([theirs])
+
+    def test_bank_accounts_of_others(self):
+        """Of another entity's bank nothing is shown, whenever Ramp tells of it."""
+        rows = self.ramp.state['entities']
+        theirs = rows.get(self.other)['payment_accounts'] or [
+            {**rows.get(self.mine)['payment_accounts'][0], 'id': 'c0ffee00-0000-4000-8000-000000000001'}]
+        rows.update(self.other, payment_accounts=theirs)
+        self.connection.bank_account_ids.unlink()
+        self.sync('watch')
+        self.assertEqual(set(self.connection.bank_account_ids.mapped('ramp_id')),
+                         {account['id'] for account in rows.get(self.mine)['payment_accounts']})
+
     def test_two_companies_in_either_order(self):
         """Each entity's objects come to its own company, whoever connects first."""
         mine, theirs = self.objects_of(self.mine), self.objects_of(self.other)

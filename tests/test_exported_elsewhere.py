@@ -144,6 +144,22 @@ class TestExportedElsewhere(ExportedCase):
         self.everything()
         self.assertEqual(set(self.booked(*ids.values()).mapped('ramp_id')) & set(ids.values()), set(ids.values()))
 
+    def test_ramp_fails_in_the_middle_of_a_run(self):
+        """What is in the ledger is booked then, listed or not; but nothing that is withheld."""
+        ids = {kind: self.make(kind) for kind in self.kinds}
+        for kind, ramp_id in ids.items():
+            self.export(kind, ramp_id)
+        waits = self.spend(1100, sync_status='NOT_SYNC_READY')
+        self.sync('watch')
+        self.connection.looked_at = False  # as if they were new: a question, which each run looks at
+        self.sync('watch')
+        self.ramp.faults.add('server_error', status=503)
+        with mute_logger('odoo.addons.ramp_connector.flows.flow'):
+            runs = self.everything()
+        self.assertIn('failed', runs.mapped('state'))
+        self.assertNotBooked(waits, *ids.values())
+        self.assertEqual(self.record(waits).state, 'pending')
+
     def test_retry_asks_ramp_at_once(self):
         ramp_id = self.make('transaction')
         self.export('transaction', ramp_id)

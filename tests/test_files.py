@@ -125,10 +125,12 @@ class TestReceipts(FileCase):
         forged = self.env['hr.expense'].create({
             'name': 'Mine', 'employee_id': self.employees[1].id, 'company_id': self.company.id, 'ramp_id': ramp_id,
             'product_id': self.connection.expense_product_id.id})
+        entry = self.document(ramp_id)  # which no row of the ledger names
+        self.assertFalse(self.record(ramp_id).res_id)
         self.expect('receipt', {ramp_id: [receipt]})
         self.sync('receipt')
         self.assertEqual(self.record(receipt, 'receipt').state, 'pending')
-        self.assertFalse(self.attachments(forged))
+        self.assertFalse(self.attachments(forged) + self.attachments(entry))
 
     def test_without_any_parent(self):
         ramp_id = self.spend(receipts=1)

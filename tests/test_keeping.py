@@ -211,6 +211,18 @@ class TestErasing(KeepingCase):
         self.assertIn('Lunch with the others', json.dumps(self.record(other, 'reimbursement').payload))
         self.assertNotIn(ERASED, self.record(open_one).payload)
 
+    def test_who_was_a_guest(self):
+        """Spend of somebody else names the person among those who were there."""
+        ramp_id = self.ramp.add_reimbursement(
+            amount_minor=3300, user=list(self.ramp.state['users'])[1]['id'], entity=self.primary, state='REIMBURSED',
+            account=self.external(self.account_meals))
+        self.ramp.state['reimbursements'].update(ramp_id, attendees=[{'name': 'Ada', 'user_id': self.user_id}])
+        self.sync(*FLOWS)
+        self.employee.action_archive()
+        self.employee.action_erase_ramp_data()
+        self.env.invalidate_all()
+        self.assertIn(ERASED, self.record(ramp_id, 'reimbursement').payload)
+
     def test_by_address_alone(self):
         """Who was never linked is found by the e-mail."""
         self.employee.ramp_user_id = False

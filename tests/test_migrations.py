@@ -103,6 +103,14 @@ class TestMigrations(PayablesCase):
         for ramp_id in ids:
             self.assertConfirmed(ramp_id)
 
+    def test_payables_after_a_version_that_sent_nothing(self):
+        """From 1.0: what is offered in Ramp decides who knows what is there."""
+        self.connections.write({'account_policy': 'all', 'offer_vendors': True})
+        self.migrate(self.script('19.0.1.2.0/post-migrate.py'), '19.0.1.0.0')
+        for connection in self.connections:
+            self.assertEqual((connection.account_policy, connection.offer_vendors), ('types', False))
+            self.assertFalse(connection.account_type_ids or connection.analytic_plan_ids)
+
     def test_changes(self):
         """To 1.5.0: what a change is was narrowed once more; a row that waited for another spelling only is in order."""
         same, spelled, changed, unbooked = self.spend(1000), self.spend(1001), self.spend(1002), self.spend(1003, account=None)

@@ -229,6 +229,16 @@ class TestPurchaseOrder(OrdersCase):
         self.push()
         self.assertThere(order, (2, 2000))
 
+    def test_vendor_who_is_an_employee(self):
+        """Who is reimbursed is made no vendor in Ramp, and the order says why it waits."""
+        self.env['hr.employee'].create({'name': 'Emil', 'work_contact_id': self.vendor.id, 'company_id': self.company.id})
+        order = self.order()
+        self.push()
+        self.assertEqual(self.row(order).state, 'held')
+        self.assertIn('It is the contact of an employee', order.ramp_state)
+        self.assertFalse(self.vendor.ramp_spend_vendor)
+        self.assertFalse([call for call in self.ramp.write_calls() if '/vendors' in call['path']])
+
     def billed(self, order, quantities=None, **values):
         """The bill in Odoo of an order that Ramp billed: of {index of a line: Ramp's units}, or of all."""
         told = self.there(order)

@@ -539,6 +539,25 @@ class TestPushVendors(PushCase):
         self.assertIn('Ramp itself', both.ramp_state)
         self.assertIn(ramp.name, [row['name'] for row in self.ramp.state['accounting_vendors'] if row['is_active']])
 
+    def test_who_becomes_an_employee_is_noted_at_once(self):
+        """Not only by the next look at all suppliers; and so is who stops being one."""
+        both, other = self.env['res.partner'].create([{'name': name, 'supplier_rank': 1} for name in ('Freelancer', 'Contractor')])
+        self.push()
+
+        def noted():
+            changes = self.env['ramp.change'].search([('flow', '=', 'accounting_vendor')])
+            ids = set(changes.mapped('res_id')) & {both.id, other.id}
+            changes.unlink()
+            return ids
+
+        noted()
+        employee = self.env['hr.employee'].create({'name': 'Freelancer', 'work_contact_id': both.id, 'company_id': self.company.id})
+        self.assertEqual(noted(), {both.id})
+        employee.work_contact_id = other
+        self.assertEqual(noted(), {both.id, other.id})
+        employee.unlink()
+        self.assertEqual(noted(), {other.id})
+
     def test_supplier_by_a_bill(self):
         """Odoo raises the rank of a partner behind the ORM's back when a bill is made; the next run finds it."""
         partner = self.env['res.partner'].create({'name': 'Not yet'})

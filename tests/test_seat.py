@@ -244,6 +244,7 @@ class TestSettings(SeatCase):
 
     def test_they_follow_what_the_connection_wants(self):
         calls = len(self.ramp.write_calls())
+        self.env['ir.cron.trigger'].search([]).unlink()  # of Connect
         self.connection.pull_bills = False
         self.assertEqual(len(self.ramp.write_calls()), calls, 'a person who saves waits for nothing')
         self.assertTrue(self.env['ir.cron.trigger'].search_count([('cron_id', '=', self.env.ref('ramp_connector.cron_seat').id)]))
@@ -352,7 +353,9 @@ class TestSyncButton(WebhookCase):
         self.sync('seat', now=False)
         self.assertEqual(
             self.settings(), {'vendor_credits_enabled', 'transaction_sync_button_enabled', 'reimbursement_sync_button_enabled'})
+        self.woken()
         self.connection.pull_reimbursements = False
+        self.assertIn('seat', self.woken())
         self.sync('seat', now=False)
         self.assertEqual(self.settings(), {'vendor_credits_enabled', 'transaction_sync_button_enabled'})
         self.connection.use_webhooks = False
@@ -447,6 +450,15 @@ class TestServerCredentials(SeatCase):
         names = [name.lower() for name in self.other._server_names()]
         with patch.dict(options, dict(zip(names, ('kept', 'safe'), strict=True))):
             self.assertEqual(self.other._credentials(), ('kept', 'safe'))
+
+    def test_never_by_a_name_that_two_databases_may_have(self):
+        """The configuration file knows no case: what is kept for "shop" is not for "Shop"."""
+        options = config.options if isinstance(config.options, dict) else config._runtime_options
+        with patch.object(self.env.cr, 'dbname', 'Shop'):
+            with patch.dict(options, {name.lower(): 'x' for name in self.other._server_names()}):
+                self.assertEqual(self.other._server_credentials(), (None, None))
+            with self.kept(**dict.fromkeys(self.other._server_names(), 'x')):
+                self.assertEqual(self.other._server_credentials(), ('x', 'x'))
 
     def test_the_message_says_under_which_names(self):
         with self.assertRaisesRegex(UserError, '.* as '.join(self.other._server_names()[:1])):

@@ -291,12 +291,13 @@ class TestSecurity(RpcCase):
         other = self.env['res.company'].create({'name': 'Elsewhere'})
         self.roles['manager'].company_ids += other
         context = {'allowed_company_ids': [self.company.id, other.id]}
+        # without what core itself would not let go to another company
+        moved = {'company_id': other.id, **{name: False for name, field in self.connection._fields.items()
+                                            if field.type == 'many2one' and field.store and field.check_company}}
         self.env.flush_all()
-        self.assertIn('UserError', self.refused(
-            'manager', 'ramp.connection', 'write', self.connection.ids, {'company_id': other.id}, context=context))
+        self.assertIn('UserError', self.refused('manager', 'ramp.connection', 'write', self.connection.ids, moved, context=context))
         self.connection.action_disconnect()
-        self.assertIn('UserError', self.refused(
-            'manager', 'ramp.connection', 'write', self.connection.ids, {'company_id': other.id}, context=context))
+        self.assertIn('UserError', self.refused('manager', 'ramp.connection', 'write', self.connection.ids, moved, context=context))
         self.assertTrue(self.call('manager', 'ramp.connection', 'write', self.connection.ids, {'company_id': self.company.id}))
         new = self.call('manager', 'ramp.connection', 'create', {'name': 'New', 'environment': 'sandbox', 'company_id': self.company.id})
         self.assertTrue(self.call('manager', 'ramp.connection', 'write', [new], {'company_id': other.id}, context=context))
