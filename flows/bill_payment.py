@@ -256,11 +256,13 @@ class RampFlowBillPayment(models.AbstractModel):
                 raise Held(self.env._('A vendor credit in %(other)s is applied to a bill in %(currency)s.',
                                       other=credit.amount.currency, currency=value.amount.currency))
             if (refund.account_id, refund.partner_id) != (line.account_id, line.partner_id):
+                there, here = map(self.env['ramp.flow.account']._title, (refund.account_id, line.account_id))
                 raise Held(self.env._(
-                    'The vendor credit %(credit)s is of %(its_vendor)s on account %(its_account)s, the bill %(bill)s of %(vendor)s on account '
-                    '%(account)s. Reset one of them to draft and put it on the account of the other, so that the credit can be applied.',
-                    credit=refund.move_id.name, its_vendor=refund.partner_id.name, its_account=refund.account_id.display_name,
-                    bill=line.move_id.name, vendor=line.partner_id.name, account=line.account_id.display_name), refund.move_id)
+                    'The vendor credit %(credit)s is of %(its_vendor)s on account %(its_account)s, the bill %(bill)s of %(vendor)s on '
+                    'account %(account)s. Reset one of them to draft and put it on the account of the other, so that the credit can be '
+                    'applied.',
+                    credit=refund.move_id.name, its_vendor=refund.partner_id.name, its_account=there,
+                    bill=line.move_id.name, vendor=line.partner_id.name, account=here), refund.move_id)
             todo.append((refund, credit.amount.minor, credit.id))
         return todo
 

@@ -260,7 +260,8 @@ class RampFlowBooking(models.AbstractModel):
                 coding = self.env['ramp.coding']._decode(line.selections, found)
             if coding.account == connection.card_account_id:
                 raise Held(self.env._(
-                    'It is coded to the card liability itself (%s). Choose an expense account in Ramp.', coding.account.display_name))
+                    'It is coded to the card liability itself (%s). Choose an expense account in Ramp.',
+                    self.env['ramp.flow.account']._title(coding.account)))
             coded.append(coding)
         return coded
 

@@ -86,7 +86,7 @@ class RampCodingDefaults(models.AbstractModel):
             if float_compare(shares[plan['id']], 100, precision_digits=digits):
                 raise Uncodable(self.env._(
                     'Odoo demands the analytic plan %(plan)s on the account %(account)s, and it is not chosen. Choose it in Ramp, or make '
-                    'the plan optional in Odoo.', plan=plan['name'], account=coding.account.display_name))
+                    'the plan optional in Odoo.', plan=plan['name'], account=self.env['ramp.flow.account']._title(coding.account)))
 
     @api.model
     def _plans(self, connection, business_domain, **line):

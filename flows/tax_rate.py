@@ -81,11 +81,11 @@ class RampFlowTaxRate(models.AbstractModel):
         if not account and not row:
             return Waiting(self.env._('It waits for the accounts: Ramp wants one of each rate.'))
         if row and row.state == 'pending' and not row.ramp_id:
-            return Waiting(self.env._('It waits for the account %s.', account.display_name))
+            return Waiting(self.env._('It waits for the account %s.', self.env['ramp.flow.account']._title(account)))
         if not row or not row.ramp_id:  # one that is hidden serves: nobody has to pick it
             return Held(self.env._(
                 'The tax %(tax)s posts to %(account)s, which is not in Ramp: see its record under Accounts.',
-                tax=tax.display_name, account=account.display_name))
+                tax=tax.display_name, account=self.env['ramp.flow.account']._title(account)))
         return {'name': tax.name, 'rate': _plain(Decimal(str(tax.amount)) / 100), 'account': row.ramp_id, 'offered': True}
 
     def _read_remote(self, payload, query):
