@@ -34,7 +34,6 @@ from runtime import ADDON, CHECKOUT, Fail, Runtime, chromium, say, script
 
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count()
 WORKERS = min(CORES, 4)  # each is a database and connections of its own, however many cores there are
-AND_ONE = int(CORES > 1)  # more: a process waits for PostgreSQL, or for a process that it began, a fifth of its time
 TESTS = CHECKOUT / 'tests'
 PLAIN = ('test_ramp_api_', 'test_simulator')  # how the files begin that need no database
 NO_TEST = 5  # pytest's exit code when the words that were given chose none
@@ -86,9 +85,9 @@ def with_tools(runtime):
     return {'PYTHONPATH': f"{CHECKOUT / 'tools'}{os.pathsep}{runtime.environ()['PYTHONPATH']}"}
 
 
-def shared_out(options, by, workers):
+def shared_out(options, by):
     """pytest's options to share tests out among processes, unless few were named."""
-    return () if options.names or workers < 2 else ('-n', workers, '--dist', by)
+    return () if options.names or WORKERS < 2 else ('-n', WORKERS, '--dist', by)
 
 
 @contextlib.contextmanager
@@ -122,7 +121,7 @@ def run_unit(runtime, options):
     with database(runtime, runtime.test_template(), 'unit') as name:
         yield (pytest_command(
             runtime, f'--odoo-database={name}', '--odoo-http', f'--odoo-config={runtime.config}',
-            *shared_out(options, 'loadscope', WORKERS + AND_ONE), *shuffled(options), *tours, *smoke,
+            *shared_out(options, 'loadscope'), *shuffled(options), *tours, *smoke,
             *(tests / name for name in files), *options.arguments),
             # the processes clone the database with PostgreSQL's own programs
             {**CALM, **with_tools(runtime), 'PGHOST': runtime.postgres.socket, 'PGUSER': runtime.postgres.user,
@@ -144,8 +143,7 @@ def run_odoo(runtime, options):
 
 @contextlib.contextmanager
 def run_system(runtime, options):
-    yield (pytest_command(runtime, '-p', 'no:odoo', *shared_out(options, 'loadgroup', WORKERS), '--no-loadscope-reorder',
-                          *shuffled(options),
+    yield (pytest_command(runtime, '-p', 'no:odoo', *shared_out(options, 'loadgroup'), '--no-loadscope-reorder', *shuffled(options),
                           *(TESTS / 'system' / name for name in options.files.get('system', ['.'])), *options.arguments),
            {'RAMP_RUNTIME': '1'}, CHECKOUT)
 
@@ -154,7 +152,7 @@ LANES = {  # in the order in which they begin; the seconds are those of two core
     'plain': Lane(run_plain, 1, 120),
     'lint': Lane(run_lint, 1, 90),
     'translations': Lane(run_translations, 1, 90),
-    'system': Lane(run_system, WORKERS - AND_ONE, 540),  # needs less than the others do, and leaves room for one beside it
+    'system': Lane(run_system, WORKERS, 540),  # needs less than the others do
     'odoo': Lane(run_odoo, 1, 540),
     'unit': Lane(run_unit, WORKERS, 540),
 }
