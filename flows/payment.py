@@ -141,22 +141,27 @@ class RampFlowPayment(models.AbstractModel):
         """[(note, payable line with which it paid)] of what was noted of a row: of its parts, and of how a card paid it."""
         found = [(note, self.env['account.move.line'].browse(note['line']).exists()) for note in noted.get('parts', {}).values()]
         if card := noted.get('card'):
-            entries = self.env['account.move'].browse([card['id'], *card.get('transfers', ())]).exists()
+            entries = self.env['account.move'].browse(filter(None, [card.get('id'), *card.get('transfers', ())])).exists()
             found += [(card, line) for line in entries.line_ids if line.account_type == 'liability_payable']
         return [(note, line) for note, line in found if line]
 
     def _transfer_payment(self, connection, paid, line):
-        """An entry that takes what is open of a payment over to the account and partner of the document that it pays.
+        """An entry that takes what is open of a payment over to the account and partner of the document that it pays, as far as that is
+        open: one payment may pay several documents.
 
         Returns its line there; that of the payment is reconciled with the other one.
         """
         day = self._open_day(connection, max(paid.date, line.date), paid.journal_id)
+        amount, balance = paid.amount_residual_currency, paid.amount_residual
+        if paid.currency_id == line.currency_id and abs(line.amount_residual_currency) < abs(amount):
+            share = abs(line.amount_residual_currency / amount)
+            amount, balance = paid.currency_id.round(amount * share), paid.company_currency_id.round(balance * share)
         reference = self.env._('%(payment)s pays %(document)s', payment=paid.move_id.name, document=line.move_id.name)
         entry = self.env['account.move'].with_context(**QUIET, skip_invoice_sync=True).create({
             'move_type': 'entry', 'company_id': paid.company_id.id, 'journal_id': paid.journal_id.id, 'date': day, 'ref': reference,
             'partner_id': line.partner_id.id, 'line_ids': [Command.create({
                 'name': reference, 'account_id': item.account_id.id, 'partner_id': item.partner_id.id, 'currency_id': paid.currency_id.id,
-                'amount_currency': sign * paid.amount_residual_currency, 'balance': sign * paid.amount_residual,
+                'amount_currency': sign * amount, 'balance': sign * balance,
             }) for item, sign in ((line, 1), (paid, -1))]})
         entry._post(soft=False)
         here = entry.line_ids.filtered(lambda item: (item.account_id, item.partner_id) == (paid.account_id, paid.partner_id))

@@ -201,6 +201,22 @@ class TestPaidAgain(PaidAgainCase):
         self.assertPaidAgain()
         self.assertOnCard(50.0)
 
+    def test_by_a_card_that_pays_another_bill_too(self):
+        """What the charge pays of the other bill, which is not approved yet, stays where it is."""
+        second = self.bill(payment_method='CARD', approval_status='PENDING')
+        charge = self.spend(10000, merchant='Acme')
+        self.ramp.update_bill(self.ramp_id, payment_method='CARD')
+        self.ramp.pay_bill([self.ramp_id, second], method='CARD', transaction=charge)
+        self.sync_payables()
+        self.assertEqual(self.owed(), {('211000', 'Acme'): 50.0})
+        self.change()
+        self.sync_payables()
+        self.assertEqual(self.owed(), {('211000', 'Acme'): 50.0})
+        self.assertEqual(self.move(self.ramp_id).amount_residual, 0)
+        self.ramp.update_bill(second, approval_status='APPROVED')
+        self.assertPaidAgain()
+        self.assertEqual(self.move(second).amount_residual, 0)
+
     def test_by_card_before_its_charge_which_says_otherwise(self):
         """What was transferred is taken back with what it took over."""
         charge = self.spend(5100, merchant='Acme', sync_status='NOT_SYNC_READY')
