@@ -157,15 +157,15 @@ class RampCardBill(models.AbstractModel):
     @api.model
     def _undo(self, connection, note, reason=None):
         """Take back how a bill was settled: an entry of ours is reversed, that of a transaction only stops paying the bill."""
-        entry = self.env['account.move'].browse(note['id']).exists()
+        reason = reason or self.env._('The bill was paid in another way.')
+        flow = self.env['ramp.flow.transaction']
         for transfer in self.env['account.move'].browse(note.get('transfers', ())).exists():
-            self.env['ramp.flow.transaction']._undo_move(
-                connection, transfer, reason or self.env._('The bill was paid in another way.'))
+            flow._undo_move(connection, transfer, reason)
+        entry = self.env['account.move'].browse(note['id']).exists()
         if entry.ramp_id:
             entry.line_ids.filtered(lambda item: item.account_type == 'liability_payable').remove_move_reconcile()
         elif entry and not entry.reversal_move_ids:
-            self.env['ramp.flow.transaction']._undo_move(
-                connection, entry, reason or self.env._('The bill was paid in another way.'))
+            flow._undo_move(connection, entry, reason)
 
     def _book_expected(self, connection, plan):
         """Payable / card liability, as the bill says it: its transaction is not known here."""
