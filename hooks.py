@@ -1,7 +1,7 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
 import logging
 
-from .flows.flow import is_of_object
+from .flows.engine.flow import is_of_object
 
 _logger = logging.getLogger(__name__)
 

@@ -16,7 +16,7 @@ from odoo.api import Environment
 from odoo.exceptions import UserError
 from odoo.tests import HttpCase, TransactionCase, tagged
 
-from ..flows.flow import RampFlow
+from ..flows.engine.flow import RampFlow
 from ..models import ramp_connection, ramp_connection_reach
 from ..ramp_api import RampClient, SlidingWindow, limiter
 from ..simulator import Seed, Simulator

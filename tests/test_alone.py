@@ -11,10 +11,10 @@ from odoo.exceptions import AccessError, MissingError, UserError
 from odoo.tests import tagged
 from odoo.tools import mute_logger
 
-from ..flows.booking import RampFlowBooking
-from ..flows.flow import Held, is_of_object
-from ..flows.pull import RampFlowPull
-from ..flows.transaction import RampFlowTransaction
+from ..flows.accounting.booking import RampFlowBooking
+from ..flows.cards.transaction import RampFlowTransaction
+from ..flows.engine.flow import Held, is_of_object
+from ..flows.engine.pull import RampFlowPull
 from ..ramp_api import PayloadError, RampConnectionError, RampOutOfTime
 from .common import PayablesCase, RampCase
 from .properties import rotated
@@ -25,7 +25,8 @@ ODD = (
     RecursionError('deep'), OverflowError('large'), zlib.error('packed'), UnicodeDecodeError('utf-8', b'\xff', 0, 1, 'bytes'),
     AttributeError('no such'), AssertionError('never'), MissingError('gone'), AccessError('no'), KeyError('key'), StopIteration(),
     Image.DecompressionBombError('400 million pixels'), Exception('anything'))
-LOGGERS = tuple(f'odoo.addons.ramp_connector.flows.{name}' for name in ('pull', 'push', 'flow', 'file', 'watch'))
+LOGGERS = tuple(f'odoo.addons.ramp_connector.flows.{name}' for name in (
+    'engine.pull', 'engine.push', 'engine.flow', 'engine.files', 'monitor.nightly_check'))
 
 
 def odd_for(original, is_odd, error):

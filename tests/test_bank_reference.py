@@ -144,7 +144,7 @@ class TestBankReference(BankCase):
             return reconcile(records)
 
         with patch.object(type(self.env['account.move.line']), 'reconcile', fail), mute_logger(
-                'odoo.addons.ramp_connector.flows.bank_reference'):
+                'odoo.addons.ramp_connector.flows.reimbursements.bank_reference'):
             run = self.sync('bank_reference')
         self.assertEqual([line.is_reconciled for line in lines], [False, True])
         self.assertEqual(run.state, 'done')

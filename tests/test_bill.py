@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from odoo import fields
 from odoo.tests import tagged
 
-from ..flows.flow import RampFlow
-from ..flows.pull import RampFlowPull
+from ..flows.engine.flow import RampFlow
+from ..flows.engine.pull import RampFlowPull
 from .common import PayablesCase
 from .properties import examples
 

@@ -2,7 +2,7 @@
 from odoo import Command
 from odoo.tests import tagged
 
-from ..flows.names import name_key, number_key
+from ..flows.engine.names import name_key, number_key
 from .common import PayablesCase
 from .smoke import PlainCase
 

@@ -6,7 +6,7 @@ from unittest.mock import patch
 from odoo import fields
 from odoo.tests import tagged
 
-from ..flows.transaction import RampFlowTransaction
+from ..flows.cards.transaction import RampFlowTransaction
 from ..ramp_api import Event
 from ..simulator.state import utc_now
 from .common import PayablesCase

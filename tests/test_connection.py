@@ -187,7 +187,7 @@ class TestConnection(RampCase):
         self.sync(now=False)
         self.assertEqual(self.connection.run_state, 'idle')
 
-    @mute_logger('odoo.addons.ramp_connector.flows.flow')
+    @mute_logger('odoo.addons.ramp_connector.flows.engine.flow')
     def test_ramp_down_is_said_on_the_connection_and_clears(self):
         self.connection.action_connect()
         self.ramp.faults.add('server_error', count=100)

@@ -11,7 +11,7 @@ from odoo.tools import mute_logger
 
 from .common import RampCase
 
-LOGGERS = (*(f'odoo.addons.ramp_connector.flows.{name}' for name in ('flow', 'pull', 'file')), 'odoo.sql_db')
+LOGGERS = (*(f'odoo.addons.ramp_connector.flows.engine.{name}' for name in ('flow', 'pull', 'files')), 'odoo.sql_db')
 
 
 class Full:

@@ -121,7 +121,7 @@ class TestExportedElsewhere(ExportedCase):
         before = self.make('bill')
         self.export('bill', before)
         with (patch.object(self.env.registry['ramp.flow.transfer'], '_observe', side_effect=KeyError('odd')),
-              mute_logger('odoo.addons.ramp_connector.flows.watch')):
+              mute_logger('odoo.addons.ramp_connector.flows.monitor.nightly_check')):
             self.sync('watch', now=False)
             ids = {kind: self.make(kind) for kind in ('bill', 'transfer')}
             for kind, ramp_id in ids.items():
@@ -154,7 +154,7 @@ class TestExportedElsewhere(ExportedCase):
         self.connection.looked_at = False  # as if they were new: a question, which each run looks at
         self.sync('watch')
         self.ramp.faults.add('server_error', status=503)
-        with mute_logger('odoo.addons.ramp_connector.flows.flow'):
+        with mute_logger('odoo.addons.ramp_connector.flows.engine.flow'):
             runs = self.everything()
         self.assertIn('failed', runs.mapped('state'))
         self.assertNotBooked(waits, *ids.values())

@@ -7,7 +7,7 @@ from odoo.exceptions import UserError
 from odoo.tests import tagged
 from odoo.tools import SQL, mute_logger
 
-from ..flows import file as file_flow
+from ..flows.engine import files as file_flow
 from ..ramp_api import RampClient, RampScopeError, read_bill, read_invoice_urls, scrub_bill
 from ..simulator import files as simulated_files
 from .common import PayablesCase, RampCase
@@ -219,7 +219,7 @@ class TestReceipts(FileCase):
         self.sync('receipt', now=False)
         self.assertEqual(bad.state, 'confirmed')
 
-    @mute_logger('odoo.addons.ramp_connector.flows.file')
+    @mute_logger('odoo.addons.ramp_connector.flows.engine.files')
     def test_whatever_a_picture_makes_odoo_raise(self):
         """As large as Ramp may send it: what core raises then is no ValueError, and stays with the one file."""
         for number in range(3):
@@ -234,7 +234,7 @@ class TestReceipts(FileCase):
         self.assertEqual(
             (self.env['ramp.record'].search([('flow', '=', 'receipt')]) - bad).mapped('state'), ['confirmed', 'confirmed'])
 
-    @mute_logger('odoo.addons.ramp_connector.flows.file')
+    @mute_logger('odoo.addons.ramp_connector.flows.engine.files')
     def test_whatever_reading_a_link_raises(self):
         for number in range(2):
             self.spend(1000 + number, receipts=1)
@@ -373,7 +373,7 @@ class TestBillFiles(FileCase):
 
     def test_picture_too_large_is_held_while_the_others_are_attached(self):
         for most in (file_flow.MAX_PIXELS, 10 ** 12):
-            with self.subTest(most=most), mute_logger('odoo.addons.ramp_connector.flows.file'):
+            with self.subTest(most=most), mute_logger('odoo.addons.ramp_connector.flows.engine.files'):
                 self.patch(file_flow, 'MAX_PIXELS', most)
                 ramp_id, bill = self.bill([{'text': [str(most)]}, {'kind': 'bomb', 'filename': 'photo.png'}, {'text': ['z']}])
                 self.sync('bill_file')

@@ -544,7 +544,7 @@ class TestItemReceipt(ReceiptsCase):
         self.push()
         self.assertReceived(order, [2])
 
-    @mute_logger('odoo.addons.ramp_connector.flows.item_receipt')
+    @mute_logger('odoo.addons.ramp_connector.flows.procurement.item_receipt')
     def test_odd_receipt_holds_its_order_alone(self):
         """A receipt that nobody can read is there: nothing of its order is sent, and all of the others."""
         odd, good = self.order((9, 4.0, {})), self.order((9, 4.0, {}))

@@ -9,8 +9,8 @@ from odoo import fields
 from odoo.tests import tagged
 from odoo.tools import SQL, mute_logger
 
-from ..flows.flow import RampFlow
-from ..flows.pull import RampFlowPull
+from ..flows.engine.flow import RampFlow
+from ..flows.engine.pull import RampFlowPull
 from ..models import ramp_run
 from ..models.ramp_record import digest
 from ..ramp_api import PayloadError, read_transaction
@@ -156,7 +156,7 @@ class TestLedger(RampCase):
             self.assertConfirmed(ramp_id)
         self.assertEqual(self.env['account.move'].search_count([('journal_id', '=', self.connection.card_journal_id.id)]), 120)
 
-    @mute_logger('odoo.addons.ramp_connector.flows.flow')
+    @mute_logger('odoo.addons.ramp_connector.flows.engine.flow')
     def test_idle_runs_go(self):
         """However many connections idle: the vacuum goes on until none is left of those that found nothing to do days ago."""
         self.patch(ramp_run, 'GC_BATCH', 5)
@@ -267,7 +267,7 @@ class TestLedger(RampCase):
         broken.state = 'connected'
         self.env.cr.execute('UPDATE ramp_connection SET id = id WHERE id = %s', [broken.id])
         ramp_id = self.spend()
-        with mute_logger('odoo.addons.ramp_connector.flows.flow'):
+        with mute_logger('odoo.addons.ramp_connector.flows.engine.flow'):
             self.sync('transaction')
         self.assertConfirmed(ramp_id)
         self.assertIn('refused the client id and secret', broken.last_error)

@@ -2,7 +2,7 @@
 from odoo import Command
 from odoo.tests import new_test_user, tagged
 
-from ..flows.reimbursement import ANNOUNCED_STATES
+from ..flows.reimbursements.reimbursement import ANNOUNCED_STATES
 from ..ramp_api.payables import REIMBURSEMENT_STATES
 from .common import PayablesCase
 from .test_reimbursement import ReimbursementCase

@@ -13,9 +13,9 @@ from odoo.sql_db import db_connect
 from odoo.tests import tagged
 from odoo.tools import config, mute_logger
 
-from ..flows import flow as flow_module
-from ..flows.file import RampFlowFile
-from ..flows.flow import RampFlow
+from ..flows.engine import flow as flow_module
+from ..flows.engine.files import RampFlowFile
+from ..flows.engine.flow import RampFlow
 from ..hooks import uninstall_hook
 from ..models import ramp_connection, ramp_connection_reach
 from ..models.ramp_run import ALIVE
@@ -23,7 +23,7 @@ from .common import PayablesCase, RampCase
 
 QUICK = {'answer_seconds': 0.2, 'timeout': (1, 1)}  # a silence that takes no time
 JOB_SECONDS = RampFlow._job_seconds  # before the tests' patch
-LOGGER = 'odoo.addons.ramp_connector.flows.flow'
+LOGGER = 'odoo.addons.ramp_connector.flows.engine.flow'
 
 
 @tagged('post_install', '-at_install', 'ramp')

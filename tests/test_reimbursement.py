@@ -7,7 +7,7 @@ from decimal import Decimal
 from odoo import Command
 from odoo.tests import new_test_user, tagged
 
-from ..flows.reimbursement import DEAD, UNAPPROVED
+from ..flows.reimbursements.reimbursement import DEAD, UNAPPROVED
 from ..ramp_api.payables import REIMBURSEMENT_PAID_STATES, REIMBURSEMENT_STATES
 from .common import PayablesCase
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from odoo import Command
 from odoo.tests import tagged
 
-from ..flows.repayment import BANK_METHODS, OTHER_METHODS, take
+from ..flows.cards.repayment import BANK_METHODS, OTHER_METHODS, take
 from ..ramp_api import allocate
 from ..simulator import coding
 from ..simulator.endpoints.repayments import METHODS

@@ -19,7 +19,7 @@ from .test_security import RpcCase
 from .test_webhook import WebhookCase
 
 OTHER_BUSINESS = '0f1e2d3c-0000-4000-8000-00000000000b'
-QUIET = 'odoo.addons.ramp_connector.flows.flow'
+QUIET = 'odoo.addons.ramp_connector.flows.engine.flow'
 
 
 class SeatCase(RampCase):

@@ -3,7 +3,7 @@ from datetime import timedelta
 
 from odoo.tests import tagged
 
-from ..flows import transfer as transfer_flow
+from ..flows.statements import transfer as transfer_flow
 from .common import StatementsCase
 
 

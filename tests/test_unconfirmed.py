@@ -9,7 +9,7 @@ from odoo.tools import mute_logger
 from ..simulator.errors import RampError
 from .common import PayablesCase
 
-LOGGER = 'odoo.addons.ramp_connector.flows.flow'
+LOGGER = 'odoo.addons.ramp_connector.flows.engine.flow'
 
 
 @tagged('post_install', '-at_install', 'ramp')

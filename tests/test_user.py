@@ -11,7 +11,7 @@ from odoo import Command, fields
 from odoo.exceptions import AccessError, UserError
 from odoo.tests import Form, new_test_user, tagged
 
-from ..flows import person as person_flow
+from ..flows.people import person as person_flow
 from ..simulator.endpoints.locations import make
 from .common import RampCase
 from .properties import examples

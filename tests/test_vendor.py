@@ -12,9 +12,9 @@ from odoo import SUPERUSER_ID, api, fields
 from odoo.exceptions import ValidationError
 from odoo.tests import new_test_user, tagged
 
-from ..flows import vendor as vendor_flow
-from ..flows.flow import RampFlow
-from ..flows.pull import RampFlowPull
+from ..flows.engine.flow import RampFlow
+from ..flows.engine.pull import RampFlowPull
+from ..flows.vendors import vendor as vendor_flow
 from ..ramp_api import auth
 from ..simulator.endpoints import vendors
 from .common import RampCase

@@ -6,9 +6,9 @@ from odoo import fields
 from odoo.tests import tagged
 from odoo.tools import mute_logger
 
-from ..flows.flow import RampFlow
-from ..flows.pull import RampFlowPull
-from ..flows.watch import RampFlowWatch
+from ..flows.engine.flow import RampFlow
+from ..flows.engine.pull import RampFlowPull
+from ..flows.monitor.nightly_check import RampFlowWatch
 from ..models import ramp_connection
 from .common import PayablesCase, StatementsCase
 from .test_purchase_order import OrdersCase
@@ -254,7 +254,7 @@ class TestWatchAlone(OrdersCase):
                 self.ramp.faults.clear()
                 self.ramp.faults.add(path='/bills', **fault)
                 ramp_id = self.unready()
-                with mute_logger('odoo.addons.ramp_connector.flows.flow'):
+                with mute_logger('odoo.addons.ramp_connector.flows.engine.flow'):
                     run = self.watch()
                 self.assertEqual((run.state, self.connection.last_watch), ('failed', False), 'the tie-out is not whole')
                 self.assertRegex(run.message, f'^Nightly check of connection Ramp: Bills could not be looked at. .*{words}')
@@ -265,7 +265,7 @@ class TestWatchAlone(OrdersCase):
         self.assertEqual(self.watch().state, 'done')
         self.assertFalse(self.connection.last_error)
 
-    @mute_logger('odoo.addons.ramp_connector.flows.flow', 'odoo.addons.ramp_connector.flows.watch')
+    @mute_logger('odoo.addons.ramp_connector.flows.engine.flow', 'odoo.addons.ramp_connector.flows.monitor.nightly_check')
     def test_one_flow_raises_what_nobody_thought_of(self):
         ramp_id = self.unready()
         with patch.object(type(self.env['ramp.flow.bill']), '_observe', side_effect=KeyError('x')), \
@@ -283,7 +283,7 @@ class TestWatchAlone(OrdersCase):
         ramp_id = self.unready()
         self.connection.last_watch = False
         runs = self.env['ramp.run']
-        with mute_logger('odoo.addons.ramp_connector.flows.flow'):
+        with mute_logger('odoo.addons.ramp_connector.flows.engine.flow'):
             while (not runs or runs[-1].left_off) and len(runs) < 100:
                 runs += self.sync('watch', now=False)
         self.assertGreater(len(runs), 2)
@@ -294,12 +294,12 @@ class TestWatchAlone(OrdersCase):
     def test_silent_ramp_is_asked_once(self):
         self.ramp.faults.add('drop_before', path='/bills')
         calls = len(self.ramp.requests)
-        with mute_logger('odoo.addons.ramp_connector.flows.flow'):
+        with mute_logger('odoo.addons.ramp_connector.flows.engine.flow'):
             run = self.watch()
         self.assertEqual((run.state, self.connection.last_watch), ('failed', False))
         self.assertFalse([entry for entry in self.ramp.requests[calls:] if entry['path'].endswith('/statements')])
 
-    @mute_logger('odoo.addons.ramp_connector.flows.push')
+    @mute_logger('odoo.addons.ramp_connector.flows.engine.push')
     def test_one_odd_order(self):
         """An order that nobody can read is held, whatever is odd in it; what happened to the others is said."""
         for changes in ({'line_items': None}, {'memo': 5}, {'entity_id': None}, {'amount': {'amount': '1', 'currency_code': 'USD'}}):
@@ -325,7 +325,7 @@ class TestWatchAlone(OrdersCase):
 
 @tagged('post_install', '-at_install', 'ramp')
 class TestWatchOddOrder(OrdersCase):
-    @mute_logger('odoo.addons.ramp_connector.flows.push')
+    @mute_logger('odoo.addons.ramp_connector.flows.engine.push')
     def test_read_again(self):
         order = self.order()
         self.push()

@@ -20,7 +20,7 @@ from odoo.tests import HttpCase, TransactionCase, new_test_user, tagged
 from odoo.tests.common import Opener, release_test_lock
 from odoo.tools import file_open, mute_logger
 
-from ..flows import pull
+from ..flows.engine import pull
 from ..hooks import uninstall_hook
 from ..models import ramp_connection
 from ..ramp_api import RampClient, RampConnectionError, Subscription
@@ -300,7 +300,7 @@ class TestSubscription(WebhookCase):
     def test_ramp_is_down(self):
         self.connection.use_webhooks = True
         with patch.object(RampClient, 'post', side_effect=RampConnectionError('no route')), \
-                mute_logger('odoo.addons.ramp_connector.flows.flow'):
+                mute_logger('odoo.addons.ramp_connector.flows.engine.flow'):
             self.run_job()
         self.assertEqual(self.connection.webhook_state, 'pending')
         self.assertIn('no route', self.connection.last_error)
@@ -358,7 +358,7 @@ class TestSubscription(WebhookCase):
         asked = len(self.ramp.requests)
         self.ramp.add_transaction(amount_minor=100, user=self.user_id)
         self.assertEqual(set(self.deliver()), {401})
-        with mute_logger('odoo.addons.ramp_connector.flows.flow'):
+        with mute_logger('odoo.addons.ramp_connector.flows.engine.flow'):
             self.run_job()
         self.connection.action_disconnect()
         self.assertEqual((len(self.ramp.requests), self.subscriptions(), bool(self.webhook), self.events()), (

@@ -1,8 +1,8 @@
 """Does a test notice? Breaks lines of the addon, one at a time, and runs the tests that reach the broken line.
 
     ./dev mutate --sample 40 --seed 1           forty mutants, chosen at random
-    ./dev mutate --paths flows/bill.py flows    of these files and folders only
-    ./dev mutate --mutant flows/bill.py:120     those of a line, or the one whose name the output has
+    ./dev mutate --paths flows/bills/bill.py flows         of these files and folders only
+    ./dev mutate --mutant flows/bills/bill.py:120    those of a line, or the one whose name the output has
     ./dev mutate --map                          only make the map of what reaches which line anew
 
 The map comes from running every test file once under coverage (about an hour, on two busy cores). It is kept, one part for each test

@@ -1,0 +1,406 @@
+# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
+import contextlib
+import dataclasses
+import datetime
+import zlib
+from decimal import Decimal
+
+from markupsafe import Markup
+
+from odoo import Command, models
+from odoo.fields import Domain
+from odoo.tools import SQL, plaintext2html
+
+from ...models.ramp_run import LOST_AFTER
+from ...ramp_api import Money
+from ..engine.flow import Behind, Held
+from ..engine.names import number_key
+from .booking import QUIET, clean
+from .coding import Coding
+
+REFUND_OF = {'in_invoice': 'in_refund', 'in_refund': 'in_invoice'}
+NUMBERED_AS = {'in_invoice': 'in_invoice', 'in_receipt': 'in_invoice', 'in_refund': 'in_refund'}  # a receipt may be what the bill is
+
+
+@dataclasses.dataclass(frozen=True)
+class DocumentLine:
+    """One line of a bill. amount: what it adds to the total, tax included, in minor units and the document's direction;
+    quantity, unit_price: told if their product is the amount; order_line: what it is the bill of;
+    order_quantity: how much of it, in its unit, if that is told."""
+
+    coding: Coding
+    amount: int
+    name: str
+    quantity: Decimal | None = None
+    unit_price: Money | None = None
+    order_line: models.Model | None = None
+    order_quantity: float | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Document:
+    """A bill or refund to be made. rate: units of the company's currency for one of the document's, or None for Odoo's own rate."""
+
+    ramp_id: str
+    move_type: str  # in_invoice or in_refund
+    partner: models.Model
+    currency: models.Model
+    rate: float | None
+    date: datetime.date  # of the entry: later than what Ramp says where the period was closed
+    invoice_date: datetime.date
+    due_date: datetime.date | None
+    reference: str | bool
+    note: str | bool
+    lines: list  # of DocumentLine
+    origin: str | bool = False
+    same_number: models.Model | None = None  # the vendor's documents of that number from other years
+
+    @property
+    def total(self):
+        return sum(line.amount for line in self.lines)
+
+    @property
+    def identity_key(self):
+        """What tells it from the vendor's other documents: its number, else its day and amount; None for nothing of no number."""
+        return number_key(self.reference) or self.total and (self.invoice_date, self.currency.id, self.total) or None
+
+
+class RampFlowPayable(models.AbstractModel):
+    """What the flows share that make vendor bills and refunds: in batch, exactly of Ramp's amount, and never one number twice."""
+
+    _name = 'ramp.flow.payable'
+    _inherit = 'ramp.flow.booking'
+    _description = 'Ramp Flow: bills and refunds'
+
+    _payment_flow = None  # the flow that pays its documents
+    _journal_field = 'bill_journal_id'  # of the connection; where it is empty, the bill journal is taken
+
+    # ------------------------------------------------------------------ a run
+
+    def _work(self, connection, run):
+        with self._at_work(connection):
+            return super()._work(connection, run)
+
+    def _observe(self, connection, client, listings, place=None):
+        with self._at_work(connection):
+            result = super()._observe(connection, client, listings, place)
+        self._call_payments()
+        return result
+
+    def _finish(self, connection, run, message):
+        result = super()._finish(connection, run, message)
+        self._call_payments()
+        return result
+
+    def _call_payments(self):
+        """The job of payments has work now, or gave way to this one (see `_at_work`)."""
+        if self._payment_flow:
+            self.env[f'ramp.flow.{self._payment_flow}']._trigger()
+
+    def _work_key(self, connection):
+        return zlib.crc32(self._name.encode()) >> 1, connection.id
+
+    @contextlib.contextmanager
+    def _at_work(self, connection):
+        """Let the job of payments know that lists are being read: what pays several documents is known once all are read and booked.
+
+        The lock is the session's, over all its transactions, and ends with it, however that ends.
+        """
+        if not self._payment_flow:
+            yield
+            return
+        self.env.cr.execute('SELECT pg_advisory_lock_shared(%s, %s)', self._work_key(connection))
+        try:
+            yield
+        except BaseException:
+            if not self.env.cr.closed:
+                self.env.cr.rollback()
+            raise
+        finally:
+            if not self.env.cr.closed:
+                self.env.cr.execute('SELECT pg_advisory_unlock_shared(%s, %s)', self._work_key(connection))
+
+    def _is_at_work(self, connection):
+        """Whether objects are being listed and booked, or the last run did not come to the end of its lists and the next one will:
+        of a transfer, a part only may be known.
+
+        To be asked first in a transaction: whoever begins to list after that is not seen by it either.
+        """
+        self.env['ramp.run'].flush_model()
+        self.env.cr.execute(
+            """
+            SELECT EXISTS (SELECT FROM pg_locks
+                            WHERE locktype = 'advisory' AND classid = %s AND objid = %s AND objsubid = 2 AND pid <> pg_backend_pid()
+                              AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))
+                OR (SELECT state IN ('running', 'lost') AND write_date > %s OR state = 'paused'
+                      FROM ramp_run WHERE connection_id = %s AND flow = %s ORDER BY id DESC LIMIT 1)
+            """, [*self._work_key(connection), self.env.cr.now() - LOST_AFTER, connection.id, self._flow])
+        return bool(self.env.cr.fetchone()[0])
+
+    # ------------------------------------------------------------------ planning
+
+    def _own_journal(self, connection):
+        return connection[self._journal_field] or connection.bill_journal_id
+
+    def _plan_journal(self, connection):
+        journal = self._own_journal(connection)
+        if not journal:
+            raise Held(self.env._('The connection %s has no bill journal. Choose one.', connection.name))
+        return journal
+
+    def _plan_vendor(self, vendor_id, name, found):
+        """The partner of a vendor of Ramp; raises `Held` where the vendor's own row is held, or there is none."""
+        partner, reason = found['partners'].get(vendor_id, (None, None))
+        if partner:
+            return partner
+        name = name or vendor_id
+        if reason:
+            raise Held(self.env._('Its vendor %(name)s is held: %(reason)s', name=name, reason=reason))
+        raise Held(self.env._('Ramp does not say who its vendor %s is. Look at the vendor in Ramp.', name))
+
+    def _check_rate(self, connection, currency, rate, date, found):
+        """Raise `Held` unless there is a rate to be believed: Ramp's quote, or, where there is none, Odoo's of the day."""
+        if rate is not None:
+            self._check_quote(connection, currency, rate, date, found)
+        elif currency != connection.company_id.currency_id:
+            self._rate(connection, currency, date, found)
+
+    def _directed(self, document):
+        """A document whose total is negative is one of the other direction: Odoo refuses to post it otherwise."""
+        if document.total >= 0:
+            return document
+        lines = [dataclasses.replace(
+            line, amount=-line.amount, unit_price=line.unit_price and -line.unit_price,
+            order_quantity=line.order_quantity and -line.order_quantity) for line in document.lines]
+        return dataclasses.replace(document, move_type=REFUND_OF[document.move_type], lines=lines)
+
+    def _look_up_numbers(self, connection, documents, partners):
+        """Bills, receipts and refunds of vendors by (type, `Document.identity_key`), as [(vendor, document, its day)].
+
+        Those that were reversed do not count.
+
+        :param documents: (number or False, day) of what may be booked
+        :param partners: of `ramp.flow.vendor._partners`
+        """
+        numbers = {key for number, _day in documents if (key := number_key(number))}
+        days = {day for number, day in documents if day and not number_key(number)}
+        vendors = self.env['res.partner'].union(*(partner for partner, _reason in partners.values() if partner)).commercial_partner_id
+        if not vendors or not (numbers or days):
+            return {}
+        Move, columns = self.env['account.move'], ('id', 'move_type', 'ref', 'invoice_date', 'currency_id', 'amount_total')
+        Move.flush_model([*columns, 'commercial_partner_id', 'company_id', 'state', 'payment_state'])
+        # all of the vendors' numbers, as their spelling is compared in Python, which the database does in its own way
+        query = Move._search(
+            Domain('company_id', '=', connection.company_id.id) & Domain('move_type', 'in', list(NUMBERED_AS))
+            & Domain('commercial_partner_id', 'in', vendors.ids)
+            & (Domain('invoice_date', 'in', list(days)) | (Domain('ref', '!=', False) if numbers else Domain.FALSE))
+            & Domain('state', '!=', 'cancel')
+            # core says "reversed" of what credits covered, too: that number was used
+            & (Domain('payment_state', '!=', 'reversed') | Domain('reversal_move_ids', '=', False))
+            # and of a refund that was reversed it says "paid"
+            & (Domain('move_type', '!=', 'in_refund') | Domain('reversal_move_ids', '=', False)), order='id DESC')
+        found = {}
+        for identity, kind, reference, day, currency, total in self.env.execute_query(query.select(
+                *(SQL.identifier(Move._table, column) for column in columns))):
+            key = number_key(reference)
+            if not key and day in days:
+                key = day, currency, self._minor(total, self.env['res.currency'].browse(currency))
+            if key in numbers or isinstance(key, tuple):
+                found.setdefault((NUMBERED_AS[kind], key), []).append((Move.browse(identity), day))
+        if found:
+            Move.union(*(move for moves in found.values() for move, _day in moves)).fetch(['commercial_partner_id', 'ramp_id', 'name'])
+        return {key: [(move.commercial_partner_id, move, day) for move, day in moves] for key, moves in found.items()}
+
+    def _check_number(self, document, found):
+        """The document, with those of the same number from other years: as for core, these are others, and it is said on its page.
+
+        Raises `Held` if the vendor has one of that number already, in Odoo or in this batch; or, of no number, one of that day and amount.
+        """
+        if not document.identity_key:
+            return document
+        others = found['numbers'].setdefault((document.move_type, document.identity_key), [])
+        vendor, earlier = document.partner.commercial_partner_id, self.env['account.move']
+        for partner, move, day in others:
+            if partner != vendor or move and move.ramp_id == document.ramp_id:
+                continue
+            if not move:
+                raise Behind
+            if day and day.year != document.invoice_date.year:
+                earlier += move
+                continue
+            values = {'vendor': vendor.display_name, 'move': move.name or self.env._('a draft'), 'link': self._link(move)}
+            raise Held(self.env._(
+                '%(vendor)s has a document with the number %(number)s in Odoo already: %(move)s (%(link)s). If it is the same bill, '
+                'ignore this one; if both are real, change the reference of one of them.',
+                number=document.reference, **values) if document.reference else self.env._(
+                '%(vendor)s has a document of %(date)s over %(amount)s without a number in Odoo already: %(move)s (%(link)s). This one has '
+                'none either. If it is the same bill, ignore this one; if both are real, enter a reference on that one.',
+                date=document.invoice_date, amount=Money(document.total, document.currency.name), **values), move)
+        others.append((vendor, None, document.invoice_date))
+        return dataclasses.replace(document, same_number=earlier) if earlier else document
+
+    def _link(self, record):
+        """The address of a record's page, as a person can open it."""
+        return f'{record.get_base_url()}/odoo/{record._name}/{record.id}'
+
+    # ------------------------------------------------------------------ booking
+
+    def _book_documents(self, connection, documents, post, payable=None):
+        """Make the bills and refunds of these documents, in batch; returns them in the same order.
+
+        :param payable: the account on which all of them are owed; None: their partners'
+        """
+        rates = {}
+        self._know_partners(connection, self.env['res.partner'].union(*(document.partner for document in documents)))
+        known = self._known_analytics(line.coding for document in documents for line in document.lines)
+        moves = self.env['account.move'].with_context(
+            **QUIET, ramp_one_sequence={}, ramp_one_position={}, ramp_known_analytics=known).create(
+            [self._document_values(connection, document, self._document_rate(connection, document, rates)) for document in documents])
+        for document, move in zip(documents, moves, strict=True):
+            self._complete(document, move)
+        if payable:
+            owed = moves.line_ids.filtered(lambda line: line.display_type == 'payment_term' and line.account_id != payable)
+            owed.with_context(skip_invoice_sync=True).account_id = payable  # nothing else in the bill follows from it
+        if post:
+            moves._post(soft=False)
+        for document, move in zip(documents, moves, strict=True):
+            if document.same_number:
+                move._message_log(body=self.env._(
+                    'Its number is also that of %s, from another year. If it is the same bill, reverse one of them.',
+                    Markup(', ').join(other._get_html_link(title=other.display_name) for other in document.same_number)))
+        return moves
+
+    def _document_rate(self, connection, document, rates):
+        """Units of the document's currency for one of the company's, as Odoo has it; None for the company's own.
+
+        :param rates: Odoo's own, those that are known: core would ask for the rate of each bill
+        """
+        company, currency = connection.company_id, document.currency
+        if currency == company.currency_id:
+            return None
+        if document.rate:
+            return 1 / document.rate
+        key = currency, document.invoice_date
+        if key not in rates:
+            rates[key] = self.env['res.currency']._get_conversion_rate(company.currency_id, currency, company, document.invoice_date)
+        return rates[key]
+
+    def _document_values(self, connection, document, rate):
+        return {
+            'move_type': document.move_type,
+            'ramp_id': document.ramp_id,
+            'company_id': connection.company_id.id,
+            'journal_id': self._own_journal(connection).id,
+            'partner_id': document.partner.id,
+            'currency_id': document.currency.id,
+            **({'invoice_currency_rate': rate} if rate else {}),
+            'date': document.date,
+            'invoice_date': document.invoice_date,
+            # Ramp says when it is due, not the vendor's terms in Odoo
+            'invoice_payment_term_id': False,
+            'invoice_date_due': document.due_date or document.invoice_date,
+            'ref': document.reference,
+            'invoice_origin': document.origin,
+            'narration': document.note and plaintext2html(document.note),  # somebody else's text is no markup
+            'invoice_line_ids': [
+                Command.create({**self._line_values(connection, document, line), **self._line_amounts(connection, document, line, rate)})
+                for line in document.lines],
+        }
+
+    def _line_amounts(self, connection, document, line, rate):
+        """What a line without tax is in both currencies. Core comes to the same, and need not write each line once more, by itself;
+        where it rounds the whole and wants a cent elsewhere, it still moves it there."""
+        if line.coding.tax:
+            return {}
+        amount = self._float(line.amount if document.move_type == 'in_invoice' else -line.amount, document.currency)
+        return {'amount_currency': amount, 'balance': connection.company_id.currency_id.round(amount / rate) if rate else amount}
+
+    def _line_values(self, connection, document, line):
+        amount = self._float(line.amount, document.currency)
+        quantity, price = 1.0, amount
+        if line.coding.tax:
+            price = self._net(connection, document, line, amount)
+        elif line.quantity and line.unit_price and not self._mismatch(line) and self._is_fine(line.quantity, line.unit_price.decimal):
+            quantity, price = float(line.quantity), float(line.unit_price.decimal)
+        ordered = self._ordered(line, quantity * price)
+        if ordered:
+            quantity, price = ordered, quantity * price / ordered
+        return {
+            'name': line.name,
+            'account_id': line.coding.account.id,
+            **(self._order_line_values(line.order_line) if ordered else {}),
+            'quantity': quantity,
+            'price_unit': price,
+            'tax_ids': [Command.set(line.coding.tax.ids)],
+            # always given, so that no model is searched for each line
+            'analytic_distribution': line.coding.distribution or {},
+        }
+
+    @staticmethod
+    def _ordered(line, amount):
+        """How much of its order line is billed. Where that is not told, so much as the amount (before tax) buys at the order's price:
+        else the order would count one. 0.0: not known."""
+        order_line = line.order_line
+        if not order_line or line.order_quantity:
+            return line.order_quantity or 0.0
+        price = order_line.price_unit_discounted
+        return order_line.product_uom_id.round(amount / price) if price else 0.0
+
+    @staticmethod
+    def _order_line_values(order_line):
+        return {'purchase_line_id': order_line.id, 'product_id': order_line.product_id.id, 'product_uom_id': order_line.product_uom_id.id}
+
+    @staticmethod
+    def _mismatch(line):
+        """Whether quantity times price is not exactly the amount: Ramp rounds prices."""
+        return line.quantity * line.unit_price.minor != line.amount
+
+    def _is_fine(self, quantity, price):
+        """Whether Odoo keeps a quantity and a price as they are: what it rounds comes to another amount."""
+        precision = self.env['decimal.precision']
+        return all(value == round(value, precision.precision_get(name)) for value, name in (
+            (quantity, 'Product Unit'), (price, 'Product Price')))
+
+    def _net(self, connection, document, line, amount):
+        """The price to enter so that, with its tax, the line comes to Ramp's amount."""
+        taxes = line.coding.tax.flatten_taxes_hierarchy()
+        included = taxes.filtered('price_include')
+        if included == taxes:
+            return amount
+        details = self._taxed_line(
+            connection.company_id, amount, tax_ids=line.coding.tax, currency_id=document.currency,
+            is_refund=document.move_type == 'in_refund', partner_id=document.partner)['tax_details']
+        # of a mixture, those that are included in the price stay in it
+        return details['raw_total_excluded_currency'] + sum(
+            tax['raw_tax_amount_currency'] for tax in details['taxes_data'] if tax['tax'] in included)
+
+    def _complete(self, document, move):
+        """Let a tax take the cents that its rounding left, so that the bill comes to Ramp's amount. Raises `Held` where more is missing.
+
+        A tax whose lines cancel each other out, as those of a reverse charge, takes nothing: they would not any more.
+        """
+        currency, total = document.currency, self._float(document.total, document.currency)
+        missing = currency.round(total - move.amount_total)
+        if not missing:
+            return
+        taxed = [line.coding.tax.flatten_taxes_hierarchy() for line in document.lines if line.coding.tax]
+        allowed = currency.rounding * sum(1 + len(taxes) for taxes in taxed)  # each base and each tax was rounded once
+        lines = move.line_ids.filtered('tax_repartition_line_id')
+        counted = [part for part in lines.grouped('tax_line_id').values() if not currency.is_zero(sum(part.mapped('amount_currency')))]
+        if counted and currency.compare_amounts(abs(missing), allowed) <= 0:
+            line = max((line for part in counted for line in part), key=lambda line: abs(line.amount_currency))
+            sign = 1 if document.move_type == 'in_invoice' else -1
+            move.write({'line_ids': [Command.update(line.id, {'amount_currency': currency.round(line.amount_currency + sign * missing)})]})
+        if currency.compare_amounts(total, move.amount_total):
+            amounts = {'odoo': f'{move.amount_total:.{currency.decimal_places}f} {currency.name}',
+                       'ramp': Money(document.total, currency.name)}
+            raise Held(self.env._(
+                'With the tax codes of its lines Odoo comes to %(odoo)s, but the bill is %(ramp)s. Check the tax codes in Ramp and the '
+                'taxes in Odoo; or leave out the tax code, and enter the tax as a line.', **amounts) if taxed else self.env._(
+                'Its lines come to %(odoo)s in Odoo, but the bill is %(ramp)s. Check the decimals of the currency, and those of '
+                'quantities and prices.', **amounts))
+
+
+def line_name(*texts, fallback):
+    """What a line says: the first text there is, on one line."""
+    return next(filter(None, map(clean, texts)), fallback)

@@ -1,0 +1,343 @@
+# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
+import contextlib
+import dataclasses
+from datetime import timedelta
+
+from odoo import api, models
+
+from ...ramp_api import Money, PayloadError, RampScopeError, RampValidationError, read_bill, read_entity, scrub_bill
+from ..accounting.booking import QUIET, clean
+from ..accounting.documents import Document, DocumentLine, line_name
+from ..engine.flow import Held, Skipped, Waiting
+from ..engine.names import number_key
+
+DEAD = ('REJECTED', 'TERMINATED')
+REREAD_PAID = timedelta(days=90)  # so long after it was paid, a returned payment is noticed
+
+
+@dataclasses.dataclass(frozen=True)
+class Link:
+    """A bill from before the start date, and what it is in Odoo."""
+
+    ramp_id: str
+    move: models.Model
+
+
+class RampFlowBill(models.AbstractModel):
+    """Bills of vendors: a vendor bill each, with its lines, taxes, analytics and files. Their payments are a flow of their own.
+
+    Schema: Bill of GET /bills. A bill goes through Ramp's accounting twice, itself (BILL_SYNC) and its payment
+    (BILL_PAYMENT_SYNC); both have the bill's id. Nothing in a bill tells when it changed, so what is booked is looked at again.
+    """
+
+    _name = 'ramp.flow.bill'
+    _inherit = 'ramp.flow.payable'
+    _description = 'Ramp Flow: bills'
+
+    _flow = 'bill'
+    _payment_flow = 'bill_payment'
+    _flow_sequence = 50
+    _events = (
+        'bills.approved', 'bills.archived', 'bills.created', 'bills.paid', 'bills.ready_to_sync', 'bills.rejected', 'bills.updated',
+        'payments.updated')
+    _vague_events = ('payments.updated',)
+    _endpoint = '/bills'
+    _sync_type = 'BILL_SYNC'
+    _synced_at = 'accounting_sync_date'
+    _known_by = ('invoice_number', 'memo')
+    _quiet_extras = ('payment',)
+
+    @api.model
+    def _flow_label(self):
+        return self.env._('Bills')
+
+    @api.model
+    def _page(self, record):
+        return f'/bill-pay/bills/{record.ramp_id}'
+
+    @api.model
+    def _enabled(self, connection):
+        return connection.pull_bills
+
+    # ------------------------------------------------------------------ what Ramp lists
+
+    def _listings(self, connection):
+        ready = [{'sync_ready': 'true'}]
+        if connection.bill_policy == 'created':
+            ready.append({'sync_status': 'NOT_SYNCED'})
+        return [*({**params, **self._scope(connection)} for params in ready),
+                {'sync_ready': 'true', 'from_paid_at': f'{connection.start_date}T00:00:00Z', **self._scope_before(connection)}]
+
+    def _reread_listings(self, connection, since):
+        # days, as Ramp has them: the moment does not matter
+        paid = (self.env.cr.now() - REREAD_PAID).strftime('%Y-%m-%dT00:00:00Z')
+        return [{**params, **self._scope(connection)} for params in (
+            {'sync_status': 'BILL_SYNCED'}, {'sync_status': 'BILL_AND_PAYMENT_SYNCED', 'from_paid_at': paid}, {'is_archived': 'true'},
+            # one whose payment was returned has no such moment any more
+            {'sync_status': 'BILL_AND_PAYMENT_SYNCED', 'payment_status': 'OPEN'})] + [
+            {'sync_status': 'BILL_AND_PAYMENT_SYNCED', **params, **self._scope_before(connection)} for params in (
+                {'from_paid_at': paid}, {'payment_status': 'OPEN'})]
+
+    def _watch_listings(self, connection, since):
+        # what somebody exported without this connection; all of it that is still to be paid
+        return [{'sync_status': 'BILL_SYNCED', **self._scope(connection)},
+                {'sync_status': 'BILL_AND_PAYMENT_SYNCED', **self._scope(connection), 'from_issued_date': max(
+                    since, self._scope(connection)['from_issued_date'])}]
+
+    @api.model
+    def _scope(self, connection):
+        """EXTENDS: bills are dated by days: the first day is that of the start date, in whichever time zone."""
+        return {'from_issued_date': f'{connection.start_date}T00:00:00Z', **super()._scope(connection)}
+
+    @api.model
+    def _scope_before(self, connection):
+        """What of a query leaves the bills that were issued before the start date: those that are paid after it are in Odoo already."""
+        last = connection.start_date - timedelta(days=1)
+        return {**self.env['ramp.flow.pull']._scope(connection), 'to_issued_date': f'{last}T23:59:59Z'}
+
+    def _is_before(self, connection, value):
+        issued = self._day(connection, value.issued_at)
+        return bool(issued) and issued < connection.start_date
+
+    def _is_exported_elsewhere(self, connection, row, record):
+        """EXTENDS: a bill from before the start date is in the books of whoever exported it, which are Odoo's; its payment is to come."""
+        if self._is_early(connection, row) and row['payload'].get('sync_status') == 'BILL_SYNCED' and 'value' in row:
+            return False
+        return super()._is_exported_elsewhere(connection, row, record)
+
+    def _scrub(self, payload):
+        return scrub_bill(payload)
+
+    def _read(self, payload):
+        """A payment that cannot be read is its own row's matter: the bill has none then."""
+        try:
+            return read_bill(payload)
+        except PayloadError:
+            return read_bill(payload, with_payment=False)
+
+    def _facts(self, value):
+        """What is booked of a bill; what it is called, its files and how it is paid are no part of it."""
+        return {
+            'amount': str(value.amount), 'vendor': value.vendor.id, 'entity': value.entity_id,
+            'days': [str(moment) for moment in (value.issued_at, value.accounting_date, value.posting_date)],
+            'lines': [[str(line.amount), str(line.quantity), str(line.unit_price), self._chosen(line.selections)] for line in value.lines],
+        }
+
+    def _extras(self, value):
+        return {
+            'files': len(value.invoice_urls), 'number': clean(value.invoice_number), 'memo': value.memo, 'vendor_memo': value.vendor_memo,
+            'due': str(value.due_at or ''), 'memos': [line.memo for line in value.lines],
+            'payment': self.env['ramp.flow.bill_payment']._announced_payment(value)}
+
+    def _row(self, connection, value):
+        return {
+            'name': ' '.join(filter(None, (clean(value.vendor.name), clean(value.invoice_number)))) or value.id,
+            'date': self._day(connection, value.issued_at), 'money': value.amount, 'parent_ramp_id': value.vendor.id,
+            'ramp_entity_id': value.entity_id, 'open_amount': self._open_amount(value),
+        }
+
+    @api.model
+    def _open_amount(self, value, paid=0):
+        """What Ramp says is still to be paid of a bill, Decimal in its currency. paid: in minor units, of one that is paid in part."""
+        counts = value.enable_accounting_sync and not value.archived_at and value.approval_status in ('APPROVED', None)
+        if value.status == 'PAID' or not counts:
+            return Money(0, value.amount.currency).decimal
+        return Money(owed(value.amount, value.applied_vendor_credits).minor - paid, value.amount.currency).decimal
+
+    def _is_synced(self, payload):
+        return payload.get('sync_status') in ('BILL_SYNCED', 'BILL_AND_PAYMENT_SYNCED')
+
+    def _is_ready(self, payload):
+        return (payload.get('sync_status') == 'NOT_SYNCED' and payload.get('approval_status') in ('APPROVED', None)
+                and payload.get('enable_accounting_sync') is not False and not payload.get('archived_at'))
+
+    def _is_confirmable(self, value):
+        return value.approval_status in ('APPROVED', None)
+
+    def _reference(self, record):
+        return f'account.move,{record.res_id}'
+
+    def _sync_item(self, record):
+        item = super()._sync_item(record)
+        if not self.env.context.get('ramp_memory', {}).get('no_links'):
+            item['deep_link_url'] = self._link(self.env['account.move'].browse(record.res_id))
+        return item
+
+    def _confirm_batch(self, connection, run, client, key):
+        try:
+            return super()._confirm_batch(connection, run, client, key)
+        except RampValidationError as error:
+            memory = self.env.context.get('ramp_memory', {})
+            if 'deep_link' not in str(error) or memory.get('no_links'):
+                raise
+            memory['no_links'] = True  # an address that Ramp takes for none, such as one of an intranet, is worth no bill
+        return super()._confirm_batch(connection, run, client, key)
+
+    # ------------------------------------------------------------------ what a page tells besides
+
+    def _stored(self, connection, rows, asked):
+        told = {row['ramp_id']: row for row in rows if 'value' in row}
+        self.env['ramp.flow.bill_payment']._expect(connection, told, asked)
+        self._withdraw(connection, told, {
+            ramp_id: self.env._('It was archived in Ramp.') if row['value'].archived_at else self.env._('It was not approved in Ramp.')
+            for ramp_id, row in told.items() if row['value'].archived_at or row['value'].approval_status in DEAD})
+        approved = self.env['ramp.record'].search([
+            ('connection_id', '=', connection.id), ('flow', '=', self._flow), ('state', '=', 'done'), ('sync_key', '=', False),
+            ('ramp_id', 'in', [row['ramp_id'] for row in rows if row.get('ready')])])
+        if approved:  # booked when they were created; now Ramp wants to hear of them
+            approved.sync_key = self._new_sync_key(approved)
+        return super()._stored(connection, rows, asked)
+
+    def _notice(self, connection, record, before, value):
+        now = self._extras(value)
+        if now['files'] > before.get('files', 0):
+            self.env['ramp.flow.bill_file']._expect(connection, {record.ramp_id: now['files']})
+        self._noticed(record, self._changes(before, now))
+
+    # ------------------------------------------------------------------ deciding
+
+    def _prepare(self, connection, client, ramp_ids):
+        self.env.cr.execute(
+            """
+            SELECT DISTINCT lower(payload #>> '{vendor,id}') FROM ramp_record
+             WHERE connection_id = %s AND flow = %s AND ramp_id = ANY(%s) AND res_id IS NULL
+            """, (connection.id, self._flow, ramp_ids))
+        vendors = {row[0] for row in self.env.cr.fetchall() if row[0]}
+        self.env.cr.rollback()
+        if vendors:
+            self.env['ramp.flow.vendor']._ensure(connection, client, vendors)
+        self._entities(client)
+
+    def _entities(self, client):
+        """The currency of each Ramp entity, read once in a run: a bill's rate leads into it."""
+        memory = self.env.context.get('ramp_memory', {})
+        if 'entities' not in memory:
+            rows = []
+            with contextlib.suppress(RampScopeError):  # the payer's currency is then taken for the company's
+                rows = list(client.objects('/entities'))
+            memory['entities'] = {}
+            for row in rows:
+                with contextlib.suppress(PayloadError):  # so is that of an entity that cannot be read
+                    entity = read_entity(row)
+                    memory['entities'][entity.id] = entity.currency
+
+    def _look_up(self, connection, values):
+        codes = {value.amount.currency for value in values}
+        payers = {code for code in self.env.context.get('ramp_memory', {}).get('entities', {}).values() if code}
+        partners = self.env['ramp.flow.vendor']._partners(connection, {value.vendor.id for value in values})
+        return {
+            **self._look_up_books(
+                connection, [selection for value in values for line in value.lines for selection in line.selections], codes | payers),
+            'partners': partners,
+            'numbers': self._look_up_numbers(
+                connection, {(clean(value.invoice_number), self._issued_on(connection, value)) for value in values}, partners),
+            **self.env['ramp.flow.purchase_order']._look_up_ordered(connection, {
+                value.purchase_order_id for value in values if value.purchase_order_id}),
+        }
+
+    def _plan(self, connection, value, found):
+        self._check_state(connection, value)
+        if self._is_before(connection, value):
+            return self._plan_link(connection, value, found)
+        journal = self._plan_journal(connection)
+        code = value.amount.currency
+        issued = self._issued_on(connection, value)
+        date = self._day(connection, value.posting_date, value.accounting_date, value.issued_at)
+        if not (issued and date):
+            raise Held(self.env._('It has no date. Ask Ramp; it cannot be booked on a day that is not known.'))
+        rate = self._plan_rate(connection, value, issued, found)
+        currency = self._plan_currency(connection, code, found, rate, amounts=[line.amount.minor for line in value.lines])
+        partner = self._plan_vendor(value.vendor.id, clean(value.vendor.name), found)
+        orders = [self._plan_order_line(line, partner, found) for line in value.lines]
+        coded = self._complete_coding(
+            connection, value.lines, self._plan_coding(connection, value.lines, found), [partner] * len(value.lines), found,
+            [order_line.product_id if order_line else self.env['product.product'] for order_line, _quantity in orders])
+        self._check_rate(connection, currency, rate, issued, found)
+        label = clean(value.memo) or clean(value.invoice_number) or partner.display_name
+        document = self._directed(Document(
+            ramp_id=value.id, move_type='in_invoice', partner=partner, currency=currency, rate=rate,
+            date=self._plan_entry_date(connection, date, journal, found, any(coding.tax for coding in coded)),
+            invoice_date=issued, due_date=self._day(connection, value.due_at), reference=clean(value.invoice_number),
+            note=clean(value.memo), origin=found['orders'].get(value.purchase_order_id, False),
+            lines=[DocumentLine(coding, line.amount.minor, line_name(line.memo, fallback=label), line.quantity, line.unit_price, *order)
+                    for coding, line, order in zip(coded, value.lines, orders, strict=True)]))
+        return self._check_number(document, found), len(value.invoice_urls)
+
+    def _plan_link(self, connection, value, found):
+        """The bill in Odoo that a bill from before the start date is; raises `Held` unless it is there, posted, of the same amount."""
+        partner, number = self._plan_vendor(value.vendor.id, clean(value.vendor.name), found), clean(value.invoice_number)
+        names = {'vendor': partner.display_name, 'number': number or '-', 'issued': self._day(connection, value.issued_at),
+                 'amount': value.amount}
+        bills = self.env['account.move'].union(*(
+            move for vendor, move, _day in found['numbers'].get(('in_invoice', number_key(number)), ())
+            if move and vendor == partner.commercial_partner_id and move.ramp_id in (False, value.id)))
+        if len(bills) != 1 or bills.state != 'posted':
+            raise Held(self.env._(
+                'It was issued on %(issued)s, before the start date of the connection, and paid since. Odoo has no posted bill of '
+                '%(vendor)s with the number %(number)s, or several of them. Enter that bill over %(amount)s, so that it can be paid; or '
+                'ignore this one.', **names), bills[:1])
+        if bills.currency_id.name != value.amount.currency or self._minor(bills.amount_total, bills.currency_id) != value.amount.minor:
+            raise Held(self.env._(
+                'It was issued on %(issued)s, before the start date of the connection, and is %(bill)s in Odoo. There its total is another '
+                'one than %(amount)s. Correct the bill in Odoo, or in Ramp; or ignore this one.', bill=bills.name, **names), bills)
+        return Link(value.id, bills)
+
+    def _issued_on(self, connection, value):
+        return self._day(connection, value.issued_at, value.accounting_date, value.created_at)
+
+    def _plan_order_line(self, line, partner, found):
+        """(line of the purchase order, quantity in its unit if told) of a bill's line; (None, None) where it is of none in Odoo."""
+        order_line, size = found['order_lines'].get(line.purchase_order_line_item_id, (None, None))
+        if not order_line or order_line.partner_id.commercial_partner_id != partner.commercial_partner_id:
+            return None, None
+        return order_line, float(line.quantity * size) if line.quantity else None
+
+    def _check_state(self, connection, value):
+        if not value.enable_accounting_sync:
+            raise Skipped(self.env._('Ramp keeps it out of accounting.'))
+        if value.archived_at:
+            raise Skipped(self.env._('It was archived in Ramp.'))
+        if value.approval_status in DEAD:
+            raise Skipped(self.env._('It was not approved in Ramp (%s).', value.approval_status))
+        if connection.bill_policy == 'approved' and value.approval_status not in ('APPROVED', None):
+            raise Waiting(self.env._('It is not approved in Ramp yet.'))
+        self._check_entity(connection, value)
+
+    def _plan_rate(self, connection, value, issued, found):
+        """Company currency units for one of the bill's, by the rate that Ramp pays at; None: Odoo's rate."""
+        code = value.amount.currency
+        company = connection.company_id.currency_id
+        payer = self.env.context.get('ramp_memory', {}).get('entities', {}).get(value.entity_id) or company.name
+        if code in (company.name, payer) or value.fx_conversion_rate is None or connection.bill_rate_policy == 'odoo':
+            return None
+        if payer == company.name:
+            return float(value.fx_conversion_rate)
+        currency = self._plan_currency(connection, payer, found)
+        return float(value.fx_conversion_rate) * self._rate(connection, currency, issued, found)
+
+    # ------------------------------------------------------------------ booking
+
+    def _book(self, connection, plans):
+        new = [plan for plan in plans if not isinstance(plan, Link)]
+        moves = self._book_documents(connection, [document for document, _files in new], connection.bill_post == 'post') if new else ()
+        booked = {document.ramp_id: move for (document, _files), move in zip(new, moves, strict=True)}
+        self.env['ramp.flow.bill_file']._expect(connection, {document.ramp_id: files for document, files in new if files}, booked)
+        booked.update(self._link_documents(connection, [plan for plan in plans if isinstance(plan, Link)]))
+        self.env['ramp.flow.bill_payment']._bill_booked(connection, booked)
+        return [booked[plan.ramp_id if isinstance(plan, Link) else plan[0].ramp_id] for plan in plans]
+
+    def _link_documents(self, connection, links):
+        """Have bills of Odoo stand for bills of Ramp, so that what Ramp pays of these is booked. Returns {Ramp id: bill}."""
+        rows = {row.ramp_id: row for row in self.env['ramp.record'].search_fetch(
+            [('connection_id', '=', connection.id), ('flow', '=', self._flow), ('ramp_id', 'in', [link.ramp_id for link in links])],
+            ['ramp_id', 'noted'])} if links else {}
+        for link in links:
+            link.move.with_context(**QUIET).ramp_id = link.ramp_id
+            link.move._message_log(body=self.env._('It is a bill in Ramp, too. What Ramp pays of it is booked.'))
+        self.env['ramp.record']._note({rows[link.ramp_id].id: {**(rows[link.ramp_id].noted or {}), 'is_linked': True} for link in links})
+        return {link.ramp_id: link.move for link in links}
+
+
+def owed(amount, credits):
+    """Money of a bill after the vendor credits applied to it."""
+    return sum((-credit.amount for credit in credits), Money(amount.minor, amount.currency))

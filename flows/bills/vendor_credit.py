@@ -1,0 +1,124 @@
+# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
+from odoo import api, models
+
+from ...ramp_api import read_vendor_credit
+from ..accounting.booking import clean
+from ..accounting.documents import Document, DocumentLine, line_name
+from ..engine.flow import Held
+
+
+class RampFlowVendorCredit(models.AbstractModel):
+    """Vendor credits: a refund each. Which bills it pays, the bills say; see ramp.flow.bill_payment.
+
+    Schema: VendorCreditResource of GET /vendors/credits. Ramp does not want to hear of them (there is no sync type).
+    """
+
+    _name = 'ramp.flow.vendor_credit'
+    _inherit = 'ramp.flow.payable'
+    _description = 'Ramp Flow: vendor credits'
+
+    _flow = 'vendor_credit'
+    _journal_field = 'vendor_credit_journal_id'
+    _flow_sequence = 40
+    _endpoint = '/vendors/credits'
+    _known_by = ('reference_number',)
+
+    @api.model
+    def _flow_label(self):
+        return self.env._('Vendor credits')
+
+    @api.model
+    def _page(self, record):
+        return record.parent_ramp_id and f'/bill-pay/vendors/{record.parent_ramp_id}'
+
+    @api.model
+    def _enabled(self, connection):
+        return connection.pull_bills
+
+    def _list_params(self, connection):
+        # those that are used up are left out unless asked for
+        return {'include_fully_used': 'true', 'from_accounting_date': str(connection.start_date), **self._scope(connection)}
+
+    def _watch_listings(self, connection, since):
+        return [self._list_params(connection)]
+
+    def _read(self, payload):
+        return read_vendor_credit(payload)
+
+    def _facts(self, value):
+        """What is booked of a credit: what of it is used is the bills' matter."""
+        return {
+            'total': str(value.total), 'vendor': value.vendor_id, 'entity': value.entity_id, 'date': str(value.accounting_date),
+            'lines': [[str(line.amount), str(line.quantity), str(line.unit_price), self._chosen(line.selections)]
+                      for line in value.lines],
+        }
+
+    def _extras(self, value):
+        return {'number': clean(value.reference_number), 'memos': [line.memo for line in value.lines]}
+
+    def _notice(self, connection, record, before, value):
+        self._noticed(record, self._changes(before, self._extras(value)))
+
+    def _row(self, connection, value):
+        return {
+            'name': clean(value.reference_number) or value.id, 'date': value.accounting_date, 'money': -value.total,
+            'parent_ramp_id': value.vendor_id, 'ramp_entity_id': value.entity_id,
+            'open_amount': (-value.remaining).decimal,
+        }
+
+    def _is_synced(self, payload):
+        return False
+
+    def _is_ready(self, payload):
+        return True
+
+    def _prepare(self, connection, client, ramp_ids):
+        self.env.cr.execute(
+            """
+            SELECT DISTINCT lower(payload ->> 'vendor_id') FROM ramp_record
+             WHERE connection_id = %s AND flow = %s AND ramp_id = ANY(%s) AND res_id IS NULL
+            """, (connection.id, self._flow, ramp_ids))
+        vendors = {row[0] for row in self.env.cr.fetchall() if row[0]}
+        self.env.cr.rollback()
+        if vendors:
+            self.env['ramp.flow.vendor']._ensure(connection, client, vendors)
+
+    def _look_up(self, connection, values):
+        partners = self.env['ramp.flow.vendor']._partners(connection, {value.vendor_id for value in values})
+        return {
+            **self._look_up_books(
+                connection, [selection for value in values for line in value.lines for selection in line.selections],
+                {value.total.currency for value in values}),
+            'partners': partners,
+            'numbers': self._look_up_numbers(
+                connection, {(clean(value.reference_number), self._credit_day(connection, value)) for value in values}, partners),
+        }
+
+    def _plan(self, connection, value, found):
+        self._check_entity(connection, value)
+        self._check_existing(connection, value.created_at or value.accounting_date)
+        journal = self._plan_journal(connection)
+        currency = self._plan_currency(connection, value.total.currency, found, amounts=[line.amount.minor for line in value.lines])
+        partner = self._plan_vendor(value.vendor_id, False, found)
+        coded = self._complete_coding(
+            connection, value.lines, self._plan_coding(connection, value.lines, found), [partner] * len(value.lines), found)
+        day = self._credit_day(connection, value)
+        if not day:
+            raise Held(self.env._('It has no date. Ask Ramp; it cannot be booked on a day that is not known.'))
+        self._check_rate(connection, currency, None, day, found)
+        label = clean(value.reference_number) or partner.display_name
+        document = self._directed(Document(
+            ramp_id=value.id, move_type='in_refund', partner=partner, currency=currency, rate=None,
+            date=self._plan_entry_date(connection, day, journal, found, any(coding.tax for coding in coded)),
+            invoice_date=day, due_date=day, reference=clean(value.reference_number), note=False,
+            lines=[DocumentLine(coding, line.amount.minor, line_name(line.memo, fallback=label), line.quantity, line.unit_price)
+                   for coding, line in zip(coded, value.lines, strict=True)]))
+        return self._check_number(document, found)
+
+    def _credit_day(self, connection, value):
+        return self._day(connection, value.accounting_date, value.created_at)
+
+    def _book(self, connection, plans):
+        moves = self._book_documents(connection, plans, connection.bill_post == 'post')
+        self.env['ramp.flow.bill_payment']._credits_booked(connection, [document.ramp_id for document in plans])
+        return moves

@@ -1,0 +1,8 @@
+# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
+from . import (  # a base before what inherits it
+    card_expense,
+    card_merchant,
+    transaction,
+    receipt,
+    repayment,
+)

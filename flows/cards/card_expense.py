@@ -1,0 +1,94 @@
+# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
+from collections import defaultdict
+from fractions import Fraction
+
+from odoo import Command, models
+
+from ...ramp_api import allocate
+from ..accounting.booking import QUIET
+
+
+class RampCardExpense(models.AbstractModel):
+    """The expense beside an entry of card spend: it says of the whole what the lines of the entry say of the parts.
+
+    A part of the flows of transactions and repayments.
+    """
+
+    _name = 'ramp.card.expense'
+    _description = 'Ramp Flow: expenses of card spend'
+
+    def _save(self, connection, expenses):
+        """Make or correct expenses of entries to come; one whose entry was deleted or reversed is there already, and is used again.
+
+        :param expenses: {Ramp id: (values of its own, values of the lines of the entry without the one of the card or bank)}
+        Returns (the expenses by Ramp id, the Ramp ids of those that were there already).
+        """
+        Expense, company = self.env['hr.expense'].with_context(**QUIET), connection.company_id
+        common = {
+            'company_id': company.id,
+            'product_id': connection.expense_product_id.id,
+            'payment_mode': 'company_account',
+            # paid from the card journal; left to itself, core would ask for each expense and take any journal of the company
+            'payment_method_line_id': connection.card_journal_id.outbound_payment_method_line_ids[:1].id,
+            'approval_state': 'approved',
+            'approval_date': self.env.cr.now().replace(microsecond=0),
+        }
+        found = {expense.ramp_id: expense for expense in Expense.search_fetch([('ramp_id', 'in', list(expenses))], ['ramp_id'])}
+        values, amounts = {}, {}
+        for ramp_id, (own, lines) in expenses.items():
+            currency = self.env['res.currency'].browse(own['currency_id'])
+            amounts[ramp_id] = self._amounts(lines, currency, company.currency_id)
+            values[ramp_id] = {**common, **own, 'ramp_id': ramp_id, **amounts[ramp_id], **self._coding(lines, currency)}
+        for ramp_id, expense in found.items():
+            expense.write(values[ramp_id])
+        again = set(found)
+        found.update((expense.ramp_id, expense) for expense in Expense.create(
+            [of_one for ramp_id, of_one in values.items() if ramp_id not in found]))
+        for ramp_id, expense in found.items():
+            # core converts the total of one that is there already by a rate of its own, and computes the tax of the whole
+            for wanted in ({'total_amount': values[ramp_id]['total_amount']}, amounts[ramp_id]):
+                different = {name: amount for name, amount in wanted.items() if expense[name] != amount}
+                if different:
+                    expense.write(different)
+        return found, again
+
+    def _amounts(self, lines, currency, company_currency):
+        """Taxes and what is left without them, in both currencies, as the entry has them."""
+        taxes = [line for line in lines if line.get('tax_repartition_line_id')]
+        bases = [line for line in lines if not line.get('tax_repartition_line_id')]
+        return {
+            'tax_amount_currency': currency.round(sum(line['amount_currency'] for line in taxes)),
+            'untaxed_amount_currency': currency.round(sum(line['amount_currency'] for line in bases)),
+            'tax_amount': company_currency.round(sum(line['balance'] for line in taxes)),
+            # core keeps this one in the precision of the other currency
+            'untaxed_amount': currency.round(company_currency.round(sum(line['balance'] for line in bases))),
+        }
+
+    def _coding(self, lines, currency):
+        """Account and taxes, where all lines have the same; and the analytic accounts of all of them, by their share."""
+        bases = [line for line in lines if not line.get('tax_repartition_line_id')]
+        accounts = {line['account_id'] for line in bases}
+        # with the tax that is no tax to get back, but a cost: it is on the account of its base
+        costs = [line for line in lines if line['account_id'] in accounts]
+        taxes = {tuple(sorted(line['tax_ids'][0][2] or ())) for line in bases}  # a command: set, or clear
+        return {
+            'account_id': next(iter(accounts)) if len(accounts) == 1 else False,
+            'tax_ids': [Command.set(taxes.pop() if len(taxes) == 1 else ())],
+            'analytic_distribution': self._mixture(costs, currency),
+        }
+
+    def _mixture(self, lines, currency):
+        """The distributions of lines as one, by the amounts that they distribute. It adds up to 100 %, with what is not distributed."""
+        shares = defaultdict(Fraction)
+        for line in lines:
+            units = Fraction(self.env['ramp.flow.booking']._units(line['amount_currency'], currency))
+            for key, percent in (line.get('analytic_distribution') or {}).items():
+                part = units * Fraction(str(percent)) / 100
+                shares[key] += part
+                shares[''] -= part
+            shares[''] += units
+        if not sum(shares.values()) or set(shares) == {''}:
+            return False
+        scale = 10 ** self.env['decimal.precision'].precision_get('Percentage Analytic')
+        parts = zip(shares, allocate(100 * scale, list(shares.values())), strict=True)
+        return {key: part / scale for key, part in parts if key and part} or False

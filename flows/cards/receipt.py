@@ -1,0 +1,70 @@
+# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
+from odoo import api, models
+
+from ...models.ramp_record import digest
+from ...ramp_api import read_receipt
+
+
+class RampFlowReceipt(models.AbstractModel):
+    """Receipts of card transactions and reimbursements: one file each, attached to the expense and to its entry, or to the bill.
+
+    Schema: Receipt of GET /receipts/{id}; its link is pre-signed and lives about an hour.
+    """
+
+    _name = 'ramp.flow.receipt'
+    _inherit = 'ramp.flow.file'
+    _description = 'Ramp Flow: receipts'
+
+    _flow = 'receipt'
+    _flow_sequence = 90  # after all that has receipts
+    _parent_flows = ('transaction', 'reimbursement')
+
+    @api.model
+    def _flow_label(self):
+        return self.env._('Receipts')
+
+    @api.model
+    def _page(self, record):
+        if not record.parent_ramp_id:
+            return None
+        # the row it belongs to is found for all rows of a list at once
+        folder = 'reimbursements' if record.related_record_id.flow == 'reimbursement' else 'transactions'
+        return f'/details/{folder}/{record.parent_ramp_id}'
+
+    @api.model
+    def _expect(self, connection, receipts, booked=None):
+        """Note the receipts of objects that are being booked, or that Ramp shows with further ones.
+
+        :param receipts: maps the object's Ramp id to receipt ids
+        :param booked: maps it to the entry that was just made, which its row does not name yet
+        """
+        receipts = {parent: ids for parent, ids in receipts.items() if ids}
+        parents = self._parents(connection, receipts)
+        # What takes the place of a reversed document needs its receipts; an entry gets those of its expense (see ramp.flow.transaction).
+        targets = self._targets(connection, receipts) if booked is None else {
+            parent: self._documents_of(booked[parent]) for parent in receipts}
+        nobody = self.env['ramp.record']
+        rows = {False: [], True: []}
+        for parent, ids in receipts.items():
+            record, documents = parents.get(parent, nobody), targets.get(parent, [])
+            alone = bool(documents) and all(document._name == 'account.move' for document in documents)
+            for receipt in ids:
+                rows[alone].append({
+                    'ramp_id': receipt, 'parent_ramp_id': parent, 'payload': {'id': receipt},
+                    'payload_hash': digest([receipt, documents[0].id]) if alone else receipt,
+                    'name': self.env._('Receipt: %s', record.name or '?'), 'date': record.date or None})
+        for updates, part in rows.items():
+            self._expect_rows(connection, part, updates)
+
+    def _documents_of(self, move):
+        """EXTENDS: card spend has an expense, too."""
+        return [move, *move.expense_ids]
+
+    def _links(self, connection, client, ramp_id):
+        return [read_receipt(client.get(f'/receipts/{ramp_id}')).receipt_url]
+
+    def _no_object(self):
+        return self.env._('Ramp does not have this receipt.')
+
+    def _unreadable(self, error):
+        return self.env._('Ramp sent a receipt that cannot be read. %s', error)

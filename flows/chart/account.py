@@ -1,0 +1,79 @@
+# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
+from odoo import api, models
+from odoo.fields import Domain
+
+from ...models.ramp_connection import UNSPENDABLE
+from ..engine.push import Remote
+
+# Ramp's classification by the first word of Odoo's type; a more special one is looked for first.
+CLASSIFICATIONS = {
+    'liability_credit_card': 'CREDCARD', 'asset': 'ASSET', 'liability': 'LIABILITY', 'equity': 'EQUITY', 'income': 'REVENUE',
+    'expense': 'EXPENSE',
+}
+
+
+class RampFlowAccount(models.AbstractModel):
+    """The chart of accounts: what people pick as accounting category in Ramp.
+
+    An archived account is hidden, not deleted: what was coded to it can still be read. Schema: GeneralLedgerAccount.
+    """
+
+    _name = 'ramp.flow.account'
+    _inherit = 'ramp.flow.push'
+    _description = 'Ramp Flow: accounts'
+
+    _flow = 'account'
+    _flow_sequence = 1
+    _model = 'account.account'
+    _kind = 'account'
+    _endpoint = '/accounting/accounts'
+    _upload_key = 'gl_accounts'
+    _fixed = ('classification',)
+    _by_code = True
+    _can_be_hidden = True
+
+    @api.model
+    def _flow_label(self):
+        return self.env._('Accounts')
+
+    def _wanted_domain(self, connection):
+        domain = (Domain('company_ids', 'in', connection.company_id.parent_ids.ids) & Domain('active', '=', True)
+                  & Domain('account_type', 'not in', UNSPENDABLE) & Domain('id', '!=', connection.card_account_id.id))
+        if connection.account_policy == 'types':
+            kinds = Domain('account_type', 'in', connection.account_type_ids.mapped('code'))
+            # Ramp wants to know the account of each tax rate
+            domain &= kinds | Domain('id', 'in', self.env['ramp.flow.tax_rate']._accounts(connection).ids)
+        return domain
+
+    def _not_offered(self, record):
+        if record.active and record.account_type in UNSPENDABLE:
+            return self.env._('Accounts of its type (%s) take no spend, so it is not offered in Ramp.', dict(
+                record._fields['account_type']._description_selection(self.env))[record.account_type])
+        return super()._not_offered(record)
+
+    def _desired(self, connection, records):
+        return {account.id: {
+            'name': account.name, 'code': account.code or '', 'classification': self._classification(account), 'offered': True,
+        } for account in records.with_company(connection.company_id)}
+
+    def _title(self, record):
+        return f'{record.code} {record.name}' if record.code else record.name
+
+    @api.model
+    def _classification(self, account):
+        kind = account.account_type or ''
+        return CLASSIFICATIONS.get(kind) or CLASSIFICATIONS.get(kind.partition('_')[0]) or 'UNKNOWN'
+
+    def _read_remote(self, payload, query):
+        active = payload.get('is_active', True)
+        return Remote(payload.get('id'), payload['ramp_id'], {
+            'name': payload.get('name'), 'code': payload.get('code') or '', 'classification': payload.get('classification'),
+            'offered': active and payload.get('visibility') != 'HIDDEN', 'active': active})
+
+    def _upload_item(self, job):
+        values = job.desired
+        return {'id': job.remote_id, 'name': values['name'], 'classification': values['classification'],
+                **({'code': values['code']} if values['code'] else {})}
+
+    def _change(self, client, job, changes):
+        return client.patch(f'{self._endpoint}/{job.ramp_id}', self._body_of(job, changes, ('name', 'code')), idempotent=True)

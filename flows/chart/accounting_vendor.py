@@ -1,0 +1,56 @@
+# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
+from odoo import api, models
+from odoo.fields import Domain
+
+from ..engine.push import Remote
+
+
+class RampFlowAccountingVendor(models.AbstractModel):
+    """Suppliers as accounting vendors: what a bill or a card transaction can be coded to (not the vendors of bill pay).
+
+    Schema: VendorAccount. It has no visibility: a supplier that is archived is deleted in Ramp, which keeps the id and can
+    take that back.
+    """
+
+    _name = 'ramp.flow.accounting_vendor'
+    _inherit = 'ramp.flow.push'
+    _description = 'Ramp Flow: accounting vendors'
+
+    _flow = 'accounting_vendor'
+    _flow_sequence = 6
+    _model = 'res.partner'
+    _kind = 'partner'
+    _endpoint = '/accounting/vendors'
+    _upload_key = 'vendors'
+
+    @api.model
+    def _flow_label(self):
+        return self.env._('Suppliers')
+
+    def _wanted_domain(self, connection):
+        if not connection.offer_vendors:
+            return Domain.FALSE
+        return (Domain('supplier_rank', '>', 0) & Domain('active', '=', True) & Domain('parent_id', '=', False)
+                & Domain('company_id', 'in', [False, *connection.company_id.parent_ids.ids])
+                & Domain.custom(to_sql=self.env['res.partner']._ramp_is_vendor))
+
+    def _not_offered(self, record):
+        return record._ramp_no_vendor() or super()._not_offered(record)
+
+    def _desired(self, connection, records):
+        return {partner.id: {'name': partner.name or partner.display_name, 'code': partner.ref or '', 'offered': True}
+                for partner in records}
+
+    def _read_remote(self, payload, query):
+        return Remote(payload.get('id'), payload['ramp_id'], {
+            'name': payload.get('name'), 'code': payload.get('code') or '', 'offered': payload.get('is_active', True)})
+
+    def _upload_item(self, job):
+        values = job.desired
+        return {'id': job.remote_id, 'name': values['name'], **({'code': values['code']} if values['code'] else {})}
+
+    def _change(self, client, job, changes):
+        body = {key: changes[key] for key in ('name', 'code') if key in changes}
+        if 'offered' in changes:
+            body['reactivate'] = True
+        return client.patch(f'{self._endpoint}/{job.ramp_id}', body, idempotent=True)

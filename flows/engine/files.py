@@ -1,0 +1,388 @@
+# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
+import dataclasses
+import logging
+from collections import defaultdict
+
+from odoo import models
+from odoo.exceptions import UserError
+
+from ...models.ramp_record import OPEN_STATES
+from ...ramp_api import (
+    Download,
+    PayloadError,
+    RampAuthError,
+    RampConnectionError,
+    RampError,
+    RampFileError,
+    RampNotFound,
+    RampOutOfTime,
+    RampProtocolError,
+)
+from .flow import is_of_object
+
+_logger = logging.getLogger(__name__)
+
+MAX_BYTES = 25 * 2 ** 20  # of a file
+MAX_PIXELS = 50_000_000  # of a picture: as many as Odoo takes of one (odoo.tools.image); 48 KB can be 400 million
+MAX_HELD = 4 * MAX_BYTES  # of files in memory; a row that goes beyond it is the last of its batch
+TYPES = ('application/pdf', 'image/png', 'image/jpeg', 'image/gif', 'image/webp', 'image/heic')
+SILENCE = 3  # times in a row that nobody answered at all
+
+
+@dataclasses.dataclass(frozen=True)
+class Fetched:
+    """What came of asking for the files of a row.
+
+    version: the row's hash when it was asked for; files: each a `Download`, or the error that came instead of it; one error
+    where it is not even known which files there are.
+    """
+
+    version: str
+    files: list
+
+    @property
+    def good(self):
+        return [file for file in self.files if isinstance(file, Download)]
+
+    @property
+    def bad(self):
+        return [(number, file) for number, file in enumerate(self.files, 1) if not isinstance(file, Download)]
+
+    @property
+    def silent(self):
+        return bool(self.files) and all(isinstance(file, RampConnectionError) for file in self.files)
+
+    @property
+    def size(self):
+        return sum(len(file.content) for file in self.good)
+
+
+class Unattachable(RampFileError):
+    """Ramp has the file, and Odoo cannot work with it; the message is a whole sentence."""
+
+    def __str__(self):
+        return self.message
+
+
+class Refused(Unattachable):
+    """Odoo refused a file, for a reason that may pass: somebody changes something in Odoo."""
+
+
+class RampFlowFile(models.AbstractModel):
+    """Files of objects that are booked, attached to their documents.
+
+    Its rows are not listed from Ramp: the flow that books an object makes them, in the same transaction (`_expect`). So a file
+    that cannot be had now delays nothing, is tried again, and is attached once:
+
+        take rows whose documents are there -> COMMIT -> ask Ramp for links, fetch -> attachments + rows -> COMMIT
+
+    Links are pre-signed and short-lived, so they are asked for at that moment and kept nowhere. A row remembers what it attached
+    to which document (`noted`): a file that somebody deleted from its document afterwards is not brought back.
+    """
+
+    _name = 'ramp.flow.file'
+    _inherit = 'ramp.flow'
+    _description = 'Ramp Flow: files'
+
+    _batch_size = 20  # rows whose files are attached together
+    _parent_flows = ()  # the flows whose objects have such files
+    _types = TYPES
+
+    # ------------------------------------------------------------------ what a flow says
+
+    def _links(self, connection, client, ramp_id):
+        """Ask Ramp for the links of a row's files. Raises `RampError` or `PayloadError`."""
+        raise NotImplementedError
+
+    def _no_object(self):
+        """The sentence for a row that Ramp does not have."""
+        raise NotImplementedError
+
+    def _no_files(self):
+        """The sentence for a row for which Ramp names no file (any more)."""
+        return self.env._('Ramp has no file of it any more.')
+
+    def _unreadable(self, error):
+        """The sentence for a row that Ramp explains in a way nobody understands."""
+        raise NotImplementedError
+
+    # ------------------------------------------------------------------ rows
+
+    def _parents(self, connection, ids):
+        """The ledger's rows of the objects that files belong to, by Ramp id."""
+        parents = {}
+        for record in self.env['ramp.record'].search_fetch([
+                ('connection_id', '=', connection.id), ('ramp_id', 'in', list(ids)), ('flow', '!=', self._flow)],
+                ['ramp_id', 'flow', 'name', 'date', 'state'], order='id') if ids else ():
+            parents.setdefault(record.ramp_id, record)  # the first is the object itself; its payment has the same id
+        return parents
+
+    def _targets(self, connection, ids):
+        """{Ramp id of an object: the documents that the ledger says it was booked as}, in a constant number of queries.
+
+        The attachment of the first one is the row's document. What a document itself says of Ramp is for people to read.
+        """
+        rows = self.env['ramp.record'].search_fetch(
+            [('connection_id', '=', connection.id), ('flow', 'in', self._parent_flows), ('ramp_id', 'in', list(ids)),
+             ('res_model', '=', 'account.move'), ('res_id', '!=', False)], ['ramp_id', 'res_id'], order='id') if ids else ()
+        moves = {move.id: move for move in self.env['account.move'].browse([row.res_id for row in rows]).exists()}
+        targets = {}
+        for row in rows:
+            if row.res_id in moves:
+                targets.setdefault(row.ramp_id, self._documents_of(moves[row.res_id]))
+        return targets
+
+    def _documents_of(self, move):
+        """The documents that get the files of what was booked as this entry."""
+        return [move]
+
+    def _expect_rows(self, connection, rows, updates):
+        """Put rows into the ledger, in the transaction that books their objects.
+
+        :param updates: whether a row whose hash changed is due again although its files are attached
+        """
+        if not rows:
+            return
+        # Whoever books an object says this once: it waits for a worker that has the row, instead of leaving the row as it is.
+        # `ready` False: Ramp is never told of files, so a row that is in order stays so.
+        self.env['ramp.record']._upsert(
+            connection, self._flow, [{**row, 'ready': False} for row in rows], self.env.cr.now(), updates=updates, wait=True)
+        self._trigger()
+
+    def _without_documents(self, connection, records):
+        """Rows of objects that are not booked: yet, or at all."""
+        parents = self._parents(connection, records.mapped('parent_ramp_id'))
+        for record in records:
+            parent = parents.get(record.parent_ramp_id)
+            if parent and parent.state != 'ignored':
+                record._wait(self.env._('It is attached as soon as what it belongs to is booked.'))
+            else:
+                record._skip(self.env._('What it belongs to has no document in Odoo.'))
+
+    # ------------------------------------------------------------------ a run
+
+    def _work(self, connection, run):
+        client = connection._client()
+        after = 0
+        while True:
+            # no lock and no transaction is held while files are fetched
+            after, todo = self._transaction(self._due, connection, after)
+            if not after:
+                break
+            fetched, silence, held, is_over = {}, 0, 0, None
+            for identity, ramp_id, version in todo:
+                try:
+                    answer = fetched[identity] = Fetched(version, self._fetch(connection, client, ramp_id))
+                except RampOutOfTime as error:
+                    is_over = error
+                    break
+                silence = silence + 1 if answer.silent else 0
+                held += answer.size
+                if silence == SILENCE:
+                    break
+                if held > MAX_HELD or self._is_time_up():
+                    after = identity
+                    break
+            if fetched:
+                self._transaction(self._attach, connection, run, fetched)
+            if is_over:
+                raise is_over
+            if silence == SILENCE:
+                raise answer.files[0]  # Ramp is not there: no use in asking for the others now
+            if not self.env['ir.cron']._commit_progress(len(fetched)):
+                self._trigger()
+                break
+
+    def _due(self, connection, after):
+        """Rows that are due and can be attached, as (the last id looked at, [(id, Ramp id, hash)]); the last id is False at the end."""
+        records = self.env['ramp.record']._take(connection, self._flow, self._batch_size, after=after, updates=True)
+        targets = self._targets(connection, records.mapped('parent_ramp_id'))
+        ready = records.filtered(lambda record: record.parent_ramp_id in targets)
+        self._without_documents(connection, records - ready)
+        return records[-1:].id, [(record.id, record.ramp_id, record.payload_hash) for record in ready]
+
+    def _fetch(self, connection, client, ramp_id):
+        """The files of a row, see `Fetched`. Raises when the credentials are refused, or the run's time is up."""
+        try:
+            links = self._links(connection, client, ramp_id)
+        except (RampAuthError, RampOutOfTime):
+            raise
+        except (RampError, PayloadError) as error:
+            return [error]
+        except Exception as error:
+            if not is_of_object(error):
+                raise
+            _logger.exception('Ramp flow %s could not read where the files of %s are', self._flow, ramp_id)
+            return [PayloadError('payload', type(error).__name__)]
+        files, silence = [], 0
+        for link in links:
+            if silence < SILENCE:
+                try:
+                    file = client.download(link, MAX_BYTES, self._types, MAX_PIXELS)
+                except (RampAuthError, RampOutOfTime):
+                    raise
+                except RampError as error:
+                    file = error
+                except Exception as error:
+                    if not is_of_object(error):
+                        raise
+                    _logger.exception('Ramp flow %s could not fetch a file of %s', self._flow, ramp_id)
+                    file = RampFileError(type(error).__name__)
+                silence = silence + 1 if isinstance(file, RampConnectionError) else 0
+            files.append(file)  # where the files are kept nobody answers: the error of the last one stands for the others
+        return files
+
+    def _attach(self, connection, run, fetched):
+        """Attach what was fetched, to rows that no other worker has finished meanwhile and from which nothing new is expected."""
+        records = self.env['ramp.record'].browse(fetched).try_lock_for_update().filtered(
+            lambda record: record.state in OPEN_STATES and record.payload_hash == fetched[record.id].version)
+        targets = self._targets(connection, records.mapped('parent_ramp_id'))
+        lone = records.filtered(lambda record: record.parent_ramp_id not in targets)
+        self._without_documents(connection, lone)
+        work = {record: (fetched[record.id].good, targets[record.parent_ramp_id]) for record in records - lone if fetched[record.id].good}
+        attached = self._attach_savepoint(work)
+        if attached is None:
+            attached = {}
+            for record, (files, documents) in work.items():
+                attached.update(self._attach_each(record, files, documents, fetched[record.id]))
+        self.env['ramp.record']._note({record.id: {**(record.noted or {}), 'files': noted} for record, (_first, noted) in attached.items()})
+        done = records.browse(
+            record.id for record, (first, _noted) in attached.items() if first and not fetched[record.id].bad)
+        done._booked([attached[record][0] for record in done], None, told=False)
+        for record in records - lone - done:
+            if not fetched[record.id].files:
+                self._leave_out(connection, record)
+            elif fetched[record.id].bad:
+                self._explain(record, fetched[record.id])
+            elif record in attached:
+                record._skip(self.env._('Its files were deleted in Odoo.'))
+        states = records.mapped('state')
+        run.write({
+            'seen': run.seen + len(records), 'total': run.total + len(records), 'processed': run.processed + len(records),
+            'created': run.created + len(done), 'confirmed': run.confirmed + len(done),
+            'held': run.held + states.count('held'), 'failed': run.failed + states.count('error'),
+        })
+
+    def _leave_out(self, connection, record):
+        """Ramp names no file of a row."""
+        return record._skip(self._no_files())
+
+    def _explain(self, record, fetched):
+        """Say which files are missing and why: what a person has to settle holds, what passes by itself is tried again."""
+        reasons, verdicts = [], set()
+        for number, error in fetched.bad:
+            if isinstance(error, RampNotFound):
+                verdict, reason = 'hold', self._no_object()
+            elif isinstance(error, PayloadError):
+                verdict, reason = 'hold', self._unreadable(error)
+            elif isinstance(error, Refused):
+                verdict, reason = 'fail', str(error)
+            elif isinstance(error, RampFileError):
+                verdict, reason = 'hold', self.env._(
+                    'The file cannot be attached: %s Put another file in its place in Ramp, or attach it by hand and ignore this one.',
+                    error)
+            elif error.retryable or isinstance(error, RampProtocolError):
+                verdict, reason = 'postpone', str(error)
+            else:
+                verdict, reason = 'fail', str(error)
+            verdicts.add(verdict)
+            reasons.append(reason if len(fetched.files) == 1 else self.env._(
+                'File %(number)s of %(count)s: %(reason)s', number=number, count=len(fetched.files), reason=reason))
+        text = '\n'.join(reasons)
+        if 'hold' in verdicts:
+            record._hold(text)
+        elif 'fail' in verdicts:
+            record._fail(text)
+        else:
+            record._postpone(text)
+
+    # ------------------------------------------------------------------ attachments
+
+    def _attach_savepoint(self, work):
+        """See `_attach_files`; None when they do not go together."""
+        try:
+            with self.env.cr.savepoint():
+                return self._attach_files(work) if work else {}
+        except Exception as error:
+            if not is_of_object(error, undone=True):
+                raise
+            _logger.info('Ramp flow %s: a batch of %s is split: %s', self._flow, len(work), type(error).__name__)
+            return None
+
+    def _attach_each(self, record, files, documents, fetched):
+        """The files of one row, one by one: one that cannot be attached is left out, and `fetched` has the reason instead of it."""
+        attached = {}
+        for file in files:
+            try:
+                with self.env.cr.savepoint():
+                    [(first, noted)] = self._attach_files({record: ([file], documents)}).values()
+            except Exception as error:
+                if not is_of_object(error, undone=True):
+                    raise
+                if isinstance(error, UserError):
+                    reason = Refused(self.env._('Odoo refused to attach %(file)s: %(error)s', file=file.filename, error=error))
+                else:
+                    _logger.exception('Ramp flow %s could not attach a file of %s', self._flow, record.ramp_id)
+                    reason = Unattachable(self.env._(
+                        '%(file)s: Odoo cannot work with it (%(kind)s; the server log has the details).', file=file.filename,
+                        kind=type(error).__name__))
+                fetched.files[fetched.files.index(file)] = reason
+                continue
+            self.env['ramp.record']._note({record.id: {**(record.noted or {}), 'files': noted}})  # the next one is added to it
+            attached[record] = (attached[record][0] if record in attached else None) or first, noted
+        return attached
+
+    def _attach_files(self, work):
+        """Give each document the files that it does not have and was not given before; the content itself is stored once.
+
+        :param work: {row: (files, documents)}
+        :return: {row: (attachment that is the row's document, or None, what the row is to remember)}
+        """
+        # a stranger's XML is shown as the text it is, as core does with what comes by mail
+        Attachment = self.env['ir.attachment'].with_context(attachments_mime_plainxml=True, ramp_files=True)
+        sums = {record: {Attachment._compute_checksum(file.content): file for file in files} for record, (files, _docs) in work.items()}
+        present = self._present(sums, work)
+        noted, values, places = {}, [], []
+        for record, (_files, documents) in work.items():
+            before = (record.noted or {}).get('files') or {}
+            noted[record] = {}
+            for document in documents:
+                key = f'{document._name},{document.id}'
+                known = noted[record][key] = {**before.get(key, {}), **present[key]}
+                for checksum, file in sums[record].items():
+                    if checksum not in known:
+                        values.append({
+                            'name': file.filename, 'raw': file.content, 'mimetype': file.mimetype,
+                            'res_model': document._name, 'res_id': document.id})
+                        places.append((document, known, checksum, file))
+        fresh = defaultdict(Attachment.browse)
+        for attachment, (document, known, checksum, file) in zip(Attachment.create(values), places, strict=True):
+            known[checksum] = attachment.id
+            if not file.mimetype.endswith('/xml'):  # it could not be shown beside the document
+                fresh[document] += attachment
+        for document, attachments in fresh.items():
+            document._message_set_main_attachment_id(attachments, force=False, filter_xml=False)
+        first = {record: self._first(record, noted[record], sums[record], documents[0]) for record, (_files, documents) in work.items()}
+        there = Attachment.browse({identity for ids in first.values() for identity in ids}).exists().grouped('id')
+        return {record: (next(filter(None, map(there.get, first[record])), None), noted[record]) for record in work}
+
+    def _first(self, record, noted, sums, document):
+        """Ids of attachments that may be the row's document, the best first: what it was, if it is still on the document."""
+        known = noted[f'{document._name},{document.id}']
+        ids = [known[checksum] for checksum in sums]
+        return [record.res_id, *ids] if record.res_id in known.values() else ids
+
+    def _present(self, sums, work):
+        """What is attached already, by whoever: {document: {checksum: attachment id}}; one query for each model."""
+        documents = defaultdict(set)
+        for _files, targets in work.values():
+            for document in targets:
+                documents[document._name].add(document.id)
+        checksums = list({checksum for contents in sums.values() for checksum in contents})
+        present = defaultdict(dict)
+        for model, ids in documents.items():
+            for attachment in self.env['ir.attachment'].search_fetch(
+                    [('res_model', '=', model), ('res_id', 'in', list(ids)), ('checksum', 'in', checksums)],
+                    ['res_model', 'res_id', 'checksum'], order='id'):
+                present[f'{model},{attachment.res_id}'].setdefault(attachment.checksum, attachment.id)
+        return present

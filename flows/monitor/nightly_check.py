@@ -1,0 +1,232 @@
+# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
+import logging
+from datetime import timedelta
+
+from dateutil.relativedelta import relativedelta
+
+from odoo import api, models
+from odoo.exceptions import UserError
+from odoo.tools import SQL
+
+from ...models.ramp_connection import OPTIONAL_SCOPES
+from ...ramp_api import RampAuthError, RampConnectionError, RampError, RampOutOfTime
+from ..engine.flow import is_of_object
+
+_logger = logging.getLogger(__name__)
+
+EVERYTHING = timedelta(days=7)  # so often all since the start date is read; else what is of the last months
+MONTHS = 3
+POLICIES = {'bill': 'bill_post', 'vendor_credit': 'bill_post', 'reimbursement': 'reimbursement_post', 'transaction': 'card_post',
+            'statement': 'statement_post'}  # whether a document is to be posted
+
+
+class RampFlowWatch(models.AbstractModel):
+    """The nightly check: what no list of what is ready tells, in Ramp and in Odoo.
+
+    In Ramp: everything is read, whatever is offered of it, so that the tie-out knows what is not marked as ready, and what somebody
+    exported without this connection. In Odoo: documents that were deleted, reset to draft, cancelled, reversed or edited after they were
+    booked. What is found is opened: it is to clear, with its reason, until it is mended or somebody accepts it (Retry).
+
+    Each flow is judged alone: the run names those that could not be looked at, and has looked at the others.
+    """
+
+    _name = 'ramp.flow.watch'
+    _inherit = 'ramp.flow'
+    _description = 'Ramp Flow: nightly check'
+
+    _flow = 'watch'
+    _flow_sequence = 200
+
+    @api.model
+    def _flow_label(self):
+        return self.env._('Nightly check')
+
+    def _work(self, connection, run):
+        place, started = run.taken_up or {}, run._begun()
+        client = connection._client()
+        entities = connection._read_entities(client)
+        full = run._last_reread(connection, self._flow)
+        is_full = not full or full < started - EVERYTHING
+        since = connection._start_moment()
+        if not is_full:
+            since = max(since, (started.replace(day=1) - relativedelta(months=MONTHS)).strftime('%Y-%m-%dT00:00:00Z'))
+        self.env.cr.rollback()
+        flows = [flow for flow in connection._flows() if flow._enabled(connection) and (flow._sends or hasattr(flow, '_watch_listings'))]
+        names = [flow._flow for flow in flows]
+        done = names.index(place['flow']) if place.get('flow') in names else 0
+        judged = {'failed': place.get('failed', {}), 'left_out': place.get('left_out', [])}  # by the runs before, which this one continues
+        for number, flow in enumerate(flows[done:]):
+            try:
+                stopped = {} if number and self._is_time_up() else self._read_there(
+                    connection, client, self.env[flow._name], since, started, place)
+            except RampOutOfTime as error:
+                self.env.cr.rollback()
+                self._transaction(run._leave_off, {**judged, 'flow': flow._flow, **getattr(error, 'place', {})})
+                raise
+            except RampConnectionError:
+                if is_full:
+                    self._transaction(self._note_looked_at, connection, names[:done + number], judged)
+                raise  # Ramp is not there: no use in asking for the others now
+            except Exception as error:
+                self._judge(connection, client, flow, error, judged)
+                stopped = None
+            if stopped is not None:
+                self._transaction(run._leave_off, {**judged, 'flow': flow._flow, **stopped})
+                self._trigger()
+                return
+            place = {}
+        try:
+            self._transaction(self._check_documents, connection, run)
+            self._transaction(self.env['ramp.flow.payment']._match_returned, connection)
+        except Exception as error:
+            self._judge(connection, client, self, error, judged)
+        is_whole = not any(name == self._flow or not self.env[f'ramp.flow.{name}']._sends for name in judged['failed'])
+        self._transaction(self._note_run, connection, run, entities, is_full, started, is_whole)
+        if is_full:
+            self._transaction(self._note_looked_at, connection, names, judged)
+        self._transaction(self._note_left_out, connection, judged['left_out'])
+        if judged['failed']:
+            raise UserError('\n'.join(judged['failed'].values()))
+
+    def _judge(self, connection, client, flow, error, judged):
+        """One flow could not be looked at, which is no reason not to look at the others. What is nobody's fault is raised."""
+        self.env.cr.rollback()
+        if isinstance(error, RampError):
+            if error.status == 403 and self._is_not_included(client, flow):
+                judged['left_out'] = [*judged['left_out'], flow._flow]
+                _logger.info('%s', error)
+                return
+            if isinstance(error, RampAuthError):
+                raise error
+            reason = str(error)
+        elif is_of_object(error, undone=True):
+            _logger.error('The nightly check of %s failed', flow._flow, exc_info=error)
+            reason = str(error) if isinstance(error, UserError) else self.env._(
+                'unexpected: %s. The server log has the details.', type(error).__name__)
+        else:
+            raise error
+        judged['failed'] = {**judged['failed'], flow._flow: self.env._(
+            'Nightly check of connection %(name)s: %(flow)s could not be looked at. %(reason)s', name=connection.name,
+            flow=flow._flow_label(), reason=reason)}
+
+    @staticmethod
+    def _is_not_included(client, flow):
+        """Whether Ramp refuses what a flow is about although the app has the permissions for it: then the subscription lacks it."""
+        switch = getattr(flow, '_switch', None)
+        return bool(switch) and client.scopes.issuperset(OPTIONAL_SCOPES[switch])
+
+    def _read_there(self, connection, client, flow, since, begun, place):
+        """Read what Ramp has of a flow's objects. Returns where it stopped, as the job's time was up; None: nowhere."""
+        if flow._sends:
+            return flow._inspect(connection, client)
+        listings = flow._watch_listings(connection, since)
+        stopped = flow._observe(connection, client, listings, place) if listings else None
+        if listings and stopped is None:
+            flow._look_for_vanished(connection, client, since, begun)
+        return stopped
+
+    def _note_run(self, connection, run, entities, is_full, started, is_whole):
+        """`is_whole`: whether all was read that counts in the tie-out."""
+        run.reread = is_full and is_whole
+        if is_whole:
+            connection.last_watch = started
+        connection._note_entities(entities)
+
+    def _note_looked_at(self, connection, names, judged):
+        """Of these flows, those that were read to their end have had their first look at everything."""
+        before = connection.looked_at or []
+        found = {*before, *names} - ({*judged['failed'], *judged['left_out']} - {*before})
+        if found != set(before):
+            connection.looked_at = sorted(found)
+
+    def _note_left_out(self, connection, left_out):
+        """What the subscription does not include is said once, on the connection's page; it is looked for again each night."""
+        before = connection.left_out or []
+        for name in sorted(set(left_out) - set(before)):
+            connection._message_log(body=self.env._(
+                'Ramp does not let Odoo use %s: the subscription of the business does not include them (Ramp Plus). Everything else goes '
+                'on. Switch them off here if that is to stay.', self.env[f'ramp.flow.{name}']._flow_label()))
+        if sorted(left_out) != sorted(before):
+            connection.left_out = sorted(left_out) or False
+
+    # ------------------------------------------------------------------ documents in Odoo
+
+    def _check_documents(self, connection, run):
+        """Open the rows whose documents do not say any more what was booked; close those that do again."""
+        found = self._find(connection)
+        Record = self.env['ramp.record']
+        opened = Record.search([('connection_id', '=', connection.id), ('finding', '!=', False)])
+        for record in (opened - Record.browse(found)).try_lock_for_update():
+            record.finding = False
+            # one whose document is gone meanwhile, or that is held for something else now, is not settled by this
+            if record.res_id and record.state == 'held' and not (record.is_question or record.attempts or record.late_payload):
+                record.write({'state': 'confirmed' if record.is_told or not self._tells(record) else 'done', 'error_message': False})
+        records = Record.browse(found).try_lock_for_update().filtered(lambda record: record.state in ('confirmed', 'done', 'held'))
+        for record in records:
+            kind, text = found[record.id]
+            if (record.noted or {}).get('accepted') == kind or record.state == 'held' and not record.finding:
+                continue
+            if (record.state, record.finding, record.error_message) != ('held', kind, text):
+                record.write({'state': 'held', 'finding': kind, 'error_message': text, 'is_question': False, 'next_attempt': False})
+        run.write({'seen': run.seen + len(found), 'held': run.held + len(records)})
+
+    def _tells(self, record):
+        return bool(self.env[f'ramp.flow.{record.flow}']._sync_type)
+
+    def _find(self, connection):
+        """{row id: (kind, sentence)} of what is booked and does not say any more what was booked."""
+        report = self.env['report.ramp_connector.tie_out']
+        report._flush()
+        found = {}
+        rows = self.env.execute_query(SQL(
+            """
+            SELECT r.id, r.flow, COALESCE(m.name, p.name, ''), CASE
+                       WHEN m.id IS NULL AND p.id IS NULL THEN 'deleted'
+                       WHEN m.state = 'cancel' OR p.state IN ('canceled', 'rejected') THEN 'cancelled'
+                       WHEN m.state = 'draft' OR p.state = 'draft' THEN 'draft'
+                       WHEN EXISTS (
+                            SELECT FROM account_move o WHERE o.reversed_entry_id = m.id AND o.state = 'posted') THEN 'reversed'
+                       ELSE 'edited' END
+              FROM ramp_record r
+              LEFT JOIN account_move m ON r.res_model = 'account.move' AND m.id = r.res_id
+              LEFT JOIN account_payment p ON r.res_model = 'account.payment' AND p.id = r.res_id
+             WHERE r.connection_id = %(connection)s AND r.remote_id IS NULL AND r.res_id IS NOT NULL
+               AND r.res_model IN ('account.move', 'account.payment') AND r.state IN ('confirmed', 'done', 'held')
+               AND NOT COALESCE(r.has_changed, FALSE) AND r.flow <> 'cashback'
+               AND (m.id IS NULL AND p.id IS NULL OR m.state IN ('cancel', 'draft') OR p.state IN ('canceled', 'rejected', 'draft')
+                    OR r.flow IN ('bill', 'vendor_credit', 'reimbursement') AND (
+                       m.amount_total <> abs(r.amount) OR m.currency_id <> r.currency_id)
+                    OR EXISTS (
+                       SELECT FROM account_move o WHERE o.reversed_entry_id = m.id AND o.state = 'posted'))
+            """, connection=connection.id))
+        sentences = self._sentences()
+        for record, flow, name, kind in rows:
+            is_draft_by_policy = kind == 'draft' and flow in POLICIES and connection[POLICIES[flow]] == 'draft'
+            if not is_draft_by_policy:
+                found[record] = kind, sentences[kind] % {'name': name}
+        for record, name in self.env.execute_query(SQL(
+                """
+                SELECT id, name FROM ramp_record
+                 WHERE connection_id = %s AND res_id IS NOT NULL AND seen_at < (noted ->> 'vanished')::timestamp
+                """, connection.id)):
+            found.setdefault(record, ('vanished', sentences['vanished'] % {'name': name or ''}))
+        _sums, odd = report._read(connection, None, self.env.cr.now().date())
+        for differences in report._differences(connection, [
+                row for row in odd if row[4] and row[4] not in found]).values():
+            for difference in differences:
+                if difference['kind'] == 'edited' or difference['kind'] == 'period' and connection.lock_date_policy == 'hold':
+                    found[difference['record_id']] = difference['kind'], difference['text']
+        return found
+
+    @api.model
+    def _sentences(self):
+        remedy = self.env._('If that is right, press Retry to accept it.')
+        return {
+            'deleted': self.env._('Its document was deleted in Odoo.'),
+            **{kind: f'{sentence} {remedy}' for kind, sentence in (
+                ('cancelled', self.env._('Its document %(name)s was cancelled in Odoo after it was booked. Set it back and post it.')),
+                ('draft', self.env._('Its document %(name)s was reset to draft in Odoo after it was booked. Post it.')),
+                ('vanished', self.env._('Ramp no longer has %(name)s, which is booked. If it was deleted there, reverse its document.')),
+                ('reversed', self.env._('Its document %(name)s was reversed in Odoo after it was booked.')),
+                ('edited', self.env._('Its document %(name)s was edited in Odoo: it does not come to what Ramp says.')))},
+        }

@@ -1,0 +1,9 @@
+# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
+from . import (  # a base before what inherits it
+    place,
+    department,
+    location,
+    person,
+    employee,
+    user,
+)

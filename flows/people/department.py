@@ -1,0 +1,41 @@
+# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
+from odoo import api, models
+
+from ...ramp_api import read_department
+
+
+class RampFlowDepartment(models.AbstractModel):
+    """Departments. Ramp has no tree of them: where two are called the same, the whole path is the name. Schema: Department."""
+
+    _name = 'ramp.flow.department'
+    _inherit = 'ramp.flow.place'
+    _description = 'Ramp Flow: departments'
+
+    _flow = 'department'
+    _flow_sequence = 10
+    _model = 'hr.department'
+    _kind = 'department'
+    _endpoint = '/departments'
+    _of_version = 'department_id'
+
+    @api.model
+    def _flow_label(self):
+        return self.env._('Departments')
+
+    def _desired(self, connection, records):
+        namesakes = {}
+        for row in self.env.execute_query(self._wanted(connection).select()):
+            department = self.env[self._model].browse(row[0])
+            namesakes.setdefault(self._key(department.name), []).append(department)
+        several = frozenset(place.id for places in namesakes.values() if len(places) > 1 for place in places)
+        return super(RampFlowDepartment, self.with_context(ramp_whole_path=several))._desired(connection, records)
+
+    def _read_place(self, payload):
+        return read_department(payload)
+
+    def _title(self, record):
+        name = record.complete_name if record.id in self.env.context.get('ramp_whole_path', ()) else record.name
+        return ' '.join((name or '').split())
+
+    def _place_name(self, record):
+        return record.complete_name

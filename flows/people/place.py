@@ -1,0 +1,151 @@
+# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
+import dataclasses
+
+from odoo import api, models
+from odoo.fields import Domain
+from odoo.tools import SQL
+
+from ..engine.flow import Held
+from ..engine.names import name_key
+from ..engine.push import Remote
+
+
+class RampFlowPlace(models.AbstractModel):
+    """Where people belong: found in Ramp by its name, else created; renamed with Odoo's. Ramp has no way to delete one.
+
+    Sent are those in which an employee works.
+    """
+
+    _name = 'ramp.flow.place'
+    _inherit = 'ramp.flow.push'
+    _description = 'Ramp Flow: where people belong'
+
+    _upload_size = 1
+    _asked_first = True
+    _by_code = True  # the form in which names are compared: Ramp has no code
+    _remote_keys = ('id', None)
+    _of_version = None  # the column that says where an employee works
+
+    @api.model
+    def _enabled(self, connection):
+        return connection.push_users
+
+    def _wanted_domain(self, connection):
+        if not connection.push_users:
+            return Domain.FALSE
+        company, column = connection.company_id.id, SQL.identifier('v', self._of_version)
+
+        def has_people(model, alias, query):
+            return SQL(
+                """EXISTS (
+                    SELECT FROM hr_version v JOIN hr_employee e ON e.current_version_id = v.id
+                     WHERE %s = %s AND e.active AND e.company_id = %s)""", column, SQL.identifier(alias, 'id'), company)
+
+        return Domain('active', '=', True) & Domain.custom(to_sql=has_people)
+
+    def _desired(self, connection, records):
+        everyone = {}
+        for place in self.env[self._model].browse(row[0] for row in self.env.execute_query(self._wanted(connection).select())):
+            everyone.setdefault(self._key(self._title(place)), []).append(place)
+        desired = {}
+        for place in records:
+            name = self._title(place)
+            others = [other for other in everyone.get(self._key(name), ()) if other != place]
+            desired[place.id] = Held(self.env._(
+                'Ramp knows one of that name only, and there is another in Odoo: %s. Give each a name of its own.',
+                ', '.join(self._place_name(other) for other in (place, *others)),
+            )) if others else {'name': name, 'code': self._key(name), 'offered': True}
+        return desired
+
+    @staticmethod
+    def _key(name):
+        return name_key(name)
+
+    def _title(self, record):
+        return ' '.join((record.name or '').split())
+
+    def _place_name(self, record):
+        return record.display_name
+
+    def _not_offered(self, record):
+        if not record.active:
+            return self.env._('Archived in Odoo; Ramp has no way to delete it, so it stays there.')
+        return self.env._('Nobody works there; Ramp has no way to delete it, so it stays there.')
+
+    def _withdraw(self, client, job):
+        """Ramp deletes none of them; the reason says so."""
+
+    def _post(self, connection, client, jobs):
+        [job] = jobs
+        answer = client.post(self._endpoint, self._creation(connection, job))
+        return [dataclasses.replace(remote, remote_id=job.remote_id) for remote in self._remotes([answer], {})]
+
+    def _creation(self, connection, job):
+        return {'name': job.desired['name']}
+
+    def _change(self, client, job, changes):
+        if 'name' in changes:
+            client.patch(f'{self._endpoint}/{job.ramp_id}', {'name': changes['name']}, idempotent=True)
+
+    def _remotes(self, payloads, query):
+        return [payload if isinstance(payload, Remote) else self._read_alone(payload, query) for payload in payloads
+                if isinstance(payload, Remote) or isinstance(payload, dict) and payload.get('id')]
+
+    def _read_remote(self, payload, query):
+        place = self._read_place(payload)
+        return Remote(None, place.id, {'name': place.name, 'code': self._key(place.name), 'offered': True, **self._further(place)})
+
+    def _read_place(self, payload):
+        """A place as a value object; raises `PayloadError`."""
+        raise NotImplementedError
+
+    def _further(self, place):
+        return {}
+
+    def _resolve(self, connection, client, jobs):
+        """EXTENDS: nothing in Ramp makes names unique; another one of the name would make it worse."""
+        result = super()._resolve(connection, client, jobs)
+        taken = self._taken(connection) if jobs else ()
+        for job in jobs:
+            if job.known or not job.desired or job.blocked:
+                continue
+            same = self._nearest(connection, [
+                remote for remote in self._listed(client, {})
+                if not remote.unread and remote.values['code'] == job.desired['code'] and self._is_adoptable(remote, taken)])
+            if len(same) == 1:
+                self._found(job, same[0])
+            elif same:
+                job.block(Held(self.env._(
+                    'Ramp has %(count)s of the name %(name)s, and which one is meant is not known. Give the others another name in Ramp, '
+                    'or this one in Odoo.', count=len(same), name=job.desired['name'])))
+                job.uncertain = True
+        return result
+
+    def _nearest(self, connection, remotes):
+        """Those of one name that may be meant."""
+        return remotes
+
+    def _look_up_query(self, job):
+        return None  # Ramp has no id of ours of it, and no such filter
+
+    def _found(self, job, remote):
+        return super()._found(job, remote and dataclasses.replace(remote, remote_id=job.remote_id))
+
+    def _store(self, run, jobs, sent=True):
+        """EXTENDS: who works there is compared again."""
+        for job in jobs:
+            if job.state == 'ignored':
+                job.ramp_id, job.known = None, None  # another may have the name next; this one is found again by it
+        places = [job.res_id for job in jobs if job.state == 'confirmed'] if sent else []
+        if places:
+            self.env['hr.employee'].search([(self._of_version, 'in', places)])._ramp_changed()
+        return super()._store(run, jobs, sent)
+
+    def _ramp_ids(self, connection, records):
+        """{record id: Ramp's id of it}; the job is woken for those that it has not seen."""
+        rows = self.env['ramp.record'].search_fetch(
+            self._shared(connection) & Domain('flow', '=', self._flow) & Domain('res_id', 'in', records.ids)
+            & Domain('remote_id', '!=', False), ['res_id', 'ramp_id'])
+        if set(records.ids) - set(rows.mapped('res_id')):
+            self._trigger()
+        return {row.res_id: row.ramp_id for row in rows if row.ramp_id}

@@ -1,0 +1,6 @@
+# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
+from . import (  # a base before what inherits it
+    reimbursement,
+    reimbursement_payment,
+    bank_reference,
+)

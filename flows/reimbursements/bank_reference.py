@@ -1,0 +1,226 @@
+# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
+import logging
+import re
+from collections import defaultdict
+from datetime import timedelta
+
+from odoo import api, fields, models
+from odoo.exceptions import UserError
+from odoo.tools import SQL
+
+from ...ramp_api import PayloadError, RampError, RampOutOfTime
+from ..accounting.booking import QUIET, clean
+from ..accounting.payments import SHOWN_BEFORE
+from ..bills.bill_payment import BANK_METHODS
+from ..engine.flow import is_of_object
+from .reimbursement_payment import BY_HAND
+
+_logger = logging.getLogger(__name__)
+
+ASKED_FOR = timedelta(days=30)  # so long after a payment Ramp is asked for its reference: it has none before the bank has taken the payment
+ASKED_AT_ONCE = 300  # payments in one run
+LEAST_TOLD = 6  # characters of a reference that stands for itself; a shorter one is the number of a check
+TOLD_IN_PART = 8  # characters of a reference that are enough to tell it, where a bank leaves out zeros before it
+NOT_TOLD = re.compile(r'[^0-9A-Z]+')
+CHECKS = frozenset({'CHECK', 'CHEQUE', 'CHK', 'CK'})  # beside the number of one
+NO_REFERENCES = re.compile('amount|balance|currency|date')  # names of details of a bank line that hold something else
+
+
+class RampFlowBankReference(models.AbstractModel):
+    """The reference under which a bank shows a payment of Ramp: kept on the payment, and what bank lines are matched by.
+
+    Ramp tells it of one object at a time: `payment.trace_id` of GET /bills/{id}, `trace_id` of GET /reimbursements/{id} (2026-08-01). It
+    writes nothing to Ramp, and has no rows: a payment without a reference is asked for again, in another order with each run, so that
+    none is kept from its turn by those that never get one.
+    """
+
+    _name = 'ramp.flow.bank_reference'
+    _inherit = 'ramp.flow'
+    _description = 'Ramp Flow: bank references of payments'
+
+    _flow = 'bank_reference'
+    _flow_sequence = 78
+
+    @api.model
+    def _flow_label(self):
+        return self.env._('Bank references')
+
+    @api.model
+    def _enabled(self, connection):
+        return connection.pull_bills or connection.pull_reimbursements
+
+    def _work(self, connection, run):
+        trouble = None
+        for flow in (self.env['ramp.flow.bill_payment'], self.env['ramp.flow.reimbursement_payment']):
+            try:
+                if flow._enabled(connection):
+                    self._ask(connection, run, flow)
+            except RampOutOfTime:
+                raise
+            except RampError as error:
+                self.env.cr.rollback()
+                trouble = error
+        # what is known is matched, whatever Ramp says of the others
+        if connection.match_bank_lines:
+            self._match_bank_lines(connection)
+        if trouble:
+            raise trouble
+
+    def _one(self, work, *args):
+        """`work` as one transaction; what fails alone is left alone, and stops no other."""
+        try:
+            return self._transaction(work, *args)
+        except Exception as error:
+            self.env.cr.rollback()
+            if not is_of_object(error, undone=True):
+                raise
+            _logger.warning('Bank references: %s%s: %s', args[0]._name, args[0].ids, error)
+            return None
+
+    # ------------------------------------------------------------------ what Ramp tells
+
+    def _ask(self, connection, run, flow):
+        """Ask Ramp for the references of payments that one of the flows booked."""
+        wanted = self._without_reference(connection, run, flow)
+        self.env.cr.rollback()  # nothing is to be held while Ramp is asked
+        if not wanted:
+            return
+        Payment = self.env['account.payment']
+        for ramp_id, payload in flow._ask_each(connection._client(), list(wanted)):
+            try:
+                transfer, reference = flow._bank_reference(flow._read(payload)) if payload else (None, None)
+            except PayloadError as error:
+                _logger.info('%s', error)  # the object's own row says so
+                continue
+            reference = clean(reference)
+            for key, payment in wanted[ramp_id].items():
+                if reference and transfer in (None, key) and self._told(reference):
+                    self._one(self._keep_reference, Payment.browse(payment), reference, run)
+
+    @api.model
+    def _without_reference(self, connection, run, flow):
+        """{Ramp id of an object: {key of a part: id of its payment}} of lately booked payments whose reference is not known yet; each
+        payment once, by one of the objects that it pays."""
+        since = fields.Date.context_today(self) - ASKED_FOR
+        self.env['ramp.record'].flush_model()
+        self.env['account.payment'].flush_model()
+        wanted, seen = defaultdict(dict), set()
+        for ramp_id, key, payment in self.env.execute_query(SQL(
+                """
+                SELECT r.ramp_id, k.key, p.id
+                  FROM ramp_record r, jsonb_each(r.noted -> 'parts') AS k(key, value), account_payment p
+                 WHERE r.connection_id = %(connection)s AND r.flow = %(flow)s AND r.date >= %(since)s AND %(by_bank)s
+                   AND p.id = (k.value ->> 'id')::int AND p.ramp_bank_reference IS NULL AND p.state IN ('in_process', 'paid')
+                   AND p.date >= %(since)s
+                 ORDER BY md5(concat(%(run)s, ' ', p.id)), md5(concat(%(run)s, ' ', r.id))
+                """, connection=connection.id, flow=flow._flow, since=since, run=run.id, by_bank=self._by_bank(flow))):
+            if payment not in seen and len(seen) < ASKED_AT_ONCE:
+                seen.add(payment)
+                wanted[ramp_id][key] = payment
+        return dict(wanted)
+
+    @api.model
+    def _by_bank(self, flow):
+        """Condition of the rows of what a bank shows: what was paid by hand has no reference in Ramp."""
+        if flow._flow == 'bill_payment':
+            return SQL("r.payload #>> '{payment,payment_method}' = ANY(%s)", sorted(BANK_METHODS))
+        return SQL("r.payload ->> 'state' <> ALL(%s)", sorted(BY_HAND))
+
+    def _keep_reference(self, payment, reference, run):
+        """Keep the reference of a payment, and in the label of the bank's line of its entry, by which a bank line is matched."""
+        payment = payment.with_context(**QUIET).exists()
+        if not payment or payment.ramp_bank_reference:
+            return
+        payment.ramp_bank_reference = reference
+        run.seen += 1
+        if not payment.move_id.inalterable_hash:
+            for line in payment.move_id.line_ids.filtered(lambda item: item.account_id == payment.outstanding_account_id):
+                line.name = ' '.join(filter(None, (line.name, reference)))
+
+    # ------------------------------------------------------------------ what the bank shows
+
+    def _match_bank_lines(self, connection):
+        """Match bank lines that carry the reference of a payment, to the cent; whatever is unclear is left to a person."""
+        payments = self._with_reference(connection)
+        by_shape = defaultdict(set)
+        for payment in payments:
+            for shape in self._shapes(self._told(payment.ramp_bank_reference)):
+                by_shape[payment.journal_id.id, shape].add(payment.ramp_bank_reference)
+        if not by_shape:
+            return
+        by_reference = payments.grouped(lambda payment: (payment.journal_id.id, payment.ramp_bank_reference))
+        longest = max(shape.count(' ') for _journal, shape in by_shape) + 1
+        lines = self.env['account.bank.statement.line'].search([
+            ('company_id', '=', connection.company_id.id), ('journal_id', 'in', payments.journal_id.ids), ('state', '=', 'posted'),
+            ('is_reconciled', '=', False), ('date', '>=', min(payments.mapped('date')) - SHOWN_BEFORE)], order='date, id')
+        found = []
+        for line in lines:
+            words = self._told(self._text(line)).split()
+            references = {
+                reference for count in range(1, longest + 1) for begin in range(len(words) - count + 1)
+                for reference in by_shape.get((line.journal_id.id, ' '.join(words[begin:begin + count])), ())
+                if len(reference) >= LEAST_TOLD or CHECKS.intersection(words)}
+            if len(references) == 1:
+                found.append((line, by_reference[line.journal_id.id, references.pop()]))
+        for line, candidates in found:
+            if self._is_time_up():
+                self._trigger()
+                return
+            self._one(self._match, line, candidates)
+
+    @api.model
+    def _with_reference(self, connection):
+        """The payments of a connection that the bank has not shown yet, as far as Odoo knows, and whose reference is known."""
+        self.env['ramp.record'].flush_model()
+        self.env['account.payment'].flush_model()
+        return self.env['account.payment'].browse(payment for [payment] in self.env.execute_query(SQL(
+            """
+            SELECT DISTINCT p.id
+              FROM account_payment p, ramp_record r, jsonb_each(r.noted -> 'parts') AS k(key, value)
+             WHERE p.company_id = %s AND p.ramp_bank_reference IS NOT NULL AND p.state = 'in_process' AND p.is_matched IS NOT TRUE
+               AND r.connection_id = %s AND r.flow IN ('bill_payment', 'reimbursement_payment') AND (k.value ->> 'id')::int = p.id
+             ORDER BY p.id
+            """, connection.company_id.id, connection.id)))
+
+    @api.model
+    def _told(self, text):
+        """A text without what banks change: case, and whatever is neither letter nor figure."""
+        return NOT_TOLD.sub(' ', (text or '').upper()).strip()
+
+    @api.model
+    def _shapes(self, reference):
+        """A reference as Ramp tells it, and without zeros before it, as some banks do."""
+        short = reference.lstrip('0')
+        return {reference, short} if len(short) >= TOLD_IN_PART else {reference}
+
+    @api.model
+    def _text(self, line):
+        """What a bank says of a line, but for amounts and days."""
+        def texts(value):
+            if isinstance(value, dict):
+                return [text for name, item in value.items() if not NO_REFERENCES.search(str(name).lower()) for text in texts(item)]
+            if isinstance(value, list):
+                return [text for item in value for text in texts(item)]
+            return [value] if isinstance(value, str) else []
+
+        return ' / '.join(filter(None, (line.payment_ref, line.ref, *texts(line.transaction_details))))
+
+    def _match(self, line, payments):
+        """Reconcile a bank line with what is open of payments, as a person would, if that comes to its amount."""
+        payments = payments.filtered(lambda payment: not payment.is_matched and payment.date <= line.date + SHOWN_BEFORE)
+        # one that was reversed, as the money came back or it was booked wrong, stands back behind the one that took its place
+        payments = payments.filtered(lambda payment: not payment.move_id.reversal_move_ids) or payments
+        open_lines = payments.move_id.line_ids.filtered(
+            lambda item: item.account_id in payments.outstanding_account_id and not item.reconciled)
+        _liquidity, suspense, other = line._seek_for_lines()
+        if len(suspense) != 1 or other or len(open_lines.account_id) != 1 or open_lines.currency_id != suspense.currency_id:
+            return
+        if suspense.currency_id.compare_amounts(sum(open_lines.mapped('amount_residual_currency')), -suspense.amount_currency):
+            return
+        suspense.write({
+            'account_id': open_lines.account_id.id,
+            'partner_id': payments.partner_id.id if len(payments.partner_id) == 1 else False})
+        (suspense + open_lines).reconcile()
+        self.env.flush_all()
+        if not all((suspense + open_lines).mapped('reconciled')):
+            raise UserError(self.env._('The bank line %s does not come to what is open of its payment.', line.display_name))

@@ -1,0 +1,314 @@
+# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
+import dataclasses
+from datetime import timedelta
+from decimal import Decimal
+
+from odoo import api, models
+from odoo.tools import email_normalize
+
+from ...ramp_api import REIMBURSEMENT_PAID_STATES, read_reimbursement
+from ..accounting.booking import clean
+from ..accounting.documents import Document, DocumentLine
+from ..engine.flow import Held, Skipped, Waiting
+from ..engine.pull import LOST_PER_RUN
+
+DIRECTIONS = ('BUSINESS_TO_USER', 'USER_TO_BUSINESS')  # each is a list of its own
+DEAD = frozenset({'CANCELED', 'DELETED', 'REJECTED'})
+UNAPPROVED = frozenset({'DRAFT', 'INIT', 'PENDING'})
+REREAD_OVERLAP = timedelta(minutes=15)  # clocks differ, and a change may take a while to be listed
+# Where the payment by Ramp stands, see `account.move`; in the other states Ramp pays nothing.
+ANNOUNCED_STATES = {
+    **dict.fromkeys(('APPROVED', 'AWAITING_PAYMENT', 'AWAITING_PUSH_PAYMENT', 'MISSING_ACH'), 'planned'),
+    **dict.fromkeys(('PROCESSING', 'PUSH_PAYMENT_INITIATED'), 'under_way'),
+    **dict.fromkeys(('FAILED_REIMBURSEMENT', 'PUSH_PAYMENT_FAILED'), 'failed'),
+    **dict.fromkeys(('REIMBURSED', 'REIMBURSED_VIA_PUSH'), 'paid')}
+TEXT_LENGTH = 150  # characters of a line's own text, so that what is told beside it is never cut off
+
+
+class RampFlowReimbursement(models.AbstractModel):
+    """Reimbursements: a vendor bill to the employee's contact each; a refund where the employee owes the company.
+
+    Schema: Reimbursement of GET /reimbursements, which lists one direction at a time. Amounts are unsigned; lines are in the currency
+    that was spent, `amount` is what the entity pays. Payments are a flow of their own.
+    """
+
+    _name = 'ramp.flow.reimbursement'
+    _inherit = 'ramp.flow.payable'
+    _description = 'Ramp Flow: reimbursements'
+
+    _flow = 'reimbursement'
+    _journal_field = 'reimbursement_journal_id'
+    _payment_flow = 'reimbursement_payment'
+    _flow_sequence = 70
+    _events = (
+        'reimbursements.batch_payment_reimbursed', 'reimbursements.ready_to_sync', 'reimbursements.sync_requested')
+    _vague_events = ('reimbursements.batch_payment_reimbursed',)
+    _endpoint = '/reimbursements'
+    _sync_type = 'REIMBURSEMENT_SYNC'
+    _known_by = ('merchant', 'memo', 'user_full_name')
+    _quiet_extras = ('payment',)
+
+    @api.model
+    def _flow_label(self):
+        return self.env._('Reimbursements')
+
+    @api.model
+    def _page(self, record):
+        return f'/details/reimbursements/{record.ramp_id}'
+
+    @api.model
+    def _enabled(self, connection):
+        return connection.pull_reimbursements
+
+    # ------------------------------------------------------------------ what Ramp lists
+
+    def _listings(self, connection):
+        return self._both_directions(connection, sync_status='SYNC_READY', from_date=connection._start_moment())
+
+    def _reread_listings(self, connection, since):
+        # whatever its sync status: one that is withdrawn need not stay SYNCED
+        after = (since - REREAD_OVERLAP).strftime('%Y-%m-%dT%H:%M:%SZ') if since else connection._start_moment()
+        return self._both_directions(connection, updated_after=after)
+
+    def _watch_listings(self, connection, since):
+        # what somebody exported without this connection
+        return self._both_directions(connection, sync_status='SYNCED', from_date=since)
+
+    def _both_directions(self, connection, **params):
+        return [{'direction': direction, **params, **self._scope(connection)} for direction in DIRECTIONS]
+
+    def _reread(self, connection, run, client, place):
+        if not place:
+            # Ramp tells of a change once, and a person may have cleared the way for what should be undone and could not be
+            held = self.env['ramp.record'].search(
+                [('connection_id', '=', connection.id), ('flow', '=', self._flow), ('state', '=', 'held'), ('is_question', '=', True),
+                 ('res_id', '!=', False)], limit=LOST_PER_RUN).mapped('ramp_id')
+            self._look_at(connection, run, client, held)
+        return super()._reread(connection, run, client, place)
+
+    def _read(self, payload):
+        return read_reimbursement(payload)
+
+    def _facts(self, value):
+        """What is booked of a reimbursement; what it is called, its files and how it is paid are no part of it."""
+        return {
+            'amount': str(value.amount), 'direction': value.direction, 'user': value.user_id, 'entity': value.entity_id,
+            'days': [str(value.transaction_date), str(value.accounting_date)],
+            'lines': [[str(line.amount), self._chosen(line.selections)] for line in value.lines],
+        }
+
+    def _extras(self, value):
+        return {
+            'receipts': sorted(value.receipts), 'memo': value.memo, 'memos': [line.memo for line in value.lines],
+            'payee': self._payee(value), 'payment': self._announced_payment(value)}
+
+    @staticmethod
+    def _announced_payment(value):
+        """[where its payment by Ramp stands, no moment]; None where Ramp pays nothing of it."""
+        state = ANNOUNCED_STATES.get(value.state) if value.direction == 'BUSINESS_TO_USER' else None
+        return state and [state, None]
+
+    @staticmethod
+    def _payee(value):
+        """What the employee receives, if that is another currency than the entity's."""
+        payee = value.payee_amount
+        return str(payee) if payee and value.amount and payee.currency != value.amount.currency else ''
+
+    def _row(self, connection, value):
+        return {
+            'name': ': '.join(filter(None, (clean(value.user_full_name) or clean(value.user_email), self._label(value)))),
+            'date': self._spent_on(connection, value), 'money': self._signed(value), 'ramp_entity_id': value.entity_id,
+            'open_amount': self._open_amount(connection, value),
+        }
+
+    def _open_amount(self, connection, value):
+        """What is still to be paid of one that is to be in the books, Decimal in its currency."""
+        if not value.amount:
+            return None
+        is_open = connection.reimbursement_policy == 'ready' and value.sync_status in ('SYNC_READY', 'SYNCED') and (
+            value.state not in (*REIMBURSEMENT_PAID_STATES, *DEAD))
+        return self._signed(value).decimal if is_open else Decimal(0)
+
+    @staticmethod
+    def _signed(value):
+        """What the company spends: negative where the employee pays."""
+        return value.amount and (value.amount if value.direction == 'BUSINESS_TO_USER' else -value.amount)
+
+    def _spent_on(self, connection, value):
+        return self._day(connection, value.transaction_date, value.accounting_date, value.submitted_at, value.created_at)
+
+    # ------------------------------------------------------------------ what a page tells besides
+
+    def _stored(self, connection, rows, asked):
+        told = {row['ramp_id']: row for row in rows if 'value' in row}
+        self.env['ramp.flow.reimbursement_payment']._expect(connection, told, asked)
+        self._withdraw(connection, told, {ramp_id: self._state_in_words(row['value'].state) for ramp_id, row in told.items()
+                                          if row['value'].state in DEAD})
+        return super()._stored(connection, rows, asked)
+
+    def _notice(self, connection, record, before, value):
+        now = self._extras(value)
+        new = [receipt for receipt in value.receipts if receipt not in before.get('receipts', [])]
+        self.env['ramp.flow.receipt']._expect(connection, {record.ramp_id: new})
+        texts = self._changes(before, now)
+        if now['payee'] != before.get('payee', ''):
+            texts.append(self.env._('The employee receives %s.', now['payee'] or value.amount))
+        self._noticed(record, texts)
+
+    # ------------------------------------------------------------------ looking up
+
+    def _look_up(self, connection, values):
+        return {
+            **self._look_up_books(
+                connection, [selection for value in values for line in value.lines for selection in line.selections],
+                {value.amount.currency for value in values if value.amount}),
+            **self._look_up_named(connection, values), 'users': {},
+        }
+
+    def _look_up_named(self, connection, values):
+        """Employees by the link to the Ramp user, and who has the e-mails of the others; see `hr.employee._ramp_named`."""
+        employees = self._employees(connection, {value.user_id for value in values})
+        return {'employees': employees, 'named': self.env['hr.employee']._ramp_named(connection, {
+            email: value.user_id for value in values
+            if value.user_id not in employees and (email := email_normalize(value.user_email or ''))})}
+
+    # ------------------------------------------------------------------ deciding
+
+    def _plan(self, connection, value, found):
+        self._check_state(connection, value)
+        journal = self._plan_journal(connection)
+        currency = self._plan_currency(connection, value.amount.currency, found, amounts=[line.amount.minor for line in value.lines])
+        employee = self._plan_employee(connection, value, found)
+        coded = self._complete_coding(connection, value.lines, self._plan_coding(connection, value.lines, found), [
+            employee.work_contact_id] * len(value.lines), found)
+        spent = self._spent_on(connection, value)
+        if not spent:
+            raise Held(self.env._('It has no date. Ask Ramp; it cannot be booked on a day that is not known.'))
+        self._check_rate(connection, currency, None, spent, found)
+        date = self._plan_entry_date(
+            connection, self._day(connection, value.accounting_date, spent), journal, found, any(coding.tax for coding in coded))
+        document = Document(
+            ramp_id=value.id, move_type='in_invoice' if value.direction == 'BUSINESS_TO_USER' else 'in_refund',
+            partner=employee.work_contact_id, currency=currency, rate=None, date=date, invoice_date=spent,
+            due_date=self._day(connection, value.payment_processed_at),
+            # the merchant and the day say more than an id does; the payment's id is that of a whole batch
+            reference=f'{self._label(value)} {spent} {value.id[:8]}', note=self._note(value),
+            lines=[DocumentLine(coding, line.amount.minor, self._line_name(value, line, spent))
+                   for coding, line in zip(coded, value.lines, strict=True)])
+        return document, employee, value
+
+    def _check_state(self, connection, value):
+        """Whether it may be booked now; every state of the contract is decided here (see also `_state_in_words`)."""
+        if value.state in DEAD:
+            raise Skipped(self._state_in_words(value.state))
+        spent = self._spent_on(connection, value)
+        if spent and spent < connection.start_date:
+            raise Skipped(self.env._('It was spent on %(date)s, before the start date of the connection (%(start)s).',
+                                     date=spent, start=connection.start_date))
+        self._check_entity(connection, value)
+        if value.state in UNAPPROVED:
+            raise Waiting(self._state_in_words(value.state))
+        if value.sync_status == 'NOT_SYNC_READY':
+            raise Waiting(self.env._('It is not marked as ready in Ramp.'))
+        if connection.reimbursement_policy == 'paid' and value.state not in REIMBURSEMENT_PAID_STATES:
+            raise Waiting(self._state_in_words(value.state))
+
+    @api.model
+    def _state_in_words(self, state):
+        """A state of Ramp as a sentence."""
+        return {
+            'APPROVED': self.env._('It is approved in Ramp, but not paid yet.'),
+            'AWAITING_EXPORT': self.env._('It waits in Ramp to be exported for payment.'),
+            'AWAITING_PAYMENT': self.env._('It is not paid in Ramp yet.'),
+            'AWAITING_PUSH_PAYMENT': self.env._('It is not paid in Ramp yet.'),
+            'CANCELED': self.env._('It was canceled in Ramp.'),
+            'DELETED': self.env._('It was deleted in Ramp.'),
+            'DRAFT': self.env._('It is still a draft in Ramp.'),
+            'EXPORTED': self.env._('It was exported from Ramp for payment, but is not paid yet.'),
+            'EXPORT_FAILED': self.env._('Its export for payment failed in Ramp.'),
+            'EXPORT_INITIATED': self.env._('It is being exported from Ramp for payment.'),
+            'EXPORT_MARKED_AS_FAILED': self.env._('Its export for payment was marked as failed in Ramp.'),
+            'EXPORT_SUCCESSFUL': self.env._('It was exported from Ramp and paid.'),
+            'FAILED_REIMBURSEMENT': self.env._('Its payment failed in Ramp.'),
+            'INIT': self.env._('It is still being entered in Ramp.'),
+            'MANUALLY_REIMBURSED': self.env._('It was paid outside of Ramp.'),
+            'MISSING_ACH': self.env._('It is not paid: the employee has no bank account in Ramp.'),
+            'PENDING': self.env._('It is not approved in Ramp yet.'),
+            'PROCESSING': self.env._('Its payment is on its way.'),
+            'PUSH_PAYMENT_FAILED': self.env._('Its payment failed in Ramp.'),
+            'PUSH_PAYMENT_INITIATED': self.env._('Its payment is on its way.'),
+            'REIMBURSED': self.env._('It was paid by Ramp.'),
+            'REIMBURSED_VIA_PUSH': self.env._('It was paid by Ramp.'),
+            'REJECTED': self.env._('It was rejected in Ramp.'),
+        }[state]
+
+    def _plan_employee(self, connection, value, found):
+        """The employee who is owed: by the link to the Ramp user, else by e-mail. Never a guess, and never the fallback employee."""
+        email = email_normalize(value.user_email or '')
+        employee, question = found['employees'].get(value.user_id), None
+        if not employee:
+            employee, question = found['named'].get(email, (None, None))
+        if question:
+            raise Held(question)
+        if not employee:
+            raise Held(self.env._(
+                '%(person)s (%(email)s) is not an employee of %(company)s. Give the employee in Odoo the login, or without one the work '
+                'e-mail, that the person has in Ramp.', email=email or '-', company=connection.company_id.name,
+                person=clean(value.user_full_name) or clean(value.user_email) or value.user_id))
+        # also of two that are booked together
+        if found['users'].setdefault(employee, employee.ramp_user_id or value.user_id) != value.user_id:
+            raise Held(self.env._(
+                'The employee %(employee)s has the e-mail %(email)s, but is linked to another Ramp user. If that is the same person, '
+                'clear the Ramp ID of the employee.', employee=employee.name, email=email))
+        return employee
+
+    # ------------------------------------------------------------------ words
+
+    def _label(self, value):
+        """What it was spent for, in a few words."""
+        known = {'MILEAGE': self.env._('Mileage'), 'PER_DIEM': self.env._('Per diem')}.get(value.type)
+        return known or (clean(value.merchant) or clean(value.memo) or self.env._('Reimbursement'))[:60]
+
+    def _line_name(self, value, line, spent):
+        """A line says what a person wants to know without opening Ramp: merchant and memo, the way that was driven, what was spent."""
+        memo = clean(line.memo) or clean(value.memo)
+        if value.type == 'MILEAGE':
+            distance = value.distance is not None and self.env._('%s mi', f'{value.distance.normalize():f}')
+            way = ' - '.join(filter(None, map(clean, (value.start_location, *value.waypoints, value.end_location))))
+            what = ', '.join(filter(None, (distance, way)))
+            name = self.env._('Mileage: %s', what) if what else self.env._('Mileage')
+            name = f'{name[:TEXT_LENGTH]}; {memo}' if memo else name
+        elif value.type == 'PER_DIEM':
+            name = self.env._('Per diem: %s', memo or spent)
+        else:
+            name = ': '.join(filter(None, (clean(value.merchant), memo))) or self.env._('Reimbursement')
+        spend = line.original_amount
+        return f'{name[:TEXT_LENGTH]} ({spend})' if spend and spend.currency != line.amount.currency else name[:TEXT_LENGTH]
+
+    def _note(self, value):
+        """What the bill says of the whole."""
+        names = ', '.join(filter(None, (clean(name) for name, _user in value.attendees)))
+        payee = self._payee(value)
+        return '\n'.join(filter(None, (
+            clean(value.memo), clean(value.merchant), names and self.env._('Attendees: %s', names),
+            payee and self.env._('The employee receives %s.', payee)))) or False
+
+    # ------------------------------------------------------------------ booking
+
+    def _book(self, connection, plans):
+        documents = self._with_people(plans)
+        moves = self._book_documents(
+            connection, documents, connection.reimbursement_post == 'post', connection.reimbursement_account_id)
+        booked = {document.ramp_id: move for document, move in zip(documents, moves, strict=True)}
+        self.env['ramp.flow.receipt']._expect(connection, {value.id: value.receipts for _document, _employee, value in plans}, booked)
+        self.env['ramp.flow.reimbursement_payment']._documents_booked(connection, booked)
+        return moves
+
+    def _with_people(self, plans):
+        """The documents with the contacts of their employees, who are linked to their Ramp users from now on."""
+        people = self.env['hr.employee'].union(*(employee for _document, employee, _value in plans))
+        self._contacts(people)
+        users = {employee: value.user_id for _document, employee, value in plans if not employee.ramp_user_id}
+        for employee, user_id in users.items():
+            employee.ramp_user_id = user_id
+        return [dataclasses.replace(document, partner=employee.work_contact_id) for document, employee, _value in plans]

@@ -1,0 +1,7 @@
+# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
+from . import (  # a base before what inherits it
+    transfer,
+    statement,
+    cashback,
+    statement_file,
+)

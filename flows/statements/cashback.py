@@ -1,0 +1,80 @@
+# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
+from odoo import api, models
+from odoo.tools import SQL
+
+from ...ramp_api import read_cashback
+from ..engine.flow import Waiting
+
+
+class RampFlowCashback(models.AbstractModel):
+    """Cashback: in the books with the statement it is on; confirmed as an object of its own (STATEMENT_CREDIT_SYNC).
+
+    Schema: Cashback of GET /cashbacks. Its document is the statement's bill, whose line on the cashback account it is a part of.
+    """
+
+    _name = 'ramp.flow.cashback'
+    _inherit = 'ramp.flow.booking'
+    _description = 'Ramp Flow: cashback'
+
+    _flow = 'cashback'
+    _flow_sequence = 86
+    _endpoint = '/cashbacks'
+    _sync_type = 'STATEMENT_CREDIT_SYNC'
+    _known_by = ('created_at',)
+
+    @api.model
+    def _flow_label(self):
+        return self.env._('Cashback')
+
+    @api.model
+    def _enabled(self, connection):
+        return connection.pull_statements
+
+    def _list_params(self, connection):
+        return {'sync_status': 'SYNC_READY', 'from_date': connection._start_moment(), **self._scope(connection)}
+
+    def _watch_listings(self, connection, since):
+        return [{'from_date': since, **self._scope(connection)}]
+
+    def _read(self, payload):
+        return read_cashback(payload)
+
+    def _facts(self, value):
+        return {'amount': str(value.amount), 'entity': value.entity_id}
+
+    def _row(self, connection, value):
+        return {
+            'name': self.env._('Cashback: %s', value.amount), 'date': self._day(connection, value.created_at), 'money': value.amount,
+            'ramp_entity_id': value.entity_id, 'has_moved': True,
+        }
+
+    def _look_up(self, connection, values):
+        ids = [value.id for value in values]
+        rows = self.env.execute_query(SQL(
+            """
+            SELECT c.id, r.res_id FROM ramp_record r, jsonb_array_elements_text(r.noted -> 'cashbacks') AS c(id)
+             WHERE r.connection_id = %s AND r.flow = 'statement' AND r.res_id IS NOT NULL AND c.id = ANY(%s)
+            """, connection.id, ids))
+        moves = {move.id: move for move in self.env['account.move'].browse({move for _id, move in rows}).exists()}
+        return {'bills': {identity: moves[move] for identity, move in rows if move in moves}}
+
+    def _plan(self, connection, value, found):
+        self._check_entity(connection, value)
+        if value.id not in found['bills']:
+            raise Waiting(self.env._('It is booked with the statement that it is on.'))
+        return found['bills'][value.id]
+
+    def _book(self, connection, plans):
+        return plans
+
+    @api.model
+    def _statements_booked(self, connection, moves):
+        """Statements were booked: their cashback leads to them, also where another bill stood for it before.
+
+        :param moves: bill by the Ramp id of a cashback
+        """
+        for record in self.env['ramp.record'].search([
+                ('connection_id', '=', connection.id), ('flow', '=', self._flow), ('ramp_id', 'in', list(moves)),
+                ('res_id', '!=', False)]):
+            record.res_id = moves[record.ramp_id].id
+        self._trigger()

@@ -1,0 +1,421 @@
+# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
+import dataclasses
+import datetime
+from datetime import timedelta
+
+from odoo import Command, api, models
+from odoo.tools import SQL
+
+from ...ramp_api import Money, PayloadError, read_statement, scrub_statement, to_company_date
+from ..accounting.booking import QUIET
+from ..accounting.coding import Coding
+from ..accounting.documents import Document, DocumentLine
+from ..engine.flow import Held, Skipped, is_of_object
+from ..engine.pull import LOST_PER_RUN
+
+FLOWS = {'CARD_TRANSACTION': 'transaction', 'CASHBACK': 'cashback', 'TRANSFER_PAYMENT': 'transfer'}  # of a statement's lines
+NAMED = 5  # lines that a sentence names one by one
+
+
+@dataclasses.dataclass(frozen=True)
+class Section:
+    """What one statement says of one entity and currency. Amounts are Money; lines: (type, Ramp id) of the whole statement."""
+
+    id: str
+    statement_id: str
+    preceding_statement_id: str | None
+    start: datetime.datetime
+    end: datetime.datetime
+    entity_id: str
+    opening: Money
+    charges: Money
+    credits: Money
+    payments: Money
+    ending: Money
+    lines: tuple
+
+    @property
+    def currency(self):
+        return self.ending.currency
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """What is to be booked of a section. document: its bill, or None where nothing comes to be owed by it; cashbacks: Ramp ids.
+
+    total, date: what its spend was booked at, in the company's currency, and the day of an entry for what the bill cannot move of that.
+    """
+
+    section: Section
+    currency: models.Model
+    document: Document | None
+    cashbacks: list
+    total: float | None
+    date: datetime.date | None
+
+
+class RampFlowStatement(models.AbstractModel):
+    """Card statements: a vendor bill of "Ramp" for each entity and currency of a statement that is closed.
+
+    The bill moves what was spent from the card liability to what is owed to Ramp; cashback is a line of its own that lowers it. A
+    statement is booked once it adds up, in itself and with what is in the books. Schema: Statement of GET /statements; a row is one of
+    its `balance_sections`. Ramp does not want to hear of statements (there is no sync type), but of the cashback on them.
+    """
+
+    _name = 'ramp.flow.statement'
+    _inherit = 'ramp.flow.payable'
+    _description = 'Ramp Flow: card statements'
+
+    _flow = 'statement'
+    _journal_field = 'statement_journal_id'
+    _flow_sequence = 84
+    _endpoint = '/statements'
+    _batch_size = 20
+    _known_by = ('end_date',)
+
+    @api.model
+    def _flow_label(self):
+        return self.env._('Card statements')
+
+    @api.model
+    def _page(self, record):
+        return '/statements'
+
+    @api.model
+    def _enabled(self, connection):
+        return connection.pull_statements
+
+    # ------------------------------------------------------------------ what Ramp lists
+
+    def _list_params(self, connection):
+        return {'from_date': connection._start_moment()}  # all of them: nothing tells of a statement that changed
+
+    def _store_page(self, connection, run, payloads, asked, known_only=False):
+        sections = [part for payload in payloads for part in self._split(connection, payload)]
+        return super()._store_page(connection, run, sections, asked, known_only)
+
+    def _split(self, connection, payload):
+        """A statement as one payload for each of its sections that concern the connection; one that cannot be read stays whole."""
+        try:
+            read_statement(payload)
+        except Exception as error:
+            if not is_of_object(error):
+                raise
+            return [payload]
+        payload = scrub_statement(payload)
+        return [{**payload, 'balance_sections': [section]} for section in payload['balance_sections']
+                if not connection._is_other_entity(section['entity_id'])]
+
+    def _refresh_lost(self, connection, client, started):
+        self._transaction(self._skip_lost, connection, started)
+        return []
+
+    def _skip_lost(self, connection, started):
+        """All are listed in each run, and one that is closed stays; but what could not be read may be readable now, under other ids."""
+        lost = self.env['ramp.record']._lost(connection, self._flow, started, LOST_PER_RUN)
+        self._skip_unlisted(lost.filtered(lambda record: not record.parent_ramp_id))
+
+    def _scrub(self, payload):
+        return scrub_statement(payload)
+
+    def _read(self, payload):
+        """The one section of a payload, see `_split`."""
+        statement = read_statement(payload)
+        if len(statement.sections) != 1:
+            raise PayloadError('balance_sections', 'were not told apart')
+        [section] = statement.sections
+        return Section(
+            section.id, statement.id, statement.preceding_statement_id, statement.start_date, statement.end_date, section.entity_id,
+            section.opening_balance, section.charges, section.credits, section.payments, section.ending_balance,
+            tuple((line.type, line.id) for line in statement.lines))
+
+    def _facts(self, value):
+        return {
+            'statement': value.statement_id, 'entity': value.entity_id, 'period': [str(value.start), str(value.end)],
+            'amounts': [str(money) for money in (value.opening, value.charges, value.credits, value.payments, value.ending)]}
+
+    def _row(self, connection, value):
+        return {
+            'name': self._name_of(connection, value), 'date': self._last_day(connection, value), 'money': value.charges - value.credits,
+            'parent_ramp_id': value.statement_id, 'ramp_entity_id': value.entity_id,
+        }
+
+    def _last_day(self, connection, value):
+        """The last day of the period, which ends before its end: midnight belongs to the day before."""
+        return to_company_date(value.end - timedelta(seconds=1), connection._timezone())
+
+    def _name_of(self, connection, value):
+        return self.env._('Statement of %(day)s, %(currency)s', day=self._last_day(connection, value), currency=value.currency)
+
+    def _is_synced(self, payload):
+        return False
+
+    def _is_ready(self, payload):
+        return True
+
+    # ------------------------------------------------------------------ looking up
+
+    def _prepare(self, connection, client, ramp_ids):
+        """Read the lines that the ledger does not know: a statement names them by id only, and Ramp may not offer them yet."""
+        rows = self.env['ramp.record'].search_fetch(
+            [('connection_id', '=', connection.id), ('flow', '=', self._flow), ('ramp_id', 'in', ramp_ids), ('res_id', '=', False)],
+            ['payload', 'parent_ramp_id'])
+        lines, unknown = {}, set()
+        for row in rows:
+            try:
+                lines[row.parent_ramp_id] = self._read(row.payload).lines
+            except Exception as error:
+                if not is_of_object(error):
+                    raise
+                continue  # the row says why it cannot be read
+        for statement, parts in lines.items():
+            known = {(FLOWS[kind], identity) for kind, identity in parts}
+            there = {(row.flow, row.ramp_id) for row in self._line_rows(connection, known)}
+            unknown |= {(statement, flow) for flow, _identity in known - there}
+        self.env.cr.rollback()
+        for statement, flow in sorted(unknown):
+            # also those from before the start date, which are not booked: it has to add up
+            lines = self.env[f'ramp.flow.{flow}'].with_context(ramp_of_statement=True)
+            lines._observe(connection, client, [{'statement_id': statement, **lines._scope(connection)}])
+
+    def _line_rows(self, connection, lines):
+        """The ledger's rows of lines, (flow, Ramp id)."""
+        return self.env['ramp.record'].search_fetch(
+            [('connection_id', '=', connection.id), ('flow', 'in', list(FLOWS.values())),
+             ('ramp_id', 'in', [identity for _flow, identity in lines])],
+            ['flow', 'ramp_id', 'name', 'date', 'amount', 'currency_id', 'ramp_entity_id', 'has_moved', 'state', 'is_question',
+             'is_withheld', 'error_message', 'res_model', 'res_id', 'parent_ramp_id'], order='date, id')
+
+    def _look_up(self, connection, values):
+        rows = self._line_rows(connection, {line for value in values for line in value.lines})
+        moves = self.env['account.move'].browse(
+            {row.res_id for row in rows if row.res_id and row.flow == 'transaction' and row.res_model == 'account.move'})
+        bills = self.env['ramp.card.bill']._bills_of(
+            connection, [row.ramp_id for row in rows if row.flow == 'transaction' and not row.res_id])
+        expected = {ramp_id: note['id'] for ramp_id, row in bills.items() if (note := (row.noted or {}).get('card') or {}).get('expected')}
+        before = {value.preceding_statement_id for value in values if value.preceding_statement_id}
+        endings = {}
+        for row in self.env['ramp.record'].search_fetch(
+                [('connection_id', '=', connection.id), ('flow', '=', self._flow), ('parent_ramp_id', 'in', list(before))],
+                ['payload', 'parent_ramp_id', 'name']) if before else ():
+            section = self._read(row.payload)
+            endings[row.parent_ramp_id, section.entity_id, section.currency] = section.ending, row.name
+        failed = {}
+        for row in self.env['ramp.record'].search_fetch(
+                [('connection_id', '=', connection.id), ('flow', '=', 'transfer'), ('has_moved', '=', False),
+                 ('currency_id', '!=', False)],  # of one that cannot be read nothing is known
+                ['amount', 'ramp_entity_id', 'currency_id']):
+            failed.setdefault((row.ramp_entity_id, row.currency_id.name), []).append(self._minor(row.amount, row.currency_id))
+        return {
+            **self._look_up_books(connection, [], {value.currency for value in values}),
+            'rows': {(row.flow, row.ramp_id): row for row in rows}, 'expected': expected, 'endings': endings, 'failed': failed,
+            'charged': self._look_up_charged(connection, moves + moves.browse(expected.values())),
+        }
+
+    def _look_up_charged(self, connection, moves):
+        """What entries charge the card with, {move id: (amount in their currency, balance)}; those that are posted."""
+        if not moves:
+            return {}
+        self.env['account.move.line'].flush_model()
+        return {move: (amount, balance) for move, amount, balance in self.env.execute_query(SQL(
+            """
+            SELECT move_id, -sum(amount_currency), -sum(balance) FROM account_move_line
+             WHERE move_id = ANY(%s) AND account_id = %s AND parent_state = 'posted' GROUP BY move_id
+            """, moves.ids, connection.card_account_id.id))}
+
+    # ------------------------------------------------------------------ deciding
+
+    def _plan(self, connection, value, found):
+        day = self._last_day(connection, value)
+        if day < connection.start_date:
+            raise Skipped(self.env._('It ended before the start date of the connection.'))
+        self._check_existing(connection, value.end)
+        journal, partner = self._plan_journal(connection), connection.ramp_partner_id
+        if not partner:
+            raise Held(self.env._('The connection %s has no partner that stands for Ramp. Choose one.', connection.name))
+        if not connection.card_account_id:
+            raise Held(self.env._('The connection %s has no card journal with a default account. Choose one.', connection.name))
+        currency = self._plan_currency(
+            connection, value.currency, found, amounts=[value.charges.minor, value.credits.minor, value.ending.minor])
+        lines = self._plan_lines(value, found)
+        self._check_sums(value, lines, found, bool(connection.ramp_entity_id))
+        lines = [row for row in lines if row.date and row.date >= connection.start_date]
+        spent, total = self._check_booked(connection, value, lines, currency, found)
+        back = sum(self._minor(row.amount, currency) for row in lines if row.flow == 'cashback')
+        rate, leaves_difference = self._blended_rate(connection, currency, spent, total, day, found)
+        exchange_date = None
+        if leaves_difference:
+            exchange_date = self._plan_entry_date(connection, day, self._exchange_journal(connection), found)
+        if not spent and not back and not exchange_date:
+            raise Skipped(self.env._('Nothing was spent.'))
+        if back and not connection.cashback_account_id:
+            raise Held(self.env._('The connection %s has no account for cashback. Choose one.', connection.name))
+        nothing = {'distribution': False, 'tax': self.env['account.tax'], 'partner': self.env['res.partner']}
+        period = self.env._('%(start)s to %(end)s', start=self._day(connection, value.start), end=day)
+        parts = [DocumentLine(Coding(account=account, **nothing), minor, name) for account, minor, name in (
+            (connection.card_account_id, spent, self.env._('Card spend, %s', period)),
+            (connection.cashback_account_id, -back, self.env._('Cashback, %s', period))) if minor]
+        document = self._directed(Document(
+            ramp_id=value.id, move_type='in_invoice', partner=partner, currency=currency, rate=rate,
+            date=self._plan_entry_date(connection, day, journal, found), invoice_date=day, due_date=self._due_day(connection, day),
+            reference=f'{day} {value.currency} {value.id[:8]}', note=False, lines=parts)) if parts else None
+        return Plan(value, currency, document, [row.ramp_id for row in lines if row.flow == 'cashback'], total, exchange_date)
+
+    @staticmethod
+    def _due_day(connection, day):
+        """When a statement is due: Ramp does not say, so the payment terms of the partner that stands for Ramp do."""
+        terms = connection.ramp_partner_id.with_company(connection.company_id).property_supplier_payment_term_id
+        return max((line._get_due_date(day) for line in terms.line_ids), default=day)
+
+    def _blended_rate(self, connection, currency, spent, total, day, found):
+        """(rate, whether an exchange difference is left). At the rate, company currency units for one of the section's, the bill moves what
+        was booked in both currencies; None: it is at Odoo's rate, and the rest of what was booked is an exchange difference.
+
+        Charges and refunds cancel out, but were booked at other rates: then there is no such rate, or it is none that money is changed at,
+        and the cashback, which is converted at it too, would be any amount.
+        """
+        company = connection.company_id.currency_id
+        if currency == company or total is None:
+            return None, False
+        if not spent:
+            return None, not company.is_zero(total)
+        rate = total / self._float(spent, currency)
+        if rate <= 0 or (self._percent_off(connection, currency, rate, day, found) or 0) > connection.rate_tolerance:
+            return None, True
+        return rate, False
+
+    def _exchange_journal(self, connection):
+        company = connection.company_id
+        if not (company.currency_exchange_journal_id and company.income_currency_exchange_account_id
+                and company.expense_currency_exchange_account_id):
+            raise Held(self.env._('The company %s has no journal or accounts for exchange differences. Choose them in the settings of '
+                                  'Accounting.', company.name))
+        return company.currency_exchange_journal_id
+
+    def _plan_lines(self, value, found):
+        """The rows of the statement's lines that belong to the section."""
+        rows = [found['rows'][key] for kind, identity in value.lines if (key := (FLOWS[kind], identity)) in found['rows']]
+        return [row for row in rows if row.currency_id.name == value.currency and row.ramp_entity_id in (value.entity_id, False)]
+
+    def _check_sums(self, value, lines, found, is_limited):
+        """Raise `Held` unless the section adds up: in itself, with the one before it, and with its lines."""
+        if value.opening + value.charges - value.credits - value.payments != value.ending:
+            raise Held(self.env._(
+                'It does not add up: %(opening)s at the start and %(charges)s of charges, less %(credits)s of credits and %(payments)s of '
+                'payments, is not %(ending)s. Ask Ramp for a corrected statement.', opening=value.opening, charges=value.charges,
+                credits=value.credits, payments=value.payments, ending=value.ending))
+        before, name = found['endings'].get((value.preceding_statement_id, value.entity_id, value.currency), (value.opening, None))
+        if before != value.opening:
+            raise Held(self.env._(
+                'It begins with %(opening)s, but the one before it (%(name)s) ended with %(ending)s. Ask Ramp for a corrected statement.',
+                opening=value.opening, name=name, ending=before))
+        unknown = [identity for kind, identity in value.lines if (FLOWS[kind], identity) not in found['rows']]
+        said = value.charges.minor - value.credits.minor
+        is_back = {'transaction': 1, 'cashback': -1, 'transfer': 0}
+        summed = sum(is_back[row.flow] * self._minor(row.amount, row.currency_id) for row in lines if row.has_moved)
+        if said != summed:
+            still = [row for row in lines if not row.has_moved and row.flow != 'transfer']
+            raise Held(self.env._(
+                'It says that %(said)s was charged, less credits; its lines come to %(summed)s. %(lines)s',
+                said=Money(said, value.currency), summed=Money(summed, value.currency), lines=self._in_words(
+                    [self._line_in_words(row, self.env._('not settled in Ramp')) for row in still]
+                    # of a connection that is limited to an entity, they are the others'
+                    + [self.env._('%s (Ramp does not show it)', identity) for identity in unknown if not is_limited])).strip())
+        paid = sum(self._minor(row.amount, row.currency_id) for row in lines if row.flow == 'transfer' and row.has_moved)
+        if not is_sum(value.payments.minor - paid, found['failed'].get((value.entity_id, value.currency), ())):
+            raise Held(self.env._(
+                'It says that %(said)s was paid, but its transfers come to %(paid)s. Look at the transfers in Ramp.', said=value.payments,
+                paid=Money(paid, value.currency)))
+
+    def _check_booked(self, connection, value, lines, currency, found):
+        """(what was spent in minor units, what it was booked at in the company's currency); raises `Held` unless each line is booked so.
+
+        What a person ignored is billed by Ramp all the same, and is theirs to book; what was exported before the connection was there is
+        in the books otherwise. Where not all of it is booked, the second is None.
+        """
+        spent, total, odd = 0, 0.0, []
+        for row in lines:
+            if row.flow != 'transaction' or not row.has_moved:
+                continue
+            minor = self._minor(row.amount, currency)
+            spent += minor
+            amount, balance = found['charged'].get(row.res_id or found['expected'].get(row.ramp_id), (None, None))
+            by_choice = row.state == 'ignored' and (not row.is_question or row.is_withheld)
+            if amount is not None and self._minor(amount, currency) == minor:
+                total = total + balance if total is not None else None
+                continue
+            total = None
+            if by_choice or connection.statement_policy == 'closed':
+                continue
+            odd.append(self._line_in_words(row, row.error_message or row.status if amount is None else self.env._(
+                'booked as %s', Money(self._minor(amount, currency), currency.name))))
+        if odd:
+            raise Held(self.env._('%(count)s of its lines are not in the books as Ramp has them: %(lines)s', count=len(odd),
+                                  lines=self._in_words(odd)))
+        return spent, total
+
+    def _line_in_words(self, row, reason):
+        return self.env._('%(name)s, %(date)s, %(amount)s (%(reason)s)', name=row.name, date=row.date or '-',
+                          amount=Money(self._minor(row.amount, row.currency_id), row.currency_id.name), reason=reason)
+
+    def _in_words(self, texts):
+        more = len(texts) - NAMED
+        texts = texts[:NAMED] + ([self.env._('and %s more', more)] if more > 0 else [])
+        return '; '.join(texts) + '.' if texts else ''
+
+    # ------------------------------------------------------------------ booking
+
+    def _booking_lock(self, connection):
+        return self.env['ramp.flow.transfer']._booking_lock(connection)
+
+    def _book(self, connection, plans):
+        documents = [plan.document for plan in plans if plan.document]
+        bills = iter(self._book_documents(connection, documents, connection.statement_post == 'post') if documents else ())
+        rows = {row.ramp_id: row for row in self.env['ramp.record'].search_fetch(
+            [('connection_id', '=', connection.id), ('flow', '=', self._flow), ('ramp_id', 'in', [plan.section.id for plan in plans])],
+            ['ramp_id', 'parent_ramp_id'])}
+        moves, noted = [], {}
+        for plan in plans:
+            bill = next(bills) if plan.document else self.env['account.move']
+            entry = self._book_difference(connection, plan, bill) if plan.date else bill.browse()
+            moves.append(bill or entry)
+            noted[rows[plan.section.id].id] = {'cashbacks': plan.cashbacks, **({'exchange': entry.id} if bill and entry else {})}
+        self.env['ramp.record']._note(noted)
+        self.env['ramp.flow.cashback']._statements_booked(connection, {
+            cashback: move for plan, move in zip(plans, moves, strict=True) for cashback in plan.cashbacks})
+        self.env['ramp.flow.statement_file']._expect(connection, {rows[plan.section.id].parent_ramp_id for plan in plans})
+        self.env['ramp.flow.transfer']._apply(connection)
+        return moves
+
+    def _book_difference(self, connection, plan, bill):
+        """The entry that moves, in the company's currency, what the bill leaves on the card liability; none where it leaves nothing."""
+        company = connection.company_id
+        card = bill.line_ids.filtered(lambda line: line.account_id == connection.card_account_id)
+        left = company.currency_id.round(plan.total - sum(card.mapped('balance')))
+        if not left:
+            return bill.browse()
+        name = self.env._('Exchange difference, card spend of %s', plan.section.id[:8])
+        other = company.income_currency_exchange_account_id if left > 0 else company.expense_currency_exchange_account_id
+        entry = self.env['account.move'].with_context(**QUIET).create({
+            'move_type': 'entry', 'ramp_id': False if bill else plan.section.id, 'company_id': company.id, 'date': plan.date, 'ref': name,
+            'journal_id': self._exchange_journal(connection).id, 'line_ids': [Command.create({
+                'name': name, 'account_id': account.id, 'currency_id': plan.currency.id, 'amount_currency': 0.0, 'balance': balance,
+                'partner_id': connection.ramp_partner_id.id,
+            }) for account, balance in ((connection.card_account_id, left), (other, -left))]})
+        entry._post(soft=False)
+        return entry
+
+    def _undo(self, connection, record, reason):
+        entry = self.env['account.move'].browse((record.noted or {}).get('exchange') or []).exists()
+        result = super()._undo(connection, record, reason)
+        if entry:
+            self._undo_move(connection, entry, reason)
+        return result
+
+
+def is_sum(minor, amounts):
+    """Whether an amount is 0 or a sum of some of a few others, each taken as added or as taken away."""
+    sums = {0}
+    for amount in list(amounts)[:12]:
+        sums |= {total + sign * amount for total in sums for sign in (1, -1)}
+    return minor in sums

@@ -1,0 +1,92 @@
+# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
+from odoo import api, models
+
+from ...models.ramp_record import digest
+from ...ramp_api import read_statement, read_statement_url
+
+
+class RampFlowStatementFile(models.AbstractModel):
+    """The PDF of a statement, attached to each of its bills and shown beside it: one row for each statement.
+
+    Its link is pre-signed and lives about an hour (`statement_url` of GET /statements/{id}).
+    """
+
+    _name = 'ramp.flow.statement_file'
+    _inherit = 'ramp.flow.file'
+    _description = 'Ramp Flow: files of card statements'
+
+    _flow = 'statement_file'
+    _flow_sequence = 88
+    _types = ('application/pdf',)
+
+    @api.model
+    def _flow_label(self):
+        return self.env._('Files of card statements')
+
+    @api.model
+    def _enabled(self, connection):
+        return connection.pull_statements
+
+    @api.model
+    def _page(self, record):
+        return '/statements'
+
+    def _sections(self, ids):
+        """The ledger's rows of the sections of statements: a statement itself has none."""
+        return self.env['ramp.record'].search_fetch(
+            [('flow', '=', 'statement'), ('parent_ramp_id', 'in', list(ids))],
+            ['parent_ramp_id', 'flow', 'name', 'date', 'state', 'res_model', 'res_id', 'connection_id'], order='id') if ids else ()
+
+    def _parents(self, connection, ids):
+        parents = {}
+        for record in self._sections(ids):
+            if record.connection_id == connection and (record.state != 'ignored' or record.parent_ramp_id not in parents):
+                parents[record.parent_ramp_id] = record
+        return parents
+
+    def _targets(self, connection, ids):
+        booked = [record for record in self._sections(ids)
+                  if record.connection_id == connection and record.res_id and record.res_model == 'account.move']
+        moves = {move.id: move for move in self.env['account.move'].browse([record.res_id for record in booked]).exists()}
+        targets = {}
+        for record in booked:
+            if record.res_id in moves:
+                targets.setdefault(record.parent_ramp_id, []).append(moves[record.res_id])
+        return targets
+
+    @api.model
+    def _expect(self, connection, statements):
+        """Note the files of statements whose bills are being booked, in the same transaction, before their rows name the bills.
+
+        :param statements: Ramp ids
+        """
+        parents = self._parents(connection, statements)
+        self._expect_rows(connection, [{
+            'ramp_id': statement, 'parent_ramp_id': statement, 'payload': {'id': statement},
+            # a further bill of the statement needs the file, too
+            'payload_hash': digest([statement, self.env.cr.now().isoformat()]),
+            'name': self.env._('File: %s', parents[statement].name), 'date': parents[statement].date or None,
+        } for statement in statements if statement in parents], updates=True)
+
+    def _links(self, connection, client, ramp_id):
+        payload = client.get(f'/statements/{ramp_id}')
+        link = read_statement_url(payload)
+        return [link] if link and not self._shows_others(connection, payload) else []
+
+    @staticmethod
+    def _shows_others(connection, payload):
+        """Whether a statement is of other Ramp entities, too: its PDF shows who spent what there."""
+        return bool(connection.ramp_entity_id) and {
+            section.entity_id for section in read_statement(payload).sections} != {connection.ramp_entity_id.lower()}
+
+    def _leave_out(self, connection, record):
+        if not connection.ramp_entity_id:
+            return super()._leave_out(connection, record)
+        return record._skip(self.env._(
+            'Ramp has no file of it, or one that shows the spend of other Ramp entities, too, which is not for this company.'))
+
+    def _no_object(self):
+        return self.env._('Ramp does not have this statement any more.')
+
+    def _unreadable(self, error):
+        return self.env._('Ramp sent a statement that cannot be read. %s', error)

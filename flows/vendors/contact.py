@@ -1,0 +1,200 @@
+# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
+import dataclasses
+from collections import defaultdict
+
+from odoo import api, models
+from odoo.tools import email_normalize
+
+from ...models.ramp_record import digest
+from ..accounting.booking import QUIET, clean
+from ..engine.pull import _jsonable
+from .field_merge import OWN, PLAIN
+
+CONTACT_COLUMNS = [
+    'ramp_id', 'parent_ramp_id', 'connection_id', 'res_id', 'noted', 'state', 'is_question', 'error_message', 'payload']
+
+
+class RampFlowVendorContact(models.AbstractModel):
+    """Contacts of vendors, as contacts of their partners.
+
+    Has no list and no job: the vendors' flow makes one row for each contact and works on it together with its vendor.
+    """
+
+    _name = 'ramp.flow.vendor_contact'
+    _inherit = ['ramp.flow', 'ramp.vendor.changes']
+    _description = 'Ramp Flow: contacts of vendors'
+
+    _flow = 'vendor_contact'
+    _flow_sequence = 31
+
+    @api.model
+    def _flow_label(self):
+        return self.env._('Vendor contacts')
+
+    @api.model
+    def _page(self, record):
+        return record.parent_ramp_id and f'/bill-pay/vendors/{record.parent_ramp_id}'
+
+    @api.model
+    def _trigger(self):
+        self.env['ramp.flow.vendor']._trigger()
+
+    # ------------------------------------------------------------------ together with the vendors
+
+    def _contacts(self, value):
+        """[(VendorContact, values)] of the contacts that say who they are, the default one first."""
+        contacts = []
+        for contact in sorted(value.contacts or (), key=lambda contact: not contact.is_default):
+            email = clean(contact.email)
+            name = clean(' '.join(filter(None, (contact.first_name, contact.last_name)))) or email
+            if name:
+                contacts.append((contact, {'name': name, 'email': email, 'phone': clean(contact.phone)}))
+        return contacts
+
+    def _save_contacts(self, connection, plans, partners):
+        """Create, update and archive the contacts of vendors, with a row each."""
+        Record = self.env['ramp.record']
+        contact_rows = self._store_contact_rows(connection, plans)
+        children = self._children([partners[plan.row] for plan in plans if plan.partner])
+        done, noted, todo = {}, {}, []
+        ours = self.env['ramp.flow.vendor']._look_up_ours({
+            *(row.res_id for rows in contact_rows.values() for row in rows.values() if row.res_id),
+            *(plan.found['other_contacts'][contact.id] for plan in plans for contact, _values in plan.contacts
+              if contact.id in plan.found['other_contacts']), *(child.id for same in children.values() for child in same)})
+        for plan in plans:
+            rows, partner = contact_rows[plan.detail.id], partners[plan.row]
+            for contact, values in plan.contacts:
+                row = rows[contact.id]
+                if row.state in ('held', 'ignored') and not row.is_question:
+                    continue  # deleted or left out by a person
+                existing = plan.found['partners'].get(row.res_id)
+                before = (row.noted or {}) if existing else {}
+                if not existing:
+                    existing = self._find_contact(plan, partner, contact, values, children, rows)
+                if not existing:
+                    todo.append((row, values, partner))
+                    continue
+                existing = existing.with_context(**QUIET, active_test=False)
+                written = dict(before.get('written', {}))
+                is_ours = ours.get(existing.id)
+                changes = self._changes(connection, values, self._current(existing, values), written, is_ours)
+                if before.get('archived') and not existing.active and is_ours != OWN:
+                    changes['active'] = True
+                if not plan.partner and not existing.parent_id and existing != partner and is_ours != OWN:
+                    changes['parent_id'] = partner.id  # the partner it belonged to was deleted
+                if changes:
+                    existing.write(changes)
+                current = self._current(existing, values)
+                written.update((key, [value, current[key]]) for key, value in changes.items() if key in values)
+                done[row], noted[row] = existing, {'written': written, 'created': before.get('created', False)}
+                if before.get('created'):
+                    self._archive_copies(existing, children[partner.id, (existing.email or '').casefold()], rows)
+            self._remove_contacts(plan, rows)
+        for (row, values, _partner), contact in zip(todo, self._create_contacts(todo, plans, partners), strict=True):
+            current = self._current(contact, values)
+            done[row] = contact
+            noted[row] = {'written': {key: [value, current[key]] for key, value in values.items() if value}, 'created': True}
+        changed = [row for row, partner in done.items() if row.state != 'confirmed' or row.res_id != partner.id]
+        Record.browse(row.id for row in changed)._booked([done[row] for row in changed], None, told=False)
+        Record._note({row.id: values for row, values in noted.items() if values != row.noted})
+
+    def _archive_copies(self, contact, others, rows):
+        """Archive what an earlier version made a second time of a contact that Ramp listed twice: the same, and nobody's."""
+        taken = {row.res_id for row in rows.values() if row.res_id}
+        current = self._current(contact, ('name', 'email', 'phone'))
+        copies = others.filtered(lambda other: (
+            other != contact and other.id not in taken and other.create_uid._is_superuser()
+            and self._current(other, current) == current))
+        copies.filtered(lambda other: not other.with_context(active_test=False).user_ids).with_context(**QUIET).active = False
+
+    def _store_contact_rows(self, connection, plans):
+        """Put the contacts into the ledger; returns the rows by contact, by vendor, also of contacts that are no more."""
+        # not in `found`: a batch that is rolled back takes its rows with it
+        known = {plan.detail.id: dict(plan.found['contact_rows'][plan.detail.id]) for plan in plans}
+        Record, rows = self.env['ramp.record'], []
+        for plan in plans:
+            told = {contact.id: values for contact, values in plan.contacts}
+            for contact in plan.detail.contacts:
+                facts = _jsonable(dataclasses.asdict(contact))
+                row = known[plan.detail.id].get(contact.id)
+                if row is None or row.payload != facts:
+                    rows.append({
+                        'ramp_id': contact.id, 'parent_ramp_id': plan.detail.id, 'payload': facts, 'payload_hash': digest(facts),
+                        'name': told[contact.id]['name'] if contact.id in told
+                        else self.env._('Contact of %s', plan.values['name'])})
+        if rows:
+            Record._upsert(connection, 'vendor_contact', rows, self.env.cr.now(), updates=True)
+            for row in Record.search_fetch(
+                    [('connection_id', '=', connection.id), ('flow', '=', 'vendor_contact'),
+                     ('ramp_id', 'in', [row['ramp_id'] for row in rows])], CONTACT_COLUMNS):
+                if row.parent_ramp_id in known:
+                    known[row.parent_ramp_id][row.ramp_id] = row
+        return known
+
+    def _create_contacts(self, todo, plans, partners):
+        """Contacts of (row, values, partner), in that order. Those of a new partner get at once what core would sync one by one."""
+        Partner = self.env['res.partner'].with_context(**QUIET)
+        new = {partners[plan.row].id for plan in plans if not plan.partner}
+        contacts = [
+            (partner.id in new, {
+                **(self._shared_values(partner) if partner.id in new else {}), **{key: value for key, value in values.items() if value},
+                'type': 'contact', 'parent_id': partner.id, 'company_id': partner.company_id.id})
+            for _row, values, partner in todo]
+        made = {
+            new_ones: iter(Partner.with_context(_partners_skip_fields_sync=new_ones).create(
+                [values for is_new, values in contacts if is_new is new_ones]))
+            for new_ones in (True, False)}
+        return [next(made[is_new]) for is_new, _values in contacts]
+
+    def _shared_values(self, partner):
+        """What the contacts of a partner have in common with it, as `_fields_sync` would write it."""
+        return {**partner._get_address_values(), **(partner._get_commercial_values() if partner.is_company else {})}
+
+    def _children(self, partners):
+        """{(partner id, e-mail): contacts} of partners that are not new; one query."""
+        children = defaultdict(self.env['res.partner'].browse)
+        if partners:
+            for child in self.env['res.partner'].search_fetch(
+                    [('parent_id', 'in', [partner.id for partner in partners]), ('email', '!=', False), ('type', '=', 'contact')],
+                    ['parent_id', *PLAIN]):
+                children[child.parent_id.id, (email_normalize(child.email) or child.email.strip()).casefold()] += child
+        return children
+
+    def _find_contact(self, plan, partner, contact, values, children, rows):
+        """A contact that is there already: by another connection, or the only one of that e-mail that is nobody else's."""
+        found = plan.found
+        other = found['partners'].get(found['other_contacts'].get(contact.id))
+        if other and other.parent_id == partner:
+            return other
+        taken = {row.res_id for row in rows.values() if row.res_id}
+        same = children[partner.id, (values['email'] or '').casefold()].filtered(lambda child: child.id not in taken)
+        return same if len(same) == 1 else self.env['res.partner']
+
+    def _remove_contacts(self, plan, rows):
+        """Archive the contacts that Ramp does not have any more, unless somebody edited them."""
+        listed = {contact.id for contact in plan.detail.contacts}
+        told = {contact.id for contact, _values in plan.contacts}
+        for ramp_id, row in rows.items():
+            if ramp_id in told or row.state in ('held', 'ignored') and not row.is_question:
+                continue
+            partner, noted = plan.found['partners'].get(row.res_id), row.noted or {}
+            if ramp_id in listed and not partner:
+                reason = self.env._('It has neither a name nor an e-mail address in Ramp.')
+            elif row.state == 'ignored':
+                continue
+            elif partner and self._is_untouched(partner, noted):
+                partner.with_context(**QUIET).active = False
+                self.env['ramp.record']._note({row.id: {**noted, 'archived': True}})
+                reason = self.env._('Ramp does not have this contact any more, so it was archived here.')
+            else:
+                reason = self.env._('Ramp does not have this contact any more. It stays here, because it is not as Ramp had it.')
+            if (row.state, row.error_message) != ('ignored', reason):
+                row._skip(reason)
+
+    def _is_untouched(self, partner, noted):
+        """Whether a contact is as this flow made it."""
+        written = noted.get('written', {})
+        current = self._current(partner, ('name', 'email', 'phone'))
+        return (
+            noted.get('created') and partner.active and not partner.with_context(active_test=False).user_ids
+            and all(current[key] == (written[key][1] if key in written else False) for key in current))
