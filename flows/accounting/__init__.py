@@ -3,6 +3,10 @@ from . import (  # a base before what inherits it
     coding,
     coding_defaults,
     booking,
+    booking_undo,
+    booking_currency,
     documents,
+    documents_book,
     payments,
+    payments_book,
 )

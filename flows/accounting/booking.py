@@ -1,14 +1,10 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
 import contextlib
 import datetime
-from decimal import Decimal
-from fractions import Fraction
 
 from odoo import Command, api, models
-from odoo.exceptions import UserError
 
-from ...ramp_api import Money, PayloadError, RampScopeError, allocate, read_user, to_company_date
-from ...ramp_api.money import exponent
+from ...ramp_api import PayloadError, RampScopeError, read_user, to_company_date
 from ..engine.flow import Held, Skipped
 from .coding import Uncodable
 
@@ -27,7 +23,6 @@ class RampFlowBooking(models.AbstractModel):
     """
 
     _name = 'ramp.flow.booking'
-    _inherit = 'ramp.flow.pull'
     _description = 'Ramp Flow: from Ramp into the books'
 
     _business_domain = 'bill'  # of its documents, in the rules of analytic plans
@@ -130,125 +125,6 @@ class RampFlowBooking(models.AbstractModel):
     def _know_partners(self, connection, partners):
         """Have what core will ask of the partner of each document, fetched for all of them at once."""
         partners.with_company(connection.company_id).mapped('property_account_position_id')
-
-    # ------------------------------------------------------------------ currencies
-
-    def _plan_currency(self, connection, code, found, rate=None, amounts=()):
-        """The currency of a code; raises `Held` with the remedy if it cannot be booked in.
-
-        :param rate: what the object itself brings
-        :param amounts: in minor units, all that are to be booked: each must be one that Odoo can keep as it is
-        """
-        currency = found['currencies'][code]
-        if not currency:
-            raise Held(self.env._('The currency %s does not exist in Odoo. Create it, or ask Ramp.', code))
-        if not currency.active:
-            raise Held(self.env._(
-                'The currency %s is not active in Odoo. Activate it under Accounting > Configuration > Currencies.', code))
-        rounding, smallest = Fraction(Decimal(repr(currency.rounding))), Fraction(1, 10 ** exponent(code))
-        odd = [minor for minor in amounts if minor * smallest % rounding] if smallest % rounding else []
-        if odd:
-            raise Held(self.env._(
-                'Odoo rounds %(code)s to %(rounding)s, so %(amount)s cannot be booked exactly. Correct the rounding factor of the currency '
-                'under Accounting > Configuration > Currencies.', code=code, rounding=f'{currency.rounding:g}', amount=Money(odd[0], code)))
-        if rate is None and currency != connection.company_id.currency_id and currency not in found['rated']:
-            raise Held(self.env._(
-                'Odoo has no exchange rate for %s. Enter one under Accounting > Configuration > Currencies.', code))
-        return currency
-
-    def _rate(self, connection, currency, date, found):
-        """Odoo's rate of a day, company currency units for one of `currency`.
-
-        Raises `Held` for a day before the first rate of the currency: Odoo would take the first one.
-
-        :param found: of `_look_up_books`; in booking, what was planned with it is not asked again: {'rates': {}}
-        """
-        company = connection.company_id
-        if currency == company.currency_id:
-            return 1.0
-        if found.get('rated', {}).get(currency, date) > date:
-            raise Held(self.env._(
-                'Odoo has no exchange rate for %(code)s on %(date)s: its first one is of %(first)s. Enter one under Accounting > '
-                'Configuration > Currencies.', code=currency.name, date=date, first=found['rated'][currency]))
-        if (currency, date) not in found['rates']:
-            found['rates'][currency, date] = self.env['res.currency']._get_conversion_rate(currency, company.currency_id, company, date)
-        return found['rates'][currency, date]
-
-    def _check_quote(self, connection, currency, rate, date, found):
-        """Raise `Held` where a rate that Ramp quotes is far from Odoo's of that day: nobody here knows which of the two is wrong.
-
-        :param rate: company currency units for one of `currency`
-        """
-        names = {'code': currency.name, 'company': connection.company_id.currency_id.name, 'quote': f'{rate:.6g}', 'date': date}
-        percent = self._percent_off(connection, currency, rate, date, found)
-        if percent is None:
-            if rate == 1:
-                raise Held(self.env._(
-                    'Ramp converts %(code)s at %(quote)s %(company)s, and Odoo has no rate of %(date)s to compare that with. Enter one '
-                    'under Accounting > Configuration > Currencies.', **names))
-            return
-        if percent > connection.rate_tolerance:
-            own = self._rate(connection, currency, date, found)
-            raise Held(self.env._(
-                'Ramp converts %(code)s at %(quote)s %(company)s, but Odoo at %(own)s on %(date)s: %(percent)s %% off, and the connection '
-                'allows %(allowed)s %%. Correct the rate in Odoo, or the object in Ramp; or allow more on the connection.', **names,
-                own=f'{own:.6g}', percent=f'{percent:.3g}', allowed=f'{connection.rate_tolerance:g}'))
-
-    def _percent_off(self, connection, currency, rate, date, found):
-        """How far, in percent, a rate is from Odoo's of a day; None for a day that has none.
-
-        :param rate: company currency units for one of `currency`
-        """
-        if found['rated'].get(currency, datetime.date.max) > date:
-            return None
-        return round(abs(rate / self._rate(connection, currency, date, found) - 1) * 100, 6)  # 10 %, as a float, may be a little more
-
-    def _to_company(self, connection, money, rate):
-        """An amount in units of the company's currency.
-
-        :param rate: how much of the company's currency for one of the amount's
-        """
-        return self._units(float(money.decimal) * rate, connection.company_id.currency_id)
-
-    def _plan_balances(self, connection, money, currency, date, amounts, found):
-        """(total, per line) in units of the company's currency. The total is converted once and then spread,
-        so that the lines add up to it whatever the rate."""
-        company = connection.company_id
-        if currency == company.currency_id:
-            return self._own_units(money.minor, currency), [self._own_units(amount, currency) for amount in amounts]
-        rate = self._rate(connection, currency, date, found)
-        if not money.minor:
-            # lines that cancel each other out: converted one by one, the last one takes the rest
-            shares = [self._to_company(connection, Money(amount, money.currency), rate) for amount in amounts]
-            shares[-1] -= sum(shares)
-            return 0, shares
-        total = self._to_company(connection, money, rate)
-        return total, allocate(total, amounts)
-
-    @api.model
-    def _float(self, minor, currency):
-        """An amount of Ramp, in minor units, as Odoo's fields want it."""
-        return float(Money(minor, currency.name).decimal)
-
-    @api.model
-    def _minor(self, amount, currency):
-        """An amount of a field of Odoo in minor units, as Ramp has it."""
-        return round(amount * 10 ** exponent(currency.name))
-
-    @api.model
-    def _units(self, amount, currency):
-        """An amount of a field of Odoo in units: whole numbers of the currency's rounding factor, which may be any (0.0001, 0.05, 1)."""
-        return round(currency.round(amount) / currency.rounding)
-
-    @api.model
-    def _amount(self, units, currency):
-        """An amount in units as Odoo's fields want it."""
-        return currency.round(units * currency.rounding)
-
-    @api.model
-    def _own_units(self, minor, currency):
-        """An amount of Ramp in units, where the company keeps its books in that currency: no conversion, only the other scale."""
-        return self._units(self._float(minor, currency), currency)
 
     # ------------------------------------------------------------------ coding
 
@@ -405,97 +281,6 @@ class RampFlowBooking(models.AbstractModel):
             texts += [self.env._('Memo of line %(number)s changed in Ramp: %(text)s', number=number, text=text or '-')
                       for number, (text, old) in enumerate(zip(memos, memos_before, strict=True), 1) if text != old]
         return texts
-
-    # ------------------------------------------------------------------ what Ramp withdraws
-
-    def _withdraw(self, connection, rows, reasons):
-        """Undo what was booked of objects that Ramp withdrew since, visibly, unless somebody worked with it in Odoo.
-
-        :param rows: all ledger rows that Ramp tells of (see `_ledger_row`), by Ramp id
-        :param reasons: sentence by Ramp id, of those that are withdrawn
-        """
-        records = self.env['ramp.record'].search([
-            ('connection_id', '=', connection.id), ('flow', '=', self._flow), ('ramp_id', 'in', list(rows)), ('res_id', '!=', False),
-            '|', ('ramp_id', 'in', list(reasons)), '&', ('state', '=', 'held'), ('is_question', '=', True)])
-        for record in records.try_lock_for_update():
-            if record.ramp_id not in reasons:  # it was to be withdrawn, and could not be; now it is not withdrawn any more
-                record.write({'state': 'confirmed' if record.is_told or not self._sync_type else 'done', 'error_message': False,
-                              'is_question': False, 'reason_move_id': False})
-                continue
-            self._withdraw_one(connection, record, rows[record.ramp_id], reasons[record.ramp_id])
-
-    def _withdraw_one(self, connection, record, row, reason):
-        move = self.env['account.move'].browse(record.res_id).exists()
-        if (record.noted or {}).get('is_linked'):
-            self._unlink_document(move, reason)
-            record._reopen()
-            record._skip(reason)
-            return
-        if move.state == 'posted' and (move.line_ids.matched_debit_ids or move.line_ids.matched_credit_ids):
-            record._hold(self.env._(
-                '%(reason)s But %(move)s is paid or reconciled in Odoo: undo that, or reverse it by hand.',
-                reason=reason, move=move.name), move)
-            return
-        try:
-            with self.env.cr.savepoint():
-                reversal = self._undo_move(connection, move, reason) if move else move
-                # what is looked at when somebody presses Retry is what Ramp says now
-                record.write({'payload': row['payload'], 'payload_hash': row['payload_hash'], 'late_payload': False})
-                record._reopen()
-        except (UserError, Held) as error:
-            record._hold(self.env._('%(reason)s Odoo refused to reverse %(move)s: %(error)s',
-                                    reason=reason, move=move.name, error=error), move)
-            return
-        record._skip(self.env._('%(reason)s %(move)s was reversed by %(reversal)s.', reason=reason, move=move.name,
-                                reversal=reversal.name) if reversal else reason)
-        record.reason_move_id = reversal
-
-    # ------------------------------------------------------------------ undoing
-
-    def _undo(self, connection, record, reason):
-        """Undo the journal entry of an object; see `_undo_move`."""
-        move = self.env['account.move'].browse(record.res_id).exists() if record.res_model == 'account.move' else self.env['account.move']
-        if (record.noted or {}).get('is_linked'):
-            self._unlink_document(move, reason)
-        elif move:
-            self._undo_move(connection, move, reason)
-
-    @api.model
-    def _unlink_document(self, move, reason):
-        """Let a document that somebody entered in Odoo stand for its object no more; it is not ours to undo."""
-        move.check_access('write')
-        move.sudo().ramp_id = False  # who may edit the document may have it give up its id, though not write one
-        if move:
-            move.with_context(**QUIET)._message_log(body=self.env._('It does not stand for its object in Ramp any more. %s', reason))
-
-    def _undo_move(self, connection, move, reason):
-        """Undo an entry or a bill, visibly: a draft is deleted, what is posted is reversed, on its own day. Raises `Held` where that day
-        is closed and the connection does not say that the first open one will do.
-
-        The document gives up its Ramp id, so that another can take its place; its page says why, and names the reversal.
-        Returns the reversal (an empty recordset for a draft). Payments of it stay, unreconciled.
-        """
-        move = move.with_context(**QUIET)
-        move.check_access('write')
-        if move.state == 'posted':
-            date = self._open_day(connection, move.date, move.journal_id, self._is_taxed(move.line_ids))
-        move.sudo().ramp_id = False  # who may undo the entry may have it give up its id, though not write one
-        if move.state != 'posted':
-            if move.state == 'draft':
-                move.unlink()
-            return move.browse()
-        values = {'date': date, 'ref': self.env._('Reversal of: %(name)s. %(reason)s', name=move.ref or move.name, reason=reason)}
-        if move.is_invoice(include_receipts=True):
-            # at the rate of the document, which may be Ramp's: what is undone leaves nothing in the company's currency
-            values.update(invoice_date=date, invoice_date_due=date, invoice_payment_term_id=False,
-                          invoice_currency_rate=move.invoice_currency_rate)
-        reversal = move._reverse_moves([values], cancel=True)
-        if move.is_invoice(include_receipts=True):
-            (move.line_ids + reversal.line_ids).filtered(
-                lambda line: line.account_type == 'liability_payable' and not line.reconciled).reconcile()
-        move._message_log(body=self.env._(
-            'Reversed by %(reversal)s. %(reason)s', reversal=reversal._get_html_link(title=reversal.name), reason=reason))
-        return reversal
 
 
 def clean(text):

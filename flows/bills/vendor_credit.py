@@ -14,7 +14,7 @@ class RampFlowVendorCredit(models.AbstractModel):
     """
 
     _name = 'ramp.flow.vendor_credit'
-    _inherit = 'ramp.flow.payable'
+    _inherit = ['ramp.flow.payable', 'ramp.flow.booking', 'ramp.flow.pull']
     _description = 'Ramp Flow: vendor credits'
 
     _flow = 'vendor_credit'

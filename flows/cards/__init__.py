@@ -3,6 +3,9 @@ from . import (  # a base before what inherits it
     card_expense,
     card_merchant,
     transaction,
+    transaction_plan,
+    transaction_book,
     receipt,
     repayment,
+    repayment_book,
 )

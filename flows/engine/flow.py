@@ -84,6 +84,7 @@ class RampFlow(models.AbstractModel):
 
     _flow = None  # technical name, as in ramp.record.flow and in the job's XML id cron_<flow>
     _flow_sequence = 100
+    _endpoint = None  # path of the list in Ramp; an object's own path is below it
     _sends = False  # whether it goes from Odoo to Ramp
     _events = ()  # types of Ramp's events that wake the job: it asks Ramp what there is, as it does without them
 

@@ -4,6 +4,8 @@ from . import (  # a base before what inherits it
     department,
     location,
     person,
+    person_resolve,
+    person_send,
     employee,
     user,
 )

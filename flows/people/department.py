@@ -8,7 +8,7 @@ class RampFlowDepartment(models.AbstractModel):
     """Departments. Ramp has no tree of them: where two are called the same, the whole path is the name. Schema: Department."""
 
     _name = 'ramp.flow.department'
-    _inherit = 'ramp.flow.place'
+    _inherit = ['ramp.flow.place', 'ramp.flow.push']
     _description = 'Ramp Flow: departments'
 
     _flow = 'department'

@@ -8,7 +8,7 @@ class RampFlowEmployee(models.AbstractModel):
     """Employees of the connection's company. Which Ramp user an employee is, the link on the employee decides, whoever set it."""
 
     _name = 'ramp.flow.employee'
-    _inherit = 'ramp.flow.person'
+    _inherit = ['ramp.flow.person', 'ramp.flow.push']
     _description = 'Ramp Flow: employees'
 
     _flow = 'employee'

@@ -8,7 +8,7 @@ class RampFlowLocation(models.AbstractModel):
     """Work locations. A location of Ramp belongs to an entity, and so do all who work there. Schema: Location."""
 
     _name = 'ramp.flow.location'
-    _inherit = 'ramp.flow.place'
+    _inherit = ['ramp.flow.place', 'ramp.flow.push']
     _description = 'Ramp Flow: locations'
 
     _flow = 'location'

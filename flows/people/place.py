@@ -17,7 +17,6 @@ class RampFlowPlace(models.AbstractModel):
     """
 
     _name = 'ramp.flow.place'
-    _inherit = 'ramp.flow.push'
     _description = 'Ramp Flow: where people belong'
 
     _upload_size = 1

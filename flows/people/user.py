@@ -8,7 +8,7 @@ class RampFlowUser(models.AbstractModel):
     """Internal users whose company is that of the connection and who are nobody's employee: who is, is sent as an employee."""
 
     _name = 'ramp.flow.user'
-    _inherit = 'ramp.flow.person'
+    _inherit = ['ramp.flow.person', 'ramp.flow.push']
     _description = 'Ramp Flow: users'
 
     _flow = 'user'

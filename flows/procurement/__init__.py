@@ -2,5 +2,8 @@
 from . import (  # a base before what inherits it
     spend_vendor,
     purchase_order,
+    purchase_order_watch,
+    purchase_order_send,
     item_receipt,
+    item_receipt_send,
 )

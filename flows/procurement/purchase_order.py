@@ -1,5 +1,4 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
-import dataclasses
 import datetime
 from decimal import ROUND_HALF_UP, Decimal
 
@@ -7,13 +6,12 @@ from odoo import api, models
 from odoo.fields import Domain
 from odoo.tools import html2plaintext
 
-from ...ramp_api import EXPONENTS, Money, read_purchase_order, to_company_date
+from ...ramp_api import EXPONENTS, to_company_date
 from ...ramp_api.money import exponent
 from ..accounting.booking import clean
-from ..engine.flow import Held, Waiting, is_of_object
-from ..engine.push import Remote
+from ..engine.flow import Held, Waiting
 
-ONCE = ('promise', 'terms', 'number', 'owner', 'three_way')  # said when an order is created; Ramp has no way to change them
+SENT_AT_CREATION = ('promise', 'terms', 'number', 'owner', 'three_way')  # said when an order is created; Ramp has no way to change them
 HEADER = {'memo': 'memo', 'start': 'spend_start_date', 'end': 'spend_end_date'}
 CATEGORY = 'Category'  # Ramp's own field of accounts
 DIGITS = 6  # of a unit price beyond those of the currency
@@ -285,216 +283,8 @@ class RampFlowPurchaseOrder(models.AbstractModel):
         scaled = {known[line.id][0]: (line, known[line.id][1]) for line in lines if known[line.id][2] == line.product_uom_id.id}
         return {'orders': {row.ramp_id: row.name for row in rows}, 'order_lines': scaled}
 
-    # ------------------------------------------------------------------ sending
 
-    def _post(self, connection, client, jobs):
-        [job] = jobs
-        answer = client.post(self._endpoint, self._upload_item(job))
-        return [answer] if isinstance(answer, dict) else []
-
-    def _upload_item(self, job):
-        values = job.desired
-        body = {
-            'external_id': job.remote_id, 'vendor_id': values['vendor'], 'currency': values['currency'], 'entity_id': values['entity'],
-            'three_way_match_enabled': values['three_way'], 'memo': values['memo'], 'promise_date': values['promise'],
-            'net_payment_terms': values['terms'], 'owner_id': values['owner'], 'purchase_order_number': self._number(job),
-            'spend_start_date': values['start'], 'spend_end_date': values['end'],
-            'line_items': [self._line_item(line, identity) for identity, line in values['lines'].items()]}
-        return {key: value for key, value in body.items() if value not in (None, '')}
-
-    def _number(self, job):
-        """Its number in Ramp: one that takes another's place has a number of its own."""
-        generation = job.remote_id.partition('.')[2]
-        return '-'.join(filter(None, (job.desired['number'], generation)))
-
-    def _line_item(self, line, identity=None):
-        item = {
-            'unit_quantity': line['quantity'], 'unit_price': line['price'], 'description': line['description'],
-            'accounting_field_selections': [
-                {'field_external_id': field, 'field_option_external_id': option} for field, option in line['coding']]}
-        return {**item, 'external_id': identity} if identity else item
-
-    def _change(self, client, job, changes):
-        path = f'{self._endpoint}/{job.ramp_id}'
-        header = {name: changes[key] for key, name in HEADER.items() if key in changes}
-        if header:
-            client.patch(path, header, idempotent=True)
-        if 'lines' not in changes:
-            return
-        lines, before, ids = changes['lines'], dict(job.known.get('lines', {})), dict(job.known.get('line_ids', {}))
-        job.known = {**job.known, 'lines': before, 'line_ids': ids}  # step by step: what Ramp took before it refused something is known
-        new = {identity: line for identity, line in lines.items() if identity not in ids}
-        if new:  # before others go: an order keeps a line
-            answer = client.post(f'{path}/line-items', {'line_items': [
-                self._line_item(line, identity) for identity, line in new.items()]})
-            ids.update(self._read_remote(answer, {}).values['line_ids'])
-            before.update(new)
-        for identity, line in lines.items():
-            if identity not in new and line != before.get(identity):
-                client.patch(f'{path}/line-items/{ids[identity]}', self._line_item(line), idempotent=True)
-                before[identity] = line
-        for identity in set(ids) - set(lines):
-            client.delete(f'{path}/line-items/{ids[identity]}', idempotent=True)
-            del ids[identity]
-            before.pop(identity, None)
-
-    def _withdraw(self, client, job):
-        client.post(f'{self._endpoint}/{job.ramp_id}/archive', {}, idempotent=True)
-
-    def _store(self, run, jobs, sent=True):
-        """EXTENDS: receipts name the lines of Ramp's order, and count in its units."""
-        result = super()._store(run, jobs, sent)
-        receipts = self.env['ramp.flow.item_receipt']
-        if sent and jobs and receipts._enabled(run.connection_id):
-            self.env['ramp.record']._mark_dirty(run.connection_id, receipts._flow, [job.res_id for job in jobs])
-            receipts._trigger()
-        return result
-
-    # ------------------------------------------------------------------ what happens to orders in Ramp
-
-    def _inspect(self, connection, client):
-        """The nightly check: what people did in Ramp to orders of ours is said on them, and what Ramp received and billed."""
-        for three_way in ('true', 'false'):
-            for page in client.pages(self._endpoint, {
-                    'creation_source': 'DEVELOPER_API', 'include_archived': 'true', 'three_way_match_enabled': three_way}):
-                self._transaction(self._note_there, connection, {
-                    payload['id'].lower(): payload for payload in page.rows
-                    if isinstance(payload, dict) and isinstance(payload.get('id'), str)})
-
-    def _look_at(self, connection, rows):
-        """OVERRIDES: what people did in Ramp stays, and is said."""
-        ramp_ids, client = rows.mapped('ramp_id'), connection._client()
-        self.env.cr.rollback()  # nothing is open while Ramp is asked
-        for ramp_id, payload in self._ask_each(client, ramp_ids):
-            self._transaction(self._note_there, connection, {ramp_id: payload})
-
-    def _note_there(self, connection, there):
-        """`there`: what Ramp has of each order, by its id; None: nothing, as it says of an archived one when asked for that alone."""
-        Record = self.env['ramp.record']
-        ours = [('connection_id', '=', connection.id), ('remote_id', '!=', False)]
-        rows = Record.search([*ours, ('flow', '=', self._flow), ('ramp_id', 'in', list(there))]).try_lock_for_update()
-        receipts = {row.res_id: set((row.payload or {}).get('ids', {}).values()) for row in Record.search_fetch(
-            [*ours, ('flow', '=', 'item_receipt'), ('state', '=', 'confirmed'), ('res_id', 'in', rows.mapped('res_id'))],
-            ['res_id', 'payload'])}
-        rows.seen_at = self.env.cr.now()
-        others = []
-        for row in rows:
-            try:
-                order = there[row.ramp_id] and read_purchase_order(there[row.ramp_id])
-                self._note_one(row, order)
-            except Exception as error:
-                if not is_of_object(error):
-                    raise
-                self._note_unread(row, there[row.ramp_id])
-                continue
-            if order and row.state == 'confirmed' and not row.is_uncertain and receipts.get(
-                    row.res_id, set(order.item_receipt_ids)) != set(order.item_receipt_ids):
-                others.append(row.res_id)
-        if others:
-            Record._mark_dirty(connection, 'item_receipt', others, uncertain=True)
-            self.env['ramp.flow.item_receipt']._trigger()
-
-    def _note_one(self, row, order):
-        """What became of an order. `order`: as Ramp has it, or None."""
-        noted = {key: getattr(order, key) for key in ('receipt_status', 'billing_status')} if order else row.noted
-        if row.noted != noted:
-            row.noted = noted
-        if row.state != 'confirmed' or row.is_uncertain:
-            return
-        if not order or order.archived_at:
-            self._note_archived(row)
-            return
-        edited = self._edited(row.payload, order)
-        if (row.error_message or '') != edited:
-            row.error_message = edited
-
-    def _note_unread(self, row, payload):
-        """An order of which nobody understands what Ramp says: held, and asked for again in the next run."""
-        if row.state == 'confirmed':
-            row.write({'state': 'held', 'is_question': True, 'is_uncertain': True, 'error_message': self._read_alone(
-                payload, {}).unread or self.env._('Odoo cannot read what Ramp has of it. The server log has the details.')})
-
-    def _note_archived(self, rows):
-        if rows:
-            rows.write({'state': 'held', 'is_question': False, 'is_uncertain': True, 'error_message': self.env._(
-                'Somebody archived it in Ramp. Press Retry to send it as a new order, or cancel it here.')})
-
-    def _edited(self, sent, order):
-        """What of an order is not in Ramp as it was sent, in words; '' if nothing."""
-        values = self._as_remote(order).values
-        lines = {identity: self._as_sent(line, sent['lines'].get(identity), None, sent['currency'])
-                 for identity, line in values['lines'].items()}
-        strange = len(order.lines) != len(lines)
-        labels = {'memo': self.env._('the memo'), 'start': self.env._('the first day of the spend'),
-                  'end': self.env._('the last day of the spend'), 'lines': self.env._('the lines')}
-        different = [label for key, label in labels.items()
-                     if (lines if key == 'lines' else values[key]) != sent.get(key) or key == 'lines' and strange]
-        return self.env._('Somebody edited %s there. The next change of the order in Odoo sends what it changes, Push All Again '
-                          'everything.', ', '.join(different)) if different else ''
-
-    # ------------------------------------------------------------------ asking Ramp
-
-    def _remotes(self, payloads, query):
-        return [self._read_alone(payload, query) for payload in payloads if isinstance(payload, dict) and payload.get('id')]
-
-    def _read_remote(self, payload, query):
-        return self._as_remote(read_purchase_order(payload))
-
-    @staticmethod
-    def _as_remote(order):
-        lines = [line for line in order.lines if line.external_id]
-        days = {key: getattr(order, name) for key, name in HEADER.items() if key != 'memo'}
-        return Remote(order.external_id, order.id, {
-            'vendor': order.vendor_id, 'currency': order.currency, 'entity': order.entity_id,
-            'offered': not order.archived_at, 'memo': order.memo or '', **{key: day and str(day) for key, day in days.items()},
-            'three_way': order.three_way_match_enabled,
-            'lines': {line.external_id: {
-                'quantity': _number(line.quantity), 'price': line.unit_price and f'{line.unit_price.decimal:f}',
-                'description': line.description or '',
-                'coding': sorted([selection.category_external_id or '', selection.external_id or '']
-                                 for selection in line.selections)} for line in lines},
-            'line_ids': {line.external_id: line.id for line in lines}})
-
-    def _look_up_query(self, job):
-        return {'external_id': job.remote_id, 'include_archived': 'true'}
-
-    def _ask(self, client, query):
-        """Both lists: by default one of them hides orders whose receipts are matched."""
-        found = {}
-        for three_way in ('true', 'false'):
-            for page in client.pages(self._endpoint, {**query, 'three_way_match_enabled': three_way}):
-                found.update((remote.ramp_id, remote) for remote in self._remotes(page.rows, query))
-        return list(found.values())
-
-    def _found(self, job, remote):
-        told = job.desired or job.known
-        if remote and told and not remote.unread:
-            # what was said once, Ramp is believed to have; a price that is finer than the currency, it shows rounded
-            desired, known = told.get('lines', {}), (job.known or {}).get('lines', {})
-            lines = {identity: self._as_sent(line, desired.get(identity), known.get(identity), told['currency'])
-                     for identity, line in remote.values['lines'].items()}
-            once = {key: (job.known or told).get(key) for key in ONCE}
-            remote = dataclasses.replace(remote, values={**once, **remote.values, 'lines': lines})
-        return super()._found(job, remote)
-
-    @staticmethod
-    def _as_sent(line, desired, known, currency):
-        """A line that Ramp shows, with what it does not show: what it is counted in, and the price before it was rounded."""
-        described = [sent for sent in (desired, known) if sent and all(sent[key] == line[key] for key in ('quantity', 'description'))]
-        line, shown = {**line, 'unit': described[0].get('unit') if described else None}, line['price']
-        if not shown or not desired:
-            return {**line, 'price': None}
-        price = Money.from_major(Decimal(shown), currency)
-        is_same = Money.from_major(Decimal(desired['price']), currency, strict=False) == price
-        return {**line, 'price': desired['price'] if is_same else f'{price.decimal:f}'}
-
-    def _is_to_be_sent(self, job):
-        if job.desired and job.known and job.offered:  # said once
-            job.desired = {**job.desired, **{key: job.known[key] for key in ONCE if key in job.known}}
-        return super()._is_to_be_sent(job)
-
-
-def _number(quantity):
+def quantity_text(quantity):
     """A quantity as JSON: a whole number where it is one."""
     if quantity is None:
         return None

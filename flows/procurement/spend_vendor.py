@@ -12,7 +12,7 @@ from ..engine.push import LOOK_UP_ALONE, UNSAID, Remote
 
 PLACE = ('country', 'state', 'address')
 ADDRESS = ('address_line_1', 'address_line_2', 'city', 'postal_code', 'state', 'country')
-ONCE = ('name', 'contact')  # said when a vendor is created; Ramp has no way to change them
+VENDOR_SENT_ONCE = ('name', 'contact')  # said when a vendor is created; Ramp has no way to change them
 EVERYTHING = {'include_draft': 'true'}  # drafts await their approval in Ramp
 
 
@@ -251,5 +251,5 @@ class RampFlowSpendVendor(models.AbstractModel):
             # one that was adopted has an id of somebody else's, or none
             remote = dataclasses.replace(
                 remote, remote_id=job.remote_id, values={**remote.values, **({'kept': kept} if kept else {})})
-            job.desired = job.desired and {key: value for key, value in job.desired.items() if key not in ONCE}
+            job.desired = job.desired and {key: value for key, value in job.desired.items() if key not in VENDOR_SENT_ONCE}
         return super()._found(job, remote)

@@ -4,13 +4,10 @@ from datetime import timedelta
 from decimal import Decimal
 
 from odoo import api, models
-from odoo.tools import email_normalize
 
 from ...ramp_api import REIMBURSEMENT_PAID_STATES, read_reimbursement
 from ..accounting.booking import clean
-from ..accounting.documents import Document, DocumentLine
-from ..engine.flow import Held, Skipped, Waiting
-from ..engine.pull import LOST_PER_RUN
+from ..engine.read import LOST_PER_RUN
 
 DIRECTIONS = ('BUSINESS_TO_USER', 'USER_TO_BUSINESS')  # each is a list of its own
 DEAD = frozenset({'CANCELED', 'DELETED', 'REJECTED'})
@@ -33,7 +30,7 @@ class RampFlowReimbursement(models.AbstractModel):
     """
 
     _name = 'ramp.flow.reimbursement'
-    _inherit = 'ramp.flow.payable'
+    _inherit = ['ramp.flow.payable', 'ramp.flow.booking', 'ramp.flow.pull']
     _description = 'Ramp Flow: reimbursements'
 
     _flow = 'reimbursement'
@@ -154,113 +151,6 @@ class RampFlowReimbursement(models.AbstractModel):
         if now['payee'] != before.get('payee', ''):
             texts.append(self.env._('The employee receives %s.', now['payee'] or value.amount))
         self._noticed(record, texts)
-
-    # ------------------------------------------------------------------ looking up
-
-    def _look_up(self, connection, values):
-        return {
-            **self._look_up_books(
-                connection, [selection for value in values for line in value.lines for selection in line.selections],
-                {value.amount.currency for value in values if value.amount}),
-            **self._look_up_named(connection, values), 'users': {},
-        }
-
-    def _look_up_named(self, connection, values):
-        """Employees by the link to the Ramp user, and who has the e-mails of the others; see `hr.employee._ramp_named`."""
-        employees = self._employees(connection, {value.user_id for value in values})
-        return {'employees': employees, 'named': self.env['hr.employee']._ramp_named(connection, {
-            email: value.user_id for value in values
-            if value.user_id not in employees and (email := email_normalize(value.user_email or ''))})}
-
-    # ------------------------------------------------------------------ deciding
-
-    def _plan(self, connection, value, found):
-        self._check_state(connection, value)
-        journal = self._plan_journal(connection)
-        currency = self._plan_currency(connection, value.amount.currency, found, amounts=[line.amount.minor for line in value.lines])
-        employee = self._plan_employee(connection, value, found)
-        coded = self._complete_coding(connection, value.lines, self._plan_coding(connection, value.lines, found), [
-            employee.work_contact_id] * len(value.lines), found)
-        spent = self._spent_on(connection, value)
-        if not spent:
-            raise Held(self.env._('It has no date. Ask Ramp; it cannot be booked on a day that is not known.'))
-        self._check_rate(connection, currency, None, spent, found)
-        date = self._plan_entry_date(
-            connection, self._day(connection, value.accounting_date, spent), journal, found, any(coding.tax for coding in coded))
-        document = Document(
-            ramp_id=value.id, move_type='in_invoice' if value.direction == 'BUSINESS_TO_USER' else 'in_refund',
-            partner=employee.work_contact_id, currency=currency, rate=None, date=date, invoice_date=spent,
-            due_date=self._day(connection, value.payment_processed_at),
-            # the merchant and the day say more than an id does; the payment's id is that of a whole batch
-            reference=f'{self._label(value)} {spent} {value.id[:8]}', note=self._note(value),
-            lines=[DocumentLine(coding, line.amount.minor, self._line_name(value, line, spent))
-                   for coding, line in zip(coded, value.lines, strict=True)])
-        return document, employee, value
-
-    def _check_state(self, connection, value):
-        """Whether it may be booked now; every state of the contract is decided here (see also `_state_in_words`)."""
-        if value.state in DEAD:
-            raise Skipped(self._state_in_words(value.state))
-        spent = self._spent_on(connection, value)
-        if spent and spent < connection.start_date:
-            raise Skipped(self.env._('It was spent on %(date)s, before the start date of the connection (%(start)s).',
-                                     date=spent, start=connection.start_date))
-        self._check_entity(connection, value)
-        if value.state in UNAPPROVED:
-            raise Waiting(self._state_in_words(value.state))
-        if value.sync_status == 'NOT_SYNC_READY':
-            raise Waiting(self.env._('It is not marked as ready in Ramp.'))
-        if connection.reimbursement_policy == 'paid' and value.state not in REIMBURSEMENT_PAID_STATES:
-            raise Waiting(self._state_in_words(value.state))
-
-    @api.model
-    def _state_in_words(self, state):
-        """A state of Ramp as a sentence."""
-        return {
-            'APPROVED': self.env._('It is approved in Ramp, but not paid yet.'),
-            'AWAITING_EXPORT': self.env._('It waits in Ramp to be exported for payment.'),
-            'AWAITING_PAYMENT': self.env._('It is not paid in Ramp yet.'),
-            'AWAITING_PUSH_PAYMENT': self.env._('It is not paid in Ramp yet.'),
-            'CANCELED': self.env._('It was canceled in Ramp.'),
-            'DELETED': self.env._('It was deleted in Ramp.'),
-            'DRAFT': self.env._('It is still a draft in Ramp.'),
-            'EXPORTED': self.env._('It was exported from Ramp for payment, but is not paid yet.'),
-            'EXPORT_FAILED': self.env._('Its export for payment failed in Ramp.'),
-            'EXPORT_INITIATED': self.env._('It is being exported from Ramp for payment.'),
-            'EXPORT_MARKED_AS_FAILED': self.env._('Its export for payment was marked as failed in Ramp.'),
-            'EXPORT_SUCCESSFUL': self.env._('It was exported from Ramp and paid.'),
-            'FAILED_REIMBURSEMENT': self.env._('Its payment failed in Ramp.'),
-            'INIT': self.env._('It is still being entered in Ramp.'),
-            'MANUALLY_REIMBURSED': self.env._('It was paid outside of Ramp.'),
-            'MISSING_ACH': self.env._('It is not paid: the employee has no bank account in Ramp.'),
-            'PENDING': self.env._('It is not approved in Ramp yet.'),
-            'PROCESSING': self.env._('Its payment is on its way.'),
-            'PUSH_PAYMENT_FAILED': self.env._('Its payment failed in Ramp.'),
-            'PUSH_PAYMENT_INITIATED': self.env._('Its payment is on its way.'),
-            'REIMBURSED': self.env._('It was paid by Ramp.'),
-            'REIMBURSED_VIA_PUSH': self.env._('It was paid by Ramp.'),
-            'REJECTED': self.env._('It was rejected in Ramp.'),
-        }[state]
-
-    def _plan_employee(self, connection, value, found):
-        """The employee who is owed: by the link to the Ramp user, else by e-mail. Never a guess, and never the fallback employee."""
-        email = email_normalize(value.user_email or '')
-        employee, question = found['employees'].get(value.user_id), None
-        if not employee:
-            employee, question = found['named'].get(email, (None, None))
-        if question:
-            raise Held(question)
-        if not employee:
-            raise Held(self.env._(
-                '%(person)s (%(email)s) is not an employee of %(company)s. Give the employee in Odoo the login, or without one the work '
-                'e-mail, that the person has in Ramp.', email=email or '-', company=connection.company_id.name,
-                person=clean(value.user_full_name) or clean(value.user_email) or value.user_id))
-        # also of two that are booked together
-        if found['users'].setdefault(employee, employee.ramp_user_id or value.user_id) != value.user_id:
-            raise Held(self.env._(
-                'The employee %(employee)s has the e-mail %(email)s, but is linked to another Ramp user. If that is the same person, '
-                'clear the Ramp ID of the employee.', employee=employee.name, email=email))
-        return employee
 
     # ------------------------------------------------------------------ words
 

@@ -13,7 +13,7 @@ class RampFlowCashback(models.AbstractModel):
     """
 
     _name = 'ramp.flow.cashback'
-    _inherit = 'ramp.flow.booking'
+    _inherit = ['ramp.flow.booking', 'ramp.flow.pull']
     _description = 'Ramp Flow: cashback'
 
     _flow = 'cashback'

@@ -17,7 +17,7 @@ REREAD = timedelta(days=365)  # so long after it was made, a transfer that comes
 
 
 @dataclasses.dataclass(frozen=True)
-class Plan:
+class TransferPlan:
     """What is to be done about a transfer. undo: what was booked of it and holds no more; book: whether a payment is to be made."""
 
     transfer: Transfer
@@ -37,7 +37,7 @@ class RampFlowTransfer(models.AbstractModel):
     """
 
     _name = 'ramp.flow.transfer'
-    _inherit = 'ramp.flow.booking'
+    _inherit = ['ramp.flow.booking', 'ramp.flow.pull']
     _description = 'Ramp Flow: payments of card statements'
 
     _flow = 'transfer'
@@ -106,7 +106,7 @@ class RampFlowTransfer(models.AbstractModel):
         if value.status in TRANSFER_FAILED_STATUSES:
             if not note:
                 raise Skipped(self._status_in_words(value.status))
-            return Plan(value, self.env['res.currency'], None, None, row, note, False, self._status_in_words(value.status))
+            return TransferPlan(value, self.env['res.currency'], None, None, row, note, False, self._status_in_words(value.status))
         if value.status in UNDER_WAY and not note:
             raise Waiting(self.env._('The money is on its way (%s).', value.status))
         if value.status in NOTHING or not value.amount.minor:
@@ -125,7 +125,7 @@ class RampFlowTransfer(models.AbstractModel):
             raise Held(self.env._('It has no date. Ask Ramp; it cannot be booked on a day that is not known.'))
         date = self._plan_entry_date(connection, day, journal, found)
         self._rate(connection, currency, date, found)  # so that booking finds one
-        return Plan(value, currency, journal, date, row, None if stands else note, not stands, self.env._(
+        return TransferPlan(value, currency, journal, date, row, None if stands else note, not stands, self.env._(
             'Ramp says that another amount was paid.'))
 
     @api.model

@@ -4,4 +4,6 @@ from . import (  # a base before what inherits it
     matching,
     contact,
     vendor,
+    vendor_book,
+    vendor_list,
 )

@@ -7,7 +7,7 @@ from odoo.tools import email_normalize
 
 from ...models.ramp_record import digest
 from ..accounting.booking import QUIET, clean
-from ..engine.pull import _jsonable
+from ..engine.payloads import jsonable
 from .field_merge import OWN, PLAIN
 
 CONTACT_COLUMNS = [
@@ -115,7 +115,7 @@ class RampFlowVendorContact(models.AbstractModel):
         for plan in plans:
             told = {contact.id: values for contact, values in plan.contacts}
             for contact in plan.detail.contacts:
-                facts = _jsonable(dataclasses.asdict(contact))
+                facts = jsonable(dataclasses.asdict(contact))
                 row = known[plan.detail.id].get(contact.id)
                 if row is None or row.payload != facts:
                     rows.append({

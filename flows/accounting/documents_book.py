@@ -1,0 +1,170 @@
+# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
+from markupsafe import Markup
+
+from odoo import Command, models
+from odoo.tools import plaintext2html
+
+from ...ramp_api import Money
+from ..engine.flow import Held
+from .booking import QUIET
+
+
+class RampFlowPayableBook(models.AbstractModel):
+    """Make the invoices and refunds of documents, and hold what Odoo computes otherwise than Ramp."""
+
+    _inherit = 'ramp.flow.payable'
+
+    def _book_documents(self, connection, documents, post, payable=None):
+        """Make the bills and refunds of these documents, in batch; returns them in the same order.
+
+        :param payable: the account on which all of them are owed; None: their partners'
+        """
+        rates = {}
+        self._know_partners(connection, self.env['res.partner'].union(*(document.partner for document in documents)))
+        known = self._known_analytics(line.coding for document in documents for line in document.lines)
+        moves = self.env['account.move'].with_context(
+            **QUIET, ramp_one_sequence={}, ramp_one_position={}, ramp_known_analytics=known).create(
+            [self._document_values(connection, document, self._document_rate(connection, document, rates)) for document in documents])
+        for document, move in zip(documents, moves, strict=True):
+            self._complete(document, move)
+        if payable:
+            owed = moves.line_ids.filtered(lambda line: line.display_type == 'payment_term' and line.account_id != payable)
+            owed.with_context(skip_invoice_sync=True).account_id = payable  # nothing else in the bill follows from it
+        if post:
+            moves._post(soft=False)
+        for document, move in zip(documents, moves, strict=True):
+            if document.same_number:
+                move._message_log(body=self.env._(
+                    'Its number is also that of %s, from another year. If it is the same bill, reverse one of them.',
+                    Markup(', ').join(other._get_html_link(title=other.display_name) for other in document.same_number)))
+        return moves
+
+    def _document_rate(self, connection, document, rates):
+        """Units of the document's currency for one of the company's, as Odoo has it; None for the company's own.
+
+        :param rates: Odoo's own, those that are known: core would ask for the rate of each bill
+        """
+        company, currency = connection.company_id, document.currency
+        if currency == company.currency_id:
+            return None
+        if document.rate:
+            return 1 / document.rate
+        key = currency, document.invoice_date
+        if key not in rates:
+            rates[key] = self.env['res.currency']._get_conversion_rate(company.currency_id, currency, company, document.invoice_date)
+        return rates[key]
+
+    def _document_values(self, connection, document, rate):
+        return {
+            'move_type': document.move_type,
+            'ramp_id': document.ramp_id,
+            'company_id': connection.company_id.id,
+            'journal_id': self._own_journal(connection).id,
+            'partner_id': document.partner.id,
+            'currency_id': document.currency.id,
+            **({'invoice_currency_rate': rate} if rate else {}),
+            'date': document.date,
+            'invoice_date': document.invoice_date,
+            # Ramp says when it is due, not the vendor's terms in Odoo
+            'invoice_payment_term_id': False,
+            'invoice_date_due': document.due_date or document.invoice_date,
+            'ref': document.reference,
+            'invoice_origin': document.origin,
+            'narration': document.note and plaintext2html(document.note),  # somebody else's text is no markup
+            'invoice_line_ids': [
+                Command.create({**self._line_values(connection, document, line), **self._line_amounts(connection, document, line, rate)})
+                for line in document.lines],
+        }
+
+    def _line_amounts(self, connection, document, line, rate):
+        """What a line without tax is in both currencies. Core comes to the same, and need not write each line once more, by itself;
+        where it rounds the whole and wants a cent elsewhere, it still moves it there."""
+        if line.coding.tax:
+            return {}
+        amount = self._float(line.amount if document.move_type == 'in_invoice' else -line.amount, document.currency)
+        return {'amount_currency': amount, 'balance': connection.company_id.currency_id.round(amount / rate) if rate else amount}
+
+    def _line_values(self, connection, document, line):
+        amount = self._float(line.amount, document.currency)
+        quantity, price = 1.0, amount
+        if line.coding.tax:
+            price = self._net(connection, document, line, amount)
+        elif line.quantity and line.unit_price and not self._mismatch(line) and self._is_fine(line.quantity, line.unit_price.decimal):
+            quantity, price = float(line.quantity), float(line.unit_price.decimal)
+        ordered = self._ordered(line, quantity * price)
+        if ordered:
+            quantity, price = ordered, quantity * price / ordered
+        return {
+            'name': line.name,
+            'account_id': line.coding.account.id,
+            **(self._order_line_values(line.order_line) if ordered else {}),
+            'quantity': quantity,
+            'price_unit': price,
+            'tax_ids': [Command.set(line.coding.tax.ids)],
+            # always given, so that no model is searched for each line
+            'analytic_distribution': line.coding.distribution or {},
+        }
+
+    @staticmethod
+    def _ordered(line, amount):
+        """How much of its order line is billed. Where that is not told, so much as the amount (before tax) buys at the order's price:
+        else the order would count one. 0.0: not known."""
+        order_line = line.order_line
+        if not order_line or line.order_quantity:
+            return line.order_quantity or 0.0
+        price = order_line.price_unit_discounted
+        return order_line.product_uom_id.round(amount / price) if price else 0.0
+
+    @staticmethod
+    def _order_line_values(order_line):
+        return {'purchase_line_id': order_line.id, 'product_id': order_line.product_id.id, 'product_uom_id': order_line.product_uom_id.id}
+
+    @staticmethod
+    def _mismatch(line):
+        """Whether quantity times price is not exactly the amount: Ramp rounds prices."""
+        return line.quantity * line.unit_price.minor != line.amount
+
+    def _is_fine(self, quantity, price):
+        """Whether Odoo keeps a quantity and a price as they are: what it rounds comes to another amount."""
+        precision = self.env['decimal.precision']
+        return all(value == round(value, precision.precision_get(name)) for value, name in (
+            (quantity, 'Product Unit'), (price, 'Product Price')))
+
+    def _net(self, connection, document, line, amount):
+        """The price to enter so that, with its tax, the line comes to Ramp's amount."""
+        taxes = line.coding.tax.flatten_taxes_hierarchy()
+        included = taxes.filtered('price_include')
+        if included == taxes:
+            return amount
+        details = self._taxed_line(
+            connection.company_id, amount, tax_ids=line.coding.tax, currency_id=document.currency,
+            is_refund=document.move_type == 'in_refund', partner_id=document.partner)['tax_details']
+        # of a mixture, those that are included in the price stay in it
+        return details['raw_total_excluded_currency'] + sum(
+            tax['raw_tax_amount_currency'] for tax in details['taxes_data'] if tax['tax'] in included)
+
+    def _complete(self, document, move):
+        """Let a tax take the cents that its rounding left, so that the bill comes to Ramp's amount. Raises `Held` where more is missing.
+
+        A tax whose lines cancel each other out, as those of a reverse charge, takes nothing: they would not any more.
+        """
+        currency, total = document.currency, self._float(document.total, document.currency)
+        missing = currency.round(total - move.amount_total)
+        if not missing:
+            return
+        taxed = [line.coding.tax.flatten_taxes_hierarchy() for line in document.lines if line.coding.tax]
+        allowed = currency.rounding * sum(1 + len(taxes) for taxes in taxed)  # each base and each tax was rounded once
+        lines = move.line_ids.filtered('tax_repartition_line_id')
+        counted = [part for part in lines.grouped('tax_line_id').values() if not currency.is_zero(sum(part.mapped('amount_currency')))]
+        if counted and currency.compare_amounts(abs(missing), allowed) <= 0:
+            line = max((line for part in counted for line in part), key=lambda line: abs(line.amount_currency))
+            sign = 1 if document.move_type == 'in_invoice' else -1
+            move.write({'line_ids': [Command.update(line.id, {'amount_currency': currency.round(line.amount_currency + sign * missing)})]})
+        if currency.compare_amounts(total, move.amount_total):
+            amounts = {'odoo': f'{move.amount_total:.{currency.decimal_places}f} {currency.name}',
+                       'ramp': Money(document.total, currency.name)}
+            raise Held(self.env._(
+                'With the tax codes of its lines Odoo comes to %(odoo)s, but the bill is %(ramp)s. Check the tax codes in Ramp and the '
+                'taxes in Odoo; or leave out the tax code, and enter the tax as a line.', **amounts) if taxed else self.env._(
+                'Its lines come to %(odoo)s in Odoo, but the bill is %(ramp)s. Check the decimals of the currency, and those of '
+                'quantities and prices.', **amounts))

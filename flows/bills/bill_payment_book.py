@@ -1,0 +1,105 @@
+# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
+from odoo import api, models
+from odoo.tools import SQL
+
+from ..engine.flow import Held
+
+
+class RampFlowBillPaymentBook(models.AbstractModel):
+    """Book payments of bills, and apply vendor credits to them."""
+
+    _inherit = 'ramp.flow.bill_payment'
+
+    def _booking_lock(self, connection):
+        return self.env['ramp.card.bill']._lock(connection)
+
+    def _book(self, connection, plans):
+        for plan in plans:
+            if plan.undo_card:
+                self.env['ramp.card.bill']._undo(connection, plan.undo_card)
+        self._withdraw_credits(plans)  # before: a payment may take the place of a credit
+        notes = self._settle_documents(connection, [plan.settlement for plan in plans])
+        self._apply_credits(connection, plans)  # not before: a payment that is undone leaves open what a credit covers now
+        cards = self.env['ramp.card.bill']._book(connection, [plan.card for plan in plans if plan.card])
+        rows = {row.ramp_id: row for row in self.env['ramp.record'].search_fetch(
+            [('connection_id', '=', connection.id), ('flow', '=', self._flow),
+             ('ramp_id', 'in', [plan.settlement.ramp_id for plan in plans])], ['ramp_id'])}
+        noted, documents = {}, []
+        for plan in plans:
+            settlement = plan.settlement
+            parts = {**settlement.noted['parts'], **{part.key: notes[settlement.ramp_id, part.key] for part in settlement.parts}}
+            withdrawn = {identity for _line, identity in plan.withdrawn}
+            credits = {key: minor for key, minor in settlement.noted.get('credits', {}).items() if key not in withdrawn}
+            credits.update((identity, minor) for _line, minor, identity in plan.credits)
+            noted[rows[settlement.ramp_id].id] = {
+                **settlement.noted, 'parts': parts, 'credits': credits, 'card': cards.get(settlement.ramp_id)}
+            stands = parts or credits or cards.get(settlement.ramp_id) or plan.is_paid
+            documents.append(self._main_document(settlement, parts, cards.get(settlement.ramp_id), plan) if stands else None)
+        self.env['ramp.record']._note(noted)
+        return documents
+
+    def _main_document(self, settlement, parts, card, plan):
+        """What the row leads to: the payment, the entry that settles by card, the refund, or the bill that somebody paid in Odoo."""
+        for note in parts.values():
+            return self.env['account.payment'].browse(note['id'])
+        if card and card.get('id'):
+            return self.env['account.move'].browse(card['id'])
+        for line, _minor, _identity in plan.credits:
+            return line.move_id
+        return settlement.move
+
+    @api.model
+    def _withdraw_credits(self, plans):
+        """Open what credits paid of bills that they pay less of now; what they still pay is applied anew."""
+        for plan in plans:
+            for refund, _identity in plan.withdrawn:
+                if refund:
+                    self._between(refund, plan.settlement.line).unlink()
+
+    @api.model
+    def _between(self, refund, bill):
+        return self.env['account.partial.reconcile'].search([('debit_move_id', '=', refund.id), ('credit_move_id', '=', bill.id)])
+
+    def _apply_credits(self, connection, plans):
+        """Apply exactly so much of each refund as Ramp says, which may be less than both could take."""
+        for plan in plans:
+            bill = plan.settlement.line
+            for refund, minor, _identity in plan.credits:
+                amount = self._float(minor, bill.currency_id)
+                before = sum(self._between(refund, bill).mapped('debit_amount_currency'))
+                more = bill.currency_id.round(amount - before)
+                if not more:
+                    continue
+                if bill.currency_id.compare_amounts(more, self._both_open(refund, bill)) > 0:
+                    raise Held(self.env._(
+                        'Ramp applied %(amount)s of the vendor credit %(credit)s to %(bill)s, but so much is not open in Odoo. Undo '
+                        'what was reconciled by hand.', amount=amount, credit=refund.move_id.name, bill=bill.move_id.name), refund.move_id)
+                self._apply_credit(refund, bill, more)
+
+    @staticmethod
+    def _both_open(refund, bill):
+        return min(abs(bill.amount_residual_currency), abs(refund.amount_residual_currency))
+
+    def _apply_credit(self, refund, bill, amount):
+        if not bill.currency_id.compare_amounts(amount, self._both_open(refund, bill)):
+            (refund + bill).reconcile()
+            return
+        rate = abs(bill.balance / bill.amount_currency) if bill.amount_currency else 1.0
+        partial = self.env['account.partial.reconcile'].create({
+            'debit_move_id': refund.id, 'credit_move_id': bill.id, 'amount': bill.company_currency_id.round(amount * rate),
+            'debit_amount_currency': amount, 'credit_amount_currency': amount})
+        if bill.company_id.tax_exigibility:
+            partial._create_tax_cash_basis_moves()  # taxes that are due on payment are due for this part, as core has it
+
+    @api.model
+    def _credits_booked(self, connection, ramp_ids):
+        """Bills wait for these credits, or were paid with former documents of theirs, which were undone."""
+        paid = self.env.execute_query(SQL(
+            "SELECT id FROM ramp_record WHERE connection_id = %s AND flow = %s AND res_id IS NOT NULL AND noted -> 'credits' ?| %s",
+            connection.id, self._flow, list(ramp_ids)))
+        self.env['ramp.record'].browse(identity for [identity] in paid)._reopen_payment()
+        self._trigger()
+
+    @api.model
+    def _bill_booked(self, connection, moves):
+        self._documents_booked(connection, moves)

@@ -1,0 +1,221 @@
+# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
+from odoo import models
+
+from ...ramp_api import CARD_PAYMENT_METHODS
+from ..accounting.booking import clean
+from ..accounting.payments import REST, Part
+from ..engine.flow import Held, Skipped, Waiting
+from .bill import owed
+from .bill_payment import BANK_METHODS, UNDER_WAY, BillPaymentPlan, PaymentTold
+
+
+class RampFlowBillPaymentPlan(models.AbstractModel):
+    """Decide how a bill is paid in Odoo."""
+
+    _inherit = 'ramp.flow.bill_payment'
+
+    def _prepare(self, connection, client, ramp_ids):
+        self.env['ramp.flow.bill']._entities(client)
+
+    def _look_up(self, connection, values):
+        ids = [value.id for value in values]
+        codes = {value.amount.currency for value in values} | {value.payment.amount.currency for value in values if value.payment}
+        noted = self._look_up_noted(connection, ids)
+        credits = {credit.id for value in values for credit in value.applied_vendor_credits}
+        credits.update(identity for note in noted.values() for identity in note.get('credits', {}))
+        rows = {row.ramp_id: row for row in self.env['ramp.record'].search_fetch(
+            [('connection_id', '=', connection.id), ('flow', '=', 'vendor_credit'), ('ramp_id', 'in', list(credits))],
+            ['ramp_id', 'state', 'error_message', 'res_model', 'res_id', 'name'])} if credits else {}
+        refunds = {line.move_id.id: line for line in self._payable_lines(
+            self.env['account.move'].browse(row.res_id for row in rows.values() if row.res_id))}
+        return {
+            **self._look_up_books(connection, [], codes),
+            'documents': self._look_up_documents(connection, ids), 'noted': noted,
+            'credit_rows': rows, 'refunds': refunds, 'cards': self.env['ramp.card.bill']._look_up(connection, values),
+            'entities': self.env.context.get('ramp_memory', {}).get('entities', {}),
+            'banks': self.env['ramp.bank.account']._journals_of(connection, {self._source_account(value) for value in values}),
+        }
+
+    @staticmethod
+    def _source_account(value):
+        """Ramp's id of the bank account that a bill is paid from; None where it is not told, or there is none."""
+        return getattr(value.payment and value.payment.details, 'source_bank_account_id', None)
+
+    def _plan(self, connection, value, found):
+        if not value.enable_accounting_sync and value.id not in found['documents']:
+            raise Skipped(self.env._('Ramp keeps it out of accounting.'))
+        move, line = self._check_document(value.id, found)
+        due = owed(value.amount, value.applied_vendor_credits)
+        if due.minor < 0:
+            raise Held(self.env._('More vendor credit is applied to it than it owes. Correct it in Ramp.'))
+        credits, withdrawn = self._plan_credits(value, line, found), self._plan_withdrawn(value, found)
+        parts, card, reason = self._plan_payment(connection, value, move, line, due, found, credits)
+        settlement = self._compare(value, move, line, parts, found, reason, keep=() if card else self._earlier(value, due, found))
+        done = settlement.undo or settlement.noted.get('card') or withdrawn
+        if not (parts or card or credits or done or value.applied_vendor_credits or value.status == 'PAID'):
+            raise Waiting(self.env._('It is not paid in Ramp yet.'))
+        if settlement.parts:
+            applied = found['noted'].get(value.id, {}).get('credits', {})
+            changed = {identity for _line, _minor, identity in credits} | {identity for _line, identity in withdrawn}
+            self._check_open(settlement, sum(minor for _line, minor, _id in credits) - sum(
+                applied.get(identity, 0) for identity in changed))
+        return BillPaymentPlan(settlement, credits, withdrawn, card, value.status == 'PAID', None if card else settlement.noted.get('card'))
+
+    def _plan_withdrawn(self, value, found):
+        """The vendor credits of which less is applied now than was, or nothing: [(refund's payable line, credit id)]."""
+        now = {credit.id: credit.amount.minor for credit in value.applied_vendor_credits}
+        withdrawn = []
+        for identity, minor in found['noted'].get(value.id, {}).get('credits', {}).items():
+            if now.get(identity, 0) < minor:
+                row = found['credit_rows'].get(identity)
+                # one that was undone in Odoo pays nothing any more
+                withdrawn.append((found['refunds'].get(row.res_id) if row else None, identity))
+        return withdrawn
+
+    def _plan_credits(self, value, line, found):
+        """The vendor credits of which another part is applied now: [(refund's payable line, minor units, credit id)]."""
+        applied = found['noted'].get(value.id, {}).get('credits', {})
+        todo = []
+        for credit in value.applied_vendor_credits:
+            if applied.get(credit.id) == credit.amount.minor:
+                continue
+            row = found['credit_rows'].get(credit.id)
+            refund = found['refunds'].get(row.res_id) if row and row.res_id else None
+            if not refund and row and row.state == 'ignored':
+                raise Held(self.env._(
+                    'The vendor credit applied to it, %(name)s, is left out: %(reason)s Apply that credit in Odoo by hand, and ignore '
+                    'this one.', name=row.name, reason=row.error_message))
+            if not refund:
+                raise Waiting(self.env._('The vendor credit applied to it is not booked: %s', row and row.error_message or credit.id))
+            if refund.parent_state != 'posted':
+                raise Waiting(self.env._('The vendor credit applied to it is a draft in Odoo. Post it: %s', row.name))
+            if credit.amount.currency != value.amount.currency:
+                raise Held(self.env._('A vendor credit in %(other)s is applied to a bill in %(currency)s.',
+                                      other=credit.amount.currency, currency=value.amount.currency))
+            if (refund.account_id, refund.partner_id) != (line.account_id, line.partner_id):
+                there, here = map(self.env['ramp.flow.account']._title, (refund.account_id, line.account_id))
+                raise Held(self.env._(
+                    'The vendor credit %(credit)s is of %(its_vendor)s on account %(its_account)s, the bill %(bill)s of %(vendor)s on '
+                    'account %(account)s. Reset one of them to draft and put it on the account of the other, so that the credit can be '
+                    'applied.',
+                    credit=refund.move_id.name, its_vendor=refund.partner_id.name, its_account=there,
+                    bill=line.move_id.name, vendor=line.partner_id.name, account=here), refund.move_id)
+            todo.append((refund, credit.amount.minor, credit.id))
+        return todo
+
+    def _plan_payment(self, connection, value, move, line, due, found, credits):
+        """(parts, card, reason): what pays the bill by bank or hand, what by card, and why what was booked before holds no more."""
+        payment, paid = value.payment, value.status == 'PAID'
+        method = payment and payment.payment_method
+        if method in CARD_PAYMENT_METHODS:
+            try:
+                return [], self.env['ramp.card.bill']._plan(connection, value, move, line, due, found), self.env._('It is paid by card.')
+            except Waiting:
+                if not credits:
+                    raise
+                return [], None, self.env._('It is to be paid by card.')
+        if not paid and not self._is_part_over(value):
+            return [], None, self.env._('Ramp says that the payment did not succeed (%s).', value.status_summary or value.status)
+        if not due.minor:
+            return [], None, self.env._('It is paid by vendor credits.')
+        if not payment or method in (None, 'UNSPECIFIED', 'VENDOR_CREDIT'):
+            if self._is_paid_in_odoo(line):
+                return [], None, self.env._('It is paid in Odoo.')
+            raise Held(self.env._(
+                'It is paid, but Ramp does not say how (%s). Enter its payment in Odoo; then it confirms itself.', method or '-'))
+        journal = found['banks'].get(self._source_account(value)) or connection.payment_journal_id
+        if method == 'PAID_MANUALLY':
+            if self._waits_for_person(connection, value):
+                if not self._is_paid_in_odoo(line):
+                    raise Held(self.env._(
+                        'It was marked as paid outside of Ramp. Enter the payment of %s in Odoo; then it confirms itself.', move.name,
+                    ), move)
+                return [], None, self.env._('It is paid in Odoo.')
+            journal = connection.manual_payment_journal_id or connection.payment_journal_id
+        elif method not in BANK_METHODS:
+            raise Held(self.env._('It was paid by %s, which this connector does not know. Ask for a new version.', method))
+        if not journal:
+            raise Held(self.env._('The connection %s has no payment journal. Choose one.', connection.name))
+        parts = [
+            Part(told.key, told.payment_id, told.amount, told.settled, self._plan_rate(connection, value, found),
+                 self._plan_entry_date(connection, told.day, journal, found), journal,
+                 self._memo(clean(value.invoice_number) or clean(value.vendor.name), told.friendly_id))
+            for told in self._to_be_booked(connection, value, line, self._payments_told(connection, value, due, paid, found), found)]
+        return parts, None, self.env._('Ramp tells of another payment now.')
+
+    def _earlier(self, value, due, found):
+        """{key: note} of what was paid before another payment that is under way or that Ramp tells of now, and stays.
+
+        Ramp shows one payment of a bill, the first that counts. One beside which another has no room took that one's place; of one
+        that is shown while the next is under way, the status speaks of the next. Raises `Held` where it may be either.
+        """
+        payment, parts = value.payment, found['noted'].get(value.id, {}).get('parts', {})
+        if not payment or not payment.id or payment.amount.currency != value.amount.currency:
+            return {}
+        shown = parts.get(payment.id)
+        if shown and value.status == 'OPEN' and payment.effective_date and shown['amount'] == payment.amount.minor < due.minor:
+            if value.status_summary == 'PAYMENT_ERROR':
+                booked = self.env['account.payment'].browse(shown['id']).exists()
+                raise Held(self.env._(
+                    'Ramp says that a payment of this bill failed, but not which one. %(amount)s of it is booked as paid. If that failed, '
+                    'cancel the payment %(payment)s in Odoo; if another did, there is nothing to do. It clears itself with the next '
+                    'payment.', amount=payment.amount, payment=booked.name or '-'), booked.move_id)
+            if value.status_summary in UNDER_WAY:
+                return parts
+        room = due.minor - payment.amount.minor
+        earlier = {}
+        for key, note in parts.items():
+            if key not in (payment.id, value.id, REST) and note['amount'] <= room:
+                earlier[key] = note
+                room -= note['amount']
+        return earlier
+
+    def _waits_for_person(self, connection, value):
+        details = value.payment.details
+        return connection.manual_payment_policy == 'person' or getattr(details, 'manual_payment_method', None) == 'PAID_IN_ERP'
+
+    @staticmethod
+    def _is_paid_in_odoo(line):
+        return line.currency_id.is_zero(line.amount_residual_currency)
+
+    def _payments_told(self, connection, value, due, paid, found):
+        """What Ramp tells of how a bill was paid by bank or hand: [PaymentTold]."""
+        payment = value.payment
+        day = self._payment_day(connection, value)
+        if not day:
+            raise Held(self.env._('Its payment has no date. Ask Ramp; it cannot be booked on a day that is not known.'))
+        if payment.amount.currency != value.amount.currency:
+            self._plan_currency(connection, payment.amount.currency, found, amounts=[payment.amount.minor])
+            if payment.amount.currency == connection.company_id.currency_id.name and due.minor:
+                self._check_quote(
+                    connection, found['currencies'][due.currency], float(payment.amount.decimal / due.decimal), day, found)
+            return [PaymentTold(payment.id or value.id, payment.id, due.minor, payment.amount, day, payment.customer_friendly_payment_id)]
+        self._plan_currency(connection, payment.amount.currency, found, rate=1, amounts=[due.minor, payment.amount.minor])
+        if payment.amount.minor > due.minor:
+            raise Held(self.env._(
+                'Ramp paid %(paid)s for a bill that owed %(due)s. Look at it in Ramp.', paid=payment.amount, due=due))
+        told = [PaymentTold(payment.id or value.id, payment.id, payment.amount.minor, None, day, payment.customer_friendly_payment_id)]
+        rest = due.minor - payment.amount.minor - sum(note['amount'] for note in self._earlier(value, due, found).values())
+        if paid and rest:
+            # of the payment that Ramp does not tell, it tells the day on which the bill was paid
+            told.append(PaymentTold(REST, None, rest, None, self._day(connection, value.paid_at) or day, None))
+        return [one for one in told if one.amount]
+
+    def _to_be_booked(self, connection, value, line, told, found):
+        """All that Ramp tells of; of a bill from before the start date, without what was paid before it, where somebody has entered that:
+        exactly the rest of the bill is open in Odoo."""
+        if not self.env['ramp.flow.bill']._is_before(connection, value):
+            return told
+        later = [one for one in told if one.day >= connection.start_date]
+        booked = sum(note['amount'] for note in found['noted'].get(value.id, {}).get('parts', {}).values())
+        left = self._minor(abs(line.amount_residual_currency), line.currency_id) + booked
+        return later if sum(one.amount for one in later) == left else told
+
+    def _plan_rate(self, connection, value, found):
+        """Company currency units for one of the bill's, where Ramp's rate leads into the company's currency; None: as the bill has it."""
+        company = connection.company_id.currency_id.name
+        payer = found['entities'].get(value.entity_id) or company
+        if (payer == company and value.amount.currency != company and value.fx_conversion_rate
+                and connection.bill_rate_policy == 'ramp'):
+            return float(value.fx_conversion_rate)
+        return None

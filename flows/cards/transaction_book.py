@@ -1,0 +1,146 @@
+# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
+from odoo import Command, api, models
+from odoo.tools import plaintext2html
+
+from ..accounting.booking import QUIET
+from ..engine.flow import Held
+from .transaction import BillPlan, SpendPlan
+
+
+class RampFlowTransactionBook(models.AbstractModel):
+    """Book card transactions: as spend, or as the payment of a bill."""
+
+    _inherit = 'ramp.flow.transaction'
+
+    def _book(self, connection, plans):
+        """Expenses with their entries; and the entries of those that pay a bill."""
+        spend = [plan for plan in plans if isinstance(plan, SpendPlan)]
+        payments = [plan for plan in plans if isinstance(plan, BillPlan)]
+        moves = iter(self._book_spend(connection, spend) if spend else ())
+        entries = iter(self._book_bill_payments(connection, payments) if payments else ())
+        return [next(moves if isinstance(plan, SpendPlan) else entries) for plan in plans]
+
+    def _book_bill_payments(self, connection, plans):
+        Move = self.env['account.move'].with_context(**QUIET, ramp_one_sequence={})
+        made = Move.create([plan.values for plan in plans if not plan.entry])
+        made._post(soft=False)
+        made = iter(made)
+        # what the bill is settled with is there now
+        self.env['ramp.record'].union(*(plan.row for plan in plans if not plan.entry))._reopen_payment()
+        self.env['ramp.flow.bill_payment']._trigger()
+        moves = []
+        for plan in plans:
+            if plan.entry and not plan.entry.ramp_id:
+                plan.entry.ramp_id = plan.transaction.id
+            moves.append(plan.entry or next(made))
+        self._expect_receipts(connection, plans, moves)
+        return moves
+
+    @api.model
+    def _book_as_payment(self, connection, entries, reason):
+        """Book transactions that are in the books as spend as what pays a bill, in the same transaction of the database.
+
+        What was posted is reversed. The expense goes with it: the spend is the bill's, and would be counted twice. Raises `Held`.
+
+        :param entries: of the transactions, as spend
+        :return: their new entries
+        """
+        records = self.env['ramp.record'].search([
+            ('connection_id', '=', connection.id), ('flow', '=', self._flow), ('ramp_id', 'in', entries.mapped('ramp_id'))])
+        repaid = self.env['ramp.record'].search([
+            ('connection_id', '=', connection.id), ('flow', '=', 'repayment'), ('parent_ramp_id', 'in', records.mapped('ramp_id')),
+            ('res_id', '!=', False)], limit=1)
+        if repaid:
+            raise Held(self.env._(
+                'The card transaction that pays it was repaid in part by the employee: %s. Book the payment of the bill by hand, and '
+                'ignore this one.', repaid.name))
+        for record in records.filtered('late_payload'):
+            raise Held(self.env._(
+                'Ramp changed the card transaction that pays it after it was booked: %s. Decide on that one first.', record.name))
+        for entry in entries:
+            expenses = entry.expense_ids
+            self._undo_move(connection, entry, reason)
+            expenses.approval_state = False  # core lets nobody delete one that is approved
+            expenses.unlink()
+        records._reopen()
+        plans, values, _behind = self._plan_batch(connection, records)
+        for record in records.filtered(lambda item: item not in plans):
+            raise Held(record.error_message or self.env._('Its card transaction could not be booked anew: %s', record.name))
+        moves = self._book(connection, list(plans.values()))
+        records._booked(moves, self._new_sync_key(records))
+        self.env['ramp.record']._note({record.id: {'extras': self._extras(values[record])} for record in records})
+        self._trigger()  # Ramp is to hear of the new entries
+        return self.env['account.move'].concat(*moves)
+
+    def _book_spend(self, connection, plans):
+        plans = self.env['ramp.card.merchant']._book(connection, plans)
+        debits = {plan.transaction.id: self._debits(connection, plan) for plan in plans}
+        expenses, again = self.env['ramp.card.expense']._save(connection, {
+            plan.transaction.id: (self._expense_values(connection, plan), debits[plan.transaction.id]) for plan in plans})
+        known = self._known_analytics(line.coding for plan in plans for line in plan.lines)
+        # of a line whose tax is rounded to nothing, core would make the tax anew, on top of what Ramp says
+        moves = self.env['account.move'].with_context(
+            **QUIET, ramp_one_sequence={}, ramp_known_analytics=known, skip_invoice_sync=True).create(
+            [self._move_values(connection, plan, expenses[plan.transaction.id], debits[plan.transaction.id]) for plan in plans])
+        if connection.card_post == 'post':
+            moves._post(soft=False)
+        for plan, move in zip(plans, moves, strict=True):
+            if plan.transaction.id in again:  # the receipts went with the deleted entry; the expense still has them
+                for attachment in expenses[plan.transaction.id].attachment_ids:
+                    attachment.copy({'res_model': 'account.move', 'res_id': move.id})
+        self._expect_receipts(connection, plans, moves)
+        return moves
+
+    def _expect_receipts(self, connection, plans, moves):
+        self.env['ramp.flow.receipt']._expect(
+            connection, {plan.transaction.id: plan.transaction.receipts for plan in plans},
+            {plan.transaction.id: move for plan, move in zip(plans, moves, strict=True)})
+
+    def _expense_values(self, connection, plan):
+        return {
+            'name': plan.label,
+            'employee_id': plan.employee.id,
+            'date': plan.date,
+            'currency_id': plan.currency.id,
+            'total_amount_currency': float(plan.transaction.amount.decimal),
+            'total_amount': self._amount(plan.balance, connection.company_id.currency_id),
+            'vendor_id': plan.partner.id,
+            'description': '\n'.join(filter(None, (plan.note, plan.details))) or False,
+        }
+
+    def _line_values(self, connection, plan, account, amount, balance, name, partner, distribution=False, is_refund=False):
+        return {
+            # where that is the law, what comes back is a negative debit, as in core's refunds
+            'is_storno': connection.company_id.account_storno and is_refund,
+            'account_id': account.id, 'partner_id': partner.id, 'name': name, 'currency_id': plan.currency.id,
+            'amount_currency': self._float(amount, plan.currency),
+            'balance': self._amount(balance, connection.company_id.currency_id),
+            'analytic_distribution': distribution, 'tax_ids': [Command.clear()],
+        }
+
+    def _debits(self, connection, plan):
+        """What was bought: the lines of the entry but for that of the card, with their taxes."""
+        debits = []
+        for part in plan.lines:
+            partner = part.coding.partner or plan.partner
+            values = self._line_values(connection, plan, part.coding.account, part.amount, part.balance, part.name, partner,
+                                       part.coding.distribution, part.amount < 0)
+            debits += self._with_tax(connection, part.coding, partner, values, part.amount < 0) if part.coding.tax else [values]
+        return debits
+
+    def _move_values(self, connection, plan, expense, debits):
+        return {
+            'move_type': 'entry',
+            'ramp_id': plan.transaction.id,
+            'company_id': connection.company_id.id,
+            'journal_id': connection.card_journal_id.id,
+            'partner_id': plan.partner.id,
+            'currency_id': plan.currency.id,
+            'date': plan.entry_date,
+            'ref': plan.label,
+            'narration': plan.note and plaintext2html(plan.note),  # somebody else's text is no markup
+            'expense_ids': [Command.set(expense.ids)],
+            'line_ids': [Command.create(values) for values in (*debits, self._line_values(
+                connection, plan, connection.card_account_id, -plan.transaction.amount.minor, -plan.balance, plan.label, plan.partner,
+                is_refund=plan.transaction.amount.minor < 0))],
+        }

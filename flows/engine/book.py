@@ -1,0 +1,270 @@
+# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
+import contextlib
+import logging
+import math
+import time
+
+import psycopg2
+
+from odoo import models
+from odoo.exceptions import UserError
+from odoo.tools import SQL
+
+from ...ramp_api import (
+    RampOutOfTime,
+)
+from .flow import Behind, Held, Skipped, Waiting, is_of_object
+from .payloads import jsonable
+
+_logger = logging.getLogger(__name__)
+
+
+class RampFlowBook(models.AbstractModel):
+    """Book the rows of the ledger that are due: in batches, and one by one where a batch does not go together.
+
+    A document commits with its row. What stops one object stays with it: the row gets the reason, and the others are booked.
+    """
+
+    _name = 'ramp.flow.book'
+    _description = 'Ramp Flow: book objects of Ramp'
+
+    _batch_size = 100
+
+    # ------------------------------------------------------------------ what a flow says
+
+    def _prepare(self, connection, client, ramp_ids):
+        """Whatever has to be asked of Ramp before these objects are booked: during it there is no HTTP."""
+
+    def _look_up(self, connection, values):
+        """Find in Odoo, in a constant number of queries, all that these objects refer to; passed on to `_plan`."""
+        return {}
+
+    def _plan(self, connection, value, found):
+        """Decide on one object without touching the database; raises `Held`, `Waiting`, `Skipped` or `Behind`."""
+        raise NotImplementedError
+
+    def _book(self, connection, plans):
+        """Create the documents of the plans, in batch; returns the main documents, in the same order.
+
+        None stands for an object of which nothing is in the books any more. Raises `Held` or `UserError`; the batch is then split.
+        """
+        raise NotImplementedError
+
+    def _undo_asked(self, connection, record, reason):
+        """`_undo` for a person, who is told at once what is in the way."""
+        try:
+            self._undo(connection, record, reason)
+        except Held as held:
+            raise UserError(self.env._('%(object)s cannot be undone. %(reason)s', object=record.display_name, reason=held)) from held
+
+    def _undo(self, connection, record, reason):
+        """Undo what was booked of an object, visibly; the row is opened by the caller. Raises `UserError` where that cannot be."""
+        raise UserError(self.env._('%s cannot be undone from here: correct its document in Odoo.', record.display_name))
+
+    def _is_confirmable(self, value):
+        """Whether Ramp would take the outcome of an object that is booked: some are booked before they are ready there."""
+        return True
+
+    # ------------------------------------------------------------------ a run
+
+    def _settle(self, connection, run, client, ramp_ids):
+        """Book, confirm and report what is due among these objects."""
+        if not ramp_ids:
+            return
+        self._check_seat(connection, client)
+        self._prepare(connection, client, ramp_ids)
+        for start in range(0, len(ramp_ids), self._batch_size):
+            ids, key = self._book_due(connection, run, ramp_ids[start:start + self._batch_size])
+            if key:
+                self._with_ramp(self._confirm_batch, connection, run, client, key)
+            if ids:
+                self._report_failures(connection, client, ids)
+                self.env['ramp.record']._refresh_statistics()
+            self.env['ir.cron']._commit_progress(len(ids))
+
+    def _book_open(self, connection, run, client):
+        """Book all that is due, listed by Ramp or not; when the job's time is up it is called again."""
+        after = 0
+        while True:
+            ids, _key = self._book_due(connection, run, None, after)
+            if not ids:
+                break
+            self.env['ramp.record']._refresh_statistics()
+            if not self.env['ir.cron']._commit_progress(len(ids)):
+                self._trigger()
+                break
+            after = ids[-1]
+
+    # ------------------------------------------------------------------ booking
+
+    def _book_due(self, connection, run, ramp_ids=None, after=0):
+        """`_book_batch` as one transaction."""
+        with self._booking_lock(connection):
+            return self._transaction(self._book_batch, connection, run, ramp_ids, after)
+
+    def _booking_lock(self, connection):
+        """A context manager around each transaction that books: where another flow's booking must not be under way at the same moment."""
+        return contextlib.nullcontext()
+
+    @contextlib.contextmanager
+    def _one_at_a_time(self, name, shared=False):
+        """Let one process at a time do what is in the block; the others wait.
+
+        A lock of the session, taken before the transaction begins: what another process committed meanwhile is then seen.
+
+        :param name: str, the same for all that must not run together
+        :param shared: whether those that share it may run together, only not with one that does not
+        """
+        lock = SQL('(hashtextextended(%s, 0))', f'ramp_connector {name}')
+        take, leave = SQL('pg_advisory_lock'), SQL('pg_advisory_unlock')
+        if shared:
+            take, leave = SQL('pg_advisory_lock_shared'), SQL('pg_advisory_unlock_shared')
+        self._lock_session(SQL('SELECT %s%s', take, lock))
+        self.env.cr.rollback()
+        try:
+            yield
+        finally:
+            if not self.env.cr.closed:
+                self.env.cr.rollback()  # whatever failed is not to be kept, and a failed transaction takes no command
+                self.env.cr.execute(SQL('SELECT %s%s', leave, lock))
+                self.env.cr.rollback()
+
+    def _lock_session(self, query):
+        """Take a lock of the session by a query. Raises RampOutOfTime when another process has it until this run's time is up."""
+        left = self._deadline() - time.monotonic()
+        if left <= 0:
+            raise RampOutOfTime()
+        try:
+            if left < math.inf:
+                self.env.cr.execute("SELECT set_config('lock_timeout', %s, true)", [f'{math.ceil(left * 1000)}ms'])
+            self.env.cr.execute(query, log_exceptions=False)
+        except psycopg2.errors.LockNotAvailable:
+            self.env.cr.rollback()
+            raise RampOutOfTime() from None
+
+    def _book_batch(self, connection, run, ramp_ids=None, after=0):
+        """Take rows that are due and book them: together, or one by one if they do not go together.
+
+        Returns the ids of the rows taken, and the key under which the booked ones are to be confirmed (or None).
+        """
+        taken, siblings = self._take_due(connection, ramp_ids, after)
+        records = taken + siblings
+        if not records:
+            return [], None
+        plans, values, behind = self._plan_batch(connection, records)
+        booked = self._book_savepoint(connection, plans)
+        if booked is None:
+            booked = {}
+            for record, plan in plans.items():
+                booked.update(self._book_savepoint(connection, {record: plan}, alone=True))
+        if behind:
+            self._plan_batch(connection, behind)  # now with a reason that names what was booked; if there is none, in the next batch
+        for record in [record for record, document in booked.items() if document is None]:
+            record._unbook(self.env._('What was booked of it was undone, as Ramp says; nothing of it is in the books now.'))
+            del booked[record]
+        key = None
+        # None: whoever exported it has told of it
+        ready_of = {record: None if self._was_told_elsewhere(record.payload, record) else self._is_confirmable(values[record])
+                    for record in booked}
+        for ready in (True, False, None):
+            done = records.browse(record.id for record in booked if ready_of[record] is ready)
+            if done:
+                if ready and self._sync_type:
+                    key = self._new_sync_key(done)
+                done._booked([booked[record] for record in done], key if ready else None, bool(self._sync_type) and ready is not None,
+                             self._updates and bool(ready))
+        extras = {record: jsonable(self._extras(values[record])) for record in booked}
+        self.env['ramp.record']._note({
+            record.id: {**(record.noted or {}), 'extras': extra} for record, extra in extras.items() if extra})
+        states = records.mapped('state')
+        run.write({
+            'processed': run.processed + len(records), 'created': run.created + len(booked),
+            'held': run.held + states.count('held'), 'failed': run.failed + states.count('error'),
+        })
+        return taken.ids, key
+
+    def _take_due(self, connection, ramp_ids, after):
+        """Rows for the next batch, locked: those that are due, and what has to be booked together with them."""
+        Record = self.env['ramp.record']
+        return Record._take(connection, self._flow, self._batch_size, ramp_ids, after, updates=self._updates), Record
+
+    def _plan_batch(self, connection, records):
+        """Map each bookable record to its plan, and each readable one to its value; the others get their state and reason.
+
+        Returns these two, and the records that have to wait for another one of the batch.
+        """
+        values, behind = {}, self.env['ramp.record']
+        for record in records:
+            try:
+                values[record] = self._read(record.payload)
+                self._row(connection, values[record])
+                self._facts(values[record])
+            except Exception as error:
+                if not is_of_object(error):
+                    raise
+                values.pop(record, None)
+                record._hold(self.env._('Ramp sent something that cannot be booked. %s', error))
+        found = self._look_up_each(connection, values)
+        plans = {}
+        for record in found:
+            try:
+                plans[record] = self._plan(connection, values[record], found[record])
+            except Behind:
+                behind += record
+            except Held as reason:
+                record._hold(str(reason), reason.move)
+            except Waiting as reason:
+                record._wait(str(reason))
+            except Skipped as reason:
+                record._skip(str(reason))
+            except Exception as error:
+                if not is_of_object(error):
+                    raise
+                _logger.exception('Ramp flow %s could not decide on %s', self._flow, record.ramp_id)
+                record._fail(self._failed_alone(error))
+        return plans, values, behind
+
+    def _look_up_each(self, connection, values):
+        """{record: what its value refers to}: looked up together, or, where one stops the others, each by itself. Without those."""
+        try:
+            with self.env.cr.savepoint():
+                return dict.fromkeys(values, self._look_up(connection, list(values.values())) if values else {})
+        except Exception as error:
+            if not is_of_object(error, undone=True):
+                raise
+            _logger.info('Ramp flow %s: a batch of %s is looked up one by one: %s', self._flow, len(values), type(error).__name__)
+        found = {}
+        for record, value in values.items():
+            try:
+                with self.env.cr.savepoint():
+                    found[record] = self._look_up(connection, [value])
+            except Exception as error:
+                if not is_of_object(error, undone=True):
+                    raise
+                _logger.exception('Ramp flow %s could not look up what %s refers to', self._flow, record.ramp_id)
+                record._fail(self._failed_alone(error))
+        return found
+
+    def _book_savepoint(self, connection, plans, alone=False):
+        """Documents by record; None when the batch has to be split; an object that fails alone gets the reason."""
+        if not plans:
+            return {}
+        try:
+            with self.env.cr.savepoint():
+                documents = self._book(connection, list(plans.values()))
+        except Exception as error:
+            if not is_of_object(error, undone=True):
+                raise
+            if not alone:
+                _logger.info('Ramp flow %s: a batch of %s is split: %s', self._flow, len(plans), type(error).__name__)
+                return None
+            (record,) = plans
+            if isinstance(error, Held):
+                record._hold(str(error), error.move)
+            elif isinstance(error, UserError):
+                record._fail(self.env._('Odoo refused to book it: %s', error))
+            else:
+                _logger.exception('Ramp flow %s could not book %s', self._flow, record.ramp_id)
+                record._fail(self._failed_alone(error))
+            return {}
+        return dict(zip(plans, documents, strict=True))

@@ -1,0 +1,126 @@
+# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
+import logging
+
+from odoo import api, models
+from odoo.fields import Domain
+
+from .flow import Held, Waiting, is_of_object
+from .push_job import Job
+
+_logger = logging.getLogger(__name__)
+
+
+class RampFlowCompare(models.AbstractModel):
+    """Compare what Odoo wants Ramp to have with what was sent, and make a job of each difference."""
+
+    _name = 'ramp.flow.compare'
+    _description = 'Ramp Flow: compare Odoo with what was sent'
+
+    def _compare(self, connection, run, after):
+        """Compare the next due rows with Odoo: those that are in line are settled, the others are returned as jobs, with the
+        place to go on from (None: that was all)."""
+        rows = self.env['ramp.record']._take_dirty(connection, self._flow, self._rows_at_once, after)
+        jobs, settled = [], []
+        for job in self._jobs(connection, rows):
+            try:
+                is_to_be_sent = self._is_to_be_sent(job)
+            except Exception as error:
+                job.block(self._undecided(error, self.env[self._model].browse(job.res_id)))
+                is_to_be_sent = False
+            (jobs if is_to_be_sent else settled).append(job)
+        self._store(run, settled, sent=False)
+        run.write({'seen': run.seen + len(rows), 'total': run.total + len(jobs)})
+        return jobs, rows[-1].id if len(rows) == self._rows_at_once else None
+
+    def _is_to_be_sent(self, job):
+        """Whether Ramp has to be asked or told; otherwise the job gets its final state here."""
+        if job.blocked:
+            return False
+        if job.uncertain:
+            return True
+        if job.desired is None:
+            job.state, job.error = ('pending', None) if job.offered else ('ignored', job.reason)
+        else:
+            job.state, job.error = ('pending' if job.changes else 'confirmed'), None
+        return job.state == 'pending'
+
+    def _jobs(self, connection, rows):
+        """A job for each row, in a constant number of queries."""
+        Model = self.env[self._model].with_context(active_test=False)
+        ids = rows.mapped('res_id')
+        existing = {record.id: record for record in Model.search([('id', 'in', ids)])}
+        wanted = Model.browse(row[0] for row in self.env.execute_query(self._wanted(connection, ids).select()))
+        elsewhere = self._offered_elsewhere(connection, rows)
+        desired = self._desired_each(connection, wanted.filtered(lambda record: record.id not in elsewhere))
+        for row in rows:
+            record = existing.get(row.res_id)
+            goal = desired.get(row.res_id)
+            job = Job(
+                id=row.id, revision=row.revision, res_id=row.res_id, name=row.name,
+                remote_id=row.remote_id, ramp_id=row.ramp_id or None, known=row.payload or None,
+                desired=goal if isinstance(goal, dict) else None, uncertain=row.is_uncertain, troubled=row.state == 'error')
+            try:
+                job.name = self._title(record) if record else row.name
+                if isinstance(goal, (Held, Waiting)):
+                    job.block(goal)
+                elif goal is None:
+                    job.reason = (
+                        self.env._('Deleted in Odoo, so it is not offered in Ramp.') if not record
+                        else self.env._('Offered by the connection %s, which shares the accounting seat.', elsewhere[row.res_id])
+                        if row.res_id in elsewhere else self._not_offered(record))
+            except Exception as error:
+                job.block(self._undecided(error, record))
+            yield job
+
+    def _undecided(self, error, record, undone=False):
+        """The `Held` of a record of which Odoo could not decide what to send; raises what is not that record's own fault."""
+        if not is_of_object(error, undone):
+            raise error
+        _logger.error('Ramp flow %s could not decide what to send of %s', self._flow, record, exc_info=error)
+        return Held(self.env._(
+            'Odoo could not decide what to send (%s). The server log has the details. Correct the record, or ask whoever looks after '
+            'Odoo.', type(error).__name__))
+
+    def _desired_each(self, connection, records):
+        """See `_desired`: of all together, or, where one stops the others, of each by itself; that one is held with the reason."""
+        try:
+            with self.env.cr.savepoint():
+                return self._desired(connection, records)
+        except Exception as error:
+            if len(records) == 1 or not is_of_object(error, undone=True):
+                return {records[:1].id: self._undecided(error, records, undone=True)}
+            _logger.info('Ramp flow %s: %s records are looked at one by one: %s', self._flow, len(records), type(error).__name__)
+        return {identity: values for record in records for identity, values in self._desired_each(connection, record).items()}
+
+    def _offered_elsewhere(self, connection, rows):
+        """Records that another connection to the same Ramp business offers already: {record id: its name}.
+
+        Companies that share a Ramp business share one list of accounts there; the oldest connection speaks for all.
+        """
+        found = {}
+        for other in self._elder(connection):
+            ids = self.env.execute_query(self._wanted(other, rows.mapped('res_id')).select())
+            found.update((row[0], other.name) for row in ids)
+        return found
+
+    @api.model
+    def _shared(self, connection):
+        """Domain of the rows of all connections to a Ramp business: what one of them offers, Ramp has for all."""
+        return Domain('connection_id.accounting_connection_id', '=', connection.accounting_connection_id)
+
+    def _elder(self, connection):
+        return self.env['ramp.connection'].search([
+            ('state', '=', 'connected'), ('id', '<', connection.id),
+            ('accounting_connection_id', '=', connection.accounting_connection_id)], order='id desc')
+
+    def _store(self, run, jobs, sent=True):
+        """Write down what became of jobs."""
+        self.env['ramp.record']._store_sent([{
+            'id': job.id, 'revision': job.revision, 'name': job.name, 'remote_id': job.remote_id, 'ramp_id': job.ramp_id,
+            'payload': job.known, 'state': job.state, 'error_message': job.error, 'is_uncertain': job.uncertain,
+            'is_question': job.blocked and job.state == 'held',
+        } for job in jobs])
+        states = [job.state for job in jobs]
+        run.write({
+            'processed': run.processed + (len(jobs) if sent else 0), 'confirmed': run.confirmed + states.count('confirmed'),
+            'created': run.created + (states.count('confirmed') if sent else 0), 'held': run.held + states.count('held')})

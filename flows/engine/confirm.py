@@ -1,0 +1,199 @@
+# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
+import hashlib
+import logging
+import uuid
+
+from odoo import models
+
+from ...models.ramp_record import canonical
+from ...ramp_api import (
+    RampAuthError,
+    RampError,
+    RampIdempotencyReused,
+    RampNotFound,
+    RampOutOfTime,
+    RampScopeError,
+    RampValidationError,
+)
+from .flow import is_of_object
+
+_logger = logging.getLogger(__name__)
+
+BURNT_KEYS = 2  # tries with a new key, at once, after Ramp burnt one without doing the work
+REPORTS_PER_RUN = 100  # batches of reasons told to Ramp
+
+
+class RampFlowConfirm(models.AbstractModel):
+    """Tell Ramp what became of its objects: that they are booked, or why not.
+
+    A batch is confirmed under a key that was committed with its documents, so that a confirmation sent twice is noticed.
+    """
+
+    _name = 'ramp.flow.confirm'
+    _description = 'Ramp Flow: confirm to Ramp'
+
+    _sync_type = None  # of POST /accounting/syncs; None: Ramp does not want to hear of these
+
+    # ------------------------------------------------------------------ what a flow says
+
+    def _sync_item(self, record):
+        """What Ramp is told of one booked object."""
+        return {'id': record.ramp_id, 'reference_id': self._reference(record)}
+
+    def _reference(self, record):
+        """Our id of the outcome, as Ramp stores it. Must not change: it is part of a confirmation's identity."""
+        return f'{record.res_model},{record.res_id}'
+
+    # ------------------------------------------------------------------ confirming
+
+    def _finish(self, connection, run, message):
+        result = super()._finish(connection, run, message)
+        connection._note_untold(self.env.context.get('ramp_memory', {}).get('untold'))
+        return result
+
+    def _new_sync_key(self, records):
+        """Idempotency key of a confirmation: derived from the objects and the attempt, never from chance or time."""
+        content = canonical([self._sync_type, sorted((record.ramp_id, record.sync_attempt) for record in records)])
+        return _key_of(content)
+
+    def _confirm_open(self, connection, run, client):
+        """Confirm what former runs booked, and tell the reasons that Ramp has not heard."""
+        tried = []
+        while self._sync_type:
+            key = self._transaction(self.env['ramp.record']._next_unconfirmed, connection, self._flow, tried)
+            if not key:
+                break
+            tried.append(key)
+            if not self._with_ramp(self._confirm_batch, connection, run, client, key):
+                return
+        self._report_failures(connection, client)
+
+    def _with_ramp(self, work, *args):
+        """A transaction that talks to Ramp. Returns False when Ramp does not take it: the next run goes on from there."""
+        try:
+            self._transaction(work, *args)
+        except RampError as error:
+            self.env.cr.rollback()
+            _logger.info('Ramp flow %s: not confirmed now (%s)', self._flow, error)
+            memory = self.env.context.get('ramp_memory', {})
+            if work == self._confirm_batch and not isinstance(error, RampOutOfTime):
+                memory['untold'] = str(error)
+            if isinstance(error, (RampAuthError, RampScopeError)):
+                memory['forbidden'] = error  # a person has to allow it: what can be booked is, and then the run says so
+            return False
+        return True
+
+    def _confirm_batch(self, connection, run, client, key):
+        """Tell Ramp the outcome of a batch that is committed, and note that it was accepted."""
+        Record = self.env['ramp.record']
+        records = Record._take_batch(connection, self._flow, key)
+        if not records:
+            return  # another worker has it
+        try:
+            syncs = [self._sync_item(record) for record in records]
+        except Exception as error:
+            if not is_of_object(error):
+                raise
+            if len(records) == 1:
+                _logger.exception('Ramp flow %s could not say what Ramp is to be told of %s', self._flow, records.ramp_id)
+                records._fail(self.env._(
+                    'It is booked, but Odoo could not make the confirmation for Ramp (%s). The server log has the details.',
+                    type(error).__name__))
+                return
+            self._confirm_each(connection, run, client, records)
+            return
+        try:
+            client.post('/accounting/syncs', {
+                'idempotency_key': key, 'sync_type': self._sync_type, 'successful_syncs': syncs,
+            }, idempotent=True)
+        except RampIdempotencyReused:
+            # A crash between Ramp's answer and our commit, or a key burnt by a request that failed: ask Ramp which.
+            self._confirm_by_asking(run, client, records)
+            return
+        except (RampValidationError, RampNotFound) as error:
+            if isinstance(error, RampNotFound) and not error.code:
+                raise  # the page of a proxy, not Ramp's word about these objects
+            if len(records) == 1:
+                self._confirm_by_asking(run, client, records, error)
+                return
+            self._confirm_each(connection, run, client, records)
+            return
+        records._confirm()
+        run.confirmed += len(records)
+
+    def _confirm_each(self, connection, run, client, records):
+        """One object spoils the batch: each gets a key of its own, so that only that one stays behind."""
+        for record in records:
+            record.sync_attempt += 1
+            record.sync_key = self._new_sync_key(record)
+        keys = records.mapped('sync_key')
+        self.env['ir.cron']._commit_progress()
+        for single in keys:
+            self._transaction(self._confirm_batch, connection, run, client, single)
+
+    def _confirm_by_asking(self, run, client, records, refusal=None):
+        """Compare with what Ramp says of each object; what it does not have as synced is sent again under a new key."""
+        again = records.browse()
+        for record in records:
+            try:
+                payload = client.get(f'{self._endpoint}/{record.ramp_id}')
+                synced = isinstance(payload, dict) and self._is_synced(payload)
+            except RampNotFound as error:
+                synced, refusal = False, refusal or error
+            if synced:
+                record._confirm()
+                run.confirmed += 1
+            else:
+                again += record
+        for record in again:
+            record.sync_attempt += 1
+        if again:
+            again.sync_key = self._new_sync_key(again)
+        for record in again:
+            if not refusal and record.attempts < BURNT_KEYS:
+                record.attempts += 1
+                continue
+            record._fail(self.env._('It is booked, but Ramp refused the confirmation: %s', refusal) if refusal else self.env._(
+                'It is booked, but Ramp neither accepts the confirmation nor shows it as synced.'))
+            self.env.context.get('ramp_memory', {})['untold'] = record.error_message
+
+    def _report_failures(self, connection, client, ids=None):
+        """Tell Ramp why objects are held, in the words of the error inbox, once for each reason."""
+        if not self._sync_type:
+            return
+        for _batch in range(REPORTS_PER_RUN):
+            unreported = self.env['ramp.record']._unreported(connection, self._flow, ids, self._batch_size)
+            if any(unreported.mapped('reported_hash')):
+                self._transaction(self._doubt_reports, unreported)
+            if not unreported or not self._with_ramp(self._report_batch, client, unreported):
+                break
+
+    def _doubt_reports(self, records):
+        """Another reason than the one that Ramp shows is told. Should nobody hear what came of that, the former one is told again, too."""
+        records.reported_hash = False
+
+    def _report_batch(self, client, records):
+        """One call for all; where Ramp refuses it, one for each, and what it does not want to hear is only logged."""
+        # Another worker that reports the same at this moment sends the same key, and Ramp refuses the second.
+        failures = [{'id': record.ramp_id, 'error': {'message': record.error_message}} for record in records]
+        content = canonical([self._sync_type, failures, [(record.sync_attempt, record.reports) for record in records]])
+        try:
+            client.post('/accounting/syncs', {
+                'idempotency_key': _key_of(content), 'sync_type': self._sync_type, 'failed_syncs': failures,
+            }, idempotent=True)
+        except RampIdempotencyReused:
+            _logger.debug('Ramp was told these reasons before; the crash came before that could be noted')
+        except (RampValidationError, RampNotFound) as error:
+            if isinstance(error, RampNotFound) and not error.code:
+                raise  # the page of a proxy, not Ramp's word about these objects
+            if len(records) > 1:
+                for record in records:
+                    self._report_batch(client, record)
+                return
+            _logger.info('Ramp did not take the reason for %s: %s', records.ramp_id, error)
+        records._reported()
+
+
+def _key_of(content):
+    """An idempotency key (uuid) of a text: equal contents have equal keys, in whichever process."""
+    return str(uuid.UUID(hashlib.sha256(content.encode('utf-8', 'surrogatepass')).hexdigest()[:32]))

@@ -1,0 +1,150 @@
+# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
+import contextlib
+import logging
+import re
+
+from odoo import models
+
+from ...ramp_api import RampNotFound, RampProtocolError, RampValidationError, read_item_receipt
+from ..engine.flow import Held, Waiting, is_of_object
+from ..engine.push import Remote
+from .item_receipt import REST
+
+_logger = logging.getLogger(__name__)
+
+
+class RampFlowItemReceiptSend(models.AbstractModel):
+    """Send receipts to Ramp, and ask it what it has of them."""
+
+    _inherit = 'ramp.flow.item_receipt'
+
+    # ------------------------------------------------------------------ sending
+
+    def _is_to_be_sent(self, job):
+        if job.known and job.desired:  # said once, and no reason to make a receipt again
+            job.known = {**job.known, 'texts': job.desired['texts']}
+        return super()._is_to_be_sent(job)
+
+    def _change(self, client, job, changes):
+        receipts, ids, refusal = dict(job.known['receipts']), dict(job.known['ids']), None
+        job.known = {**job.known, 'receipts': receipts, 'ids': ids}  # step by step: what Ramp took before it refused something is known
+        wanted = job.desired['receipts']
+        differ = [key for key in {**receipts, **wanted} if receipts.get(key) != wanted.get(key)]
+        for key in sorted(differ, key=lambda key: key in wanted):  # first what goes: at no time is more received than was
+            try:
+                if key in receipts:
+                    with contextlib.suppress(RampNotFound):
+                        client.delete(f'{self._endpoint}/{ids[key]}', idempotent=True)
+                    del receipts[key], ids[key]
+                if key in wanted:
+                    ids[key] = self._create(client, job, key)
+                    receipts[key] = wanted[key]
+            except RampValidationError as error:
+                refusal = refusal or error  # of one receipt; the others are none the worse
+            except RampNotFound as error:
+                raise Waiting(self.env._('Ramp does not have the order any more.')) from error
+        if refusal:
+            raise refusal
+
+    def _create(self, client, job, key):
+        number, memo = job.desired['texts'][key]
+        receipt = job.desired['receipts'][key]
+        answer = client.post(self._endpoint, {
+            'purchase_order_id': job.desired['order'], 'item_receipt_number': number, 'received_at': receipt['date'],
+            **({'memo': memo} if memo else {}), 'item_receipt_line_items': [
+                {'purchase_order_line_item_id': line, 'unit_quantity': count} for line, count in receipt['lines'].items()]})
+        if not (answer or {}).get('id'):
+            raise RampProtocolError('the receipt that was created has no id', maybe_done=True)  # the next run asks for it
+        return answer['id']
+
+    def _withdraw(self, client, job):
+        """Nothing is sent: receipts stay with the order that is archived, as the record of what arrived."""
+
+    # ------------------------------------------------------------------ asking Ramp
+
+    def _look_up_query(self, job):
+        return {'purchase_order_id': (job.desired or job.known or {}).get('order')}
+
+    def _look_up_alone(self, connection, client, job):
+        """OVERRIDES: an order's receipts are found by the order; of one that Ramp does not have there are none."""
+        query = self._look_up_query(job)
+        self._found(job, next(iter(self._ask(client, query)), None) if query['purchase_order_id'] else None)
+
+    def _ask(self, client, query):
+        """The receipts in a list, gathered by order."""
+        found = {}
+        for page in client.pages(self._endpoint, query):
+            for payload in page.rows:
+                try:
+                    receipt, order, unread = read_item_receipt(payload), None, None
+                    order = receipt.purchase_order_id
+                except Exception as error:
+                    if not is_of_object(error):
+                        raise
+                    order = self._order_of_unread(payload, query)
+                    unread = self.env._('Odoo cannot read what Ramp says of a receipt of this order (%s), and sends nothing until it '
+                                        'can. Correct it in Ramp, or update the connector.', error)
+                    _logger.warning('Ramp flow %s: a receipt of order %s cannot be read: %s', self._flow, order, error)
+                remote = found.setdefault(order, Remote(None, order, {'order': order, 'receipts': {}}))
+                if unread:
+                    remote.unread = unread
+                else:
+                    remote.values['receipts'][receipt.id] = receipt
+        return list(found.values())
+
+    @staticmethod
+    def _order_of_unread(payload, query):
+        """Ramp's id of the order of a receipt that cannot be read, as far as one can tell."""
+        order = payload.get('purchase_order_id') if isinstance(payload, dict) else None
+        return order.lower() if isinstance(order, str) else query.get('purchase_order_id')
+
+    def _remote_key(self, remote_id, values):
+        return values.get('order')
+
+    def _found(self, job, remote):
+        """OVERRIDES: what of the receipts in Ramp is ours, by their ids or our numbers."""
+        if remote and remote.unread:
+            super()._found(job, remote)
+            return
+        job.uncertain = False
+        wanted = (job.desired or {}).get('receipts', {})
+        keys = {identity: key for key, identity in (job.known or {}).get('ids', {}).items()}
+        receipts, ids, strange = {}, {}, []
+        for identity, found in (remote.values['receipts'] if remote else {}).items():
+            key = keys.get(identity) or self._key(job, found)
+            if not key:
+                strange.append(found)
+                continue
+            if key in receipts:  # twice: the second has no place
+                key = f'{key} {identity}'
+            receipts[key], ids[key] = self._compared(found), identity
+        for found in list(strange):
+            # somebody entered in Ramp what Odoo would send: that is the receipt, whatever its number
+            receipt = self._compared(found)
+            key = next((key for key in wanted if key not in receipts and wanted[key]['lines'] == receipt['lines']), None)
+            if key:
+                receipts[key], ids[key] = wanted[key], found.id
+                strange.remove(found)
+        job.ramp_id = remote.ramp_id if remote else self._look_up_query(job)['purchase_order_id']
+        job.known = {'order': job.ramp_id, 'offered': True, 'receipts': receipts, 'ids': ids}
+        if strange and job.desired:
+            job.uncertain = True
+            job.block(Held(self.env._(
+                'Ramp has a receipt of this order that Odoo does not know: %s. Delete it in Ramp; what is received in Odoo is sent.',
+                ', '.join(found.number for found in strange))))
+
+    @staticmethod
+    def _key(job, receipt):
+        """The key in our own number, which ends with order and transfer."""
+        found = re.search(rf'-{job.res_id}\.(\d+|{REST}\d+)$', receipt.number)
+        return found and found[1]
+
+    @staticmethod
+    def _compared(receipt):
+        """What is compared. A line without a quantity is of all that was ordered, and one of a fraction is not ours either: None."""
+        lines = {}
+        for line in receipt.lines:
+            before = lines.get(line.purchase_order_line_item_id, 0)
+            is_whole = None not in (before, line.quantity) and line.quantity == int(line.quantity)
+            lines[line.purchase_order_line_item_id] = before + int(line.quantity) if is_whole else None
+        return {'date': str(receipt.received_at.date()), 'lines': lines}
