@@ -12,9 +12,11 @@ from odoo.tests import tagged
 from odoo.tools import mute_logger
 
 from ..flows.accounting.booking import RampFlowBooking
-from ..flows.cards.transaction import RampFlowTransaction
+from ..flows.cards.transaction_book import RampFlowTransactionBook
+from ..flows.cards.transaction_plan import RampFlowTransactionPlan
+from ..flows.engine.confirm import RampFlowConfirm
 from ..flows.engine.flow import Held, is_of_object
-from ..flows.engine.pull import RampFlowPull
+from ..flows.engine.withhold import RampFlowWithhold
 from ..ramp_api import PayloadError, RampConnectionError, RampOutOfTime
 from .common import PayablesCase, RampCase
 from .properties import rotated
@@ -80,7 +82,7 @@ class TestPullAlone(PayablesCase):
 
     @mute_logger(*LOGGERS)
     def test_every_stage_and_every_error(self):
-        flow = RampFlowTransaction
+        flow = type(self.env['ramp.flow.transaction'])
         stages = {
             '_read': lambda payload: payload.get('id') == self.odd,
             '_row': lambda connection, value: value.id == self.odd,
@@ -94,7 +96,7 @@ class TestPullAlone(PayablesCase):
                 with self.subTest(stage=name, error=repr(error)):
                     others = self.others()
                     self.odd = self.spend(777)
-                    original = getattr(flow, name, None) or getattr(RampFlowPull, name)
+                    original = getattr(flow, name)
                     with patch.object(flow, name, odd_for(original, is_odd, error)):
                         run = self.sync('transaction')
                     self.assertEqual(run.state, 'done', run.message)
@@ -107,8 +109,8 @@ class TestPullAlone(PayablesCase):
         """What Ramp is to be told of one cannot be made; the others of the batch are told."""
         others = self.others()
         odd = self.spend(777)
-        with patch.object(RampFlowPull, '_sync_item', odd_for(
-                RampFlowPull._sync_item, lambda record: record.ramp_id == odd, KeyError('x'))):
+        with patch.object(RampFlowConfirm, '_sync_item', odd_for(
+                RampFlowConfirm._sync_item, lambda record: record.ramp_id == odd, KeyError('x'))):
             run = self.sync('transaction')
         self.assertEqual(run.state, 'done', run.message)
         for ramp_id in others:
@@ -176,8 +178,8 @@ class TestPullAlone(PayablesCase):
 
     @mute_logger(*LOGGERS)
     def test_a_withheld_one(self):
-        with patch.object(RampFlowPull, '_withheld', odd_for(
-                RampFlowPull._withheld, lambda connection, row, record: row['ramp_id'] == self.odd, AttributeError('x'))):
+        with patch.object(RampFlowWithhold, '_withheld', odd_for(
+                RampFlowWithhold._withheld, lambda connection, row, record: row['ramp_id'] == self.odd, AttributeError('x'))):
             self.odd = self.spend(777, sync_status='NOT_SYNC_READY')
             other = self.spend(888, sync_status='NOT_SYNC_READY')
             run = self.sync('watch')
@@ -189,14 +191,14 @@ class TestPullAlone(PayablesCase):
     def test_the_processs_end_is_no_error_of_an_object(self):
         self.spend(777)
         for error in (KeyboardInterrupt, SystemExit):
-            with self.subTest(error=error.__name__), patch.object(RampFlowTransaction, '_plan', side_effect=error()), \
+            with self.subTest(error=error.__name__), patch.object(RampFlowTransactionPlan, '_plan', side_effect=error()), \
                     self.assertRaises(error):
                 self.sync('transaction')
 
     @mute_logger(*LOGGERS)
     def test_a_full_disk_is_no_error_of_an_object(self):
         odd = self.spend(777)
-        with patch.object(RampFlowTransaction, '_book', side_effect=OSError(errno.ENOSPC, 'No space left on device')):
+        with patch.object(RampFlowTransactionBook, '_book', side_effect=OSError(errno.ENOSPC, 'No space left on device')):
             run = self.sync('transaction')
         self.assertEqual((run.state, self.record(odd).state, self.record(odd).attempts), ('failed', 'pending', 0))
 
@@ -297,8 +299,8 @@ class TestBookingAlone(RampCase):
     @mute_logger(*LOGGERS)
     def test_one_member(self):
         odd, good = self.spend(777), self.spend(888)
-        with patch.object(RampFlowTransaction, '_plan', odd_for(
-                RampFlowTransaction._plan, lambda connection, value, found: value.id == odd, AttributeError('x'))):
+        with patch.object(RampFlowTransactionPlan, '_plan', odd_for(
+                RampFlowTransactionPlan._plan, lambda connection, value, found: value.id == odd, AttributeError('x'))):
             self.sync('transaction')
         self.assertConfirmed(good)
         self.assertEqual(self.record(odd).state, 'error')

@@ -72,9 +72,8 @@ class TestStatementMonths(StatementsCase):
 
     def setUp(self):
         super().setUp()
-        pull = self.env.registry['ramp.flow.pull']
-        self.patch(pull, '_page_size', 3)
-        for flow in ('pull', *TABLES, 'statement'):
+        self.patch(self.env.registry['ramp.flow.read'], '_page_size', 3)
+        for flow in ('book', *TABLES, 'statement'):
             self.patch(self.env.registry[f'ramp.flow.{flow}'], '_batch_size', 3)
         self.state = self.ramp.state
         entities.make(self.state, **ENTITIES[-1], is_primary=False)  # a second one of the same currency

@@ -11,7 +11,7 @@ from odoo import Command, fields
 from odoo.exceptions import AccessError, UserError
 from odoo.tests import Form, new_test_user, tagged
 
-from ..flows.people import person as person_flow
+from ..flows.people import person_resolve
 from ..simulator.endpoints.locations import make
 from .common import RampCase
 from .properties import examples
@@ -330,7 +330,7 @@ class TestUser(PeopleCase):
             for person in (known, linked, mailed):
                 self.assertQuestion(person, r'cannot read what Ramp says of the user \S+@example.com \(role: expected a text')
             self.assertEqual((self.row(known).ramp_id, self.created()), (ident, created))
-            self.patch(person_flow, 'LOOK_UP_ALONE', 1)
+            self.patch(person_resolve, 'LOOK_UP_ALONE', 1)
         for user in (ident, linked.ramp_user_id, other):
             self.ramp.update_user(user, role='BUSINESS_USER')
         self.push()
@@ -706,7 +706,7 @@ class TestUser(PeopleCase):
         """Nothing more is asked for, and after some minutes a person is asked to look."""
         self.push(2)
         self.assertEqual((self.row(person).state, person.ramp_state), ('pending', 'Waiting to be sent: Ramp is creating the user.'))
-        with patch.object(person_flow, 'LAG', timedelta(0)):
+        with patch.object(person_resolve, 'LAG', timedelta(0)):
             self.push(2)
         self.assertQuestion(person, pattern)
         self.assertFalse(person.ramp_user_id)
@@ -733,7 +733,7 @@ class TestUser(PeopleCase):
         self.push(2)
         self.assertEqual((self.row(nora).state, self.created()), ('pending', 1))
         self.ramp.finish_tasks(error='Lost')
-        with patch.object(person_flow, 'LAG', timedelta(0)):  # it never comes
+        with patch.object(person_resolve, 'LAG', timedelta(0)):  # it never comes
             self.push(1)
         self.assertEqual(self.created(), 2)
         self.ramp.faults.clear()

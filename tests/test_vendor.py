@@ -13,8 +13,8 @@ from odoo.exceptions import ValidationError
 from odoo.tests import new_test_user, tagged
 
 from ..flows.engine.flow import RampFlow
-from ..flows.engine.pull import RampFlowPull
-from ..flows.vendors import vendor as vendor_flow
+from ..flows.engine.read import RampFlowRead
+from ..flows.vendors import vendor_list
 from ..ramp_api import auth
 from ..simulator.endpoints import vendors
 from .common import RampCase
@@ -557,7 +557,7 @@ class TestVendor(VendorCase):
         self.pull()
         held = self.env['ramp.record'].search([('flow', '=', 'vendor'), ('ramp_id', '=like', 'malformed-%')])
         self.assertEqual(held.mapped('state'), ['held'])
-        self.patch(vendor_flow, 'LIST_ALL_AFTER', timedelta(days=-1))  # however long a test's one transaction lasts
+        self.patch(vendor_list, 'LIST_ALL_AFTER', timedelta(days=-1))  # however long a test's one transaction lasts
         self.pull()
         self.assertTrue(self.partner(ramp_id))
         self.assertEqual(held.mapped('state'), ['ignored'])
@@ -623,7 +623,7 @@ class TestVendor(VendorCase):
         self.ramp.state['vendors'].update(ids[0], name='Changed unseen', _updated_at='2020-01-01T00:00:00+00:00')
         for run in self.env['ramp.run'].search([]):
             run.started_at -= timedelta(days=1, minutes=1)
-        self.patch(vendor_flow, 'is_turn', lambda ramp_id, part, parts: (parts, ramp_id) == (1, ids[3]))
+        self.patch(vendor_list, 'is_turn', lambda ramp_id, part, parts: (parts, ramp_id) == (1, ids[3]))
         [run] = self.pull(now=False)
         self.assertEqual(sorted(self.asked()), sorted(['', *(
             f'/{ramp_id}{path}' for ramp_id in (ids[0], ids[3]) for path in ('', '/contacts'))]))
@@ -633,10 +633,10 @@ class TestVendor(VendorCase):
     def test_each_vendor_has_its_turn(self):
         ids = [self.ramp.state.new_id() for _number in range(300)]
         for part in range(7):
-            self.assertIn(sum(vendor_flow.is_turn(ramp_id, part, 7) for ramp_id in ids), range(20, 70))
+            self.assertIn(sum(vendor_list.is_turn(ramp_id, part, 7) for ramp_id in ids), range(20, 70))
         for ramp_id in ids:
-            self.assertEqual(sum(vendor_flow.is_turn(ramp_id, part, 7) for part in range(7)), 1)
-        self.patch(vendor_flow, 'IN_TURN', 2)
+            self.assertEqual(sum(vendor_list.is_turn(ramp_id, part, 7) for part in range(7)), 1)
+        self.patch(vendor_list, 'IN_TURN', 2)
         ids = [self.ramp.add_vendor(f'Vendor {number}') for number in range(5)]
         self.pull()
         self.asked()
@@ -644,7 +644,7 @@ class TestVendor(VendorCase):
         self.pull()
         day = self.env.cr.now().toordinal()
         self.assertEqual(set(self.asked()) - {''}, {
-            f'/{ramp_id}{path}' for ramp_id in ids if vendor_flow.is_turn(ramp_id, day % 3, 3) for path in ('', '/contacts')})
+            f'/{ramp_id}{path}' for ramp_id in ids if vendor_list.is_turn(ramp_id, day % 3, 3) for path in ('', '/contacts')})
 
     def test_contact_edited_and_the_list_shows_nothing(self):
         """A contact is no part of the vendor that Ramp lists: it is seen when an event names the vendor, and when somebody asks."""
@@ -667,7 +667,7 @@ class TestVendor(VendorCase):
         self.pull(now=False)
         self.assertEqual(self.contact(contact_id).email, 'c@example.com')
         # everything is listed, and it is not its turn
-        self.patch(vendor_flow, 'is_turn', lambda ramp_id, part, parts: False)
+        self.patch(vendor_list, 'is_turn', lambda ramp_id, part, parts: False)
         self.env['ramp.run'].search([]).reread = False
         self.ramp.state['vendor_contacts'].update(contact_id, email='d@example.com')
         self.named(ramp_id)
@@ -691,12 +691,12 @@ class TestVendor(VendorCase):
 
     def test_time_is_up_at_each_page(self):
         """A slow Ramp, many vendors: each run goes on where the one before it stopped, though it may have found nothing to do."""
-        self.patch(vendor_flow, 'AT_ONCE', 2)
-        self.patch(RampFlowPull, '_page_size', 3)
+        self.patch(vendor_list, 'AT_ONCE', 2)
+        self.patch(RampFlowRead, '_page_size', 3)
         self.patch(RampFlow, '_is_time_up', lambda flow: True)
         # on a slow machine the token grows old enough to be suspected of a 404, which is then asked for once more
         self.patch(auth, 'SUSPECT_AGE', 3600)
-        self.patch(vendor_flow, 'is_turn', lambda ramp_id, part, parts: False)
+        self.patch(vendor_list, 'is_turn', lambda ramp_id, part, parts: False)
         self.other('Twin'), self.other('Twin')
         twins = [self.ramp.add_vendor('Twin') for _number in range(4)]
         ids = [self.ramp.add_vendor(f'Vendor {number}') for number in range(5)]
@@ -730,7 +730,7 @@ class TestVendor(VendorCase):
 
     def test_time_is_up_and_another_transaction_holds_one(self):
         """What was not stored on a page is not forgotten by the runs that read the next ones."""
-        self.patch(RampFlowPull, '_page_size', 2)
+        self.patch(RampFlowRead, '_page_size', 2)
         self.patch(RampFlow, '_is_time_up', lambda flow: True)
         ids = [self.ramp.add_vendor(f'Vendor {number}') for number in range(4)]
         self.sync_until_listed('vendor')
@@ -750,7 +750,7 @@ class TestVendor(VendorCase):
         self.pull()
         self.ramp.pay_bill(self.ramp.add_bill(vendor=ramp_id, amount_minor=5000, account=self.external(self.account_meals)))
         self.env['ramp.run'].search([]).reread = False
-        self.patch(vendor_flow, 'is_turn', lambda ramp_id, part, parts: False)
+        self.patch(vendor_list, 'is_turn', lambda ramp_id, part, parts: False)
         self.asked()
         [run] = self.pull()
         self.assertEqual(self.asked(), [''])
@@ -790,7 +790,7 @@ class TestVendor(VendorCase):
         self.assertFalse(run.listed)
         for ramp_id in ids[:2]:
             self.partner(ramp_id)
-        self.assertLessEqual(len({path[:37] for path in self.asked() if path}), 2 + vendor_flow.SILENCE)
+        self.assertLessEqual(len({path[:37] for path in self.asked() if path}), 2 + vendor_list.SILENCE)
         self.ramp.faults.clear()
         [run] = self.pull()
         self.assertEqual((run.state, run.reread), ('done', True))
@@ -955,10 +955,10 @@ class TestVendor(VendorCase):
         self.count('_book_batch')
         for values in ({'contacts': 0, 'custom': {'EIN': '12-3456789'}}, {'contacts': 2, 'custom': {'EIN': '12-3456789'}}):
             self.cost(2, **values)
-            few, many = self.cost(4, **values), self.cost(vendor_flow.AT_ONCE, **values)
+            few, many = self.cost(4, **values), self.cost(vendor_list.AT_ONCE, **values)
             self.assertEqual(few['_store_page'], many['_store_page'])
             self.assertLessEqual(many['_book_batch'] - few['_book_batch'], 4)
-            pages = self.cost(3 * vendor_flow.AT_ONCE, **values)
+            pages = self.cost(3 * vendor_list.AT_ONCE, **values)
             self.assertEqual(pages['_store_page'], 3 * many['_store_page'])
             self.assertLessEqual(pages['_book_batch'], 3 * many['_book_batch'] + 4)
 

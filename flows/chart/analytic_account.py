@@ -7,7 +7,7 @@ from odoo.fields import Domain
 
 from ...ramp_api import RampNotFound
 from ..engine.flow import Waiting
-from ..engine.push import Remote
+from ..engine.push_job import Remote
 
 
 class RampFlowAnalyticAccount(models.AbstractModel):

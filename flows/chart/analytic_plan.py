@@ -2,7 +2,7 @@
 from odoo import api, models
 from odoo.fields import Domain
 
-from ..engine.push import Remote
+from ..engine.push_job import Remote
 
 
 class RampFlowAnalyticPlan(models.AbstractModel):

@@ -4,7 +4,7 @@ from odoo.fields import Domain
 
 from ...ramp_api import RampNotFound
 from ..engine.flow import Waiting
-from ..engine.push import Remote
+from ..engine.push_job import Remote
 
 # What it comes to could not be posted.
 POSTS_TO_ARCHIVED = Domain('invoice_repartition_line_ids', 'any', [('repartition_type', '=', 'tax'), ('account_id.active', '=', False)])

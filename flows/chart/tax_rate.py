@@ -7,7 +7,7 @@ from odoo.tools import SQL
 
 from ...models.ramp_connection import UNSPENDABLE
 from ..engine.flow import Held, Waiting
-from ..engine.push import Remote
+from ..engine.push_job import Remote
 
 
 class RampFlowTaxRate(models.AbstractModel):

@@ -10,7 +10,9 @@ from ...ramp_api import (
 )
 from ..accounting.booking import clean
 from ..engine.flow import Held
-from ..engine.push import LOOK_UP_ALONE, PATIENCE, UNSAID
+from ..engine.push_job import UNSAID
+from ..engine.resolve import LOOK_UP_ALONE
+from ..engine.send import PATIENCE
 
 PEOPLE = ('employee', 'user')  # the flows that send people
 PERSON_SENT_ONCE = ('role',)  # said when somebody is created; Ramp's own from then on

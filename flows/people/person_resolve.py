@@ -14,7 +14,8 @@ from ...ramp_api import (
     read_user_task,
 )
 from ..engine.flow import Held
-from ..engine.push import LOOK_UP_ALONE, UNSAID, Remote
+from ..engine.push_job import UNSAID, Remote
+from ..engine.resolve import LOOK_UP_ALONE
 from .person import FULL_NAME, LAG, OUT, PERSON_SENT_ONCE
 
 
@@ -206,7 +207,8 @@ class RampFlowPersonResolve(models.AbstractModel):
             if job.desired.get('manager', values['manager']) is None and values['manager']:
                 kept['manager'] = None
         if job.desired:
-            job.desired = {key: value for key, value in job.desired.items() if key not in PERSON_SENT_ONCE and kept.get(key, UNSAID) != value}
+            job.desired = {
+                key: value for key, value in job.desired.items() if key not in PERSON_SENT_ONCE and kept.get(key, UNSAID) != value}
         return super()._found(job, dataclasses.replace(remote, remote_id=job.remote_id, values={
             **values, 'email': before.get('email') or (job.desired or {}).get('email') or values['ramp_email'], 'kept': kept,
             # of one who is out, Ramp does not say whether there was an invitation

@@ -11,7 +11,7 @@ from ...ramp_api import (
     RampValidationError,
 )
 from ..engine.flow import Held, Waiting
-from ..engine.push import Remote
+from ..engine.push_job import Remote
 from .person import FULL_NAME, OUT, PLACES, _AskedBefore
 
 

@@ -7,7 +7,7 @@ from odoo.tools import SQL
 
 from ..engine.flow import Held
 from ..engine.names import name_key
-from ..engine.push import Remote
+from ..engine.push_job import Remote
 
 
 class RampFlowPlace(models.AbstractModel):

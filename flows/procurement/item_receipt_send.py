@@ -7,7 +7,7 @@ from odoo import models
 
 from ...ramp_api import RampNotFound, RampProtocolError, RampValidationError, read_item_receipt
 from ..engine.flow import Held, Waiting, is_of_object
-from ..engine.push import Remote
+from ..engine.push_job import Remote
 from .item_receipt import REST
 
 _logger = logging.getLogger(__name__)

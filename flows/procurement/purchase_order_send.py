@@ -5,7 +5,7 @@ from decimal import Decimal
 from odoo import models
 
 from ...ramp_api import Money, read_purchase_order
-from ..engine.push import Remote
+from ..engine.push_job import Remote
 from .purchase_order import HEADER, SENT_AT_CREATION, quantity_text
 
 

@@ -8,7 +8,8 @@ from odoo.tools import SQL
 from ...models.res_partner import WANT_STATE
 from ...ramp_api import RampNotFound, read_vendor
 from ..engine.flow import Held
-from ..engine.push import LOOK_UP_ALONE, UNSAID, Remote
+from ..engine.push_job import UNSAID, Remote
+from ..engine.resolve import LOOK_UP_ALONE
 
 PLACE = ('country', 'state', 'address')
 ADDRESS = ('address_line_1', 'address_line_2', 'city', 'postal_code', 'state', 'country')

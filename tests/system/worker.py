@@ -241,12 +241,12 @@ class Unlimited:
 
 def shrink(env, *, page_size=None, batch_size=None, receipt_batch=None, impatient=False):
     """Small pages and batches, and a client for which time passes faster."""
-    flow = type(env['ramp.flow.pull'])  # and by it all that inherit it
-    flow._reread_pause = datetime.timedelta(0)  # days pass in seconds here
+    read, book = type(env['ramp.flow.read']), type(env['ramp.flow.book'])  # and by them all that inherit them
+    read._reread_pause = datetime.timedelta(0)  # days pass in seconds here
     if page_size:
-        flow._page_size = page_size
+        read._page_size = page_size
     if batch_size:
-        flow._batch_size = batch_size
+        book._batch_size = batch_size
         type(env['ramp.flow.statement'])._batch_size = min(batch_size, 2)
     if receipt_batch:
         type(env['ramp.flow.receipt'])._batch_size = receipt_batch
