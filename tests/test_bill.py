@@ -10,7 +10,7 @@ from odoo import fields
 from odoo.tests import tagged
 
 from ..flows.engine.flow import RampFlow
-from ..flows.engine.read import RampFlowRead
+from ..flows.engine.pull import RampFlowPull
 from .common import PayablesCase
 from .properties import examples
 
@@ -58,7 +58,7 @@ class TestBill(PayablesCase):
         bills = [self.owe(1000 + number, vendor=vendor) for number in range(5)]
         self.ramp.pay_bill(bills)
         self.sync('vendor')
-        self.patch(RampFlowRead, '_page_size', 2)
+        self.patch(RampFlowPull, '_page_size', 2)
         self.patch(RampFlow, '_is_time_up', lambda flow: True)
         runs = self.env['ramp.run']
         while runs[-1:].state != 'done':

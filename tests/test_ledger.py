@@ -10,7 +10,7 @@ from odoo.tests import tagged
 from odoo.tools import SQL, mute_logger
 
 from ..flows.engine.flow import RampFlow
-from ..flows.engine.read import RampFlowRead
+from ..flows.engine.pull import RampFlowPull
 from ..models import ramp_run
 from ..models.ramp_record import digest
 from ..ramp_api import PayloadError, read_transaction
@@ -193,7 +193,7 @@ class TestLedger(RampCase):
         gone = held.pop(0)
         self.env.cr.execute("UPDATE ramp_record SET seen_at = seen_at - interval '1 minute'")
         self.ramp.update_transaction(gone, sync_status='NOT_SYNC_READY')
-        self.patch(RampFlowRead, '_page_size', 2)
+        self.patch(RampFlowPull, '_page_size', 2)
         self.patch(RampFlow, '_is_time_up', lambda flow: True)
         before = self.ramp.counts()
         runs = self.sync_until_listed('transaction')
@@ -217,7 +217,7 @@ class TestLedger(RampCase):
         def calls():
             return self.env['ir.cron.trigger'].search([('cron_id', '=', self.env['ramp.flow.transaction']._cron().id)])
 
-        self.patch(RampFlowRead, '_page_size', 2)
+        self.patch(RampFlowPull, '_page_size', 2)
         self.patch(RampFlow, '_is_time_up', lambda flow: True)
         for asked in (False, True):
             with self.subTest(asked=asked):

@@ -72,7 +72,7 @@ class TestStatementMonths(StatementsCase):
 
     def setUp(self):
         super().setUp()
-        self.patch(self.env.registry['ramp.flow.read'], '_page_size', 3)
+        self.patch(self.env.registry['ramp.flow.pull'], '_page_size', 3)
         for flow in ('book', *TABLES, 'statement'):
             self.patch(self.env.registry[f'ramp.flow.{flow}'], '_batch_size', 3)
         self.state = self.ramp.state

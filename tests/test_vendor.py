@@ -13,7 +13,7 @@ from odoo.exceptions import ValidationError
 from odoo.tests import new_test_user, tagged
 
 from ..flows.engine.flow import RampFlow
-from ..flows.engine.read import RampFlowRead
+from ..flows.engine.pull import RampFlowPull
 from ..flows.vendors import vendor_list
 from ..ramp_api import auth
 from ..simulator.endpoints import vendors
@@ -692,7 +692,7 @@ class TestVendor(VendorCase):
     def test_time_is_up_at_each_page(self):
         """A slow Ramp, many vendors: each run goes on where the one before it stopped, though it may have found nothing to do."""
         self.patch(vendor_list, 'AT_ONCE', 2)
-        self.patch(RampFlowRead, '_page_size', 3)
+        self.patch(RampFlowPull, '_page_size', 3)
         self.patch(RampFlow, '_is_time_up', lambda flow: True)
         # on a slow machine the token grows old enough to be suspected of a 404, which is then asked for once more
         self.patch(auth, 'SUSPECT_AGE', 3600)
@@ -730,7 +730,7 @@ class TestVendor(VendorCase):
 
     def test_time_is_up_and_another_transaction_holds_one(self):
         """What was not stored on a page is not forgotten by the runs that read the next ones."""
-        self.patch(RampFlowRead, '_page_size', 2)
+        self.patch(RampFlowPull, '_page_size', 2)
         self.patch(RampFlow, '_is_time_up', lambda flow: True)
         ids = [self.ramp.add_vendor(f'Vendor {number}') for number in range(4)]
         self.sync_until_listed('vendor')

@@ -7,7 +7,7 @@ from odoo.tests import tagged
 from odoo.tools import mute_logger
 
 from ..flows.engine.flow import RampFlow
-from ..flows.engine.read import RampFlowRead
+from ..flows.engine.pull import RampFlowPull
 from ..flows.monitor.nightly_check import RampFlowWatch
 from ..models import ramp_connection
 from .common import PayablesCase, StatementsCase
@@ -69,7 +69,7 @@ class TestWatch(StatementsCase):
     def test_time_is_up_at_each_page(self):
         """However long the lists: each run goes on where the one before it stopped, and the check comes to its end, as if it were one."""
         ids = [self.spend(1000 + number, sync_status='NOT_SYNC_READY') for number in range(5)]
-        self.patch(RampFlowRead, '_page_size', 2)
+        self.patch(RampFlowPull, '_page_size', 2)
         self.patch(RampFlow, '_is_time_up', lambda flow: True)
         before, started = self.ramp.counts(), fields.Datetime.now()
         runs = self.env['ramp.run']

@@ -20,7 +20,7 @@ from odoo.tests import HttpCase, TransactionCase, new_test_user, tagged
 from odoo.tests.common import Opener, release_test_lock
 from odoo.tools import file_open, mute_logger
 
-from ..flows.engine import read
+from ..flows.engine import pull
 from ..hooks import uninstall_hook
 from ..models import ramp_connection
 from ..ramp_api import RampClient, RampConnectionError, Subscription
@@ -459,7 +459,7 @@ class TestEvents(WebhookCase):
         self.deliver()
         flow, run, now = self.env['ramp.flow.transaction'], self.env['ramp.run'], fields.Datetime.now()
         self.assertEqual(sorted(flow._told(self.connection, run, now)), sorted(idents))
-        with patch.object(read, 'TOLD_PER_RUN', 2):
+        with patch.object(pull, 'TOLD_PER_RUN', 2):
             self.assertIsNone(flow._told(self.connection, run, now))
 
     def test_one_that_ramp_fails_on_when_it_is_looked_at(self):

@@ -3,7 +3,7 @@ from . import (  # a base before what inherits it
     card_settlement,
     vendor_credit,
     bill,
-    bill_book,
+    bill_link,
     bill_payment,
     bill_payment_book,
     bill_payment_plan,

@@ -5,7 +5,7 @@ import datetime
 from odoo import api, models
 
 from ...ramp_api import Repayment, allocate, read_repayment
-from ..engine.read import LOST_PER_RUN
+from ..engine.pull import LOST_PER_RUN
 
 BANK_METHODS = frozenset({'ach', 'debit_card', 'push'})
 OTHER_METHODS = frozenset({'export_for_payment', 'payroll', 'prefunded', 'repay_off_ramp'})

@@ -1,7 +1,6 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
 from . import (  # a base before what inherits it
     flow,
-    read,
     store,
     withhold,
     book,

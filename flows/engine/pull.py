@@ -1,11 +1,15 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
-import logging
+from datetime import timedelta
 
-from odoo import models
+from odoo import api, models
+from odoo.tools import split_every
 
 from ...ramp_api import RampConnectionError, RampError, RampOutOfTime
+from .payloads import is_uuid
 
-_logger = logging.getLogger(__name__)
+LOST_PER_RUN = 200  # rows looked up one by one because Ramp stopped listing them
+AT_ONCE = 20  # objects asked for one by one before what was answered is stored: kept, should a slow Ramp let the server end the job
+TOLD_PER_RUN = 50  # booked objects looked up one by one because events named them: more are sooner listed
 
 
 class RampFlowPull(models.AbstractModel):
@@ -17,12 +21,40 @@ class RampFlowPull(models.AbstractModel):
     A crash at any point, then another run, gives the same books: rows are unique, a document commits with its row,
     and a batch is confirmed under a key that was committed with its documents, so that asking twice is noticed.
 
-    Each phase has a file of its own: read, store, withhold, book, confirm. This one is the run that calls them.
+    This file is the run, and the reading of lists. The other phases have files of their own: store, withhold, book, confirm.
     """
 
     _name = 'ramp.flow.pull'
-    _inherit = ['ramp.flow.read', 'ramp.flow.store', 'ramp.flow.withhold', 'ramp.flow.book', 'ramp.flow.confirm', 'ramp.flow']
+    _inherit = ['ramp.flow.store', 'ramp.flow.withhold', 'ramp.flow.book', 'ramp.flow.confirm', 'ramp.flow']
     _description = 'Ramp Flow: from Ramp to Odoo'
+
+    _page_size = 100
+    _reread_pause = timedelta(minutes=10)  # in which what is booked is not looked at as a whole again because of an event
+    _vague_events = ()  # of `_events`: they name other objects than those of the flow
+
+    # ------------------------------------------------------------------ what a flow says
+
+    def _list_params(self, connection):
+        """Query of the list: only what is ready to be synced."""
+        return {}
+
+    @api.model
+    def _scope(self, connection):
+        """What of a query leaves out the objects of other Ramp entities than the connection's."""
+        return {'entity_id': connection.ramp_entity_id} if connection.ramp_entity_id else {}
+
+    def _listings(self, connection):
+        """Queries of the lists that together hold what is ready: where one does not do."""
+        return [self._list_params(connection)]
+
+    def _reread_listings(self, connection, since):
+        """Queries of the lists in which objects that are booked show what Ramp changed since; none: nothing is looked at again.
+
+        :param since: datetime of the last such look, or False
+        """
+        return []
+
+    # ------------------------------------------------------------------ a run
 
     def _work(self, connection, run):
         client = connection._client()
@@ -94,3 +126,153 @@ class RampFlowPull(models.AbstractModel):
             place = {}
         run.listed = self._reread(connection, run, client, place)
         return run.listed
+
+
+    # ------------------------------------------------------------------ reading lists
+
+    def _clock(self):
+        """The database's time, which all workers share; leaves no transaction open."""
+        self.env.cr.execute("SELECT clock_timestamp() AT TIME ZONE 'UTC'")
+        moment = self.env.cr.fetchone()[0]
+        self.env.cr.rollback()
+        return moment
+
+    def _read_lists(self, connection, run, client, listings, place, again=False):
+        """Store and settle the pages of lists, from a place on. Returns False when the job's time is up: the place is noted then.
+
+        :param again: whether they show what is booked
+        """
+        try:
+            for page, asked, after in self._pages_from(client, listings, place):
+                ids = self._transaction(self._store_page, connection, run, page.rows, asked, again) if page.rows else []
+                place = after
+                self._settle(connection, run, client, ids)
+                if self._is_time_up():
+                    self._transaction(run._leave_off, {'again': again, **after})
+                    return False
+        except RampOutOfTime:
+            self.env.cr.rollback()
+            self._transaction(run._leave_off, {'again': again, **place})  # what was stored is booked and confirmed from the ledger
+            raise
+        return True
+
+    def _pages_from(self, client, listings, place):
+        """(page, moment before it was asked for, place after it) of the pages of lists, from a place on, {}: from the first."""
+        first, url = place.get('listing', 0), place.get('url')
+        for number, params in enumerate(listings[first:], first):
+            for page, asked in self._pages(client, params, url):
+                yield page, asked, {'listing': number, 'url': page.next_url} if page.next_url else {'listing': number + 1}
+            url = None
+
+    def _pages(self, client, params, start_url=None):
+        """Each page of a list, with the moment before it was asked for: what is confirmed meanwhile must not count as listed again."""
+        pages = client.pages(self._endpoint, {'page_size': self._page_size, **params}, start_url)
+        while True:
+            asked = self._clock()
+            page = next(pages, None)
+            if page is None:
+                return
+            yield page, asked
+
+    def _reread(self, connection, run, client, place):
+        """Look at what was booked before, for what changed in Ramp since. Returns False when the job's time is up.
+
+        Ramp lists an object as ready once; later it tells of a change only who asks.
+
+        :param place: where the run before stopped doing so, {}: it did not
+        """
+        since = run._last_reread(connection, self._flow)
+        told = self._told(connection, run, since)
+        if told is not None:
+            self._look_at(connection, run, client, told)
+            return True
+        if not self._read_lists(connection, run, client, self._reread_listings(connection, since), place, again=True):
+            return False
+        run.reread = True
+        return True
+
+    def _told(self, connection, run, whole):
+        """Ramp ids of the booked objects that events named since the last run, if no more need be looked at; None: look at everything.
+
+        Everything is looked at by the clock, and when somebody asks for it: events make it sooner, and nothing depends on them.
+
+        :param whole: when everything was looked at, datetime or False
+        """
+        requested = connection.sync_requested_at
+        if not whole or whole <= self.env.cr.now() - self._reread_pause or requested and requested >= whole:
+            return None
+        last = run._last_listed(connection, self._flow) or whole
+        events = self._events_since(connection, last)
+        if set(events.mapped('type')) & set(self._vague_events):
+            return None
+        told = self.env['ramp.record'].search([*self._named_by(connection, events), ('res_id', '!=', False)], limit=TOLD_PER_RUN + 1)
+        return told.mapped('ramp_id') if len(told) <= TOLD_PER_RUN else None
+
+    def _look_at(self, connection, run, client, ramp_ids):
+        """Ask for each of these objects, which are in the ledger and few, what Ramp says of it now."""
+        if not ramp_ids:
+            return
+        asked = self._clock()
+        payloads = [payload for _ramp_id, payload in self._ask_each(client, ramp_ids) if payload]
+        self._settle(connection, run, client, self._transaction(self._store_page, connection, run, payloads, asked, True))
+
+    def _refresh_lost(self, connection, client, started):
+        """Ask for open rows that Ramp did not list: no longer ready, exported by somebody else, or gone.
+
+        Returns the Ramp ids of those that are ready all the same (they became so while the pages were read).
+        """
+        lost = {record.ramp_id: record.id for record in self.env['ramp.record']._lost(connection, self._flow, started, LOST_PER_RUN)}
+        ready = []
+        for asked, answers in self._ask_in_parts(client, lost):
+            ready += self._transaction(self._store_lost, connection, {
+                lost[ramp_id]: (asked, payload) for ramp_id, payload in answers.items()})
+        return ready
+
+    def _ask_in_parts(self, client, ramp_ids):
+        """(moment before they were asked for, {Ramp id: payload, None where Ramp has none}) of some at once, until the job's time is up.
+
+        What is answered is to be stored before the next are asked for.
+        """
+        for part in split_every(AT_ONCE, ramp_ids):
+            asked = self._clock()
+            answers = {ramp_id: None for ramp_id in part if not is_uuid(ramp_id)}  # nobody can ask for what could not even be read
+            answers.update(self._ask_each(client, [ramp_id for ramp_id in part if ramp_id not in answers]))
+            yield asked, answers
+            if self._is_time_up():
+                break
+
+    def _watch_listings(self, connection, since):
+        """Queries of the lists of all objects since a moment, whatever Ramp offers of them; none: nothing but what it offers counts.
+
+        :param since: as Ramp's filters want it
+        """
+        return []
+
+    def _observe(self, connection, client, listings, place=None):
+        """Read lists whatever Ramp offers of them: what is not booked counts, too, in what Ramp says is owed. Commits.
+
+        :param place: where to go on, {}: at the start. Without it the job's time does not matter.
+        :return: where it stopped, as the time was up; None: nowhere
+        """
+        reached = place or {}
+        try:
+            for page, asked, after in self._pages_from(client, listings, reached):
+                self._transaction(self._store_observed, connection, page.rows, asked)
+                reached = after
+                if place is not None and self._is_time_up():
+                    return after
+        except RampOutOfTime as error:
+            error.place = reached
+            raise
+        return None
+
+    def _look_for_vanished(self, connection, client, since, begun):
+        """Ask for what counts in what Ramp says is owed, and was on none of its lists. Commits; the rest is another night's work.
+
+        :param since: from which moment on everything was listed, as Ramp's filters want it
+        :param begun: when the first of the lists was asked for
+        """
+        unseen = {record.ramp_id: record.id for record in self.env['ramp.record']._unseen(
+            connection, self._flow, max(since[:10], str(connection.start_date)), begun, LOST_PER_RUN)}
+        for asked, answers in self._ask_in_parts(client, unseen):
+            self._transaction(self._store_unseen, connection, {unseen[ramp_id]: payload for ramp_id, payload in answers.items()}, asked)

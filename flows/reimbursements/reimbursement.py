@@ -7,7 +7,7 @@ from odoo import api, models
 
 from ...ramp_api import REIMBURSEMENT_PAID_STATES, read_reimbursement
 from ..accounting.booking import clean
-from ..engine.read import LOST_PER_RUN
+from ..engine.pull import LOST_PER_RUN
 
 DIRECTIONS = ('BUSINESS_TO_USER', 'USER_TO_BUSINESS')  # each is a list of its own
 DEAD = frozenset({'CANCELED', 'DELETED', 'REJECTED'})

@@ -10,7 +10,7 @@ from ...ramp_api import Money, PayloadError, read_statement, scrub_statement, to
 from ..accounting.booking import QUIET
 from ..accounting.documents import Document
 from ..engine.flow import is_of_object
-from ..engine.read import LOST_PER_RUN
+from ..engine.pull import LOST_PER_RUN
 
 FLOWS = {'CARD_TRANSACTION': 'transaction', 'CASHBACK': 'cashback', 'TRANSFER_PAYMENT': 'transfer'}  # of a statement's lines
 NAMED = 5  # lines that a sentence names one by one

@@ -16,7 +16,7 @@ from ...ramp_api import (
 from ..accounting.booking import clean
 from ..engine.names import name_key
 from ..engine.payloads import is_uuid
-from ..engine.read import AT_ONCE
+from ..engine.pull import AT_ONCE
 from .contact import CONTACT_COLUMNS
 
 _logger = logging.getLogger(__name__)

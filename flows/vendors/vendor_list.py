@@ -20,7 +20,7 @@ from ...ramp_api import (
 )
 from ..engine.flow import is_of_object
 from ..engine.payloads import is_uuid, jsonable
-from ..engine.read import AT_ONCE
+from ..engine.pull import AT_ONCE
 from .vendor import _id
 
 _logger = logging.getLogger(__name__)

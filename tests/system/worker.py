@@ -241,10 +241,10 @@ class Unlimited:
 
 def shrink(env, *, page_size=None, batch_size=None, receipt_batch=None, impatient=False):
     """Small pages and batches, and a client for which time passes faster."""
-    read, book = type(env['ramp.flow.read']), type(env['ramp.flow.book'])  # and by them all that inherit them
-    read._reread_pause = datetime.timedelta(0)  # days pass in seconds here
+    pull, book = type(env['ramp.flow.pull']), type(env['ramp.flow.book'])  # and by them all that inherit them
+    pull._reread_pause = datetime.timedelta(0)  # days pass in seconds here
     if page_size:
-        read._page_size = page_size
+        pull._page_size = page_size
     if batch_size:
         book._batch_size = batch_size
         type(env['ramp.flow.statement'])._batch_size = min(batch_size, 2)
