@@ -10,7 +10,7 @@ from odoo.exceptions import AccessError, MissingError, UserError
 from odoo.fields import Domain
 from odoo.tools import SQL, split_every
 
-from ..models.ramp_connection import OPTIONAL_SCOPES
+from ..models.connection_constants import OPTIONAL_SCOPES
 from ..ramp_api import PayloadError, RampError, RampNotFound, RampProtocolError, RampServerError, RampValidationError
 from .flow import Held, Waiting, is_of_object
 

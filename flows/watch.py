@@ -8,7 +8,7 @@ from odoo import api, models
 from odoo.exceptions import UserError
 from odoo.tools import SQL
 
-from ..models.ramp_connection import OPTIONAL_SCOPES
+from ..models.connection_constants import OPTIONAL_SCOPES
 from ..ramp_api import RampAuthError, RampConnectionError, RampError, RampOutOfTime
 from .flow import is_of_object
 

@@ -2,7 +2,7 @@
 from odoo import Command, fields, models
 from odoo.exceptions import RedirectWarning
 
-from .ramp_connection import SETTINGS
+from .connection_constants import SETTINGS
 
 # A code that core gives to accounts that a chart does not have; nothing of the chart is beside it
 OUTSIDE = '999'

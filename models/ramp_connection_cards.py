@@ -3,7 +3,7 @@ from odoo import api, fields, models
 from odoo.exceptions import ValidationError
 
 from ..flows.line_label import PLACEHOLDERS, fill, is_well_formed, unknown_placeholders
-from .ramp_connection import SETTINGS
+from .connection_constants import SETTINGS
 
 LABEL_TEMPLATE = '{merchant} · {memo} · {cardholder} ({original_amount})'
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 from odoo import fields, models
 from odoo.tools import SQL, format_datetime
 
-from .ramp_connection import SETTINGS
+from .connection_constants import SETTINGS
 
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(minutes=1), timedelta(minutes=10)  # between two looks whether Ramp answers again
 # For whoever waits for an answer, with a page or an uninstallation before them

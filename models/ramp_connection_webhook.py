@@ -4,7 +4,7 @@ from urllib.parse import urlsplit
 
 from odoo import api, fields, models
 
-from .ramp_connection import OPTIONAL_SCOPES
+from .connection_constants import OPTIONAL_SCOPES
 
 # last parts of names that are known in a network of its own only
 LOCAL = ('localhost', 'local', 'internal', 'lan', 'home', 'test', 'invalid', 'arpa')

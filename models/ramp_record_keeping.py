@@ -6,7 +6,7 @@ from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.tools import SQL
 
-from .ramp_connection import SETTINGS
+from .connection_constants import SETTINGS
 
 # The flows whose objects tell of persons, and whose payloads are history once they are settled. Vendors, contacts and what Odoo sends are
 # compared with their payload for good, and follow what Odoo and Ramp have now.

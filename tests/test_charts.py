@@ -7,7 +7,7 @@ from odoo.exceptions import RedirectWarning
 from odoo.tests import TransactionCase, tagged
 from odoo.tools import file_open
 
-from ..models.ramp_connection import UNSPENDABLE
+from ..models.connection_constants import UNSPENDABLE
 from .common import PayablesCase, RampCase
 from .properties import rotated
 from .smoke import SmokeTags

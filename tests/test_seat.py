@@ -12,7 +12,7 @@ from odoo.tests import Form, TransactionCase, new_test_user, tagged
 from odoo.tools import config, file_path, mute_logger
 
 from ..hooks import post_init_hook
-from ..models.ramp_connection import IDENTITY_PARAMETER
+from ..models.connection_constants import IDENTITY_PARAMETER
 from ..ramp_api import RampClient
 from .common import PayablesCase, RampCase, SmokeTags
 from .test_security import RpcCase

@@ -9,7 +9,7 @@ from odoo.tools import mute_logger
 from ..flows.flow import RampFlow
 from ..flows.pull import RampFlowPull
 from ..flows.watch import RampFlowWatch
-from ..models import ramp_connection
+from ..models import token_stores
 from .common import PayablesCase, StatementsCase
 from .test_purchase_order import OrdersCase
 
@@ -240,7 +240,7 @@ class TestWatchAlone(OrdersCase):
     def test_permission_is_missing(self):
         """The same refusal for want of a permission is somebody's to mend; the tie-out does not need it."""
         self.ramp.scopes = tuple(scope for scope in self.ramp.scopes if not scope.startswith('purchase_orders'))
-        ramp_connection._tokens._tokens.clear()
+        token_stores.access_tokens._tokens.clear()
         ramp_id = self.unready()
         run = self.watch()
         self.assertEqual((run.state, bool(self.connection.last_watch)), ('failed', True))

@@ -22,7 +22,7 @@ from odoo.tools import file_open, mute_logger
 
 from ..flows import pull
 from ..hooks import uninstall_hook
-from ..models import ramp_connection
+from ..models import token_stores
 from ..ramp_api import RampClient, RampConnectionError, Subscription
 from ..simulator import events
 from ..simulator.webhooks import ENCODINGS, HEADERS, signature
@@ -268,7 +268,7 @@ class TestSubscription(WebhookCase):
     def test_refused_by_ramp(self):
         """The reason is on the connection's page, it is tried again, and the synchronization goes on."""
         self.ramp.scopes = tuple(scope for scope in self.ramp.scopes if scope != 'vendors:read')
-        ramp_connection._tokens._tokens.clear()
+        token_stores.access_tokens._tokens.clear()
         self.connection.use_webhooks = True
         self.run_job()
         self.assertEqual(self.connection.webhook_state, 'failed')

@@ -551,12 +551,12 @@ def warm(database):
     import odoo.sql_db
     with environment(database) as env:
         from odoo.addons.ramp_connector.flows import bill, reimbursement, transfer
-        from odoo.addons.ramp_connector.models import ramp_connection
+        from odoo.addons.ramp_connector.models import token_stores
         # Ramp's clock stands still here, see owing.MOMENT
         bill.REREAD_PAID = reimbursement.REREAD_OVERLAP = transfer.REREAD = datetime.timedelta(days=3650)
         failures = trigger(env, PAYABLES) + trigger(env, STATEMENTS[1:])
         env.registry.clear_all_caches()  # the database is going to be restored; what follows from the code alone stays
-    ramp_connection._tokens._tokens.clear()
+    token_stores.access_tokens._tokens.clear()
     odoo.sql_db.close_all()
     return failures
 
