@@ -1,7 +1,7 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
 from odoo import api, models
 
-from ..models.ramp_record import digest
+from ..models.ledger_json import digest
 from ..ramp_api import read_invoice_urls
 from .file import TYPES
 

@@ -14,7 +14,8 @@ from odoo import api, models
 from odoo.exceptions import UserError
 from odoo.tools import SQL, split_every
 
-from ..models.ramp_record import OPEN_STATES, canonical, digest, storable
+from ..models.ledger_json import canonical, digest, storable
+from ..models.ramp_record import OPEN_STATES
 from ..ramp_api import (
     RampAuthError,
     RampConnectionError,

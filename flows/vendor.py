@@ -13,7 +13,7 @@ from odoo.exceptions import ValidationError
 from odoo.fields import Domain
 from odoo.tools import SQL, split_every
 
-from ..models.ramp_record import digest
+from ..models.ledger_json import digest
 from ..ramp_api import (
     Address,
     RampAuthError,

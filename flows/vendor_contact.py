@@ -5,7 +5,7 @@ from collections import defaultdict
 from odoo import api, models
 from odoo.tools import email_normalize
 
-from ..models.ramp_record import digest
+from ..models.ledger_json import digest
 from .booking import QUIET, clean
 from .pull import _jsonable
 from .vendor_changes import OWN, PLAIN

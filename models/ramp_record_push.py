@@ -4,7 +4,7 @@ from psycopg2.extras import Json
 from odoo import api, fields, models
 from odoo.tools import SQL
 
-from .ramp_record import digest
+from .ledger_json import digest
 
 
 class RampRecord(models.Model):

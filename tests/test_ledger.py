@@ -12,7 +12,7 @@ from odoo.tools import SQL, mute_logger
 from ..flows.flow import RampFlow
 from ..flows.pull import RampFlowPull
 from ..models import ramp_run
-from ..models.ramp_record import digest
+from ..models.ledger_json import digest
 from ..ramp_api import PayloadError, read_transaction
 from ..simulator import contract
 from .common import RampCase
