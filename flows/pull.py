@@ -14,7 +14,7 @@ from odoo import api, models
 from odoo.exceptions import UserError
 from odoo.tools import SQL, split_every
 
-from ..models.ledger_json import canonical, digest, storable
+from ..models.ledger_json import canonical_json, json_digest, storable_json
 from ..models.ramp_record import OPEN_STATES
 from ..ramp_api import (
     RampAuthError,
@@ -461,7 +461,7 @@ class RampFlowPull(models.AbstractModel):
     def _ledger_row(self, connection, payload):
         """The row of a payload, however broken: what cannot be read is kept, and explained when it is looked at."""
         try:
-            payload = storable(self._scrub(payload))
+            payload = storable_json(self._scrub(payload))
         except Exception as error:
             if not is_of_object(error):
                 raise
@@ -473,7 +473,7 @@ class RampFlowPull(models.AbstractModel):
             if money is not None:
                 currency = self.env['ramp.coding']._currency(money.currency)
                 row.update(amount=money.decimal, currency_id=currency.id)
-            return {'ramp_id': value.id, 'payload': payload, 'payload_hash': digest(_jsonable(self._facts(value))),
+            return {'ramp_id': value.id, 'payload': payload, 'payload_hash': json_digest(_jsonable(self._facts(value))),
                     'ready': bool(self._sync_type) and self._is_ready(payload), 'value': value, **row}
         except Exception as error:
             if not is_of_object(error):
@@ -483,12 +483,12 @@ class RampFlowPull(models.AbstractModel):
     def _unreadable_row(self, payload):
         """The row of a payload that cannot be read, or not even be stored as it is."""
         try:
-            found = digest(payload)
+            found = json_digest(payload)
         except Exception as error:  # nested too deep, for one
             if not is_of_object(error):
                 raise
             payload = _trunk(payload)
-            found = digest(payload)
+            found = json_digest(payload)
         identity = payload.get('id') if isinstance(payload, dict) else None
         if not _is_uuid(identity):
             identity = f'malformed-{found[:32]}'
@@ -889,7 +889,7 @@ class RampFlowPull(models.AbstractModel):
 
     def _new_sync_key(self, records):
         """Idempotency key of a confirmation: derived from the objects and the attempt, never from chance or time."""
-        content = canonical([self._sync_type, sorted((record.ramp_id, record.sync_attempt) for record in records)])
+        content = canonical_json([self._sync_type, sorted((record.ramp_id, record.sync_attempt) for record in records)])
         return _key_of(content)
 
     def _confirm_open(self, connection, run, client):
@@ -1012,7 +1012,7 @@ class RampFlowPull(models.AbstractModel):
         """One call for all; where Ramp refuses it, one for each, and what it does not want to hear is only logged."""
         # Another worker that reports the same at this moment sends the same key, and Ramp refuses the second.
         failures = [{'id': record.ramp_id, 'error': {'message': record.error_message}} for record in records]
-        content = canonical([self._sync_type, failures, [(record.sync_attempt, record.reports) for record in records]])
+        content = canonical_json([self._sync_type, failures, [(record.sync_attempt, record.reports) for record in records]])
         try:
             client.post('/accounting/syncs', {
                 'idempotency_key': _key_of(content), 'sync_type': self._sync_type, 'failed_syncs': failures,
@@ -1045,7 +1045,7 @@ def _is_uuid(text):
 def _trunk(payload):
     """What is kept of an object that is too odd to be kept: which one it is."""
     identity = payload.get('id') if isinstance(payload, dict) else None
-    return {'id': storable(identity)[:MAX_ID]} if isinstance(identity, str) else {}
+    return {'id': storable_json(identity)[:MAX_ID]} if isinstance(identity, str) else {}
 
 
 def _jsonable(value):

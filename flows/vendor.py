@@ -13,7 +13,7 @@ from odoo.exceptions import ValidationError
 from odoo.fields import Domain
 from odoo.tools import SQL, split_every
 
-from ..models.ledger_json import digest
+from ..models.ledger_json import json_digest
 from ..ramp_api import (
     Address,
     RampAuthError,
@@ -280,7 +280,7 @@ class RampFlowVendor(models.AbstractModel):
             if not is_of_object(error):
                 raise
             return True
-        return digest(_jsonable(before)) != digest(_jsonable(after))
+        return json_digest(_jsonable(before)) != json_digest(_jsonable(after))
 
     def _fetch(self, client, ramp_id, listed):
         """A vendor's payload with details and `contacts_detail`. Raises `RampError`."""

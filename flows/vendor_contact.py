@@ -5,7 +5,7 @@ from collections import defaultdict
 from odoo import api, models
 from odoo.tools import email_normalize
 
-from ..models.ledger_json import digest
+from ..models.ledger_json import json_digest
 from .booking import QUIET, clean
 from .pull import _jsonable
 from .vendor_changes import OWN, PLAIN
@@ -119,7 +119,7 @@ class RampFlowVendorContact(models.AbstractModel):
                 row = known[plan.detail.id].get(contact.id)
                 if row is None or row.payload != facts:
                     rows.append({
-                        'ramp_id': contact.id, 'parent_ramp_id': plan.detail.id, 'payload': facts, 'payload_hash': digest(facts),
+                        'ramp_id': contact.id, 'parent_ramp_id': plan.detail.id, 'payload': facts, 'payload_hash': json_digest(facts),
                         'name': told[contact.id]['name'] if contact.id in told
                         else self.env._('Contact of %s', plan.values['name'])})
         if rows:

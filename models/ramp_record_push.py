@@ -4,7 +4,7 @@ from psycopg2.extras import Json
 from odoo import api, fields, models
 from odoo.tools import SQL
 
-from .ledger_json import digest
+from .ledger_json import json_digest
 
 
 class RampRecord(models.Model):
@@ -125,7 +125,7 @@ class RampRecord(models.Model):
         values = SQL(', ').join(SQL(
             '(%s, %s, %s, %s, %s, %s::jsonb, %s, %s, %s, %s, %s)', row['id'], row['revision'], row['name'], row['remote_id'],
             row['ramp_id'], None if row['payload'] is None else Json(row['payload']),
-            None if row['payload'] is None else digest(row['payload']),
+            None if row['payload'] is None else json_digest(row['payload']),
             row['state'], row['error_message'] or None, row['is_uncertain'], row['is_question']) for row in rows)
         self.env.cr.execute(SQL(
             """

@@ -3,7 +3,7 @@ from decimal import Decimal
 
 from odoo import api, models
 
-from .ledger_json import flatten
+from .ledger_json import json_leaves
 from .ramp_record import OPEN_STATES
 
 # Ramp's own bookkeeping: a change of these says nothing to a person who compares two versions of an object
@@ -19,7 +19,7 @@ class RampRecord(models.Model):
     def _compute_late_changes(self):
         for record in self:
             before, after = (
-                {key: None if leaf in ('', [], {}) else leaf for key, leaf in flatten(payload).items()} if payload else {}
+                {key: None if leaf in ('', [], {}) else leaf for key, leaf in json_leaves(payload).items()} if payload else {}
                 for payload in (record.payload, record.late_payload))
             record.late_changes = '\n'.join(
                 self.env._('%(field)s: %(before)s, now %(after)s', field=key,

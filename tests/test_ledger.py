@@ -12,7 +12,7 @@ from odoo.tools import SQL, mute_logger
 from ..flows.flow import RampFlow
 from ..flows.pull import RampFlowPull
 from ..models import ramp_run
-from ..models.ledger_json import digest
+from ..models.ledger_json import json_digest
 from ..ramp_api import PayloadError, read_transaction
 from ..simulator import contract
 from .common import RampCase
@@ -332,7 +332,7 @@ class TestLedger(RampCase):
             flow._book_batch(self.connection, run, [value.id])
             record.invalidate_recordset()
             self.assertEqual(record.state, 'done', record.error_message)
-            self.assertEqual(digest(record.payload), digest(payload))
+            self.assertEqual(json_digest(record.payload), json_digest(payload))
             move = self.move(value.id)
             self.assertEqual(move.state, 'posted')
             liability = move.line_ids.filtered(lambda line: line.account_id == self.connection.card_account_id)
