@@ -176,7 +176,7 @@ class RampFlowWatch(models.AbstractModel):
     def _find(self, connection):
         """{row id: (kind, sentence)} of what is booked and does not say any more what was booked."""
         report = self.env['report.ramp_connector.tie_out']
-        report._flush()
+        report._flush_sources()
         found = {}
         rows = self.env.execute_query(SQL(
             """
@@ -210,8 +210,8 @@ class RampFlowWatch(models.AbstractModel):
                  WHERE connection_id = %s AND res_id IS NOT NULL AND seen_at < (noted ->> 'vanished')::timestamp
                 """, connection.id)):
             found.setdefault(record, ('vanished', sentences['vanished'] % {'name': name or ''}))
-        _sums, odd = report._read(connection, None, self.env.cr.now().date())
-        for differences in report._differences(connection, [
+        _sums, odd = report._read_figures(connection, None, self.env.cr.now().date())
+        for differences in report._named_differences(connection, [
                 row for row in odd if row[4] and row[4] not in found]).values():
             for difference in differences:
                 if difference['kind'] == 'edited' or difference['kind'] == 'period' and connection.lock_date_policy == 'hold':

@@ -10,7 +10,7 @@ class RampTieOutDifferences(models.AbstractModel):
 
     _inherit = 'report.ramp_connector.tie_out'
 
-    def _differences(self, connection, odd):
+    def _named_differences(self, connection, odd):
         """{(entity, currency id, month): [difference]}, the largest first. Names come from what the ledger and the entry say."""
         Record, Move = self.env['ramp.record'], self.env['account.move']
         records = Record.browse({row[4] for row in odd if row[4]}).exists()
@@ -23,13 +23,13 @@ class RampTieOutDifferences(models.AbstractModel):
         found = defaultdict(list)
         for entity, currency, month, measure, record_id, move_id, ramp, odoo in odd:
             record, move = by_record.get(record_id, Record), by_move.get(move_id, Move)
-            kind, text = self._name_of_record(record, moves[record], month, ramp, odoo) if record else self._name_of_move(move)
+            kind, text = self._explain_object(record, moves[record], month, ramp, odoo) if record else self._explain_entry(move)
             money = self.env['res.currency'].browse(currency)
             found[entity, currency, month].append({
                 'kind': kind, 'text': text, 'measure': measure, 'name': record.name or move.name or move.ref or self.env._('Deleted'),
                 'date': fields.Date.to_string(record.date or move.date) if record or move else False,
                 'record_id': record.id, 'move_id': (moves[record] if record else move).id, 'url': record.ramp_url if record else False,
-                **{key: value for key, value in self._figure(money, ramp, odoo).items() if key != 'odd'}})
+                **{key: value for key, value in self._compared_figure(money, ramp, odoo).items() if key != 'odd'}})
         return found
 
     def _moves_of(self, records):
@@ -41,7 +41,7 @@ class RampTieOutDifferences(models.AbstractModel):
         by_id, by_payment = moves.grouped('id'), {payment.id: payment.move_id for payment in payments}
         return {record: (by_payment if record.res_model == 'account.payment' else by_id).get(record.res_id, Move) for record in records}
 
-    def _name_of_record(self, record, move, month, ramp, odoo):
+    def _explain_object(self, record, move, month, ramp, odoo):
         """(kind, sentence) of an object whose sides differ."""
         reason = record.error_message or record.status
         if record.flow == 'bill_payment':
@@ -72,7 +72,7 @@ class RampTieOutDifferences(models.AbstractModel):
             return 'waiting', reason
         return 'edited', self.env._('%s was edited in Odoo: it does not come to what Ramp says.', move.name)
 
-    def _name_of_move(self, move):
+    def _explain_entry(self, move):
         """(kind, sentence) of an entry that no object of Ramp stands behind."""
         if not move:
             return 'manual', self.env._('An entry that was deleted meanwhile.')

@@ -7,7 +7,7 @@ from dateutil.relativedelta import relativedelta
 from odoo import fields, models
 from odoo.tools import SQL, format_date
 
-from .ramp_tie_out_report import BESIDE, MEASURES, SHOWN
+from .ramp_tie_out_report import MEASURES, MEMO_MEASURE, SHOWN
 
 MOST_MONTHS = 240  # that are shown one by one; what was before is in the first one's opening
 SIDES = ('ramp', 'odoo')
@@ -18,25 +18,25 @@ class RampTieOutFigures(models.AbstractModel):
 
     _inherit = 'report.ramp_connector.tie_out'
 
-    def _flush(self):
+    def _flush_sources(self):
         for model in ('ramp.record', 'account.move.line', 'account.move', 'account.payment', 'ramp.connection'):
             self.env[model].flush_model()
 
-    def _sections(self, connection, first, last):
+    def _entity_sections(self, connection, first, last):
         """One part of the report for each entity and currency."""
-        self._flush()
-        sums, odd = self._read(connection, first, last)
-        start = self._starts(connection, {(entity, currency) for entity, currency, *_rest in sums})
+        self._flush_sources()
+        sums, odd = self._read_figures(connection, first, last)
+        start = self._opening_balances(connection, {(entity, currency) for entity, currency, *_rest in sums})
         keys = sorted({(entity, currency) for entity, currency, *_rest in sums} | set(start), key=str)
         currencies = self.env['res.currency'].with_context(active_test=False).browse({currency for _entity, currency in keys}).grouped('id')
-        differences = self._differences(connection, odd)
+        differences = self._named_differences(connection, odd)
         names = connection.ramp_entities or {}
-        return [self._section(connection, key, currencies[key[1]], names, sums, start.get(key, {}), differences, first, last)
+        return [self._entity_section(connection, key, currencies[key[1]], names, sums, start.get(key, {}), differences, first, last)
                 for key in keys]
 
     # ------------------------------------------------------------------ read from the database
 
-    def _read(self, connection, first, last):
+    def _read_figures(self, connection, first, last):
         """({(entity, currency id, month, measure): (ramp, odoo, objects that differ)}, rows of these objects up to the last month)."""
         rows = self.env.execute_query(SQL(
             """
@@ -49,7 +49,7 @@ class RampTieOutFigures(models.AbstractModel):
               FROM (SELECT *, row_number() OVER (PARTITION BY ramp_entity_id, currency_id, month ORDER BY abs(difference) DESC, id) AS place
                       FROM t WHERE is_odd AND month <= %(last)s) o
              WHERE place <= %(shown)s
-            """, query=self.env['ramp.tie.out']._query(connection.ids), last=last, shown=SHOWN))
+            """, query=self.env['ramp.tie.out']._tie_out_query(connection.ids), last=last, shown=SHOWN))
         entities = defaultdict(set)
         for row in rows:
             if row[1]:
@@ -65,7 +65,7 @@ class RampTieOutFigures(models.AbstractModel):
             sums[entity, currency, month, measure] = (before[0] + ramp, before[1] + odoo, before[2] + count)
         return sums, odd
 
-    def _starts(self, connection, keys):
+    def _opening_balances(self, connection, keys):
         """What was owed before the start date: {(entity, currency id): {'ramp': float, 'odoo': float}}.
 
         Ramp tells of it in the first statement that ends after that day; Odoo has it if somebody entered it.
@@ -75,7 +75,7 @@ class RampTieOutFigures(models.AbstractModel):
             """
             WITH %(common)s
             SELECT i.currency_id, -sum(i.amount_currency) FROM item i WHERE i.date < %(start)s GROUP BY i.currency_id
-            """, common=self.env['ramp.tie.out']._common(connection.ids), start=connection.start_date))
+            """, common=self.env['ramp.tie.out']._common_tables(connection.ids), start=connection.start_date))
         for currency, amount in lines:
             entities = {entity for entity, other in keys if other == currency and entity}
             found[next(iter(entities)) if len(entities) == 1 else None, currency]['odoo'] = float(amount)
@@ -87,11 +87,11 @@ class RampTieOutFigures(models.AbstractModel):
                 """, connection.id, connection.start_date)):
             key = entity, currency
             with contextlib.suppress(ValueError):  # of one that cannot be read, its row says why
-                section = self.env['ramp.flow.statement']._read(payload)
-                found[key]['ramp'] = float(section.opening.decimal) + self._early(connection, key, section)
+                section = self.env['ramp.flow.statement']._read_figures(payload)
+                found[key]['ramp'] = float(section.opening.decimal) + self._moved_before_start(connection, key, section)
         return {key: sides for key, sides in found.items() if any(sides.values())}
 
-    def _early(self, connection, key, section):
+    def _moved_before_start(self, connection, key, section):
         """What moved before the start date, of the statement that the day is in the middle of."""
         rows = self.env.execute_query(SQL(
             """
@@ -103,29 +103,29 @@ class RampTieOutFigures(models.AbstractModel):
 
     # ------------------------------------------------------------------ put together
 
-    def _section(self, connection, key, currency, names, sums, start, differences, first, last):
+    def _entity_section(self, connection, key, currency, names, sums, start, differences, first, last):
         entity, currency_id = key
         mine = {place[2:]: figures for place, figures in sums.items() if place[:2] == key}
         months = sorted({month for month, _measure in mine})
         begin = max(first or (months[0] if months else last), last - relativedelta(months=MOST_MONTHS - 1))
         total = {side: start.get(side, 0.0) for side in SIDES}
         odd = bool(currency.compare_amounts(total['ramp'], total['odoo']))
-        initial = self._figure(currency, total['ramp'], total['odoo'], odd)
+        initial = self._compared_figure(currency, total['ramp'], total['odoo'], odd)
         for month in months:
             if month < begin:
-                odd = self._add(total, mine, month) or odd
+                odd = self._add_month(total, mine, month) or odd
         shown = []
-        for month in self._calendar(begin, last):
+        for month in self._months_between(begin, last):
             opening, was_odd = dict(total), odd
-            month_odd = self._add(total, mine, month)
+            month_odd = self._add_month(total, mine, month)
             odd = odd or month_odd
-            lines = [self._line(currency, measure, *mine.get((month, measure), (0, 0, 0))) for measure in (*MEASURES, BESIDE)]
+            lines = [self._measure_line(currency, measure, *mine.get((month, measure), (0, 0, 0))) for measure in (*MEASURES, MEMO_MEASURE)]
             told = differences.get((*key, month), [])
             shown.append({
                 'month': f'{month:%Y-%m}', 'label': format_date(self.env, month, date_format='MMMM yyyy'),
-                'opening': self._figure(currency, opening['ramp'], opening['odoo'], was_odd),
+                'opening': self._compared_figure(currency, opening['ramp'], opening['odoo'], was_odd),
                 'lines': [line for line in lines if line['measure'] != 'other' or line['odd'] or line['odoo']],
-                'closing': self._figure(currency, total['ramp'], total['odoo'], odd),
+                'closing': self._compared_figure(currency, total['ramp'], total['odoo'], odd),
                 'is_zero': not month_odd and not currency.compare_amounts(total['ramp'], total['odoo']),
                 'differences': told,
                 'more': max(0, sum(line['odd'] for line in lines) - len(told)),
@@ -136,35 +136,35 @@ class RampTieOutFigures(models.AbstractModel):
             'start': initial, 'start_date': fields.Date.to_string(connection.start_date),
             'months': shown, 'is_zero': not odd and not currency.compare_amounts(total['ramp'], total['odoo']),
             'opening': shown[0]['opening'], 'closing': shown[-1]['closing'],
-            'lines': [self._line(currency, measure, *map(sum, zip((0, 0, 0), *(
+            'lines': [self._measure_line(currency, measure, *map(sum, zip((0, 0, 0), *(
                 figures for (month, name), figures in mine.items() if name == measure and begin <= month <= last), strict=True)))
-                for measure in (*MEASURES, BESIDE)],
+                for measure in (*MEASURES, MEMO_MEASURE)],
         }
 
     @staticmethod
-    def _add(total, mine, month):
+    def _add_month(total, mine, month):
         """Add what moved what is owed in a month; returns whether any object of the month differs."""
         odd = False
-        for measure in (*MEASURES, BESIDE):
+        for measure in (*MEASURES, MEMO_MEASURE):
             ramp, odoo, count = mine.get((month, measure), (0, 0, 0))
             odd = odd or bool(count)
-            if measure != BESIDE:
+            if measure != MEMO_MEASURE:
                 total['ramp'] += float(ramp)
                 total['odoo'] += float(odoo)
         return odd
 
     @staticmethod
-    def _calendar(first, last):
+    def _months_between(first, last):
         """The months from the first one to the last one."""
         month = first.replace(day=1)
         while month <= last:
             yield month
             month += relativedelta(months=1)
 
-    def _figure(self, currency, ramp, odoo, odd=0):
+    def _compared_figure(self, currency, ramp, odoo, odd=0):
         sides = {'ramp': float(ramp), 'odoo': float(odoo), 'difference': float(ramp) - float(odoo)}
         return {**{side: currency.round(amount) + 0.0 for side, amount in sides.items()}, 'odd': int(odd)}  # + 0.0: there is no -0.0
 
-    def _line(self, currency, measure, ramp, odoo, odd):
+    def _measure_line(self, currency, measure, ramp, odoo, odd):
         label = dict(self.env['ramp.tie.out']._fields['measure']._description_selection(self.env))[measure]
-        return {'measure': measure, 'label': label, 'is_owed': measure != BESIDE, **self._figure(currency, ramp, odoo, odd)}
+        return {'measure': measure, 'label': label, 'is_owed': measure != MEMO_MEASURE, **self._compared_figure(currency, ramp, odoo, odd)}

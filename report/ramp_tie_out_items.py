@@ -6,7 +6,7 @@ from dateutil.relativedelta import relativedelta
 from odoo import api, fields, models
 from odoo.tools import SQL
 
-from .ramp_tie_out_report import BESIDE
+from .ramp_tie_out_report import MEMO_MEASURE
 
 
 class RampTieOutItems(models.AbstractModel):
@@ -16,7 +16,7 @@ class RampTieOutItems(models.AbstractModel):
 
     # ------------------------------------------------------------------ journal items
 
-    def _open_journal_items(self, connection, currency_id, first, last, measure, entity):
+    def _journal_items_action(self, connection, currency_id, first, last, measure, entity):
         action = self.env['ir.actions.act_window']._for_xml_id('account.action_account_moves_all')
         figure = {
             'connection_id': connection.id, 'currency_id': currency_id, 'first': first and str(first), 'last': last and str(last),
@@ -29,13 +29,13 @@ class RampTieOutItems(models.AbstractModel):
     @api.model
     def _items_query(self, connection_id, currency_id, first=None, last=None, measure=None, entity=None):
         """SELECT of the ids of the journal items behind a figure. first, last: days of the first and of the last month, or None."""
-        connection = self._connection(connection_id)
+        connection = self._readable_connection(connection_id)
         self._check_measure(measure)
-        self._flush()
+        self._flush_sources()
         first, last = fields.Date.to_date(first), fields.Date.to_date(last)
         period = SQL(' AND ').join(
-            SQL('i.date %s %s', SQL(operator), day) for operator, day in self._period(connection, first, last)) or SQL('TRUE')
-        if measure == BESIDE:
+            SQL('i.date %s %s', SQL(operator), day) for operator, day in self._period_bounds(connection, first, last)) or SQL('TRUE')
+        if measure == MEMO_MEASURE:
             return SQL(
                 """(
                 SELECT i.id FROM account_move_line i JOIN ramp_record r ON r.res_model = 'account.move' AND r.res_id = i.move_id
@@ -45,13 +45,13 @@ class RampTieOutItems(models.AbstractModel):
             """(
             WITH %(common)s
             SELECT i.line_id FROM item i WHERE i.currency_id = %(currency)s AND %(period)s AND %(measure)s AND %(entity)s
-            )""", common=self.env['ramp.tie.out']._common(connection.ids), currency=currency_id, period=period,
+            )""", common=self.env['ramp.tie.out']._common_tables(connection.ids), currency=currency_id, period=period,
             measure=SQL('i.measure = %s', measure) if measure else SQL('TRUE'),
             # what was entered by hand is shown with every entity
             entity=SQL('(i.ramp_entity_id = %s OR i.ramp_entity_id IS NULL)', entity) if entity else SQL('TRUE'))
 
     @staticmethod
-    def _period(connection, first, last):
+    def _period_bounds(connection, first, last):
         """[(operator, day)]. What was owed before the start date is in every opening, and in no month."""
         end = last and last + relativedelta(months=1)
         if first:
@@ -60,13 +60,13 @@ class RampTieOutItems(models.AbstractModel):
 
     # ------------------------------------------------------------------ objects of Ramp
 
-    def _open_records(self, connection, currency_id, first, last, measure, entity):
-        action = self._all_records()
-        action['domain'] = self._record_domain(connection, currency_id, first, last, measure, entity)
+    def _objects_action(self, connection, currency_id, first, last, measure, entity):
+        action = self._ledger_action()
+        action['domain'] = self._objects_domain(connection, currency_id, first, last, measure, entity)
         return action
 
-    def _record_domain(self, connection, currency_id, first, last, measure, entity):
-        flows = {'spend': 'transaction', 'refund': 'transaction', 'cashback': 'cashback', 'payment': 'transfer', BESIDE: 'repayment'}
+    def _objects_domain(self, connection, currency_id, first, last, measure, entity):
+        flows = {'spend': 'transaction', 'refund': 'transaction', 'cashback': 'cashback', 'payment': 'transfer', MEMO_MEASURE: 'repayment'}
         domain = [
             ('connection_id', '=', connection.id), ('has_moved', '=', True), ('currency_id', '=', currency_id),
             ('flow', 'in', [flows[measure]] if measure in flows else [] if measure else sorted(set(flows.values()) - {'repayment'}))]
@@ -77,13 +77,13 @@ class RampTieOutItems(models.AbstractModel):
         if last and measure == 'cashback':
             domain.append(('id', 'in', self._cashback_of(connection, first, last)))
         else:
-            domain += [('date', operator, day) for operator, day in self._period(connection, first, last)]
+            domain += [('date', operator, day) for operator, day in self._period_bounds(connection, first, last)]
         return [*domain, ('date', '>=', connection.start_date)]
 
     def _cashback_of(self, connection, first, last):
         """Rows of the cashback that counts in these months: with the statement it is on, else when it was given."""
         period = SQL(' AND ').join(
-            SQL('COALESCE(s.date, r.date) %s %s', SQL(operator), day) for operator, day in self._period(connection, first, last))
+            SQL('COALESCE(s.date, r.date) %s %s', SQL(operator), day) for operator, day in self._period_bounds(connection, first, last))
         return [row[0] for row in self.env.execute_query(SQL(
             """
             SELECT r.id FROM ramp_record r
@@ -92,7 +92,7 @@ class RampTieOutItems(models.AbstractModel):
              WHERE r.connection_id = %s AND r.flow = 'cashback' AND %s
             """, connection.id, period))]
 
-    def _all_records(self):
+    def _ledger_action(self):
         action = self.env['ir.actions.act_window']._for_xml_id('ramp_connector.ramp_record_action')
         action.update(name=self.env._('Ramp tie-out: what Ramp says'), context={})
         return action

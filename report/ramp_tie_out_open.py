@@ -12,9 +12,9 @@ class RampTieOutOpen(models.AbstractModel):
 
     _inherit = 'report.ramp_connector.tie_out'
 
-    def _open(self, connection, kind):
+    def _open_balances(self, connection, kind):
         """What is to be paid, by vendor or employee and currency: Ramp beside the residuals of what was booked of it."""
-        rows = self._owing(connection, kind)
+        rows = self._open_balance_rows(connection, kind)
         odd = self.env['ramp.record'].browse([row[0] for row in rows if row[3] != row[4]])
         moves = self._moves_of(odd)
         groups = defaultdict(lambda: {'ramp': 0.0, 'odoo': 0.0, 'records': []})
@@ -31,8 +31,8 @@ class RampTieOutOpen(models.AbstractModel):
             shown.append({
                 'partner_id': partner, 'name': partners[partner].display_name if partner in partners else self.env._('Not in Odoo'),
                 'currency': {'id': currency.id, 'name': currency.name, 'digits': currency.decimal_places},
-                **self._figure(currency, group['ramp'], group['odoo'], len(group['records'])),
-                'differences': [self._open_difference(currency, *row, moves) for row in group['records'][:SHOWN]],
+                **self._compared_figure(currency, group['ramp'], group['odoo'], len(group['records'])),
+                'differences': [self._open_balance_difference(currency, *row, moves) for row in group['records'][:SHOWN]],
             })
         return {
             'kind': kind,
@@ -41,9 +41,9 @@ class RampTieOutOpen(models.AbstractModel):
             'is_zero': not odd,
         }
 
-    def _owing(self, connection, kind):
+    def _open_balance_rows(self, connection, kind):
         """[(row id, currency id, partner id, Ramp, Odoo)] of what is to be paid, or was settled on one side only."""
-        self._flush()
+        self._flush_sources()
         return self.env.execute_query(SQL(
             """
             WITH o AS (
@@ -64,7 +64,7 @@ class RampTieOutOpen(models.AbstractModel):
               LEFT JOIN ramp_record v ON v.connection_id = %(connection)s AND v.flow = 'vendor' AND v.ramp_id = o.parent_ramp_id
             """, connection=connection.id, flows=list(OPEN_FLOWS[kind]), start=connection.start_date))
 
-    def _open_difference(self, currency, record_id, ramp, odoo, moves):
+    def _open_balance_difference(self, currency, record_id, ramp, odoo, moves):
         record = self.env['ramp.record'].browse(record_id)
         move = moves[record]
         payment = self.env['ramp.record'].search([
@@ -76,7 +76,7 @@ class RampTieOutOpen(models.AbstractModel):
         elif move.state == 'posted':
             kind, text = 'edited', self.env._('%s was paid, reconciled or edited in Odoo otherwise than Ramp says.', move.name)
         else:
-            kind, text = self._name_of_record(record, move, record.date, float(ramp), float(odoo))
+            kind, text = self._explain_object(record, move, record.date, float(ramp), float(odoo))
         return {'kind': kind, 'text': text, 'name': record.name, 'date': fields.Date.to_string(record.date) if record.date else False,
                 'record_id': record.id, 'move_id': move.id, 'url': record.ramp_url,
-                **{key: value for key, value in self._figure(currency, ramp, odoo).items() if key != 'odd'}}
+                **{key: value for key, value in self._compared_figure(currency, ramp, odoo).items() if key != 'odd'}}

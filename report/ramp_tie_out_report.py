@@ -10,7 +10,7 @@ from odoo.tools import format_date, format_datetime
 from .ramp_tie_out_xlsx import Workbook
 
 MEASURES = ('spend', 'refund', 'cashback', 'payment', 'other')  # what is owed moves by these
-BESIDE = 'repayment'
+MEMO_MEASURE = 'repayment'  # shown beside them; no part of what is owed
 OPEN_FLOWS = {'vendor': ('bill', 'vendor_credit'), 'employee': ('reimbursement',)}
 SHOWN = 200  # differences of a month that are told one by one
 EPOCH = date(2000, 1, 1)  # there was no Ramp before
@@ -31,7 +31,7 @@ class RampTieOutReport(models.AbstractModel):
     def get_options(self):
         """What can be chosen: {'connections': [{'id', 'name', 'from', 'to'}]}, the months (YYYY-MM) that there are of each."""
         connections = self.env['ramp.connection'].with_context(active_test=False).search([('state', '!=', 'draft')])
-        self._check(connections)
+        self._check_readable(connections)
         today = fields.Date.context_today(self)
         first = dict(self.env['ramp.record']._read_group(
             [('connection_id', 'in', connections.ids), ('has_moved', '=', True)], ['connection_id'], ['date:min']))
@@ -44,21 +44,22 @@ class RampTieOutReport(models.AbstractModel):
     def get_report(self, connection_id, month_from=None, month_to=None):
         """The report of a connection as JSON, over months ('YYYY-MM', both included; default: all there are).
 
-        :return: {'connection', 'period', 'is_zero', 'sections': [one for each entity and currency], 'open': [by vendor, by employee],
-                  'rates': see `_rates`, 'status': what all of it comes to, in words, 'kinds': {kind of a difference: its label}}
+        :return: {'connection', 'period', 'is_zero', 'sections': [one for each entity and currency],
+                  'open': [by vendor, by employee], 'rates': see `_foreign_rates`,
+                  'status': what all of it comes to, in words, 'kinds': {kind of a difference: its label}}
         """
-        connection = self._connection(connection_id)
-        first, last = self._months(connection, month_from, month_to)
-        sections = self._sections(connection, first, last)
-        owing = [self._open(connection, kind) for kind in OPEN_FLOWS]
-        rates = self._rates(connection, first, last)
+        connection = self._readable_connection(connection_id)
+        first, last = self._parse_months(connection, month_from, month_to)
+        sections = self._entity_sections(connection, first, last)
+        owing = [self._open_balances(connection, kind) for kind in OPEN_FLOWS]
+        rates = self._foreign_rates(connection, first, last)
         is_zero = all(part['is_zero'] for part in (*sections, *owing, rates))
         return {
             'connection': {'id': connection.id, 'name': connection.display_name, 'company': connection.company_id.name},
             'period': {'from': f'{first:%Y-%m}' if first else False, 'to': f'{last:%Y-%m}',
                        'label': self._period_in_words(connection, first, last)},
             'is_zero': is_zero, 'sections': sections, 'open': owing, 'rates': rates,
-            'status': self._status(connection, is_zero, sections, owing, rates), 'kinds': self._kinds(),
+            'status': self._report_status(connection, is_zero, sections, owing, rates), 'kinds': self._difference_labels(),
             'read': fields.Datetime.to_string(connection.last_watch) if connection.last_watch else False,
         }
 
@@ -70,21 +71,21 @@ class RampTieOutReport(models.AbstractModel):
         :param measure: one of the rows of the report; None: all that moves what is owed
         :param month_to: the last month, if there are several
         """
-        connection = self._connection(connection_id)
+        connection = self._readable_connection(connection_id)
         self._check_measure(measure)
-        first, last = self._months(connection, month, month_to or month) if month or month_to else (None, None)
+        first, last = self._parse_months(connection, month, month_to or month) if month or month_to else (None, None)
         if side == 'odoo':
-            return self._open_journal_items(connection, currency_id, first, last, measure, entity)
-        return self._open_records(connection, currency_id, first, last, measure, entity)
+            return self._journal_items_action(connection, currency_id, first, last, measure, entity)
+        return self._objects_action(connection, currency_id, first, last, measure, entity)
 
     @api.model
     def open_owing(self, connection_id, kind, side, partner_id, currency_id):
         """Action: what is behind a figure of the open bills ('vendor') or reimbursements ('employee') of a partner; see open_items."""
-        connection = self._connection(connection_id)
+        connection = self._readable_connection(connection_id)
         records = self.env['ramp.record'].browse([
-            row[0] for row in self._owing(connection, kind) if row[1:3] == (currency_id, partner_id or None)])
+            row[0] for row in self._open_balance_rows(connection, kind) if row[1:3] == (currency_id, partner_id or None)])
         if side == 'ramp':
-            action = self._all_records()
+            action = self._ledger_action()
             action['domain'] = [('id', 'in', records.ids)]
             return action
         action = self.env['ir.actions.act_window']._for_xml_id('account.action_move_in_invoice_type')
@@ -94,27 +95,27 @@ class RampTieOutReport(models.AbstractModel):
 
     # ------------------------------------------------------------------ access, and what was asked
 
-    def _check(self, connections):
+    def _check_readable(self, connections):
         """The figures are read in SQL: whoever asks must be allowed to read the connection, its ledger and the journal items."""
         connections.check_access('read')
         for model in ('ramp.record', 'ramp.tie.out', 'account.move.line'):
             self.env[model].check_access('read')
 
-    def _connection(self, connection_id):
+    def _readable_connection(self, connection_id):
         connection = self.env['ramp.connection'].browse(int(connection_id)).exists()
         if not connection:
             raise UserError(self.env._('This connection does not exist any more.'))
-        self._check(connection)
+        self._check_readable(connection)
         if connection.company_id not in self.env.companies:
             raise AccessError(self.env._('Choose the company %s first.', connection.company_id.name))
         return connection.with_company(connection.company_id)
 
     @staticmethod
     def _check_measure(measure):
-        if measure not in (None, *MEASURES, BESIDE):
+        if measure not in (None, *MEASURES, MEMO_MEASURE):
             raise ValueError(f'unknown measure {measure}')
 
-    def _months(self, connection, month_from, month_to):
+    def _parse_months(self, connection, month_from, month_to):
         """The first day of the first month, or None, and of the last one: within what there can be, and not too many to be shown."""
         today = fields.Date.context_today(self)
         try:
@@ -126,16 +127,16 @@ class RampTieOutReport(models.AbstractModel):
         return first and min(max(first, connection.start_date.replace(day=1), EPOCH), last), last
 
     def _period_in_words(self, connection, first, last):
-        def words(day):
+        def month_name(day):
             return format_date(self.env, day, date_format='MMMM yyyy')
 
         if first == last:
-            return words(last)
-        return self.env._('%(first)s to %(last)s', first=words(first or connection.start_date), last=words(last))
+            return month_name(last)
+        return self.env._('%(first)s to %(last)s', first=month_name(first or connection.start_date), last=month_name(last))
 
     # ------------------------------------------------------------------ what it comes to, in words
 
-    def _status(self, connection, is_zero, sections, owing, rates):
+    def _report_status(self, connection, is_zero, sections, owing, rates):
         """{'kind', 'count', 'text', 'note'}; 'zero' only if Ramp was looked at, too: the lists of what is ready tell not everything."""
         count = sum(len(month['differences']) + month['more'] for section in sections for month in section['months'])
         count += sum(section['start']['odd'] for section in sections) + sum(row['odd'] for part in (*owing, rates) for row in part['rows'])
@@ -153,7 +154,7 @@ class RampTieOutReport(models.AbstractModel):
             kind, text = 'zero', self.env._('Everything ties out to the cent')
         return {'kind': kind, 'count': count, 'text': text, 'note': note}
 
-    def _kinds(self):
+    def _difference_labels(self):
         return {
             'cancelled': self.env._('Cancelled'),
             'changed': self.env._('Changed in Ramp'),
@@ -188,9 +189,9 @@ class RampTieOutReport(models.AbstractModel):
     # ------------------------------------------------------------------ XLSX
 
     @api.model
-    def _xlsx(self, connection_id, month_from=None, month_to=None):
+    def _workbook_file(self, connection_id, month_from=None, month_to=None):
         """(file name, content) of the report as a workbook."""
         report = self.get_report(connection_id, month_from, month_to)
         name = self.env._(
             'Ramp Tie-Out %(connection)s %(period)s', connection=report['connection']['name'], period=report['period']['label'])
-        return f'{name}.xlsx', Workbook(self.env, report).content()
+        return f'{name}.xlsx', Workbook(self.env, report).as_bytes()
