@@ -64,7 +64,7 @@ class RampFlowPayment(models.AbstractModel):
     def _work(self, connection, run):
         if not self.env['ramp.record']._has_due(connection, self._flow):
             return
-        client = connection._client()
+        client = connection._run_client()
         self._check_seat(connection, client)
         self._prepare(connection, client, None)
         self._book_open(connection, run, client)
@@ -91,7 +91,7 @@ class RampFlowPayment(models.AbstractModel):
                     if ramp_id in there or self._is_paid_somehow(row['payload'], row['value'])]
         if payments:
             # a row that the job of payments holds now is waited for: what Ramp says of it would not be heard again soon
-            self.env['ramp.record']._upsert(connection, self._flow, payments, asked, updates=True, wait=True)
+            self.env['ramp.record']._upsert_page(connection, self._flow, payments, asked, updates=True, wait=True)
 
     def _is_paid_somehow(self, payload, value):
         """Whether there is anything to book of how an object is paid."""
@@ -114,7 +114,7 @@ class RampFlowPayment(models.AbstractModel):
             if self._pay_again(connection, known, self._payable_lines(moves[row.ramp_id])[:1]):
                 noted[row.id] = known
             again += row
-        self.env['ramp.record']._note(noted)
+        self.env['ramp.record']._store_noted(noted)
         again._reopen_payment()
 
     def _pay_again(self, connection, noted, line):

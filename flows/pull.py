@@ -158,7 +158,7 @@ class RampFlowPull(models.AbstractModel):
     # ------------------------------------------------------------------ a run
 
     def _work(self, connection, run):
-        client = connection._client()
+        client = connection._run_client()
         self._hear_requests(connection, run)
         started = self._clock()
         trouble = None
@@ -344,7 +344,7 @@ class RampFlowPull(models.AbstractModel):
             if not reason:
                 own.append((row, record))
             elif record:
-                record._leave_out(reason, counts=self._is_early(connection, row))
+                record._ignore_out_of_scope(reason, counts=self._is_early(connection, row))
         return own
 
     def _no_business(self, connection, row):
@@ -385,7 +385,7 @@ class RampFlowPull(models.AbstractModel):
             return
         try:
             with self.env.cr.savepoint():
-                self.env['ramp.record']._upsert(connection, self._flow, rows, asked, updates=self._updates)
+                self.env['ramp.record']._upsert_page(connection, self._flow, rows, asked, updates=self._updates)
                 self._stored(connection, rows, asked)
         except Exception as error:
             if not is_of_object(error, undone=True):
@@ -403,11 +403,11 @@ class RampFlowPull(models.AbstractModel):
         for part in (row, self._unreadable_row(row['payload'])):
             try:
                 with self.env.cr.savepoint():
-                    self.env['ramp.record']._upsert(connection, self._flow, [part], asked, updates=self._updates)
+                    self.env['ramp.record']._upsert_page(connection, self._flow, [part], asked, updates=self._updates)
                     record = self.env['ramp.record'].search([
                         ('connection_id', '=', connection.id), ('flow', '=', self._flow), ('ramp_id', '=', part['ramp_id'])])
                     if record.state in OPEN_STATES:
-                        record._fail(self._failed_alone(error))
+                        record._mark_failed(self._failed_alone(error))
                 return
             except Exception as further:
                 if not is_of_object(further, undone=True):
@@ -435,7 +435,7 @@ class RampFlowPull(models.AbstractModel):
                         connection, record, before['extras'], values[record.ramp_id]):
                     continue
                 noted[record.id] = {**before, 'extras': extras[record.ramp_id]}
-        self.env['ramp.record']._note(noted)
+        self.env['ramp.record']._store_noted(noted)
 
     def _is_news(self, before, now):
         """Whether something of `_extras` that a document's page tells is not as it was; before: None where that is not known."""
@@ -507,7 +507,8 @@ class RampFlowPull(models.AbstractModel):
 
         Returns the Ramp ids of those that are ready all the same (they became so while the pages were read).
         """
-        lost = {record.ramp_id: record.id for record in self.env['ramp.record']._lost(connection, self._flow, started, LOST_PER_RUN)}
+        lost = {record.ramp_id: record.id for record in self.env['ramp.record']._unlisted_rows(
+            connection, self._flow, started, LOST_PER_RUN)}
         ready = []
         for asked, answers in self._ask_in_parts(client, lost):
             ready += self._transaction(self._store_lost, connection, {
@@ -530,7 +531,7 @@ class RampFlowPull(models.AbstractModel):
     def _skip_unlisted(self, records):
         """Leave out what a list of everything does not show, where that says that it is gone."""
         for record in records.try_lock_for_update():
-            record._skip(self.env._('Ramp does not list it any more.'))
+            record._ignore_by_rule(self.env._('Ramp does not list it any more.'))
 
     def _store_lost(self, connection, answers):
         """Store what was answered; returns the Ramp ids of what may be booked.
@@ -541,7 +542,7 @@ class RampFlowPull(models.AbstractModel):
         for record in self.env['ramp.record'].browse(answers).try_lock_for_update():
             asked, payload = answers[record.id]
             if payload is None:
-                record._skip(self.env._('Ramp no longer has it.'))
+                record._ignore_by_rule(self.env._('Ramp no longer has it.'))
                 continue
             for row, _record in self._own_rows(connection, [payload]):
                 if self._is_exported_elsewhere(connection, row, record):
@@ -549,7 +550,7 @@ class RampFlowPull(models.AbstractModel):
                 elif self._is_synced(payload):
                     ready.append(record.ramp_id)  # its document was deleted here after it was confirmed, and somebody pressed Retry
                 elif self._is_ready(payload):
-                    record._upsert(connection, self._flow, [row], asked)
+                    record._upsert_page(connection, self._flow, [row], asked)
                     ready.append(row['ramp_id'])
                 else:
                     self._store_withheld(connection, [(row, record)], asked)
@@ -592,7 +593,7 @@ class RampFlowPull(models.AbstractModel):
             (row, record) for row, record in withheld
             if record or self._counts(row)
             or self._is_exported_elsewhere(connection, row, record) and not self._is_early(connection, row)], asked)
-        self.env['ramp.record']._see(connection, self._flow, [row['ramp_id'] for row, _record in offered + withheld], asked)
+        self.env['ramp.record']._mark_seen(connection, self._flow, [row['ramp_id'] for row, _record in offered + withheld], asked)
 
     def _look_for_vanished(self, connection, client, since, begun):
         """Ask for what counts in what Ramp says is owed, and was on none of its lists. Commits; the rest is another night's work.
@@ -600,7 +601,7 @@ class RampFlowPull(models.AbstractModel):
         :param since: from which moment on everything was listed, as Ramp's filters want it
         :param begun: when the first of the lists was asked for
         """
-        unseen = {record.ramp_id: record.id for record in self.env['ramp.record']._unseen(
+        unseen = {record.ramp_id: record.id for record in self.env['ramp.record']._unseen_rows(
             connection, self._flow, max(since[:10], str(connection.start_date)), begun, LOST_PER_RUN)}
         for asked, answers in self._ask_in_parts(client, unseen):
             self._transaction(self._store_unseen, connection, {unseen[ramp_id]: payload for ramp_id, payload in answers.items()}, asked)
@@ -609,7 +610,7 @@ class RampFlowPull(models.AbstractModel):
         """:param answers: {id of the ledger's row: payload, None: Ramp does not have it any more}"""
         gone = self.env['ramp.record'].browse(identity for identity, payload in answers.items() if payload is None)
         self._store_observed(connection, [payload for payload in answers.values() if payload is not None], asked)
-        gone.try_lock_for_update()._vanish(asked)
+        gone.try_lock_for_update()._mark_vanished(asked)
 
     def _counts(self, row):
         """Whether an object that Ramp does not offer is worth a row: it counts in what Ramp says is owed."""
@@ -776,7 +777,7 @@ class RampFlowPull(models.AbstractModel):
         if behind:
             self._plan_batch(connection, behind)  # now with a reason that names what was booked; if there is none, in the next batch
         for record in [record for record, document in booked.items() if document is None]:
-            record._unbook(self.env._('What was booked of it was undone, as Ramp says; nothing of it is in the books now.'))
+            record._mark_unbooked(self.env._('What was booked of it was undone, as Ramp says; nothing of it is in the books now.'))
             del booked[record]
         key = None
         # None: whoever exported it has told of it
@@ -787,10 +788,10 @@ class RampFlowPull(models.AbstractModel):
             if done:
                 if ready and self._sync_type:
                     key = self._new_sync_key(done)
-                done._booked([booked[record] for record in done], key if ready else None, bool(self._sync_type) and ready is not None,
+                done._mark_booked([booked[record] for record in done], key if ready else None, bool(self._sync_type) and ready is not None,
                              self._updates and bool(ready))
         extras = {record: _jsonable(self._extras(values[record])) for record in booked}
-        self.env['ramp.record']._note({
+        self.env['ramp.record']._store_noted({
             record.id: {**(record.noted or {}), 'extras': extra} for record, extra in extras.items() if extra})
         states = records.mapped('state')
         run.write({
@@ -802,7 +803,7 @@ class RampFlowPull(models.AbstractModel):
     def _take_due(self, connection, ramp_ids, after):
         """Rows for the next batch, locked: those that are due, and what has to be booked together with them."""
         Record = self.env['ramp.record']
-        return Record._take(connection, self._flow, self._batch_size, ramp_ids, after, updates=self._updates), Record
+        return Record._take_due_rows(connection, self._flow, self._batch_size, ramp_ids, after, updates=self._updates), Record
 
     def _plan_batch(self, connection, records):
         """Map each bookable record to its plan, and each readable one to its value; the others get their state and reason.
@@ -819,7 +820,7 @@ class RampFlowPull(models.AbstractModel):
                 if not is_of_object(error):
                     raise
                 values.pop(record, None)
-                record._hold(self.env._('Ramp sent something that cannot be booked. %s', error))
+                record._mark_held(self.env._('Ramp sent something that cannot be booked. %s', error))
         found = self._look_up_each(connection, values)
         plans = {}
         for record in found:
@@ -828,16 +829,16 @@ class RampFlowPull(models.AbstractModel):
             except Behind:
                 behind += record
             except Held as reason:
-                record._hold(str(reason), reason.move)
+                record._mark_held(str(reason), reason.move)
             except Waiting as reason:
-                record._wait(str(reason))
+                record._mark_waiting(str(reason))
             except Skipped as reason:
-                record._skip(str(reason))
+                record._ignore_by_rule(str(reason))
             except Exception as error:
                 if not is_of_object(error):
                     raise
                 _logger.exception('Ramp flow %s could not decide on %s', self._flow, record.ramp_id)
-                record._fail(self._failed_alone(error))
+                record._mark_failed(self._failed_alone(error))
         return plans, values, behind
 
     def _look_up_each(self, connection, values):
@@ -858,7 +859,7 @@ class RampFlowPull(models.AbstractModel):
                 if not is_of_object(error, undone=True):
                     raise
                 _logger.exception('Ramp flow %s could not look up what %s refers to', self._flow, record.ramp_id)
-                record._fail(self._failed_alone(error))
+                record._mark_failed(self._failed_alone(error))
         return found
 
     def _book_savepoint(self, connection, plans, alone=False):
@@ -876,12 +877,12 @@ class RampFlowPull(models.AbstractModel):
                 return None
             (record,) = plans
             if isinstance(error, Held):
-                record._hold(str(error), error.move)
+                record._mark_held(str(error), error.move)
             elif isinstance(error, UserError):
-                record._fail(self.env._('Odoo refused to book it: %s', error))
+                record._mark_failed(self.env._('Odoo refused to book it: %s', error))
             else:
                 _logger.exception('Ramp flow %s could not book %s', self._flow, record.ramp_id)
-                record._fail(self._failed_alone(error))
+                record._mark_failed(self._failed_alone(error))
             return {}
         return dict(zip(plans, documents, strict=True))
 
@@ -932,7 +933,7 @@ class RampFlowPull(models.AbstractModel):
                 raise
             if len(records) == 1:
                 _logger.exception('Ramp flow %s could not say what Ramp is to be told of %s', self._flow, records.ramp_id)
-                records._fail(self.env._(
+                records._mark_failed(self.env._(
                     'It is booked, but Odoo could not make the confirmation for Ramp (%s). The server log has the details.',
                     type(error).__name__))
                 return
@@ -954,7 +955,7 @@ class RampFlowPull(models.AbstractModel):
                 return
             self._confirm_each(connection, run, client, records)
             return
-        records._confirm()
+        records._mark_confirmed()
         run.confirmed += len(records)
 
     def _confirm_each(self, connection, run, client, records):
@@ -977,7 +978,7 @@ class RampFlowPull(models.AbstractModel):
             except RampNotFound as error:
                 synced, refusal = False, refusal or error
             if synced:
-                record._confirm()
+                record._mark_confirmed()
                 run.confirmed += 1
             else:
                 again += record
@@ -989,7 +990,7 @@ class RampFlowPull(models.AbstractModel):
             if not refusal and record.attempts < BURNT_KEYS:
                 record.attempts += 1
                 continue
-            record._fail(self.env._('It is booked, but Ramp refused the confirmation: %s', refusal) if refusal else self.env._(
+            record._mark_failed(self.env._('It is booked, but Ramp refused the confirmation: %s', refusal) if refusal else self.env._(
                 'It is booked, but Ramp neither accepts the confirmation nor shows it as synced.'))
             self.env.context.get('ramp_memory', {})['untold'] = record.error_message
 
@@ -998,7 +999,7 @@ class RampFlowPull(models.AbstractModel):
         if not self._sync_type:
             return
         for _batch in range(REPORTS_PER_RUN):
-            unreported = self.env['ramp.record']._unreported(connection, self._flow, ids, self._batch_size)
+            unreported = self.env['ramp.record']._unreported_rows(connection, self._flow, ids, self._batch_size)
             if any(unreported.mapped('reported_hash')):
                 self._transaction(self._doubt_reports, unreported)
             if not unreported or not self._with_ramp(self._report_batch, client, unreported):
@@ -1027,7 +1028,7 @@ class RampFlowPull(models.AbstractModel):
                     self._report_batch(client, record)
                 return
             _logger.info('Ramp did not take the reason for %s: %s', records.ramp_id, error)
-        records._reported()
+        records._mark_reported()
 
 
 def _key_of(content):

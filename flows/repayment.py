@@ -81,7 +81,7 @@ class RampFlowRepayment(models.AbstractModel):
         return []
 
     def _skip_lost(self, connection, started):
-        self._skip_unlisted(self.env['ramp.record']._lost(connection, self._flow, started, LOST_PER_RUN))
+        self._skip_unlisted(self.env['ramp.record']._unlisted_rows(connection, self._flow, started, LOST_PER_RUN))
 
     def _read(self, payload):
         return read_repayment(payload)
@@ -298,7 +298,7 @@ class RampFlowRepayment(models.AbstractModel):
         rows = {row.ramp_id: row for row in self.env['ramp.record'].search_fetch(
             [('connection_id', '=', connection.id), ('flow', '=', self._flow), ('ramp_id', 'in', [plan.repayment.id for plan in plans])],
             ['ramp_id'])}
-        self.env['ramp.record']._note({
+        self.env['ramp.record']._store_noted({
             rows[plan.repayment.id].id: {'shares': [[line.id, minor, balance] for line, minor, balance in plan.shares]} for plan in plans})
         self._tell(plans, moves)
         return moves

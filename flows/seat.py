@@ -24,8 +24,8 @@ class RampFlowSeat(models.AbstractModel):
         return self.env._('Accounting seat')
 
     def _work(self, connection, run):
-        client = connection._client()
-        there = connection._check_seat(client).settings
+        client = connection._run_client()
+        there = connection._check_own_seat(client).settings
         wanted = connection._seat_settings()
         changes = {name for name, value in wanted.items() if there.get(name, False) != value}
         self.env.cr.rollback()  # nothing is to be held while Ramp is asked

@@ -82,7 +82,7 @@ class RampFlowStatementFile(models.AbstractModel):
     def _leave_out(self, connection, record):
         if not connection.ramp_entity_id:
             return super()._leave_out(connection, record)
-        return record._skip(self.env._(
+        return record._ignore_by_rule(self.env._(
             'Ramp has no file of it, or one that shows the spend of other Ramp entities, too, which is not for this company.'))
 
     def _no_object(self):

@@ -179,7 +179,7 @@ class RampFlowVendor(models.AbstractModel):
             return False
         if place['stored'] and not place['since']:
             # what had no id is on the list under its own now
-            unreadable = self.env['ramp.record']._lost(
+            unreadable = self.env['ramp.record']._unlisted_rows(
                 connection, self._flow, run.begun_at or started, MOST_UNREADABLE).filtered(
                     lambda record: record.ramp_id.startswith('malformed-'))
             if unreadable:
@@ -295,7 +295,7 @@ class RampFlowVendor(models.AbstractModel):
 
     def _store_listed(self, connection, run, payloads, asked, count):
         """Store a page; returns the Ramp ids and whether each is in the ledger now: what another transaction holds is left out."""
-        busy = self.env['ramp.record']._busy(connection, self._flow, [_id(payload) for payload in payloads])
+        busy = self.env['ramp.record']._locked_elsewhere(connection, self._flow, [_id(payload) for payload in payloads])
         ids = self._store_page(connection, run, payloads, asked)
         run.seen += count - len(ids)  # those that are as they were
         return ids, not busy
@@ -343,12 +343,12 @@ class RampFlowVendor(models.AbstractModel):
 
     def _store_answers(self, connection, answers, asked):
         Record = self.env['ramp.record']
-        Record._upsert(connection, self._flow, [
+        Record._upsert_page(connection, self._flow, [
             self._ledger_row(connection, payload) for payload in answers.values() if payload], asked, updates=True)
         gone = [ramp_id for ramp_id, payload in answers.items() if payload is None]
         for record in Record.search([
                 ('connection_id', '=', connection.id), ('flow', '=', self._flow), ('ramp_id', 'in', gone), ('state', '!=', 'confirmed')]):
-            record._skip(self.env._('Ramp no longer has it.'))
+            record._ignore_by_rule(self.env._('Ramp no longer has it.'))
 
     # ------------------------------------------------------------------ for bills
 
@@ -549,7 +549,7 @@ class RampFlowVendor(models.AbstractModel):
             noted[plan.row.id] = {'written': written, 'is_active': plan.detail.vendor.is_active}
             if lines := self._messages(plan, before):
                 notes[partners[plan.row].id] = Markup('<br/>').join(lines)
-        self.env['ramp.record']._note({
+        self.env['ramp.record']._store_noted({
             plan.row.id: noted[plan.row.id] for plan in plans if noted[plan.row.id] != plan.row.noted})
         self.env['ramp.flow.vendor_contact']._save_contacts(connection, plans, partners)
         if notes:

@@ -42,8 +42,8 @@ class RampFlowWatch(models.AbstractModel):
         return self.env._('Nightly check')
 
     def _work(self, connection, run):
-        place, started = run.taken_up or {}, run._begun()
-        client = connection._client()
+        place, started = run.taken_up or {}, run._pass_started_at()
+        client = connection._run_client()
         entities = connection._read_entities(client)
         full = run._last_reread(connection, self._flow)
         is_full = not full or full < started - EVERYTHING
@@ -51,7 +51,8 @@ class RampFlowWatch(models.AbstractModel):
         if not is_full:
             since = max(since, (started.replace(day=1) - relativedelta(months=MONTHS)).strftime('%Y-%m-%dT00:00:00Z'))
         self.env.cr.rollback()
-        flows = [flow for flow in connection._flows() if flow._enabled(connection) and (flow._sends or hasattr(flow, '_watch_listings'))]
+        flows = [flow for flow in connection._flow_models()
+                 if flow._enabled(connection) and (flow._sends or hasattr(flow, '_watch_listings'))]
         names = [flow._flow for flow in flows]
         done = names.index(place['flow']) if place.get('flow') in names else 0
         judged = {'failed': place.get('failed', {}), 'left_out': place.get('left_out', [])}  # by the runs before, which this one continues

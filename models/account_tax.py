@@ -13,7 +13,7 @@ class AccountTax(models.Model):
 
     def _ramp_changed(self, flows=None):
         """EXTENDS: a change of a tax is one of the groups it is in."""
-        if self and self.env['ramp.connection']._pushed('tax_code') is not None:
+        if self and self.env['ramp.connection']._pushed_domain_of('tax_code') is not None:
             # whoever may save the tax; archived groups are not offered
             groups = self.sudo().search([('children_tax_ids', 'in', self.ids)])
             super(AccountTax, groups)._ramp_changed(['tax_code'])

@@ -30,9 +30,11 @@ def json_leaves(payload, path=''):
         words = (f"{payload['category_info'].get('name') or ''}:", code if code != name else None, name, f'[{identity}]')
         return {path.lstrip('.'): ' '.join(str(word) for word in words if word and word not in (':', '[None]'))}
     if isinstance(payload, dict) and payload:
-        return {key: leaf for name, part in payload.items() for key, leaf in json_leaves(part, f'{path}.{name}').items()}
+        return {key: leaf for name, part in payload.items()
+                for key, leaf in json_leaves(part, f'{path}.{name}').items()}
     if isinstance(payload, list) and payload:
-        return {key: leaf for number, part in enumerate(payload, 1) for key, leaf in json_leaves(part, f'{path}.{number}').items()}
+        return {key: leaf for number, part in enumerate(payload, 1)
+                for key, leaf in json_leaves(part, f'{path}.{number}').items()}
     return {path.lstrip('.'): payload}
 
 

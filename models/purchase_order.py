@@ -59,7 +59,7 @@ class PurchaseOrder(models.Model):
         Core computes what a line received wherever that comes from, and in the middle of a flush, when nothing can be asked or written.
         """
         ids = [ident for ident in self._ids if ident]  # what a form shows before it is saved is nothing yet
-        if not ids or self.env['ramp.connection']._pushed(*RECEIPTS) is None:
+        if not ids or self.env['ramp.connection']._pushed_domain_of(*RECEIPTS) is None:
             return
         precommit = self.env.cr.precommit
         if 'ramp.received' not in precommit.data:

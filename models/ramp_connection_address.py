@@ -9,7 +9,7 @@ PLAIN_HOST = re.compile(r'[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:.]+\]')
 
 
 class RampConnection(models.Model):
-    """Where Ramp is asked: the client id and secret go there, so the address is checked, and stays once there is anything from it."""
+    """Where Ramp is asked. The client id and secret go to that address, so it is checked. It stays once anything came from it."""
 
     _inherit = 'ramp.connection'
 

@@ -20,9 +20,9 @@ class RampConnection(models.Model):
     @api.depends('client_id', 'client_secret', 'environment')
     def _compute_has_credentials(self):
         for connection in self:
-            connection.has_credentials = all(connection._credentials())
+            connection.has_credentials = all(connection._client_credentials())
 
-    def _credentials(self):
+    def _client_credentials(self):
         """The pair (client id, client secret), each from the server's configuration before the database."""
         self.ensure_one()
         return tuple(kept or entered for kept, entered in zip(
@@ -55,7 +55,7 @@ class RampConnection(models.Model):
         self.ensure_one()
         return APP_URLS.get(self.environment)
 
-    def _client(self):
+    def _run_client(self):
         """A client for a run on this connection's Ramp: of credentials that are known to be of its Ramp business.
 
         Raises `UserError` when there are none, and where nobody has asked Ramp yet whose they are; see `_check_business`.
@@ -73,7 +73,7 @@ class RampConnection(models.Model):
         self._check_database()
         # The credentials are readable by system administrators only; who may sync may have them used, not see them.
         connection = self.sudo()
-        client_id, client_secret = connection._credentials()
+        client_id, client_secret = connection._client_credentials()
         if not (client_id and client_secret):
             if self.environment == 'custom':
                 raise UserError(self.env._(
@@ -85,21 +85,21 @@ class RampConnection(models.Model):
                 name=self.name, **dict(zip(('client_id', 'client_secret'), connection._server_names(), strict=True))))
         url = connection._api_url()
         options.setdefault('token_store', access_tokens.store_for((
-            self.env.cr.dbname, self.id, url, client_id, client_secret, connection._scopes())))
+            self.env.cr.dbname, self.id, url, client_id, client_secret, connection._required_scopes())))
         try:
             return RampClient(
-                url, client_id, client_secret, scopes=connection._scopes(), allow_http=self.environment == 'custom',
-                session=requests.Session(), **options)
+                url, client_id, client_secret, scopes=connection._required_scopes(),
+                allow_http=self.environment == 'custom', session=requests.Session(), **options)
         except ValueError as error:  # an address that an earlier version let pass
             raise UserError(self.env._(
                 'Connection %(name)s, field "API Address": Ramp cannot be asked there. %(error)s', name=self.name, error=error)) from error
 
-    def _scopes(self):
+    def _required_scopes(self):
         """The permissions that this connection needs in Ramp."""
         self.ensure_one()
         return (*SCOPES, *(scope for field, scopes in OPTIONAL_SCOPES.items() if self[field] for scope in scopes))
 
-    def _explain(self, error):
+    def _explain_error(self, error):
         """A Ramp error as a sentence that names the connection and the remedy."""
         if isinstance(error, RampAuthError):
             return self.env._(

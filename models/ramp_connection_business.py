@@ -30,7 +30,7 @@ class RampConnection(models.Model):
         """What tells these credentials from others, without telling them: an HMAC under the database's own secret."""
         secret = self.env['ir.config_parameter'].sudo().get_param('database.secret') or ''  # for nobody to read, and it is not shown
         # the credentials are readable by system administrators only; nobody sees them here
-        pair = '\n'.join(part or '' for part in self.sudo()._credentials())
+        pair = '\n'.join(part or '' for part in self.sudo()._client_credentials())
         return hmac.new(secret.encode(), pair.encode('utf-8', 'surrogatepass'), hashlib.sha256).hexdigest()
 
     def _is_verified(self):

@@ -35,23 +35,23 @@ class RampConnection(models.Model):
             # a token of its own: scopes that were added in Ramp come only with a new one
             client = self._new_client(token_store=MemoryTokenStore())
             business = self._ask_business(client)
-            missing = set(self._scopes()) - set(client.scopes)
+            missing = set(self._required_scopes()) - set(client.scopes)
         except RampError as error:
-            raise UserError(self._explain(error)) from error
+            raise UserError(self._explain_error(error)) from error
         self._check_same_business(business)
         # see action_connect
         self.sudo().ramp_business_name = business.name
         if missing:
-            return self._notify('warning', self.env._('Connected to %s, with permissions missing', business.name), self.env._(
+            return self._notify_user('warning', self.env._('Connected to %s, with permissions missing', business.name), self.env._(
                 'Allow these scopes for the app in Ramp (Company > Developer): %s', ', '.join(sorted(missing))))
-        return self._notify('success', self.env._('The connection works'), self.env._('Ramp business: %s', business.name))
+        return self._notify_user('success', self.env._('The connection works'), self.env._('Ramp business: %s', business.name))
 
     def action_connect(self):
         """Take the accounting seat in Ramp, complete the set-up and switch the synchronization on."""
         self.ensure_one()
         self._check_manager()
         if self.state == 'connected':
-            return self._notify('success', self.env._('Already connected'), self.name)
+            return self._notify_user('success', self.env._('Already connected'), self.name)
         if not self.active:
             raise UserError(self.env._('Connection %s is archived: unarchive it before you press Connect.', self.name))
         if not self.existing_policy and (self.pull_statements or self.pull_bills):
@@ -69,7 +69,7 @@ class RampConnection(models.Model):
             # Last, as Ramp keeps it whatever becomes of this transaction: the next Connect knows the seat by its name.
             seat = self._take_seat(client)
         except RampError as error:
-            raise UserError(self._explain(error)) from error
+            raise UserError(self._explain_error(error)) from error
         # accounting administrators decide on the connection; the fields that hold its state are nobody's to type
         self.sudo().write({
             'state': 'connected', 'connected_at': self.env.cr.now(), 'accounting_connection_id': seat, 'last_error': False,
@@ -78,7 +78,7 @@ class RampConnection(models.Model):
         self._switch_crons()
         self._compare_again(uncertain=True)
         self._request_sync()
-        return self._notify('success', self.env._('Connected'), self.env._(
+        return self._notify_user('success', self.env._('Connected'), self.env._(
             'Odoo is now the accounting system of this Ramp business. The first synchronization has been started.'))
 
     def action_disconnect(self):
@@ -92,7 +92,7 @@ class RampConnection(models.Model):
         # see action_connect
         self.sudo().write({'state': 'disconnected', 'accounting_connection_id': False, 'last_error': message, 'database': False})
         self._switch_crons()
-        return self._notify('warning' if message else 'success', self.env._('Disconnected'), message or self.env._(
+        return self._notify_user('warning' if message else 'success', self.env._('Disconnected'), message or self.env._(
             'The accounting seat in Ramp is free again. Your documents and their history stay.'))
 
     # ------------------------------------------------------------------ synchronize
@@ -103,7 +103,7 @@ class RampConnection(models.Model):
         self._request_sync()
         if self.env.context.get('ramp_quiet'):
             return True
-        return self._notify('success', self.env._('Synchronization queued'), self.env._(
+        return self._notify_user('success', self.env._('Synchronization queued'), self.env._(
             'It runs in the background; this page shows its progress.'))
 
     def action_read_again(self):
@@ -120,7 +120,7 @@ class RampConnection(models.Model):
                 raise UserError(self.env._('%s is not connected to Ramp yet: press Connect first.', connection.name))
         self._compare_again(uncertain=True)
         self._request_sync()
-        return self._notify('success', self.env._('Everything is compared with Ramp'), self.env._(
+        return self._notify_user('success', self.env._('Everything is compared with Ramp'), self.env._(
             'It runs in the background. Only what differs is sent.'))
 
     # ------------------------------------------------------------------ open
@@ -169,7 +169,7 @@ class RampConnection(models.Model):
         action['context'] = {'default_move_type': 'in_invoice', 'create': False}
         return action
 
-    def _notify(self, kind, title, message):
+    def _notify_user(self, kind, title, message):
         return {
             'type': 'ir.actions.client',
             'tag': 'display_notification',

@@ -46,7 +46,7 @@ class RampConnection(models.Model):
     # ------------------------------------------------------------------ the name towards Ramp
 
     @api.model
-    def _identity(self):
+    def _database_identity(self):
         """Eight characters that name this database towards Ramp, made once and kept for good.
 
         They are part of the id under which every account and analytic account is known in Ramp: another database that
@@ -64,7 +64,7 @@ class RampConnection(models.Model):
     @api.model
     def _name_database(self):
         """Make the identity, if there is none, in this transaction: an installation or an upgrade, during which no other one may write."""
-        parameters = self.env['ir.config_parameter'].sudo()  # see _identity
+        parameters = self.env['ir.config_parameter'].sudo()  # see _database_identity
         if not parameters.get_param(IDENTITY_PARAMETER):
             parameters.set_param(IDENTITY_PARAMETER, uuid.uuid4().hex[:8])
 

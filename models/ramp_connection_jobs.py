@@ -9,7 +9,7 @@ class RampConnection(models.Model):
     _inherit = 'ramp.connection'
 
     @api.model
-    def _flows(self):
+    def _flow_models(self):
         """The flow models of this registry, in the order in which they run."""
         return sorted((self.env[name] for name in self.env.registry if name.startswith('ramp.flow.') and self.env[name]._flow),
                       key=lambda flow: flow._flow_sequence)
@@ -17,7 +17,7 @@ class RampConnection(models.Model):
     # ------------------------------------------------------------------ what is sent
 
     @api.model
-    def _pushed(self, flow):
+    def _pushed_domain_of(self, flow):
         """Domain of the records that any connection sends with a flow; None when there is none."""
         return self._pushed_domains().get(flow)
 
@@ -26,7 +26,8 @@ class RampConnection(models.Model):
     def _pushed_domains(self):
         # asked by whoever saves an account
         connections = self.sudo().search([('state', '=', 'connected')])
-        domains = {flow._flow: flow.sudo()._pushed_domain(connections) for flow in self._flows() if flow._sends} if connections else {}
+        flows = [flow for flow in self._flow_models() if flow._sends] if connections else ()
+        domains = {flow._flow: flow.sudo()._pushed_domain(connections) for flow in flows}
         return frozendict({flow: domain for flow, domain in domains.items() if not domain.is_false()})
 
     def _compare_again(self, uncertain=False):
@@ -37,7 +38,7 @@ class RampConnection(models.Model):
         connected |= self.search([
             ('state', '=', 'connected'), ('accounting_connection_id', 'in', [
                 seat for seat in self.mapped('accounting_connection_id') if seat])])
-        for flow in self._flows() if connected else ():
+        for flow in self._flow_models() if connected else ():
             if flow._sends:
                 # who may decide what is offered may have it compared, though not edit the ledger
                 self.env['ramp.record'].sudo()._mark_dirty(connected.filtered(flow._enabled), flow._flow, uncertain=uncertain)
@@ -49,12 +50,12 @@ class RampConnection(models.Model):
     def _switch_crons(self):
         """The jobs run while any connection is connected, and only then."""
         on = bool(self.sudo().search_count([('state', '=', 'connected')], limit=1))
-        for job in self._jobs(self._flows()):
+        for job in self._cron_jobs(self._flow_models()):
             if job.active != on:
                 job.active = on
 
     @api.model
-    def _jobs(self, flows):
+    def _cron_jobs(self, flows):
         """The jobs of flows, known to each other: what is asked of one is read of all."""
         # jobs belong to the system; whoever may connect, or press Sync now, decides whether and when they run
         return self.env['ir.cron'].sudo().browse([job for flow in flows if (job := flow._cron_id())])
@@ -64,5 +65,6 @@ class RampConnection(models.Model):
         # who may press Sync now (checked there) may have the rows tried again, though not edit them
         self.sudo().write({'sync_requested_at': self.env.cr.now().replace(microsecond=0)})
         self.env['ramp.record'].sudo()._make_due(self)
-        for job in self._jobs(flow for flow in self._flows() if any(flow._enabled(connection) for connection in self)):
+        flows = (flow for flow in self._flow_models() if any(flow._enabled(connection) for connection in self))
+        for job in self._cron_jobs(flows):
             job._trigger()

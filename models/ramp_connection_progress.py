@@ -25,7 +25,7 @@ class RampConnection(models.Model):
                 'flow': flow._flow, 'label': flow._flow_label(), 'sent': total('confirmed', flow=flow._flow),
                 'waiting': total('pending', flow=flow._flow), 'problem': total('error', 'held', flow=flow._flow),
                 'left_out': total('ignored', flow=flow._flow),
-            } for flow in self._flows() if flow._sends]
+            } for flow in self._flow_models() if flow._sends]
 
     def _compute_last_sync(self):
         # not stored: the jobs, which end at the same moment, would wait for each other

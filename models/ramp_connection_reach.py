@@ -51,7 +51,7 @@ class RampConnection(models.Model):
     def action_test_connection(self):
         """EXTENDS: Ramp answered."""
         action = super().action_test_connection()
-        self._answers()
+        self._end_silence()
         return action
 
     def _request_sync(self):
@@ -62,7 +62,7 @@ class RampConnection(models.Model):
 
     # ------------------------------------------------------------------ for runs
 
-    def _reach(self):
+    def _reach_options(self):
         """Options of the client for a run that begins: how a Ramp that did not answer may be asked. No write if it does."""
         self.ensure_one()
         if not self.silent_since:
@@ -92,16 +92,16 @@ class RampConnection(models.Model):
             self.write({'silent_since': self.silent_since or now, 'silent_until': self._next_try(now)})
             return self.silent_until
         if any(client.answered for client in clients):
-            self._answers()
+            self._end_silence()
         return None
 
-    def _answers(self):
+    def _end_silence(self):
         """Ramp answers again: whoever was kept from asking asks now."""
         # anybody who may ask Ramp may find that it answers; the fields are nobody's to type
         for connection in self.sudo().filtered('silent_since'):
             connection.write({'silent_since': False, 'silent_until': False})
             if connection.state == 'connected':
-                for job in self._jobs(flow for flow in self._flows() if flow._enabled(connection)):
+                for job in self._cron_jobs(flow for flow in self._flow_models() if flow._enabled(connection)):
                     job._trigger()
 
     def _next_try(self, now):
@@ -109,4 +109,4 @@ class RampConnection(models.Model):
         return now + min(max(now - (self.silent_since or now), FIRST_PAUSE), LONGEST_PAUSE)
 
     def _in_short(self, moment):
-        return format_datetime(self.env, moment, tz=self._timezone(), dt_format='short')
+        return format_datetime(self.env, moment, tz=self._time_zone(), dt_format='short')

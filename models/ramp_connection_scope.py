@@ -23,10 +23,10 @@ class RampConnection(models.Model):
     def _start_time(self, before=timedelta(0)):
         """The same as a datetime, as Odoo stores it: a domain with a date would mean midnight for whoever searches."""
         self.ensure_one()
-        zone = pytz.timezone(self._timezone())
+        zone = pytz.timezone(self._time_zone())
         return zone.localize(datetime.combine(self.start_date - before, time.min)).astimezone(pytz.utc).replace(tzinfo=None)
 
-    def _timezone(self):
+    def _time_zone(self):
         """Name of the company's time zone: it decides on which day a moment falls in the books."""
         self.ensure_one()
         known = self.env.context.get('ramp_memory', {}).setdefault('timezones', {})  # of a run, which asks after each commit
@@ -46,7 +46,7 @@ class RampConnection(models.Model):
             return False
         if isinstance(moment, datetime):
             return moment.astimezone(pytz.utc).replace(tzinfo=None) < self.connected_at
-        return moment < to_company_date(pytz.utc.localize(self.connected_at), self._timezone())
+        return moment < to_company_date(pytz.utc.localize(self.connected_at), self._time_zone())
 
     def _scope_of_lists(self):
         """What decides which objects Ramp's lists show, as JSON: with another one, a place in them is none."""

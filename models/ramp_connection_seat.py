@@ -2,11 +2,18 @@
 from odoo import models
 from odoo.exceptions import UserError
 
-from ..ramp_api import PayloadError, RampAuthError, RampConnectionError, RampError, RampNotFound, read_accounting_provider
+from ..ramp_api import (
+    PayloadError,
+    RampAuthError,
+    RampConnectionError,
+    RampError,
+    RampNotFound,
+    read_accounting_provider,
+)
 
 
 class RampConnection(models.Model):
-    """The accounting seat of a Ramp business: taken, checked, set up and given back. There is one, which connections share."""
+    """The accounting seat of a Ramp business: taken, checked, set up and given back. Connections of one business share it."""
 
     _inherit = 'ramp.connection'
 
@@ -21,7 +28,7 @@ class RampConnection(models.Model):
 
     def _seat_name(self):
         """The name under which this database holds the accounting seat: how it knows its own again."""
-        return f'Odoo {self._identity()}'
+        return f'Odoo {self._database_identity()}'
 
     def _seat_companies(self):
         """The companies that share this connection's Ramp business."""
@@ -29,15 +36,15 @@ class RampConnection(models.Model):
             ('state', '=', 'connected'), ('accounting_connection_id', '=', self.accounting_connection_id)]).company_id
 
     @staticmethod
-    def _providers(client):
+    def _accounting_providers(client):
         """Every accounting connection that the Ramp business has or had."""
         answer = client.get('/accounting/all-connections')
         return [read_accounting_provider(provider) for provider in (answer or {}).get('connections') or []]
 
-    def _check_seat(self, client):
+    def _check_own_seat(self, client):
         """What Ramp says of our accounting seat (`AccountingProvider`); raises `UserError` unless it is ours now: it can be taken in
         Ramp's own screens at any time."""
-        active = [provider for provider in self._providers(client) if provider.is_active]
+        active = [provider for provider in self._accounting_providers(client) if provider.is_active]
         for provider in active:
             if provider.id == self.accounting_connection_id:
                 return provider
@@ -57,7 +64,7 @@ class RampConnection(models.Model):
         connection*, so the names are compared before and after. Other connections of this database share our seat.
         """
         name = self._seat_name()
-        providers = self._providers(client)
+        providers = self._accounting_providers(client)
         active = [provider for provider in providers if provider.is_active]
         for provider in active:
             if provider.remote_provider_name == name and provider.connection_type == 'API':
@@ -99,9 +106,9 @@ class RampConnection(models.Model):
                 except (RampConnectionError, RampAuthError):
                     raise  # the others would fare no better
                 except RampError as error:
-                    failure = failure or self._explain(error)
+                    failure = failure or self._explain_error(error)
         except RampError as error:
-            failure = self._explain(error)
+            failure = self._explain_error(error)
         except (UserError, PayloadError) as error:  # without credentials, or Ramp answers nonsense
             failure = str(error)
         return failure and self.env._(
@@ -118,7 +125,8 @@ class RampConnection(models.Model):
 
     def _release_seat(self, client):
         """Free the accounting seat, unless it is not ours (any more)."""
-        if any(provider.is_active and provider.id == self.accounting_connection_id for provider in self._providers(client)):
+        providers = self._accounting_providers(client)
+        if any(provider.is_active and provider.id == self.accounting_connection_id for provider in providers):
             client.delete('/accounting/connection')
 
     # ------------------------------------------------------------------ its settings
@@ -133,7 +141,7 @@ class RampConnection(models.Model):
         connections = self | self.search([
             ('state', '=', 'connected'), ('accounting_connection_id', '=', self.accounting_connection_id)]) if (
                 self.accounting_connection_id) else self
-        told = {webhook.connection_id for webhook in connections._webhook() if webhook.state == 'active'}
+        told = {webhook.connection_id for webhook in connections._webhook_subscriptions() if webhook.state == 'active'}
         heard = connections.filtered(lambda connection: connection.use_webhooks and connection in told)
         return {
             'vendor_credits_enabled': any(connections.mapped('pull_bills')),

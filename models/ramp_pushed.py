@@ -40,10 +40,10 @@ class RampPushed(models.AbstractModel):
             if together is not None:
                 together.setdefault((self._name, flow), set()).update(self.ids)
                 continue
-            domain = self.env['ramp.connection']._pushed(flow)
+            domain = self.env['ramp.connection']._pushed_domain_of(flow)
             if domain is not None:
                 job = self.env[f'ramp.flow.{flow}']
-                if self.env['ramp.change']._note(flow, self, domain, job._cron_id()):
+                if self.env['ramp.change']._note_changes(flow, self, domain, job._cron_id()):
                     job._notify_job()
 
     @contextlib.contextmanager

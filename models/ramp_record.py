@@ -88,7 +88,7 @@ class RampRecord(models.Model):
 
     @api.model
     def _selection_flow(self):
-        return [(flow._flow, flow._flow_label()) for flow in self.env['ramp.connection']._flows()]
+        return [(flow._flow, flow._flow_label()) for flow in self.env['ramp.connection']._flow_models()]
 
     @api.depends('payload', 'late_payload')
     def _compute_payload_text(self):

@@ -61,7 +61,7 @@ class RampRecord(models.Model):
             flow._undo_asked(record.connection_id, record, self.env._('Ramp changed it after it was booked.'))
             # accountants decide on rows (checked above) without being able to edit them
             record.sudo()._accept_late_payload()
-            record.sudo()._reopen()
+            record.sudo()._reopen_for_booking()
             flow._trigger()
         return True
 
@@ -88,7 +88,7 @@ class RampRecord(models.Model):
                 '%s goes from Odoo to Ramp, so there is nothing to ignore here. To keep it out of Ramp, archive it in Odoo, or leave '
                 'it out on the connection (Offered in Ramp); to send it once more, press Retry.', record.display_name))
 
-    def _ignore(self, reason):
+    def _ignore_by_person(self, reason):
         """Leave these objects out of the books for good. The reason is kept and told to Ramp."""
         self._check_accountant()
         self._check_not_sent()

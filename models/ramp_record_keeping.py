@@ -66,8 +66,8 @@ class RampRecord(models.Model):
         done = 0
         for connection in self.env['ramp.connection'].with_context(active_test=False).search([('keep_months', '>', 0)]):
             until = fields.Date.today() - relativedelta(months=connection.keep_months)
-            done += len(self._take_settled(SQL(
-                'connection_id = %s AND COALESCE(date, create_date::date) < %s', connection.id, until), AT_ONCE - done)._erase())
+            which = SQL('connection_id = %s AND COALESCE(date, create_date::date) < %s', connection.id, until)
+            done += len(self._take_settled(which, AT_ONCE - done)._erase_personal())
             if done >= AT_ONCE:
                 break
             done += self._erase_people(SQL('connection_id = %s AND write_date < %s', connection.id, until))
@@ -105,11 +105,11 @@ class RampRecord(models.Model):
             """, list(FLOWS), list(SETTLED), ERASED, which, limit))
         return self.browse(row[0] for row in self.env.cr.fetchall())
 
-    def _erase(self):
+    def _erase_personal(self):
         """Take what is personal out of these rows, which are locked, and out of the names of their receipts. Returns them."""
         values = []
         for record in self:
-            payload, name = record._erased()
+            payload, name = record._without_personal()
             noted = record.noted
             if noted and 'extras' in noted:
                 noted = {**noted, 'extras': {key: value for key, value in noted['extras'].items() if key not in TEXTS}}
@@ -134,7 +134,7 @@ class RampRecord(models.Model):
         """As the jobs are that give rows their names."""
         return self.with_company(company).with_context(lang=company.partner_id.lang or self.env.lang)
 
-    def _erased(self):
+    def _without_personal(self):
         """(payload without what is personal, name that follows from it)."""
         self.ensure_one()
         flow = self.env[f'ramp.flow.{self.flow}'].with_env(self._in_language(self.company_id).env)
@@ -156,14 +156,15 @@ class RampRecord(models.Model):
     @api.model
     def _erase_chosen(self, which, people=None):
         """Erase what is settled of the rows that a condition names, and of people by another one; say how many are left."""
-        done = len(self._take_settled(which)._erase()) + self._erase_people(which if people is None else people)
+        done = len(self._take_settled(which)._erase_personal())
+        done += self._erase_people(which if people is None else people)
         self.env.cr.execute(SQL(
             'SELECT count(*) FROM ramp_record WHERE flow = ANY(%s) AND state <> ALL(%s) AND %s', list(FLOWS), list(SETTLED), which))
         [left] = self.env.cr.fetchone()
         if not done and left:
             raise UserError(self.env._(
                 'None of the %s records is confirmed or ignored yet, and until then its data is needed. Clear them first.', left))
-        return self.env['ramp.connection']._notify('warning' if left else 'success', self.env._('Personal data removed'), self.env._(
+        return self.env['ramp.connection']._notify_user('warning' if left else 'success', self.env._('Personal data removed'), self.env._(
             'Records: %(done)s. Not confirmed or ignored yet, so that their data is needed: %(left)s. The documents in Odoo, and what Ramp '
             'has, stay as they are.', done=done, left=left))
 

@@ -24,7 +24,7 @@ class RampRecord(models.Model):
 
     # ------------------------------------------------------------------ booked, and what Ramp knows
 
-    def _booked(self, documents, sync_key, told=True, again=False):
+    def _mark_booked(self, documents, sync_key, told=True, again=False):
         """Link each row to its document, in one statement and in the document's transaction.
 
         :param sync_key: under which Ramp is to be told; None: not yet, or, with `told` False, never
@@ -45,17 +45,17 @@ class RampRecord(models.Model):
         self.invalidate_recordset()
 
     @api.model
-    def _note(self, noted):
+    def _store_noted(self, noted):
         """Remember what documents show of their objects, in one statement. `noted`: JSON by row id."""
         if not noted:
             return
         values = SQL(', ').join(SQL('(%s, %s)', identity, Json(value)) for identity, value in noted.items())
         self.env.cr.execute(SQL(
             'UPDATE ramp_record r SET noted = v.noted::jsonb FROM (VALUES %s) AS v(id, noted) WHERE r.id = v.id', values),
-            log_exceptions=False)  # see _upsert
+            log_exceptions=False)  # see _upsert_page
         self.invalidate_model(['noted'])
 
-    def _confirm(self):
+    def _mark_confirmed(self):
         """Ramp accepted the outcome."""
         # clock_timestamp, not the transaction's time: a page that was asked for before this moment is out of date
         self.env.cr.execute(SQL(
@@ -67,7 +67,7 @@ class RampRecord(models.Model):
             """, self.ids))
         self.invalidate_recordset()
 
-    def _reported(self):
+    def _mark_reported(self):
         """Ramp knows the reason."""
         self.env.cr.execute(SQL(
             'UPDATE ramp_record SET reported_hash = md5(error_message), reports = COALESCE(reports, 0) + 1 WHERE id = ANY(%s)', self.ids))
@@ -75,7 +75,7 @@ class RampRecord(models.Model):
 
     # ------------------------------------------------------------------ not booked
 
-    def _hold(self, message, move=None):
+    def _mark_held(self, message, move=None):
         """Hold for a person; the sentence goes to the error inbox and to Ramp. Looked at again in every run.
 
         :param move: the document in Odoo that is in the way, if one is
@@ -86,13 +86,13 @@ class RampRecord(models.Model):
             self.write({'state': 'held', 'error_message': message, 'is_question': True, 'next_attempt': False,
                         'attempts': self.attempts + 1, 'reason_move_id': move.id})
 
-    def _wait(self, message):
+    def _mark_waiting(self, message):
         """Not an error: Ramp itself is not finished with the object."""
         self.ensure_one()
         if (self.state, self.error_message) != ('pending', message):
             self.write({'state': 'pending', 'error_message': message, 'is_question': False, 'next_attempt': False})
 
-    def _skip(self, message):
+    def _ignore_by_rule(self, message):
         """Leave out by rule. Comes back by itself when Ramp changes the object (`is_question`).
 
         A reason that says the same and more is kept: of a bill that was archived, it names the reversal.
@@ -102,7 +102,7 @@ class RampRecord(models.Model):
             message = self.error_message
         self.write({'state': 'ignored', 'error_message': message, 'is_question': True, 'next_attempt': False})
 
-    def _leave_out(self, message, counts=False):
+    def _ignore_out_of_scope(self, message, counts=False):
         """What is not booked is no business of the connection any more, and does not count in what Ramp says is owed.
 
         :param counts: it counts all the same: a statement may name what is from before the start date, and has to add up
@@ -112,7 +112,7 @@ class RampRecord(models.Model):
             'state': 'ignored', 'error_message': message, 'is_question': True, 'next_attempt': False,
             **({} if counts else {'has_moved': False, 'open_amount': False})})
 
-    def _fail(self, message):
+    def _mark_failed(self, message):
         """A failure of this object that may pass: try again in the next run, then later and later; after `MAX_ATTEMPTS`
         in a row hold it for a person. What is booked, and Ramp does not take the outcome of, is told for good: see `_note_untold`."""
         self.ensure_one()
@@ -128,7 +128,7 @@ class RampRecord(models.Model):
                     FIRST_DELAY * 2 ** min(attempts - 2, MAX_ATTEMPTS), UNTOLD_DELAY if is_booked else LONGEST_DELAY)
         self.write(values)
 
-    def _postpone(self, message):
+    def _retry_next_run(self, message):
         """Ramp did not answer: no fault of this object, so it does not count against it and is tried in every run."""
         self.ensure_one()
         if (self.state, self.error_message) != ('error', message):
@@ -136,7 +136,7 @@ class RampRecord(models.Model):
 
     # ------------------------------------------------------------------ undone
 
-    def _reopen(self):
+    def _reopen_for_booking(self):
         """Let objects be booked again whose documents were undone. Whatever is booked then is confirmed under a key of its own."""
         self.flush_recordset()
         # the ORM would write 0 for "no document"; the indexes and the flows know one way to say it
@@ -149,11 +149,11 @@ class RampRecord(models.Model):
             """, self.ids))
         self.invalidate_recordset()
 
-    def _unbook(self, message):
+    def _mark_unbooked(self, message):
         """What was booked of the object was undone, and Ramp has nothing to book in its place; a change there makes the row due."""
         self.ensure_one()
-        self._reopen()
-        self._wait(message)
+        self._reopen_for_booking()
+        self._mark_waiting(message)
 
     def _reopen_payment(self):
         """Let payments be compared again whose document was booked anew: what they paid of the former one they pay of it."""
@@ -167,14 +167,14 @@ class RampRecord(models.Model):
             """, self.ids))
         self.invalidate_recordset()
 
-    def _vanish(self, moment):
+    def _mark_vanished(self, moment):
         """Ramp has these objects no more: they count for nothing there. What is booked of them is for a person to undo (see `_find` of
         `ramp.flow.watch`)."""
         for record in self:
             if record.res_id:
                 record.noted = {**(record.noted or {}), 'vanished': moment.isoformat()}
             elif record.state in OPEN_STATES:
-                record._skip(self.env._('Ramp no longer has it.'))
+                record._ignore_by_rule(self.env._('Ramp no longer has it.'))
         payments = self.search([
             ('connection_id', 'in', self.connection_id.ids), ('flow', '=', 'bill_payment'),
             ('ramp_id', 'in', self.filtered(lambda record: record.flow == 'bill').mapped('ramp_id'))])

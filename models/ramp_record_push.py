@@ -29,7 +29,7 @@ class RampRecord(models.Model):
         '(connection_id, flow, remote_id) WHERE remote_id IS NOT NULL', 'An object of Ramp stands for one object of Odoo.')
 
     @api.model
-    def _expect(self, connection, flow, query, model, prefix, uncertain=False):
+    def _create_missing_rows(self, connection, flow, query, model, prefix, uncertain=False):
         """Rows for the records of a query that have none, in one statement. Returns how many there were.
 
         :param query: Query of the wanted records
@@ -53,7 +53,7 @@ class RampRecord(models.Model):
             wanted=query.subselect())))
 
     @api.model
-    def _reconsider(self, connection, flow, query, shared):
+    def _mark_dirty_by_query(self, connection, flow, query, shared):
         """Let rows be compared whose record has become wanted, or is wanted no more, without any hook having heard of it.
 
         :param shared: another connection may send what this one wants: then only the second

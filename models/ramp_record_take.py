@@ -14,7 +14,7 @@ class RampRecord(models.Model):
     # ------------------------------------------------------------------ to book
 
     @api.model
-    def _take(self, connection, flow, limit, ramp_ids=None, after=0, updates=False):
+    def _take_due_rows(self, connection, flow, limit, ramp_ids=None, after=0, updates=False):
         """Lock rows that are due and that no other worker has, in the order in which they came.
 
         :param ramp_ids: only these objects; None: whichever are due, beyond the id `after`
@@ -76,7 +76,7 @@ class RampRecord(models.Model):
     # ------------------------------------------------------------------ to ask Ramp for
 
     @api.model
-    def _lost(self, connection, flow, since, limit):
+    def _unlisted_rows(self, connection, flow, since, limit):
         """Open rows that Ramp has not listed since a moment, without a lock."""
         self.env.cr.execute(SQL(
             """
@@ -90,7 +90,7 @@ class RampRecord(models.Model):
         return self.browse(row[0] for row in self.env.cr.fetchall())
 
     @api.model
-    def _unseen(self, connection, flow, since, moment, limit):
+    def _unseen_rows(self, connection, flow, since, moment, limit):
         """Rows from a day on that count in what Ramp says is owed, and that Ramp has not shown since a moment; without a lock.
 
         What had vanished, of whichever day, is among them: it may be there again.
@@ -131,7 +131,7 @@ class RampRecord(models.Model):
         return self.browse(row[0] for row in self.env.cr.fetchall())
 
     @api.model
-    def _unreported(self, connection, flow, ids, limit):
+    def _unreported_rows(self, connection, flow, ids, limit):
         """Rows whose reason Ramp has not been told: held ones, and those that a person ignored."""
         self.env.cr.execute(SQL(
             """

@@ -20,7 +20,7 @@ class RampRecord(models.Model):
     _inherit = 'ramp.record'
 
     @api.model
-    def _upsert(self, connection, flow, rows, seen_at, updates=False, wait=False):
+    def _upsert_page(self, connection, flow, rows, seen_at, updates=False, wait=False):
         """Put a page of objects into the ledger, in one statement (two if only some are ready); returns nothing.
 
         :param rows: list of dict with ramp_id, payload, payload_hash, and, where known, the columns of `COLUMNS`; and `ready`
@@ -34,7 +34,7 @@ class RampRecord(models.Model):
         synced), it is confirmed once more; if Ramp changed it since, a person decides, unless Ramp shows it as it was again.
         """
         unique = {row['ramp_id']: row for row in rows}  # a page may repeat an object; one statement may not touch a row twice
-        for ramp_id in () if wait else self._busy(connection, flow, list(unique)):
+        for ramp_id in () if wait else self._locked_elsewhere(connection, flow, list(unique)):
             del unique[ramp_id]
         # always in the same order: two workers with the same page then wait for each other, and do not deadlock
         ordered = [row for _ramp_id, row in sorted(unique.items())]
@@ -93,9 +93,9 @@ class RampRecord(models.Model):
     def _upsert_withheld(self, connection, flow, rows, seen_at):
         """Put objects into the ledger that Ramp shows without offering them: they count in what it says is owed, and wait.
 
-        :param rows: as of `_upsert`, with state and error_message: why it is not booked
+        :param rows: as of `_upsert_page`, with state and error_message: why it is not booked
         """
-        busy = set(self._busy(connection, flow, [row['ramp_id'] for row in rows]))
+        busy = set(self._locked_elsewhere(connection, flow, [row['ramp_id'] for row in rows]))
         rows = [{**row, 'is_withheld': True} for row in sorted(rows, key=lambda row: row['ramp_id']) if row['ramp_id'] not in busy]
         if not rows:
             return
@@ -114,7 +114,7 @@ class RampRecord(models.Model):
         self.invalidate_model()
 
     def _insert_rows(self, connection, flow, rows, seen_at, changed, which):
-        """See `_upsert`. changed, which: what else to set of a row that is there, and of which."""
+        """See `_upsert_page`. changed, which: what else to set of a row that is there, and of which."""
         values = SQL(', ').join(
             SQL('(%s)', SQL(', ').join(
                 SQL('%s', part) for part in (
@@ -159,7 +159,7 @@ class RampRecord(models.Model):
                 SQL('%s', part) for part in (row['ramp_id'], *(row.get(column) for column in STANDING)))) for row in rows)))
 
     @api.model
-    def _busy(self, connection, flow, ramp_ids):
+    def _locked_elsewhere(self, connection, flow, ramp_ids):
         """Which of these objects another worker is booking or confirming now: to wait for it would be to do its work again."""
         if not ramp_ids:
             return []
@@ -172,7 +172,7 @@ class RampRecord(models.Model):
         return [row[0] for row in self.env.cr.fetchall()]
 
     @api.model
-    def _see(self, connection, flow, ramp_ids, seen_at):
+    def _mark_seen(self, connection, flow, ramp_ids, seen_at):
         """Note when Ramp showed these objects, of the rows that no other worker has: what is booked is not touched otherwise."""
         self.env.cr.execute(SQL(
             """

@@ -19,14 +19,15 @@ class RampRecord(models.Model):
     def _compute_late_changes(self):
         for record in self:
             before, after = (
-                {key: None if leaf in ('', [], {}) else leaf for key, leaf in json_leaves(payload).items()} if payload else {}
-                for payload in (record.payload, record.late_payload))
+                {key: None if leaf in ('', [], {}) else leaf for key, leaf in json_leaves(payload).items()}
+                if payload else {} for payload in (record.payload, record.late_payload))
             record.late_changes = '\n'.join(
                 self.env._('%(field)s: %(before)s, now %(after)s', field=key,
                            **{name: self.env._('(nothing)') if leaf is None else leaf
                               for name, leaf in (('before', before.get(key)), ('after', after.get(key)))})
                 for key in sorted({*before, *after})
-                if before.get(key) != after.get(key) and key.rpartition('.')[2] not in BOOKKEEPING_KEYS) if after else False
+                if before.get(key) != after.get(key) and key.rpartition('.')[2] not in BOOKKEEPING_KEYS
+            ) if after else False
 
     @api.depends('state', 'remote_id', 'is_question', 'attempts')
     @api.depends_context('lang')

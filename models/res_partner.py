@@ -72,7 +72,7 @@ class ResPartner(models.Model):
         """EXTENDS: only few partners are wanted as vendors in Ramp. One that is wanted no more is found by the job itself."""
         flows = flows or self._ramp_flows
         if 'spend_vendor' in flows and (
-                self.env['ramp.connection']._pushed('spend_vendor') is None
+                self.env['ramp.connection']._pushed_domain_of('spend_vendor') is None
                 # see _ramp_new
                 or not any(partner.ramp_spend_vendor for partner in self.sudo())):
             flows = tuple(flow for flow in flows if flow != 'spend_vendor')
@@ -172,9 +172,9 @@ class ResPartner(models.Model):
             partner.write({'ramp_spend_vendor': True, 'supplier_rank': partner.supplier_rank or 1})
         missing = partner._ramp_vendor_missing()
         if missing:
-            return self.env['ramp.connection']._notify(
+            return self.env['ramp.connection']._notify_user(
                 'warning', self.env._('Something is missing before it is sent to Ramp'), ' '.join(missing))
-        return self.env['ramp.connection']._notify('success', self.env._('It is going to be created in Ramp'), self.env._(
+        return self.env['ramp.connection']._notify_user('success', self.env._('It is going to be created in Ramp'), self.env._(
             'It runs in the background; this page shows what became of it.'))
 
     def action_open_ramp_vendor(self):

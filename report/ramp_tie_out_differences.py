@@ -23,7 +23,8 @@ class RampTieOutDifferences(models.AbstractModel):
         found = defaultdict(list)
         for entity, currency, month, measure, record_id, move_id, ramp, odoo in odd:
             record, move = by_record.get(record_id, Record), by_move.get(move_id, Move)
-            kind, text = self._explain_object(record, moves[record], month, ramp, odoo) if record else self._explain_entry(move)
+            kind, text = (
+                self._explain_object(record, moves[record], month, ramp, odoo) if record else self._explain_entry(move))
             money = self.env['res.currency'].browse(currency)
             found[entity, currency, month].append({
                 'kind': kind, 'text': text, 'measure': measure, 'name': record.name or move.name or move.ref or self.env._('Deleted'),

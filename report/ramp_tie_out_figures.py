@@ -31,8 +31,8 @@ class RampTieOutFigures(models.AbstractModel):
         currencies = self.env['res.currency'].with_context(active_test=False).browse({currency for _entity, currency in keys}).grouped('id')
         differences = self._named_differences(connection, odd)
         names = connection.ramp_entities or {}
-        return [self._entity_section(connection, key, currencies[key[1]], names, sums, start.get(key, {}), differences, first, last)
-                for key in keys]
+        return [self._entity_section(
+            connection, key, currencies[key[1]], names, sums, start.get(key, {}), differences, first, last) for key in keys]
 
     # ------------------------------------------------------------------ read from the database
 
@@ -119,7 +119,8 @@ class RampTieOutFigures(models.AbstractModel):
             opening, was_odd = dict(total), odd
             month_odd = self._add_month(total, mine, month)
             odd = odd or month_odd
-            lines = [self._measure_line(currency, measure, *mine.get((month, measure), (0, 0, 0))) for measure in (*MEASURES, MEMO_MEASURE)]
+            lines = [self._measure_line(currency, measure, *mine.get((month, measure), (0, 0, 0)))
+                     for measure in (*MEASURES, MEMO_MEASURE)]
             told = differences.get((*key, month), [])
             shown.append({
                 'month': f'{month:%Y-%m}', 'label': format_date(self.env, month, date_format='MMMM yyyy'),
@@ -167,4 +168,5 @@ class RampTieOutFigures(models.AbstractModel):
 
     def _measure_line(self, currency, measure, ramp, odoo, odd):
         label = dict(self.env['ramp.tie.out']._fields['measure']._description_selection(self.env))[measure]
-        return {'measure': measure, 'label': label, 'is_owed': measure != MEMO_MEASURE, **self._compared_figure(currency, ramp, odoo, odd)}
+        return {'measure': measure, 'label': label, 'is_owed': measure != MEMO_MEASURE,
+                **self._compared_figure(currency, ramp, odoo, odd)}

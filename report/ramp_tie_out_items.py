@@ -34,7 +34,8 @@ class RampTieOutItems(models.AbstractModel):
         self._flush_sources()
         first, last = fields.Date.to_date(first), fields.Date.to_date(last)
         period = SQL(' AND ').join(
-            SQL('i.date %s %s', SQL(operator), day) for operator, day in self._period_bounds(connection, first, last)) or SQL('TRUE')
+            SQL('i.date %s %s', SQL(operator), day)
+            for operator, day in self._period_bounds(connection, first, last)) or SQL('TRUE')
         if measure == MEMO_MEASURE:
             return SQL(
                 """(
@@ -66,7 +67,8 @@ class RampTieOutItems(models.AbstractModel):
         return action
 
     def _objects_domain(self, connection, currency_id, first, last, measure, entity):
-        flows = {'spend': 'transaction', 'refund': 'transaction', 'cashback': 'cashback', 'payment': 'transfer', MEMO_MEASURE: 'repayment'}
+        flows = {'spend': 'transaction', 'refund': 'transaction', 'cashback': 'cashback', 'payment': 'transfer',
+                 MEMO_MEASURE: 'repayment'}
         domain = [
             ('connection_id', '=', connection.id), ('has_moved', '=', True), ('currency_id', '=', currency_id),
             ('flow', 'in', [flows[measure]] if measure in flows else [] if measure else sorted(set(flows.values()) - {'repayment'}))]
@@ -83,7 +85,8 @@ class RampTieOutItems(models.AbstractModel):
     def _cashback_of(self, connection, first, last):
         """Rows of the cashback that counts in these months: with the statement it is on, else when it was given."""
         period = SQL(' AND ').join(
-            SQL('COALESCE(s.date, r.date) %s %s', SQL(operator), day) for operator, day in self._period_bounds(connection, first, last))
+            SQL('COALESCE(s.date, r.date) %s %s', SQL(operator), day)
+            for operator, day in self._period_bounds(connection, first, last))
         return [row[0] for row in self.env.execute_query(SQL(
             """
             SELECT r.id FROM ramp_record r

@@ -32,7 +32,8 @@ class RampTieOutOpen(models.AbstractModel):
                 'partner_id': partner, 'name': partners[partner].display_name if partner in partners else self.env._('Not in Odoo'),
                 'currency': {'id': currency.id, 'name': currency.name, 'digits': currency.decimal_places},
                 **self._compared_figure(currency, group['ramp'], group['odoo'], len(group['records'])),
-                'differences': [self._open_balance_difference(currency, *row, moves) for row in group['records'][:SHOWN]],
+                'differences': [
+                    self._open_balance_difference(currency, *row, moves) for row in group['records'][:SHOWN]],
             })
         return {
             'kind': kind,

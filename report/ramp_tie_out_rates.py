@@ -41,7 +41,8 @@ class RampTieOutRates(models.AbstractModel):
         amount as if all were spent: refunds do not make up for bills."""
         company = connection.company_id
         period = SQL(' AND ').join(
-            SQL('l.date %s %s', SQL(operator), day) for operator, day in self._period_bounds(connection, first, last)) or SQL('TRUE')
+            SQL('l.date %s %s', SQL(operator), day)
+            for operator, day in self._period_bounds(connection, first, last)) or SQL('TRUE')
 
         def rate_subquery(currency, condition, order):
             # as `res.currency._get_rates` has it (Odoo 19.0)
@@ -75,5 +76,6 @@ class RampTieOutRates(models.AbstractModel):
               FROM compared GROUP BY currency_id ORDER BY currency_id
             """, connection=connection.id, flows=list(FLOWS), currency=company.currency_id.id, card=connection.card_account_id.id or None,
             period=period, tolerance=connection.rate_tolerance, rounding=company.currency_id.rounding,
-            theirs=rate_subquery(SQL('d.currency_id'), until, 'DESC'), own=rate_subquery(company.currency_id.id, until, 'DESC'),
+            theirs=rate_subquery(SQL('d.currency_id'), until, 'DESC'),
+            own=rate_subquery(company.currency_id.id, until, 'DESC'),
             first=rate_subquery(company.currency_id.id, any_day, 'ASC')))

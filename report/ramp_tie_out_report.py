@@ -59,7 +59,8 @@ class RampTieOutReport(models.AbstractModel):
             'period': {'from': f'{first:%Y-%m}' if first else False, 'to': f'{last:%Y-%m}',
                        'label': self._period_in_words(connection, first, last)},
             'is_zero': is_zero, 'sections': sections, 'open': owing, 'rates': rates,
-            'status': self._report_status(connection, is_zero, sections, owing, rates), 'kinds': self._difference_labels(),
+            'status': self._report_status(connection, is_zero, sections, owing, rates),
+            'kinds': self._difference_labels(),
             'read': fields.Datetime.to_string(connection.last_watch) if connection.last_watch else False,
         }
 
@@ -83,7 +84,8 @@ class RampTieOutReport(models.AbstractModel):
         """Action: what is behind a figure of the open bills ('vendor') or reimbursements ('employee') of a partner; see open_items."""
         connection = self._readable_connection(connection_id)
         records = self.env['ramp.record'].browse([
-            row[0] for row in self._open_balance_rows(connection, kind) if row[1:3] == (currency_id, partner_id or None)])
+            row[0] for row in self._open_balance_rows(connection, kind)
+            if row[1:3] == (currency_id, partner_id or None)])
         if side == 'ramp':
             action = self._ledger_action()
             action['domain'] = [('id', 'in', records.ids)]
@@ -132,7 +134,8 @@ class RampTieOutReport(models.AbstractModel):
 
         if first == last:
             return month_name(last)
-        return self.env._('%(first)s to %(last)s', first=month_name(first or connection.start_date), last=month_name(last))
+        return self.env._(
+            '%(first)s to %(last)s', first=month_name(first or connection.start_date), last=month_name(last))
 
     # ------------------------------------------------------------------ what it comes to, in words
 

@@ -57,18 +57,21 @@ class Workbook:
         parts, opening = [], None
         for month in section['months']:
             opening = opening or row + 1
-            self._write_row(sheet, row, [month['label'], self._('Opening balance')], month['opening'], currency, bold=True)
+            self._write_row(
+                sheet, row, [month['label'], self._('Opening balance')], month['opening'], currency, bold=True)
             owed = [line for line in month['lines'] if line['is_owed']]
             parts.append((row + 2, row + 1 + len(owed)))
             for line in owed:
                 row += 1
                 self._write_row(sheet, row, [month['label'], line['label']], line, currency)
             row += 1
-            self._write_row(sheet, row, [month['label'], self._('Closing balance')], month['closing'], currency, bold=True)
+            self._write_row(
+                sheet, row, [month['label'], self._('Closing balance')], month['closing'], currency, bold=True)
             for line in month['lines']:
                 if not line['is_owed']:
                     row += 1
-                    self._write_row(sheet, row, [month['label'], self._('Beside that: %s', line['label'])], line, currency)
+                    self._write_row(
+                        sheet, row, [month['label'], self._('Beside that: %s', line['label'])], line, currency)
             closing = row + 1 - (len(month['lines']) - len(owed))
             row += 1
         # zero: what was owed, and what moved it, is what is owed
@@ -101,16 +104,19 @@ class Workbook:
             (self._('Currency'), 10)])
         for number, (currency, texts, figures) in enumerate(rows, FIRST_ROW + 1):
             self._write_row(sheet, number, texts, figures, currency, code=True)
-        self._write_sums(sheet, FIRST_ROW + 1 + len(rows), 7, [(currency, figures) for currency, _texts, figures in rows])
+        self._write_sums(
+            sheet, FIRST_ROW + 1 + len(rows), 7, [(currency, figures) for currency, _texts, figures in rows])
 
     def _write_open_balances(self):
         rows = [(row['currency'], [part['title'], row['name']], row) for part in self.report['open'] for row in part['rows']]
         sheet = self._add_sheet(self._('Open'), self._('Open bills and reimbursements'), [
-            (self._('Part'), 34), (self._('Partner'), 40), *self._amount_columns(), (self._('Currency'), 10), (self._('Differences'), 12)])
+            (self._('Part'), 34), (self._('Partner'), 40), *self._amount_columns(), (self._('Currency'), 10),
+            (self._('Differences'), 12)])
         for number, (currency, texts, figures) in enumerate(rows, FIRST_ROW + 1):
             self._write_row(sheet, number, texts, figures, currency, code=True)
             sheet.write_number(number, len(texts) + 4, figures['odd'])
-        self._write_sums(sheet, FIRST_ROW + 1 + len(rows), 2, [(currency, figures) for currency, _texts, figures in rows])
+        self._write_sums(
+            sheet, FIRST_ROW + 1 + len(rows), 2, [(currency, figures) for currency, _texts, figures in rows])
 
     def _write_rates(self):
         rates = self.report['rates']

@@ -202,7 +202,7 @@ class RampCase(SmokeTags, TransactionCase):
         last = self.env['ramp.run'].search([], limit=1, order='id desc').id or 0
         if now:
             # whom it wakes is TestConnection's to see, and costs a tenth of many a test: here they run at once
-            with patch.object(type(self.connection), '_jobs', lambda connection, flows: connection.env['ir.cron']):
+            with patch.object(type(self.connection), '_cron_jobs', lambda connection, flows: connection.env['ir.cron']):
                 self.connection.with_context(ramp_quiet=True).action_sync_now()
         # an HttpCase is in that mode already
         with nullcontext() if type(self)._registry_patched else self.enter_registry_test_mode():

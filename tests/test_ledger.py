@@ -254,7 +254,7 @@ class TestLedger(RampCase):
         self.assertHeld(ramp_id, 'amount')
 
     def test_interrupted_run_is_closed_by_the_next(self):
-        run = self.env['ramp.run']._start(self.connection, 'transaction')
+        run = self.env['ramp.run']._start_run(self.connection, 'transaction')
         self.env.flush_all()
         self.env.cr.execute("UPDATE ramp_run SET write_date = write_date - interval '1 day' WHERE id = %s", [run.id])
         self.sync('transaction')
@@ -300,14 +300,14 @@ class TestLedger(RampCase):
             payloads += [row for row in rows if isinstance(row, dict) and 'line_items' in row]
         self.assertGreaterEqual(len(payloads), 3, 'the examples were not found')
         flow = self.env['ramp.flow.transaction']
-        run = self.env['ramp.run']._start(self.connection, 'transaction')
+        run = self.env['ramp.run']._start_run(self.connection, 'transaction')
         for payload in payloads:
             try:
                 read_transaction(payload)
             except PayloadError:
                 # a fragment: kept as it is, and explained
                 row = flow._ledger_row(self.connection, payload)
-                self.env['ramp.record']._upsert(self.connection, 'transaction', [row], fields.Datetime.now())
+                self.env['ramp.record']._upsert_page(self.connection, 'transaction', [row], fields.Datetime.now())
                 flow._book_batch(self.connection, run, [row['ramp_id']])
                 self.assertEqual(self.record(row['ramp_id']).state, 'held')
                 self.assertIn('cannot be booked', self.record(row['ramp_id']).error_message)
@@ -316,7 +316,7 @@ class TestLedger(RampCase):
             value = read_transaction(payload)
             row = flow._ledger_row(self.connection, payload)
             self.assertEqual((row['ramp_id'], row['amount']), (value.id, value.amount.decimal))
-            self.env['ramp.record']._upsert(self.connection, 'transaction', [row], fields.Datetime.now())
+            self.env['ramp.record']._upsert_page(self.connection, 'transaction', [row], fields.Datetime.now())
             record = self.record(value.id)
             flow._book_batch(self.connection, run, [value.id])
             self.assertEqual(record.state, 'held', record.error_message)
@@ -325,7 +325,7 @@ class TestLedger(RampCase):
             for line in payload['line_items']:
                 line['accounting_field_selections'] = [{
                     'type': 'GL_ACCOUNT', 'external_id': self.external(self.account_meals), 'external_code': '650001', 'name': 'Meals'}]
-            self.env['ramp.record']._upsert(
+            self.env['ramp.record']._upsert_page(
                 self.connection, 'transaction', [flow._ledger_row(self.connection, payload)],
                 fields.Datetime.add(fields.Datetime.now(), seconds=1))
             self.connection.fallback_employee_id = self.employee

@@ -90,7 +90,7 @@ class TestPushAccounts(PushCase):
         counts = []
         for connected in (False, True):
             self.connection.state = 'connected' if connected else 'draft'
-            self.env['ramp.connection']._pushed('account')
+            self.env['ramp.connection']._pushed_domain_of('account')
             for number in range(2):
                 self.env.flush_all()
                 self.env.invalidate_all()

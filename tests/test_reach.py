@@ -100,8 +100,8 @@ class TestSilence(RampCase):
         self.ramp.faults.add('hang')
         self.jobs('transaction')
         self.later(minutes=2)
-        self.assertEqual(self.connection._reach(), {'max_attempts': 1})
-        self.assertIn('closed', self.connection._reach())
+        self.assertEqual(self.connection._reach_options(), {'max_attempts': 1})
+        self.assertIn('closed', self.connection._reach_options())
 
     def test_sync_now_asks_now(self):
         self.ramp.faults.add('hang')
@@ -352,7 +352,7 @@ class TestLostRuns(RampCase):
     """A run whose process was ended is closed by whichever run begins next, at once."""
 
     def start(self, flow='transaction'):
-        run = self.env['ramp.run']._start(self.connection, flow)
+        run = self.env['ramp.run']._start_run(self.connection, flow)
         run.flush_recordset()
         return run
 
@@ -370,7 +370,7 @@ class TestLostRuns(RampCase):
 
     def test_the_lock_ends_with_the_run(self):
         run = self.start()
-        run._finish()
+        run._finish_run()
         self.env.cr.execute("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND classid = %s AND objid = %s", [ALIVE, run.id])
         self.assertEqual(self.env.cr.fetchone()[0], 0)
 

@@ -31,7 +31,7 @@ class TestSpendVendor(PushCase):
         return self.sync(*(flows or FLOWS), now=now)
 
     def everything(self):
-        return self.sync(*(flow._flow for flow in self.connection._flows() if flow._cron()))
+        return self.sync(*(flow._flow for flow in self.connection._flow_models() if flow._cron()))
 
     def sent(self, partner=None):
         row = self.row(partner or self.acme, 'spend_vendor')

@@ -133,9 +133,9 @@ class TestUser(PeopleCase):
         self.push()
         self.assertFalse(self.row(nora))
         self.assertEqual(self.ramp.counts() - before, Counter())
-        self.assertNotIn('users:write', self.connection._scopes())
+        self.assertNotIn('users:write', self.connection._required_scopes())
         self.connection.push_users = True
-        self.assertIn('users:write', self.connection._scopes())
+        self.assertIn('users:write', self.connection._required_scopes())
         self.push()
         self.assertThere(nora)
 

@@ -156,7 +156,7 @@ def cut_flows(cuts, env, booked):
             return what if flow in FLOWS else f'{what} of {flow}'
         return name
 
-    around(cuts, model('ramp.record'), '_upsert', lambda record, connection, flow, *args, **kwargs: f'upsert of {flow}')
+    around(cuts, model('ramp.record'), '_upsert_page', lambda record, connection, flow, *args, **kwargs: f'upsert of {flow}')
     around(cuts, model('hr.expense'), 'create', 'expenses')
     around(cuts, model('account.move'), 'create', of_flow('entries'))
     around(cuts, model('account.move'), '_post', of_flow('post'))
@@ -170,7 +170,7 @@ def cut_flows(cuts, env, booked):
     around(cuts, model('ramp.card.bill'), '_book', 'settling by card')
     around(cuts, model('ramp.card.bill'), '_undo', 'undoing of a card settlement')
 
-    note = model('ramp.record')._booked
+    note = model('ramp.record')._mark_booked
 
     def noted(self, *args, **kwargs):
         name = f"booked {self[:1].flow}" if self else None
@@ -182,7 +182,7 @@ def cut_flows(cuts, env, booked):
                          for record in self if record.flow != 'receipt')
             cuts(f'after {name}')
 
-    model('ramp.record')._booked = noted
+    model('ramp.record')._mark_booked = noted
     for flow in dict.fromkeys(flow for jobs in JOBS.values() for flow in jobs):
         cut_transactions(cuts, model(f'ramp.flow.{flow}'), flow, fresh, booked)
     for flow in {*PAYABLES, *STATEMENTS}:
