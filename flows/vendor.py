@@ -335,10 +335,9 @@ class RampFlowVendor(models.AbstractModel):
         self.env.cr.execute(SQL(
             """
             SELECT ramp_id, COALESCE(payload ? 'contacts_detail', FALSE), res_id IS NOT NULL FROM ramp_record
-             WHERE connection_id = %s AND flow = %s AND (state IN ('pending', 'error') OR (state = 'held' AND is_question))
-               AND (next_attempt IS NULL OR next_attempt <= %s) AND NOT (ramp_id = ANY(%s))
+             WHERE connection_id = %s AND flow = %s AND %s AND NOT (ramp_id = ANY(%s))
              ORDER BY id
-            """, connection.id, self._flow, self.env.cr.now(), list(settled)))
+            """, connection.id, self._flow, self.env['ramp.record']._due_sql(), list(settled)))
         return self.env.cr.fetchall()
 
     def _store_answers(self, connection, answers, asked):

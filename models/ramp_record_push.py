@@ -2,6 +2,7 @@
 from psycopg2.extras import Json
 
 from odoo import api, fields, models
+from odoo.fields import Domain
 from odoo.tools import SQL
 
 from .ledger_json import json_digest
@@ -90,22 +91,20 @@ class RampRecord(models.Model):
             SELECT EXISTS (
                 SELECT FROM ramp_record
                  WHERE connection_id = ANY(%(connections)s) AND flow = %(flow)s AND remote_id IS NOT NULL
-                   AND (state IN ('pending', 'error') OR (state = 'held' AND is_question))
-                   AND (next_attempt IS NULL OR next_attempt <= %(now)s)
+                   AND %(due)s
             ) OR EXISTS (
                 SELECT FROM unnest(%(connections)s::int[]) AS c(id), LATERAL (
                     SELECT state FROM ramp_run WHERE connection_id = c.id AND flow = %(flow)s ORDER BY id DESC LIMIT 1) AS latest
                  WHERE latest.state <> 'done')
-            """, connections=connections.ids, flow=flow, now=self.env.cr.now()))
+            """, connections=connections.ids, flow=flow, due=self._due_sql()))
         return self.env.cr.fetchone()[0]
 
     @api.model
     def _take_dirty(self, connection, flow, limit, after):
         """Rows to be compared with Odoo, in the order in which they came, beyond the id `after`."""
-        return self.search(
-            [('connection_id', '=', connection.id), ('flow', '=', flow), ('remote_id', '!=', False), ('id', '>', after),
-             '|', ('state', 'in', ('pending', 'error')), '&', ('state', '=', 'held'), ('is_question', '=', True),
-             '|', ('next_attempt', '=', False), ('next_attempt', '<=', self.env.cr.now())], order='id', limit=limit)
+        sent = Domain([
+            ('connection_id', '=', connection.id), ('flow', '=', flow), ('remote_id', '!=', False), ('id', '>', after)])
+        return self.search(sent & self._due_domain(), order='id', limit=limit)
 
     @api.model
     def _mark_uncertain(self, ids):

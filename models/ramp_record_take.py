@@ -1,5 +1,6 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
 from odoo import api, models
+from odoo.fields import Domain
 from odoo.tools import SQL
 
 
@@ -10,6 +11,36 @@ class RampRecord(models.Model):
     """
 
     _inherit = 'ramp.record'
+
+    # ------------------------------------------------------------------ what is due
+    # Once for all queries, in SQL. A query names its table, or the alias that it gives to it.
+
+    @api.model
+    def _ledger_column(self, name, alias='ramp_record'):
+        return SQL.identifier(alias, name, to_flush=self._fields[name])
+
+    @api.model
+    def _attempt_due_sql(self, alias='ramp_record'):
+        """Condition (`SQL`): the row does not wait for its next attempt, or the moment of that has come."""
+        moment = self._ledger_column('next_attempt', alias)
+        return SQL('(%s IS NULL OR %s <= %s)', moment, moment, self.env.cr.now())
+
+    @api.model
+    def _actionable_sql(self, alias='ramp_record'):
+        """Condition (`SQL`): a run may settle the row. It waits, it failed, or it is held for a question that may be settled now."""
+        state = self._ledger_column('state', alias)
+        return SQL(
+            "(%s IN ('pending', 'error') OR (%s = 'held' AND %s))", state, state, self._ledger_column('is_question', alias))
+
+    @api.model
+    def _due_sql(self, alias='ramp_record'):
+        """Condition (`SQL`): the row is due, so a run tries to settle it."""
+        return SQL('(%s AND %s)', self._actionable_sql(alias), self._attempt_due_sql(alias))
+
+    @api.model
+    def _due_domain(self):
+        """The condition of `_due_sql` as a `Domain`, for `search`."""
+        return Domain.custom(to_sql=lambda model, alias, _query: model._due_sql(alias))
 
     # ------------------------------------------------------------------ to book
 
@@ -24,14 +55,11 @@ class RampRecord(models.Model):
         self.env.cr.execute(SQL(
             """
             SELECT id FROM ramp_record
-             WHERE connection_id = %s AND flow = %s AND %s AND is_withheld IS NOT TRUE
-               AND (state IN ('pending', 'error') OR (state = 'held' AND is_question))
-               AND %s
-               AND (next_attempt IS NULL OR next_attempt <= %s)
+             WHERE connection_id = %s AND flow = %s AND %s AND is_withheld IS NOT TRUE AND %s AND %s
              ORDER BY id LIMIT %s
                FOR UPDATE SKIP LOCKED
             """, connection.id, flow, SQL('id > %s', after) if ramp_ids is None else SQL('ramp_id = ANY(%s)', list(ramp_ids)),
-            SQL('TRUE') if updates else SQL('res_id IS NULL'), self.env.cr.now(), limit))
+            self._due_sql(), SQL('TRUE') if updates else SQL('res_id IS NULL'), limit))
         return self.browse(row[0] for row in self.env.cr.fetchall())
 
     @api.model
@@ -45,11 +73,10 @@ class RampRecord(models.Model):
             """
             SELECT id FROM ramp_record
              WHERE connection_id = %s AND flow = %s AND parent_ramp_id = ANY(%s) AND NOT (id = ANY(%s)) AND is_withheld IS NOT TRUE
-               AND (state IN ('pending', 'error') OR (state = 'held' AND is_question))
-               AND (next_attempt IS NULL OR next_attempt <= %s)
+               AND %s
              ORDER BY id
                FOR UPDATE
-            """, connection.id, flow, parents, taken.ids, self.env.cr.now()))
+            """, connection.id, flow, parents, taken.ids, self._due_sql()))
         return self.browse(row[0] for row in self.env.cr.fetchall())
 
     @api.model
@@ -63,8 +90,8 @@ class RampRecord(models.Model):
                  WHERE connection_id = %s AND flow = %s AND is_withheld IS NOT TRUE
                    AND state IN ('pending', 'error', 'held', 'done', 'ignored')
                    AND (state <> 'ignored' OR NOT is_question AND reported_hash IS DISTINCT FROM md5(error_message))
-                   AND (next_attempt IS NULL OR next_attempt <= %s))
-            """, connection.id, flow, self.env.cr.now()))
+                   AND %s)
+            """, connection.id, flow, self._attempt_due_sql()))
         return self.env.cr.fetchone()[0]
 
     def _make_due(self, connections):
@@ -84,9 +111,9 @@ class RampRecord(models.Model):
              WHERE connection_id = %s AND flow = %s
                -- one that Ramp does not offer is looked at when somebody pressed Retry
                AND (is_withheld IS NOT TRUE OR state = 'pending' AND error_message IS NULL)
-               AND (state IN ('pending', 'error') OR (state = 'held' AND is_question)) AND res_id IS NULL AND seen_at < %s
+               AND %s AND res_id IS NULL AND seen_at < %s
              ORDER BY seen_at LIMIT %s
-            """, connection.id, flow, since, limit))
+            """, connection.id, flow, self._actionable_sql(), since, limit))
         return self.browse(row[0] for row in self.env.cr.fetchall())
 
     @api.model
@@ -113,9 +140,9 @@ class RampRecord(models.Model):
             """
             SELECT sync_key FROM ramp_record
              WHERE connection_id = %s AND flow = %s AND state = 'done' AND sync_key IS NOT NULL
-               AND (next_attempt IS NULL OR next_attempt <= %s) AND NOT (sync_key = ANY(%s))
+               AND %s AND NOT (sync_key = ANY(%s))
              ORDER BY id LIMIT 1
-            """, connection.id, flow, self.env.cr.now(), list(tried)))
+            """, connection.id, flow, self._attempt_due_sql(), list(tried)))
         return (self.env.cr.fetchone() or [None])[0]
 
     @api.model

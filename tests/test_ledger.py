@@ -6,6 +6,7 @@ from datetime import timedelta
 from psycopg2.errors import UniqueViolation
 
 from odoo import fields
+from odoo.fields import Domain
 from odoo.tests import tagged
 from odoo.tools import SQL, mute_logger
 
@@ -289,6 +290,22 @@ class TestLedger(RampCase):
         self.assertFalse(self.expense(ramp_id).copy().ramp_id)
         reversal = self.move(ramp_id)._reverse_moves([{'date': fields.Date.today()}])
         self.assertFalse(reversal.ramp_id)
+
+    def test_what_is_due(self):
+        """SQL and the domain say the same of each state: due is what waits, failed or is held for a question, when its time has come."""
+        Record, now = self.env['ramp.record'], self.env.cr.now().replace(microsecond=0)
+        moments = {'any time': False, 'past': now - timedelta(minutes=1), 'future': now + timedelta(minutes=1)}
+        Record.create([{
+            'connection_id': self.connection.id, 'company_id': self.connection.company_id.id, 'flow': 'transaction',
+            'ramp_id': f'{state}, question: {question}, {name}', 'state': state, 'is_question': question, 'next_attempt': moment,
+        } for state in dict(Record._fields['state'].selection) for question in (False, True) for name, moment in moments.items()])
+        due = sorted(Record.search(Domain('connection_id', '=', self.connection.id) & Record._due_domain()).mapped('ramp_id'))
+        self.assertEqual(due, sorted(
+            f'{state}, question: {question}, {name}' for state, question in (
+                ('pending', False), ('pending', True), ('error', False), ('error', True), ('held', True)) for name in ('any time', 'past')))
+        rows = self.env.execute_query(SQL(
+            'SELECT r.ramp_id FROM ramp_record r WHERE r.connection_id = %s AND %s', self.connection.id, Record._due_sql('r')))
+        self.assertEqual(sorted(ramp_id for [ramp_id] in rows), due)
 
     def test_every_transaction_example_goes_through_parser_and_flow(self):
         """The examples are not of our business: each is booked or held for a reason that is not a crash."""
