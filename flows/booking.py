@@ -83,7 +83,7 @@ class RampFlowBooking(models.AbstractModel):
 
         :param moment: datetime or date since when it was there
         """
-        if connection._leaves_alone(moment):
+        if connection._is_left_alone(moment):
             raise Skipped(self.env._(
                 'It was in Ramp before the connection, which leaves such ones alone (%s).',
                 connection._fields['existing_policy']._description_string(self.env)))

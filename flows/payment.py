@@ -62,7 +62,7 @@ class RampFlowPayment(models.AbstractModel):
     # ------------------------------------------------------------------ a run
 
     def _work(self, connection, run):
-        if not self.env['ramp.record']._has_due(connection, self._flow):
+        if not self.env['ramp.record']._has_due_rows(connection, self._flow):
             return
         client = connection._run_client()
         self._check_seat(connection, client)
@@ -77,7 +77,7 @@ class RampFlowPayment(models.AbstractModel):
             return Record, Record  # it calls this job when it is done
         records, _siblings = super()._take_due(connection, ramp_ids, after)
         transfers = [parent for parent in records.mapped('parent_ramp_id') if parent]
-        return records, Record._take_siblings(connection, self._flow, transfers, records) if transfers else Record
+        return records, Record._take_due_siblings(connection, self._flow, transfers, records) if transfers else Record
 
     @api.model
     def _expect(self, connection, rows, asked):

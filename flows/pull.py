@@ -191,7 +191,7 @@ class RampFlowPull(models.AbstractModel):
 
         What is ready is booked in every run, asked for or not. Ramp takes a request without an outcome within five minutes for failed.
         """
-        last = any(kind.endswith('.sync_requested') for kind in self._events) and run._last_listed(connection, self._flow)
+        last = any(kind.endswith('.sync_requested') for kind in self._events) and run._last_listed_at(connection, self._flow)
         if not last:
             return
         asked = self._events_since(connection, last).filtered(lambda event: event.type.endswith('.sync_requested'))
@@ -280,7 +280,7 @@ class RampFlowPull(models.AbstractModel):
 
         :param place: where the run before stopped doing so, {}: it did not
         """
-        since = run._last_reread(connection, self._flow)
+        since = run._last_reread_at(connection, self._flow)
         told = self._told(connection, run, since)
         if told is not None:
             self._look_at(connection, run, client, told)
@@ -300,7 +300,7 @@ class RampFlowPull(models.AbstractModel):
         requested = connection.sync_requested_at
         if not whole or whole <= self.env.cr.now() - self._reread_pause or requested and requested >= whole:
             return None
-        last = run._last_listed(connection, self._flow) or whole
+        last = run._last_listed_at(connection, self._flow) or whole
         events = self._events_since(connection, last)
         if set(events.mapped('type')) & set(self._vague_events):
             return None

@@ -199,7 +199,7 @@ class RampFlowVendor(models.AbstractModel):
         if run.taken_up:
             return run.taken_up
         now, requested = self.env.cr.now(), connection.sync_requested_at
-        whole, last = run._last_reread(connection, self._flow), run._last_listed(connection, self._flow)
+        whole, last = run._last_reread_at(connection, self._flow), run._last_listed_at(connection, self._flow)
         named = []
         if last:
             named = self.env['ramp.record'].search(

@@ -45,7 +45,7 @@ class RampFlowWatch(models.AbstractModel):
         place, started = run.taken_up or {}, run._pass_started_at()
         client = connection._run_client()
         entities = connection._read_entities(client)
-        full = run._last_reread(connection, self._flow)
+        full = run._last_reread_at(connection, self._flow)
         is_full = not full or full < started - EVERYTHING
         since = connection._start_moment()
         if not is_full:
@@ -177,7 +177,7 @@ class RampFlowWatch(models.AbstractModel):
     def _find(self, connection):
         """{row id: (kind, sentence)} of what is booked and does not say any more what was booked."""
         report = self.env['report.ramp_connector.tie_out']
-        report._flush_sources()
+        report._flush_read_models()
         found = {}
         rows = self.env.execute_query(SQL(
             """
@@ -211,8 +211,8 @@ class RampFlowWatch(models.AbstractModel):
                  WHERE connection_id = %s AND res_id IS NOT NULL AND seen_at < (noted ->> 'vanished')::timestamp
                 """, connection.id)):
             found.setdefault(record, ('vanished', sentences['vanished'] % {'name': name or ''}))
-        _sums, odd = report._read_figures(connection, None, self.env.cr.now().date())
-        for differences in report._named_differences(connection, [
+        _sums, odd = report._read_monthly_figures(connection, None, self.env.cr.now().date())
+        for differences in report._differences_by_month(connection, [
                 row for row in odd if row[4] and row[4] not in found]).values():
             for difference in differences:
                 if difference['kind'] == 'edited' or difference['kind'] == 'period' and connection.lock_date_policy == 'hold':

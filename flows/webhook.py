@@ -62,7 +62,7 @@ class RampFlowWebhook(models.AbstractModel):
     def _is_in_order(self, connection, webhook, subscription):
         """Whether a subscription at our address can stay, or has to make place for another one."""
         if (subscription.id != webhook.ramp_id or not webhook.secret or subscription.endpoint_url != webhook._endpoint_url()
-                or webhook.database != connection.sudo().database or sorted(subscription.event_types) != connection._webhook_events()):
+                or webhook.database != connection.sudo().database or sorted(subscription.event_types) != connection._wanted_event_types()):
             return False
         waits = webhook.state == 'pending' and (webhook.challenge or self.env.cr.now() - webhook.create_date < PATIENCE)
         return subscription.status == 'active' or subscription.status == 'pending_verification' and bool(waits)
@@ -92,7 +92,7 @@ class RampFlowWebhook(models.AbstractModel):
 
     def _subscribe(self, connection, client, webhook):
         subscription = read_subscription(client.post('/webhooks', {
-            'endpoint_url': webhook._endpoint_url(), 'event_types': connection._webhook_events(),
+            'endpoint_url': webhook._endpoint_url(), 'event_types': connection._wanted_event_types(),
             # which of several databases it is for; Odoo itself understands it
             'additional_headers': {'X-Odoo-Database': self.env.cr.dbname}}))
         if not subscription.secret:

@@ -224,18 +224,18 @@ class RampConnection(models.Model):
         self.env.registry.clear_cache()
         connections = super().create(vals_list)
         for connection in connections:  # what came from defaults, too
-            connection._check_address({'environment': connection.environment, 'api_url': connection.api_url})
+            connection._check_address_change({'environment': connection.environment, 'api_url': connection.api_url})
         return connections
 
     def write(self, vals):
         """EXTENDS: what is offered in Ramp may have changed."""
-        self._check_address(vals)
+        self._check_address_change(vals)
         self._check_company_stays(vals)
         result = super().write(vals)
         if not {'state', 'company_id', 'active', *OFFERS}.isdisjoint(vals):
             self.env.registry.clear_cache()
         if not {'company_id', *OFFERS}.isdisjoint(vals):
-            self._compare_again()
+            self._compare_offers_again()
         return result
 
     def unlink(self):
@@ -248,7 +248,7 @@ class RampConnection(models.Model):
         for connection in self if 'company_id' in vals else ():
             if connection.company_id.id == vals['company_id']:
                 continue
-            if connection.state == 'connected' or connection._has_rows():
+            if connection.state == 'connected' or connection._has_ledger_rows():
                 raise UserError(self.env._(
                     'Connection %(name)s belongs to the company %(company)s, in whose books its documents are. To connect another company, '
                     'make a connection there.', name=connection.name, company=connection.company_id.name))

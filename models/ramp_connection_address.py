@@ -13,7 +13,7 @@ class RampConnection(models.Model):
 
     _inherit = 'ramp.connection'
 
-    def _check_address(self, vals):
+    def _check_address_change(self, vals):
         """The client id and secret go to the address: only who may read them says which; and the seat is held where it was taken."""
         if self.env.su:
             return
@@ -23,7 +23,7 @@ class RampConnection(models.Model):
                 'client id and secret are sent there. Choose the environment "Production" or "Sandbox", or ask one.'))
         for connection in self:
             moves = any(name in vals and (vals[name] or False) != connection[name] for name in ('environment', 'api_url'))
-            if moves and connection._has_rows():
+            if moves and connection._has_ledger_rows():
                 raise UserError(self.env._(
                     'Connection %s has brought records of its Ramp business, which mean nothing anywhere else: its environment and API '
                     'address stay as they are. Make a new connection for the other address; press Disconnect here and archive this one.',
@@ -41,13 +41,13 @@ class RampConnection(models.Model):
     @api.constrains('environment', 'api_url')
     def _check_api_url(self):
         for connection in self.filtered(lambda connection: connection.environment == 'custom'):
-            fault = connection._address_fault()
+            fault = connection._api_address_fault()
             if fault:
                 raise ValidationError(self.env._(
                     'Connection %(name)s, field "API Address": %(fault)s Write it like https://ramp-proxy.example.com/developer/v1 (or '
                     'http://).', name=connection.name, fault=fault))
 
-    def _address_fault(self):
+    def _api_address_fault(self):
         """What is wrong with the API address, as a sentence; False: nothing."""
         address = self.api_url or ''
         if not address.startswith(('https://', 'http://')):

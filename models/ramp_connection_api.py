@@ -61,7 +61,7 @@ class RampConnection(models.Model):
         Raises `UserError` when there are none, and where nobody has asked Ramp yet whose they are; see `_check_business`.
         """
         client = self._new_client()
-        self._check_verified()
+        self._check_verified_credentials()
         return client
 
     def _new_client(self, **options):

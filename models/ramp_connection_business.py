@@ -20,7 +20,7 @@ class RampConnection(models.Model):
         readonly=True, copy=False, groups='base.group_system',
         help='A mark of the client id and secret of which Ramp said that they are of the Ramp business. With others, Ramp is asked again.')
 
-    def _has_rows(self):
+    def _has_ledger_rows(self):
         """Whether there is anything in the ledger that means nothing in another Ramp business."""
         self.ensure_one()
         # whoever may write the connection may know that
@@ -33,14 +33,14 @@ class RampConnection(models.Model):
         pair = '\n'.join(part or '' for part in self.sudo()._client_credentials())
         return hmac.new(secret.encode(), pair.encode('utf-8', 'surrogatepass'), hashlib.sha256).hexdigest()
 
-    def _is_verified(self):
+    def _has_verified_credentials(self):
         """Whether Ramp has said that these very credentials are of this connection's Ramp business."""
         # a mark, compared and not shown
         connection = self.sudo()
         return bool(connection.ramp_business_id) and connection.verified_credentials == self._credentials_mark()
 
-    def _check_verified(self):
-        if not self._is_verified():
+    def _check_verified_credentials(self):
+        if not self._has_verified_credentials():
             raise UserError(self.env._(
                 'Connection %s has another client id or secret now: nothing is read, booked or sent until Ramp has said of which business '
                 'they are. The next run asks.', self.name))
@@ -56,11 +56,13 @@ class RampConnection(models.Model):
 
     def _check_same_business(self, business):
         """Raise `UserError` where what this connection has brought is of another Ramp business."""
-        if not self.ramp_business_id or self.ramp_business_id == business.id or not (self.state == 'connected' or self._has_rows()):
+        if not self.ramp_business_id or self.ramp_business_id == business.id:
+            return
+        if self.state != 'connected' and not self._has_ledger_rows():
             return
         remedy = self.env._(
             'For "%s" make a new connection; press Disconnect here, and archive this one.', business.name,
-        ) if self._has_rows() else self.env._('For "%s" press Disconnect, and then Connect.', business.name)
+        ) if self._has_ledger_rows() else self.env._('For "%s" press Disconnect, and then Connect.', business.name)
         raise UserError(self.env._(
             'Connection %(name)s: the client id and secret are of the Ramp business "%(other)s" (%(other_id)s), and the connection belongs '
             'to "%(business)s" (%(business_id)s). Nothing was read, booked or sent. Enter the client id and secret of an app of '
@@ -79,7 +81,7 @@ class RampConnection(models.Model):
 
         :param commit: does a function of arguments, and commits
         """
-        if self._is_verified():
+        if self._has_verified_credentials():
             return
         business = self._ask_business(self._new_client())
         self._check_same_business(business)

@@ -12,12 +12,12 @@ class RampConnection(models.Model):
 
     # ------------------------------------------------------------------ who may
 
-    def _check_manager(self):
+    def _check_is_manager(self):
         if not self.env.su and not self.env.user.has_group('account.group_account_manager'):
             raise AccessError(self.env._('Only accounting administrators may change how Odoo is connected to Ramp.'))
         self.check_access('write')  # which of them: not another company's
 
-    def _check_sync(self):
+    def _check_may_sync(self):
         self.check_access('read')
         if not self.env.su and not self.env.user.has_group('account.group_account_invoice'):
             raise AccessError(self.env._('Only accountants may synchronize with Ramp.'))
@@ -30,7 +30,7 @@ class RampConnection(models.Model):
     def action_test_connection(self):
         """Ask Ramp who we are; says what is missing in words. Changes nothing."""
         self.ensure_one()
-        self._check_manager()
+        self._check_is_manager()
         try:
             # a token of its own: scopes that were added in Ramp come only with a new one
             client = self._new_client(token_store=MemoryTokenStore())
@@ -49,7 +49,7 @@ class RampConnection(models.Model):
     def action_connect(self):
         """Take the accounting seat in Ramp, complete the set-up and switch the synchronization on."""
         self.ensure_one()
-        self._check_manager()
+        self._check_is_manager()
         if self.state == 'connected':
             return self._notify_user('success', self.env._('Already connected'), self.name)
         if not self.active:
@@ -59,7 +59,7 @@ class RampConnection(models.Model):
                 'Connection %(name)s: choose what becomes of the card statements and vendor credits that are in Ramp already '
                 '("%(field)s"). Ramp does not say whether another system has booked them.', name=self.name,
                 field=self._fields['existing_policy']._description_string(self.env)))
-        self._check_chart()
+        self._check_chart_exists()
         client = self._new_client()
         try:
             business = self._ask_business(client)
@@ -76,7 +76,7 @@ class RampConnection(models.Model):
             'database': self._database(), **self._business_values(business)})
         self.sudo()._note_entities(entities)
         self._switch_crons()
-        self._compare_again(uncertain=True)
+        self._compare_offers_again(uncertain=True)
         self._request_sync()
         return self._notify_user('success', self.env._('Connected'), self.env._(
             'Odoo is now the accounting system of this Ramp business. The first synchronization has been started.'))
@@ -84,11 +84,11 @@ class RampConnection(models.Model):
     def action_disconnect(self):
         """Give the accounting seat back and stop synchronizing. Documents and history stay."""
         self.ensure_one()
-        self._check_manager()
+        self._check_is_manager()
         if self.state != 'connected':
             raise UserError(self.env._('%s is not connected.', self.name))
         message = self._leave_ramp()
-        self._compare_again()
+        self._compare_offers_again()
         # see action_connect
         self.sudo().write({'state': 'disconnected', 'accounting_connection_id': False, 'last_error': message, 'database': False})
         self._switch_crons()
@@ -99,7 +99,7 @@ class RampConnection(models.Model):
 
     def action_sync_now(self):
         """Queue a synchronization; returns at once. Rows that wait after an error are tried again right away."""
-        self._check_sync()
+        self._check_may_sync()
         self._request_sync()
         if self.env.context.get('ramp_quiet'):
             return True
@@ -108,17 +108,17 @@ class RampConnection(models.Model):
 
     def action_read_again(self):
         """The same for the tie-out's page: everything is looked at, as the nightly check is one of the flows."""
-        self._check_sync()
+        self._check_may_sync()
         self._request_sync()
         return True
 
     def action_push_all(self):
         """Compare everything that Odoo offers with what Ramp really has, and repair what differs."""
-        self._check_manager()
+        self._check_is_manager()
         for connection in self:
             if connection.state != 'connected':
                 raise UserError(self.env._('%s is not connected to Ramp yet: press Connect first.', connection.name))
-        self._compare_again(uncertain=True)
+        self._compare_offers_again(uncertain=True)
         self._request_sync()
         return self._notify_user('success', self.env._('Everything is compared with Ramp'), self.env._(
             'It runs in the background. Only what differs is sent.'))

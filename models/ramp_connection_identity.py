@@ -37,7 +37,7 @@ class RampConnection(models.Model):
 
     def action_claim_database(self):
         """This database takes the place of the one that was connected."""
-        self._check_manager()
+        self._check_is_manager()
         # see action_connect
         self.sudo().database = self._database()
         self._request_sync()
@@ -58,7 +58,7 @@ class RampConnection(models.Model):
         # made in a moment, another transaction has committed it and this one may not see it: it is kept beside, till its end
         identity = self.env.cr.cache.get(IDENTITY_PARAMETER) or parameters.get_param(IDENTITY_PARAMETER)
         if not identity:
-            identity = self.env.cr.cache[IDENTITY_PARAMETER] = self._make_identity()
+            identity = self.env.cr.cache[IDENTITY_PARAMETER] = self._make_database_identity()
         return identity
 
     @api.model
@@ -69,7 +69,7 @@ class RampConnection(models.Model):
             parameters.set_param(IDENTITY_PARAMETER, uuid.uuid4().hex[:8])
 
     @api.model
-    def _make_identity(self):
+    def _make_database_identity(self):
         """Make the identity and commit it, whatever becomes of the caller: Ramp knows the name of a seat for good.
 
         This is for a database in which somebody deleted what `_name_database` made.

@@ -30,7 +30,7 @@ class RampConnection(models.Model):
         domains = {flow._flow: flow.sudo()._pushed_domain(connections) for flow in flows}
         return frozendict({flow: domain for flow, domain in domains.items() if not domain.is_false()})
 
-    def _compare_again(self, uncertain=False):
+    def _compare_offers_again(self, uncertain=False):
         """Let everything that these connections send be compared again: with what Ramp accepted last, or, if `uncertain`,
         with what Ramp has."""
         connected = self.filtered(lambda connection: connection.state == 'connected')
@@ -64,7 +64,7 @@ class RampConnection(models.Model):
         """Mark a synchronization as wanted and wake the jobs, in the caller's transaction and without HTTP."""
         # who may press Sync now (checked there) may have the rows tried again, though not edit them
         self.sudo().write({'sync_requested_at': self.env.cr.now().replace(microsecond=0)})
-        self.env['ramp.record'].sudo()._make_due(self)
+        self.env['ramp.record'].sudo()._clear_next_attempt(self)
         flows = (flow for flow in self._flow_models() if any(flow._enabled(connection) for connection in self))
         for job in self._cron_jobs(flows):
             job._trigger()

@@ -15,16 +15,18 @@ class RampConnection(models.Model):
         for connection in self:
             found = counts.get(connection.id, {})
 
-            def total(*states, flow=None, found=found):
+            def count_in_states(*states, flow=None, found=found):
                 return sum(count for (kind, state), count in found.items() if state in states and flow in (None, kind))
 
             connection.record_count = sum(found.values())
-            connection.waiting_count = total('pending', 'done')
-            connection.problem_count = total('error', 'held')
+            connection.waiting_count = count_in_states('pending', 'done')
+            connection.problem_count = count_in_states('error', 'held')
             connection.offer_counts = [{
-                'flow': flow._flow, 'label': flow._flow_label(), 'sent': total('confirmed', flow=flow._flow),
-                'waiting': total('pending', flow=flow._flow), 'problem': total('error', 'held', flow=flow._flow),
-                'left_out': total('ignored', flow=flow._flow),
+                'flow': flow._flow, 'label': flow._flow_label(),
+                'sent': count_in_states('confirmed', flow=flow._flow),
+                'waiting': count_in_states('pending', flow=flow._flow),
+                'problem': count_in_states('error', 'held', flow=flow._flow),
+                'left_out': count_in_states('ignored', flow=flow._flow),
             } for flow in self._flow_models() if flow._sends]
 
     def _compute_last_sync(self):

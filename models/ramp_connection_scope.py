@@ -39,7 +39,7 @@ class RampConnection(models.Model):
             known[self.id] = company.partner_id.tz or company.resource_calendar_id.tz or 'UTC'
         return known[self.id]
 
-    def _leaves_alone(self, moment):
+    def _is_left_alone(self, moment):
         """Whether an object without a sync status that is of this moment, datetime or date, was there before and is to be left alone."""
         self.ensure_one()
         if self.existing_policy != 'leave' or not (self.connected_at and moment):

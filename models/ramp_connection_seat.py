@@ -81,7 +81,7 @@ class RampConnection(models.Model):
             except RampNotFound:
                 continue  # a tombstone too old to be revived: take a new seat
         taken = read_accounting_provider(client.post('/accounting/connection', {
-            'remote_provider_name': name, 'settings': self._seat_settings()}))
+            'remote_provider_name': name, 'settings': self._wanted_seat_settings()}))
         if taken.remote_provider_name != name:
             raise UserError(self.env._(
                 'The accounting seat of this Ramp business was taken by "%s" a moment ago. Nothing was changed.',
@@ -131,7 +131,7 @@ class RampConnection(models.Model):
 
     # ------------------------------------------------------------------ its settings
 
-    def _seat_settings(self):
+    def _wanted_seat_settings(self):
         """What the accounting connection in Ramp is to be set to: {name: bool} (schema ApiAccountingConnectionSettings...).
 
         All are off in Ramp by default. Connections that share the seat want together what one of them wants. The buttons *Sync* are there

@@ -61,7 +61,7 @@ class RampConnection(models.Model):
         self.ensure_one()
         return self.use_webhooks and self._has_public_address()
 
-    def _webhook_events(self):
+    def _wanted_event_types(self):
         """The types of events that this connection wants to hear of."""
         self.ensure_one()
         flows = (flow for flow in self._flow_models() if flow._events and flow._enabled(self))

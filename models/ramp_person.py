@@ -36,7 +36,7 @@ class RampPerson(models.AbstractModel):
     @api.depends('ramp_invite', 'active')
     @api.depends_context('allowed_company_ids', 'uid')
     def _compute_ramp_can_invite(self):
-        rows = self._ramp_rows()
+        rows = self._ramp_ledger_rows()
         for person in self:
             row = rows.get(person._origin.id)
             person.ramp_can_invite = bool(

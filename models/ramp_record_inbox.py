@@ -11,7 +11,7 @@ class RampRecord(models.Model):
 
     _inherit = 'ramp.record'
 
-    def _check_accountant(self):
+    def _check_is_accountant(self):
         if not self.env.su and not self.env.user.has_group('account.group_account_invoice'):
             raise AccessError(self.env._('Only accountants may decide on what came from Ramp.'))
         self.check_access('read')
@@ -20,7 +20,7 @@ class RampRecord(models.Model):
 
     def action_retry(self):
         """Try again now, whatever the waiting time: book what is not booked, confirm what is."""
-        self._check_accountant()
+        self._check_is_accountant()
         again = self.filtered(lambda record: record.state != 'confirmed')
         if self and not again:
             raise UserError(self.env._('This is in order already; there is nothing to try again.'))
@@ -52,7 +52,7 @@ class RampRecord(models.Model):
 
         The document is reversed (a draft is deleted) with the rights of whoever presses the button.
         """
-        self._check_accountant()
+        self._check_is_accountant()
         for record in self:
             if not (record.late_payload and record.res_id):
                 raise UserError(self.env._('%s has not changed in Ramp since it was booked.', record.display_name))
@@ -75,7 +75,7 @@ class RampRecord(models.Model):
 
     def action_ignore(self):
         """Ask for the reason, then ignore."""
-        self._check_accountant()
+        self._check_is_accountant()
         self._check_not_sent()
         return {
             'type': 'ir.actions.act_window', 'res_model': 'ramp.record.ignore', 'views': [(False, 'form')], 'target': 'new',
@@ -90,7 +90,7 @@ class RampRecord(models.Model):
 
     def _ignore_by_person(self, reason):
         """Leave these objects out of the books for good. The reason is kept and told to Ramp."""
-        self._check_accountant()
+        self._check_is_accountant()
         self._check_not_sent()
         if not (reason or '').strip():
             raise UserError(self.env._('Give a reason: the next person will want to know it.'))
@@ -126,7 +126,7 @@ class RampRecord(models.Model):
         self.check_access('read')
         return {'type': 'ir.actions.act_url', 'url': self.ramp_url, 'target': 'new'}
 
-    def _documents_deleted(self, documents):
+    def _hold_deleted_documents(self, documents):
         """Open the rows of documents that are being deleted in Odoo: a person decides what becomes of the object."""
         records = self.search([
             ('res_model', '=', documents._name), ('res_id', 'in', documents.ids), ('state', '!=', 'ignored'), ('remote_id', '=', False)])

@@ -63,7 +63,7 @@ class RampRecord(models.Model):
         return self.browse(row[0] for row in self.env.cr.fetchall())
 
     @api.model
-    def _take_siblings(self, connection, flow, parents, taken):
+    def _take_due_siblings(self, connection, flow, parents, taken):
         """Lock the rows that are due and belong to the same objects as those taken.
 
         Another worker that has some of them is waited for: to go on without them would make two payments of one transfer. Two that
@@ -80,7 +80,7 @@ class RampRecord(models.Model):
         return self.browse(row[0] for row in self.env.cr.fetchall())
 
     @api.model
-    def _has_due(self, connection, flow):
+    def _has_due_rows(self, connection, flow):
         """Whether a flow whose rows come from elsewhere has anything to book, to confirm or to report."""
         self.flush_model()
         self.env.cr.execute(SQL(
@@ -94,7 +94,7 @@ class RampRecord(models.Model):
             """, connection.id, flow, self._attempt_due_sql()))
         return self.env.cr.fetchone()[0]
 
-    def _make_due(self, connections):
+    def _clear_next_attempt(self, connections):
         """Let rows that wait after an error be tried in the next run."""
         self.search([
             ('connection_id', 'in', connections.ids), ('state', 'in', ('error', 'done')), ('next_attempt', '!=', False),

@@ -43,7 +43,7 @@ class RampRecord(models.Model):
                 state = 'stopped' if record.attempts else 'refused'
             record.status = record.remote_id and sent.get(state) or labels.get(record.state)
 
-    def _state_in_words(self):
+    def _status_with_reason(self):
         """The state for a person, with its reason."""
         self.ensure_one()
         if not self.error_message or self.state not in (*OPEN_STATES, *(('ignored', 'confirmed') if self.remote_id else ())):
@@ -74,11 +74,12 @@ class RampRecord(models.Model):
             'manager': self.env._('Manager'), 'offered': self.env._('Can be picked')}
         for record in self:
             values = record.remote_id and record.payload or {}
-            record.sent_text = '\n'.join(self.env._(
-                '%(field)s: %(value)s', field=label, value=record._sent_value(key, values[key], names)) for key, label in labels.items()
+            record.sent_text = '\n'.join(
+                self.env._('%(field)s: %(value)s', field=label, value=record._format_sent_value(key, values[key], names))
+                for key, label in labels.items()
                 if values.get(key) not in (None, '') and not (key == 'offered' and 'email' in values)) or False
 
-    def _sent_value(self, key, value, names):
+    def _format_sent_value(self, key, value, names):
         """One value of what Ramp has, for a person."""
         if key == 'offered':
             return self.env._('yes') if value else self.env._('no, it is hidden or deleted in Ramp')

@@ -74,13 +74,13 @@ class RampRun(models.Model):
                 run.progress_text = self.env._('%(flow)s: %(seen)s read from Ramp', flow=label, seen=run.seen)
 
     @api.model
-    def _last_reread(self, connection, flow):
+    def _last_reread_at(self, connection, flow):
         """The start of the last run that looked at everything again, or False."""
         domain = [('connection_id', '=', connection.id), ('flow', '=', flow), ('reread', '=', True)]
         return self.search(domain, order='id desc', limit=1)._pass_started_at()
 
     @api.model
-    def _last_listed(self, connection, flow):
+    def _last_listed_at(self, connection, flow):
         """The start of the last run that read its lists to the end, or False."""
         domain = [('connection_id', '=', connection.id), ('flow', '=', flow), ('listed', '=', True)]
         return self.search(domain, order='id desc', limit=1)._pass_started_at()
@@ -93,7 +93,7 @@ class RampRun(models.Model):
     def _start_run(self, connection, flow):
         """A new run, which goes on where the last one stopped, if that was lately; those that a crash left behind are closed."""
         now = self.env.cr.now()
-        self._close_lost(connection)
+        self._close_lost_runs(connection)
         paused = self.search([('connection_id', '=', connection.id), ('flow', '=', flow), ('state', '=', 'paused')])
         values = {
             'connection_id': connection.id, 'company_id': connection.company_id.id, 'flow': flow, 'scope': connection._scope_of_lists()}
@@ -107,7 +107,7 @@ class RampRun(models.Model):
         self.env.cr.execute(SQL('SELECT pg_advisory_lock(%s, %s)', ALIVE, run.id))
         return run
 
-    def _close_lost(self, connection):
+    def _close_lost_runs(self, connection):
         """Close the runs of a connection, of whichever flow, whose processes ended before them: Odoo ends one that takes too long."""
         running = self.search([('connection_id', '=', connection.id), ('state', '=', 'running')])
         if not running:

@@ -10,13 +10,13 @@ class RampTieOutDifferences(models.AbstractModel):
 
     _inherit = 'report.ramp_connector.tie_out'
 
-    def _named_differences(self, connection, odd):
+    def _differences_by_month(self, connection, odd):
         """{(entity, currency id, month): [difference]}, the largest first. Names come from what the ledger and the entry say."""
         Record, Move = self.env['ramp.record'], self.env['account.move']
         records = Record.browse({row[4] for row in odd if row[4]}).exists()
         records.fetch(['name', 'flow', 'state', 'error_message', 'res_model', 'res_id', 'date', 'is_withheld', 'is_question', 'attempts',
                        'sync_attempt', 'has_changed', 'connection_id', 'ramp_id', 'finding', 'noted'])
-        moves = self._moves_of(records)
+        moves = self._moves_of_records(records)
         alone = Move.browse({row[5] for row in odd if row[5]}).exists()
         (alone | Move.union(*moves.values())).fetch(['name', 'state', 'date', 'ref', 'reversed_entry_id'])
         by_record, by_move = records.grouped('id'), alone.grouped('id')
@@ -24,16 +24,17 @@ class RampTieOutDifferences(models.AbstractModel):
         for entity, currency, month, measure, record_id, move_id, ramp, odoo in odd:
             record, move = by_record.get(record_id, Record), by_move.get(move_id, Move)
             kind, text = (
-                self._explain_object(record, moves[record], month, ramp, odoo) if record else self._explain_entry(move))
+                self._explain_object_difference(record, moves[record], month, ramp, odoo) if record
+                else self._explain_entry_difference(move))
             money = self.env['res.currency'].browse(currency)
             found[entity, currency, month].append({
                 'kind': kind, 'text': text, 'measure': measure, 'name': record.name or move.name or move.ref or self.env._('Deleted'),
                 'date': fields.Date.to_string(record.date or move.date) if record or move else False,
                 'record_id': record.id, 'move_id': (moves[record] if record else move).id, 'url': record.ramp_url if record else False,
-                **{key: value for key, value in self._compared_figure(money, ramp, odoo).items() if key != 'odd'}})
+                **{key: value for key, value in self._compare_both_sides(money, ramp, odoo).items() if key != 'odd'}})
         return found
 
-    def _moves_of(self, records):
+    def _moves_of_records(self, records):
         """The entry of each row, which may be deleted (an empty recordset)."""
         Move, Payment = self.env['account.move'], self.env['account.payment']
         moves = Move.browse({record.res_id for record in records if record.res_id and record.res_model == 'account.move'}).exists()
@@ -42,7 +43,7 @@ class RampTieOutDifferences(models.AbstractModel):
         by_id, by_payment = moves.grouped('id'), {payment.id: payment.move_id for payment in payments}
         return {record: (by_payment if record.res_model == 'account.payment' else by_id).get(record.res_id, Move) for record in records}
 
-    def _explain_object(self, record, move, month, ramp, odoo):
+    def _explain_object_difference(self, record, move, month, ramp, odoo):
         """(kind, sentence) of an object whose sides differ."""
         reason = record.error_message or record.status
         if record.flow == 'bill_payment':
@@ -73,7 +74,7 @@ class RampTieOutDifferences(models.AbstractModel):
             return 'waiting', reason
         return 'edited', self.env._('%s was edited in Odoo: it does not come to what Ramp says.', move.name)
 
-    def _explain_entry(self, move):
+    def _explain_entry_difference(self, move):
         """(kind, sentence) of an entry that no object of Ramp stands behind."""
         if not move:
             return 'manual', self.env._('An entry that was deleted meanwhile.')

@@ -18,25 +18,25 @@ class RampTieOutFigures(models.AbstractModel):
 
     _inherit = 'report.ramp_connector.tie_out'
 
-    def _flush_sources(self):
+    def _flush_read_models(self):
         for model in ('ramp.record', 'account.move.line', 'account.move', 'account.payment', 'ramp.connection'):
             self.env[model].flush_model()
 
     def _entity_sections(self, connection, first, last):
         """One part of the report for each entity and currency."""
-        self._flush_sources()
-        sums, odd = self._read_figures(connection, first, last)
-        start = self._opening_balances(connection, {(entity, currency) for entity, currency, *_rest in sums})
+        self._flush_read_models()
+        sums, odd = self._read_monthly_figures(connection, first, last)
+        start = self._balances_before_start(connection, {(entity, currency) for entity, currency, *_rest in sums})
         keys = sorted({(entity, currency) for entity, currency, *_rest in sums} | set(start), key=str)
         currencies = self.env['res.currency'].with_context(active_test=False).browse({currency for _entity, currency in keys}).grouped('id')
-        differences = self._named_differences(connection, odd)
+        differences = self._differences_by_month(connection, odd)
         names = connection.ramp_entities or {}
         return [self._entity_section(
             connection, key, currencies[key[1]], names, sums, start.get(key, {}), differences, first, last) for key in keys]
 
     # ------------------------------------------------------------------ read from the database
 
-    def _read_figures(self, connection, first, last):
+    def _read_monthly_figures(self, connection, first, last):
         """({(entity, currency id, month, measure): (ramp, odoo, objects that differ)}, rows of these objects up to the last month)."""
         rows = self.env.execute_query(SQL(
             """
@@ -65,7 +65,7 @@ class RampTieOutFigures(models.AbstractModel):
             sums[entity, currency, month, measure] = (before[0] + ramp, before[1] + odoo, before[2] + count)
         return sums, odd
 
-    def _opening_balances(self, connection, keys):
+    def _balances_before_start(self, connection, keys):
         """What was owed before the start date: {(entity, currency id): {'ramp': float, 'odoo': float}}.
 
         Ramp tells of it in the first statement that ends after that day; Odoo has it if somebody entered it.
@@ -87,7 +87,7 @@ class RampTieOutFigures(models.AbstractModel):
                 """, connection.id, connection.start_date)):
             key = entity, currency
             with contextlib.suppress(ValueError):  # of one that cannot be read, its row says why
-                section = self.env['ramp.flow.statement']._read_figures(payload)
+                section = self.env['ramp.flow.statement']._read_monthly_figures(payload)
                 found[key]['ramp'] = float(section.opening.decimal) + self._moved_before_start(connection, key, section)
         return {key: sides for key, sides in found.items() if any(sides.values())}
 
@@ -110,23 +110,23 @@ class RampTieOutFigures(models.AbstractModel):
         begin = max(first or (months[0] if months else last), last - relativedelta(months=MOST_MONTHS - 1))
         total = {side: start.get(side, 0.0) for side in SIDES}
         odd = bool(currency.compare_amounts(total['ramp'], total['odoo']))
-        initial = self._compared_figure(currency, total['ramp'], total['odoo'], odd)
+        initial = self._compare_both_sides(currency, total['ramp'], total['odoo'], odd)
         for month in months:
             if month < begin:
-                odd = self._add_month(total, mine, month) or odd
+                odd = self._add_month_to_total(total, mine, month) or odd
         shown = []
         for month in self._months_between(begin, last):
             opening, was_odd = dict(total), odd
-            month_odd = self._add_month(total, mine, month)
+            month_odd = self._add_month_to_total(total, mine, month)
             odd = odd or month_odd
             lines = [self._measure_line(currency, measure, *mine.get((month, measure), (0, 0, 0)))
                      for measure in (*MEASURES, MEMO_MEASURE)]
             told = differences.get((*key, month), [])
             shown.append({
                 'month': f'{month:%Y-%m}', 'label': format_date(self.env, month, date_format='MMMM yyyy'),
-                'opening': self._compared_figure(currency, opening['ramp'], opening['odoo'], was_odd),
+                'opening': self._compare_both_sides(currency, opening['ramp'], opening['odoo'], was_odd),
                 'lines': [line for line in lines if line['measure'] != 'other' or line['odd'] or line['odoo']],
-                'closing': self._compared_figure(currency, total['ramp'], total['odoo'], odd),
+                'closing': self._compare_both_sides(currency, total['ramp'], total['odoo'], odd),
                 'is_zero': not month_odd and not currency.compare_amounts(total['ramp'], total['odoo']),
                 'differences': told,
                 'more': max(0, sum(line['odd'] for line in lines) - len(told)),
@@ -143,7 +143,7 @@ class RampTieOutFigures(models.AbstractModel):
         }
 
     @staticmethod
-    def _add_month(total, mine, month):
+    def _add_month_to_total(total, mine, month):
         """Add what moved what is owed in a month; returns whether any object of the month differs."""
         odd = False
         for measure in (*MEASURES, MEMO_MEASURE):
@@ -162,11 +162,11 @@ class RampTieOutFigures(models.AbstractModel):
             yield month
             month += relativedelta(months=1)
 
-    def _compared_figure(self, currency, ramp, odoo, odd=0):
+    def _compare_both_sides(self, currency, ramp, odoo, odd=0):
         sides = {'ramp': float(ramp), 'odoo': float(odoo), 'difference': float(ramp) - float(odoo)}
         return {**{side: currency.round(amount) + 0.0 for side, amount in sides.items()}, 'odd': int(odd)}  # + 0.0: there is no -0.0
 
     def _measure_line(self, currency, measure, ramp, odoo, odd):
         label = dict(self.env['ramp.tie.out']._fields['measure']._description_selection(self.env))[measure]
         return {'measure': measure, 'label': label, 'is_owed': measure != MEMO_MEASURE,
-                **self._compared_figure(currency, ramp, odoo, odd)}
+                **self._compare_both_sides(currency, ramp, odoo, odd)}

@@ -16,7 +16,7 @@ class RampTieOutItems(models.AbstractModel):
 
     # ------------------------------------------------------------------ journal items
 
-    def _journal_items_action(self, connection, currency_id, first, last, measure, entity):
+    def _open_journal_items_action(self, connection, currency_id, first, last, measure, entity):
         action = self.env['ir.actions.act_window']._for_xml_id('account.action_account_moves_all')
         figure = {
             'connection_id': connection.id, 'currency_id': currency_id, 'first': first and str(first), 'last': last and str(last),
@@ -27,11 +27,11 @@ class RampTieOutItems(models.AbstractModel):
         return action
 
     @api.model
-    def _items_query(self, connection_id, currency_id, first=None, last=None, measure=None, entity=None):
+    def _journal_items_query(self, connection_id, currency_id, first=None, last=None, measure=None, entity=None):
         """SELECT of the ids of the journal items behind a figure. first, last: days of the first and of the last month, or None."""
         connection = self._readable_connection(connection_id)
-        self._check_measure(measure)
-        self._flush_sources()
+        self._check_known_measure(measure)
+        self._flush_read_models()
         first, last = fields.Date.to_date(first), fields.Date.to_date(last)
         period = SQL(' AND ').join(
             SQL('i.date %s %s', SQL(operator), day)
@@ -61,8 +61,8 @@ class RampTieOutItems(models.AbstractModel):
 
     # ------------------------------------------------------------------ objects of Ramp
 
-    def _objects_action(self, connection, currency_id, first, last, measure, entity):
-        action = self._ledger_action()
+    def _open_objects_action(self, connection, currency_id, first, last, measure, entity):
+        action = self._open_ledger_action()
         action['domain'] = self._objects_domain(connection, currency_id, first, last, measure, entity)
         return action
 
@@ -77,12 +77,12 @@ class RampTieOutItems(models.AbstractModel):
         if entity:
             domain.append(('ramp_entity_id', '=', entity))
         if last and measure == 'cashback':
-            domain.append(('id', 'in', self._cashback_of(connection, first, last)))
+            domain.append(('id', 'in', self._cashback_of_months(connection, first, last)))
         else:
             domain += [('date', operator, day) for operator, day in self._period_bounds(connection, first, last)]
         return [*domain, ('date', '>=', connection.start_date)]
 
-    def _cashback_of(self, connection, first, last):
+    def _cashback_of_months(self, connection, first, last):
         """Rows of the cashback that counts in these months: with the statement it is on, else when it was given."""
         period = SQL(' AND ').join(
             SQL('COALESCE(s.date, r.date) %s %s', SQL(operator), day)
@@ -95,7 +95,7 @@ class RampTieOutItems(models.AbstractModel):
              WHERE r.connection_id = %s AND r.flow = 'cashback' AND %s
             """, connection.id, period))]
 
-    def _ledger_action(self):
+    def _open_ledger_action(self):
         action = self.env['ir.actions.act_window']._for_xml_id('ramp_connector.ramp_record_action')
         action.update(name=self.env._('Ramp tie-out: what Ramp says'), context={})
         return action

@@ -16,7 +16,7 @@ class RampTieOutOpen(models.AbstractModel):
         """What is to be paid, by vendor or employee and currency: Ramp beside the residuals of what was booked of it."""
         rows = self._open_balance_rows(connection, kind)
         odd = self.env['ramp.record'].browse([row[0] for row in rows if row[3] != row[4]])
-        moves = self._moves_of(odd)
+        moves = self._moves_of_records(odd)
         groups = defaultdict(lambda: {'ramp': 0.0, 'odoo': 0.0, 'records': []})
         for record_id, currency, partner, ramp, odoo in rows:
             group = groups[partner, currency]
@@ -31,7 +31,7 @@ class RampTieOutOpen(models.AbstractModel):
             shown.append({
                 'partner_id': partner, 'name': partners[partner].display_name if partner in partners else self.env._('Not in Odoo'),
                 'currency': {'id': currency.id, 'name': currency.name, 'digits': currency.decimal_places},
-                **self._compared_figure(currency, group['ramp'], group['odoo'], len(group['records'])),
+                **self._compare_both_sides(currency, group['ramp'], group['odoo'], len(group['records'])),
                 'differences': [
                     self._open_balance_difference(currency, *row, moves) for row in group['records'][:SHOWN]],
             })
@@ -44,7 +44,7 @@ class RampTieOutOpen(models.AbstractModel):
 
     def _open_balance_rows(self, connection, kind):
         """[(row id, currency id, partner id, Ramp, Odoo)] of what is to be paid, or was settled on one side only."""
-        self._flush_sources()
+        self._flush_read_models()
         return self.env.execute_query(SQL(
             """
             WITH o AS (
@@ -77,7 +77,7 @@ class RampTieOutOpen(models.AbstractModel):
         elif move.state == 'posted':
             kind, text = 'edited', self.env._('%s was paid, reconciled or edited in Odoo otherwise than Ramp says.', move.name)
         else:
-            kind, text = self._explain_object(record, move, record.date, float(ramp), float(odoo))
+            kind, text = self._explain_object_difference(record, move, record.date, float(ramp), float(odoo))
         return {'kind': kind, 'text': text, 'name': record.name, 'date': fields.Date.to_string(record.date) if record.date else False,
                 'record_id': record.id, 'move_id': move.id, 'url': record.ramp_url,
-                **{key: value for key, value in self._compared_figure(currency, ramp, odoo).items() if key != 'odd'}}
+                **{key: value for key, value in self._compare_both_sides(currency, ramp, odoo).items() if key != 'odd'}}

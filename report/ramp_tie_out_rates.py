@@ -10,7 +10,7 @@ class RampTieOutRates(models.AbstractModel):
     _inherit = 'report.ramp_connector.tie_out'
 
     @api.model
-    def _foreign_rates(self, connection, first, last):
+    def _foreign_currency_rates(self, connection, first, last):
         """What documents from Ramp in foreign currencies come to in the company's currency, beside what they are at Odoo's rates of their
         days. Each may differ as far as the connection lets Ramp's rates differ; one that is further off is a difference.
 
@@ -21,7 +21,7 @@ class RampTieOutRates(models.AbstractModel):
         currency = connection.company_id.currency_id
         currencies = self.env['res.currency'].with_context(active_test=False)
         rows = []
-        for foreign_id, amount, booked, expected, odd, unknown in self._read_rates(connection, first, last):
+        for foreign_id, amount, booked, expected, odd, unknown in self._read_foreign_amounts(connection, first, last):
             foreign, booked, expected = currencies.browse(foreign_id), float(booked or 0), float(expected or 0)
             name = formatLang(self.env, float(amount or 0), currency_obj=foreign)
             if unknown:
@@ -29,14 +29,14 @@ class RampTieOutRates(models.AbstractModel):
             rows.append({
                 'name': name, 'code': foreign.name, 'amount': float(amount or 0), 'unknown': unknown,
                 'percent': round(abs(booked / expected - 1) * 100, 6) if expected else 0.0,
-                **self._compared_figure(currency, expected, booked, odd)})
+                **self._compare_both_sides(currency, expected, booked, odd)})
         return {
             'currency': {'id': currency.id, 'name': currency.name, 'digits': currency.decimal_places},
             'title': self.env._("Foreign currencies in %s: at Odoo's rates of the days, and as booked", currency.name),
             'tolerance': connection.rate_tolerance, 'rows': rows, 'is_zero': not any(row['odd'] for row in rows)}
 
     @api.model
-    def _read_rates(self, connection, first, last):
+    def _read_foreign_amounts(self, connection, first, last):
         """[(currency id, amount, as booked, at Odoo's rates, documents that are too far off, documents of days without a rate)], each
         amount as if all were spent: refunds do not make up for bills."""
         company = connection.company_id

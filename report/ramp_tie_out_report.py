@@ -45,22 +45,22 @@ class RampTieOutReport(models.AbstractModel):
         """The report of a connection as JSON, over months ('YYYY-MM', both included; default: all there are).
 
         :return: {'connection', 'period', 'is_zero', 'sections': [one for each entity and currency],
-                  'open': [by vendor, by employee], 'rates': see `_foreign_rates`,
+                  'open': [by vendor, by employee], 'rates': see `_foreign_currency_rates`,
                   'status': what all of it comes to, in words, 'kinds': {kind of a difference: its label}}
         """
         connection = self._readable_connection(connection_id)
         first, last = self._parse_months(connection, month_from, month_to)
         sections = self._entity_sections(connection, first, last)
         owing = [self._open_balances(connection, kind) for kind in OPEN_FLOWS]
-        rates = self._foreign_rates(connection, first, last)
+        rates = self._foreign_currency_rates(connection, first, last)
         is_zero = all(part['is_zero'] for part in (*sections, *owing, rates))
         return {
             'connection': {'id': connection.id, 'name': connection.display_name, 'company': connection.company_id.name},
             'period': {'from': f'{first:%Y-%m}' if first else False, 'to': f'{last:%Y-%m}',
                        'label': self._period_in_words(connection, first, last)},
             'is_zero': is_zero, 'sections': sections, 'open': owing, 'rates': rates,
-            'status': self._report_status(connection, is_zero, sections, owing, rates),
-            'kinds': self._difference_labels(),
+            'status': self._report_overall_status(connection, is_zero, sections, owing, rates),
+            'kinds': self._difference_kind_labels(),
             'read': fields.Datetime.to_string(connection.last_watch) if connection.last_watch else False,
         }
 
@@ -73,11 +73,11 @@ class RampTieOutReport(models.AbstractModel):
         :param month_to: the last month, if there are several
         """
         connection = self._readable_connection(connection_id)
-        self._check_measure(measure)
+        self._check_known_measure(measure)
         first, last = self._parse_months(connection, month, month_to or month) if month or month_to else (None, None)
         if side == 'odoo':
-            return self._journal_items_action(connection, currency_id, first, last, measure, entity)
-        return self._objects_action(connection, currency_id, first, last, measure, entity)
+            return self._open_journal_items_action(connection, currency_id, first, last, measure, entity)
+        return self._open_objects_action(connection, currency_id, first, last, measure, entity)
 
     @api.model
     def open_owing(self, connection_id, kind, side, partner_id, currency_id):
@@ -87,11 +87,11 @@ class RampTieOutReport(models.AbstractModel):
             row[0] for row in self._open_balance_rows(connection, kind)
             if row[1:3] == (currency_id, partner_id or None)])
         if side == 'ramp':
-            action = self._ledger_action()
+            action = self._open_ledger_action()
             action['domain'] = [('id', 'in', records.ids)]
             return action
         action = self.env['ir.actions.act_window']._for_xml_id('account.action_move_in_invoice_type')
-        moves = self.env['account.move'].union(*self._moves_of(records).values())
+        moves = self.env['account.move'].union(*self._moves_of_records(records).values())
         action.update(name=self.env._('Ramp tie-out: bills'), domain=[('id', 'in', moves.ids)], context={'create': False})
         return action
 
@@ -113,7 +113,7 @@ class RampTieOutReport(models.AbstractModel):
         return connection.with_company(connection.company_id)
 
     @staticmethod
-    def _check_measure(measure):
+    def _check_known_measure(measure):
         if measure not in (None, *MEASURES, MEMO_MEASURE):
             raise ValueError(f'unknown measure {measure}')
 
@@ -139,7 +139,7 @@ class RampTieOutReport(models.AbstractModel):
 
     # ------------------------------------------------------------------ what it comes to, in words
 
-    def _report_status(self, connection, is_zero, sections, owing, rates):
+    def _report_overall_status(self, connection, is_zero, sections, owing, rates):
         """{'kind', 'count', 'text', 'note'}; 'zero' only if Ramp was looked at, too: the lists of what is ready tell not everything."""
         count = sum(len(month['differences']) + month['more'] for section in sections for month in section['months'])
         count += sum(section['start']['odd'] for section in sections) + sum(row['odd'] for part in (*owing, rates) for row in part['rows'])
@@ -157,7 +157,7 @@ class RampTieOutReport(models.AbstractModel):
             kind, text = 'zero', self.env._('Everything ties out to the cent')
         return {'kind': kind, 'count': count, 'text': text, 'note': note}
 
-    def _difference_labels(self):
+    def _difference_kind_labels(self):
         return {
             'cancelled': self.env._('Cancelled'),
             'changed': self.env._('Changed in Ramp'),

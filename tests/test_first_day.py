@@ -168,7 +168,7 @@ class TestFirstDay(FirstDayCase):
         for zone in ZONES:
             with self.in_zone(zone) as first:
                 self.connection.write({'existing_policy': 'leave', 'connected_at': (first + HOUR).replace(tzinfo=None)})
-                leaves_alone = self.connection._leaves_alone
+                leaves_alone = self.connection._is_left_alone
                 self.assertTrue(leaves_alone(first))
                 self.assertTrue(leaves_alone(first + HOUR - SECOND))
                 self.assertFalse(leaves_alone(first + HOUR))

@@ -393,9 +393,9 @@ class TestItemReceipt(ReceiptsCase):
             with form.order_line.edit(1) as line:
                 line.qty_received = 3
             self.env.cr.flush()
-            self.assertFalse(order._ramp_noted(('item_receipt',)))
+            self.assertFalse(order._ramp_noted_ids(('item_receipt',)))
         self.env.cr.flush()
-        self.assertTrue(order._ramp_noted(('item_receipt',)))
+        self.assertTrue(order._ramp_noted_ids(('item_receipt',)))
 
     def test_answers_are_lost(self):
         """Ramp did it and did not say so: nothing is made twice."""

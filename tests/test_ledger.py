@@ -211,7 +211,7 @@ class TestLedger(RampCase):
         self.assertEqual({self.record(ramp_id).state for ramp_id in held}, {'held'})
         self.assertTrue(self.record(gone).is_withheld)
         self.assertEqual(self.env['account.move'].search_count([('journal_id', '=', self.connection.card_journal_id.id)]), 8)
-        self.assertEqual(self.env['ramp.run']._last_listed(self.connection, 'transaction'), runs[0].started_at)
+        self.assertEqual(self.env['ramp.run']._last_listed_at(self.connection, 'transaction'), runs[0].started_at)
 
     def test_asked_for_while_lists_are_read(self):
         """What is new may be on pages that were read before: when the end is reached, the job is called once more."""

@@ -117,7 +117,7 @@ class TestPushAccounts(PushCase):
         self.account_meals.name = 'Nobody hears of it'
         self.env['ramp.connection'].flush_model()
         with self.assertQueryCount(0):
-            self.account_meals._ramp_changed()
+            self.account_meals._ramp_note_changes()
         self.assertEqual(self.changes(), [])
 
     def changes(self):

@@ -381,10 +381,10 @@ class TestLostRuns(RampCase):
         cursor = db_connect(self.env.cr.dbname).cursor()
         try:
             cursor.execute('SELECT pg_advisory_lock(%s, %s)', [ALIVE, run.id])
-            self.env['ramp.run']._close_lost(self.connection)
+            self.env['ramp.run']._close_lost_runs(self.connection)
             self.assertEqual(run.state, 'running')
         finally:
             cursor.execute('SELECT pg_advisory_unlock(%s, %s)', [ALIVE, run.id])
             cursor.close()
-        self.env['ramp.run']._close_lost(self.connection)
+        self.env['ramp.run']._close_lost_runs(self.connection)
         self.assertEqual(run.state, 'lost')

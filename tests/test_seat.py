@@ -281,9 +281,9 @@ class TestSettings(SeatCase):
             'expense_product_id': False, 'merchant_partner_id': False, 'analytic_plan_ids': False})
         second.write({'state': 'connected', 'accounting_connection_id': self.connection.accounting_connection_id})
         self.connection.pull_bills = False
-        self.assertTrue(self.connection._seat_settings()['vendor_credits_enabled'])
+        self.assertTrue(self.connection._wanted_seat_settings()['vendor_credits_enabled'])
         second.pull_bills = False
-        self.assertFalse(self.connection._seat_settings()['vendor_credits_enabled'])
+        self.assertFalse(self.connection._wanted_seat_settings()['vendor_credits_enabled'])
 
     @mute_logger(QUIET)
     def test_what_ramp_leaves_as_it_was_is_said(self):

@@ -296,7 +296,7 @@ class TestSpendVendor(PushCase):
         self.work()
         self.assertEqual(self.vendor_writes(), [])
         self.assertEqual(self.sent().state, 'confirmed')
-        self.assertRegex(self.sent()._state_in_words(), 'In Ramp: Its name in Ramp is "Acme Tools"')
+        self.assertRegex(self.sent()._status_with_reason(), 'In Ramp: Its name in Ramp is "Acme Tools"')
         self.assertClean()
 
     def test_linked_once_the_supplier_is_in_ramp(self):

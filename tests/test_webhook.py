@@ -512,7 +512,7 @@ class TestEvents(WebhookCase):
             'purchase_orders': ['purchase_order'], 'users': ['employee', 'user'],
             'transactions': ['transaction'], 'bills': ['bill'], 'payments': ['bill'], 'reimbursements': ['reimbursement'],
             'vendors': ['vendor']}
-        heard = self.connection._webhook_events()
+        heard = self.connection._wanted_event_types()
         secret = self.row['_secret']
         for kind in events.TYPES:
             if kind == 'webhooks.verification':

@@ -320,7 +320,7 @@ def change(env, what):
             records.active = False
         connection.analytic_plan_ids = connection.analytic_plan_ids[:1]
     elif what == 'touch all':
-        connection._compare_again()
+        connection._compare_offers_again()
     elif what == 'move':
         analytics.plan_id = connection.analytic_plan_ids.filtered(lambda plan: plan.name == 'Push Markets')
         accounts[1:].account_type = 'asset_current'
