@@ -49,12 +49,7 @@ class RampTieOutDifferences(models.AbstractModel):
         if record.flow == 'bill_payment':
             return 'expected', self.env._('The card payment of a bill; Ramp does not show its transaction.')
         if not record.res_id:
-            if odoo:  # a bill paid by card, whose transaction has not come
-                return 'expected', self.env._('In the books as the card payment of a bill; its transaction: %s', reason)
-            was_deleted = record.state == 'held' and not record.is_question and not record.attempts and record.sync_attempt
-            kind = 'deleted' if was_deleted else 'withheld' if record.is_withheld and record.state == 'pending' else {
-                'pending': 'waiting', 'ignored': 'ignored', 'error': 'held', 'held': 'held'}.get(record.state, 'waiting')
-            return kind, reason
+            return self._explain_unbooked_object(record, reason, odoo)
         if not move:
             return 'deleted', self.env._('Its entry was deleted in Odoo.')
         if record.finding == 'vanished' or (record.noted or {}).get('accepted') == 'vanished':
@@ -73,6 +68,15 @@ class RampTieOutDifferences(models.AbstractModel):
         if record.flow == 'cashback':
             return 'waiting', reason
         return 'edited', self.env._('%s was edited in Odoo: it does not come to what Ramp says.', move.name)
+
+    def _explain_unbooked_object(self, record, reason, odoo):
+        """(kind, sentence) of an object that has no document of its own."""
+        if odoo:  # a bill paid by card, whose transaction has not come
+            return 'expected', self.env._('In the books as the card payment of a bill; its transaction: %s', reason)
+        was_deleted = record.state == 'held' and not record.is_question and not record.attempts and record.sync_attempt
+        kind = 'deleted' if was_deleted else 'withheld' if record.is_withheld and record.state == 'pending' else {
+            'pending': 'waiting', 'ignored': 'ignored', 'error': 'held', 'held': 'held'}.get(record.state, 'waiting')
+        return kind, reason
 
     def _explain_entry_difference(self, move):
         """(kind, sentence) of an entry that no object of Ramp stands behind."""

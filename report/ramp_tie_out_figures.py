@@ -116,21 +116,8 @@ class RampTieOutFigures(models.AbstractModel):
                 odd = self._add_month_to_total(total, mine, month) or odd
         shown = []
         for month in self._months_between(begin, last):
-            opening, was_odd = dict(total), odd
-            month_odd = self._add_month_to_total(total, mine, month)
-            odd = odd or month_odd
-            lines = [self._measure_line(currency, measure, *mine.get((month, measure), (0, 0, 0)))
-                     for measure in (*MEASURES, MEMO_MEASURE)]
-            told = differences.get((*key, month), [])
-            shown.append({
-                'month': f'{month:%Y-%m}', 'label': format_date(self.env, month, date_format='MMMM yyyy'),
-                'opening': self._compare_both_sides(currency, opening['ramp'], opening['odoo'], was_odd),
-                'lines': [line for line in lines if line['measure'] != 'other' or line['odd'] or line['odoo']],
-                'closing': self._compare_both_sides(currency, total['ramp'], total['odoo'], odd),
-                'is_zero': not month_odd and not currency.compare_amounts(total['ramp'], total['odoo']),
-                'differences': told,
-                'more': max(0, sum(line['odd'] for line in lines) - len(told)),
-            })
+            shown.append(self._month_of_section(currency, month, mine, total, odd, differences.get((*key, month), [])))
+            odd = bool(shown[-1]['closing']['odd'])
         return {
             'entity': entity, 'entity_name': names.get(entity) or entity or self.env._('No entity'),
             'currency': {'id': currency.id, 'name': currency.name, 'digits': currency.decimal_places},
@@ -140,6 +127,28 @@ class RampTieOutFigures(models.AbstractModel):
             'lines': [self._measure_line(currency, measure, *map(sum, zip((0, 0, 0), *(
                 figures for (month, name), figures in mine.items() if name == measure and begin <= month <= last), strict=True)))
                 for measure in (*MEASURES, MEMO_MEASURE)],
+        }
+
+    def _month_of_section(self, currency, month, mine, total, odd, told):
+        """One month of a section, as JSON.
+
+        :param mine: {(month, measure): (ramp, odoo, objects that differ)} of the section
+        :param total: {side: what is owed} at the beginning of the month; it is changed to what is owed at the end
+        :param odd: whether an object before the month differs
+        :param told: the month's differences, as many as are told one by one
+        """
+        opening = self._compare_both_sides(currency, total['ramp'], total['odoo'], odd)
+        month_odd = self._add_month_to_total(total, mine, month)
+        lines = [self._measure_line(currency, measure, *mine.get((month, measure), (0, 0, 0)))
+                 for measure in (*MEASURES, MEMO_MEASURE)]
+        return {
+            'month': f'{month:%Y-%m}', 'label': format_date(self.env, month, date_format='MMMM yyyy'),
+            'opening': opening,
+            'lines': [line for line in lines if line['measure'] != 'other' or line['odd'] or line['odoo']],
+            'closing': self._compare_both_sides(currency, total['ramp'], total['odoo'], odd or month_odd),
+            'is_zero': not month_odd and not currency.compare_amounts(total['ramp'], total['odoo']),
+            'differences': told,
+            'more': max(0, sum(line['odd'] for line in lines) - len(told)),
         }
 
     @staticmethod

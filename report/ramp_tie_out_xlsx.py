@@ -54,26 +54,10 @@ class Workbook:
         if start['ramp'] or start['odoo']:
             self._write_figures_row(sheet, row, ['', self._('Owed before %s', section['start_date'])], start, currency)
             row += 1
-        parts, opening = [], None
+        parts, opening = [], row + 1
         for month in section['months']:
-            opening = opening or row + 1
-            self._write_figures_row(
-                sheet, row, [month['label'], self._('Opening balance')], month['opening'], currency, bold=True)
-            owed = [line for line in month['lines'] if line['is_owed']]
-            parts.append((row + 2, row + 1 + len(owed)))
-            for line in owed:
-                row += 1
-                self._write_figures_row(sheet, row, [month['label'], line['label']], line, currency)
-            row += 1
-            self._write_figures_row(
-                sheet, row, [month['label'], self._('Closing balance')], month['closing'], currency, bold=True)
-            for line in month['lines']:
-                if not line['is_owed']:
-                    row += 1
-                    self._write_figures_row(
-                        sheet, row, [month['label'], self._('Beside that: %s', line['label'])], line, currency)
-            closing = row + 1 - (len(month['lines']) - len(owed))
-            row += 1
+            row, part, closing = self._write_month_rows(sheet, row, month, currency)
+            parts.append(part)
         # zero: what was owed, and what moved it, is what is owed
         sheet.write_string(row + 1, 1, self._('Checksum: opening + rows - closing'), self.bold)
         for column, side in enumerate(('ramp', 'odoo', 'difference'), 2):
@@ -81,6 +65,27 @@ class Workbook:
             sums = ''.join(f'+SUM({letter}{first}:{letter}{last})' for first, last in parts)
             sheet.write_formula(row + 1, column, f'=ROUND({letter}{opening}{sums}-{letter}{closing},{currency["digits"]})',
                                 self._money_format(currency, bold=True), self._section_checksum(section, side))
+
+    def _write_month_rows(self, sheet, row, month, currency):
+        """Write a month from this row on: its opening, what moves what is owed, its closing, and what is beside that.
+
+        :return: (the next row, (first, last) row of what moves what is owed, row of the closing); the two latter as the workbook
+            counts rows, from 1
+        """
+        label, owed = month['label'], [line for line in month['lines'] if line['is_owed']]
+        part = row + 2, row + 1 + len(owed)
+        self._write_figures_row(sheet, row, [label, self._('Opening balance')], month['opening'], currency, bold=True)
+        for line in owed:
+            row += 1
+            self._write_figures_row(sheet, row, [label, line['label']], line, currency)
+        row += 1
+        closing = row + 1
+        self._write_figures_row(sheet, row, [label, self._('Closing balance')], month['closing'], currency, bold=True)
+        for line in month['lines']:
+            if not line['is_owed']:
+                row += 1
+                self._write_figures_row(sheet, row, [label, self._('Beside that: %s', line['label'])], line, currency)
+        return row + 1, part, closing
 
     def _section_checksum(self, section, side):
         moved = sum(line[side] for month in section['months'] for line in month['lines'] if line['is_owed'])
