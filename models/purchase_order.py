@@ -31,7 +31,8 @@ class PurchaseOrder(models.Model):
 
     def _ramp_note_changes(self, flows=None):
         """EXTENDS: what is not confirmed is nothing to Ramp, and was not, unless it is being cancelled."""
-        return super(PurchaseOrder, self.filtered(lambda order: order.state in ('purchase', 'cancel')))._ramp_note_changes(flows)
+        orders = self.filtered(lambda order: order.state in ('purchase', 'cancel'))
+        return super(PurchaseOrder, orders)._ramp_note_changes(flows)
 
     @api.depends_context('allowed_company_ids', 'uid', 'lang')
     def _compute_ramp_receipt_state(self):

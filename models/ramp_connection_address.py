@@ -9,7 +9,10 @@ PLAIN_HOST = re.compile(r'[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:.]+\]')
 
 
 class RampConnection(models.Model):
-    """Where Ramp is asked. The client id and secret go to that address, so it is checked. It stays once anything came from it."""
+    """The address at which Ramp is asked.
+
+    The client id and secret go there, so it is checked. Once the ledger has rows from it, it stays.
+    """
 
     _inherit = 'ramp.connection'
 

@@ -42,9 +42,11 @@ class RampConnection(models.Model):
         # see action_connect
         self.sudo().ramp_business_name = business.name
         if missing:
-            return self._notify_user('warning', self.env._('Connected to %s, with permissions missing', business.name), self.env._(
+            title = self.env._('Connected to %s, with permissions missing', business.name)
+            return self._notify_user('warning', title, self.env._(
                 'Allow these scopes for the app in Ramp (Company > Developer): %s', ', '.join(sorted(missing))))
-        return self._notify_user('success', self.env._('The connection works'), self.env._('Ramp business: %s', business.name))
+        return self._notify_user(
+            'success', self.env._('The connection works'), self.env._('Ramp business: %s', business.name))
 
     def action_connect(self):
         """Take the accounting seat in Ramp, complete the set-up and switch the synchronization on."""

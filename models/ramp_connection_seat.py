@@ -13,7 +13,7 @@ from ..ramp_api import (
 
 
 class RampConnection(models.Model):
-    """The accounting seat of a Ramp business: taken, checked, set up and given back. Connections of one business share it."""
+    """The accounting seat of a Ramp business: taken, checked, set up, given back. Connections of one business share it."""
 
     _inherit = 'ramp.connection'
 

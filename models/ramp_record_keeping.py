@@ -164,7 +164,8 @@ class RampRecord(models.Model):
         if not done and left:
             raise UserError(self.env._(
                 'None of the %s records is confirmed or ignored yet, and until then its data is needed. Clear them first.', left))
-        return self.env['ramp.connection']._notify_user('warning' if left else 'success', self.env._('Personal data removed'), self.env._(
+        title = self.env._('Personal data removed')
+        return self.env['ramp.connection']._notify_user('warning' if left else 'success', title, self.env._(
             'Records: %(done)s. Not confirmed or ignored yet, so that their data is needed: %(left)s. The documents in Odoo, and what Ramp '
             'has, stay as they are.', done=done, left=left))
 

@@ -27,10 +27,9 @@ class RampRecord(models.Model):
 
     @api.model
     def _actionable_sql(self, alias='ramp_record'):
-        """Condition (`SQL`): a run may settle the row. It waits, it failed, or it is held for a question that may be settled now."""
-        state = self._ledger_column('state', alias)
-        return SQL(
-            "(%s IN ('pending', 'error') OR (%s = 'held' AND %s))", state, state, self._ledger_column('is_question', alias))
+        """Condition (`SQL`): a run may settle the row. It waits, failed, or is held for a question that may have an answer."""
+        state, is_question = self._ledger_column('state', alias), self._ledger_column('is_question', alias)
+        return SQL("(%s IN ('pending', 'error') OR (%s = 'held' AND %s))", state, state, is_question)
 
     @api.model
     def _due_sql(self, alias='ramp_record'):

@@ -75,7 +75,8 @@ class RampRecord(models.Model):
         for record in self:
             values = record.remote_id and record.payload or {}
             record.sent_text = '\n'.join(
-                self.env._('%(field)s: %(value)s', field=label, value=record._format_sent_value(key, values[key], names))
+                self.env._(
+                    '%(field)s: %(value)s', field=label, value=record._format_sent_value(key, values[key], names))
                 for key, label in labels.items()
                 if values.get(key) not in (None, '') and not (key == 'offered' and 'email' in values)) or False
 

@@ -174,7 +174,8 @@ class ResPartner(models.Model):
         if missing:
             return self.env['ramp.connection']._notify_user(
                 'warning', self.env._('Something is missing before it is sent to Ramp'), ' '.join(missing))
-        return self.env['ramp.connection']._notify_user('success', self.env._('It is going to be created in Ramp'), self.env._(
+        title = self.env._('It is going to be created in Ramp')
+        return self.env['ramp.connection']._notify_user('success', title, self.env._(
             'It runs in the background; this page shows what became of it.'))
 
     def action_open_ramp_vendor(self):

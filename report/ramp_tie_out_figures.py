@@ -32,7 +32,8 @@ class RampTieOutFigures(models.AbstractModel):
         differences = self._differences_by_month(connection, odd)
         names = connection.ramp_entities or {}
         return [self._entity_section(
-            connection, key, currencies[key[1]], names, sums, start.get(key, {}), differences, first, last) for key in keys]
+            connection, key, currencies[key[1]], names, sums, start.get(key, {}), differences, first, last)
+            for key in keys]
 
     # ------------------------------------------------------------------ read from the database
 

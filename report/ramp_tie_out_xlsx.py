@@ -69,8 +69,8 @@ class Workbook:
     def _write_month_rows(self, sheet, row, month, currency):
         """Write a month from this row on: its opening, what moves what is owed, its closing, and what is beside that.
 
-        :return: (the next row, (first, last) row of what moves what is owed, row of the closing); the two latter as the workbook
-            counts rows, from 1
+        :return: (next row, (first, last) row of what moves what is owed, row of the closing); all but the next row as the
+            workbook counts them, from 1
         """
         label, owed = month['label'], [line for line in month['lines'] if line['is_owed']]
         part = row + 2, row + 1 + len(owed)
