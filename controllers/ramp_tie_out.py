@@ -14,6 +14,6 @@ class RampTieOut(http.Controller):
         """The tie-out as a workbook; who may have it, the report itself decides."""
         if not connection_id.isdecimal():
             raise BadRequest
-        name, content = request.env['report.ramp_connector.tie_out']._xlsx(int(connection_id), month_from, month_to)
+        name, content = request.env['report.ramp_connector.tie_out']._workbook_file(int(connection_id), month_from, month_to)
         return request.make_response(content, headers=[
             ('Content-Type', XLSX), ('Content-Length', len(content)), ('Content-Disposition', content_disposition(name))])

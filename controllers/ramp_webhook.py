@@ -30,7 +30,7 @@ class RampWebhook(Controller):
         try:
             # kept, as a transaction that is done again reads it again
             body = request.httprequest.get_data(cache=True)
-            status, wakes = cron.env['ramp.webhook']._receive(str(token), body, request.httprequest.headers)
+            status, wakes = cron.env['ramp.webhook']._receive_request(str(token), body, request.httprequest.headers)
         except (*PG_CONCURRENCY_EXCEPTIONS_TO_RETRY, ConcurrencyError):
             raise  # Odoo does it again
         except Exception:

@@ -14,7 +14,7 @@ class AccountAnalyticPlan(models.Model):
         result = super().write(vals)
         if 'parent_id' in vals:
             self.env['account.analytic.account'].with_context(active_test=False).search(
-                [('plan_id', 'child_of', self.ids)])._ramp_changed()
+                [('plan_id', 'child_of', self.ids)])._ramp_note_changes()
         return result
 
 

@@ -92,7 +92,7 @@ class AccountMove(models.Model):
             ['ramp_id', 'state', 'error_message', 'remote_id'])} if bills else {}
         for bill in bills.filtered(lambda move: move.ramp_id in troubled):
             bill.ramp_state = self.env._('%(bill)s. Its payment: %(payment)s', bill=bill.ramp_state, payment=troubled[
-                bill.ramp_id]._state_in_words())
+                bill.ramp_id]._status_with_reason())
 
     def _get_next_sequence_format(self):
         """Ask the database for the last number of a journal and month once for each batch, not once for each entry.

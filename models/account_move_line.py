@@ -24,5 +24,5 @@ class AccountMoveLine(models.Model):
         if operator not in ('=', 'in'):
             return NotImplemented
         values = [value] if isinstance(value, str) else value
-        query = self.env['report.ramp_connector.tie_out']._items_query
+        query = self.env['report.ramp_connector.tie_out']._journal_items_query
         return Domain.OR(Domain('id', 'in', query(**json.loads(figure))) for figure in values)

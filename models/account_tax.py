@@ -11,13 +11,13 @@ class AccountTax(models.Model):
         'name', 'active', 'amount', 'amount_type', 'type_tax_use', 'children_tax_ids', 'company_id',
         'invoice_repartition_line_ids', 'repartition_line_ids'})
 
-    def _ramp_changed(self, flows=None):
+    def _ramp_note_changes(self, flows=None):
         """EXTENDS: a change of a tax is one of the groups it is in."""
-        if self and self.env['ramp.connection']._pushed('tax_code') is not None:
+        if self and self.env['ramp.connection']._pushed_domain_of('tax_code') is not None:
             # whoever may save the tax; archived groups are not offered
             groups = self.sudo().search([('children_tax_ids', 'in', self.ids)])
-            super(AccountTax, groups)._ramp_changed(['tax_code'])
-        return super()._ramp_changed(flows)
+            super(AccountTax, groups)._ramp_note_changes(['tax_code'])
+        return super()._ramp_note_changes(flows)
 
 
 class AccountTaxRepartitionLine(models.Model):
@@ -27,5 +27,5 @@ class AccountTaxRepartitionLine(models.Model):
         """EXTENDS: the account that a tax is posted to is part of its rate in Ramp."""
         result = super().write(vals)
         if 'account_id' in vals:
-            self.tax_id._ramp_changed(['tax_rate'])
+            self.tax_id._ramp_note_changes(['tax_rate'])
         return result

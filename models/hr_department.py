@@ -11,7 +11,7 @@ class HrDepartment(models.Model):
     _ramp_flows = ('department',)
     _ramp_fields = frozenset({'name', 'parent_id', 'active'})
 
-    def _ramp_new(self):
+    def _ramp_new_records(self):
         return self.browse()  # nobody works there yet
 
 
@@ -24,5 +24,5 @@ class HrWorkLocation(models.Model):
     _ramp_flows = ('location',)
     _ramp_fields = frozenset({'name', 'active'})
 
-    def _ramp_new(self):
+    def _ramp_new_records(self):
         return self.browse()  # nobody works there yet

@@ -93,8 +93,8 @@ class HrEmployee(models.Model):
         """{address: Ramp user id} of those Ramp users who are wanted."""
         return {email: user.id for user in users if user.id in wanted and (email := email_normalize(user.email or ''))}
 
-    def _ramp_concerned(self, vals):
-        return () if self.env.context.get('ramp_linking') else super()._ramp_concerned(vals)
+    def _ramp_flows_concerned(self, vals):
+        return () if self.env.context.get('ramp_linking') else super()._ramp_flows_concerned(vals)
 
     def _ramp_contacts(self):
         """The contacts of these employees that would be vendors, if they were not theirs."""
@@ -105,14 +105,14 @@ class HrEmployee(models.Model):
     def create(self, vals_list):
         """EXTENDS: an employee's contact is no vendor."""
         employees = super().create(vals_list)
-        employees._ramp_contacts()._ramp_changed()
+        employees._ramp_contacts()._ramp_note_changes()
         return employees
 
     def unlink(self):
         """EXTENDS: who was an employee may be a vendor."""
         contacts = self._ramp_contacts()
         result = super().unlink()
-        contacts.exists()._ramp_changed()
+        contacts.exists()._ramp_note_changes()
         return result
 
     def write(self, vals):
@@ -120,10 +120,10 @@ class HrEmployee(models.Model):
         contacts = self._ramp_contacts() if 'work_contact_id' in vals else self.env['res.partner']
         result = super().write(vals)
         if 'work_contact_id' in vals:
-            (contacts | self._ramp_contacts())._ramp_changed()
+            (contacts | self._ramp_contacts())._ramp_note_changes()
         if 'ramp_user_id' in vals:
             # whoever links an employee need not be allowed to see those of other companies
-            self.sudo().child_ids._ramp_changed()
+            self.sudo().child_ids._ramp_note_changes()
         return result
 
     @api.depends('work_email', 'user_id', 'active')
@@ -145,12 +145,12 @@ class HrVersion(models.Model):
     def create(self, vals_list):
         """EXTENDS: a version of an employee says where the person works."""
         versions = super().create(vals_list)
-        versions.employee_id._ramp_changed()
+        versions.employee_id._ramp_note_changes()
         return versions
 
     def write(self, vals):
         """EXTENDS: a version of an employee says where the person works."""
         result = super().write(vals)
         if not {'department_id', 'work_location_id', 'employee_id', 'date_version', 'active'}.isdisjoint(vals):
-            self.employee_id._ramp_changed()
+            self.employee_id._ramp_note_changes()
         return result

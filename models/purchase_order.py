@@ -26,16 +26,17 @@ class PurchaseOrder(models.Model):
         string='Seen in Ramp', compute='_compute_ramp_progress', compute_sudo=True, groups='base.group_user',
         help='What the nightly check saw in Ramp of receipts and bills of this order.')
 
-    def _ramp_new(self):
+    def _ramp_new_records(self):
         return self.filtered(lambda order: order.state == 'purchase')
 
-    def _ramp_changed(self, flows=None):
+    def _ramp_note_changes(self, flows=None):
         """EXTENDS: what is not confirmed is nothing to Ramp, and was not, unless it is being cancelled."""
-        return super(PurchaseOrder, self.filtered(lambda order: order.state in ('purchase', 'cancel')))._ramp_changed(flows)
+        orders = self.filtered(lambda order: order.state in ('purchase', 'cancel'))
+        return super(PurchaseOrder, orders)._ramp_note_changes(flows)
 
     @api.depends_context('allowed_company_ids', 'uid', 'lang')
     def _compute_ramp_receipt_state(self):
-        words = self._ramp_words(self._ramp_rows(RECEIPTS), RECEIPTS)
+        words = self._ramp_status_words(self._ramp_ledger_rows(RECEIPTS), RECEIPTS)
         for order in self:
             order.ramp_receipt_state = words.get(order._origin.id, False)
 
@@ -46,7 +47,7 @@ class PurchaseOrder(models.Model):
             'FULLY_RECEIVED': self.env._('fully received'), 'OVER_RECEIVED': self.env._('more received than ordered'),
             'OPEN': self.env._('not billed'), 'PARTIALLY_BILLED': self.env._('partially billed'),
             'FULLY_BILLED': self.env._('fully billed'), 'CLOSED': self.env._('closed'), 'DELETED': self.env._('archived')}
-        rows = self._ramp_rows()
+        rows = self._ramp_ledger_rows()
         for order in self:
             row = rows.get(order._origin.id)
             noted = row and row.noted or {}
@@ -59,7 +60,7 @@ class PurchaseOrder(models.Model):
         Core computes what a line received wherever that comes from, and in the middle of a flush, when nothing can be asked or written.
         """
         ids = [ident for ident in self._ids if ident]  # what a form shows before it is saved is nothing yet
-        if not ids or self.env['ramp.connection']._pushed(*RECEIPTS) is None:
+        if not ids or self.env['ramp.connection']._pushed_domain_of(*RECEIPTS) is None:
             return
         precommit = self.env.cr.precommit
         if 'ramp.received' not in precommit.data:
@@ -70,7 +71,7 @@ class PurchaseOrder(models.Model):
     def _ramp_note_received(self):
         ids = self.env.cr.precommit.data.pop('ramp.received', ())
         # whoever validates a transfer may have no rights on orders
-        self.sudo().search_fetch([('id', 'in', sorted(ids))], ['state'])._ramp_changed(RECEIPTS)
+        self.sudo().search_fetch([('id', 'in', sorted(ids))], ['state'])._ramp_note_changes(RECEIPTS)
 
 
 class PurchaseOrderLine(models.Model):
@@ -83,8 +84,8 @@ class PurchaseOrderLine(models.Model):
 
     @api.depends_context('allowed_company_ids', 'uid')
     def _compute_ramp_qty_received(self):
-        rows = self.order_id._ramp_rows(('purchase_order',))
-        receipts = self.order_id._ramp_rows(RECEIPTS)
+        rows = self.order_id._ramp_ledger_rows(('purchase_order',))
+        receipts = self.order_id._ramp_ledger_rows(RECEIPTS)
         prefix = self.env['ramp.flow.purchase_order']._line_prefix()
         for line in self:
             order, found = rows.get(line.order_id._origin.id), receipts.get(line.order_id._origin.id)
@@ -105,14 +106,14 @@ class PurchaseOrderLine(models.Model):
     def create(self, vals_list):
         """EXTENDS: a further line changes what Ramp should have of its order."""
         lines = super().create(vals_list)
-        lines.order_id._ramp_changed()
+        lines.order_id._ramp_note_changes()
         return lines
 
     def write(self, vals):
         """EXTENDS: a line changes what Ramp should have of its order, and of what is received of it."""
         result = super().write(vals)
         if not LINE_FIELDS.isdisjoint(vals):
-            self.order_id._ramp_changed()
+            self.order_id._ramp_note_changes()
         if 'qty_received' in vals:
             self.order_id._ramp_received()
         return result
@@ -121,5 +122,5 @@ class PurchaseOrderLine(models.Model):
         """EXTENDS: so does one that is gone."""
         orders = self.order_id
         result = super().unlink()
-        orders.exists()._ramp_changed()
+        orders.exists()._ramp_note_changes()
         return result

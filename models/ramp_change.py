@@ -22,7 +22,7 @@ class RampChange(models.Model):
     _of_flow = models.Index('(flow, res_id)')
 
     @api.model
-    def _note(self, flow, records, domain, cron_id):
+    def _note_changes(self, flow, records, domain, cron_id):
         """Note the records that a connection wants, or that Ramp knows already, and trigger the job; returns whether any were.
 
         One statement, in the caller's transaction. The trigger is ir.cron's own, made in the same statement for the sake of the
@@ -51,7 +51,7 @@ class RampChange(models.Model):
         return bool(count)
 
     @api.model
-    def _collect(self, flow):
+    def _take_changes(self, flow):
         """Take what was noted for a flow; returns the ids of the records, to be marked in this same transaction."""
         self.env.cr.execute(SQL(
             """

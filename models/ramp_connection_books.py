@@ -2,7 +2,7 @@
 from odoo import Command, fields, models
 from odoo.exceptions import RedirectWarning
 
-from .ramp_connection import SETTINGS
+from .connection_constants import SETTINGS
 
 # A code that core gives to accounts that a chart does not have; nothing of the chart is beside it
 OUTSIDE = '999'
@@ -24,7 +24,7 @@ class RampConnection(models.Model):
         help='What a line without a tax code gets. Default taxes are mapped by the fiscal position of the vendor, and are included in the '
              "amount: the total stays Ramp's.", prefetch=SETTINGS)
 
-    def _check_chart(self):
+    def _check_chart_exists(self):
         """Raise `RedirectWarning` where the company has no accounts to book spend to."""
         self.ensure_one()
         Account = self.env['account.account']
@@ -55,9 +55,9 @@ class RampConnection(models.Model):
 
     def _new_card_account(self):
         """An account of its own for the card liability: the tie-out compares it with Ramp, so nothing else may be in it."""
-        beside = next(filter(None, (self._chart_accounts(kind) for kind in (
+        beside = next(filter(None, (self._accounts_of_type(kind) for kind in (
             'liability_credit_card', 'liability_payable', 'liability_current'))), self.env['account.account'])
-        return self._new_account(
+        return self._create_account_beside(
             self.env._('Ramp Card Liability'), 'liability_credit_card', beside[:1], self.company_id.bank_account_code_prefix or '2010')
 
     def _find_cashback_account(self):
@@ -66,7 +66,7 @@ class RampConnection(models.Model):
         A chart with many of them has none that would be right without asking. The new account is beside the one of discounts for paying
         early, which cashback resembles, if the chart has one.
         """
-        income = self._chart_accounts('income_other')
+        income = self._accounts_of_type('income_other')
         company = self.company_id
         used = self.env['account.account'].union(*(
             company[name] for name, field in company._fields.items() if field.comodel_name == 'account.account'))
@@ -74,16 +74,16 @@ class RampConnection(models.Model):
         if len(others) == 1:
             return others
         discounts = company.account_journal_early_pay_discount_gain_account_id.with_company(company)
-        beside = (discounts + (income or self._chart_accounts('income'))[::-1]).filtered(
+        beside = (discounts + (income or self._accounts_of_type('income'))[::-1]).filtered(
             lambda account: account.code and not account.code.startswith(OUTSIDE))
-        return self._new_account(self.env._('Ramp Cashback'), 'income_other', beside[:1], '4500')
+        return self._create_account_beside(self.env._('Ramp Cashback'), 'income_other', beside[:1], '4500')
 
-    def _chart_accounts(self, kind):
+    def _accounts_of_type(self, kind):
         """The accounts of a type that the company may use, a branch those of its parents; by their codes."""
         Account = self.env['account.account'].with_company(self.company_id)
         return Account.search([*Account._check_company_domain(self.company_id), ('account_type', '=', kind)], order='code')
 
-    def _new_account(self, name, kind, beside, start):
+    def _create_account_beside(self, name, kind, beside, start):
         """A new account, whose code is the next free one after that of another, so that it has the form and place of the chart's own.
 
         :param start: how the code begins where the chart has nothing to put it beside

@@ -3,7 +3,7 @@ from odoo import api, fields, models
 from odoo.exceptions import ValidationError
 
 from ..flows.cards.line_label import PLACEHOLDERS, fill, is_well_formed, unknown_placeholders
-from .ramp_connection import SETTINGS
+from .connection_constants import SETTINGS
 
 LABEL_TEMPLATE = '{merchant} · {memo} · {cardholder} ({original_amount})'
 
@@ -34,16 +34,16 @@ class RampConnection(models.Model):
             'merchant': self.env._('Hotel Paris'), 'memo': self.env._('Client visit'), 'cardholder': 'A. Lovelace',
             'original_amount': 'EUR 90.00', 'category': self.env._('Lodging'), 'trip': self.env._('Paris in June')}
         for connection in self:
-            connection.label_preview = connection._label_fault() or fill(connection.label_template, example)
+            connection.label_preview = connection._label_template_fault() or fill(connection.label_template, example)
 
     @api.constrains('label_template')
     def _check_label_template(self):
         for connection in self:
-            if fault := connection._label_fault():
+            if fault := connection._label_template_fault():
                 raise ValidationError(self.env._(
                     'Connection %(name)s, field "Labels": %(fault)s', name=connection.name, fault=fault))
 
-    def _label_fault(self):
+    def _label_template_fault(self):
         """What is wrong with the template of labels, as a sentence; None: nothing."""
         template, known = self.label_template or '', ', '.join(f'{{{name}}}' for name in PLACEHOLDERS)
         if unknown := unknown_placeholders(template):

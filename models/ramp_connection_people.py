@@ -1,7 +1,7 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
 from odoo import fields, models
 
-from .ramp_connection import SETTINGS
+from .connection_constants import SETTINGS
 
 
 class RampConnection(models.Model):

@@ -5,7 +5,7 @@ from datetime import timedelta
 from odoo import fields, models
 from odoo.tools import SQL, format_datetime
 
-from .ramp_connection import SETTINGS
+from .connection_constants import SETTINGS
 
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(minutes=1), timedelta(minutes=10)  # between two looks whether Ramp answers again
 # For whoever waits for an answer, with a page or an uninstallation before them
@@ -51,7 +51,7 @@ class RampConnection(models.Model):
     def action_test_connection(self):
         """EXTENDS: Ramp answered."""
         action = super().action_test_connection()
-        self._answers()
+        self._end_silence()
         return action
 
     def _request_sync(self):
@@ -62,7 +62,7 @@ class RampConnection(models.Model):
 
     # ------------------------------------------------------------------ for runs
 
-    def _reach(self):
+    def _reach_options(self):
         """Options of the client for a run that begins: how a Ramp that did not answer may be asked. No write if it does."""
         self.ensure_one()
         if not self.silent_since:
@@ -71,14 +71,14 @@ class RampConnection(models.Model):
         self.flush_recordset(['silent_until'])
         self.env.cr.execute(SQL(
             'UPDATE ramp_connection SET silent_until = %s WHERE id = %s AND (silent_until IS NULL OR silent_until <= %s) RETURNING id',
-            self._next_try(now), self.id, now))
+            self._next_try_at(now), self.id, now))
         is_first = bool(self.env.cr.fetchall())
         self.invalidate_recordset(['silent_until'])
         if is_first:
             return {'max_attempts': 1}
         return {'closed': self.env._(
             'Ramp has not answered since %(since)s. It is asked again at %(until)s',
-            since=self._in_short(self.silent_since), until=self._in_short(self.silent_until))}
+            since=self._format_short_moment(self.silent_since), until=self._format_short_moment(self.silent_until))}
 
     def _note_reach(self, clients):
         """Write down what a run found: nobody answered in the end, or somebody did again.
@@ -89,24 +89,24 @@ class RampConnection(models.Model):
         self.ensure_one()
         if any(client.silence for client in clients):
             now = fields.Datetime.now()
-            self.write({'silent_since': self.silent_since or now, 'silent_until': self._next_try(now)})
+            self.write({'silent_since': self.silent_since or now, 'silent_until': self._next_try_at(now)})
             return self.silent_until
         if any(client.answered for client in clients):
-            self._answers()
+            self._end_silence()
         return None
 
-    def _answers(self):
+    def _end_silence(self):
         """Ramp answers again: whoever was kept from asking asks now."""
         # anybody who may ask Ramp may find that it answers; the fields are nobody's to type
         for connection in self.sudo().filtered('silent_since'):
             connection.write({'silent_since': False, 'silent_until': False})
             if connection.state == 'connected':
-                for job in self._jobs(flow for flow in self._flows() if flow._enabled(connection)):
+                for job in self._cron_jobs(flow for flow in self._flow_models() if flow._enabled(connection)):
                     job._trigger()
 
-    def _next_try(self, now):
+    def _next_try_at(self, now):
         """Twice as long after the beginning of the silence as now, in bounds."""
         return now + min(max(now - (self.silent_since or now), FIRST_PAUSE), LONGEST_PAUSE)
 
-    def _in_short(self, moment):
-        return format_datetime(self.env, moment, tz=self._timezone(), dt_format='short')
+    def _format_short_moment(self, moment):
+        return format_datetime(self.env, moment, tz=self._time_zone(), dt_format='short')

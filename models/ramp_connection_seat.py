@@ -1,24 +1,21 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
-import hashlib
-import hmac
-
-from odoo import api, fields, models
+from odoo import models
 from odoo.exceptions import UserError
 
-from ..ramp_api import PayloadError, read_business
+from ..ramp_api import (
+    PayloadError,
+    RampAuthError,
+    RampConnectionError,
+    RampError,
+    RampNotFound,
+    read_accounting_provider,
+)
 
 
 class RampConnection(models.Model):
-    """Which Ramp business a connection belongs to, for good, and what the accounting seat there is set to."""
+    """The accounting seat of a Ramp business: taken, checked, set up, given back. Connections of one business share it."""
 
     _inherit = 'ramp.connection'
-
-    ramp_business_id = fields.Char(
-        string='Ramp Business ID', readonly=True, copy=False,
-        help='The Ramp business that this connection belongs to. What it has brought means nothing in another one.')
-    verified_credentials = fields.Char(
-        readonly=True, copy=False, groups='base.group_system',
-        help='A mark of the client id and secret of which Ramp said that they are of the Ramp business. With others, Ramp is asked again.')
 
     def write(self, vals):
         """EXTENDS: the seat's settings follow what the connection wants to see in Ramp."""
@@ -27,77 +24,114 @@ class RampConnection(models.Model):
             self.env['ramp.flow.seat']._trigger()
         return result
 
-    # ------------------------------------------------------------------ whose credentials these are
+    # ------------------------------------------------------------------ whose it is
 
-    def _has_rows(self):
-        """Whether there is anything in the ledger that means nothing in another Ramp business."""
-        self.ensure_one()
-        # whoever may write the connection may know that
-        return bool(self.env['ramp.record'].sudo().search_count([('connection_id', '=', self.id)], limit=1))
+    def _seat_name(self):
+        """The name under which this database holds the accounting seat: how it knows its own again."""
+        return f'Odoo {self._database_identity()}'
 
-    def _credentials_mark(self):
-        """What tells these credentials from others, without telling them: an HMAC under the database's own secret."""
-        secret = self.env['ir.config_parameter'].sudo().get_param('database.secret') or ''  # for nobody to read, and it is not shown
-        # the credentials are readable by system administrators only; nobody sees them here
-        pair = '\n'.join(part or '' for part in self.sudo()._credentials())
-        return hmac.new(secret.encode(), pair.encode('utf-8', 'surrogatepass'), hashlib.sha256).hexdigest()
+    def _seat_companies(self):
+        """The companies that share this connection's Ramp business."""
+        return self.search([
+            ('state', '=', 'connected'), ('accounting_connection_id', '=', self.accounting_connection_id)]).company_id
 
-    def _is_verified(self):
-        """Whether Ramp has said that these very credentials are of this connection's Ramp business."""
-        # a mark, compared and not shown
-        connection = self.sudo()
-        return bool(connection.ramp_business_id) and connection.verified_credentials == self._credentials_mark()
+    @staticmethod
+    def _accounting_providers(client):
+        """Every accounting connection that the Ramp business has or had."""
+        answer = client.get('/accounting/all-connections')
+        return [read_accounting_provider(provider) for provider in (answer or {}).get('connections') or []]
 
-    def _check_verified(self):
-        if not self._is_verified():
+    def _check_own_seat(self, client):
+        """What Ramp says of our accounting seat (`AccountingProvider`); raises `UserError` unless it is ours now: it can be taken in
+        Ramp's own screens at any time."""
+        active = [provider for provider in self._accounting_providers(client) if provider.is_active]
+        for provider in active:
+            if provider.id == self.accounting_connection_id:
+                return provider
+        if active:
             raise UserError(self.env._(
-                'Connection %s has another client id or secret now: nothing is read, booked or sent until Ramp has said of which business '
-                'they are. The next run asks.', self.name))
-
-    @api.model
-    def _ask_business(self, client):
-        """The `Business` that the client's credentials belong to. Raises `UserError` where Ramp does not say which, and `RampError`."""
-        try:
-            return read_business(client.get('/business'))
-        except PayloadError as error:
-            raise UserError(self.env._(
-                'Ramp does not say which business the client id and secret belong to, so nothing is done with them. %s', error)) from error
-
-    def _check_same_business(self, business):
-        """Raise `UserError` where what this connection has brought is of another Ramp business."""
-        if not self.ramp_business_id or self.ramp_business_id == business.id or not (self.state == 'connected' or self._has_rows()):
-            return
-        remedy = self.env._(
-            'For "%s" make a new connection; press Disconnect here, and archive this one.', business.name,
-        ) if self._has_rows() else self.env._('For "%s" press Disconnect, and then Connect.', business.name)
+                'Connection %(name)s: the accounting seat of this Ramp business is held by "%(incumbent)s" now, so nothing is sent '
+                'or booked. To use Odoo, disconnect that system in Ramp (Settings > Accounting); then press Disconnect and '
+                'Connect here.', name=self.name, incumbent=active[0].remote_provider_name or active[0].connection_type))
         raise UserError(self.env._(
-            'Connection %(name)s: the client id and secret are of the Ramp business "%(other)s" (%(other_id)s), and the connection belongs '
-            'to "%(business)s" (%(business_id)s). Nothing was read, booked or sent. Enter the client id and secret of an app of '
-            '"%(business)s". %(remedy)s',
-            name=self.name, other=business.name, other_id=business.id, business=self.ramp_business_name or self.ramp_business_id,
-            business_id=self.ramp_business_id, remedy=remedy))
+            'Connection %s: Odoo was disconnected in Ramp, so nothing is sent or booked. Press Disconnect and Connect here to '
+            'take the accounting seat again.', self.name))
 
-    def _business_values(self, business):
-        """What is to be written once the credentials are known to be of this business."""
-        return {'ramp_business_id': business.id, 'ramp_business_name': business.name, 'verified_credentials': self._credentials_mark()}
+    def _take_seat(self, client):
+        """Become the accounting system of the Ramp business; returns the id of the accounting connection.
 
-    def _check_business(self, commit):
-        """For a run, before anything else: with credentials that Ramp has not been asked about, ask whose they are.
-
-        One that is connected and does not know its business yet, of an earlier version, learns it.
-
-        :param commit: does a function of arguments, and commits
+        One seat per business: when it is taken, Ramp answers a request for it with success *and the incumbent's
+        connection*, so the names are compared before and after. Other connections of this database share our seat.
         """
-        if self._is_verified():
-            return
-        business = self._ask_business(self._new_client())
-        self._check_same_business(business)
-        # the job's own knowledge, which no user writes
-        commit(self.sudo().write, self._business_values(business))
+        name = self._seat_name()
+        providers = self._accounting_providers(client)
+        active = [provider for provider in providers if provider.is_active]
+        for provider in active:
+            if provider.remote_provider_name == name and provider.connection_type == 'API':
+                return provider.id
+            raise UserError(self.env._(
+                'The accounting seat of this Ramp business is taken by "%(incumbent)s". Nothing was changed. To use Odoo instead, '
+                'disconnect that system in Ramp first (Settings > Accounting), then press Connect again.',
+                incumbent=provider.remote_provider_name or provider.connection_type))
+        own = [provider for provider in providers if provider.remote_provider_name == name and provider.connection_type == 'API']
+        for provider in own:
+            try:
+                client.post(f'/accounting/connection/{provider.id}/reactivate')
+                return provider.id
+            except RampNotFound:
+                continue  # a tombstone too old to be revived: take a new seat
+        taken = read_accounting_provider(client.post('/accounting/connection', {
+            'remote_provider_name': name, 'settings': self._wanted_seat_settings()}))
+        if taken.remote_provider_name != name:
+            raise UserError(self.env._(
+                'The accounting seat of this Ramp business was taken by "%s" a moment ago. Nothing was changed.',
+                taken.remote_provider_name))
+        return taken.id
 
-    # ------------------------------------------------------------------ the seat's settings
+    # ------------------------------------------------------------------ given back
 
-    def _seat_settings(self):
+    def _leave_ramp(self):
+        """Give back what this connection has in Ramp, in one short try, so that nobody has to stay with a Ramp that does not answer.
+
+        Returns a sentence that says what may be left there and how to free it, or False. Never raises for trouble with Ramp.
+        """
+        self.ensure_one()
+        steps = [step for step in self._steps_of_leaving() if not self.is_copy]  # in a copy, all of it is the original's
+        failure = False
+        try:
+            client = steps and self._new_client()
+            for step in steps:
+                try:
+                    step(client)
+                except (RampConnectionError, RampAuthError):
+                    raise  # the others would fare no better
+                except RampError as error:
+                    failure = failure or self._explain_error(error)
+        except RampError as error:
+            failure = self._explain_error(error)
+        except (UserError, PayloadError) as error:  # without credentials, or Ramp answers nonsense
+            failure = str(error)
+        return failure and self.env._(
+            '%(failure)s Ramp may go on to show "%(seat)s" as its accounting system, and to send events: disconnect it in Ramp '
+            '(Settings > Accounting), or press Connect and Disconnect here once Ramp can be reached again.',
+            failure=failure, seat=self._seat_name())
+
+    def _steps_of_leaving(self):
+        """What is to be given back in Ramp, as functions of a client; nothing where another connection of this database needs it."""
+        sharing = self.search([
+            ('id', '!=', self.id), ('state', '=', 'connected'),
+            ('accounting_connection_id', '=', self.accounting_connection_id)])
+        return [] if sharing or not self.accounting_connection_id else [self._release_seat]
+
+    def _release_seat(self, client):
+        """Free the accounting seat, unless it is not ours (any more)."""
+        providers = self._accounting_providers(client)
+        if any(provider.is_active and provider.id == self.accounting_connection_id for provider in providers):
+            client.delete('/accounting/connection')
+
+    # ------------------------------------------------------------------ its settings
+
+    def _wanted_seat_settings(self):
         """What the accounting connection in Ramp is to be set to: {name: bool} (schema ApiAccountingConnectionSettings...).
 
         All are off in Ramp by default. Connections that share the seat want together what one of them wants. The buttons *Sync* are there
@@ -107,7 +141,7 @@ class RampConnection(models.Model):
         connections = self | self.search([
             ('state', '=', 'connected'), ('accounting_connection_id', '=', self.accounting_connection_id)]) if (
                 self.accounting_connection_id) else self
-        told = {webhook.connection_id for webhook in connections._webhook() if webhook.state == 'active'}
+        told = {webhook.connection_id for webhook in connections._webhook_subscriptions() if webhook.state == 'active'}
         heard = connections.filtered(lambda connection: connection.use_webhooks and connection in told)
         return {
             'vendor_credits_enabled': any(connections.mapped('pull_bills')),

@@ -3,7 +3,7 @@ import re
 
 from odoo import fields, models
 
-from .ramp_connection import SETTINGS
+from .connection_constants import SETTINGS
 
 TRACE = re.compile(r',? ?trace [^\s,\]]+')  # another one with each request
 

@@ -4,7 +4,7 @@ from urllib.parse import urlsplit
 
 from odoo import api, fields, models
 
-from .ramp_connection import OPTIONAL_SCOPES
+from .connection_constants import OPTIONAL_SCOPES
 
 # last parts of names that are known in a network of its own only
 LOCAL = ('localhost', 'local', 'internal', 'lan', 'home', 'test', 'invalid', 'arpa')
@@ -27,7 +27,7 @@ class RampConnection(models.Model):
 
     @api.depends('use_webhooks')
     def _compute_webhook(self):
-        webhooks = {webhook.connection_id: webhook for webhook in self._webhook()}
+        webhooks = {webhook.connection_id: webhook for webhook in self._webhook_subscriptions()}
         latest = dict(self.env['ramp.event']._read_group(
             [('connection_id', 'in', self.ids)], ['connection_id'], ['received_at:max']))
         for connection in self:
@@ -52,7 +52,7 @@ class RampConnection(models.Model):
             self.env['ramp.flow.webhook']._trigger()
         return result
 
-    def _webhook(self):
+    def _webhook_subscriptions(self):
         """The subscriptions of these connections."""
         # they hold secrets, so nobody has access; what is done with them does not depend on who does it
         return self.env['ramp.webhook'].sudo().search([('connection_id', 'in', self.ids)])
@@ -61,10 +61,11 @@ class RampConnection(models.Model):
         self.ensure_one()
         return self.use_webhooks and self._has_public_address()
 
-    def _webhook_events(self):
+    def _wanted_event_types(self):
         """The types of events that this connection wants to hear of."""
         self.ensure_one()
-        return sorted({kind for flow in self._flows() if flow._events and flow._enabled(self) for kind in flow._events})
+        flows = (flow for flow in self._flow_models() if flow._events and flow._enabled(self))
+        return sorted({kind for flow in flows for kind in flow._events})
 
     def _has_public_address(self):
         """Whether Ramp can reach Odoo, as far as its address tells. A custom address of Ramp may be anywhere, on this machine too."""
@@ -81,14 +82,14 @@ class RampConnection(models.Model):
 
     def _steps_of_leaving(self):
         """EXTENDS: who leaves does not want to hear of anything any more."""
-        return [*([self._release_webhook] if self._webhook() else []), *super()._steps_of_leaving()]
+        return [*([self._release_webhook] if self._webhook_subscriptions() else []), *super()._steps_of_leaving()]
 
     def _release_webhook(self, client):
-        webhook = self._webhook()
-        webhook._drop(client, webhook._subscriptions(client))
+        webhook = self._webhook_subscriptions()
+        webhook._delete_subscriptions(client, webhook._list_subscriptions(client))
 
     def _leave_ramp(self):
         """EXTENDS: what Ramp sends is refused from now on, whether Ramp could be told or not."""
         result = super()._leave_ramp()
-        self._webhook().unlink()
+        self._webhook_subscriptions().unlink()
         return result

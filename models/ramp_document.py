@@ -49,7 +49,7 @@ class RampDocument(models.AbstractModel):
         records = self._ramp_records()
         for document in self:
             record = document._ramp_record_of(records)
-            document.ramp_state = record._state_in_words() if record else False
+            document.ramp_state = record._status_with_reason() if record else False
             document.ramp_url = record.ramp_url if record else False
 
     def action_open_ramp_record(self):
@@ -76,4 +76,4 @@ class RampDocument(models.AbstractModel):
         # the person may delete the document but not edit the ledger
         booked = self.filtered('ramp_id')
         if booked:
-            self.env['ramp.record'].sudo()._documents_deleted(booked)
+            self.env['ramp.record'].sudo()._hold_deleted_documents(booked)

@@ -30,20 +30,20 @@ class RampEvent(models.Model):
     _latest = models.Index('(connection_id, received_at)')
 
     @api.model
-    def _take(self, connection, event):
+    def _store_and_call(self, connection, event):
         """Store an event and call the jobs that it is for; returns whether there are such that sleep: see `ir.cron._notifydb`."""
-        flows = [flow for flow in connection._flows() if event.type in flow._events and flow._enabled(connection)]
+        flows = [flow for flow in connection._flow_models() if event.type in flow._events and flow._enabled(connection)]
         if not flows:
             return False
         try:
-            return self._store(connection, event) and self._call(flows)
+            return self._store_event(connection, event) and self._call_jobs(flows)
         except psycopg2.errors.SerializationFailure:
             # It was sent twice at once, or a job has just begun: seen with what is committed now, nothing is in the way. At once, as
             # Odoo's own next try comes up to two seconds later, and Ramp waits.
             self.env.cr.rollback()
-            return self._store(connection, event) and self._call(flows)
+            return self._store_event(connection, event) and self._call_jobs(flows)
 
-    def _store(self, connection, event):
+    def _store_event(self, connection, event):
         """Whether the event is new. One statement, as Ramp waits; the error is expected."""
         self.env.cr.execute(SQL(
             """
@@ -52,7 +52,7 @@ class RampEvent(models.Model):
             """, connection.id, event.id, event.type, event.object_id, self.env.cr.now().replace(microsecond=0)), log_exceptions=False)
         return bool(self.env.cr.fetchall())
 
-    def _call(self, flows):
+    def _call_jobs(self, flows):
         """Call the jobs of these flows, but those that are called already: one run does for many events. Returns whether there are such.
 
         A job that begins deletes what called it. So what is locked does not count, and what is not locked is kept until this event is

@@ -16,7 +16,7 @@ class RampMapped(models.AbstractModel):
     _description = 'Record with fields that only the connector writes'
 
     @api.model
-    def _is_connectors(self, field):
+    def _is_connector_field(self, field):
         """Whether people only read the field: one of this module that is not made to be entered."""
         return field.readonly and (
             field.name.startswith('ramp_') or self._name.startswith('ramp.') and field.name not in MAGIC_COLUMNS)
@@ -24,14 +24,14 @@ class RampMapped(models.AbstractModel):
     @api.model
     def _has_field_access(self, field, operation):
         """EXTENDS: what the connector alone writes."""
-        if operation == 'write' and not self.env.su and self._is_connectors(field):
+        if operation == 'write' and not self.env.su and self._is_connector_field(field):
             return False
         return super()._has_field_access(field, operation)
 
     @api.model
     def _check_field_access(self, field, operation):
         """EXTENDS: with the reason and the remedy."""
-        if operation == 'write' and not self.env.su and self._is_connectors(field):
+        if operation == 'write' and not self.env.su and self._is_connector_field(field):
             raise AccessError(self.env._(
                 'The field %(field)s (%(name)s) of %(model)s is written by the Ramp connector only. Leave it out; it follows what '
                 'happens in Ramp.', field=field._description_string(self.env), name=field.name,

@@ -20,7 +20,7 @@ class RampMerchant(models.Model):
     _merchant_once = models.UniqueIndex('(ramp_id, company_id)', 'This merchant of Ramp has a vendor already.')
 
     @api.model
-    def _known(self, company, ramp_ids):
+    def _known_partners(self, company, ramp_ids):
         """{Ramp id: partner} of those merchants who have one that the company may use; its own choice before that of other companies."""
         known = {}
         for row in self.search_fetch([('ramp_id', 'in', list(ramp_ids))], ['company_id', 'ramp_id', 'partner_id']) if ramp_ids else ():
@@ -31,7 +31,7 @@ class RampMerchant(models.Model):
                 if not partner.company_id or partner.company_id in company.parent_ids}
 
     @api.model
-    def _link(self, company, partners):
+    def _store_partners(self, company, partners):
         """Keep who these merchants are: {Ramp id: partner}.
 
         Where another transaction did so for one of them at the same moment, PostgreSQL waits for it and fails this one as not

@@ -36,7 +36,7 @@ class RampPerson(models.AbstractModel):
     @api.depends('ramp_invite', 'active')
     @api.depends_context('allowed_company_ids', 'uid')
     def _compute_ramp_can_invite(self):
-        rows = self._ramp_rows()
+        rows = self._ramp_ledger_rows()
         for person in self:
             row = rows.get(person._origin.id)
             person.ramp_can_invite = bool(
@@ -51,5 +51,6 @@ class RampPerson(models.AbstractModel):
         if not self.ramp_can_invite:
             raise UserError(self.env._('%s cannot be invited: only drafts in Ramp can, once.', self.display_name))
         self.ramp_invite = True
-        return self.env['ramp.connection']._notify('success', self.env._('The invitation is going to be sent'), self.env._(
+        title = self.env._('The invitation is going to be sent')
+        return self.env['ramp.connection']._notify_user('success', title, self.env._(
             'It runs in the background; this page shows what became of it.'))

@@ -23,15 +23,15 @@ class RampPushed(models.AbstractModel):
     ramp_id = fields.Char(compute='_compute_ramp_state', compute_sudo=True, store=False, index=False)
     ramp_record_id = fields.Many2one(search='_search_ramp_record_id')
 
-    def _ramp_new(self):
+    def _ramp_new_records(self):
         """Which of these records, just created, may be for Ramp; told without asking the database."""
         return self
 
-    def _ramp_concerned(self, vals):
+    def _ramp_flows_concerned(self, vals):
         """The push flows for which it would be a change to write these values."""
         return () if self._ramp_fields.isdisjoint(vals) else self._ramp_flows
 
-    def _ramp_changed(self, flows=None):
+    def _ramp_note_changes(self, flows=None):
         """Note that these records changed, where a connection wants to know, and wake the job."""
         if not self:
             return
@@ -40,14 +40,14 @@ class RampPushed(models.AbstractModel):
             if together is not None:
                 together.setdefault((self._name, flow), set()).update(self.ids)
                 continue
-            domain = self.env['ramp.connection']._pushed(flow)
+            domain = self.env['ramp.connection']._pushed_domain_of(flow)
             if domain is not None:
                 job = self.env[f'ramp.flow.{flow}']
-                if self.env['ramp.change']._note(flow, self, domain, job._cron_id()):
+                if self.env['ramp.change']._note_changes(flow, self, domain, job._cron_id()):
                     job._notify_job()
 
     @contextlib.contextmanager
-    def _ramp_together(self):
+    def _ramp_note_together(self):
         """What changes within is noted at the end, all at once: core writes each new account again, one by one."""
         cache = self.env.cr.cache
         if 'ramp.together' in cache:
@@ -59,42 +59,42 @@ class RampPushed(models.AbstractModel):
         finally:
             del cache['ramp.together']
         for (model, flow), ids in together.items():
-            self.env[model].browse(sorted(ids))._ramp_changed((flow,))
+            self.env[model].browse(sorted(ids))._ramp_note_changes((flow,))
 
     @api.model
     def load(self, fields, data):  # pylint: disable=redefined-outer-name
         """EXTENDS: an import is noted as one, and what its savepoints take back is not."""
-        with self._ramp_together():
+        with self._ramp_note_together():
             return super().load(fields, data)
 
     @api.model_create_multi
     def create(self, vals_list):
         """EXTENDS: what is new may be for Ramp."""
-        with self._ramp_together():
+        with self._ramp_note_together():
             records = super().create(vals_list)
-            records._ramp_new()._ramp_changed()
+            records._ramp_new_records()._ramp_note_changes()
         return records
 
     def write(self, vals):
         """EXTENDS: what changed may be for Ramp."""
-        flows = self._ramp_concerned(vals)
+        flows = self._ramp_flows_concerned(vals)
         result = super().write(vals)
         if flows:
-            self._ramp_changed(flows)
+            self._ramp_note_changes(flows)
         return result
 
     def _update_field_translations(self, field_name, translations, digest=None, source_lang=''):
         """EXTENDS: Ramp has names in the company's language, and translations are not written by `write`."""
         result = super()._update_field_translations(field_name, translations, digest, source_lang)
         if field_name in self._ramp_fields:
-            self._ramp_changed()
+            self._ramp_note_changes()
         return result
 
     def unlink(self):
         """EXTENDS: what is gone may have to go in Ramp, too."""
         together = self.env.cr.cache.pop('ramp.together', None)  # later they cannot be found any more
         try:
-            self._ramp_changed()
+            self._ramp_note_changes()
         finally:
             if together is not None:
                 self.env.cr.cache['ramp.together'] = together
@@ -105,14 +105,14 @@ class RampPushed(models.AbstractModel):
 
     # ------------------------------------------------------------------ what the ledger says of it
 
-    def _ramp_rows(self, flows=None):
+    def _ramp_ledger_rows(self, flows=None):
         """The ledger's row of each of these records, by record id, of the companies the user is in: in one query.
 
         Several connections may know a record, and a tax has a row as rate and one as tax code: the one that tells most.
         """
         flows = flows or self._ramp_flows
 
-        def weight(row):
+        def row_weight(row):
             troubled = row.state in ('held', 'error')
             return row.connection_id.state == 'connected', troubled, row.state != 'ignored', flows.index(row.flow), -row.id
 
@@ -123,11 +123,11 @@ class RampPushed(models.AbstractModel):
                  ('remote_id', '!=', False), ('company_id', 'in', self._ramp_companies().ids)],
                 ['res_id', 'ramp_id', 'remote_id', 'state', 'error_message', 'is_question', 'attempts', 'connection_id', 'flow'],
                 order='id'):
-            if row.res_id not in rows or weight(row) > weight(rows[row.res_id]):
+            if row.res_id not in rows or row_weight(row) > row_weight(rows[row.res_id]):
                 rows[row.res_id] = row
         return rows
 
-    def _ramp_noted(self, flows=None):
+    def _ramp_noted_ids(self, flows=None):
         """Ids of those of these records that changed since their push flow last looked, in one query."""
         if not self._origin:
             return set()
@@ -138,13 +138,13 @@ class RampPushed(models.AbstractModel):
 
     @api.depends_context('allowed_company_ids', 'uid')
     def _compute_ramp_record_id(self):
-        rows = self._ramp_rows()
+        rows = self._ramp_ledger_rows()
         for record in self:
             record.ramp_record_id = rows.get(record._origin.id, False)
 
-    def _ramp_words(self, rows, flows=None):
-        """{record id: what became of it, for a person}; `rows`: of `_ramp_rows` of these flows."""
-        noted = self._ramp_noted(flows)
+    def _ramp_status_words(self, rows, flows=None):
+        """{record id: what became of it, for a person}; `rows`: of `_ramp_ledger_rows` of these flows."""
+        noted = self._ramp_noted_ids(flows)
         # what is noted is for some connection; it need not be one of these companies
         Connection = self.env['ramp.connection']
         awaited = bool(noted) and Connection.search_count(
@@ -157,13 +157,13 @@ class RampPushed(models.AbstractModel):
             elif awaited and ident in noted:
                 words[ident] = self.env._('Waiting to be sent')
             else:
-                words[ident] = row._state_in_words() if row else False
+                words[ident] = row._status_with_reason() if row else False
         return words
 
     @api.depends_context('allowed_company_ids', 'uid', 'lang')
     def _compute_ramp_state(self):
-        rows = self._ramp_rows()
-        words = self._ramp_words(rows)
+        rows = self._ramp_ledger_rows()
+        words = self._ramp_status_words(rows)
         for record in self:
             row = rows.get(record._origin.id)
             record.ramp_id = row.ramp_id if row else False

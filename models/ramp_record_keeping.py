@@ -6,7 +6,7 @@ from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.tools import SQL
 
-from .ramp_connection import SETTINGS
+from .connection_constants import SETTINGS
 
 # The flows whose objects tell of persons, and whose payloads are history once they are settled. Vendors, contacts and what Odoo sends are
 # compared with their payload for good, and follow what Odoo and Ramp have now.
@@ -66,15 +66,15 @@ class RampRecord(models.Model):
         done = 0
         for connection in self.env['ramp.connection'].with_context(active_test=False).search([('keep_months', '>', 0)]):
             until = fields.Date.today() - relativedelta(months=connection.keep_months)
-            done += len(self._take_settled(SQL(
-                'connection_id = %s AND COALESCE(date, create_date::date) < %s', connection.id, until), AT_ONCE - done)._erase())
+            which = SQL('connection_id = %s AND COALESCE(date, create_date::date) < %s', connection.id, until)
+            done += len(self._take_settled_rows(which, AT_ONCE - done)._erase_personal())
             if done >= AT_ONCE:
                 break
-            done += self._erase_people(SQL('connection_id = %s AND write_date < %s', connection.id, until))
+            done += self._erase_withdrawn_people(SQL('connection_id = %s AND write_date < %s', connection.id, until))
         return done, done >= AT_ONCE
 
     @api.model
-    def _erase_people(self, which):
+    def _erase_withdrawn_people(self, which):
         """Take out of the rows of people who were withdrawn from Ramp what says who they are. Returns how many there were."""
         self.flush_model()
         self.env.cr.execute(SQL(
@@ -92,7 +92,7 @@ class RampRecord(models.Model):
         return self.env.cr.rowcount
 
     @api.model
-    def _take_settled(self, which, limit=None):
+    def _take_settled_rows(self, which, limit=None):
         """Lock settled rows of which something may be erased, except those that another worker has."""
         self.flush_model()
         self.env.cr.execute(SQL(
@@ -105,11 +105,11 @@ class RampRecord(models.Model):
             """, list(FLOWS), list(SETTLED), ERASED, which, limit))
         return self.browse(row[0] for row in self.env.cr.fetchall())
 
-    def _erase(self):
+    def _erase_personal(self):
         """Take what is personal out of these rows, which are locked, and out of the names of their receipts. Returns them."""
         values = []
         for record in self:
-            payload, name = record._erased()
+            payload, name = record._payload_without_persons()
             noted = record.noted
             if noted and 'extras' in noted:
                 noted = {**noted, 'extras': {key: value for key, value in noted['extras'].items() if key not in TEXTS}}
@@ -126,18 +126,18 @@ class RampRecord(models.Model):
                     UPDATE ramp_record f SET name = %s || r.name FROM ramp_record r
                      WHERE r.id = ANY(%s) AND f.connection_id = r.connection_id AND f.flow = 'receipt' AND f.parent_ramp_id = r.ramp_id
                        AND r.flow IN ('transaction', 'reimbursement')
-                    """, self._in_language(company).env._('Receipt: %s', ''), records.ids))
+                    """, self._in_company_language(company).env._('Receipt: %s', ''), records.ids))
             self.invalidate_model()
         return self
 
-    def _in_language(self, company):
+    def _in_company_language(self, company):
         """As the jobs are that give rows their names."""
         return self.with_company(company).with_context(lang=company.partner_id.lang or self.env.lang)
 
-    def _erased(self):
+    def _payload_without_persons(self):
         """(payload without what is personal, name that follows from it)."""
         self.ensure_one()
-        flow = self.env[f'ramp.flow.{self.flow}'].with_env(self._in_language(self.company_id).env)
+        flow = self.env[f'ramp.flow.{self.flow}'].with_env(self._in_company_language(self.company_id).env)
         mark = {ERASED: fields.Date.to_string(fields.Date.today())}
         payload = without_persons(self.payload) if isinstance(self.payload, dict) else {}
         row = flow._ledger_row(self.connection_id, payload)
@@ -151,19 +151,21 @@ class RampRecord(models.Model):
             raise AccessError(self.env._('Only accounting administrators may remove personal data from the ledger.'))
         self.check_access('read')
         # administrators decide (checked above) without being able to edit rows
-        return self.sudo()._erase_chosen(SQL('id = ANY(%s)', self.ids))
+        return self.sudo()._erase_chosen_rows(SQL('id = ANY(%s)', self.ids))
 
     @api.model
-    def _erase_chosen(self, which, people=None):
+    def _erase_chosen_rows(self, which, people=None):
         """Erase what is settled of the rows that a condition names, and of people by another one; say how many are left."""
-        done = len(self._take_settled(which)._erase()) + self._erase_people(which if people is None else people)
+        done = len(self._take_settled_rows(which)._erase_personal())
+        done += self._erase_withdrawn_people(which if people is None else people)
         self.env.cr.execute(SQL(
             'SELECT count(*) FROM ramp_record WHERE flow = ANY(%s) AND state <> ALL(%s) AND %s', list(FLOWS), list(SETTLED), which))
         [left] = self.env.cr.fetchone()
         if not done and left:
             raise UserError(self.env._(
                 'None of the %s records is confirmed or ignored yet, and until then its data is needed. Clear them first.', left))
-        return self.env['ramp.connection']._notify('warning' if left else 'success', self.env._('Personal data removed'), self.env._(
+        title = self.env._('Personal data removed')
+        return self.env['ramp.connection']._notify_user('warning' if left else 'success', title, self.env._(
             'Records: %(done)s. Not confirmed or ignored yet, so that their data is needed: %(left)s. The documents in Odoo, and what Ramp '
             'has, stay as they are.', done=done, left=left))
 
@@ -189,7 +191,7 @@ class HrEmployee(models.Model):
                 ('flow', 'in', PEOPLE), ('res_model', '=', 'hr.employee'), ('res_id', '=', person.id)], limit=1)):
             raise UserError(self.env._(
                 '%s has neither a Ramp ID nor an e-mail address, so nothing in the ledger can be theirs.', self.name))
-        return person.env['ramp.record']._erase_chosen(SQL(
+        return person.env['ramp.record']._erase_chosen_rows(SQL(
             """
             company_id = %(company)s AND (
                 %(user)s IN (lower(payload #>> '{card_holder,user_id}'), lower(payload ->> 'user_id'), lower(payload #>> '{bill_owner,id}'))

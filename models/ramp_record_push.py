@@ -2,9 +2,10 @@
 from psycopg2.extras import Json
 
 from odoo import api, fields, models
+from odoo.fields import Domain
 from odoo.tools import SQL
 
-from .ramp_record import digest
+from .ledger_json import json_digest
 
 
 class RampRecord(models.Model):
@@ -29,7 +30,7 @@ class RampRecord(models.Model):
         '(connection_id, flow, remote_id) WHERE remote_id IS NOT NULL', 'An object of Ramp stands for one object of Odoo.')
 
     @api.model
-    def _expect(self, connection, flow, query, model, prefix, uncertain=False):
+    def _create_missing_rows(self, connection, flow, query, model, prefix, uncertain=False):
         """Rows for the records of a query that have none, in one statement. Returns how many there were.
 
         :param query: Query of the wanted records
@@ -53,7 +54,7 @@ class RampRecord(models.Model):
             wanted=query.subselect())))
 
     @api.model
-    def _reconsider(self, connection, flow, query, shared):
+    def _mark_dirty_by_query(self, connection, flow, query, shared):
         """Let rows be compared whose record has become wanted, or is wanted no more, without any hook having heard of it.
 
         :param shared: another connection may send what this one wants: then only the second
@@ -90,22 +91,20 @@ class RampRecord(models.Model):
             SELECT EXISTS (
                 SELECT FROM ramp_record
                  WHERE connection_id = ANY(%(connections)s) AND flow = %(flow)s AND remote_id IS NOT NULL
-                   AND (state IN ('pending', 'error') OR (state = 'held' AND is_question))
-                   AND (next_attempt IS NULL OR next_attempt <= %(now)s)
+                   AND %(due)s
             ) OR EXISTS (
                 SELECT FROM unnest(%(connections)s::int[]) AS c(id), LATERAL (
                     SELECT state FROM ramp_run WHERE connection_id = c.id AND flow = %(flow)s ORDER BY id DESC LIMIT 1) AS latest
                  WHERE latest.state <> 'done')
-            """, connections=connections.ids, flow=flow, now=self.env.cr.now()))
+            """, connections=connections.ids, flow=flow, due=self._due_sql()))
         return self.env.cr.fetchone()[0]
 
     @api.model
     def _take_dirty(self, connection, flow, limit, after):
         """Rows to be compared with Odoo, in the order in which they came, beyond the id `after`."""
-        return self.search(
-            [('connection_id', '=', connection.id), ('flow', '=', flow), ('remote_id', '!=', False), ('id', '>', after),
-             '|', ('state', 'in', ('pending', 'error')), '&', ('state', '=', 'held'), ('is_question', '=', True),
-             '|', ('next_attempt', '=', False), ('next_attempt', '<=', self.env.cr.now())], order='id', limit=limit)
+        sent = Domain([
+            ('connection_id', '=', connection.id), ('flow', '=', flow), ('remote_id', '!=', False), ('id', '>', after)])
+        return self.search(sent & self._due_domain(), order='id', limit=limit)
 
     @api.model
     def _mark_uncertain(self, ids):
@@ -125,7 +124,7 @@ class RampRecord(models.Model):
         values = SQL(', ').join(SQL(
             '(%s, %s, %s, %s, %s, %s::jsonb, %s, %s, %s, %s, %s)', row['id'], row['revision'], row['name'], row['remote_id'],
             row['ramp_id'], None if row['payload'] is None else Json(row['payload']),
-            None if row['payload'] is None else digest(row['payload']),
+            None if row['payload'] is None else json_digest(row['payload']),
             row['state'], row['error_message'] or None, row['is_uncertain'], row['is_question']) for row in rows)
         self.env.cr.execute(SQL(
             """

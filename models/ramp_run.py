@@ -74,40 +74,40 @@ class RampRun(models.Model):
                 run.progress_text = self.env._('%(flow)s: %(seen)s read from Ramp', flow=label, seen=run.seen)
 
     @api.model
-    def _last_reread(self, connection, flow):
+    def _last_reread_at(self, connection, flow):
         """The start of the last run that looked at everything again, or False."""
-        return self.search([
-            ('connection_id', '=', connection.id), ('flow', '=', flow), ('reread', '=', True)], order='id desc', limit=1)._begun()
+        domain = [('connection_id', '=', connection.id), ('flow', '=', flow), ('reread', '=', True)]
+        return self.search(domain, order='id desc', limit=1)._pass_started_at()
 
     @api.model
-    def _last_listed(self, connection, flow):
+    def _last_listed_at(self, connection, flow):
         """The start of the last run that read its lists to the end, or False."""
-        return self.search([
-            ('connection_id', '=', connection.id), ('flow', '=', flow), ('listed', '=', True)], order='id desc', limit=1)._begun()
+        domain = [('connection_id', '=', connection.id), ('flow', '=', flow), ('listed', '=', True)]
+        return self.search(domain, order='id desc', limit=1)._pass_started_at()
 
-    def _begun(self):
+    def _pass_started_at(self):
         """The moment before the first page of its lists was read, by this run or by one that it goes on from; False without a run."""
         return self.begun_at or self.started_at
 
     @api.model
-    def _start(self, connection, flow):
+    def _start_run(self, connection, flow):
         """A new run, which goes on where the last one stopped, if that was lately; those that a crash left behind are closed."""
         now = self.env.cr.now()
-        self._close_lost(connection)
+        self._close_lost_runs(connection)
         paused = self.search([('connection_id', '=', connection.id), ('flow', '=', flow), ('state', '=', 'paused')])
         values = {
             'connection_id': connection.id, 'company_id': connection.company_id.id, 'flow': flow, 'scope': connection._scope_of_lists()}
         for run in paused:  # one at most: the next one closes it
             # a place is one in the lists of then: of another Ramp business, or from another day on, they are others
             if run.left_off and run.finished_at >= now - LEFT_OFF and run.scope == values['scope']:
-                values.update(taken_up=run.left_off, begun_at=run._begun())
+                values.update(taken_up=run.left_off, begun_at=run._pass_started_at())
             run.state = 'done'
         run = self.create(values)
         # of the session: it says to the others that the process is there, and ends with it, however that ends
         self.env.cr.execute(SQL('SELECT pg_advisory_lock(%s, %s)', ALIVE, run.id))
         return run
 
-    def _close_lost(self, connection):
+    def _close_lost_runs(self, connection):
         """Close the runs of a connection, of whichever flow, whose processes ended before them: Odoo ends one that takes too long."""
         running = self.search([('connection_id', '=', connection.id), ('state', '=', 'running')])
         if not running:
@@ -128,7 +128,7 @@ class RampRun(models.Model):
         """The run stops, as its time is up: the next one goes on at this place (JSON of the flow)."""
         self.left_off = place
 
-    def _finish(self, message=False, is_over=False):
+    def _finish_run(self, message=False, is_over=False):
         """Close the run. `is_over`: its time was, before it came to its end."""
         self.write({
             'state': 'failed' if message else 'paused' if self.left_off or is_over else 'done', 'message': message,

@@ -47,10 +47,10 @@ class RampTieOut(models.Model):
 
     @property
     def _table_query(self):
-        return self._query(self.env.context.get('ramp_connection_ids'))
+        return self._tie_out_query(self.env.context.get('ramp_connection_ids'))
 
     @api.model
-    def _common(self, connection_ids):
+    def _common_tables(self, connection_ids):
         """What the queries begin with. connection_ids: only of these, which is what makes it fast; None: of all."""
         return SQL(
             """
@@ -92,8 +92,8 @@ class RampTieOut(models.Model):
             """, chosen=SQL('c.id = ANY(%s)', list(connection_ids)) if connection_ids is not None else SQL('TRUE'))
 
     @api.model
-    def _query(self, connection_ids=None):
-        """The rows as a SELECT; see `_common`."""
+    def _tie_out_query(self, connection_ids=None):
+        """The rows as a SELECT; see `_common_tables`."""
         return SQL(
             """
             WITH %(common)s, statement AS MATERIALIZED (
@@ -146,4 +146,4 @@ class RampTieOut(models.Model):
                    sum(ramp_amount) <> sum(odoo_amount) AS is_odd
               FROM part
              GROUP BY connection_id, company_id, currency_id, month, measure, record_id, move_id
-            """, common=self._common(connection_ids))
+            """, common=self._common_tables(connection_ids))

@@ -35,7 +35,7 @@ class RampWebhook(models.Model):
     _one = models.UniqueIndex('(connection_id)')
     _address = models.UniqueIndex('(token)')
 
-    def _url(self):
+    def _endpoint_url(self):
         return f'{self.connection_id.get_base_url()}/ramp_connector/webhook/{self.token}'
 
     def _write_quietly(self, **values):
@@ -48,7 +48,7 @@ class RampWebhook(models.Model):
     # ------------------------------------------------------------------ from Ramp
 
     @api.model
-    def _receive(self, token, body, headers):
+    def _receive_request(self, token, body, headers):
         """Take what was sent to the address with this token; returns the HTTP status to answer with, and whether jobs are to be woken.
 
         What is not signed with the secret is refused without a trace in the database. The challenge alone is not signed, as it may
@@ -72,12 +72,12 @@ class RampWebhook(models.Model):
             return REFUSED, False
         # signed, and not understood or not wanted: Ramp's own affair, which it should not send again
         if event and connection.use_webhooks and connection.state == 'connected' and connection.active:
-            return TAKEN, self.env['ramp.event']._take(connection, event)
+            return TAKEN, self.env['ramp.event']._store_and_call(connection, event)
         return TAKEN, False
 
     # ------------------------------------------------------------------ to Ramp
 
-    def _subscriptions(self, client):
+    def _list_subscriptions(self, client):
         """What Ramp has for this address, however it came there: one, none, or what a crash left behind."""
         found = []
         for payload in client.get('/webhooks') or () if self else ():
@@ -87,7 +87,7 @@ class RampWebhook(models.Model):
                     found.append(subscription)
         return found
 
-    def _drop(self, client, subscriptions):
+    def _delete_subscriptions(self, client, subscriptions):
         for subscription in subscriptions:
             with contextlib.suppress(RampNotFound):
                 client.delete(f'/webhooks/{subscription.id}', idempotent=True)

@@ -57,26 +57,26 @@ class ResPartner(models.Model):
             return self.env._('A connection to Ramp uses it for Ramp itself, or for card merchants: it is no vendor in Ramp.')
         return None
 
-    def _ramp_new(self):
+    def _ramp_new_records(self):
         # whoever creates a partner need not be allowed to see what accountants asked for
         return self.filtered(lambda partner: partner.supplier_rank or partner.sudo().ramp_spend_vendor)
 
-    def _ramp_concerned(self, vals):
+    def _ramp_flows_concerned(self, vals):
         # core counts each posted bill and payment in the rank; that there is one at all is what makes a supplier
         if vals.get('supplier_rank', 0) > 0 and all(partner.supplier_rank > 0 for partner in self):
             vals = vals.keys() - {'supplier_rank'}
         return tuple(flow for flow, known in (
             ('spend_vendor', VENDOR_FIELDS), ('accounting_vendor', self._ramp_fields)) if not known.isdisjoint(vals))
 
-    def _ramp_changed(self, flows=None):
+    def _ramp_note_changes(self, flows=None):
         """EXTENDS: only few partners are wanted as vendors in Ramp. One that is wanted no more is found by the job itself."""
         flows = flows or self._ramp_flows
         if 'spend_vendor' in flows and (
-                self.env['ramp.connection']._pushed('spend_vendor') is None
-                # see _ramp_new
+                self.env['ramp.connection']._pushed_domain_of('spend_vendor') is None
+                # see _ramp_new_records
                 or not any(partner.ramp_spend_vendor for partner in self.sudo())):
             flows = tuple(flow for flow in flows if flow != 'spend_vendor')
-        return super()._ramp_changed(flows) if flows else None
+        return super()._ramp_note_changes(flows) if flows else None
 
     def _ramp_vendor_rows(self):
         """The ledger's row of the vendor, or of the vendor's contact, that each partner is: in one query."""
@@ -118,7 +118,7 @@ class ResPartner(models.Model):
                 partner.ramp_vendor_state = (
                     self.env._('Contact of a vendor in Ramp') if row.flow == 'vendor_contact' else self.env._('Vendor in Ramp'))
             else:
-                partner.ramp_vendor_state = row._state_in_words() if row else False
+                partner.ramp_vendor_state = row._status_with_reason() if row else False
             partner.ramp_vendor_url = row.ramp_url if row else False
 
     def _ramp_spend_vendor_rows(self):
@@ -172,9 +172,10 @@ class ResPartner(models.Model):
             partner.write({'ramp_spend_vendor': True, 'supplier_rank': partner.supplier_rank or 1})
         missing = partner._ramp_vendor_missing()
         if missing:
-            return self.env['ramp.connection']._notify(
+            return self.env['ramp.connection']._notify_user(
                 'warning', self.env._('Something is missing before it is sent to Ramp'), ' '.join(missing))
-        return self.env['ramp.connection']._notify('success', self.env._('It is going to be created in Ramp'), self.env._(
+        title = self.env._('It is going to be created in Ramp')
+        return self.env['ramp.connection']._notify_user('success', title, self.env._(
             'It runs in the background; this page shows what became of it.'))
 
     def action_open_ramp_vendor(self):
@@ -199,4 +200,4 @@ class ResPartner(models.Model):
     def _unlink_ramp_documents(self):
         """A vendor's partner that is deleted leaves its row open, with a sentence; what was sent is withdrawn by its own flow."""
         # the person may delete the partner but not edit the ledger
-        self.env['ramp.record'].sudo()._documents_deleted(self)
+        self.env['ramp.record'].sudo()._hold_deleted_documents(self)

@@ -26,7 +26,7 @@ class ResUsers(models.Model):
         """EXTENDS: the login is for administrators to change."""
         return bool(email_normalize(self.login))
 
-    def _ramp_new(self):
+    def _ramp_new_records(self):
         return self.filtered(lambda user: not user.share)
 
 
@@ -36,10 +36,10 @@ class ResPartner(models.Model):
     def write(self, vals):
         """EXTENDS: the name and e-mail of a user, and the e-mail of an employee, are those of the contact."""
         result = super().write(vals)
-        if not {'name', 'email'}.isdisjoint(vals) and self.env['ramp.connection']._pushed('user') is not None:
+        if not {'name', 'email'}.isdisjoint(vals) and self.env['ramp.connection']._pushed_domain_of('user') is not None:
             # whoever edits a contact need not be allowed to see who is behind it
             contacts = self.sudo().with_context(active_test=False)
-            contacts.user_ids._ramp_changed()
+            contacts.user_ids._ramp_note_changes()
             if 'email' in vals:
-                contacts.employee_ids._ramp_changed()
+                contacts.employee_ids._ramp_note_changes()
         return result

@@ -18,8 +18,8 @@ class StockPicking(models.Model):
     def _compute_ramp_state(self):
         done = self.filtered(lambda picking: picking.state == 'done')
         orders = done.move_ids.purchase_line_id.order_id
-        rows = orders._ramp_rows(RECEIPTS)
-        words = orders._ramp_words(rows, RECEIPTS)
+        rows = orders._ramp_ledger_rows(RECEIPTS)
+        words = orders._ramp_status_words(rows, RECEIPTS)
         for picking in self:
             own = (picking & done).move_ids.purchase_line_id.order_id
             texts = {order.name: words[order.id] for order in own if words.get(order.id)}

@@ -10,7 +10,7 @@ class RampTieOutRates(models.AbstractModel):
     _inherit = 'report.ramp_connector.tie_out'
 
     @api.model
-    def _rates(self, connection, first, last):
+    def _foreign_currency_rates(self, connection, first, last):
         """What documents from Ramp in foreign currencies come to in the company's currency, beside what they are at Odoo's rates of their
         days. Each may differ as far as the connection lets Ramp's rates differ; one that is further off is a difference.
 
@@ -21,7 +21,7 @@ class RampTieOutRates(models.AbstractModel):
         currency = connection.company_id.currency_id
         currencies = self.env['res.currency'].with_context(active_test=False)
         rows = []
-        for foreign_id, amount, booked, expected, odd, unknown in self._read_rates(connection, first, last):
+        for foreign_id, amount, booked, expected, odd, unknown in self._read_foreign_amounts(connection, first, last):
             foreign, booked, expected = currencies.browse(foreign_id), float(booked or 0), float(expected or 0)
             name = formatLang(self.env, float(amount or 0), currency_obj=foreign)
             if unknown:
@@ -29,21 +29,22 @@ class RampTieOutRates(models.AbstractModel):
             rows.append({
                 'name': name, 'code': foreign.name, 'amount': float(amount or 0), 'unknown': unknown,
                 'percent': round(abs(booked / expected - 1) * 100, 6) if expected else 0.0,
-                **self._figure(currency, expected, booked, odd)})
+                **self._compare_both_sides(currency, expected, booked, odd)})
         return {
             'currency': {'id': currency.id, 'name': currency.name, 'digits': currency.decimal_places},
             'title': self.env._("Foreign currencies in %s: at Odoo's rates of the days, and as booked", currency.name),
             'tolerance': connection.rate_tolerance, 'rows': rows, 'is_zero': not any(row['odd'] for row in rows)}
 
     @api.model
-    def _read_rates(self, connection, first, last):
+    def _read_foreign_amounts(self, connection, first, last):
         """[(currency id, amount, as booked, at Odoo's rates, documents that are too far off, documents of days without a rate)], each
         amount as if all were spent: refunds do not make up for bills."""
         company = connection.company_id
         period = SQL(' AND ').join(
-            SQL('l.date %s %s', SQL(operator), day) for operator, day in self._period(connection, first, last)) or SQL('TRUE')
+            SQL('l.date %s %s', SQL(operator), day)
+            for operator, day in self._period_bounds(connection, first, last)) or SQL('TRUE')
 
-        def rate(currency, condition, order):
+        def rate_subquery(currency, condition, order):
             # as `res.currency._get_rates` has it (Odoo 19.0)
             return SQL("""(SELECT x.rate FROM res_currency_rate x WHERE x.currency_id = %s AND (x.company_id IS NULL OR x.company_id = %s)
                             AND %s ORDER BY x.company_id, x.name %s LIMIT 1)""", currency, company.root_id.id, condition, SQL(order))
@@ -75,5 +76,6 @@ class RampTieOutRates(models.AbstractModel):
               FROM compared GROUP BY currency_id ORDER BY currency_id
             """, connection=connection.id, flows=list(FLOWS), currency=company.currency_id.id, card=connection.card_account_id.id or None,
             period=period, tolerance=connection.rate_tolerance, rounding=company.currency_id.rounding,
-            theirs=rate(SQL('d.currency_id'), until, 'DESC'), own=rate(company.currency_id.id, until, 'DESC'),
-            first=rate(company.currency_id.id, any_day, 'ASC')))
+            theirs=rate_subquery(SQL('d.currency_id'), until, 'DESC'),
+            own=rate_subquery(company.currency_id.id, until, 'DESC'),
+            first=rate_subquery(company.currency_id.id, any_day, 'ASC')))

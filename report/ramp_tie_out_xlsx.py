@@ -33,57 +33,65 @@ class Workbook:
         self._money = {}
         self._names = set()
 
-    def content(self):
+    def as_bytes(self):
         for section in self.report['sections']:
-            self._section(section)
-        self._differences()
-        self._open()
+            self._write_section_sheet(section)
+        self._write_differences_sheet()
+        self._write_open_balances_sheet()
         if self.report['rates']['rows']:
-            self._rates()
+            self._write_rates_sheet()
         self.book.close()
         return self.output.getvalue()
 
     # ------------------------------------------------------------------ parts
 
-    def _section(self, section):
+    def _write_section_sheet(self, section):
         title = f"{section['entity_name']} - {section['currency']['name']}"
-        sheet = self._sheet(f"{section['currency']['name']} {section['entity_name']}", title, [
-            (self._('Month'), 16), (self._('Row'), 34), *self._columns(), (self._('Differences'), 12)])
+        sheet = self._add_titled_sheet(f"{section['currency']['name']} {section['entity_name']}", title, [
+            (self._('Month'), 16), (self._('Row'), 34), *self._amount_columns(), (self._('Differences'), 12)])
         currency, row = section['currency'], FIRST_ROW + 1
         start = section['start']
         if start['ramp'] or start['odoo']:
-            self._line(sheet, row, ['', self._('Owed before %s', section['start_date'])], start, currency)
+            self._write_figures_row(sheet, row, ['', self._('Owed before %s', section['start_date'])], start, currency)
             row += 1
-        parts, opening = [], None
+        parts, opening = [], row + 1
         for month in section['months']:
-            opening = opening or row + 1
-            self._line(sheet, row, [month['label'], self._('Opening balance')], month['opening'], currency, bold=True)
-            owed = [line for line in month['lines'] if line['is_owed']]
-            parts.append((row + 2, row + 1 + len(owed)))
-            for line in owed:
-                row += 1
-                self._line(sheet, row, [month['label'], line['label']], line, currency)
-            row += 1
-            self._line(sheet, row, [month['label'], self._('Closing balance')], month['closing'], currency, bold=True)
-            for line in month['lines']:
-                if not line['is_owed']:
-                    row += 1
-                    self._line(sheet, row, [month['label'], self._('Beside that: %s', line['label'])], line, currency)
-            closing = row + 1 - (len(month['lines']) - len(owed))
-            row += 1
+            row, part, closing = self._write_month_rows(sheet, row, month, currency)
+            parts.append(part)
         # zero: what was owed, and what moved it, is what is owed
         sheet.write_string(row + 1, 1, self._('Checksum: opening + rows - closing'), self.bold)
         for column, side in enumerate(('ramp', 'odoo', 'difference'), 2):
             letter = 'ABCDEF'[column]
             sums = ''.join(f'+SUM({letter}{first}:{letter}{last})' for first, last in parts)
             sheet.write_formula(row + 1, column, f'=ROUND({letter}{opening}{sums}-{letter}{closing},{currency["digits"]})',
-                                self._format(currency, bold=True), self._checksum(section, side))
+                                self._money_format(currency, bold=True), self._section_checksum(section, side))
 
-    def _checksum(self, section, side):
+    def _write_month_rows(self, sheet, row, month, currency):
+        """Write a month from this row on: its opening, what moves what is owed, its closing, and what is beside that.
+
+        :return: (next row, (first, last) row of what moves what is owed, row of the closing); all but the next row as the
+            workbook counts them, from 1
+        """
+        label, owed = month['label'], [line for line in month['lines'] if line['is_owed']]
+        part = row + 2, row + 1 + len(owed)
+        self._write_figures_row(sheet, row, [label, self._('Opening balance')], month['opening'], currency, bold=True)
+        for line in owed:
+            row += 1
+            self._write_figures_row(sheet, row, [label, line['label']], line, currency)
+        row += 1
+        closing = row + 1
+        self._write_figures_row(sheet, row, [label, self._('Closing balance')], month['closing'], currency, bold=True)
+        for line in month['lines']:
+            if not line['is_owed']:
+                row += 1
+                self._write_figures_row(sheet, row, [label, self._('Beside that: %s', line['label'])], line, currency)
+        return row + 1, part, closing
+
+    def _section_checksum(self, section, side):
         moved = sum(line[side] for month in section['months'] for line in month['lines'] if line['is_owed'])
         return round(section['opening'][side] + moved - section['closing'][side], section['currency']['digits']) + 0.0
 
-    def _differences(self):
+    def _write_differences_sheet(self):
         rows = [
             (section['currency'], [section['entity_name'], month['label'], self.report['kinds'].get(item['kind'], item['kind']),
                                    item['name'], item['date'] or '', item['text'] or '', item['url'] or ''], item)
@@ -95,36 +103,40 @@ class Workbook:
             (row['currency'], [part['title'], row['name'], self.report['kinds'].get(item['kind'], item['kind']),
                                item['name'], item['date'] or '', item['text'] or '', item['url'] or ''], item)
             for part in self.report['open'] for row in part['rows'] for item in row['differences']]
-        sheet = self._sheet(self._('Differences'), self.report['status']['text'], [
+        sheet = self._add_titled_sheet(self._('Differences'), self.report['status']['text'], [
             (self._('Part'), 30), (self._('Month or partner'), 24), (self._('Kind'), 18), (self._('Object or entry'), 34),
-            (self._('Date'), 12), (self._('What is the matter'), 70), (self._('In Ramp'), 30), *self._columns(), (self._('Currency'), 10)])
+            (self._('Date'), 12), (self._('What is the matter'), 70), (self._('In Ramp'), 30), *self._amount_columns(),
+            (self._('Currency'), 10)])
         for number, (currency, texts, figures) in enumerate(rows, FIRST_ROW + 1):
-            self._line(sheet, number, texts, figures, currency, code=True)
-        self._sums(sheet, FIRST_ROW + 1 + len(rows), 7, [(currency, figures) for currency, _texts, figures in rows])
+            self._write_figures_row(sheet, number, texts, figures, currency, code=True)
+        self._write_currency_sums(
+            sheet, FIRST_ROW + 1 + len(rows), 7, [(currency, figures) for currency, _texts, figures in rows])
 
-    def _open(self):
+    def _write_open_balances_sheet(self):
         rows = [(row['currency'], [part['title'], row['name']], row) for part in self.report['open'] for row in part['rows']]
-        sheet = self._sheet(self._('Open'), self._('Open bills and reimbursements'), [
-            (self._('Part'), 34), (self._('Partner'), 40), *self._columns(), (self._('Currency'), 10), (self._('Differences'), 12)])
+        sheet = self._add_titled_sheet(self._('Open'), self._('Open bills and reimbursements'), [
+            (self._('Part'), 34), (self._('Partner'), 40), *self._amount_columns(), (self._('Currency'), 10),
+            (self._('Differences'), 12)])
         for number, (currency, texts, figures) in enumerate(rows, FIRST_ROW + 1):
-            self._line(sheet, number, texts, figures, currency, code=True)
+            self._write_figures_row(sheet, number, texts, figures, currency, code=True)
             sheet.write_number(number, len(texts) + 4, figures['odd'])
-        self._sums(sheet, FIRST_ROW + 1 + len(rows), 2, [(currency, figures) for currency, _texts, figures in rows])
+        self._write_currency_sums(
+            sheet, FIRST_ROW + 1 + len(rows), 2, [(currency, figures) for currency, _texts, figures in rows])
 
-    def _rates(self):
+    def _write_rates_sheet(self):
         rates = self.report['rates']
-        sheet = self._sheet(self._('Rates'), rates['title'], [
+        sheet = self._add_titled_sheet(self._('Rates'), rates['title'], [
             (self._('Currency'), 10), (self._('Amount'), 24), (self._("At Odoo's rates"), 18), (self._('As booked'), 18),
             (self._('Difference'), 18), (self._('Further off than allowed'), 12)])
         for number, row in enumerate(rates['rows'], FIRST_ROW + 1):
-            self._line(sheet, number, [row['code'], row['name']], row, rates['currency'])
+            self._write_figures_row(sheet, number, [row['code'], row['name']], row, rates['currency'])
 
     # ------------------------------------------------------------------ cells
 
-    def _columns(self):
+    def _amount_columns(self):
         return [(self._('Ramp'), 18), (self._('Odoo'), 18), (self._('Difference'), 18)]
 
-    def _sheet(self, name, title, columns):
+    def _add_titled_sheet(self, name, title, columns):
         name = re.sub(r"[\[\]:*?/\\\x00-\x1f]", ' ', name).strip("' ")[:31].strip("' ") or self._('Section')
         unique, number = name, 1
         while unique.lower() in self._names:
@@ -145,25 +157,25 @@ class Workbook:
         sheet.fit_to_pages(1, 0)
         return sheet
 
-    def _format(self, currency, bold=False):
+    def _money_format(self, currency, bold=False):
         key = currency['name'], currency['digits'], bold
         if key not in self._money:
             digits = f".{'0' * currency['digits']}" if currency['digits'] else ''
             self._money[key] = self.book.add_format({'num_format': f'#,##0{digits}', 'bold': bold})
         return self._money[key]
 
-    def _line(self, sheet, row, texts, figures, currency, bold=False, code=False):
+    def _write_figures_row(self, sheet, row, texts, figures, currency, bold=False, code=False):
         """A row: texts, then Ramp, Odoo and the difference, then the currency or how many objects differ."""
         for column, text in enumerate(texts):
             sheet.write_string(row, column, text, self.bold if bold else None)
         for column, side in enumerate(('ramp', 'odoo', 'difference'), len(texts)):
-            sheet.write_number(row, column, figures[side], self._format(currency, bold))
+            sheet.write_number(row, column, figures[side], self._money_format(currency, bold))
         if code:
             sheet.write_string(row, len(texts) + 3, currency['name'])
         elif 'odd' in figures:
             sheet.write_number(row, len(texts) + 3, figures['odd'])
 
-    def _sums(self, sheet, row, column, figures):
+    def _write_currency_sums(self, sheet, row, column, figures):
         """A sum for each currency."""
         code = 'ABCDEFGHIJK'[column + 3]
         for currency in {money['name']: money for money, _figures in figures}.values():
@@ -175,5 +187,5 @@ class Workbook:
                 total = sum(item[side] for money, item in figures if money['name'] == currency['name'])
                 sheet.write_formula(
                     row, place, f'=SUMIF({code}{area.format(code)},"{currency["name"]}",{letter}{area.format(letter)})',
-                    self._format(currency, bold=True), round(total, currency['digits']) + 0.0)
+                    self._money_format(currency, bold=True), round(total, currency['digits']) + 0.0)
             sheet.write_string(row, column + 4, currency['name'])

@@ -17,7 +17,7 @@ from odoo.exceptions import UserError
 from odoo.tests import HttpCase, TransactionCase, tagged
 
 from ..flows.engine.flow import RampFlow
-from ..models import ramp_connection, ramp_connection_reach
+from ..models import ramp_connection_api, ramp_connection_reach, token_stores
 from ..ramp_api import RampClient, SlidingWindow, limiter
 from ..simulator import Seed, Simulator
 from .company import ACCOUNTS, PLANS, USERS, company_of, employees_of
@@ -62,7 +62,7 @@ class RampCase(SmokeTags, TransactionCase):
         cls.analytic_move, cls.analytic_fair, cls.analytic_europe = (
             cls.env['account.analytic.account'].search([('plan_id.name', '=', plan), ('name', '=', name)])
             for plan, names in PLANS.items() for name in names)
-        cls.classPatch(ramp_connection, 'RampClient', impatient(RampClient))
+        cls.classPatch(ramp_connection_api, 'RampClient', impatient(RampClient))
         cls.classPatch(type(cls.env['ramp.flow.pull']), '_reread_pause', timedelta(0))  # tests do in a second what takes days
         # What ANALYZE counts in a test's own transaction outlives its rollback: the planner would then take full tables for empty.
         cls.classPatch(type(cls.env['ramp.record']), '_refresh_statistics', lambda records: None)
@@ -131,13 +131,13 @@ class RampCase(SmokeTags, TransactionCase):
 
     def remember(self):
         """What no savepoint brings back: Ramp, and what this process keeps in memory."""
-        return self.ramp.snapshot(), dict(ramp_connection._tokens._tokens)
+        return self.ramp.snapshot(), dict(token_stores.access_tokens._tokens)
 
     def put_back(self, memory):
         simulated, tokens = memory
         self.ramp.restore(simulated)
-        ramp_connection._tokens._tokens.clear()
-        ramp_connection._tokens._tokens.update(tokens)
+        token_stores.access_tokens._tokens.clear()
+        token_stores.access_tokens._tokens.update(tokens)
         limiter._local_states.clear()
 
     @contextmanager
@@ -202,7 +202,7 @@ class RampCase(SmokeTags, TransactionCase):
         last = self.env['ramp.run'].search([], limit=1, order='id desc').id or 0
         if now:
             # whom it wakes is TestConnection's to see, and costs a tenth of many a test: here they run at once
-            with patch.object(type(self.connection), '_jobs', lambda connection, flows: connection.env['ir.cron']):
+            with patch.object(type(self.connection), '_cron_jobs', lambda connection, flows: connection.env['ir.cron']):
                 self.connection.with_context(ramp_quiet=True).action_sync_now()
         # an HttpCase is in that mode already
         with nullcontext() if type(self)._registry_patched else self.enter_registry_test_mode():

@@ -27,7 +27,7 @@ class BankCase(PayablesCase):
         return payment, self.ramp_reference(bills[0])
 
     def ramp_reference(self, ramp_id):
-        return self.connection._client().get(f'/bills/{ramp_id}')['payment']['trace_id']['trace_id']
+        return self.connection._run_client().get(f'/bills/{ramp_id}')['payment']['trace_id']['trace_id']
 
     def line(self, text, amount, journal=None, **values):
         return self.env['account.bank.statement.line'].create({
@@ -52,7 +52,7 @@ class TestBankReference(BankCase):
     def test_lists_do_not_tell_it(self):
         ramp_id = self.owe(10000)
         self.ramp.pay_bill(ramp_id)
-        [bill] = [bill for bill in self.connection._client().objects('/bills', {}) if bill['id'] == ramp_id]
+        [bill] = [bill for bill in self.connection._run_client().objects('/bills', {}) if bill['id'] == ramp_id]
         self.assertIsNone(bill['payment']['trace_id'])
 
     def test_asked_again_until_there_is_one(self):
@@ -167,7 +167,7 @@ class TestBankReference(BankCase):
             amount_minor=3300, user=person['id'], entity=self.primary, state='APPROVED', account=self.external(self.account_meals))
             for person in people]
         self.ramp.pay_reimbursement(claims, date=f'{fields.Date.context_today(self.connection)}T12:00:00+00:00')
-        client = self.connection._client()
+        client = self.connection._run_client()
         told = {client.get(f'/reimbursements/{claim}')['trace_id']['trace_id'] for claim in claims}
         self.assertEqual(len(told), 2)
         self.sync('reimbursement', 'reimbursement_payment', 'bank_reference')
@@ -232,7 +232,7 @@ class TestBankReference(BankCase):
         self.ramp.pay_reimbursement(claims, date=f'{fields.Date.context_today(self.connection)}T12:00:00+00:00')
         self.sync('reimbursement', 'reimbursement_payment', 'bank_reference')
         payment = self.env['account.payment'].search([('ramp_id', '!=', False)])
-        reference = self.connection._client().get(f'/reimbursements/{claims[0]}')['trace_id']['trace_id']
+        reference = self.connection._run_client().get(f'/reimbursements/{claims[0]}')['trace_id']['trace_id']
         self.assertEqual((payment.amount, payment.ramp_bank_reference), (66.0, reference))
         line = self.line(f'REIMB {reference}', -66.0)
         self.match()

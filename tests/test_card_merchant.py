@@ -146,14 +146,15 @@ class TestMerchants(RampCase):
         database = Registry(self.env.cr.dbname)
         with closing(database._db.cursor()) as first, closing(database._db.cursor()) as second:
             one, two = (self.env['ramp.merchant'].with_env(self.env(cr=cursor)) for cursor in (first, second))
-            self.assertFalse(one._known(company.with_env(one.env), [self.merchant]))  # its view of the database begins
-            two._link(company.with_env(two.env), {self.merchant: partner.with_env(two.env)})
+            self.assertFalse(one._known_partners(company.with_env(one.env), [self.merchant]))  # its view of the database begins
+            two._store_partners(company.with_env(two.env), {self.merchant: partner.with_env(two.env)})
             second.commit()
             try:
                 with self.assertRaises(psycopg2.errors.SerializationFailure):
-                    one._link(company.with_env(one.env), {self.merchant: partner.with_env(one.env)})
+                    one._store_partners(company.with_env(one.env), {self.merchant: partner.with_env(one.env)})
                 first.rollback()
-                self.assertEqual(one._known(company.with_env(one.env), [self.merchant]), {self.merchant: partner.with_env(one.env)})
+                self.assertEqual(
+                    one._known_partners(company.with_env(one.env), [self.merchant]), {self.merchant: partner.with_env(one.env)})
             finally:
                 first.rollback()
                 second.execute('DELETE FROM ramp_merchant WHERE ramp_id = %s', [self.merchant])

@@ -7,7 +7,7 @@ from odoo.exceptions import RedirectWarning
 from odoo.tests import TransactionCase, tagged
 from odoo.tools import file_open
 
-from ..models.ramp_connection import UNSPENDABLE
+from ..models.connection_constants import UNSPENDABLE
 from .common import PayablesCase, RampCase
 from .properties import rotated
 from .smoke import SmokeTags
@@ -60,7 +60,7 @@ class TestCharts(ChartCase):
                 self.assertEqual(tuple(accounts.mapped('code')), expected)
                 self.assertEqual({len(code) for code in accounts.mapped('code')}, {digits})
                 self.assertEqual(accounts.mapped('account_type'), ['liability_credit_card', 'income_other'])
-                connection._check_chart()
+                connection._check_chart_exists()
 
     def test_generic_chart(self):
         """Its one account for other income serves; the card liability is beside its credit card, and not the same."""
@@ -77,7 +77,7 @@ class TestCharts(ChartCase):
         branch = self.env['res.company'].with_context(chart_template_load=True).create({'name': 'Branch', 'parent_id': company.id})
         self.env = self.env(context={**self.env.context, 'allowed_company_ids': branch.ids})
         connection = self.set_up(branch)
-        connection._check_chart()
+        connection._check_chart_exists()
         accounts = connection.card_account_id + connection.cashback_account_id
         self.assertEqual({len(code) for code in accounts.mapped('code')}, {4})
         self.assertEqual(accounts[0].code, '1602')

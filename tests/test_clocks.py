@@ -102,7 +102,8 @@ class TestClocks(PayablesCase):
                 self.calls(cron).unlink()
                 with self.enter_registry_test_mode(), self.registry.cursor() as cr:
                     now = cr.now()
-                    self.connection.with_env(self.env(cr=cr)).env['ramp.event']._take(self.connection.with_env(self.env(cr=cr)), event)
+                    connection = self.connection.with_env(self.env(cr=cr))
+                    connection.env['ramp.event']._store_and_call(connection, event)
                 self.env.invalidate_all()
                 self.assertEqual([call.call_at <= now for call in self.calls(cron)], [True], 'due by the clock of the database')
                 flow = self.env['ramp.flow.transaction']

@@ -5,7 +5,7 @@ from datetime import timedelta
 from odoo.exceptions import UserError
 from odoo.tests import tagged
 
-from ..models import ramp_connection
+from ..models import token_stores
 from ..ramp_api import limiter
 from .common import RampCase
 from .company import ACCOUNTS, NAME, PLANS, company_of
@@ -33,7 +33,7 @@ class TestEachTestBeginsTheSame(RampCase):
             'requests': len(ramp.requests), 'faults': ramp.faults.as_dicts(), 'struck': list(ramp.faults.struck),
             'hooks': (list(ramp._before), list(ramp._after)), 'address': ramp._address(), 'url': ramp.api_url, 'plus': ramp.ramp_plus,
             'resync': ramp.resync, 'scopes': ramp.scopes, 'secret': ramp.client_secret, 'events': list(ramp.webhooks.sent),
-            'held': ramp.webhooks.held, 'errors': list(ramp.errors), 'kept': dict(ramp_connection._tokens._tokens),
+            'held': ramp.webhooks.held, 'errors': list(ramp.errors), 'kept': dict(token_stores.access_tokens._tokens),
             'limits': dict(limiter._local_states), 'connection': self.connection.read(['state', 'name', 'api_url', 'start_date']),
             'records': self.env['ramp.record'].search_count([]), 'users': self.env['res.users'].search_count([]),
             'pushed': self.env['ramp.connection']._pushed_domains().keys(), 'page': self.env['ramp.flow.pull']._page_size,
@@ -57,7 +57,7 @@ class TestEachTestBeginsTheSame(RampCase):
         ramp.ramp_plus, ramp.resync, ramp.scopes, ramp.client_secret = False, 'accept', (), 'other'
         ramp.errors.append('left')
         ramp.state.tokens.clear()
-        ramp_connection._tokens._tokens['left'] = 'behind'
+        token_stores.access_tokens._tokens['left'] = 'behind'
         limiter.SlidingWindow('left', shared=False).penalize(60)
         ramp.stop()
         ramp.port = 0

@@ -154,7 +154,7 @@ class TestConnection(RampCase):
         self.env.flush_all()
         self.env.cr.execute('UPDATE ramp_connection SET active = false')  # as an earlier version let people do
         self.env.invalidate_all()
-        with patch.object(type(self.connection), '_providers', side_effect=PayloadError('status', 'missing')):
+        with patch.object(type(self.connection), '_accounting_providers', side_effect=PayloadError('status', 'missing')):
             uninstall_hook(self.env)
         self.assertEqual(self.connection.state, 'disconnected')
         self.assertEqual(len(self.seats(is_active=True)), 1)
@@ -215,6 +215,6 @@ class TestConnection(RampCase):
             self.connection.unlink()
 
     def test_identity_is_kept(self):
-        self.assertRegex(self.connection._identity(), r'^[0-9a-f]{8}$')
-        self.assertEqual(self.connection._identity(), self.connection._identity())
-        self.assertEqual(self.external(self.account_meals), f'{self.connection._identity()}-account-{self.account_meals.id}')
+        self.assertRegex(self.connection._database_identity(), r'^[0-9a-f]{8}$')
+        self.assertEqual(self.connection._database_identity(), self.connection._database_identity())
+        self.assertEqual(self.external(self.account_meals), f'{self.connection._database_identity()}-account-{self.account_meals.id}')

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from odoo.tests import TransactionCase, tagged
 
-from ..models.ramp_connection import OPTIONAL_SCOPES, SCOPES
+from ..models.connection_constants import OPTIONAL_SCOPES, SCOPES
 from .smoke import PlainCase, SmokeTags
 
 HOUSE = Path(__file__).resolve().parent.parent

@@ -16,7 +16,7 @@ from .common import PayablesCase, RampCase
 class FileCase(RampCase):
     def object(self, ramp_id, flow, state='confirmed', name='Globex'):
         """The ledger's row of a bill or a reimbursement, as its flow would have left it."""
-        self.env['ramp.record']._upsert(self.connection, flow, [
+        self.env['ramp.record']._upsert_page(self.connection, flow, [
             {'ramp_id': ramp_id, 'payload': {'id': ramp_id}, 'payload_hash': ramp_id, 'name': name, 'date': datetime.date(2026, 3, 4)},
         ], self.env.cr.now())
         return self.state(ramp_id, flow, state)
@@ -390,7 +390,7 @@ class TestBillFiles(FileCase):
         record = self.record(ramp_id, 'bill_file')
         self.assertEqual((record.state, len(self.attachments(bill))), ('held', 1))
         self.assertRegex(record.error_message, '^File 2 of 2: .*more than 1500 bytes')
-        record._ignore("We have it on paper.")
+        record._ignore_by_person("We have it on paper.")
         self.sync('bill_file')
         self.assertEqual(record.state, 'ignored')
 
@@ -399,14 +399,14 @@ class TestBillFiles(FileCase):
         self.sync('bill_file')
         record = self.record(ramp_id, 'bill_file')
         with self.assertRaisesRegex(UserError, 'is booked'):
-            record._ignore("Why not.")
+            record._ignore_by_person("Why not.")
         self.ramp.state['bills'].update(ramp_id, _invoices=[*self.invoices(ramp_id), self.ramp.state['invoices'].add(
             {'id': self.ramp.state.new_id(), '_kind': 'zip', '_filename': None, '_text': None})['id']])
         self.expect('bill_file', {ramp_id: 2})
         self.sync('bill_file')
         self.assertEqual(record.state, 'held')
         self.assertTrue(record.res_id)
-        record._ignore("We have it on paper.")
+        record._ignore_by_person("We have it on paper.")
         self.expect('bill_file', {ramp_id: 3})
         self.assertEqual(record.state, 'ignored')
 
@@ -482,7 +482,7 @@ class TestBillFiles(FileCase):
         ramp_id, first = self.bill(2)
         self.sync('bill_file')
         first.ramp_id = False
-        self.record(ramp_id, 'bill')._reopen()
+        self.record(ramp_id, 'bill')._reopen_for_booking()
         self.object(ramp_id, 'bill', 'pending')
         self.due(self.record(ramp_id, 'bill_file'))
         self.sync('bill_file')
@@ -520,9 +520,9 @@ class TestBillFiles(FileCase):
         """What was fetched before the row changed is not taken for all there is."""
         ramp_id, bill = self.bill(1)
         flow = self.env['ramp.flow.bill_file']
-        run = self.env['ramp.run']._start(self.connection, 'bill_file')
+        run = self.env['ramp.run']._start_run(self.connection, 'bill_file')
         _after, [(identity, _id, version)] = flow._due(self.connection, 0)
-        fetched = {identity: file_flow.Fetched(version, flow._fetch(self.connection, self.connection._client(), ramp_id))}
+        fetched = {identity: file_flow.Fetched(version, flow._fetch(self.connection, self.connection._run_client(), ramp_id))}
         self.ramp.update_bill(ramp_id, invoices=2)
         self.expect('bill_file', {ramp_id: 2})
         flow._attach(self.connection, run, fetched)
@@ -564,7 +564,7 @@ class TestBillFiles(FileCase):
 
     def test_scrubbed_payload(self):
         ramp_id, _bill = self.bill(2)
-        payload = self.connection._client().get(f'/bills/{ramp_id}')
+        payload = self.connection._run_client().get(f'/bills/{ramp_id}')
         self.assertIn('Signature', str(payload))
         scrubbed = scrub_bill(payload)
         self.assertIn('Signature', str(payload), 'the original is left alone')

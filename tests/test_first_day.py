@@ -43,7 +43,7 @@ class FirstDayCase(StatementsCase, PayablesCase):
         if kind == 'cashback':
             return self.ramp.add_cashback(amount_minor=500, date=moment, **values)
         if kind == 'reimbursement':
-            day = moment.astimezone(pytz.timezone(self.connection._timezone())).date().isoformat()
+            day = moment.astimezone(pytz.timezone(self.connection._time_zone())).date().isoformat()
             return self.ramp.add_reimbursement(**{
                 'amount_minor': 3000, 'user': self.user_id, 'entity': self.primary, 'account': self.external(self.account_meals),
                 'state': 'REIMBURSED', 'date': moment, 'transaction_date': day, 'accounting_date': f'{day}T00:00:00+00:00',
@@ -168,7 +168,7 @@ class TestFirstDay(FirstDayCase):
         for zone in ZONES:
             with self.in_zone(zone) as first:
                 self.connection.write({'existing_policy': 'leave', 'connected_at': (first + HOUR).replace(tzinfo=None)})
-                leaves_alone = self.connection._leaves_alone
+                leaves_alone = self.connection._is_left_alone
                 self.assertTrue(leaves_alone(first))
                 self.assertTrue(leaves_alone(first + HOUR - SECOND))
                 self.assertFalse(leaves_alone(first + HOUR))

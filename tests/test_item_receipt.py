@@ -393,9 +393,9 @@ class TestItemReceipt(ReceiptsCase):
             with form.order_line.edit(1) as line:
                 line.qty_received = 3
             self.env.cr.flush()
-            self.assertFalse(order._ramp_noted(('item_receipt',)))
+            self.assertFalse(order._ramp_noted_ids(('item_receipt',)))
         self.env.cr.flush()
-        self.assertTrue(order._ramp_noted(('item_receipt',)))
+        self.assertTrue(order._ramp_noted_ids(('item_receipt',)))
 
     def test_answers_are_lost(self):
         """Ramp did it and did not say so: nothing is made twice."""
@@ -799,7 +799,7 @@ class TestItemReceipt(ReceiptsCase):
             there = orders[self.external(order)]
             by_line = {line['external_id']: line for line in there['line_items']}
             for line in order.order_line:
-                told = by_line[f"{self.env['ramp.connection']._identity()}-line-{line.id}"]
+                told = by_line[f"{self.env['ramp.connection']._database_identity()}-line-{line.id}"]
                 self.assertEqual(received[told['id']], math.floor(round(line.qty_received * told['quantity'] / line.product_qty, 6)), (
                     self.receipt_row(order).error_message, self.row(order).error_message))
                 self.assertAlmostEqual(

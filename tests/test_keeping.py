@@ -133,12 +133,12 @@ class TestKeeping(KeepingCase):
         others = [self.spend(1000 + number, date='2026-07-05T12:00:00+00:00') for number in range(4)]
         self.sync('transaction')
         counts = []
-        self.record(self.spent)._erase()  # what is read once and kept
+        self.record(self.spent)._erase_personal()  # what is read once and kept
         rows = self.env['ramp.record'].search([('ramp_id', 'in', others)])
         for part in (rows[:1], rows[1:]):
             self.env.invalidate_all()
             before = self.env.cr.sql_log_count
-            part._erase()
+            part._erase_personal()
             counts.append(self.env.cr.sql_log_count - before)
         self.assertEqual(counts[0], counts[1])
 

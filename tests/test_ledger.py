@@ -6,13 +6,14 @@ from datetime import timedelta
 from psycopg2.errors import UniqueViolation
 
 from odoo import fields
+from odoo.fields import Domain
 from odoo.tests import tagged
 from odoo.tools import SQL, mute_logger
 
 from ..flows.engine.flow import RampFlow
 from ..flows.engine.pull import RampFlowPull
 from ..models import ramp_run
-from ..models.ramp_record import digest
+from ..models.ledger_json import json_digest
 from ..ramp_api import PayloadError, read_transaction
 from ..simulator import contract
 from .common import RampCase
@@ -210,7 +211,7 @@ class TestLedger(RampCase):
         self.assertEqual({self.record(ramp_id).state for ramp_id in held}, {'held'})
         self.assertTrue(self.record(gone).is_withheld)
         self.assertEqual(self.env['account.move'].search_count([('journal_id', '=', self.connection.card_journal_id.id)]), 8)
-        self.assertEqual(self.env['ramp.run']._last_listed(self.connection, 'transaction'), runs[0].started_at)
+        self.assertEqual(self.env['ramp.run']._last_listed_at(self.connection, 'transaction'), runs[0].started_at)
 
     def test_asked_for_while_lists_are_read(self):
         """What is new may be on pages that were read before: when the end is reached, the job is called once more."""
@@ -254,7 +255,7 @@ class TestLedger(RampCase):
         self.assertHeld(ramp_id, 'amount')
 
     def test_interrupted_run_is_closed_by_the_next(self):
-        run = self.env['ramp.run']._start(self.connection, 'transaction')
+        run = self.env['ramp.run']._start_run(self.connection, 'transaction')
         self.env.flush_all()
         self.env.cr.execute("UPDATE ramp_run SET write_date = write_date - interval '1 day' WHERE id = %s", [run.id])
         self.sync('transaction')
@@ -290,6 +291,22 @@ class TestLedger(RampCase):
         reversal = self.move(ramp_id)._reverse_moves([{'date': fields.Date.today()}])
         self.assertFalse(reversal.ramp_id)
 
+    def test_what_is_due(self):
+        """SQL and the domain say the same of each state: due is what waits, failed or is held for a question, when its time has come."""
+        Record, now = self.env['ramp.record'], self.env.cr.now().replace(microsecond=0)
+        moments = {'any time': False, 'past': now - timedelta(minutes=1), 'future': now + timedelta(minutes=1)}
+        Record.create([{
+            'connection_id': self.connection.id, 'company_id': self.connection.company_id.id, 'flow': 'transaction',
+            'ramp_id': f'{state}, question: {question}, {name}', 'state': state, 'is_question': question, 'next_attempt': moment,
+        } for state in dict(Record._fields['state'].selection) for question in (False, True) for name, moment in moments.items()])
+        due = sorted(Record.search(Domain('connection_id', '=', self.connection.id) & Record._due_domain()).mapped('ramp_id'))
+        self.assertEqual(due, sorted(
+            f'{state}, question: {question}, {name}' for state, question in (
+                ('pending', False), ('pending', True), ('error', False), ('error', True), ('held', True)) for name in ('any time', 'past')))
+        rows = self.env.execute_query(SQL(
+            'SELECT r.ramp_id FROM ramp_record r WHERE r.connection_id = %s AND %s', self.connection.id, Record._due_sql('r')))
+        self.assertEqual(sorted(ramp_id for [ramp_id] in rows), due)
+
     def test_every_transaction_example_goes_through_parser_and_flow(self):
         """The examples are not of our business: each is booked or held for a reason that is not a crash."""
         folder = contract.location().parent.parent / 'examples'
@@ -300,14 +317,14 @@ class TestLedger(RampCase):
             payloads += [row for row in rows if isinstance(row, dict) and 'line_items' in row]
         self.assertGreaterEqual(len(payloads), 3, 'the examples were not found')
         flow = self.env['ramp.flow.transaction']
-        run = self.env['ramp.run']._start(self.connection, 'transaction')
+        run = self.env['ramp.run']._start_run(self.connection, 'transaction')
         for payload in payloads:
             try:
                 read_transaction(payload)
             except PayloadError:
                 # a fragment: kept as it is, and explained
                 row = flow._ledger_row(self.connection, payload)
-                self.env['ramp.record']._upsert(self.connection, 'transaction', [row], fields.Datetime.now())
+                self.env['ramp.record']._upsert_page(self.connection, 'transaction', [row], fields.Datetime.now())
                 flow._book_batch(self.connection, run, [row['ramp_id']])
                 self.assertEqual(self.record(row['ramp_id']).state, 'held')
                 self.assertIn('cannot be booked', self.record(row['ramp_id']).error_message)
@@ -316,7 +333,7 @@ class TestLedger(RampCase):
             value = read_transaction(payload)
             row = flow._ledger_row(self.connection, payload)
             self.assertEqual((row['ramp_id'], row['amount']), (value.id, value.amount.decimal))
-            self.env['ramp.record']._upsert(self.connection, 'transaction', [row], fields.Datetime.now())
+            self.env['ramp.record']._upsert_page(self.connection, 'transaction', [row], fields.Datetime.now())
             record = self.record(value.id)
             flow._book_batch(self.connection, run, [value.id])
             self.assertEqual(record.state, 'held', record.error_message)
@@ -325,14 +342,14 @@ class TestLedger(RampCase):
             for line in payload['line_items']:
                 line['accounting_field_selections'] = [{
                     'type': 'GL_ACCOUNT', 'external_id': self.external(self.account_meals), 'external_code': '650001', 'name': 'Meals'}]
-            self.env['ramp.record']._upsert(
+            self.env['ramp.record']._upsert_page(
                 self.connection, 'transaction', [flow._ledger_row(self.connection, payload)],
                 fields.Datetime.add(fields.Datetime.now(), seconds=1))
             self.connection.fallback_employee_id = self.employee
             flow._book_batch(self.connection, run, [value.id])
             record.invalidate_recordset()
             self.assertEqual(record.state, 'done', record.error_message)
-            self.assertEqual(digest(record.payload), digest(payload))
+            self.assertEqual(json_digest(record.payload), json_digest(payload))
             move = self.move(value.id)
             self.assertEqual(move.state, 'posted')
             liability = move.line_ids.filtered(lambda line: line.account_id == self.connection.card_account_id)

@@ -3,7 +3,7 @@ from odoo import Command
 from odoo.exceptions import AccessError
 from odoo.tests import new_test_user, tagged
 
-from ..models.ramp_connection import SCOPES
+from ..models.connection_constants import SCOPES
 from .common import PayablesCase, StatementsCase
 from .test_reimbursement import ReimbursementCase
 

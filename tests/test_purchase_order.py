@@ -67,7 +67,7 @@ class OrdersCase(RampCase):
     def external(self, record):
         if record._name != 'purchase.order':
             return super().external(record)
-        return f"{self.env['ramp.connection']._identity()}-order-{record.id}"
+        return f"{self.env['ramp.connection']._database_identity()}-order-{record.id}"
 
 
 @tagged('post_install', '-at_install', 'ramp')

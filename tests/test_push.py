@@ -90,7 +90,7 @@ class TestPushAccounts(PushCase):
         counts = []
         for connected in (False, True):
             self.connection.state = 'connected' if connected else 'draft'
-            self.env['ramp.connection']._pushed('account')
+            self.env['ramp.connection']._pushed_domain_of('account')
             for number in range(2):
                 self.env.flush_all()
                 self.env.invalidate_all()
@@ -117,7 +117,7 @@ class TestPushAccounts(PushCase):
         self.account_meals.name = 'Nobody hears of it'
         self.env['ramp.connection'].flush_model()
         with self.assertQueryCount(0):
-            self.account_meals._ramp_changed()
+            self.account_meals._ramp_note_changes()
         self.assertEqual(self.changes(), [])
 
     def changes(self):

@@ -6,7 +6,7 @@ from datetime import date, timedelta
 
 from odoo.tests import tagged
 
-from ..models import ramp_record
+from ..models import ramp_record_statistics
 from .common import RampCase, StatementsCase
 
 FEW, MANY = 3, 12  # transactions; both fit on one page and into one batch
@@ -129,27 +129,27 @@ class TestQueryCounts(QueryCounting, RampCase):
 
     def refresh_statistics(self):
         """As the product does, on a table that is as it was when the test is over."""
-        self.patch(ramp_record, 'FILLED_TABLES', ('res_lang',))
-        ramp_record.RampRecord._refresh_statistics(self.env['ramp.record'])
+        self.patch(ramp_record_statistics, 'FILLED_TABLES', ('res_lang',))
+        ramp_record_statistics.RampRecord._refresh_statistics(self.env['ramp.record'])
 
     def test_statistics_are_refreshed_when_a_table_was_filled(self):
         statements = []
         thread = threading.current_thread()
         thread.query_hooks = (lambda cr, query, params, start, delay: statements.append(query),)
         self.addCleanup(delattr, thread, 'query_hooks')
-        self.patch(ramp_record, 'FEW_CHANGES', 10 ** 9)
+        self.patch(ramp_record_statistics, 'FEW_CHANGES', 10 ** 9)
         self.refresh_statistics()
         self.assertFalse([text for text in statements if 'ANALYZE' in text], 'nothing was filled')
-        self.patch(ramp_record, 'FEW_CHANGES', -10 ** 9)
+        self.patch(ramp_record_statistics, 'FEW_CHANGES', -10 ** 9)
         self.refresh_statistics()
         self.assertEqual([text.split('"')[1] for text in statements if 'ANALYZE' in text], ['res_lang'])
 
     def test_statistics_are_those_of_tables_that_exist(self):
-        self.env.cr.execute('SELECT relname FROM pg_stat_user_tables WHERE relname = ANY(%s)', [list(ramp_record.FILLED_TABLES)])
-        self.assertEqual({name for [name] in self.env.cr.fetchall()}, set(ramp_record.FILLED_TABLES))
+        self.env.cr.execute('SELECT relname FROM pg_stat_user_tables WHERE relname = ANY(%s)', [list(ramp_record_statistics.FILLED_TABLES)])
+        self.assertEqual({name for [name] in self.env.cr.fetchall()}, set(ramp_record_statistics.FILLED_TABLES))
 
     def test_statistics_never_fail_the_run(self):
-        self.patch(ramp_record, 'FEW_CHANGES', 'not a number')
+        self.patch(ramp_record_statistics, 'FEW_CHANGES', 'not a number')
         self.refresh_statistics()
         self.env.cr.execute('SELECT 1')  # the transaction is usable
 

@@ -17,7 +17,7 @@ from ..flows.engine import flow as flow_module
 from ..flows.engine.files import RampFlowFile
 from ..flows.engine.flow import RampFlow
 from ..hooks import uninstall_hook
-from ..models import ramp_connection, ramp_connection_reach
+from ..models import ramp_connection_api, ramp_connection_reach, token_stores
 from ..models.ramp_run import ALIVE
 from .common import PayablesCase, RampCase
 
@@ -34,7 +34,7 @@ class TestSilence(RampCase):
 
     def setUp(self):
         super().setUp()
-        self.patch(ramp_connection, 'RampClient', functools.partial(ramp_connection.RampClient, **QUICK))
+        self.patch(ramp_connection_api, 'RampClient', functools.partial(ramp_connection_api.RampClient, **QUICK))
         self.patch(ramp_connection_reach, 'FIRST_PAUSE', timedelta(minutes=1))
         self.patch(ramp_connection_reach, 'LONGEST_PAUSE', timedelta(minutes=10))
         self.calls = len(self.ramp.requests)
@@ -100,8 +100,8 @@ class TestSilence(RampCase):
         self.ramp.faults.add('hang')
         self.jobs('transaction')
         self.later(minutes=2)
-        self.assertEqual(self.connection._reach(), {'max_attempts': 1})
-        self.assertIn('closed', self.connection._reach())
+        self.assertEqual(self.connection._reach_options(), {'max_attempts': 1})
+        self.assertIn('closed', self.connection._reach_options())
 
     def test_sync_now_asks_now(self):
         self.ramp.faults.add('hang')
@@ -160,14 +160,14 @@ class TestPatience(RampCase):
     def setUp(self):
         super().setUp()
         self.options = []
-        original = ramp_connection.RampClient
+        original = ramp_connection_api.RampClient
 
         def client(*args, **options):
             self.options.append(options)
             return original(*args, **{**options, **QUICK, **self.slower})
 
         self.slower = {}
-        self.patch(ramp_connection, 'RampClient', client)
+        self.patch(ramp_connection_api, 'RampClient', client)
         self.calls = len(self.ramp.requests)
 
     def assertOneTry(self):
@@ -185,7 +185,7 @@ class TestPatience(RampCase):
                 with self.subTest(kind=kind, button=button):
                     self.connection.write({
                         'state': 'draft' if button == 'action_connect' else 'connected', 'accounting_connection_id': seat})
-                    ramp_connection._tokens._tokens.clear()
+                    token_stores.access_tokens._tokens.clear()
                     self.options.clear()
                     self.calls = len(self.ramp.requests)
                     self.ramp.faults.clear()
@@ -227,7 +227,7 @@ class TestDeadline(PayablesCase):
 
     def budget(self, requests):
         """The time of a run is up after half so many requests to the API: each asks twice whether there is time."""
-        original = ramp_connection.RampClient
+        original = ramp_connection_api.RampClient
 
         def client(*args, **options):
             made = original(*args, **options)
@@ -240,7 +240,7 @@ class TestDeadline(PayablesCase):
             made._left = remaining
             return made
 
-        return patch.object(ramp_connection, 'RampClient', client)
+        return patch.object(ramp_connection_api, 'RampClient', client)
 
     def job_time(self, **options):
         before = {name: config[name] for name in options}
@@ -262,8 +262,9 @@ class TestDeadline(PayablesCase):
 
     def test_client_knows_the_deadline(self):
         seen = []
-        original = ramp_connection.RampClient
-        self.patch(ramp_connection, 'RampClient', lambda *args, **options: seen.append(options['deadline']) or original(*args, **options))
+        original = ramp_connection_api.RampClient
+        self.patch(ramp_connection_api, 'RampClient',
+                   lambda *args, **options: seen.append(options['deadline']) or original(*args, **options))
         self.patch(RampFlow, '_job_seconds', lambda flow: 77)
         self.sync('transaction')
         self.assertAlmostEqual(seen[0] - time.monotonic(), 77, delta=30)
@@ -351,7 +352,7 @@ class TestLostRuns(RampCase):
     """A run whose process was ended is closed by whichever run begins next, at once."""
 
     def start(self, flow='transaction'):
-        run = self.env['ramp.run']._start(self.connection, flow)
+        run = self.env['ramp.run']._start_run(self.connection, flow)
         run.flush_recordset()
         return run
 
@@ -369,7 +370,7 @@ class TestLostRuns(RampCase):
 
     def test_the_lock_ends_with_the_run(self):
         run = self.start()
-        run._finish()
+        run._finish_run()
         self.env.cr.execute("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND classid = %s AND objid = %s", [ALIVE, run.id])
         self.assertEqual(self.env.cr.fetchone()[0], 0)
 
@@ -380,10 +381,10 @@ class TestLostRuns(RampCase):
         cursor = db_connect(self.env.cr.dbname).cursor()
         try:
             cursor.execute('SELECT pg_advisory_lock(%s, %s)', [ALIVE, run.id])
-            self.env['ramp.run']._close_lost(self.connection)
+            self.env['ramp.run']._close_lost_runs(self.connection)
             self.assertEqual(run.state, 'running')
         finally:
             cursor.execute('SELECT pg_advisory_unlock(%s, %s)', [ALIVE, run.id])
             cursor.close()
-        self.env['ramp.run']._close_lost(self.connection)
+        self.env['ramp.run']._close_lost_runs(self.connection)
         self.assertEqual(run.state, 'lost')

@@ -205,7 +205,7 @@ class TestRepayment(RepaymentCase):
         self.sync('transaction')
         self.sync_repayments()
         self.assertOpen(ramp_id, 'pending', 'is not booked: .*It has no account')
-        self.record(tx)._ignore('private')
+        self.record(tx)._ignore_by_person('private')
         self.sync_repayments()
         self.assertOpen(ramp_id, 'held', 'left out of the books: .*private')
         self.record(tx).action_retry()

@@ -275,7 +275,7 @@ class TestRoles(RoleCase):
     def test_what_the_connector_writes(self):
         """Nobody else does: not by `write`, not by `create`, not by a default in the context; but the connector."""
         for model, ids in ((model, self.ids(model)) for model in (*FIELDS, 'ramp.connection')):
-            own = {name: field for name, field in self.env[model]._fields.items() if self.env[model]._is_connectors(field)}
+            own = {name: field for name, field in self.env[model]._fields.items() if self.env[model]._is_connector_field(field)}
             self.assertLessEqual({name for name, roles in FIELDS.get(model, {}).items() if not roles[1]}, own.keys())
             stored = [name for name, field in own.items() if field.store]
             for role in ROLES:

@@ -224,7 +224,7 @@ class TestScreens(ScreenCase):
         flows = {name: self.env[f'ramp.flow.{name}'] for name in ('transaction', 'receipt')}
 
         def ran(name, message=False):
-            flows[name]._finish(self.connection, Run._start(self.connection, name), message)
+            flows[name]._finish(self.connection, Run._start_run(self.connection, name), message)
 
         ran('transaction', 'Ramp was away.')
         ran('receipt')
@@ -457,7 +457,7 @@ class TestPushedScreens(PushedCase):
     def test_what_is_sent_is_not_ignored(self):
         self.refuse(self.account_meals)
         row = self.row(self.account_meals).with_env(self.as_person(self.person('accountant')))
-        for attempt in (row.action_ignore, lambda: row._ignore('No')):
+        for attempt in (row.action_ignore, lambda: row._ignore_by_person('No')):
             with self.assertRaisesRegex(UserError, 'archive it in Odoo, or leave it out on the connection'):
                 attempt()
         self.assertEqual(row.state, 'held')

@@ -12,7 +12,7 @@ from odoo.tests import Form, TransactionCase, new_test_user, tagged
 from odoo.tools import config, file_path, mute_logger
 
 from ..hooks import post_init_hook
-from ..models.ramp_connection import IDENTITY_PARAMETER
+from ..models.connection_constants import IDENTITY_PARAMETER
 from ..ramp_api import RampClient
 from .common import PayablesCase, RampCase, SmokeTags
 from .test_security import RpcCase
@@ -60,7 +60,7 @@ class TestBusiness(SeatCase):
         theirs = self.spend()
         asked = len(self.ramp.requests)
         self.account_meals.name = 'Lunch'
-        runs = self.sync(*(flow._flow for flow in self.connection._flows() if flow._cron() and flow._enabled(self.connection)))
+        runs = self.sync(*(flow._flow for flow in self.connection._flow_models() if flow._cron() and flow._enabled(self.connection)))
         self.assertEqual({run.state for run in runs}, {'failed'})
         for run in runs:
             self.assertRegex(run.message, r'"Gadget Guild LLC" \(0f1e.*belongs to "Widget Works Inc\." \(.*Enter the client id and ')
@@ -93,7 +93,7 @@ class TestBusiness(SeatCase):
     def test_nothing_is_asked_with_credentials_that_nobody_asked_about(self):
         self.connection.client_secret = 'changed in the course of a run'
         with self.assertRaisesRegex(UserError, 'nothing is read, booked or sent'):
-            self.connection._client()
+            self.connection._run_client()
 
     def test_one_of_an_earlier_version_learns_it_in_the_first_run(self):
         business = self.connection.ramp_business_id
@@ -215,14 +215,14 @@ class TestIdentityForGood(SmokeTags, TransactionCase):
             with self.env.registry.cursor() as cr, self.env.registry.cursor() as other:
                 env, beside = (api.Environment(cursor, SUPERUSER_ID, {}) for cursor in (cr, other))
                 other.execute('SELECT 1')  # it began before
-                identity = env['ramp.connection']._identity()
-                self.assertEqual(env['ramp.connection']._identity(), identity)
+                identity = env['ramp.connection']._database_identity()
+                self.assertEqual(env['ramp.connection']._database_identity(), identity)
                 cr.rollback()
-                self.assertEqual(beside['ramp.connection']._identity(), identity, 'who does not see it yet makes no other one')
+                self.assertEqual(beside['ramp.connection']._database_identity(), identity, 'who does not see it yet makes no other one')
             self.assertRegex(identity, '^[0-9a-f]{8}$')
             self.assertEqual(work(value), identity)
             self.env.registry.clear_cache('stable')
-            self.assertEqual(work(lambda cr: api.Environment(cr, SUPERUSER_ID, {})['ramp.connection']._identity()), identity)
+            self.assertEqual(work(lambda cr: api.Environment(cr, SUPERUSER_ID, {})['ramp.connection']._database_identity()), identity)
         finally:
             work(lambda cr: cr.execute('UPDATE ir_config_parameter SET value = %s WHERE key = %s', [before, IDENTITY_PARAMETER]))
             self.env.registry.clear_cache('stable')
@@ -281,9 +281,9 @@ class TestSettings(SeatCase):
             'expense_product_id': False, 'merchant_partner_id': False, 'analytic_plan_ids': False})
         second.write({'state': 'connected', 'accounting_connection_id': self.connection.accounting_connection_id})
         self.connection.pull_bills = False
-        self.assertTrue(self.connection._seat_settings()['vendor_credits_enabled'])
+        self.assertTrue(self.connection._wanted_seat_settings()['vendor_credits_enabled'])
         second.pull_bills = False
-        self.assertFalse(self.connection._seat_settings()['vendor_credits_enabled'])
+        self.assertFalse(self.connection._wanted_seat_settings()['vendor_credits_enabled'])
 
     @mute_logger(QUIET)
     def test_what_ramp_leaves_as_it_was_is_said(self):
@@ -424,18 +424,18 @@ class TestServerCredentials(SeatCase):
         self.assertEqual(names, tuple(f'RAMP_CLIENT_{part}_{self.env.cr.dbname}_{self.other.id}' for part in ('ID', 'SECRET')))
         third = self.other.copy({'environment': 'sandbox'})
         with self.kept(**dict(zip(names, ('kept', 'safe'), strict=True))):
-            self.assertEqual(self.other._credentials(), ('kept', 'safe'))
+            self.assertEqual(self.other._client_credentials(), ('kept', 'safe'))
             self.assertTrue(self.other.has_credentials)
             for connection in (self.connection, third):
-                self.assertNotIn('safe', connection._credentials())
-        self.assertEqual(self.other._credentials(), (False, False))
+                self.assertNotIn('safe', connection._client_credentials())
+        self.assertEqual(self.other._client_credentials(), (False, False))
 
     def test_the_names_of_before_are_nobodys(self):
         ids = {f'{name}{suffix}': 'x' for name in ('RAMP_CLIENT_ID', 'RAMP_CLIENT_SECRET') for suffix in (
             '', f'_{self.other.id}', f'_{self.connection.id}', f'_another_{self.other.id}')}
         with self.kept(**ids):
             self.assertFalse(self.other.has_credentials)
-            self.assertEqual(self.connection._credentials(), (self.ramp.client_id, self.ramp.client_secret))
+            self.assertEqual(self.connection._client_credentials(), (self.ramp.client_id, self.ramp.client_secret))
 
     def test_never_to_a_custom_address(self):
         names = self.connection._server_names()
@@ -449,7 +449,7 @@ class TestServerCredentials(SeatCase):
         options = config.options if isinstance(config.options, dict) else config._runtime_options
         names = [name.lower() for name in self.other._server_names()]
         with patch.dict(options, dict(zip(names, ('kept', 'safe'), strict=True))):
-            self.assertEqual(self.other._credentials(), ('kept', 'safe'))
+            self.assertEqual(self.other._client_credentials(), ('kept', 'safe'))
 
     def test_never_by_a_name_that_two_databases_may_have(self):
         """The configuration file knows no case: what is kept for "shop" is not for "Shop"."""
@@ -543,7 +543,7 @@ class TestLeaving(SeatCase):
         self.ramp.before(self.refuse_webhooks)
         self.leave()
         self.assertEqual(self.seats(is_active=True), [])
-        self.assertFalse(self.connection._webhook())
+        self.assertFalse(self.connection._webhook_subscriptions())
 
     @staticmethod
     def refuse_webhooks(method, path, body):
@@ -606,7 +606,7 @@ class TestNeutralize(SeatCase):
         self.assertEqual(every.filtered('active'), self.connection + sandbox + of_entity_in_sandbox + alone)
         self.assertEqual(self.connection.ramp_business_id, business, 'what it has brought is of that one')
         self.assertFalse(self.env['ramp.webhook'].search([]))
-        self.assertFalse(any(flow._cron().active for flow in self.connection._flows() if flow._cron()))
+        self.assertFalse(any(flow._cron().active for flow in self.connection._flow_models() if flow._cron()))
 
 
 @tagged('post_install', '-at_install', 'ramp')
@@ -680,7 +680,7 @@ class TestAdministrator(RpcCase):
         self.call('system', 'ramp.connection', 'web_save', self.connection.ids, {'client_id': 'new', 'client_secret': 'newer'}, {
             'has_credentials': {}})
         self.connection.invalidate_recordset()
-        self.assertEqual(self.connection._credentials(), ('new', 'newer'))
+        self.assertEqual(self.connection._client_credentials(), ('new', 'newer'))
 
     def test_in_the_form(self):
         administrator = self.roles['system']

@@ -91,8 +91,9 @@ class TestSecurity(RpcCase):
                 self.assertIn('UserError', self.refused(role, 'ramp.connection', 'write', self.connection.ids, values))
 
     def test_private_machinery_is_not_callable(self):
-        for model, method in (('ramp.connection', '_credentials'), ('ramp.connection', '_client'), ('ramp.record', '_upsert'),
-                              ('ramp.record', '_hold'), ('ramp.flow.transaction', '_cron_run'), ('ramp.flow.transaction', '_transaction')):
+        for model, method in (
+                ('ramp.connection', '_client_credentials'), ('ramp.connection', '_run_client'), ('ramp.record', '_upsert_page'),
+                ('ramp.record', '_mark_held'), ('ramp.flow.transaction', '_cron_run'), ('ramp.flow.transaction', '_transaction')):
             with self.subTest(method):
                 self.refused('manager', model, method)
 
@@ -169,7 +170,7 @@ class TestSecurity(RpcCase):
             with self.subTest(role):
                 self.refused(role, 'ramp.change', 'search_read', [], ['res_id'])
                 self.refused(role, 'ramp.change', 'create', {'flow': 'account', 'res_id': self.account_meals.id})
-                self.refused(role, 'ramp.change', '_note', 'account')
+                self.refused(role, 'ramp.change', '_note_changes', 'account')
                 self.refused(role, 'ramp.account.type', 'create', {'code': 'x'})
                 self.refused(role, 'ramp.account.type', 'write', [1], {'code': 'x'})
                 if role == 'employee':

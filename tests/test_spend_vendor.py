@@ -31,7 +31,7 @@ class TestSpendVendor(PushCase):
         return self.sync(*(flows or FLOWS), now=now)
 
     def everything(self):
-        return self.sync(*(flow._flow for flow in self.connection._flows() if flow._cron()))
+        return self.sync(*(flow._flow for flow in self.connection._flow_models() if flow._cron()))
 
     def sent(self, partner=None):
         row = self.row(partner or self.acme, 'spend_vendor')
@@ -296,7 +296,7 @@ class TestSpendVendor(PushCase):
         self.work()
         self.assertEqual(self.vendor_writes(), [])
         self.assertEqual(self.sent().state, 'confirmed')
-        self.assertRegex(self.sent()._state_in_words(), 'In Ramp: Its name in Ramp is "Acme Tools"')
+        self.assertRegex(self.sent()._status_with_reason(), 'In Ramp: Its name in Ramp is "Acme Tools"')
         self.assertClean()
 
     def test_linked_once_the_supplier_is_in_ramp(self):

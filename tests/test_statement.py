@@ -345,7 +345,7 @@ class TestStatement(StatementsCase):
         statement = self.ramp.close_statement('2026-08-01')
         self.sync_statements()
         self.assertEqual(self.record(self.sections(statement)[0], 'statement').state, 'held')
-        self.record(ramp_id)._ignore('Booked by hand')
+        self.record(ramp_id)._ignore_by_person('Booked by hand')
         self.sync_statements()
         self.assertEqual(self.bill(statement).amount_total, 120.0)
 

@@ -138,7 +138,7 @@ class TestTieOutScreens(TieOutCase):
         report = self.env.ref('ramp_connector.ramp_tie_out_report')
         text = report._render_qweb_html(report.report_name, self.connection.ids)[0].decode().replace('&#39;', "'")
         self.assertIn("At Odoo's rates", text)
-        _name, content = self.env['report.ramp_connector.tie_out']._xlsx(self.connection.id)
+        _name, content = self.env['report.ramp_connector.tie_out']._workbook_file(self.connection.id)
         rows = list(openpyxl.load_workbook(io.BytesIO(content))['Rates'].values)
         self.assertEqual((rows[-1][0], rows[-1][2:]), ('EUR', (100, 100, 0, 0)))
 
@@ -160,13 +160,13 @@ class TestTieOutTours(TieOutCase, BrowserCase):
     def test_green(self):
         self.sync('watch')
         exported, report = [], type(self.env['report.ramp_connector.tie_out'])
-        original = report._xlsx
+        original = report._workbook_file
 
         def counting(*args, **options):
             exported.append(args[1:])
             return original(*args, **options)
 
-        self.patch(report, '_xlsx', counting)
+        self.patch(report, '_workbook_file', counting)
         self.start_tour('/odoo', 'ramp_connector_tie_out_green', login=self.person('auditor').login)
         self.assertEqual([arguments[0] for arguments in exported], [self.connection.id])
 

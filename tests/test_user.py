@@ -133,9 +133,9 @@ class TestUser(PeopleCase):
         self.push()
         self.assertFalse(self.row(nora))
         self.assertEqual(self.ramp.counts() - before, Counter())
-        self.assertNotIn('users:write', self.connection._scopes())
+        self.assertNotIn('users:write', self.connection._required_scopes())
         self.connection.push_users = True
-        self.assertIn('users:write', self.connection._scopes())
+        self.assertIn('users:write', self.connection._required_scopes())
         self.push()
         self.assertThere(nora)
 
@@ -238,10 +238,10 @@ class TestUser(PeopleCase):
             'groups': [Command.link(self.env.ref('hr.group_hr_user').id)]})
         self.assertFalse(boss.with_user(officer).child_ids)
         self.env.invalidate_all()  # as in a request of its own
-        self.assertFalse(nora._ramp_noted())
+        self.assertFalse(nora._ramp_noted_ids())
         boss.with_user(officer).ramp_user_id = False
         self.env.flush_all()
-        self.assertEqual(nora._ramp_noted(), {nora.id})
+        self.assertEqual(nora._ramp_noted_ids(), {nora.id})
 
     def test_an_employee_with_a_user_is_one_person(self):
         ada, bob = self.user('ada@odoo.example', name='Ada'), self.user('bob@odoo.example', name='Bob')

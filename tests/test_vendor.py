@@ -598,7 +598,7 @@ class TestVendor(VendorCase):
     def test_all_flows_come_to_rest(self):
         """A partner made here is a supplier that is offered in Ramp; then nothing is left to be sent."""
         ramp_id = self.ramp.add_vendor('Acme')
-        flows = [flow._flow for flow in self.connection._flows() if flow._cron()]
+        flows = [flow._flow for flow in self.connection._flow_models() if flow._cron()]
         self.sync(*flows)
         self.sync(*flows)
         self.assertEqual(self.partner(ramp_id).ramp_state, 'In Ramp')
@@ -685,7 +685,7 @@ class TestVendor(VendorCase):
         ramp_id = self.ramp.add_vendor('Acme')
         self.pull()
         self.ramp.update_vendor(ramp_id, name='Acme Ltd')
-        self.patch(type(self.env['ramp.record']), '_busy', lambda records, connection, flow, ramp_ids: list(ramp_ids))
+        self.patch(type(self.env['ramp.record']), '_locked_elsewhere', lambda records, connection, flow, ramp_ids: list(ramp_ids))
         [run] = self.pull()
         self.assertEqual((run.state, run.listed, self.partner(ramp_id).name), ('done', False, 'Acme'))
 
@@ -737,7 +737,7 @@ class TestVendor(VendorCase):
         self.env['ramp.run'].search([]).reread = False
         for ramp_id in ids:
             self.ramp.update_vendor(ramp_id, description='Changed')
-        with patch.object(type(self.env['ramp.record']), '_busy', lambda records, connection, flow, ramp_ids: list(ramp_ids)):
+        with patch.object(type(self.env['ramp.record']), '_locked_elsewhere', lambda records, connection, flow, ramp_ids: list(ramp_ids)):
             [run] = self.pull(now=False)
         self.assertEqual(run.state, 'paused')
         runs = self.pull(now=False) + self.pull(now=False)
@@ -843,7 +843,7 @@ class TestVendor(VendorCase):
         connection = self.connection.with_context(ramp_memory={})
         with self.enter_registry_test_mode(), self.registry.cursor() as cr:
             connection = connection.with_env(connection.env(cr=cr))
-            self.env['ramp.flow.vendor'].with_env(connection.env)._ensure(connection, connection._client(), vendor_ids)
+            self.env['ramp.flow.vendor'].with_env(connection.env)._ensure(connection, connection._run_client(), vendor_ids)
         self.env.invalidate_all()
 
     def test_ensure(self):

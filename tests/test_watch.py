@@ -9,7 +9,7 @@ from odoo.tools import mute_logger
 from ..flows.engine.flow import RampFlow
 from ..flows.engine.pull import RampFlowPull
 from ..flows.monitor.nightly_check import RampFlowWatch
-from ..models import ramp_connection
+from ..models import token_stores
 from .common import PayablesCase, StatementsCase
 from .test_purchase_order import OrdersCase
 
@@ -97,18 +97,18 @@ class TestWatch(StatementsCase):
                 (0, False, {'ramp_entity_id': self.ramp.state.new_id()}, False), (0, False, {'bill_policy': 'created'}, False)):
             for during in (False, True):
                 with self.subTest(hours=hours, message=message, changed=changed, during=during):
-                    run = Run._start(self.connection, 'watch')
+                    run = Run._start_run(self.connection, 'watch')
                     run.started_at -= timedelta(hours=3)
                     before = {name: self.connection[name] for name in changed}
                     if during:
                         self.connection.write(changed)
                     run._leave_off({'flow': 'watch'})
-                    run._finish(message)
+                    run._finish_run(message)
                     run.finished_at -= timedelta(hours=hours)
                     self.connection.write(changed)
-                    following = Run._start(self.connection, 'watch')
+                    following = Run._start_run(self.connection, 'watch')
                     self.assertEqual((following.taken_up, following.begun_at), (goes_on and run.left_off, goes_on and run.started_at))
-                    following._finish()
+                    following._finish_run()
                     self.connection.write(before)
 
     def test_what_ramp_does_not_offer(self):
@@ -129,7 +129,7 @@ class TestWatch(StatementsCase):
         self.sync_statements()
         self.assertFalse([entry for entry in self.ramp.requests[calls:] if entry['path'].endswith('/syncs')])
         self.assertFalse(self.move(unready) + self.move(exported) + self.move(before))
-        self.record(exported)._ignore('In the books by hand')
+        self.record(exported)._ignore_by_person('In the books by hand')
         self.sync('watch')
         self.assertEqual(self.record(exported).state, 'ignored')
         self.ramp.update_transaction(unready, sync_status='SYNC_READY')
@@ -240,7 +240,7 @@ class TestWatchAlone(OrdersCase):
     def test_permission_is_missing(self):
         """The same refusal for want of a permission is somebody's to mend; the tie-out does not need it."""
         self.ramp.scopes = tuple(scope for scope in self.ramp.scopes if not scope.startswith('purchase_orders'))
-        ramp_connection._tokens._tokens.clear()
+        token_stores.access_tokens._tokens.clear()
         ramp_id = self.unready()
         run = self.watch()
         self.assertEqual((run.state, bool(self.connection.last_watch)), ('failed', True))

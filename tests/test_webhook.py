@@ -22,7 +22,7 @@ from odoo.tools import file_open, mute_logger
 
 from ..flows.engine import pull
 from ..hooks import uninstall_hook
-from ..models import ramp_connection
+from ..models import token_stores
 from ..ramp_api import RampClient, RampConnectionError, Subscription
 from ..simulator import events
 from ..simulator.webhooks import ENCODINGS, HEADERS, signature
@@ -70,7 +70,7 @@ class WebhookCase(RampCase, HttpCase):
         """Send what is not Ramp's; returns the answer."""
         self.env.flush_all()
         with self.allow_requests(all_requests=True):
-            return self.sender.forge(url or self.webhook._url(), body=body, **options)
+            return self.sender.forge(url or self.webhook._endpoint_url(), body=body, **options)
 
     def run_job(self):
         self.sync('webhook', now=False)
@@ -90,7 +90,7 @@ class WebhookCase(RampCase, HttpCase):
 
     @property
     def webhook(self):
-        return self.connection._webhook()
+        return self.connection._webhook_subscriptions()
 
     def events(self):
         return self.env['ramp.event'].search([], order='id')
@@ -98,7 +98,7 @@ class WebhookCase(RampCase, HttpCase):
     def woken(self):
         """The flows whose jobs are to run, and how often that was said; then it is forgotten."""
         triggers = self.env['ir.cron.trigger'].search([])
-        flows = {flow._cron(): flow._flow for flow in self.connection._flows() if flow._cron()}
+        flows = {flow._cron(): flow._flow for flow in self.connection._flow_models() if flow._cron()}
         found = sorted(flows[trigger.cron_id] for trigger in triggers if trigger.cron_id in flows)
         triggers.unlink()
         return found
@@ -112,7 +112,7 @@ class TestSubscription(WebhookCase):
         self.assertEqual((self.connection.webhook_state, self.woken()), ('pending', ['webhook']))
         self.run_job()
         (row,) = self.subscriptions()
-        self.assertEqual((row['status'], row['endpoint_url']), ('pending_verification', self.webhook._url()))
+        self.assertEqual((row['status'], row['endpoint_url']), ('pending_verification', self.webhook._endpoint_url()))
         self.assertEqual(row['additional_headers'], {'X-Odoo-Database': self.env.cr.dbname})
         self.assertEqual((self.webhook.ramp_id, self.webhook.secret), (row['id'], row['_secret']))
         self.assertEqual(self.connection.webhook_state, 'pending')
@@ -162,7 +162,7 @@ class TestSubscription(WebhookCase):
         self.assertEqual(self.connection.webhook_state, 'active')
 
     def test_every_event_of_a_flow_is_one_of_ramps(self):
-        for flow in self.connection._flows():
+        for flow in self.connection._flow_models():
             self.assertLessEqual(set(flow._events), set(events.TYPES) - {'webhooks.verification'}, flow._flow)
 
     def test_repaired(self):
@@ -178,7 +178,7 @@ class TestSubscription(WebhookCase):
         def renamed():
             self.connection.database = 'another database'
             with self.assertRaises(UserError):
-                self.connection._client()
+                self.connection._run_client()
             self.webhook.database = 'another database'
             self.connection.action_claim_database()
 
@@ -268,7 +268,7 @@ class TestSubscription(WebhookCase):
     def test_refused_by_ramp(self):
         """The reason is on the connection's page, it is tried again, and the synchronization goes on."""
         self.ramp.scopes = tuple(scope for scope in self.ramp.scopes if scope != 'vendors:read')
-        ramp_connection._tokens._tokens.clear()
+        token_stores.access_tokens._tokens.clear()
         self.connection.use_webhooks = True
         self.run_job()
         self.assertEqual(self.connection.webhook_state, 'failed')
@@ -337,11 +337,11 @@ class TestSubscription(WebhookCase):
         """An address that looks public and is not."""
         self.connection.use_webhooks = True
         self.run_job()
-        first = self.webhook._url()
+        first = self.webhook._endpoint_url()
         self.sender.drop()
         self.env.flush_all()
         self.run_job()
-        self.assertEqual((self.connection.webhook_message, self.webhook._url()), (False, first))
+        self.assertEqual((self.connection.webhook_message, self.webhook._endpoint_url()), (False, first))
         self.env.cr.execute("UPDATE ramp_webhook SET create_date = create_date - interval '1 hour'")
         self.env.invalidate_all()
         self.run_job()
@@ -512,7 +512,7 @@ class TestEvents(WebhookCase):
             'purchase_orders': ['purchase_order'], 'users': ['employee', 'user'],
             'transactions': ['transaction'], 'bills': ['bill'], 'payments': ['bill'], 'reimbursements': ['reimbursement'],
             'vendors': ['vendor']}
-        heard = self.connection._webhook_events()
+        heard = self.connection._wanted_event_types()
         secret = self.row['_secret']
         for kind in events.TYPES:
             if kind == 'webhooks.verification':
@@ -564,7 +564,7 @@ class TestEvents(WebhookCase):
     def test_trouble_of_ours(self):
         """Ramp is told to come again, and then it is taken."""
         ident = self.spend()
-        with patch.object(type(self.env['ramp.event']), '_take', side_effect=psycopg2.OperationalError('the disk is full')), \
+        with patch.object(type(self.env['ramp.event']), '_store_and_call', side_effect=psycopg2.OperationalError('the disk is full')), \
                 self.assertLogs('odoo.addons.ramp_connector.controllers.ramp_webhook', logging.ERROR) as logs:
             self.assertEqual(set(self.deliver()), {503})
         self.assertNotIn(ident, '\n'.join(logs.output))
@@ -577,15 +577,15 @@ class TestEvents(WebhookCase):
         """The request is done again, with the body that was read before."""
         self.sender.emit('transactions.cleared', NOBODY)
         cls, tries = type(self.env['ramp.event']), []
-        take = cls._take
+        take = cls._store_and_call
 
-        def _take(records, connection, event):
+        def _store_and_call(records, connection, event):
             tries.append(event.id)
             if len(tries) < 3:
                 records.env.cr.execute(CONFLICT, log_exceptions=False)
             return take(records, connection, event)
 
-        self.patch(cls, '_take', _take)
+        self.patch(cls, '_store_and_call', _store_and_call)
         with patch('odoo.service.model.random.uniform', return_value=0):
             self.assertEqual(self.deliver(), [204])
         self.assertEqual((len(tries), len(self.events())), (3, 1))
@@ -712,7 +712,7 @@ class TestCalls(SmokeTags, TransactionCase):
         return env
 
     def call(self, env):
-        return env['ramp.event']._call([env['ramp.flow.transaction']])
+        return env['ramp.event']._call_jobs([env['ramp.flow.transaction']])
 
     def begin(self, env):
         env['ir.cron']._clear_schedule({'id': self.cron.id})
@@ -735,7 +735,7 @@ class TestCalls(SmokeTags, TransactionCase):
         self.assertFalse(self.call(first))
 
     def test_a_job_has_begun(self):
-        """Between two statements of the event: an error that `_take` knows how to deal with."""
+        """Between two statements of the event: an error that `_store_and_call` knows how to deal with."""
         first, job = self.other(), self.other()
         self.call(job)
         job.cr.commit()

@@ -49,7 +49,7 @@ def prepare(env, ramp, size, seed):
         raise SystemExit(f'the simulator has {len(payloads)} bills that are ready, instead of {size}')
     vendors = {payload['vendor']['id'] for payload in payloads}
     _flow(env, connection, 'vendor')._ensure(connection, connection._new_client(deadline=math.inf), vendors)
-    env['ramp.connection']._identity()
+    env['ramp.connection']._database_identity()
     env.cr.commit()
     return connection
 
@@ -88,7 +88,7 @@ def listed(connection):
 
 
 def _flow(env, connection, name):
-    return env[f'ramp.flow.{name}'].with_company(connection.company_id).with_context(ramp_memory={}, tz=connection._timezone())
+    return env[f'ramp.flow.{name}'].with_company(connection.company_id).with_context(ramp_memory={}, tz=connection._time_zone())
 
 
 def decided(env, connection, ramp):

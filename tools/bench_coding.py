@@ -151,8 +151,8 @@ def pushing(env, connection, watch, ramp):
         if not figures['objects'] or there[table[flow]] != figures['objects']:
             raise SystemExit(f"coding: {figures['objects']} of the flow {flow} are confirmed, Ramp has {there[table[flow]]}")
     push_all(env, connection, watch)  # tokens, caches: the next one is idle as all later ones are
-    inside = {name: Counter() for name in ('_expect', '_cron_run')}
-    watch.inside(env.registry['ramp.record'], '_expect', inside['_expect'])
+    inside = {name: Counter() for name in ('_create_missing_rows', '_cron_run')}
+    watch.inside(env.registry['ramp.record'], '_create_missing_rows', inside['_create_missing_rows'])
     found['idle'] = {}
     for flow in CHART:
         for counter in inside.values():
@@ -161,7 +161,8 @@ def pushing(env, connection, watch, ramp):
         original = env.registry[f'ramp.flow.{flow}']._cron_run
         watch.inside(env.registry[f'ramp.flow.{flow}'], '_cron_run', watch_run)
         found['idle'][flow] = push(env, connection, watch, flow) | {
-            'own_queries': watch_run['queries'], 'own_seconds': watch_run['seconds'], 'expect_seconds': inside['_expect']['seconds']}
+            'own_queries': watch_run['queries'], 'own_seconds': watch_run['seconds'],
+            'expect_seconds': inside['_create_missing_rows']['seconds']}
         env.registry[f'ramp.flow.{flow}']._cron_run = original
     env['account.account'].search([('code', '=', '700001')]).name = 'Renamed'
     env.cr.commit()

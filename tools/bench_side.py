@@ -201,7 +201,7 @@ def prepare(env, ramp, size, seed):
     flow = env['ramp.flow.transaction'].with_context(ramp_memory={})
     users = flow._ramp_users(connection._new_client(deadline=math.inf))
     env['hr.employee']._ramp_link(connection, users, {user.id for user in users})
-    env['ramp.connection']._identity()
+    env['ramp.connection']._database_identity()
     env.cr.commit()
     return connection
 
@@ -215,7 +215,7 @@ def payloads(ramp):
 
 def decided(env, connection, ramp):
     """What the baselines book, as plain values: read from the same payloads, coded and converted by the same rules."""
-    flow = env['ramp.flow.transaction'].with_context(ramp_memory={}, tz=connection._timezone())
+    flow = env['ramp.flow.transaction'].with_context(ramp_memory={}, tz=connection._time_zone())
     values = [flow._read(payload) for payload in payloads(ramp)]
     found = flow._look_up(connection, values)
     company_scale = 10 ** connection.company_id.currency_id.decimal_places
@@ -243,13 +243,13 @@ def batches(rows):
 def run_jobs(env, connection, meter, size, flows):
     """The jobs of these flows in turns, as the scheduler calls them, until this many objects are confirmed by each."""
     Record = env.registry['ramp.record']
-    original = Record._confirm
+    original = Record._mark_confirmed
 
     def confirm(records):
         original(records)
         meter.tick(len(records))
 
-    Record._confirm = confirm
+    Record._mark_confirmed = confirm
     meter.watch_http()
     crons = {flow: env['ir.cron'].browse(env[f'ramp.flow.{flow}']._cron().id) for flow in flows}
     connection.with_context(ramp_quiet=True).action_sync_now()
@@ -268,7 +268,7 @@ def run_jobs(env, connection, meter, size, flows):
             run = env['ramp.run'].search([], limit=1, order='id desc')
             raise SystemExit(f'ours: stuck at {done} of {size}: {run.message}')
         before = done
-    Record._confirm = original
+    Record._mark_confirmed = original
 
 
 def run_ours(env, connection, meter, size):

@@ -216,7 +216,7 @@ def work(ramp, options):
         once_more = run_flows(env, connection, sends=False)
         runs += run_flows(env, connection, sends=True)  # vendors that came are suppliers now, and offered to code spend with
         flows = [row for row in flow_table(runs, states(env, connection), once_more) if row['flow'] not in SENT]
-        others = {flow._flow for flow in connection._flows() if flow._sends}
+        others = {flow._flow for flow in connection._flow_models() if flow._sends}
         bought = procurement.compare(env, connection, ramp, orders)
         ties, owed = tie_out(env, connection, ramp), payables(env, connection, ramp)
         proof, odd, rates = owed_to_ramp(env, connection)

@@ -164,7 +164,7 @@ def run_flows(env, connection, limit=50, sends=None):
     last = env['ramp.run'].search([], limit=1, order='id desc').id or 0
     connection.with_context(ramp_quiet=True).action_sync_now()
     env.cr.commit()
-    for flow in connection._flows():
+    for flow in connection._flow_models():
         if sends is not None and flow._sends != sends or not flow._cron():
             continue
         for _attempt in range(limit):

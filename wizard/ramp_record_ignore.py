@@ -13,5 +13,5 @@ class RampRecordIgnore(models.TransientModel):
 
     def action_confirm(self):
         """Ignore the rows for the reason given."""
-        self.record_ids._ignore(self.reason)
+        self.record_ids._ignore_by_person(self.reason)
         return {'type': 'ir.actions.act_window_close'}

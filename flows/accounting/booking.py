@@ -36,7 +36,7 @@ class RampFlowBooking(models.AbstractModel):
         """
         for moment in moments:
             if isinstance(moment, datetime.datetime):
-                return moment.date() if moment.time() == datetime.time.min else to_company_date(moment, connection._timezone())
+                return moment.date() if moment.time() == datetime.time.min else to_company_date(moment, connection._time_zone())
             if moment:
                 return moment
         return None
@@ -78,7 +78,7 @@ class RampFlowBooking(models.AbstractModel):
 
         :param moment: datetime or date since when it was there
         """
-        if connection._leaves_alone(moment):
+        if connection._is_left_alone(moment):
             raise Skipped(self.env._(
                 'It was in Ramp before the connection, which leaves such ones alone (%s).',
                 connection._fields['existing_policy']._description_string(self.env)))

@@ -33,11 +33,11 @@ class RampFlowBookingUndo(models.AbstractModel):
         move = self.env['account.move'].browse(record.res_id).exists()
         if (record.noted or {}).get('is_linked'):
             self._unlink_document(move, reason)
-            record._reopen()
-            record._skip(reason)
+            record._reopen_for_booking()
+            record._ignore_by_rule(reason)
             return
         if move.state == 'posted' and (move.line_ids.matched_debit_ids or move.line_ids.matched_credit_ids):
-            record._hold(self.env._(
+            record._mark_held(self.env._(
                 '%(reason)s But %(move)s is paid or reconciled in Odoo: undo that, or reverse it by hand.',
                 reason=reason, move=move.name), move)
             return
@@ -46,12 +46,12 @@ class RampFlowBookingUndo(models.AbstractModel):
                 reversal = self._undo_move(connection, move, reason) if move else move
                 # what is looked at when somebody presses Retry is what Ramp says now
                 record.write({'payload': row['payload'], 'payload_hash': row['payload_hash'], 'late_payload': False})
-                record._reopen()
+                record._reopen_for_booking()
         except (UserError, Held) as error:
-            record._hold(self.env._('%(reason)s Odoo refused to reverse %(move)s: %(error)s',
+            record._mark_held(self.env._('%(reason)s Odoo refused to reverse %(move)s: %(error)s',
                                     reason=reason, move=move.name, error=error), move)
             return
-        record._skip(self.env._('%(reason)s %(move)s was reversed by %(reversal)s.', reason=reason, move=move.name,
+        record._ignore_by_rule(self.env._('%(reason)s %(move)s was reversed by %(reversal)s.', reason=reason, move=move.name,
                                 reversal=reversal.name) if reversal else reason)
         record.reason_move_id = reversal
 

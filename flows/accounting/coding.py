@@ -37,7 +37,7 @@ class RampCoding(models.AbstractModel):
     """What people pick in Ramp, as accounts and analytic distributions; and the identities under which Ramp knows them.
 
     An identity is `<database>-<kind>-<id>`: stable when an account is renamed or gets another code, and never that of
-    another database's account (see `ramp.connection._identity`).
+    another database's account (see `ramp.connection._database_identity`).
     """
 
     _name = 'ramp.coding'
@@ -46,7 +46,7 @@ class RampCoding(models.AbstractModel):
     @api.model
     def _external_id(self, record):
         """The id under which Ramp knows an account, an analytic plan or account, a tax or a supplier."""
-        return f"{self.env['ramp.connection']._identity()}-{KINDS[record._name]}-{record.id}"
+        return f"{self.env['ramp.connection']._database_identity()}-{KINDS[record._name]}-{record.id}"
 
     @api.model
     def _currency(self, code):
@@ -60,7 +60,7 @@ class RampCoding(models.AbstractModel):
     def _look_up(self, connection, selections):
         """Find everything that the selections may mean, in a constant number of queries; the answer is for `_decode`."""
         company = connection.company_id
-        identity = connection._identity()
+        identity = connection._database_identity()
         external_ids = {selection.external_id for selection in selections if selection.external_id}
         codes = {code for selection in selections if selection.type == 'GL_ACCOUNT'
                  for code in (selection.external_code, selection.external_id) if code}

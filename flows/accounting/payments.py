@@ -61,9 +61,9 @@ class RampFlowPayment(models.AbstractModel):
     # ------------------------------------------------------------------ a run
 
     def _work(self, connection, run):
-        if not self.env['ramp.record']._has_due(connection, self._flow):
+        if not self.env['ramp.record']._has_due_rows(connection, self._flow):
             return
-        client = connection._client()
+        client = connection._run_client()
         self._check_seat(connection, client)
         self._prepare(connection, client, None)
         self._book_open(connection, run, client)
@@ -76,7 +76,7 @@ class RampFlowPayment(models.AbstractModel):
             return Record, Record  # it calls this job when it is done
         records, _siblings = super()._take_due(connection, ramp_ids, after)
         transfers = [parent for parent in records.mapped('parent_ramp_id') if parent]
-        return records, Record._take_siblings(connection, self._flow, transfers, records) if transfers else Record
+        return records, Record._take_due_siblings(connection, self._flow, transfers, records) if transfers else Record
 
     @api.model
     def _expect(self, connection, rows, asked):
@@ -90,7 +90,7 @@ class RampFlowPayment(models.AbstractModel):
                     if ramp_id in there or self._is_paid_somehow(row['payload'], row['value'])]
         if payments:
             # a row that the job of payments holds now is waited for: what Ramp says of it would not be heard again soon
-            self.env['ramp.record']._upsert(connection, self._flow, payments, asked, updates=True, wait=True)
+            self.env['ramp.record']._upsert_page(connection, self._flow, payments, asked, updates=True, wait=True)
 
     def _is_paid_somehow(self, payload, value):
         """Whether there is anything to book of how an object is paid."""
@@ -113,7 +113,7 @@ class RampFlowPayment(models.AbstractModel):
             if self._pay_again(connection, known, self._payable_lines(moves[row.ramp_id])[:1]):
                 noted[row.id] = known
             again += row
-        self.env['ramp.record']._note(noted)
+        self.env['ramp.record']._store_noted(noted)
         again._reopen_payment()
 
     def _pay_again(self, connection, noted, line):

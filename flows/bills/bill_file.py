@@ -1,7 +1,7 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
 from odoo import api, models
 
-from ...models.ramp_record import digest
+from ...models.ledger_json import json_digest
 from ...ramp_api import read_invoice_urls
 from ..engine.files import TYPES
 
@@ -55,7 +55,7 @@ class RampFlowBillFile(models.AbstractModel):
 
     def _stands_for(self, bill, count, moves):
         """The content of a row: a change of it is a reason to ask Ramp again."""
-        return {'payload': {'id': bill, 'count': count}, 'payload_hash': digest([bill, count, moves[0].id if moves else None])}
+        return {'payload': {'id': bill, 'count': count}, 'payload_hash': json_digest([bill, count, moves[0].id if moves else None])}
 
     def _links(self, connection, client, ramp_id):
         return read_invoice_urls(client.get(f'/bills/{ramp_id}'))

@@ -66,5 +66,6 @@ class RampFlowBillLink(models.AbstractModel):
         for link in links:
             link.move.with_context(**QUIET).ramp_id = link.ramp_id
             link.move._message_log(body=self.env._('It is a bill in Ramp, too. What Ramp pays of it is booked.'))
-        self.env['ramp.record']._note({rows[link.ramp_id].id: {**(rows[link.ramp_id].noted or {}), 'is_linked': True} for link in links})
+        self.env['ramp.record']._store_noted({
+            rows[link.ramp_id].id: {**(rows[link.ramp_id].noted or {}), 'is_linked': True} for link in links})
         return {link.ramp_id: link.move for link in links}

@@ -35,7 +35,7 @@ class RampFlowBillPaymentBook(models.AbstractModel):
                 **settlement.noted, 'parts': parts, 'credits': credits, 'card': cards.get(settlement.ramp_id)}
             stands = parts or credits or cards.get(settlement.ramp_id) or plan.is_paid
             documents.append(self._main_document(settlement, parts, cards.get(settlement.ramp_id), plan) if stands else None)
-        self.env['ramp.record']._note(noted)
+        self.env['ramp.record']._store_noted(noted)
         return documents
 
     def _main_document(self, settlement, parts, card, plan):

@@ -22,7 +22,7 @@ class RampCardMerchant(models.AbstractModel):
         is_each = connection.merchant_policy == 'each'
         return {
             'vendors': self._look_up_vendors(connection, values),
-            'merchants': self.env['ramp.merchant']._known(
+            'merchants': self.env['ramp.merchant']._known_partners(
                 connection.company_id, {value.merchant_id for value in values if value.merchant_id}) if is_each else {},
         }
 
@@ -68,7 +68,7 @@ class RampCardMerchant(models.AbstractModel):
             return plans
         Merchant = self.env['ramp.merchant']
         # one that was made a moment ago, where a batch is booked one by one
-        partners = Merchant._known(connection.company_id, {plan.transaction.merchant_id for plan in linked if not plan.partner})
+        partners = Merchant._known_partners(connection.company_id, {plan.transaction.merchant_id for plan in linked if not plan.partner})
         partners.update((plan.transaction.merchant_id, plan.partner) for plan in linked if plan.partner)
         merchants = {plan.transaction.merchant_id: merchant_name(plan.transaction) for plan in linked}
         names = {}
@@ -80,7 +80,7 @@ class RampCardMerchant(models.AbstractModel):
                 {'name': name, 'is_company': True, 'supplier_rank': 1, 'company_id': False} for name, _ids in names.values()]),
                 names.values(), strict=True):
             partners.update(dict.fromkeys(ids, partner.with_env(self.env)))
-        Merchant._link(connection.company_id, partners)
+        Merchant._store_partners(connection.company_id, partners)
         return [dataclasses.replace(plan, partner=partners[plan.transaction.merchant_id]) if plan.is_merchant else plan for plan in plans]
 
 

@@ -1,7 +1,7 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
 from odoo import api, models
 
-from ...models.ramp_record import digest
+from ...models.ledger_json import json_digest
 from ...ramp_api import read_receipt
 
 
@@ -51,7 +51,7 @@ class RampFlowReceipt(models.AbstractModel):
             for receipt in ids:
                 rows[alone].append({
                     'ramp_id': receipt, 'parent_ramp_id': parent, 'payload': {'id': receipt},
-                    'payload_hash': digest([receipt, documents[0].id]) if alone else receipt,
+                    'payload_hash': json_digest([receipt, documents[0].id]) if alone else receipt,
                     'name': self.env._('Receipt: %s', record.name or '?'), 'date': record.date or None})
         for updates, part in rows.items():
             self._expect_rows(connection, part, updates)

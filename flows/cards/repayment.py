@@ -77,7 +77,7 @@ class RampFlowRepayment(models.AbstractModel):
         return []
 
     def _skip_lost(self, connection, started):
-        self._skip_unlisted(self.env['ramp.record']._lost(connection, self._flow, started, LOST_PER_RUN))
+        self._skip_unlisted(self.env['ramp.record']._unlisted_rows(connection, self._flow, started, LOST_PER_RUN))
 
     def _read(self, payload):
         return read_repayment(payload)

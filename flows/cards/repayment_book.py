@@ -134,7 +134,7 @@ class RampFlowRepaymentBook(models.AbstractModel):
         rows = {row.ramp_id: row for row in self.env['ramp.record'].search_fetch(
             [('connection_id', '=', connection.id), ('flow', '=', self._flow), ('ramp_id', 'in', [plan.repayment.id for plan in plans])],
             ['ramp_id'])}
-        self.env['ramp.record']._note({
+        self.env['ramp.record']._store_noted({
             rows[plan.repayment.id].id: {'shares': [[line.id, minor, balance] for line, minor, balance in plan.shares]} for plan in plans})
         self._tell(plans, moves)
         return moves

@@ -62,13 +62,13 @@ class RampFlowTransactionBook(models.AbstractModel):
             self._undo_move(connection, entry, reason)
             expenses.approval_state = False  # core lets nobody delete one that is approved
             expenses.unlink()
-        records._reopen()
+        records._reopen_for_booking()
         plans, values, _behind = self._plan_batch(connection, records)
         for record in records.filtered(lambda item: item not in plans):
             raise Held(record.error_message or self.env._('Its card transaction could not be booked anew: %s', record.name))
         moves = self._book(connection, list(plans.values()))
-        records._booked(moves, self._new_sync_key(records))
-        self.env['ramp.record']._note({record.id: {'extras': self._extras(values[record])} for record in records})
+        records._mark_booked(moves, self._new_sync_key(records))
+        self.env['ramp.record']._store_noted({record.id: {'extras': self._extras(values[record])} for record in records})
         self._trigger()  # Ramp is to hear of the new entries
         return self.env['account.move'].concat(*moves)
 

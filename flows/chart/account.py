@@ -2,7 +2,7 @@
 from odoo import api, models
 from odoo.fields import Domain
 
-from ...models.ramp_connection import UNSPENDABLE
+from ...models.connection_constants import UNSPENDABLE
 from ..engine.push_job import Remote
 
 # Ramp's classification by the first word of Odoo's type; a more special one is looked for first.

@@ -5,7 +5,7 @@ from odoo import api, models
 from odoo.fields import Domain
 from odoo.tools import SQL
 
-from ...models.ramp_connection import UNSPENDABLE
+from ...models.connection_constants import UNSPENDABLE
 from ..engine.flow import Held, Waiting
 from ..engine.push_job import Remote
 

@@ -47,7 +47,7 @@ class RampFlowAttach(models.AbstractModel):
                         kind=type(error).__name__))
                 fetched.files[fetched.files.index(file)] = reason
                 continue
-            self.env['ramp.record']._note({record.id: {**(record.noted or {}), 'files': noted}})  # the next one is added to it
+            self.env['ramp.record']._store_noted({record.id: {**(record.noted or {}), 'files': noted}})  # the next one is added to it
             attached[record] = (attached[record][0] if record in attached else None) or first, noted
         return attached
 

@@ -160,7 +160,7 @@ class RampFlowBook(models.AbstractModel):
         if behind:
             self._plan_batch(connection, behind)  # now with a reason that names what was booked; if there is none, in the next batch
         for record in [record for record, document in booked.items() if document is None]:
-            record._unbook(self.env._('What was booked of it was undone, as Ramp says; nothing of it is in the books now.'))
+            record._mark_unbooked(self.env._('What was booked of it was undone, as Ramp says; nothing of it is in the books now.'))
             del booked[record]
         key = None
         # None: whoever exported it has told of it
@@ -171,10 +171,10 @@ class RampFlowBook(models.AbstractModel):
             if done:
                 if ready and self._sync_type:
                     key = self._new_sync_key(done)
-                done._booked([booked[record] for record in done], key if ready else None, bool(self._sync_type) and ready is not None,
+                done._mark_booked([booked[record] for record in done], key if ready else None, bool(self._sync_type) and ready is not None,
                              self._updates and bool(ready))
         extras = {record: jsonable(self._extras(values[record])) for record in booked}
-        self.env['ramp.record']._note({
+        self.env['ramp.record']._store_noted({
             record.id: {**(record.noted or {}), 'extras': extra} for record, extra in extras.items() if extra})
         states = records.mapped('state')
         run.write({
@@ -186,7 +186,7 @@ class RampFlowBook(models.AbstractModel):
     def _take_due(self, connection, ramp_ids, after):
         """Rows for the next batch, locked: those that are due, and what has to be booked together with them."""
         Record = self.env['ramp.record']
-        return Record._take(connection, self._flow, self._batch_size, ramp_ids, after, updates=self._updates), Record
+        return Record._take_due_rows(connection, self._flow, self._batch_size, ramp_ids, after, updates=self._updates), Record
 
     def _plan_batch(self, connection, records):
         """Map each bookable record to its plan, and each readable one to its value; the others get their state and reason.
@@ -203,7 +203,7 @@ class RampFlowBook(models.AbstractModel):
                 if not is_of_object(error):
                     raise
                 values.pop(record, None)
-                record._hold(self.env._('Ramp sent something that cannot be booked. %s', error))
+                record._mark_held(self.env._('Ramp sent something that cannot be booked. %s', error))
         found = self._look_up_each(connection, values)
         plans = {}
         for record in found:
@@ -212,16 +212,16 @@ class RampFlowBook(models.AbstractModel):
             except Behind:
                 behind += record
             except Held as reason:
-                record._hold(str(reason), reason.move)
+                record._mark_held(str(reason), reason.move)
             except Waiting as reason:
-                record._wait(str(reason))
+                record._mark_waiting(str(reason))
             except Skipped as reason:
-                record._skip(str(reason))
+                record._ignore_by_rule(str(reason))
             except Exception as error:
                 if not is_of_object(error):
                     raise
                 _logger.exception('Ramp flow %s could not decide on %s', self._flow, record.ramp_id)
-                record._fail(self._failed_alone(error))
+                record._mark_failed(self._failed_alone(error))
         return plans, values, behind
 
     def _look_up_each(self, connection, values):
@@ -242,7 +242,7 @@ class RampFlowBook(models.AbstractModel):
                 if not is_of_object(error, undone=True):
                     raise
                 _logger.exception('Ramp flow %s could not look up what %s refers to', self._flow, record.ramp_id)
-                record._fail(self._failed_alone(error))
+                record._mark_failed(self._failed_alone(error))
         return found
 
     def _book_savepoint(self, connection, plans, alone=False):
@@ -260,11 +260,11 @@ class RampFlowBook(models.AbstractModel):
                 return None
             (record,) = plans
             if isinstance(error, Held):
-                record._hold(str(error), error.move)
+                record._mark_held(str(error), error.move)
             elif isinstance(error, UserError):
-                record._fail(self.env._('Odoo refused to book it: %s', error))
+                record._mark_failed(self.env._('Odoo refused to book it: %s', error))
             else:
                 _logger.exception('Ramp flow %s could not book %s', self._flow, record.ramp_id)
-                record._fail(self._failed_alone(error))
+                record._mark_failed(self._failed_alone(error))
             return {}
         return dict(zip(plans, documents, strict=True))

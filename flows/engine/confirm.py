@@ -5,7 +5,7 @@ import uuid
 
 from odoo import models
 
-from ...models.ramp_record import canonical
+from ...models.ledger_json import canonical_json
 from ...ramp_api import (
     RampAuthError,
     RampError,
@@ -53,7 +53,7 @@ class RampFlowConfirm(models.AbstractModel):
 
     def _new_sync_key(self, records):
         """Idempotency key of a confirmation: derived from the objects and the attempt, never from chance or time."""
-        content = canonical([self._sync_type, sorted((record.ramp_id, record.sync_attempt) for record in records)])
+        content = canonical_json([self._sync_type, sorted((record.ramp_id, record.sync_attempt) for record in records)])
         return _key_of(content)
 
     def _confirm_open(self, connection, run, client):
@@ -96,7 +96,7 @@ class RampFlowConfirm(models.AbstractModel):
                 raise
             if len(records) == 1:
                 _logger.exception('Ramp flow %s could not say what Ramp is to be told of %s', self._flow, records.ramp_id)
-                records._fail(self.env._(
+                records._mark_failed(self.env._(
                     'It is booked, but Odoo could not make the confirmation for Ramp (%s). The server log has the details.',
                     type(error).__name__))
                 return
@@ -118,7 +118,7 @@ class RampFlowConfirm(models.AbstractModel):
                 return
             self._confirm_each(connection, run, client, records)
             return
-        records._confirm()
+        records._mark_confirmed()
         run.confirmed += len(records)
 
     def _confirm_each(self, connection, run, client, records):
@@ -141,7 +141,7 @@ class RampFlowConfirm(models.AbstractModel):
             except RampNotFound as error:
                 synced, refusal = False, refusal or error
             if synced:
-                record._confirm()
+                record._mark_confirmed()
                 run.confirmed += 1
             else:
                 again += record
@@ -153,7 +153,7 @@ class RampFlowConfirm(models.AbstractModel):
             if not refusal and record.attempts < BURNT_KEYS:
                 record.attempts += 1
                 continue
-            record._fail(self.env._('It is booked, but Ramp refused the confirmation: %s', refusal) if refusal else self.env._(
+            record._mark_failed(self.env._('It is booked, but Ramp refused the confirmation: %s', refusal) if refusal else self.env._(
                 'It is booked, but Ramp neither accepts the confirmation nor shows it as synced.'))
             self.env.context.get('ramp_memory', {})['untold'] = record.error_message
 
@@ -162,7 +162,7 @@ class RampFlowConfirm(models.AbstractModel):
         if not self._sync_type:
             return
         for _batch in range(REPORTS_PER_RUN):
-            unreported = self.env['ramp.record']._unreported(connection, self._flow, ids, self._batch_size)
+            unreported = self.env['ramp.record']._unreported_rows(connection, self._flow, ids, self._batch_size)
             if any(unreported.mapped('reported_hash')):
                 self._transaction(self._doubt_reports, unreported)
             if not unreported or not self._with_ramp(self._report_batch, client, unreported):
@@ -176,7 +176,7 @@ class RampFlowConfirm(models.AbstractModel):
         """One call for all; where Ramp refuses it, one for each, and what it does not want to hear is only logged."""
         # Another worker that reports the same at this moment sends the same key, and Ramp refuses the second.
         failures = [{'id': record.ramp_id, 'error': {'message': record.error_message}} for record in records]
-        content = canonical([self._sync_type, failures, [(record.sync_attempt, record.reports) for record in records]])
+        content = canonical_json([self._sync_type, failures, [(record.sync_attempt, record.reports) for record in records]])
         try:
             client.post('/accounting/syncs', {
                 'idempotency_key': _key_of(content), 'sync_type': self._sync_type, 'failed_syncs': failures,
@@ -191,7 +191,7 @@ class RampFlowConfirm(models.AbstractModel):
                     self._report_batch(client, record)
                 return
             _logger.info('Ramp did not take the reason for %s: %s', records.ramp_id, error)
-        records._reported()
+        records._mark_reported()
 
 
 def _key_of(content):

@@ -143,7 +143,7 @@ class RampFlowFile(models.AbstractModel):
             return
         # Whoever books an object says this once: it waits for a worker that has the row, instead of leaving the row as it is.
         # `ready` False: Ramp is never told of files, so a row that is in order stays so.
-        self.env['ramp.record']._upsert(
+        self.env['ramp.record']._upsert_page(
             connection, self._flow, [{**row, 'ready': False} for row in rows], self.env.cr.now(), updates=updates, wait=True)
         self._trigger()
 
@@ -153,14 +153,14 @@ class RampFlowFile(models.AbstractModel):
         for record in records:
             parent = parents.get(record.parent_ramp_id)
             if parent and parent.state != 'ignored':
-                record._wait(self.env._('It is attached as soon as what it belongs to is booked.'))
+                record._mark_waiting(self.env._('It is attached as soon as what it belongs to is booked.'))
             else:
-                record._skip(self.env._('What it belongs to has no document in Odoo.'))
+                record._ignore_by_rule(self.env._('What it belongs to has no document in Odoo.'))
 
     # ------------------------------------------------------------------ a run
 
     def _work(self, connection, run):
-        client = connection._client()
+        client = connection._run_client()
         after = 0
         while True:
             # no lock and no transaction is held while files are fetched
@@ -193,7 +193,7 @@ class RampFlowFile(models.AbstractModel):
 
     def _due(self, connection, after):
         """Rows that are due and can be attached, as (the last id looked at, [(id, Ramp id, hash)]); the last id is False at the end."""
-        records = self.env['ramp.record']._take(connection, self._flow, self._batch_size, after=after, updates=True)
+        records = self.env['ramp.record']._take_due_rows(connection, self._flow, self._batch_size, after=after, updates=True)
         targets = self._targets(connection, records.mapped('parent_ramp_id'))
         ready = records.filtered(lambda record: record.parent_ramp_id in targets)
         self._without_documents(connection, records - ready)
@@ -243,17 +243,18 @@ class RampFlowFile(models.AbstractModel):
             attached = {}
             for record, (files, documents) in work.items():
                 attached.update(self._attach_each(record, files, documents, fetched[record.id]))
-        self.env['ramp.record']._note({record.id: {**(record.noted or {}), 'files': noted} for record, (_first, noted) in attached.items()})
+        self.env['ramp.record']._store_noted({
+            record.id: {**(record.noted or {}), 'files': noted} for record, (_first, noted) in attached.items()})
         done = records.browse(
             record.id for record, (first, _noted) in attached.items() if first and not fetched[record.id].bad)
-        done._booked([attached[record][0] for record in done], None, told=False)
+        done._mark_booked([attached[record][0] for record in done], None, told=False)
         for record in records - lone - done:
             if not fetched[record.id].files:
                 self._leave_out(connection, record)
             elif fetched[record.id].bad:
                 self._explain(record, fetched[record.id])
             elif record in attached:
-                record._skip(self.env._('Its files were deleted in Odoo.'))
+                record._ignore_by_rule(self.env._('Its files were deleted in Odoo.'))
         states = records.mapped('state')
         run.write({
             'seen': run.seen + len(records), 'total': run.total + len(records), 'processed': run.processed + len(records),
@@ -263,7 +264,7 @@ class RampFlowFile(models.AbstractModel):
 
     def _leave_out(self, connection, record):
         """Ramp names no file of a row."""
-        return record._skip(self._no_files())
+        return record._ignore_by_rule(self._no_files())
 
     def _explain(self, record, fetched):
         """Say which files are missing and why: what a person has to settle holds, what passes by itself is tried again."""
@@ -288,8 +289,8 @@ class RampFlowFile(models.AbstractModel):
                 'File %(number)s of %(count)s: %(reason)s', number=number, count=len(fetched.files), reason=reason))
         text = '\n'.join(reasons)
         if 'hold' in verdicts:
-            record._hold(text)
+            record._mark_held(text)
         elif 'fail' in verdicts:
-            record._fail(text)
+            record._mark_failed(text)
         else:
-            record._postpone(text)
+            record._retry_next_run(text)

@@ -132,7 +132,7 @@ class RampFlow(models.AbstractModel):
             connection = connection.with_context(
                 ramp_memory={},  # what one run has asked already
                 ramp_deadline=deadline)
-            zone, company = connection._timezone(), connection.company_id
+            zone, company = connection._time_zone(), connection.company_id
             connection = connection.with_company(company).with_context(
                 allowed_company_ids=company.ids, lang=company.partner_id.lang or self.env.lang, tz=zone)
             if self._enabled(connection):
@@ -163,10 +163,10 @@ class RampFlow(models.AbstractModel):
 
     def _run(self, connection):
         """One run: subclasses say what it consists of, in `_work`. Never raises for trouble with Ramp or with an object."""
-        run = self._transaction(self.env['ramp.run']._start, connection, self._flow)
+        run = self._transaction(self.env['ramp.run']._start_run, connection, self._flow)
         message, memory = False, self.env.context.get('ramp_memory', {})
         # no commit as long as Ramp answers
-        memory['reach'] = self._transaction(connection._reach) if connection.silent_since else {}
+        memory['reach'] = self._transaction(connection._reach_options) if connection.silent_since else {}
         try:
             connection._check_business(self._transaction)
             self._work(connection, run)
@@ -178,7 +178,7 @@ class RampFlow(models.AbstractModel):
             self._call_again(error.retry_after)
         except (RampError, UserError) as error:
             self.env.cr.rollback()
-            message = connection._explain(error) if isinstance(error, RampError) else str(error)
+            message = connection._explain_error(error) if isinstance(error, RampError) else str(error)
             _logger.warning('%s', message)
         except Exception as error:
             self.env.cr.rollback()
@@ -213,7 +213,7 @@ class RampFlow(models.AbstractModel):
 
     def _finish(self, connection, run, message):
         memory = self.env.context.get('ramp_memory', {})
-        run._finish(message, is_over=memory.get('is_over', False))
+        run._finish_run(message, is_over=memory.get('is_over', False))
         until = connection._note_reach(memory.get('clients', ()))
         if until:
             self._cron().sudo()._trigger(at=until)  # see `_trigger`
@@ -230,7 +230,7 @@ class RampFlow(models.AbstractModel):
         """Once in a run: nothing is sent or booked unless this database holds the accounting seat of the Ramp business."""
         memory = self.env.context.get('ramp_memory', {})
         if not memory.get('seat'):
-            connection._check_seat(client)
+            connection._check_own_seat(client)
             memory['seat'] = True
 
     def _ask_each(self, client, ramp_ids):

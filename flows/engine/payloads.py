@@ -1,7 +1,7 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
 import uuid
 
-from ...models.ramp_record import storable
+from ...models.ledger_json import storable_json
 
 MAX_ID = 100  # characters of what is said to be an id
 
@@ -16,7 +16,7 @@ def is_uuid(text):
 def identity_only(payload):
     """What is kept of an object that is too odd to be kept: which one it is."""
     identity = payload.get('id') if isinstance(payload, dict) else None
-    return {'id': storable(identity)[:MAX_ID]} if isinstance(identity, str) else {}
+    return {'id': storable_json(identity)[:MAX_ID]} if isinstance(identity, str) else {}
 
 
 def jsonable(value):

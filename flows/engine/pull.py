@@ -57,7 +57,7 @@ class RampFlowPull(models.AbstractModel):
     # ------------------------------------------------------------------ a run
 
     def _work(self, connection, run):
-        client = connection._client()
+        client = connection._run_client()
         self._hear_requests(connection, run)
         started = self._clock()
         trouble = None
@@ -89,7 +89,7 @@ class RampFlowPull(models.AbstractModel):
 
         What is ready is booked in every run, asked for or not. Ramp takes a request without an outcome within five minutes for failed.
         """
-        last = any(kind.endswith('.sync_requested') for kind in self._events) and run._last_listed(connection, self._flow)
+        last = any(kind.endswith('.sync_requested') for kind in self._events) and run._last_listed_at(connection, self._flow)
         if not last:
             return
         asked = self._events_since(connection, last).filtered(lambda event: event.type.endswith('.sync_requested'))
@@ -181,7 +181,7 @@ class RampFlowPull(models.AbstractModel):
 
         :param place: where the run before stopped doing so, {}: it did not
         """
-        since = run._last_reread(connection, self._flow)
+        since = run._last_reread_at(connection, self._flow)
         told = self._told(connection, run, since)
         if told is not None:
             self._look_at(connection, run, client, told)
@@ -201,7 +201,7 @@ class RampFlowPull(models.AbstractModel):
         requested = connection.sync_requested_at
         if not whole or whole <= self.env.cr.now() - self._reread_pause or requested and requested >= whole:
             return None
-        last = run._last_listed(connection, self._flow) or whole
+        last = run._last_listed_at(connection, self._flow) or whole
         events = self._events_since(connection, last)
         if set(events.mapped('type')) & set(self._vague_events):
             return None
@@ -221,7 +221,8 @@ class RampFlowPull(models.AbstractModel):
 
         Returns the Ramp ids of those that are ready all the same (they became so while the pages were read).
         """
-        lost = {record.ramp_id: record.id for record in self.env['ramp.record']._lost(connection, self._flow, started, LOST_PER_RUN)}
+        lost = {record.ramp_id: record.id for record in self.env['ramp.record']._unlisted_rows(
+            connection, self._flow, started, LOST_PER_RUN)}
         ready = []
         for asked, answers in self._ask_in_parts(client, lost):
             ready += self._transaction(self._store_lost, connection, {
@@ -272,7 +273,7 @@ class RampFlowPull(models.AbstractModel):
         :param since: from which moment on everything was listed, as Ramp's filters want it
         :param begun: when the first of the lists was asked for
         """
-        unseen = {record.ramp_id: record.id for record in self.env['ramp.record']._unseen(
+        unseen = {record.ramp_id: record.id for record in self.env['ramp.record']._unseen_rows(
             connection, self._flow, max(since[:10], str(connection.start_date)), begun, LOST_PER_RUN)}
         for asked, answers in self._ask_in_parts(client, unseen):
             self._transaction(self._store_unseen, connection, {unseen[ramp_id]: payload for ramp_id, payload in answers.items()}, asked)

@@ -121,7 +121,7 @@ class RampFlowPush(models.AbstractModel):
         return Model._search(self._wanted_domain(connection) & (Domain.TRUE if ids is None else Domain('id', 'in', ids)), order=None)
 
     def _prefix(self):
-        return f"{self.env['ramp.connection']._identity()}-{self._kind}-"
+        return f"{self.env['ramp.connection']._database_identity()}-{self._kind}-"
 
     def _notify_job(self):
         """Let the scheduler look when this transaction is committed: the job has been triggered."""
@@ -141,14 +141,14 @@ class RampFlowPush(models.AbstractModel):
         Returns whether a run has anything to do.
         """
         Record = self.env['ramp.record']
-        changed = self.env['ramp.change']._collect(self._flow)
+        changed = self.env['ramp.change']._take_changes(self._flow)
         for connection in connections:
             # where nothing was sent yet, Ramp may have a chart all the same: of an earlier connection, or of another system
             first = self._by_code or self._asked_first or not Record.search_count(
                 [('connection_id', '=', connection.id), ('flow', '=', self._flow), ('ramp_id', '!=', False)], limit=1)
             wanted = self._wanted(connection)
-            Record._expect(connection, self._flow, wanted, self._model, self._prefix(), uncertain=first)
-            Record._reconsider(connection, self._flow, wanted, shared=bool(self._elder(connection)))
+            Record._create_missing_rows(connection, self._flow, wanted, self._model, self._prefix(), uncertain=first)
+            Record._mark_dirty_by_query(connection, self._flow, wanted, shared=bool(self._elder(connection)))
         if changed:
             Record._mark_dirty(connections, self._flow, changed)
         return Record._is_dirty(connections, self._flow) or any(self._told(connection) for connection in connections)
@@ -206,7 +206,7 @@ class RampFlowPush(models.AbstractModel):
         while after is not None:
             jobs, after = self._transaction(self._compare, connection, run, after)
             if jobs and not client:
-                client = connection._client()
+                client = connection._run_client()
                 self._check_seat(connection, client)
                 self._before_sending(connection, client)
             uncertain = [job for job in jobs if job.uncertain]

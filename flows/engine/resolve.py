@@ -6,7 +6,7 @@ import math
 from odoo import models
 from odoo.tools import SQL
 
-from ...models.ramp_connection import OPTIONAL_SCOPES
+from ...models.connection_constants import OPTIONAL_SCOPES
 from ...ramp_api import PayloadError, RampError, RampNotFound
 from .flow import Held, is_of_object
 from .push_job import Remote

@@ -79,7 +79,7 @@ class RampFlowSend(models.AbstractModel):
             if job.desired is None:
                 job.state, job.error = 'ignored', job.reason
         except RampValidationError as error:
-            connection._check_seat(client)  # without the seat Ramp refuses everything, and that is no fault of this object
+            connection._check_own_seat(client)  # without the seat Ramp refuses everything, and that is no fault of this object
             self._refused(job, error)
         except (RampServerError, RampProtocolError) as error:
             self._trouble(run, job, error)
@@ -124,7 +124,7 @@ class RampFlowSend(models.AbstractModel):
     def _store_trouble(self, run, job, error):
         record = self.env['ramp.record'].browse(job.id)
         record.name = job.name
-        record._fail(str(error))
+        record._mark_failed(str(error))
         run.failed += 1
 
     def _upload(self, connection, run, client, jobs, resolved=False):
@@ -135,7 +135,7 @@ class RampFlowSend(models.AbstractModel):
             if not isinstance(error, (RampValidationError, RampServerError, RampNotFound, RampProtocolError)):
                 raise
             if not resolved:
-                connection._check_seat(client)
+                connection._check_own_seat(client)
                 # some may be there already: an upload is all or nothing
                 self._forget_lists()
                 self._resolve(connection, client, jobs)

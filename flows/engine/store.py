@@ -4,7 +4,8 @@ import logging
 
 from odoo import models
 
-from ...models.ramp_record import OPEN_STATES, digest, storable
+from ...models.ledger_json import json_digest, storable_json
+from ...models.ramp_record import OPEN_STATES
 from .flow import is_of_object
 from .payloads import identity_only, is_uuid, jsonable
 
@@ -82,7 +83,7 @@ class RampFlowStore(models.AbstractModel):
             if not reason:
                 own.append((row, record))
             elif record:
-                record._leave_out(reason, counts=self._is_early(connection, row))
+                record._ignore_out_of_scope(reason, counts=self._is_early(connection, row))
         return own
 
     def _no_business(self, connection, row):
@@ -111,7 +112,7 @@ class RampFlowStore(models.AbstractModel):
             return
         try:
             with self.env.cr.savepoint():
-                self.env['ramp.record']._upsert(connection, self._flow, rows, asked, updates=self._updates)
+                self.env['ramp.record']._upsert_page(connection, self._flow, rows, asked, updates=self._updates)
                 self._stored(connection, rows, asked)
         except Exception as error:
             if not is_of_object(error, undone=True):
@@ -129,11 +130,11 @@ class RampFlowStore(models.AbstractModel):
         for part in (row, self._unreadable_row(row['payload'])):
             try:
                 with self.env.cr.savepoint():
-                    self.env['ramp.record']._upsert(connection, self._flow, [part], asked, updates=self._updates)
+                    self.env['ramp.record']._upsert_page(connection, self._flow, [part], asked, updates=self._updates)
                     record = self.env['ramp.record'].search([
                         ('connection_id', '=', connection.id), ('flow', '=', self._flow), ('ramp_id', '=', part['ramp_id'])])
                     if record.state in OPEN_STATES:
-                        record._fail(self._failed_alone(error))
+                        record._mark_failed(self._failed_alone(error))
                 return
             except Exception as further:
                 if not is_of_object(further, undone=True):
@@ -161,7 +162,7 @@ class RampFlowStore(models.AbstractModel):
                         connection, record, before['extras'], values[record.ramp_id]):
                     continue
                 noted[record.id] = {**before, 'extras': extras[record.ramp_id]}
-        self.env['ramp.record']._note(noted)
+        self.env['ramp.record']._store_noted(noted)
 
     def _is_news(self, before, now):
         """Whether something of `_extras` that a document's page tells is not as it was; before: None where that is not known."""
@@ -187,7 +188,7 @@ class RampFlowStore(models.AbstractModel):
     def _ledger_row(self, connection, payload):
         """The row of a payload, however broken: what cannot be read is kept, and explained when it is looked at."""
         try:
-            payload = storable(self._scrub(payload))
+            payload = storable_json(self._scrub(payload))
         except Exception as error:
             if not is_of_object(error):
                 raise
@@ -199,7 +200,7 @@ class RampFlowStore(models.AbstractModel):
             if money is not None:
                 currency = self.env['ramp.coding']._currency(money.currency)
                 row.update(amount=money.decimal, currency_id=currency.id)
-            return {'ramp_id': value.id, 'payload': payload, 'payload_hash': digest(jsonable(self._facts(value))),
+            return {'ramp_id': value.id, 'payload': payload, 'payload_hash': json_digest(jsonable(self._facts(value))),
                     'ready': bool(self._sync_type) and self._is_ready(payload), 'value': value, **row}
         except Exception as error:
             if not is_of_object(error):
@@ -209,12 +210,12 @@ class RampFlowStore(models.AbstractModel):
     def _unreadable_row(self, payload):
         """The row of a payload that cannot be read, or not even be stored as it is."""
         try:
-            found = digest(payload)
+            found = json_digest(payload)
         except Exception as error:  # nested too deep, for one
             if not is_of_object(error):
                 raise
             payload = identity_only(payload)
-            found = digest(payload)
+            found = json_digest(payload)
         identity = payload.get('id') if isinstance(payload, dict) else None
         if not is_uuid(identity):
             identity = f'malformed-{found[:32]}'

@@ -35,7 +35,7 @@ class RampFlowWithhold(models.AbstractModel):
     def _skip_unlisted(self, records):
         """Leave out what a list of everything does not show, where that says that it is gone."""
         for record in records.try_lock_for_update():
-            record._skip(self.env._('Ramp does not list it any more.'))
+            record._ignore_by_rule(self.env._('Ramp does not list it any more.'))
 
     def _store_lost(self, connection, answers):
         """Store what was answered; returns the Ramp ids of what may be booked.
@@ -46,7 +46,7 @@ class RampFlowWithhold(models.AbstractModel):
         for record in self.env['ramp.record'].browse(answers).try_lock_for_update():
             asked, payload = answers[record.id]
             if payload is None:
-                record._skip(self.env._('Ramp no longer has it.'))
+                record._ignore_by_rule(self.env._('Ramp no longer has it.'))
                 continue
             for row, _record in self._own_rows(connection, [payload]):
                 if self._is_exported_elsewhere(connection, row, record):
@@ -54,7 +54,7 @@ class RampFlowWithhold(models.AbstractModel):
                 elif self._is_synced(payload):
                     ready.append(record.ramp_id)  # its document was deleted here after it was confirmed, and somebody pressed Retry
                 elif self._is_ready(payload):
-                    record._upsert(connection, self._flow, [row], asked)
+                    record._upsert_page(connection, self._flow, [row], asked)
                     ready.append(row['ramp_id'])
                 else:
                     self._store_withheld(connection, [(row, record)], asked)
@@ -72,13 +72,13 @@ class RampFlowWithhold(models.AbstractModel):
             (row, record) for row, record in withheld
             if record or self._counts(row)
             or self._is_exported_elsewhere(connection, row, record) and not self._is_early(connection, row)], asked)
-        self.env['ramp.record']._see(connection, self._flow, [row['ramp_id'] for row, _record in offered + withheld], asked)
+        self.env['ramp.record']._mark_seen(connection, self._flow, [row['ramp_id'] for row, _record in offered + withheld], asked)
 
     def _store_unseen(self, connection, answers, asked):
         """:param answers: {id of the ledger's row: payload, None: Ramp does not have it any more}"""
         gone = self.env['ramp.record'].browse(identity for identity, payload in answers.items() if payload is None)
         self._store_observed(connection, [payload for payload in answers.values() if payload is not None], asked)
-        gone.try_lock_for_update()._vanish(asked)
+        gone.try_lock_for_update()._mark_vanished(asked)
 
     def _counts(self, row):
         """Whether an object that Ramp does not offer is worth a row: it counts in what Ramp says is owed."""

@@ -6,7 +6,7 @@ from ...ramp_api import read_accounting_provider
 
 
 class RampFlowSeat(models.AbstractModel):
-    """The settings of the accounting seat: what Ramp shows and lists only to those who ask for it; see `_seat_settings`.
+    """The settings of the accounting seat: what Ramp shows and lists only to those who ask for it; see `_wanted_seat_settings`.
 
     Schema: ApiAccountingConnectionSettingsUpdateParams of PATCH /accounting/connection/{connection_id} (2026-08-01, beta). A comparison of
     states, as all that goes to Ramp: hourly, and whenever what the connection wants changes.
@@ -24,9 +24,9 @@ class RampFlowSeat(models.AbstractModel):
         return self.env._('Accounting seat')
 
     def _work(self, connection, run):
-        client = connection._client()
-        there = connection._check_seat(client).settings
-        wanted = connection._seat_settings()
+        client = connection._run_client()
+        there = connection._check_own_seat(client).settings
+        wanted = connection._wanted_seat_settings()
         changes = {name for name, value in wanted.items() if there.get(name, False) != value}
         self.env.cr.rollback()  # nothing is to be held while Ramp is asked
         if not changes:

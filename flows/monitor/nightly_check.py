@@ -8,7 +8,7 @@ from odoo import api, models
 from odoo.exceptions import UserError
 from odoo.tools import SQL
 
-from ...models.ramp_connection import OPTIONAL_SCOPES
+from ...models.connection_constants import OPTIONAL_SCOPES
 from ...ramp_api import RampAuthError, RampConnectionError, RampError, RampOutOfTime
 from ..engine.flow import is_of_object
 
@@ -42,16 +42,17 @@ class RampFlowWatch(models.AbstractModel):
         return self.env._('Nightly check')
 
     def _work(self, connection, run):
-        place, started = run.taken_up or {}, run._begun()
-        client = connection._client()
+        place, started = run.taken_up or {}, run._pass_started_at()
+        client = connection._run_client()
         entities = connection._read_entities(client)
-        full = run._last_reread(connection, self._flow)
+        full = run._last_reread_at(connection, self._flow)
         is_full = not full or full < started - EVERYTHING
         since = connection._start_moment()
         if not is_full:
             since = max(since, (started.replace(day=1) - relativedelta(months=MONTHS)).strftime('%Y-%m-%dT00:00:00Z'))
         self.env.cr.rollback()
-        flows = [flow for flow in connection._flows() if flow._enabled(connection) and (flow._sends or hasattr(flow, '_watch_listings'))]
+        flows = [flow for flow in connection._flow_models()
+                 if flow._enabled(connection) and (flow._sends or hasattr(flow, '_watch_listings'))]
         names = [flow._flow for flow in flows]
         done = names.index(place['flow']) if place.get('flow') in names else 0
         judged = {'failed': place.get('failed', {}), 'left_out': place.get('left_out', [])}  # by the runs before, which this one continues
@@ -176,7 +177,7 @@ class RampFlowWatch(models.AbstractModel):
     def _find(self, connection):
         """{row id: (kind, sentence)} of what is booked and does not say any more what was booked."""
         report = self.env['report.ramp_connector.tie_out']
-        report._flush()
+        report._flush_read_models()
         found = {}
         rows = self.env.execute_query(SQL(
             """
@@ -210,8 +211,8 @@ class RampFlowWatch(models.AbstractModel):
                  WHERE connection_id = %s AND res_id IS NOT NULL AND seen_at < (noted ->> 'vanished')::timestamp
                 """, connection.id)):
             found.setdefault(record, ('vanished', sentences['vanished'] % {'name': name or ''}))
-        _sums, odd = report._read(connection, None, self.env.cr.now().date())
-        for differences in report._differences(connection, [
+        _sums, odd = report._read_monthly_figures(connection, None, self.env.cr.now().date())
+        for differences in report._differences_by_month(connection, [
                 row for row in odd if row[4] and row[4] not in found]).values():
             for difference in differences:
                 if difference['kind'] == 'edited' or difference['kind'] == 'period' and connection.lock_date_policy == 'hold':

@@ -33,18 +33,18 @@ class RampFlowWebhook(models.AbstractModel):
 
     @api.model
     def _enabled(self, connection):
-        return connection.use_webhooks or bool(connection._webhook())
+        return connection.use_webhooks or bool(connection._webhook_subscriptions())
 
     def _work(self, connection, run):
-        client = connection._client()
-        webhook = connection._webhook()
-        there = webhook._subscriptions(client)
+        client = connection._run_client()
+        webhook = connection._webhook_subscriptions()
+        there = webhook._list_subscriptions(client)
         kept = [item for item in there if connection._wants_webhook() and self._is_in_order(connection, webhook, item)]
-        webhook._drop(client, [item for item in there if item not in kept])
+        webhook._delete_subscriptions(client, [item for item in there if item not in kept])
         if not kept:
             message = webhook.message
             if any(item.status == 'pending_verification' for item in there) and webhook.state == 'pending' and not webhook.challenge:
-                message = self.env._('Ramp could not reach %s: nothing arrived within half an hour.', webhook._url())
+                message = self.env._('Ramp could not reach %s: nothing arrived within half an hour.', webhook._endpoint_url())
             self._transaction(self._forget, webhook)
             if not connection._wants_webhook():
                 return
@@ -61,8 +61,8 @@ class RampFlowWebhook(models.AbstractModel):
 
     def _is_in_order(self, connection, webhook, subscription):
         """Whether a subscription at our address can stay, or has to make place for another one."""
-        if (subscription.id != webhook.ramp_id or not webhook.secret or subscription.endpoint_url != webhook._url()
-                or webhook.database != connection.sudo().database or sorted(subscription.event_types) != connection._webhook_events()):
+        if (subscription.id != webhook.ramp_id or not webhook.secret or subscription.endpoint_url != webhook._endpoint_url()
+                or webhook.database != connection.sudo().database or sorted(subscription.event_types) != connection._wanted_event_types()):
             return False
         waits = webhook.state == 'pending' and (webhook.challenge or self.env.cr.now() - webhook.create_date < PATIENCE)
         return subscription.status == 'active' or subscription.status == 'pending_verification' and bool(waits)
@@ -92,7 +92,7 @@ class RampFlowWebhook(models.AbstractModel):
 
     def _subscribe(self, connection, client, webhook):
         subscription = read_subscription(client.post('/webhooks', {
-            'endpoint_url': webhook._url(), 'event_types': connection._webhook_events(),
+            'endpoint_url': webhook._endpoint_url(), 'event_types': connection._wanted_event_types(),
             # which of several databases it is for; Odoo itself understands it
             'additional_headers': {'X-Odoo-Database': self.env.cr.dbname}}))
         if not subscription.secret:

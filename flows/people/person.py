@@ -136,7 +136,7 @@ class RampFlowPerson(models.AbstractModel):
             elif job.state == 'confirmed':
                 job.error = ' '.join(self._remarks(job)) or None
         settled = self.env['ramp.record'].browse(job.id for job in jobs if job.known or job.state == 'held' and not job.blocked)
-        self.env['ramp.record']._note(dict.fromkeys(settled.filtered('noted').ids, {}))
+        self.env['ramp.record']._store_noted(dict.fromkeys(settled.filtered('noted').ids, {}))
         if any((job.known or {}).get('task') and job.state == 'pending' for job in jobs):
             # the job belongs to the system; see `_trigger`
             self._cron().sudo()._trigger(at=self.env.cr.now() + PATIENCE)

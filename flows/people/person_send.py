@@ -47,7 +47,7 @@ class RampFlowPersonSend(models.AbstractModel):
         asked = {'key': None if spent else noted.get('key') or str(uuid.uuid4()),
                  'emails': list(dict.fromkeys([*noted.get('emails', ()), job.desired['email']]))}
         if asked != noted:
-            self.env['ramp.record']._note({row.id: asked})
+            self.env['ramp.record']._store_noted({row.id: asked})
         return asked['key']
 
     @contextlib.contextmanager

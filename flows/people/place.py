@@ -137,7 +137,7 @@ class RampFlowPlace(models.AbstractModel):
                 job.ramp_id, job.known = None, None  # another may have the name next; this one is found again by it
         places = [job.res_id for job in jobs if job.state == 'confirmed'] if sent else []
         if places:
-            self.env['hr.employee'].search([(self._of_version, 'in', places)])._ramp_changed()
+            self.env['hr.employee'].search([(self._of_version, 'in', places)])._ramp_note_changes()
         return super()._store(run, jobs, sent)
 
     def _ramp_ids(self, connection, records):

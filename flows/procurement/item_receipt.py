@@ -126,7 +126,7 @@ class RampFlowItemReceipt(models.AbstractModel):
                 before = {key: receipt['lines'].get(ramp_line) or 0 for key, receipt in known.items()}
                 for key, count in self._shares(line, *told['lines'][identity]['unit'], before).items():
                     counts[key][ramp_line] = count
-        zone = connection._timezone()
+        zone = connection._time_zone()
         pickings = {str(picking.id): picking for picking in order.order_line.move_ids.picking_id}
         receipts, texts = {}, {}
         for key, lines in counts.items():

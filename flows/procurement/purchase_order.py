@@ -160,7 +160,7 @@ class RampFlowPurchaseOrder(models.AbstractModel):
         entity = connection.ramp_entity_id or connection.primary_entity_id
         if not entity:
             raise Held(self.env._('The connection %s does not say which Ramp entity orders belong to. Choose one.', connection.name))
-        zone = connection._timezone()
+        zone = connection._time_zone()
         approved, planned = (moment and self._local_day(moment, zone) for moment in (order.date_approve, order.date_planned))
         terms = order.payment_term_id.line_ids[:1]
         return {
@@ -180,7 +180,7 @@ class RampFlowPurchaseOrder(models.AbstractModel):
         return str(to_company_date(moment.replace(tzinfo=datetime.timezone.utc), zone))
 
     def _line_prefix(self):
-        return f"{self.env['ramp.connection']._identity()}-line-"
+        return f"{self.env['ramp.connection']._database_identity()}-line-"
 
     def _line_values(self, line, offered, *counted):
         ordered = self._ordered_quantity(line)

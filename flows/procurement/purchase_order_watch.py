@@ -21,7 +21,7 @@ class RampFlowPurchaseOrderWatch(models.AbstractModel):
 
     def _look_at(self, connection, rows):
         """OVERRIDES: what people did in Ramp stays, and is said."""
-        ramp_ids, client = rows.mapped('ramp_id'), connection._client()
+        ramp_ids, client = rows.mapped('ramp_id'), connection._run_client()
         self.env.cr.rollback()  # nothing is open while Ramp is asked
         for ramp_id, payload in self._ask_each(client, ramp_ids):
             self._transaction(self._note_there, connection, {ramp_id: payload})

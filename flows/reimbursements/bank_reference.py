@@ -86,7 +86,7 @@ class RampFlowBankReference(models.AbstractModel):
         if not wanted:
             return
         Payment = self.env['account.payment']
-        for ramp_id, payload in flow._ask_each(connection._client(), list(wanted)):
+        for ramp_id, payload in flow._ask_each(connection._run_client(), list(wanted)):
             try:
                 transfer, reference = flow._bank_reference(flow._read(payload)) if payload else (None, None)
             except PayloadError as error:

@@ -128,7 +128,7 @@ class RampFlowReimbursementPayment(models.AbstractModel):
             noted[rows[value.id].id] = {**settlement.noted, 'parts': parts}
             payment = self.env['account.payment'].browse([note['id'] for note in parts.values()][:1])
             documents.append(payment or (settlement.move if value.state in REIMBURSEMENT_PAID_STATES else None))
-        self.env['ramp.record']._note(noted)
+        self.env['ramp.record']._store_noted(noted)
         self._withdraw_documents(connection, [rows[value.id] for _settlement, value in plans if value.state in DEAD])
         return documents
 

@@ -111,7 +111,7 @@ class RampFlowStatement(models.AbstractModel):
 
     def _skip_lost(self, connection, started):
         """All are listed in each run, and one that is closed stays; but what could not be read may be readable now, under other ids."""
-        lost = self.env['ramp.record']._lost(connection, self._flow, started, LOST_PER_RUN)
+        lost = self.env['ramp.record']._unlisted_rows(connection, self._flow, started, LOST_PER_RUN)
         self._skip_unlisted(lost.filtered(lambda record: not record.parent_ramp_id))
 
     def _scrub(self, payload):
@@ -141,7 +141,7 @@ class RampFlowStatement(models.AbstractModel):
 
     def _last_day(self, connection, value):
         """The last day of the period, which ends before its end: midnight belongs to the day before."""
-        return to_company_date(value.end - timedelta(seconds=1), connection._timezone())
+        return to_company_date(value.end - timedelta(seconds=1), connection._time_zone())
 
     def _name_of(self, connection, value):
         return self.env._('Statement of %(day)s, %(currency)s', day=self._last_day(connection, value), currency=value.currency)
@@ -239,7 +239,7 @@ class RampFlowStatement(models.AbstractModel):
             entry = self._book_difference(connection, plan, bill) if plan.date else bill.browse()
             moves.append(bill or entry)
             noted[rows[plan.section.id].id] = {'cashbacks': plan.cashbacks, **({'exchange': entry.id} if bill and entry else {})}
-        self.env['ramp.record']._note(noted)
+        self.env['ramp.record']._store_noted(noted)
         self.env['ramp.flow.cashback']._statements_booked(connection, {
             cashback: move for plan, move in zip(plans, moves, strict=True) for cashback in plan.cashbacks})
         self.env['ramp.flow.statement_file']._expect(connection, {rows[plan.section.id].parent_ramp_id for plan in plans})

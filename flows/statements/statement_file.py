@@ -1,7 +1,7 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
 from odoo import api, models
 
-from ...models.ramp_record import digest
+from ...models.ledger_json import json_digest
 from ...ramp_api import read_statement, read_statement_url
 
 
@@ -64,7 +64,7 @@ class RampFlowStatementFile(models.AbstractModel):
         self._expect_rows(connection, [{
             'ramp_id': statement, 'parent_ramp_id': statement, 'payload': {'id': statement},
             # a further bill of the statement needs the file, too
-            'payload_hash': digest([statement, self.env.cr.now().isoformat()]),
+            'payload_hash': json_digest([statement, self.env.cr.now().isoformat()]),
             'name': self.env._('File: %s', parents[statement].name), 'date': parents[statement].date or None,
         } for statement in statements if statement in parents], updates=True)
 
@@ -82,7 +82,7 @@ class RampFlowStatementFile(models.AbstractModel):
     def _leave_out(self, connection, record):
         if not connection.ramp_entity_id:
             return super()._leave_out(connection, record)
-        return record._skip(self.env._(
+        return record._ignore_by_rule(self.env._(
             'Ramp has no file of it, or one that shows the spend of other Ramp entities, too, which is not for this company.'))
 
     def _no_object(self):

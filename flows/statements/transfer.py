@@ -155,7 +155,7 @@ class RampFlowTransfer(models.AbstractModel):
                     'id': payment.id, 'line': self._payable_line(payment).id,
                     'amount': [plan.transfer.amount.minor, plan.transfer.amount.currency]}}
             documents.append(payment or (None if plan.undo else self.env['account.payment'].browse(plan.row.noted['payment']['id'])))
-        self.env['ramp.record']._note(noted)
+        self.env['ramp.record']._store_noted(noted)
         self.env.flush_all()
         self._apply(connection)
         return documents

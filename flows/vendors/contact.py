@@ -5,7 +5,7 @@ from collections import defaultdict
 from odoo import api, models
 from odoo.tools import email_normalize
 
-from ...models.ramp_record import digest
+from ...models.ledger_json import json_digest
 from ..accounting.booking import QUIET, clean
 from ..engine.payloads import jsonable
 from .field_merge import OWN, PLAIN
@@ -95,8 +95,8 @@ class RampFlowVendorContact(models.AbstractModel):
             done[row] = contact
             noted[row] = {'written': {key: [value, current[key]] for key, value in values.items() if value}, 'created': True}
         changed = [row for row, partner in done.items() if row.state != 'confirmed' or row.res_id != partner.id]
-        Record.browse(row.id for row in changed)._booked([done[row] for row in changed], None, told=False)
-        Record._note({row.id: values for row, values in noted.items() if values != row.noted})
+        Record.browse(row.id for row in changed)._mark_booked([done[row] for row in changed], None, told=False)
+        Record._store_noted({row.id: values for row, values in noted.items() if values != row.noted})
 
     def _archive_copies(self, contact, others, rows):
         """Archive what an earlier version made a second time of a contact that Ramp listed twice: the same, and nobody's."""
@@ -119,11 +119,11 @@ class RampFlowVendorContact(models.AbstractModel):
                 row = known[plan.detail.id].get(contact.id)
                 if row is None or row.payload != facts:
                     rows.append({
-                        'ramp_id': contact.id, 'parent_ramp_id': plan.detail.id, 'payload': facts, 'payload_hash': digest(facts),
+                        'ramp_id': contact.id, 'parent_ramp_id': plan.detail.id, 'payload': facts, 'payload_hash': json_digest(facts),
                         'name': told[contact.id]['name'] if contact.id in told
                         else self.env._('Contact of %s', plan.values['name'])})
         if rows:
-            Record._upsert(connection, 'vendor_contact', rows, self.env.cr.now(), updates=True)
+            Record._upsert_page(connection, 'vendor_contact', rows, self.env.cr.now(), updates=True)
             for row in Record.search_fetch(
                     [('connection_id', '=', connection.id), ('flow', '=', 'vendor_contact'),
                      ('ramp_id', 'in', [row['ramp_id'] for row in rows])], CONTACT_COLUMNS):
@@ -184,12 +184,12 @@ class RampFlowVendorContact(models.AbstractModel):
                 continue
             elif partner and self._is_untouched(partner, noted):
                 partner.with_context(**QUIET).active = False
-                self.env['ramp.record']._note({row.id: {**noted, 'archived': True}})
+                self.env['ramp.record']._store_noted({row.id: {**noted, 'archived': True}})
                 reason = self.env._('Ramp does not have this contact any more, so it was archived here.')
             else:
                 reason = self.env._('Ramp does not have this contact any more. It stays here, because it is not as Ramp had it.')
             if (row.state, row.error_message) != ('ignored', reason):
-                row._skip(reason)
+                row._ignore_by_rule(reason)
 
     def _is_untouched(self, partner, noted):
         """Whether a contact is as this flow made it."""

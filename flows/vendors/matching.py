@@ -127,7 +127,7 @@ class RampVendorMatching(models.AbstractModel):
         matches = {remote_id: IDENTITY.match(remote_id) for remote_id in remote_ids if remote_id}
         return {
             remote_id: int(match['id']) for remote_id, match in matches.items()
-            if match and match['database'] == connection._identity() and match['kind'] == 'partner'}
+            if match and match['database'] == connection._database_identity() and match['kind'] == 'partner'}
 
     def _match(self, value, found):
         """(partner, how) of a partner that is this vendor; raises `Held` rather than choose between two."""

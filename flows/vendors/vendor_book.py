@@ -110,7 +110,7 @@ class RampFlowVendorBook(models.AbstractModel):
             noted[plan.row.id] = {'written': written, 'is_active': plan.detail.vendor.is_active}
             if lines := self._messages(plan, before):
                 notes[partners[plan.row].id] = Markup('<br/>').join(lines)
-        self.env['ramp.record']._note({
+        self.env['ramp.record']._store_noted({
             plan.row.id: noted[plan.row.id] for plan in plans if noted[plan.row.id] != plan.row.noted})
         self.env['ramp.flow.vendor_contact']._save_contacts(connection, plans, partners)
         if notes:

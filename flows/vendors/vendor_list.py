@@ -6,7 +6,7 @@ from datetime import timedelta
 from odoo import models
 from odoo.tools import SQL, split_every
 
-from ...models.ramp_record import digest
+from ...models.ledger_json import json_digest
 from ...ramp_api import (
     RampAuthError,
     RampConnectionError,
@@ -84,7 +84,7 @@ class RampFlowVendorList(models.AbstractModel):
             return False
         if place['stored'] and not place['since']:
             # what had no id is on the list under its own now
-            unreadable = self.env['ramp.record']._lost(
+            unreadable = self.env['ramp.record']._unlisted_rows(
                 connection, self._flow, run.begun_at or started, MOST_UNREADABLE).filtered(
                     lambda record: record.ramp_id.startswith('malformed-'))
             if unreadable:
@@ -104,7 +104,7 @@ class RampFlowVendorList(models.AbstractModel):
         if run.taken_up:
             return run.taken_up
         now, requested = self.env.cr.now(), connection.sync_requested_at
-        whole, last = run._last_reread(connection, self._flow), run._last_listed(connection, self._flow)
+        whole, last = run._last_reread_at(connection, self._flow), run._last_listed_at(connection, self._flow)
         named = []
         if last:
             named = self.env['ramp.record'].search(
@@ -185,7 +185,7 @@ class RampFlowVendorList(models.AbstractModel):
             if not is_of_object(error):
                 raise
             return True
-        return digest(jsonable(before)) != digest(jsonable(after))
+        return json_digest(jsonable(before)) != json_digest(jsonable(after))
 
     def _fetch(self, client, ramp_id, listed):
         """A vendor's payload with details and `contacts_detail`. Raises `RampError`."""
@@ -200,7 +200,7 @@ class RampFlowVendorList(models.AbstractModel):
 
     def _store_listed(self, connection, run, payloads, asked, count):
         """Store a page; returns the Ramp ids and whether each is in the ledger now: what another transaction holds is left out."""
-        busy = self.env['ramp.record']._busy(connection, self._flow, [_id(payload) for payload in payloads])
+        busy = self.env['ramp.record']._locked_elsewhere(connection, self._flow, [_id(payload) for payload in payloads])
         ids = self._store_page(connection, run, payloads, asked)
         run.seen += count - len(ids)  # those that are as they were
         return ids, not busy
@@ -240,20 +240,19 @@ class RampFlowVendorList(models.AbstractModel):
         self.env.cr.execute(SQL(
             """
             SELECT ramp_id, COALESCE(payload ? 'contacts_detail', FALSE), res_id IS NOT NULL FROM ramp_record
-             WHERE connection_id = %s AND flow = %s AND (state IN ('pending', 'error') OR (state = 'held' AND is_question))
-               AND (next_attempt IS NULL OR next_attempt <= %s) AND NOT (ramp_id = ANY(%s))
+             WHERE connection_id = %s AND flow = %s AND %s AND NOT (ramp_id = ANY(%s))
              ORDER BY id
-            """, connection.id, self._flow, self.env.cr.now(), list(settled)))
+            """, connection.id, self._flow, self.env['ramp.record']._due_sql(), list(settled)))
         return self.env.cr.fetchall()
 
     def _store_answers(self, connection, answers, asked):
         Record = self.env['ramp.record']
-        Record._upsert(connection, self._flow, [
+        Record._upsert_page(connection, self._flow, [
             self._ledger_row(connection, payload) for payload in answers.values() if payload], asked, updates=True)
         gone = [ramp_id for ramp_id, payload in answers.items() if payload is None]
         for record in Record.search([
                 ('connection_id', '=', connection.id), ('flow', '=', self._flow), ('ramp_id', 'in', gone), ('state', '!=', 'confirmed')]):
-            record._skip(self.env._('Ramp no longer has it.'))
+            record._ignore_by_rule(self.env._('Ramp no longer has it.'))
 
 
 def is_turn(ramp_id, part, parts):

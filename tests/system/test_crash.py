@@ -13,11 +13,11 @@ STEPS = (
     'expenses', 'entries', 'post', 'upsert of receipt', 'booked transaction', 'commit of transaction._book_batch',
     'confirming', 'commit of transaction._confirm_batch',
     'reporting', 'commit of transaction._report_batch',
-    'commit of transaction._start', 'commit of transaction._next_unconfirmed', 'commit of transaction._finish',
+    'commit of transaction._start_run', 'commit of transaction._next_unconfirmed', 'commit of transaction._finish',
     'commit of receipt._due', 'GET /receipts', 'download', 'attachments', 'booked receipt', 'commit of receipt._attach',
-    'commit of receipt._start', 'commit of receipt._finish',
+    'commit of receipt._start_run', 'commit of receipt._finish',
 )
-ONCE = ('GET /accounting', '._start', '._finish', '._next_unconfirmed')  # in a run
+ONCE = ('GET /accounting', '._start_run', '._finish', '._next_unconfirmed')  # in a run
 CRUCIAL = ('booked transaction', 'commit of transaction._book_batch', 'confirming', 'commit of transaction._confirm_batch', 'reporting',
            'commit of receipt._attach')
 # Before a step the first time, after it the second time; where it matters most, all four.

@@ -56,29 +56,30 @@ ALONE, IN_TURN = shared(MATRIX, kind=lambda case: case[1])
 # Inside of transactions, and between them where nothing changes: killed at one after the other, each time a little later.
 INSIDE = {
     ('bills', 'vendors and credits'): (
-        'commit of vendor._start', 'commit of vendor._beginning', 'page of /vendors', 'GET /vendors', 'page of /vendors/*/contacts',
+        'commit of vendor._start_run', 'commit of vendor._beginning', 'page of /vendors', 'GET /vendors', 'page of /vendors/*/contacts',
         'upsert of vendor', 'partners of vendor', 'upsert of vendor_contact', 'booked vendor_contact', 'booked vendor',
         'commit of vendor._open_ids', 'commit of vendor._finish',
-        'commit of vendor_credit._start', 'page of /vendors/credits', 'upsert of vendor_credit', 'commit of vendor_credit._store_page',
+        'commit of vendor_credit._start_run', 'page of /vendors/credits', 'upsert of vendor_credit', 'commit of vendor_credit._store_page',
         'entries of vendor_credit', 'post of vendor_credit', 'booked vendor_credit', 'commit of vendor_credit._finish'),
     ('bills', 'bills'): (
-        'commit of bill._start', 'page of /bills', 'upsert of bill', 'page of /entities', 'entries of bill', 'post of bill', 'booked bill',
+        'commit of bill._start_run', 'page of /bills', 'upsert of bill', 'page of /entities', 'entries of bill', 'post of bill',
+        'booked bill',
         'commit of bill._next_unconfirmed', 'commit of bill._finish'),
     ('bills', 'payments'): (
-        'commit of bill_payment._start', 'credits of bill_payment', 'payments of bill_payment', 'entries of bill_payment',
+        'commit of bill_payment._start_run', 'credits of bill_payment', 'payments of bill_payment', 'entries of bill_payment',
         'post of bill_payment', 'reconciling of bill_payment', 'settling by card', 'booked bill_payment',
         'commit of bill_payment._next_unconfirmed', 'commit of bill_payment._finish'),
     ('bills', 'files'): (
-        'upsert of bill_file', 'commit of bill_file._start', 'commit of bill_file._due', 'GET /bills', 'download',
+        'upsert of bill_file', 'commit of bill_file._start_run', 'commit of bill_file._due', 'GET /bills', 'download',
         'attachments of bill_file', 'booked bill_file', 'commit of bill_file._finish'),
     ('claims', 'all'): (
-        'commit of reimbursement._start', 'page of /reimbursements', 'upsert of reimbursement', 'upsert of reimbursement_payment',
+        'commit of reimbursement._start_run', 'page of /reimbursements', 'upsert of reimbursement', 'upsert of reimbursement_payment',
         'entries of reimbursement', 'post of reimbursement', 'upsert of receipt', 'booked reimbursement',
         'commit of reimbursement._next_unconfirmed', 'commit of reimbursement._finish',
-        'commit of reimbursement_payment._start', 'payments of reimbursement_payment', 'entries of reimbursement_payment',
+        'commit of reimbursement_payment._start_run', 'payments of reimbursement_payment', 'entries of reimbursement_payment',
         'post of reimbursement_payment', 'reconciling of reimbursement_payment', 'booked reimbursement_payment',
         'commit of reimbursement_payment._finish',
-        'commit of repayment._start', 'page of /repayments', 'upsert of repayment', 'entries of repayment', 'post of repayment',
+        'commit of repayment._start_run', 'page of /repayments', 'upsert of repayment', 'entries of repayment', 'post of repayment',
         'booked repayment', 'commit of repayment._skip_lost', 'commit of repayment._finish'),
     ('claims later', 'all'): ('undoing of a payment of reimbursement_payment', 'undoing of reimbursement', 'undoing of repayment'),
     ('bills later', 'all'): (

@@ -35,15 +35,15 @@ MATRIX = [(scene, f'{side} {step}', nth) for scene, steps in COMMITS.items() for
 ALONE, IN_TURN = shared(MATRIX, kind=lambda case: case[1])
 INSIDE = {
     ('cards', 'transfers'): (
-        'commit of transfer._start', 'page of /transfers', 'upsert of transfer', 'payments of transfer', 'entries of transfer',
+        'commit of transfer._start_run', 'page of /transfers', 'upsert of transfer', 'payments of transfer', 'entries of transfer',
         'post of transfer', 'applying of transfer', 'booked transfer', 'commit of transfer._next_unconfirmed',
         'commit of transfer._finish'),
     ('cards', 'statements'): (
-        'commit of statement._start', 'page of /statements', 'upsert of statement', 'page of /cashbacks', 'upsert of cashback',
+        'commit of statement._start_run', 'page of /statements', 'upsert of statement', 'page of /cashbacks', 'upsert of cashback',
         'entries of statement', 'post of statement', 'upsert of statement_file', 'booked statement', 'commit of statement._skip_lost',
         'commit of statement._finish',
-        'commit of cashback._start', 'booked cashback', 'commit of cashback._next_unconfirmed', 'commit of cashback._finish',
-        'commit of statement_file._start', 'commit of statement_file._due', 'GET /statements', 'download',
+        'commit of cashback._start_run', 'booked cashback', 'commit of cashback._next_unconfirmed', 'commit of cashback._finish',
+        'commit of statement_file._start_run', 'commit of statement_file._due', 'GET /statements', 'download',
         'attachments of statement_file', 'booked statement_file', 'commit of statement_file._finish'),
     ('cards later', 'all'): (
         'payments of transfer', 'entries of transfer', 'post of transfer', 'applying of transfer', 'upsert of statement',

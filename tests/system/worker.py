@@ -156,7 +156,7 @@ def cut_flows(cuts, env, booked):
             return what if flow in FLOWS else f'{what} of {flow}'
         return name
 
-    around(cuts, model('ramp.record'), '_upsert', lambda record, connection, flow, *args, **kwargs: f'upsert of {flow}')
+    around(cuts, model('ramp.record'), '_upsert_page', lambda record, connection, flow, *args, **kwargs: f'upsert of {flow}')
     around(cuts, model('hr.expense'), 'create', 'expenses')
     around(cuts, model('account.move'), 'create', of_flow('entries'))
     around(cuts, model('account.move'), '_post', of_flow('post'))
@@ -170,7 +170,7 @@ def cut_flows(cuts, env, booked):
     around(cuts, model('ramp.card.bill'), '_book', 'settling by card')
     around(cuts, model('ramp.card.bill'), '_undo', 'undoing of a card settlement')
 
-    note = model('ramp.record')._booked
+    note = model('ramp.record')._mark_booked
 
     def noted(self, *args, **kwargs):
         name = f"booked {self[:1].flow}" if self else None
@@ -182,7 +182,7 @@ def cut_flows(cuts, env, booked):
                          for record in self if record.flow != 'receipt')
             cuts(f'after {name}')
 
-    model('ramp.record')._booked = noted
+    model('ramp.record')._mark_booked = noted
     for flow in dict.fromkeys(flow for jobs in JOBS.values() for flow in jobs):
         cut_transactions(cuts, model(f'ramp.flow.{flow}'), flow, fresh, booked)
     for flow in {*PAYABLES, *STATEMENTS}:
@@ -320,7 +320,7 @@ def change(env, what):
             records.active = False
         connection.analytic_plan_ids = connection.analytic_plan_ids[:1]
     elif what == 'touch all':
-        connection._compare_again()
+        connection._compare_offers_again()
     elif what == 'move':
         analytics.plan_id = connection.analytic_plan_ids.filtered(lambda plan: plan.name == 'Push Markets')
         accounts[1:].account_type = 'asset_current'
@@ -551,12 +551,12 @@ def warm(database):
     import odoo.sql_db
     with environment(database) as env:
         from odoo.addons.ramp_connector.flows import bill, reimbursement, transfer
-        from odoo.addons.ramp_connector.models import ramp_connection
+        from odoo.addons.ramp_connector.models import token_stores
         # Ramp's clock stands still here, see owing.MOMENT
         bill.REREAD_PAID = reimbursement.REREAD_OVERLAP = transfer.REREAD = datetime.timedelta(days=3650)
         failures = trigger(env, PAYABLES) + trigger(env, STATEMENTS[1:])
         env.registry.clear_all_caches()  # the database is going to be restored; what follows from the code alone stays
-    ramp_connection._tokens._tokens.clear()
+    token_stores.access_tokens._tokens.clear()
     odoo.sql_db.close_all()
     return failures
 

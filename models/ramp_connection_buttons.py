@@ -1,0 +1,180 @@
+# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
+from odoo import models
+from odoo.exceptions import AccessError, UserError
+
+from ..ramp_api import MemoryTokenStore, RampError
+
+
+class RampConnection(models.Model):
+    """The buttons: who may press them, and what they do."""
+
+    _inherit = 'ramp.connection'
+
+    # ------------------------------------------------------------------ who may
+
+    def _check_is_manager(self):
+        if not self.env.su and not self.env.user.has_group('account.group_account_manager'):
+            raise AccessError(self.env._('Only accounting administrators may change how Odoo is connected to Ramp.'))
+        self.check_access('write')  # which of them: not another company's
+
+    def _check_may_sync(self):
+        self.check_access('read')
+        if not self.env.su and not self.env.user.has_group('account.group_account_invoice'):
+            raise AccessError(self.env._('Only accountants may synchronize with Ramp.'))
+        for connection in self:
+            if connection.state != 'connected':
+                raise UserError(self.env._('%s is not connected to Ramp yet: press Connect first.', connection.name))
+
+    # ------------------------------------------------------------------ connect and disconnect
+
+    def action_test_connection(self):
+        """Ask Ramp who we are; says what is missing in words. Changes nothing."""
+        self.ensure_one()
+        self._check_is_manager()
+        try:
+            # a token of its own: scopes that were added in Ramp come only with a new one
+            client = self._new_client(token_store=MemoryTokenStore())
+            business = self._ask_business(client)
+            missing = set(self._required_scopes()) - set(client.scopes)
+        except RampError as error:
+            raise UserError(self._explain_error(error)) from error
+        self._check_same_business(business)
+        # see action_connect
+        self.sudo().ramp_business_name = business.name
+        if missing:
+            title = self.env._('Connected to %s, with permissions missing', business.name)
+            return self._notify_user('warning', title, self.env._(
+                'Allow these scopes for the app in Ramp (Company > Developer): %s', ', '.join(sorted(missing))))
+        return self._notify_user(
+            'success', self.env._('The connection works'), self.env._('Ramp business: %s', business.name))
+
+    def action_connect(self):
+        """Take the accounting seat in Ramp, complete the set-up and switch the synchronization on."""
+        self.ensure_one()
+        self._check_is_manager()
+        if self.state == 'connected':
+            return self._notify_user('success', self.env._('Already connected'), self.name)
+        if not self.active:
+            raise UserError(self.env._('Connection %s is archived: unarchive it before you press Connect.', self.name))
+        if not self.existing_policy and (self.pull_statements or self.pull_bills):
+            raise UserError(self.env._(
+                'Connection %(name)s: choose what becomes of the card statements and vendor credits that are in Ramp already '
+                '("%(field)s"). Ramp does not say whether another system has booked them.', name=self.name,
+                field=self._fields['existing_policy']._description_string(self.env)))
+        self._check_chart_exists()
+        client = self._new_client()
+        try:
+            business = self._ask_business(client)
+            self._check_same_business(business)
+            entities = self._read_entities(client)
+            self._complete_set_up()
+            # Last, as Ramp keeps it whatever becomes of this transaction: the next Connect knows the seat by its name.
+            seat = self._take_seat(client)
+        except RampError as error:
+            raise UserError(self._explain_error(error)) from error
+        # accounting administrators decide on the connection; the fields that hold its state are nobody's to type
+        self.sudo().write({
+            'state': 'connected', 'connected_at': self.env.cr.now(), 'accounting_connection_id': seat, 'last_error': False,
+            'database': self._database(), **self._business_values(business)})
+        self.sudo()._note_entities(entities)
+        self._switch_crons()
+        self._compare_offers_again(uncertain=True)
+        self._request_sync()
+        return self._notify_user('success', self.env._('Connected'), self.env._(
+            'Odoo is now the accounting system of this Ramp business. The first synchronization has been started.'))
+
+    def action_disconnect(self):
+        """Give the accounting seat back and stop synchronizing. Documents and history stay."""
+        self.ensure_one()
+        self._check_is_manager()
+        if self.state != 'connected':
+            raise UserError(self.env._('%s is not connected.', self.name))
+        message = self._leave_ramp()
+        self._compare_offers_again()
+        # see action_connect
+        self.sudo().write({'state': 'disconnected', 'accounting_connection_id': False, 'last_error': message, 'database': False})
+        self._switch_crons()
+        return self._notify_user('warning' if message else 'success', self.env._('Disconnected'), message or self.env._(
+            'The accounting seat in Ramp is free again. Your documents and their history stay.'))
+
+    # ------------------------------------------------------------------ synchronize
+
+    def action_sync_now(self):
+        """Queue a synchronization; returns at once. Rows that wait after an error are tried again right away."""
+        self._check_may_sync()
+        self._request_sync()
+        if self.env.context.get('ramp_quiet'):
+            return True
+        return self._notify_user('success', self.env._('Synchronization queued'), self.env._(
+            'It runs in the background; this page shows its progress.'))
+
+    def action_read_again(self):
+        """The same for the tie-out's page: everything is looked at, as the nightly check is one of the flows."""
+        self._check_may_sync()
+        self._request_sync()
+        return True
+
+    def action_push_all(self):
+        """Compare everything that Odoo offers with what Ramp really has, and repair what differs."""
+        self._check_is_manager()
+        for connection in self:
+            if connection.state != 'connected':
+                raise UserError(self.env._('%s is not connected to Ramp yet: press Connect first.', connection.name))
+        self._compare_offers_again(uncertain=True)
+        self._request_sync()
+        return self._notify_user('success', self.env._('Everything is compared with Ramp'), self.env._(
+            'It runs in the background. Only what differs is sent.'))
+
+    # ------------------------------------------------------------------ open
+
+    def action_open_tie_out(self):
+        self.ensure_one()
+        self.check_access('read')
+        action = self.env['ir.actions.client']._for_xml_id('ramp_connector.ramp_tie_out_action')
+        action['context'] = {'active_id': self.id}
+        return action
+
+    def action_open_records(self):
+        self.ensure_one()
+        self.check_access('read')
+        action = self.env['ir.actions.act_window']._for_xml_id('ramp_connector.ramp_record_action')
+        filters = ['problem'] if self.env.context.get('ramp_problems') else self.env.context.get('ramp_filters') or []
+        flow = self.env.context.get('ramp_flow')
+        action['context'] = {
+            'search_default_connection_id': self.id, **{f'search_default_{name}': 1 for name in filters},
+            **({'search_default_flow': flow} if flow else {})}
+        return action
+
+    def action_open_runs(self):
+        self.ensure_one()
+        self.check_access('read')
+        action = self.env['ir.actions.act_window']._for_xml_id('ramp_connector.ramp_run_action')
+        action['context'] = {'search_default_connection_id': self.id, 'search_default_worked': 1}
+        return action
+
+    def action_open_moves(self):
+        """The journal entries that card spend became."""
+        self.ensure_one()
+        self.check_access('read')
+        action = self.env['ir.actions.act_window']._for_xml_id('account.action_move_journal_line')
+        action['domain'] = [('ramp_id', '!=', False), ('journal_id', '=', self.card_journal_id.id)]
+        action['context'] = {'default_move_type': 'entry', 'create': False}
+        return action
+
+    def action_open_bills(self):
+        """The bills, refunds and reimbursements that came from Ramp."""
+        self.ensure_one()
+        self.check_access('read')
+        action = self.env['ir.actions.act_window']._for_xml_id('account.action_move_in_invoice_type')
+        action['domain'] = [
+            ('ramp_id', '!=', False), ('move_type', 'in', ('in_invoice', 'in_refund')), ('company_id', '=', self.company_id.id)]
+        action['context'] = {'default_move_type': 'in_invoice', 'create': False}
+        return action
+
+    def _notify_user(self, kind, title, message):
+        return {
+            'type': 'ir.actions.client',
+            'tag': 'display_notification',
+            'params': {'type': kind, 'title': title, 'message': message, 'sticky': kind != 'success',
+                       'next': {'type': 'ir.actions.client', 'tag': 'soft_reload'}},
+        }

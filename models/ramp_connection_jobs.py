@@ -1,0 +1,70 @@
+# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
+from odoo import api, models
+from odoo.tools import frozendict, ormcache
+
+
+class RampConnection(models.Model):
+    """The flows of a connection and their jobs: which there are, when they run, and what they send."""
+
+    _inherit = 'ramp.connection'
+
+    @api.model
+    def _flow_models(self):
+        """The flow models of this registry, in the order in which they run."""
+        return sorted((self.env[name] for name in self.env.registry if name.startswith('ramp.flow.') and self.env[name]._flow),
+                      key=lambda flow: flow._flow_sequence)
+
+    # ------------------------------------------------------------------ what is sent
+
+    @api.model
+    def _pushed_domain_of(self, flow):
+        """Domain of the records that any connection sends with a flow; None when there is none."""
+        return self._pushed_domains().get(flow)
+
+    @api.model
+    @ormcache()
+    def _pushed_domains(self):
+        # asked by whoever saves an account
+        connections = self.sudo().search([('state', '=', 'connected')])
+        flows = [flow for flow in self._flow_models() if flow._sends] if connections else ()
+        domains = {flow._flow: flow.sudo()._pushed_domain(connections) for flow in flows}
+        return frozendict({flow: domain for flow, domain in domains.items() if not domain.is_false()})
+
+    def _compare_offers_again(self, uncertain=False):
+        """Let everything that these connections send be compared again: with what Ramp accepted last, or, if `uncertain`,
+        with what Ramp has."""
+        connected = self.filtered(lambda connection: connection.state == 'connected')
+        # of a shared Ramp business, what one connection stops offering is another's to offer
+        connected |= self.search([
+            ('state', '=', 'connected'), ('accounting_connection_id', 'in', [
+                seat for seat in self.mapped('accounting_connection_id') if seat])])
+        for flow in self._flow_models() if connected else ():
+            if flow._sends:
+                # who may decide what is offered may have it compared, though not edit the ledger
+                self.env['ramp.record'].sudo()._mark_dirty(connected.filtered(flow._enabled), flow._flow, uncertain=uncertain)
+                flow._trigger()
+
+    # ------------------------------------------------------------------ jobs
+
+    @api.model
+    def _switch_crons(self):
+        """The jobs run while any connection is connected, and only then."""
+        on = bool(self.sudo().search_count([('state', '=', 'connected')], limit=1))
+        for job in self._cron_jobs(self._flow_models()):
+            if job.active != on:
+                job.active = on
+
+    @api.model
+    def _cron_jobs(self, flows):
+        """The jobs of flows, known to each other: what is asked of one is read of all."""
+        # jobs belong to the system; whoever may connect, or press Sync now, decides whether and when they run
+        return self.env['ir.cron'].sudo().browse([job for flow in flows if (job := flow._cron_id())])
+
+    def _request_sync(self):
+        """Mark a synchronization as wanted and wake the jobs, in the caller's transaction and without HTTP."""
+        # who may press Sync now (checked there) may have the rows tried again, though not edit them
+        self.sudo().write({'sync_requested_at': self.env.cr.now().replace(microsecond=0)})
+        self.env['ramp.record'].sudo()._clear_next_attempt(self)
+        flows = (flow for flow in self._flow_models() if any(flow._enabled(connection) for connection in self))
+        for job in self._cron_jobs(flows):
+            job._trigger()

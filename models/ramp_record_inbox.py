@@ -1,0 +1,148 @@
+# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
+from odoo import models
+from odoo.exceptions import AccessError, UserError
+from odoo.tools import SQL
+
+from .ramp_record import OPEN_STATES
+
+
+class RampRecord(models.Model):
+    """The error inbox: what a person decides on rows. Accountants do so without being able to edit them."""
+
+    _inherit = 'ramp.record'
+
+    def _check_is_accountant(self):
+        if not self.env.su and not self.env.user.has_group('account.group_account_invoice'):
+            raise AccessError(self.env._('Only accountants may decide on what came from Ramp.'))
+        self.check_access('read')
+
+    # ------------------------------------------------------------------ try again
+
+    def action_retry(self):
+        """Try again now, whatever the waiting time: book what is not booked, confirm what is."""
+        self._check_is_accountant()
+        again = self.filtered(lambda record: record.state != 'confirmed')
+        if self and not again:
+            raise UserError(self.env._('This is in order already; there is nothing to try again.'))
+        # accountants decide on rows (checked above) without being able to edit them
+        for record in again.sudo():
+            if record.late_payload:
+                record._accept_late_payload()  # somebody compared both versions and says that the books are right
+            if record.finding:
+                record.noted = {**(record.noted or {}), 'accepted': record.finding}
+            record.write({
+                'state': record._state_after_retry(), 'error_message': False, 'attempts': 0, 'next_attempt': False, 'is_question': False,
+                'finding': False,
+            })
+        for flow in set(self.mapped('flow')):
+            self.env[f'ramp.flow.{flow}']._trigger()
+        return True
+
+    def _state_after_retry(self):
+        """What is booked and does not follow its object stays booked; all else is looked at again."""
+        flow = self.env[f'ramp.flow.{self.flow}']
+        if self.res_id and self.finding == 'vanished':
+            return 'confirmed'  # nobody can be told of what became of it
+        if not self.res_id or flow._sends or getattr(flow, '_updates', True):
+            return 'pending'
+        return 'done' if self.sync_key or flow._sync_type else 'confirmed'
+
+    def action_rebook(self):
+        """Undo what was booked of an object that Ramp changed since, visibly, and let it be booked as it is now.
+
+        The document is reversed (a draft is deleted) with the rights of whoever presses the button.
+        """
+        self._check_is_accountant()
+        for record in self:
+            if not (record.late_payload and record.res_id):
+                raise UserError(self.env._('%s has not changed in Ramp since it was booked.', record.display_name))
+        for record in self:
+            flow = self.env[f'ramp.flow.{record.flow}'].with_company(record.company_id)
+            flow._undo_asked(record.connection_id, record, self.env._('Ramp changed it after it was booked.'))
+            # accountants decide on rows (checked above) without being able to edit them
+            record.sudo()._accept_late_payload()
+            record.sudo()._reopen_for_booking()
+            flow._trigger()
+        return True
+
+    def _accept_late_payload(self):
+        """What Ramp says now becomes what the row stands for."""
+        self.ensure_one()
+        row = self.env[f'ramp.flow.{self.flow}']._ledger_row(self.connection_id, self.late_payload)
+        self.write({'payload': row['payload'], 'payload_hash': row['payload_hash'], 'late_payload': False, 'has_changed': False})
+
+    # ------------------------------------------------------------------ leave out
+
+    def action_ignore(self):
+        """Ask for the reason, then ignore."""
+        self._check_is_accountant()
+        self._check_not_sent()
+        return {
+            'type': 'ir.actions.act_window', 'res_model': 'ramp.record.ignore', 'views': [(False, 'form')], 'target': 'new',
+            'name': self.env._('Ignore'), 'context': {'default_record_ids': self.ids},
+        }
+
+    def _check_not_sent(self):
+        for record in self.filtered('remote_id'):
+            raise UserError(self.env._(
+                '%s goes from Odoo to Ramp, so there is nothing to ignore here. To keep it out of Ramp, archive it in Odoo, or leave '
+                'it out on the connection (Offered in Ramp); to send it once more, press Retry.', record.display_name))
+
+    def _ignore_by_person(self, reason):
+        """Leave these objects out of the books for good. The reason is kept and told to Ramp."""
+        self._check_is_accountant()
+        self._check_not_sent()
+        if not (reason or '').strip():
+            raise UserError(self.env._('Give a reason: the next person will want to know it.'))
+        for record in self:
+            if record.res_id and (record.res_model != 'ir.attachment' or record.state not in OPEN_STATES):
+                raise UserError(self.env._(
+                    '%s is booked. Delete or reverse its document first, then ignore it.', record.display_name))
+        # see action_retry
+        self.sudo().write({
+            'state': 'ignored', 'next_attempt': False, 'is_question': False,
+            'error_message': self.env._('Ignored by %(user)s: %(reason)s', user=self.env.user.name, reason=reason.strip()),
+        })
+        for flow in set(self.mapped('flow')):
+            self.env[f'ramp.flow.{flow}']._trigger()
+
+    # ------------------------------------------------------------------ documents
+
+    def action_open_document(self):
+        """The document in Odoo."""
+        self.ensure_one()
+        self.check_access('read')
+        if not self.res_id or not self.env[self.res_model].browse(self.res_id).exists():
+            raise UserError(
+                self.env._('%s was deleted in Odoo.', self.display_name) if self.remote_id
+                else self.env._('%s has no document in Odoo.', self.display_name))
+        if self.res_model == 'ir.attachment':
+            return {'type': 'ir.actions.act_url', 'url': f'/web/content/{self.res_id}', 'target': 'new'}
+        return {'type': 'ir.actions.act_window', 'res_model': self.res_model, 'res_id': self.res_id, 'views': [(False, 'form')]}
+
+    def action_open_in_ramp(self):
+        """The object in Ramp's own pages."""
+        self.ensure_one()
+        self.check_access('read')
+        return {'type': 'ir.actions.act_url', 'url': self.ramp_url, 'target': 'new'}
+
+    def _hold_deleted_documents(self, documents):
+        """Open the rows of documents that are being deleted in Odoo: a person decides what becomes of the object."""
+        records = self.search([
+            ('res_model', '=', documents._name), ('res_id', 'in', documents.ids), ('state', '!=', 'ignored'), ('remote_id', '=', False)])
+        if not records:
+            return
+        for record in records:
+            record.sync_attempt += 1  # whatever is booked instead is confirmed under a key of its own
+            if record.late_payload:
+                record._accept_late_payload()
+        records.write({
+            'state': 'held', 'is_question': False, 'res_model': False, 'sync_key': False, 'next_attempt': False,
+            'error_message': self.env._(
+                'Its document was deleted in Odoo by %s. Press Retry to book it again, or Ignore to leave it out.',
+                self.env.user.name),
+        })
+        records.flush_recordset()
+        # the ORM would write 0 for "no document"; the indexes and the flows know one way to say it
+        self.env.cr.execute(SQL('UPDATE ramp_record SET res_id = NULL WHERE id = ANY(%s)', records.ids))
+        records.invalidate_recordset(['res_id'])

@@ -1,0 +1,184 @@
+# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
+from psycopg2.extras import Json
+
+from odoo import api, models
+from odoo.tools import SQL
+
+# What the ledger knows of an object besides its payload, with the type in the database
+COLUMNS = {
+    'name': 'varchar', 'date': 'date', 'amount': 'numeric', 'currency_id': 'int4', 'parent_ramp_id': 'varchar',
+    'ramp_entity_id': 'varchar', 'has_moved': 'bool', 'open_amount': 'numeric'}
+STANDING = ('ramp_entity_id', 'has_moved', 'open_amount')
+
+
+class RampRecord(models.Model):
+    """Pages of objects go into the ledger, each in one statement; what was there decides what becomes of a row.
+
+    These methods run in background jobs as superuser. None can be called over RPC (leading underscore).
+    """
+
+    _inherit = 'ramp.record'
+
+    @api.model
+    def _upsert_page(self, connection, flow, rows, seen_at, updates=False, wait=False):
+        """Put a page of objects into the ledger, in one statement (two if only some are ready); returns nothing.
+
+        :param rows: list of dict with ramp_id, payload, payload_hash, and, where known, the columns of `COLUMNS`; and `ready`
+            (default True): whether Ramp offers the object as one that is to be synced
+        :param seen_at: when the page was asked for
+        :param updates: whether a booked document follows its object: a changed row is due again, with its document
+        :param wait: for a worker that has one of the rows, instead of leaving that row as it is
+
+        A row that is not booked takes the new payload; when that changed, the row starts afresh. A booked row keeps the
+        payload it was booked with: if Ramp offers the object again although it was confirmed (somebody marked it as not
+        synced), it is confirmed once more; if Ramp changed it since, a person decides, unless Ramp shows it as it was again.
+        """
+        unique = {row['ramp_id']: row for row in rows}  # a page may repeat an object; one statement may not touch a row twice
+        for ramp_id in () if wait else self._locked_elsewhere(connection, flow, list(unique)):
+            del unique[ramp_id]
+        # always in the same order: two workers with the same page then wait for each other, and do not deadlock
+        ordered = [row for _ramp_id, row in sorted(unique.items())]
+        for ready in (True, False):
+            part = [row for row in ordered if row.get('ready', True) is ready]
+            if part:
+                self._upsert_rows(connection, flow, part, seen_at, ready, updates)
+        self._refresh_standing(connection, flow, ordered)
+        self.invalidate_model()
+
+    def _upsert_rows(self, connection, flow, rows, seen_at, ready, updates):
+        same = SQL('r.payload_hash = excluded.payload_hash')
+        if updates:
+            changed = SQL(
+                """
+                payload = excluded.payload, payload_hash = excluded.payload_hash, state = 'pending', error_message = NULL, attempts = 0,
+                sync_attempt = COALESCE(r.sync_attempt, 0) + (r.state = 'confirmed')::int, is_question = FALSE, next_attempt = NULL,
+                is_told = r.is_told AND NOT %s
+                """, ready)
+            which = SQL("NOT %s AND r.seen_at < excluded.seen_at AND (r.state <> 'ignored' OR r.is_question)", same)
+        else:
+            changed = SQL(
+                """
+                payload = CASE WHEN r.res_id IS NULL THEN excluded.payload ELSE r.payload END,
+                payload_hash = CASE WHEN r.res_id IS NULL THEN excluded.payload_hash ELSE r.payload_hash END,
+                late_payload = CASE WHEN r.res_id IS NOT NULL AND NOT %(same)s THEN excluded.payload END,
+                has_changed = r.res_id IS NOT NULL AND NOT %(same)s,
+                state = CASE WHEN %(same)s
+                             THEN CASE WHEN r.late_payload IS NOT NULL AND NOT %(ready)s THEN 'confirmed'
+                                       WHEN r.state = 'confirmed' OR r.late_payload IS NOT NULL THEN 'done'
+                                       WHEN r.state = 'ignored' THEN 'pending' ELSE r.state END
+                             ELSE CASE WHEN r.res_id IS NULL THEN 'pending' ELSE 'held' END END,
+                sync_attempt = COALESCE(r.sync_attempt, 0) + (r.state = 'confirmed')::int,
+                error_message = CASE WHEN %(same)s AND r.late_payload IS NULL THEN r.error_message
+                                     WHEN r.res_id IS NULL OR %(same)s THEN NULL ELSE %(changed)s END,
+                is_question = r.is_question AND %(same)s,
+                attempts = CASE WHEN %(same)s THEN r.attempts ELSE 0 END,
+                next_attempt = CASE WHEN %(same)s THEN r.next_attempt END
+                """, same=same, ready=ready, changed=self.env._(
+                    'Ramp changed it after it was booked here. Compare both versions below. "Reverse and Book Again" takes the new '
+                    'one; "Keep What Is Booked" is for books that are right, corrected by hand where they had to be.'))
+            which = SQL(
+                """
+                (r.state IN ('pending', 'error', 'held') AND r.res_id IS NULL AND r.seen_at < excluded.seen_at)
+                OR (r.state = 'ignored' AND r.is_question AND r.seen_at < excluded.seen_at)
+                OR (r.state = 'done' AND NOT %(same)s AND r.seen_at < excluded.seen_at)
+                OR (r.state = 'held' AND r.late_payload IS NOT NULL AND r.seen_at < excluded.seen_at)
+                -- a list may show for a moment as ready what was just confirmed
+                OR (r.state = 'confirmed' AND %(ready)s AND r.confirmed_at < excluded.seen_at - interval '1 minute')
+                OR (r.state = 'confirmed' AND NOT %(ready)s AND NOT %(same)s AND r.confirmed_at < excluded.seen_at)
+                OR (r.state = 'confirmed' AND r.confirmed_at IS NULL AND NOT %(same)s AND r.seen_at < excluded.seen_at)
+                """, same=same, ready=ready)
+        self._insert_rows(connection, flow, rows, seen_at, SQL('is_withheld = FALSE, %s', changed), which)
+
+    @api.model
+    def _upsert_withheld(self, connection, flow, rows, seen_at):
+        """Put objects into the ledger that Ramp shows without offering them: they count in what it says is owed, and wait.
+
+        :param rows: as of `_upsert_page`, with state and error_message: why it is not booked
+        """
+        busy = set(self._locked_elsewhere(connection, flow, [row['ramp_id'] for row in rows]))
+        rows = [{**row, 'is_withheld': True} for row in sorted(rows, key=lambda row: row['ramp_id']) if row['ramp_id'] not in busy]
+        if not rows:
+            return
+        self._insert_rows(connection, flow, rows, seen_at, SQL(
+            """
+            payload = excluded.payload, payload_hash = excluded.payload_hash, is_withheld = TRUE, state = excluded.state,
+            error_message = excluded.error_message, is_question = excluded.is_question, attempts = 0, next_attempt = NULL,
+            reason_move_id = NULL
+            """), SQL(
+            """
+            r.res_id IS NULL AND r.seen_at < excluded.seen_at
+            AND (r.state IN ('pending', 'error') OR (r.state IN ('held', 'ignored') AND r.is_question))
+            -- one whose document was deleted here after Ramp was told of it is to be booked again
+            AND NOT (excluded.state <> 'pending' AND COALESCE(r.sync_attempt, 0) > 0)
+            """))
+        self.invalidate_model()
+
+    def _insert_rows(self, connection, flow, rows, seen_at, changed, which):
+        """See `_upsert_page`. changed, which: what else to set of a row that is there, and of which."""
+        values = SQL(', ').join(
+            SQL('(%s)', SQL(', ').join(
+                SQL('%s', part) for part in (
+                    row['ramp_id'], Json(row['payload']), row['payload_hash'], row.get('is_withheld', False), row.get('state', 'pending'),
+                    row.get('error_message'), *(None if row.get(column) is False else row.get(column) for column in COLUMNS))))
+            for row in rows)
+        self.env.cr.execute(SQL(
+            """
+            INSERT INTO ramp_record AS r (
+                connection_id, company_id, flow, seen_at, attempts, sync_attempt, create_uid, write_uid, create_date, write_date,
+                is_question, ramp_id, payload, payload_hash, is_withheld, state, error_message, %(columns)s)
+            SELECT %(connection)s, %(company)s, %(flow)s, %(seen_at)s, 0, 0, %(uid)s, %(uid)s, %(now)s, %(now)s,
+                   v.state <> 'pending', v.ramp_id, v.payload::jsonb, v.payload_hash, v.is_withheld, v.state, v.error_message, %(casts)s
+              FROM (VALUES %(values)s) AS v(ramp_id, payload, payload_hash, is_withheld, state, error_message, %(columns)s)
+            ON CONFLICT (connection_id, flow, ramp_id) DO UPDATE SET
+                seen_at = excluded.seen_at, write_date = excluded.write_date, %(same)s, %(changed)s
+            WHERE %(which)s
+            """,
+            connection=connection.id, company=connection.company_id.id, flow=flow, seen_at=seen_at, uid=self.env.uid,
+            now=self.env.cr.now(), values=values, changed=changed, which=which,
+            columns=SQL(', ').join(SQL.identifier(column) for column in COLUMNS),
+            casts=SQL(', ').join(SQL('v.%s::%s', SQL.identifier(column), SQL.identifier(kind)) for column, kind in COLUMNS.items()),
+            same=SQL(', ').join(SQL('%s = %s', SQL.identifier(column), SQL.identifier('excluded', column)) for column in COLUMNS)),
+            log_exceptions=False)  # the statement holds payloads, and those do not belong into a log
+
+    def _refresh_standing(self, connection, flow, rows):
+        """Keep up with how objects stand in Ramp, which changes without any change of the books; in one statement."""
+        rows = [row for row in rows if row.keys() & STANDING]
+        if not rows:
+            return
+        columns = [SQL.identifier(column) for column in STANDING]
+        casts = [SQL('v.%s::%s', SQL.identifier(column), SQL.identifier(COLUMNS[column])) for column in STANDING]
+        self.env.cr.execute(SQL(
+            """
+            UPDATE ramp_record r SET (%(columns)s) = ROW(%(casts)s)
+              FROM (VALUES %(values)s) AS v(ramp_id, %(columns)s)
+             WHERE r.connection_id = %(connection)s AND r.flow = %(flow)s AND r.ramp_id = v.ramp_id
+               AND (%(mine)s) IS DISTINCT FROM (%(casts)s)
+            """, columns=SQL(', ').join(columns), casts=SQL(', ').join(casts), connection=connection.id, flow=flow,
+            mine=SQL(', ').join(SQL('r.%s', column) for column in columns),
+            values=SQL(', ').join(SQL('(%s)', SQL(', ').join(
+                SQL('%s', part) for part in (row['ramp_id'], *(row.get(column) for column in STANDING)))) for row in rows)))
+
+    @api.model
+    def _locked_elsewhere(self, connection, flow, ramp_ids):
+        """Which of these objects another worker is booking or confirming now: to wait for it would be to do its work again."""
+        if not ramp_ids:
+            return []
+        mine = SQL('r.connection_id = %s AND r.flow = %s AND r.ramp_id = ANY(%s)', connection.id, flow, ramp_ids)
+        self.env.cr.execute(SQL(
+            """
+            WITH free AS (SELECT r.id FROM ramp_record r WHERE %s ORDER BY r.id FOR UPDATE SKIP LOCKED)
+            SELECT r.ramp_id FROM ramp_record r WHERE %s AND r.id NOT IN (SELECT id FROM free)
+            """, mine, mine))
+        return [row[0] for row in self.env.cr.fetchall()]
+
+    @api.model
+    def _mark_seen(self, connection, flow, ramp_ids, seen_at):
+        """Note when Ramp showed these objects, of the rows that no other worker has: what is booked is not touched otherwise."""
+        self.env.cr.execute(SQL(
+            """
+            WITH free AS (
+                SELECT id FROM ramp_record
+                 WHERE connection_id = %s AND flow = %s AND ramp_id = ANY(%s) AND seen_at < %s ORDER BY id FOR UPDATE SKIP LOCKED)
+            UPDATE ramp_record r SET seen_at = %s FROM free WHERE r.id = free.id
+            """, connection.id, flow, ramp_ids, seen_at, seen_at))
+        self.invalidate_model(['seen_at'])
