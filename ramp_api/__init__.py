@@ -2,7 +2,34 @@
 """Ramp's developer API in plain Python: it knows nothing of Odoo, and Odoo's side knows nothing of HTTP."""
 
 from .auth import DEFAULT_SCOPES, MemoryTokenStore, TokenSource
+from .bill_payments import (
+    CARD_PAYMENT_METHODS,
+    BillPayment,
+    CardPaymentDetails,
+    ManualPaymentDetails,
+    VendorPaymentDetails,
+)
+from .bills import (
+    AppliedCredit,
+    Bill,
+    BillLine,
+    BillVendor,
+    Withholding,
+    read_bill,
+    read_invoice_urls,
+    scrub_bill,
+)
+from .business import (
+    AccountingProvider,
+    BankAccount,
+    Business,
+    Entity,
+    read_accounting_provider,
+    read_business,
+    read_entity,
+)
 from .client import Page, RampClient
+from .coding import Selection
 from .dates import parse_utc, to_company_date
 from .errors import (
     RampAuthError,
@@ -23,54 +50,6 @@ from .errors import (
 from .files import Download
 from .limiter import SlidingWindow
 from .money import EXPONENTS, Money, MoneyError, allocate
-from .payables import (
-    CARD_PAYMENT_METHODS,
-    REIMBURSEMENT_IDLE_STATES,
-    REIMBURSEMENT_PAID_STATES,
-    Address,
-    AppliedCredit,
-    Bill,
-    BillLine,
-    BillPayment,
-    BillVendor,
-    CardPaymentDetails,
-    CreditLine,
-    CreditUse,
-    ManualPaymentDetails,
-    Reimbursement,
-    ReimbursementLine,
-    Repayment,
-    Vendor,
-    VendorContact,
-    VendorCredit,
-    VendorDetail,
-    VendorPaymentDetails,
-    Withholding,
-    read_bill,
-    read_invoice_urls,
-    read_reimbursement,
-    read_repayment,
-    read_vendor,
-    read_vendor_contact,
-    read_vendor_credit,
-    read_vendor_detail,
-    scrub_bill,
-)
-from .payloads import (
-    AccountingProvider,
-    Business,
-    Entity,
-    PayloadError,
-    Receipt,
-    Selection,
-    Transaction,
-    TransactionLine,
-    read_accounting_provider,
-    read_business,
-    read_entity,
-    read_receipt,
-    read_transaction,
-)
 from .people import (
     USER_LISTED_STATUSES,
     USER_ROLES,
@@ -92,6 +71,17 @@ from .procurement import (
     read_item_receipt,
     read_purchase_order,
 )
+from .reading import PayloadError
+from .receipts import Receipt, read_receipt
+from .reimbursements import (
+    REIMBURSEMENT_IDLE_STATES,
+    REIMBURSEMENT_PAID_STATES,
+    REIMBURSEMENT_STATES,
+    Reimbursement,
+    ReimbursementLine,
+    read_reimbursement,
+)
+from .repayments import Repayment, read_repayment
 from .statements import (
     TRANSFER_ACCEPTED_STATUSES,
     TRANSFER_FAILED_STATUSES,
@@ -105,6 +95,17 @@ from .statements import (
     read_statement_url,
     read_transfer,
     scrub_statement,
+)
+from .transactions import Transaction, TransactionLine, read_transaction
+from .vendor_credits import CreditLine, CreditUse, VendorCredit, read_vendor_credit
+from .vendors import (
+    Address,
+    Vendor,
+    VendorContact,
+    VendorDetail,
+    read_vendor,
+    read_vendor_contact,
+    read_vendor_detail,
 )
 from .webhooks import (
     Event,
@@ -120,6 +121,7 @@ __all__ = [
     'EXPONENTS',
     'REIMBURSEMENT_IDLE_STATES',
     'REIMBURSEMENT_PAID_STATES',
+    'REIMBURSEMENT_STATES',
     'TRANSFER_ACCEPTED_STATUSES',
     'TRANSFER_FAILED_STATUSES',
     'USER_LISTED_STATUSES',
@@ -128,6 +130,7 @@ __all__ = [
     'AccountingProvider',
     'Address',
     'AppliedCredit',
+    'BankAccount',
     'Bill',
     'BillLine',
     'BillPayment',

@@ -1,14 +1,14 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
 """People and where they belong, as value objects: users, the tasks that make them, departments, locations.
 
-The rules are those of `payloads`. Schemas: User, UserDeferredTask, Department, Location.
+The rules are those of `reading`. Schemas: User, UserDeferredTask, Department, Location.
 """
 
 import contextlib
 import dataclasses
 import datetime
 
-from .payloads import PayloadError, _Reader
+from .reading import PayloadError, _Reader
 
 USER_STATUSES = frozenset(
     {

@@ -1,7 +1,7 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
 """Purchase orders and item receipts as value objects.
 
-The rules are those of `payloads`. Nothing of these is booked: they are read to be compared with what was sent. So amounts must be
+The rules are those of `reading`. Nothing of these is booked: they are read to be compared with what was sent. So amounts must be
 in the order's currency, but need not add up: Ramp rounds prices, and withholds.
 Schemas: ApiPurchaseOrderResource, ApiPurchaseOrderDetailResource, ApiPurchaseOrderLineItem, ApiItemReceiptResource,
 ApiItemReceiptLineItem.
@@ -11,9 +11,9 @@ import dataclasses
 import datetime
 from decimal import Decimal
 
+from .coding import Selection, _selections
 from .money import Money
-from .payables import _amount, _day, _decimal, _readers
-from .payloads import PayloadError, Selection, _Reader, _selections, _uuid
+from .reading import PayloadError, _amount, _day, _decimal, _Reader, _readers, _uuid
 
 RECEIPT_STATUSES = frozenset({'FULLY_RECEIVED', 'NOT_RECEIVED', 'OVER_RECEIVED', 'PARTIALLY_RECEIVED'})
 BILLING_STATUSES = frozenset({'CLOSED', 'DELETED', 'FULLY_BILLED', 'OPEN', 'PARTIALLY_BILLED'})

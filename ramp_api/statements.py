@@ -1,7 +1,7 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
 """What is owed on cards, as value objects: statements, the transfers that pay them, cashbacks.
 
-The rules are those of `payloads`. What a statement says of itself is read as it is: whether its sections add up, and are
+The rules are those of `reading`. What a statement says of itself is read as it is: whether its sections add up, and are
 what happened, is for whoever books it. Its amounts as a whole are not read: Ramp deprecates them, and they are in one currency.
 Schemas: Statement, StatementBalanceSection, ApiStatementItem, Transfer, Cashback.
 """
@@ -11,8 +11,7 @@ import datetime
 import typing
 
 from .money import Money
-from .payables import _amount, _readers
-from .payloads import SYNC_STATUSES, PayloadError, _Reader
+from .reading import SYNC_STATUSES, PayloadError, _amount, _Reader, _readers
 
 STATEMENT_LINE_TYPES = frozenset({'CARD_TRANSACTION', 'CASHBACK', 'TRANSFER_PAYMENT'})
 # The bank took it: the money counts as paid, until it fails after all. In any other status it has not moved.

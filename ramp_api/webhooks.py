@@ -12,7 +12,7 @@ import hashlib
 import hmac
 import json
 
-from .payloads import _UUID, PayloadError, _Reader
+from .reading import _UUID, PayloadError, _Reader
 
 # Of today's guide, and of last year's.
 SIGNATURE_HEADERS = ('x-ramp-signature', 'x-ramp-webhook-signature')

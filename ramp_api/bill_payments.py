@@ -1,0 +1,139 @@
+# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
+"""How a bill is paid, as value objects: what a bill says of its payment.
+
+The rules are those of `reading`. Schemas: Bill (`payment`), CardPaymentDetailsSchema, ManualPaymentDetailsSchema,
+VendorPaymentDetailsSchema.
+"""
+
+import dataclasses
+import datetime
+
+from .money import Money
+from .reading import _amount, _uuids
+
+# The money of these moves as card transactions, which are booked as such.
+CARD_PAYMENT_METHODS = frozenset({'AUTOMATIC_CARD_PAYMENT', 'CARD', 'ONE_TIME_CARD', 'ONE_TIME_CARD_DELIVERY'})
+PAYMENT_METHODS = CARD_PAYMENT_METHODS | {
+    'ACH',
+    'CHECK',
+    'CRYPTO_WALLET_TRANSFER',
+    'DOMESTIC_WIRE',
+    'FED_NOW',
+    'INTERNATIONAL',
+    'LOCAL_BANK_TRANSFER',
+    'PAID_MANUALLY',
+    'RTP',
+    'SWIFT',
+    'UNSPECIFIED',
+    'VENDOR_CREDIT',
+}
+MANUAL_PAYMENT_METHODS = frozenset(
+    {
+        'CASH',
+        'CHECK',
+        'CROSS_BORDER_PAYMENT',
+        'CRYPTO_WALLET_TRANSFER',
+        'DIRECT_DEBIT',
+        'DOMESTIC_WIRE_TRANSFER',
+        'NON_RAMP_CREDIT_CARD',
+        'OTHER',
+        'PAID_IN_ERP',
+    }
+)
+APPROVAL_STATUSES = frozenset({'APPROVED', 'INITIALIZED', 'PENDING', 'REJECTED', 'TERMINATED'})
+
+
+@dataclasses.dataclass(frozen=True)
+class CardPaymentDetails:
+    """transaction_ids: the card transactions that paid the bill; none while they are not known."""
+
+    fund_id: str | None
+    transaction_ids: tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class ManualPaymentDetails:
+    """manual_payment_method: None until the bill is marked as paid."""
+
+    manual_payment_method: str | None
+
+
+@dataclasses.dataclass(frozen=True)
+class VendorPaymentDetails:
+    approval_status: str | None
+    is_same_day: bool
+    source_bank_account_id: str | None
+    vendor_account_id: str | None
+
+
+@dataclasses.dataclass(frozen=True)
+class BillPayment:
+    """amount: Money in the invoice's currency or in that of whoever pays; id and
+    customer_friendly_payment_id: the same for all bills of a batch; trace_descriptor, trace_id: detail only."""
+
+    amount: Money
+    id: str | None
+    customer_friendly_payment_id: str | None
+    payment_method: str | None
+    payment_date: datetime.datetime | None
+    effective_date: datetime.datetime | None
+    details: CardPaymentDetails | ManualPaymentDetails | VendorPaymentDetails | None
+    trace_descriptor: str | None
+    trace_id: str | None
+
+
+def _payment(bill):
+    if bill.values.get('payment') is None:
+        return None
+    reader = bill.object('payment')
+    trace = reader.object('trace_id')
+    payment_method = reader.choice('payment_method', PAYMENT_METHODS)
+    return BillPayment(
+        amount=_amount(reader, 'amount', None, "the payment"),
+        id=reader.text('id'),
+        customer_friendly_payment_id=reader.text('customer_friendly_payment_id'),
+        payment_method=payment_method,
+        payment_date=reader.moment('payment_date'),
+        effective_date=reader.moment('effective_date'),
+        details=_details(reader.object('details'), payment_method),
+        trace_descriptor=trace.text('descriptor'),
+        trace_id=trace.text('trace_id'),
+    )
+
+
+def _card_details(reader):
+    fund_id = reader.uuid('fund_id') or reader.uuid('spend_limit_id')  # the latter is its former name
+    return CardPaymentDetails(fund_id, _uuids(reader, 'transaction_ids'))
+
+
+def _manual_details(reader):
+    return ManualPaymentDetails(reader.choice('manual_payment_method', MANUAL_PAYMENT_METHODS))
+
+
+def _vendor_details(reader):
+    return VendorPaymentDetails(
+        approval_status=reader.choice('approval_status', APPROVAL_STATUSES),
+        is_same_day=reader.flag('is_same_day'),
+        source_bank_account_id=reader.uuid('source_bank_account_id'),
+        vendor_account_id=reader.uuid('vendor_account_id'),
+    )
+
+
+_DETAILS = {
+    'CardPaymentDetailsSchema': _card_details,
+    'ManualPaymentDetailsSchema': _manual_details,
+    'VendorPaymentDetailsSchema': _vendor_details,
+}
+
+
+def _details(reader, payment_method):
+    """By `schema_type`, else by the payment method; None if there are none (as in examples of the specification)."""
+    if not reader.values:
+        return None
+    told_by_method = None
+    if payment_method in CARD_PAYMENT_METHODS:
+        told_by_method = 'CardPaymentDetailsSchema'
+    elif payment_method:
+        told_by_method = 'ManualPaymentDetailsSchema' if payment_method == 'PAID_MANUALLY' else 'VendorPaymentDetailsSchema'
+    schema = reader.choice('schema_type', frozenset(_DETAILS), required=not told_by_method) or told_by_method
+    return _DETAILS[schema](reader)

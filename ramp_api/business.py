@@ -1,0 +1,103 @@
+# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
+"""The business that a token belongs to, its entities and its accounting connection, as value objects.
+
+The rules are those of `reading`. Schemas: Business, ApiEntityResource, AccountingProvider.
+"""
+
+import contextlib
+import dataclasses
+
+from .reading import PayloadError, _Reader
+
+PROVIDER_STATUSES = frozenset({'failed_to_auth', 'linked', 'revoked', 'unlinked'})
+CONNECTION_TYPES = frozenset({'API', 'CSV', 'DIRECT'})
+
+
+@dataclasses.dataclass(frozen=True)
+class BankAccount:
+    """A bank account that an entity pays from; last_four: the last digits of its number."""
+
+    id: str
+    name: str | None
+    last_four: str | None
+
+
+@dataclasses.dataclass(frozen=True)
+class Entity:
+    """subsidiary_external_id: our own id of the subsidiary the entity is mapped to in Ramp."""
+
+    id: str
+    name: str | None
+    currency: str | None
+    is_primary: bool
+    subsidiary_external_id: str | None
+    payment_accounts: tuple[BankAccount, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class AccountingProvider:
+    """status: lower case (the schema's case; examples have the upper one); deprecated by Ramp, so it may be
+    None. settings: {name: bool}, empty where Ramp tells none (it has none of connections that are not of the API)."""
+
+    id: str
+    remote_provider_name: str | None
+    is_active: bool
+    status: str | None
+    connection_type: str
+    settings: dict
+
+
+@dataclasses.dataclass(frozen=True)
+class Business:
+    """The business that a token belongs to. name: to be shown only, businesses are told apart by their id."""
+
+    id: str
+    name: str
+
+
+def read_entity(payload):
+    """Entity from an object of GET /entities (dict). Raises PayloadError."""
+    reader = _Reader(payload)
+    return Entity(
+        id=reader.uuid('id', required=True),
+        name=reader.text('entity_name'),
+        currency=reader.text('currency'),
+        is_primary=reader.flag('is_primary'),
+        subsidiary_external_id=reader.object('connected_subsidiary').text('external_id'),
+        payment_accounts=tuple(_bank_accounts(reader.items('payment_accounts'))),
+    )
+
+
+def _bank_accounts(items):
+    """Those that can be read: the entity itself is worth more than how its bank accounts are called."""
+    for value, path in items:
+        with contextlib.suppress(PayloadError):
+            account = _Reader(value, path)
+            yield BankAccount(account.uuid('id', required=True), account.text('account_name'), account.text('account_number_last_four'))
+
+
+def read_accounting_provider(payload):
+    """AccountingProvider from GET /accounting/connection (dict), None for its empty answer. Raises
+    PayloadError."""
+    if payload is None or payload == {}:
+        return None
+    reader = _Reader(payload)
+    return AccountingProvider(
+        id=reader.uuid('id', required=True),
+        remote_provider_name=reader.text('remote_provider_name'),
+        is_active=reader.flag('is_active'),
+        status=reader.choice('status', PROVIDER_STATUSES, normalise=str.lower),
+        connection_type=reader.choice(
+            'connection_type', CONNECTION_TYPES, required=True, normalise=str.upper
+        ),
+        settings={name: value for name, value in reader.object('settings').values.items() if isinstance(value, bool)},
+    )
+
+
+def read_business(payload):
+    """Business from GET /business (schema Business, 2026-08-01; it does not promise the id). Raises PayloadError."""
+    reader = _Reader(payload)
+    ident = reader.uuid('id', required=True)
+    return Business(
+        id=ident, name=reader.text('business_name_legal') or reader.text('business_name_on_card') or ident
+    )

@@ -1,0 +1,51 @@
+# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
+"""Coding: what a person picked for an object or one of its lines (schema ApiTransactionAccountingFieldSelection).
+
+The rules are those of `reading`.
+"""
+
+import dataclasses
+
+from .reading import PayloadError, _Reader
+
+
+@dataclasses.dataclass(frozen=True)
+class Selection:
+    """One coding. type: str, upper case (GL_ACCOUNT, OTHER, ...); external_id: our own id of the option, else
+    None; category_external_id: our own id of the field the option belongs to; id: Ramp's id of the option."""
+
+    type: str
+    external_id: str | None
+    external_code: str | None
+    name: str | None
+    id: str | None
+    category_external_id: str | None
+
+
+def _selections(reader):
+    return tuple(
+        _selection(_Reader(value, path)) for value, path in reader.items('accounting_field_selections')
+    )
+
+
+def _selection(reader):
+    category = reader.object('category_info')
+    kind = reader.text('type') or category.text('type')
+    if kind is None:
+        raise PayloadError(
+            reader.at('type'), "the coding does not say which field it belongs to; code it again in Ramp"
+        )
+    return Selection(
+        type=kind.upper(),  # examples of the specification have 'Subsidiary' for SUBSIDIARY
+        external_id=reader.text('external_id'),
+        external_code=reader.text('external_code'),
+        name=reader.text('name'),
+        id=reader.text('id'),
+        category_external_id=category.text('external_id'),
+    )
+
+
+def _coding(readers, whole):
+    """The selections of each line: its own; those of the whole for a single line that has none."""
+    coded = [_selections(reader) for reader in readers]
+    return [whole] if len(coded) == 1 and not coded[0] else coded

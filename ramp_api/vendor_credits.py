@@ -1,0 +1,120 @@
+# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
+"""Vendor credits as value objects: what a vendor owes back, and the bills that it went to.
+
+The rules are those of `reading`. Schema: VendorCreditResource.
+"""
+
+import dataclasses
+import datetime
+from decimal import Decimal
+
+from .coding import Selection, _coding, _selections
+from .money import Money
+from .reading import PayloadError, _add_up, _amount, _day, _Reader, _readers, _stock
+
+
+@dataclasses.dataclass(frozen=True)
+class CreditLine:
+    """One line of either list; quantity, unit_price: of inventory lines, else None."""
+
+    amount: Money
+    memo: str | None
+    selections: tuple[Selection, ...]
+    quantity: Decimal | None
+    unit_price: Money | None
+
+    @property
+    def is_inventory(self):
+        return self.quantity is not None or self.unit_price is not None
+
+
+@dataclasses.dataclass(frozen=True)
+class CreditUse:
+    """What of a credit went to a bill. is_draft: bool, the bill is a draft's."""
+
+    bill_id: str
+    amount: Money
+    is_draft: bool
+
+
+@dataclasses.dataclass(frozen=True)
+class VendorCredit:
+    """What a vendor owes back. `total` is exactly the sum of `lines` (expense_line_items, then
+    inventory_line_items), `applied` that of `uses`, `remaining` their difference."""
+
+    id: str
+    vendor_id: str
+    entity_id: str | None
+    reference_number: str | None
+    reference_bill_id: str | None
+    accounting_date: datetime.date | None
+    created_at: datetime.datetime | None
+    total: Money
+    applied: Money
+    remaining: Money
+    selections: tuple[Selection, ...]
+    lines: tuple[CreditLine, ...]
+    uses: tuple[CreditUse, ...]
+
+
+def read_vendor_credit(payload):
+    """VendorCredit from an object of GET /vendors/credits or /vendors/credits/{id} (dict). Raises
+    PayloadError."""
+    reader = _Reader(payload)
+    ramp_id = reader.uuid('id', required=True)
+    total = _amount(reader, 'total_amount', None, "the credit")
+    applied = _amount(reader, 'total_applied_amount', total.currency, "the credit")
+    remaining = _amount(reader, 'remaining_amount', total.currency, "the credit")
+    if total - applied != remaining:
+        raise PayloadError(
+            'remaining_amount',
+            f"{remaining} is not {total} less the {applied} applied; it is not booked until this is explained",
+        )
+    selections = _selections(reader)
+    return VendorCredit(
+        id=ramp_id,
+        vendor_id=reader.uuid('vendor_id', required=True),
+        entity_id=reader.uuid('entity_id'),
+        reference_number=reader.text('reference_number'),
+        reference_bill_id=reader.uuid('reference_bill_id'),
+        accounting_date=_day(reader, 'accounting_date'),
+        created_at=reader.moment('created_at'),
+        total=total,
+        applied=applied,
+        remaining=remaining,
+        selections=selections,
+        lines=_credit_lines(reader, total, selections),
+        uses=_credit_uses(reader, applied),
+    )
+
+
+def _credit_lines(reader, whole, selections):
+    stock = _readers(reader, 'inventory_line_items')
+    readers = _readers(reader, 'expense_line_items') + stock
+    amounts = [_amount(item, 'amount', whole.currency, "the credit") for item in readers]
+    _add_up('expense_line_items', amounts, whole, "the credit")
+    lines = []
+    for item, amount, coding in zip(readers, amounts, _coding(readers, selections)):
+        quantity, price = _stock(item, whole.currency, "the credit") if item in stock else (None, None)
+        lines.append(CreditLine(amount, item.text('memo'), coding, quantity, price))
+    return tuple(lines)
+
+
+def _credit_uses(reader, applied):
+    uses = tuple(
+        CreditUse(
+            bill_id=item.uuid('bill_id', required=True),
+            amount=_amount(item, 'amount', applied.currency, "the credit"),
+            is_draft=key == 'applied_draft_bills',
+        )
+        for key in ('applied_bills', 'applied_draft_bills')
+        for item in _readers(reader, key)
+    )
+    total = sum((use.amount for use in uses), Money(0, applied.currency))
+    if total != applied:
+        raise PayloadError(
+            'applied_bills',
+            f"{total} went to bills, but total_applied_amount is {applied}; "
+            "it is not booked until this is explained",
+        )
+    return uses
