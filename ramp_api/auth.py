@@ -112,25 +112,25 @@ class TokenSource:
     @property
     def secrets(self):
         """tuple[str]: what must never be shown; does not mint."""
-        token = self._stored()
+        token = self._stored_token()
         return (self._basic[1], token.access_token) if token else (self._basic[1],)
 
     def current(self):
         """A Token that is not about to expire. Raises RampAuthError and the other RampErrors of a request."""
         with self._lock:
-            token = self._stored()
+            token = self._stored_token()
             if token and self._clock() < token.expires_at:
                 return token
-            return self._mint()
+            return self._mint_token()
 
     def renew(self, rejected, *, suspected=False):
         """A Token other than `rejected`, which Ramp no longer accepts (or, `suspected`, perhaps no longer
         accepts)."""
         with self._lock:
-            token = self._stored()
+            token = self._stored_token()
             if token and token.access_token != rejected.access_token and self._clock() < token.expires_at:
                 return token  # another thread or process was faster
-            return self._mint(suspected=suspected)
+            return self._mint_token(suspected=suspected)
 
     def suspect(self, token):
         """bool: could `token` be the reason for a 404? Ramp answers 404 DEVELOPER_7002 for a dead token,
@@ -141,13 +141,13 @@ class TokenSource:
         """Make the stored token, if any, worthless at Ramp and forget it. Forgets it even if Ramp cannot be
         reached."""
         with self._lock:
-            token = self._stored()
+            token = self._stored_token()
             self._store.clear()
             if token:
                 form = {'token': token.access_token, 'token_type_hint': 'access_token'}
                 self._post_form('/token/revoke', form, self._basic)
 
-    def _stored(self):
+    def _stored_token(self):
         values = self._store.get()
         try:
             token = Token(**{**values, 'scopes': tuple(values['scopes'])}) if values else None
@@ -155,7 +155,7 @@ class TokenSource:
             return None
         return token if token and token.owner == self._owner else None
 
-    def _mint(self, *, suspected=False):
+    def _mint_token(self, *, suspected=False):
         now = self._clock()
         answer = self._post_form(
             '/token', {'grant_type': 'client_credentials', 'scope': ' '.join(self._wanted)}, self._basic

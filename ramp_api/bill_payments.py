@@ -9,7 +9,7 @@ import dataclasses
 import datetime
 
 from .money import Money
-from .reading import _amount, _uuids
+from .reading import read_amount, read_uuids
 
 # The money of these moves as card transactions, which are booked as such.
 CARD_PAYMENT_METHODS = frozenset({'AUTOMATIC_CARD_PAYMENT', 'CARD', 'ONE_TIME_CARD', 'ONE_TIME_CARD_DELIVERY'})
@@ -82,35 +82,35 @@ class BillPayment:
     trace_id: str | None
 
 
-def _payment(bill):
+def read_bill_payment(bill):
     if bill.values.get('payment') is None:
         return None
     reader = bill.object('payment')
     trace = reader.object('trace_id')
     payment_method = reader.choice('payment_method', PAYMENT_METHODS)
     return BillPayment(
-        amount=_amount(reader, 'amount', None, "the payment"),
+        amount=read_amount(reader, 'amount', None, "the payment"),
         id=reader.text('id'),
         customer_friendly_payment_id=reader.text('customer_friendly_payment_id'),
         payment_method=payment_method,
         payment_date=reader.moment('payment_date'),
         effective_date=reader.moment('effective_date'),
-        details=_details(reader.object('details'), payment_method),
+        details=_read_payment_details(reader.object('details'), payment_method),
         trace_descriptor=trace.text('descriptor'),
         trace_id=trace.text('trace_id'),
     )
 
 
-def _card_details(reader):
+def _read_card_details(reader):
     fund_id = reader.uuid('fund_id') or reader.uuid('spend_limit_id')  # the latter is its former name
-    return CardPaymentDetails(fund_id, _uuids(reader, 'transaction_ids'))
+    return CardPaymentDetails(fund_id, read_uuids(reader, 'transaction_ids'))
 
 
-def _manual_details(reader):
+def _read_manual_details(reader):
     return ManualPaymentDetails(reader.choice('manual_payment_method', MANUAL_PAYMENT_METHODS))
 
 
-def _vendor_details(reader):
+def _read_vendor_details(reader):
     return VendorPaymentDetails(
         approval_status=reader.choice('approval_status', APPROVAL_STATUSES),
         is_same_day=reader.flag('is_same_day'),
@@ -119,21 +119,23 @@ def _vendor_details(reader):
     )
 
 
-_DETAILS = {
-    'CardPaymentDetailsSchema': _card_details,
-    'ManualPaymentDetailsSchema': _manual_details,
-    'VendorPaymentDetailsSchema': _vendor_details,
+_DETAILS_READERS = {
+    'CardPaymentDetailsSchema': _read_card_details,
+    'ManualPaymentDetailsSchema': _read_manual_details,
+    'VendorPaymentDetailsSchema': _read_vendor_details,
 }
 
 
-def _details(reader, payment_method):
+def _read_payment_details(reader, payment_method):
     """By `schema_type`, else by the payment method; None if there are none (as in examples of the specification)."""
     if not reader.values:
         return None
     told_by_method = None
     if payment_method in CARD_PAYMENT_METHODS:
         told_by_method = 'CardPaymentDetailsSchema'
+    elif payment_method == 'PAID_MANUALLY':
+        told_by_method = 'ManualPaymentDetailsSchema'
     elif payment_method:
-        told_by_method = 'ManualPaymentDetailsSchema' if payment_method == 'PAID_MANUALLY' else 'VendorPaymentDetailsSchema'
-    schema = reader.choice('schema_type', frozenset(_DETAILS), required=not told_by_method) or told_by_method
-    return _DETAILS[schema](reader)
+        told_by_method = 'VendorPaymentDetailsSchema'
+    schema = reader.choice('schema_type', frozenset(_DETAILS_READERS), required=not told_by_method) or told_by_method
+    return _DETAILS_READERS[schema](reader)

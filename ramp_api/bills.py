@@ -9,10 +9,21 @@ import datetime
 from decimal import Decimal
 from urllib.parse import urlsplit
 
-from .bill_payments import APPROVAL_STATUSES, BillPayment, _payment
-from .coding import Selection, _selections
+from .bill_payments import APPROVAL_STATUSES, BillPayment, read_bill_payment
+from .coding import Selection, read_selections
 from .money import Money
-from .reading import PayloadError, _add_up, _amount, _decimal, _Reader, _readers, _stock, _texts, _unsigned, _uuids
+from .reading import (
+    PayloadError,
+    PayloadReader,
+    check_lines_total,
+    item_readers,
+    read_amount,
+    read_decimal,
+    read_quantity_and_price,
+    read_texts,
+    read_unsigned_amount,
+    read_uuids,
+)
 from .vendors import VENDOR_TYPES
 
 BILL_STATUSES = frozenset({'OPEN', 'PAID'})
@@ -143,11 +154,11 @@ def read_bill(payload, with_payment=True):
     with_payment: bool, False leaves `payment` unread (None): a payment that nobody understands says nothing
     against the bill.
     """
-    reader = _Reader(payload)
+    reader = PayloadReader(payload)
     ramp_id = reader.uuid('id', required=True)
-    amount = _amount(reader, 'amount', None, "the bill")
+    amount = read_amount(reader, 'amount', None, "the bill")
     owner = reader.object('bill_owner')
-    selections = _selections(reader)
+    selections = read_selections(reader)
     return Bill(
         id=ramp_id,
         amount=amount,
@@ -156,7 +167,7 @@ def read_bill(payload, with_payment=True):
         approval_status=reader.choice('approval_status', APPROVAL_STATUSES),
         sync_status=reader.choice('sync_status', BILL_SYNC_STATUSES),
         enable_accounting_sync=reader.get('enable_accounting_sync', bool, "true or false") is not False,
-        vendor=_bill_vendor(reader.object('vendor')),
+        vendor=_read_bill_vendor(reader.object('vendor')),
         vendor_contact_id=reader.uuid('vendor_contact_id'),
         entity_id=reader.uuid('entity_id'),
         invoice_number=reader.text('invoice_number'),
@@ -170,23 +181,23 @@ def read_bill(payload, with_payment=True):
         paid_at=reader.moment('paid_at'),
         created_at=reader.moment('created_at'),
         archived_at=reader.moment('archived_at'),
-        fx_conversion_rate=_rate(reader),
+        fx_conversion_rate=_read_conversion_rate(reader),
         selections=selections,
-        lines=_bill_lines(reader, amount, selections),
-        payment=_payment(reader) if with_payment else None,
+        lines=_read_bill_lines(reader, amount, selections),
+        payment=read_bill_payment(reader) if with_payment else None,
         applied_vendor_credits=tuple(
-            AppliedCredit(item.uuid('id', required=True), _amount(item, 'amount', None, "the credit"))
-            for item in _readers(reader, 'applied_vendor_credits')
+            AppliedCredit(item.uuid('id', required=True), read_amount(item, 'amount', None, "the credit"))
+            for item in item_readers(reader, 'applied_vendor_credits')
         ),
         purchase_order_id=reader.uuid('purchase_order_id'),
-        item_receipt_ids=_uuids(reader, 'item_receipt_ids'),
+        item_receipt_ids=read_uuids(reader, 'item_receipt_ids'),
         draft_bill_id=reader.uuid('draft_bill_id'),
         draft_bill_created_at=reader.moment('draft_bill_created_at'),
         is_withholding_release=reader.flag('is_withholding_release'),
         bill_owner_id=owner.uuid('id'),
         bill_owner_name=' '.join(filter(None, (owner.text('first_name'), owner.text('last_name')))) or None,
         deep_link_url=reader.text('deep_link_url'),
-        invoice_urls=_texts(reader, 'invoice_urls'),
+        invoice_urls=read_texts(reader, 'invoice_urls'),
     )
 
 
@@ -195,7 +206,7 @@ def read_invoice_urls(payload):
 
     They are secrets as long as they work.
     """
-    return _texts(_Reader(payload), 'invoice_urls')
+    return read_texts(PayloadReader(payload), 'invoice_urls')
 
 
 def scrub_bill(payload):
@@ -206,10 +217,11 @@ def scrub_bill(payload):
     if not isinstance(payload, dict) or 'invoice_urls' not in payload:
         return payload
     links = payload['invoice_urls']
-    return {**payload, 'invoice_urls': [_host(link) for link in links] if isinstance(links, list) else _host(links)}
+    stripped = [_strip_link(link) for link in links] if isinstance(links, list) else _strip_link(links)
+    return {**payload, 'invoice_urls': stripped}
 
 
-def _host(link):
+def _strip_link(link):
     """A link without what makes it a key; of something else only what it is not: a link."""
     if isinstance(link, (dict, list)):
         return type(link)()
@@ -217,12 +229,13 @@ def _host(link):
         return link
     try:
         parts = urlsplit(link)
-        return f'{parts.scheme}://{parts.hostname}' if parts.scheme in ('http', 'https') and parts.hostname else '(link)'
+        is_address = parts.scheme in ('http', 'https') and parts.hostname
+        return f'{parts.scheme}://{parts.hostname}' if is_address else '(link)'
     except ValueError:
         return '(link)'
 
 
-def _bill_vendor(reader):
+def _read_bill_vendor(reader):
     return BillVendor(
         id=reader.uuid('id', required=True),
         name=reader.text('name'),
@@ -233,8 +246,8 @@ def _bill_vendor(reader):
     )
 
 
-def _rate(reader):
-    rate = _decimal(reader, 'fx_conversion_rate')
+def _read_conversion_rate(reader):
+    rate = read_decimal(reader, 'fx_conversion_rate')
     if rate is not None and rate <= 0:
         raise PayloadError(
             reader.at('fx_conversion_rate'), f"{rate} is not a rate; it is not booked until this is explained"
@@ -242,15 +255,16 @@ def _rate(reader):
     return rate
 
 
-def _bill_lines(reader, whole, selections):
-    stock = _readers(reader, 'inventory_line_items')
-    readers = _readers(reader, 'line_items') + stock
-    amounts = [_amount(item, 'amount', whole.currency, "the bill") for item in readers]
-    withheld = [_withholding(item, amount) for item, amount in zip(readers, amounts)]
-    _add_up('line_items', amounts, whole, "the bill")
+def _read_bill_lines(reader, whole, selections):
+    stock = item_readers(reader, 'inventory_line_items')
+    readers = item_readers(reader, 'line_items') + stock
+    amounts = [read_amount(item, 'amount', whole.currency, "the bill") for item in readers]
+    withheld = [_read_withholding(item, amount) for item, amount in zip(readers, amounts)]
+    check_lines_total('line_items', amounts, whole, "the bill")
     lines = []
-    for item, amount, coding, withholding in zip(readers, amounts, _bill_coding(readers, selections), withheld):
-        quantity, price = _stock(item, whole.currency, "the bill") if item in stock else (None, None)
+    coded = _read_bill_line_selections(readers, selections)
+    for item, amount, coding, withholding in zip(readers, amounts, coded, withheld):
+        quantity, price = read_quantity_and_price(item, whole.currency, "the bill") if item in stock else (None, None)
         lines.append(
             BillLine(
                 amount=amount,
@@ -259,35 +273,35 @@ def _bill_lines(reader, whole, selections):
                 quantity=quantity,
                 unit_price=price,
                 purchase_order_line_item_id=item.uuid('purchase_order_line_item_id'),
-                item_receipt_line_item_ids=_uuids(item, 'item_receipt_line_item_ids'),
+                item_receipt_line_item_ids=read_uuids(item, 'item_receipt_line_item_ids'),
                 withholding=withholding,
             )
         )
     return tuple(lines)
 
 
-def _bill_coding(readers, whole):
+def _read_bill_line_selections(readers, whole):
     """The selections of each line: its own, and those of the whole in the fields of which it has none."""
     coded = []
-    for own in map(_selections, readers):
-        known = {_field(selection) for selection in own}
-        coded.append(own + tuple(selection for selection in whole if _field(selection) not in known))
+    for own in map(read_selections, readers):
+        known = {_selection_field(selection) for selection in own}
+        coded.append(own + tuple(selection for selection in whole if _selection_field(selection) not in known))
     return coded
 
 
-def _field(selection):
+def _selection_field(selection):
     """Which field of accounting a selection is of; custom fields share one type."""
     return selection.type, selection.category_external_id if selection.type == 'OTHER' else None
 
 
-def _withholding(line, amount):
+def _read_withholding(line, amount):
     """Ramp calls `gross_amount` the one before withholding and nowhere says that a line's `amount` is the one
     after it: where the figures do not show that, what the bill is over is a guess, and it is not made."""
     if line.values.get('withholding_line_item') is None:
         return None
     reader = line.object('withholding_line_item')
-    gross = _unsigned(reader, 'gross_amount', 'value', 'currency')
-    withheld = _unsigned(reader, 'withholding_amount', 'value', 'currency')
+    gross = read_unsigned_amount(reader, 'gross_amount', 'value', 'currency')
+    withheld = read_unsigned_amount(reader, 'withholding_amount', 'value', 'currency')
     for key, money in (('gross_amount', gross), ('withholding_amount', withheld)):
         if money is None:
             raise PayloadError(reader.at(key), "Ramp sent no amount; the line cannot be checked")
@@ -299,4 +313,4 @@ def _withholding(line, amount):
             f"{gross} less {withheld} withheld is not the line's amount, which is {amount}; "
             "it is not booked until this is explained",
         )
-    return Withholding(gross, withheld, _decimal(reader, 'withholding_percentage'))
+    return Withholding(gross, withheld, read_decimal(reader, 'withholding_percentage'))

@@ -7,7 +7,7 @@ The rules are those of `reading`. Schemas: Business, ApiEntityResource, Accounti
 import contextlib
 import dataclasses
 
-from .reading import PayloadError, _Reader
+from .reading import PayloadError, PayloadReader
 
 PROVIDER_STATUSES = frozenset({'failed_to_auth', 'linked', 'revoked', 'unlinked'})
 CONNECTION_TYPES = frozenset({'API', 'CSV', 'DIRECT'})
@@ -57,23 +57,27 @@ class Business:
 
 def read_entity(payload):
     """Entity from an object of GET /entities (dict). Raises PayloadError."""
-    reader = _Reader(payload)
+    reader = PayloadReader(payload)
     return Entity(
         id=reader.uuid('id', required=True),
         name=reader.text('entity_name'),
         currency=reader.text('currency'),
         is_primary=reader.flag('is_primary'),
         subsidiary_external_id=reader.object('connected_subsidiary').text('external_id'),
-        payment_accounts=tuple(_bank_accounts(reader.items('payment_accounts'))),
+        payment_accounts=tuple(_readable_bank_accounts(reader.items('payment_accounts'))),
     )
 
 
-def _bank_accounts(items):
+def _readable_bank_accounts(items):
     """Those that can be read: the entity itself is worth more than how its bank accounts are called."""
     for value, path in items:
         with contextlib.suppress(PayloadError):
-            account = _Reader(value, path)
-            yield BankAccount(account.uuid('id', required=True), account.text('account_name'), account.text('account_number_last_four'))
+            account = PayloadReader(value, path)
+            yield BankAccount(
+                id=account.uuid('id', required=True),
+                name=account.text('account_name'),
+                last_four=account.text('account_number_last_four'),
+            )
 
 
 def read_accounting_provider(payload):
@@ -81,7 +85,7 @@ def read_accounting_provider(payload):
     PayloadError."""
     if payload is None or payload == {}:
         return None
-    reader = _Reader(payload)
+    reader = PayloadReader(payload)
     return AccountingProvider(
         id=reader.uuid('id', required=True),
         remote_provider_name=reader.text('remote_provider_name'),
@@ -96,7 +100,7 @@ def read_accounting_provider(payload):
 
 def read_business(payload):
     """Business from GET /business (schema Business, 2026-08-01; it does not promise the id). Raises PayloadError."""
-    reader = _Reader(payload)
+    reader = PayloadReader(payload)
     ident = reader.uuid('id', required=True)
     return Business(
         id=ident, name=reader.text('business_name_legal') or reader.text('business_name_on_card') or ident

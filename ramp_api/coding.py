@@ -6,7 +6,7 @@ The rules are those of `reading`.
 
 import dataclasses
 
-from .reading import PayloadError, _Reader
+from .reading import PayloadError, PayloadReader
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,13 +22,13 @@ class Selection:
     category_external_id: str | None
 
 
-def _selections(reader):
+def read_selections(reader):
     return tuple(
-        _selection(_Reader(value, path)) for value, path in reader.items('accounting_field_selections')
+        _read_selection(PayloadReader(value, path)) for value, path in reader.items('accounting_field_selections')
     )
 
 
-def _selection(reader):
+def _read_selection(reader):
     category = reader.object('category_info')
     kind = reader.text('type') or category.text('type')
     if kind is None:
@@ -45,7 +45,7 @@ def _selection(reader):
     )
 
 
-def _coding(readers, whole):
+def read_line_selections(readers, whole):
     """The selections of each line: its own; those of the whole for a single line that has none."""
-    coded = [_selections(reader) for reader in readers]
+    coded = [read_selections(reader) for reader in readers]
     return [whole] if len(coded) == 1 and not coded[0] else coded

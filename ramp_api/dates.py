@@ -26,13 +26,13 @@ def parse_utc(text):
     *parts, fraction, offset = match.groups()
     micro = int((fraction or '').ljust(6, '0')[:6])
     try:
-        moment = datetime.datetime(*(int(part or 0) for part in parts), micro, tzinfo=_zone(offset))
+        moment = datetime.datetime(*(int(part or 0) for part in parts), micro, tzinfo=_parse_offset(offset))
         return moment.astimezone(datetime.timezone.utc)
     except (ValueError, OverflowError) as error:
         raise ValueError(f"{text!r} is not a valid date and time: {error}") from None
 
 
-def _zone(offset):
+def _parse_offset(offset):
     if not offset or offset in 'Zz':
         return datetime.timezone.utc
     digits = offset[1:].replace(':', '').ljust(4, '0')
@@ -50,10 +50,10 @@ def to_company_date(moment, tzname):
     """
     if moment.tzinfo is None:
         raise ValueError("A moment without a time zone has no date; make it UTC first")
-    return moment.astimezone(_named_zone(tzname)).date()
+    return moment.astimezone(_find_time_zone(tzname)).date()
 
 
-def _named_zone(tzname):
+def _find_time_zone(tzname):
     with contextlib.suppress(zoneinfo.ZoneInfoNotFoundError, ValueError, TypeError, OSError):
         return zoneinfo.ZoneInfo(tzname)
     try:

@@ -55,7 +55,7 @@ def check_url(url, *, allow_http=False):
         return
     if parts.scheme != 'https':
         raise RampProtocolError("the link to the file is not https")
-    if _is_address(host):
+    if _is_ip_address(host):
         raise RampProtocolError("the link to the file names an IP address instead of a host")
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
@@ -95,24 +95,24 @@ def build(content, headers, url):
         mimetype = (headers.get('Content-Type') or '').partition(';')[0].strip().lower()
         if mimetype in _EXTENSIONS or not re.fullmatch(r'[\w.+-]+/[\w.+-]+', mimetype, re.ASCII):
             mimetype = 'application/octet-stream'  # it says it is a picture, and is not
-    return Download(content, mimetype, _filename(headers, url, mimetype))
+    return Download(content, mimetype, _safe_file_name(headers, url, mimetype))
 
 
 def picture_size(download):
     """(width, height) in pixels that the header of a picture says, the largest where it says several; (0, 0) of
     anything else, and where it says none. Nothing is decoded, and nothing broken raises."""
-    size = _SIZES.get(download.mimetype)
+    size = _PIXEL_SIZE_READERS.get(download.mimetype)
     try:
         return size(download.content) if size else (0, 0)
     except (struct.error, IndexError, ValueError):  # cut off
         return 0, 0
 
 
-def _png_size(content):
+def _png_pixel_size(content):
     return struct.unpack_from('>II', content, 16)
 
 
-def _jpeg_size(content):
+def _jpeg_pixel_size(content):
     width, height, place = 0, 0, 2
     while place + 4 <= len(content):
         if content[place] != 0xFF:
@@ -133,15 +133,15 @@ def _jpeg_size(content):
     return width, height
 
 
-def _gif_size(content):
+def _gif_pixel_size(content):
     """A frame may be larger than the screen it is on."""
     width, height, flags = struct.unpack_from('<HHB', content, 6)
-    place = 13 + _gif_colours(flags)
+    place = 13 + _gif_palette_bytes(flags)
     while place < len(content):
         if content[place] == 0x2C:
             left, top, wide, high, flags = struct.unpack_from('<HHHHB', content, place + 1)
             width, height = max(width, left + wide), max(height, top + high)
-            place = _gif_blocks_end(content, place + 11 + _gif_colours(flags))
+            place = _gif_blocks_end(content, place + 11 + _gif_palette_bytes(flags))
         elif content[place] == 0x21:
             place = _gif_blocks_end(content, place + 2)
         else:
@@ -149,7 +149,7 @@ def _gif_size(content):
     return width, height
 
 
-def _gif_colours(flags):
+def _gif_palette_bytes(flags):
     return 3 * 2 ** ((flags & 7) + 1) if flags & 0x80 else 0
 
 
@@ -159,7 +159,7 @@ def _gif_blocks_end(content, place):
     return place + 1
 
 
-def _webp_size(content):
+def _webp_pixel_size(content):
     kind = content[12:16]
     if kind == b'VP8X':
         return (int.from_bytes(content[24:27], 'little') + 1, int.from_bytes(content[27:30], 'little') + 1)
@@ -170,7 +170,7 @@ def _webp_size(content):
     return wide & 0x3FFF, high & 0x3FFF
 
 
-def _heic_size(content):
+def _heic_pixel_size(content):
     """The boxes `ispe` say it, of the whole, of its tiles and of its previews."""
     width = height = 0
     for place in (found.end() for found in re.finditer(b'ispe', content[:_HEIC_HEADER])):
@@ -179,30 +179,34 @@ def _heic_size(content):
     return width, height
 
 
-_SIZES = {
-    'image/png': _png_size,
-    'image/jpeg': _jpeg_size,
-    'image/gif': _gif_size,
-    'image/webp': _webp_size,
-    'image/heic': _heic_size,
+_PIXEL_SIZE_READERS = {
+    'image/png': _png_pixel_size,
+    'image/jpeg': _jpeg_pixel_size,
+    'image/gif': _gif_pixel_size,
+    'image/webp': _webp_pixel_size,
+    'image/heic': _heic_pixel_size,
 }
 
 
-def _is_address(host):
+def _is_ip_address(host):
     try:
         return bool(ipaddress.ip_address(host))
     except ValueError:
         return False
 
 
-def _filename(headers, url, mimetype):
+def _safe_file_name(headers, url, mimetype):
     message = Message()
     message['Content-Disposition'] = (
         (headers.get('Content-Disposition') or '').replace('\r', ' ').replace('\n', ' ')
     )
     name = message.get_filename() or unquote(urlsplit(url).path.rpartition('/')[2])
     name = re.sub(r'[^\w .()-]', '_', re.split(r'[/\\]', name)[-1]).strip(' .')[-_MAX_NAME:] or 'receipt'
-    wanted = _EXTENSIONS.get(mimetype) or _XML.get(mimetype) or tuple(filter(None, [mimetypes.guess_extension(mimetype)]))
+    wanted = (
+        _EXTENSIONS.get(mimetype)
+        or _XML.get(mimetype)
+        or tuple(filter(None, [mimetypes.guess_extension(mimetype)]))
+    )
     if wanted and not name.lower().endswith(wanted):
         name += wanted[0]
     return name

@@ -76,9 +76,9 @@ class SlidingWindow:
         """
         slept = 0.0
         while True:
-            with self._state() as state:
+            with self._locked_state() as state:
                 now = self._clock()
-                hits = state['hits'] = self._live(state['hits'], now)
+                hits = state['hits'] = self._hits_in_window(state['hits'], now)
                 blocked = self._blocked_until(state, now)
                 if blocked > now:
                     wait = blocked - now
@@ -95,12 +95,12 @@ class SlidingWindow:
 
     def penalize(self, seconds):
         """After a 429: nobody on this machine asks again for `seconds` (at most MAX_PENALTY)."""
-        with self._state() as state:
+        with self._locked_state() as state:
             now = self._clock()
             until = now + min(max(float(seconds), 0.0), MAX_PENALTY)
             state['blocked_until'] = max(self._blocked_until(state, now), until)
 
-    def _live(self, hits, now):
+    def _hits_in_window(self, hits, now):
         # Moments in the future come from before a reboot: the monotonic clock starts again.
         return [hit for hit in hits if now - self.window < hit <= now]
 
@@ -108,16 +108,16 @@ class SlidingWindow:
         return state['blocked_until'] if state['blocked_until'] <= now + MAX_PENALTY else 0.0
 
     @contextlib.contextmanager
-    def _state(self):
+    def _locked_state(self):
         """The state, exclusively: {'hits': ascending moments, 'blocked_until': moment}. Changes are kept."""
-        descriptor = self._open() if self._shared else None
+        descriptor = self._open_state_file() if self._shared else None
         if descriptor is None:
             with _local_lock:
                 yield _local_states.setdefault(self.path, {'hits': [], 'blocked_until': 0.0})
             return
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
-            state = self._read(descriptor)
+            state = self._read_state(descriptor)
             yield state
             content = json.dumps(state).encode()
             os.ftruncate(descriptor, 0)
@@ -125,13 +125,13 @@ class SlidingWindow:
         finally:
             os.close(descriptor)  # and with it the lock
 
-    def _open(self):
+    def _open_state_file(self):
         """A descriptor of our own private file, or None when the place cannot be trusted or used."""
         flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
         try:
             descriptor = os.open(self.path, flags, 0o600)
         except OSError as error:
-            return self._give_up(error)
+            return self._count_per_process(error)
         info = os.fstat(descriptor)
         if (
             stat.S_ISREG(info.st_mode)
@@ -141,14 +141,14 @@ class SlidingWindow:
         ):
             return descriptor
         os.close(descriptor)
-        return self._give_up("the file is not private to this user")
+        return self._count_per_process("the file is not private to this user")
 
-    def _give_up(self, reason):
+    def _count_per_process(self, reason):
         self._shared = False
         _logger.info("Ramp's rate limit is counted per process only: %s (%s)", reason, self.path)
 
     @staticmethod
-    def _read(descriptor):
+    def _read_state(descriptor):
         try:
             state = json.loads(os.pread(descriptor, 1_000_000, 0))
             return {

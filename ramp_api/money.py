@@ -91,7 +91,7 @@ class Money:
         Raises MoneyError, also for bool, NaN, infinities, exponents ('1e5') and separators in text.
         """
         digits = exponent(currency)
-        exact = _exact(value, digits) * 10**digits
+        exact = _exact_fraction(value, digits) * 10**digits
         if exact.denominator != 1:
             if strict:
                 raise MoneyError(f"{value} {currency} has more than the {digits} decimals of {currency}")
@@ -108,10 +108,10 @@ class Money:
         return f"{self.decimal:f} {self.currency}"
 
     def __add__(self, other):
-        return Money(self.minor + self._same(other), self.currency)
+        return Money(self.minor + self._minor_of_same_currency(other), self.currency)
 
     def __sub__(self, other):
-        return Money(self.minor - self._same(other), self.currency)
+        return Money(self.minor - self._minor_of_same_currency(other), self.currency)
 
     def __neg__(self):
         return Money(-self.minor, self.currency)
@@ -120,24 +120,24 @@ class Money:
         return Money(abs(self.minor), self.currency)
 
     def __lt__(self, other):
-        return self.minor < self._same(other)
+        return self.minor < self._minor_of_same_currency(other)
 
     def __le__(self, other):
-        return self.minor <= self._same(other)
+        return self.minor <= self._minor_of_same_currency(other)
 
     def __gt__(self, other):
-        return self.minor > self._same(other)
+        return self.minor > self._minor_of_same_currency(other)
 
     def __ge__(self, other):
-        return self.minor >= self._same(other)
+        return self.minor >= self._minor_of_same_currency(other)
 
-    def _same(self, other):
+    def _minor_of_same_currency(self, other):
         if not isinstance(other, Money) or other.currency != self.currency:
             raise MoneyError(f"{self} and {other} are not of one currency")
         return other.minor
 
 
-def _exact(value, digits):
+def _exact_fraction(value, digits):
     if isinstance(value, float) and math.isfinite(value):
         if math.ulp(value) * 10**digits > 0.1:
             raise MoneyError(f"{value!r} is too large to be an exact amount with {digits} decimals")

@@ -8,7 +8,7 @@ import contextlib
 import dataclasses
 import datetime
 
-from .reading import PayloadError, _Reader
+from .reading import PayloadError, PayloadReader
 
 USER_STATUSES = frozenset(
     {
@@ -79,7 +79,7 @@ class Location:
 
 def read_user(payload):
     """User from an object of GET /users or /users/{id} (dict). Raises PayloadError."""
-    reader = _Reader(payload)
+    reader = PayloadReader(payload)
     return User(
         id=reader.uuid('id', required=True),
         email=reader.text('email'),
@@ -93,19 +93,19 @@ def read_user(payload):
         department_id=reader.uuid('department_id'),
         location_id=reader.uuid('location_id'),
         entity_id=reader.uuid('entity_id'),
-        scheduled_deactivation_date=_moment(reader, 'scheduled_deactivation_date'),
-        scheduled_invitation_date=_moment(reader, 'scheduled_invitation_date'),
+        scheduled_deactivation_date=_moment_or_none(reader, 'scheduled_deactivation_date'),
+        scheduled_invitation_date=_moment_or_none(reader, 'scheduled_invitation_date'),
     )
 
 
-def _moment(reader, key):
+def _moment_or_none(reader, key):
     with contextlib.suppress(PayloadError):  # nobody is to be unknown because of a date
         return reader.moment(key)
 
 
 def read_user_task(payload):
     """UserTask from GET /users/deferred/status/{task_id} (dict). Raises PayloadError."""
-    reader = _Reader(payload)
+    reader = PayloadReader(payload)
     data = reader.object('data')
     task = UserTask(
         status=reader.choice('status', TASK_STATUSES, required=True),
@@ -119,13 +119,13 @@ def read_user_task(payload):
 
 def read_department(payload):
     """Department from an object of GET or POST /departments (dict). Raises PayloadError."""
-    reader = _Reader(payload)
+    reader = PayloadReader(payload)
     return Department(id=reader.uuid('id', required=True), name=reader.text('name', required=True))
 
 
 def read_location(payload):
     """Location from an object of GET or POST /locations (dict). Raises PayloadError."""
-    reader = _Reader(payload)
+    reader = PayloadReader(payload)
     return Location(
         id=reader.uuid('id', required=True),
         name=reader.text('name', required=True),

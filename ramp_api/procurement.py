@@ -11,9 +11,9 @@ import dataclasses
 import datetime
 from decimal import Decimal
 
-from .coding import Selection, _selections
+from .coding import Selection, read_selections
 from .money import Money
-from .reading import PayloadError, _amount, _day, _decimal, _Reader, _readers, _uuid
+from .reading import PayloadError, PayloadReader, item_readers, read_amount, read_day, read_decimal, read_uuids
 
 RECEIPT_STATUSES = frozenset({'FULLY_RECEIVED', 'NOT_RECEIVED', 'OVER_RECEIVED', 'PARTIALLY_RECEIVED'})
 BILLING_STATUSES = frozenset({'CLOSED', 'DELETED', 'FULLY_BILLED', 'OPEN', 'PARTIALLY_BILLED'})
@@ -102,8 +102,8 @@ class ItemReceipt:
 
 def read_purchase_order(payload):
     """PurchaseOrder from an object of /purchase-orders, of a list or alone (dict). Raises PayloadError."""
-    reader = _Reader(payload)
-    amount = _amount(reader, 'amount', None, "the purchase order")
+    reader = PayloadReader(payload)
+    amount = read_amount(reader, 'amount', None, "the purchase order")
     return PurchaseOrder(
         id=reader.uuid('id', required=True),
         external_id=reader.text('external_id'),
@@ -116,41 +116,43 @@ def read_purchase_order(payload):
         amount=amount,
         memo=reader.text('memo'),
         net_payment_terms=reader.get('net_payment_terms', int, "a whole number of days"),
-        **{name: _midnight(reader, name) for name in ('promise_date', 'spend_start_date', 'spend_end_date')},
+        **{name: _day_of_midnight(reader, name) for name in ('promise_date', 'spend_start_date', 'spend_end_date')},
         three_way_match_enabled=reader.flag('three_way_match_enabled'),
         receipt_status=reader.choice('receipt_status', RECEIPT_STATUSES, required=True),
         billing_status=reader.choice('billing_status', BILLING_STATUSES),
-        withholding_default_rate=_decimal(reader, 'withholding_default_rate'),
-        bill_ids=_ids(reader, 'bill_ids'),
-        item_receipt_ids=_ids(reader, 'item_receipt_ids'),
-        selections=_selections(reader),
-        lines=_different(reader, 'line_items', [_order_line(item, amount.currency) for item in _readers(reader, 'line_items')]),
+        withholding_default_rate=read_decimal(reader, 'withholding_default_rate'),
+        bill_ids=read_uuids(reader, 'bill_ids'),
+        item_receipt_ids=read_uuids(reader, 'item_receipt_ids'),
+        selections=read_selections(reader),
+        lines=_lines_with_unique_ids(reader, 'line_items', [
+            _read_order_line(item, amount.currency) for item in item_readers(reader, 'line_items')
+        ]),
         created_at=reader.moment('created_at', required=True),
         archived_at=reader.moment('archived_at'),
         ramp_url=reader.text('ramp_url'),
     )
 
 
-def _order_line(reader, currency):
-    price = reader.minor('unit_price') and _amount(reader, 'unit_price', currency, "the purchase order")
+def _read_order_line(reader, currency):
+    price = reader.minor('unit_price') and read_amount(reader, 'unit_price', currency, "the purchase order")
     return PurchaseOrderLine(
         id=reader.uuid('id', required=True),
         external_id=reader.text('external_id'),
         description=reader.text('description'),
-        quantity=_decimal(reader, 'quantity'),
+        quantity=read_decimal(reader, 'quantity'),
         unit_price=price,
-        amount=_amount(reader, 'amount', currency, "the purchase order"),
-        withholding_rate=_decimal(reader, 'withholding_rate'),
-        start_date=_day(reader, 'start_date'),
-        end_date=_day(reader, 'end_date'),
+        amount=read_amount(reader, 'amount', currency, "the purchase order"),
+        withholding_rate=read_decimal(reader, 'withholding_rate'),
+        start_date=read_day(reader, 'start_date'),
+        end_date=read_day(reader, 'end_date'),
         remote_id=reader.text('remote_id'),
-        selections=_selections(reader),
+        selections=read_selections(reader),
     )
 
 
 def read_item_receipt(payload):
     """ItemReceipt from an object of /item-receipts, of a list or alone (dict). Raises PayloadError."""
-    reader = _Reader(payload)
+    reader = PayloadReader(payload)
     return ItemReceipt(
         id=reader.uuid('id', required=True),
         number=reader.text('item_receipt_number', required=True),
@@ -158,31 +160,27 @@ def read_item_receipt(payload):
         received_at=reader.moment('received_at', required=True),
         memo=reader.text('memo'),
         remote_id=reader.text('remote_id'),
-        lines=_different(reader, 'line_items', [
+        lines=_lines_with_unique_ids(reader, 'line_items', [
             ItemReceiptLine(
                 id=item.uuid('id', required=True),
                 purchase_order_line_item_id=item.uuid('purchase_order_line_item_id', required=True),
-                quantity=_decimal(item, 'quantity'),
+                quantity=read_decimal(item, 'quantity'),
                 amount=item.minor('amount'),
                 memo=item.text('memo'),
             )
-            for item in _readers(reader, 'line_items')
+            for item in item_readers(reader, 'line_items')
         ]),
         created_at=reader.moment('created_at', required=True),
         archived_at=reader.moment('archived_at'),
     )
 
 
-def _midnight(reader, key):
+def _day_of_midnight(reader, key):
     moment = reader.moment(key)
     return moment and moment.date()
 
 
-def _ids(reader, key):
-    return tuple(_uuid(value, path) for value, path in reader.items(key))
-
-
-def _different(reader, key, lines):
+def _lines_with_unique_ids(reader, key, lines):
     """The lines as a tuple; they are told apart by their ids."""
     if len({line.id for line in lines}) < len(lines):
         raise PayloadError(reader.at(key), "two lines have one id; ask Ramp which one is right")

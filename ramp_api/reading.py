@@ -13,7 +13,7 @@ from .dates import parse_utc
 from .money import Money, MoneyError
 
 SYNC_STATUSES = frozenset({'NOT_SYNC_READY', 'SYNCED', 'SYNC_READY'})
-_UUID = re.compile(r'[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}')
+UUID_PATTERN = re.compile(r'[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}')
 _DAY = re.compile(r'[0-9]{4}-[0-9]{2}-[0-9]{2}')
 _DECIMAL = re.compile(r'[+-]?[0-9]{1,30}(\.[0-9]{1,30})?')
 
@@ -30,13 +30,13 @@ class PayloadError(ValueError):
         return f"{self.field}: {self.message}"
 
 
-class _Reader:
+class PayloadReader:
     """Typed access to one JSON object. Each method returns None for a missing, null or (text) empty value,
     unless `required`; and raises PayloadError naming the full path of the field."""
 
     def __init__(self, values, path=''):
         if not isinstance(values, dict):
-            raise PayloadError(path or 'payload', f"expected an object, Ramp sent {_kind(values)}")
+            raise PayloadError(path or 'payload', f"expected an object, Ramp sent {_describe_kind(values)}")
         self.values = values
         self.path = path
 
@@ -50,7 +50,7 @@ class _Reader:
                 raise PayloadError(self.at(key), f"Ramp sent no value; {label} is required")
             return None
         if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
-            raise PayloadError(self.at(key), f"expected {label}, Ramp sent {_kind(value)}")
+            raise PayloadError(self.at(key), f"expected {label}, Ramp sent {_describe_kind(value)}")
         return value
 
     def text(self, key, required=False):
@@ -61,7 +61,7 @@ class _Reader:
 
     def uuid(self, key, required=False):
         value = self.get(key, str, "an id (uuid)", required)
-        return value if value is None else _uuid(value, self.at(key))
+        return value if value is None else checked_uuid(value, self.at(key))
 
     def choice(self, key, allowed, required=False, normalise=str):
         value = self.text(key, required)
@@ -81,8 +81,8 @@ class _Reader:
             raise PayloadError(self.at(key), str(error)) from None
 
     def object(self, key):
-        """A _Reader of the object under `key`, of an empty one if there is none."""
-        return _Reader(self.get(key, dict, "an object") or {}, self.at(key))
+        """A PayloadReader of the object under `key`, of an empty one if there is none."""
+        return PayloadReader(self.get(key, dict, "an object") or {}, self.at(key))
 
     def items(self, key):
         """The list under `key` as pairs (value, path)."""
@@ -100,10 +100,10 @@ class _Reader:
         code = reader.text(currency, required=True)
         own_rate = reader.get('minor_unit_conversion_rate', int, "a whole number")
         with_rate = rate if own_rate is None else own_rate
-        return _money(reader.path, Money.from_minor, value, code, with_rate)
+        return checked_money(reader.path, Money.from_minor, value, code, with_rate)
 
 
-def _kind(value):
+def _describe_kind(value):
     # Only the type: a value in an error message would be payload data in a log.
     names = {
         dict: "an object",
@@ -116,24 +116,24 @@ def _kind(value):
     return names.get(type(value), "nothing" if value is None else type(value).__name__)
 
 
-def _money(field, build, *args):
+def checked_money(field, build, *args):
     try:
         return build(*args)
     except MoneyError as error:
         raise PayloadError(field, f"{error}; it is not booked until this is explained") from None
 
 
-def _uuid(value, path):
-    if not isinstance(value, str) or not _UUID.fullmatch(value.lower()):
+def checked_uuid(value, path):
+    if not isinstance(value, str) or not UUID_PATTERN.fullmatch(value.lower()):
         raise PayloadError(path, "Ramp sent something that is not an id (uuid)")
     return value.lower()
 
 
-def _uuids(reader, key):
-    return tuple(_uuid(value, path) for value, path in reader.items(key))
+def read_uuids(reader, key):
+    return tuple(checked_uuid(value, path) for value, path in reader.items(key))
 
 
-def _texts(reader, key):
+def read_texts(reader, key):
     found = tuple(reader.items(key))
     for value, path in found:
         if not isinstance(value, str):
@@ -141,11 +141,11 @@ def _texts(reader, key):
     return tuple(value for value, _path in found)
 
 
-def _readers(reader, key):
-    return [_Reader(value, path) for value, path in reader.items(key)]
+def item_readers(reader, key):
+    return [PayloadReader(value, path) for value, path in reader.items(key)]
 
 
-def _day(reader, key):
+def read_day(reader, key):
     text = reader.text(key)
     try:
         if text is not None and not _DAY.fullmatch(text):
@@ -155,7 +155,7 @@ def _day(reader, key):
         raise PayloadError(reader.at(key), "Ramp sent something that is not a day such as 2026-01-31") from None
 
 
-def _decimal(reader, key):
+def read_decimal(reader, key):
     """Decimal from a number or a text such as "1.0873"; a float by its shortest notation."""
     value = reader.get(key, (str, int, float, Decimal), "a decimal number")
     if value is None or value == '':
@@ -169,7 +169,7 @@ def _decimal(reader, key):
     return Decimal(str(value))
 
 
-def _amount(reader, key, currency, what):
+def read_amount(reader, key, currency, what):
     """The required CurrencyAmount under `key` of a part of `what`, which is in `currency`."""
     money = reader.minor(key)
     if money is None:
@@ -179,7 +179,7 @@ def _amount(reader, key, currency, what):
     return money
 
 
-def _unsigned(reader, key, amount='amount', currency='currency_code'):
+def read_unsigned_amount(reader, key, amount='amount', currency='currency_code'):
     money = reader.minor(key, amount, currency)
     if money is not None and money.minor < 0:
         raise PayloadError(
@@ -188,7 +188,7 @@ def _unsigned(reader, key, amount='amount', currency='currency_code'):
     return money
 
 
-def _add_up(field, amounts, whole, what):
+def check_lines_total(field, amounts, whole, what):
     total = sum(amounts, Money(0, whole.currency))
     if total != whole:
         raise PayloadError(
@@ -196,10 +196,10 @@ def _add_up(field, amounts, whole, what):
         )
 
 
-def _stock(reader, currency, what):
+def read_quantity_and_price(reader, currency, what):
     """quantity and unit_price of an inventory line. Bills before 2026 and credits call it unit_quantity."""
     price = reader.minor('unit_price')
     if price is not None:
-        price = _amount(reader, 'unit_price', currency, what)
-    quantity = _decimal(reader, 'quantity')
-    return _decimal(reader, 'unit_quantity') if quantity is None else quantity, price
+        price = read_amount(reader, 'unit_price', currency, what)
+    quantity = read_decimal(reader, 'quantity')
+    return read_decimal(reader, 'unit_quantity') if quantity is None else quantity, price

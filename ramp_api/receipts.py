@@ -4,7 +4,7 @@
 import dataclasses
 import datetime
 
-from .reading import _Reader
+from .reading import PayloadReader
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Receipt:
 
 def read_receipt(payload):
     """Receipt from an object of GET /receipts (dict). Raises PayloadError."""
-    reader = _Reader(payload)
+    reader = PayloadReader(payload)
     return Receipt(
         id=reader.uuid('id', required=True),
         transaction_id=reader.uuid('transaction_id'),

@@ -9,9 +9,21 @@ import dataclasses
 import datetime
 from decimal import Decimal
 
-from .coding import Selection, _coding, _selections
+from .coding import Selection, read_line_selections, read_selections
 from .money import Money, allocate
-from .reading import SYNC_STATUSES, PayloadError, _add_up, _day, _decimal, _money, _Reader, _readers, _texts, _unsigned, _uuids
+from .reading import (
+    SYNC_STATUSES,
+    PayloadError,
+    PayloadReader,
+    check_lines_total,
+    checked_money,
+    item_readers,
+    read_day,
+    read_decimal,
+    read_texts,
+    read_unsigned_amount,
+    read_uuids,
+)
 
 REIMBURSEMENT_DIRECTIONS = frozenset({'BUSINESS_TO_USER', 'USER_TO_BUSINESS'})
 REIMBURSEMENT_TYPES = frozenset({'MILEAGE', 'OUT_OF_POCKET', 'PAYBACK_FULL', 'PAYBACK_PARTIAL', 'PER_DIEM'})
@@ -106,13 +118,13 @@ class Reimbursement:
 def read_reimbursement(payload):
     """Reimbursement from an object of GET /reimbursements or /reimbursements/{id} (dict). Raises
     PayloadError."""
-    reader = _Reader(payload)
+    reader = PayloadReader(payload)
     ramp_id = reader.uuid('id', required=True)
     state = reader.choice('state', REIMBURSEMENT_STATES, required=True)
-    amount = _entity_amount(reader, state)
-    original = _submitted_amount(reader, amount)
+    amount = _read_entity_amount(reader, state)
+    original = _read_submitted_amount(reader, amount)
     trace = reader.object('trace_id')
-    selections = _selections(reader)
+    selections = read_selections(reader)
     return Reimbursement(
         id=ramp_id,
         direction=reader.choice('direction', REIMBURSEMENT_DIRECTIONS, required=True),
@@ -121,8 +133,8 @@ def read_reimbursement(payload):
         sync_status=reader.choice('sync_status', SYNC_STATUSES),
         amount=amount,
         original_amount=original,
-        payee_amount=_unsigned(reader, 'payee_amount'),
-        lines=_reimbursement_lines(reader, amount, original, selections),
+        payee_amount=read_unsigned_amount(reader, 'payee_amount'),
+        lines=_read_reimbursement_lines(reader, amount, original, selections),
         selections=selections,
         user_id=reader.uuid('user_id', required=True),
         user_email=reader.text('user_email'),
@@ -132,7 +144,7 @@ def read_reimbursement(payload):
         memo=reader.text('memo'),
         merchant=reader.text('merchant'),
         merchant_id=reader.uuid('merchant_id'),
-        transaction_date=_day(reader, 'transaction_date'),
+        transaction_date=read_day(reader, 'transaction_date'),
         accounting_date=reader.moment('accounting_date'),
         created_at=reader.moment('created_at'),
         submitted_at=reader.moment('submitted_at'),
@@ -144,22 +156,22 @@ def read_reimbursement(payload):
         payment_processed_at=reader.moment('payment_processed_at'),
         trace_descriptor=trace.text('descriptor'),
         trace_id=trace.text('trace_id'),
-        receipts=_uuids(reader, 'receipts'),
+        receipts=read_uuids(reader, 'receipts'),
         attendees=tuple(
-            (item.text('name'), item.uuid('user_id')) for item in _readers(reader, 'attendees')
+            (item.text('name'), item.uuid('user_id')) for item in item_readers(reader, 'attendees')
         ),
-        distance=_decimal(reader, 'distance'),
+        distance=read_decimal(reader, 'distance'),
         start_location=reader.text('start_location'),
         end_location=reader.text('end_location'),
-        waypoints=_texts(reader, 'waypoints'),
+        waypoints=read_texts(reader, 'waypoints'),
         fund_id=reader.uuid('fund_id') or reader.uuid('spend_limit_id'),  # the latter is its former name
         trip_id=reader.uuid('trip_id'),
     )
 
 
-def _entity_amount(reader, state):
+def _read_entity_amount(reader, state):
     """`entity_amount` replaces `amount`, in *major* units of `currency` (which is not called currency_code)."""
-    new = _unsigned(reader, 'entity_amount', 'value', 'currency')
+    new = read_unsigned_amount(reader, 'entity_amount', 'value', 'currency')
     major = reader.get('amount', (int, float, Decimal), "a number")
     if major is None:
         if new is None and state not in REIMBURSEMENT_IDLE_STATES:
@@ -167,7 +179,7 @@ def _entity_amount(reader, state):
                 'entity_amount', "Ramp sent neither entity_amount nor amount; there is nothing to book"
             )
         return new
-    old = _money('amount', Money.from_major, major, reader.text('currency', required=True))
+    old = checked_money('amount', Money.from_major, major, reader.text('currency', required=True))
     if old.minor < 0:
         raise PayloadError('amount', f"{old} is negative, but the direction tells who owes whom")
     if new is not None and new != old:
@@ -177,9 +189,9 @@ def _entity_amount(reader, state):
     return old
 
 
-def _submitted_amount(reader, amount):
-    old = _unsigned(reader, 'original_reimbursement_amount')
-    new = _unsigned(reader, 'merchant_amount', 'value', 'currency')
+def _read_submitted_amount(reader, amount):
+    old = read_unsigned_amount(reader, 'original_reimbursement_amount')
+    new = read_unsigned_amount(reader, 'merchant_amount', 'value', 'currency')
     if old is not None and new is not None and old != new:
         raise PayloadError(
             'merchant_amount',
@@ -194,16 +206,16 @@ def _submitted_amount(reader, amount):
     return found
 
 
-def _reimbursement_lines(reader, amount, original, selections):
+def _read_reimbursement_lines(reader, amount, original, selections):
     """The lines are in the currency of what was submitted; a missing one stands for the whole."""
-    readers = _readers(reader, 'line_items')
+    readers = item_readers(reader, 'line_items')
     own = [item.minor('amount') for item in readers]
     if amount is None:
         shares = [None] * len(own)
     elif len(own) < 2 and own in ([], [None]):
         own, shares = [original or amount], [amount]
     else:
-        shares = _line_shares(readers, own, amount, original)
+        shares = _convert_line_amounts(readers, own, amount, original)
     if not readers:
         return tuple(
             ReimbursementLine(share, given, reader.text('memo'), selections)
@@ -211,11 +223,11 @@ def _reimbursement_lines(reader, amount, original, selections):
         )
     return tuple(
         ReimbursementLine(share, given, item.text('memo'), coding)
-        for share, given, item, coding in zip(shares, own, readers, _coding(readers, selections))
+        for share, given, item, coding in zip(shares, own, readers, read_line_selections(readers, selections))
     )
 
 
-def _line_shares(readers, own, amount, original):
+def _convert_line_amounts(readers, own, amount, original):
     """What each line is in the currency the entity pays in."""
     for item, money in zip(readers, own):
         if money is None:
@@ -228,13 +240,13 @@ def _line_shares(readers, own, amount, original):
             )
     currency = own[0].currency
     if currency == amount.currency:
-        _add_up('line_items', own, amount, "the reimbursement")
+        check_lines_total('line_items', own, amount, "the reimbursement")
         return own
     if original is not None:
         if original.currency != currency:
             raise PayloadError(
                 'line_items', f"the lines are in {currency}, but {original} was submitted; correct it in Ramp"
             )
-        _add_up('line_items', own, original, "what was submitted")
-    shares = _money('line_items', allocate, amount.minor, [money.minor for money in own])
+        check_lines_total('line_items', own, original, "what was submitted")
+    shares = checked_money('line_items', allocate, amount.minor, [money.minor for money in own])
     return [Money(share, amount.currency) for share in shares]

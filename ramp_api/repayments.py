@@ -8,7 +8,7 @@ import dataclasses
 import datetime
 
 from .money import Money
-from .reading import PayloadError, _Reader
+from .reading import PayloadError, PayloadReader
 
 REPAYMENT_STATUSES = frozenset(
     {
@@ -39,7 +39,7 @@ class Repayment:
 
 def read_repayment(payload):
     """Repayment from an object of GET /repayments (dict). Raises PayloadError."""
-    reader = _Reader(payload)
+    reader = PayloadReader(payload)
     ramp_id = reader.uuid('id', required=True)
     status = reader.choice('status', REPAYMENT_STATUSES, required=True)
     amount = reader.minor('repayment_amount')

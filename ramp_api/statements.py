@@ -11,7 +11,7 @@ import datetime
 import typing
 
 from .money import Money
-from .reading import SYNC_STATUSES, PayloadError, _amount, _Reader, _readers
+from .reading import SYNC_STATUSES, PayloadError, PayloadReader, item_readers, read_amount
 
 STATEMENT_LINE_TYPES = frozenset({'CARD_TRANSACTION', 'CASHBACK', 'TRANSFER_PAYMENT'})
 # The bank took it: the money counts as paid, until it fails after all. In any other status it has not moved.
@@ -89,7 +89,7 @@ class Cashback:
 def read_statement(payload):
     """Statement from an object of GET /statements or /statements/{id} (dict), or from what `scrub_statement` left of it.
     Raises PayloadError."""
-    reader = _Reader(payload)
+    reader = PayloadReader(payload)
     ramp_id = reader.uuid('id', required=True)
     start, end = reader.moment('start_date', required=True), reader.moment('end_date', required=True)
     if end < start:
@@ -99,41 +99,41 @@ def read_statement(payload):
         start_date=start,
         end_date=end,
         preceding_statement_id=reader.uuid('preceding_statement_id'),
-        sections=_sections(reader),
-        lines=tuple(_line(value, path) for value, path in reader.items('statement_lines')),
+        sections=_read_sections(reader),
+        lines=tuple(_read_statement_line(value, path) for value, path in reader.items('statement_lines')),
     )
 
 
-def _sections(reader):
+def _read_sections(reader):
     found = {}
-    for item in _readers(reader, 'balance_sections'):
+    for item in item_readers(reader, 'balance_sections'):
         ramp_id = item.uuid('id', required=True)
         if ramp_id in found:
             raise PayloadError(item.at('id'), "two sections have this id; it is not booked until this is explained")
-        ending = _amount(item, 'ending_balance', None, "the statement")
+        ending = read_amount(item, 'ending_balance', None, "the statement")
         found[ramp_id] = StatementSection(
             id=ramp_id,
             entity_id=item.uuid('entity_id', required=True),
             ending_balance=ending,
             **{
-                name: _amount(item, name, ending.currency, "the section")
+                name: read_amount(item, name, ending.currency, "the section")
                 for name in ('opening_balance', 'charges', 'credits', 'payments')
             },
         )
     return tuple(found.values())
 
 
-def _line(value, path):
+def _read_statement_line(value, path):
     if isinstance(value, list) and len(value) == 2:
         value = dict(zip(('type', 'id'), value))
-    reader = _Reader(value, path)
+    reader = PayloadReader(value, path)
     return StatementLine(reader.choice('type', STATEMENT_LINE_TYPES, required=True), reader.uuid('id', required=True))
 
 
 def read_statement_url(payload):
     """The pre-signed link to the PDF (str or None) of an object of GET /statements/{id}, whatever else is in it. Raises
     PayloadError. It is a secret as long as it works."""
-    return _Reader(payload).text('statement_url')
+    return PayloadReader(payload).text('statement_url')
 
 
 def scrub_statement(payload):
@@ -155,10 +155,10 @@ def scrub_statement(payload):
 
 def read_transfer(payload):
     """Transfer from an object of GET /transfers or /transfers/{id} (dict). Raises PayloadError."""
-    reader = _Reader(payload)
+    reader = PayloadReader(payload)
     return Transfer(
         id=reader.uuid('id', required=True),
-        amount=_amount(reader, 'amount', None, "the transfer"),
+        amount=read_amount(reader, 'amount', None, "the transfer"),
         status=reader.text('status', required=True),
         sync_status=reader.choice('sync_status', SYNC_STATUSES, required=True),
         entity_id=reader.uuid('entity_id'),
@@ -170,10 +170,10 @@ def read_transfer(payload):
 
 def read_cashback(payload):
     """Cashback from an object of GET /cashbacks or /cashbacks/{id} (dict). Raises PayloadError."""
-    reader = _Reader(payload)
+    reader = PayloadReader(payload)
     return Cashback(
         id=reader.uuid('id', required=True),
-        amount=_amount(reader, 'amount', None, "the cashback"),
+        amount=read_amount(reader, 'amount', None, "the cashback"),
         sync_status=reader.choice('sync_status', SYNC_STATUSES, required=True),
         entity_id=reader.uuid('entity_id'),
         created_at=reader.moment('created_at', required=True),

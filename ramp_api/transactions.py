@@ -9,9 +9,9 @@ import dataclasses
 import datetime
 from decimal import Decimal
 
-from .coding import Selection, _selections
+from .coding import Selection, read_selections
 from .money import Money, allocate, exponent
-from .reading import SYNC_STATUSES, PayloadError, _money, _Reader, _uuid
+from .reading import SYNC_STATUSES, PayloadError, PayloadReader, checked_money, checked_uuid
 
 TRANSACTION_STATES = frozenset(
     {'CLEARED', 'COMPLETION', 'DECLINED', 'ERROR', 'PENDING', 'PENDING_INITIATION'}
@@ -70,15 +70,15 @@ class Transaction:
 
 def read_transaction(payload):
     """Transaction from an object of GET /transactions or /transactions/{id} (dict). Raises PayloadError."""
-    reader = _Reader(payload)
+    reader = PayloadReader(payload)
     ramp_id = reader.uuid('id', required=True)
-    amount = _settled_amount(reader)
+    amount = _read_settled_amount(reader)
     holder = reader.object('card_holder')
     first, last = holder.text('first_name'), holder.text('last_name')
     return Transaction(
         id=ramp_id,
         amount=amount,
-        original_amount=_original_amount(reader, amount),
+        original_amount=_read_original_amount(reader, amount),
         state=reader.choice('state', TRANSACTION_STATES, required=True),
         sync_status=reader.choice('sync_status', SYNC_STATUSES),
         synced_at=reader.moment('synced_at'),
@@ -101,14 +101,14 @@ def read_transaction(payload):
         category_code_description=reader.text('merchant_category_code_description'),
         trip_name=reader.text('trip_name'),
         attendees=tuple(
-            filter(None, (_Reader(value, path).text('name') for value, path in reader.items('attendees')))
+            filter(None, (PayloadReader(value, path).text('name') for value, path in reader.items('attendees')))
         ),
-        receipts=tuple(_uuid(value, path) for value, path in reader.items('receipts')),
-        lines=_lines(reader, amount),
+        receipts=tuple(checked_uuid(value, path) for value, path in reader.items('receipts')),
+        lines=_read_transaction_lines(reader, amount),
     )
 
 
-def _settled_amount(reader):
+def _read_settled_amount(reader):
     """`amount` is a float in *major* units of `currency_code`; newer specifications replace it by
     `entity_amount`."""
     rate = reader.get('minor_unit_conversion_rate', int, "a whole number")
@@ -121,7 +121,7 @@ def _settled_amount(reader):
             )
         return new
     currency = reader.text('currency_code', required=True)
-    old = _money('amount', Money.from_major, major, currency)
+    old = checked_money('amount', Money.from_major, major, currency)
     if rate is not None and rate != 10 ** exponent(currency):
         raise PayloadError(
             'minor_unit_conversion_rate',
@@ -135,7 +135,7 @@ def _settled_amount(reader):
     return old
 
 
-def _original_amount(reader, settled):
+def _read_original_amount(reader, settled):
     old = reader.minor('original_transaction_amount')
     new = reader.minor('merchant_amount', 'value', 'currency')
     # Ramp documents the sign of the settled amount only: both are brought to that sign before they are
@@ -149,19 +149,19 @@ def _original_amount(reader, settled):
     return new if old is None else old
 
 
-def _lines(reader, settled):
-    selections = _selections(reader)
-    lines = [_Reader(value, path) for value, path in reader.items('line_items')]
+def _read_transaction_lines(reader, settled):
+    selections = read_selections(reader)
+    lines = [PayloadReader(value, path) for value, path in reader.items('line_items')]
     if not lines:
         return (TransactionLine(settled, reader.text('memo'), selections),)
-    amounts = _line_amounts(lines, settled, _original_amount(reader, settled))
+    amounts = _read_line_amounts(lines, settled, _read_original_amount(reader, settled))
     total = sum(amounts, Money(0, settled.currency))
     if total != settled:
         raise PayloadError(
             'line_items',
             f"the lines add up to {total}, but the transaction is {settled}; correct the split in Ramp",
         )
-    coded = [_selections(line) for line in lines]
+    coded = [read_selections(line) for line in lines]
     if len(lines) == 1 and not coded[0]:
         coded = [selections]
     return tuple(
@@ -170,7 +170,7 @@ def _lines(reader, settled):
     )
 
 
-def _line_amounts(lines, settled, original):
+def _read_line_amounts(lines, settled, original):
     """`converted_amount` is in the settlement currency; `amount` may be in the merchant's, so its own code
     decides."""
     amounts = [line.minor('converted_amount') or line.minor('amount') for line in lines]
@@ -198,5 +198,5 @@ def _line_amounts(lines, settled, original):
             'line_items',
             f"the lines add up to {total}, but the merchant charged {original}; correct the split in Ramp",
         )
-    shares = _money('line_items', allocate, settled.minor, [amount.minor for amount in amounts])
+    shares = checked_money('line_items', allocate, settled.minor, [amount.minor for amount in amounts])
     return [Money(share, settled.currency) for share in shares]

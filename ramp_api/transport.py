@@ -91,7 +91,7 @@ def _timed_pool(pool, answer_time):
         def _new_conn(self):
             # The time to connect is shared by all addresses that the name has: urllib3 would give it to each.
             name, most = self._dns_host, self.timeout
-            addresses = _addresses(name, self.port)
+            addresses = _resolve_addresses(name, self.port)
             try:
                 for number, address in enumerate(addresses):
                     self._dns_host = address
@@ -114,7 +114,7 @@ def _timed_pool(pool, answer_time):
     return type(pool.__name__, (pool,), {'ConnectionCls': Connection})
 
 
-def _addresses(name, port):
+def _resolve_addresses(name, port):
     """The addresses of a host, at least one; where it has none, its name: that fails in the words of urllib3."""
     try:
         found = socket.getaddrinfo(name.strip('[]'), port, type=socket.SOCK_STREAM)
@@ -132,7 +132,9 @@ class TimedAdapter(HTTPAdapter):
     def __init__(self, timeout, answer_time):
         self._timeout = timeout
         self._pools = {
-            'http': _timed_pool(HTTPConnectionPool, answer_time), 'https': _timed_pool(HTTPSConnectionPool, answer_time)}
+            'http': _timed_pool(HTTPConnectionPool, answer_time),
+            'https': _timed_pool(HTTPSConnectionPool, answer_time),
+        }
         super().__init__(max_retries=0)
 
     def send(self, request, stream=False, timeout=None, **kwargs):  # pylint: disable=arguments-differ

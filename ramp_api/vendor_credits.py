@@ -8,9 +8,17 @@ import dataclasses
 import datetime
 from decimal import Decimal
 
-from .coding import Selection, _coding, _selections
+from .coding import Selection, read_line_selections, read_selections
 from .money import Money
-from .reading import PayloadError, _add_up, _amount, _day, _Reader, _readers, _stock
+from .reading import (
+    PayloadError,
+    PayloadReader,
+    check_lines_total,
+    item_readers,
+    read_amount,
+    read_day,
+    read_quantity_and_price,
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,55 +68,55 @@ class VendorCredit:
 def read_vendor_credit(payload):
     """VendorCredit from an object of GET /vendors/credits or /vendors/credits/{id} (dict). Raises
     PayloadError."""
-    reader = _Reader(payload)
+    reader = PayloadReader(payload)
     ramp_id = reader.uuid('id', required=True)
-    total = _amount(reader, 'total_amount', None, "the credit")
-    applied = _amount(reader, 'total_applied_amount', total.currency, "the credit")
-    remaining = _amount(reader, 'remaining_amount', total.currency, "the credit")
+    total = read_amount(reader, 'total_amount', None, "the credit")
+    applied = read_amount(reader, 'total_applied_amount', total.currency, "the credit")
+    remaining = read_amount(reader, 'remaining_amount', total.currency, "the credit")
     if total - applied != remaining:
         raise PayloadError(
             'remaining_amount',
             f"{remaining} is not {total} less the {applied} applied; it is not booked until this is explained",
         )
-    selections = _selections(reader)
+    selections = read_selections(reader)
     return VendorCredit(
         id=ramp_id,
         vendor_id=reader.uuid('vendor_id', required=True),
         entity_id=reader.uuid('entity_id'),
         reference_number=reader.text('reference_number'),
         reference_bill_id=reader.uuid('reference_bill_id'),
-        accounting_date=_day(reader, 'accounting_date'),
+        accounting_date=read_day(reader, 'accounting_date'),
         created_at=reader.moment('created_at'),
         total=total,
         applied=applied,
         remaining=remaining,
         selections=selections,
-        lines=_credit_lines(reader, total, selections),
-        uses=_credit_uses(reader, applied),
+        lines=_read_credit_lines(reader, total, selections),
+        uses=_read_credit_uses(reader, applied),
     )
 
 
-def _credit_lines(reader, whole, selections):
-    stock = _readers(reader, 'inventory_line_items')
-    readers = _readers(reader, 'expense_line_items') + stock
-    amounts = [_amount(item, 'amount', whole.currency, "the credit") for item in readers]
-    _add_up('expense_line_items', amounts, whole, "the credit")
+def _read_credit_lines(reader, whole, selections):
+    stock = item_readers(reader, 'inventory_line_items')
+    readers = item_readers(reader, 'expense_line_items') + stock
+    amounts = [read_amount(item, 'amount', whole.currency, "the credit") for item in readers]
+    check_lines_total('expense_line_items', amounts, whole, "the credit")
     lines = []
-    for item, amount, coding in zip(readers, amounts, _coding(readers, selections)):
-        quantity, price = _stock(item, whole.currency, "the credit") if item in stock else (None, None)
+    for item, amount, coding in zip(readers, amounts, read_line_selections(readers, selections)):
+        quantity, price = read_quantity_and_price(item, whole.currency, "the credit") if item in stock else (None, None)
         lines.append(CreditLine(amount, item.text('memo'), coding, quantity, price))
     return tuple(lines)
 
 
-def _credit_uses(reader, applied):
+def _read_credit_uses(reader, applied):
     uses = tuple(
         CreditUse(
             bill_id=item.uuid('bill_id', required=True),
-            amount=_amount(item, 'amount', applied.currency, "the credit"),
+            amount=read_amount(item, 'amount', applied.currency, "the credit"),
             is_draft=key == 'applied_draft_bills',
         )
         for key in ('applied_bills', 'applied_draft_bills')
-        for item in _readers(reader, key)
+        for item in item_readers(reader, key)
     )
     total = sum((use.amount for use in uses), Money(0, applied.currency))
     if total != applied:

@@ -12,7 +12,7 @@ import hashlib
 import hmac
 import json
 
-from .reading import _UUID, PayloadError, _Reader
+from .reading import UUID_PATTERN, PayloadError, PayloadReader
 
 # Of today's guide, and of last year's.
 SIGNATURE_HEADERS = ('x-ramp-signature', 'x-ramp-webhook-signature')
@@ -63,24 +63,30 @@ def verify(secret, body, headers):
     digest = hmac.new(secret.encode('utf-8', 'surrogatepass'), body, hashlib.sha256).digest()
     wanted = digest.hex().encode(), base64.b64encode(digest)
     found = False
-    for given in _signatures(headers):
+    for given in _possible_signatures(headers):
         for text in wanted:
             found |= hmac.compare_digest(given, text)
     return found
 
 
-def _signatures(headers):
+def _possible_signatures(headers):
     """What may be a signature, as bytes, without a prefix such as "sha256="."""
-    return [value.strip().removeprefix('sha256=').encode('utf-8', 'surrogatepass') for value in _values(headers, SIGNATURE_HEADERS)]
+    return [
+        value.strip().removeprefix('sha256=').encode('utf-8', 'surrogatepass')
+        for value in _header_values(headers, SIGNATURE_HEADERS)
+    ]
 
 
-def _values(headers, names):
+def _header_values(headers, names):
     """The texts of the headers with these names (lower case)."""
     try:
         pairs = [(name, value) for name, value in headers.items()]
     except Exception:  # anything may be handed in, and nothing may come out but "no"
         return []
-    return [value for name, value in pairs if isinstance(name, str) and isinstance(value, str) and name.lower() in names]
+    return [
+        value for name, value in pairs
+        if isinstance(name, str) and isinstance(value, str) and name.lower() in names
+    ]
 
 
 def read_event(body, headers=None):
@@ -92,36 +98,43 @@ def read_event(body, headers=None):
         payload = json.loads(body)
     except (ValueError, TypeError, RecursionError):
         raise PayloadError('payload', "this is not JSON") from None
-    reader = _Reader(payload)
+    reader = PayloadReader(payload)
     kind = reader.text('type', required=True)
     about = payload.get('object')
     about = about if isinstance(about, dict) else {}
     challenge = reader.text('challenge', required=True) if kind == VERIFICATION else None
-    ident = _plain(payload.get('id'))
+    ident = _storable_text(payload.get('id'))
     if not ident and kind != VERIFICATION:
         sent = body.encode('utf-8', 'surrogatepass') if isinstance(body, str) else body
-        ident = next(filter(_plain, _values(headers, (ID_HEADER,))), None) or hashlib.sha256(sent).hexdigest()
+        named = next(filter(_storable_text, _header_values(headers, (ID_HEADER,))), None)
+        ident = named or hashlib.sha256(sent).hexdigest()
     return Event(
         id=ident,
         type=kind,
-        created_at=_or_none(reader.moment, 'created_at'),
-        business_id=_or_none(reader.uuid, 'business_id'),
-        object_id=next((_lower(text) for name in ('id', 'resource_id', 'object_id') if (text := _plain(about.get(name)))), None),
-        sync_request_id=_plain(about.get('sync_request_id')),
+        created_at=_read_or_none(reader.moment, 'created_at'),
+        business_id=_read_or_none(reader.uuid, 'business_id'),
+        object_id=_read_object_id(about),
+        sync_request_id=_storable_text(about.get('sync_request_id')),
         challenge=challenge,
     )
 
 
-def _plain(value):
+def _read_object_id(about):
+    """Ramp's receivers have seen it under each of these names."""
+    names = ('id', 'resource_id', 'object_id')
+    return next((_lower_case_uuid(text) for name in names if (text := _storable_text(about.get(name)))), None)
+
+
+def _storable_text(value):
     """A text that may be stored as it is, else None."""
     return value if isinstance(value, str) and 0 < len(value) <= MAX_TEXT and value.isprintable() else None
 
 
-def _lower(text):
-    return text.lower() if _UUID.fullmatch(text.lower()) else text
+def _lower_case_uuid(text):
+    return text.lower() if UUID_PATTERN.fullmatch(text.lower()) else text
 
 
-def _or_none(read, key):
+def _read_or_none(read, key):
     try:
         return read(key)
     except PayloadError:
@@ -130,7 +143,7 @@ def _or_none(read, key):
 
 def read_subscription(payload):
     """Subscription from an object of GET or POST /webhooks (dict). Raises PayloadError."""
-    reader = _Reader(payload)
+    reader = PayloadReader(payload)
     kinds = []
     for value, path in reader.items('event_types'):
         if not isinstance(value, str):
