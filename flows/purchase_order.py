@@ -355,7 +355,7 @@ class RampFlowPurchaseOrder(models.AbstractModel):
     def _inspect(self, connection, client):
         """The nightly check: what people did in Ramp to orders of ours is said on them, and what Ramp received and billed."""
         for three_way in ('true', 'false'):
-            for page in client.pages(self._endpoint, {
+            for page in client.list_pages(self._endpoint, {
                     'creation_source': 'DEVELOPER_API', 'include_archived': 'true', 'three_way_match_enabled': three_way}):
                 self._transaction(self._note_there, connection, {
                     payload['id'].lower(): payload for payload in page.rows
@@ -462,7 +462,7 @@ class RampFlowPurchaseOrder(models.AbstractModel):
         """Both lists: by default one of them hides orders whose receipts are matched."""
         found = {}
         for three_way in ('true', 'false'):
-            for page in client.pages(self._endpoint, {**query, 'three_way_match_enabled': three_way}):
+            for page in client.list_pages(self._endpoint, {**query, 'three_way_match_enabled': three_way}):
                 found.update((remote.ramp_id, remote) for remote in self._remotes(page.rows, query))
         return list(found.values())
 

@@ -704,7 +704,7 @@ class RampConnection(models.Model):
             # a token of its own: scopes that were added in Ramp come only with a new one
             client = self._new_client(token_store=MemoryTokenStore())
             business = self._ask_business(client)
-            missing = set(self._scopes()) - set(client.scopes)
+            missing = set(self._scopes()) - set(client.granted_scopes)
         except RampError as error:
             raise UserError(self._explain(error)) from error
         self._check_same_business(business)
@@ -755,7 +755,7 @@ class RampConnection(models.Model):
         """The Ramp business's entities; none where Ramp does not say."""
         entities = []
         with contextlib.suppress(RampError):  # their ids are shown instead
-            for payload in client.objects('/entities'):
+            for payload in client.list_objects('/entities'):
                 with contextlib.suppress(PayloadError):
                     entities.append(read_entity(payload))
         return entities

@@ -28,7 +28,7 @@ from .business import (
     read_business,
     read_entity,
 )
-from .client import Page, RampClient
+from .client import RampClient
 from .coding import Selection
 from .dates import parse_utc, to_company_date
 from .errors import (
@@ -50,6 +50,7 @@ from .errors import (
 from .files import Download
 from .limiter import SlidingWindow
 from .money import EXPONENTS, Money, MoneyError, allocate
+from .paging import Page
 from .people import (
     USER_LISTED_STATUSES,
     USER_ROLES,

@@ -9,7 +9,7 @@ import time
 
 from .errors import RampProtocolError
 
-# One list for the whole connector. Ramp drops silently what the app lacks: compare with TokenSource.scopes.
+# One list for the whole connector. Ramp drops silently what the app lacks: compare with TokenSource.granted_scopes.
 DEFAULT_SCOPES = (
     'accounting:read',
     'accounting:write',
@@ -105,17 +105,17 @@ class TokenSource:
         return f"<{type(self).__name__}>"
 
     @property
-    def scopes(self):
+    def granted_scopes(self):
         """frozenset[str]: what Ramp really granted (mints a token if there is none)."""
-        return frozenset(self.current().scopes)
+        return frozenset(self.current_token().scopes)
 
     @property
-    def secrets(self):
+    def known_secrets(self):
         """tuple[str]: what must never be shown; does not mint."""
         token = self._stored_token()
         return (self._basic[1], token.access_token) if token else (self._basic[1],)
 
-    def current(self):
+    def current_token(self):
         """A Token that is not about to expire. Raises RampAuthError and the other RampErrors of a request."""
         with self._lock:
             token = self._stored_token()
@@ -123,7 +123,7 @@ class TokenSource:
                 return token
             return self._mint_token()
 
-    def renew(self, rejected, *, suspected=False):
+    def renew_token(self, rejected, *, suspected=False):
         """A Token other than `rejected`, which Ramp no longer accepts (or, `suspected`, perhaps no longer
         accepts)."""
         with self._lock:
@@ -132,12 +132,12 @@ class TokenSource:
                 return token  # another thread or process was faster
             return self._mint_token(suspected=suspected)
 
-    def suspect(self, token):
+    def is_suspect(self, token):
         """bool: could `token` be the reason for a 404? Ramp answers 404 DEVELOPER_7002 for a dead token,
         too."""
         return self._clock() - token.minted_at > (SUSPECT_PAUSE if token.suspected else SUSPECT_AGE)
 
-    def revoke(self):
+    def revoke_token(self):
         """Make the stored token, if any, worthless at Ramp and forget it. Forgets it even if Ramp cannot be
         reached."""
         with self._lock:

@@ -68,7 +68,7 @@ def check_url(url, *, allow_http=False):
             raise RampProtocolError("the link to the file leads into a private network")
 
 
-def sniff(content):
+def sniff_mimetype(content):
     """Mimetype of `content` (bytes) by its first bytes, None if it is none of the usual kinds of a
     receipt or an invoice."""
     if content.startswith(b'%PDF-'):
@@ -88,9 +88,9 @@ def sniff(content):
     return None
 
 
-def build(content, headers, url):
+def build_download(content, headers, url):
     """Download of `content` (bytes) that came with `headers` from `url`."""
-    mimetype = sniff(content)
+    mimetype = sniff_mimetype(content)
     if mimetype is None:
         mimetype = (headers.get('Content-Type') or '').partition(';')[0].strip().lower()
         if mimetype in _EXTENSIONS or not re.fullmatch(r'[\w.+-]+/[\w.+-]+', mimetype, re.ASCII):

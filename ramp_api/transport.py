@@ -10,11 +10,13 @@ import http.client
 import io
 import math
 import socket
+import ssl
 import time
 
+import requests
 from requests.adapters import HTTPAdapter
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
+from urllib3.exceptions import ConnectTimeoutError, NewConnectionError, ReadTimeoutError
 from urllib3.poolmanager import pool_classes_by_scheme
 
 SHORTEST_WAIT = 0.001  # seconds; 0 would mean: do not wait at all, in another error's words
@@ -31,19 +33,19 @@ class AnswerTime:
         self._clock = clock
         self._ends = math.inf
 
-    def begin(self, seconds):
+    def begin_answer(self, seconds):
         """From now on, `seconds` for all of an answer."""
         self._ends = self._clock() + seconds
 
-    def left(self, most):
+    def seconds_left(self, most):
         """Seconds that may be waited now, at most `most`. Raises TimeoutError when the time is over."""
         left = self._ends - self._clock()
         if left <= 0:
             raise TimeoutError('the answer took too long')
         return max(min(left, most), SHORTEST_WAIT)
 
-    def limit(self, sock):
-        sock.settimeout(self.left(self._pause))
+    def limit_wait(self, sock):
+        sock.settimeout(self.seconds_left(self._pause))
 
 
 class _TimedReader(io.RawIOBase):
@@ -58,7 +60,7 @@ class _TimedReader(io.RawIOBase):
         return True
 
     def readinto(self, buffer):
-        self._answer_time.limit(self._sock)
+        self._answer_time.limit_wait(self._sock)
         return self._raw.readinto(buffer)
 
     def close(self):
@@ -96,7 +98,7 @@ def _timed_pool(pool, answer_time):
                 for number, address in enumerate(addresses):
                     self._dns_host = address
                     if isinstance(most, (int, float)):
-                        self.timeout = answer_time.left(most) / (len(addresses) - number)
+                        self.timeout = answer_time.seconds_left(most) / (len(addresses) - number)
                     try:
                         return super()._new_conn()
                     except (ConnectTimeoutError, NewConnectionError):
@@ -108,7 +110,7 @@ def _timed_pool(pool, answer_time):
 
         def send(self, data):
             if self.sock is not None:
-                answer_time.limit(self.sock)
+                answer_time.limit_wait(self.sock)
             return super().send(data)
 
     return type(pool.__name__, (pool,), {'ConnectionCls': Connection})
@@ -126,7 +128,7 @@ def _resolve_addresses(name, port):
 class TimedAdapter(HTTPAdapter):
     """The times belong to the transport: no call can forget them, and wrappers of Session.send see none to compare.
 
-    timeout: (connect, read) seconds; an answer has no end until `answer_time.begin`.
+    timeout: (connect, read) seconds; an answer has no end until `answer_time.begin_answer`.
     """
 
     def __init__(self, timeout, answer_time):
@@ -150,3 +152,23 @@ class TimedAdapter(HTTPAdapter):
         if manager.pool_classes_by_scheme is pool_classes_by_scheme:  # a SOCKS proxy has connections of its own
             manager.pool_classes_by_scheme = self._pools
         return manager
+
+
+def was_never_sent(error):
+    """Did the request certainly not leave? Refused, name not resolved, no connection in time, wrong
+    certificate."""
+    if isinstance(error, requests.ConnectTimeout):
+        return True
+    cause = error.args[0] if isinstance(error, requests.ConnectionError) and error.args else None
+    reason = getattr(cause, 'reason', cause)
+    if isinstance(reason, (NewConnectionError, ConnectTimeoutError)):
+        return True
+    return isinstance(next(iter(getattr(reason, 'args', ())), None), ssl.SSLCertVerificationError)
+
+
+def describe_failure(error):
+    if isinstance(error, requests.Timeout) or isinstance(next(iter(error.args), None), ReadTimeoutError):
+        return "no connection in time" if was_never_sent(error) else "no answer in time"
+    if isinstance(error, requests.exceptions.SSLError):
+        return "the secure connection could not be made (certificate or TLS)"
+    return "the server could not be reached" if was_never_sent(error) else "the connection was lost"
