@@ -24,7 +24,7 @@ def normalise_base_url(base_url, *, allow_http=False):
     parts = urlsplit(base_url)
     if parts.scheme != 'https' and not (parts.scheme == 'http' and allow_http):
         raise ValueError("The address of the API must start with https://")
-    if origin_of(base_url) is None or parts.query or parts.fragment:
+    if origin_of_url(base_url) is None or parts.query or parts.fragment:
         raise ValueError("The address of the API must be like https://api.ramp.com/developer/v1")
     path = parts.path.rstrip('/')
     if path.endswith('/developer'):
@@ -34,7 +34,7 @@ def normalise_base_url(base_url, *, allow_http=False):
     return f'{parts.scheme}://{parts.netloc.lower()}{path}'
 
 
-def origin_of(url):
+def origin_of_url(url):
     """Where an address leads.
 
     :param url: str
@@ -78,7 +78,7 @@ def rebuild_own_url(url, base_url, path):
     :return: str
     :raise RampProtocolError: if it is on another host
     """
-    if origin_of(url) != origin_of(base_url):
+    if origin_of_url(url) != origin_of_url(base_url):
         raise RampProtocolError(
             "the next page is on another host; the token is not sent there", method='GET', path=path
         )
@@ -87,7 +87,7 @@ def rebuild_own_url(url, base_url, path):
     return f'{base.scheme}://{base.netloc}{parts.path}' + (f'?{parts.query}' if parts.query else '')
 
 
-def encode_query(params):
+def encode_query_params(params):
     """A query as the API reads it: true/false, ISO dates in UTC, lists repeated, None left out.
 
     :param params: dict | None
@@ -97,11 +97,11 @@ def encode_query(params):
     pairs = []
     for key, value in (params or {}).items():
         values = value if isinstance(value, (list, tuple)) else [value]
-        pairs += [(key, _encode_value(item)) for item in values if item is not None]
+        pairs += [(key, _encode_query_value(item)) for item in values if item is not None]
     return pairs
 
 
-def _encode_value(value):
+def _encode_query_value(value):
     if isinstance(value, bool):
         return 'true' if value else 'false'
     if isinstance(value, datetime.datetime):

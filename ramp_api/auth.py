@@ -112,13 +112,13 @@ class TokenSource:
     @property
     def known_secrets(self):
         """tuple[str]: what must never be shown; does not mint."""
-        token = self._stored_token()
+        token = self._read_stored_token()
         return (self._basic[1], token.access_token) if token else (self._basic[1],)
 
     def current_token(self):
         """A Token that is not about to expire. Raises RampAuthError and the other RampErrors of a request."""
         with self._lock:
-            token = self._stored_token()
+            token = self._read_stored_token()
             if token and self._clock() < token.expires_at:
                 return token
             return self._mint_token()
@@ -127,7 +127,7 @@ class TokenSource:
         """A Token other than `rejected`, which Ramp no longer accepts (or, `suspected`, perhaps no longer
         accepts)."""
         with self._lock:
-            token = self._stored_token()
+            token = self._read_stored_token()
             if token and token.access_token != rejected.access_token and self._clock() < token.expires_at:
                 return token  # another thread or process was faster
             return self._mint_token(suspected=suspected)
@@ -141,13 +141,13 @@ class TokenSource:
         """Make the stored token, if any, worthless at Ramp and forget it. Forgets it even if Ramp cannot be
         reached."""
         with self._lock:
-            token = self._stored_token()
+            token = self._read_stored_token()
             self._store.clear()
             if token:
                 form = {'token': token.access_token, 'token_type_hint': 'access_token'}
                 self._post_form('/token/revoke', form, self._basic)
 
-    def _stored_token(self):
+    def _read_stored_token(self):
         values = self._store.get()
         try:
             token = Token(**{**values, 'scopes': tuple(values['scopes'])}) if values else None

@@ -9,7 +9,7 @@ import dataclasses
 import datetime
 
 from .money import Money
-from .reading import read_amount, read_uuids
+from .reading import read_required_amount, read_uuid_list
 
 # The money of these moves as card transactions, which are booked as such.
 CARD_PAYMENT_METHODS = frozenset({'AUTOMATIC_CARD_PAYMENT', 'CARD', 'ONE_TIME_CARD', 'ONE_TIME_CARD_DELIVERY'})
@@ -89,7 +89,7 @@ def read_bill_payment(bill):
     trace = reader.object('trace_id')
     payment_method = reader.choice('payment_method', PAYMENT_METHODS)
     return BillPayment(
-        amount=read_amount(reader, 'amount', None, "the payment"),
+        amount=read_required_amount(reader, 'amount', None, "the payment"),
         id=reader.text('id'),
         customer_friendly_payment_id=reader.text('customer_friendly_payment_id'),
         payment_method=payment_method,
@@ -103,7 +103,7 @@ def read_bill_payment(bill):
 
 def _read_card_details(reader):
     fund_id = reader.uuid('fund_id') or reader.uuid('spend_limit_id')  # the latter is its former name
-    return CardPaymentDetails(fund_id, read_uuids(reader, 'transaction_ids'))
+    return CardPaymentDetails(fund_id, read_uuid_list(reader, 'transaction_ids'))
 
 
 def _read_manual_details(reader):

@@ -10,19 +10,19 @@ from decimal import Decimal
 from urllib.parse import urlsplit
 
 from .bill_payments import APPROVAL_STATUSES, BillPayment, read_bill_payment
-from .coding import Selection, read_selections
+from .coding import Selection, read_coding_selections
 from .money import Money
 from .reading import (
     PayloadError,
     PayloadReader,
     check_lines_total,
-    item_readers,
-    read_amount,
-    read_decimal,
+    read_optional_decimal,
     read_quantity_and_price,
-    read_texts,
+    read_required_amount,
+    read_text_list,
     read_unsigned_amount,
-    read_uuids,
+    read_uuid_list,
+    readers_of_items,
 )
 from .vendors import VENDOR_TYPES
 
@@ -156,9 +156,9 @@ def read_bill(payload, with_payment=True):
     """
     reader = PayloadReader(payload)
     ramp_id = reader.uuid('id', required=True)
-    amount = read_amount(reader, 'amount', None, "the bill")
+    amount = read_required_amount(reader, 'amount', None, "the bill")
     owner = reader.object('bill_owner')
-    selections = read_selections(reader)
+    selections = read_coding_selections(reader)
     return Bill(
         id=ramp_id,
         amount=amount,
@@ -186,18 +186,18 @@ def read_bill(payload, with_payment=True):
         lines=_read_bill_lines(reader, amount, selections),
         payment=read_bill_payment(reader) if with_payment else None,
         applied_vendor_credits=tuple(
-            AppliedCredit(item.uuid('id', required=True), read_amount(item, 'amount', None, "the credit"))
-            for item in item_readers(reader, 'applied_vendor_credits')
+            AppliedCredit(item.uuid('id', required=True), read_required_amount(item, 'amount', None, "the credit"))
+            for item in readers_of_items(reader, 'applied_vendor_credits')
         ),
         purchase_order_id=reader.uuid('purchase_order_id'),
-        item_receipt_ids=read_uuids(reader, 'item_receipt_ids'),
+        item_receipt_ids=read_uuid_list(reader, 'item_receipt_ids'),
         draft_bill_id=reader.uuid('draft_bill_id'),
         draft_bill_created_at=reader.moment('draft_bill_created_at'),
         is_withholding_release=reader.flag('is_withholding_release'),
         bill_owner_id=owner.uuid('id'),
         bill_owner_name=' '.join(filter(None, (owner.text('first_name'), owner.text('last_name')))) or None,
         deep_link_url=reader.text('deep_link_url'),
-        invoice_urls=read_texts(reader, 'invoice_urls'),
+        invoice_urls=read_text_list(reader, 'invoice_urls'),
     )
 
 
@@ -206,7 +206,7 @@ def read_invoice_urls(payload):
 
     They are secrets as long as they work.
     """
-    return read_texts(PayloadReader(payload), 'invoice_urls')
+    return read_text_list(PayloadReader(payload), 'invoice_urls')
 
 
 def scrub_bill(payload):
@@ -217,11 +217,11 @@ def scrub_bill(payload):
     if not isinstance(payload, dict) or 'invoice_urls' not in payload:
         return payload
     links = payload['invoice_urls']
-    stripped = [_strip_link(link) for link in links] if isinstance(links, list) else _strip_link(links)
+    stripped = [_keep_host_of_link(link) for link in links] if isinstance(links, list) else _keep_host_of_link(links)
     return {**payload, 'invoice_urls': stripped}
 
 
-def _strip_link(link):
+def _keep_host_of_link(link):
     """A link without what makes it a key; of something else only what it is not: a link."""
     if isinstance(link, (dict, list)):
         return type(link)()
@@ -247,7 +247,7 @@ def _read_bill_vendor(reader):
 
 
 def _read_conversion_rate(reader):
-    rate = read_decimal(reader, 'fx_conversion_rate')
+    rate = read_optional_decimal(reader, 'fx_conversion_rate')
     if rate is not None and rate <= 0:
         raise PayloadError(
             reader.at('fx_conversion_rate'), f"{rate} is not a rate; it is not booked until this is explained"
@@ -256,10 +256,10 @@ def _read_conversion_rate(reader):
 
 
 def _read_bill_lines(reader, whole, selections):
-    stock = item_readers(reader, 'inventory_line_items')
-    readers = item_readers(reader, 'line_items') + stock
-    amounts = [read_amount(item, 'amount', whole.currency, "the bill") for item in readers]
-    withheld = [_read_withholding(item, amount) for item, amount in zip(readers, amounts)]
+    stock = readers_of_items(reader, 'inventory_line_items')
+    readers = readers_of_items(reader, 'line_items') + stock
+    amounts = [read_required_amount(item, 'amount', whole.currency, "the bill") for item in readers]
+    withheld = [_read_line_withholding(item, amount) for item, amount in zip(readers, amounts)]
     check_lines_total('line_items', amounts, whole, "the bill")
     lines = []
     coded = _read_bill_line_selections(readers, selections)
@@ -273,7 +273,7 @@ def _read_bill_lines(reader, whole, selections):
                 quantity=quantity,
                 unit_price=price,
                 purchase_order_line_item_id=item.uuid('purchase_order_line_item_id'),
-                item_receipt_line_item_ids=read_uuids(item, 'item_receipt_line_item_ids'),
+                item_receipt_line_item_ids=read_uuid_list(item, 'item_receipt_line_item_ids'),
                 withholding=withholding,
             )
         )
@@ -283,18 +283,18 @@ def _read_bill_lines(reader, whole, selections):
 def _read_bill_line_selections(readers, whole):
     """The selections of each line: its own, and those of the whole in the fields of which it has none."""
     coded = []
-    for own in map(read_selections, readers):
-        known = {_selection_field(selection) for selection in own}
-        coded.append(own + tuple(selection for selection in whole if _selection_field(selection) not in known))
+    for own in map(read_coding_selections, readers):
+        known = {_field_of_selection(selection) for selection in own}
+        coded.append(own + tuple(selection for selection in whole if _field_of_selection(selection) not in known))
     return coded
 
 
-def _selection_field(selection):
+def _field_of_selection(selection):
     """Which field of accounting a selection is of; custom fields share one type."""
     return selection.type, selection.category_external_id if selection.type == 'OTHER' else None
 
 
-def _read_withholding(line, amount):
+def _read_line_withholding(line, amount):
     """Ramp calls `gross_amount` the one before withholding and nowhere says that a line's `amount` is the one
     after it: where the figures do not show that, what the bill is over is a guess, and it is not made."""
     if line.values.get('withholding_line_item') is None:
@@ -313,4 +313,4 @@ def _read_withholding(line, amount):
             f"{gross} less {withheld} withheld is not the line's amount, which is {amount}; "
             "it is not booked until this is explained",
         )
-    return Withholding(gross, withheld, read_decimal(reader, 'withholding_percentage'))
+    return Withholding(gross, withheld, read_optional_decimal(reader, 'withholding_percentage'))

@@ -9,9 +9,9 @@ from functools import partial
 from urllib.parse import urlsplit
 
 from . import files
-from .addresses import origin_of, rebuild_own_url
+from .addresses import origin_of_url, rebuild_own_url
 from .errors import RampFileError, RampProtocolError
-from .paging import LARGEST_PAGE, check_page_size, read_page
+from .paging import LARGEST_PAGE, check_page_size, read_list_page
 from .pipeline import RequestCall, RequestPipeline
 
 MAX_FILE_HOPS = 3  # addresses that are asked for one file
@@ -29,7 +29,7 @@ class RampClient(RequestPipeline):
         :param path: str such as '/transactions/<id>'
         :param params: dict | None; None leaves out, bool, date, datetime and lists work
         """
-        return self._request_api('GET', path, params=params)
+        return self._request_with_token('GET', path, params=params)
 
     def post(self, path, json=None, *, idempotent=False):
         """Create something, or tell Ramp.
@@ -38,19 +38,19 @@ class RampClient(RequestPipeline):
         :param json: the body, of JSON values
         :param idempotent: bool, repeating it does no harm, so it may be repeated
         """
-        return self._request_api('POST', path, json=json, idempotent=idempotent)
+        return self._request_with_token('POST', path, json=json, idempotent=idempotent)
 
     def patch(self, path, json=None, *, idempotent=False):
         """Change an object. Parameters: as of `post`."""
-        return self._request_api('PATCH', path, json=json, idempotent=idempotent)
+        return self._request_with_token('PATCH', path, json=json, idempotent=idempotent)
 
     def put(self, path, json=None, *, idempotent=False):
         """Replace an object. Parameters: as of `post`."""
-        return self._request_api('PUT', path, json=json, idempotent=idempotent)
+        return self._request_with_token('PUT', path, json=json, idempotent=idempotent)
 
     def delete(self, path, json=None, *, idempotent=False):
         """Delete an object. Parameters: as of `post`."""
-        return self._request_api('DELETE', path, json=json, idempotent=idempotent)
+        return self._request_with_token('DELETE', path, json=json, idempotent=idempotent)
 
     def list_pages(self, path, params=None, start_url=None):
         """Yield Page after Page of a list, following `page.next`.
@@ -66,11 +66,11 @@ class RampClient(RequestPipeline):
         url, seen = start_url, set()
         while True:
             if url is None:
-                answer = self._request_api('GET', path, params=params)
+                answer = self._request_with_token('GET', path, params=params)
             else:
                 seen.add(url)
-                answer = self._request_api('GET', None, url=rebuild_own_url(url, self.base_url, path))
-            page = read_page(answer, path)
+                answer = self._request_with_token('GET', None, url=rebuild_own_url(url, self.base_url, path))
+            page = read_list_page(answer, path)
             if page.next_url in seen:
                 raise RampProtocolError("the list of pages goes in a circle", method='GET', path=path)
             if page.next_url is not None:
@@ -109,19 +109,19 @@ class RampClient(RequestPipeline):
         :raise RampConnectionError, RampServerError: as of any request
         """
         for _hop in range(MAX_FILE_HOPS):
-            files.check_url(url, allow_http=self.allow_http)
+            files.check_file_url(url, allow_http=self.allow_http)
             call = RequestCall('GET', url, repeatable=True, path=f"file at {urlsplit(url).hostname}", foreign=True)
-            answer = self._repeat_attempts(partial(self._fetch_attempt, call, max_bytes), call)
+            answer = self._attempt_until_answered(partial(self._fetch_file_attempt, call, max_bytes), call)
             if isinstance(answer, files.Download):
-                _check_file(answer, allowed_types, max_pixels, call)
+                _check_downloaded_file(answer, allowed_types, max_pixels, call)
                 return answer
-            if origin_of(answer) != origin_of(url):
+            if origin_of_url(answer) != origin_of_url(url):
                 raise RampProtocolError("a redirect to another host", **call.error_facts)
             url = answer
         raise RampProtocolError("too many redirects", **call.error_facts)
 
 
-def _check_file(file, allowed_types, max_pixels, call):
+def _check_downloaded_file(file, allowed_types, max_pixels, call):
     """Raise RampFileError unless the file may be taken."""
     if allowed_types is not None and file.mimetype not in set(allowed_types):
         raise RampFileError(f"{file.filename}: files of type {file.mimetype} are not allowed", **call.error_facts)

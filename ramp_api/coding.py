@@ -22,13 +22,13 @@ class Selection:
     category_external_id: str | None
 
 
-def read_selections(reader):
+def read_coding_selections(reader):
     return tuple(
-        _read_selection(PayloadReader(value, path)) for value, path in reader.items('accounting_field_selections')
+        _read_coding_selection(PayloadReader(value, path)) for value, path in reader.items('accounting_field_selections')
     )
 
 
-def _read_selection(reader):
+def _read_coding_selection(reader):
     category = reader.object('category_info')
     kind = reader.text('type') or category.text('type')
     if kind is None:
@@ -47,5 +47,5 @@ def _read_selection(reader):
 
 def read_line_selections(readers, whole):
     """The selections of each line: its own; those of the whole for a single line that has none."""
-    coded = [read_selections(reader) for reader in readers]
+    coded = [read_coding_selections(reader) for reader in readers]
     return [whole] if len(coded) == 1 and not coded[0] else coded

@@ -26,13 +26,13 @@ def parse_utc(text):
     *parts, fraction, offset = match.groups()
     micro = int((fraction or '').ljust(6, '0')[:6])
     try:
-        moment = datetime.datetime(*(int(part or 0) for part in parts), micro, tzinfo=_parse_offset(offset))
+        moment = datetime.datetime(*(int(part or 0) for part in parts), micro, tzinfo=_parse_utc_offset(offset))
         return moment.astimezone(datetime.timezone.utc)
     except (ValueError, OverflowError) as error:
         raise ValueError(f"{text!r} is not a valid date and time: {error}") from None
 
 
-def _parse_offset(offset):
+def _parse_utc_offset(offset):
     if not offset or offset in 'Zz':
         return datetime.timezone.utc
     digits = offset[1:].replace(':', '').ljust(4, '0')

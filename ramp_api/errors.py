@@ -199,7 +199,7 @@ class RampFileError(RampError):
     summary = "The file cannot be taken from Ramp"
 
 
-def _scrub_messages(value, secrets):
+def _scrub_field_messages(value, secrets):
     values = value if isinstance(value, list) else [value]
     return [
         scrub(item if isinstance(item, str) else json.dumps(item, default=str), secrets)
@@ -231,7 +231,7 @@ def error_from_response(status, body, *, minting=False, secrets=(), **facts):
     details = {}
     if isinstance(fields, dict):
         for field, value in list(fields.items())[:_MAX_FIELDS]:
-            details[scrub(field, secrets)] = _scrub_messages(value, secrets)
+            details[scrub(field, secrets)] = _scrub_field_messages(value, secrets)
 
     if status == 429:
         cls = RampRateLimited

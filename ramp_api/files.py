@@ -37,7 +37,7 @@ class Download:
     filename: str
 
 
-def check_url(url, *, allow_http=False):
+def check_file_url(url, *, allow_http=False):
     """Raise RampProtocolError unless `url` is https on a public host.
 
     A link comes from outside; it must not make this server ask its own network. Name and connection could

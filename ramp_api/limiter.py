@@ -76,7 +76,7 @@ class SlidingWindow:
         """
         slept = 0.0
         while True:
-            with self._locked_state() as state:
+            with self._locked_shared_state() as state:
                 now = self._clock()
                 hits = state['hits'] = self._hits_in_window(state['hits'], now)
                 blocked = self._blocked_until(state, now)
@@ -95,7 +95,7 @@ class SlidingWindow:
 
     def penalize(self, seconds):
         """After a 429: nobody on this machine asks again for `seconds` (at most MAX_PENALTY)."""
-        with self._locked_state() as state:
+        with self._locked_shared_state() as state:
             now = self._clock()
             until = now + min(max(float(seconds), 0.0), MAX_PENALTY)
             state['blocked_until'] = max(self._blocked_until(state, now), until)
@@ -108,7 +108,7 @@ class SlidingWindow:
         return state['blocked_until'] if state['blocked_until'] <= now + MAX_PENALTY else 0.0
 
     @contextlib.contextmanager
-    def _locked_state(self):
+    def _locked_shared_state(self):
         """The state, exclusively: {'hits': ascending moments, 'blocked_until': moment}. Changes are kept."""
         descriptor = self._open_state_file() if self._shared else None
         if descriptor is None:
@@ -117,7 +117,7 @@ class SlidingWindow:
             return
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
-            state = self._read_state(descriptor)
+            state = self._read_state_file(descriptor)
             yield state
             content = json.dumps(state).encode()
             os.ftruncate(descriptor, 0)
@@ -148,7 +148,7 @@ class SlidingWindow:
         _logger.info("Ramp's rate limit is counted per process only: %s (%s)", reason, self.path)
 
     @staticmethod
-    def _read_state(descriptor):
+    def _read_state_file(descriptor):
         try:
             state = json.loads(os.pread(descriptor, 1_000_000, 0))
             return {

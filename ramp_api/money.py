@@ -91,7 +91,7 @@ class Money:
         Raises MoneyError, also for bool, NaN, infinities, exponents ('1e5') and separators in text.
         """
         digits = exponent(currency)
-        exact = _exact_fraction(value, digits) * 10**digits
+        exact = _fraction_of_amount(value, digits) * 10**digits
         if exact.denominator != 1:
             if strict:
                 raise MoneyError(f"{value} {currency} has more than the {digits} decimals of {currency}")
@@ -137,7 +137,7 @@ class Money:
         return other.minor
 
 
-def _exact_fraction(value, digits):
+def _fraction_of_amount(value, digits):
     if isinstance(value, float) and math.isfinite(value):
         if math.ulp(value) * 10**digits > 0.1:
             raise MoneyError(f"{value!r} is too large to be an exact amount with {digits} decimals")

@@ -25,7 +25,7 @@ def check_page_size(size):
         raise ValueError("page_size must be a whole number from 2 to 100")
 
 
-def read_page(answer, path):
+def read_list_page(answer, path):
     """A page from the answer to GET of a list.
 
     :param answer: decoded JSON

@@ -1,7 +1,7 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
 """The way to Ramp's API: one pipeline for every request (limit, send, classify, perhaps repeat).
 
-From the top down: `_request_api` has the token, `_repeat_attempts` the repeats, `_send_attempt` one attempt,
+From the top down: `_request_with_token` has the token, `_attempt_until_answered` the repeats, `_send_api_attempt` one attempt,
 `_open_response` the wire.
 
 Guides followed: "Authorization", "Rate limiting", "Error handling", "Debugging" (2026-08-01).
@@ -21,7 +21,7 @@ import requests
 from requests.auth import HTTPBasicAuth
 
 from . import files
-from .addresses import address_of_path, encode_query, normalise_base_url, path_of_address
+from .addresses import address_of_path, encode_query_params, normalise_base_url, path_of_address
 from .auth import DEFAULT_SCOPES, TokenSource
 from .errors import (
     DEAD_TOKEN_OR_MISSING,
@@ -40,7 +40,7 @@ from .errors import (
     error_from_response,
 )
 from .limiter import LimitReached, SlidingWindow
-from .transport import AnswerTime, TimedAdapter, describe_failure, was_never_sent
+from .transport import AnswerTime, TimedAdapter, describe_transport_failure, was_never_sent
 
 _logger = logging.getLogger(__name__)
 
@@ -93,7 +93,7 @@ class _BearerAuth(requests.auth.AuthBase):
         return request
 
 
-def _remove_credentials(request):
+def _send_no_credentials(request):
     # Passed as `auth`: keeps requests from looking for credentials of its own (netrc, the session).
     request.headers.pop('Authorization', None)
     return request
@@ -189,7 +189,7 @@ class RequestPipeline:
         """frozenset[str]: the scopes Ramp granted, which may be fewer than asked for."""
         return self.tokens.granted_scopes
 
-    def _request_api(self, method, path, *, url=None, params=None, json=None, idempotent=False):
+    def _request_with_token(self, method, path, *, url=None, params=None, json=None, idempotent=False):
         """Decoded JSON of the answer to a request, None if it has no content.
 
         :param method: str, in capitals
@@ -205,13 +205,13 @@ class RequestPipeline:
             method,
             url,
             repeatable=idempotent or method in _READS,
-            query=encode_query(params),
+            query=encode_query_params(params),
             json=json,
             path=path_of_address(url, self.base_url),
         )
         token = self.tokens.current_token()
         try:
-            return self._attempt_authorized(call, token)
+            return self._attempt_with_token(call, token)
         except RampAuthError as error:
             refusal = error
         except RampNotFound as error:
@@ -224,7 +224,7 @@ class RequestPipeline:
         missing = isinstance(refusal, RampNotFound)
         token = self.tokens.renew_token(token, suspected=missing)
         try:
-            return self._attempt_authorized(call, token)
+            return self._attempt_with_token(call, token)
         except RampIdempotencyReused:
             # Ramp burns the key of a request that fails: if the first answer was a true 404, this is only its
             # echo.
@@ -240,27 +240,27 @@ class RequestPipeline:
         """
         probe = RequestCall('GET', self.base_url + KNOWN_PATH, repeatable=True, path=KNOWN_PATH)
         try:
-            self._attempt_authorized(probe, token)
+            self._attempt_with_token(probe, token)
         except (RampAuthError, RampNotFound):
             return False
         except RampScopeError:
             return True
         return True
 
-    def _attempt_authorized(self, call, token):
-        return self._repeat_attempts(partial(self._send_attempt, call, _BearerAuth(token)), call)
+    def _attempt_with_token(self, call, token):
+        return self._attempt_until_answered(partial(self._send_api_attempt, call, _BearerAuth(token)), call)
 
     def _post_token_form(self, path, form, basic):
         # Asking for one token more, or revoking one twice, harms nobody: repeatable.
         call = RequestCall('POST', self.base_url + path, repeatable=True, path=path, form=form, minting=True)
         auth = HTTPBasicAuth(*(part.encode() for part in basic))
-        return self._repeat_attempts(partial(self._send_attempt, call, auth), call)
+        return self._attempt_until_answered(partial(self._send_api_attempt, call, auth), call)
 
-    def _repeat_attempts(self, send, call):
+    def _attempt_until_answered(self, send, call):
         """The result of `send()`, called again as often as the rules of `call`, and the time, allow."""
         while True:
             call.attempts += 1
-            self._begin_attempt(call)
+            self._wait_for_turn(call)
             try:
                 result = send()
                 if not call.foreign:
@@ -274,12 +274,12 @@ class RequestPipeline:
                 if not call.foreign:
                     self.silence = error if isinstance(error, RampConnectionError) else None
                     self.answered |= self.silence is None
-                delay = self._retry_delay(error, call.attempts)
+                delay = self._delay_before_retry(error, call.attempts)
                 if isinstance(error, RampRateLimited):
                     self._limiter.penalize(delay)
-                if call.attempts >= self._max_attempts or not _may_repeat(error, call):
+                if call.attempts >= self._max_attempts or not _may_be_repeated(error, call):
                     raise
-                if delay > self._seconds_left():
+                if delay > self._seconds_left_to_begin():
                     # Nobody answered: that is what there is to say. What was answered would be asked again, in the
                     # next run.
                     if isinstance(error, RampConnectionError) or call.maybe_done:
@@ -291,7 +291,7 @@ class RequestPipeline:
                 raise problem
             self._sleep(delay)
 
-    def _begin_attempt(self, call):
+    def _wait_for_turn(self, call):
         """Wait for a place in the rate limit, and set the time of an attempt: at most what is left of the run.
 
         Raises RampOutOfTime when that is too little, RampConnectionError when nothing may be asked.
@@ -301,27 +301,27 @@ class RequestPipeline:
         wait = 0.0
         try:
             if not call.foreign:
-                self._limiter.acquire(self._seconds_left())
+                self._limiter.acquire(self._seconds_left_to_begin())
         except LimitReached as error:
             wait = error.seconds
-        if wait or self._seconds_left() < 0:
+        if wait or self._seconds_left_to_begin() < 0:
             raise RampOutOfTime(maybe_done=call.maybe_done, retry_after=wait, **call.error_facts)
         self._answer_time.begin_answer(min(self._answer_seconds, self._deadline - self._monotonic()))
 
-    def _seconds_left(self):
+    def _seconds_left_to_begin(self):
         """Seconds that may pass before an answer is begun; negative: there is no time for one any more."""
         return self._deadline - self._monotonic() - min(LEAST_SECONDS, self._answer_seconds / 2)
 
-    def _retry_delay(self, error, attempt):
+    def _delay_before_retry(self, error, attempt):
         if error.retry_after is not None:
             return error.retry_after
         return self._rng() * min(MAX_BACKOFF, 2.0**attempt)  # full jitter: workers must not come back in step
 
-    def _send_attempt(self, call, auth):
+    def _send_api_attempt(self, call, auth):
         """One attempt at an API request: decoded JSON or None; raises the RampError that describes the
         answer."""
         with self._open_response(call, auth, {'Accept': 'application/json'}) as response:
-            content = self._read_body(response, call, MAX_BODY)
+            content = self._read_limited_body(response, call, MAX_BODY)
         facts = {**call.error_facts, 'trace_id': response.headers.get('x-trace-id')}
         decoded, garbled = None, False
         if content:
@@ -351,9 +351,9 @@ class RequestPipeline:
             )
         return decoded
 
-    def _fetch_attempt(self, call, max_bytes):
+    def _fetch_file_attempt(self, call, max_bytes):
         """One attempt at a file: a files.Download, or the address (str) of a redirect."""
-        with self._open_response(call, _remove_credentials, {'Accept-Encoding': 'identity'}) as response:
+        with self._open_response(call, _send_no_credentials, {'Accept-Encoding': 'identity'}) as response:
             status = response.status_code
             if status in (301, 302, 303, 307, 308):
                 return requests.compat.urljoin(call.url, response.headers.get('Location') or '')
@@ -366,7 +366,7 @@ class RequestPipeline:
             name = files.build_download(b'', response.headers, call.url).filename
             if announced.isdigit() and int(announced) > max_bytes:
                 raise RampFileError(f"{name}: more than {max_bytes} bytes", **call.error_facts)
-            content = self._read_body(response, call, max_bytes, too_large=RampFileError, name=f'{name}: ')
+            content = self._read_limited_body(response, call, max_bytes, too_large=RampFileError, name=f'{name}: ')
         if (
             announced.isdigit()
             and not response.headers.get('Content-Encoding')
@@ -397,7 +397,7 @@ class RequestPipeline:
             # Only its kind is kept: the exception itself holds the address with its query and the request
             # with its token.
             problem = RampConnectionError(
-                describe_failure(error),
+                describe_transport_failure(error),
                 sent=not was_never_sent(error),
                 maybe_done=call.is_write and not was_never_sent(error),
                 **call.error_facts,
@@ -415,7 +415,7 @@ class RequestPipeline:
         )
         return response
 
-    def _read_body(self, response, call, limit, too_large=RampProtocolError, name=''):
+    def _read_limited_body(self, response, call, limit, too_large=RampProtocolError, name=''):
         content, problem = bytearray(), None
         try:
             for chunk in response.iter_content(65536):
@@ -423,7 +423,7 @@ class RequestPipeline:
                 if len(content) > limit:
                     break
         except requests.RequestException as error:
-            problem = RampConnectionError(describe_failure(error), maybe_done=call.is_write, **call.error_facts)
+            problem = RampConnectionError(describe_transport_failure(error), maybe_done=call.is_write, **call.error_facts)
         if problem is not None:
             raise problem
         if len(content) > limit:
@@ -448,7 +448,7 @@ class RequestPipeline:
         return min(max(seconds, 0.0), MAX_RETRY_AFTER)
 
 
-def _may_repeat(error, call):
+def _may_be_repeated(error, call):
     if isinstance(error, RampRateLimited):
         return True  # never processed
     if isinstance(error, RampConnectionError):

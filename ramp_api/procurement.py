@@ -11,9 +11,17 @@ import dataclasses
 import datetime
 from decimal import Decimal
 
-from .coding import Selection, read_selections
+from .coding import Selection, read_coding_selections
 from .money import Money
-from .reading import PayloadError, PayloadReader, item_readers, read_amount, read_day, read_decimal, read_uuids
+from .reading import (
+    PayloadError,
+    PayloadReader,
+    read_optional_day,
+    read_optional_decimal,
+    read_required_amount,
+    read_uuid_list,
+    readers_of_items,
+)
 
 RECEIPT_STATUSES = frozenset({'FULLY_RECEIVED', 'NOT_RECEIVED', 'OVER_RECEIVED', 'PARTIALLY_RECEIVED'})
 BILLING_STATUSES = frozenset({'CLOSED', 'DELETED', 'FULLY_BILLED', 'OPEN', 'PARTIALLY_BILLED'})
@@ -103,7 +111,7 @@ class ItemReceipt:
 def read_purchase_order(payload):
     """PurchaseOrder from an object of /purchase-orders, of a list or alone (dict). Raises PayloadError."""
     reader = PayloadReader(payload)
-    amount = read_amount(reader, 'amount', None, "the purchase order")
+    amount = read_required_amount(reader, 'amount', None, "the purchase order")
     return PurchaseOrder(
         id=reader.uuid('id', required=True),
         external_id=reader.text('external_id'),
@@ -120,12 +128,12 @@ def read_purchase_order(payload):
         three_way_match_enabled=reader.flag('three_way_match_enabled'),
         receipt_status=reader.choice('receipt_status', RECEIPT_STATUSES, required=True),
         billing_status=reader.choice('billing_status', BILLING_STATUSES),
-        withholding_default_rate=read_decimal(reader, 'withholding_default_rate'),
-        bill_ids=read_uuids(reader, 'bill_ids'),
-        item_receipt_ids=read_uuids(reader, 'item_receipt_ids'),
-        selections=read_selections(reader),
+        withholding_default_rate=read_optional_decimal(reader, 'withholding_default_rate'),
+        bill_ids=read_uuid_list(reader, 'bill_ids'),
+        item_receipt_ids=read_uuid_list(reader, 'item_receipt_ids'),
+        selections=read_coding_selections(reader),
         lines=_lines_with_unique_ids(reader, 'line_items', [
-            _read_order_line(item, amount.currency) for item in item_readers(reader, 'line_items')
+            _read_order_line(item, amount.currency) for item in readers_of_items(reader, 'line_items')
         ]),
         created_at=reader.moment('created_at', required=True),
         archived_at=reader.moment('archived_at'),
@@ -134,19 +142,19 @@ def read_purchase_order(payload):
 
 
 def _read_order_line(reader, currency):
-    price = reader.minor('unit_price') and read_amount(reader, 'unit_price', currency, "the purchase order")
+    price = reader.minor('unit_price') and read_required_amount(reader, 'unit_price', currency, "the purchase order")
     return PurchaseOrderLine(
         id=reader.uuid('id', required=True),
         external_id=reader.text('external_id'),
         description=reader.text('description'),
-        quantity=read_decimal(reader, 'quantity'),
+        quantity=read_optional_decimal(reader, 'quantity'),
         unit_price=price,
-        amount=read_amount(reader, 'amount', currency, "the purchase order"),
-        withholding_rate=read_decimal(reader, 'withholding_rate'),
-        start_date=read_day(reader, 'start_date'),
-        end_date=read_day(reader, 'end_date'),
+        amount=read_required_amount(reader, 'amount', currency, "the purchase order"),
+        withholding_rate=read_optional_decimal(reader, 'withholding_rate'),
+        start_date=read_optional_day(reader, 'start_date'),
+        end_date=read_optional_day(reader, 'end_date'),
         remote_id=reader.text('remote_id'),
-        selections=read_selections(reader),
+        selections=read_coding_selections(reader),
     )
 
 
@@ -164,11 +172,11 @@ def read_item_receipt(payload):
             ItemReceiptLine(
                 id=item.uuid('id', required=True),
                 purchase_order_line_item_id=item.uuid('purchase_order_line_item_id', required=True),
-                quantity=read_decimal(item, 'quantity'),
+                quantity=read_optional_decimal(item, 'quantity'),
                 amount=item.minor('amount'),
                 memo=item.text('memo'),
             )
-            for item in item_readers(reader, 'line_items')
+            for item in readers_of_items(reader, 'line_items')
         ]),
         created_at=reader.moment('created_at', required=True),
         archived_at=reader.moment('archived_at'),

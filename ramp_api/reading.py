@@ -36,7 +36,7 @@ class PayloadReader:
 
     def __init__(self, values, path=''):
         if not isinstance(values, dict):
-            raise PayloadError(path or 'payload', f"expected an object, Ramp sent {_describe_kind(values)}")
+            raise PayloadError(path or 'payload', f"expected an object, Ramp sent {_describe_json_type(values)}")
         self.values = values
         self.path = path
 
@@ -50,7 +50,7 @@ class PayloadReader:
                 raise PayloadError(self.at(key), f"Ramp sent no value; {label} is required")
             return None
         if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
-            raise PayloadError(self.at(key), f"expected {label}, Ramp sent {_describe_kind(value)}")
+            raise PayloadError(self.at(key), f"expected {label}, Ramp sent {_describe_json_type(value)}")
         return value
 
     def text(self, key, required=False):
@@ -103,7 +103,7 @@ class PayloadReader:
         return checked_money(reader.path, Money.from_minor, value, code, with_rate)
 
 
-def _describe_kind(value):
+def _describe_json_type(value):
     # Only the type: a value in an error message would be payload data in a log.
     names = {
         dict: "an object",
@@ -129,11 +129,11 @@ def checked_uuid(value, path):
     return value.lower()
 
 
-def read_uuids(reader, key):
+def read_uuid_list(reader, key):
     return tuple(checked_uuid(value, path) for value, path in reader.items(key))
 
 
-def read_texts(reader, key):
+def read_text_list(reader, key):
     found = tuple(reader.items(key))
     for value, path in found:
         if not isinstance(value, str):
@@ -141,11 +141,11 @@ def read_texts(reader, key):
     return tuple(value for value, _path in found)
 
 
-def item_readers(reader, key):
+def readers_of_items(reader, key):
     return [PayloadReader(value, path) for value, path in reader.items(key)]
 
 
-def read_day(reader, key):
+def read_optional_day(reader, key):
     text = reader.text(key)
     try:
         if text is not None and not _DAY.fullmatch(text):
@@ -155,7 +155,7 @@ def read_day(reader, key):
         raise PayloadError(reader.at(key), "Ramp sent something that is not a day such as 2026-01-31") from None
 
 
-def read_decimal(reader, key):
+def read_optional_decimal(reader, key):
     """Decimal from a number or a text such as "1.0873"; a float by its shortest notation."""
     value = reader.get(key, (str, int, float, Decimal), "a decimal number")
     if value is None or value == '':
@@ -169,7 +169,7 @@ def read_decimal(reader, key):
     return Decimal(str(value))
 
 
-def read_amount(reader, key, currency, what):
+def read_required_amount(reader, key, currency, what):
     """The required CurrencyAmount under `key` of a part of `what`, which is in `currency`."""
     money = reader.minor(key)
     if money is None:
@@ -200,6 +200,6 @@ def read_quantity_and_price(reader, currency, what):
     """quantity and unit_price of an inventory line. Bills before 2026 and credits call it unit_quantity."""
     price = reader.minor('unit_price')
     if price is not None:
-        price = read_amount(reader, 'unit_price', currency, what)
-    quantity = read_decimal(reader, 'quantity')
-    return read_decimal(reader, 'unit_quantity') if quantity is None else quantity, price
+        price = read_required_amount(reader, 'unit_price', currency, what)
+    quantity = read_optional_decimal(reader, 'quantity')
+    return read_optional_decimal(reader, 'unit_quantity') if quantity is None else quantity, price

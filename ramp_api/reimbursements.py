@@ -9,7 +9,7 @@ import dataclasses
 import datetime
 from decimal import Decimal
 
-from .coding import Selection, read_line_selections, read_selections
+from .coding import Selection, read_coding_selections, read_line_selections
 from .money import Money, allocate
 from .reading import (
     SYNC_STATUSES,
@@ -17,12 +17,12 @@ from .reading import (
     PayloadReader,
     check_lines_total,
     checked_money,
-    item_readers,
-    read_day,
-    read_decimal,
-    read_texts,
+    read_optional_day,
+    read_optional_decimal,
+    read_text_list,
     read_unsigned_amount,
-    read_uuids,
+    read_uuid_list,
+    readers_of_items,
 )
 
 REIMBURSEMENT_DIRECTIONS = frozenset({'BUSINESS_TO_USER', 'USER_TO_BUSINESS'})
@@ -124,7 +124,7 @@ def read_reimbursement(payload):
     amount = _read_entity_amount(reader, state)
     original = _read_submitted_amount(reader, amount)
     trace = reader.object('trace_id')
-    selections = read_selections(reader)
+    selections = read_coding_selections(reader)
     return Reimbursement(
         id=ramp_id,
         direction=reader.choice('direction', REIMBURSEMENT_DIRECTIONS, required=True),
@@ -144,7 +144,7 @@ def read_reimbursement(payload):
         memo=reader.text('memo'),
         merchant=reader.text('merchant'),
         merchant_id=reader.uuid('merchant_id'),
-        transaction_date=read_day(reader, 'transaction_date'),
+        transaction_date=read_optional_day(reader, 'transaction_date'),
         accounting_date=reader.moment('accounting_date'),
         created_at=reader.moment('created_at'),
         submitted_at=reader.moment('submitted_at'),
@@ -156,14 +156,14 @@ def read_reimbursement(payload):
         payment_processed_at=reader.moment('payment_processed_at'),
         trace_descriptor=trace.text('descriptor'),
         trace_id=trace.text('trace_id'),
-        receipts=read_uuids(reader, 'receipts'),
+        receipts=read_uuid_list(reader, 'receipts'),
         attendees=tuple(
-            (item.text('name'), item.uuid('user_id')) for item in item_readers(reader, 'attendees')
+            (item.text('name'), item.uuid('user_id')) for item in readers_of_items(reader, 'attendees')
         ),
-        distance=read_decimal(reader, 'distance'),
+        distance=read_optional_decimal(reader, 'distance'),
         start_location=reader.text('start_location'),
         end_location=reader.text('end_location'),
-        waypoints=read_texts(reader, 'waypoints'),
+        waypoints=read_text_list(reader, 'waypoints'),
         fund_id=reader.uuid('fund_id') or reader.uuid('spend_limit_id'),  # the latter is its former name
         trip_id=reader.uuid('trip_id'),
     )
@@ -208,7 +208,7 @@ def _read_submitted_amount(reader, amount):
 
 def _read_reimbursement_lines(reader, amount, original, selections):
     """The lines are in the currency of what was submitted; a missing one stands for the whole."""
-    readers = item_readers(reader, 'line_items')
+    readers = readers_of_items(reader, 'line_items')
     own = [item.minor('amount') for item in readers]
     if amount is None:
         shares = [None] * len(own)

@@ -11,7 +11,7 @@ import datetime
 import typing
 
 from .money import Money
-from .reading import SYNC_STATUSES, PayloadError, PayloadReader, item_readers, read_amount
+from .reading import SYNC_STATUSES, PayloadError, PayloadReader, read_required_amount, readers_of_items
 
 STATEMENT_LINE_TYPES = frozenset({'CARD_TRANSACTION', 'CASHBACK', 'TRANSFER_PAYMENT'})
 # The bank took it: the money counts as paid, until it fails after all. In any other status it has not moved.
@@ -99,24 +99,24 @@ def read_statement(payload):
         start_date=start,
         end_date=end,
         preceding_statement_id=reader.uuid('preceding_statement_id'),
-        sections=_read_sections(reader),
+        sections=_read_balance_sections(reader),
         lines=tuple(_read_statement_line(value, path) for value, path in reader.items('statement_lines')),
     )
 
 
-def _read_sections(reader):
+def _read_balance_sections(reader):
     found = {}
-    for item in item_readers(reader, 'balance_sections'):
+    for item in readers_of_items(reader, 'balance_sections'):
         ramp_id = item.uuid('id', required=True)
         if ramp_id in found:
             raise PayloadError(item.at('id'), "two sections have this id; it is not booked until this is explained")
-        ending = read_amount(item, 'ending_balance', None, "the statement")
+        ending = read_required_amount(item, 'ending_balance', None, "the statement")
         found[ramp_id] = StatementSection(
             id=ramp_id,
             entity_id=item.uuid('entity_id', required=True),
             ending_balance=ending,
             **{
-                name: read_amount(item, name, ending.currency, "the section")
+                name: read_required_amount(item, name, ending.currency, "the section")
                 for name in ('opening_balance', 'charges', 'credits', 'payments')
             },
         )
@@ -158,7 +158,7 @@ def read_transfer(payload):
     reader = PayloadReader(payload)
     return Transfer(
         id=reader.uuid('id', required=True),
-        amount=read_amount(reader, 'amount', None, "the transfer"),
+        amount=read_required_amount(reader, 'amount', None, "the transfer"),
         status=reader.text('status', required=True),
         sync_status=reader.choice('sync_status', SYNC_STATUSES, required=True),
         entity_id=reader.uuid('entity_id'),
@@ -173,7 +173,7 @@ def read_cashback(payload):
     reader = PayloadReader(payload)
     return Cashback(
         id=reader.uuid('id', required=True),
-        amount=read_amount(reader, 'amount', None, "the cashback"),
+        amount=read_required_amount(reader, 'amount', None, "the cashback"),
         sync_status=reader.choice('sync_status', SYNC_STATUSES, required=True),
         entity_id=reader.uuid('entity_id'),
         created_at=reader.moment('created_at', required=True),

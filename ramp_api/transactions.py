@@ -9,7 +9,7 @@ import dataclasses
 import datetime
 from decimal import Decimal
 
-from .coding import Selection, read_selections
+from .coding import Selection, read_coding_selections
 from .money import Money, allocate, exponent
 from .reading import SYNC_STATUSES, PayloadError, PayloadReader, checked_money, checked_uuid
 
@@ -150,7 +150,7 @@ def _read_original_amount(reader, settled):
 
 
 def _read_transaction_lines(reader, settled):
-    selections = read_selections(reader)
+    selections = read_coding_selections(reader)
     lines = [PayloadReader(value, path) for value, path in reader.items('line_items')]
     if not lines:
         return (TransactionLine(settled, reader.text('memo'), selections),)
@@ -161,7 +161,7 @@ def _read_transaction_lines(reader, settled):
             'line_items',
             f"the lines add up to {total}, but the transaction is {settled}; correct the split in Ramp",
         )
-    coded = [read_selections(line) for line in lines]
+    coded = [read_coding_selections(line) for line in lines]
     if len(lines) == 1 and not coded[0]:
         coded = [selections]
     return tuple(

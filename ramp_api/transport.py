@@ -44,7 +44,7 @@ class AnswerTime:
             raise TimeoutError('the answer took too long')
         return max(min(left, most), SHORTEST_WAIT)
 
-    def limit_wait(self, sock):
+    def limit_socket_wait(self, sock):
         sock.settimeout(self.seconds_left(self._pause))
 
 
@@ -60,7 +60,7 @@ class _TimedReader(io.RawIOBase):
         return True
 
     def readinto(self, buffer):
-        self._answer_time.limit_wait(self._sock)
+        self._answer_time.limit_socket_wait(self._sock)
         return self._raw.readinto(buffer)
 
     def close(self):
@@ -80,7 +80,7 @@ class _TimedFile:
         return io.BufferedReader(_TimedReader(self._sock, self._answer_time))
 
 
-def _timed_pool(pool, answer_time):
+def _timed_pool_class(pool, answer_time):
     """A class of connection pools whose connections keep to `answer_time`."""
 
     class Response(http.client.HTTPResponse):
@@ -93,7 +93,7 @@ def _timed_pool(pool, answer_time):
         def _new_conn(self):
             # The time to connect is shared by all addresses that the name has: urllib3 would give it to each.
             name, most = self._dns_host, self.timeout
-            addresses = _resolve_addresses(name, self.port)
+            addresses = _resolve_host_addresses(name, self.port)
             try:
                 for number, address in enumerate(addresses):
                     self._dns_host = address
@@ -110,13 +110,13 @@ def _timed_pool(pool, answer_time):
 
         def send(self, data):
             if self.sock is not None:
-                answer_time.limit_wait(self.sock)
+                answer_time.limit_socket_wait(self.sock)
             return super().send(data)
 
     return type(pool.__name__, (pool,), {'ConnectionCls': Connection})
 
 
-def _resolve_addresses(name, port):
+def _resolve_host_addresses(name, port):
     """The addresses of a host, at least one; where it has none, its name: that fails in the words of urllib3."""
     try:
         found = socket.getaddrinfo(name.strip('[]'), port, type=socket.SOCK_STREAM)
@@ -134,8 +134,8 @@ class TimedAdapter(HTTPAdapter):
     def __init__(self, timeout, answer_time):
         self._timeout = timeout
         self._pools = {
-            'http': _timed_pool(HTTPConnectionPool, answer_time),
-            'https': _timed_pool(HTTPSConnectionPool, answer_time),
+            'http': _timed_pool_class(HTTPConnectionPool, answer_time),
+            'https': _timed_pool_class(HTTPSConnectionPool, answer_time),
         }
         super().__init__(max_retries=0)
 
@@ -166,7 +166,7 @@ def was_never_sent(error):
     return isinstance(next(iter(getattr(reason, 'args', ())), None), ssl.SSLCertVerificationError)
 
 
-def describe_failure(error):
+def describe_transport_failure(error):
     if isinstance(error, requests.Timeout) or isinstance(next(iter(error.args), None), ReadTimeoutError):
         return "no connection in time" if was_never_sent(error) else "no answer in time"
     if isinstance(error, requests.exceptions.SSLError):

@@ -8,16 +8,16 @@ import dataclasses
 import datetime
 from decimal import Decimal
 
-from .coding import Selection, read_line_selections, read_selections
+from .coding import Selection, read_coding_selections, read_line_selections
 from .money import Money
 from .reading import (
     PayloadError,
     PayloadReader,
     check_lines_total,
-    item_readers,
-    read_amount,
-    read_day,
+    read_optional_day,
     read_quantity_and_price,
+    read_required_amount,
+    readers_of_items,
 )
 
 
@@ -70,22 +70,22 @@ def read_vendor_credit(payload):
     PayloadError."""
     reader = PayloadReader(payload)
     ramp_id = reader.uuid('id', required=True)
-    total = read_amount(reader, 'total_amount', None, "the credit")
-    applied = read_amount(reader, 'total_applied_amount', total.currency, "the credit")
-    remaining = read_amount(reader, 'remaining_amount', total.currency, "the credit")
+    total = read_required_amount(reader, 'total_amount', None, "the credit")
+    applied = read_required_amount(reader, 'total_applied_amount', total.currency, "the credit")
+    remaining = read_required_amount(reader, 'remaining_amount', total.currency, "the credit")
     if total - applied != remaining:
         raise PayloadError(
             'remaining_amount',
             f"{remaining} is not {total} less the {applied} applied; it is not booked until this is explained",
         )
-    selections = read_selections(reader)
+    selections = read_coding_selections(reader)
     return VendorCredit(
         id=ramp_id,
         vendor_id=reader.uuid('vendor_id', required=True),
         entity_id=reader.uuid('entity_id'),
         reference_number=reader.text('reference_number'),
         reference_bill_id=reader.uuid('reference_bill_id'),
-        accounting_date=read_day(reader, 'accounting_date'),
+        accounting_date=read_optional_day(reader, 'accounting_date'),
         created_at=reader.moment('created_at'),
         total=total,
         applied=applied,
@@ -97,9 +97,9 @@ def read_vendor_credit(payload):
 
 
 def _read_credit_lines(reader, whole, selections):
-    stock = item_readers(reader, 'inventory_line_items')
-    readers = item_readers(reader, 'expense_line_items') + stock
-    amounts = [read_amount(item, 'amount', whole.currency, "the credit") for item in readers]
+    stock = readers_of_items(reader, 'inventory_line_items')
+    readers = readers_of_items(reader, 'expense_line_items') + stock
+    amounts = [read_required_amount(item, 'amount', whole.currency, "the credit") for item in readers]
     check_lines_total('expense_line_items', amounts, whole, "the credit")
     lines = []
     for item, amount, coding in zip(readers, amounts, read_line_selections(readers, selections)):
@@ -112,11 +112,11 @@ def _read_credit_uses(reader, applied):
     uses = tuple(
         CreditUse(
             bill_id=item.uuid('bill_id', required=True),
-            amount=read_amount(item, 'amount', applied.currency, "the credit"),
+            amount=read_required_amount(item, 'amount', applied.currency, "the credit"),
             is_draft=key == 'applied_draft_bills',
         )
         for key in ('applied_bills', 'applied_draft_bills')
-        for item in item_readers(reader, key)
+        for item in readers_of_items(reader, key)
     )
     total = sum((use.amount for use in uses), Money(0, applied.currency))
     if total != applied:

@@ -7,7 +7,7 @@ The rules are those of `reading`. Schemas: Vendor, ApiVendorDetailResource, ApiV
 import dataclasses
 import datetime
 
-from .reading import PayloadReader, item_readers, read_texts, read_uuids
+from .reading import PayloadReader, read_text_list, read_uuid_list, readers_of_items
 
 VENDOR_TYPES = frozenset({'BUSINESS', 'INDIVIDUAL'})
 VENDOR_APPROVAL_STATUSES = frozenset({'APPROVED', 'PENDING', 'REJECTED'})
@@ -111,14 +111,14 @@ def read_vendor(payload):
         accounting_vendor_remote_id=reader.text('accounting_vendor_remote_id'),
         country=reader.text('country'),
         state=reader.text('state'),
-        address=_read_address(reader.object('address')),
-        addresses=tuple(_read_address(item, listed=True) for item in item_readers(reader, 'addresses')),
-        tax_address=_read_address(reader.object('tax_address')),
+        address=_read_vendor_address(reader.object('address')),
+        addresses=tuple(_read_vendor_address(item, listed=True) for item in readers_of_items(reader, 'addresses')),
+        tax_address=_read_vendor_address(reader.object('tax_address')),
         federal_tax_classification=reader.choice('federal_tax_classification', TAX_CLASSIFICATIONS),
         description=reader.text('description'),
-        contacts=read_uuids(reader, 'contacts'),
+        contacts=read_uuid_list(reader, 'contacts'),
         custom_fields=_read_custom_fields(reader),
-        subsidiary=read_texts(reader, 'subsidiary'),
+        subsidiary=read_text_list(reader, 'subsidiary'),
         default_entity_id=reader.uuid('default_entity_id'),
         merchant_id=reader.uuid('merchant_id'),
         parent_vendor_id=reader.uuid('parent_vendor_id'),
@@ -127,7 +127,7 @@ def read_vendor(payload):
     )
 
 
-def _read_address(reader, listed=False):
+def _read_vendor_address(reader, listed=False):
     """Address | None: Ramp leaves out the one there is not, or sends null or an empty object."""
     if not reader.values and not listed:
         return None
@@ -146,7 +146,7 @@ def _read_address(reader, listed=False):
 def _read_custom_fields(reader):
     """Only the texts: Ramp has no field for a tax number, so that businesses keep it there."""
     found = []
-    for item in item_readers(reader, 'custom_record_fields'):
+    for item in readers_of_items(reader, 'custom_record_fields'):
         value = item.object('value')
         if value.text('type') == 'text':
             name, text = item.text('column_display_name'), value.text('value')
@@ -157,10 +157,10 @@ def _read_custom_fields(reader):
 
 def read_vendor_contact(payload):
     """VendorContact from an object of GET /vendors/{id}/contacts (dict). Raises PayloadError."""
-    return _read_contact(PayloadReader(payload))
+    return _contact_from_reader(PayloadReader(payload))
 
 
-def _read_contact(reader):
+def _contact_from_reader(reader):
     return VendorContact(
         id=reader.uuid('id', required=True),
         email=reader.text('email'),
@@ -176,5 +176,5 @@ def read_vendor_detail(payload):
     added as the list `contacts_detail` (dict). Raises PayloadError."""
     vendor, reader = read_vendor(payload), PayloadReader(payload)
     told = reader.get('contacts_detail', list, "a list") is not None
-    contacts = tuple(_read_contact(item) for item in item_readers(reader, 'contacts_detail'))
+    contacts = tuple(_contact_from_reader(item) for item in readers_of_items(reader, 'contacts_detail'))
     return VendorDetail(vendor, contacts if told else None)

@@ -63,21 +63,21 @@ def verify(secret, body, headers):
     digest = hmac.new(secret.encode('utf-8', 'surrogatepass'), body, hashlib.sha256).digest()
     wanted = digest.hex().encode(), base64.b64encode(digest)
     found = False
-    for given in _possible_signatures(headers):
+    for given in _signatures_to_try(headers):
         for text in wanted:
             found |= hmac.compare_digest(given, text)
     return found
 
 
-def _possible_signatures(headers):
+def _signatures_to_try(headers):
     """What may be a signature, as bytes, without a prefix such as "sha256="."""
     return [
         value.strip().removeprefix('sha256=').encode('utf-8', 'surrogatepass')
-        for value in _header_values(headers, SIGNATURE_HEADERS)
+        for value in _values_of_headers(headers, SIGNATURE_HEADERS)
     ]
 
 
-def _header_values(headers, names):
+def _values_of_headers(headers, names):
     """The texts of the headers with these names (lower case)."""
     try:
         pairs = [(name, value) for name, value in headers.items()]
@@ -103,10 +103,10 @@ def read_event(body, headers=None):
     about = payload.get('object')
     about = about if isinstance(about, dict) else {}
     challenge = reader.text('challenge', required=True) if kind == VERIFICATION else None
-    ident = _storable_text(payload.get('id'))
+    ident = _storable_text_or_none(payload.get('id'))
     if not ident and kind != VERIFICATION:
         sent = body.encode('utf-8', 'surrogatepass') if isinstance(body, str) else body
-        named = next(filter(_storable_text, _header_values(headers, (ID_HEADER,))), None)
+        named = next(filter(_storable_text_or_none, _values_of_headers(headers, (ID_HEADER,))), None)
         ident = named or hashlib.sha256(sent).hexdigest()
     return Event(
         id=ident,
@@ -114,7 +114,7 @@ def read_event(body, headers=None):
         created_at=_read_or_none(reader.moment, 'created_at'),
         business_id=_read_or_none(reader.uuid, 'business_id'),
         object_id=_read_object_id(about),
-        sync_request_id=_storable_text(about.get('sync_request_id')),
+        sync_request_id=_storable_text_or_none(about.get('sync_request_id')),
         challenge=challenge,
     )
 
@@ -122,10 +122,10 @@ def read_event(body, headers=None):
 def _read_object_id(about):
     """Ramp's receivers have seen it under each of these names."""
     names = ('id', 'resource_id', 'object_id')
-    return next((_lower_case_uuid(text) for name in names if (text := _storable_text(about.get(name)))), None)
+    return next((_lower_case_uuid(text) for name in names if (text := _storable_text_or_none(about.get(name)))), None)
 
 
-def _storable_text(value):
+def _storable_text_or_none(value):
     """A text that may be stored as it is, else None."""
     return value if isinstance(value, str) and 0 < len(value) <= MAX_TEXT and value.isprintable() else None
 

@@ -38,13 +38,13 @@ class Watch:
     def _count_requests(self):
         from odoo.addons.ramp_connector.ramp_api import RampClient, SlidingWindow
 
-        original = RampClient._send_attempt
+        original = RampClient._send_api_attempt
 
         def send(ramp, call, auth):
             self.requests['writes' if call.is_write else 'tokens' if call.minting else 'reads'] += 1
             return original(ramp, call, auth)
 
-        RampClient._send_attempt = send
+        RampClient._send_api_attempt = send
         SlidingWindow.acquire = lambda window, longest=None: 0.0  # Ramp's limit is reckoned with afterwards
 
     @contextlib.contextmanager

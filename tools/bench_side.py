@@ -142,7 +142,7 @@ class Meter:
                     self.http_requests += 1
             return send
 
-        for name in ('_send_attempt', '_fetch_attempt'):
+        for name in ('_send_api_attempt', '_fetch_file_attempt'):
             setattr(RampClient, name, measured(getattr(RampClient, name)))
 
     def figures(self):
