@@ -1,8 +1,7 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
 """How a bill is paid, as value objects: what a bill says of its payment.
 
-The rules are those of `reading`. Schemas: Bill (`payment`), CardPaymentDetailsSchema, ManualPaymentDetailsSchema,
-VendorPaymentDetailsSchema.
+The rules are those of `reading`. Schema: Bill, `payment` and its `details` (2026-08-01).
 """
 
 import dataclasses
@@ -45,7 +44,11 @@ APPROVAL_STATUSES = frozenset({'APPROVED', 'INITIALIZED', 'PENDING', 'REJECTED',
 
 @dataclasses.dataclass(frozen=True)
 class CardPaymentDetails:
-    """transaction_ids: the card transactions that paid the bill; none while they are not known."""
+    """A payment by card.
+
+    fund_id: str | None, uuid; transaction_ids: the card transactions that paid the bill; none while they are not
+    known.
+    """
 
     fund_id: str | None
     transaction_ids: tuple[str, ...]
@@ -53,13 +56,22 @@ class CardPaymentDetails:
 
 @dataclasses.dataclass(frozen=True)
 class ManualPaymentDetails:
-    """manual_payment_method: None until the bill is marked as paid."""
+    """A payment outside of Ramp.
+
+    manual_payment_method: one of MANUAL_PAYMENT_METHODS, None until the bill is marked as paid.
+    """
 
     manual_payment_method: str | None
 
 
 @dataclasses.dataclass(frozen=True)
 class VendorPaymentDetails:
+    """A payment that Ramp makes to the vendor.
+
+    approval_status: one of APPROVAL_STATUSES, or None; source_bank_account_id, vendor_account_id: str | None, uuids
+    of the accounts it leaves and reaches.
+    """
+
     approval_status: str | None
     is_same_day: bool
     source_bank_account_id: str | None
@@ -68,8 +80,13 @@ class VendorPaymentDetails:
 
 @dataclasses.dataclass(frozen=True)
 class BillPayment:
-    """amount: Money in the invoice's currency or in that of whoever pays; id and
-    customer_friendly_payment_id: the same for all bills of a batch; trace_descriptor, trace_id: detail only."""
+    """The payment of a bill.
+
+    amount: Money in the invoice's currency or in that of whoever pays; id and customer_friendly_payment_id: str |
+    None, the same for all bills of a batch; payment_method: one of PAYMENT_METHODS, or None; payment_date,
+    effective_date: aware, in UTC; details: as of the method, None if there are none; trace_descriptor, trace_id:
+    detail only.
+    """
 
     amount: Money
     id: str | None
@@ -83,6 +100,12 @@ class BillPayment:
 
 
 def read_bill_payment(bill):
+    """The payment of a bill.
+
+    :param bill: PayloadReader of the bill
+    :return: BillPayment, None if Ramp tells of none
+    :raise PayloadError: if it is malformed, has no amount, or is by a method that is not known
+    """
     if bill.values.get('payment') is None:
         return None
     reader = bill.object('payment')
@@ -127,7 +150,10 @@ _DETAILS_READERS = {
 
 
 def _read_payment_details(reader, payment_method):
-    """By `schema_type`, else by the payment method; None if there are none (as in examples of the specification)."""
+    """The details, by `schema_type`, else by the payment method.
+
+    There may be none, as in examples of the specification: then the result is None.
+    """
     if not reader.values:
         return None
     told_by_method = None

@@ -1,7 +1,7 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
 """Bills as value objects: what the business owes a vendor.
 
-The rules are those of `reading`. Schema: Bill.
+The rules are those of `reading`. Schema: Bill (2026-08-01).
 """
 
 import dataclasses
@@ -53,8 +53,11 @@ BILL_STATUS_SUMMARIES = frozenset(
 
 @dataclasses.dataclass(frozen=True)
 class Withholding:
-    """What is kept back of a line until the work is accepted. gross: Money before, withheld: Money;
-    percentage: Decimal | None, as Ramp states it: it does not say whether 0.1 or 10 is a tenth."""
+    """What is kept back of a line until the work is accepted.
+
+    gross: Money before; withheld: Money; percentage: Decimal | None, as Ramp states it: it does not say whether 0.1
+    or 10 is a tenth.
+    """
 
     gross: Money
     withheld: Money
@@ -63,8 +66,13 @@ class Withholding:
 
 @dataclasses.dataclass(frozen=True)
 class BillLine:
-    """One line of either list. amount: Money, what counts, after `withholding`; quantity, unit_price: of
-    inventory lines, else None; their product may differ from `amount`, the price being rounded."""
+    """One line of either list.
+
+    amount: Money, what counts, after `withholding`; memo: str | None; selections: its coding and, where it has none
+    of a field, that of the bill; quantity (units), unit_price: of inventory lines, else None; their product may
+    differ from `amount`, the price being rounded; purchase_order_line_item_id, item_receipt_line_item_ids: uuids of
+    what it is matched with.
+    """
 
     amount: Money
     memo: str | None
@@ -77,12 +85,17 @@ class BillLine:
 
     @property
     def is_inventory(self):
+        """Whether (bool) it has a quantity or a price."""
         return self.quantity is not None or self.unit_price is not None
 
 
 @dataclasses.dataclass(frozen=True)
 class BillVendor:
-    """remote_id: our own id of the accounting vendor the vendor is linked to."""
+    """The vendor as a bill names it.
+
+    type: one of VENDOR_TYPES, or None; remote_id: str | None, our own id of the accounting vendor the vendor is
+    linked to; remote_code, remote_name: str | None, of that one.
+    """
 
     id: str
     name: str | None
@@ -94,7 +107,7 @@ class BillVendor:
 
 @dataclasses.dataclass(frozen=True)
 class AppliedCredit:
-    """A part of the vendor credit `id`, used for this bill."""
+    """A part of the vendor credit `id`, used for this bill. amount: Money in the currency of the credit."""
 
     id: str
     amount: Money
@@ -104,11 +117,11 @@ class AppliedCredit:
 class Bill:
     """An invoice of a vendor. `amount` is exactly the sum of `lines`: line_items, then inventory_line_items.
 
-    selections: of the bill as a whole; its lines have them too, where they have none of
-    the field; payment: the first that is
-    not a vendor credit, BillPayment | None; fx_conversion_rate: Decimal, from the currency of the invoice to
-    that of whoever pays; enable_accounting_sync: False only if Ramp says so; status_summary, sync_status,
-    approval_status: None if Ramp did not say; invoice_urls: pre-signed, secrets as long as they work.
+    status: one of BILL_STATUSES; status_summary, sync_status, approval_status: None if Ramp did not say;
+    enable_accounting_sync: False only if Ramp says so; moments are aware, in UTC; fx_conversion_rate: Decimal | None,
+    from the currency of the invoice to that of whoever pays; selections: of the bill as a whole; its lines have them
+    too, where they have none of the field; payment: BillPayment | None, the first that is not a vendor credit;
+    invoice_urls: pre-signed, secrets as long as they work.
     """
 
     id: str
@@ -149,10 +162,13 @@ class Bill:
 
 
 def read_bill(payload, with_payment=True):
-    """Bill from an object of GET /bills or /bills/{id} (dict). Raises PayloadError.
+    """A bill from an object of GET /bills or /bills/{id}.
 
-    with_payment: bool, False leaves `payment` unread (None): a payment that nobody understands says nothing
-    against the bill.
+    :param payload: dict
+    :param with_payment: bool, False leaves `payment` unread (None): a payment that nobody understands says nothing
+        against the bill
+    :return: Bill
+    :raise PayloadError: also where lines or currencies do not add up
     """
     reader = PayloadReader(payload)
     ramp_id = reader.uuid('id', required=True)
@@ -202,9 +218,11 @@ def read_bill(payload, with_payment=True):
 
 
 def read_invoice_urls(payload):
-    """The pre-signed links (tuple of str) of an object of GET /bills/{id}, whatever else is in it. Raises PayloadError.
+    """The pre-signed links of a bill, whatever else is in it. They are secrets as long as they work.
 
-    They are secrets as long as they work.
+    :param payload: dict, an object of GET /bills/{id}
+    :return: tuple of str
+    :raise PayloadError: if they are no texts
     """
     return read_text_list(PayloadReader(payload), 'invoice_urls')
 
@@ -212,7 +230,8 @@ def read_invoice_urls(payload):
 def scrub_bill(payload):
     """A payload of a bill as it may be stored and shown: of each of its links only scheme and host are left.
 
-    payload: of any type, however malformed; it is not changed itself. `read_bill` reads the result as it reads the original.
+    :param payload: of any type, however malformed; it is not changed itself
+    :return: of the same type; `read_bill` reads it as it reads the original
     """
     if not isinstance(payload, dict) or 'invoice_urls' not in payload:
         return payload
@@ -247,6 +266,7 @@ def _read_bill_vendor(reader):
 
 
 def _read_conversion_rate(reader):
+    """The rate (Decimal | None) from the currency of the invoice to that of whoever pays; positive."""
     rate = read_optional_decimal(reader, 'fx_conversion_rate')
     if rate is not None and rate <= 0:
         raise PayloadError(
@@ -256,6 +276,7 @@ def _read_conversion_rate(reader):
 
 
 def _read_bill_lines(reader, whole, selections):
+    """The lines of both lists, each with its coding. Raises PayloadError unless they add up to the whole."""
     stock = readers_of_items(reader, 'inventory_line_items')
     readers = readers_of_items(reader, 'line_items') + stock
     amounts = [read_required_amount(item, 'amount', whole.currency, "the bill") for item in readers]
@@ -295,8 +316,11 @@ def _field_of_selection(selection):
 
 
 def _read_line_withholding(line, amount):
-    """Ramp calls `gross_amount` the one before withholding and nowhere says that a line's `amount` is the one
-    after it: where the figures do not show that, what the bill is over is a guess, and it is not made."""
+    """What is kept back of a line: Withholding | None.
+
+    Ramp calls `gross_amount` the one before withholding and nowhere says that a line's `amount` is the one after it.
+    Where the figures do not show that, what the bill is over is a guess, and it is not made.
+    """
     if line.values.get('withholding_line_item') is None:
         return None
     reader = line.object('withholding_line_item')

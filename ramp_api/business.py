@@ -1,7 +1,7 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
 """The business that a token belongs to, its entities and its accounting connection, as value objects.
 
-The rules are those of `reading`. Schemas: Business, ApiEntityResource, AccountingProvider.
+The rules are those of `reading`. Schemas: Business, ApiEntityResource, AccountingProvider (2026-08-01).
 """
 
 import contextlib
@@ -15,7 +15,7 @@ CONNECTION_TYPES = frozenset({'API', 'CSV', 'DIRECT'})
 
 @dataclasses.dataclass(frozen=True)
 class BankAccount:
-    """A bank account that an entity pays from; last_four: the last digits of its number."""
+    """A bank account that an entity pays from. last_four: str | None, the last digits of its number."""
 
     id: str
     name: str | None
@@ -24,7 +24,11 @@ class BankAccount:
 
 @dataclasses.dataclass(frozen=True)
 class Entity:
-    """subsidiary_external_id: our own id of the subsidiary the entity is mapped to in Ramp."""
+    """A legal entity of the business.
+
+    currency: str | None, code; subsidiary_external_id: str | None, our own id of the subsidiary the entity is mapped
+    to in Ramp; payment_accounts: tuple of BankAccount, those that can be read.
+    """
 
     id: str
     name: str | None
@@ -36,8 +40,13 @@ class Entity:
 
 @dataclasses.dataclass(frozen=True)
 class AccountingProvider:
-    """status: lower case (the schema's case; examples have the upper one); deprecated by Ramp, so it may be
-    None. settings: {name: bool}, empty where Ramp tells none (it has none of connections that are not of the API)."""
+    """The accounting connection of the business.
+
+    remote_provider_name: str | None, as whoever connected registered it; status: lower case (the schema's case;
+    examples have the upper one), None where Ramp leaves it out, as it deprecates it; connection_type: one of
+    CONNECTION_TYPES; settings: {name: bool}, empty where Ramp tells none (it has none of connections that are not of
+    the API).
+    """
 
     id: str
     remote_provider_name: str | None
@@ -56,7 +65,12 @@ class Business:
 
 
 def read_entity(payload):
-    """Entity from an object of GET /entities (dict). Raises PayloadError."""
+    """An entity from an object of GET /entities.
+
+    :param payload: dict
+    :return: Entity
+    :raise PayloadError: not because of its bank accounts
+    """
     reader = PayloadReader(payload)
     return Entity(
         id=reader.uuid('id', required=True),
@@ -81,8 +95,12 @@ def _readable_bank_accounts(items):
 
 
 def read_accounting_provider(payload):
-    """AccountingProvider from GET /accounting/connection (dict), None for its empty answer. Raises
-    PayloadError."""
+    """The accounting connection from GET /accounting/connection.
+
+    :param payload: dict | None
+    :return: AccountingProvider, or None of an empty answer: nothing is connected
+    :raise PayloadError: if it is malformed
+    """
     if payload is None or payload == {}:
         return None
     reader = PayloadReader(payload)
@@ -99,7 +117,12 @@ def read_accounting_provider(payload):
 
 
 def read_business(payload):
-    """Business from GET /business (schema Business, 2026-08-01; it does not promise the id). Raises PayloadError."""
+    """The business from GET /business, whose id the schema does not promise (2026-08-01).
+
+    :param payload: dict
+    :return: Business
+    :raise PayloadError: if it is malformed, or has no id
+    """
     reader = PayloadReader(payload)
     ident = reader.uuid('id', required=True)
     return Business(

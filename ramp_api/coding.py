@@ -1,7 +1,7 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
-"""Coding: what a person picked for an object or one of its lines (schema ApiTransactionAccountingFieldSelection).
+"""Coding: what a person picked for an object or one of its lines.
 
-The rules are those of `reading`.
+The rules are those of `reading`. Schema: ApiTransactionAccountingFieldSelection (2026-08-01).
 """
 
 import dataclasses
@@ -11,8 +11,12 @@ from .reading import PayloadError, PayloadReader
 
 @dataclasses.dataclass(frozen=True)
 class Selection:
-    """One coding. type: str, upper case (GL_ACCOUNT, OTHER, ...); external_id: our own id of the option, else
-    None; category_external_id: our own id of the field the option belongs to; id: Ramp's id of the option."""
+    """One coding: the option that was picked of one accounting field.
+
+    type: str, upper case (GL_ACCOUNT, OTHER, ...); external_id: str | None, our own id of the option; external_code,
+    name: str | None, of the option; id: str | None, Ramp's id of the option; category_external_id: str | None, our
+    own id of the field that the option belongs to.
+    """
 
     type: str
     external_id: str | None
@@ -23,6 +27,11 @@ class Selection:
 
 
 def read_coding_selections(reader):
+    """The selections (tuple of Selection) of an object or a line.
+
+    :param reader: PayloadReader
+    :raise PayloadError: if one does not say which field it belongs to
+    """
     return tuple(
         _read_coding_selection(PayloadReader(value, path)) for value, path in reader.items('accounting_field_selections')
     )
@@ -46,6 +55,12 @@ def _read_coding_selection(reader):
 
 
 def read_line_selections(readers, whole):
-    """The selections of each line: its own; those of the whole for a single line that has none."""
+    """The selections of each line: its own; those of the whole for a single line that has none.
+
+    :param readers: list of PayloadReader, one for each line
+    :param whole: tuple of Selection
+    :return: list of tuples of Selection
+    :raise PayloadError: as of `read_coding_selections`
+    """
     coded = [read_coding_selections(reader) for reader in readers]
     return [whole] if len(coded) == 1 and not coded[0] else coded

@@ -1,10 +1,11 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
 """Purchase orders and item receipts as value objects.
 
-The rules are those of `reading`. Nothing of these is booked: they are read to be compared with what was sent. So amounts must be
-in the order's currency, but need not add up: Ramp rounds prices, and withholds.
+The rules are those of `reading`. Nothing of these is booked: they are read to be compared with what was sent. So
+amounts must be in the order's currency, but need not add up: Ramp rounds prices, and withholds.
+
 Schemas: ApiPurchaseOrderResource, ApiPurchaseOrderDetailResource, ApiPurchaseOrderLineItem, ApiItemReceiptResource,
-ApiItemReceiptLineItem.
+ApiItemReceiptLineItem (2026-08-01).
 """
 
 import dataclasses
@@ -30,8 +31,11 @@ CREATION_SOURCES = frozenset({'ACCOUNTING_PROVIDER', 'DEVELOPER_API', 'EXTERNAL_
 
 @dataclasses.dataclass(frozen=True)
 class PurchaseOrderLine:
-    """external_id: our own, if we gave one. quantity: units; unit_price: rounded to the currency, so that its product with
-    quantity may differ from `amount`. withholding_rate: 0.1 is a tenth."""
+    """A line of a purchase order.
+
+    external_id: str | None, our own, if we gave one; quantity: units; unit_price: rounded to the currency, so that
+    its product with quantity may differ from `amount`; withholding_rate: 0.1 is a tenth; start_date, end_date: days.
+    """
 
     id: str
     external_id: str | None
@@ -48,8 +52,13 @@ class PurchaseOrderLine:
 
 @dataclasses.dataclass(frozen=True)
 class PurchaseOrder:
-    """external_id: our own; number: as Ramp made it of ours, never to be compared with it. Days are days of the answer's
-    midnight in UTC; moments are aware."""
+    """A purchase order.
+
+    external_id: str | None, our own; number: as Ramp made it of ours, never to be compared with it; creation_source:
+    one of CREATION_SOURCES; net_payment_terms: days; promise_date, spend_start_date, spend_end_date: days, of the
+    answer's midnight in UTC; receipt_status: one of RECEIPT_STATUSES; billing_status: one of BILLING_STATUSES, or
+    None; withholding_default_rate: 0.1 is a tenth; moments are aware, in UTC.
+    """
 
     id: str
     external_id: str | None
@@ -79,12 +88,13 @@ class PurchaseOrder:
 
     @property
     def currency(self):
+        """The code (str) of the order's currency."""
         return self.amount.currency
 
 
 @dataclasses.dataclass(frozen=True)
 class ItemReceiptLine:
-    """quantity: units; None: of the whole line, whatever that is."""
+    """A line of an item receipt. quantity: units; None: of the whole line, whatever that is."""
 
     id: str
     purchase_order_line_item_id: str
@@ -95,7 +105,11 @@ class ItemReceiptLine:
 
 @dataclasses.dataclass(frozen=True)
 class ItemReceipt:
-    """received_at: the day, as the answer's midnight in UTC; archived_at: when it was deleted."""
+    """What was received of a purchase order.
+
+    number: ours, if it is ours; received_at: the day, as the answer's midnight in UTC; archived_at: when it was
+    deleted, or None.
+    """
 
     id: str
     number: str
@@ -109,7 +123,12 @@ class ItemReceipt:
 
 
 def read_purchase_order(payload):
-    """PurchaseOrder from an object of /purchase-orders, of a list or alone (dict). Raises PayloadError."""
+    """A purchase order from an object of /purchase-orders, of a list or alone.
+
+    :param payload: dict
+    :return: PurchaseOrder
+    :raise PayloadError: also where a line is in another currency, or two lines have one id
+    """
     reader = PayloadReader(payload)
     amount = read_required_amount(reader, 'amount', None, "the purchase order")
     return PurchaseOrder(
@@ -159,7 +178,12 @@ def _read_order_line(reader, currency):
 
 
 def read_item_receipt(payload):
-    """ItemReceipt from an object of /item-receipts, of a list or alone (dict). Raises PayloadError."""
+    """An item receipt from an object of /item-receipts, of a list or alone.
+
+    :param payload: dict
+    :return: ItemReceipt
+    :raise PayloadError: also where two lines have one id
+    """
     reader = PayloadReader(payload)
     return ItemReceipt(
         id=reader.uuid('id', required=True),

@@ -1,5 +1,8 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
-"""Receipts of card transactions and reimbursements as value objects. The rules are those of `reading`. Schema: Receipt."""
+"""Receipts of card transactions and reimbursements as value objects.
+
+The rules are those of `reading`. Schema: Receipt (2026-08-01).
+"""
 
 import dataclasses
 import datetime
@@ -9,7 +12,10 @@ from .reading import PayloadReader
 
 @dataclasses.dataclass(frozen=True)
 class Receipt:
-    """receipt_url: pre-signed, valid about an hour, a secret as long as it works."""
+    """A receipt, of either a transaction or a reimbursement.
+
+    receipt_url: pre-signed, valid about an hour, a secret as long as it works; created_at: aware, in UTC.
+    """
 
     id: str
     transaction_id: str | None
@@ -19,7 +25,12 @@ class Receipt:
 
 
 def read_receipt(payload):
-    """Receipt from an object of GET /receipts (dict). Raises PayloadError."""
+    """A receipt from an object of GET /receipts.
+
+    :param payload: dict
+    :return: Receipt
+    :raise PayloadError: if it is malformed, or has no link
+    """
     reader = PayloadReader(payload)
     return Receipt(
         id=reader.uuid('id', required=True),

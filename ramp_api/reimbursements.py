@@ -1,8 +1,8 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
 """Reimbursements as value objects: what a person spent for the business, or owes it.
 
-The rules are those of `reading`. Schema: Reimbursement; and the keys of specifications before 2026 (`amount`, `currency`,
-`original_reimbursement_amount`), which some businesses still get.
+The rules are those of `reading`. Schema: Reimbursement (2026-08-01); and the keys of specifications before 2026
+(`amount`, `currency`, `original_reimbursement_amount`; 2025-08-10), which some businesses still get.
 """
 
 import dataclasses
@@ -56,8 +56,11 @@ REIMBURSEMENT_STATES = (
 
 @dataclasses.dataclass(frozen=True)
 class ReimbursementLine:
-    """amount: Money in the currency of `Reimbursement.amount`; original_amount: as the person spent it. Both
-    may be None, but only while the reimbursement itself has no amount."""
+    """A line of a reimbursement.
+
+    amount: Money in the currency of `Reimbursement.amount`; original_amount: Money as the person spent it. Both may
+    be None, but only while the reimbursement itself has no amount.
+    """
 
     amount: Money | None
     original_amount: Money | None
@@ -69,10 +72,12 @@ class ReimbursementLine:
 class Reimbursement:
     """What a person spent for the business, or owes it: `direction` says which, amounts are never negative.
 
+    direction: one of REIMBURSEMENT_DIRECTIONS; type: one of REIMBURSEMENT_TYPES; state: one of REIMBURSEMENT_STATES;
     amount: Money | None, what the entity pays (or gets), exactly the sum of `lines`; None only in
-    REIMBURSEMENT_IDLE_STATES; original_amount: Money | None, as submitted; payee_amount: Money | None, what
-    the person receives; distance: Decimal | None, miles; attendees: pairs (name, id of the user or None);
-    payment_id: any text; payment_batch_id: uuid; trace_descriptor, trace_id: detail only.
+    REIMBURSEMENT_IDLE_STATES; original_amount: Money | None, as submitted; payee_amount: Money | None, what the
+    person receives; transaction_date: a day; moments are aware, in UTC; distance: Decimal | None, miles; attendees:
+    pairs (name, id of the user or None); receipts: ids; payment_id: any text; payment_batch_id: uuid;
+    trace_descriptor, trace_id: detail only.
     """
 
     id: str
@@ -116,8 +121,13 @@ class Reimbursement:
 
 
 def read_reimbursement(payload):
-    """Reimbursement from an object of GET /reimbursements or /reimbursements/{id} (dict). Raises
-    PayloadError."""
+    """A reimbursement from an object of GET /reimbursements or /reimbursements/{id}.
+
+    :param payload: dict
+    :return: Reimbursement
+    :raise PayloadError: also where lines or currencies do not add up, or two statements of one amount contradict each
+        other
+    """
     reader = PayloadReader(payload)
     ramp_id = reader.uuid('id', required=True)
     state = reader.choice('state', REIMBURSEMENT_STATES, required=True)
@@ -170,7 +180,10 @@ def read_reimbursement(payload):
 
 
 def _read_entity_amount(reader, state):
-    """`entity_amount` replaces `amount`, in *major* units of `currency` (which is not called currency_code)."""
+    """What the entity pays: Money | None.
+
+    `entity_amount` replaces `amount`, in *major* units of `currency` (which is not called currency_code).
+    """
     new = read_unsigned_amount(reader, 'entity_amount', 'value', 'currency')
     major = reader.get('amount', (int, float, Decimal), "a number")
     if major is None:
@@ -190,6 +203,7 @@ def _read_entity_amount(reader, state):
 
 
 def _read_submitted_amount(reader, amount):
+    """What was submitted: Money | None, in the currency in which it was spent."""
     old = read_unsigned_amount(reader, 'original_reimbursement_amount')
     new = read_unsigned_amount(reader, 'merchant_amount', 'value', 'currency')
     if old is not None and new is not None and old != new:
@@ -228,7 +242,7 @@ def _read_reimbursement_lines(reader, amount, original, selections):
 
 
 def _convert_line_amounts(readers, own, amount, original):
-    """What each line is in the currency the entity pays in."""
+    """What each line is in the currency the entity pays in: list of Money."""
     for item, money in zip(readers, own):
         if money is None:
             raise PayloadError(item.at('amount'), "the line has no amount; correct the split in Ramp")

@@ -1,7 +1,7 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
 """Repayments as value objects: what a person pays back of a card transaction.
 
-The rules are those of `reading`. Schema: Repayment.
+The rules are those of `reading`. Schema: Repayment (2026-08-01).
 """
 
 import dataclasses
@@ -24,8 +24,11 @@ REPAYMENT_STATUSES = frozenset(
 
 @dataclasses.dataclass(frozen=True)
 class Repayment:
-    """Cash a person pays back on a card transaction. amount: Money | None, never None if REPAID;
-    original_transaction_id, user_id: Ramp declares them as any text."""
+    """Cash a person pays back on a card transaction.
+
+    status: one of REPAYMENT_STATUSES; amount: Money | None, never None if REPAID; repaid_at: aware, in UTC;
+    original_transaction_id, user_id: Ramp declares them as any text.
+    """
 
     id: str
     status: str
@@ -38,7 +41,12 @@ class Repayment:
 
 
 def read_repayment(payload):
-    """Repayment from an object of GET /repayments (dict). Raises PayloadError."""
+    """A repayment from an object of GET /repayments.
+
+    :param payload: dict
+    :return: Repayment
+    :raise PayloadError: if it is malformed, or repaid and without an amount
+    """
     reader = PayloadReader(payload)
     ramp_id = reader.uuid('id', required=True)
     status = reader.choice('status', REPAYMENT_STATUSES, required=True)

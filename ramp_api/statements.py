@@ -1,9 +1,11 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
 """What is owed on cards, as value objects: statements, the transfers that pay them, cashbacks.
 
-The rules are those of `reading`. What a statement says of itself is read as it is: whether its sections add up, and are
-what happened, is for whoever books it. Its amounts as a whole are not read: Ramp deprecates them, and they are in one currency.
-Schemas: Statement, StatementBalanceSection, ApiStatementItem, Transfer, Cashback.
+The rules are those of `reading`. What a statement says of itself is read as it is: whether its sections add up, and
+are what happened, is for whoever books it. Its amounts as a whole are not read: Ramp deprecates them, and they are in
+one currency.
+
+Schemas: Statement, StatementBalanceSection, ApiStatementItem, Transfer, Cashback (2026-08-01).
 """
 
 import dataclasses
@@ -25,8 +27,11 @@ TRANSFER_FAILED_STATUSES = frozenset(
 
 @dataclasses.dataclass(frozen=True)
 class StatementSection:
-    """What one entity owes in one currency, signed as Ramp sends it: what is owed is positive, and so are credits and
-    payments, which make it less."""
+    """What one entity owes in one currency.
+
+    Amounts are Money, signed as Ramp sends them: what is owed is positive, and so are credits and payments, which
+    make it less.
+    """
 
     id: str
     entity_id: str
@@ -38,11 +43,12 @@ class StatementSection:
 
     @property
     def currency(self):
+        """The code (str) of the section's currency."""
         return self.ending_balance.currency
 
 
 class StatementLine(typing.NamedTuple):
-    """id: of the card transaction, cashback or transfer, as `type` says."""
+    """What a statement lists. id: of the card transaction, cashback or transfer, as `type` says."""
 
     type: str
     id: str
@@ -62,8 +68,11 @@ class Statement:
 
 @dataclasses.dataclass(frozen=True)
 class Transfer:
-    """A payment of what is owed on cards. status: any text; those that are known to have moved money, and not, are
-    TRANSFER_ACCEPTED_STATUSES and TRANSFER_FAILED_STATUSES; payment_id: any text."""
+    """A payment of what is owed on cards.
+
+    status: any text; those that are known to have moved money, and not, are TRANSFER_ACCEPTED_STATUSES and
+    TRANSFER_FAILED_STATUSES; sync_status: one of SYNC_STATUSES; payment_id: any text; created_at: aware, in UTC.
+    """
 
     id: str
     amount: Money
@@ -77,7 +86,7 @@ class Transfer:
 
 @dataclasses.dataclass(frozen=True)
 class Cashback:
-    """amount: positive, what is owed less."""
+    """What Ramp gives back. amount: Money, positive, what is owed less; sync_status: one of SYNC_STATUSES."""
 
     id: str
     amount: Money
@@ -87,8 +96,12 @@ class Cashback:
 
 
 def read_statement(payload):
-    """Statement from an object of GET /statements or /statements/{id} (dict), or from what `scrub_statement` left of it.
-    Raises PayloadError."""
+    """A statement from an object of GET /statements or /statements/{id}, or from what `scrub_statement` left of it.
+
+    :param payload: dict
+    :return: Statement
+    :raise PayloadError: also where a section has amounts in two currencies, or two sections have one id
+    """
     reader = PayloadReader(payload)
     ramp_id = reader.uuid('id', required=True)
     start, end = reader.moment('start_date', required=True), reader.moment('end_date', required=True)
@@ -131,17 +144,22 @@ def _read_statement_line(value, path):
 
 
 def read_statement_url(payload):
-    """The pre-signed link to the PDF (str or None) of an object of GET /statements/{id}, whatever else is in it. Raises
-    PayloadError. It is a secret as long as it works."""
+    """The pre-signed link to the PDF, whatever else is in the payload. It is a secret as long as it works.
+
+    :param payload: dict, an object of GET /statements/{id}
+    :return: str | None
+    :raise PayloadError: if it is no text
+    """
     return PayloadReader(payload).text('statement_url')
 
 
 def scrub_statement(payload):
-    """A payload of a statement as it may be stored and shown: without its link, and of each line, of which there may be
-    thousands, only [type, id].
+    """A payload of a statement as it may be stored and shown: without its link, and with short lines.
 
-    payload: of any type, however malformed; it is not changed itself. `read_statement` reads the result as it reads the
-    original.
+    Of each line, of which there may be thousands, only [type, id] is left.
+
+    :param payload: of any type, however malformed; it is not changed itself
+    :return: of the same type; `read_statement` reads it as it reads the original
     """
     if not isinstance(payload, dict):
         return payload
@@ -154,7 +172,12 @@ def scrub_statement(payload):
 
 
 def read_transfer(payload):
-    """Transfer from an object of GET /transfers or /transfers/{id} (dict). Raises PayloadError."""
+    """A transfer from an object of GET /transfers or /transfers/{id}.
+
+    :param payload: dict
+    :return: Transfer
+    :raise PayloadError: if it is malformed
+    """
     reader = PayloadReader(payload)
     return Transfer(
         id=reader.uuid('id', required=True),
@@ -169,7 +192,12 @@ def read_transfer(payload):
 
 
 def read_cashback(payload):
-    """Cashback from an object of GET /cashbacks or /cashbacks/{id} (dict). Raises PayloadError."""
+    """A cashback from an object of GET /cashbacks or /cashbacks/{id}.
+
+    :param payload: dict
+    :return: Cashback
+    :raise PayloadError: if it is malformed
+    """
     reader = PayloadReader(payload)
     return Cashback(
         id=reader.uuid('id', required=True),

@@ -1,8 +1,8 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
 """Card transactions as value objects.
 
-The rules are those of `reading`. Schemas: Transaction, ApiTransactionLineItem; and `entity_amount`/`merchant_amount` of the
-transaction, from specifications after 2026-08.
+The rules are those of `reading`. Schemas: Transaction, ApiTransactionLineItem (2026-08-01); and `entity_amount` and
+`merchant_amount` of the transaction, from specifications after 2026-08.
 """
 
 import dataclasses
@@ -20,7 +20,10 @@ TRANSACTION_STATES = frozenset(
 
 @dataclasses.dataclass(frozen=True)
 class TransactionLine:
-    """amount: Money in the settlement currency, negative for refunds."""
+    """A line of a transaction's split.
+
+    amount: Money in the settlement currency, negative for refunds; memo: str | None, its own; selections: its coding.
+    """
 
     amount: Money
     memo: str | None
@@ -29,14 +32,13 @@ class TransactionLine:
 
 @dataclasses.dataclass(frozen=True)
 class Transaction:
-    """A card transaction. `amount` is the settled amount, negative for refunds, and exactly the sum of
-    `lines`.
+    """A card transaction. `amount` is the settled amount, negative for refunds, and exactly the sum of `lines`.
 
-    original_amount: Money | None, what the merchant charged, in the merchant's currency, with the sign of
-    `amount`; sync_status: str | None (None: Ramp did not say, so it is not known to be ready); moments are
-    aware, in UTC; all ids are lower-case uuids except original_transaction_id, which Ramp declares as any
-    text. card_holder_short_name has the initial of the first name only; category_name is Ramp's own, and
-    category_code_description that of the card network; attendees are names.
+    original_amount: Money | None, what the merchant charged, in the merchant's currency, with the sign of `amount`;
+    state: one of TRANSACTION_STATES; sync_status: one of SYNC_STATUSES, None if Ramp did not say, so that it is not
+    known to be ready; moments are aware, in UTC; all ids are lower-case uuids except original_transaction_id, which
+    Ramp declares as any text; receipts: ids. card_holder_short_name has the initial of the first name only;
+    category_name is Ramp's own, and category_code_description that of the card network; attendees are names.
     """
 
     id: str
@@ -69,7 +71,13 @@ class Transaction:
 
 
 def read_transaction(payload):
-    """Transaction from an object of GET /transactions or /transactions/{id} (dict). Raises PayloadError."""
+    """A transaction from an object of GET /transactions or /transactions/{id}.
+
+    :param payload: dict
+    :return: Transaction
+    :raise PayloadError: also where lines or currencies do not add up, or two statements of one amount contradict each
+        other
+    """
     reader = PayloadReader(payload)
     ramp_id = reader.uuid('id', required=True)
     amount = _read_settled_amount(reader)
@@ -109,8 +117,7 @@ def read_transaction(payload):
 
 
 def _read_settled_amount(reader):
-    """`amount` is a float in *major* units of `currency_code`; newer specifications replace it by
-    `entity_amount`."""
+    """`amount` is a float in *major* units of `currency_code`; newer specifications replace it by `entity_amount`."""
     rate = reader.get('minor_unit_conversion_rate', int, "a whole number")
     new = reader.minor('entity_amount', 'value', 'currency', rate)
     major = reader.get('amount', (int, float, Decimal), "a number")
@@ -136,6 +143,7 @@ def _read_settled_amount(reader):
 
 
 def _read_original_amount(reader, settled):
+    """What the merchant charged: Money | None, with the sign of the settled amount."""
     old = reader.minor('original_transaction_amount')
     new = reader.minor('merchant_amount', 'value', 'currency')
     # Ramp documents the sign of the settled amount only: both are brought to that sign before they are
@@ -150,6 +158,7 @@ def _read_original_amount(reader, settled):
 
 
 def _read_transaction_lines(reader, settled):
+    """The lines; a transaction that is not split has one, with its own memo and coding."""
     selections = read_coding_selections(reader)
     lines = [PayloadReader(value, path) for value, path in reader.items('line_items')]
     if not lines:
@@ -171,8 +180,10 @@ def _read_transaction_lines(reader, settled):
 
 
 def _read_line_amounts(lines, settled, original):
-    """`converted_amount` is in the settlement currency; `amount` may be in the merchant's, so its own code
-    decides."""
+    """What each line is in the settlement currency.
+
+    `converted_amount` is in it; `amount` may be in the merchant's, so its own code decides.
+    """
     amounts = [line.minor('converted_amount') or line.minor('amount') for line in lines]
     for line, amount in zip(lines, amounts):
         if amount is None:

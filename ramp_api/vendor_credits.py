@@ -1,7 +1,7 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
 """Vendor credits as value objects: what a vendor owes back, and the bills that it went to.
 
-The rules are those of `reading`. Schema: VendorCreditResource.
+The rules are those of `reading`. Schema: VendorCreditResource (2026-08-01).
 """
 
 import dataclasses
@@ -23,7 +23,7 @@ from .reading import (
 
 @dataclasses.dataclass(frozen=True)
 class CreditLine:
-    """One line of either list; quantity, unit_price: of inventory lines, else None."""
+    """One line of either list. amount: Money; quantity (units), unit_price: of inventory lines, else None."""
 
     amount: Money
     memo: str | None
@@ -33,12 +33,13 @@ class CreditLine:
 
     @property
     def is_inventory(self):
+        """Whether (bool) it has a quantity or a price."""
         return self.quantity is not None or self.unit_price is not None
 
 
 @dataclasses.dataclass(frozen=True)
 class CreditUse:
-    """What of a credit went to a bill. is_draft: bool, the bill is a draft's."""
+    """What of a credit went to a bill. amount: Money; is_draft: bool, the bill is a draft's."""
 
     bill_id: str
     amount: Money
@@ -47,8 +48,12 @@ class CreditUse:
 
 @dataclasses.dataclass(frozen=True)
 class VendorCredit:
-    """What a vendor owes back. `total` is exactly the sum of `lines` (expense_line_items, then
-    inventory_line_items), `applied` that of `uses`, `remaining` their difference."""
+    """What a vendor owes back.
+
+    total: Money, exactly the sum of `lines` (expense_line_items, then inventory_line_items); applied: Money, that of
+    `uses`; remaining: Money, their difference; accounting_date: a day; created_at: aware, in UTC; reference_bill_id:
+    str | None, the bill that it comes from.
+    """
 
     id: str
     vendor_id: str
@@ -66,8 +71,12 @@ class VendorCredit:
 
 
 def read_vendor_credit(payload):
-    """VendorCredit from an object of GET /vendors/credits or /vendors/credits/{id} (dict). Raises
-    PayloadError."""
+    """A vendor credit from an object of GET /vendors/credits or /vendors/credits/{id}.
+
+    :param payload: dict
+    :return: VendorCredit
+    :raise PayloadError: also where lines, uses or currencies do not add up
+    """
     reader = PayloadReader(payload)
     ramp_id = reader.uuid('id', required=True)
     total = read_required_amount(reader, 'total_amount', None, "the credit")

@@ -1,7 +1,7 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
 """Vendors of bill pay, with their addresses and contacts, as value objects.
 
-The rules are those of `reading`. Schemas: Vendor, ApiVendorDetailResource, ApiVendorContactResource.
+The rules are those of `reading`. Schemas: Vendor, ApiVendorDetailResource, ApiVendorContactResource (2026-08-01).
 """
 
 import dataclasses
@@ -29,7 +29,7 @@ TAX_CLASSIFICATIONS = frozenset(
 
 @dataclasses.dataclass(frozen=True)
 class Address:
-    """id and is_default: only of those in `Vendor.addresses`."""
+    """An address of a vendor. id and is_default: only of those in `Vendor.addresses`."""
 
     address_line_1: str | None
     address_line_2: str | None
@@ -43,11 +43,12 @@ class Address:
 
 @dataclasses.dataclass(frozen=True)
 class Vendor:
-    """Somebody who is paid by bills; not the vendor one codes with, whose remote id is
-    `accounting_vendor_remote_id`.
+    """Somebody who is paid by bills; not the vendor one codes with, whose remote id is `accounting_vendor_remote_id`.
 
-    contacts: ids; custom_fields: pairs (name, text) of the columns the business added, texts only;
-    approval_status and custom_fields are in the detail only, subsidiary where it was asked for.
+    vendor_type: one of VENDOR_TYPES; external_vendor_id: our own id, if we gave one; contacts: ids; custom_fields:
+    pairs (name, text) of the columns the business added, texts only; approval_status (one of
+    VENDOR_APPROVAL_STATUSES) and custom_fields are in the detail only, subsidiary where it was asked for;
+    federal_tax_classification: one of TAX_CLASSIFICATIONS; created_at: aware, in UTC.
     """
 
     id: str
@@ -77,6 +78,8 @@ class Vendor:
 
 @dataclasses.dataclass(frozen=True)
 class VendorContact:
+    """A person at a vendor. is_default: bool, as Ramp says."""
+
     id: str
     email: str | None
     first_name: str | None
@@ -87,18 +90,27 @@ class VendorContact:
 
 @dataclasses.dataclass(frozen=True)
 class VendorDetail:
-    """A vendor with its contacts; contacts: None where they were not asked for or did not arrive."""
+    """A vendor with its contacts.
+
+    contacts: tuple of VendorContact, None where they were not asked for or did not arrive.
+    """
 
     vendor: Vendor
     contacts: tuple[VendorContact, ...] | None
 
     @property
     def id(self):
+        """Ramp's id (str) of the vendor."""
         return self.vendor.id
 
 
 def read_vendor(payload):
-    """Vendor from an object of GET /vendors or /vendors/{id} (dict). Raises PayloadError."""
+    """A vendor from an object of GET /vendors or /vendors/{id}.
+
+    :param payload: dict
+    :return: Vendor
+    :raise PayloadError: if it is malformed, or has no id, name or `is_active`
+    """
     reader = PayloadReader(payload)
     return Vendor(
         id=reader.uuid('id', required=True),
@@ -156,7 +168,12 @@ def _read_custom_fields(reader):
 
 
 def read_vendor_contact(payload):
-    """VendorContact from an object of GET /vendors/{id}/contacts (dict). Raises PayloadError."""
+    """A contact from an object of GET /vendors/{id}/contacts.
+
+    :param payload: dict
+    :return: VendorContact
+    :raise PayloadError: if it is malformed
+    """
     return _contact_from_reader(PayloadReader(payload))
 
 
@@ -172,8 +189,13 @@ def _contact_from_reader(reader):
 
 
 def read_vendor_detail(payload):
-    """VendorDetail from an object of GET /vendors/{id} to which the objects of GET /vendors/{id}/contacts were
-    added as the list `contacts_detail` (dict). Raises PayloadError."""
+    """A vendor with its contacts, from what two requests brought.
+
+    :param payload: dict, an object of GET /vendors/{id} to which the objects of GET /vendors/{id}/contacts were added
+        as the list `contacts_detail`
+    :return: VendorDetail
+    :raise PayloadError: if either is malformed
+    """
     vendor, reader = read_vendor(payload), PayloadReader(payload)
     told = reader.get('contacts_detail', list, "a list") is not None
     contacts = tuple(_contact_from_reader(item) for item in readers_of_items(reader, 'contacts_detail'))

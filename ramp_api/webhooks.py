@@ -1,8 +1,11 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
-"""Webhooks from Ramp: is it Ramp, and what is it about (guide "Webhooks"; schemas OutboundWebhookSubscription*,
-MockOutboundWebhookEventPayload).
+"""Webhooks from Ramp: is it Ramp, and what is it about.
 
-An event says that something changed, never what: whoever gets one asks Ramp. Events are lost, doubled and out of order.
+An event says that something changed, never what: whoever gets one asks Ramp. Events are lost, doubled and out of
+order.
+
+Guide "Webhooks"; schemas OutboundWebhookSubscriptionResource, OutboundWebhookSubscriptionWithSecretResource,
+MockOutboundWebhookEventPayload (2026-08-01).
 """
 
 import base64
@@ -24,9 +27,12 @@ SUBSCRIPTION_STATUSES = frozenset({'active', 'inactive', 'pending_verification'}
 
 @dataclasses.dataclass(frozen=True)
 class Event:
-    """type: any text; id: the same each time it is sent, None only of a verification, which alone has a `challenge`;
-    object_id: of what changed, a uuid as far as is known; sync_request_id: of `*.sync_requested` only. What is not as expected is None,
-    and the ids are short and printable."""
+    """One delivery. What is not as expected is None; the ids are short and printable.
+
+    id: str, the same each time it is sent, None only of a verification, which alone has a `challenge`; type: any
+    text; created_at: aware, in UTC; object_id: of what changed, a uuid as far as is known; sync_request_id: of
+    `*.sync_requested` only.
+    """
 
     id: str | None
     type: str
@@ -38,12 +44,13 @@ class Event:
 
     @property
     def is_verification(self):
+        """Whether (bool) Ramp asks if the address is ours."""
         return self.type == VERIFICATION
 
 
 @dataclasses.dataclass(frozen=True)
 class Subscription:
-    """status: lower case. secret: only in the answer to its creation."""
+    """A subscription to events. status: one of SUBSCRIPTION_STATUSES; secret: only in the answer to its creation."""
 
     id: str
     status: str
@@ -53,10 +60,16 @@ class Subscription:
 
 
 def verify(secret, body, headers):
-    """Was the body (bytes, as received) signed with the subscription's secret (str)? headers: a mapping, however spelt.
+    """Was the body signed with the subscription's secret?
 
-    Ramp does not say today whether the signature is hex or base64, nor which of two headers has it: all are tried, in constant
-    time. Without a secret, a signature or bytes the answer is False; nothing is ever raised.
+    Ramp does not say whether the signature is hex or base64 (guide of 2026-08-01), nor which of two headers has it:
+    all are tried, in constant time. Without a secret, a signature or bytes the answer is False; nothing is ever
+    raised.
+
+    :param secret: str
+    :param body: bytes, as received
+    :param headers: a mapping, however spelt
+    :return: bool
     """
     if not isinstance(secret, str) or not secret or not isinstance(body, bytes):
         return False
@@ -70,7 +83,7 @@ def verify(secret, body, headers):
 
 
 def _signatures_to_try(headers):
-    """What may be a signature, as bytes, without a prefix such as "sha256="."""
+    """What may be a signature: list of bytes, without a prefix such as "sha256="."""
     return [
         value.strip().removeprefix('sha256=').encode('utf-8', 'surrogatepass')
         for value in _values_of_headers(headers, SIGNATURE_HEADERS)
@@ -90,9 +103,15 @@ def _values_of_headers(headers, names):
 
 
 def read_event(body, headers=None):
-    """Event from a delivery: the body (bytes or str) and a mapping of headers. Raises PayloadError. Verify it first: anybody can send one.
+    """The event of a delivery. Verify it first: anybody can send one.
 
-    Ramp does not send again what is refused, so only what nothing can be done without is asked for: the type, and a challenge.
+    Ramp does not send again what is refused, so only what nothing can be done without is asked for: the type, and a
+    challenge.
+
+    :param body: bytes or str
+    :param headers: a mapping, or None
+    :return: Event
+    :raise PayloadError: if it is not JSON, has no type, or is a verification without a challenge
     """
     try:
         payload = json.loads(body)
@@ -120,7 +139,7 @@ def read_event(body, headers=None):
 
 
 def _read_object_id(about):
-    """Ramp's receivers have seen it under each of these names."""
+    """Receivers have seen the id of what changed under each of these names."""
     names = ('id', 'resource_id', 'object_id')
     return next((_lower_case_uuid(text) for name in names if (text := _storable_text_or_none(about.get(name)))), None)
 
@@ -142,7 +161,12 @@ def _read_or_none(read, key):
 
 
 def read_subscription(payload):
-    """Subscription from an object of GET or POST /webhooks (dict). Raises PayloadError."""
+    """A subscription from an object of GET or POST /webhooks.
+
+    :param payload: dict
+    :return: Subscription
+    :raise PayloadError: if it is malformed
+    """
     reader = PayloadReader(payload)
     kinds = []
     for value, path in reader.items('event_types'):
