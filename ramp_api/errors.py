@@ -199,14 +199,6 @@ class RampFileError(RampError):
     summary = "The file cannot be taken from Ramp"
 
 
-def _scrub_field_messages(value, secrets):
-    values = value if isinstance(value, list) else [value]
-    return [
-        scrub(item if isinstance(item, str) else json.dumps(item, default=str), secrets)
-        for item in values[:_MAX_FIELDS]
-    ]
-
-
 def error_from_response(status, body, *, minting=False, secrets=(), **facts):
     """The RampError for an HTTP answer that is not a success.
 
@@ -220,34 +212,50 @@ def error_from_response(status, body, *, minting=False, secrets=(), **facts):
     if minting and not code and isinstance(legacy, str):
         code = legacy  # OAuth: invalid_client, invalid_scope, unauthorized_client, ...
     code = scrub(code, secrets) if isinstance(code, str) and code else None
-
     message = (
         v2.get('message') or body.get('error_description') or (legacy if isinstance(legacy, str) else '')
     )
     message = scrub(message, secrets) if isinstance(message, str) else ''
     if message == code:
         message = ''
-    fields = v2.get('additional_info') or legacy
+    details = _scrub_error_details(v2.get('additional_info') or legacy, secrets)
+    error_class = _error_class_of_status(status, code, minting)
+    if error_class is RampProtocolError:
+        message = message or "a redirect, which is never followed; check the address of the API"
+    return error_class(message, status=status, code=code, details=details, **facts)
+
+
+def _scrub_error_details(fields, secrets):
+    """{name of a field: list of messages} of what Ramp says of the fields of a request."""
     details = {}
     if isinstance(fields, dict):
         for field, value in list(fields.items())[:_MAX_FIELDS]:
             details[scrub(field, secrets)] = _scrub_field_messages(value, secrets)
+    return details
 
+
+def _scrub_field_messages(value, secrets):
+    values = value if isinstance(value, list) else [value]
+    return [
+        scrub(item if isinstance(item, str) else json.dumps(item, default=str), secrets)
+        for item in values[:_MAX_FIELDS]
+    ]
+
+
+def _error_class_of_status(status, code, minting):
+    """What a caller would do: it is said by the status, and by Ramp's code where one status means several things."""
     if status == 429:
-        cls = RampRateLimited
-    elif status >= 500 or status == 408:
-        cls = RampServerError
-    elif status < 400:
-        cls = RampProtocolError
-        message = message or "a redirect, which is never followed; check the address of the API"
-    elif code == IDEMPOTENCY_KEY_USED:
-        cls = RampIdempotencyReused
-    elif status == 401 or code == TOKEN_EXPIRED or (minting and status in (400, 403, 422)):
-        cls = RampAuthError
-    elif status == 404:
-        cls = RampNotFound
-    elif status == 403 and code in (None, SCOPE_MISSING):
-        cls = RampScopeError
-    else:
-        cls = RampValidationError
-    return cls(message, status=status, code=code, details=details, **facts)
+        return RampRateLimited
+    if status >= 500 or status == 408:
+        return RampServerError
+    if status < 400:
+        return RampProtocolError
+    if code == IDEMPOTENCY_KEY_USED:
+        return RampIdempotencyReused
+    if status == 401 or code == TOKEN_EXPIRED or (minting and status in (400, 403, 422)):
+        return RampAuthError
+    if status == 404:
+        return RampNotFound
+    if status == 403 and code in (None, SCOPE_MISSING):
+        return RampScopeError
+    return RampValidationError
