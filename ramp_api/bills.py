@@ -201,10 +201,7 @@ def read_bill(payload, with_payment=True):
         selections=selections,
         lines=_read_bill_lines(reader, amount, selections),
         payment=read_bill_payment(reader) if with_payment else None,
-        applied_vendor_credits=tuple(
-            AppliedCredit(item.uuid('id', required=True), read_required_amount(item, 'amount', None, "the credit"))
-            for item in readers_of_items(reader, 'applied_vendor_credits')
-        ),
+        applied_vendor_credits=_read_applied_credits(reader),
         purchase_order_id=reader.uuid('purchase_order_id'),
         item_receipt_ids=read_uuid_list(reader, 'item_receipt_ids'),
         draft_bill_id=reader.uuid('draft_bill_id'),
@@ -252,6 +249,13 @@ def _keep_host_of_link(link):
         return f'{parts.scheme}://{parts.hostname}' if is_address else '(link)'
     except ValueError:
         return '(link)'
+
+
+def _read_applied_credits(reader):
+    return tuple(
+        AppliedCredit(item.uuid('id', required=True), read_required_amount(item, 'amount', None, "the credit"))
+        for item in readers_of_items(reader, 'applied_vendor_credits')
+    )
 
 
 def _read_bill_vendor(reader):

@@ -167,9 +167,7 @@ def read_reimbursement(payload):
         trace_descriptor=trace.text('descriptor'),
         trace_id=trace.text('trace_id'),
         receipts=read_uuid_list(reader, 'receipts'),
-        attendees=tuple(
-            (item.text('name'), item.uuid('user_id')) for item in readers_of_items(reader, 'attendees')
-        ),
+        attendees=_read_attendee_pairs(reader),
         distance=read_optional_decimal(reader, 'distance'),
         start_location=reader.text('start_location'),
         end_location=reader.text('end_location'),
@@ -177,6 +175,10 @@ def read_reimbursement(payload):
         fund_id=reader.uuid('fund_id') or reader.uuid('spend_limit_id'),  # the latter is its former name
         trip_id=reader.uuid('trip_id'),
     )
+
+
+def _read_attendee_pairs(reader):
+    return tuple((item.text('name'), item.uuid('user_id')) for item in readers_of_items(reader, 'attendees'))
 
 
 def _read_entity_amount(reader, state):

@@ -11,7 +11,7 @@ from decimal import Decimal
 
 from .coding import Selection, read_coding_selections
 from .money import Money, allocate, exponent
-from .reading import SYNC_STATUSES, PayloadError, PayloadReader, checked_money, checked_uuid
+from .reading import SYNC_STATUSES, PayloadError, PayloadReader, checked_money, read_uuid_list, readers_of_items
 
 TRANSACTION_STATES = frozenset(
     {'CLEARED', 'COMPLETION', 'DECLINED', 'ERROR', 'PENDING', 'PENDING_INITIATION'}
@@ -108,12 +108,15 @@ def read_transaction(payload):
         category_name=reader.text('sk_category_name'),
         category_code_description=reader.text('merchant_category_code_description'),
         trip_name=reader.text('trip_name'),
-        attendees=tuple(
-            filter(None, (PayloadReader(value, path).text('name') for value, path in reader.items('attendees')))
-        ),
-        receipts=tuple(checked_uuid(value, path) for value, path in reader.items('receipts')),
+        attendees=_read_attendee_names(reader),
+        receipts=read_uuid_list(reader, 'receipts'),
         lines=_read_transaction_lines(reader, amount),
     )
+
+
+def _read_attendee_names(reader):
+    names = (PayloadReader(value, path).text('name') for value, path in reader.items('attendees'))
+    return tuple(filter(None, names))
 
 
 def _read_settled_amount(reader):
@@ -160,7 +163,7 @@ def _read_original_amount(reader, settled):
 def _read_transaction_lines(reader, settled):
     """The lines; a transaction that is not split has one, with its own memo and coding."""
     selections = read_coding_selections(reader)
-    lines = [PayloadReader(value, path) for value, path in reader.items('line_items')]
+    lines = readers_of_items(reader, 'line_items')
     if not lines:
         return (TransactionLine(settled, reader.text('memo'), selections),)
     amounts = _read_line_amounts(lines, settled, _read_original_amount(reader, settled))
