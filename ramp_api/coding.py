@@ -33,7 +33,8 @@ def read_coding_selections(reader):
     :raise PayloadError: if one does not say which field it belongs to
     """
     return tuple(
-        _read_coding_selection(PayloadReader(value, path)) for value, path in reader.items('accounting_field_selections')
+        _read_coding_selection(PayloadReader(value, path))
+        for value, path in reader.items('accounting_field_selections')
     )
 
 

@@ -1,8 +1,8 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
 """What can go wrong on the way to Ramp, one class per thing a caller would do differently.
 
-Error body: Ramp's guide "Error handling" (`error_v2` = error_code, message, additional_info; `error` is its
-legacy twin) and, for the token endpoint, the OAuth form (`error`, `error_description`).
+Error body: Ramp's guide "Error handling" (2026-08-01; `error_v2` = error_code, message, additional_info; `error` is
+its legacy twin) and, for the token endpoint, the OAuth form (`error`, `error_description`).
 """
 
 import json
@@ -26,8 +26,12 @@ _SCRUB = (
 
 
 def scrub(text, secrets=()):
-    """`text` (any object) as a short line without known `secrets`, tokens, e-mail addresses and long
-    numbers."""
+    """A short line without known secrets, tokens, e-mail addresses and long numbers.
+
+    :param text: any object
+    :param secrets: iterable of str, to be left out wherever they stand
+    :return: str, of at most 500 characters
+    """
     text = ' '.join(str(text).split())
     for secret in secrets:
         if secret:
@@ -40,11 +44,11 @@ def scrub(text, secrets=()):
 class RampError(Exception):
     """Base of all errors of this package that concern a request.
 
-    status: int | None, HTTP status; code: str | None, Ramp's code such as ``DEVELOPER_7001``;
-    message: str, Ramp's own words (scrubbed) or ours; details: dict of field name -> list of messages;
-    trace_id: str | None, header ``x-trace-id``, what Ramp's support asks for; method, path: str | None,
-    without query; maybe_done: bool, a *write* may have been carried out although no clear answer arrived:
-    look before repeating it; retry_after: float | None, seconds Ramp asked to wait.
+    status: int | None, HTTP status; code: str | None, Ramp's code such as ``DEVELOPER_7001``; message: str, Ramp's
+    own words (scrubbed) or ours; details: dict of field name -> list of messages; trace_id: str | None, header
+    ``x-trace-id``, what Ramp's support asks for; method, path: str | None, without query; maybe_done: bool, a *write*
+    may have been carried out although no clear answer arrived: look before repeating it; retry_after: float | None,
+    seconds Ramp asked to wait.
 
     ``str(error)`` is one sentence for a finance administrator.
     """
@@ -117,8 +121,10 @@ class RampNotFound(RampError):
 
 
 class RampValidationError(RampError):
-    """400, 422 and other refusals of the content of a request: it will be refused again until someone changes
-    it."""
+    """400, 422 and other refusals of the content of a request.
+
+    It will be refused again until someone changes it.
+    """
 
     summary = "Ramp refused the request"
 
@@ -126,8 +132,8 @@ class RampValidationError(RampError):
 class RampIdempotencyReused(RampError):
     """400 ``DEVELOPER_7005``: the idempotency key was used before, by an accepted or by a failed request.
 
-    `maybe_done` True: an earlier attempt of this very call had an unknown outcome, so it may well be the user
-    of the key.
+    maybe_done: bool, an earlier attempt of this very call had an unknown outcome, so it may well be the user of the
+    key.
     """
 
     summary = "Ramp has already received a request with this idempotency key"
@@ -141,8 +147,7 @@ class RampRateLimited(RampError):
 
 
 class RampServerError(RampError):
-    """5xx (or 408) that outlived all attempts, or that answered a write which must not be repeated
-    blindly."""
+    """5xx (or 408) that outlived all attempts, or that answered a write which must not be repeated blindly."""
 
     summary = "Ramp is having a problem on its side"
     retryable = True
@@ -163,8 +168,10 @@ class RampConnectionError(RampError):
 
 
 class RampOutOfTime(RampError):
-    """The time that a run, or somebody who waits, has is over before the next request, or would be after the pause
-    that Ramp asks for. Nothing is wrong with what was to be asked: it is asked for later.
+    """The time of a run, or of somebody who waits, is over.
+
+    It is over before the next request, or would be after the pause that Ramp asks for. Nothing is wrong with what was
+    to be asked: it is asked for later.
 
     retry_after: float | None, seconds until it is worth while; maybe_done: as of an attempt before.
     """
@@ -202,8 +209,12 @@ class RampFileError(RampError):
 def error_from_response(status, body, *, minting=False, secrets=(), **facts):
     """The RampError for an HTTP answer that is not a success.
 
-    status: int; body: decoded JSON, or None if there was none; minting: bool, the token endpoint answered;
-    secrets: strings to keep out of the text; facts: method, path, trace_id, retry_after of RampError.
+    :param status: int
+    :param body: decoded JSON, or None if there was none
+    :param minting: bool, the token endpoint answered
+    :param secrets: iterable of str, to keep out of the text
+    :param facts: method, path, trace_id, retry_after of RampError
+    :return: RampError
     """
     body = body if isinstance(body, dict) else {}
     v2 = body.get('error_v2') if isinstance(body.get('error_v2'), dict) else {}

@@ -1,6 +1,8 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
-"""Files behind pre-signed links (schema Receipt, `receipt_url`): where we may ask, and what it is that came
-back."""
+"""Files behind pre-signed links: where we may ask, and what it is that came back.
+
+Schema Receipt, `receipt_url` (2026-08-01).
+"""
 
 import dataclasses
 import ipaddress
@@ -29,8 +31,10 @@ _HEIC_BRANDS = (b'heic', b'heix', b'hevc', b'heim', b'heis', b'mif1', b'msf1')
 
 @dataclasses.dataclass(frozen=True)
 class Download:
-    """content: bytes; mimetype: str, by the content itself where it can be told; filename: str, safe, with
-    extension."""
+    """A file that was downloaded.
+
+    content: bytes; mimetype: str, by the content itself where it can be told; filename: str, safe, with extension.
+    """
 
     content: bytes = dataclasses.field(repr=False)
     mimetype: str
@@ -38,11 +42,13 @@ class Download:
 
 
 def check_file_url(url, *, allow_http=False):
-    """Raise RampProtocolError unless `url` is https on a public host.
+    """Raise RampProtocolError unless a link is https on a public host.
 
-    A link comes from outside; it must not make this server ask its own network. Name and connection could
-    still resolve differently, but then the certificate would not match. `allow_http` lifts all of it
-    (simulator, custom environment).
+    A link comes from outside; it must not make this server ask its own network. Name and connection could still
+    resolve differently, but then the certificate would not match.
+
+    :param url: str
+    :param allow_http: bool, lifts all of it (simulator, custom environment)
     """
     try:
         parts = urlsplit(url)
@@ -69,8 +75,11 @@ def check_file_url(url, *, allow_http=False):
 
 
 def sniff_mimetype(content):
-    """Mimetype of `content` (bytes) by its first bytes, None if it is none of the usual kinds of a
-    receipt or an invoice."""
+    """The mimetype (str) of a content by its first bytes.
+
+    :param content: bytes
+    :return: str, None if it is none of the usual kinds of a receipt or an invoice
+    """
     if content.startswith(b'%PDF-'):
         return 'application/pdf'
     if content.startswith(b'\x89PNG\r\n\x1a\n'):
@@ -89,7 +98,13 @@ def sniff_mimetype(content):
 
 
 def build_download(content, headers, url):
-    """Download of `content` (bytes) that came with `headers` from `url`."""
+    """The file that came as an answer.
+
+    :param content: bytes
+    :param headers: mapping, of the answer
+    :param url: str, where it was
+    :return: Download
+    """
     mimetype = sniff_mimetype(content)
     if mimetype is None:
         mimetype = (headers.get('Content-Type') or '').partition(';')[0].strip().lower()
@@ -99,8 +114,13 @@ def build_download(content, headers, url):
 
 
 def picture_size(download):
-    """(width, height) in pixels that the header of a picture says, the largest where it says several; (0, 0) of
-    anything else, and where it says none. Nothing is decoded, and nothing broken raises."""
+    """The size of a picture, as its header says it, the largest where it says several.
+
+    Nothing is decoded, and nothing broken raises.
+
+    :param download: Download
+    :return: tuple (width, height) in pixels; (0, 0) of anything else, and where the header says none
+    """
     size = _PIXEL_SIZE_READERS.get(download.mimetype)
     try:
         return size(download.content) if size else (0, 0)

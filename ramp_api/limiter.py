@@ -1,8 +1,8 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
-"""Ramp's rate limit: 200 requests per rolling 10 s per *source IP* (guide "Rate limiting").
+"""Ramp's rate limit: 200 requests per rolling 10 s per *source IP* (guide "Rate limiting", 2026-08-01).
 
-The unit is the machine, not the process: Odoo's workers share one budget through a small locked file.
-Machines behind one NAT address still share it unknowingly; for them there are 429 and `penalize`.
+The unit is the machine, not the process: Odoo's workers share one budget through a small locked file. Machines behind
+one NAT address still share it unknowingly; for them there are 429 and `penalize`.
 """
 
 import contextlib
@@ -38,13 +38,9 @@ class LimitReached(Exception):
 
 
 class SlidingWindow:
-    """At most `limit` calls of `acquire` return in any `window` seconds, over all processes of this user and
-    machine.
+    """At most `limit` calls of `acquire` return in any `window` seconds.
 
-    host: str, what the budget is counted for; limit: int, kept below Ramp's 200 because the network may bunch
-    requests; window: float, seconds; shared: bool, False counts in this process only; directory: where the
-    file lives; clock: () -> seconds, must be comparable between processes of the machine; sleep: (seconds) ->
-    None.
+    They are counted over all processes of this user and machine.
     """
 
     def __init__(
@@ -58,6 +54,17 @@ class SlidingWindow:
         clock=time.monotonic,
         sleep=time.sleep,
     ):
+        """How many, in which time, counted where.
+
+        :param host: str, what the budget is counted for
+        :param limit: int, kept below Ramp's 200 because the network may bunch requests
+        :param window: float, seconds
+        :param shared: bool, False counts in this process only
+        :param directory: str | None, where the file lives; None: the system's place for temporary files
+        :param clock: () -> float, seconds; must be comparable between processes of the machine
+        :param sleep: (seconds) -> None
+        :raise ValueError: on a limit below 1
+        """
         if limit < 1:
             raise ValueError("limit must be at least 1")
         uid = os.getuid() if hasattr(os, 'getuid') else 'user'
@@ -70,9 +77,11 @@ class SlidingWindow:
         self._sleep = sleep
 
     def acquire(self, longest=math.inf):
-        """Take one place in the window, sleeping until there is one. Returns the seconds slept.
+        """Take one place in the window, sleeping until there is one.
 
-        longest: float, seconds; LimitReached is raised, without sleeping on, where it would take longer.
+        :param longest: float, seconds
+        :return: float, the seconds slept
+        :raise LimitReached: where it would take longer; without sleeping on
         """
         slept = 0.0
         while True:
@@ -94,14 +103,14 @@ class SlidingWindow:
             slept += wait
 
     def penalize(self, seconds):
-        """After a 429: nobody on this machine asks again for `seconds` (at most MAX_PENALTY)."""
+        """After a 429: nobody on this machine asks again for `seconds` (float, at most MAX_PENALTY)."""
         with self._locked_shared_state() as state:
             now = self._clock()
             until = now + min(max(float(seconds), 0.0), MAX_PENALTY)
             state['blocked_until'] = max(self._blocked_until(state, now), until)
 
     def _hits_in_window(self, hits, now):
-        # Moments in the future come from before a reboot: the monotonic clock starts again.
+        """Moments in the future come from before a reboot: the monotonic clock starts again."""
         return [hit for hit in hits if now - self.window < hit <= now]
 
     def _blocked_until(self, state, now):

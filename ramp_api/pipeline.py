@@ -1,8 +1,8 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
 """The way to Ramp's API: one pipeline for every request (limit, send, classify, perhaps repeat).
 
-From the top down: `_request_with_token` has the token, `_attempt_until_answered` the repeats, `_send_api_attempt` one attempt,
-`_open_response` the wire.
+From the top down: `_request_with_token` has the token, `_attempt_until_answered` the repeats, `_send_api_attempt` one
+attempt, `_open_response` the wire.
 
 Guides followed: "Authorization", "Rate limiting", "Error handling", "Debugging" (2026-08-01).
 """
@@ -77,10 +77,12 @@ class RequestCall:
 
     @property
     def error_facts(self):
+        """What an error says of the request: dict of method and path."""
         return {'method': self.method, 'path': self.path}
 
     @property
     def is_write(self):
+        """Whether (bool) it may change something at Ramp."""
         return self.method not in _READS and not self.minting
 
 
@@ -94,7 +96,7 @@ class _BearerAuth(requests.auth.AuthBase):
 
 
 def _send_no_credentials(request):
-    # Passed as `auth`: keeps requests from looking for credentials of its own (netrc, the session).
+    """Passed as `auth`: keeps requests from looking for credentials of its own (netrc, the session)."""
     request.headers.pop('Authorization', None)
     return request
 
@@ -132,7 +134,8 @@ class RequestPipeline:
         user_agent=USER_AGENT,
         allow_http=False,
     ):
-        """
+        """Where is asked, as whom, and how long.
+
         :param base_url: str, 'https://api.ramp.com' or with its path ('/developer/v1' is added if there is none)
         :param client_id: str, of the app in Ramp
         :param client_secret: str, of the app in Ramp
@@ -186,7 +189,7 @@ class RequestPipeline:
 
     @property
     def granted_scopes(self):
-        """frozenset[str]: the scopes Ramp granted, which may be fewer than asked for."""
+        """frozenset of str: the scopes that Ramp granted, which may be fewer than asked for."""
         return self.tokens.granted_scopes
 
     def _request_with_token(self, method, path, *, url=None, params=None, json=None, idempotent=False):
@@ -251,6 +254,7 @@ class RequestPipeline:
         return self._attempt_until_answered(partial(self._send_api_attempt, call, _BearerAuth(token)), call)
 
     def _post_token_form(self, path, form, basic):
+        """Decoded JSON of the answer to a form of the token endpoint. Raises RampError."""
         # Asking for one token more, or revoking one twice, harms nobody: repeatable.
         call = RequestCall('POST', self.base_url + path, repeatable=True, path=path, form=form, minting=True)
         auth = HTTPBasicAuth(*(part.encode() for part in basic))
@@ -313,13 +317,13 @@ class RequestPipeline:
         return self._deadline - self._monotonic() - min(LEAST_SECONDS, self._answer_seconds / 2)
 
     def _delay_before_retry(self, error, attempt):
+        """Seconds (float) to wait: what Ramp asks for, else longer with each attempt."""
         if error.retry_after is not None:
             return error.retry_after
         return self._rng() * min(MAX_BACKOFF, 2.0**attempt)  # full jitter: workers must not come back in step
 
     def _send_api_attempt(self, call, auth):
-        """One attempt at an API request: decoded JSON or None; raises the RampError that describes the
-        answer."""
+        """One attempt at an API request: decoded JSON or None. Raises the RampError that describes the answer."""
         with self._open_response(call, auth, {'Accept': 'application/json'}) as response:
             content = self._read_limited_body(response, call, MAX_BODY)
         facts = {**call.error_facts, 'trace_id': response.headers.get('x-trace-id')}
@@ -416,6 +420,7 @@ class RequestPipeline:
         return response
 
     def _read_limited_body(self, response, call, limit, too_large=RampProtocolError, name=''):
+        """The content (bytes) of an answer, at most `limit` bytes. Raises `too_large` of more."""
         content, problem = bytearray(), None
         try:
             for chunk in response.iter_content(65536):
@@ -423,7 +428,9 @@ class RequestPipeline:
                 if len(content) > limit:
                     break
         except requests.RequestException as error:
-            problem = RampConnectionError(describe_transport_failure(error), maybe_done=call.is_write, **call.error_facts)
+            problem = RampConnectionError(
+                describe_transport_failure(error), maybe_done=call.is_write, **call.error_facts
+            )
         if problem is not None:
             raise problem
         if len(content) > limit:
@@ -431,8 +438,10 @@ class RequestPipeline:
         return bytes(content)
 
     def _read_retry_after(self, response):
-        """Seconds to wait as asked for by Retry-After (a number or an HTTP date), at most MAX_RETRY_AFTER,
-        else None."""
+        """Seconds to wait as asked for by Retry-After (a number or an HTTP date): float | None.
+
+        At most MAX_RETRY_AFTER.
+        """
         value = (response.headers.get('Retry-After') or '').strip()
         try:
             if value.replace('.', '', 1).isdigit():
@@ -449,6 +458,7 @@ class RequestPipeline:
 
 
 def _may_be_repeated(error, call):
+    """Whether (bool) a request that failed may be sent again."""
     if isinstance(error, RampRateLimited):
         return True  # never processed
     if isinstance(error, RampConnectionError):

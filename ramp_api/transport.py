@@ -1,9 +1,9 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
-"""One answer has one time, whatever the server does in it: `requests` alone bounds the pause between two bytes only, so that a server
-that sends a byte a second is waited for without end.
+"""One answer has one time, whatever the server does in it.
 
-The sockets of a session wait for no byte longer than is left of the answer's time. That holds for status line, headers and body, in
-whichever encoding, and needs no second thread.
+`requests` alone bounds the pause between two bytes only, so that a server that sends a byte a second is waited for
+without end. Here, the sockets of a session wait for no byte longer than is left of the answer's time. That holds for
+status line, headers and body, in whichever encoding, and needs no second thread.
 """
 
 import http.client
@@ -25,7 +25,7 @@ SHORTEST_WAIT = 0.001  # seconds; 0 would mean: do not wait at all, in another e
 class AnswerTime:
     """How long the answer under way may still take. One per session, as a session has one request at a time.
 
-    pause: seconds between two bytes; clock: () -> seconds.
+    pause: float, seconds between two bytes; clock: () -> float, seconds.
     """
 
     def __init__(self, pause, clock=time.monotonic):
@@ -34,17 +34,18 @@ class AnswerTime:
         self._ends = math.inf
 
     def begin_answer(self, seconds):
-        """From now on, `seconds` for all of an answer."""
+        """From now on, `seconds` (float) for all of an answer."""
         self._ends = self._clock() + seconds
 
     def seconds_left(self, most):
-        """Seconds that may be waited now, at most `most`. Raises TimeoutError when the time is over."""
+        """Seconds (float) that may be waited now, at most `most`. Raises TimeoutError when the time is over."""
         left = self._ends - self._clock()
         if left <= 0:
             raise TimeoutError('the answer took too long')
         return max(min(left, most), SHORTEST_WAIT)
 
     def limit_socket_wait(self, sock):
+        """Let a socket wait for its next byte as long as it may. Raises TimeoutError when the time is over."""
         sock.settimeout(self.seconds_left(self._pause))
 
 
@@ -128,7 +129,7 @@ def _resolve_host_addresses(name, port):
 class TimedAdapter(HTTPAdapter):
     """The times belong to the transport: no call can forget them, and wrappers of Session.send see none to compare.
 
-    timeout: (connect, read) seconds; an answer has no end until `answer_time.begin_answer`.
+    timeout: (connect, read) in seconds; an answer has no end until `answer_time.begin_answer`.
     """
 
     def __init__(self, timeout, answer_time):
@@ -155,8 +156,12 @@ class TimedAdapter(HTTPAdapter):
 
 
 def was_never_sent(error):
-    """Did the request certainly not leave? Refused, name not resolved, no connection in time, wrong
-    certificate."""
+    """Whether a request certainly did not leave: bool.
+
+    It was refused, its name not resolved, no connection made in time, or the certificate is wrong.
+
+    :param error: requests.RequestException
+    """
     if isinstance(error, requests.ConnectTimeout):
         return True
     cause = error.args[0] if isinstance(error, requests.ConnectionError) and error.args else None
@@ -167,6 +172,10 @@ def was_never_sent(error):
 
 
 def describe_transport_failure(error):
+    """What happened on the wire: str, for the message of a RampConnectionError.
+
+    :param error: requests.RequestException
+    """
     if isinstance(error, requests.Timeout) or isinstance(next(iter(error.args), None), ReadTimeoutError):
         return "no connection in time" if was_never_sent(error) else "no answer in time"
     if isinstance(error, requests.exceptions.SSLError):
