@@ -113,7 +113,7 @@ from .webhooks import (
     Subscription,
     read_event,
     read_subscription,
-    verify,
+    verify_signature,
 )
 
 __all__ = [
@@ -223,5 +223,5 @@ __all__ = [
     'scrub_bill',
     'scrub_statement',
     'to_company_date',
-    'verify',
+    'verify_signature',
 ]

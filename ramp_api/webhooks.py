@@ -59,7 +59,7 @@ class Subscription:
     secret: str | None = dataclasses.field(repr=False)
 
 
-def verify(secret, body, headers):
+def verify_signature(secret, body, headers):
     """Was the body signed with the subscription's secret?
 
     Ramp does not say whether the signature is hex or base64 (guide of 2026-08-01), nor which of two headers has it:
