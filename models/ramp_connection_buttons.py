@@ -35,7 +35,7 @@ class RampConnection(models.Model):
             # a token of its own: scopes that were added in Ramp come only with a new one
             client = self._new_client(token_store=MemoryTokenStore())
             business = self._ask_business(client)
-            missing = set(self._required_scopes()) - set(client.scopes)
+            missing = set(self._required_scopes()) - set(client.granted_scopes)
         except RampError as error:
             raise UserError(self._explain_error(error)) from error
         self._check_same_business(business)

@@ -64,7 +64,7 @@ class RampConnection(models.Model):
         """The Ramp business's entities; none where Ramp does not say."""
         entities = []
         with contextlib.suppress(RampError):  # their ids are shown instead
-            for payload in client.objects('/entities'):
+            for payload in client.list_objects('/entities'):
                 with contextlib.suppress(PayloadError):
                     entities.append(read_entity(payload))
         return entities

@@ -5,7 +5,7 @@ import uuid
 from odoo import api, fields, models
 from odoo.tools import SQL
 
-from ..ramp_api import PayloadError, RampNotFound, read_event, read_subscription, verify
+from ..ramp_api import PayloadError, RampNotFound, read_event, read_subscription, verify_signature
 
 MAX_CHALLENGE = 500
 REFUSED = 401  # for everything that is not Ramp's: why, is nobody's business
@@ -56,7 +56,7 @@ class RampWebhook(models.Model):
         """
         webhook = self.search_fetch([('token', '=', token)], ['connection_id', 'secret', 'state', 'challenge'])
         connection = webhook.connection_id
-        is_signed = verify(webhook.secret, body, headers)
+        is_signed = verify_signature(webhook.secret, body, headers)
         if connection.is_copy or not is_signed and webhook.state != 'pending':  # a copy's events are the original's
             return REFUSED, False
         try:

@@ -1,8 +1,43 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
-"""Ramp's developer API in plain Python: it knows nothing of Odoo, and Odoo's side knows nothing of HTTP."""
+"""Ramp's developer API in plain Python: it knows nothing of Odoo, and Odoo's side knows nothing of HTTP.
+
+The way of a request: client, pipeline (limit, send, classify, repeat), limiter, transport; beside them auth, addresses,
+paging, files, errors. What comes back is read by reading and coding, with money and dates; each kind of object has a
+file: transactions, receipts, vendors, bills, bill_payments, vendor_credits, reimbursements, repayments, statements,
+people, procurement, business, webhooks.
+
+Facts about Ramp are from its OpenAPI document and its guides of 2026-08-01, where nothing else is said.
+"""
 
 from .auth import DEFAULT_SCOPES, MemoryTokenStore, TokenSource
-from .client import Page, RampClient
+from .bill_payments import (
+    CARD_PAYMENT_METHODS,
+    BillPayment,
+    CardPaymentDetails,
+    ManualPaymentDetails,
+    VendorPaymentDetails,
+)
+from .bills import (
+    AppliedCredit,
+    Bill,
+    BillLine,
+    BillVendor,
+    Withholding,
+    read_bill,
+    read_invoice_urls,
+    scrub_bill,
+)
+from .business import (
+    AccountingProvider,
+    BankAccount,
+    Business,
+    Entity,
+    read_accounting_provider,
+    read_business,
+    read_entity,
+)
+from .client import RampClient
+from .coding import Selection
 from .dates import parse_utc, to_company_date
 from .errors import (
     RampAuthError,
@@ -23,54 +58,7 @@ from .errors import (
 from .files import Download
 from .limiter import SlidingWindow
 from .money import EXPONENTS, Money, MoneyError, allocate
-from .payables import (
-    CARD_PAYMENT_METHODS,
-    REIMBURSEMENT_IDLE_STATES,
-    REIMBURSEMENT_PAID_STATES,
-    Address,
-    AppliedCredit,
-    Bill,
-    BillLine,
-    BillPayment,
-    BillVendor,
-    CardPaymentDetails,
-    CreditLine,
-    CreditUse,
-    ManualPaymentDetails,
-    Reimbursement,
-    ReimbursementLine,
-    Repayment,
-    Vendor,
-    VendorContact,
-    VendorCredit,
-    VendorDetail,
-    VendorPaymentDetails,
-    Withholding,
-    read_bill,
-    read_invoice_urls,
-    read_reimbursement,
-    read_repayment,
-    read_vendor,
-    read_vendor_contact,
-    read_vendor_credit,
-    read_vendor_detail,
-    scrub_bill,
-)
-from .payloads import (
-    AccountingProvider,
-    Business,
-    Entity,
-    PayloadError,
-    Receipt,
-    Selection,
-    Transaction,
-    TransactionLine,
-    read_accounting_provider,
-    read_business,
-    read_entity,
-    read_receipt,
-    read_transaction,
-)
+from .paging import Page
 from .people import (
     USER_LISTED_STATUSES,
     USER_ROLES,
@@ -92,6 +80,17 @@ from .procurement import (
     read_item_receipt,
     read_purchase_order,
 )
+from .reading import PayloadError
+from .receipts import Receipt, read_receipt
+from .reimbursements import (
+    REIMBURSEMENT_IDLE_STATES,
+    REIMBURSEMENT_PAID_STATES,
+    REIMBURSEMENT_STATES,
+    Reimbursement,
+    ReimbursementLine,
+    read_reimbursement,
+)
+from .repayments import Repayment, read_repayment
 from .statements import (
     TRANSFER_ACCEPTED_STATUSES,
     TRANSFER_FAILED_STATUSES,
@@ -106,12 +105,23 @@ from .statements import (
     read_transfer,
     scrub_statement,
 )
+from .transactions import Transaction, TransactionLine, read_transaction
+from .vendor_credits import CreditLine, CreditUse, VendorCredit, read_vendor_credit
+from .vendors import (
+    Address,
+    Vendor,
+    VendorContact,
+    VendorDetail,
+    read_vendor,
+    read_vendor_contact,
+    read_vendor_detail,
+)
 from .webhooks import (
     Event,
     Subscription,
     read_event,
     read_subscription,
-    verify,
+    verify_signature,
 )
 
 __all__ = [
@@ -120,6 +130,7 @@ __all__ = [
     'EXPONENTS',
     'REIMBURSEMENT_IDLE_STATES',
     'REIMBURSEMENT_PAID_STATES',
+    'REIMBURSEMENT_STATES',
     'TRANSFER_ACCEPTED_STATUSES',
     'TRANSFER_FAILED_STATUSES',
     'USER_LISTED_STATUSES',
@@ -128,6 +139,7 @@ __all__ = [
     'AccountingProvider',
     'Address',
     'AppliedCredit',
+    'BankAccount',
     'Bill',
     'BillLine',
     'BillPayment',
@@ -219,5 +231,5 @@ __all__ = [
     'scrub_bill',
     'scrub_statement',
     'to_company_date',
-    'verify',
+    'verify_signature',
 ]

@@ -1,6 +1,8 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
-"""OAuth 2.0 client credentials (guide "Authorization", schemas TokenRequestBody, TokenResponse,
-TokenRevokeRequestBody)."""
+"""OAuth 2.0 client credentials.
+
+Guide "Authorization"; schemas TokenRequestBody, TokenResponse, TokenRevokeRequestBody (2026-08-01).
+"""
 
 import dataclasses
 import hashlib
@@ -9,7 +11,7 @@ import time
 
 from .errors import RampProtocolError
 
-# One list for the whole connector. Ramp drops silently what the app lacks: compare with TokenSource.scopes.
+# One list for the whole connector. Ramp drops silently what the app lacks: compare with TokenSource.granted_scopes.
 DEFAULT_SCOPES = (
     'accounting:read',
     'accounting:write',
@@ -58,20 +60,26 @@ class MemoryTokenStore:
         self._token = None
 
     def get(self):
+        """The token as it was kept: dict | None."""
         return self._token
 
     def set(self, token):
+        """Keep a token (dict)."""
         self._token = token
 
     def clear(self):
+        """Forget the token."""
         self._token = None
 
 
 @dataclasses.dataclass(frozen=True)
 class Token:
-    """access_token: str, never shown; minted_at, expires_at: float, seconds since 1970; scopes: tuple[str],
-    as granted; owner: str, fingerprint of what it was asked for; suspected: bool, minted because a 404 threw
-    suspicion on another."""
+    """A token of Ramp's.
+
+    access_token: str, never shown; minted_at, expires_at: float, seconds since 1970; scopes: tuple of str, as
+    granted; owner: str, fingerprint of what it was asked for; suspected: bool, minted because a 404 threw suspicion
+    on another.
+    """
 
     access_token: str = dataclasses.field(repr=False)
     minted_at: float
@@ -82,15 +90,22 @@ class Token:
 
 
 class TokenSource:
-    """Hands out a valid token, minting one when needed. Safe between threads.
-
-    post_form: (path, form, basic) -> decoded JSON, sends a form with Basic auth `basic` = (id, secret),
-    raises RampError.
-    """
+    """Hands out a valid token, minting one when needed. Safe between threads."""
 
     def __init__(self, client_id, client_secret, scopes, post_form, *, realm='', store=None, clock=time.time):
-        """realm: str, the address the credentials belong to; a stored token of another realm, app or scope is
-        not used."""
+        """Whose token, and where it is asked for and kept.
+
+        :param client_id: str
+        :param client_secret: str
+        :param scopes: iterable of str, asked for
+        :param post_form: (path, form, basic) -> decoded JSON, sends a form with Basic auth `basic` = (id, secret),
+            raises RampError
+        :param realm: str, the address the credentials belong to; a stored token of another realm, app or scope is not
+            used
+        :param store: see MemoryTokenStore
+        :param clock: () -> float, seconds since 1970
+        :raise ValueError: if the credentials are missing
+        """
         if not client_id or not client_secret:
             raise ValueError("The client ID and the client secret of the Ramp app are required")
         self._basic = (client_id, client_secret)
@@ -105,49 +120,57 @@ class TokenSource:
         return f"<{type(self).__name__}>"
 
     @property
-    def scopes(self):
-        """frozenset[str]: what Ramp really granted (mints a token if there is none)."""
-        return frozenset(self.current().scopes)
+    def granted_scopes(self):
+        """frozenset of str: what Ramp really granted. Mints a token if there is none."""
+        return frozenset(self.current_token().scopes)
 
     @property
-    def secrets(self):
-        """tuple[str]: what must never be shown; does not mint."""
-        token = self._stored()
+    def known_secrets(self):
+        """tuple of str: what must never be shown. Mints nothing."""
+        token = self._read_stored_token()
         return (self._basic[1], token.access_token) if token else (self._basic[1],)
 
-    def current(self):
+    def current_token(self):
         """A Token that is not about to expire. Raises RampAuthError and the other RampErrors of a request."""
         with self._lock:
-            token = self._stored()
+            token = self._read_stored_token()
             if token and self._clock() < token.expires_at:
                 return token
-            return self._mint()
+            return self._mint_token()
 
-    def renew(self, rejected, *, suspected=False):
-        """A Token other than `rejected`, which Ramp no longer accepts (or, `suspected`, perhaps no longer
-        accepts)."""
+    def renew_token(self, rejected, *, suspected=False):
+        """A Token other than one that Ramp no longer accepts.
+
+        :param rejected: Token
+        :param suspected: bool, it is only perhaps no longer accepted
+        :raise RampError: as of `current_token`
+        """
         with self._lock:
-            token = self._stored()
+            token = self._read_stored_token()
             if token and token.access_token != rejected.access_token and self._clock() < token.expires_at:
                 return token  # another thread or process was faster
-            return self._mint(suspected=suspected)
+            return self._mint_token(suspected=suspected)
 
-    def suspect(self, token):
-        """bool: could `token` be the reason for a 404? Ramp answers 404 DEVELOPER_7002 for a dead token,
-        too."""
+    def is_suspect(self, token):
+        """Whether a token could be the reason for a 404: bool.
+
+        Ramp answers 404 DEVELOPER_7002 for a dead token, too (seen in its sandbox, 2026-10-01).
+        """
         return self._clock() - token.minted_at > (SUSPECT_PAUSE if token.suspected else SUSPECT_AGE)
 
-    def revoke(self):
-        """Make the stored token, if any, worthless at Ramp and forget it. Forgets it even if Ramp cannot be
-        reached."""
+    def revoke_token(self):
+        """Make the stored token, if any, worthless at Ramp and forget it.
+
+        It is forgotten even if Ramp cannot be reached; the RampError is raised all the same.
+        """
         with self._lock:
-            token = self._stored()
+            token = self._read_stored_token()
             self._store.clear()
             if token:
                 form = {'token': token.access_token, 'token_type_hint': 'access_token'}
                 self._post_form('/token/revoke', form, self._basic)
 
-    def _stored(self):
+    def _read_stored_token(self):
         values = self._store.get()
         try:
             token = Token(**{**values, 'scopes': tuple(values['scopes'])}) if values else None
@@ -155,7 +178,8 @@ class TokenSource:
             return None
         return token if token and token.owner == self._owner else None
 
-    def _mint(self, *, suspected=False):
+    def _mint_token(self, *, suspected=False):
+        """A new Token, stored. Raises RampProtocolError where the answer has none."""
         now = self._clock()
         answer = self._post_form(
             '/token', {'grant_type': 'client_credentials', 'scope': ' '.join(self._wanted)}, self._basic

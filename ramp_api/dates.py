@@ -1,6 +1,8 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
-"""Moments and days. Ramp gives ISO 8601, UTC where no offset is stated (guide "Monetary values", section on
-dates)."""
+"""Moments and days.
+
+Ramp gives ISO 8601, UTC where no offset is stated (guide "Monetary values", section on dates, 2026-08-01).
+"""
 
 import contextlib
 import datetime
@@ -14,11 +16,15 @@ _ISO = re.compile(
 
 
 def parse_utc(text):
-    """ISO 8601 `text` -> aware datetime in UTC. Raises ValueError.
+    """The moment that a text of Ramp's names.
 
-    Accepts what Ramp is seen to send: `Z`, `+00:00`, `+0000`, no offset at all (UTC), fractions of a second
-    (cut to microseconds). Refuses a bare date, whose day in another time zone would be a guess, and a time
-    without its hour (`T:00:00`, as some examples of the specification have it).
+    Accepted is what Ramp is seen to send: `Z`, `+00:00`, `+0000`, no offset at all (UTC), fractions of a second (cut
+    to microseconds). Refused is a bare date, whose day in another time zone would be a guess, and a time without its
+    hour (`T:00:00`, as some examples of the specification have it).
+
+    :param text: str, ISO 8601
+    :return: aware datetime in UTC
+    :raise ValueError: if it is no such text
     """
     match = _ISO.fullmatch(text) if isinstance(text, str) else None
     if not match:
@@ -26,13 +32,13 @@ def parse_utc(text):
     *parts, fraction, offset = match.groups()
     micro = int((fraction or '').ljust(6, '0')[:6])
     try:
-        moment = datetime.datetime(*(int(part or 0) for part in parts), micro, tzinfo=_zone(offset))
+        moment = datetime.datetime(*(int(part or 0) for part in parts), micro, tzinfo=_parse_utc_offset(offset))
         return moment.astimezone(datetime.timezone.utc)
     except (ValueError, OverflowError) as error:
         raise ValueError(f"{text!r} is not a valid date and time: {error}") from None
 
 
-def _zone(offset):
+def _parse_utc_offset(offset):
     if not offset or offset in 'Zz':
         return datetime.timezone.utc
     digits = offset[1:].replace(':', '').ljust(4, '0')
@@ -44,16 +50,19 @@ def _zone(offset):
 
 
 def to_company_date(moment, tzname):
-    """The date on the wall calendar in time zone `tzname` ('America/New_York') at `moment` (aware datetime).
+    """The date on the wall calendar in a time zone.
 
-    Raises ValueError on a naive `moment` or an unknown zone: a wrong day can be a wrong period.
+    :param moment: aware datetime
+    :param tzname: str such as 'America/New_York'
+    :return: date
+    :raise ValueError: on a naive `moment` or an unknown zone: a wrong day can be a wrong period
     """
     if moment.tzinfo is None:
         raise ValueError("A moment without a time zone has no date; make it UTC first")
-    return moment.astimezone(_named_zone(tzname)).date()
+    return moment.astimezone(_find_time_zone(tzname)).date()
 
 
-def _named_zone(tzname):
+def _find_time_zone(tzname):
     with contextlib.suppress(zoneinfo.ZoneInfoNotFoundError, ValueError, TypeError, OSError):
         return zoneinfo.ZoneInfo(tzname)
     try:

@@ -1,8 +1,8 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
 """What can go wrong on the way to Ramp, one class per thing a caller would do differently.
 
-Error body: Ramp's guide "Error handling" (`error_v2` = error_code, message, additional_info; `error` is its
-legacy twin) and, for the token endpoint, the OAuth form (`error`, `error_description`).
+Error body: Ramp's guide "Error handling" (2026-08-01; `error_v2` = error_code, message, additional_info; `error` is
+its legacy twin) and, for the token endpoint, the OAuth form (`error`, `error_description`).
 """
 
 import json
@@ -26,8 +26,12 @@ _SCRUB = (
 
 
 def scrub(text, secrets=()):
-    """`text` (any object) as a short line without known `secrets`, tokens, e-mail addresses and long
-    numbers."""
+    """A short line without known secrets, tokens, e-mail addresses and long numbers.
+
+    :param text: any object
+    :param secrets: iterable of str, to be left out wherever they stand
+    :return: str, of at most 500 characters
+    """
     text = ' '.join(str(text).split())
     for secret in secrets:
         if secret:
@@ -40,11 +44,11 @@ def scrub(text, secrets=()):
 class RampError(Exception):
     """Base of all errors of this package that concern a request.
 
-    status: int | None, HTTP status; code: str | None, Ramp's code such as ``DEVELOPER_7001``;
-    message: str, Ramp's own words (scrubbed) or ours; details: dict of field name -> list of messages;
-    trace_id: str | None, header ``x-trace-id``, what Ramp's support asks for; method, path: str | None,
-    without query; maybe_done: bool, a *write* may have been carried out although no clear answer arrived:
-    look before repeating it; retry_after: float | None, seconds Ramp asked to wait.
+    status: int | None, HTTP status; code: str | None, Ramp's code such as ``DEVELOPER_7001``; message: str, Ramp's
+    own words (scrubbed) or ours; details: dict of field name -> list of messages; trace_id: str | None, header
+    ``x-trace-id``, what Ramp's support asks for; method, path: str | None, without query; maybe_done: bool, a *write*
+    may have been carried out although no clear answer arrived: look before repeating it; retry_after: float | None,
+    seconds Ramp asked to wait.
 
     ``str(error)`` is one sentence for a finance administrator.
     """
@@ -117,8 +121,10 @@ class RampNotFound(RampError):
 
 
 class RampValidationError(RampError):
-    """400, 422 and other refusals of the content of a request: it will be refused again until someone changes
-    it."""
+    """400, 422 and other refusals of the content of a request.
+
+    It will be refused again until someone changes it.
+    """
 
     summary = "Ramp refused the request"
 
@@ -126,8 +132,8 @@ class RampValidationError(RampError):
 class RampIdempotencyReused(RampError):
     """400 ``DEVELOPER_7005``: the idempotency key was used before, by an accepted or by a failed request.
 
-    `maybe_done` True: an earlier attempt of this very call had an unknown outcome, so it may well be the user
-    of the key.
+    maybe_done: bool, an earlier attempt of this very call had an unknown outcome, so it may well be the user of the
+    key.
     """
 
     summary = "Ramp has already received a request with this idempotency key"
@@ -141,8 +147,7 @@ class RampRateLimited(RampError):
 
 
 class RampServerError(RampError):
-    """5xx (or 408) that outlived all attempts, or that answered a write which must not be repeated
-    blindly."""
+    """5xx (or 408) that outlived all attempts, or that answered a write which must not be repeated blindly."""
 
     summary = "Ramp is having a problem on its side"
     retryable = True
@@ -163,8 +168,10 @@ class RampConnectionError(RampError):
 
 
 class RampOutOfTime(RampError):
-    """The time that a run, or somebody who waits, has is over before the next request, or would be after the pause
-    that Ramp asks for. Nothing is wrong with what was to be asked: it is asked for later.
+    """The time of a run, or of somebody who waits, is over.
+
+    It is over before the next request, or would be after the pause that Ramp asks for. Nothing is wrong with what was
+    to be asked: it is asked for later.
 
     retry_after: float | None, seconds until it is worth while; maybe_done: as of an attempt before.
     """
@@ -199,19 +206,15 @@ class RampFileError(RampError):
     summary = "The file cannot be taken from Ramp"
 
 
-def _flatten(value, secrets):
-    values = value if isinstance(value, list) else [value]
-    return [
-        scrub(item if isinstance(item, str) else json.dumps(item, default=str), secrets)
-        for item in values[:_MAX_FIELDS]
-    ]
-
-
 def error_from_response(status, body, *, minting=False, secrets=(), **facts):
     """The RampError for an HTTP answer that is not a success.
 
-    status: int; body: decoded JSON, or None if there was none; minting: bool, the token endpoint answered;
-    secrets: strings to keep out of the text; facts: method, path, trace_id, retry_after of RampError.
+    :param status: int
+    :param body: decoded JSON, or None if there was none
+    :param minting: bool, the token endpoint answered
+    :param secrets: iterable of str, to keep out of the text
+    :param facts: method, path, trace_id, retry_after of RampError
+    :return: RampError
     """
     body = body if isinstance(body, dict) else {}
     v2 = body.get('error_v2') if isinstance(body.get('error_v2'), dict) else {}
@@ -220,34 +223,50 @@ def error_from_response(status, body, *, minting=False, secrets=(), **facts):
     if minting and not code and isinstance(legacy, str):
         code = legacy  # OAuth: invalid_client, invalid_scope, unauthorized_client, ...
     code = scrub(code, secrets) if isinstance(code, str) and code else None
-
     message = (
         v2.get('message') or body.get('error_description') or (legacy if isinstance(legacy, str) else '')
     )
     message = scrub(message, secrets) if isinstance(message, str) else ''
     if message == code:
         message = ''
-    fields = v2.get('additional_info') or legacy
+    details = _scrub_error_details(v2.get('additional_info') or legacy, secrets)
+    error_class = _error_class_of_status(status, code, minting)
+    if error_class is RampProtocolError:
+        message = message or "a redirect, which is never followed; check the address of the API"
+    return error_class(message, status=status, code=code, details=details, **facts)
+
+
+def _scrub_error_details(fields, secrets):
+    """{name of a field: list of messages} of what Ramp says of the fields of a request."""
     details = {}
     if isinstance(fields, dict):
         for field, value in list(fields.items())[:_MAX_FIELDS]:
-            details[scrub(field, secrets)] = _flatten(value, secrets)
+            details[scrub(field, secrets)] = _scrub_field_messages(value, secrets)
+    return details
 
+
+def _scrub_field_messages(value, secrets):
+    values = value if isinstance(value, list) else [value]
+    return [
+        scrub(item if isinstance(item, str) else json.dumps(item, default=str), secrets)
+        for item in values[:_MAX_FIELDS]
+    ]
+
+
+def _error_class_of_status(status, code, minting):
+    """What a caller would do: it is said by the status, and by Ramp's code where one status means several things."""
     if status == 429:
-        cls = RampRateLimited
-    elif status >= 500 or status == 408:
-        cls = RampServerError
-    elif status < 400:
-        cls = RampProtocolError
-        message = message or "a redirect, which is never followed; check the address of the API"
-    elif code == IDEMPOTENCY_KEY_USED:
-        cls = RampIdempotencyReused
-    elif status == 401 or code == TOKEN_EXPIRED or (minting and status in (400, 403, 422)):
-        cls = RampAuthError
-    elif status == 404:
-        cls = RampNotFound
-    elif status == 403 and code in (None, SCOPE_MISSING):
-        cls = RampScopeError
-    else:
-        cls = RampValidationError
-    return cls(message, status=status, code=code, details=details, **facts)
+        return RampRateLimited
+    if status >= 500 or status == 408:
+        return RampServerError
+    if status < 400:
+        return RampProtocolError
+    if code == IDEMPOTENCY_KEY_USED:
+        return RampIdempotencyReused
+    if status == 401 or code == TOKEN_EXPIRED or (minting and status in (400, 403, 422)):
+        return RampAuthError
+    if status == 404:
+        return RampNotFound
+    if status == 403 and code in (None, SCOPE_MISSING):
+        return RampScopeError
+    return RampValidationError

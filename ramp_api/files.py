@@ -1,6 +1,8 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
-"""Files behind pre-signed links (schema Receipt, `receipt_url`): where we may ask, and what it is that came
-back."""
+"""Files behind pre-signed links: where we may ask, and what it is that came back.
+
+Schema Receipt, `receipt_url` (2026-08-01).
+"""
 
 import dataclasses
 import ipaddress
@@ -29,20 +31,24 @@ _HEIC_BRANDS = (b'heic', b'heix', b'hevc', b'heim', b'heis', b'mif1', b'msf1')
 
 @dataclasses.dataclass(frozen=True)
 class Download:
-    """content: bytes; mimetype: str, by the content itself where it can be told; filename: str, safe, with
-    extension."""
+    """A file that was downloaded.
+
+    content: bytes; mimetype: str, by the content itself where it can be told; filename: str, safe, with extension.
+    """
 
     content: bytes = dataclasses.field(repr=False)
     mimetype: str
     filename: str
 
 
-def check_url(url, *, allow_http=False):
-    """Raise RampProtocolError unless `url` is https on a public host.
+def check_file_url(url, *, allow_http=False):
+    """Raise RampProtocolError unless a link is https on a public host.
 
-    A link comes from outside; it must not make this server ask its own network. Name and connection could
-    still resolve differently, but then the certificate would not match. `allow_http` lifts all of it
-    (simulator, custom environment).
+    A link comes from outside; it must not make this server ask its own network. Name and connection could still
+    resolve differently, but then the certificate would not match.
+
+    :param url: str
+    :param allow_http: bool, lifts all of it (simulator, custom environment)
     """
     try:
         parts = urlsplit(url)
@@ -55,7 +61,7 @@ def check_url(url, *, allow_http=False):
         return
     if parts.scheme != 'https':
         raise RampProtocolError("the link to the file is not https")
-    if _is_address(host):
+    if _is_ip_address(host):
         raise RampProtocolError("the link to the file names an IP address instead of a host")
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
@@ -68,9 +74,12 @@ def check_url(url, *, allow_http=False):
             raise RampProtocolError("the link to the file leads into a private network")
 
 
-def sniff(content):
-    """Mimetype of `content` (bytes) by its first bytes, None if it is none of the usual kinds of a
-    receipt or an invoice."""
+def sniff_mimetype(content):
+    """The mimetype (str) of a content by its first bytes.
+
+    :param content: bytes
+    :return: str, None if it is none of the usual kinds of a receipt or an invoice
+    """
     if content.startswith(b'%PDF-'):
         return 'application/pdf'
     if content.startswith(b'\x89PNG\r\n\x1a\n'):
@@ -88,31 +97,42 @@ def sniff(content):
     return None
 
 
-def build(content, headers, url):
-    """Download of `content` (bytes) that came with `headers` from `url`."""
-    mimetype = sniff(content)
+def build_download(content, headers, url):
+    """The file that came as an answer.
+
+    :param content: bytes
+    :param headers: mapping, of the answer
+    :param url: str, where it was
+    :return: Download
+    """
+    mimetype = sniff_mimetype(content)
     if mimetype is None:
         mimetype = (headers.get('Content-Type') or '').partition(';')[0].strip().lower()
         if mimetype in _EXTENSIONS or not re.fullmatch(r'[\w.+-]+/[\w.+-]+', mimetype, re.ASCII):
             mimetype = 'application/octet-stream'  # it says it is a picture, and is not
-    return Download(content, mimetype, _filename(headers, url, mimetype))
+    return Download(content, mimetype, _safe_file_name(headers, url, mimetype))
 
 
 def picture_size(download):
-    """(width, height) in pixels that the header of a picture says, the largest where it says several; (0, 0) of
-    anything else, and where it says none. Nothing is decoded, and nothing broken raises."""
-    size = _SIZES.get(download.mimetype)
+    """The size of a picture, as its header says it, the largest where it says several.
+
+    Nothing is decoded, and nothing broken raises.
+
+    :param download: Download
+    :return: tuple (width, height) in pixels; (0, 0) of anything else, and where the header says none
+    """
+    size = _PIXEL_SIZE_READERS.get(download.mimetype)
     try:
         return size(download.content) if size else (0, 0)
     except (struct.error, IndexError, ValueError):  # cut off
         return 0, 0
 
 
-def _png_size(content):
+def _png_pixel_size(content):
     return struct.unpack_from('>II', content, 16)
 
 
-def _jpeg_size(content):
+def _jpeg_pixel_size(content):
     width, height, place = 0, 0, 2
     while place + 4 <= len(content):
         if content[place] != 0xFF:
@@ -133,15 +153,15 @@ def _jpeg_size(content):
     return width, height
 
 
-def _gif_size(content):
+def _gif_pixel_size(content):
     """A frame may be larger than the screen it is on."""
     width, height, flags = struct.unpack_from('<HHB', content, 6)
-    place = 13 + _gif_colours(flags)
+    place = 13 + _gif_palette_bytes(flags)
     while place < len(content):
         if content[place] == 0x2C:
             left, top, wide, high, flags = struct.unpack_from('<HHHHB', content, place + 1)
             width, height = max(width, left + wide), max(height, top + high)
-            place = _gif_blocks_end(content, place + 11 + _gif_colours(flags))
+            place = _gif_blocks_end(content, place + 11 + _gif_palette_bytes(flags))
         elif content[place] == 0x21:
             place = _gif_blocks_end(content, place + 2)
         else:
@@ -149,7 +169,7 @@ def _gif_size(content):
     return width, height
 
 
-def _gif_colours(flags):
+def _gif_palette_bytes(flags):
     return 3 * 2 ** ((flags & 7) + 1) if flags & 0x80 else 0
 
 
@@ -159,7 +179,7 @@ def _gif_blocks_end(content, place):
     return place + 1
 
 
-def _webp_size(content):
+def _webp_pixel_size(content):
     kind = content[12:16]
     if kind == b'VP8X':
         return (int.from_bytes(content[24:27], 'little') + 1, int.from_bytes(content[27:30], 'little') + 1)
@@ -170,7 +190,7 @@ def _webp_size(content):
     return wide & 0x3FFF, high & 0x3FFF
 
 
-def _heic_size(content):
+def _heic_pixel_size(content):
     """The boxes `ispe` say it, of the whole, of its tiles and of its previews."""
     width = height = 0
     for place in (found.end() for found in re.finditer(b'ispe', content[:_HEIC_HEADER])):
@@ -179,30 +199,34 @@ def _heic_size(content):
     return width, height
 
 
-_SIZES = {
-    'image/png': _png_size,
-    'image/jpeg': _jpeg_size,
-    'image/gif': _gif_size,
-    'image/webp': _webp_size,
-    'image/heic': _heic_size,
+_PIXEL_SIZE_READERS = {
+    'image/png': _png_pixel_size,
+    'image/jpeg': _jpeg_pixel_size,
+    'image/gif': _gif_pixel_size,
+    'image/webp': _webp_pixel_size,
+    'image/heic': _heic_pixel_size,
 }
 
 
-def _is_address(host):
+def _is_ip_address(host):
     try:
         return bool(ipaddress.ip_address(host))
     except ValueError:
         return False
 
 
-def _filename(headers, url, mimetype):
+def _safe_file_name(headers, url, mimetype):
     message = Message()
     message['Content-Disposition'] = (
         (headers.get('Content-Disposition') or '').replace('\r', ' ').replace('\n', ' ')
     )
     name = message.get_filename() or unquote(urlsplit(url).path.rpartition('/')[2])
     name = re.sub(r'[^\w .()-]', '_', re.split(r'[/\\]', name)[-1]).strip(' .')[-_MAX_NAME:] or 'receipt'
-    wanted = _EXTENSIONS.get(mimetype) or _XML.get(mimetype) or tuple(filter(None, [mimetypes.guess_extension(mimetype)]))
+    wanted = (
+        _EXTENSIONS.get(mimetype)
+        or _XML.get(mimetype)
+        or tuple(filter(None, [mimetypes.guess_extension(mimetype)]))
+    )
     if wanted and not name.lower().endswith(wanted):
         name += wanted[0]
     return name

@@ -1,8 +1,8 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
-"""Ramp's rate limit: 200 requests per rolling 10 s per *source IP* (guide "Rate limiting").
+"""Ramp's rate limit: 200 requests per rolling 10 s per *source IP* (guide "Rate limiting", 2026-08-01).
 
-The unit is the machine, not the process: Odoo's workers share one budget through a small locked file.
-Machines behind one NAT address still share it unknowingly; for them there are 429 and `penalize`.
+The unit is the machine, not the process: Odoo's workers share one budget through a small locked file. Machines behind
+one NAT address still share it unknowingly; for them there are 429 and `penalize`.
 """
 
 import contextlib
@@ -38,13 +38,9 @@ class LimitReached(Exception):
 
 
 class SlidingWindow:
-    """At most `limit` calls of `acquire` return in any `window` seconds, over all processes of this user and
-    machine.
+    """At most `limit` calls of `acquire` return in any `window` seconds.
 
-    host: str, what the budget is counted for; limit: int, kept below Ramp's 200 because the network may bunch
-    requests; window: float, seconds; shared: bool, False counts in this process only; directory: where the
-    file lives; clock: () -> seconds, must be comparable between processes of the machine; sleep: (seconds) ->
-    None.
+    They are counted over all processes of this user and machine.
     """
 
     def __init__(
@@ -58,6 +54,17 @@ class SlidingWindow:
         clock=time.monotonic,
         sleep=time.sleep,
     ):
+        """How many, in which time, counted where.
+
+        :param host: str, what the budget is counted for
+        :param limit: int, kept below Ramp's 200 because the network may bunch requests
+        :param window: float, seconds
+        :param shared: bool, False counts in this process only
+        :param directory: str | None, where the file lives; None: the system's place for temporary files
+        :param clock: () -> float, seconds; must be comparable between processes of the machine
+        :param sleep: (seconds) -> None
+        :raise ValueError: on a limit below 1
+        """
         if limit < 1:
             raise ValueError("limit must be at least 1")
         uid = os.getuid() if hasattr(os, 'getuid') else 'user'
@@ -70,15 +77,17 @@ class SlidingWindow:
         self._sleep = sleep
 
     def acquire(self, longest=math.inf):
-        """Take one place in the window, sleeping until there is one. Returns the seconds slept.
+        """Take one place in the window, sleeping until there is one.
 
-        longest: float, seconds; LimitReached is raised, without sleeping on, where it would take longer.
+        :param longest: float, seconds
+        :return: float, the seconds slept
+        :raise LimitReached: where it would take longer; without sleeping on
         """
         slept = 0.0
         while True:
-            with self._state() as state:
+            with self._locked_shared_state() as state:
                 now = self._clock()
-                hits = state['hits'] = self._live(state['hits'], now)
+                hits = state['hits'] = self._hits_in_window(state['hits'], now)
                 blocked = self._blocked_until(state, now)
                 if blocked > now:
                     wait = blocked - now
@@ -94,30 +103,30 @@ class SlidingWindow:
             slept += wait
 
     def penalize(self, seconds):
-        """After a 429: nobody on this machine asks again for `seconds` (at most MAX_PENALTY)."""
-        with self._state() as state:
+        """After a 429: nobody on this machine asks again for `seconds` (float, at most MAX_PENALTY)."""
+        with self._locked_shared_state() as state:
             now = self._clock()
             until = now + min(max(float(seconds), 0.0), MAX_PENALTY)
             state['blocked_until'] = max(self._blocked_until(state, now), until)
 
-    def _live(self, hits, now):
-        # Moments in the future come from before a reboot: the monotonic clock starts again.
+    def _hits_in_window(self, hits, now):
+        """Moments in the future come from before a reboot: the monotonic clock starts again."""
         return [hit for hit in hits if now - self.window < hit <= now]
 
     def _blocked_until(self, state, now):
         return state['blocked_until'] if state['blocked_until'] <= now + MAX_PENALTY else 0.0
 
     @contextlib.contextmanager
-    def _state(self):
+    def _locked_shared_state(self):
         """The state, exclusively: {'hits': ascending moments, 'blocked_until': moment}. Changes are kept."""
-        descriptor = self._open() if self._shared else None
+        descriptor = self._open_state_file() if self._shared else None
         if descriptor is None:
             with _local_lock:
                 yield _local_states.setdefault(self.path, {'hits': [], 'blocked_until': 0.0})
             return
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
-            state = self._read(descriptor)
+            state = self._read_state_file(descriptor)
             yield state
             content = json.dumps(state).encode()
             os.ftruncate(descriptor, 0)
@@ -125,13 +134,13 @@ class SlidingWindow:
         finally:
             os.close(descriptor)  # and with it the lock
 
-    def _open(self):
+    def _open_state_file(self):
         """A descriptor of our own private file, or None when the place cannot be trusted or used."""
         flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
         try:
             descriptor = os.open(self.path, flags, 0o600)
         except OSError as error:
-            return self._give_up(error)
+            return self._count_per_process(error)
         info = os.fstat(descriptor)
         if (
             stat.S_ISREG(info.st_mode)
@@ -141,14 +150,14 @@ class SlidingWindow:
         ):
             return descriptor
         os.close(descriptor)
-        return self._give_up("the file is not private to this user")
+        return self._count_per_process("the file is not private to this user")
 
-    def _give_up(self, reason):
+    def _count_per_process(self, reason):
         self._shared = False
         _logger.info("Ramp's rate limit is counted per process only: %s (%s)", reason, self.path)
 
     @staticmethod
-    def _read(descriptor):
+    def _read_state_file(descriptor):
         try:
             state = json.loads(os.pread(descriptor, 1_000_000, 0))
             return {

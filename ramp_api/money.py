@@ -1,6 +1,8 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
-"""Money as integer minor units (guide "Monetary values", schemas CurrencyAmount, ApiAmount,
-ApiSignedAmount)."""
+"""Money as integer minor units.
+
+Guide "Monetary values"; schemas CurrencyAmount, ApiAmount, ApiSignedAmount (2026-08-01).
+"""
 
 import dataclasses
 import math
@@ -41,8 +43,11 @@ class MoneyError(ValueError):
 
 
 def exponent(currency):
-    """Number of decimals of `currency` (ISO 4217 code or one of Ramp's stablecoins). Raises MoneyError if
-    unknown."""
+    """The number of decimals (int) of a currency.
+
+    :param currency: str, ISO 4217 code or one of Ramp's stablecoins
+    :raise MoneyError: if it is not known
+    """
     try:
         return EXPONENTS[currency]
     except (KeyError, TypeError):
@@ -51,8 +56,10 @@ def exponent(currency):
 
 @dataclasses.dataclass(frozen=True)
 class Money:
-    """minor: int, signed, in the smallest unit of `currency`; currency: str. Only like currencies mix
-    (MoneyError)."""
+    """An amount of one currency. Only like currencies mix; MoneyError else.
+
+    minor: int, signed, in the smallest unit of `currency`; currency: str, ISO 4217 code or one of Ramp's stablecoins.
+    """
 
     minor: int
     currency: str
@@ -66,8 +73,12 @@ class Money:
     def from_minor(cls, minor, currency, rate=None):
         """From an amount of the API in minor units.
 
-        rate: `minor_unit_conversion_rate` of the payload, if it has one. Raises MoneyError if it contradicts
-        the currency, rather than choosing which of the two to believe.
+        :param minor: int, signed
+        :param currency: str, code
+        :param rate: int | None, `minor_unit_conversion_rate` of the payload, if it has one
+        :return: Money
+        :raise MoneyError: if the rate contradicts the currency, rather than choosing which of the two to believe; and
+            of a stablecoin without one
         """
         money = cls(minor, currency)
         expected = 10 ** exponent(currency)
@@ -85,13 +96,16 @@ class Money:
 
     @classmethod
     def from_major(cls, value, currency, strict=True):
-        """From an amount in major units: str ('-12.50'), int, Decimal, or float by its shortest notation.
+        """From an amount in major units.
 
-        strict: bool, True refuses more decimals than the currency has; False rounds half away from zero.
-        Raises MoneyError, also for bool, NaN, infinities, exponents ('1e5') and separators in text.
+        :param value: str ('-12.50'), int, Decimal, or float by its shortest notation
+        :param currency: str, code
+        :param strict: bool, True refuses more decimals than the currency has; False rounds half away from zero
+        :return: Money
+        :raise MoneyError: also for bool, NaN, infinities, exponents ('1e5') and separators in text
         """
         digits = exponent(currency)
-        exact = _exact(value, digits) * 10**digits
+        exact = _fraction_of_amount(value, digits) * 10**digits
         if exact.denominator != 1:
             if strict:
                 raise MoneyError(f"{value} {currency} has more than the {digits} decimals of {currency}")
@@ -108,10 +122,10 @@ class Money:
         return f"{self.decimal:f} {self.currency}"
 
     def __add__(self, other):
-        return Money(self.minor + self._same(other), self.currency)
+        return Money(self.minor + self._minor_of_same_currency(other), self.currency)
 
     def __sub__(self, other):
-        return Money(self.minor - self._same(other), self.currency)
+        return Money(self.minor - self._minor_of_same_currency(other), self.currency)
 
     def __neg__(self):
         return Money(-self.minor, self.currency)
@@ -120,24 +134,25 @@ class Money:
         return Money(abs(self.minor), self.currency)
 
     def __lt__(self, other):
-        return self.minor < self._same(other)
+        return self.minor < self._minor_of_same_currency(other)
 
     def __le__(self, other):
-        return self.minor <= self._same(other)
+        return self.minor <= self._minor_of_same_currency(other)
 
     def __gt__(self, other):
-        return self.minor > self._same(other)
+        return self.minor > self._minor_of_same_currency(other)
 
     def __ge__(self, other):
-        return self.minor >= self._same(other)
+        return self.minor >= self._minor_of_same_currency(other)
 
-    def _same(self, other):
+    def _minor_of_same_currency(self, other):
         if not isinstance(other, Money) or other.currency != self.currency:
             raise MoneyError(f"{self} and {other} are not of one currency")
         return other.minor
 
 
-def _exact(value, digits):
+def _fraction_of_amount(value, digits):
+    """The exact value (Fraction) of an amount in major units. Raises MoneyError."""
     if isinstance(value, float) and math.isfinite(value):
         if math.ulp(value) * 10**digits > 0.1:
             raise MoneyError(f"{value!r} is too large to be an exact amount with {digits} decimals")
@@ -152,14 +167,15 @@ def _exact(value, digits):
 
 
 def allocate(total_minor, weights):
-    """Split `total_minor` (int) in proportion to `weights`, as a list of ints whose sum is exactly
-    `total_minor`.
+    """Split an amount in proportion to weights, so that the sum is exactly the amount.
 
-    weights: int, Decimal or Fraction (no float). Largest remainder, the earlier line first among equals; a
-    zero weight gets nothing, a negative one gets the opposite sign. Each share is less than one unit from its
-    exact value.
-    Raises MoneyError if there is something to split and the weights add up to zero, or on a weight of another
-    type.
+    Largest remainder, the earlier line first among equals; a zero weight gets nothing, a negative one gets the
+    opposite sign. Each share is less than one unit from its exact value.
+
+    :param total_minor: int, minor units
+    :param weights: iterable of int, Decimal or Fraction (no float)
+    :return: list of int, minor units
+    :raise MoneyError: if there is something to split and the weights add up to zero, or on a weight of another type
     """
     if isinstance(total_minor, bool) or not isinstance(total_minor, int):
         raise MoneyError(f"A minor amount must be a whole number, not {total_minor!r}")

@@ -1,14 +1,14 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
 """People and where they belong, as value objects: users, the tasks that make them, departments, locations.
 
-The rules are those of `payloads`. Schemas: User, UserDeferredTask, Department, Location.
+The rules are those of `reading`. Schemas: User, UserDeferredTask, Department, Location (2026-08-01).
 """
 
 import contextlib
 import dataclasses
 import datetime
 
-from .payloads import PayloadError, _Reader
+from .reading import PayloadError, PayloadReader
 
 USER_STATUSES = frozenset(
     {
@@ -30,8 +30,11 @@ TASK_STATUSES = frozenset({'ERROR', 'IN_PROGRESS', 'STARTED', 'SUCCESS'})
 
 @dataclasses.dataclass(frozen=True)
 class User:
-    """role, status: any text, of which USER_ROLES can be given and USER_STATUSES are known. All ids but employee_id, which is a text of
-    others', are uuids. A date that cannot be read is None."""
+    """A user of the business in Ramp.
+
+    role, status: any text, of which USER_ROLES can be given and USER_STATUSES are known. All ids but employee_id,
+    which is a text of others', are uuids. Moments are aware, in UTC; one that cannot be read is None.
+    """
 
     id: str
     email: str | None
@@ -51,7 +54,11 @@ class User:
 
 @dataclasses.dataclass(frozen=True)
 class UserTask:
-    """The making of a user. user_id: once it succeeded; error: Ramp's words, once it failed."""
+    """The making of a user.
+
+    status: one of TASK_STATUSES; user_id: str | None, once it succeeded; error: str | None, Ramp's words, once it
+    failed.
+    """
 
     status: str
     user_id: str | None
@@ -59,18 +66,21 @@ class UserTask:
 
     @property
     def is_done(self):
+        """Whether (bool) it has ended, one way or the other."""
         return self.status in ('ERROR', 'SUCCESS')
 
 
 @dataclasses.dataclass(frozen=True)
 class Department:
+    """A department of the business."""
+
     id: str
     name: str
 
 
 @dataclasses.dataclass(frozen=True)
 class Location:
-    """entity_id: of everybody who works there."""
+    """A location of the business. entity_id: str | None, of everybody who works there."""
 
     id: str
     name: str
@@ -78,8 +88,13 @@ class Location:
 
 
 def read_user(payload):
-    """User from an object of GET /users or /users/{id} (dict). Raises PayloadError."""
-    reader = _Reader(payload)
+    """A user from an object of GET /users or /users/{id}.
+
+    :param payload: dict
+    :return: User
+    :raise PayloadError: if it is malformed; not because of a date
+    """
+    reader = PayloadReader(payload)
     return User(
         id=reader.uuid('id', required=True),
         email=reader.text('email'),
@@ -93,19 +108,24 @@ def read_user(payload):
         department_id=reader.uuid('department_id'),
         location_id=reader.uuid('location_id'),
         entity_id=reader.uuid('entity_id'),
-        scheduled_deactivation_date=_moment(reader, 'scheduled_deactivation_date'),
-        scheduled_invitation_date=_moment(reader, 'scheduled_invitation_date'),
+        scheduled_deactivation_date=_moment_or_none(reader, 'scheduled_deactivation_date'),
+        scheduled_invitation_date=_moment_or_none(reader, 'scheduled_invitation_date'),
     )
 
 
-def _moment(reader, key):
+def _moment_or_none(reader, key):
     with contextlib.suppress(PayloadError):  # nobody is to be unknown because of a date
         return reader.moment(key)
 
 
 def read_user_task(payload):
-    """UserTask from GET /users/deferred/status/{task_id} (dict). Raises PayloadError."""
-    reader = _Reader(payload)
+    """A task from GET /users/deferred/status/{task_id}.
+
+    :param payload: dict
+    :return: UserTask
+    :raise PayloadError: also where it succeeded and does not say whom it made
+    """
+    reader = PayloadReader(payload)
     data = reader.object('data')
     task = UserTask(
         status=reader.choice('status', TASK_STATUSES, required=True),
@@ -118,14 +138,24 @@ def read_user_task(payload):
 
 
 def read_department(payload):
-    """Department from an object of GET or POST /departments (dict). Raises PayloadError."""
-    reader = _Reader(payload)
+    """A department from an object of GET or POST /departments.
+
+    :param payload: dict
+    :return: Department
+    :raise PayloadError: if it has no id or name
+    """
+    reader = PayloadReader(payload)
     return Department(id=reader.uuid('id', required=True), name=reader.text('name', required=True))
 
 
 def read_location(payload):
-    """Location from an object of GET or POST /locations (dict). Raises PayloadError."""
-    reader = _Reader(payload)
+    """A location from an object of GET or POST /locations.
+
+    :param payload: dict
+    :return: Location
+    :raise PayloadError: if it has no id or name
+    """
+    reader = PayloadReader(payload)
     return Location(
         id=reader.uuid('id', required=True),
         name=reader.text('name', required=True),

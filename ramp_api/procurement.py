@@ -1,19 +1,28 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
 """Purchase orders and item receipts as value objects.
 
-The rules are those of `payloads`. Nothing of these is booked: they are read to be compared with what was sent. So amounts must be
-in the order's currency, but need not add up: Ramp rounds prices, and withholds.
+The rules are those of `reading`. Nothing of these is booked: they are read to be compared with what was sent. So
+amounts must be in the order's currency, but need not add up: Ramp rounds prices, and withholds.
+
 Schemas: ApiPurchaseOrderResource, ApiPurchaseOrderDetailResource, ApiPurchaseOrderLineItem, ApiItemReceiptResource,
-ApiItemReceiptLineItem.
+ApiItemReceiptLineItem (2026-08-01).
 """
 
 import dataclasses
 import datetime
 from decimal import Decimal
 
+from .coding import Selection, read_coding_selections
 from .money import Money
-from .payables import _amount, _day, _decimal, _readers
-from .payloads import PayloadError, Selection, _Reader, _selections, _uuid
+from .reading import (
+    PayloadError,
+    PayloadReader,
+    read_optional_day,
+    read_optional_decimal,
+    read_required_amount,
+    read_uuid_list,
+    readers_of_items,
+)
 
 RECEIPT_STATUSES = frozenset({'FULLY_RECEIVED', 'NOT_RECEIVED', 'OVER_RECEIVED', 'PARTIALLY_RECEIVED'})
 BILLING_STATUSES = frozenset({'CLOSED', 'DELETED', 'FULLY_BILLED', 'OPEN', 'PARTIALLY_BILLED'})
@@ -22,8 +31,11 @@ CREATION_SOURCES = frozenset({'ACCOUNTING_PROVIDER', 'DEVELOPER_API', 'EXTERNAL_
 
 @dataclasses.dataclass(frozen=True)
 class PurchaseOrderLine:
-    """external_id: our own, if we gave one. quantity: units; unit_price: rounded to the currency, so that its product with
-    quantity may differ from `amount`. withholding_rate: 0.1 is a tenth."""
+    """A line of a purchase order.
+
+    external_id: str | None, our own, if we gave one; quantity: units; unit_price: rounded to the currency, so that
+    its product with quantity may differ from `amount`; withholding_rate: 0.1 is a tenth; start_date, end_date: days.
+    """
 
     id: str
     external_id: str | None
@@ -40,8 +52,13 @@ class PurchaseOrderLine:
 
 @dataclasses.dataclass(frozen=True)
 class PurchaseOrder:
-    """external_id: our own; number: as Ramp made it of ours, never to be compared with it. Days are days of the answer's
-    midnight in UTC; moments are aware."""
+    """A purchase order.
+
+    external_id: str | None, our own; number: as Ramp made it of ours, never to be compared with it; creation_source:
+    one of CREATION_SOURCES; net_payment_terms: days; promise_date, spend_start_date, spend_end_date: days, of the
+    answer's midnight in UTC; receipt_status: one of RECEIPT_STATUSES; billing_status: one of BILLING_STATUSES, or
+    None; withholding_default_rate: 0.1 is a tenth; moments are aware, in UTC.
+    """
 
     id: str
     external_id: str | None
@@ -71,12 +88,13 @@ class PurchaseOrder:
 
     @property
     def currency(self):
+        """The code (str) of the order's currency."""
         return self.amount.currency
 
 
 @dataclasses.dataclass(frozen=True)
 class ItemReceiptLine:
-    """quantity: units; None: of the whole line, whatever that is."""
+    """A line of an item receipt. quantity: units; None: of the whole line, whatever that is."""
 
     id: str
     purchase_order_line_item_id: str
@@ -87,7 +105,11 @@ class ItemReceiptLine:
 
 @dataclasses.dataclass(frozen=True)
 class ItemReceipt:
-    """received_at: the day, as the answer's midnight in UTC; archived_at: when it was deleted."""
+    """What was received of a purchase order.
+
+    number: ours, if it is ours; received_at: the day, as the answer's midnight in UTC; archived_at: when it was
+    deleted, or None.
+    """
 
     id: str
     number: str
@@ -101,9 +123,14 @@ class ItemReceipt:
 
 
 def read_purchase_order(payload):
-    """PurchaseOrder from an object of /purchase-orders, of a list or alone (dict). Raises PayloadError."""
-    reader = _Reader(payload)
-    amount = _amount(reader, 'amount', None, "the purchase order")
+    """A purchase order from an object of /purchase-orders, of a list or alone.
+
+    :param payload: dict
+    :return: PurchaseOrder
+    :raise PayloadError: also where a line is in another currency, or two lines have one id
+    """
+    reader = PayloadReader(payload)
+    amount = read_required_amount(reader, 'amount', None, "the purchase order")
     return PurchaseOrder(
         id=reader.uuid('id', required=True),
         external_id=reader.text('external_id'),
@@ -116,41 +143,48 @@ def read_purchase_order(payload):
         amount=amount,
         memo=reader.text('memo'),
         net_payment_terms=reader.get('net_payment_terms', int, "a whole number of days"),
-        **{name: _midnight(reader, name) for name in ('promise_date', 'spend_start_date', 'spend_end_date')},
+        **{name: _day_of_midnight(reader, name) for name in ('promise_date', 'spend_start_date', 'spend_end_date')},
         three_way_match_enabled=reader.flag('three_way_match_enabled'),
         receipt_status=reader.choice('receipt_status', RECEIPT_STATUSES, required=True),
         billing_status=reader.choice('billing_status', BILLING_STATUSES),
-        withholding_default_rate=_decimal(reader, 'withholding_default_rate'),
-        bill_ids=_ids(reader, 'bill_ids'),
-        item_receipt_ids=_ids(reader, 'item_receipt_ids'),
-        selections=_selections(reader),
-        lines=_different(reader, 'line_items', [_order_line(item, amount.currency) for item in _readers(reader, 'line_items')]),
+        withholding_default_rate=read_optional_decimal(reader, 'withholding_default_rate'),
+        bill_ids=read_uuid_list(reader, 'bill_ids'),
+        item_receipt_ids=read_uuid_list(reader, 'item_receipt_ids'),
+        selections=read_coding_selections(reader),
+        lines=_lines_with_unique_ids(reader, 'line_items', [
+            _read_order_line(item, amount.currency) for item in readers_of_items(reader, 'line_items')
+        ]),
         created_at=reader.moment('created_at', required=True),
         archived_at=reader.moment('archived_at'),
         ramp_url=reader.text('ramp_url'),
     )
 
 
-def _order_line(reader, currency):
-    price = reader.minor('unit_price') and _amount(reader, 'unit_price', currency, "the purchase order")
+def _read_order_line(reader, currency):
+    price = reader.minor('unit_price') and read_required_amount(reader, 'unit_price', currency, "the purchase order")
     return PurchaseOrderLine(
         id=reader.uuid('id', required=True),
         external_id=reader.text('external_id'),
         description=reader.text('description'),
-        quantity=_decimal(reader, 'quantity'),
+        quantity=read_optional_decimal(reader, 'quantity'),
         unit_price=price,
-        amount=_amount(reader, 'amount', currency, "the purchase order"),
-        withholding_rate=_decimal(reader, 'withholding_rate'),
-        start_date=_day(reader, 'start_date'),
-        end_date=_day(reader, 'end_date'),
+        amount=read_required_amount(reader, 'amount', currency, "the purchase order"),
+        withholding_rate=read_optional_decimal(reader, 'withholding_rate'),
+        start_date=read_optional_day(reader, 'start_date'),
+        end_date=read_optional_day(reader, 'end_date'),
         remote_id=reader.text('remote_id'),
-        selections=_selections(reader),
+        selections=read_coding_selections(reader),
     )
 
 
 def read_item_receipt(payload):
-    """ItemReceipt from an object of /item-receipts, of a list or alone (dict). Raises PayloadError."""
-    reader = _Reader(payload)
+    """An item receipt from an object of /item-receipts, of a list or alone.
+
+    :param payload: dict
+    :return: ItemReceipt
+    :raise PayloadError: also where two lines have one id
+    """
+    reader = PayloadReader(payload)
     return ItemReceipt(
         id=reader.uuid('id', required=True),
         number=reader.text('item_receipt_number', required=True),
@@ -158,31 +192,27 @@ def read_item_receipt(payload):
         received_at=reader.moment('received_at', required=True),
         memo=reader.text('memo'),
         remote_id=reader.text('remote_id'),
-        lines=_different(reader, 'line_items', [
+        lines=_lines_with_unique_ids(reader, 'line_items', [
             ItemReceiptLine(
                 id=item.uuid('id', required=True),
                 purchase_order_line_item_id=item.uuid('purchase_order_line_item_id', required=True),
-                quantity=_decimal(item, 'quantity'),
+                quantity=read_optional_decimal(item, 'quantity'),
                 amount=item.minor('amount'),
                 memo=item.text('memo'),
             )
-            for item in _readers(reader, 'line_items')
+            for item in readers_of_items(reader, 'line_items')
         ]),
         created_at=reader.moment('created_at', required=True),
         archived_at=reader.moment('archived_at'),
     )
 
 
-def _midnight(reader, key):
+def _day_of_midnight(reader, key):
     moment = reader.moment(key)
     return moment and moment.date()
 
 
-def _ids(reader, key):
-    return tuple(_uuid(value, path) for value, path in reader.items(key))
-
-
-def _different(reader, key, lines):
+def _lines_with_unique_ids(reader, key, lines):
     """The lines as a tuple; they are told apart by their ids."""
     if len({line.id for line in lines}) < len(lines):
         raise PayloadError(reader.at(key), "two lines have one id; ask Ramp which one is right")

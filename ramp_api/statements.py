@@ -1,9 +1,11 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
 """What is owed on cards, as value objects: statements, the transfers that pay them, cashbacks.
 
-The rules are those of `payloads`. What a statement says of itself is read as it is: whether its sections add up, and are
-what happened, is for whoever books it. Its amounts as a whole are not read: Ramp deprecates them, and they are in one currency.
-Schemas: Statement, StatementBalanceSection, ApiStatementItem, Transfer, Cashback.
+The rules are those of `reading`. What a statement says of itself is read as it is: whether its sections add up, and
+are what happened, is for whoever books it. Its amounts as a whole are not read: Ramp deprecates them, and they are in
+one currency.
+
+Schemas: Statement, StatementBalanceSection, ApiStatementItem, Transfer, Cashback (2026-08-01).
 """
 
 import dataclasses
@@ -11,8 +13,7 @@ import datetime
 import typing
 
 from .money import Money
-from .payables import _amount, _readers
-from .payloads import SYNC_STATUSES, PayloadError, _Reader
+from .reading import SYNC_STATUSES, PayloadError, PayloadReader, read_required_amount, readers_of_items
 
 STATEMENT_LINE_TYPES = frozenset({'CARD_TRANSACTION', 'CASHBACK', 'TRANSFER_PAYMENT'})
 # The bank took it: the money counts as paid, until it fails after all. In any other status it has not moved.
@@ -26,8 +27,11 @@ TRANSFER_FAILED_STATUSES = frozenset(
 
 @dataclasses.dataclass(frozen=True)
 class StatementSection:
-    """What one entity owes in one currency, signed as Ramp sends it: what is owed is positive, and so are credits and
-    payments, which make it less."""
+    """What one entity owes in one currency.
+
+    Amounts are Money, signed as Ramp sends them: what is owed is positive, and so are credits and payments, which
+    make it less.
+    """
 
     id: str
     entity_id: str
@@ -39,11 +43,12 @@ class StatementSection:
 
     @property
     def currency(self):
+        """The code (str) of the section's currency."""
         return self.ending_balance.currency
 
 
 class StatementLine(typing.NamedTuple):
-    """id: of the card transaction, cashback or transfer, as `type` says."""
+    """What a statement lists. id: of the card transaction, cashback or transfer, as `type` says."""
 
     type: str
     id: str
@@ -63,8 +68,11 @@ class Statement:
 
 @dataclasses.dataclass(frozen=True)
 class Transfer:
-    """A payment of what is owed on cards. status: any text; those that are known to have moved money, and not, are
-    TRANSFER_ACCEPTED_STATUSES and TRANSFER_FAILED_STATUSES; payment_id: any text."""
+    """A payment of what is owed on cards.
+
+    status: any text; those that are known to have moved money, and not, are TRANSFER_ACCEPTED_STATUSES and
+    TRANSFER_FAILED_STATUSES; sync_status: one of SYNC_STATUSES; payment_id: any text; created_at: aware, in UTC.
+    """
 
     id: str
     amount: Money
@@ -78,7 +86,7 @@ class Transfer:
 
 @dataclasses.dataclass(frozen=True)
 class Cashback:
-    """amount: positive, what is owed less."""
+    """What Ramp gives back. amount: Money, positive, what is owed less; sync_status: one of SYNC_STATUSES."""
 
     id: str
     amount: Money
@@ -88,9 +96,13 @@ class Cashback:
 
 
 def read_statement(payload):
-    """Statement from an object of GET /statements or /statements/{id} (dict), or from what `scrub_statement` left of it.
-    Raises PayloadError."""
-    reader = _Reader(payload)
+    """A statement from an object of GET /statements or /statements/{id}, or from what `scrub_statement` left of it.
+
+    :param payload: dict
+    :return: Statement
+    :raise PayloadError: also where a section has amounts in two currencies, or two sections have one id
+    """
+    reader = PayloadReader(payload)
     ramp_id = reader.uuid('id', required=True)
     start, end = reader.moment('start_date', required=True), reader.moment('end_date', required=True)
     if end < start:
@@ -100,49 +112,54 @@ def read_statement(payload):
         start_date=start,
         end_date=end,
         preceding_statement_id=reader.uuid('preceding_statement_id'),
-        sections=_sections(reader),
-        lines=tuple(_line(value, path) for value, path in reader.items('statement_lines')),
+        sections=_read_balance_sections(reader),
+        lines=tuple(_read_statement_line(value, path) for value, path in reader.items('statement_lines')),
     )
 
 
-def _sections(reader):
+def _read_balance_sections(reader):
     found = {}
-    for item in _readers(reader, 'balance_sections'):
+    for item in readers_of_items(reader, 'balance_sections'):
         ramp_id = item.uuid('id', required=True)
         if ramp_id in found:
             raise PayloadError(item.at('id'), "two sections have this id; it is not booked until this is explained")
-        ending = _amount(item, 'ending_balance', None, "the statement")
+        ending = read_required_amount(item, 'ending_balance', None, "the statement")
         found[ramp_id] = StatementSection(
             id=ramp_id,
             entity_id=item.uuid('entity_id', required=True),
             ending_balance=ending,
             **{
-                name: _amount(item, name, ending.currency, "the section")
+                name: read_required_amount(item, name, ending.currency, "the section")
                 for name in ('opening_balance', 'charges', 'credits', 'payments')
             },
         )
     return tuple(found.values())
 
 
-def _line(value, path):
+def _read_statement_line(value, path):
     if isinstance(value, list) and len(value) == 2:
         value = dict(zip(('type', 'id'), value))
-    reader = _Reader(value, path)
+    reader = PayloadReader(value, path)
     return StatementLine(reader.choice('type', STATEMENT_LINE_TYPES, required=True), reader.uuid('id', required=True))
 
 
 def read_statement_url(payload):
-    """The pre-signed link to the PDF (str or None) of an object of GET /statements/{id}, whatever else is in it. Raises
-    PayloadError. It is a secret as long as it works."""
-    return _Reader(payload).text('statement_url')
+    """The pre-signed link to the PDF, whatever else is in the payload. It is a secret as long as it works.
+
+    :param payload: dict, an object of GET /statements/{id}
+    :return: str | None
+    :raise PayloadError: if it is no text
+    """
+    return PayloadReader(payload).text('statement_url')
 
 
 def scrub_statement(payload):
-    """A payload of a statement as it may be stored and shown: without its link, and of each line, of which there may be
-    thousands, only [type, id].
+    """A payload of a statement as it may be stored and shown: without its link, and with short lines.
 
-    payload: of any type, however malformed; it is not changed itself. `read_statement` reads the result as it reads the
-    original.
+    Of each line, of which there may be thousands, only [type, id] is left.
+
+    :param payload: of any type, however malformed; it is not changed itself
+    :return: of the same type; `read_statement` reads it as it reads the original
     """
     if not isinstance(payload, dict):
         return payload
@@ -155,11 +172,16 @@ def scrub_statement(payload):
 
 
 def read_transfer(payload):
-    """Transfer from an object of GET /transfers or /transfers/{id} (dict). Raises PayloadError."""
-    reader = _Reader(payload)
+    """A transfer from an object of GET /transfers or /transfers/{id}.
+
+    :param payload: dict
+    :return: Transfer
+    :raise PayloadError: if it is malformed
+    """
+    reader = PayloadReader(payload)
     return Transfer(
         id=reader.uuid('id', required=True),
-        amount=_amount(reader, 'amount', None, "the transfer"),
+        amount=read_required_amount(reader, 'amount', None, "the transfer"),
         status=reader.text('status', required=True),
         sync_status=reader.choice('sync_status', SYNC_STATUSES, required=True),
         entity_id=reader.uuid('entity_id'),
@@ -170,11 +192,16 @@ def read_transfer(payload):
 
 
 def read_cashback(payload):
-    """Cashback from an object of GET /cashbacks or /cashbacks/{id} (dict). Raises PayloadError."""
-    reader = _Reader(payload)
+    """A cashback from an object of GET /cashbacks or /cashbacks/{id}.
+
+    :param payload: dict
+    :return: Cashback
+    :raise PayloadError: if it is malformed
+    """
+    reader = PayloadReader(payload)
     return Cashback(
         id=reader.uuid('id', required=True),
-        amount=_amount(reader, 'amount', None, "the cashback"),
+        amount=read_required_amount(reader, 'amount', None, "the cashback"),
         sync_status=reader.choice('sync_status', SYNC_STATUSES, required=True),
         entity_id=reader.uuid('entity_id'),
         created_at=reader.moment('created_at', required=True),

@@ -1,20 +1,22 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
-"""One answer has one time, whatever the server does in it: `requests` alone bounds the pause between two bytes only, so that a server
-that sends a byte a second is waited for without end.
+"""One answer has one time, whatever the server does in it.
 
-The sockets of a session wait for no byte longer than is left of the answer's time. That holds for status line, headers and body, in
-whichever encoding, and needs no second thread.
+`requests` alone bounds the pause between two bytes only, so that a server that sends a byte a second is waited for
+without end. Here, the sockets of a session wait for no byte longer than is left of the answer's time. That holds for
+status line, headers and body, in whichever encoding, and needs no second thread.
 """
 
 import http.client
 import io
 import math
 import socket
+import ssl
 import time
 
+import requests
 from requests.adapters import HTTPAdapter
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
+from urllib3.exceptions import ConnectTimeoutError, NewConnectionError, ReadTimeoutError
 from urllib3.poolmanager import pool_classes_by_scheme
 
 SHORTEST_WAIT = 0.001  # seconds; 0 would mean: do not wait at all, in another error's words
@@ -23,7 +25,7 @@ SHORTEST_WAIT = 0.001  # seconds; 0 would mean: do not wait at all, in another e
 class AnswerTime:
     """How long the answer under way may still take. One per session, as a session has one request at a time.
 
-    pause: seconds between two bytes; clock: () -> seconds.
+    pause: float, seconds between two bytes; clock: () -> float, seconds.
     """
 
     def __init__(self, pause, clock=time.monotonic):
@@ -31,19 +33,20 @@ class AnswerTime:
         self._clock = clock
         self._ends = math.inf
 
-    def begin(self, seconds):
-        """From now on, `seconds` for all of an answer."""
+    def begin_answer(self, seconds):
+        """From now on, `seconds` (float) for all of an answer."""
         self._ends = self._clock() + seconds
 
-    def left(self, most):
-        """Seconds that may be waited now, at most `most`. Raises TimeoutError when the time is over."""
+    def seconds_left(self, most):
+        """Seconds (float) that may be waited now, at most `most`. Raises TimeoutError when the time is over."""
         left = self._ends - self._clock()
         if left <= 0:
             raise TimeoutError('the answer took too long')
         return max(min(left, most), SHORTEST_WAIT)
 
-    def limit(self, sock):
-        sock.settimeout(self.left(self._pause))
+    def limit_socket_wait(self, sock):
+        """Let a socket wait for its next byte as long as it may. Raises TimeoutError when the time is over."""
+        sock.settimeout(self.seconds_left(self._pause))
 
 
 class _TimedReader(io.RawIOBase):
@@ -58,7 +61,7 @@ class _TimedReader(io.RawIOBase):
         return True
 
     def readinto(self, buffer):
-        self._answer_time.limit(self._sock)
+        self._answer_time.limit_socket_wait(self._sock)
         return self._raw.readinto(buffer)
 
     def close(self):
@@ -78,7 +81,7 @@ class _TimedFile:
         return io.BufferedReader(_TimedReader(self._sock, self._answer_time))
 
 
-def _timed_pool(pool, answer_time):
+def _timed_pool_class(pool, answer_time):
     """A class of connection pools whose connections keep to `answer_time`."""
 
     class Response(http.client.HTTPResponse):
@@ -91,12 +94,12 @@ def _timed_pool(pool, answer_time):
         def _new_conn(self):
             # The time to connect is shared by all addresses that the name has: urllib3 would give it to each.
             name, most = self._dns_host, self.timeout
-            addresses = _addresses(name, self.port)
+            addresses = _resolve_host_addresses(name, self.port)
             try:
                 for number, address in enumerate(addresses):
                     self._dns_host = address
                     if isinstance(most, (int, float)):
-                        self.timeout = answer_time.left(most) / (len(addresses) - number)
+                        self.timeout = answer_time.seconds_left(most) / (len(addresses) - number)
                     try:
                         return super()._new_conn()
                     except (ConnectTimeoutError, NewConnectionError):
@@ -108,13 +111,13 @@ def _timed_pool(pool, answer_time):
 
         def send(self, data):
             if self.sock is not None:
-                answer_time.limit(self.sock)
+                answer_time.limit_socket_wait(self.sock)
             return super().send(data)
 
     return type(pool.__name__, (pool,), {'ConnectionCls': Connection})
 
 
-def _addresses(name, port):
+def _resolve_host_addresses(name, port):
     """The addresses of a host, at least one; where it has none, its name: that fails in the words of urllib3."""
     try:
         found = socket.getaddrinfo(name.strip('[]'), port, type=socket.SOCK_STREAM)
@@ -126,13 +129,15 @@ def _addresses(name, port):
 class TimedAdapter(HTTPAdapter):
     """The times belong to the transport: no call can forget them, and wrappers of Session.send see none to compare.
 
-    timeout: (connect, read) seconds; an answer has no end until `answer_time.begin`.
+    timeout: (connect, read) in seconds; an answer has no end until `answer_time.begin_answer`.
     """
 
     def __init__(self, timeout, answer_time):
         self._timeout = timeout
         self._pools = {
-            'http': _timed_pool(HTTPConnectionPool, answer_time), 'https': _timed_pool(HTTPSConnectionPool, answer_time)}
+            'http': _timed_pool_class(HTTPConnectionPool, answer_time),
+            'https': _timed_pool_class(HTTPSConnectionPool, answer_time),
+        }
         super().__init__(max_retries=0)
 
     def send(self, request, stream=False, timeout=None, **kwargs):  # pylint: disable=arguments-differ
@@ -148,3 +153,31 @@ class TimedAdapter(HTTPAdapter):
         if manager.pool_classes_by_scheme is pool_classes_by_scheme:  # a SOCKS proxy has connections of its own
             manager.pool_classes_by_scheme = self._pools
         return manager
+
+
+def was_never_sent(error):
+    """Whether a request certainly did not leave: bool.
+
+    It was refused, its name not resolved, no connection made in time, or the certificate is wrong.
+
+    :param error: requests.RequestException
+    """
+    if isinstance(error, requests.ConnectTimeout):
+        return True
+    cause = error.args[0] if isinstance(error, requests.ConnectionError) and error.args else None
+    reason = getattr(cause, 'reason', cause)
+    if isinstance(reason, (NewConnectionError, ConnectTimeoutError)):
+        return True
+    return isinstance(next(iter(getattr(reason, 'args', ())), None), ssl.SSLCertVerificationError)
+
+
+def describe_transport_failure(error):
+    """What happened on the wire: str, for the message of a RampConnectionError.
+
+    :param error: requests.RequestException
+    """
+    if isinstance(error, requests.Timeout) or isinstance(next(iter(error.args), None), ReadTimeoutError):
+        return "no connection in time" if was_never_sent(error) else "no answer in time"
+    if isinstance(error, requests.exceptions.SSLError):
+        return "the secure connection could not be made (certificate or TLS)"
+    return "the server could not be reached" if was_never_sent(error) else "the connection was lost"

@@ -1,8 +1,11 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
-"""Webhooks from Ramp: is it Ramp, and what is it about (guide "Webhooks"; schemas OutboundWebhookSubscription*,
-MockOutboundWebhookEventPayload).
+"""Webhooks from Ramp: is it Ramp, and what is it about.
 
-An event says that something changed, never what: whoever gets one asks Ramp. Events are lost, doubled and out of order.
+An event says that something changed, never what: whoever gets one asks Ramp. Events are lost, doubled and out of
+order.
+
+Guide "Webhooks"; schemas OutboundWebhookSubscriptionResource, OutboundWebhookSubscriptionWithSecretResource,
+MockOutboundWebhookEventPayload (2026-08-01).
 """
 
 import base64
@@ -12,7 +15,7 @@ import hashlib
 import hmac
 import json
 
-from .payloads import _UUID, PayloadError, _Reader
+from .reading import UUID_PATTERN, PayloadError, PayloadReader
 
 # Of today's guide, and of last year's.
 SIGNATURE_HEADERS = ('x-ramp-signature', 'x-ramp-webhook-signature')
@@ -24,9 +27,12 @@ SUBSCRIPTION_STATUSES = frozenset({'active', 'inactive', 'pending_verification'}
 
 @dataclasses.dataclass(frozen=True)
 class Event:
-    """type: any text; id: the same each time it is sent, None only of a verification, which alone has a `challenge`;
-    object_id: of what changed, a uuid as far as is known; sync_request_id: of `*.sync_requested` only. What is not as expected is None,
-    and the ids are short and printable."""
+    """One delivery. What is not as expected is None; the ids are short and printable.
+
+    id: str, the same each time it is sent, None only of a verification, which alone has a `challenge`; type: any
+    text; created_at: aware, in UTC; object_id: of what changed, a uuid as far as is known; sync_request_id: of
+    `*.sync_requested` only.
+    """
 
     id: str | None
     type: str
@@ -38,12 +44,13 @@ class Event:
 
     @property
     def is_verification(self):
+        """Whether (bool) Ramp asks if the address is ours."""
         return self.type == VERIFICATION
 
 
 @dataclasses.dataclass(frozen=True)
 class Subscription:
-    """status: lower case. secret: only in the answer to its creation."""
+    """A subscription to events. status: one of SUBSCRIPTION_STATUSES; secret: only in the answer to its creation."""
 
     id: str
     status: str
@@ -52,76 +59,101 @@ class Subscription:
     secret: str | None = dataclasses.field(repr=False)
 
 
-def verify(secret, body, headers):
-    """Was the body (bytes, as received) signed with the subscription's secret (str)? headers: a mapping, however spelt.
+def verify_signature(secret, body, headers):
+    """Was the body signed with the subscription's secret?
 
-    Ramp does not say today whether the signature is hex or base64, nor which of two headers has it: all are tried, in constant
-    time. Without a secret, a signature or bytes the answer is False; nothing is ever raised.
+    Ramp does not say whether the signature is hex or base64 (guide of 2026-08-01), nor which of two headers has it:
+    all are tried, in constant time. Without a secret, a signature or bytes the answer is False; nothing is ever
+    raised.
+
+    :param secret: str
+    :param body: bytes, as received
+    :param headers: a mapping, however spelt
+    :return: bool
     """
     if not isinstance(secret, str) or not secret or not isinstance(body, bytes):
         return False
     digest = hmac.new(secret.encode('utf-8', 'surrogatepass'), body, hashlib.sha256).digest()
     wanted = digest.hex().encode(), base64.b64encode(digest)
     found = False
-    for given in _signatures(headers):
+    for given in _signatures_to_try(headers):
         for text in wanted:
             found |= hmac.compare_digest(given, text)
     return found
 
 
-def _signatures(headers):
-    """What may be a signature, as bytes, without a prefix such as "sha256="."""
-    return [value.strip().removeprefix('sha256=').encode('utf-8', 'surrogatepass') for value in _values(headers, SIGNATURE_HEADERS)]
+def _signatures_to_try(headers):
+    """What may be a signature: list of bytes, without a prefix such as "sha256="."""
+    return [
+        value.strip().removeprefix('sha256=').encode('utf-8', 'surrogatepass')
+        for value in _values_of_headers(headers, SIGNATURE_HEADERS)
+    ]
 
 
-def _values(headers, names):
+def _values_of_headers(headers, names):
     """The texts of the headers with these names (lower case)."""
     try:
         pairs = [(name, value) for name, value in headers.items()]
     except Exception:  # anything may be handed in, and nothing may come out but "no"
         return []
-    return [value for name, value in pairs if isinstance(name, str) and isinstance(value, str) and name.lower() in names]
+    return [
+        value for name, value in pairs
+        if isinstance(name, str) and isinstance(value, str) and name.lower() in names
+    ]
 
 
 def read_event(body, headers=None):
-    """Event from a delivery: the body (bytes or str) and a mapping of headers. Raises PayloadError. Verify it first: anybody can send one.
+    """The event of a delivery. Verify it first: anybody can send one.
 
-    Ramp does not send again what is refused, so only what nothing can be done without is asked for: the type, and a challenge.
+    Ramp does not send again what is refused, so only what nothing can be done without is asked for: the type, and a
+    challenge.
+
+    :param body: bytes or str
+    :param headers: a mapping, or None
+    :return: Event
+    :raise PayloadError: if it is not JSON, has no type, or is a verification without a challenge
     """
     try:
         payload = json.loads(body)
     except (ValueError, TypeError, RecursionError):
         raise PayloadError('payload', "this is not JSON") from None
-    reader = _Reader(payload)
+    reader = PayloadReader(payload)
     kind = reader.text('type', required=True)
     about = payload.get('object')
     about = about if isinstance(about, dict) else {}
     challenge = reader.text('challenge', required=True) if kind == VERIFICATION else None
-    ident = _plain(payload.get('id'))
+    ident = _storable_text_or_none(payload.get('id'))
     if not ident and kind != VERIFICATION:
         sent = body.encode('utf-8', 'surrogatepass') if isinstance(body, str) else body
-        ident = next(filter(_plain, _values(headers, (ID_HEADER,))), None) or hashlib.sha256(sent).hexdigest()
+        named = next(filter(_storable_text_or_none, _values_of_headers(headers, (ID_HEADER,))), None)
+        ident = named or hashlib.sha256(sent).hexdigest()
     return Event(
         id=ident,
         type=kind,
-        created_at=_or_none(reader.moment, 'created_at'),
-        business_id=_or_none(reader.uuid, 'business_id'),
-        object_id=next((_lower(text) for name in ('id', 'resource_id', 'object_id') if (text := _plain(about.get(name)))), None),
-        sync_request_id=_plain(about.get('sync_request_id')),
+        created_at=_read_or_none(reader.moment, 'created_at'),
+        business_id=_read_or_none(reader.uuid, 'business_id'),
+        object_id=_read_object_id(about),
+        sync_request_id=_storable_text_or_none(about.get('sync_request_id')),
         challenge=challenge,
     )
 
 
-def _plain(value):
+def _read_object_id(about):
+    """Receivers have seen the id of what changed under each of these names."""
+    names = ('id', 'resource_id', 'object_id')
+    return next((_lower_case_uuid(text) for name in names if (text := _storable_text_or_none(about.get(name)))), None)
+
+
+def _storable_text_or_none(value):
     """A text that may be stored as it is, else None."""
     return value if isinstance(value, str) and 0 < len(value) <= MAX_TEXT and value.isprintable() else None
 
 
-def _lower(text):
-    return text.lower() if _UUID.fullmatch(text.lower()) else text
+def _lower_case_uuid(text):
+    return text.lower() if UUID_PATTERN.fullmatch(text.lower()) else text
 
 
-def _or_none(read, key):
+def _read_or_none(read, key):
     try:
         return read(key)
     except PayloadError:
@@ -129,8 +161,13 @@ def _or_none(read, key):
 
 
 def read_subscription(payload):
-    """Subscription from an object of GET or POST /webhooks (dict). Raises PayloadError."""
-    reader = _Reader(payload)
+    """A subscription from an object of GET or POST /webhooks.
+
+    :param payload: dict
+    :return: Subscription
+    :raise PayloadError: if it is malformed
+    """
+    reader = PayloadReader(payload)
     kinds = []
     for value, path in reader.items('event_types'):
         if not isinstance(value, str):

@@ -52,7 +52,7 @@ class TestBankReference(BankCase):
     def test_lists_do_not_tell_it(self):
         ramp_id = self.owe(10000)
         self.ramp.pay_bill(ramp_id)
-        [bill] = [bill for bill in self.connection._run_client().objects('/bills', {}) if bill['id'] == ramp_id]
+        [bill] = [bill for bill in self.connection._run_client().list_objects('/bills', {}) if bill['id'] == ramp_id]
         self.assertIsNone(bill['payment']['trace_id'])
 
     def test_asked_again_until_there_is_one(self):

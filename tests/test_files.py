@@ -240,7 +240,7 @@ class TestReceipts(FileCase):
             self.spend(1000 + number, receipts=1)
         self.sync('transaction')
         bad, good = self.env['ramp.record'].search([('flow', '=', 'receipt')])
-        for place, name in ((type(self.env['ramp.flow.receipt']), '_links'), (RampClient, 'download')):
+        for place, name in ((type(self.env['ramp.flow.receipt']), '_links'), (RampClient, 'download_file')):
             original = getattr(place, name)
 
             def odd(itself, *args, original=original):

@@ -3,7 +3,7 @@ from odoo import Command
 from odoo.tests import new_test_user, tagged
 
 from ..flows.reimbursements.reimbursement import ANNOUNCED_STATES
-from ..ramp_api.payables import REIMBURSEMENT_STATES
+from ..ramp_api import REIMBURSEMENT_STATES
 from .common import PayablesCase
 from .test_reimbursement import ReimbursementCase
 

@@ -42,6 +42,7 @@ from ..ramp_api import (
     RampServerError,
     RampValidationError,
     SlidingWindow,
+    pipeline,
     scrub,
 )
 from ..ramp_api import limiter as limiter_module
@@ -341,7 +342,7 @@ class TestRetries(ClientCase):
 
     def test_body_has_a_limit(self):
         with (
-            patch(f'{RampClient.__module__}.MAX_BODY', 10),
+            patch.object(pipeline, 'MAX_BODY', 10),
             self.assertRaisesRegex(RampProtocolError, 'more than 10 bytes'),
         ):
             self.mint()  # 50 bytes and more already
@@ -472,7 +473,7 @@ class TestTokens(ClientCase):
     def test_form_and_basic_auth(self):
         self.mint(scope='users:read transactions:read')
         client = self.client(scopes=('users:read', 'transactions:read', 'users:read'))
-        self.assertEqual(client.scopes, {'transactions:read', 'users:read'})
+        self.assertEqual(client.granted_scopes, {'transactions:read', 'users:read'})
         request = self.sent()[0]
         self.assertEqual(request.body, 'grant_type=client_credentials&scope=transactions%3Aread+users%3Aread')
         self.assertEqual(request.headers['Authorization'], requests.auth._basic_auth_str(CLIENT_ID, SECRET))
@@ -480,11 +481,11 @@ class TestTokens(ClientCase):
 
     def test_granted_scopes_may_be_fewer(self):
         self.mint(scope='users:read')
-        self.assertEqual(self.client().scopes, {'users:read'})
+        self.assertEqual(self.client().granted_scopes, {'users:read'})
 
     def test_scopes_default_to_what_was_asked_for(self):
         self.mint()
-        self.assertEqual(self.client().scopes, set(DEFAULT_SCOPES))
+        self.assertEqual(self.client().granted_scopes, set(DEFAULT_SCOPES))
 
     def test_token_is_kept_until_shortly_before_its_end(self):
         self.mint(2)
@@ -502,7 +503,7 @@ class TestTokens(ClientCase):
         client = self.client()
         for now, token in [(0, 'token-1'), (89, 'token-1'), (91, 'token-2')]:
             self.time.now = START + now
-            self.assertEqual(client.tokens.current().access_token, token)
+            self.assertEqual(client.tokens.current_token().access_token, token)
 
     def test_store_is_shared_and_json(self):  # pylint: disable=missing-return
         class JsonStore(MemoryTokenStore):
@@ -512,23 +513,23 @@ class TestTokens(ClientCase):
         store = JsonStore()
         self.mint(3)
         first = self.client(token_store=store)
-        self.assertEqual(first.tokens.current(), first.tokens.current())
-        self.assertEqual(self.client(token_store=store).tokens.current().access_token, 'token-1')
+        self.assertEqual(first.tokens.current_token(), first.tokens.current_token())
+        self.assertEqual(self.client(token_store=store).tokens.current_token().access_token, 'token-1')
         # other scopes, or another environment: not the same token
         other = self.client(token_store=store, scopes=('users:read',))
-        self.assertEqual(other.tokens.current().access_token, 'token-2')
+        self.assertEqual(other.tokens.current_token().access_token, 'token-2')
         store.set({'kept': 'by another version'})
-        self.assertEqual(self.client(token_store=store).tokens.current().access_token, 'token-3')
+        self.assertEqual(self.client(token_store=store).tokens.current_token().access_token, 'token-3')
 
     def test_token_of_another_environment_is_not_used(self):
         store = MemoryTokenStore()
         self.mint()
-        self.client(token_store=store).tokens.current()
+        self.client(token_store=store).tokens.current_token()
         self.http.post(
             'https://demo-api.ramp.com/developer/v1/token', json={'access_token': 'demo', 'expires_in': 9}
         )
         demo = self.client(base_url='https://demo-api.ramp.com', token_store=store)
-        self.assertEqual(demo.tokens.current().access_token, 'demo')
+        self.assertEqual(demo.tokens.current_token().access_token, 'demo')
 
     def test_threads_mint_once(self):
         second = threading.Event()
@@ -544,7 +545,7 @@ class TestTokens(ClientCase):
         for _i in range(5):
             self.http.add_callback('POST', f'{BASE}/token', answer)
         client = self.client()
-        threads = [threading.Thread(target=client.tokens.current) for _i in range(5)]
+        threads = [threading.Thread(target=client.tokens.current_token) for _i in range(5)]
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -574,7 +575,7 @@ class TestTokens(ClientCase):
     def test_minting_is_repeated(self):
         self.answer('POST', f'{BASE}/token', 500, requests.ReadTimeout(), 429)
         self.mint()
-        self.assertEqual(self.client().tokens.current().access_token, 'token-1')
+        self.assertEqual(self.client().tokens.current_token().access_token, 'token-1')
         self.assertEqual(len(self.time.slept), 3)
 
     def test_minting_that_fails_leaves_no_doubt_about_the_call(self):
@@ -596,7 +597,7 @@ class TestTokens(ClientCase):
             with self.subTest(body=body), self.assertRaises(RampProtocolError):
                 self.start_over()
                 self.answer('POST', f'{BASE}/token', (200, body))
-                self.client().tokens.current()
+                self.client().tokens.current_token()
 
     def test_401_renews_once(self):
         for code in ('DEVELOPER_7028', 'DEVELOPER_7002', None):
@@ -617,7 +618,7 @@ class TestTokens(ClientCase):
         store = MemoryTokenStore()
         self.mint(1)
         client = self.client(token_store=store)
-        newer = {**store.get(), 'access_token': 'newer'} if client.tokens.current() else None
+        newer = {**store.get(), 'access_token': 'newer'} if client.tokens.current_token() else None
 
         def expire(_request):
             store.set(newer)
@@ -633,7 +634,7 @@ class TestTokens(ClientCase):
     def aged(self, **options):
         """A client whose token is two minutes old."""
         client = self.client(**options)
-        client.tokens.current()
+        client.tokens.current_token()
         self.time.now += 120
         return client
 
@@ -746,9 +747,9 @@ class TestTokens(ClientCase):
         store = MemoryTokenStore()
         self.mint(2)
         client = self.client(token_store=store)
-        client.tokens.revoke()  # nothing to revoke, nothing sent
+        client.tokens.revoke_token()  # nothing to revoke, nothing sent
         self.assertEqual(len(self.sent()), 0)
-        client.tokens.current()
+        client.tokens.current_token()
         self.http.post(
             f'{BASE}/token/revoke',
             body=b'',
@@ -756,18 +757,18 @@ class TestTokens(ClientCase):
                 matchers.urlencoded_params_matcher({'token': 'token-1', 'token_type_hint': 'access_token'})
             ],
         )
-        client.tokens.revoke()
+        client.tokens.revoke_token()
         self.assertIsNone(store.get())
-        self.assertEqual(client.tokens.current().access_token, 'token-2')
+        self.assertEqual(client.tokens.current_token().access_token, 'token-2')
 
     def test_revoke_forgets_even_offline(self):
         store = MemoryTokenStore()
         self.mint()
         client = self.client(token_store=store, max_attempts=1)
-        client.tokens.current()
+        client.tokens.current_token()
         self.answer('POST', f'{BASE}/token/revoke', refused_connection())
         with self.assertRaises(RampConnectionError):
-            client.tokens.revoke()
+            client.tokens.revoke_token()
         self.assertIsNone(store.get())
 
 
@@ -777,7 +778,7 @@ class TestPages(ClientCase):
         self.answer('GET', LIST, (200, {'data': rows, 'page': {'next': following}}), **kwargs)
 
     def pages(self, *args, **kwargs):
-        return list(self.client().pages('/transactions', *args, **kwargs))
+        return list(self.client().list_pages('/transactions', *args, **kwargs))
 
     def test_follows_next(self):
         self.mint()
@@ -792,7 +793,7 @@ class TestPages(ClientCase):
     def test_is_lazy(self):
         self.mint()
         self.page([1], f'{LIST}?start=b')
-        self.assertEqual(next(self.client().pages('/transactions')).rows, [1])
+        self.assertEqual(next(self.client().list_pages('/transactions')).rows, [1])
 
     def test_resumes(self):
         self.mint()
@@ -960,7 +961,7 @@ class TestErrors(ClientCase):
         client = self.client(max_attempts=1)
         texts = [repr(client), repr(client.tokens)]
         with self.assertLogs('odoo.addons.ramp_connector.ramp_api', 'DEBUG') as logs:
-            texts.append(repr(client.tokens.current()))
+            texts.append(repr(client.tokens.current_token()))
             for path in ('/accounting/syncs', '/things', '/things'):
                 with self.assertRaises(RampError) as caught:
                     client.post(path, {'memo': 'private words'})
@@ -991,7 +992,7 @@ class TestDownload(ClientCase):
                 self.http.add('GET', url, status=body[0], headers=body[1] if len(body) > 1 else {})
             else:
                 self.http.add('GET', url, body=body, headers=headers)
-        return self.client(**options).download(url, max_bytes, allowed_types)
+        return self.client(**options).download_file(url, max_bytes, allowed_types)
 
     def test_plain(self):
         session = requests.Session()
@@ -1107,7 +1108,7 @@ class TestDownload(ClientCase):
             None,
         ):
             with self.subTest(url=url), self.assertRaises(RampProtocolError):
-                self.client().download(url, 10)
+                self.client().download_file(url, 10)
         for ip in (
             '127.0.0.1',
             '10.1.2.3',
@@ -1119,7 +1120,7 @@ class TestDownload(ClientCase):
         ) + ('::ffff:10.0.0.1', '224.0.0.1', '0.0.0.0'):
             self.resolve.return_value = PUBLIC + [(0, 0, 0, '', (ip, 443))]
             with self.subTest(ip=ip), self.assertRaisesRegex(RampProtocolError, 'private network'):
-                self.client().download(self.URL, 10)
+                self.client().download_file(self.URL, 10)
         self.assertEqual(len(self.sent()), 0)
 
     def test_public_addresses_are_asked(self):
@@ -1334,7 +1335,7 @@ class TestTimes(PlainCase):
         client = RampClient(f'http://127.0.0.1:{server.port}', CLIENT_ID, SECRET, **{
             'allow_http': True, 'token_store': store, 'answer_seconds': 0.2, 'max_attempts': 1, 'sleep': lambda seconds: None,
             'limiter': SlidingWindow('test', limit=10**6, shared=False), **options})
-        client.tokens.current = lambda: Token('token', 0, float('inf'), (), 'x')
+        client.tokens.current_token = lambda: Token('token', 0, float('inf'), (), 'x')
         return client
 
     def assertSilent(self, act, method='get', **options):
@@ -1491,5 +1492,5 @@ class TestDeadline(ClientCase):
         self.http.add('GET', 'https://files.example/a.png', body=requests.ReadTimeout())
         client = self.client(max_attempts=1)
         with self.assertRaises(RampConnectionError):
-            client.download('https://files.example/a.png', 100)
+            client.download_file('https://files.example/a.png', 100)
         self.assertEqual((client.silence, client.answered, self.gate.passed), (None, False, 0))

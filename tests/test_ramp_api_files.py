@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from odoo.tests import tagged
 
 from ..ramp_api import Download
-from ..ramp_api.files import picture_size, sniff
+from ..ramp_api.files import picture_size, sniff_mimetype
 from ..simulator import files as simulated
 from .properties import examples
 from .smoke import PlainCase
@@ -39,7 +39,7 @@ class TestPictureSize(PlainCase):
     """How large a picture says it is, in each format that is taken, without decoding it."""
 
     def size(self, content, mimetype=None):
-        return picture_size(Download(content, mimetype or sniff(content), 'x'))
+        return picture_size(Download(content, mimetype or sniff_mimetype(content), 'x'))
 
     def test_sizes(self):
         for content, expected in (

@@ -179,6 +179,6 @@ class TestSimulatedProcurement(ProcurementCase):
         self.assertIsNone(self.api.post(f'{path}/archive', {}))  # an empty body is a body
         with self.assertRaises(RampNotFound):
             self.api.get(path)
-        listed = [row for page in self.api.pages('/purchase-orders', {
+        listed = [row for page in self.api.list_pages('/purchase-orders', {
             'external_id': 'purchase.order,1', 'include_archived': True, 'three_way_match_enabled': True}) for row in page.rows]
         self.assertEqual([(read_purchase_order(row).id, row['billing_status']) for row in listed], [(made.id, 'DELETED')])

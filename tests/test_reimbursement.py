@@ -8,7 +8,7 @@ from odoo import Command
 from odoo.tests import new_test_user, tagged
 
 from ..flows.reimbursements.reimbursement import DEAD, UNAPPROVED
-from ..ramp_api.payables import REIMBURSEMENT_PAID_STATES, REIMBURSEMENT_STATES
+from ..ramp_api import REIMBURSEMENT_PAID_STATES, REIMBURSEMENT_STATES
 from .common import PayablesCase
 
 FEW, MANY = 4, 12

@@ -10,7 +10,7 @@ import requests
 
 from odoo.tests import tagged
 
-from ..ramp_api import read_event, read_subscription, verify
+from ..ramp_api import read_event, read_subscription, verify_signature
 from ..simulator import contract, events, faults, webhooks
 from .test_simulator import CONTRACT
 from .test_simulator_payables import NOBODY, PayablesCase
@@ -107,7 +107,7 @@ class TestSubscriptions(WebhooksCase):
         self.ramp.pay_bill(self.ramp.add_bill(amount_minor=100))
         self.assertEqual(self.outcomes(), ["delivered"])
         headers, body = self.receiver.got[-1]
-        self.assertTrue(verify(row.secret, body, headers))
+        self.assertTrue(verify_signature(row.secret, body, headers))
         self.assertEqual(headers["X-Ramp-Webhook-ID"], read_event(body).id)
 
     def test_the_challenge_can_come_before_the_secret(self):
@@ -275,9 +275,9 @@ class TestDelivery(WebhooksCase):
                     self.sender.deliver()
                     headers, body = self.receiver.got[-1]
                     self.assertTrue(headers[header].startswith(prefix))
-                    self.assertTrue(verify(row["_secret"], body, headers), (encoding, header, prefix))
-                    self.assertFalse(verify(row["_secret"] + "x", body, headers))
-                    self.assertFalse(verify(row["_secret"], body + b" ", headers))
+                    self.assertTrue(verify_signature(row["_secret"], body, headers), (encoding, header, prefix))
+                    self.assertFalse(verify_signature(row["_secret"] + "x", body, headers))
+                    self.assertFalse(verify_signature(row["_secret"], body + b" ", headers))
 
     def test_other_names_of_the_object(self):
         self.subscribe()
@@ -370,7 +370,7 @@ class TestDelivery(WebhooksCase):
         self.sender.deliver()
         self.assertEqual(self.arrived(), [ident, ident])
         secret = row["_secret"]
-        self.receiver.answer = lambda headers, body: 200 if verify(secret, body, headers) else 401
+        self.receiver.answer = lambda headers, body: 200 if verify_signature(secret, body, headers) else 401
         for options, status in (({}, 401), ({"secret": None}, 401), ({"body": b"\xff"}, 401), ({"secret": secret}, 200),
                                 ({"secret": secret, "headers": {"X-Ramp-Signature": "0" * 64}}, 401)):
             self.assertEqual(self.sender.forge(self.receiver.url, **options), status, options)
@@ -423,6 +423,6 @@ class TestDelivery(WebhooksCase):
         self.assertEqual(self.settled(2), ["delivered", "delivered"])
         headers, body = self.receiver.got[0]
         self.assertTrue(headers["X-Ramp-Signature"].endswith("="))
-        self.assertTrue(verify(made.json()["secret"], body, headers))
+        self.assertTrue(verify_signature(made.json()["secret"], body, headers))
         self.assertEqual(admin("PATCH", "/webhooks", json={"sent": []}).status_code, 422)
         self.assertEqual(admin("POST", "/events/nothing/replay").status_code, 422)

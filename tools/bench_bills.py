@@ -84,7 +84,8 @@ def owe(ramp, size, seed):
 
 
 def listed(connection):
-    return [payload for page in connection._new_client(deadline=math.inf).pages('/bills', {'sync_ready': 'true'}) for payload in page.rows]
+    client = connection._new_client(deadline=math.inf)
+    return [payload for page in client.list_pages('/bills', {'sync_ready': 'true'}) for payload in page.rows]
 
 
 def _flow(env, connection, name):

@@ -36,16 +36,16 @@ class Watch:
         thread.query_count, thread.query_time = 0, 0.0
 
     def _count_requests(self):
-        from odoo.addons.ramp_connector.ramp_api import RampClient, client
+        from odoo.addons.ramp_connector.ramp_api import RampClient, SlidingWindow
 
-        original = RampClient._send
+        original = RampClient._send_api_attempt
 
         def send(ramp, call, auth):
-            self.requests['writes' if call.writes else 'tokens' if call.minting else 'reads'] += 1
+            self.requests['writes' if call.is_write else 'tokens' if call.minting else 'reads'] += 1
             return original(ramp, call, auth)
 
-        RampClient._send = send
-        client.SlidingWindow.acquire = lambda window, longest=None: 0.0  # Ramp's limit is reckoned with afterwards
+        RampClient._send_api_attempt = send
+        SlidingWindow.acquire = lambda window, longest=None: 0.0  # Ramp's limit is reckoned with afterwards
 
     @contextlib.contextmanager
     def span(self):

@@ -142,7 +142,7 @@ class Meter:
                     self.http_requests += 1
             return send
 
-        for name in ('_send', '_fetch'):
+        for name in ('_send_api_attempt', '_fetch_file_attempt'):
             setattr(RampClient, name, measured(getattr(RampClient, name)))
 
     def figures(self):
@@ -357,9 +357,9 @@ def run_core(env, connection, meter, rows):
 
 def run_receipts(env, meter):
     """The receipts of what was booked, with the client's own rate limit out of the way."""
-    from odoo.addons.ramp_connector.ramp_api import client
+    from odoo.addons.ramp_connector.ramp_api import SlidingWindow
 
-    client.SlidingWindow.acquire = lambda self, longest=None: 0.0
+    SlidingWindow.acquire = lambda self, longest=None: 0.0
     count = env['ramp.record'].search_count([('flow', '=', 'receipt')])
     cron = env['ir.cron'].browse(env['ramp.flow.receipt']._cron().id)
     env.cr.commit()

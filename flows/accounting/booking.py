@@ -221,7 +221,7 @@ class RampFlowBooking(models.AbstractModel):
             try:
                 # suspended users are left out unless asked for, and a suspended person's spend is still to be booked
                 for params in ({}, {'status': 'USER_SUSPENDED'}):
-                    users += client.objects('/users', params)
+                    users += client.list_objects('/users', params)
             except RampScopeError:
                 users = []  # the sentence on the row names the remedy
             memory['users'] = []

@@ -197,7 +197,7 @@ class RampFlowBill(models.AbstractModel):
         if 'entities' not in memory:
             rows = []
             with contextlib.suppress(RampScopeError):  # the payer's currency is then taken for the company's
-                rows = list(client.objects('/entities'))
+                rows = list(client.list_objects('/entities'))
             memory['entities'] = {}
             for row in rows:
                 with contextlib.suppress(PayloadError):  # so is that of an entity that cannot be read

@@ -66,7 +66,7 @@ class RampFlowRepayment(models.AbstractModel):
 
     def _ask_each(self, client, ramp_ids):
         """EXTENDS: nothing can be asked for; what a list of everything does not show is gone."""
-        there = {payload['id'].lower(): payload for payload in client.objects(self._endpoint)
+        there = {payload['id'].lower(): payload for payload in client.list_objects(self._endpoint)
                  if isinstance(payload, dict) and isinstance(payload.get('id'), str)}
         for ramp_id in ramp_ids:
             yield ramp_id, there.get(ramp_id)

@@ -216,7 +216,7 @@ class RampFlowFile(models.AbstractModel):
         for link in links:
             if silence < SILENCE:
                 try:
-                    file = client.download(link, MAX_BYTES, self._types, MAX_PIXELS)
+                    file = client.download_file(link, MAX_BYTES, self._types, MAX_PIXELS)
                 except (RampAuthError, RampOutOfTime):
                     raise
                 except RampError as error:

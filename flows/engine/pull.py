@@ -166,7 +166,7 @@ class RampFlowPull(models.AbstractModel):
 
     def _pages(self, client, params, start_url=None):
         """Each page of a list, with the moment before it was asked for: what is confirmed meanwhile must not count as listed again."""
-        pages = client.pages(self._endpoint, {'page_size': self._page_size, **params}, start_url)
+        pages = client.list_pages(self._endpoint, {'page_size': self._page_size, **params}, start_url)
         while True:
             asked = self._clock()
             page = next(pages, None)

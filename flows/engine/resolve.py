@@ -91,7 +91,7 @@ class RampFlowResolve(models.AbstractModel):
         self.env.context.get('ramp_memory', {}).pop(f'lists of {self._flow}', None)
 
     def _ask(self, client, query):
-        return self._remotes(list(client.objects(self._endpoint, query)), query)
+        return self._remotes(list(client.list_objects(self._endpoint, query)), query)
 
     def _inspect(self, connection, client):
         """Look, in the nightly check, at what was sent and what became of it in Ramp. Commits. Here: nothing."""

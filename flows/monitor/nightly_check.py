@@ -114,7 +114,7 @@ class RampFlowWatch(models.AbstractModel):
     def _is_not_included(client, flow):
         """Whether Ramp refuses what a flow is about although the app has the permissions for it: then the subscription lacks it."""
         switch = getattr(flow, '_switch', None)
-        return bool(switch) and client.scopes.issuperset(OPTIONAL_SCOPES[switch])
+        return bool(switch) and client.granted_scopes.issuperset(OPTIONAL_SCOPES[switch])
 
     def _read_there(self, connection, client, flow, since, begun, place):
         """Read what Ramp has of a flow's objects. Returns where it stopped, as the job's time was up; None: nowhere."""

@@ -170,7 +170,7 @@ class RampFlowPersonResolve(models.AbstractModel):
         """Everybody whom Ramp lists; a query of the plain list leaves out drafts and who is suspended."""
         found = {}
         for status in USER_LISTED_STATUSES:
-            for page in client.pages(self._endpoint, {'status': status}):
+            for page in client.list_pages(self._endpoint, {'status': status}):
                 found.update((remote.ramp_id, remote) for remote in self._remotes(page.rows, query))
         return list(found.values())
 

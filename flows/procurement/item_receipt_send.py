@@ -73,7 +73,7 @@ class RampFlowItemReceiptSend(models.AbstractModel):
     def _ask(self, client, query):
         """The receipts in a list, gathered by order."""
         found = {}
-        for page in client.pages(self._endpoint, query):
+        for page in client.list_pages(self._endpoint, query):
             for payload in page.rows:
                 try:
                     receipt, order, unread = read_item_receipt(payload), None, None

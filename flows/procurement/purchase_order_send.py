@@ -109,7 +109,7 @@ class RampFlowPurchaseOrderSend(models.AbstractModel):
         """Both lists: by default one of them hides orders whose receipts are matched."""
         found = {}
         for three_way in ('true', 'false'):
-            for page in client.pages(self._endpoint, {**query, 'three_way_match_enabled': three_way}):
+            for page in client.list_pages(self._endpoint, {**query, 'three_way_match_enabled': three_way}):
                 found.update((remote.ramp_id, remote) for remote in self._remotes(page.rows, query))
         return list(found.values())
 

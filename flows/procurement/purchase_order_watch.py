@@ -13,7 +13,7 @@ class RampFlowPurchaseOrderWatch(models.AbstractModel):
     def _inspect(self, connection, client):
         """The nightly check: what people did in Ramp to orders of ours is said on them, and what Ramp received and billed."""
         for three_way in ('true', 'false'):
-            for page in client.pages(self._endpoint, {
+            for page in client.list_pages(self._endpoint, {
                     'creation_source': 'DEVELOPER_API', 'include_archived': 'true', 'three_way_match_enabled': three_way}):
                 self._transaction(self._note_there, connection, {
                     payload['id'].lower(): payload for payload in page.rows

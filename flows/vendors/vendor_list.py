@@ -195,7 +195,7 @@ class RampFlowVendorList(models.AbstractModel):
             raise RampProtocolError('the answer is not the vendor that was asked for', method='GET', path=path)
         contacts = []
         if detail.get('contacts') != []:
-            contacts = list(client.objects(f'{path}/contacts'))
+            contacts = list(client.list_objects(f'{path}/contacts'))
         return {**listed, **detail, 'contacts_detail': contacts}
 
     def _store_listed(self, connection, run, payloads, asked, count):

@@ -87,7 +87,7 @@ def around(cuts, owner, method, label):
 
 def cut_client(cuts):
     from odoo.addons.ramp_connector.ramp_api import RampClient
-    pages = RampClient.pages
+    pages = RampClient.list_pages
 
     def cut_pages(self, path, *args, **kwargs):
         found = pages(self, path, *args, **kwargs)
@@ -100,10 +100,10 @@ def cut_client(cuts):
             cuts(f'after page of {path}')
             yield page
 
-    RampClient.pages = cut_pages
+    RampClient.list_pages = cut_pages
     around(cuts, RampClient, 'get', lambda client, path, *args, **kwargs: f"GET /{path.split('/')[1]}")
     around(cuts, RampClient, 'post', lambda client, path, json=None, **kwargs: telling(json))
-    around(cuts, RampClient, 'download', 'download')
+    around(cuts, RampClient, 'download_file', 'download')
 
 
 def telling(body):

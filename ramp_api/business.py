@@ -1,0 +1,130 @@
+# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
+"""The business that a token belongs to, its entities and its accounting connection, as value objects.
+
+The rules are those of `reading`. Schemas: Business, ApiEntityResource, AccountingProvider (2026-08-01).
+"""
+
+import contextlib
+import dataclasses
+
+from .reading import PayloadError, PayloadReader
+
+PROVIDER_STATUSES = frozenset({'failed_to_auth', 'linked', 'revoked', 'unlinked'})
+CONNECTION_TYPES = frozenset({'API', 'CSV', 'DIRECT'})
+
+
+@dataclasses.dataclass(frozen=True)
+class BankAccount:
+    """A bank account that an entity pays from. last_four: str | None, the last digits of its number."""
+
+    id: str
+    name: str | None
+    last_four: str | None
+
+
+@dataclasses.dataclass(frozen=True)
+class Entity:
+    """A legal entity of the business.
+
+    currency: str | None, code; subsidiary_external_id: str | None, our own id of the subsidiary the entity is mapped
+    to in Ramp; payment_accounts: tuple of BankAccount, those that can be read.
+    """
+
+    id: str
+    name: str | None
+    currency: str | None
+    is_primary: bool
+    subsidiary_external_id: str | None
+    payment_accounts: tuple[BankAccount, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class AccountingProvider:
+    """The accounting connection of the business.
+
+    remote_provider_name: str | None, as whoever connected registered it; status: lower case (the schema's case;
+    examples have the upper one), None where Ramp leaves it out, as it deprecates it; connection_type: one of
+    CONNECTION_TYPES; settings: {name: bool}, empty where Ramp tells none (it has none of connections that are not of
+    the API).
+    """
+
+    id: str
+    remote_provider_name: str | None
+    is_active: bool
+    status: str | None
+    connection_type: str
+    settings: dict
+
+
+@dataclasses.dataclass(frozen=True)
+class Business:
+    """The business that a token belongs to. name: to be shown only, businesses are told apart by their id."""
+
+    id: str
+    name: str
+
+
+def read_entity(payload):
+    """An entity from an object of GET /entities.
+
+    :param payload: dict
+    :return: Entity
+    :raise PayloadError: not because of its bank accounts
+    """
+    reader = PayloadReader(payload)
+    return Entity(
+        id=reader.uuid('id', required=True),
+        name=reader.text('entity_name'),
+        currency=reader.text('currency'),
+        is_primary=reader.flag('is_primary'),
+        subsidiary_external_id=reader.object('connected_subsidiary').text('external_id'),
+        payment_accounts=tuple(_readable_bank_accounts(reader.items('payment_accounts'))),
+    )
+
+
+def _readable_bank_accounts(items):
+    """Those that can be read: the entity itself is worth more than how its bank accounts are called."""
+    for value, path in items:
+        with contextlib.suppress(PayloadError):
+            account = PayloadReader(value, path)
+            yield BankAccount(
+                id=account.uuid('id', required=True),
+                name=account.text('account_name'),
+                last_four=account.text('account_number_last_four'),
+            )
+
+
+def read_accounting_provider(payload):
+    """The accounting connection from GET /accounting/connection.
+
+    :param payload: dict | None
+    :return: AccountingProvider, or None of an empty answer: nothing is connected
+    :raise PayloadError: if it is malformed
+    """
+    if payload is None or payload == {}:
+        return None
+    reader = PayloadReader(payload)
+    return AccountingProvider(
+        id=reader.uuid('id', required=True),
+        remote_provider_name=reader.text('remote_provider_name'),
+        is_active=reader.flag('is_active'),
+        status=reader.choice('status', PROVIDER_STATUSES, normalise=str.lower),
+        connection_type=reader.choice(
+            'connection_type', CONNECTION_TYPES, required=True, normalise=str.upper
+        ),
+        settings={name: value for name, value in reader.object('settings').values.items() if isinstance(value, bool)},
+    )
+
+
+def read_business(payload):
+    """The business from GET /business, whose id the schema does not promise (2026-08-01).
+
+    :param payload: dict
+    :return: Business
+    :raise PayloadError: if it is malformed, or has no id
+    """
+    reader = PayloadReader(payload)
+    ident = reader.uuid('id', required=True)
+    return Business(
+        id=ident, name=reader.text('business_name_legal') or reader.text('business_name_on_card') or ident
+    )

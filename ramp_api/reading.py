@@ -1,0 +1,266 @@
+# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
+"""How a payload of Ramp is read: checked once, here, so that the flows can trust what they book.
+
+Whatever is malformed, unknown or does not add up raises PayloadError. Unknown *keys* are ignored: Ramp adds some
+often. What Ramp declares optional may be absent as well as null. Schemas and values are those of Ramp's OpenAPI
+document of 2026-08-01, where nothing else is said.
+"""
+
+import datetime
+import re
+from decimal import Decimal
+
+from .dates import parse_utc
+from .money import Money, MoneyError
+
+SYNC_STATUSES = frozenset({'NOT_SYNC_READY', 'SYNCED', 'SYNC_READY'})
+UUID_PATTERN = re.compile(r'[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}')
+_DAY = re.compile(r'[0-9]{4}-[0-9]{2}-[0-9]{2}')
+_DECIMAL = re.compile(r'[+-]?[0-9]{1,30}(\.[0-9]{1,30})?')
+
+
+class PayloadError(ValueError):
+    """A payload that must not be booked.
+
+    field: str, the full path of what is wrong, such as "line_items[0].amount"; message: str, what is wrong and what
+    to do.
+    """
+
+    def __init__(self, field, message):
+        super().__init__(field, message)
+        self.field = field
+        self.message = message
+
+    def __str__(self):
+        return f"{self.field}: {self.message}"
+
+
+class PayloadReader:
+    """Typed access to one JSON object.
+
+    Each method returns None for a missing, null or (text) empty value, unless `required`. It raises PayloadError,
+    which names the full path of the field, if the value is missing and required, or of another type.
+
+    values: dict, the object as Ramp sent it; path: str, where it is in the payload, empty for the whole.
+    """
+
+    def __init__(self, values, path=''):
+        if not isinstance(values, dict):
+            raise PayloadError(path or 'payload', f"expected an object, Ramp sent {_describe_json_type(values)}")
+        self.values = values
+        self.path = path
+
+    def at(self, key):
+        """The full path (str) of a field, for an error."""
+        return f"{self.path}.{key}" if self.path else key
+
+    def get(self, key, kind, label, required=False):
+        """The value under a key.
+
+        :param key: str
+        :param kind: type, or tuple of types; bool does not pass for int
+        :param label: str, what was expected, for the error
+        :param required: bool
+        """
+        value = self.values.get(key)
+        if value is None or (value == '' and kind is str):
+            if required:
+                raise PayloadError(self.at(key), f"Ramp sent no value; {label} is required")
+            return None
+        if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+            raise PayloadError(self.at(key), f"expected {label}, Ramp sent {_describe_json_type(value)}")
+        return value
+
+    def text(self, key, required=False):
+        """The text under `key`: str | None."""
+        return self.get(key, str, "a text", required)
+
+    def flag(self, key):
+        """Whether `key` is true: bool, False where Ramp says nothing."""
+        return bool(self.get(key, bool, "true or false"))
+
+    def uuid(self, key, required=False):
+        """The id under `key`: str | None, a uuid in lower case."""
+        value = self.get(key, str, "an id (uuid)", required)
+        return value if value is None else checked_uuid(value, self.at(key))
+
+    def choice(self, key, allowed, required=False, normalise=str):
+        """The text under `key`, which must be one of those that are known: str | None.
+
+        :param allowed: set of str
+        :param normalise: str -> str, applied before it is compared and returned, such as `str.lower`
+        """
+        value = self.text(key, required)
+        if value is not None and normalise(value) not in allowed:
+            raise PayloadError(
+                self.at(key),
+                f"{value!r} is not known to this version of the connector "
+                f"(known: {', '.join(sorted(allowed))}); update it before booking this",
+            )
+        return value if value is None else normalise(value)
+
+    def moment(self, key, required=False):
+        """The moment under `key`: aware datetime in UTC, or None."""
+        value = self.text(key, required)
+        try:
+            return value if value is None else parse_utc(value)
+        except ValueError as error:
+            raise PayloadError(self.at(key), str(error)) from None
+
+    def object(self, key):
+        """A PayloadReader of the object under `key`, of an empty one if there is none."""
+        return PayloadReader(self.get(key, dict, "an object") or {}, self.at(key))
+
+    def items(self, key):
+        """The list under `key`, as a list of pairs (value, path); empty if there is none."""
+        return [
+            (value, f"{self.at(key)}[{i}]") for i, value in enumerate(self.get(key, list, "a list") or [])
+        ]
+
+    def minor(self, key, amount='amount', currency='currency_code', rate=None):
+        """Money | None from an object of minor units under `key`.
+
+        :param amount: str, the name of the amount in it: 'amount' of a CurrencyAmount, 'value' of an ApiAmount
+        :param currency: str, the name of the currency's code in it: 'currency_code', or 'currency' of an ApiAmount
+        :param rate: int | None, minor units for one of the currency, stated elsewhere in the payload
+        """
+        if self.values.get(key) is None:
+            return None
+        reader = self.object(key)
+        value = reader.get(amount, int, "a whole number of minor units", required=True)
+        code = reader.text(currency, required=True)
+        own_rate = reader.get('minor_unit_conversion_rate', int, "a whole number")
+        with_rate = rate if own_rate is None else own_rate
+        return checked_money(reader.path, Money.from_minor, value, code, with_rate)
+
+
+def _describe_json_type(value):
+    """What kind of value Ramp sent (str). Only the kind: the value itself would be payload data in a log."""
+    # Only the type: a value in an error message would be payload data in a log.
+    names = {
+        dict: "an object",
+        list: "a list",
+        str: "a text",
+        bool: "true or false",
+        int: "a number",
+        float: "a number",
+    }
+    return names.get(type(value), "nothing" if value is None else type(value).__name__)
+
+
+def checked_money(field, build, *args):
+    """The result of `build(*args)`, whose MoneyError becomes a PayloadError of `field` (str)."""
+    try:
+        return build(*args)
+    except MoneyError as error:
+        raise PayloadError(field, f"{error}; it is not booked until this is explained") from None
+
+
+def checked_uuid(value, path):
+    """A uuid (str, lower case) from a value of any type at `path` (str). Raises PayloadError."""
+    if not isinstance(value, str) or not UUID_PATTERN.fullmatch(value.lower()):
+        raise PayloadError(path, "Ramp sent something that is not an id (uuid)")
+    return value.lower()
+
+
+def read_uuid_list(reader, key):
+    """The uuids (tuple of str) of the list under `key`. Raises PayloadError."""
+    return tuple(checked_uuid(value, path) for value, path in reader.items(key))
+
+
+def read_text_list(reader, key):
+    """The texts (tuple of str) of the list under `key`. Raises PayloadError."""
+    found = tuple(reader.items(key))
+    for value, path in found:
+        if not isinstance(value, str):
+            raise PayloadError(path, "expected a text, Ramp sent something else")
+    return tuple(value for value, _path in found)
+
+
+def readers_of_items(reader, key):
+    """Readers (list of PayloadReader) of the objects of the list under `key`. Raises PayloadError."""
+    return [PayloadReader(value, path) for value, path in reader.items(key)]
+
+
+def read_optional_day(reader, key):
+    """The day under `key`: date | None, from a text such as 2026-01-31. Raises PayloadError."""
+    text = reader.text(key)
+    try:
+        if text is not None and not _DAY.fullmatch(text):
+            raise ValueError("is not a day such as 2026-01-31")
+        return text and datetime.date.fromisoformat(text)
+    except ValueError:
+        raise PayloadError(reader.at(key), "Ramp sent something that is not a day such as 2026-01-31") from None
+
+
+def read_optional_decimal(reader, key):
+    """The number under `key`: Decimal | None, from a number or a text such as "1.0873".
+
+    A float is read by its shortest notation. Raises PayloadError.
+    """
+    value = reader.get(key, (str, int, float, Decimal), "a decimal number")
+    if value is None or value == '':
+        return None
+    if isinstance(value, str):
+        known = bool(_DECIMAL.fullmatch(value))
+    else:
+        known = (not isinstance(value, Decimal) or value.is_finite()) and abs(value) < 10**30
+    if not known:
+        raise PayloadError(reader.at(key), "Ramp sent something that is not a decimal number")
+    return Decimal(str(value))
+
+
+def read_required_amount(reader, key, currency, what):
+    """The CurrencyAmount under `key`, which must be there: Money, in minor units.
+
+    :param reader: PayloadReader of a part of what is read
+    :param currency: str | None, the code that the amount must have
+    :param what: str, what is read, for the error, such as "the bill"
+    :raise PayloadError: if there is no amount, or it is in another currency
+    """
+    money = reader.minor(key)
+    if money is None:
+        raise PayloadError(reader.at(key), f"Ramp sent no amount; without it {what} cannot be booked")
+    if currency is not None and money.currency != currency:
+        raise PayloadError(reader.at(key), f"is in {money.currency}, but {what} is in {currency}")
+    return money
+
+
+def read_unsigned_amount(reader, key, amount='amount', currency='currency_code'):
+    """The amount under `key`, which must not be negative: Money | None.
+
+    Parameters: as of `PayloadReader.minor`. Raises PayloadError.
+    """
+    money = reader.minor(key, amount, currency)
+    if money is not None and money.minor < 0:
+        raise PayloadError(
+            reader.at(key), f"{money} is negative, which Ramp excludes; it is not booked until this is explained"
+        )
+    return money
+
+
+def check_lines_total(field, amounts, whole, what):
+    """Raise PayloadError unless the lines are exactly the whole.
+
+    :param field: str, where the lines are
+    :param amounts: list of Money, all of one currency
+    :param whole: Money
+    :param what: str, what the lines are of, for the error
+    """
+    total = sum(amounts, Money(0, whole.currency))
+    if total != whole:
+        raise PayloadError(
+            field, f"the lines add up to {total}, but {what} is {whole}; correct it in Ramp"
+        )
+
+
+def read_quantity_and_price(reader, currency, what):
+    """Quantity (Decimal | None, units) and unit price (Money | None, in `currency`) of an inventory line.
+
+    Bills before 2026, and credits, call the quantity unit_quantity. Raises PayloadError.
+    """
+    price = reader.minor('unit_price')
+    if price is not None:
+        price = read_required_amount(reader, 'unit_price', currency, what)
+    quantity = read_optional_decimal(reader, 'quantity')
+    return read_optional_decimal(reader, 'unit_quantity') if quantity is None else quantity, price
