@@ -29,12 +29,12 @@ class AccountMove(models.Model):
         for move in self:
             record = records.get(move._origin.id)
             state, moment = record and ((record.noted or {}).get('extras') or {}).get('payment') or (None, None)
-            day = moment and self.env['ramp.flow.booking']._day(record.connection_id, datetime.datetime.fromisoformat(moment))
+            day = moment and self.env['ramp.flow.booking']._get_booking_day(record.connection_id, datetime.datetime.fromisoformat(moment))
             move.ramp_payment = state and self._ramp_payment_in_words(state, day)
 
     @api.model
     def _ramp_payment_in_words(self, state, day):
-        """:param state: of `_announced_payment` of the flow"""
+        """:param state: of `_get_announced_payment` of the flow"""
         if state == 'scheduled' and day:
             return self.env._('Ramp pays it: scheduled for %s.', day)
         return {

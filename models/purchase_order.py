@@ -86,7 +86,7 @@ class PurchaseOrderLine(models.Model):
     def _compute_ramp_qty_received(self):
         rows = self.order_id._ramp_ledger_rows(('purchase_order',))
         receipts = self.order_id._ramp_ledger_rows(RECEIPTS)
-        prefix = self.env['ramp.flow.purchase_order']._line_prefix()
+        prefix = self.env['ramp.flow.purchase_order']._get_line_prefix()
         for line in self:
             order, found = rows.get(line.order_id._origin.id), receipts.get(line.order_id._origin.id)
             told, identity = order and order.payload or {}, f'{prefix}{line._origin.id}'

@@ -27,7 +27,7 @@ class RampConnection(models.Model):
         # asked by whoever saves an account
         connections = self.sudo().search([('state', '=', 'connected')])
         flows = [flow for flow in self._flow_models() if flow._sends] if connections else ()
-        domains = {flow._flow: flow.sudo()._pushed_domain(connections) for flow in flows}
+        domains = {flow._flow: flow.sudo()._get_pushed_domain(connections) for flow in flows}
         return frozendict({flow: domain for flow, domain in domains.items() if not domain.is_false()})
 
     def _compare_offers_again(self, uncertain=False):
@@ -41,7 +41,7 @@ class RampConnection(models.Model):
         for flow in self._flow_models() if connected else ():
             if flow._sends:
                 # who may decide what is offered may have it compared, though not edit the ledger
-                self.env['ramp.record'].sudo()._mark_dirty(connected.filtered(flow._enabled), flow._flow, uncertain=uncertain)
+                self.env['ramp.record'].sudo()._mark_dirty(connected.filtered(flow._is_enabled_for), flow._flow, uncertain=uncertain)
                 flow._trigger()
 
     # ------------------------------------------------------------------ jobs
@@ -58,13 +58,13 @@ class RampConnection(models.Model):
     def _cron_jobs(self, flows):
         """The jobs of flows, known to each other: what is asked of one is read of all."""
         # jobs belong to the system; whoever may connect, or press Sync now, decides whether and when they run
-        return self.env['ir.cron'].sudo().browse([job for flow in flows if (job := flow._cron_id())])
+        return self.env['ir.cron'].sudo().browse([job for flow in flows if (job := flow._get_cron_id())])
 
     def _request_sync(self):
         """Mark a synchronization as wanted and wake the jobs, in the caller's transaction and without HTTP."""
         # who may press Sync now (checked there) may have the rows tried again, though not edit them
         self.sudo().write({'sync_requested_at': self.env.cr.now().replace(microsecond=0)})
         self.env['ramp.record'].sudo()._clear_next_attempt(self)
-        flows = (flow for flow in self._flow_models() if any(flow._enabled(connection) for connection in self))
+        flows = (flow for flow in self._flow_models() if any(flow._is_enabled_for(connection) for connection in self))
         for job in self._cron_jobs(flows):
             job._trigger()

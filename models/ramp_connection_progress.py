@@ -22,7 +22,7 @@ class RampConnection(models.Model):
             connection.waiting_count = count_in_states('pending', 'done')
             connection.problem_count = count_in_states('error', 'held')
             connection.offer_counts = [{
-                'flow': flow._flow, 'label': flow._flow_label(),
+                'flow': flow._flow, 'label': flow._get_flow_label(),
                 'sent': count_in_states('confirmed', flow=flow._flow),
                 'waiting': count_in_states('pending', flow=flow._flow),
                 'problem': count_in_states('error', 'held', flow=flow._flow),

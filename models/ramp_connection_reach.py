@@ -44,7 +44,7 @@ class RampConnection(models.Model):
         if memory is None:
             return super()._new_client(**{**ONE_TRY, 'deadline': time.monotonic() + PATIENCE, **options})
         client = super()._new_client(**{
-            'deadline': self.env['ramp.flow']._deadline(), **memory.get('reach', {}), **options})
+            'deadline': self.env['ramp.flow']._get_job_deadline(), **memory.get('reach', {}), **options})
         memory.setdefault('clients', []).append(client)
         return client
 
@@ -101,7 +101,7 @@ class RampConnection(models.Model):
         for connection in self.sudo().filtered('silent_since'):
             connection.write({'silent_since': False, 'silent_until': False})
             if connection.state == 'connected':
-                for job in self._cron_jobs(flow for flow in self._flow_models() if flow._enabled(connection)):
+                for job in self._cron_jobs(flow for flow in self._flow_models() if flow._is_enabled_for(connection)):
                     job._trigger()
 
     def _next_try_at(self, now):

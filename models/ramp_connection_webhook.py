@@ -64,7 +64,7 @@ class RampConnection(models.Model):
     def _wanted_event_types(self):
         """The types of events that this connection wants to hear of."""
         self.ensure_one()
-        flows = (flow for flow in self._flow_models() if flow._events and flow._enabled(self))
+        flows = (flow for flow in self._flow_models() if flow._events and flow._is_enabled_for(self))
         return sorted({kind for flow in flows for kind in flow._events})
 
     def _has_public_address(self):

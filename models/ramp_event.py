@@ -32,7 +32,7 @@ class RampEvent(models.Model):
     @api.model
     def _store_and_call(self, connection, event):
         """Store an event and call the jobs that it is for; returns whether there are such that sleep: see `ir.cron._notifydb`."""
-        flows = [flow for flow in connection._flow_models() if event.type in flow._events and flow._enabled(connection)]
+        flows = [flow for flow in connection._flow_models() if event.type in flow._events and flow._is_enabled_for(connection)]
         if not flows:
             return False
         try:
@@ -67,7 +67,7 @@ class RampEvent(models.Model):
                         SELECT FROM ir_cron_trigger WHERE cron_id = ir_cron.id AND call_at BETWEEN %(since)s AND %(now)s
                            FOR KEY SHARE SKIP LOCKED)
               RETURNING id
-            """, now=now, since=now - CALLED, crons=[cron for flow in flows if (cron := flow._cron_id())]), log_exceptions=False)
+            """, now=now, since=now - CALLED, crons=[cron for flow in flows if (cron := flow._get_cron_id())]), log_exceptions=False)
         return bool(self.env.cr.fetchall())
 
     @api.autovacuum

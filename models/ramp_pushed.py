@@ -43,8 +43,8 @@ class RampPushed(models.AbstractModel):
             domain = self.env['ramp.connection']._pushed_domain_of(flow)
             if domain is not None:
                 job = self.env[f'ramp.flow.{flow}']
-                if self.env['ramp.change']._note_changes(flow, self, domain, job._cron_id()):
-                    job._notify_job()
+                if self.env['ramp.change']._note_changes(flow, self, domain, job._get_cron_id()):
+                    job._trigger_push_job()
 
     @contextlib.contextmanager
     def _ramp_note_together(self):

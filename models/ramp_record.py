@@ -88,7 +88,7 @@ class RampRecord(models.Model):
 
     @api.model
     def _selection_flow(self):
-        return [(flow._flow, flow._flow_label()) for flow in self.env['ramp.connection']._flow_models()]
+        return [(flow._flow, flow._get_flow_label()) for flow in self.env['ramp.connection']._flow_models()]
 
     @api.depends('payload', 'late_payload')
     def _compute_payload_text(self):
@@ -100,7 +100,7 @@ class RampRecord(models.Model):
     def _compute_ramp_url(self):
         for record in self:
             base = record.connection_id._app_url() if record.connection_id else False
-            page = record.flow and self.env[f'ramp.flow.{record.flow}']._page(record)
+            page = record.flow and self.env[f'ramp.flow.{record.flow}']._get_ramp_page_path(record)
             record.ramp_url = f'{base}{page}' if base and page else False
 
     @api.depends('ramp_entity_id')

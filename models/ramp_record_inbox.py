@@ -58,7 +58,7 @@ class RampRecord(models.Model):
                 raise UserError(self.env._('%s has not changed in Ramp since it was booked.', record.display_name))
         for record in self:
             flow = self.env[f'ramp.flow.{record.flow}'].with_company(record.company_id)
-            flow._undo_asked(record.connection_id, record, self.env._('Ramp changed it after it was booked.'))
+            flow._undo_for_user(record.connection_id, record, self.env._('Ramp changed it after it was booked.'))
             # accountants decide on rows (checked above) without being able to edit them
             record.sudo()._accept_late_payload()
             record.sudo()._reopen_for_booking()
@@ -68,7 +68,7 @@ class RampRecord(models.Model):
     def _accept_late_payload(self):
         """What Ramp says now becomes what the row stands for."""
         self.ensure_one()
-        row = self.env[f'ramp.flow.{self.flow}']._ledger_row(self.connection_id, self.late_payload)
+        row = self.env[f'ramp.flow.{self.flow}']._make_ledger_row(self.connection_id, self.late_payload)
         self.write({'payload': row['payload'], 'payload_hash': row['payload_hash'], 'late_payload': False, 'has_changed': False})
 
     # ------------------------------------------------------------------ leave out

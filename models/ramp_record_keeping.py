@@ -140,7 +140,7 @@ class RampRecord(models.Model):
         flow = self.env[f'ramp.flow.{self.flow}'].with_env(self._in_company_language(self.company_id).env)
         mark = {ERASED: fields.Date.to_string(fields.Date.today())}
         payload = without_persons(self.payload) if isinstance(self.payload, dict) else {}
-        row = flow._ledger_row(self.connection_id, payload)
+        row = flow._make_ledger_row(self.connection_id, payload)
         if 'value' not in row:  # nothing can be done with one that nobody can read
             return {**({'id': payload['id']} if isinstance(payload.get('id'), str) else {}), **mark}, row['name']
         return {**payload, **mark}, row['name']

@@ -168,7 +168,7 @@ class RampRecord(models.Model):
         self.invalidate_recordset()
 
     def _mark_vanished(self, moment):
-        """Ramp has these objects no more: they count for nothing there. What is booked of them is for a person to undo (see `_find` of
+        """Ramp has these objects no more: they count for nothing there. What is booked of them is for a person to undo (see `_find_changed_documents` of
         `ramp.flow.watch`)."""
         for record in self:
             if record.res_id:

@@ -66,8 +66,8 @@ class RampCase(SmokeTags, TransactionCase):
         cls.classPatch(type(cls.env['ramp.flow.pull']), '_reread_pause', timedelta(0))  # tests do in a second what takes days
         # What ANALYZE counts in a test's own transaction outlives its rollback: the planner would then take full tables for empty.
         cls.classPatch(type(cls.env['ramp.record']), '_refresh_statistics', lambda records: None)
-        cls.classPatch(RampFlow, '_is_time_up', lambda flow: False)  # however slow the machine; see the tests of what it does then
-        cls.classPatch(RampFlow, '_job_seconds', lambda flow: math.inf)
+        cls.classPatch(RampFlow, '_is_job_time_up', lambda flow: False)  # however slow the machine; see the tests of what it does then
+        cls.classPatch(RampFlow, '_get_job_seconds', lambda flow: math.inf)
         # nor do they wait until a Ramp that did not answer is asked again
         cls.classPatch(ramp_connection_reach, 'FIRST_PAUSE', timedelta(0))
         cls.classPatch(ramp_connection_reach, 'LONGEST_PAUSE', timedelta(0))
@@ -170,16 +170,16 @@ class RampCase(SmokeTags, TransactionCase):
 
     @classmethod
     def as_account(cls, account):
-        return {'id': cls.env['ramp.coding']._external_id(account), 'code': account.code, 'name': account.name, 'classification': 'EXPENSE'}
+        return {'id': cls.env['ramp.coding']._get_external_id(account), 'code': account.code, 'name': account.name, 'classification': 'EXPENSE'}
 
     @classmethod
     def as_field(cls, plan):
         coding = cls.env['ramp.coding']
-        return {'field_id': coding._external_id(plan), 'field_name': plan.name, 'options': [
-            {'id': coding._external_id(account), 'code': account.name, 'value': account.name} for account in plan.account_ids]}
+        return {'field_id': coding._get_external_id(plan), 'field_name': plan.name, 'options': [
+            {'id': coding._get_external_id(account), 'code': account.name, 'value': account.name} for account in plan.account_ids]}
 
     def external(self, record):
-        return self.env['ramp.coding']._external_id(record)
+        return self.env['ramp.coding']._get_external_id(record)
 
     def analytics(self, *accounts):
         """The selections of analytic accounts, as the simulator takes them."""
@@ -219,7 +219,7 @@ class RampCase(SmokeTags, TransactionCase):
         self.env.flush_all()
         with self.registry.cursor() as cr:
             now = cr.now().replace(microsecond=0)
-            cr.execute('DELETE FROM ir_cron_trigger WHERE cron_id = %s AND call_at <= %s', [flow._cron_id(), now])
+            cr.execute('DELETE FROM ir_cron_trigger WHERE cron_id = %s AND call_at <= %s', [flow._get_cron_id(), now])
             Environment(cr, SUPERUSER_ID, {'cron_end_time': time.monotonic() + MIN_TIME_PER_JOB})[flow._name]._cron_run()
         self.env.invalidate_all()
 

@@ -84,12 +84,12 @@ class TestPullAlone(PayablesCase):
     def test_every_stage_and_every_error(self):
         flow = type(self.env['ramp.flow.transaction'])
         stages = {
-            '_read': lambda payload: payload.get('id') == self.odd,
-            '_row': lambda connection, value: value.id == self.odd,
-            '_facts': lambda value: value.id == self.odd,
-            '_look_up': lambda connection, values: any(value.id == self.odd for value in values),
-            '_plan': lambda connection, value, found: value.id == self.odd,
-            '_book': lambda connection, plans: any(plan.transaction.id == self.odd for plan in plans),
+            '_read_payload': lambda payload: payload.get('id') == self.odd,
+            '_get_ledger_columns': lambda connection, value: value.id == self.odd,
+            '_get_booking_facts': lambda value: value.id == self.odd,
+            '_look_up_references': lambda connection, values: any(value.id == self.odd for value in values),
+            '_plan_object': lambda connection, value, found: value.id == self.odd,
+            '_book_plans': lambda connection, plans: any(plan.transaction.id == self.odd for plan in plans),
         }
         for number, (name, is_odd) in enumerate(stages.items()):
             for error in rotated(ODD[number::len(stages)] + ODD[:1], of=3):
@@ -109,8 +109,8 @@ class TestPullAlone(PayablesCase):
         """What Ramp is to be told of one cannot be made; the others of the batch are told."""
         others = self.others()
         odd = self.spend(777)
-        with patch.object(RampFlowConfirm, '_sync_item', odd_for(
-                RampFlowConfirm._sync_item, lambda record: record.ramp_id == odd, KeyError('x'))):
+        with patch.object(RampFlowConfirm, '_make_sync_item', odd_for(
+                RampFlowConfirm._make_sync_item, lambda record: record.ramp_id == odd, KeyError('x'))):
             run = self.sync('transaction')
         self.assertEqual(run.state, 'done', run.message)
         for ramp_id in others:
@@ -152,7 +152,7 @@ class TestPullAlone(PayablesCase):
         self.sync('transaction')
         self.ramp.update_transaction(first, memo='new')
         late = self.spend(1100)
-        with patch.object(RampFlowBooking, '_noticed', odd_for(RampFlowBooking._noticed, lambda *args: True, AttributeError('x'))):
+        with patch.object(RampFlowBooking, '_post_late_messages', odd_for(RampFlowBooking._post_late_messages, lambda *args: True, AttributeError('x'))):
             run = self.sync('transaction')
         self.assertEqual(run.state, 'done', run.message)
         self.assertConfirmed(late)
@@ -166,8 +166,8 @@ class TestPullAlone(PayablesCase):
         self.ramp.pay_bill(odd)
         self.ramp.pay_bill(good)
         payments = type(self.env['ramp.flow.bill_payment'])
-        original = payments._is_paid_somehow
-        with patch.object(payments, '_is_paid_somehow', odd_for(
+        original = payments._is_partly_paid
+        with patch.object(payments, '_is_partly_paid', odd_for(
                 original, lambda payload, bill: bill.id == odd, AssertionError('x'))):
             runs = self.sync_payables()
         self.assertNotIn('failed', runs.mapped('state'))
@@ -178,8 +178,8 @@ class TestPullAlone(PayablesCase):
 
     @mute_logger(*LOGGERS)
     def test_a_withheld_one(self):
-        with patch.object(RampFlowWithhold, '_withheld', odd_for(
-                RampFlowWithhold._withheld, lambda connection, row, record: row['ramp_id'] == self.odd, AttributeError('x'))):
+        with patch.object(RampFlowWithhold, '_get_withheld_state', odd_for(
+                RampFlowWithhold._get_withheld_state, lambda connection, row, record: row['ramp_id'] == self.odd, AttributeError('x'))):
             self.odd = self.spend(777, sync_status='NOT_SYNC_READY')
             other = self.spend(888, sync_status='NOT_SYNC_READY')
             run = self.sync('watch')
@@ -191,14 +191,14 @@ class TestPullAlone(PayablesCase):
     def test_the_processs_end_is_no_error_of_an_object(self):
         self.spend(777)
         for error in (KeyboardInterrupt, SystemExit):
-            with self.subTest(error=error.__name__), patch.object(RampFlowTransactionPlan, '_plan', side_effect=error()), \
+            with self.subTest(error=error.__name__), patch.object(RampFlowTransactionPlan, '_plan_object', side_effect=error()), \
                     self.assertRaises(error):
                 self.sync('transaction')
 
     @mute_logger(*LOGGERS)
     def test_a_full_disk_is_no_error_of_an_object(self):
         odd = self.spend(777)
-        with patch.object(RampFlowTransactionBook, '_book', side_effect=OSError(errno.ENOSPC, 'No space left on device')):
+        with patch.object(RampFlowTransactionBook, '_book_plans', side_effect=OSError(errno.ENOSPC, 'No space left on device')):
             run = self.sync('transaction')
         self.assertEqual((run.state, self.record(odd).state, self.record(odd).attempts), ('failed', 'pending', 0))
 
@@ -227,8 +227,8 @@ class TestPushAlone(PushCase):
     def test_decided(self):
         flow = type(self.env['ramp.flow.account'])
         self.odd_account()
-        with patch.object(flow, '_desired', odd_for(
-                flow._desired, lambda connection, records: self.odd in records, ZeroDivisionError('x'))):
+        with patch.object(flow, '_get_desired_values', odd_for(
+                flow._get_desired_values, lambda connection, records: self.odd in records, ZeroDivisionError('x'))):
             self.assertAlone(self.push(), 'could not decide what to send')
         self.push(now=True)
         self.assertEqual(self.row(self.odd).state, 'confirmed')
@@ -238,25 +238,25 @@ class TestPushAlone(PushCase):
         """Whatever a row is asked about before anything is sent."""
         flow = type(self.env['ramp.flow.account'])
         for name, is_odd in (
-                ('_title', lambda record: record == self.odd), ('_not_offered', lambda record: record == self.odd),
-                ('_is_to_be_sent', lambda job: job.res_id == self.odd.id)):
+                ('_get_display_title', lambda record: record == self.odd), ('_reason_not_offered', lambda record: record == self.odd),
+                ('_differs_from_remote', lambda job: job.res_id == self.odd.id)):
             with self.subTest(of=name), self.isolated():
                 self.odd_account()
-                if name == '_not_offered':
+                if name == '_reason_not_offered':
                     self.push()
                     self.odd.active = False
                     self.other.name = 'Renamed'
                 with patch.object(flow, name, odd_for(getattr(flow, name), is_odd, KeyError('x'))):
                     self.assertAlone(self.push(), 'could not decide what to send')
                 self.push(now=True)
-                self.assertEqual(self.row(self.odd).state, 'ignored' if name == '_not_offered' else 'confirmed')
+                self.assertEqual(self.row(self.odd).state, 'ignored' if name == '_reason_not_offered' else 'confirmed')
 
     @mute_logger(*LOGGERS)
     def test_put_into_words(self):
         flow = type(self.env['ramp.flow.account'])
         self.odd_account()
-        with patch.object(flow, '_upload_item', odd_for(
-                flow._upload_item, lambda job: job.res_id == self.odd.id, AttributeError('x'))):
+        with patch.object(flow, '_make_upload_item', odd_for(
+                flow._make_upload_item, lambda job: job.res_id == self.odd.id, AttributeError('x'))):
             self.assertAlone(self.push(), 'could not be sent')
         self.push(now=True)
         self.assertEqual(self.row(self.odd).state, 'confirmed')
@@ -268,8 +268,8 @@ class TestPushAlone(PushCase):
         self.odd_account()
         self.push()
         (self.odd + self.other).name = 'Renamed'
-        with patch.object(flow, '_change', odd_for(
-                flow._change, lambda client, job, changes: job.res_id == self.odd.id, IndexError('x'))):
+        with patch.object(flow, '_update_remote_object', odd_for(
+                flow._update_remote_object, lambda client, job, changes: job.res_id == self.odd.id, IndexError('x'))):
             self.assertAlone(self.push(), 'could not be sent')
         self.push(now=True)
         self.assertEqual((self.row(self.odd).state, self.remote('accounts', self.odd)['name']), ('confirmed', 'Renamed'))
@@ -282,8 +282,8 @@ class TestPushAlone(PushCase):
         self.push()
         self.env['ramp.record']._mark_dirty(self.connection, 'account', (self.odd + self.other).ids, uncertain=True)
         self.writes()
-        with patch.object(flow, '_read_remote', odd_for(
-                flow._read_remote, lambda payload, query: payload['code'] == '659901', PayloadError('name', 'expected a text'))):
+        with patch.object(flow, '_read_remote_object', odd_for(
+                flow._read_remote_object, lambda payload, query: payload['code'] == '659901', PayloadError('name', 'expected a text'))):
             self.assertAlone(self.push(), r'cannot read what Ramp has of it \(\S+; name: expected a text\)')
             self.odd.name = 'Renamed'
             self.push(now=True)
@@ -299,8 +299,8 @@ class TestBookingAlone(RampCase):
     @mute_logger(*LOGGERS)
     def test_one_member(self):
         odd, good = self.spend(777), self.spend(888)
-        with patch.object(RampFlowTransactionPlan, '_plan', odd_for(
-                RampFlowTransactionPlan._plan, lambda connection, value, found: value.id == odd, AttributeError('x'))):
+        with patch.object(RampFlowTransactionPlan, '_plan_object', odd_for(
+                RampFlowTransactionPlan._plan_object, lambda connection, value, found: value.id == odd, AttributeError('x'))):
             self.sync('transaction')
         self.assertConfirmed(good)
         self.assertEqual(self.record(odd).state, 'error')

@@ -59,7 +59,7 @@ class TestBill(PayablesCase):
         self.ramp.pay_bill(bills)
         self.sync('vendor')
         self.patch(RampFlowPull, '_page_size', 2)
-        self.patch(RampFlow, '_is_time_up', lambda flow: True)
+        self.patch(RampFlow, '_is_job_time_up', lambda flow: True)
         runs = self.env['ramp.run']
         while runs[-1:].state != 'done':
             runs += self.sync('bill', now=False)

@@ -165,5 +165,5 @@ class TestBillsFromBefore(PayablesCase):
     def test_changed_in_ramp(self):
         bill, ramp_id = self.entered(), self.of_ramp()
         self.assertLinked(ramp_id, bill)
-        self.env['ramp.flow.bill']._undo(self.connection, self.record(ramp_id, 'bill'), 'Ramp changed it.')
+        self.env['ramp.flow.bill']._undo_booked_object(self.connection, self.record(ramp_id, 'bill'), 'Ramp changed it.')
         self.assertEqual((bill.state, bill.ramp_id, bill.reversal_move_ids.ids), ('posted', False, []))

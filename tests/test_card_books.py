@@ -214,7 +214,7 @@ class TestNotCountedTwice(PayablesCase, CardBooksCase):
         self.assertEqual((expense.untaxed_amount, expense.tax_ids), (-50.0, self.tax))
         self.assertEqual(expense.analytic_distribution, {str(self.analytic_fair.id): 100})
         # a repayment that is taken back is spend again
-        self.env['ramp.flow.repayment']._undo_move(self.connection, self.move(back), 'It came back.')
+        self.env['ramp.flow.repayment']._undo_booked_move(self.connection, self.move(back), 'It came back.')
         self.assertEqual(self.analysis(), (119.0, 19.0))
 
     def test_pays_a_bill(self):

@@ -118,7 +118,7 @@ class TestMerchants(RampCase):
         """Whatever becomes of the booking: what is not booked leaves no vendor."""
         self.connection.merchant_policy = 'each'
         self.spend(merchant='Never', merchant_id=self.merchant)
-        with patch.object(type(self.env['ramp.card.merchant']), '_book', side_effect=ValueError('no')):
+        with patch.object(type(self.env['ramp.card.merchant']), '_book_plans', side_effect=ValueError('no')):
             self.sync()
         self.assertFalse(self.env['res.partner'].search([('name', '=', 'Never')]))
 

@@ -68,7 +68,7 @@ class TestClocks(PayablesCase):
         """The button, in whichever process, is compared with when the run began that this one goes on from, and whose call was taken."""
         self.spend()
         cron = self.env.ref('ramp_connector.cron_transaction')
-        prepare = RampFlowTransaction._prepare
+        prepare = RampFlowTransaction._fetch_before_booking
 
         def press(flow, connection, *args):
             running = flow.env['ramp.run'].search([('flow', '=', 'transaction'), ('state', '=', 'running')])
@@ -80,7 +80,7 @@ class TestClocks(PayablesCase):
 
         for skew in SKEWS:
             with self.subTest(skew=skew), self.isolated(), self.odoo_is(skew):
-                with patch.object(RampFlowTransaction, '_prepare', press):
+                with patch.object(RampFlowTransaction, '_fetch_before_booking', press):
                     run = self.sync('transaction', now=False)
                 self.assertTrue(run.listed)
                 self.assertTrue(self.calls(cron), 'the job is called once more')

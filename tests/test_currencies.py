@@ -112,7 +112,7 @@ class TestRoundings(CurrencyCase):
         for rounding in ROUNDINGS:
             dollar.rounding = rounding
             for units in (0, 1, -1, 3, 12345, -99999999):
-                self.assertEqual(flow._units(flow._amount(units, dollar), dollar), units, rounding)
+                self.assertEqual(flow._amount_to_units(flow._units_to_amount(units, dollar), dollar), units, rounding)
 
     def test_a_company_of_a_currency_that_iso_does_not_know(self):
         self.company.currency_id = self.env['res.currency'].create({'name': 'XTS', 'symbol': 'x', 'rounding': 0.001})

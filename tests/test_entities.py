@@ -59,7 +59,7 @@ class TestEntities(ExportedCase):
             self.env['ramp.event'].sudo().create({
                 'connection_id': self.connection.id, 'event_id': f'event-{ramp_id}', 'type': 'transactions.cleared', 'object_id': ramp_id,
                 'received_at': fields.Datetime.now()})
-        for _day in range(2):
+        for _get_booking_day in range(2):
             self.everything()
             self.sync('watch')
         self.assertUnknown([*theirs, *self.sections_of(statement, self.other)])
@@ -130,7 +130,7 @@ class TestEntities(ExportedCase):
                                        'client_id': self.ramp.client_id, 'client_secret': self.ramp.client_secret,
                                        'start_date': '2015-01-01', 'fallback_employee_id': False})
         second.with_context(allowed_company_ids=company.ids).action_connect()
-        for _day in range(2):
+        for _get_booking_day in range(2):
             self.everything()
             self.sync('watch')
         for connection, own in ((self.connection, mine), (second, theirs)):

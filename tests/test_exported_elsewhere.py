@@ -120,7 +120,7 @@ class TestExportedElsewhere(ExportedCase):
         """Each flow has its own first look; what is new since then is asked about, whatever becomes of the others."""
         before = self.make('bill')
         self.export('bill', before)
-        with (patch.object(self.env.registry['ramp.flow.transfer'], '_observe', side_effect=KeyError('odd')),
+        with (patch.object(self.env.registry['ramp.flow.transfer'], '_store_snapshot_of_lists', side_effect=KeyError('odd')),
               mute_logger('odoo.addons.ramp_connector.flows.monitor.nightly_check')):
             self.sync('watch', now=False)
             ids = {kind: self.make(kind) for kind in ('bill', 'transfer')}

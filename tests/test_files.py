@@ -41,7 +41,7 @@ class FileCase(RampCase):
     def expect(self, flow, files):
         """Say which files there are; in life that is another transaction each time, and time passes between them."""
         self.env.cr.execute(SQL("UPDATE ramp_record SET seen_at = seen_at - interval '1 hour' WHERE flow = %s", flow))
-        self.env[f'ramp.flow.{flow}']._expect(self.connection, files)
+        self.env[f'ramp.flow.{flow}']._enqueue_files(self.connection, files)
         self.env.invalidate_all()
 
     def names(self, document):
@@ -240,7 +240,7 @@ class TestReceipts(FileCase):
             self.spend(1000 + number, receipts=1)
         self.sync('transaction')
         bad, good = self.env['ramp.record'].search([('flow', '=', 'receipt')])
-        for place, name in ((type(self.env['ramp.flow.receipt']), '_links'), (RampClient, 'download_file')):
+        for place, name in ((type(self.env['ramp.flow.receipt']), '_fetch_file_links'), (RampClient, 'download_file')):
             original = getattr(place, name)
 
             def odd(itself, *args, original=original):
@@ -449,7 +449,7 @@ class TestBillFiles(FileCase):
         self.sync('bill_file')
         record = self.record(ramp_id, 'bill_file')
         self.expect('bill_file', {ramp_id: 2})
-        with patch.object(type(self.env['ramp.flow.bill_file']), '_links', side_effect=RampScopeError(status=403)):
+        with patch.object(type(self.env['ramp.flow.bill_file']), '_fetch_file_links', side_effect=RampScopeError(status=403)):
             self.sync('bill_file')
             self.assertEqual((record.state, record.attempts), ('error', 1))
             self.sync('bill_file')
@@ -521,11 +521,11 @@ class TestBillFiles(FileCase):
         ramp_id, bill = self.bill(1)
         flow = self.env['ramp.flow.bill_file']
         run = self.env['ramp.run']._start_run(self.connection, 'bill_file')
-        _after, [(identity, _id, version)] = flow._due(self.connection, 0)
-        fetched = {identity: file_flow.Fetched(version, flow._fetch(self.connection, self.connection._run_client(), ramp_id))}
+        _after, [(identity, _id, version)] = flow._find_due_file_rows(self.connection, 0)
+        fetched = {identity: file_flow.Fetched(version, flow._fetch_row_files(self.connection, self.connection._run_client(), ramp_id))}
         self.ramp.update_bill(ramp_id, invoices=2)
         self.expect('bill_file', {ramp_id: 2})
-        flow._attach(self.connection, run, fetched)
+        flow._attach_fetched_files(self.connection, run, fetched)
         self.assertEqual((self.record(ramp_id, 'bill_file').state, len(self.attachments(bill))), ('pending', 0))
         self.sync('bill_file')
         self.assertEqual((self.record(ramp_id, 'bill_file').state, len(self.attachments(bill))), ('confirmed', 2))
@@ -534,13 +534,13 @@ class TestBillFiles(FileCase):
         self.patch(file_flow, 'MAX_HELD', 100)
         bills = [self.bill(1) for _number in range(3)]
         sizes = []
-        attach = type(self.env['ramp.flow.bill_file'])._attach
+        attach = type(self.env['ramp.flow.bill_file'])._attach_fetched_files
 
         def watched(flow, connection, run, fetched):
             sizes.append(len(fetched))
             return attach(flow, connection, run, fetched)
 
-        with patch.object(type(self.env['ramp.flow.bill_file']), '_attach', watched):
+        with patch.object(type(self.env['ramp.flow.bill_file']), '_attach_fetched_files', watched):
             self.sync('bill_file')
         self.assertEqual((sizes, [len(self.attachments(bill)) for _id, bill in bills]), ([1, 1, 1], [1, 1, 1]))
 

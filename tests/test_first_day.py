@@ -157,11 +157,11 @@ class TestFirstDay(FirstDayCase):
             flow = self.env[f'ramp.flow.{kind}']
             for zone in ZONES:
                 with self.in_zone(zone) as first:
-                    day = self.env['ramp.flow.booking']._day(self.connection, first if first.time() != time.min else START)
+                    day = self.env['ramp.flow.booking']._get_booking_day(self.connection, first if first.time() != time.min else START)
                     self.assertEqual(day, START)
-                    self.assertFalse(flow._is_early(self.connection, {'date': START}), kind)
-                    self.assertTrue(flow._is_early(self.connection, {'date': START - timedelta(days=1)}), kind)
-                    self.assertFalse(flow._is_early(self.connection, {'date': None}), kind)
+                    self.assertFalse(flow._is_before_start_date(self.connection, {'date': START}), kind)
+                    self.assertTrue(flow._is_before_start_date(self.connection, {'date': START - timedelta(days=1)}), kind)
+                    self.assertFalse(flow._is_before_start_date(self.connection, {'date': None}), kind)
 
     def test_what_was_there_before_the_connection(self):
         """A day is compared with the day of the company on which Connect was pressed."""

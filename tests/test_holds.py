@@ -247,8 +247,8 @@ class TestHolds(RampCase):
     def test_branch_uses_the_accounts_of_its_parent(self):
         branch = self.env['res.company'].create({'name': 'Branch', 'parent_id': self.company.id})
         self.env.user.company_ids += branch
-        found = self.env['ramp.coding']._look_up(self.connection.new({'company_id': branch.id}), read_transaction(
+        found = self.env['ramp.coding']._look_up_references(self.connection.new({'company_id': branch.id}), read_transaction(
             self.ramp.state['transactions'].get(self.good)).lines[0].selections)
-        coding = self.env['ramp.coding']._decode(
+        coding = self.env['ramp.coding']._decode_selections(
             read_transaction(self.ramp.state['transactions'].get(self.good)).lines[0].selections, found)
         self.assertEqual(coding.account, self.account_meals)

@@ -835,7 +835,7 @@ class TestItemReceipt(ReceiptsCase):
             self.push()
             self.env.invalidate_all()
             before = self.env.cr.sql_log_count
-            self.assertEqual({len(values['receipts']) for values in self.env['ramp.flow.item_receipt']._desired(
+            self.assertEqual({len(values['receipts']) for values in self.env['ramp.flow.item_receipt']._get_desired_values(
                 self.connection, orders.with_env(self.env)).values()}, {2})
             return self.env.cr.sql_log_count - before
 

@@ -87,7 +87,7 @@ class TestKeeping(KeepingCase):
         self.assertEqual(self.vacuum(), (0, False), 'once')
         self.assertEqual(self.env['report.ramp_connector.tie_out'].get_report(self.connection.id), report)
         # nothing that runs misses what went, or brings it back
-        for _day in range(2):
+        for _get_booking_day in range(2):
             self.sync(*FLOWS)
             self.sync('watch')
         self.assertEqual(self.books(), books)
@@ -99,7 +99,7 @@ class TestKeeping(KeepingCase):
         """And says the same of the day, the money and to what it belongs."""
         for row in self.rows:
             flow = self.env[f'ramp.flow.{row.flow}']
-            before, after = (flow._ledger_row(self.connection, payload) for payload in (row.payload, without_persons(row.payload)))
+            before, after = (flow._make_ledger_row(self.connection, payload) for payload in (row.payload, without_persons(row.payload)))
             for key in before.keys() - {'name', 'payload', 'payload_hash', 'value'}:
                 self.assertEqual(after[key], before[key], (row.flow, key))
             self.assertIn('value', after)

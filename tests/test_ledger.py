@@ -195,7 +195,7 @@ class TestLedger(RampCase):
         self.env.cr.execute("UPDATE ramp_record SET seen_at = seen_at - interval '1 minute'")
         self.ramp.update_transaction(gone, sync_status='NOT_SYNC_READY')
         self.patch(RampFlowPull, '_page_size', 2)
-        self.patch(RampFlow, '_is_time_up', lambda flow: True)
+        self.patch(RampFlow, '_is_job_time_up', lambda flow: True)
         before = self.ramp.counts()
         runs = self.sync_until_listed('transaction')
         self.assertEqual(set(runs.mapped('state')), {'done'})
@@ -216,10 +216,10 @@ class TestLedger(RampCase):
     def test_asked_for_while_lists_are_read(self):
         """What is new may be on pages that were read before: when the end is reached, the job is called once more."""
         def calls():
-            return self.env['ir.cron.trigger'].search([('cron_id', '=', self.env['ramp.flow.transaction']._cron().id)])
+            return self.env['ir.cron.trigger'].search([('cron_id', '=', self.env['ramp.flow.transaction']._get_cron_job().id)])
 
         self.patch(RampFlowPull, '_page_size', 2)
-        self.patch(RampFlow, '_is_time_up', lambda flow: True)
+        self.patch(RampFlow, '_is_job_time_up', lambda flow: True)
         for asked in (False, True):
             with self.subTest(asked=asked):
                 self.connection.sync_requested_at = fields.Datetime.now() - timedelta(hours=1)
@@ -323,7 +323,7 @@ class TestLedger(RampCase):
                 read_transaction(payload)
             except PayloadError:
                 # a fragment: kept as it is, and explained
-                row = flow._ledger_row(self.connection, payload)
+                row = flow._make_ledger_row(self.connection, payload)
                 self.env['ramp.record']._upsert_page(self.connection, 'transaction', [row], fields.Datetime.now())
                 flow._book_batch(self.connection, run, [row['ramp_id']])
                 self.assertEqual(self.record(row['ramp_id']).state, 'held')
@@ -331,7 +331,7 @@ class TestLedger(RampCase):
                 continue
             payload['id'] = str(uuid.uuid4())  # several examples are of one transaction
             value = read_transaction(payload)
-            row = flow._ledger_row(self.connection, payload)
+            row = flow._make_ledger_row(self.connection, payload)
             self.assertEqual((row['ramp_id'], row['amount']), (value.id, value.amount.decimal))
             self.env['ramp.record']._upsert_page(self.connection, 'transaction', [row], fields.Datetime.now())
             record = self.record(value.id)
@@ -343,7 +343,7 @@ class TestLedger(RampCase):
                 line['accounting_field_selections'] = [{
                     'type': 'GL_ACCOUNT', 'external_id': self.external(self.account_meals), 'external_code': '650001', 'name': 'Meals'}]
             self.env['ramp.record']._upsert_page(
-                self.connection, 'transaction', [flow._ledger_row(self.connection, payload)],
+                self.connection, 'transaction', [flow._make_ledger_row(self.connection, payload)],
                 fields.Datetime.add(fields.Datetime.now(), seconds=1))
             self.connection.fallback_employee_id = self.employee
             flow._book_batch(self.connection, run, [value.id])

@@ -203,7 +203,7 @@ class TestMigrations(PayablesCase):
         self.assertEqual(rows - rows.exists(), held_other)
         self.assertEqual((self.connection.existing_policy, self.connection.connected_at), ('book', self.connection.create_date))
         self.assertEqual(set(self.connection.looked_at), {
-            flow._flow for flow in self.connection._flow_models() if hasattr(flow, '_watch_listings')})
+            flow._flow for flow in self.connection._flow_models() if hasattr(flow, '_get_nightly_listings')})
         self.assertFalse(self.draft.existing_policy or self.draft.connected_at or self.draft.looked_at)
         self.assertEqual((self.archived.existing_policy, str(self.archived.connected_at)), ('leave', '2026-01-01 00:00:00'))
 

@@ -53,7 +53,7 @@ class TestPushAccounts(PushCase):
         self.push()
         self.assertEqual(
             {(row['id'], row['code'], row['name'], row['classification']) for row in self.ramp.state['accounts']},
-            {(self.external(account), account.code, account.name, self.env['ramp.flow.account']._classification(account))
+            {(self.external(account), account.code, account.name, self.env['ramp.flow.account']._get_ramp_classification(account))
              for account in self.env['account.account'].search([
                  ('company_ids', 'in', self.company.ids), ('id', '!=', self.connection.card_account_id.id)])})
         self.assertEqual(self.row(self.account_meals).state, 'confirmed')
@@ -171,7 +171,7 @@ class TestPushAccounts(PushCase):
         flow = self.env['ramp.flow.account']
         kinds = dict(self.env['account.account']._fields['account_type'].selection)
         self.assertEqual(
-            {flow._classification(self.env['account.account'].new({'account_type': kind})) for kind in kinds if kind != 'off_balance'},
+            {flow._get_ramp_classification(self.env['account.account'].new({'account_type': kind})) for kind in kinds if kind != 'off_balance'},
             {'ASSET', 'LIABILITY', 'CREDCARD', 'EQUITY', 'REVENUE', 'EXPENSE'})
 
     def test_by_type(self):

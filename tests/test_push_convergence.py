@@ -380,7 +380,7 @@ class TestConvergence(PushCase):
             if remote:
                 self.assertEqual(remote['id'], row.remote_id, text)
                 query = {'field_id': remote['_field']} if '_field' in remote else {}
-                real = flow._read_remote(remote, query).values
+                real = flow._read_remote_object(remote, query).values
                 self.assertEqual({**real, 'active': None}, {**row.payload, 'active': None}, text)
             elif row.ramp_id:
                 self.fail(f'{text}: Ramp never had it')

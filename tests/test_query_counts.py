@@ -10,7 +10,7 @@ from ..models import ramp_record_statistics
 from .common import RampCase, StatementsCase
 
 FEW, MANY = 3, 12  # transactions; both fit on one page and into one batch
-PHASES = ('_store_page', '_book_batch', '_confirm_batch')
+PHASES = ('_store_listed_page', '_book_batch', '_confirm_booked_batch')
 TRIES = 2  # the first run of a kind also fills caches of the process
 
 
@@ -77,8 +77,8 @@ class TestQueryCounts(QueryCounting, RampCase):
     def test_plain_transactions(self):
         """Nothing is asked for each transaction: accounts, vendors, numbers and payment methods are found for the batch."""
         each = self.each(FEW, MANY)
-        self.assertEqual(each['_store_page'], 0)
-        self.assertEqual(each['_confirm_batch'], 0)
+        self.assertEqual(each['_store_listed_page'], 0)
+        self.assertEqual(each['_confirm_booked_batch'], 0)
         self.assertLessEqual(each['_book_batch'], 0.5)
         self.assertLessEqual(each['run'], 0.5)
 
@@ -87,8 +87,8 @@ class TestQueryCounts(QueryCounting, RampCase):
         each = self.each(FEW, MANY, lines=[
             {'amount_minor': 400, 'account': self.external(self.account_meals), 'analytics': self.analytics(self.analytic_move)},
             {'amount_minor': 600, 'account': self.external(self.account_travel), 'analytics': self.analytics(self.analytic_fair)}])
-        self.assertEqual(each['_store_page'], 0)
-        self.assertEqual(each['_confirm_batch'], 0)
+        self.assertEqual(each['_store_listed_page'], 0)
+        self.assertEqual(each['_confirm_booked_batch'], 0)
         self.assertLessEqual(each['run'], 0.5)
 
     def test_confirmation_is_one_request_for_all(self):

@@ -22,7 +22,7 @@ from ..models.ramp_run import ALIVE
 from .common import PayablesCase, RampCase
 
 QUICK = {'answer_seconds': 0.2, 'timeout': (1, 1)}  # a silence that takes no time
-JOB_SECONDS = RampFlow._job_seconds  # before the tests' patch
+JOB_SECONDS = RampFlow._get_job_seconds  # before the tests' patch
 LOGGER = 'odoo.addons.ramp_connector.flows.engine.flow'
 
 
@@ -64,7 +64,7 @@ class TestSilence(RampCase):
         self.assertTrue(self.asked())
         self.assertTrue(connection.silent_since)
         self.assertEqual(connection.silent_until - connection.silent_since, timedelta(minutes=1))
-        called = self.env['ir.cron.trigger'].search([('cron_id', '=', self.env['ramp.flow.transaction']._cron().id)])
+        called = self.env['ir.cron.trigger'].search([('cron_id', '=', self.env['ramp.flow.transaction']._get_cron_job().id)])
         self.assertIn(connection.silent_until, called.mapped('call_at'), 'somebody looks again')
         runs = self.jobs('receipt', 'vendor', 'bill', 'watch', 'transaction')
         self.assertFalse(self.asked(), 'nobody asks while Ramp is silent')
@@ -84,7 +84,7 @@ class TestSilence(RampCase):
         self.env['ir.cron.trigger'].search([]).unlink()
         run = self.jobs('transaction')
         self.assertEqual((run.state, connection.silent_since, connection.silent_until), ('done', False, False))
-        self.assertTrue(self.env['ir.cron.trigger'].search([('cron_id', '=', self.env['ramp.flow.bill']._cron().id)]))
+        self.assertTrue(self.env['ir.cron.trigger'].search([('cron_id', '=', self.env['ramp.flow.bill']._get_cron_job().id)]))
         self.assertConfirmed(ramp_id)
         self.assertTrue(self.jobs('bill').filtered(lambda run: run.state == 'done'))
 
@@ -124,7 +124,7 @@ class TestSilence(RampCase):
         """A silent Ramp is no reason to keep what was read from the books."""
         self.employee.ramp_user_id = self.user_id
         ramp_id = self.spend()
-        with patch.object(type(self.env['ramp.flow.pull']), '_settle', lambda *args: None):
+        with patch.object(type(self.env['ramp.flow.pull']), '_book_and_confirm', lambda *args: None):
             self.jobs('transaction')
         self.ramp.faults.add('hang')
         self.jobs('bill')
@@ -265,7 +265,7 @@ class TestDeadline(PayablesCase):
         original = ramp_connection_api.RampClient
         self.patch(ramp_connection_api, 'RampClient',
                    lambda *args, **options: seen.append(options['deadline']) or original(*args, **options))
-        self.patch(RampFlow, '_job_seconds', lambda flow: 77)
+        self.patch(RampFlow, '_get_job_seconds', lambda flow: 77)
         self.sync('transaction')
         self.assertAlmostEqual(seen[0] - time.monotonic(), 77, delta=30)
         self.assertLess(seen[0], math.inf)
@@ -281,7 +281,7 @@ class TestDeadline(PayablesCase):
             self.assertEqual((runs[-1].state, runs[-1].message), ('done' if runs[-1].listed else 'paused', False))
             if not runs[-1].listed:
                 self.assertTrue(self.env['ir.cron.trigger'].search(
-                    [('cron_id', '=', self.env['ramp.flow.transaction']._cron().id)]), 'it is called again')
+                    [('cron_id', '=', self.env['ramp.flow.transaction']._get_cron_job().id)]), 'it is called again')
         self.assertGreater(len(runs), 1)
         self.assertFalse(self.connection.last_error)
         for ramp_id in ids:
@@ -289,19 +289,19 @@ class TestDeadline(PayablesCase):
 
     def test_rate_limit_that_does_not_fit(self):
         """A pause beyond the end of the run is no failure; the job is called again when it is over."""
-        self.patch(RampFlow, '_job_seconds', lambda flow: 30)
+        self.patch(RampFlow, '_get_job_seconds', lambda flow: 30)
         self.ramp.faults.add('rate_limit', '/transactions', retry_after=55)
         self.env['ir.cron.trigger'].search([]).unlink()
         run = self.sync('transaction', now=False)
         self.assertEqual((run.state, run.message, self.connection.last_error), ('paused', False, False))
-        [trigger] = self.env['ir.cron.trigger'].search([('cron_id', '=', self.env['ramp.flow.transaction']._cron().id)])
+        [trigger] = self.env['ir.cron.trigger'].search([('cron_id', '=', self.env['ramp.flow.transaction']._get_cron_job().id)])
         self.assertGreater(trigger.call_at, fields.Datetime.now() + timedelta(seconds=40))
 
     def test_files_that_came_are_attached(self):
         for number in range(3):
             self.spend(1000 + number, receipts=1)
         self.sync('transaction')
-        calls, original = [], RampFlowFile._fetch
+        calls, original = [], RampFlowFile._fetch_row_files
 
         def fetch(flow, connection, client, ramp_id):
             calls.append(ramp_id)
@@ -309,7 +309,7 @@ class TestDeadline(PayablesCase):
                 raise flow_module.RampOutOfTime()
             return original(flow, connection, client, ramp_id)
 
-        with patch.object(RampFlowFile, '_fetch', fetch):
+        with patch.object(RampFlowFile, '_fetch_row_files', fetch):
             run = self.sync('receipt', now=False)
         records = self.env['ramp.record'].search([('flow', '=', 'receipt')])
         self.assertEqual((run.state, sorted(records.mapped('state'))), ('paused', ['confirmed', 'pending', 'pending']))
@@ -338,11 +338,11 @@ class TestDeadline(PayablesCase):
             'client_id': self.ramp.client_id, 'client_secret': self.ramp.client_secret, 'ramp_entity_id': self.ramp.state.new_id()})
         other.write({'state': 'connected', 'accounting_connection_id': self.connection.accounting_connection_id,
                      'card_journal_id': self.connection.card_journal_id.id, 'database': self.connection.database})
-        self.patch(RampFlow, '_job_seconds', lambda flow: 0)
+        self.patch(RampFlow, '_get_job_seconds', lambda flow: 0)
         self.env['ir.cron.trigger'].search([]).unlink()
         first = self.sync('cashback', now=False)
         self.assertEqual(len(first), 1)
-        self.assertTrue(self.env['ir.cron.trigger'].search([('cron_id', '=', self.env['ramp.flow.cashback']._cron().id)]))
+        self.assertTrue(self.env['ir.cron.trigger'].search([('cron_id', '=', self.env['ramp.flow.cashback']._get_cron_job().id)]))
         second = self.sync('cashback', now=False)
         self.assertEqual(first.connection_id | second.connection_id, self.connection | other)
 

@@ -628,7 +628,7 @@ class TestReimbursementQueries(ReimbursementCase):
     def setUp(self):
         super().setUp()
         flow = type(self.env['ramp.flow.reimbursement'])
-        for phase in ('_store_page', '_look_up', '_confirm_batch'):
+        for phase in ('_store_listed_page', '_look_up_references', '_confirm_booked_batch'):
             self.patch(flow, phase, self.counted(phase, getattr(flow, phase)))
 
     def counted(self, phase, original):
@@ -662,12 +662,12 @@ class TestReimbursementQueries(ReimbursementCase):
         return counts
 
     def test_constant(self):
-        self.patch(type(self.env['ramp.flow.reimbursement']), '_reread_listings', lambda *args: [])
+        self.patch(type(self.env['ramp.flow.reimbursement']), '_get_changed_listings', lambda *args: [])
         for _try in range(2):
             self.queries(2)
         few, many = self.queries(FEW), self.queries(MANY)
         each = {phase: (many[phase] - few[phase]) / (MANY - FEW) for phase in many}
         # of what a payment pays, nearly all is the message on the bill
         for phase, most in (
-                ('_store_page', 0), ('_look_up', 0), ('_confirm_batch', 0), ('reimbursement', 3), ('reimbursement_payment', 5)):
+                ('_store_listed_page', 0), ('_look_up_references', 0), ('_confirm_booked_batch', 0), ('reimbursement', 3), ('reimbursement_payment', 5)):
             self.assertLessEqual(each[phase], most, (few, many))

@@ -411,7 +411,7 @@ class TestRepaymentQueries(RepaymentCase):
     def setUp(self):
         super().setUp()
         flow = type(self.env['ramp.flow.repayment'])
-        for phase in ('_store_page', '_look_up'):
+        for phase in ('_store_listed_page', '_look_up_references'):
             self.patch(flow, phase, self.counted(phase, getattr(flow, phase)))
 
     def counted(self, phase, original):
@@ -449,5 +449,5 @@ class TestRepaymentQueries(RepaymentCase):
             self.queries(2)
         few, many = self.queries(FEW), self.queries(MANY)
         each = {phase: (many[phase] - few[phase]) / (MANY - FEW) for phase in many}
-        for phase, most in (('_store_page', 0), ('_look_up', 0), ('repayment', 1.5)):
+        for phase, most in (('_store_listed_page', 0), ('_look_up_references', 0), ('repayment', 1.5)):
             self.assertLessEqual(each[phase], most, (few, many))

@@ -224,7 +224,7 @@ class TestScreens(ScreenCase):
         flows = {name: self.env[f'ramp.flow.{name}'] for name in ('transaction', 'receipt')}
 
         def ran(name, message=False):
-            flows[name]._finish(self.connection, Run._start_run(self.connection, name), message)
+            flows[name]._finish_sync_run(self.connection, Run._start_run(self.connection, name), message)
 
         ran('transaction', 'Ramp was away.')
         ran('receipt')

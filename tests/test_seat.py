@@ -60,7 +60,7 @@ class TestBusiness(SeatCase):
         theirs = self.spend()
         asked = len(self.ramp.requests)
         self.account_meals.name = 'Lunch'
-        runs = self.sync(*(flow._flow for flow in self.connection._flow_models() if flow._cron() and flow._enabled(self.connection)))
+        runs = self.sync(*(flow._flow for flow in self.connection._flow_models() if flow._get_cron_job() and flow._is_enabled_for(self.connection)))
         self.assertEqual({run.state for run in runs}, {'failed'})
         for run in runs:
             self.assertRegex(run.message, r'"Gadget Guild LLC" \(0f1e.*belongs to "Widget Works Inc\." \(.*Enter the client id and ')
@@ -390,7 +390,7 @@ class TestSyncButton(WebhookCase):
     def test_sync_on_what_failed_is_tried_at_once(self):
         self.sync('seat', now=False)
         ramp_id = self.spend()
-        with patch.object(type(self.env['ramp.flow.transaction']), '_book', side_effect=UserError('Not today')):
+        with patch.object(type(self.env['ramp.flow.transaction']), '_book_plans', side_effect=UserError('Not today')):
             self.sync('transaction', now=False)
             self.sync('transaction', now=False)
             self.sync('transaction', now=False)
@@ -606,7 +606,7 @@ class TestNeutralize(SeatCase):
         self.assertEqual(every.filtered('active'), self.connection + sandbox + of_entity_in_sandbox + alone)
         self.assertEqual(self.connection.ramp_business_id, business, 'what it has brought is of that one')
         self.assertFalse(self.env['ramp.webhook'].search([]))
-        self.assertFalse(any(flow._cron().active for flow in self.connection._flow_models() if flow._cron()))
+        self.assertFalse(any(flow._get_cron_job().active for flow in self.connection._flow_models() if flow._get_cron_job()))
 
 
 @tagged('post_install', '-at_install', 'ramp')

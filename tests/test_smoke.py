@@ -35,7 +35,7 @@ class TestJobs(RampCase):
     """What `RampCase.run_flow` takes for granted."""
 
     def test_each_job_runs_its_flow_and_does_nothing_else(self):
-        jobs = {flow: flow._cron() for flow in self.connection._flow_models() if flow._cron()}
+        jobs = {flow: flow._get_cron_job() for flow in self.connection._flow_models() if flow._get_cron_job()}
         self.assertGreater(len(jobs), 25)
         for flow, job in jobs.items():
             with self.subTest(flow=flow._flow):

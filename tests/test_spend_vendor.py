@@ -31,7 +31,7 @@ class TestSpendVendor(PushCase):
         return self.sync(*(flows or FLOWS), now=now)
 
     def everything(self):
-        return self.sync(*(flow._flow for flow in self.connection._flow_models() if flow._cron()))
+        return self.sync(*(flow._flow for flow in self.connection._flow_models() if flow._get_cron_job()))
 
     def sent(self, partner=None):
         row = self.row(partner or self.acme, 'spend_vendor')
@@ -359,7 +359,7 @@ class TestSpendVendor(PushCase):
             self.work()
             self.assertEqual((len(self.vendors()), self.sent().state), (1, 'held'))
             self.assertIn('Odoo looks again', self.sent().error_message)
-        self.assertFalse(self.env['ir.cron.trigger'].search([('cron_id', '=', self.env['ramp.flow.spend_vendor']._cron().id)]))
+        self.assertFalse(self.env['ir.cron.trigger'].search([('cron_id', '=', self.env['ramp.flow.spend_vendor']._get_cron_job().id)]))
         mended.append(True)
         self.work()
         self.assertEqual((self.sent().state, self.vendors()[0]['address']['city']), ('confirmed', 'Los Angeles'))

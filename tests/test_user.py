@@ -107,7 +107,7 @@ class TestUser(PeopleCase):
         self.assertEqual([person.ramp_url for person in (nora, ada, nobody)], ['https://app.ramp.com/people'] * 2 + [False])
 
     def test_names(self):
-        names = self.env['ramp.flow.employee']._names
+        names = self.env['ramp.flow.employee']._split_person_name
         for name, expected in (
                 ('Nora New', ('Nora', 'New')), ('Ludwig van Beethoven', ('Ludwig', 'van Beethoven')), ('Prince', ('Prince', '-')),
                 ('Doe, Jane Ann', ('Jane Ann', 'Doe')), (' Ada \n  Moss ', ('Ada', 'Moss')), ('Doe,', ('Doe', '-')),
@@ -1157,7 +1157,7 @@ class TestPeopleConverge(PeopleCase):
                 self.assertTrue(not user or user['status'] == 'USER_INACTIVE', user)
                 continue
             self.assertEqual(self.row(person).ramp_id, user['id'])
-            self.assertEqual([user['first_name'], user['last_name']], self.env['ramp.flow.person']._names(person))
+            self.assertEqual([user['first_name'], user['last_name']], self.env['ramp.flow.person']._split_person_name(person))
             self.assertEqual(user['status'], 'INVITE_PENDING' if user['email'] in mails else 'USER_DRAFT')
             self.assertEqual(user['email'] in mails, person.ramp_invite)
             if person._name == 'hr.employee':

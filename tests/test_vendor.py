@@ -329,7 +329,7 @@ class TestVendor(VendorCase):
         self.assertHeldVendor(name, rf'same name.*Acme \(id {one.id}\), ACME \(id {two.id}\)')
         self.assertHeldVendor(vat, rf'same tax id.*X \(id {by_vat[0].id}\), Y \(id {by_vat[1].id}\)')
         self.partner(good)
-        partners = self.env['ramp.flow.vendor']._partners(self.connection, [name, good, vat, 'nobody'])
+        partners = self.env['ramp.flow.vendor']._find_vendor_partners(self.connection, [name, good, vat, 'nobody'])
         self.assertEqual(partners[good], (self.partner(good), None))
         self.assertEqual(partners[name], (self.Partner, self.row(name).error_message))
         self.assertEqual(partners['nobody'], (self.Partner, None))
@@ -369,7 +369,7 @@ class TestVendor(VendorCase):
         self.partner(ramp_id).unlink()
         self.pull()
         self.assertEqual((self.row(ramp_id).state, self.row(ramp_id).res_id), ('held', 0))
-        self.assertIn('deleted in Odoo', self.env['ramp.flow.vendor']._partners(self.connection, [ramp_id])[ramp_id][1])
+        self.assertIn('deleted in Odoo', self.env['ramp.flow.vendor']._find_vendor_partners(self.connection, [ramp_id])[ramp_id][1])
         self.row(ramp_id).action_retry()
         self.pull()
         partner = self.partner(ramp_id)
@@ -598,7 +598,7 @@ class TestVendor(VendorCase):
     def test_all_flows_come_to_rest(self):
         """A partner made here is a supplier that is offered in Ramp; then nothing is left to be sent."""
         ramp_id = self.ramp.add_vendor('Acme')
-        flows = [flow._flow for flow in self.connection._flow_models() if flow._cron()]
+        flows = [flow._flow for flow in self.connection._flow_models() if flow._get_cron_job()]
         self.sync(*flows)
         self.sync(*flows)
         self.assertEqual(self.partner(ramp_id).ramp_state, 'In Ramp')
@@ -693,7 +693,7 @@ class TestVendor(VendorCase):
         """A slow Ramp, many vendors: each run goes on where the one before it stopped, though it may have found nothing to do."""
         self.patch(vendor_list, 'AT_ONCE', 2)
         self.patch(RampFlowPull, '_page_size', 3)
-        self.patch(RampFlow, '_is_time_up', lambda flow: True)
+        self.patch(RampFlow, '_is_job_time_up', lambda flow: True)
         # on a slow machine the token grows old enough to be suspected of a 404, which is then asked for once more
         self.patch(auth, 'SUSPECT_AGE', 3600)
         self.patch(vendor_list, 'is_turn', lambda ramp_id, part, parts: False)
@@ -731,7 +731,7 @@ class TestVendor(VendorCase):
     def test_time_is_up_and_another_transaction_holds_one(self):
         """What was not stored on a page is not forgotten by the runs that read the next ones."""
         self.patch(RampFlowPull, '_page_size', 2)
-        self.patch(RampFlow, '_is_time_up', lambda flow: True)
+        self.patch(RampFlow, '_is_job_time_up', lambda flow: True)
         ids = [self.ramp.add_vendor(f'Vendor {number}') for number in range(4)]
         self.sync_until_listed('vendor')
         self.env['ramp.run'].search([]).reread = False
@@ -843,7 +843,7 @@ class TestVendor(VendorCase):
         connection = self.connection.with_context(ramp_memory={})
         with self.enter_registry_test_mode(), self.registry.cursor() as cr:
             connection = connection.with_env(connection.env(cr=cr))
-            self.env['ramp.flow.vendor'].with_env(connection.env)._ensure(connection, connection._run_client(), vendor_ids)
+            self.env['ramp.flow.vendor'].with_env(connection.env)._ensure_vendors_booked(connection, connection._run_client(), vendor_ids)
         self.env.invalidate_all()
 
     def test_ensure(self):
@@ -867,7 +867,7 @@ class TestVendor(VendorCase):
         ids = [self.ramp.add_vendor(f'Vendor {number}') for number in range(3)]
         self.pull()
         with self.assertQueryCount(4):
-            found = self.env['ramp.flow.vendor']._partners(self.connection, ids)
+            found = self.env['ramp.flow.vendor']._find_vendor_partners(self.connection, ids)
         self.assertEqual(len([partner for partner, _reason in found.values() if partner]), 3)
 
     # ------------------------------------------------------------------ several connections
@@ -895,7 +895,7 @@ class TestVendor(VendorCase):
         self.assertEqual(len(self.Partner.browse(rows[shared]).child_ids), 1)
         self.Partner.browse(rows[shared]).company_id = self.company
         self.Partner.browse(rows[shared]).child_ids.company_id = self.company
-        partner, reason = self.env['ramp.flow.vendor']._partners(second, [shared])[shared]
+        partner, reason = self.env['ramp.flow.vendor']._find_vendor_partners(second, [shared])[shared]
         self.assertFalse(partner)
         self.assertIn('belongs to the company Widget Works', reason)
 
@@ -951,15 +951,15 @@ class TestVendor(VendorCase):
 
     def test_queries_do_not_grow_with_vendors(self):
         self.counts = Counter()
-        self.count('_store_page')
+        self.count('_store_listed_page')
         self.count('_book_batch')
         for values in ({'contacts': 0, 'custom': {'EIN': '12-3456789'}}, {'contacts': 2, 'custom': {'EIN': '12-3456789'}}):
             self.cost(2, **values)
             few, many = self.cost(4, **values), self.cost(vendor_list.AT_ONCE, **values)
-            self.assertEqual(few['_store_page'], many['_store_page'])
+            self.assertEqual(few['_store_listed_page'], many['_store_listed_page'])
             self.assertLessEqual(many['_book_batch'] - few['_book_batch'], 4)
             pages = self.cost(3 * vendor_list.AT_ONCE, **values)
-            self.assertEqual(pages['_store_page'], 3 * many['_store_page'])
+            self.assertEqual(pages['_store_listed_page'], 3 * many['_store_listed_page'])
             self.assertLessEqual(pages['_book_batch'], 3 * many['_book_batch'] + 4)
 
 

@@ -70,7 +70,7 @@ class TestWatch(StatementsCase):
         """However long the lists: each run goes on where the one before it stopped, and the check comes to its end, as if it were one."""
         ids = [self.spend(1000 + number, sync_status='NOT_SYNC_READY') for number in range(5)]
         self.patch(RampFlowPull, '_page_size', 2)
-        self.patch(RampFlow, '_is_time_up', lambda flow: True)
+        self.patch(RampFlow, '_is_job_time_up', lambda flow: True)
         before, started = self.ramp.counts(), fields.Datetime.now()
         runs = self.env['ramp.run']
         while not self.connection.last_watch and len(runs) < 100:
@@ -78,7 +78,7 @@ class TestWatch(StatementsCase):
             runs += self.sync('watch', now=False)
             self.assertEqual(runs[-1].state, 'paused' if runs[-1].left_off else 'done')
             self.assertEqual(bool(runs[-1].left_off), bool(self.env['ir.cron.trigger'].search_count([
-                ('cron_id', '=', self.env['ramp.flow.watch']._cron().id)])))
+                ('cron_id', '=', self.env['ramp.flow.watch']._get_cron_job().id)])))
         self.assertGreater(len(runs), 3)
         self.assertEqual(set(runs.mapped('state')), {'done'})
         self.assertEqual([bool(run.left_off) for run in runs], [True] * (len(runs) - 1) + [False])
@@ -268,8 +268,8 @@ class TestWatchAlone(OrdersCase):
     @mute_logger('odoo.addons.ramp_connector.flows.engine.flow', 'odoo.addons.ramp_connector.flows.monitor.nightly_check')
     def test_one_flow_raises_what_nobody_thought_of(self):
         ramp_id = self.unready()
-        with patch.object(type(self.env['ramp.flow.bill']), '_observe', side_effect=KeyError('x')), \
-                patch.object(RampFlowWatch, '_find', side_effect=AttributeError('y')):
+        with patch.object(type(self.env['ramp.flow.bill']), '_store_snapshot_of_lists', side_effect=KeyError('x')), \
+                patch.object(RampFlowWatch, '_find_changed_documents', side_effect=AttributeError('y')):
             run = self.watch()
         self.assertEqual(run.state, 'failed')
         self.assertRegex(run.message, 'Bills could not be looked at. unexpected: KeyError')
@@ -278,7 +278,7 @@ class TestWatchAlone(OrdersCase):
 
     def test_failures_are_kept_over_the_runs_of_a_night(self):
         """What failed in the first of several runs is named by the last, and the check is not whole."""
-        self.patch(RampFlow, '_is_time_up', lambda flow: True)
+        self.patch(RampFlow, '_is_job_time_up', lambda flow: True)
         self.ramp.faults.add('server_error', path='/bills')
         ramp_id = self.unready()
         self.connection.last_watch = False

@@ -98,7 +98,7 @@ class WebhookCase(RampCase, HttpCase):
     def woken(self):
         """The flows whose jobs are to run, and how often that was said; then it is forgotten."""
         triggers = self.env['ir.cron.trigger'].search([])
-        flows = {flow._cron(): flow._flow for flow in self.connection._flow_models() if flow._cron()}
+        flows = {flow._get_cron_job(): flow._flow for flow in self.connection._flow_models() if flow._get_cron_job()}
         found = sorted(flows[trigger.cron_id] for trigger in triggers if trigger.cron_id in flows)
         triggers.unlink()
         return found
@@ -389,7 +389,7 @@ class TestSubscription(WebhookCase):
         # a statement that fails is logged with its values, but not this one
         flow, webhook = self.env['ramp.flow.webhook'], self.webhook
         with self.assertNoLogs('odoo.sql_db', logging.ERROR), self.assertRaises(ValueError):
-            flow._keep(webhook, Subscription(row['id'], 'active', '', (), 'secret\0'))
+            flow._store_subscription(webhook, Subscription(row['id'], 'active', '', (), 'secret\0'))
 
 
 class TestEvents(WebhookCase):
@@ -458,9 +458,9 @@ class TestEvents(WebhookCase):
         self.connection.sync_requested_at = False
         self.deliver()
         flow, run, now = self.env['ramp.flow.transaction'], self.env['ramp.run'], fields.Datetime.now()
-        self.assertEqual(sorted(flow._told(self.connection, run, now)), sorted(idents))
+        self.assertEqual(sorted(flow._changed_by_events(self.connection, run, now)), sorted(idents))
         with patch.object(pull, 'TOLD_PER_RUN', 2):
-            self.assertIsNone(flow._told(self.connection, run, now))
+            self.assertIsNone(flow._changed_by_events(self.connection, run, now))
 
     def test_one_that_ramp_fails_on_when_it_is_looked_at(self):
         """The others that were named are seen all the same, and this one by the clock."""
@@ -492,10 +492,10 @@ class TestEvents(WebhookCase):
         self.connection.sync_requested_at = False
         self.deliver()
         flow = self.env['ramp.flow.bill']
-        self.assertEqual(flow._told(self.connection, self.env['ramp.run'], fields.Datetime.now()), [bill])
+        self.assertEqual(flow._changed_by_events(self.connection, self.env['ramp.run'], fields.Datetime.now()), [bill])
         self.sender.emit('payments.updated', NOBODY)
         self.deliver()
-        self.assertIsNone(flow._told(self.connection, self.env['ramp.run'], fields.Datetime.now()))
+        self.assertIsNone(flow._changed_by_events(self.connection, self.env['ramp.run'], fields.Datetime.now()))
 
     def test_every_way_to_sign(self):
         for encoding in ENCODINGS:
@@ -639,10 +639,10 @@ class TestEvents(WebhookCase):
         emit(3)
         self.assertEqual((self.woken(), len(notified)), (['transaction'] * 2, 2))
         self.env['ir.cron.trigger'].create({  # for later is not for now
-            'cron_id': self.env['ramp.flow.transaction']._cron().id, 'call_at': fields.Datetime.now() + timedelta(minutes=5)})
+            'cron_id': self.env['ramp.flow.transaction']._get_cron_job().id, 'call_at': fields.Datetime.now() + timedelta(minutes=5)})
         emit()
         self.assertEqual((self.woken(), len(notified)), (['transaction'] * 2, 3))
-        self.env['ramp.flow.transaction']._cron().active = False
+        self.env['ramp.flow.transaction']._get_cron_job().active = False
         emit()
         self.assertEqual((self.woken(), len(notified)), ([], 3))
 
@@ -695,7 +695,7 @@ class TestCalls(SmokeTags, TransactionCase):
 
     def setUp(self):
         super().setUp()
-        self.cron = self.env['ramp.flow.transaction']._cron()
+        self.cron = self.env['ramp.flow.transaction']._get_cron_job()
         self.reset(active=True)
         self.addCleanup(self.reset, active=self.cron.active)
 
@@ -977,7 +977,7 @@ class TestForged(WebhookCase):
     @given(data=st.data())
     def mutate(self, data):
         body = bytearray(self.genuine)
-        for _change in range(data.draw(st.integers(0, 3))):
+        for _update_remote_object in range(data.draw(st.integers(0, 3))):
             position = data.draw(st.integers(0, len(body)))
             body[position:position + data.draw(st.integers(0, 40))] = data.draw(st.one_of(
                 st.binary(max_size=20), st.text(max_size=10).map(lambda text: text.encode('utf-8', 'surrogatepass')),

@@ -48,7 +48,7 @@ def prepare(env, ramp, size, seed):
     if len(payloads) != size:
         raise SystemExit(f'the simulator has {len(payloads)} bills that are ready, instead of {size}')
     vendors = {payload['vendor']['id'] for payload in payloads}
-    _flow(env, connection, 'vendor')._ensure(connection, connection._new_client(deadline=math.inf), vendors)
+    _flow(env, connection, 'vendor')._ensure_vendors_booked(connection, connection._new_client(deadline=math.inf), vendors)
     env['ramp.connection']._database_identity()
     env.cr.commit()
     return connection
@@ -96,21 +96,21 @@ def decided(env, connection, ramp):
     """What the baselines book, as plain values: read from the same payloads, coded and converted by the same rules."""
     flow = _flow(env, connection, 'bill')
     payer = flow.env['ramp.flow.bill_payment']
-    flow._entities(connection._new_client(deadline=math.inf))
-    values = [(flow._read(payload), payer._read(payload)) for payload in listed(connection)]
-    found = flow._look_up(connection, [value for value, _paid in values])
+    flow._fetch_ramp_entities(connection._new_client(deadline=math.inf))
+    values = [(flow._read_payload(payload), payer._read_payload(payload)) for payload in listed(connection)]
+    found = flow._look_up_references(connection, [value for value, _paid in values])
     rows = []
     for value, paid in values:
-        document, _files = flow._plan(connection, value, found)
-        bill = {**flow._document_values(connection, document, document.rate and 1 / document.rate), 'invoice_line_ids': [
+        document, _files = flow._plan_object(connection, value, found)
+        bill = {**flow._prepare_document_values(connection, document, document.rate and 1 / document.rate), 'invoice_line_ids': [
             (0, 0, flow._line_values(connection, document, line)) for line in document.lines]}
         del bill['ramp_id']
         amount = paid.payment.amount
         rows.append({
             'bill': bill, 'partner': document.partner.id, 'memo': document.reference,
-            'date': payer._payment_day(connection, paid), 'amount': float(amount.decimal),
+            'date': payer._get_payment_day(connection, paid), 'amount': float(amount.decimal),
             'settled': amount.currency != value.amount.currency,
-            'currency': env['ramp.coding']._currency(amount.currency).id})
+            'currency': env['ramp.coding']._get_currency(amount.currency).id})
     return rows
 
 

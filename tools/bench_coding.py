@@ -121,7 +121,7 @@ def due(env, connection, flow):
 
 def push(env, connection, watch, flow):
     """The job of a flow, as the scheduler calls it, until nothing is left; the figures of it."""
-    cron = env['ir.cron'].browse(env[f'ramp.flow.{flow}']._cron().id)
+    cron = env['ir.cron'].browse(env[f'ramp.flow.{flow}']._get_cron_job().id)
     env.invalidate_all()
     with watch.span() as figures:
         for figures['jobs'] in range(1, 50):
@@ -269,7 +269,7 @@ def main():
         figures['hooks'] = savings(env, connection, watch, options.rounds) if options.rounds else {}
         figures['plans'] = PLANS
         figures['labels'] = {
-            **WORDS, **{flow: env[f'ramp.flow.{flow}']._flow_label() for flow in CHART}}
+            **WORDS, **{flow: env[f'ramp.flow.{flow}']._get_flow_label() for flow in CHART}}
         problems = ramp.summary()['errors']
         if problems:
             raise SystemExit(f'the simulator failed: {problems[0]}')

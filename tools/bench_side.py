@@ -199,7 +199,7 @@ def prepare(env, ramp, size, seed):
         raise SystemExit(f'the simulator has only {len(ready)} transactions that are ready')
     # cardholders are met once in a company's life: linked before the clock, on every side
     flow = env['ramp.flow.transaction'].with_context(ramp_memory={})
-    users = flow._ramp_users(connection._new_client(deadline=math.inf))
+    users = flow._fetch_ramp_users(connection._new_client(deadline=math.inf))
     env['hr.employee']._ramp_link(connection, users, {user.id for user in users})
     env['ramp.connection']._database_identity()
     env.cr.commit()
@@ -216,12 +216,12 @@ def payloads(ramp):
 def decided(env, connection, ramp):
     """What the baselines book, as plain values: read from the same payloads, coded and converted by the same rules."""
     flow = env['ramp.flow.transaction'].with_context(ramp_memory={}, tz=connection._time_zone())
-    values = [flow._read(payload) for payload in payloads(ramp)]
-    found = flow._look_up(connection, values)
+    values = [flow._read_payload(payload) for payload in payloads(ramp)]
+    found = flow._look_up_references(connection, values)
     company_scale = 10 ** connection.company_id.currency_id.decimal_places
     rows = []
     for value in values:
-        plan = flow._plan(connection, value, found)
+        plan = flow._plan_object(connection, value, found)
         scale = 10 ** plan.currency.decimal_places
         rows.append({
             'name': plan.label, 'date': plan.date, 'entry_date': plan.entry_date, 'currency': plan.currency.id,
@@ -251,7 +251,7 @@ def run_jobs(env, connection, meter, size, flows):
 
     Record._mark_confirmed = confirm
     meter.watch_http()
-    crons = {flow: env['ir.cron'].browse(env[f'ramp.flow.{flow}']._cron().id) for flow in flows}
+    crons = {flow: env['ir.cron'].browse(env[f'ramp.flow.{flow}']._get_cron_job().id) for flow in flows}
     connection.with_context(ramp_quiet=True).action_sync_now()
     env.cr.commit()
     meter.start(*flows)
@@ -361,7 +361,7 @@ def run_receipts(env, meter):
 
     SlidingWindow.acquire = lambda self, longest=None: 0.0
     count = env['ramp.record'].search_count([('flow', '=', 'receipt')])
-    cron = env['ir.cron'].browse(env['ramp.flow.receipt']._cron().id)
+    cron = env['ir.cron'].browse(env['ramp.flow.receipt']._get_cron_job().id)
     env.cr.commit()
     requests, waited, queries, started = meter.http_requests, meter.http_seconds, threading.current_thread().query_count, time.monotonic()
     while env['ramp.record'].search_count([('flow', '=', 'receipt'), ('state', '!=', 'confirmed')]):

@@ -147,7 +147,7 @@ def main():
             env['ir.config_parameter'].set_param('web.base.url.freeze', 'True')
             coding, account = env['ramp.coding'], env['account.account'].search(
                 [('account_type', '=', 'expense'), ('company_ids', 'in', connection.company_id.ids)], limit=1)
-            code, ident = coding._external_id(account), connection.id
+            code, ident = coding._get_external_id(account), connection.id
             env.cr.commit()
         people = [row['id'] for row in ramp.ask('GET', '/objects/users')['data'] if row['status'] == 'USER_ACTIVE']
         entity = next(row['id'] for row in ramp.ask('GET', '/objects/entities')['data'] if row['is_primary'])

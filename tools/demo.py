@@ -268,7 +268,7 @@ def listen(database, address):
         [account] = env['account.account'].search(
             [('account_type', '=', 'expense'), ('company_ids', 'in', connection.company_id.ids)], limit=1)
         env.cr.commit()
-        return env['ramp.coding']._external_id(account)
+        return env['ramp.coding']._get_external_id(account)
 
 
 def serve(runtime, ramp, port, database):

@@ -136,10 +136,10 @@ def set_up(env, ramp, *, transactions=600, months=6, seed=1, **options):
         ('account_type', 'in', ('expense', 'asset_prepayments')), ('company_ids', 'in', env.company.ids)])
     ramp.reset(
         transactions=transactions, months=months, seed=seed,
-        accounts=[{'id': coding._external_id(account), 'code': account.code, 'name': account.name, 'classification': 'EXPENSE'}
+        accounts=[{'id': coding._get_external_id(account), 'code': account.code, 'name': account.name, 'classification': 'EXPENSE'}
                   for account in accounts],
-        analytics=[{'field_id': coding._external_id(plan), 'field_name': plan.name, 'options': [
-            {'id': coding._external_id(account), 'code': account.code or account.name, 'value': account.name} for account in analytics]}],
+        analytics=[{'field_id': coding._get_external_id(plan), 'field_name': plan.name, 'options': [
+            {'id': coding._get_external_id(account), 'code': account.code or account.name, 'value': account.name} for account in analytics]}],
         **options)
     hire(env, ramp)
     return connect(env, ramp)
@@ -165,10 +165,10 @@ def run_flows(env, connection, limit=50, sends=None):
     connection.with_context(ramp_quiet=True).action_sync_now()
     env.cr.commit()
     for flow in connection._flow_models():
-        if sends is not None and flow._sends != sends or not flow._cron():
+        if sends is not None and flow._sends != sends or not flow._get_cron_job():
             continue
         for _attempt in range(limit):
-            cron = env['ir.cron'].browse(flow._cron().id)
+            cron = env['ir.cron'].browse(flow._get_cron_job().id)
             cron.method_direct_trigger()
             env.cr.commit()
             env.invalidate_all()

@@ -84,7 +84,7 @@ def prepare(env, ramp):
     connection.name = 'Ramp'
     env['ir.config_parameter'].set_param('web.base.url', 'https://odoo.widgetworks.example')  # it is in reasons that name a document
     env.cr.commit()
-    codes = {merchant: env['ramp.coding']._external_id(account)
+    codes = {merchant: env['ramp.coding']._get_external_id(account)
              for account, merchants in zip(accounts, ACCOUNTS.values(), strict=True) for merchant in merchants}
     for row in ramp.ask('GET', '/transactions')['data']:
         merchant = row['merchant_name'] if row['merchant_name'] in codes else 'Staples'
@@ -155,7 +155,7 @@ def mend(env, ramp, entry_id, by_hand_id):
     Move.browse(by_hand_id).button_cancel()
     connection.fallback_employee_id = env['hr.employee'].search([('work_email', '!=', False)], limit=1)
     env.cr.commit()
-    account = env['ramp.coding']._external_id(env['account.account'].search([('name', '=', 'Office Supplies')], limit=1))
+    account = env['ramp.coding']._get_external_id(env['account.account'].search([('name', '=', 'Office Supplies')], limit=1))
     for row in ramp.ask('GET', '/transactions')['data']:
         if row['sync_status'] != 'SYNCED' and row['state'] == 'CLEARED':
             ramp.ask('PATCH', f"/transactions/{row['id']}", {'account': account, 'sync_status': 'SYNC_READY'})

@@ -29,7 +29,7 @@ class RampFlowBooking(models.AbstractModel):
 
     # ------------------------------------------------------------------ days
 
-    def _day(self, connection, *moments):
+    def _get_booking_day(self, connection, *moments):
         """The day in the company's time zone of the first moment that is given, or None.
 
         A moment of exactly midnight UTC is a day that a person or Ramp chose, not a moment: it stays that day.
@@ -42,14 +42,14 @@ class RampFlowBooking(models.AbstractModel):
         return None
 
     def _plan_entry_date(self, connection, date, journal, found, has_tax=False):
-        """`_open_day` in planning, where many entries are of the same days."""
+        """`_get_first_open_day` in planning, where many entries are of the same days."""
         key = date, journal.id, has_tax
         if key not in found['locks']:
             found['locks'][key] = not connection.company_id._get_violated_lock_dates(date, has_tax, journal)
-        return date if found['locks'][key] else self._open_day(connection, date, journal, has_tax)
+        return date if found['locks'][key] else self._get_first_open_day(connection, date, journal, has_tax)
 
     @api.model
-    def _open_day(self, connection, date, journal, has_tax=False):
+    def _get_first_open_day(self, connection, date, journal, has_tax=False):
         """The day of an entry, or of a reversal: a closed period is respected as the connection says. Raises `Held`.
 
         :param has_tax: whether it has taxes: the tax lock date counts, too
@@ -64,16 +64,16 @@ class RampFlowBooking(models.AbstractModel):
         return day
 
     @staticmethod
-    def _is_taxed(lines):
+    def _has_taxed_lines(lines):
         """Whether journal items count in the tax report, so that a closed tax period is closed for them."""
         return bool(lines.tax_ids or lines.tax_line_id)
 
-    def _check_entity(self, connection, value):
+    def _check_ramp_entity(self, connection, value):
         """Raise `Skipped` where an object belongs to another Ramp entity than the connection: Ramp hears nothing of it from here."""
         if connection._is_other_entity(value.entity_id):
             raise Skipped(self._of_another_entity())
 
-    def _check_existing(self, connection, moment):
+    def _skip_booked_elsewhere(self, connection, moment):
         """Raise `Skipped` where an object has no sync status in Ramp, was there before the connection, and is in the books already.
 
         :param moment: datetime or date since when it was there
@@ -85,34 +85,34 @@ class RampFlowBooking(models.AbstractModel):
 
     # ------------------------------------------------------------------ what counts as a change
 
-    # Money, coding, days, entity and vendor are `_facts`; how Ramp spells or describes something are `_extras`.
+    # Money, coding, days, entity and vendor are `_get_booking_facts`; how Ramp spells or describes something are `_get_late_details`.
 
     @staticmethod
-    def _chosen(selections):
+    def _get_chosen_options(selections):
         """What is chosen, whatever Ramp calls it now."""
         return sorted([selection.type or '', selection.external_id or '', selection.external_code or ''] for selection in selections)
 
     # ------------------------------------------------------------------ looking up
 
-    def _look_up_books(self, connection, selections, codes):
+    def _look_up_accounting_state(self, connection, selections, codes):
         """What planning needs of Odoo, whatever the kind of document, in a constant number of queries.
 
         :param selections: all that is chosen on all lines
         :param codes: the currencies that occur
         """
         company = connection.company_id
-        currencies = {code: self.env['ramp.coding']._currency(code) for code in codes}
+        currencies = {code: self.env['ramp.coding']._get_currency(code) for code in codes}
         foreign = [currency.id for currency in currencies.values() if currency and currency != company.currency_id]
         rated = dict(self.env['res.currency.rate']._read_group(
             [('currency_id', 'in', foreign), ('company_id', 'in', [False, company.root_id.id])], ['currency_id'], ['name:min'],
         )) if foreign else {}
         return {
-            **self.env['ramp.coding']._look_up(connection, selections),
+            **self.env['ramp.coding']._look_up_references(connection, selections),
             'currencies': currencies, 'rated': rated, 'locks': {}, 'rates': {}, 'defaults': {},
         }
 
     @api.model
-    def _look_up_booked(self, connection, flow, ramp_ids, row_fields=(), move_fields=()):
+    def _look_up_booked_rows(self, connection, flow, ramp_ids, row_fields=(), move_fields=()):
         """{Ramp id: (row, its journal entry or bill, or an empty recordset)} of objects of a flow, in a constant number of queries."""
         rows = self.env['ramp.record'].search_fetch(
             [('connection_id', '=', connection.id), ('flow', '=', flow), ('ramp_id', 'in', list(ramp_ids))],
@@ -122,40 +122,40 @@ class RampFlowBooking(models.AbstractModel):
         by_id = {move.id: move for move in moves}
         return {row.ramp_id: (row, by_id.get(row.res_id, moves.browse())) for row in rows}
 
-    def _know_partners(self, connection, partners):
+    def _prefetch_partners(self, connection, partners):
         """Have what core will ask of the partner of each document, fetched for all of them at once."""
         partners.with_company(connection.company_id).mapped('property_account_position_id')
 
     # ------------------------------------------------------------------ coding
 
-    def _plan_coding(self, connection, lines, found):
+    def _plan_line_codings(self, connection, lines, found):
         """The `Coding` of each line, as people chose it in Ramp; raises `Held`, naming the line."""
         coded = []
         for number, line in enumerate(lines, 1):
-            with self._naming_line(lines, number):
-                coding = self.env['ramp.coding']._decode(line.selections, found)
+            with self._hold_naming_line(lines, number):
+                coding = self.env['ramp.coding']._decode_selections(line.selections, found)
             if coding.account == connection.card_account_id:
                 raise Held(self.env._(
                     'It is coded to the card liability itself (%s). Choose an expense account in Ramp.',
-                    self.env['ramp.flow.account']._title(coding.account)))
+                    self.env['ramp.flow.account']._get_display_title(coding.account)))
             coded.append(coding)
         return coded
 
-    def _complete_coding(self, connection, lines, coded, partners, found, products=None):
+    def _complete_line_coding(self, connection, lines, coded, partners, found, products=None):
         """The same with what Odoo adds to it; raises `Held`, naming the line, where an analytic plan is missing that Odoo demands.
 
         :param partners: those of the journal items, one for each line
         :param products: the same, where they have some
         """
-        complete, completed = self.env['ramp.coding.defaults']._complete, []
+        complete, completed = self.env['ramp.coding.defaults']._complete_with_defaults, []
         products = products or [self.env['product.product']] * len(coded)
         for number, (coding, partner, product) in enumerate(zip(coded, partners, products, strict=True), 1):
-            with self._naming_line(lines, number):
+            with self._hold_naming_line(lines, number):
                 completed.append(complete(connection, coding, partner, product, self._business_domain, found))
         return completed
 
     @contextlib.contextmanager
-    def _naming_line(self, lines, number):
+    def _hold_naming_line(self, lines, number):
         """Hold an object of whose line something means nothing here; of several lines, the reason says which."""
         try:
             yield
@@ -165,7 +165,7 @@ class RampFlowBooking(models.AbstractModel):
             raise Held(self.env._(
                 'Line %(number)s (%(amount)s): %(reason)s', number=number, amount=lines[number - 1].amount, reason=reason)) from reason
 
-    def _with_tax(self, connection, coding, partner, values, is_refund):
+    def _set_line_tax(self, connection, coding, partner, values, is_refund):
         """The journal items of a line that is coded with a tax: Ramp's amount includes it, to the cent.
 
         Odoo's own tax computation says how much of the amount is tax and where it goes; the base takes whatever is left, so that
@@ -173,7 +173,7 @@ class RampFlowBooking(models.AbstractModel):
         """
         AccountTax, company = self.env['account.tax'], connection.company_id
         currency = self.env['res.currency'].browse(values['currency_id'])
-        base = self._taxed_line(
+        base = self._make_taxed_line(
             company, values['amount_currency'], tax_ids=coding.tax, currency_id=currency, is_refund=is_refund, partner_id=partner,
             account_id=coding.account, analytic_distribution=coding.distribution or None,
             rate=values['amount_currency'] / values['balance'] if values['balance'] else 1.0)
@@ -188,7 +188,7 @@ class RampFlowBooking(models.AbstractModel):
         return [{**values, **left, 'tax_ids': [Command.set(coding.tax.ids)], 'tax_tag_ids': update['tax_tag_ids']}, *taxes]
 
     @api.model
-    def _taxed_line(self, company, amount, **values):
+    def _make_taxed_line(self, company, amount, **values):
         """A base line of core's tax computation, computed, that comes to an amount with its taxes.
 
         Core knows a mode for that, which is not right of every mixture: not of a reverse charge beside a tax that is withheld. There the
@@ -213,7 +213,7 @@ class RampFlowBooking(models.AbstractModel):
 
     # ------------------------------------------------------------------ people
 
-    def _ramp_users(self, client):
+    def _fetch_ramp_users(self, client):
         """All users of the Ramp business, read once in a run."""
         memory = self.env.context.get('ramp_memory', {})
         if 'users' not in memory:
@@ -232,7 +232,7 @@ class RampFlowBooking(models.AbstractModel):
                     continue  # a user we cannot read stays unknown, and the object's row says so
         return memory['users']
 
-    def _employees(self, connection, users):
+    def _find_employees(self, connection, users):
         """Employees of the company by Ramp user id, archived ones too: people leave, and their spend stays."""
         employees = self.env['hr.employee'].with_context(active_test=False).search_fetch(
             [('ramp_user_id', 'in', list(users)), ('company_id', '=', connection.company_id.id)], ['ramp_user_id'])
@@ -240,33 +240,33 @@ class RampFlowBooking(models.AbstractModel):
 
     def _look_up_people(self, connection, users):
         """Employees by Ramp user id, and of others the question of who they are (see `hr.employee._ramp_named`), if there is one."""
-        Employee, employees = self.env['hr.employee'], self._employees(connection, users)
+        Employee, employees = self.env['hr.employee'], self._find_employees(connection, users)
         emails = Employee._ramp_emails(self.env.context.get('ramp_memory', {}).get('users', ()), users - set(employees))
         return {'employees': employees, 'questions': {
             emails[email]: question for email, (_nobody, question) in Employee._ramp_named(connection, emails).items() if question}}
 
-    def _contacts(self, employees):
+    def _get_employee_contacts(self, employees):
         """Make the contacts that employees lack, as Odoo does."""
         lonely = employees.filtered(lambda employee: not employee.work_contact_id)
         if lonely:
             lonely.with_context(**QUIET)._create_work_contacts()
 
     @staticmethod
-    def _known_analytics(codings):
+    def _get_analytics_context(codings):
         """What the context of documents says of their analytic accounts: that these were found a moment ago (`ramp_known_analytics`)."""
         return frozenset(int(identity) for coding in codings for identities in coding.distribution or ()
                          for identity in identities.split(','))
 
     # ------------------------------------------------------------------ what changes without touching the books
 
-    def _noticed(self, record, messages):
+    def _post_late_messages(self, record, messages):
         """A line on the page of a booked document."""
         document = self.env[record.res_model].browse(record.res_id).exists()
         for message in messages if document else ():
             document._message_log(body=message)
 
-    def _changes(self, before, now):
-        """The sentences that tell which of the texts among `_extras`, and which `memos` of lines, changed in Ramp.
+    def _describe_detail_changes(self, before, now):
+        """The sentences that tell which of the texts among `_get_late_details`, and which `memos` of lines, changed in Ramp.
 
         One that was erased, or that an earlier version did not note, is not known to have changed.
         """
@@ -283,7 +283,7 @@ class RampFlowBooking(models.AbstractModel):
         return texts
 
 
-def clean(text):
+def clean_text(text):
     """A text of a merchant, a vendor or of Ramp for one line of ours: no line breaks, no control or direction characters."""
     if not text:
         return False

@@ -38,12 +38,12 @@ class RampFlowBookingCurrency(models.AbstractModel):
                 'Odoo has no exchange rate for %s. Enter one under Accounting > Configuration > Currencies.', code))
         return currency
 
-    def _rate(self, connection, currency, date, found):
+    def _get_odoo_rate(self, connection, currency, date, found):
         """Odoo's rate of a day, company currency units for one of `currency`.
 
         Raises `Held` for a day before the first rate of the currency: Odoo would take the first one.
 
-        :param found: of `_look_up_books`; in booking, what was planned with it is not asked again: {'rates': {}}
+        :param found: of `_look_up_accounting_state`; in booking, what was planned with it is not asked again: {'rates': {}}
         """
         company = connection.company_id
         if currency == company.currency_id:
@@ -56,13 +56,13 @@ class RampFlowBookingCurrency(models.AbstractModel):
             found['rates'][currency, date] = self.env['res.currency']._get_conversion_rate(currency, company.currency_id, company, date)
         return found['rates'][currency, date]
 
-    def _check_quote(self, connection, currency, rate, date, found):
+    def _check_quoted_rate(self, connection, currency, rate, date, found):
         """Raise `Held` where a rate that Ramp quotes is far from Odoo's of that day: nobody here knows which of the two is wrong.
 
         :param rate: company currency units for one of `currency`
         """
         names = {'code': currency.name, 'company': connection.company_id.currency_id.name, 'quote': f'{rate:.6g}', 'date': date}
-        percent = self._percent_off(connection, currency, rate, date, found)
+        percent = self._get_rate_deviation(connection, currency, rate, date, found)
         if percent is None:
             if rate == 1:
                 raise Held(self.env._(
@@ -70,64 +70,64 @@ class RampFlowBookingCurrency(models.AbstractModel):
                     'under Accounting > Configuration > Currencies.', **names))
             return
         if percent > connection.rate_tolerance:
-            own = self._rate(connection, currency, date, found)
+            own = self._get_odoo_rate(connection, currency, date, found)
             raise Held(self.env._(
                 'Ramp converts %(code)s at %(quote)s %(company)s, but Odoo at %(own)s on %(date)s: %(percent)s %% off, and the connection '
                 'allows %(allowed)s %%. Correct the rate in Odoo, or the object in Ramp; or allow more on the connection.', **names,
                 own=f'{own:.6g}', percent=f'{percent:.3g}', allowed=f'{connection.rate_tolerance:g}'))
 
-    def _percent_off(self, connection, currency, rate, date, found):
+    def _get_rate_deviation(self, connection, currency, rate, date, found):
         """How far, in percent, a rate is from Odoo's of a day; None for a day that has none.
 
         :param rate: company currency units for one of `currency`
         """
         if found['rated'].get(currency, datetime.date.max) > date:
             return None
-        return round(abs(rate / self._rate(connection, currency, date, found) - 1) * 100, 6)  # 10 %, as a float, may be a little more
+        return round(abs(rate / self._get_odoo_rate(connection, currency, date, found) - 1) * 100, 6)  # 10 %, as a float, may be a little more
 
-    def _to_company(self, connection, money, rate):
+    def _convert_to_company(self, connection, money, rate):
         """An amount in units of the company's currency.
 
         :param rate: how much of the company's currency for one of the amount's
         """
-        return self._units(float(money.decimal) * rate, connection.company_id.currency_id)
+        return self._amount_to_units(float(money.decimal) * rate, connection.company_id.currency_id)
 
     def _plan_balances(self, connection, money, currency, date, amounts, found):
         """(total, per line) in units of the company's currency. The total is converted once and then spread,
         so that the lines add up to it whatever the rate."""
         company = connection.company_id
         if currency == company.currency_id:
-            return self._own_units(money.minor, currency), [self._own_units(amount, currency) for amount in amounts]
-        rate = self._rate(connection, currency, date, found)
+            return self._minor_to_units(money.minor, currency), [self._minor_to_units(amount, currency) for amount in amounts]
+        rate = self._get_odoo_rate(connection, currency, date, found)
         if not money.minor:
             # lines that cancel each other out: converted one by one, the last one takes the rest
-            shares = [self._to_company(connection, Money(amount, money.currency), rate) for amount in amounts]
+            shares = [self._convert_to_company(connection, Money(amount, money.currency), rate) for amount in amounts]
             shares[-1] -= sum(shares)
             return 0, shares
-        total = self._to_company(connection, money, rate)
+        total = self._convert_to_company(connection, money, rate)
         return total, allocate(total, amounts)
 
     @api.model
-    def _float(self, minor, currency):
+    def _minor_to_float(self, minor, currency):
         """An amount of Ramp, in minor units, as Odoo's fields want it."""
         return float(Money(minor, currency.name).decimal)
 
     @api.model
-    def _minor(self, amount, currency):
+    def _float_to_minor(self, amount, currency):
         """An amount of a field of Odoo in minor units, as Ramp has it."""
         return round(amount * 10 ** exponent(currency.name))
 
     @api.model
-    def _units(self, amount, currency):
+    def _amount_to_units(self, amount, currency):
         """An amount of a field of Odoo in units: whole numbers of the currency's rounding factor, which may be any (0.0001, 0.05, 1)."""
         return round(currency.round(amount) / currency.rounding)
 
     @api.model
-    def _amount(self, units, currency):
+    def _units_to_amount(self, units, currency):
         """An amount in units as Odoo's fields want it."""
         return currency.round(units * currency.rounding)
 
     @api.model
-    def _own_units(self, minor, currency):
+    def _minor_to_units(self, minor, currency):
         """An amount of Ramp in units, where the company keeps its books in that currency: no conversion, only the other scale."""
-        return self._units(self._float(minor, currency), currency)
+        return self._amount_to_units(self._minor_to_float(minor, currency), currency)

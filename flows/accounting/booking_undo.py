@@ -13,10 +13,10 @@ class RampFlowBookingUndo(models.AbstractModel):
 
     # ------------------------------------------------------------------ what Ramp withdraws
 
-    def _withdraw(self, connection, rows, reasons):
+    def _reverse_withdrawn_objects(self, connection, rows, reasons):
         """Undo what was booked of objects that Ramp withdrew since, visibly, unless somebody worked with it in Odoo.
 
-        :param rows: all ledger rows that Ramp tells of (see `_ledger_row`), by Ramp id
+        :param rows: all ledger rows that Ramp tells of (see `_make_ledger_row`), by Ramp id
         :param reasons: sentence by Ramp id, of those that are withdrawn
         """
         records = self.env['ramp.record'].search([
@@ -27,12 +27,12 @@ class RampFlowBookingUndo(models.AbstractModel):
                 record.write({'state': 'confirmed' if record.is_told or not self._sync_type else 'done', 'error_message': False,
                               'is_question': False, 'reason_move_id': False})
                 continue
-            self._withdraw_one(connection, record, rows[record.ramp_id], reasons[record.ramp_id])
+            self._reverse_withdrawn_object(connection, record, rows[record.ramp_id], reasons[record.ramp_id])
 
-    def _withdraw_one(self, connection, record, row, reason):
+    def _reverse_withdrawn_object(self, connection, record, row, reason):
         move = self.env['account.move'].browse(record.res_id).exists()
         if (record.noted or {}).get('is_linked'):
-            self._unlink_document(move, reason)
+            self._unlink_draft_document(move, reason)
             record._reopen_for_booking()
             record._ignore_by_rule(reason)
             return
@@ -43,7 +43,7 @@ class RampFlowBookingUndo(models.AbstractModel):
             return
         try:
             with self.env.cr.savepoint():
-                reversal = self._undo_move(connection, move, reason) if move else move
+                reversal = self._undo_booked_move(connection, move, reason) if move else move
                 # what is looked at when somebody presses Retry is what Ramp says now
                 record.write({'payload': row['payload'], 'payload_hash': row['payload_hash'], 'late_payload': False})
                 record._reopen_for_booking()
@@ -57,23 +57,23 @@ class RampFlowBookingUndo(models.AbstractModel):
 
     # ------------------------------------------------------------------ undoing
 
-    def _undo(self, connection, record, reason):
-        """Undo the journal entry of an object; see `_undo_move`."""
+    def _undo_booked_object(self, connection, record, reason):
+        """Undo the journal entry of an object; see `_undo_booked_move`."""
         move = self.env['account.move'].browse(record.res_id).exists() if record.res_model == 'account.move' else self.env['account.move']
         if (record.noted or {}).get('is_linked'):
-            self._unlink_document(move, reason)
+            self._unlink_draft_document(move, reason)
         elif move:
-            self._undo_move(connection, move, reason)
+            self._undo_booked_move(connection, move, reason)
 
     @api.model
-    def _unlink_document(self, move, reason):
+    def _unlink_draft_document(self, move, reason):
         """Let a document that somebody entered in Odoo stand for its object no more; it is not ours to undo."""
         move.check_access('write')
         move.sudo().ramp_id = False  # who may edit the document may have it give up its id, though not write one
         if move:
             move.with_context(**QUIET)._message_log(body=self.env._('It does not stand for its object in Ramp any more. %s', reason))
 
-    def _undo_move(self, connection, move, reason):
+    def _undo_booked_move(self, connection, move, reason):
         """Undo an entry or a bill, visibly: a draft is deleted, what is posted is reversed, on its own day. Raises `Held` where that day
         is closed and the connection does not say that the first open one will do.
 
@@ -83,7 +83,7 @@ class RampFlowBookingUndo(models.AbstractModel):
         move = move.with_context(**QUIET)
         move.check_access('write')
         if move.state == 'posted':
-            date = self._open_day(connection, move.date, move.journal_id, self._is_taxed(move.line_ids))
+            date = self._get_first_open_day(connection, move.date, move.journal_id, self._has_taxed_lines(move.line_ids))
         move.sudo().ramp_id = False  # who may undo the entry may have it give up its id, though not write one
         if move.state != 'posted':
             if move.state == 'draft':

@@ -44,12 +44,12 @@ class RampCoding(models.AbstractModel):
     _description = 'Ramp Coding'
 
     @api.model
-    def _external_id(self, record):
+    def _get_external_id(self, record):
         """The id under which Ramp knows an account, an analytic plan or account, a tax or a supplier."""
         return f"{self.env['ramp.connection']._database_identity()}-{KINDS[record._name]}-{record.id}"
 
     @api.model
-    def _currency(self, code):
+    def _get_currency(self, code):
         """The currency of a code, active or not; an empty recordset for a code that Odoo does not have."""
         found = self.env.cr.cache.setdefault('ramp.currency', {})  # of this transaction: few of the many that there are
         if code not in found:
@@ -57,8 +57,8 @@ class RampCoding(models.AbstractModel):
         return self.env['res.currency'].browse(found[code] or ())
 
     @api.model
-    def _look_up(self, connection, selections):
-        """Find everything that the selections may mean, in a constant number of queries; the answer is for `_decode`."""
+    def _look_up_references(self, connection, selections):
+        """Find everything that the selections may mean, in a constant number of queries; the answer is for `_decode_selections`."""
         company = connection.company_id
         identity = connection._database_identity()
         external_ids = {selection.external_id for selection in selections if selection.external_id}
@@ -104,13 +104,13 @@ class RampCoding(models.AbstractModel):
         }
 
     @api.model
-    def _decode(self, selections, found):
+    def _decode_selections(self, selections, found):
         """The `Coding` of one line's selections; raises `Uncodable` rather than guess or drop one."""
         chosen = {kind: self.env[model] for kind, model in MODELS.items()}
         for selection in selections:
             if selection.type in IRRELEVANT:
                 continue
-            record, kind = self._decode_one(selection, found)
+            record, kind = self._decode_single_selection(selection, found)
             chosen[kind] |= record
         if not chosen['account']:
             raise Uncodable(self.env._('It has no account. Choose the accounting category in Ramp.'))
@@ -126,7 +126,7 @@ class RampCoding(models.AbstractModel):
         distribution = {','.join(str(identity) for identity in sorted(analytics.ids)): 100} if analytics else False
         return Coding(chosen['account'], distribution, chosen['tax'], chosen['partner'])
 
-    def _decode_one(self, selection, found):
+    def _decode_single_selection(self, selection, found):
         """(record, kind) of one selection: by the id that Odoo gave it, else by the ledger, else, for an account, by its code.
 
         A custom field comes back as the type OTHER, whatever it is; so the id decides, and the type only where it says nothing.
@@ -138,7 +138,7 @@ class RampCoding(models.AbstractModel):
         if match and match['database'] != found['identity'] and not record_id:
             raise Uncodable(self.env._(
                 '%(kind)s "%(option)s" was offered by another Odoo database. Choose one of this database in Ramp.',
-                kind=self._kind_name(kind), option=label))
+                kind=self._get_kind_name(kind), option=label))
         if kind == 'partner' and not record_id:
             return self.env['res.partner'], kind  # Ramp's own merchant: the books have the payee by its name
         if kind == 'account' and not record_id:
@@ -155,12 +155,12 @@ class RampCoding(models.AbstractModel):
         if not record:
             raise Uncodable(self.env._(
                 '%(kind)s "%(option)s" does not exist in Odoo. Choose another one in Ramp, or create it.',
-                kind=self._kind_name(kind), option=label))
+                kind=self._get_kind_name(kind), option=label))
         self._check_usable(record, kind, label, found)
         if external_id in found['hidden']:
             raise Uncodable(self.env._(
                 '%(kind)s "%(option)s" is not offered in Ramp any more (%(reason)s) Choose another one in Ramp, or offer it again.',
-                kind=self._kind_name(kind), option=label, reason=found['hidden'][external_id]))
+                kind=self._get_kind_name(kind), option=label, reason=found['hidden'][external_id]))
         return record, kind
 
     def _check_usable(self, record, kind, label, found):
@@ -169,15 +169,15 @@ class RampCoding(models.AbstractModel):
         if (companies or kind == 'account') and not found['company'].parent_ids & companies:
             raise Uncodable(self.env._(
                 '%(kind)s "%(option)s" does not belong to the company %(company)s. Choose another one in Ramp.',
-                kind=self._kind_name(kind), option=label, company=found['company'].name))
+                kind=self._get_kind_name(kind), option=label, company=found['company'].name))
         if not record.active:
             raise Uncodable(self.env._(
                 '%(kind)s %(option)s is archived in Odoo. Choose another one in Ramp, or un-archive it.',
-                kind=self._kind_name(kind), option=f'{record.code} {record.name}' if kind == 'account' and record.code else record.name))
+                kind=self._get_kind_name(kind), option=f'{record.code} {record.name}' if kind == 'account' and record.code else record.name))
         if kind == 'tax' and record.type_tax_use != 'purchase':
             raise Uncodable(self.env._('The tax "%s" is not for purchases any more. Choose another one in Ramp.', label))
 
-    def _kind_name(self, kind):
+    def _get_kind_name(self, kind):
         return {
             'account': self.env._('The account'), 'analytic': self.env._('The analytic account'), 'plan': self.env._('The plan'),
             'tax': self.env._('The tax'), 'partner': self.env._('The supplier'),

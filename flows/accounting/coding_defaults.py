@@ -18,7 +18,7 @@ class RampCodingDefaults(models.AbstractModel):
     _description = 'Ramp Coding: what Odoo adds and demands'
 
     @api.model
-    def _complete(self, connection, coding, partner, product, business_domain, found):
+    def _complete_with_defaults(self, connection, coding, partner, product, business_domain, found):
         """The `Coding` of a line with what Odoo adds; raises `Uncodable` where it lacks an analytic plan that is mandatory.
 
         :param partner: of the journal item
@@ -26,14 +26,14 @@ class RampCodingDefaults(models.AbstractModel):
         :param business_domain: 'bill' or 'expense', as core's rules of plans have it
         """
         if connection.tax_policy == 'default' and not coding.tax:
-            coding = dataclasses.replace(coding, tax=self._default_taxes(connection, coding.account, partner, product, found))
+            coding = dataclasses.replace(coding, tax=self._get_default_taxes(connection, coding.account, partner, product, found))
         if connection.analytic_policy == 'models':
-            distribution = self._model_distribution(connection, coding, partner.commercial_partner_id, product, found)
+            distribution = self._get_model_distribution(connection, coding, partner.commercial_partner_id, product, found)
             coding = dataclasses.replace(coding, distribution={**(coding.distribution or {}), **distribution} or False)
-        self._check_plans(connection, coding, product, business_domain, found)
+        self._check_mandatory_plans(connection, coding, product, business_domain, found)
         return coding
 
-    def _default_taxes(self, connection, account, partner, product, found):
+    def _get_default_taxes(self, connection, account, partner, product, found):
         """The taxes that core would give a line of a bill of this partner (see `account.move.line._get_computed_taxes`)."""
         key = 'taxes', account, partner, product
         if key not in found['defaults']:
@@ -41,10 +41,10 @@ class RampCodingDefaults(models.AbstractModel):
             taxes = product.supplier_taxes_id.filtered_domain(self.env['account.tax']._check_company_domain(company))
             taxes = taxes or account.tax_ids.filtered(lambda tax: tax.type_tax_use == 'purchase')
             taxes = taxes.filtered('active')._filter_taxes_by_company(company)
-            found['defaults'][key] = self._position(connection, partner, found).map_tax(taxes) if taxes else taxes
+            found['defaults'][key] = self._get_partner_fiscal_position(connection, partner, found).map_tax(taxes) if taxes else taxes
         return found['defaults'][key]
 
-    def _position(self, connection, partner, found):
+    def _get_partner_fiscal_position(self, connection, partner, found):
         key = 'position', partner
         if key not in found['defaults']:
             delivery = partner.browse(partner.address_get(['delivery'])['delivery']) if partner else partner
@@ -52,49 +52,49 @@ class RampCodingDefaults(models.AbstractModel):
                 connection.company_id)._get_fiscal_position(partner, delivery=delivery)
         return found['defaults'][key]
 
-    def _model_distribution(self, connection, coding, partner, product, found):
+    def _get_model_distribution(self, connection, coding, partner, product, found):
         """What distribution models say of the plans of which nothing is chosen (see `account.move.line._compute_analytic_distribution`)."""
         Model = self.env['account.analytic.distribution.model']
         if 'models' not in found['defaults']:
             found['defaults']['models'] = bool(Model.search_count(Model._check_company_domain(connection.company_id), limit=1))
         if not found['defaults']['models']:
             return {}
-        plans = self._analytics(coding.distribution).root_plan_id
+        plans = self._get_analytic_accounts(coding.distribution).root_plan_id
         key = 'distribution', coding.account, partner, product, plans
         if key not in found['defaults']:
             distribution = Model._get_distribution({
                 'product_id': product.id, 'product_categ_id': product.categ_id.id, 'partner_id': partner.id,
                 'partner_category_id': partner.category_id.ids, 'account_prefix': coding.account.code,
                 'company_id': connection.company_id.id, 'related_root_plan_ids': plans})
-            there = self._analytics(distribution).exists()  # a model may name an account that was deleted
-            found['defaults'][key] = {ids: share for ids, share in distribution.items() if self._analytics([ids]) <= there}
+            there = self._get_analytic_accounts(distribution).exists()  # a model may name an account that was deleted
+            found['defaults'][key] = {ids: share for ids, share in distribution.items() if self._get_analytic_accounts([ids]) <= there}
         return found['defaults'][key]
 
-    def _check_plans(self, connection, coding, product, business_domain, found):
+    def _check_mandatory_plans(self, connection, coding, product, business_domain, found):
         key = 'plans', coding.account, product
         if key not in found['defaults']:
-            found['defaults'][key] = [plan for plan in self._plans(
+            found['defaults'][key] = [plan for plan in self._get_mandatory_plans(
                 connection, business_domain, account=coding.account.id, product=product.id) if plan['applicability'] == 'mandatory']
         if not found['defaults'][key]:
             return
         shares = defaultdict(float)
         for ids, share in (coding.distribution or {}).items():
-            for analytic in self._analytics([ids]):
+            for analytic in self._get_analytic_accounts([ids]):
                 shares[analytic.root_plan_id.id] += share
         digits = self.env['decimal.precision'].precision_get('Percentage Analytic')
         for plan in found['defaults'][key]:
             if float_compare(shares[plan['id']], 100, precision_digits=digits):
                 raise Uncodable(self.env._(
                     'Odoo demands the analytic plan %(plan)s on the account %(account)s, and it is not chosen. Choose it in Ramp, or make '
-                    'the plan optional in Odoo.', plan=plan['name'], account=self.env['ramp.flow.account']._title(coding.account)))
+                    'the plan optional in Odoo.', plan=plan['name'], account=self.env['ramp.flow.account']._get_display_title(coding.account)))
 
     @api.model
-    def _plans(self, connection, business_domain, **line):
+    def _get_mandatory_plans(self, connection, business_domain, **line):
         """The plans of a kind of document, as core has them: dictionaries with id, name and applicability."""
         company = connection.company_id
         return self.env['account.analytic.plan'].with_company(company).get_relevant_plans(
             company_id=company.id, business_domain=business_domain, **line)
 
-    def _analytics(self, keys):
+    def _get_analytic_accounts(self, keys):
         """The analytic accounts of a distribution, or of some of its keys."""
         return self.env['account.analytic.account'].browse({int(identity) for key in keys or () for identity in key.split(',')})

@@ -13,7 +13,7 @@ from ...models.ramp_run import LOST_AFTER
 from ...ramp_api import Money
 from ..engine.flow import Behind, Held
 from ..engine.names import number_key
-from .booking import clean
+from .booking import clean_text
 from .coding import Coding
 
 REFUND_OF = {'in_invoice': 'in_refund', 'in_refund': 'in_invoice'}
@@ -74,31 +74,31 @@ class RampFlowPayable(models.AbstractModel):
 
     # ------------------------------------------------------------------ a run
 
-    def _work(self, connection, run):
-        with self._at_work(connection):
-            return super()._work(connection, run)
+    def _run_connection_work(self, connection, run):
+        with self._mark_at_work(connection):
+            return super()._run_connection_work(connection, run)
 
-    def _observe(self, connection, client, listings, place=None):
-        with self._at_work(connection):
-            result = super()._observe(connection, client, listings, place)
-        self._call_payments()
+    def _store_snapshot_of_lists(self, connection, client, listings, place=None):
+        with self._mark_at_work(connection):
+            result = super()._store_snapshot_of_lists(connection, client, listings, place)
+        self._trigger_payment_flow()
         return result
 
-    def _finish(self, connection, run, message):
-        result = super()._finish(connection, run, message)
-        self._call_payments()
+    def _finish_sync_run(self, connection, run, message):
+        result = super()._finish_sync_run(connection, run, message)
+        self._trigger_payment_flow()
         return result
 
-    def _call_payments(self):
-        """The job of payments has work now, or gave way to this one (see `_at_work`)."""
+    def _trigger_payment_flow(self):
+        """The job of payments has work now, or gave way to this one (see `_mark_at_work`)."""
         if self._payment_flow:
             self.env[f'ramp.flow.{self._payment_flow}']._trigger()
 
-    def _work_key(self, connection):
+    def _get_work_lock_key(self, connection):
         return zlib.crc32(self._name.encode()) >> 1, connection.id
 
     @contextlib.contextmanager
-    def _at_work(self, connection):
+    def _mark_at_work(self, connection):
         """Let the job of payments know that lists are being read: what pays several documents is known once all are read and booked.
 
         The lock is the session's, over all its transactions, and ends with it, however that ends.
@@ -106,7 +106,7 @@ class RampFlowPayable(models.AbstractModel):
         if not self._payment_flow:
             yield
             return
-        self.env.cr.execute('SELECT pg_advisory_lock_shared(%s, %s)', self._work_key(connection))
+        self.env.cr.execute('SELECT pg_advisory_lock_shared(%s, %s)', self._get_work_lock_key(connection))
         try:
             yield
         except BaseException:
@@ -115,9 +115,9 @@ class RampFlowPayable(models.AbstractModel):
             raise
         finally:
             if not self.env.cr.closed:
-                self.env.cr.execute('SELECT pg_advisory_unlock_shared(%s, %s)', self._work_key(connection))
+                self.env.cr.execute('SELECT pg_advisory_unlock_shared(%s, %s)', self._get_work_lock_key(connection))
 
-    def _is_at_work(self, connection):
+    def _is_reading_under_way(self, connection):
         """Whether objects are being listed and booked, or the last run did not come to the end of its lists and the next one will:
         of a transfer, a part only may be known.
 
@@ -131,21 +131,21 @@ class RampFlowPayable(models.AbstractModel):
                               AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))
                 OR (SELECT state IN ('running', 'lost') AND write_date > %s OR state = 'paused'
                       FROM ramp_run WHERE connection_id = %s AND flow = %s ORDER BY id DESC LIMIT 1)
-            """, [*self._work_key(connection), self.env.cr.now() - LOST_AFTER, connection.id, self._flow])
+            """, [*self._get_work_lock_key(connection), self.env.cr.now() - LOST_AFTER, connection.id, self._flow])
         return bool(self.env.cr.fetchone()[0])
 
     # ------------------------------------------------------------------ planning
 
-    def _own_journal(self, connection):
+    def _get_configured_journal(self, connection):
         return connection[self._journal_field] or connection.bill_journal_id
 
-    def _plan_journal(self, connection):
-        journal = self._own_journal(connection)
+    def _plan_document_journal(self, connection):
+        journal = self._get_configured_journal(connection)
         if not journal:
             raise Held(self.env._('The connection %s has no bill journal. Choose one.', connection.name))
         return journal
 
-    def _plan_vendor(self, vendor_id, name, found):
+    def _plan_document_vendor(self, vendor_id, name, found):
         """The partner of a vendor of Ramp; raises `Held` where the vendor's own row is held, or there is none."""
         partner, reason = found['partners'].get(vendor_id, (None, None))
         if partner:
@@ -155,14 +155,14 @@ class RampFlowPayable(models.AbstractModel):
             raise Held(self.env._('Its vendor %(name)s is held: %(reason)s', name=name, reason=reason))
         raise Held(self.env._('Ramp does not say who its vendor %s is. Look at the vendor in Ramp.', name))
 
-    def _check_rate(self, connection, currency, rate, date, found):
+    def _check_document_rate(self, connection, currency, rate, date, found):
         """Raise `Held` unless there is a rate to be believed: Ramp's quote, or, where there is none, Odoo's of the day."""
         if rate is not None:
-            self._check_quote(connection, currency, rate, date, found)
+            self._check_quoted_rate(connection, currency, rate, date, found)
         elif currency != connection.company_id.currency_id:
-            self._rate(connection, currency, date, found)
+            self._get_odoo_rate(connection, currency, date, found)
 
-    def _directed(self, document):
+    def _turn_negative_document(self, document):
         """A document whose total is negative is one of the other direction: Odoo refuses to post it otherwise."""
         if document.total >= 0:
             return document
@@ -177,9 +177,9 @@ class RampFlowPayable(models.AbstractModel):
         Those that were reversed do not count.
 
         :param documents: (number or False, day) of what may be booked
-        :param partners: of `ramp.flow.vendor._partners`
+        :param partners: of `ramp.flow.vendor._find_vendor_partners`
         """
-        numbers = {key for number, _day in documents if (key := number_key(number))}
+        numbers = {key for number, _get_booking_day in documents if (key := number_key(number))}
         days = {day for number, day in documents if day and not number_key(number)}
         vendors = self.env['res.partner'].union(*(partner for partner, _reason in partners.values() if partner)).commercial_partner_id
         if not vendors or not (numbers or days):
@@ -201,14 +201,14 @@ class RampFlowPayable(models.AbstractModel):
                 *(SQL.identifier(Move._table, column) for column in columns))):
             key = number_key(reference)
             if not key and day in days:
-                key = day, currency, self._minor(total, self.env['res.currency'].browse(currency))
+                key = day, currency, self._float_to_minor(total, self.env['res.currency'].browse(currency))
             if key in numbers or isinstance(key, tuple):
                 found.setdefault((NUMBERED_AS[kind], key), []).append((Move.browse(identity), day))
         if found:
-            Move.union(*(move for moves in found.values() for move, _day in moves)).fetch(['commercial_partner_id', 'ramp_id', 'name'])
+            Move.union(*(move for moves in found.values() for move, _get_booking_day in moves)).fetch(['commercial_partner_id', 'ramp_id', 'name'])
         return {key: [(move.commercial_partner_id, move, day) for move, day in moves] for key, moves in found.items()}
 
-    def _check_number(self, document, found):
+    def _check_document_number(self, document, found):
         """The document, with those of the same number from other years: as for core, these are others, and it is said on its page.
 
         Raises `Held` if the vendor has one of that number already, in Odoo or in this batch; or, of no number, one of that day and amount.
@@ -225,7 +225,7 @@ class RampFlowPayable(models.AbstractModel):
             if day and day.year != document.invoice_date.year:
                 earlier += move
                 continue
-            values = {'vendor': vendor.display_name, 'move': move.name or self.env._('a draft'), 'link': self._link(move)}
+            values = {'vendor': vendor.display_name, 'move': move.name or self.env._('a draft'), 'link': self._get_record_url(move)}
             raise Held(self.env._(
                 '%(vendor)s has a document with the number %(number)s in Odoo already: %(move)s (%(link)s). If it is the same bill, '
                 'ignore this one; if both are real, change the reference of one of them.',
@@ -236,11 +236,11 @@ class RampFlowPayable(models.AbstractModel):
         others.append((vendor, None, document.invoice_date))
         return dataclasses.replace(document, same_number=earlier) if earlier else document
 
-    def _link(self, record):
+    def _get_record_url(self, record):
         """The address of a record's page, as a person can open it."""
         return f'{record.get_base_url()}/odoo/{record._name}/{record.id}'
 
 
 def line_name(*texts, fallback):
     """What a line says: the first text there is, on one line."""
-    return next(filter(None, map(clean, texts)), fallback)
+    return next(filter(None, map(clean_text, texts)), fallback)

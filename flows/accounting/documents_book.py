@@ -20,13 +20,13 @@ class RampFlowPayableBook(models.AbstractModel):
         :param payable: the account on which all of them are owed; None: their partners'
         """
         rates = {}
-        self._know_partners(connection, self.env['res.partner'].union(*(document.partner for document in documents)))
-        known = self._known_analytics(line.coding for document in documents for line in document.lines)
+        self._prefetch_partners(connection, self.env['res.partner'].union(*(document.partner for document in documents)))
+        known = self._get_analytics_context(line.coding for document in documents for line in document.lines)
         moves = self.env['account.move'].with_context(
             **QUIET, ramp_one_sequence={}, ramp_one_position={}, ramp_known_analytics=known).create(
-            [self._document_values(connection, document, self._document_rate(connection, document, rates)) for document in documents])
+            [self._prepare_document_values(connection, document, self._get_document_rate(connection, document, rates)) for document in documents])
         for document, move in zip(documents, moves, strict=True):
-            self._complete(document, move)
+            self._settle_tax_rounding(document, move)
         if payable:
             owed = moves.line_ids.filtered(lambda line: line.display_type == 'payment_term' and line.account_id != payable)
             owed.with_context(skip_invoice_sync=True).account_id = payable  # nothing else in the bill follows from it
@@ -39,7 +39,7 @@ class RampFlowPayableBook(models.AbstractModel):
                     Markup(', ').join(other._get_html_link(title=other.display_name) for other in document.same_number)))
         return moves
 
-    def _document_rate(self, connection, document, rates):
+    def _get_document_rate(self, connection, document, rates):
         """Units of the document's currency for one of the company's, as Odoo has it; None for the company's own.
 
         :param rates: Odoo's own, those that are known: core would ask for the rate of each bill
@@ -54,12 +54,12 @@ class RampFlowPayableBook(models.AbstractModel):
             rates[key] = self.env['res.currency']._get_conversion_rate(company.currency_id, currency, company, document.invoice_date)
         return rates[key]
 
-    def _document_values(self, connection, document, rate):
+    def _prepare_document_values(self, connection, document, rate):
         return {
             'move_type': document.move_type,
             'ramp_id': document.ramp_id,
             'company_id': connection.company_id.id,
-            'journal_id': self._own_journal(connection).id,
+            'journal_id': self._get_configured_journal(connection).id,
             'partner_id': document.partner.id,
             'currency_id': document.currency.id,
             **({'invoice_currency_rate': rate} if rate else {}),
@@ -72,26 +72,26 @@ class RampFlowPayableBook(models.AbstractModel):
             'invoice_origin': document.origin,
             'narration': document.note and plaintext2html(document.note),  # somebody else's text is no markup
             'invoice_line_ids': [
-                Command.create({**self._line_values(connection, document, line), **self._line_amounts(connection, document, line, rate)})
+                Command.create({**self._prepare_document_line(connection, document, line), **self._plan_line_amounts(connection, document, line, rate)})
                 for line in document.lines],
         }
 
-    def _line_amounts(self, connection, document, line, rate):
+    def _plan_line_amounts(self, connection, document, line, rate):
         """What a line without tax is in both currencies. Core comes to the same, and need not write each line once more, by itself;
         where it rounds the whole and wants a cent elsewhere, it still moves it there."""
         if line.coding.tax:
             return {}
-        amount = self._float(line.amount if document.move_type == 'in_invoice' else -line.amount, document.currency)
+        amount = self._minor_to_float(line.amount if document.move_type == 'in_invoice' else -line.amount, document.currency)
         return {'amount_currency': amount, 'balance': connection.company_id.currency_id.round(amount / rate) if rate else amount}
 
-    def _line_values(self, connection, document, line):
-        amount = self._float(line.amount, document.currency)
+    def _prepare_document_line(self, connection, document, line):
+        amount = self._minor_to_float(line.amount, document.currency)
         quantity, price = 1.0, amount
         if line.coding.tax:
-            price = self._net(connection, document, line, amount)
-        elif line.quantity and line.unit_price and not self._mismatch(line) and self._is_fine(line.quantity, line.unit_price.decimal):
+            price = self._get_untaxed_price(connection, document, line, amount)
+        elif line.quantity and line.unit_price and not self._is_price_rounded(line) and self._is_price_precise(line.quantity, line.unit_price.decimal):
             quantity, price = float(line.quantity), float(line.unit_price.decimal)
-        ordered = self._ordered(line, quantity * price)
+        ordered = self._get_billed_quantity(line, quantity * price)
         if ordered:
             quantity, price = ordered, quantity * price / ordered
         return {
@@ -106,7 +106,7 @@ class RampFlowPayableBook(models.AbstractModel):
         }
 
     @staticmethod
-    def _ordered(line, amount):
+    def _get_billed_quantity(line, amount):
         """How much of its order line is billed. Where that is not told, so much as the amount (before tax) buys at the order's price:
         else the order would count one. 0.0: not known."""
         order_line = line.order_line
@@ -120,35 +120,35 @@ class RampFlowPayableBook(models.AbstractModel):
         return {'purchase_line_id': order_line.id, 'product_id': order_line.product_id.id, 'product_uom_id': order_line.product_uom_id.id}
 
     @staticmethod
-    def _mismatch(line):
+    def _is_price_rounded(line):
         """Whether quantity times price is not exactly the amount: Ramp rounds prices."""
         return line.quantity * line.unit_price.minor != line.amount
 
-    def _is_fine(self, quantity, price):
+    def _is_price_precise(self, quantity, price):
         """Whether Odoo keeps a quantity and a price as they are: what it rounds comes to another amount."""
         precision = self.env['decimal.precision']
         return all(value == round(value, precision.precision_get(name)) for value, name in (
             (quantity, 'Product Unit'), (price, 'Product Price')))
 
-    def _net(self, connection, document, line, amount):
+    def _get_untaxed_price(self, connection, document, line, amount):
         """The price to enter so that, with its tax, the line comes to Ramp's amount."""
         taxes = line.coding.tax.flatten_taxes_hierarchy()
         included = taxes.filtered('price_include')
         if included == taxes:
             return amount
-        details = self._taxed_line(
+        details = self._make_taxed_line(
             connection.company_id, amount, tax_ids=line.coding.tax, currency_id=document.currency,
             is_refund=document.move_type == 'in_refund', partner_id=document.partner)['tax_details']
         # of a mixture, those that are included in the price stay in it
         return details['raw_total_excluded_currency'] + sum(
             tax['raw_tax_amount_currency'] for tax in details['taxes_data'] if tax['tax'] in included)
 
-    def _complete(self, document, move):
+    def _settle_tax_rounding(self, document, move):
         """Let a tax take the cents that its rounding left, so that the bill comes to Ramp's amount. Raises `Held` where more is missing.
 
         A tax whose lines cancel each other out, as those of a reverse charge, takes nothing: they would not any more.
         """
-        currency, total = document.currency, self._float(document.total, document.currency)
+        currency, total = document.currency, self._minor_to_float(document.total, document.currency)
         missing = currency.round(total - move.amount_total)
         if not missing:
             return

@@ -60,43 +60,43 @@ class RampFlowPayment(models.AbstractModel):
 
     # ------------------------------------------------------------------ a run
 
-    def _work(self, connection, run):
+    def _run_connection_work(self, connection, run):
         if not self.env['ramp.record']._has_due_rows(connection, self._flow):
             return
         client = connection._run_client()
         self._check_seat(connection, client)
-        self._prepare(connection, client, None)
-        self._book_open(connection, run, client)
-        self._confirm_open(connection, run, client)
+        self._fetch_before_booking(connection, client, None)
+        self._book_all_due(connection, run, client)
+        self._confirm_earlier_batches(connection, run, client)
 
-    def _take_due(self, connection, ramp_ids, after):
+    def _take_next_rows(self, connection, ramp_ids, after):
         """What was one transfer in Ramp is taken together, so that it becomes one payment."""
         Record = self.env['ramp.record']
-        if self.env[f'ramp.flow.{self._parent_flow}']._is_at_work(connection):
+        if self.env[f'ramp.flow.{self._parent_flow}']._is_reading_under_way(connection):
             return Record, Record  # it calls this job when it is done
-        records, _siblings = super()._take_due(connection, ramp_ids, after)
+        records, _siblings = super()._take_next_rows(connection, ramp_ids, after)
         transfers = [parent for parent in records.mapped('parent_ramp_id') if parent]
         return records, Record._take_due_siblings(connection, self._flow, transfers, records) if transfers else Record
 
     @api.model
-    def _expect(self, connection, rows, asked):
+    def _upsert_payment_rows(self, connection, rows, asked):
         """Put what the objects of a page say of their payments into the ledger: of those that are paid somehow, or were once.
 
-        :param rows: ledger rows (see `_ledger_row`) of what is paid, by Ramp id
+        :param rows: ledger rows (see `_make_ledger_row`) of what is paid, by Ramp id
         """
         there = {record.ramp_id for record in self.env['ramp.record'].search_fetch(
             [('connection_id', '=', connection.id), ('flow', '=', self._flow), ('ramp_id', 'in', list(rows))], ['ramp_id'])}
-        payments = [self._ledger_row(connection, row['payload']) for ramp_id, row in rows.items()
-                    if ramp_id in there or self._is_paid_somehow(row['payload'], row['value'])]
+        payments = [self._make_ledger_row(connection, row['payload']) for ramp_id, row in rows.items()
+                    if ramp_id in there or self._is_partly_paid(row['payload'], row['value'])]
         if payments:
             # a row that the job of payments holds now is waited for: what Ramp says of it would not be heard again soon
             self.env['ramp.record']._upsert_page(connection, self._flow, payments, asked, updates=True, wait=True)
 
-    def _is_paid_somehow(self, payload, value):
+    def _is_partly_paid(self, payload, value):
         """Whether there is anything to book of how an object is paid."""
         raise NotImplementedError
 
-    def _documents_booked(self, connection, moves):
+    def _on_documents_booked(self, connection, moves):
         """Documents were booked: rows that wait for them are due, and payments of a former document of theirs pay the new one.
 
         :param moves: by Ramp id
@@ -110,24 +110,24 @@ class RampFlowPayment(models.AbstractModel):
         noted, again = {}, rows.filtered(lambda row: not row.res_id and row.state == 'ignored' and row.is_question)
         for row in rows.filtered('res_id'):
             known = row.noted or {}
-            if self._pay_again(connection, known, self._payable_lines(moves[row.ramp_id])[:1]):
+            if self._repay_new_document(connection, known, self._get_payable_lines(moves[row.ramp_id])[:1]):
                 noted[row.id] = known
             again += row
         self.env['ramp.record']._store_noted(noted)
         again._reopen_payment()
 
-    def _pay_again(self, connection, noted, line):
+    def _repay_new_document(self, connection, noted, line):
         """Let what paid a former document of a row's pay the one that took its place, whose payable line this is.
 
         Returns whether `noted` was changed: what was paid for another vendor, or on another account, is transferred, and noted. Raises
         `Held` where the day of that is closed.
         """
         has_changed = False
-        for note, paid in self._paid_before(noted):
+        for note, paid in self._find_earlier_payments(noted):
             if paid.reconciled or line.reconciled or {paid.parent_state, line.parent_state} != {'posted'}:
                 continue
             if (paid.account_id, paid.partner_id) != (line.account_id, line.partner_id):
-                paid = self._transfer_payment(connection, paid, line)
+                paid = self._transfer_payment_entry(connection, paid, line)
                 if 'line' in note:
                     note['line'] = paid.id
                 else:
@@ -136,7 +136,7 @@ class RampFlowPayment(models.AbstractModel):
             (paid + line).reconcile()
         return has_changed
 
-    def _paid_before(self, noted):
+    def _find_earlier_payments(self, noted):
         """[(note, payable line with which it paid)] of what was noted of a row: of its parts, and of how a card paid it."""
         found = [(note, self.env['account.move.line'].browse(note['line']).exists()) for note in noted.get('parts', {}).values()]
         if card := noted.get('card'):
@@ -144,13 +144,13 @@ class RampFlowPayment(models.AbstractModel):
             found += [(card, line) for line in entries.line_ids if line.account_type == 'liability_payable']
         return [(note, line) for note, line in found if line]
 
-    def _transfer_payment(self, connection, paid, line):
+    def _transfer_payment_entry(self, connection, paid, line):
         """An entry that takes what is open of a payment over to the account and partner of the document that it pays, as far as that is
         open: one payment may pay several documents.
 
         Returns its line there; that of the payment is reconciled with the other one.
         """
-        day = self._open_day(connection, max(paid.date, line.date), paid.journal_id)
+        day = self._get_first_open_day(connection, max(paid.date, line.date), paid.journal_id)
         amount, balance = paid.amount_residual_currency, paid.amount_residual
         if paid.currency_id == line.currency_id and abs(line.amount_residual_currency) < abs(amount):
             share = abs(line.amount_residual_currency / amount)
@@ -174,14 +174,14 @@ class RampFlowPayment(models.AbstractModel):
 
     def _look_up_documents(self, connection, ramp_ids):
         """{Ramp id: (row of the document, move, its payable line)}, in a constant number of queries."""
-        booked = self._look_up_booked(connection, self._parent_flow, ramp_ids, ['state', 'error_message', 'name'], [
+        booked = self._look_up_booked_rows(connection, self._parent_flow, ramp_ids, ['state', 'error_message', 'name'], [
             'state', 'name', 'move_type', 'currency_id', 'partner_id', 'amount_residual', 'amount_total', 'payment_state',
             'fiscal_position_id'])
-        lines = {line.move_id: line for line in self._payable_lines(self.env['account.move'].union(*(
-            move for _row, move in booked.values())))}
+        lines = {line.move_id: line for line in self._get_payable_lines(self.env['account.move'].union(*(
+            move for _get_ledger_columns, move in booked.values())))}
         return {ramp_id: (row, move, lines.get(move, self.env['account.move.line'])) for ramp_id, (row, move) in booked.items()}
 
-    def _payable_lines(self, moves):
+    def _get_payable_lines(self, moves):
         return self.env['account.move.line'].search_fetch(
             [('move_id', 'in', moves.ids), ('account_id.account_type', 'in', ('liability_payable', 'asset_receivable')),
              ('display_type', '=', 'payment_term')],
@@ -196,7 +196,7 @@ class RampFlowPayment(models.AbstractModel):
 
     # ------------------------------------------------------------------ planning
 
-    def _check_document(self, ramp_id, found):
+    def _check_paid_document(self, ramp_id, found):
         """(move, payable line) of the document to be paid; raises `Skipped`, `Waiting` or `Held` where there is none to pay."""
         row, move, line = found['documents'].get(ramp_id, (None, None, None))
         if not row:
@@ -211,7 +211,7 @@ class RampFlowPayment(models.AbstractModel):
             raise Held(self.env._('What it pays is cancelled in Odoo: %s', move.name), move)
         return move, line
 
-    def _compare(self, value, move, line, wanted, found, reason='', keep=()):
+    def _plan_settlement(self, value, move, line, wanted, found, reason='', keep=()):
         """The `Settlement` of a document: `wanted` parts less what was done. `keep`: keys of what was done and stays as it is."""
         noted = found['noted'].get(value.id, {})
         done = noted.get('parts', {})
@@ -222,19 +222,19 @@ class RampFlowPayment(models.AbstractModel):
         kept = {**noted, 'parts': {key: note for key, note in done.items() if key not in undo}}
         return Settlement(value.id, move, line, kept, undo, parts, reason)
 
-    def _check_open(self, settlement, extra=0):
+    def _check_open_amount(self, settlement, extra=0):
         """Raise `Held` unless so much is open in Odoo as is to be paid: somebody may have paid it there by hand."""
         move, line = settlement.move, settlement.line
         currency = move.currency_id
-        wanted = self._float(sum(part.amount for part in settlement.parts) + extra, currency)
-        undone = self._float(sum(note['amount'] for note in settlement.undo.values()), currency)
+        wanted = self._minor_to_float(sum(part.amount for part in settlement.parts) + extra, currency)
+        undone = self._minor_to_float(sum(note['amount'] for note in settlement.undo.values()), currency)
         open_now = abs(line.amount_residual_currency) + undone
         if currency.compare_amounts(wanted, open_now) > 0:
             raise Held(self.env._(
                 'Ramp paid %(paid)s, but only %(open)s of %(move)s is open in Odoo: somebody has paid or reconciled it there. Undo that, '
                 'so that the payment of Ramp can take its place; or ignore this one.',
-                paid=self._in_words(wanted, currency), open=self._in_words(open_now, currency), move=move.name), move)
+                paid=self._format_minor_amount(wanted, currency), open=self._format_minor_amount(open_now, currency), move=move.name), move)
 
     @staticmethod
-    def _in_words(amount, currency):
+    def _format_minor_amount(amount, currency):
         return f'{amount:.{currency.decimal_places}f} {currency.name}'

@@ -6,7 +6,7 @@ from datetime import timedelta
 from odoo import api, models
 
 from ...ramp_api import Money, PayloadError, RampScopeError, RampValidationError, read_bill, read_entity, scrub_bill
-from ..accounting.booking import clean
+from ..accounting.booking import clean_text
 from ..accounting.documents import Document, DocumentLine, line_name
 from ..engine.flow import Held, Skipped, Waiting
 
@@ -47,121 +47,121 @@ class RampFlowBill(models.AbstractModel):
     _quiet_extras = ('payment',)
 
     @api.model
-    def _flow_label(self):
+    def _get_flow_label(self):
         return self.env._('Bills')
 
     @api.model
-    def _page(self, record):
+    def _get_ramp_page_path(self, record):
         return f'/bill-pay/bills/{record.ramp_id}'
 
     @api.model
-    def _enabled(self, connection):
+    def _is_enabled_for(self, connection):
         return connection.pull_bills
 
     # ------------------------------------------------------------------ what Ramp lists
 
-    def _listings(self, connection):
+    def _get_ready_listings(self, connection):
         ready = [{'sync_ready': 'true'}]
         if connection.bill_policy == 'created':
             ready.append({'sync_status': 'NOT_SYNCED'})
-        return [*({**params, **self._scope(connection)} for params in ready),
-                {'sync_ready': 'true', 'from_paid_at': f'{connection.start_date}T00:00:00Z', **self._scope_before(connection)}]
+        return [*({**params, **self._get_entity_scope(connection)} for params in ready),
+                {'sync_ready': 'true', 'from_paid_at': f'{connection.start_date}T00:00:00Z', **self._get_entity_scope_before(connection)}]
 
-    def _reread_listings(self, connection, since):
+    def _get_changed_listings(self, connection, since):
         # days, as Ramp has them: the moment does not matter
         paid = (self.env.cr.now() - REREAD_PAID).strftime('%Y-%m-%dT00:00:00Z')
-        return [{**params, **self._scope(connection)} for params in (
+        return [{**params, **self._get_entity_scope(connection)} for params in (
             {'sync_status': 'BILL_SYNCED'}, {'sync_status': 'BILL_AND_PAYMENT_SYNCED', 'from_paid_at': paid}, {'is_archived': 'true'},
             # one whose payment was returned has no such moment any more
             {'sync_status': 'BILL_AND_PAYMENT_SYNCED', 'payment_status': 'OPEN'})] + [
-            {'sync_status': 'BILL_AND_PAYMENT_SYNCED', **params, **self._scope_before(connection)} for params in (
+            {'sync_status': 'BILL_AND_PAYMENT_SYNCED', **params, **self._get_entity_scope_before(connection)} for params in (
                 {'from_paid_at': paid}, {'payment_status': 'OPEN'})]
 
-    def _watch_listings(self, connection, since):
+    def _get_nightly_listings(self, connection, since):
         # what somebody exported without this connection; all of it that is still to be paid
-        return [{'sync_status': 'BILL_SYNCED', **self._scope(connection)},
-                {'sync_status': 'BILL_AND_PAYMENT_SYNCED', **self._scope(connection), 'from_issued_date': max(
-                    since, self._scope(connection)['from_issued_date'])}]
+        return [{'sync_status': 'BILL_SYNCED', **self._get_entity_scope(connection)},
+                {'sync_status': 'BILL_AND_PAYMENT_SYNCED', **self._get_entity_scope(connection), 'from_issued_date': max(
+                    since, self._get_entity_scope(connection)['from_issued_date'])}]
 
     @api.model
-    def _scope(self, connection):
+    def _get_entity_scope(self, connection):
         """EXTENDS: bills are dated by days: the first day is that of the start date, in whichever time zone."""
-        return {'from_issued_date': f'{connection.start_date}T00:00:00Z', **super()._scope(connection)}
+        return {'from_issued_date': f'{connection.start_date}T00:00:00Z', **super()._get_entity_scope(connection)}
 
-    def _scrub(self, payload):
+    def _scrub_payload(self, payload):
         return scrub_bill(payload)
 
-    def _read(self, payload):
+    def _read_payload(self, payload):
         """A payment that cannot be read is its own row's matter: the bill has none then."""
         try:
             return read_bill(payload)
         except PayloadError:
             return read_bill(payload, with_payment=False)
 
-    def _facts(self, value):
+    def _get_booking_facts(self, value):
         """What is booked of a bill; what it is called, its files and how it is paid are no part of it."""
         return {
             'amount': str(value.amount), 'vendor': value.vendor.id, 'entity': value.entity_id,
             'days': [str(moment) for moment in (value.issued_at, value.accounting_date, value.posting_date)],
-            'lines': [[str(line.amount), str(line.quantity), str(line.unit_price), self._chosen(line.selections)] for line in value.lines],
+            'lines': [[str(line.amount), str(line.quantity), str(line.unit_price), self._get_chosen_options(line.selections)] for line in value.lines],
         }
 
-    def _extras(self, value):
+    def _get_late_details(self, value):
         return {
-            'files': len(value.invoice_urls), 'number': clean(value.invoice_number), 'memo': value.memo, 'vendor_memo': value.vendor_memo,
+            'files': len(value.invoice_urls), 'number': clean_text(value.invoice_number), 'memo': value.memo, 'vendor_memo': value.vendor_memo,
             'due': str(value.due_at or ''), 'memos': [line.memo for line in value.lines],
-            'payment': self.env['ramp.flow.bill_payment']._announced_payment(value)}
+            'payment': self.env['ramp.flow.bill_payment']._get_announced_payment(value)}
 
-    def _row(self, connection, value):
+    def _get_ledger_columns(self, connection, value):
         return {
-            'name': ' '.join(filter(None, (clean(value.vendor.name), clean(value.invoice_number)))) or value.id,
-            'date': self._day(connection, value.issued_at), 'money': value.amount, 'parent_ramp_id': value.vendor.id,
-            'ramp_entity_id': value.entity_id, 'open_amount': self._open_amount(value),
+            'name': ' '.join(filter(None, (clean_text(value.vendor.name), clean_text(value.invoice_number)))) or value.id,
+            'date': self._get_booking_day(connection, value.issued_at), 'money': value.amount, 'parent_ramp_id': value.vendor.id,
+            'ramp_entity_id': value.entity_id, 'open_amount': self._get_open_amount(value),
         }
 
     @api.model
-    def _open_amount(self, value, paid=0):
+    def _get_open_amount(self, value, paid=0):
         """What Ramp says is still to be paid of a bill, Decimal in its currency. paid: in minor units, of one that is paid in part."""
         counts = value.enable_accounting_sync and not value.archived_at and value.approval_status in ('APPROVED', None)
         if value.status == 'PAID' or not counts:
             return Money(0, value.amount.currency).decimal
         return Money(owed(value.amount, value.applied_vendor_credits).minor - paid, value.amount.currency).decimal
 
-    def _is_synced(self, payload):
+    def _is_synced_in_ramp(self, payload):
         return payload.get('sync_status') in ('BILL_SYNCED', 'BILL_AND_PAYMENT_SYNCED')
 
-    def _is_ready(self, payload):
+    def _is_ready_in_ramp(self, payload):
         return (payload.get('sync_status') == 'NOT_SYNCED' and payload.get('approval_status') in ('APPROVED', None)
                 and payload.get('enable_accounting_sync') is not False and not payload.get('archived_at'))
 
-    def _is_confirmable(self, value):
+    def _is_outcome_accepted(self, value):
         return value.approval_status in ('APPROVED', None)
 
-    def _reference(self, record):
+    def _get_odoo_reference(self, record):
         return f'account.move,{record.res_id}'
 
-    def _sync_item(self, record):
-        item = super()._sync_item(record)
+    def _make_sync_item(self, record):
+        item = super()._make_sync_item(record)
         if not self.env.context.get('ramp_memory', {}).get('no_links'):
-            item['deep_link_url'] = self._link(self.env['account.move'].browse(record.res_id))
+            item['deep_link_url'] = self._get_record_url(self.env['account.move'].browse(record.res_id))
         return item
 
-    def _confirm_batch(self, connection, run, client, key):
+    def _confirm_booked_batch(self, connection, run, client, key):
         try:
-            return super()._confirm_batch(connection, run, client, key)
+            return super()._confirm_booked_batch(connection, run, client, key)
         except RampValidationError as error:
             memory = self.env.context.get('ramp_memory', {})
             if 'deep_link' not in str(error) or memory.get('no_links'):
                 raise
             memory['no_links'] = True  # an address that Ramp takes for none, such as one of an intranet, is worth no bill
-        return super()._confirm_batch(connection, run, client, key)
+        return super()._confirm_booked_batch(connection, run, client, key)
 
     # ------------------------------------------------------------------ what a page tells besides
 
-    def _stored(self, connection, rows, asked):
+    def _on_rows_stored(self, connection, rows, asked):
         told = {row['ramp_id']: row for row in rows if 'value' in row}
-        self.env['ramp.flow.bill_payment']._expect(connection, told, asked)
-        self._withdraw(connection, told, {
+        self.env['ramp.flow.bill_payment']._upsert_payment_rows(connection, told, asked)
+        self._reverse_withdrawn_objects(connection, told, {
             ramp_id: self.env._('It was archived in Ramp.') if row['value'].archived_at else self.env._('It was not approved in Ramp.')
             for ramp_id, row in told.items() if row['value'].archived_at or row['value'].approval_status in DEAD})
         approved = self.env['ramp.record'].search([
@@ -169,17 +169,17 @@ class RampFlowBill(models.AbstractModel):
             ('ramp_id', 'in', [row['ramp_id'] for row in rows if row.get('ready')])])
         if approved:  # booked when they were created; now Ramp wants to hear of them
             approved.sync_key = self._new_sync_key(approved)
-        return super()._stored(connection, rows, asked)
+        return super()._on_rows_stored(connection, rows, asked)
 
-    def _notice(self, connection, record, before, value):
-        now = self._extras(value)
+    def _log_late_details(self, connection, record, before, value):
+        now = self._get_late_details(value)
         if now['files'] > before.get('files', 0):
-            self.env['ramp.flow.bill_file']._expect(connection, {record.ramp_id: now['files']})
-        self._noticed(record, self._changes(before, now))
+            self.env['ramp.flow.bill_file']._enqueue_files(connection, {record.ramp_id: now['files']})
+        self._post_late_messages(record, self._describe_detail_changes(before, now))
 
     # ------------------------------------------------------------------ deciding
 
-    def _prepare(self, connection, client, ramp_ids):
+    def _fetch_before_booking(self, connection, client, ramp_ids):
         self.env.cr.execute(
             """
             SELECT DISTINCT lower(payload #>> '{vendor,id}') FROM ramp_record
@@ -188,10 +188,10 @@ class RampFlowBill(models.AbstractModel):
         vendors = {row[0] for row in self.env.cr.fetchall() if row[0]}
         self.env.cr.rollback()
         if vendors:
-            self.env['ramp.flow.vendor']._ensure(connection, client, vendors)
-        self._entities(client)
+            self.env['ramp.flow.vendor']._ensure_vendors_booked(connection, client, vendors)
+        self._fetch_ramp_entities(client)
 
-    def _entities(self, client):
+    def _fetch_ramp_entities(self, client):
         """The currency of each Ramp entity, read once in a run: a bill's rate leads into it."""
         memory = self.env.context.get('ramp_memory', {})
         if 'entities' not in memory:
@@ -204,50 +204,50 @@ class RampFlowBill(models.AbstractModel):
                     entity = read_entity(row)
                     memory['entities'][entity.id] = entity.currency
 
-    def _look_up(self, connection, values):
+    def _look_up_references(self, connection, values):
         codes = {value.amount.currency for value in values}
         payers = {code for code in self.env.context.get('ramp_memory', {}).get('entities', {}).values() if code}
-        partners = self.env['ramp.flow.vendor']._partners(connection, {value.vendor.id for value in values})
+        partners = self.env['ramp.flow.vendor']._find_vendor_partners(connection, {value.vendor.id for value in values})
         return {
-            **self._look_up_books(
+            **self._look_up_accounting_state(
                 connection, [selection for value in values for line in value.lines for selection in line.selections], codes | payers),
             'partners': partners,
             'numbers': self._look_up_numbers(
-                connection, {(clean(value.invoice_number), self._issued_on(connection, value)) for value in values}, partners),
+                connection, {(clean_text(value.invoice_number), self._get_invoice_date(connection, value)) for value in values}, partners),
             **self.env['ramp.flow.purchase_order']._look_up_ordered(connection, {
                 value.purchase_order_id for value in values if value.purchase_order_id}),
         }
 
-    def _plan(self, connection, value, found):
-        self._check_state(connection, value)
-        if self._is_before(connection, value):
-            return self._plan_link(connection, value, found)
-        journal = self._plan_journal(connection)
+    def _plan_object(self, connection, value, found):
+        self._check_ramp_state(connection, value)
+        if self._is_issued_before_start(connection, value):
+            return self._plan_existing_link(connection, value, found)
+        journal = self._plan_document_journal(connection)
         code = value.amount.currency
-        issued = self._issued_on(connection, value)
-        date = self._day(connection, value.posting_date, value.accounting_date, value.issued_at)
+        issued = self._get_invoice_date(connection, value)
+        date = self._get_booking_day(connection, value.posting_date, value.accounting_date, value.issued_at)
         if not (issued and date):
             raise Held(self.env._('It has no date. Ask Ramp; it cannot be booked on a day that is not known.'))
-        rate = self._plan_rate(connection, value, issued, found)
+        rate = self._plan_bill_rate(connection, value, issued, found)
         currency = self._plan_currency(connection, code, found, rate, amounts=[line.amount.minor for line in value.lines])
-        partner = self._plan_vendor(value.vendor.id, clean(value.vendor.name), found)
+        partner = self._plan_document_vendor(value.vendor.id, clean_text(value.vendor.name), found)
         orders = [self._plan_order_line(line, partner, found) for line in value.lines]
-        coded = self._complete_coding(
-            connection, value.lines, self._plan_coding(connection, value.lines, found), [partner] * len(value.lines), found,
+        coded = self._complete_line_coding(
+            connection, value.lines, self._plan_line_codings(connection, value.lines, found), [partner] * len(value.lines), found,
             [order_line.product_id if order_line else self.env['product.product'] for order_line, _quantity in orders])
-        self._check_rate(connection, currency, rate, issued, found)
-        label = clean(value.memo) or clean(value.invoice_number) or partner.display_name
-        document = self._directed(Document(
+        self._check_document_rate(connection, currency, rate, issued, found)
+        label = clean_text(value.memo) or clean_text(value.invoice_number) or partner.display_name
+        document = self._turn_negative_document(Document(
             ramp_id=value.id, move_type='in_invoice', partner=partner, currency=currency, rate=rate,
             date=self._plan_entry_date(connection, date, journal, found, any(coding.tax for coding in coded)),
-            invoice_date=issued, due_date=self._day(connection, value.due_at), reference=clean(value.invoice_number),
-            note=clean(value.memo), origin=found['orders'].get(value.purchase_order_id, False),
+            invoice_date=issued, due_date=self._get_booking_day(connection, value.due_at), reference=clean_text(value.invoice_number),
+            note=clean_text(value.memo), origin=found['orders'].get(value.purchase_order_id, False),
             lines=[DocumentLine(coding, line.amount.minor, line_name(line.memo, fallback=label), line.quantity, line.unit_price, *order)
                     for coding, line, order in zip(coded, value.lines, orders, strict=True)]))
-        return self._check_number(document, found), len(value.invoice_urls)
+        return self._check_document_number(document, found), len(value.invoice_urls)
 
-    def _issued_on(self, connection, value):
-        return self._day(connection, value.issued_at, value.accounting_date, value.created_at)
+    def _get_invoice_date(self, connection, value):
+        return self._get_booking_day(connection, value.issued_at, value.accounting_date, value.created_at)
 
     def _plan_order_line(self, line, partner, found):
         """(line of the purchase order, quantity in its unit if told) of a bill's line; (None, None) where it is of none in Odoo."""
@@ -256,7 +256,7 @@ class RampFlowBill(models.AbstractModel):
             return None, None
         return order_line, float(line.quantity * size) if line.quantity else None
 
-    def _check_state(self, connection, value):
+    def _check_ramp_state(self, connection, value):
         if not value.enable_accounting_sync:
             raise Skipped(self.env._('Ramp keeps it out of accounting.'))
         if value.archived_at:
@@ -265,9 +265,9 @@ class RampFlowBill(models.AbstractModel):
             raise Skipped(self.env._('It was not approved in Ramp (%s).', value.approval_status))
         if connection.bill_policy == 'approved' and value.approval_status not in ('APPROVED', None):
             raise Waiting(self.env._('It is not approved in Ramp yet.'))
-        self._check_entity(connection, value)
+        self._check_ramp_entity(connection, value)
 
-    def _plan_rate(self, connection, value, issued, found):
+    def _plan_bill_rate(self, connection, value, issued, found):
         """Company currency units for one of the bill's, by the rate that Ramp pays at; None: Odoo's rate."""
         code = value.amount.currency
         company = connection.company_id.currency_id
@@ -277,17 +277,17 @@ class RampFlowBill(models.AbstractModel):
         if payer == company.name:
             return float(value.fx_conversion_rate)
         currency = self._plan_currency(connection, payer, found)
-        return float(value.fx_conversion_rate) * self._rate(connection, currency, issued, found)
+        return float(value.fx_conversion_rate) * self._get_odoo_rate(connection, currency, issued, found)
 
     # ------------------------------------------------------------------ booking
 
-    def _book(self, connection, plans):
+    def _book_plans(self, connection, plans):
         new = [plan for plan in plans if not isinstance(plan, Link)]
         moves = self._book_documents(connection, [document for document, _files in new], connection.bill_post == 'post') if new else ()
         booked = {document.ramp_id: move for (document, _files), move in zip(new, moves, strict=True)}
-        self.env['ramp.flow.bill_file']._expect(connection, {document.ramp_id: files for document, files in new if files}, booked)
-        booked.update(self._link_documents(connection, [plan for plan in plans if isinstance(plan, Link)]))
-        self.env['ramp.flow.bill_payment']._bill_booked(connection, booked)
+        self.env['ramp.flow.bill_file']._enqueue_files(connection, {document.ramp_id: files for document, files in new if files}, booked)
+        booked.update(self._link_existing_documents(connection, [plan for plan in plans if isinstance(plan, Link)]))
+        self.env['ramp.flow.bill_payment']._on_bill_booked(connection, booked)
         return [booked[plan.ramp_id if isinstance(plan, Link) else plan[0].ramp_id] for plan in plans]
 
 

@@ -23,53 +23,53 @@ class RampFlowBillFile(models.AbstractModel):
     _types = (*TYPES, 'application/xml', 'text/xml')  # electronic invoices
 
     @api.model
-    def _flow_label(self):
+    def _get_flow_label(self):
         return self.env._('Files of bills')
 
     @api.model
-    def _enabled(self, connection):
+    def _is_enabled_for(self, connection):
         return connection.pull_bills
 
     @api.model
-    def _page(self, record):
+    def _get_ramp_page_path(self, record):
         bill = record.related_record_id
         flow = self.env.get(f'ramp.flow.{bill.flow}') if bill and bill.flow != self._flow else None
-        return None if flow is None else flow._page(bill)
+        return None if flow is None else flow._get_ramp_page_path(bill)
 
     @api.model
-    def _expect(self, connection, bills, booked=None):
+    def _enqueue_files(self, connection, bills, booked=None):
         """Note the files of bills that are being booked, or that Ramp shows with other files than before; in the same transaction.
 
         :param bills: maps a bill's Ramp id to its number of files; none: nothing happens
         :param booked: maps it to the document that was just made, which its row does not name yet
         """
         bills = {bill: count for bill, count in bills.items() if count}
-        parents = self._parents(connection, bills)
-        moves = self._targets(connection, bills) if booked is None else {bill: [booked[bill]] for bill in bills}
+        parents = self._find_parent_rows(connection, bills)
+        moves = self._find_booked_documents(connection, bills) if booked is None else {bill: [booked[bill]] for bill in bills}
         nobody = self.env['ramp.record']
         # a bill that takes the place of a reversed one needs its files, too
-        self._expect_rows(connection, [{
-            **self._stands_for(bill, count, moves.get(bill)), 'ramp_id': bill, 'parent_ramp_id': bill,
+        self._enqueue_file_rows(connection, [{
+            **self._make_file_row(bill, count, moves.get(bill)), 'ramp_id': bill, 'parent_ramp_id': bill,
             'name': self.env._('Invoice: %s', parents.get(bill, nobody).name or '?'), 'date': parents.get(bill, nobody).date or None,
         } for bill, count in bills.items()], updates=True)
 
-    def _stands_for(self, bill, count, moves):
+    def _make_file_row(self, bill, count, moves):
         """The content of a row: a change of it is a reason to ask Ramp again."""
         return {'payload': {'id': bill, 'count': count}, 'payload_hash': json_digest([bill, count, moves[0].id if moves else None])}
 
-    def _links(self, connection, client, ramp_id):
+    def _fetch_file_links(self, connection, client, ramp_id):
         return read_invoice_urls(client.get(f'/bills/{ramp_id}'))
 
-    def _leave_out(self, connection, record):
+    def _skip_file_row(self, connection, record):
         # so that the same number of files, later, is news
-        record.write(self._stands_for(record.ramp_id, 0, self._targets(connection, [record.ramp_id]).get(record.ramp_id)))
-        return super()._leave_out(connection, record)
+        record.write(self._make_file_row(record.ramp_id, 0, self._find_booked_documents(connection, [record.ramp_id]).get(record.ramp_id)))
+        return super()._skip_file_row(connection, record)
 
-    def _no_object(self):
+    def _reason_object_gone(self):
         return self.env._('Ramp does not have this bill any more.')
 
-    def _no_files(self):
+    def _reason_no_files(self):
         return self.env._('Ramp shows no file of this bill any more.')
 
-    def _unreadable(self, error):
+    def _reason_unreadable_files(self, error):
         return self.env._('Ramp sent a bill whose files cannot be read. %s', error)

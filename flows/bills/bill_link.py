@@ -3,7 +3,7 @@ from datetime import timedelta
 
 from odoo import api, models
 
-from ..accounting.booking import QUIET, clean
+from ..accounting.booking import QUIET, clean_text
 from ..engine.flow import Held
 from ..engine.names import number_key
 from .bill import Link
@@ -20,37 +20,37 @@ class RampFlowBillLink(models.AbstractModel):
     # ------------------------------------------------------------------ what Ramp lists
 
     @api.model
-    def _scope_before(self, connection):
+    def _get_entity_scope_before(self, connection):
         """What of a query leaves the bills that were issued before the start date: those that are paid after it are in Odoo already."""
         last = connection.start_date - timedelta(days=1)
-        return {**self.env['ramp.flow.pull']._scope(connection), 'to_issued_date': f'{last}T23:59:59Z'}
+        return {**self.env['ramp.flow.pull']._get_entity_scope(connection), 'to_issued_date': f'{last}T23:59:59Z'}
 
-    def _is_before(self, connection, value):
-        issued = self._day(connection, value.issued_at)
+    def _is_issued_before_start(self, connection, value):
+        issued = self._get_booking_day(connection, value.issued_at)
         return bool(issued) and issued < connection.start_date
 
     # ------------------------------------------------------------------ deciding
 
     def _is_exported_elsewhere(self, connection, row, record):
         """EXTENDS: a bill from before the start date is in the books of whoever exported it, which are Odoo's; its payment is to come."""
-        if self._is_early(connection, row) and row['payload'].get('sync_status') == 'BILL_SYNCED' and 'value' in row:
+        if self._is_before_start_date(connection, row) and row['payload'].get('sync_status') == 'BILL_SYNCED' and 'value' in row:
             return False
         return super()._is_exported_elsewhere(connection, row, record)
 
-    def _plan_link(self, connection, value, found):
+    def _plan_existing_link(self, connection, value, found):
         """The bill in Odoo that a bill from before the start date is; raises `Held` unless it is there, posted, of the same amount."""
-        partner, number = self._plan_vendor(value.vendor.id, clean(value.vendor.name), found), clean(value.invoice_number)
-        names = {'vendor': partner.display_name, 'number': number or '-', 'issued': self._day(connection, value.issued_at),
+        partner, number = self._plan_document_vendor(value.vendor.id, clean_text(value.vendor.name), found), clean_text(value.invoice_number)
+        names = {'vendor': partner.display_name, 'number': number or '-', 'issued': self._get_booking_day(connection, value.issued_at),
                  'amount': value.amount}
         bills = self.env['account.move'].union(*(
-            move for vendor, move, _day in found['numbers'].get(('in_invoice', number_key(number)), ())
+            move for vendor, move, _get_booking_day in found['numbers'].get(('in_invoice', number_key(number)), ())
             if move and vendor == partner.commercial_partner_id and move.ramp_id in (False, value.id)))
         if len(bills) != 1 or bills.state != 'posted':
             raise Held(self.env._(
                 'It was issued on %(issued)s, before the start date of the connection, and paid since. Odoo has no posted bill of '
                 '%(vendor)s with the number %(number)s, or several of them. Enter that bill over %(amount)s, so that it can be paid; or '
                 'ignore this one.', **names), bills[:1])
-        if bills.currency_id.name != value.amount.currency or self._minor(bills.amount_total, bills.currency_id) != value.amount.minor:
+        if bills.currency_id.name != value.amount.currency or self._float_to_minor(bills.amount_total, bills.currency_id) != value.amount.minor:
             raise Held(self.env._(
                 'It was issued on %(issued)s, before the start date of the connection, and is %(bill)s in Odoo. There its total is another '
                 'one than %(amount)s. Correct the bill in Odoo, or in Ramp; or ignore this one.', bill=bills.name, **names), bills)
@@ -58,7 +58,7 @@ class RampFlowBillLink(models.AbstractModel):
 
     # ------------------------------------------------------------------ booking
 
-    def _link_documents(self, connection, links):
+    def _link_existing_documents(self, connection, links):
         """Have bills of Odoo stand for bills of Ramp, so that what Ramp pays of these is booked. Returns {Ramp id: bill}."""
         rows = {row.ramp_id: row for row in self.env['ramp.record'].search_fetch(
             [('connection_id', '=', connection.id), ('flow', '=', self._flow), ('ramp_id', 'in', [link.ramp_id for link in links])],

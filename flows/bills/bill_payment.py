@@ -5,7 +5,7 @@ import datetime
 from odoo import api, models
 
 from ...ramp_api import CARD_PAYMENT_METHODS, PayloadError, read_bill, scrub_bill
-from ..accounting.booking import clean
+from ..accounting.booking import clean_text
 from ..accounting.payments import Settlement
 from .bill import owed
 
@@ -70,28 +70,28 @@ class RampFlowBillPayment(models.AbstractModel):
     _parent_flow = 'bill'
 
     @api.model
-    def _flow_label(self):
+    def _get_flow_label(self):
         return self.env._('Bill payments')
 
     @api.model
-    def _page(self, record):
+    def _get_ramp_page_path(self, record):
         return f'/bill-pay/bills/{record.ramp_id}'
 
     @api.model
-    def _enabled(self, connection):
+    def _is_enabled_for(self, connection):
         return connection.pull_bills
 
-    def _scrub(self, payload):
+    def _scrub_payload(self, payload):
         return scrub_bill(payload)
 
-    def _read(self, payload):
+    def _read_payload(self, payload):
         return read_bill(payload)
 
-    def _facts(self, value):
+    def _get_booking_facts(self, value):
         payment = value.payment
         return {
             'status': value.status, 'amount': str(value.amount), 'archived': bool(value.archived_at),
-            'partly': value.status_summary in PARTLY_PAID or self._is_part_over(value)
+            'partly': value.status_summary in PARTLY_PAID or self._is_partial_payment_over(value)
             or value.status_summary == 'PAYMENT_ERROR' and 'failed',
             'enabled': value.enable_accounting_sync,
             'credits': sorted([credit.id, str(credit.amount)] for credit in value.applied_vendor_credits),
@@ -99,23 +99,23 @@ class RampFlowBillPayment(models.AbstractModel):
                                     str(payment.effective_date), str(payment.details)],
         }
 
-    def _row(self, connection, value):
+    def _get_ledger_columns(self, connection, value):
         payment = value.payment
         return {
-            'name': ' '.join(filter(None, (clean(value.vendor.name), clean(value.invoice_number)))) or value.id,
-            'date': self._payment_day(connection, value), 'money': payment.amount if payment else value.amount,
+            'name': ' '.join(filter(None, (clean_text(value.vendor.name), clean_text(value.invoice_number)))) or value.id,
+            'date': self._get_payment_day(connection, value), 'money': payment.amount if payment else value.amount,
             'parent_ramp_id': payment.id if payment else None, 'ramp_entity_id': value.entity_id,
-            'open_amount': self.env['ramp.flow.bill']._open_amount(value, self._paid_in_part(value)),
+            'open_amount': self.env['ramp.flow.bill']._get_open_amount(value, self._get_partly_paid_amount(value)),
         }
 
     @api.model
-    def _bank_reference(self, value):
+    def _get_bank_reference(self, value):
         """(Ramp id of its payment, the bank's reference of that) as the detail of a bill has them."""
         payment = value.payment
         return (payment.id or value.id, payment.trace_id) if payment else (None, None)
 
     @api.model
-    def _announced_payment(self, value):
+    def _get_announced_payment(self, value):
         """[where the payment of a bill by Ramp stands, its moment as text], see `account.move`; None where Ramp pays nothing of it."""
         payment = value.payment
         if not payment or value.archived_at or payment.payment_method not in BANK_METHODS | CARD_PAYMENT_METHODS:
@@ -123,7 +123,7 @@ class RampFlowBillPayment(models.AbstractModel):
         moment = payment.payment_date
         return ['paid' if value.status == 'PAID' else ANNOUNCED_STATES.get(value.status_summary, 'planned'), moment and moment.isoformat()]
 
-    def _is_part_over(self, value):
+    def _is_partial_payment_over(self, value):
         """Whether the payment that Ramp tells of an open bill is over and left something to pay.
 
         Of a bill on hold the status says no more than that: a payment of less than the bill is one that was made before. One of the
@@ -139,7 +139,7 @@ class RampFlowBillPayment(models.AbstractModel):
         return payment.amount.currency == value.amount.currency and (
             payment.amount.minor < owed(value.amount, value.applied_vendor_credits).minor)
 
-    def _paid_in_part(self, value):
+    def _get_partly_paid_amount(self, value):
         """What is paid of an open bill, in minor units of its currency, as far as Ramp tells."""
         payment = value.payment
         if not payment or not payment.effective_date or payment.amount.currency != value.amount.currency:
@@ -147,20 +147,20 @@ class RampFlowBillPayment(models.AbstractModel):
         partly = value.status_summary in PARTLY_PAID or value.status_summary in UNDER_WAY and self._is_less_than_owed(value)
         return payment.amount.minor if partly else 0
 
-    def _is_synced(self, payload):
+    def _is_synced_in_ramp(self, payload):
         return payload.get('sync_status') == 'BILL_AND_PAYMENT_SYNCED'
 
-    def _is_ready(self, payload):
+    def _is_ready_in_ramp(self, payload):
         return payload.get('sync_status') == 'BILL_SYNCED' and payload.get('status') == 'PAID'
 
-    def _is_confirmable(self, value):
+    def _is_outcome_accepted(self, value):
         return value.status == 'PAID'
 
-    def _payment_day(self, connection, value):
+    def _get_payment_day(self, connection, value):
         payment = value.payment
-        return self._day(connection, *((payment.effective_date, payment.payment_date) if payment else ()), value.paid_at)
+        return self._get_booking_day(connection, *((payment.effective_date, payment.payment_date) if payment else ()), value.paid_at)
 
-    def _is_paid_somehow(self, payload, bill):
+    def _is_partly_paid(self, payload, bill):
         payment = payload.get('payment') or {}
         details = payment.get('details') or {}
         return bool(bill.status == 'PAID' or bill.applied_vendor_credits or details.get('transaction_ids')
@@ -169,6 +169,6 @@ class RampFlowBillPayment(models.AbstractModel):
 
     def _is_part_over_or_odd(self, payload):
         try:
-            return self._is_part_over(self._read(payload))
+            return self._is_partial_payment_over(self._read_payload(payload))
         except PayloadError:
             return True  # the payment gets a row, which says what cannot be read

@@ -10,17 +10,17 @@ class RampFlowBillPaymentBook(models.AbstractModel):
 
     _inherit = 'ramp.flow.bill_payment'
 
-    def _booking_lock(self, connection):
-        return self.env['ramp.card.bill']._lock(connection)
+    def _exclusive_booking(self, connection):
+        return self.env['ramp.card.bill']._exclusive_card_booking(connection)
 
-    def _book(self, connection, plans):
+    def _book_plans(self, connection, plans):
         for plan in plans:
             if plan.undo_card:
-                self.env['ramp.card.bill']._undo(connection, plan.undo_card)
-        self._withdraw_credits(plans)  # before: a payment may take the place of a credit
-        notes = self._settle_documents(connection, [plan.settlement for plan in plans])
-        self._apply_credits(connection, plans)  # not before: a payment that is undone leaves open what a credit covers now
-        cards = self.env['ramp.card.bill']._book(connection, [plan.card for plan in plans if plan.card])
+                self.env['ramp.card.bill']._undo_booked_object(connection, plan.undo_card)
+        self._unapply_removed_credits(plans)  # before: a payment may take the place of a credit
+        notes = self._book_settlements(connection, [plan.settlement for plan in plans])
+        self._apply_vendor_credits(connection, plans)  # not before: a payment that is undone leaves open what a credit covers now
+        cards = self.env['ramp.card.bill']._book_plans(connection, [plan.card for plan in plans if plan.card])
         rows = {row.ramp_id: row for row in self.env['ramp.record'].search_fetch(
             [('connection_id', '=', connection.id), ('flow', '=', self._flow),
              ('ramp_id', 'in', [plan.settlement.ramp_id for plan in plans])], ['ramp_id'])}
@@ -34,54 +34,54 @@ class RampFlowBillPaymentBook(models.AbstractModel):
             noted[rows[settlement.ramp_id].id] = {
                 **settlement.noted, 'parts': parts, 'credits': credits, 'card': cards.get(settlement.ramp_id)}
             stands = parts or credits or cards.get(settlement.ramp_id) or plan.is_paid
-            documents.append(self._main_document(settlement, parts, cards.get(settlement.ramp_id), plan) if stands else None)
+            documents.append(self._get_main_document(settlement, parts, cards.get(settlement.ramp_id), plan) if stands else None)
         self.env['ramp.record']._store_noted(noted)
         return documents
 
-    def _main_document(self, settlement, parts, card, plan):
+    def _get_main_document(self, settlement, parts, card, plan):
         """What the row leads to: the payment, the entry that settles by card, the refund, or the bill that somebody paid in Odoo."""
         for note in parts.values():
             return self.env['account.payment'].browse(note['id'])
         if card and card.get('id'):
             return self.env['account.move'].browse(card['id'])
-        for line, _minor, _identity in plan.credits:
+        for line, _float_to_minor, _identity in plan.credits:
             return line.move_id
         return settlement.move
 
     @api.model
-    def _withdraw_credits(self, plans):
+    def _unapply_removed_credits(self, plans):
         """Open what credits paid of bills that they pay less of now; what they still pay is applied anew."""
         for plan in plans:
             for refund, _identity in plan.withdrawn:
                 if refund:
-                    self._between(refund, plan.settlement.line).unlink()
+                    self._find_partials_between(refund, plan.settlement.line).unlink()
 
     @api.model
-    def _between(self, refund, bill):
+    def _find_partials_between(self, refund, bill):
         return self.env['account.partial.reconcile'].search([('debit_move_id', '=', refund.id), ('credit_move_id', '=', bill.id)])
 
-    def _apply_credits(self, connection, plans):
+    def _apply_vendor_credits(self, connection, plans):
         """Apply exactly so much of each refund as Ramp says, which may be less than both could take."""
         for plan in plans:
             bill = plan.settlement.line
             for refund, minor, _identity in plan.credits:
-                amount = self._float(minor, bill.currency_id)
-                before = sum(self._between(refund, bill).mapped('debit_amount_currency'))
+                amount = self._minor_to_float(minor, bill.currency_id)
+                before = sum(self._find_partials_between(refund, bill).mapped('debit_amount_currency'))
                 more = bill.currency_id.round(amount - before)
                 if not more:
                     continue
-                if bill.currency_id.compare_amounts(more, self._both_open(refund, bill)) > 0:
+                if bill.currency_id.compare_amounts(more, self._get_common_residual(refund, bill)) > 0:
                     raise Held(self.env._(
                         'Ramp applied %(amount)s of the vendor credit %(credit)s to %(bill)s, but so much is not open in Odoo. Undo '
                         'what was reconciled by hand.', amount=amount, credit=refund.move_id.name, bill=bill.move_id.name), refund.move_id)
-                self._apply_credit(refund, bill, more)
+                self._apply_vendor_credit(refund, bill, more)
 
     @staticmethod
-    def _both_open(refund, bill):
+    def _get_common_residual(refund, bill):
         return min(abs(bill.amount_residual_currency), abs(refund.amount_residual_currency))
 
-    def _apply_credit(self, refund, bill, amount):
-        if not bill.currency_id.compare_amounts(amount, self._both_open(refund, bill)):
+    def _apply_vendor_credit(self, refund, bill, amount):
+        if not bill.currency_id.compare_amounts(amount, self._get_common_residual(refund, bill)):
             (refund + bill).reconcile()
             return
         rate = abs(bill.balance / bill.amount_currency) if bill.amount_currency else 1.0
@@ -92,7 +92,7 @@ class RampFlowBillPaymentBook(models.AbstractModel):
             partial._create_tax_cash_basis_moves()  # taxes that are due on payment are due for this part, as core has it
 
     @api.model
-    def _credits_booked(self, connection, ramp_ids):
+    def _on_credits_booked(self, connection, ramp_ids):
         """Bills wait for these credits, or were paid with former documents of theirs, which were undone."""
         paid = self.env.execute_query(SQL(
             "SELECT id FROM ramp_record WHERE connection_id = %s AND flow = %s AND res_id IS NOT NULL AND noted -> 'credits' ?| %s",
@@ -101,5 +101,5 @@ class RampFlowBillPaymentBook(models.AbstractModel):
         self._trigger()
 
     @api.model
-    def _bill_booked(self, connection, moves):
-        self._documents_booked(connection, moves)
+    def _on_bill_booked(self, connection, moves):
+        self._on_documents_booked(connection, moves)

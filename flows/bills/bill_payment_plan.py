@@ -2,7 +2,7 @@
 from odoo import models
 
 from ...ramp_api import CARD_PAYMENT_METHODS
-from ..accounting.booking import clean
+from ..accounting.booking import clean_text
 from ..accounting.payments import REST, Part
 from ..engine.flow import Held, Skipped, Waiting
 from .bill import owed
@@ -14,10 +14,10 @@ class RampFlowBillPaymentPlan(models.AbstractModel):
 
     _inherit = 'ramp.flow.bill_payment'
 
-    def _prepare(self, connection, client, ramp_ids):
-        self.env['ramp.flow.bill']._entities(client)
+    def _fetch_before_booking(self, connection, client, ramp_ids):
+        self.env['ramp.flow.bill']._fetch_ramp_entities(client)
 
-    def _look_up(self, connection, values):
+    def _look_up_references(self, connection, values):
         ids = [value.id for value in values]
         codes = {value.amount.currency for value in values} | {value.payment.amount.currency for value in values if value.payment}
         noted = self._look_up_noted(connection, ids)
@@ -26,42 +26,42 @@ class RampFlowBillPaymentPlan(models.AbstractModel):
         rows = {row.ramp_id: row for row in self.env['ramp.record'].search_fetch(
             [('connection_id', '=', connection.id), ('flow', '=', 'vendor_credit'), ('ramp_id', 'in', list(credits))],
             ['ramp_id', 'state', 'error_message', 'res_model', 'res_id', 'name'])} if credits else {}
-        refunds = {line.move_id.id: line for line in self._payable_lines(
+        refunds = {line.move_id.id: line for line in self._get_payable_lines(
             self.env['account.move'].browse(row.res_id for row in rows.values() if row.res_id))}
         return {
-            **self._look_up_books(connection, [], codes),
+            **self._look_up_accounting_state(connection, [], codes),
             'documents': self._look_up_documents(connection, ids), 'noted': noted,
-            'credit_rows': rows, 'refunds': refunds, 'cards': self.env['ramp.card.bill']._look_up(connection, values),
+            'credit_rows': rows, 'refunds': refunds, 'cards': self.env['ramp.card.bill']._look_up_references(connection, values),
             'entities': self.env.context.get('ramp_memory', {}).get('entities', {}),
-            'banks': self.env['ramp.bank.account']._journals_of(connection, {self._source_account(value) for value in values}),
+            'banks': self.env['ramp.bank.account']._journals_of(connection, {self._get_source_account(value) for value in values}),
         }
 
     @staticmethod
-    def _source_account(value):
+    def _get_source_account(value):
         """Ramp's id of the bank account that a bill is paid from; None where it is not told, or there is none."""
         return getattr(value.payment and value.payment.details, 'source_bank_account_id', None)
 
-    def _plan(self, connection, value, found):
+    def _plan_object(self, connection, value, found):
         if not value.enable_accounting_sync and value.id not in found['documents']:
             raise Skipped(self.env._('Ramp keeps it out of accounting.'))
-        move, line = self._check_document(value.id, found)
+        move, line = self._check_paid_document(value.id, found)
         due = owed(value.amount, value.applied_vendor_credits)
         if due.minor < 0:
             raise Held(self.env._('More vendor credit is applied to it than it owes. Correct it in Ramp.'))
-        credits, withdrawn = self._plan_credits(value, line, found), self._plan_withdrawn(value, found)
-        parts, card, reason = self._plan_payment(connection, value, move, line, due, found, credits)
-        settlement = self._compare(value, move, line, parts, found, reason, keep=() if card else self._earlier(value, due, found))
+        credits, withdrawn = self._plan_applied_credits(value, line, found), self._plan_withdrawn_payment(value, found)
+        parts, card, reason = self._plan_bill_payment(connection, value, move, line, due, found, credits)
+        settlement = self._plan_settlement(value, move, line, parts, found, reason, keep=() if card else self._find_earlier_parts(value, due, found))
         done = settlement.undo or settlement.noted.get('card') or withdrawn
         if not (parts or card or credits or done or value.applied_vendor_credits or value.status == 'PAID'):
             raise Waiting(self.env._('It is not paid in Ramp yet.'))
         if settlement.parts:
             applied = found['noted'].get(value.id, {}).get('credits', {})
-            changed = {identity for _line, _minor, identity in credits} | {identity for _line, identity in withdrawn}
-            self._check_open(settlement, sum(minor for _line, minor, _id in credits) - sum(
+            changed = {identity for _line, _float_to_minor, identity in credits} | {identity for _line, identity in withdrawn}
+            self._check_open_amount(settlement, sum(minor for _line, minor, _get_payload_id in credits) - sum(
                 applied.get(identity, 0) for identity in changed))
         return BillPaymentPlan(settlement, credits, withdrawn, card, value.status == 'PAID', None if card else settlement.noted.get('card'))
 
-    def _plan_withdrawn(self, value, found):
+    def _plan_withdrawn_payment(self, value, found):
         """The vendor credits of which less is applied now than was, or nothing: [(refund's payable line, credit id)]."""
         now = {credit.id: credit.amount.minor for credit in value.applied_vendor_credits}
         withdrawn = []
@@ -72,7 +72,7 @@ class RampFlowBillPaymentPlan(models.AbstractModel):
                 withdrawn.append((found['refunds'].get(row.res_id) if row else None, identity))
         return withdrawn
 
-    def _plan_credits(self, value, line, found):
+    def _plan_applied_credits(self, value, line, found):
         """The vendor credits of which another part is applied now: [(refund's payable line, minor units, credit id)]."""
         applied = found['noted'].get(value.id, {}).get('credits', {})
         todo = []
@@ -93,7 +93,7 @@ class RampFlowBillPaymentPlan(models.AbstractModel):
                 raise Held(self.env._('A vendor credit in %(other)s is applied to a bill in %(currency)s.',
                                       other=credit.amount.currency, currency=value.amount.currency))
             if (refund.account_id, refund.partner_id) != (line.account_id, line.partner_id):
-                there, here = map(self.env['ramp.flow.account']._title, (refund.account_id, line.account_id))
+                there, here = map(self.env['ramp.flow.account']._get_display_title, (refund.account_id, line.account_id))
                 raise Held(self.env._(
                     'The vendor credit %(credit)s is of %(its_vendor)s on account %(its_account)s, the bill %(bill)s of %(vendor)s on '
                     'account %(account)s. Reset one of them to draft and put it on the account of the other, so that the credit can be '
@@ -103,18 +103,18 @@ class RampFlowBillPaymentPlan(models.AbstractModel):
             todo.append((refund, credit.amount.minor, credit.id))
         return todo
 
-    def _plan_payment(self, connection, value, move, line, due, found, credits):
+    def _plan_bill_payment(self, connection, value, move, line, due, found, credits):
         """(parts, card, reason): what pays the bill by bank or hand, what by card, and why what was booked before holds no more."""
         payment, paid = value.payment, value.status == 'PAID'
         method = payment and payment.payment_method
         if method in CARD_PAYMENT_METHODS:
             try:
-                return [], self.env['ramp.card.bill']._plan(connection, value, move, line, due, found), self.env._('It is paid by card.')
+                return [], self.env['ramp.card.bill']._plan_object(connection, value, move, line, due, found), self.env._('It is paid by card.')
             except Waiting:
                 if not credits:
                     raise
                 return [], None, self.env._('It is to be paid by card.')
-        if not paid and not self._is_part_over(value):
+        if not paid and not self._is_partial_payment_over(value):
             return [], None, self.env._('Ramp says that the payment did not succeed (%s).', value.status_summary or value.status)
         if not due.minor:
             return [], None, self.env._('It is paid by vendor credits.')
@@ -123,7 +123,7 @@ class RampFlowBillPaymentPlan(models.AbstractModel):
                 return [], None, self.env._('It is paid in Odoo.')
             raise Held(self.env._(
                 'It is paid, but Ramp does not say how (%s). Enter its payment in Odoo; then it confirms itself.', method or '-'))
-        journal = found['banks'].get(self._source_account(value)) or connection.payment_journal_id
+        journal = found['banks'].get(self._get_source_account(value)) or connection.payment_journal_id
         if method == 'PAID_MANUALLY':
             if self._waits_for_person(connection, value):
                 if not self._is_paid_in_odoo(line):
@@ -137,13 +137,13 @@ class RampFlowBillPaymentPlan(models.AbstractModel):
         if not journal:
             raise Held(self.env._('The connection %s has no payment journal. Choose one.', connection.name))
         parts = [
-            Part(told.key, told.payment_id, told.amount, told.settled, self._plan_rate(connection, value, found),
+            Part(told.key, told.payment_id, told.amount, told.settled, self._plan_bill_rate(connection, value, found),
                  self._plan_entry_date(connection, told.day, journal, found), journal,
-                 self._memo(clean(value.invoice_number) or clean(value.vendor.name), told.friendly_id))
-            for told in self._to_be_booked(connection, value, line, self._payments_told(connection, value, due, paid, found), found)]
+                 self._join_memo_texts(clean_text(value.invoice_number) or clean_text(value.vendor.name), told.friendly_id))
+            for told in self._select_parts_to_book(connection, value, line, self._list_reported_payments(connection, value, due, paid, found), found)]
         return parts, None, self.env._('Ramp tells of another payment now.')
 
-    def _earlier(self, value, due, found):
+    def _find_earlier_parts(self, value, due, found):
         """{key: note} of what was paid before another payment that is under way or that Ramp tells of now, and stays.
 
         Ramp shows one payment of a bill, the first that counts. One beside which another has no room took that one's place; of one
@@ -178,16 +178,16 @@ class RampFlowBillPaymentPlan(models.AbstractModel):
     def _is_paid_in_odoo(line):
         return line.currency_id.is_zero(line.amount_residual_currency)
 
-    def _payments_told(self, connection, value, due, paid, found):
+    def _list_reported_payments(self, connection, value, due, paid, found):
         """What Ramp tells of how a bill was paid by bank or hand: [PaymentTold]."""
         payment = value.payment
-        day = self._payment_day(connection, value)
+        day = self._get_payment_day(connection, value)
         if not day:
             raise Held(self.env._('Its payment has no date. Ask Ramp; it cannot be booked on a day that is not known.'))
         if payment.amount.currency != value.amount.currency:
             self._plan_currency(connection, payment.amount.currency, found, amounts=[payment.amount.minor])
             if payment.amount.currency == connection.company_id.currency_id.name and due.minor:
-                self._check_quote(
+                self._check_quoted_rate(
                     connection, found['currencies'][due.currency], float(payment.amount.decimal / due.decimal), day, found)
             return [PaymentTold(payment.id or value.id, payment.id, due.minor, payment.amount, day, payment.customer_friendly_payment_id)]
         self._plan_currency(connection, payment.amount.currency, found, rate=1, amounts=[due.minor, payment.amount.minor])
@@ -195,23 +195,23 @@ class RampFlowBillPaymentPlan(models.AbstractModel):
             raise Held(self.env._(
                 'Ramp paid %(paid)s for a bill that owed %(due)s. Look at it in Ramp.', paid=payment.amount, due=due))
         told = [PaymentTold(payment.id or value.id, payment.id, payment.amount.minor, None, day, payment.customer_friendly_payment_id)]
-        rest = due.minor - payment.amount.minor - sum(note['amount'] for note in self._earlier(value, due, found).values())
+        rest = due.minor - payment.amount.minor - sum(note['amount'] for note in self._find_earlier_parts(value, due, found).values())
         if paid and rest:
             # of the payment that Ramp does not tell, it tells the day on which the bill was paid
-            told.append(PaymentTold(REST, None, rest, None, self._day(connection, value.paid_at) or day, None))
+            told.append(PaymentTold(REST, None, rest, None, self._get_booking_day(connection, value.paid_at) or day, None))
         return [one for one in told if one.amount]
 
-    def _to_be_booked(self, connection, value, line, told, found):
+    def _select_parts_to_book(self, connection, value, line, told, found):
         """All that Ramp tells of; of a bill from before the start date, without what was paid before it, where somebody has entered that:
         exactly the rest of the bill is open in Odoo."""
-        if not self.env['ramp.flow.bill']._is_before(connection, value):
+        if not self.env['ramp.flow.bill']._is_issued_before_start(connection, value):
             return told
         later = [one for one in told if one.day >= connection.start_date]
         booked = sum(note['amount'] for note in found['noted'].get(value.id, {}).get('parts', {}).values())
-        left = self._minor(abs(line.amount_residual_currency), line.currency_id) + booked
+        left = self._float_to_minor(abs(line.amount_residual_currency), line.currency_id) + booked
         return later if sum(one.amount for one in later) == left else told
 
-    def _plan_rate(self, connection, value, found):
+    def _plan_bill_rate(self, connection, value, found):
         """Company currency units for one of the bill's, where Ramp's rate leads into the company's currency; None: as the bill has it."""
         company = connection.company_id.currency_id.name
         payer = found['entities'].get(value.entity_id) or company

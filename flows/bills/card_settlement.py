@@ -6,7 +6,7 @@ from odoo import Command, api, models
 from odoo.tools import SQL
 
 from ...ramp_api import Money, PayloadError, allocate, read_transaction
-from ..accounting.booking import QUIET, clean
+from ..accounting.booking import QUIET, clean_text
 from ..engine.flow import Held, Waiting
 
 
@@ -44,16 +44,16 @@ class RampCardBill(models.AbstractModel):
     _description = 'Ramp: bills paid by card'
 
     @api.model
-    def _lock(self, connection, shared=False):
+    def _exclusive_card_booking(self, connection, shared=False):
         """Transactions and the payments of bills are not booked at the same moment: two that did not see each other's entry would put
         the same charge on the card twice. Batches of transactions may be, shared.
         """
-        return self.env['ramp.flow.pull']._one_at_a_time(f'{self._name} {connection.id}', shared)
+        return self.env['ramp.flow.pull']._exclusive_session_lock(f'{self._name} {connection.id}', shared)
 
     # ------------------------------------------------------------------ for the transaction's flow
 
     @api.model
-    def _bills_of(self, connection, transaction_ids):
+    def _find_paid_bills(self, connection, transaction_ids):
         """The rows of the bills (flow bill_payment) that these transactions pay, by transaction id, in one query."""
         if not transaction_ids:
             return {}
@@ -69,10 +69,10 @@ class RampCardBill(models.AbstractModel):
     # ------------------------------------------------------------------ for the payment's flow
 
     @api.model
-    def _look_up(self, connection, values):
+    def _look_up_references(self, connection, values):
         """The transactions that these bills name: {id: (row, move or empty, Transaction or None)}."""
-        booked = self.env['ramp.flow.booking']._look_up_booked(
-            connection, 'transaction', {identity for value in values for identity in self._transaction_ids(value)}, ['payload', 'state'])
+        booked = self.env['ramp.flow.booking']._look_up_booked_rows(
+            connection, 'transaction', {identity for value in values for identity in self._get_transaction_ids(value)}, ['payload', 'state'])
         found = {}
         for row, move in booked.values():
             try:
@@ -83,22 +83,22 @@ class RampCardBill(models.AbstractModel):
         return found
 
     @staticmethod
-    def _transaction_ids(value):
+    def _get_transaction_ids(value):
         return getattr(value.payment and value.payment.details, 'transaction_ids', ())
 
     @api.model
-    def _plan(self, connection, value, move, line, due, found):
+    def _plan_object(self, connection, value, move, line, due, found):
         """The `CardPlan` of a bill; raises `Waiting` while neither Ramp nor the transactions say that it is paid."""
         note = found['noted'].get(value.id, {}).get('card')
-        ids = self._transaction_ids(value)
+        ids = self._get_transaction_ids(value)
         entries = move.browse()
         arrived = 0
         for identity in ids:
-            _row, entry, _transaction = found['cards'].get(identity, (None, entries.browse(), None))
+            _get_ledger_columns, entry, _transaction = found['cards'].get(identity, (None, entries.browse(), None))
             entries |= entry.filtered(lambda item: item.state == 'posted')
             arrived += entry.state == 'posted'
         complete = bool(ids) and arrived == len(ids)
-        plan = {'ramp_id': value.id, 'move': move, 'line': line, 'due': due.minor, 'name': self._name_of(value), 'entries': entries}
+        plan = {'ramp_id': value.id, 'move': move, 'line': line, 'due': due.minor, 'name': self._get_bill_label(value), 'entries': entries}
         settled = move.browse(note['id']).exists() if note else move.browse()
         if settled and not settled.reversal_move_ids:
             if complete and note.get('expected') and note['id'] not in entries.ids:
@@ -112,10 +112,10 @@ class RampCardBill(models.AbstractModel):
             raise Waiting(self.env._('It waits for its card transaction.'))
         if arrived:
             raise Waiting(self.env._('Some of the card transactions that pay it have not arrived yet.'))
-        expected, date = self._plan_expected(connection, value, line, due, found)
+        expected, date = self._plan_expected_entry(connection, value, line, due, found)
         return CardPlan(**plan, expected=expected, date=date)
 
-    def _plan_expected(self, connection, value, line, due, found):
+    def _plan_expected_entry(self, connection, value, line, due, found):
         """(Money, day): what the card is charged with for the bill, as far as the bill tells."""
         flow = self.env['ramp.flow.bill_payment']
         expected = value.payment.amount
@@ -124,105 +124,105 @@ class RampCardBill(models.AbstractModel):
             expected = due
             if payer and payer != due.currency and value.fx_conversion_rate:
                 expected = Money.from_major(due.decimal * value.fx_conversion_rate, payer, strict=False)
-        day = flow._payment_day(connection, value)
+        day = flow._get_payment_day(connection, value)
         if not day:
             raise Held(self.env._('Its payment has no date. Ask Ramp; it cannot be booked on a day that is not known.'))
         if not connection.card_account_id:
             raise Held(self.env._('The connection %s has no card journal with a default account. Choose one.', connection.name))
-        found['currencies'].setdefault(expected.currency, self.env['ramp.coding']._currency(expected.currency))
+        found['currencies'].setdefault(expected.currency, self.env['ramp.coding']._get_currency(expected.currency))
         flow._plan_currency(connection, expected.currency, found, rate=1, amounts=[expected.minor])
         date = flow._plan_entry_date(connection, day, connection.card_journal_id, found)
         card, company = found['currencies'][expected.currency], connection.company_id.currency_id
         if company not in (card, line.currency_id):
-            flow._rate(connection, card, date, found)  # so that booking finds one
+            flow._get_odoo_rate(connection, card, date, found)  # so that booking finds one
         return expected, date
 
     @api.model
-    def _book(self, connection, plans):
+    def _book_plans(self, connection, plans):
         """Settle the bills of these plans; returns {bill id: note}."""
         notes = {}
         for plan in plans:
             if plan.replaced:
-                self._undo(connection, plan.replaced, self.env._('Its card transactions are in the books now, and say otherwise.'))
+                self._undo_booked_object(connection, plan.replaced, self.env._('Its card transactions are in the books now, and say otherwise.'))
             if plan.kept:
-                self.env['ramp.flow.bill_payment']._pay_again(connection, {'card': plan.kept}, plan.line)
+                self.env['ramp.flow.bill_payment']._repay_new_document(connection, {'card': plan.kept}, plan.line)
                 notes[plan.ramp_id] = plan.kept
             elif plan.expected is not None:
-                entry = self._book_expected(connection, plan)
+                entry = self._book_expected_entry(connection, plan)
                 notes[plan.ramp_id] = {'id': entry.id, 'expected': [plan.expected.minor, plan.expected.currency]}
             else:
-                notes[plan.ramp_id] = {'id': self._settle(connection, plan).id}
+                notes[plan.ramp_id] = {'id': self._settle_card_bill(connection, plan).id}
         return notes
 
     @api.model
-    def _undo(self, connection, note, reason=None):
+    def _undo_booked_object(self, connection, note, reason=None):
         """Take back how a bill was settled: an entry of ours is reversed, that of a transaction only stops paying the bill."""
         reason = reason or self.env._('The bill was paid in another way.')
         flow = self.env['ramp.flow.transaction']
         for transfer in self.env['account.move'].browse(note.get('transfers', ())).exists():
-            flow._undo_move(connection, transfer, reason)
+            flow._undo_booked_move(connection, transfer, reason)
         entry = self.env['account.move'].browse(note['id']).exists()
         if entry.ramp_id:
             entry.line_ids.filtered(lambda item: item.account_type == 'liability_payable').remove_move_reconcile()
         elif entry and not entry.reversal_move_ids:
-            flow._undo_move(connection, entry, reason)
+            flow._undo_booked_move(connection, entry, reason)
 
-    def _book_expected(self, connection, plan):
+    def _book_expected_entry(self, connection, plan):
         """Payable / card liability, as the bill says it: its transaction is not known here."""
         flow = self.env['ramp.flow.transaction']
         company = connection.company_id.currency_id
-        card = self.env['ramp.coding']._currency(plan.expected.currency)
+        card = self.env['ramp.coding']._get_currency(plan.expected.currency)
         currency = plan.line.currency_id
         if card == company:
-            balance = flow._own_units(plan.expected.minor, company)
+            balance = flow._minor_to_units(plan.expected.minor, company)
         elif currency == company:
-            balance = flow._own_units(plan.due, company)
+            balance = flow._minor_to_units(plan.due, company)
         else:
-            balance = flow._to_company(connection, plan.expected, flow._rate(connection, card, plan.date, {'rates': {}}))
-        entry = self._entry(connection, plan.date, plan.line.partner_id, plan.name, [
-            self._item(plan.line.account_id, plan.line.partner_id, plan.name, currency, flow._float(plan.due, currency),
-                       flow._amount(balance, company)),
-            self._item(connection.card_account_id, plan.line.partner_id, plan.name, card, -flow._float(plan.expected.minor, card),
-                       -flow._amount(balance, company))])
-        self._reconcile(entry, plan.line)
+            balance = flow._convert_to_company(connection, plan.expected, flow._get_odoo_rate(connection, card, plan.date, {'rates': {}}))
+        entry = self._create_settlement_entry(connection, plan.date, plan.line.partner_id, plan.name, [
+            self._prepare_journal_item(plan.line.account_id, plan.line.partner_id, plan.name, currency, flow._minor_to_float(plan.due, currency),
+                       flow._units_to_amount(balance, company)),
+            self._prepare_journal_item(connection.card_account_id, plan.line.partner_id, plan.name, card, -flow._minor_to_float(plan.expected.minor, card),
+                       -flow._units_to_amount(balance, company))])
+        self._reconcile_entry_line(entry, plan.line)
         return entry
 
-    def _settle(self, connection, plan):
+    def _settle_card_bill(self, connection, plan):
         """The transactions are in the books: reconcile them with what they pay, those that are spend as what they are now.
 
         Returns the entry that settles the bill.
         """
-        spend = plan.entries.filtered(lambda entry: not self._payable(entry, plan.line))
+        spend = plan.entries.filtered(lambda entry: not self._get_payable_items(entry, plan.line))
         entries = plan.entries - spend
         if spend:
             entries += self.env['ramp.flow.transaction']._book_as_payment(connection, spend, self.env._(
                 'It pays the bill %s, which is the spend.', plan.move.name))
         for entry in entries:
-            self._reconcile(entry, plan.line)
+            self._reconcile_entry_line(entry, plan.line)
         return entries[:1]
 
     # ------------------------------------------------------------------ entries
 
     @api.model
-    def _name_of(self, bill):
+    def _get_bill_label(self, bill):
         """What the entries say that settle a bill (`Bill`), whichever of them it is."""
-        return self.env._('Paid by card: %s', clean(bill.invoice_number) or clean(bill.vendor.name) or bill.id)
+        return self.env._('Paid by card: %s', clean_text(bill.invoice_number) or clean_text(bill.vendor.name) or bill.id)
 
-    def _payable(self, entry, line):
+    def _get_payable_items(self, entry, line):
         return entry.line_ids.filtered(lambda item: item.account_id == line.account_id and item.partner_id == line.partner_id)
 
-    def _reconcile(self, entry, line):
-        items = (self._payable(entry, line) + line).filtered(lambda item: not item.reconciled)
+    def _reconcile_entry_line(self, entry, line):
+        items = (self._get_payable_items(entry, line) + line).filtered(lambda item: not item.reconciled)
         if line in items and len(items) > 1:
             items.reconcile()
 
     @staticmethod
-    def _item(account, partner, name, currency, amount, balance):
+    def _prepare_journal_item(account, partner, name, currency, amount, balance):
         return {
             'account_id': account.id, 'partner_id': partner.id, 'name': name, 'currency_id': currency.id, 'amount_currency': amount,
             'balance': balance, 'tax_ids': [Command.clear()]}
 
-    def _entry(self, connection, date, partner, name, items):
+    def _create_settlement_entry(self, connection, date, partner, name, items):
         # complete as it is: core has no line to add, nor to change
         entry = self.env['account.move'].with_context(**QUIET, skip_invoice_sync=True).create({
             'move_type': 'entry', 'company_id': connection.company_id.id, 'journal_id': connection.card_journal_id.id,
@@ -231,11 +231,11 @@ class RampCardBill(models.AbstractModel):
         return entry
 
     @api.model
-    def _share(self, value, bill, found):
+    def _get_transaction_share(self, value, bill, found):
         """What a transaction pays of its bill, in minor units of the bill's currency; None: it is in that currency itself."""
         if bill.amount.currency == value.amount.currency:
             return None
-        ids = self._transaction_ids(bill)
+        ids = self._get_transaction_ids(bill)
         due = bill.amount.minor - sum(credit.amount.minor for credit in bill.applied_vendor_credits)
         if len(ids) == 1:
             return due

@@ -2,7 +2,7 @@
 from odoo import api, models
 
 from ...ramp_api import read_vendor_credit
-from ..accounting.booking import clean
+from ..accounting.booking import clean_text
 from ..accounting.documents import Document, DocumentLine, line_name
 from ..engine.flow import Held
 
@@ -24,55 +24,55 @@ class RampFlowVendorCredit(models.AbstractModel):
     _known_by = ('reference_number',)
 
     @api.model
-    def _flow_label(self):
+    def _get_flow_label(self):
         return self.env._('Vendor credits')
 
     @api.model
-    def _page(self, record):
+    def _get_ramp_page_path(self, record):
         return record.parent_ramp_id and f'/bill-pay/vendors/{record.parent_ramp_id}'
 
     @api.model
-    def _enabled(self, connection):
+    def _is_enabled_for(self, connection):
         return connection.pull_bills
 
-    def _list_params(self, connection):
+    def _get_list_params(self, connection):
         # those that are used up are left out unless asked for
-        return {'include_fully_used': 'true', 'from_accounting_date': str(connection.start_date), **self._scope(connection)}
+        return {'include_fully_used': 'true', 'from_accounting_date': str(connection.start_date), **self._get_entity_scope(connection)}
 
-    def _watch_listings(self, connection, since):
-        return [self._list_params(connection)]
+    def _get_nightly_listings(self, connection, since):
+        return [self._get_list_params(connection)]
 
-    def _read(self, payload):
+    def _read_payload(self, payload):
         return read_vendor_credit(payload)
 
-    def _facts(self, value):
+    def _get_booking_facts(self, value):
         """What is booked of a credit: what of it is used is the bills' matter."""
         return {
             'total': str(value.total), 'vendor': value.vendor_id, 'entity': value.entity_id, 'date': str(value.accounting_date),
-            'lines': [[str(line.amount), str(line.quantity), str(line.unit_price), self._chosen(line.selections)]
+            'lines': [[str(line.amount), str(line.quantity), str(line.unit_price), self._get_chosen_options(line.selections)]
                       for line in value.lines],
         }
 
-    def _extras(self, value):
-        return {'number': clean(value.reference_number), 'memos': [line.memo for line in value.lines]}
+    def _get_late_details(self, value):
+        return {'number': clean_text(value.reference_number), 'memos': [line.memo for line in value.lines]}
 
-    def _notice(self, connection, record, before, value):
-        self._noticed(record, self._changes(before, self._extras(value)))
+    def _log_late_details(self, connection, record, before, value):
+        self._post_late_messages(record, self._describe_detail_changes(before, self._get_late_details(value)))
 
-    def _row(self, connection, value):
+    def _get_ledger_columns(self, connection, value):
         return {
-            'name': clean(value.reference_number) or value.id, 'date': value.accounting_date, 'money': -value.total,
+            'name': clean_text(value.reference_number) or value.id, 'date': value.accounting_date, 'money': -value.total,
             'parent_ramp_id': value.vendor_id, 'ramp_entity_id': value.entity_id,
             'open_amount': (-value.remaining).decimal,
         }
 
-    def _is_synced(self, payload):
+    def _is_synced_in_ramp(self, payload):
         return False
 
-    def _is_ready(self, payload):
+    def _is_ready_in_ramp(self, payload):
         return True
 
-    def _prepare(self, connection, client, ramp_ids):
+    def _fetch_before_booking(self, connection, client, ramp_ids):
         self.env.cr.execute(
             """
             SELECT DISTINCT lower(payload ->> 'vendor_id') FROM ramp_record
@@ -81,44 +81,44 @@ class RampFlowVendorCredit(models.AbstractModel):
         vendors = {row[0] for row in self.env.cr.fetchall() if row[0]}
         self.env.cr.rollback()
         if vendors:
-            self.env['ramp.flow.vendor']._ensure(connection, client, vendors)
+            self.env['ramp.flow.vendor']._ensure_vendors_booked(connection, client, vendors)
 
-    def _look_up(self, connection, values):
-        partners = self.env['ramp.flow.vendor']._partners(connection, {value.vendor_id for value in values})
+    def _look_up_references(self, connection, values):
+        partners = self.env['ramp.flow.vendor']._find_vendor_partners(connection, {value.vendor_id for value in values})
         return {
-            **self._look_up_books(
+            **self._look_up_accounting_state(
                 connection, [selection for value in values for line in value.lines for selection in line.selections],
                 {value.total.currency for value in values}),
             'partners': partners,
             'numbers': self._look_up_numbers(
-                connection, {(clean(value.reference_number), self._credit_day(connection, value)) for value in values}, partners),
+                connection, {(clean_text(value.reference_number), self._get_credit_day(connection, value)) for value in values}, partners),
         }
 
-    def _plan(self, connection, value, found):
-        self._check_entity(connection, value)
-        self._check_existing(connection, value.created_at or value.accounting_date)
-        journal = self._plan_journal(connection)
+    def _plan_object(self, connection, value, found):
+        self._check_ramp_entity(connection, value)
+        self._skip_booked_elsewhere(connection, value.created_at or value.accounting_date)
+        journal = self._plan_document_journal(connection)
         currency = self._plan_currency(connection, value.total.currency, found, amounts=[line.amount.minor for line in value.lines])
-        partner = self._plan_vendor(value.vendor_id, False, found)
-        coded = self._complete_coding(
-            connection, value.lines, self._plan_coding(connection, value.lines, found), [partner] * len(value.lines), found)
-        day = self._credit_day(connection, value)
+        partner = self._plan_document_vendor(value.vendor_id, False, found)
+        coded = self._complete_line_coding(
+            connection, value.lines, self._plan_line_codings(connection, value.lines, found), [partner] * len(value.lines), found)
+        day = self._get_credit_day(connection, value)
         if not day:
             raise Held(self.env._('It has no date. Ask Ramp; it cannot be booked on a day that is not known.'))
-        self._check_rate(connection, currency, None, day, found)
-        label = clean(value.reference_number) or partner.display_name
-        document = self._directed(Document(
+        self._check_document_rate(connection, currency, None, day, found)
+        label = clean_text(value.reference_number) or partner.display_name
+        document = self._turn_negative_document(Document(
             ramp_id=value.id, move_type='in_refund', partner=partner, currency=currency, rate=None,
             date=self._plan_entry_date(connection, day, journal, found, any(coding.tax for coding in coded)),
-            invoice_date=day, due_date=day, reference=clean(value.reference_number), note=False,
+            invoice_date=day, due_date=day, reference=clean_text(value.reference_number), note=False,
             lines=[DocumentLine(coding, line.amount.minor, line_name(line.memo, fallback=label), line.quantity, line.unit_price)
                    for coding, line in zip(coded, value.lines, strict=True)]))
-        return self._check_number(document, found)
+        return self._check_document_number(document, found)
 
-    def _credit_day(self, connection, value):
-        return self._day(connection, value.accounting_date, value.created_at)
+    def _get_credit_day(self, connection, value):
+        return self._get_booking_day(connection, value.accounting_date, value.created_at)
 
-    def _book(self, connection, plans):
+    def _book_plans(self, connection, plans):
         moves = self._book_documents(connection, plans, connection.bill_post == 'post')
-        self.env['ramp.flow.bill_payment']._credits_booked(connection, [document.ramp_id for document in plans])
+        self.env['ramp.flow.bill_payment']._on_credits_booked(connection, [document.ramp_id for document in plans])
         return moves

@@ -17,7 +17,7 @@ class RampCardExpense(models.AbstractModel):
     _name = 'ramp.card.expense'
     _description = 'Ramp Flow: expenses of card spend'
 
-    def _save(self, connection, expenses):
+    def _write_expenses(self, connection, expenses):
         """Make or correct expenses of entries to come; one whose entry was deleted or reversed is there already, and is used again.
 
         :param expenses: {Ramp id: (values of its own, values of the lines of the entry without the one of the card or bank)}
@@ -37,8 +37,8 @@ class RampCardExpense(models.AbstractModel):
         values, amounts = {}, {}
         for ramp_id, (own, lines) in expenses.items():
             currency = self.env['res.currency'].browse(own['currency_id'])
-            amounts[ramp_id] = self._amounts(lines, currency, company.currency_id)
-            values[ramp_id] = {**common, **own, 'ramp_id': ramp_id, **amounts[ramp_id], **self._coding(lines, currency)}
+            amounts[ramp_id] = self._sum_line_amounts(lines, currency, company.currency_id)
+            values[ramp_id] = {**common, **own, 'ramp_id': ramp_id, **amounts[ramp_id], **self._sum_line_codings(lines, currency)}
         for ramp_id, expense in found.items():
             expense.write(values[ramp_id])
         again = set(found)
@@ -52,7 +52,7 @@ class RampCardExpense(models.AbstractModel):
                     expense.write(different)
         return found, again
 
-    def _amounts(self, lines, currency, company_currency):
+    def _sum_line_amounts(self, lines, currency, company_currency):
         """Taxes and what is left without them, in both currencies, as the entry has them."""
         taxes = [line for line in lines if line.get('tax_repartition_line_id')]
         bases = [line for line in lines if not line.get('tax_repartition_line_id')]
@@ -64,7 +64,7 @@ class RampCardExpense(models.AbstractModel):
             'untaxed_amount': currency.round(company_currency.round(sum(line['balance'] for line in bases))),
         }
 
-    def _coding(self, lines, currency):
+    def _sum_line_codings(self, lines, currency):
         """Account and taxes, where all lines have the same; and the analytic accounts of all of them, by their share."""
         bases = [line for line in lines if not line.get('tax_repartition_line_id')]
         accounts = {line['account_id'] for line in bases}
@@ -74,14 +74,14 @@ class RampCardExpense(models.AbstractModel):
         return {
             'account_id': next(iter(accounts)) if len(accounts) == 1 else False,
             'tax_ids': [Command.set(taxes.pop() if len(taxes) == 1 else ())],
-            'analytic_distribution': self._mixture(costs, currency),
+            'analytic_distribution': self._mix_distributions(costs, currency),
         }
 
-    def _mixture(self, lines, currency):
+    def _mix_distributions(self, lines, currency):
         """The distributions of lines as one, by the amounts that they distribute. It adds up to 100 %, with what is not distributed."""
         shares = defaultdict(Fraction)
         for line in lines:
-            units = Fraction(self.env['ramp.flow.booking']._units(line['amount_currency'], currency))
+            units = Fraction(self.env['ramp.flow.booking']._amount_to_units(line['amount_currency'], currency))
             for key, percent in (line.get('analytic_distribution') or {}).items():
                 part = units * Fraction(str(percent)) / 100
                 shares[key] += part

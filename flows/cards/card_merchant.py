@@ -6,7 +6,7 @@ from odoo import models
 from odoo.fields import Domain
 from odoo.tools import SQL
 
-from ..accounting.booking import QUIET, clean
+from ..accounting.booking import QUIET, clean_text
 from ..engine.names import name_key
 from ..vendors.field_merge import OWN
 
@@ -17,7 +17,7 @@ class RampCardMerchant(models.AbstractModel):
     _name = 'ramp.card.merchant'
     _description = 'Ramp Flow: merchants of card spend'
 
-    def _look_up(self, connection, values):
+    def _look_up_references(self, connection, values):
         """Suppliers by the names of these merchants, and, where each merchant has a vendor, those that are known by Ramp's id."""
         is_each = connection.merchant_policy == 'each'
         return {
@@ -28,7 +28,7 @@ class RampCardMerchant(models.AbstractModel):
 
     def _look_up_vendors(self, connection, values):
         """{merchant's name, as names are compared: suppliers of that name}; in Python, for the reason in `ramp.vendor.matching`."""
-        merchants, vendors = {name_key(clean(value.merchant_name)) for value in values if value.merchant_name}, defaultdict(list)
+        merchants, vendors = {name_key(clean_text(value.merchant_name)) for value in values if value.merchant_name}, defaultdict(list)
         Partner = self.env['res.partner']
         Partner.flush_model(['name'])
         query = Partner._search(
@@ -41,7 +41,7 @@ class RampCardMerchant(models.AbstractModel):
         ours = self.env['ramp.vendor.matching']._look_up_ours([identity for ids in vendors.values() for identity in ids])
         return {key: Partner.browse(identity for identity in ids if ours.get(identity) != OWN) for key, ids in vendors.items()}
 
-    def _plan(self, connection, value, coded, found):
+    def _plan_object(self, connection, value, coded, found):
         """(payee, whether Ramp's id of the merchant is to be kept with it). An empty payee is made when it is booked.
 
         The vendor to which all lines are coded, else the one known as this merchant, else the one supplier that has the merchant's name,
@@ -50,7 +50,7 @@ class RampCardMerchant(models.AbstractModel):
         chosen = self.env['res.partner'].union(*(coding.partner for coding in coded))
         if len(chosen) == 1 and all(coding.partner for coding in coded):
             return chosen, False
-        vendors = found['vendors'].get(name_key(clean(value.merchant_name)), self.env['res.partner'])
+        vendors = found['vendors'].get(name_key(clean_text(value.merchant_name)), self.env['res.partner'])
         known = found['merchants'].get(value.merchant_id)
         if known and (known.active or not vendors):
             return known, False
@@ -61,7 +61,7 @@ class RampCardMerchant(models.AbstractModel):
             return vendors, True
         return connection.merchant_partner_id, False
 
-    def _book(self, connection, plans):
+    def _book_plans(self, connection, plans):
         """The plans with their payees: merchants who have none get theirs, in one go. Those of one name are one vendor."""
         linked = [plan for plan in plans if plan.is_merchant]
         if not linked:
@@ -86,4 +86,4 @@ class RampCardMerchant(models.AbstractModel):
 
 def merchant_name(value):
     """What the merchant is called, or what the statement calls it; False where Ramp says neither."""
-    return clean(value.merchant_name) or clean(value.merchant_descriptor)
+    return clean_text(value.merchant_name) or clean_text(value.merchant_descriptor)

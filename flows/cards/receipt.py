@@ -20,11 +20,11 @@ class RampFlowReceipt(models.AbstractModel):
     _parent_flows = ('transaction', 'reimbursement')
 
     @api.model
-    def _flow_label(self):
+    def _get_flow_label(self):
         return self.env._('Receipts')
 
     @api.model
-    def _page(self, record):
+    def _get_ramp_page_path(self, record):
         if not record.parent_ramp_id:
             return None
         # the row it belongs to is found for all rows of a list at once
@@ -32,17 +32,17 @@ class RampFlowReceipt(models.AbstractModel):
         return f'/details/{folder}/{record.parent_ramp_id}'
 
     @api.model
-    def _expect(self, connection, receipts, booked=None):
+    def _enqueue_files(self, connection, receipts, booked=None):
         """Note the receipts of objects that are being booked, or that Ramp shows with further ones.
 
         :param receipts: maps the object's Ramp id to receipt ids
         :param booked: maps it to the entry that was just made, which its row does not name yet
         """
         receipts = {parent: ids for parent, ids in receipts.items() if ids}
-        parents = self._parents(connection, receipts)
+        parents = self._find_parent_rows(connection, receipts)
         # What takes the place of a reversed document needs its receipts; an entry gets those of its expense (see ramp.flow.transaction).
-        targets = self._targets(connection, receipts) if booked is None else {
-            parent: self._documents_of(booked[parent]) for parent in receipts}
+        targets = self._find_booked_documents(connection, receipts) if booked is None else {
+            parent: self._list_file_documents(booked[parent]) for parent in receipts}
         nobody = self.env['ramp.record']
         rows = {False: [], True: []}
         for parent, ids in receipts.items():
@@ -54,17 +54,17 @@ class RampFlowReceipt(models.AbstractModel):
                     'payload_hash': json_digest([receipt, documents[0].id]) if alone else receipt,
                     'name': self.env._('Receipt: %s', record.name or '?'), 'date': record.date or None})
         for updates, part in rows.items():
-            self._expect_rows(connection, part, updates)
+            self._enqueue_file_rows(connection, part, updates)
 
-    def _documents_of(self, move):
+    def _list_file_documents(self, move):
         """EXTENDS: card spend has an expense, too."""
         return [move, *move.expense_ids]
 
-    def _links(self, connection, client, ramp_id):
+    def _fetch_file_links(self, connection, client, ramp_id):
         return [read_receipt(client.get(f'/receipts/{ramp_id}')).receipt_url]
 
-    def _no_object(self):
+    def _reason_object_gone(self):
         return self.env._('Ramp does not have this receipt.')
 
-    def _unreadable(self, error):
+    def _reason_unreadable_files(self, error):
         return self.env._('Ramp sent a receipt that cannot be read. %s', error)

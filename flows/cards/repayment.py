@@ -48,41 +48,41 @@ class RampFlowRepayment(models.AbstractModel):
     _from_start_date = True
 
     @api.model
-    def _flow_label(self):
+    def _get_flow_label(self):
         return self.env._('Repayments')
 
     @api.model
-    def _page(self, record):
+    def _get_ramp_page_path(self, record):
         return record.parent_ramp_id and f'/details/transactions/{record.parent_ramp_id}'
 
     @api.model
-    def _enabled(self, connection):
+    def _is_enabled_for(self, connection):
         return connection.pull_repayments
 
     # ------------------------------------------------------------------ what Ramp lists
 
-    def _watch_listings(self, connection, since):
+    def _get_nightly_listings(self, connection, since):
         return [{}]
 
-    def _ask_each(self, client, ramp_ids):
+    def _fetch_each_object(self, client, ramp_ids):
         """EXTENDS: nothing can be asked for; what a list of everything does not show is gone."""
         there = {payload['id'].lower(): payload for payload in client.list_objects(self._endpoint)
                  if isinstance(payload, dict) and isinstance(payload.get('id'), str)}
         for ramp_id in ramp_ids:
             yield ramp_id, there.get(ramp_id)
 
-    def _refresh_lost(self, connection, client, started):
+    def _refresh_unlisted_rows(self, connection, client, started):
         """Everything is listed in each run, and nothing can be asked for: what is not listed is gone."""
-        self._transaction(self._skip_lost, connection, started)
+        self._transaction(self._skip_lost_rows, connection, started)
         return []
 
-    def _skip_lost(self, connection, started):
-        self._skip_unlisted(self.env['ramp.record']._unlisted_rows(connection, self._flow, started, LOST_PER_RUN))
+    def _skip_lost_rows(self, connection, started):
+        self._skip_unlisted_rows(self.env['ramp.record']._unlisted_rows(connection, self._flow, started, LOST_PER_RUN))
 
-    def _read(self, payload):
+    def _read_payload(self, payload):
         return read_repayment(payload)
 
-    def _facts(self, value):
+    def _get_booking_facts(self, value):
         """What is booked of a repayment; of one that is not repaid any more the status alone says so."""
         if value.status != 'REPAID':
             return {'status': value.status}
@@ -90,31 +90,31 @@ class RampFlowRepayment(models.AbstractModel):
             'amount': str(value.amount), 'transaction': value.original_transaction_id, 'user': value.user_id,
             'method': value.funding_method, 'repaid': str(value.repaid_at)}
 
-    def _row(self, connection, value):
+    def _get_ledger_columns(self, connection, value):
         return {
-            'name': self.env._('Repayment: %s', value.amount or '-'), 'date': self._day(connection, value.repaid_at),
-            'money': value.amount and -value.amount, 'parent_ramp_id': self._original_id(value),
+            'name': self.env._('Repayment: %s', value.amount or '-'), 'date': self._get_booking_day(connection, value.repaid_at),
+            'money': value.amount and -value.amount, 'parent_ramp_id': self._get_original_id(value),
             'ramp_entity_id': value.entity_id, 'has_moved': value.status == 'REPAID',
         }
 
     @staticmethod
-    def _original_id(value):
+    def _get_original_id(value):
         return value.original_transaction_id and value.original_transaction_id.lower()
 
-    def _is_synced(self, payload):
+    def _is_synced_in_ramp(self, payload):
         return False
 
-    def _is_ready(self, payload):
+    def _is_ready_in_ramp(self, payload):
         return True
 
-    def _stored(self, connection, rows, asked):
+    def _on_rows_stored(self, connection, rows, asked):
         told = {row['ramp_id']: row for row in rows if 'value' in row}
-        self._withdraw(connection, told, {
-            ramp_id: self._status_in_words(row['value'].status) for ramp_id, row in told.items() if row['value'].status != 'REPAID'})
-        return super()._stored(connection, rows, asked)
+        self._reverse_withdrawn_objects(connection, told, {
+            ramp_id: self._describe_repayment_status(row['value'].status) for ramp_id, row in told.items() if row['value'].status != 'REPAID'})
+        return super()._on_rows_stored(connection, rows, asked)
 
     @api.model
-    def _status_in_words(self, status):
+    def _describe_repayment_status(self, status):
         return {
             'AWAITING_MANUAL_REPAYMENT': self.env._('The employee is to repay it outside of Ramp.'),
             'AWAITING_PAYMENT': self.env._('The employee is to repay it; the money has not arrived.'),
@@ -125,7 +125,7 @@ class RampFlowRepayment(models.AbstractModel):
 
     # ------------------------------------------------------------------ looking up
 
-    def _prepare(self, connection, client, ramp_ids):
+    def _fetch_before_booking(self, connection, client, ramp_ids):
         """Link people we have not met to employees, by e-mail: a repayment names only Ramp's user id."""
         self.env.cr.execute(
             """
@@ -133,16 +133,16 @@ class RampFlowRepayment(models.AbstractModel):
              WHERE connection_id = %s AND flow = %s AND ramp_id = ANY(%s) AND res_id IS NULL AND payload ->> 'status' = 'REPAID'
             """, (connection.id, self._flow, ramp_ids))
         users = {row[0] for row in self.env.cr.fetchall() if row[0]}
-        unknown = users - set(self._employees(connection, users))
+        unknown = users - set(self._find_employees(connection, users))
         self.env.cr.rollback()
         if unknown:
-            self._transaction(self.env['hr.employee']._ramp_link, connection, self._ramp_users(client), unknown)
+            self._transaction(self.env['hr.employee']._ramp_link, connection, self._fetch_ramp_users(client), unknown)
 
-    def _look_up(self, connection, values):
-        originals = {identity for identity in map(self._original_id, values) if identity}
-        booked = self._look_up_booked(connection, 'transaction', originals, ['name', 'state', 'error_message'], [
+    def _look_up_references(self, connection, values):
+        originals = {identity for identity in map(self._get_original_id, values) if identity}
+        booked = self._look_up_booked_rows(connection, 'transaction', originals, ['name', 'state', 'error_message'], [
             'state', 'name', 'ref', 'journal_id', 'currency_id'])
-        moves, lines = self.env['account.move'].union(*(move for _row, move in booked.values())), {}
+        moves, lines = self.env['account.move'].union(*(move for _get_ledger_columns, move in booked.values())), {}
         for line in self.env['account.move.line'].search_fetch(
                 [('move_id', 'in', moves.ids)],
                 ['move_id', 'account_id', 'partner_id', 'name', 'currency_id', 'amount_currency', 'balance', 'analytic_distribution',
@@ -150,7 +150,7 @@ class RampFlowRepayment(models.AbstractModel):
                  'display_type'], order='id'):
             lines.setdefault(line.move_id, []).append(line)
         return {
-            **self._look_up_books(connection, [], {value.amount.currency for value in values if value.amount}),
+            **self._look_up_accounting_state(connection, [], {value.amount.currency for value in values if value.amount}),
             'originals': booked, 'lines': lines,
             'taken': self._look_up_taken(connection, originals), 'expenses': self._look_up_expenses(moves),
             **self._look_up_people(connection, {value.user_id.lower() for value in values if value.user_id}),
@@ -182,6 +182,6 @@ def take(amount, rest, is_company_currency):
     shares = allocate(amount, [minor for minor, _balance in rest])
     if is_company_currency:
         return shares, shares
-    total, whole = sum(minor for minor, _balance in rest), sum(balance for _minor, balance in rest)
+    total, whole = sum(minor for minor, _balance in rest), sum(balance for _float_to_minor, balance in rest)
     part = allocate(whole, [amount, total - amount])[0]
-    return shares, allocate(part, [balance for _minor, balance in rest])
+    return shares, allocate(part, [balance for _float_to_minor, balance in rest])

@@ -3,7 +3,7 @@ from markupsafe import Markup
 
 from odoo import Command, models
 
-from ..accounting.booking import QUIET, clean
+from ..accounting.booking import QUIET, clean_text
 from ..engine.flow import Held, Skipped, Waiting
 from .repayment import BANK_METHODS, OTHER_METHODS, UNUSUAL, RepaymentPlan, take
 
@@ -15,33 +15,33 @@ class RampFlowRepaymentBook(models.AbstractModel):
 
     # ------------------------------------------------------------------ deciding
 
-    def _plan(self, connection, value, found):
-        self._check_state(connection, value)
-        row, original = self._plan_original(value, found)
-        journal, account = self._plan_account(connection, value)
+    def _plan_object(self, connection, value, found):
+        self._check_ramp_state(connection, value)
+        row, original = self._plan_original_spend(value, found)
+        journal, account = self._plan_repayment_account(connection, value)
         self._plan_currency(connection, value.amount.currency, found, rate=1, amounts=[value.amount.minor])  # that of the original
-        day = self._day(connection, value.repaid_at)
+        day = self._get_booking_day(connection, value.repaid_at)
         if not day:
             raise Held(self.env._('It has no date. Ask Ramp; it cannot be booked on a day that is not known.'))
         spend = [line for line in found['lines'][original] if line.account_id != original.journal_id.default_account_id]
-        employee = self._plan_employee(connection, value, original, found)
+        employee = self._plan_spend_employee(connection, value, original, found)
         date = self._plan_entry_date(connection, day, journal, found, any(line.tax_ids or line.tax_line_id for line in spend))
-        shares, balance = self._plan_shares(connection, value, original, spend, found)  # last: it counts as taken from here on
+        shares, balance = self._plan_repaid_shares(connection, value, original, spend, found)  # last: it counts as taken from here on
         return RepaymentPlan(value, original, date, journal, account, employee, shares, balance, self.env._(
-            'Repayment of %(original)s %(id)s', original=clean(original.ref) or row.name, id=value.id[:8]),
+            'Repayment of %(original)s %(id)s', original=clean_text(original.ref) or row.name, id=value.id[:8]),
             found['expenses'].get(original, self.env['hr.expense']).filtered(lambda expense: expense.state != 'refused'))
 
-    def _check_state(self, connection, value):
+    def _check_ramp_state(self, connection, value):
         if value.status in ('NONE', 'REPAYMENT_FAILED'):
-            raise Skipped(self._status_in_words(value.status))
+            raise Skipped(self._describe_repayment_status(value.status))
         if value.status != 'REPAID':
-            raise Waiting(self._status_in_words(value.status))
+            raise Waiting(self._describe_repayment_status(value.status))
         if value.amount.minor <= 0:
             raise Held(self.env._('Its amount is %s. Look at it in Ramp.', value.amount))
 
-    def _plan_original(self, value, found):
+    def _plan_original_spend(self, value, found):
         """(row, entry) of the card transaction that is repaid; raises `Waiting` or `Held` where there is none to take back."""
-        identity = self._original_id(value)
+        identity = self._get_original_id(value)
         if not identity:
             raise Held(self.env._('Ramp does not say which card transaction is repaid. Book it by hand, and ignore this one.'))
         row, original = found['originals'].get(identity, (None, None))
@@ -62,12 +62,12 @@ class RampFlowRepaymentBook(models.AbstractModel):
             raise Held(self.env._('The card transaction it repays is cancelled in Odoo: %s', original.name), original)
         return row, original
 
-    def _plan_account(self, connection, value):
+    def _plan_repayment_account(self, connection, value):
         """(journal, account) of what arrives: the bank, or wherever the connection says that it arrives otherwise."""
         if value.funding_method in BANK_METHODS:
             if not connection.payment_journal_id:
                 raise Held(self.env._('The connection %s has no payment journal. Choose one.', connection.name))
-            _method, account = self.env['ramp.flow.payment']._bank(connection, connection.payment_journal_id, 'inbound')
+            _get_payment_method, account = self.env['ramp.flow.payment']._get_outstanding_account(connection, connection.payment_journal_id, 'inbound')
             return connection.payment_journal_id, account
         if value.funding_method not in OTHER_METHODS:
             raise Held(self.env._(
@@ -78,7 +78,7 @@ class RampFlowRepaymentBook(models.AbstractModel):
                 'connection %(name)s.', method=value.funding_method, name=connection.name))
         return connection.card_journal_id, connection.repayment_account_id
 
-    def _plan_employee(self, connection, value, original, found):
+    def _plan_spend_employee(self, connection, value, original, found):
         """Whoever repaid it: the employee of the Ramp user, else of the original's expense."""
         if value.user_id and value.user_id.lower() in found['questions']:
             raise Held(found['questions'][value.user_id.lower()])
@@ -90,7 +90,7 @@ class RampFlowRepaymentBook(models.AbstractModel):
                 'one the work e-mail, that the person has in Ramp.', user=value.user_id or '-', company=connection.company_id.name))
         return employee
 
-    def _plan_shares(self, connection, value, original, spend, found):
+    def _plan_repaid_shares(self, connection, value, original, spend, found):
         """([(line, units, units of the company's currency)], sum of the latter): what the repayment takes of each line's rest."""
         company = connection.company_id.currency_id
         currency = original.currency_id
@@ -100,15 +100,15 @@ class RampFlowRepaymentBook(models.AbstractModel):
         if value.amount.currency != currency.name or any(line.currency_id != currency for line in spend):
             raise Held(self.env._('It is in %(currency)s, but the card transaction %(original)s is in %(other)s.',
                                   currency=value.amount.currency, original=original.name, other=currency.name), original)
-        whole = [(self._units(line.amount_currency, currency), self._units(line.balance, company)) for line in spend]
-        amount = self._own_units(value.amount.minor, currency)
-        taken = found['taken'].setdefault(self._original_id(value), {})
+        whole = [(self._amount_to_units(line.amount_currency, currency), self._amount_to_units(line.balance, company)) for line in spend]
+        amount = self._minor_to_units(value.amount.minor, currency)
+        taken = found['taken'].setdefault(self._get_original_id(value), {})
         total, done = sum(minor for minor, _balance in whole), sum(minor for minor, _balance in taken.values())
         if amount > total - done:
             raise Held(self.env._(
                 'It is %(amount)s, but only %(rest)s of the card transaction %(original)s is not repaid yet. Look at its repayments in '
                 'Ramp.', amount=value.amount, original=original.name,
-                rest=f'{self._amount(total - done, currency):.{currency.decimal_places}f} {currency.name}'), original)
+                rest=f'{self._units_to_amount(total - done, currency):.{currency.decimal_places}f} {currency.name}'), original)
         rest = whole
         if set(taken) <= {line.id for line in spend}:  # else the original was booked anew since: its parts are the best there is
             rest = [(minor - taken.get(line.id, (0, 0))[0], balance - taken.get(line.id, (0, 0))[1])
@@ -121,14 +121,14 @@ class RampFlowRepaymentBook(models.AbstractModel):
 
     # ------------------------------------------------------------------ booking
 
-    def _book(self, connection, plans):
-        self._contacts(self.env['hr.employee'].union(*(plan.employee for plan in plans)))
-        spend = {plan.repayment.id: self._spend_values(plan) for plan in plans}
-        expenses, _again = self.env['ramp.card.expense']._save(connection, {
-            plan.repayment.id: (self._expense_values(connection, plan), spend[plan.repayment.id]) for plan in plans if plan.spent})
+    def _book_plans(self, connection, plans):
+        self._get_employee_contacts(self.env['hr.employee'].union(*(plan.employee for plan in plans)))
+        spend = {plan.repayment.id: self._prepare_spend_values(plan) for plan in plans}
+        expenses, _again = self.env['ramp.card.expense']._write_expenses(connection, {
+            plan.repayment.id: (self._prepare_expense_values(connection, plan), spend[plan.repayment.id]) for plan in plans if plan.spent})
         # complete as they are: core would make taxes anew that were rounded to nothing
         moves = self.env['account.move'].with_context(**QUIET, ramp_one_sequence={}, skip_invoice_sync=True).create(
-            [self._move_values(connection, plan, spend[plan.repayment.id], expenses.get(plan.repayment.id, plan.spent.browse()))
+            [self._prepare_move_values(connection, plan, spend[plan.repayment.id], expenses.get(plan.repayment.id, plan.spent.browse()))
              for plan in plans])
         moves._post(soft=False)
         rows = {row.ramp_id: row for row in self.env['ramp.record'].search_fetch(
@@ -136,28 +136,28 @@ class RampFlowRepaymentBook(models.AbstractModel):
             ['ramp_id'])}
         self.env['ramp.record']._store_noted({
             rows[plan.repayment.id].id: {'shares': [[line.id, minor, balance] for line, minor, balance in plan.shares]} for plan in plans})
-        self._tell(plans, moves)
+        self._post_repayment_notes(plans, moves)
         return moves
 
-    def _spend_values(self, plan):
+    def _prepare_spend_values(self, plan):
         """What is taken back of each line of the original."""
         currency, company = plan.original.currency_id, plan.original.company_currency_id
-        return [self._mirrored(line, self._amount(-minor, currency), self._amount(-balance, company))
+        return [self._mirror_entry_line(line, self._units_to_amount(-minor, currency), self._units_to_amount(-balance, company))
                 for line, minor, balance in plan.shares if minor or balance or line.tax_ids or line.tax_line_id]
 
-    def _expense_values(self, connection, plan):
+    def _prepare_expense_values(self, connection, plan):
         """An expense that takes back as much of the original's, as that of a refund does: together they are what the company spent."""
         return {
             'name': plan.label, 'employee_id': plan.employee.id, 'date': plan.date, 'currency_id': plan.original.currency_id.id,
-            'total_amount_currency': -self._float(plan.repayment.amount.minor, plan.original.currency_id),
-            'total_amount': -self._amount(plan.balance, connection.company_id.currency_id), 'vendor_id': plan.spent.vendor_id.id}
+            'total_amount_currency': -self._minor_to_float(plan.repayment.amount.minor, plan.original.currency_id),
+            'total_amount': -self._units_to_amount(plan.balance, connection.company_id.currency_id), 'vendor_id': plan.spent.vendor_id.id}
 
-    def _move_values(self, connection, plan, spend, expense):
+    def _prepare_move_values(self, connection, plan, spend, expense):
         company, currency = connection.company_id.currency_id, plan.original.currency_id
         contact = plan.employee.work_contact_id
         arrived = {
             'account_id': plan.account.id, 'partner_id': contact.id, 'name': plan.label, 'currency_id': currency.id,
-            'amount_currency': self._float(plan.repayment.amount.minor, currency), 'balance': self._amount(plan.balance, company),
+            'amount_currency': self._minor_to_float(plan.repayment.amount.minor, currency), 'balance': self._units_to_amount(plan.balance, company),
             'analytic_distribution': {}, 'tax_ids': [Command.clear()]}
         return {
             'move_type': 'entry', 'ramp_id': plan.repayment.id, 'company_id': connection.company_id.id, 'journal_id': plan.journal.id,
@@ -165,7 +165,7 @@ class RampFlowRepaymentBook(models.AbstractModel):
             'expense_ids': [Command.set(expense.ids)], 'line_ids': [Command.create(values) for values in (arrived, *spend)]}
 
     @staticmethod
-    def _mirrored(line, amount, balance):
+    def _mirror_entry_line(line, amount, balance):
         """A line that takes back a part of another one; of a taxed one also its part of the tax report."""
         return {
             'account_id': line.account_id.id, 'partner_id': line.partner_id.id, 'name': line.name, 'currency_id': line.currency_id.id,
@@ -176,7 +176,7 @@ class RampFlowRepaymentBook(models.AbstractModel):
             'is_storno': line.company_id.account_storno and not line.is_storno,  # as core has it in reversals
         }
 
-    def _tell(self, plans, moves):
+    def _post_repayment_notes(self, plans, moves):
         """A line on the page of each entry, and of what it takes back."""
         bodies, originals = {}, {}
         for plan, move in zip(plans, moves, strict=True):

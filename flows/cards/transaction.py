@@ -6,7 +6,7 @@ from datetime import timedelta
 from odoo import api, models
 
 from ...ramp_api import Transaction, read_transaction
-from ..accounting.booking import clean
+from ..accounting.booking import clean_text
 from ..accounting.coding import Coding
 from .card_merchant import merchant_name
 
@@ -75,61 +75,61 @@ class RampFlowTransaction(models.AbstractModel):
     _from_start_date = True  # Ramp's filter is by the moment of the purchase; the day of the books decides
 
     @api.model
-    def _flow_label(self):
+    def _get_flow_label(self):
         return self.env._('Card transactions')
 
     @api.model
-    def _page(self, record):
+    def _get_ramp_page_path(self, record):
         return f'/details/transactions/{record.ramp_id}'
 
-    def _list_params(self, connection):
+    def _get_list_params(self, connection):
         return {
             'sync_status': 'SYNC_READY', 'from_date': connection._start_moment(IN_TRANSIT), 'order_by_date_asc': 'true',
-            **self._scope(connection)}
+            **self._get_entity_scope(connection)}
 
-    def _read(self, payload):
+    def _read_payload(self, payload):
         return read_transaction(payload)
 
-    def _facts(self, value):
+    def _get_booking_facts(self, value):
         """What is booked of a transaction; what the merchant or the cardholder is called, memos and files are no part of it."""
         return {
             'amount': str(value.amount), 'state': value.state, 'user': value.user_id, 'entity': value.entity_id,
             'merchant': value.merchant_id, 'day': str(value.accounting_date or value.settlement_date or value.user_transaction_time),
-            'lines': [[str(line.amount), self._chosen(line.selections)] for line in value.lines],
+            'lines': [[str(line.amount), self._get_chosen_options(line.selections)] for line in value.lines],
         }
 
-    def _extras(self, value):
+    def _get_late_details(self, value):
         return {
             'receipts': sorted(value.receipts), 'memo': value.memo, 'memos': [line.memo for line in value.lines],
-            'merchant': clean(value.merchant_name), 'cardholder': value.card_holder_name, 'original': str(value.original_amount or '')}
+            'merchant': clean_text(value.merchant_name), 'cardholder': value.card_holder_name, 'original': str(value.original_amount or '')}
 
-    def _reread_listings(self, connection, since):
+    def _get_changed_listings(self, connection, since):
         # when a transaction changed, nothing tells; what was synced lately is looked at once more
         synced = (self.env.cr.now() - REREAD_SYNCED).strftime('%Y-%m-%dT%H:%M:%SZ')
-        return [{'sync_status': 'SYNCED', 'synced_after': synced, **self._scope(connection)}]
+        return [{'sync_status': 'SYNCED', 'synced_after': synced, **self._get_entity_scope(connection)}]
 
-    def _watch_listings(self, connection, since):
+    def _get_nightly_listings(self, connection, since):
         first = connection._start_moment()
-        return [{'from_date': connection._start_moment(IN_TRANSIT) if since == first else since, **self._scope(connection)}]
+        return [{'from_date': connection._start_moment(IN_TRANSIT) if since == first else since, **self._get_entity_scope(connection)}]
 
-    def _notice(self, connection, record, before, value):
+    def _log_late_details(self, connection, record, before, value):
         new = [receipt for receipt in value.receipts if receipt not in before.get('receipts', [])]
-        self.env['ramp.flow.receipt']._expect(connection, {record.ramp_id: new})
-        self._noticed(record, self._changes(before, self._extras(value)))
+        self.env['ramp.flow.receipt']._enqueue_files(connection, {record.ramp_id: new})
+        self._post_late_messages(record, self._describe_detail_changes(before, self._get_late_details(value)))
 
-    def _row(self, connection, value):
+    def _get_ledger_columns(self, connection, value):
         return {
-            'name': _label(value), 'date': self._date(connection, value), 'money': value.amount,
+            'name': _make_transaction_label(value), 'date': self._get_transaction_date(connection, value), 'money': value.amount,
             'parent_ramp_id': value.original_transaction_id, 'ramp_entity_id': value.entity_id, 'has_moved': value.state == 'CLEARED',
         }
 
-    def _date(self, connection, value):
+    def _get_transaction_date(self, connection, value):
         """The day of the books: Ramp's accounting date, else settlement, else purchase, in the company's time zone."""
-        return self._day(connection, value.accounting_date, value.settlement_date, value.user_transaction_time)
+        return self._get_booking_day(connection, value.accounting_date, value.settlement_date, value.user_transaction_time)
 
     # ------------------------------------------------------------------ cardholders
 
-    def _prepare(self, connection, client, ramp_ids):
+    def _fetch_before_booking(self, connection, client, ramp_ids):
         """Link cardholders we have not met to employees, by login or work e-mail: a transaction names only Ramp's user id."""
         self.env.cr.execute(
             """
@@ -137,13 +137,13 @@ class RampFlowTransaction(models.AbstractModel):
              WHERE connection_id = %s AND flow = %s AND ramp_id = ANY(%s) AND res_id IS NULL
             """, (connection.id, self._flow, ramp_ids))
         users = {row[0] for row in self.env.cr.fetchall() if row[0]}
-        known = self._employees(connection, users)
+        known = self._find_employees(connection, users)
         self.env.cr.rollback()
         unknown = users - set(known)
         if unknown:
-            self._transaction(self.env['hr.employee']._ramp_link, connection, self._ramp_users(client), unknown)
+            self._transaction(self.env['hr.employee']._ramp_link, connection, self._fetch_ramp_users(client), unknown)
 
 
-def _label(value):
+def _make_transaction_label(value):
     """What a person reads first: the merchant, or what the statement says."""
-    return merchant_name(value) or clean(value.memo) or value.id
+    return merchant_name(value) or clean_text(value.memo) or value.id

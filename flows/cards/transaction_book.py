@@ -12,11 +12,11 @@ class RampFlowTransactionBook(models.AbstractModel):
 
     _inherit = 'ramp.flow.transaction'
 
-    def _book(self, connection, plans):
+    def _book_plans(self, connection, plans):
         """Expenses with their entries; and the entries of those that pay a bill."""
         spend = [plan for plan in plans if isinstance(plan, SpendPlan)]
         payments = [plan for plan in plans if isinstance(plan, BillPlan)]
-        moves = iter(self._book_spend(connection, spend) if spend else ())
+        moves = iter(self._book_card_spend(connection, spend) if spend else ())
         entries = iter(self._book_bill_payments(connection, payments) if payments else ())
         return [next(moves if isinstance(plan, SpendPlan) else entries) for plan in plans]
 
@@ -33,7 +33,7 @@ class RampFlowTransactionBook(models.AbstractModel):
             if plan.entry and not plan.entry.ramp_id:
                 plan.entry.ramp_id = plan.transaction.id
             moves.append(plan.entry or next(made))
-        self._expect_receipts(connection, plans, moves)
+        self._enqueue_plan_receipts(connection, plans, moves)
         return moves
 
     @api.model
@@ -59,76 +59,76 @@ class RampFlowTransactionBook(models.AbstractModel):
                 'Ramp changed the card transaction that pays it after it was booked: %s. Decide on that one first.', record.name))
         for entry in entries:
             expenses = entry.expense_ids
-            self._undo_move(connection, entry, reason)
+            self._undo_booked_move(connection, entry, reason)
             expenses.approval_state = False  # core lets nobody delete one that is approved
             expenses.unlink()
         records._reopen_for_booking()
-        plans, values, _behind = self._plan_batch(connection, records)
+        plans, values, _behind = self._plan_batch_rows(connection, records)
         for record in records.filtered(lambda item: item not in plans):
             raise Held(record.error_message or self.env._('Its card transaction could not be booked anew: %s', record.name))
-        moves = self._book(connection, list(plans.values()))
+        moves = self._book_plans(connection, list(plans.values()))
         records._mark_booked(moves, self._new_sync_key(records))
-        self.env['ramp.record']._store_noted({record.id: {'extras': self._extras(values[record])} for record in records})
+        self.env['ramp.record']._store_noted({record.id: {'extras': self._get_late_details(values[record])} for record in records})
         self._trigger()  # Ramp is to hear of the new entries
         return self.env['account.move'].concat(*moves)
 
-    def _book_spend(self, connection, plans):
-        plans = self.env['ramp.card.merchant']._book(connection, plans)
-        debits = {plan.transaction.id: self._debits(connection, plan) for plan in plans}
-        expenses, again = self.env['ramp.card.expense']._save(connection, {
-            plan.transaction.id: (self._expense_values(connection, plan), debits[plan.transaction.id]) for plan in plans})
-        known = self._known_analytics(line.coding for plan in plans for line in plan.lines)
+    def _book_card_spend(self, connection, plans):
+        plans = self.env['ramp.card.merchant']._book_plans(connection, plans)
+        debits = {plan.transaction.id: self._list_debit_lines(connection, plan) for plan in plans}
+        expenses, again = self.env['ramp.card.expense']._write_expenses(connection, {
+            plan.transaction.id: (self._prepare_expense_values(connection, plan), debits[plan.transaction.id]) for plan in plans})
+        known = self._get_analytics_context(line.coding for plan in plans for line in plan.lines)
         # of a line whose tax is rounded to nothing, core would make the tax anew, on top of what Ramp says
         moves = self.env['account.move'].with_context(
             **QUIET, ramp_one_sequence={}, ramp_known_analytics=known, skip_invoice_sync=True).create(
-            [self._move_values(connection, plan, expenses[plan.transaction.id], debits[plan.transaction.id]) for plan in plans])
+            [self._prepare_move_values(connection, plan, expenses[plan.transaction.id], debits[plan.transaction.id]) for plan in plans])
         if connection.card_post == 'post':
             moves._post(soft=False)
         for plan, move in zip(plans, moves, strict=True):
             if plan.transaction.id in again:  # the receipts went with the deleted entry; the expense still has them
                 for attachment in expenses[plan.transaction.id].attachment_ids:
                     attachment.copy({'res_model': 'account.move', 'res_id': move.id})
-        self._expect_receipts(connection, plans, moves)
+        self._enqueue_plan_receipts(connection, plans, moves)
         return moves
 
-    def _expect_receipts(self, connection, plans, moves):
-        self.env['ramp.flow.receipt']._expect(
+    def _enqueue_plan_receipts(self, connection, plans, moves):
+        self.env['ramp.flow.receipt']._enqueue_files(
             connection, {plan.transaction.id: plan.transaction.receipts for plan in plans},
             {plan.transaction.id: move for plan, move in zip(plans, moves, strict=True)})
 
-    def _expense_values(self, connection, plan):
+    def _prepare_expense_values(self, connection, plan):
         return {
             'name': plan.label,
             'employee_id': plan.employee.id,
             'date': plan.date,
             'currency_id': plan.currency.id,
             'total_amount_currency': float(plan.transaction.amount.decimal),
-            'total_amount': self._amount(plan.balance, connection.company_id.currency_id),
+            'total_amount': self._units_to_amount(plan.balance, connection.company_id.currency_id),
             'vendor_id': plan.partner.id,
             'description': '\n'.join(filter(None, (plan.note, plan.details))) or False,
         }
 
-    def _line_values(self, connection, plan, account, amount, balance, name, partner, distribution=False, is_refund=False):
+    def _prepare_entry_line(self, connection, plan, account, amount, balance, name, partner, distribution=False, is_refund=False):
         return {
             # where that is the law, what comes back is a negative debit, as in core's refunds
             'is_storno': connection.company_id.account_storno and is_refund,
             'account_id': account.id, 'partner_id': partner.id, 'name': name, 'currency_id': plan.currency.id,
-            'amount_currency': self._float(amount, plan.currency),
-            'balance': self._amount(balance, connection.company_id.currency_id),
+            'amount_currency': self._minor_to_float(amount, plan.currency),
+            'balance': self._units_to_amount(balance, connection.company_id.currency_id),
             'analytic_distribution': distribution, 'tax_ids': [Command.clear()],
         }
 
-    def _debits(self, connection, plan):
+    def _list_debit_lines(self, connection, plan):
         """What was bought: the lines of the entry but for that of the card, with their taxes."""
         debits = []
         for part in plan.lines:
             partner = part.coding.partner or plan.partner
-            values = self._line_values(connection, plan, part.coding.account, part.amount, part.balance, part.name, partner,
+            values = self._prepare_entry_line(connection, plan, part.coding.account, part.amount, part.balance, part.name, partner,
                                        part.coding.distribution, part.amount < 0)
-            debits += self._with_tax(connection, part.coding, partner, values, part.amount < 0) if part.coding.tax else [values]
+            debits += self._set_line_tax(connection, part.coding, partner, values, part.amount < 0) if part.coding.tax else [values]
         return debits
 
-    def _move_values(self, connection, plan, expense, debits):
+    def _prepare_move_values(self, connection, plan, expense, debits):
         return {
             'move_type': 'entry',
             'ramp_id': plan.transaction.id,
@@ -140,7 +140,7 @@ class RampFlowTransactionBook(models.AbstractModel):
             'ref': plan.label,
             'narration': plan.note and plaintext2html(plan.note),  # somebody else's text is no markup
             'expense_ids': [Command.set(expense.ids)],
-            'line_ids': [Command.create(values) for values in (*debits, self._line_values(
+            'line_ids': [Command.create(values) for values in (*debits, self._prepare_entry_line(
                 connection, plan, connection.card_account_id, -plan.transaction.amount.minor, -plan.balance, plan.label, plan.partner,
                 is_refund=plan.transaction.amount.minor < 0))],
         }

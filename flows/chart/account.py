@@ -33,47 +33,47 @@ class RampFlowAccount(models.AbstractModel):
     _can_be_hidden = True
 
     @api.model
-    def _flow_label(self):
+    def _get_flow_label(self):
         return self.env._('Accounts')
 
-    def _wanted_domain(self, connection):
+    def _get_wanted_domain(self, connection):
         domain = (Domain('company_ids', 'in', connection.company_id.parent_ids.ids) & Domain('active', '=', True)
                   & Domain('account_type', 'not in', UNSPENDABLE) & Domain('id', '!=', connection.card_account_id.id))
         if connection.account_policy == 'types':
             kinds = Domain('account_type', 'in', connection.account_type_ids.mapped('code'))
             # Ramp wants to know the account of each tax rate
-            domain &= kinds | Domain('id', 'in', self.env['ramp.flow.tax_rate']._accounts(connection).ids)
+            domain &= kinds | Domain('id', 'in', self.env['ramp.flow.tax_rate']._get_tax_accounts(connection).ids)
         return domain
 
-    def _not_offered(self, record):
+    def _reason_not_offered(self, record):
         if record.active and record.account_type in UNSPENDABLE:
             return self.env._('Accounts of its type (%s) take no spend, so it is not offered in Ramp.', dict(
                 record._fields['account_type']._description_selection(self.env))[record.account_type])
-        return super()._not_offered(record)
+        return super()._reason_not_offered(record)
 
-    def _desired(self, connection, records):
+    def _get_desired_values(self, connection, records):
         return {account.id: {
-            'name': account.name, 'code': account.code or '', 'classification': self._classification(account), 'offered': True,
+            'name': account.name, 'code': account.code or '', 'classification': self._get_ramp_classification(account), 'offered': True,
         } for account in records.with_company(connection.company_id)}
 
-    def _title(self, record):
+    def _get_display_title(self, record):
         return f'{record.code} {record.name}' if record.code else record.name
 
     @api.model
-    def _classification(self, account):
+    def _get_ramp_classification(self, account):
         kind = account.account_type or ''
         return CLASSIFICATIONS.get(kind) or CLASSIFICATIONS.get(kind.partition('_')[0]) or 'UNKNOWN'
 
-    def _read_remote(self, payload, query):
+    def _read_remote_object(self, payload, query):
         active = payload.get('is_active', True)
         return Remote(payload.get('id'), payload['ramp_id'], {
             'name': payload.get('name'), 'code': payload.get('code') or '', 'classification': payload.get('classification'),
             'offered': active and payload.get('visibility') != 'HIDDEN', 'active': active})
 
-    def _upload_item(self, job):
+    def _make_upload_item(self, job):
         values = job.desired
         return {'id': job.remote_id, 'name': values['name'], 'classification': values['classification'],
                 **({'code': values['code']} if values['code'] else {})}
 
-    def _change(self, client, job, changes):
-        return client.patch(f'{self._endpoint}/{job.ramp_id}', self._body_of(job, changes, ('name', 'code')), idempotent=True)
+    def _update_remote_object(self, client, job, changes):
+        return client.patch(f'{self._endpoint}/{job.ramp_id}', self._make_change_body(job, changes, ('name', 'code')), idempotent=True)

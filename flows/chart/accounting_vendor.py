@@ -24,32 +24,32 @@ class RampFlowAccountingVendor(models.AbstractModel):
     _upload_key = 'vendors'
 
     @api.model
-    def _flow_label(self):
+    def _get_flow_label(self):
         return self.env._('Suppliers')
 
-    def _wanted_domain(self, connection):
+    def _get_wanted_domain(self, connection):
         if not connection.offer_vendors:
             return Domain.FALSE
         return (Domain('supplier_rank', '>', 0) & Domain('active', '=', True) & Domain('parent_id', '=', False)
                 & Domain('company_id', 'in', [False, *connection.company_id.parent_ids.ids])
                 & Domain.custom(to_sql=self.env['res.partner']._ramp_is_vendor))
 
-    def _not_offered(self, record):
-        return record._ramp_no_vendor() or super()._not_offered(record)
+    def _reason_not_offered(self, record):
+        return record._ramp_no_vendor() or super()._reason_not_offered(record)
 
-    def _desired(self, connection, records):
+    def _get_desired_values(self, connection, records):
         return {partner.id: {'name': partner.name or partner.display_name, 'code': partner.ref or '', 'offered': True}
                 for partner in records}
 
-    def _read_remote(self, payload, query):
+    def _read_remote_object(self, payload, query):
         return Remote(payload.get('id'), payload['ramp_id'], {
             'name': payload.get('name'), 'code': payload.get('code') or '', 'offered': payload.get('is_active', True)})
 
-    def _upload_item(self, job):
+    def _make_upload_item(self, job):
         values = job.desired
         return {'id': job.remote_id, 'name': values['name'], **({'code': values['code']} if values['code'] else {})}
 
-    def _change(self, client, job, changes):
+    def _update_remote_object(self, client, job, changes):
         body = {key: changes[key] for key in ('name', 'code') if key in changes}
         if 'offered' in changes:
             body['reactivate'] = True

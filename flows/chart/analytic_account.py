@@ -29,68 +29,68 @@ class RampFlowAnalyticAccount(models.AbstractModel):
     _new_id_when_fixed_changes = False  # remote ids are unique within a field
 
     @api.model
-    def _flow_label(self):
+    def _get_flow_label(self):
         return self.env._('Analytic accounts')
 
-    def _wanted_domain(self, connection):
+    def _get_wanted_domain(self, connection):
         return (Domain('root_plan_id', 'in', connection.analytic_plan_ids.filtered(lambda plan: not plan.parent_id).ids)
                 & Domain('active', '=', True) & Domain('company_id', 'in', [False, *connection.company_id.parent_ids.ids]))
 
-    def _title(self, record):
+    def _get_display_title(self, record):
         return record.name
 
-    def _plan_fields(self, connection, records):
+    def _get_plan_fields(self, connection, records):
         """Ramp's ids of the fields of these accounts' plans, as far as they are offered there: {root plan id: ramp id}."""
         rows = self.env['ramp.record'].search_fetch(
-            self._shared(connection) & Domain('flow', '=', 'analytic_plan') & Domain('res_id', 'in', records.root_plan_id.ids)
+            self._rows_of_business_domain(connection) & Domain('flow', '=', 'analytic_plan') & Domain('res_id', 'in', records.root_plan_id.ids)
             & Domain('state', '=', 'confirmed'), ['res_id', 'ramp_id'])
         return {row.res_id: row.ramp_id for row in rows}
 
-    def _desired(self, connection, records):
-        fields = self._plan_fields(connection, records)
+    def _get_desired_values(self, connection, records):
+        fields = self._get_plan_fields(connection, records)
         return {account.id: {
             'value': account.name, 'code': account.code or '', 'field': fields[account.root_plan_id.id], 'offered': True,
         } if account.root_plan_id.id in fields else Waiting(self.env._(
             'It waits for the field of the plan %s.', account.root_plan_id.name)) for account in records}
 
-    def _is_to_be_sent(self, job):
+    def _differs_from_remote(self, job):
         # An option need not be withdrawn when its whole field is: what Ramp has of it is then as it was.
         fields = self.env.context['ramp_memory']['fields']
         if job.desired is None and not job.blocked and job.known and job.known.get('field') not in fields:
             job.state, job.error = 'ignored', job.reason
             return False
-        return super()._is_to_be_sent(job)
+        return super()._differs_from_remote(job)
 
-    def _compare(self, connection, run, after):
+    def _compare_due_rows(self, connection, run, after):
         memory = self.env.context['ramp_memory']
         memory['fields'] = {row.ramp_id for row in self.env['ramp.record'].search_fetch(
-            self._shared(connection) & Domain('flow', '=', 'analytic_plan') & Domain('state', '!=', 'ignored'), ['ramp_id'])}
-        return super()._compare(connection, run, after)
+            self._rows_of_business_domain(connection) & Domain('flow', '=', 'analytic_plan') & Domain('state', '!=', 'ignored'), ['ramp_id'])}
+        return super()._compare_due_rows(connection, run, after)
 
-    def _read_remote(self, payload, query):
+    def _read_remote_object(self, payload, query):
         active = payload.get('is_active', True)
         return Remote(payload.get('id'), payload['ramp_id'], {
             'value': payload.get('value'), 'code': payload.get('code') or '', 'active': active,
             'offered': active and payload.get('visibility') != 'HIDDEN', **({'field': query['field_id']} if query else {})})
 
-    def _remote_key(self, remote_id, values):
+    def _get_remote_key(self, remote_id, values):
         return values.get('field'), remote_id
 
-    def _list_queries(self, connection, jobs):
+    def _get_list_queries(self, connection, jobs):
         fields = {values['field'] for job in jobs for values in (job.desired, job.known) if values and values.get('field')}
         return [{'field_id': field} for field in sorted(fields & self.env.context['ramp_memory']['fields'])]
 
-    def _look_up_query(self, job):
+    def _get_lookup_query(self, job):
         field = (job.desired or job.known or {}).get('field')
         return {'field_id': field, 'remote_id': job.remote_id} if field else None
 
-    def _ask(self, client, query):
+    def _query_remote_objects(self, client, query):
         with self._whose_field_is_there(query['field_id']):
-            return super()._ask(client, query)
+            return super()._query_remote_objects(client, query)
 
-    def _post(self, connection, client, jobs):
+    def _post_push_jobs(self, connection, client, jobs):
         with self._whose_field_is_there(jobs[0].desired['field']):
-            return super()._post(connection, client, jobs)
+            return super()._post_push_jobs(connection, client, jobs)
 
     @contextlib.contextmanager
     def _whose_field_is_there(self, field):
@@ -98,25 +98,25 @@ class RampFlowAnalyticAccount(models.AbstractModel):
         try:
             yield
         except RampNotFound as error:
-            self._transaction(self._field_lost, field)
+            self._transaction(self._recreate_lost_field, field)
             raise UserError(self.env._(
                 'A field was deleted in Ramp, so its options cannot be sent (%s). The field is made again; the options follow.',
                 error)) from error
 
-    def _field_lost(self, field):
+    def _recreate_lost_field(self, field):
         for plan in self.env['ramp.record'].search([('flow', '=', 'analytic_plan'), ('ramp_id', '=', field)]):
             plan._mark_dirty(plan.connection_id, 'analytic_plan', [plan.res_id], uncertain=True)
         self.env['ramp.flow.analytic_plan']._trigger()
 
-    def _group(self, job):
+    def _get_upload_group(self, job):
         return job.desired['field']
 
-    def _upload_body(self, connection, jobs):
-        return {**super()._upload_body(connection, jobs), 'field_id': jobs[0].desired['field']}
+    def _make_upload_body(self, connection, jobs):
+        return {**super()._make_upload_body(connection, jobs), 'field_id': jobs[0].desired['field']}
 
-    def _upload_item(self, job):
+    def _make_upload_item(self, job):
         values = job.desired
         return {'id': job.remote_id, 'value': values['value'], **({'code': values['code']} if values['code'] else {})}
 
-    def _change(self, client, job, changes):
-        return client.patch(f'{self._endpoint}/{job.ramp_id}', self._body_of(job, changes, ('value', 'code')), idempotent=True)
+    def _update_remote_object(self, client, job, changes):
+        return client.patch(f'{self._endpoint}/{job.ramp_id}', self._make_change_body(job, changes, ('value', 'code')), idempotent=True)

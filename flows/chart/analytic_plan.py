@@ -24,23 +24,23 @@ class RampFlowAnalyticPlan(models.AbstractModel):
     _upload_size = 1
 
     @api.model
-    def _flow_label(self):
+    def _get_flow_label(self):
         return self.env._('Analytic plans')
 
-    def _wanted_domain(self, connection):
+    def _get_wanted_domain(self, connection):
         return Domain('id', 'in', connection.analytic_plan_ids.ids) & Domain('parent_id', '=', False)
 
-    def _not_offered(self, record):
+    def _reason_not_offered(self, record):
         if record.parent_id:
             return self.env._('Part of the plan %s, whose field in Ramp has its accounts.', record.root_id.name)
-        return super()._not_offered(record)
+        return super()._reason_not_offered(record)
 
-    def _desired(self, connection, records):
+    def _get_desired_values(self, connection, records):
         memory = self.env.context.get('ramp_memory', {})
-        memory.setdefault('required', {}).update(self._required(connection, records))
+        memory.setdefault('required', {}).update(self._get_required_plans(connection, records))
         return {plan.id: {'name': plan.name, 'offered': True} for plan in records}
 
-    def _required(self, connection, plans):
+    def _get_required_plans(self, connection, plans):
         """{plan: the kinds of objects in Ramp that need it}, of plans that Odoo demands on each line, whatever its account.
 
         Ramp takes it when a field is made, and later no more: so it is no part of what is compared.
@@ -49,38 +49,38 @@ class RampFlowAnalyticPlan(models.AbstractModel):
         reimbursements = ['REIMBURSEMENT'] if connection.pull_reimbursements else []
         required = {}
         for business_domain, kinds in (('bill', bills + reimbursements), ('expense', ['TRANSACTION'])):
-            for plan in self.env['ramp.coding.defaults']._plans(connection, business_domain):
+            for plan in self.env['ramp.coding.defaults']._get_mandatory_plans(connection, business_domain):
                 if plan['applicability'] == 'mandatory' and plan['id'] in plans.ids:
                     required.setdefault(plan['id'], []).extend(kinds)
         return required
 
-    def _read_remote(self, payload, query):
+    def _read_remote_object(self, payload, query):
         return Remote(payload.get('id'), payload['ramp_id'], {
             'name': payload.get('display_name') or payload.get('name'), 'offered': payload.get('is_active', True)})
 
-    def _post(self, connection, client, jobs):
+    def _post_push_jobs(self, connection, client, jobs):
         [job] = jobs
-        field = client.post(self._endpoint, {**self._upload_body(connection, jobs), **self._upload_item(job)}, idempotent=True)
-        if field and self._read_remote(field, {}).values['name'] != job.desired['name']:  # it was there, under its former name
-            field = client.patch(f"{self._endpoint}/{field['ramp_id']}", self._names(job), idempotent=True) or field
-        self._transaction(self._options_changed, connection, job.res_id, (field or {}).get('ramp_id'))
+        field = client.post(self._endpoint, {**self._make_upload_body(connection, jobs), **self._make_upload_item(job)}, idempotent=True)
+        if field and self._read_remote_object(field, {}).values['name'] != job.desired['name']:  # it was there, under its former name
+            field = client.patch(f"{self._endpoint}/{field['ramp_id']}", self._make_field_names(job), idempotent=True) or field
+        self._transaction(self._on_options_changed, connection, job.res_id, (field or {}).get('ramp_id'))
         return [field] if field else []
 
-    def _upload_item(self, job):
+    def _make_upload_item(self, job):
         required = self.env.context.get('ramp_memory', {}).get('required', {}).get(job.res_id)
-        return {'id': job.remote_id, 'input_type': 'SINGLE_CHOICE', 'is_splittable': True, **self._names(job),
+        return {'id': job.remote_id, 'input_type': 'SINGLE_CHOICE', 'is_splittable': True, **self._make_field_names(job),
                 **({'is_required_for': required} if required else {})}
 
-    def _names(self, job):
+    def _make_field_names(self, job):
         return {'name': job.desired['name'], 'display_name': job.desired['name']}
 
-    def _change(self, client, job, changes):
+    def _update_remote_object(self, client, job, changes):
         if 'offered' in changes:
-            [answer] = self._post(self.env['ramp.record'].browse(job.id).connection_id, client, [job]) or [None]
+            [answer] = self._post_push_jobs(self.env['ramp.record'].browse(job.id).connection_id, client, [job]) or [None]
             return answer
-        return client.patch(f'{self._endpoint}/{job.ramp_id}', self._names(job), idempotent=True)
+        return client.patch(f'{self._endpoint}/{job.ramp_id}', self._make_field_names(job), idempotent=True)
 
-    def _options_changed(self, connection, plan_id, field):
+    def _on_options_changed(self, connection, plan_id, field):
         """Options have waited for their field, or were deleted with it: what Ramp has of them is to be asked."""
         accounts = self.env['account.analytic.account'].with_context(active_test=False).search([('root_plan_id', '=', plan_id)])
         # also those that left the plan, or Odoo, while nothing of its field was to be seen: they are shown again with it

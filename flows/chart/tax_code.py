@@ -31,10 +31,10 @@ class RampFlowTaxCode(models.AbstractModel):
     _fixed = ('offered',)
 
     @api.model
-    def _flow_label(self):
+    def _get_flow_label(self):
         return self.env._('Tax codes')
 
-    def _wanted_domain(self, connection):
+    def _get_wanted_domain(self, connection):
         if not connection.offer_taxes:
             return Domain.FALSE
         return (Domain('company_id', 'in', connection.company_id.parent_ids.ids) & Domain('active', '=', True)
@@ -43,7 +43,7 @@ class RampFlowTaxCode(models.AbstractModel):
                     | Domain('amount_type', '=', 'group') & ~Domain('children_tax_ids.amount_type', '!=', 'percent'))
                 & ~POSTS_TO_ARCHIVED & ~Domain('children_tax_ids', 'any', POSTS_TO_ARCHIVED))
 
-    def _not_offered(self, record):
+    def _reason_not_offered(self, record):
         parts = record.children_tax_ids if record.amount_type == 'group' else record
         archived = parts.invoice_repartition_line_ids.filtered(
             lambda line: line.repartition_type == 'tax' and line.account_id and not line.account_id.active).account_id
@@ -51,10 +51,10 @@ class RampFlowTaxCode(models.AbstractModel):
             return self.env._(
                 'It posts to %s, which is archived in Odoo, so it is not offered in Ramp. Choose another account for the tax, or take '
                 'that one back out of the archive.',
-                self.env['ramp.flow.account']._title(archived[0].with_company(record.company_id)))
-        return super()._not_offered(record)
+                self.env['ramp.flow.account']._get_display_title(archived[0].with_company(record.company_id)))
+        return super()._reason_not_offered(record)
 
-    def _desired(self, connection, records):
+    def _get_desired_values(self, connection, records):
         parts = {tax.id: tax.children_tax_ids.filtered('active') if tax.amount_type == 'group' else tax for tax in records}
         rows = self.env['ramp.record'].search_fetch(
             [('connection_id', '=', connection.id), ('flow', '=', 'tax_rate'), ('state', '=', 'confirmed'),
@@ -65,23 +65,23 @@ class RampFlowTaxCode(models.AbstractModel):
             if all(part.id in rates for part in parts[tax.id])
             else Waiting(self.env._('It waits for its rate, see Tax rates.')) for tax in records}
 
-    def _before_sending(self, connection, client):
+    def _check_before_sending(self, connection, client):
         try:
             field = client.get('/accounting/tax/code')
         except RampNotFound:
             field = None
         if not field:
             client.post('/accounting/tax/code', {
-                **self._upload_body(connection, []), 'name': self.env._('Tax'), 'display_name': self.env._('Tax')})
+                **self._make_upload_body(connection, []), 'name': self.env._('Tax'), 'display_name': self.env._('Tax')})
 
-    def _read_remote(self, payload, query):
+    def _read_remote_object(self, payload, query):
         return Remote(payload.get('id'), payload['ramp_id'], {
             'name': payload.get('name'), 'rates': sorted(payload.get('tax_rate_ids') or []), 'offered': payload.get('is_active', True)})
 
-    def _upload_item(self, job):
+    def _make_upload_item(self, job):
         return {'id': job.remote_id, 'name': job.desired['name'], 'tax_rate_ids': job.desired['rates']}
 
-    def _change(self, client, job, changes):
+    def _update_remote_object(self, client, job, changes):
         names = {'name': 'name', 'rates': 'tax_rate_ids'}
         return client.patch(
             f'{self._endpoint}/{job.ramp_id}', {name: changes[key] for key, name in names.items() if key in changes}, idempotent=True)

@@ -28,10 +28,10 @@ class RampFlowTaxRate(models.AbstractModel):
     _upload_key = 'tax_rates'
 
     @api.model
-    def _flow_label(self):
+    def _get_flow_label(self):
         return self.env._('Tax rates')
 
-    def _wanted_domain(self, connection):
+    def _get_wanted_domain(self, connection):
         if not connection.offer_taxes:
             return Domain.FALSE
         own = Domain('company_id', 'in', connection.company_id.parent_ids.ids) & Domain('active', '=', True)
@@ -39,7 +39,7 @@ class RampFlowTaxRate(models.AbstractModel):
         groups = self.env['account.tax'].search(own & purchase & Domain('amount_type', '=', 'group'))
         return own & Domain('amount_type', '=', 'percent') & (purchase | Domain('id', 'in', groups.children_tax_ids.ids))
 
-    def _collect(self, connections):
+    def _collect_changed_records(self, connections):
         """EXTENDS: a rate is also due when another object of Ramp took the place of the account it names."""
         for connection in connections:
             moved = self.env.execute_query(SQL(
@@ -51,22 +51,22 @@ class RampFlowTaxRate(models.AbstractModel):
                 """, connection=connection.id, flow=self._flow))
             if moved:
                 self.env['ramp.record']._mark_dirty(connection, self._flow, [row[0] for row in moved])
-        return super()._collect(connections)
+        return super()._collect_changed_records(connections)
 
-    def _accounts(self, connection):
+    def _get_tax_accounts(self, connection):
         """The accounts that offered taxes are posted to."""
-        taxes = self.env['account.tax'].search(self._wanted_domain(connection))
-        return self.env['account.account'].union(*map(self._account, taxes))
+        taxes = self.env['account.tax'].search(self._get_wanted_domain(connection))
+        return self.env['account.account'].union(*map(self._get_tax_account, taxes))
 
-    def _account(self, tax):
+    def _get_tax_account(self, tax):
         """The account that a tax is posted to, of several the first. None: it is a part of the cost, or no account that Ramp may have."""
         return tax.invoice_repartition_line_ids.filtered(lambda line: line.repartition_type == 'tax').account_id.filtered(
             lambda account: account.account_type not in UNSPENDABLE)[:1]
 
-    def _desired(self, connection, records):
-        accounts = {tax.id: self._account(tax) for tax in records}
+    def _get_desired_values(self, connection, records):
+        accounts = {tax.id: self._get_tax_account(tax) for tax in records}
         rows = self.env['ramp.record'].search_fetch(
-            self._shared(connection) & Domain('flow', '=', 'account')
+            self._rows_of_business_domain(connection) & Domain('flow', '=', 'account')
             & Domain('res_id', 'in', [account.id for account in accounts.values()]),
             ['res_id', 'ramp_id', 'state', 'error_message'])
         rows = {row.res_id: row for row in rows.sorted(lambda row: bool(row.ramp_id))}
@@ -74,48 +74,48 @@ class RampFlowTaxRate(models.AbstractModel):
             # a rate of zero posts nothing, and a tax that is not deductible posts to the account of the line; Ramp wants an account
             # all the same, so it gets the first one it has
             rows[False] = rows.get(False) or self.env['ramp.record'].search(
-                self._shared(connection) & Domain('flow', '=', 'account') & Domain('state', '=', 'confirmed'), order='res_id', limit=1)
-        return {tax.id: self._desired_rate(tax, accounts[tax.id], rows.get(accounts[tax.id].id)) for tax in records}
+                self._rows_of_business_domain(connection) & Domain('flow', '=', 'account') & Domain('state', '=', 'confirmed'), order='res_id', limit=1)
+        return {tax.id: self._get_desired_rate(tax, accounts[tax.id], rows.get(accounts[tax.id].id)) for tax in records}
 
-    def _desired_rate(self, tax, account, row):
+    def _get_desired_rate(self, tax, account, row):
         if not account and not row:
             return Waiting(self.env._('It waits for the accounts: Ramp wants one of each rate.'))
         if row and row.state == 'pending' and not row.ramp_id:
-            return Waiting(self.env._('It waits for the account %s.', self.env['ramp.flow.account']._title(account)))
+            return Waiting(self.env._('It waits for the account %s.', self.env['ramp.flow.account']._get_display_title(account)))
         if not row or not row.ramp_id:  # one that is hidden serves: nobody has to pick it
             return Held(self.env._(
                 'The tax %(tax)s posts to %(account)s, which is not in Ramp: see its record under Accounts.',
-                tax=tax.display_name, account=self.env['ramp.flow.account']._title(account)))
-        return {'name': tax.name, 'rate': _plain(Decimal(str(tax.amount)) / 100), 'account': row.ramp_id, 'offered': True}
+                tax=tax.display_name, account=self.env['ramp.flow.account']._get_display_title(account)))
+        return {'name': tax.name, 'rate': _format_plain_number(Decimal(str(tax.amount)) / 100), 'account': row.ramp_id, 'offered': True}
 
-    def _read_remote(self, payload, query):
+    def _read_remote_object(self, payload, query):
         rate = payload.get('rate')
         return Remote(payload.get('id'), payload['ramp_id'], {
-            'name': payload.get('name'), 'rate': None if rate is None else _plain(Decimal(str(rate))),
+            'name': payload.get('name'), 'rate': None if rate is None else _format_plain_number(Decimal(str(rate))),
             'account': payload.get('accounting_gl_account_id'), 'offered': True})
 
-    def _look_up_query(self, job):
+    def _get_lookup_query(self, job):
         return  # Ramp has no filter for it; there are few
 
-    def _is_to_be_sent(self, job):
-        if not super()._is_to_be_sent(job):
+    def _differs_from_remote(self, job):
+        if not super()._differs_from_remote(job):
             return False
         if not job.uncertain and job.desired is None:
             job.state, job.error = 'ignored', job.reason  # stays in Ramp
         return job.state != 'ignored'
 
-    def _upload_item(self, job):
-        return {'id': job.remote_id, **self._body(job.desired)}
+    def _make_upload_item(self, job):
+        return {'id': job.remote_id, **self._make_rate_body(job.desired)}
 
-    def _body(self, values):
+    def _make_rate_body(self, values):
         names = {'name': 'name', 'rate': 'rate', 'account': 'accounting_gl_account_id'}
         return {name: values[key] for key, name in names.items() if key in values}
 
-    def _change(self, client, job, changes):
-        return client.patch(f'{self._endpoint}/{job.ramp_id}', self._body(changes), idempotent=True)
+    def _update_remote_object(self, client, job, changes):
+        return client.patch(f'{self._endpoint}/{job.ramp_id}', self._make_rate_body(changes), idempotent=True)
 
 
-def _plain(number):
+def _format_plain_number(number):
     """A number as text without an exponent and without zeros that say nothing, so that equal rates are equal texts."""
     text = format(number, 'f')
     return text.rstrip('0').rstrip('.') if '.' in text else text

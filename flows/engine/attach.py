@@ -17,24 +17,24 @@ class RampFlowAttach(models.AbstractModel):
     _name = 'ramp.flow.attach'
     _description = 'Ramp Flow: attach files'
 
-    def _attach_savepoint(self, work):
-        """See `_attach_files`; None when they do not go together."""
+    def _attach_in_savepoint(self, work):
+        """See `_attach_missing_files`; None when they do not go together."""
         try:
             with self.env.cr.savepoint():
-                return self._attach_files(work) if work else {}
+                return self._attach_missing_files(work) if work else {}
         except Exception as error:
             if not is_of_object(error, undone=True):
                 raise
             _logger.info('Ramp flow %s: a batch of %s is split: %s', self._flow, len(work), type(error).__name__)
             return None
 
-    def _attach_each(self, record, files, documents, fetched):
+    def _attach_row_files(self, record, files, documents, fetched):
         """The files of one row, one by one: one that cannot be attached is left out, and `fetched` has the reason instead of it."""
         attached = {}
         for file in files:
             try:
                 with self.env.cr.savepoint():
-                    [(first, noted)] = self._attach_files({record: ([file], documents)}).values()
+                    [(first, noted)] = self._attach_missing_files({record: ([file], documents)}).values()
             except Exception as error:
                 if not is_of_object(error, undone=True):
                     raise
@@ -51,7 +51,7 @@ class RampFlowAttach(models.AbstractModel):
             attached[record] = (attached[record][0] if record in attached else None) or first, noted
         return attached
 
-    def _attach_files(self, work):
+    def _attach_missing_files(self, work):
         """Give each document the files that it does not have and was not given before; the content itself is stored once.
 
         :param work: {row: (files, documents)}
@@ -60,7 +60,7 @@ class RampFlowAttach(models.AbstractModel):
         # a stranger's XML is shown as the text it is, as core does with what comes by mail
         Attachment = self.env['ir.attachment'].with_context(attachments_mime_plainxml=True, ramp_files=True)
         sums = {record: {Attachment._compute_checksum(file.content): file for file in files} for record, (files, _docs) in work.items()}
-        present = self._present(sums, work)
+        present = self._find_present_attachments(sums, work)
         noted, values, places = {}, [], []
         for record, (_files, documents) in work.items():
             before = (record.noted or {}).get('files') or {}
@@ -81,17 +81,17 @@ class RampFlowAttach(models.AbstractModel):
                 fresh[document] += attachment
         for document, attachments in fresh.items():
             document._message_set_main_attachment_id(attachments, force=False, filter_xml=False)
-        first = {record: self._first(record, noted[record], sums[record], documents[0]) for record, (_files, documents) in work.items()}
+        first = {record: self._rank_known_attachments(record, noted[record], sums[record], documents[0]) for record, (_files, documents) in work.items()}
         there = Attachment.browse({identity for ids in first.values() for identity in ids}).exists().grouped('id')
         return {record: (next(filter(None, map(there.get, first[record])), None), noted[record]) for record in work}
 
-    def _first(self, record, noted, sums, document):
+    def _rank_known_attachments(self, record, noted, sums, document):
         """Ids of attachments that may be the row's document, the best first: what it was, if it is still on the document."""
         known = noted[f'{document._name},{document.id}']
         ids = [known[checksum] for checksum in sums]
         return [record.res_id, *ids] if record.res_id in known.values() else ids
 
-    def _present(self, sums, work):
+    def _find_present_attachments(self, sums, work):
         """What is attached already, by whoever: {document: {checksum: attachment id}}; one query for each model."""
         documents = defaultdict(set)
         for _files, targets in work.values():

@@ -32,61 +32,61 @@ class RampFlowBook(models.AbstractModel):
 
     # ------------------------------------------------------------------ what a flow says
 
-    def _prepare(self, connection, client, ramp_ids):
+    def _fetch_before_booking(self, connection, client, ramp_ids):
         """Whatever has to be asked of Ramp before these objects are booked: during it there is no HTTP."""
 
-    def _look_up(self, connection, values):
-        """Find in Odoo, in a constant number of queries, all that these objects refer to; passed on to `_plan`."""
+    def _look_up_references(self, connection, values):
+        """Find in Odoo, in a constant number of queries, all that these objects refer to; passed on to `_plan_object`."""
         return {}
 
-    def _plan(self, connection, value, found):
+    def _plan_object(self, connection, value, found):
         """Decide on one object without touching the database; raises `Held`, `Waiting`, `Skipped` or `Behind`."""
         raise NotImplementedError
 
-    def _book(self, connection, plans):
+    def _book_plans(self, connection, plans):
         """Create the documents of the plans, in batch; returns the main documents, in the same order.
 
         None stands for an object of which nothing is in the books any more. Raises `Held` or `UserError`; the batch is then split.
         """
         raise NotImplementedError
 
-    def _undo_asked(self, connection, record, reason):
-        """`_undo` for a person, who is told at once what is in the way."""
+    def _undo_for_user(self, connection, record, reason):
+        """`_undo_booked_object` for a person, who is told at once what is in the way."""
         try:
-            self._undo(connection, record, reason)
+            self._undo_booked_object(connection, record, reason)
         except Held as held:
             raise UserError(self.env._('%(object)s cannot be undone. %(reason)s', object=record.display_name, reason=held)) from held
 
-    def _undo(self, connection, record, reason):
+    def _undo_booked_object(self, connection, record, reason):
         """Undo what was booked of an object, visibly; the row is opened by the caller. Raises `UserError` where that cannot be."""
         raise UserError(self.env._('%s cannot be undone from here: correct its document in Odoo.', record.display_name))
 
-    def _is_confirmable(self, value):
+    def _is_outcome_accepted(self, value):
         """Whether Ramp would take the outcome of an object that is booked: some are booked before they are ready there."""
         return True
 
     # ------------------------------------------------------------------ a run
 
-    def _settle(self, connection, run, client, ramp_ids):
+    def _book_and_confirm(self, connection, run, client, ramp_ids):
         """Book, confirm and report what is due among these objects."""
         if not ramp_ids:
             return
         self._check_seat(connection, client)
-        self._prepare(connection, client, ramp_ids)
+        self._fetch_before_booking(connection, client, ramp_ids)
         for start in range(0, len(ramp_ids), self._batch_size):
-            ids, key = self._book_due(connection, run, ramp_ids[start:start + self._batch_size])
+            ids, key = self._book_due_batch(connection, run, ramp_ids[start:start + self._batch_size])
             if key:
-                self._with_ramp(self._confirm_batch, connection, run, client, key)
+                self._try_with_ramp(self._confirm_booked_batch, connection, run, client, key)
             if ids:
-                self._report_failures(connection, client, ids)
+                self._report_hold_reasons(connection, client, ids)
                 self.env['ramp.record']._refresh_statistics()
             self.env['ir.cron']._commit_progress(len(ids))
 
-    def _book_open(self, connection, run, client):
+    def _book_all_due(self, connection, run, client):
         """Book all that is due, listed by Ramp or not; when the job's time is up it is called again."""
         after = 0
         while True:
-            ids, _key = self._book_due(connection, run, None, after)
+            ids, _key = self._book_due_batch(connection, run, None, after)
             if not ids:
                 break
             self.env['ramp.record']._refresh_statistics()
@@ -97,17 +97,17 @@ class RampFlowBook(models.AbstractModel):
 
     # ------------------------------------------------------------------ booking
 
-    def _book_due(self, connection, run, ramp_ids=None, after=0):
+    def _book_due_batch(self, connection, run, ramp_ids=None, after=0):
         """`_book_batch` as one transaction."""
-        with self._booking_lock(connection):
+        with self._exclusive_booking(connection):
             return self._transaction(self._book_batch, connection, run, ramp_ids, after)
 
-    def _booking_lock(self, connection):
+    def _exclusive_booking(self, connection):
         """A context manager around each transaction that books: where another flow's booking must not be under way at the same moment."""
         return contextlib.nullcontext()
 
     @contextlib.contextmanager
-    def _one_at_a_time(self, name, shared=False):
+    def _exclusive_session_lock(self, name, shared=False):
         """Let one process at a time do what is in the block; the others wait.
 
         A lock of the session, taken before the transaction begins: what another process committed meanwhile is then seen.
@@ -119,7 +119,7 @@ class RampFlowBook(models.AbstractModel):
         take, leave = SQL('pg_advisory_lock'), SQL('pg_advisory_unlock')
         if shared:
             take, leave = SQL('pg_advisory_lock_shared'), SQL('pg_advisory_unlock_shared')
-        self._lock_session(SQL('SELECT %s%s', take, lock))
+        self._take_session_lock(SQL('SELECT %s%s', take, lock))
         self.env.cr.rollback()
         try:
             yield
@@ -129,9 +129,9 @@ class RampFlowBook(models.AbstractModel):
                 self.env.cr.execute(SQL('SELECT %s%s', leave, lock))
                 self.env.cr.rollback()
 
-    def _lock_session(self, query):
+    def _take_session_lock(self, query):
         """Take a lock of the session by a query. Raises RampOutOfTime when another process has it until this run's time is up."""
-        left = self._deadline() - time.monotonic()
+        left = self._get_job_deadline() - time.monotonic()
         if left <= 0:
             raise RampOutOfTime()
         try:
@@ -147,24 +147,24 @@ class RampFlowBook(models.AbstractModel):
 
         Returns the ids of the rows taken, and the key under which the booked ones are to be confirmed (or None).
         """
-        taken, siblings = self._take_due(connection, ramp_ids, after)
+        taken, siblings = self._take_next_rows(connection, ramp_ids, after)
         records = taken + siblings
         if not records:
             return [], None
-        plans, values, behind = self._plan_batch(connection, records)
-        booked = self._book_savepoint(connection, plans)
+        plans, values, behind = self._plan_batch_rows(connection, records)
+        booked = self._book_in_savepoint(connection, plans)
         if booked is None:
             booked = {}
             for record, plan in plans.items():
-                booked.update(self._book_savepoint(connection, {record: plan}, alone=True))
+                booked.update(self._book_in_savepoint(connection, {record: plan}, alone=True))
         if behind:
-            self._plan_batch(connection, behind)  # now with a reason that names what was booked; if there is none, in the next batch
+            self._plan_batch_rows(connection, behind)  # now with a reason that names what was booked; if there is none, in the next batch
         for record in [record for record, document in booked.items() if document is None]:
             record._mark_unbooked(self.env._('What was booked of it was undone, as Ramp says; nothing of it is in the books now.'))
             del booked[record]
         key = None
         # None: whoever exported it has told of it
-        ready_of = {record: None if self._was_told_elsewhere(record.payload, record) else self._is_confirmable(values[record])
+        ready_of = {record: None if self._was_told_elsewhere(record.payload, record) else self._is_outcome_accepted(values[record])
                     for record in booked}
         for ready in (True, False, None):
             done = records.browse(record.id for record in booked if ready_of[record] is ready)
@@ -173,7 +173,7 @@ class RampFlowBook(models.AbstractModel):
                     key = self._new_sync_key(done)
                 done._mark_booked([booked[record] for record in done], key if ready else None, bool(self._sync_type) and ready is not None,
                              self._updates and bool(ready))
-        extras = {record: jsonable(self._extras(values[record])) for record in booked}
+        extras = {record: jsonable(self._get_late_details(values[record])) for record in booked}
         self.env['ramp.record']._store_noted({
             record.id: {**(record.noted or {}), 'extras': extra} for record, extra in extras.items() if extra})
         states = records.mapped('state')
@@ -183,12 +183,12 @@ class RampFlowBook(models.AbstractModel):
         })
         return taken.ids, key
 
-    def _take_due(self, connection, ramp_ids, after):
+    def _take_next_rows(self, connection, ramp_ids, after):
         """Rows for the next batch, locked: those that are due, and what has to be booked together with them."""
         Record = self.env['ramp.record']
         return Record._take_due_rows(connection, self._flow, self._batch_size, ramp_ids, after, updates=self._updates), Record
 
-    def _plan_batch(self, connection, records):
+    def _plan_batch_rows(self, connection, records):
         """Map each bookable record to its plan, and each readable one to its value; the others get their state and reason.
 
         Returns these two, and the records that have to wait for another one of the batch.
@@ -196,19 +196,19 @@ class RampFlowBook(models.AbstractModel):
         values, behind = {}, self.env['ramp.record']
         for record in records:
             try:
-                values[record] = self._read(record.payload)
-                self._row(connection, values[record])
-                self._facts(values[record])
+                values[record] = self._read_payload(record.payload)
+                self._get_ledger_columns(connection, values[record])
+                self._get_booking_facts(values[record])
             except Exception as error:
                 if not is_of_object(error):
                     raise
                 values.pop(record, None)
                 record._mark_held(self.env._('Ramp sent something that cannot be booked. %s', error))
-        found = self._look_up_each(connection, values)
+        found = self._look_up_batch_references(connection, values)
         plans = {}
         for record in found:
             try:
-                plans[record] = self._plan(connection, values[record], found[record])
+                plans[record] = self._plan_object(connection, values[record], found[record])
             except Behind:
                 behind += record
             except Held as reason:
@@ -221,14 +221,14 @@ class RampFlowBook(models.AbstractModel):
                 if not is_of_object(error):
                     raise
                 _logger.exception('Ramp flow %s could not decide on %s', self._flow, record.ramp_id)
-                record._mark_failed(self._failed_alone(error))
+                record._mark_failed(self._describe_single_failure(error))
         return plans, values, behind
 
-    def _look_up_each(self, connection, values):
+    def _look_up_batch_references(self, connection, values):
         """{record: what its value refers to}: looked up together, or, where one stops the others, each by itself. Without those."""
         try:
             with self.env.cr.savepoint():
-                return dict.fromkeys(values, self._look_up(connection, list(values.values())) if values else {})
+                return dict.fromkeys(values, self._look_up_references(connection, list(values.values())) if values else {})
         except Exception as error:
             if not is_of_object(error, undone=True):
                 raise
@@ -237,21 +237,21 @@ class RampFlowBook(models.AbstractModel):
         for record, value in values.items():
             try:
                 with self.env.cr.savepoint():
-                    found[record] = self._look_up(connection, [value])
+                    found[record] = self._look_up_references(connection, [value])
             except Exception as error:
                 if not is_of_object(error, undone=True):
                     raise
                 _logger.exception('Ramp flow %s could not look up what %s refers to', self._flow, record.ramp_id)
-                record._mark_failed(self._failed_alone(error))
+                record._mark_failed(self._describe_single_failure(error))
         return found
 
-    def _book_savepoint(self, connection, plans, alone=False):
+    def _book_in_savepoint(self, connection, plans, alone=False):
         """Documents by record; None when the batch has to be split; an object that fails alone gets the reason."""
         if not plans:
             return {}
         try:
             with self.env.cr.savepoint():
-                documents = self._book(connection, list(plans.values()))
+                documents = self._book_plans(connection, list(plans.values()))
         except Exception as error:
             if not is_of_object(error, undone=True):
                 raise
@@ -265,6 +265,6 @@ class RampFlowBook(models.AbstractModel):
                 record._mark_failed(self.env._('Odoo refused to book it: %s', error))
             else:
                 _logger.exception('Ramp flow %s could not book %s', self._flow, record.ramp_id)
-                record._mark_failed(self._failed_alone(error))
+                record._mark_failed(self._describe_single_failure(error))
             return {}
         return dict(zip(plans, documents, strict=True))

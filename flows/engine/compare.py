@@ -16,23 +16,23 @@ class RampFlowCompare(models.AbstractModel):
     _name = 'ramp.flow.compare'
     _description = 'Ramp Flow: compare Odoo with what was sent'
 
-    def _compare(self, connection, run, after):
+    def _compare_due_rows(self, connection, run, after):
         """Compare the next due rows with Odoo: those that are in line are settled, the others are returned as jobs, with the
         place to go on from (None: that was all)."""
         rows = self.env['ramp.record']._take_dirty(connection, self._flow, self._rows_at_once, after)
         jobs, settled = [], []
-        for job in self._jobs(connection, rows):
+        for job in self._make_push_jobs(connection, rows):
             try:
-                is_to_be_sent = self._is_to_be_sent(job)
+                is_to_be_sent = self._differs_from_remote(job)
             except Exception as error:
-                job.block(self._undecided(error, self.env[self._model].browse(job.res_id)))
+                job.block(self._explain_undecided(error, self.env[self._model].browse(job.res_id)))
                 is_to_be_sent = False
             (jobs if is_to_be_sent else settled).append(job)
-        self._store(run, settled, sent=False)
+        self._store_push_results(run, settled, sent=False)
         run.write({'seen': run.seen + len(rows), 'total': run.total + len(jobs)})
         return jobs, rows[-1].id if len(rows) == self._rows_at_once else None
 
-    def _is_to_be_sent(self, job):
+    def _differs_from_remote(self, job):
         """Whether Ramp has to be asked or told; otherwise the job gets its final state here."""
         if job.blocked:
             return False
@@ -44,14 +44,14 @@ class RampFlowCompare(models.AbstractModel):
             job.state, job.error = ('pending' if job.changes else 'confirmed'), None
         return job.state == 'pending'
 
-    def _jobs(self, connection, rows):
+    def _make_push_jobs(self, connection, rows):
         """A job for each row, in a constant number of queries."""
         Model = self.env[self._model].with_context(active_test=False)
         ids = rows.mapped('res_id')
         existing = {record.id: record for record in Model.search([('id', 'in', ids)])}
-        wanted = Model.browse(row[0] for row in self.env.execute_query(self._wanted(connection, ids).select()))
+        wanted = Model.browse(row[0] for row in self.env.execute_query(self._search_wanted_ids(connection, ids).select()))
         elsewhere = self._offered_elsewhere(connection, rows)
-        desired = self._desired_each(connection, wanted.filtered(lambda record: record.id not in elsewhere))
+        desired = self._get_desired_values_safely(connection, wanted.filtered(lambda record: record.id not in elsewhere))
         for row in rows:
             record = existing.get(row.res_id)
             goal = desired.get(row.res_id)
@@ -60,19 +60,19 @@ class RampFlowCompare(models.AbstractModel):
                 remote_id=row.remote_id, ramp_id=row.ramp_id or None, known=row.payload or None,
                 desired=goal if isinstance(goal, dict) else None, uncertain=row.is_uncertain, troubled=row.state == 'error')
             try:
-                job.name = self._title(record) if record else row.name
+                job.name = self._get_display_title(record) if record else row.name
                 if isinstance(goal, (Held, Waiting)):
                     job.block(goal)
                 elif goal is None:
                     job.reason = (
                         self.env._('Deleted in Odoo, so it is not offered in Ramp.') if not record
                         else self.env._('Offered by the connection %s, which shares the accounting seat.', elsewhere[row.res_id])
-                        if row.res_id in elsewhere else self._not_offered(record))
+                        if row.res_id in elsewhere else self._reason_not_offered(record))
             except Exception as error:
-                job.block(self._undecided(error, record))
+                job.block(self._explain_undecided(error, record))
             yield job
 
-    def _undecided(self, error, record, undone=False):
+    def _explain_undecided(self, error, record, undone=False):
         """The `Held` of a record of which Odoo could not decide what to send; raises what is not that record's own fault."""
         if not is_of_object(error, undone):
             raise error
@@ -81,16 +81,16 @@ class RampFlowCompare(models.AbstractModel):
             'Odoo could not decide what to send (%s). The server log has the details. Correct the record, or ask whoever looks after '
             'Odoo.', type(error).__name__))
 
-    def _desired_each(self, connection, records):
-        """See `_desired`: of all together, or, where one stops the others, of each by itself; that one is held with the reason."""
+    def _get_desired_values_safely(self, connection, records):
+        """See `_get_desired_values`: of all together, or, where one stops the others, of each by itself; that one is held with the reason."""
         try:
             with self.env.cr.savepoint():
-                return self._desired(connection, records)
+                return self._get_desired_values(connection, records)
         except Exception as error:
             if len(records) == 1 or not is_of_object(error, undone=True):
-                return {records[:1].id: self._undecided(error, records, undone=True)}
+                return {records[:1].id: self._explain_undecided(error, records, undone=True)}
             _logger.info('Ramp flow %s: %s records are looked at one by one: %s', self._flow, len(records), type(error).__name__)
-        return {identity: values for record in records for identity, values in self._desired_each(connection, record).items()}
+        return {identity: values for record in records for identity, values in self._get_desired_values_safely(connection, record).items()}
 
     def _offered_elsewhere(self, connection, rows):
         """Records that another connection to the same Ramp business offers already: {record id: its name}.
@@ -98,22 +98,22 @@ class RampFlowCompare(models.AbstractModel):
         Companies that share a Ramp business share one list of accounts there; the oldest connection speaks for all.
         """
         found = {}
-        for other in self._elder(connection):
-            ids = self.env.execute_query(self._wanted(other, rows.mapped('res_id')).select())
+        for other in self._find_owning_connection(connection):
+            ids = self.env.execute_query(self._search_wanted_ids(other, rows.mapped('res_id')).select())
             found.update((row[0], other.name) for row in ids)
         return found
 
     @api.model
-    def _shared(self, connection):
+    def _rows_of_business_domain(self, connection):
         """Domain of the rows of all connections to a Ramp business: what one of them offers, Ramp has for all."""
         return Domain('connection_id.accounting_connection_id', '=', connection.accounting_connection_id)
 
-    def _elder(self, connection):
+    def _find_owning_connection(self, connection):
         return self.env['ramp.connection'].search([
             ('state', '=', 'connected'), ('id', '<', connection.id),
             ('accounting_connection_id', '=', connection.accounting_connection_id)], order='id desc')
 
-    def _store(self, run, jobs, sent=True):
+    def _store_push_results(self, run, jobs, sent=True):
         """Write down what became of jobs."""
         self.env['ramp.record']._store_sent([{
             'id': job.id, 'revision': job.revision, 'name': job.name, 'remote_id': job.remote_id, 'ramp_id': job.ramp_id,

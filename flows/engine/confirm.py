@@ -36,27 +36,27 @@ class RampFlowConfirm(models.AbstractModel):
 
     # ------------------------------------------------------------------ what a flow says
 
-    def _sync_item(self, record):
+    def _make_sync_item(self, record):
         """What Ramp is told of one booked object."""
-        return {'id': record.ramp_id, 'reference_id': self._reference(record)}
+        return {'id': record.ramp_id, 'reference_id': self._get_odoo_reference(record)}
 
-    def _reference(self, record):
+    def _get_odoo_reference(self, record):
         """Our id of the outcome, as Ramp stores it. Must not change: it is part of a confirmation's identity."""
         return f'{record.res_model},{record.res_id}'
 
     # ------------------------------------------------------------------ confirming
 
-    def _finish(self, connection, run, message):
-        result = super()._finish(connection, run, message)
+    def _finish_sync_run(self, connection, run, message):
+        result = super()._finish_sync_run(connection, run, message)
         connection._note_untold(self.env.context.get('ramp_memory', {}).get('untold'))
         return result
 
     def _new_sync_key(self, records):
         """Idempotency key of a confirmation: derived from the objects and the attempt, never from chance or time."""
         content = canonical_json([self._sync_type, sorted((record.ramp_id, record.sync_attempt) for record in records)])
-        return _key_of(content)
+        return _make_idempotency_key(content)
 
-    def _confirm_open(self, connection, run, client):
+    def _confirm_earlier_batches(self, connection, run, client):
         """Confirm what former runs booked, and tell the reasons that Ramp has not heard."""
         tried = []
         while self._sync_type:
@@ -64,11 +64,11 @@ class RampFlowConfirm(models.AbstractModel):
             if not key:
                 break
             tried.append(key)
-            if not self._with_ramp(self._confirm_batch, connection, run, client, key):
+            if not self._try_with_ramp(self._confirm_booked_batch, connection, run, client, key):
                 return
-        self._report_failures(connection, client)
+        self._report_hold_reasons(connection, client)
 
-    def _with_ramp(self, work, *args):
+    def _try_with_ramp(self, work, *args):
         """A transaction that talks to Ramp. Returns False when Ramp does not take it: the next run goes on from there."""
         try:
             self._transaction(work, *args)
@@ -76,21 +76,21 @@ class RampFlowConfirm(models.AbstractModel):
             self.env.cr.rollback()
             _logger.info('Ramp flow %s: not confirmed now (%s)', self._flow, error)
             memory = self.env.context.get('ramp_memory', {})
-            if work == self._confirm_batch and not isinstance(error, RampOutOfTime):
+            if work == self._confirm_booked_batch and not isinstance(error, RampOutOfTime):
                 memory['untold'] = str(error)
             if isinstance(error, (RampAuthError, RampScopeError)):
                 memory['forbidden'] = error  # a person has to allow it: what can be booked is, and then the run says so
             return False
         return True
 
-    def _confirm_batch(self, connection, run, client, key):
+    def _confirm_booked_batch(self, connection, run, client, key):
         """Tell Ramp the outcome of a batch that is committed, and note that it was accepted."""
         Record = self.env['ramp.record']
         records = Record._take_batch(connection, self._flow, key)
         if not records:
             return  # another worker has it
         try:
-            syncs = [self._sync_item(record) for record in records]
+            syncs = [self._make_sync_item(record) for record in records]
         except Exception as error:
             if not is_of_object(error):
                 raise
@@ -100,7 +100,7 @@ class RampFlowConfirm(models.AbstractModel):
                     'It is booked, but Odoo could not make the confirmation for Ramp (%s). The server log has the details.',
                     type(error).__name__))
                 return
-            self._confirm_each(connection, run, client, records)
+            self._confirm_one_by_one(connection, run, client, records)
             return
         try:
             client.post('/accounting/syncs', {
@@ -108,20 +108,20 @@ class RampFlowConfirm(models.AbstractModel):
             }, idempotent=True)
         except RampIdempotencyReused:
             # A crash between Ramp's answer and our commit, or a key burnt by a request that failed: ask Ramp which.
-            self._confirm_by_asking(run, client, records)
+            self._confirm_by_asking_ramp(run, client, records)
             return
         except (RampValidationError, RampNotFound) as error:
             if isinstance(error, RampNotFound) and not error.code:
                 raise  # the page of a proxy, not Ramp's word about these objects
             if len(records) == 1:
-                self._confirm_by_asking(run, client, records, error)
+                self._confirm_by_asking_ramp(run, client, records, error)
                 return
-            self._confirm_each(connection, run, client, records)
+            self._confirm_one_by_one(connection, run, client, records)
             return
         records._mark_confirmed()
         run.confirmed += len(records)
 
-    def _confirm_each(self, connection, run, client, records):
+    def _confirm_one_by_one(self, connection, run, client, records):
         """One object spoils the batch: each gets a key of its own, so that only that one stays behind."""
         for record in records:
             record.sync_attempt += 1
@@ -129,15 +129,15 @@ class RampFlowConfirm(models.AbstractModel):
         keys = records.mapped('sync_key')
         self.env['ir.cron']._commit_progress()
         for single in keys:
-            self._transaction(self._confirm_batch, connection, run, client, single)
+            self._transaction(self._confirm_booked_batch, connection, run, client, single)
 
-    def _confirm_by_asking(self, run, client, records, refusal=None):
+    def _confirm_by_asking_ramp(self, run, client, records, refusal=None):
         """Compare with what Ramp says of each object; what it does not have as synced is sent again under a new key."""
         again = records.browse()
         for record in records:
             try:
                 payload = client.get(f'{self._endpoint}/{record.ramp_id}')
-                synced = isinstance(payload, dict) and self._is_synced(payload)
+                synced = isinstance(payload, dict) and self._is_synced_in_ramp(payload)
             except RampNotFound as error:
                 synced, refusal = False, refusal or error
             if synced:
@@ -157,29 +157,29 @@ class RampFlowConfirm(models.AbstractModel):
                 'It is booked, but Ramp neither accepts the confirmation nor shows it as synced.'))
             self.env.context.get('ramp_memory', {})['untold'] = record.error_message
 
-    def _report_failures(self, connection, client, ids=None):
+    def _report_hold_reasons(self, connection, client, ids=None):
         """Tell Ramp why objects are held, in the words of the error inbox, once for each reason."""
         if not self._sync_type:
             return
         for _batch in range(REPORTS_PER_RUN):
             unreported = self.env['ramp.record']._unreported_rows(connection, self._flow, ids, self._batch_size)
             if any(unreported.mapped('reported_hash')):
-                self._transaction(self._doubt_reports, unreported)
-            if not unreported or not self._with_ramp(self._report_batch, client, unreported):
+                self._transaction(self._forget_reported_reasons, unreported)
+            if not unreported or not self._try_with_ramp(self._report_reasons_batch, client, unreported):
                 break
 
-    def _doubt_reports(self, records):
+    def _forget_reported_reasons(self, records):
         """Another reason than the one that Ramp shows is told. Should nobody hear what came of that, the former one is told again, too."""
         records.reported_hash = False
 
-    def _report_batch(self, client, records):
+    def _report_reasons_batch(self, client, records):
         """One call for all; where Ramp refuses it, one for each, and what it does not want to hear is only logged."""
         # Another worker that reports the same at this moment sends the same key, and Ramp refuses the second.
         failures = [{'id': record.ramp_id, 'error': {'message': record.error_message}} for record in records]
         content = canonical_json([self._sync_type, failures, [(record.sync_attempt, record.reports) for record in records]])
         try:
             client.post('/accounting/syncs', {
-                'idempotency_key': _key_of(content), 'sync_type': self._sync_type, 'failed_syncs': failures,
+                'idempotency_key': _make_idempotency_key(content), 'sync_type': self._sync_type, 'failed_syncs': failures,
             }, idempotent=True)
         except RampIdempotencyReused:
             _logger.debug('Ramp was told these reasons before; the crash came before that could be noted')
@@ -188,12 +188,12 @@ class RampFlowConfirm(models.AbstractModel):
                 raise  # the page of a proxy, not Ramp's word about these objects
             if len(records) > 1:
                 for record in records:
-                    self._report_batch(client, record)
+                    self._report_reasons_batch(client, record)
                 return
             _logger.info('Ramp did not take the reason for %s: %s', records.ramp_id, error)
         records._mark_reported()
 
 
-def _key_of(content):
+def _make_idempotency_key(content):
     """An idempotency key (uuid) of a text: equal contents have equal keys, in whichever process."""
     return str(uuid.UUID(hashlib.sha256(content.encode('utf-8', 'surrogatepass')).hexdigest()[:32]))

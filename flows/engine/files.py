@@ -69,7 +69,7 @@ class Refused(Unattachable):
 class RampFlowFile(models.AbstractModel):
     """Files of objects that are booked, attached to their documents.
 
-    Its rows are not listed from Ramp: the flow that books an object makes them, in the same transaction (`_expect`). So a file
+    Its rows are not listed from Ramp: the flow that books an object makes them, in the same transaction (`_enqueue_*`). So a file
     that cannot be had now delays nothing, is tried again, and is attached once:
 
         take rows whose documents are there -> COMMIT -> ask Ramp for links, fetch -> attachments + rows -> COMMIT
@@ -88,25 +88,25 @@ class RampFlowFile(models.AbstractModel):
 
     # ------------------------------------------------------------------ what a flow says
 
-    def _links(self, connection, client, ramp_id):
+    def _fetch_file_links(self, connection, client, ramp_id):
         """Ask Ramp for the links of a row's files. Raises `RampError` or `PayloadError`."""
         raise NotImplementedError
 
-    def _no_object(self):
+    def _reason_object_gone(self):
         """The sentence for a row that Ramp does not have."""
         raise NotImplementedError
 
-    def _no_files(self):
+    def _reason_no_files(self):
         """The sentence for a row for which Ramp names no file (any more)."""
         return self.env._('Ramp has no file of it any more.')
 
-    def _unreadable(self, error):
+    def _reason_unreadable_files(self, error):
         """The sentence for a row that Ramp explains in a way nobody understands."""
         raise NotImplementedError
 
     # ------------------------------------------------------------------ rows
 
-    def _parents(self, connection, ids):
+    def _find_parent_rows(self, connection, ids):
         """The ledger's rows of the objects that files belong to, by Ramp id."""
         parents = {}
         for record in self.env['ramp.record'].search_fetch([
@@ -115,7 +115,7 @@ class RampFlowFile(models.AbstractModel):
             parents.setdefault(record.ramp_id, record)  # the first is the object itself; its payment has the same id
         return parents
 
-    def _targets(self, connection, ids):
+    def _find_booked_documents(self, connection, ids):
         """{Ramp id of an object: the documents that the ledger says it was booked as}, in a constant number of queries.
 
         The attachment of the first one is the row's document. What a document itself says of Ramp is for people to read.
@@ -127,14 +127,14 @@ class RampFlowFile(models.AbstractModel):
         targets = {}
         for row in rows:
             if row.res_id in moves:
-                targets.setdefault(row.ramp_id, self._documents_of(moves[row.res_id]))
+                targets.setdefault(row.ramp_id, self._list_file_documents(moves[row.res_id]))
         return targets
 
-    def _documents_of(self, move):
+    def _list_file_documents(self, move):
         """The documents that get the files of what was booked as this entry."""
         return [move]
 
-    def _expect_rows(self, connection, rows, updates):
+    def _enqueue_file_rows(self, connection, rows, updates):
         """Put rows into the ledger, in the transaction that books their objects.
 
         :param updates: whether a row whose hash changed is due again although its files are attached
@@ -147,9 +147,9 @@ class RampFlowFile(models.AbstractModel):
             connection, self._flow, [{**row, 'ready': False} for row in rows], self.env.cr.now(), updates=updates, wait=True)
         self._trigger()
 
-    def _without_documents(self, connection, records):
+    def _skip_rows_without_documents(self, connection, records):
         """Rows of objects that are not booked: yet, or at all."""
-        parents = self._parents(connection, records.mapped('parent_ramp_id'))
+        parents = self._find_parent_rows(connection, records.mapped('parent_ramp_id'))
         for record in records:
             parent = parents.get(record.parent_ramp_id)
             if parent and parent.state != 'ignored':
@@ -159,18 +159,18 @@ class RampFlowFile(models.AbstractModel):
 
     # ------------------------------------------------------------------ a run
 
-    def _work(self, connection, run):
+    def _run_connection_work(self, connection, run):
         client = connection._run_client()
         after = 0
         while True:
             # no lock and no transaction is held while files are fetched
-            after, todo = self._transaction(self._due, connection, after)
+            after, todo = self._transaction(self._find_due_file_rows, connection, after)
             if not after:
                 break
             fetched, silence, held, is_over = {}, 0, 0, None
             for identity, ramp_id, version in todo:
                 try:
-                    answer = fetched[identity] = Fetched(version, self._fetch(connection, client, ramp_id))
+                    answer = fetched[identity] = Fetched(version, self._fetch_row_files(connection, client, ramp_id))
                 except RampOutOfTime as error:
                     is_over = error
                     break
@@ -178,11 +178,11 @@ class RampFlowFile(models.AbstractModel):
                 held += answer.size
                 if silence == SILENCE:
                     break
-                if held > MAX_HELD or self._is_time_up():
+                if held > MAX_HELD or self._is_job_time_up():
                     after = identity
                     break
             if fetched:
-                self._transaction(self._attach, connection, run, fetched)
+                self._transaction(self._attach_fetched_files, connection, run, fetched)
             if is_over:
                 raise is_over
             if silence == SILENCE:
@@ -191,18 +191,18 @@ class RampFlowFile(models.AbstractModel):
                 self._trigger()
                 break
 
-    def _due(self, connection, after):
+    def _find_due_file_rows(self, connection, after):
         """Rows that are due and can be attached, as (the last id looked at, [(id, Ramp id, hash)]); the last id is False at the end."""
         records = self.env['ramp.record']._take_due_rows(connection, self._flow, self._batch_size, after=after, updates=True)
-        targets = self._targets(connection, records.mapped('parent_ramp_id'))
+        targets = self._find_booked_documents(connection, records.mapped('parent_ramp_id'))
         ready = records.filtered(lambda record: record.parent_ramp_id in targets)
-        self._without_documents(connection, records - ready)
+        self._skip_rows_without_documents(connection, records - ready)
         return records[-1:].id, [(record.id, record.ramp_id, record.payload_hash) for record in ready]
 
-    def _fetch(self, connection, client, ramp_id):
+    def _fetch_row_files(self, connection, client, ramp_id):
         """The files of a row, see `Fetched`. Raises when the credentials are refused, or the run's time is up."""
         try:
-            links = self._links(connection, client, ramp_id)
+            links = self._fetch_file_links(connection, client, ramp_id)
         except (RampAuthError, RampOutOfTime):
             raise
         except (RampError, PayloadError) as error:
@@ -230,19 +230,19 @@ class RampFlowFile(models.AbstractModel):
             files.append(file)  # where the files are kept nobody answers: the error of the last one stands for the others
         return files
 
-    def _attach(self, connection, run, fetched):
+    def _attach_fetched_files(self, connection, run, fetched):
         """Attach what was fetched, to rows that no other worker has finished meanwhile and from which nothing new is expected."""
         records = self.env['ramp.record'].browse(fetched).try_lock_for_update().filtered(
             lambda record: record.state in OPEN_STATES and record.payload_hash == fetched[record.id].version)
-        targets = self._targets(connection, records.mapped('parent_ramp_id'))
+        targets = self._find_booked_documents(connection, records.mapped('parent_ramp_id'))
         lone = records.filtered(lambda record: record.parent_ramp_id not in targets)
-        self._without_documents(connection, lone)
+        self._skip_rows_without_documents(connection, lone)
         work = {record: (fetched[record.id].good, targets[record.parent_ramp_id]) for record in records - lone if fetched[record.id].good}
-        attached = self._attach_savepoint(work)
+        attached = self._attach_in_savepoint(work)
         if attached is None:
             attached = {}
             for record, (files, documents) in work.items():
-                attached.update(self._attach_each(record, files, documents, fetched[record.id]))
+                attached.update(self._attach_row_files(record, files, documents, fetched[record.id]))
         self.env['ramp.record']._store_noted({
             record.id: {**(record.noted or {}), 'files': noted} for record, (_first, noted) in attached.items()})
         done = records.browse(
@@ -250,9 +250,9 @@ class RampFlowFile(models.AbstractModel):
         done._mark_booked([attached[record][0] for record in done], None, told=False)
         for record in records - lone - done:
             if not fetched[record.id].files:
-                self._leave_out(connection, record)
+                self._skip_file_row(connection, record)
             elif fetched[record.id].bad:
-                self._explain(record, fetched[record.id])
+                self._explain_file_failure(record, fetched[record.id])
             elif record in attached:
                 record._ignore_by_rule(self.env._('Its files were deleted in Odoo.'))
         states = records.mapped('state')
@@ -262,18 +262,18 @@ class RampFlowFile(models.AbstractModel):
             'held': run.held + states.count('held'), 'failed': run.failed + states.count('error'),
         })
 
-    def _leave_out(self, connection, record):
+    def _skip_file_row(self, connection, record):
         """Ramp names no file of a row."""
-        return record._ignore_by_rule(self._no_files())
+        return record._ignore_by_rule(self._reason_no_files())
 
-    def _explain(self, record, fetched):
+    def _explain_file_failure(self, record, fetched):
         """Say which files are missing and why: what a person has to settle holds, what passes by itself is tried again."""
         reasons, verdicts = [], set()
         for number, error in fetched.bad:
             if isinstance(error, RampNotFound):
-                verdict, reason = 'hold', self._no_object()
+                verdict, reason = 'hold', self._reason_object_gone()
             elif isinstance(error, PayloadError):
-                verdict, reason = 'hold', self._unreadable(error)
+                verdict, reason = 'hold', self._reason_unreadable_files(error)
             elif isinstance(error, Refused):
                 verdict, reason = 'fail', str(error)
             elif isinstance(error, RampFileError):

@@ -89,27 +89,27 @@ class RampFlow(models.AbstractModel):
     _events = ()  # types of Ramp's events that wake the job: it asks Ramp what there is, as it does without them
 
     @api.model
-    def _flow_label(self):
+    def _get_flow_label(self):
         """The flow's name for a person."""
         return self._flow
 
     @api.model
-    def _enabled(self, connection):
+    def _is_enabled_for(self, connection):
         """Whether the connection wants this flow to run."""
         return True
 
     @api.model
-    def _page(self, record):
+    def _get_ramp_page_path(self, record):
         """Path of the object's page in Ramp's web application, or None."""
         return
 
     @api.model
-    def _cron(self):
+    def _get_cron_job(self):
         """The flow's job; an empty recordset for a flow whose rows another one makes and works on."""
-        return self.env['ir.cron'].browse(self._cron_id() or ())
+        return self.env['ir.cron'].browse(self._get_cron_id() or ())
 
     @api.model
-    def _cron_id(self):
+    def _get_cron_id(self):
         """Id of the flow's job, or False: without a query, once it was asked for."""
         return self.env['ir.model.data']._xmlid_to_res_id(f'ramp_connector.cron_{self._flow}', raise_if_not_found=False)
 
@@ -117,15 +117,15 @@ class RampFlow(models.AbstractModel):
     def _trigger(self):
         """Let the flow's job run soon; takes effect when the caller's transaction is committed."""
         # anybody's action may make work for the job; the job itself decides what it does
-        cron = self._cron()
+        cron = self._get_cron_job()
         if cron:
             cron.sudo()._trigger()
 
     @api.model
     def _cron_run(self):
         """Entry point of the job: one run for each connected connection; one that fails does not stop the others."""
-        deadline = time.monotonic() + self._job_seconds()
-        for number, connection in enumerate(self._in_turn(self.env['ramp.connection'].search([('state', '=', 'connected')]))):
+        deadline = time.monotonic() + self._get_job_seconds()
+        for number, connection in enumerate(self._order_by_last_run(self.env['ramp.connection'].search([('state', '=', 'connected')]))):
             if number and time.monotonic() + LEAST_JOB > deadline:
                 self._trigger()  # the others have their turn in the next call
                 return
@@ -135,11 +135,11 @@ class RampFlow(models.AbstractModel):
             zone, company = connection._time_zone(), connection.company_id
             connection = connection.with_company(company).with_context(
                 allowed_company_ids=company.ids, lang=company.partner_id.lang or self.env.lang, tz=zone)
-            if self._enabled(connection):
-                self.with_env(connection.env)._run(connection)
+            if self._is_enabled_for(connection):
+                self.with_env(connection.env)._run_for_connection(connection)
 
     @api.model
-    def _job_seconds(self):
+    def _get_job_seconds(self):
         """How long the job may take in all: then the server would end the process, and what is not committed would be lost."""
         limit = config['limit_time_real_cron']
         limit = config['limit_time_real'] if limit < 0 else limit
@@ -148,7 +148,7 @@ class RampFlow(models.AbstractModel):
             return LONGEST_JOB
         return max(LEAST_JOB, min(limit * PART_OF_LIMIT, limit * PART_OF_ROUND - (time.time() - began if began else 0)))
 
-    def _in_turn(self, connections):
+    def _order_by_last_run(self, connections):
         """Connections in the order in which they had their last runs: a slow Ramp of one does not keep the others from theirs."""
         if len(connections) < 2:
             return connections
@@ -157,25 +157,25 @@ class RampFlow(models.AbstractModel):
         return connections.sorted(lambda connection: last.get(connection, 0))
 
     @api.model
-    def _deadline(self):
+    def _get_job_deadline(self):
         """The moment of `time.monotonic` at which a run has to be over; nothing is begun, and nobody waits, beyond it."""
         return self.env.context.get('ramp_deadline', math.inf)
 
-    def _run(self, connection):
-        """One run: subclasses say what it consists of, in `_work`. Never raises for trouble with Ramp or with an object."""
+    def _run_for_connection(self, connection):
+        """One run: subclasses say what it consists of, in `_run_connection_work`. Never raises for trouble with Ramp or with an object."""
         run = self._transaction(self.env['ramp.run']._start_run, connection, self._flow)
         message, memory = False, self.env.context.get('ramp_memory', {})
         # no commit as long as Ramp answers
         memory['reach'] = self._transaction(connection._reach_options) if connection.silent_since else {}
         try:
             connection._check_business(self._transaction)
-            self._work(connection, run)
+            self._run_connection_work(connection, run)
         except RampOutOfTime as error:
             # nothing is wrong: the next run goes on
             self.env.cr.rollback()
             memory['is_over'] = True
             _logger.info('Ramp flow %s of connection %s: to be continued (%s)', self._flow, connection.id, error)
-            self._call_again(error.retry_after)
+            self._schedule_next_call(error.retry_after)
         except (RampError, UserError) as error:
             self.env.cr.rollback()
             message = connection._explain_error(error) if isinstance(error, RampError) else str(error)
@@ -183,12 +183,12 @@ class RampFlow(models.AbstractModel):
         except Exception as error:
             self.env.cr.rollback()
             _logger.exception('Ramp flow %s of connection %s failed', self._flow, connection.id)
-            message = self._trouble(error) or self.env._(
+            message = self._describe_server_trouble(error) or self.env._(
                 'Unexpected: %(kind)s. The server log has the details; nothing half done was kept.', kind=type(error).__name__)
-        self._transaction(self._finish, connection, run, message)
+        self._transaction(self._finish_sync_run, connection, run, message)
         return run
 
-    def _trouble(self, error):
+    def _describe_server_trouble(self, error):
         """What an error says of the database or the machine, as a sentence with the remedy; None: nothing."""
         code = isinstance(error, psycopg2.Error) and error.pgcode or ''
         if code == DISK_FULL:
@@ -206,24 +206,24 @@ class RampFlow(models.AbstractModel):
                 "Odoo's server is in trouble (%s). Nothing half done was kept: whoever looks after it should look at it.", error.strerror)
         return None
 
-    def _call_again(self, pause=None):
+    def _schedule_next_call(self, pause=None):
         """Let the job go on, after so many seconds."""
         # see `_trigger`; the transaction is committed by the end of the run
-        self._cron().sudo()._trigger(at=self.env.cr.now() + timedelta(seconds=pause) if pause else None)
+        self._get_cron_job().sudo()._trigger(at=self.env.cr.now() + timedelta(seconds=pause) if pause else None)
 
-    def _finish(self, connection, run, message):
+    def _finish_sync_run(self, connection, run, message):
         memory = self.env.context.get('ramp_memory', {})
         run._finish_run(message, is_over=memory.get('is_over', False))
         until = connection._note_reach(memory.get('clients', ()))
         if until:
-            self._cron().sudo()._trigger(at=until)  # see `_trigger`
+            self._get_cron_job().sudo()._trigger(at=until)  # see `_trigger`
         # Several jobs end at the same moment; they are in each other's way only if there is something to say.
         if message or connection.last_error:
             failure = connection._latest_failure()
             if failure != connection.last_error:
                 connection.last_error = failure
 
-    def _work(self, connection, run):
+    def _run_connection_work(self, connection, run):
         raise NotImplementedError
 
     def _check_seat(self, connection, client):
@@ -233,7 +233,7 @@ class RampFlow(models.AbstractModel):
             connection._check_own_seat(client)
             memory['seat'] = True
 
-    def _ask_each(self, client, ramp_ids):
+    def _fetch_each_object(self, client, ramp_ids):
         """(Ramp id, payload or None where Ramp has none) of these objects, each asked for when it is wanted.
 
         Without those on which Ramp fails: they delay nothing else, and are asked for again, or listed.
@@ -254,7 +254,7 @@ class RampFlow(models.AbstractModel):
             yield ramp_id, payload
 
     @api.model
-    def _is_time_up(self):
+    def _is_job_time_up(self):
         """Whether the job has had the time that the scheduler gives it; another call goes on."""
         return time.monotonic() > self.env.context.get('cron_end_time', math.inf)
 
@@ -272,7 +272,7 @@ class RampFlow(models.AbstractModel):
                 self.env.cr.rollback()
                 self.env.transaction.reset()
                 pause = random.uniform(0, 0.05 * 2 ** attempt)
-                if attempt == CONCURRENCY_TRIES or time.monotonic() + pause > self._deadline():
+                if attempt == CONCURRENCY_TRIES or time.monotonic() + pause > self._get_job_deadline():
                     raise
                 _logger.info('Ramp flow %s: %s, trying again', self._flow, type(error).__name__)
                 time.sleep(pause)

@@ -34,20 +34,20 @@ class RampFlowPull(models.AbstractModel):
 
     # ------------------------------------------------------------------ what a flow says
 
-    def _list_params(self, connection):
+    def _get_list_params(self, connection):
         """Query of the list: only what is ready to be synced."""
         return {}
 
     @api.model
-    def _scope(self, connection):
+    def _get_entity_scope(self, connection):
         """What of a query leaves out the objects of other Ramp entities than the connection's."""
         return {'entity_id': connection.ramp_entity_id} if connection.ramp_entity_id else {}
 
-    def _listings(self, connection):
+    def _get_ready_listings(self, connection):
         """Queries of the lists that together hold what is ready: where one does not do."""
-        return [self._list_params(connection)]
+        return [self._get_list_params(connection)]
 
-    def _reread_listings(self, connection, since):
+    def _get_changed_listings(self, connection, since):
         """Queries of the lists in which objects that are booked show what Ramp changed since; none: nothing is looked at again.
 
         :param since: datetime of the last such look, or False
@@ -56,13 +56,13 @@ class RampFlowPull(models.AbstractModel):
 
     # ------------------------------------------------------------------ a run
 
-    def _work(self, connection, run):
+    def _run_connection_work(self, connection, run):
         client = connection._run_client()
-        self._hear_requests(connection, run)
-        started = self._clock()
+        self._reopen_on_sync_request(connection, run)
+        started = self._get_database_time()
         trouble = None
         try:
-            if not self._pull(connection, run, client, started):
+            if not self._pull_from_ramp(connection, run, client, started):
                 self._trigger()  # out of time: the job is called again, and goes on
                 return
         except RampOutOfTime:
@@ -71,20 +71,20 @@ class RampFlowPull(models.AbstractModel):
             # What is in the ledger already does not have to wait for what could not be read.
             self.env.cr.rollback()
             trouble = error
-            self._book_open(connection, run, client)
+            self._book_all_due(connection, run, client)
         if not trouble or not isinstance(trouble, RampConnectionError):
-            self._confirm_open(connection, run, client)
+            self._confirm_earlier_batches(connection, run, client)
         trouble = trouble or self.env.context.get('ramp_memory', {}).get('forbidden')
         if trouble:
             raise trouble
 
-    def _finish(self, connection, run, message):
-        result = super()._finish(connection, run, message)
+    def _finish_sync_run(self, connection, run, message):
+        result = super()._finish_sync_run(connection, run, message)
         if run.listed and run.begun_at and self._is_asked_since(connection, run.begun_at):
             self._trigger()
         return result
 
-    def _hear_requests(self, connection, run):
+    def _reopen_on_sync_request(self, connection, run):
         """Somebody pressed *Sync* in Ramp and waits for the outcome: what failed is tried now, and a reason is told again.
 
         What is ready is booked in every run, asked for or not. Ramp takes a request without an outcome within five minutes for failed.
@@ -92,62 +92,62 @@ class RampFlowPull(models.AbstractModel):
         last = any(kind.endswith('.sync_requested') for kind in self._events) and run._last_listed_at(connection, self._flow)
         if not last:
             return
-        asked = self._events_since(connection, last).filtered(lambda event: event.type.endswith('.sync_requested'))
+        asked = self._find_events_since(connection, last).filtered(lambda event: event.type.endswith('.sync_requested'))
         rows = self.env['ramp.record'].search([
-            *self._named_by(connection, asked), ('state', 'in', ('error', 'held', 'ignored'))]) if asked else self.env['ramp.record']
+            *self._rows_of_events_domain(connection, asked), ('state', 'in', ('error', 'held', 'ignored'))]) if asked else self.env['ramp.record']
         if rows:
             self._transaction(rows.write, {'next_attempt': False, 'reported_hash': False})
 
     def _is_asked_since(self, connection, moment):
         """Whether somebody, or an event, asked for the lists after a moment: what called the job went to a run that went on."""
         requested = connection.sync_requested_at
-        return bool(requested and requested >= moment or self._events_since(connection, moment))
+        return bool(requested and requested >= moment or self._find_events_since(connection, moment))
 
-    def _events_since(self, connection, moment):
+    def _find_events_since(self, connection, moment):
         """The events since a moment that wake the flow's job."""
         return self.env['ramp.event'].sudo().search_fetch(  # nobody's to read; the job works for the system
             [('connection_id', '=', connection.id), ('received_at', '>=', moment), ('type', 'in', self._events)], ['type', 'object_id'])
 
-    def _named_by(self, connection, events):
+    def _rows_of_events_domain(self, connection, events):
         """Domain of the rows of the objects that events named."""
         return [('connection_id', '=', connection.id), ('flow', '=', self._flow),
                 ('ramp_id', 'in', [object_id.lower() for object_id in events.mapped('object_id') if object_id])]
 
-    def _pull(self, connection, run, client, started):
+    def _pull_from_ramp(self, connection, run, client, started):
         """Page after page: into the ledger, into the books, confirmed; from where the run before this one stopped.
 
         Returns False when the job's time is up.
         """
         place = run.taken_up or {}
         if not place.get('again'):
-            if not self._read_lists(connection, run, client, self._listings(connection), place):
+            if not self._read_listed_pages(connection, run, client, self._get_ready_listings(connection), place):
                 return False
-            self._settle(connection, run, client, self._refresh_lost(connection, client, run.begun_at or started))
+            self._book_and_confirm(connection, run, client, self._refresh_unlisted_rows(connection, client, run.begun_at or started))
             place = {}
-        run.listed = self._reread(connection, run, client, place)
+        run.listed = self._refresh_booked_objects(connection, run, client, place)
         return run.listed
 
 
     # ------------------------------------------------------------------ reading lists
 
-    def _clock(self):
+    def _get_database_time(self):
         """The database's time, which all workers share; leaves no transaction open."""
         self.env.cr.execute("SELECT clock_timestamp() AT TIME ZONE 'UTC'")
         moment = self.env.cr.fetchone()[0]
         self.env.cr.rollback()
         return moment
 
-    def _read_lists(self, connection, run, client, listings, place, again=False):
+    def _read_listed_pages(self, connection, run, client, listings, place, again=False):
         """Store and settle the pages of lists, from a place on. Returns False when the job's time is up: the place is noted then.
 
         :param again: whether they show what is booked
         """
         try:
-            for page, asked, after in self._pages_from(client, listings, place):
-                ids = self._transaction(self._store_page, connection, run, page.rows, asked, again) if page.rows else []
+            for page, asked, after in self._iterate_pages_from(client, listings, place):
+                ids = self._transaction(self._store_listed_page, connection, run, page.rows, asked, again) if page.rows else []
                 place = after
-                self._settle(connection, run, client, ids)
-                if self._is_time_up():
+                self._book_and_confirm(connection, run, client, ids)
+                if self._is_job_time_up():
                     self._transaction(run._leave_off, {'again': again, **after})
                     return False
         except RampOutOfTime:
@@ -156,25 +156,25 @@ class RampFlowPull(models.AbstractModel):
             raise
         return True
 
-    def _pages_from(self, client, listings, place):
+    def _iterate_pages_from(self, client, listings, place):
         """(page, moment before it was asked for, place after it) of the pages of lists, from a place on, {}: from the first."""
         first, url = place.get('listing', 0), place.get('url')
         for number, params in enumerate(listings[first:], first):
-            for page, asked in self._pages(client, params, url):
+            for page, asked in self._iterate_list_pages(client, params, url):
                 yield page, asked, {'listing': number, 'url': page.next_url} if page.next_url else {'listing': number + 1}
             url = None
 
-    def _pages(self, client, params, start_url=None):
+    def _iterate_list_pages(self, client, params, start_url=None):
         """Each page of a list, with the moment before it was asked for: what is confirmed meanwhile must not count as listed again."""
         pages = client.list_pages(self._endpoint, {'page_size': self._page_size, **params}, start_url)
         while True:
-            asked = self._clock()
+            asked = self._get_database_time()
             page = next(pages, None)
             if page is None:
                 return
             yield page, asked
 
-    def _reread(self, connection, run, client, place):
+    def _refresh_booked_objects(self, connection, run, client, place):
         """Look at what was booked before, for what changed in Ramp since. Returns False when the job's time is up.
 
         Ramp lists an object as ready once; later it tells of a change only who asks.
@@ -182,16 +182,16 @@ class RampFlowPull(models.AbstractModel):
         :param place: where the run before stopped doing so, {}: it did not
         """
         since = run._last_reread_at(connection, self._flow)
-        told = self._told(connection, run, since)
+        told = self._changed_by_events(connection, run, since)
         if told is not None:
-            self._look_at(connection, run, client, told)
+            self._refresh_named_objects(connection, run, client, told)
             return True
-        if not self._read_lists(connection, run, client, self._reread_listings(connection, since), place, again=True):
+        if not self._read_listed_pages(connection, run, client, self._get_changed_listings(connection, since), place, again=True):
             return False
         run.reread = True
         return True
 
-    def _told(self, connection, run, whole):
+    def _changed_by_events(self, connection, run, whole):
         """Ramp ids of the booked objects that events named since the last run, if no more need be looked at; None: look at everything.
 
         Everything is looked at by the clock, and when somebody asks for it: events make it sooner, and nothing depends on them.
@@ -202,21 +202,21 @@ class RampFlowPull(models.AbstractModel):
         if not whole or whole <= self.env.cr.now() - self._reread_pause or requested and requested >= whole:
             return None
         last = run._last_listed_at(connection, self._flow) or whole
-        events = self._events_since(connection, last)
+        events = self._find_events_since(connection, last)
         if set(events.mapped('type')) & set(self._vague_events):
             return None
-        told = self.env['ramp.record'].search([*self._named_by(connection, events), ('res_id', '!=', False)], limit=TOLD_PER_RUN + 1)
+        told = self.env['ramp.record'].search([*self._rows_of_events_domain(connection, events), ('res_id', '!=', False)], limit=TOLD_PER_RUN + 1)
         return told.mapped('ramp_id') if len(told) <= TOLD_PER_RUN else None
 
-    def _look_at(self, connection, run, client, ramp_ids):
+    def _refresh_named_objects(self, connection, run, client, ramp_ids):
         """Ask for each of these objects, which are in the ledger and few, what Ramp says of it now."""
         if not ramp_ids:
             return
-        asked = self._clock()
-        payloads = [payload for _ramp_id, payload in self._ask_each(client, ramp_ids) if payload]
-        self._settle(connection, run, client, self._transaction(self._store_page, connection, run, payloads, asked, True))
+        asked = self._get_database_time()
+        payloads = [payload for _ramp_id, payload in self._fetch_each_object(client, ramp_ids) if payload]
+        self._book_and_confirm(connection, run, client, self._transaction(self._store_listed_page, connection, run, payloads, asked, True))
 
-    def _refresh_lost(self, connection, client, started):
+    def _refresh_unlisted_rows(self, connection, client, started):
         """Ask for open rows that Ramp did not list: no longer ready, exported by somebody else, or gone.
 
         Returns the Ramp ids of those that are ready all the same (they became so while the pages were read).
@@ -224,32 +224,32 @@ class RampFlowPull(models.AbstractModel):
         lost = {record.ramp_id: record.id for record in self.env['ramp.record']._unlisted_rows(
             connection, self._flow, started, LOST_PER_RUN)}
         ready = []
-        for asked, answers in self._ask_in_parts(client, lost):
-            ready += self._transaction(self._store_lost, connection, {
+        for asked, answers in self._fetch_in_parts(client, lost):
+            ready += self._transaction(self._store_unlisted_answers, connection, {
                 lost[ramp_id]: (asked, payload) for ramp_id, payload in answers.items()})
         return ready
 
-    def _ask_in_parts(self, client, ramp_ids):
+    def _fetch_in_parts(self, client, ramp_ids):
         """(moment before they were asked for, {Ramp id: payload, None where Ramp has none}) of some at once, until the job's time is up.
 
         What is answered is to be stored before the next are asked for.
         """
         for part in split_every(AT_ONCE, ramp_ids):
-            asked = self._clock()
+            asked = self._get_database_time()
             answers = {ramp_id: None for ramp_id in part if not is_uuid(ramp_id)}  # nobody can ask for what could not even be read
-            answers.update(self._ask_each(client, [ramp_id for ramp_id in part if ramp_id not in answers]))
+            answers.update(self._fetch_each_object(client, [ramp_id for ramp_id in part if ramp_id not in answers]))
             yield asked, answers
-            if self._is_time_up():
+            if self._is_job_time_up():
                 break
 
-    def _watch_listings(self, connection, since):
+    def _get_nightly_listings(self, connection, since):
         """Queries of the lists of all objects since a moment, whatever Ramp offers of them; none: nothing but what it offers counts.
 
         :param since: as Ramp's filters want it
         """
         return []
 
-    def _observe(self, connection, client, listings, place=None):
+    def _store_snapshot_of_lists(self, connection, client, listings, place=None):
         """Read lists whatever Ramp offers of them: what is not booked counts, too, in what Ramp says is owed. Commits.
 
         :param place: where to go on, {}: at the start. Without it the job's time does not matter.
@@ -257,17 +257,17 @@ class RampFlowPull(models.AbstractModel):
         """
         reached = place or {}
         try:
-            for page, asked, after in self._pages_from(client, listings, reached):
-                self._transaction(self._store_observed, connection, page.rows, asked)
+            for page, asked, after in self._iterate_pages_from(client, listings, reached):
+                self._transaction(self._store_observed_page, connection, page.rows, asked)
                 reached = after
-                if place is not None and self._is_time_up():
+                if place is not None and self._is_job_time_up():
                     return after
         except RampOutOfTime as error:
             error.place = reached
             raise
         return None
 
-    def _look_for_vanished(self, connection, client, since, begun):
+    def _look_for_vanished_objects(self, connection, client, since, begun):
         """Ask for what counts in what Ramp says is owed, and was on none of its lists. Commits; the rest is another night's work.
 
         :param since: from which moment on everything was listed, as Ramp's filters want it
@@ -275,5 +275,5 @@ class RampFlowPull(models.AbstractModel):
         """
         unseen = {record.ramp_id: record.id for record in self.env['ramp.record']._unseen_rows(
             connection, self._flow, max(since[:10], str(connection.start_date)), begun, LOST_PER_RUN)}
-        for asked, answers in self._ask_in_parts(client, unseen):
-            self._transaction(self._store_unseen, connection, {unseen[ramp_id]: payload for ramp_id, payload in answers.items()}, asked)
+        for asked, answers in self._fetch_in_parts(client, unseen):
+            self._transaction(self._store_unseen_answers, connection, {unseen[ramp_id]: payload for ramp_id, payload in answers.items()}, asked)

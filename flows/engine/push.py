@@ -49,27 +49,27 @@ class RampFlowPush(models.AbstractModel):
 
     # ------------------------------------------------------------------ what a flow says
 
-    def _wanted_domain(self, connection):
+    def _get_wanted_domain(self, connection):
         """Domain of the records of `_model` that this connection offers."""
         raise NotImplementedError
 
-    def _desired(self, connection, records):
+    def _get_desired_values(self, connection, records):
         """Map each record's id to the dictionary Ramp should have of it, or to a `Waiting` or `Held`."""
         raise NotImplementedError
 
-    def _read_remote(self, payload, query):
+    def _read_remote_object(self, payload, query):
         """A `Remote` from an object as Ramp answers it; `query`: of the list it was in."""
         raise NotImplementedError
 
-    def _upload_item(self, job):
+    def _make_upload_item(self, job):
         """An object as it is uploaded."""
         raise NotImplementedError
 
-    def _change(self, client, job, changes):
+    def _update_remote_object(self, client, job, changes):
         """Make Ramp's object have these values (also `offered`: show it again). May raise `Held` or `Waiting`."""
         raise NotImplementedError
 
-    def _body_of(self, job, changes, names):
+    def _make_change_body(self, job, changes, names):
         """The body of a change: new values, and what shows a hidden or deleted object again."""
         body = {name: changes[name] for name in names if name in changes}
         if 'offered' in changes:
@@ -78,7 +78,7 @@ class RampFlowPush(models.AbstractModel):
                 body['reactivate'] = True
         return body
 
-    def _withdraw(self, client, job):
+    def _deactivate_remote_object(self, client, job):
         """Take the object from what people can pick: hidden where Ramp can do that, which keeps old codings valid; else deleted."""
         path = f'{self._endpoint}/{job.ramp_id}'
         if self._can_be_hidden:
@@ -86,26 +86,26 @@ class RampFlowPush(models.AbstractModel):
         else:
             client.delete(path, {}, idempotent=True)
 
-    def _group(self, job):
+    def _get_upload_group(self, job):
         """Objects of different groups are not uploaded together."""
         return ''
 
-    def _list_queries(self, connection, jobs):
+    def _get_list_queries(self, connection, jobs):
         """The queries of all lists in which these objects may be."""
         return [{}]
 
-    def _look_up_query(self, job):
+    def _get_lookup_query(self, job):
         """The query that finds an object by our id, or None where Ramp has no such filter."""
         return {'remote_id': job.remote_id}
 
-    def _before_sending(self, connection, client):
+    def _check_before_sending(self, connection, client):
         """Whatever has to be there in Ramp before objects of this kind can be sent."""
 
-    def _title(self, record):
+    def _get_display_title(self, record):
         """What a person knows the record by."""
         return record.display_name
 
-    def _not_offered(self, record):
+    def _reason_not_offered(self, record):
         """Why a record that exists is not offered, for a person."""
         if 'active' in record and not record.active:
             return self.env._('Archived in Odoo, so it is not offered in Ramp.')
@@ -113,17 +113,17 @@ class RampFlowPush(models.AbstractModel):
 
     # ------------------------------------------------------------------ marking
 
-    def _pushed_domain(self, connections):
-        return Domain.OR(self._wanted_domain(connection) for connection in connections)
+    def _get_pushed_domain(self, connections):
+        return Domain.OR(self._get_wanted_domain(connection) for connection in connections)
 
-    def _wanted(self, connection, ids=None):
+    def _search_wanted_ids(self, connection, ids=None):
         Model = self.env[self._model].with_context(active_test=False)
-        return Model._search(self._wanted_domain(connection) & (Domain.TRUE if ids is None else Domain('id', 'in', ids)), order=None)
+        return Model._search(self._get_wanted_domain(connection) & (Domain.TRUE if ids is None else Domain('id', 'in', ids)), order=None)
 
-    def _prefix(self):
+    def _get_remote_id_prefix(self):
         return f"{self.env['ramp.connection']._database_identity()}-{self._kind}-"
 
-    def _notify_job(self):
+    def _trigger_push_job(self):
         """Let the scheduler look when this transaction is committed: the job has been triggered."""
         if 'ramp.notify' not in self.env.cr.postcommit.data:
             self.env.cr.postcommit.data['ramp.notify'] = True
@@ -131,11 +131,11 @@ class RampFlowPush(models.AbstractModel):
             self.env.cr.postcommit.add(self.env['ir.cron'].sudo()._notifydb)
 
     def _cron_run(self):
-        connections = self.env['ramp.connection'].search([('state', '=', 'connected')]).filtered(self._enabled)
+        connections = self.env['ramp.connection'].search([('state', '=', 'connected')]).filtered(self._is_enabled_for)
         # nearly always there is nothing: then no run is begun, and nobody has to look at one
-        return super()._cron_run() if self._transaction(self._collect, connections) else None
+        return super()._cron_run() if self._transaction(self._collect_changed_records, connections) else None
 
-    def _collect(self, connections):
+    def _collect_changed_records(self, connections):
         """Move what the hooks noted into the ledger, together with whatever is wanted and has no row yet.
 
         Returns whether a run has anything to do.
@@ -146,14 +146,14 @@ class RampFlowPush(models.AbstractModel):
             # where nothing was sent yet, Ramp may have a chart all the same: of an earlier connection, or of another system
             first = self._by_code or self._asked_first or not Record.search_count(
                 [('connection_id', '=', connection.id), ('flow', '=', self._flow), ('ramp_id', '!=', False)], limit=1)
-            wanted = self._wanted(connection)
-            Record._create_missing_rows(connection, self._flow, wanted, self._model, self._prefix(), uncertain=first)
-            Record._mark_dirty_by_query(connection, self._flow, wanted, shared=bool(self._elder(connection)))
+            wanted = self._search_wanted_ids(connection)
+            Record._create_missing_rows(connection, self._flow, wanted, self._model, self._get_remote_id_prefix(), uncertain=first)
+            Record._mark_dirty_by_query(connection, self._flow, wanted, shared=bool(self._find_owning_connection(connection)))
         if changed:
             Record._mark_dirty(connections, self._flow, changed)
-        return Record._is_dirty(connections, self._flow) or any(self._told(connection) for connection in connections)
+        return Record._is_dirty(connections, self._flow) or any(self._changed_in_ramp(connection) for connection in connections)
 
-    def _told(self, connection):
+    def _changed_in_ramp(self, connection):
         """The rows of objects that events named after they were looked at: somebody changed them in Ramp.
 
         What is told right after Odoo wrote itself is taken for that.
@@ -170,14 +170,14 @@ class RampFlowPush(models.AbstractModel):
             """, self._flow, connection.id, self.env.cr.now() - NIGHTLY, list(self._events), ECHO, LOOKS_PER_RUN))
         return self.env['ramp.record'].browse(row[0] for row in rows)
 
-    def _look_at(self, connection, rows):
+    def _compare_named_rows(self, connection, rows):
         """See what somebody changed in Ramp. Here: compare it with Odoo, as after a doubt."""
         self._transaction(self.env['ramp.record']._mark_dirty, connection, self._flow, rows.mapped('res_id'), True)
 
     # ------------------------------------------------------------------ a run
 
     @contextlib.contextmanager
-    def _alone(self, connection):
+    def _exclusive_push(self, connection):
         """Only one process sends a connection's objects of a kind; the lock outlives commits and ends with the process."""
         lock = SQL('hashtextextended(%s, 0)', f'ramp_connector {self._flow} {connection.id}')
         self.env.cr.execute(SQL('SELECT pg_try_advisory_lock(%s)', lock))
@@ -189,37 +189,37 @@ class RampFlowPush(models.AbstractModel):
                 self.env.cr.rollback()  # whatever failed is not to be kept, and a failed transaction takes no command
                 self.env.cr.execute(SQL('SELECT pg_advisory_unlock(%s)', lock))
 
-    def _work(self, connection, run):
-        with self._alone(connection) as alone:
+    def _run_connection_work(self, connection, run):
+        with self._exclusive_push(connection) as alone:
             if not alone:
                 _logger.info('Ramp flow %s: another process is sending for connection %s', self._flow, connection.id)
                 return
-            told = self._told(connection)
+            told = self._changed_in_ramp(connection)
             if told:
-                self._look_at(connection, told)
-            if not self._send_all(connection, run) or len(told) == LOOKS_PER_RUN:
+                self._compare_named_rows(connection, told)
+            if not self._send_all_differences(connection, run) or len(told) == LOOKS_PER_RUN:
                 self._trigger()
 
-    def _send_all(self, connection, run):
+    def _send_all_differences(self, connection, run):
         """Compare, and send what differs, some thousand rows at a time. Returns False when the job's time is up."""
         client, after, backlog = None, 0, {}
         while after is not None:
-            jobs, after = self._transaction(self._compare, connection, run, after)
+            jobs, after = self._transaction(self._compare_due_rows, connection, run, after)
             if jobs and not client:
                 client = connection._run_client()
                 self._check_seat(connection, client)
-                self._before_sending(connection, client)
+                self._check_before_sending(connection, client)
             uncertain = [job for job in jobs if job.uncertain]
             if uncertain:
-                self._ask_first(connection, client, uncertain)
-                jobs = [job for job in jobs if self._is_to_be_sent(job)]
-                self._transaction(self._store, run, uncertain)  # also what is to be sent: the next run need not ask again
-            if not self._send(connection, run, client, jobs, backlog, last=after is None):
+                self._lookup_before_create(connection, client, uncertain)
+                jobs = [job for job in jobs if self._differs_from_remote(job)]
+                self._transaction(self._store_push_results, run, uncertain)  # also what is to be sent: the next run need not ask again
+            if not self._send_push_jobs(connection, run, client, jobs, backlog, last=after is None):
                 return False
         return True
 
 
-def _words(error):
+def _describe_validation_error(error):
     """Ramp's own words, without what only a developer wants to know: that is in the log."""
     _logger.info('%s', error)
     details = [f'{field}: {" ".join(messages)}' for field, messages in error.details.items()]

@@ -23,10 +23,10 @@ class RampFlowResolve(models.AbstractModel):
     _name = 'ramp.flow.resolve'
     _description = 'Ramp Flow: ask Ramp what it has'
 
-    def _ask_first(self, connection, client, jobs):
+    def _lookup_before_create(self, connection, client, jobs):
         """Resolve; where Ramp refuses even the question, each object says why, as its reader may not know of the connection."""
         try:
-            self._resolve(connection, client, jobs)
+            self._resolve_uncertain_jobs(connection, client, jobs)
         except RampError as error:
             if error.status != 403 or not self._switch:
                 raise
@@ -35,75 +35,75 @@ class RampFlowResolve(models.AbstractModel):
                 if job.uncertain:
                     job.block(Held(self.env._(
                         'Ramp does not let Odoo use %(kind)s. They need Ramp Plus, and these permissions of the app in Ramp: %(scopes)s.',
-                        kind=self._flow_label(), scopes=', '.join(OPTIONAL_SCOPES[self._switch]))))
+                        kind=self._get_flow_label(), scopes=', '.join(OPTIONAL_SCOPES[self._switch]))))
 
-    def _resolve(self, connection, client, jobs):
+    def _resolve_uncertain_jobs(self, connection, client, jobs):
         """Find out what Ramp has of these objects, whatever we believe."""
         if not jobs:
             return
         pages = math.ceil(self.env['ramp.record'].search_count([
             ('connection_id', '=', connection.id), ('flow', '=', self._flow), ('ramp_id', '!=', False)]) / ROWS_PER_LIST)
         self.env.cr.rollback()
-        if self._look_up_query(jobs[0]) is not None and (len(jobs) <= LOOK_UP_ALONE or len(jobs) < pages):
+        if self._get_lookup_query(jobs[0]) is not None and (len(jobs) <= LOOK_UP_ALONE or len(jobs) < pages):
             for job in jobs:
-                self._look_up_alone(connection, client, job)
+                self._look_up_single_job(connection, client, job)
             return
-        remotes = [remote for query in self._list_queries(connection, jobs) for remote in self._listed(client, query)]
+        remotes = [remote for query in self._get_list_queries(connection, jobs) for remote in self._fetch_remote_list(client, query)]
         by_ramp_id = {remote.ramp_id: remote for remote in remotes}
-        by_id = {self._remote_key(remote.remote_id, remote.values): remote for remote in remotes}
-        taken = self._taken(connection)
+        by_id = {self._get_remote_key(remote.remote_id, remote.values): remote for remote in remotes}
+        taken = self._get_taken_remote_ids(connection)
         by_code = {}
         for remote in remotes:
-            if self._is_adoptable(remote, taken):
+            if self._is_adoptable_remote(remote, taken):
                 by_code.setdefault(remote.values['code'], []).append(remote)
         for job in jobs:
-            remote = by_ramp_id.get(job.ramp_id) or by_id.get(self._remote_key(job.remote_id, job.desired or job.known or {}))
+            remote = by_ramp_id.get(job.ramp_id) or by_id.get(self._get_remote_key(job.remote_id, job.desired or job.known or {}))
             if not remote and job.desired and not job.known:
                 same = by_code.get(job.desired.get('code'), [])
                 remote = same[0] if len(same) == 1 else None
-            self._found(job, remote)
+            self._apply_remote_state(job, remote)
 
-    def _look_up_alone(self, connection, client, job):
+    def _look_up_single_job(self, connection, client, job):
         """Ask for one object: by Ramp's id, else by ours, else by its code."""
         remote = None
         if job.ramp_id and self._asked_by_ramp_id:
             with contextlib.suppress(RampNotFound):
-                remote = next(iter(self._remotes([client.get(f'{self._endpoint}/{job.ramp_id}')], {})), None)
-        query = self._look_up_query(job)
+                remote = next(iter(self._read_remote_objects([client.get(f'{self._endpoint}/{job.ramp_id}')], {})), None)
+        query = self._get_lookup_query(job)
         if not remote and query is not None:
-            remote = next((found for found in self._ask(client, query) if found.remote_id == job.remote_id), None)
+            remote = next((found for found in self._query_remote_objects(client, query) if found.remote_id == job.remote_id), None)
         if not remote and self._by_code and job.desired and job.desired['code'] and not job.known:
-            taken = self._taken(connection)
-            same = [found for found in self._ask(client, {'code': job.desired['code']})
-                    if found.values['code'] == job.desired['code'] and self._is_adoptable(found, taken)]
+            taken = self._get_taken_remote_ids(connection)
+            same = [found for found in self._query_remote_objects(client, {'code': job.desired['code']})
+                    if found.values['code'] == job.desired['code'] and self._is_adoptable_remote(found, taken)]
             remote = same[0] if len(same) == 1 else None
-        self._found(job, remote)
+        self._apply_remote_state(job, remote)
 
-    def _listed(self, client, query):
+    def _fetch_remote_list(self, client, query):
         """Everything in a list, read once in a run: what we sent meanwhile is known to be there."""
         lists = self.env.context.get('ramp_memory', {}).setdefault(f'lists of {self._flow}', {})
         key = tuple(query.items())
         if key not in lists:
-            lists[key] = self._ask(client, query)
+            lists[key] = self._query_remote_objects(client, query)
         return lists[key]
 
-    def _forget_lists(self):
+    def _forget_remote_lists(self):
         self.env.context.get('ramp_memory', {}).pop(f'lists of {self._flow}', None)
 
-    def _ask(self, client, query):
-        return self._remotes(list(client.list_objects(self._endpoint, query)), query)
+    def _query_remote_objects(self, client, query):
+        return self._read_remote_objects(list(client.list_objects(self._endpoint, query)), query)
 
-    def _inspect(self, connection, client):
+    def _inspect_remote_objects(self, connection, client):
         """Look, in the nightly check, at what was sent and what became of it in Ramp. Commits. Here: nothing."""
 
-    def _remotes(self, payloads, query):
+    def _read_remote_objects(self, payloads, query):
         """Objects as Ramp answers them; one without Ramp's id can be neither changed nor found again, and is as good as none."""
-        return [self._read_alone(payload, query) for payload in payloads if isinstance(payload, dict) and payload.get('ramp_id')]
+        return [self._read_remote_safely(payload, query) for payload in payloads if isinstance(payload, dict) and payload.get('ramp_id')]
 
-    def _read_alone(self, payload, query):
-        """See `_read_remote`; one that cannot be read is there all the same."""
+    def _read_remote_safely(self, payload, query):
+        """See `_read_remote_object`; one that cannot be read is there all the same."""
         try:
-            return self._read_remote(payload, query)
+            return self._read_remote_object(payload, query)
         except Exception as error:
             if not is_of_object(error):
                 raise
@@ -114,16 +114,16 @@ class RampFlowResolve(models.AbstractModel):
                 'Odoo cannot read what Ramp has of it (%(id)s; %(error)s), and sends nothing until it can. Correct it in Ramp, or update '
                 'the connector.', id=ident, error=error if isinstance(error, PayloadError) else type(error).__name__))
 
-    def _remote_key(self, remote_id, values):
+    def _get_remote_key(self, remote_id, values):
         """By what an object is known in a list."""
         return remote_id
 
-    def _is_adoptable(self, remote, taken):
+    def _is_adoptable_remote(self, remote, taken):
         """Whether an object that was in Ramp before may come to stand for one of ours that has the same code."""
         return (self._by_code and not remote.unread and remote.values['code'] and remote.values['offered'] and remote.ramp_id not in taken
-                and not (remote.remote_id or '').startswith(self._prefix()))
+                and not (remote.remote_id or '').startswith(self._get_remote_id_prefix()))
 
-    def _taken(self, connection):
+    def _get_taken_remote_ids(self, connection):
         """Ramp's objects that stand for something in Odoo already."""
         self.env.cr.execute(SQL(
             'SELECT ramp_id FROM ramp_record WHERE connection_id = %s AND flow = %s AND ramp_id IS NOT NULL', connection.id, self._flow))
@@ -131,7 +131,7 @@ class RampFlowResolve(models.AbstractModel):
         self.env.cr.rollback()
         return found
 
-    def _found(self, job, remote):
+    def _apply_remote_state(self, job, remote):
         if remote and remote.unread:
             job.uncertain = True
             job.block(Held(remote.unread))

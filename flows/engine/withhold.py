@@ -30,14 +30,14 @@ class RampFlowWithhold(models.AbstractModel):
         return self._was_told_elsewhere(row['payload'], record)
 
     def _was_told_elsewhere(self, payload, record):
-        return isinstance(payload, dict) and self._is_synced(payload) and not (record.res_id or record.sync_attempt or record.is_told)
+        return isinstance(payload, dict) and self._is_synced_in_ramp(payload) and not (record.res_id or record.sync_attempt or record.is_told)
 
-    def _skip_unlisted(self, records):
+    def _skip_unlisted_rows(self, records):
         """Leave out what a list of everything does not show, where that says that it is gone."""
         for record in records.try_lock_for_update():
             record._ignore_by_rule(self.env._('Ramp does not list it any more.'))
 
-    def _store_lost(self, connection, answers):
+    def _store_unlisted_answers(self, connection, answers):
         """Store what was answered; returns the Ramp ids of what may be booked.
 
         :param answers: {id of the ledger's row: (moment before it was asked for, payload, None: Ramp does not have it)}
@@ -48,73 +48,73 @@ class RampFlowWithhold(models.AbstractModel):
             if payload is None:
                 record._ignore_by_rule(self.env._('Ramp no longer has it.'))
                 continue
-            for row, _record in self._own_rows(connection, [payload]):
+            for row, _record in self._filter_own_rows(connection, [payload]):
                 if self._is_exported_elsewhere(connection, row, record):
-                    self._store_withheld(connection, [(row, record)], asked)
-                elif self._is_synced(payload):
+                    self._store_withheld_rows(connection, [(row, record)], asked)
+                elif self._is_synced_in_ramp(payload):
                     ready.append(record.ramp_id)  # its document was deleted here after it was confirmed, and somebody pressed Retry
-                elif self._is_ready(payload):
+                elif self._is_ready_in_ramp(payload):
                     record._upsert_page(connection, self._flow, [row], asked)
                     ready.append(row['ramp_id'])
                 else:
-                    self._store_withheld(connection, [(row, record)], asked)
+                    self._store_withheld_rows(connection, [(row, record)], asked)
         return ready
 
-    def _store_observed(self, connection, payloads, asked):
+    def _store_observed_page(self, connection, payloads, asked):
         """Put a page into the ledger of which Ramp offers some, and others not (yet)."""
         offered, withheld = [], []
-        for row, record in self._own_rows(connection, payloads):
-            is_offered = 'value' in row and self._is_ready(row['payload']) and not self._is_early(connection, row)
+        for row, record in self._filter_own_rows(connection, payloads):
+            is_offered = 'value' in row and self._is_ready_in_ramp(row['payload']) and not self._is_before_start_date(connection, row)
             (offered if is_offered else withheld).append((row, record))
         if offered:
-            self._store_rows(connection, [row for row, _record in offered], asked)
-        self._store_withheld(connection, [
+            self._store_ledger_rows(connection, [row for row, _record in offered], asked)
+        self._store_withheld_rows(connection, [
             (row, record) for row, record in withheld
-            if record or self._counts(row)
-            or self._is_exported_elsewhere(connection, row, record) and not self._is_early(connection, row)], asked)
+            if record or self._counts_in_balance(row)
+            or self._is_exported_elsewhere(connection, row, record) and not self._is_before_start_date(connection, row)], asked)
         self.env['ramp.record']._mark_seen(connection, self._flow, [row['ramp_id'] for row, _record in offered + withheld], asked)
 
-    def _store_unseen(self, connection, answers, asked):
+    def _store_unseen_answers(self, connection, answers, asked):
         """:param answers: {id of the ledger's row: payload, None: Ramp does not have it any more}"""
         gone = self.env['ramp.record'].browse(identity for identity, payload in answers.items() if payload is None)
-        self._store_observed(connection, [payload for payload in answers.values() if payload is not None], asked)
+        self._store_observed_page(connection, [payload for payload in answers.values() if payload is not None], asked)
         gone.try_lock_for_update()._mark_vanished(asked)
 
-    def _counts(self, row):
+    def _counts_in_balance(self, row):
         """Whether an object that Ramp does not offer is worth a row: it counts in what Ramp says is owed."""
         return row.get('has_moved') or row.get('open_amount')
 
-    def _store_withheld(self, connection, rows, asked):
+    def _store_withheld_rows(self, connection, rows, asked):
         """Objects that Ramp shows, but does not offer (any more): what is not booked waits, or was exported by somebody else.
 
         What is booked is looked at for what changed in Ramp since. Returns nothing.
 
-        :param rows: as of `_own_rows`
+        :param rows: as of `_filter_own_rows`
         """
         booked = [row for row, record in rows if record.res_id]
         if booked:
-            self._store_rows(connection, booked, asked)
+            self._store_ledger_rows(connection, booked, asked)
         self.env['ramp.record']._upsert_withheld(connection, self._flow, [
-            {**row, **self._withheld_alone(connection, row, record)} for row, record in rows if not record.res_id], asked)
+            {**row, **self._get_withheld_state_safely(connection, row, record)} for row, record in rows if not record.res_id], asked)
 
-    def _withheld_alone(self, connection, row, record):
-        """See `_withheld`; of one that is too odd for that, that it is."""
+    def _get_withheld_state_safely(self, connection, row, record):
+        """See `_get_withheld_state`; of one that is too odd for that, that it is."""
         try:
-            return self._withheld(connection, row, record)
+            return self._get_withheld_state(connection, row, record)
         except Exception as error:
             if not is_of_object(error):
                 raise
             return {'state': 'held', 'error_message': self.env._(
                 'Ramp sent something that cannot be read (%s). Ask Ramp about it, or ignore it.', type(error).__name__)}
 
-    def _withheld(self, connection, row, record):
+    def _get_withheld_state(self, connection, row, record):
         """State and reason (`error_message`) of an object that Ramp does not offer. record: its record in the ledger, or an empty one."""
-        if self._is_early(connection, row):
-            return {'state': 'ignored', 'error_message': self._too_early()}
-        reason = self._is_over(connection, row)
+        if self._is_before_start_date(connection, row):
+            return {'state': 'ignored', 'error_message': self._reason_too_early()}
+        reason = self._reason_never_booked(connection, row)
         if reason:
             return {'state': 'ignored', 'error_message': reason}
-        if isinstance(row['payload'], dict) and self._is_synced(row['payload']):
+        if isinstance(row['payload'], dict) and self._is_synced_in_ramp(row['payload']):
             if self._was_exported_before(connection, row, record):
                 return {'state': 'ignored', 'error_message': self.env._('It was exported from Ramp before this connection was there.')}
             return {'state': 'held', 'error_message': self.env._(
@@ -122,18 +122,18 @@ class RampFlowWithhold(models.AbstractModel):
                 'mark it as not synced in Ramp (its sync history), and it comes.')}
         return {'state': 'pending', 'error_message': self.env._('It is not marked as ready in Ramp; it comes when it is.')}
 
-    def _is_over(self, connection, row):
+    def _reason_never_booked(self, connection, row):
         """Why nothing will ever be booked of an object, as a sentence (it was declined, canceled, archived); None: something may be."""
         try:
             if 'value' in row:
-                self._check_state(connection, row['value'])
+                self._check_ramp_state(connection, row['value'])
         except Skipped as reason:
             return str(reason)
         except (Held, Waiting):
             return None
         return None
 
-    def _check_state(self, connection, value):
+    def _check_ramp_state(self, connection, value):
         """Raise `Skipped`, `Waiting` or `Held` where the state of an object says already that it is not booked (now)."""
 
     def _was_exported_before(self, connection, row, record):
@@ -145,5 +145,5 @@ class RampFlowWithhold(models.AbstractModel):
             # Ramp tells the second: what was exported in that of the connection's creation is a question
             return parse_utc(row['payload'].get(self._synced_at)).replace(tzinfo=None) < connection.create_date.replace(microsecond=0)
         was_before = record.state == 'ignored' and record.is_withheld and isinstance(record.payload, dict) and (
-            self._is_synced(record.payload))
+            self._is_synced_in_ramp(record.payload))
         return was_before or not record and self._flow not in (connection.looked_at or ())

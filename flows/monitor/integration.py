@@ -20,10 +20,10 @@ class RampFlowSeat(models.AbstractModel):
     _flow_sequence = 205
 
     @api.model
-    def _flow_label(self):
+    def _get_flow_label(self):
         return self.env._('Accounting seat')
 
-    def _work(self, connection, run):
+    def _run_connection_work(self, connection, run):
         client = connection._run_client()
         there = connection._check_own_seat(client).settings
         wanted = connection._wanted_seat_settings()

@@ -38,10 +38,10 @@ class RampFlowWatch(models.AbstractModel):
     _flow_sequence = 200
 
     @api.model
-    def _flow_label(self):
+    def _get_flow_label(self):
         return self.env._('Nightly check')
 
-    def _work(self, connection, run):
+    def _run_connection_work(self, connection, run):
         place, started = run.taken_up or {}, run._pass_started_at()
         client = connection._run_client()
         entities = connection._read_entities(client)
@@ -52,13 +52,13 @@ class RampFlowWatch(models.AbstractModel):
             since = max(since, (started.replace(day=1) - relativedelta(months=MONTHS)).strftime('%Y-%m-%dT00:00:00Z'))
         self.env.cr.rollback()
         flows = [flow for flow in connection._flow_models()
-                 if flow._enabled(connection) and (flow._sends or hasattr(flow, '_watch_listings'))]
+                 if flow._is_enabled_for(connection) and (flow._sends or hasattr(flow, '_get_nightly_listings'))]
         names = [flow._flow for flow in flows]
         done = names.index(place['flow']) if place.get('flow') in names else 0
         judged = {'failed': place.get('failed', {}), 'left_out': place.get('left_out', [])}  # by the runs before, which this one continues
         for number, flow in enumerate(flows[done:]):
             try:
-                stopped = {} if number and self._is_time_up() else self._read_there(
+                stopped = {} if number and self._is_job_time_up() else self._read_flow_objects(
                     connection, client, self.env[flow._name], since, started, place)
             except RampOutOfTime as error:
                 self.env.cr.rollback()
@@ -69,7 +69,7 @@ class RampFlowWatch(models.AbstractModel):
                     self._transaction(self._note_looked_at, connection, names[:done + number], judged)
                 raise  # Ramp is not there: no use in asking for the others now
             except Exception as error:
-                self._judge(connection, client, flow, error, judged)
+                self._judge_flow_failure(connection, client, flow, error, judged)
                 stopped = None
             if stopped is not None:
                 self._transaction(run._leave_off, {**judged, 'flow': flow._flow, **stopped})
@@ -77,19 +77,19 @@ class RampFlowWatch(models.AbstractModel):
                 return
             place = {}
         try:
-            self._transaction(self._check_documents, connection, run)
-            self._transaction(self.env['ramp.flow.payment']._match_returned, connection)
+            self._transaction(self._check_booked_documents, connection, run)
+            self._transaction(self.env['ramp.flow.payment']._match_returned_payments, connection)
         except Exception as error:
-            self._judge(connection, client, self, error, judged)
+            self._judge_flow_failure(connection, client, self, error, judged)
         is_whole = not any(name == self._flow or not self.env[f'ramp.flow.{name}']._sends for name in judged['failed'])
-        self._transaction(self._note_run, connection, run, entities, is_full, started, is_whole)
+        self._transaction(self._note_check_result, connection, run, entities, is_full, started, is_whole)
         if is_full:
             self._transaction(self._note_looked_at, connection, names, judged)
         self._transaction(self._note_left_out, connection, judged['left_out'])
         if judged['failed']:
             raise UserError('\n'.join(judged['failed'].values()))
 
-    def _judge(self, connection, client, flow, error, judged):
+    def _judge_flow_failure(self, connection, client, flow, error, judged):
         """One flow could not be looked at, which is no reason not to look at the others. What is nobody's fault is raised."""
         self.env.cr.rollback()
         if isinstance(error, RampError):
@@ -108,7 +108,7 @@ class RampFlowWatch(models.AbstractModel):
             raise error
         judged['failed'] = {**judged['failed'], flow._flow: self.env._(
             'Nightly check of connection %(name)s: %(flow)s could not be looked at. %(reason)s', name=connection.name,
-            flow=flow._flow_label(), reason=reason)}
+            flow=flow._get_flow_label(), reason=reason)}
 
     @staticmethod
     def _is_not_included(client, flow):
@@ -116,17 +116,17 @@ class RampFlowWatch(models.AbstractModel):
         switch = getattr(flow, '_switch', None)
         return bool(switch) and client.granted_scopes.issuperset(OPTIONAL_SCOPES[switch])
 
-    def _read_there(self, connection, client, flow, since, begun, place):
+    def _read_flow_objects(self, connection, client, flow, since, begun, place):
         """Read what Ramp has of a flow's objects. Returns where it stopped, as the job's time was up; None: nowhere."""
         if flow._sends:
-            return flow._inspect(connection, client)
-        listings = flow._watch_listings(connection, since)
-        stopped = flow._observe(connection, client, listings, place) if listings else None
+            return flow._inspect_remote_objects(connection, client)
+        listings = flow._get_nightly_listings(connection, since)
+        stopped = flow._store_snapshot_of_lists(connection, client, listings, place) if listings else None
         if listings and stopped is None:
-            flow._look_for_vanished(connection, client, since, begun)
+            flow._look_for_vanished_objects(connection, client, since, begun)
         return stopped
 
-    def _note_run(self, connection, run, entities, is_full, started, is_whole):
+    def _note_check_result(self, connection, run, entities, is_full, started, is_whole):
         """`is_whole`: whether all was read that counts in the tie-out."""
         run.reread = is_full and is_whole
         if is_whole:
@@ -146,22 +146,22 @@ class RampFlowWatch(models.AbstractModel):
         for name in sorted(set(left_out) - set(before)):
             connection._message_log(body=self.env._(
                 'Ramp does not let Odoo use %s: the subscription of the business does not include them (Ramp Plus). Everything else goes '
-                'on. Switch them off here if that is to stay.', self.env[f'ramp.flow.{name}']._flow_label()))
+                'on. Switch them off here if that is to stay.', self.env[f'ramp.flow.{name}']._get_flow_label()))
         if sorted(left_out) != sorted(before):
             connection.left_out = sorted(left_out) or False
 
     # ------------------------------------------------------------------ documents in Odoo
 
-    def _check_documents(self, connection, run):
+    def _check_booked_documents(self, connection, run):
         """Open the rows whose documents do not say any more what was booked; close those that do again."""
-        found = self._find(connection)
+        found = self._find_changed_documents(connection)
         Record = self.env['ramp.record']
         opened = Record.search([('connection_id', '=', connection.id), ('finding', '!=', False)])
         for record in (opened - Record.browse(found)).try_lock_for_update():
             record.finding = False
             # one whose document is gone meanwhile, or that is held for something else now, is not settled by this
             if record.res_id and record.state == 'held' and not (record.is_question or record.attempts or record.late_payload):
-                record.write({'state': 'confirmed' if record.is_told or not self._tells(record) else 'done', 'error_message': False})
+                record.write({'state': 'confirmed' if record.is_told or not self._is_told_to_ramp(record) else 'done', 'error_message': False})
         records = Record.browse(found).try_lock_for_update().filtered(lambda record: record.state in ('confirmed', 'done', 'held'))
         for record in records:
             kind, text = found[record.id]
@@ -171,10 +171,10 @@ class RampFlowWatch(models.AbstractModel):
                 record.write({'state': 'held', 'finding': kind, 'error_message': text, 'is_question': False, 'next_attempt': False})
         run.write({'seen': run.seen + len(found), 'held': run.held + len(records)})
 
-    def _tells(self, record):
+    def _is_told_to_ramp(self, record):
         return bool(self.env[f'ramp.flow.{record.flow}']._sync_type)
 
-    def _find(self, connection):
+    def _find_changed_documents(self, connection):
         """{row id: (kind, sentence)} of what is booked and does not say any more what was booked."""
         report = self.env['report.ramp_connector.tie_out']
         report._flush_read_models()
@@ -200,7 +200,7 @@ class RampFlowWatch(models.AbstractModel):
                     OR EXISTS (
                        SELECT FROM account_move o WHERE o.reversed_entry_id = m.id AND o.state = 'posted'))
             """, connection=connection.id))
-        sentences = self._sentences()
+        sentences = self._get_finding_texts()
         for record, flow, name, kind in rows:
             is_draft_by_policy = kind == 'draft' and flow in POLICIES and connection[POLICIES[flow]] == 'draft'
             if not is_draft_by_policy:
@@ -220,7 +220,7 @@ class RampFlowWatch(models.AbstractModel):
         return found
 
     @api.model
-    def _sentences(self):
+    def _get_finding_texts(self):
         remedy = self.env._('If that is right, press Retry to accept it.')
         return {
             'deleted': self.env._('Its document was deleted in Odoo.'),

@@ -28,14 +28,14 @@ class RampFlowWebhook(models.AbstractModel):
     _flow_sequence = 210
 
     @api.model
-    def _flow_label(self):
+    def _get_flow_label(self):
         return self.env._('Webhooks')
 
     @api.model
-    def _enabled(self, connection):
+    def _is_enabled_for(self, connection):
         return connection.use_webhooks or bool(connection._webhook_subscriptions())
 
-    def _work(self, connection, run):
+    def _run_connection_work(self, connection, run):
         client = connection._run_client()
         webhook = connection._webhook_subscriptions()
         there = webhook._list_subscriptions(client)
@@ -45,13 +45,13 @@ class RampFlowWebhook(models.AbstractModel):
             message = webhook.message
             if any(item.status == 'pending_verification' for item in there) and webhook.state == 'pending' and not webhook.challenge:
                 message = self.env._('Ramp could not reach %s: nothing arrived within half an hour.', webhook._endpoint_url())
-            self._transaction(self._forget, webhook)
+            self._transaction(self._forget_subscription, webhook)
             if not connection._wants_webhook():
                 return
             webhook = self._transaction(webhook.create, {
                 'connection_id': connection.id, 'database': connection.sudo().database, 'message': message})
         try:
-            self._complete(connection, client, webhook, kept)
+            self._complete_subscription(connection, client, webhook, kept)
         except (RampConnectionError, RampOutOfTime):
             raise
         except (RampError, PayloadError) as error:
@@ -67,9 +67,9 @@ class RampFlowWebhook(models.AbstractModel):
         waits = webhook.state == 'pending' and (webhook.challenge or self.env.cr.now() - webhook.create_date < PATIENCE)
         return subscription.status == 'active' or subscription.status == 'pending_verification' and bool(waits)
 
-    def _complete(self, connection, client, webhook, kept):
+    def _complete_subscription(self, connection, client, webhook, kept):
         """Whatever is missing of the subscription: Ramp's side of it, the verification."""
-        subscription = kept[0] if kept else self._subscribe(connection, client, webhook)
+        subscription = kept[0] if kept else self._create_subscription(connection, client, webhook)
         self.env.invalidate_all()  # the challenge may have come meanwhile
         if subscription.status == 'pending_verification':
             if not webhook.challenge:
@@ -79,26 +79,26 @@ class RampFlowWebhook(models.AbstractModel):
                 raise RampError(self.env._(
                     'Ramp did not accept its challenge. Another subscription is made with the next run.'))
         if webhook.state != 'active':
-            self._transaction(self._activate, webhook)
+            self._transaction(self._activate_subscription, webhook)
 
-    def _activate(self, webhook):
+    def _activate_subscription(self, webhook):
         webhook.write({'state': 'active', 'challenge': False, 'message': False})
         self.env['ramp.flow.seat']._trigger()  # what waits for events may be offered in Ramp
 
-    def _forget(self, webhook):
+    def _forget_subscription(self, webhook):
         if webhook.state == 'active':
             self.env['ramp.flow.seat']._trigger()
         webhook.unlink()
 
-    def _subscribe(self, connection, client, webhook):
+    def _create_subscription(self, connection, client, webhook):
         subscription = read_subscription(client.post('/webhooks', {
             'endpoint_url': webhook._endpoint_url(), 'event_types': connection._wanted_event_types(),
             # which of several databases it is for; Odoo itself understands it
             'additional_headers': {'X-Odoo-Database': self.env.cr.dbname}}))
         if not subscription.secret:
             raise PayloadError('secret', 'missing')
-        self._transaction(self._keep, webhook, subscription)
+        self._transaction(self._store_subscription, webhook, subscription)
         return subscription
 
-    def _keep(self, webhook, subscription):
+    def _store_subscription(self, webhook, subscription):
         webhook._write_quietly(ramp_id=subscription.id, secret=subscription.secret)

@@ -19,23 +19,23 @@ class RampFlowDepartment(models.AbstractModel):
     _of_version = 'department_id'
 
     @api.model
-    def _flow_label(self):
+    def _get_flow_label(self):
         return self.env._('Departments')
 
-    def _desired(self, connection, records):
+    def _get_desired_values(self, connection, records):
         namesakes = {}
-        for row in self.env.execute_query(self._wanted(connection).select()):
+        for row in self.env.execute_query(self._search_wanted_ids(connection).select()):
             department = self.env[self._model].browse(row[0])
-            namesakes.setdefault(self._key(department.name), []).append(department)
+            namesakes.setdefault(self._get_place_key(department.name), []).append(department)
         several = frozenset(place.id for places in namesakes.values() if len(places) > 1 for place in places)
-        return super(RampFlowDepartment, self.with_context(ramp_whole_path=several))._desired(connection, records)
+        return super(RampFlowDepartment, self.with_context(ramp_whole_path=several))._get_desired_values(connection, records)
 
-    def _read_place(self, payload):
+    def _read_place_object(self, payload):
         return read_department(payload)
 
-    def _title(self, record):
+    def _get_display_title(self, record):
         name = record.complete_name if record.id in self.env.context.get('ramp_whole_path', ()) else record.name
         return ' '.join((name or '').split())
 
-    def _place_name(self, record):
+    def _get_place_name(self, record):
         return record.complete_name

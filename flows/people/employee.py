@@ -17,24 +17,24 @@ class RampFlowEmployee(models.AbstractModel):
     _kind = 'employee'
 
     @api.model
-    def _flow_label(self):
+    def _get_flow_label(self):
         return self.env._('Employees')
 
-    def _wanted_domain(self, connection):
+    def _get_wanted_domain(self, connection):
         if not connection.push_users:
             return Domain.FALSE
         return (Domain('active', '=', True) & Domain('company_id', '=', connection.company_id.id)
                 & (Domain('work_email', '!=', False) | Domain('user_id.email', '!=', False) | Domain('user_id.login', 'like', '@')))
 
-    def _not_offered(self, record):
+    def _reason_not_offered(self, record):
         if record.active and not record._ramp_email():
             return self.env._('The employee has no e-mail address any more.')
-        return super()._not_offered(record)
+        return super()._reason_not_offered(record)
 
-    def _linked(self, person):
+    def _get_linked_user_id(self, person):
         return person.ramp_user_id
 
-    def _collect(self, connections):
+    def _collect_changed_records(self, connections):
         """EXTENDS: what was believed of an employee who is linked to somebody else now, or to nobody, is forgotten."""
         self.env['ramp.record'].flush_model()
         self.env['hr.employee'].flush_model(['ramp_user_id'])
@@ -47,19 +47,19 @@ class RampFlowEmployee(models.AbstractModel):
              WHERE r.flow = %s AND r.connection_id = ANY(%s) AND e.id = r.res_id AND r.ramp_id <> COALESCE(e.ramp_user_id, '')
             """, self._flow, connections.ids))
         self.env['ramp.record'].invalidate_model()
-        return super()._collect(connections)
+        return super()._collect_changed_records(connections)
 
-    def _jobs(self, connection, rows):
+    def _make_push_jobs(self, connection, rows):
         links = {employee.id: employee.ramp_user_id for employee in self.env['hr.employee'].with_context(active_test=False).search_fetch(
             [('id', 'in', rows.mapped('res_id')), ('ramp_user_id', '!=', False)], ['ramp_user_id'])}
-        for job in super()._jobs(connection, rows):
+        for job in super()._make_push_jobs(connection, rows):
             if not job.ramp_id and job.res_id in links:
                 job.ramp_id, job.uncertain = links[job.res_id], True
             yield job
 
-    def _further(self, connection, records):
-        departments = self.env['ramp.flow.department']._ramp_ids(connection, records.department_id)
-        locations = self.env['ramp.flow.location']._ramp_ids(connection, records.work_location_id)
+    def _get_extra_person_values(self, connection, records):
+        departments = self.env['ramp.flow.department']._get_ramp_ids(connection, records.department_id)
+        locations = self.env['ramp.flow.location']._get_ramp_ids(connection, records.work_location_id)
         # managers may work for another company of the same Ramp business
         companies = connection._seat_companies()
         further = {}
@@ -74,7 +74,7 @@ class RampFlowEmployee(models.AbstractModel):
             further[employee.id] = values
         return further
 
-    def _link(self, jobs):
+    def _link_push_jobs(self, jobs):
         users = {job.res_id: job.ramp_id for job in jobs}
         # what is written here is known here
         Employee = self.env['hr.employee'].with_context(active_test=False, ramp_linking=True)

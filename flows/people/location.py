@@ -19,33 +19,33 @@ class RampFlowLocation(models.AbstractModel):
     _of_version = 'work_location_id'
 
     @api.model
-    def _flow_label(self):
+    def _get_flow_label(self):
         return self.env._('Work locations')
 
-    def _read_place(self, payload):
+    def _read_place_object(self, payload):
         return read_location(payload)
 
-    def _creation(self, connection, job):
-        entity = self._entity(connection)
-        return {**super()._creation(connection, job), **({'entity_id': entity} if entity else {})}
+    def _make_creation_body(self, connection, job):
+        entity = self._get_location_entity(connection)
+        return {**super()._make_creation_body(connection, job), **({'entity_id': entity} if entity else {})}
 
-    def _entity(self, connection):
+    def _get_location_entity(self, connection):
         return (connection.ramp_entity_id or connection.primary_entity_id or '').lower()
 
-    def _nearest(self, connection, remotes):
+    def _find_nearest_place(self, connection, remotes):
         """OVERRIDES: in the connection's entity, else in none."""
         entities = [(remote.values['entity'] or '').lower() for remote in remotes]
-        for entity in (self._entity(connection), ''):
+        for entity in (self._get_location_entity(connection), ''):
             if entity in entities:
                 return [remote for remote, other in zip(remotes, entities, strict=True) if other == entity]
         return remotes
 
-    def _further(self, place):
+    def _get_extra_place_values(self, place):
         return {'entity': place.entity_id}
 
-    def _resolve(self, connection, client, jobs):
+    def _resolve_uncertain_jobs(self, connection, client, jobs):
         """EXTENDS: people are not moved to another entity because two places are called the same."""
-        result = super()._resolve(connection, client, jobs)
+        result = super()._resolve_uncertain_jobs(connection, client, jobs)
         entity = (connection.ramp_entity_id or '').lower()
         for job in jobs:
             if entity and job.known and job.known['entity'] and job.known['entity'].lower() != entity:

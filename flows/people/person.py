@@ -8,7 +8,7 @@ from odoo.fields import Domain
 from ...ramp_api import (
     RampServerError,
 )
-from ..accounting.booking import clean
+from ..accounting.booking import clean_text
 from ..engine.flow import Held
 from ..engine.push_job import UNSAID
 from ..engine.resolve import LOOK_UP_ALONE
@@ -47,22 +47,22 @@ class RampFlowPerson(models.AbstractModel):
     _events = ('users.invite_accepted',)
 
     @api.model
-    def _enabled(self, connection):
+    def _is_enabled_for(self, connection):
         return connection.push_users
 
     @api.model
-    def _page(self, record):
+    def _get_ramp_page_path(self, record):
         return '/people' if record.ramp_id else None
 
     # ------------------------------------------------------------------ what is wanted
 
-    def _namesakes(self, connection, emails):
+    def _find_namesakes(self, connection, emails):
         """{e-mail: those people of this connection who have it}."""
         found = defaultdict(list)
         for flow in PEOPLE:
             People = self.env[f'ramp.flow.{flow}']
             Person = self.env[People._model]
-            domain = People._wanted_domain(connection)
+            domain = People._get_wanted_domain(connection)
             if len(emails) <= LOOK_UP_ALONE:
                 domain &= Domain.OR(Domain(name, '=ilike', email) for name in Person._ramp_addresses for email in emails if email)
             for person in Person.search(domain):
@@ -71,35 +71,35 @@ class RampFlowPerson(models.AbstractModel):
                     found[email].append(person)
         return found
 
-    def _desired(self, connection, records):
+    def _get_desired_values(self, connection, records):
         there = {row.res_id: row.payload for row in self.env['ramp.record'].search_fetch(
             [('connection_id', '=', connection.id), ('flow', '=', self._flow), ('res_id', 'in', records.ids), ('ramp_id', '!=', False)],
             ['res_id', 'payload'])}
-        new = [person for person in records if not there.get(person.id) and not self._linked(person)]
-        namesakes = self._namesakes(connection, {person._ramp_email() for person in new}) if new else {}
-        further = self._further(connection, records)
+        new = [person for person in records if not there.get(person.id) and not self._get_linked_user_id(person)]
+        namesakes = self._find_namesakes(connection, {person._ramp_email() for person in new}) if new else {}
+        further = self._get_extra_person_values(connection, records)
         desired = {}
         for person in records:
             known, email = there.get(person.id), person._ramp_email()
             if person not in new:
-                desired[person.id] = self._person_values(connection, person, known, email, further[person.id])
+                desired[person.id] = self._prepare_person_values(connection, person, known, email, further[person.id])
             elif not email:
-                desired[person.id] = Held(self.env._('Ramp knows people by their e-mail address, and "%s" is none.', clean(
+                desired[person.id] = Held(self.env._('Ramp knows people by their e-mail address, and "%s" is none.', clean_text(
                     person._ramp_address()) or '-'))
             elif len(namesakes[email]) > 1:
                 desired[person.id] = Held(self.env._(
                     'More than one person has the e-mail %(email)s: %(names)s. Give each one an e-mail of their own.', email=email,
                     names=', '.join(other.name for other in namesakes[email])))
             else:
-                desired[person.id] = self._person_values(connection, person, known, email, further[person.id])
+                desired[person.id] = self._prepare_person_values(connection, person, known, email, further[person.id])
         return desired
 
-    def _linked(self, person):
+    def _get_linked_user_id(self, person):
         """Ramp's id of the user whom a person of Odoo is linked to."""
         return
 
-    def _person_values(self, connection, person, known, email, further):
-        values = {'email': email, 'name': self._names(person), 'offered': True, **further}
+    def _prepare_person_values(self, connection, person, known, email, further):
+        values = {'email': email, 'name': self._split_person_name(person), 'offered': True, **further}
         if not known:
             values['role'] = connection.user_role
         else:
@@ -109,49 +109,49 @@ class RampFlowPerson(models.AbstractModel):
             values['invited'] = True
         return values
 
-    def _further(self, connection, records):
+    def _get_extra_person_values(self, connection, records):
         """{record id: what else Odoo says of the person}."""
         return {person.id: {} for person in records}
 
     @staticmethod
-    def _names(person):
+    def _split_person_name(person):
         """[first, last name]: the first word and the rest, "last, first" as it says; Ramp wants both."""
-        last, comma, first = (clean(person.name) or '').partition(',')
+        last, comma, first = (clean_text(person.name) or '').partition(',')
         if not comma or not first.strip():
             first, _space, last = last.strip().partition(' ')
         return [first.strip()[:NAME_LENGTH] or '-', last.strip()[:NAME_LENGTH] or '-']
 
-    def _not_offered(self, record):
+    def _reason_not_offered(self, record):
         if not record.active:
             return self.env._('Archived in Odoo, so the person is deactivated in Ramp.')
         return self.env._('The person is none of this connection any more.')
 
     # ------------------------------------------------------------------ writing down
 
-    def _store(self, run, jobs, sent=True):
+    def _store_push_results(self, run, jobs, sent=True):
         for job in jobs:
             if (job.known or {}).get('task') and job.state != 'held':
                 job.state, job.uncertain = 'pending', True
                 job.error = self.env._('Ramp is creating the user.')
             elif job.state == 'confirmed':
-                job.error = ' '.join(self._remarks(job)) or None
+                job.error = ' '.join(self._describe_person_remarks(job)) or None
         settled = self.env['ramp.record'].browse(job.id for job in jobs if job.known or job.state == 'held' and not job.blocked)
         self.env['ramp.record']._store_noted(dict.fromkeys(settled.filtered('noted').ids, {}))
         if any((job.known or {}).get('task') and job.state == 'pending' for job in jobs):
             # the job belongs to the system; see `_trigger`
-            self._cron().sudo()._trigger(at=self.env.cr.now() + PATIENCE)
-        self._link([job for job in jobs if job.ramp_id])
+            self._get_cron_job().sudo()._trigger(at=self.env.cr.now() + PATIENCE)
+        self._link_push_jobs([job for job in jobs if job.ramp_id])
         ignored = [job for job in jobs if job.state == 'ignored' and job.ramp_id]
         existing = self.env[self._model].browse(job.res_id for job in ignored).exists()._ids
         for job in ignored:
             if job.res_id not in existing:
                 job.ramp_id, job.known = None, None  # somebody else may be that user of Ramp
-        return super()._store(run, jobs, sent)
+        return super()._store_push_results(run, jobs, sent)
 
-    def _link(self, jobs):
+    def _link_push_jobs(self, jobs):
         """Note in Odoo which Ramp user each person is."""
 
-    def _remarks(self, job):
+    def _describe_person_remarks(self, job):
         """What a person should know of somebody who is in Ramp, a sentence each."""
         known = job.known
         if known['status'] == 'USER_DRAFT':

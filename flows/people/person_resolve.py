@@ -24,38 +24,38 @@ class RampFlowPersonResolve(models.AbstractModel):
 
     _inherit = 'ramp.flow.person'
 
-    def _is_to_be_sent(self, job):
+    def _differs_from_remote(self, job):
         # one whose creation failed waits for a person
-        return job.state != 'held' and super()._is_to_be_sent(job)
+        return job.state != 'held' and super()._differs_from_remote(job)
 
-    def _resolve(self, connection, client, jobs):
+    def _resolve_uncertain_jobs(self, connection, client, jobs):
         """OVERRIDES: by the task that creates the person, by Ramp's id, by the e-mail."""
-        doubts = {job.id: self._follow(client, job) for job in jobs if (job.known or {}).get('task') and not job.ramp_id}
+        doubts = {job.id: self._follow_creation_task(client, job) for job in jobs if (job.known or {}).get('task') and not job.ramp_id}
         jobs = [job for job in jobs if not job.blocked]
         many = len(jobs) > LOOK_UP_ALONE
-        listed = {remote.ramp_id: remote for remote in self._listed(client, {})} if many else {}
+        listed = {remote.ramp_id: remote for remote in self._fetch_remote_list(client, {})} if many else {}
         asked = {row.id: row.noted['emails'] for row in self.env['ramp.record'].browse(job.id for job in jobs) if row.noted}
         asked |= {job.id: [job.known['email']] for job in jobs if doubts.get(job.id) and job.known.get('email')}
         unsure = {job.id: person.name for job in jobs for person in self.env[self._model].browse(job.res_id).exists()
                   if not person._ramp_is_sure()}
-        owners = self._owners(connection)
+        owners = self._get_user_owners(connection)
         for job in jobs:
             remote = listed.get(job.ramp_id)
             if job.ramp_id and not remote:  # who is invited and has not come in yet is on no list
-                remote = self._look_for(client, job)
+                remote = self._search_ramp_user(client, job)
             for email in filter(None, [(job.desired or {}).get('email'), *asked.get(job.id, ())]):
                 if not remote and not job.blocked:
-                    remote = self._by_email(job, email, [
-                        found for found in self._listed(client, {}) if found.values['ramp_email'] == email])
+                    remote = self._match_user_by_email(job, email, [
+                        found for found in self._fetch_remote_list(client, {}) if found.values['ramp_email'] == email])
                     if remote and job.id in unsure:
-                        remote = self._ask_who_it_is(job, email, remote, unsure[job.id])
+                        remote = self._ask_which_user(job, email, remote, unsure[job.id])
             if remote and remote.unread and not job.blocked:
                 job.block(Held(remote.unread))
                 job.uncertain = True
             if job.id in doubts and job.blocked:
                 job.ramp_id = None  # the task is followed on
             if doubts.get(job.id) and not remote:
-                self._wait_for(job, doubts[job.id])
+                self._wait_for_ramp(job, doubts[job.id])
             if job.blocked:
                 continue
             owner = remote and owners.get(remote.ramp_id)
@@ -67,17 +67,17 @@ class RampFlowPersonResolve(models.AbstractModel):
             elif job.error and job.desired and not remote:  # what the task said
                 job.state, job.known, job.uncertain = 'held', None, True
             elif job.known and job.desired and not remote:
-                self._found(job, None)
-                job.block(self._gone())
+                self._apply_remote_state(job, None)
+                job.block(self._wait_for_gone_user())
                 job.uncertain = True
                 self._trigger()
             else:
-                self._found(job, remote)
+                self._apply_remote_state(job, remote)
 
-    def _look_for(self, client, job):
+    def _search_ramp_user(self, client, job):
         """The user who has the id that we know; None only if there is none."""
         try:
-            return self._look(client, job)
+            return self._fetch_current_user(client, job)
         except RampNotFound:
             return None
         except RampValidationError as error:
@@ -89,7 +89,7 @@ class RampFlowPersonResolve(models.AbstractModel):
                 job.uncertain = True
             return None
 
-    def _by_email(self, job, email, remotes):
+    def _match_user_by_email(self, job, email, remotes):
         """The user of Ramp who has the e-mail of a person; several are a question."""
         if len(remotes) > 1:
             job.state, job.blocked, job.uncertain = 'held', True, True
@@ -99,7 +99,7 @@ class RampFlowPersonResolve(models.AbstractModel):
                     f"{' '.join(remote.values['name'])} ({remote.ramp_id})" for remote in remotes))
         return remotes[0] if len(remotes) == 1 else None
 
-    def _ask_who_it_is(self, job, email, remote, name):
+    def _ask_which_user(self, job, email, remote, name):
         """Users may change their e-mail themselves: it is no reason to take a user of Ramp for them, who may be somebody else."""
         job.block(Held(self.env._(
             'Ramp has the user %(user)s with the e-mail %(email)s, which is that of %(name)s here, who logs in with something else and may '
@@ -107,7 +107,7 @@ class RampFlowPersonResolve(models.AbstractModel):
             user=' '.join(remote.values['name']), email=email, name=name, id=remote.ramp_id)))
         job.uncertain = True
 
-    def _follow(self, client, job):
+    def _follow_creation_task(self, client, job):
         """Look at the task that creates somebody: it leaves the job blocked (not done yet), with Ramp's id, or with the reason why not.
 
         Returns why nobody is to be created although nobody may be found, if so.
@@ -118,7 +118,7 @@ class RampFlowPersonResolve(models.AbstractModel):
             try:
                 task = read_user_task(client.get(f"{self._endpoint}/deferred/status/{job.known['task']}"))
             except RampNotFound:
-                if self._may_lag(job):
+                if self._may_still_lag(job):
                     job.blocked = True
                 else:
                     job.known = None  # no such task any more: the person is there, or is created again
@@ -139,25 +139,25 @@ class RampFlowPersonResolve(models.AbstractModel):
         return self.env._('Ramp created the user, and does not show it.')
 
     @staticmethod
-    def _may_lag(job):
+    def _may_still_lag(job):
         return fields.Datetime.now() - fields.Datetime.to_datetime(job.known['since']) < LAG
 
-    def _wait_for(self, job, doubt):
+    def _wait_for_ramp(self, job, doubt):
         """Somebody was created, or may have been, and is not found: a second user would be worse than none."""
         job.ramp_id, job.uncertain = None, True
-        if self._may_lag(job):
+        if self._may_still_lag(job):
             job.blocked = True
         elif not job.blocked:
             job.block(Held(self.env._(
                 '%(doubt)s Look for %(email)s among the people in Ramp, and create the user there if there is none: Odoo takes whom it '
                 'finds.', doubt=doubt, email=job.known['email'])))
 
-    def _owners(self, connection):
+    def _get_user_owners(self, connection):
         """{Ramp's id: (model, record id, name) of who is that user in Odoo}."""
         rows = self.env['ramp.record'].search_fetch(
             [('connection_id', '=', connection.id), ('ramp_id', '!=', False),
              '|', ('flow', '=', self._flow),
-             '&', ('flow', '=', 'user'), ('res_id', 'in', self.env['ramp.flow.user']._wanted(connection).subselect()),
+             '&', ('flow', '=', 'user'), ('res_id', 'in', self.env['ramp.flow.user']._search_wanted_ids(connection).subselect()),
              ], ['ramp_id', 'res_model', 'res_id', 'name'])
         owners = {row.ramp_id: (row.res_model, row.res_id, row.name) for row in rows}
         for employee in self.env['hr.employee'].with_context(active_test=False).search_fetch(
@@ -166,37 +166,37 @@ class RampFlowPersonResolve(models.AbstractModel):
         self.env.cr.rollback()
         return owners
 
-    def _ask(self, client, query):
+    def _query_remote_objects(self, client, query):
         """Everybody whom Ramp lists; a query of the plain list leaves out drafts and who is suspended."""
         found = {}
         for status in USER_LISTED_STATUSES:
             for page in client.list_pages(self._endpoint, {'status': status}):
-                found.update((remote.ramp_id, remote) for remote in self._remotes(page.rows, query))
+                found.update((remote.ramp_id, remote) for remote in self._read_remote_objects(page.rows, query))
         return list(found.values())
 
-    def _remotes(self, payloads, query):
-        return [payload if isinstance(payload, Remote) else self._read_remote(payload, query) for payload in payloads]
+    def _read_remote_objects(self, payloads, query):
+        return [payload if isinstance(payload, Remote) else self._read_remote_object(payload, query) for payload in payloads]
 
-    def _read_remote(self, payload, query):
+    def _read_remote_object(self, payload, query):
         try:
             user = read_user(payload)
         except PayloadError as error:
-            return self._unread(payload if isinstance(payload, dict) else {}, error)
+            return self._make_unread_user(payload if isinstance(payload, dict) else {}, error)
         return Remote(None, user.id, {
             'ramp_email': (user.email or '').strip().lower(), 'name': [user.first_name or '', user.last_name or ''],
             'department': user.department_id, 'location': user.location_id, 'manager': user.manager_id, 'role': user.role or '',
             'status': user.status, 'invited': user.status != 'USER_DRAFT' or bool(payload.get('scheduled_invitation_date'))})
 
-    def _unread(self, payload, error):
+    def _make_unread_user(self, payload, error):
         """Somebody who is there, of whom no more is known: nobody may be taken for missing because of that."""
         ident, email, *name = (str(payload.get(key) or '').strip() for key in ('id', 'email', *FULL_NAME))
         return Remote(None, ident.lower(), {'ramp_email': email.lower(), 'name': name}, self.env._(
             'Odoo cannot read what Ramp says of the user %(user)s (%(error)s), and sends nothing until it can. Update the connector, or '
             'correct the user in Ramp.', user=email or ident or '-', error=error))
 
-    def _found(self, job, remote):
+    def _apply_remote_state(self, job, remote):
         if not remote:
-            return super()._found(job, None)
+            return super()._apply_remote_state(job, None)
         before, values = job.known or {}, remote.values
         is_out, is_new = values['status'] in OUT, not before or 'task' in before
         withdrawn = is_out and (before.get('withdrawn', False) or job.desired is None)
@@ -209,7 +209,7 @@ class RampFlowPersonResolve(models.AbstractModel):
         if job.desired:
             job.desired = {
                 key: value for key, value in job.desired.items() if key not in PERSON_SENT_ONCE and kept.get(key, UNSAID) != value}
-        return super()._found(job, dataclasses.replace(remote, remote_id=job.remote_id, values={
+        return super()._apply_remote_state(job, dataclasses.replace(remote, remote_id=job.remote_id, values={
             **values, 'email': before.get('email') or (job.desired or {}).get('email') or values['ramp_email'], 'kept': kept,
             # of one who is out, Ramp does not say whether there was an invitation
             'invited': before.get('invited', values['invited']) if is_out else values['invited'],

@@ -20,10 +20,10 @@ class RampFlowPersonSend(models.AbstractModel):
 
     _inherit = 'ramp.flow.person'
 
-    def _post(self, connection, client, jobs):
+    def _post_push_jobs(self, connection, client, jobs):
         [job] = jobs
         wanted = job.desired
-        job.key = job.key or self._transaction(self._note_asked, job)  # one in a run, as the person may be there a moment later
+        job.key = job.key or self._transaction(self._note_invitation_sent, job)  # one in a run, as the person may be there a moment later
         body = {
             'email': wanted['email'], 'role': wanted['role'], 'is_draft': True, 'idempotency_key': job.key,
             **dict(zip(FULL_NAME, wanted['name'], strict=True)), **{name: wanted[key] for key, name in PLACES.items() if wanted.get(key)}}
@@ -31,12 +31,12 @@ class RampFlowPersonSend(models.AbstractModel):
             task = client.post(f'{self._endpoint}/deferred', body)
         except RampIdempotencyReused as error:
             # asked for by a run whose end nobody saw, or refused then: if the person is not there by the next run, that asks anew
-            self._transaction(self._note_asked, job, True)
+            self._transaction(self._note_invitation_sent, job, True)
             raise _AskedBefore(self.env._(
                 'Ramp was asked to create this person, and the answer got lost. Odoo looks for the person and asks again.')) from error
         return [Remote(job.remote_id, None, {'task': task['id']})] if isinstance(task, dict) and task.get('id') else []
 
-    def _note_asked(self, job, spent=False):
+    def _note_invitation_sent(self, job, spent=False):
         """The key under which Ramp is asked to create somebody, written down before with the e-mail: until the end of the task is known,
         later runs look for that, too, as the e-mail may be another one by then.
 
@@ -51,13 +51,13 @@ class RampFlowPersonSend(models.AbstractModel):
         return asked['key']
 
     @contextlib.contextmanager
-    def _not_found_looked_into(self, client, job):
+    def _investigate_not_found(self, client, job):
         """Ramp says that it does not find something, and not what: the user, or what the request is about (a department, a manager)."""
         try:
             yield
         except RampNotFound as error:
             with contextlib.suppress(RampNotFound):
-                self._look(client, job)
+                self._fetch_current_user(client, job)
                 raise RampValidationError(
                     error.message, status=error.status, code=error.code, details=error.details, trace_id=error.trace_id,
                     method=error.method, path=error.path) from error
@@ -66,16 +66,16 @@ class RampFlowPersonSend(models.AbstractModel):
             # what is wanted of somebody who is there is less than what it takes to create them
             job.ramp_id, job.known = None, None
             self._trigger()
-            raise self._gone() from error
+            raise self._wait_for_gone_user() from error
 
-    def _gone(self):
+    def _wait_for_gone_user(self):
         return Waiting(self.env._('The user is gone in Ramp; the next run looks for the person, and creates the user if nobody is there.'))
 
-    def _change(self, client, job, changes):
-        with self._not_found_looked_into(client, job):
-            self._change_user(client, job, changes)
+    def _update_remote_object(self, client, job, changes):
+        with self._investigate_not_found(client, job):
+            self._update_ramp_user(client, job, changes)
 
-    def _change_user(self, client, job, changes):
+    def _update_ramp_user(self, client, job, changes):
         path = f'{self._endpoint}/{job.ramp_id}'
 
         def told(*keys):  # what Ramp has accepted holds, even if it refuses the rest
@@ -86,7 +86,7 @@ class RampFlowPersonSend(models.AbstractModel):
             if job.known.get('withdrawn'):
                 client.patch(f'{path}/reactivate', {}, idempotent=True)
             told('offered')
-            job.known = {**job.known, 'withdrawn': False, **self._standing(client, job)}
+            job.known = {**job.known, 'withdrawn': False, **self._get_current_user(client, job)}
         body = {name: changes[key] for key, name in PLACES.items() if key in changes}
         if 'name' in changes:
             body |= {key: new for key, new, old in zip(FULL_NAME, changes['name'], job.known['name'], strict=True) if new != old}
@@ -94,33 +94,33 @@ class RampFlowPersonSend(models.AbstractModel):
             client.patch(path, body, idempotent=True)
             told(*({'name', *PLACES} & changes.keys()))
         if job.desired.get('invited') and not job.known['invited']:
-            job.known = {**job.known, **self._standing(client, job)}
+            job.known = {**job.known, **self._get_current_user(client, job)}
             if not job.known['invited']:  # somebody in Ramp may have been faster
                 client.post(f'{path}/invite', {'action': 'SEND_NOW'})  # a real e-mail
                 job.known = {**job.known, 'invited': True, 'status': 'INVITE_PENDING'}
         if 'manager' in changes:
             client.patch(path, {
                 'direct_manager_id': changes['manager'], **({'auto_promote': True} if changes['manager'] else {})}, idempotent=True)
-            self._remember('managers told')
+            self._remember_in_run('managers told')
             told('manager')
 
-    def _standing(self, client, job):
+    def _get_current_user(self, client, job):
         """What others may have changed of a user a moment ago."""
-        remote = self._look(client, job)
+        remote = self._fetch_current_user(client, job)
         if remote.unread:
             raise Held(remote.unread)
         return {key: remote.values[key] for key in ('status', 'invited', 'role', 'ramp_email')}
 
-    def _look(self, client, job):
-        return self._read_remote(client.get(f'{self._endpoint}/{job.ramp_id}'), {})
+    def _fetch_current_user(self, client, job):
+        return self._read_remote_object(client.get(f'{self._endpoint}/{job.ramp_id}'), {})
 
-    def _withdraw(self, client, job):
+    def _deactivate_remote_object(self, client, job):
         """Deactivate who left, if it is us to do that."""
         person = self.env[self._model].browse(job.res_id).exists()
         gone = not person or not person.active
         email = job.known.get('email')
         connection = self.env['ramp.record'].browse(job.id).connection_id
-        name = gone and next((other.name for other in self._namesakes(connection, {email})[email]), None)
+        name = gone and next((other.name for other in self._find_namesakes(connection, {email})[email]), None)
         self.env.cr.rollback()
         if not gone:
             job.reason = self.env._('%s In Ramp everything stays as it is.', job.reason)
@@ -129,11 +129,11 @@ class RampFlowPersonSend(models.AbstractModel):
             job.reason = self.env._('%(reason)s But %(person)s has the same e-mail, so the user in Ramp stays as it is.',
                                     reason=job.reason, person=name)
             return
-        with self._not_found_looked_into(client, job):
-            self._deactivate(client, job)
+        with self._investigate_not_found(client, job):
+            self._deactivate_ramp_user(client, job)
 
-    def _deactivate(self, client, job):
-        job.known = {**job.known, **self._standing(client, job)}
+    def _deactivate_ramp_user(self, client, job):
+        job.known = {**job.known, **self._get_current_user(client, job)}
         if 'OWNER' in job.known['role'] or 'ADMIN' in job.known['role']:
             job.reason = self.env._('Archived or deleted in Odoo. An owner or administrator of Ramp is never deactivated by Odoo: '
                                     'the person stays active in Ramp until somebody does it there.')
@@ -145,17 +145,17 @@ class RampFlowPersonSend(models.AbstractModel):
             client.patch(f'{self._endpoint}/{job.ramp_id}/deactivate', {}, idempotent=True)
             job.known = {**job.known, 'withdrawn': True, 'status': 'USER_INACTIVE'}
 
-    def _refuse(self, job, error):
+    def _hold_refused_job(self, job, error):
         if 'direct_manager_id' in error.details:  # the manager may report to this person until that one's own change arrives
             job.blocked = True
-            self._remember('managers refused')
-        return super()._refuse(job, error)
+            self._remember_in_run('managers refused')
+        return super()._hold_refused_job(job, error)
 
-    def _remember(self, what):
+    def _remember_in_run(self, what):
         self.env.context.get('ramp_memory', {})[what] = True
 
-    def _send_all(self, connection, run):
+    def _send_all_differences(self, connection, run):
         """EXTENDS: who could not be put under a manager may be, now that others were moved."""
-        done = super()._send_all(connection, run)
+        done = super()._send_all_differences(connection, run)
         memory = self.env.context.get('ramp_memory', {})
         return done and not (memory.pop('managers refused', False) and memory.pop('managers told', False))

@@ -26,10 +26,10 @@ class RampFlowPlace(models.AbstractModel):
     _of_version = None  # the column that says where an employee works
 
     @api.model
-    def _enabled(self, connection):
+    def _is_enabled_for(self, connection):
         return connection.push_users
 
-    def _wanted_domain(self, connection):
+    def _get_wanted_domain(self, connection):
         if not connection.push_users:
             return Domain.FALSE
         company, column = connection.company_id.id, SQL.identifier('v', self._of_version)
@@ -42,77 +42,77 @@ class RampFlowPlace(models.AbstractModel):
 
         return Domain('active', '=', True) & Domain.custom(to_sql=has_people)
 
-    def _desired(self, connection, records):
+    def _get_desired_values(self, connection, records):
         everyone = {}
-        for place in self.env[self._model].browse(row[0] for row in self.env.execute_query(self._wanted(connection).select())):
-            everyone.setdefault(self._key(self._title(place)), []).append(place)
+        for place in self.env[self._model].browse(row[0] for row in self.env.execute_query(self._search_wanted_ids(connection).select())):
+            everyone.setdefault(self._get_place_key(self._get_display_title(place)), []).append(place)
         desired = {}
         for place in records:
-            name = self._title(place)
-            others = [other for other in everyone.get(self._key(name), ()) if other != place]
+            name = self._get_display_title(place)
+            others = [other for other in everyone.get(self._get_place_key(name), ()) if other != place]
             desired[place.id] = Held(self.env._(
                 'Ramp knows one of that name only, and there is another in Odoo: %s. Give each a name of its own.',
-                ', '.join(self._place_name(other) for other in (place, *others)),
-            )) if others else {'name': name, 'code': self._key(name), 'offered': True}
+                ', '.join(self._get_place_name(other) for other in (place, *others)),
+            )) if others else {'name': name, 'code': self._get_place_key(name), 'offered': True}
         return desired
 
     @staticmethod
-    def _key(name):
+    def _get_place_key(name):
         return name_key(name)
 
-    def _title(self, record):
+    def _get_display_title(self, record):
         return ' '.join((record.name or '').split())
 
-    def _place_name(self, record):
+    def _get_place_name(self, record):
         return record.display_name
 
-    def _not_offered(self, record):
+    def _reason_not_offered(self, record):
         if not record.active:
             return self.env._('Archived in Odoo; Ramp has no way to delete it, so it stays there.')
         return self.env._('Nobody works there; Ramp has no way to delete it, so it stays there.')
 
-    def _withdraw(self, client, job):
+    def _deactivate_remote_object(self, client, job):
         """Ramp deletes none of them; the reason says so."""
 
-    def _post(self, connection, client, jobs):
+    def _post_push_jobs(self, connection, client, jobs):
         [job] = jobs
-        answer = client.post(self._endpoint, self._creation(connection, job))
-        return [dataclasses.replace(remote, remote_id=job.remote_id) for remote in self._remotes([answer], {})]
+        answer = client.post(self._endpoint, self._make_creation_body(connection, job))
+        return [dataclasses.replace(remote, remote_id=job.remote_id) for remote in self._read_remote_objects([answer], {})]
 
-    def _creation(self, connection, job):
+    def _make_creation_body(self, connection, job):
         return {'name': job.desired['name']}
 
-    def _change(self, client, job, changes):
+    def _update_remote_object(self, client, job, changes):
         if 'name' in changes:
             client.patch(f'{self._endpoint}/{job.ramp_id}', {'name': changes['name']}, idempotent=True)
 
-    def _remotes(self, payloads, query):
-        return [payload if isinstance(payload, Remote) else self._read_alone(payload, query) for payload in payloads
+    def _read_remote_objects(self, payloads, query):
+        return [payload if isinstance(payload, Remote) else self._read_remote_safely(payload, query) for payload in payloads
                 if isinstance(payload, Remote) or isinstance(payload, dict) and payload.get('id')]
 
-    def _read_remote(self, payload, query):
-        place = self._read_place(payload)
-        return Remote(None, place.id, {'name': place.name, 'code': self._key(place.name), 'offered': True, **self._further(place)})
+    def _read_remote_object(self, payload, query):
+        place = self._read_place_object(payload)
+        return Remote(None, place.id, {'name': place.name, 'code': self._get_place_key(place.name), 'offered': True, **self._get_extra_place_values(place)})
 
-    def _read_place(self, payload):
+    def _read_place_object(self, payload):
         """A place as a value object; raises `PayloadError`."""
         raise NotImplementedError
 
-    def _further(self, place):
+    def _get_extra_place_values(self, place):
         return {}
 
-    def _resolve(self, connection, client, jobs):
+    def _resolve_uncertain_jobs(self, connection, client, jobs):
         """EXTENDS: nothing in Ramp makes names unique; another one of the name would make it worse."""
-        result = super()._resolve(connection, client, jobs)
-        taken = self._taken(connection) if jobs else ()
+        result = super()._resolve_uncertain_jobs(connection, client, jobs)
+        taken = self._get_taken_remote_ids(connection) if jobs else ()
         for job in jobs:
             if job.known or not job.desired or job.blocked:
                 continue
-            same = self._nearest(connection, [
-                remote for remote in self._listed(client, {})
-                if not remote.unread and remote.values['code'] == job.desired['code'] and self._is_adoptable(remote, taken)])
+            same = self._find_nearest_place(connection, [
+                remote for remote in self._fetch_remote_list(client, {})
+                if not remote.unread and remote.values['code'] == job.desired['code'] and self._is_adoptable_remote(remote, taken)])
             if len(same) == 1:
-                self._found(job, same[0])
+                self._apply_remote_state(job, same[0])
             elif same:
                 job.block(Held(self.env._(
                     'Ramp has %(count)s of the name %(name)s, and which one is meant is not known. Give the others another name in Ramp, '
@@ -120,17 +120,17 @@ class RampFlowPlace(models.AbstractModel):
                 job.uncertain = True
         return result
 
-    def _nearest(self, connection, remotes):
+    def _find_nearest_place(self, connection, remotes):
         """Those of one name that may be meant."""
         return remotes
 
-    def _look_up_query(self, job):
+    def _get_lookup_query(self, job):
         return None  # Ramp has no id of ours of it, and no such filter
 
-    def _found(self, job, remote):
-        return super()._found(job, remote and dataclasses.replace(remote, remote_id=job.remote_id))
+    def _apply_remote_state(self, job, remote):
+        return super()._apply_remote_state(job, remote and dataclasses.replace(remote, remote_id=job.remote_id))
 
-    def _store(self, run, jobs, sent=True):
+    def _store_push_results(self, run, jobs, sent=True):
         """EXTENDS: who works there is compared again."""
         for job in jobs:
             if job.state == 'ignored':
@@ -138,12 +138,12 @@ class RampFlowPlace(models.AbstractModel):
         places = [job.res_id for job in jobs if job.state == 'confirmed'] if sent else []
         if places:
             self.env['hr.employee'].search([(self._of_version, 'in', places)])._ramp_note_changes()
-        return super()._store(run, jobs, sent)
+        return super()._store_push_results(run, jobs, sent)
 
-    def _ramp_ids(self, connection, records):
+    def _get_ramp_ids(self, connection, records):
         """{record id: Ramp's id of it}; the job is woken for those that it has not seen."""
         rows = self.env['ramp.record'].search_fetch(
-            self._shared(connection) & Domain('flow', '=', self._flow) & Domain('res_id', 'in', records.ids)
+            self._rows_of_business_domain(connection) & Domain('flow', '=', self._flow) & Domain('res_id', 'in', records.ids)
             & Domain('remote_id', '!=', False), ['res_id', 'ramp_id'])
         if set(records.ids) - set(rows.mapped('res_id')):
             self._trigger()

@@ -17,10 +17,10 @@ class RampFlowUser(models.AbstractModel):
     _kind = 'user'
 
     @api.model
-    def _flow_label(self):
+    def _get_flow_label(self):
         return self.env._('Users without an employee')
 
-    def _wanted_domain(self, connection):
+    def _get_wanted_domain(self, connection):
         if not connection.push_users:
             return Domain.FALSE
         company = connection.company_id.id
@@ -38,11 +38,11 @@ class RampFlowUser(models.AbstractModel):
         return (Domain('active', '=', True) & Domain('share', '=', False) & Domain('company_id', '=', company)
                 & (Domain('email', '!=', False) | Domain('login', 'like', '@')) & Domain.custom(to_sql=is_no_employee))
 
-    def _not_offered(self, record):
+    def _reason_not_offered(self, record):
         employee = self.env['hr.employee'].with_context(active_test=False).search(
             ['|', ('user_id', '=', record.id), '&', ('user_id', '=', False), ('work_email', 'in', [record.login, record.email])], limit=1)
         if employee:
             return self.env._('This is the employee %s, who is sent as such.', employee.name)
         if record.active and record.share:
             return self.env._('Only internal users are sent to Ramp.')
-        return super()._not_offered(record)
+        return super()._reason_not_offered(record)

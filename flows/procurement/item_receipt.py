@@ -41,22 +41,22 @@ class RampFlowItemReceipt(models.AbstractModel):
     _switch = 'push_receipts'
 
     @api.model
-    def _flow_label(self):
+    def _get_flow_label(self):
         return self.env._('Receipts of purchase orders')
 
     @api.model
-    def _enabled(self, connection):
+    def _is_enabled_for(self, connection):
         return connection.push_orders and connection.push_receipts
 
     @api.model
-    def _page(self, record):
-        return self.env['ramp.flow.purchase_order']._page(record)
+    def _get_ramp_page_path(self, record):
+        return self.env['ramp.flow.purchase_order']._get_ramp_page_path(record)
 
     # ------------------------------------------------------------------ what is wanted
 
-    def _wanted_domain(self, connection):
+    def _get_wanted_domain(self, connection):
         """Orders of which something is received, or was, unless Ramp does not match them with receipts."""
-        if not self._enabled(connection):
+        if not self._is_enabled_for(connection):
             return Domain.FALSE
         connection_id = connection.id  # the domain is kept: it must not hold on to a connection's cursor
 
@@ -66,32 +66,32 @@ class RampFlowItemReceipt(models.AbstractModel):
                 connection_id, SQL.identifier(alias, 'id'), condition))
 
         return (
-            self.env['ramp.flow.purchase_order']._wanted_domain(connection)
+            self.env['ramp.flow.purchase_order']._get_wanted_domain(connection)
             & row(SQL("r.flow = 'purchase_order' AND r.state <> 'ignored' AND (r.payload ->> 'three_way') IS DISTINCT FROM 'false'"))
             & (Domain('order_line', 'any', [('qty_received', '>', 0)]) | row(SQL("r.flow = 'item_receipt' AND r.ramp_id IS NOT NULL"))))
 
-    def _not_offered(self, record):
+    def _reason_not_offered(self, record):
         if record.state != 'purchase':
             return self.env._('The order is not confirmed. What Ramp has of it stays with the archived order.')
         return self.env._('Nothing is received of it, or Ramp does not match it with receipts: it had no goods when it was sent.')
 
-    def _desired(self, connection, records):
+    def _get_desired_values(self, connection, records):
         found = self.env['ramp.record'].search_fetch(
             [('connection_id', '=', connection.id), ('flow', 'in', ('purchase_order', self._flow)), ('res_id', 'in', records.ids),
              ('remote_id', '!=', False)], ['flow', 'res_id', 'ramp_id', 'state', 'error_message', 'is_uncertain', 'payload'])
         rows = defaultdict(dict)
         for row in found:
             rows[row.res_id][row.flow] = row
-        counted = self.env['ramp.flow.purchase_order']._counted(found)
+        counted = self.env['ramp.flow.purchase_order']._get_counted_units(found)
         desired, recounted = {}, []
         for order in records:
             sent, row = map(rows[order.id].get, ('purchase_order', self._flow))
             try:
-                if sent and sent.state != 'held' and self._is_finer(order, counted):
+                if sent and sent.state != 'held' and self._is_finer_than_unit(order, counted):
                     if sent.state == 'confirmed':  # else the order's job is at it, and tries again in its own time
                         recounted.append(order.id)
                     raise Waiting(self.env._('The order is being sent to Ramp again, in units as small as what was received of it.'))
-                desired[order.id] = self._order_values(connection, order, sent, row)
+                desired[order.id] = self._prepare_order_values(connection, order, sent, row)
             except (Held, Waiting) as reason:
                 desired[order.id] = reason
             except UserError as error:  # units of measure that have nothing in common
@@ -102,14 +102,14 @@ class RampFlowItemReceipt(models.AbstractModel):
             orders._trigger()
         return desired
 
-    def _is_finer(self, order, counted):
+    def _is_finer_than_unit(self, order, counted):
         """Whether what is received of an order wants smaller units than Ramp counts it in."""
         orders = self.env['ramp.flow.purchase_order']
         return any(
-            orders._unit(line, orders._whole(line, orders._ordered_quantity(line), *counted[line.id])[1]) != counted[line.id][0]
+            orders._get_line_unit(line, orders._get_whole_quantity(line, orders._get_ordered_quantity(line), *counted[line.id])[1]) != counted[line.id][0]
             for line in order.order_line if line.id in counted and line.product_qty > 0)
 
-    def _order_values(self, connection, order, sent, row):
+    def _prepare_order_values(self, connection, order, sent, row):
         told = sent and sent.payload or {}
         if not told.get('offered') or sent.is_uncertain:
             if sent and sent.state == 'held':
@@ -118,13 +118,13 @@ class RampFlowItemReceipt(models.AbstractModel):
         known = (row.payload or {}).get('receipts', {}) if row else {}
         counts = defaultdict(dict)
         for line in order.order_line:
-            identity = f"{self.env['ramp.flow.purchase_order']._line_prefix()}{line.id}"
+            identity = f"{self.env['ramp.flow.purchase_order']._get_line_prefix()}{line.id}"
             if identity in told['line_ids'] and line.qty_received > 0:
                 if not told['lines'][identity].get('unit'):
                     raise Waiting(self.env._('The order is being sent to Ramp.'))
                 ramp_line = told['line_ids'][identity]
                 before = {key: receipt['lines'].get(ramp_line) or 0 for key, receipt in known.items()}
-                for key, count in self._shares(line, *told['lines'][identity]['unit'], before).items():
+                for key, count in self._share_received_quantity(line, *told['lines'][identity]['unit'], before).items():
                     counts[key][ramp_line] = count
         zone = connection._time_zone()
         pickings = {str(picking.id): picking for picking in order.order_line.move_ids.picking_id}
@@ -134,11 +134,11 @@ class RampFlowItemReceipt(models.AbstractModel):
             done = picking and picking.date_done
             day = None if done or key not in known else known[key]['date']
             receipts[key] = {
-                'date': day or self.env['ramp.flow.purchase_order']._local_day(done or fields.Datetime.now(), zone), 'lines': lines}
-            texts[key] = [f'{(picking or order).name}-{order.id}.{key}', self._memo(order, picking)]
+                'date': day or self.env['ramp.flow.purchase_order']._get_local_day(done or fields.Datetime.now(), zone), 'lines': lines}
+            texts[key] = [f'{(picking or order).name}-{order.id}.{key}', self._make_receipt_memo(order, picking)]
         return {'order': sent.ramp_id, 'offered': True, 'receipts': receipts, 'texts': texts}
 
-    def _shares(self, line, uom_id, size, before):
+    def _share_received_quantity(self, line, uom_id, size, before):
         """{key of a receipt: how many units it has of a line}; together they are what the line says is received.
 
         The line decides, whose rules on returns, kits and dropshipping are its own. Its transfers in order of arrival say how it is
@@ -155,9 +155,9 @@ class RampFlowItemReceipt(models.AbstractModel):
         received = defaultdict(Decimal)
         for move in moves:
             if not move._is_purchase_return():
-                received[move.picking_id.id] += self._quantity(move, uom)
+                received[move.picking_id.id] += self._get_moved_quantity(move, uom)
         excess = sum(received.values()) - total
-        returns = [(move.origin_returned_move_id.picking_id.id, self._quantity(move, uom)) for move in moves if move._is_purchase_return()]
+        returns = [(move.origin_returned_move_id.picking_id.id, self._get_moved_quantity(move, uom)) for move in moves if move._is_purchase_return()]
         for picking_id, most in returns + [(picking_id, excess) for picking_id in reversed(received)]:
             taken = max(Decimal(), min(excess, most, received.get(picking_id, 0)))
             if taken:
@@ -177,30 +177,30 @@ class RampFlowItemReceipt(models.AbstractModel):
         return {key: count for key, count in shares.items() if count}
 
     @staticmethod
-    def _quantity(move, uom):
+    def _get_moved_quantity(move, uom):
         return receipt_quantity_text(move.product_uom._compute_quantity(move.quantity, uom, rounding_method='HALF-UP'))
 
-    def _memo(self, order, picking):
+    def _make_receipt_memo(self, order, picking):
         """Ramp takes lots for items of its own inventory only, and of those with quantities that may have been returned."""
         if not picking:
             return self.env._('Received without a transfer in Odoo')
         lots = [line.lot_id for move in picking.move_ids if move.purchase_line_id.order_id == order for line in move.move_line_ids]
         names = ', '.join(dict.fromkeys(lot.name for lot in lots if lot))
-        return self.env['ramp.flow.purchase_order']._text(self.env._('Lots and serial numbers: %s', names)) if names else None
+        return self.env['ramp.flow.purchase_order']._shorten_text(self.env._('Lots and serial numbers: %s', names)) if names else None
 
     # ------------------------------------------------------------------ what the order's flow has to do with it
 
-    def _store(self, run, jobs, sent=True):
+    def _store_push_results(self, run, jobs, sent=True):
         """EXTENDS: an order that Ramp does not have any more says so; an amendment that Ramp refused because something was received
         may be possible now."""
-        result = super()._store(run, jobs, sent)
+        result = super()._store_push_results(run, jobs, sent)
         missed = [job.res_id for job in jobs if sent and job.blocked and job.uncertain and job.state == 'pending']
         settled = [job.res_id for job in jobs if sent and job.state == 'confirmed']
         orders = self.env['ramp.flow.purchase_order']
         rows = self.env['ramp.record'].search([
             ('connection_id', '=', run.connection_id.id), ('flow', '=', orders._flow), ('remote_id', '!=', False),
             ('res_id', 'in', missed + settled)]) if missed or settled else self.env['ramp.record']
-        orders._note_archived(rows.filtered(lambda row: row.res_id in missed and row.state == 'confirmed'))
+        orders._note_archived_orders(rows.filtered(lambda row: row.res_id in missed and row.state == 'confirmed'))
         refused = rows.filtered(lambda row: row.res_id in settled and row.state == 'held' and not (row.is_question or row.is_uncertain))
         if refused:
             rows._mark_dirty(run.connection_id, orders._flow, refused.mapped('res_id'))

@@ -20,12 +20,12 @@ class RampFlowItemReceiptSend(models.AbstractModel):
 
     # ------------------------------------------------------------------ sending
 
-    def _is_to_be_sent(self, job):
+    def _differs_from_remote(self, job):
         if job.known and job.desired:  # said once, and no reason to make a receipt again
             job.known = {**job.known, 'texts': job.desired['texts']}
-        return super()._is_to_be_sent(job)
+        return super()._differs_from_remote(job)
 
-    def _change(self, client, job, changes):
+    def _update_remote_object(self, client, job, changes):
         receipts, ids, refusal = dict(job.known['receipts']), dict(job.known['ids']), None
         job.known = {**job.known, 'receipts': receipts, 'ids': ids}  # step by step: what Ramp took before it refused something is known
         wanted = job.desired['receipts']
@@ -37,7 +37,7 @@ class RampFlowItemReceiptSend(models.AbstractModel):
                         client.delete(f'{self._endpoint}/{ids[key]}', idempotent=True)
                     del receipts[key], ids[key]
                 if key in wanted:
-                    ids[key] = self._create(client, job, key)
+                    ids[key] = self._create_remote_receipt(client, job, key)
                     receipts[key] = wanted[key]
             except RampValidationError as error:
                 refusal = refusal or error  # of one receipt; the others are none the worse
@@ -46,7 +46,7 @@ class RampFlowItemReceiptSend(models.AbstractModel):
         if refusal:
             raise refusal
 
-    def _create(self, client, job, key):
+    def _create_remote_receipt(self, client, job, key):
         number, memo = job.desired['texts'][key]
         receipt = job.desired['receipts'][key]
         answer = client.post(self._endpoint, {
@@ -57,20 +57,20 @@ class RampFlowItemReceiptSend(models.AbstractModel):
             raise RampProtocolError('the receipt that was created has no id', maybe_done=True)  # the next run asks for it
         return answer['id']
 
-    def _withdraw(self, client, job):
+    def _deactivate_remote_object(self, client, job):
         """Nothing is sent: receipts stay with the order that is archived, as the record of what arrived."""
 
     # ------------------------------------------------------------------ asking Ramp
 
-    def _look_up_query(self, job):
+    def _get_lookup_query(self, job):
         return {'purchase_order_id': (job.desired or job.known or {}).get('order')}
 
-    def _look_up_alone(self, connection, client, job):
+    def _look_up_single_job(self, connection, client, job):
         """OVERRIDES: an order's receipts are found by the order; of one that Ramp does not have there are none."""
-        query = self._look_up_query(job)
-        self._found(job, next(iter(self._ask(client, query)), None) if query['purchase_order_id'] else None)
+        query = self._get_lookup_query(job)
+        self._apply_remote_state(job, next(iter(self._query_remote_objects(client, query)), None) if query['purchase_order_id'] else None)
 
-    def _ask(self, client, query):
+    def _query_remote_objects(self, client, query):
         """The receipts in a list, gathered by order."""
         found = {}
         for page in client.list_pages(self._endpoint, query):
@@ -98,34 +98,34 @@ class RampFlowItemReceiptSend(models.AbstractModel):
         order = payload.get('purchase_order_id') if isinstance(payload, dict) else None
         return order.lower() if isinstance(order, str) else query.get('purchase_order_id')
 
-    def _remote_key(self, remote_id, values):
+    def _get_remote_key(self, remote_id, values):
         return values.get('order')
 
-    def _found(self, job, remote):
+    def _apply_remote_state(self, job, remote):
         """OVERRIDES: what of the receipts in Ramp is ours, by their ids or our numbers."""
         if remote and remote.unread:
-            super()._found(job, remote)
+            super()._apply_remote_state(job, remote)
             return
         job.uncertain = False
         wanted = (job.desired or {}).get('receipts', {})
         keys = {identity: key for key, identity in (job.known or {}).get('ids', {}).items()}
         receipts, ids, strange = {}, {}, []
         for identity, found in (remote.values['receipts'] if remote else {}).items():
-            key = keys.get(identity) or self._key(job, found)
+            key = keys.get(identity) or self._make_receipt_key(job, found)
             if not key:
                 strange.append(found)
                 continue
             if key in receipts:  # twice: the second has no place
                 key = f'{key} {identity}'
-            receipts[key], ids[key] = self._compared(found), identity
+            receipts[key], ids[key] = self._get_compared_values(found), identity
         for found in list(strange):
             # somebody entered in Ramp what Odoo would send: that is the receipt, whatever its number
-            receipt = self._compared(found)
+            receipt = self._get_compared_values(found)
             key = next((key for key in wanted if key not in receipts and wanted[key]['lines'] == receipt['lines']), None)
             if key:
                 receipts[key], ids[key] = wanted[key], found.id
                 strange.remove(found)
-        job.ramp_id = remote.ramp_id if remote else self._look_up_query(job)['purchase_order_id']
+        job.ramp_id = remote.ramp_id if remote else self._get_lookup_query(job)['purchase_order_id']
         job.known = {'order': job.ramp_id, 'offered': True, 'receipts': receipts, 'ids': ids}
         if strange and job.desired:
             job.uncertain = True
@@ -134,13 +134,13 @@ class RampFlowItemReceiptSend(models.AbstractModel):
                 ', '.join(found.number for found in strange))))
 
     @staticmethod
-    def _key(job, receipt):
+    def _make_receipt_key(job, receipt):
         """The key in our own number, which ends with order and transfer."""
         found = re.search(rf'-{job.res_id}\.(\d+|{REST}\d+)$', receipt.number)
         return found and found[1]
 
     @staticmethod
-    def _compared(receipt):
+    def _get_compared_values(receipt):
         """What is compared. A line without a quantity is of all that was ordered, and one of a fraction is not ours either: None."""
         lines = {}
         for line in receipt.lines:

@@ -8,7 +8,7 @@ from odoo.tools import html2plaintext
 
 from ...ramp_api import EXPONENTS, to_company_date
 from ...ramp_api.money import exponent
-from ..accounting.booking import clean
+from ..accounting.booking import clean_text
 from ..engine.flow import Held, Waiting
 
 SENT_AT_CREATION = ('promise', 'terms', 'number', 'owner', 'three_way')  # said when an order is created; Ramp has no way to change them
@@ -48,57 +48,57 @@ class RampFlowPurchaseOrder(models.AbstractModel):
     _events = ('purchase_orders.archived', 'purchase_orders.updated')
 
     @api.model
-    def _flow_label(self):
+    def _get_flow_label(self):
         return self.env._('Purchase orders')
 
     @api.model
-    def _enabled(self, connection):
+    def _is_enabled_for(self, connection):
         return connection.push_orders
 
     @api.model
-    def _page(self, record):
+    def _get_ramp_page_path(self, record):
         return f'/s/procurement/purchase-orders/{record.ramp_id}' if record.ramp_id else None
 
     # ------------------------------------------------------------------ what is wanted
 
-    def _wanted_domain(self, connection):
+    def _get_wanted_domain(self, connection):
         if not connection.push_orders:
             return Domain.FALSE
         return (Domain('state', '=', 'purchase') & Domain('company_id', '=', connection.company_id.id)
                 & Domain('date_approve', '>=', connection._start_time()))
 
-    def _not_offered(self, record):
+    def _reason_not_offered(self, record):
         if record.state == 'cancel':
             return self.env._('Cancelled in Odoo, so it is archived in Ramp.')
         if record.state != 'purchase':
             return self.env._('It is not confirmed, so it is archived in Ramp.')
         return self.env._('The settings of the connection leave it out, so it is not offered in Ramp.')
 
-    def _desired(self, connection, records):
-        vendors = self._vendors(connection, records.partner_id.commercial_partner_id)
+    def _get_desired_values(self, connection, records):
+        vendors = self._get_vendor_ids(connection, records.partner_id.commercial_partner_id)
         # the buyer may work for another company of the same Ramp business; for this one, too, that counts
         owners = {employee.user_id.id: employee.ramp_user_id for employee in self.env['hr.employee'].search(
             [('user_id', 'in', records.user_id.ids), ('ramp_user_id', '!=', False), ('company_id', 'in', connection._seat_companies().ids)],
         ).sorted(lambda employee: employee.company_id == connection.company_id)}
-        offered = self._offered_codings(connection, records)
-        counted = self._counted(self.env['ramp.record'].search_fetch(
+        offered = self._get_offered_codings(connection, records)
+        counted = self._get_counted_units(self.env['ramp.record'].search_fetch(
             [('connection_id', '=', connection.id), ('flow', 'in', (self._flow, 'item_receipt')), ('res_id', 'in', records.ids),
              ('remote_id', '!=', False)], ['flow', 'payload']))
         desired = {}
         for order in records:
             try:
-                desired[order.id] = self._order_values(
+                desired[order.id] = self._prepare_order_values(
                     connection, order, vendors[order.partner_id.commercial_partner_id.id], owners.get(order.user_id.id), offered,
                     counted)
             except (Held, Waiting) as reason:
                 desired[order.id] = reason
         return desired
 
-    def _vendors(self, connection, partners):
+    def _get_vendor_ids(self, connection, partners):
         """{partner id: Ramp's id of its vendor, or a `Waiting` or `Held`}; a vendor that Ramp does not have is asked for."""
         found = {}
         for row in self.env['ramp.record'].search_fetch(
-                self._shared(connection) & Domain('flow', 'in', ('vendor', 'spend_vendor')) & Domain('res_model', '=', 'res.partner')
+                self._rows_of_business_domain(connection) & Domain('flow', 'in', ('vendor', 'spend_vendor')) & Domain('res_model', '=', 'res.partner')
                 & Domain('res_id', 'in', partners.ids), ['res_id', 'ramp_id', 'flow', 'state', 'error_message'], order='id desc'):
             if row.ramp_id and row.state not in ('ignored',):
                 found[row.res_id] = row.ramp_id
@@ -117,12 +117,12 @@ class RampFlowPurchaseOrder(models.AbstractModel):
         missing.filtered(lambda partner: not partner.ramp_spend_vendor).ramp_spend_vendor = True
         return {**{partner.id: Waiting(self.env._('Its vendor is being created in Ramp.')) for partner in missing}, **found}
 
-    def _offered_codings(self, connection, records):
+    def _get_offered_codings(self, connection, records):
         """{(model, record id): (our id of its field, our id of it)} of the accounts and analytic accounts that Ramp has."""
         lines = records.order_line
-        accounts = self.env['account.account'].union(*filter(None, map(self._account, lines)))
+        accounts = self.env['account.account'].union(*filter(None, map(self._get_line_account, lines)))
         analytics = {int(identity) for line in lines for key in line.analytic_distribution or () for identity in key.split(',')}
-        confirmed = self._shared(connection) & Domain('state', '=', 'confirmed') & Domain('remote_id', '!=', False)
+        confirmed = self._rows_of_business_domain(connection) & Domain('state', '=', 'confirmed') & Domain('remote_id', '!=', False)
         rows = self.env['ramp.record'].search_fetch(
             confirmed & (Domain('flow', '=', 'account') & Domain('res_id', 'in', accounts.ids)
                          | Domain('flow', '=', 'analytic_account') & Domain('res_id', 'in', list(analytics))),
@@ -133,7 +133,7 @@ class RampFlowPurchaseOrder(models.AbstractModel):
         return {(row.res_model, row.res_id): (fields[row.id], row.remote_id) for row in rows if fields[row.id]}
 
     @api.model
-    def _account(self, line):
+    def _get_line_account(self, line):
         """The account that a bill of the line would be booked on."""
         if not line.product_id:
             return None
@@ -143,7 +143,7 @@ class RampFlowPurchaseOrder(models.AbstractModel):
             return accounts['stock_valuation']
         return accounts['expense']
 
-    def _order_values(self, connection, order, vendor, owner, offered, counted):
+    def _prepare_order_values(self, connection, order, vendor, owner, offered, counted):
         if isinstance(vendor, (Held, Waiting)):
             raise vendor
         if order.currency_id.name not in EXPONENTS:
@@ -154,18 +154,18 @@ class RampFlowPurchaseOrder(models.AbstractModel):
             is_kept = counted.get(line.id, (None, False))[1] and line.qty_received > 0
             if line.display_type or line.is_downpayment or not (line.product_qty or is_kept):
                 continue
-            lines[f'{self._line_prefix()}{line.id}'] = self._line_values(line, offered, *counted.get(line.id, ()))
+            lines[f'{self._get_line_prefix()}{line.id}'] = self._prepare_order_line(line, offered, *counted.get(line.id, ()))
         if not lines:
             raise Held(self.env._('It has no line with a quantity, and Ramp takes no order without lines.'))
         entity = connection.ramp_entity_id or connection.primary_entity_id
         if not entity:
             raise Held(self.env._('The connection %s does not say which Ramp entity orders belong to. Choose one.', connection.name))
         zone = connection._time_zone()
-        approved, planned = (moment and self._local_day(moment, zone) for moment in (order.date_approve, order.date_planned))
+        approved, planned = (moment and self._get_local_day(moment, zone) for moment in (order.date_approve, order.date_planned))
         terms = order.payment_term_id.line_ids[:1]
         return {
             'vendor': vendor, 'currency': order.currency_id.name, 'entity': entity.lower(), 'offered': True,
-            'memo': self._text(' '.join(filter(None, (order.name, order.partner_ref, order.origin)))),
+            'memo': self._shorten_text(' '.join(filter(None, (order.name, order.partner_ref, order.origin)))),
             'start': approved, 'end': max(filter(None, (planned, approved)), default=None),
             # Ramp counts days from the bill's arrival and knows nothing of ends of months
             'promise': planned, 'owner': owner,
@@ -176,31 +176,31 @@ class RampFlowPurchaseOrder(models.AbstractModel):
         }
 
     @api.model
-    def _local_day(self, moment, zone):
+    def _get_local_day(self, moment, zone):
         return str(to_company_date(moment.replace(tzinfo=datetime.timezone.utc), zone))
 
-    def _line_prefix(self):
+    def _get_line_prefix(self):
         return f"{self.env['ramp.connection']._database_identity()}-line-"
 
-    def _line_values(self, line, offered, *counted):
-        ordered = self._ordered_quantity(line)
+    def _prepare_order_line(self, line, offered, *counted):
+        ordered = self._get_ordered_quantity(line)
         subtotal = Decimal(str(line.currency_id.round(
             line.price_subtotal if line.product_qty else line.price_unit_discounted * float(ordered))))
         if ordered < 0 or subtotal < 0:
             raise Held(self.env._(
                 'The line "%s" is negative, and Ramp takes no negative lines. Give the discount on the lines it belongs to.',
-                clean(line.name)))
-        quantity, size, unit = self._whole(line, ordered, *counted)
+                clean_text(line.name)))
+        quantity, size, unit = self._get_whole_quantity(line, ordered, *counted)
         price = (subtotal / quantity).quantize(Decimal(1).scaleb(-exponent(line.currency_id.name) - DIGITS), ROUND_HALF_UP).normalize()
         text = html2plaintext(line.name or '') or line.product_id.display_name or ''
         if unit:
             text = self.env._('%(text)s (counted in %(unit)s)', text=text, unit=unit)
-        return {'quantity': quantity, 'price': f'{price:f}', 'description': self._text(text), 'coding': self._coding(line, offered),
-                'unit': self._unit(line, size)}
+        return {'quantity': quantity, 'price': f'{price:f}', 'description': self._shorten_text(text), 'coding': self._get_line_coding(line, offered),
+                'unit': self._get_line_unit(line, size)}
 
     @api.model
-    def _counted(self, rows):
-        """{id of an order line: (its `_unit` in Ramp, whether Ramp has receipts of it)}. `rows`: of orders, and of their receipts."""
+    def _get_counted_units(self, rows):
+        """{id of an order line: (its `_get_line_unit` in Ramp, whether Ramp has receipts of it)}. `rows`: of orders, and of their receipts."""
         told = {flow: [row.payload or {} for row in rows if row.flow == flow] for flow in (self._flow, 'item_receipt')}
         received = {line for values in told['item_receipt'] for receipt in values.get('receipts', {}).values() for line in receipt['lines']}
         return {
@@ -208,40 +208,40 @@ class RampFlowPurchaseOrder(models.AbstractModel):
             for values in told[self._flow] for identity, line in values.get('lines', {}).items() if line.get('unit')}
 
     @staticmethod
-    def _unit(line, size):
+    def _get_line_unit(line, size):
         """What a line is counted in, as JSON: the unit of measure, and how much of it one unit in Ramp is."""
         return [line.product_uom_id.id, f'{size:f}']
 
     @staticmethod
-    def _ordered_quantity(line):
+    def _get_ordered_quantity(line):
         """How much of a line is ordered, Decimal in its unit; of one that was set to nothing, as much as was received."""
         return Decimal(str(line.product_qty or line.qty_received))
 
-    def _whole(self, line, quantity, known=None, has_receipts=False):
+    def _get_whole_quantity(self, line, quantity, known=None, has_receipts=False):
         """(quantity as a whole number, how much one of them is in the line's unit, words for that if it is not one).
 
         A line is counted as its quantity wants it, until something is received of it: then as finely as Odoo does, if that is no whole
         number. There it stays: receipts in Ramp count in it, and one that is matched with a bill cannot be made again.
 
         :param quantity: in the line's unit
-        :param known: the `_unit` that Ramp has
+        :param known: the `_get_line_unit` that Ramp has
         """
-        digits = _digits(quantity)
+        digits = _count_decimal_digits(quantity)
         if digits > MOST_DIGITS:
             return 1, quantity.normalize(), f'{quantity.normalize():f} {line.product_uom_id.name}'
         most = min(self.env['decimal.precision'].precision_get('Product Unit'), MOST_DIGITS)
-        if not has_receipts and digits < _digits(Decimal(str(round(line.qty_received, most)))):
+        if not has_receipts and digits < _count_decimal_digits(Decimal(str(round(line.qty_received, most)))):
             digits = most
-        if has_receipts and known[0] == line.product_uom_id.id and digits < _digits(Decimal(known[1])) <= MOST_DIGITS:
-            digits = _digits(Decimal(known[1]))
+        if has_receipts and known[0] == line.product_uom_id.id and digits < _count_decimal_digits(Decimal(known[1])) <= MOST_DIGITS:
+            digits = _count_decimal_digits(Decimal(known[1]))
         if not digits:
             return int(quantity), Decimal(1), None
         return int(quantity.scaleb(digits)), Decimal(1).scaleb(-digits), f'1/{10 ** digits} {line.product_uom_id.name}'
 
-    def _coding(self, line, offered):
+    def _get_line_coding(self, line, offered):
         """Selections [[field, option]]: what of the line's account and analytic accounts Ramp has."""
         found = []
-        account = self._account(line)
+        account = self._get_line_account(line)
         if account and ('account.account', account.id) in offered:
             found.append(list(offered['account.account', account.id]))
         fields = {}
@@ -254,7 +254,7 @@ class RampFlowPurchaseOrder(models.AbstractModel):
         return sorted(found + [[field, options[0]] for field, options in fields.items() if len(options) == 1])
 
     @staticmethod
-    def _text(text):
+    def _shorten_text(text):
         return ' '.join((text or '').split())[:TEXT_LENGTH]
 
     # ------------------------------------------------------------------ what Ramp says of its lines
@@ -291,6 +291,6 @@ def quantity_text(quantity):
     return int(quantity) if quantity == int(quantity) else float(quantity)
 
 
-def _digits(number):
+def _count_decimal_digits(number):
     """How many digits a Decimal has after the point; zeros at its end do not count."""
     return max(0, -number.normalize().as_tuple().exponent)

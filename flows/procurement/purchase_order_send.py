@@ -16,34 +16,34 @@ class RampFlowPurchaseOrderSend(models.AbstractModel):
 
     # ------------------------------------------------------------------ sending
 
-    def _post(self, connection, client, jobs):
+    def _post_push_jobs(self, connection, client, jobs):
         [job] = jobs
-        answer = client.post(self._endpoint, self._upload_item(job))
+        answer = client.post(self._endpoint, self._make_upload_item(job))
         return [answer] if isinstance(answer, dict) else []
 
-    def _upload_item(self, job):
+    def _make_upload_item(self, job):
         values = job.desired
         body = {
             'external_id': job.remote_id, 'vendor_id': values['vendor'], 'currency': values['currency'], 'entity_id': values['entity'],
             'three_way_match_enabled': values['three_way'], 'memo': values['memo'], 'promise_date': values['promise'],
-            'net_payment_terms': values['terms'], 'owner_id': values['owner'], 'purchase_order_number': self._number(job),
+            'net_payment_terms': values['terms'], 'owner_id': values['owner'], 'purchase_order_number': self._get_order_number(job),
             'spend_start_date': values['start'], 'spend_end_date': values['end'],
-            'line_items': [self._line_item(line, identity) for identity, line in values['lines'].items()]}
+            'line_items': [self._make_line_item(line, identity) for identity, line in values['lines'].items()]}
         return {key: value for key, value in body.items() if value not in (None, '')}
 
-    def quantity_text(self, job):
+    def _get_order_number(self, job):
         """Its number in Ramp: one that takes another's place has a number of its own."""
         generation = job.remote_id.partition('.')[2]
         return '-'.join(filter(None, (job.desired['number'], generation)))
 
-    def _line_item(self, line, identity=None):
+    def _make_line_item(self, line, identity=None):
         item = {
             'unit_quantity': line['quantity'], 'unit_price': line['price'], 'description': line['description'],
             'accounting_field_selections': [
                 {'field_external_id': field, 'field_option_external_id': option} for field, option in line['coding']]}
         return {**item, 'external_id': identity} if identity else item
 
-    def _change(self, client, job, changes):
+    def _update_remote_object(self, client, job, changes):
         path = f'{self._endpoint}/{job.ramp_id}'
         header = {name: changes[key] for key, name in HEADER.items() if key in changes}
         if header:
@@ -55,40 +55,40 @@ class RampFlowPurchaseOrderSend(models.AbstractModel):
         new = {identity: line for identity, line in lines.items() if identity not in ids}
         if new:  # before others go: an order keeps a line
             answer = client.post(f'{path}/line-items', {'line_items': [
-                self._line_item(line, identity) for identity, line in new.items()]})
-            ids.update(self._read_remote(answer, {}).values['line_ids'])
+                self._make_line_item(line, identity) for identity, line in new.items()]})
+            ids.update(self._read_remote_object(answer, {}).values['line_ids'])
             before.update(new)
         for identity, line in lines.items():
             if identity not in new and line != before.get(identity):
-                client.patch(f'{path}/line-items/{ids[identity]}', self._line_item(line), idempotent=True)
+                client.patch(f'{path}/line-items/{ids[identity]}', self._make_line_item(line), idempotent=True)
                 before[identity] = line
         for identity in set(ids) - set(lines):
             client.delete(f'{path}/line-items/{ids[identity]}', idempotent=True)
             del ids[identity]
             before.pop(identity, None)
 
-    def _withdraw(self, client, job):
+    def _deactivate_remote_object(self, client, job):
         client.post(f'{self._endpoint}/{job.ramp_id}/archive', {}, idempotent=True)
 
-    def _store(self, run, jobs, sent=True):
+    def _store_push_results(self, run, jobs, sent=True):
         """EXTENDS: receipts name the lines of Ramp's order, and count in its units."""
-        result = super()._store(run, jobs, sent)
+        result = super()._store_push_results(run, jobs, sent)
         receipts = self.env['ramp.flow.item_receipt']
-        if sent and jobs and receipts._enabled(run.connection_id):
+        if sent and jobs and receipts._is_enabled_for(run.connection_id):
             self.env['ramp.record']._mark_dirty(run.connection_id, receipts._flow, [job.res_id for job in jobs])
             receipts._trigger()
         return result
 
     # ------------------------------------------------------------------ asking Ramp
 
-    def _remotes(self, payloads, query):
-        return [self._read_alone(payload, query) for payload in payloads if isinstance(payload, dict) and payload.get('id')]
+    def _read_remote_objects(self, payloads, query):
+        return [self._read_remote_safely(payload, query) for payload in payloads if isinstance(payload, dict) and payload.get('id')]
 
-    def _read_remote(self, payload, query):
-        return self._as_remote(read_purchase_order(payload))
+    def _read_remote_object(self, payload, query):
+        return self._read_order_as_remote(read_purchase_order(payload))
 
     @staticmethod
-    def _as_remote(order):
+    def _read_order_as_remote(order):
         lines = [line for line in order.lines if line.external_id]
         days = {key: getattr(order, name) for key, name in HEADER.items() if key != 'memo'}
         return Remote(order.external_id, order.id, {
@@ -102,30 +102,30 @@ class RampFlowPurchaseOrderSend(models.AbstractModel):
                                  for selection in line.selections)} for line in lines},
             'line_ids': {line.external_id: line.id for line in lines}})
 
-    def _look_up_query(self, job):
+    def _get_lookup_query(self, job):
         return {'external_id': job.remote_id, 'include_archived': 'true'}
 
-    def _ask(self, client, query):
+    def _query_remote_objects(self, client, query):
         """Both lists: by default one of them hides orders whose receipts are matched."""
         found = {}
         for three_way in ('true', 'false'):
             for page in client.list_pages(self._endpoint, {**query, 'three_way_match_enabled': three_way}):
-                found.update((remote.ramp_id, remote) for remote in self._remotes(page.rows, query))
+                found.update((remote.ramp_id, remote) for remote in self._read_remote_objects(page.rows, query))
         return list(found.values())
 
-    def _found(self, job, remote):
+    def _apply_remote_state(self, job, remote):
         told = job.desired or job.known
         if remote and told and not remote.unread:
             # what was said once, Ramp is believed to have; a price that is finer than the currency, it shows rounded
             desired, known = told.get('lines', {}), (job.known or {}).get('lines', {})
-            lines = {identity: self._as_sent(line, desired.get(identity), known.get(identity), told['currency'])
+            lines = {identity: self._read_line_as_sent(line, desired.get(identity), known.get(identity), told['currency'])
                      for identity, line in remote.values['lines'].items()}
             once = {key: (job.known or told).get(key) for key in SENT_AT_CREATION}
             remote = dataclasses.replace(remote, values={**once, **remote.values, 'lines': lines})
-        return super()._found(job, remote)
+        return super()._apply_remote_state(job, remote)
 
     @staticmethod
-    def _as_sent(line, desired, known, currency):
+    def _read_line_as_sent(line, desired, known, currency):
         """A line that Ramp shows, with what it does not show: what it is counted in, and the price before it was rounded."""
         described = [sent for sent in (desired, known) if sent and all(sent[key] == line[key] for key in ('quantity', 'description'))]
         line, shown = {**line, 'unit': described[0].get('unit') if described else None}, line['price']
@@ -135,7 +135,7 @@ class RampFlowPurchaseOrderSend(models.AbstractModel):
         is_same = Money.from_major(Decimal(desired['price']), currency, strict=False) == price
         return {**line, 'price': desired['price'] if is_same else f'{price.decimal:f}'}
 
-    def _is_to_be_sent(self, job):
+    def _differs_from_remote(self, job):
         if job.desired and job.known and job.offered:  # said once
             job.desired = {**job.desired, **{key: job.known[key] for key in SENT_AT_CREATION if key in job.known}}
-        return super()._is_to_be_sent(job)
+        return super()._differs_from_remote(job)

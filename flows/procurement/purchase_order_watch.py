@@ -10,23 +10,23 @@ class RampFlowPurchaseOrderWatch(models.AbstractModel):
 
     _inherit = 'ramp.flow.purchase_order'
 
-    def _inspect(self, connection, client):
+    def _inspect_remote_objects(self, connection, client):
         """The nightly check: what people did in Ramp to orders of ours is said on them, and what Ramp received and billed."""
         for three_way in ('true', 'false'):
             for page in client.list_pages(self._endpoint, {
                     'creation_source': 'DEVELOPER_API', 'include_archived': 'true', 'three_way_match_enabled': three_way}):
-                self._transaction(self._note_there, connection, {
+                self._transaction(self._note_remote_orders, connection, {
                     payload['id'].lower(): payload for payload in page.rows
                     if isinstance(payload, dict) and isinstance(payload.get('id'), str)})
 
-    def _look_at(self, connection, rows):
+    def _compare_named_rows(self, connection, rows):
         """OVERRIDES: what people did in Ramp stays, and is said."""
         ramp_ids, client = rows.mapped('ramp_id'), connection._run_client()
         self.env.cr.rollback()  # nothing is open while Ramp is asked
-        for ramp_id, payload in self._ask_each(client, ramp_ids):
-            self._transaction(self._note_there, connection, {ramp_id: payload})
+        for ramp_id, payload in self._fetch_each_object(client, ramp_ids):
+            self._transaction(self._note_remote_orders, connection, {ramp_id: payload})
 
-    def _note_there(self, connection, there):
+    def _note_remote_orders(self, connection, there):
         """`there`: what Ramp has of each order, by its id; None: nothing, as it says of an archived one when asked for that alone."""
         Record = self.env['ramp.record']
         ours = [('connection_id', '=', connection.id), ('remote_id', '!=', False)]
@@ -39,11 +39,11 @@ class RampFlowPurchaseOrderWatch(models.AbstractModel):
         for row in rows:
             try:
                 order = there[row.ramp_id] and read_purchase_order(there[row.ramp_id])
-                self._note_one(row, order)
+                self._note_remote_order(row, order)
             except Exception as error:
                 if not is_of_object(error):
                     raise
-                self._note_unread(row, there[row.ramp_id])
+                self._note_unread_order(row, there[row.ramp_id])
                 continue
             if order and row.state == 'confirmed' and not row.is_uncertain and receipts.get(
                     row.res_id, set(order.item_receipt_ids)) != set(order.item_receipt_ids):
@@ -52,7 +52,7 @@ class RampFlowPurchaseOrderWatch(models.AbstractModel):
             Record._mark_dirty(connection, 'item_receipt', others, uncertain=True)
             self.env['ramp.flow.item_receipt']._trigger()
 
-    def _note_one(self, row, order):
+    def _note_remote_order(self, row, order):
         """What became of an order. `order`: as Ramp has it, or None."""
         noted = {key: getattr(order, key) for key in ('receipt_status', 'billing_status')} if order else row.noted
         if row.noted != noted:
@@ -60,27 +60,27 @@ class RampFlowPurchaseOrderWatch(models.AbstractModel):
         if row.state != 'confirmed' or row.is_uncertain:
             return
         if not order or order.archived_at:
-            self._note_archived(row)
+            self._note_archived_orders(row)
             return
-        edited = self._edited(row.payload, order)
+        edited = self._describe_remote_edits(row.payload, order)
         if (row.error_message or '') != edited:
             row.error_message = edited
 
-    def _note_unread(self, row, payload):
+    def _note_unread_order(self, row, payload):
         """An order of which nobody understands what Ramp says: held, and asked for again in the next run."""
         if row.state == 'confirmed':
-            row.write({'state': 'held', 'is_question': True, 'is_uncertain': True, 'error_message': self._read_alone(
+            row.write({'state': 'held', 'is_question': True, 'is_uncertain': True, 'error_message': self._read_remote_safely(
                 payload, {}).unread or self.env._('Odoo cannot read what Ramp has of it. The server log has the details.')})
 
-    def _note_archived(self, rows):
+    def _note_archived_orders(self, rows):
         if rows:
             rows.write({'state': 'held', 'is_question': False, 'is_uncertain': True, 'error_message': self.env._(
                 'Somebody archived it in Ramp. Press Retry to send it as a new order, or cancel it here.')})
 
-    def _edited(self, sent, order):
+    def _describe_remote_edits(self, sent, order):
         """What of an order is not in Ramp as it was sent, in words; '' if nothing."""
-        values = self._as_remote(order).values
-        lines = {identity: self._as_sent(line, sent['lines'].get(identity), None, sent['currency'])
+        values = self._read_order_as_remote(order).values
+        lines = {identity: self._read_line_as_sent(line, sent['lines'].get(identity), None, sent['currency'])
                  for identity, line in values['lines'].items()}
         strange = len(order.lines) != len(lines)
         labels = {'memo': self.env._('the memo'), 'start': self.env._('the first day of the spend'),

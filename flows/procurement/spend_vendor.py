@@ -39,20 +39,20 @@ class RampFlowSpendVendor(models.AbstractModel):
     _asked_first = True
 
     @api.model
-    def _flow_label(self):
+    def _get_flow_label(self):
         return self.env._('Vendors from Odoo')
 
     @api.model
-    def _enabled(self, connection):
+    def _is_enabled_for(self, connection):
         return connection.pull_bills
 
     @api.model
-    def _page(self, record):
+    def _get_ramp_page_path(self, record):
         return f'/bill-pay/vendors/{record.ramp_id}' if record.ramp_id else None
 
     # ------------------------------------------------------------------ what is wanted
 
-    def _wanted_domain(self, connection):
+    def _get_wanted_domain(self, connection):
         if not connection.pull_bills:
             return Domain.FALSE
         seat = connection.accounting_connection_id  # the domain is kept: it must not hold on to a connection's cursor
@@ -72,7 +72,7 @@ class RampFlowSpendVendor(models.AbstractModel):
             & Domain('company_id', 'in', [False, *connection.company_id.parent_ids.ids])
             & Domain.custom(to_sql=self.env['res.partner']._ramp_is_vendor) & Domain.custom(to_sql=is_nobody_else))
 
-    def _desired(self, connection, records):
+    def _get_desired_values(self, connection, records):
         Record = self.env['ramp.record']
         there = {row.res_id: row.payload or {} for row in Record.search_fetch(
             [('connection_id', '=', connection.id), ('flow', '=', self._flow), ('res_id', 'in', records.ids), ('ramp_id', '!=', False)],
@@ -92,20 +92,20 @@ class RampFlowSpendVendor(models.AbstractModel):
                 continue
             values = {'offered': True}
             if known is None:
-                values |= {'name': self._title(partner), 'contact': self._contact(partner)}
+                values |= {'name': self._get_display_title(partner), 'contact': self._get_vendor_contact(partner)}
             if partner.id in suppliers:
                 values['accounting_vendor'] = suppliers[partner.id]
             if not missing and partner.id not in pulled:  # what belongs to Ramp is not sent back
                 # of a vendor that was there before, what Ramp had stays until Odoo's changes
                 kept = (known or {}).get('kept', {})
-                values |= {key: value for key, value in self._place(partner).items() if kept.get(key, UNSAID) != value}
+                values |= {key: value for key, value in self._get_vendor_place(partner).items() if kept.get(key, UNSAID) != value}
             desired[partner.id] = values
         return desired
 
-    def _title(self, record):
+    def _get_display_title(self, record):
         return record.name or record.display_name
 
-    def _place(self, partner):
+    def _get_vendor_place(self, partner):
         """Country, state and, if Ramp would take it as one, the address."""
         country = partner.country_id.code
         # a code where Ramp wants one; elsewhere codes mean nothing to whoever reads an address
@@ -117,13 +117,13 @@ class RampFlowSpendVendor(models.AbstractModel):
                 ('postal_code', partner.zip), ('state', state), ('country', country)) if value}
         return place
 
-    def _contact(self, partner):
+    def _get_vendor_contact(self, partner):
         person, email = partner._ramp_vendor_contact()
         first, _space, last = ('' if person.is_company else person.name or '').strip().partition(' ')
         return {key: value for key, value in (
             ('email', email), ('first_name', first), ('last_name', last.strip()), ('phone', person.phone or partner.phone)) if value}
 
-    def _not_offered(self, record):
+    def _reason_not_offered(self, record):
         if not record.active:
             return self.env._('Archived in Odoo.')
         if not record.ramp_spend_vendor:
@@ -136,7 +136,7 @@ class RampFlowSpendVendor(models.AbstractModel):
             return self.env._('It is a vendor that Ramp has already, so none is created.')
         return self.env._('It does not belong to the company of the connection.')
 
-    def _collect(self, connections):
+    def _collect_changed_records(self, connections):
         """EXTENDS: a supplier that Ramp has learned of meanwhile is linked to its vendor."""
         self.env['ramp.record'].flush_model()
         for connection in connections:
@@ -150,26 +150,26 @@ class RampFlowSpendVendor(models.AbstractModel):
                 """, flow=self._flow, connection=connection.id, seat=connection.accounting_connection_id))
             if rows:
                 self.env['ramp.record']._mark_dirty(connection, self._flow, [row[0] for row in rows])
-        return super()._collect(connections)
+        return super()._collect_changed_records(connections)
 
     # ------------------------------------------------------------------ sending
 
-    def _post(self, connection, client, jobs):
+    def _post_push_jobs(self, connection, client, jobs):
         [job] = jobs
         if 'contact' not in job.desired:
             return []  # somebody deleted it in Ramp a moment ago: the next run looks whether it is still wanted
-        answer = client.post(self._endpoint, self._upload_item(job))
+        answer = client.post(self._endpoint, self._make_upload_item(job))
         # it is the one that was sent, whatever the answer repeats
         return [{**answer, 'external_vendor_id': job.remote_id}] if isinstance(answer, dict) else []
 
-    def _upload_item(self, job):
+    def _make_upload_item(self, job):
         values = job.desired
         body = {
             'name': values['name'], 'business_vendor_contacts': values['contact'], 'external_vendor_id': job.remote_id,
             'accounting_vendor_remote_id': values.get('accounting_vendor'), **{key: values.get(key) for key in PLACE}}
         return {key: value for key, value in body.items() if value}
 
-    def _change(self, client, job, changes):
+    def _update_remote_object(self, client, job, changes):
         body = {key: changes[key] for key in PLACE if key in changes}
         if 'accounting_vendor' in changes:
             body['accounting_vendor_remote_id'] = changes['accounting_vendor']
@@ -180,11 +180,11 @@ class RampFlowSpendVendor(models.AbstractModel):
                 # deleted there a moment ago, then it is created again once Ramp does not list it; or what it refers to is gone
                 raise Held(self.env._('Ramp does not find the vendor, or what it refers to: %s. Odoo looks again.', error)) from error
 
-    def _withdraw(self, client, job):
+    def _deactivate_remote_object(self, client, job):
         """A vendor may have bills, and people in Ramp who work with it: it is theirs to deactivate."""
         job.reason = self.env._('%s The vendor stays in Ramp as it is; deactivate it there if nobody needs it.', job.reason)
 
-    def _store(self, run, jobs, sent=True):
+    def _store_push_results(self, run, jobs, sent=True):
         for job in jobs:
             if job.known:
                 job.known.pop('contact', None)  # Ramp's own from now on, read by the flow `vendor`
@@ -194,44 +194,44 @@ class RampFlowSpendVendor(models.AbstractModel):
                     job.known['name'])
         if any(job.state == 'confirmed' for job in jobs):
             self.env['ramp.flow.purchase_order']._trigger()  # orders may wait for their vendor
-        return super()._store(run, jobs, sent)
+        return super()._store_push_results(run, jobs, sent)
 
     # ------------------------------------------------------------------ asking Ramp
 
-    def _read_remote(self, payload, query):
+    def _read_remote_object(self, payload, query):
         vendor = read_vendor(payload)
         address = {key: getattr(vendor.address, key) for key in ADDRESS if getattr(vendor.address, key)} if vendor.address else None
         return Remote(vendor.external_vendor_id, vendor.id, {
             'name': vendor.name, 'country': vendor.country, 'state': vendor.state, 'offered': True, 'address': address or None,
             'accounting_vendor': vendor.accounting_vendor_remote_id})
 
-    def _remotes(self, payloads, query):
-        return [self._read_alone(payload, query) for payload in payloads if isinstance(payload, dict) and payload.get('id')]
+    def _read_remote_objects(self, payloads, query):
+        return [self._read_remote_safely(payload, query) for payload in payloads if isinstance(payload, dict) and payload.get('id')]
 
-    def _look_up_query(self, job):
+    def _get_lookup_query(self, job):
         return {'external_vendor_id': job.remote_id, **EVERYTHING}
 
-    def _resolve(self, connection, client, jobs):
+    def _resolve_uncertain_jobs(self, connection, client, jobs):
         """OVERRIDES: by our id, else by the accounting vendor; many of them in the list of all vendors."""
-        listed = self._listed(client, EVERYTHING) if len(jobs) > LOOK_UP_ALONE else None
+        listed = self._fetch_remote_list(client, EVERYTHING) if len(jobs) > LOOK_UP_ALONE else None
         by_ramp_id = {remote.ramp_id: remote for remote in listed or ()}
         by_id = {remote.remote_id: remote for remote in listed or ()}
         for job in jobs:
             if listed is None:
-                self._look_up_alone(connection, client, job)
+                self._look_up_single_job(connection, client, job)
             else:
-                self._found(job, by_ramp_id.get(job.ramp_id) or by_id.get(job.remote_id))
+                self._apply_remote_state(job, by_ramp_id.get(job.ramp_id) or by_id.get(job.remote_id))
             link = not job.known and not job.blocked and job.desired and job.desired.get('accounting_vendor')
             if link:
-                remotes = self._ask(client, {'accounting_vendor_remote_ids': link, **EVERYTHING}) if listed is None else listed
+                remotes = self._query_remote_objects(client, {'accounting_vendor_remote_ids': link, **EVERYTHING}) if listed is None else listed
                 remote = next((remote for remote in remotes if remote.values.get('accounting_vendor') == link), None)
                 if remote:
-                    self._adopt(connection, job, remote)
+                    self._adopt_remote_vendor(connection, job, remote)
 
-    def _adopt(self, connection, job, remote):
+    def _adopt_remote_vendor(self, connection, job, remote):
         """The vendor that Ramp has for this supplier becomes ours, unless it is somebody else here."""
         other = self.env['ramp.record'].search(
-            self._shared(connection) & Domain('flow', 'in', ('vendor', self._flow)) & Domain('ramp_id', '=', remote.ramp_id)
+            self._rows_of_business_domain(connection) & Domain('flow', 'in', ('vendor', self._flow)) & Domain('ramp_id', '=', remote.ramp_id)
             & Domain('res_model', '=', self._model) & Domain('res_id', 'not in', (False, job.res_id)), limit=1)
         name = other and self.env[self._model].browse(other.res_id).exists().display_name
         self.env.cr.rollback()
@@ -242,15 +242,15 @@ class RampFlowSpendVendor(models.AbstractModel):
                 'Ramp, or merge the two partners.', vendor=remote.values['name'], partner=name)
             return
         kept = {key: job.desired[key] for key in PLACE if key in job.desired and remote.values[key]}
-        self._found(job, remote)
+        self._apply_remote_state(job, remote)
         job.known['kept'] = kept
         job.desired = {key: value for key, value in job.desired.items() if key not in kept}
 
-    def _found(self, job, remote):
+    def _apply_remote_state(self, job, remote):
         kept = (job.known or {}).get('kept')
         if remote:
             # one that was adopted has an id of somebody else's, or none
             remote = dataclasses.replace(
                 remote, remote_id=job.remote_id, values={**remote.values, **({'kept': kept} if kept else {})})
             job.desired = job.desired and {key: value for key, value in job.desired.items() if key not in VENDOR_SENT_ONCE}
-        return super()._found(job, remote)
+        return super()._apply_remote_state(job, remote)

@@ -9,7 +9,7 @@ from odoo.exceptions import UserError
 from odoo.tools import SQL
 
 from ...ramp_api import PayloadError, RampError, RampOutOfTime
-from ..accounting.booking import QUIET, clean
+from ..accounting.booking import QUIET, clean_text
 from ..accounting.payments import SHOWN_BEFORE
 from ..bills.bill_payment import BANK_METHODS
 from ..engine.flow import is_of_object
@@ -42,19 +42,19 @@ class RampFlowBankReference(models.AbstractModel):
     _flow_sequence = 78
 
     @api.model
-    def _flow_label(self):
+    def _get_flow_label(self):
         return self.env._('Bank references')
 
     @api.model
-    def _enabled(self, connection):
+    def _is_enabled_for(self, connection):
         return connection.pull_bills or connection.pull_reimbursements
 
-    def _work(self, connection, run):
+    def _run_connection_work(self, connection, run):
         trouble = None
         for flow in (self.env['ramp.flow.bill_payment'], self.env['ramp.flow.reimbursement_payment']):
             try:
-                if flow._enabled(connection):
-                    self._ask(connection, run, flow)
+                if flow._is_enabled_for(connection):
+                    self._ask_for_references(connection, run, flow)
             except RampOutOfTime:
                 raise
             except RampError as error:
@@ -66,7 +66,7 @@ class RampFlowBankReference(models.AbstractModel):
         if trouble:
             raise trouble
 
-    def _one(self, work, *args):
+    def _run_alone(self, work, *args):
         """`work` as one transaction; what fails alone is left alone, and stops no other."""
         try:
             return self._transaction(work, *args)
@@ -79,26 +79,26 @@ class RampFlowBankReference(models.AbstractModel):
 
     # ------------------------------------------------------------------ what Ramp tells
 
-    def _ask(self, connection, run, flow):
+    def _ask_for_references(self, connection, run, flow):
         """Ask Ramp for the references of payments that one of the flows booked."""
-        wanted = self._without_reference(connection, run, flow)
+        wanted = self._find_unreferenced_payments(connection, run, flow)
         self.env.cr.rollback()  # nothing is to be held while Ramp is asked
         if not wanted:
             return
         Payment = self.env['account.payment']
-        for ramp_id, payload in flow._ask_each(connection._run_client(), list(wanted)):
+        for ramp_id, payload in flow._fetch_each_object(connection._run_client(), list(wanted)):
             try:
-                transfer, reference = flow._bank_reference(flow._read(payload)) if payload else (None, None)
+                transfer, reference = flow._get_bank_reference(flow._read_payload(payload)) if payload else (None, None)
             except PayloadError as error:
                 _logger.info('%s', error)  # the object's own row says so
                 continue
-            reference = clean(reference)
+            reference = clean_text(reference)
             for key, payment in wanted[ramp_id].items():
-                if reference and transfer in (None, key) and self._told(reference):
-                    self._one(self._keep_reference, Payment.browse(payment), reference, run)
+                if reference and transfer in (None, key) and self._normalize_bank_text(reference):
+                    self._run_alone(self._store_bank_reference, Payment.browse(payment), reference, run)
 
     @api.model
-    def _without_reference(self, connection, run, flow):
+    def _find_unreferenced_payments(self, connection, run, flow):
         """{Ramp id of an object: {key of a part: id of its payment}} of lately booked payments whose reference is not known yet; each
         payment once, by one of the objects that it pays."""
         since = fields.Date.context_today(self) - ASKED_FOR
@@ -113,20 +113,20 @@ class RampFlowBankReference(models.AbstractModel):
                    AND p.id = (k.value ->> 'id')::int AND p.ramp_bank_reference IS NULL AND p.state IN ('in_process', 'paid')
                    AND p.date >= %(since)s
                  ORDER BY md5(concat(%(run)s, ' ', p.id)), md5(concat(%(run)s, ' ', r.id))
-                """, connection=connection.id, flow=flow._flow, since=since, run=run.id, by_bank=self._by_bank(flow))):
+                """, connection=connection.id, flow=flow._flow, since=since, run=run.id, by_bank=self._get_bank_shown_condition(flow))):
             if payment not in seen and len(seen) < ASKED_AT_ONCE:
                 seen.add(payment)
                 wanted[ramp_id][key] = payment
         return dict(wanted)
 
     @api.model
-    def _by_bank(self, flow):
+    def _get_bank_shown_condition(self, flow):
         """Condition of the rows of what a bank shows: what was paid by hand has no reference in Ramp."""
         if flow._flow == 'bill_payment':
             return SQL("r.payload #>> '{payment,payment_method}' = ANY(%s)", sorted(BANK_METHODS))
         return SQL("r.payload ->> 'state' <> ALL(%s)", sorted(BY_HAND))
 
-    def _keep_reference(self, payment, reference, run):
+    def _store_bank_reference(self, payment, reference, run):
         """Keep the reference of a payment, and in the label of the bank's line of its entry, by which a bank line is matched."""
         payment = payment.with_context(**QUIET).exists()
         if not payment or payment.ramp_bank_reference:
@@ -141,10 +141,10 @@ class RampFlowBankReference(models.AbstractModel):
 
     def _match_bank_lines(self, connection):
         """Match bank lines that carry the reference of a payment, to the cent; whatever is unclear is left to a person."""
-        payments = self._with_reference(connection)
+        payments = self._find_referenced_payments(connection)
         by_shape = defaultdict(set)
         for payment in payments:
-            for shape in self._shapes(self._told(payment.ramp_bank_reference)):
+            for shape in self._get_reference_variants(self._normalize_bank_text(payment.ramp_bank_reference)):
                 by_shape[payment.journal_id.id, shape].add(payment.ramp_bank_reference)
         if not by_shape:
             return
@@ -155,7 +155,7 @@ class RampFlowBankReference(models.AbstractModel):
             ('is_reconciled', '=', False), ('date', '>=', min(payments.mapped('date')) - SHOWN_BEFORE)], order='date, id')
         found = []
         for line in lines:
-            words = self._told(self._text(line)).split()
+            words = self._normalize_bank_text(self._get_line_text(line)).split()
             references = {
                 reference for count in range(1, longest + 1) for begin in range(len(words) - count + 1)
                 for reference in by_shape.get((line.journal_id.id, ' '.join(words[begin:begin + count])), ())
@@ -163,13 +163,13 @@ class RampFlowBankReference(models.AbstractModel):
             if len(references) == 1:
                 found.append((line, by_reference[line.journal_id.id, references.pop()]))
         for line, candidates in found:
-            if self._is_time_up():
+            if self._is_job_time_up():
                 self._trigger()
                 return
-            self._one(self._match, line, candidates)
+            self._run_alone(self._match_line_payments, line, candidates)
 
     @api.model
-    def _with_reference(self, connection):
+    def _find_referenced_payments(self, connection):
         """The payments of a connection that the bank has not shown yet, as far as Odoo knows, and whose reference is known."""
         self.env['ramp.record'].flush_model()
         self.env['account.payment'].flush_model()
@@ -183,18 +183,18 @@ class RampFlowBankReference(models.AbstractModel):
             """, connection.company_id.id, connection.id)))
 
     @api.model
-    def _told(self, text):
+    def _normalize_bank_text(self, text):
         """A text without what banks change: case, and whatever is neither letter nor figure."""
         return NOT_TOLD.sub(' ', (text or '').upper()).strip()
 
     @api.model
-    def _shapes(self, reference):
+    def _get_reference_variants(self, reference):
         """A reference as Ramp tells it, and without zeros before it, as some banks do."""
         short = reference.lstrip('0')
         return {reference, short} if len(short) >= TOLD_IN_PART else {reference}
 
     @api.model
-    def _text(self, line):
+    def _get_line_text(self, line):
         """What a bank says of a line, but for amounts and days."""
         def texts(value):
             if isinstance(value, dict):
@@ -205,7 +205,7 @@ class RampFlowBankReference(models.AbstractModel):
 
         return ' / '.join(filter(None, (line.payment_ref, line.ref, *texts(line.transaction_details))))
 
-    def _match(self, line, payments):
+    def _match_line_payments(self, line, payments):
         """Reconcile a bank line with what is open of payments, as a person would, if that comes to its amount."""
         payments = payments.filtered(lambda payment: not payment.is_matched and payment.date <= line.date + SHOWN_BEFORE)
         # one that was reversed, as the money came back or it was booked wrong, stands back behind the one that took its place

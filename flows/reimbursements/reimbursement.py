@@ -6,7 +6,7 @@ from decimal import Decimal
 from odoo import api, models
 
 from ...ramp_api import REIMBURSEMENT_PAID_STATES, read_reimbursement
-from ..accounting.booking import clean
+from ..accounting.booking import clean_text
 from ..engine.pull import LOST_PER_RUN
 
 DIRECTIONS = ('BUSINESS_TO_USER', 'USER_TO_BUSINESS')  # each is a list of its own
@@ -46,158 +46,158 @@ class RampFlowReimbursement(models.AbstractModel):
     _quiet_extras = ('payment',)
 
     @api.model
-    def _flow_label(self):
+    def _get_flow_label(self):
         return self.env._('Reimbursements')
 
     @api.model
-    def _page(self, record):
+    def _get_ramp_page_path(self, record):
         return f'/details/reimbursements/{record.ramp_id}'
 
     @api.model
-    def _enabled(self, connection):
+    def _is_enabled_for(self, connection):
         return connection.pull_reimbursements
 
     # ------------------------------------------------------------------ what Ramp lists
 
-    def _listings(self, connection):
-        return self._both_directions(connection, sync_status='SYNC_READY', from_date=connection._start_moment())
+    def _get_ready_listings(self, connection):
+        return self._list_both_directions(connection, sync_status='SYNC_READY', from_date=connection._start_moment())
 
-    def _reread_listings(self, connection, since):
+    def _get_changed_listings(self, connection, since):
         # whatever its sync status: one that is withdrawn need not stay SYNCED
         after = (since - REREAD_OVERLAP).strftime('%Y-%m-%dT%H:%M:%SZ') if since else connection._start_moment()
-        return self._both_directions(connection, updated_after=after)
+        return self._list_both_directions(connection, updated_after=after)
 
-    def _watch_listings(self, connection, since):
+    def _get_nightly_listings(self, connection, since):
         # what somebody exported without this connection
-        return self._both_directions(connection, sync_status='SYNCED', from_date=since)
+        return self._list_both_directions(connection, sync_status='SYNCED', from_date=since)
 
-    def _both_directions(self, connection, **params):
-        return [{'direction': direction, **params, **self._scope(connection)} for direction in DIRECTIONS]
+    def _list_both_directions(self, connection, **params):
+        return [{'direction': direction, **params, **self._get_entity_scope(connection)} for direction in DIRECTIONS]
 
-    def _reread(self, connection, run, client, place):
+    def _refresh_booked_objects(self, connection, run, client, place):
         if not place:
             # Ramp tells of a change once, and a person may have cleared the way for what should be undone and could not be
             held = self.env['ramp.record'].search(
                 [('connection_id', '=', connection.id), ('flow', '=', self._flow), ('state', '=', 'held'), ('is_question', '=', True),
                  ('res_id', '!=', False)], limit=LOST_PER_RUN).mapped('ramp_id')
-            self._look_at(connection, run, client, held)
-        return super()._reread(connection, run, client, place)
+            self._refresh_named_objects(connection, run, client, held)
+        return super()._refresh_booked_objects(connection, run, client, place)
 
-    def _read(self, payload):
+    def _read_payload(self, payload):
         return read_reimbursement(payload)
 
-    def _facts(self, value):
+    def _get_booking_facts(self, value):
         """What is booked of a reimbursement; what it is called, its files and how it is paid are no part of it."""
         return {
             'amount': str(value.amount), 'direction': value.direction, 'user': value.user_id, 'entity': value.entity_id,
             'days': [str(value.transaction_date), str(value.accounting_date)],
-            'lines': [[str(line.amount), self._chosen(line.selections)] for line in value.lines],
+            'lines': [[str(line.amount), self._get_chosen_options(line.selections)] for line in value.lines],
         }
 
-    def _extras(self, value):
+    def _get_late_details(self, value):
         return {
             'receipts': sorted(value.receipts), 'memo': value.memo, 'memos': [line.memo for line in value.lines],
-            'payee': self._payee(value), 'payment': self._announced_payment(value)}
+            'payee': self._get_payee_name(value), 'payment': self._get_announced_payment(value)}
 
     @staticmethod
-    def _announced_payment(value):
+    def _get_announced_payment(value):
         """[where its payment by Ramp stands, no moment]; None where Ramp pays nothing of it."""
         state = ANNOUNCED_STATES.get(value.state) if value.direction == 'BUSINESS_TO_USER' else None
         return state and [state, None]
 
     @staticmethod
-    def _payee(value):
+    def _get_payee_name(value):
         """What the employee receives, if that is another currency than the entity's."""
         payee = value.payee_amount
         return str(payee) if payee and value.amount and payee.currency != value.amount.currency else ''
 
-    def _row(self, connection, value):
+    def _get_ledger_columns(self, connection, value):
         return {
-            'name': ': '.join(filter(None, (clean(value.user_full_name) or clean(value.user_email), self._label(value)))),
-            'date': self._spent_on(connection, value), 'money': self._signed(value), 'ramp_entity_id': value.entity_id,
-            'open_amount': self._open_amount(connection, value),
+            'name': ': '.join(filter(None, (clean_text(value.user_full_name) or clean_text(value.user_email), self._make_reimbursement_label(value)))),
+            'date': self._get_spending_day(connection, value), 'money': self._get_signed_amount(value), 'ramp_entity_id': value.entity_id,
+            'open_amount': self._get_open_amount(connection, value),
         }
 
-    def _open_amount(self, connection, value):
+    def _get_open_amount(self, connection, value):
         """What is still to be paid of one that is to be in the books, Decimal in its currency."""
         if not value.amount:
             return None
         is_open = connection.reimbursement_policy == 'ready' and value.sync_status in ('SYNC_READY', 'SYNCED') and (
             value.state not in (*REIMBURSEMENT_PAID_STATES, *DEAD))
-        return self._signed(value).decimal if is_open else Decimal(0)
+        return self._get_signed_amount(value).decimal if is_open else Decimal(0)
 
     @staticmethod
-    def _signed(value):
+    def _get_signed_amount(value):
         """What the company spends: negative where the employee pays."""
         return value.amount and (value.amount if value.direction == 'BUSINESS_TO_USER' else -value.amount)
 
-    def _spent_on(self, connection, value):
-        return self._day(connection, value.transaction_date, value.accounting_date, value.submitted_at, value.created_at)
+    def _get_spending_day(self, connection, value):
+        return self._get_booking_day(connection, value.transaction_date, value.accounting_date, value.submitted_at, value.created_at)
 
     # ------------------------------------------------------------------ what a page tells besides
 
-    def _stored(self, connection, rows, asked):
+    def _on_rows_stored(self, connection, rows, asked):
         told = {row['ramp_id']: row for row in rows if 'value' in row}
-        self.env['ramp.flow.reimbursement_payment']._expect(connection, told, asked)
-        self._withdraw(connection, told, {ramp_id: self._state_in_words(row['value'].state) for ramp_id, row in told.items()
+        self.env['ramp.flow.reimbursement_payment']._upsert_payment_rows(connection, told, asked)
+        self._reverse_withdrawn_objects(connection, told, {ramp_id: self._describe_ramp_state(row['value'].state) for ramp_id, row in told.items()
                                           if row['value'].state in DEAD})
-        return super()._stored(connection, rows, asked)
+        return super()._on_rows_stored(connection, rows, asked)
 
-    def _notice(self, connection, record, before, value):
-        now = self._extras(value)
+    def _log_late_details(self, connection, record, before, value):
+        now = self._get_late_details(value)
         new = [receipt for receipt in value.receipts if receipt not in before.get('receipts', [])]
-        self.env['ramp.flow.receipt']._expect(connection, {record.ramp_id: new})
-        texts = self._changes(before, now)
+        self.env['ramp.flow.receipt']._enqueue_files(connection, {record.ramp_id: new})
+        texts = self._describe_detail_changes(before, now)
         if now['payee'] != before.get('payee', ''):
             texts.append(self.env._('The employee receives %s.', now['payee'] or value.amount))
-        self._noticed(record, texts)
+        self._post_late_messages(record, texts)
 
     # ------------------------------------------------------------------ words
 
-    def _label(self, value):
+    def _make_reimbursement_label(self, value):
         """What it was spent for, in a few words."""
         known = {'MILEAGE': self.env._('Mileage'), 'PER_DIEM': self.env._('Per diem')}.get(value.type)
-        return known or (clean(value.merchant) or clean(value.memo) or self.env._('Reimbursement'))[:60]
+        return known or (clean_text(value.merchant) or clean_text(value.memo) or self.env._('Reimbursement'))[:60]
 
-    def _line_name(self, value, line, spent):
+    def _make_line_name(self, value, line, spent):
         """A line says what a person wants to know without opening Ramp: merchant and memo, the way that was driven, what was spent."""
-        memo = clean(line.memo) or clean(value.memo)
+        memo = clean_text(line.memo) or clean_text(value.memo)
         if value.type == 'MILEAGE':
             distance = value.distance is not None and self.env._('%s mi', f'{value.distance.normalize():f}')
-            way = ' - '.join(filter(None, map(clean, (value.start_location, *value.waypoints, value.end_location))))
+            way = ' - '.join(filter(None, map(clean_text, (value.start_location, *value.waypoints, value.end_location))))
             what = ', '.join(filter(None, (distance, way)))
             name = self.env._('Mileage: %s', what) if what else self.env._('Mileage')
             name = f'{name[:TEXT_LENGTH]}; {memo}' if memo else name
         elif value.type == 'PER_DIEM':
             name = self.env._('Per diem: %s', memo or spent)
         else:
-            name = ': '.join(filter(None, (clean(value.merchant), memo))) or self.env._('Reimbursement')
+            name = ': '.join(filter(None, (clean_text(value.merchant), memo))) or self.env._('Reimbursement')
         spend = line.original_amount
         return f'{name[:TEXT_LENGTH]} ({spend})' if spend and spend.currency != line.amount.currency else name[:TEXT_LENGTH]
 
-    def _note(self, value):
+    def _make_reimbursement_note(self, value):
         """What the bill says of the whole."""
-        names = ', '.join(filter(None, (clean(name) for name, _user in value.attendees)))
-        payee = self._payee(value)
+        names = ', '.join(filter(None, (clean_text(name) for name, _user in value.attendees)))
+        payee = self._get_payee_name(value)
         return '\n'.join(filter(None, (
-            clean(value.memo), clean(value.merchant), names and self.env._('Attendees: %s', names),
+            clean_text(value.memo), clean_text(value.merchant), names and self.env._('Attendees: %s', names),
             payee and self.env._('The employee receives %s.', payee)))) or False
 
     # ------------------------------------------------------------------ booking
 
-    def _book(self, connection, plans):
-        documents = self._with_people(plans)
+    def _book_plans(self, connection, plans):
+        documents = self._add_payee_contacts(plans)
         moves = self._book_documents(
             connection, documents, connection.reimbursement_post == 'post', connection.reimbursement_account_id)
         booked = {document.ramp_id: move for document, move in zip(documents, moves, strict=True)}
-        self.env['ramp.flow.receipt']._expect(connection, {value.id: value.receipts for _document, _employee, value in plans}, booked)
-        self.env['ramp.flow.reimbursement_payment']._documents_booked(connection, booked)
+        self.env['ramp.flow.receipt']._enqueue_files(connection, {value.id: value.receipts for _document, _employee, value in plans}, booked)
+        self.env['ramp.flow.reimbursement_payment']._on_documents_booked(connection, booked)
         return moves
 
-    def _with_people(self, plans):
+    def _add_payee_contacts(self, plans):
         """The documents with the contacts of their employees, who are linked to their Ramp users from now on."""
         people = self.env['hr.employee'].union(*(employee for _document, employee, _value in plans))
-        self._contacts(people)
+        self._get_employee_contacts(people)
         users = {employee: value.user_id for _document, employee, value in plans if not employee.ramp_user_id}
         for employee, user_id in users.items():
             employee.ramp_user_id = user_id

@@ -2,7 +2,7 @@
 from odoo import api, models
 
 from ...ramp_api import REIMBURSEMENT_PAID_STATES, read_reimbursement
-from ..accounting.booking import clean
+from ..accounting.booking import clean_text
 from ..accounting.payments import Part
 from ..engine.flow import Held, Waiting
 from .reimbursement import DEAD
@@ -26,90 +26,90 @@ class RampFlowReimbursementPayment(models.AbstractModel):
     _parent_flow = 'reimbursement'
 
     @api.model
-    def _flow_label(self):
+    def _get_flow_label(self):
         return self.env._('Reimbursement payments')
 
     @api.model
-    def _page(self, record):
-        return self.env['ramp.flow.reimbursement']._page(record)
+    def _get_ramp_page_path(self, record):
+        return self.env['ramp.flow.reimbursement']._get_ramp_page_path(record)
 
     @api.model
-    def _enabled(self, connection):
+    def _is_enabled_for(self, connection):
         return connection.pull_reimbursements
 
-    def _read(self, payload):
+    def _read_payload(self, payload):
         return read_reimbursement(payload)
 
-    def _facts(self, value):
+    def _get_booking_facts(self, value):
         return {
-            'state': value.state, 'amount': str(value.amount), 'transfer': self._transfer(value), 'paid': str(value.payment_processed_at)}
+            'state': value.state, 'amount': str(value.amount), 'transfer': self._get_transfer_key(value), 'paid': str(value.payment_processed_at)}
 
-    def _row(self, connection, value):
-        flow, transfer = self.env['ramp.flow.reimbursement'], self._transfer(value)
+    def _get_ledger_columns(self, connection, value):
+        flow, transfer = self.env['ramp.flow.reimbursement'], self._get_transfer_key(value)
         return {
-            'name': flow._row(connection, value)['name'], 'date': self._day(connection, value.payment_processed_at),
-            'money': flow._signed(value),
+            'name': flow._get_ledger_columns(connection, value)['name'], 'date': self._get_booking_day(connection, value.payment_processed_at),
+            'money': flow._get_signed_amount(value),
             # a batch pays many people; what one of them gets is booked together
             'parent_ramp_id': transfer and f'{transfer} {value.user_id}',
         }
 
     @api.model
-    def _bank_reference(self, value):
+    def _get_bank_reference(self, value):
         """(None: its payment is the one that was booked, the bank's reference of that) as the detail of a reimbursement has it."""
         return None, value.trace_id
 
     @staticmethod
-    def _transfer(value):
+    def _get_transfer_key(value):
         """What all reimbursements of one transfer share; the shown id is the same for them, too."""
         return value.payment_batch_id or value.payment_id
 
-    def _is_paid_somehow(self, payload, value):
+    def _is_partly_paid(self, payload, value):
         return value.state in REIMBURSEMENT_PAID_STATES
 
     # ------------------------------------------------------------------ deciding
 
-    def _look_up(self, connection, values):
+    def _look_up_references(self, connection, values):
         ids = [value.id for value in values]
         return {
-            **self._look_up_books(connection, [], {value.amount.currency for value in values if value.amount}),
+            **self._look_up_accounting_state(connection, [], {value.amount.currency for value in values if value.amount}),
             'documents': self._look_up_documents(connection, ids), 'noted': self._look_up_noted(connection, ids),
         }
 
-    def _plan(self, connection, value, found):
-        move, line = self._check_document(value.id, found)
-        in_words = self.env['ramp.flow.reimbursement']._state_in_words(value.state)
+    def _plan_object(self, connection, value, found):
+        move, line = self._check_paid_document(value.id, found)
+        in_words = self.env['ramp.flow.reimbursement']._describe_ramp_state(value.state)
         done = found['noted'].get(value.id, {}).get('parts', {})
         is_paid = value.state in REIMBURSEMENT_PAID_STATES
-        parts = self._plan_parts(connection, value, move, line, done, found) if is_paid else []
-        settlement = self._compare(value, move, line, parts, found, in_words)
+        parts = self._plan_payment_parts(connection, value, move, line, done, found) if is_paid else []
+        settlement = self._plan_settlement(value, move, line, parts, found, in_words)
         if not is_paid and not settlement.undo:
             raise Waiting(in_words)
         if settlement.parts:
-            self._check_open(settlement)
+            self._check_open_amount(settlement)
         return settlement, value
 
-    def _plan_parts(self, connection, value, move, line, done, found):
+    def _plan_payment_parts(self, connection, value, move, line, done, found):
         """The one payment, or none where a person enters it in Odoo."""
         journal = connection.payment_journal_id
         if value.state in BY_HAND:
             if connection.manual_payment_policy == 'person' and not done:
-                return self._by_person(move, line, self.env._('It was paid outside of Ramp.'))
+                return self._hold_for_manual_payment(move, line, self.env._('It was paid outside of Ramp.'))
             journal = connection.manual_payment_journal_id or journal
         if not journal:
             raise Held(self.env._('The connection %s has no payment journal. Choose one.', connection.name))
         if not value.amount.minor:
             return []
-        day = self._day(connection, value.payment_processed_at)
+        day = self._get_booking_day(connection, value.payment_processed_at)
         if not day:
-            return self._by_person(move, line, self.env._('Ramp does not say when it was paid.'))
-        transfer = self._transfer(value)
+            return self._hold_for_manual_payment(move, line, self.env._('Ramp does not say when it was paid.'))
+        transfer = self._get_transfer_key(value)
         # what was booked while Ramp did not name its transfer is that transfer
         key = next(iter(done)) if done and (not transfer or value.id in done) else transfer or value.id
         return [Part(
             key, transfer, value.amount.minor, None, None, self._plan_entry_date(connection, day, journal, found), journal,
-            self._memo(self.env['ramp.flow.reimbursement']._label(value), clean(value.payment_id)))]
+            self._join_memo_texts(self.env['ramp.flow.reimbursement']._make_reimbursement_label(value), clean_text(value.payment_id)))]
 
-    def _by_person(self, move, line, reason):
+    def _hold_for_manual_payment(self, move, line, reason):
         if not line.currency_id.is_zero(line.amount_residual_currency):
             raise Held(self.env._(
                 '%(reason)s Enter the payment of %(move)s in Odoo; then it settles itself.', reason=reason, move=move.name), move)
@@ -117,8 +117,8 @@ class RampFlowReimbursementPayment(models.AbstractModel):
 
     # ------------------------------------------------------------------ booking
 
-    def _book(self, connection, plans):
-        notes = self._settle_documents(connection, [settlement for settlement, _value in plans])
+    def _book_plans(self, connection, plans):
+        notes = self._book_settlements(connection, [settlement for settlement, _value in plans])
         rows = {row.ramp_id: row for row in self.env['ramp.record'].search_fetch(
             [('connection_id', '=', connection.id), ('flow', '=', self._flow),
              ('ramp_id', 'in', [value.id for _settlement, value in plans])], ['ramp_id', 'payload'])}
@@ -129,12 +129,12 @@ class RampFlowReimbursementPayment(models.AbstractModel):
             payment = self.env['account.payment'].browse([note['id'] for note in parts.values()][:1])
             documents.append(payment or (settlement.move if value.state in REIMBURSEMENT_PAID_STATES else None))
         self.env['ramp.record']._store_noted(noted)
-        self._withdraw_documents(connection, [rows[value.id] for _settlement, value in plans if value.state in DEAD])
+        self._release_withdrawn_documents(connection, [rows[value.id] for _settlement, value in plans if value.state in DEAD])
         return documents
 
-    def _withdraw_documents(self, connection, rows):
+    def _release_withdrawn_documents(self, connection, rows):
         """What was withdrawn after it was paid is not paid any more, so that it can be undone as well."""
         flow = self.env['ramp.flow.reimbursement']
-        told = {row['ramp_id']: row for row in (flow._ledger_row(connection, row.payload) for row in rows)}
+        told = {row['ramp_id']: row for row in (flow._make_ledger_row(connection, row.payload) for row in rows)}
         if told:
-            flow._withdraw(connection, told, {ramp_id: flow._state_in_words(row['value'].state) for ramp_id, row in told.items()})
+            flow._reverse_withdrawn_objects(connection, told, {ramp_id: flow._describe_ramp_state(row['value'].state) for ramp_id, row in told.items()})

@@ -23,52 +23,52 @@ class RampFlowCashback(models.AbstractModel):
     _known_by = ('created_at',)
 
     @api.model
-    def _flow_label(self):
+    def _get_flow_label(self):
         return self.env._('Cashback')
 
     @api.model
-    def _enabled(self, connection):
+    def _is_enabled_for(self, connection):
         return connection.pull_statements
 
-    def _list_params(self, connection):
-        return {'sync_status': 'SYNC_READY', 'from_date': connection._start_moment(), **self._scope(connection)}
+    def _get_list_params(self, connection):
+        return {'sync_status': 'SYNC_READY', 'from_date': connection._start_moment(), **self._get_entity_scope(connection)}
 
-    def _watch_listings(self, connection, since):
-        return [{'from_date': since, **self._scope(connection)}]
+    def _get_nightly_listings(self, connection, since):
+        return [{'from_date': since, **self._get_entity_scope(connection)}]
 
-    def _read(self, payload):
+    def _read_payload(self, payload):
         return read_cashback(payload)
 
-    def _facts(self, value):
+    def _get_booking_facts(self, value):
         return {'amount': str(value.amount), 'entity': value.entity_id}
 
-    def _row(self, connection, value):
+    def _get_ledger_columns(self, connection, value):
         return {
-            'name': self.env._('Cashback: %s', value.amount), 'date': self._day(connection, value.created_at), 'money': value.amount,
+            'name': self.env._('Cashback: %s', value.amount), 'date': self._get_booking_day(connection, value.created_at), 'money': value.amount,
             'ramp_entity_id': value.entity_id, 'has_moved': True,
         }
 
-    def _look_up(self, connection, values):
+    def _look_up_references(self, connection, values):
         ids = [value.id for value in values]
         rows = self.env.execute_query(SQL(
             """
             SELECT c.id, r.res_id FROM ramp_record r, jsonb_array_elements_text(r.noted -> 'cashbacks') AS c(id)
              WHERE r.connection_id = %s AND r.flow = 'statement' AND r.res_id IS NOT NULL AND c.id = ANY(%s)
             """, connection.id, ids))
-        moves = {move.id: move for move in self.env['account.move'].browse({move for _id, move in rows}).exists()}
+        moves = {move.id: move for move in self.env['account.move'].browse({move for _get_payload_id, move in rows}).exists()}
         return {'bills': {identity: moves[move] for identity, move in rows if move in moves}}
 
-    def _plan(self, connection, value, found):
-        self._check_entity(connection, value)
+    def _plan_object(self, connection, value, found):
+        self._check_ramp_entity(connection, value)
         if value.id not in found['bills']:
             raise Waiting(self.env._('It is booked with the statement that it is on.'))
         return found['bills'][value.id]
 
-    def _book(self, connection, plans):
+    def _book_plans(self, connection, plans):
         return plans
 
     @api.model
-    def _statements_booked(self, connection, moves):
+    def _on_statements_booked(self, connection, moves):
         """Statements were booked: their cashback leads to them, also where another bill stood for it before.
 
         :param moves: bill by the Ramp id of a cashback

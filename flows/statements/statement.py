@@ -73,27 +73,27 @@ class RampFlowStatement(models.AbstractModel):
     _known_by = ('end_date',)
 
     @api.model
-    def _flow_label(self):
+    def _get_flow_label(self):
         return self.env._('Card statements')
 
     @api.model
-    def _page(self, record):
+    def _get_ramp_page_path(self, record):
         return '/statements'
 
     @api.model
-    def _enabled(self, connection):
+    def _is_enabled_for(self, connection):
         return connection.pull_statements
 
     # ------------------------------------------------------------------ what Ramp lists
 
-    def _list_params(self, connection):
+    def _get_list_params(self, connection):
         return {'from_date': connection._start_moment()}  # all of them: nothing tells of a statement that changed
 
-    def _store_page(self, connection, run, payloads, asked, known_only=False):
-        sections = [part for payload in payloads for part in self._split(connection, payload)]
-        return super()._store_page(connection, run, sections, asked, known_only)
+    def _store_listed_page(self, connection, run, payloads, asked, known_only=False):
+        sections = [part for payload in payloads for part in self._split_into_sections(connection, payload)]
+        return super()._store_listed_page(connection, run, sections, asked, known_only)
 
-    def _split(self, connection, payload):
+    def _split_into_sections(self, connection, payload):
         """A statement as one payload for each of its sections that concern the connection; one that cannot be read stays whole."""
         try:
             read_statement(payload)
@@ -105,20 +105,20 @@ class RampFlowStatement(models.AbstractModel):
         return [{**payload, 'balance_sections': [section]} for section in payload['balance_sections']
                 if not connection._is_other_entity(section['entity_id'])]
 
-    def _refresh_lost(self, connection, client, started):
-        self._transaction(self._skip_lost, connection, started)
+    def _refresh_unlisted_rows(self, connection, client, started):
+        self._transaction(self._skip_lost_rows, connection, started)
         return []
 
-    def _skip_lost(self, connection, started):
+    def _skip_lost_rows(self, connection, started):
         """All are listed in each run, and one that is closed stays; but what could not be read may be readable now, under other ids."""
         lost = self.env['ramp.record']._unlisted_rows(connection, self._flow, started, LOST_PER_RUN)
-        self._skip_unlisted(lost.filtered(lambda record: not record.parent_ramp_id))
+        self._skip_unlisted_rows(lost.filtered(lambda record: not record.parent_ramp_id))
 
-    def _scrub(self, payload):
+    def _scrub_payload(self, payload):
         return scrub_statement(payload)
 
-    def _read(self, payload):
-        """The one section of a payload, see `_split`."""
+    def _read_payload(self, payload):
+        """The one section of a payload, see `_split_into_sections`."""
         statement = read_statement(payload)
         if len(statement.sections) != 1:
             raise PayloadError('balance_sections', 'were not told apart')
@@ -128,33 +128,33 @@ class RampFlowStatement(models.AbstractModel):
             section.opening_balance, section.charges, section.credits, section.payments, section.ending_balance,
             tuple((line.type, line.id) for line in statement.lines))
 
-    def _facts(self, value):
+    def _get_booking_facts(self, value):
         return {
             'statement': value.statement_id, 'entity': value.entity_id, 'period': [str(value.start), str(value.end)],
             'amounts': [str(money) for money in (value.opening, value.charges, value.credits, value.payments, value.ending)]}
 
-    def _row(self, connection, value):
+    def _get_ledger_columns(self, connection, value):
         return {
-            'name': self._name_of(connection, value), 'date': self._last_day(connection, value), 'money': value.charges - value.credits,
+            'name': self._get_statement_label(connection, value), 'date': self._get_last_day(connection, value), 'money': value.charges - value.credits,
             'parent_ramp_id': value.statement_id, 'ramp_entity_id': value.entity_id,
         }
 
-    def _last_day(self, connection, value):
+    def _get_last_day(self, connection, value):
         """The last day of the period, which ends before its end: midnight belongs to the day before."""
         return to_company_date(value.end - timedelta(seconds=1), connection._time_zone())
 
-    def _name_of(self, connection, value):
-        return self.env._('Statement of %(day)s, %(currency)s', day=self._last_day(connection, value), currency=value.currency)
+    def _get_statement_label(self, connection, value):
+        return self.env._('Statement of %(day)s, %(currency)s', day=self._get_last_day(connection, value), currency=value.currency)
 
-    def _is_synced(self, payload):
+    def _is_synced_in_ramp(self, payload):
         return False
 
-    def _is_ready(self, payload):
+    def _is_ready_in_ramp(self, payload):
         return True
 
     # ------------------------------------------------------------------ looking up
 
-    def _prepare(self, connection, client, ramp_ids):
+    def _fetch_before_booking(self, connection, client, ramp_ids):
         """Read the lines that the ledger does not know: a statement names them by id only, and Ramp may not offer them yet."""
         rows = self.env['ramp.record'].search_fetch(
             [('connection_id', '=', connection.id), ('flow', '=', self._flow), ('ramp_id', 'in', ramp_ids), ('res_id', '=', False)],
@@ -162,22 +162,22 @@ class RampFlowStatement(models.AbstractModel):
         lines, unknown = {}, set()
         for row in rows:
             try:
-                lines[row.parent_ramp_id] = self._read(row.payload).lines
+                lines[row.parent_ramp_id] = self._read_payload(row.payload).lines
             except Exception as error:
                 if not is_of_object(error):
                     raise
                 continue  # the row says why it cannot be read
         for statement, parts in lines.items():
             known = {(FLOWS[kind], identity) for kind, identity in parts}
-            there = {(row.flow, row.ramp_id) for row in self._line_rows(connection, known)}
+            there = {(row.flow, row.ramp_id) for row in self._get_line_rows(connection, known)}
             unknown |= {(statement, flow) for flow, _identity in known - there}
         self.env.cr.rollback()
         for statement, flow in sorted(unknown):
             # also those from before the start date, which are not booked: it has to add up
             lines = self.env[f'ramp.flow.{flow}'].with_context(ramp_of_statement=True)
-            lines._observe(connection, client, [{'statement_id': statement, **lines._scope(connection)}])
+            lines._store_snapshot_of_lists(connection, client, [{'statement_id': statement, **lines._get_entity_scope(connection)}])
 
-    def _line_rows(self, connection, lines):
+    def _get_line_rows(self, connection, lines):
         """The ledger's rows of lines, (flow, Ramp id)."""
         return self.env['ramp.record'].search_fetch(
             [('connection_id', '=', connection.id), ('flow', 'in', list(FLOWS.values())),
@@ -185,11 +185,11 @@ class RampFlowStatement(models.AbstractModel):
             ['flow', 'ramp_id', 'name', 'date', 'amount', 'currency_id', 'ramp_entity_id', 'has_moved', 'state', 'is_question',
              'is_withheld', 'error_message', 'res_model', 'res_id', 'parent_ramp_id'], order='date, id')
 
-    def _look_up(self, connection, values):
-        rows = self._line_rows(connection, {line for value in values for line in value.lines})
+    def _look_up_references(self, connection, values):
+        rows = self._get_line_rows(connection, {line for value in values for line in value.lines})
         moves = self.env['account.move'].browse(
             {row.res_id for row in rows if row.res_id and row.flow == 'transaction' and row.res_model == 'account.move'})
-        bills = self.env['ramp.card.bill']._bills_of(
+        bills = self.env['ramp.card.bill']._find_paid_bills(
             connection, [row.ramp_id for row in rows if row.flow == 'transaction' and not row.res_id])
         expected = {ramp_id: note['id'] for ramp_id, row in bills.items() if (note := (row.noted or {}).get('card') or {}).get('expected')}
         before = {value.preceding_statement_id for value in values if value.preceding_statement_id}
@@ -197,16 +197,16 @@ class RampFlowStatement(models.AbstractModel):
         for row in self.env['ramp.record'].search_fetch(
                 [('connection_id', '=', connection.id), ('flow', '=', self._flow), ('parent_ramp_id', 'in', list(before))],
                 ['payload', 'parent_ramp_id', 'name']) if before else ():
-            section = self._read(row.payload)
+            section = self._read_payload(row.payload)
             endings[row.parent_ramp_id, section.entity_id, section.currency] = section.ending, row.name
         failed = {}
         for row in self.env['ramp.record'].search_fetch(
                 [('connection_id', '=', connection.id), ('flow', '=', 'transfer'), ('has_moved', '=', False),
                  ('currency_id', '!=', False)],  # of one that cannot be read nothing is known
                 ['amount', 'ramp_entity_id', 'currency_id']):
-            failed.setdefault((row.ramp_entity_id, row.currency_id.name), []).append(self._minor(row.amount, row.currency_id))
+            failed.setdefault((row.ramp_entity_id, row.currency_id.name), []).append(self._float_to_minor(row.amount, row.currency_id))
         return {
-            **self._look_up_books(connection, [], {value.currency for value in values}),
+            **self._look_up_accounting_state(connection, [], {value.currency for value in values}),
             'rows': {(row.flow, row.ramp_id): row for row in rows}, 'expected': expected, 'endings': endings, 'failed': failed,
             'charged': self._look_up_charged(connection, moves + moves.browse(expected.values())),
         }
@@ -224,10 +224,10 @@ class RampFlowStatement(models.AbstractModel):
 
     # ------------------------------------------------------------------ booking
 
-    def _booking_lock(self, connection):
-        return self.env['ramp.flow.transfer']._booking_lock(connection)
+    def _exclusive_booking(self, connection):
+        return self.env['ramp.flow.transfer']._exclusive_booking(connection)
 
-    def _book(self, connection, plans):
+    def _book_plans(self, connection, plans):
         documents = [plan.document for plan in plans if plan.document]
         bills = iter(self._book_documents(connection, documents, connection.statement_post == 'post') if documents else ())
         rows = {row.ramp_id: row for row in self.env['ramp.record'].search_fetch(
@@ -236,17 +236,17 @@ class RampFlowStatement(models.AbstractModel):
         moves, noted = [], {}
         for plan in plans:
             bill = next(bills) if plan.document else self.env['account.move']
-            entry = self._book_difference(connection, plan, bill) if plan.date else bill.browse()
+            entry = self._book_exchange_difference(connection, plan, bill) if plan.date else bill.browse()
             moves.append(bill or entry)
             noted[rows[plan.section.id].id] = {'cashbacks': plan.cashbacks, **({'exchange': entry.id} if bill and entry else {})}
         self.env['ramp.record']._store_noted(noted)
-        self.env['ramp.flow.cashback']._statements_booked(connection, {
+        self.env['ramp.flow.cashback']._on_statements_booked(connection, {
             cashback: move for plan, move in zip(plans, moves, strict=True) for cashback in plan.cashbacks})
-        self.env['ramp.flow.statement_file']._expect(connection, {rows[plan.section.id].parent_ramp_id for plan in plans})
-        self.env['ramp.flow.transfer']._apply(connection)
+        self.env['ramp.flow.statement_file']._enqueue_files(connection, {rows[plan.section.id].parent_ramp_id for plan in plans})
+        self.env['ramp.flow.transfer']._reconcile_with_ramp(connection)
         return moves
 
-    def _book_difference(self, connection, plan, bill):
+    def _book_exchange_difference(self, connection, plan, bill):
         """The entry that moves, in the company's currency, what the bill leaves on the card liability; none where it leaves nothing."""
         company = connection.company_id
         card = bill.line_ids.filtered(lambda line: line.account_id == connection.card_account_id)
@@ -257,22 +257,22 @@ class RampFlowStatement(models.AbstractModel):
         other = company.income_currency_exchange_account_id if left > 0 else company.expense_currency_exchange_account_id
         entry = self.env['account.move'].with_context(**QUIET).create({
             'move_type': 'entry', 'ramp_id': False if bill else plan.section.id, 'company_id': company.id, 'date': plan.date, 'ref': name,
-            'journal_id': self._exchange_journal(connection).id, 'line_ids': [Command.create({
+            'journal_id': self._get_exchange_journal(connection).id, 'line_ids': [Command.create({
                 'name': name, 'account_id': account.id, 'currency_id': plan.currency.id, 'amount_currency': 0.0, 'balance': balance,
                 'partner_id': connection.ramp_partner_id.id,
             }) for account, balance in ((connection.card_account_id, left), (other, -left))]})
         entry._post(soft=False)
         return entry
 
-    def _undo(self, connection, record, reason):
+    def _undo_booked_object(self, connection, record, reason):
         entry = self.env['account.move'].browse((record.noted or {}).get('exchange') or []).exists()
-        result = super()._undo(connection, record, reason)
+        result = super()._undo_booked_object(connection, record, reason)
         if entry:
-            self._undo_move(connection, entry, reason)
+            self._undo_booked_move(connection, entry, reason)
         return result
 
 
-def is_sum(minor, amounts):
+def is_exact_sum(minor, amounts):
     """Whether an amount is 0 or a sum of some of a few others, each taken as added or as taken away."""
     sums = {0}
     for amount in list(amounts)[:12]:

@@ -20,32 +20,32 @@ class RampFlowStatementFile(models.AbstractModel):
     _types = ('application/pdf',)
 
     @api.model
-    def _flow_label(self):
+    def _get_flow_label(self):
         return self.env._('Files of card statements')
 
     @api.model
-    def _enabled(self, connection):
+    def _is_enabled_for(self, connection):
         return connection.pull_statements
 
     @api.model
-    def _page(self, record):
+    def _get_ramp_page_path(self, record):
         return '/statements'
 
-    def _sections(self, ids):
+    def _find_section_rows(self, ids):
         """The ledger's rows of the sections of statements: a statement itself has none."""
         return self.env['ramp.record'].search_fetch(
             [('flow', '=', 'statement'), ('parent_ramp_id', 'in', list(ids))],
             ['parent_ramp_id', 'flow', 'name', 'date', 'state', 'res_model', 'res_id', 'connection_id'], order='id') if ids else ()
 
-    def _parents(self, connection, ids):
+    def _find_parent_rows(self, connection, ids):
         parents = {}
-        for record in self._sections(ids):
+        for record in self._find_section_rows(ids):
             if record.connection_id == connection and (record.state != 'ignored' or record.parent_ramp_id not in parents):
                 parents[record.parent_ramp_id] = record
         return parents
 
-    def _targets(self, connection, ids):
-        booked = [record for record in self._sections(ids)
+    def _find_booked_documents(self, connection, ids):
+        booked = [record for record in self._find_section_rows(ids)
                   if record.connection_id == connection and record.res_id and record.res_model == 'account.move']
         moves = {move.id: move for move in self.env['account.move'].browse([record.res_id for record in booked]).exists()}
         targets = {}
@@ -55,38 +55,38 @@ class RampFlowStatementFile(models.AbstractModel):
         return targets
 
     @api.model
-    def _expect(self, connection, statements):
+    def _enqueue_files(self, connection, statements):
         """Note the files of statements whose bills are being booked, in the same transaction, before their rows name the bills.
 
         :param statements: Ramp ids
         """
-        parents = self._parents(connection, statements)
-        self._expect_rows(connection, [{
+        parents = self._find_parent_rows(connection, statements)
+        self._enqueue_file_rows(connection, [{
             'ramp_id': statement, 'parent_ramp_id': statement, 'payload': {'id': statement},
             # a further bill of the statement needs the file, too
             'payload_hash': json_digest([statement, self.env.cr.now().isoformat()]),
             'name': self.env._('File: %s', parents[statement].name), 'date': parents[statement].date or None,
         } for statement in statements if statement in parents], updates=True)
 
-    def _links(self, connection, client, ramp_id):
+    def _fetch_file_links(self, connection, client, ramp_id):
         payload = client.get(f'/statements/{ramp_id}')
         link = read_statement_url(payload)
-        return [link] if link and not self._shows_others(connection, payload) else []
+        return [link] if link and not self._shows_other_entities(connection, payload) else []
 
     @staticmethod
-    def _shows_others(connection, payload):
+    def _shows_other_entities(connection, payload):
         """Whether a statement is of other Ramp entities, too: its PDF shows who spent what there."""
         return bool(connection.ramp_entity_id) and {
             section.entity_id for section in read_statement(payload).sections} != {connection.ramp_entity_id.lower()}
 
-    def _leave_out(self, connection, record):
+    def _skip_file_row(self, connection, record):
         if not connection.ramp_entity_id:
-            return super()._leave_out(connection, record)
+            return super()._skip_file_row(connection, record)
         return record._ignore_by_rule(self.env._(
             'Ramp has no file of it, or one that shows the spend of other Ramp entities, too, which is not for this company.'))
 
-    def _no_object(self):
+    def _reason_object_gone(self):
         return self.env._('Ramp does not have this statement any more.')
 
-    def _unreadable(self, error):
+    def _reason_unreadable_files(self, error):
         return self.env._('Ramp sent a statement that cannot be read. %s', error)

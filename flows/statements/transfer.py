@@ -7,7 +7,7 @@ from odoo import Command, api, models
 from odoo.tools import SQL
 
 from ...ramp_api import TRANSFER_ACCEPTED_STATUSES, TRANSFER_FAILED_STATUSES, Transfer, read_transfer
-from ..accounting.booking import QUIET, clean
+from ..accounting.booking import QUIET, clean_text
 from ..engine.flow import Held, Skipped, Waiting
 
 # Every status of the contract is decided: those the bank accepted are booked, those that failed undone; one that is none of them is held.
@@ -48,65 +48,65 @@ class RampFlowTransfer(models.AbstractModel):
     _updates = True
 
     @api.model
-    def _flow_label(self):
+    def _get_flow_label(self):
         return self.env._('Payments of card statements')
 
     @api.model
-    def _enabled(self, connection):
+    def _is_enabled_for(self, connection):
         return connection.pull_statements
 
     # ------------------------------------------------------------------ what Ramp lists
 
-    def _list_params(self, connection):
-        return {'sync_status': 'SYNC_READY', 'from_date': connection._start_moment(), **self._scope(connection)}
+    def _get_list_params(self, connection):
+        return {'sync_status': 'SYNC_READY', 'from_date': connection._start_moment(), **self._get_entity_scope(connection)}
 
-    def _reread_listings(self, connection, since):
+    def _get_changed_listings(self, connection, since):
         after = (self.env.cr.now() - REREAD).strftime('%Y-%m-%dT%H:%M:%SZ')
-        return [{'from_date': max(after, connection._start_moment()), **self._scope(connection)}]
+        return [{'from_date': max(after, connection._start_moment()), **self._get_entity_scope(connection)}]
 
-    def _watch_listings(self, connection, since):
-        return [{'from_date': since, **self._scope(connection)}]
+    def _get_nightly_listings(self, connection, since):
+        return [{'from_date': since, **self._get_entity_scope(connection)}]
 
-    def _read(self, payload):
+    def _read_payload(self, payload):
         return read_transfer(payload)
 
-    def _facts(self, value):
+    def _get_booking_facts(self, value):
         return {'amount': str(value.amount), 'status': value.status, 'entity': value.entity_id, 'created': str(value.created_at)}
 
-    def _row(self, connection, value):
+    def _get_ledger_columns(self, connection, value):
         return {
-            'name': self.env._('Payment to Ramp: %s', clean(value.payment_id) or value.amount),
-            'date': self._day(connection, value.created_at), 'money': value.amount, 'ramp_entity_id': value.entity_id,
+            'name': self.env._('Payment to Ramp: %s', clean_text(value.payment_id) or value.amount),
+            'date': self._get_booking_day(connection, value.created_at), 'money': value.amount, 'ramp_entity_id': value.entity_id,
             'has_moved': value.status in TRANSFER_ACCEPTED_STATUSES,
         }
 
-    def _counts(self, row):
+    def _counts_in_balance(self, row):
         # one that came back may be on a statement all the same
         return 'value' in row and row['value'].status in TRANSFER_ACCEPTED_STATUSES | TRANSFER_FAILED_STATUSES
 
-    def _check_state(self, connection, value):
+    def _check_ramp_state(self, connection, value):
         if value.status in TRANSFER_FAILED_STATUSES:
-            raise Skipped(self._status_in_words(value.status))
+            raise Skipped(self._describe_repayment_status(value.status))
 
     # ------------------------------------------------------------------ deciding
 
-    def _look_up(self, connection, values):
+    def _look_up_references(self, connection, values):
         return {
-            **self._look_up_books(connection, [], {value.amount.currency for value in values}),
+            **self._look_up_accounting_state(connection, [], {value.amount.currency for value in values}),
             'banks': self.env['ramp.bank.account']._journals_of(connection, {value.bank_account_id for value in values}),
             'rows': {row.ramp_id: row for row in self.env['ramp.record'].search_fetch(
                 [('connection_id', '=', connection.id), ('flow', '=', self._flow), ('ramp_id', 'in', [value.id for value in values])],
                 ['ramp_id', 'noted', 'res_id', 'res_model'])},
         }
 
-    def _plan(self, connection, value, found):
-        self._check_entity(connection, value)
+    def _plan_object(self, connection, value, found):
+        self._check_ramp_entity(connection, value)
         row = found['rows'][value.id]
         note = (row.noted or {}).get('payment')
         if value.status in TRANSFER_FAILED_STATUSES:
             if not note:
-                raise Skipped(self._status_in_words(value.status))
-            return TransferPlan(value, self.env['res.currency'], None, None, row, note, False, self._status_in_words(value.status))
+                raise Skipped(self._describe_repayment_status(value.status))
+            return TransferPlan(value, self.env['res.currency'], None, None, row, note, False, self._describe_repayment_status(value.status))
         if value.status in UNDER_WAY and not note:
             raise Waiting(self.env._('The money is on its way (%s).', value.status))
         if value.status in NOTHING or not value.amount.minor:
@@ -120,16 +120,16 @@ class RampFlowTransfer(models.AbstractModel):
             raise Held(self.env._('The connection %s has no payment journal. Choose one.', connection.name))
         if not connection.ramp_partner_id:
             raise Held(self.env._('The connection %s has no partner that stands for Ramp. Choose one.', connection.name))
-        day = self._day(connection, value.created_at)
+        day = self._get_booking_day(connection, value.created_at)
         if not day:
             raise Held(self.env._('It has no date. Ask Ramp; it cannot be booked on a day that is not known.'))
         date = self._plan_entry_date(connection, day, journal, found)
-        self._rate(connection, currency, date, found)  # so that booking finds one
+        self._get_odoo_rate(connection, currency, date, found)  # so that booking finds one
         return TransferPlan(value, currency, journal, date, row, None if stands else note, not stands, self.env._(
             'Ramp says that another amount was paid.'))
 
     @api.model
-    def _status_in_words(self, status):
+    def _describe_repayment_status(self, status):
         return {
             'CANCELED': self.env._('The transfer was canceled.'),
             'ERROR': self.env._('The transfer failed.'),
@@ -140,56 +140,56 @@ class RampFlowTransfer(models.AbstractModel):
 
     # ------------------------------------------------------------------ booking
 
-    def _book(self, connection, plans):
+    def _book_plans(self, connection, plans):
         Payment = self.env['ramp.flow.payment']
         for plan in plans:
             if plan.undo:
-                Payment._undo_payment(connection, plan.undo, plan.reason, has_returned=not plan.book)
+                Payment._undo_booked_payment(connection, plan.undo, plan.reason, has_returned=not plan.book)
         new = [plan for plan in plans if plan.book]
-        made = dict(zip((plan.transfer.id for plan in new), self._book_payments(connection, new), strict=True)) if new else {}
+        made = dict(zip((plan.transfer.id for plan in new), self._book_transfer_payments(connection, new), strict=True)) if new else {}
         noted, documents = {}, []
         for plan in plans:
             payment = made.get(plan.transfer.id)
             if payment:
                 noted[plan.row.id] = {**(plan.row.noted or {}), 'payment': {
-                    'id': payment.id, 'line': self._payable_line(payment).id,
+                    'id': payment.id, 'line': self._get_payable_line(payment).id,
                     'amount': [plan.transfer.amount.minor, plan.transfer.amount.currency]}}
             documents.append(payment or (None if plan.undo else self.env['account.payment'].browse(plan.row.noted['payment']['id'])))
         self.env['ramp.record']._store_noted(noted)
         self.env.flush_all()
-        self._apply(connection)
+        self._reconcile_with_ramp(connection)
         return documents
 
-    def _book_payments(self, connection, plans):
+    def _book_transfer_payments(self, connection, plans):
         """Posted payments of these plans, in the same order; in batch."""
         quiet = self.with_context(**QUIET, ramp_one_sequence={})
-        payments = quiet.env['account.payment'].create([self._payment_values(connection, plan) for plan in plans])
+        payments = quiet.env['account.payment'].create([self._prepare_payment_values(connection, plan) for plan in plans])
         company = connection.company_id.currency_id
         moves = quiet.env['account.move'].create([
-            payment._generate_move_vals(line_ids=self._payment_lines(connection, payment, plan, company))
+            payment._generate_move_vals(line_ids=self._prepare_payment_lines(connection, payment, plan, company))
             for payment, plan in zip(payments, plans, strict=True)])
-        self.env['ramp.flow.payment']._give_entries(payments, moves)
+        self.env['ramp.flow.payment']._sync_payments_with_entries(payments, moves)
         payments.write({'state': 'in_process'})  # posts the entries
         return payments
 
-    def _payment_values(self, connection, plan):
+    def _prepare_payment_values(self, connection, plan):
         inbound = plan.transfer.amount.minor < 0
         direction = 'inbound' if inbound else 'outbound'
         partner = connection.ramp_partner_id
         return {
             'ramp_id': plan.transfer.id, 'payment_type': direction, 'partner_type': 'supplier', 'partner_id': partner.id,
             'company_id': connection.company_id.id, 'journal_id': plan.journal.id,
-            'payment_method_line_id': self.env['ramp.flow.payment']._method(plan.journal, direction).id,
+            'payment_method_line_id': self.env['ramp.flow.payment']._get_payment_method(plan.journal, direction).id,
             'destination_account_id': partner.with_company(connection.company_id).property_account_payable_id.id,
-            'amount': abs(self._float(plan.transfer.amount.minor, plan.currency)), 'currency_id': plan.currency.id, 'date': plan.date,
-            'memo': self.env._('Ramp card payment %s', clean(plan.transfer.payment_id) or plan.transfer.id[:8]), 'partner_bank_id': False,
+            'amount': abs(self._minor_to_float(plan.transfer.amount.minor, plan.currency)), 'currency_id': plan.currency.id, 'date': plan.date,
+            'memo': self.env._('Ramp card payment %s', clean_text(plan.transfer.payment_id) or plan.transfer.id[:8]), 'partner_bank_id': False,
         }
 
-    def _payment_lines(self, connection, payment, plan, company):
+    def _prepare_payment_lines(self, connection, payment, plan, company):
         """The entry: what is owed to Ramp, and the bank."""
-        rate = self._rate(connection, plan.currency, plan.date, {'rates': {}})
-        amount = self._float(plan.transfer.amount.minor, plan.currency)
-        balance = self._amount(self._to_company(connection, plan.transfer.amount, rate), company)
+        rate = self._get_odoo_rate(connection, plan.currency, plan.date, {'rates': {}})
+        amount = self._minor_to_float(plan.transfer.amount.minor, plan.currency)
+        balance = self._units_to_amount(self._convert_to_company(connection, plan.transfer.amount, rate), company)
         return [Command.create({
             'name': payment.memo, 'sequence': number, 'date_maturity': payment.date, 'partner_id': payment.partner_id.id,
             'account_id': account.id, 'currency_id': plan.currency.id, 'amount_currency': sign * amount, 'balance': sign * balance,
@@ -197,19 +197,19 @@ class RampFlowTransfer(models.AbstractModel):
         }) for number, (account, sign) in enumerate(((payment.destination_account_id, 1), (payment.outstanding_account_id, -1)), 1)]
 
     @staticmethod
-    def _payable_line(payment):
+    def _get_payable_line(payment):
         return payment.move_id.line_ids.filtered(lambda line: line.account_id == payment.destination_account_id)[:1]
 
     # ------------------------------------------------------------------ which statements are paid
 
-    def _booking_lock(self, connection):
+    def _exclusive_booking(self, connection):
         """Statements and payments of a connection are booked one batch at a time: two batches that did not see each other's would
         leave a statement and its payment both open.
         """
-        return self._one_at_a_time(f'{self._flow} {connection.id}')
+        return self._exclusive_session_lock(f'{self._flow} {connection.id}')
 
     @api.model
-    def _apply(self, connection):
+    def _reconcile_with_ramp(self, connection):
         """Reconcile what is open with Ramp, the oldest first, by entity and currency."""
         partner = connection.ramp_partner_id.commercial_partner_id
         self.env['account.move.line'].flush_model()
@@ -219,7 +219,7 @@ class RampFlowTransfer(models.AbstractModel):
             ['move_id', 'account_id', 'currency_id', 'amount_residual_currency', 'date_maturity']) if partner else ()
         if not open_lines:
             return
-        entities = self._entities_of(connection, open_lines.move_id)
+        entities = self._get_partial_entities(connection, open_lines.move_id)
         known = set(entities.values())
         groups = {}
         for line in open_lines:
@@ -231,9 +231,9 @@ class RampFlowTransfer(models.AbstractModel):
         plan = [lines for lines in groups.values()
                 if {line.amount_residual_currency > 0 for line in lines if line.amount_residual_currency} == {True, False}]
         if plan:
-            self.env['ramp.flow.payment']._reconcile(plan)
+            self.env['ramp.flow.payment']._reconcile_line_pairs(plan)
 
-    def _entities_of(self, connection, moves):
+    def _get_partial_entities(self, connection, moves):
         """Ramp entity of each entry that came from Ramp, by its id; their rows may not name them yet."""
         self.env['account.payment'].flush_model(['move_id', 'ramp_id'])
         self.env['account.move'].flush_model(['ramp_id'])

@@ -6,7 +6,7 @@ from odoo import api, models
 from odoo.tools import email_normalize
 
 from ...models.ledger_json import json_digest
-from ..accounting.booking import QUIET, clean
+from ..accounting.booking import QUIET, clean_text
 from ..engine.payloads import jsonable
 from .field_merge import OWN, PLAIN
 
@@ -28,11 +28,11 @@ class RampFlowVendorContact(models.AbstractModel):
     _flow_sequence = 31
 
     @api.model
-    def _flow_label(self):
+    def _get_flow_label(self):
         return self.env._('Vendor contacts')
 
     @api.model
-    def _page(self, record):
+    def _get_ramp_page_path(self, record):
         return record.parent_ramp_id and f'/bill-pay/vendors/{record.parent_ramp_id}'
 
     @api.model
@@ -41,21 +41,21 @@ class RampFlowVendorContact(models.AbstractModel):
 
     # ------------------------------------------------------------------ together with the vendors
 
-    def _contacts(self, value):
+    def _read_contacts(self, value):
         """[(VendorContact, values)] of the contacts that say who they are, the default one first."""
         contacts = []
         for contact in sorted(value.contacts or (), key=lambda contact: not contact.is_default):
-            email = clean(contact.email)
-            name = clean(' '.join(filter(None, (contact.first_name, contact.last_name)))) or email
+            email = clean_text(contact.email)
+            name = clean_text(' '.join(filter(None, (contact.first_name, contact.last_name)))) or email
             if name:
-                contacts.append((contact, {'name': name, 'email': email, 'phone': clean(contact.phone)}))
+                contacts.append((contact, {'name': name, 'email': email, 'phone': clean_text(contact.phone)}))
         return contacts
 
-    def _save_contacts(self, connection, plans, partners):
+    def _write_vendor_contacts(self, connection, plans, partners):
         """Create, update and archive the contacts of vendors, with a row each."""
         Record = self.env['ramp.record']
         contact_rows = self._store_contact_rows(connection, plans)
-        children = self._children([partners[plan.row] for plan in plans if plan.partner])
+        children = self._find_contact_children([partners[plan.row] for plan in plans if plan.partner])
         done, noted, todo = {}, {}, []
         ours = self.env['ramp.flow.vendor']._look_up_ours({
             *(row.res_id for rows in contact_rows.values() for row in rows.values() if row.res_id),
@@ -70,41 +70,41 @@ class RampFlowVendorContact(models.AbstractModel):
                 existing = plan.found['partners'].get(row.res_id)
                 before = (row.noted or {}) if existing else {}
                 if not existing:
-                    existing = self._find_contact(plan, partner, contact, values, children, rows)
+                    existing = self._find_matching_contact(plan, partner, contact, values, children, rows)
                 if not existing:
                     todo.append((row, values, partner))
                     continue
                 existing = existing.with_context(**QUIET, active_test=False)
                 written = dict(before.get('written', {}))
                 is_ours = ours.get(existing.id)
-                changes = self._changes(connection, values, self._current(existing, values), written, is_ours)
+                changes = self._merge_field_changes(connection, values, self._get_current_values(existing, values), written, is_ours)
                 if before.get('archived') and not existing.active and is_ours != OWN:
                     changes['active'] = True
                 if not plan.partner and not existing.parent_id and existing != partner and is_ours != OWN:
                     changes['parent_id'] = partner.id  # the partner it belonged to was deleted
                 if changes:
                     existing.write(changes)
-                current = self._current(existing, values)
+                current = self._get_current_values(existing, values)
                 written.update((key, [value, current[key]]) for key, value in changes.items() if key in values)
                 done[row], noted[row] = existing, {'written': written, 'created': before.get('created', False)}
                 if before.get('created'):
-                    self._archive_copies(existing, children[partner.id, (existing.email or '').casefold()], rows)
-            self._remove_contacts(plan, rows)
-        for (row, values, _partner), contact in zip(todo, self._create_contacts(todo, plans, partners), strict=True):
-            current = self._current(contact, values)
+                    self._archive_contact_copies(existing, children[partner.id, (existing.email or '').casefold()], rows)
+            self._remove_vendor_contacts(plan, rows)
+        for (row, values, _partner), contact in zip(todo, self._create_vendor_contacts(todo, plans, partners), strict=True):
+            current = self._get_current_values(contact, values)
             done[row] = contact
             noted[row] = {'written': {key: [value, current[key]] for key, value in values.items() if value}, 'created': True}
         changed = [row for row, partner in done.items() if row.state != 'confirmed' or row.res_id != partner.id]
         Record.browse(row.id for row in changed)._mark_booked([done[row] for row in changed], None, told=False)
         Record._store_noted({row.id: values for row, values in noted.items() if values != row.noted})
 
-    def _archive_copies(self, contact, others, rows):
+    def _archive_contact_copies(self, contact, others, rows):
         """Archive what an earlier version made a second time of a contact that Ramp listed twice: the same, and nobody's."""
         taken = {row.res_id for row in rows.values() if row.res_id}
-        current = self._current(contact, ('name', 'email', 'phone'))
+        current = self._get_current_values(contact, ('name', 'email', 'phone'))
         copies = others.filtered(lambda other: (
             other != contact and other.id not in taken and other.create_uid._is_superuser()
-            and self._current(other, current) == current))
+            and self._get_current_values(other, current) == current))
         copies.filtered(lambda other: not other.with_context(active_test=False).user_ids).with_context(**QUIET).active = False
 
     def _store_contact_rows(self, connection, plans):
@@ -131,26 +131,26 @@ class RampFlowVendorContact(models.AbstractModel):
                     known[row.parent_ramp_id][row.ramp_id] = row
         return known
 
-    def _create_contacts(self, todo, plans, partners):
+    def _create_vendor_contacts(self, todo, plans, partners):
         """Contacts of (row, values, partner), in that order. Those of a new partner get at once what core would sync one by one."""
         Partner = self.env['res.partner'].with_context(**QUIET)
         new = {partners[plan.row].id for plan in plans if not plan.partner}
         contacts = [
             (partner.id in new, {
-                **(self._shared_values(partner) if partner.id in new else {}), **{key: value for key, value in values.items() if value},
+                **(self._get_shared_values(partner) if partner.id in new else {}), **{key: value for key, value in values.items() if value},
                 'type': 'contact', 'parent_id': partner.id, 'company_id': partner.company_id.id})
-            for _row, values, partner in todo]
+            for _get_ledger_columns, values, partner in todo]
         made = {
             new_ones: iter(Partner.with_context(_partners_skip_fields_sync=new_ones).create(
                 [values for is_new, values in contacts if is_new is new_ones]))
             for new_ones in (True, False)}
         return [next(made[is_new]) for is_new, _values in contacts]
 
-    def _shared_values(self, partner):
+    def _get_shared_values(self, partner):
         """What the contacts of a partner have in common with it, as `_fields_sync` would write it."""
         return {**partner._get_address_values(), **(partner._get_commercial_values() if partner.is_company else {})}
 
-    def _children(self, partners):
+    def _find_contact_children(self, partners):
         """{(partner id, e-mail): contacts} of partners that are not new; one query."""
         children = defaultdict(self.env['res.partner'].browse)
         if partners:
@@ -160,7 +160,7 @@ class RampFlowVendorContact(models.AbstractModel):
                 children[child.parent_id.id, (email_normalize(child.email) or child.email.strip()).casefold()] += child
         return children
 
-    def _find_contact(self, plan, partner, contact, values, children, rows):
+    def _find_matching_contact(self, plan, partner, contact, values, children, rows):
         """A contact that is there already: by another connection, or the only one of that e-mail that is nobody else's."""
         found = plan.found
         other = found['partners'].get(found['other_contacts'].get(contact.id))
@@ -170,7 +170,7 @@ class RampFlowVendorContact(models.AbstractModel):
         same = children[partner.id, (values['email'] or '').casefold()].filtered(lambda child: child.id not in taken)
         return same if len(same) == 1 else self.env['res.partner']
 
-    def _remove_contacts(self, plan, rows):
+    def _remove_vendor_contacts(self, plan, rows):
         """Archive the contacts that Ramp does not have any more, unless somebody edited them."""
         listed = {contact.id for contact in plan.detail.contacts}
         told = {contact.id for contact, _values in plan.contacts}
@@ -182,7 +182,7 @@ class RampFlowVendorContact(models.AbstractModel):
                 reason = self.env._('It has neither a name nor an e-mail address in Ramp.')
             elif row.state == 'ignored':
                 continue
-            elif partner and self._is_untouched(partner, noted):
+            elif partner and self._is_untouched_contact(partner, noted):
                 partner.with_context(**QUIET).active = False
                 self.env['ramp.record']._store_noted({row.id: {**noted, 'archived': True}})
                 reason = self.env._('Ramp does not have this contact any more, so it was archived here.')
@@ -191,10 +191,10 @@ class RampFlowVendorContact(models.AbstractModel):
             if (row.state, row.error_message) != ('ignored', reason):
                 row._ignore_by_rule(reason)
 
-    def _is_untouched(self, partner, noted):
+    def _is_untouched_contact(self, partner, noted):
         """Whether a contact is as this flow made it."""
         written = noted.get('written', {})
-        current = self._current(partner, ('name', 'email', 'phone'))
+        current = self._get_current_values(partner, ('name', 'email', 'phone'))
         return (
             noted.get('created') and partner.active and not partner.with_context(active_test=False).user_ids
             and all(current[key] == (written[key][1] if key in written else False) for key in current))

@@ -24,7 +24,7 @@ class RampVendorChanges(models.AbstractModel):
     _name = 'ramp.vendor.changes'
     _description = 'Ramp Flow: what of a vendor is written'
 
-    def _changes(self, connection, values, current, written, ours=None):
+    def _merge_field_changes(self, connection, values, current, written, ours=None):
         """Which of Ramp's values are to be written: what Ramp does not have erases nothing.
 
         :param current: the values in Odoo
@@ -39,22 +39,22 @@ class RampVendorChanges(models.AbstractModel):
             if not has(key, value) or now == value or last == [value, now]:
                 continue
             is_ours = last is not None and last[1] == now
-            if connection.vendor_policy == 'ramp' or _is_free(key, now, value) or connection.vendor_policy == 'first' and is_ours:
+            if connection.vendor_policy == 'ramp' or _is_field_free(key, now, value) or connection.vendor_policy == 'first' and is_ours:
                 changes[key] = value
         return changes
 
-    def _current(self, partner, keys, written=()):
-        """The values of a partner, in the terms of `_values`."""
+    def _get_current_values(self, partner, keys, written=()):
+        """The values of a partner, in the terms of `_make_partner_values`."""
         current = {key: partner[key] for key in PLAIN if key in keys}
         if 'address' in keys:
             current['address'] = [value.id if isinstance(value, models.Model) else value for value in (partner[name] for name in ADDRESS)]
         if 'comment' in keys:
-            current['comment'] = _our_text(partner.comment)
+            current['comment'] = _get_own_text(partner.comment)
             if current['comment'] is False and 'comment' in written:
                 current['comment'] = GONE  # somebody took it out
         return current
 
-    def _to_write(self, changes, comment=False):
+    def _select_values_to_write(self, changes, comment=False):
         """The fields of Odoo for values of ours. `comment`: the partner's notes."""
         values = {key: value for key, value in changes.items() if key in PLAIN}
         values.update(zip(ADDRESS, changes.get('address', ())))
@@ -68,28 +68,28 @@ def has(key, value):
     return key == 'is_company' or (any(value) if key == 'address' else bool(value))
 
 
-def _is_free(key, now, value):
+def _is_field_free(key, now, value):
     """Whether a value in Odoo is empty. A country alone is an empty address, if it is the same."""
     if key == 'address':
         return not any(now[:-1]) and now[-1] in (False, value[-1])
     return key != 'is_company' and not now
 
 
-def _our_part(comment):
+def _get_own_part(comment):
     """(the notes as a tree, the element that is ours or None)."""
     tree = lxml.html.fragment_fromstring(str(comment or ''), create_parent='div')
     return tree, next(iter(tree.find_class(OURS)), None)
 
 
-def _our_text(comment):
+def _get_own_text(comment):
     """The text of our part of a partner's notes, without spaces; False if there is no such part."""
-    part = _our_part(comment)[1] if comment else None
+    part = _get_own_part(comment)[1] if comment else None
     return False if part is None else ''.join(part.text_content().split())
 
 
 def _with_our_text(comment, text):
     """A partner's notes with our part replaced, or added at the end."""
-    tree, part = _our_part(comment)
+    tree, part = _get_own_part(comment)
     new = lxml.html.fragment_fromstring(str(Markup('<div class="%s">%s</div>') % (OURS, plaintext2html(text))))
     if part is None:
         tree.append(new)

@@ -6,7 +6,7 @@ from odoo import models
 from odoo.fields import Domain
 from odoo.tools import SQL
 
-from ..accounting.booking import clean
+from ..accounting.booking import clean_text
 from ..accounting.coding import IDENTITY
 from ..engine.flow import Held
 from ..engine.names import name_key
@@ -21,14 +21,14 @@ class RampVendorMatching(models.AbstractModel):
 
     # ------------------------------------------------------------------ who it is already
 
-    def _existing(self, ids):
+    def _find_existing_partners(self, ids):
         """Those partners of these ids that exist, archived or not, by id; one query."""
         ids = {identity for identity in ids if identity}
         partners = self.env['res.partner'].with_context(active_test=False).search_fetch(
             [('id', 'in', list(ids))], ['name', 'company_id', 'active', *ADDRESS]) if ids else ()
         return {partner.id: partner for partner in partners}
 
-    def _is_usable(self, connection, partner):
+    def _is_usable_partner(self, connection, partner):
         return not partner.company_id or partner.company_id in connection.company_id.parent_ids
 
     def _of_another_company(self, partner):
@@ -36,14 +36,14 @@ class RampVendorMatching(models.AbstractModel):
             'Its partner %(name)s belongs to the company %(company)s now. Clear the company of the partner, so that this one can use '
             'it, too.', name=partner.display_name, company=partner.company_id.name)
 
-    def _own_partner(self, connection, ramp_id, found):
+    def _find_own_partner(self, connection, ramp_id, found):
         """(partner, whether by another connection) that is linked to a vendor already; empty when none is."""
         row, partners = found['rows'].get(ramp_id), found['partners']
         if row and row.res_id in partners:
             return partners[row.res_id], False
         for res_id in found['others'].get(ramp_id, ()):
             partner = partners.get(res_id)
-            if partner and partner.active and self._is_usable(connection, partner):
+            if partner and partner.active and self._is_usable_partner(connection, partner):
                 return partner, True
         return self.env['res.partner'], False
 
@@ -57,8 +57,8 @@ class RampVendorMatching(models.AbstractModel):
         found['by_remote'] = self._look_up_remote(connection, {
             value.vendor.accounting_vendor_remote_id for value in values if value.vendor.accounting_vendor_remote_id})
         found['by_external'] = self._look_up_own(connection, {value.vendor.external_vendor_id for value in values})
-        vats = {_vat_key(found['values'][value.id]['vat']) for value in values} - {False}
-        names = {_name_key(found['values'][value.id]['name']) for value in values}
+        vats = {_get_vat_key(found['values'][value.id]['vat']) for value in values} - {False}
+        names = {_get_name_key(found['values'][value.id]['name']) for value in values}
         Partner = self.env['res.partner'].with_context(active_test=False)
         own = [self.env.ref(f'ramp_connector.{name}', raise_if_not_found=False) for name in ('partner_ramp', 'partner_card_merchant')]
         own = {partner.id for partner in (*own, connection.merchant_partner_id, connection.ramp_partner_id) if partner}
@@ -70,7 +70,7 @@ class RampVendorMatching(models.AbstractModel):
         # all of them, as the spelling is compared in Python: the database's idea of case and punctuation depends on its locale
         for identity, name, vat, country in self.env.execute_query(query.select(
                 *(SQL.identifier(Partner._table, column) for column in ('id', 'name', 'vat', 'country_id')))):
-            vat_key, named = _vat_key(vat), _name_key(name)
+            vat_key, named = _get_vat_key(vat), _get_name_key(name)
             if identity not in remote and vat_key not in vats and named not in names:
                 continue
             found['candidates'][identity] = name, country
@@ -85,7 +85,7 @@ class RampVendorMatching(models.AbstractModel):
         # who is another vendor of this Ramp business already is not this one
         found['taken'] = {row.res_id for row in self.env['ramp.record'].search_fetch(
             [('flow', '=', 'vendor'), ('res_model', '=', Partner._name), ('res_id', 'in', list(found['candidates'])),
-             ('connection_id', 'in', self._business(connection))], ['res_id'])} if found['candidates'] else set()
+             ('connection_id', 'in', self._query_business_connections(connection))], ['res_id'])} if found['candidates'] else set()
 
     def _look_up_ours(self, ids):
         """{partner id: `OWN` or `GUEST`} of those partners who are one of us, not a vendor by their name; one query.
@@ -107,7 +107,7 @@ class RampVendorMatching(models.AbstractModel):
                 ours[identity] = kind
         return ours
 
-    def _business(self, connection):
+    def _query_business_connections(self, connection):
         """Query of the connections to the same Ramp business."""
         return self.env['ramp.connection'].with_context(active_test=False)._search(
             [('accounting_connection_id', '=', connection.accounting_connection_id)])
@@ -119,7 +119,7 @@ class RampVendorMatching(models.AbstractModel):
         found = self._look_up_own(connection, remote_ids)
         found.update((row.remote_id, row.res_id) for row in self.env['ramp.record'].search_fetch(
             [('flow', '=', 'accounting_vendor'), ('remote_id', 'in', list(remote_ids)),
-             ('connection_id', 'in', self._business(connection))], ['remote_id', 'res_id']))
+             ('connection_id', 'in', self._query_business_connections(connection))], ['remote_id', 'res_id']))
         return found
 
     def _look_up_own(self, connection, remote_ids):
@@ -129,10 +129,10 @@ class RampVendorMatching(models.AbstractModel):
             remote_id: int(match['id']) for remote_id, match in matches.items()
             if match and match['database'] == connection._database_identity() and match['kind'] == 'partner'}
 
-    def _match(self, value, found):
+    def _match_vendor_partner(self, value, found):
         """(partner, how) of a partner that is this vendor; raises `Held` rather than choose between two."""
         vendor, values = value.vendor, found['values'][value.id]
-        name, country = _name_key(values['name']), values['address'][-1]
+        name, country = _get_name_key(values['name']), values['address'][-1]
         by_name = [identity for identity in found['by_name'][name] if identity not in found['taken']]
         here = [identity for identity in by_name if not country or found['candidates'][identity][1] == country]
         if not here and not any(found['candidates'][identity][1] for identity in by_name):
@@ -143,7 +143,7 @@ class RampVendorMatching(models.AbstractModel):
             # somebody said so: that holds for one of us, too, to whom nothing is written
             ([own] if own in found['candidates'] else [], self.env._('created from Odoo')),
             ([remote] if remote in found['candidates'] else [], self.env._('linked to it in Ramp')),
-            (found['by_vat'][_vat_key(values['vat'])], self.env._('same tax id')),
+            (found['by_vat'][_get_vat_key(values['vat'])], self.env._('same tax id')),
             (here, self.env._('same name')),
         )
         for ids, how in tiers:
@@ -152,19 +152,19 @@ class RampVendorMatching(models.AbstractModel):
                 raise Held(self.env._(
                     'Several partners may be this vendor (%(how)s): %(partners)s. Merge them, archive the wrong ones, or give the right '
                     'one alone the tax id that the vendor has in Ramp; it goes on by itself then.', how=how, partners=', '.join(
-                        self.env._('%(name)s (id %(id)s)', name=clean(found['candidates'][identity][0]), id=identity) for identity in ids)))
+                        self.env._('%(name)s (id %(id)s)', name=clean_text(found['candidates'][identity][0]), id=identity) for identity in ids)))
             if ids:
                 found['taken'].update(ids)
                 return self.env['res.partner'].browse(ids), how
         return self.env['res.partner'], False
 
 
-def _vat_key(text):
+def _get_vat_key(text):
     """How tax ids are compared; False for none."""
     return re.sub(r'[^A-Z0-9]', '', name_key(text).upper()) or False
 
 
-def _name_key(text):
+def _get_name_key(text):
     """How names of vendors are compared: as all names are, and without regard to punctuation at the ends."""
     text = name_key(text)
     return re.sub(r'^[\W_]+|[\W_]+$', '', text) or text

@@ -7,11 +7,21 @@ from markupsafe import Markup
 from odoo import models
 from odoo.exceptions import ValidationError
 
-from ..accounting.booking import QUIET, clean
+from ..accounting.booking import QUIET, clean_text
 from ..engine.flow import Held, Waiting
 from ..engine.names import name_key
 from .field_merge import OWN, has
-from .vendor import TAX_ID_NAMES, TEXT_LENGTH, WEBSITE, WEBSITE_NAMES, VendorPlan, _address, _code, _name, _tax_id
+from .vendor import (
+    TAX_ID_NAMES,
+    TEXT_LENGTH,
+    WEBSITE,
+    WEBSITE_NAMES,
+    VendorPlan,
+    _get_tax_id,
+    _get_text_code,
+    _get_vendor_name,
+    _make_partner_address,
+)
 
 
 class RampFlowVendorBook(models.AbstractModel):
@@ -21,42 +31,42 @@ class RampFlowVendorBook(models.AbstractModel):
 
     # ------------------------------------------------------------------ deciding
 
-    def _plan(self, connection, value, found):
+    def _plan_object(self, connection, value, found):
         if value.contacts is None:
             raise Waiting(self.env._('Ramp did not send its details and contacts. It is asked again in the next run.'))
-        partner, elsewhere = self._own_partner(connection, value.id, found)
+        partner, elsewhere = self._find_own_partner(connection, value.id, found)
         how = elsewhere and self.env._('another connection knows it')
-        if partner and not self._is_usable(connection, partner):
+        if partner and not self._is_usable_partner(connection, partner):
             raise Held(self._of_another_company(partner))
         if not partner:
-            partner, how = self._match(value, found)
+            partner, how = self._match_vendor_partner(value, found)
         return VendorPlan(
             detail=value, row=found['rows'][value.id], partner=partner, how=how, values=found['values'][value.id],
-            contacts=self.env['ramp.flow.vendor_contact']._contacts(value), found=found)
+            contacts=self.env['ramp.flow.vendor_contact']._read_contacts(value), found=found)
 
-    def _values(self, value, found):
+    def _make_partner_values(self, value, found):
         """What Ramp has of a vendor, as Odoo would have it. address: as ADDRESS; comment: plain text."""
         vendor, lines = value.vendor, []
-        name, legal, address = _name(vendor), clean(vendor.name_legal), _address(vendor)
-        country = found['countries'].get(_code(address.country), False)
+        name, legal, address = _get_vendor_name(vendor), clean_text(vendor.name_legal), _make_partner_address(vendor)
+        country = found['countries'].get(_get_text_code(address.country), False)
         state = address.state and (
-            found['states'].get((country, f'code {name_key(clean(address.state))}'))
-            or found['states'].get((country, name_key(clean(address.state)))))
+            found['states'].get((country, f'code {name_key(clean_text(address.state))}'))
+            or found['states'].get((country, name_key(clean_text(address.state)))))
         if legal and legal != name:
             lines.append(self.env._('Legal name: %s', legal))
-        lines += [line for line in map(clean, (vendor.description or '')[:TEXT_LENGTH].splitlines()) if line]
-        if clean(address.state) and not state:
-            lines.append(self.env._('State or region: %s', clean(address.state)))
-        if clean(address.country) and not country:
-            lines.append(self.env._('Country: %s', clean(address.country)))
+        lines += [line for line in map(clean_text, (vendor.description or '')[:TEXT_LENGTH].splitlines()) if line]
+        if clean_text(address.state) and not state:
+            lines.append(self.env._('State or region: %s', clean_text(address.state)))
+        if clean_text(address.country) and not country:
+            lines.append(self.env._('Country: %s', clean_text(address.country)))
         custom = {' '.join(re.split(r'[\s_.-]+', name_key(key))): text for key, text in reversed(vendor.custom_fields)}
-        tax_ids = [tax_id for key, text in custom.items() if key.strip() in TAX_ID_NAMES and (tax_id := _tax_id(text))]
-        websites = [clean(text) for key, text in custom.items() if key.strip() in WEBSITE_NAMES]
-        contact = next((values for _contact, values in self.env['ramp.flow.vendor_contact']._contacts(value)), {})
+        tax_ids = [tax_id for key, text in custom.items() if key.strip() in TAX_ID_NAMES and (tax_id := _get_tax_id(text))]
+        websites = [clean_text(text) for key, text in custom.items() if key.strip() in WEBSITE_NAMES]
+        contact = next((values for _contact, values in self.env['ramp.flow.vendor_contact']._read_contacts(value)), {})
         return {
             'name': name, 'is_company': vendor.vendor_type != 'INDIVIDUAL',
             'address': [
-                clean(address.address_line_1), clean(address.address_line_2), clean(address.city), clean(address.postal_code),
+                clean_text(address.address_line_1), clean_text(address.address_line_2), clean_text(address.city), clean_text(address.postal_code),
                 state or False, country],
             'vat': tax_ids[0] if tax_ids else False,
             'website': next((site for site in websites if site and WEBSITE.fullmatch(site)), False),
@@ -66,65 +76,65 @@ class RampFlowVendorBook(models.AbstractModel):
 
     # ------------------------------------------------------------------ what is written
 
-    def _book(self, connection, plans):
+    def _book_plans(self, connection, plans):
         """Create or update the partners of vendors, with their contacts. A tax id that Odoo refuses is left out."""
         if len(plans) > 1:
-            return self._save(connection, plans)
+            return self._write_partners(connection, plans)
         [plan] = plans
         try:
             with self.env.cr.savepoint():
-                return self._save(connection, plans)
+                return self._write_partners(connection, plans)
         except ValidationError as error:
             if not plan.values['vat']:
                 raise
             refused = ' '.join(str(error).split())
-        return self._save(connection, [dataclasses.replace(plan, refused=refused)])
+        return self._write_partners(connection, [dataclasses.replace(plan, refused=refused)])
 
-    def _save(self, connection, plans):
+    def _write_partners(self, connection, plans):
         Partner = self.env['res.partner'].with_context(**QUIET, active_test=False)
         noted, notes, partners = {}, {}, {}
         new = [plan for plan in plans if not plan.partner]
         ours = self._look_up_ours([plan.partner.id for plan in plans if plan.partner])
         # a partner without parent and children has nobody to share fields with
         for plan, partner in zip(new, Partner.with_context(_partners_skip_fields_sync=True).create([
-                {**self._to_write({key: value for key, value in self._offered(plan).items() if has(key, value)}),
+                {**self._select_values_to_write({key: value for key, value in self._get_writable_values(plan).items() if has(key, value)}),
                  'supplier_rank': 1, 'company_id': False} for plan in new]), strict=True):
             partners[plan.row] = partner.with_context(_partners_skip_fields_sync=False)
         for plan in plans:
             before = (plan.row.noted or {}) if plan.partner and not plan.how else {}
-            written, values = dict(before.get('written', {})), self._offered(plan)
+            written, values = dict(before.get('written', {})), self._get_writable_values(plan)
             if plan.partner:
                 partner = partners[plan.row] = plan.partner.with_context(**QUIET, active_test=False)
-                changes = self._changes(connection, values, self._current(partner, values, written), written, ours.get(partner.id))
-                to_write = self._to_write(changes, partner.comment)
+                changes = self._merge_field_changes(connection, values, self._get_current_values(partner, values, written), written, ours.get(partner.id))
+                to_write = self._select_values_to_write(changes, partner.comment)
                 if not partner.supplier_rank and ours.get(partner.id) != OWN:
                     to_write['supplier_rank'] = 1
                 if to_write:
                     partner.write(to_write)
             else:
                 changes = {key: value for key, value in values.items() if has(key, value)}
-            current = self._current(partners[plan.row], plan.values)
+            current = self._get_current_values(partners[plan.row], plan.values)
             written.update((key, [value, current[key]]) for key, value in changes.items())
             if plan.refused:
                 written['vat'] = [plan.values['vat'], current['vat']]
             noted[plan.row.id] = {'written': written, 'is_active': plan.detail.vendor.is_active}
-            if lines := self._messages(plan, before):
+            if lines := self._describe_vendor_changes(plan, before):
                 notes[partners[plan.row].id] = Markup('<br/>').join(lines)
         self.env['ramp.record']._store_noted({
             plan.row.id: noted[plan.row.id] for plan in plans if noted[plan.row.id] != plan.row.noted})
-        self.env['ramp.flow.vendor_contact']._save_contacts(connection, plans, partners)
+        self.env['ramp.flow.vendor_contact']._write_vendor_contacts(connection, plans, partners)
         if notes:
             Partner.browse(notes)._message_log_batch(bodies=notes)
         return [partners[plan.row] for plan in plans]
 
-    def _offered(self, plan):
+    def _get_writable_values(self, plan):
         return {**plan.values, 'vat': False} if plan.refused else plan.values
 
-    def _messages(self, plan, before):
+    def _describe_vendor_changes(self, plan, before):
         """What a person who looks at the partner should know."""
         vendor, lines = plan.detail.vendor, []
         if plan.how:
-            lines.append(self.env._('Linked to the vendor %(name)s in Ramp: %(how)s.', name=_name(vendor), how=plan.how))
+            lines.append(self.env._('Linked to the vendor %(name)s in Ramp: %(how)s.', name=_get_vendor_name(vendor), how=plan.how))
         if vendor.is_active != before.get('is_active', True):
             lines.append(
                 self.env._('Active again in Ramp.') if vendor.is_active

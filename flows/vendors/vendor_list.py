@@ -21,7 +21,7 @@ from ...ramp_api import (
 from ..engine.flow import is_of_object
 from ..engine.payloads import is_uuid, jsonable
 from ..engine.pull import AT_ONCE
-from .vendor import _id
+from .vendor import _get_payload_id
 
 _logger = logging.getLogger(__name__)
 
@@ -37,26 +37,26 @@ class RampFlowVendorList(models.AbstractModel):
 
     _inherit = 'ramp.flow.vendor'
 
-    def _pull(self, connection, run, client, started):
+    def _pull_from_ramp(self, connection, run, client, started):
         """List what changed, or now and then everything; fetch, store and book page by page; then look at what is open.
 
         Returns False when the job's time is up.
         """
-        place = self._transaction(self._beginning, connection, run)
+        place = self._transaction(self._get_list_beginning, connection, run)
         params = {'include_draft': 'false'}
         if place['since']:
             # each of these is asked for, so what a run has to do at least is kept small
             params.update(from_updated_at=place['since'], page_size=AT_ONCE)
         unlisted, settled = set(place['unlisted']), set()
         had = place.pop('had', ())
-        for page, asked, after in self._pages_from(client, [params], place):
+        for page, asked, after in self._iterate_pages_from(client, [params], place):
             before = place
             place = {**{key: place[key] for key in ('since', 'turn', 'named', 'stored')}, **after}
-            wanted = [payload for payload in self._wanted(connection, page.rows, place) if _id(payload) not in had]
+            wanted = [payload for payload in self._select_vendors_to_fetch(connection, page.rows, place) if _get_payload_id(payload) not in had]
             as_they_were, ids = len(page.rows) - len(wanted), []
             for part in list(split_every(AT_ONCE, wanted)) or [()]:
-                payloads, trouble = self._complete(client, part)
-                stored, all_of_them = self._transaction(self._store_listed, connection, run, payloads, asked, as_they_were + len(part))
+                payloads, trouble = self._complete_listed_vendors(client, part)
+                stored, all_of_them = self._transaction(self._store_listed_vendors, connection, run, payloads, asked, as_they_were + len(part))
                 place['stored'] = place['stored'] and all_of_them
                 as_they_were = 0
                 ids += stored
@@ -67,20 +67,20 @@ class RampFlowVendorList(models.AbstractModel):
                 self._transaction(run._leave_off, {**before, 'unlisted': sorted(unlisted), 'had': sorted({*had, *ids})})
                 raise trouble
             had = ()
-            unlisted.difference_update(map(_id, page.rows))
+            unlisted.difference_update(map(_get_payload_id, page.rows))
             place['unlisted'] = sorted(unlisted)
             try:
-                self._settle(connection, run, client, ids)
+                self._book_and_confirm(connection, run, client, ids)
             except RampOutOfTime:
                 self.env.cr.rollback()
                 self._transaction(run._leave_off, place)
                 raise
             if trouble:
                 raise trouble
-            if self._is_time_up():
+            if self._is_job_time_up():
                 self._transaction(run._leave_off, place)
                 return False
-        if not self._look_again(connection, run, client, settled, place):
+        if not self._refresh_settled_vendors(connection, run, client, settled, place):
             return False
         if place['stored'] and not place['since']:
             # what had no id is on the list under its own now
@@ -88,11 +88,11 @@ class RampFlowVendorList(models.AbstractModel):
                 connection, self._flow, run.begun_at or started, MOST_UNREADABLE).filtered(
                     lambda record: record.ramp_id.startswith('malformed-'))
             if unreadable:
-                self._transaction(self._skip_unlisted, unreadable)
+                self._transaction(self._skip_unlisted_rows, unreadable)
         run.write({'listed': place['stored'], 'reread': place['stored'] and not place['since']})
         return True
 
-    def _beginning(self, connection, run):
+    def _get_list_beginning(self, connection, run):
         """Where a run begins: where the one before it stopped, or at the first page.
 
         since: from which moment on changes are listed, as Ramp's filter wants it, None: everything is listed; named: Ramp ids that
@@ -100,7 +100,7 @@ class RampFlowVendorList(models.AbstractModel):
         Ramp does not list them: the named ones, and open rows without a partner where everything is listed; stored: whether all that
         was listed is in the ledger; had: Ramp ids of the page that were asked for before the time was up
         """
-        self._reopen_for_contacts(connection)
+        self._reopen_vendors_for_contacts(connection)
         if run.taken_up:
             return run.taken_up
         now, requested = self.env.cr.now(), connection.sync_requested_at
@@ -108,15 +108,15 @@ class RampFlowVendorList(models.AbstractModel):
         named = []
         if last:
             named = self.env['ramp.record'].search(
-                self._named_by(connection, self._events_since(connection, last))).mapped('ramp_id')
+                self._rows_of_events_domain(connection, self._find_events_since(connection, last))).mapped('ramp_id')
         place = {'since': None, 'named': named, 'unlisted': named, 'turn': None, 'stored': True}
         if whole and last and whole > now - LIST_ALL_AFTER and not (requested and requested >= whole):
             return {**place, 'since': (last - OVERLAP).strftime('%Y-%m-%dT%H:%M:%SZ')}
-        unlisted = [ramp_id for ramp_id, _complete, has_partner in self._open_ids(connection, named) if not has_partner]
+        unlisted = [ramp_id for ramp_id, _complete_listed_vendors, has_partner in self._get_open_vendor_ids(connection, named) if not has_partner]
         parts = self.env['ramp.record'].search_count([('connection_id', '=', connection.id), ('flow', '=', self._flow)]) // IN_TURN + 1
         return {**place, 'unlisted': named + unlisted, 'turn': (now.toordinal() % parts, parts)}
 
-    def _reopen_for_contacts(self, connection):
+    def _reopen_vendors_for_contacts(self, connection):
         """Somebody pressed Retry on a contact: it is worked on with its vendor."""
         self.env.cr.execute(SQL(
             """
@@ -127,34 +127,34 @@ class RampFlowVendorList(models.AbstractModel):
             """, connection=connection.id, flow=self._flow))
         self.env['ramp.record'].invalidate_model()
 
-    def _wanted(self, connection, payloads, place):
+    def _select_vendors_to_fetch(self, connection, payloads, place):
         """The listed vendors whose details are asked for: new, changed, named by an event, or those whose turn it is; where the list
         says what changed, all. Ends the transaction."""
         known = {record.ramp_id: record.payload for record in self.env['ramp.record'].search_fetch(
-            [('connection_id', '=', connection.id), ('flow', '=', self._flow), ('ramp_id', 'in', [_id(payload) for payload in payloads])],
+            [('connection_id', '=', connection.id), ('flow', '=', self._flow), ('ramp_id', 'in', [_get_payload_id(payload) for payload in payloads])],
             ['ramp_id', 'payload'])}
         self.env.cr.rollback()
         return [
             payload for payload in payloads
-            if place['since'] or _id(payload) not in known or _id(payload) in place['named']
-            or is_turn(_id(payload), *place['turn'])
-            or self._has_changed(known[_id(payload)], payload)]
+            if place['since'] or _get_payload_id(payload) not in known or _get_payload_id(payload) in place['named']
+            or is_turn(_get_payload_id(payload), *place['turn'])
+            or self._has_vendor_changed(known[_get_payload_id(payload)], payload)]
 
-    def _complete(self, client, payloads):
+    def _complete_listed_vendors(self, client, payloads):
         """Listed vendors with their details and contacts; outside any transaction.
 
         Returns them and the error, if one makes it useless to ask for others. A vendor whose details did not arrive is
         among them as it was listed: its row waits, and is asked for in the next run.
         """
-        answers, trouble = self._fetch_all(client, {_id(payload): payload for payload in payloads if is_uuid(_id(payload))})
+        answers, trouble = self._fetch_all_details(client, {_get_payload_id(payload): payload for payload in payloads if is_uuid(_get_payload_id(payload))})
         complete = []
         for payload in payloads:
-            answer = answers.get(_id(payload), payload)
-            if not is_uuid(_id(payload)) or _id(payload) in answers and answer is not None:
+            answer = answers.get(_get_payload_id(payload), payload)
+            if not is_uuid(_get_payload_id(payload)) or _get_payload_id(payload) in answers and answer is not None:
                 complete.append(payload if isinstance(answer, RampError) else answer)
         return complete, trouble
 
-    def _fetch_all(self, client, listed):
+    def _fetch_all_details(self, client, listed):
         """{Ramp id: payload with details, None if Ramp does not have it, or the error}, and the error, if one makes it useless
         to ask for the others, which are then left out.
 
@@ -163,7 +163,7 @@ class RampFlowVendorList(models.AbstractModel):
         answers, silence = {}, 0
         for ramp_id, payload in listed.items():
             try:
-                answers[ramp_id] = self._fetch(client, ramp_id, payload)
+                answers[ramp_id] = self._fetch_vendor_detail(client, ramp_id, payload)
                 silence = 0
             except RampNotFound:
                 answers[ramp_id], silence = None, 0
@@ -177,65 +177,65 @@ class RampFlowVendorList(models.AbstractModel):
                     return answers, error
         return answers, None
 
-    def _has_changed(self, before, payload):
+    def _has_vendor_changed(self, before, payload):
         """Whether the list shows another vendor than the row's payload. What cannot be read counts as changed."""
         try:
-            before, after = (self._listed_facts(self._read(part)) for part in (before, payload))
+            before, after = (self._get_listed_facts(self._read_payload(part)) for part in (before, payload))
         except Exception as error:
             if not is_of_object(error):
                 raise
             return True
         return json_digest(jsonable(before)) != json_digest(jsonable(after))
 
-    def _fetch(self, client, ramp_id, listed):
+    def _fetch_vendor_detail(self, client, ramp_id, listed):
         """A vendor's payload with details and `contacts_detail`. Raises `RampError`."""
         path = f'{self._endpoint}/{ramp_id}'
         detail = client.get(path)
-        if not isinstance(detail, dict) or _id(detail) != ramp_id:
+        if not isinstance(detail, dict) or _get_payload_id(detail) != ramp_id:
             raise RampProtocolError('the answer is not the vendor that was asked for', method='GET', path=path)
         contacts = []
         if detail.get('contacts') != []:
             contacts = list(client.list_objects(f'{path}/contacts'))
         return {**listed, **detail, 'contacts_detail': contacts}
 
-    def _store_listed(self, connection, run, payloads, asked, count):
+    def _store_listed_vendors(self, connection, run, payloads, asked, count):
         """Store a page; returns the Ramp ids and whether each is in the ledger now: what another transaction holds is left out."""
-        busy = self.env['ramp.record']._locked_elsewhere(connection, self._flow, [_id(payload) for payload in payloads])
-        ids = self._store_page(connection, run, payloads, asked)
+        busy = self.env['ramp.record']._locked_elsewhere(connection, self._flow, [_get_payload_id(payload) for payload in payloads])
+        ids = self._store_listed_page(connection, run, payloads, asked)
         run.seen += count - len(ids)  # those that are as they were
         return ids, not busy
 
-    def _look_again(self, connection, run, client, settled, place):
+    def _refresh_settled_vendors(self, connection, run, client, settled, place):
         """Book what is open and was not listed: held rows that may have been settled in Odoo, and rows without details.
 
         An open row that a list of everything did not show is asked for. Returns False when the job's time is up.
         """
-        ids = self._transaction(self._open_ids, connection, settled)
+        ids = self._transaction(self._get_open_vendor_ids, connection, settled)
         missing, trouble = place.get('missing'), None
         if missing is None:
             incomplete = [ramp_id for ramp_id, complete, _has_partner in ids if not complete]
             missing = [ramp_id for ramp_id in dict.fromkeys(incomplete + place['unlisted']) if is_uuid(ramp_id)]
-        due = [ramp_id for ramp_id, _complete, _has_partner in ids]
+        due = [ramp_id for ramp_id, _complete_listed_vendors, _has_partner in ids]
         while missing and not trouble:
             part, missing = missing[:AT_ONCE], missing[AT_ONCE:]
-            asked = self._clock()
-            answers, trouble = self._fetch_all(client, dict.fromkeys(part, {}))
+            asked = self._get_database_time()
+            answers, trouble = self._fetch_all_details(client, dict.fromkeys(part, {}))
             answers = {ramp_id: answer for ramp_id, answer in answers.items() if not isinstance(answer, RampError)}
             if answers:
-                self._transaction(self._store_answers, connection, answers, asked)
+                self._transaction(self._store_vendor_answers, connection, answers, asked)
             due += part
             if isinstance(trouble, RampOutOfTime):
                 missing = [ramp_id for ramp_id in part if ramp_id not in answers] + missing
                 self._transaction(run._leave_off, {**place, 'missing': missing})
-            if missing and not trouble and self._is_time_up():
+            if missing and not trouble and self._is_job_time_up():
                 self._transaction(run._leave_off, {**place, 'missing': missing})
                 return False
-        self._settle(connection, run, client, list(dict.fromkeys(due)))
+        self._book_and_confirm(connection, run, client, list(dict.fromkeys(due)))
         if trouble:
             raise trouble
         return True
 
-    def _open_ids(self, connection, settled):
+    def _get_open_vendor_ids(self, connection, settled):
         """[(Ramp id, whether its details are there, whether it has a partner)] of the rows that are due, but for those `settled`."""
         self.env.cr.execute(SQL(
             """
@@ -245,10 +245,10 @@ class RampFlowVendorList(models.AbstractModel):
             """, connection.id, self._flow, self.env['ramp.record']._due_sql(), list(settled)))
         return self.env.cr.fetchall()
 
-    def _store_answers(self, connection, answers, asked):
+    def _store_vendor_answers(self, connection, answers, asked):
         Record = self.env['ramp.record']
         Record._upsert_page(connection, self._flow, [
-            self._ledger_row(connection, payload) for payload in answers.values() if payload], asked, updates=True)
+            self._make_ledger_row(connection, payload) for payload in answers.values() if payload], asked, updates=True)
         gone = [ramp_id for ramp_id, payload in answers.items() if payload is None]
         for record in Record.search([
                 ('connection_id', '=', connection.id), ('flow', '=', self._flow), ('ramp_id', 'in', gone), ('state', '!=', 'confirmed')]):

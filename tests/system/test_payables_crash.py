@@ -23,32 +23,32 @@ AFTER = [('after', 1), ('after', LAST)]
 # after the commit of what it tells, and so on: each state of both sides occurs once.
 COMMITS = {
     'bills': {
-        'commit of vendor._store_listed': TWO, 'commit of vendor._book_batch': TWO,
+        'commit of vendor._store_listed_vendors': TWO, 'commit of vendor._book_batch': TWO,
         'commit of vendor_credit._book_batch': TWO,
-        'commit of bill._store_page': TWO,
-        'commit of bill._book_batch': FOUR, 'confirming BILL_SYNC': AFTER, 'commit of bill._confirm_batch': AFTER,
-        'reporting BILL_SYNC': AFTER, 'commit of bill._report_batch': [('after', 1)],
+        'commit of bill._store_listed_page': TWO,
+        'commit of bill._book_batch': FOUR, 'confirming BILL_SYNC': AFTER, 'commit of bill._confirm_booked_batch': AFTER,
+        'reporting BILL_SYNC': AFTER, 'commit of bill._report_reasons_batch': [('after', 1)],
         'commit of bill_payment._book_batch': FOUR, 'confirming BILL_PAYMENT_SYNC': AFTER,
-        'commit of bill_payment._confirm_batch': AFTER,
-        'reporting BILL_PAYMENT_SYNC': [('after', 1)], 'commit of bill_payment._report_batch': [('after', 1)],
-        'commit of bill_file._attach': TWO,
+        'commit of bill_payment._confirm_booked_batch': AFTER,
+        'reporting BILL_PAYMENT_SYNC': [('after', 1)], 'commit of bill_payment._report_reasons_batch': [('after', 1)],
+        'commit of bill_file._attach_fetched_files': TWO,
     },
     'bills later': {
         'commit of transaction._book_batch': [('before', 1), ('after', 1)], 'confirming': [('after', 1)],
-        'commit of bill._store_page': FOUR,
+        'commit of bill._store_listed_page': FOUR,
         'commit of bill._book_batch': TWO, 'confirming BILL_SYNC': [('after', LAST)],
         'commit of bill_payment._book_batch': FOUR, 'confirming BILL_PAYMENT_SYNC': AFTER,
-        'commit of bill_payment._confirm_batch': [('after', LAST)],
+        'commit of bill_payment._confirm_booked_batch': [('after', LAST)],
     },
     'claims': {
         'commit of reimbursement._book_batch': FOUR, 'confirming REIMBURSEMENT_SYNC': AFTER,
-        'commit of reimbursement._confirm_batch': [('after', LAST)],
-        'reporting REIMBURSEMENT_SYNC': [('after', 1)], 'commit of reimbursement._report_batch': [('after', 1)],
-        'commit of reimbursement_payment._book_batch': TWO, 'commit of repayment._book_batch': TWO, 'commit of receipt._attach': TWO,
+        'commit of reimbursement._confirm_booked_batch': [('after', LAST)],
+        'reporting REIMBURSEMENT_SYNC': [('after', 1)], 'commit of reimbursement._report_reasons_batch': [('after', 1)],
+        'commit of reimbursement_payment._book_batch': TWO, 'commit of repayment._book_batch': TWO, 'commit of receipt._attach_fetched_files': TWO,
     },
     'claims later': {
-        'commit of reimbursement._store_page': FOUR, 'commit of reimbursement_payment._book_batch': TWO,
-        'commit of repayment._store_page': TWO, 'commit of repayment._book_batch': TWO,
+        'commit of reimbursement._store_listed_page': FOUR, 'commit of reimbursement_payment._book_batch': TWO,
+        'commit of repayment._store_listed_page': TWO, 'commit of repayment._book_batch': TWO,
     },
 }
 MATRIX = [(scene, f'{side} {step}', nth) for scene, steps in COMMITS.items() for step, ways in steps.items() for side, nth in ways]
@@ -56,31 +56,31 @@ ALONE, IN_TURN = shared(MATRIX, kind=lambda case: case[1])
 # Inside of transactions, and between them where nothing changes: killed at one after the other, each time a little later.
 INSIDE = {
     ('bills', 'vendors and credits'): (
-        'commit of vendor._start_run', 'commit of vendor._beginning', 'page of /vendors', 'GET /vendors', 'page of /vendors/*/contacts',
+        'commit of vendor._start_run', 'commit of vendor._get_list_beginning', 'page of /vendors', 'GET /vendors', 'page of /vendors/*/contacts',
         'upsert of vendor', 'partners of vendor', 'upsert of vendor_contact', 'booked vendor_contact', 'booked vendor',
-        'commit of vendor._open_ids', 'commit of vendor._finish',
-        'commit of vendor_credit._start_run', 'page of /vendors/credits', 'upsert of vendor_credit', 'commit of vendor_credit._store_page',
-        'entries of vendor_credit', 'post of vendor_credit', 'booked vendor_credit', 'commit of vendor_credit._finish'),
+        'commit of vendor._get_open_vendor_ids', 'commit of vendor._finish_sync_run',
+        'commit of vendor_credit._start_run', 'page of /vendors/credits', 'upsert of vendor_credit', 'commit of vendor_credit._store_listed_page',
+        'entries of vendor_credit', 'post of vendor_credit', 'booked vendor_credit', 'commit of vendor_credit._finish_sync_run'),
     ('bills', 'bills'): (
         'commit of bill._start_run', 'page of /bills', 'upsert of bill', 'page of /entities', 'entries of bill', 'post of bill',
         'booked bill',
-        'commit of bill._next_unconfirmed', 'commit of bill._finish'),
+        'commit of bill._next_unconfirmed', 'commit of bill._finish_sync_run'),
     ('bills', 'payments'): (
         'commit of bill_payment._start_run', 'credits of bill_payment', 'payments of bill_payment', 'entries of bill_payment',
         'post of bill_payment', 'reconciling of bill_payment', 'settling by card', 'booked bill_payment',
-        'commit of bill_payment._next_unconfirmed', 'commit of bill_payment._finish'),
+        'commit of bill_payment._next_unconfirmed', 'commit of bill_payment._finish_sync_run'),
     ('bills', 'files'): (
-        'upsert of bill_file', 'commit of bill_file._start_run', 'commit of bill_file._due', 'GET /bills', 'download',
-        'attachments of bill_file', 'booked bill_file', 'commit of bill_file._finish'),
+        'upsert of bill_file', 'commit of bill_file._start_run', 'commit of bill_file._find_due_file_rows', 'GET /bills', 'download',
+        'attachments of bill_file', 'booked bill_file', 'commit of bill_file._finish_sync_run'),
     ('claims', 'all'): (
         'commit of reimbursement._start_run', 'page of /reimbursements', 'upsert of reimbursement', 'upsert of reimbursement_payment',
         'entries of reimbursement', 'post of reimbursement', 'upsert of receipt', 'booked reimbursement',
-        'commit of reimbursement._next_unconfirmed', 'commit of reimbursement._finish',
+        'commit of reimbursement._next_unconfirmed', 'commit of reimbursement._finish_sync_run',
         'commit of reimbursement_payment._start_run', 'payments of reimbursement_payment', 'entries of reimbursement_payment',
         'post of reimbursement_payment', 'reconciling of reimbursement_payment', 'booked reimbursement_payment',
-        'commit of reimbursement_payment._finish',
+        'commit of reimbursement_payment._finish_sync_run',
         'commit of repayment._start_run', 'page of /repayments', 'upsert of repayment', 'entries of repayment', 'post of repayment',
-        'booked repayment', 'commit of repayment._skip_lost', 'commit of repayment._finish'),
+        'booked repayment', 'commit of repayment._skip_lost_rows', 'commit of repayment._finish_sync_run'),
     ('claims later', 'all'): ('undoing of a payment of reimbursement_payment', 'undoing of reimbursement', 'undoing of repayment'),
     ('bills later', 'all'): (
         'upsert of bill_payment', 'undoing of bill', 'entries of bill', 'undoing of a payment of bill_payment', 'credits of bill_payment',
@@ -152,9 +152,9 @@ def test_payables_killed_when_ramp_has_done_the_work(stage, scene, kind, key, nt
 
 @pytest.mark.parametrize(('scene', 'boundaries'), some([
     # what cleans up after a crash is killed too
-    ('bills', ('after confirming BILL_SYNC', 'after page of /bills', 'before commit of bill._confirm_batch', 'after confirming BILL_SYNC')),
+    ('bills', ('after confirming BILL_SYNC', 'after page of /bills', 'before commit of bill._confirm_booked_batch', 'after confirming BILL_SYNC')),
     ('bills', ('after commit of bill_payment._book_batch', 'after confirming BILL_PAYMENT_SYNC',
-               'before commit of bill_payment._confirm_batch', 'after reporting BILL_PAYMENT_SYNC')),
+               'before commit of bill_payment._confirm_booked_batch', 'after reporting BILL_PAYMENT_SYNC')),
     ('bills later', ('before commit of bill_payment._book_batch', 'before commit of bill_payment._book_batch',
                'after commit of bill_payment._book_batch', 'after confirming BILL_PAYMENT_SYNC')),
 ], kind=lambda case: None))
@@ -180,7 +180,7 @@ def test_bills_before_vendors(stage):
     """The job of the bills comes first, and makes the vendors that it needs."""
     reference = stage.reference(OWING, **SMALLER).state
     with stage.case(OWING) as case:
-        for boundary in ('after upsert of vendor', 'after commit of vendor._store_page', 'before commit of vendor._book_batch',
+        for boundary in ('after upsert of vendor', 'after commit of vendor._store_listed_page', 'before commit of vendor._book_batch',
                          'after commit of vendor._book_batch'):
             case.run('at once: transaction', 'at once: bill', cut={'at': boundary}).assert_killed()
         case.run('at once: bill').assert_ok()

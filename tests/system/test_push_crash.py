@@ -45,13 +45,13 @@ SCENES = {
     'returns': dataclasses.replace(
         PROCUREMENT, before=('buy: order', 'buy: receive', *BOUGHT[1:]), deeds=('buy: return',)),
 }
-WORKS = ('_collect', '_compare', '_mark_uncertain', '_note_asked', '_store', '_options_changed')
+WORKS = ('_collect_changed_records', '_compare_due_rows', '_mark_uncertain', '_note_invitation_sent', '_store_push_results', '_on_options_changed')
 SIDES = ('before', 'after')
 ALONE, IN_TURN = shared(itertools.product(SCENES, WORKS, SIDES), kind=lambda case: case)
 KINDS = {name: scene.step for name, scene in SCENES.items()}
 FIRST = {'push': 'first upload', 'procurement': 'orders', 'people': 'people'}  # by their step
 ONE_OF_KIND = some(SCENES, kind=KINDS.get)
-NOTHING_CHANGES = {'_start_run', '_finish'}  # but the row of the run; killed there in test_crash.py
+NOTHING_CHANGES = {'_start_run', '_finish_sync_run'}  # but the row of the run; killed there in test_crash.py
 UUID = re.compile('[0-9a-f-]{36}')
 NAMES = ('external_id', 'item_receipt_number', 'external_vendor_id', 'email', 'name')
 CHANCE = ('ramp_id', 'created_at', 'updated_at', 'archived_at', '_valid', 'ramp_url', 'spend_request_id', 'contacts')
@@ -180,7 +180,7 @@ def chosen(undisturbed, scene, side, work):
     others at what only they pass, and at one of the rest."""
     passed, first = boundaries_of(undisturbed(scene), side, work), FIRST[SCENES[scene].step]
     hits = undisturbed(scene).hits
-    times = {name: sorted({1, hits[name]} if work in ('_store', '_mark_uncertain') else {hits[name]}) for name in passed}
+    times = {name: sorted({1, hits[name]} if work in ('_store_push_results', '_mark_uncertain') else {hits[name]}) for name in passed}
     if scene == first or FULL:
         return some([(name, nth) for name in passed for nth in times[name]], kind=lambda case: case[0])
     elsewhere = boundaries_of(undisturbed(first), side, work)
@@ -205,7 +205,7 @@ def test_push_killed_at_commit(stage, undisturbed, scene, work, side):
             assert_same(case, scene, undisturbed(scene).end, (boundary, nth))
 
 
-@pytest.mark.parametrize('scene', dict.fromkeys(scene for scene, _work, _side in IN_TURN))
+@pytest.mark.parametrize('scene', dict.fromkeys(scene for scene, _run_connection_work, _side in IN_TURN))
 def test_push_killed_in_turn(stage, undisturbed, scene):
     """At the boundaries at which no case is cut off alone: one after the other, until all is done, and at the others from the beginning."""
     due = {boundary for of, work, side in IN_TURN if of == scene for boundary, _nth in chosen(undisturbed, scene, side, work)}
@@ -237,7 +237,7 @@ def test_push_killed_in_ramp(stage, undisturbed, scene, side):
 
 @pytest.mark.parametrize('scene', ONE_OF_KIND)
 def test_push_database_goes_away(stage, undisturbed, scene):
-    boundary = next(name for name in sorted(undisturbed(scene).hits) if name.startswith('before commit of ') and name.endswith('._store'))
+    boundary = next(name for name in sorted(undisturbed(scene).hits) if name.startswith('before commit of ') and name.endswith('._store_push_results'))
     for at in some([boundary, boundary.replace('before', 'after')], kind=lambda case: None):
         with stage.case(WORLD, undisturbed(scene).start) as case:
             assert case.run(SCENES[scene].step, cut={'at': at, 'how': 'disconnect'}).code == 1

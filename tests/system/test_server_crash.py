@@ -16,8 +16,8 @@ from test_crash import again
 
 WORLD = World()
 BOUNDARIES = (
-    'after commit of transaction._store_page', 'before commit of transaction._book_batch', 'after commit of transaction._book_batch',
-    'before confirming', 'after confirming', 'after commit of transaction._confirm_batch', 'before commit of receipt._attach')
+    'after commit of transaction._store_listed_page', 'before commit of transaction._book_batch', 'after commit of transaction._book_batch',
+    'before confirming', 'after confirming', 'after commit of transaction._confirm_booked_batch', 'before commit of receipt._attach_fetched_files')
 MOMENTS = ('while it is down', 'when it is back')  # when the job goes on
 
 

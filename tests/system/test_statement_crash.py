@@ -16,19 +16,19 @@ WORLDS = {'cards': CARDS, 'cards later': dataclasses.replace(CARDS, later=True)}
 
 COMMITS = {
     'cards': {
-        'commit of transfer._store_page': TWO, 'commit of transfer._book_batch': FOUR, 'confirming TRANSFER_SYNC': AFTER,
-        'commit of transfer._confirm_batch': AFTER,
-        'commit of statement._store_page': TWO, 'commit of transaction._store_observed': TWO, 'commit of cashback._store_observed': TWO,
+        'commit of transfer._store_listed_page': TWO, 'commit of transfer._book_batch': FOUR, 'confirming TRANSFER_SYNC': AFTER,
+        'commit of transfer._confirm_booked_batch': AFTER,
+        'commit of statement._store_listed_page': TWO, 'commit of transaction._store_observed_page': TWO, 'commit of cashback._store_observed_page': TWO,
         'commit of statement._book_batch': FOUR,
-        'commit of cashback._store_page': TWO, 'commit of cashback._book_batch': TWO, 'confirming STATEMENT_CREDIT_SYNC': AFTER,
-        'commit of cashback._confirm_batch': [('after', 1)],
-        'commit of statement_file._attach': TWO,
+        'commit of cashback._store_listed_page': TWO, 'commit of cashback._book_batch': TWO, 'confirming STATEMENT_CREDIT_SYNC': AFTER,
+        'commit of cashback._confirm_booked_batch': [('after', 1)],
+        'commit of statement_file._attach_fetched_files': TWO,
     },
     'cards later': {
-        'commit of transfer._store_page': FOUR, 'commit of transfer._book_batch': FOUR, 'confirming TRANSFER_SYNC': AFTER,
-        'commit of transfer._confirm_batch': [('after', LAST)],
+        'commit of transfer._store_listed_page': FOUR, 'commit of transfer._book_batch': FOUR, 'confirming TRANSFER_SYNC': AFTER,
+        'commit of transfer._confirm_booked_batch': [('after', LAST)],
         'commit of statement._book_batch': FOUR, 'confirming STATEMENT_CREDIT_SYNC': AFTER,
-        'commit of cashback._confirm_batch': [('after', LAST)],
+        'commit of cashback._confirm_booked_batch': [('after', LAST)],
     },
 }
 MATRIX = [(scene, f'{side} {step}', nth) for scene, steps in COMMITS.items() for step, ways in steps.items() for side, nth in ways]
@@ -37,14 +37,14 @@ INSIDE = {
     ('cards', 'transfers'): (
         'commit of transfer._start_run', 'page of /transfers', 'upsert of transfer', 'payments of transfer', 'entries of transfer',
         'post of transfer', 'applying of transfer', 'booked transfer', 'commit of transfer._next_unconfirmed',
-        'commit of transfer._finish'),
+        'commit of transfer._finish_sync_run'),
     ('cards', 'statements'): (
         'commit of statement._start_run', 'page of /statements', 'upsert of statement', 'page of /cashbacks', 'upsert of cashback',
-        'entries of statement', 'post of statement', 'upsert of statement_file', 'booked statement', 'commit of statement._skip_lost',
-        'commit of statement._finish',
-        'commit of cashback._start_run', 'booked cashback', 'commit of cashback._next_unconfirmed', 'commit of cashback._finish',
-        'commit of statement_file._start_run', 'commit of statement_file._due', 'GET /statements', 'download',
-        'attachments of statement_file', 'booked statement_file', 'commit of statement_file._finish'),
+        'entries of statement', 'post of statement', 'upsert of statement_file', 'booked statement', 'commit of statement._skip_lost_rows',
+        'commit of statement._finish_sync_run',
+        'commit of cashback._start_run', 'booked cashback', 'commit of cashback._next_unconfirmed', 'commit of cashback._finish_sync_run',
+        'commit of statement_file._start_run', 'commit of statement_file._find_due_file_rows', 'GET /statements', 'download',
+        'attachments of statement_file', 'booked statement_file', 'commit of statement_file._finish_sync_run'),
     ('cards later', 'all'): (
         'payments of transfer', 'entries of transfer', 'post of transfer', 'applying of transfer', 'upsert of statement',
         'entries of statement', 'applying of transfer', 'booked statement', 'upsert of cashback', 'attachments of statement_file'),
@@ -112,10 +112,10 @@ def test_statement_killed_when_ramp_has_done_the_work(stage, scene, kind):
 
 @pytest.mark.parametrize('boundaries', some([
     # what cleans up after a crash is killed too
-    ('after commit of transfer._book_batch', 'after confirming TRANSFER_SYNC', 'before commit of transfer._confirm_batch',
+    ('after commit of transfer._book_batch', 'after confirming TRANSFER_SYNC', 'before commit of transfer._confirm_booked_batch',
      'before commit of transfer._book_batch'),
     ('before commit of statement._book_batch', 'after commit of statement._book_batch', 'after confirming STATEMENT_CREDIT_SYNC',
-     'before commit of cashback._confirm_batch'),
+     'before commit of cashback._confirm_booked_batch'),
 ], kind=lambda boundaries: None), ids=lambda boundaries: boundaries[0])
 def test_statement_killed_again_and_again(stage, boundaries):
     world = WORLDS['cards later']

@@ -36,7 +36,7 @@ def test_reason_that_comes_back_is_told_again(stage):
 
 def test_reason_is_told_once_though_the_process_died(stage):
     with stage.case(WORLD) as case:
-        for boundary in ('after reporting', 'before commit of transaction._report_batch', 'before reporting'):
+        for boundary in ('after reporting', 'before commit of transaction._report_reasons_batch', 'before reporting'):
             case.run('flows', cut={'at': boundary}).assert_killed()
         case.run('flows', 'flows').assert_ok()
         assert [case.ramp.export_errors(row['id']) for row in case.ramp.state['transactions']] == [[UNCODED], [UNCODED]]

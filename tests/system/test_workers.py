@@ -43,7 +43,7 @@ def test_four_workers_and_one_is_killed(stage):
     with stage.case(WORLD) as case:
         with case.gate() as gate:
             victim = case.start('at once: transaction', gate=str(gate), shrink=SHRINK,
-                                cut={'at': 'after commit of transaction._store_page', 'nth': 3})
+                                cut={'at': 'after commit of transaction._store_listed_page', 'nth': 3})
             others = [case.start('at once: transaction', gate=str(gate), shrink=SHRINK) for _number in range(WORKERS - 1)]
         victim.wait().assert_killed()
         for process in others:

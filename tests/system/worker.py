@@ -29,11 +29,11 @@ from odoo_env import Ramp, environment, set_up
 
 # What happens inside of the transactions of payables, where a flow has it.
 INSIDE = {
-    '_reconcile': 'reconciling',
-    '_apply_credits': 'credits',
-    '_apply': 'applying',
-    '_undo_payment': 'undoing of a payment',
-    '_undo_move': 'undoing',
+    '_reconcile_line_pairs': 'reconciling',
+    '_apply_vendor_credits': 'credits',
+    '_reconcile_with_ramp': 'applying',
+    '_undo_booked_payment': 'undoing of a payment',
+    '_undo_booked_move': 'undoing',
 }
 QUIET_ROUNDS = 12
 
@@ -167,8 +167,8 @@ def cut_flows(cuts, env, booked):
         for method, what in INSIDE.items():
             if hasattr(model(f'ramp.flow.{flow}'), method):
                 around(cuts, model(f'ramp.flow.{flow}'), method, f'{what} of {flow}')
-    around(cuts, model('ramp.card.bill'), '_book', 'settling by card')
-    around(cuts, model('ramp.card.bill'), '_undo', 'undoing of a card settlement')
+    around(cuts, model('ramp.card.bill'), '_book_plans', 'settling by card')
+    around(cuts, model('ramp.card.bill'), '_undo_booked_object', 'undoing of a card settlement')
 
     note = model('ramp.record')._mark_booked
 
@@ -191,7 +191,7 @@ def cut_flows(cuts, env, booked):
 
 def watch(owner, flow, running):
     """Keep, in `running`, which flow is at work: its own, or one that it lets work for it."""
-    for method in ('_work', '_ensure'):
+    for method in ('_run_connection_work', '_ensure_vendors_booked'):
         if hasattr(owner, method):
             setattr(owner, method, watched(getattr(owner, method), flow, running))
 
@@ -270,7 +270,7 @@ def trigger(env, flows):
     """Run every job once, as the scheduler would; returns the exceptions that a job let out."""
     failures = []
     for flow in flows:
-        job = env['ir.cron'].browse(env[f'ramp.flow.{flow}']._cron().id)
+        job = env['ir.cron'].browse(env[f'ramp.flow.{flow}']._get_cron_job().id)
         if left_out(env, job):
             with contextlib.suppress(TypeError):  # that it has no exception to show is not foreseen in this way of calling
                 job.method_direct_trigger()
