@@ -2,8 +2,8 @@
 from odoo import api, fields, models
 from odoo.exceptions import ValidationError
 
-from ..flows.cards.line_label import PLACEHOLDERS, fill, is_well_formed, unknown_placeholders
 from .connection_constants import SETTINGS
+from .line_label import PLACEHOLDERS, fill, is_well_formed, unknown_placeholders
 
 LABEL_TEMPLATE = '{merchant} · {memo} · {cardholder} ({original_amount})'
 

@@ -11,8 +11,9 @@ class RampConnection(models.Model):
     @api.model
     def _flow_models(self):
         """The flow models of this registry, in the order in which they run."""
-        return sorted((self.env[name] for name in self.env.registry if name.startswith('ramp.flow.') and self.env[name]._flow),
-                      key=lambda flow: flow._flow_sequence)
+        models = (self.env[name] for name in self.env.registry if name.startswith('ramp.flow.'))
+        # bases and phases of flows have no name of a flow
+        return sorted((model for model in models if getattr(model, '_flow', None)), key=lambda flow: flow._flow_sequence)
 
     # ------------------------------------------------------------------ what is sent
 

@@ -5,7 +5,7 @@ import uuid
 from odoo.exceptions import ValidationError
 from odoo.tests import Form, tagged
 
-from ..flows.cards.line_label import fill, is_well_formed, unknown_placeholders
+from ..models.line_label import fill, is_well_formed, unknown_placeholders
 from .common import RampCase
 from .smoke import PlainCase
 

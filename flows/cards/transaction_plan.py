@@ -1,11 +1,11 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
 from odoo import Command, models
 
+from ...models.line_label import fill
 from ...ramp_api import PayloadError, read_bill
 from ..accounting.booking import NAME_LENGTH, clean_text
 from ..engine.flow import Held, Skipped, Waiting
 from .card_merchant import merchant_name
-from .line_label import fill
 from .transaction import PART_LENGTH, BillPlan, Line, SpendPlan, _make_transaction_label
 
 

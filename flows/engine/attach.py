@@ -5,10 +5,21 @@ from collections import defaultdict
 from odoo import models
 from odoo.exceptions import UserError
 
-from .files import Refused, Unattachable
+from ...ramp_api import RampFileError
 from .flow import is_of_object
 
 _logger = logging.getLogger(__name__)
+
+
+class Unattachable(RampFileError):
+    """Ramp has the file, and Odoo cannot work with it; the message is a whole sentence."""
+
+    def __str__(self):
+        return self.message
+
+
+class Refused(Unattachable):
+    """Odoo refused a file, for a reason that may pass: somebody changes something in Odoo."""
 
 
 class RampFlowAttach(models.AbstractModel):

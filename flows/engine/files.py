@@ -16,6 +16,7 @@ from ...ramp_api import (
     RampOutOfTime,
     RampProtocolError,
 )
+from .attach import Refused
 from .flow import is_of_object
 
 _logger = logging.getLogger(__name__)
@@ -53,17 +54,6 @@ class Fetched:
     @property
     def size(self):
         return sum(len(file.content) for file in self.good)
-
-
-class Unattachable(RampFileError):
-    """Ramp has the file, and Odoo cannot work with it; the message is a whole sentence."""
-
-    def __str__(self):
-        return self.message
-
-
-class Refused(Unattachable):
-    """Odoo refused a file, for a reason that may pass: somebody changes something in Odoo."""
 
 
 class RampFlowFile(models.AbstractModel):

@@ -217,10 +217,3 @@ class RampFlowPush(models.AbstractModel):
             if not self._send_push_jobs(connection, run, client, jobs, backlog, last=after is None):
                 return False
         return True
-
-
-def _describe_validation_error(error):
-    """Ramp's own words, without what only a developer wants to know: that is in the log."""
-    _logger.info('%s', error)
-    details = [f'{field}: {" ".join(messages)}' for field, messages in error.details.items()]
-    return '; '.join(details) or error.message or str(error)

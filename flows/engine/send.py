@@ -8,7 +8,6 @@ from odoo.tools import split_every
 
 from ...ramp_api import PayloadError, RampError, RampNotFound, RampProtocolError, RampServerError, RampValidationError
 from .flow import Held, Waiting, is_of_object
-from .push import _describe_validation_error
 
 _logger = logging.getLogger(__name__)
 
@@ -219,3 +218,10 @@ class RampFlowSend(models.AbstractModel):
 def _is_of_run(error):
     """Whether a flow says in a sentence why it cannot go on: without the seat, or a field, nothing is sent at all."""
     return isinstance(error, UserError) and not isinstance(error, (AccessError, MissingError))
+
+
+def _describe_validation_error(error):
+    """Ramp's own words, without what only a developer wants to know: that is in the log."""
+    _logger.info('%s', error)
+    details = [f'{field}: {" ".join(messages)}' for field, messages in error.details.items()]
+    return '; '.join(details) or error.message or str(error)
