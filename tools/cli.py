@@ -1,4 +1,4 @@
-"""`./dev`: the commands of a developer. Standard library only; see `runtime.py` for what it prepares."""
+"""`./dev`: the commands of a developer. Standard library only; see `runtime` for what it prepares."""
 import argparse
 import os
 import subprocess
