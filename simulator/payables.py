@@ -25,6 +25,35 @@ def coded(store, lines, account, analytics):
     return [{"account": account, "analytics": analytics, **line} for line in lines]
 
 
+def complete_lines(what, amount_minor, lines, inventory, quantity="quantity"):
+    """(total, lines, inventory) in minor units, where what is not given follows from the rest.
+
+    :param what: "A bill" or the like, for the TypeError if nothing is given
+    :param amount_minor: the total; default: what the lines of both kinds come to
+    :param lines: default: one over what the inventory leaves of the total
+    :param inventory: lines with `unit_price_minor` and, under the name `quantity`, how many
+    """
+    inventory = [{"amount_minor": round(Decimal(str(line[quantity])) * line["unit_price_minor"]), **line} for line in inventory]
+    stocked = sum_lines(inventory)
+    if lines is None:
+        if amount_minor is None and not inventory:
+            raise TypeError(f"{what} needs amount_minor, lines or inventory")
+        rest = stocked if amount_minor is None else amount_minor
+        lines = [{"amount_minor": rest - stocked}] if rest != stocked or not inventory else []
+    if amount_minor is None:
+        amount_minor = stocked + sum_lines(lines)
+    return amount_minor, lines, inventory
+
+
+def sum_lines(lines):
+    return sum(line["amount_minor"] for line in lines)
+
+
+def recoded(lines, account):
+    """The same lines coded to an account, whatever they were coded with before."""
+    return [{**line, "account": account, "selections": None} for line in lines]
+
+
 def selections(store, line):
     """What a line is coded with: "selections" as they are, else by "account", "tax", "vendor" and "analytics"."""
     if line.get("selections") is not None:

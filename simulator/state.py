@@ -22,6 +22,11 @@ def iso(moment):
     return moment.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S+00:00")
 
 
+def blank_row(unset, empty=()):
+    """The fields of a new row that nobody has filled in yet: None by the names `unset`, a list by those in `empty`."""
+    return {**dict.fromkeys(unset), **{name: [] for name in empty}}
+
+
 def wire(row):
     return {key: value for key, value in row.items() if key[0] != "_"}
 
