@@ -8,7 +8,7 @@ import random
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from . import coding, seed_payables, seed_statements
+from . import coding, money, seed_payables, seed_statements
 from .endpoints import accounting_connection, business, cards, departments, entities, locations, transactions, users
 
 ACCOUNTS = [
@@ -217,7 +217,7 @@ class _Filler:
         values = {}
         if currency in FOREIGN and chance.random() < 0.12:
             foreign, price = chance.choice(FOREIGN[currency])
-            scale = transactions.money.rate(foreign) / transactions.money.rate(currency)
+            scale = money.rate(foreign) / money.rate(currency)
             values = {"original_currency": foreign, "original_minor": max(1, round(minor * price * scale))}
         state, status = "CLEARED", "SYNC_READY"
         dice = chance.random()
@@ -239,7 +239,7 @@ class _Filler:
     def _lines(self, minor, coded=True):
         chance = self.random
         count = 1 if chance.random() < 0.8 else chance.randint(2, 7)
-        parts = transactions.money.split(minor, [chance.randint(1, 9) for _ in range(count)])
+        parts = money.split(minor, [chance.randint(1, 9) for _ in range(count)])
         if count > 1 and chance.random() < 0.15:
             parts.append(0)
         lines = []
@@ -255,7 +255,7 @@ class _Filler:
             if coded and self.vendors and chance.random() < 0.2:
                 more.append(coding.vendor(self.state, chance.choice(self.vendors)))
             if more:
-                line["selections"] = [*transactions._selections(self.state, line), *more]
+                line["selections"] = [*transactions.line_selections(self.state, line), *more]
             if count > 1 and chance.random() < 0.3:
                 line["memo"] = chance.choice(MEMOS)
             lines.append(line)

@@ -8,19 +8,23 @@ from ..payables import (
     DEFAULT,
     coded,
     convert,
+    day,
     entity_of,
     full,
     is_coded,
     moment,
+    recoded,
     refuse_unknown,
     row_of,
     selections,
     spread,
+    sum_lines,
     unless_false,
 )
 from ..routes import route
-from ..state import Table, iso, wire
-from . import receipts, syncs
+from ..state import Table, blank_row, iso, wire
+from . import receipts as receipt_files
+from . import syncs
 
 TABLES = {"reimbursements": lambda: Table(index="sync_status")}
 syncs.TARGETS["REIMBURSEMENT_SYNC"] = syncs.SyncTarget("reimbursements")
@@ -78,34 +82,24 @@ def detail(call):
 
 # -- making
 
+# Fields that nobody has filled in yet.
+UNSET = (
+    "distance", "end_location", "fund_id", "memo", "merchant", "merchant_id", "payment_batch_id", "payment_id",
+    "payment_processed_at", "start_location", "synced_at", "trip_id", "_trace",
+)
+EMPTY = ("attendees", "receipts", "waypoints")
+# What a type has of its own.
+OF_TYPE = {
+    "MILEAGE": {"distance": 55, "start_location": "1 Main St, Springfield", "end_location": "2 Side St, Shelbyville"},
+    "OUT_OF_POCKET": {"merchant": "Delta Air Lines"},
+}
+
 
 def make(
-    store,
-    /,
-    *,
-    amount_minor=None,
-    currency=None,
-    lines=None,
-    account=DEFAULT,
-    analytics=None,
-    entity_minor=None,
-    entity_currency=None,
-    rate=None,
-    payee_minor=None,
-    payee_currency=None,
-    user=None,
-    entity=None,
-    date=None,
-    type="OUT_OF_POCKET",
-    direction=None,
-    state="AWAITING_PAYMENT",
-    sync_status="SYNC_READY",
-    receipts=0,
-    header=(),
-    legacy=False,
-    label=None,
-    broken=False,
-    **wire_fields,
+    store, /, *, amount_minor=None, currency=None, lines=None, account=DEFAULT, analytics=None, entity_minor=None,
+    entity_currency=None, rate=None, payee_minor=None, payee_currency=None, user=None, entity=None, date=None,
+    type="OUT_OF_POCKET", direction=None, state="AWAITING_PAYMENT", sync_status="SYNC_READY", receipts=0, header=(),
+    legacy=False, label=None, broken=False, **wire_fields,
 ):
     """A new reimbursement; returns its row. Pay it with :func:`pay`.
 
@@ -128,71 +122,72 @@ def make(
     if lines is None and amount_minor is None:
         raise TypeError("A reimbursement needs amount_minor or lines")
     spent = moment(date or store.clock() - timedelta(days=6))
-    submitted = None if state in ("DRAFT", "INIT") else iso(min(spent + timedelta(days=1), store.clock()))
-    approved = None if state in UNAPPROVED else iso(min(spent + timedelta(days=2), store.clock()))
-    ident = store.new_id()
     row = {
-        "id": ident,
-        "accounting_date": iso(spent.replace(hour=0, minute=0, second=0, microsecond=0)),
+        **_parties(store, user, entity),
+        **_days(store, spent, state),
         "accounting_field_selections": full(header),
-        "approved_at": approved,
-        "attendees": [],
-        "created_at": iso(min(spent + timedelta(hours=3), store.clock())),
         "direction": direction or DIRECTIONS[type.startswith("PAYBACK")],
-        "distance": None,
-        "employee_id": user["employee_id"],
-        "end_location": None,
-        "entity_id": entity["id"],
-        "fund_id": None,
-        "memo": None,
-        "merchant": None,
-        "merchant_id": None,
-        "payment_batch_id": None,
-        "payment_id": None,
-        "payment_processed_at": None,
-        "receipts": [],
         "spend_limit_id": wire_fields.get("fund_id"),
-        "start_location": None,
         "state": state,
-        "submitted_at": submitted,
         "sync_status": sync_status,
-        "synced_at": None,
-        "transaction_date": spent.date().isoformat(),
-        "trip_id": None,
         "type": type,
-        "updated_at": approved or submitted or iso(min(spent + timedelta(hours=3), store.clock())),
-        "user_email": user["email"],
-        "user_full_name": f"{user['first_name']} {user['last_name']}",
-        "user_id": user["id"],
-        "waypoints": [],
-        "_transaction_time": iso(spent.replace(hour=0, minute=0, second=0, microsecond=0)),
-        "_trace": None,
         "_legacy": legacy,
         "_label": label,
         "_broken": broken,
+        **OF_TYPE.get(type, {}),
     }
-    if type == "MILEAGE":
-        row.update(distance=55, start_location="1 Main St, Springfield", end_location="2 Side St, Shelbyville")
-    elif type == "OUT_OF_POCKET":
-        row["merchant"] = "Delta Air Lines"
+    lines = [{"amount_minor": amount_minor}] if lines is None else lines
     row.update(_money(store, {
-        "amount_minor": sum(line["amount_minor"] for line in lines) if amount_minor is None else amount_minor,
+        "amount_minor": sum_lines(lines) if amount_minor is None else amount_minor,
         "currency": currency or entity["currency"],
-        "lines": coded(store, lines if lines is not None else [{"amount_minor": amount_minor}], account, analytics),
-        "entity_minor": entity_minor,
-        "entity_currency": entity_currency or entity["currency"],
-        "rate": rate,
-        "payee_minor": payee_minor,
-        "payee_currency": payee_currency,
+        "lines": coded(store, lines, account, analytics),
+        "entity_minor": entity_minor, "entity_currency": entity_currency or entity["currency"], "rate": rate,
+        "payee_minor": payee_minor, "payee_currency": payee_currency,
     }, legacy))
     refuse_unknown("A reimbursement", row, wire_fields)
     row.update(wire_fields)
     store["reimbursements"].add(row)
     for _ in range(receipts):
-        add_receipt(store, ident)
+        add_receipt(store, row["id"])
     if state in PAID and not row["payment_processed_at"]:
-        pay(store, ident, state=state, date=spent + timedelta(days=4))
+        pay(store, row["id"], state=state, date=spent + timedelta(days=4))
     return row
+
+
+def _parties(store, user, entity):
+    """The fields of a new reimbursement that say which it is, and whose."""
+    return {
+        **blank_row(UNSET, EMPTY),
+        "id": store.new_id(),
+        "employee_id": user["employee_id"],
+        "entity_id": entity["id"],
+        "user_email": user["email"],
+        "user_full_name": f"{user['first_name']} {user['last_name']}",
+        "user_id": user["id"],
+    }
+
+
+def _days(store, spent, state):
+    """When it was spent, made, submitted and approved; none of these is in the future."""
+    now = store.clock()
+    created = iso(min(spent + timedelta(hours=3), now))
+    submitted = None if state in ("DRAFT", "INIT") else iso(min(spent + timedelta(days=1), now))
+    approved = None if state in UNAPPROVED else iso(min(spent + timedelta(days=2), now))
+    return {
+        **_day_spent(spent),
+        "approved_at": approved,
+        "created_at": created,
+        "submitted_at": submitted,
+        "updated_at": approved or submitted or created,
+    }
+
+
+def _day_spent(spent):
+    midnight = day(spent)
+    return {"transaction_date": spent.date().isoformat(), "accounting_date": midnight, "_transaction_time": midnight}
+
+
+# -- changing
 
 
 def change(store, ident, /, **changes):
@@ -202,22 +197,9 @@ def change(store, ident, /, **changes):
     entity_currency, rate, payee_minor, payee_currency, date, header, receipts (how many there are to be at least).
     """
     row = store["reimbursements"].rows[ident]
-    values = dict(row["_money"])
-    wanted = {name: changes.pop(name) for name in tuple(changes) if name in values}
-    if "lines" in wanted:
-        wanted.setdefault("amount_minor", sum(line["amount_minor"] for line in wanted["lines"]))
-    if "amount_minor" in wanted:
-        wanted = {"entity_minor": None, "payee_minor": None, **wanted}
-        if "lines" not in wanted:
-            wanted["lines"] = spread(values["lines"], wanted["amount_minor"])
-    if "account" in changes:
-        account = changes.pop("account")
-        wanted["lines"] = [
-            {**line, "account": account, "selections": None} for line in wanted.get("lines", values["lines"])]
+    wanted = _wanted_money(row["_money"], changes)
     if "date" in changes:
-        spent = moment(changes.pop("date"))
-        midnight = iso(spent.replace(hour=0, minute=0, second=0, microsecond=0))
-        changes.update(transaction_date=spent.date().isoformat(), accounting_date=midnight, _transaction_time=midnight)
+        changes.update(_day_spent(moment(changes.pop("date"))))
     if "header" in changes:
         changes["accounting_field_selections"] = full(changes.pop("header"))
     count = changes.pop("receipts", None)
@@ -225,11 +207,25 @@ def change(store, ident, /, **changes):
         changes["receipts"], count = count, None
     refuse_unknown("A reimbursement", row, changes, ("_transaction_time",))
     if wanted:
-        changes.update(_money(store, {**values, **wanted}, row["_legacy"]))
+        changes.update(_money(store, {**row["_money"], **wanted}, row["_legacy"]))
     for _ in range((count or 0) - len(row["receipts"])):
         add_receipt(store, ident)
     changes.setdefault("updated_at", store.now())
     return store["reimbursements"].update(ident, **changes)
+
+
+def _wanted_money(values, changes):
+    """Takes out of `changes` what concerns amounts and lines; returns it as values of `_money`, made whole."""
+    wanted = {name: changes.pop(name) for name in tuple(changes) if name in values}
+    if "lines" in wanted:
+        wanted.setdefault("amount_minor", sum_lines(wanted["lines"]))
+    if "amount_minor" in wanted:
+        wanted = {"entity_minor": None, "payee_minor": None, **wanted}
+        if "lines" not in wanted:
+            wanted["lines"] = spread(values["lines"], wanted["amount_minor"])
+    if "account" in changes:
+        wanted["lines"] = recoded(wanted.get("lines", values["lines"]), changes.pop("account"))
+    return wanted
 
 
 def pay(store, idents, /, *, state="REIMBURSED", date=None, batch_id=None, payment_id=None):
@@ -260,7 +256,7 @@ def _trace(batch_id, user_id):
 def add_receipt(store, ident, /, **values):
     """A receipt matched to a reimbursement; `values` as of `receipts.make`. Returns its row."""
     row = store["reimbursements"].rows[ident]
-    receipt = receipts.make(store, row["user_id"], row["created_at"], reimbursement_id=ident, **values)
+    receipt = receipt_files.make(store, row["user_id"], row["created_at"], reimbursement_id=ident, **values)
     store["reimbursements"].update(ident, receipts=[*row["receipts"], receipt["id"]])
     return receipt
 
