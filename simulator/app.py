@@ -32,28 +32,10 @@ class Simulator(RequestPipeline, Handles):
     """
 
     def __init__(
-        self,
-        seed=None,
-        *,
-        host="127.0.0.1",
-        port=0,
-        clock=utc_now,
-        monotonic=time.monotonic,
-        validate=True,
-        client_id="ramp_id_simulator",
-        client_secret="ramp_sec_simulator",
-        scopes=auth.SCOPES,
-        token_lifetime=864000,
-        rate_limit=200,
-        rate_window=10,
-        retry_after=None,
-        dead_tokens_not_found=False,
-        resync="refuse",
-        keep_bodies=False,
-        ramp_plus=True,
-        hide_three_way=True,
-        task_seconds=0,
-        webhooks=None,
+        self, seed=None, *, host="127.0.0.1", port=0, clock=utc_now, monotonic=time.monotonic, validate=True,
+        client_id="ramp_id_simulator", client_secret="ramp_sec_simulator", scopes=auth.SCOPES, token_lifetime=864000,
+        rate_limit=200, rate_window=10, retry_after=None, dead_tokens_not_found=False, resync="refuse",
+        keep_bodies=False, ramp_plus=True, hide_three_way=True, task_seconds=0, webhooks=None,
     ):
         self.seed = seed or Seed()
         self.host, self.port = host, port

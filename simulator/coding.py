@@ -143,16 +143,8 @@ def add_vendor(state, id, name, code="", entity_remote_ids=None, *, connection=N
 
 
 def add_field(
-    state,
-    field_id,
-    field_name,
-    options=(),
-    *,
-    display_name=None,
-    input_type="SINGLE_CHOICE",
-    is_splittable=True,
-    is_required_for=(),
-    connection=None,
+    state, field_id, field_name, options=(), *, display_name=None, input_type="SINGLE_CHOICE", is_splittable=True,
+    is_required_for=(), connection=None,
 ):
     """A field, single-choice unless said otherwise, with options ({"id", "value", "code"})."""
     row = _already(state, "fields", field_id, connection) or _add(

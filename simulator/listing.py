@@ -84,11 +84,7 @@ def answer(
     size = read(call, "page_size", int, 20)
     if not 2 <= size <= 100:
         raise invalid_field("page_size", "Value must be between 2 and 100")
-    wanted = []
-    for name, rule in (filters or {}).items():
-        value = read(call, name, rule.parse)
-        if value is not None:
-            wanted.append((rule.test, value))
+    wanted = _wanted_filters(call, filters or {})
     rows = call.state[table]
     start = call.query.get("start")
     if start is not None and start not in rows:
@@ -104,9 +100,18 @@ def answer(
             break
         page.append(row)
     call.rows = page
-    following = None
-    if more:
-        query = [(k, v) for k, v in call.query.items(multi=True) if k not in ("start", "page_size")]
-        query += [("page_size", size), ("start", page[-1][rows.key])]
-        following = f"{call.request.base_url}?{urlencode(query)}"
+    following = _next_page(call, size, page[-1][rows.key]) if more else None
     return {"data": [render(row) for row in page], "page": {"next": following}}
+
+
+def _wanted_filters(call, filters):
+    """[(test, value)] of the filters that the request gives a value to."""
+    values = [(rule.test, read(call, name, rule.parse)) for name, rule in filters.items()]
+    return [(test, value) for test, value in values if value is not None]
+
+
+def _next_page(call, size, last):
+    """The address of the page behind the object with the id `last`."""
+    query = [(k, v) for k, v in call.query.items(multi=True) if k not in ("start", "page_size")]
+    query += [("page_size", size), ("start", last)]
+    return f"{call.request.base_url}?{urlencode(query)}"

@@ -196,17 +196,21 @@ def totals(store, booked=False, until=None):
             "billed_minor": 0, "credited_minor": 0, "paid_minor": 0, "card_minor": 0, "open_minor": 0})
         paid = [] if booked and row["sync_status"] == "BILL_SYNCED" else [
             item for item in row["_payments"] if item["state"] == "completed"]
-        amounts = {
-            "bills": 1,
-            "billed_minor": row["_money"]["amount_minor"],
-            "credited_minor": sum(item["amount"]["amount"] for item in row["applied_vendor_credits"]),
-            "paid_minor": sum(item["amount_minor"] for item in paid),
-            "card_minor": sum(item["amount_minor"] for item in paid if "CARD" in item["method"].split("_")),
-        }
-        for name, amount in amounts.items():
+        for name, amount in _bill_amounts(row, paid).items():
             total[name] += amount
         total["open_minor"] = total["billed_minor"] - total["credited_minor"] - total["paid_minor"]
     return sorted(found.values(), key=lambda total: (total["vendor_id"], total["currency"]))
+
+
+def _bill_amounts(row, paid):
+    """What a bill adds to the totals of its vendor. `paid`: its payments that count."""
+    return {
+        "bills": 1,
+        "billed_minor": row["_money"]["amount_minor"],
+        "credited_minor": sum(item["amount"]["amount"] for item in row["applied_vendor_credits"]),
+        "paid_minor": sum_lines(paid),
+        "card_minor": sum_lines(item for item in paid if "CARD" in item["method"].split("_")),
+    }
 
 
 def owed(store, sync_status=None):

@@ -51,6 +51,20 @@ REIMBURSEMENTS = {
     "ready": 8, "foreign": 3, "paid": 4, "batch": 6, "by_hand": 1, "mileage": 3, "per_diem": 2, "payback": 2, "payback_part": 1,
     "draft": 1, "pending": 2, "rejected": 1, "failed": 1, "legacy": 1, "foreign_payee": 1,
 }
+# The arguments of `reimbursements.make` that make the case.
+REIMBURSED_AS = {
+    "mileage": {"type": "MILEAGE", "waypoints": ["3 Middle St <b>"]},
+    "per_diem": {"type": "PER_DIEM"},
+    "payback": {"type": "PAYBACK_FULL"},
+    "payback_part": {"type": "PAYBACK_PARTIAL"},
+    "draft": {"state": "DRAFT", "sync_status": "NOT_SYNC_READY"},
+    "pending": {"state": "PENDING", "sync_status": "NOT_SYNC_READY"},
+    "rejected": {"state": "REJECTED", "sync_status": "NOT_SYNC_READY"},
+    "paid": {"state": "REIMBURSED"},
+    "by_hand": {"state": "MANUALLY_REIMBURSED"},
+    "failed": {"state": "FAILED_REIMBURSEMENT"},
+    "legacy": {"legacy": True},
+}
 
 
 def fill(filler):
@@ -149,13 +163,7 @@ class _Payables:
         payees = [row for row in state["vendors"] if row["is_active"] and not row["_draft"]]
         vendor = chance.choice(payees)
         lines, inventory = self._lines(currency)
-        method = BANK[number % len(BANK)]
-        if case.startswith("card"):
-            method = next(self.cards)
-        elif case == "one_time_card":
-            method = next(self.one_time_cards)
-        elif case in ("manual", "no_details"):
-            method = {"manual": "PAID_MANUALLY", "no_details": "UNSPECIFIED"}[case]
+        method = self._method_of(case, number)
         if number % 25 == 3:
             values["invoice_number"] = NUMBERS[number // 25 % len(NUMBERS)].format(number)[:84]
         elif number % 40 == 11:
@@ -171,55 +179,54 @@ class _Payables:
             vendor_memo="Thank you" if chance.random() < 0.2 else None, **values)
         self._pay(case, row, number)
 
+    def _method_of(self, case, number):
+        if case.startswith("card"):
+            return next(self.cards)
+        if case == "one_time_card":
+            return next(self.one_time_cards)
+        return {"manual": "PAID_MANUALLY", "no_details": "UNSPECIFIED"}.get(case, BANK[number % len(BANK)])
+
     def _pay(self, case, row, number):
-        state, ident = self.state, row["id"]
         at = min(row["due_at"], day(self.end))
-        later = day(self.end + timedelta(days=3))
-        half = row["_money"]["amount_minor"] // 2
-
-        def pay(**values):
-            bills.pay(state, ident, **{"date": at, **values})
-
         if case == "open":
             self.owing.append(row)
-        elif case == "scheduled":
-            pay(status="scheduled", date=later)
-        elif case == "processing":
-            pay(status="processing", date=self.end)
-        elif case in ("paid", "foreign"):
-            pay()
-        elif case == "foreign_settled":
-            pay(in_payer_currency=True)
-        elif case == "manual":
-            pay(manual_method=MANUAL[number % len(MANUAL)])
-        elif case in ("failed", "again"):
-            pay(status="processing")
-            pay(status="failed")
-            if case == "again":
-                pay()
-        elif case == "cancelled":
-            pay(status="scheduled", date=later)
-            pay(status="cancelled")
-        elif case == "returned":
-            pay()
-            pay(status="failed")
-        elif case in ("partial", "parts"):
-            pay(amount_minor=max(1, half))
-            if case == "parts":
-                pay()
-        elif case in ("card", "one_time_card"):
-            pay(transaction=True)
-        elif case == "card_unknown":
-            pay()
         elif case == "archived":
-            bills.archive(state, ident)
+            bills.archive(self.state, row["id"])
         elif case == "batch":
-            # A batch has one source of money and one method.
-            waiting = self.batches.setdefault(row["entity_id"], [])
-            waiting.append(ident)
-            if len(waiting) == 4:
-                bills.pay(state, waiting, date=at, method="ACH")
-                waiting.clear()
+            self._pay_in_batch(row, at)
+        for values in self._payments_of(case, row, number):
+            bills.pay(self.state, row["id"], **{"date": at, **values})
+
+    def _pay_in_batch(self, row, at):
+        """A batch has one source of money and one method."""
+        waiting = self.batches.setdefault(row["entity_id"], [])
+        waiting.append(row["id"])
+        if len(waiting) == 4:
+            bills.pay(self.state, waiting, date=at, method="ACH")
+            waiting.clear()
+
+    def _payments_of(self, case, row, number):
+        """What happens to the payment in this case, step by step, as arguments of `bills.pay`."""
+        scheduled = {"status": "scheduled", "date": day(self.end + timedelta(days=3))}
+        failing = [{"status": "processing"}, {"status": "failed"}]
+        part = {"amount_minor": max(1, row["_money"]["amount_minor"] // 2)}
+        return {
+            "scheduled": [scheduled],
+            "processing": [{"status": "processing", "date": self.end}],
+            "paid": [{}],
+            "foreign": [{}],
+            "foreign_settled": [{"in_payer_currency": True}],
+            "manual": [{"manual_method": MANUAL[number % len(MANUAL)]}],
+            "failed": failing,
+            "again": [*failing, {}],
+            "cancelled": [scheduled, {"status": "cancelled"}],
+            "returned": [{}, {"status": "failed"}],
+            "partial": [part],
+            "parts": [part, {}],
+            "card": [{"transaction": True}],
+            "one_time_card": [{"transaction": True}],
+            "card_unknown": [{}],
+        }.get(case, [])
 
     def _lines(self, currency, largest=6):
         chance = self.random
@@ -330,19 +337,8 @@ class _Payables:
             currency, values["rate"] = chance.choice(FOREIGN[currency])
         lines, _inventory = self._lines(currency, largest=4)
         lines = [line for line in lines if line["amount_minor"] > 0] or [{"amount_minor": 1999, **self._coding()}]
-        values.update({
-            "mileage": {"type": "MILEAGE", "distance": round(chance.uniform(3, 400), 1), "waypoints": ["3 Middle St <b>"]},
-            "per_diem": {"type": "PER_DIEM"},
-            "payback": {"type": "PAYBACK_FULL"},
-            "payback_part": {"type": "PAYBACK_PARTIAL"},
-            "draft": {"state": "DRAFT", "sync_status": "NOT_SYNC_READY"},
-            "pending": {"state": "PENDING", "sync_status": "NOT_SYNC_READY"},
-            "rejected": {"state": "REJECTED", "sync_status": "NOT_SYNC_READY"},
-            "paid": {"state": "REIMBURSED"},
-            "by_hand": {"state": "MANUALLY_REIMBURSED"},
-            "failed": {"state": "FAILED_REIMBURSEMENT"},
-            "legacy": {"legacy": True},
-        }.get(case, {}))
+        distance = round(chance.uniform(3, 400), 1)  # drawn for each: what follows is then the same whatever the case
+        values.update(REIMBURSED_AS.get(case, {}), **{"distance": distance} if case == "mileage" else {})
         if case == "foreign_payee" and currency != entity["currency"]:
             total = sum(line["amount_minor"] for line in lines)
             values.update(payee_minor=total, payee_currency=currency,

@@ -57,15 +57,8 @@ class Webhooks:
     """
 
     def __init__(
-        self,
-        ramp,
-        encoding="hex",
-        header=HEADERS[0],
-        prefix="",
-        sign_verification=False,
-        object_key="id",
-        backoff=60.0,
-        held=False,
+        self, ramp, encoding="hex", header=HEADERS[0], prefix="", sign_verification=False, object_key="id",
+        backoff=60.0, held=False,
     ):
         self.ramp = ramp
         self.encoding, self.header, self.prefix = encoding, header, prefix

@@ -6,41 +6,43 @@ from ..routes import route
 from ..state import Table, wire
 
 TABLES = {"physical_cards": Table, "virtual_cards": Table}
+CREATED_AT = "2023-01-02T00:00:00+00:00"
 
 
 def make(state, user, physical=True, number=1):
+    """A card of a user (a row); returns its row. `number` tells a user's cards of one kind apart."""
     ident = state.stable_id("card", user["id"], physical, number)
-    if not physical:
-        return state["virtual_cards"].add(
-            {
-                "id": ident,
-                "created_at": "2023-01-02T00:00:00+00:00",
-                "fund_id": None,
-                "is_card_suspended": False,
-                "user_id": user["id"],
-                "_entity_id": user["entity_id"],
-                "_terminated": False,
-            }
-        )
-    return state["physical_cards"].add(
-        {
-            "id": ident,
-            "automatic_routing_enabled": False,
-            "cardholder_id": user["id"],
-            "cardholder_name": f"{user['first_name']} {user['last_name']}",
-            "created_at": "2023-01-02T00:00:00+00:00",
-            "display_name": "Physical card",
-            "expiration": "0231",
-            "fulfillment": None,
-            "fund_id": None,
-            "has_program_overridden": False,
-            "is_physical": True,
-            "is_primary": number == 1,
-            "is_suspended": False,
-            "last_four": f"{int(ident[:8], 16) % 10000:04}",
-            "state": "ACTIVE",
-        }
-    )
+    if physical:
+        return state["physical_cards"].add(_physical_card(ident, user, is_primary=number == 1))
+    return state["virtual_cards"].add({
+        "id": ident,
+        "created_at": CREATED_AT,
+        "fund_id": None,
+        "is_card_suspended": False,
+        "user_id": user["id"],
+        "_entity_id": user["entity_id"],
+        "_terminated": False,
+    })
+
+
+def _physical_card(ident, user, is_primary):
+    return {
+        "id": ident,
+        "automatic_routing_enabled": False,
+        "cardholder_id": user["id"],
+        "cardholder_name": f"{user['first_name']} {user['last_name']}",
+        "created_at": CREATED_AT,
+        "display_name": "Physical card",
+        "expiration": "0231",
+        "fulfillment": None,
+        "fund_id": None,
+        "has_program_overridden": False,
+        "is_physical": True,
+        "is_primary": is_primary,
+        "is_suspended": False,
+        "last_four": f"{int(ident[:8], 16) % 10000:04}",
+        "state": "ACTIVE",
+    }
 
 
 @route("GET", "/cards/physical", scope="cards:read")

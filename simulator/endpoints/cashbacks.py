@@ -34,16 +34,7 @@ def detail(call):
 
 
 def make(
-    store,
-    /,
-    *,
-    entity=None,
-    amount_minor,
-    currency=None,
-    date=None,
-    ready=True,
-    label=None,
-    broken=False,
+    store, /, *, entity=None, amount_minor, currency=None, date=None, ready=True, label=None, broken=False,
     **wire_fields,
 ):
     """A new cashback; returns its row.

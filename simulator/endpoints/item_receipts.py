@@ -106,9 +106,7 @@ def make(store, order, /, lines=None, *, number=None, date=None, memo=None, **wi
     :param date: day of arrival; default: today
     """
     row = store["purchase_orders"].rows[order]
-    if lines is None:
-        lines = [{"line": total["id"], "quantity": total["ordered"] - total["received"]}
-                 for total in purchase_orders.totals(store, order) if total["ordered"] > total["received"]]
+    lines = _open_lines(store, order) if lines is None else lines
     ident = store.new_id()
     made = {
         "id": ident,
@@ -125,6 +123,11 @@ def make(store, order, /, lines=None, *, number=None, date=None, memo=None, **wi
     }
     refuse_unknown("An item receipt", made, wire_fields)
     return store["item_receipts"].add({**made, **wire_fields})
+
+
+def _open_lines(store, order):
+    return [{"line": total["id"], "quantity": total["ordered"] - total["received"]}
+            for total in purchase_orders.totals(store, order) if total["ordered"] > total["received"]]
 
 
 def remove(store, ident, /):

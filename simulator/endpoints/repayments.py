@@ -27,18 +27,8 @@ def index(call):
 
 
 def make(
-    store,
-    /,
-    *,
-    transaction=None,
-    amount_minor=None,
-    currency=None,
-    user=None,
-    status="REPAID",
-    date=None,
-    label=None,
-    broken=False,
-    **wire_fields,
+    store, /, *, transaction=None, amount_minor=None, currency=None, user=None, status="REPAID", date=None,
+    label=None, broken=False, **wire_fields,
 ):
     """A new repayment; returns its row.
 

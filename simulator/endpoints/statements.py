@@ -19,6 +19,7 @@ from . import cashbacks
 
 TABLES = {"statements": Table}
 TABLE_OF = {"CARD_TRANSACTION": "transactions", "CASHBACK": "cashbacks", "TRANSFER_PAYMENT": "transfers"}
+OWED = ("charges_minor", "refunds_minor", "cashback_minor", "payments_minor", "owed_minor")
 AMOUNTS = ("opening_balance", "charges", "credits", "payments", "ending_balance")
 FILTERS = {"from_date": since("end_date")}
 
@@ -96,39 +97,33 @@ def owed(store, entity=None, currency=None, sync_status=None, until=None):
     "owed_minor" (charges less the others), "months": {"2026-07": the same five amounts of that month (UTC)}}].
     """
     found = {}
-    names = ("charges_minor", "refunds_minor", "cashback_minor", "payments_minor", "owed_minor")
     for item in movements(store):
         if entity not in (None, item.row["entity_id"]) or currency not in (None, item.currency):
             continue
         if sync_status and item.row["sync_status"] not in sync_status or until and item.at >= until:
             continue
         total = found.setdefault(item.key, {
-            "entity_id": item.key[0], "currency": item.currency, **dict.fromkeys(names, 0), "months": {}})
-        month = total["months"].setdefault(item.at[:7], dict.fromkeys(names, 0))
-        name = {"CASHBACK": "cashback", "TRANSFER_PAYMENT": "payments"}.get(
-            item.type, "charges" if item.minor >= 0 else "refunds")
+            "entity_id": item.key[0], "currency": item.currency, **dict.fromkeys(OWED, 0), "months": {}})
+        month = total["months"].setdefault(item.at[:7], dict.fromkeys(OWED, 0))
         for amounts in (total, month):
-            amounts[f"{name}_minor"] += item.minor if name == "charges" else -item.minor
-            amounts["owed_minor"] += item.minor
+            _add_movement(amounts, item)
     for total in found.values():
         total["months"] = dict(sorted(total["months"].items()))
     return [found[key] for key in sorted(found)]
+
+
+def _add_movement(amounts, item):
+    name = {"CASHBACK": "cashback", "TRANSFER_PAYMENT": "payments"}.get(
+        item.type, "charges" if item.minor >= 0 else "refunds")
+    amounts[f"{name}_minor"] += item.minor if name == "charges" else -item.minor
+    amounts["owed_minor"] += item.minor
 
 
 # -- making
 
 
 def close(
-    store,
-    end,
-    /,
-    start=None,
-    *,
-    cashback_bps=0,
-    withhold=None,
-    sparse=False,
-    label=None,
-    broken=False,
+    store, end, /, start=None, *, cashback_bps=0, withhold=None, sparse=False, label=None, broken=False,
     **wire_fields,
 ):
     """Close a statement over everything before `end` that is on none yet; returns its row.
@@ -147,15 +142,10 @@ def close(
     end, last = iso(moment(end)), next(reversed(store["statements"].rows.values()), None)
     if end > store.now() or last and end <= last["end_date"]:
         raise ValueError("A statement ends after the one before it, and not in the future")
-
-    def taken():
-        return [item for item in movements(store) if item.statement_id is None and item.at < end]
-
-    _give_cashback(store, taken(), end, cashback_bps)
-    found = sorted(taken(), key=lambda item: (item.at, item.row["id"]))
-    ident = store.new_id()
+    _give_cashback(store, _open_movements(store, end), end, cashback_bps)
+    found = sorted(_open_movements(store, end), key=lambda item: (item.at, item.row["id"]))
     row = {
-        "id": ident,
+        "id": store.new_id(),
         "balance_sections": _sections(store, found, last),
         "start_date": iso(moment(start)) if start else last["end_date"] if last else found[0].at if found else end,
         "end_date": end,
@@ -175,6 +165,11 @@ def close(
     store["statements"].add(row)
     _take(store, row, found, withheld=withhold == "lines")
     return row
+
+
+def _open_movements(store, end):
+    """What moved before `end` and is on no statement yet."""
+    return [item for item in movements(store) if item.statement_id is None and item.at < end]
 
 
 def change(store, ident, section=None, /, *, add_lines=(), remove_lines=(), broken=None, **changes):

@@ -47,17 +47,8 @@ def detail(call):
 
 
 def make(
-    store,
-    /,
-    *,
-    entity=None,
-    amount_minor=None,
-    currency=None,
-    status="COMPLETED",
-    date=None,
-    label=None,
-    broken=False,
-    **wire_fields,
+    store, /, *, entity=None, amount_minor=None, currency=None, status="COMPLETED", date=None, label=None,
+    broken=False, **wire_fields,
 ):
     """A new transfer; returns its row. Move it on with :func:`move`.
 

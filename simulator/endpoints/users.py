@@ -12,7 +12,7 @@ from ..errors import RampError
 from ..listing import answer, equals, one_of
 from ..payables import day, refuse_unknown
 from ..routes import route
-from ..state import Table, iso, wire
+from ..state import Table, blank_row, iso, wire
 
 TABLES = {
     "users": lambda: Table(name=lambda row: (row.get("email") or "").lower()),
@@ -194,29 +194,26 @@ def _invitation_time(body):
 
 # -- making
 
+# Fields of a user that nobody has filled in yet.
+UNSET = ("employee_id", "phone", "manager_id", "scheduled_deactivation_date", "scheduled_invitation_date", "_before")
+
 
 def make(state, first_name, last_name, email, location=None, department=None, **values):
     """A user who is there already; returns the row. `location` and `department` are rows; the entity is the location's."""
     business = next(iter(state["business"]), None)
     row = {
+        **blank_row(UNSET, ("custom_fields",)),
         "id": state.stable_id("user", email),
         "business_id": business and business["id"],
         "first_name": first_name,
         "last_name": last_name,
         "email": email,
-        "employee_id": None,
-        "phone": None,
         "role": "BUSINESS_USER",
         "status": "USER_ACTIVE",
         "is_manager": False,
-        "manager_id": None,
         "department_id": department and department["id"],
         "location_id": location and location["id"],
         "entity_id": location and location["entity_id"],
-        "custom_fields": [],
-        "scheduled_deactivation_date": None,
-        "scheduled_invitation_date": None,
-        "_before": None,
         "_broken": False,
     }
     refuse_unknown("A user", row, values, ("_broken",))

@@ -6,12 +6,11 @@ sync type for credits.
 """
 
 from datetime import timedelta
-from decimal import Decimal
 
 from .. import money
 from ..errors import not_found
 from ..listing import Filter, answer, equals, parse_bool, read, since, until
-from ..payables import DEFAULT, coded, entity_of, moment, parse_day, refuse_unknown, selections, small
+from ..payables import DEFAULT, coded, complete_lines, entity_of, moment, parse_day, refuse_unknown, selections, small
 from ..routes import route
 from ..state import Table, iso, wire
 from . import accounting_connection, bills, vendors
@@ -59,38 +58,15 @@ def _list(call, vendor=None):
 
 
 def make(
-    store,
-    /,
-    *,
-    vendor=None,
-    amount_minor=None,
-    currency="USD",
-    lines=None,
-    inventory=(),
-    account=DEFAULT,
-    analytics=None,
-    entity=None,
-    date=None,
-    header=(),
-    label=None,
-    broken=False,
-    **wire_fields,
+    store, /, *, vendor=None, amount_minor=None, currency="USD", lines=None, inventory=(), account=DEFAULT,
+    analytics=None, entity=None, date=None, header=(), label=None, broken=False, **wire_fields,
 ):
     """A new vendor credit; returns its row. Lines and inventory as of `bills.make`, but "unit_quantity" is whole.
 
     Use it with :func:`apply`.
     """
     vendor = vendors.find(store, vendor)
-    inventory = [{"amount_minor": round(Decimal(str(line["unit_quantity"])) * line["unit_price_minor"]), **line}
-                 for line in inventory]
-    stocked = sum(line["amount_minor"] for line in inventory)
-    if lines is None:
-        if amount_minor is None and not inventory:
-            raise TypeError("A vendor credit needs amount_minor, lines or inventory")
-        rest = stocked if amount_minor is None else amount_minor
-        lines = [{"amount_minor": rest - stocked}] if rest != stocked or not inventory else []
-    if amount_minor is None:
-        amount_minor = stocked + sum(line["amount_minor"] for line in lines)
+    amount_minor, lines, inventory = complete_lines("A vendor credit", amount_minor, lines, inventory, "unit_quantity")
     at = moment(date or store.clock() - timedelta(days=5))
     ident = store.new_id()
     row = {
@@ -102,10 +78,7 @@ def make(
         "created_at": iso(min(at, store.clock())),
         "entity_id": entity_of(store, entity, currency)["id"],
         "expense_line_items": [_line(store, line, currency) for line in coded(store, lines, account, analytics)],
-        "inventory_line_items": [
-            {**_line(store, line, currency), "unit_quantity": line["unit_quantity"],
-             "unit_price": money.amount(line["unit_price_minor"], currency)}
-            for line in coded(store, inventory, account, analytics)],
+        "inventory_line_items": [_stock_line(store, line, currency) for line in coded(store, inventory, account, analytics)],
         "reference_bill_id": None,
         "reference_number": f"CREDIT-{ident[:6].upper()}",
         "vendor_id": vendor["id"],
@@ -195,3 +168,8 @@ def _line(store, line, currency):
     if line.get("memo"):
         item["memo"] = line["memo"]
     return item
+
+
+def _stock_line(store, line, currency):
+    price = money.amount(line["unit_price_minor"], currency)
+    return {**_line(store, line, currency), "unit_quantity": line["unit_quantity"], "unit_price": price}

@@ -7,7 +7,7 @@ from ..errors import RampError, invalid, not_found
 from ..listing import answer, equals, ignored, parse_bool, parse_uuid, read, since, until
 from ..payables import among, entity_of, many, moment, refuse_unknown, row_of, without_empty
 from ..routes import route
-from ..state import Table, iso, wire
+from ..state import Table, blank_row, iso, wire
 
 TABLES = {
     "vendors": Table,
@@ -226,28 +226,18 @@ def _spend(state, row):
 
 # -- making
 
+# Fields of a vendor that nobody has filled in yet.
+UNSET = (
+    "accounting_vendor_remote_id", "billing_frequency", "default_entity_id", "default_payment_method", "description",
+    "external_vendor_id", "federal_tax_classification", "merchant_id", "name_legal", "parent_vendor_id",
+    "sk_category_id", "sk_category_name", "vendor_owner_id",
+)
+
 
 def make(
-    store,
-    name="Acme Supplies",
-    /,
-    *,
-    country="US",
-    state=None,
-    address=True,
-    addresses=None,
-    tax_address=None,
-    contacts=1,
-    accounts=0,
-    currency=None,
-    draft=False,
-    approval_status="APPROVED",
-    subsidiary=(),
-    custom=None,
-    created=None,
-    label=None,
-    broken=False,
-    **wire_fields,
+    store, name="Acme Supplies", /, *, country="US", state=None, address=True, addresses=None, tax_address=None,
+    contacts=1, accounts=0, currency=None, draft=False, approval_status="APPROVED", subsidiary=(), custom=None,
+    created=None, label=None, broken=False, **wire_fields,
 ):
     """A vendor who can be paid; returns its row. The contract has no field for a tax number: see `custom`.
 
@@ -260,37 +250,21 @@ def make(
     :param custom: {name: text} of the business's own columns, e.g. {"Tax ID": "DE123456789"}; told in the detail
     :param wire_fields: any field of the wire object as it is to be
     """
-    ident = store.new_id()
     state = "NY" if state is None and country == "US" else state
     if address is True:
-        address = {"address_line_1": "1 Main St", "city": "Springfield", "country": country, "postal_code": "10001"}
-        if state:
-            address["state"] = state
-    created = iso(moment(created) if created else store.clock() - timedelta(days=400))
+        address = _made_up_address(country, state)
+    ident = store.new_id()
     row = {
+        **blank_row(UNSET, ("contacts",)),
         "id": ident,
-        "accounting_vendor_remote_id": None,
         "address": address,
         "addresses": _addresses(store, ident, [address, *(addresses or ())]),
-        "billing_frequency": None,
-        "contacts": [],
         "country": country,
-        "created_at": created,
-        "default_entity_id": None,
-        "default_payment_method": None,
-        "description": None,
-        "external_vendor_id": None,
-        "federal_tax_classification": None,
+        "created_at": iso(moment(created) if created else store.clock() - timedelta(days=400)),
         "is_active": True,
-        "merchant_id": None,
         "name": name,
-        "name_legal": None,
-        "parent_vendor_id": None,
-        "sk_category_id": None,
-        "sk_category_name": None,
         "state": state,
         "tax_address": tax_address,
-        "vendor_owner_id": None,
         "vendor_type": "BUSINESS",
         "_detail": {
             "approval_status": approval_status,
@@ -307,13 +281,34 @@ def make(
     refuse_unknown("A vendor", row, wire_fields)
     row.update(wire_fields)
     store["vendors"].add(row)
+    _add_parts(store, ident, contacts, accounts, currency or "USD")
+    return row
+
+
+def _made_up_address(country, state):
+    address = {"address_line_1": "1 Main St", "city": "Springfield", "country": country, "postal_code": "10001"}
+    return {**address, "state": state} if state else address
+
+
+def _addresses(store, ident, given):
+    given = [address for address in given if address]
+    return [{**address, "id": store.stable_id("address", ident, number), "is_default": number == 0}
+            for number, address in enumerate(given)]
+
+
+def _cell(name, text):
+    return {"column_display_name": name, "column_id": name.lower().replace(" ", "_"),
+            "value": {"type": "text", "value": text, "display_name": text}}
+
+
+def _add_parts(store, ident, contacts, accounts, currency):
+    """Contacts and bank accounts of a new vendor: how many, or their values."""
     if isinstance(contacts, int):
         contacts = [{"email": f"billing{number or ''}@{ident[:8]}.example.com"} for number in range(contacts)]
     for values in contacts:
         add_contact(store, ident, **values)
     for values in [{}] * accounts if isinstance(accounts, int) else accounts:
-        add_account(store, ident, **{"currency": currency or "USD", **values})
-    return row
+        add_account(store, ident, **{"currency": currency, **values})
 
 
 def change(store, ident, /, **changes):
@@ -372,14 +367,3 @@ def find(store, value):
     if isinstance(value, str) and value not in store["vendors"]:
         return store["vendors"].find(name=value) or make(store, value)
     return row_of(store["vendors"], value)
-
-
-def _addresses(store, ident, given):
-    given = [address for address in given if address]
-    return [{**address, "id": store.stable_id("address", ident, number), "is_default": number == 0}
-            for number, address in enumerate(given)]
-
-
-def _cell(name, text):
-    return {"column_display_name": name, "column_id": name.lower().replace(" ", "_"),
-            "value": {"type": "text", "value": text, "display_name": text}}
