@@ -87,7 +87,7 @@ class Simulator(RequestPipeline, Handles):
                 "listens": self._address(),
                 "clock": self.state.clock,
                 "state": self.state.snapshot(),
-                "parts": [memory.remember(part) for part in self._parts()],
+                "parts": [memory.remember_part(part) for part in self._parts()],
             }
 
     def restore(self, kept):
@@ -99,7 +99,7 @@ class Simulator(RequestPipeline, Handles):
             self.state.clock = kept["clock"]
             for part, remembered in zip(self._parts(), kept["parts"], strict=True):
                 memory.put_back(part, remembered)
-            events.watch(self.state, self.webhooks.emit)
+            events.watch_tables(self.state, self.webhooks.emit)
         if kept["listens"] and not self._server:
             self.start()
 

@@ -105,13 +105,13 @@ class RequestPipeline:
             self._call_hooks(self._before, request, body)
         except RampError as error:
             return Answer.refusal(error)
-        stage = faults.BEFORE if auth.bearer(request) else set(faults.BEFORE) - {"dead_token"}
+        stage = faults.BEFORE if auth.bearer_token(request) else set(faults.BEFORE) - {"dead_token"}
         fault = self.faults.take(stage, request.method, name)
         if fault:
             entry["fault"] = fault.kind
             if fault.kind != "dead_token":
                 return self._fail_before(fault)
-            auth.kill(self.state, auth.bearer(request), as_not_found=True)
+            auth.kill_token(self.state, auth.bearer_token(request), as_not_found=True)
         if request.path.startswith(API) and not self._is_within_rate(request):
             return self._refuse_rate(self.retry_after)
         result = self._route_request(request, body, readable, name, entry)
@@ -128,7 +128,7 @@ class RequestPipeline:
 
     def _is_within_rate(self, request):
         with self.state.lock:
-            return self.rate.allow(request.remote_addr)
+            return self.rate.is_allowed(request.remote_addr)
 
     def _refuse_rate(self, retry_after):
         # The guide gives 429 no error code; the number is made up.
@@ -196,7 +196,7 @@ class RequestPipeline:
             judge = None
         if route.base == API and not route.open:
             scope = judge.scope(route) if judge else route.scope
-            call.token = auth.check(call.request, self, scope)
+            call.token = auth.check_token(call.request, self, scope)
         if (judge.plus(route) if judge else route.plus) and not self.ramp_plus:
             # Nobody has observed the refusal.
             raise RampError(403, "DEVELOPER_7101", "This needs Ramp Plus")

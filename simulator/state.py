@@ -17,7 +17,7 @@ def utc_now():
     return datetime.now(timezone.utc)
 
 
-def iso(moment):
+def iso_text(moment):
     """One fixed width for all timestamps: they are then compared as text."""
     return moment.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S+00:00")
 
@@ -27,7 +27,7 @@ def blank_row(unset, empty=()):
     return {**dict.fromkeys(unset), **{name: [] for name in empty}}
 
 
-def wire(row):
+def wire_fields(row):
     return {key: value for key, value in row.items() if key[0] != "_"}
 
 
@@ -186,7 +186,7 @@ class State:
         return self.tables[table]
 
     def now(self):
-        return iso(self.clock())
+        return iso_text(self.clock())
 
     def new_id(self):
         with self.lock:

@@ -1,15 +1,15 @@
 """/cards/physical and /cards/virtual"""
 
 from ..errors import RampError
-from ..listing import answer, equals, ignored, parse_bool, read
+from ..listing import answer_list, equals, ignored, parse_bool, read_parameter
 from ..routes import route
-from ..state import Table, wire
+from ..state import Table, wire_fields
 
 TABLES = {"physical_cards": Table, "virtual_cards": Table}
 CREATED_AT = "2023-01-02T00:00:00+00:00"
 
 
-def make(state, user, physical=True, number=1):
+def make_card(state, user, physical=True, number=1):
     """A card of a user (a row); returns its row. `number` tells a user's cards of one kind apart."""
     ident = state.stable_id("card", user["id"], physical, number)
     if physical:
@@ -46,37 +46,37 @@ def _physical_card(ident, user, is_primary):
 
 
 @route("GET", "/cards/physical", scope="cards:read")
-def physical(call):
-    activated = read(call, "include_activated_only", parse_bool, True)
-    terminated = read(call, "include_terminated_only", parse_bool, False)
+def list_physical_cards(call):
+    activated = read_parameter(call, "include_activated_only", parse_bool, True)
+    terminated = read_parameter(call, "include_terminated_only", parse_bool, False)
     if activated and terminated:
         raise RampError(400, "DEVELOPER_7076", "include_terminated_only needs include_activated_only=false")
 
-    def where(row):
+    def is_listed(row):
         if terminated:
             return row["state"] == "TERMINATED"
         return row["state"] == "ACTIVE" if activated else row["state"] != "TERMINATED"
 
     filters = {"user_id": equals("cardholder_id"), "display_name": equals("display_name", str)}
-    return answer(call, "physical_cards", filters, where)
+    return answer_list(call, "physical_cards", filters, is_listed)
 
 
 @route("GET", "/cards/physical/{card_id}", scope="cards:read")
-def physical_detail(call):
-    return wire(call.row("physical_cards", "card_id"))
+def get_physical_card(call):
+    return wire_fields(call.row("physical_cards", "card_id"))
 
 
 @route("GET", "/cards/virtual", scope="cards:read")
-def virtual(call):
-    terminated = read(call, "is_terminated", parse_bool, False)
+def list_virtual_cards(call):
+    terminated = read_parameter(call, "is_terminated", parse_bool, False)
     filters = {
         "user_id": equals("user_id"),
         "entity_id": equals("_entity_id"),
         "is_terminated": ignored(parse_bool),
     }
-    return answer(call, "virtual_cards", filters, lambda row: row["_terminated"] == terminated)
+    return answer_list(call, "virtual_cards", filters, lambda row: row["_terminated"] == terminated)
 
 
 @route("GET", "/cards/virtual/{card_id}", scope="cards:read")
-def virtual_detail(call):
-    return wire(call.row("virtual_cards", "card_id"))
+def get_virtual_card(call):
+    return wire_fields(call.row("virtual_cards", "card_id"))

@@ -5,19 +5,19 @@ from ..endpoints import users
 
 class PeopleHandles:
     def add_user(self, first_name="Ada", last_name="Lovelace", email="ada@example.com", **values):
-        """A user; see `endpoints.users.make` for the values. Returns the id."""
+        """A user; see `endpoints.users.make_user` for the values. Returns the id."""
         with self.state.lock:
-            return users.make(self.state, first_name, last_name, email, **values)["id"]
+            return users.make_user(self.state, first_name, last_name, email, **values)["id"]
 
     def update_user(self, ident, **changes):
         """Change wire fields of a user; an invitation is accepted by the status USER_ACTIVE."""
         with self.state.lock:
-            return users.change(self.state, ident, **changes)
+            return users.change_user(self.state, ident, **changes)
 
     def finish_tasks(self, task=None, error=None):
-        """Finish a deferred task, or all of them; see `endpoints.users.finish`. Returns their ids."""
+        """Finish a deferred task, or all of them; see `endpoints.users.finish_tasks`. Returns their ids."""
         with self.state.lock:
-            return users.finish(self.state, task, error)
+            return users.finish_tasks(self.state, task, error)
 
     @property
     def mails(self):

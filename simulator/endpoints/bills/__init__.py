@@ -6,13 +6,14 @@ Which one it tells after a payment failed nobody has observed: here the failed o
 """
 
 from ...state import Table
-from .making import add_invoice, archive, change, make
-from .paying import pay
+from .making import add_invoice, archive_bill, change_bill, make_bill
+from .paying import pay_bills
 from .routes import OPTIONAL
-from .standing import METHODS, open_minor, settle
+from .standing import METHODS, open_minor, refresh_standing
 
 TABLES = {
     "bills": lambda: Table(index="sync_status", name=lambda row: row["vendor"]["id"]),
     "invoices": Table,
 }
-__all__ = ["METHODS", "OPTIONAL", "TABLES", "add_invoice", "archive", "change", "make", "open_minor", "pay", "settle"]
+__all__ = ["METHODS", "OPTIONAL", "TABLES", "add_invoice", "archive_bill", "change_bill", "make_bill", "open_minor",
+    "pay_bills", "refresh_standing"]

@@ -6,21 +6,21 @@ from decimal import Decimal
 from ... import money
 from ...payables import (
     DEFAULT,
-    coded,
+    bill_selections,
+    coded_lines,
     complete_lines,
-    day,
     entity_of,
-    moment,
-    quote,
-    recoded,
+    line_selections,
+    parse_midnight,
+    parse_moment,
+    quote_rate,
+    recoded_lines,
     refuse_unknown,
     row_of,
-    selections,
-    small,
-    spread,
+    spread_lines,
     sum_lines,
 )
-from ...state import blank_row, iso
+from ...state import blank_row, iso_text
 from .. import vendors
 from .standing import standing_of
 
@@ -35,13 +35,13 @@ EMPTY = ("applied_vendor_credits", "invoice_urls", "item_receipt_ids", "_invoice
 # -- making
 
 
-def make(
+def make_bill(
     store, /, *, vendor=None, amount_minor=None, currency=None, lines=None, inventory=(), account=DEFAULT,
     analytics=None, entity=None, owner=None, date=None, due=None, posting_date=None, created=None, payment_method="ACH",
     approval_status="APPROVED", sync_status="NOT_SYNCED", fx_conversion_rate=None, header=(), invoices=1, held=False,
     nulls=False, label=None, broken=False, **wire_fields,
 ):
-    """A new bill; returns its row. Pay it with :func:`pay`.
+    """A new bill; returns its row. Pay it with :func:`pay_bills`.
 
     Amounts are minor units of `currency`, which is that of the invoice (default: the entity's).
 
@@ -62,15 +62,15 @@ def make(
     :param broken: do not hold the row against the contract
     :param wire_fields: any field of the wire object as it is to be
     """
-    vendor = vendors.find(store, vendor)
+    vendor = vendors.find_vendor(store, vendor)
     entity = entity_of(store, entity, currency)
     currency = currency or entity["currency"]
-    rate = quote(currency, entity["currency"]) if fx_conversion_rate is None else fx_conversion_rate
+    rate = quote_rate(currency, entity["currency"]) if fx_conversion_rate is None else fx_conversion_rate
     amount_minor, lines, inventory = complete_lines("A bill", amount_minor, lines, inventory)
     row = {
-        **_parties(store, vendor, entity, owner),
-        **_days(store, date, due, posting_date, created),
-        "accounting_field_selections": small(header),
+        **_party_fields(store, vendor, entity, owner),
+        **_day_fields(store, date, due, posting_date, created),
+        "accounting_field_selections": bill_selections(header),
         "approval_status": approval_status,
         "fx_conversion_rate": str(rate),
         "sync_status": sync_status,
@@ -80,9 +80,10 @@ def make(
         "_label": label,
         "_broken": broken or nulls,
     }
-    row.update(_money(store, {
+    row.update(_money_fields(store, {
         "amount_minor": amount_minor, "currency": currency,
-        "lines": coded(store, lines, account, analytics), "inventory": coded(store, inventory, account, analytics)}))
+        "lines": coded_lines(store, lines, account, analytics),
+            "inventory": coded_lines(store, inventory, account, analytics)}))
     row.update(standing_of(row))
     refuse_unknown("A bill", row, wire_fields)
     row.update(wire_fields, **{"_summary": wire_fields["status_summary"]} if "status_summary" in wire_fields else {})
@@ -92,7 +93,7 @@ def make(
     return row
 
 
-def _parties(store, vendor, entity, owner):
+def _party_fields(store, vendor, entity, owner):
     """The fields of a new bill that say which it is, and whose."""
     owner = row_of(store["users"], owner) or store["users"].find(entity_id=entity["id"]) or next(iter(store["users"]))
     ident = store.new_id()
@@ -109,24 +110,24 @@ def _parties(store, vendor, entity, owner):
     }
 
 
-def _days(store, date, due, posting_date, created):
-    issued = moment(date or store.clock() - timedelta(days=10))
+def _day_fields(store, date, due, posting_date, created):
+    issued = parse_moment(date or store.clock() - timedelta(days=10))
     return {
-        "accounting_date": day(posting_date or issued),
-        "created_at": iso(min(moment(created) if created else issued + timedelta(hours=9), store.clock())),
-        "due_at": day(due or issued + timedelta(days=30)),
-        "issued_at": day(issued),
-        "posting_date": day(posting_date),
+        "accounting_date": parse_midnight(posting_date or issued),
+        "created_at": iso_text(min(parse_moment(created) if created else issued + timedelta(hours=9), store.clock())),
+        "due_at": parse_midnight(due or issued + timedelta(days=30)),
+        "issued_at": parse_midnight(issued),
+        "posting_date": parse_midnight(posting_date),
     }
 
 
 # -- changing
 
 
-def change(store, ident, /, **changes):
+def change_bill(store, ident, /, **changes):
     """Change a bill after the fact, as people do in Ramp; nothing in a bill tells when. Returns the row.
 
-    Takes fields of the wire object, and of :func:`make`: amount_minor, currency, lines, inventory, account, date,
+    Takes fields of the wire object, and of :func:`make_bill`: amount_minor, currency, lines, inventory, account, date,
     due, header, vendor, payment_method, held; `invoices`: how many there are to be at least. A
     status_summary given here stays until it is given as None, or a payment moves.
     """
@@ -136,7 +137,7 @@ def change(store, ident, /, **changes):
     count = changes.pop("invoices", 0)
     refuse_unknown("A bill", row, changes, ("_method", "_held", "_summary"))
     if wanted:
-        changes.update(_money(store, {**row["_money"], **wanted}))
+        changes.update(_money_fields(store, {**row["_money"], **wanted}))
     standing = standing_of({**row, **changes})
     row = store["bills"].update(ident, **{**standing, **changes})
     for _ in range(count - len(row["_invoices"])):
@@ -149,28 +150,28 @@ def _wanted_money(values, changes):
     wanted = {name: changes.pop(name) for name in tuple(changes) if name in values}
     if "amount_minor" in wanted and not {"lines", "inventory"} & set(wanted):
         rest = wanted["amount_minor"] - sum_lines(values["inventory"])
-        wanted["lines"] = spread(values["lines"] or [{"amount_minor": 0}], rest)
+        wanted["lines"] = spread_lines(values["lines"] or [{"amount_minor": 0}], rest)
     elif wanted and "amount_minor" not in wanted:
         wanted["amount_minor"] = sum(sum_lines(wanted.get(name, values[name])) for name in ("lines", "inventory"))
     if "account" in changes:
         account = changes.pop("account")
         for name in ("lines", "inventory"):
-            wanted[name] = recoded(wanted.get(name, values[name]), account)
+            wanted[name] = recoded_lines(wanted.get(name, values[name]), account)
     return wanted
 
 
 def _rename_fields(store, changes):
-    """Puts the arguments of :func:`change` under the names of the row's fields."""
+    """Puts the arguments of :func:`change_bill` under the names of the row's fields."""
     for name, field in (("date", "issued_at"), ("due", "due_at")):
         if name in changes:
-            changes[field] = day(changes.pop(name))
+            changes[field] = parse_midnight(changes.pop(name))
     for name in ("posting_date", "issued_at"):
         if changes.get(name):
-            changes[name] = changes["accounting_date"] = day(changes[name])
+            changes[name] = changes["accounting_date"] = parse_midnight(changes[name])
     if "header" in changes:
-        changes["accounting_field_selections"] = small(changes.pop("header"))
+        changes["accounting_field_selections"] = bill_selections(changes.pop("header"))
     if "vendor" in changes:
-        vendor = vendors.find(store, changes.pop("vendor"))
+        vendor = vendors.find_vendor(store, changes.pop("vendor"))
         changes["vendor"] = {"id": vendor["id"], "name": vendor["name"]}
     for name, key in (("payment_method", "_method"), ("held", "_held"), ("status_summary", "_summary")):
         if name in changes:
@@ -189,7 +190,7 @@ def add_invoice(store, ident, /, kind="pdf", filename=None, text=None):
     return made
 
 
-def archive(store, ident, /):
+def archive_bill(store, ident, /):
     """What deleting is called in Ramp: payments on their way are cancelled. Returns the row."""
     row = store["bills"].rows[ident]
     going = {item["id"] for item in row["_payments"] if item["state"] not in ("failed", "cancelled")}
@@ -209,24 +210,24 @@ def archive(store, ident, /):
 # -- amounts over the wire
 
 
-def _money(store, values):
+def _money_fields(store, values):
     """The wire fields that follow from amounts and lines, and `_money`: the amounts as they are meant."""
     return {
-        "amount": money.amount(values["amount_minor"], values["currency"]),
-        "line_items": [_line(store, line, values["currency"]) for line in values["lines"]],
+        "amount": money.currency_amount(values["amount_minor"], values["currency"]),
+        "line_items": [_line_item(store, line, values["currency"]) for line in values["lines"]],
         "inventory_line_items": [
-            {**_line(store, line, values["currency"]), "quantity": line["quantity"],
-             "unit_price": money.amount(line["unit_price_minor"], line.get("currency") or values["currency"])}
+            {**_line_item(store, line, values["currency"]), "quantity": line["quantity"],
+             "unit_price": money.currency_amount(line["unit_price_minor"], line.get("currency") or values["currency"])}
             for line in values["inventory"]],
         "_money": values,
     }
 
 
-def _line(store, line, currency):
+def _line_item(store, line, currency):
     currency = line.get("currency") or currency
     item = {
-        "accounting_field_selections": small(selections(store, line)),
-        "amount": money.amount(line["amount_minor"], currency),
+        "accounting_field_selections": bill_selections(line_selections(store, line)),
+        "amount": money.currency_amount(line["amount_minor"], currency),
         "item_receipt_line_item_ids": list(line.get("item_receipt_line_item_ids") or ()),
         "purchase_order_line_item_id": line.get("purchase_order_line_item_id"),
         "withholding_line_item": None,

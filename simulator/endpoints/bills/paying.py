@@ -3,15 +3,15 @@
 from datetime import timedelta
 
 from ... import money
-from ...payables import convert, day, moment
-from ...state import iso
+from ...payables import convert_minor, parse_midnight, parse_moment
+from ...state import iso_text
 from .. import transactions
 from .standing import CARD_METHODS, METHODS, open_minor, standing_of
 
 PAYMENT_STATES = ("scheduled", "processing", "completed", "failed", "cancelled")
 
 
-def pay(
+def pay_bills(
     store, idents, /, *, status="completed", amount_minor=None, method=None, date=None, payment_id=None,
     manual_method="OTHER", transaction=None, settled_minor=None, in_payer_currency=False, fx_conversion_rate=None,
     same_day=False, source=None, new=False,
@@ -47,7 +47,7 @@ def pay(
             place = len(payments)
             payments.append(_new_payment(
                 store, row, payment_id, method or row["_method"], minor, manual_method, same_day))
-        item = _moved_payment(store, row, payments[place], status, day(date) if date else None, source)
+        item = _moved_payment(store, row, payments[place], status, parse_midnight(date) if date else None, source)
         if item["method"] in CARD_METHODS and status == "completed":
             item = _charged_payment(store, row, item, transaction)
         if settled_minor is not None or in_payer_currency:
@@ -77,11 +77,11 @@ def _moved_payment(store, row, item, status, at, source):
                 f"Nothing is paid by {item['method']} from the bank account {source} of {entity['entity_name']}")
         item["source"] = source
     if at or not item["scheduled"]:
-        item["scheduled"] = at or day(store.clock())
+        item["scheduled"] = at or parse_midnight(store.clock())
     if status in ("processing", "completed", "failed"):
         item["effective"] = item["effective"] or item["scheduled"]
     if status == "completed":
-        item["completed"] = iso(min(store.clock(), moment(item["scheduled"]) + timedelta(days=1)))
+        item["completed"] = iso_text(min(store.clock(), parse_moment(item["scheduled"]) + timedelta(days=1)))
     return item
 
 
@@ -89,8 +89,9 @@ def _settled_amount(store, row, item, settled_minor):
     """What left the entity's account, in its currency; None: what the bill's rate makes of the payment."""
     currency = store["entities"].rows[row["entity_id"]]["currency"]
     if settled_minor is None:
-        settled_minor = convert(item["amount_minor"], row["_money"]["currency"], row["fx_conversion_rate"], currency)
-    return money.amount(settled_minor, currency)
+        settled_minor = convert_minor(item["amount_minor"], row["_money"]["currency"], row["fx_conversion_rate"],
+            currency)
+    return money.currency_amount(settled_minor, currency)
 
 
 def _new_payment(store, row, ident, method, minor, manual_method, same_day):
@@ -140,8 +141,8 @@ def _charge_card(store, row, item):
     minor, original = item["amount_minor"], {}
     if foreign != entity["currency"]:
         original = {"original_minor": minor, "original_currency": foreign}
-        minor = convert(minor, foreign, row["fx_conversion_rate"], entity["currency"])
-    charge = transactions.make(
+        minor = convert_minor(minor, foreign, row["fx_conversion_rate"], entity["currency"])
+    charge = transactions.make_transaction(
         store, amount_minor=minor, currency=entity["currency"], entity=entity, merchant=row["vendor"]["name"],
         user=store["users"].get(row["bill_owner"]["id"]), date=item["scheduled"],
         memo=f"Bill {row['invoice_number']}", **original)

@@ -20,7 +20,7 @@ def open_minor(row):
     return row["_money"]["amount_minor"] - _credited_minor(row) - paid
 
 
-def settle(store, ident):
+def refresh_standing(store, ident):
     """Work out again where the bill stands, after a credit was applied."""
     row = store["bills"].rows[ident]
     return store["bills"].update(ident, **standing_of(row))
@@ -85,7 +85,7 @@ def _payment_on_wire(row):
     method = item["method"]
     return {
         "id": item["id"],
-        "amount": item["told"] or money.amount(item["amount_minor"], currency),
+        "amount": item["told"] or money.currency_amount(item["amount_minor"], currency),
         "customer_friendly_payment_id": item["friendly"],
         "details": _payment_details(item),
         "effective_date": None if method in CARD_METHODS else item["effective"],

@@ -8,11 +8,12 @@ rounded price), whether the last line, or one that was received or billed, can b
 
 from ...state import Table
 from . import routes
-from .making import archive, bill, change, extended, make
-from .numbers import normalised, quantity
-from .standing import billed_on, told, totals
+from .making import archive_order, bill_order, change_order, extended_minor, make_order
+from .numbers import normalise_number, read_quantity
+from .standing import billed_on, order_on_wire, line_totals
 
 TABLES = {"purchase_orders": Table}
 __all__ = [
-    "TABLES", "archive", "bill", "billed_on", "change", "extended", "make", "normalised", "quantity", "told", "totals",
+    "TABLES", "archive_order", "bill_order", "billed_on", "change_order", "extended_minor", "make_order",
+        "normalise_number", "read_quantity", "order_on_wire", "line_totals",
 ]

@@ -4,8 +4,8 @@ from datetime import timedelta
 from decimal import Decimal
 
 from ... import money
-from ...payables import entity_of, moment, refuse_unknown, row_of, selections, small
-from ...state import blank_row, iso
+from ...payables import bill_selections, entity_of, line_selections, parse_moment, refuse_unknown, row_of
+from ...state import blank_row, iso_text
 from .. import bills, vendors
 from .numbers import new_number
 from .standing import received_on
@@ -27,7 +27,7 @@ UNSET = (
 )
 
 
-def make(
+def make_order(
     store, /, *, vendor=None, entity=None, owner=None, currency=None, lines=({"unit_price": 10000},), header=(),
     number=None, source="RAMP", three_way_match=False, approved=True, created=None, label=None, broken=False,
     **wire_fields,
@@ -47,13 +47,13 @@ def make(
     :param broken: do not hold the row against the contract
     :param wire_fields: any field of the wire object as it is to be
     """
-    vendor = vendors.find(store, vendor) if vendor is not None else None
+    vendor = vendors.find_vendor(store, vendor) if vendor is not None else None
     entity = entity_of(store, entity, currency)
     owner = row_of(store["users"], owner) or next(iter(store["users"]), None)
     row = {
-        **_parties(store, vendor, entity, owner, source),
-        "accounting_field_selections": small(header),
-        "created_at": iso(moment(created) if created else store.clock() - timedelta(days=10)),
+        **_party_fields(store, vendor, entity, owner, source),
+        "accounting_field_selections": bill_selections(header),
+        "created_at": iso_text(parse_moment(created) if created else store.clock() - timedelta(days=10)),
         "purchase_order_number": new_number(store, None) if number is None else number,
         "three_way_match_enabled": three_way_match,
         "_approved": approved,
@@ -61,13 +61,13 @@ def make(
         "_label": label,
         "_broken": broken,
     }
-    row.update(_money(store, {
+    row.update(_money_fields(store, {
         "currency": currency or entity["currency"], "lines": [_full_line(line) for line in lines]}))
     refuse_unknown("A purchase order", row, wire_fields)
     return store["purchase_orders"].add({**row, **wire_fields})
 
 
-def _parties(store, vendor, entity, owner, source):
+def _party_fields(store, vendor, entity, owner, source):
     """The fields of a new order that say which it is, whose, and where it comes from."""
     ident = store.new_id()
     return {
@@ -83,10 +83,11 @@ def _parties(store, vendor, entity, owner, source):
     }
 
 
-def change(store, ident, /, **changes):
+def change_order(store, ident, /, **changes):
     """Change an order, as people do in Ramp; nothing in it tells when. Returns the row.
 
-    Takes fields of the wire object, and of :func:`make`: lines, currency, header, vendor, number, approved; `closed`:
+    Takes fields of the wire object, and of :func:`make_order`: lines, currency, header, vendor, number, approved;
+    `closed`:
     no more bills. Lines keep their ids by "id", else by their place.
     """
     row = store["purchase_orders"].rows[ident]
@@ -98,28 +99,28 @@ def change(store, ident, /, **changes):
             _full_line({**line, "id": line.get("id") or (kept[number] if kept else None)})
             for number, line in enumerate(wanted["lines"])]
     if "header" in changes:
-        changes["accounting_field_selections"] = small(changes.pop("header"))
+        changes["accounting_field_selections"] = bill_selections(changes.pop("header"))
     if "vendor" in changes:
-        changes["vendor_id"] = vendors.find(store, changes.pop("vendor"))["id"]
+        changes["vendor_id"] = vendors.find_vendor(store, changes.pop("vendor"))["id"]
     for name, key in (("approved", "_approved"), ("closed", "_closed"), ("number", "purchase_order_number")):
         if name in changes:
             changes[key] = changes.pop(name)
     refuse_unknown("A purchase order", row, changes, ("_approved", "_closed"))
     if wanted:
-        changes.update(_money(store, {**values, **wanted}))
+        changes.update(_money_fields(store, {**values, **wanted}))
     return store["purchase_orders"].update(ident, **changes)
 
 
-def archive(store, ident, /, reason=None):
+def archive_order(store, ident, /, reason=None):
     """The order is gone, but for the list that asks for archived ones; its number is free. Returns the row."""
     return store["purchase_orders"].update(ident, archived_at=store.now(), _archived_reason=reason)
 
 
-def bill(store, ident, /, quantities=None, **values):
+def bill_order(store, ident, /, quantities=None, **values):
     """A bill of the order, line by line, matched with it and with its receipts; returns the bill's row.
 
     :param quantities: {line id: quantity}; default: all that was ordered
-    :param values: of `bills.make`
+    :param values: of `bills.make_bill`
     """
     row = store["purchase_orders"].rows[ident]
     receipts = received_on(store, ident)
@@ -128,17 +129,17 @@ def bill(store, ident, /, quantities=None, **values):
         count = wanted["quantity"] if quantities is None else quantities.get(wanted["id"])
         if count:
             lines.append({
-                "amount_minor": extended(line, count), "memo": wanted["description"],
-                "selections": selections(store, line), "purchase_order_line_item_id": wanted["id"],
+                "amount_minor": extended_minor(line, count), "memo": wanted["description"],
+                "selections": line_selections(store, line), "purchase_order_line_item_id": wanted["id"],
                 "item_receipt_line_item_ids": [
                     item["id"] for receipt in receipts for item in receipt["line_items"]
                     if item["purchase_order_line_item_id"] == wanted["id"]]})
-    return bills.make(store, **{
+    return bills.make_bill(store, **{
         "vendor": row["vendor_id"], "entity": row["entity_id"], "currency": row["_money"]["currency"], "lines": lines,
         "purchase_order_id": ident, "item_receipt_ids": [receipt["id"] for receipt in receipts], **values})
 
 
-def extended(line, count):
+def extended_minor(line, count):
     """Minor units that so many units of a line (of `_money`) cost; prices may be finer than the currency."""
     return round(Decimal(line["unit_price"]) * count)
 
@@ -148,17 +149,17 @@ def _full_line(line):
     return {**LINE, **line, "unit_price": str(line.get("unit_price", 0))}
 
 
-def _money(store, values):
+def _money_fields(store, values):
     """The wire fields that follow from the lines, and `_money`: prices as they are meant, in minor units."""
     currency = values["currency"]
     values = {**values, "lines": [{**line, "id": line["id"] or store.new_id()} for line in values["lines"]]}
     items = [{
         "id": line["id"],
-        "accounting_field_selections": small(selections(store, line)),
-        "amount": money.amount(extended(line, line["quantity"]), currency),
+        "accounting_field_selections": bill_selections(line_selections(store, line)),
+        "amount": money.currency_amount(extended_minor(line, line["quantity"]), currency),
         "quantity": line["quantity"],
-        "unit_price": money.amount(extended(line, 1), currency),
+        "unit_price": money.currency_amount(extended_minor(line, 1), currency),
         **{name: line[name] for name in TOLD_AS_IS},
     } for line in values["lines"]]
-    total = money.amount(sum(item["amount"]["amount"] for item in items), currency)
+    total = money.currency_amount(sum(item["amount"]["amount"] for item in items), currency)
     return {"amount": total, "spend_total_amount": total, "line_items": items, "_money": values}

@@ -5,7 +5,7 @@ import re
 from ...errors import RampError, invalid_field
 
 
-def quantity(value):
+def read_quantity(value):
     """A whole number of units, or Ramp's 422."""
     if not isinstance(value, int) or isinstance(value, bool):
         raise invalid_field("unit_quantity", "Not a valid integer.")
@@ -14,7 +14,7 @@ def quantity(value):
     return value
 
 
-def normalised(number):
+def normalise_number(number):
     """(prefix, number or None) that Ramp makes of a number, as seen in its sandbox; its guide says nothing of it.
 
     Ramp's numbers are a prefix, a dash and a whole number; the prefix "PO" goes without saying.
@@ -30,15 +30,15 @@ def normalised(number):
 def new_number(store, given):
     """The number an order gets; 400 if another has it. The numbers of archived orders are free again."""
     taken = {row["purchase_order_number"] for row in store["purchase_orders"] if not row["archived_at"]}
-    prefix, number = normalised(given or "")
+    prefix, number = normalise_number(given or "")
 
-    def text(number):
+    def number_text(number):
         return f"{prefix}-{number}" if prefix else str(number)
 
     if number is None:
         number = 1
-        while text(number) in taken:
+        while number_text(number) in taken:
             number += 1
-    elif text(number) in taken:
+    elif number_text(number) in taken:
         raise RampError(400, "DEVELOPER_7063", "The purchase order number exists already")
-    return text(number)
+    return number_text(number)

@@ -1,13 +1,13 @@
 """Where an order stands: what of it was received and billed, and how it goes over the wire with that."""
 
-from ...state import wire
+from ...state import wire_fields
 
 
-def told(store, row):
+def order_on_wire(store, row):
     """The order as lists and creation answer it, with what follows from receipts and bills."""
     receipts = received_on(store, row["id"])
     return {
-        **wire(row),
+        **wire_fields(row),
         "bill_ids": [bill["id"] for bill in billed_on(store, row)],
         "billing_status": billing_status(store, row),
         "item_receipt_ids": [receipt["id"] for receipt in receipts],
@@ -15,9 +15,9 @@ def told(store, row):
     }
 
 
-def told_in_detail(store, row):
+def order_in_detail(store, row):
     """The order as it is answered alone."""
-    body = told(store, row)
+    body = order_on_wire(store, row)
     lines = [{**line, "custom_field_values": []} for line in body["line_items"]]
     return {**body, "line_items": lines, "custom_form_collection_response": None}
 
@@ -33,7 +33,7 @@ def billed_on(store, row):
     return [bill for bill in among if bill["purchase_order_id"] == row["id"] and not bill["archived_at"]]
 
 
-def totals(store, ident):
+def line_totals(store, ident):
     """What of each line was received and billed, in order.
 
     Returns [{"id", "external_id", "ordered", "received", "billed_minor"}]. A receipt without a quantity is of the whole line.
@@ -56,7 +56,7 @@ def totals(store, ident):
 
 
 def receipt_status(store, row):
-    lines = totals(store, row["id"])
+    lines = line_totals(store, row["id"])
     if not any(line["received"] for line in lines):
         return "NOT_RECEIVED"
     if any(line["received"] > line["ordered"] for line in lines):

@@ -4,8 +4,8 @@ from datetime import date as Date
 from datetime import datetime, time, timedelta, timezone
 
 from ... import coding, money
-from ...payables import DEFAULT, coded, entity_of, recoded, row_of, spread
-from ...state import blank_row, iso
+from ...payables import DEFAULT, coded_lines, entity_of, recoded_lines, row_of, spread_lines
+from ...state import blank_row, iso_text
 from .. import receipts as receipt_files
 
 STATUSES = ("NOT_SYNC_READY", "SYNCED", "SYNC_READY")
@@ -24,7 +24,7 @@ EMPTY = (
 # -- making
 
 
-def make(
+def make_transaction(
     store, /, *, amount_minor=None, currency=None, lines=None, account=DEFAULT, analytics=None, original_minor=None,
     original_currency=None, user=None, entity=None, card_id=None, date=None, sync_status="SYNC_READY", state="CLEARED",
     receipts=0, refund_of=None, merchant="Office Depot", merchant_descriptor=None,
@@ -53,12 +53,12 @@ def make(
         merchant = original["merchant_name"]
         if amount_minor is None:
             amount_minor = -original["_money"]["amount_minor"]
-    user, entity = _spender(store, user, entity, currency)
-    spent = _moment(store, date)
+    user, entity = _user_and_entity(store, user, entity, currency)
+    spent = _purchase_moment(store, date)
     row = {
-        **_parties(store, user, entity, card_id),
+        **_party_fields(store, user, entity, card_id),
         **_merchant_fields(store, merchant, merchant_descriptor, category),
-        **_days(store, spent, state),
+        **_day_fields(store, spent, state),
         "all_requirements_met_and_approved": sync_status != "NOT_SYNC_READY",
         "memo": memo,
         "original_transaction_id": refund_of,
@@ -67,12 +67,12 @@ def make(
         "_label": label,
         "_broken": broken,
     }
-    row.update(_money(store, {
+    row.update(_money_fields(store, {
         "amount_minor": amount_minor,
         "currency": currency or entity["currency"],
         "original_minor": original_minor,
         "original_currency": original_currency,
-        "lines": coded(store, lines or [{"amount_minor": amount_minor}], account, analytics),
+        "lines": coded_lines(store, lines or [{"amount_minor": amount_minor}], account, analytics),
     }))
     if state == "DECLINED":
         row["decline_details"] = _decline_details(row)
@@ -84,7 +84,7 @@ def make(
     return row
 
 
-def _spender(store, user, entity, currency):
+def _user_and_entity(store, user, entity, currency):
     """(user, entity) as rows, where what is not given follows from the other, or from the currency."""
     user = row_of(store["users"], user)
     entity = row_of(store["entities"], entity) or _entity_of(store, user, currency)
@@ -99,7 +99,7 @@ def _entity_of(store, user, currency):
     return entity_of(store, None, currency)
 
 
-def _parties(store, user, entity, card_id):
+def _party_fields(store, user, entity, card_id):
     """The fields of a new transaction that say which it is, and whose."""
     return {
         **blank_row(UNSET, EMPTY),
@@ -134,13 +134,13 @@ def _merchant_fields(store, merchant, descriptor, category):
     }
 
 
-def _days(store, spent, state):
+def _day_fields(store, spent, state):
     settled = _settlement_of(store, spent)
     return {
-        "accounting_date": iso(settled) if state == "CLEARED" else None,
-        "updated_at": iso(min(settled, store.clock())),
-        "user_transaction_time": iso(spent),
-        **({"settlement_date": iso(settled)} if state == "CLEARED" else {}),
+        "accounting_date": iso_text(settled) if state == "CLEARED" else None,
+        "updated_at": iso_text(min(settled, store.clock())),
+        "user_transaction_time": iso_text(spent),
+        **({"settlement_date": iso_text(settled)} if state == "CLEARED" else {}),
     }
 
 
@@ -156,25 +156,25 @@ def _decline_details(row):
 # -- changing
 
 
-def change(store, ident, /, **changes):
+def change_transaction(store, ident, /, **changes):
     """Change a transaction after the fact, as people do in Ramp; moves `updated_at`. Returns the row.
 
-    Takes fields of the wire object, and of :func:`make`: amount_minor, currency, lines, original_minor,
+    Takes fields of the wire object, and of :func:`make_transaction`: amount_minor, currency, lines, original_minor,
     original_currency, account, date, receipts (how many there are to be at least).
     """
     row = store["transactions"].rows[ident]
     values = dict(row["_money"])
     wanted = {name: changes.pop(name) for name in tuple(changes) if name in values}
     if "amount_minor" in wanted and "lines" not in wanted:
-        wanted["lines"] = spread(values["lines"], wanted["amount_minor"])
+        wanted["lines"] = spread_lines(values["lines"], wanted["amount_minor"])
     if "amount_minor" in wanted:
         wanted = {"original_minor": None, "original_currency": None, **wanted}
     if "account" in changes:
         account = changes.pop("account")
-        wanted["lines"] = recoded(wanted.get("lines", values["lines"]), account)
+        wanted["lines"] = recoded_lines(wanted.get("lines", values["lines"]), account)
     _refuse_unknown(row, changes)
     if wanted:
-        changes.update(_money(store, {**values, **wanted}))
+        changes.update(_money_fields(store, {**values, **wanted}))
     changes = _moved_days(store, row, changes)
     for _ in range(changes.pop("receipts", 0) - len(row["receipts"])):
         add_receipt(store, ident)
@@ -184,29 +184,29 @@ def change(store, ident, /, **changes):
 
 def _moved_days(store, row, changes):
     """The changes with "date" turned into the days that follow from it and from the state."""
-    spent = _moment(store, changes.pop("date", row["user_transaction_time"]))
-    changes["user_transaction_time"] = iso(spent)
+    spent = _purchase_moment(store, changes.pop("date", row["user_transaction_time"]))
+    changes["user_transaction_time"] = iso_text(spent)
     is_cleared = changes.get("state", row["state"]) == "CLEARED"
-    if is_cleared and (iso(spent) != row["user_transaction_time"] or row["accounting_date"] is None):
-        settled = iso(_settlement_of(store, spent))
+    if is_cleared and (iso_text(spent) != row["user_transaction_time"] or row["accounting_date"] is None):
+        settled = iso_text(_settlement_of(store, spent))
         changes = {"accounting_date": settled, "settlement_date": settled, **changes}
     return changes
 
 
-def recode(store, ident, account):
-    return change(store, ident, account=account)
+def recode_transaction(store, ident, account):
+    return change_transaction(store, ident, account=account)
 
 
 def add_receipt(store, ident, **values):
-    """A receipt matched to a transaction; `values` as of `receipts.make`. Returns its row."""
+    """A receipt matched to a transaction; `values` as of `receipts.make_receipt`. Returns its row."""
     row = store["transactions"].rows[ident]
     user_id = row["card_holder"].get("user_id")
-    receipt = receipt_files.make(store, user_id, row["user_transaction_time"], transaction_id=ident, **values)
+    receipt = receipt_files.make_receipt(store, user_id, row["user_transaction_time"], transaction_id=ident, **values)
     store["transactions"].update(ident, receipts=[*row["receipts"], receipt["id"]])
     return receipt
 
 
-def totals(store, sync_status=STATUSES, until=None):
+def spend_totals(store, sync_status=STATUSES, until=None):
     """Cleared spend per entity and currency in minor units: what the books must say in the end.
 
     `until`: only purchases before this moment (ISO text).
@@ -228,7 +228,7 @@ def totals(store, sync_status=STATUSES, until=None):
     return sorted(found.values(), key=lambda total: (total["entity_id"], total["currency"]))
 
 
-def _money(store, values):
+def _money_fields(store, values):
     """The wire fields that follow from amounts and lines, and `_money`: the amounts as they are meant."""
     minor, currency = values["amount_minor"], values["currency"]
     if values["original_minor"] is None:
@@ -240,12 +240,12 @@ def _money(store, values):
     else:
         # A line's `amount` is in the merchant's currency then, whatever the contract's text says (seen live);
         # `converted_amount` is what to book.
-        shares = money.split(original, [abs(line["amount_minor"]) for line in lines])
+        shares = money.split_minor(original, [abs(line["amount_minor"]) for line in lines])
     return {
-        "amount": money.major(minor, currency),
+        "amount": money.major_amount(minor, currency),
         "currency_code": currency,
-        "minor_unit_conversion_rate": money.rate(currency),
-        "original_transaction_amount": money.amount(original, foreign),
+        "minor_unit_conversion_rate": money.minor_per_major(currency),
+        "original_transaction_amount": money.currency_amount(original, foreign),
         "line_items": [
             _line_item(store, line, share, currency, foreign) for line, share in zip(lines, shares, strict=True)],
         "_money": values,
@@ -256,8 +256,8 @@ def _line_item(store, line, share, currency, foreign):
     line_currency = line.get("currency")
     item = {
         "accounting_field_selections": line_selections(store, line),
-        "amount": money.amount(share, line_currency or foreign),
-        "converted_amount": money.amount(line["amount_minor"], line_currency or currency),
+        "amount": money.currency_amount(share, line_currency or foreign),
+        "converted_amount": money.currency_amount(line["amount_minor"], line_currency or currency),
     }
     if line.get("memo"):
         item["memo"] = line["memo"]
@@ -288,7 +288,7 @@ def _settlement_of(store, spent):
     return max(spent, min(spent + timedelta(days=1 + spent.toordinal() % 3), store.clock()))
 
 
-def _moment(store, value):
+def _purchase_moment(store, value):
     if value is None:
         return store.clock() - timedelta(days=3)
     if isinstance(value, str):

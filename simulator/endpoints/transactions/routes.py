@@ -1,24 +1,24 @@
 """The routes of /transactions with their filters and orders, and the sync type."""
 
 from ... import coding
-from ...errors import RampError, invalid, not_found
+from ...errors import RampError, invalid_input, not_found
 from ...listing import (
     Filter,
-    answer,
+    answer_list,
     equals,
     ignored,
     one_of,
     parse_bool,
     parse_decimal,
     parse_uuid,
-    read,
+    read_parameter,
     since,
     until,
 )
 from ...routes import route
-from ...state import wire
+from ...state import wire_fields
 from .. import syncs
-from .making import STATUSES, change
+from .making import STATUSES, change_transaction
 
 syncs.TARGETS["TRANSACTION_SYNC"] = syncs.SyncTarget("transactions")
 ORDERS = {
@@ -65,16 +65,16 @@ FILTERS = {
 
 
 @route("GET", "/transactions", scope="transactions:read")
-def index(call):
-    status = read(call, "sync_status", one_of(*STATUSES))
-    state = read(call, "state", str)
-    unsynced = read(call, "has_no_sync_commits", parse_bool)
-    orders = [name for name in ORDERS if read(call, name, parse_bool)]
+def list_transactions(call):
+    status = read_parameter(call, "sync_status", one_of(*STATUSES))
+    state = read_parameter(call, "state", str)
+    unsynced = read_parameter(call, "has_no_sync_commits", parse_bool)
+    orders = [name for name in ORDERS if read_parameter(call, name, parse_bool)]
     if len(orders) > 1:
-        raise invalid("Only one order at a time", {name: ["Only one order at a time."] for name in orders})
+        raise invalid_input("Only one order at a time", {name: ["Only one order at a time."] for name in orders})
     order, reverse = ORDERS[orders[0]] if orders else ("", False)
 
-    def where(row):
+    def is_listed(row):
         if state is None and row["state"] == "DECLINED" or state not in (None, "ALL", row["state"]):
             return False
         # sync_status, where given, stands above the older has_no_sync_commits, which also leaves out what one-time
@@ -83,16 +83,17 @@ def index(call):
             return False
         return status is not None or unsynced is None or (row["sync_status"] != "SYNCED") == unsynced
 
-    return answer(call, "transactions", FILTERS, where, order, reverse, bucket=status, render=_renderer(call))
+    return answer_list(call, "transactions", FILTERS, is_listed, order, reverse, bucket=status,
+        render=_transaction_renderer(call))
 
 
 @route("GET", "/transactions/{transaction_id}", scope="transactions:read")
-def detail(call):
-    return _renderer(call)(call.row("transactions", "transaction_id"))
+def get_transaction(call):
+    return _transaction_renderer(call)(call.row("transactions", "transaction_id"))
 
 
 @route("PATCH", "/transactions/{transaction_id}", scope="transactions:write")
-def split(call):
+def patch_transaction(call):
     row = call.row("transactions", "transaction_id")
     if row["sync_status"] == "SYNCED":
         raise RampError(403, "DEVELOPER_TRANSACTION_SPLIT_NOT_ALLOWED", "The transaction is synced")
@@ -105,37 +106,37 @@ def split(call):
             {
                 "amount_minor": item["amount"],
                 "memo": item.get("memo"),
-                "selections": coding.from_request(call.state, item.get("accounting_field_selections")),
+                "selections": coding.read_selections(call.state, item.get("accounting_field_selections")),
             }
             for item in wanted
         ]
         if not wanted:
             # Unsplit: one line again, with the coding of the first.
             lines = [{**row["_money"]["lines"][0], "amount_minor": total}]
-        row = change(call.state, row["id"], lines=lines)
-    return _renderer(call)(row)
+        row = change_transaction(call.state, row["id"], lines=lines)
+    return _transaction_renderer(call)(row)
 
 
 @route("POST", "/accounting/ready-to-sync", scope="accounting:write")
-def ready_to_sync(call):
+def post_ready_to_sync(call):
     rows = [call.state["transactions"].get(ident) for ident in call.need("object_ids")]
     if None in rows:
         raise not_found("Transaction")
     synced = {row["id"]: ["Already synced."] for row in rows if row["sync_status"] == "SYNCED"}
     if synced:
-        raise invalid("Some transactions are synced", synced)
+        raise invalid_input("Some transactions are synced", synced)
     for row in rows:
         call.state["transactions"].update(row["id"], sync_status="SYNC_READY", updated_at=call.state.now())
     return None, 204
 
 
-def _renderer(call):
-    return _newer if call.ramp.newer_shape else wire
+def _transaction_renderer(call):
+    return _newer_shape if call.ramp.newer_shape else wire_fields
 
 
-def _newer(row):
+def _newer_shape(row):
     """The shape of contracts after 2026-08: signed minor amounts beside the deprecated float."""
-    body, values = wire(row), row["_money"]
+    body, values = wire_fields(row), row["_money"]
     if "amount" in body:
         body["entity_amount"] = {"value": values["amount_minor"], "currency": values["currency"]}
         body["merchant_amount"] = {"value": values["original_minor"], "currency": values["original_currency"]}
