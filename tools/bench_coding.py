@@ -243,7 +243,7 @@ def savings(env, connection, watch, rounds):
     } for what, sides in found.items()}
 
 
-def main():
+def read_options():
     parser = argparse.ArgumentParser()
     parser.add_argument('--database', required=True)
     parser.add_argument('--accounts', type=int, required=True)
@@ -251,7 +251,11 @@ def main():
     parser.add_argument('--rounds', type=int, required=True)
     parser.add_argument('--output', required=True)
     parser.add_argument('--profile', help='write a profile of Python calls here')
-    options = parser.parse_args()
+    return parser.parse_args()
+
+
+def main():
+    options = read_options()
     with simulator('--no-validate', '--rate-limit', 0) as ramp, environment(options.database) as env:
         env = env(context={**env.context, 'lang': 'en_US'})
         connection = prepare(env, ramp, options.accounts, options.analytics)

@@ -90,13 +90,17 @@ def measure(env, watch, connection, count):
     return {**found, 'count': count, 'lines': LINES, 'imported': IMPORTED * LINES}
 
 
-def main():
+def read_options():
     parser = argparse.ArgumentParser()
     parser.add_argument('--database', required=True)
     parser.add_argument('--side', choices=('without', 'off', 'on'), required=True)
     parser.add_argument('--orders', type=int, required=True)
     parser.add_argument('--output', required=True)
-    options = parser.parse_args()
+    return parser.parse_args()
+
+
+def main():
+    options = read_options()
     import odoo.addons.base.models.ir_cron as ir_cron
 
     ir_cron.MIN_TIME_PER_JOB = 3600  # how the scheduler gives a job some seconds at a time is not what is measured here

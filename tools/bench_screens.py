@@ -124,12 +124,16 @@ def prepare(env, ramp):
     env.cr.commit()
 
 
-def main():
+def read_options():
     parser = argparse.ArgumentParser()
     parser.add_argument('--database', required=True)
     parser.add_argument('--output', required=True)
     parser.add_argument('--rounds', type=int, required=True)
-    options = parser.parse_args()
+    return parser.parse_args()
+
+
+def main():
+    options = read_options()
     port = free_port(0)
     address = f'http://127.0.0.1:{port}'
     with simulator('--no-validate', '--rate-limit', 0) as ramp:

@@ -276,53 +276,54 @@ def run_ours(env, connection, meter, size):
 
 
 def run_bare(env, connection, meter, rows):
-    company = connection.company_id
     for batch in batches(rows):
-        expenses = env['hr.expense'].create([{
-            'name': row['name'],
-            'employee_id': row['employee'],
-            'company_id': company.id,
-            'product_id': connection.expense_product_id.id,
-            'payment_mode': 'company_account',
-            'date': row['date'],
-            'currency_id': row['currency'],
-            'total_amount_currency': row['amount'],
-            'total_amount': row['balance'],
-            'tax_ids': [(5,)],
-            'account_id': row['lines'][0]['account'],
-            'analytic_distribution': row['lines'][0]['distribution'],
-            'vendor_id': row['partner'],
-            'description': row['memo'],
-            'approval_state': 'approved',
-        } for row in batch])
-        moves = env['account.move'].create([{
-            'move_type': 'entry',
-            'journal_id': connection.card_journal_id.id,
-            'date': row['entry_date'],
-            'ref': row['name'],
-            'partner_id': row['partner'],
-            'currency_id': row['currency'],
-            'expense_ids': [(6, 0, expense.ids)],
-            'line_ids': [*((0, 0, {
-                'name': line['name'],
-                'account_id': line['account'],
-                'partner_id': row['partner'],
-                'currency_id': row['currency'],
-                'amount_currency': line['amount'],
-                'balance': line['balance'],
-                'analytic_distribution': line['distribution'],
-            }) for line in row['lines']), (0, 0, {
-                'name': row['name'],
-                'account_id': connection.card_account_id.id,
-                'partner_id': row['partner'],
-                'currency_id': row['currency'],
-                'amount_currency': -row['amount'],
-                'balance': -row['balance'],
-            })],
-        } for expense, row in zip(expenses, batch, strict=True)])
+        expenses = env['hr.expense'].create([
+            {**expense_values(connection, row), 'approval_state': 'approved'} for row in batch])
+        moves = env['account.move'].create([
+            move_values(connection, expense, row) for expense, row in zip(expenses, batch, strict=True)])
         moves._post()
         env.cr.commit()
         meter.tick(len(batch))
+
+
+def expense_values(connection, row):
+    """What `bare` and `core` write of an expense. A split goes to its first account."""
+    return {
+        'name': row['name'],
+        'employee_id': row['employee'],
+        'company_id': connection.company_id.id,
+        'product_id': connection.expense_product_id.id,
+        'payment_mode': 'company_account',
+        'date': row['date'],
+        'currency_id': row['currency'],
+        'total_amount_currency': row['amount'],
+        'total_amount': row['balance'],
+        'tax_ids': [(5,)],
+        'account_id': row['lines'][0]['account'],
+        'analytic_distribution': row['lines'][0]['distribution'],
+        'vendor_id': row['partner'],
+        'description': row['memo'],
+    }
+
+
+def move_values(connection, expense, row):
+    """The entry of an expense: its lines, and what is owed on the card."""
+    shared = {'partner_id': row['partner'], 'currency_id': row['currency']}
+    return {
+        'move_type': 'entry',
+        'journal_id': connection.card_journal_id.id,
+        'date': row['entry_date'],
+        'ref': row['name'],
+        **shared,
+        'expense_ids': [(6, 0, expense.ids)],
+        'line_ids': [*((0, 0, {
+            'name': line['name'], 'account_id': line['account'], **shared, 'amount_currency': line['amount'],
+            'balance': line['balance'], 'analytic_distribution': line['distribution'],
+        }) for line in row['lines']), (0, 0, {
+            'name': row['name'], 'account_id': connection.card_account_id.id, **shared, 'amount_currency': -row['amount'],
+            'balance': -row['balance'],
+        })],
+    }
 
 
 def run_core(env, connection, meter, rows):
@@ -330,22 +331,8 @@ def run_core(env, connection, meter, rows):
     method = connection.card_journal_id.outbound_payment_method_line_ids[:1]
     for batch in batches(rows):
         expenses = env['hr.expense'].create([{
-            'name': row['name'],
-            'employee_id': row['employee'],
-            'company_id': connection.company_id.id,
-            'product_id': connection.expense_product_id.id,
-            'payment_mode': 'company_account',
-            'payment_method_line_id': method.id,
-            'date': row['date'],
-            'currency_id': row['currency'],
-            'total_amount_currency': abs(row['amount']),
-            'total_amount': abs(row['balance']),
-            'tax_ids': [(5,)],
-            'account_id': row['lines'][0]['account'],
-            'analytic_distribution': row['lines'][0]['distribution'],
-            'vendor_id': row['partner'],
-            'description': row['memo'],
-        } for row in batch])
+            **expense_values(connection, row), 'payment_method_line_id': method.id,
+            'total_amount_currency': abs(row['amount']), 'total_amount': abs(row['balance'])} for row in batch])
         expenses.action_submit()
         waiting = expenses.filtered(lambda expense: expense.approval_state == 'submitted')
         if waiting and waiting.action_approve():  # it asks about suspected duplicates: yes
@@ -394,8 +381,7 @@ def switch_autovacuum_off(env, tables):
     env.cr.commit()
 
 
-def main(kind):
-    """:param kind: the module that says what is booked: TABLES, SIDES, prepare, decided, run_ours, check"""
+def read_options(kind):
     parser = argparse.ArgumentParser()
     parser.add_argument('--side', choices=('ours', *kind.SIDES), required=True)
     parser.add_argument('--database', required=True)
@@ -406,7 +392,38 @@ def main(kind):
     parser.add_argument('--receipts', action='store_true', help='fetch the receipts too, after the figures are taken')
     parser.add_argument('--output', required=True)
     parser.add_argument('--profile', help='write a profile of Python calls here')
-    options = parser.parse_args()
+    return parser.parse_args()
+
+
+def side_of(kind, options, env, connection, ramp, meter):
+    """The function that does the work of a side; what it may read before the clock starts is read here."""
+    if options.side == 'ours':
+        return lambda: kind.run_ours(env, connection, meter, options.size)
+    rows = kind.decided(env, connection, ramp)
+    if options.side == 'quiet':
+        env = env(context={**env.context, **QUIET})
+        connection = connection.with_env(env)
+    env.cr.commit()
+    env.invalidate_all()
+    run_side = kind.SIDES[options.side]
+    return lambda: (meter.start(), run_side(env, connection, meter, rows))
+
+
+def run_profiled(work, path):
+    """Run a function without arguments, with a profile of its Python calls in a file if there is a path; returns its result."""
+    if not path:
+        return work()
+    import cProfile
+
+    profile = cProfile.Profile()
+    result = profile.runcall(work)
+    profile.dump_stats(path)
+    return result
+
+
+def main(kind):
+    """:param kind: the module that says what is booked: TABLES, SIDES, prepare, decided, run_ours, check"""
+    options = read_options(kind)
     with simulator('--no-validate', '--rate-limit', 0) as ramp, environment(options.database) as env:
         env = env(context={**env.context, 'lang': 'en_US'})
         connection = kind.prepare(env, ramp, options.size, options.seed)
@@ -415,28 +432,11 @@ def main(kind):
         if options.statistics != 'own':
             env.registry['ramp.record']._refresh_statistics = lambda records: None
         meter = Meter(env, options.statistics, kind.TABLES)
-        if options.side == 'ours':
-            work = lambda: kind.run_ours(env, connection, meter, options.size)
-        else:
-            rows = kind.decided(env, connection, ramp)
-            if options.side == 'quiet':
-                env = env(context={**env.context, **QUIET})
-                connection = connection.with_env(env)
-            env.cr.commit()
-            env.invalidate_all()
-            run_side = kind.SIDES[options.side]
-            work = lambda: (meter.start(), run_side(env, connection, meter, rows))
+        work = side_of(kind, options, env, connection, ramp, meter)
         if options.statistics == 'fresh':
             meter.analyze()
             meter.paused = 0.0
-        if options.profile:
-            import cProfile
-
-            profile = cProfile.Profile()
-            profile.runcall(work)
-            profile.dump_stats(options.profile)
-        else:
-            work()
+        run_profiled(work, options.profile)
         figures = meter.figures()
         kind.check(env, connection, options.side, options.size)
         if options.receipts:

@@ -159,14 +159,18 @@ def drill(env, connection, section, month, measure, side):
     return bool(views) and answer['length']
 
 
-def main():
+def read_options():
     parser = argparse.ArgumentParser()
     parser.add_argument('--database', required=True)
     parser.add_argument('--output', required=True)
     parser.add_argument('--transactions', type=int, required=True)
     parser.add_argument('--months', type=int, required=True)
     parser.add_argument('--rounds', type=int, default=5)
-    options = parser.parse_args()
+    return parser.parse_args()
+
+
+def main():
+    options = read_options()
     with environment(options.database) as env:
         connection = build(env, options.transactions, options.months).id
     opened = [

@@ -130,69 +130,94 @@ def arrivals(ramp, database, count, make):
     return list(found.values())
 
 
-def main():
+def read_options():
     parser = argparse.ArgumentParser()
     parser.add_argument('--database', required=True)
     parser.add_argument('--output', required=True)
     parser.add_argument('--events', type=int, required=True)
     parser.add_argument('--objects', type=int, default=60, help='card transactions, and half as many bills')
     parser.add_argument('--workers', type=int, required=True, help='of Odoo: 0 is one process with threads')
-    options = parser.parse_args()
-    port = free_port(0)
+    return parser.parse_args()
+
+
+def connect(database, ramp, port):
+    """A connected company with some spend booked; returns (id of its connection, our id of an account to code with)."""
+    with environment(database) as env:
+        connection = set_up(env, ramp, transactions=300)
+        run_flows(env, connection)
+        env['ir.config_parameter'].set_param('web.base.url', f'http://127.0.0.1:{port}')
+        env['ir.config_parameter'].set_param('web.base.url.freeze', 'True')
+        account = env['account.account'].search(
+            [('account_type', '=', 'expense'), ('company_ids', 'in', connection.company_id.ids)], limit=1)
+        code, ident = env['ramp.coding']._external_id(account), connection.id
+        env.cr.commit()
+    return ident, code
+
+
+def makers(ramp, code):
+    """Two functions that let a card transaction, or a bill, happen in Ramp, and return its id."""
+    people = [row['id'] for row in ramp.ask('GET', '/objects/users')['data'] if row['status'] == 'USER_ACTIVE']
+    entity = next(row['id'] for row in ramp.ask('GET', '/objects/entities')['data'] if row['is_primary'])
+    source = random.Random(3)
+
+    def spend():
+        return ramp.ask('POST', '/transactions', {
+            'amount_minor': source.randint(100, 90000), 'currency': 'USD', 'user': source.choice(people), 'entity': entity,
+            'account': code})['id']
+
+    def owe():
+        return ramp.ask('POST', '/bills', {
+            'amount_minor': source.randint(100, 900000), 'currency': 'USD', 'entity': entity, 'account': code})['id']
+
+    return spend, owe
+
+
+def subscribe(database, ident):
+    """Switch webhooks on, as somebody who flips the switch: the server's own job does the rest. Returns the seconds."""
+    with environment(database) as env:
+        env['ramp.connection'].browse(ident).use_webhooks = True
+        started = time.monotonic()
+        env.cr.commit()
+    wait_for(lambda: value_of(database, "SELECT FROM ramp_webhook WHERE state = 'active'"),
+             what='Ramp did not verify the subscription', seconds=PATIENCE)
+    return time.monotonic() - started
+
+
+def measure_answers(ramp, database, port, count):
+    """As :func:`answers`, and the proof that the events are stored and have changed nothing in the books."""
+    booked = value_of(database, "SELECT ramp_id FROM ramp_record WHERE flow = 'transaction' AND state = 'confirmed'")
+    known = sorted(row[0] for row in booked)
+    entries = value_of(database, ENTRIES)
+    answers(ramp, 20, port, known)  # caches of the processes
+    answered, idle = answers(ramp, count, port, known)
+    taken = len(value_of(database, 'SELECT FROM ramp_event'))
+    if taken != count + 20:
+        raise SystemExit(f'{taken} events are stored instead of {count + 20}')
+    time.sleep(5)  # the jobs that they woke
+    if value_of(database, ENTRIES) != entries:
+        raise SystemExit('events of what is booked changed the books')
+    return answered, idle
+
+
+def main():
+    options = read_options()
+    database, port = options.database, free_port(0)
     with simulator('--no-validate', '--rate-limit', 0) as ramp:
-        with environment(options.database) as env:
-            connection = set_up(env, ramp, transactions=300)
-            run_flows(env, connection)
-            env['ir.config_parameter'].set_param('web.base.url', f'http://127.0.0.1:{port}')
-            env['ir.config_parameter'].set_param('web.base.url.freeze', 'True')
-            coding, account = env['ramp.coding'], env['account.account'].search(
-                [('account_type', '=', 'expense'), ('company_ids', 'in', connection.company_id.ids)], limit=1)
-            code, ident = coding._external_id(account), connection.id
-            env.cr.commit()
-        people = [row['id'] for row in ramp.ask('GET', '/objects/users')['data'] if row['status'] == 'USER_ACTIVE']
-        entity = next(row['id'] for row in ramp.ask('GET', '/objects/entities')['data'] if row['is_primary'])
-        source = random.Random(3)
-
-        def spend():
-            return ramp.ask('POST', '/transactions', {
-                'amount_minor': source.randint(100, 90000), 'currency': 'USD', 'user': source.choice(people), 'entity': entity,
-                'account': code})['id']
-
-        def owe():
-            return ramp.ask('POST', '/bills', {
-                'amount_minor': source.randint(100, 900000), 'currency': 'USD', 'entity': entity, 'account': code})['id']
-
-        with server(options.database, port, options.workers):
-            # as somebody who flips the switch: the server's own job does the rest
-            with environment(options.database) as env:
-                env['ramp.connection'].browse(ident).use_webhooks = True
-                started = time.monotonic()
-                env.cr.commit()
-            wait_for(lambda: value_of(options.database, "SELECT FROM ramp_webhook WHERE state = 'active'"),
-                     what='Ramp did not verify the subscription', seconds=PATIENCE)
-            verified = time.monotonic() - started
-            booked = value_of(options.database, "SELECT ramp_id FROM ramp_record WHERE flow = 'transaction' AND state = 'confirmed'")
-            known = sorted(row[0] for row in booked)
-            entries = value_of(options.database, ENTRIES)
-            answers(ramp, 20, port, known)  # caches of the processes
-            answered, idle = answers(ramp, options.events, port, known)
-            taken = len(value_of(options.database, 'SELECT FROM ramp_event'))
-            if taken != options.events + 20:
-                raise SystemExit(f'{taken} events are stored instead of {options.events + 20}')
-            time.sleep(5)  # the jobs that they woke
-            if value_of(options.database, ENTRIES) != entries:
-                raise SystemExit('events of what is booked changed the books')
+        ident, code = connect(database, ramp, port)
+        spend, owe = makers(ramp, code)
+        with server(database, port, options.workers):
+            verified = subscribe(database, ident)
+            answered, idle = measure_answers(ramp, database, port, options.events)
             ramp.ask('POST', '/faults', {'kind': 'duplicate_event', 'probability': TWICE})
-            spent = arrivals(ramp, options.database, options.objects, spend)
-            owed = arrivals(ramp, options.database, max(options.objects // 2, 1), owe)
+            spent = arrivals(ramp, database, options.objects, spend)
+            owed = arrivals(ramp, database, max(options.objects // 2, 1), owe)
         twice = value_of(
-            options.database, 'SELECT ramp_id FROM account_move WHERE ramp_id IS NOT NULL GROUP BY ramp_id HAVING count(*) > 1')
+            database, 'SELECT ramp_id FROM account_move WHERE ramp_id IS NOT NULL GROUP BY ramp_id HAVING count(*) > 1')
         if twice:
             raise SystemExit(f'{len(twice)} objects are booked twice')
     Path(options.output).write_text(json.dumps({
         'workers': options.workers, 'verified': verified, 'answers': percentiles(answered), 'idle': percentiles(idle),
-        'transactions': percentiles(spent),
-        'bills': percentiles(owed)}), encoding='utf-8')
+        'transactions': percentiles(spent), 'bills': percentiles(owed)}), encoding='utf-8')
 
 
 if __name__ == '__main__':

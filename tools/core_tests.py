@@ -231,13 +231,17 @@ def print_difference(without, with_addon):
     return len(different)
 
 
-def main():
+def read_options():
     parser = argparse.ArgumentParser(prog='./dev core-tests')
     parser.add_argument('--modules', default=','.join(MODULES), help='whose tests, by commas')
     parser.add_argument('--tags', help="Odoo's --test-tags, in place of all tests of the modules")
     parser.add_argument('--reuse', action='store_true', help='take the side without the addon from a former run with the same Odoo')
     parser.add_argument('--only', choices=SIDES, help='run one side and compare nothing')
-    options = parser.parse_args()
+    return parser.parse_args()
+
+
+def main():
+    options = read_options()
     modules = sorted(filter(None, options.modules.split(',')))
     if not modules or ADDON in modules:
         raise Fail('name modules of Odoo in --modules')

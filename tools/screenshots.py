@@ -349,12 +349,16 @@ def bill_pages(browser, address):
     save(browser, 'payment', height=580)
 
 
-def main():
+def read_options():
     parser = argparse.ArgumentParser(prog='./dev screenshots')
     parser.add_argument('--serve', action='store_true', help='take none; leave Odoo running')
     parser.add_argument('--port', type=int, default=8169)
     parser.add_argument('--database', default=DATABASE, help='its name; it is made anew')
-    options = parser.parse_args()
+    return parser.parse_args()
+
+
+def main():
+    options = read_options()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what was started is then stopped too
     executable = chromium()
     if not executable and not options.serve:
