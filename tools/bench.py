@@ -22,7 +22,7 @@ import tempfile
 from pathlib import Path
 
 from bench_kinds import BILLS, TRANSACTIONS, WITHOUT
-from bench_report import ORDER_SIDES, how_it_runs, show, verdicts
+from bench_report import ORDER_SIDES, how_it_runs, judge_result, show_result
 from runtime import ADDON, CHECKOUT, Fail, Runtime, say, script
 
 SECTIONS = ('transactions', 'bills', 'coding', 'orders', 'screens', 'tie-out', 'webhooks')
@@ -48,27 +48,28 @@ def figures_of(runtime, script, database, *arguments, source=START):
         runtime.drop(database)
 
 
-def measure(runtime, kind, side, size, statistics_mode, seed, receipts=False):
+def measure_side(runtime, kind, side, size, statistics_mode, seed, receipts=False):
     """One side, once."""
     return figures_of(
         runtime, kind.script, f'{PREFIX}{side}', '--side', 'ours' if side == 'still' else side, '--size', size,
         '--statistics', 'none' if side == 'still' else statistics_mode, '--seed', seed, *(['--receipts'] if receipts else []))
 
 
-def compare(runtime, kind, sides, size, rounds, statistics_mode, seed, receipts=False):
+def compare_sides(runtime, kind, sides, size, rounds, statistics_mode, seed, receipts=False):
     """All sides in turns; the figures of each, by side. `receipts`: of the last run of ours, apart from its figures."""
     found = {side: [] for side in sides}
     for number in range(rounds):
         # back and forth: whoever came first in one round comes last in the next
         for side in sides if number % 2 == 0 else reversed(sides):
             say(f'round {number + 1} of {rounds}, statistics {statistics_mode}: {kind.sides[side]}, {size} {kind.objects}')
-            figures = measure(runtime, kind, side, size, statistics_mode, seed, receipts and side == 'ours' and number == rounds - 1)
+            figures = measure_side(runtime, kind, side, size, statistics_mode, seed, receipts and side == 'ours'
+                and number == rounds - 1)
             say(f"  {figures['rate']:.1f} per second, {figures['queries']:.2f} queries each, {figures['cpu_ms']:.1f} ms of CPU each")
             found[side].append(figures)
     return found
 
 
-def summarize(kind, found):
+def summarize_sides(kind, found):
     """One row for each side: medians, and the median of its ratios to our side within a round."""
     rows = []
     for side, runs in found.items():
@@ -87,7 +88,7 @@ def summarize(kind, found):
     return rows
 
 
-def facts(runtime):
+def machine_facts(runtime):
     """What of the machine matters, and nothing that names it."""
     odoo = subprocess.run([str(runtime.python), '-c', 'import odoo.release as r; print(r.version)'], env=runtime.environ(),
                           capture_output=True, text=True, check=True).stdout.strip()
@@ -142,18 +143,19 @@ def main():
     runtime = Runtime().prepare()
     runtime.database(START, fresh=True)
     try:
-        result = run(runtime, options)
+        result = run_benchmark(runtime, options)
     finally:
         runtime.drop(START)
     if options.json:
         print(json.dumps(result, indent=2))
     else:
-        show(result)
+        show_result(result)
     return 0
 
 
-def run(runtime, options):
-    result = {'machine': facts(runtime), 'addon': ADDON, 'comparisons': {}, 'long': {}, 'coding': None, 'orders': None,
+def run_benchmark(runtime, options):
+    result = {'machine': machine_facts(runtime), 'addon': ADDON, 'comparisons': {}, 'long': {}, 'coding': None,
+        'orders': None,
               'screens': None, 'tie_out': None, 'webhooks': []}
     first = [f'{options.size:,} transactions, fresh planner statistics on every side',
              f'{options.bill_size:,} bills with their payments, fresh planner statistics on every side']
@@ -161,11 +163,11 @@ def run(runtime, options):
     run_long(runtime, options, result)
     run_parts(runtime, options, result)
     run_webhooks(runtime, options, result)
-    result['verdicts'] = verdicts(result, first)
+    result['verdicts'] = judge_result(result, first)
     return result
 
 
-def wanted(options, section, given, full, usual=0):
+def wanted_size(options, section, given, full, usual=0):
     """The size of a part: as given, else by --full; none where the section is left out."""
     if options.only and section not in options.only:
         return 0
@@ -176,26 +178,28 @@ def run_comparisons(runtime, options, result, first):
     for name, kind, size, sides in zip(
             first, (TRANSACTIONS, BILLS), (options.size, options.bill_size), (options.sides, options.bill_sides)):
         sides = [side for side in kind.sides if side in sides.split(',')]
-        if not (wanted(options, kind.objects, size, size) and options.rounds and sides):
+        if not (wanted_size(options, kind.objects, size, size) and options.rounds and sides):
             continue
-        found = compare(runtime, kind, sides, size, options.rounds, 'fresh', options.seed, receipts=kind is TRANSACTIONS)
-        result['comparisons'][name] = summarize(kind, found)
+        found = compare_sides(runtime, kind, sides, size, options.rounds, 'fresh', options.seed,
+            receipts=kind is TRANSACTIONS)
+        result['comparisons'][name] = summarize_sides(kind, found)
         result['receipts'] = found.get('ours', [{}])[-1].get('receipts') or result.get('receipts')
-    without = wanted(options, 'transactions', options.without, 3000)
+    without = wanted_size(options, 'transactions', options.without, 3000)
     if without:
         sides = [side for side in WITHOUT.sides if side == 'still' or side in options.sides.split(',')]
-        result['comparisons'][f'{without:,} transactions into tables without planner statistics, autovacuum off'] = summarize(
-            WITHOUT, compare(runtime, WITHOUT, sides, without, 1, 'own', options.seed))
+        result['comparisons'][
+            f'{without:,} transactions into tables without planner statistics, autovacuum off'] = summarize_sides(
+            WITHOUT, compare_sides(runtime, WITHOUT, sides, without, 1, 'own', options.seed))
 
 
 def run_long(runtime, options, result):
-    long = wanted(options, 'transactions', options.long, 10000)
+    long = wanted_size(options, 'transactions', options.long, 10000)
     for kind, side, size in ((TRANSACTIONS, 'ours', long), (TRANSACTIONS, 'bare', options.long_bare and long),
-                             (BILLS, 'ours', wanted(options, 'bills', options.bills, 5000))):
+                             (BILLS, 'ours', wanted_size(options, 'bills', options.bills, 5000))):
         if size:
             say(f'{kind.sides[side]}: {size} {kind.objects} in one go')
-            result['long'][f'{kind.sides[side]}: {size:,} {kind.objects} in one go, nothing analyzed from outside'] = measure(
-                runtime, kind, side, size, 'own', options.seed)
+            title = f'{kind.sides[side]}: {size:,} {kind.objects} in one go, nothing analyzed from outside'
+            result['long'][title] = measure_side(runtime, kind, side, size, 'own', options.seed)
 
 
 def run_parts(runtime, options, result):
@@ -203,26 +207,26 @@ def run_parts(runtime, options, result):
     def usual(size):
         return size if options.rounds else 0
 
-    coding = wanted(options, 'coding', options.coding, 5000, usual(500))
+    coding = wanted_size(options, 'coding', options.coding, 5000, usual(500))
     if coding:
         say(f'the chart: {coding} accounts, {4 * coding} analytic accounts')
         result['coding'] = figures_of(runtime, 'bench_coding.py', f'{PREFIX}coding', '--accounts', coding,
                                       '--analytics', 4 * coding, '--rounds', 2 * options.rounds + 1)
-    bought = wanted(options, 'orders', options.orders, 300, usual(50))
+    bought = wanted_size(options, 'orders', options.orders, 300, usual(50))
     if bought:
         result['orders'] = measure_orders(runtime, bought, options.rounds)
-    rounds = wanted(options, 'screens', options.screens, 25, usual(5))
+    rounds = wanted_size(options, 'screens', options.screens, 25, usual(5))
     if rounds:
         say(f"{rounds} orders on Odoo's screens")
         result['screens'] = figures_of(runtime, 'bench_screens.py', f'{PREFIX}screens', '--rounds', rounds)
-    ledger = wanted(options, 'tie-out', options.tie_out, 200000, usual(200000))
+    ledger = wanted_size(options, 'tie-out', options.tie_out, 200000, usual(200000))
     if ledger:
         say(f'the tie-out: {ledger} card transactions in 24 months')
         result['tie_out'] = figures_of(runtime, 'bench_tie_out.py', f'{PREFIX}tie_out', '--transactions', ledger, '--months', 24)
 
 
 def run_webhooks(runtime, options, result):
-    sent = wanted(options, 'webhooks', options.webhooks, 10000, 1000 if options.rounds else 0)
+    sent = wanted_size(options, 'webhooks', options.webhooks, 10000, 1000 if options.rounds else 0)
     for workers in map(int, options.workers.split(',')) if sent else ():
         say(f'webhooks: {sent} events to an Odoo with {how_it_runs({"workers": workers})}')
         result['webhooks'].append(figures_of(

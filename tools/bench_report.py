@@ -16,14 +16,14 @@ FLAT = 0.10  # how far the last thousand of a long run may be from the first
 
 # -- tables
 
-def table(head, rows):
+def print_table(head, rows):
     widths = [max(len(row[column]) for row in [head, *rows]) for column in range(len(head))]
     for row in [head, *rows]:
         print('  ' + '  '.join(text.ljust(width) if not column else text.rjust(width)
                                for column, (text, width) in enumerate(zip(row, widths))))
 
 
-def show(result):
+def show_result(result):
     machine = result['machine']
     print(f"{machine['cores']} cores, Python {machine['python']}, PostgreSQL {machine['postgresql']}, Odoo {machine['odoo']}; "
           f"load {machine['load']} when it began.")
@@ -48,7 +48,7 @@ def show(result):
 
 def show_comparison(title, rows):
     print(f'\n{title}')
-    table(
+    print_table(
         ['', 'per second', 'queries each', 'in SQL', 'in HTTP', 'CPU ms each', 'peak MB', 'grown MB', 'we are (low-high)', 'by CPU',
          'target'],
         [[row['label'], f"{row['rate']:.1f}", f"{row['queries']:.2f}", f"{row['sql_share']:.0%}", f"{row['http_share']:.1%}",
@@ -64,7 +64,7 @@ def show_comparison(title, rows):
 
 def show_long(figures, title):
     print(f'\n{title}')
-    table(['', 'per second', 'CPU ms each', 'queries each', 'memory MB', 'peak MB'],
+    print_table(['', 'per second', 'CPU ms each', 'queries each', 'memory MB', 'peak MB'],
           [[f"{step['from']:,} - {step['to']:,}", f"{step['rate']:.1f}", f"{step['cpu_ms']:.1f}", f"{step['queries']:.2f}",
             f"{step['rss_mb']:.0f}", f"{step['peak_mb']:.0f}"] for step in figures['steps']])
     print(f"  whole run {figures['rate']:.1f} per second; rate of the last thousand : first thousand = {figures['last_first']:.2f} by the "
@@ -80,7 +80,8 @@ def show_receipts(figures):
 def show_coding(figures):
     accounts, analytics = (figures['first'][flow]['objects'] for flow in ('account', 'analytic_account'))
     print(f'\nThe chart, from Odoo to Ramp: {accounts:,} accounts, {analytics:,} analytic accounts in {figures["plans"]} plans')
-    table(['', 'objects', 'per second', 'writes / 1,000', 'reads / 1,000', 'queries / 1,000', 'of them for each 500'], [
+    print_table(['', 'objects', 'per second', 'writes / 1,000', 'reads / 1,000', 'queries / 1,000',
+        'of them for each 500'], [
         [f"{figures['labels'][flow]}, {what}", f"{run['objects']:,}", f"{run['objects'] / run['seconds']:,.0f}",
          *(f"{1000 * run[key] / run['objects']:.1f}" for key in ('writes', 'reads', 'queries')),
          f"{(run['queries'] - idle['queries']) / max(1, run['objects'] / 500):.0f}"]
@@ -90,7 +91,8 @@ def show_coding(figures):
     print(f"  Push All Again as a whole: {requests} requests, {sum(run['seconds'] for run in figures['again'].values()):.1f} s here "
           f"(Ramp's limit of 20 requests a second: at least {requests / 20:.0f} s); the button itself "
           f"{figures['again_click']['queries']} queries, {1000 * figures['again_click']['seconds']:.0f} ms")
-    table(['a push when nothing has changed', 'writes', 'requests', 'queries', 'with the scheduler', 'ms', 'looking for missing rows ms'], [
+    print_table(['a push when nothing has changed', 'writes', 'requests', 'queries', 'with the scheduler', 'ms',
+        'looking for missing rows ms'], [
         [figures['labels'][flow], str(run['writes']), str(run['reads'] + run['writes'] + run['tokens']), str(run['own_queries']),
          str(run['queries']), f"{1000 * run['own_seconds']:.0f}", f"{1000 * run['expect_seconds']:.0f}"]
         for flow, run in figures['idle'].items()])
@@ -98,7 +100,7 @@ def show_coding(figures):
     print(f"  one account renamed: {rename['writes']} write, {rename['reads']} read, {rename['queries']} queries, "
           f"{1000 * rename['seconds']:.0f} ms")
     if figures['hooks']:
-        table(['what a person pays', 'queries without', 'with a connection', 'ms without', 'with', 'time'], [
+        print_table(['what a person pays', 'queries without', 'with a connection', 'ms without', 'with', 'time'], [
             [figures['labels'][what], f"{run['off_queries']:.0f}", f"{run['on_queries']:.0f}", f"{1000 * run['off_seconds']:,.1f}",
              f"{1000 * run['on_seconds']:,.1f}", f"{run['ratio'] - 1:+.0%}"] for what, run in figures['hooks'].items()])
 
@@ -108,11 +110,13 @@ def show_orders(figures):
     words = {'confirm': 'an order confirmed', 'validate': 'a receipt validated',
              'import': f"{figures['imported']:,} lines of orders imported"}
     first = figures['buttons']['without']
-    table(['', *(f'queries {label}' for label in ORDER_SIDES.values()), *(f'ms {label}' for label in ORDER_SIDES.values()), 'time'], [
+    print_table(['', *(f'queries {label}' for label in ORDER_SIDES.values()),
+        *(f'ms {label}' for label in ORDER_SIDES.values()), 'time'], [
         [text, *(f"{side[what]['queries']:.0f}" for side in figures['buttons'].values()),
          *(f"{1000 * side[what]['seconds']:,.1f}" for side in figures['buttons'].values()),
          f"{figures['buttons']['on'][what]['seconds'] / first[what]['seconds'] - 1:+.0%}"] for what, text in words.items()])
-    table(['pushed', 'objects', 'per second', 'requests each', 'queries each', 'requests when nothing changed', 'queries'], [
+    print_table(['pushed', 'objects', 'per second', 'requests each', 'queries each', 'requests when nothing changed',
+        'queries'], [
         [name, str(run['push']['objects']), f"{run['push']['objects'] / run['push']['seconds']:.0f}",
          f"{(run['push']['reads'] + run['push']['writes']) / run['push']['objects']:.1f}",
          f"{run['push']['queries'] / run['push']['objects']:.1f}", str(run['idle']['reads'] + run['idle']['writes']),
@@ -121,7 +125,8 @@ def show_orders(figures):
 
 def show_screens(figures):
     print(f"\nFrom a click on Odoo's screens to the state in Ramp, in a browser ({figures['rounds']} orders), seconds")
-    table(['', 'Ramp p50', 'p95', 'slowest', 'the page p50', 'p95', f"while Ramp hangs for {figures['hangs']:.0f} s"], [
+    print_table(['', 'Ramp p50', 'p95', 'slowest', 'the page p50', 'p95',
+        f"while Ramp hangs for {figures['hangs']:.0f} s"], [
         [step['words'], *(f"{step['ramp'][key]:.2f}" for key in ('p50', 'p95', 'max')),
          *(f"{step['page'][key]:.2f}" for key in ('p50', 'p95')), f"{step['stuck']:.2f}"] for step in figures['steps'].values()])
 
@@ -129,7 +134,7 @@ def show_screens(figures):
 def show_tie_out(figures):
     print(f"\nThe tie-out of a ledger of {figures['transactions']:,} card transactions in {figures['months']} months "
           f"({figures['sections']} entities and currencies)")
-    table(['', 'seconds', 'queries'], [
+    print_table(['', 'seconds', 'queries'], [
         [f"the report opens (median of {len(figures['all_seconds'])})", f"{figures['seconds']:.2f}", str(figures['queries'])],
         [f"what is behind a figure opens (median of {figures['cells']})", f"{figures['drill_median']:.2f}", ''],
         ['the slowest of them', f"{figures['drill_seconds']:.2f}", str(figures['drill_queries'])]])
@@ -139,7 +144,7 @@ def show_webhooks(servers):
     for figures in servers:
         print(f"\nEvents from Ramp to Odoo with {how_it_runs(figures)} and two for jobs; a subscription was verified in "
               f"{figures['verified']:.1f} s")
-        table(['seconds', 'count', 'p50', 'p95', 'p99', 'slowest'], [
+        print_table(['seconds', 'count', 'p50', 'p95', 'p99', 'slowest'], [
             [what, f"{row['count']:,}", *(f"{row[key]:.3f}" for key in ('p50', 'p95', 'p99', 'max'))]
             for what, row in (
                 ('an event is answered', figures['answers']), ('a page that does nothing, meanwhile', figures['idle']),
@@ -153,7 +158,7 @@ def how_it_runs(figures):
 
 # -- verdicts
 
-def verdicts(result, first):
+def judge_result(result, first):
     """The targets, each with what was measured. first: names of the comparisons of transactions and of bills."""
     found = [*comparison_verdicts(result, first), *long_verdicts(result['long'])]
     for part, judge in (('tie_out', tie_out_verdicts), ('webhooks', webhook_verdicts), ('coding', coding_verdicts),

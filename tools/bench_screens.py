@@ -10,7 +10,7 @@ import json
 import time
 from pathlib import Path
 
-from bench_webhooks import percentiles, server
+from bench_webhooks import odoo_server, percentiles_of
 from browser import Browser
 from demo import free_port
 from odoo_env import environment, set_up_empty, simulator
@@ -114,7 +114,7 @@ class Buyer:
                   follows(lambda: self.there(order)['archived_at']))
 
 
-def prepare(env, ramp):
+def prepare_company(env, ramp):
     vendor = env['res.partner'].create({
         'name': 'Screen Supplier', 'is_company': True, 'email': 'sales@screen.example', 'country_id': env.ref('base.us').id,
         'state_id': env.ref('base.state_us_5').id, 'supplier_rank': 1})
@@ -138,8 +138,8 @@ def main():
     address = f'http://127.0.0.1:{port}'
     with simulator('--no-validate', '--rate-limit', 0) as ramp:
         with environment(options.database) as env:
-            prepare(env, ramp)
-        with server(options.database, port, 0), Browser(chromium(), width=1280, height=1000) as browser:
+            prepare_company(env, ramp)
+        with odoo_server(options.database, port, 0), Browser(chromium(), width=1280, height=1000) as browser:
             browser.log_in(address, 'admin', 'admin')
             Buyer(browser, address, ramp, options.database).life()  # what the first visitor of a server waits for
             buyer, stuck = (Buyer(browser, address, ramp, options.database) for _number in range(2))
@@ -152,8 +152,9 @@ def main():
                 raise SystemExit(f'the console complains: {browser.complaints[0][:300]}')
     everything = [seconds for step in buyer.follows.values() for seconds in step]
     Path(options.output).write_text(json.dumps({
-        'rounds': options.rounds, 'hangs': HANGS, 'follows': percentiles(everything),
-        'steps': {step: {'words': words, 'page': percentiles(buyer.pages[step]), 'ramp': percentiles(buyer.follows[step]),
+        'rounds': options.rounds, 'hangs': HANGS, 'follows': percentiles_of(everything),
+        'steps': {step: {'words': words, 'page': percentiles_of(buyer.pages[step]),
+            'ramp': percentiles_of(buyer.follows[step]),
                          'stuck': max(stuck.pages[step])} for step, words in STEPS.items()}}), encoding='utf-8')
 
 

@@ -33,7 +33,7 @@ TABLES = ('ramp_record', 'hr_expense', 'account_move', 'account_move_line', 'acc
 QUIET = {'mail_create_nosubscribe': True, 'mail_create_nolog': True, 'tracking_disable': True, 'mail_notrack': True}
 
 
-def memory():
+def memory_use():
     """(now, peak) of this process in megabytes."""
     status = dict(line.split(':', 1) for line in Path('/proc/self/status').read_text(encoding='ascii').splitlines())
     return tuple(int(status[name].split()[0]) / 1024 for name in ('VmRSS', 'VmHWM'))
@@ -78,7 +78,7 @@ class Meter:
         gc.collect()
         with contextlib.suppress(OSError):  # forget the peak of the preparations
             Path('/proc/self/clear_refs').write_text('5', encoding='ascii')
-        self.begun_memory = memory()
+        self.begun_memory = memory_use()
         self.cpu = self._cpu()
         self.begun = time.monotonic()
         self.parts = {name: Part() for name in parts or ('all',)}
@@ -95,7 +95,7 @@ class Meter:
     def turn(self, name):
         """From now on the work is another part of it, through which every object goes as well."""
         cost = self._cost()
-        self.parts[self.part].spent.update(_less(cost, self.turned))
+        self.parts[self.part].spent.update(_cost_since(cost, self.turned))
         self.part, self.turned = name, cost
 
     def _cpu(self):
@@ -109,9 +109,9 @@ class Meter:
                 'queries': threading.current_thread().query_count}
 
     def _mark(self):
-        part, (now, peak) = self.parts[self.part], memory()
+        part, (now, peak) = self.parts[self.part], memory_use()
         spent = Counter(part.spent)
-        spent.update(_less(self._cost(), self.turned))
+        spent.update(_cost_since(self._cost(), self.turned))
         part.marks.append({'done': part.done, **spent, 'rss_mb': now, 'peak_mb': peak})
 
     def tick(self, count):
@@ -147,7 +147,7 @@ class Meter:
 
     def figures(self):
         self.turn(self.part)
-        last, peak, thread = self._cost(), memory()[1], threading.current_thread()
+        last, peak, thread = self._cost(), memory_use()[1], threading.current_thread()
         seconds, count = last['seconds'], self.done
         steps = self._steps()
         return {
@@ -166,14 +166,14 @@ class Meter:
             'from': together[-1]['from'], 'to': together[-1]['to'], 'rate': 1 / sum(step['seconds'] for step in together),
             'queries': sum(step['queries'] for step in together), 'cpu_ms': sum(step['cpu_ms'] for step in together),
             'rss_mb': together[-1]['rss_mb'], 'peak_mb': together[-1]['peak_mb'],
-        } for together in zip(*(_thousands(part.marks) for part in self.parts.values()))]
+        } for together in zip(*(_steps_of_thousands(part.marks) for part in self.parts.values()))]
 
 
-def _less(cost, before):
+def _cost_since(cost, before):
     return {key: value - before[key] for key, value in cost.items()}
 
 
-def _thousands(marks):
+def _steps_of_thousands(marks):
     """What one object of each thousand took of one part."""
     steps, begin = [], marks[0]
     for mark in marks[1:]:
@@ -189,10 +189,10 @@ def _thousands(marks):
 
 # ------------------------------------------------------------------------------------------ the data
 
-def prepare(env, ramp, size, seed):
+def prepare_company(env, ramp, size, seed):
     """Connect the company to a Ramp that has exactly `size` transactions to be booked; returns the connection."""
     connection = set_up(env, ramp, transactions=round(size * 1.15) + 50, months=6, seed=seed)
-    ready = payloads(ramp)
+    ready = ready_payloads(ramp)
     for payload in ready[size:]:
         ramp.ask('PATCH', f"/transactions/{payload['id']}", {'sync_status': 'NOT_SYNC_READY'})
     if len(ready) < size:
@@ -206,17 +206,17 @@ def prepare(env, ramp, size, seed):
     return connection
 
 
-def payloads(ramp):
+def ready_payloads(ramp):
     """The transactions that Ramp offers, in its own order."""
     found = [{key: value for key, value in row.items() if key[0] != '_'}
              for row in ramp.ask('GET', '/transactions?sync_status=SYNC_READY')['data']]
     return sorted(found, key=lambda row: row['user_transaction_time'])
 
 
-def decided(env, connection, ramp):
+def decide_rows(env, connection, ramp):
     """What the baselines book, as plain values: read from the same payloads, coded and converted by the same rules."""
     flow = env['ramp.flow.transaction'].with_context(ramp_memory={}, tz=connection._timezone())
-    values = [flow._read(payload) for payload in payloads(ramp)]
+    values = [flow._read(payload) for payload in ready_payloads(ramp)]
     found = flow._look_up(connection, values)
     company_scale = 10 ** connection.company_id.currency_id.decimal_places
     rows = []
@@ -233,7 +233,7 @@ def decided(env, connection, ramp):
     return rows
 
 
-def batches(rows):
+def batches_of(rows):
     for start in range(0, len(rows), BATCH):
         yield rows[start:start + BATCH]
 
@@ -276,7 +276,7 @@ def run_ours(env, connection, meter, size):
 
 
 def run_bare(env, connection, meter, rows):
-    for batch in batches(rows):
+    for batch in batches_of(rows):
         expenses = env['hr.expense'].create([
             {**expense_values(connection, row), 'approval_state': 'approved'} for row in batch])
         moves = env['account.move'].create([
@@ -329,7 +329,7 @@ def move_values(connection, expense, row):
 def run_core(env, connection, meter, rows):
     """Core knows one account an expense and no refund: splits go to their first account, refunds are booked as spend."""
     method = connection.card_journal_id.outbound_payment_method_line_ids[:1]
-    for batch in batches(rows):
+    for batch in batches_of(rows):
         expenses = env['hr.expense'].create([{
             **expense_values(connection, row), 'payment_method_line_id': method.id,
             'total_amount_currency': abs(row['amount']), 'total_amount': abs(row['balance'])} for row in batch])
@@ -365,7 +365,7 @@ def run_receipts(env, meter):
 SIDES = {'bare': run_bare, 'quiet': run_bare, 'core': run_core}
 
 
-def check(env, connection, side, size):
+def check_books(env, connection, side, size):
     """A benchmark that skips its work is fast: count posted entries and expenses in their final state."""
     env.invalidate_all()
     entries = env['account.move'].search_count([
@@ -399,7 +399,7 @@ def side_of(kind, options, env, connection, ramp, meter):
     """The function that does the work of a side; what it may read before the clock starts is read here."""
     if options.side == 'ours':
         return lambda: kind.run_ours(env, connection, meter, options.size)
-    rows = kind.decided(env, connection, ramp)
+    rows = kind.decide_rows(env, connection, ramp)
     if options.side == 'quiet':
         env = env(context={**env.context, **QUIET})
         connection = connection.with_env(env)
@@ -422,11 +422,14 @@ def run_profiled(work, path):
 
 
 def main(kind):
-    """:param kind: the module that says what is booked: TABLES, SIDES, prepare, decided, run_ours, check"""
+    """Measure one side.
+
+    :param kind: the module that says what is booked: TABLES, SIDES, prepare_company, decide_rows, run_ours, check_books
+    """
     options = read_options(kind)
     with simulator('--no-validate', '--rate-limit', 0) as ramp, environment(options.database) as env:
         env = env(context={**env.context, 'lang': 'en_US'})
-        connection = kind.prepare(env, ramp, options.size, options.seed)
+        connection = kind.prepare_company(env, ramp, options.size, options.seed)
         if options.statistics != 'fresh':
             switch_autovacuum_off(env, kind.TABLES)
         if options.statistics != 'own':
@@ -438,7 +441,7 @@ def main(kind):
             meter.paused = 0.0
         run_profiled(work, options.profile)
         figures = meter.figures()
-        kind.check(env, connection, options.side, options.size)
+        kind.check_books(env, connection, options.side, options.size)
         if options.receipts:
             figures['receipts'] = run_receipts(env, meter)
         problems = ramp.summary()['errors']
