@@ -87,7 +87,7 @@ class Simulator(RequestPipeline, Handles):
                 "listens": self._address(),
                 "clock": self.state.clock,
                 "state": self.state.snapshot(),
-                "parts": [memory.remember_part(part) for part in self._parts()],
+                "parts": [memory.remember_part(part) for part in self._remembered_parts()],
             }
 
     def restore(self, kept):
@@ -97,13 +97,13 @@ class Simulator(RequestPipeline, Handles):
         with self.webhooks.quiet(), self.state.lock:
             self.state.restore(kept["state"])
             self.state.clock = kept["clock"]
-            for part, remembered in zip(self._parts(), kept["parts"], strict=True):
+            for part, remembered in zip(self._remembered_parts(), kept["parts"], strict=True):
                 memory.put_back(part, remembered)
             events.watch_tables(self.state, self.webhooks.emit)
         if kept["listens"] and not self._server:
             self.start()
 
-    def _parts(self):
+    def _remembered_parts(self):
         return self, self.faults, self.rate, self.webhooks
 
     def _address(self):

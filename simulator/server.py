@@ -56,7 +56,7 @@ class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
 
-    def _serve(self):
+    def _serve_request(self):
         if "chunked" in self.headers.get("Transfer-Encoding", "").lower():
             self.close_connection = True
             self.send_error(411)
@@ -96,7 +96,7 @@ class Handler(BaseHTTPRequestHandler):
             if self.server.stopping.wait(answer.pace):
                 return
 
-    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _serve
+    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _serve_request
 
     def _build_request(self, body):
         path, _, query = self.path.partition("?")

@@ -79,13 +79,13 @@ class Meter:
         with contextlib.suppress(OSError):  # forget the peak of the preparations
             Path('/proc/self/clear_refs').write_text('5', encoding='ascii')
         self.begun_memory = memory_use()
-        self.cpu = self._cpu()
+        self.cpu = self._cpu_seconds()
         self.begun = time.monotonic()
         self.parts = {name: Part() for name in parts or ('all',)}
         for name in reversed(self.parts):
             self.part = name
-            self.turned = self._cost()
-            self._mark()
+            self.turned = self._cost_so_far()
+            self._mark_progress()
 
     @property
     def done(self):
@@ -94,30 +94,30 @@ class Meter:
 
     def turn(self, name):
         """From now on the work is another part of it, through which every object goes as well."""
-        cost = self._cost()
+        cost = self._cost_so_far()
         self.parts[self.part].spent.update(_cost_since(cost, self.turned))
         self.part, self.turned = name, cost
 
-    def _cpu(self):
+    def _cpu_seconds(self):
         """Processor time of Odoo and of its PostgreSQL backends: what other work on the machine disturbs least."""
         self.sql.execute('SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()'
                          " AND backend_type = 'client backend'")
         return processor_time('self') + sum(processor_time(row[0]) for row in self.sql.fetchall())
 
-    def _cost(self):
-        return {'seconds': time.monotonic() - self.begun - self.paused, 'cpu': self._cpu() - self.cpu,
+    def _cost_so_far(self):
+        return {'seconds': time.monotonic() - self.begun - self.paused, 'cpu': self._cpu_seconds() - self.cpu,
                 'queries': threading.current_thread().query_count}
 
-    def _mark(self):
+    def _mark_progress(self):
         part, (now, peak) = self.parts[self.part], memory_use()
         spent = Counter(part.spent)
-        spent.update(_cost_since(self._cost(), self.turned))
+        spent.update(_cost_since(self._cost_so_far(), self.turned))
         part.marks.append({'done': part.done, **spent, 'rss_mb': now, 'peak_mb': peak})
 
     def tick(self, count):
         part = self.parts[self.part]
         part.done += count
-        self._mark()
+        self._mark_progress()
         # Fresh statistics on every side, outside of the clock: when the tables have doubled since the last time.
         if self.mode == 'fresh' and part.done >= max(BATCH, 2 * part.analyzed):
             part.analyzed = part.done
@@ -147,9 +147,9 @@ class Meter:
 
     def figures(self):
         self.turn(self.part)
-        last, peak, thread = self._cost(), memory_use()[1], threading.current_thread()
+        last, peak, thread = self._cost_so_far(), memory_use()[1], threading.current_thread()
         seconds, count = last['seconds'], self.done
-        steps = self._steps()
+        steps = self._thousand_steps()
         return {
             'count': count, 'seconds': seconds, 'rate': count / seconds, 'queries': last['queries'] / count,
             'sql_share': thread.query_time / seconds, 'http_share': self.http_seconds / seconds, 'http_requests': self.http_requests,
@@ -160,7 +160,7 @@ class Meter:
             'last_first': steps[-1]['rate'] / steps[0]['rate'], 'last_first_cpu': steps[0]['cpu_ms'] / steps[-1]['cpu_ms'],
         }
 
-    def _steps(self):
+    def _thousand_steps(self):
         """Each thousand: what it took of all parts together."""
         return [{
             'from': together[-1]['from'], 'to': together[-1]['to'], 'rate': 1 / sum(step['seconds'] for step in together),

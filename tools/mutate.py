@@ -60,9 +60,9 @@ class Worker:
         self.config = self.home / 'odoo.conf'
         self.config.write_text(runtime.config.read_text(encoding='utf-8').replace(str(runtime.addons), str(self.home)), encoding='utf-8')
         self.template = runtime.template()  # of the copy's code, whatever becomes of the checkout meanwhile
-        self.renew()
+        self.renew_database()
 
-    def renew(self):
+    def renew_database(self):
         self.runtime.database(self.name, fresh=True, source=self.template)
 
     def close(self):
@@ -79,7 +79,7 @@ class Worker:
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
 
-    def pytest(self, *arguments, timeout, **environ):
+    def run_pytest(self, *arguments, timeout, **environ):
         """Exit code and output of a run, or (None, output) when it took too long."""
         command = [self.runtime.python, '-m', 'pytest', '-p', 'no:cacheprovider', '-q', '-rfE', '--hypothesis-seed=0',
                    f'--rootdir={self.addon}', f'--odoo-database={self.name}', '--odoo-http', f'--odoo-config={self.config}', *arguments]
@@ -97,7 +97,7 @@ class Worker:
         return code, log.read_text(encoding='utf-8', errors='replace')
 
     @contextlib.contextmanager
-    def broken(self, path, code):
+    def with_mutant(self, path, code):
         """A file of the copy with other text. Its time is another each time, or what Python compiled before would be taken."""
         target = self.addon / path
         original = target.read_bytes()
@@ -195,7 +195,7 @@ def measure_file(worker, test_file):
                       'concurrency = thread\ncore = ctrace\n', encoding='utf-8')
     data.unlink(missing_ok=True)
     started = time.monotonic()
-    code, output = worker.pytest(
+    code, output = worker.run_pytest(
         '--cov', f'--cov-config={config}', '--cov-context=test', '--cov-report=', f'--junitxml={junit}', worker.addon / test_file,
         timeout=MAPPING, COVERAGE_FILE=str(data))
     if code not in (PASSED, REFUSED) or not data.exists():
@@ -276,13 +276,13 @@ class Map:
                     continue
                 was = content['sources'][path]
                 if (path, was) not in moves:
-                    moves[path, was] = self._moves(path, was)
+                    moves[path, was] = self._moved_lines(path, was)
                 for line, numbers in lines.items():
                     now = moves[path, was].get(int(line)) if moves[path, was] is not None else int(line)
                     if now:
                         self.reached[path][now].update(names[number] for number in numbers)
 
-    def _moves(self, path, was):
+    def _moved_lines(self, path, was):
         """Where the lines of a former version of a file are now, or None if it is the same."""
         new = self.sources[path]
         if digest(new) == was:
@@ -292,7 +292,7 @@ class Map:
         blocks = difflib.SequenceMatcher(None, old.splitlines(), new.splitlines(), autojunk=False).get_matching_blocks()
         return {block.a + offset + 1: block.b + offset + 1 for block in blocks for offset in range(block.size)}
 
-    def _tree(self, path):
+    def _parsed_lines(self, path):
         """Of a file, the lines of functions (with decorators, without, last) and of statements (first, last)."""
         if path not in self.trees:
             functions, statements = [], []
@@ -307,33 +307,34 @@ class Map:
             self.trees[path] = functions, statements
         return self.trees[path]
 
-    def _between(self, path, first, last):
+    def _tests_between(self, path, first, last):
         lines = self.reached[path]
         return set().union(*(lines[line] for line in range(first, last + 1) if line in lines))
 
     def tests(self, path, line):
         """The tests to which a line matters."""
-        functions, statements = self._tree(path)
+        functions, statements = self._parsed_lines(path)
         lines = self.reached[path]
         around = [function for function in functions if function[0] <= line <= function[2]]
         if not around:  # what runs when the module is read: to all that use the module
             if path not in self.modules:
-                self.modules[path] = set().union(*(self._between(path, first, last) for _head, first, last in functions))
+                self.modules[path] = set().union(
+                    *(self._tests_between(path, first, last) for _head, first, last in functions))
             return self.modules[path] or set().union(*lines.values())
         _head, first, last = min(around, key=lambda function: function[2] - function[0])
         if line < first:  # a decorator, a default
-            return self._between(path, first, last)
+            return self._tests_between(path, first, last)
         if line in lines:
             return lines[line]
         # a line of a statement of several: as the statement; one that was changed since it was mapped: as what is before it
         spans = [(end - start, start, end) for start, end in statements if start <= line <= end]
-        found = self._between(path, *min(spans)[1:]) if spans else set()
+        found = self._tests_between(path, *min(spans)[1:]) if spans else set()
         if not found and path in self.changed:
             known = sorted(number for number in lines if first <= number <= last)
             found = lines[known[max(0, bisect.bisect(known, line) - 1)]] if known else set()
         return found
 
-    def chosen(self, path, line, longest):
+    def choose_tests(self, path, line, longest):
         """Of these tests the nearest, as far as there is time: of modules named as the file first, the quick ones of each in turns.
 
         With them, how many seconds they should take, and how many tests there are. longest: seconds, or 0 for all tests.
@@ -368,14 +369,15 @@ class Outcome:
 
 def judge_mutant(worker, mutant, reach, sources, longest):
     """Run the tests of a mutant."""
-    tests, spent, known = reach.chosen(mutant.path, mutant.line, longest)
+    tests, spent, known = reach.choose_tests(mutant.path, mutant.line, longest)
     if not tests:
         return Outcome(mutant, 'NOT COVERED', False)
-    with worker.broken(mutant.path, mutant.code(sources[mutant.path])):
-        code, output = worker.pytest('-x', *(worker.addon / test for test in tests), timeout=PATIENCE + SLOWER * spent)
+    with worker.with_mutant(mutant.path, mutant.code(sources[mutant.path])):
+        code, output = worker.run_pytest('-x', *(worker.addon / test for test in tests),
+            timeout=PATIENCE + SLOWER * spent)
     if code == PASSED:
         return Outcome(mutant, f'SURVIVED {len(tests)} of the {known} tests that reach it', False)
-    worker.renew()  # whatever it did there
+    worker.renew_database()  # whatever it did there
     if code is None:
         return Outcome(mutant, 'caught: takes too long', True)
     failed = FAILED.search(output)
@@ -386,7 +388,7 @@ def judge_mutant(worker, mutant, reach, sources, longest):
 
 def try_out(worker, test):
     """Without a mutant, tests pass where mutants will run: or everything would look caught."""
-    code, output = worker.pytest(worker.addon / test, timeout=PATIENCE * SLOWER)
+    code, output = worker.run_pytest(worker.addon / test, timeout=PATIENCE * SLOWER)
     if code != PASSED:
         (cache_dir() / 'mutate.log').write_text(output, encoding='utf-8')
         raise Fail(f"{test} fails although nothing is broken (see {cache_dir() / 'mutate.log'})")

@@ -55,17 +55,17 @@ class Movement(NamedTuple):
     statement_id: str
 
     @property
-    def key(self):
+    def balance_key(self):
         return self.row["entity_id"], self.currency
 
     @property
-    def column(self):
+    def section_column(self):
         if self.type == "TRANSFER_PAYMENT":
             return "payments"
         return "charges" if self.minor >= 0 else "credits"
 
     @property
-    def line(self):
+    def statement_line(self):
         """As a statement has it."""
         line = {"type": self.type, "id": self.row["id"]}
         if self.type == "CARD_TRANSACTION":
@@ -104,8 +104,8 @@ def owed_on_cards(store, entity=None, currency=None, sync_status=None, until=Non
             continue
         if sync_status and item.row["sync_status"] not in sync_status or until and item.at >= until:
             continue
-        total = found.setdefault(item.key, {
-            "entity_id": item.key[0], "currency": item.currency, **dict.fromkeys(OWED, 0), "months": {}})
+        total = found.setdefault(item.balance_key, {
+            "entity_id": item.balance_key[0], "currency": item.currency, **dict.fromkeys(OWED, 0), "months": {}})
         month = total["months"].setdefault(item.at[:7], dict.fromkeys(OWED, 0))
         for amounts in (total, month):
             _add_movement(amounts, item)
@@ -215,7 +215,7 @@ def _give_cashback(store, found, end, bps):
     spent = Counter()
     for item in found:
         if item.type == "CARD_TRANSACTION":
-            spent[item.key] += item.minor
+            spent[item.balance_key] += item.minor
     for (entity_id, currency), minor in sorted(spent.items()):
         amount = minor * bps // 10000
         if amount > 0:
@@ -227,7 +227,8 @@ def _balance_sections(store, found, last):
     columns = {(item["entity_id"], item["ending_balance"]["currency_code"]): Counter(opening_balance=item["ending_balance"]["amount"])
                for item in (last["balance_sections"] if last else ())}
     for item in found:
-        columns.setdefault(item.key, Counter())[item.column] += item.minor if item.column == "charges" else -item.minor
+        columns.setdefault(item.balance_key, Counter())[
+            item.section_column] += item.minor if item.section_column == "charges" else -item.minor
     sections = []
     for (entity_id, currency), column in sorted(columns.items()):
         column["ending_balance"] = column["opening_balance"] + column["charges"] - column["credits"] - column["payments"]
@@ -242,7 +243,8 @@ def _statement_lines(found):
     moved = Counter()
     for item in found:
         moved[item.row["id"]] += item.minor
-    lines = {item.row["id"]: item.line for item in found if moved[item.row["id"]] or item.type != "TRANSFER_PAYMENT"}
+    lines = {item.row["id"]: item.statement_line for item in found if moved[item.row["id"]]
+        or item.type != "TRANSFER_PAYMENT"}
     return list(lines.values())
 
 

@@ -15,5 +15,8 @@ TABLES = {
     "bills": lambda: Table(index="sync_status", name=lambda row: row["vendor"]["id"]),
     "invoices": Table,
 }
-__all__ = ["METHODS", "OPTIONAL", "TABLES", "add_invoice", "archive_bill", "change_bill", "make_bill", "open_minor",
-    "pay_bills", "refresh_standing"]
+__all__ = [
+    "METHODS", "OPTIONAL", "TABLES", "add_invoice", "archive_bill", "change_bill", "make_bill", "open_minor",
+        "pay_bills",
+    "refresh_standing",
+]

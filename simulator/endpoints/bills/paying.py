@@ -67,33 +67,6 @@ def _moving_payment(row, status):
     return last["id"] if is_undone or last["state"] in ("scheduled", "processing") else None
 
 
-def _moved_payment(store, row, item, status, at, source):
-    """The payment in its new status, on the day `at`, from the bank account `source`."""
-    item = {**item, "state": status}
-    if source:
-        entity = store["entities"].rows[row["entity_id"]]
-        if not item["friendly"] or source not in [account["id"] for account in entity["payment_accounts"]]:
-            raise ValueError(
-                f"Nothing is paid by {item['method']} from the bank account {source} of {entity['entity_name']}")
-        item["source"] = source
-    if at or not item["scheduled"]:
-        item["scheduled"] = at or parse_midnight(store.clock())
-    if status in ("processing", "completed", "failed"):
-        item["effective"] = item["effective"] or item["scheduled"]
-    if status == "completed":
-        item["completed"] = iso_text(min(store.clock(), parse_moment(item["scheduled"]) + timedelta(days=1)))
-    return item
-
-
-def _settled_amount(store, row, item, settled_minor):
-    """What left the entity's account, in its currency; None: what the bill's rate makes of the payment."""
-    currency = store["entities"].rows[row["entity_id"]]["currency"]
-    if settled_minor is None:
-        settled_minor = convert_minor(item["amount_minor"], row["_money"]["currency"], row["fx_conversion_rate"],
-            currency)
-    return money.currency_amount(settled_minor, currency)
-
-
 def _new_payment(store, row, ident, method, minor, manual_method, same_day):
     if method not in METHODS or method in ("UNSPECIFIED", "VENDOR_CREDIT"):
         raise ValueError(f"A bill cannot be paid by {method}")
@@ -120,6 +93,33 @@ def _new_payment(store, row, ident, method, minor, manual_method, same_day):
         "account": account["id"] if account and bank and method != "CHECK" else None,
         "trace": trace if bank else None,
     }
+
+
+def _moved_payment(store, row, item, status, at, source):
+    """The payment in its new status, on the day `at`, from the bank account `source`."""
+    item = {**item, "state": status}
+    if source:
+        entity = store["entities"].rows[row["entity_id"]]
+        if not item["friendly"] or source not in [account["id"] for account in entity["payment_accounts"]]:
+            raise ValueError(
+                f"Nothing is paid by {item['method']} from the bank account {source} of {entity['entity_name']}")
+        item["source"] = source
+    if at or not item["scheduled"]:
+        item["scheduled"] = at or parse_midnight(store.clock())
+    if status in ("processing", "completed", "failed"):
+        item["effective"] = item["effective"] or item["scheduled"]
+    if status == "completed":
+        item["completed"] = iso_text(min(store.clock(), parse_moment(item["scheduled"]) + timedelta(days=1)))
+    return item
+
+
+def _settled_amount(store, row, item, settled_minor):
+    """What left the entity's account, in its currency; None: what the bill's rate makes of the payment."""
+    currency = store["entities"].rows[row["entity_id"]]["currency"]
+    if settled_minor is None:
+        settled_minor = convert_minor(item["amount_minor"], row["_money"]["currency"], row["fx_conversion_rate"],
+            currency)
+    return money.currency_amount(settled_minor, currency)
 
 
 def _charged_payment(store, row, item, transaction):

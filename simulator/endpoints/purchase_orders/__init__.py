@@ -14,6 +14,6 @@ from .standing import billed_on, order_on_wire, line_totals
 
 TABLES = {"purchase_orders": Table}
 __all__ = [
-    "TABLES", "archive_order", "bill_order", "billed_on", "change_order", "extended_minor", "make_order",
-        "normalise_number", "read_quantity", "order_on_wire", "line_totals",
+    "TABLES", "archive_order", "bill_order", "billed_on", "change_order", "extended_minor", "line_totals", "make_order",
+    "normalise_number", "order_on_wire", "read_quantity",
 ]

@@ -22,5 +22,8 @@ TABLES = {
         index="sync_status",
     )
 }
-__all__ = ["STATUSES", "TABLES", "add_receipt", "change_transaction", "line_selections", "make_transaction",
-    "recode_transaction", "spend_totals"]
+__all__ = [
+    "STATUSES", "TABLES", "add_receipt", "change_transaction", "line_selections", "make_transaction",
+        "recode_transaction",
+    "spend_totals",
+]
