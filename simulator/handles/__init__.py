@@ -1,4 +1,4 @@
-"""What a test holds of the simulated Ramp: what people, banks and time do to it, and what came of it, by business."""
+"""What a test holds of the simulated Ramp, by business: what people, banks and time do to it, and what came of it."""
 
 from .cards import CardHandles
 from .integration import IntegrationHandles
@@ -9,4 +9,7 @@ from .request_log import RequestLog
 
 
 class Handles(CardHandles, PayableHandles, ProcurementHandles, PeopleHandles, IntegrationHandles, RequestLog):
-    """All of them. The class that inherits them has `state`, `requests` and the other attributes of `Simulator`."""
+    """The handles of all businesses, for a class that has the attributes of `Simulator`.
+
+    Those that change something take the state's lock, so that a test may call them while requests are answered.
+    """

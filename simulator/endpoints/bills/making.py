@@ -65,14 +65,14 @@ def make_bill(
     vendor = vendors.find_vendor(store, vendor)
     entity = entity_of(store, entity, currency)
     currency = currency or entity["currency"]
-    rate = quote_rate(currency, entity["currency"]) if fx_conversion_rate is None else fx_conversion_rate
     amount_minor, lines, inventory = complete_lines("A bill", amount_minor, lines, inventory)
     row = {
         **_party_fields(store, vendor, entity, owner),
         **_day_fields(store, date, due, posting_date, created),
         "accounting_field_selections": bill_selections(header),
         "approval_status": approval_status,
-        "fx_conversion_rate": str(rate),
+        "fx_conversion_rate": str(
+            quote_rate(currency, entity["currency"]) if fx_conversion_rate is None else fx_conversion_rate),
         "sync_status": sync_status,
         "_method": payment_method,
         "_held": held,
