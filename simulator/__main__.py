@@ -7,7 +7,7 @@ import threading
 from . import Seed, Simulator
 
 
-def main():
+def read_options():
     parser = argparse.ArgumentParser(prog="simulator", description="A Ramp that runs offline.")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8970)
@@ -21,7 +21,11 @@ def main():
     parser.add_argument("--newer-shape", action="store_true", help="entity_amount and merchant_amount too")
     parser.add_argument("--no-validate", action="store_true", help="do not check against the contract")
     parser.add_argument("--rate-limit", type=int, default=200, help="requests in 10 s; 0: no limit")
-    options = parser.parse_args()
+    return parser.parse_args()
+
+
+def main():
+    options = read_options()
     seed = Seed(
         seed=options.seed,
         transactions=options.transactions,

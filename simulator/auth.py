@@ -18,7 +18,7 @@ SCOPES = (
 )
 
 
-def client(request, ramp):
+def check_client(request, ramp):
     """Check the app's Basic credentials; `invalid_client` otherwise."""
     kind, _, value = request.headers.get("Authorization", "").partition(" ")
     try:
@@ -29,7 +29,7 @@ def client(request, ramp):
         raise OAuthError(401, "invalid_client", "Client authentication failed")
 
 
-def issue(ramp, scope):
+def issue_token(ramp, scope):
     state = ramp.state
     scopes = [name for name in (scope or "").split() if name in ramp.scopes]
     token = "ramp_business_tok_" + state.new_id().replace("-", "") + state.new_id().replace("-", "")
@@ -46,20 +46,20 @@ def issue(ramp, scope):
     }
 
 
-def bearer(request):
+def bearer_token(request):
     kind, _, value = request.headers.get("Authorization", "").partition(" ")
     return value.strip() if kind.lower() == "bearer" else None
 
 
-def kill(state, value, as_not_found=False):
+def kill_token(state, value, as_not_found=False):
     """Make a token unusable; `as_not_found`: it answers 404, as dead tokens do in Ramp's sandbox, not 401."""
     if value in state.tokens:
         state.tokens[value]["dead"] = "not found" if as_not_found else "revoked"
 
 
-def check(request, ramp, scope):
+def check_token(request, ramp, scope):
     """The token of a request; 401 (or 404) if it is dead, 403 if it lacks `scope`."""
-    token = ramp.state.tokens.get(bearer(request))
+    token = ramp.state.tokens.get(bearer_token(request))
     if token is None or token["dead"] or token["until"] <= ramp.state.clock():
         if token and token["dead"] == "not found" or ramp.dead_tokens_not_found:
             raise not_found()
@@ -81,7 +81,7 @@ class RateLimit:
     def reset(self):
         self._seen.clear()
 
-    def allow(self, source):
+    def is_allowed(self, source):
         if not self.limit:
             return True
         now = self.monotonic()

@@ -6,7 +6,7 @@ it is named. What the seed put there belongs to whichever connection is active.
 
 from .endpoints import accounting_connection
 from .errors import RampError
-from .state import Table, wire
+from .state import Table, wire_fields
 
 
 def _by_id(row):
@@ -36,47 +36,47 @@ TAX_CODE = "Tax Code"
 # -- whose, and which
 
 
-def books(connection):
+def in_books_of(connection):
     """The test whether a row is in the books of a connection (None: there is no active one)."""
     ident = connection and connection["id"]
     owners = (ident,) if connection and not connection["is_active"] else (None, ident)
     return lambda row: row.get("_connection") in owners
 
 
-def known(state, table, name, connection):
+def find_uploaded(state, table, name, connection):
     """The row with the client's own id in a connection's books, deleted or not; or None.
 
     The name of an option is the pair of its field's ramp_id and its own id.
     """
-    return next(filter(books(connection), state[table].named(name)), None)
+    return next(filter(in_books_of(connection), state[table].named(name)), None)
 
 
-def shown(state):
+def wire_renderer(state):
     """How these rows go over the wire: with the connection they belong to."""
-    active = accounting_connection.active(state)
+    active = accounting_connection.active_connection(state)
 
-    def render(row):
+    def render_row(row):
         connection = state["connections"].get(row.get("_connection")) or active
         # Without any connection it is made up: the contract wants an id.
         owner = connection["id"] if connection else state.stable_id("connection")
-        body = {"accounting_connection_id": owner, **wire(row)}
+        body = {"accounting_connection_id": owner, **wire_fields(row)}
         if "provider_name" in body:
             body["provider_name"] = connection and connection["remote_provider_name"]
         return body
 
-    return render
+    return render_row
 
 
-def _here(state, table, name):
+def _row_meant(state, table, name):
     """The row that a selection means: the active connection's, else (an old coding) anybody's."""
-    row = known(state, table, name, accounting_connection.active(state))
+    row = find_uploaded(state, table, name, accounting_connection.active_connection(state))
     return row or next(iter(state[table].named(name)), None) or {}
 
 
 # -- making
 
 
-def _add(state, table, names, values, connection):
+def _add_row(state, table, names, values, connection):
     """A new row. Its ramp_id follows from `names`, and a number where other books have taken it."""
     ident, others = state.stable_id(*names), 0
     while ident in state[table]:
@@ -85,29 +85,29 @@ def _add(state, table, names, values, connection):
     return state[table].add({"ramp_id": ident, **values, "_connection": connection})
 
 
-def _dated(state, **values):
+def _with_dates(state, **values):
     return {**values, "provider_name": None, "created_at": state.now(), "updated_at": state.now()}
 
 
-def _category(state, ident):
+def _category_info(state, ident):
     return {"id": ident, "name": ident, "ramp_id": state.stable_id("field", ident)}
 
 
-def _already(state, table, name, connection):
+def _existing_row(state, table, name, connection):
     """What a maker leaves alone: it is in the books already."""
-    owner = state["connections"].get(connection) if connection else accounting_connection.active(state)
-    return known(state, table, name, owner)
+    owner = state["connections"].get(connection) if connection else accounting_connection.active_connection(state)
+    return find_uploaded(state, table, name, owner)
 
 
 def add_account(
     state, id, name, code="", classification="EXPENSE", entity_remote_ids=None, *, connection=None
 ):
     """A GL account under the client's own id; an account already there is left alone."""
-    return _already(state, "accounts", str(id), connection) or _add(
+    return _existing_row(state, "accounts", str(id), connection) or _add_row(
         state,
         "accounts",
         ("account", str(id)),
-        _dated(
+        _with_dates(
             state,
             id=str(id),
             name=name,
@@ -116,7 +116,7 @@ def add_account(
             is_active=True,
             visibility="VISIBLE",
             entity_remote_ids=entity_remote_ids,
-            gl_account_category_info=_category(state, CATEGORY),
+            gl_account_category_info=_category_info(state, CATEGORY),
         ),
         connection,
     )
@@ -124,11 +124,11 @@ def add_account(
 
 def add_vendor(state, id, name, code="", entity_remote_ids=None, *, connection=None):
     """An accounting vendor: a value to code with, not a vendor who is paid."""
-    return _already(state, "accounting_vendors", str(id), connection) or _add(
+    return _existing_row(state, "accounting_vendors", str(id), connection) or _add_row(
         state,
         "accounting_vendors",
         ("accounting vendor", str(id)),
-        _dated(
+        _with_dates(
             state,
             id=str(id),
             name=name,
@@ -136,30 +136,22 @@ def add_vendor(state, id, name, code="", entity_remote_ids=None, *, connection=N
             is_active=True,
             is_synced=True,
             entity_remote_ids=entity_remote_ids,
-            vendor_category_info=_category(state, MERCHANT),
+            vendor_category_info=_category_info(state, MERCHANT),
         ),
         connection,
     )
 
 
 def add_field(
-    state,
-    field_id,
-    field_name,
-    options=(),
-    *,
-    display_name=None,
-    input_type="SINGLE_CHOICE",
-    is_splittable=True,
-    is_required_for=(),
-    connection=None,
+    state, field_id, field_name, options=(), *, display_name=None, input_type="SINGLE_CHOICE", is_splittable=True,
+    is_required_for=(), connection=None,
 ):
     """A field, single-choice unless said otherwise, with options ({"id", "value", "code"})."""
-    row = _already(state, "fields", field_id, connection) or _add(
+    row = _existing_row(state, "fields", field_id, connection) or _add_row(
         state,
         "fields",
         ("field", field_id),
-        _dated(
+        _with_dates(
             state,
             id=field_id,
             name=field_name,
@@ -181,12 +173,12 @@ def add_option(
 ):
     """An option of a field, which is given as its row."""
     name = field["ramp_id"], str(id)
-    return _already(state, "options", name, connection) or _add(
+    return _existing_row(state, "options", name, connection) or _add_row(
         state,
         "options",
         ("option", field["id"], str(id)),
         {
-            **_dated(
+            **_with_dates(
                 state,
                 id=str(id),
                 value=value,
@@ -204,7 +196,7 @@ def add_option(
 
 def add_tax_rate(state, id, name, rate, accounting_gl_account_id=None, *, connection=None):
     """A tax rate ("0.05" is 5 %) that is booked to an account, which is given by its ramp_id."""
-    return _already(state, "tax_rates", str(id), connection) or _add(
+    return _existing_row(state, "tax_rates", str(id), connection) or _add_row(
         state,
         "tax_rates",
         ("tax rate", str(id)),
@@ -222,12 +214,12 @@ def add_tax_rate(state, id, name, rate, accounting_gl_account_id=None, *, connec
 def add_tax_code(state, name, display_name=None, *, connection=None):
     """The tax code field; nobody asks here whether there is one already."""
     values = {"id": TAX_CODE, "name": name, "display_name": display_name or name, "_active": True}
-    return _add(state, "tax_codes", ("field", TAX_CODE), values, connection)
+    return _add_row(state, "tax_codes", ("field", TAX_CODE), values, connection)
 
 
 def add_tax_option(state, id, name, tax_rate_ids=(), entity_remote_ids=None, *, connection=None):
     """An option of the tax code field; its rates are named by the client's own ids."""
-    return _already(state, "tax_options", str(id), connection) or _add(
+    return _existing_row(state, "tax_options", str(id), connection) or _add_row(
         state,
         "tax_options",
         ("tax option", str(id)),
@@ -247,34 +239,34 @@ def add_tax_option(state, id, name, tax_rate_ids=(), entity_remote_ids=None, *, 
 
 def account(state, external_id, name=None):
     """The selection of a GL account; `external_id` need not be known (a client's books change)."""
-    row = _here(state, "accounts", external_id)
+    row = _row_meant(state, "accounts", external_id)
     name = name or row.get("name", f"Account {external_id}")
-    return _selection(state, "GL_ACCOUNT", CATEGORY, CATEGORY, external_id, name, row.get("code"))
+    return _make_selection(state, "GL_ACCOUNT", CATEGORY, CATEGORY, external_id, name, row.get("code"))
 
 
 def vendor(state, external_id, name=None):
     """The selection of an accounting vendor."""
-    row = _here(state, "accounting_vendors", external_id)
+    row = _row_meant(state, "accounting_vendors", external_id)
     name = name or row.get("name", f"Vendor {external_id}")
-    return _selection(state, "MERCHANT", MERCHANT, MERCHANT, external_id, name, row.get("code"))
+    return _make_selection(state, "MERCHANT", MERCHANT, MERCHANT, external_id, name, row.get("code"))
 
 
 def tax_code(state, option_id, name=None):
     """The selection of a tax code option."""
-    field, row = _here(state, "tax_codes", TAX_CODE), _here(state, "tax_options", option_id)
+    field, row = _row_meant(state, "tax_codes", TAX_CODE), _row_meant(state, "tax_options", option_id)
     name = name or row.get("name", f"Tax {option_id}")
-    return _selection(state, "TAX_CODE", TAX_CODE, field.get("name", TAX_CODE), option_id, name, None)
+    return _make_selection(state, "TAX_CODE", TAX_CODE, field.get("name", TAX_CODE), option_id, name, None)
 
 
 def option(state, field_id, option_id, name=None):
     """The selection of a custom field's option. Its type is OTHER whatever the field is."""
-    field = _here(state, "fields", field_id)
-    row = _here(state, "options", (field.get("ramp_id"), option_id))
+    field = _row_meant(state, "fields", field_id)
+    row = _row_meant(state, "options", (field.get("ramp_id"), option_id))
     name = name or row.get("value", f"Option {option_id}")
-    return _selection(state, "OTHER", field_id, field.get("name", field_id), option_id, name, row.get("code"))
+    return _make_selection(state, "OTHER", field_id, field.get("name", field_id), option_id, name, row.get("code"))
 
 
-def _selection(state, kind, field_id, field_name, external_id, name, code):
+def _make_selection(state, kind, field_id, field_name, external_id, name, code):
     selection = {
         "id": state.stable_id(kind, field_id, external_id),
         "external_id": external_id,
@@ -295,9 +287,9 @@ def _selection(state, kind, field_id, field_name, external_id, name, code):
     return selection
 
 
-def from_request(state, wanted):
+def read_selections(state, wanted):
     """Selections for `[{"field_external_id", "field_option_external_id"}]`; Ramp's errors for unknown."""
-    active = accounting_connection.active(state)
+    active = accounting_connection.active_connection(state)
     built_in = {
         CATEGORY: ("accounts", account),
         MERCHANT: ("accounting_vendors", vendor),
@@ -310,11 +302,11 @@ def from_request(state, wanted):
             table, select = built_in[field_id]
             name, selection = value, select(state, value)
         else:
-            field = known(state, "fields", field_id, active)
+            field = find_uploaded(state, "fields", field_id, active)
             if field is None:
                 raise RampError(400, "DEVELOPER_7122", f"Unknown field {field_id}")
             table, name, selection = "options", (field["ramp_id"], value), option(state, field_id, value)
-        if known(state, table, name, active) is None:
+        if find_uploaded(state, table, name, active) is None:
             raise RampError(400, "DEVELOPER_7123", f"Unknown field option {value}")
         selections.append(selection)
     return selections

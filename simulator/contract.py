@@ -128,7 +128,7 @@ class Contract:
             fields = {}
             for error in found:
                 _report(fields, ([name] if name else []) + list(error.absolute_path), error)
-            raise errors.invalid("Invalid input", fields)
+            raise errors.invalid_input("Invalid input", fields)
 
     # -- answers
 

@@ -34,12 +34,12 @@ class OAuthError(RampError):
         return {**super().body(), "error": self.error, "error_description": self.message}
 
 
-def invalid(message, fields=None):
+def invalid_input(message, fields=None):
     return RampError(422, "DEVELOPER_7001", message, fields)
 
 
 def invalid_field(field, message):
-    return invalid(message, {field: [message]})
+    return invalid_input(message, {field: [message]})
 
 
 def not_found(what="Object"):

@@ -4,7 +4,7 @@ There is none for the creation of a vendor, nor for cashbacks, transfers, statem
 """
 
 from .endpoints import syncs
-from .state import wire
+from .state import wire_fields
 
 TYPES = (
     "applications.status_updated", "bills.approved", "bills.archived", "bills.created", "bills.paid", "bills.ready_to_sync",
@@ -32,137 +32,137 @@ SCOPES = {
 NOBODY = {}  # what a new row was before
 
 
-def becomes(old, row, name, *values):
+def has_become(old, row, name, *values):
     """Does the field have one of these values now, and had it none of them before?"""
     return row.get(name) in values and old.get(name) not in values
 
 
-def differs(old, row, *names):
+def has_changed(old, row, *names):
     return any(old.get(name) != row.get(name) for name in names)
 
 
-def edited(old, row, but=()):
+def was_edited(old, row, but=()):
     """Did something change that goes over the wire, leaving out the fields of `but`?"""
     if not old:
         return False
     left_out = {"updated_at", *but}
-    return any(old.get(name) != value for name, value in wire(row).items() if name not in left_out)
+    return any(old.get(name) != value for name, value in wire_fields(row).items() if name not in left_out)
 
 
-def _coding(row):
+def _coding_of(row):
     return [line.get("accounting_field_selections") for line in row.get("line_items") or ()], row.get("accounting_field_selections")
 
 
-def _transaction(old, row):
+def _transaction_events(old, row):
     if not old and row["state"] not in ("DECLINED", "ERROR"):
         yield "transactions.authorized"
-    if becomes(old, row, "state", "DECLINED"):
+    if has_become(old, row, "state", "DECLINED"):
         yield "transactions.declined"
-    if becomes(old, row, "state", "CLEARED"):
+    if has_become(old, row, "state", "CLEARED"):
         yield "transactions.cleared"
         if row["sync_status"] == "NOT_SYNC_READY":
             yield "transactions.ready_for_review"
-    if old and differs(old, row, "all_requirements_met_and_approved"):
+    if old and has_changed(old, row, "all_requirements_met_and_approved"):
         yield "transactions.all_requirements_met_and_approved_changed"
-    if old and _coding(old) != _coding(row):
+    if old and _coding_of(old) != _coding_of(row):
         yield "transactions.body_coding_updated"
     if len(row["receipts"] or ()) > len(old.get("receipts") or ()):
         yield "transactions.receipt_added"
-    if becomes(old, row, "sync_status", "SYNC_READY"):
+    if has_become(old, row, "sync_status", "SYNC_READY"):
         yield "transactions.ready_to_sync"
-    if becomes(old, row, "sync_status", "SYNCED"):
+    if has_become(old, row, "sync_status", "SYNCED"):
         yield "transactions.synced"
 
 
-def _bill(old, row):
+def _bill_events(old, row):
     if not old:
         yield "bills.created"
-    if becomes(old, row, "approval_status", "APPROVED"):
+    if has_become(old, row, "approval_status", "APPROVED"):
         yield "bills.approved"
-    if becomes(old, row, "approval_status", "REJECTED", "TERMINATED"):
+    if has_become(old, row, "approval_status", "REJECTED", "TERMINATED"):
         yield "bills.rejected"
     archived = bool(row["archived_at"]) and not old.get("archived_at")
     if archived:
         yield "bills.archived"
     payment = row.get("payment") or {}
-    if differs(old, row, "payment") and payment.get("id"):
+    if has_changed(old, row, "payment") and payment.get("id"):
         yield "payments.updated", payment["id"]
-    if becomes(old, row, "status", "PAID"):
+    if has_become(old, row, "status", "PAID"):
         yield "bills.paid"
     # Neither approvals nor payments.
-    if not archived and edited(old, row, (
+    if not archived and was_edited(old, row, (
             "applied_vendor_credits", "approval_status", "archived_at", "deep_link_url", "paid_at", "payment", "status",
             "status_summary", "sync_status", "synced_at")):
         yield "bills.updated"
     for target in (syncs.TARGETS["BILL_SYNC"], syncs.TARGETS["BILL_PAYMENT_SYNC"]):
-        if target.status(row) == "ready" and not (old and target.status(old) == "ready"):
+        if target.sync_state(row) == "ready" and not (old and target.sync_state(old) == "ready"):
             yield "bills.ready_to_sync"
 
 
-def _reimbursement(old, row):
-    if becomes(old, row, "state", "PENDING"):
+def _reimbursement_events(old, row):
+    if has_become(old, row, "state", "PENDING"):
         yield "reimbursements.ready_for_review"
-    if becomes(old, row, "sync_status", "SYNC_READY"):
+    if has_become(old, row, "sync_status", "SYNC_READY"):
         yield "reimbursements.ready_to_sync"
     if row["payment_batch_id"] and row["payment_processed_at"] and not old.get("payment_processed_at"):
         yield "reimbursements.batch_payment_reimbursed", row["payment_batch_id"]
 
 
-def _vendor(old, row):
-    if old and becomes(old, row, "is_active", True):
+def _vendor_events(old, row):
+    if old and has_become(old, row, "is_active", True):
         yield "vendors.activated"
-    if old and becomes(old["_detail"], row["_detail"], "approval_status", "APPROVED"):
+    if old and has_become(old["_detail"], row["_detail"], "approval_status", "APPROVED"):
         yield "vendors.approved"
     # Contacts are told neither here nor anywhere; and those of a new vendor come after it.
-    if edited(old, row, ("contacts", "default_payment_method", "is_active")):
+    if was_edited(old, row, ("contacts", "default_payment_method", "is_active")):
         yield "vendors.updated"
 
 
-def _purchase_order(old, row):
+def _purchase_order_events(old, row):
     if not old:
         yield "purchase_orders.created"
     elif row["archived_at"] and not old["archived_at"]:
         yield "purchase_orders.archived"
-    elif edited(old, row) or differs(old, row, "_approved", "_closed"):
+    elif was_edited(old, row) or has_changed(old, row, "_approved", "_closed"):
         yield "purchase_orders.updated"
 
 
-def _user(old, row):
+def _user_events(old, row):
     if old and old["status"] in ("INVITE_EXPIRED", "INVITE_PENDING") and row["status"] in ("USER_ACTIVE", "USER_ONBOARDING"):
         yield "users.invite_accepted"
 
 
-def _created(kind):
-    def of(old, row):
+def _creation_event(kind):
+    def creation_event(old, row):
         if not old:
             yield kind
 
-    return of
+    return creation_event
 
 
 OF_TABLE = {
-    "bills": _bill,
-    "entities": _created("entities.created"),
-    "item_receipts": _created("item_receipts.created"),
-    "purchase_orders": _purchase_order,
-    "reimbursements": _reimbursement,
-    "transactions": _transaction,
-    "users": _user,
-    "vendors": _vendor,
+    "bills": _bill_events,
+    "entities": _creation_event("entities.created"),
+    "item_receipts": _creation_event("item_receipts.created"),
+    "purchase_orders": _purchase_order_events,
+    "reimbursements": _reimbursement_events,
+    "transactions": _transaction_events,
+    "users": _user_events,
+    "vendors": _vendor_events,
 }
 
 
-def watch(state, emit):
+def watch_tables(state, emit):
     """Call `emit(event type, object id)` for all that happens to the tables of `state` from now on."""
-    def watcher(of):
-        def heard(old, row):
+    def watcher_of(of):
+        def emit_events(old, row):
             if not len(state["webhooks"]):
                 return
             for found in of(old or NOBODY, row):
                 kind, ident = found if isinstance(found, tuple) else (found, row["id"])
                 emit(kind, ident)
 
-        return heard
+        return emit_events
 
     for name, of in OF_TABLE.items():
-        state[name].watcher = watcher(of)
+        state[name].watcher = watcher_of(of)

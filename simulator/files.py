@@ -25,35 +25,35 @@ _JPEG = base64.b64decode(
 )
 
 
-def kind(receipt):
+def file_kind(receipt):
     return (
         receipt.get("_kind")
         or ("pdf", "pdf", "png", "jpg")[hashlib.sha256(receipt["id"].encode()).digest()[0] % 4]
     )
 
 
-def content(receipt):
+def file_content(receipt):
     """(content type, bytes)"""
     lines = receipt.get("_text") or [f"Receipt {receipt['id']}"]
     text = " ".join(lines)
-    if kind(receipt) == "png":
-        return "image/png", _png(receipt["id"])
-    if kind(receipt) == "bomb":
+    if file_kind(receipt) == "png":
+        return "image/png", _png_bytes(receipt["id"])
+    if file_kind(receipt) == "bomb":
         return "image/png", _blank_png(20000, 20000)
-    if kind(receipt) == "jpg":
+    if file_kind(receipt) == "jpg":
         # A comment segment makes every file different: equal bytes would hide a mix-up of receipts.
         comment = text.encode()
         return "image/jpeg", _JPEG[:20] + b"\xff\xfe" + struct.pack(">H", len(comment) + 2) + comment + _JPEG[
             20:
         ]
-    if kind(receipt) == "xml":
+    if file_kind(receipt) == "xml":
         return "application/xml", f"<?xml version='1.0'?>\n<Invoice><ID>{receipt['id']}</ID></Invoice>".encode()
-    if kind(receipt) == "zip":
+    if file_kind(receipt) == "zip":
         return "application/zip", b"PK\x03\x04" + text.encode()
-    return "application/pdf", _pdf(lines)
+    return "application/pdf", _pdf_bytes(lines)
 
 
-def _png(name):
+def _png_bytes(name):
     digest = hashlib.sha256(name.encode()).digest()
     side = 8
     rows = b"".join(
@@ -62,13 +62,13 @@ def _png(name):
     )
     return (
         b"\x89PNG\r\n\x1a\n"
-        + _chunk(b"IHDR", struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0))
-        + _chunk(b"IDAT", zlib.compress(rows))
-        + _chunk(b"IEND", b"")
+        + _png_chunk(b"IHDR", struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0))
+        + _png_chunk(b"IDAT", zlib.compress(rows))
+        + _png_chunk(b"IEND", b"")
     )
 
 
-def _chunk(tag, data):
+def _png_chunk(tag, data):
     return struct.pack(">I", len(data)) + tag + data + struct.pack(">I", zlib.crc32(tag + data))
 
 
@@ -82,13 +82,13 @@ def _blank_png(width, height):
     rows.append(packer.flush())
     return (
         b"\x89PNG\r\n\x1a\n"
-        + _chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 1, 0, 0, 0, 0))
-        + _chunk(b"IDAT", b"".join(rows))
-        + _chunk(b"IEND", b"")
+        + _png_chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 1, 0, 0, 0, 0))
+        + _png_chunk(b"IDAT", b"".join(rows))
+        + _png_chunk(b"IEND", b"")
     )
 
 
-def _pdf(lines):
+def _pdf_bytes(lines):
     # the base fonts know Latin letters only; brackets and backslashes would end the text
     texts = [line.translate({ord(char): "" for char in "()\\"}).encode("cp1252", "replace") for line in lines]
     height = max(200, 60 + 20 * len(texts))
@@ -111,39 +111,39 @@ def _pdf(lines):
     return out + b"trailer\n<< /Size %d /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF\n" % (len(objects) + 1, start)
 
 
-def _signature(state, path, expires):
+def _link_signature(state, path, expires):
     return hmac.new(str(state.seed).encode(), f"{path} {expires}".encode(), hashlib.sha256).hexdigest()
 
 
-def url(call, receipt, table="receipts"):
+def signed_url(call, receipt, table="receipts"):
     """A link that works for an hour for whoever has it, on the host the request came to."""
-    name = quote(receipt.get("_filename") or f"{TABLES[table]}.{kind(receipt)}")
+    name = quote(receipt.get("_filename") or f"{TABLES[table]}.{file_kind(receipt)}")
     path = f"/files/{table}/{receipt['id']}/{name}"
     expires = int((call.state.clock() + LIFETIME).timestamp())
-    query = urlencode({"Expires": expires, "Signature": _signature(call.state, path, expires)})
+    query = urlencode({"Expires": expires, "Signature": _link_signature(call.state, path, expires)})
     return f"{call.request.host_url.rstrip('/')}{path}?{query}"
 
 
 @route("GET", "/files/{table}/{ident}/{name}", base="", open=True)
-def download(call):
+def download_file(call):
     # The storage behind such links refuses a second kind of credentials; here it also shows a leaked token.
     if "Authorization" in call.request.headers:
         call.ramp.leaked_tokens += 1
-        return _xml(400, "InvalidArgument", "Only one auth mechanism allowed")
+        return _xml_answer(400, "InvalidArgument", "Only one auth mechanism allowed")
     path = quote(call.request.path)
     expires = call.query.get("Expires", "")
-    good = hmac.compare_digest(call.query.get("Signature", ""), _signature(call.state, path, expires))
+    good = hmac.compare_digest(call.query.get("Signature", ""), _link_signature(call.state, path, expires))
     fresh = expires.isdigit() and int(expires) > call.state.clock().timestamp()
     if not good or not fresh or call.ramp.faults.take(FILE, "GET", call.request.path):
-        return _xml(403, "AccessDenied", "Request has expired")
+        return _xml_answer(403, "AccessDenied", "Request has expired")
     table = call.args["table"]
     receipt = call.state[table].get(call.args["ident"]) if table in TABLES else None
     if receipt is None:
-        return _xml(404, "NoSuchKey", "The specified key does not exist.")
-    content_type, data = content(receipt)
+        return _xml_answer(404, "NoSuchKey", "The specified key does not exist.")
+    content_type, data = file_content(receipt)
     return Response(data, content_type=content_type)
 
 
-def _xml(status, code, message):
+def _xml_answer(status, code, message):
     text = f"<?xml version='1.0'?>\n<Error><Code>{code}</Code><Message>{message}</Message></Error>"
     return Response(text, status=status, content_type="application/xml")

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from urllib.parse import urlencode
 
 from .errors import invalid_field
-from .state import iso, wire
+from .state import iso_text, wire_fields
 
 
 class Filter(NamedTuple):
@@ -23,7 +23,7 @@ def parse_time(text):
     if "T" not in text and " " not in text:
         raise ValueError("a date is not a time")
     moment = datetime.fromisoformat(text.replace("Z", "+00:00"))
-    return iso(moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc))
+    return iso_text(moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc))
 
 
 def parse_bool(text):
@@ -35,12 +35,12 @@ def parse_decimal(text):
 
 
 def one_of(*values):
-    def parse(text):
+    def parse_choice(text):
         if text not in values:
             raise ValueError(text)
         return text
 
-    return parse
+    return parse_choice
 
 
 def equals(field, parse=parse_uuid):
@@ -61,7 +61,7 @@ def ignored(parse=str):
     return Filter(parse, lambda row, value: True)
 
 
-def read(call, name, parse, default=None):
+def read_parameter(call, name, parse, default=None):
     """A query parameter, or Ramp's 422 if it cannot be read."""
     text = call.query.get(name)
     if text is None:
@@ -72,8 +72,8 @@ def read(call, name, parse, default=None):
         raise invalid_field(name, f"Not a valid value: {text}") from None
 
 
-def answer(
-    call, table, filters=None, where=None, order="", reverse=False, bucket=None, render=wire, among=None
+def answer_list(
+    call, table, filters=None, where=None, order="", reverse=False, bucket=None, render=wire_fields, among=None
 ):
     """One page of a table: `{"data": [...], "page": {"next": url or None}}`.
 
@@ -81,14 +81,10 @@ def answer(
     `where(row)` is the default that hides rows nobody asked for; what is withheld is in no list. `among`: the rows
     that can be meant at all, where an index knows them, in the order of the list; without it the table is walked.
     """
-    size = read(call, "page_size", int, 20)
+    size = read_parameter(call, "page_size", int, 20)
     if not 2 <= size <= 100:
         raise invalid_field("page_size", "Value must be between 2 and 100")
-    wanted = []
-    for name, rule in (filters or {}).items():
-        value = read(call, name, rule.parse)
-        if value is not None:
-            wanted.append((rule.test, value))
+    wanted = _wanted_filters(call, filters or {})
     rows = call.state[table]
     start = call.query.get("start")
     if start is not None and start not in rows:
@@ -104,9 +100,18 @@ def answer(
             break
         page.append(row)
     call.rows = page
-    following = None
-    if more:
-        query = [(k, v) for k, v in call.query.items(multi=True) if k not in ("start", "page_size")]
-        query += [("page_size", size), ("start", page[-1][rows.key])]
-        following = f"{call.request.base_url}?{urlencode(query)}"
+    following = _next_page(call, size, page[-1][rows.key]) if more else None
     return {"data": [render(row) for row in page], "page": {"next": following}}
+
+
+def _wanted_filters(call, filters):
+    """[(test, value)] of the filters that the request gives a value to."""
+    values = [(rule.test, read_parameter(call, name, rule.parse)) for name, rule in filters.items()]
+    return [(test, value) for test, value in values if value is not None]
+
+
+def _next_page(call, size, last):
+    """The address of the page behind the object with the id `last`."""
+    query = [(k, v) for k, v in call.query.items(multi=True) if k not in ("start", "page_size")]
+    query += [("page_size", size), ("start", last)]
+    return f"{call.request.base_url}?{urlencode(query)}"

@@ -12,7 +12,7 @@ LEFT_OUT = {
 AS_IT_IS = {"contract"}  # large, and nobody changes what is in it
 
 
-def _copy(name, value):
+def _copy_value(name, value):
     if callable(value) or name in AS_IT_IS:
         return value
     if isinstance(value, list) and any(map(callable, value)):  # hooks: a copy of one would be another one
@@ -20,11 +20,11 @@ def _copy(name, value):
     return copy.deepcopy(value)
 
 
-def remember(part):
-    return {name: _copy(name, value) for name, value in vars(part).items() if name not in LEFT_OUT}
+def remember_part(part):
+    return {name: _copy_value(name, value) for name, value in vars(part).items() if name not in LEFT_OUT}
 
 
 def put_back(part, memory):
     for name in set(vars(part)) - set(memory) - LEFT_OUT:
         delattr(part, name)
-    vars(part).update({name: _copy(name, value) for name, value in memory.items()})
+    vars(part).update({name: _copy_value(name, value) for name, value in memory.items()})

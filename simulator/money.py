@@ -26,23 +26,23 @@ _DIGITS = {
 }
 
 
-def rate(currency):
+def minor_per_major(currency):
     """Minor units in one major unit: 100 for USD, 1 for JPY, 1000 for KWD."""
     return 10 ** _DIGITS.get(currency, 2)
 
 
-def amount(minor, currency):
+def currency_amount(minor, currency):
     """The contract's `CurrencyAmount`."""
-    return {"amount": minor, "currency_code": currency, "minor_unit_conversion_rate": rate(currency)}
+    return {"amount": minor, "currency_code": currency, "minor_unit_conversion_rate": minor_per_major(currency)}
 
 
-def major(minor, currency):
+def major_amount(minor, currency):
     """The float in major units that `Transaction.amount` and a few others still are."""
-    factor = rate(currency)
+    factor = minor_per_major(currency)
     return minor if factor == 1 else minor / factor
 
 
-def split(total, weights):
+def split_minor(total, weights):
     """Share `total` minor units by integer `weights`; the parts add up exactly."""
     whole = sum(weights)
     if not whole:

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from . import coding, money
 from .listing import Filter, parse_bool
-from .state import iso
+from .state import iso_text
 
 DEFAULT = object()  # an argument not given, where None means something
 
@@ -19,13 +19,42 @@ def first_account(store):
     return row and row["id"]
 
 
-def coded(store, lines, account, analytics):
+def coded_lines(store, lines, account, analytics):
     """Lines with the coding that holds where a line has none of its own."""
     account = first_account(store) if account is DEFAULT else account
     return [{"account": account, "analytics": analytics, **line} for line in lines]
 
 
-def selections(store, line):
+def complete_lines(what, amount_minor, lines, inventory, quantity="quantity"):
+    """(total, lines, inventory) in minor units, where what is not given follows from the rest.
+
+    :param what: "A bill" or the like, for the TypeError if nothing is given
+    :param amount_minor: the total; default: what the lines of both kinds come to
+    :param lines: default: one over what the inventory leaves of the total
+    :param inventory: lines with `unit_price_minor` and, under the name `quantity`, how many
+    """
+    inventory = [{"amount_minor": round(Decimal(str(line[quantity])) * line["unit_price_minor"]), **line} for line in inventory]
+    stocked = sum_lines(inventory)
+    if lines is None:
+        if amount_minor is None and not inventory:
+            raise TypeError(f"{what} needs amount_minor, lines or inventory")
+        rest = stocked if amount_minor is None else amount_minor
+        lines = [{"amount_minor": rest - stocked}] if rest != stocked or not inventory else []
+    if amount_minor is None:
+        amount_minor = stocked + sum_lines(lines)
+    return amount_minor, lines, inventory
+
+
+def sum_lines(lines):
+    return sum(line["amount_minor"] for line in lines)
+
+
+def recoded_lines(lines, account):
+    """The same lines coded to an account, whatever they were coded with before."""
+    return [{**line, "account": account, "selections": None} for line in lines]
+
+
+def line_selections(store, line):
     """What a line is coded with: "selections" as they are, else by "account", "tax", "vendor" and "analytics"."""
     if line.get("selections") is not None:
         return line["selections"]
@@ -38,12 +67,12 @@ def selections(store, line):
     return found
 
 
-def small(found):
+def bill_selections(found):
     """Selections as bills and vendor credits have them: what kind of field it is, only the category tells."""
     return [{key: value for key, value in item.items() if key not in ("type", "source")} for item in found]
 
 
-def full(found):
+def reimbursement_selections(found):
     """Selections as reimbursements have them: every key is there."""
     return [{"external_code": None, **item} for item in found]
 
@@ -54,9 +83,9 @@ def is_coded(row, ident, *lists):
     return any(item["id"] == ident for place in places for item in place["accounting_field_selections"])
 
 
-def spread(lines, total):
+def spread_lines(lines, total):
     """The same lines over another total."""
-    parts = money.split(total, [abs(line["amount_minor"]) for line in lines])
+    parts = money.split_minor(total, [abs(line["amount_minor"]) for line in lines])
     return [{**line, "amount_minor": part} for line, part in zip(lines, parts, strict=True)]
 
 
@@ -83,7 +112,7 @@ def entity_of(store, value, currency=None):
     return store["entities"].find(currency=currency) or primary
 
 
-def moment(value):
+def parse_moment(value):
     """An aware datetime of a datetime, a date or ISO text; a day begins at midnight UTC."""
     if isinstance(value, str):
         value = datetime.fromisoformat(value.replace("Z", "+00:00"))
@@ -92,9 +121,9 @@ def moment(value):
     return value if value.tzinfo else value.replace(tzinfo=timezone.utc)
 
 
-def day(value):
+def parse_midnight(value):
     """Midnight UTC of the day, as ISO text; None stays None."""
-    return value and iso(moment(value).replace(hour=0, minute=0, second=0, microsecond=0))
+    return value and iso_text(parse_moment(value).replace(hour=0, minute=0, second=0, microsecond=0))
 
 
 def refuse_unknown(what, row, names, more=()):
@@ -104,16 +133,16 @@ def refuse_unknown(what, row, names, more=()):
         raise TypeError(f"{what} has no {', '.join(sorted(unknown))}")
 
 
-def convert(minor, currency, rate, into):
+def convert_minor(minor, currency, rate, into):
     """Minor units of another currency at `rate` major units of it for one."""
-    return round(Decimal(minor) / money.rate(currency) * Decimal(str(rate)) * money.rate(into))
+    return round(Decimal(minor) / money.minor_per_major(currency) * Decimal(str(rate)) * money.minor_per_major(into))
 
 
 # Dollars for one of each: what Ramp quotes unless somebody says otherwise. Between two currencies it is never 1.0.
 DOLLARS = {"USD": 1, "CHF": 1.143, "EUR": 1.0873, "GBP": 1.2654, "JPY": 0.00671, "KWD": 3.2584, "TWD": 0.03125}
 
 
-def quote(currency, into):
+def quote_rate(currency, into):
     """Major units of `into` for one of `currency`, as Ramp's decimal string."""
     if currency == into:
         return "1.0"
@@ -126,13 +155,13 @@ def quote(currency, into):
 # -- filters
 
 
-def many(parse=str):
+def parse_list(parse=str):
     """A comma-separated list."""
     return lambda text: [parse(part) for part in text.split(",")]
 
 
-def among(field, parse=str):
-    return Filter(many(parse), lambda row, values: row.get(field) in values)
+def field_among(field, parse=str):
+    return Filter(parse_list(parse), lambda row, values: row.get(field) in values)
 
 
 def parse_day(text):
@@ -147,7 +176,7 @@ def unless_false(test):
 # -- totals
 
 
-def totals(store, booked=False, until=None):
+def vendor_totals(store, booked=False, until=None):
     """What is owed per vendor and currency, in minor units: approved bills that go to the books and are not archived.
 
     :param booked: only what Ramp was told is in the books: synced bills, and payments that were synced too
@@ -167,20 +196,24 @@ def totals(store, booked=False, until=None):
             "billed_minor": 0, "credited_minor": 0, "paid_minor": 0, "card_minor": 0, "open_minor": 0})
         paid = [] if booked and row["sync_status"] == "BILL_SYNCED" else [
             item for item in row["_payments"] if item["state"] == "completed"]
-        amounts = {
-            "bills": 1,
-            "billed_minor": row["_money"]["amount_minor"],
-            "credited_minor": sum(item["amount"]["amount"] for item in row["applied_vendor_credits"]),
-            "paid_minor": sum(item["amount_minor"] for item in paid),
-            "card_minor": sum(item["amount_minor"] for item in paid if "CARD" in item["method"].split("_")),
-        }
-        for name, amount in amounts.items():
+        for name, amount in _bill_amounts(row, paid).items():
             total[name] += amount
         total["open_minor"] = total["billed_minor"] - total["credited_minor"] - total["paid_minor"]
     return sorted(found.values(), key=lambda total: (total["vendor_id"], total["currency"]))
 
 
-def owed(store, sync_status=None):
+def _bill_amounts(row, paid):
+    """What a bill adds to the totals of its vendor. `paid`: its payments that count."""
+    return {
+        "bills": 1,
+        "billed_minor": row["_money"]["amount_minor"],
+        "credited_minor": sum(item["amount"]["amount"] for item in row["applied_vendor_credits"]),
+        "paid_minor": sum_lines(paid),
+        "card_minor": sum_lines(item for item in paid if "CARD" in item["method"].split("_")),
+    }
+
+
+def reimbursement_totals(store, sync_status=None):
     """What reimbursements move per person, direction and the entity's currency, in minor units (unsigned, as Ramp's).
 
     Canceled, deleted and rejected ones and drafts do not count, nor do those that were made broken.

@@ -32,11 +32,11 @@ class Route:
 def route(method, path, **options):
     """Decorator: `handler(call)` returns a body, `(body, status)` or a werkzeug Response."""
 
-    def register(handler):
+    def register_handler(handler):
         ROUTES.append(Route(method, path, handler, **options))
         return handler
 
-    return register
+    return register_handler
 
 
 @dataclass

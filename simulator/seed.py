@@ -8,7 +8,7 @@ import random
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from . import coding, seed_payables, seed_statements
+from . import coding, money, seed_payables, seed_statements
 from .endpoints import accounting_connection, business, cards, departments, entities, locations, transactions, users
 
 ACCOUNTS = [
@@ -104,7 +104,7 @@ class Seed:
 
     def fill(self, state):
         """Write the business into an empty state."""
-        _Filler(self, state).run()
+        _Filler(self, state).fill_business()
 
     def spend(self, state):
         """Let the people of a business that is there spend, coded with what its accounting system has uploaded."""
@@ -117,10 +117,10 @@ class _Filler:
         # Not the state's own source of ids: data and ids then do not depend on each other.
         self.random = random.Random(f"seed {seed.seed}")
 
-    def run(self):
+    def fill_business(self):
         seed, state = self.seed, self.state
-        business.make(state, "Widget Works Inc.")
-        for account in _accounts(seed):
+        business.make_business(state, "Widget Works Inc.")
+        for account in _chart_of_accounts(seed):
             coding.add_account(state, **account)
         for item in seed.analytics or ():
             coding.add_field(state, item["field_id"], item["field_name"], item["options"])
@@ -129,43 +129,43 @@ class _Filler:
         self.fields = seed.analytics or ()
         self.taxes, self.vendors = [], []
         for number, entity in enumerate(seed.entities or ENTITIES):
-            entities.make(state, entity["name"], entity["currency"], is_primary=number == 0)
+            entities.make_entity(state, entity["name"], entity["currency"], is_primary=number == 0)
         self.entities = list(state["entities"])
-        self._people()
-        self._spend()
+        self._add_people()
+        self._add_spend()
         if seed.problems:
-            self._problems()
-        seed_payables.fill(self)
-        seed_statements.fill(self)
+            self._add_problems()
+        seed_payables.fill_payables(self)
+        seed_statements.fill_statements(self)
 
     def spend(self):
         state = self.state
-        mine = coding.books(accounting_connection.active(state))
+        mine = coding.in_books_of(accounting_connection.active_connection(state))
 
-        def offered(table):
+        def offered_rows(table):
             return [row for row in state[table]
                     if mine(row) and row["is_active"] and row.get("visibility") != "HIDDEN"]
 
-        self.codes = [row["id"] for row in offered("accounts") if row["classification"] == "EXPENSE"] or [None]
-        options = offered("options")
+        self.codes = [row["id"] for row in offered_rows("accounts") if row["classification"] == "EXPENSE"] or [None]
+        options = offered_rows("options")
         self.fields = [{"field_id": field["id"], "options": [row for row in options if row["_field"] == field["ramp_id"]]}
-                       for field in offered("fields")]
-        self.taxes = [row["id"] for row in offered("tax_options")]
-        self.vendors = [row["id"] for row in offered("accounting_vendors")]
+                       for field in offered_rows("fields")]
+        self.taxes = [row["id"] for row in offered_rows("tax_options")]
+        self.vendors = [row["id"] for row in offered_rows("accounting_vendors")]
         self.entities = list(state["entities"])
         people = {user["id"]: user for user in state["users"]}
         everyone = [(people[card["cardholder_id"]], card["id"]) for card in state["physical_cards"]]
         everyone += [(people[card["user_id"]], card["id"]) for card in state["virtual_cards"]]
         self.holders = {entity["id"]: [holder for holder in everyone if holder[0]["entity_id"] == entity["id"]] or everyone
                         for entity in self.entities}
-        self._spend()
-        seed_payables.fill(self)
-        seed_statements.fill(self)
+        self._add_spend()
+        seed_payables.fill_payables(self)
+        seed_statements.fill_statements(self)
 
-    def _people(self):
+    def _add_people(self):
         state = self.state
-        offices = [locations.make(state, f"Office {e['currency']}", e["id"]) for e in self.entities]
-        teams = [departments.make(state, name) for name in TEAMS]
+        offices = [locations.make_location(state, f"Office {e['currency']}", e["id"]) for e in self.entities]
+        teams = [departments.make_department(state, name) for name in TEAMS]
         self.people = {entity["id"]: [] for entity in self.entities}
         given = self.seed.users if self.seed.users is not None else [
             {"first_name": first, "last_name": last, "email": f"cardholder_{number}@example.com"}
@@ -174,20 +174,20 @@ class _Filler:
         for number, person in enumerate(given):
             # Three of four work for the primary entity; the rest are spread over the others.
             office = offices[0] if number % 4 else abroad[number // 4 % len(abroad)]
-            user = users.make(
+            user = users.make_user(
                 state, **{"employee_id": f"E{number:04}", "is_manager": number % 9 == 0, "location": office,
                           "department": teams[number % len(teams)], **person})
-            self.people[user["entity_id"]].append((user, cards.make(state, user)["id"]))
+            self.people[user["entity_id"]].append((user, cards.make_card(state, user)["id"]))
             if number % 3 == 0:
-                self.people[user["entity_id"]].append((user, cards.make(state, user, physical=False)["id"]))
+                self.people[user["entity_id"]].append((user, cards.make_card(state, user, physical=False)["id"]))
         if self.seed.users is None:
             for status in ("USER_SUSPENDED", "USER_INACTIVE", "INVITE_PENDING"):
-                users.make(state, "Former", status.title(), f"{status.lower()}@example.com",
+                users.make_user(state, "Former", status.title(), f"{status.lower()}@example.com",
                            location=offices[0], department=teams[0], status=status)
         everyone = [holder for holders in self.people.values() for holder in holders]
         self.holders = {entity["id"]: self.people[entity["id"]] or everyone for entity in self.entities}
 
-    def _spend(self):
+    def _add_spend(self):
         chance, count = self.random, self.seed.transactions
         end = self.state.clock()
         span = self.seed.months * 30 * 86400
@@ -199,14 +199,14 @@ class _Filler:
             spent = end - timedelta(seconds=span - seconds)
             if refundable and chance.random() < 0.04:
                 original = refundable.pop(chance.randrange(len(refundable)))
-                self._refund(original, spent)
+                self._add_refund(original, spent)
                 continue
             entity = chance.choices(self.entities, weights)[0]
-            row = self._purchase(number, entity, spent, recent=span - seconds < 4 * 86400)
+            row = self._add_purchase(number, entity, spent, recent=span - seconds < 4 * 86400)
             if row["state"] == "CLEARED" and row["_money"]["amount_minor"] > 0 and chance.random() < 0.3:
                 refundable.append(row)
 
-    def _purchase(self, number, entity, spent, recent):
+    def _add_purchase(self, number, entity, spent, recent):
         chance = self.random
         user, card_id = chance.choice(self.holders[entity["id"]])
         merchant, category = chance.choice(MERCHANTS)
@@ -217,7 +217,7 @@ class _Filler:
         values = {}
         if currency in FOREIGN and chance.random() < 0.12:
             foreign, price = chance.choice(FOREIGN[currency])
-            scale = transactions.money.rate(foreign) / transactions.money.rate(currency)
+            scale = money.minor_per_major(foreign) / money.minor_per_major(currency)
             values = {"original_currency": foreign, "original_minor": max(1, round(minor * price * scale))}
         state, status = "CLEARED", "SYNC_READY"
         dice = chance.random()
@@ -228,18 +228,18 @@ class _Filler:
             state, status = "DECLINED", "NOT_SYNC_READY"
         elif dice < 0.08:
             status = "NOT_SYNC_READY"
-        return transactions.make(
+        return transactions.make_transaction(
             self.state, amount_minor=minor, currency=currency, entity=entity, user=user, card_id=card_id,
             date=spent, merchant=merchant, category=category, state=state, sync_status=status,
             memo=chance.choice(MEMOS) if chance.random() < 0.5 else None,
-            lines=self._lines(minor, coded=status != "NOT_SYNC_READY" or chance.random() < 0.5),
+            lines=self._random_lines(minor, coded=status != "NOT_SYNC_READY" or chance.random() < 0.5),
             receipts=0 if state != "CLEARED" or chance.random() < 0.4 else 1 + (chance.random() < 0.1),
             **values)
 
-    def _lines(self, minor, coded=True):
+    def _random_lines(self, minor, coded=True):
         chance = self.random
         count = 1 if chance.random() < 0.8 else chance.randint(2, 7)
-        parts = transactions.money.split(minor, [chance.randint(1, 9) for _ in range(count)])
+        parts = money.split_minor(minor, [chance.randint(1, 9) for _ in range(count)])
         if count > 1 and chance.random() < 0.15:
             parts.append(0)
         lines = []
@@ -255,26 +255,26 @@ class _Filler:
             if coded and self.vendors and chance.random() < 0.2:
                 more.append(coding.vendor(self.state, chance.choice(self.vendors)))
             if more:
-                line["selections"] = [*transactions._selections(self.state, line), *more]
+                line["selections"] = [*transactions.line_selections(self.state, line), *more]
             if count > 1 and chance.random() < 0.3:
                 line["memo"] = chance.choice(MEMOS)
             lines.append(line)
         return lines
 
-    def _refund(self, original, spent):
+    def _add_refund(self, original, spent):
         """The whole of it, or a part; coded like the original's first line."""
         chance = self.random
         minor = original["_money"]["amount_minor"]
         part = minor if chance.random() < 0.6 else max(1, minor * chance.randint(1, 9) // 10)
         first = original["_money"]["lines"][0]
-        transactions.make(
+        transactions.make_transaction(
             self.state, amount_minor=-part, refund_of=original["id"], date=spent, memo="Refund",
             currency=original["_money"]["currency"],
             category=(original["sk_category_id"], original["sk_category_name"]),
             lines=[{"amount_minor": -part, "account": first["account"] or self.codes[0],
                     "analytics": first.get("analytics")}])
 
-    def _problems(self):
+    def _add_problems(self):
         """One of each kind that no accountant would book as it stands."""
         state, code = self.state, self.codes[0]
         primary = self.entities[0]
@@ -298,7 +298,7 @@ class _Filler:
             "unknown_state": {"state": "REVERSED_BY_NETWORK", "broken": True},
         }
         for label, values in cases.items():
-            row = transactions.make(state, **{
+            row = transactions.make_transaction(state, **{
                 "amount_minor": 10000, "account": code, "entity": primary, "label": label, "memo": label,
                 **values})
             state.problems[label] = row["id"]
@@ -307,7 +307,7 @@ class _Filler:
                 row["line_items"] = [{**row["line_items"][0], "amount": None, "converted_amount": None}]
 
 
-def _accounts(seed):
+def _chart_of_accounts(seed):
     if seed.accounts is None:
         return [{"id": f"sim-{code}", "code": code, "name": name} for code, name in ACCOUNTS]
     names = ("id", "code", "name", "classification")

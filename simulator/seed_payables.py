@@ -10,7 +10,7 @@ from datetime import timedelta
 
 from . import money
 from .endpoints import bills, reimbursements, repayments, vendor_credits, vendors
-from .payables import convert, day
+from .payables import convert_minor, parse_midnight
 
 # name, country, state, city, currency
 VENDORS = [
@@ -51,13 +51,27 @@ REIMBURSEMENTS = {
     "ready": 8, "foreign": 3, "paid": 4, "batch": 6, "by_hand": 1, "mileage": 3, "per_diem": 2, "payback": 2, "payback_part": 1,
     "draft": 1, "pending": 2, "rejected": 1, "failed": 1, "legacy": 1, "foreign_payee": 1,
 }
+# The arguments of `reimbursements.make_reimbursement` that make the case.
+REIMBURSED_AS = {
+    "mileage": {"type": "MILEAGE", "waypoints": ["3 Middle St <b>"]},
+    "per_diem": {"type": "PER_DIEM"},
+    "payback": {"type": "PAYBACK_FULL"},
+    "payback_part": {"type": "PAYBACK_PARTIAL"},
+    "draft": {"state": "DRAFT", "sync_status": "NOT_SYNC_READY"},
+    "pending": {"state": "PENDING", "sync_status": "NOT_SYNC_READY"},
+    "rejected": {"state": "REJECTED", "sync_status": "NOT_SYNC_READY"},
+    "paid": {"state": "REIMBURSED"},
+    "by_hand": {"state": "MANUALLY_REIMBURSED"},
+    "failed": {"state": "FAILED_REIMBURSEMENT"},
+    "legacy": {"legacy": True},
+}
 
 
-def fill(filler):
+def fill_payables(filler):
     """Add what the seed asks for to the business of a `seed._Filler`."""
     seed = filler.seed
     if seed.vendors or seed.bills or seed.reimbursements:
-        _Payables(filler).run()
+        _Payables(filler).add_all()
 
 
 class _Payables:
@@ -67,33 +81,33 @@ class _Payables:
         self.random = random.Random(f"payables {self.seed.seed}")
         self.end = self.state.clock()
 
-    def run(self):
+    def add_all(self):
         seed = self.seed
-        self._vendors(seed.vendors or (max(len(VENDORS), seed.bills // 10) if seed.bills else 0))
-        self._bills()
-        self._credits()
-        self._reimbursements()
+        self._add_vendors(seed.vendors or (max(len(VENDORS), seed.bills // 10) if seed.bills else 0))
+        self._add_bills()
+        self._add_credits()
+        self._add_reimbursements()
         if seed.problems:
             if seed.bills:
-                self._bill_problems()
+                self._add_bill_problems()
             if seed.reimbursements:
-                self._reimbursement_problems()
+                self._add_reimbursement_problems()
 
-    def _round(self, shares):
+    def _endless_rounds(self, shares):
         """The cases without end, each round in another order."""
         while True:
             cases = [case for case, count in shares.items() for _ in range(count)]
             self.random.shuffle(cases)
             yield from cases
 
-    def _moments(self, count):
+    def _random_moments(self, count):
         span = max(1, self.seed.months) * 30 * 86400
         seconds = sorted((self.random.randrange(span) for _ in range(count)), reverse=True)
         return [self.end - timedelta(seconds=number) for number in seconds]
 
     # -- vendors
 
-    def _vendors(self, count):
+    def _add_vendors(self, count):
         state, chance = self.state, self.random
         codes = [ident for ident in self.filler.vendors if not state["vendors"].find(accounting_vendor_remote_id=ident)]
         people = list(state["users"])
@@ -107,7 +121,7 @@ class _Payables:
             if number % 3 == 0:
                 address["address_line_2"] = "2nd floor, c/o <Accounts>"
             tax_id = TAX_IDS.get(country)
-            vendors.make(
+            vendors.make_vendor(
                 state, name, country=country, state=region, address=None if number % 11 == 9 else address,
                 addresses=[{**address, "address_line_1": f"Warehouse {number}"}] if number % 4 == 1 else None,
                 tax_address=address if number % 3 == 1 else None, currency=currency, accounts=number % 3 and 1,
@@ -123,23 +137,23 @@ class _Payables:
                 vendor_owner_id=chance.choice(people)["id"] if people and number % 2 else None,
                 description="Paper and pens" if number % 2 else None)
         if count >= len(VENDORS):
-            vendors.make(state, "Not published yet", draft=True, approval_status="PENDING")
-            vendors.make(state, "Long gone Ltd.", country="GB", is_active=False)
+            vendors.make_vendor(state, "Not published yet", draft=True, approval_status="PENDING")
+            vendors.make_vendor(state, "Long gone Ltd.", country="GB", is_active=False)
 
     # -- bills
 
-    def _bills(self):
+    def _add_bills(self):
         self.batches, self.owing = {}, []
         self.cards = itertools.cycle(("CARD", "AUTOMATIC_CARD_PAYMENT"))
         self.one_time_cards = itertools.cycle(("ONE_TIME_CARD", "ONE_TIME_CARD_DELIVERY"))
-        cases = self._round(BILLS)
-        for number, issued in enumerate(self._moments(self.seed.bills)):
-            self._bill(number, next(cases), issued)
+        cases = self._endless_rounds(BILLS)
+        for number, issued in enumerate(self._random_moments(self.seed.bills)):
+            self._add_bill(number, next(cases), issued)
         for idents in self.batches.values():
             if idents:
-                bills.pay(self.state, idents)
+                bills.pay_bills(self.state, idents)
 
-    def _bill(self, number, case, issued):
+    def _add_bill(self, number, case, issued):
         state, chance = self.state, self.random
         entity = chance.choices(self.filler.entities, [4] + [1] * (len(self.filler.entities) - 1))[0]
         own = currency = entity["currency"]
@@ -148,97 +162,91 @@ class _Payables:
             currency, values["fx_conversion_rate"] = chance.choice(FOREIGN[own])
         payees = [row for row in state["vendors"] if row["is_active"] and not row["_draft"]]
         vendor = chance.choice(payees)
-        lines, inventory = self._lines(currency)
-        method = BANK[number % len(BANK)]
-        if case.startswith("card"):
-            method = next(self.cards)
-        elif case == "one_time_card":
-            method = next(self.one_time_cards)
-        elif case in ("manual", "no_details"):
-            method = {"manual": "PAID_MANUALLY", "no_details": "UNSPECIFIED"}[case]
+        lines, inventory = self._random_lines(currency)
+        method = self._method_of(case, number)
         if number % 25 == 3:
             values["invoice_number"] = NUMBERS[number // 25 % len(NUMBERS)].format(number)[:84]
         elif number % 40 == 11:
             values["invoice_number"] = None
         if case in ("pending", "rejected"):
             values["approval_status"] = {"pending": chance.choice(("PENDING", "INITIALIZED")), "rejected": "REJECTED"}[case]
-        row = bills.make(
+        row = bills.make_bill(
             state, vendor=vendor, currency=currency, entity=entity, lines=lines, inventory=inventory, date=issued,
             owner=chance.choice(self.filler.holders[entity["id"]])[0], due=issued + timedelta(days=chance.choice((0, 14, 30, 60))),
             posting_date=issued if chance.random() < 0.2 else None, payment_method=method, held=case == "held",
             enable_accounting_sync=case != "disabled", invoices=chance.choice((0, 1, 1, 1, 2)), nulls=number % 60 == 31,
             memo=chance.choice(MEMOS) if chance.random() < 0.4 else None,
             vendor_memo="Thank you" if chance.random() < 0.2 else None, **values)
-        self._pay(case, row, number)
+        self._pay_bill(case, row, number)
 
-    def _pay(self, case, row, number):
-        state, ident = self.state, row["id"]
-        at = min(row["due_at"], day(self.end))
-        later = day(self.end + timedelta(days=3))
-        half = row["_money"]["amount_minor"] // 2
+    def _method_of(self, case, number):
+        if case.startswith("card"):
+            return next(self.cards)
+        if case == "one_time_card":
+            return next(self.one_time_cards)
+        return {"manual": "PAID_MANUALLY", "no_details": "UNSPECIFIED"}.get(case, BANK[number % len(BANK)])
 
-        def pay(**values):
-            bills.pay(state, ident, **{"date": at, **values})
-
+    def _pay_bill(self, case, row, number):
+        at = min(row["due_at"], parse_midnight(self.end))
         if case == "open":
             self.owing.append(row)
-        elif case == "scheduled":
-            pay(status="scheduled", date=later)
-        elif case == "processing":
-            pay(status="processing", date=self.end)
-        elif case in ("paid", "foreign"):
-            pay()
-        elif case == "foreign_settled":
-            pay(in_payer_currency=True)
-        elif case == "manual":
-            pay(manual_method=MANUAL[number % len(MANUAL)])
-        elif case in ("failed", "again"):
-            pay(status="processing")
-            pay(status="failed")
-            if case == "again":
-                pay()
-        elif case == "cancelled":
-            pay(status="scheduled", date=later)
-            pay(status="cancelled")
-        elif case == "returned":
-            pay()
-            pay(status="failed")
-        elif case in ("partial", "parts"):
-            pay(amount_minor=max(1, half))
-            if case == "parts":
-                pay()
-        elif case in ("card", "one_time_card"):
-            pay(transaction=True)
-        elif case == "card_unknown":
-            pay()
         elif case == "archived":
-            bills.archive(state, ident)
+            bills.archive_bill(self.state, row["id"])
         elif case == "batch":
-            # A batch has one source of money and one method.
-            waiting = self.batches.setdefault(row["entity_id"], [])
-            waiting.append(ident)
-            if len(waiting) == 4:
-                bills.pay(state, waiting, date=at, method="ACH")
-                waiting.clear()
+            self._pay_in_batch(row, at)
+        for values in self._payments_of(case, row, number):
+            bills.pay_bills(self.state, row["id"], **{"date": at, **values})
 
-    def _lines(self, currency, largest=6):
+    def _pay_in_batch(self, row, at):
+        """A batch has one source of money and one method."""
+        waiting = self.batches.setdefault(row["entity_id"], [])
+        waiting.append(row["id"])
+        if len(waiting) == 4:
+            bills.pay_bills(self.state, waiting, date=at, method="ACH")
+            waiting.clear()
+
+    def _payments_of(self, case, row, number):
+        """What happens to the payment in this case, step by step, as arguments of `bills.pay_bills`."""
+        scheduled = {"status": "scheduled", "date": parse_midnight(self.end + timedelta(days=3))}
+        failing = [{"status": "processing"}, {"status": "failed"}]
+        part = {"amount_minor": max(1, row["_money"]["amount_minor"] // 2)}
+        return {
+            "scheduled": [scheduled],
+            "processing": [{"status": "processing", "date": self.end}],
+            "paid": [{}],
+            "foreign": [{}],
+            "foreign_settled": [{"in_payer_currency": True}],
+            "manual": [{"manual_method": MANUAL[number % len(MANUAL)]}],
+            "failed": failing,
+            "again": [*failing, {}],
+            "cancelled": [scheduled, {"status": "cancelled"}],
+            "returned": [{}, {"status": "failed"}],
+            "partial": [part],
+            "parts": [part, {}],
+            "card": [{"transaction": True}],
+            "one_time_card": [{"transaction": True}],
+            "card_unknown": [{}],
+        }.get(case, [])
+
+    def _random_lines(self, currency, largest=6):
         chance = self.random
         minor = max(10, int(TYPICAL.get(currency, 25000) * chance.lognormvariate(0, 1)))
         dice = chance.random()
         inventory = []
         if dice < 0.2:
             inventory = [
-                {"quantity": chance.choice((1, 3, 12, 2.25, 0.5)), "unit_price_minor": max(4, minor // 7), **self._coding()}
+                {"quantity": chance.choice((1, 3, 12, 2.25, 0.5)), "unit_price_minor": max(4, minor // 7),
+                    **self._random_coding()}
                 for _ in range(chance.randint(1, 3))]
             if dice < 0.1:
                 return [], inventory
         count = 1 if chance.random() < 0.5 else chance.randint(2, largest)
-        parts = money.split(minor, [chance.randint(1, 9) for _ in range(count)])
+        parts = money.split_minor(minor, [chance.randint(1, 9) for _ in range(count)])
         if count > 1 and chance.random() < 0.1:
             parts.append(-min(parts))  # a discount
-        return [{"amount_minor": part, **self._coding()} for part in parts if part], inventory
+        return [{"amount_minor": part, **self._random_coding()} for part in parts if part], inventory
 
-    def _coding(self):
+    def _random_coding(self):
         """An account, and an option of each of several plans; with taxes and vendors where there are any."""
         chance, filler = self.random, self.filler
         values = {"account": chance.choice(filler.codes)}
@@ -254,7 +262,7 @@ class _Payables:
             values["memo"] = chance.choice(MEMOS)
         return values
 
-    def _credits(self):
+    def _add_credits(self):
         """In US dollars only, some used up by bills that are open."""
         state, chance = self.state, self.random
         owing = [row for row in self.owing if row["_money"]["currency"] == "USD"]
@@ -265,23 +273,23 @@ class _Payables:
             # More than the bill, as much, or less: bills paid by credits alone are among them.
             minor = max(2, (wanted * 3 // 2, wanted, wanted // 2, wanted)[number % 4])
             price = minor // 4 if number % 5 == 1 else 0
-            row = vendor_credits.make(
+            row = vendor_credits.make_credit(
                 state, vendor=bill["vendor"]["id"] if bill else chance.choice(payees), amount_minor=minor,
-                lines=[{"amount_minor": minor - 2 * price, **self._coding()}],
-                inventory=[{"unit_quantity": 2, "unit_price_minor": price, **self._coding()}] if price else (),
+                lines=[{"amount_minor": minor - 2 * price, **self._random_coding()}],
+                inventory=[{"unit_quantity": 2, "unit_price_minor": price, **self._random_coding()}] if price else (),
                 entity=bill["entity_id"] if bill else None, reference_bill_id=bill["id"] if bill and number % 2 else None,
                 date=self.end - timedelta(days=number % 40))
             if bill:
-                vendor_credits.apply(state, row["id"], bill["id"])
+                vendor_credits.apply_credit(state, row["id"], bill["id"])
 
-    def _bill_problems(self):
+    def _add_bill_problems(self):
         """One of each kind that no accountant would book as it stands."""
         state, code = self.state, self.filler.codes[0]
         primary = self.filler.entities[0]
         currency = primary["currency"]
-        field_id, option_id = _archived(self.seed)
+        field_id, option_id = _archived_option(self.seed)
         nobody = {"id": state.stable_id("vendor", "nobody"), "name": "Nobody Ltd.", "contacts": []}
-        twin = bills.make(state, amount_minor=10000, account=code, entity=primary, invoice_number="TWICE-1")
+        twin = bills.make_bill(state, amount_minor=10000, account=code, entity=primary, invoice_number="TWICE-1")
         cases = {
             "uncoded": {"account": None},
             "unknown_account": {"account": "no-such-account"},
@@ -296,7 +304,7 @@ class _Payables:
             "malformed": {"broken": True},
         }
         for label, values in cases.items():
-            row = bills.make(state, **{
+            row = bills.make_bill(state, **{
                 "amount_minor": 10000, "currency": currency, "account": code, "entity": primary, "label": label,
                 "memo": label, **values})
             state.problems[f"bill_{label}"] = row["id"]
@@ -306,21 +314,21 @@ class _Payables:
 
     # -- reimbursements
 
-    def _reimbursements(self):
+    def _add_reimbursements(self):
         self.batch = []
-        cases = self._round(REIMBURSEMENTS)
-        for number, spent in enumerate(self._moments(self.seed.reimbursements)):
-            self._reimbursement(number, next(cases), spent)
+        cases = self._endless_rounds(REIMBURSEMENTS)
+        for number, spent in enumerate(self._random_moments(self.seed.reimbursements)):
+            self._add_reimbursement(number, next(cases), spent)
         if self.batch:
-            reimbursements.pay(self.state, self.batch)
+            reimbursements.pay_reimbursements(self.state, self.batch)
         cleared = [row for row in self.state["transactions"]
                    if row["state"] == "CLEARED" and row["_money"]["amount_minor"] > 0 and not row["_label"]]
         for number in range(min(len(cleared), self.seed.reimbursements // 20)):
             status = ("REPAID", "AWAITING_PAYMENT", "REPAYMENT_FAILED", "REQUESTED_BY_REVIEWER")[number % 4]
-            repayments.make(self.state, transaction=cleared[number]["id"], status=status,
+            repayments.make_repayment(self.state, transaction=cleared[number]["id"], status=status,
                             funding_method=repayments.METHODS[number % len(repayments.METHODS)] if number % 4 == 0 else None)
 
-    def _reimbursement(self, number, case, spent):
+    def _add_reimbursement(self, number, case, spent):
         state, chance = self.state, self.random
         entity = chance.choices(self.filler.entities, [4] + [1] * (len(self.filler.entities) - 1))[0]
         user = chance.choice(self.filler.holders[entity["id"]])[0]
@@ -328,26 +336,16 @@ class _Payables:
         values = {}
         if case.startswith("foreign") and currency in FOREIGN:
             currency, values["rate"] = chance.choice(FOREIGN[currency])
-        lines, _inventory = self._lines(currency, largest=4)
-        lines = [line for line in lines if line["amount_minor"] > 0] or [{"amount_minor": 1999, **self._coding()}]
-        values.update({
-            "mileage": {"type": "MILEAGE", "distance": round(chance.uniform(3, 400), 1), "waypoints": ["3 Middle St <b>"]},
-            "per_diem": {"type": "PER_DIEM"},
-            "payback": {"type": "PAYBACK_FULL"},
-            "payback_part": {"type": "PAYBACK_PARTIAL"},
-            "draft": {"state": "DRAFT", "sync_status": "NOT_SYNC_READY"},
-            "pending": {"state": "PENDING", "sync_status": "NOT_SYNC_READY"},
-            "rejected": {"state": "REJECTED", "sync_status": "NOT_SYNC_READY"},
-            "paid": {"state": "REIMBURSED"},
-            "by_hand": {"state": "MANUALLY_REIMBURSED"},
-            "failed": {"state": "FAILED_REIMBURSEMENT"},
-            "legacy": {"legacy": True},
-        }.get(case, {}))
+        lines, _inventory = self._random_lines(currency, largest=4)
+        lines = [line for line in lines if line["amount_minor"] > 0] or [
+            {"amount_minor": 1999, **self._random_coding()}]
+        distance = round(chance.uniform(3, 400), 1)  # drawn for each: what follows is then the same whatever the case
+        values.update(REIMBURSED_AS.get(case, {}), **{"distance": distance} if case == "mileage" else {})
         if case == "foreign_payee" and currency != entity["currency"]:
             total = sum(line["amount_minor"] for line in lines)
             values.update(payee_minor=total, payee_currency=currency,
-                          entity_minor=convert(total, currency, values["rate"], entity["currency"]))
-        row = reimbursements.make(
+                          entity_minor=convert_minor(total, currency, values["rate"], entity["currency"]))
+        row = reimbursements.make_reimbursement(
             state, user=user, entity=entity, currency=currency, lines=lines, date=spent,
             memo=chance.choice(MEMOS) if chance.random() < 0.5 else None,
             receipts=chance.choice((0, 1, 1, 2)) if values.get("type") in (None, "PAYBACK_FULL") else 0,
@@ -357,13 +355,13 @@ class _Payables:
         if case == "batch":
             self.batch.append(row["id"])
             if len(self.batch) == 5:
-                reimbursements.pay(state, self.batch, date=min(spent + timedelta(days=5), self.end))
+                reimbursements.pay_reimbursements(state, self.batch, date=min(spent + timedelta(days=5), self.end))
                 self.batch = []
 
-    def _reimbursement_problems(self):
+    def _add_reimbursement_problems(self):
         state, code = self.state, self.filler.codes[0]
         primary = self.filler.entities[0]
-        field_id, option_id = _archived(self.seed)
+        field_id, option_id = _archived_option(self.seed)
         stranger = {
             "id": state.stable_id("user", "unknown"), "first_name": "Unknown", "last_name": "Stranger",
             "email": "nobody@example.com", "employee_id": None, "entity_id": primary["id"]}
@@ -379,7 +377,7 @@ class _Payables:
             "malformed": {"broken": True},
         }
         for label, values in cases.items():
-            row = reimbursements.make(state, **{
+            row = reimbursements.make_reimbursement(state, **{
                 "amount_minor": 10000, "account": code, "entity": primary, "user": self.filler.holders[primary["id"]][0][0],
                 "label": label, "memo": label, **values})
             state.problems[f"reimbursement_{label}"] = row["id"]
@@ -388,6 +386,6 @@ class _Payables:
                 row["line_items"] = None
 
 
-def _archived(seed):
+def _archived_option(seed):
     known = seed.analytics[0]["field_id"] if seed.analytics else "project"
     return seed.archived_option or (known, "no-such-option")

@@ -8,16 +8,16 @@ import itertools
 from datetime import timedelta
 
 from .endpoints import statements, transfers
-from .payables import moment
+from .payables import parse_moment
 
 CASHBACK_BPS = 150
 CASES = ("full", "returned", "partial", "late", "failed")
 
 
-def fill(filler):
+def fill_statements(filler):
     """Close and pay what the spend of a `seed._Filler` leaves open, if its seed asks for it."""
     if filler.seed.statements:
-        _Statements(filler.state).run()
+        _Statements(filler.state).close_and_pay()
 
 
 class _Statements:
@@ -25,47 +25,51 @@ class _Statements:
         self.state, self.now = state, state.clock()
         self.late = []
 
-    def run(self):
+    def close_and_pay(self):
         cases = itertools.cycle(CASES)
-        for end in self._ends():
-            row = statements.close(self.state, end, cashback_bps=CASHBACK_BPS)
+        for end in self._month_ends():
+            row = statements.close_statement(self.state, end, cashback_bps=CASHBACK_BPS)
             for transfer in self.late:
-                self._again(transfer, "RETURNED_BY_RDFI", end + timedelta(days=2))
+                self._pay_again(transfer, "RETURNED_BY_RDFI", end + timedelta(days=2))
             self.late = []
             for section in row["balance_sections"]:
                 due = section["ending_balance"]["amount"]
                 if due > 0 and end + timedelta(days=5) < self.now:
-                    self._pay(section, due, next(cases), end + timedelta(days=5))
+                    self._pay_section(section, due, next(cases), end + timedelta(days=5))
 
-    def _ends(self):
+    def _month_ends(self):
         """Of the months with something that is on no statement, as far as they are over."""
-        last = max((moment(row["end_date"]) for row in self.state["statements"]), default=None)
-        found = {_end(moment(item.at)) for item in statements.movements(self.state) if item.statement_id is None}
+        last = max((parse_moment(row["end_date"]) for row in self.state["statements"]), default=None)
+        found = {_end_of_month(parse_moment(item.at)) for item in statements.card_movements(self.state)
+            if item.statement_id is None}
         return sorted(end for end in found if end <= self.now and (last is None or last < end))
 
-    def _pay(self, section, due, case, at):
+    def _pay_section(self, section, due, case, at):
         on_way = at + timedelta(days=3) > self.now
-        transfer = self._transfer(
+        transfer = self._make_transfer(
             section["entity_id"], section["ending_balance"]["currency_code"], due * 6 // 10 if case == "partial" else due, at,
             "INITIATED" if on_way or case == "failed" else "COMPLETED")
         if case == "late":
             self.late.append(transfer)
         elif case in ("returned", "failed"):
-            self._again(transfer, "RETURNED_BY_RDFI" if case == "returned" else "NOT_ENOUGH_FUNDS", at + timedelta(days=3))
+            self._pay_again(transfer, "RETURNED_BY_RDFI" if case == "returned" else "NOT_ENOUGH_FUNDS",
+                at + timedelta(days=3))
 
-    def _again(self, transfer, status, at):
+    def _pay_again(self, transfer, status, at):
         """It fails, and another one takes its place."""
         if at > self.now:
             return
-        transfers.move(self.state, transfer["id"], status, date=at)
+        transfers.move_transfer(self.state, transfer["id"], status, date=at)
         if at + timedelta(days=3) < self.now:
             amount = transfer["amount"]
-            self._transfer(transfer["entity_id"], amount["currency_code"], amount["amount"], at + timedelta(days=3), "COMPLETED")
+            self._make_transfer(transfer["entity_id"], amount["currency_code"], amount["amount"],
+                at + timedelta(days=3), "COMPLETED")
 
-    def _transfer(self, entity, currency, amount, at, status):
-        return transfers.make(self.state, entity=entity, currency=currency, amount_minor=amount, date=at, status=status)
+    def _make_transfer(self, entity, currency, amount, at, status):
+        return transfers.make_transfer(self.state, entity=entity, currency=currency, amount_minor=amount, date=at,
+            status=status)
 
 
-def _end(at):
+def _end_of_month(at):
     """The first moment after the month."""
     return (at.replace(day=1, hour=0, minute=0, second=0, microsecond=0) + timedelta(days=32)).replace(day=1)

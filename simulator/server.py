@@ -56,14 +56,14 @@ class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
 
-    def _serve(self):
+    def _serve_request(self):
         if "chunked" in self.headers.get("Transfer-Encoding", "").lower():
             self.close_connection = True
             self.send_error(411)
             return
         # Read first, whatever happens after: the rest of a body would be taken for the next request.
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        answer = self.server.answer(self._request(body))
+        answer = self.server.answer(self._build_request(body))
         if answer.cut == "before":
             self.close_connection = True
             return
@@ -74,7 +74,7 @@ class Handler(BaseHTTPRequestHandler):
         if answer.status != 204:
             self.send_header("Content-Length", str(len(answer.body)))
         if answer.trickle:
-            self._trickle(answer)
+            self._trickle_answer(answer)
             return
         self.end_headers()
         if answer.cut == "half":
@@ -83,7 +83,7 @@ class Handler(BaseHTTPRequestHandler):
             return
         self.wfile.write(answer.body)
 
-    def _trickle(self, answer):
+    def _trickle_answer(self, answer):
         """Never a long pause, and never an end: a byte at a time."""
         self.close_connection = True
         head = b"".join(self._headers_buffer) + b"\r\n"
@@ -96,9 +96,9 @@ class Handler(BaseHTTPRequestHandler):
             if self.server.stopping.wait(answer.pace):
                 return
 
-    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _serve
+    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _serve_request
 
-    def _request(self, body):
+    def _build_request(self, body):
         path, _, query = self.path.partition("?")
         host, port = self.server.server_address[:2]
         environ = {

@@ -17,12 +17,17 @@ def utc_now():
     return datetime.now(timezone.utc)
 
 
-def iso(moment):
+def iso_text(moment):
     """One fixed width for all timestamps: they are then compared as text."""
     return moment.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S+00:00")
 
 
-def wire(row):
+def blank_row(unset, empty=()):
+    """The fields of a new row that nobody has filled in yet: None by the names `unset`, a list by those in `empty`."""
+    return {**dict.fromkeys(unset), **{name: [] for name in empty}}
+
+
+def wire_fields(row):
     return {key: value for key, value in row.items() if key[0] != "_"}
 
 
@@ -181,7 +186,7 @@ class State:
         return self.tables[table]
 
     def now(self):
-        return iso(self.clock())
+        return iso_text(self.clock())
 
     def new_id(self):
         with self.lock:

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from . import coding
 from .endpoints import accounting_connection
-from .errors import RampError, invalid, not_found
-from .listing import Filter, answer, equals, one_of, parse_bool, parse_uuid, read
+from .errors import RampError, invalid_input, not_found
+from .listing import Filter, answer_list, equals, one_of, parse_bool, parse_uuid, read_parameter
 
 LARGEST = 500
 FILTERS = {
@@ -51,23 +51,23 @@ class Kind:
 # -- the connection
 
 
-def connection(call):
+def named_connection(call):
     """The accounting connection a call is about: the one it names, else the active one, which may be None."""
-    given = read(call, "accounting_connection_id", parse_uuid)
+    given = read_parameter(call, "accounting_connection_id", parse_uuid)
     if given is None and isinstance(call.body, dict):
         given = call.body.get("accounting_connection_id")
     if given is None:
-        return accounting_connection.active(call.state)
+        return accounting_connection.active_connection(call.state)
     row = call.state["connections"].get(given)
     if row is None:
         raise not_found("Accounting connection")
     return row
 
 
-def writable(call):
+def writable_connection(call):
     """The connection to write to. The app must have the seat, whichever of its connections it names."""
     accounting_connection.check_ours(call.ramp)
-    row = connection(call)
+    row = named_connection(call)
     if row["connection_type"] != "API" or row["_owner"] != call.ramp.client_id:
         raise RampError(400, "DEVELOPER_7001", "This is not an API accounting connection")
     return row
@@ -76,59 +76,59 @@ def writable(call):
 # -- reading
 
 
-def index(call, kind, field=None):
+def answer_rows(call, kind, field=None):
     """A page of a list. `field`: the ramp_id of the field whose options are meant."""
-    mine = coding.books(connection(call))
+    mine = coding.in_books_of(named_connection(call))
     remote_id = call.query.get("remote_id") if "remote_id" in kind.filters else None
     among = None
     if remote_id is not None:
         among = call.state[kind.table].named((field, remote_id) if field else remote_id)
-    return answer(
+    return answer_list(
         call,
         kind.table,
         {name: FILTERS[name] for name in kind.filters},
         where=lambda row: mine(row) and kind.is_told(row),
         bucket=field,
-        render=coding.shown(call.state),
+        render=coding.wire_renderer(call.state),
         among=among,
     )
 
 
-def row(call, kind, name, owner):
+def find_row(call, kind, name, owner):
     """The row named by a path parameter, which is a ramp_id; 404 also if it is in other books."""
     found = call.row(kind.table, name)
-    if not coding.books(owner)(found) or not kind.is_told(found):
+    if not coding.in_books_of(owner)(found) or not kind.is_told(found):
         raise not_found()
     return found
 
 
-def detail(call, kind, name):
-    return coding.shown(call.state)(row(call, kind, name, connection(call)))
+def answer_row(call, kind, name):
+    return coding.wire_renderer(call.state)(find_row(call, kind, name, named_connection(call)))
 
 
 # -- writing
 
 
-def create(call, kind, make, field=None):
+def upload_rows(call, kind, make, field=None):
     """Upload a batch, all or nothing; `make(state, connection=..., **item)` adds one row."""
     items = call.need(kind.items)
     if not isinstance(items, list) or not 1 <= len(items) <= LARGEST:
-        raise invalid("Invalid input", {kind.items: [f"Length must be between 1 and {LARGEST}."]})
+        raise invalid_input("Invalid input", {kind.items: [f"Length must be between 1 and {LARGEST}."]})
     wrong = {
         str(place): found
         for place, item in enumerate(items)
-        if (found := complaints(item, kind.needs, kind.may))
+        if (found := field_complaints(item, kind.needs, kind.may))
     }
     if wrong:
-        raise invalid("Invalid input", {kind.items: wrong})
-    owner = writable(call)
+        raise invalid_input("Invalid input", {kind.items: wrong})
+    owner = writable_connection(call)
     _refuse_known(call.state, kind, items, owner, field)
     if kind.read:
         items = [kind.read(call.state, owner, item) for item in items]
     rows = [make(call.state, connection=owner["id"], **item) for item in items]
     call.rows, call.rows_in = rows, kind.items
     more = {"accounting_connection_id": owner["id"], "uploaded": [made["ramp_id"] for made in rows]}
-    shown = coding.shown(call.state)
+    shown = coding.wire_renderer(call.state)
     return {**{name: more[name] for name in kind.told}, kind.items: [shown(made) for made in rows]}, 201
 
 
@@ -137,7 +137,7 @@ def _refuse_known(state, kind, items, owner, field):
     for ident, count in Counter(item["id"] for item in items).items():
         if count > 1:
             taken[ident] = ["Id is named twice."]
-        elif coding.known(state, kind.table, (field, ident) if field else ident, owner):
+        elif coding.find_uploaded(state, kind.table, (field, ident) if field else ident, owner):
             taken[ident] = ["Id exists already."]
     if taken:
         text = (
@@ -146,14 +146,14 @@ def _refuse_known(state, kind, items, owner, field):
         raise RampError(400, kind.exists, text, taken)
 
 
-def change(call, kind, name):
+def patch_row(call, kind, name):
     body = fields_of(call, (), kind.changes)
-    owner = writable(call)
-    found = row(call, kind, name, owner)
-    return coding.shown(call.state)(write(call, kind, found, body, owner))
+    owner = writable_connection(call)
+    found = find_row(call, kind, name, owner)
+    return coding.wire_renderer(call.state)(write_fields(call, kind, found, body, owner))
 
 
-def write(call, kind, found, body, owner):
+def write_fields(call, kind, found, body, owner):
     """Put the fields of a PATCH into a row."""
     values = {
         key: value for key, value in body.items() if key not in ("accounting_connection_id", "reactivate")
@@ -162,23 +162,23 @@ def write(call, kind, found, body, owner):
         values = kind.read(call.state, owner, values)
     if "reactivate" in body:
         values[kind.active] = True
-    return touch(call, kind, found, **values)
+    return touch_row(call, kind, found, **values)
 
 
-def delete(call, kind, name):
+def delete_row(call, kind, name):
     """Soft: the row stays, and so does its claim to the id."""
-    touch(call, kind, row(call, kind, name, deletable(call)), **{kind.active: False})
+    touch_row(call, kind, find_row(call, kind, name, deletable_connection(call)), **{kind.active: False})
     return None, 204
 
 
-def deletable(call):
+def deletable_connection(call):
     """The connection to delete from. The body may be missing."""
     if call.body is not None:
         fields_of(call, (), ("accounting_connection_id",))
-    return writable(call)
+    return writable_connection(call)
 
 
-def touch(call, kind, found, **values):
+def touch_row(call, kind, found, **values):
     if "updated_at" in found:
         values["updated_at"] = call.state.now()
     return call.state[kind.table].update(found["ramp_id"], **values)
@@ -189,13 +189,13 @@ def touch(call, kind, found, **values):
 
 def fields_of(call, needs, may):
     """The body, or Ramp's 422 for what is missing, unknown or wrong in it."""
-    wrong = complaints(call.body, needs, may)
+    wrong = field_complaints(call.body, needs, may)
     if wrong:
-        raise invalid("Invalid input", wrong)
+        raise invalid_input("Invalid input", wrong)
     return call.body
 
 
-def complaints(values, needs, may):
+def field_complaints(values, needs, may):
     if not isinstance(values, dict):
         return {"_schema": ["Not a valid object."]}
     wrong = {name: ["Missing data for required field."] for name in needs if name not in values}

@@ -57,15 +57,8 @@ class Webhooks:
     """
 
     def __init__(
-        self,
-        ramp,
-        encoding="hex",
-        header=HEADERS[0],
-        prefix="",
-        sign_verification=False,
-        object_key="id",
-        backoff=60.0,
-        held=False,
+        self, ramp, encoding="hex", header=HEADERS[0], prefix="", sign_verification=False, object_key="id",
+        backoff=60.0, held=False,
     ):
         self.ramp = ramp
         self.encoding, self.header, self.prefix = encoding, header, prefix
@@ -87,13 +80,13 @@ class Webhooks:
             self._number = 0
             self.sent = []
             self.log = []
-        events.watch(self.ramp.state, self.emit)
+        events.watch_tables(self.ramp.state, self.emit)
 
     # -- life
 
     def start(self):
         self._stopping = False
-        self._thread = threading.Thread(target=self._run, name="ramp-webhooks", daemon=True)
+        self._thread = threading.Thread(target=self._run_sender, name="ramp-webhooks", daemon=True)
         self._thread.start()
 
     def stop(self):
@@ -127,9 +120,9 @@ class Webhooks:
     def emit(self, kind, object_id, metadata=None):
         """An event for each active subscription of its type; returns it (a dict), or None if nobody is subscribed."""
         with self.ramp.state.lock:
-            return self._emit(kind, object_id, metadata)
+            return self._emit_locked(kind, object_id, metadata)
 
-    def _emit(self, kind, object_id, metadata):
+    def _emit_locked(self, kind, object_id, metadata):
         wanted = [row for row in self.ramp.state["webhooks"] if row["status"] == "active" and kind in row["event_types"]]
         if not wanted:
             return None
@@ -156,14 +149,14 @@ class Webhooks:
 
     def enqueue(self, subscription, event):
         """Put an event on its way, as the faults have it: lose_event, duplicate_event, reorder_event."""
-        def struck(kind):
+        def is_struck(kind):
             return event["type"] != VERIFICATION and self.ramp.faults.take({kind}, "POST", event["type"])
 
-        if struck("lose_event"):
-            self._note(Delivery(subscription, event, 0, 0), None, "lost")
+        if is_struck("lose_event"):
+            self._note_attempt(Delivery(subscription, event, 0, 0), None, "lost")
             return
-        late = self._random.random() * self.backoff / 10 if struck("reorder_event") else 0
-        copies = 2 if struck("duplicate_event") else 1
+        late = self._random.random() * self.backoff / 10 if is_struck("reorder_event") else 0
+        copies = 2 if is_struck("duplicate_event") else 1
         with self._wake:
             for _ in range(copies):
                 self._number += 1
@@ -176,13 +169,13 @@ class Webhooks:
     def pending(self):
         """Events that are on their way, in the order in which they will be sent."""
         with self._wake:
-            return [item.event for item in sorted(self._pending, key=_order)]
+            return [item.event for item in sorted(self._pending, key=_delivery_order)]
 
     def deliver(self):
         """Send everything that is pending now, once, whenever it is due; what fails waits again. Returns the log of it."""
         with self._wake:
-            items, self._pending = sorted(self._pending, key=_order), []
-        return [entry for entry in map(self._try, items) if entry]
+            items, self._pending = sorted(self._pending, key=_delivery_order), []
+        return [entry for entry in map(self._try_delivery, items) if entry]
 
     def wait(self, count, seconds=10):
         """Until so many attempts are in the log; returns whether they are, in time."""
@@ -212,7 +205,7 @@ class Webhooks:
         :param headers: more of them, or others
         """
         if body is None:
-            body = _bytes(self.event(kind, {self.object_key: object_id or self.ramp.state.new_id()}))
+            body = _event_bytes(self.event(kind, {self.object_key: object_id or self.ramp.state.new_id()}))
         given = {"Content-Type": "application/json"}
         if secret is not None:
             given[self.header] = signature(secret, body, self.encoding, self.prefix)
@@ -220,7 +213,7 @@ class Webhooks:
 
     # -- sending
 
-    def _run(self):
+    def _run_sender(self):
         while True:
             with self._wake:
                 if self._stopping:
@@ -235,19 +228,19 @@ class Webhooks:
                     if item is None:
                         continue
                     self._pending.remove(item)
-                self._try(item)
+                self._try_delivery(item)
 
     def _due(self):
         now = self.ramp.monotonic()
-        return [] if self.held else sorted((item for item in self._pending if item.due <= now), key=_order)
+        return [] if self.held else sorted((item for item in self._pending if item.due <= now), key=_delivery_order)
 
-    def _try(self, item):
+    def _try_delivery(self, item):
         """One attempt; returns its entry in the log, or None for a subscription that is gone."""
         row = self.ramp.state["webhooks"].get(item.subscription)
         challenge = item.event["type"] == VERIFICATION
         if row is None or row["_deleted"] or row["status"] == "inactive":
             return None
-        body = _bytes(item.event)
+        body = _event_bytes(item.event)
         headers = {"Content-Type": "application/json", "User-Agent": "Ramp-Webhooks", **row["additional_headers"]}
         if not challenge:
             headers["X-Ramp-Webhook-ID"] = item.event["id"]
@@ -258,16 +251,16 @@ class Webhooks:
         status = _post(row["endpoint_url"], body, headers)
         item.seconds = time.perf_counter() - started
         if status is not None and 200 <= status < 300:
-            return self._note(item, status, "delivered")
+            return self._note_attempt(item, status, "delivered")
         if status is not None and status != 429 and status < 500 or item.tries >= TRIES:
-            return self._note(item, status, "dropped")
+            return self._note_attempt(item, status, "dropped")
         with self._wake:
             item.due = self.ramp.monotonic() + self._random.random() * self.backoff * 2 ** (item.tries - 1)
             self._pending.append(item)
             self._wake.notify_all()
-        return self._note(item, status, "retry")
+        return self._note_attempt(item, status, "retry")
 
-    def _note(self, item, status, outcome):
+    def _note_attempt(self, item, status, outcome):
         entry = {
             "id": item.event["id"], "type": item.event["type"], "subscription": item.subscription, "try": item.tries,
             "status": status, "outcome": outcome, "seconds": item.seconds}
@@ -277,11 +270,11 @@ class Webhooks:
         return entry
 
 
-def _order(item):
+def _delivery_order(item):
     return item.due, item.number
 
 
-def _bytes(event):
+def _event_bytes(event):
     return json.dumps(event, ensure_ascii=False).encode()
 
 

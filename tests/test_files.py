@@ -184,7 +184,7 @@ class TestReceipts(FileCase):
         self.sync('transaction')
         bad = self.env['ramp.record'].search([('flow', '=', 'receipt')], limit=1)
         refused = self.move(bad.parent_ramp_id)
-        name = f"receipt.{simulated_files.kind({'id': bad.ramp_id})}"
+        name = f"receipt.{simulated_files.file_kind({'id': bad.ramp_id})}"
         original = type(self.env['account.move'])._message_set_main_attachment_id
 
         def strict(document, *args, **kwargs):

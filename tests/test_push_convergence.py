@@ -9,8 +9,8 @@ from odoo import Command
 from odoo.exceptions import UserError
 from odoo.tests import tagged
 
-from ..simulator.coding import books
-from ..simulator.endpoints.accounting_connection import active
+from ..simulator.coding import in_books_of
+from ..simulator.endpoints.accounting_connection import active_connection
 from ..simulator.faults import AFTER
 from .properties import examples
 from .test_push import CODING, PushCase
@@ -96,7 +96,7 @@ class Watch:
         return f'exist already: {twice}' if twice else None
 
     def here(self, row):
-        return books(active(self.ramp.state))(row)
+        return in_books_of(active_connection(self.ramp.state))(row)
 
 
 @tagged('post_install', '-at_install', 'ramp')
@@ -187,7 +187,7 @@ class TestConvergence(PushCase):
 
     def shown(self):
         """What Ramp shows, in the same words; ids less what tells generations apart."""
-        state, here = self.ramp.state, books(active(self.ramp.state))
+        state, here = self.ramp.state, in_books_of(active_connection(self.ramp.state))
 
         def rows(table):
             return [row for row in state[table] if here(row) and row.get('is_active', True) and row.get('visibility') != 'HIDDEN']
@@ -365,7 +365,7 @@ class TestConvergence(PushCase):
             self.assertEqual((sorted(rows - shown[kind]), sorted(shown[kind] - rows)), ([], []),
                              f'{kind}: wanted and not shown; shown and not wanted')
         self.assert_ledger(wanted)
-        here = books(active(self.ramp.state))
+        here = in_books_of(active_connection(self.ramp.state))
         for table in FLOWS.values():
             names = Counter((row.get('_field'), row['id']) for row in self.ramp.state[table] if here(row))
             self.assertEqual([name for name, count in names.items() if count > 1], [], f'{table}: twice')

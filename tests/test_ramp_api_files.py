@@ -61,9 +61,9 @@ class TestPictureSize(PlainCase):
 
     def test_the_simulators_own(self):
         for kind in ('png', 'jpg', 'pdf', 'xml', 'zip'):
-            mimetype, content = simulated.content({'id': 'x', '_kind': kind})
+            mimetype, content = simulated.file_content({'id': 'x', '_kind': kind})
             self.assertEqual(self.size(content, mimetype)[0] > 0, mimetype.startswith('image/'), kind)
-        mimetype, content = simulated.content({'id': 'x', '_kind': 'bomb'})
+        mimetype, content = simulated.file_content({'id': 'x', '_kind': 'bomb'})
         self.assertEqual((self.size(content, mimetype), len(content) < 60000), ((20000, 20000), True))
 
     @examples(100)

@@ -7,7 +7,7 @@ import requests
 
 from odoo.tests import tagged
 
-from ..simulator.endpoints.purchase_orders import normalised
+from ..simulator.endpoints.purchase_orders import normalise_number
 from .test_ramp_api_payables import FOLDER
 from .test_simulator import CONTRACT
 from .test_simulator_payables import NOBODY, PayablesCase
@@ -113,7 +113,7 @@ class TestPurchaseOrders(ProcurementCase):
             ("PO000002", ("", 2)), ("PO-000004", ("", 4)), ("PO-2026-003", ("2026", 3)), ("PO000004-1", ("PO000004", 1)),
             ("PO000004-A", ("PO000004-A", None)), ("P00001", ("P", 1)), ("", ("", None)), ("ä/b", ("", None)),
         ):
-            self.assertEqual(normalised(given), made, given)
+            self.assertEqual(normalise_number(given), made, given)
         first = self.place(external_id="a", purchase_order_number="PO000002")
         self.assertEqual(first["purchase_order_number"], "2")
         again = self.client.post("/purchase-orders", json=self.order_body(external_id="b", purchase_order_number="PO-2"))

@@ -76,7 +76,7 @@ class TestStatementMonths(StatementsCase):
         for flow in ('book', *TABLES, 'statement'):
             self.patch(self.env.registry[f'ramp.flow.{flow}'], '_batch_size', 3)
         self.state = self.ramp.state
-        entities.make(self.state, **ENTITIES[-1], is_primary=False)  # a second one of the same currency
+        entities.make_entity(self.state, **ENTITIES[-1], is_primary=False)  # a second one of the same currency
         self.entities = [row['id'] for row in self.state['entities']]
         self.accounts = [self.external(account) for account in (self.account_meals, self.account_travel, self.account_software)]
 
@@ -350,7 +350,7 @@ class TestStatementMonths(StatementsCase):
         for row in self.state['statements']:
             self.ramp.release_statement(row['id'])
         self.ramp.close_statement(first_day(MONTHS), cashback_bps=100)
-        self.assertEqual([item for item in statements.movements(self.state) if item.statement_id is None], [])
+        self.assertEqual([item for item in statements.card_movements(self.state) if item.statement_id is None], [])
 
     def assert_finished(self):
         for count in range(2):

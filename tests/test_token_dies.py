@@ -40,7 +40,7 @@ class TestTokenDies(PayablesCase):
                     seen.append(path)
                     if kill and len(seen) == kill[0]:
                         for token in list(self.ramp.state.tokens):
-                            auth.kill(self.ramp.state, token, as_not_found=kill[1])
+                            auth.kill_token(self.ramp.state, token, as_not_found=kill[1])
 
             self.ramp.before(hook)
             runs = self.sync(*FLOWS)

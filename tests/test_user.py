@@ -12,7 +12,7 @@ from odoo.exceptions import AccessError, UserError
 from odoo.tests import Form, new_test_user, tagged
 
 from ..flows.people import person_resolve
-from ..simulator.endpoints.locations import make
+from ..simulator.endpoints.locations import make_location
 from .common import RampCase
 from .properties import examples
 
@@ -935,15 +935,15 @@ class TestUser(PeopleCase):
                 self.connection.ramp_entity_id = chosen
                 place = self.paris.copy({'name': f'Office {chosen}'})
                 for other in (first, second):
-                    make(self.ramp.state, place.name, other, self.ramp.state.new_id())
+                    make_location(self.ramp.state, place.name, other, self.ramp.state.new_id())
                 nora = self.hire(email=f'nora{chosen}@example.com', work_location_id=place.id)
                 self.push(3)
                 location = self.ramp.state['locations'].get(self.row(place).ramp_id)
                 self.assertEqual((location['name'], location['entity_id']), (place.name, entity))
                 self.assertThere(nora, location_id=location['id'], entity_id=entity)
                 self.assertEqual(self.names('locations').count(place.name), 2)
-        make(self.ramp.state, 'PARIS', first, self.ramp.state.new_id())
-        double = make(self.ramp.state, 'Paris', first, self.ramp.state.new_id())
+        make_location(self.ramp.state, 'PARIS', first, self.ramp.state.new_id())
+        double = make_location(self.ramp.state, 'Paris', first, self.ramp.state.new_id())
         nora.work_location_id = self.paris
         self.push(3)
         self.assertQuestion(self.paris, 'Ramp has 2 of the name Paris')

@@ -138,7 +138,7 @@ class TestVendor(VendorCase):
 
     def test_seeded_vendors_whatever_their_names(self):
         """Names of every kind, of two vendors the same; drafts are left alone."""
-        rows = [vendors.make(self.ramp.state, name, country='US', state='NY') for name in (
+        rows = [vendors.make_vendor(self.ramp.state, name, country='US', state='NY') for name in (
             '<script>alert(1)</script>', 'Two\nLines', '\u202eltd gnihtyna\u202c', 'A very long vendor name ' * 12, '  spaces  ',
             '%s %(name)s {0} ${x}', 'null', "'; DROP TABLE res_partner; --", '株式会社 山田商店', '\u202e', '🍕', 'Twin', 'Twin')]
         draft = self.ramp.add_vendor('Draft', draft=True)
@@ -500,7 +500,7 @@ class TestVendor(VendorCase):
         self.pull()
         self.assertEqual(len(self.partner(bad).message_ids), notes, 'said once')
         self.assertIn('Changed', self.partner(bad).comment)
-        self.ramp.update_vendor(bad, _detail={'custom_record_fields': [vendors._cell('VAT', 'DE987654321')]})
+        self.ramp.update_vendor(bad, _detail={'custom_record_fields': [vendors._custom_cell('VAT', 'DE987654321')]})
         self.pull()
         self.assertEqual(self.partner(bad).vat, 'DE987654321')
 

@@ -19,7 +19,7 @@ import sys
 from datetime import date, timedelta
 
 import bench_side
-from bench_side import batches, main, run_jobs
+from bench_side import batches_of, main, run_jobs
 from odoo_env import set_up
 
 TABLES = (*bench_side.TABLES, 'account_partial_reconcile', 'account_full_reconcile', 'res_partner')
@@ -32,7 +32,7 @@ TYPICAL = {'JPY': 30000}
 
 # ------------------------------------------------------------------------------------------ the data
 
-def prepare(env, ramp, size, seed):
+def prepare_company(env, ramp, size, seed):
     """Connect the company to a Ramp that has exactly `size` bills to be booked, all of them paid; returns the connection."""
     connection = set_up(env, ramp, transactions=0, seed=seed)
     for code, rate in RATES.items():
@@ -42,19 +42,19 @@ def prepare(env, ramp, size, seed):
     method.payment_account_id = method.payment_account_id or env['account.payment'].new(
         {'company_id': env.company.id})._get_outstanding_account('outbound')
     env.cr.commit()
-    owe(ramp, size, seed)
+    make_bills(ramp, size, seed)
     # vendors are met once in a company's life: partners before the clock, on every side
-    payloads = listed(connection)
+    payloads = listed_bills(connection)
     if len(payloads) != size:
         raise SystemExit(f'the simulator has {len(payloads)} bills that are ready, instead of {size}')
     vendors = {payload['vendor']['id'] for payload in payloads}
-    _flow(env, connection, 'vendor')._ensure_vendors_booked(connection, connection._new_client(deadline=math.inf), vendors)
+    _flow_of(env, connection, 'vendor')._ensure_vendors_booked(connection, connection._new_client(deadline=math.inf), vendors)
     env['ramp.connection']._database_identity()
     env.cr.commit()
     return connection
 
 
-def owe(ramp, size, seed):
+def make_bills(ramp, size, seed):
     """Bills of some months, oldest first, each paid in full by a transfer of its own."""
     chance = random.Random(f'bills {seed}')
     chart = ramp.ask('GET', '/coding')
@@ -65,7 +65,7 @@ def owe(ramp, size, seed):
     vendors = [ramp.ask('POST', '/vendors', {'name': f'Bench Vendor {number}'})['id'] for number in range(VENDORS)]
     days = sorted(chance.randrange(10, MONTHS * 30) for _number in range(size))[::-1]
 
-    def line(amount):
+    def bill_line(amount):
         coded = chance.random() < 0.7
         return {'amount_minor': amount, 'account': chance.choice(accounts), 'memo': 'Monthly service' if chance.random() < 0.4 else None,
                 'analytics': {field: chance.choice(options) for field, options in fields.items()} if coded else None}
@@ -78,32 +78,31 @@ def owe(ramp, size, seed):
         bill = ramp.ask('POST', '/bills', {
             'vendor': chance.choice(vendors), 'entity': entity, 'currency': currency, 'date': str(issued),
             'due': str(issued + timedelta(days=30)), 'fx_conversion_rate': RATES.get(currency, '1.0'),
-            'lines': [line(STEP * max(1, round(total / count / STEP))) for _number in range(count)]})
+            'lines': [bill_line(STEP * max(1, round(total / count / STEP))) for _number in range(count)]})
         ramp.ask('POST', f"/bills/{bill['id']}/payments", {
             'date': str(issued + timedelta(days=chance.randrange(8))), 'in_payer_currency': currency != 'USD' and chance.random() < 0.5})
 
 
-def listed(connection):
-    client = connection._new_client(deadline=math.inf)
-    return [payload for page in client.list_pages('/bills', {'sync_ready': 'true'}) for payload in page.rows]
+def listed_bills(connection):
+    return [payload for page in connection._new_client(deadline=math.inf).list_pages('/bills', {'sync_ready': 'true'}) for payload in page.rows]
 
 
-def _flow(env, connection, name):
+def _flow_of(env, connection, name):
     return env[f'ramp.flow.{name}'].with_company(connection.company_id).with_context(ramp_memory={}, tz=connection._time_zone())
 
 
-def decided(env, connection, ramp):
+def decide_rows(env, connection, ramp):
     """What the baselines book, as plain values: read from the same payloads, coded and converted by the same rules."""
-    flow = _flow(env, connection, 'bill')
+    flow = _flow_of(env, connection, 'bill')
     payer = flow.env['ramp.flow.bill_payment']
     flow._fetch_ramp_entities(connection._new_client(deadline=math.inf))
-    values = [(flow._read_payload(payload), payer._read_payload(payload)) for payload in listed(connection)]
+    values = [(flow._read_payload(payload), payer._read_payload(payload)) for payload in listed_bills(connection)]
     found = flow._look_up_references(connection, [value for value, _paid in values])
     rows = []
     for value, paid in values:
         document, _files = flow._plan_object(connection, value, found)
         bill = {**flow._prepare_document_values(connection, document, document.rate and 1 / document.rate), 'invoice_line_ids': [
-            (0, 0, flow._line_values(connection, document, line)) for line in document.lines]}
+            (0, 0, flow._prepare_document_line(connection, document, line)) for line in document.lines]}
         del bill['ramp_id']
         amount = paid.payment.amount
         rows.append({
@@ -122,7 +121,7 @@ def run_ours(env, connection, meter, size):
 
 def run_bare(env, connection, meter, rows):
     method = connection.payment_journal_id.outbound_payment_method_line_ids[:1]
-    for batch in batches(rows):
+    for batch in batches_of(rows):
         bills = env['account.move'].create([row['bill'] for row in batch])
         bills._post()
         payments = env['account.payment'].create([{
@@ -143,7 +142,7 @@ def run_bare(env, connection, meter, rows):
         meter.tick(len(batch))
 
 
-def pay(env, connection, bill, row):
+def register_payment(env, connection, bill, row):
     """What a person does with the button Pay; of another currency, the amount that the bank shows is entered."""
     env['account.payment.register'].with_context(active_model='account.move', active_ids=bill.ids).create({
         'journal_id': connection.payment_journal_id.id,
@@ -153,21 +152,21 @@ def pay(env, connection, bill, row):
 
 
 def run_wizard(env, connection, meter, rows):
-    for batch in batches(rows):
+    for batch in batches_of(rows):
         bills = env['account.move'].create([row['bill'] for row in batch])
         bills.action_post()
         for bill, row in zip(bills, batch, strict=True):
-            pay(env, connection, bill, row)
+            register_payment(env, connection, bill, row)
         env.cr.commit()
         meter.tick(len(batch))
 
 
 def run_one(env, connection, meter, rows):
-    for batch in batches(rows):
+    for batch in batches_of(rows):
         for row in batch:
             bill = env['account.move'].create(row['bill'])
             bill.action_post()
-            pay(env, connection, bill, row)
+            register_payment(env, connection, bill, row)
             env.cr.commit()
         meter.tick(len(batch))
 
@@ -177,7 +176,7 @@ SIDES = {'bare': run_bare, 'wizard': run_wizard, 'one': run_one}
 
 # ------------------------------------------------------------------------------------------ and the proof that they did it
 
-def check(env, connection, side, size):
+def check_books(env, connection, side, size):
     """A benchmark that skips its work is fast: every bill is posted and due nothing, by an entry of a payment to the cent."""
     env.invalidate_all()
     bills = env['account.move'].search([('move_type', '=', 'in_invoice'), ('state', '=', 'posted')])

@@ -70,7 +70,7 @@ class Watch:
 
 # ------------------------------------------------------------------------------------------ the data
 
-def copies(env, record, count, values):
+def copy_rows(env, record, count, values):
     """Copy a record straight in the database: 20,000 through the ORM take minutes that say nothing of the push.
 
     :param values: SQL of the columns that differ, by name; `n` is the number of the copy
@@ -87,7 +87,7 @@ def copies(env, record, count, values):
     return env[record._name].browse(ids)
 
 
-def prepare(env, ramp, accounts, analytics):
+def prepare_chart(env, ramp, accounts, analytics):
     """A company with a chart of these sizes, connected to a Ramp that has none of it; returns the connection."""
     company = env.company
     Plan = env['account.analytic.plan']
@@ -97,7 +97,7 @@ def prepare(env, ramp, accounts, analytics):
     account = env['account.account'].create(
         {'code': '700000', 'name': 'Bench', 'account_type': 'expense', 'company_ids': [(6, 0, company.ids)]})
     env.flush_all()
-    made = copies(env, account, max(accounts - len(existing) - 1, 0), {
+    made = copy_rows(env, account, max(accounts - len(existing) - 1, 0), {
         'name': "jsonb_build_object('en_US', 'Cost of ' || n)",
         'code_store': f"jsonb_build_object('{company.root_id.id}', (700000 + n)::text)"})
     relation = account._fields['company_ids']
@@ -105,7 +105,7 @@ def prepare(env, ramp, accounts, analytics):
         f'INSERT INTO {relation.relation} ({relation.column1}, {relation.column2}) SELECT unnest(%s), %s', [made.ids, company.id])
     for plan in plans:
         first = env['account.analytic.account'].create({'name': f'{plan.name} first', 'plan_id': plan.id, 'company_id': company.id})
-        copies(env, first, analytics // PLANS - 1, {
+        copy_rows(env, first, analytics // PLANS - 1, {
             'name': f"jsonb_build_object('en_US', '{plan.name} ' || n)", 'code': f"'{plan.id}-' || n"})
     env.cr.execute('ANALYZE account_account, account_analytic_account, account_account_res_company_rel')  # they have been there for long
     env.cr.commit()
@@ -114,12 +114,12 @@ def prepare(env, ramp, accounts, analytics):
 
 # ------------------------------------------------------------------------------------------ the push
 
-def due(env, connection, flow):
+def due_rows(env, connection, flow):
     return env['ramp.record'].search_count([
         ('connection_id', '=', connection.id), ('flow', '=', flow), ('state', 'in', ('pending', 'error'))], limit=1)
 
 
-def push(env, connection, watch, flow):
+def push_flow(env, connection, watch, flow):
     """The job of a flow, as the scheduler calls it, until nothing is left; the figures of it."""
     cron = env['ir.cron'].browse(env[f'ramp.flow.{flow}']._get_cron_job().id)
     env.invalidate_all()
@@ -128,7 +128,7 @@ def push(env, connection, watch, flow):
             cron.method_direct_trigger()
             env.cr.commit()
             env.invalidate_all()
-            if not due(env, connection, flow):
+            if not due_rows(env, connection, flow):
                 break
     rows = env['ramp.record'].search_fetch(
         [('connection_id', '=', connection.id), ('flow', '=', flow), ('state', '=', 'confirmed')], ['id'])
@@ -136,10 +136,10 @@ def push(env, connection, watch, flow):
 
 
 def push_all(env, connection, watch):
-    return {flow: push(env, connection, watch, flow) for flow in CHART}
+    return {flow: push_flow(env, connection, watch, flow) for flow in CHART}
 
 
-def pushing(env, connection, watch, ramp):
+def measure_pushes(env, connection, watch, ramp):
     # how the scheduler gives a job some seconds at a time is not what is measured here
     import odoo.addons.base.models.ir_cron as ir_cron
 
@@ -160,13 +160,12 @@ def pushing(env, connection, watch, ramp):
         watch_run = Counter()
         original = env.registry[f'ramp.flow.{flow}']._cron_run
         watch.inside(env.registry[f'ramp.flow.{flow}'], '_cron_run', watch_run)
-        found['idle'][flow] = push(env, connection, watch, flow) | {
-            'own_queries': watch_run['queries'], 'own_seconds': watch_run['seconds'],
-            'expect_seconds': inside['_create_missing_rows']['seconds']}
+        found['idle'][flow] = push_flow(env, connection, watch, flow) | {
+            'own_queries': watch_run['queries'], 'own_seconds': watch_run['seconds'], 'expect_seconds': inside['_create_missing_rows']['seconds']}
         env.registry[f'ramp.flow.{flow}']._cron_run = original
     env['account.account'].search([('code', '=', '700001')]).name = 'Renamed'
     env.cr.commit()
-    found['rename'] = push(env, connection, watch, 'account')
+    found['rename'] = push_flow(env, connection, watch, 'account')
     with watch.span() as click:
         connection.action_push_all()
         env.cr.commit()
@@ -177,13 +176,13 @@ def pushing(env, connection, watch, ramp):
 
 # ------------------------------------------------------------------------------------------ what a person pays
 
-def saving(env, account, number):
+def save_account(env, account, number):
     account.name = f'Saved {number}'
     env.flush_all()
     env.cr.commit()
 
 
-def importing(env, count, number):
+def import_accounts(env, count, number):
     done = env['account.account'].load(['code', 'name', 'account_type'], [
         [f'{800000 + number}.{row}', f'Imported {row}', 'expense'] for row in range(count)])
     if not done['ids']:
@@ -191,16 +190,16 @@ def importing(env, count, number):
     env.flush_all()
 
 
-def suppliers(env, count, number, rank=1):
+def create_suppliers(env, count, number, rank=1):
     env['res.partner'].create([{'name': f'Partner {number} {row}', 'supplier_rank': rank} for row in range(count)])
     env.flush_all()
 
 
-def contacts(env, count, number):
-    suppliers(env, count, number, rank=0)
+def create_contacts(env, count, number):
+    create_suppliers(env, count, number, rank=0)
 
 
-def switch(env, connection, on):
+def switch_connection(env, connection, on):
     """Connected or not, as the hooks see it: without their having been asked before, nothing is in the caches."""
     env.cr.execute('UPDATE ramp_connection SET state = %s, offer_vendors = TRUE WHERE id = %s',
                    ['connected' if on else 'disconnected', connection.id])
@@ -209,15 +208,16 @@ def switch(env, connection, on):
     env.registry.clear_cache()
 
 
-def savings(env, connection, watch, rounds):
+def measure_saves(env, connection, watch, rounds):
     """Medians of rounds in which both sides take turns: {what: {'on': .., 'off': .., 'ratio': ..}}."""
     account = env['account.account'].search([('code', '=', '700000')])
     found = {}
     for number in range(rounds):
         for on in ((True, False) if number % 2 else (False, True)):
-            switch(env, connection, on)
+            switch_connection(env, connection, on)
             side = 'on' if on else 'off'
-            for what, work in (('contacts', contacts), ('suppliers', suppliers), ('import', importing)):
+            for what, work in (('contacts', create_contacts), ('suppliers', create_suppliers),
+                ('import', import_accounts)):
                 work(env, 2, number)  # caches, which a server has filled
                 env.cr.rollback()
                 env.invalidate_all()
@@ -229,11 +229,11 @@ def savings(env, connection, watch, rounds):
             for single in range(SAVES + 2):
                 env.invalidate_all()
                 with watch.span() as figures:
-                    saving(env, account, f'{number} {single} {side}')
+                    save_account(env, account, f'{number} {single} {side}')
                 singles.append(figures)
             found.setdefault('save', {}).setdefault(side, []).append(
                 {key: statistics.median(single[key] for single in singles[2:]) for key in singles[0]})
-    switch(env, connection, True)
+    switch_connection(env, connection, True)
     return {what: {
         'on_seconds': statistics.median(run['seconds'] for run in sides['on']),
         'off_seconds': statistics.median(run['seconds'] for run in sides['off']),
@@ -244,7 +244,7 @@ def savings(env, connection, watch, rounds):
     } for what, sides in found.items()}
 
 
-def main():
+def read_options():
     parser = argparse.ArgumentParser()
     parser.add_argument('--database', required=True)
     parser.add_argument('--accounts', type=int, required=True)
@@ -252,12 +252,16 @@ def main():
     parser.add_argument('--rounds', type=int, required=True)
     parser.add_argument('--output', required=True)
     parser.add_argument('--profile', help='write a profile of Python calls here')
-    options = parser.parse_args()
+    return parser.parse_args()
+
+
+def main():
+    options = read_options()
     with simulator('--no-validate', '--rate-limit', 0) as ramp, environment(options.database) as env:
         env = env(context={**env.context, 'lang': 'en_US'})
-        connection = prepare(env, ramp, options.accounts, options.analytics)
+        connection = prepare_chart(env, ramp, options.accounts, options.analytics)
         watch = Watch()
-        work = lambda: pushing(env, connection, watch, ramp)
+        work = lambda: measure_pushes(env, connection, watch, ramp)
         if options.profile:
             import cProfile
 
@@ -266,7 +270,7 @@ def main():
             profile.dump_stats(options.profile)
         else:
             figures = work()
-        figures['hooks'] = savings(env, connection, watch, options.rounds) if options.rounds else {}
+        figures['hooks'] = measure_saves(env, connection, watch, options.rounds) if options.rounds else {}
         figures['plans'] = PLANS
         figures['labels'] = {
             **WORDS, **{flow: env[f'ramp.flow.{flow}']._get_flow_label() for flow in CHART}}

@@ -11,7 +11,7 @@ import json
 import statistics
 from pathlib import Path
 
-from bench_coding import Watch, push
+from bench_coding import Watch, push_flow
 from odoo_env import environment, set_up_empty, simulator
 
 LINES = 5  # of an order
@@ -19,7 +19,7 @@ WARM = 3  # of each kind that do not count: caches, which a server has filled
 IMPORTED = 200  # orders with lines that are created at once, as an import does
 
 
-def prepare(env):
+def prepare_company(env):
     vendor = env['res.partner'].create({
         'name': 'Bench Supplier', 'is_company': True, 'email': 'sales@bench.example', 'country_id': env.ref('base.us').id,
         'state_id': env.ref('base.state_us_5').id, 'supplier_rank': 1})
@@ -29,7 +29,7 @@ def prepare(env):
     return vendor, products
 
 
-def orders(env, vendor, products, count):
+def make_orders(env, vendor, products, count):
     made = env['purchase.order'].create([{
         'partner_id': vendor.id, 'company_id': env.company.id, 'order_line': [
             (0, 0, {'product_id': product.id, 'product_qty': 4, 'price_unit': 10.5, 'tax_ids': [(5,)]}) for product in products],
@@ -38,7 +38,7 @@ def orders(env, vendor, products, count):
     return made
 
 
-def timed(env, watch, records, work):
+def time_work(env, watch, records, work):
     """Medians of what `work` costs for each of the records, committed."""
     found = []
     for record in records:
@@ -51,21 +51,21 @@ def timed(env, watch, records, work):
     return {key: statistics.median(figures[key] for figures in found[WARM:]) for key in found[0]}
 
 
-def validate(picking):
+def validate_receipt(picking):
     done = picking.button_validate()
     if done is not True and picking.state != 'done':
         raise SystemExit(f'orders: the receipt {picking.name} asks for something: {done}')
 
 
-def pushed(env, connection, watch, flow):
+def measure_push(env, connection, watch, flow):
     """A flow's figures until nothing of it is left, and those of one more run, which finds nothing to do."""
-    return {'push': push(env, connection, watch, flow), 'idle': push(env, connection, watch, flow)}
+    return {'push': push_flow(env, connection, watch, flow), 'idle': push_flow(env, connection, watch, flow)}
 
 
-def measure(env, watch, connection, count):
-    vendor, products = prepare(env)
-    bought = orders(env, vendor, products, count + WARM)
-    found = {'confirm': timed(env, watch, bought, lambda order: order.button_confirm())}
+def measure_orders(env, watch, connection, count):
+    vendor, products = prepare_company(env)
+    bought = make_orders(env, vendor, products, count + WARM)
+    found = {'confirm': time_work(env, watch, bought, lambda order: order.button_confirm())}
     pickings = bought.picking_ids
     for move in pickings.move_ids:
         move.quantity = move.product_uom_qty
@@ -73,12 +73,12 @@ def measure(env, watch, connection, count):
     env.cr.commit()
     if connection:
         # vendors first: orders wait for them
-        push(env, connection, watch, 'purchase_order')
-        push(env, connection, watch, 'spend_vendor')
-        found['orders'] = pushed(env, connection, watch, 'purchase_order')
-    found['validate'] = timed(env, watch, pickings, validate)
+        push_flow(env, connection, watch, 'purchase_order')
+        push_flow(env, connection, watch, 'spend_vendor')
+        found['orders'] = measure_push(env, connection, watch, 'purchase_order')
+    found['validate'] = time_work(env, watch, pickings, validate_receipt)
     if connection:
-        found['receipts'] = pushed(env, connection, watch, 'item_receipt')
+        found['receipts'] = measure_push(env, connection, watch, 'item_receipt')
     env.invalidate_all()
     with watch.span() as found['import']:
         env['purchase.order'].create([{
@@ -90,13 +90,17 @@ def measure(env, watch, connection, count):
     return {**found, 'count': count, 'lines': LINES, 'imported': IMPORTED * LINES}
 
 
-def main():
+def read_options():
     parser = argparse.ArgumentParser()
     parser.add_argument('--database', required=True)
     parser.add_argument('--side', choices=('without', 'off', 'on'), required=True)
     parser.add_argument('--orders', type=int, required=True)
     parser.add_argument('--output', required=True)
-    options = parser.parse_args()
+    return parser.parse_args()
+
+
+def main():
+    options = read_options()
     import odoo.addons.base.models.ir_cron as ir_cron
 
     ir_cron.MIN_TIME_PER_JOB = 3600  # how the scheduler gives a job some seconds at a time is not what is measured here
@@ -106,12 +110,12 @@ def main():
         if options.side == 'on':
             with simulator('--no-validate', '--rate-limit', 0) as ramp:
                 connection = set_up_empty(env, ramp, pull_bills=True, push_orders=True, push_receipts=True)
-                figures = measure(env, watch, connection, options.orders)
+                figures = measure_orders(env, watch, connection, options.orders)
                 problems = ramp.summary()['errors']
                 if problems:
                     raise SystemExit(f'the simulator failed: {problems[0]}')
         else:
-            figures = measure(env, watch, None, options.orders)
+            figures = measure_orders(env, watch, None, options.orders)
     Path(options.output).write_text(json.dumps(figures), encoding='utf-8')
 
 

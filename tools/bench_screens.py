@@ -10,7 +10,7 @@ import json
 import time
 from pathlib import Path
 
-from bench_webhooks import percentiles, server
+from bench_webhooks import odoo_server, percentiles_of
 from browser import Browser
 from demo import free_port
 from odoo_env import environment, set_up_empty, simulator
@@ -46,7 +46,7 @@ class Buyer:
         with environment(self.database) as env:
             return env['purchase.order'].browse(order).picking_ids.filtered(lambda picking: picking.state == state).sorted('id')[:1].id
 
-    def step(self, name, click, shown, there):
+    def time_step(self, name, click, shown, there):
         """Do a step: `click` ends with the button that counts; `shown`: script, when the page shows it; `there`: when Ramp does."""
         started = click()
         self.browser.wait(shown)
@@ -58,13 +58,13 @@ class Buyer:
                 time.sleep(0.02)
             self.follows[name].append(time.monotonic() - started)
 
-    def press(self, *arguments):
+    def press_button(self, *arguments):
         """Click, without waiting for what comes of it; the moment."""
         started = time.monotonic()
         self.browser.click(*arguments, settle=False)
         return started
 
-    def enter(self, row, field, value):
+    def enter_value(self, row, field, value):
         """Type a value into a cell of a list."""
         cell = f'{row} td[name={field}]'
         self.browser.click(cell)
@@ -87,7 +87,7 @@ class Buyer:
         return sum(line['quantity'] for receipt in self.ramp.ask('GET', '/objects/item_receipts')['data']
                    if row and receipt['purchase_order_id'] == row['id'] and not receipt['archived_at'] for line in receipt['line_items'])
 
-    def life(self, watch=True):
+    def live_once(self, watch=True):
         """One order from its confirmation to its end. watch: whether Ramp is to follow."""
         order = self.order()
 
@@ -95,26 +95,26 @@ class Buyer:
             return condition if watch else None
 
         self.browser.open(f'{self.address}/odoo/purchase.order/{order}')
-        self.step('confirm', lambda: self.press('button[name=button_confirm]'), STATUS % "'Purchase Order'",
+        self.time_step('confirm', lambda: self.press_button('button[name=button_confirm]'), STATUS % "'Purchase Order'",
                   follows(lambda: self.there(order)))
         self.browser.open(f'{self.address}/odoo/stock.picking/{self.picking(order)}')
-        self.enter('.o_field_widget[name=move_ids] .o_data_row', 'quantity', RECEIVED)
+        self.enter_value('.o_field_widget[name=move_ids] .o_data_row', 'quantity', RECEIVED)
         self.browser.click('button[name=button_validate]')
-        self.step('receive', lambda: self.press('.modal button[name=process]'), STATUS % "'Done'",
+        self.time_step('receive', lambda: self.press_button('.modal button[name=process]'), STATUS % "'Done'",
                   follows(lambda: self.received(order) == RECEIVED))
         self.browser.click('button', 'Return')
-        self.enter('.modal .o_data_row', 'quantity', RETURNED)
+        self.enter_value('.modal .o_data_row', 'quantity', RETURNED)
         self.browser.click('.modal button[name=action_create_returns]')
         self.browser.wait("!document.querySelector('.modal')")
         self.browser.settle()
-        self.step('return', lambda: self.press('button[name=button_validate]'), STATUS % "'Done'",
+        self.time_step('return', lambda: self.press_button('button[name=button_validate]'), STATUS % "'Done'",
                   follows(lambda: self.received(order) == RECEIVED - RETURNED))
         self.browser.open(f'{self.address}/odoo/purchase.order/{order}')
-        self.step('cancel', lambda: self.press('button[name=button_cancel]'), STATUS % "'Cancelled'",
+        self.time_step('cancel', lambda: self.press_button('button[name=button_cancel]'), STATUS % "'Cancelled'",
                   follows(lambda: self.there(order)['archived_at']))
 
 
-def prepare(env, ramp):
+def prepare_company(env, ramp):
     vendor = env['res.partner'].create({
         'name': 'Screen Supplier', 'is_company': True, 'email': 'sales@screen.example', 'country_id': env.ref('base.us').id,
         'state_id': env.ref('base.state_us_5').id, 'supplier_rank': 1})
@@ -124,32 +124,37 @@ def prepare(env, ramp):
     env.cr.commit()
 
 
-def main():
+def read_options():
     parser = argparse.ArgumentParser()
     parser.add_argument('--database', required=True)
     parser.add_argument('--output', required=True)
     parser.add_argument('--rounds', type=int, required=True)
-    options = parser.parse_args()
+    return parser.parse_args()
+
+
+def main():
+    options = read_options()
     port = free_port(0)
     address = f'http://127.0.0.1:{port}'
     with simulator('--no-validate', '--rate-limit', 0) as ramp:
         with environment(options.database) as env:
-            prepare(env, ramp)
-        with server(options.database, port, 0), Browser(chromium(), width=1280, height=1000) as browser:
+            prepare_company(env, ramp)
+        with odoo_server(options.database, port, 0), Browser(chromium(), width=1280, height=1000) as browser:
             browser.log_in(address, 'admin', 'admin')
-            Buyer(browser, address, ramp, options.database).life()  # what the first visitor of a server waits for
+            Buyer(browser, address, ramp, options.database).live_once()  # what the first visitor of a server waits for
             buyer, stuck = (Buyer(browser, address, ramp, options.database) for _number in range(2))
             for _number in range(options.rounds):
-                buyer.life()
+                buyer.live_once()
             ramp.ask('POST', '/faults', {'kind': 'timeout_before', 'seconds': HANGS})
-            stuck.life(watch=False)
+            stuck.live_once(watch=False)
             ramp.ask('DELETE', '/faults')
             if browser.complaints:
                 raise SystemExit(f'the console complains: {browser.complaints[0][:300]}')
     everything = [seconds for step in buyer.follows.values() for seconds in step]
     Path(options.output).write_text(json.dumps({
-        'rounds': options.rounds, 'hangs': HANGS, 'follows': percentiles(everything),
-        'steps': {step: {'words': words, 'page': percentiles(buyer.pages[step]), 'ramp': percentiles(buyer.follows[step]),
+        'rounds': options.rounds, 'hangs': HANGS, 'follows': percentiles_of(everything),
+        'steps': {step: {'words': words, 'page': percentiles_of(buyer.pages[step]),
+            'ramp': percentiles_of(buyer.follows[step]),
                          'stuck': max(stuck.pages[step])} for step, words in STEPS.items()}}), encoding='utf-8')
 
 

@@ -33,7 +33,7 @@ TABLES = ('ramp_record', 'hr_expense', 'account_move', 'account_move_line', 'acc
 QUIET = {'mail_create_nosubscribe': True, 'mail_create_nolog': True, 'tracking_disable': True, 'mail_notrack': True}
 
 
-def memory():
+def memory_use():
     """(now, peak) of this process in megabytes."""
     status = dict(line.split(':', 1) for line in Path('/proc/self/status').read_text(encoding='ascii').splitlines())
     return tuple(int(status[name].split()[0]) / 1024 for name in ('VmRSS', 'VmHWM'))
@@ -78,14 +78,14 @@ class Meter:
         gc.collect()
         with contextlib.suppress(OSError):  # forget the peak of the preparations
             Path('/proc/self/clear_refs').write_text('5', encoding='ascii')
-        self.begun_memory = memory()
-        self.cpu = self._cpu()
+        self.begun_memory = memory_use()
+        self.cpu = self._cpu_seconds()
         self.begun = time.monotonic()
         self.parts = {name: Part() for name in parts or ('all',)}
         for name in reversed(self.parts):
             self.part = name
-            self.turned = self._cost()
-            self._mark()
+            self.turned = self._cost_so_far()
+            self._mark_progress()
 
     @property
     def done(self):
@@ -94,30 +94,30 @@ class Meter:
 
     def turn(self, name):
         """From now on the work is another part of it, through which every object goes as well."""
-        cost = self._cost()
-        self.parts[self.part].spent.update(_less(cost, self.turned))
+        cost = self._cost_so_far()
+        self.parts[self.part].spent.update(_cost_since(cost, self.turned))
         self.part, self.turned = name, cost
 
-    def _cpu(self):
+    def _cpu_seconds(self):
         """Processor time of Odoo and of its PostgreSQL backends: what other work on the machine disturbs least."""
         self.sql.execute('SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()'
                          " AND backend_type = 'client backend'")
         return processor_time('self') + sum(processor_time(row[0]) for row in self.sql.fetchall())
 
-    def _cost(self):
-        return {'seconds': time.monotonic() - self.begun - self.paused, 'cpu': self._cpu() - self.cpu,
+    def _cost_so_far(self):
+        return {'seconds': time.monotonic() - self.begun - self.paused, 'cpu': self._cpu_seconds() - self.cpu,
                 'queries': threading.current_thread().query_count}
 
-    def _mark(self):
-        part, (now, peak) = self.parts[self.part], memory()
+    def _mark_progress(self):
+        part, (now, peak) = self.parts[self.part], memory_use()
         spent = Counter(part.spent)
-        spent.update(_less(self._cost(), self.turned))
+        spent.update(_cost_since(self._cost_so_far(), self.turned))
         part.marks.append({'done': part.done, **spent, 'rss_mb': now, 'peak_mb': peak})
 
     def tick(self, count):
         part = self.parts[self.part]
         part.done += count
-        self._mark()
+        self._mark_progress()
         # Fresh statistics on every side, outside of the clock: when the tables have doubled since the last time.
         if self.mode == 'fresh' and part.done >= max(BATCH, 2 * part.analyzed):
             part.analyzed = part.done
@@ -147,9 +147,9 @@ class Meter:
 
     def figures(self):
         self.turn(self.part)
-        last, peak, thread = self._cost(), memory()[1], threading.current_thread()
+        last, peak, thread = self._cost_so_far(), memory_use()[1], threading.current_thread()
         seconds, count = last['seconds'], self.done
-        steps = self._steps()
+        steps = self._thousand_steps()
         return {
             'count': count, 'seconds': seconds, 'rate': count / seconds, 'queries': last['queries'] / count,
             'sql_share': thread.query_time / seconds, 'http_share': self.http_seconds / seconds, 'http_requests': self.http_requests,
@@ -160,20 +160,20 @@ class Meter:
             'last_first': steps[-1]['rate'] / steps[0]['rate'], 'last_first_cpu': steps[0]['cpu_ms'] / steps[-1]['cpu_ms'],
         }
 
-    def _steps(self):
+    def _thousand_steps(self):
         """Each thousand: what it took of all parts together."""
         return [{
             'from': together[-1]['from'], 'to': together[-1]['to'], 'rate': 1 / sum(step['seconds'] for step in together),
             'queries': sum(step['queries'] for step in together), 'cpu_ms': sum(step['cpu_ms'] for step in together),
             'rss_mb': together[-1]['rss_mb'], 'peak_mb': together[-1]['peak_mb'],
-        } for together in zip(*(_thousands(part.marks) for part in self.parts.values()))]
+        } for together in zip(*(_steps_of_thousands(part.marks) for part in self.parts.values()))]
 
 
-def _less(cost, before):
+def _cost_since(cost, before):
     return {key: value - before[key] for key, value in cost.items()}
 
 
-def _thousands(marks):
+def _steps_of_thousands(marks):
     """What one object of each thousand took of one part."""
     steps, begin = [], marks[0]
     for mark in marks[1:]:
@@ -189,10 +189,10 @@ def _thousands(marks):
 
 # ------------------------------------------------------------------------------------------ the data
 
-def prepare(env, ramp, size, seed):
+def prepare_company(env, ramp, size, seed):
     """Connect the company to a Ramp that has exactly `size` transactions to be booked; returns the connection."""
     connection = set_up(env, ramp, transactions=round(size * 1.15) + 50, months=6, seed=seed)
-    ready = payloads(ramp)
+    ready = ready_payloads(ramp)
     for payload in ready[size:]:
         ramp.ask('PATCH', f"/transactions/{payload['id']}", {'sync_status': 'NOT_SYNC_READY'})
     if len(ready) < size:
@@ -206,17 +206,17 @@ def prepare(env, ramp, size, seed):
     return connection
 
 
-def payloads(ramp):
+def ready_payloads(ramp):
     """The transactions that Ramp offers, in its own order."""
     found = [{key: value for key, value in row.items() if key[0] != '_'}
              for row in ramp.ask('GET', '/transactions?sync_status=SYNC_READY')['data']]
     return sorted(found, key=lambda row: row['user_transaction_time'])
 
 
-def decided(env, connection, ramp):
+def decide_rows(env, connection, ramp):
     """What the baselines book, as plain values: read from the same payloads, coded and converted by the same rules."""
     flow = env['ramp.flow.transaction'].with_context(ramp_memory={}, tz=connection._time_zone())
-    values = [flow._read_payload(payload) for payload in payloads(ramp)]
+    values = [flow._read_payload(payload) for payload in ready_payloads(ramp)]
     found = flow._look_up_references(connection, values)
     company_scale = 10 ** connection.company_id.currency_id.decimal_places
     rows = []
@@ -233,7 +233,7 @@ def decided(env, connection, ramp):
     return rows
 
 
-def batches(rows):
+def batches_of(rows):
     for start in range(0, len(rows), BATCH):
         yield rows[start:start + BATCH]
 
@@ -276,76 +276,63 @@ def run_ours(env, connection, meter, size):
 
 
 def run_bare(env, connection, meter, rows):
-    company = connection.company_id
-    for batch in batches(rows):
-        expenses = env['hr.expense'].create([{
-            'name': row['name'],
-            'employee_id': row['employee'],
-            'company_id': company.id,
-            'product_id': connection.expense_product_id.id,
-            'payment_mode': 'company_account',
-            'date': row['date'],
-            'currency_id': row['currency'],
-            'total_amount_currency': row['amount'],
-            'total_amount': row['balance'],
-            'tax_ids': [(5,)],
-            'account_id': row['lines'][0]['account'],
-            'analytic_distribution': row['lines'][0]['distribution'],
-            'vendor_id': row['partner'],
-            'description': row['memo'],
-            'approval_state': 'approved',
-        } for row in batch])
-        moves = env['account.move'].create([{
-            'move_type': 'entry',
-            'journal_id': connection.card_journal_id.id,
-            'date': row['entry_date'],
-            'ref': row['name'],
-            'partner_id': row['partner'],
-            'currency_id': row['currency'],
-            'expense_ids': [(6, 0, expense.ids)],
-            'line_ids': [*((0, 0, {
-                'name': line['name'],
-                'account_id': line['account'],
-                'partner_id': row['partner'],
-                'currency_id': row['currency'],
-                'amount_currency': line['amount'],
-                'balance': line['balance'],
-                'analytic_distribution': line['distribution'],
-            }) for line in row['lines']), (0, 0, {
-                'name': row['name'],
-                'account_id': connection.card_account_id.id,
-                'partner_id': row['partner'],
-                'currency_id': row['currency'],
-                'amount_currency': -row['amount'],
-                'balance': -row['balance'],
-            })],
-        } for expense, row in zip(expenses, batch, strict=True)])
+    for batch in batches_of(rows):
+        expenses = env['hr.expense'].create([
+            {**expense_values(connection, row), 'approval_state': 'approved'} for row in batch])
+        moves = env['account.move'].create([
+            move_values(connection, expense, row) for expense, row in zip(expenses, batch, strict=True)])
         moves._post()
         env.cr.commit()
         meter.tick(len(batch))
 
 
+def expense_values(connection, row):
+    """What `bare` and `core` write of an expense. A split goes to its first account."""
+    return {
+        'name': row['name'],
+        'employee_id': row['employee'],
+        'company_id': connection.company_id.id,
+        'product_id': connection.expense_product_id.id,
+        'payment_mode': 'company_account',
+        'date': row['date'],
+        'currency_id': row['currency'],
+        'total_amount_currency': row['amount'],
+        'total_amount': row['balance'],
+        'tax_ids': [(5,)],
+        'account_id': row['lines'][0]['account'],
+        'analytic_distribution': row['lines'][0]['distribution'],
+        'vendor_id': row['partner'],
+        'description': row['memo'],
+    }
+
+
+def move_values(connection, expense, row):
+    """The entry of an expense: its lines, and what is owed on the card."""
+    shared = {'partner_id': row['partner'], 'currency_id': row['currency']}
+    return {
+        'move_type': 'entry',
+        'journal_id': connection.card_journal_id.id,
+        'date': row['entry_date'],
+        'ref': row['name'],
+        **shared,
+        'expense_ids': [(6, 0, expense.ids)],
+        'line_ids': [*((0, 0, {
+            'name': line['name'], 'account_id': line['account'], **shared, 'amount_currency': line['amount'],
+            'balance': line['balance'], 'analytic_distribution': line['distribution'],
+        }) for line in row['lines']), (0, 0, {
+            'name': row['name'], 'account_id': connection.card_account_id.id, **shared, 'amount_currency': -row['amount'],
+            'balance': -row['balance'],
+        })],
+    }
+
+
 def run_core(env, connection, meter, rows):
     """Core knows one account an expense and no refund: splits go to their first account, refunds are booked as spend."""
     method = connection.card_journal_id.outbound_payment_method_line_ids[:1]
-    for batch in batches(rows):
+    for batch in batches_of(rows):
         expenses = env['hr.expense'].create([{
-            'name': row['name'],
-            'employee_id': row['employee'],
-            'company_id': connection.company_id.id,
-            'product_id': connection.expense_product_id.id,
-            'payment_mode': 'company_account',
-            'payment_method_line_id': method.id,
-            'date': row['date'],
-            'currency_id': row['currency'],
-            'total_amount_currency': abs(row['amount']),
-            'total_amount': abs(row['balance']),
-            'tax_ids': [(5,)],
-            'account_id': row['lines'][0]['account'],
-            'analytic_distribution': row['lines'][0]['distribution'],
-            'vendor_id': row['partner'],
-            'description': row['memo'],
-        } for row in batch])
+            **expense_values(connection, row), 'payment_method_line_id': method.id,
+            'total_amount_currency': abs(row['amount']), 'total_amount': abs(row['balance'])} for row in batch])
         expenses.action_submit()
         waiting = expenses.filtered(lambda expense: expense.approval_state == 'submitted')
         if waiting and waiting.action_approve():  # it asks about suspected duplicates: yes
@@ -378,7 +365,7 @@ def run_receipts(env, meter):
 SIDES = {'bare': run_bare, 'quiet': run_bare, 'core': run_core}
 
 
-def check(env, connection, side, size):
+def check_books(env, connection, side, size):
     """A benchmark that skips its work is fast: count posted entries and expenses in their final state."""
     env.invalidate_all()
     entries = env['account.move'].search_count([
@@ -394,8 +381,7 @@ def switch_autovacuum_off(env, tables):
     env.cr.commit()
 
 
-def main(kind):
-    """:param kind: the module that says what is booked: TABLES, SIDES, prepare, decided, run_ours, check"""
+def read_options(kind):
     parser = argparse.ArgumentParser()
     parser.add_argument('--side', choices=('ours', *kind.SIDES), required=True)
     parser.add_argument('--database', required=True)
@@ -406,39 +392,56 @@ def main(kind):
     parser.add_argument('--receipts', action='store_true', help='fetch the receipts too, after the figures are taken')
     parser.add_argument('--output', required=True)
     parser.add_argument('--profile', help='write a profile of Python calls here')
-    options = parser.parse_args()
+    return parser.parse_args()
+
+
+def side_of(kind, options, env, connection, ramp, meter):
+    """The function that does the work of a side; what it may read before the clock starts is read here."""
+    if options.side == 'ours':
+        return lambda: kind.run_ours(env, connection, meter, options.size)
+    rows = kind.decide_rows(env, connection, ramp)
+    if options.side == 'quiet':
+        env = env(context={**env.context, **QUIET})
+        connection = connection.with_env(env)
+    env.cr.commit()
+    env.invalidate_all()
+    run_side = kind.SIDES[options.side]
+    return lambda: (meter.start(), run_side(env, connection, meter, rows))
+
+
+def run_profiled(work, path):
+    """Run a function without arguments, with a profile of its Python calls in a file if there is a path; returns its result."""
+    if not path:
+        return work()
+    import cProfile
+
+    profile = cProfile.Profile()
+    result = profile.runcall(work)
+    profile.dump_stats(path)
+    return result
+
+
+def main(kind):
+    """Measure one side.
+
+    :param kind: the module that says what is booked: TABLES, SIDES, prepare_company, decide_rows, run_ours, check_books
+    """
+    options = read_options(kind)
     with simulator('--no-validate', '--rate-limit', 0) as ramp, environment(options.database) as env:
         env = env(context={**env.context, 'lang': 'en_US'})
-        connection = kind.prepare(env, ramp, options.size, options.seed)
+        connection = kind.prepare_company(env, ramp, options.size, options.seed)
         if options.statistics != 'fresh':
             switch_autovacuum_off(env, kind.TABLES)
         if options.statistics != 'own':
             env.registry['ramp.record']._refresh_statistics = lambda records: None
         meter = Meter(env, options.statistics, kind.TABLES)
-        if options.side == 'ours':
-            work = lambda: kind.run_ours(env, connection, meter, options.size)
-        else:
-            rows = kind.decided(env, connection, ramp)
-            if options.side == 'quiet':
-                env = env(context={**env.context, **QUIET})
-                connection = connection.with_env(env)
-            env.cr.commit()
-            env.invalidate_all()
-            run_side = kind.SIDES[options.side]
-            work = lambda: (meter.start(), run_side(env, connection, meter, rows))
+        work = side_of(kind, options, env, connection, ramp, meter)
         if options.statistics == 'fresh':
             meter.analyze()
             meter.paused = 0.0
-        if options.profile:
-            import cProfile
-
-            profile = cProfile.Profile()
-            profile.runcall(work)
-            profile.dump_stats(options.profile)
-        else:
-            work()
+        run_profiled(work, options.profile)
         figures = meter.figures()
-        kind.check(env, connection, options.side, options.size)
+        kind.check_books(env, connection, options.side, options.size)
         if options.receipts:
             figures['receipts'] = run_receipts(env, meter)
         problems = ramp.summary()['errors']

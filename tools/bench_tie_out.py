@@ -19,7 +19,7 @@ PAYLOAD = 2000  # bytes of a transaction's payload, about as much as Ramp sends
 DRILLED = 80  # rows that a list shows at once
 
 
-def columns(env, table, overrides):
+def columns_of(env, table, overrides):
     """SQL of a copy of rows of a table: (columns, expressions), with other expressions for some of them."""
     env.cr.execute(
         "SELECT column_name FROM information_schema.columns WHERE table_schema = current_schema() AND table_name = %s", [table])
@@ -27,7 +27,7 @@ def columns(env, table, overrides):
     return ', '.join(f'"{name}"' for name in names), ', '.join(overrides.get(name, f't."{name}"') for name in names)
 
 
-def build(env, transactions, months):
+def build_ledger(env, transactions, months):
     """A connection, and a ledger of so many transactions over so many months up to this one. Two entities, of USD and EUR."""
     activate_currencies(env)
     connection = env['ramp.connection'].create({'name': 'Ramp', 'environment': 'custom', 'api_url': 'http://127.0.0.1:9'})
@@ -39,15 +39,15 @@ def build(env, transactions, months):
     for number, (code, entity) in enumerate(entities.items()):
         currency = env.ref(f'base.{code}')
         share = transactions * (9 if not number else 1) // 10
-        spend(env, connection, account, currency, entity, share, months, first)
-        state(env, connection, currency, entity, months, first)
+        add_spend(env, connection, account, currency, entity, share, months, first)
+        add_statements(env, connection, currency, entity, months, first)
     env.cr.commit()
     env.cr.execute('ANALYZE')
     env.cr.commit()
     return connection
 
 
-def spend(env, connection, account, currency, entity, count, months, first):
+def add_spend(env, connection, account, currency, entity, count, months, first):
     """Card transactions of 10.00 to 109.99, one of fifty a refund, evenly over the days of all months."""
     move = env['account.move'].create({
         'move_type': 'entry', 'journal_id': connection.card_journal_id.id, 'date': first, 'currency_id': currency.id, 'line_ids': [
@@ -63,12 +63,12 @@ def spend(env, connection, account, currency, entity, count, months, first):
                %s::date + ((n * 30::bigint * %s / %s)::int) AS date, n
           FROM generate_series(1, %s) n
         """, [first, months, count + 1, count])
-    names, values = columns(env, 'account_move', {
+    names, values = columns_of(env, 'account_move', {
         'id': 'made.move_id', 'date': 'made.date', 'ramp_id': 'made.ramp_id', 'amount_total': 'abs(made.amount)',
         'name': f"'BENCH/{currency.name}/' || made.n", 'sequence_number': 'made.n', 'sequence_prefix': f"'BENCH/{currency.name}/'",
         'access_token': 'NULL', 'secure_sequence_number': 'NULL'})
     env.cr.execute(f'INSERT INTO account_move ({names}) SELECT {values} FROM account_move t, made WHERE t.id = %s', [move.id])
-    names, values = columns(env, 'account_move_line', {
+    names, values = columns_of(env, 'account_move_line', {
         'id': "nextval('account_move_line_id_seq')", 'move_id': 'made.move_id', 'date': 'made.date',
         'amount_currency': 't.amount_currency * made.amount', 'balance': 't.balance * made.amount',
         'debit': 'greatest(t.balance * made.amount, 0)', 'credit': 'greatest(-t.balance * made.amount, 0)',
@@ -89,7 +89,7 @@ def spend(env, connection, account, currency, entity, count, months, first):
     env.cr.commit()
 
 
-def state(env, connection, currency, entity, months, first):
+def add_statements(env, connection, currency, entity, months, first):
     """For each month a statement with a bill and its cashback, and a transfer with its payment."""
     Record = env['ramp.record']
     partner = connection.ramp_partner_id
@@ -116,7 +116,7 @@ def state(env, connection, currency, entity, months, first):
             'currency_id': currency.id, 'date': last, 'journal_id': connection.payment_journal_id.id, 'ramp_id': f'transfer-{name}'})
         payment.action_post()
         (bill.line_ids + payment.move_id.line_ids).filtered(lambda line: line.account_type == 'liability_payable').reconcile()
-        payload = statement(currency, entity, month, last, spent, back, lines or [])
+        payload = statement_payload(currency, entity, month, last, spent, back, lines or [])
         Record.create([
             {**values, 'flow': 'statement', 'ramp_id': f'statement-{name}', 'date': last, 'amount': spent - back, 'res_model': bill._name,
              'res_id': bill.id, 'noted': {'cashbacks': [f'cashback-{name}']}, 'payload': payload},
@@ -127,20 +127,21 @@ def state(env, connection, currency, entity, months, first):
     env.cr.commit()
 
 
-def statement(currency, entity, month, last, spent, back, lines):
+def statement_payload(currency, entity, month, last, spent, back, lines):
     """A statement as the ledger keeps it: paid in full, with all its lines."""
-    def money(amount):
+    def amount_of(amount):
         return {'amount': round(amount * 100), 'currency_code': currency.name, 'minor_unit_conversion_rate': 100}
 
     return {
         'id': str(uuid.uuid4()), 'start_date': f'{month}T00:00:00+00:00', 'end_date': f'{last}T23:59:59+00:00',
         'balance_sections': [{
-            'id': str(uuid.uuid4()), 'entity_id': entity, 'opening_balance': money(0), 'charges': money(spent), 'credits': money(back),
-            'payments': money(spent - back), 'ending_balance': money(0)}],
+            'id': str(uuid.uuid4()), 'entity_id': entity, 'opening_balance': amount_of(0), 'charges': amount_of(spent),
+                'credits': amount_of(back),
+            'payments': amount_of(spent - back), 'ending_balance': amount_of(0)}],
         'statement_lines': [['CARD_TRANSACTION', identity] for identity in lines]}
 
 
-def timed(database, work):
+def time_work(database, work):
     """(seconds, queries, what `work(env)` returned), with nothing remembered from before."""
     with environment(database) as env:
         before, started = env.cr.sql_log_count, now()
@@ -149,7 +150,7 @@ def timed(database, work):
         return now() - started, env.cr.sql_log_count - before, result
 
 
-def drill(env, connection, section, month, measure, side):
+def open_figure(env, connection, section, month, measure, side):
     """Open what is behind a figure as the client does: the action, then the first page of its list."""
     action = env['report.ramp_connector.tie_out'].open_items(connection, side, section['currency']['id'], month, measure, section['entity'])
     model = env[action['res_model']].with_context(**action['context'])
@@ -159,18 +160,23 @@ def drill(env, connection, section, month, measure, side):
     return bool(views) and answer['length']
 
 
-def main():
+def read_options():
     parser = argparse.ArgumentParser()
     parser.add_argument('--database', required=True)
     parser.add_argument('--output', required=True)
     parser.add_argument('--transactions', type=int, required=True)
     parser.add_argument('--months', type=int, required=True)
     parser.add_argument('--rounds', type=int, default=5)
-    options = parser.parse_args()
+    return parser.parse_args()
+
+
+def main():
+    options = read_options()
     with environment(options.database) as env:
-        connection = build(env, options.transactions, options.months).id
+        connection = build_ledger(env, options.transactions, options.months).id
     opened = [
-        timed(options.database, lambda env: env['report.ramp_connector.tie_out'].get_report(connection)) for _ in range(options.rounds)]
+        time_work(options.database, lambda env: env['report.ramp_connector.tie_out'].get_report(connection))
+            for _ in range(options.rounds)]
     report = opened[-1][2]
     assert report['is_zero'], 'the generated ledger does not tie out'
     drills = []
@@ -179,8 +185,8 @@ def main():
         for month in (None, months[0], months[len(months) // 2], months[-1]):
             for measure in (None, *MEASURES):
                 for side in ('odoo', 'ramp'):
-                    seconds, queries, length = timed(options.database, partial(
-                        drill, connection=connection, section=section, month=month, measure=measure, side=side))
+                    seconds, queries, length = time_work(options.database, partial(
+                        open_figure, connection=connection, section=section, month=month, measure=measure, side=side))
                     drills.append({'seconds': seconds, 'queries': queries, 'length': length, 'side': side, 'measure': measure or 'all',
                                    'month': month or 'all'})
     slowest = max(drills, key=lambda item: item['seconds'])

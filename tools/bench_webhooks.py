@@ -29,12 +29,12 @@ PATIENCE = 90
 ENTRIES = "SELECT COUNT(*), SUM(debit), MAX(id) FROM account_move_line WHERE parent_state = 'posted'"
 
 
-def percentiles(seconds):
+def percentiles_of(seconds):
     cuts = statistics.quantiles(seconds, n=100, method='inclusive')
     return {'p50': cuts[49], 'p95': cuts[94], 'p99': cuts[98], 'max': max(seconds), 'count': len(seconds)}
 
 
-def health(port):
+def is_healthy(port):
     """Whether Odoo answers at all."""
     try:
         return urllib.request.urlopen(f'http://127.0.0.1:{port}/web/health', timeout=5).status == 200
@@ -43,7 +43,7 @@ def health(port):
 
 
 @contextlib.contextmanager
-def server(database, port, workers):
+def odoo_server(database, port, workers):
     """Odoo as it runs in production, listening on this machine."""
     runtime = Runtime().prepare()
     command = runtime.odoo(
@@ -53,7 +53,7 @@ def server(database, port, workers):
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder) / 'odoo.log'
         with background(command, name='Odoo', log=log, env=runtime.environ()) as process:
-            wait_for(partial(health, port), what='Odoo did not start', seconds=120, process=process)
+            wait_for(partial(is_healthy, port), what='Odoo did not start', seconds=120, process=process)
             yield
             lines = log.read_text(encoding='utf-8', errors='replace').splitlines()  # of jobs that its end interrupts, it complains
         for number, line in enumerate(lines):
@@ -71,7 +71,7 @@ def value_of(database, query, *parameters):
         return cr.fetchall()
 
 
-def answers(ramp, count, port, known):
+def send_events(ramp, count, port, known):
     """Send so many events, most of them of objects that nobody knows. The seconds that each answer took, as Ramp sees it; and, as a
     yardstick, those of a page that does nothing, asked for meanwhile.
 
@@ -79,9 +79,9 @@ def answers(ramp, count, port, known):
     """
     idle = []
 
-    def settled():
+    def is_sent():
         started = time.perf_counter()
-        health(port)
+        is_healthy(port)
         idle.append(time.perf_counter() - started)
         return not ramp.ask('GET', '/events/counts')['pending']
 
@@ -98,7 +98,7 @@ def answers(ramp, count, port, known):
                 'kind': kinds[0] if number % KNOWN == 0 else kinds[number % 4],
                 'object_id': source.choice(known) if number % KNOWN == 0 else stranger})
         ramp.ask('PATCH', '/webhooks', {'held': False})
-        wait_for(settled, what='the events were not sent', seconds=300)
+        wait_for(is_sent, what='the events were not sent', seconds=300)
         time.sleep(0.2)
     ramp.ask('DELETE', '/faults')
     log = ramp.ask('GET', '/events')['log'][before:]
@@ -108,7 +108,7 @@ def answers(ramp, count, port, known):
     return [entry['seconds'] for entry in log], idle
 
 
-def arrivals(ramp, database, count, make):
+def measure_arrivals(ramp, database, count, make):
     """Let so many things happen in Ramp at random moments; the seconds from each to its posted document."""
     source = random.Random(2)
     begun, found = {}, {}
@@ -130,69 +130,95 @@ def arrivals(ramp, database, count, make):
     return list(found.values())
 
 
-def main():
+def read_options():
     parser = argparse.ArgumentParser()
     parser.add_argument('--database', required=True)
     parser.add_argument('--output', required=True)
     parser.add_argument('--events', type=int, required=True)
     parser.add_argument('--objects', type=int, default=60, help='card transactions, and half as many bills')
     parser.add_argument('--workers', type=int, required=True, help='of Odoo: 0 is one process with threads')
-    options = parser.parse_args()
-    port = free_port(0)
+    return parser.parse_args()
+
+
+def connect_company(database, ramp, port):
+    """A connected company with some spend booked; returns (id of its connection, our id of an account to code with)."""
+    with environment(database) as env:
+        connection = set_up(env, ramp, transactions=300)
+        run_flows(env, connection)
+        env['ir.config_parameter'].set_param('web.base.url', f'http://127.0.0.1:{port}')
+        env['ir.config_parameter'].set_param('web.base.url.freeze', 'True')
+        account = env['account.account'].search(
+            [('account_type', '=', 'expense'), ('company_ids', 'in', connection.company_id.ids)], limit=1)
+        code, ident = env['ramp.coding']._get_external_id(account), connection.id
+        env.cr.commit()
+    return ident, code
+
+
+def object_makers(ramp, code):
+    """Two functions that let a card transaction, or a bill, happen in Ramp, and return its id."""
+    people = [row['id'] for row in ramp.ask('GET', '/objects/users')['data'] if row['status'] == 'USER_ACTIVE']
+    entity = next(row['id'] for row in ramp.ask('GET', '/objects/entities')['data'] if row['is_primary'])
+    source = random.Random(3)
+
+    def spend_once():
+        return ramp.ask('POST', '/transactions', {
+            'amount_minor': source.randint(100, 90000), 'currency': 'USD', 'user': source.choice(people), 'entity': entity,
+            'account': code})['id']
+
+    def owe_once():
+        return ramp.ask('POST', '/bills', {
+            'amount_minor': source.randint(100, 900000), 'currency': 'USD', 'entity': entity, 'account': code})['id']
+
+    return spend_once, owe_once
+
+
+def subscribe_webhooks(database, ident):
+    """Switch webhooks on, as somebody who flips the switch: the server's own job does the rest. Returns the seconds."""
+    with environment(database) as env:
+        env['ramp.connection'].browse(ident).use_webhooks = True
+        started = time.monotonic()
+        env.cr.commit()
+    wait_for(lambda: value_of(database, "SELECT FROM ramp_webhook WHERE state = 'active'"),
+             what='Ramp did not verify the subscription', seconds=PATIENCE)
+    return time.monotonic() - started
+
+
+def measure_answers(ramp, database, port, count):
+    """As :func:`send_events`, and the proof that the events are stored and have changed nothing in the books."""
+    booked = value_of(database, "SELECT ramp_id FROM ramp_record WHERE flow = 'transaction' AND state = 'confirmed'")
+    known = sorted(row[0] for row in booked)
+    entries = value_of(database, ENTRIES)
+    send_events(ramp, 20, port, known)  # caches of the processes
+    answered, idle = send_events(ramp, count, port, known)
+    taken = len(value_of(database, 'SELECT FROM ramp_event'))
+    if taken != count + 20:
+        raise SystemExit(f'{taken} events are stored instead of {count + 20}')
+    time.sleep(5)  # the jobs that they woke
+    if value_of(database, ENTRIES) != entries:
+        raise SystemExit('events of what is booked changed the books')
+    return answered, idle
+
+
+def main():
+    options = read_options()
+    database, port = options.database, free_port(0)
     with simulator('--no-validate', '--rate-limit', 0) as ramp:
-        with environment(options.database) as env:
-            connection = set_up(env, ramp, transactions=300)
-            run_flows(env, connection)
-            env['ir.config_parameter'].set_param('web.base.url', f'http://127.0.0.1:{port}')
-            env['ir.config_parameter'].set_param('web.base.url.freeze', 'True')
-            coding, account = env['ramp.coding'], env['account.account'].search(
-                [('account_type', '=', 'expense'), ('company_ids', 'in', connection.company_id.ids)], limit=1)
-            code, ident = coding._get_external_id(account), connection.id
-            env.cr.commit()
-        people = [row['id'] for row in ramp.ask('GET', '/objects/users')['data'] if row['status'] == 'USER_ACTIVE']
-        entity = next(row['id'] for row in ramp.ask('GET', '/objects/entities')['data'] if row['is_primary'])
-        source = random.Random(3)
-
-        def spend():
-            return ramp.ask('POST', '/transactions', {
-                'amount_minor': source.randint(100, 90000), 'currency': 'USD', 'user': source.choice(people), 'entity': entity,
-                'account': code})['id']
-
-        def owe():
-            return ramp.ask('POST', '/bills', {
-                'amount_minor': source.randint(100, 900000), 'currency': 'USD', 'entity': entity, 'account': code})['id']
-
-        with server(options.database, port, options.workers):
-            # as somebody who flips the switch: the server's own job does the rest
-            with environment(options.database) as env:
-                env['ramp.connection'].browse(ident).use_webhooks = True
-                started = time.monotonic()
-                env.cr.commit()
-            wait_for(lambda: value_of(options.database, "SELECT FROM ramp_webhook WHERE state = 'active'"),
-                     what='Ramp did not verify the subscription', seconds=PATIENCE)
-            verified = time.monotonic() - started
-            booked = value_of(options.database, "SELECT ramp_id FROM ramp_record WHERE flow = 'transaction' AND state = 'confirmed'")
-            known = sorted(row[0] for row in booked)
-            entries = value_of(options.database, ENTRIES)
-            answers(ramp, 20, port, known)  # caches of the processes
-            answered, idle = answers(ramp, options.events, port, known)
-            taken = len(value_of(options.database, 'SELECT FROM ramp_event'))
-            if taken != options.events + 20:
-                raise SystemExit(f'{taken} events are stored instead of {options.events + 20}')
-            time.sleep(5)  # the jobs that they woke
-            if value_of(options.database, ENTRIES) != entries:
-                raise SystemExit('events of what is booked changed the books')
+        ident, code = connect_company(database, ramp, port)
+        spend, owe = object_makers(ramp, code)
+        with odoo_server(database, port, options.workers):
+            verified = subscribe_webhooks(database, ident)
+            answered, idle = measure_answers(ramp, database, port, options.events)
             ramp.ask('POST', '/faults', {'kind': 'duplicate_event', 'probability': TWICE})
-            spent = arrivals(ramp, options.database, options.objects, spend)
-            owed = arrivals(ramp, options.database, max(options.objects // 2, 1), owe)
+            spent = measure_arrivals(ramp, database, options.objects, spend)
+            owed = measure_arrivals(ramp, database, max(options.objects // 2, 1), owe)
         twice = value_of(
-            options.database, 'SELECT ramp_id FROM account_move WHERE ramp_id IS NOT NULL GROUP BY ramp_id HAVING count(*) > 1')
+            database, 'SELECT ramp_id FROM account_move WHERE ramp_id IS NOT NULL GROUP BY ramp_id HAVING count(*) > 1')
         if twice:
             raise SystemExit(f'{len(twice)} objects are booked twice')
     Path(options.output).write_text(json.dumps({
-        'workers': options.workers, 'verified': verified, 'answers': percentiles(answered), 'idle': percentiles(idle),
-        'transactions': percentiles(spent),
-        'bills': percentiles(owed)}), encoding='utf-8')
+        'workers': options.workers, 'verified': verified, 'answers': percentiles_of(answered),
+            'idle': percentiles_of(idle),
+        'transactions': percentiles_of(spent), 'bills': percentiles_of(owed)}), encoding='utf-8')
 
 
 if __name__ == '__main__':

@@ -1,4 +1,4 @@
-"""`./dev`: the commands of a developer. Standard library only; see `runtime.py` for what it prepares."""
+"""`./dev`: the commands of a developer. Standard library only; see `runtime` for what it prepares."""
 import argparse
 import os
 import subprocess
@@ -32,13 +32,13 @@ HELP = """\
 A database that does not exist yet is made from a template in which the addon is installed."""
 
 
-def tool(ready, script, *arguments, **kwargs):
+def run_tool(ready, script, *arguments, **kwargs):
     """Run one of the scripts beside this one in the prepared Python; returns its exit code."""
     command = [ready.python, CHECKOUT / 'tools' / script, *arguments]
     return subprocess.call(list(map(str, command)), env=ready.environ(), cwd=CHECKOUT, **kwargs)
 
 
-def replace(command, environ):
+def replace_process(command, environ):
     """Become the command: signals, terminal and exit code are then its own."""
     sys.stdout.flush()
     sys.stderr.flush()
@@ -46,67 +46,67 @@ def replace(command, environ):
 
 
 def demo(arguments):
-    return tool(Runtime().prepare(), 'demo.py', *arguments)
+    return run_tool(Runtime().prepare(), 'demo.py', *arguments)
 
 
 def test(arguments):
-    return tool(Runtime().prepare(), 'run_tests.py', *arguments)
+    return run_tool(Runtime().prepare(), 'run_tests.py', *arguments)
 
 
 def core_tests(arguments):
-    return tool(Runtime().prepare(), 'core_tests.py', *arguments)
+    return run_tool(Runtime().prepare(), 'core_tests.py', *arguments)
 
 
 def bench(arguments):
-    return tool(Runtime().prepare(), 'bench.py', *arguments)
+    return run_tool(Runtime().prepare(), 'bench.py', *arguments)
 
 
 def mutate(arguments):
-    return tool(Runtime().prepare(), 'mutate.py', *arguments)
+    return run_tool(Runtime().prepare(), 'mutate.py', *arguments)
 
 
 def lint(arguments):
-    return tool(Runtime().prepare(), 'lint.py', *arguments)
+    return run_tool(Runtime().prepare(), 'lint.py', *arguments)
 
 
 def screenshots(arguments):
-    return tool(Runtime().prepare(), 'screenshots.py', *arguments)
+    return run_tool(Runtime().prepare(), 'screenshots.py', *arguments)
 
 
 def i18n(arguments):
-    return tool(Runtime().prepare(), 'i18n.py', *arguments)
+    return run_tool(Runtime().prepare(), 'i18n.py', *arguments)
 
 
 def simulator(arguments):
     python = runtime.venv_python()
-    return replace([python, '-m', 'simulator', *arguments], {**os.environ, 'PYTHONPATH': str(CHECKOUT)})
+    return replace_process([python, '-m', 'simulator', *arguments], {**os.environ, 'PYTHONPATH': str(CHECKOUT)})
 
 
-def _database(arguments, command):
+def _split_database(arguments, command):
     if not arguments or arguments[0].startswith('-'):
         raise Fail(f'name a database: ./dev {command} DB')
     return arguments[0], [argument for position, argument in enumerate(arguments[1:]) if position or argument != '--']
 
 
 def shell(arguments):
-    name, rest = _database(arguments, 'shell')
+    name, rest = _split_database(arguments, 'shell')
     ready = Runtime().prepare()
     ready.database(name)
-    return replace(ready.odoo('shell', '-d', name, '--no-http', '--log-level=warn', *rest), ready.environ())
+    return replace_process(ready.odoo('shell', '-d', name, '--no-http', '--log-level=warn', *rest), ready.environ())
 
 
 def odoo(arguments):
-    name, rest = _database(arguments, 'odoo')
+    name, rest = _split_database(arguments, 'odoo')
     ready = Runtime().prepare()
     ready.database(name)
-    return replace(ready.odoo('-d', name, *rest), ready.environ())
+    return replace_process(ready.odoo('-d', name, *rest), ready.environ())
 
 
 def psql(arguments):
-    name, rest = _database(arguments, 'psql')
+    name, rest = _split_database(arguments, 'psql')
     ready = Runtime().prepare()
     ready.database(name)
-    return replace(ready.postgres.psql(name, *rest), ready.environ())
+    return replace_process(ready.postgres.psql(name, *rest), ready.environ())
 
 
 def stop(arguments):

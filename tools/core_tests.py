@@ -70,9 +70,9 @@ class Result:
         self.started = Counter()
         self.flavours = Counter()
         for level, logger, text in records(log):
-            self._read(level, logger, text)
+            self._read_record(level, logger, text)
 
-    def _read(self, level, logger, text):
+    def _read_record(self, level, logger, text):
         if logger == 'odoo.tests.result':
             match = TOTALS.match(text)
             if match:
@@ -84,18 +84,18 @@ class Result:
         match = STARTED.match(text)
         if match:
             self.started[logger.split('.')[2]] += 1
-            self.outcomes.setdefault(self._name(logger, match[1]), 'passed')
+            self.outcomes.setdefault(self._name_of(logger, match[1]), 'passed')
         match = SKIPPED.match(text)
         if match:
-            self.outcomes[self._name(logger, match['name'], match['holder']) + match['which']] = 'skipped'
+            self.outcomes[self._name_of(logger, match['name'], match['holder']) + match['which']] = 'skipped'
         match = FAILED.match(text)
         if match and level == 'ERROR':
-            name = self._name(logger, match[2], match[3])
+            name = self._name_of(logger, match[2], match[3])
             self.flavours[match[1]] += 1
             self.outcomes[name] = match[1] if self.outcomes.get(name) != 'ERROR' else 'ERROR'
             self.details.setdefault(name, []).append([line for line in (TAIL.sub('', line) for line in text.splitlines()) if line])
 
-    def _name(self, logger, name, holder=None):
+    def _name_of(self, logger, name, holder=None):
         """The name of a test, or of `setUpClass` and `tearDownClass`, which are logged under the name of the runner.
 
         :param holder: the class, where the runner's text gives it
@@ -177,12 +177,12 @@ class Comparison:
                         process.wait(PROGRESS)
                         break
                     except subprocess.TimeoutExpired:
-                        self._progress(side, started)
+                        self._show_progress(side, started)
             result = Result(log).check()
             note.write_text(json.dumps({'installed': installed, 'seconds': round(time.monotonic() - started)}), encoding='utf-8')
         return result
 
-    def _progress(self, side, started):
+    def _show_progress(self, side, started):
         result = Result(self.log(side))
         tests = list(result.outcomes)
         say(f"core tests {side} {ADDON}: {result.started.total()} tests, {result.flavours['FAIL']} failed, "
@@ -231,13 +231,17 @@ def print_difference(without, with_addon):
     return len(different)
 
 
-def main():
+def read_options():
     parser = argparse.ArgumentParser(prog='./dev core-tests')
     parser.add_argument('--modules', default=','.join(MODULES), help='whose tests, by commas')
     parser.add_argument('--tags', help="Odoo's --test-tags, in place of all tests of the modules")
     parser.add_argument('--reuse', action='store_true', help='take the side without the addon from a former run with the same Odoo')
     parser.add_argument('--only', choices=SIDES, help='run one side and compare nothing')
-    options = parser.parse_args()
+    return parser.parse_args()
+
+
+def main():
+    options = read_options()
     modules = sorted(filter(None, options.modules.split(',')))
     if not modules or ADDON in modules:
         raise Fail('name modules of Odoo in --modules')

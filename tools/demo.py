@@ -16,7 +16,16 @@ from collections import Counter
 from decimal import Decimal
 
 import procurement
-from odoo_env import analytic_accounts, books, emit, environment, open_payables, run_flows, set_up_empty, simulator
+from odoo_env import (
+    analytic_accounts,
+    card_liability,
+    emit_json,
+    environment,
+    open_payables,
+    run_flows,
+    set_up_empty,
+    simulator,
+)
 from runtime import Fail, Runtime, background, cache_dir, say, script, wait_for
 
 DATABASE = 'ramp_demo'
@@ -52,7 +61,7 @@ def flow_table(runs, records, once_more=()):
     return [{**row, 'seconds': round(row['seconds'], 1)} for row in table.values()]
 
 
-def states(env, connection):
+def row_states(env, connection):
     """{flow: {state: number of rows}}; `waiting`: what Ramp itself is not finished with, and says so."""
     found = {}
     for record in env['ramp.record'].search_fetch([('connection_id', '=', connection.id)], ['flow', 'state', 'error_message', 'sync_key']):
@@ -68,7 +77,7 @@ def sent_table(records, there):
         'in Ramp': sum(row['is_active'] for row in there[name])} for flow, name in SENT.items()]
 
 
-def coded(ramp):
+def coding_table(ramp):
     """How the booked transactions were coded in Ramp: one row for each way, with how many."""
     found = Counter()
     for row in ramp.ask('GET', '/transactions?sync_status=SYNCED')['data']:
@@ -80,7 +89,7 @@ def coded(ramp):
     return [{'coding': way, 'transactions': count} for way, count in found.items()]
 
 
-def chart(env):
+def add_chart(env):
     """What the demo company adds to its chart of accounts: analytic plans, suppliers, an account for every tax."""
     Plan = env['account.analytic.plan']
     for name, accounts in PLANS.items():
@@ -92,7 +101,7 @@ def chart(env):
         line.account_id = taxes.account_id[:1]  # Ramp wants one, of a tax of 0 % too
 
 
-def salaries(env):
+def salaries_account(env):
     """The account of what employees get, or another one of what is owed: what they pay back without a transfer is kept from that."""
     owed = env['account.account'].search([('account_type', '=', 'liability_current'), ('company_ids', 'parent_of', env.company.ids)])
     if not owed:
@@ -115,9 +124,9 @@ def enter_payments(env, connection):
     return len(bills)
 
 
-def tie_out(env, connection, ramp):
+def tie_out_table(env, connection, ramp):
     """Card liability in the ledger beside cleared and synced spend in Ramp, for each entity and currency."""
-    ledger = books(env, connection)
+    ledger = card_liability(env, connection)
     rows = []
     for total in ramp.totals(sync_status='SYNCED'):
         amount, count = ledger.pop((total['entity_id'], total['currency']), (Decimal(0), 0))
@@ -131,7 +140,7 @@ def tie_out(env, connection, ramp):
     return sorted(rows, key=lambda row: row['currency'])
 
 
-def payables(env, connection, ramp):
+def payables_table(env, connection, ramp):
     """What is owed to vendors, by currency: Ramp beside the payable accounts of the ledger."""
     ledger = open_payables(env, connection)
     rows = {}
@@ -167,7 +176,7 @@ def owed_to_ramp(env, connection):
         "at Odoo's rates": f"{row['ramp']:.2f}", 'percent off': f"{row['percent']:.2f}", 'odd': row['odd']} for row in rates['rows']]
 
 
-def show(title, rows, columns):
+def show_table(title, rows, columns):
     print(f'\n{title}')
     widths = {column: max(len(column), *(len(str(row.get(column, ''))) for row in rows)) for column in columns} if rows else {}
     for row in [dict(zip(columns, columns)), *rows] if rows else []:
@@ -185,80 +194,134 @@ def free_port(wanted):
         return probe.getsockname()[1]
 
 
-def work(ramp, options):
-    """Synchronize twice; returns the figures and the reasons why the demo failed (an empty list when it did not)."""
+def begin_company(env, ramp, seed):
+    """The demo company, connected to a simulated Ramp that has no chart; returns the connection."""
+    say('connecting the demo company to a simulated Ramp that has no chart')
+    add_chart(env)
+    connection = set_up_empty(
+        env, ramp, seed=seed, offer_taxes=True, push_orders=True, push_receipts=True,
+        repayment_account_id=salaries_account(env).id,
+            statement_policy='closed')  # its people leave some transactions unfinished
+    # Odoo shows the lines of an entry only to users with its full accounting features
+    env.ref('base.user_admin').group_ids += env.ref('account.group_account_user')
+    env.cr.commit()
+    return connection
+
+
+def order_and_spend(env, connection, ramp, options):
+    """Send what people in Ramp code with, buy, and let them spend; returns (runs, table of what was sent, orders)."""
+    say('sending the chart, analytic accounts, taxes and suppliers to Ramp')
+    runs = run_flows(env, connection, sends=True)
+    sent = sent_table(row_states(env, connection), ramp.ask('GET', '/coding'))
+    say(f'{options.orders} purchase orders: amended, received in part or whole, returned, cancelled')
+    orders = procurement.buy_orders(env, connection, options.orders, options.seed)
+    runs += run_flows(env, connection, sends=True)
+    procurement.bill_orders(env, connection, ramp, orders)
+    ramp.spend(transactions=options.transactions, bills=options.bills, reimbursements=options.reimbursements,
+               seed=options.seed, statements=True)  # coded with what was sent
+    return runs, sent, orders
+
+
+def synchronize(env, connection, options):
+    """Book what arrived, enter what people have to; returns (runs, runs that saw it again, seconds of the first)."""
+    say(f'synchronizing {options.transactions} card transactions, {options.bills} bills, '
+        f'{options.reimbursements} reimbursements')
+    started = time.monotonic()
+    runs = run_flows(env, connection)
+    seconds = time.monotonic() - started
+    if entered := enter_payments(env, connection):
+        say(f"{entered} {'bill that is' if entered == 1 else 'bills that are'} marked as paid in the accounting system: "
+            f"{'its payment is' if entered == 1 else 'their payments are'} entered")
+    # As the scheduler would: a charge that pays a bill is booked anew when the bill says so, and Ramp is to hear of it.
+    once_more = run_flows(env, connection, sends=False)
+    runs += run_flows(env, connection, sends=True)  # vendors that came are suppliers now, and offered to code spend with
+    return runs, once_more, seconds
+
+
+def synchronize_again(env, connection, ramp):
+    """Once more, with nothing to do; returns (runs, write calls to Ramp, whether something changed)."""
+    say('synchronizing again: nothing may change, and nothing may be written to Ramp')
+    before = ramp.summary()['write_calls'], row_states(env, connection), card_liability(env, connection)
+    runs = run_flows(env, connection)
+    after = ramp.summary()['write_calls'], row_states(env, connection), card_liability(env, connection)
+    return runs, after[0] - before[0], before[1:] != after[1:]
+
+
+def run_demo(ramp, options):
+    """Synchronize twice; returns the figures, with the reasons why the demo failed (an empty list when it did not)."""
     with environment(options.database) as env:
-        say('connecting the demo company to a simulated Ramp that has no chart')
-        chart(env)
-        connection = set_up_empty(
-            env, ramp, seed=options.seed, offer_taxes=True, push_orders=True, push_receipts=True,
-            repayment_account_id=salaries(env).id, statement_policy='closed')  # its people leave some transactions unfinished
-        # Odoo shows the lines of an entry only to users with its full accounting features
-        env.ref('base.user_admin').group_ids += env.ref('account.group_account_user')
-        env.cr.commit()
-        say('sending the chart, analytic accounts, taxes and suppliers to Ramp')
-        runs = run_flows(env, connection, sends=True)
-        sent = sent_table(states(env, connection), ramp.ask('GET', '/coding'))
-        say(f'{options.orders} purchase orders: amended, received in part or whole, returned, cancelled')
-        orders = procurement.buy(env, connection, options.orders, options.seed)
-        runs += run_flows(env, connection, sends=True)
-        procurement.bill(env, connection, ramp, orders)
-        ramp.spend(transactions=options.transactions, bills=options.bills, reimbursements=options.reimbursements,
-                   seed=options.seed, statements=True)  # coded with what was sent
-        say(f'synchronizing {options.transactions} card transactions, {options.bills} bills, {options.reimbursements} reimbursements')
-        started = time.monotonic()
-        runs += run_flows(env, connection)
-        seconds = time.monotonic() - started
-        if entered := enter_payments(env, connection):
-            say(f"{entered} {'bill that is' if entered == 1 else 'bills that are'} marked as paid in the accounting system: "
-                f"{'its payment is' if entered == 1 else 'their payments are'} entered")
-        # as the scheduler would: a charge that pays a bill is booked anew when the bill says so, and Ramp is to hear of the new entry
-        once_more = run_flows(env, connection, sends=False)
-        runs += run_flows(env, connection, sends=True)  # vendors that came are suppliers now, and offered to code spend with
-        flows = [row for row in flow_table(runs, states(env, connection), once_more) if row['flow'] not in SENT]
+        connection = begin_company(env, ramp, options.seed)
+        runs, sent, orders = order_and_spend(env, connection, ramp, options)
+        arrived, once_more, seconds = synchronize(env, connection, options)
+        runs += arrived
+        flows = [row for row in flow_table(runs, row_states(env, connection), once_more) if row['flow'] not in SENT]
         others = {flow._flow for flow in connection._flow_models() if flow._sends}
-        bought = procurement.compare(env, connection, ramp, orders)
-        ties, owed = tie_out(env, connection, ramp), payables(env, connection, ramp)
+        bought = procurement.compare_orders(env, connection, ramp, orders)
+        ties, owed = tie_out_table(env, connection, ramp), payables_table(env, connection, ramp)
         proof, odd, rates = owed_to_ramp(env, connection)
-        say('synchronizing again: nothing may change, and nothing may be written to Ramp')
-        before = ramp.summary()['write_calls'], states(env, connection), books(env, connection)
-        again = run_flows(env, connection)
-        after = ramp.summary()['write_calls'], states(env, connection), books(env, connection)
-        summary = ramp.summary()
-        reasons = [f'the {run.flow} run failed: {run.message}' for run in [*runs, *once_more, *again] if run.state != 'done']
-        reasons += [f"{row['confirmed']} of flow {row['flow']} are confirmed, Ramp has {row['in Ramp']}" for row in sent
-                    if row['confirmed'] != row['in Ramp']]
-        reasons += [f"{row['flow']}: nothing was sent" for row in sent if not row['confirmed']]
-        reasons += [f"{row['held']} of flow {row['flow']} are held" for row in sent if row['held']]
-        reasons += [f"{row['unconfirmed']} of flow {row['flow']} are not confirmed" for row in flows if row.get('unconfirmed')]
-        reasons += [f"{row['held']} of flow {row['flow']} are held" for row in flows if row['held']]
-        reasons += [f"{row['currency']} of entity {row['entity']} differs by {row['difference']}" for row in ties
-                    if Decimal(row['difference'])]
-        reasons += [f"{row['currency']}: {row['transactions']} transactions, {row['entries']} entries" for row in ties
-                    if row['transactions'] != row['entries']]
-        reasons += [f"{row['currency']}: the ledger owes {row['different']} vendors something else than Ramp" for row in owed
-                    if row['different']]
-        reasons += [f"{row['currency']} of {row['entity']}: a difference of {row['difference']} is owed to Ramp, {row['explained']} of it "
-                    'has a name' for row in proof if row['difference'] != row['explained']]
-        reasons += [f'{count} open documents by {kind} are not what Ramp says' for kind, count in odd.items() if count]
-        reasons += [f"{row['currency']}: what is booked is {row['percent off']} % off Odoo's rates" for row in rates if row['odd']]
-        reasons += [f"{row['supplier']}: {row['different']} orders are not in Ramp as they are in Odoo" for row in bought
-                    if row['different']]
-        if before != after:
-            reasons.append('the second run was not without effect')
-        for kind in ('contract_violations', 'request_violations', 'errors'):
-            reasons += [f'{kind}: {text}' for text in summary[kind][:3]]
-        return {
-            'sent': sent, 'followed': [row for row in flows if row['flow'] in others], 'coded': coded(ramp), 'orders': bought,
-            'flows': [row for row in flows if row['flow'] not in others], 'tie_out': ties, 'payables': owed, 'owed_to_ramp': proof,
-            'rates': rates,
-            'seconds': round(seconds, 1),
-            'second_run': {'write_calls': after[0] - before[0], 'changed': before[1:] != after[1:]},
-            'contract_checked': summary['contract'], 'ok': not reasons, 'problems': reasons,
+        again, write_calls, has_changed = synchronize_again(env, connection, ramp)
+        result = {
+            'sent': sent, 'followed': [row for row in flows if row['flow'] in others], 'coded': coding_table(ramp),
+            'orders': bought, 'flows': [row for row in flows if row['flow'] not in others], 'tie_out': ties,
+            'payables': owed, 'owed_to_ramp': proof, 'rates': rates, 'seconds': round(seconds, 1),
+            'second_run': {'write_calls': write_calls, 'changed': has_changed},
         }
+        summary = ramp.summary()
+        reasons = [*reasons_of_runs([*runs, *once_more, *again]), *reasons_of_rows(sent, flows),
+                   *reasons_of_books(result, odd), *reasons_of_ramp(result, summary)]
+        return {**result, 'contract_checked': summary['contract'], 'ok': not reasons, 'problems': reasons}
 
 
-def listen(database, address):
+# -- why a demo failed
+
+def reasons_of_runs(runs):
+    return [f'the {run.flow} run failed: {run.message}' for run in runs if run.state != 'done']
+
+
+def reasons_of_rows(sent, flows):
+    """What is not in the state in which it ends."""
+    return [
+        *(f"{row['confirmed']} of flow {row['flow']} are confirmed, Ramp has {row['in Ramp']}" for row in sent
+          if row['confirmed'] != row['in Ramp']),
+        *(f"{row['flow']}: nothing was sent" for row in sent if not row['confirmed']),
+        *(f"{row['held']} of flow {row['flow']} are held" for row in sent if row['held']),
+        *(f"{row['unconfirmed']} of flow {row['flow']} are not confirmed" for row in flows if row.get('unconfirmed')),
+        *(f"{row['held']} of flow {row['flow']} are held" for row in flows if row['held']),
+    ]
+
+
+def reasons_of_books(result, odd):
+    """Where the books say something else than Ramp. odd: {kind of document: how many that are open are}."""
+    return [
+        *(f"{row['currency']} of entity {row['entity']} differs by {row['difference']}" for row in result['tie_out']
+          if Decimal(row['difference'])),
+        *(f"{row['currency']}: {row['transactions']} transactions, {row['entries']} entries" for row in result['tie_out']
+          if row['transactions'] != row['entries']),
+        *(f"{row['currency']}: the ledger owes {row['different']} vendors something else than Ramp"
+          for row in result['payables'] if row['different']),
+        *(f"{row['currency']} of {row['entity']}: a difference of {row['difference']} is owed to Ramp, {row['explained']} of it "
+          'has a name' for row in result['owed_to_ramp'] if row['difference'] != row['explained']),
+        *(f'{count} open documents by {kind} are not what Ramp says' for kind, count in odd.items() if count),
+        *(f"{row['currency']}: what is booked is {row['percent off']} % off Odoo's rates" for row in result['rates']
+          if row['odd']),
+        *(f"{row['supplier']}: {row['different']} orders are not in Ramp as they are in Odoo" for row in result['orders']
+          if row['different']),
+    ]
+
+
+def reasons_of_ramp(result, summary):
+    """What the simulated Ramp complains of, and what the second run did to it."""
+    reasons = []
+    if result['second_run']['write_calls'] or result['second_run']['changed']:
+        reasons.append('the second run was not without effect')
+    for kind in ('contract_violations', 'request_violations', 'errors'):
+        reasons += [f'{kind}: {text}' for text in summary[kind][:3]]
+    return reasons
+
+
+# -- an Odoo to look at
+
+def let_ramp_tell(database, address):
     """Let Ramp tell this Odoo what happens; returns our id of an account to code with."""
     with environment(database) as env:
         env['ir.config_parameter'].set_param('web.base.url', address)
@@ -271,20 +334,20 @@ def listen(database, address):
         return env['ramp.coding']._get_external_id(account)
 
 
-def serve(runtime, ramp, port, database):
+def serve_odoo(runtime, ramp, port, database):
     """Odoo with its jobs, until somebody presses Ctrl-C."""
     command = runtime.odoo('-d', database, '--http-port', port, '--max-cron-threads', 1, '--log-level', 'warn')
     with background(command, name='Odoo', log=cache_dir() / 'demo-odoo.log', env=runtime.environ()) as process:
         address = f'http://127.0.0.1:{port}'
 
-        def answers():
+        def is_answering():
             try:
                 return urllib.request.urlopen(f'{address}/web/login', timeout=5).status == 200
             except (urllib.error.URLError, OSError):
                 return False
 
-        wait_for(answers, what='Odoo did not start', seconds=120, process=process)
-        code = listen(database, address)  # a server looks for jobs when it is told of one, and only then at once
+        wait_for(is_answering, what='Odoo did not start', seconds=120, process=process)
+        code = let_ramp_tell(database, address)  # a server looks for jobs when it is told of one, and only then at once
         print(f'\nOdoo:      {address}/odoo/ramp-connections\nuser:      admin\npassword:  admin\n'
               f'Ramp:      {ramp.admin}/  (the simulator; it sends its events to Odoo)\n\n'
               f'Spend with a card, and see it in Odoo a moment later:\n'
@@ -295,7 +358,7 @@ def serve(runtime, ramp, port, database):
             process.wait()
 
 
-def main():
+def read_options():
     parser = argparse.ArgumentParser(prog='./dev demo')
     parser.add_argument('--no-serve', action='store_true',
                         help='stop after the figures; exit 1 if anything is unconfirmed or does not tie out')
@@ -307,39 +370,47 @@ def main():
     parser.add_argument('--orders', type=int, default=24)
     parser.add_argument('--seed', type=int, default=1)
     parser.add_argument('--database', default=DATABASE, help='its name; it is made anew')
-    options = parser.parse_args()
+    return parser.parse_args()
+
+
+def show_result(result):
+    show_table('What Odoo offers in Ramp', result['sent'], ['flow', 'confirmed', 'in Ramp', 'held'])
+    show_table('People, vendors, orders and receipts, from Odoo to Ramp', result['followed'],
+         ['flow', 'seen', 'confirmed', 'waiting', 'held', 'seconds'])
+    show_table('Purchase orders and what is received of them: Odoo beside Ramp', result['orders'],
+         ['supplier', 'currency', 'orders', 'in Ramp', 'ordered', 'ordered in Ramp', 'received', 'received in Ramp', 'different'])
+    show_table('What arrived', result['flows'], ['flow', 'seen', 'created', 'confirmed', 'waiting', 'held', 'seconds'])
+    show_table('Coded by people in Ramp with what Odoo offers', result['coded'], ['coding', 'transactions'])
+    show_table('Card liability in Odoo, beside what Ramp says was spent', result['tie_out'],
+         ['currency', 'entity', 'transactions', 'entries', 'ramp', 'odoo', 'difference'])
+    show_table('Open bills: what Ramp says is owed to vendors, beside the ledger', result['payables'],
+         ['currency', 'vendors', 'bills', 'billed', 'credited', 'paid', 'open', 'odoo', 'different'])
+    show_table('The tie-out: what is owed on the cards, Ramp beside Odoo', result['owed_to_ramp'],
+         ['currency', 'entity', 'spend', 'refund', 'cashback', 'payment', 'owed', 'odoo', 'difference', 'named'])
+    if result['rates']:
+        show_table("Foreign currencies in the company's: as booked, beside Odoo's rates of the days", result['rates'],
+             [column for column in result['rates'][0] if column != 'odd'])
+    print(f"\nSecond run: {result['second_run']['write_calls']} write calls, "
+          f"{'something changed' if result['second_run']['changed'] else 'nothing changed'}")
+
+
+def main():
+    options = read_options()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what was started is then stopped too
     port = None if options.no_serve else free_port(options.port)
     runtime = Runtime().prepare()
     os.environ.update(runtime.environ())
     runtime.database(options.database, fresh=True)
     with tempfile.TemporaryFile('w+') as log, simulator(log=log) as ramp:
-        result = work(ramp, options)
+        result = run_demo(ramp, options)
         if options.json:
-            emit(result)
+            emit_json(result)
         else:
-            show('What Odoo offers in Ramp', result['sent'], ['flow', 'confirmed', 'in Ramp', 'held'])
-            show('People, vendors, orders and receipts, from Odoo to Ramp', result['followed'],
-                 ['flow', 'seen', 'confirmed', 'waiting', 'held', 'seconds'])
-            show('Purchase orders and what is received of them: Odoo beside Ramp', result['orders'],
-                 ['supplier', 'currency', 'orders', 'in Ramp', 'ordered', 'ordered in Ramp', 'received', 'received in Ramp', 'different'])
-            show('What arrived', result['flows'], ['flow', 'seen', 'created', 'confirmed', 'waiting', 'held', 'seconds'])
-            show('Coded by people in Ramp with what Odoo offers', result['coded'], ['coding', 'transactions'])
-            show('Card liability in Odoo, beside what Ramp says was spent', result['tie_out'],
-                 ['currency', 'entity', 'transactions', 'entries', 'ramp', 'odoo', 'difference'])
-            show('Open bills: what Ramp says is owed to vendors, beside the ledger', result['payables'],
-                 ['currency', 'vendors', 'bills', 'billed', 'credited', 'paid', 'open', 'odoo', 'different'])
-            show('The tie-out: what is owed on the cards, Ramp beside Odoo', result['owed_to_ramp'],
-                 ['currency', 'entity', 'spend', 'refund', 'cashback', 'payment', 'owed', 'odoo', 'difference', 'named'])
-            if result['rates']:
-                show("Foreign currencies in the company's: as booked, beside Odoo's rates of the days", result['rates'],
-                     [column for column in result['rates'][0] if column != 'odd'])
-            print(f"\nSecond run: {result['second_run']['write_calls']} write calls, "
-                  f"{'something changed' if result['second_run']['changed'] else 'nothing changed'}")
+            show_result(result)
         for reason in result['problems']:
             print(f'dev: {reason}', file=sys.stderr)
         if not options.no_serve:
-            serve(runtime, ramp, port, options.database)
+            serve_odoo(runtime, ramp, port, options.database)
     return 0 if result['ok'] else 1
 
 

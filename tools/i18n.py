@@ -25,7 +25,7 @@ HEADER = {
 }
 
 
-def export(runtime):
+def export_terms(runtime):
     """What the addon, as it stands in the checkout now, has to translate: text of a .pot file without dates, in a fixed order."""
     name = f'ramp_i18n_{os.getpid()}'
     runtime.database(name, fresh=True)
@@ -34,12 +34,12 @@ def export(runtime):
             target = Path(scratch) / f'{ADDON}.pot'
             run([runtime.python, '-m', 'odoo', 'i18n', 'export', '-c', runtime.config, '-d', name, '-l', 'pot', '-o', target, ADDON],
                 what='Odoo did not export the terms', env=runtime.environ(), cwd=CHECKOUT)
-            return normalise(polib.pofile(str(target)))
+            return normalise_catalogue(polib.pofile(str(target)))
     finally:
         runtime.drop(name)
 
 
-def normalise(catalogue):
+def normalise_catalogue(catalogue):
     catalogue.metadata = dict(HEADER)
     catalogue.header = f'Translation of Odoo Server.\nThis file contains the translation of the following modules:\n\t* {ADDON}\n'
     for entry in catalogue:
@@ -53,7 +53,7 @@ def main():
     parser = argparse.ArgumentParser(prog='./dev i18n')
     parser.add_argument('--check', action='store_true', help='write nothing; exit 1 when the file is out of date')
     options = parser.parse_args()
-    wanted = export(Runtime().prepare())
+    wanted = export_terms(Runtime().prepare())
     current = POT.read_text(encoding='utf-8') if POT.exists() else ''
     if wanted == current:
         say(f'{POT.relative_to(CHECKOUT)} is up to date')

@@ -60,7 +60,7 @@ class Mutant:
         return '\n'.join(lines)
 
 
-def files(checkout, only=()):
+def source_files(checkout, only=()):
     """Paths of what may be broken, from the addon's folder."""
     found = [path for room in ROOMS for path in ([checkout / room] if room.endswith('.py') else sorted((checkout / room).rglob('*.py')))]
     names = [str(path.relative_to(checkout)) for path in found if path.name != '__main__.py']
@@ -91,7 +91,7 @@ def _counts(name, node):
     return True
 
 
-def mutants(path, source):
+def mutants_of(path, source):
     """Every mutant of a file, in order."""
     counts = dict.fromkeys(OPERATORS, 0)
     found = []
@@ -104,7 +104,7 @@ def mutants(path, source):
     return sorted(found)
 
 
-def sample(candidates, sources, count, seed):
+def choose_sample(candidates, sources, count, seed):
     """So many of them, always the same for a seed."""
     order = sorted(candidates)
     random.Random(seed).shuffle(order)

@@ -60,9 +60,9 @@ class Worker:
         self.config = self.home / 'odoo.conf'
         self.config.write_text(runtime.config.read_text(encoding='utf-8').replace(str(runtime.addons), str(self.home)), encoding='utf-8')
         self.template = runtime.template()  # of the copy's code, whatever becomes of the checkout meanwhile
-        self.renew()
+        self.renew_database()
 
-    def renew(self):
+    def renew_database(self):
         self.runtime.database(self.name, fresh=True, source=self.template)
 
     def close(self):
@@ -79,7 +79,7 @@ class Worker:
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
 
-    def pytest(self, *arguments, timeout, **environ):
+    def run_pytest(self, *arguments, timeout, **environ):
         """Exit code and output of a run, or (None, output) when it took too long."""
         command = [self.runtime.python, '-m', 'pytest', '-p', 'no:cacheprovider', '-q', '-rfE', '--hypothesis-seed=0',
                    f'--rootdir={self.addon}', f'--odoo-database={self.name}', '--odoo-http', f'--odoo-config={self.config}', *arguments]
@@ -97,7 +97,7 @@ class Worker:
         return code, log.read_text(encoding='utf-8', errors='replace')
 
     @contextlib.contextmanager
-    def broken(self, path, code):
+    def with_mutant(self, path, code):
         """A file of the copy with other text. Its time is another each time, or what Python compiled before would be taken."""
         target = self.addon / path
         original = target.read_bytes()
@@ -144,7 +144,7 @@ class Workers:
 
     def share(self, function, items):
         """Results of a function of a worker and an item, as they come; each worker has one item at a time."""
-        def one(item):
+        def run_one(item):
             worker = self.free.get()
             try:
                 return function(worker, item)
@@ -152,7 +152,7 @@ class Workers:
                 self.free.put(worker)
 
         with ThreadPoolExecutor(self.count) as pool:
-            tasks = [pool.submit(one, item) for item in items]
+            tasks = [pool.submit(run_one, item) for item in items]
             try:
                 for task in as_completed(tasks):
                     yield task.result()
@@ -170,13 +170,13 @@ def test_files():
     return sorted(str(path.relative_to(CHECKOUT)) for path in (CHECKOUT / 'tests').glob('test_*.py'))
 
 
-def part(test_file):
+def map_part(test_file):
     """Where the map of a test file is kept."""
     name = Path(test_file)
     return cache_dir() / 'mutants/map' / f'{name.stem}-{digest((CHECKOUT / name).read_text(encoding="utf-8"))}.json'
 
 
-def seconds(junit):
+def test_seconds(junit):
     """What pytest's report says of each test: its seconds, or None if it did not pass. Tests by (module with class, name)."""
     found = {}
     for case in ElementTree.parse(junit).iter('testcase'):
@@ -186,16 +186,16 @@ def seconds(junit):
     return found
 
 
-def measure(worker, test_file):
+def measure_file(worker, test_file):
     """Run a test file under coverage and keep, for each line, which of its tests came there."""
-    target = part(test_file)
+    target = map_part(test_file)
     data, junit, config = worker.home / 'coverage', worker.home / 'junit.xml', worker.home / 'coveragerc'
     # not sys.monitoring: that tells of a line once, not once for each test
     config.write_text(f'[run]\nsource = {worker.addon}\nomit = {worker.addon}/tests/*,{worker.addon}/tools/*\n'
                       'concurrency = thread\ncore = ctrace\n', encoding='utf-8')
     data.unlink(missing_ok=True)
     started = time.monotonic()
-    code, output = worker.pytest(
+    code, output = worker.run_pytest(
         '--cov', f'--cov-config={config}', '--cov-context=test', '--cov-report=', f'--junitxml={junit}', worker.addon / test_file,
         timeout=MAPPING, COVERAGE_FILE=str(data))
     if code not in (PASSED, REFUSED) or not data.exists():
@@ -203,7 +203,7 @@ def measure(worker, test_file):
         raise Fail(f"{test_file} could not be run under coverage (see {cache_dir() / 'mutate.log'})")
     found = CoverageData(str(data))
     found.read()
-    took = seconds(junit)
+    took = test_seconds(junit)
     tests, sources, lines = {}, {}, {}
     for measured in found.measured_files():
         path = Path(measured)
@@ -240,14 +240,14 @@ def measure(worker, test_file):
 def make_map(runtime, options):
     """Map the test files of which there is no map as they are now."""
     with locked('mutants-map'):  # who waited for another's map has it then
-        wanted = [name for name in test_files() if options.map or not part(name).exists()]
+        wanted = [name for name in test_files() if options.map or not map_part(name).exists()]
         if not wanted:
             return
         say(f"running {len(wanted)} of {len(test_files())} test files under coverage: {', '.join(Path(name).stem for name in wanted)}")
         started = time.monotonic()
         wanted.sort(key=lambda name: -(CHECKOUT / name).stat().st_size)  # the long ones first: no core waits at the end
         with Workers(runtime, options.jobs) as crew:
-            for _done in crew.share(measure, wanted):
+            for _done in crew.share(measure_file, wanted):
                 pass
         say(f'the map took {time.monotonic() - started:.0f} s')
 
@@ -265,7 +265,7 @@ class Map:
         self.trees = {}
         moves = {}
         for test_file in test_files():
-            content = json.loads(part(test_file).read_text(encoding='utf-8'))
+            content = json.loads(map_part(test_file).read_text(encoding='utf-8'))
             names = [name for name, _seconds in content['tests']]
             self.seconds.update(content['tests'])
             for test, took in content['tests']:
@@ -276,13 +276,13 @@ class Map:
                     continue
                 was = content['sources'][path]
                 if (path, was) not in moves:
-                    moves[path, was] = self._moves(path, was)
+                    moves[path, was] = self._moved_lines(path, was)
                 for line, numbers in lines.items():
                     now = moves[path, was].get(int(line)) if moves[path, was] is not None else int(line)
                     if now:
                         self.reached[path][now].update(names[number] for number in numbers)
 
-    def _moves(self, path, was):
+    def _moved_lines(self, path, was):
         """Where the lines of a former version of a file are now, or None if it is the same."""
         new = self.sources[path]
         if digest(new) == was:
@@ -292,7 +292,7 @@ class Map:
         blocks = difflib.SequenceMatcher(None, old.splitlines(), new.splitlines(), autojunk=False).get_matching_blocks()
         return {block.a + offset + 1: block.b + offset + 1 for block in blocks for offset in range(block.size)}
 
-    def _tree(self, path):
+    def _parsed_lines(self, path):
         """Of a file, the lines of functions (with decorators, without, last) and of statements (first, last)."""
         if path not in self.trees:
             functions, statements = [], []
@@ -307,45 +307,46 @@ class Map:
             self.trees[path] = functions, statements
         return self.trees[path]
 
-    def _between(self, path, first, last):
+    def _tests_between(self, path, first, last):
         lines = self.reached[path]
         return set().union(*(lines[line] for line in range(first, last + 1) if line in lines))
 
     def tests(self, path, line):
         """The tests to which a line matters."""
-        functions, statements = self._tree(path)
+        functions, statements = self._parsed_lines(path)
         lines = self.reached[path]
         around = [function for function in functions if function[0] <= line <= function[2]]
         if not around:  # what runs when the module is read: to all that use the module
             if path not in self.modules:
-                self.modules[path] = set().union(*(self._between(path, first, last) for _head, first, last in functions))
+                self.modules[path] = set().union(
+                    *(self._tests_between(path, first, last) for _head, first, last in functions))
             return self.modules[path] or set().union(*lines.values())
         _head, first, last = min(around, key=lambda function: function[2] - function[0])
         if line < first:  # a decorator, a default
-            return self._between(path, first, last)
+            return self._tests_between(path, first, last)
         if line in lines:
             return lines[line]
         # a line of a statement of several: as the statement; one that was changed since it was mapped: as what is before it
         spans = [(end - start, start, end) for start, end in statements if start <= line <= end]
-        found = self._between(path, *min(spans)[1:]) if spans else set()
+        found = self._tests_between(path, *min(spans)[1:]) if spans else set()
         if not found and path in self.changed:
             known = sorted(number for number in lines if first <= number <= last)
             found = lines[known[max(0, bisect.bisect(known, line) - 1)]] if known else set()
         return found
 
-    def chosen(self, path, line, longest):
+    def choose_tests(self, path, line, longest):
         """Of these tests the nearest, as far as there is time: of modules named as the file first, the quick ones of each in turns.
 
         With them, how many seconds they should take, and how many tests there are. longest: seconds, or 0 for all tests.
         """
-        def words(name):
+        def words_of(name):
             return {word.rstrip('s') for word in re.split(r'[/_]', name.removesuffix('.py').removeprefix('tests/test_'))} - {'ramp'}
 
         turns = defaultdict(int)
         order = []
         for test in sorted(self.tests(path, line), key=lambda test: (self.seconds[test], test)):
             module = test.partition('::')[0]
-            order.append((-len(words(path) & words(module)), turns[module], self.seconds[test], test))
+            order.append((-len(words_of(path) & words_of(module)), turns[module], self.seconds[test], test))
             turns[module] += 1
         taken, spent = defaultdict(list), 0  # by class: each begins with a company of its own
         for _far, _turn, seconds, test in sorted(order):
@@ -366,16 +367,17 @@ class Outcome:
     caught: bool
 
 
-def judge(worker, mutant, reach, sources, longest):
+def judge_mutant(worker, mutant, reach, sources, longest):
     """Run the tests of a mutant."""
-    tests, spent, known = reach.chosen(mutant.path, mutant.line, longest)
+    tests, spent, known = reach.choose_tests(mutant.path, mutant.line, longest)
     if not tests:
         return Outcome(mutant, 'NOT COVERED', False)
-    with worker.broken(mutant.path, mutant.code(sources[mutant.path])):
-        code, output = worker.pytest('-x', *(worker.addon / test for test in tests), timeout=PATIENCE + SLOWER * spent)
+    with worker.with_mutant(mutant.path, mutant.code(sources[mutant.path])):
+        code, output = worker.run_pytest('-x', *(worker.addon / test for test in tests),
+            timeout=PATIENCE + SLOWER * spent)
     if code == PASSED:
         return Outcome(mutant, f'SURVIVED {len(tests)} of the {known} tests that reach it', False)
-    worker.renew()  # whatever it did there
+    worker.renew_database()  # whatever it did there
     if code is None:
         return Outcome(mutant, 'caught: takes too long', True)
     failed = FAILED.search(output)
@@ -386,13 +388,13 @@ def judge(worker, mutant, reach, sources, longest):
 
 def try_out(worker, test):
     """Without a mutant, tests pass where mutants will run: or everything would look caught."""
-    code, output = worker.pytest(worker.addon / test, timeout=PATIENCE * SLOWER)
+    code, output = worker.run_pytest(worker.addon / test, timeout=PATIENCE * SLOWER)
     if code != PASSED:
         (cache_dir() / 'mutate.log').write_text(output, encoding='utf-8')
         raise Fail(f"{test} fails although nothing is broken (see {cache_dir() / 'mutate.log'})")
 
 
-def parse():
+def read_options():
     parser = argparse.ArgumentParser(prog='./dev mutate', description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--sample', type=int, metavar='N', help='how many mutants (40)')
     parser.add_argument('--seed', type=int, default=1, metavar='N', help='which: the same for the same code (1)')
@@ -406,27 +408,27 @@ def parse():
     return parser.parse_args()
 
 
-def choose(options):
+def choose_mutants(options):
     """The mutants of this run, and the text of every file."""
-    paths = mutants.files(CHECKOUT, options.paths)
+    paths = mutants.source_files(CHECKOUT, options.paths)
     if not paths:
         raise Fail(f"no file of the addon is in {' '.join(options.paths)}")
     if options.mutant:
         paths = sorted({name.partition(':')[0] for name in options.mutant})
-        if missing := set(paths) - set(mutants.files(CHECKOUT, paths)):
+        if missing := set(paths) - set(mutants.source_files(CHECKOUT, paths)):
             raise Fail(f"{', '.join(sorted(missing))} is no file of the addon that can be broken")
     sources = {path: (CHECKOUT / path).read_text(encoding='utf-8') for path in paths}
-    candidates = [mutant for path, source in sources.items() for mutant in mutants.mutants(path, source)]
+    candidates = [mutant for path, source in sources.items() for mutant in mutants.mutants_of(path, source)]
     if options.mutant:
         candidates = [mutant for mutant in candidates if any(re.match(rf'{re.escape(name)}\b', str(mutant)) for name in options.mutant)]
-        return mutants.sample(candidates, sources, len(candidates), options.seed), sources
-    return mutants.sample(candidates, sources, options.sample or 40, options.seed), sources
+        return mutants.choose_sample(candidates, sources, len(candidates), options.seed), sources
+    return mutants.choose_sample(candidates, sources, options.sample or 40, options.seed), sources
 
 
 def main():
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that the tests are ended, too
-    options = parse()
-    chosen, sources = choose(options)
+    options = read_options()
+    chosen, sources = choose_mutants(options)
     if not chosen:
         raise Fail('there is nothing to break')
     if options.list:
@@ -444,7 +446,8 @@ def main():
         for _done in crew.share(try_out, [easy] * options.jobs):
             pass
         outcomes = []
-        for outcome in crew.share(lambda worker, mutant: judge(worker, mutant, reach, sources, options.seconds), chosen):
+        for outcome in crew.share(lambda worker, mutant: judge_mutant(worker, mutant, reach, sources, options.seconds),
+            chosen):
             outcomes.append(outcome)
             print(f'{outcome.mutant}: {outcome.verdict}', flush=True)
     caught = sum(outcome.caught for outcome in outcomes)

@@ -101,7 +101,7 @@ def analytic_accounts(env, plan, names):
         {'name': name, 'plan_id': plan.id, 'company_id': env.company.id} for name in names if name not in there.mapped('name')])
 
 
-def hire(env, ramp):
+def hire_people(env, ramp):
     """The people of the simulated business become employees."""
     people = ramp.ask('GET', '/objects/users')['data']
     known = set(env['hr.employee'].with_context(active_test=False).search([]).mapped('work_email'))
@@ -111,7 +111,7 @@ def hire(env, ramp):
         for person in people if person['email'] not in known and person['status'] != 'INVITE_PENDING'])
 
 
-def connect(env, ramp, **values):
+def connect_company(env, ramp, **values):
     """A connection of the company to the simulated business, connected and committed."""
     connection = env['ramp.connection'].create({
         'name': 'Ramp (simulated)', 'environment': 'custom', 'api_url': ramp.api_url, 'client_id': ramp.client_id,
@@ -141,8 +141,8 @@ def set_up(env, ramp, *, transactions=600, months=6, seed=1, **options):
         analytics=[{'field_id': coding._get_external_id(plan), 'field_name': plan.name, 'options': [
             {'id': coding._get_external_id(account), 'code': account.code or account.name, 'value': account.name} for account in analytics]}],
         **options)
-    hire(env, ramp)
-    return connect(env, ramp)
+    hire_people(env, ramp)
+    return connect_company(env, ramp)
 
 
 def set_up_empty(env, ramp, *, seed=1, **values):
@@ -152,8 +152,8 @@ def set_up_empty(env, ramp, *, seed=1, **values):
     """
     activate_currencies(env)
     ramp.reset(transactions=0, seed=seed, accounts=[], analytics=[])
-    hire(env, ramp)
-    return connect(env, ramp, **values)
+    hire_people(env, ramp)
+    return connect_company(env, ramp, **values)
 
 
 def run_flows(env, connection, limit=50, sends=None):
@@ -181,7 +181,7 @@ def run_flows(env, connection, limit=50, sends=None):
     return env['ramp.run'].search([('id', '>', last)], order='id')
 
 
-def books(env, connection):
+def card_liability(env, connection):
     """The card liability in the general ledger by entity and currency, in minor units, beside what Ramp says was spent."""
     env.cr.execute("""
         SELECT r.payload ->> 'entity_id', c.name, -SUM(l.amount_currency), COUNT(DISTINCT m.id)
@@ -209,7 +209,7 @@ def open_payables(env, connection):
     return {(vendor, currency): round(amount * 10 ** places) for vendor, currency, places, amount in env.cr.fetchall() if amount}
 
 
-def emit(result):
+def emit_json(result):
     print(json.dumps(result, indent=2, default=str), flush=True)
 
 

@@ -15,7 +15,7 @@ SERVICE = ('Delivery', 'unit', 75.0)
 FATES = ('whole', 'part', 'returned', 'rest', 'amended', 'cancelled', 'again', 'open')
 
 
-def catalogue(env):
+def make_catalogue(env):
     """Suppliers that Ramp is to know, and what they sell; (partners with their currencies, products)."""
     Currency = env['res.currency'].with_context(active_test=False)
     partners = env['res.partner'].create([{
@@ -28,26 +28,27 @@ def catalogue(env):
     return [(partner, Currency.search([('name', '=', code)])) for partner, (*_words, code) in zip(partners, SUPPLIERS)], products
 
 
-def buy(env, connection, count, seed):
+def buy_orders(env, connection, count, seed):
     """Confirm so many orders, let Ramp have them, and let happen to them what happens to orders; returns them."""
     source = random.Random(seed)
-    suppliers, products = catalogue(env)
+    suppliers, products = make_catalogue(env)
     expense = env['account.account'].search(
         [('account_type', '=', 'expense'), ('company_ids', 'in', env.company.ids)], order='code', limit=1)
     products.property_account_expense_id = expense
     analytics = env['account.analytic.account'].search([('company_id', 'in', (False, env.company.id))])
-    orders = env['purchase.order'].create([_values(source, *suppliers[number % len(suppliers)], products, analytics)
+    orders = env['purchase.order'].create(
+        [_order_values(source, *suppliers[number % len(suppliers)], products, analytics)
                                            for number in range(count)])
     orders.button_confirm()
     env.cr.commit()
     run_flows(env, connection, sends=True)
     for number, order in enumerate(orders):
-        _live(env, source, order, FATES[number % len(FATES)])
+        _let_happen(env, source, order, FATES[number % len(FATES)])
     env.cr.commit()
     return orders
 
 
-def _values(source, partner, currency, products, analytics):
+def _order_values(source, partner, currency, products, analytics):
     kilogram = products.env.ref('uom.product_uom_kgm')
     lines = [(0, 0, {
         'product_id': product.id, 'price_unit': currency.round(product.standard_price * RATES.get(currency.name, 1)),
@@ -59,7 +60,7 @@ def _values(source, partner, currency, products, analytics):
     return {'partner_id': partner.id, 'currency_id': currency.id, 'order_line': notes + lines}
 
 
-def _live(env, source, order, fate):
+def _let_happen(env, source, order, fate):
     """What happens to an order after it was confirmed."""
     if fate in ('cancelled', 'again'):
         order.button_cancel()
@@ -73,16 +74,16 @@ def _live(env, source, order, fate):
         order.write({'order_line': [(0, 0, {
             'product_id': lines[-1].product_id.id, 'product_qty': 1, 'price_unit': lines[-1].price_unit, 'tax_ids': [(5,)]})]})
     elif fate != 'open' and order.picking_ids:
-        picking = receive(order, 1 if fate == 'whole' else 0.5)
+        picking = receive_order(order, 1 if fate == 'whole' else 0.5)
         if fate == 'returned':
             _give_back(env, picking)
         if fate == 'rest' and order.picking_ids.filtered(lambda left: left.state == 'assigned'):
-            receive(order, 1)
+            receive_order(order, 1)
     for line in order.order_line.filtered(lambda line: line.product_id.type == 'service') if fate == 'whole' else ():
         line.qty_received = line.product_qty  # of a service somebody says so
 
 
-def receive(order, share):
+def receive_order(order, share):
     """Validate what is open of an order's receipt, or a part of each line of it, with a back-order for the rest; returns the receipt."""
     picking = order.picking_ids.filtered(lambda picking: picking.state == 'assigned')[:1]
     for move in picking.move_ids:
@@ -103,23 +104,23 @@ def _give_back(env, picking):
     back.with_context(skip_backorder=True, skip_sms=True).button_validate()
 
 
-def bill(env, connection, ramp, orders):
+def bill_orders(env, connection, ramp, orders):
     """Bills of vendors in Ramp for the first line of each order that is received."""
     there = {row['id']: row for row in ramp.ask('GET', '/objects/purchase_orders')['data']}
     received = {row['purchase_order_id'] for row in ramp.ask('GET', '/objects/item_receipts')['data']}
-    for row in _rows(env, connection, orders):
+    for row in _order_rows(env, connection, orders):
         order = there.get(row.ramp_id)
         if order and not order['archived_at'] and order['id'] in received:
             line = order['line_items'][0]
             ramp.ask('POST', f"/purchase-orders/{order['id']}/bills", {'quantities': {line['id']: line['quantity']}})
 
 
-def _rows(env, connection, orders):
+def _order_rows(env, connection, orders):
     return env['ramp.record'].search([
         ('connection_id', '=', connection.id), ('flow', '=', 'purchase_order'), ('res_id', 'in', orders.ids), ('remote_id', '!=', False)])
 
 
-def compare(env, connection, ramp, orders):
+def compare_orders(env, connection, ramp, orders):
     """One row a supplier: its orders, what is ordered and received of them, Odoo beside Ramp. Amounts in the orders' currency."""
     env.invalidate_all()
     there = {row['id']: row for row in ramp.ask('GET', '/objects/purchase_orders')['data'] if not row['archived_at']}
@@ -128,7 +129,7 @@ def compare(env, connection, ramp, orders):
         for line in receipt['line_items'] if not receipt['archived_at'] else ():
             ident = line['purchase_order_line_item_id']
             arrived[ident] = arrived.get(ident, 0) + line['quantity']
-    sent = {row.res_id: row for row in _rows(env, connection, orders)}
+    sent = {row.res_id: row for row in _order_rows(env, connection, orders)}
     table = {}
     for order in orders:
         row = table.setdefault(order.partner_id.name, {

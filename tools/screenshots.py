@@ -53,7 +53,7 @@ BILLS = (
 PEOPLE = [('Ada', 'Lovelace'), ('Liam', "O'Brien"), ('Zoë', 'Nuñez'), ('José', 'González'), ('Bjørn', 'Sørensen'), ('Mary', 'Major')]
 
 
-def owe(ramp, codes, number=None, count=None):
+def make_bills(ramp, codes, number=None, count=None):
     """Bills of a few vendors, two of them paid by one transfer; returns {number: Ramp id}."""
     made = {}
     for vendor, invoice, account, lines in BILLS[:count]:
@@ -68,7 +68,7 @@ def owe(ramp, codes, number=None, count=None):
     return made
 
 
-def prepare(env, ramp):
+def prepare_company(env, ramp):
     """A company with some weeks of card spend and a few bills, most of it booked and some of it held."""
     company = env.company
     company.name = 'Widget Works'
@@ -96,7 +96,7 @@ def prepare(env, ramp):
                 merchant, '', f"Date    {row['user_transaction_time'][:10]}", f"Total    {row['amount']:.2f} {row['currency_code']}", '',
                 'Paid by card. Thank you!']})
     run_flows(env, connection)
-    bills = owe(ramp, codes)
+    bills = make_bills(ramp, codes)
     run_flows(env, connection)
     primary = codes['Uber']
     for values in (
@@ -111,7 +111,7 @@ def prepare(env, ramp):
     changed = next(row for row in ramp.ask('GET', '/transactions?sync_status=SYNCED')['data'] if row['_money']['amount_minor'] > 2000)
     ramp.ask('PATCH', f"/transactions/{changed['id']}", {
         'amount_minor': changed['_money']['amount_minor'] + 500, 'sync_status': 'SYNC_READY', 'memo': 'Tip added'})
-    owe(ramp, codes, number='GPG-2041', count=1)  # a number that is in the books already
+    make_bills(ramp, codes, number='GPG-2041', count=1)  # a number that is in the books already
     ramp.ask('PATCH', f"/bills/{bills['BDS-118']}", {'lines': [
         {'amount_minor': 180000, 'account': codes['Google Ads'], 'memo': 'Brochure, 24 pages'},
         {'amount_minor': 45000, 'account': codes['Google Ads'], 'memo': 'Photographs'}]})
@@ -122,7 +122,7 @@ def prepare(env, ramp):
     return connection
 
 
-def differ(env, ramp):
+def make_differences(env, ramp):
     """A statement with its payment, everything looked at; and what people do to entries in Odoo afterwards."""
     connection = env['ramp.connection'].search([], limit=1)
     connection.payment_journal_id = connection.payment_journal_id or env['account.journal'].search([('type', '=', 'bank')], limit=1)
@@ -146,7 +146,7 @@ def differ(env, ramp):
     return entries[0].id, by_hand.id
 
 
-def mend(env, ramp, entry_id, by_hand_id):
+def mend_differences(env, ramp, entry_id, by_hand_id):
     """What the names of the differences tell a person to do, until there are none."""
     connection = env['ramp.connection'].search([], limit=1)
     Move = env['account.move']
@@ -171,26 +171,26 @@ def mend(env, ramp, entry_id, by_hand_id):
 def tie_out_pages(browser, address, database, ramp):
     """The tie-out with differences, its analysis, and the tie-out without any."""
     with environment(database) as env:
-        done = differ(env, ramp)
+        done = make_differences(env, ramp)
     browser.resize(WIDTH, 1180)
     browser.open(f'{address}/odoo/ramp-tie-out')
     browser.click('.o_ramp_period')
     browser.click('.o-dropdown-item', 'This month')
-    save(browser, 'tie_out')
+    save_picture(browser, 'tie_out')
     browser.resize(WIDTH, 800)
     browser.open(f'{address}/odoo/ramp-tie-out-analysis')
-    save(browser, 'tie_out_analysis', height=620)
+    save_picture(browser, 'tie_out_analysis', height=620)
     with environment(database) as env:
-        mend(env, ramp, *done)
+        mend_differences(env, ramp, *done)
     browser.open(f'{address}/odoo/ramp-tie-out')
-    save(browser, 'tie_out_green')
+    save_picture(browser, 'tie_out_green')
 
 
-def purchase(env, ramp):
+def make_purchase(env, ramp):
     """An order of which a part is received and billed, and somebody new; returns (order, receipt, employee)."""
     connection = env['ramp.connection'].search([], limit=1)
     connection.write({'push_orders': True, 'push_receipts': True})
-    suppliers, products = procurement.catalogue(env)
+    suppliers, products = procurement.make_catalogue(env)
     products.property_account_expense_id = env['account.account'].search([('name', '=', 'Office Supplies')], limit=1)
     [project] = env['account.analytic.account'].search([('name', '=', 'Office Move')], limit=1)
     order = env['purchase.order'].create({'partner_id': suppliers[0][0].id, 'order_line': [
@@ -204,7 +204,7 @@ def purchase(env, ramp):
         'name': 'Grace Hopper', 'work_email': 'grace@widgetworks.example', 'department_id': department.id})
     env.cr.commit()
     run_flows(env, connection, sends=True)
-    picking = procurement.receive(order, 0.5)
+    picking = procurement.receive_order(order, 0.5)
     env.cr.commit()
     run_flows(env, connection, sends=True)
     row = env['ramp.record'].search([('flow', '=', 'purchase_order'), ('res_id', '=', order.id)])
@@ -217,45 +217,45 @@ def purchase(env, ramp):
 def purchase_pages(browser, address, database, ramp):
     """Orders, receipts, people, and the connection's pages for them."""
     with environment(database) as env:
-        order, picking, person = purchase(env, ramp)
+        order, picking, person = make_purchase(env, ramp)
     browser.resize(WIDE, 1000)
     browser.open(f'{address}/odoo/purchase.order/{order}')
-    save(browser, 'order', height=680)
+    save_picture(browser, 'order', height=680)
     browser.open(f'{address}/odoo/stock.picking/{picking}')
-    save(browser, 'receipt', height=560)
+    save_picture(browser, 'receipt', height=560)
     browser.resize(WIDTH, 1000)
     browser.open(f'{address}/odoo/hr.employee/{person}')
     browser.click('.o_notebook .nav-link', 'Settings')
-    save(browser, 'employee', height=760)
+    save_picture(browser, 'employee', height=760)
     browser.open(f'{address}/odoo/ramp-connections')
     browser.click('.o_data_row .o_data_cell', 'Ramp')
     for name, page in (('procurement', 'Procurement'), ('people', 'People'), ('real_time', 'Real Time')):
         browser.click('.o_notebook .nav-link', page)
         browser.settle()
-        save(browser, name, height=900)
+        save_picture(browser, name, height=900)
 
 
 @contextlib.contextmanager
-def stage(runtime, database, port, jobs):
+def odoo_stage(runtime, database, port, jobs):
     """Odoo with the data, its address; and the simulated Ramp."""
     runtime.database(database, fresh=True)
     with tempfile.TemporaryFile('w+') as log, simulator(log=log) as ramp:
         with environment(database) as env:
-            prepare(env, ramp)
+            prepare_company(env, ramp)
         address = f'http://127.0.0.1:{port}'
         command = runtime.odoo('-d', database, '--http-port', port, '--max-cron-threads', jobs, '--log-level', 'warn')
         with background(command, name='Odoo', log=cache_dir() / 'screenshots-odoo.log', env=runtime.environ()) as process:
-            def answers():
+            def is_answering():
                 try:
                     return urllib.request.urlopen(f'{address}/web/login', timeout=5).status == 200
                 except (urllib.error.URLError, OSError):
                     return False
 
-            wait_for(answers, what='Odoo did not start', seconds=120, process=process)
+            wait_for(is_answering, what='Odoo did not start', seconds=120, process=process)
             yield address, ramp
 
 
-def call(browser, model, method, *args, **kwargs):
+def call_method(browser, model, method, *args, **kwargs):
     """Call a method of a model as the browser's user."""
     body = json.dumps({'jsonrpc': '2.0', 'method': 'call', 'params': {'model': model, 'method': method, 'args': args, 'kwargs': kwargs}})
     answer = browser.ask(
@@ -266,7 +266,7 @@ def call(browser, model, method, *args, **kwargs):
     return answer['result']
 
 
-def save(browser, name, *, width=WIDTH, height=None):
+def save_picture(browser, name, *, width=WIDTH, height=None):
     """Take the picture, reduce it to 256 colours, and write it where it is shown."""
     from PIL import Image
 
@@ -291,70 +291,78 @@ def save(browser, name, *, width=WIDTH, height=None):
     say(f'docs/images/{name}.png ({data.tell() // 1024} KB)')
 
 
-def take(browser, address):
+def take_pictures(browser, address):
     """Go through the screens."""
     browser.log_in(address, 'admin', 'admin')
     browser.open(f'{address}/odoo/ramp-connections')
     browser.click('.o_data_row .o_data_cell', 'Ramp')
-    save(browser, 'connection')
+    save_picture(browser, 'connection')
     browser.click('.o_notebook .nav-link', 'Payables')
     browser.resize(WIDTH, 1300)
     browser.settle()
-    save(browser, 'payables', height=1120)
+    save_picture(browser, 'payables', height=1120)
     browser.click('.o_notebook .nav-link', 'Offered in Ramp')
-    save(browser, 'offers', height=1290)
+    save_picture(browser, 'offers', height=1290)
     browser.resize(WIDTH, 800)
     browser.open(f'{address}/odoo/ramp-inbox')
-    save(browser, 'inbox', height=740)
+    save_picture(browser, 'inbox', height=740)
     browser.click('.o_data_row .o_data_cell', 'Marriott')
-    save(browser, 'held', height=620)
+    save_picture(browser, 'held', height=620)
     bill_pages(browser, address)
     browser.open(f'{address}/odoo/ramp-records')
-    save(browser, 'records')
-    [expense] = call(browser, 'hr.expense', 'search_read', [
+    save_picture(browser, 'records')
+    [expense] = call_method(browser, 'hr.expense', 'search_read', [
         ['ramp_id', '!=', False], ['currency_id.name', '=', 'USD'], ['message_main_attachment_id.mimetype', '=', 'application/pdf'],
         ['total_amount', '>', 20]], fields=['account_move_id'], limit=1)
     browser.resize(WIDE, 900)
     browser.open(f"{address}/odoo/action-hr_expense.action_hr_expense_account/{expense['id']}")
     browser.wait("!!document.querySelector('.o_attachment_preview iframe')?.contentDocument?.querySelector('.textLayer span')")
     browser.settle()
-    save(browser, 'expense')
+    save_picture(browser, 'expense')
     browser.resize(WIDTH, 800)
     browser.open(f"{address}/odoo/account.move/{expense['account_move_id'][0]}")
-    save(browser, 'entry')
-    [row] = call(browser, 'ramp.record', 'search_read', [['flow', '=', 'bill'], ['has_changed', '=', True]], fields=['res_id'])
-    call(browser, 'ramp.record', 'action_rebook', [row['id']])  # at the end, for the inbox looks otherwise from here on
+    save_picture(browser, 'entry')
+    [row] = call_method(browser, 'ramp.record', 'search_read', [['flow', '=', 'bill'], ['has_changed', '=', True]],
+        fields=['res_id'])
+    call_method(browser, 'ramp.record', 'action_rebook',
+        [row['id']])  # at the end, for the inbox looks otherwise from here on
     browser.resize(WIDTH, 1100)
     browser.open(f"{address}/odoo/account.move/{row['res_id']}")
-    save(browser, 'reversed', height=1080)
+    save_picture(browser, 'reversed', height=1080)
 
 
 def bill_pages(browser, address):
     """A bill that is held, one that Ramp changed after it was booked, and one that is paid, with its payment."""
     browser.open(f'{address}/odoo/ramp-inbox')
     browser.click('.o_data_row .o_data_cell', 'Gotham Property Group')
-    save(browser, 'duplicate', height=620)
+    save_picture(browser, 'duplicate', height=620)
     browser.open(f'{address}/odoo/ramp-inbox')
     browser.click('.o_data_row .o_data_cell', 'Bright Design Studio')
-    save(browser, 'changed', height=700)
-    [paid] = call(browser, 'account.move', 'search_read', [['ramp_id', '!=', False], ['ref', '=', 'ACS-7731']], fields=['name'])
+    save_picture(browser, 'changed', height=700)
+    [paid] = call_method(browser, 'account.move', 'search_read', [['ramp_id', '!=', False], ['ref', '=', 'ACS-7731']],
+        fields=['name'])
     browser.resize(WIDE, 960)
     browser.open(f"{address}/odoo/account.move/{paid['id']}")
     browser.wait("!!document.querySelector('.o_attachment_preview iframe')?.contentDocument?.querySelector('.textLayer span')")
     browser.settle()
-    save(browser, 'bill')
+    save_picture(browser, 'bill')
     browser.resize(WIDTH, 800)
-    [payment] = call(browser, 'account.payment', 'search_read', [['ramp_id', '!=', False]], fields=['name'], limit=1)
+    [payment] = call_method(browser, 'account.payment', 'search_read', [['ramp_id', '!=', False]], fields=['name'],
+        limit=1)
     browser.open(f"{address}/odoo/account.payment/{payment['id']}")
-    save(browser, 'payment', height=580)
+    save_picture(browser, 'payment', height=580)
 
 
-def main():
+def read_options():
     parser = argparse.ArgumentParser(prog='./dev screenshots')
     parser.add_argument('--serve', action='store_true', help='take none; leave Odoo running')
     parser.add_argument('--port', type=int, default=8169)
     parser.add_argument('--database', default=DATABASE, help='its name; it is made anew')
-    options = parser.parse_args()
+    return parser.parse_args()
+
+
+def main():
+    options = read_options()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what was started is then stopped too
     executable = chromium()
     if not executable and not options.serve:
@@ -362,7 +370,7 @@ def main():
     runtime = Runtime().prepare()
     os.environ.update(runtime.environ())
     # while pictures are taken, jobs run when the script says
-    with stage(runtime, options.database, options.port, jobs=int(options.serve)) as (address, ramp):
+    with odoo_stage(runtime, options.database, options.port, jobs=int(options.serve)) as (address, ramp):
         if options.serve:
             print(f'Odoo:      {address}/odoo/ramp-connections (admin, admin)\nRamp:      {ramp.admin}/\nCtrl-C stops both.', flush=True)
             with contextlib.suppress(KeyboardInterrupt):
@@ -370,7 +378,7 @@ def main():
                     time.sleep(3600)
         else:
             with Browser(executable, width=WIDTH, height=800) as browser:
-                take(browser, address)
+                take_pictures(browser, address)
                 tie_out_pages(browser, address, options.database, ramp)
                 purchase_pages(browser, address, options.database, ramp)
                 if browser.complaints:

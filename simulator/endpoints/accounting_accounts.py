@@ -18,25 +18,25 @@ ACCOUNTS = uploads.Kind(
 
 
 @route("GET", "/accounting/accounts", scope="accounting:read")
-def index(call):
-    return uploads.index(call, ACCOUNTS)
+def list_accounts(call):
+    return uploads.answer_rows(call, ACCOUNTS)
 
 
 @route("POST", "/accounting/accounts", scope="accounting:write")
-def upload(call):
-    return uploads.create(call, ACCOUNTS, coding.add_account)
+def upload_accounts(call):
+    return uploads.upload_rows(call, ACCOUNTS, coding.add_account)
 
 
 @route("GET", "/accounting/accounts/{gl_account_id}", scope="accounting:read")
-def detail(call):
-    return uploads.detail(call, ACCOUNTS, "gl_account_id")
+def get_account(call):
+    return uploads.answer_row(call, ACCOUNTS, "gl_account_id")
 
 
 @route("PATCH", "/accounting/accounts/{gl_account_id}", scope="accounting:write")
-def patch(call):
-    return uploads.change(call, ACCOUNTS, "gl_account_id")
+def patch_account(call):
+    return uploads.patch_row(call, ACCOUNTS, "gl_account_id")
 
 
 @route("DELETE", "/accounting/accounts/{gl_account_id}", scope="accounting:write")
-def delete(call):
-    return uploads.delete(call, ACCOUNTS, "gl_account_id")
+def delete_account(call):
+    return uploads.delete_row(call, ACCOUNTS, "gl_account_id")

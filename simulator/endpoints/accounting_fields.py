@@ -4,7 +4,7 @@ import functools
 
 from .. import coding, uploads
 from ..errors import RampError, invalid_field, not_found
-from ..listing import parse_uuid, read
+from ..listing import parse_uuid, read_parameter
 from ..routes import route
 
 FIELDS = uploads.Kind(
@@ -32,19 +32,19 @@ OPTIONS = uploads.Kind(
 
 
 @route("GET", "/accounting/fields", scope="accounting:read")
-def index(call):
-    return uploads.index(call, FIELDS)
+def list_fields(call):
+    return uploads.answer_rows(call, FIELDS)
 
 
 @route("POST", "/accounting/fields", scope="accounting:write")
-def create(call):
+def post_field(call):
     """A field that exists is answered as it is, active again; it does not take the values given here."""
     values = dict(uploads.fields_of(call, FIELDS.needs, FIELDS.may))
     required = values.get("is_required_for", [])
     if not isinstance(required, list) or not REQUIRING.issuperset(map(str, required)):
         raise invalid_field("is_required_for", "Must be one of the allowed values.")
-    owner = uploads.writable(call)
-    row = coding.known(call.state, "fields", values["id"], owner)
+    owner = uploads.writable_connection(call)
+    row = coding.find_uploaded(call.state, "fields", values["id"], owner)
     if row is None:
         values.pop("accounting_connection_id", None)
         row = coding.add_field(
@@ -55,65 +55,65 @@ def create(call):
             **{"is_splittable": False, **values},
         )
     elif not row["is_active"]:
-        row = uploads.touch(call, FIELDS, row, is_active=True)
-    return coding.shown(call.state)(row), 201
+        row = uploads.touch_row(call, FIELDS, row, is_active=True)
+    return coding.wire_renderer(call.state)(row), 201
 
 
 @route("GET", "/accounting/fields/{field_id}", scope="accounting:read")
-def detail(call):
-    return uploads.detail(call, FIELDS, "field_id")
+def get_field(call):
+    return uploads.answer_row(call, FIELDS, "field_id")
 
 
 @route("PATCH", "/accounting/fields/{field_id}", scope="accounting:write")
-def patch(call):
-    return uploads.change(call, FIELDS, "field_id")
+def patch_field(call):
+    return uploads.patch_row(call, FIELDS, "field_id")
 
 
 @route("DELETE", "/accounting/fields/{field_id}", scope="accounting:write")
-def delete(call):
-    return uploads.delete(call, FIELDS, "field_id")
+def delete_field(call):
+    return uploads.delete_row(call, FIELDS, "field_id")
 
 
 # -- options
 
 
-def _field(call, ident, owner):
+def _find_field(call, ident, owner):
     row = call.state["fields"].get(ident)
-    if row is None or not coding.books(owner)(row):
+    if row is None or not coding.in_books_of(owner)(row):
         raise not_found("Accounting field")
     return row
 
 
 @route("GET", "/accounting/field-options", scope="accounting:read")
 def list_options(call):
-    ident = read(call, "field_id", parse_uuid)
+    ident = read_parameter(call, "field_id", parse_uuid)
     if ident is None:
         raise invalid_field("field_id", "Missing data for required field.")
-    return uploads.index(call, OPTIONS, _field(call, ident, uploads.connection(call))["ramp_id"])
+    return uploads.answer_rows(call, OPTIONS, _find_field(call, ident, uploads.named_connection(call))["ramp_id"])
 
 
 @route("POST", "/accounting/field-options", scope="accounting:write")
 def upload_options(call):
     ident = call.need("field_id")
-    field = _field(call, ident, uploads.writable(call))
+    field = _find_field(call, ident, uploads.writable_connection(call))
     if not field["is_active"]:
         # Ramp is silent about this; a client that does it would upload what nobody can see.
         raise RampError(400, "DEVELOPER_7001", "The accounting field is not active")
     make = functools.partial(coding.add_option, field=field)
-    return uploads.create(call, OPTIONS, make, field["ramp_id"])
+    return uploads.upload_rows(call, OPTIONS, make, field["ramp_id"])
 
 
 @route("GET", "/accounting/field-options/{field_option_id}", scope="accounting:read")
-def option_detail(call):
-    return uploads.detail(call, OPTIONS, "field_option_id")
+def get_option(call):
+    return uploads.answer_row(call, OPTIONS, "field_option_id")
 
 
 @route("PATCH", "/accounting/field-options/{field_option_id}", scope="accounting:write")
 @route("PUT", "/accounting/field-options/{field_option_id}", scope="accounting:write")
 def patch_option(call):
-    return uploads.change(call, OPTIONS, "field_option_id")
+    return uploads.patch_row(call, OPTIONS, "field_option_id")
 
 
 @route("DELETE", "/accounting/field-options/{field_option_id}", scope="accounting:write")
 def delete_option(call):
-    return uploads.delete(call, OPTIONS, "field_option_id")
+    return uploads.delete_row(call, OPTIONS, "field_option_id")

@@ -16,14 +16,14 @@ def _read_rate(state, connection, values):
             raise invalid_field("rate", "Not a valid decimal.") from None
     if "id" in values or "accounting_gl_account_id" in values:
         account = state["accounts"].get(values.get("accounting_gl_account_id"))
-        if account is None or not coding.books(connection)(account):
+        if account is None or not coding.in_books_of(connection)(account):
             raise RampError(400, "DEVELOPER_7001", "A tax rate needs the ramp_id of a GL account")
     return values
 
 
 def _read_option(state, connection, values):
     rates = {
-        ident: coding.known(state, "tax_rates", ident, connection) for ident in values.get("tax_rate_ids", ())
+        ident: coding.find_uploaded(state, "tax_rates", ident, connection) for ident in values.get("tax_rate_ids", ())
     }
     unknown = [ident for ident, rate in rates.items() if not rate or not rate["_active"]]
     if unknown:
@@ -64,22 +64,22 @@ OPTIONS = uploads.Kind(
 
 @route("GET", "/accounting/tax/rates", scope="accounting:read")
 def list_rates(call):
-    return uploads.index(call, RATES)
+    return uploads.answer_rows(call, RATES)
 
 
 @route("POST", "/accounting/tax/rates", scope="accounting:write")
 def upload_rates(call):
-    return uploads.create(call, RATES, coding.add_tax_rate)
+    return uploads.upload_rows(call, RATES, coding.add_tax_rate)
 
 
 @route("PATCH", "/accounting/tax/rates/{tax_rate_id}", scope="accounting:write")
 def patch_rate(call):
-    return uploads.change(call, RATES, "tax_rate_id")
+    return uploads.patch_row(call, RATES, "tax_rate_id")
 
 
 @route("DELETE", "/accounting/tax/rates/{tax_rate_id}", scope="accounting:write")
 def delete_rate(call):
-    return uploads.delete(call, RATES, "tax_rate_id")
+    return uploads.delete_row(call, RATES, "tax_rate_id")
 
 
 # -- the one field
@@ -87,11 +87,11 @@ def delete_rate(call):
 
 def active_code(state, connection):
     """The tax code field of a connection's books, or None."""
-    mine = coding.books(connection)
+    mine = coding.in_books_of(connection)
     return next((row for row in state["tax_codes"] if row["_active"] and mine(row)), None)
 
 
-def _code(call, connection):
+def _find_code(call, connection):
     row = active_code(call.state, connection)
     if row is None:
         raise not_found("Tax code field")
@@ -99,30 +99,30 @@ def _code(call, connection):
 
 
 @route("GET", "/accounting/tax/code", scope="accounting:read")
-def code(call):
-    return coding.shown(call.state)(_code(call, uploads.connection(call)))
+def get_code(call):
+    return coding.wire_renderer(call.state)(_find_code(call, uploads.named_connection(call)))
 
 
 @route("POST", "/accounting/tax/code", scope="accounting:write")
-def create_code(call):
+def post_code(call):
     values = uploads.fields_of(call, CODE.needs, CODE.may)
-    owner = uploads.writable(call)
+    owner = uploads.writable_connection(call)
     if active_code(call.state, owner):
         raise RampError(400, "DEVELOPER_7001", "There is an active tax code field already")
     row = coding.add_tax_code(call.state, values["name"], values.get("display_name"), connection=owner["id"])
-    return coding.shown(call.state)(row), 201
+    return coding.wire_renderer(call.state)(row), 201
 
 
 @route("PATCH", "/accounting/tax/code", scope="accounting:write")
 def patch_code(call):
     values = uploads.fields_of(call, (), CODE.changes)
-    owner = uploads.writable(call)
-    return coding.shown(call.state)(uploads.write(call, CODE, _code(call, owner), values, owner))
+    owner = uploads.writable_connection(call)
+    return coding.wire_renderer(call.state)(uploads.write_fields(call, CODE, _find_code(call, owner), values, owner))
 
 
 @route("DELETE", "/accounting/tax/code", scope="accounting:write")
 def delete_code(call):
-    uploads.touch(call, CODE, _code(call, uploads.deletable(call)), _active=False)
+    uploads.touch_row(call, CODE, _find_code(call, uploads.deletable_connection(call)), _active=False)
     return None, 204
 
 
@@ -131,21 +131,21 @@ def delete_code(call):
 
 @route("GET", "/accounting/tax/code/options", scope="accounting:read")
 def list_options(call):
-    return uploads.index(call, OPTIONS)
+    return uploads.answer_rows(call, OPTIONS)
 
 
 @route("POST", "/accounting/tax/code/options", scope="accounting:write")
 def upload_options(call):
-    if not active_code(call.state, uploads.writable(call)):
+    if not active_code(call.state, uploads.writable_connection(call)):
         raise RampError(400, "DEVELOPER_7001", "There is no active tax code field")
-    return uploads.create(call, OPTIONS, coding.add_tax_option)
+    return uploads.upload_rows(call, OPTIONS, coding.add_tax_option)
 
 
 @route("PATCH", "/accounting/tax/code/options/{option_id}", scope="accounting:write")
 def patch_option(call):
-    return uploads.change(call, OPTIONS, "option_id")
+    return uploads.patch_row(call, OPTIONS, "option_id")
 
 
 @route("DELETE", "/accounting/tax/code/options/{option_id}", scope="accounting:write")
 def delete_option(call):
-    return uploads.delete(call, OPTIONS, "option_id")
+    return uploads.delete_row(call, OPTIONS, "option_id")

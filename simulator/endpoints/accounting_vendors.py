@@ -16,25 +16,25 @@ VENDORS = uploads.Kind(
 
 
 @route("GET", "/accounting/vendors", scope="accounting:read")
-def index(call):
-    return uploads.index(call, VENDORS)
+def list_vendors(call):
+    return uploads.answer_rows(call, VENDORS)
 
 
 @route("POST", "/accounting/vendors", scope="accounting:write")
-def upload(call):
-    return uploads.create(call, VENDORS, coding.add_vendor)
+def upload_vendors(call):
+    return uploads.upload_rows(call, VENDORS, coding.add_vendor)
 
 
 @route("GET", "/accounting/vendors/{vendor_id}", scope="accounting:read")
-def detail(call):
-    return uploads.detail(call, VENDORS, "vendor_id")
+def get_vendor(call):
+    return uploads.answer_row(call, VENDORS, "vendor_id")
 
 
 @route("PATCH", "/accounting/vendors/{vendor_id}", scope="accounting:write")
-def patch(call):
-    return uploads.change(call, VENDORS, "vendor_id")
+def patch_vendor(call):
+    return uploads.patch_row(call, VENDORS, "vendor_id")
 
 
 @route("DELETE", "/accounting/vendors/{vendor_id}", scope="accounting:write")
-def delete(call):
-    return uploads.delete(call, VENDORS, "vendor_id")
+def delete_vendor(call):
+    return uploads.delete_row(call, VENDORS, "vendor_id")

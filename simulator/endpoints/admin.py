@@ -8,11 +8,11 @@ import functools
 from collections import Counter
 
 from .. import coding
-from ..errors import RampError, invalid, not_found
+from ..errors import RampError, invalid_input, not_found
 from ..routes import ADMIN
 from ..routes import route as _route
 from ..seed import Seed
-from ..state import wire
+from ..state import wire_fields
 from . import transactions, users
 
 CODING = {
@@ -27,28 +27,28 @@ CODING = {
 SEED_OPTIONS = {item.name for item in dataclasses.fields(Seed)}
 
 
-def route(method, path):
-    def register(handler):
+def admin_route(method, path):
+    def register_handler(handler):
         @functools.wraps(handler)
-        def careful(call):
+        def answer_carefully(call):
             try:
                 return handler(call)
             except (TypeError, ValueError, KeyError, AttributeError) as error:
-                raise invalid(f"{type(error).__name__}: {error}") from error
+                raise invalid_input(f"{type(error).__name__}: {error}") from error
 
-        return _route(method, path, base=ADMIN, open=True)(careful)
+        return _route(method, path, base=ADMIN, open=True)(answer_carefully)
 
-    return register
+    return register_handler
 
 
-@route("GET", "/")
-def summary(call):
+@admin_route("GET", "/")
+def show_summary(call):
     ramp, state = call.ramp, call.state
     rows = state["transactions"]
     return {
         "objects": {name: len(table) for name, table in sorted(state.tables.items())},
         "transactions": dict(Counter(f"{row['state']} {row['sync_status']}" for row in rows)),
-        "connections": [wire(row) for row in state["connections"]],
+        "connections": [wire_fields(row) for row in state["connections"]],
         "problems": state.problems,
         "syncs": len(state.journal),
         "export_errors": len(state.export_errors),
@@ -66,23 +66,23 @@ def summary(call):
 # -- faults
 
 
-@route("GET", "/faults")
-def faults(call):
+@admin_route("GET", "/faults")
+def list_faults(call):
     return {"faults": call.ramp.faults.as_dicts(), "struck": call.ramp.faults.struck}
 
 
-@route("POST", "/faults")
+@admin_route("POST", "/faults")
 def add_fault(call):
     return dataclasses.asdict(call.ramp.faults.add(**call.body)), 201
 
 
-@route("DELETE", "/faults")
+@admin_route("DELETE", "/faults")
 def clear_faults(call):
     call.ramp.faults.clear()
     return None, 204
 
 
-@route("POST", "/kill-tokens")
+@admin_route("POST", "/kill-tokens")
 def kill_tokens(call):
     """Every token so far is dead; `{"not_found": true}` makes them answer 404 instead of 401."""
     for token in call.state.tokens.values():
@@ -93,45 +93,45 @@ def kill_tokens(call):
 # -- transactions
 
 
-@route("GET", "/transactions")
+@admin_route("GET", "/transactions")
 def list_transactions(call):
     """All of them, underscore keys included; every query parameter is a field that must be equal."""
-    return {"data": _select(call, "transactions")}
+    return {"data": select_rows(call, "transactions")}
 
 
-@route("POST", "/transactions")
+@admin_route("POST", "/transactions")
 def add_transaction(call):
-    return transactions.make(call.state, **(call.body or {})), 201
+    return transactions.make_transaction(call.state, **(call.body or {})), 201
 
 
-@route("PATCH", "/transactions/{ident}")
+@admin_route("PATCH", "/transactions/{ident}")
 def change_transaction(call):
-    return transactions.change(call.state, call.row("transactions", "ident")["id"], **call.body)
+    return transactions.change_transaction(call.state, call.row("transactions", "ident")["id"], **call.body)
 
 
-@route("POST", "/transactions/{ident}/receipts")
+@admin_route("POST", "/transactions/{ident}/receipts")
 def add_receipt(call):
     row = call.row("transactions", "ident")
-    return wire(transactions.add_receipt(call.state, row["id"], **(call.body or {}))), 201
+    return wire_fields(transactions.add_receipt(call.state, row["id"], **(call.body or {}))), 201
 
 
-@route("GET", "/totals")
-def totals(call):
+@admin_route("GET", "/totals")
+def show_totals(call):
     wanted = call.query.getlist("sync_status")
     options = {"sync_status": wanted} if wanted else {}
-    return {"totals": transactions.totals(call.state, until=call.query.get("until"), **options)}
+    return {"totals": transactions.spend_totals(call.state, until=call.query.get("until"), **options)}
 
 
 # -- any object
 
 
-def _table(call):
+def _find_table(call):
     if call.args["table"] not in call.state.tables:
         raise not_found("Table")
     return call.state[call.args["table"]]
 
 
-def _select(call, table):
+def select_rows(call, table):
     return [
         dict(row)
         for row in call.state[table]
@@ -139,68 +139,68 @@ def _select(call, table):
     ]
 
 
-@route("GET", "/objects/{table}")
+@admin_route("GET", "/objects/{table}")
 def list_objects(call):
-    _table(call)
-    return {"data": _select(call, call.args["table"])}
+    _find_table(call)
+    return {"data": select_rows(call, call.args["table"])}
 
 
-@route("POST", "/objects/{table}")
+@admin_route("POST", "/objects/{table}")
 def add_object(call):
-    table = _table(call)
+    table = _find_table(call)
     return table.add({table.key: call.state.new_id(), **call.body}), 201
 
 
-@route("PATCH", "/objects/{table}/{ident}")
+@admin_route("PATCH", "/objects/{table}/{ident}")
 def change_object(call):
-    table = _table(call)
+    table = _find_table(call)
     return table.update(call.row(call.args["table"], "ident")[table.key], **call.body)
 
 
 # -- accounting
 
 
-@route("POST", "/seat")
-def seat(call):
+@admin_route("POST", "/seat")
+def take_seat(call):
     """Another provider takes the seat: `{"name", "connection_type": "DIRECT" | "API" | "CSV"}`."""
-    return wire(call.ramp.seat(**call.body)), 201
+    return wire_fields(call.ramp.seat(**call.body)), 201
 
 
-@route("GET", "/coding")
+@admin_route("GET", "/coding")
 def coding_data(call):
     """Everything to code with, of every connection, as it goes over the wire; and what the wire leaves out."""
-    state, shown = call.state, coding.shown(call.state)
+    state, shown = call.state, coding.wire_renderer(call.state)
 
-    def every(table):
-        return [shown(row) | _untold(row) for row in state[table]]
+    def wire_rows(table):
+        return [shown(row) | _hidden_fields(row) for row in state[table]]
 
-    return {name: every(table) for name, table in CODING.items()}
+    return {name: wire_rows(table) for name, table in CODING.items()}
 
 
-def _untold(row):
+def _hidden_fields(row):
     told = {"field_id": "_field", "is_active": "_active"}
     return {name: row[key] for name, key in told.items() if key in row}
 
 
-@route("GET", "/export-errors")
+@admin_route("GET", "/export-errors")
 def export_errors(call):
     return {"errors": dict(call.state.export_errors)}
 
 
-@route("GET", "/journal")
-def journal(call):
+@admin_route("GET", "/journal")
+def show_journal(call):
     return {"journal": list(call.state.journal)}
 
 
 # -- the world
 
 
-@route("GET", "/requests")
-def requests(call):
+@admin_route("GET", "/requests")
+def show_requests(call):
     return {"requests": [dict(entry) for entry in call.ramp.requests]}
 
 
-@route("POST", "/seed")
+@admin_route("POST", "/seed")
 def add_data(call):
     """Add the client's chart, fields or people to what is there: `{"accounts", "analytics", "users"}`."""
     for account in call.body.get("accounts", ()):
@@ -209,19 +209,19 @@ def add_data(call):
         coding.add_field(call.state, item["field_id"], item["field_name"], item["options"])
     for person in call.body.get("users", ()):
         office = next(iter(call.state["locations"]))
-        users.make(call.state, **{"location": office, **person})
+        users.make_user(call.state, **{"location": office, **person})
     return None, 204
 
 
-@route("POST", "/spend")
-def spend(call):
+@admin_route("POST", "/spend")
+def let_spend(call):
     """People spend, and code it with what was uploaded: `{"transactions", "months", "seed", "statements"}`."""
     dataclasses.replace(call.ramp.seed, **(call.body or {})).spend(call.state)
     return None, 204
 
 
-@route("POST", "/reset")
-def reset(call):
+@admin_route("POST", "/reset")
+def reset_business(call):
     """Start again, with the same seed or other options of `Seed` (accounts, analytics, transactions...)."""
     options = call.body or {}
     if set(options) - SEED_OPTIONS:

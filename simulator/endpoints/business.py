@@ -1,12 +1,12 @@
 """GET /business"""
 
 from ..routes import route
-from ..state import Table, wire
+from ..state import Table, wire_fields
 
 TABLES = {"business": Table}
 
 
-def make(state, name):
+def make_business(state, name):
     return state["business"].add(
         {
             "id": state.stable_id("business"),
@@ -33,5 +33,5 @@ def make(state, name):
 
 
 @route("GET", "/business", scope="business:read")
-def detail(call):
-    return wire(next(iter(call.state["business"])))
+def get_business(call):
+    return wire_fields(next(iter(call.state["business"])))

@@ -1,10 +1,10 @@
 """/cashbacks: what Ramp gives back on spend. They are made here one by one, or by closing a statement."""
 
 from .. import money
-from ..listing import answer, equals, one_of, parse_bool, read, since, until
-from ..payables import entity_of, moment, refuse_unknown
+from ..listing import answer_list, equals, one_of, parse_bool, read_parameter, since, until
+from ..payables import entity_of, parse_moment, refuse_unknown
 from ..routes import route
-from ..state import Table, iso, wire
+from ..state import Table, iso_text, wire_fields
 from . import syncs, transactions
 
 TABLES = {"cashbacks": lambda: Table(index="sync_status")}
@@ -18,32 +18,23 @@ FILTERS = {
 
 
 @route("GET", "/cashbacks", scope="cashbacks:read")
-def index(call):
-    status = read(call, "sync_status", one_of(*transactions.STATUSES))
-    ready = read(call, "sync_ready", parse_bool)
+def list_cashbacks(call):
+    status = read_parameter(call, "sync_status", one_of(*transactions.STATUSES))
+    ready = read_parameter(call, "sync_ready", parse_bool)
 
-    def where(row):
+    def is_listed(row):
         return status is not None or not ready or row["sync_status"] == "SYNC_READY"
 
-    return answer(call, "cashbacks", FILTERS, where, bucket=status)
+    return answer_list(call, "cashbacks", FILTERS, is_listed, bucket=status)
 
 
 @route("GET", "/cashbacks/{cashback_id}", scope="cashbacks:read")
-def detail(call):
-    return wire(call.row("cashbacks", "cashback_id"))
+def get_cashback(call):
+    return wire_fields(call.row("cashbacks", "cashback_id"))
 
 
-def make(
-    store,
-    /,
-    *,
-    entity=None,
-    amount_minor,
-    currency=None,
-    date=None,
-    ready=True,
-    label=None,
-    broken=False,
+def make_cashback(
+    store, /, *, entity=None, amount_minor, currency=None, date=None, ready=True, label=None, broken=False,
     **wire_fields,
 ):
     """A new cashback; returns its row.
@@ -57,8 +48,8 @@ def make(
     entity = entity_of(store, entity, currency)
     row = {
         "id": store.new_id(),
-        "amount": money.amount(amount_minor, currency or entity["currency"]),
-        "created_at": iso(moment(date) if date else store.clock()),
+        "amount": money.currency_amount(amount_minor, currency or entity["currency"]),
+        "created_at": iso_text(parse_moment(date) if date else store.clock()),
         "entity_id": entity["id"],
         "sync_status": "SYNC_READY" if ready else "NOT_SYNC_READY",
         "_statement_id": None,

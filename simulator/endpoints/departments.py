@@ -2,39 +2,39 @@
 
 from .. import uploads
 from ..errors import RampError
-from ..listing import answer
+from ..listing import answer_list
 from ..routes import route
-from ..state import Table, wire
+from ..state import Table, wire_fields
 
 TABLES = {"departments": Table}
 
 
-def make(state, name):
+def make_department(state, name):
     return state["departments"].add({"id": state.stable_id("department", name), "name": name})
 
 
 @route("GET", "/departments", scope="departments:read")
-def index(call):
-    return answer(call, "departments")
+def list_departments(call):
+    return answer_list(call, "departments")
 
 
 @route("GET", "/departments/{department_id}", scope="departments:read")
-def detail(call):
-    return wire(call.row("departments", "department_id"))
+def get_department(call):
+    return wire_fields(call.row("departments", "department_id"))
 
 
 @route("POST", "/departments", scope="departments:write")
-def create(call):
+def post_department(call):
     body = uploads.fields_of(call, ("name",), ())
     check_name(call.state, "departments", body["name"])
-    return wire(call.state["departments"].add({"id": call.state.new_id(), "name": body["name"]})), 201
+    return wire_fields(call.state["departments"].add({"id": call.state.new_id(), "name": body["name"]})), 201
 
 
 @route("PATCH", "/departments/{department_id}", scope="departments:write")
-def patch(call):
+def patch_department(call):
     body, row = uploads.fields_of(call, ("name",), ()), call.row("departments", "department_id")
     check_name(call.state, "departments", body["name"], row["id"])
-    return wire(call.state["departments"].update(row["id"], name=body["name"]))
+    return wire_fields(call.state["departments"].update(row["id"], name=body["name"]))
 
 
 def check_name(state, table, name, own=None):

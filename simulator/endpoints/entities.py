@@ -1,8 +1,8 @@
 """/entities: the legal entities of the business, each with its own currency."""
 
-from ..listing import answer, equals, ignored, parse_bool
+from ..listing import answer_list, equals, ignored, parse_bool
 from ..routes import route
-from ..state import Table, wire
+from ..state import Table, wire_fields
 
 TABLES = {"entities": Table}
 FILTERS = {
@@ -13,7 +13,7 @@ FILTERS = {
 }
 
 
-def make(state, name, currency, is_primary=False):
+def make_entity(state, name, currency, is_primary=False):
     ident = state.stable_id("entity", name)
     banks = [
         {"id": state.stable_id(kind, ident), "account_name": f"{name} {label}", "account_number_last_four": digits, "currency": currency}
@@ -34,10 +34,10 @@ def make(state, name, currency, is_primary=False):
 
 
 @route("GET", "/entities", scope="entities:read")
-def index(call):
-    return answer(call, "entities", FILTERS)
+def list_entities(call):
+    return answer_list(call, "entities", FILTERS)
 
 
 @route("GET", "/entities/{entity_id}", scope="entities:read")
-def detail(call):
-    return wire(call.row("entities", "entity_id"))
+def get_entity(call):
+    return wire_fields(call.row("entities", "entity_id"))

@@ -8,11 +8,11 @@ whether an order without three-way match takes receipts (here it does not), nor 
 from decimal import Decimal
 
 from .. import money, uploads
-from ..errors import RampError, invalid, invalid_field, not_found
-from ..listing import Filter, answer, equals, parse_bool, parse_uuid, read
-from ..payables import day, refuse_unknown
+from ..errors import RampError, invalid_field, invalid_input, not_found
+from ..listing import Filter, answer_list, equals, parse_bool, parse_uuid, read_parameter
+from ..payables import parse_midnight, refuse_unknown
 from ..routes import route
-from ..state import Table, wire
+from ..state import Table, wire_fields
 from . import purchase_orders
 
 TABLES = {"item_receipts": lambda: Table(name=lambda row: row["purchase_order_id"])}
@@ -27,18 +27,18 @@ LINE_MAY = ("inventory_assignments", "unit_quantity")
 
 
 @route("GET", "/item-receipts", scope="item_receipts:read", plus=True)
-def index(call):
-    archived = read(call, "include_archived", parse_bool, False)
-    return answer(call, "item_receipts", FILTERS, lambda row: archived or not row["archived_at"])
+def list_item_receipts(call):
+    archived = read_parameter(call, "include_archived", parse_bool, False)
+    return answer_list(call, "item_receipts", FILTERS, lambda row: archived or not row["archived_at"])
 
 
 @route("GET", "/item-receipts/{item_receipt_id}", scope="item_receipts:read", plus=True)
-def detail(call):
-    return wire(_receipt(call))
+def get_item_receipt(call):
+    return wire_fields(_find_receipt(call))
 
 
 @route("POST", "/item-receipts", scope="item_receipts:write", plus=True)
-def create(call):
+def post_item_receipt(call):
     body = uploads.fields_of(call, NEEDS, ("memo",))
     order = call.state["purchase_orders"].get(body["purchase_order_id"])
     if order is None or order["archived_at"]:
@@ -48,44 +48,44 @@ def create(call):
     items = body["item_receipt_line_items"]
     if not items:
         raise invalid_field("item_receipt_line_items", "Shorter than minimum length.")
-    row = make(
-        call.state, order["id"], [_line(order, item) for item in items], number=body["item_receipt_number"],
+    row = make_item_receipt(
+        call.state, order["id"], [_read_line(order, item) for item in items], number=body["item_receipt_number"],
         date=body["received_at"], memo=body.get("memo"))
-    return wire(row), 201
+    return wire_fields(row), 201
 
 
 @route("DELETE", "/item-receipts/{item_receipt_id}", scope="item_receipts:write", plus=True)
-def delete(call):
-    row = _receipt(call)
+def delete_item_receipt(call):
+    row = _find_receipt(call)
     lines = {line["id"] for line in row["line_items"]}
     order = call.state["purchase_orders"].rows[row["purchase_order_id"]]
     for bill in purchase_orders.billed_on(call.state, order):
         matched = {ident for line in bill["line_items"] for ident in line["item_receipt_line_item_ids"]}
         if row["id"] in bill["item_receipt_ids"] or lines & matched:
             raise RampError(400, "DEVELOPER_7001", "The item receipt is matched with a bill")
-    remove(call.state, row["id"])
+    remove_item_receipt(call.state, row["id"])
     return None, 204
 
 
-def _receipt(call):
+def _find_receipt(call):
     row = call.row("item_receipts", "item_receipt_id")
     if row["archived_at"]:
         raise not_found("Item receipt")
     return row
 
 
-def _line(order, item):
-    """A line of a request as `make` wants it."""
-    wrong = uploads.complaints(item, ("purchase_order_line_item_id",), LINE_MAY)
+def _read_line(order, item):
+    """A line of a request as `make_item_receipt` wants it."""
+    wrong = uploads.field_complaints(item, ("purchase_order_line_item_id",), LINE_MAY)
     if wrong:
-        raise invalid("Invalid input", {"item_receipt_line_items": wrong})
+        raise invalid_input("Invalid input", {"item_receipt_line_items": wrong})
     ident = item["purchase_order_line_item_id"]
     ordered = next((line for line in order["line_items"] if line["id"] == ident), None)
     if ordered is None:
         raise invalid_field("purchase_order_line_item_id", "Not a line of the purchase order.")
     count, lots = item.get("unit_quantity"), item.get("inventory_assignments") or []
     if count is not None:
-        purchase_orders.quantity(count)
+        purchase_orders.read_quantity(count)
     elif lots or is_inventory(ordered):
         raise invalid_field("unit_quantity", "Missing data for required field.")
     if lots and sum(Decimal(str(lot["quantity"])) for lot in lots) != count:
@@ -98,7 +98,7 @@ def is_inventory(line):
     return any(item["category_info"]["type"] == "INVENTORY_ITEM" for item in line["accounting_field_selections"])
 
 
-def make(store, order, /, lines=None, *, number=None, date=None, memo=None, **wire_fields):
+def make_item_receipt(store, order, /, lines=None, *, number=None, date=None, memo=None, **wire_fields):
     """A new receipt of an order (its id); returns its row.
 
     :param lines: [{"line": id of a line of the order, "quantity": units, None: all of it, "lots": [{"lot_number",
@@ -106,9 +106,7 @@ def make(store, order, /, lines=None, *, number=None, date=None, memo=None, **wi
     :param date: day of arrival; default: today
     """
     row = store["purchase_orders"].rows[order]
-    if lines is None:
-        lines = [{"line": total["id"], "quantity": total["ordered"] - total["received"]}
-                 for total in purchase_orders.totals(store, order) if total["ordered"] > total["received"]]
+    lines = _open_lines(store, order) if lines is None else lines
     ident = store.new_id()
     made = {
         "id": ident,
@@ -116,10 +114,10 @@ def make(store, order, /, lines=None, *, number=None, date=None, memo=None, **wi
         "created_at": store.now(),
         "documents": [],
         "item_receipt_number": number or f"IR-{ident[:8].upper()}",
-        "line_items": [_told(store, row, **line) for line in lines],
+        "line_items": [_line_on_wire(store, row, **line) for line in lines],
         "memo": memo,
         "purchase_order_id": order,
-        "received_at": day(date or store.clock()),
+        "received_at": parse_midnight(date or store.clock()),
         "remote_id": None,
         "_entity": row["entity_id"],
     }
@@ -127,20 +125,25 @@ def make(store, order, /, lines=None, *, number=None, date=None, memo=None, **wi
     return store["item_receipts"].add({**made, **wire_fields})
 
 
-def remove(store, ident, /):
+def _open_lines(store, order):
+    return [{"line": total["id"], "quantity": total["ordered"] - total["received"]}
+            for total in purchase_orders.line_totals(store, order) if total["ordered"] > total["received"]]
+
+
+def remove_item_receipt(store, ident, /):
     """Delete a receipt: only the list that asks for archived ones still has it. Returns the row."""
     return store["item_receipts"].update(ident, archived_at=store.now())
 
 
-def _told(store, order, line, quantity=None, lots=()):
+def _line_on_wire(store, order, line, quantity=None, lots=()):
     number = [item["id"] for item in order["line_items"]].index(line)
     ordered = order["line_items"][number]
     count = ordered["quantity"] if quantity is None else quantity
     return {
         "id": store.new_id(),
         "accounting_field_selections": ordered["accounting_field_selections"],
-        "amount": money.amount(
-            purchase_orders.extended(order["_money"]["lines"][number], count), order["_money"]["currency"]),
+        "amount": money.currency_amount(
+            purchase_orders.extended_minor(order["_money"]["lines"][number], count), order["_money"]["currency"]),
         "inventory_assignments": [{
             "id": store.new_id(), "lot_number": lot["lot_number"], "quantity": str(lot["quantity"]),
             "expiration_date": lot.get("expiration_date")} for lot in lots],

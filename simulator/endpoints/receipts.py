@@ -1,9 +1,9 @@
 """/receipts"""
 
 from .. import files
-from ..listing import answer, equals, ignored, parse_bool, since, until
+from ..listing import answer_list, equals, ignored, parse_bool, since, until
 from ..routes import route
-from ..state import Table, wire
+from ..state import Table, wire_fields
 
 TABLES = {"receipts": Table}
 FILTERS = {
@@ -17,7 +17,7 @@ FILTERS = {
 }
 
 
-def make(state, user_id, created_at, kind=None, filename=None, **links):
+def make_receipt(state, user_id, created_at, kind=None, filename=None, **links):
     """`links`: transaction_id or reimbursement_id. `kind`: pdf, png, jpg, bomb; None: by chance of the id."""
     return state["receipts"].add(
         {
@@ -31,15 +31,15 @@ def make(state, user_id, created_at, kind=None, filename=None, **links):
     )
 
 
-def _render(call):
-    return lambda row: {**wire(row), "receipt_url": files.url(call, row)}
+def _receipt_renderer(call):
+    return lambda row: {**wire_fields(row), "receipt_url": files.signed_url(call, row)}
 
 
 @route("GET", "/receipts", scope="receipts:read")
-def index(call):
-    return answer(call, "receipts", FILTERS, render=_render(call))
+def list_receipts(call):
+    return answer_list(call, "receipts", FILTERS, render=_receipt_renderer(call))
 
 
 @route("GET", "/receipts/{receipt_id}", scope="receipts:read")
-def detail(call):
-    return _render(call)(call.row("receipts", "receipt_id"))
+def get_receipt(call):
+    return _receipt_renderer(call)(call.row("receipts", "receipt_id"))

@@ -3,24 +3,28 @@
 from datetime import timedelta
 
 from .. import money
-from ..listing import Filter, answer, equals, ignored, one_of, parse_bool, parse_uuid, read, since, until
+from ..listing import Filter, answer_list, equals, ignored, one_of, parse_bool, parse_uuid, read_parameter, since, until
 from ..payables import (
     DEFAULT,
-    coded,
-    convert,
+    coded_lines,
+    convert_minor,
     entity_of,
-    full,
     is_coded,
-    moment,
+    line_selections,
+    parse_midnight,
+    parse_moment,
+    recoded_lines,
     refuse_unknown,
+    reimbursement_selections,
     row_of,
-    selections,
-    spread,
+    spread_lines,
+    sum_lines,
     unless_false,
 )
 from ..routes import route
-from ..state import Table, iso, wire
-from . import receipts, syncs
+from ..state import Table, blank_row, iso_text, wire_fields
+from . import receipts as receipt_files
+from . import syncs
 
 TABLES = {"reimbursements": lambda: Table(index="sync_status")}
 syncs.TARGETS["REIMBURSEMENT_SYNC"] = syncs.SyncTarget("reimbursements")
@@ -62,52 +66,42 @@ OLDER = {
 
 
 @route("GET", "/reimbursements", scope="reimbursements:read")
-def index(call):
+def list_reimbursements(call):
     # Unasked, only one direction: what people owe is another list.
-    direction = read(call, "direction", one_of(*DIRECTIONS), DIRECTIONS[0])
-    status = read(call, "sync_status", one_of(*STATUSES))
+    direction = read_parameter(call, "direction", one_of(*DIRECTIONS), DIRECTIONS[0])
+    status = read_parameter(call, "sync_status", one_of(*STATUSES))
     filters = FILTERS if status else {**FILTERS, **OLDER}
-    return answer(call, "reimbursements", filters, lambda row: row["direction"] == direction, bucket=status)
+    return answer_list(call, "reimbursements", filters, lambda row: row["direction"] == direction, bucket=status)
 
 
 @route("GET", "/reimbursements/{reimbursement_id}", scope="reimbursements:read")
-def detail(call):
+def get_reimbursement(call):
     row = call.row("reimbursements", "reimbursement_id")
-    return {**wire(row), **({"trace_id": row["_trace"]} if row["_trace"] else {})}
+    return {**wire_fields(row), **({"trace_id": row["_trace"]} if row["_trace"] else {})}
 
 
 # -- making
 
+# Fields that nobody has filled in yet.
+UNSET = (
+    "distance", "end_location", "fund_id", "memo", "merchant", "merchant_id", "payment_batch_id", "payment_id",
+    "payment_processed_at", "start_location", "synced_at", "trip_id", "_trace",
+)
+EMPTY = ("attendees", "receipts", "waypoints")
+# What a type has of its own.
+OF_TYPE = {
+    "MILEAGE": {"distance": 55, "start_location": "1 Main St, Springfield", "end_location": "2 Side St, Shelbyville"},
+    "OUT_OF_POCKET": {"merchant": "Delta Air Lines"},
+}
 
-def make(
-    store,
-    /,
-    *,
-    amount_minor=None,
-    currency=None,
-    lines=None,
-    account=DEFAULT,
-    analytics=None,
-    entity_minor=None,
-    entity_currency=None,
-    rate=None,
-    payee_minor=None,
-    payee_currency=None,
-    user=None,
-    entity=None,
-    date=None,
-    type="OUT_OF_POCKET",
-    direction=None,
-    state="AWAITING_PAYMENT",
-    sync_status="SYNC_READY",
-    receipts=0,
-    header=(),
-    legacy=False,
-    label=None,
-    broken=False,
-    **wire_fields,
+
+def make_reimbursement(
+    store, /, *, amount_minor=None, currency=None, lines=None, account=DEFAULT, analytics=None, entity_minor=None,
+    entity_currency=None, rate=None, payee_minor=None, payee_currency=None, user=None, entity=None, date=None,
+    type="OUT_OF_POCKET", direction=None, state="AWAITING_PAYMENT", sync_status="SYNC_READY", receipts=0, header=(),
+    legacy=False, label=None, broken=False, **wire_fields,
 ):
-    """A new reimbursement; returns its row. Pay it with :func:`pay`.
+    """A new reimbursement; returns its row. Pay it with :func:`pay_reimbursements`.
 
     Amounts are minor units and not negative. Lines are in `currency`, what the person spent; the entity pays in its own.
 
@@ -127,112 +121,115 @@ def make(
     entity = entity_of(store, entity or user["entity_id"])
     if lines is None and amount_minor is None:
         raise TypeError("A reimbursement needs amount_minor or lines")
-    spent = moment(date or store.clock() - timedelta(days=6))
-    submitted = None if state in ("DRAFT", "INIT") else iso(min(spent + timedelta(days=1), store.clock()))
-    approved = None if state in UNAPPROVED else iso(min(spent + timedelta(days=2), store.clock()))
-    ident = store.new_id()
+    spent = parse_moment(date or store.clock() - timedelta(days=6))
     row = {
-        "id": ident,
-        "accounting_date": iso(spent.replace(hour=0, minute=0, second=0, microsecond=0)),
-        "accounting_field_selections": full(header),
-        "approved_at": approved,
-        "attendees": [],
-        "created_at": iso(min(spent + timedelta(hours=3), store.clock())),
+        **_party_fields(store, user, entity),
+        **_day_fields(store, spent, state),
+        "accounting_field_selections": reimbursement_selections(header),
         "direction": direction or DIRECTIONS[type.startswith("PAYBACK")],
-        "distance": None,
-        "employee_id": user["employee_id"],
-        "end_location": None,
-        "entity_id": entity["id"],
-        "fund_id": None,
-        "memo": None,
-        "merchant": None,
-        "merchant_id": None,
-        "payment_batch_id": None,
-        "payment_id": None,
-        "payment_processed_at": None,
-        "receipts": [],
         "spend_limit_id": wire_fields.get("fund_id"),
-        "start_location": None,
         "state": state,
-        "submitted_at": submitted,
         "sync_status": sync_status,
-        "synced_at": None,
-        "transaction_date": spent.date().isoformat(),
-        "trip_id": None,
         "type": type,
-        "updated_at": approved or submitted or iso(min(spent + timedelta(hours=3), store.clock())),
-        "user_email": user["email"],
-        "user_full_name": f"{user['first_name']} {user['last_name']}",
-        "user_id": user["id"],
-        "waypoints": [],
-        "_transaction_time": iso(spent.replace(hour=0, minute=0, second=0, microsecond=0)),
-        "_trace": None,
         "_legacy": legacy,
         "_label": label,
         "_broken": broken,
+        **OF_TYPE.get(type, {}),
     }
-    if type == "MILEAGE":
-        row.update(distance=55, start_location="1 Main St, Springfield", end_location="2 Side St, Shelbyville")
-    elif type == "OUT_OF_POCKET":
-        row["merchant"] = "Delta Air Lines"
-    row.update(_money(store, {
-        "amount_minor": sum(line["amount_minor"] for line in lines) if amount_minor is None else amount_minor,
+    lines = [{"amount_minor": amount_minor}] if lines is None else lines
+    row.update(_money_fields(store, {
+        "amount_minor": sum_lines(lines) if amount_minor is None else amount_minor,
         "currency": currency or entity["currency"],
-        "lines": coded(store, lines if lines is not None else [{"amount_minor": amount_minor}], account, analytics),
-        "entity_minor": entity_minor,
-        "entity_currency": entity_currency or entity["currency"],
-        "rate": rate,
-        "payee_minor": payee_minor,
-        "payee_currency": payee_currency,
+        "lines": coded_lines(store, lines, account, analytics),
+        "entity_minor": entity_minor, "entity_currency": entity_currency or entity["currency"], "rate": rate,
+        "payee_minor": payee_minor, "payee_currency": payee_currency,
     }, legacy))
     refuse_unknown("A reimbursement", row, wire_fields)
     row.update(wire_fields)
     store["reimbursements"].add(row)
     for _ in range(receipts):
-        add_receipt(store, ident)
+        add_receipt(store, row["id"])
     if state in PAID and not row["payment_processed_at"]:
-        pay(store, ident, state=state, date=spent + timedelta(days=4))
+        pay_reimbursements(store, row["id"], state=state, date=spent + timedelta(days=4))
     return row
 
 
-def change(store, ident, /, **changes):
+def _party_fields(store, user, entity):
+    """The fields of a new reimbursement that say which it is, and whose."""
+    return {
+        **blank_row(UNSET, EMPTY),
+        "id": store.new_id(),
+        "employee_id": user["employee_id"],
+        "entity_id": entity["id"],
+        "user_email": user["email"],
+        "user_full_name": f"{user['first_name']} {user['last_name']}",
+        "user_id": user["id"],
+    }
+
+
+def _day_fields(store, spent, state):
+    """When it was spent, made, submitted and approved; none of these is in the future."""
+    now = store.clock()
+    created = iso_text(min(spent + timedelta(hours=3), now))
+    submitted = None if state in ("DRAFT", "INIT") else iso_text(min(spent + timedelta(days=1), now))
+    approved = None if state in UNAPPROVED else iso_text(min(spent + timedelta(days=2), now))
+    return {
+        **_day_spent_fields(spent),
+        "approved_at": approved,
+        "created_at": created,
+        "submitted_at": submitted,
+        "updated_at": approved or submitted or created,
+    }
+
+
+def _day_spent_fields(spent):
+    midnight = parse_midnight(spent)
+    return {"transaction_date": spent.date().isoformat(), "accounting_date": midnight, "_transaction_time": midnight}
+
+
+# -- changing
+
+
+def change_reimbursement(store, ident, /, **changes):
     """Change a reimbursement after the fact; moves `updated_at`. Returns the row.
 
-    Takes fields of the wire object, and of :func:`make`: amount_minor, currency, lines, account, entity_minor,
+    Takes fields of the wire object, and of :func:`make_reimbursement`: amount_minor, currency, lines, account,
+    entity_minor,
     entity_currency, rate, payee_minor, payee_currency, date, header, receipts (how many there are to be at least).
     """
     row = store["reimbursements"].rows[ident]
-    values = dict(row["_money"])
-    wanted = {name: changes.pop(name) for name in tuple(changes) if name in values}
-    if "lines" in wanted:
-        wanted.setdefault("amount_minor", sum(line["amount_minor"] for line in wanted["lines"]))
-    if "amount_minor" in wanted:
-        wanted = {"entity_minor": None, "payee_minor": None, **wanted}
-        if "lines" not in wanted:
-            wanted["lines"] = spread(values["lines"], wanted["amount_minor"])
-    if "account" in changes:
-        account = changes.pop("account")
-        wanted["lines"] = [
-            {**line, "account": account, "selections": None} for line in wanted.get("lines", values["lines"])]
+    wanted = _wanted_money(row["_money"], changes)
     if "date" in changes:
-        spent = moment(changes.pop("date"))
-        midnight = iso(spent.replace(hour=0, minute=0, second=0, microsecond=0))
-        changes.update(transaction_date=spent.date().isoformat(), accounting_date=midnight, _transaction_time=midnight)
+        changes.update(_day_spent_fields(parse_moment(changes.pop("date"))))
     if "header" in changes:
-        changes["accounting_field_selections"] = full(changes.pop("header"))
+        changes["accounting_field_selections"] = reimbursement_selections(changes.pop("header"))
     count = changes.pop("receipts", None)
     if isinstance(count, list):  # the ids themselves
         changes["receipts"], count = count, None
     refuse_unknown("A reimbursement", row, changes, ("_transaction_time",))
     if wanted:
-        changes.update(_money(store, {**values, **wanted}, row["_legacy"]))
+        changes.update(_money_fields(store, {**row["_money"], **wanted}, row["_legacy"]))
     for _ in range((count or 0) - len(row["receipts"])):
         add_receipt(store, ident)
     changes.setdefault("updated_at", store.now())
     return store["reimbursements"].update(ident, **changes)
 
 
-def pay(store, idents, /, *, state="REIMBURSED", date=None, batch_id=None, payment_id=None):
+def _wanted_money(values, changes):
+    """Takes out of `changes` what concerns amounts and lines; returns it as values of `_money`, made whole."""
+    wanted = {name: changes.pop(name) for name in tuple(changes) if name in values}
+    if "lines" in wanted:
+        wanted.setdefault("amount_minor", sum_lines(wanted["lines"]))
+    if "amount_minor" in wanted:
+        wanted = {"entity_minor": None, "payee_minor": None, **wanted}
+        if "lines" not in wanted:
+            wanted["lines"] = spread_lines(values["lines"], wanted["amount_minor"])
+    if "account" in changes:
+        wanted["lines"] = recoded_lines(wanted.get("lines", values["lines"]), changes.pop("account"))
+    return wanted
+
+
+def pay_reimbursements(store, idents, /, *, state="REIMBURSED", date=None, batch_id=None, payment_id=None):
     """Pay one reimbursement, or several (a list) in one batch; returns the batch's id.
 
     With a state that is not among PAID the payment failed, or is on its way: the batch is known, no time of payment.
@@ -240,46 +237,47 @@ def pay(store, idents, /, *, state="REIMBURSED", date=None, batch_id=None, payme
     several = [idents] if isinstance(idents, str) else list(idents)
     batch_id = batch_id or store.new_id()
     payment_id = payment_id or batch_id.replace("-", "")[:10].upper()
-    at = iso(min(moment(date or store.clock()), store.clock()))
+    at = iso_text(min(parse_moment(date or store.clock()), store.clock()))
     done = state in PAID
     for ident in several:
         row = store["reimbursements"].rows[ident]
-        trace = _trace(batch_id, row["user_id"]) if done else None
+        trace = _bank_trace(batch_id, row["user_id"]) if done else None
         store["reimbursements"].update(
             ident, state=state, payment_batch_id=batch_id, payment_id=payment_id if done else None,
             payment_processed_at=at if done else None, updated_at=max(at, row["updated_at"] or at), _trace=trace)
     return batch_id
 
 
-def _trace(batch_id, user_id):
+def _bank_trace(batch_id, user_id):
     """The bank's reference: a transfer for each employee of a batch (contract of 2026-08-01, ApiReimbursementTraceId)."""
     number = (int(batch_id[-12:], 16) + int(user_id[-12:], 16)) % 10**15
     return {"descriptor": "Trace ID", "trace_id": f"{number:015}"}
 
 
 def add_receipt(store, ident, /, **values):
-    """A receipt matched to a reimbursement; `values` as of `receipts.make`. Returns its row."""
+    """A receipt matched to a reimbursement; `values` as of `receipts.make_receipt`. Returns its row."""
     row = store["reimbursements"].rows[ident]
-    receipt = receipts.make(store, row["user_id"], row["created_at"], reimbursement_id=ident, **values)
+    receipt = receipt_files.make_receipt(store, row["user_id"], row["created_at"], reimbursement_id=ident, **values)
     store["reimbursements"].update(ident, receipts=[*row["receipts"], receipt["id"]])
     return receipt
 
 
-def _money(store, values, legacy):
+def _money_fields(store, values, legacy):
     """The wire fields that follow from amounts and lines, and `_money`: the amounts as they are meant."""
     minor, currency = values["amount_minor"], values["currency"]
     entity_minor, entity_currency = values["entity_minor"], values["entity_currency"]
     if entity_minor is None:
-        entity_minor = minor if currency == entity_currency else convert(minor, currency, values["rate"] or 1, entity_currency)
+        entity_minor = minor if currency == entity_currency else convert_minor(minor, currency, values["rate"] or 1,
+            entity_currency)
     payee_minor, payee_currency = values["payee_minor"], values["payee_currency"] or entity_currency
     body = {
         "entity_amount": {"value": entity_minor, "currency": entity_currency},
         "merchant_amount": {"value": minor, "currency": currency},
-        "payee_amount": money.amount(entity_minor if payee_minor is None else payee_minor, payee_currency),
+        "payee_amount": money.currency_amount(entity_minor if payee_minor is None else payee_minor, payee_currency),
         "line_items": [
             {
-                "accounting_field_selections": full(selections(store, line)),
-                "amount": money.amount(line["amount_minor"], line.get("currency") or currency),
+                "accounting_field_selections": reimbursement_selections(line_selections(store, line)),
+                "amount": money.currency_amount(line["amount_minor"], line.get("currency") or currency),
                 "memo": line.get("memo"),
             }
             for line in values["lines"]],
@@ -287,6 +285,6 @@ def _money(store, values, legacy):
     }
     if legacy:
         body.update(
-            amount=money.major(entity_minor, entity_currency), currency=entity_currency,
-            original_reimbursement_amount=money.amount(minor, currency))
+            amount=money.major_amount(entity_minor, entity_currency), currency=entity_currency,
+            original_reimbursement_amount=money.currency_amount(minor, currency))
     return body

@@ -3,17 +3,17 @@
 from datetime import timedelta
 
 from .. import money
-from ..listing import Filter, answer, equals, ignored, one_of, parse_time, parse_uuid, since
-from ..payables import many, moment, refuse_unknown, row_of, without_empty
+from ..listing import Filter, answer_list, equals, ignored, one_of, parse_time, parse_uuid, since
+from ..payables import parse_list, parse_moment, refuse_unknown, row_of, without_empty
 from ..routes import route
-from ..state import Table, iso, wire
+from ..state import Table, iso_text, wire_fields
 
 TABLES = {"repayments": Table}
 METHODS = ("ach", "debit_card", "export_for_payment", "payroll", "prefunded", "push", "repay_off_ramp")
 STATUSES = ("AWAITING_MANUAL_REPAYMENT", "AWAITING_PAYMENT", "NONE", "REPAID", "REPAYMENT_FAILED", "REQUESTED_BY_REVIEWER")
 FILTERS = {
     "entity_id": ignored(parse_uuid),  # "not supported yet"
-    "funding_methods": Filter(many(one_of(*METHODS)), lambda row, values: row["funding_method"] in values),
+    "funding_methods": Filter(parse_list(one_of(*METHODS)), lambda row, values: row["funding_method"] in values),
     "from_repaid_at": since("repaid_at"),
     "to_repaid_at": Filter(parse_time, lambda row, value: bool(row["repaid_at"]) and row["repaid_at"] < value),
     "user_id": equals("user_id"),
@@ -21,24 +21,15 @@ FILTERS = {
 
 
 @route("GET", "/repayments", scope="repayments:read")
-def index(call):
+def list_repayments(call):
     # The newest first, unlike other lists.
-    return answer(call, "repayments", FILTERS, reverse=True, render=lambda row: without_empty(wire(row), ("entity_id",)))
+    return answer_list(call, "repayments", FILTERS, reverse=True,
+        render=lambda row: without_empty(wire_fields(row), ("entity_id",)))
 
 
-def make(
-    store,
-    /,
-    *,
-    transaction=None,
-    amount_minor=None,
-    currency=None,
-    user=None,
-    status="REPAID",
-    date=None,
-    label=None,
-    broken=False,
-    **wire_fields,
+def make_repayment(
+    store, /, *, transaction=None, amount_minor=None, currency=None, user=None, status="REPAID", date=None,
+    label=None, broken=False, **wire_fields,
 ):
     """A new repayment; returns its row.
 
@@ -60,8 +51,8 @@ def make(
         "entity_id": original["entity_id"] if original else user["entity_id"],
         "funding_method": "ach",
         "original_transaction_id": transaction,
-        "repaid_at": iso(moment(date or store.clock() - timedelta(days=1))) if paid else None,
-        "repayment_amount": money.amount(amount_minor, currency or "USD"),
+        "repaid_at": iso_text(parse_moment(date or store.clock() - timedelta(days=1))) if paid else None,
+        "repayment_amount": money.currency_amount(amount_minor, currency or "USD"),
         "status": status,
         "user_id": user["id"],
         "user_signature": f"{user['first_name']} {user['last_name']}" if paid else None,

@@ -1,6 +1,7 @@
 """/statements: what was owed on cards, per entity and currency, at the end of each period.
 
-A statement is closed for the whole business (:func:`close`) and takes whatever is not on one yet: cleared transactions
+A statement is closed for the whole business (:func:`close_statement`) and takes whatever is not on one yet: cleared
+transactions
 (by the day they settled), cashbacks and the moves of transfers. A transfer that is returned after it was on a statement
 is on the next one again: there its amount makes `payments` less, which may then be negative. How Ramp shows that nobody
 has observed. Statements themselves are never synced.
@@ -11,31 +12,33 @@ from datetime import timedelta
 from typing import NamedTuple
 
 from .. import files, money
-from ..listing import answer, parse_time, read, since
-from ..payables import moment, refuse_unknown
+from ..listing import answer_list, parse_time, read_parameter, since
+from ..payables import parse_moment, refuse_unknown
 from ..routes import route
-from ..state import Table, iso, wire
+from ..state import Table, iso_text, wire_fields
 from . import cashbacks
 
 TABLES = {"statements": Table}
 TABLE_OF = {"CARD_TRANSACTION": "transactions", "CASHBACK": "cashbacks", "TRANSFER_PAYMENT": "transfers"}
+OWED = ("charges_minor", "refunds_minor", "cashback_minor", "payments_minor", "owed_minor")
 AMOUNTS = ("opening_balance", "charges", "credits", "payments", "ending_balance")
 FILTERS = {"from_date": since("end_date")}
 
 
 @route("GET", "/statements", scope="statements:read")
-def index(call):
-    latest = read(call, "to_date", parse_time, call.state.now())
-    return answer(call, "statements", FILTERS, lambda row: row["end_date"] <= latest, render=_renderer(call))
+def list_statements(call):
+    latest = read_parameter(call, "to_date", parse_time, call.state.now())
+    return answer_list(call, "statements", FILTERS, lambda row: row["end_date"] <= latest,
+        render=_statement_renderer(call))
 
 
 @route("GET", "/statements/{statement_id}", scope="statements:read")
-def detail(call):
-    return _renderer(call)(call.row("statements", "statement_id"))
+def get_statement(call):
+    return _statement_renderer(call)(call.row("statements", "statement_id"))
 
 
-def _renderer(call):
-    return lambda row: {**wire(row), "statement_url": files.url(call, row, "statements")}
+def _statement_renderer(call):
+    return lambda row: {**wire_fields(row), "statement_url": files.signed_url(call, row, "statements")}
 
 
 # -- what moves
@@ -52,17 +55,17 @@ class Movement(NamedTuple):
     statement_id: str
 
     @property
-    def key(self):
+    def balance_key(self):
         return self.row["entity_id"], self.currency
 
     @property
-    def column(self):
+    def section_column(self):
         if self.type == "TRANSFER_PAYMENT":
             return "payments"
         return "charges" if self.minor >= 0 else "credits"
 
     @property
-    def line(self):
+    def statement_line(self):
         """As a statement has it."""
         line = {"type": self.type, "id": self.row["id"]}
         if self.type == "CARD_TRANSACTION":
@@ -70,11 +73,11 @@ class Movement(NamedTuple):
         return {**line, "created_at": self.row["created_at"]}
 
 
-def movements(store):
+def card_movements(store):
     """All that ever changed what is owed on cards, in no order that means something."""
     for row in store["transactions"]:
         if row["state"] == "CLEARED":
-            at = iso(moment(row.get("settlement_date") or row["user_transaction_time"]))
+            at = iso_text(parse_moment(row.get("settlement_date") or row["user_transaction_time"]))
             values = row["_money"]
             yield Movement("CARD_TRANSACTION", row, values["currency"], at, values["amount_minor"], row.get("statement_id"))
     for row in store["cashbacks"]:
@@ -86,7 +89,7 @@ def movements(store):
                 "TRANSFER_PAYMENT", row, row["amount"]["currency_code"], move["at"], -move["amount_minor"], move["statement_id"])
 
 
-def owed(store, entity=None, currency=None, sync_status=None, until=None):
+def owed_on_cards(store, entity=None, currency=None, sync_status=None, until=None):
     """What is owed on cards per entity and currency, in minor units, on a statement or not.
 
     :param entity: only of this one (its id); `currency` likewise
@@ -96,39 +99,33 @@ def owed(store, entity=None, currency=None, sync_status=None, until=None):
     "owed_minor" (charges less the others), "months": {"2026-07": the same five amounts of that month (UTC)}}].
     """
     found = {}
-    names = ("charges_minor", "refunds_minor", "cashback_minor", "payments_minor", "owed_minor")
-    for item in movements(store):
+    for item in card_movements(store):
         if entity not in (None, item.row["entity_id"]) or currency not in (None, item.currency):
             continue
         if sync_status and item.row["sync_status"] not in sync_status or until and item.at >= until:
             continue
-        total = found.setdefault(item.key, {
-            "entity_id": item.key[0], "currency": item.currency, **dict.fromkeys(names, 0), "months": {}})
-        month = total["months"].setdefault(item.at[:7], dict.fromkeys(names, 0))
-        name = {"CASHBACK": "cashback", "TRANSFER_PAYMENT": "payments"}.get(
-            item.type, "charges" if item.minor >= 0 else "refunds")
+        total = found.setdefault(item.balance_key, {
+            "entity_id": item.balance_key[0], "currency": item.currency, **dict.fromkeys(OWED, 0), "months": {}})
+        month = total["months"].setdefault(item.at[:7], dict.fromkeys(OWED, 0))
         for amounts in (total, month):
-            amounts[f"{name}_minor"] += item.minor if name == "charges" else -item.minor
-            amounts["owed_minor"] += item.minor
+            _add_movement(amounts, item)
     for total in found.values():
         total["months"] = dict(sorted(total["months"].items()))
     return [found[key] for key in sorted(found)]
 
 
+def _add_movement(amounts, item):
+    name = {"CASHBACK": "cashback", "TRANSFER_PAYMENT": "payments"}.get(
+        item.type, "charges" if item.minor >= 0 else "refunds")
+    amounts[f"{name}_minor"] += item.minor if name == "charges" else -item.minor
+    amounts["owed_minor"] += item.minor
+
+
 # -- making
 
 
-def close(
-    store,
-    end,
-    /,
-    start=None,
-    *,
-    cashback_bps=0,
-    withhold=None,
-    sparse=False,
-    label=None,
-    broken=False,
+def close_statement(
+    store, end, /, start=None, *, cashback_bps=0, withhold=None, sparse=False, label=None, broken=False,
     **wire_fields,
 ):
     """Close a statement over everything before `end` that is on none yet; returns its row.
@@ -137,29 +134,26 @@ def close(
     :param start: only told, what is older is taken all the same; default: the end of the last one, else the first movement
     :param cashback_bps: first make the period's cashback, in hundredths of a percent of charges less refunds, per entity
         and currency, rounded down
-    :param withhold: "statement": it is not told until :func:`release`, what is on it is; "lines": the other way round
+    :param withhold: "statement": it is not told until :func:`release_statement`, what is on it is; "lines": the other
+        way round
     :param sparse: as Ramp's own example has it against its schema: no conversion rates, lines of type and id only
     :param broken: do not hold the row against the contract
     :param wire_fields: any field of the wire object as it is to be
     """
     if withhold not in (None, "lines", "statement"):
         raise ValueError(f"withhold is neither lines nor statement: {withhold}")
-    end, last = iso(moment(end)), next(reversed(store["statements"].rows.values()), None)
+    end, last = iso_text(parse_moment(end)), next(reversed(store["statements"].rows.values()), None)
     if end > store.now() or last and end <= last["end_date"]:
         raise ValueError("A statement ends after the one before it, and not in the future")
-
-    def taken():
-        return [item for item in movements(store) if item.statement_id is None and item.at < end]
-
-    _give_cashback(store, taken(), end, cashback_bps)
-    found = sorted(taken(), key=lambda item: (item.at, item.row["id"]))
-    ident = store.new_id()
+    _give_cashback(store, _open_movements(store, end), end, cashback_bps)
+    found = sorted(_open_movements(store, end), key=lambda item: (item.at, item.row["id"]))
     row = {
-        "id": ident,
-        "balance_sections": _sections(store, found, last),
-        "start_date": iso(moment(start)) if start else last["end_date"] if last else found[0].at if found else end,
+        "id": store.new_id(),
+        "balance_sections": _balance_sections(store, found, last),
+        "start_date": iso_text(parse_moment(start)) if start else last["end_date"] if last else found[0].at if found
+            else end,
         "end_date": end,
-        "statement_lines": _lines(found),
+        "statement_lines": _statement_lines(found),
         "_kind": "pdf",
         "_withheld": withhold == "statement",
         "_label": label,
@@ -167,17 +161,22 @@ def close(
     }
     if last:
         row["preceding_statement_id"] = last["id"]
-    row.update(_whole(store, row))
+    row.update(_whole_amounts(store, row))
     if sparse:
-        row.update(_sparse(row))
+        row.update(_sparse_fields(row))
     refuse_unknown("A statement", row, wire_fields)
     row.update(wire_fields)
     store["statements"].add(row)
-    _take(store, row, found, withheld=withhold == "lines")
+    _put_on_statement(store, row, found, withheld=withhold == "lines")
     return row
 
 
-def change(store, ident, section=None, /, *, add_lines=(), remove_lines=(), broken=None, **changes):
+def _open_movements(store, end):
+    """What moved before `end` and is on no statement yet."""
+    return [item for item in card_movements(store) if item.statement_id is None and item.at < end]
+
+
+def change_statement(store, ident, section=None, /, *, add_lines=(), remove_lines=(), broken=None, **changes):
     """Make a statement other than it was closed, without a look at what is on it; returns its row.
 
     :param section: the id of the balance section meant; default: the only one
@@ -195,7 +194,7 @@ def change(store, ident, section=None, /, *, add_lines=(), remove_lines=(), brok
             raise ValueError("Say which balance section")
         changed = {**sections[0], **{name: {**sections[0][name], "amount": amount} for name, amount in amounts.items()}}
         changes["balance_sections"] = [changed if item is sections[0] else item for item in row["balance_sections"]]
-        changes = {**_whole(store, changes), **changes}
+        changes = {**_whole_amounts(store, changes), **changes}
     if add_lines or remove_lines:
         lines = [line for line in row["statement_lines"] if line["id"] not in remove_lines]
         changes["statement_lines"] = [*lines, *add_lines]
@@ -204,9 +203,9 @@ def change(store, ident, section=None, /, *, add_lines=(), remove_lines=(), brok
     return store["statements"].update(ident, **changes)
 
 
-def release(store, ident, /):
+def release_statement(store, ident, /):
     """Tell what was withheld of a statement; returns its row."""
-    for item in movements(store):
+    for item in card_movements(store):
         if item.statement_id == ident and item.row.get("_withheld"):
             store[TABLE_OF[item.type]].update(item.row["id"], _withheld=False)
     return store["statements"].update(ident, _withheld=False)
@@ -216,58 +215,62 @@ def _give_cashback(store, found, end, bps):
     spent = Counter()
     for item in found:
         if item.type == "CARD_TRANSACTION":
-            spent[item.key] += item.minor
+            spent[item.balance_key] += item.minor
     for (entity_id, currency), minor in sorted(spent.items()):
         amount = minor * bps // 10000
         if amount > 0:
-            date = moment(end) - timedelta(seconds=1)
-            cashbacks.make(store, entity=entity_id, amount_minor=amount, currency=currency, date=date)
+            date = parse_moment(end) - timedelta(seconds=1)
+            cashbacks.make_cashback(store, entity=entity_id, amount_minor=amount, currency=currency, date=date)
 
 
-def _sections(store, found, last):
+def _balance_sections(store, found, last):
     columns = {(item["entity_id"], item["ending_balance"]["currency_code"]): Counter(opening_balance=item["ending_balance"]["amount"])
                for item in (last["balance_sections"] if last else ())}
     for item in found:
-        columns.setdefault(item.key, Counter())[item.column] += item.minor if item.column == "charges" else -item.minor
+        columns.setdefault(item.balance_key, Counter())[
+            item.section_column] += item.minor if item.section_column == "charges" else -item.minor
     sections = []
     for (entity_id, currency), column in sorted(columns.items()):
         column["ending_balance"] = column["opening_balance"] + column["charges"] - column["credits"] - column["payments"]
         sections.append({
-            "id": store.new_id(), "entity_id": entity_id, **{name: money.amount(column[name], currency) for name in AMOUNTS}})
+            "id": store.new_id(), "entity_id": entity_id,
+                **{name: money.currency_amount(column[name], currency) for name in AMOUNTS}})
     return sections
 
 
-def _lines(found):
+def _statement_lines(found):
     """One for each object; none for a transfer that was accepted and failed since the last statement."""
     moved = Counter()
     for item in found:
         moved[item.row["id"]] += item.minor
-    lines = {item.row["id"]: item.line for item in found if moved[item.row["id"]] or item.type != "TRANSFER_PAYMENT"}
+    lines = {item.row["id"]: item.statement_line for item in found if moved[item.row["id"]]
+        or item.type != "TRANSFER_PAYMENT"}
     return list(lines.values())
 
 
-def _whole(store, row):
+def _whole_amounts(store, row):
     """The deprecated amounts of the whole: only what is in the primary entity's currency. And the text of the file."""
     currency = store["entities"].find(is_primary=True)["currency"]
     mine = [item for item in row["balance_sections"] if item["ending_balance"]["currency_code"] == currency]
     text = [f"{item['entity_id']}: {item['ending_balance']['amount']} {item['ending_balance']['currency_code']}"
             for item in row["balance_sections"]]
-    return {**{name: money.amount(sum(item[name]["amount"] for item in mine), currency) for name in AMOUNTS}, "_text": text}
+    return {**{name: money.currency_amount(sum(item[name]["amount"] for item in mine), currency) for name in AMOUNTS},
+        "_text": text}
 
 
-def _sparse(row):
-    def bare(item):
+def _sparse_fields(row):
+    def bare_amounts(item):
         return {name: {key: value for key, value in amount.items() if key != "minor_unit_conversion_rate"}
                 for name, amount in item.items() if name in AMOUNTS}
 
     return {
-        **bare(row),
-        "balance_sections": [{**item, **bare(item)} for item in row["balance_sections"]],
+        **bare_amounts(row),
+        "balance_sections": [{**item, **bare_amounts(item)} for item in row["balance_sections"]],
         "statement_lines": [{"type": line["type"], "id": line["id"]} for line in row["statement_lines"]],
     }
 
 
-def _take(store, row, found, withheld):
+def _put_on_statement(store, row, found, withheld):
     """Put what was found on the statement. `updated_at` of the transactions stays: nobody edited them."""
     ident = row["id"]
     for item in found:

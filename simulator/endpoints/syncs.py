@@ -1,6 +1,6 @@
 """POST /accounting/syncs: the client says what is in its books, Ramp locks it."""
 
-from ..errors import invalid
+from ..errors import invalid_input
 from ..routes import route
 from . import accounting_connection
 
@@ -14,29 +14,29 @@ class SyncTarget:
     def __init__(self, table, field="sync_status", ready="SYNC_READY", done="SYNCED"):
         self.table, self.field, self.ready, self.done = table, field, ready, done
 
-    def status(self, row):
+    def sync_state(self, row):
         """ "ready", "done" or something else."""
         return {self.ready: "ready", self.done: "done"}.get(row[self.field], row[self.field])
 
-    def mark(self, state, row):
+    def mark_synced(self, state, row):
         state[self.table].update(
             row["id"], **{self.field: self.done}, synced_at=state.now(), updated_at=state.now()
         )
 
-    def accept(self, state, row, item):
+    def accept_outcome(self, state, row, item):
         """Mark the object of a success; `item` is what the client said about it."""
-        self.mark(state, row)
+        self.mark_synced(state, row)
 
 
 class QuietTarget(SyncTarget):
     """Of objects that tell no time: neither of a sync nor of a change."""
 
-    def mark(self, state, row):
+    def mark_synced(self, state, row):
         state[self.table].update(row["id"], **{self.field: self.done}, _synced_at=state.now())
 
 
 @route("POST", "/accounting/syncs", scope="accounting:write", idempotent=True)
-def create(call):
+def post_syncs(call):
     call.need("idempotency_key")
     accounting_connection.check_ours(call.ramp)
     good = call.body.get("successful_syncs")
@@ -44,25 +44,25 @@ def create(call):
     for name, items in (("successful_syncs", good), ("failed_syncs", bad)):
         # Said by the contract too; this also holds without its file.
         if items is not None and not 1 <= len(items) <= 5000:
-            raise invalid("Invalid input", {name: ["Length must be between 1 and 5000."]})
+            raise invalid_input("Invalid input", {name: ["Length must be between 1 and 5000."]})
     if not good and not bad:
-        raise invalid("Invalid input", {"successful_syncs": ["Nothing to sync."]})
+        raise invalid_input("Invalid input", {"successful_syncs": ["Nothing to sync."]})
     target = TARGETS.get(call.need("sync_type"))
-    found = _find(call, target, good or [], bad or [])
+    found = _find_rows(call, target, good or [], bad or [])
     sync_id = call.state.new_id()
     for item, row in found:
-        _record(call, sync_id, target, item, row)
+        _record_outcome(call, sync_id, target, item, row)
     return {"sync_id": sync_id}, 201
 
 
-def _find(call, target, good, bad):
+def _find_rows(call, target, good, bad):
     """Every item with its row, or the refusal of the whole request: nothing is half done."""
     found, refused = [], {}
     seen = set()
     for item in [*good, *bad]:
         ident = item["id"]
         row = call.state[target.table].get(ident) if target else None
-        status = target.status(row) if row else None
+        status = target.sync_state(row) if row else None
         again = status == "done" and call.ramp.resync == "accept" and "reference_id" in item
         if row is None:
             refused[ident] = ["Object does not exist."]
@@ -73,11 +73,11 @@ def _find(call, target, good, bad):
         seen.add(ident)
         found.append((item, row))
     if refused:
-        raise invalid(f"Objects cannot be synced: {', '.join(refused)}", refused)
+        raise invalid_input(f"Objects cannot be synced: {', '.join(refused)}", refused)
     return found
 
 
-def _record(call, sync_id, target, item, row):
+def _record_outcome(call, sync_id, target, item, row):
     state, message = call.state, item.get("error", {}).get("message")
     state.journal.append(
         {
@@ -93,7 +93,7 @@ def _record(call, sync_id, target, item, row):
     )
     if message is None:
         state.export_errors.pop(item["id"], None)
-        target.accept(state, row, item)
+        target.accept_outcome(state, row, item)
     else:
         state.export_errors.setdefault(item["id"], []).append(message)
 
@@ -101,7 +101,7 @@ def _record(call, sync_id, target, item, row):
 BUTTONS = {"transactions": "transaction_sync_button_enabled", "reimbursements": "reimbursement_sync_button_enabled"}
 
 
-def request(ramp, ident):
+def request_sync(ramp, ident):
     """The button Sync of Ramp's screens: there only where the accounting connection has it (see `accounting_connection.SETTINGS`)."""
     for table, setting in BUTTONS.items():
         row = ramp.state[table].get(ident)

@@ -6,10 +6,10 @@ sync; one that fails afterwards takes its money back. Both are kept as moves (`_
 """
 
 from .. import money
-from ..listing import Filter, answer, equals, one_of, parse_bool, parse_uuid, read, since, until
-from ..payables import entity_of, moment, refuse_unknown
+from ..listing import Filter, answer_list, equals, one_of, parse_bool, parse_uuid, read_parameter, since, until
+from ..payables import entity_of, parse_moment, refuse_unknown
 from ..routes import route
-from ..state import Table, iso, wire
+from ..state import Table, iso_text, wire_fields
 from . import syncs, transactions
 
 TABLES = {"transfers": lambda: Table(index="sync_status")}
@@ -28,38 +28,29 @@ FILTERS = {
 
 
 @route("GET", "/transfers", scope="transfers:read")
-def index(call):
-    status = read(call, "sync_status", one_of(*transactions.STATUSES))
-    unsynced = read(call, "has_no_sync_commits", parse_bool)
+def list_transfers(call):
+    status = read_parameter(call, "sync_status", one_of(*transactions.STATUSES))
+    unsynced = read_parameter(call, "has_no_sync_commits", parse_bool)
 
-    def where(row):
+    def is_listed(row):
         return status is not None or unsynced is None or (row["sync_status"] != "SYNCED") == unsynced
 
-    return answer(call, "transfers", FILTERS, where, bucket=status)
+    return answer_list(call, "transfers", FILTERS, is_listed, bucket=status)
 
 
 @route("GET", "/transfers/{transfer_id}", scope="transfers:read")
-def detail(call):
-    return wire(call.row("transfers", "transfer_id"))
+def get_transfer(call):
+    return wire_fields(call.row("transfers", "transfer_id"))
 
 
 # -- making
 
 
-def make(
-    store,
-    /,
-    *,
-    entity=None,
-    amount_minor=None,
-    currency=None,
-    status="COMPLETED",
-    date=None,
-    label=None,
-    broken=False,
-    **wire_fields,
+def make_transfer(
+    store, /, *, entity=None, amount_minor=None, currency=None, status="COMPLETED", date=None, label=None,
+    broken=False, **wire_fields,
 ):
-    """A new transfer; returns its row. Move it on with :func:`move`.
+    """A new transfer; returns its row. Move it on with :func:`move_transfer`.
 
     :param entity: a row or an id; default: the first one with `currency`, else the primary one
     :param amount_minor: minor units of `currency` (default: the entity's); default: what the newest statement says is
@@ -71,13 +62,13 @@ def make(
     entity = entity_of(store, entity, currency)
     currency = currency or entity["currency"]
     if amount_minor is None:
-        amount_minor = _due(store, entity["id"], currency)
+        amount_minor = _amount_due(store, entity["id"], currency)
     ident = store.new_id()
     row = {
         "id": ident,
-        "amount": money.amount(amount_minor, currency),
+        "amount": money.currency_amount(amount_minor, currency),
         "bank_account_id": store.stable_id("bank account", entity["id"]),
-        "created_at": iso(moment(date) if date else store.clock()),
+        "created_at": iso_text(parse_moment(date) if date else store.clock()),
         "entity_id": entity["id"],
         "payment_id": f"PAYMENT-{ident[:8].upper()}",
         "status": None,
@@ -87,22 +78,22 @@ def make(
         "_broken": broken,
     }
     refuse_unknown("A transfer", row, wire_fields)
-    row.update(_standing(row, status, row["created_at"]), **wire_fields)
+    row.update(_status_fields(row, status, row["created_at"]), **wire_fields)
     return store["transfers"].add(row)
 
 
-def move(store, ident, status, /, date=None, broken=False):
+def move_transfer(store, ident, status, /, date=None, broken=False):
     """Another status; returns the row.
 
     :param date: datetime, date or ISO text of the move, which is when a failing one takes its money back; default: now
     :param broken: do not hold the row against the contract, which does not know the status
     """
     row = store["transfers"].rows[ident]
-    at = iso(moment(date) if date else store.clock())
-    return store["transfers"].update(ident, **_standing(row, status, at), _broken=row["_broken"] or broken)
+    at = iso_text(parse_moment(date) if date else store.clock())
+    return store["transfers"].update(ident, **_status_fields(row, status, at), _broken=row["_broken"] or broken)
 
 
-def _due(store, entity_id, currency):
+def _amount_due(store, entity_id, currency):
     newest = next(reversed(store["statements"].rows.values()), None)
     found = [section["ending_balance"]["amount"] for section in (newest or {}).get("balance_sections", ())
              if (section["entity_id"], section["ending_balance"]["currency_code"]) == (entity_id, currency)]
@@ -111,7 +102,7 @@ def _due(store, entity_id, currency):
     return max(0, sum(found))
 
 
-def _standing(row, status, at):
+def _status_fields(row, status, at):
     """What a status makes of a transfer."""
     accepted = status in ACCEPTED
     change = (row["amount"]["amount"] if accepted else 0) - sum(item["amount_minor"] for item in row["_moves"])

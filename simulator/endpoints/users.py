@@ -9,10 +9,10 @@ from datetime import datetime, timedelta
 
 from .. import uploads
 from ..errors import RampError
-from ..listing import answer, equals, one_of
-from ..payables import day, refuse_unknown
+from ..listing import answer_list, equals, one_of
+from ..payables import parse_midnight, refuse_unknown
 from ..routes import route
-from ..state import Table, iso, wire
+from ..state import Table, blank_row, iso_text, wire_fields
 
 TABLES = {
     "users": lambda: Table(name=lambda row: (row.get("email") or "").lower()),
@@ -45,130 +45,130 @@ CHANGES = (
 
 
 @route("GET", "/users", scope="users:read")
-def index(call):
-    settle(call.state)
+def list_users(call):
+    run_due_tasks(call.state)
     # Unasked, Ramp lists active and inactive users: drafts, suspended ones and open invitations are left out, and of
     # these no status can be asked for but the first two.
     where = None if "status" in call.query else lambda row: row["status"] in LISTED
-    return answer(call, "users", FILTERS, where)
+    return answer_list(call, "users", FILTERS, where)
 
 
 @route("GET", "/users/{user_id}", scope="users:read")
-def detail(call):
-    return wire(_user(call))
+def get_user(call):
+    return wire_fields(_find_user(call))
 
 
 @route("POST", "/users/deferred", scope="users:write", idempotent=True)
-def create(call):
+def post_user(call):
     body = uploads.fields_of(call, NEEDS, MAY)
     values = {name: body[name] for name in ("email", "first_name", "is_manager", "last_name", "role") if name in body}
-    values.update(_links(call.state, body))
+    values.update(_linked_fields(call.state, body))
     _check_role(body["role"], body.get("scheduled_deactivation_date"))
     if body["role"] == "GUEST_USER" and "scheduled_deactivation_date" not in body:
-        values["scheduled_deactivation_date"] = day(call.state.clock() + timedelta(days=182))
+        values["scheduled_deactivation_date"] = parse_midnight(call.state.clock() + timedelta(days=182))
     else:
-        values["scheduled_deactivation_date"] = day(body.get("scheduled_deactivation_date"))
+        values["scheduled_deactivation_date"] = parse_midnight(body.get("scheduled_deactivation_date"))
     values["status"] = "USER_DRAFT" if body.get("is_draft") else "INVITE_PENDING"
-    return {"id": defer(call.state, values, call.ramp.task_seconds)["id"]}, 201
+    return {"id": defer_user(call.state, values, call.ramp.task_seconds)["id"]}, 201
 
 
 @route("GET", "/users/deferred/status/{task_id}", scope="users:write")
-def task(call):
-    settle(call.state)
-    return wire(call.row("user_tasks", "task_id"))
+def get_task(call):
+    run_due_tasks(call.state)
+    return wire_fields(call.row("user_tasks", "task_id"))
 
 
 @route("PATCH", "/users/{user_id}", scope="users:write")
-def patch(call):
+def patch_user(call):
     """The address cannot be changed."""
-    body, row = uploads.fields_of(call, (), CHANGES), _user(call)
+    body, row = uploads.fields_of(call, (), CHANGES), _find_user(call)
     role, date = body.get("role", row["role"]), body.get("scheduled_deactivation_date")
     if "role" in body and row["role"] == "BUSINESS_OWNER" and role != "BUSINESS_OWNER":
-        raise _refused("role", "The owner stays the owner.")
+        raise _field_refusal("role", "The owner stays the owner.")
     if role != row["role"] or date:
         _check_role(role, date, owner=row["role"] == "BUSINESS_OWNER")
     values = {name: body[name] for name in ("first_name", "is_manager", "last_name", "role") if name in body}
-    values.update(_links(call.state, body, row, body.get("auto_promote")))
+    values.update(_linked_fields(call.state, body, row, body.get("auto_promote")))
     if "scheduled_deactivation_date" in body:
-        values["scheduled_deactivation_date"] = day(date)
-    change(call.state, row["id"], **values)
+        values["scheduled_deactivation_date"] = parse_midnight(date)
+    change_user(call.state, row["id"], **values)
     return None, 204
 
 
 @route("PATCH", "/users/{user_id}/deactivate", scope="users:write")
-def deactivate(call):
-    row = _user(call)
+def deactivate_user(call):
+    row = _find_user(call)
     if row["role"] == "BUSINESS_OWNER":
-        raise _refused("user_id", "The owner cannot be deactivated.")
+        raise _field_refusal("user_id", "The owner cannot be deactivated.")
     if row["status"] != "USER_INACTIVE":
-        change(call.state, row["id"], status="USER_INACTIVE")
+        change_user(call.state, row["id"], status="USER_INACTIVE")
     return {}
 
 
 @route("PATCH", "/users/{user_id}/reactivate", scope="users:write")
-def reactivate(call):
+def reactivate_user(call):
     """Who had not come in yet is where they were: a draft, or invited."""
-    row = _user(call)
+    row = _find_user(call)
     if row["status"] in OUT:
-        change(call.state, row["id"], status=row.get("_before") or "USER_ACTIVE")
+        change_user(call.state, row["id"], status=row.get("_before") or "USER_ACTIVE")
     return {}
 
 
 @route("POST", "/users/{user_id}/invite", scope="users:write")
-def invite(call):
-    body, row = uploads.fields_of(call, ("action",), ("invitation_time",)), _user(call)
+def invite_user(call):
+    body, row = uploads.fields_of(call, ("action",), ("invitation_time",)), _find_user(call)
     action = body["action"]
     if action == "DESCHEDULE":
-        change(call.state, row["id"], scheduled_invitation_date=None)
+        change_user(call.state, row["id"], scheduled_invitation_date=None)
     elif row["status"] != "USER_DRAFT":
-        raise _refused("action", "The user is not a draft.")
+        raise _field_refusal("action", "The user is not a draft.")
     elif action == "SEND_NOW":
         send_invitation(call.state, row["id"])
     else:
-        change(call.state, row["id"], scheduled_invitation_date=_invitation_time(body))
+        change_user(call.state, row["id"], scheduled_invitation_date=_invitation_time(body))
     return {}
 
 
-def _user(call):
-    settle(call.state)
+def _find_user(call):
+    run_due_tasks(call.state)
     return call.row("users", "user_id")
 
 
-def _refused(field, message):
+def _field_refusal(field, message):
     return RampError(400, "DEVELOPER_7001", message, {field: [message]})
 
 
 def _check_role(role, deactivation, owner=False):
     if role == "BUSINESS_OWNER" and not owner:
-        raise _refused("role", "Nobody can be made the owner.")
+        raise _field_refusal("role", "Nobody can be made the owner.")
     if deactivation and role in ("BUSINESS_ADMIN", "BUSINESS_OWNER"):
-        raise _refused("scheduled_deactivation_date", "Cannot be set for admins or owners.")
+        raise _field_refusal("scheduled_deactivation_date", "Cannot be set for admins or owners.")
 
 
-def _links(store, body, row=None, promote=False):
+def _linked_fields(store, body, row=None, promote=False):
     """Department, location (and the entity with it) and manager, as far as the body names them."""
     values = {}
     for name, table in (("department_id", "departments"), ("location_id", "locations"), ("direct_manager_id", "users")):
         if body.get(name) is not None and body[name] not in store[table]:
-            raise _refused(name, "There is no such object.")
+            raise _field_refusal(name, "There is no such object.")
     if "department_id" in body:
         values["department_id"] = body["department_id"]
     if "location_id" in body:
-        values.update(_placed(store, body["location_id"]))
+        values.update(_location_fields(store, body["location_id"]))
     if "direct_manager_id" in body:
         values["manager_id"] = body["direct_manager_id"]
     if values.get("manager_id"):
         manager = store["users"].rows[values["manager_id"]]
         if row and _reports_to(store, manager, row["id"]):
-            raise _refused("direct_manager_id", "The manager reports to the user.")
+            raise _field_refusal("direct_manager_id", "The manager reports to the user.")
         if not manager["is_manager"]:
             if not promote:
-                raise _refused("direct_manager_id", "The user is not a manager.")
-            change(store, manager["id"], is_manager=True)
+                raise _field_refusal("direct_manager_id", "The user is not a manager.")
+            change_user(store, manager["id"], is_manager=True)
     return values
 
 
-def _placed(store, location_id):
+def _location_fields(store, location_id):
     location = location_id and store["locations"].rows[location_id]
     return {"location_id": location_id, "entity_id": location and location["entity_id"]}
 
@@ -185,50 +185,47 @@ def _reports_to(store, row, ident):
 
 def _invitation_time(body):
     if not body.get("invitation_time"):
-        raise _refused("invitation_time", "Missing data for required field.")
+        raise _field_refusal("invitation_time", "Missing data for required field.")
     at = datetime.fromisoformat(body["invitation_time"].replace("Z", "+00:00"))
     if not at.tzinfo:
-        raise _refused("invitation_time", "Must have a time zone.")
-    return iso(at)
+        raise _field_refusal("invitation_time", "Must have a time zone.")
+    return iso_text(at)
 
 
 # -- making
 
+# Fields of a user that nobody has filled in yet.
+UNSET = ("employee_id", "phone", "manager_id", "scheduled_deactivation_date", "scheduled_invitation_date", "_before")
 
-def make(state, first_name, last_name, email, location=None, department=None, **values):
+
+def make_user(state, first_name, last_name, email, location=None, department=None, **values):
     """A user who is there already; returns the row. `location` and `department` are rows; the entity is the location's."""
     business = next(iter(state["business"]), None)
     row = {
+        **blank_row(UNSET, ("custom_fields",)),
         "id": state.stable_id("user", email),
         "business_id": business and business["id"],
         "first_name": first_name,
         "last_name": last_name,
         "email": email,
-        "employee_id": None,
-        "phone": None,
         "role": "BUSINESS_USER",
         "status": "USER_ACTIVE",
         "is_manager": False,
-        "manager_id": None,
         "department_id": department and department["id"],
         "location_id": location and location["id"],
         "entity_id": location and location["entity_id"],
-        "custom_fields": [],
-        "scheduled_deactivation_date": None,
-        "scheduled_invitation_date": None,
-        "_before": None,
         "_broken": False,
     }
     refuse_unknown("A user", row, values, ("_broken",))
     return state["users"].add({**row, **values})
 
 
-def change(store, ident, /, **changes):
+def change_user(store, ident, /, **changes):
     """Change a user, as people do in Ramp; a `location_id` brings its entity. Returns the row."""
     row = store["users"].rows[ident]
     refuse_unknown("A user", row, changes)
     if "location_id" in changes:
-        changes = {**_placed(store, changes["location_id"]), **changes}
+        changes = {**_location_fields(store, changes["location_id"]), **changes}
     if changes.get("status") in OUT and row["status"] not in OUT:
         changes["_before"] = row["status"]
     return store["users"].update(ident, **changes)
@@ -238,52 +235,52 @@ def send_invitation(store, ident, /):
     """A real e-mail, in Ramp: it is in `State.mails`. Returns the row."""
     row = store["users"].rows[ident]
     store.mails.append({"kind": "invitation", "to": row["email"], "time": store.now()})
-    return change(store, ident, status="INVITE_PENDING", scheduled_invitation_date=None)
+    return change_user(store, ident, status="INVITE_PENDING", scheduled_invitation_date=None)
 
 
 # -- tasks
 
 
-def defer(store, values, seconds=0, /):
-    """A task that makes a user of `values` in that many seconds; None: not before `finish`. Returns its row."""
-    due = None if seconds is None else iso(store.clock() + timedelta(seconds=seconds))
+def defer_user(store, values, seconds=0, /):
+    """A task that makes a user of `values` in that many seconds; None: not before `finish_tasks`. Returns its row."""
+    due = None if seconds is None else iso_text(store.clock() + timedelta(seconds=seconds))
     owner = next(iter(store["users"]), None)
     return store["user_tasks"].add({
         "id": store.new_id(), "status": "STARTED", "context": {"acting_user_id": owner["id"]} if owner else {}, "data": {},
         "_begins": store.now(), "_due": due, "_values": values})
 
 
-def finish(store, ident=None, /, error=None):
+def finish_tasks(store, ident=None, /, error=None):
     """Finish a task, or all that are open, now; with `error` (a text) they fail. Returns their ids."""
     found = [row["id"] for row in store["user_tasks"] if row["status"] in OPEN_TASKS and ident in (None, row["id"])]
     for task_id in found:
-        _finish(store, store["user_tasks"].rows[task_id], error)
+        _finish_task(store, store["user_tasks"].rows[task_id], error)
     return found
 
 
-def settle(store):
+def run_due_tasks(store):
     """Let what was to happen by now have happened: tasks, invitations, deactivations."""
     now = store.now()
     for row in list(store["user_tasks"]):
         if row["status"] in OPEN_TASKS and row["_due"] is not None and row["_due"] <= now:
-            _finish(store, row)
+            _finish_task(store, row)
         elif row["status"] == "STARTED" and row["_begins"] < now:
             store["user_tasks"].update(row["id"], status="IN_PROGRESS")
     for row in list(store["users"]):
         if row["status"] == "USER_DRAFT" and (row.get("scheduled_invitation_date") or "~") <= now:
             send_invitation(store, row["id"])
         if row["status"] == "USER_ACTIVE" and (row.get("scheduled_deactivation_date") or "~") <= now:
-            change(store, row["id"], status="USER_INACTIVE")
+            change_user(store, row["id"], status="USER_INACTIVE")
 
 
-def _finish(store, row, error=None):
+def _finish_task(store, row, error=None):
     values = dict(row["_values"])
     if not error and store["users"].named(values["email"].lower()):
         error = "A user with this email already exists"
     if error:
         return store["user_tasks"].update(row["id"], status="ERROR", data={"error": error})
     invited = values["status"] == "INVITE_PENDING"
-    user = make(store, values.pop("first_name"), values.pop("last_name"), values.pop("email"), **values)
+    user = make_user(store, values.pop("first_name"), values.pop("last_name"), values.pop("email"), **values)
     if invited:
         send_invitation(store, user["id"])
     return store["user_tasks"].update(row["id"], status="SUCCESS", data={"user_id": user["id"]})

@@ -3,11 +3,11 @@
 from datetime import timedelta
 
 from .. import coding, money, uploads
-from ..errors import RampError, invalid, not_found
-from ..listing import answer, equals, ignored, parse_bool, parse_uuid, read, since, until
-from ..payables import among, entity_of, many, moment, refuse_unknown, row_of, without_empty
+from ..errors import RampError, invalid_input, not_found
+from ..listing import answer_list, equals, ignored, parse_bool, parse_uuid, read_parameter, since, until
+from ..payables import entity_of, field_among, parse_list, parse_moment, refuse_unknown, row_of, without_empty
 from ..routes import route
-from ..state import Table, iso, wire
+from ..state import Table, blank_row, iso_text, wire_fields
 
 TABLES = {
     "vendors": Table,
@@ -17,8 +17,8 @@ TABLES = {
 FILTERS = {
     "external_vendor_id": equals("external_vendor_id", str),
     "merchant_id": equals("merchant_id"),
-    "accounting_vendor_remote_ids": among("accounting_vendor_remote_id"),
-    "sk_category_ids": among("sk_category_id", int),
+    "accounting_vendor_remote_ids": field_among("accounting_vendor_remote_id"),
+    "sk_category_ids": field_among("sk_category_id", int),
     "from_created_at": since("created_at"),
     "to_created_at": until("created_at"),
     # The filter is there, the field is not: a client cannot see when a vendor changed.
@@ -55,122 +55,123 @@ KEPT = (
 
 
 @route("GET", "/vendors", scope="vendors:read")
-def index(call):
-    drafts = read(call, "include_draft", parse_bool, False)
-    linked = read(call, "vendor_tracking_category_option_ids", many(parse_uuid))
+def list_vendors(call):
+    drafts = read_parameter(call, "include_draft", parse_bool, False)
+    linked = read_parameter(call, "vendor_tracking_category_option_ids", parse_list(parse_uuid))
     names = linked and {call.state["accounting_vendors"].get(ident)["id"] for ident in linked
                         if ident in call.state["accounting_vendors"]}
 
-    def where(row):
+    def is_listed(row):
         return (
             not row["_deleted"] and (drafts or not row["_draft"])
             and (names is None or row["accounting_vendor_remote_id"] in names))
 
-    return answer(call, "vendors", FILTERS, where, render=_renderer(call))
+    return answer_list(call, "vendors", FILTERS, is_listed, render=_vendor_renderer(call))
 
 
 @route("GET", "/vendors/{vendor_id}", scope="vendors:read")
-def detail(call):
-    row = _vendor(call)
-    return {**_renderer(call)(row), **row["_detail"]}
+def get_vendor(call):
+    row = _vendor_of_call(call)
+    return {**_vendor_renderer(call)(row), **row["_detail"]}
 
 
 @route("GET", "/vendors/{vendor_id}/children", scope="vendors:read")
-def children(call):
-    parent = _vendor(call)["id"]
-    return answer(call, "vendors", where=lambda row: row["parent_vendor_id"] == parent and not row["_deleted"], render=_renderer(call))
+def list_children(call):
+    parent = _vendor_of_call(call)["id"]
+    return answer_list(call, "vendors", where=lambda row: row["parent_vendor_id"] == parent and not row["_deleted"],
+        render=_vendor_renderer(call))
 
 
 @route("GET", "/vendors/{vendor_id}/contacts", scope="vendors:read")
-def contacts(call):
-    return answer(call, "vendor_contacts", bucket=_vendor(call)["id"])
+def list_contacts(call):
+    return answer_list(call, "vendor_contacts", bucket=_vendor_of_call(call)["id"])
 
 
 @route("GET", "/vendors/{vendor_id}/contacts/{vendor_contact_id}", scope="vendors:read")
-def contact(call):
-    return wire(_part(call, "vendor_contacts", "vendor_contact_id"))
+def get_contact(call):
+    return wire_fields(_part_of_call(call, "vendor_contacts", "vendor_contact_id"))
 
 
 @route("GET", "/vendors/{vendor_id}/accounts", scope="vendors:read")
-def accounts(call):
-    return answer(call, "vendor_accounts", bucket=_vendor(call)["id"])
+def list_bank_accounts(call):
+    return answer_list(call, "vendor_accounts", bucket=_vendor_of_call(call)["id"])
 
 
 @route("GET", "/vendors/{vendor_id}/accounts/{bank_account_id}", scope="vendors:read")
-def account(call):
-    return wire(_part(call, "vendor_accounts", "bank_account_id"))
+def get_bank_account(call):
+    return wire_fields(_part_of_call(call, "vendor_accounts", "bank_account_id"))
 
 
 @route("POST", "/vendors", scope="vendors:write")
-def create(call):
+def post_vendor(call):
     body = uploads.fields_of(call, ("business_vendor_contacts", "country"), CREATE)
-    wrong = uploads.complaints(body["business_vendor_contacts"], ("email",), ("first_name", "last_name", "phone"))
+    wrong = uploads.field_complaints(body["business_vendor_contacts"], ("email",), ("first_name", "last_name", "phone"))
     if wrong:
         # One object in spite of its name.
-        raise invalid("Invalid input", {"business_vendor_contacts": wrong})
+        raise invalid_input("Invalid input", {"business_vendor_contacts": wrong})
     if body["country"] == "US" and not body.get("state"):
         raise RampError(400, "DEVELOPER_7080", "State is required for US vendors")
     given = body["business_vendor_contacts"]
     values = {key: body[key] for key in KEPT if body.get(key) is not None}
-    values["accounting_vendor_remote_id"] = _linked(call, body, None)
-    row = make(
-        call.state, body.get("name") or given["email"], address=_address(body), addresses=None,
+    values["accounting_vendor_remote_id"] = _linked_accounting_vendor(call, body, None)
+    row = make_vendor(
+        call.state, body.get("name") or given["email"], address=_read_address(body), addresses=None,
         contacts=[given], vendor_type=None, **values)
-    return _renderer(call)(row)
+    return _vendor_renderer(call)(row)
 
 
 @route("PATCH", "/vendors/{vendor_id}", scope="vendors:write")
-def patch(call):
+def patch_vendor(call):
     """The name is not among what can be changed, nor are the contacts."""
     body = uploads.fields_of(call, (), CHANGE)
-    row = _vendor(call)
+    row = _vendor_of_call(call)
     values = {key: body[key] for key in KEPT if key in body}
     country = values.get("country", row["country"])
     if country == "US" and not values.get("state", row["state"]):
         raise RampError(400, "DEVELOPER_7080", "State is required for US vendors")
     if "accounting_vendor_remote_id" in body or "vendor_tracking_category_option_id" in body:
-        values["accounting_vendor_remote_id"] = _linked(call, body, row["id"])
+        values["accounting_vendor_remote_id"] = _linked_accounting_vendor(call, body, row["id"])
     if "address" in body:
-        values["address"] = _address({"country": country, **body})
-        values["addresses"] = _addresses(call.state, row["id"], [values["address"]])
-    return _renderer(call)(change(call.state, row["id"], **values))
+        values["address"] = _read_address({"country": country, **body})
+        values["addresses"] = _listed_addresses(call.state, row["id"], [values["address"]])
+    return _vendor_renderer(call)(change_vendor(call.state, row["id"], **values))
 
 
 @route("DELETE", "/vendors/{vendor_id}", scope="vendors:write")
-def delete(call):
-    row = _vendor(call)
+def delete_vendor(call):
+    row = _vendor_of_call(call)
     if not _is_deletable(call.state, row):
         raise RampError(400, "DEVELOPER_7001", "The vendor has bills, credits or child vendors")
     call.state["vendors"].update(row["id"], accounting_vendor_remote_id=None, _deleted=True)
     return None, 204
 
 
-def _vendor(call):
+def _vendor_of_call(call):
     row = call.row("vendors", "vendor_id")
     if row["_deleted"]:
         raise not_found("Vendor")
     return row
 
 
-def _part(call, table, name):
+def _part_of_call(call, table, name):
     """A contact or an account; that of another vendor is not found."""
     row = call.row(table, name)
-    if row["_vendor"] != _vendor(call)["id"]:
+    if row["_vendor"] != _vendor_of_call(call)["id"]:
         raise not_found()
     return row
 
 
-def _linked(call, body, own):
+def _linked_accounting_vendor(call, body, own):
     """The accounting vendor a body names, by either of its ids, or None. Each belongs to one vendor only."""
     remote_id, ramp_id = body.get("accounting_vendor_remote_id"), body.get("vendor_tracking_category_option_id")
     if remote_id is None and ramp_id is None:
         return None
     if remote_id is not None and ramp_id is not None:
-        raise invalid("Only one of them", {"accounting_vendor_remote_id": ["Only one link at a time."]})
-    owner = uploads.connection(call)
-    row = coding.known(call.state, "accounting_vendors", remote_id, owner) if remote_id is not None else (
+        raise invalid_input("Only one of them", {"accounting_vendor_remote_id": ["Only one link at a time."]})
+    owner = uploads.named_connection(call)
+    row = coding.find_uploaded(call.state, "accounting_vendors", remote_id, owner) if remote_id is not None else (
         call.state["accounting_vendors"].get(ramp_id))
-    if row is None or not coding.books(owner)(row):
+    if row is None or not coding.in_books_of(owner)(row):
         raise RampError(400, "DEVELOPER_7001", "There is no such accounting vendor")
     other = call.state["vendors"].find(accounting_vendor_remote_id=row["id"])
     if other and other["id"] != own:
@@ -178,7 +179,7 @@ def _linked(call, body, own):
     return row["id"]
 
 
-def _address(body):
+def _read_address(body):
     given = body.get("address")
     if not given:
         return None
@@ -191,17 +192,17 @@ def _address(body):
 # -- over the wire
 
 
-def _renderer(call):
-    subsidiary = read(call, "include_subsidiary", parse_bool, False)
+def _vendor_renderer(call):
+    subsidiary = read_parameter(call, "include_subsidiary", parse_bool, False)
 
-    def render(row):
-        body = without_empty(wire(row), OPTIONAL)
-        body.update(_spend(call.state, row), is_deletable=_is_deletable(call.state, row))
+    def render_vendor(row):
+        body = without_empty(wire_fields(row), OPTIONAL)
+        body.update(_spend_totals(call.state, row), is_deletable=_is_deletable(call.state, row))
         if subsidiary:
             body["subsidiary"] = row["_subsidiary"]
         return body
 
-    return render
+    return render_vendor
 
 
 def _is_deletable(state, row):
@@ -210,44 +211,35 @@ def _is_deletable(state, row):
         or any(other["parent_vendor_id"] == row["id"] and not other["_deleted"] for other in state["vendors"]))
 
 
-def _spend(state, row):
+def _spend_totals(state, row):
     """Paid bills in the primary entity's currency."""
     currency, now = entity_of(state, None)["currency"], state.clock()
     begins = {
         "total_spend_all_time": "",
-        "total_spend_last_30_days": iso(now - timedelta(days=30)),
-        "total_spend_last_365_days": iso(now - timedelta(days=365)),
-        "total_spend_ytd": iso(now.replace(month=1, day=1, hour=0, minute=0, second=0)),
+        "total_spend_last_30_days": iso_text(now - timedelta(days=30)),
+        "total_spend_last_365_days": iso_text(now - timedelta(days=365)),
+        "total_spend_ytd": iso_text(now.replace(month=1, day=1, hour=0, minute=0, second=0)),
     }
     paid = [(bill["paid_at"], bill["_money"]["amount_minor"]) for bill in state["bills"].named(row["id"])
             if bill["paid_at"] and bill["_money"]["currency"] == currency]
-    return {name: money.amount(sum(minor for at, minor in paid if at >= begin), currency) for name, begin in begins.items()}
+    return {name: money.currency_amount(sum(minor for at, minor in paid if at >= begin), currency) for name,
+        begin in begins.items()}
 
 
 # -- making
 
+# Fields of a vendor that nobody has filled in yet.
+UNSET = (
+    "accounting_vendor_remote_id", "billing_frequency", "default_entity_id", "default_payment_method", "description",
+    "external_vendor_id", "federal_tax_classification", "merchant_id", "name_legal", "parent_vendor_id",
+    "sk_category_id", "sk_category_name", "vendor_owner_id",
+)
 
-def make(
-    store,
-    name="Acme Supplies",
-    /,
-    *,
-    country="US",
-    state=None,
-    address=True,
-    addresses=None,
-    tax_address=None,
-    contacts=1,
-    accounts=0,
-    currency=None,
-    draft=False,
-    approval_status="APPROVED",
-    subsidiary=(),
-    custom=None,
-    created=None,
-    label=None,
-    broken=False,
-    **wire_fields,
+
+def make_vendor(
+    store, name="Acme Supplies", /, *, country="US", state=None, address=True, addresses=None, tax_address=None,
+    contacts=1, accounts=0, currency=None, draft=False, approval_status="APPROVED", subsidiary=(), custom=None,
+    created=None, label=None, broken=False, **wire_fields,
 ):
     """A vendor who can be paid; returns its row. The contract has no field for a tax number: see `custom`.
 
@@ -260,42 +252,26 @@ def make(
     :param custom: {name: text} of the business's own columns, e.g. {"Tax ID": "DE123456789"}; told in the detail
     :param wire_fields: any field of the wire object as it is to be
     """
-    ident = store.new_id()
     state = "NY" if state is None and country == "US" else state
     if address is True:
-        address = {"address_line_1": "1 Main St", "city": "Springfield", "country": country, "postal_code": "10001"}
-        if state:
-            address["state"] = state
-    created = iso(moment(created) if created else store.clock() - timedelta(days=400))
+        address = _made_up_address(country, state)
+    ident = store.new_id()
     row = {
+        **blank_row(UNSET, ("contacts",)),
         "id": ident,
-        "accounting_vendor_remote_id": None,
         "address": address,
-        "addresses": _addresses(store, ident, [address, *(addresses or ())]),
-        "billing_frequency": None,
-        "contacts": [],
+        "addresses": _listed_addresses(store, ident, [address, *(addresses or ())]),
         "country": country,
-        "created_at": created,
-        "default_entity_id": None,
-        "default_payment_method": None,
-        "description": None,
-        "external_vendor_id": None,
-        "federal_tax_classification": None,
+        "created_at": iso_text(parse_moment(created) if created else store.clock() - timedelta(days=400)),
         "is_active": True,
-        "merchant_id": None,
         "name": name,
-        "name_legal": None,
-        "parent_vendor_id": None,
-        "sk_category_id": None,
-        "sk_category_name": None,
         "state": state,
         "tax_address": tax_address,
-        "vendor_owner_id": None,
         "vendor_type": "BUSINESS",
         "_detail": {
             "approval_status": approval_status,
             "custom_form_collection_response": None,
-            "custom_record_fields": [_cell(key, value) for key, value in custom.items()] if custom else None,
+            "custom_record_fields": [_custom_cell(key, value) for key, value in custom.items()] if custom else None,
         },
         "_draft": draft,
         "_deleted": False,
@@ -307,16 +283,37 @@ def make(
     refuse_unknown("A vendor", row, wire_fields)
     row.update(wire_fields)
     store["vendors"].add(row)
+    _add_parts(store, ident, contacts, accounts, currency or "USD")
+    return row
+
+
+def _made_up_address(country, state):
+    address = {"address_line_1": "1 Main St", "city": "Springfield", "country": country, "postal_code": "10001"}
+    return {**address, "state": state} if state else address
+
+
+def _listed_addresses(store, ident, given):
+    given = [address for address in given if address]
+    return [{**address, "id": store.stable_id("address", ident, number), "is_default": number == 0}
+            for number, address in enumerate(given)]
+
+
+def _custom_cell(name, text):
+    return {"column_display_name": name, "column_id": name.lower().replace(" ", "_"),
+            "value": {"type": "text", "value": text, "display_name": text}}
+
+
+def _add_parts(store, ident, contacts, accounts, currency):
+    """Contacts and bank accounts of a new vendor: how many, or their values."""
     if isinstance(contacts, int):
         contacts = [{"email": f"billing{number or ''}@{ident[:8]}.example.com"} for number in range(contacts)]
     for values in contacts:
         add_contact(store, ident, **values)
     for values in [{}] * accounts if isinstance(accounts, int) else accounts:
-        add_account(store, ident, **{"currency": currency or "USD", **values})
-    return row
+        add_account(store, ident, **{"currency": currency, **values})
 
 
-def change(store, ident, /, **changes):
+def change_vendor(store, ident, /, **changes):
     """Change a vendor's fields, or "draft" and "approval_status"; moves what from_updated_at looks at."""
     row = store["vendors"].rows[ident]
     if "draft" in changes:
@@ -349,7 +346,7 @@ def add_account(store, ident, /, payment_method="ACH", currency="USD", account_n
     return made
 
 
-def told(store, ident, known):
+def vendor_on_bill(store, ident, known):
     """The vendor inside a bill: with what it is called in the books, as it is linked now. `known`: if it is gone."""
     row = store["vendors"].get(ident)
     if row is None:
@@ -365,21 +362,10 @@ def told(store, ident, known):
     return body
 
 
-def find(store, value):
+def find_vendor(store, value):
     """A row, an id, a name, or None for the first vendor there is (one is made if there is none)."""
     if value is None:
-        return next(iter(store["vendors"]), None) or make(store)
+        return next(iter(store["vendors"]), None) or make_vendor(store)
     if isinstance(value, str) and value not in store["vendors"]:
-        return store["vendors"].find(name=value) or make(store, value)
+        return store["vendors"].find(name=value) or make_vendor(store, value)
     return row_of(store["vendors"], value)
-
-
-def _addresses(store, ident, given):
-    given = [address for address in given if address]
-    return [{**address, "id": store.stable_id("address", ident, number), "is_default": number == 0}
-            for number, address in enumerate(given)]
-
-
-def _cell(name, text):
-    return {"column_display_name": name, "column_id": name.lower().replace(" ", "_"),
-            "value": {"type": "text", "value": text, "display_name": text}}

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from .. import events, uploads
 from ..errors import RampError, invalid_field, not_found
 from ..routes import route
-from ..state import Table, wire
+from ..state import Table, wire_fields
 from ..webhooks import VERIFICATION
 
 TABLES = {"webhooks": Table}
@@ -17,18 +17,18 @@ LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
 @route("GET", "/webhooks")
-def index(call):
+def list_webhooks(call):
     """All of them, without the envelope of other lists."""
-    return [_told(row) for row in call.state["webhooks"] if not row["_deleted"]]
+    return [_webhook_on_wire(row) for row in call.state["webhooks"] if not row["_deleted"]]
 
 
 @route("GET", "/webhooks/{webhook_id}")
-def detail(call):
-    return _told(_row(call))
+def get_webhook(call):
+    return _webhook_on_wire(_find_webhook(call))
 
 
 @route("POST", "/webhooks")
-def create(call):
+def post_webhook(call):
     body = uploads.fields_of(call, ("endpoint_url", "event_types"), ("additional_headers",))
     url, headers, kinds = body["endpoint_url"], body.get("additional_headers") or {}, body["event_types"]
     parts = urlsplit(url)
@@ -42,20 +42,20 @@ def create(call):
     missing -= set(call.token["scopes"])
     if missing:
         raise RampError(403, "DEVELOPER_7100", f"Missing scope {', '.join(sorted(missing))}", {"scope": sorted(missing)})
-    row = make(call.state, url, kinds, headers)
+    row = make_webhook(call.state, url, kinds, headers)
     call.ramp.webhooks.enqueue(row["id"], call.ramp.webhooks.event(VERIFICATION, challenge=row["_challenge"]))
-    return {**wire(row), "secret": row["_secret"]}, 201
+    return {**wire_fields(row), "secret": row["_secret"]}, 201
 
 
 @route("DELETE", "/webhooks/{webhook_id}")
-def delete(call):
-    call.state["webhooks"].update(_row(call)["id"], _deleted=True, status="inactive")
+def delete_webhook(call):
+    call.state["webhooks"].update(_find_webhook(call)["id"], _deleted=True, status="inactive")
     return None, 204
 
 
 @route("POST", "/webhooks/{webhook_id}/verify")
-def verify(call):
-    body, row = uploads.fields_of(call, ("challenge",), ()), _row(call)
+def verify_webhook(call):
+    body, row = uploads.fields_of(call, ("challenge",), ()), _find_webhook(call)
     if body["challenge"] != row["_challenge"]:
         raise RampError(400, "DEVELOPER_7001", "The challenge is wrong", {"challenge": ["Not the challenge that was sent."]})
     call.state["webhooks"].update(row["id"], status="active", updated_at=call.state.now())
@@ -63,25 +63,25 @@ def verify(call):
 
 
 @route("POST", "/webhooks/mock-webhook-event")
-def mock(call):
+def mock_event(call):
     body = uploads.fields_of(call, ("event_type", "object_id", "object_metadata"), ())
     sender = call.ramp.webhooks
     event = sender.emit(body["event_type"], body["object_id"], body["object_metadata"])
     return event or sender.event(body["event_type"], {sender.object_key: body["object_id"], **body["object_metadata"]}), 201
 
 
-def _row(call):
+def _find_webhook(call):
     row = call.row("webhooks", "webhook_id")
     if row["_deleted"]:
         raise not_found("Webhook")
     return row
 
 
-def _told(row):
-    return {key: value for key, value in wire(row).items() if key != "additional_headers"}
+def _webhook_on_wire(row):
+    return {key: value for key, value in wire_fields(row).items() if key != "additional_headers"}
 
 
-def make(state, url, kinds, headers=None, status="pending_verification"):
+def make_webhook(state, url, kinds, headers=None, status="pending_verification"):
     """A subscription; returns its row, with `_secret` and `_challenge`."""
     business = next(iter(state["business"]))
     return state["webhooks"].add({

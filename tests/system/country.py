@@ -93,7 +93,7 @@ def main(database, chart, currency, habit, seed):
     with environment(database) as env:
         currency = settle(env, chart, currency, habit)
     with simulator() as ramp:
-        result = demo.work(ramp, SimpleNamespace(
+        result = demo.run_demo(ramp, SimpleNamespace(
             database=database, seed=int(seed), transactions=60, bills=24, reimbursements=16, orders=6))
     with environment(database) as env:
         found = documents(env)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).resolve().parents[2] / 'tools')]
 
-from bench_tie_out import spend  # noqa: E402
+from bench_tie_out import add_spend  # noqa: E402
 from odoo_env import environment, set_up, simulator  # noqa: E402
 
 MONTHS = 24
@@ -75,7 +75,7 @@ def main(database, *counts):
                 connection = env['ramp.connection'].search([('state', '=', 'connected')])
                 account = env['account.account'].search([('account_type', '=', 'expense')], limit=1)
                 first = date.today().replace(day=1, year=date.today().year - 2)
-                spend(env, connection, account, env.ref(f'base.{code}'), entity, count - there, MONTHS, first)
+                add_spend(env, connection, account, env.ref(f'base.{code}'), entity, count - there, MONTHS, first)
                 env.cr.execute('ANALYZE')
                 env.cr.commit()
             there = count

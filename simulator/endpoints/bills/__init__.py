@@ -1,0 +1,22 @@
+"""/bills: invoices of vendors, with their payments nested inside; payments have no endpoint of their own.
+
+A bill goes to the books twice: itself (BILL_SYNC) and, once it is paid, its payment (BILL_PAYMENT_SYNC, under the
+bill's id). It keeps all its payments (`_payments`), of which Ramp tells one: the first that is not a vendor credit.
+Which one it tells after a payment failed nobody has observed: here the failed one, until there is another.
+"""
+
+from ...state import Table
+from .making import add_invoice, archive_bill, change_bill, make_bill
+from .paying import pay_bills
+from .routes import OPTIONAL
+from .standing import METHODS, open_minor, refresh_standing
+
+TABLES = {
+    "bills": lambda: Table(index="sync_status", name=lambda row: row["vendor"]["id"]),
+    "invoices": Table,
+}
+__all__ = [
+    "METHODS", "OPTIONAL", "TABLES", "add_invoice", "archive_bill", "change_bill", "make_bill", "open_minor",
+        "pay_bills",
+    "refresh_standing",
+]

@@ -1,0 +1,29 @@
+"""/transactions, their split, and /accounting/ready-to-sync."""
+
+from ... import money
+from ...state import Table
+from . import routes
+from .making import (
+    STATUSES,
+    add_receipt,
+    change_transaction,
+    line_selections,
+    make_transaction,
+    recode_transaction,
+    spend_totals,
+)
+
+TABLES = {
+    "transactions": lambda: Table(
+        orders={
+            "date": lambda row: row["user_transaction_time"],
+            "amount": lambda row: row["_money"]["amount_minor"] / money.minor_per_major(row["_money"]["currency"]),
+        },
+        index="sync_status",
+    )
+}
+__all__ = [
+    "STATUSES", "TABLES", "add_receipt", "change_transaction", "line_selections", "make_transaction",
+        "recode_transaction",
+    "spend_totals",
+]

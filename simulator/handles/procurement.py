@@ -1,0 +1,38 @@
+"""What buyers do: purchase orders, the bills that are matched with them, and receipts."""
+
+from ..endpoints import item_receipts, purchase_orders
+
+
+class ProcurementHandles:
+    def add_purchase_order(self, **values):
+        """A purchase order; see `endpoints.purchase_orders.make_order` for the values. Returns its id."""
+        with self.state.lock:
+            return purchase_orders.make_order(self.state, **values)["id"]
+
+    def update_purchase_order(self, ident, **changes):
+        """Change wire fields, or `lines`, `approved`, ... as in `add_purchase_order`."""
+        with self.state.lock:
+            return purchase_orders.change_order(self.state, ident, **changes)
+
+    def archive_purchase_order(self, ident, reason=None):
+        with self.state.lock:
+            return purchase_orders.archive_order(self.state, ident, reason)
+
+    def bill_purchase_order(self, ident, quantities=None, **values):
+        """A bill matched with an order and its receipts; see `endpoints.purchase_orders.bill_order`. Returns its id."""
+        with self.state.lock:
+            return purchase_orders.bill_order(self.state, ident, quantities, **values)["id"]
+
+    def ordered(self, ident):
+        """What was received and billed, line by line; see `endpoints.purchase_orders.line_totals`."""
+        with self.state.lock:
+            return purchase_orders.line_totals(self.state, ident)
+
+    def add_item_receipt(self, order, lines=None, **values):
+        """A receipt of an order; see `endpoints.item_receipts.make_item_receipt` for the values. Returns its id."""
+        with self.state.lock:
+            return item_receipts.make_item_receipt(self.state, order, lines, **values)["id"]
+
+    def remove_item_receipt(self, ident):
+        with self.state.lock:
+            return item_receipts.remove_item_receipt(self.state, ident)

@@ -1,0 +1,21 @@
+"""The runtime that `./dev` works in: Odoo 19, its Python environment and a PostgreSQL server of its own.
+
+Standard library only: this package runs before anything is installed. Everything it makes lives under
+`${XDG_CACHE_HOME:-~/.cache}/ramp_connector`, keyed by version, so that a second checkout is ready in seconds.
+Each part of the machine has its module; :class:`Runtime` (`machine.py`) puts them together.
+"""
+from .cache import ADDON, CHECKOUT, cache_dir, compiled_dir, digest, locked, need_space
+from .commands import Fail, background, run, say, script, wait_for
+from .machine import Runtime
+from .odoo_source import SERIES, odoo_home
+from .pdf_printer import printer
+from .postgres_server import Postgres
+from .python_env import venv_python
+from .templates import TEMPLATE_MODULES, declarations
+from .web_browser import browser_link, chromium
+
+__all__ = [
+    'ADDON', 'CHECKOUT', 'SERIES', 'TEMPLATE_MODULES', 'Fail', 'Postgres', 'Runtime', 'background', 'browser_link',
+    'cache_dir', 'chromium', 'compiled_dir', 'declarations', 'digest', 'locked', 'need_space', 'odoo_home', 'printer',
+    'run', 'say', 'script', 'venv_python', 'wait_for',
+]

@@ -1,0 +1,42 @@
+"""Debian packages fetched into a folder of their own: nothing of the machine's package state is changed."""
+import contextlib
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+from .cache import cache_dir
+from .commands import Fail, run
+
+
+@contextlib.contextmanager
+def apt_folder(*folders):
+    """A temporary folder for apt with these folders in it; `Fail` where the machine has no apt."""
+    if not (shutil.which('apt-get') and shutil.which('dpkg-deb')):
+        raise Fail('apt is not available')
+    with tempfile.TemporaryDirectory(prefix='apt-', dir=cache_dir()) as scratch:
+        apt = Path(scratch)
+        for folder in ('lists/partial', 'cache/archives/partial', 'log', *folders):
+            (apt / folder).mkdir(parents=True)
+        yield apt
+
+
+def update_lists(apt, *, settings='', state='', what, **environ):
+    """Read the package lists into an `apt_folder`; returns the environment for further commands of apt.
+
+    :param settings: lines of apt's configuration before those of its folders, `state` after them
+    :param what: the sentence if the lists cannot be had
+    :param environ: more variables for the commands
+    """
+    (apt / 'apt.conf').write_text(
+        f'{settings}Dir::State::lists "{apt}/lists";\nDir::Cache "{apt}/cache";\nDir::Log "{apt}/log";\n{state}'
+        'APT::Sandbox::User "";\nAcquire::Languages "none";\nAcquire::Retries "3";\n', encoding='utf-8')
+    environ = {**os.environ, 'APT_CONFIG': str(apt / 'apt.conf'), 'LC_ALL': 'C.UTF-8', **environ}
+    run(['apt-get', 'update', '-o', 'APT::Update::Error-Mode=any'], what=what, env=environ)
+    return environ
+
+
+def unpack_packages(packages, tree):
+    """Unpack these .deb files over each other in the folder `tree`, which is there."""
+    for package in sorted(packages):
+        run(['dpkg-deb', '-x', package, tree], what=f'{package.name} could not be unpacked')

@@ -1,0 +1,76 @@
+"""Commands that are run, what is told about them, and how they fail."""
+import contextlib
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+
+class Fail(Exception):
+    """Something the user can act on; its text is the one sentence that is printed."""
+
+
+def script(main):
+    """Run a script's `main` and exit with the code it returns; what failed is one sentence, not a traceback."""
+    try:
+        sys.exit(main())
+    except (Fail, subprocess.SubprocessError) as failure:
+        print(f'dev: {failure}.', file=sys.stderr)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def say(text):
+    """Tell on standard error what is being done (standard output belongs to the command's result)."""
+    print(f'-- {text}', file=sys.stderr, flush=True)
+
+
+def run(command, *, what, log=None, **kwargs):
+    """Run a command quietly; on failure raise `Fail` with the sentence `what` and the last line it printed."""
+    kwargs.setdefault('stdin', subprocess.DEVNULL)
+    done = subprocess.run(list(map(str, command)), capture_output=True, text=True, errors='replace', check=False, **kwargs)
+    output = (done.stdout + done.stderr).strip()
+    if log:
+        Path(log).write_text(output, encoding='utf-8')
+    if done.returncode:
+        if 'No space left' in output:
+            raise Fail(f'{what}: the disk is full')
+        errors = [line for line in output.splitlines() if re.search(r'error|fatal|critical|^E:', line, re.I)]
+        last = (errors or output.splitlines() or ['no output'])[-1].strip()
+        raise Fail(f'{what}: {last[:300]}' + (f' (see {log})' if log else ''))
+    return done.stdout
+
+
+@contextlib.contextmanager
+def background(command, *, name, log, **kwargs):
+    """Run a server beside a command; it is stopped, with its children, at the end."""
+    with open(log, 'wb') as output:
+        process = subprocess.Popen(list(map(str, command)), stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
+                                   start_new_session=True, **kwargs)
+    try:
+        yield process
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGTERM)
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            say(f'{name} does not stop; killing it')
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+def wait_for(condition, *, what, seconds, process=None):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        found = condition()
+        if found:
+            return found
+        if process is not None and process.poll() is not None:
+            raise Fail(f'{what}: it ended with code {process.returncode}')
+        time.sleep(0.1)
+    raise Fail(f'{what}: no answer within {seconds} seconds')

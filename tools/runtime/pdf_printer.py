@@ -1,0 +1,77 @@
+"""The program that makes Odoo's PDF, unpacked from the machine's own packages."""
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from .apt_download import apt_folder, unpack_packages, update_lists
+from .cache import cache_dir, digest, locked, need_space
+from .commands import Fail, run, say
+
+PRINTER = 'wkhtmltopdf'
+RETRY_AFTER = 86400  # seconds after which it is tried again to fetch it
+
+
+def printer():
+    """Folder of a program that makes Odoo's PDF, to be put on PATH; None where the machine has one, or none can be had.
+
+    Unpacked in the cache, with the libraries that this machine lacks; nothing is installed. That it cannot be had is
+    remembered for a day.
+    """
+    if shutil.which(PRINTER):
+        return None
+    release = Path('/etc/os-release')
+    target = cache_dir() / f"{PRINTER}-{digest(release.read_text(encoding='utf-8') if release.exists() else sys.platform)}"
+    failed = target.with_suffix('.failed')
+    with locked(PRINTER):
+        if _does_print(target):
+            return target / 'bin'
+        if failed.exists() and failed.stat().st_mtime > time.time() - RETRY_AFTER:
+            return None
+        try:
+            _fetch_printer(target)
+            failed.unlink(missing_ok=True)
+            return target / 'bin'
+        except (Fail, OSError) as reason:
+            failed.touch()
+            say(f'no PDF: {PRINTER} could not be had ({reason})')
+            return None
+
+
+def _does_print(target):
+    try:
+        return not subprocess.run([str(target / 'bin' / PRINTER), '--version'], capture_output=True, check=False).returncode
+    except OSError:
+        return False
+
+
+def _fetch_printer(target):
+    with apt_folder('tree') as apt:
+        need_space(1, cache_dir())
+        say(f"fetching {PRINTER} from this machine's packages, for reports as PDF (about 60 MB)")
+        # The machine's own sources and package state, read only: what it has need not be fetched, and its libraries fit.
+        environ = update_lists(apt, state='Debug::NoLocking "1";\n', what='the package list was not reached',
+                               DEBIAN_FRONTEND='noninteractive')
+        run(['apt-get', 'install', '--download-only', '--yes', '--no-install-recommends', PRINTER],
+            what='it was not fetched', env=environ)
+        unpack_packages((apt / 'cache/archives').glob('*.deb'), apt / 'tree')
+        shutil.rmtree(target, ignore_errors=True)
+        (apt / 'tree').rename(target)
+    run([_write_wrapper(target), '--version'], what='it does not run')
+
+
+def _write_wrapper(target):
+    """A script that starts the unpacked program with its own libraries; returns its path."""
+    plugged = {str(path.parent) for path in target.rglob('plugins/*/*.so')}
+    libraries = sorted({str(path.parent) for path in target.rglob('*.so*')} - plugged)
+    plugins = next(iter(sorted(target.glob('usr/lib/*/qt5/plugins'))), target)
+    (target / 'bin').mkdir()
+    wrapper = target / 'bin' / PRINTER
+    wrapper.write_text(
+        f'#!/bin/sh\nexport LD_LIBRARY_PATH="{os.pathsep.join(libraries)}" QT_PLUGIN_PATH="{plugins}" '
+        'QT_QPA_PLATFORM=offscreen\n'
+        f'exec "{target}/usr/bin/{PRINTER}" "$@"\n', encoding='utf-8')
+    wrapper.chmod(0o755)
+    return wrapper
