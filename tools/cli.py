@@ -20,7 +20,8 @@ HELP = """\
                                               Odoo's own tests of what the addon changes, without it and with it, compared
 ./dev mutate [--sample N] [--seed N] [--paths P ...]
                                               does a test notice? lines of the addon are broken at random, and their tests run
-./dev lint                                    ruff and pylint-odoo
+./dev lint                                    ruff, its formatter, and pylint-odoo
+./dev house                                   how easy the code is to read, in figures: file lengths, depth, names
 ./dev bench [--full]                          speed and query counts, beside Odoo's own ways on the same data
 ./dev screenshots                             the pictures of the README and of the store page
 ./dev i18n [--check]                          export the terms to translate, or tell whether they are up to date
@@ -69,6 +70,10 @@ def lint(arguments):
     return run_tool(Runtime().prepare(), 'lint.py', *arguments)
 
 
+def house(arguments):
+    return tool(Runtime().prepare(), 'house.py', *arguments)
+
+
 def screenshots(arguments):
     return run_tool(Runtime().prepare(), 'screenshots.py', *arguments)
 
@@ -114,7 +119,7 @@ def stop(arguments):
 
 
 COMMANDS = {function.__name__.replace('_', '-'): function for function in (
-    demo, test, core_tests, mutate, lint, bench, screenshots, i18n, simulator, shell, odoo, psql, stop)}
+    demo, test, core_tests, mutate, lint, house, bench, screenshots, i18n, simulator, shell, odoo, psql, stop)}
 
 
 def main(argv):

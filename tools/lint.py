@@ -1,22 +1,25 @@
-"""ruff, and pylint with the Odoo community's plugin; no finding is acceptable."""
+"""ruff, its formatter, and pylint with the Odoo community's plugin; no finding is acceptable."""
 import subprocess
 import sys
 
 from runtime import CHECKOUT, Runtime
 
 ROOMS = ('__init__.py', '__manifest__.py', 'hooks.py', 'models', 'flows', 'ramp_api', 'controllers', 'wizard', 'report', 'simulator',
-         'tests', 'tools')
+         'tests', 'tools', 'migrations')
 
 
 def main():
     runtime = Runtime().prepare()
     rooms = [room for room in ROOMS if (CHECKOUT / room).exists() and ((CHECKOUT / room).is_file() or any((CHECKOUT / room).rglob('*.py')))]
-    ruff = subprocess.call([str(runtime.python.parent / 'ruff'), 'check', '--no-cache', *rooms], cwd=CHECKOUT, env=runtime.environ())
+    ruff = [
+        subprocess.call(
+            [str(runtime.python.parent / 'ruff'), *command, '--no-cache', *rooms], cwd=CHECKOUT, env=runtime.environ())
+        for command in (['check'], ['format', '--check', '--quiet'])]
     link = runtime.addons / 'ramp_connector'
     pylint = subprocess.call([
         str(runtime.python), '-m', 'pylint', '--rcfile', str(CHECKOUT / '.pylintrc'), str(link)], cwd=link, env=runtime.environ())
-    print('lint: ' + ('clean' if not ruff and not pylint else 'FAILED'))
-    return 1 if ruff or pylint else 0
+    print('lint: ' + ('clean' if not any(ruff) and not pylint else 'FAILED'))
+    return 1 if any(ruff) or pylint else 0
 
 
 if __name__ == '__main__':

@@ -2,6 +2,7 @@
 from . import (  # a base before what inherits it
     spend_vendor,
     purchase_order,
+    purchase_order_lines,
     purchase_order_watch,
     purchase_order_send,
     item_receipt,

@@ -1,14 +1,11 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
 import datetime
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 
 from odoo import api, models
 from odoo.fields import Domain
-from odoo.tools import html2plaintext
 
 from ...ramp_api import EXPONENTS, to_company_date
-from ...ramp_api.money import exponent
-from ..accounting.booking import clean_text
 from ..engine.flow import Held, Waiting
 
 SENT_AT_CREATION = ('promise', 'terms', 'number', 'owner', 'three_way')  # said when an order is created; Ramp has no way to change them
@@ -132,17 +129,6 @@ class RampFlowPurchaseOrder(models.AbstractModel):
         fields = {row.id: plans.get((row.payload or {}).get('field')) if row.flow == 'analytic_account' else CATEGORY for row in rows}
         return {(row.res_model, row.res_id): (fields[row.id], row.remote_id) for row in rows if fields[row.id]}
 
-    @api.model
-    def _get_line_account(self, line):
-        """The account that a bill of the line would be booked on."""
-        if not line.product_id:
-            return None
-        product = line.product_id.with_company(line.company_id)
-        accounts = product.product_tmpl_id.get_product_accounts(line.order_id.fiscal_position_id)
-        if product.is_storable and product.valuation == 'real_time' and accounts['stock_valuation']:
-            return accounts['stock_valuation']
-        return accounts['expense']
-
     def _prepare_order_values(self, connection, order, vendor, owner, offered, counted):
         if isinstance(vendor, (Held, Waiting)):
             raise vendor
@@ -178,80 +164,6 @@ class RampFlowPurchaseOrder(models.AbstractModel):
     @api.model
     def _get_local_day(self, moment, zone):
         return str(to_company_date(moment.replace(tzinfo=datetime.timezone.utc), zone))
-
-    def _get_line_prefix(self):
-        return f"{self.env['ramp.connection']._database_identity()}-line-"
-
-    def _prepare_order_line(self, line, offered, *counted):
-        ordered = self._get_ordered_quantity(line)
-        subtotal = Decimal(str(line.currency_id.round(
-            line.price_subtotal if line.product_qty else line.price_unit_discounted * float(ordered))))
-        if ordered < 0 or subtotal < 0:
-            raise Held(self.env._(
-                'The line "%s" is negative, and Ramp takes no negative lines. Give the discount on the lines it belongs to.',
-                clean_text(line.name)))
-        quantity, size, unit = self._get_whole_quantity(line, ordered, *counted)
-        price = (subtotal / quantity).quantize(Decimal(1).scaleb(-exponent(line.currency_id.name) - DIGITS), ROUND_HALF_UP).normalize()
-        text = html2plaintext(line.name or '') or line.product_id.display_name or ''
-        if unit:
-            text = self.env._('%(text)s (counted in %(unit)s)', text=text, unit=unit)
-        return {'quantity': quantity, 'price': f'{price:f}', 'description': self._shorten_text(text), 'coding': self._get_line_coding(line, offered),
-                'unit': self._get_line_unit(line, size)}
-
-    @api.model
-    def _get_counted_units(self, rows):
-        """{id of an order line: (its `_get_line_unit` in Ramp, whether Ramp has receipts of it)}. `rows`: of orders, and of their receipts."""
-        told = {flow: [row.payload or {} for row in rows if row.flow == flow] for flow in (self._flow, 'item_receipt')}
-        received = {line for values in told['item_receipt'] for receipt in values.get('receipts', {}).values() for line in receipt['lines']}
-        return {
-            int(identity.rpartition('-')[2]): (line['unit'], values.get('line_ids', {}).get(identity) in received)
-            for values in told[self._flow] for identity, line in values.get('lines', {}).items() if line.get('unit')}
-
-    @staticmethod
-    def _get_line_unit(line, size):
-        """What a line is counted in, as JSON: the unit of measure, and how much of it one unit in Ramp is."""
-        return [line.product_uom_id.id, f'{size:f}']
-
-    @staticmethod
-    def _get_ordered_quantity(line):
-        """How much of a line is ordered, Decimal in its unit; of one that was set to nothing, as much as was received."""
-        return Decimal(str(line.product_qty or line.qty_received))
-
-    def _get_whole_quantity(self, line, quantity, known=None, has_receipts=False):
-        """(quantity as a whole number, how much one of them is in the line's unit, words for that if it is not one).
-
-        A line is counted as its quantity wants it, until something is received of it: then as finely as Odoo does, if that is no whole
-        number. There it stays: receipts in Ramp count in it, and one that is matched with a bill cannot be made again.
-
-        :param quantity: in the line's unit
-        :param known: the `_get_line_unit` that Ramp has
-        """
-        digits = _count_decimal_digits(quantity)
-        if digits > MOST_DIGITS:
-            return 1, quantity.normalize(), f'{quantity.normalize():f} {line.product_uom_id.name}'
-        most = min(self.env['decimal.precision'].precision_get('Product Unit'), MOST_DIGITS)
-        if not has_receipts and digits < _count_decimal_digits(Decimal(str(round(line.qty_received, most)))):
-            digits = most
-        if has_receipts and known[0] == line.product_uom_id.id and digits < _count_decimal_digits(Decimal(known[1])) <= MOST_DIGITS:
-            digits = _count_decimal_digits(Decimal(known[1]))
-        if not digits:
-            return int(quantity), Decimal(1), None
-        return int(quantity.scaleb(digits)), Decimal(1).scaleb(-digits), f'1/{10 ** digits} {line.product_uom_id.name}'
-
-    def _get_line_coding(self, line, offered):
-        """Selections [[field, option]]: what of the line's account and analytic accounts Ramp has."""
-        found = []
-        account = self._get_line_account(line)
-        if account and ('account.account', account.id) in offered:
-            found.append(list(offered['account.account', account.id]))
-        fields = {}
-        for key in line.analytic_distribution or ():
-            for identity in key.split(','):
-                option = offered.get(('account.analytic.account', int(identity)))
-                if option:
-                    fields.setdefault(option[0], []).append(option[1])
-        # a field takes one option: where a line is shared by several, none is right
-        return sorted(found + [[field, options[0]] for field, options in fields.items() if len(options) == 1])
 
     @staticmethod
     def _shorten_text(text):

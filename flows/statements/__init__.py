@@ -2,6 +2,7 @@
 from . import (  # a base before what inherits it
     transfer,
     statement,
+    statement_book,
     statement_plan,
     cashback,
     statement_file,

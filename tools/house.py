@@ -1,0 +1,193 @@
+"""`./dev house`: how easy the code is to find one's way in, as figures. A mirror to look into, not a gate.
+
+Standard library only. Everything is read from the syntax tree; nothing is imported.
+"""
+import ast
+import collections
+import re
+import statistics
+import sys
+
+from runtime import CHECKOUT
+
+ROOMS = ('flows', 'models', 'ramp_api', 'controllers', 'report', 'wizard', 'simulator', 'tools', 'tests')
+PRODUCTION = ('flows', 'models', 'ramp_api', 'controllers', 'report', 'wizard')
+LONGEST_FILE = 500  # lines
+LONGEST_FLOW = 300  # lines of a file with one of the flows
+DEEPEST = 3  # levels from a flow to its first ancestor of the addon
+WORDS = 2.7  # of a function's name, on average
+DUNDER = re.compile(r'^__\w+__$')
+
+
+class Source:
+    """A file of the project, parsed once."""
+
+    def __init__(self, path):
+        self.path = path.relative_to(CHECKOUT)
+        self.room = self.path.parts[0]
+        text = path.read_text(encoding='utf-8')
+        self.lines = len(text.splitlines())
+        self.tree = ast.parse(text)
+
+    @property
+    def functions(self):
+        return [node for node in ast.walk(self.tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+
+    @property
+    def classes(self):
+        return [node for node in self.tree.body if isinstance(node, ast.ClassDef)]
+
+
+def sources():
+    return [Source(path) for room in ROOMS for path in sorted((CHECKOUT / room).rglob('*.py'))]
+
+
+# -- what is measured
+
+def words_in(name):
+    return len([word for word in re.split(r'_+', name) if word])
+
+
+def named_functions(found):
+    """Functions whose names somebody chose: not Python's own, and not those that Odoo or pytest prescribe."""
+    return [function for source in found for function in source.functions
+            if not DUNDER.match(function.name) and function.name not in ('create', 'write', 'unlink', 'setUp', 'setUpClass', 'main')]
+
+
+def constant(node, name):
+    """The value of a class's attribute, if it is a literal."""
+    for statement in node.body:
+        if isinstance(statement, ast.Assign) and [getattr(target, 'id', None) for target in statement.targets] == [name]:
+            try:
+                return ast.literal_eval(statement.value)
+            except ValueError:
+                return None
+    return None
+
+
+def models_of(found):
+    """{name of a model: [names it inherits]} of the models that the addon makes, as far as they are of the addon."""
+    parents = {}
+    for source in found:
+        for node in source.classes:
+            name, inherited = constant(node, '_name'), constant(node, '_inherit') or []
+            inherited = [inherited] if isinstance(inherited, str) else list(inherited)
+            if name:
+                parents.setdefault(name, []).extend(parent for parent in inherited if parent != name)
+    return {name: [parent for parent in inherited if parent in parents] for name, inherited in parents.items()}
+
+
+def depth_of(name, parents):
+    """Levels from a model up to the furthest of its ancestors; 1 without any."""
+    return 1 + max((depth_of(parent, parents) for parent in parents[name]), default=0)
+
+
+def imports_of(source):
+    """Modules of the project that a file imports when it is loaded, as paths without suffix."""
+    package = source.path.parent
+    for node in source.tree.body:
+        if isinstance(node, ast.ImportFrom) and node.level:
+            base = package
+            for _level in range(node.level - 1):
+                base = base.parent
+            base = base / (node.module or '').replace('.', '/')
+            for alias in node.names:
+                yield base / alias.name
+            yield base
+
+
+def circles(found):
+    """Sets of modules that import each other (Tarjan's strongly connected components with more than one member)."""
+    modules = {source.path.with_suffix(''): source for source in found if source.path.name != '__init__.py'}
+    graph = {name: sorted({target for target in imports_of(source) if target in modules and target != name})
+             for name, source in modules.items()}
+    index, low, stack, found_circles = {}, {}, [], []
+
+    def visit(name):
+        index[name] = low[name] = len(index)
+        stack.append(name)
+        for target in graph[name]:
+            if target not in index:
+                visit(target)
+                low[name] = min(low[name], low[target])
+            elif target in stack:
+                low[name] = min(low[name], index[target])
+        if low[name] == index[name]:
+            members = []
+            while not members or members[-1] != name:
+                members.append(stack.pop())
+            if len(members) > 1:
+                found_circles.append(sorted(map(str, members)))
+
+    for name in graph:
+        if name not in index:
+            visit(name)
+    return found_circles
+
+
+def parameters(function):
+    arguments = function.args
+    return tuple(argument.arg for argument in [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
+                 if argument.arg not in ('self', 'cls'))
+
+
+def several_meanings(found):
+    """{name: signatures} of methods that the models of the addon define with different parameters."""
+    signatures = collections.defaultdict(lambda: collections.defaultdict(list))
+    for source in found:
+        for node in source.classes:
+            model = constant(node, '_name') or constant(node, '_inherit')
+            if not isinstance(model, str):
+                continue
+            for function in node.body:
+                if isinstance(function, ast.FunctionDef) and not DUNDER.match(function.name):
+                    signatures[function.name][parameters(function)].append(model)
+    own = {name for name in signatures if len(signatures[name]) > 1}
+    return {name: {', '.join(signature) or '-': sorted(models) for signature, models in signatures[name].items()} for name in sorted(own)}
+
+
+def length(function):
+    return function.end_lineno - function.lineno + 1
+
+
+# -- how it is said
+
+def main():
+    found = sources()
+    of_room = collections.defaultdict(list)
+    for source in found:
+        of_room[source.room].append(source)
+    parents = models_of(found)
+
+    print(f'{"room":<12} {"files":>5} {"lines":>6} {"words/name":>10} {"method p95":>10} {"longest":>7}')
+    for room in ROOMS:
+        functions = named_functions(of_room[room])
+        lengths = sorted(map(length, functions)) or [0]
+        print(f'{room:<12} {len(of_room[room]):>5} {sum(source.lines for source in of_room[room]):>6} '
+              f'{statistics.mean([words_in(function.name) for function in functions] or [0]):>10.2f} '
+              f'{lengths[int(len(lengths) * .95) - 1]:>10} {lengths[-1]:>7}')
+    print(f'goal of words/name in flows and ramp_api: {WORDS}')
+
+    print(f'\nproduction files over {LONGEST_FILE} lines:')
+    show(f'{source.path}: {source.lines}' for source in found if source.room in PRODUCTION and source.lines > LONGEST_FILE)
+    print(f'\nflows over {LONGEST_FLOW} lines:')
+    show(f'{source.path}: {source.lines}' for source in found if source.room == 'flows' and source.lines > LONGEST_FLOW)
+    print(f'\nother files over {LONGEST_FILE} lines (simulator, tools):')
+    show(f'{source.path}: {source.lines}' for source in found if source.room in ('simulator', 'tools') and source.lines > LONGEST_FILE)
+    print(f'\nmodels more than {DEEPEST} deep:')
+    show(f'{name}: {depth_of(name, parents)}' for name in sorted(parents) if name.startswith('ramp.') and depth_of(name, parents) > DEEPEST)
+    print('\nmodules that import each other:')
+    show(' <-> '.join(circle) for circle in circles(found))
+    print('\nnames of methods with several signatures:')
+    show(f'{name}: ' + ' | '.join(f'({signature}) {len(models)}' for signature, models in signatures.items())
+         for name, signatures in several_meanings([source for source in found if source.room in PRODUCTION]).items())
+    return 0
+
+
+def show(lines):
+    lines = list(lines)
+    print('\n'.join(f'  {line}' for line in lines) if lines else '  none')
+
+
+if __name__ == '__main__':
+    sys.exit(main())
