@@ -17,6 +17,7 @@ from . import (
     ramp_run,
     ramp_tie_out,
     ramp_connection,
+    ramp_connection_payables,
     ramp_connection_address,
     ramp_connection_identity,
     ramp_connection_api,

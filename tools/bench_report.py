@@ -194,8 +194,8 @@ def long_verdicts(runs):
             'text': f"the last thousand as fast as the first, within {FLAT:.0%} (measured {figures['last_first']:.2f} by the clock, "
                     f"{figures['last_first_cpu']:.2f} by processor time): {name}"}, {
             'verdict': 'met' if last_step['peak_mb'] <= first_step['peak_mb'] * (1 + FLAT) else 'NOT MET',
-            'text': f"peak memory flat (measured {first_step['peak_mb']:.0f} MB after the first thousand, {last_step['peak_mb']:.0f} MB "
-                    f'at the end): {name}'}]
+            'text': f"peak memory flat (measured {first_step['peak_mb']:.0f} MB after the first thousand, "
+                    f"{last_step['peak_mb']:.0f} MB at the end): {name}"}]
     return found
 
 

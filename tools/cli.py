@@ -71,7 +71,7 @@ def lint(arguments):
 
 
 def house(arguments):
-    return tool(Runtime().prepare(), 'house.py', *arguments)
+    return run_tool(Runtime().prepare(), 'house.py', *arguments)
 
 
 def screenshots(arguments):

@@ -20,7 +20,20 @@ import time
 from collections import Counter
 
 from run_tests import database
-from runtime import ADDON, CHECKOUT, TEMPLATE_MODULES, Fail, Runtime, background, cache_dir, chromium, digest, run, say, script
+from runtime import (
+    ADDON,
+    CHECKOUT,
+    TEMPLATE_MODULES,
+    Fail,
+    Runtime,
+    background,
+    cache_dir,
+    chromium,
+    digest,
+    run,
+    say,
+    script,
+)
 
 MODULES = ('account', 'account_payment', 'hr_expense', 'purchase')
 LAUNCHER = CHECKOUT / 'tools/core_side.py'

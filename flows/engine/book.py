@@ -10,9 +10,7 @@ from odoo import models
 from odoo.exceptions import UserError
 from odoo.tools import SQL
 
-from ...ramp_api import (
-    RampOutOfTime,
-)
+from ...ramp_api import RampOutOfTime
 from .flow import Behind, Held, Skipped, Waiting, is_of_object
 from .payloads import jsonable
 

@@ -3,9 +3,7 @@ import contextlib
 
 from odoo import models
 
-from ...ramp_api import (
-    parse_utc,
-)
+from ...ramp_api import parse_utc
 from .flow import Held, Skipped, Waiting, is_of_object
 
 

@@ -5,9 +5,7 @@ from datetime import timedelta
 from odoo import api, models
 from odoo.fields import Domain
 
-from ...ramp_api import (
-    RampServerError,
-)
+from ...ramp_api import RampServerError
 from ..accounting.booking import clean_text
 from ..engine.flow import Held
 from ..engine.push_job import UNSAID

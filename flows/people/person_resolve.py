@@ -5,14 +5,7 @@ import uuid
 
 from odoo import fields, models
 
-from ...ramp_api import (
-    USER_LISTED_STATUSES,
-    PayloadError,
-    RampNotFound,
-    RampValidationError,
-    read_user,
-    read_user_task,
-)
+from ...ramp_api import USER_LISTED_STATUSES, PayloadError, RampNotFound, RampValidationError, read_user, read_user_task
 from ..engine.flow import Held
 from ..engine.push_job import UNSAID, Remote
 from ..engine.resolve import LOOK_UP_ALONE

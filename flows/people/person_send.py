@@ -4,12 +4,7 @@ import uuid
 
 from odoo import models
 
-from ...ramp_api import (
-    USER_STATUSES,
-    RampIdempotencyReused,
-    RampNotFound,
-    RampValidationError,
-)
+from ...ramp_api import USER_STATUSES, RampIdempotencyReused, RampNotFound, RampValidationError
 from ..engine.flow import Held, Waiting
 from ..engine.push_job import Remote
 from .person import FULL_NAME, OUT, PLACES, _AskedBefore

@@ -7,7 +7,7 @@ from odoo.tools import html2plaintext
 from ...ramp_api.money import exponent
 from ..accounting.booking import clean_text
 from ..engine.flow import Held
-from .purchase_order import MOST_DIGITS, _count_decimal_digits
+from .purchase_order import DIGITS, MOST_DIGITS, _count_decimal_digits
 
 
 class RampFlowPurchaseOrderLines(models.AbstractModel):

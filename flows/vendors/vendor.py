@@ -8,11 +8,7 @@ from odoo import api, models
 from odoo.fields import Domain
 from odoo.tools import split_every
 
-from ...ramp_api import (
-    Address,
-    VendorDetail,
-    read_vendor_detail,
-)
+from ...ramp_api import Address, VendorDetail, read_vendor_detail
 from ..accounting.booking import clean_text
 from ..engine.names import name_key
 from ..engine.payloads import is_uuid
