@@ -32,12 +32,8 @@
         'views/ramp_menus.xml',
     ],
     'assets': {
-        'web.assets_backend': [
-            'ramp_connector/static/src/**/*',
-        ],
-        'web.assets_tests': [
-            'ramp_connector/static/tests/tours/**/*',
-        ],
+        'web.assets_backend': ['ramp_connector/static/src/**/*'],
+        'web.assets_tests': ['ramp_connector/static/tests/tours/**/*'],
     },
     'images': ['static/description/banner.png'],
     'post_init_hook': 'post_init_hook',

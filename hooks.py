@@ -27,5 +27,6 @@ def uninstall_hook(env):
             _logger.warning('%s', failure)
     if env['ramp.record'].search_count([('res_id', '!=', False)], limit=1):
         # The books refer to them: they are the business's from now on, and Odoo must not try to delete them.
-        env['ir.model.data'].search([
-            ('module', '=', 'ramp_connector'), ('model', 'in', ('res.partner', 'product.product', 'product.template'))]).unlink()
+        env['ir.model.data'].search(
+            [('module', '=', 'ramp_connector'), ('model', 'in', ('res.partner', 'product.product', 'product.template'))]
+        ).unlink()

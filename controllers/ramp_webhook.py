@@ -15,16 +15,26 @@ MAX_BYTES = 64 * 1024  # Ramp's events have a few hundred
 
 
 class RampWebhook(Controller):
-
     # Without a session: whoever asks is nobody, and what they may do, the signature says.
-    @route('/ramp_connector/webhook/<uuid:token>', type='http', auth='none', methods=['POST'], csrf=False, save_session=False,
-           readonly=False, max_content_length=MAX_BYTES)
+    @route(
+        '/ramp_connector/webhook/<uuid:token>',
+        type='http',
+        auth='none',
+        methods=['POST'],
+        csrf=False,
+        save_session=False,
+        readonly=False,
+        max_content_length=MAX_BYTES,
+    )
     def receive(self, token, **_ignored):
-        """An event from Ramp, who takes 2xx as delivered, drops the event at 3xx and 4xx, and sends it again later at 5xx.
+        """An event from Ramp, who takes 2xx as delivered, drops the event at 3xx and 4xx, and sends it again later at
+        5xx.
 
         So a genuine event never gets a 4xx, and trouble of ours is a 503. The jobs do what there is to do.
         """
-        if not request.db:  # PostgreSQL is down: who has this module in `server_wide_modules` gets here, others tell Ramp 404
+        if (
+            not request.db
+        ):  # PostgreSQL is down: who has this module in `server_wide_modules` gets here, others tell Ramp 404
             return request.make_response('', status=503)
         cron = request.env(user=SUPERUSER_ID)['ir.cron']
         try:
@@ -39,7 +49,9 @@ class RampWebhook(Controller):
             status, wakes = 503, False
         response = request.make_response('', status=status)
         if wakes:
-            response.call_on_close(partial(_wake_jobs, cron))  # by a connection of its own: Ramp has the answer then, and does not wait
+            response.call_on_close(
+                partial(_wake_jobs, cron)
+            )  # by a connection of its own: Ramp has the answer then, and does not wait
         return response
 
 

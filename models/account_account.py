@@ -7,4 +7,6 @@ class AccountAccount(models.Model):
     _inherit = ['account.account', 'ramp.pushed']
 
     _ramp_flows = ('account',)
-    _ramp_fields = frozenset({'name', 'code', 'code_store', 'code_mapping_ids', 'account_type', 'active', 'company_ids'})
+    _ramp_fields = frozenset(
+        {'name', 'code', 'code_store', 'code_mapping_ids', 'account_type', 'active', 'company_ids'}
+    )

@@ -14,7 +14,8 @@ class AccountAnalyticPlan(models.Model):
         result = super().write(vals)
         if 'parent_id' in vals:
             self.env['account.analytic.account'].with_context(active_test=False).search(
-                [('plan_id', 'child_of', self.ids)])._ramp_note_changes()
+                [('plan_id', 'child_of', self.ids)]
+            )._ramp_note_changes()
         return result
 
 
@@ -26,6 +27,8 @@ class AccountAnalyticAccount(models.Model):
     _ramp_fields = frozenset({'name', 'code', 'active', 'plan_id', 'company_id'})
 
     def exists(self):
-        """EXTENDS: core asks for each journal item whether its accounts exist; those of a batch were found a moment ago."""
+        """EXTENDS: core asks for each journal item whether its accounts exist; those of a batch were found a moment
+        ago.
+        """
         known = self.env.context.get('ramp_known_analytics')
         return self if known and known.issuperset(self._ids) else super().exists()

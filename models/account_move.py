@@ -12,24 +12,45 @@ class AccountMove(models.Model):
     _name = 'account.move'
     _inherit = ['account.move', 'ramp.document']
 
-    _ramp_id_once = models.UniqueIndex('(ramp_id) WHERE ramp_id IS NOT NULL', 'This Ramp object has a journal entry already.')
+    _ramp_id_once = models.UniqueIndex(
+        '(ramp_id) WHERE ramp_id IS NOT NULL', 'This Ramp object has a journal entry already.'
+    )
 
     ramp_payment = fields.Char(
-        string='Payment by Ramp', compute='_compute_ramp_payment', search='_search_ramp_payment', compute_sudo=True,
-        groups='base.group_user', help='Where the payment by Ramp stands, of a bill that is open here and that Ramp pays.')
+        string='Payment by Ramp',
+        compute='_compute_ramp_payment',
+        search='_search_ramp_payment',
+        compute_sudo=True,
+        groups='base.group_user',
+        help='Where the payment by Ramp stands, of a bill that is open here and that Ramp pays.',
+    )
 
     @api.depends('ramp_id', 'state', 'payment_state')
     @api.depends_context('lang')
     def _compute_ramp_payment(self):
-        bills = self._origin.filtered(lambda move: move.ramp_id and move.state != 'cancel' and move.payment_state in OPEN_PAYMENT_STATES)
+        bills = self._origin.filtered(
+            lambda move: move.ramp_id and move.state != 'cancel' and move.payment_state in OPEN_PAYMENT_STATES
+        )
         # see ramp.document
-        records = {record.res_id: record for record in self.env['ramp.record'].sudo().search_fetch(
-            [('res_model', '=', self._name), ('res_id', 'in', bills.ids), ('flow', 'in', PAID_BY_RAMP)],
-            ['res_id', 'flow', 'connection_id', 'noted'])} if bills else {}
+        records = (
+            {
+                record.res_id: record
+                for record in self.env['ramp.record']
+                .sudo()
+                .search_fetch(
+                    [('res_model', '=', self._name), ('res_id', 'in', bills.ids), ('flow', 'in', PAID_BY_RAMP)],
+                    ['res_id', 'flow', 'connection_id', 'noted'],
+                )
+            }
+            if bills
+            else {}
+        )
         for move in self:
             record = records.get(move._origin.id)
             state, moment = record and ((record.noted or {}).get('extras') or {}).get('payment') or (None, None)
-            day = moment and self.env['ramp.flow.booking']._get_booking_day(record.connection_id, datetime.datetime.fromisoformat(moment))
+            day = moment and self.env['ramp.flow.booking']._get_booking_day(
+                record.connection_id, datetime.datetime.fromisoformat(moment)
+            )
             move.ramp_payment = state and self._ramp_payment_in_words(state, day)
 
     @api.model
@@ -51,33 +72,51 @@ class AccountMove(models.Model):
         alerts = super()._get_alerts()
         payment = self.sudo().ramp_payment  # for portal users, too, who are shown none of it
         if payment and self.env.user._is_internal():
-            alerts['ramp_payment'] = {'level': 'info', 'message': self.env._('%s Pay it in Odoo only if Ramp does not.', payment)}
+            alerts['ramp_payment'] = {
+                'level': 'info',
+                'message': self.env._('%s Pay it in Odoo only if Ramp does not.', payment),
+            }
         return alerts
 
     @api.model
     def _search_ramp_payment(self, operator, value):
-        """Only whether there is any. Raises `AccessError` for portal users: core checks the access to fields that it searches itself."""
+        """Only whether there is any. Raises `AccessError` for portal users: core checks the access to fields that it
+        searches itself.
+        """
         self._check_field_access(self._fields['ramp_payment'], 'read')
         if operator != 'in' or set(value) != {False}:
             return NotImplemented
         self.flush_model(['ramp_id', 'state', 'payment_state'])
         self.env['ramp.record'].flush_model(['res_model', 'res_id', 'flow', 'noted'])
-        return [('id', 'not in', SQL(
-            """(
+        return [
+            (
+                'id',
+                'not in',
+                SQL(
+                    """(
             SELECT m.id FROM account_move m
               JOIN ramp_record r ON r.res_model = 'account.move' AND r.res_id = m.id AND r.flow = ANY(%s)
              WHERE m.ramp_id IS NOT NULL AND m.state <> 'cancel' AND m.payment_state = ANY(%s)
                AND r.noted #>> '{extras,payment}' IS NOT NULL)
-            """, list(PAID_BY_RAMP), list(OPEN_PAYMENT_STATES)))]
+            """,
+                    list(PAID_BY_RAMP),
+                    list(OPEN_PAYMENT_STATES),
+                ),
+            )
+        ]
 
     def _compute_payment_state(self):
-        """EXTENDS: core calls a bill reversed whose amount refunds cover, whatever they are of. A bill from Ramp that vendor credits
-        cover is paid; one that a refund of its own takes back is reversed."""
+        """EXTENDS: core calls a bill reversed whose amount refunds cover, whatever they are of. A bill from Ramp that
+        vendor credits cover is paid; one that a refund of its own takes back is reversed."""
         result = super()._compute_payment_state()
         for move in self:
             # for portal users, too
-            if (move.payment_state == 'reversed' and move.is_purchase_document() and move.sudo().ramp_id
-                    and not move.reversal_move_ids):
+            if (
+                move.payment_state == 'reversed'
+                and move.is_purchase_document()
+                and move.sudo().ramp_id
+                and not move.reversal_move_ids
+            ):
                 move.payment_state = 'paid'
         return result
 
@@ -86,13 +125,30 @@ class AccountMove(models.Model):
         super()._compute_ramp_state()
         bills = self.filtered(lambda move: move.ramp_id and move.is_purchase_document())
         # see ramp.document
-        troubled = {record.ramp_id: record for record in self.env['ramp.record'].sudo().search_fetch(
-            [('ramp_id', 'in', bills.mapped('ramp_id')), ('flow', 'in', ('bill_payment', 'reimbursement_payment')),
-             ('company_id', 'in', bills.company_id.ids), ('state', 'in', ('held', 'error'))],
-            ['ramp_id', 'state', 'error_message', 'remote_id'])} if bills else {}
+        troubled = (
+            {
+                record.ramp_id: record
+                for record in self.env['ramp.record']
+                .sudo()
+                .search_fetch(
+                    [
+                        ('ramp_id', 'in', bills.mapped('ramp_id')),
+                        ('flow', 'in', ('bill_payment', 'reimbursement_payment')),
+                        ('company_id', 'in', bills.company_id.ids),
+                        ('state', 'in', ('held', 'error')),
+                    ],
+                    ['ramp_id', 'state', 'error_message', 'remote_id'],
+                )
+            }
+            if bills
+            else {}
+        )
         for bill in bills.filtered(lambda move: move.ramp_id in troubled):
-            bill.ramp_state = self.env._('%(bill)s. Its payment: %(payment)s', bill=bill.ramp_state, payment=troubled[
-                bill.ramp_id]._status_with_reason())
+            bill.ramp_state = self.env._(
+                '%(bill)s. Its payment: %(payment)s',
+                bill=bill.ramp_state,
+                payment=troubled[bill.ramp_id]._status_with_reason(),
+            )
 
     def _get_next_sequence_format(self):
         """Ask the database for the last number of a journal and month once for each batch, not once for each entry.
@@ -110,24 +166,31 @@ class AccountMove(models.Model):
         return format_string, dict(values)  # the caller takes values out of it
 
     def _get_invoice_in_payment_state(self):
-        """A bill from Ramp is "In Payment" until the bank line is matched, on Community too; every other invoice keeps its habit."""
-        if len(self) == 1 and self.is_purchase_document(include_receipts=True) and self.sudo().ramp_id:  # for portal users, too
+        """A bill from Ramp is "In Payment" until the bank line is matched, on Community too; every other invoice keeps
+        its habit.
+        """
+        if (
+            len(self) == 1 and self.is_purchase_document(include_receipts=True) and self.sudo().ramp_id
+        ):  # for portal users, too
             return 'in_payment'
         return super()._get_invoice_in_payment_state()
 
     def _compute_commercial_partner_id(self):
-        """EXTENDS: an employee whose contact is below the company's own is owed a reimbursement; the company owes itself nothing."""
+        """EXTENDS: an employee whose contact is below the company's own is owed a reimbursement; the company owes
+        itself nothing.
+        """
         result = super()._compute_commercial_partner_id()
         for move in self:
             own = move.company_id.partner_id
             if move.commercial_partner_id == own != move.partner_id and (
-                    move.ramp_id or move.reversed_entry_id.commercial_partner_id == move.partner_id):
+                move.ramp_id or move.reversed_entry_id.commercial_partner_id == move.partner_id
+            ):
                 move.commercial_partner_id = move.partner_id
         return result
 
     def _compute_needed_terms(self):
-        """An entry from Ramp has all its lines; core would look, for each one, for the account that settles a company-paid
-        expense, make it where the chart has none, and refuse the entry where it is archived."""
+        """An entry from Ramp has all its lines; core would look, for each one, for the account that settles a
+        company-paid expense, make it where the chart has none, and refuse the entry where it is archived."""
         entries = self.filtered(lambda move: move.move_type == 'entry' and move.ramp_id)
         entries.needed_terms = {}
         entries.needed_terms_dirty = True

@@ -10,9 +10,12 @@ class AccountMoveLine(models.Model):
     _inherit = ['account.move.line', 'ramp.mapped']
 
     ramp_tie_out = fields.Char(
-        compute='_compute_ramp_tie_out', search='_search_ramp_tie_out', exportable=False,
+        compute='_compute_ramp_tie_out',
+        search='_search_ramp_tie_out',
+        exportable=False,
         groups='account.group_account_readonly,account.group_account_invoice',
-        help='Only to search by: the journal items behind a figure of the Ramp tie-out.')
+        help='Only to search by: the journal items behind a figure of the Ramp tie-out.',
+    )
 
     @api.depends()
     def _compute_ramp_tie_out(self):
@@ -20,7 +23,9 @@ class AccountMoveLine(models.Model):
 
     @api.model
     def _search_ramp_tie_out(self, operator, value):
-        """Journal items behind a figure, which JSON names (see `report.ramp_connector.tie_out`): a domain of their ids would be endless."""
+        """Journal items behind a figure, which JSON names (see `report.ramp_connector.tie_out`): a domain of their ids
+        would be endless.
+        """
         if operator not in ('=', 'in'):
             return NotImplemented
         values = [value] if isinstance(value, str) else value

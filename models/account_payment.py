@@ -7,23 +7,38 @@ class AccountPayment(models.Model):
     _inherit = ['account.payment', 'ramp.document']
 
     ramp_bank_reference = fields.Char(
-        string='Bank Reference', readonly=True, copy=False, groups='base.group_user',
-        help='The reference under which the bank shows the payment, as Ramp tells it: a trace id, or the number of a check.')
+        string='Bank Reference',
+        readonly=True,
+        copy=False,
+        groups='base.group_user',
+        help='The reference under which the bank shows the payment, as Ramp tells it: a trace id, or the number of a '
+        'check.',
+    )
 
     def _compute_outstanding_account_id(self):
-        """EXTENDS: without this account a payment has no entry, and the amount due of 0 of what it pays would be a lie. Core chooses one
-        on Community only, payment by payment, where the method of payment has none."""
+        """EXTENDS: without this account a payment has no entry, and the amount due of 0 of what it pays would be a lie.
+        Core chooses one on Community only, payment by payment, where the method of payment has none."""
         result = super()._compute_outstanding_account_id()
         without = self.filtered(lambda payment: payment.ramp_id and not payment.outstanding_account_id)
-        for (_company, direction), payments in without.grouped(lambda payment: (payment.company_id, payment.payment_type)).items():
+        for (_company, direction), payments in without.grouped(
+            lambda payment: (payment.company_id, payment.payment_type)
+        ).items():
             payments.outstanding_account_id = payments[:1]._get_outstanding_account(direction)
         return result
 
     def _ramp_records(self):
-        """A payment bears Ramp's id of the payment; its rows are those of what it paid: one of them, where it paid several."""
+        """A payment bears Ramp's id of the payment; its rows are those of what it paid: one of them, where it paid
+        several.
+        """
         # the ledger is for accountants; who may read the payment may know its status
-        records = self.env['ramp.record'].sudo().search_fetch(
-            [('res_model', '=', self._name), ('res_id', 'in', self.filtered('ramp_id')._origin.ids)],
-            ['res_id', 'ramp_id', 'state', 'error_message', 'connection_id', 'flow'], order='id desc')
+        records = (
+            self.env['ramp.record']
+            .sudo()
+            .search_fetch(
+                [('res_model', '=', self._name), ('res_id', 'in', self.filtered('ramp_id')._origin.ids)],
+                ['res_id', 'ramp_id', 'state', 'error_message', 'connection_id', 'flow'],
+                order='id desc',
+            )
+        )
         by_id = {record.res_id: record for record in records}
         return {payment.ramp_id: by_id[payment.id] for payment in self if payment.id in by_id}

@@ -7,9 +7,19 @@ class AccountTax(models.Model):
     _inherit = ['account.tax', 'ramp.pushed']
 
     _ramp_flows = ('tax_rate', 'tax_code')
-    _ramp_fields = frozenset({
-        'name', 'active', 'amount', 'amount_type', 'type_tax_use', 'children_tax_ids', 'company_id',
-        'invoice_repartition_line_ids', 'repartition_line_ids'})
+    _ramp_fields = frozenset(
+        {
+            'name',
+            'active',
+            'amount',
+            'amount_type',
+            'type_tax_use',
+            'children_tax_ids',
+            'company_id',
+            'invoice_repartition_line_ids',
+            'repartition_line_ids',
+        }
+    )
 
     def _ramp_note_changes(self, flows=None):
         """EXTENDS: a change of a tax is one of the groups it is in."""

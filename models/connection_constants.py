@@ -3,17 +3,16 @@
 
 # Fields that are read together, and only where something is booked: each transaction of each job reads the others.
 SETTINGS = 'settings'
-API_URLS = {
-    'production': 'https://api.ramp.com/developer/v1',
-    'sandbox': 'https://demo-api.ramp.com/developer/v1',
-}
-APP_URLS = {
-    'production': 'https://app.ramp.com',
-    'sandbox': 'https://demo.ramp.com',
-}
+API_URLS = {'production': 'https://api.ramp.com/developer/v1', 'sandbox': 'https://demo-api.ramp.com/developer/v1'}
+APP_URLS = {'production': 'https://app.ramp.com', 'sandbox': 'https://demo.ramp.com'}
 SCOPES = (
-    'accounting:read', 'accounting:write', 'business:read', 'entities:read',
-    'transactions:read', 'receipts:read', 'users:read',
+    'accounting:read',
+    'accounting:write',
+    'business:read',
+    'entities:read',
+    'transactions:read',
+    'receipts:read',
+    'users:read',
 )
 # What the payables need beyond that, by the field that switches them on
 OPTIONAL_SCOPES = {
@@ -27,9 +26,29 @@ OPTIONAL_SCOPES = {
 }
 # Fields that decide what Odoo offers in Ramp
 OFFERS = (
-    'account_policy', 'account_type_ids', 'analytic_plan_ids', 'offer_taxes', 'offer_vendors', 'pull_bills', 'push_orders', 'push_receipts',
-    'start_date', 'ramp_entity_id', 'card_journal_id', 'push_users', 'user_invitation', 'ramp_partner_id', 'merchant_partner_id')
+    'account_policy',
+    'account_type_ids',
+    'analytic_plan_ids',
+    'offer_taxes',
+    'offer_vendors',
+    'pull_bills',
+    'push_orders',
+    'push_receipts',
+    'start_date',
+    'ramp_entity_id',
+    'card_journal_id',
+    'push_users',
+    'user_invitation',
+    'ramp_partner_id',
+    'merchant_partner_id',
+)
 # Types of accounts that take no spend: whatever is offered, these are not
 UNSPENDABLE = (
-    'asset_cash', 'asset_receivable', 'liability_credit_card', 'liability_payable', 'equity_unaffected', 'off_balance')
+    'asset_cash',
+    'asset_receivable',
+    'liability_credit_card',
+    'liability_payable',
+    'equity_unaffected',
+    'off_balance',
+)
 IDENTITY_PARAMETER = 'ramp_connector.identity'

@@ -14,25 +14,43 @@ class HrEmployee(models.Model):
     _inherit = ['hr.employee', 'ramp.person']
 
     _ramp_flows = ('employee',)
-    _ramp_fields = frozenset({
-        'name', 'work_email', 'user_id', 'active', 'company_id', 'parent_id', 'current_version_id', 'ramp_invite', 'ramp_user_id'})
+    _ramp_fields = frozenset(
+        {
+            'name',
+            'work_email',
+            'user_id',
+            'active',
+            'company_id',
+            'parent_id',
+            'current_version_id',
+            'ramp_invite',
+            'ramp_user_id',
+        }
+    )
     _ramp_officers = OFFICERS
     # the login first: the others are for users to change themselves, and core copies one to the other
     _ramp_addresses = ('user_id.login', 'work_email', 'user_id.email')
 
     ramp_id = fields.Char(groups=OFFICERS)
-    # core reads what officers alone may see for nobody else, and takes every other field to be one of the public profile
+    # core reads what officers alone may see for nobody else, and takes every other field to be one of the public
+    # profile
     ramp_record_id = fields.Many2one(groups=OFFICERS)
     ramp_state = fields.Char(groups=OFFICERS)
     ramp_url = fields.Char(groups=OFFICERS)
     ramp_invite = fields.Boolean(groups=OFFICERS)
     ramp_can_invite = fields.Boolean(groups=OFFICERS)
     ramp_user_id = fields.Char(
-        index='btree_not_null', copy=False, groups=OFFICERS,
-        help="Ramp's id of this person; found by the login, or the work e-mail of who has none. Once it is there, it decides.")
+        index='btree_not_null',
+        copy=False,
+        groups=OFFICERS,
+        help="Ramp's id of this person; found by the login, or the work e-mail of who has none. Once it is there, it "
+        'decides.',
+    )
 
     _ramp_user_once = models.UniqueIndex(
-        '(company_id, ramp_user_id) WHERE ramp_user_id IS NOT NULL', 'Another employee of the company is linked to this Ramp user.')
+        '(company_id, ramp_user_id) WHERE ramp_user_id IS NOT NULL',
+        'Another employee of the company is linked to this Ramp user.',
+    )
 
     def _ramp_is_sure(self):
         """EXTENDS: an employee who is no user cannot change the work e-mail."""
@@ -40,17 +58,29 @@ class HrEmployee(models.Model):
 
     @api.model
     def _ramp_named(self, connection, emails):
-        """Who has an e-mail address that Ramp knows: by the login, or the work e-mail of who has none; names are not unique.
+        """Who has an e-mail address that Ramp knows: by the login, or the work e-mail of who has none; names are not
+        unique.
 
-        Users change their e-mail themselves, and core makes it the work e-mail: what it says of a user is a question for a person.
-        Archived employees count, too, where nobody else has the address: people leave, and their spend stays.
+        Users change their e-mail themselves, and core makes it the work e-mail: what it says of a user is a question
+        for a person. Archived employees count, too, where nobody else has the address: people leave, and their spend
+        stays.
 
         :param emails: {address as `email_normalize` has it: Ramp user id}
         :return: {address: (employee, None), or (empty recordset, the question)}; without those of whom nothing is known
         """
         certain, claimed = defaultdict(self.browse), defaultdict(self.browse)
-        employees = self.with_context(active_test=False).search([
-            ('company_id', '=', connection.company_id.id), '|', ('work_email', '!=', False), ('user_id', '!=', False)]) if emails else self
+        employees = (
+            self.with_context(active_test=False).search(
+                [
+                    ('company_id', '=', connection.company_id.id),
+                    '|',
+                    ('work_email', '!=', False),
+                    ('user_id', '!=', False),
+                ]
+            )
+            if emails
+            else self
+        )
         for employee in employees:
             login, work = (email_normalize(address or '') for address in (employee.user_id.login, employee.work_email))
             own = login if employee.user_id else work
@@ -62,17 +92,39 @@ class HrEmployee(models.Model):
         named = {}
         for email, employees in certain.items():
             employees = employees.filtered('active') or employees
-            named[email] = (employees, None) if len(employees) == 1 else (self.browse(), self.env._(
-                'More than one employee of %(company)s has the e-mail %(email)s: %(names)s. Give each one an e-mail of their own.',
-                company=connection.company_id.name, email=email, names=', '.join(employees.mapped('name'))))
+            named[email] = (
+                (employees, None)
+                if len(employees) == 1
+                else (
+                    self.browse(),
+                    self.env._(
+                        'More than one employee of %(company)s has the e-mail %(email)s: %(names)s. Give each one an '
+                        'e-mail of their own.',
+                        company=connection.company_id.name,
+                        email=email,
+                        names=', '.join(employees.mapped('name')),
+                    ),
+                )
+            )
         for email, employees in claimed.items():
             if email not in named:
-                named[email] = self.browse(), self.env._(
-                    'The e-mail %(email)s is the work e-mail of %(people)s. Users may change a work e-mail themselves, so it does not say '
-                    'who it is. If it is the same person, enter %(user)s as the Ramp ID of the employee; if not, correct the work e-mail.',
-                    email=email, user=emails[email], people=', '.join(
-                        self.env._('%(name)s, who logs in as %(login)s', name=employee.name, login=employee.user_id.login)
-                        for employee in employees))
+                named[email] = (
+                    self.browse(),
+                    self.env._(
+                        'The e-mail %(email)s is the work e-mail of %(people)s. Users may change a work e-mail '
+                        'themselves, so it does not say '
+                        'who it is. If it is the same person, enter %(user)s as the Ramp ID of the employee; if not, '
+                        'correct the work e-mail.',
+                        email=email,
+                        user=emails[email],
+                        people=', '.join(
+                            self.env._(
+                                '%(name)s, who logs in as %(login)s', name=employee.name, login=employee.user_id.login
+                            )
+                            for employee in employees
+                        ),
+                    ),
+                )
         return named
 
     @api.model
@@ -130,11 +182,19 @@ class HrEmployee(models.Model):
     def _compute_ramp_state(self):
         """EXTENDS: who has no e-mail has no row either."""
         result = super()._compute_ramp_state()
-        lonely = self.filtered(lambda employee: not employee.ramp_state and employee.active and not employee._ramp_email())
-        connections = self.env['ramp.connection'].search([('state', '=', 'connected'), ('push_users', '=', True)]) if lonely else ()
+        lonely = self.filtered(
+            lambda employee: not employee.ramp_state and employee.active and not employee._ramp_email()
+        )
+        connections = (
+            self.env['ramp.connection'].search([('state', '=', 'connected'), ('push_users', '=', True)])
+            if lonely
+            else ()
+        )
         for employee in lonely:
             if employee.company_id in connections.company_id:
-                employee.ramp_state = self.env._('Not sent: Ramp knows people by their e-mail address, and there is none.')
+                employee.ramp_state = self.env._(
+                    'Not sent: Ramp knows people by their e-mail address, and there is none.'
+                )
         return result
 
 

@@ -7,7 +7,9 @@ class HrExpense(models.Model):
     _name = 'hr.expense'
     _inherit = ['hr.expense', 'ramp.document']
 
-    _ramp_id_once = models.UniqueIndex('(ramp_id) WHERE ramp_id IS NOT NULL', 'This Ramp transaction has an expense already.')
+    _ramp_id_once = models.UniqueIndex(
+        '(ramp_id) WHERE ramp_id IS NOT NULL', 'This Ramp transaction has an expense already.'
+    )
 
     @api.constrains('state', 'approval_state', 'total_amount', 'total_amount_currency')
     def _check_non_zero(self):
@@ -16,8 +18,9 @@ class HrExpense(models.Model):
 
     @api.depends('ramp_id')
     def _compute_state(self):
-        """EXTENDS: core calls what the company paid "Paid" as soon as there is an entry. Of one from Ramp the entry decides: with a draft
-        it is approved and not posted. What has none any more is refused, and so left out of the analysis."""
+        """EXTENDS: core calls what the company paid "Paid" as soon as there is an entry. Of one from Ramp the entry
+        decides: with a draft it is approved and not posted. What has none any more is refused, and so left out of the
+        analysis."""
         result = super()._compute_state()
         for expense in self.filtered('ramp_id'):
             if not expense.account_move_id:
@@ -35,11 +38,18 @@ class HrExpense(models.Model):
         return result
 
     def _check_from_ramp(self):
-        """Core would reverse the entry of an expense that is reset, and pay it when it is posted: both behind the ledger's back."""
+        """Core would reverse the entry of an expense that is reset, and pay it when it is posted: both behind the
+        ledger's back.
+        """
         for expense in self.filtered('ramp_id'):
-            raise UserError(self.env._(
-                'The expense %s comes from Ramp. To take it out of the books, reset its journal entry to draft and delete it; then '
-                'press Retry on its Ramp record to book it again, or Ignore to leave it out.', expense.name))
+            raise UserError(
+                self.env._(
+                    'The expense %s comes from Ramp. To take it out of the books, reset its journal entry to draft '
+                    'and delete it; then '
+                    'press Retry on its Ramp record to book it again, or Ignore to leave it out.',
+                    expense.name,
+                )
+            )
 
     def _check_can_create_move(self):
         self._check_from_ramp()

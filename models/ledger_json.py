@@ -1,5 +1,6 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
 """JSON values of the ledger: one text for equal ones, their hash, their leaves, and what PostgreSQL takes."""
+
 import hashlib
 import json
 import math
@@ -20,21 +21,32 @@ def json_digest(payload):
 
 
 def json_leaves(payload, path=''):
-    """The leaves of a JSON value by their path, an amount of money and what was picked as one: {'line_items.1.amount': '5 USD'}."""
+    """The leaves of a JSON value by their path, an amount of money and what was picked as one: {'line_items.1.amount':
+    '5 USD'}.
+    """
     if isinstance(payload, dict) and set(payload) == {'amount', 'currency_code', 'minor_unit_conversion_rate'}:
         amount, rate = payload['amount'], payload['minor_unit_conversion_rate']
         if isinstance(amount, int) and rate in (1, 10, 100, 1000, 10000):
-            return {path.lstrip('.'): f"{Decimal(amount) / rate} {payload['currency_code']}"}
+            return {path.lstrip('.'): f'{Decimal(amount) / rate} {payload["currency_code"]}'}
     if isinstance(payload, dict) and isinstance(payload.get('category_info'), dict) and payload.get('name'):
         code, name, identity = (payload.get(key) for key in ('external_code', 'name', 'external_id'))
-        words = (f"{payload['category_info'].get('name') or ''}:", code if code != name else None, name, f'[{identity}]')
+        words = (
+            f'{payload["category_info"].get("name") or ""}:',
+            code if code != name else None,
+            name,
+            f'[{identity}]',
+        )
         return {path.lstrip('.'): ' '.join(str(word) for word in words if word and word not in (':', '[None]'))}
     if isinstance(payload, dict) and payload:
-        return {key: leaf for name, part in payload.items()
-                for key, leaf in json_leaves(part, f'{path}.{name}').items()}
+        return {
+            key: leaf for name, part in payload.items() for key, leaf in json_leaves(part, f'{path}.{name}').items()
+        }
     if isinstance(payload, list) and payload:
-        return {key: leaf for number, part in enumerate(payload, 1)
-                for key, leaf in json_leaves(part, f'{path}.{number}').items()}
+        return {
+            key: leaf
+            for number, part in enumerate(payload, 1)
+            for key, leaf in json_leaves(part, f'{path}.{number}').items()
+        }
     return {path.lstrip('.'): payload}
 
 

@@ -1,5 +1,8 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
-"""What the journal items and expenses of card spend are called: a template with placeholders, filled without evaluating anything."""
+"""What the journal items and expenses of card spend are called: a template with placeholders, filled without evaluating
+anything.
+"""
+
 import re
 
 PLACEHOLDERS = ('merchant', 'memo', 'cardholder', 'original_amount', 'category', 'trip')
@@ -9,13 +12,14 @@ PART = re.compile(r'\{(\w*)\}|[(\[][^()\[\]]*\{[^()\[\]]*[)\]]')
 
 
 def fill(template, values):
-    """The template with its values. A part that is empty vanishes, with the text between it and the one before; '' if all are.
+    """The template with its values. A part that is empty vanishes, with the text between it and the one before; '' if
+    all are.
 
     :param values: {placeholder: text, or nothing}
     """
     label, begin, end = '', None, 0
     for part in PART.finditer(template):
-        between, end = template[end:part.start()], part.end()
+        between, end = template[end : part.start()], part.end()
         if begin is None:
             begin, between = between, ''
         if part[1]:
@@ -24,7 +28,7 @@ def fill(template, values):
             inner = fill(part[0][1:-1], values)
             text = inner and f'{part[0][0]}{inner}{part[0][-1]}'
         if text:
-            label += f"{between if label else ''}{text}"
+            label += f'{between if label else ""}{text}'
     return label and f'{begin}{label}{template[end:]}'
 
 

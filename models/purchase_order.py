@@ -2,29 +2,60 @@
 from odoo import api, fields, models
 
 # What of a line is a change for Ramp
-LINE_FIELDS = frozenset({
-    'product_qty', 'product_uom_id', 'price_unit', 'discount', 'tax_ids', 'name', 'product_id', 'analytic_distribution', 'display_type',
-    'order_id', 'date_planned'})
+LINE_FIELDS = frozenset(
+    {
+        'product_qty',
+        'product_uom_id',
+        'price_unit',
+        'discount',
+        'tax_ids',
+        'name',
+        'product_id',
+        'analytic_distribution',
+        'display_type',
+        'order_id',
+        'date_planned',
+    }
+)
 RECEIPTS = ('item_receipt',)
 
 
 class PurchaseOrder(models.Model):
-    """Confirmed orders are sent to Ramp, and what is received of them; see `ramp.flow.purchase_order` and `ramp.flow.item_receipt`."""
+    """Confirmed orders are sent to Ramp, and what is received of them; see `ramp.flow.purchase_order` and
+    `ramp.flow.item_receipt`.
+    """
 
     _name = 'purchase.order'
     _inherit = ['purchase.order', 'ramp.pushed']
 
     _ramp_flows = ('purchase_order',)
-    _ramp_fields = frozenset({
-        'state', 'name', 'partner_id', 'partner_ref', 'currency_id', 'date_planned', 'date_approve', 'payment_term_id', 'user_id', 'origin',
-        'company_id'})
+    _ramp_fields = frozenset(
+        {
+            'state',
+            'name',
+            'partner_id',
+            'partner_ref',
+            'currency_id',
+            'date_planned',
+            'date_approve',
+            'payment_term_id',
+            'user_id',
+            'origin',
+            'company_id',
+        }
+    )
 
     ramp_receipt_state = fields.Char(
-        string='Receipts in Ramp', compute='_compute_ramp_receipt_state', compute_sudo=True, groups='base.group_user')
+        string='Receipts in Ramp', compute='_compute_ramp_receipt_state', compute_sudo=True, groups='base.group_user'
+    )
 
     ramp_progress = fields.Char(
-        string='Seen in Ramp', compute='_compute_ramp_progress', compute_sudo=True, groups='base.group_user',
-        help='What the nightly check saw in Ramp of receipts and bills of this order.')
+        string='Seen in Ramp',
+        compute='_compute_ramp_progress',
+        compute_sudo=True,
+        groups='base.group_user',
+        help='What the nightly check saw in Ramp of receipts and bills of this order.',
+    )
 
     def _ramp_new_records(self):
         return self.filtered(lambda order: order.state == 'purchase')
@@ -43,10 +74,16 @@ class PurchaseOrder(models.Model):
     @api.depends_context('allowed_company_ids', 'uid', 'lang')
     def _compute_ramp_progress(self):
         words = {
-            'NOT_RECEIVED': self.env._('not received'), 'PARTIALLY_RECEIVED': self.env._('partially received'),
-            'FULLY_RECEIVED': self.env._('fully received'), 'OVER_RECEIVED': self.env._('more received than ordered'),
-            'OPEN': self.env._('not billed'), 'PARTIALLY_BILLED': self.env._('partially billed'),
-            'FULLY_BILLED': self.env._('fully billed'), 'CLOSED': self.env._('closed'), 'DELETED': self.env._('archived')}
+            'NOT_RECEIVED': self.env._('not received'),
+            'PARTIALLY_RECEIVED': self.env._('partially received'),
+            'FULLY_RECEIVED': self.env._('fully received'),
+            'OVER_RECEIVED': self.env._('more received than ordered'),
+            'OPEN': self.env._('not billed'),
+            'PARTIALLY_BILLED': self.env._('partially billed'),
+            'FULLY_BILLED': self.env._('fully billed'),
+            'CLOSED': self.env._('closed'),
+            'DELETED': self.env._('archived'),
+        }
         rows = self._ramp_ledger_rows()
         for order in self:
             row = rows.get(order._origin.id)
@@ -55,9 +92,11 @@ class PurchaseOrder(models.Model):
             order.ramp_progress = ', '.join(seen) or False
 
     def _ramp_received(self):
-        """Note, at the end of the transaction, that what is received of these orders may have changed: once, however many moves.
+        """Note, at the end of the transaction, that what is received of these orders may have changed: once, however
+        many moves.
 
-        Core computes what a line received wherever that comes from, and in the middle of a flush, when nothing can be asked or written.
+        Core computes what a line received wherever that comes from, and in the middle of a flush, when nothing can be
+        asked or written.
         """
         ids = [ident for ident in self._ids if ident]  # what a form shows before it is saved is nothing yet
         if not ids or self.env['ramp.connection']._pushed_domain_of(*RECEIPTS) is None:
@@ -79,8 +118,13 @@ class PurchaseOrderLine(models.Model):
     _inherit = ['purchase.order.line', 'ramp.mapped']
 
     ramp_qty_received = fields.Float(
-        string='Received in Ramp', digits='Product Unit', compute='_compute_ramp_qty_received', compute_sudo=True, groups='base.group_user',
-        help='What Ramp was told, and accepted, of what is received.')
+        string='Received in Ramp',
+        digits='Product Unit',
+        compute='_compute_ramp_qty_received',
+        compute_sudo=True,
+        groups='base.group_user',
+        help='What Ramp was told, and accepted, of what is received.',
+    )
 
     @api.depends_context('allowed_company_ids', 'uid')
     def _compute_ramp_qty_received(self):
@@ -91,10 +135,19 @@ class PurchaseOrderLine(models.Model):
             order, found = rows.get(line.order_id._origin.id), receipts.get(line.order_id._origin.id)
             told, identity = order and order.payload or {}, f'{prefix}{line._origin.id}'
             unit = told.get('lines', {}).get(identity, {}).get('unit')
-            counts = [receipt['lines'].get(told['line_ids'][identity], 0)
-                      for receipt in (found.payload or {}).get('receipts', {}).values()] if unit and found else []
-            line.ramp_qty_received = self.env['uom.uom'].browse(unit[0])._compute_quantity(
-                sum(counts) * float(unit[1]), line.product_uom_id) if any(counts) else 0
+            counts = (
+                [
+                    receipt['lines'].get(told['line_ids'][identity], 0)
+                    for receipt in (found.payload or {}).get('receipts', {}).values()
+                ]
+                if unit and found
+                else []
+            )
+            line.ramp_qty_received = (
+                self.env['uom.uom'].browse(unit[0])._compute_quantity(sum(counts) * float(unit[1]), line.product_uom_id)
+                if any(counts)
+                else 0
+            )
 
     def _compute_qty_received(self):
         """EXTENDS: whatever changes what is received ends here: transfers, returns, corrections, kits."""

@@ -19,9 +19,13 @@ class RampAccountType(models.Model):
     def init(self):
         """Have a record for each type that Odoo knows; other modules may add some."""
         codes = list(dict(self.env['account.account']._fields['account_type'].selection))
-        self.env.cr.execute(SQL(
-            'INSERT INTO ramp_account_type (code) SELECT code FROM unnest(%s) WITH ORDINALITY AS t(code, position) '
-            'ORDER BY position ON CONFLICT DO NOTHING', codes))
+        self.env.cr.execute(
+            SQL(
+                'INSERT INTO ramp_account_type (code) SELECT code FROM unnest(%s) WITH ORDINALITY AS t(code, position) '
+                'ORDER BY position ON CONFLICT DO NOTHING',
+                codes,
+            )
+        )
 
     def _compute_name(self):
         labels = dict(self.env['account.account']._fields['account_type']._description_selection(self.env))

@@ -4,7 +4,9 @@ from odoo.tools import SQL
 
 
 class RampBankAccount(models.Model):
-    """A bank account that Ramp pays from, and the journal of what it pays. Without one, the payment journal of the connection is taken."""
+    """A bank account that Ramp pays from, and the journal of what it pays. Without one, the payment journal of the
+    connection is taken.
+    """
 
     _name = 'ramp.bank.account'
     _inherit = 'ramp.mapped'
@@ -18,21 +20,27 @@ class RampBankAccount(models.Model):
     name = fields.Char(string='Bank Account', readonly=True, help='As Ramp calls it; Ramp does not name all of them.')
     last_four = fields.Char(string='Last Digits', readonly=True)
     journal_id = fields.Many2one(
-        'account.journal', check_company=True, domain=[('type', 'in', ('bank', 'cash'))],
-        help='Payments from this bank account are booked here from now on. Empty: in the payment journal of the connection.')
+        'account.journal',
+        check_company=True,
+        domain=[('type', 'in', ('bank', 'cash'))],
+        help='Payments from this bank account are booked here from now on. Empty: in the payment journal of the '
+        'connection.',
+    )
 
     _once = models.UniqueIndex('(connection_id, ramp_id)', 'A bank account of Ramp has exactly one row.')
 
     @api.model
     def _learn_accounts(self, connection, accounts):
-        """Have a row for each of these bank accounts, called as Ramp calls it now. Two jobs may learn of one at the same moment.
+        """Have a row for each of these bank accounts, called as Ramp calls it now. Two jobs may learn of one at the
+        same moment.
 
         :param accounts: {Ramp id: `ramp_api.BankAccount`, or None where no more than the id is known}
         """
         if not accounts:
             return
-        self.env.cr.execute(SQL(
-            """
+        self.env.cr.execute(
+            SQL(
+                """
             INSERT INTO ramp_bank_account AS a (
                 connection_id, ramp_id, name, last_four, create_uid, write_uid, create_date, write_date)
             SELECT %(connection)s, v.*, %(uid)s, %(uid)s, %(now)s, %(now)s
@@ -41,17 +49,29 @@ class RampBankAccount(models.Model):
                SET name = excluded.name, last_four = excluded.last_four, write_date = excluded.write_date
              WHERE excluded.name IS NOT NULL AND (a.name, a.last_four) IS DISTINCT FROM (excluded.name, excluded.last_four)
             """,
-            connection=connection.id, uid=self.env.uid, now=self.env.cr.now(), ids=list(accounts),
-            names=[account and account.name for account in accounts.values()],
-            digits=[account and account.last_four for account in accounts.values()]))
+                connection=connection.id,
+                uid=self.env.uid,
+                now=self.env.cr.now(),
+                ids=list(accounts),
+                names=[account and account.name for account in accounts.values()],
+                digits=[account and account.last_four for account in accounts.values()],
+            )
+        )
         self.invalidate_model(['name', 'last_four'])
         connection.invalidate_recordset(['bank_account_ids'])
 
     @api.model
     def _journals_of(self, connection, ramp_ids):
-        """{Ramp id of a bank account: its journal}, of those that have one; those that are seen for the first time get a row."""
+        """{Ramp id of a bank account: its journal}, of those that have one; those that are seen for the first time get
+        a row.
+        """
         wanted = {ramp_id for ramp_id in ramp_ids if ramp_id}
-        known = self.search_fetch(
-            [('connection_id', '=', connection.id), ('ramp_id', 'in', list(wanted))], ['ramp_id', 'journal_id']) if wanted else self
+        known = (
+            self.search_fetch(
+                [('connection_id', '=', connection.id), ('ramp_id', 'in', list(wanted))], ['ramp_id', 'journal_id']
+            )
+            if wanted
+            else self
+        )
         self._learn_accounts(connection, dict.fromkeys(wanted - set(known.mapped('ramp_id'))))
         return {account.ramp_id: account.journal_id for account in known if account.journal_id}

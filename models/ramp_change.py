@@ -23,16 +23,20 @@ class RampChange(models.Model):
 
     @api.model
     def _note_changes(self, flow, records, domain, cron_id):
-        """Note the records that a connection wants, or that Ramp knows already, and trigger the job; returns whether any were.
+        """Note the records that a connection wants, or that Ramp knows already, and trigger the job; returns whether
+        any were.
 
-        One statement, in the caller's transaction. The trigger is ir.cron's own, made in the same statement for the sake of the
-        person who waits, and once in a transaction.
+        One statement, in the caller's transaction. The trigger is ir.cron's own, made in the same statement for the
+        sake of the person who waits, and once in a transaction.
         """
-        Model = records.sudo().with_context(active_test=False)  # what is noted is decided by the connection, not by the user's rights
+        Model = records.sudo().with_context(
+            active_test=False
+        )  # what is noted is decided by the connection, not by the user's rights
         wanted = Model._search(domain & Domain('id', 'in', records.ids), order=None)
         now = self.env.cr.now()
-        [[count]] = self.env.execute_query(SQL(
-            """
+        [[count]] = self.env.execute_query(
+            SQL(
+                """
             WITH noted AS (
                 INSERT INTO ramp_change (flow, res_id)
                 SELECT %(flow)s, id FROM %(table)s
@@ -46,16 +50,29 @@ class RampChange(models.Model):
                    AND NOT EXISTS (SELECT FROM ir_cron_trigger WHERE cron_id = %(cron)s AND create_date = %(now)s)
             )
             SELECT count(*) FROM noted
-            """, flow=flow, table=SQL.identifier(records._table), ids=list(records.ids), wanted=wanted.subselect(), model=records._name,
-            cron=SQL('%s::int', cron_id or None), now=SQL('%s::timestamp', now), uid=self.env.uid))
+            """,
+                flow=flow,
+                table=SQL.identifier(records._table),
+                ids=list(records.ids),
+                wanted=wanted.subselect(),
+                model=records._name,
+                cron=SQL('%s::int', cron_id or None),
+                now=SQL('%s::timestamp', now),
+                uid=self.env.uid,
+            )
+        )
         return bool(count)
 
     @api.model
     def _take_changes(self, flow):
         """Take what was noted for a flow; returns the ids of the records, to be marked in this same transaction."""
-        self.env.cr.execute(SQL(
-            """
+        self.env.cr.execute(
+            SQL(
+                """
             DELETE FROM ramp_change WHERE id IN (SELECT id FROM ramp_change WHERE flow = %s ORDER BY id FOR UPDATE SKIP LOCKED)
             RETURNING res_id
-            """, flow))
+            """,
+                flow,
+            )
+        )
         return sorted({row[0] for row in self.env.cr.fetchall()})

@@ -17,38 +17,73 @@ class RampConnection(models.Model):
     _inherit = 'ramp.connection'
 
     def _check_address_change(self, vals):
-        """The client id and secret go to the address: only who may read them says which; and the seat is held where it was taken."""
+        """The client id and secret go to the address: only who may read them says which; and the seat is held where it
+        was taken.
+        """
         if self.env.su:
             return
-        if (vals.get('api_url') or vals.get('environment') == 'custom') and not self.env.user.has_group('base.group_system'):
-            raise AccessError(self.env._(
-                'Only a system administrator may set the API address of a Ramp connection or the environment "Custom address", as the '
-                'client id and secret are sent there. Choose the environment "Production" or "Sandbox", or ask one.'))
+        if (vals.get('api_url') or vals.get('environment') == 'custom') and not self.env.user.has_group(
+            'base.group_system'
+        ):
+            raise AccessError(
+                self.env._(
+                    'Only a system administrator may set the API address of a Ramp connection or the environment '
+                    '"Custom address", as the '
+                    'client id and secret are sent there. Choose the environment "Production" or "Sandbox", or ask one.'
+                )
+            )
         for connection in self:
-            moves = any(name in vals and (vals[name] or False) != connection[name] for name in ('environment', 'api_url'))
+            moves = any(
+                name in vals and (vals[name] or False) != connection[name] for name in ('environment', 'api_url')
+            )
             if moves and connection._has_ledger_rows():
-                raise UserError(self.env._(
-                    'Connection %s has brought records of its Ramp business, which mean nothing anywhere else: its environment and API '
-                    'address stay as they are. Make a new connection for the other address; press Disconnect here and archive this one.',
-                    connection.name))
+                raise UserError(
+                    self.env._(
+                        'Connection %s has brought records of its Ramp business, which mean nothing anywhere else: '
+                        'its environment and API '
+                        'address stay as they are. Make a new connection for the other address; press Disconnect here '
+                        'and archive this one.',
+                        connection.name,
+                    )
+                )
             if moves and connection.state == 'connected':
-                raise UserError(self.env._(
-                    'Connection %s is connected: press Disconnect before you change its environment or API address.', connection.name))
+                raise UserError(
+                    self.env._(
+                        'Connection %s is connected: press Disconnect before you change its environment or API '
+                        'address.',
+                        connection.name,
+                    )
+                )
             # whoever keeps its secret on the server named this company's connection
-            if ('company_id' in vals and vals['company_id'] != connection.company_id.id and any(connection.sudo()._server_credentials())
-                    and not self.env.user.has_group('base.group_system')):
-                raise AccessError(self.env._(
-                    'The client id and secret of connection %s are kept on the server, for its company. Only a system administrator may '
-                    'move it to another company; or make a new connection there.', connection.name))
+            if (
+                'company_id' in vals
+                and vals['company_id'] != connection.company_id.id
+                and any(connection.sudo()._server_credentials())
+                and not self.env.user.has_group('base.group_system')
+            ):
+                raise AccessError(
+                    self.env._(
+                        'The client id and secret of connection %s are kept on the server, for its company. Only a '
+                        'system administrator may '
+                        'move it to another company; or make a new connection there.',
+                        connection.name,
+                    )
+                )
 
     @api.constrains('environment', 'api_url')
     def _check_api_url(self):
         for connection in self.filtered(lambda connection: connection.environment == 'custom'):
             fault = connection._api_address_fault()
             if fault:
-                raise ValidationError(self.env._(
-                    'Connection %(name)s, field "API Address": %(fault)s Write it like https://ramp-proxy.example.com/developer/v1 (or '
-                    'http://).', name=connection.name, fault=fault))
+                raise ValidationError(
+                    self.env._(
+                        'Connection %(name)s, field "API Address": %(fault)s Write it like '
+                        'https://ramp-proxy.example.com/developer/v1 (or '
+                        'http://).',
+                        name=connection.name,
+                        fault=fault,
+                    )
+                )
 
     def _api_address_fault(self):
         """What is wrong with the API address, as a sentence; False: nothing."""
@@ -65,7 +100,12 @@ class RampConnection(models.Model):
         if '@' in parts.netloc:
             return self.env._('It has a user or a password: the client id and secret are what Ramp is told.')
         # as written: urlsplit takes the brackets of an address of IPv6 away
-        if not PLAIN_HOST.fullmatch(parts.netloc.lower().rpartition(':')[0] if port is not None else parts.netloc.lower()) or '..' in host:
+        if (
+            not PLAIN_HOST.fullmatch(
+                parts.netloc.lower().rpartition(':')[0] if port is not None else parts.netloc.lower()
+            )
+            or '..' in host
+        ):
             return self.env._('Its host cannot be read.')
         if port == 0 or parts.netloc.endswith(':'):
             return self.env._('Its host or port cannot be read: a port is a number from 1 to 65535.')

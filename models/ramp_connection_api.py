@@ -25,15 +25,18 @@ class RampConnection(models.Model):
     def _client_credentials(self):
         """The pair (client id, client secret), each from the server's configuration before the database."""
         self.ensure_one()
-        return tuple(kept or entered for kept, entered in zip(
-            self._server_credentials(), (self.client_id, self.client_secret), strict=True))
+        return tuple(
+            kept or entered
+            for kept, entered in zip(self._server_credentials(), (self.client_id, self.client_secret), strict=True)
+        )
 
     def _server_credentials(self):
         """The pair of what the server keeps for this very connection, None where it keeps nothing.
 
-        Environment: RAMP_CLIENT_ID_<database>_<connection id> and RAMP_CLIENT_SECRET_<database>_<connection id>. Configuration file:
-        ramp_client_id_<database>_<connection id>, likewise; only for databases in lower case, as its names have no case. Never for the
-        environment "Custom address": what is kept for Ramp is not sent anywhere else.
+        Environment: RAMP_CLIENT_ID_<database>_<connection id> and RAMP_CLIENT_SECRET_<database>_<connection id>.
+        Configuration file: ramp_client_id_<database>_<connection id>, likewise; only for databases in lower case, as
+        its names have no case. Never for the environment "Custom address": what is kept for Ramp is not sent anywhere
+        else.
         """
         self.ensure_one()
         if self.environment == 'custom' or not self._origin.id:
@@ -44,7 +47,9 @@ class RampConnection(models.Model):
 
     def _server_names(self):
         """The names under which the server's environment keeps the client id and the secret of this connection."""
-        return tuple(f'{name}_{self.env.cr.dbname}_{self._origin.id}' for name in ('RAMP_CLIENT_ID', 'RAMP_CLIENT_SECRET'))
+        return tuple(
+            f'{name}_{self.env.cr.dbname}_{self._origin.id}' for name in ('RAMP_CLIENT_ID', 'RAMP_CLIENT_SECRET')
+        )
 
     def _api_url(self):
         self.ensure_one()
@@ -58,7 +63,8 @@ class RampConnection(models.Model):
     def _run_client(self):
         """A client for a run on this connection's Ramp: of credentials that are known to be of its Ramp business.
 
-        Raises `UserError` when there are none, and where nobody has asked Ramp yet whose they are; see `_check_business`.
+        Raises `UserError` when there are none, and where nobody has asked Ramp yet whose they are; see
+        `_check_business`.
         """
         client = self._new_client()
         self._check_verified_credentials()
@@ -76,23 +82,47 @@ class RampConnection(models.Model):
         client_id, client_secret = connection._client_credentials()
         if not (client_id and client_secret):
             if self.environment == 'custom':
-                raise UserError(self.env._(
-                    'Connection %s has no client id and secret. A system administrator enters them: in Ramp, Company > Developer.',
-                    self.name))
-            raise UserError(self.env._(
-                'Connection %(name)s has no client id and secret. A system administrator enters them (in Ramp, Company > Developer), or '
-                "keeps them in the server's environment as %(client_id)s and %(client_secret)s.",
-                name=self.name, **dict(zip(('client_id', 'client_secret'), connection._server_names(), strict=True))))
+                raise UserError(
+                    self.env._(
+                        'Connection %s has no client id and secret. A system administrator enters them: in Ramp, '
+                        'Company > Developer.',
+                        self.name,
+                    )
+                )
+            raise UserError(
+                self.env._(
+                    'Connection %(name)s has no client id and secret. A system administrator enters them (in Ramp, '
+                    'Company > Developer), or '
+                    "keeps them in the server's environment as %(client_id)s and %(client_secret)s.",
+                    name=self.name,
+                    **dict(zip(('client_id', 'client_secret'), connection._server_names(), strict=True)),
+                )
+            )
         url = connection._api_url()
-        options.setdefault('token_store', access_tokens.store_for((
-            self.env.cr.dbname, self.id, url, client_id, client_secret, connection._required_scopes())))
+        options.setdefault(
+            'token_store',
+            access_tokens.store_for(
+                (self.env.cr.dbname, self.id, url, client_id, client_secret, connection._required_scopes())
+            ),
+        )
         try:
             return RampClient(
-                url, client_id, client_secret, scopes=connection._required_scopes(),
-                allow_http=self.environment == 'custom', session=requests.Session(), **options)
+                url,
+                client_id,
+                client_secret,
+                scopes=connection._required_scopes(),
+                allow_http=self.environment == 'custom',
+                session=requests.Session(),
+                **options,
+            )
         except ValueError as error:  # an address that an earlier version let pass
-            raise UserError(self.env._(
-                'Connection %(name)s, field "API Address": Ramp cannot be asked there. %(error)s', name=self.name, error=error)) from error
+            raise UserError(
+                self.env._(
+                    'Connection %(name)s, field "API Address": Ramp cannot be asked there. %(error)s',
+                    name=self.name,
+                    error=error,
+                )
+            ) from error
 
     def _required_scopes(self):
         """The permissions that this connection needs in Ramp."""
@@ -103,6 +133,10 @@ class RampConnection(models.Model):
         """A Ramp error as a sentence that names the connection and the remedy."""
         if isinstance(error, RampAuthError):
             return self.env._(
-                'Connection %(name)s: Ramp refused the client id and secret (%(error)s). Check them, and that the app belongs to '
-                'the environment chosen and allows the grant "client credentials".', name=self.name, error=error)
+                'Connection %(name)s: Ramp refused the client id and secret (%(error)s). Check them, and that the app '
+                'belongs to '
+                'the environment chosen and allows the grant "client credentials".',
+                name=self.name,
+                error=error,
+            )
         return self.env._('Connection %(name)s: %(error)s', name=self.name, error=error)

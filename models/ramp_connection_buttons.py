@@ -43,10 +43,16 @@ class RampConnection(models.Model):
         self.sudo().ramp_business_name = business.name
         if missing:
             title = self.env._('Connected to %s, with permissions missing', business.name)
-            return self._notify_user('warning', title, self.env._(
-                'Allow these scopes for the app in Ramp (Company > Developer): %s', ', '.join(sorted(missing))))
+            return self._notify_user(
+                'warning',
+                title,
+                self.env._(
+                    'Allow these scopes for the app in Ramp (Company > Developer): %s', ', '.join(sorted(missing))
+                ),
+            )
         return self._notify_user(
-            'success', self.env._('The connection works'), self.env._('Ramp business: %s', business.name))
+            'success', self.env._('The connection works'), self.env._('Ramp business: %s', business.name)
+        )
 
     def action_connect(self):
         """Take the accounting seat in Ramp, complete the set-up and switch the synchronization on."""
@@ -57,10 +63,15 @@ class RampConnection(models.Model):
         if not self.active:
             raise UserError(self.env._('Connection %s is archived: unarchive it before you press Connect.', self.name))
         if not self.existing_policy and (self.pull_statements or self.pull_bills):
-            raise UserError(self.env._(
-                'Connection %(name)s: choose what becomes of the card statements and vendor credits that are in Ramp already '
-                '("%(field)s"). Ramp does not say whether another system has booked them.', name=self.name,
-                field=self._fields['existing_policy']._description_string(self.env)))
+            raise UserError(
+                self.env._(
+                    'Connection %(name)s: choose what becomes of the card statements and vendor credits that are in '
+                    'Ramp already '
+                    '("%(field)s"). Ramp does not say whether another system has booked them.',
+                    name=self.name,
+                    field=self._fields['existing_policy']._description_string(self.env),
+                )
+            )
         self._check_chart_exists()
         client = self._new_client()
         try:
@@ -73,15 +84,27 @@ class RampConnection(models.Model):
         except RampError as error:
             raise UserError(self._explain_error(error)) from error
         # accounting administrators decide on the connection; the fields that hold its state are nobody's to type
-        self.sudo().write({
-            'state': 'connected', 'connected_at': self.env.cr.now(), 'accounting_connection_id': seat, 'last_error': False,
-            'database': self._database(), **self._business_values(business)})
+        self.sudo().write(
+            {
+                'state': 'connected',
+                'connected_at': self.env.cr.now(),
+                'accounting_connection_id': seat,
+                'last_error': False,
+                'database': self._database(),
+                **self._business_values(business),
+            }
+        )
         self.sudo()._note_entities(entities)
         self._switch_crons()
         self._compare_offers_again(uncertain=True)
         self._request_sync()
-        return self._notify_user('success', self.env._('Connected'), self.env._(
-            'Odoo is now the accounting system of this Ramp business. The first synchronization has been started.'))
+        return self._notify_user(
+            'success',
+            self.env._('Connected'),
+            self.env._(
+                'Odoo is now the accounting system of this Ramp business. The first synchronization has been started.'
+            ),
+        )
 
     def action_disconnect(self):
         """Give the accounting seat back and stop synchronizing. Documents and history stay."""
@@ -92,10 +115,15 @@ class RampConnection(models.Model):
         message = self._leave_ramp()
         self._compare_offers_again()
         # see action_connect
-        self.sudo().write({'state': 'disconnected', 'accounting_connection_id': False, 'last_error': message, 'database': False})
+        self.sudo().write(
+            {'state': 'disconnected', 'accounting_connection_id': False, 'last_error': message, 'database': False}
+        )
         self._switch_crons()
-        return self._notify_user('warning' if message else 'success', self.env._('Disconnected'), message or self.env._(
-            'The accounting seat in Ramp is free again. Your documents and their history stay.'))
+        return self._notify_user(
+            'warning' if message else 'success',
+            self.env._('Disconnected'),
+            message or self.env._('The accounting seat in Ramp is free again. Your documents and their history stay.'),
+        )
 
     # ------------------------------------------------------------------ synchronize
 
@@ -105,8 +133,11 @@ class RampConnection(models.Model):
         self._request_sync()
         if self.env.context.get('ramp_quiet'):
             return True
-        return self._notify_user('success', self.env._('Synchronization queued'), self.env._(
-            'It runs in the background; this page shows its progress.'))
+        return self._notify_user(
+            'success',
+            self.env._('Synchronization queued'),
+            self.env._('It runs in the background; this page shows its progress.'),
+        )
 
     def action_read_again(self):
         """The same for the tie-out's page: everything is looked at, as the nightly check is one of the flows."""
@@ -122,8 +153,11 @@ class RampConnection(models.Model):
                 raise UserError(self.env._('%s is not connected to Ramp yet: press Connect first.', connection.name))
         self._compare_offers_again(uncertain=True)
         self._request_sync()
-        return self._notify_user('success', self.env._('Everything is compared with Ramp'), self.env._(
-            'It runs in the background. Only what differs is sent.'))
+        return self._notify_user(
+            'success',
+            self.env._('Everything is compared with Ramp'),
+            self.env._('It runs in the background. Only what differs is sent.'),
+        )
 
     # ------------------------------------------------------------------ open
 
@@ -141,8 +175,10 @@ class RampConnection(models.Model):
         filters = ['problem'] if self.env.context.get('ramp_problems') else self.env.context.get('ramp_filters') or []
         flow = self.env.context.get('ramp_flow')
         action['context'] = {
-            'search_default_connection_id': self.id, **{f'search_default_{name}': 1 for name in filters},
-            **({'search_default_flow': flow} if flow else {})}
+            'search_default_connection_id': self.id,
+            **{f'search_default_{name}': 1 for name in filters},
+            **({'search_default_flow': flow} if flow else {}),
+        }
         return action
 
     def action_open_runs(self):
@@ -167,7 +203,10 @@ class RampConnection(models.Model):
         self.check_access('read')
         action = self.env['ir.actions.act_window']._for_xml_id('account.action_move_in_invoice_type')
         action['domain'] = [
-            ('ramp_id', '!=', False), ('move_type', 'in', ('in_invoice', 'in_refund')), ('company_id', '=', self.company_id.id)]
+            ('ramp_id', '!=', False),
+            ('move_type', 'in', ('in_invoice', 'in_refund')),
+            ('company_id', '=', self.company_id.id),
+        ]
         action['context'] = {'default_move_type': 'in_invoice', 'create': False}
         return action
 
@@ -175,6 +214,11 @@ class RampConnection(models.Model):
         return {
             'type': 'ir.actions.client',
             'tag': 'display_notification',
-            'params': {'type': kind, 'title': title, 'message': message, 'sticky': kind != 'success',
-                       'next': {'type': 'ir.actions.client', 'tag': 'soft_reload'}},
+            'params': {
+                'type': kind,
+                'title': title,
+                'message': message,
+                'sticky': kind != 'success',
+                'next': {'type': 'ir.actions.client', 'tag': 'soft_reload'},
+            },
         }

@@ -14,25 +14,45 @@ class RampConnection(models.Model):
     _inherit = 'ramp.connection'
 
     merchant_policy = fields.Selection(
-        [('one', 'One partner for all card merchants'), ('each', 'A vendor for each merchant')], string='Merchants', required=True,
-        default='one', tracking=True,
-        help='Whom card spend is paid to that is coded to none of your vendors, at a merchant who has the name of none. "A vendor for '
-             'each merchant": one is created for each merchant in Ramp, however the name is spelled; like every vendor, it can be offered '
-             'in Ramp. Where two vendors have the name, it is the card merchant all the same.', prefetch=SETTINGS)
+        [('one', 'One partner for all card merchants'), ('each', 'A vendor for each merchant')],
+        string='Merchants',
+        required=True,
+        default='one',
+        tracking=True,
+        help='Whom card spend is paid to that is coded to none of your vendors, at a merchant who has the name of '
+        'none. "A vendor for '
+        'each merchant": one is created for each merchant in Ramp, however the name is spelled; like every vendor, it '
+        'can be offered '
+        'in Ramp. Where two vendors have the name, it is the card merchant all the same.',
+        prefetch=SETTINGS,
+    )
     label_template = fields.Char(
-        string='Labels', required=True, default=LABEL_TEMPLATE, tracking=True,
-        help='What the journal items and the expense of card spend are called. Placeholders: {merchant}, {memo} (of the line, else of the '
-             'transaction), {cardholder}, {original_amount} (if it was paid in another currency than the card\'s), {category} and {trip}. '
-             'One that is empty vanishes, with the text between it and the one before, or with its brackets. Without {memo}, a line that '
-             'has a memo of its own is called by that.', prefetch=SETTINGS)
+        string='Labels',
+        required=True,
+        default=LABEL_TEMPLATE,
+        tracking=True,
+        help='What the journal items and the expense of card spend are called. Placeholders: {merchant}, {memo} (of '
+        'the line, else of the '
+        "transaction), {cardholder}, {original_amount} (if it was paid in another currency than the card's), "
+        '{category} and {trip}. '
+        'One that is empty vanishes, with the text between it and the one before, or with its brackets. Without '
+        '{memo}, a line that '
+        'has a memo of its own is called by that.',
+        prefetch=SETTINGS,
+    )
     label_preview = fields.Char(string='For Example', compute='_compute_label_preview')
 
     @api.depends('label_template')
     @api.depends_context('lang')
     def _compute_label_preview(self):
         example = {
-            'merchant': self.env._('Hotel Paris'), 'memo': self.env._('Client visit'), 'cardholder': 'A. Lovelace',
-            'original_amount': 'EUR 90.00', 'category': self.env._('Lodging'), 'trip': self.env._('Paris in June')}
+            'merchant': self.env._('Hotel Paris'),
+            'memo': self.env._('Client visit'),
+            'cardholder': 'A. Lovelace',
+            'original_amount': 'EUR 90.00',
+            'category': self.env._('Lodging'),
+            'trip': self.env._('Paris in June'),
+        }
         for connection in self:
             connection.label_preview = connection._label_template_fault() or fill(connection.label_template, example)
 
@@ -40,15 +60,19 @@ class RampConnection(models.Model):
     def _check_label_template(self):
         for connection in self:
             if fault := connection._label_template_fault():
-                raise ValidationError(self.env._(
-                    'Connection %(name)s, field "Labels": %(fault)s', name=connection.name, fault=fault))
+                raise ValidationError(
+                    self.env._('Connection %(name)s, field "Labels": %(fault)s', name=connection.name, fault=fault)
+                )
 
     def _label_template_fault(self):
         """What is wrong with the template of labels, as a sentence; None: nothing."""
         template, known = self.label_template or '', ', '.join(f'{{{name}}}' for name in PLACEHOLDERS)
         if unknown := unknown_placeholders(template):
             return self.env._(
-                'There is no placeholder %(name)s. Use one of these: %(known)s.', name=f'{{{unknown[0]}}}', known=known)
+                'There is no placeholder %(name)s. Use one of these: %(known)s.', name=f'{{{unknown[0]}}}', known=known
+            )
         if not is_well_formed(template):
-            return self.env._('It has no placeholder, or a brace that belongs to none. Use at least one of these: %s.', known)
+            return self.env._(
+                'It has no placeholder, or a brace that belongs to none. Use at least one of these: %s.', known
+            )
         return None

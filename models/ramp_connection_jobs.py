@@ -13,7 +13,9 @@ class RampConnection(models.Model):
         """The flow models of this registry, in the order in which they run."""
         models = (self.env[name] for name in self.env.registry if name.startswith('ramp.flow.'))
         # bases and phases of flows have no name of a flow
-        return sorted((model for model in models if getattr(model, '_flow', None)), key=lambda flow: flow._flow_sequence)
+        return sorted(
+            (model for model in models if getattr(model, '_flow', None)), key=lambda flow: flow._flow_sequence
+        )
 
     # ------------------------------------------------------------------ what is sent
 
@@ -32,17 +34,22 @@ class RampConnection(models.Model):
         return frozendict({flow: domain for flow, domain in domains.items() if not domain.is_false()})
 
     def _compare_offers_again(self, uncertain=False):
-        """Let everything that these connections send be compared again: with what Ramp accepted last, or, if `uncertain`,
-        with what Ramp has."""
+        """Let everything that these connections send be compared again: with what Ramp accepted last, or, if
+        `uncertain`, with what Ramp has."""
         connected = self.filtered(lambda connection: connection.state == 'connected')
         # of a shared Ramp business, what one connection stops offering is another's to offer
-        connected |= self.search([
-            ('state', '=', 'connected'), ('accounting_connection_id', 'in', [
-                seat for seat in self.mapped('accounting_connection_id') if seat])])
+        connected |= self.search(
+            [
+                ('state', '=', 'connected'),
+                ('accounting_connection_id', 'in', [seat for seat in self.mapped('accounting_connection_id') if seat]),
+            ]
+        )
         for flow in self._flow_models() if connected else ():
             if flow._sends:
                 # who may decide what is offered may have it compared, though not edit the ledger
-                self.env['ramp.record'].sudo()._mark_dirty(connected.filtered(flow._is_enabled_for), flow._flow, uncertain=uncertain)
+                self.env['ramp.record'].sudo()._mark_dirty(
+                    connected.filtered(flow._is_enabled_for), flow._flow, uncertain=uncertain
+                )
                 flow._trigger()
 
     # ------------------------------------------------------------------ jobs

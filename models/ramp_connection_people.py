@@ -10,16 +10,35 @@ class RampConnection(models.Model):
     _inherit = 'ramp.connection'
 
     push_users = fields.Boolean(
-        string='People', default=True, tracking=True,
-        help='Employees, and internal users who are no employees, are sent to Ramp as users, with their department, work location and '
-             'manager. Who is archived in Odoo is deactivated there.')
+        string='People',
+        default=True,
+        tracking=True,
+        help='Employees, and internal users who are no employees, are sent to Ramp as users, with their department, '
+        'work location and '
+        'manager. Who is archived in Odoo is deactivated there.',
+    )
     user_invitation = fields.Selection(
-        [('draft', 'Nobody by itself'), ('invite', 'Everybody whom Odoo sends')], string='Ramp Invites',
-        required=True, default='draft', tracking=True,
-        help='An invitation is a real e-mail; the button Send Invitation is on the employee. Without one, people are drafts in Ramp.',
-        prefetch=SETTINGS)
+        [('draft', 'Nobody by itself'), ('invite', 'Everybody whom Odoo sends')],
+        string='Ramp Invites',
+        required=True,
+        default='draft',
+        tracking=True,
+        help='An invitation is a real e-mail; the button Send Invitation is on the employee. Without one, people are '
+        'drafts in Ramp.',
+        prefetch=SETTINGS,
+    )
     # who owns or administers the Ramp business is decided there
     user_role = fields.Selection(
-        [('BUSINESS_USER', 'Employee'), ('GUEST_USER', 'Guest'), ('BUSINESS_BOOKKEEPER', 'Bookkeeper'), ('AUDITOR', 'Auditor')],
-        string='Role of New Users', required=True, default='BUSINESS_USER', tracking=True,
-        help='Of those whom Odoo creates; after that, and of everybody else, the role belongs to Ramp.', prefetch=SETTINGS)
+        [
+            ('BUSINESS_USER', 'Employee'),
+            ('GUEST_USER', 'Guest'),
+            ('BUSINESS_BOOKKEEPER', 'Bookkeeper'),
+            ('AUDITOR', 'Auditor'),
+        ],
+        string='Role of New Users',
+        required=True,
+        default='BUSINESS_USER',
+        tracking=True,
+        help='Of those whom Odoo creates; after that, and of everybody else, the role belongs to Ramp.',
+        prefetch=SETTINGS,
+    )

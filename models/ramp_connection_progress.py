@@ -10,7 +10,8 @@ class RampConnection(models.Model):
     def _compute_counts(self):
         counts = {connection.id: {} for connection in self}
         for connection, flow, state, count in self.env['ramp.record']._read_group(
-                [('connection_id', 'in', self.ids)], ['connection_id', 'flow', 'state'], ['__count']):
+            [('connection_id', 'in', self.ids)], ['connection_id', 'flow', 'state'], ['__count']
+        ):
             counts[connection.id][flow, state] = count
         for connection in self:
             found = counts.get(connection.id, {})
@@ -21,30 +22,45 @@ class RampConnection(models.Model):
             connection.record_count = sum(found.values())
             connection.waiting_count = count_in_states('pending', 'done')
             connection.problem_count = count_in_states('error', 'held')
-            connection.offer_counts = [{
-                'flow': flow._flow, 'label': flow._get_flow_label(),
-                'sent': count_in_states('confirmed', flow=flow._flow),
-                'waiting': count_in_states('pending', flow=flow._flow),
-                'problem': count_in_states('error', 'held', flow=flow._flow),
-                'left_out': count_in_states('ignored', flow=flow._flow),
-            } for flow in self._flow_models() if flow._sends]
+            connection.offer_counts = [
+                {
+                    'flow': flow._flow,
+                    'label': flow._get_flow_label(),
+                    'sent': count_in_states('confirmed', flow=flow._flow),
+                    'waiting': count_in_states('pending', flow=flow._flow),
+                    'problem': count_in_states('error', 'held', flow=flow._flow),
+                    'left_out': count_in_states('ignored', flow=flow._flow),
+                }
+                for flow in self._flow_models()
+                if flow._sends
+            ]
 
     def _compute_last_sync(self):
         # not stored: the jobs, which end at the same moment, would wait for each other
         for connection in self:
-            connection.last_sync = self.env['ramp.run'].search(
-                [('connection_id', '=', connection.id), ('finished_at', '!=', False)], order='id desc', limit=1).finished_at
+            connection.last_sync = (
+                self.env['ramp.run']
+                .search([('connection_id', '=', connection.id), ('finished_at', '!=', False)], order='id desc', limit=1)
+                .finished_at
+            )
 
     def _compute_progress(self):
         running = {}
-        for run in self.env['ramp.run'].search([('connection_id', 'in', self.ids), ('state', '=', 'running')], order='id'):
+        for run in self.env['ramp.run'].search(
+            [('connection_id', 'in', self.ids), ('state', '=', 'running')], order='id'
+        ):
             running[run.connection_id] = run
         for connection in self:
             run = running.get(connection)
             queued = connection.sync_requested_at and (
-                not connection.last_sync or connection.last_sync < connection.sync_requested_at)
+                not connection.last_sync or connection.last_sync < connection.sync_requested_at
+            )
             if run:
-                connection.run_state, connection.progress, connection.progress_text = 'running', run.progress, run.progress_text
+                connection.run_state, connection.progress, connection.progress_text = (
+                    'running',
+                    run.progress,
+                    run.progress_text,
+                )
             else:
                 connection.run_state = 'queued' if connection.state == 'connected' and queued else 'idle'
                 connection.progress, connection.progress_text = 0, False
@@ -57,5 +73,10 @@ class RampConnection(models.Model):
             """
             SELECT DISTINCT ON (flow) state, message FROM ramp_run
              WHERE connection_id = %s AND state IN ('done', 'paused', 'failed') ORDER BY flow, id DESC
-            """, [self.id])
-        return '\n'.join(sorted({message for state, message in self.env.cr.fetchall() if state == 'failed' and message})) or False
+            """,
+            [self.id],
+        )
+        return (
+            '\n'.join(sorted({message for state, message in self.env.cr.fetchall() if state == 'failed' and message}))
+            or False
+        )

@@ -14,27 +14,41 @@ PATIENCE = 20  # seconds for all that one click asks
 
 
 class RampConnection(models.Model):
-    """Whether Ramp answers: known to all jobs of a connection, so that one finds out for all, and shown to whoever wonders.
+    """Whether Ramp answers: known to all jobs of a connection, so that one finds out for all, and shown to whoever
+    wonders.
 
-    Nothing is written as long as Ramp answers. When nobody did, all tries of a request, `silent_since` says so, and nothing is asked
-    before `silent_until`. Then the first job that comes asks, once; the first answer ends it, and wakes the jobs.
+    Nothing is written as long as Ramp answers. When nobody did, all tries of a request, `silent_since` says so, and
+    nothing is asked before `silent_until`. Then the first job that comes asks, once; the first answer ends it, and
+    wakes the jobs.
     """
 
     _inherit = 'ramp.connection'
 
-    silent_since = fields.Datetime(string='No Answer Since', readonly=True, copy=False, help='Since when Ramp does not answer.')
+    silent_since = fields.Datetime(
+        string='No Answer Since', readonly=True, copy=False, help='Since when Ramp does not answer.'
+    )
     silent_until = fields.Datetime(
-        string='Next Try', readonly=True, copy=False, help='Before this moment no job asks a Ramp that does not answer.')
+        string='Next Try', readonly=True, copy=False, help='Before this moment no job asks a Ramp that does not answer.'
+    )
 
     left_out = fields.Json(
-        readonly=True, copy=False, help="Flows that Ramp's subscription does not include, as the nightly check found them.")
+        readonly=True,
+        copy=False,
+        help="Flows that Ramp's subscription does not include, as the nightly check found them.",
+    )
     looked_at = fields.Json(
-        readonly=True, copy=False, help='Flows whose objects the nightly check read as a whole, once at least: what is new since then came '
-        'while this connection was there.', prefetch=SETTINGS)
+        readonly=True,
+        copy=False,
+        help='Flows whose objects the nightly check read as a whole, once at least: what is new since then came '
+        'while this connection was there.',
+        prefetch=SETTINGS,
+    )
 
     def write(self, vals):
         """EXTENDS: what was found out of one address is nothing about another."""
-        if not {'state', 'environment', 'api_url'}.isdisjoint(vals) and any(connection.silent_since for connection in self):
+        if not {'state', 'environment', 'api_url'}.isdisjoint(vals) and any(
+            connection.silent_since for connection in self
+        ):
             vals = {**vals, 'silent_since': False, 'silent_until': False}
         return super().write(vals)
 
@@ -43,8 +57,9 @@ class RampConnection(models.Model):
         memory = self.env.context.get('ramp_memory')
         if memory is None:
             return super()._new_client(**{**ONE_TRY, 'deadline': time.monotonic() + PATIENCE, **options})
-        client = super()._new_client(**{
-            'deadline': self.env['ramp.flow']._get_job_deadline(), **memory.get('reach', {}), **options})
+        client = super()._new_client(
+            **{'deadline': self.env['ramp.flow']._get_job_deadline(), **memory.get('reach', {}), **options}
+        )
         memory.setdefault('clients', []).append(client)
         return client
 
@@ -63,22 +78,34 @@ class RampConnection(models.Model):
     # ------------------------------------------------------------------ for runs
 
     def _reach_options(self):
-        """Options of the client for a run that begins: how a Ramp that did not answer may be asked. No write if it does."""
+        """Options of the client for a run that begins: how a Ramp that did not answer may be asked. No write if it
+        does.
+        """
         self.ensure_one()
         if not self.silent_since:
             return {}
         now = fields.Datetime.now()
         self.flush_recordset(['silent_until'])
-        self.env.cr.execute(SQL(
-            'UPDATE ramp_connection SET silent_until = %s WHERE id = %s AND (silent_until IS NULL OR silent_until <= %s) RETURNING id',
-            self._next_try_at(now), self.id, now))
+        self.env.cr.execute(
+            SQL(
+                'UPDATE ramp_connection SET silent_until = %s WHERE id = %s AND (silent_until IS NULL OR silent_until '
+                '<= %s) RETURNING id',
+                self._next_try_at(now),
+                self.id,
+                now,
+            )
+        )
         is_first = bool(self.env.cr.fetchall())
         self.invalidate_recordset(['silent_until'])
         if is_first:
             return {'max_attempts': 1}
-        return {'closed': self.env._(
-            'Ramp has not answered since %(since)s. It is asked again at %(until)s',
-            since=self._format_short_moment(self.silent_since), until=self._format_short_moment(self.silent_until))}
+        return {
+            'closed': self.env._(
+                'Ramp has not answered since %(since)s. It is asked again at %(until)s',
+                since=self._format_short_moment(self.silent_since),
+                until=self._format_short_moment(self.silent_until),
+            )
+        }
 
     def _note_reach(self, clients):
         """Write down what a run found: nobody answered in the end, or somebody did again.

@@ -17,19 +17,27 @@ class RampConnection(models.Model):
     # ------------------------------------------------------------------ days
 
     def _start_moment(self, before=timedelta(0)):
-        """The first moment of the start date, or of a day before it, in the company's time zone, in UTC, as Ramp's filters want it."""
+        """The first moment of the start date, or of a day before it, in the company's time zone, in UTC, as Ramp's
+        filters want it.
+        """
         return self._start_time(before).strftime('%Y-%m-%dT%H:%M:%SZ')
 
     def _start_time(self, before=timedelta(0)):
         """The same as a datetime, as Odoo stores it: a domain with a date would mean midnight for whoever searches."""
         self.ensure_one()
         zone = pytz.timezone(self._time_zone())
-        return zone.localize(datetime.combine(self.start_date - before, time.min)).astimezone(pytz.utc).replace(tzinfo=None)
+        return (
+            zone.localize(datetime.combine(self.start_date - before, time.min))
+            .astimezone(pytz.utc)
+            .replace(tzinfo=None)
+        )
 
     def _time_zone(self):
         """Name of the company's time zone: it decides on which day a moment falls in the books."""
         self.ensure_one()
-        known = self.env.context.get('ramp_memory', {}).setdefault('timezones', {})  # of a run, which asks after each commit
+        known = self.env.context.get('ramp_memory', {}).setdefault(
+            'timezones', {}
+        )  # of a run, which asks after each commit
         if self.id not in known:
             company = self.company_id
             company.fetch(['partner_id', 'resource_calendar_id'])  # each job asks, and most need nothing else of these
@@ -40,7 +48,9 @@ class RampConnection(models.Model):
         return known[self.id]
 
     def _is_left_alone(self, moment):
-        """Whether an object without a sync status that is of this moment, datetime or date, was there before and is to be left alone."""
+        """Whether an object without a sync status that is of this moment, datetime or date, was there before and is to
+        be left alone.
+        """
         self.ensure_one()
         if self.existing_policy != 'leave' or not (self.connected_at and moment):
             return False
@@ -50,12 +60,20 @@ class RampConnection(models.Model):
 
     def _scope_of_lists(self):
         """What decides which objects Ramp's lists show, as JSON: with another one, a place in them is none."""
-        return [self._api_url(), self.accounting_connection_id, self._start_moment(), self.ramp_entity_id or None, self.bill_policy]
+        return [
+            self._api_url(),
+            self.accounting_connection_id,
+            self._start_moment(),
+            self.ramp_entity_id or None,
+            self.bill_policy,
+        ]
 
     # ------------------------------------------------------------------ entities
 
     def _is_other_entity(self, entity_id):
-        """Whether an object of this Ramp entity, an id in whichever case or None, is another connection's; without an id nobody knows."""
+        """Whether an object of this Ramp entity, an id in whichever case or None, is another connection's; without an
+        id nobody knows.
+        """
         self.ensure_one()
         return bool(self.ramp_entity_id and entity_id) and entity_id.lower() != self.ramp_entity_id.lower()
 
@@ -70,12 +88,24 @@ class RampConnection(models.Model):
         return entities
 
     def _note_entities(self, entities):
-        """Keep what Ramp tells of its entities: their names, which is the primary one, and the bank accounts that they pay from."""
+        """Keep what Ramp tells of its entities: their names, which is the primary one, and the bank accounts that they
+        pay from.
+        """
         self.ensure_one()
         if not entities:
             return
-        self.write({
-            'ramp_entities': {entity.id: entity.name or entity.id for entity in entities},
-            'primary_entity_id': next((entity.id for entity in reversed(entities) if entity.is_primary), False)})
-        self.env['ramp.bank.account']._learn_accounts(self, {
-            account.id: account for entity in entities if not self._is_other_entity(entity.id) for account in entity.payment_accounts})
+        self.write(
+            {
+                'ramp_entities': {entity.id: entity.name or entity.id for entity in entities},
+                'primary_entity_id': next((entity.id for entity in reversed(entities) if entity.is_primary), False),
+            }
+        )
+        self.env['ramp.bank.account']._learn_accounts(
+            self,
+            {
+                account.id: account
+                for entity in entities
+                if not self._is_other_entity(entity.id)
+                for account in entity.payment_accounts
+            },
+        )

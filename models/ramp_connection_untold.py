@@ -11,14 +11,19 @@ TRACE = re.compile(r',? ?trace [^\s,\]]+')  # another one with each request
 class RampConnection(models.Model):
     """What is booked, and Ramp does not take the outcome of: since when, and what it says.
 
-    Nothing is missing in the books then, and nothing is booked twice. Ramp shows it as ready meanwhile, and is told again in each run, of
-    what it refused at least once an hour. Nothing is written as long as Ramp takes what it is told.
+    Nothing is missing in the books then, and nothing is booked twice. Ramp shows it as ready meanwhile, and is told
+    again in each run, of what it refused at least once an hour. Nothing is written as long as Ramp takes what it is
+    told.
     """
 
     _inherit = 'ramp.connection'
 
     untold_since = fields.Datetime(
-        string='Not Confirmed Since', readonly=True, copy=False, help='Since when Ramp does not take the outcome of what is booked.')
+        string='Not Confirmed Since',
+        readonly=True,
+        copy=False,
+        help='Since when Ramp does not take the outcome of what is booked.',
+    )
     untold_reason = fields.Text(string='What Ramp Says', readonly=True, copy=False, prefetch=SETTINGS)
     untold_count = fields.Integer(compute='_compute_untold_count', compute_sudo=True, string='Booked, not Confirmed')
 

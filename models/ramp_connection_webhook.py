@@ -11,25 +11,43 @@ LOCAL = ('localhost', 'local', 'internal', 'lan', 'home', 'test', 'invalid', 'ar
 
 
 class RampConnection(models.Model):
-    """Webhooks: Ramp says at once that something changed. Without them the jobs look every 15 minutes, and nothing else differs."""
+    """Webhooks: Ramp says at once that something changed. Without them the jobs look every 15 minutes, and nothing else
+    differs.
+    """
 
     _inherit = 'ramp.connection'
 
     use_webhooks = fields.Boolean(
-        string='Webhooks', tracking=True, copy=False,
-        help='Ramp tells Odoo at once that something changed. Needs an address of Odoo that Ramp can reach.')
+        string='Webhooks',
+        tracking=True,
+        copy=False,
+        help='Ramp tells Odoo at once that something changed. Needs an address of Odoo that Ramp can reach.',
+    )
     webhook_state = fields.Selection(
-        [('off', 'Off'), ('private', 'No Public Address'), ('pending', 'Waiting for Ramp'), ('active', 'Active'),
-         ('failed', 'Refused by Ramp')],
-        string='Status of Webhooks', compute='_compute_webhook', compute_sudo=True)  # the subscription is for nobody to read
+        [
+            ('off', 'Off'),
+            ('private', 'No Public Address'),
+            ('pending', 'Waiting for Ramp'),
+            ('active', 'Active'),
+            ('failed', 'Refused by Ramp'),
+        ],
+        string='Status of Webhooks',
+        compute='_compute_webhook',
+        compute_sudo=True,
+    )  # the subscription is for nobody to read
     webhook_message = fields.Char(compute='_compute_webhook', compute_sudo=True)
-    last_event = fields.Datetime(compute='_compute_webhook', compute_sudo=True, help='When Ramp told of something the last time.')
+    last_event = fields.Datetime(
+        compute='_compute_webhook', compute_sudo=True, help='When Ramp told of something the last time.'
+    )
 
     @api.depends('use_webhooks')
     def _compute_webhook(self):
         webhooks = {webhook.connection_id: webhook for webhook in self._webhook_subscriptions()}
-        latest = dict(self.env['ramp.event']._read_group(
-            [('connection_id', 'in', self.ids)], ['connection_id'], ['received_at:max']))
+        latest = dict(
+            self.env['ramp.event']._read_group(
+                [('connection_id', 'in', self.ids)], ['connection_id'], ['received_at:max']
+            )
+        )
         for connection in self:
             webhook = webhooks.get(connection._origin, self.env['ramp.webhook'])
             connection.last_event = latest.get(connection._origin, False)
@@ -37,9 +55,15 @@ class RampConnection(models.Model):
             if not connection.use_webhooks:
                 connection.webhook_state, connection.webhook_message = 'off', False
             elif not connection._has_public_address():
-                connection.webhook_state, connection.webhook_message = 'private', self.env._(
-                    'Ramp cannot reach %s, which is the address of this Odoo (system parameter web.base.url): it takes a public one that '
-                    'begins with https.', connection.get_base_url())
+                connection.webhook_state, connection.webhook_message = (
+                    'private',
+                    self.env._(
+                        'Ramp cannot reach %s, which is the address of this Odoo (system parameter web.base.url): it '
+                        'takes a public one that '
+                        'begins with https.',
+                        connection.get_base_url(),
+                    ),
+                )
             else:
                 connection.webhook_state = webhook.state or 'pending'
 
@@ -68,7 +92,9 @@ class RampConnection(models.Model):
         return sorted({kind for flow in flows for kind in flow._events})
 
     def _has_public_address(self):
-        """Whether Ramp can reach Odoo, as far as its address tells. A custom address of Ramp may be anywhere, on this machine too."""
+        """Whether Ramp can reach Odoo, as far as its address tells. A custom address of Ramp may be anywhere, on this
+        machine too.
+        """
         self.ensure_one()
         parts = urlsplit(self.get_base_url())
         host = parts.hostname or ''

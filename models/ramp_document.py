@@ -14,22 +14,41 @@ class RampDocument(models.AbstractModel):
     _description = 'Document that comes from or goes to Ramp'
 
     ramp_id = fields.Char(
-        string='Ramp ID', index='btree_not_null', copy=False, readonly=True, groups='base.group_user',
-        help="Ramp's own id of this document.")
+        string='Ramp ID',
+        index='btree_not_null',
+        copy=False,
+        readonly=True,
+        groups='base.group_user',
+        help="Ramp's own id of this document.",
+    )
     ramp_record_id = fields.Many2one(
-        'ramp.record', compute='_compute_ramp_record_id', compute_sudo=True,
-        groups='account.group_account_readonly,account.group_account_invoice')
-    ramp_state = fields.Char(string='Ramp Status', compute='_compute_ramp_state', compute_sudo=True, groups='base.group_user')
+        'ramp.record',
+        compute='_compute_ramp_record_id',
+        compute_sudo=True,
+        groups='account.group_account_readonly,account.group_account_invoice',
+    )
+    ramp_state = fields.Char(
+        string='Ramp Status', compute='_compute_ramp_state', compute_sudo=True, groups='base.group_user'
+    )
     ramp_url = fields.Char(string='In Ramp', compute='_compute_ramp_state', compute_sudo=True, groups='base.group_user')
 
     def _ramp_records(self):
-        """Mapping of each document's Ramp id to its row in the ledger, in one query. Of the document's company: ids are no secrets."""
+        """Mapping of each document's Ramp id to its row in the ledger, in one query. Of the document's company: ids are
+        no secrets.
+        """
         ids = [ramp_id for ramp_id in self.mapped('ramp_id') if ramp_id]
         # the ledger is for accountants; who may read the document may know its status
-        records = self.env['ramp.record'].sudo().search_fetch(
-            Domain('ramp_id', 'in', ids) & Domain('company_id', 'in', self.company_id.ids),
-            ['ramp_id', 'company_id', 'state', 'error_message', 'connection_id', 'flow', 'res_model'], order='id desc',
-        ) if ids else []
+        records = (
+            self.env['ramp.record']
+            .sudo()
+            .search_fetch(
+                Domain('ramp_id', 'in', ids) & Domain('company_id', 'in', self.company_id.ids),
+                ['ramp_id', 'company_id', 'state', 'error_message', 'connection_id', 'flow', 'res_model'],
+                order='id desc',
+            )
+            if ids
+            else []
+        )
         # a bill and its payment have one id: that of the document's own kind counts, else the first one
         return {record.ramp_id: record for record in sorted(records, key=lambda record: record.res_model == self._name)}
 

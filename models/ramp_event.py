@@ -31,43 +31,68 @@ class RampEvent(models.Model):
 
     @api.model
     def _store_and_call(self, connection, event):
-        """Store an event and call the jobs that it is for; returns whether there are such that sleep: see `ir.cron._notifydb`."""
-        flows = [flow for flow in connection._flow_models() if event.type in flow._events and flow._is_enabled_for(connection)]
+        """Store an event and call the jobs that it is for; returns whether there are such that sleep: see
+        `ir.cron._notifydb`.
+        """
+        flows = [
+            flow
+            for flow in connection._flow_models()
+            if event.type in flow._events and flow._is_enabled_for(connection)
+        ]
         if not flows:
             return False
         try:
             return self._store_event(connection, event) and self._call_jobs(flows)
         except psycopg2.errors.SerializationFailure:
-            # It was sent twice at once, or a job has just begun: seen with what is committed now, nothing is in the way. At once, as
+            # It was sent twice at once, or a job has just begun: seen with what is committed now, nothing is in the
+            # way. At once, as
             # Odoo's own next try comes up to two seconds later, and Ramp waits.
             self.env.cr.rollback()
             return self._store_event(connection, event) and self._call_jobs(flows)
 
     def _store_event(self, connection, event):
         """Whether the event is new. One statement, as Ramp waits; the error is expected."""
-        self.env.cr.execute(SQL(
-            """
+        self.env.cr.execute(
+            SQL(
+                """
             INSERT INTO ramp_event (connection_id, event_id, type, object_id, received_at) VALUES (%s, %s, %s, %s, %s)
             ON CONFLICT (connection_id, event_id) DO NOTHING RETURNING id
-            """, connection.id, event.id, event.type, event.object_id, self.env.cr.now().replace(microsecond=0)), log_exceptions=False)
+            """,
+                connection.id,
+                event.id,
+                event.type,
+                event.object_id,
+                self.env.cr.now().replace(microsecond=0),
+            ),
+            log_exceptions=False,
+        )
         return bool(self.env.cr.fetchall())
 
     def _call_jobs(self, flows):
-        """Call the jobs of these flows, but those that are called already: one run does for many events. Returns whether there are such.
+        """Call the jobs of these flows, but those that are called already: one run does for many events. Returns
+        whether there are such.
 
-        A job that begins deletes what called it. So what is locked does not count, and what is not locked is kept until this event is
-        committed: the job then begins after it. Nor does what waits for long, as whoever called may have died before the jobs heard.
+        A job that begins deletes what called it. So what is locked does not count, and what is not locked is kept until
+        this event is committed: the job then begins after it. Nor does what waits for long, as whoever called may have
+        died before the jobs heard.
         """
         now = self.env.cr.now().replace(microsecond=0)  # the database's time: by that, jobs are due
-        self.env.cr.execute(SQL(
-            """
+        self.env.cr.execute(
+            SQL(
+                """
             INSERT INTO ir_cron_trigger (cron_id, call_at)
                  SELECT id, %(now)s FROM ir_cron
                   WHERE id = ANY(%(crons)s) AND active AND NOT EXISTS (
                         SELECT FROM ir_cron_trigger WHERE cron_id = ir_cron.id AND call_at BETWEEN %(since)s AND %(now)s
                            FOR KEY SHARE SKIP LOCKED)
               RETURNING id
-            """, now=now, since=now - CALLED, crons=[cron for flow in flows if (cron := flow._get_cron_id())]), log_exceptions=False)
+            """,
+                now=now,
+                since=now - CALLED,
+                crons=[cron for flow in flows if (cron := flow._get_cron_id())],
+            ),
+            log_exceptions=False,
+        )
         return bool(self.env.cr.fetchall())
 
     @api.autovacuum

@@ -15,14 +15,28 @@ class RampPerson(models.AbstractModel):
     _ramp_addresses = ()  # the fields that may hold the e-mail address, the best first
 
     ramp_invite = fields.Boolean(
-        string='Invitation to Ramp Wanted', copy=False, help='Ramp sends an invitation by e-mail as soon as it has this person.')
+        string='Invitation to Ramp Wanted',
+        copy=False,
+        help='Ramp sends an invitation by e-mail as soon as it has this person.',
+    )
     ramp_can_invite = fields.Boolean(
-        compute='_compute_ramp_can_invite', compute_sudo=True, help='Whether this person is a draft in Ramp and nobody asked for more.')
+        compute='_compute_ramp_can_invite',
+        compute_sudo=True,
+        help='Whether this person is a draft in Ramp and nobody asked for more.',
+    )
 
     def _ramp_email(self):
         """The e-mail address by which Ramp knows the person, in small letters, or False."""
         self.ensure_one()
-        return next((email for name in self._ramp_addresses for address in self.mapped(name) if (email := email_normalize(address))), False)
+        return next(
+            (
+                email
+                for name in self._ramp_addresses
+                for address in self.mapped(name)
+                if (email := email_normalize(address))
+            ),
+            False,
+        )
 
     def _ramp_is_sure(self):
         """Whether the person cannot have chosen the address of `_ramp_email`; a person who could is asked for."""
@@ -40,7 +54,12 @@ class RampPerson(models.AbstractModel):
         for person in self:
             row = rows.get(person._origin.id)
             person.ramp_can_invite = bool(
-                row and row.state != 'ignored' and row.payload and not row.payload.get('invited') and not person.ramp_invite)
+                row
+                and row.state != 'ignored'
+                and row.payload
+                and not row.payload.get('invited')
+                and not person.ramp_invite
+            )
 
     def action_send_ramp_invitation(self):
         """Ask Ramp to invite this person by e-mail; its job does it."""
@@ -52,5 +71,6 @@ class RampPerson(models.AbstractModel):
             raise UserError(self.env._('%s cannot be invited: only drafts in Ramp can, once.', self.display_name))
         self.ramp_invite = True
         title = self.env._('The invitation is going to be sent')
-        return self.env['ramp.connection']._notify_user('success', title, self.env._(
-            'It runs in the background; this page shows what became of it.'))
+        return self.env['ramp.connection']._notify_user(
+            'success', title, self.env._('It runs in the background; this page shows what became of it.')
+        )

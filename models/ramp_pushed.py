@@ -114,15 +114,41 @@ class RampPushed(models.AbstractModel):
 
         def row_weight(row):
             troubled = row.state in ('held', 'error')
-            return row.connection_id.state == 'connected', troubled, row.state != 'ignored', flows.index(row.flow), -row.id
+            return (
+                row.connection_id.state == 'connected',
+                troubled,
+                row.state != 'ignored',
+                flows.index(row.flow),
+                -row.id,
+            )
 
         rows = {}
         # the ledger is for accountants; who may read the object may know its status
-        for row in self.env['ramp.record'].sudo().search_fetch(
-                [('res_model', '=', self._name), ('res_id', 'in', self._origin.ids), ('flow', 'in', flows),
-                 ('remote_id', '!=', False), ('company_id', 'in', self._ramp_companies().ids)],
-                ['res_id', 'ramp_id', 'remote_id', 'state', 'error_message', 'is_question', 'attempts', 'connection_id', 'flow'],
-                order='id'):
+        for row in (
+            self.env['ramp.record']
+            .sudo()
+            .search_fetch(
+                [
+                    ('res_model', '=', self._name),
+                    ('res_id', 'in', self._origin.ids),
+                    ('flow', 'in', flows),
+                    ('remote_id', '!=', False),
+                    ('company_id', 'in', self._ramp_companies().ids),
+                ],
+                [
+                    'res_id',
+                    'ramp_id',
+                    'remote_id',
+                    'state',
+                    'error_message',
+                    'is_question',
+                    'attempts',
+                    'connection_id',
+                    'flow',
+                ],
+                order='id',
+            )
+        ):
             if row.res_id not in rows or row_weight(row) > row_weight(rows[row.res_id]):
                 rows[row.res_id] = row
         return rows
@@ -131,9 +157,13 @@ class RampPushed(models.AbstractModel):
         """Ids of those of these records that changed since their push flow last looked, in one query."""
         if not self._origin:
             return set()
-        noted = self.env.execute_query(SQL(
-            'SELECT res_id FROM ramp_change WHERE flow = ANY(%s) AND res_id = ANY(%s)', list(flows or self._ramp_flows),
-            list(self._origin.ids)))
+        noted = self.env.execute_query(
+            SQL(
+                'SELECT res_id FROM ramp_change WHERE flow = ANY(%s) AND res_id = ANY(%s)',
+                list(flows or self._ramp_flows),
+                list(self._origin.ids),
+            )
+        )
         return {row[0] for row in noted}
 
     @api.depends_context('allowed_company_ids', 'uid')
@@ -148,7 +178,8 @@ class RampPushed(models.AbstractModel):
         # what is noted is for some connection; it need not be one of these companies
         Connection = self.env['ramp.connection']
         awaited = bool(noted) and Connection.search_count(
-            [('state', '=', 'connected'), ('company_id', 'in', self._ramp_companies().ids)], limit=1)
+            [('state', '=', 'connected'), ('company_id', 'in', self._ramp_companies().ids)], limit=1
+        )
         words = {}
         for ident in self._origin.ids:
             row = rows.get(ident)
@@ -174,8 +205,11 @@ class RampPushed(models.AbstractModel):
         if operator not in ('in', 'not in', 'any', 'not any'):
             return NotImplemented
         Record = self.env['ramp.record']
-        rows = (Domain('res_model', '=', self._name) & Domain('remote_id', '!=', False)
-                & Domain('company_id', 'in', self._ramp_companies().ids))
+        rows = (
+            Domain('res_model', '=', self._name)
+            & Domain('remote_id', '!=', False)
+            & Domain('company_id', 'in', self._ramp_companies().ids)
+        )
         if isinstance(value, Domain):
             inner = value
         else:  # ids, or a query of them

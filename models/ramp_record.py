@@ -15,7 +15,9 @@ class RampRecord(models.Model):
 
     _name = 'ramp.record'
     _description = 'Ramp Record'
-    _order = 'date desc nulls last, id desc'  # what Odoo sends has no date, and must not push the spend off the first page
+    _order = (
+        'date desc nulls last, id desc'  # what Odoo sends has no date, and must not push the spend off the first page
+    )
     _rec_name = 'name'
 
     connection_id = fields.Many2one('ramp.connection', required=True, readonly=True, ondelete='restrict')
@@ -23,32 +25,51 @@ class RampRecord(models.Model):
     flow = fields.Selection('_selection_flow', string='Type', required=True, readonly=True)
     ramp_id = fields.Char(string='Ramp ID', readonly=True, index=True)
     parent_ramp_id = fields.Char(
-        string='Belongs To', readonly=True, index='btree_not_null',
-        help='Ramp id of the object this one belongs to: the transaction of a receipt, the purchase of a refund.')
+        string='Belongs To',
+        readonly=True,
+        index='btree_not_null',
+        help='Ramp id of the object this one belongs to: the transaction of a receipt, the purchase of a refund.',
+    )
     name = fields.Char(string='Description', readonly=True)
     date = fields.Date(readonly=True)
     amount = fields.Monetary(readonly=True, help='As Ramp says it: spend is positive, a refund negative.')
     currency_id = fields.Many2one('res.currency', readonly=True)
-    state = fields.Selection([
-        ('pending', 'Waiting'),
-        ('done', 'Booked, not confirmed'),
-        ('confirmed', 'Confirmed'),
-        ('error', 'Failed, will retry'),
-        ('held', 'Held'),
-        ('ignored', 'Ignored'),
-    ], string='Status', required=True, default='pending', readonly=True, index=True)
+    state = fields.Selection(
+        [
+            ('pending', 'Waiting'),
+            ('done', 'Booked, not confirmed'),
+            ('confirmed', 'Confirmed'),
+            ('error', 'Failed, will retry'),
+            ('held', 'Held'),
+            ('ignored', 'Ignored'),
+        ],
+        string='Status',
+        required=True,
+        default='pending',
+        readonly=True,
+        index=True,
+    )
     status = fields.Char(
-        string='In Words', compute='_compute_status', help='The status in the words that fit what Odoo sends, or what it receives.')
+        string='In Words',
+        compute='_compute_status',
+        help='The status in the words that fit what Odoo sends, or what it receives.',
+    )
     res_model = fields.Char(string='Document Model', readonly=True)
     res_id = fields.Many2oneReference(string='Document', model_field='res_model', readonly=True)
-    ramp_entity_id = fields.Char(string='Ramp Entity ID', readonly=True, help="Id of the Ramp entity that the object belongs to.")
+    ramp_entity_id = fields.Char(
+        string='Ramp Entity ID', readonly=True, help='Id of the Ramp entity that the object belongs to.'
+    )
     ramp_entity_name = fields.Char(string='Ramp Entity', compute='_compute_ramp_entity_name')
     is_withheld = fields.Boolean(
-        readonly=True, help='Ramp shows the object without offering it to be booked; the reason says what it waits for.')
+        readonly=True, help='Ramp shows the object without offering it to be booked; the reason says what it waits for.'
+    )
     finding = fields.Char(readonly=True, help='What the nightly check found about its document in Odoo.')
     has_moved = fields.Boolean(
-        readonly=True, help='Whether its money has moved: only then it counts in what Ramp says is owed on the cards.')
-    open_amount = fields.Monetary(readonly=True, help='What Ramp says is still to be paid of it; of a credit, negative.')
+        readonly=True, help='Whether its money has moved: only then it counts in what Ramp says is owed on the cards.'
+    )
+    open_amount = fields.Monetary(
+        readonly=True, help='What Ramp says is still to be paid of it; of a credit, negative.'
+    )
     payload = fields.Json(readonly=True)
     payload_text = fields.Text(string='As Ramp sent it', compute='_compute_payload_text')
     sent_text = fields.Text(string='What Ramp Has', compute='_compute_sent_text')
@@ -58,18 +79,28 @@ class RampRecord(models.Model):
     late_changes = fields.Text(string='What Changed in Ramp', compute='_compute_late_changes')
     payload_hash = fields.Char(readonly=True)
     noted = fields.Json(
-        readonly=True, help='What of the object its document shows already, besides what is booked once: files, memo, payments.')
+        readonly=True,
+        help='What of the object its document shows already, besides what is booked once: files, memo, payments.',
+    )
     error_message = fields.Text(string='Reason', readonly=True)
     reason_move_id = fields.Many2one(
-        'account.move', string='Named in the Reason', readonly=True, ondelete='set null', index='btree_not_null',
-        help='The document in Odoo that is in the way, or that was undone.')
+        'account.move',
+        string='Named in the Reason',
+        readonly=True,
+        ondelete='set null',
+        index='btree_not_null',
+        help='The document in Odoo that is in the way, or that was undone.',
+    )
     is_question = fields.Boolean(
-        readonly=True, help='Held for something a person can settle, in Ramp or in Odoo; looked at again in every run.')
+        readonly=True, help='Held for something a person can settle, in Ramp or in Odoo; looked at again in every run.'
+    )
     attempts = fields.Integer(readonly=True, help='Failures in a row.')
     next_attempt = fields.Datetime(readonly=True)
     seen_at = fields.Datetime(string='Last Seen in Ramp', readonly=True)
     reported_hash = fields.Char(readonly=True, help='Of the failure that Ramp was told last.')
-    reports = fields.Integer(readonly=True, help='How often Ramp was told of a failure: a reason that comes back is told again.')
+    reports = fields.Integer(
+        readonly=True, help='How often Ramp was told of a failure: a reason that comes back is told again.'
+    )
     sync_key = fields.Char(readonly=True, help='Under which the outcome is confirmed to Ramp; shared by a batch.')
     sync_attempt = fields.Integer(readonly=True)
     is_told = fields.Boolean(readonly=True, help='Ramp accepted an outcome and has not asked for another one since.')
@@ -81,9 +112,13 @@ class RampRecord(models.Model):
     _open = models.Index("(connection_id, flow, id) WHERE state IN ('pending', 'error', 'held')")
     _unconfirmed = models.Index("(connection_id, flow, sync_key) WHERE state = 'done'")
     _document = models.Index('(res_model, res_id) WHERE res_id IS NOT NULL')
-    _card_payments = models.Index("USING gin ((payload #> '{payment,details,transaction_ids}')) WHERE flow = 'bill_payment'")
+    _card_payments = models.Index(
+        "USING gin ((payload #> '{payment,details,transaction_ids}')) WHERE flow = 'bill_payment'"
+    )
     _moved = models.Index(
-        '(connection_id, date) INCLUDE (id, flow, ramp_entity_id, currency_id, amount, res_model, res_id) WHERE has_moved')
+        '(connection_id, date) INCLUDE (id, flow, ramp_entity_id, currency_id, amount, res_model, res_id) WHERE '
+        'has_moved'
+    )
     _in_order = models.Index('(date DESC NULLS LAST, id DESC)')
 
     @api.model
@@ -94,7 +129,9 @@ class RampRecord(models.Model):
     def _compute_payload_text(self):
         for record in self:
             for name in ('payload', 'late_payload'):
-                record[f'{name}_text'] = record[name] and json.dumps(record[name], indent=2, ensure_ascii=False, sort_keys=True)
+                record[f'{name}_text'] = record[name] and json.dumps(
+                    record[name], indent=2, ensure_ascii=False, sort_keys=True
+                )
 
     @api.depends('ramp_id', 'flow', 'connection_id')
     def _compute_ramp_url(self):
@@ -107,12 +144,16 @@ class RampRecord(models.Model):
     def _compute_ramp_entity_name(self):
         for record in self:
             # its id until the nightly check has read the names
-            record.ramp_entity_name = (record.connection_id.ramp_entities or {}).get(record.ramp_entity_id) or record.ramp_entity_id
+            record.ramp_entity_name = (record.connection_id.ramp_entities or {}).get(
+                record.ramp_entity_id
+            ) or record.ramp_entity_id
 
     @api.depends('parent_ramp_id')
     def _compute_related_record_id(self):
         parents = {}
-        for record in self.search([('ramp_id', 'in', [parent for parent in self.mapped('parent_ramp_id') if parent])], order='id'):
+        for record in self.search(
+            [('ramp_id', 'in', [parent for parent in self.mapped('parent_ramp_id') if parent])], order='id'
+        ):
             parents.setdefault(record.ramp_id, record)  # the first is the object itself; its payment has the same id
         for record in self:
             record.related_record_id = parents.get(record.parent_ramp_id, False)

@@ -30,10 +30,16 @@ class RampRecord(models.Model):
                 record._accept_late_payload()  # somebody compared both versions and says that the books are right
             if record.finding:
                 record.noted = {**(record.noted or {}), 'accepted': record.finding}
-            record.write({
-                'state': record._state_after_retry(), 'error_message': False, 'attempts': 0, 'next_attempt': False, 'is_question': False,
-                'finding': False,
-            })
+            record.write(
+                {
+                    'state': record._state_after_retry(),
+                    'error_message': False,
+                    'attempts': 0,
+                    'next_attempt': False,
+                    'is_question': False,
+                    'finding': False,
+                }
+            )
         for flow in set(self.mapped('flow')):
             self.env[f'ramp.flow.{flow}']._trigger()
         return True
@@ -69,7 +75,14 @@ class RampRecord(models.Model):
         """What Ramp says now becomes what the row stands for."""
         self.ensure_one()
         row = self.env[f'ramp.flow.{self.flow}']._make_ledger_row(self.connection_id, self.late_payload)
-        self.write({'payload': row['payload'], 'payload_hash': row['payload_hash'], 'late_payload': False, 'has_changed': False})
+        self.write(
+            {
+                'payload': row['payload'],
+                'payload_hash': row['payload_hash'],
+                'late_payload': False,
+                'has_changed': False,
+            }
+        )
 
     # ------------------------------------------------------------------ leave out
 
@@ -78,15 +91,24 @@ class RampRecord(models.Model):
         self._check_is_accountant()
         self._check_not_sent()
         return {
-            'type': 'ir.actions.act_window', 'res_model': 'ramp.record.ignore', 'views': [(False, 'form')], 'target': 'new',
-            'name': self.env._('Ignore'), 'context': {'default_record_ids': self.ids},
+            'type': 'ir.actions.act_window',
+            'res_model': 'ramp.record.ignore',
+            'views': [(False, 'form')],
+            'target': 'new',
+            'name': self.env._('Ignore'),
+            'context': {'default_record_ids': self.ids},
         }
 
     def _check_not_sent(self):
         for record in self.filtered('remote_id'):
-            raise UserError(self.env._(
-                '%s goes from Odoo to Ramp, so there is nothing to ignore here. To keep it out of Ramp, archive it in Odoo, or leave '
-                'it out on the connection (Offered in Ramp); to send it once more, press Retry.', record.display_name))
+            raise UserError(
+                self.env._(
+                    '%s goes from Odoo to Ramp, so there is nothing to ignore here. To keep it out of Ramp, archive '
+                    'it in Odoo, or leave '
+                    'it out on the connection (Offered in Ramp); to send it once more, press Retry.',
+                    record.display_name,
+                )
+            )
 
     def _ignore_by_person(self, reason):
         """Leave these objects out of the books for good. The reason is kept and told to Ramp."""
@@ -96,13 +118,22 @@ class RampRecord(models.Model):
             raise UserError(self.env._('Give a reason: the next person will want to know it.'))
         for record in self:
             if record.res_id and (record.res_model != 'ir.attachment' or record.state not in OPEN_STATES):
-                raise UserError(self.env._(
-                    '%s is booked. Delete or reverse its document first, then ignore it.', record.display_name))
+                raise UserError(
+                    self.env._(
+                        '%s is booked. Delete or reverse its document first, then ignore it.', record.display_name
+                    )
+                )
         # see action_retry
-        self.sudo().write({
-            'state': 'ignored', 'next_attempt': False, 'is_question': False,
-            'error_message': self.env._('Ignored by %(user)s: %(reason)s', user=self.env.user.name, reason=reason.strip()),
-        })
+        self.sudo().write(
+            {
+                'state': 'ignored',
+                'next_attempt': False,
+                'is_question': False,
+                'error_message': self.env._(
+                    'Ignored by %(user)s: %(reason)s', user=self.env.user.name, reason=reason.strip()
+                ),
+            }
+        )
         for flow in set(self.mapped('flow')):
             self.env[f'ramp.flow.{flow}']._trigger()
 
@@ -114,11 +145,18 @@ class RampRecord(models.Model):
         self.check_access('read')
         if not self.res_id or not self.env[self.res_model].browse(self.res_id).exists():
             raise UserError(
-                self.env._('%s was deleted in Odoo.', self.display_name) if self.remote_id
-                else self.env._('%s has no document in Odoo.', self.display_name))
+                self.env._('%s was deleted in Odoo.', self.display_name)
+                if self.remote_id
+                else self.env._('%s has no document in Odoo.', self.display_name)
+            )
         if self.res_model == 'ir.attachment':
             return {'type': 'ir.actions.act_url', 'url': f'/web/content/{self.res_id}', 'target': 'new'}
-        return {'type': 'ir.actions.act_window', 'res_model': self.res_model, 'res_id': self.res_id, 'views': [(False, 'form')]}
+        return {
+            'type': 'ir.actions.act_window',
+            'res_model': self.res_model,
+            'res_id': self.res_id,
+            'views': [(False, 'form')],
+        }
 
     def action_open_in_ramp(self):
         """The object in Ramp's own pages."""
@@ -128,20 +166,33 @@ class RampRecord(models.Model):
 
     def _hold_deleted_documents(self, documents):
         """Open the rows of documents that are being deleted in Odoo: a person decides what becomes of the object."""
-        records = self.search([
-            ('res_model', '=', documents._name), ('res_id', 'in', documents.ids), ('state', '!=', 'ignored'), ('remote_id', '=', False)])
+        records = self.search(
+            [
+                ('res_model', '=', documents._name),
+                ('res_id', 'in', documents.ids),
+                ('state', '!=', 'ignored'),
+                ('remote_id', '=', False),
+            ]
+        )
         if not records:
             return
         for record in records:
             record.sync_attempt += 1  # whatever is booked instead is confirmed under a key of its own
             if record.late_payload:
                 record._accept_late_payload()
-        records.write({
-            'state': 'held', 'is_question': False, 'res_model': False, 'sync_key': False, 'next_attempt': False,
-            'error_message': self.env._(
-                'Its document was deleted in Odoo by %s. Press Retry to book it again, or Ignore to leave it out.',
-                self.env.user.name),
-        })
+        records.write(
+            {
+                'state': 'held',
+                'is_question': False,
+                'res_model': False,
+                'sync_key': False,
+                'next_attempt': False,
+                'error_message': self.env._(
+                    'Its document was deleted in Odoo by %s. Press Retry to book it again, or Ignore to leave it out.',
+                    self.env.user.name,
+                ),
+            }
+        )
         records.flush_recordset()
         # the ORM would write 0 for "no document"; the indexes and the flows know one way to say it
         self.env.cr.execute(SQL('UPDATE ramp_record SET res_id = NULL WHERE id = ANY(%s)', records.ids))

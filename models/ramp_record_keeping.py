@@ -8,18 +8,39 @@ from odoo.tools import SQL
 
 from .connection_constants import SETTINGS
 
-# The flows whose objects tell of persons, and whose payloads are history once they are settled. Vendors, contacts and what Odoo sends are
+# The flows whose objects tell of persons, and whose payloads are history once they are settled. Vendors, contacts and
+# what Odoo sends are
 # compared with their payload for good, and follow what Odoo and Ramp have now.
 FLOWS = ('transaction', 'bill', 'bill_payment', 'vendor_credit', 'reimbursement', 'reimbursement_payment', 'repayment')
 SETTLED = ('confirmed', 'ignored')
-# Keys of payloads, at whatever depth, that say who a person is, where the person was, or what somebody wrote. Ids stay: with them an
+# Keys of payloads, at whatever depth, that say who a person is, where the person was, or what somebody wrote. Ids stay:
+# with them an
 # object is told from others, and found by whoever has its person in Ramp.
-PERSONAL = frozenset({
-    'attendees', 'disputes', 'employee_id', 'end_location', 'first_name', 'last_name', 'memo', 'merchant_data', 'merchant_location',
-    'passenger_name', 'policy_violations', 'start_location', 'trip_name', 'user_email', 'user_full_name', 'user_signature', 'vendor_memo',
-    'waypoints'})
+PERSONAL = frozenset(
+    {
+        'attendees',
+        'disputes',
+        'employee_id',
+        'end_location',
+        'first_name',
+        'last_name',
+        'memo',
+        'merchant_data',
+        'merchant_location',
+        'passenger_name',
+        'policy_violations',
+        'start_location',
+        'trip_name',
+        'user_email',
+        'user_full_name',
+        'user_signature',
+        'vendor_memo',
+        'waypoints',
+    }
+)
 TEXTS = frozenset({'cardholder', 'memo', 'memos', 'vendor_memo'})  # of the `extras` in `noted`
-# Flows of people whom Odoo sends. Whoever is out of Ramp, and whom Odoo does not send any more, is asked about there before the row is used
+# Flows of people whom Odoo sends. Whoever is out of Ramp, and whom Odoo does not send any more, is asked about there
+# before the row is used
 # again: nothing of the person need be kept until then.
 PEOPLE = ('employee', 'user')
 ERASED = 'erased_at'  # key of a payload, with the day: gone when Ramp's own takes its place
@@ -39,23 +60,32 @@ class RampConnection(models.Model):
     _inherit = 'ramp.connection'
 
     keep_months = fields.Integer(
-        string='Keep Personal Data For', tracking=True,
-        help='Months after which names, e-mail addresses, memos and places are removed from the ledger, of objects that are confirmed or '
-             'ignored. 0: they are kept. Documents in Odoo, amounts, days, ids and links stay.', prefetch=SETTINGS)
+        string='Keep Personal Data For',
+        tracking=True,
+        help='Months after which names, e-mail addresses, memos and places are removed from the ledger, of objects '
+        'that are confirmed or '
+        'ignored. 0: they are kept. Documents in Odoo, amounts, days, ids and links stay.',
+        prefetch=SETTINGS,
+    )
 
     @api.constrains('keep_months')
     def _check_keep_months(self):
         for connection in self:
             if connection.keep_months < 0:
-                raise ValidationError(self.env._(
-                    'Connection %s: personal data is kept for a number of months, or for good: enter 0 for that.', connection.name))
+                raise ValidationError(
+                    self.env._(
+                        'Connection %s: personal data is kept for a number of months, or for good: enter 0 for that.',
+                        connection.name,
+                    )
+                )
 
 
 class RampRecord(models.Model):
-    """What of a row goes when nobody needs it any more: what is personal. Identity, document, amount, state and hash stay.
+    """What of a row goes when nobody needs it any more: what is personal. Identity, document, amount, state and hash
+    stay.
 
-    So nothing is booked twice, a change in Ramp is noticed as before, and the payload can still be read: payments that are done anew,
-    bills paid by card and statements read those of rows that are settled.
+    So nothing is booked twice, a change in Ramp is noticed as before, and the payload can still be read: payments that
+    are done anew, bills paid by card and statements read those of rows that are settled.
     """
 
     _inherit = 'ramp.record'
@@ -75,10 +105,13 @@ class RampRecord(models.Model):
 
     @api.model
     def _erase_withdrawn_people(self, which):
-        """Take out of the rows of people who were withdrawn from Ramp what says who they are. Returns how many there were."""
+        """Take out of the rows of people who were withdrawn from Ramp what says who they are. Returns how many there
+        were.
+        """
         self.flush_model()
-        self.env.cr.execute(SQL(
-            """
+        self.env.cr.execute(
+            SQL(
+                """
             UPDATE ramp_record
                SET payload = payload - 'kept' || %s::jsonb, payload_hash = NULL, is_uncertain = TRUE, name = COALESCE(ramp_id, remote_id)
              WHERE id IN (
@@ -86,8 +119,22 @@ class RampRecord(models.Model):
                     WHERE flow = ANY(%s) AND state = ANY(%s) AND payload ->> 'withdrawn' = 'true' AND NOT jsonb_exists(payload, %s) AND %s
                     ORDER BY id
                       FOR UPDATE SKIP LOCKED)
-            """, Json({'email': '', 'ramp_email': '', 'name': ['', ''], ERASED: fields.Date.to_string(fields.Date.today())}),
-            list(PEOPLE), list(SETTLED), ERASED, which), log_exceptions=False)
+            """,
+                Json(
+                    {
+                        'email': '',
+                        'ramp_email': '',
+                        'name': ['', ''],
+                        ERASED: fields.Date.to_string(fields.Date.today()),
+                    }
+                ),
+                list(PEOPLE),
+                list(SETTLED),
+                ERASED,
+                which,
+            ),
+            log_exceptions=False,
+        )
         self.invalidate_model()
         return self.env.cr.rowcount
 
@@ -95,18 +142,28 @@ class RampRecord(models.Model):
     def _take_settled_rows(self, which, limit=None):
         """Lock settled rows of which something may be erased, except those that another worker has."""
         self.flush_model()
-        self.env.cr.execute(SQL(
-            """
+        self.env.cr.execute(
+            SQL(
+                """
             SELECT id FROM ramp_record
              WHERE flow = ANY(%s) AND state = ANY(%s) AND payload IS NOT NULL AND remote_id IS NULL
                AND (jsonb_typeof(payload) <> 'object' OR NOT jsonb_exists(payload, %s)) AND %s
              ORDER BY id LIMIT %s
                FOR UPDATE SKIP LOCKED
-            """, list(FLOWS), list(SETTLED), ERASED, which, limit))
+            """,
+                list(FLOWS),
+                list(SETTLED),
+                ERASED,
+                which,
+                limit,
+            )
+        )
         return self.browse(row[0] for row in self.env.cr.fetchall())
 
     def _erase_personal(self):
-        """Take what is personal out of these rows, which are locked, and out of the names of their receipts. Returns them."""
+        """Take what is personal out of these rows, which are locked, and out of the names of their receipts. Returns
+        them.
+        """
         values = []
         for record in self:
             payload, name = record._payload_without_persons()
@@ -115,18 +172,28 @@ class RampRecord(models.Model):
                 noted = {**noted, 'extras': {key: value for key, value in noted['extras'].items() if key not in TEXTS}}
             values.append(SQL('(%s, %s::jsonb, %s::jsonb, %s)', record.id, Json(payload), noted and Json(noted), name))
         if values:
-            self.env.cr.execute(SQL(
-                """
+            self.env.cr.execute(
+                SQL(
+                    """
                 UPDATE ramp_record r SET payload = v.payload, late_payload = NULL, noted = v.noted, name = v.name
                   FROM (VALUES %s) AS v(id, payload, noted, name) WHERE r.id = v.id
-                """, SQL(', ').join(values)), log_exceptions=False)  # the statement holds payloads, and those do not belong into a log
+                """,
+                    SQL(', ').join(values),
+                ),
+                log_exceptions=False,
+            )  # the statement holds payloads, and those do not belong into a log
             for company, records in self.grouped('company_id').items():
-                self.env.cr.execute(SQL(
-                    """
+                self.env.cr.execute(
+                    SQL(
+                        """
                     UPDATE ramp_record f SET name = %s || r.name FROM ramp_record r
                      WHERE r.id = ANY(%s) AND f.connection_id = r.connection_id AND f.flow = 'receipt' AND f.parent_ramp_id = r.ramp_id
                        AND r.flow IN ('transaction', 'reimbursement')
-                    """, self._in_company_language(company).env._('Receipt: %s', ''), records.ids))
+                    """,
+                        self._in_company_language(company).env._('Receipt: %s', ''),
+                        records.ids,
+                    )
+                )
             self.invalidate_model()
         return self
 
@@ -155,19 +222,40 @@ class RampRecord(models.Model):
 
     @api.model
     def _erase_chosen_rows(self, which, people=None):
-        """Erase what is settled of the rows that a condition names, and of people by another one; say how many are left."""
+        """Erase what is settled of the rows that a condition names, and of people by another one; say how many are
+        left.
+        """
         done = len(self._take_settled_rows(which)._erase_personal())
         done += self._erase_withdrawn_people(which if people is None else people)
-        self.env.cr.execute(SQL(
-            'SELECT count(*) FROM ramp_record WHERE flow = ANY(%s) AND state <> ALL(%s) AND %s', list(FLOWS), list(SETTLED), which))
+        self.env.cr.execute(
+            SQL(
+                'SELECT count(*) FROM ramp_record WHERE flow = ANY(%s) AND state <> ALL(%s) AND %s',
+                list(FLOWS),
+                list(SETTLED),
+                which,
+            )
+        )
         [left] = self.env.cr.fetchone()
         if not done and left:
-            raise UserError(self.env._(
-                'None of the %s records is confirmed or ignored yet, and until then its data is needed. Clear them first.', left))
+            raise UserError(
+                self.env._(
+                    'None of the %s records is confirmed or ignored yet, and until then its data is needed. Clear '
+                    'them first.',
+                    left,
+                )
+            )
         title = self.env._('Personal data removed')
-        return self.env['ramp.connection']._notify_user('warning' if left else 'success', title, self.env._(
-            'Records: %(done)s. Not confirmed or ignored yet, so that their data is needed: %(left)s. The documents in Odoo, and what Ramp '
-            'has, stay as they are.', done=done, left=left))
+        return self.env['ramp.connection']._notify_user(
+            'warning' if left else 'success',
+            title,
+            self.env._(
+                'Records: %(done)s. Not confirmed or ignored yet, so that their data is needed: %(left)s. The '
+                'documents in Odoo, and what Ramp '
+                'has, stay as they are.',
+                done=done,
+                left=left,
+            ),
+        )
 
 
 class HrEmployee(models.Model):
@@ -178,23 +266,47 @@ class HrEmployee(models.Model):
         self.ensure_one()
         self.check_access('write')
         if not self.env.su and not self.env.user.has_group('hr.group_hr_manager'):
-            raise AccessError(self.env._('Only administrators of Employees may remove the data of a person from the ledger of Ramp.'))
+            raise AccessError(
+                self.env._('Only administrators of Employees may remove the data of a person from the ledger of Ramp.')
+            )
         if self.active:
-            raise UserError(self.env._('%s is an active employee: archive first whose data is to be removed.', self.name))
+            raise UserError(
+                self.env._('%s is an active employee: archive first whose data is to be removed.', self.name)
+            )
         # administrators of Employees (checked above) need not be accountants
         person = self.sudo()
-        user, emails = (person.ramp_user_id or '').lower() or None, [email.lower() for email in {
-            person.work_email, person.user_id.login, person.user_id.email} if email]
+        user, emails = (
+            (person.ramp_user_id or '').lower() or None,
+            [email.lower() for email in {person.work_email, person.user_id.login, person.user_id.email} if email],
+        )
         sent = SQL(
-            "(res_model = 'hr.employee' AND res_id = %s OR res_model = 'res.users' AND res_id = %s)", person.id, person.user_id.id or 0)
-        if not (user or emails or person.env['ramp.record'].search_count([
-                ('flow', 'in', PEOPLE), ('res_model', '=', 'hr.employee'), ('res_id', '=', person.id)], limit=1)):
-            raise UserError(self.env._(
-                '%s has neither a Ramp ID nor an e-mail address, so nothing in the ledger can be theirs.', self.name))
-        return person.env['ramp.record']._erase_chosen_rows(SQL(
-            """
+            "(res_model = 'hr.employee' AND res_id = %s OR res_model = 'res.users' AND res_id = %s)",
+            person.id,
+            person.user_id.id or 0,
+        )
+        if not (
+            user
+            or emails
+            or person.env['ramp.record'].search_count(
+                [('flow', 'in', PEOPLE), ('res_model', '=', 'hr.employee'), ('res_id', '=', person.id)], limit=1
+            )
+        ):
+            raise UserError(
+                self.env._(
+                    '%s has neither a Ramp ID nor an e-mail address, so nothing in the ledger can be theirs.', self.name
+                )
+            )
+        return person.env['ramp.record']._erase_chosen_rows(
+            SQL(
+                """
             company_id = %(company)s AND (
                 %(user)s IN (lower(payload #>> '{card_holder,user_id}'), lower(payload ->> 'user_id'), lower(payload #>> '{bill_owner,id}'))
                 OR payload @> %(attendee)s::jsonb OR lower(payload ->> 'user_email') = ANY(%(emails)s))
-            """, company=person.company_id.id, user=user, emails=emails,
-            attendee=Json({'attendees': [{'user_id': user or 'nobody'}]})), sent)
+            """,
+                company=person.company_id.id,
+                user=user,
+                emails=emails,
+                attendee=Json({'attendees': [{'user_id': user or 'nobody'}]}),
+            ),
+            sent,
+        )

@@ -33,15 +33,25 @@ class RampRecord(models.Model):
         if not self:
             return
         values = SQL(', ').join(
-            SQL('(%s, %s, %s)', record.id, document._name, document.id) for record, document in zip(self, documents, strict=True))
-        self.env.cr.execute(SQL(
-            """
+            SQL('(%s, %s, %s)', record.id, document._name, document.id)
+            for record, document in zip(self, documents, strict=True)
+        )
+        self.env.cr.execute(
+            SQL(
+                """
             UPDATE ramp_record r
                SET state = CASE WHEN is_told AND %s THEN 'confirmed' ELSE %s END, res_model = v.res_model, res_id = v.res_id,
                    sync_key = %s, error_message = NULL, attempts = 0,
                    is_question = FALSE, next_attempt = NULL, reason_move_id = NULL, write_date = %s
               FROM (VALUES %s) AS v(id, res_model, res_id) WHERE r.id = v.id
-            """, again, 'done' if told else 'confirmed', sync_key, self.env.cr.now(), values))
+            """,
+                again,
+                'done' if told else 'confirmed',
+                sync_key,
+                self.env.cr.now(),
+                values,
+            )
+        )
         self.invalidate_recordset()
 
     @api.model
@@ -50,27 +60,40 @@ class RampRecord(models.Model):
         if not noted:
             return
         values = SQL(', ').join(SQL('(%s, %s)', identity, Json(value)) for identity, value in noted.items())
-        self.env.cr.execute(SQL(
-            'UPDATE ramp_record r SET noted = v.noted::jsonb FROM (VALUES %s) AS v(id, noted) WHERE r.id = v.id', values),
-            log_exceptions=False)  # see _upsert_page
+        self.env.cr.execute(
+            SQL(
+                'UPDATE ramp_record r SET noted = v.noted::jsonb FROM (VALUES %s) AS v(id, noted) WHERE r.id = v.id',
+                values,
+            ),
+            log_exceptions=False,
+        )  # see _upsert_page
         self.invalidate_model(['noted'])
 
     def _mark_confirmed(self):
         """Ramp accepted the outcome."""
         # clock_timestamp, not the transaction's time: a page that was asked for before this moment is out of date
-        self.env.cr.execute(SQL(
-            """
+        self.env.cr.execute(
+            SQL(
+                """
             UPDATE ramp_record
                SET state = 'confirmed', confirmed_at = clock_timestamp() AT TIME ZONE 'UTC', error_message = NULL, attempts = 0,
                    next_attempt = NULL, is_question = FALSE, is_told = TRUE
              WHERE id = ANY(%s)
-            """, self.ids))
+            """,
+                self.ids,
+            )
+        )
         self.invalidate_recordset()
 
     def _mark_reported(self):
         """Ramp knows the reason."""
-        self.env.cr.execute(SQL(
-            'UPDATE ramp_record SET reported_hash = md5(error_message), reports = COALESCE(reports, 0) + 1 WHERE id = ANY(%s)', self.ids))
+        self.env.cr.execute(
+            SQL(
+                'UPDATE ramp_record SET reported_hash = md5(error_message), reports = COALESCE(reports, 0) + 1 WHERE '
+                'id = ANY(%s)',
+                self.ids,
+            )
+        )
         self.invalidate_recordset(['reported_hash', 'reports'])
 
     # ------------------------------------------------------------------ not booked
@@ -83,8 +106,16 @@ class RampRecord(models.Model):
         self.ensure_one()
         move = move or self.env['account.move']
         if (self.state, self.error_message, self.reason_move_id) != ('held', message, move):
-            self.write({'state': 'held', 'error_message': message, 'is_question': True, 'next_attempt': False,
-                        'attempts': self.attempts + 1, 'reason_move_id': move.id})
+            self.write(
+                {
+                    'state': 'held',
+                    'error_message': message,
+                    'is_question': True,
+                    'next_attempt': False,
+                    'attempts': self.attempts + 1,
+                    'reason_move_id': move.id,
+                }
+            )
 
     def _mark_waiting(self, message):
         """Not an error: Ramp itself is not finished with the object."""
@@ -105,16 +136,26 @@ class RampRecord(models.Model):
     def _ignore_out_of_scope(self, message, counts=False):
         """What is not booked is no business of the connection any more, and does not count in what Ramp says is owed.
 
-        :param counts: it counts all the same: a statement may name what is from before the start date, and has to add up
+        :param counts: it counts all the same: a statement may name what is from before the start date, and has to add
+            up
         """
-        records = self.filtered(lambda record: record.state != 'ignored' or not counts and (record.has_moved or record.open_amount))
-        records.try_lock_for_update().write({
-            'state': 'ignored', 'error_message': message, 'is_question': True, 'next_attempt': False,
-            **({} if counts else {'has_moved': False, 'open_amount': False})})
+        records = self.filtered(
+            lambda record: record.state != 'ignored' or not counts and (record.has_moved or record.open_amount)
+        )
+        records.try_lock_for_update().write(
+            {
+                'state': 'ignored',
+                'error_message': message,
+                'is_question': True,
+                'next_attempt': False,
+                **({} if counts else {'has_moved': False, 'open_amount': False}),
+            }
+        )
 
     def _mark_failed(self, message):
         """A failure of this object that may pass: try again in the next run, then later and later; after `MAX_ATTEMPTS`
-        in a row hold it for a person. What is booked, and Ramp does not take the outcome of, is told for good: see `_note_untold`."""
+        in a row hold it for a person. What is booked, and Ramp does not take the outcome of, is told for good: see
+        `_note_untold`."""
         self.ensure_one()
         is_booked = self.state == 'done'
         attempts = 1 + (self.attempts if self.state in ('error', 'done') else 0)
@@ -125,7 +166,8 @@ class RampRecord(models.Model):
             values['state'] = 'done' if is_booked else 'error'
             if attempts > 1:
                 values['next_attempt'] = self.env.cr.now() + min(
-                    FIRST_DELAY * 2 ** min(attempts - 2, MAX_ATTEMPTS), UNTOLD_DELAY if is_booked else LONGEST_DELAY)
+                    FIRST_DELAY * 2 ** min(attempts - 2, MAX_ATTEMPTS), UNTOLD_DELAY if is_booked else LONGEST_DELAY
+                )
         self.write(values)
 
     def _retry_next_run(self, message):
@@ -137,45 +179,63 @@ class RampRecord(models.Model):
     # ------------------------------------------------------------------ undone
 
     def _reopen_for_booking(self):
-        """Let objects be booked again whose documents were undone. Whatever is booked then is confirmed under a key of its own."""
+        """Let objects be booked again whose documents were undone. Whatever is booked then is confirmed under a key of
+        its own.
+        """
         self.flush_recordset()
         # the ORM would write 0 for "no document"; the indexes and the flows know one way to say it
-        self.env.cr.execute(SQL(
-            """
+        self.env.cr.execute(
+            SQL(
+                """
             UPDATE ramp_record
                SET state = 'pending', res_model = NULL, res_id = NULL, sync_key = NULL, sync_attempt = COALESCE(sync_attempt, 0) + 1,
                    error_message = NULL, attempts = 0, next_attempt = NULL, is_question = FALSE, noted = NULL
              WHERE id = ANY(%s)
-            """, self.ids))
+            """,
+                self.ids,
+            )
+        )
         self.invalidate_recordset()
 
     def _mark_unbooked(self, message):
-        """What was booked of the object was undone, and Ramp has nothing to book in its place; a change there makes the row due."""
+        """What was booked of the object was undone, and Ramp has nothing to book in its place; a change there makes the
+        row due.
+        """
         self.ensure_one()
         self._reopen_for_booking()
         self._mark_waiting(message)
 
     def _reopen_payment(self):
-        """Let payments be compared again whose document was booked anew: what they paid of the former one they pay of it."""
+        """Let payments be compared again whose document was booked anew: what they paid of the former one they pay of
+        it.
+        """
         self.flush_recordset()
-        self.env.cr.execute(SQL(
-            """
+        self.env.cr.execute(
+            SQL(
+                """
             UPDATE ramp_record
                SET state = 'pending', sync_key = NULL, sync_attempt = COALESCE(sync_attempt, 0) + 1, error_message = NULL, attempts = 0,
                    next_attempt = NULL, is_question = FALSE, noted = noted - 'credits'
              WHERE id = ANY(%s)
-            """, self.ids))
+            """,
+                self.ids,
+            )
+        )
         self.invalidate_recordset()
 
     def _mark_vanished(self, moment):
-        """Ramp has these objects no more: they count for nothing there. What is booked of them is for a person to undo (see `_find_changed_documents` of
-        `ramp.flow.watch`)."""
+        """Ramp has these objects no more: they count for nothing there. What is booked of them is for a person to undo
+        (see `_find_changed_documents` of `ramp.flow.watch`)."""
         for record in self:
             if record.res_id:
                 record.noted = {**(record.noted or {}), 'vanished': moment.isoformat()}
             elif record.state in OPEN_STATES:
                 record._ignore_by_rule(self.env._('Ramp no longer has it.'))
-        payments = self.search([
-            ('connection_id', 'in', self.connection_id.ids), ('flow', '=', 'bill_payment'),
-            ('ramp_id', 'in', self.filtered(lambda record: record.flow == 'bill').mapped('ramp_id'))])
+        payments = self.search(
+            [
+                ('connection_id', 'in', self.connection_id.ids),
+                ('flow', '=', 'bill_payment'),
+                ('ramp_id', 'in', self.filtered(lambda record: record.flow == 'bill').mapped('ramp_id')),
+            ]
+        )
         (self | payments).write({'has_moved': False, 'open_amount': False})

@@ -9,7 +9,8 @@ from .ledger_json import json_digest
 
 
 class RampRecord(models.Model):
-    """Rows of what Odoo sends: found by the record in Odoo, under an id of ours (`remote_id`) until Ramp has given its own.
+    """Rows of what Odoo sends: found by the record in Odoo, under an id of ours (`remote_id`) until Ramp has given its
+    own.
 
     `payload` is what Ramp accepted last; what differs from it is what has to be sent.
     """
@@ -17,17 +18,28 @@ class RampRecord(models.Model):
     _inherit = 'ramp.record'
 
     remote_id = fields.Char(
-        string='Odoo ID in Ramp', readonly=True, index='btree_not_null',
-        help='Under which Ramp knows the object of Odoo; stable when that is renamed.')
+        string='Odoo ID in Ramp',
+        readonly=True,
+        index='btree_not_null',
+        help='Under which Ramp knows the object of Odoo; stable when that is renamed.',
+    )
     is_uncertain = fields.Boolean(
-        readonly=True, help='Something was sent, or may have been before, and its outcome is not known: Ramp is asked first.')
+        readonly=True,
+        help='Something was sent, or may have been before, and its outcome is not known: Ramp is asked first.',
+    )
 
     revision = fields.Integer(
-        readonly=True, help='Of the wish to compare: a job that is sending does not settle what was asked for meanwhile.')
+        readonly=True,
+        help='Of the wish to compare: a job that is sending does not settle what was asked for meanwhile.',
+    )
 
-    _once_sent = models.UniqueIndex('(connection_id, flow, res_id) WHERE remote_id IS NOT NULL', 'An object of Odoo has exactly one row.')
+    _once_sent = models.UniqueIndex(
+        '(connection_id, flow, res_id) WHERE remote_id IS NOT NULL', 'An object of Odoo has exactly one row.'
+    )
     _once_remote = models.UniqueIndex(
-        '(connection_id, flow, remote_id) WHERE remote_id IS NOT NULL', 'An object of Ramp stands for one object of Odoo.')
+        '(connection_id, flow, remote_id) WHERE remote_id IS NOT NULL',
+        'An object of Ramp stands for one object of Odoo.',
+    )
 
     @api.model
     def _create_missing_rows(self, connection, flow, query, model, prefix, uncertain=False):
@@ -37,8 +49,10 @@ class RampRecord(models.Model):
         :param prefix: of the remote ids; the record's id follows
         """
         self.env['ramp.record'].flush_model()
-        return len(self.env.execute_query(SQL(
-            """
+        return len(
+            self.env.execute_query(
+                SQL(
+                    """
             INSERT INTO ramp_record (connection_id, company_id, flow, res_model, res_id, remote_id, state, is_uncertain, attempts,
                                      create_uid, write_uid, create_date, write_date)
             SELECT %(connection)s, %(company)s, %(flow)s, %(model)s, w.id, %(prefix)s || w.id, 'pending', %(uncertain)s, 0,
@@ -49,21 +63,40 @@ class RampRecord(models.Model):
                  WHERE r.connection_id = %(connection)s AND r.flow = %(flow)s AND r.res_id = w.id AND r.remote_id IS NOT NULL)
              ORDER BY w.id
             RETURNING 1
-            """, connection=connection.id, company=connection.company_id.id, flow=flow, model=model, prefix=prefix,
-            uncertain=uncertain, uid=self.env.uid, now=self.env.cr.now(), table=SQL.identifier(self.env[model]._table),
-            wanted=query.subselect())))
+            """,
+                    connection=connection.id,
+                    company=connection.company_id.id,
+                    flow=flow,
+                    model=model,
+                    prefix=prefix,
+                    uncertain=uncertain,
+                    uid=self.env.uid,
+                    now=self.env.cr.now(),
+                    table=SQL.identifier(self.env[model]._table),
+                    wanted=query.subselect(),
+                )
+            )
+        )
 
     @api.model
     def _mark_dirty_by_query(self, connection, flow, query, shared):
-        """Let rows be compared whose record has become wanted, or is wanted no more, without any hook having heard of it.
+        """Let rows be compared whose record has become wanted, or is wanted no more, without any hook having heard of
+        it.
 
         :param shared: another connection may send what this one wants: then only the second
         """
         unwanted = SQL("state = 'confirmed' AND res_id NOT IN %s", query.subselect())
         wanted = SQL("state = 'ignored' AND res_id IN %s", query.subselect()) if not shared else SQL('FALSE')
-        rows = self.env.execute_query(SQL(
-            'SELECT res_id FROM ramp_record WHERE connection_id = %s AND flow = %s AND remote_id IS NOT NULL AND (%s OR %s)',
-            connection.id, flow, unwanted, wanted))
+        rows = self.env.execute_query(
+            SQL(
+                'SELECT res_id FROM ramp_record WHERE connection_id = %s AND flow = %s AND remote_id IS NOT NULL AND '
+                '(%s OR %s)',
+                connection.id,
+                flow,
+                unwanted,
+                wanted,
+            )
+        )
         if rows:
             self._mark_dirty(connection, flow, [row[0] for row in rows])
 
@@ -71,14 +104,21 @@ class RampRecord(models.Model):
     def _mark_dirty(self, connections, flow, ids=None, uncertain=False):
         """Let rows be compared with Odoo in the next run. `ids`: of the records in Odoo; None: all of the flow."""
         self.flush_model()
-        self.env.cr.execute(SQL(
-            """
+        self.env.cr.execute(
+            SQL(
+                """
             UPDATE ramp_record
                SET state = 'pending', error_message = NULL, attempts = 0, next_attempt = NULL, is_question = FALSE,
                    is_uncertain = is_uncertain OR %s, revision = COALESCE(revision, 0) + 1, write_date = %s
              WHERE connection_id = ANY(%s) AND flow = %s AND remote_id IS NOT NULL AND %s
-            """, uncertain, self.env.cr.now(), connections.ids, flow,
-            SQL('TRUE') if ids is None else SQL('res_id = ANY(%s)', list(ids))))
+            """,
+                uncertain,
+                self.env.cr.now(),
+                connections.ids,
+                flow,
+                SQL('TRUE') if ids is None else SQL('res_id = ANY(%s)', list(ids)),
+            )
+        )
         self.invalidate_model()
 
     @api.model
@@ -86,8 +126,9 @@ class RampRecord(models.Model):
         """Whether any row is to be compared with Odoo now, or the last run failed and its message is to be cleared."""
         self.flush_model()
         self.env['ramp.run'].flush_model()
-        self.env.cr.execute(SQL(
-            """
+        self.env.cr.execute(
+            SQL(
+                """
             SELECT EXISTS (
                 SELECT FROM ramp_record
                  WHERE connection_id = ANY(%(connections)s) AND flow = %(flow)s AND remote_id IS NOT NULL
@@ -96,19 +137,27 @@ class RampRecord(models.Model):
                 SELECT FROM unnest(%(connections)s::int[]) AS c(id), LATERAL (
                     SELECT state FROM ramp_run WHERE connection_id = c.id AND flow = %(flow)s ORDER BY id DESC LIMIT 1) AS latest
                  WHERE latest.state <> 'done')
-            """, connections=connections.ids, flow=flow, due=self._due_sql()))
+            """,
+                connections=connections.ids,
+                flow=flow,
+                due=self._due_sql(),
+            )
+        )
         return self.env.cr.fetchone()[0]
 
     @api.model
     def _take_dirty(self, connection, flow, limit, after):
         """Rows to be compared with Odoo, in the order in which they came, beyond the id `after`."""
-        sent = Domain([
-            ('connection_id', '=', connection.id), ('flow', '=', flow), ('remote_id', '!=', False), ('id', '>', after)])
+        sent = Domain(
+            [('connection_id', '=', connection.id), ('flow', '=', flow), ('remote_id', '!=', False), ('id', '>', after)]
+        )
         return self.search(sent & self._due_domain(), order='id', limit=limit)
 
     @api.model
     def _mark_uncertain(self, ids):
-        """Before something is sent, in a transaction of its own: whoever finds these rows after a crash asks Ramp first."""
+        """Before something is sent, in a transaction of its own: whoever finds these rows after a crash asks Ramp
+        first.
+        """
         self.env.cr.execute(SQL('UPDATE ramp_record SET is_uncertain = TRUE WHERE id = ANY(%s)', list(ids)))
         self.invalidate_model(['is_uncertain'])
 
@@ -116,18 +165,31 @@ class RampRecord(models.Model):
     def _store_sent(self, rows):
         """What became of rows, in one statement.
 
-        :param rows: list of dict with id, revision, name, remote_id, ramp_id, payload (what Ramp has, or None), state, error_message,
-            is_uncertain, is_question
+        :param rows: list of dict with id, revision, name, remote_id, ramp_id, payload (what Ramp has, or None), state,
+            error_message, is_uncertain, is_question
         """
         if not rows:
             return
-        values = SQL(', ').join(SQL(
-            '(%s, %s, %s, %s, %s, %s::jsonb, %s, %s, %s, %s, %s)', row['id'], row['revision'], row['name'], row['remote_id'],
-            row['ramp_id'], None if row['payload'] is None else Json(row['payload']),
-            None if row['payload'] is None else json_digest(row['payload']),
-            row['state'], row['error_message'] or None, row['is_uncertain'], row['is_question']) for row in rows)
-        self.env.cr.execute(SQL(
-            """
+        values = SQL(', ').join(
+            SQL(
+                '(%s, %s, %s, %s, %s, %s::jsonb, %s, %s, %s, %s, %s)',
+                row['id'],
+                row['revision'],
+                row['name'],
+                row['remote_id'],
+                row['ramp_id'],
+                None if row['payload'] is None else Json(row['payload']),
+                None if row['payload'] is None else json_digest(row['payload']),
+                row['state'],
+                row['error_message'] or None,
+                row['is_uncertain'],
+                row['is_question'],
+            )
+            for row in rows
+        )
+        self.env.cr.execute(
+            SQL(
+                """
             UPDATE ramp_record r
                SET name = v.name, remote_id = v.remote_id, ramp_id = v.ramp_id, payload = v.payload, payload_hash = v.payload_hash,
                    state = CASE WHEN COALESCE(r.revision, 0) = v.revision THEN v.state ELSE 'pending' END,
@@ -139,5 +201,10 @@ class RampRecord(models.Model):
               FROM (VALUES %s) AS v(id, revision, name, remote_id, ramp_id, payload, payload_hash, state, error_message, is_uncertain,
                                     is_question)
              WHERE r.id = v.id
-            """, self.env.cr.now(), values), log_exceptions=False)
+            """,
+                self.env.cr.now(),
+                values,
+            ),
+            log_exceptions=False,
+        )
         self.invalidate_model()

@@ -10,8 +10,14 @@ _logger = logging.getLogger(__name__)
 
 # Written to by every object that is booked; and changes that are not worth a look at a table.
 FILLED_TABLES = (
-    'ramp_record', 'hr_expense', 'account_move', 'account_move_line', 'account_analytic_line', 'account_payment',
-    'account_partial_reconcile')
+    'ramp_record',
+    'hr_expense',
+    'account_move',
+    'account_move_line',
+    'account_analytic_line',
+    'account_payment',
+    'account_partial_reconcile',
+)
 FEW_CHANGES = 1000
 
 
@@ -29,12 +35,18 @@ class RampRecord(models.Model):
         """
         try:
             with self.env.cr.savepoint(flush=False):
-                self.env.cr.execute(SQL(
-                    """
+                self.env.cr.execute(
+                    SQL(
+                        """
                     SELECT s.relname FROM pg_stat_user_tables s JOIN pg_class c ON c.oid = s.relid
                      WHERE s.schemaname = current_schema() AND s.relname = ANY(%s) AND pg_has_role(c.relowner, 'USAGE')
                        AND s.n_mod_since_analyze > %s + 2 * s.n_live_tup
-                    """, list(FILLED_TABLES), FEW_CHANGES), log_exceptions=False)
+                    """,
+                        list(FILLED_TABLES),
+                        FEW_CHANGES,
+                    ),
+                    log_exceptions=False,
+                )
                 for [table] in self.env.cr.fetchall():
                     self.env.cr.execute(SQL('ANALYZE (SKIP_LOCKED) %s', SQL.identifier(table)), log_exceptions=False)
         except psycopg2.Error as error:

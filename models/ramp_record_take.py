@@ -27,7 +27,9 @@ class RampRecord(models.Model):
 
     @api.model
     def _actionable_sql(self, alias='ramp_record'):
-        """Condition (`SQL`): a run may settle the row. It waits, failed, or is held for a question that may have an answer."""
+        """Condition (`SQL`): a run may settle the row. It waits, failed, or is held for a question that may have an
+        answer.
+        """
         state, is_question = self._ledger_column('state', alias), self._ledger_column('is_question', alias)
         return SQL("(%s IN ('pending', 'error') OR (%s = 'held' AND %s))", state, state, is_question)
 
@@ -51,83 +53,126 @@ class RampRecord(models.Model):
         :param updates: also those that have a document, which is to follow its object
         :return: locked recordset; the locks last until the transaction ends
         """
-        self.env.cr.execute(SQL(
-            """
+        self.env.cr.execute(
+            SQL(
+                """
             SELECT id FROM ramp_record
              WHERE connection_id = %s AND flow = %s AND %s AND is_withheld IS NOT TRUE AND %s AND %s
              ORDER BY id LIMIT %s
                FOR UPDATE SKIP LOCKED
-            """, connection.id, flow, SQL('id > %s', after) if ramp_ids is None else SQL('ramp_id = ANY(%s)', list(ramp_ids)),
-            self._due_sql(), SQL('TRUE') if updates else SQL('res_id IS NULL'), limit))
+            """,
+                connection.id,
+                flow,
+                SQL('id > %s', after) if ramp_ids is None else SQL('ramp_id = ANY(%s)', list(ramp_ids)),
+                self._due_sql(),
+                SQL('TRUE') if updates else SQL('res_id IS NULL'),
+                limit,
+            )
+        )
         return self.browse(row[0] for row in self.env.cr.fetchall())
 
     @api.model
     def _take_due_siblings(self, connection, flow, parents, taken):
         """Lock the rows that are due and belong to the same objects as those taken.
 
-        Another worker that has some of them is waited for: to go on without them would make two payments of one transfer. Two that
-        wait for each other are a deadlock; one of them begins again.
+        Another worker that has some of them is waited for: to go on without them would make two payments of one
+        transfer. Two that wait for each other are a deadlock; one of them begins again.
         """
-        self.env.cr.execute(SQL(
-            """
+        self.env.cr.execute(
+            SQL(
+                """
             SELECT id FROM ramp_record
              WHERE connection_id = %s AND flow = %s AND parent_ramp_id = ANY(%s) AND NOT (id = ANY(%s)) AND is_withheld IS NOT TRUE
                AND %s
              ORDER BY id
                FOR UPDATE
-            """, connection.id, flow, parents, taken.ids, self._due_sql()))
+            """,
+                connection.id,
+                flow,
+                parents,
+                taken.ids,
+                self._due_sql(),
+            )
+        )
         return self.browse(row[0] for row in self.env.cr.fetchall())
 
     @api.model
     def _has_due_rows(self, connection, flow):
         """Whether a flow whose rows come from elsewhere has anything to book, to confirm or to report."""
         self.flush_model()
-        self.env.cr.execute(SQL(
-            """
+        self.env.cr.execute(
+            SQL(
+                """
             SELECT EXISTS (
                 SELECT FROM ramp_record
                  WHERE connection_id = %s AND flow = %s AND is_withheld IS NOT TRUE
                    AND state IN ('pending', 'error', 'held', 'done', 'ignored')
                    AND (state <> 'ignored' OR NOT is_question AND reported_hash IS DISTINCT FROM md5(error_message))
                    AND %s)
-            """, connection.id, flow, self._attempt_due_sql()))
+            """,
+                connection.id,
+                flow,
+                self._attempt_due_sql(),
+            )
+        )
         return self.env.cr.fetchone()[0]
 
     def _clear_next_attempt(self, connections):
         """Let rows that wait after an error be tried in the next run."""
-        self.search([
-            ('connection_id', 'in', connections.ids), ('state', 'in', ('error', 'done')), ('next_attempt', '!=', False),
-        ]).write({'next_attempt': False})
+        self.search(
+            [
+                ('connection_id', 'in', connections.ids),
+                ('state', 'in', ('error', 'done')),
+                ('next_attempt', '!=', False),
+            ]
+        ).write({'next_attempt': False})
 
     # ------------------------------------------------------------------ to ask Ramp for
 
     @api.model
     def _unlisted_rows(self, connection, flow, since, limit):
         """Open rows that Ramp has not listed since a moment, without a lock."""
-        self.env.cr.execute(SQL(
-            """
+        self.env.cr.execute(
+            SQL(
+                """
             SELECT id FROM ramp_record
              WHERE connection_id = %s AND flow = %s
                -- one that Ramp does not offer is looked at when somebody pressed Retry
                AND (is_withheld IS NOT TRUE OR state = 'pending' AND error_message IS NULL)
                AND %s AND res_id IS NULL AND seen_at < %s
              ORDER BY seen_at LIMIT %s
-            """, connection.id, flow, self._actionable_sql(), since, limit))
+            """,
+                connection.id,
+                flow,
+                self._actionable_sql(),
+                since,
+                limit,
+            )
+        )
         return self.browse(row[0] for row in self.env.cr.fetchall())
 
     @api.model
     def _unseen_rows(self, connection, flow, since, moment, limit):
-        """Rows from a day on that count in what Ramp says is owed, and that Ramp has not shown since a moment; without a lock.
+        """Rows from a day on that count in what Ramp says is owed, and that Ramp has not shown since a moment; without
+        a lock.
 
         What had vanished, of whichever day, is among them: it may be there again.
         """
-        self.env.cr.execute(SQL(
-            """
+        self.env.cr.execute(
+            SQL(
+                """
             SELECT id FROM ramp_record
              WHERE connection_id = %s AND flow = %s AND seen_at < %s
                AND ((has_moved OR open_amount <> 0) AND date >= %s OR finding = 'vanished')
              ORDER BY seen_at LIMIT %s
-            """, connection.id, flow, moment, since, limit))
+            """,
+                connection.id,
+                flow,
+                moment,
+                since,
+                limit,
+            )
+        )
         return self.browse(row[0] for row in self.env.cr.fetchall())
 
     # ------------------------------------------------------------------ to tell Ramp
@@ -135,13 +180,20 @@ class RampRecord(models.Model):
     @api.model
     def _next_unconfirmed(self, connection, flow, tried):
         """The key of a batch whose outcome Ramp has not accepted yet, except those tried; None when there is none."""
-        self.env.cr.execute(SQL(
-            """
+        self.env.cr.execute(
+            SQL(
+                """
             SELECT sync_key FROM ramp_record
              WHERE connection_id = %s AND flow = %s AND state = 'done' AND sync_key IS NOT NULL
                AND %s AND NOT (sync_key = ANY(%s))
              ORDER BY id LIMIT 1
-            """, connection.id, flow, self._attempt_due_sql(), list(tried)))
+            """,
+                connection.id,
+                flow,
+                self._attempt_due_sql(),
+                list(tried),
+            )
+        )
         return (self.env.cr.fetchone() or [None])[0]
 
     @api.model
@@ -149,8 +201,13 @@ class RampRecord(models.Model):
         """Lock the unconfirmed rows that share a sync key: all of them, or none when another worker is at them."""
         mine = SQL("connection_id = %s AND flow = %s AND state = 'done' AND sync_key = %s", connection.id, flow, key)
         # The first row is the gate: two workers that lock row by row would otherwise each get a part of the batch.
-        self.env.cr.execute(SQL(
-            'SELECT id FROM ramp_record WHERE id = (SELECT min(id) FROM ramp_record WHERE %s) FOR UPDATE SKIP LOCKED', mine))
+        self.env.cr.execute(
+            SQL(
+                'SELECT id FROM ramp_record WHERE id = (SELECT min(id) FROM ramp_record WHERE %s) FOR UPDATE SKIP '
+                'LOCKED',
+                mine,
+            )
+        )
         if not self.env.cr.fetchone():
             return self.browse()
         self.env.cr.execute(SQL('SELECT id FROM ramp_record WHERE %s ORDER BY id FOR UPDATE', mine))
@@ -159,13 +216,20 @@ class RampRecord(models.Model):
     @api.model
     def _unreported_rows(self, connection, flow, ids, limit):
         """Rows whose reason Ramp has not been told: held ones, and those that a person ignored."""
-        self.env.cr.execute(SQL(
-            """
+        self.env.cr.execute(
+            SQL(
+                """
             SELECT id FROM ramp_record
              WHERE connection_id = %s AND flow = %s AND res_id IS NULL AND error_message IS NOT NULL
                AND (state = 'held' OR (state = 'ignored' AND NOT is_question))
                AND ramp_id NOT LIKE 'malformed-%%' AND is_withheld IS NOT TRUE
                AND reported_hash IS DISTINCT FROM md5(error_message) AND %s
              ORDER BY id LIMIT %s
-            """, connection.id, flow, SQL('TRUE') if ids is None else SQL('id = ANY(%s)', list(ids)), limit))
+            """,
+                connection.id,
+                flow,
+                SQL('TRUE') if ids is None else SQL('id = ANY(%s)', list(ids)),
+                limit,
+            )
+        )
         return self.browse(row[0] for row in self.env.cr.fetchall())

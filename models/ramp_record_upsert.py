@@ -6,8 +6,15 @@ from odoo.tools import SQL
 
 # What the ledger knows of an object besides its payload, with the type in the database
 COLUMNS = {
-    'name': 'varchar', 'date': 'date', 'amount': 'numeric', 'currency_id': 'int4', 'parent_ramp_id': 'varchar',
-    'ramp_entity_id': 'varchar', 'has_moved': 'bool', 'open_amount': 'numeric'}
+    'name': 'varchar',
+    'date': 'date',
+    'amount': 'numeric',
+    'currency_id': 'int4',
+    'parent_ramp_id': 'varchar',
+    'ramp_entity_id': 'varchar',
+    'has_moved': 'bool',
+    'open_amount': 'numeric',
+}
 STANDING = ('ramp_entity_id', 'has_moved', 'open_amount')
 
 
@@ -23,17 +30,20 @@ class RampRecord(models.Model):
     def _upsert_page(self, connection, flow, rows, seen_at, updates=False, wait=False):
         """Put a page of objects into the ledger, in one statement (two if only some are ready); returns nothing.
 
-        :param rows: list of dict with ramp_id, payload, payload_hash, and, where known, the columns of `COLUMNS`; and `ready`
-            (default True): whether Ramp offers the object as one that is to be synced
+        :param rows: list of dict with ramp_id, payload, payload_hash, and, where known, the columns of `COLUMNS`; and
+            `ready` (default True): whether Ramp offers the object as one that is to be synced
         :param seen_at: when the page was asked for
         :param updates: whether a booked document follows its object: a changed row is due again, with its document
         :param wait: for a worker that has one of the rows, instead of leaving that row as it is
 
         A row that is not booked takes the new payload; when that changed, the row starts afresh. A booked row keeps the
         payload it was booked with: if Ramp offers the object again although it was confirmed (somebody marked it as not
-        synced), it is confirmed once more; if Ramp changed it since, a person decides, unless Ramp shows it as it was again.
+        synced), it is confirmed once more; if Ramp changed it since, a person decides, unless Ramp shows it as it was
+        again.
         """
-        unique = {row['ramp_id']: row for row in rows}  # a page may repeat an object; one statement may not touch a row twice
+        unique = {
+            row['ramp_id']: row for row in rows
+        }  # a page may repeat an object; one statement may not touch a row twice
         for ramp_id in () if wait else self._locked_elsewhere(connection, flow, list(unique)):
             del unique[ramp_id]
         # always in the same order: two workers with the same page then wait for each other, and do not deadlock
@@ -53,7 +63,9 @@ class RampRecord(models.Model):
                 payload = excluded.payload, payload_hash = excluded.payload_hash, state = 'pending', error_message = NULL, attempts = 0,
                 sync_attempt = COALESCE(r.sync_attempt, 0) + (r.state = 'confirmed')::int, is_question = FALSE, next_attempt = NULL,
                 is_told = r.is_told AND NOT %s
-                """, ready)
+                """,
+                ready,
+            )
             which = SQL("NOT %s AND r.seen_at < excluded.seen_at AND (r.state <> 'ignored' OR r.is_question)", same)
         else:
             changed = SQL(
@@ -73,9 +85,15 @@ class RampRecord(models.Model):
                 is_question = r.is_question AND %(same)s,
                 attempts = CASE WHEN %(same)s THEN r.attempts ELSE 0 END,
                 next_attempt = CASE WHEN %(same)s THEN r.next_attempt END
-                """, same=same, ready=ready, changed=self.env._(
-                    'Ramp changed it after it was booked here. Compare both versions below. "Reverse and Book Again" takes the new '
-                    'one; "Keep What Is Booked" is for books that are right, corrected by hand where they had to be.'))
+                """,
+                same=same,
+                ready=ready,
+                changed=self.env._(
+                    'Ramp changed it after it was booked here. Compare both versions below. "Reverse and Book Again" '
+                    'takes the new '
+                    'one; "Keep What Is Booked" is for books that are right, corrected by hand where they had to be.'
+                ),
+            )
             which = SQL(
                 """
                 (r.state IN ('pending', 'error', 'held') AND r.res_id IS NULL AND r.seen_at < excluded.seen_at)
@@ -86,43 +104,73 @@ class RampRecord(models.Model):
                 OR (r.state = 'confirmed' AND %(ready)s AND r.confirmed_at < excluded.seen_at - interval '1 minute')
                 OR (r.state = 'confirmed' AND NOT %(ready)s AND NOT %(same)s AND r.confirmed_at < excluded.seen_at)
                 OR (r.state = 'confirmed' AND r.confirmed_at IS NULL AND NOT %(same)s AND r.seen_at < excluded.seen_at)
-                """, same=same, ready=ready)
+                """,
+                same=same,
+                ready=ready,
+            )
         self._insert_rows(connection, flow, rows, seen_at, SQL('is_withheld = FALSE, %s', changed), which)
 
     @api.model
     def _upsert_withheld(self, connection, flow, rows, seen_at):
-        """Put objects into the ledger that Ramp shows without offering them: they count in what it says is owed, and wait.
+        """Put objects into the ledger that Ramp shows without offering them: they count in what it says is owed, and
+        wait.
 
         :param rows: as of `_upsert_page`, with state and error_message: why it is not booked
         """
         busy = set(self._locked_elsewhere(connection, flow, [row['ramp_id'] for row in rows]))
-        rows = [{**row, 'is_withheld': True} for row in sorted(rows, key=lambda row: row['ramp_id']) if row['ramp_id'] not in busy]
+        rows = [
+            {**row, 'is_withheld': True}
+            for row in sorted(rows, key=lambda row: row['ramp_id'])
+            if row['ramp_id'] not in busy
+        ]
         if not rows:
             return
-        self._insert_rows(connection, flow, rows, seen_at, SQL(
-            """
+        self._insert_rows(
+            connection,
+            flow,
+            rows,
+            seen_at,
+            SQL(
+                """
             payload = excluded.payload, payload_hash = excluded.payload_hash, is_withheld = TRUE, state = excluded.state,
             error_message = excluded.error_message, is_question = excluded.is_question, attempts = 0, next_attempt = NULL,
             reason_move_id = NULL
-            """), SQL(
             """
+            ),
+            SQL(
+                """
             r.res_id IS NULL AND r.seen_at < excluded.seen_at
             AND (r.state IN ('pending', 'error') OR (r.state IN ('held', 'ignored') AND r.is_question))
             -- one whose document was deleted here after Ramp was told of it is to be booked again
             AND NOT (excluded.state <> 'pending' AND COALESCE(r.sync_attempt, 0) > 0)
-            """))
+            """
+            ),
+        )
         self.invalidate_model()
 
     def _insert_rows(self, connection, flow, rows, seen_at, changed, which):
         """See `_upsert_page`. changed, which: what else to set of a row that is there, and of which."""
         values = SQL(', ').join(
-            SQL('(%s)', SQL(', ').join(
-                SQL('%s', part) for part in (
-                    row['ramp_id'], Json(row['payload']), row['payload_hash'], row.get('is_withheld', False), row.get('state', 'pending'),
-                    row.get('error_message'), *(None if row.get(column) is False else row.get(column) for column in COLUMNS))))
-            for row in rows)
-        self.env.cr.execute(SQL(
-            """
+            SQL(
+                '(%s)',
+                SQL(', ').join(
+                    SQL('%s', part)
+                    for part in (
+                        row['ramp_id'],
+                        Json(row['payload']),
+                        row['payload_hash'],
+                        row.get('is_withheld', False),
+                        row.get('state', 'pending'),
+                        row.get('error_message'),
+                        *(None if row.get(column) is False else row.get(column) for column in COLUMNS),
+                    )
+                ),
+            )
+            for row in rows
+        )
+        self.env.cr.execute(
+            SQL(
+                """
             INSERT INTO ramp_record AS r (
                 connection_id, company_id, flow, seen_at, attempts, sync_attempt, create_uid, write_uid, create_date, write_date,
                 is_question, ramp_id, payload, payload_hash, is_withheld, state, error_message, %(columns)s)
@@ -133,12 +181,25 @@ class RampRecord(models.Model):
                 seen_at = excluded.seen_at, write_date = excluded.write_date, %(same)s, %(changed)s
             WHERE %(which)s
             """,
-            connection=connection.id, company=connection.company_id.id, flow=flow, seen_at=seen_at, uid=self.env.uid,
-            now=self.env.cr.now(), values=values, changed=changed, which=which,
-            columns=SQL(', ').join(SQL.identifier(column) for column in COLUMNS),
-            casts=SQL(', ').join(SQL('v.%s::%s', SQL.identifier(column), SQL.identifier(kind)) for column, kind in COLUMNS.items()),
-            same=SQL(', ').join(SQL('%s = %s', SQL.identifier(column), SQL.identifier('excluded', column)) for column in COLUMNS)),
-            log_exceptions=False)  # the statement holds payloads, and those do not belong into a log
+                connection=connection.id,
+                company=connection.company_id.id,
+                flow=flow,
+                seen_at=seen_at,
+                uid=self.env.uid,
+                now=self.env.cr.now(),
+                values=values,
+                changed=changed,
+                which=which,
+                columns=SQL(', ').join(SQL.identifier(column) for column in COLUMNS),
+                casts=SQL(', ').join(
+                    SQL('v.%s::%s', SQL.identifier(column), SQL.identifier(kind)) for column, kind in COLUMNS.items()
+                ),
+                same=SQL(', ').join(
+                    SQL('%s = %s', SQL.identifier(column), SQL.identifier('excluded', column)) for column in COLUMNS
+                ),
+            ),
+            log_exceptions=False,
+        )  # the statement holds payloads, and those do not belong into a log
 
     def _refresh_standing(self, connection, flow, rows):
         """Keep up with how objects stand in Ramp, which changes without any change of the books; in one statement."""
@@ -147,38 +208,69 @@ class RampRecord(models.Model):
             return
         columns = [SQL.identifier(column) for column in STANDING]
         casts = [SQL('v.%s::%s', SQL.identifier(column), SQL.identifier(COLUMNS[column])) for column in STANDING]
-        self.env.cr.execute(SQL(
-            """
+        self.env.cr.execute(
+            SQL(
+                """
             UPDATE ramp_record r SET (%(columns)s) = ROW(%(casts)s)
               FROM (VALUES %(values)s) AS v(ramp_id, %(columns)s)
              WHERE r.connection_id = %(connection)s AND r.flow = %(flow)s AND r.ramp_id = v.ramp_id
                AND (%(mine)s) IS DISTINCT FROM (%(casts)s)
-            """, columns=SQL(', ').join(columns), casts=SQL(', ').join(casts), connection=connection.id, flow=flow,
-            mine=SQL(', ').join(SQL('r.%s', column) for column in columns),
-            values=SQL(', ').join(SQL('(%s)', SQL(', ').join(
-                SQL('%s', part) for part in (row['ramp_id'], *(row.get(column) for column in STANDING)))) for row in rows)))
+            """,
+                columns=SQL(', ').join(columns),
+                casts=SQL(', ').join(casts),
+                connection=connection.id,
+                flow=flow,
+                mine=SQL(', ').join(SQL('r.%s', column) for column in columns),
+                values=SQL(', ').join(
+                    SQL(
+                        '(%s)',
+                        SQL(', ').join(
+                            SQL('%s', part) for part in (row['ramp_id'], *(row.get(column) for column in STANDING))
+                        ),
+                    )
+                    for row in rows
+                ),
+            )
+        )
 
     @api.model
     def _locked_elsewhere(self, connection, flow, ramp_ids):
-        """Which of these objects another worker is booking or confirming now: to wait for it would be to do its work again."""
+        """Which of these objects another worker is booking or confirming now: to wait for it would be to do its work
+        again.
+        """
         if not ramp_ids:
             return []
         mine = SQL('r.connection_id = %s AND r.flow = %s AND r.ramp_id = ANY(%s)', connection.id, flow, ramp_ids)
-        self.env.cr.execute(SQL(
-            """
+        self.env.cr.execute(
+            SQL(
+                """
             WITH free AS (SELECT r.id FROM ramp_record r WHERE %s ORDER BY r.id FOR UPDATE SKIP LOCKED)
             SELECT r.ramp_id FROM ramp_record r WHERE %s AND r.id NOT IN (SELECT id FROM free)
-            """, mine, mine))
+            """,
+                mine,
+                mine,
+            )
+        )
         return [row[0] for row in self.env.cr.fetchall()]
 
     @api.model
     def _mark_seen(self, connection, flow, ramp_ids, seen_at):
-        """Note when Ramp showed these objects, of the rows that no other worker has: what is booked is not touched otherwise."""
-        self.env.cr.execute(SQL(
-            """
+        """Note when Ramp showed these objects, of the rows that no other worker has: what is booked is not touched
+        otherwise.
+        """
+        self.env.cr.execute(
+            SQL(
+                """
             WITH free AS (
                 SELECT id FROM ramp_record
                  WHERE connection_id = %s AND flow = %s AND ramp_id = ANY(%s) AND seen_at < %s ORDER BY id FOR UPDATE SKIP LOCKED)
             UPDATE ramp_record r SET seen_at = %s FROM free WHERE r.id = free.id
-            """, connection.id, flow, ramp_ids, seen_at, seen_at))
+            """,
+                connection.id,
+                flow,
+                ramp_ids,
+                seen_at,
+                seen_at,
+            )
+        )
         self.invalidate_model(['seen_at'])

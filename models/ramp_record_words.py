@@ -20,22 +20,37 @@ class RampRecord(models.Model):
         for record in self:
             before, after = (
                 {key: None if leaf in ('', [], {}) else leaf for key, leaf in json_leaves(payload).items()}
-                if payload else {} for payload in (record.payload, record.late_payload))
-            record.late_changes = '\n'.join(
-                self.env._('%(field)s: %(before)s, now %(after)s', field=key,
-                           **{name: self.env._('(nothing)') if leaf is None else leaf
-                              for name, leaf in (('before', before.get(key)), ('after', after.get(key)))})
-                for key in sorted({*before, *after})
-                if before.get(key) != after.get(key) and key.rpartition('.')[2] not in BOOKKEEPING_KEYS
-            ) if after else False
+                if payload
+                else {}
+                for payload in (record.payload, record.late_payload)
+            )
+            record.late_changes = (
+                '\n'.join(
+                    self.env._(
+                        '%(field)s: %(before)s, now %(after)s',
+                        field=key,
+                        **{
+                            name: self.env._('(nothing)') if leaf is None else leaf
+                            for name, leaf in (('before', before.get(key)), ('after', after.get(key)))
+                        },
+                    )
+                    for key in sorted({*before, *after})
+                    if before.get(key) != after.get(key) and key.rpartition('.')[2] not in BOOKKEEPING_KEYS
+                )
+                if after
+                else False
+            )
 
     @api.depends('state', 'remote_id', 'is_question', 'attempts')
     @api.depends_context('lang')
     def _compute_status(self):
         labels = dict(self._fields['state']._description_selection(self.env))
         sent = {
-            'pending': self.env._('Waiting to be sent'), 'confirmed': self.env._('In Ramp'), 'ignored': self.env._('Not offered'),
-            'refused': self.env._('Refused'), 'stopped': self.env._('Failed'),
+            'pending': self.env._('Waiting to be sent'),
+            'confirmed': self.env._('In Ramp'),
+            'ignored': self.env._('Not offered'),
+            'refused': self.env._('Refused'),
+            'stopped': self.env._('Failed'),
         }
         for record in self:
             state = record.state
@@ -46,10 +61,15 @@ class RampRecord(models.Model):
     def _status_with_reason(self):
         """The state for a person, with its reason."""
         self.ensure_one()
-        if not self.error_message or self.state not in (*OPEN_STATES, *(('ignored', 'confirmed') if self.remote_id else ())):
+        if not self.error_message or self.state not in (
+            *OPEN_STATES,
+            *(('ignored', 'confirmed') if self.remote_id else ()),
+        ):
             return self.status
         # why Odoo does not offer an object, or Ramp does not take it, is a whole sentence
-        whole = self.remote_id and (self.state == 'ignored' or self.state == 'held' and not self.is_question and not self.attempts)
+        whole = self.remote_id and (
+            self.state == 'ignored' or self.state == 'held' and not self.is_question and not self.attempts
+        )
         return self.error_message if whole else f'{self.status}: {self.error_message}'
 
     @api.depends('payload', 'remote_id')
@@ -57,35 +77,79 @@ class RampRecord(models.Model):
     def _compute_sent_text(self):
         known = [record.payload or {} for record in self if record.remote_id]
         # what an object refers to, by Ramp's id or by ours
-        others = {identity for values in known for identity in (
-            values.get('field'), values.get('account'), values.get('accounting_vendor'), *values.get('rates', ()),
-            values.get('department'), values.get('location'), values.get('manager'))}
+        others = {
+            identity
+            for values in known
+            for identity in (
+                values.get('field'),
+                values.get('account'),
+                values.get('accounting_vendor'),
+                *values.get('rates', ()),
+                values.get('department'),
+                values.get('location'),
+                values.get('manager'),
+            )
+        }
         names = {}
-        for other in self.search_fetch(
-                [('connection_id', 'in', self.connection_id.ids), '|', ('ramp_id', 'in', list(others)), ('remote_id', 'in', list(others))],
-                ['ramp_id', 'remote_id', 'name']) if others - {None} else ():
+        for other in (
+            self.search_fetch(
+                [
+                    ('connection_id', 'in', self.connection_id.ids),
+                    '|',
+                    ('ramp_id', 'in', list(others)),
+                    ('remote_id', 'in', list(others)),
+                ],
+                ['ramp_id', 'remote_id', 'name'],
+            )
+            if others - {None}
+            else ()
+        ):
             names.update(dict.fromkeys((other.ramp_id, other.remote_id), other.name))
         labels = {
-            'name': self.env._('Name'), 'value': self.env._('Name'), 'code': self.env._('Code'),
-            'classification': self.env._('Kind of account'), 'field': self.env._('Field'), 'rate': self.env._('Rate'),
-            'account': self.env._('Posted to'), 'rates': self.env._('Rates'), 'country': self.env._('Country'),
-            'state': self.env._('State'), 'address': self.env._('Address'), 'accounting_vendor': self.env._('Linked to the supplier'),
-            'email': self.env._('E-mail'), 'department': self.env._('Department'), 'location': self.env._('Work location'),
-            'manager': self.env._('Manager'), 'offered': self.env._('Can be picked')}
+            'name': self.env._('Name'),
+            'value': self.env._('Name'),
+            'code': self.env._('Code'),
+            'classification': self.env._('Kind of account'),
+            'field': self.env._('Field'),
+            'rate': self.env._('Rate'),
+            'account': self.env._('Posted to'),
+            'rates': self.env._('Rates'),
+            'country': self.env._('Country'),
+            'state': self.env._('State'),
+            'address': self.env._('Address'),
+            'accounting_vendor': self.env._('Linked to the supplier'),
+            'email': self.env._('E-mail'),
+            'department': self.env._('Department'),
+            'location': self.env._('Work location'),
+            'manager': self.env._('Manager'),
+            'offered': self.env._('Can be picked'),
+        }
         for record in self:
             values = record.remote_id and record.payload or {}
-            record.sent_text = '\n'.join(
-                self.env._(
-                    '%(field)s: %(value)s', field=label, value=record._format_sent_value(key, values[key], names))
-                for key, label in labels.items()
-                if values.get(key) not in (None, '') and not (key == 'offered' and 'email' in values)) or False
+            record.sent_text = (
+                '\n'.join(
+                    self.env._(
+                        '%(field)s: %(value)s', field=label, value=record._format_sent_value(key, values[key], names)
+                    )
+                    for key, label in labels.items()
+                    if values.get(key) not in (None, '') and not (key == 'offered' and 'email' in values)
+                )
+                or False
+            )
 
     def _format_sent_value(self, key, value, names):
         """One value of what Ramp has, for a person."""
         if key == 'offered':
             return self.env._('yes') if value else self.env._('no, it is hidden or deleted in Ramp')
         if key == 'address':
-            names = 'address_line_1', 'address_line_2', 'postal_code', 'city', 'state', 'country'  # the database keeps no order
+            names = (
+                'address_line_1',
+                'address_line_2',
+                'postal_code',
+                'city',
+                'state',
+                'country',
+            )  # the database keeps no order
             return ', '.join(value[name] for name in names if name in value)
         if key == 'name' and isinstance(value, list):  # first and last name
             return ' '.join(value)
@@ -95,8 +159,12 @@ class RampRecord(models.Model):
             return f'{(Decimal(value) * 100).normalize():f} %'
         if key == 'classification':
             return {
-                'ASSET': self.env._('Asset'), 'LIABILITY': self.env._('Liability'), 'EQUITY': self.env._('Equity'),
-                'REVENUE': self.env._('Income'), 'EXPENSE': self.env._('Expense'), 'CREDCARD': self.env._('Credit card'),
+                'ASSET': self.env._('Asset'),
+                'LIABILITY': self.env._('Liability'),
+                'EQUITY': self.env._('Equity'),
+                'REVENUE': self.env._('Income'),
+                'EXPENSE': self.env._('Expense'),
+                'CREDCARD': self.env._('Credit card'),
                 'UNKNOWN': self.env._('Other'),
             }.get(value, value)
         return names.get(value) or value

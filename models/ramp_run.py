@@ -21,30 +21,62 @@ class RampRun(models.Model):
 
     connection_id = fields.Many2one('ramp.connection', required=True, readonly=True, index=True, ondelete='cascade')
     company_id = fields.Many2one('res.company', required=True, readonly=True, index=True)
-    flow = fields.Selection(lambda self: self.env['ramp.record']._selection_flow(), string='Type', required=True, readonly=True)
+    flow = fields.Selection(
+        lambda self: self.env['ramp.record']._selection_flow(), string='Type', required=True, readonly=True
+    )
     state = fields.Selection(
-        [('running', 'Running'), ('paused', 'To Be Continued'), ('done', 'Finished'), ('failed', 'Failed'), ('lost', 'Interrupted')],
-        string='Status', required=True, default='running', readonly=True, index=True)
-    # all moments are the database's, which workers on several machines share: what people and events asked for is compared with them
+        [
+            ('running', 'Running'),
+            ('paused', 'To Be Continued'),
+            ('done', 'Finished'),
+            ('failed', 'Failed'),
+            ('lost', 'Interrupted'),
+        ],
+        string='Status',
+        required=True,
+        default='running',
+        readonly=True,
+        index=True,
+    )
+    # all moments are the database's, which workers on several machines share: what people and events asked for is
+    # compared with them
     started_at = fields.Datetime(
-        string='Started', required=True, readonly=True, default=lambda self: self.env.cr.now().replace(microsecond=0))
+        string='Started', required=True, readonly=True, default=lambda self: self.env.cr.now().replace(microsecond=0)
+    )
     finished_at = fields.Datetime(string='Finished', readonly=True)
     duration = fields.Float(string='Seconds', digits=(16, 0), compute='_compute_duration')
     seen = fields.Integer(readonly=True, help='Objects that Ramp listed, or that Odoo compared with what Ramp has.')
-    total = fields.Integer(string='Due', readonly=True, help='Rows that were due when the run began to book or to send.')
+    total = fields.Integer(
+        string='Due', readonly=True, help='Rows that were due when the run began to book or to send.'
+    )
     processed = fields.Integer(string='Worked On', readonly=True, help='Rows that the run tried to book, or to send.')
-    created = fields.Integer(string='Booked or Sent', readonly=True, help='Documents made in Odoo, or changes that Ramp accepted.')
-    confirmed = fields.Integer(readonly=True, help='Outcomes that Ramp accepted, or objects that Ramp has as they are in Odoo.')
+    created = fields.Integer(
+        string='Booked or Sent', readonly=True, help='Documents made in Odoo, or changes that Ramp accepted.'
+    )
+    confirmed = fields.Integer(
+        readonly=True, help='Outcomes that Ramp accepted, or objects that Ramp has as they are in Odoo.'
+    )
     held = fields.Integer(readonly=True, help='What a person has to settle first.')
     failed = fields.Integer(readonly=True, help='What is tried again by itself.')
-    reread = fields.Boolean(readonly=True, help='Whether the run also looked at what was booked before, for what changed in Ramp since.')
+    reread = fields.Boolean(
+        readonly=True, help='Whether the run also looked at what was booked before, for what changed in Ramp since.'
+    )
     listed = fields.Boolean(
-        readonly=True, help='Whether the run read its lists to the end: what changed before it began need not be listed again.')
-    left_off = fields.Json(readonly=True, help='Where the run stopped, as its time was up: the next one goes on from there.')
+        readonly=True,
+        help='Whether the run read its lists to the end: what changed before it began need not be listed again.',
+    )
+    left_off = fields.Json(
+        readonly=True, help='Where the run stopped, as its time was up: the next one goes on from there.'
+    )
     taken_up = fields.Json(readonly=True, help='Where the run before this one stopped, and this one went on.')
-    scope = fields.Json(readonly=True, help='What decided which objects the lists showed when the run began: see the connection.')
+    scope = fields.Json(
+        readonly=True, help='What decided which objects the lists showed when the run began: see the connection.'
+    )
     begun_at = fields.Datetime(
-        string='Begun', readonly=True, help='When the first of the runs started that read the lists together. Empty: this is the first.')
+        string='Begun',
+        readonly=True,
+        help='When the first of the runs started that read the lists together. Empty: this is the first.',
+    )
     message = fields.Text(readonly=True)
     progress = fields.Float(compute='_compute_progress', help='Percent of the rows that were due.')
     progress_text = fields.Char(compute='_compute_progress')
@@ -54,7 +86,9 @@ class RampRun(models.Model):
     def _compute_display_name(self):
         labels = dict(self._fields['flow']._description_selection(self.env))
         for run in self:
-            run.display_name = f"{labels.get(run.flow, run.flow)}, {format_datetime(self.env, run.started_at, dt_format='short')}"
+            run.display_name = (
+                f'{labels.get(run.flow, run.flow)}, {format_datetime(self.env, run.started_at, dt_format="short")}'
+            )
 
     @api.depends('started_at', 'finished_at')
     def _compute_duration(self):
@@ -64,10 +98,14 @@ class RampRun(models.Model):
     @api.depends('processed', 'total', 'seen', 'state')
     def _compute_progress(self):
         for run in self:
-            run.progress = 100.0 if run.state == 'done' else (100.0 * min(run.processed / run.total, 1) if run.total else 0)
+            run.progress = (
+                100.0 if run.state == 'done' else (100.0 * min(run.processed / run.total, 1) if run.total else 0)
+            )
             label = dict(run._fields['flow']._description_selection(self.env)).get(run.flow, run.flow)
             if run.total:
-                run.progress_text = self.env._('%(flow)s: %(processed)s of %(total)s', flow=label, processed=run.processed, total=run.total)
+                run.progress_text = self.env._(
+                    '%(flow)s: %(processed)s of %(total)s', flow=label, processed=run.processed, total=run.total
+                )
             elif run.flow and self.env[f'ramp.flow.{run.flow}']._sends:
                 run.progress_text = self.env._('%s: comparing Odoo with Ramp', label)
             else:
@@ -86,17 +124,25 @@ class RampRun(models.Model):
         return self.search(domain, order='id desc', limit=1)._pass_started_at()
 
     def _pass_started_at(self):
-        """The moment before the first page of its lists was read, by this run or by one that it goes on from; False without a run."""
+        """The moment before the first page of its lists was read, by this run or by one that it goes on from; False
+        without a run.
+        """
         return self.begun_at or self.started_at
 
     @api.model
     def _start_run(self, connection, flow):
-        """A new run, which goes on where the last one stopped, if that was lately; those that a crash left behind are closed."""
+        """A new run, which goes on where the last one stopped, if that was lately; those that a crash left behind are
+        closed.
+        """
         now = self.env.cr.now()
         self._close_lost_runs(connection)
         paused = self.search([('connection_id', '=', connection.id), ('flow', '=', flow), ('state', '=', 'paused')])
         values = {
-            'connection_id': connection.id, 'company_id': connection.company_id.id, 'flow': flow, 'scope': connection._scope_of_lists()}
+            'connection_id': connection.id,
+            'company_id': connection.company_id.id,
+            'flow': flow,
+            'scope': connection._scope_of_lists(),
+        }
         for run in paused:  # one at most: the next one closes it
             # a place is one in the lists of then: of another Ramp business, or from another day on, they are others
             if run.left_off and run.finished_at >= now - LEFT_OFF and run.scope == values['scope']:
@@ -108,21 +154,35 @@ class RampRun(models.Model):
         return run
 
     def _close_lost_runs(self, connection):
-        """Close the runs of a connection, of whichever flow, whose processes ended before them: Odoo ends one that takes too long."""
+        """Close the runs of a connection, of whichever flow, whose processes ended before them: Odoo ends one that
+        takes too long.
+        """
         running = self.search([('connection_id', '=', connection.id), ('state', '=', 'running')])
         if not running:
             return
-        alive = {row[0] for row in self.env.execute_query(SQL(
-            """
+        alive = {
+            row[0]
+            for row in self.env.execute_query(
+                SQL(
+                    """
             SELECT objid::bigint FROM pg_locks
              WHERE locktype = 'advisory' AND classid = %s AND objid = ANY(%s::oid[]) AND objsubid = 2
                AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
-            """, ALIVE, running.ids))}
+            """,
+                    ALIVE,
+                    running.ids,
+                )
+            )
+        }
         old = self.env.cr.now() - LOST_AFTER  # a session may outlive a run that could not even be closed
         lost = running.filtered(lambda run: run.id not in alive or run.write_date < old)
-        lost.write({
-            'state': 'lost', 'finished_at': self.env.cr.now(),
-            'message': self.env._('The process ended before the run did. The next run continued its work.')})
+        lost.write(
+            {
+                'state': 'lost',
+                'finished_at': self.env.cr.now(),
+                'message': self.env._('The process ended before the run did. The next run continued its work.'),
+            }
+        )
 
     def _leave_off(self, place):
         """The run stops, as its time is up: the next one goes on at this place (JSON of the flow)."""
@@ -130,9 +190,13 @@ class RampRun(models.Model):
 
     def _finish_run(self, message=False, is_over=False):
         """Close the run. `is_over`: its time was, before it came to its end."""
-        self.write({
-            'state': 'failed' if message else 'paused' if self.left_off or is_over else 'done', 'message': message,
-            'finished_at': self.env.cr.now().replace(microsecond=0)})
+        self.write(
+            {
+                'state': 'failed' if message else 'paused' if self.left_off or is_over else 'done',
+                'message': message,
+                'finished_at': self.env.cr.now().replace(microsecond=0),
+            }
+        )
         self.flush_recordset()  # before the others may take it for one whose process ended
         self.env.cr.execute(SQL('SELECT pg_advisory_unlock(%s, %s)', ALIVE, self.id))
 
@@ -141,9 +205,25 @@ class RampRun(models.Model):
         """Runs that found nothing to do go after days, the others after months."""
         now = fields.Datetime.now()
         # nightly checks are few, and one that found nothing says since when all is in order
-        old = self.search([
-            '|', '&', ('state', '!=', 'running'), ('started_at', '<', now - KEEP),
-            '&', '&', '&', '&', '&', ('state', '=', 'done'), ('seen', '=', 0), ('processed', '=', 0), ('confirmed', '=', 0),
-            ('flow', '!=', 'watch'), ('started_at', '<', now - KEEP_EMPTY)], limit=GC_BATCH + 1)
+        old = self.search(
+            [
+                '|',
+                '&',
+                ('state', '!=', 'running'),
+                ('started_at', '<', now - KEEP),
+                '&',
+                '&',
+                '&',
+                '&',
+                '&',
+                ('state', '=', 'done'),
+                ('seen', '=', 0),
+                ('processed', '=', 0),
+                ('confirmed', '=', 0),
+                ('flow', '!=', 'watch'),
+                ('started_at', '<', now - KEEP_EMPTY),
+            ],
+            limit=GC_BATCH + 1,
+        )
         old[:GC_BATCH].unlink()
         return min(len(old), GC_BATCH), max(0, len(old) - GC_BATCH)  # the rest in the next round of the same vacuum

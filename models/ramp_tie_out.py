@@ -4,12 +4,14 @@ from odoo.tools import SQL
 
 
 class RampTieOut(models.Model):
-    """The proof: what Ramp says moved what is owed on the cards, beside what moved in the books; one row for each object and month.
+    """The proof: what Ramp says moved what is owed on the cards, beside what moved in the books; one row for each
+    object and month.
 
-    Ramp's side are the ledger's rows of what moved money, booked or not. Odoo's side are the posted journal items on the card liability
-    and on what is owed to "Ramp", each with the object it was booked for, or with its own entry where there is none. A row whose sides
-    differ is a difference that has a name; see `report.ramp_connector.tie_out`. Amounts are in the currency that is owed, signed by what
-    they do to it: spend is positive, payments are negative. Repayments reach the company's bank, and are counted beside that.
+    Ramp's side are the ledger's rows of what moved money, booked or not. Odoo's side are the posted journal items on
+    the card liability and on what is owed to "Ramp", each with the object it was booked for, or with its own entry
+    where there is none. A row whose sides differ is a difference that has a name; see `report.ramp_connector.tie_out`.
+    Amounts are in the currency that is owed, signed by what they do to it: spend is positive, payments are negative.
+    Repayments reach the company's bank, and are counted beside that.
     """
 
     _name = 'ramp.tie.out'
@@ -23,14 +25,17 @@ class RampTieOut(models.Model):
     ramp_entity_id = fields.Char(readonly=True)
     currency_id = fields.Many2one('res.currency', readonly=True)
     month = fields.Date(readonly=True, help='The first day of the month.')
-    measure = fields.Selection([
-        ('spend', 'Spend'),
-        ('refund', 'Refunds'),
-        ('cashback', 'Cashback'),
-        ('payment', 'Payments'),
-        ('other', 'Entered in Odoo'),
-        ('repayment', 'Repayments by employees'),
-    ], readonly=True)
+    measure = fields.Selection(
+        [
+            ('spend', 'Spend'),
+            ('refund', 'Refunds'),
+            ('cashback', 'Cashback'),
+            ('payment', 'Payments'),
+            ('other', 'Entered in Odoo'),
+            ('repayment', 'Repayments by employees'),
+        ],
+        readonly=True,
+    )
     record_id = fields.Many2one('ramp.record', string='Object', readonly=True)
     move_id = fields.Many2one('account.move', string='Entry without an Object', readonly=True)
     ramp_amount = fields.Monetary(string='Ramp', readonly=True)
@@ -43,7 +48,12 @@ class RampTieOut(models.Model):
         self.ensure_one()
         self.check_access('read')
         record = self.record_id or self.move_id
-        return {'type': 'ir.actions.act_window', 'res_model': record._name, 'res_id': record.id, 'views': [(False, 'form')]}
+        return {
+            'type': 'ir.actions.act_window',
+            'res_model': record._name,
+            'res_id': record.id,
+            'views': [(False, 'form')],
+        }
 
     @property
     def _table_query(self):
@@ -89,7 +99,9 @@ class RampTieOut(models.Model):
                        ) l
                   LEFT JOIN link k ON k.connection_id = l.connection_id AND k.move_id = l.move_id
             )
-            """, chosen=SQL('c.id = ANY(%s)', list(connection_ids)) if connection_ids is not None else SQL('TRUE'))
+            """,
+            chosen=SQL('c.id = ANY(%s)', list(connection_ids)) if connection_ids is not None else SQL('TRUE'),
+        )
 
     @api.model
     def _tie_out_query(self, connection_ids=None):
@@ -146,4 +158,6 @@ class RampTieOut(models.Model):
                    sum(ramp_amount) <> sum(odoo_amount) AS is_odd
               FROM part
              GROUP BY connection_id, company_id, currency_id, month, measure, record_id, move_id
-            """, common=self._common_tables(connection_ids))
+            """,
+            common=self._common_tables(connection_ids),
+        )

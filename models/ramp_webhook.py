@@ -13,7 +13,8 @@ TAKEN = 204
 
 
 class RampWebhook(models.Model):
-    """The subscription of a connection to Ramp's webhooks. It has the secret that tells Ramp's events from others: for nobody to read.
+    """The subscription of a connection to Ramp's webhooks. It has the secret that tells Ramp's events from others: for
+    nobody to read.
 
     There is no way to change a subscription in Ramp: another one takes its place, with another row and address; see
     `ramp.flow.webhook`, which does all that.
@@ -23,13 +24,18 @@ class RampWebhook(models.Model):
     _description = 'Ramp: subscription to webhooks'
 
     connection_id = fields.Many2one('ramp.connection', required=True, ondelete='cascade')
-    token = fields.Char(required=True, default=lambda self: str(uuid.uuid4()), help='Part of the address: for which connection.')
+    token = fields.Char(
+        required=True, default=lambda self: str(uuid.uuid4()), help='Part of the address: for which connection.'
+    )
     database = fields.Char(help='As in the connection: events name the database that they are for.')
     ramp_id = fields.Char()
     secret = fields.Char()
     challenge = fields.Char(help='What Ramp wants to hear back before it sends events.')
     state = fields.Selection(
-        [('pending', 'Waiting for Ramp'), ('active', 'Active'), ('failed', 'Refused by Ramp')], required=True, default='pending')
+        [('pending', 'Waiting for Ramp'), ('active', 'Active'), ('failed', 'Refused by Ramp')],
+        required=True,
+        default='pending',
+    )
     message = fields.Char(help='Why it did not work the last time.')
 
     _one = models.UniqueIndex('(connection_id)')
@@ -39,20 +45,29 @@ class RampWebhook(models.Model):
         return f'{self.connection_id.get_base_url()}/ramp_connector/webhook/{self.token}'
 
     def _write_quietly(self, **values):
-        """Write without a log of the statement if it fails, as it has the values: Ramp's answer and its challenge often come at once."""
-        self.env.cr.execute(SQL(
-            "UPDATE ramp_webhook SET %s WHERE id = %s",
-            SQL(', ').join(SQL('%s = %s', SQL.identifier(name), value) for name, value in values.items()), self.id), log_exceptions=False)
+        """Write without a log of the statement if it fails, as it has the values: Ramp's answer and its challenge often
+        come at once.
+        """
+        self.env.cr.execute(
+            SQL(
+                'UPDATE ramp_webhook SET %s WHERE id = %s',
+                SQL(', ').join(SQL('%s = %s', SQL.identifier(name), value) for name, value in values.items()),
+                self.id,
+            ),
+            log_exceptions=False,
+        )
         self.invalidate_recordset()
 
     # ------------------------------------------------------------------ from Ramp
 
     @api.model
     def _receive_request(self, token, body, headers):
-        """Take what was sent to the address with this token; returns the HTTP status to answer with, and whether jobs are to be woken.
+        """Take what was sent to the address with this token; returns the HTTP status to answer with, and whether jobs
+        are to be woken.
 
-        What is not signed with the secret is refused without a trace in the database. The challenge alone is not signed, as it may
-        come before the secret: it is taken only while one is expected, and does nothing but be told back to Ramp.
+        What is not signed with the secret is refused without a trace in the database. The challenge alone is not
+        signed, as it may come before the secret: it is taken only while one is expected, and does nothing but be told
+        back to Ramp.
         """
         webhook = self.search_fetch([('token', '=', token)], ['connection_id', 'secret', 'state', 'challenge'])
         connection = webhook.connection_id

@@ -6,13 +6,28 @@ from odoo.tools import SQL, email_normalize
 VENDOR_FLOWS = ('vendor', 'vendor_contact')
 WANT_STATE = ('US', 'CA', 'AU')  # of addresses there Ramp wants the state
 # What of a partner is a change for its vendor in Ramp
-VENDOR_FIELDS = frozenset({
-    'ramp_spend_vendor', 'name', 'email', 'street', 'street2', 'city', 'zip', 'state_id', 'country_id', 'active', 'parent_id',
-    'company_id'})
+VENDOR_FIELDS = frozenset(
+    {
+        'ramp_spend_vendor',
+        'name',
+        'email',
+        'street',
+        'street2',
+        'city',
+        'zip',
+        'state_id',
+        'country_id',
+        'active',
+        'parent_id',
+        'company_id',
+    }
+)
 
 
 class ResPartner(models.Model):
-    """A supplier that Odoo offers in Ramp (see `ramp.pushed`), a vendor of bill pay that Ramp has, or both: a row for each."""
+    """A supplier that Odoo offers in Ramp (see `ramp.pushed`), a vendor of bill pay that Ramp has, or both: a row for
+    each.
+    """
 
     _name = 'res.partner'
     _inherit = ['res.partner', 'ramp.pushed']
@@ -21,29 +36,47 @@ class ResPartner(models.Model):
     _ramp_fields = frozenset({'name', 'ref', 'active', 'supplier_rank', 'parent_id', 'company_id'})
 
     ramp_spend_vendor = fields.Boolean(
-        string='Vendor in Ramp Wanted', copy=False, groups='account.group_account_invoice',
-        help='Odoo creates this partner as a bill-pay vendor in Ramp, unless Ramp has it, and tells Ramp of a new address.')
+        string='Vendor in Ramp Wanted',
+        copy=False,
+        groups='account.group_account_invoice',
+        help='Odoo creates this partner as a bill-pay vendor in Ramp, unless Ramp has it, and tells Ramp of a new '
+        'address.',
+    )
     ramp_can_be_vendor = fields.Boolean(
-        compute='_compute_ramp_can_be_vendor', compute_sudo=True, groups='account.group_account_invoice',
-        help='Whether it makes sense to ask for this partner as a vendor in Ramp.')
+        compute='_compute_ramp_can_be_vendor',
+        compute_sudo=True,
+        groups='account.group_account_invoice',
+        help='Whether it makes sense to ask for this partner as a vendor in Ramp.',
+    )
     ramp_vendor_record_id = fields.Many2one(
-        'ramp.record', string='Ramp Vendor', compute='_compute_ramp_vendor_record_id', compute_sudo=True,
-        groups='account.group_account_readonly,account.group_account_invoice')
+        'ramp.record',
+        string='Ramp Vendor',
+        compute='_compute_ramp_vendor_record_id',
+        compute_sudo=True,
+        groups='account.group_account_readonly,account.group_account_invoice',
+    )
     ramp_vendor_state = fields.Char(
-        string='Vendor in Ramp', compute='_compute_ramp_vendor_state', compute_sudo=True, groups='base.group_user')
+        string='Vendor in Ramp', compute='_compute_ramp_vendor_state', compute_sudo=True, groups='base.group_user'
+    )
     ramp_vendor_url = fields.Char(
-        string='Vendor on Ramp\'s Pages', compute='_compute_ramp_vendor_state', compute_sudo=True, groups='base.group_user')
+        string="Vendor on Ramp's Pages",
+        compute='_compute_ramp_vendor_state',
+        compute_sudo=True,
+        groups='base.group_user',
+    )
 
     @staticmethod
     def _ramp_is_vendor(model, alias, query):
-        """Condition: neither an employee, who is owed reimbursements, nor a partner that a connection uses for Ramp itself.
+        """Condition: neither an employee, who is owed reimbursements, nor a partner that a connection uses for Ramp
+        itself.
 
         As of `Domain.custom`; it is kept, so it holds on to no environment.
         """
         return SQL(
             """NOT EXISTS (SELECT FROM hr_employee e WHERE e.work_contact_id = %(partner)s)
                AND NOT EXISTS (SELECT FROM ramp_connection c WHERE %(partner)s IN (c.ramp_partner_id, c.merchant_partner_id))""",
-            partner=SQL.identifier(alias, 'id'))
+            partner=SQL.identifier(alias, 'id'),
+        )
 
     def _ramp_no_vendor(self):
         """Why the partner is none that is offered in Ramp as a vendor, a sentence; None if it may be."""
@@ -53,8 +86,11 @@ class ResPartner(models.Model):
         if everything.env['hr.employee'].search_count([('work_contact_id', '=', self.id)], limit=1):
             return self.env._('It is the contact of an employee: who is reimbursed is no vendor in Ramp.')
         if everything.env['ramp.connection'].search_count(
-                ['|', ('ramp_partner_id', '=', self.id), ('merchant_partner_id', '=', self.id)], limit=1):
-            return self.env._('A connection to Ramp uses it for Ramp itself, or for card merchants: it is no vendor in Ramp.')
+            ['|', ('ramp_partner_id', '=', self.id), ('merchant_partner_id', '=', self.id)], limit=1
+        ):
+            return self.env._(
+                'A connection to Ramp uses it for Ramp itself, or for card merchants: it is no vendor in Ramp.'
+            )
         return None
 
     def _ramp_new_records(self):
@@ -65,16 +101,22 @@ class ResPartner(models.Model):
         # core counts each posted bill and payment in the rank; that there is one at all is what makes a supplier
         if vals.get('supplier_rank', 0) > 0 and all(partner.supplier_rank > 0 for partner in self):
             vals = vals.keys() - {'supplier_rank'}
-        return tuple(flow for flow, known in (
-            ('spend_vendor', VENDOR_FIELDS), ('accounting_vendor', self._ramp_fields)) if not known.isdisjoint(vals))
+        return tuple(
+            flow
+            for flow, known in (('spend_vendor', VENDOR_FIELDS), ('accounting_vendor', self._ramp_fields))
+            if not known.isdisjoint(vals)
+        )
 
     def _ramp_note_changes(self, flows=None):
-        """EXTENDS: only few partners are wanted as vendors in Ramp. One that is wanted no more is found by the job itself."""
+        """EXTENDS: only few partners are wanted as vendors in Ramp. One that is wanted no more is found by the job
+        itself.
+        """
         flows = flows or self._ramp_flows
         if 'spend_vendor' in flows and (
-                self.env['ramp.connection']._pushed_domain_of('spend_vendor') is None
-                # see _ramp_new_records
-                or not any(partner.ramp_spend_vendor for partner in self.sudo())):
+            self.env['ramp.connection']._pushed_domain_of('spend_vendor') is None
+            # see _ramp_new_records
+            or not any(partner.ramp_spend_vendor for partner in self.sudo())
+        ):
             flows = tuple(flow for flow in flows if flow != 'spend_vendor')
         return super()._ramp_note_changes(flows) if flows else None
 
@@ -82,10 +124,20 @@ class ResPartner(models.Model):
         """The ledger's row of the vendor, or of the vendor's contact, that each partner is: in one query."""
         rows = {}
         # the ledger is for accountants; who may read the partner may know its status
-        for row in self.env['ramp.record'].sudo().search_fetch(
-                [('res_model', '=', self._name), ('res_id', 'in', self._origin.ids), ('flow', 'in', VENDOR_FLOWS),
-                 ('company_id', 'in', self._ramp_companies().ids)],
-                ['res_id', 'ramp_id', 'parent_ramp_id', 'state', 'error_message', 'connection_id', 'flow'], order='id desc'):
+        for row in (
+            self.env['ramp.record']
+            .sudo()
+            .search_fetch(
+                [
+                    ('res_model', '=', self._name),
+                    ('res_id', 'in', self._origin.ids),
+                    ('flow', 'in', VENDOR_FLOWS),
+                    ('company_id', 'in', self._ramp_companies().ids),
+                ],
+                ['res_id', 'ramp_id', 'parent_ramp_id', 'state', 'error_message', 'connection_id', 'flow'],
+                order='id desc',
+            )
+        ):
             weight = row.connection_id.state == 'connected', row.flow == 'vendor'
             if row.res_id not in rows or weight >= rows[row.res_id][0]:
                 rows[row.res_id] = weight, row
@@ -100,14 +152,29 @@ class ResPartner(models.Model):
     @api.depends('ramp_spend_vendor', 'active', 'parent_id', 'company_id')
     @api.depends_context('allowed_company_ids', 'uid')
     def _compute_ramp_can_be_vendor(self):
-        companies = self.env['ramp.connection'].search([
-            ('state', '=', 'connected'), ('pull_bills', '=', True), ('company_id', 'in', self._ramp_companies().ids)]).company_id.parent_ids
+        companies = (
+            self.env['ramp.connection']
+            .search(
+                [
+                    ('state', '=', 'connected'),
+                    ('pull_bills', '=', True),
+                    ('company_id', 'in', self._ramp_companies().ids),
+                ]
+            )
+            .company_id.parent_ids
+        )
         rows = self._ramp_vendor_rows() if companies else {}
         for partner in self:
             partner.ramp_can_be_vendor = bool(
-                companies and partner._origin and partner.active and not partner.parent_id and not partner.ramp_spend_vendor
-                and (not partner.company_id or partner.company_id in companies) and partner._origin.id not in rows
-                and not partner._origin._ramp_no_vendor())
+                companies
+                and partner._origin
+                and partner.active
+                and not partner.parent_id
+                and not partner.ramp_spend_vendor
+                and (not partner.company_id or partner.company_id in companies)
+                and partner._origin.id not in rows
+                and not partner._origin._ramp_no_vendor()
+            )
 
     @api.depends_context('allowed_company_ids', 'uid', 'lang')
     def _compute_ramp_vendor_state(self):
@@ -116,28 +183,57 @@ class ResPartner(models.Model):
             row = rows.get(partner._origin.id) or sent.get(partner._origin.id)
             if row and row.state == 'confirmed' and not row.error_message:
                 partner.ramp_vendor_state = (
-                    self.env._('Contact of a vendor in Ramp') if row.flow == 'vendor_contact' else self.env._('Vendor in Ramp'))
+                    self.env._('Contact of a vendor in Ramp')
+                    if row.flow == 'vendor_contact'
+                    else self.env._('Vendor in Ramp')
+                )
             else:
                 partner.ramp_vendor_state = row._status_with_reason() if row else False
             partner.ramp_vendor_url = row.ramp_url if row else False
 
     def _ramp_spend_vendor_rows(self):
         """The ledger's row of the vendor that Odoo creates of each partner, where it is wanted: in one query."""
-        return {row.res_id: row for row in self.env['ramp.record'].search_fetch(
-            [('res_model', '=', self._name), ('res_id', 'in', self._origin.ids), ('flow', '=', 'spend_vendor'),
-             ('remote_id', '!=', False), ('company_id', 'in', self._ramp_companies().ids),
-             # of several connections to one Ramp business, one sends
-             '|', ('state', '!=', 'ignored'), ('ramp_id', '!=', False)],
-            ['res_id', 'ramp_id', 'remote_id', 'state', 'error_message', 'is_question', 'attempts', 'connection_id', 'flow'],
-            order='id desc')}
+        return {
+            row.res_id: row
+            for row in self.env['ramp.record'].search_fetch(
+                [
+                    ('res_model', '=', self._name),
+                    ('res_id', 'in', self._origin.ids),
+                    ('flow', '=', 'spend_vendor'),
+                    ('remote_id', '!=', False),
+                    ('company_id', 'in', self._ramp_companies().ids),
+                    # of several connections to one Ramp business, one sends
+                    '|',
+                    ('state', '!=', 'ignored'),
+                    ('ramp_id', '!=', False),
+                ],
+                [
+                    'res_id',
+                    'ramp_id',
+                    'remote_id',
+                    'state',
+                    'error_message',
+                    'is_question',
+                    'attempts',
+                    'connection_id',
+                    'flow',
+                ],
+                order='id desc',
+            )
+        }
 
     # ------------------------------------------------------------------ as a vendor in Ramp
 
     def _ramp_vendor_contact(self):
-        """(partner, e-mail address) of whom Ramp writes to: the first contact with an address, else the partner; or two False."""
+        """(partner, e-mail address) of whom Ramp writes to: the first contact with an address, else the partner; or two
+        False.
+        """
         self.ensure_one()
         contacts = self.child_ids.filtered(lambda child: child.type == 'contact')
-        return next(((person, email) for person in (*contacts, self) if (email := email_normalize(person.email))), (False, False))
+        return next(
+            ((person, email) for person in (*contacts, self) if (email := email_normalize(person.email))),
+            (False, False),
+        )
 
     def _ramp_vendor_has_address(self):
         """Whether the address is one for Ramp, which takes none without these."""
@@ -148,11 +244,15 @@ class ResPartner(models.Model):
         self.ensure_one()
         missing, country = [], self.country_id.code
         if not self._ramp_vendor_contact()[1]:
-            missing.append(self.env._('Ramp needs an e-mail address: enter one for the partner or for one of its contacts.'))
+            missing.append(
+                self.env._('Ramp needs an e-mail address: enter one for the partner or for one of its contacts.')
+            )
         if not country:
             missing.append(self.env._('Ramp needs a country: choose it in the address.'))
         elif not self.state_id and (country == 'US' or country in WANT_STATE and self._ramp_vendor_has_address()):
-            missing.append(self.env._('Ramp needs the state of an address in %s: choose it in the address.', self.country_id.name))
+            missing.append(
+                self.env._('Ramp needs the state of an address in %s: choose it in the address.', self.country_id.name)
+            )
         return missing
 
     def action_create_in_ramp(self):
@@ -164,19 +264,26 @@ class ResPartner(models.Model):
         # accountants decide (checked above), even if they may not edit partners
         partner = self.sudo()
         if not partner.ramp_can_be_vendor and not partner.ramp_spend_vendor:
-            raise UserError(self.env._(
-                '%s cannot be created in Ramp: it is a vendor there already, archived, a contact of another partner, an employee, Ramp '
-                'itself, or no connection of its company brings bills from Ramp.', self.display_name))
+            raise UserError(
+                self.env._(
+                    '%s cannot be created in Ramp: it is a vendor there already, archived, a contact of another '
+                    'partner, an employee, Ramp '
+                    'itself, or no connection of its company brings bills from Ramp.',
+                    self.display_name,
+                )
+            )
         if not partner.ramp_spend_vendor:
             # whoever is paid is a supplier, and Ramp links the vendor to that
             partner.write({'ramp_spend_vendor': True, 'supplier_rank': partner.supplier_rank or 1})
         missing = partner._ramp_vendor_missing()
         if missing:
             return self.env['ramp.connection']._notify_user(
-                'warning', self.env._('Something is missing before it is sent to Ramp'), ' '.join(missing))
+                'warning', self.env._('Something is missing before it is sent to Ramp'), ' '.join(missing)
+            )
         title = self.env._('It is going to be created in Ramp')
-        return self.env['ramp.connection']._notify_user('success', title, self.env._(
-            'It runs in the background; this page shows what became of it.'))
+        return self.env['ramp.connection']._notify_user(
+            'success', title, self.env._('It runs in the background; this page shows what became of it.')
+        )
 
     def action_open_ramp_vendor(self):
         """Smart button: the ledger's row of the vendor."""
@@ -198,6 +305,8 @@ class ResPartner(models.Model):
 
     @api.ondelete(at_uninstall=False)
     def _unlink_ramp_documents(self):
-        """A vendor's partner that is deleted leaves its row open, with a sentence; what was sent is withdrawn by its own flow."""
+        """A vendor's partner that is deleted leaves its row open, with a sentence; what was sent is withdrawn by its
+        own flow.
+        """
         # the person may delete the partner but not edit the ledger
         self.env['ramp.record'].sudo()._hold_deleted_documents(self)

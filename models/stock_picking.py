@@ -11,8 +11,12 @@ class StockPicking(models.Model):
     _inherit = ['stock.picking', 'ramp.mapped']
 
     ramp_state = fields.Char(
-        string='Ramp Status', compute='_compute_ramp_state', compute_sudo=True, groups='base.group_user',
-        help='Whether Ramp knows of this receipt, or why it does not.')
+        string='Ramp Status',
+        compute='_compute_ramp_state',
+        compute_sudo=True,
+        groups='base.group_user',
+        help='Whether Ramp knows of this receipt, or why it does not.',
+    )
 
     @api.depends_context('allowed_company_ids', 'uid', 'lang')
     def _compute_ramp_state(self):
@@ -24,5 +28,11 @@ class StockPicking(models.Model):
             own = (picking & done).move_ids.purchase_line_id.order_id
             texts = {order.name: words[order.id] for order in own if words.get(order.id)}
             alike = len(set(texts.values())) == 1
-            picking.ramp_state = next(iter(texts.values())) if alike else '\n'.join(
-                self.env._('%(order)s: %(state)s', order=name, state=text) for name, text in texts.items()) or False
+            picking.ramp_state = (
+                next(iter(texts.values()))
+                if alike
+                else '\n'.join(
+                    self.env._('%(order)s: %(state)s', order=name, state=text) for name, text in texts.items()
+                )
+                or False
+            )

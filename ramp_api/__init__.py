@@ -17,16 +17,7 @@ from .bill_payments import (
     ManualPaymentDetails,
     VendorPaymentDetails,
 )
-from .bills import (
-    AppliedCredit,
-    Bill,
-    BillLine,
-    BillVendor,
-    Withholding,
-    read_bill,
-    read_invoice_urls,
-    scrub_bill,
-)
+from .bills import AppliedCredit, Bill, BillLine, BillVendor, Withholding, read_bill, read_invoice_urls, scrub_bill
 from .business import (
     AccountingProvider,
     BankAccount,
@@ -107,22 +98,8 @@ from .statements import (
 )
 from .transactions import Transaction, TransactionLine, read_transaction
 from .vendor_credits import CreditLine, CreditUse, VendorCredit, read_vendor_credit
-from .vendors import (
-    Address,
-    Vendor,
-    VendorContact,
-    VendorDetail,
-    read_vendor,
-    read_vendor_contact,
-    read_vendor_detail,
-)
-from .webhooks import (
-    Event,
-    Subscription,
-    read_event,
-    read_subscription,
-    verify_signature,
-)
+from .vendors import Address, Vendor, VendorContact, VendorDetail, read_vendor, read_vendor_contact, read_vendor_detail
+from .webhooks import Event, Subscription, read_event, read_subscription, verify_signature
 
 __all__ = [
     'CARD_PAYMENT_METHODS',

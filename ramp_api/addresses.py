@@ -23,9 +23,9 @@ def normalise_base_url(base_url, *, allow_http=False):
     base_url = base_url.strip()
     parts = urlsplit(base_url)
     if parts.scheme != 'https' and not (parts.scheme == 'http' and allow_http):
-        raise ValueError("The address of the API must start with https://")
+        raise ValueError('The address of the API must start with https://')
     if origin_of_url(base_url) is None or parts.query or parts.fragment:
-        raise ValueError("The address of the API must be like https://api.ramp.com/developer/v1")
+        raise ValueError('The address of the API must be like https://api.ramp.com/developer/v1')
     path = parts.path.rstrip('/')
     if path.endswith('/developer'):
         path += '/v1'
@@ -60,7 +60,7 @@ def address_of_path(path, base_url):
     :raise ValueError: if the path would leave the API, or brings a query of its own
     """
     if not path.startswith('/') or any(part in path for part in ('//', '..', '?', '#', '\\')):
-        raise ValueError(f"Not a path of the API: {path!r}")
+        raise ValueError(f'Not a path of the API: {path!r}')
     return base_url + path
 
 
@@ -80,7 +80,7 @@ def rebuild_own_url(url, base_url, path):
     """
     if origin_of_url(url) != origin_of_url(base_url):
         raise RampProtocolError(
-            "the next page is on another host; the token is not sent there", method='GET', path=path
+            'the next page is on another host; the token is not sent there', method='GET', path=path
         )
     parts = urlsplit(url)
     base = urlsplit(base_url)
@@ -106,6 +106,6 @@ def _encode_query_value(value):
         return 'true' if value else 'false'
     if isinstance(value, datetime.datetime):
         if value.tzinfo is None:
-            raise ValueError("A datetime for Ramp must have a time zone")
+            raise ValueError('A datetime for Ramp must have a time zone')
         return value.astimezone(datetime.timezone.utc).isoformat().replace('+00:00', 'Z')
     return value.isoformat() if isinstance(value, datetime.date) else str(value)

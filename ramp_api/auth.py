@@ -107,7 +107,7 @@ class TokenSource:
         :raise ValueError: if the credentials are missing
         """
         if not client_id or not client_secret:
-            raise ValueError("The client ID and the client secret of the Ramp app are required")
+            raise ValueError('The client ID and the client secret of the Ramp app are required')
         self._basic = (client_id, client_secret)
         self._wanted = tuple(sorted(set(scopes)))
         self._post_form = post_form
@@ -117,7 +117,7 @@ class TokenSource:
         self._owner = hashlib.sha256('\n'.join((realm, client_id, *self._wanted)).encode()).hexdigest()
 
     def __repr__(self):
-        return f"<{type(self).__name__}>"
+        return f'<{type(self).__name__}>'
 
     @property
     def granted_scopes(self):
@@ -193,13 +193,9 @@ class TokenSource:
             or not isinstance(life, (int, float))
             or life <= 0
         ):
-            raise RampProtocolError(
-                "the token answer has no access_token or expires_in", method='POST', path='/token'
-            )
+            raise RampProtocolError('the token answer has no access_token or expires_in', method='POST', path='/token')
         # RFC 6749, 5.1: no scope in the answer means exactly what was asked for.
         scopes = granted.split() if isinstance(granted, str) else self._wanted
-        token = Token(
-            secret, now, now + life - min(EXPIRY_MARGIN, life / 10), tuple(scopes), self._owner, suspected
-        )
+        token = Token(secret, now, now + life - min(EXPIRY_MARGIN, life / 10), tuple(scopes), self._owner, suspected)
         self._store.set({**dataclasses.asdict(token), 'scopes': list(scopes)})
         return token

@@ -112,7 +112,7 @@ def read_bill_payment(bill):
     trace = reader.object('trace_id')
     payment_method = reader.choice('payment_method', PAYMENT_METHODS)
     return BillPayment(
-        amount=read_required_amount(reader, 'amount', None, "the payment"),
+        amount=read_required_amount(reader, 'amount', None, 'the payment'),
         id=reader.text('id'),
         customer_friendly_payment_id=reader.text('customer_friendly_payment_id'),
         payment_method=payment_method,

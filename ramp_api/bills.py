@@ -172,7 +172,7 @@ def read_bill(payload, with_payment=True):
     """
     reader = PayloadReader(payload)
     ramp_id = reader.uuid('id', required=True)
-    amount = read_required_amount(reader, 'amount', None, "the bill")
+    amount = read_required_amount(reader, 'amount', None, 'the bill')
     owner = reader.object('bill_owner')
     selections = read_coding_selections(reader)
     return Bill(
@@ -182,7 +182,7 @@ def read_bill(payload, with_payment=True):
         status_summary=reader.choice('status_summary', BILL_STATUS_SUMMARIES),
         approval_status=reader.choice('approval_status', APPROVAL_STATUSES),
         sync_status=reader.choice('sync_status', BILL_SYNC_STATUSES),
-        enable_accounting_sync=reader.get('enable_accounting_sync', bool, "true or false") is not False,
+        enable_accounting_sync=reader.get('enable_accounting_sync', bool, 'true or false') is not False,
         vendor=_read_bill_vendor(reader.object('vendor')),
         vendor_contact_id=reader.uuid('vendor_contact_id'),
         entity_id=reader.uuid('entity_id'),
@@ -253,7 +253,7 @@ def _keep_host_of_link(link):
 
 def _read_applied_credits(reader):
     return tuple(
-        AppliedCredit(item.uuid('id', required=True), read_required_amount(item, 'amount', None, "the credit"))
+        AppliedCredit(item.uuid('id', required=True), read_required_amount(item, 'amount', None, 'the credit'))
         for item in readers_of_items(reader, 'applied_vendor_credits')
     )
 
@@ -274,7 +274,7 @@ def _read_conversion_rate(reader):
     rate = read_optional_decimal(reader, 'fx_conversion_rate')
     if rate is not None and rate <= 0:
         raise PayloadError(
-            reader.at('fx_conversion_rate'), f"{rate} is not a rate; it is not booked until this is explained"
+            reader.at('fx_conversion_rate'), f'{rate} is not a rate; it is not booked until this is explained'
         )
     return rate
 
@@ -283,13 +283,13 @@ def _read_bill_lines(reader, whole, selections):
     """The lines of both lists, each with its coding. Raises PayloadError unless they add up to the whole."""
     stock = readers_of_items(reader, 'inventory_line_items')
     readers = readers_of_items(reader, 'line_items') + stock
-    amounts = [read_required_amount(item, 'amount', whole.currency, "the bill") for item in readers]
+    amounts = [read_required_amount(item, 'amount', whole.currency, 'the bill') for item in readers]
     withheld = [_read_line_withholding(item, amount) for item, amount in zip(readers, amounts)]
-    check_lines_total('line_items', amounts, whole, "the bill")
+    check_lines_total('line_items', amounts, whole, 'the bill')
     lines = []
     coded = _read_bill_line_selections(readers, selections)
     for item, amount, coding, withholding in zip(readers, amounts, coded, withheld):
-        quantity, price = read_quantity_and_price(item, whole.currency, "the bill") if item in stock else (None, None)
+        quantity, price = read_quantity_and_price(item, whole.currency, 'the bill') if item in stock else (None, None)
         lines.append(
             BillLine(
                 amount=amount,
@@ -332,13 +332,13 @@ def _read_line_withholding(line, amount):
     withheld = read_unsigned_amount(reader, 'withholding_amount', 'value', 'currency')
     for key, money in (('gross_amount', gross), ('withholding_amount', withheld)):
         if money is None:
-            raise PayloadError(reader.at(key), "Ramp sent no amount; the line cannot be checked")
+            raise PayloadError(reader.at(key), 'Ramp sent no amount; the line cannot be checked')
         if money.currency != amount.currency:
-            raise PayloadError(reader.at(key), f"is in {money.currency}, but the line is in {amount.currency}")
+            raise PayloadError(reader.at(key), f'is in {money.currency}, but the line is in {amount.currency}')
     if gross - withheld != amount:
         raise PayloadError(
             reader.path,
             f"{gross} less {withheld} withheld is not the line's amount, which is {amount}; "
-            "it is not booked until this is explained",
+            'it is not booked until this is explained',
         )
     return Withholding(gross, withheld, read_optional_decimal(reader, 'withholding_percentage'))

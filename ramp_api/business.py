@@ -109,9 +109,7 @@ def read_accounting_provider(payload):
         remote_provider_name=reader.text('remote_provider_name'),
         is_active=reader.flag('is_active'),
         status=reader.choice('status', PROVIDER_STATUSES, normalise=str.lower),
-        connection_type=reader.choice(
-            'connection_type', CONNECTION_TYPES, required=True, normalise=str.upper
-        ),
+        connection_type=reader.choice('connection_type', CONNECTION_TYPES, required=True, normalise=str.upper),
         settings={name: value for name, value in reader.object('settings').values.items() if isinstance(value, bool)},
     )
 
@@ -125,6 +123,4 @@ def read_business(payload):
     """
     reader = PayloadReader(payload)
     ident = reader.uuid('id', required=True)
-    return Business(
-        id=ident, name=reader.text('business_name_legal') or reader.text('business_name_on_card') or ident
-    )
+    return Business(id=ident, name=reader.text('business_name_legal') or reader.text('business_name_on_card') or ident)

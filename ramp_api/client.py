@@ -72,7 +72,7 @@ class RampClient(RequestPipeline):
                 answer = self._request_with_token('GET', None, url=rebuild_own_url(url, self.base_url, path))
             page = read_list_page(answer, path)
             if page.next_url in seen:
-                raise RampProtocolError("the list of pages goes in a circle", method='GET', path=path)
+                raise RampProtocolError('the list of pages goes in a circle', method='GET', path=path)
             if page.next_url is not None:
                 rebuild_own_url(page.next_url, self.base_url, path)  # before anybody stores it
             yield page
@@ -110,24 +110,24 @@ class RampClient(RequestPipeline):
         """
         for _hop in range(MAX_FILE_HOPS):
             files.check_file_url(url, allow_http=self.allow_http)
-            call = RequestCall('GET', url, repeatable=True, path=f"file at {urlsplit(url).hostname}", foreign=True)
+            call = RequestCall('GET', url, repeatable=True, path=f'file at {urlsplit(url).hostname}', foreign=True)
             answer = self._attempt_until_answered(partial(self._fetch_file_attempt, call, max_bytes), call)
             if isinstance(answer, files.Download):
                 _check_downloaded_file(answer, allowed_types, max_pixels, call)
                 return answer
             if origin_of_url(answer) != origin_of_url(url):
-                raise RampProtocolError("a redirect to another host", **call.error_facts)
+                raise RampProtocolError('a redirect to another host', **call.error_facts)
             url = answer
-        raise RampProtocolError("too many redirects", **call.error_facts)
+        raise RampProtocolError('too many redirects', **call.error_facts)
 
 
 def _check_downloaded_file(file, allowed_types, max_pixels, call):
     """Raise RampFileError unless the file may be taken."""
     if allowed_types is not None and file.mimetype not in set(allowed_types):
-        raise RampFileError(f"{file.filename}: files of type {file.mimetype} are not allowed", **call.error_facts)
+        raise RampFileError(f'{file.filename}: files of type {file.mimetype} are not allowed', **call.error_facts)
     width, height = files.picture_size(file)
     if width * height > max_pixels:
         raise RampFileError(
-            f"{file.filename}: a picture of {width} x {height} pixels, and more than {max_pixels} are not taken",
+            f'{file.filename}: a picture of {width} x {height} pixels, and more than {max_pixels} are not taken',
             **call.error_facts,
         )

@@ -43,7 +43,7 @@ def _read_coding_selection(reader):
     kind = reader.text('type') or category.text('type')
     if kind is None:
         raise PayloadError(
-            reader.at('type'), "the coding does not say which field it belongs to; code it again in Ramp"
+            reader.at('type'), 'the coding does not say which field it belongs to; code it again in Ramp'
         )
     return Selection(
         type=kind.upper(),  # examples of the specification have 'Subsidiary' for SUBSIDIARY

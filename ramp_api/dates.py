@@ -28,14 +28,14 @@ def parse_utc(text):
     """
     match = _ISO.fullmatch(text) if isinstance(text, str) else None
     if not match:
-        raise ValueError(f"{text!r} is not a date and time such as 2026-01-31T13:45:00Z")
+        raise ValueError(f'{text!r} is not a date and time such as 2026-01-31T13:45:00Z')
     *parts, fraction, offset = match.groups()
     micro = int((fraction or '').ljust(6, '0')[:6])
     try:
         moment = datetime.datetime(*(int(part or 0) for part in parts), micro, tzinfo=_parse_utc_offset(offset))
         return moment.astimezone(datetime.timezone.utc)
     except (ValueError, OverflowError) as error:
-        raise ValueError(f"{text!r} is not a valid date and time: {error}") from None
+        raise ValueError(f'{text!r} is not a valid date and time: {error}') from None
 
 
 def _parse_utc_offset(offset):
@@ -44,7 +44,7 @@ def _parse_utc_offset(offset):
     digits = offset[1:].replace(':', '').ljust(4, '0')
     hours, minutes = int(digits[:2]), int(digits[2:])
     if minutes > 59:
-        raise ValueError(f"offset {offset}")
+        raise ValueError(f'offset {offset}')
     delta = datetime.timedelta(hours=hours, minutes=minutes)
     return datetime.timezone(-delta if offset[0] == '-' else delta)
 
@@ -58,7 +58,7 @@ def to_company_date(moment, tzname):
     :raise ValueError: on a naive `moment` or an unknown zone: a wrong day can be a wrong period
     """
     if moment.tzinfo is None:
-        raise ValueError("A moment without a time zone has no date; make it UTC first")
+        raise ValueError('A moment without a time zone has no date; make it UTC first')
     return moment.astimezone(_find_time_zone(tzname)).date()
 
 
@@ -70,4 +70,4 @@ def _find_time_zone(tzname):
 
         return pytz.timezone(tzname)
     except (ImportError, KeyError, AttributeError):  # pytz's UnknownTimeZoneError is a KeyError
-        raise ValueError(f"Unknown time zone {tzname!r}") from None
+        raise ValueError(f'Unknown time zone {tzname!r}') from None

@@ -53,7 +53,7 @@ class RampError(Exception):
     ``str(error)`` is one sentence for a finance administrator.
     """
 
-    summary = "Ramp could not be used"
+    summary = 'Ramp could not be used'
     retryable = False  # is the same request likely to succeed later, with nobody changing anything?
 
     def __init__(
@@ -69,9 +69,7 @@ class RampError(Exception):
         maybe_done=False,
         retry_after=None,
     ):
-        super().__init__(
-            message
-        )  # the only positional argument: what pickle rebuilds from, the rest is in __dict__
+        super().__init__(message)  # the only positional argument: what pickle rebuilds from, the rest is in __dict__
         self.message = message
         self.status = status
         self.code = code
@@ -83,19 +81,19 @@ class RampError(Exception):
         self.retry_after = retry_after
 
     def __str__(self):
-        fields = [f"{field}: {', '.join(messages)}" for field, messages in self.details.items()]
+        fields = [f'{field}: {", ".join(messages)}' for field, messages in self.details.items()]
         words = [] if [self.message] in self.details.values() else [self.message.rstrip('. ')]
         text = ': '.join(filter(None, [self.summary, '; '.join(filter(None, words + fields))]))
         facts = [
             self.code,
-            self.status and f"HTTP {self.status}",
-            self.path and f"{self.method} {self.path}",
-            self.trace_id and f"trace {self.trace_id}",
+            self.status and f'HTTP {self.status}',
+            self.path and f'{self.method} {self.path}',
+            self.trace_id and f'trace {self.trace_id}',
         ]
         facts = ', '.join(fact for fact in facts if fact)
-        text += f" [{facts}]." if facts else "."
+        text += f' [{facts}].' if facts else '.'
         if self.maybe_done:
-            text += " The change may nevertheless have reached Ramp: check there before repeating it."
+            text += ' The change may nevertheless have reached Ramp: check there before repeating it.'
         return text
 
 
@@ -103,21 +101,21 @@ class RampAuthError(RampError):
     """No token: 400/401 ``invalid_client``, grant switched off (7012), or a token that stays refused."""
 
     summary = (
-        "Ramp does not accept the credentials; check the client ID, the client secret and the allowed grant "
-        "types of the app in Ramp under Company > Developer"
+        'Ramp does not accept the credentials; check the client ID, the client secret and the allowed grant '
+        'types of the app in Ramp under Company > Developer'
     )
 
 
 class RampScopeError(RampError):
     """403, usually ``DEVELOPER_7100``: the token may not do this."""
 
-    summary = "The app in Ramp lacks a permission (scope) needed for this; add it under Company > Developer"
+    summary = 'The app in Ramp lacks a permission (scope) needed for this; add it under Company > Developer'
 
 
 class RampNotFound(RampError):
     """404, after the token has been ruled out as the reason."""
 
-    summary = "Ramp does not know this object, or it has been archived"
+    summary = 'Ramp does not know this object, or it has been archived'
 
 
 class RampValidationError(RampError):
@@ -126,7 +124,7 @@ class RampValidationError(RampError):
     It will be refused again until someone changes it.
     """
 
-    summary = "Ramp refused the request"
+    summary = 'Ramp refused the request'
 
 
 class RampIdempotencyReused(RampError):
@@ -136,20 +134,20 @@ class RampIdempotencyReused(RampError):
     key.
     """
 
-    summary = "Ramp has already received a request with this idempotency key"
+    summary = 'Ramp has already received a request with this idempotency key'
 
 
 class RampRateLimited(RampError):
     """429 that outlived all attempts. Nothing was processed."""
 
-    summary = "Ramp is receiving too many requests from this server"
+    summary = 'Ramp is receiving too many requests from this server'
     retryable = True
 
 
 class RampServerError(RampError):
     """5xx (or 408) that outlived all attempts, or that answered a write which must not be repeated blindly."""
 
-    summary = "Ramp is having a problem on its side"
+    summary = 'Ramp is having a problem on its side'
     retryable = True
 
 
@@ -159,7 +157,7 @@ class RampConnectionError(RampError):
     sent: bool, False when the request certainly never left (refused, unresolved name, connect timeout).
     """
 
-    summary = "The connection to Ramp failed"
+    summary = 'The connection to Ramp failed'
     retryable = True
 
     def __init__(self, message='', *, sent=True, **kwargs):
@@ -176,7 +174,7 @@ class RampOutOfTime(RampError):
     retry_after: float | None, seconds until it is worth while; maybe_done: as of an attempt before.
     """
 
-    summary = "Ramp took too long, so the rest was not asked for"
+    summary = 'Ramp took too long, so the rest was not asked for'
     retryable = True
 
 
@@ -186,7 +184,7 @@ class RampProtocolError(RampError):
     garbled: bool, the body was unreadable (cut off, HTML): a read is worth repeating.
     """
 
-    summary = "Ramp answered in an unexpected way"
+    summary = 'Ramp answered in an unexpected way'
 
     def __init__(self, message='', *, garbled=False, **kwargs):
         super().__init__(message, **kwargs)
@@ -196,14 +194,14 @@ class RampProtocolError(RampError):
 class RampLinkExpired(RampError):
     """A pre-signed file link no longer works (403, 404, 410): fetch the receipt again for a fresh one."""
 
-    summary = "The link to the file has expired"
+    summary = 'The link to the file has expired'
     retryable = True
 
 
 class RampFileError(RampError):
     """The file behind a link cannot be taken: too large, empty, or of a type that is not allowed."""
 
-    summary = "The file cannot be taken from Ramp"
+    summary = 'The file cannot be taken from Ramp'
 
 
 def error_from_response(status, body, *, minting=False, secrets=(), **facts):
@@ -223,16 +221,14 @@ def error_from_response(status, body, *, minting=False, secrets=(), **facts):
     if minting and not code and isinstance(legacy, str):
         code = legacy  # OAuth: invalid_client, invalid_scope, unauthorized_client, ...
     code = scrub(code, secrets) if isinstance(code, str) and code else None
-    message = (
-        v2.get('message') or body.get('error_description') or (legacy if isinstance(legacy, str) else '')
-    )
+    message = v2.get('message') or body.get('error_description') or (legacy if isinstance(legacy, str) else '')
     message = scrub(message, secrets) if isinstance(message, str) else ''
     if message == code:
         message = ''
     details = _scrub_error_details(v2.get('additional_info') or legacy, secrets)
     error_class = _error_class_of_status(status, code, minting)
     if error_class is RampProtocolError:
-        message = message or "a redirect, which is never followed; check the address of the API"
+        message = message or 'a redirect, which is never followed; check the address of the API'
     return error_class(message, status=status, code=code, details=details, **facts)
 
 

@@ -54,15 +54,15 @@ def check_file_url(url, *, allow_http=False):
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port or 443
     except (ValueError, TypeError, AttributeError):
-        raise RampProtocolError("the link to the file is not an address") from None
+        raise RampProtocolError('the link to the file is not an address') from None
     if not host or '@' in parts.netloc or '\\' in url or parts.scheme not in ('https', 'http'):
-        raise RampProtocolError("the link to the file is not a plain web address")
+        raise RampProtocolError('the link to the file is not a plain web address')
     if allow_http:
         return
     if parts.scheme != 'https':
-        raise RampProtocolError("the link to the file is not https")
+        raise RampProtocolError('the link to the file is not https')
     if _is_ip_address(host):
-        raise RampProtocolError("the link to the file names an IP address instead of a host")
+        raise RampProtocolError('the link to the file names an IP address instead of a host')
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
@@ -71,7 +71,7 @@ def check_file_url(url, *, allow_http=False):
         ip = ipaddress.ip_address(address[0])
         ip = getattr(ip, 'ipv4_mapped', None) or ip
         if not ip.is_global or ip.is_multicast:
-            raise RampProtocolError("the link to the file leads into a private network")
+            raise RampProtocolError('the link to the file leads into a private network')
 
 
 def sniff_mimetype(content):
@@ -217,15 +217,11 @@ def _is_ip_address(host):
 
 def _safe_file_name(headers, url, mimetype):
     message = Message()
-    message['Content-Disposition'] = (
-        (headers.get('Content-Disposition') or '').replace('\r', ' ').replace('\n', ' ')
-    )
+    message['Content-Disposition'] = (headers.get('Content-Disposition') or '').replace('\r', ' ').replace('\n', ' ')
     name = message.get_filename() or unquote(urlsplit(url).path.rpartition('/')[2])
     name = re.sub(r'[^\w .()-]', '_', re.split(r'[/\\]', name)[-1]).strip(' .')[-_MAX_NAME:] or 'receipt'
     wanted = (
-        _EXTENSIONS.get(mimetype)
-        or _XML.get(mimetype)
-        or tuple(filter(None, [mimetypes.guess_extension(mimetype)]))
+        _EXTENSIONS.get(mimetype) or _XML.get(mimetype) or tuple(filter(None, [mimetypes.guess_extension(mimetype)]))
     )
     if wanted and not name.lower().endswith(wanted):
         name += wanted[0]

@@ -44,15 +44,7 @@ class SlidingWindow:
     """
 
     def __init__(
-        self,
-        host,
-        *,
-        limit=190,
-        window=10.0,
-        shared=True,
-        directory=None,
-        clock=time.monotonic,
-        sleep=time.sleep,
+        self, host, *, limit=190, window=10.0, shared=True, directory=None, clock=time.monotonic, sleep=time.sleep
     ):
         """How many, in which time, counted where.
 
@@ -66,9 +58,9 @@ class SlidingWindow:
         :raise ValueError: on a limit below 1
         """
         if limit < 1:
-            raise ValueError("limit must be at least 1")
+            raise ValueError('limit must be at least 1')
         uid = os.getuid() if hasattr(os, 'getuid') else 'user'
-        name = f"ramp_rate_{uid}_{hashlib.sha256(host.encode()).hexdigest()[:16]}.json"
+        name = f'ramp_rate_{uid}_{hashlib.sha256(host.encode()).hexdigest()[:16]}.json'
         self.path = os.path.join(directory or tempfile.gettempdir(), name)
         self.limit = limit
         self.window = window
@@ -150,7 +142,7 @@ class SlidingWindow:
         ):
             return descriptor
         os.close(descriptor)
-        return self._count_per_process("the file is not private to this user")
+        return self._count_per_process('the file is not private to this user')
 
     def _count_per_process(self, reason):
         self._shared = False
@@ -160,9 +152,6 @@ class SlidingWindow:
     def _read_state_file(descriptor):
         try:
             state = json.loads(os.pread(descriptor, 1_000_000, 0))
-            return {
-                'hits': sorted(float(hit) for hit in state['hits']),
-                'blocked_until': float(state['blocked_until']),
-            }
+            return {'hits': sorted(float(hit) for hit in state['hits']), 'blocked_until': float(state['blocked_until'])}
         except (ValueError, KeyError, TypeError):  # new, or cut off by a crash: start afresh
             return {'hits': [], 'blocked_until': 0.0}

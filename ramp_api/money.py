@@ -51,7 +51,7 @@ def exponent(currency):
     try:
         return EXPONENTS[currency]
     except (KeyError, TypeError):
-        raise MoneyError(f"Currency {currency!r} is not one whose number of decimals is known") from None
+        raise MoneyError(f'Currency {currency!r} is not one whose number of decimals is known') from None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,7 +67,7 @@ class Money:
     def __post_init__(self):
         exponent(self.currency)
         if isinstance(self.minor, bool) or not isinstance(self.minor, int):
-            raise MoneyError(f"A minor amount must be a whole number, not {self.minor!r}")
+            raise MoneyError(f'A minor amount must be a whole number, not {self.minor!r}')
 
     @classmethod
     def from_minor(cls, minor, currency, rate=None):
@@ -85,12 +85,12 @@ class Money:
         if rate is None:
             if currency in STABLECOINS:
                 raise MoneyError(
-                    f"{currency} amounts are only read with a minor_unit_conversion_rate, and there is none"
+                    f'{currency} amounts are only read with a minor_unit_conversion_rate, and there is none'
                 )
         elif isinstance(rate, bool) or rate != expected:
             raise MoneyError(
-                f"minor_unit_conversion_rate is {rate!r}, but {currency} has {exponent(currency)} decimals "
-                f"(rate {expected})"
+                f'minor_unit_conversion_rate is {rate!r}, but {currency} has {exponent(currency)} decimals '
+                f'(rate {expected})'
             )
         return money
 
@@ -108,7 +108,7 @@ class Money:
         exact = _fraction_of_amount(value, digits) * 10**digits
         if exact.denominator != 1:
             if strict:
-                raise MoneyError(f"{value} {currency} has more than the {digits} decimals of {currency}")
+                raise MoneyError(f'{value} {currency} has more than the {digits} decimals of {currency}')
             half_up = math.floor(abs(exact) + Fraction(1, 2))
             return cls(half_up if exact > 0 else -half_up, currency)
         return cls(int(exact), currency)
@@ -116,10 +116,10 @@ class Money:
     @property
     def decimal(self):
         """Decimal in major units, with exactly the decimals of the currency."""
-        return Decimal(f"{self.minor}E-{exponent(self.currency)}")  # the constructor is exact at any size
+        return Decimal(f'{self.minor}E-{exponent(self.currency)}')  # the constructor is exact at any size
 
     def __str__(self):
-        return f"{self.decimal:f} {self.currency}"
+        return f'{self.decimal:f} {self.currency}'
 
     def __add__(self, other):
         return Money(self.minor + self._minor_of_same_currency(other), self.currency)
@@ -147,7 +147,7 @@ class Money:
 
     def _minor_of_same_currency(self, other):
         if not isinstance(other, Money) or other.currency != self.currency:
-            raise MoneyError(f"{self} and {other} are not of one currency")
+            raise MoneyError(f'{self} and {other} are not of one currency')
         return other.minor
 
 
@@ -155,7 +155,7 @@ def _fraction_of_amount(value, digits):
     """The exact value (Fraction) of an amount in major units. Raises MoneyError."""
     if isinstance(value, float) and math.isfinite(value):
         if math.ulp(value) * 10**digits > 0.1:
-            raise MoneyError(f"{value!r} is too large to be an exact amount with {digits} decimals")
+            raise MoneyError(f'{value!r} is too large to be an exact amount with {digits} decimals')
         return Fraction(Decimal(repr(value)))
     if isinstance(value, int) and not isinstance(value, bool):
         return Fraction(value)
@@ -163,7 +163,7 @@ def _fraction_of_amount(value, digits):
         return Fraction(value)
     if isinstance(value, str) and _MAJOR.fullmatch(value):
         return Fraction(value)
-    raise MoneyError(f"{value!r} is not an amount of money")
+    raise MoneyError(f'{value!r} is not an amount of money')
 
 
 def allocate(total_minor, weights):
@@ -178,20 +178,18 @@ def allocate(total_minor, weights):
     :raise MoneyError: if there is something to split and the weights add up to zero, or on a weight of another type
     """
     if isinstance(total_minor, bool) or not isinstance(total_minor, int):
-        raise MoneyError(f"A minor amount must be a whole number, not {total_minor!r}")
-    if any(
-        isinstance(weight, bool) or not isinstance(weight, (int, Decimal, Fraction)) for weight in weights
-    ):
-        raise MoneyError("Weights must be whole numbers, decimals or fractions")
+        raise MoneyError(f'A minor amount must be a whole number, not {total_minor!r}')
+    if any(isinstance(weight, bool) or not isinstance(weight, (int, Decimal, Fraction)) for weight in weights):
+        raise MoneyError('Weights must be whole numbers, decimals or fractions')
     try:
         parts = [Fraction(weight) for weight in weights]
     except (ValueError, OverflowError):
-        raise MoneyError("Weights must be finite") from None
+        raise MoneyError('Weights must be finite') from None
     whole = sum(parts)
     if not total_minor:
         return [0] * len(parts)
     if not whole:
-        raise MoneyError(f"{total_minor} cannot be split over weights that add up to zero")
+        raise MoneyError(f'{total_minor} cannot be split over weights that add up to zero')
     # Work on the amount without its sign, so that a refund is split exactly as its purchase was.
     exact = [abs(total_minor) * part / whole for part in parts]
     shares = [math.floor(share) for share in exact]

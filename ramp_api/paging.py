@@ -22,7 +22,7 @@ class Page:
 def check_page_size(size):
     """Raise ValueError unless `size` is a number of objects (int) that Ramp takes for a page."""
     if not isinstance(size, int) or not SMALLEST_PAGE <= size <= LARGEST_PAGE:
-        raise ValueError("page_size must be a whole number from 2 to 100")
+        raise ValueError('page_size must be a whole number from 2 to 100')
 
 
 def read_list_page(answer, path):
@@ -35,9 +35,9 @@ def read_list_page(answer, path):
     """
     facts = {'method': 'GET', 'path': path}
     if not isinstance(answer, dict) or not isinstance(answer.get('data'), list):
-        raise RampProtocolError("the list has no data", **facts)
+        raise RampProtocolError('the list has no data', **facts)
     page = answer.get('page')
     # Without it the list could end early without anybody noticing.
     if not isinstance(page, dict) or not isinstance(page.get('next'), (str, type(None))):
-        raise RampProtocolError("the list does not say where its next page is", **facts)
+        raise RampProtocolError('the list does not say where its next page is', **facts)
     return Page(answer['data'], page.get('next') or None)

@@ -133,7 +133,7 @@ def read_user_task(payload):
         error=data.text('error'),
     )
     if task.status == 'SUCCESS' and task.user_id is None:
-        raise PayloadError(data.at('user_id'), "Ramp says that the user was made, and not which; look for it in Ramp")
+        raise PayloadError(data.at('user_id'), 'Ramp says that the user was made, and not which; look for it in Ramp')
     return task
 
 
@@ -157,7 +157,5 @@ def read_location(payload):
     """
     reader = PayloadReader(payload)
     return Location(
-        id=reader.uuid('id', required=True),
-        name=reader.text('name', required=True),
-        entity_id=reader.uuid('entity_id'),
+        id=reader.uuid('id', required=True), name=reader.text('name', required=True), entity_id=reader.uuid('entity_id')
     )

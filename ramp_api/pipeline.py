@@ -162,9 +162,7 @@ class RequestPipeline:
         self._answer_time = AnswerTime(timeout[1])
         for prefix in ('https://', 'http://'):
             self._session.mount(prefix, TimedAdapter(timeout, self._answer_time))
-        self._limiter = (
-            limiter if limiter is not None else SlidingWindow(urlsplit(self.base_url).netloc, sleep=sleep)
-        )
+        self._limiter = limiter if limiter is not None else SlidingWindow(urlsplit(self.base_url).netloc, sleep=sleep)
         self._max_attempts = max_attempts
         self._deadline = deadline
         self._closed = closed
@@ -175,17 +173,11 @@ class RequestPipeline:
         self._rng = rng
         self._clock = clock
         self.tokens = TokenSource(
-            client_id,
-            client_secret,
-            scopes,
-            self._post_token_form,
-            realm=self.base_url,
-            store=token_store,
-            clock=clock,
+            client_id, client_secret, scopes, self._post_token_form, realm=self.base_url, store=token_store, clock=clock
         )
 
     def __repr__(self):
-        return f"<{type(self).__name__} {self.base_url}>"
+        return f'<{type(self).__name__} {self.base_url}>'
 
     @property
     def granted_scopes(self):
@@ -347,11 +339,7 @@ class RequestPipeline:
             raise error
         if garbled or (not content and status != 204 and call.method == 'GET'):
             raise RampProtocolError(
-                "the answer is cut off or not JSON",
-                status=status,
-                garbled=True,
-                maybe_done=call.is_write,
-                **facts,
+                'the answer is cut off or not JSON', status=status, garbled=True, maybe_done=call.is_write, **facts
             )
         return decoded
 
@@ -369,16 +357,12 @@ class RequestPipeline:
             announced = response.headers.get('Content-Length', '')
             name = files.build_download(b'', response.headers, call.url).filename
             if announced.isdigit() and int(announced) > max_bytes:
-                raise RampFileError(f"{name}: more than {max_bytes} bytes", **call.error_facts)
+                raise RampFileError(f'{name}: more than {max_bytes} bytes', **call.error_facts)
             content = self._read_limited_body(response, call, max_bytes, too_large=RampFileError, name=f'{name}: ')
-        if (
-            announced.isdigit()
-            and not response.headers.get('Content-Encoding')
-            and int(announced) != len(content)
-        ):
-            raise RampConnectionError("the file arrived incomplete", **call.error_facts)
+        if announced.isdigit() and not response.headers.get('Content-Encoding') and int(announced) != len(content):
+            raise RampConnectionError('the file arrived incomplete', **call.error_facts)
         if not content:
-            raise RampFileError(f"{name}: it is empty", **call.error_facts)
+            raise RampFileError(f'{name}: it is empty', **call.error_facts)
         return files.build_download(content, response.headers, call.url)
 
     def _open_response(self, call, auth, headers):
@@ -407,10 +391,10 @@ class RequestPipeline:
                 **call.error_facts,
             )
         if problem is not None:
-            _logger.debug("%s %s -> %s", call.method, call.path, problem.message)
+            _logger.debug('%s %s -> %s', call.method, call.path, problem.message)
             raise problem
         _logger.debug(
-            "%s %s -> %s in %d ms, trace %s",
+            '%s %s -> %s in %d ms, trace %s',
             call.method,
             call.path,
             response.status_code,
@@ -434,7 +418,7 @@ class RequestPipeline:
         if problem is not None:
             raise problem
         if len(content) > limit:
-            raise too_large(f"{name}more than {limit} bytes", maybe_done=call.is_write, **call.error_facts)
+            raise too_large(f'{name}more than {limit} bytes', maybe_done=call.is_write, **call.error_facts)
         return bytes(content)
 
     def _read_retry_after(self, response):

@@ -130,7 +130,7 @@ def read_purchase_order(payload):
     :raise PayloadError: also where a line is in another currency, or two lines have one id
     """
     reader = PayloadReader(payload)
-    amount = read_required_amount(reader, 'amount', None, "the purchase order")
+    amount = read_required_amount(reader, 'amount', None, 'the purchase order')
     return PurchaseOrder(
         id=reader.uuid('id', required=True),
         external_id=reader.text('external_id'),
@@ -142,7 +142,7 @@ def read_purchase_order(payload):
         owner_id=reader.uuid('owner_id'),
         amount=amount,
         memo=reader.text('memo'),
-        net_payment_terms=reader.get('net_payment_terms', int, "a whole number of days"),
+        net_payment_terms=reader.get('net_payment_terms', int, 'a whole number of days'),
         **{name: _day_of_midnight(reader, name) for name in ('promise_date', 'spend_start_date', 'spend_end_date')},
         three_way_match_enabled=reader.flag('three_way_match_enabled'),
         receipt_status=reader.choice('receipt_status', RECEIPT_STATUSES, required=True),
@@ -151,9 +151,11 @@ def read_purchase_order(payload):
         bill_ids=read_uuid_list(reader, 'bill_ids'),
         item_receipt_ids=read_uuid_list(reader, 'item_receipt_ids'),
         selections=read_coding_selections(reader),
-        lines=_lines_with_unique_ids(reader, 'line_items', [
-            _read_order_line(item, amount.currency) for item in readers_of_items(reader, 'line_items')
-        ]),
+        lines=_lines_with_unique_ids(
+            reader,
+            'line_items',
+            [_read_order_line(item, amount.currency) for item in readers_of_items(reader, 'line_items')],
+        ),
         created_at=reader.moment('created_at', required=True),
         archived_at=reader.moment('archived_at'),
         ramp_url=reader.text('ramp_url'),
@@ -161,14 +163,14 @@ def read_purchase_order(payload):
 
 
 def _read_order_line(reader, currency):
-    price = reader.minor('unit_price') and read_required_amount(reader, 'unit_price', currency, "the purchase order")
+    price = reader.minor('unit_price') and read_required_amount(reader, 'unit_price', currency, 'the purchase order')
     return PurchaseOrderLine(
         id=reader.uuid('id', required=True),
         external_id=reader.text('external_id'),
         description=reader.text('description'),
         quantity=read_optional_decimal(reader, 'quantity'),
         unit_price=price,
-        amount=read_required_amount(reader, 'amount', currency, "the purchase order"),
+        amount=read_required_amount(reader, 'amount', currency, 'the purchase order'),
         withholding_rate=read_optional_decimal(reader, 'withholding_rate'),
         start_date=read_optional_day(reader, 'start_date'),
         end_date=read_optional_day(reader, 'end_date'),
@@ -192,16 +194,20 @@ def read_item_receipt(payload):
         received_at=reader.moment('received_at', required=True),
         memo=reader.text('memo'),
         remote_id=reader.text('remote_id'),
-        lines=_lines_with_unique_ids(reader, 'line_items', [
-            ItemReceiptLine(
-                id=item.uuid('id', required=True),
-                purchase_order_line_item_id=item.uuid('purchase_order_line_item_id', required=True),
-                quantity=read_optional_decimal(item, 'quantity'),
-                amount=item.minor('amount'),
-                memo=item.text('memo'),
-            )
-            for item in readers_of_items(reader, 'line_items')
-        ]),
+        lines=_lines_with_unique_ids(
+            reader,
+            'line_items',
+            [
+                ItemReceiptLine(
+                    id=item.uuid('id', required=True),
+                    purchase_order_line_item_id=item.uuid('purchase_order_line_item_id', required=True),
+                    quantity=read_optional_decimal(item, 'quantity'),
+                    amount=item.minor('amount'),
+                    memo=item.text('memo'),
+                )
+                for item in readers_of_items(reader, 'line_items')
+            ],
+        ),
         created_at=reader.moment('created_at', required=True),
         archived_at=reader.moment('archived_at'),
     )
@@ -215,5 +221,5 @@ def _day_of_midnight(reader, key):
 def _lines_with_unique_ids(reader, key, lines):
     """The lines as a tuple; they are told apart by their ids."""
     if len({line.id for line in lines}) < len(lines):
-        raise PayloadError(reader.at(key), "two lines have one id; ask Ramp which one is right")
+        raise PayloadError(reader.at(key), 'two lines have one id; ask Ramp which one is right')
     return tuple(lines)

@@ -32,7 +32,7 @@ class PayloadError(ValueError):
         self.message = message
 
     def __str__(self):
-        return f"{self.field}: {self.message}"
+        return f'{self.field}: {self.message}'
 
 
 class PayloadReader:
@@ -46,13 +46,13 @@ class PayloadReader:
 
     def __init__(self, values, path=''):
         if not isinstance(values, dict):
-            raise PayloadError(path or 'payload', f"expected an object, Ramp sent {_describe_json_type(values)}")
+            raise PayloadError(path or 'payload', f'expected an object, Ramp sent {_describe_json_type(values)}')
         self.values = values
         self.path = path
 
     def at(self, key):
         """The full path (str) of a field, for an error."""
-        return f"{self.path}.{key}" if self.path else key
+        return f'{self.path}.{key}' if self.path else key
 
     def get(self, key, kind, label, required=False):
         """The value under a key.
@@ -65,23 +65,23 @@ class PayloadReader:
         value = self.values.get(key)
         if value is None or (value == '' and kind is str):
             if required:
-                raise PayloadError(self.at(key), f"Ramp sent no value; {label} is required")
+                raise PayloadError(self.at(key), f'Ramp sent no value; {label} is required')
             return None
         if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
-            raise PayloadError(self.at(key), f"expected {label}, Ramp sent {_describe_json_type(value)}")
+            raise PayloadError(self.at(key), f'expected {label}, Ramp sent {_describe_json_type(value)}')
         return value
 
     def text(self, key, required=False):
         """The text under `key`: str | None."""
-        return self.get(key, str, "a text", required)
+        return self.get(key, str, 'a text', required)
 
     def flag(self, key):
         """Whether `key` is true: bool, False where Ramp says nothing."""
-        return bool(self.get(key, bool, "true or false"))
+        return bool(self.get(key, bool, 'true or false'))
 
     def uuid(self, key, required=False):
         """The id under `key`: str | None, a uuid in lower case."""
-        value = self.get(key, str, "an id (uuid)", required)
+        value = self.get(key, str, 'an id (uuid)', required)
         return value if value is None else checked_uuid(value, self.at(key))
 
     def choice(self, key, allowed, required=False, normalise=str):
@@ -94,8 +94,8 @@ class PayloadReader:
         if value is not None and normalise(value) not in allowed:
             raise PayloadError(
                 self.at(key),
-                f"{value!r} is not known to this version of the connector "
-                f"(known: {', '.join(sorted(allowed))}); update it before booking this",
+                f'{value!r} is not known to this version of the connector '
+                f'(known: {", ".join(sorted(allowed))}); update it before booking this',
             )
         return value if value is None else normalise(value)
 
@@ -109,13 +109,11 @@ class PayloadReader:
 
     def object(self, key):
         """A PayloadReader of the object under `key`, of an empty one if there is none."""
-        return PayloadReader(self.get(key, dict, "an object") or {}, self.at(key))
+        return PayloadReader(self.get(key, dict, 'an object') or {}, self.at(key))
 
     def items(self, key):
         """The list under `key`, as a list of pairs (value, path); empty if there is none."""
-        return [
-            (value, f"{self.at(key)}[{i}]") for i, value in enumerate(self.get(key, list, "a list") or [])
-        ]
+        return [(value, f'{self.at(key)}[{i}]') for i, value in enumerate(self.get(key, list, 'a list') or [])]
 
     def minor(self, key, amount='amount', currency='currency_code', rate=None):
         """Money | None from an object of minor units under `key`.
@@ -127,9 +125,9 @@ class PayloadReader:
         if self.values.get(key) is None:
             return None
         reader = self.object(key)
-        value = reader.get(amount, int, "a whole number of minor units", required=True)
+        value = reader.get(amount, int, 'a whole number of minor units', required=True)
         code = reader.text(currency, required=True)
-        own_rate = reader.get('minor_unit_conversion_rate', int, "a whole number")
+        own_rate = reader.get('minor_unit_conversion_rate', int, 'a whole number')
         with_rate = rate if own_rate is None else own_rate
         return checked_money(reader.path, Money.from_minor, value, code, with_rate)
 
@@ -138,14 +136,14 @@ def _describe_json_type(value):
     """What kind of value Ramp sent (str). Only the kind: the value itself would be payload data in a log."""
     # Only the type: a value in an error message would be payload data in a log.
     names = {
-        dict: "an object",
-        list: "a list",
-        str: "a text",
-        bool: "true or false",
-        int: "a number",
-        float: "a number",
+        dict: 'an object',
+        list: 'a list',
+        str: 'a text',
+        bool: 'true or false',
+        int: 'a number',
+        float: 'a number',
     }
-    return names.get(type(value), "nothing" if value is None else type(value).__name__)
+    return names.get(type(value), 'nothing' if value is None else type(value).__name__)
 
 
 def checked_money(field, build, *args):
@@ -153,13 +151,13 @@ def checked_money(field, build, *args):
     try:
         return build(*args)
     except MoneyError as error:
-        raise PayloadError(field, f"{error}; it is not booked until this is explained") from None
+        raise PayloadError(field, f'{error}; it is not booked until this is explained') from None
 
 
 def checked_uuid(value, path):
     """A uuid (str, lower case) from a value of any type at `path` (str). Raises PayloadError."""
     if not isinstance(value, str) or not UUID_PATTERN.fullmatch(value.lower()):
-        raise PayloadError(path, "Ramp sent something that is not an id (uuid)")
+        raise PayloadError(path, 'Ramp sent something that is not an id (uuid)')
     return value.lower()
 
 
@@ -173,7 +171,7 @@ def read_text_list(reader, key):
     found = tuple(reader.items(key))
     for value, path in found:
         if not isinstance(value, str):
-            raise PayloadError(path, "expected a text, Ramp sent something else")
+            raise PayloadError(path, 'expected a text, Ramp sent something else')
     return tuple(value for value, _path in found)
 
 
@@ -187,10 +185,10 @@ def read_optional_day(reader, key):
     text = reader.text(key)
     try:
         if text is not None and not _DAY.fullmatch(text):
-            raise ValueError("is not a day such as 2026-01-31")
+            raise ValueError('is not a day such as 2026-01-31')
         return text and datetime.date.fromisoformat(text)
     except ValueError:
-        raise PayloadError(reader.at(key), "Ramp sent something that is not a day such as 2026-01-31") from None
+        raise PayloadError(reader.at(key), 'Ramp sent something that is not a day such as 2026-01-31') from None
 
 
 def read_optional_decimal(reader, key):
@@ -198,7 +196,7 @@ def read_optional_decimal(reader, key):
 
     A float is read by its shortest notation. Raises PayloadError.
     """
-    value = reader.get(key, (str, int, float, Decimal), "a decimal number")
+    value = reader.get(key, (str, int, float, Decimal), 'a decimal number')
     if value is None or value == '':
         return None
     if isinstance(value, str):
@@ -206,7 +204,7 @@ def read_optional_decimal(reader, key):
     else:
         known = (not isinstance(value, Decimal) or value.is_finite()) and abs(value) < 10**30
     if not known:
-        raise PayloadError(reader.at(key), "Ramp sent something that is not a decimal number")
+        raise PayloadError(reader.at(key), 'Ramp sent something that is not a decimal number')
     return Decimal(str(value))
 
 
@@ -220,9 +218,9 @@ def read_required_amount(reader, key, currency, what):
     """
     money = reader.minor(key)
     if money is None:
-        raise PayloadError(reader.at(key), f"Ramp sent no amount; without it {what} cannot be booked")
+        raise PayloadError(reader.at(key), f'Ramp sent no amount; without it {what} cannot be booked')
     if currency is not None and money.currency != currency:
-        raise PayloadError(reader.at(key), f"is in {money.currency}, but {what} is in {currency}")
+        raise PayloadError(reader.at(key), f'is in {money.currency}, but {what} is in {currency}')
     return money
 
 
@@ -234,7 +232,7 @@ def read_unsigned_amount(reader, key, amount='amount', currency='currency_code')
     money = reader.minor(key, amount, currency)
     if money is not None and money.minor < 0:
         raise PayloadError(
-            reader.at(key), f"{money} is negative, which Ramp excludes; it is not booked until this is explained"
+            reader.at(key), f'{money} is negative, which Ramp excludes; it is not booked until this is explained'
         )
     return money
 
@@ -249,9 +247,7 @@ def check_lines_total(field, amounts, whole, what):
     """
     total = sum(amounts, Money(0, whole.currency))
     if total != whole:
-        raise PayloadError(
-            field, f"the lines add up to {total}, but {what} is {whole}; correct it in Ramp"
-        )
+        raise PayloadError(field, f'the lines add up to {total}, but {what} is {whole}; correct it in Ramp')
 
 
 def read_quantity_and_price(reader, currency, what):

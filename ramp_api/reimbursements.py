@@ -29,9 +29,7 @@ REIMBURSEMENT_DIRECTIONS = frozenset({'BUSINESS_TO_USER', 'USER_TO_BUSINESS'})
 REIMBURSEMENT_TYPES = frozenset({'MILEAGE', 'OUT_OF_POCKET', 'PAYBACK_FULL', 'PAYBACK_PARTIAL', 'PER_DIEM'})
 # Nothing of these is booked, so they alone may still be without an amount.
 REIMBURSEMENT_IDLE_STATES = frozenset({'CANCELED', 'DELETED', 'DRAFT', 'INIT', 'REJECTED'})
-REIMBURSEMENT_PAID_STATES = frozenset(
-    {'EXPORT_SUCCESSFUL', 'MANUALLY_REIMBURSED', 'REIMBURSED', 'REIMBURSED_VIA_PUSH'}
-)
+REIMBURSEMENT_PAID_STATES = frozenset({'EXPORT_SUCCESSFUL', 'MANUALLY_REIMBURSED', 'REIMBURSED', 'REIMBURSED_VIA_PUSH'})
 REIMBURSEMENT_STATES = (
     REIMBURSEMENT_IDLE_STATES
     | REIMBURSEMENT_PAID_STATES
@@ -187,20 +185,16 @@ def _read_entity_amount(reader, state):
     `entity_amount` replaces `amount`, in *major* units of `currency` (which is not called currency_code).
     """
     new = read_unsigned_amount(reader, 'entity_amount', 'value', 'currency')
-    major = reader.get('amount', (int, float, Decimal), "a number")
+    major = reader.get('amount', (int, float, Decimal), 'a number')
     if major is None:
         if new is None and state not in REIMBURSEMENT_IDLE_STATES:
-            raise PayloadError(
-                'entity_amount', "Ramp sent neither entity_amount nor amount; there is nothing to book"
-            )
+            raise PayloadError('entity_amount', 'Ramp sent neither entity_amount nor amount; there is nothing to book')
         return new
     old = checked_money('amount', Money.from_major, major, reader.text('currency', required=True))
     if old.minor < 0:
-        raise PayloadError('amount', f"{old} is negative, but the direction tells who owes whom")
+        raise PayloadError('amount', f'{old} is negative, but the direction tells who owes whom')
     if new is not None and new != old:
-        raise PayloadError(
-            'entity_amount', f"{new} contradicts amount, which is {old}; ask Ramp which one is right"
-        )
+        raise PayloadError('entity_amount', f'{new} contradicts amount, which is {old}; ask Ramp which one is right')
     return old
 
 
@@ -211,13 +205,13 @@ def _read_submitted_amount(reader, amount):
     if old is not None and new is not None and old != new:
         raise PayloadError(
             'merchant_amount',
-            f"{new} contradicts original_reimbursement_amount, which is {old}; ask Ramp which one is right",
+            f'{new} contradicts original_reimbursement_amount, which is {old}; ask Ramp which one is right',
         )
     found = old if new is None else new
     if found and amount and found.currency == amount.currency and found != amount:
         raise PayloadError(
             'original_reimbursement_amount' if new is None else 'merchant_amount',
-            f"{found} was submitted, but {amount} is paid, and nothing was converted; correct it in Ramp",
+            f'{found} was submitted, but {amount} is paid, and nothing was converted; correct it in Ramp',
         )
     return found
 
@@ -234,8 +228,7 @@ def _read_reimbursement_lines(reader, amount, original, selections):
         shares = _convert_line_amounts(readers, own, amount, original)
     if not readers:
         return tuple(
-            ReimbursementLine(share, given, reader.text('memo'), selections)
-            for share, given in zip(shares, own)
+            ReimbursementLine(share, given, reader.text('memo'), selections) for share, given in zip(shares, own)
         )
     return tuple(
         ReimbursementLine(share, given, item.text('memo'), coding)
@@ -247,22 +240,21 @@ def _convert_line_amounts(readers, own, amount, original):
     """What each line is in the currency the entity pays in: list of Money."""
     for item, money in zip(readers, own):
         if money is None:
-            raise PayloadError(item.at('amount'), "the line has no amount; correct the split in Ramp")
+            raise PayloadError(item.at('amount'), 'the line has no amount; correct the split in Ramp')
         if money.currency != own[0].currency:
             raise PayloadError(
                 'line_items',
-                f"the lines mix {' and '.join(sorted({own[0].currency, money.currency}))}; "
-                "they cannot be added up",
+                f'the lines mix {" and ".join(sorted({own[0].currency, money.currency}))}; they cannot be added up',
             )
     currency = own[0].currency
     if currency == amount.currency:
-        check_lines_total('line_items', own, amount, "the reimbursement")
+        check_lines_total('line_items', own, amount, 'the reimbursement')
         return own
     if original is not None:
         if original.currency != currency:
             raise PayloadError(
-                'line_items', f"the lines are in {currency}, but {original} was submitted; correct it in Ramp"
+                'line_items', f'the lines are in {currency}, but {original} was submitted; correct it in Ramp'
             )
-        check_lines_total('line_items', own, original, "what was submitted")
+        check_lines_total('line_items', own, original, 'what was submitted')
     shares = checked_money('line_items', allocate, amount.minor, [money.minor for money in own])
     return [Money(share, amount.currency) for share in shares]

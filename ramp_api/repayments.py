@@ -11,14 +11,7 @@ from .money import Money
 from .reading import PayloadError, PayloadReader
 
 REPAYMENT_STATUSES = frozenset(
-    {
-        'AWAITING_MANUAL_REPAYMENT',
-        'AWAITING_PAYMENT',
-        'NONE',
-        'REPAID',
-        'REPAYMENT_FAILED',
-        'REQUESTED_BY_REVIEWER',
-    }
+    {'AWAITING_MANUAL_REPAYMENT', 'AWAITING_PAYMENT', 'NONE', 'REPAID', 'REPAYMENT_FAILED', 'REQUESTED_BY_REVIEWER'}
 )
 
 
@@ -52,7 +45,7 @@ def read_repayment(payload):
     status = reader.choice('status', REPAYMENT_STATUSES, required=True)
     amount = reader.minor('repayment_amount')
     if amount is None and status == 'REPAID':
-        raise PayloadError('repayment_amount', "Ramp sent no amount, yet it is repaid; there is nothing to book")
+        raise PayloadError('repayment_amount', 'Ramp sent no amount, yet it is repaid; there is nothing to book')
     return Repayment(
         id=ramp_id,
         status=status,

@@ -20,9 +20,7 @@ STATEMENT_LINE_TYPES = frozenset({'CARD_TRANSACTION', 'CASHBACK', 'TRANSFER_PAYM
 TRANSFER_ACCEPTED_STATUSES = frozenset(
     {'ACH_CONFIRMED', 'COMPLETED', 'PROCESSING_BY_ODFI', 'SUBMITTED_TO_FED', 'SUBMITTED_TO_RDFI'}
 )
-TRANSFER_FAILED_STATUSES = frozenset(
-    {'CANCELED', 'ERROR', 'NOT_ENOUGH_FUNDS', 'REJECTED_BY_ODFI', 'RETURNED_BY_RDFI'}
-)
+TRANSFER_FAILED_STATUSES = frozenset({'CANCELED', 'ERROR', 'NOT_ENOUGH_FUNDS', 'REJECTED_BY_ODFI', 'RETURNED_BY_RDFI'})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -106,7 +104,7 @@ def read_statement(payload):
     ramp_id = reader.uuid('id', required=True)
     start, end = reader.moment('start_date', required=True), reader.moment('end_date', required=True)
     if end < start:
-        raise PayloadError('end_date', "is before start_date; it is not booked until this is explained")
+        raise PayloadError('end_date', 'is before start_date; it is not booked until this is explained')
     return Statement(
         id=ramp_id,
         start_date=start,
@@ -122,14 +120,14 @@ def _read_balance_sections(reader):
     for item in readers_of_items(reader, 'balance_sections'):
         ramp_id = item.uuid('id', required=True)
         if ramp_id in found:
-            raise PayloadError(item.at('id'), "two sections have this id; it is not booked until this is explained")
-        ending = read_required_amount(item, 'ending_balance', None, "the statement")
+            raise PayloadError(item.at('id'), 'two sections have this id; it is not booked until this is explained')
+        ending = read_required_amount(item, 'ending_balance', None, 'the statement')
         found[ramp_id] = StatementSection(
             id=ramp_id,
             entity_id=item.uuid('entity_id', required=True),
             ending_balance=ending,
             **{
-                name: read_required_amount(item, name, ending.currency, "the section")
+                name: read_required_amount(item, name, ending.currency, 'the section')
                 for name in ('opening_balance', 'charges', 'credits', 'payments')
             },
         )
@@ -181,7 +179,7 @@ def read_transfer(payload):
     reader = PayloadReader(payload)
     return Transfer(
         id=reader.uuid('id', required=True),
-        amount=read_required_amount(reader, 'amount', None, "the transfer"),
+        amount=read_required_amount(reader, 'amount', None, 'the transfer'),
         status=reader.text('status', required=True),
         sync_status=reader.choice('sync_status', SYNC_STATUSES, required=True),
         entity_id=reader.uuid('entity_id'),
@@ -201,7 +199,7 @@ def read_cashback(payload):
     reader = PayloadReader(payload)
     return Cashback(
         id=reader.uuid('id', required=True),
-        amount=read_required_amount(reader, 'amount', None, "the cashback"),
+        amount=read_required_amount(reader, 'amount', None, 'the cashback'),
         sync_status=reader.choice('sync_status', SYNC_STATUSES, required=True),
         entity_id=reader.uuid('entity_id'),
         created_at=reader.moment('created_at', required=True),

@@ -13,9 +13,7 @@ from .coding import Selection, read_coding_selections
 from .money import Money, allocate, exponent
 from .reading import SYNC_STATUSES, PayloadError, PayloadReader, checked_money, read_uuid_list, readers_of_items
 
-TRANSACTION_STATES = frozenset(
-    {'CLEARED', 'COMPLETION', 'DECLINED', 'ERROR', 'PENDING', 'PENDING_INITIATION'}
-)
+TRANSACTION_STATES = frozenset({'CLEARED', 'COMPLETION', 'DECLINED', 'ERROR', 'PENDING', 'PENDING_INITIATION'})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -121,27 +119,23 @@ def _read_attendee_names(reader):
 
 def _read_settled_amount(reader):
     """`amount` is a float in *major* units of `currency_code`; newer specifications replace it by `entity_amount`."""
-    rate = reader.get('minor_unit_conversion_rate', int, "a whole number")
+    rate = reader.get('minor_unit_conversion_rate', int, 'a whole number')
     new = reader.minor('entity_amount', 'value', 'currency', rate)
-    major = reader.get('amount', (int, float, Decimal), "a number")
+    major = reader.get('amount', (int, float, Decimal), 'a number')
     if major is None:
         if new is None:
-            raise PayloadError(
-                'amount', "Ramp sent neither amount nor entity_amount; there is nothing to book"
-            )
+            raise PayloadError('amount', 'Ramp sent neither amount nor entity_amount; there is nothing to book')
         return new
     currency = reader.text('currency_code', required=True)
     old = checked_money('amount', Money.from_major, major, currency)
     if rate is not None and rate != 10 ** exponent(currency):
         raise PayloadError(
             'minor_unit_conversion_rate',
-            f"{rate} contradicts {currency}, which has {exponent(currency)} "
-            "decimals; it is not booked until this is explained",
+            f'{rate} contradicts {currency}, which has {exponent(currency)} '
+            'decimals; it is not booked until this is explained',
         )
     if new is not None and new != old:
-        raise PayloadError(
-            'entity_amount', f"{new} contradicts amount, which is {old}; ask Ramp which one is right"
-        )
+        raise PayloadError('entity_amount', f'{new} contradicts amount, which is {old}; ask Ramp which one is right')
     return old
 
 
@@ -155,7 +149,7 @@ def _read_original_amount(reader, settled):
     if old is not None and new is not None and old != new:
         raise PayloadError(
             'merchant_amount',
-            f"{new} contradicts original_transaction_amount, which is {old}; ask Ramp which one is right",
+            f'{new} contradicts original_transaction_amount, which is {old}; ask Ramp which one is right',
         )
     return new if old is None else old
 
@@ -170,15 +164,13 @@ def _read_transaction_lines(reader, settled):
     total = sum(amounts, Money(0, settled.currency))
     if total != settled:
         raise PayloadError(
-            'line_items',
-            f"the lines add up to {total}, but the transaction is {settled}; correct the split in Ramp",
+            'line_items', f'the lines add up to {total}, but the transaction is {settled}; correct the split in Ramp'
         )
     coded = [read_coding_selections(line) for line in lines]
     if len(lines) == 1 and not coded[0]:
         coded = [selections]
     return tuple(
-        TransactionLine(amount, line.text('memo'), coding)
-        for amount, line, coding in zip(amounts, lines, coded)
+        TransactionLine(amount, line.text('memo'), coding) for amount, line, coding in zip(amounts, lines, coded)
     )
 
 
@@ -190,27 +182,22 @@ def _read_line_amounts(lines, settled, original):
     amounts = [line.minor('converted_amount') or line.minor('amount') for line in lines]
     for line, amount in zip(lines, amounts):
         if amount is None:
-            raise PayloadError(
-                line.at('converted_amount'), "the line has no amount; correct the split in Ramp"
-            )
+            raise PayloadError(line.at('converted_amount'), 'the line has no amount; correct the split in Ramp')
         if line.values.get('converted_amount') is not None and amount.currency != settled.currency:
             raise PayloadError(
                 line.at('converted_amount'),
-                f"is in {amount.currency}, but the transaction is settled in {settled.currency}",
+                f'is in {amount.currency}, but the transaction is settled in {settled.currency}',
             )
     currencies = {amount.currency for amount in amounts}
     if currencies == {settled.currency}:
         return amounts
     if len(currencies) > 1:
-        raise PayloadError(
-            'line_items', f"the lines mix {' and '.join(sorted(currencies))}; they cannot be added up"
-        )
+        raise PayloadError('line_items', f'the lines mix {" and ".join(sorted(currencies))}; they cannot be added up')
     # All lines in the merchant's currency only: the settled total is spread over them in their proportion.
     total = sum(amounts, Money(0, currencies.pop()))
     if original is not None and abs(total) != abs(original):
         raise PayloadError(
-            'line_items',
-            f"the lines add up to {total}, but the merchant charged {original}; correct the split in Ramp",
+            'line_items', f'the lines add up to {total}, but the merchant charged {original}; correct the split in Ramp'
         )
     shares = checked_money('line_items', allocate, settled.minor, [amount.minor for amount in amounts])
     return [Money(share, settled.currency) for share in shares]

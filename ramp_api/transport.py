@@ -177,7 +177,7 @@ def describe_transport_failure(error):
     :param error: requests.RequestException
     """
     if isinstance(error, requests.Timeout) or isinstance(next(iter(error.args), None), ReadTimeoutError):
-        return "no connection in time" if was_never_sent(error) else "no answer in time"
+        return 'no connection in time' if was_never_sent(error) else 'no answer in time'
     if isinstance(error, requests.exceptions.SSLError):
-        return "the secure connection could not be made (certificate or TLS)"
-    return "the server could not be reached" if was_never_sent(error) else "the connection was lost"
+        return 'the secure connection could not be made (certificate or TLS)'
+    return 'the server could not be reached' if was_never_sent(error) else 'the connection was lost'

@@ -79,13 +79,13 @@ def read_vendor_credit(payload):
     """
     reader = PayloadReader(payload)
     ramp_id = reader.uuid('id', required=True)
-    total = read_required_amount(reader, 'total_amount', None, "the credit")
-    applied = read_required_amount(reader, 'total_applied_amount', total.currency, "the credit")
-    remaining = read_required_amount(reader, 'remaining_amount', total.currency, "the credit")
+    total = read_required_amount(reader, 'total_amount', None, 'the credit')
+    applied = read_required_amount(reader, 'total_applied_amount', total.currency, 'the credit')
+    remaining = read_required_amount(reader, 'remaining_amount', total.currency, 'the credit')
     if total - applied != remaining:
         raise PayloadError(
             'remaining_amount',
-            f"{remaining} is not {total} less the {applied} applied; it is not booked until this is explained",
+            f'{remaining} is not {total} less the {applied} applied; it is not booked until this is explained',
         )
     selections = read_coding_selections(reader)
     return VendorCredit(
@@ -108,11 +108,11 @@ def read_vendor_credit(payload):
 def _read_credit_lines(reader, whole, selections):
     stock = readers_of_items(reader, 'inventory_line_items')
     readers = readers_of_items(reader, 'expense_line_items') + stock
-    amounts = [read_required_amount(item, 'amount', whole.currency, "the credit") for item in readers]
-    check_lines_total('expense_line_items', amounts, whole, "the credit")
+    amounts = [read_required_amount(item, 'amount', whole.currency, 'the credit') for item in readers]
+    check_lines_total('expense_line_items', amounts, whole, 'the credit')
     lines = []
     for item, amount, coding in zip(readers, amounts, read_line_selections(readers, selections)):
-        quantity, price = read_quantity_and_price(item, whole.currency, "the credit") if item in stock else (None, None)
+        quantity, price = read_quantity_and_price(item, whole.currency, 'the credit') if item in stock else (None, None)
         lines.append(CreditLine(amount, item.text('memo'), coding, quantity, price))
     return tuple(lines)
 
@@ -121,7 +121,7 @@ def _read_credit_uses(reader, applied):
     uses = tuple(
         CreditUse(
             bill_id=item.uuid('bill_id', required=True),
-            amount=read_required_amount(item, 'amount', applied.currency, "the credit"),
+            amount=read_required_amount(item, 'amount', applied.currency, 'the credit'),
             is_draft=key == 'applied_draft_bills',
         )
         for key in ('applied_bills', 'applied_draft_bills')
@@ -131,7 +131,6 @@ def _read_credit_uses(reader, applied):
     if total != applied:
         raise PayloadError(
             'applied_bills',
-            f"{total} went to bills, but total_applied_amount is {applied}; "
-            "it is not booked until this is explained",
+            f'{total} went to bills, but total_applied_amount is {applied}; it is not booked until this is explained',
         )
     return uses

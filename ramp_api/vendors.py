@@ -117,7 +117,7 @@ def read_vendor(payload):
         name=reader.text('name', required=True),
         name_legal=reader.text('name_legal'),
         vendor_type=reader.choice('vendor_type', VENDOR_TYPES),
-        is_active=reader.get('is_active', bool, "true or false", required=True),
+        is_active=reader.get('is_active', bool, 'true or false', required=True),
         approval_status=reader.choice('approval_status', VENDOR_APPROVAL_STATUSES),
         external_vendor_id=reader.text('external_vendor_id'),
         accounting_vendor_remote_id=reader.text('accounting_vendor_remote_id'),
@@ -197,6 +197,6 @@ def read_vendor_detail(payload):
     :raise PayloadError: if either is malformed
     """
     vendor, reader = read_vendor(payload), PayloadReader(payload)
-    told = reader.get('contacts_detail', list, "a list") is not None
+    told = reader.get('contacts_detail', list, 'a list') is not None
     contacts = tuple(_contact_from_reader(item) for item in readers_of_items(reader, 'contacts_detail'))
     return VendorDetail(vendor, contacts if told else None)

@@ -97,8 +97,7 @@ def _values_of_headers(headers, names):
     except Exception:  # anything may be handed in, and nothing may come out but "no"
         return []
     return [
-        value for name, value in pairs
-        if isinstance(name, str) and isinstance(value, str) and name.lower() in names
+        value for name, value in pairs if isinstance(name, str) and isinstance(value, str) and name.lower() in names
     ]
 
 
@@ -116,7 +115,7 @@ def read_event(body, headers=None):
     try:
         payload = json.loads(body)
     except (ValueError, TypeError, RecursionError):
-        raise PayloadError('payload', "this is not JSON") from None
+        raise PayloadError('payload', 'this is not JSON') from None
     reader = PayloadReader(payload)
     kind = reader.text('type', required=True)
     about = payload.get('object')
@@ -171,7 +170,7 @@ def read_subscription(payload):
     kinds = []
     for value, path in reader.items('event_types'):
         if not isinstance(value, str):
-            raise PayloadError(path, "expected a text")
+            raise PayloadError(path, 'expected a text')
         kinds.append(value)
     return Subscription(
         id=reader.text('id', required=True),

@@ -11,11 +11,31 @@ class RampTieOutDifferences(models.AbstractModel):
     _inherit = 'report.ramp_connector.tie_out'
 
     def _differences_by_month(self, connection, odd):
-        """{(entity, currency id, month): [difference]}, the largest first. Names come from what the ledger and the entry say."""
+        """{(entity, currency id, month): [difference]}, the largest first. Names come from what the ledger and the
+        entry say.
+        """
         Record, Move = self.env['ramp.record'], self.env['account.move']
         records = Record.browse({row[4] for row in odd if row[4]}).exists()
-        records.fetch(['name', 'flow', 'state', 'error_message', 'res_model', 'res_id', 'date', 'is_withheld', 'is_question', 'attempts',
-                       'sync_attempt', 'has_changed', 'connection_id', 'ramp_id', 'finding', 'noted'])
+        records.fetch(
+            [
+                'name',
+                'flow',
+                'state',
+                'error_message',
+                'res_model',
+                'res_id',
+                'date',
+                'is_withheld',
+                'is_question',
+                'attempts',
+                'sync_attempt',
+                'has_changed',
+                'connection_id',
+                'ramp_id',
+                'finding',
+                'noted',
+            ]
+        )
         moves = self._moves_of_records(records)
         alone = Move.browse({row[5] for row in odd if row[5]}).exists()
         (alone | Move.union(*moves.values())).fetch(['name', 'state', 'date', 'ref', 'reversed_entry_id'])
@@ -24,24 +44,42 @@ class RampTieOutDifferences(models.AbstractModel):
         for entity, currency, month, measure, record_id, move_id, ramp, odoo in odd:
             record, move = by_record.get(record_id, Record), by_move.get(move_id, Move)
             kind, text = (
-                self._explain_object_difference(record, moves[record], month, ramp, odoo) if record
-                else self._explain_entry_difference(move))
+                self._explain_object_difference(record, moves[record], month, ramp, odoo)
+                if record
+                else self._explain_entry_difference(move)
+            )
             money = self.env['res.currency'].browse(currency)
-            found[entity, currency, month].append({
-                'kind': kind, 'text': text, 'measure': measure, 'name': record.name or move.name or move.ref or self.env._('Deleted'),
-                'date': fields.Date.to_string(record.date or move.date) if record or move else False,
-                'record_id': record.id, 'move_id': (moves[record] if record else move).id, 'url': record.ramp_url if record else False,
-                **{key: value for key, value in self._compare_both_sides(money, ramp, odoo).items() if key != 'odd'}})
+            found[entity, currency, month].append(
+                {
+                    'kind': kind,
+                    'text': text,
+                    'measure': measure,
+                    'name': record.name or move.name or move.ref or self.env._('Deleted'),
+                    'date': fields.Date.to_string(record.date or move.date) if record or move else False,
+                    'record_id': record.id,
+                    'move_id': (moves[record] if record else move).id,
+                    'url': record.ramp_url if record else False,
+                    **{
+                        key: value for key, value in self._compare_both_sides(money, ramp, odoo).items() if key != 'odd'
+                    },
+                }
+            )
         return found
 
     def _moves_of_records(self, records):
         """The entry of each row, which may be deleted (an empty recordset)."""
         Move, Payment = self.env['account.move'], self.env['account.payment']
-        moves = Move.browse({record.res_id for record in records if record.res_id and record.res_model == 'account.move'}).exists()
+        moves = Move.browse(
+            {record.res_id for record in records if record.res_id and record.res_model == 'account.move'}
+        ).exists()
         payments = Payment.browse(
-            {record.res_id for record in records if record.res_id and record.res_model == 'account.payment'}).exists()
+            {record.res_id for record in records if record.res_id and record.res_model == 'account.payment'}
+        ).exists()
         by_id, by_payment = moves.grouped('id'), {payment.id: payment.move_id for payment in payments}
-        return {record: (by_payment if record.res_model == 'account.payment' else by_id).get(record.res_id, Move) for record in records}
+        return {
+            record: (by_payment if record.res_model == 'account.payment' else by_id).get(record.res_id, Move)
+            for record in records
+        }
 
     def _explain_object_difference(self, record, move, month, ramp, odoo):
         """(kind, sentence) of an object whose sides differ."""
@@ -60,11 +98,16 @@ class RampTieOutDifferences(models.AbstractModel):
             return 'cancelled', self.env._('%s was cancelled in Odoo.', move.name)
         if record.has_changed:
             return 'changed', self.env._(
-                'Changed in Ramp after it was booked as %s: press Reverse and Book Again, or Retry to keep it.', move.name)
+                'Changed in Ramp after it was booked as %s: press Reverse and Book Again, or Retry to keep it.',
+                move.name,
+            )
         if move.date.replace(day=1) != (record.date or move.date).replace(day=1) and not (ramp and odoo):
             return 'period', self.env._(
-                '%(move)s is booked on %(booked)s, in Ramp it is of %(day)s.', move=move.name, booked=format_date(self.env, move.date),
-                day=format_date(self.env, record.date))
+                '%(move)s is booked on %(booked)s, in Ramp it is of %(day)s.',
+                move=move.name,
+                booked=format_date(self.env, move.date),
+                day=format_date(self.env, record.date),
+            )
         if record.flow == 'cashback':
             return 'waiting', reason
         return 'edited', self.env._('%s was edited in Odoo: it does not come to what Ramp says.', move.name)
@@ -74,8 +117,15 @@ class RampTieOutDifferences(models.AbstractModel):
         if odoo:  # a bill paid by card, whose transaction has not come
             return 'expected', self.env._('In the books as the card payment of a bill; its transaction: %s', reason)
         was_deleted = record.state == 'held' and not record.is_question and not record.attempts and record.sync_attempt
-        kind = 'deleted' if was_deleted else 'withheld' if record.is_withheld and record.state == 'pending' else {
-            'pending': 'waiting', 'ignored': 'ignored', 'error': 'held', 'held': 'held'}.get(record.state, 'waiting')
+        kind = (
+            'deleted'
+            if was_deleted
+            else 'withheld'
+            if record.is_withheld and record.state == 'pending'
+            else {'pending': 'waiting', 'ignored': 'ignored', 'error': 'held', 'held': 'held'}.get(
+                record.state, 'waiting'
+            )
+        )
         return kind, reason
 
     def _explain_entry_difference(self, move):
@@ -84,8 +134,15 @@ class RampTieOutDifferences(models.AbstractModel):
             return 'manual', self.env._('An entry that was deleted meanwhile.')
         reversal = move.reversal_move_ids.filtered(lambda item: item.state == 'posted')[:1]
         if move.ramp_id and reversal:
-            return 'reversed', self.env._('%(move)s was reversed in Odoo by %(reversal)s.', move=move.name, reversal=reversal.name)
+            return 'reversed', self.env._(
+                '%(move)s was reversed in Odoo by %(reversal)s.', move=move.name, reversal=reversal.name
+            )
         if reversal:
-            return 'manual', self.env._('%(move)s and its reversal %(reversal)s are of different months, or differ.', move=move.name,
-                                        reversal=reversal.name)
-        return 'manual', self.env._('%s was entered in Odoo; no object of Ramp stands behind it.', move.name or move.ref)
+            return 'manual', self.env._(
+                '%(move)s and its reversal %(reversal)s are of different months, or differ.',
+                move=move.name,
+                reversal=reversal.name,
+            )
+        return 'manual', self.env._(
+            '%s was entered in Odoo; no object of Ramp stands behind it.', move.name or move.ref
+        )

@@ -28,19 +28,30 @@ class RampTieOutFigures(models.AbstractModel):
         sums, odd = self._read_monthly_figures(connection, first, last)
         start = self._balances_before_start(connection, {(entity, currency) for entity, currency, *_rest in sums})
         keys = sorted({(entity, currency) for entity, currency, *_rest in sums} | set(start), key=str)
-        currencies = self.env['res.currency'].with_context(active_test=False).browse({currency for _entity, currency in keys}).grouped('id')
+        currencies = (
+            self.env['res.currency']
+            .with_context(active_test=False)
+            .browse({currency for _entity, currency in keys})
+            .grouped('id')
+        )
         differences = self._differences_by_month(connection, odd)
         names = connection.ramp_entities or {}
-        return [self._entity_section(
-            connection, key, currencies[key[1]], names, sums, start.get(key, {}), differences, first, last)
-            for key in keys]
+        return [
+            self._entity_section(
+                connection, key, currencies[key[1]], names, sums, start.get(key, {}), differences, first, last
+            )
+            for key in keys
+        ]
 
     # ------------------------------------------------------------------ read from the database
 
     def _read_monthly_figures(self, connection, first, last):
-        """({(entity, currency id, month, measure): (ramp, odoo, objects that differ)}, rows of these objects up to the last month)."""
-        rows = self.env.execute_query(SQL(
-            """
+        """({(entity, currency id, month, measure): (ramp, odoo, objects that differ)}, rows of these objects up to the
+        last month).
+        """
+        rows = self.env.execute_query(
+            SQL(
+                """
             WITH t AS MATERIALIZED (%(query)s)
             SELECT 0 AS kind, ramp_entity_id, currency_id, month, measure, NULL::int AS record_id, NULL::int AS move_id,
                    sum(ramp_amount), sum(odoo_amount), count(*) FILTER (WHERE is_odd)
@@ -50,7 +61,12 @@ class RampTieOutFigures(models.AbstractModel):
               FROM (SELECT *, row_number() OVER (PARTITION BY ramp_entity_id, currency_id, month ORDER BY abs(difference) DESC, id) AS place
                       FROM t WHERE is_odd AND month <= %(last)s) o
              WHERE place <= %(shown)s
-            """, query=self.env['ramp.tie.out']._tie_out_query(connection.ids), last=last, shown=SHOWN))
+            """,
+                query=self.env['ramp.tie.out']._tie_out_query(connection.ids),
+                last=last,
+                shown=SHOWN,
+            )
+        )
         entities = defaultdict(set)
         for row in rows:
             if row[1]:
@@ -72,20 +88,30 @@ class RampTieOutFigures(models.AbstractModel):
         Ramp tells of it in the first statement that ends after that day; Odoo has it if somebody entered it.
         """
         found = defaultdict(lambda: dict.fromkeys(SIDES, 0.0))
-        lines = self.env.execute_query(SQL(
-            """
+        lines = self.env.execute_query(
+            SQL(
+                """
             WITH %(common)s
             SELECT i.currency_id, -sum(i.amount_currency) FROM item i WHERE i.date < %(start)s GROUP BY i.currency_id
-            """, common=self.env['ramp.tie.out']._common_tables(connection.ids), start=connection.start_date))
+            """,
+                common=self.env['ramp.tie.out']._common_tables(connection.ids),
+                start=connection.start_date,
+            )
+        )
         for currency, amount in lines:
             entities = {entity for entity, other in keys if other == currency and entity}
             found[next(iter(entities)) if len(entities) == 1 else None, currency]['odoo'] = float(amount)
         # a payload names thousands of lines: only those of the first statements are read
-        for entity, currency, payload in self.env.execute_query(SQL(
+        for entity, currency, payload in self.env.execute_query(
+            SQL(
                 """
                 SELECT DISTINCT ON (ramp_entity_id, currency_id) ramp_entity_id, currency_id, payload FROM ramp_record
                  WHERE connection_id = %s AND flow = 'statement' AND date >= %s ORDER BY ramp_entity_id, currency_id, date, id
-                """, connection.id, connection.start_date)):
+                """,
+                connection.id,
+                connection.start_date,
+            )
+        ):
             key = entity, currency
             with contextlib.suppress(ValueError):  # of one that cannot be read, its row says why
                 section = self.env['ramp.flow.statement']._read_monthly_figures(payload)
@@ -94,12 +120,19 @@ class RampTieOutFigures(models.AbstractModel):
 
     def _moved_before_start(self, connection, key, section):
         """What moved before the start date, of the statement that the day is in the middle of."""
-        rows = self.env.execute_query(SQL(
-            """
+        rows = self.env.execute_query(
+            SQL(
+                """
             SELECT sum(CASE WHEN flow = 'transaction' THEN amount ELSE -amount END) FROM ramp_record
              WHERE connection_id = %s AND has_moved AND date < %s AND flow IN ('transaction', 'transfer', 'cashback')
                AND ramp_entity_id = %s AND currency_id = %s AND ramp_id = ANY(%s)
-            """, connection.id, connection.start_date, *key, [identity for _kind, identity in section.lines]))
+            """,
+                connection.id,
+                connection.start_date,
+                *key,
+                [identity for _kind, identity in section.lines],
+            )
+        )
         return float(rows[0][0] or 0)
 
     # ------------------------------------------------------------------ put together
@@ -120,14 +153,34 @@ class RampTieOutFigures(models.AbstractModel):
             shown.append(self._month_of_section(currency, month, mine, total, odd, differences.get((*key, month), [])))
             odd = bool(shown[-1]['closing']['odd'])
         return {
-            'entity': entity, 'entity_name': names.get(entity) or entity or self.env._('No entity'),
+            'entity': entity,
+            'entity_name': names.get(entity) or entity or self.env._('No entity'),
             'currency': {'id': currency.id, 'name': currency.name, 'digits': currency.decimal_places},
-            'start': initial, 'start_date': fields.Date.to_string(connection.start_date),
-            'months': shown, 'is_zero': not odd and not currency.compare_amounts(total['ramp'], total['odoo']),
-            'opening': shown[0]['opening'], 'closing': shown[-1]['closing'],
-            'lines': [self._measure_line(currency, measure, *map(sum, zip((0, 0, 0), *(
-                figures for (month, name), figures in mine.items() if name == measure and begin <= month <= last), strict=True)))
-                for measure in (*MEASURES, MEMO_MEASURE)],
+            'start': initial,
+            'start_date': fields.Date.to_string(connection.start_date),
+            'months': shown,
+            'is_zero': not odd and not currency.compare_amounts(total['ramp'], total['odoo']),
+            'opening': shown[0]['opening'],
+            'closing': shown[-1]['closing'],
+            'lines': [
+                self._measure_line(
+                    currency,
+                    measure,
+                    *map(
+                        sum,
+                        zip(
+                            (0, 0, 0),
+                            *(
+                                figures
+                                for (month, name), figures in mine.items()
+                                if name == measure and begin <= month <= last
+                            ),
+                            strict=True,
+                        ),
+                    ),
+                )
+                for measure in (*MEASURES, MEMO_MEASURE)
+            ],
         }
 
     def _month_of_section(self, currency, month, mine, total, odd, told):
@@ -140,10 +193,13 @@ class RampTieOutFigures(models.AbstractModel):
         """
         opening = self._compare_both_sides(currency, total['ramp'], total['odoo'], odd)
         month_odd = self._add_month_to_total(total, mine, month)
-        lines = [self._measure_line(currency, measure, *mine.get((month, measure), (0, 0, 0)))
-                 for measure in (*MEASURES, MEMO_MEASURE)]
+        lines = [
+            self._measure_line(currency, measure, *mine.get((month, measure), (0, 0, 0)))
+            for measure in (*MEASURES, MEMO_MEASURE)
+        ]
         return {
-            'month': f'{month:%Y-%m}', 'label': format_date(self.env, month, date_format='MMMM yyyy'),
+            'month': f'{month:%Y-%m}',
+            'label': format_date(self.env, month, date_format='MMMM yyyy'),
             'opening': opening,
             'lines': [line for line in lines if line['measure'] != 'other' or line['odd'] or line['odoo']],
             'closing': self._compare_both_sides(currency, total['ramp'], total['odoo'], odd or month_odd),
@@ -174,9 +230,16 @@ class RampTieOutFigures(models.AbstractModel):
 
     def _compare_both_sides(self, currency, ramp, odoo, odd=0):
         sides = {'ramp': float(ramp), 'odoo': float(odoo), 'difference': float(ramp) - float(odoo)}
-        return {**{side: currency.round(amount) + 0.0 for side, amount in sides.items()}, 'odd': int(odd)}  # + 0.0: there is no -0.0
+        return {
+            **{side: currency.round(amount) + 0.0 for side, amount in sides.items()},
+            'odd': int(odd),
+        }  # + 0.0: there is no -0.0
 
     def _measure_line(self, currency, measure, ramp, odoo, odd):
         label = dict(self.env['ramp.tie.out']._fields['measure']._description_selection(self.env))[measure]
-        return {'measure': measure, 'label': label, 'is_owed': measure != MEMO_MEASURE,
-                **self._compare_both_sides(currency, ramp, odoo, odd)}
+        return {
+            'measure': measure,
+            'label': label,
+            'is_owed': measure != MEMO_MEASURE,
+            **self._compare_both_sides(currency, ramp, odoo, odd),
+        }

@@ -19,37 +19,57 @@ class RampTieOutItems(models.AbstractModel):
     def _open_journal_items_action(self, connection, currency_id, first, last, measure, entity):
         action = self.env['ir.actions.act_window']._for_xml_id('account.action_account_moves_all')
         figure = {
-            'connection_id': connection.id, 'currency_id': currency_id, 'first': first and str(first), 'last': last and str(last),
-            'measure': measure, 'entity': entity}
+            'connection_id': connection.id,
+            'currency_id': currency_id,
+            'first': first and str(first),
+            'last': last and str(last),
+            'measure': measure,
+            'entity': entity,
+        }
         action.update(
-            name=self.env._('Ramp tie-out: journal items'), domain=[('ramp_tie_out', '=', json.dumps(figure))], context={'create': False},
-            views=[(False, 'list'), (False, 'pivot'), (False, 'form')], search_view_id=False)
+            name=self.env._('Ramp tie-out: journal items'),
+            domain=[('ramp_tie_out', '=', json.dumps(figure))],
+            context={'create': False},
+            views=[(False, 'list'), (False, 'pivot'), (False, 'form')],
+            search_view_id=False,
+        )
         return action
 
     @api.model
     def _journal_items_query(self, connection_id, currency_id, first=None, last=None, measure=None, entity=None):
-        """SELECT of the ids of the journal items behind a figure. first, last: days of the first and of the last month, or None."""
+        """SELECT of the ids of the journal items behind a figure. first, last: days of the first and of the last month,
+        or None.
+        """
         connection = self._readable_connection(connection_id)
         self._check_known_measure(measure)
         self._flush_read_models()
         first, last = fields.Date.to_date(first), fields.Date.to_date(last)
         period = SQL(' AND ').join(
-            SQL('i.date %s %s', SQL(operator), day)
-            for operator, day in self._period_bounds(connection, first, last)) or SQL('TRUE')
+            SQL('i.date %s %s', SQL(operator), day) for operator, day in self._period_bounds(connection, first, last)
+        ) or SQL('TRUE')
         if measure == MEMO_MEASURE:
             return SQL(
                 """(
                 SELECT i.id FROM account_move_line i JOIN ramp_record r ON r.res_model = 'account.move' AND r.res_id = i.move_id
                  WHERE r.connection_id = %s AND r.flow = 'repayment' AND i.currency_id = %s AND i.parent_state = 'posted' AND %s AND %s
-                )""", connection.id, currency_id, period, SQL('r.ramp_entity_id = %s', entity) if entity else SQL('TRUE'))
+                )""",
+                connection.id,
+                currency_id,
+                period,
+                SQL('r.ramp_entity_id = %s', entity) if entity else SQL('TRUE'),
+            )
         return SQL(
             """(
             WITH %(common)s
             SELECT i.line_id FROM item i WHERE i.currency_id = %(currency)s AND %(period)s AND %(measure)s AND %(entity)s
-            )""", common=self.env['ramp.tie.out']._common_tables(connection.ids), currency=currency_id, period=period,
+            )""",
+            common=self.env['ramp.tie.out']._common_tables(connection.ids),
+            currency=currency_id,
+            period=period,
             measure=SQL('i.measure = %s', measure) if measure else SQL('TRUE'),
             # what was entered by hand is shown with every entity
-            entity=SQL('(i.ramp_entity_id = %s OR i.ramp_entity_id IS NULL)', entity) if entity else SQL('TRUE'))
+            entity=SQL('(i.ramp_entity_id = %s OR i.ramp_entity_id IS NULL)', entity) if entity else SQL('TRUE'),
+        )
 
     @staticmethod
     def _period_bounds(connection, first, last):
@@ -67,11 +87,27 @@ class RampTieOutItems(models.AbstractModel):
         return action
 
     def _objects_domain(self, connection, currency_id, first, last, measure, entity):
-        flows = {'spend': 'transaction', 'refund': 'transaction', 'cashback': 'cashback', 'payment': 'transfer',
-                 MEMO_MEASURE: 'repayment'}
+        flows = {
+            'spend': 'transaction',
+            'refund': 'transaction',
+            'cashback': 'cashback',
+            'payment': 'transfer',
+            MEMO_MEASURE: 'repayment',
+        }
         domain = [
-            ('connection_id', '=', connection.id), ('has_moved', '=', True), ('currency_id', '=', currency_id),
-            ('flow', 'in', [flows[measure]] if measure in flows else [] if measure else sorted(set(flows.values()) - {'repayment'}))]
+            ('connection_id', '=', connection.id),
+            ('has_moved', '=', True),
+            ('currency_id', '=', currency_id),
+            (
+                'flow',
+                'in',
+                [flows[measure]]
+                if measure in flows
+                else []
+                if measure
+                else sorted(set(flows.values()) - {'repayment'}),
+            ),
+        ]
         if measure in ('spend', 'refund'):
             domain.append(('amount', '>=' if measure == 'spend' else '<', 0))
         if entity:
@@ -86,14 +122,23 @@ class RampTieOutItems(models.AbstractModel):
         """Rows of the cashback that counts in these months: with the statement it is on, else when it was given."""
         period = SQL(' AND ').join(
             SQL('COALESCE(s.date, r.date) %s %s', SQL(operator), day)
-            for operator, day in self._period_bounds(connection, first, last))
-        return [row[0] for row in self.env.execute_query(SQL(
-            """
+            for operator, day in self._period_bounds(connection, first, last)
+        )
+        return [
+            row[0]
+            for row in self.env.execute_query(
+                SQL(
+                    """
             SELECT r.id FROM ramp_record r
               LEFT JOIN ramp_record s ON s.connection_id = r.connection_id AND s.flow = 'statement' AND s.res_id IS NOT NULL
                    AND s.noted -> 'cashbacks' ? r.ramp_id
              WHERE r.connection_id = %s AND r.flow = 'cashback' AND %s
-            """, connection.id, period))]
+            """,
+                    connection.id,
+                    period,
+                )
+            )
+        ]
 
     def _open_ledger_action(self):
         action = self.env['ir.actions.act_window']._for_xml_id('ramp_connector.ramp_record_action')

@@ -24,20 +24,28 @@ class RampTieOutOpen(models.AbstractModel):
             group['odoo'] += float(odoo)
             if ramp != odoo:
                 group['records'].append((record_id, ramp, odoo))
-        partners = self.env['res.partner'].browse({partner for partner, _currency in groups if partner}).exists().grouped('id')
+        partners = (
+            self.env['res.partner'].browse({partner for partner, _currency in groups if partner}).exists().grouped('id')
+        )
         shown = []
         for (partner, currency_id), group in groups.items():
             currency = self.env['res.currency'].browse(currency_id)
-            shown.append({
-                'partner_id': partner, 'name': partners[partner].display_name if partner in partners else self.env._('Not in Odoo'),
-                'currency': {'id': currency.id, 'name': currency.name, 'digits': currency.decimal_places},
-                **self._compare_both_sides(currency, group['ramp'], group['odoo'], len(group['records'])),
-                'differences': [
-                    self._open_balance_difference(currency, *row, moves) for row in group['records'][:SHOWN]],
-            })
+            shown.append(
+                {
+                    'partner_id': partner,
+                    'name': partners[partner].display_name if partner in partners else self.env._('Not in Odoo'),
+                    'currency': {'id': currency.id, 'name': currency.name, 'digits': currency.decimal_places},
+                    **self._compare_both_sides(currency, group['ramp'], group['odoo'], len(group['records'])),
+                    'differences': [
+                        self._open_balance_difference(currency, *row, moves) for row in group['records'][:SHOWN]
+                    ],
+                }
+            )
         return {
             'kind': kind,
-            'title': self.env._('Open bills by vendor') if kind == 'vendor' else self.env._('Open reimbursements by employee'),
+            'title': self.env._('Open bills by vendor')
+            if kind == 'vendor'
+            else self.env._('Open reimbursements by employee'),
             'rows': sorted(shown, key=lambda row: (not row['odd'], row['name'].lower(), row['currency']['name'])),
             'is_zero': not odd,
         }
@@ -45,8 +53,9 @@ class RampTieOutOpen(models.AbstractModel):
     def _open_balance_rows(self, connection, kind):
         """[(row id, currency id, partner id, Ramp, Odoo)] of what is to be paid, or was settled on one side only."""
         self._flush_read_models()
-        return self.env.execute_query(SQL(
-            """
+        return self.env.execute_query(
+            SQL(
+                """
             WITH o AS (
                 SELECT r.id, r.parent_ramp_id, r.currency_id, r.res_id, COALESCE(p.open_amount, r.open_amount, 0) AS ramp,
                        COALESCE((
@@ -63,21 +72,47 @@ class RampTieOutOpen(models.AbstractModel):
             SELECT o.id, o.currency_id, COALESCE(m.commercial_partner_id, v.res_id), o.ramp, o.odoo
               FROM o LEFT JOIN account_move m ON m.id = o.res_id
               LEFT JOIN ramp_record v ON v.connection_id = %(connection)s AND v.flow = 'vendor' AND v.ramp_id = o.parent_ramp_id
-            """, connection=connection.id, flows=list(OPEN_FLOWS[kind]), start=connection.start_date))
+            """,
+                connection=connection.id,
+                flows=list(OPEN_FLOWS[kind]),
+                start=connection.start_date,
+            )
+        )
 
     def _open_balance_difference(self, currency, record_id, ramp, odoo, moves):
         record = self.env['ramp.record'].browse(record_id)
         move = moves[record]
-        payment = self.env['ramp.record'].search([
-            ('connection_id', '=', record.connection_id.id), ('flow', 'in', ('bill_payment', 'reimbursement_payment')),
-            ('ramp_id', '=', record.ramp_id)], limit=1) if move.state == 'posted' else self.env['ramp.record']
+        payment = (
+            self.env['ramp.record'].search(
+                [
+                    ('connection_id', '=', record.connection_id.id),
+                    ('flow', 'in', ('bill_payment', 'reimbursement_payment')),
+                    ('ramp_id', '=', record.ramp_id),
+                ],
+                limit=1,
+            )
+            if move.state == 'posted'
+            else self.env['ramp.record']
+        )
         if payment.state in ('held', 'error', 'pending'):
-            kind, text = 'held' if payment.state != 'pending' else 'waiting', self.env._(
-                'Its payment: %s', payment.error_message or payment.status)
+            kind, text = (
+                'held' if payment.state != 'pending' else 'waiting',
+                self.env._('Its payment: %s', payment.error_message or payment.status),
+            )
         elif move.state == 'posted':
-            kind, text = 'edited', self.env._('%s was paid, reconciled or edited in Odoo otherwise than Ramp says.', move.name)
+            kind, text = (
+                'edited',
+                self.env._('%s was paid, reconciled or edited in Odoo otherwise than Ramp says.', move.name),
+            )
         else:
             kind, text = self._explain_object_difference(record, move, record.date, float(ramp), float(odoo))
-        return {'kind': kind, 'text': text, 'name': record.name, 'date': fields.Date.to_string(record.date) if record.date else False,
-                'record_id': record.id, 'move_id': move.id, 'url': record.ramp_url,
-                **{key: value for key, value in self._compare_both_sides(currency, ramp, odoo).items() if key != 'odd'}}
+        return {
+            'kind': kind,
+            'text': text,
+            'name': record.name,
+            'date': fields.Date.to_string(record.date) if record.date else False,
+            'record_id': record.id,
+            'move_id': move.id,
+            'url': record.ramp_url,
+            **{key: value for key, value in self._compare_both_sides(currency, ramp, odoo).items() if key != 'odd'},
+        }

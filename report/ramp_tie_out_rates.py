@@ -3,7 +3,13 @@ from odoo import api, models
 from odoo.tools import SQL
 from odoo.tools.misc import formatLang
 
-FLOWS = ('transaction', 'bill', 'vendor_credit', 'reimbursement', 'statement')  # a payment is at the rate of what it pays
+FLOWS = (
+    'transaction',
+    'bill',
+    'vendor_credit',
+    'reimbursement',
+    'statement',
+)  # a payment is at the rate of what it pays
 
 
 class RampTieOutRates(models.AbstractModel):
@@ -11,12 +17,15 @@ class RampTieOutRates(models.AbstractModel):
 
     @api.model
     def _foreign_currency_rates(self, connection, first, last):
-        """What documents from Ramp in foreign currencies come to in the company's currency, beside what they are at Odoo's rates of their
-        days. Each may differ as far as the connection lets Ramp's rates differ; one that is further off is a difference.
+        """What documents from Ramp in foreign currencies come to in the company's currency, beside what they are at
+        Odoo's rates of their days. Each may differ as far as the connection lets Ramp's rates differ; one that is
+        further off is a difference.
 
         :param first: first day of the first month, or None; last: of the last month
-        :return: {'currency', 'tolerance', 'rows': [{'name', 'code', 'amount', 'ramp': at Odoo's rates, 'odoo': as booked, 'difference',
-                  'percent', 'odd': how many documents are too far off, 'unknown': how many are of a day without a rate}], 'is_zero'}
+        :return: {'currency', 'tolerance', 'rows': [{'name', 'code', 'amount', 'ramp': at Odoo's rates, 'odoo': as
+            booked, 'difference',
+                  'percent', 'odd': how many documents are too far off, 'unknown': how many are of a day without a
+                  rate}], 'is_zero'}
         """
         currency = connection.company_id.currency_id
         currencies = self.env['res.currency'].with_context(active_test=False)
@@ -25,33 +34,51 @@ class RampTieOutRates(models.AbstractModel):
             foreign, booked, expected = currencies.browse(foreign_id), float(booked or 0), float(expected or 0)
             name = formatLang(self.env, float(amount or 0), currency_obj=foreign)
             if unknown:
-                name = self.env._('%(amount)s, without %(count)s documents of days without a rate', amount=name, count=unknown)
-            rows.append({
-                'name': name, 'code': foreign.name, 'amount': float(amount or 0), 'unknown': unknown,
-                'percent': round(abs(booked / expected - 1) * 100, 6) if expected else 0.0,
-                **self._compare_both_sides(currency, expected, booked, odd)})
+                name = self.env._(
+                    '%(amount)s, without %(count)s documents of days without a rate', amount=name, count=unknown
+                )
+            rows.append(
+                {
+                    'name': name,
+                    'code': foreign.name,
+                    'amount': float(amount or 0),
+                    'unknown': unknown,
+                    'percent': round(abs(booked / expected - 1) * 100, 6) if expected else 0.0,
+                    **self._compare_both_sides(currency, expected, booked, odd),
+                }
+            )
         return {
             'currency': {'id': currency.id, 'name': currency.name, 'digits': currency.decimal_places},
             'title': self.env._("Foreign currencies in %s: at Odoo's rates of the days, and as booked", currency.name),
-            'tolerance': connection.rate_tolerance, 'rows': rows, 'is_zero': not any(row['odd'] for row in rows)}
+            'tolerance': connection.rate_tolerance,
+            'rows': rows,
+            'is_zero': not any(row['odd'] for row in rows),
+        }
 
     @api.model
     def _read_foreign_amounts(self, connection, first, last):
-        """[(currency id, amount, as booked, at Odoo's rates, documents that are too far off, documents of days without a rate)], each
-        amount as if all were spent: refunds do not make up for bills."""
+        """[(currency id, amount, as booked, at Odoo's rates, documents that are too far off, documents of days without
+        a rate)], each amount as if all were spent: refunds do not make up for bills."""
         company = connection.company_id
         period = SQL(' AND ').join(
-            SQL('l.date %s %s', SQL(operator), day)
-            for operator, day in self._period_bounds(connection, first, last)) or SQL('TRUE')
+            SQL('l.date %s %s', SQL(operator), day) for operator, day in self._period_bounds(connection, first, last)
+        ) or SQL('TRUE')
 
         def rate_subquery(currency, condition, order):
             # as `res.currency._get_rates` has it (Odoo 19.0)
-            return SQL("""(SELECT x.rate FROM res_currency_rate x WHERE x.currency_id = %s AND (x.company_id IS NULL OR x.company_id = %s)
-                            AND %s ORDER BY x.company_id, x.name %s LIMIT 1)""", currency, company.root_id.id, condition, SQL(order))
+            return SQL(
+                """(SELECT x.rate FROM res_currency_rate x WHERE x.currency_id = %s AND (x.company_id IS NULL OR x.company_id = %s)
+                            AND %s ORDER BY x.company_id, x.name %s LIMIT 1)""",
+                currency,
+                company.root_id.id,
+                condition,
+                SQL(order),
+            )
 
         until, any_day = SQL('x.name <= d.day'), SQL('TRUE')
-        return self.env.execute_query(SQL(
-            """
+        return self.env.execute_query(
+            SQL(
+                """
             WITH spent AS (
                 SELECT l.currency_id, COALESCE(m.invoice_date, m.date) AS day, m.id, sum(abs(l.amount_currency)) AS amount,
                        sum(abs(l.balance)) AS booked
@@ -74,8 +101,16 @@ class RampTieOutRates(models.AbstractModel):
                    count(*) FILTER (WHERE abs(booked - expected) > expected * %(tolerance)s / 100 + %(rounding)s),
                    count(*) FILTER (WHERE theirs IS NULL)
               FROM compared GROUP BY currency_id ORDER BY currency_id
-            """, connection=connection.id, flows=list(FLOWS), currency=company.currency_id.id, card=connection.card_account_id.id or None,
-            period=period, tolerance=connection.rate_tolerance, rounding=company.currency_id.rounding,
-            theirs=rate_subquery(SQL('d.currency_id'), until, 'DESC'),
-            own=rate_subquery(company.currency_id.id, until, 'DESC'),
-            first=rate_subquery(company.currency_id.id, any_day, 'ASC')))
+            """,
+                connection=connection.id,
+                flows=list(FLOWS),
+                currency=company.currency_id.id,
+                card=connection.card_account_id.id or None,
+                period=period,
+                tolerance=connection.rate_tolerance,
+                rounding=company.currency_id.rounding,
+                theirs=rate_subquery(SQL('d.currency_id'), until, 'DESC'),
+                own=rate_subquery(company.currency_id.id, until, 'DESC'),
+                first=rate_subquery(company.currency_id.id, any_day, 'ASC'),
+            )
+        )

@@ -17,9 +17,11 @@ EPOCH = date(2000, 1, 1)  # there was no Ramp before
 
 
 class RampTieOutReport(models.AbstractModel):
-    """The tie-out, for the screen, as PDF and as XLSX: what Ramp says is owed, beside the books, and each difference by its name.
+    """The tie-out, for the screen, as PDF and as XLSX: what Ramp says is owed, beside the books, and each difference by
+    its name.
 
-    Figures are floats in the currency they are in, rounded as it is; they are exact in the database, where they are compared.
+    Figures are floats in the currency they are in, rounded as it is; they are exact in the database, where they are
+    compared.
     """
 
     _name = 'report.ramp_connector.tie_out'
@@ -29,16 +31,28 @@ class RampTieOutReport(models.AbstractModel):
 
     @api.model
     def get_options(self):
-        """What can be chosen: {'connections': [{'id', 'name', 'from', 'to'}]}, the months (YYYY-MM) that there are of each."""
+        """What can be chosen: {'connections': [{'id', 'name', 'from', 'to'}]}, the months (YYYY-MM) that there are of
+        each.
+        """
         connections = self.env['ramp.connection'].with_context(active_test=False).search([('state', '!=', 'draft')])
         self._check_readable(connections)
         today = fields.Date.context_today(self)
-        first = dict(self.env['ramp.record']._read_group(
-            [('connection_id', 'in', connections.ids), ('has_moved', '=', True)], ['connection_id'], ['date:min']))
-        return {'connections': [{
-            'id': connection.id, 'name': connection.display_name,
-            'from': f'{max(first.get(connection) or today, connection.start_date):%Y-%m}', 'to': f'{today:%Y-%m}',
-        } for connection in connections]}
+        first = dict(
+            self.env['ramp.record']._read_group(
+                [('connection_id', 'in', connections.ids), ('has_moved', '=', True)], ['connection_id'], ['date:min']
+            )
+        )
+        return {
+            'connections': [
+                {
+                    'id': connection.id,
+                    'name': connection.display_name,
+                    'from': f'{max(first.get(connection) or today, connection.start_date):%Y-%m}',
+                    'to': f'{today:%Y-%m}',
+                }
+                for connection in connections
+            ]
+        }
 
     @api.model
     def get_report(self, connection_id, month_from=None, month_to=None):
@@ -56,9 +70,15 @@ class RampTieOutReport(models.AbstractModel):
         is_zero = all(part['is_zero'] for part in (*sections, *owing, rates))
         return {
             'connection': {'id': connection.id, 'name': connection.display_name, 'company': connection.company_id.name},
-            'period': {'from': f'{first:%Y-%m}' if first else False, 'to': f'{last:%Y-%m}',
-                       'label': self._period_in_words(connection, first, last)},
-            'is_zero': is_zero, 'sections': sections, 'open': owing, 'rates': rates,
+            'period': {
+                'from': f'{first:%Y-%m}' if first else False,
+                'to': f'{last:%Y-%m}',
+                'label': self._period_in_words(connection, first, last),
+            },
+            'is_zero': is_zero,
+            'sections': sections,
+            'open': owing,
+            'rates': rates,
             'status': self._report_overall_status(connection, is_zero, sections, owing, rates),
             'kinds': self._difference_kind_labels(),
             'read': fields.Datetime.to_string(connection.last_watch) if connection.last_watch else False,
@@ -81,24 +101,34 @@ class RampTieOutReport(models.AbstractModel):
 
     @api.model
     def open_owing(self, connection_id, kind, side, partner_id, currency_id):
-        """Action: what is behind a figure of the open bills ('vendor') or reimbursements ('employee') of a partner; see open_items."""
+        """Action: what is behind a figure of the open bills ('vendor') or reimbursements ('employee') of a partner; see
+        open_items.
+        """
         connection = self._readable_connection(connection_id)
-        records = self.env['ramp.record'].browse([
-            row[0] for row in self._open_balance_rows(connection, kind)
-            if row[1:3] == (currency_id, partner_id or None)])
+        records = self.env['ramp.record'].browse(
+            [
+                row[0]
+                for row in self._open_balance_rows(connection, kind)
+                if row[1:3] == (currency_id, partner_id or None)
+            ]
+        )
         if side == 'ramp':
             action = self._open_ledger_action()
             action['domain'] = [('id', 'in', records.ids)]
             return action
         action = self.env['ir.actions.act_window']._for_xml_id('account.action_move_in_invoice_type')
         moves = self.env['account.move'].union(*self._moves_of_records(records).values())
-        action.update(name=self.env._('Ramp tie-out: bills'), domain=[('id', 'in', moves.ids)], context={'create': False})
+        action.update(
+            name=self.env._('Ramp tie-out: bills'), domain=[('id', 'in', moves.ids)], context={'create': False}
+        )
         return action
 
     # ------------------------------------------------------------------ access, and what was asked
 
     def _check_readable(self, connections):
-        """The figures are read in SQL: whoever asks must be allowed to read the connection, its ledger and the journal items."""
+        """The figures are read in SQL: whoever asks must be allowed to read the connection, its ledger and the journal
+        items.
+        """
         connections.check_access('read')
         for model in ('ramp.record', 'ramp.tie.out', 'account.move.line'):
             self.env[model].check_access('read')
@@ -118,14 +148,18 @@ class RampTieOutReport(models.AbstractModel):
             raise ValueError(f'unknown measure {measure}')
 
     def _parse_months(self, connection, month_from, month_to):
-        """The first day of the first month, or None, and of the last one: within what there can be, and not too many to be shown."""
+        """The first day of the first month, or None, and of the last one: within what there can be, and not too many to
+        be shown.
+        """
         today = fields.Date.context_today(self)
         try:
             first = date.fromisoformat(f'{month_from}-01') if month_from else None
             last = date.fromisoformat(f'{month_to}-01') if month_to else today.replace(day=1)
         except ValueError as error:
             raise UserError(self.env._('A month is written as 2026-07.')) from error
-        last = max(min(last, today.replace(day=1) + relativedelta(years=1)), EPOCH)  # before the start date: what is behind an opening
+        last = max(
+            min(last, today.replace(day=1) + relativedelta(years=1)), EPOCH
+        )  # before the start date: what is behind an opening
         return first and min(max(first, connection.start_date.replace(day=1), EPOCH), last), last
 
     def _period_in_words(self, connection, first, last):
@@ -135,22 +169,40 @@ class RampTieOutReport(models.AbstractModel):
         if first == last:
             return month_name(last)
         return self.env._(
-            '%(first)s to %(last)s', first=month_name(first or connection.start_date), last=month_name(last))
+            '%(first)s to %(last)s', first=month_name(first or connection.start_date), last=month_name(last)
+        )
 
     # ------------------------------------------------------------------ what it comes to, in words
 
     def _report_overall_status(self, connection, is_zero, sections, owing, rates):
-        """{'kind', 'count', 'text', 'note'}; 'zero' only if Ramp was looked at, too: the lists of what is ready tell not everything."""
+        """{'kind', 'count', 'text', 'note'}; 'zero' only if Ramp was looked at, too: the lists of what is ready tell
+        not everything.
+        """
         count = sum(len(month['differences']) + month['more'] for section in sections for month in section['months'])
-        count += sum(section['start']['odd'] for section in sections) + sum(row['odd'] for part in (*owing, rates) for row in part['rows'])
-        note = self.env._('Last complete look at Ramp: %s', format_datetime(self.env, connection.last_watch)) if connection.last_watch \
-            else self.env._('Last complete look at Ramp: never. Press Read Ramp Again; until then, what is not ready in Ramp is not known.')
+        count += sum(section['start']['odd'] for section in sections) + sum(
+            row['odd'] for part in (*owing, rates) for row in part['rows']
+        )
+        note = (
+            self.env._('Last complete look at Ramp: %s', format_datetime(self.env, connection.last_watch))
+            if connection.last_watch
+            else self.env._(
+                'Last complete look at Ramp: never. Press Read Ramp Again; until then, what is not ready in Ramp is '
+                'not known.'
+            )
+        )
         if not (sections or any(part['rows'] for part in owing)):
             kind, text = 'empty', self.env._('Nothing has come from Ramp yet')
         elif not is_zero:
-            kind, text = 'odd', (
-                self.env._('Differences in months before these') if not count else
-                self.env._('1 difference') if count == 1 else self.env._('%s differences', count))
+            kind, text = (
+                'odd',
+                (
+                    self.env._('Differences in months before these')
+                    if not count
+                    else self.env._('1 difference')
+                    if count == 1
+                    else self.env._('%s differences', count)
+                ),
+            )
         elif not connection.last_watch:
             kind, text = 'unread', self.env._('What has come from Ramp ties out; the rest is not known yet')
         else:
@@ -181,12 +233,22 @@ class RampTieOutReport(models.AbstractModel):
     def _get_report_values(self, docids, data=None):
         """EXTENDS: what the template shows. data: connection_id, month_from, month_to."""
         options = data or {}
-        reports = [self.get_report(connection, options.get('month_from'), options.get('month_to'))
-                   for connection in docids or [options.get('connection_id')]]
+        reports = [
+            self.get_report(connection, options.get('month_from'), options.get('month_to'))
+            for connection in docids or [options.get('connection_id')]
+        ]
         connections = self.env['ramp.connection'].browse([report['connection']['id'] for report in reports])
-        currencies = self.env['res.currency'].browse({
-            part['currency']['id'] for report in reports
-            for part in (*report['sections'], *(row for part in report['open'] for row in part['rows']), report['rates'])})
+        currencies = self.env['res.currency'].browse(
+            {
+                part['currency']['id']
+                for report in reports
+                for part in (
+                    *report['sections'],
+                    *(row for part in report['open'] for row in part['rows']),
+                    report['rates'],
+                )
+            }
+        )
         return {'docs': reports, 'connections': connections.grouped('id'), 'currencies': currencies.grouped('id')}
 
     # ------------------------------------------------------------------ XLSX
@@ -196,5 +258,8 @@ class RampTieOutReport(models.AbstractModel):
         """(file name, content) of the report as a workbook."""
         report = self.get_report(connection_id, month_from, month_to)
         name = self.env._(
-            'Ramp Tie-Out %(connection)s %(period)s', connection=report['connection']['name'], period=report['period']['label'])
+            'Ramp Tie-Out %(connection)s %(period)s',
+            connection=report['connection']['name'],
+            period=report['period']['label'],
+        )
         return f'{name}.xlsx', Workbook(self.env, report).as_bytes()

@@ -10,23 +10,29 @@ FIRST_ROW = 4  # of the table, below the title
 class Workbook:
     """The tie-out as XLSX: a sheet for each entity and currency, one of all differences, one of what is open.
 
-    Figures are numbers, and each sheet ends with a sum that a reader can check. Texts come from other people: they are always
-    written as texts, so that none becomes a formula or a link.
+    Figures are numbers, and each sheet ends with a sum that a reader can check. Texts come from other people: they are
+    always written as texts, so that none becomes a formula or a link.
     """
 
     def __init__(self, env, report):
         try:
             import xlsxwriter
         except ImportError as error:  # Odoo wants it, and some servers are without all the same
-            raise UserError(env._(
-                "The Python library XlsxWriter is missing on Odoo's server, so there is no workbook. Whoever looks after the server "
-                'installs it ("pip install XlsxWriter"); the PDF and the screen show the same.')) from error
+            raise UserError(
+                env._(
+                    "The Python library XlsxWriter is missing on Odoo's server, so there is no workbook. Whoever "
+                    'looks after the server '
+                    'installs it ("pip install XlsxWriter"); the PDF and the screen show the same.'
+                )
+            ) from error
 
         self._env = env
         self._ = env._
         self.report = report
         self.output = io.BytesIO()
-        self.book = xlsxwriter.Workbook(self.output, {'in_memory': True, 'strings_to_formulas': False, 'strings_to_urls': False})
+        self.book = xlsxwriter.Workbook(
+            self.output, {'in_memory': True, 'strings_to_formulas': False, 'strings_to_urls': False}
+        )
         self.bold = self.book.add_format({'bold': True})
         self.head = self.book.add_format({'bold': True, 'bottom': 1, 'bg_color': '#e9ecef', 'text_wrap': True})
         self.title = self.book.add_format({'bold': True, 'font_size': 14})
@@ -46,9 +52,12 @@ class Workbook:
     # ------------------------------------------------------------------ parts
 
     def _write_section_sheet(self, section):
-        title = f"{section['entity_name']} - {section['currency']['name']}"
-        sheet = self._add_titled_sheet(f"{section['currency']['name']} {section['entity_name']}", title, [
-            (self._('Month'), 16), (self._('Row'), 34), *self._amount_columns(), (self._('Differences'), 12)])
+        title = f'{section["entity_name"]} - {section["currency"]["name"]}'
+        sheet = self._add_titled_sheet(
+            f'{section["currency"]["name"]} {section["entity_name"]}',
+            title,
+            [(self._('Month'), 16), (self._('Row'), 34), *self._amount_columns(), (self._('Differences'), 12)],
+        )
         currency, row = section['currency'], FIRST_ROW + 1
         start = section['start']
         if start['ramp'] or start['odoo']:
@@ -63,14 +72,19 @@ class Workbook:
         for column, side in enumerate(('ramp', 'odoo', 'difference'), 2):
             letter = 'ABCDEF'[column]
             sums = ''.join(f'+SUM({letter}{first}:{letter}{last})' for first, last in parts)
-            sheet.write_formula(row + 1, column, f'=ROUND({letter}{opening}{sums}-{letter}{closing},{currency["digits"]})',
-                                self._money_format(currency, bold=True), self._section_checksum(section, side))
+            sheet.write_formula(
+                row + 1,
+                column,
+                f'=ROUND({letter}{opening}{sums}-{letter}{closing},{currency["digits"]})',
+                self._money_format(currency, bold=True),
+                self._section_checksum(section, side),
+            )
 
     def _write_month_rows(self, sheet, row, month, currency):
         """Write a month from this row on: its opening, what moves what is owed, its closing, and what is beside that.
 
-        :return: (next row, (first, last) row of what moves what is owed, row of the closing); all but the next row as the
-            workbook counts them, from 1
+        :return: (next row, (first, last) row of what moves what is owed, row of the closing); all but the next row as
+            the workbook counts them, from 1
         """
         label, owed = month['label'], [line for line in month['lines'] if line['is_owed']]
         part = row + 2, row + 1 + len(owed)
@@ -93,41 +107,107 @@ class Workbook:
 
     def _write_differences_sheet(self):
         rows = [
-            (section['currency'], [section['entity_name'], month['label'], self.report['kinds'].get(item['kind'], item['kind']),
-                                   item['name'], item['date'] or '', item['text'] or '', item['url'] or ''], item)
-            for section in self.report['sections'] for month in section['months'] for item in month['differences']]
+            (
+                section['currency'],
+                [
+                    section['entity_name'],
+                    month['label'],
+                    self.report['kinds'].get(item['kind'], item['kind']),
+                    item['name'],
+                    item['date'] or '',
+                    item['text'] or '',
+                    item['url'] or '',
+                ],
+                item,
+            )
+            for section in self.report['sections']
+            for month in section['months']
+            for item in month['differences']
+        ]
         rows += [
-            (section['currency'], [section['entity_name'], '', '', self._('Owed before %s', section['start_date']), '', '', ''],
-             section['start']) for section in self.report['sections'] if section['start']['odd']]
+            (
+                section['currency'],
+                [section['entity_name'], '', '', self._('Owed before %s', section['start_date']), '', '', ''],
+                section['start'],
+            )
+            for section in self.report['sections']
+            if section['start']['odd']
+        ]
         rows += [
-            (row['currency'], [part['title'], row['name'], self.report['kinds'].get(item['kind'], item['kind']),
-                               item['name'], item['date'] or '', item['text'] or '', item['url'] or ''], item)
-            for part in self.report['open'] for row in part['rows'] for item in row['differences']]
-        sheet = self._add_titled_sheet(self._('Differences'), self.report['status']['text'], [
-            (self._('Part'), 30), (self._('Month or partner'), 24), (self._('Kind'), 18), (self._('Object or entry'), 34),
-            (self._('Date'), 12), (self._('What is the matter'), 70), (self._('In Ramp'), 30), *self._amount_columns(),
-            (self._('Currency'), 10)])
+            (
+                row['currency'],
+                [
+                    part['title'],
+                    row['name'],
+                    self.report['kinds'].get(item['kind'], item['kind']),
+                    item['name'],
+                    item['date'] or '',
+                    item['text'] or '',
+                    item['url'] or '',
+                ],
+                item,
+            )
+            for part in self.report['open']
+            for row in part['rows']
+            for item in row['differences']
+        ]
+        sheet = self._add_titled_sheet(
+            self._('Differences'),
+            self.report['status']['text'],
+            [
+                (self._('Part'), 30),
+                (self._('Month or partner'), 24),
+                (self._('Kind'), 18),
+                (self._('Object or entry'), 34),
+                (self._('Date'), 12),
+                (self._('What is the matter'), 70),
+                (self._('In Ramp'), 30),
+                *self._amount_columns(),
+                (self._('Currency'), 10),
+            ],
+        )
         for number, (currency, texts, figures) in enumerate(rows, FIRST_ROW + 1):
             self._write_figures_row(sheet, number, texts, figures, currency, code=True)
         self._write_currency_sums(
-            sheet, FIRST_ROW + 1 + len(rows), 7, [(currency, figures) for currency, _texts, figures in rows])
+            sheet, FIRST_ROW + 1 + len(rows), 7, [(currency, figures) for currency, _texts, figures in rows]
+        )
 
     def _write_open_balances_sheet(self):
-        rows = [(row['currency'], [part['title'], row['name']], row) for part in self.report['open'] for row in part['rows']]
-        sheet = self._add_titled_sheet(self._('Open'), self._('Open bills and reimbursements'), [
-            (self._('Part'), 34), (self._('Partner'), 40), *self._amount_columns(), (self._('Currency'), 10),
-            (self._('Differences'), 12)])
+        rows = [
+            (row['currency'], [part['title'], row['name']], row) for part in self.report['open'] for row in part['rows']
+        ]
+        sheet = self._add_titled_sheet(
+            self._('Open'),
+            self._('Open bills and reimbursements'),
+            [
+                (self._('Part'), 34),
+                (self._('Partner'), 40),
+                *self._amount_columns(),
+                (self._('Currency'), 10),
+                (self._('Differences'), 12),
+            ],
+        )
         for number, (currency, texts, figures) in enumerate(rows, FIRST_ROW + 1):
             self._write_figures_row(sheet, number, texts, figures, currency, code=True)
             sheet.write_number(number, len(texts) + 4, figures['odd'])
         self._write_currency_sums(
-            sheet, FIRST_ROW + 1 + len(rows), 2, [(currency, figures) for currency, _texts, figures in rows])
+            sheet, FIRST_ROW + 1 + len(rows), 2, [(currency, figures) for currency, _texts, figures in rows]
+        )
 
     def _write_rates_sheet(self):
         rates = self.report['rates']
-        sheet = self._add_titled_sheet(self._('Rates'), rates['title'], [
-            (self._('Currency'), 10), (self._('Amount'), 24), (self._("At Odoo's rates"), 18), (self._('As booked'), 18),
-            (self._('Difference'), 18), (self._('Further off than allowed'), 12)])
+        sheet = self._add_titled_sheet(
+            self._('Rates'),
+            rates['title'],
+            [
+                (self._('Currency'), 10),
+                (self._('Amount'), 24),
+                (self._("At Odoo's rates"), 18),
+                (self._('As booked'), 18),
+                (self._('Difference'), 18),
+                (self._('Further off than allowed'), 12),
+            ],
+        )
         for number, row in enumerate(rates['rows'], FIRST_ROW + 1):
             self._write_figures_row(sheet, number, [row['code'], row['name']], row, rates['currency'])
 
@@ -137,7 +217,7 @@ class Workbook:
         return [(self._('Ramp'), 18), (self._('Odoo'), 18), (self._('Difference'), 18)]
 
     def _add_titled_sheet(self, name, title, columns):
-        name = re.sub(r"[\[\]:*?/\\\x00-\x1f]", ' ', name).strip("' ")[:31].strip("' ") or self._('Section')
+        name = re.sub(r'[\[\]:*?/\\\x00-\x1f]', ' ', name).strip("' ")[:31].strip("' ") or self._('Section')
         unique, number = name, 1
         while unique.lower() in self._names:
             number += 1
@@ -145,8 +225,13 @@ class Workbook:
         self._names.add(unique.lower())
         sheet = self.book.add_worksheet(unique)
         about, status = self.report['connection'], self.report['status']
-        for row, text in enumerate((
-                title, f"{about['company']}, {about['name']}, {self.report['period']['label']}", f"{status['text']}. {status['note']}")):
+        for row, text in enumerate(
+            (
+                title,
+                f'{about["company"]}, {about["name"]}, {self.report["period"]["label"]}',
+                f'{status["text"]}. {status["note"]}',
+            )
+        ):
             sheet.write_string(row, 0, text, self.title if not row else None)
         for column, (label, width) in enumerate(columns):
             sheet.write_string(FIRST_ROW, column, label, self.head)
@@ -160,7 +245,7 @@ class Workbook:
     def _money_format(self, currency, bold=False):
         key = currency['name'], currency['digits'], bold
         if key not in self._money:
-            digits = f".{'0' * currency['digits']}" if currency['digits'] else ''
+            digits = f'.{"0" * currency["digits"]}' if currency['digits'] else ''
             self._money[key] = self.book.add_format({'num_format': f'#,##0{digits}', 'bold': bold})
         return self._money[key]
 
@@ -186,6 +271,10 @@ class Workbook:
                 area = f'{FIRST_ROW + 2}:{{0}}{row}'
                 total = sum(item[side] for money, item in figures if money['name'] == currency['name'])
                 sheet.write_formula(
-                    row, place, f'=SUMIF({code}{area.format(code)},"{currency["name"]}",{letter}{area.format(letter)})',
-                    self._money_format(currency, bold=True), round(total, currency['digits']) + 0.0)
+                    row,
+                    place,
+                    f'=SUMIF({code}{area.format(code)},"{currency["name"]}",{letter}{area.format(letter)})',
+                    self._money_format(currency, bold=True),
+                    round(total, currency['digits']) + 0.0,
+                )
             sheet.write_string(row, column + 4, currency['name'])

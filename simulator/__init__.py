@@ -7,4 +7,4 @@ from .app import Simulator
 from .faults import KINDS, Fault
 from .seed import Seed
 
-__all__ = ["KINDS", "Fault", "Seed", "Simulator"]
+__all__ = ['KINDS', 'Fault', 'Seed', 'Simulator']

@@ -32,10 +32,28 @@ class Simulator(RequestPipeline, Handles):
     """
 
     def __init__(
-        self, seed=None, *, host="127.0.0.1", port=0, clock=utc_now, monotonic=time.monotonic, validate=True,
-        client_id="ramp_id_simulator", client_secret="ramp_sec_simulator", scopes=auth.SCOPES, token_lifetime=864000,
-        rate_limit=200, rate_window=10, retry_after=None, dead_tokens_not_found=False, resync="refuse",
-        keep_bodies=False, ramp_plus=True, hide_three_way=True, task_seconds=0, webhooks=None,
+        self,
+        seed=None,
+        *,
+        host='127.0.0.1',
+        port=0,
+        clock=utc_now,
+        monotonic=time.monotonic,
+        validate=True,
+        client_id='ramp_id_simulator',
+        client_secret='ramp_sec_simulator',
+        scopes=auth.SCOPES,
+        token_lifetime=864000,
+        rate_limit=200,
+        rate_window=10,
+        retry_after=None,
+        dead_tokens_not_found=False,
+        resync='refuse',
+        keep_bodies=False,
+        ramp_plus=True,
+        hide_three_way=True,
+        task_seconds=0,
+        webhooks=None,
     ):
         self.seed = seed or Seed()
         self.host, self.port = host, port
@@ -63,7 +81,7 @@ class Simulator(RequestPipeline, Handles):
         self.newer_shape = self.seed.newer_shape
         self.state = State(self.seed.seed, self.clock)
         for module in (coding, *ENDPOINTS):
-            for name, make in getattr(module, "TABLES", {}).items():
+            for name, make in getattr(module, 'TABLES', {}).items():
                 self.state.tables[name] = make()
         self.faults = faults.Faults(self.seed.seed)
         self.rate.reset()
@@ -80,27 +98,27 @@ class Simulator(RequestPipeline, Handles):
     # -- back to what was
 
     def snapshot(self):
-        """Everything that a test may change, for `restore`: data, faults, hooks, logs, tokens, events and options, and whether
-        it listens, and where."""
+        """Everything that a test may change, for `restore`: data, faults, hooks, logs, tokens, events and options, and
+        whether it listens, and where."""
         with self.webhooks.quiet(), self.state.lock:
             return {
-                "listens": self._address(),
-                "clock": self.state.clock,
-                "state": self.state.snapshot(),
-                "parts": [memory.remember_part(part) for part in self._remembered_parts()],
+                'listens': self._address(),
+                'clock': self.state.clock,
+                'state': self.state.snapshot(),
+                'parts': [memory.remember_part(part) for part in self._remembered_parts()],
             }
 
     def restore(self, kept):
         """Back to what `snapshot` returned, as often as wanted."""
-        if self._address() != kept["listens"]:
+        if self._address() != kept['listens']:
             self.stop()
         with self.webhooks.quiet(), self.state.lock:
-            self.state.restore(kept["state"])
-            self.state.clock = kept["clock"]
-            for part, remembered in zip(self._remembered_parts(), kept["parts"], strict=True):
+            self.state.restore(kept['state'])
+            self.state.clock = kept['clock']
+            for part, remembered in zip(self._remembered_parts(), kept['parts'], strict=True):
                 memory.put_back(part, remembered)
             events.watch_tables(self.state, self.webhooks.emit)
-        if kept["listens"] and not self._server:
+        if kept['listens'] and not self._server:
             self.start()
 
     def _remembered_parts(self):
@@ -116,10 +134,7 @@ class Simulator(RequestPipeline, Handles):
         self._server = server.Server((self.host, self.port), self.answer, self._stopping)
         self.port = self._server.server_address[1]
         threading.Thread(
-            target=self._server.serve_forever,
-            kwargs={"poll_interval": 0.02},
-            name="ramp-simulator",
-            daemon=True,
+            target=self._server.serve_forever, kwargs={'poll_interval': 0.02}, name='ramp-simulator', daemon=True
         ).start()
         self.webhooks.start()
         return self
@@ -141,7 +156,7 @@ class Simulator(RequestPipeline, Handles):
 
     @property
     def url(self):
-        return f"http://{self.host}:{self.port}"
+        return f'http://{self.host}:{self.port}'
 
     @property
     def api_url(self):

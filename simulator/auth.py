@@ -8,64 +8,82 @@ from .errors import OAuthError, RampError, not_found
 
 # What an app of the connector is granted unless a test says otherwise. Ramp narrows silently to these.
 SCOPES = (
-    "accounting:read", "accounting:write", "transactions:read", "transactions:write",
-    "reimbursements:read", "bills:read", "bills:write", "vendors:read", "vendors:write",
-    "purchase_orders:read", "purchase_orders:write", "item_receipts:read", "item_receipts:write",
-    "users:read", "users:write", "departments:read", "departments:write", "locations:read",
-    "locations:write", "entities:read", "receipts:read", "receipts:write", "statements:read",
-    "cashbacks:read", "transfers:read", "bank_accounts:read", "repayments:read", "cards:read",
-    "business:read", "merchants:read",
+    'accounting:read',
+    'accounting:write',
+    'transactions:read',
+    'transactions:write',
+    'reimbursements:read',
+    'bills:read',
+    'bills:write',
+    'vendors:read',
+    'vendors:write',
+    'purchase_orders:read',
+    'purchase_orders:write',
+    'item_receipts:read',
+    'item_receipts:write',
+    'users:read',
+    'users:write',
+    'departments:read',
+    'departments:write',
+    'locations:read',
+    'locations:write',
+    'entities:read',
+    'receipts:read',
+    'receipts:write',
+    'statements:read',
+    'cashbacks:read',
+    'transfers:read',
+    'bank_accounts:read',
+    'repayments:read',
+    'cards:read',
+    'business:read',
+    'merchants:read',
 )
 
 
 def check_client(request, ramp):
     """Check the app's Basic credentials; `invalid_client` otherwise."""
-    kind, _, value = request.headers.get("Authorization", "").partition(" ")
+    kind, _, value = request.headers.get('Authorization', '').partition(' ')
     try:
-        given = base64.b64decode(value).decode() if kind.lower() == "basic" else ""
+        given = base64.b64decode(value).decode() if kind.lower() == 'basic' else ''
     except (binascii.Error, UnicodeDecodeError):
-        given = ""
-    if given != f"{ramp.client_id}:{ramp.client_secret}":
-        raise OAuthError(401, "invalid_client", "Client authentication failed")
+        given = ''
+    if given != f'{ramp.client_id}:{ramp.client_secret}':
+        raise OAuthError(401, 'invalid_client', 'Client authentication failed')
 
 
 def issue_token(ramp, scope):
     state = ramp.state
-    scopes = [name for name in (scope or "").split() if name in ramp.scopes]
-    token = "ramp_business_tok_" + state.new_id().replace("-", "") + state.new_id().replace("-", "")
+    scopes = [name for name in (scope or '').split() if name in ramp.scopes]
+    token = 'ramp_business_tok_' + state.new_id().replace('-', '') + state.new_id().replace('-', '')
     state.tokens[token] = {
-        "scopes": frozenset(scopes),
-        "until": state.clock() + timedelta(seconds=ramp.token_lifetime),
-        "dead": None,
+        'scopes': frozenset(scopes),
+        'until': state.clock() + timedelta(seconds=ramp.token_lifetime),
+        'dead': None,
     }
-    return {
-        "access_token": token,
-        "expires_in": ramp.token_lifetime,
-        "scope": " ".join(scopes),
-        "token_type": "Bearer",
-    }
+    return {'access_token': token, 'expires_in': ramp.token_lifetime, 'scope': ' '.join(scopes), 'token_type': 'Bearer'}
 
 
 def bearer_token(request):
-    kind, _, value = request.headers.get("Authorization", "").partition(" ")
-    return value.strip() if kind.lower() == "bearer" else None
+    kind, _, value = request.headers.get('Authorization', '').partition(' ')
+    return value.strip() if kind.lower() == 'bearer' else None
 
 
 def kill_token(state, value, as_not_found=False):
     """Make a token unusable; `as_not_found`: it answers 404, as dead tokens do in Ramp's sandbox, not 401."""
     if value in state.tokens:
-        state.tokens[value]["dead"] = "not found" if as_not_found else "revoked"
+        state.tokens[value]['dead'] = 'not found' if as_not_found else 'revoked'
 
 
 def check_token(request, ramp, scope):
     """The token of a request; 401 (or 404) if it is dead, 403 if it lacks `scope`."""
     token = ramp.state.tokens.get(bearer_token(request))
-    if token is None or token["dead"] or token["until"] <= ramp.state.clock():
-        if token and token["dead"] == "not found" or ramp.dead_tokens_not_found:
+    if token is None or token['dead'] or token['until'] <= ramp.state.clock():
+        if token and token['dead'] == 'not found' or ramp.dead_tokens_not_found:
             raise not_found()
-        raise RampError(401, "DEVELOPER_7028", "The access token is expired or not known")
-    if scope and scope not in token["scopes"]:
-        raise RampError(403, "DEVELOPER_7100", f"Missing scope {scope}", {"scope": [scope]})
+        raise RampError(401, 'DEVELOPER_7028', 'The access token is expired or not known')
+    if scope and scope not in token['scopes']:
+        raise RampError(403, 'DEVELOPER_7100', f'Missing scope {scope}', {'scope': [scope]})
     return token
 
 

@@ -10,27 +10,27 @@ from .state import Table, wire_fields
 
 
 def _by_id(row):
-    return row.get("id")
+    return row.get('id')
 
 
 def _by_field(row):
-    return row.get("_field"), row.get("id")
+    return row.get('_field'), row.get('id')
 
 
 TABLES = {
-    "accounts": lambda: Table(key="ramp_id", name=_by_id),
-    "fields": lambda: Table(key="ramp_id", name=_by_id),
-    "options": lambda: Table(key="ramp_id", index="_field", name=_by_field),
-    "accounting_vendors": lambda: Table(key="ramp_id", name=_by_id),
-    "tax_rates": lambda: Table(key="ramp_id", name=_by_id),
-    "tax_codes": lambda: Table(key="ramp_id", name=_by_id),
-    "tax_options": lambda: Table(key="ramp_id", name=_by_id),
+    'accounts': lambda: Table(key='ramp_id', name=_by_id),
+    'fields': lambda: Table(key='ramp_id', name=_by_id),
+    'options': lambda: Table(key='ramp_id', index='_field', name=_by_field),
+    'accounting_vendors': lambda: Table(key='ramp_id', name=_by_id),
+    'tax_rates': lambda: Table(key='ramp_id', name=_by_id),
+    'tax_codes': lambda: Table(key='ramp_id', name=_by_id),
+    'tax_options': lambda: Table(key='ramp_id', name=_by_id),
 }
 # The built-in fields of GL accounts and of accounting vendors have these remote ids and are not among
 # /accounting/fields; nor is the tax code field, whose remote id the client does not choose.
-CATEGORY = "Category"
-MERCHANT = "Merchant"
-TAX_CODE = "Tax Code"
+CATEGORY = 'Category'
+MERCHANT = 'Merchant'
+TAX_CODE = 'Tax Code'
 
 
 # -- whose, and which
@@ -38,9 +38,9 @@ TAX_CODE = "Tax Code"
 
 def in_books_of(connection):
     """The test whether a row is in the books of a connection (None: there is no active one)."""
-    ident = connection and connection["id"]
-    owners = (ident,) if connection and not connection["is_active"] else (None, ident)
-    return lambda row: row.get("_connection") in owners
+    ident = connection and connection['id']
+    owners = (ident,) if connection and not connection['is_active'] else (None, ident)
+    return lambda row: row.get('_connection') in owners
 
 
 def find_uploaded(state, table, name, connection):
@@ -56,12 +56,12 @@ def wire_renderer(state):
     active = accounting_connection.active_connection(state)
 
     def render_row(row):
-        connection = state["connections"].get(row.get("_connection")) or active
+        connection = state['connections'].get(row.get('_connection')) or active
         # Without any connection it is made up: the contract wants an id.
-        owner = connection["id"] if connection else state.stable_id("connection")
-        body = {"accounting_connection_id": owner, **wire_fields(row)}
-        if "provider_name" in body:
-            body["provider_name"] = connection and connection["remote_provider_name"]
+        owner = connection['id'] if connection else state.stable_id('connection')
+        body = {'accounting_connection_id': owner, **wire_fields(row)}
+        if 'provider_name' in body:
+            body['provider_name'] = connection and connection['remote_provider_name']
         return body
 
     return render_row
@@ -82,39 +82,37 @@ def _add_row(state, table, names, values, connection):
     while ident in state[table]:
         others += 1
         ident = state.stable_id(*names, others)
-    return state[table].add({"ramp_id": ident, **values, "_connection": connection})
+    return state[table].add({'ramp_id': ident, **values, '_connection': connection})
 
 
 def _with_dates(state, **values):
-    return {**values, "provider_name": None, "created_at": state.now(), "updated_at": state.now()}
+    return {**values, 'provider_name': None, 'created_at': state.now(), 'updated_at': state.now()}
 
 
 def _category_info(state, ident):
-    return {"id": ident, "name": ident, "ramp_id": state.stable_id("field", ident)}
+    return {'id': ident, 'name': ident, 'ramp_id': state.stable_id('field', ident)}
 
 
 def _existing_row(state, table, name, connection):
     """What a maker leaves alone: it is in the books already."""
-    owner = state["connections"].get(connection) if connection else accounting_connection.active_connection(state)
+    owner = state['connections'].get(connection) if connection else accounting_connection.active_connection(state)
     return find_uploaded(state, table, name, owner)
 
 
-def add_account(
-    state, id, name, code="", classification="EXPENSE", entity_remote_ids=None, *, connection=None
-):
+def add_account(state, id, name, code='', classification='EXPENSE', entity_remote_ids=None, *, connection=None):
     """A GL account under the client's own id; an account already there is left alone."""
-    return _existing_row(state, "accounts", str(id), connection) or _add_row(
+    return _existing_row(state, 'accounts', str(id), connection) or _add_row(
         state,
-        "accounts",
-        ("account", str(id)),
+        'accounts',
+        ('account', str(id)),
         _with_dates(
             state,
             id=str(id),
             name=name,
-            code=code or "",
+            code=code or '',
             classification=classification,
             is_active=True,
-            visibility="VISIBLE",
+            visibility='VISIBLE',
             entity_remote_ids=entity_remote_ids,
             gl_account_category_info=_category_info(state, CATEGORY),
         ),
@@ -122,17 +120,17 @@ def add_account(
     )
 
 
-def add_vendor(state, id, name, code="", entity_remote_ids=None, *, connection=None):
+def add_vendor(state, id, name, code='', entity_remote_ids=None, *, connection=None):
     """An accounting vendor: a value to code with, not a vendor who is paid."""
-    return _existing_row(state, "accounting_vendors", str(id), connection) or _add_row(
+    return _existing_row(state, 'accounting_vendors', str(id), connection) or _add_row(
         state,
-        "accounting_vendors",
-        ("accounting vendor", str(id)),
+        'accounting_vendors',
+        ('accounting vendor', str(id)),
         _with_dates(
             state,
             id=str(id),
             name=name,
-            code=code or "",
+            code=code or '',
             is_active=True,
             is_synced=True,
             entity_remote_ids=entity_remote_ids,
@@ -143,14 +141,22 @@ def add_vendor(state, id, name, code="", entity_remote_ids=None, *, connection=N
 
 
 def add_field(
-    state, field_id, field_name, options=(), *, display_name=None, input_type="SINGLE_CHOICE", is_splittable=True,
-    is_required_for=(), connection=None,
+    state,
+    field_id,
+    field_name,
+    options=(),
+    *,
+    display_name=None,
+    input_type='SINGLE_CHOICE',
+    is_splittable=True,
+    is_required_for=(),
+    connection=None,
 ):
     """A field, single-choice unless said otherwise, with options ({"id", "value", "code"})."""
-    row = _existing_row(state, "fields", field_id, connection) or _add_row(
+    row = _existing_row(state, 'fields', field_id, connection) or _add_row(
         state,
-        "fields",
-        ("field", field_id),
+        'fields',
+        ('field', field_id),
         _with_dates(
             state,
             id=field_id,
@@ -168,27 +174,25 @@ def add_field(
     return row
 
 
-def add_option(
-    state, field, id, value, code="", display_name=None, entity_remote_ids=None, *, connection=None
-):
+def add_option(state, field, id, value, code='', display_name=None, entity_remote_ids=None, *, connection=None):
     """An option of a field, which is given as its row."""
-    name = field["ramp_id"], str(id)
-    return _existing_row(state, "options", name, connection) or _add_row(
+    name = field['ramp_id'], str(id)
+    return _existing_row(state, 'options', name, connection) or _add_row(
         state,
-        "options",
-        ("option", field["id"], str(id)),
+        'options',
+        ('option', field['id'], str(id)),
         {
             **_with_dates(
                 state,
                 id=str(id),
                 value=value,
                 display_name=display_name or value,
-                code=code or "",
+                code=code or '',
                 is_active=True,
-                visibility="VISIBLE",
+                visibility='VISIBLE',
                 entity_remote_ids=entity_remote_ids,
             ),
-            "_field": field["ramp_id"],
+            '_field': field['ramp_id'],
         },
         connection,
     )
@@ -196,16 +200,16 @@ def add_option(
 
 def add_tax_rate(state, id, name, rate, accounting_gl_account_id=None, *, connection=None):
     """A tax rate ("0.05" is 5 %) that is booked to an account, which is given by its ramp_id."""
-    return _existing_row(state, "tax_rates", str(id), connection) or _add_row(
+    return _existing_row(state, 'tax_rates', str(id), connection) or _add_row(
         state,
-        "tax_rates",
-        ("tax rate", str(id)),
+        'tax_rates',
+        ('tax rate', str(id)),
         {
-            "id": str(id),
-            "name": name,
-            "rate": str(rate),
-            "accounting_gl_account_id": accounting_gl_account_id,
-            "_active": True,
+            'id': str(id),
+            'name': name,
+            'rate': str(rate),
+            'accounting_gl_account_id': accounting_gl_account_id,
+            '_active': True,
         },
         connection,
     )
@@ -213,22 +217,22 @@ def add_tax_rate(state, id, name, rate, accounting_gl_account_id=None, *, connec
 
 def add_tax_code(state, name, display_name=None, *, connection=None):
     """The tax code field; nobody asks here whether there is one already."""
-    values = {"id": TAX_CODE, "name": name, "display_name": display_name or name, "_active": True}
-    return _add_row(state, "tax_codes", ("field", TAX_CODE), values, connection)
+    values = {'id': TAX_CODE, 'name': name, 'display_name': display_name or name, '_active': True}
+    return _add_row(state, 'tax_codes', ('field', TAX_CODE), values, connection)
 
 
 def add_tax_option(state, id, name, tax_rate_ids=(), entity_remote_ids=None, *, connection=None):
     """An option of the tax code field; its rates are named by the client's own ids."""
-    return _existing_row(state, "tax_options", str(id), connection) or _add_row(
+    return _existing_row(state, 'tax_options', str(id), connection) or _add_row(
         state,
-        "tax_options",
-        ("tax option", str(id)),
+        'tax_options',
+        ('tax option', str(id)),
         {
-            "id": str(id),
-            "name": name,
-            "tax_rate_ids": list(tax_rate_ids),
-            "entity_remote_ids": entity_remote_ids,
-            "is_active": True,
+            'id': str(id),
+            'name': name,
+            'tax_rate_ids': list(tax_rate_ids),
+            'entity_remote_ids': entity_remote_ids,
+            'is_active': True,
         },
         connection,
     )
@@ -239,51 +243,51 @@ def add_tax_option(state, id, name, tax_rate_ids=(), entity_remote_ids=None, *, 
 
 def account(state, external_id, name=None):
     """The selection of a GL account; `external_id` need not be known (a client's books change)."""
-    row = _row_meant(state, "accounts", external_id)
-    name = name or row.get("name", f"Account {external_id}")
-    return _make_selection(state, "GL_ACCOUNT", CATEGORY, CATEGORY, external_id, name, row.get("code"))
+    row = _row_meant(state, 'accounts', external_id)
+    name = name or row.get('name', f'Account {external_id}')
+    return _make_selection(state, 'GL_ACCOUNT', CATEGORY, CATEGORY, external_id, name, row.get('code'))
 
 
 def vendor(state, external_id, name=None):
     """The selection of an accounting vendor."""
-    row = _row_meant(state, "accounting_vendors", external_id)
-    name = name or row.get("name", f"Vendor {external_id}")
-    return _make_selection(state, "MERCHANT", MERCHANT, MERCHANT, external_id, name, row.get("code"))
+    row = _row_meant(state, 'accounting_vendors', external_id)
+    name = name or row.get('name', f'Vendor {external_id}')
+    return _make_selection(state, 'MERCHANT', MERCHANT, MERCHANT, external_id, name, row.get('code'))
 
 
 def tax_code(state, option_id, name=None):
     """The selection of a tax code option."""
-    field, row = _row_meant(state, "tax_codes", TAX_CODE), _row_meant(state, "tax_options", option_id)
-    name = name or row.get("name", f"Tax {option_id}")
-    return _make_selection(state, "TAX_CODE", TAX_CODE, field.get("name", TAX_CODE), option_id, name, None)
+    field, row = _row_meant(state, 'tax_codes', TAX_CODE), _row_meant(state, 'tax_options', option_id)
+    name = name or row.get('name', f'Tax {option_id}')
+    return _make_selection(state, 'TAX_CODE', TAX_CODE, field.get('name', TAX_CODE), option_id, name, None)
 
 
 def option(state, field_id, option_id, name=None):
     """The selection of a custom field's option. Its type is OTHER whatever the field is."""
-    field = _row_meant(state, "fields", field_id)
-    row = _row_meant(state, "options", (field.get("ramp_id"), option_id))
-    name = name or row.get("value", f"Option {option_id}")
-    return _make_selection(state, "OTHER", field_id, field.get("name", field_id), option_id, name, row.get("code"))
+    field = _row_meant(state, 'fields', field_id)
+    row = _row_meant(state, 'options', (field.get('ramp_id'), option_id))
+    name = name or row.get('value', f'Option {option_id}')
+    return _make_selection(state, 'OTHER', field_id, field.get('name', field_id), option_id, name, row.get('code'))
 
 
 def _make_selection(state, kind, field_id, field_name, external_id, name, code):
     selection = {
-        "id": state.stable_id(kind, field_id, external_id),
-        "external_id": external_id,
-        "name": name,
-        "display_name": name,
-        "provider_name": "Simulator",
-        "type": kind,
-        "category_info": {
-            "id": state.stable_id("field", field_id),
-            "external_id": field_id,
-            "name": field_name,
-            "type": kind,
+        'id': state.stable_id(kind, field_id, external_id),
+        'external_id': external_id,
+        'name': name,
+        'display_name': name,
+        'provider_name': 'Simulator',
+        'type': kind,
+        'category_info': {
+            'id': state.stable_id('field', field_id),
+            'external_id': field_id,
+            'name': field_name,
+            'type': kind,
         },
-        "source": {"type": "USER"},
+        'source': {'type': 'USER'},
     }
     if code:
-        selection["external_code"] = code
+        selection['external_code'] = code
     return selection
 
 
@@ -291,22 +295,22 @@ def read_selections(state, wanted):
     """Selections for `[{"field_external_id", "field_option_external_id"}]`; Ramp's errors for unknown."""
     active = accounting_connection.active_connection(state)
     built_in = {
-        CATEGORY: ("accounts", account),
-        MERCHANT: ("accounting_vendors", vendor),
-        TAX_CODE: ("tax_options", tax_code),
+        CATEGORY: ('accounts', account),
+        MERCHANT: ('accounting_vendors', vendor),
+        TAX_CODE: ('tax_options', tax_code),
     }
     selections = []
     for item in wanted or ():
-        field_id, value = item["field_external_id"], item.get("field_option_external_id")
+        field_id, value = item['field_external_id'], item.get('field_option_external_id')
         if field_id in built_in:
             table, select = built_in[field_id]
             name, selection = value, select(state, value)
         else:
-            field = find_uploaded(state, "fields", field_id, active)
+            field = find_uploaded(state, 'fields', field_id, active)
             if field is None:
-                raise RampError(400, "DEVELOPER_7122", f"Unknown field {field_id}")
-            table, name, selection = "options", (field["ramp_id"], value), option(state, field_id, value)
+                raise RampError(400, 'DEVELOPER_7122', f'Unknown field {field_id}')
+            table, name, selection = 'options', (field['ramp_id'], value), option(state, field_id, value)
         if find_uploaded(state, table, name, active) is None:
-            raise RampError(400, "DEVELOPER_7123", f"Unknown field option {value}")
+            raise RampError(400, 'DEVELOPER_7123', f'Unknown field option {value}')
         selections.append(selection)
     return selections

@@ -28,13 +28,13 @@ try:
 except ImportError:
     jsonschema = None
 
-VERSION = "2026-08-01"
-DEFAULT = Path(__file__).resolve().parents[2] / f"shared/ramp-api/openapi/developer-api.{VERSION}.json"
+VERSION = '2026-08-01'
+DEFAULT = Path(__file__).resolve().parents[2] / f'shared/ramp-api/openapi/developer-api.{VERSION}.json'
 
 
 def location():
     """Where the contract's file is looked for."""
-    return Path(os.environ.get("RAMP_OPENAPI") or DEFAULT)
+    return Path(os.environ.get('RAMP_OPENAPI') or DEFAULT)
 
 
 def load():
@@ -44,32 +44,32 @@ def load():
     if not path.is_file():
         missing = f"Ramp's OpenAPI file is not at {path}; set RAMP_OPENAPI"
     elif jsonschema is None:
-        missing = "the Python package jsonschema is not installed"
+        missing = 'the Python package jsonschema is not installed'
     if not missing:
         return _load(str(path))
-    if os.environ.get("CI") == "true":
-        raise RuntimeError(f"The simulator cannot check the contract: {missing}.")
+    if os.environ.get('CI') == 'true':
+        raise RuntimeError(f'The simulator cannot check the contract: {missing}.')
     return None
 
 
 @functools.lru_cache(maxsize=2)
 def _load(path):
-    with open(path, encoding="utf-8") as file:
+    with open(path, encoding='utf-8') as file:
         return Contract(json.load(file))
 
 
 class Contract:
     def __init__(self, document):
-        self._schemas = document["components"]["schemas"]
+        self._schemas = document['components']['schemas']
         self._operations = {}
-        for path, item in document["paths"].items():
-            shared = item.get("parameters", [])
-            for method in ("get", "post", "put", "patch", "delete"):
+        for path, item in document['paths'].items():
+            shared = item.get('parameters', [])
+            for method in ('get', 'post', 'put', 'patch', 'delete'):
                 if method in item:
                     operation = item[method]
                     self._operations[method.upper(), path] = {
                         **operation,
-                        "parameters": shared + operation.get("parameters", []),
+                        'parameters': shared + operation.get('parameters', []),
                     }
         self._converted = {}
         self._validators = {}
@@ -79,48 +79,44 @@ class Contract:
 
     def plus(self, route):
         """Whether only a business with Ramp Plus may call it."""
-        return bool(self._operations[route.method, route.template].get("x-ramp-plus-required"))
+        return bool(self._operations[route.method, route.template].get('x-ramp-plus-required'))
 
     def scope(self, route):
         """The scope an operation wants, or None. The file names at most one."""
-        for choice in self._operations[route.method, route.template].get("security", []):
+        for choice in self._operations[route.method, route.template].get('security', []):
             for scopes in choice.values():
                 return scopes[0] if scopes else None
         return None
 
     def query_names(self, route):
-        return {
-            p["name"]
-            for p in self._operations[route.method, route.template]["parameters"]
-            if p["in"] == "query"
-        }
+        return {p['name'] for p in self._operations[route.method, route.template]['parameters'] if p['in'] == 'query'}
 
     def wants_body(self, route):
-        return route.method != "DELETE" and "requestBody" in self._operations[route.method, route.template]
+        return route.method != 'DELETE' and 'requestBody' in self._operations[route.method, route.template]
 
     # -- requests
 
     def check_request(self, route, query, body):
         """Raise Ramp's 422 for what the schema does not allow. Unknown query parameters are ignored."""
         operation = self._operations[route.method, route.template]
-        for parameter in operation["parameters"]:
-            name = parameter["name"]
-            if parameter["in"] != "query":
+        for parameter in operation['parameters']:
+            name = parameter['name']
+            if parameter['in'] != 'query':
                 continue
             if name not in query:
-                if parameter.get("required"):
-                    raise errors.invalid_field(name, "Missing data for required field.")
+                if parameter.get('required'):
+                    raise errors.invalid_field(name, 'Missing data for required field.')
                 continue
             texts = query.getlist(name)
-            if parameter["schema"].get("type") == "array" and parameter.get("explode") is False:
-                texts = [part for text in texts for part in text.split(",")]
-            values = [_query_value(text, parameter["schema"]) for text in texts]
-            if parameter["schema"].get("type") != "array":
+            if parameter['schema'].get('type') == 'array' and parameter.get('explode') is False:
+                texts = [part for text in texts for part in text.split(',')]
+            values = [_query_value(text, parameter['schema']) for text in texts]
+            if parameter['schema'].get('type') != 'array':
                 values = values[0]
-            self._refuse(("query", route, name), parameter["schema"], values, name)
-        schema = _json_schema(operation.get("requestBody"))
+            self._refuse(('query', route, name), parameter['schema'], values, name)
+        schema = _json_schema(operation.get('requestBody'))
         if schema is not None and (body is not None or self.wants_body(route)):
-            self._refuse(("body", route), schema, body)
+            self._refuse(('body', route), schema, body)
 
     def _refuse(self, key, schema, value, name=None):
         found = list(self._validator(key, schema, closed=True).iter_errors(value))
@@ -128,53 +124,48 @@ class Contract:
             fields = {}
             for error in found:
                 _report(fields, ([name] if name else []) + list(error.absolute_path), error)
-            raise errors.invalid_input("Invalid input", fields)
+            raise errors.invalid_input('Invalid input', fields)
 
     # -- answers
 
-    def answer_errors(self, route, status, body, rows=None, rows_in="data"):
+    def answer_errors(self, route, status, body, rows=None, rows_in='data'):
         """What is wrong with an answer, as text. Error answers have no schema in the file.
 
         `rows`: the stored rows behind `body[rows_in]`; those found right once are not looked at again.
         """
         if status >= 400:
             return []
-        responses = self._operations[route.method, route.template]["responses"]
+        responses = self._operations[route.method, route.template]['responses']
         if str(status) not in responses:
-            return [f"status {status} is not in the contract"]
+            return [f'status {status} is not in the contract']
         if status == 204:
             # The file has an empty object at some of these; there is no body to hold it.
-            return [] if body is None else ["a 204 has no body"]
+            return [] if body is None else ['a 204 has no body']
         schema = _json_schema(responses[str(status)])
         if schema is None:
-            return [] if body in (None, {}) else ["the contract wants no body"]
+            return [] if body in (None, {}) else ['the contract wants no body']
         fresh = None
         if rows and len(rows) == len(body[rows_in]):
-            fresh = [i for i, row in enumerate(rows) if not row.get("_valid") and not row.get("_broken")]
+            fresh = [i for i, row in enumerate(rows) if not row.get('_valid') and not row.get('_broken')]
             body = {**body, rows_in: [body[rows_in][i] for i in fresh]}
-        validator = self._validator(("answer", route, status), schema, closed=False)
-        found = [
-            f"{'/'.join(map(str, error.absolute_path))}: {error.message}"
-            for error in validator.iter_errors(body)
-        ]
+        validator = self._validator(('answer', route, status), schema, closed=False)
+        found = [f'{"/".join(map(str, error.absolute_path))}: {error.message}' for error in validator.iter_errors(body)]
         if fresh and not found:
             for i in fresh:
-                rows[i]["_valid"] = True
+                rows[i]['_valid'] = True
         return found
 
     # -- OpenAPI 3.0 to JSON Schema
 
     def _validator(self, key, schema, closed):
         if key not in self._validators:
-            self._validators[key] = jsonschema.Draft7Validator(
-                self._convert(schema, closed), format_checker=FORMATS
-            )
+            self._validators[key] = jsonschema.Draft7Validator(self._convert(schema, closed), format_checker=FORMATS)
         return self._validators[key]
 
     def _convert(self, node, closed, within=()):
         """References are put in place (shared, not copied); inside itself a schema accepts anything."""
-        if "$ref" in node:
-            name = node["$ref"].rpartition("/")[2]
+        if '$ref' in node:
+            name = node['$ref'].rpartition('/')[2]
             if name in within:
                 return {}
             key = name, closed
@@ -183,54 +174,54 @@ class Contract:
             return self._converted[key]
         schema = {}
         for word, value in node.items():
-            if word == "properties":
+            if word == 'properties':
                 schema[word] = {name: self._convert(sub, closed, within) for name, sub in value.items()}
-            elif word in ("items", "not"):
+            elif word in ('items', 'not'):
                 schema[word] = self._convert(value, closed, within)
-            elif word == "additionalProperties":
+            elif word == 'additionalProperties':
                 schema[word] = value if isinstance(value, bool) else self._convert(value, closed, within)
-            elif word == "allOf":
+            elif word == 'allOf':
                 # Parts of a whole cannot each refuse the other's fields.
                 schema[word] = [self._convert(sub, closed and len(value) == 1, within) for sub in value]
-            elif word in ("oneOf", "anyOf"):
+            elif word in ('oneOf', 'anyOf'):
                 # The file's alternatives overlap (one may match everything), so "exactly one" is not meant.
-                schema["anyOf"] = [self._convert(sub, closed, within) for sub in value]
+                schema['anyOf'] = [self._convert(sub, closed, within) for sub in value]
             elif word in (
-                "type",
-                "enum",
-                "format",
-                "required",
-                "minimum",
-                "maximum",
-                "minLength",
-                "maxLength",
-                "minItems",
-                "maxItems",
-                "uniqueItems",
-                "pattern",
+                'type',
+                'enum',
+                'format',
+                'required',
+                'minimum',
+                'maximum',
+                'minLength',
+                'maxLength',
+                'minItems',
+                'maxItems',
+                'uniqueItems',
+                'pattern',
             ):
                 schema[word] = value
-        if closed and "properties" in schema:
-            schema.setdefault("additionalProperties", False)
-        if node.get("nullable"):
-            schema = {"anyOf": [{"type": "null"}, schema]}
+        if closed and 'properties' in schema:
+            schema.setdefault('additionalProperties', False)
+        if node.get('nullable'):
+            schema = {'anyOf': [{'type': 'null'}, schema]}
         return schema
 
 
 def _json_schema(part):
-    return ((part or {}).get("content") or {}).get("application/json", {}).get("schema")
+    return ((part or {}).get('content') or {}).get('application/json', {}).get('schema')
 
 
 def _query_value(text, schema):
     """A query parameter is text: read it as its schema wants, or leave it for the schema to refuse."""
-    kind = schema.get("items", schema).get("type")
+    kind = schema.get('items', schema).get('type')
     try:
-        if kind == "integer":
+        if kind == 'integer':
             return int(text)
-        if kind == "number":
+        if kind == 'number':
             return float(text)
-        if kind == "boolean":
-            return {"true": True, "false": False, "1": True, "0": False}[text.lower()]
+        if kind == 'boolean':
+            return {'true': True, 'false': False, '1': True, '0': False}[text.lower()]
     except (ValueError, KeyError):
         pass
     return text
@@ -238,25 +229,25 @@ def _query_value(text, schema):
 
 def _report(fields, path, error):
     """Put a schema error where Ramp's validation puts it: nested by field, a list of sentences at the end."""
-    if error.validator == "anyOf" and error.context:
+    if error.validator == 'anyOf' and error.context:
         # Of "null or this" only the second half tells the client anything.
-        real = [sub for sub in error.context if sub.validator_value != "null"]
+        real = [sub for sub in error.context if sub.validator_value != 'null']
         for sub in real:
             _report(fields, path + list(sub.path), sub)
         return
     texts = {
-        "required": "Missing data for required field.",
-        "additionalProperties": "Unknown field.",
-        "enum": "Must be one of the allowed values.",
-        "minItems": "Shorter than minimum length.",
-        "maxItems": "Longer than maximum length.",
-        "type": f"Not a valid {error.validator_value}.",
-        "format": f"Not a valid {error.validator_value}.",
+        'required': 'Missing data for required field.',
+        'additionalProperties': 'Unknown field.',
+        'enum': 'Must be one of the allowed values.',
+        'minItems': 'Shorter than minimum length.',
+        'maxItems': 'Longer than maximum length.',
+        'type': f'Not a valid {error.validator_value}.',
+        'format': f'Not a valid {error.validator_value}.',
     }
-    if error.validator == "required":
+    if error.validator == 'required':
         names = [name for name in error.validator_value if name not in error.instance]
-    elif error.validator == "additionalProperties":
-        names = [name for name in error.instance if name not in error.schema.get("properties", {})]
+    elif error.validator == 'additionalProperties':
+        names = [name for name in error.instance if name not in error.schema.get('properties', {})]
     else:
         names = [None]
     for name in names:
@@ -266,7 +257,7 @@ def _report(fields, path, error):
             spot = spot.setdefault(step, {})
             if not isinstance(spot, dict):
                 return
-        last = steps[-1] if steps else "_schema"
+        last = steps[-1] if steps else '_schema'
         sentence = texts.get(error.validator, error.message)
         if isinstance(spot.setdefault(last, []), list) and sentence not in spot[last]:
             spot[last].append(sentence)
@@ -274,9 +265,9 @@ def _report(fields, path, error):
 
 def _is_time(text):
     # Stricter than Ramp in one point: a time without offset is accepted in requests only by convention.
-    if "T" not in text:
-        raise ValueError("no time")
-    datetime.fromisoformat(re.sub(r"Z$", "+00:00", text))
+    if 'T' not in text:
+        raise ValueError('no time')
+    datetime.fromisoformat(re.sub(r'Z$', '+00:00', text))
     return True
 
 
@@ -285,12 +276,12 @@ def _formats():
         return None
     checker = jsonschema.FormatChecker(formats=())
     for name, check in {
-        "uuid": lambda text: bool(uuid.UUID(text)) and len(text) == 36,
-        "date-time": _is_time,
-        "date": lambda text: len(text) == 10 and bool(date.fromisoformat(text)),
-        "email": lambda text: re.fullmatch(r"[^@\s]+@[^@\s]+", text) is not None,
-        "url": lambda text: re.match(r"https?://[^/\s]+", text) is not None,
-        "decimal": lambda text: re.fullmatch(r"[+-]?\d+(\.\d+)?", text) is not None,
+        'uuid': lambda text: bool(uuid.UUID(text)) and len(text) == 36,
+        'date-time': _is_time,
+        'date': lambda text: len(text) == 10 and bool(date.fromisoformat(text)),
+        'email': lambda text: re.fullmatch(r'[^@\s]+@[^@\s]+', text) is not None,
+        'url': lambda text: re.match(r'https?://[^/\s]+', text) is not None,
+        'decimal': lambda text: re.fullmatch(r'[+-]?\d+(\.\d+)?', text) is not None,
     }.items():
         checker.checks(name, raises=ValueError)(functools.partial(_only_text, check))
     return checker

@@ -13,13 +13,8 @@ class RampError(Exception):
 
     def body(self):
         return {
-            "error_v2": {
-                "error_code": self.code,
-                "message": self.message,
-                "additional_info": self.fields,
-                "notes": "",
-            },
-            "error": self.fields or {"message": self.message},
+            'error_v2': {'error_code': self.code, 'message': self.message, 'additional_info': self.fields, 'notes': ''},
+            'error': self.fields or {'message': self.message},
         }
 
 
@@ -27,20 +22,20 @@ class OAuthError(RampError):
     """The token endpoint speaks RFC 6749, so `error` is a bare word there."""
 
     def __init__(self, status, error, description):
-        super().__init__(status, "DEVELOPER_7000", description)
+        super().__init__(status, 'DEVELOPER_7000', description)
         self.error = error
 
     def body(self):
-        return {**super().body(), "error": self.error, "error_description": self.message}
+        return {**super().body(), 'error': self.error, 'error_description': self.message}
 
 
 def invalid_input(message, fields=None):
-    return RampError(422, "DEVELOPER_7001", message, fields)
+    return RampError(422, 'DEVELOPER_7001', message, fields)
 
 
 def invalid_field(field, message):
     return invalid_input(message, {field: [message]})
 
 
-def not_found(what="Object"):
-    return RampError(404, "DEVELOPER_7002", f"{what} not found")
+def not_found(what='Object'):
+    return RampError(404, 'DEVELOPER_7002', f'{what} not found')

@@ -1,33 +1,77 @@
 """What changes in the simulated Ramp are events of webhooks: read off the rows, before and after.
 
-There is none for the creation of a vendor, nor for cashbacks, transfers, statements, repayments, or receipts that are deleted.
+There is none for the creation of a vendor, nor for cashbacks, transfers, statements, repayments, or receipts that are
+deleted.
 """
 
 from .endpoints import syncs
 from .state import wire_fields
 
 TYPES = (
-    "applications.status_updated", "bills.approved", "bills.archived", "bills.created", "bills.paid", "bills.ready_to_sync",
-    "bills.rejected", "bills.updated", "entities.created", "item_receipts.created", "payments.updated",
-    "purchase_orders.archived", "purchase_orders.created", "purchase_orders.updated",
-    "reimbursements.batch_payment_reimbursed", "reimbursements.ready_for_review", "reimbursements.ready_to_sync",
-    "reimbursements.sync_requested", "spend_requests.comment_created", "spend_requests.created", "tests.test_event",
-    "transactions.all_requirements_met_and_approved_changed", "transactions.authorized",
-    "transactions.body_coding_updated", "transactions.cleared", "transactions.declined", "transactions.ready_for_review",
-    "transactions.ready_to_sync", "transactions.receipt_added", "transactions.sync_requested", "transactions.synced",
-    "unified_requests.created", "unified_requests.external_approval_request",
-    "unified_requests.external_approval_request_reset", "unified_requests.modified", "unified_requests.node_advanced",
-    "unified_requests.override_approved", "unified_requests.updated", "users.invite_accepted", "vendor_agreements.archived",
-    "vendor_agreements.created", "vendor_agreements.deleted", "vendor_agreements.document_added", "vendor_agreements.updated",
-    "vendors.activated", "vendors.approved", "vendors.updated", "webhooks.verification",
+    'applications.status_updated',
+    'bills.approved',
+    'bills.archived',
+    'bills.created',
+    'bills.paid',
+    'bills.ready_to_sync',
+    'bills.rejected',
+    'bills.updated',
+    'entities.created',
+    'item_receipts.created',
+    'payments.updated',
+    'purchase_orders.archived',
+    'purchase_orders.created',
+    'purchase_orders.updated',
+    'reimbursements.batch_payment_reimbursed',
+    'reimbursements.ready_for_review',
+    'reimbursements.ready_to_sync',
+    'reimbursements.sync_requested',
+    'spend_requests.comment_created',
+    'spend_requests.created',
+    'tests.test_event',
+    'transactions.all_requirements_met_and_approved_changed',
+    'transactions.authorized',
+    'transactions.body_coding_updated',
+    'transactions.cleared',
+    'transactions.declined',
+    'transactions.ready_for_review',
+    'transactions.ready_to_sync',
+    'transactions.receipt_added',
+    'transactions.sync_requested',
+    'transactions.synced',
+    'unified_requests.created',
+    'unified_requests.external_approval_request',
+    'unified_requests.external_approval_request_reset',
+    'unified_requests.modified',
+    'unified_requests.node_advanced',
+    'unified_requests.override_approved',
+    'unified_requests.updated',
+    'users.invite_accepted',
+    'vendor_agreements.archived',
+    'vendor_agreements.created',
+    'vendor_agreements.deleted',
+    'vendor_agreements.document_added',
+    'vendor_agreements.updated',
+    'vendors.activated',
+    'vendors.approved',
+    'vendors.updated',
+    'webhooks.verification',
 )
 # What a token must be allowed to read to subscribe to a family of events; the others want nothing.
 SCOPES = {
-    "applications": "applications:read", "bills": "bills:read", "entities": "entities:read",
-    "item_receipts": "item_receipts:read", "payments": "bills:read", "purchase_orders": "purchase_orders:read",
-    "reimbursements": "reimbursements:read", "spend_requests": "spend_requests:read", "transactions": "transactions:read",
-    "unified_requests": "unified_requests:read", "users": "users:read", "vendor_agreements": "vendors:read",
-    "vendors": "vendors:read",
+    'applications': 'applications:read',
+    'bills': 'bills:read',
+    'entities': 'entities:read',
+    'item_receipts': 'item_receipts:read',
+    'payments': 'bills:read',
+    'purchase_orders': 'purchase_orders:read',
+    'reimbursements': 'reimbursements:read',
+    'spend_requests': 'spend_requests:read',
+    'transactions': 'transactions:read',
+    'unified_requests': 'unified_requests:read',
+    'users': 'users:read',
+    'vendor_agreements': 'vendors:read',
+    'vendors': 'vendors:read',
 }
 NOBODY = {}  # what a new row was before
 
@@ -45,91 +89,110 @@ def was_edited(old, row, but=()):
     """Did something change that goes over the wire, leaving out the fields of `but`?"""
     if not old:
         return False
-    left_out = {"updated_at", *but}
+    left_out = {'updated_at', *but}
     return any(old.get(name) != value for name, value in wire_fields(row).items() if name not in left_out)
 
 
 def _coding_of(row):
-    return [line.get("accounting_field_selections") for line in row.get("line_items") or ()], row.get("accounting_field_selections")
+    return [line.get('accounting_field_selections') for line in row.get('line_items') or ()], row.get(
+        'accounting_field_selections'
+    )
 
 
 def _transaction_events(old, row):
-    if not old and row["state"] not in ("DECLINED", "ERROR"):
-        yield "transactions.authorized"
-    if has_become(old, row, "state", "DECLINED"):
-        yield "transactions.declined"
-    if has_become(old, row, "state", "CLEARED"):
-        yield "transactions.cleared"
-        if row["sync_status"] == "NOT_SYNC_READY":
-            yield "transactions.ready_for_review"
-    if old and has_changed(old, row, "all_requirements_met_and_approved"):
-        yield "transactions.all_requirements_met_and_approved_changed"
+    if not old and row['state'] not in ('DECLINED', 'ERROR'):
+        yield 'transactions.authorized'
+    if has_become(old, row, 'state', 'DECLINED'):
+        yield 'transactions.declined'
+    if has_become(old, row, 'state', 'CLEARED'):
+        yield 'transactions.cleared'
+        if row['sync_status'] == 'NOT_SYNC_READY':
+            yield 'transactions.ready_for_review'
+    if old and has_changed(old, row, 'all_requirements_met_and_approved'):
+        yield 'transactions.all_requirements_met_and_approved_changed'
     if old and _coding_of(old) != _coding_of(row):
-        yield "transactions.body_coding_updated"
-    if len(row["receipts"] or ()) > len(old.get("receipts") or ()):
-        yield "transactions.receipt_added"
-    if has_become(old, row, "sync_status", "SYNC_READY"):
-        yield "transactions.ready_to_sync"
-    if has_become(old, row, "sync_status", "SYNCED"):
-        yield "transactions.synced"
+        yield 'transactions.body_coding_updated'
+    if len(row['receipts'] or ()) > len(old.get('receipts') or ()):
+        yield 'transactions.receipt_added'
+    if has_become(old, row, 'sync_status', 'SYNC_READY'):
+        yield 'transactions.ready_to_sync'
+    if has_become(old, row, 'sync_status', 'SYNCED'):
+        yield 'transactions.synced'
 
 
 def _bill_events(old, row):
     if not old:
-        yield "bills.created"
-    if has_become(old, row, "approval_status", "APPROVED"):
-        yield "bills.approved"
-    if has_become(old, row, "approval_status", "REJECTED", "TERMINATED"):
-        yield "bills.rejected"
-    archived = bool(row["archived_at"]) and not old.get("archived_at")
+        yield 'bills.created'
+    if has_become(old, row, 'approval_status', 'APPROVED'):
+        yield 'bills.approved'
+    if has_become(old, row, 'approval_status', 'REJECTED', 'TERMINATED'):
+        yield 'bills.rejected'
+    archived = bool(row['archived_at']) and not old.get('archived_at')
     if archived:
-        yield "bills.archived"
-    payment = row.get("payment") or {}
-    if has_changed(old, row, "payment") and payment.get("id"):
-        yield "payments.updated", payment["id"]
-    if has_become(old, row, "status", "PAID"):
-        yield "bills.paid"
+        yield 'bills.archived'
+    payment = row.get('payment') or {}
+    if has_changed(old, row, 'payment') and payment.get('id'):
+        yield 'payments.updated', payment['id']
+    if has_become(old, row, 'status', 'PAID'):
+        yield 'bills.paid'
     # Neither approvals nor payments.
-    if not archived and was_edited(old, row, (
-            "applied_vendor_credits", "approval_status", "archived_at", "deep_link_url", "paid_at", "payment", "status",
-            "status_summary", "sync_status", "synced_at")):
-        yield "bills.updated"
-    for target in (syncs.TARGETS["BILL_SYNC"], syncs.TARGETS["BILL_PAYMENT_SYNC"]):
-        if target.sync_state(row) == "ready" and not (old and target.sync_state(old) == "ready"):
-            yield "bills.ready_to_sync"
+    if not archived and was_edited(
+        old,
+        row,
+        (
+            'applied_vendor_credits',
+            'approval_status',
+            'archived_at',
+            'deep_link_url',
+            'paid_at',
+            'payment',
+            'status',
+            'status_summary',
+            'sync_status',
+            'synced_at',
+        ),
+    ):
+        yield 'bills.updated'
+    for target in (syncs.TARGETS['BILL_SYNC'], syncs.TARGETS['BILL_PAYMENT_SYNC']):
+        if target.sync_state(row) == 'ready' and not (old and target.sync_state(old) == 'ready'):
+            yield 'bills.ready_to_sync'
 
 
 def _reimbursement_events(old, row):
-    if has_become(old, row, "state", "PENDING"):
-        yield "reimbursements.ready_for_review"
-    if has_become(old, row, "sync_status", "SYNC_READY"):
-        yield "reimbursements.ready_to_sync"
-    if row["payment_batch_id"] and row["payment_processed_at"] and not old.get("payment_processed_at"):
-        yield "reimbursements.batch_payment_reimbursed", row["payment_batch_id"]
+    if has_become(old, row, 'state', 'PENDING'):
+        yield 'reimbursements.ready_for_review'
+    if has_become(old, row, 'sync_status', 'SYNC_READY'):
+        yield 'reimbursements.ready_to_sync'
+    if row['payment_batch_id'] and row['payment_processed_at'] and not old.get('payment_processed_at'):
+        yield 'reimbursements.batch_payment_reimbursed', row['payment_batch_id']
 
 
 def _vendor_events(old, row):
-    if old and has_become(old, row, "is_active", True):
-        yield "vendors.activated"
-    if old and has_become(old["_detail"], row["_detail"], "approval_status", "APPROVED"):
-        yield "vendors.approved"
+    if old and has_become(old, row, 'is_active', True):
+        yield 'vendors.activated'
+    if old and has_become(old['_detail'], row['_detail'], 'approval_status', 'APPROVED'):
+        yield 'vendors.approved'
     # Contacts are told neither here nor anywhere; and those of a new vendor come after it.
-    if was_edited(old, row, ("contacts", "default_payment_method", "is_active")):
-        yield "vendors.updated"
+    if was_edited(old, row, ('contacts', 'default_payment_method', 'is_active')):
+        yield 'vendors.updated'
 
 
 def _purchase_order_events(old, row):
     if not old:
-        yield "purchase_orders.created"
-    elif row["archived_at"] and not old["archived_at"]:
-        yield "purchase_orders.archived"
-    elif was_edited(old, row) or has_changed(old, row, "_approved", "_closed"):
-        yield "purchase_orders.updated"
+        yield 'purchase_orders.created'
+    elif row['archived_at'] and not old['archived_at']:
+        yield 'purchase_orders.archived'
+    elif was_edited(old, row) or has_changed(old, row, '_approved', '_closed'):
+        yield 'purchase_orders.updated'
 
 
 def _user_events(old, row):
-    if old and old["status"] in ("INVITE_EXPIRED", "INVITE_PENDING") and row["status"] in ("USER_ACTIVE", "USER_ONBOARDING"):
-        yield "users.invite_accepted"
+    if (
+        old
+        and old['status'] in ('INVITE_EXPIRED', 'INVITE_PENDING')
+        and row['status'] in ('USER_ACTIVE', 'USER_ONBOARDING')
+    ):
+        yield 'users.invite_accepted'
 
 
 def _creation_event(kind):
@@ -141,25 +204,26 @@ def _creation_event(kind):
 
 
 OF_TABLE = {
-    "bills": _bill_events,
-    "entities": _creation_event("entities.created"),
-    "item_receipts": _creation_event("item_receipts.created"),
-    "purchase_orders": _purchase_order_events,
-    "reimbursements": _reimbursement_events,
-    "transactions": _transaction_events,
-    "users": _user_events,
-    "vendors": _vendor_events,
+    'bills': _bill_events,
+    'entities': _creation_event('entities.created'),
+    'item_receipts': _creation_event('item_receipts.created'),
+    'purchase_orders': _purchase_order_events,
+    'reimbursements': _reimbursement_events,
+    'transactions': _transaction_events,
+    'users': _user_events,
+    'vendors': _vendor_events,
 }
 
 
 def watch_tables(state, emit):
     """Call `emit(event type, object id)` for all that happens to the tables of `state` from now on."""
+
     def watcher_of(of):
         def emit_events(old, row):
-            if not len(state["webhooks"]):
+            if not len(state['webhooks']):
                 return
             for found in of(old or NOBODY, row):
-                kind, ident = found if isinstance(found, tuple) else (found, row["id"])
+                kind, ident = found if isinstance(found, tuple) else (found, row['id'])
                 emit(kind, ident)
 
         return emit_events

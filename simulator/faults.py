@@ -7,12 +7,12 @@ import threading
 from dataclasses import asdict, dataclass, field
 
 # When a kind strikes: before any work, on the rows of a list, after the work, on a file, or on an event.
-BEFORE = ("rate_limit", "server_error", "drop_before", "timeout_before", "hang", "html_error", "dead_token")
-ROWS = ("duplicate_page", "reorder_page", "malformed_object", "stale_page")
-AFTER = ("error_after", "drop_after", "truncate", "timeout_after", "trickle_headers", "trickle_body")
-FILE = ("expired_file",)
+BEFORE = ('rate_limit', 'server_error', 'drop_before', 'timeout_before', 'hang', 'html_error', 'dead_token')
+ROWS = ('duplicate_page', 'reorder_page', 'malformed_object', 'stale_page')
+AFTER = ('error_after', 'drop_after', 'truncate', 'timeout_after', 'trickle_headers', 'trickle_body')
+FILE = ('expired_file',)
 # On an event of a webhook; the path is its type.
-EVENT = ("lose_event", "duplicate_event", "reorder_event")
+EVENT = ('lose_event', 'duplicate_event', 'reorder_event')
 KINDS = BEFORE + ROWS + AFTER + FILE + EVENT
 
 
@@ -21,35 +21,37 @@ class Fault:
     """`path` is a glob against the path below /developer/v1 (or /files/...), e.g. "/transactions*"."""
 
     kind: str
-    path: str = "*"
+    path: str = '*'
     method: str = None
     probability: float = 1.0
     count: int = None  # how often it may strike; None: without end
     skip: int = 0  # let that many matching requests pass first
     status: int = 500  # server_error, error_after
     retry_after: int = None  # rate_limit: seconds in Retry-After; None: no such header
-    seconds: float = 30.0  # timeout_*: how long to hang before the connection is closed; hang: never answered, nor closed
+    seconds: float = (
+        30.0  # timeout_*: how long to hang before the connection is closed; hang: never answered, nor closed
+    )
     pace: float = 1.0  # trickle_*: seconds between two bytes
     how: str = None  # malformed_object: missing_id, amount_as_text or null_lines; None: one by chance
     struck: int = field(default=0, compare=False)
 
     def __post_init__(self):
         if self.kind not in KINDS:
-            raise ValueError(f"Unknown fault {self.kind}; there are {', '.join(KINDS)}")
+            raise ValueError(f'Unknown fault {self.kind}; there are {", ".join(KINDS)}')
 
 
 class Faults:
     """The faults waiting to strike, in the order they were set. At most one per stage of a request."""
 
     def __init__(self, seed=1):
-        self._random = random.Random(f"faults {seed}")
+        self._random = random.Random(f'faults {seed}')
         self._lock = threading.Lock()
         self._waiting = []
         self._last_pages = {}
         # (kind, method, path) of every fault that struck, so that a test can see it was really met.
         self.struck = []
 
-    def add(self, kind, path="*", **options):
+    def add(self, kind, path='*', **options):
         fault = Fault(kind, path, **options)
         self._waiting.append(fault)
         return fault
@@ -69,11 +71,7 @@ class Faults:
         for fault in self._waiting:
             if fault.kind not in stage or fault.method not in (None, method):
                 continue
-            if (
-                fault.count is not None
-                and fault.struck >= fault.count
-                or not fnmatch.fnmatchcase(path, fault.path)
-            ):
+            if fault.count is not None and fault.struck >= fault.count or not fnmatch.fnmatchcase(path, fault.path):
                 continue
             if fault.skip > 0:
                 fault.skip -= 1
@@ -92,40 +90,40 @@ class Faults:
 
         A fault that could not show on this page keeps waiting for one where it can.
         """
-        rows = body.get("data") if isinstance(body, dict) else None
+        rows = body.get('data') if isinstance(body, dict) else None
         if not isinstance(rows, list) or not rows:
             return body, None
         with self._lock:
             former = self._last_pages.get(path) if has_start else None
             self._last_pages[path] = rows
-            stage = {"malformed_object", "stale_page"}
+            stage = {'malformed_object', 'stale_page'}
             if former:
-                stage.add("duplicate_page")
+                stage.add('duplicate_page')
             if len(rows) > 1:
-                stage.add("reorder_page")
-            fault = self._take(stage, "GET", path)
+                stage.add('reorder_page')
+            fault = self._take(stage, 'GET', path)
             if fault is None:
                 return body, None
-            if fault.kind == "duplicate_page":
+            if fault.kind == 'duplicate_page':
                 rows = former + rows
-            elif fault.kind == "reorder_page":
+            elif fault.kind == 'reorder_page':
                 shuffled = self._random.sample(rows, len(rows))
                 rows = shuffled if shuffled != rows else rows[::-1]
-            elif fault.kind == "stale_page":  # of a replica that has not heard yet of what was created last
-                newest = max(rows, key=lambda row: str(row.get("created_at") or ""))
+            elif fault.kind == 'stale_page':  # of a replica that has not heard yet of what was created last
+                newest = max(rows, key=lambda row: str(row.get('created_at') or ''))
                 rows = [row for row in rows if row is not newest]
             else:
                 place = self._random.randrange(len(rows))
                 rows = rows[:place] + [self._broken(rows[place], fault.how)] + rows[place + 1 :]
-            return {**body, "data": rows}, fault
+            return {**body, 'data': rows}, fault
 
     def _broken(self, row, how):
         row = copy.deepcopy(row)
-        how = how or self._random.choice(("missing_id", "amount_as_text", "null_lines"))
-        if how == "missing_id":
-            row.pop("id", None)
-        elif how == "amount_as_text":
-            row["amount"] = "not a number"
+        how = how or self._random.choice(('missing_id', 'amount_as_text', 'null_lines'))
+        if how == 'missing_id':
+            row.pop('id', None)
+        elif how == 'amount_as_text':
+            row['amount'] = 'not a number'
         else:
-            row["line_items"] = None
+            row['line_items'] = None
         return row

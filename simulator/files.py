@@ -1,4 +1,6 @@
-"""Files of receipts, invoices and statements: small real PDF, PNG and JPEG bytes that follow from their row, and their signed links."""
+"""Files of receipts, invoices and statements: small real PDF, PNG and JPEG bytes that follow from their row, and their
+signed links.
+"""
 
 import base64
 import functools
@@ -16,134 +18,132 @@ from .routes import route
 
 LIFETIME = timedelta(hours=1)
 # the tables whose rows have a file, and what it is called
-TABLES = {"receipts": "receipt", "invoices": "invoice", "statements": "statement"}
+TABLES = {'receipts': 'receipt', 'invoices': 'invoice', 'statements': 'statement'}
 _JPEG = base64.b64decode(
-    "/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDABsSFBcUERsXFhceHBsgKEIrKCUlKFE6PTBCYFVlZF9VXVtqeJmBanGQc1tdhbWGkJ6j"
-    "q62rZ4C8ybqmx5moq6T/2wBDARweHigjKE4rK06kbl1upKSkpKSkpKSkpKSkpKSkpKSkpKSkpKSkpKSkpKSkpKSkpKSkpKSkpKSk"
-    "pKSkpKSkpKT/wAARCAAEAAQDASIAAhEBAxEB/8QAFQABAQAAAAAAAAAAAAAAAAAAAAT/xAAUEAEAAAAAAAAAAAAAAAAAAAAA/8QA"
-    "FQEBAQAAAAAAAAAAAAAAAAAAAwX/xAAUEQEAAAAAAAAAAAAAAAAAAAAA/9oADAMBAAIRAxEAPwCwBHO//9k="
+    '/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDABsSFBcUERsXFhceHBsgKEIrKCUlKFE6PTBCYFVlZF9VXVtqeJmBanGQc1tdhbWGkJ6j'
+    'q62rZ4C8ybqmx5moq6T/2wBDARweHigjKE4rK06kbl1upKSkpKSkpKSkpKSkpKSkpKSkpKSkpKSkpKSkpKSkpKSkpKSkpKSkpKSk'
+    'pKSkpKSkpKT/wAARCAAEAAQDASIAAhEBAxEB/8QAFQABAQAAAAAAAAAAAAAAAAAAAAT/xAAUEAEAAAAAAAAAAAAAAAAAAAAA/8QA'
+    'FQEBAQAAAAAAAAAAAAAAAAAAAwX/xAAUEQEAAAAAAAAAAAAAAAAAAAAA/9oADAMBAAIRAxEAPwCwBHO//9k='
 )
 
 
 def file_kind(receipt):
-    return (
-        receipt.get("_kind")
-        or ("pdf", "pdf", "png", "jpg")[hashlib.sha256(receipt["id"].encode()).digest()[0] % 4]
-    )
+    return receipt.get('_kind') or ('pdf', 'pdf', 'png', 'jpg')[hashlib.sha256(receipt['id'].encode()).digest()[0] % 4]
 
 
 def file_content(receipt):
     """(content type, bytes)"""
-    lines = receipt.get("_text") or [f"Receipt {receipt['id']}"]
-    text = " ".join(lines)
-    if file_kind(receipt) == "png":
-        return "image/png", _png_bytes(receipt["id"])
-    if file_kind(receipt) == "bomb":
-        return "image/png", _blank_png(20000, 20000)
-    if file_kind(receipt) == "jpg":
+    lines = receipt.get('_text') or [f'Receipt {receipt["id"]}']
+    text = ' '.join(lines)
+    if file_kind(receipt) == 'png':
+        return 'image/png', _png_bytes(receipt['id'])
+    if file_kind(receipt) == 'bomb':
+        return 'image/png', _blank_png(20000, 20000)
+    if file_kind(receipt) == 'jpg':
         # A comment segment makes every file different: equal bytes would hide a mix-up of receipts.
         comment = text.encode()
-        return "image/jpeg", _JPEG[:20] + b"\xff\xfe" + struct.pack(">H", len(comment) + 2) + comment + _JPEG[
-            20:
-        ]
-    if file_kind(receipt) == "xml":
-        return "application/xml", f"<?xml version='1.0'?>\n<Invoice><ID>{receipt['id']}</ID></Invoice>".encode()
-    if file_kind(receipt) == "zip":
-        return "application/zip", b"PK\x03\x04" + text.encode()
-    return "application/pdf", _pdf_bytes(lines)
+        return 'image/jpeg', _JPEG[:20] + b'\xff\xfe' + struct.pack('>H', len(comment) + 2) + comment + _JPEG[20:]
+    if file_kind(receipt) == 'xml':
+        return 'application/xml', f"<?xml version='1.0'?>\n<Invoice><ID>{receipt['id']}</ID></Invoice>".encode()
+    if file_kind(receipt) == 'zip':
+        return 'application/zip', b'PK\x03\x04' + text.encode()
+    return 'application/pdf', _pdf_bytes(lines)
 
 
 def _png_bytes(name):
     digest = hashlib.sha256(name.encode()).digest()
     side = 8
-    rows = b"".join(
-        b"\0" + bytes(digest[(x * 3 + y + c) % 32] for x in range(side) for c in range(3))
-        for y in range(side)
+    rows = b''.join(
+        b'\0' + bytes(digest[(x * 3 + y + c) % 32] for x in range(side) for c in range(3)) for y in range(side)
     )
     return (
-        b"\x89PNG\r\n\x1a\n"
-        + _png_chunk(b"IHDR", struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0))
-        + _png_chunk(b"IDAT", zlib.compress(rows))
-        + _png_chunk(b"IEND", b"")
+        b'\x89PNG\r\n\x1a\n'
+        + _png_chunk(b'IHDR', struct.pack('>IIBBBBB', side, side, 8, 2, 0, 0, 0))
+        + _png_chunk(b'IDAT', zlib.compress(rows))
+        + _png_chunk(b'IEND', b'')
     )
 
 
 def _png_chunk(tag, data):
-    return struct.pack(">I", len(data)) + tag + data + struct.pack(">I", zlib.crc32(tag + data))
+    return struct.pack('>I', len(data)) + tag + data + struct.pack('>I', zlib.crc32(tag + data))
 
 
 @functools.lru_cache(maxsize=4)
 def _blank_png(width, height):
-    """A black picture of one bit for a pixel: 20,000 x 20,000 of them are some 48 KB, and gigabytes when somebody decodes them."""
+    """A black picture of one bit for a pixel: 20,000 x 20,000 of them are some 48 KB, and gigabytes when somebody
+    decodes them.
+    """
     packer, rows = zlib.compressobj(9), []
     row = bytes(1 + (width + 7) // 8)
     for _row in range(height):
         rows.append(packer.compress(row))
     rows.append(packer.flush())
     return (
-        b"\x89PNG\r\n\x1a\n"
-        + _png_chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 1, 0, 0, 0, 0))
-        + _png_chunk(b"IDAT", b"".join(rows))
-        + _png_chunk(b"IEND", b"")
+        b'\x89PNG\r\n\x1a\n'
+        + _png_chunk(b'IHDR', struct.pack('>IIBBBBB', width, height, 1, 0, 0, 0, 0))
+        + _png_chunk(b'IDAT', b''.join(rows))
+        + _png_chunk(b'IEND', b'')
     )
 
 
 def _pdf_bytes(lines):
     # the base fonts know Latin letters only; brackets and backslashes would end the text
-    texts = [line.translate({ord(char): "" for char in "()\\"}).encode("cp1252", "replace") for line in lines]
+    texts = [line.translate({ord(char): '' for char in '()\\'}).encode('cp1252', 'replace') for line in lines]
     height = max(200, 60 + 20 * len(texts))
-    stream = b"BT /F1 12 Tf 20 TL 20 %d Td " % (height - 40) + b" ".join(b"(%s) Tj T*" % text for text in texts) + b" ET"
+    stream = (
+        b'BT /F1 12 Tf 20 TL 20 %d Td ' % (height - 40) + b' '.join(b'(%s) Tj T*' % text for text in texts) + b' ET'
+    )
     objects = [
-        b"<< /Type /Catalog /Pages 2 0 R >>",
-        b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
-        b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 300 %d] /Contents 4 0 R" % height +
-        b" /Resources << /Font << /F1 5 0 R >> >> >>",
-        b"<< /Length %d >>\nstream\n%s\nendstream" % (len(stream), stream),
-        b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica /Encoding /WinAnsiEncoding >>",
+        b'<< /Type /Catalog /Pages 2 0 R >>',
+        b'<< /Type /Pages /Kids [3 0 R] /Count 1 >>',
+        b'<< /Type /Page /Parent 2 0 R /MediaBox [0 0 300 %d] /Contents 4 0 R' % height
+        + b' /Resources << /Font << /F1 5 0 R >> >> >>',
+        b'<< /Length %d >>\nstream\n%s\nendstream' % (len(stream), stream),
+        b'<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica /Encoding /WinAnsiEncoding >>',
     ]
-    out, offsets = b"%PDF-1.4\n", []
+    out, offsets = b'%PDF-1.4\n', []
     for number, part in enumerate(objects, 1):
         offsets.append(len(out))
-        out += b"%d 0 obj\n%s\nendobj\n" % (number, part)
+        out += b'%d 0 obj\n%s\nendobj\n' % (number, part)
     start = len(out)
-    out += b"xref\n0 %d\n0000000000 65535 f \n" % (len(objects) + 1)
-    out += b"".join(b"%010d 00000 n \n" % offset for offset in offsets)
-    return out + b"trailer\n<< /Size %d /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF\n" % (len(objects) + 1, start)
+    out += b'xref\n0 %d\n0000000000 65535 f \n' % (len(objects) + 1)
+    out += b''.join(b'%010d 00000 n \n' % offset for offset in offsets)
+    return out + b'trailer\n<< /Size %d /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF\n' % (len(objects) + 1, start)
 
 
 def _link_signature(state, path, expires):
-    return hmac.new(str(state.seed).encode(), f"{path} {expires}".encode(), hashlib.sha256).hexdigest()
+    return hmac.new(str(state.seed).encode(), f'{path} {expires}'.encode(), hashlib.sha256).hexdigest()
 
 
-def signed_url(call, receipt, table="receipts"):
+def signed_url(call, receipt, table='receipts'):
     """A link that works for an hour for whoever has it, on the host the request came to."""
-    name = quote(receipt.get("_filename") or f"{TABLES[table]}.{file_kind(receipt)}")
-    path = f"/files/{table}/{receipt['id']}/{name}"
+    name = quote(receipt.get('_filename') or f'{TABLES[table]}.{file_kind(receipt)}')
+    path = f'/files/{table}/{receipt["id"]}/{name}'
     expires = int((call.state.clock() + LIFETIME).timestamp())
-    query = urlencode({"Expires": expires, "Signature": _link_signature(call.state, path, expires)})
-    return f"{call.request.host_url.rstrip('/')}{path}?{query}"
+    query = urlencode({'Expires': expires, 'Signature': _link_signature(call.state, path, expires)})
+    return f'{call.request.host_url.rstrip("/")}{path}?{query}'
 
 
-@route("GET", "/files/{table}/{ident}/{name}", base="", open=True)
+@route('GET', '/files/{table}/{ident}/{name}', base='', open=True)
 def download_file(call):
     # The storage behind such links refuses a second kind of credentials; here it also shows a leaked token.
-    if "Authorization" in call.request.headers:
+    if 'Authorization' in call.request.headers:
         call.ramp.leaked_tokens += 1
-        return _xml_answer(400, "InvalidArgument", "Only one auth mechanism allowed")
+        return _xml_answer(400, 'InvalidArgument', 'Only one auth mechanism allowed')
     path = quote(call.request.path)
-    expires = call.query.get("Expires", "")
-    good = hmac.compare_digest(call.query.get("Signature", ""), _link_signature(call.state, path, expires))
+    expires = call.query.get('Expires', '')
+    good = hmac.compare_digest(call.query.get('Signature', ''), _link_signature(call.state, path, expires))
     fresh = expires.isdigit() and int(expires) > call.state.clock().timestamp()
-    if not good or not fresh or call.ramp.faults.take(FILE, "GET", call.request.path):
-        return _xml_answer(403, "AccessDenied", "Request has expired")
-    table = call.args["table"]
-    receipt = call.state[table].get(call.args["ident"]) if table in TABLES else None
+    if not good or not fresh or call.ramp.faults.take(FILE, 'GET', call.request.path):
+        return _xml_answer(403, 'AccessDenied', 'Request has expired')
+    table = call.args['table']
+    receipt = call.state[table].get(call.args['ident']) if table in TABLES else None
     if receipt is None:
-        return _xml_answer(404, "NoSuchKey", "The specified key does not exist.")
+        return _xml_answer(404, 'NoSuchKey', 'The specified key does not exist.')
     content_type, data = file_content(receipt)
     return Response(data, content_type=content_type)
 
 
 def _xml_answer(status, code, message):
     text = f"<?xml version='1.0'?>\n<Error><Code>{code}</Code><Message>{message}</Message></Error>"
-    return Response(text, status=status, content_type="application/xml")
+    return Response(text, status=status, content_type='application/xml')

@@ -20,14 +20,14 @@ def parse_uuid(text):
 
 
 def parse_time(text):
-    if "T" not in text and " " not in text:
-        raise ValueError("a date is not a time")
-    moment = datetime.fromisoformat(text.replace("Z", "+00:00"))
+    if 'T' not in text and ' ' not in text:
+        raise ValueError('a date is not a time')
+    moment = datetime.fromisoformat(text.replace('Z', '+00:00'))
     return iso_text(moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc))
 
 
 def parse_bool(text):
-    return {"true": True, "false": False, "1": True, "0": False}[text.lower()]
+    return {'true': True, 'false': False, '1': True, '0': False}[text.lower()]
 
 
 def parse_decimal(text):
@@ -69,11 +69,11 @@ def read_parameter(call, name, parse, default=None):
     try:
         return parse(text)
     except (ValueError, KeyError, InvalidOperation):
-        raise invalid_field(name, f"Not a valid value: {text}") from None
+        raise invalid_field(name, f'Not a valid value: {text}') from None
 
 
 def answer_list(
-    call, table, filters=None, where=None, order="", reverse=False, bucket=None, render=wire_fields, among=None
+    call, table, filters=None, where=None, order='', reverse=False, bucket=None, render=wire_fields, among=None
 ):
     """One page of a table: `{"data": [...], "page": {"next": url or None}}`.
 
@@ -81,19 +81,19 @@ def answer_list(
     `where(row)` is the default that hides rows nobody asked for; what is withheld is in no list. `among`: the rows
     that can be meant at all, where an index knows them, in the order of the list; without it the table is walked.
     """
-    size = read_parameter(call, "page_size", int, 20)
+    size = read_parameter(call, 'page_size', int, 20)
     if not 2 <= size <= 100:
-        raise invalid_field("page_size", "Value must be between 2 and 100")
+        raise invalid_field('page_size', 'Value must be between 2 and 100')
     wanted = _wanted_filters(call, filters or {})
     rows = call.state[table]
-    start = call.query.get("start")
+    start = call.query.get('start')
     if start is not None and start not in rows:
-        raise invalid_field("start", "Not the id of an object")
+        raise invalid_field('start', 'Not the id of an object')
     page, more = [], False
     if among is None or start is not None:
         among = rows.walk(order=order, bucket=bucket, after=start, reverse=reverse)
     for row in among:
-        if row.get("_withheld") or where and not where(row) or not all(test(row, value) for test, value in wanted):
+        if row.get('_withheld') or where and not where(row) or not all(test(row, value) for test, value in wanted):
             continue
         if len(page) == size:
             more = True
@@ -101,7 +101,7 @@ def answer_list(
         page.append(row)
     call.rows = page
     following = _next_page(call, size, page[-1][rows.key]) if more else None
-    return {"data": [render(row) for row in page], "page": {"next": following}}
+    return {'data': [render(row) for row in page], 'page': {'next': following}}
 
 
 def _wanted_filters(call, filters):
@@ -112,6 +112,6 @@ def _wanted_filters(call, filters):
 
 def _next_page(call, size, last):
     """The address of the page behind the object with the id `last`."""
-    query = [(k, v) for k, v in call.query.items(multi=True) if k not in ("start", "page_size")]
-    query += [("page_size", size), ("start", last)]
-    return f"{call.request.base_url}?{urlencode(query)}"
+    query = [(k, v) for k, v in call.query.items(multi=True) if k not in ('start', 'page_size')]
+    query += [('page_size', size), ('start', last)]
+    return f'{call.request.base_url}?{urlencode(query)}'

@@ -6,10 +6,20 @@ Left out is what runs, and what the parts are to each other. Whatever is added t
 import copy
 
 LEFT_OUT = {
-    "ramp", "state", "faults", "rate", "webhooks",
-    "_server", "_stopping", "_urls", "_thread", "_wake", "_sending", "_lock",
+    'ramp',
+    'state',
+    'faults',
+    'rate',
+    'webhooks',
+    '_server',
+    '_stopping',
+    '_urls',
+    '_thread',
+    '_wake',
+    '_sending',
+    '_lock',
 }
-AS_IT_IS = {"contract"}  # large, and nobody changes what is in it
+AS_IT_IS = {'contract'}  # large, and nobody changes what is in it
 
 
 def _copy_value(name, value):

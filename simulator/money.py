@@ -3,26 +3,26 @@
 _DIGITS = {
     **dict.fromkeys(
         (
-            "BIF",
-            "CLP",
-            "DJF",
-            "GNF",
-            "ISK",
-            "JPY",
-            "KMF",
-            "KRW",
-            "PYG",
-            "RWF",
-            "UGX",
-            "VND",
-            "VUV",
-            "XAF",
-            "XOF",
-            "XPF",
+            'BIF',
+            'CLP',
+            'DJF',
+            'GNF',
+            'ISK',
+            'JPY',
+            'KMF',
+            'KRW',
+            'PYG',
+            'RWF',
+            'UGX',
+            'VND',
+            'VUV',
+            'XAF',
+            'XOF',
+            'XPF',
         ),
         0,
     ),
-    **dict.fromkeys(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), 3),
+    **dict.fromkeys(('BHD', 'IQD', 'JOD', 'KWD', 'LYD', 'OMR', 'TND'), 3),
 }
 
 
@@ -33,7 +33,7 @@ def minor_per_major(currency):
 
 def currency_amount(minor, currency):
     """The contract's `CurrencyAmount`."""
-    return {"amount": minor, "currency_code": currency, "minor_unit_conversion_rate": minor_per_major(currency)}
+    return {'amount': minor, 'currency_code': currency, 'minor_unit_conversion_rate': minor_per_major(currency)}
 
 
 def major_amount(minor, currency):

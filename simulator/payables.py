@@ -15,17 +15,17 @@ DEFAULT = object()  # an argument not given, where None means something
 
 
 def first_account(store):
-    row = next(iter(store["accounts"]), None)
-    return row and row["id"]
+    row = next(iter(store['accounts']), None)
+    return row and row['id']
 
 
 def coded_lines(store, lines, account, analytics):
     """Lines with the coding that holds where a line has none of its own."""
     account = first_account(store) if account is DEFAULT else account
-    return [{"account": account, "analytics": analytics, **line} for line in lines]
+    return [{'account': account, 'analytics': analytics, **line} for line in lines]
 
 
-def complete_lines(what, amount_minor, lines, inventory, quantity="quantity"):
+def complete_lines(what, amount_minor, lines, inventory, quantity='quantity'):
     """(total, lines, inventory) in minor units, where what is not given follows from the rest.
 
     :param what: "A bill" or the like, for the TypeError if nothing is given
@@ -33,60 +33,62 @@ def complete_lines(what, amount_minor, lines, inventory, quantity="quantity"):
     :param lines: default: one over what the inventory leaves of the total
     :param inventory: lines with `unit_price_minor` and, under the name `quantity`, how many
     """
-    inventory = [{"amount_minor": round(Decimal(str(line[quantity])) * line["unit_price_minor"]), **line} for line in inventory]
+    inventory = [
+        {'amount_minor': round(Decimal(str(line[quantity])) * line['unit_price_minor']), **line} for line in inventory
+    ]
     stocked = sum_lines(inventory)
     if lines is None:
         if amount_minor is None and not inventory:
-            raise TypeError(f"{what} needs amount_minor, lines or inventory")
+            raise TypeError(f'{what} needs amount_minor, lines or inventory')
         rest = stocked if amount_minor is None else amount_minor
-        lines = [{"amount_minor": rest - stocked}] if rest != stocked or not inventory else []
+        lines = [{'amount_minor': rest - stocked}] if rest != stocked or not inventory else []
     if amount_minor is None:
         amount_minor = stocked + sum_lines(lines)
     return amount_minor, lines, inventory
 
 
 def sum_lines(lines):
-    return sum(line["amount_minor"] for line in lines)
+    return sum(line['amount_minor'] for line in lines)
 
 
 def recoded_lines(lines, account):
     """The same lines coded to an account, whatever they were coded with before."""
-    return [{**line, "account": account, "selections": None} for line in lines]
+    return [{**line, 'account': account, 'selections': None} for line in lines]
 
 
 def line_selections(store, line):
     """What a line is coded with: "selections" as they are, else by "account", "tax", "vendor" and "analytics"."""
-    if line.get("selections") is not None:
-        return line["selections"]
+    if line.get('selections') is not None:
+        return line['selections']
     found = []
-    for name, select in (("account", coding.account), ("tax", coding.tax_code), ("vendor", coding.vendor)):
+    for name, select in (('account', coding.account), ('tax', coding.tax_code), ('vendor', coding.vendor)):
         if line.get(name) is not None:
             found.append(select(store, str(line[name])))
-    for field_id, option_id in (line.get("analytics") or {}).items():
+    for field_id, option_id in (line.get('analytics') or {}).items():
         found.append(coding.option(store, field_id, str(option_id)))
     return found
 
 
 def bill_selections(found):
     """Selections as bills and vendor credits have them: what kind of field it is, only the category tells."""
-    return [{key: value for key, value in item.items() if key not in ("type", "source")} for item in found]
+    return [{key: value for key, value in item.items() if key not in ('type', 'source')} for item in found]
 
 
 def reimbursement_selections(found):
     """Selections as reimbursements have them: every key is there."""
-    return [{"external_code": None, **item} for item in found]
+    return [{'external_code': None, **item} for item in found]
 
 
 def is_coded(row, ident, *lists):
     """Is the object, or a line in one of its `lists`, coded with the selection of this id?"""
     places = [row, *(line for name in lists for line in row[name] or ())]
-    return any(item["id"] == ident for place in places for item in place["accounting_field_selections"])
+    return any(item['id'] == ident for place in places for item in place['accounting_field_selections'])
 
 
 def spread_lines(lines, total):
     """The same lines over another total."""
-    parts = money.split_minor(total, [abs(line["amount_minor"]) for line in lines])
-    return [{**line, "amount_minor": part} for line, part in zip(lines, parts, strict=True)]
+    parts = money.split_minor(total, [abs(line['amount_minor']) for line in lines])
+    return [{**line, 'amount_minor': part} for line, part in zip(lines, parts, strict=True)]
 
 
 def without_empty(body, names):
@@ -105,17 +107,17 @@ def row_of(table, value):
 def entity_of(store, value, currency=None):
     """The entity meant, else the first that has the currency, else the primary one."""
     if value:
-        return row_of(store["entities"], value)
-    primary = store["entities"].find(is_primary=True)
-    if currency in (None, primary["currency"]):
+        return row_of(store['entities'], value)
+    primary = store['entities'].find(is_primary=True)
+    if currency in (None, primary['currency']):
         return primary
-    return store["entities"].find(currency=currency) or primary
+    return store['entities'].find(currency=currency) or primary
 
 
 def parse_moment(value):
     """An aware datetime of a datetime, a date or ISO text; a day begins at midnight UTC."""
     if isinstance(value, str):
-        value = datetime.fromisoformat(value.replace("Z", "+00:00"))
+        value = datetime.fromisoformat(value.replace('Z', '+00:00'))
     elif isinstance(value, Date) and not isinstance(value, datetime):
         value = datetime.combine(value, time())
     return value if value.tzinfo else value.replace(tzinfo=timezone.utc)
@@ -128,9 +130,9 @@ def parse_midnight(value):
 
 def refuse_unknown(what, row, names, more=()):
     """A misspelt argument would else become a field of the object, and the test would test nothing."""
-    unknown = set(names) - {name for name in row if name[0] != "_"} - set(more)
+    unknown = set(names) - {name for name in row if name[0] != '_'} - set(more)
     if unknown:
-        raise TypeError(f"{what} has no {', '.join(sorted(unknown))}")
+        raise TypeError(f'{what} has no {", ".join(sorted(unknown))}')
 
 
 def convert_minor(minor, currency, rate, into):
@@ -139,17 +141,17 @@ def convert_minor(minor, currency, rate, into):
 
 
 # Dollars for one of each: what Ramp quotes unless somebody says otherwise. Between two currencies it is never 1.0.
-DOLLARS = {"USD": 1, "CHF": 1.143, "EUR": 1.0873, "GBP": 1.2654, "JPY": 0.00671, "KWD": 3.2584, "TWD": 0.03125}
+DOLLARS = {'USD': 1, 'CHF': 1.143, 'EUR': 1.0873, 'GBP': 1.2654, 'JPY': 0.00671, 'KWD': 3.2584, 'TWD': 0.03125}
 
 
 def quote_rate(currency, into):
     """Major units of `into` for one of `currency`, as Ramp's decimal string."""
     if currency == into:
-        return "1.0"
+        return '1.0'
     missing = {currency, into} - set(DOLLARS)
     if missing:
-        raise ValueError(f"Say fx_conversion_rate: the simulator knows no rate of {', '.join(sorted(missing))}")
-    return f"{DOLLARS[currency] / DOLLARS[into]:.6g}"
+        raise ValueError(f'Say fx_conversion_rate: the simulator knows no rate of {", ".join(sorted(missing))}')
+    return f'{DOLLARS[currency] / DOLLARS[into]:.6g}'
 
 
 # -- filters
@@ -157,7 +159,7 @@ def quote_rate(currency, into):
 
 def parse_list(parse=str):
     """A comma-separated list."""
-    return lambda text: [parse(part) for part in text.split(",")]
+    return lambda text: [parse(part) for part in text.split(',')]
 
 
 def field_among(field, parse=str):
@@ -185,31 +187,45 @@ def vendor_totals(store, booked=False, until=None):
     "card_minor" (of what is paid), "open_minor"}].
     """
     found = {}
-    for row in store["bills"]:
-        if row["approval_status"] != "APPROVED" or not row["enable_accounting_sync"] or row["archived_at"]:
+    for row in store['bills']:
+        if row['approval_status'] != 'APPROVED' or not row['enable_accounting_sync'] or row['archived_at']:
             continue
-        if booked and row["sync_status"] == "NOT_SYNCED" or until and row["issued_at"] >= until:
+        if booked and row['sync_status'] == 'NOT_SYNCED' or until and row['issued_at'] >= until:
             continue
-        key = row["vendor"]["id"], row["_money"]["currency"]
-        total = found.setdefault(key, {
-            "vendor_id": key[0], "vendor_name": row["vendor"]["name"], "currency": key[1], "bills": 0,
-            "billed_minor": 0, "credited_minor": 0, "paid_minor": 0, "card_minor": 0, "open_minor": 0})
-        paid = [] if booked and row["sync_status"] == "BILL_SYNCED" else [
-            item for item in row["_payments"] if item["state"] == "completed"]
+        key = row['vendor']['id'], row['_money']['currency']
+        total = found.setdefault(
+            key,
+            {
+                'vendor_id': key[0],
+                'vendor_name': row['vendor']['name'],
+                'currency': key[1],
+                'bills': 0,
+                'billed_minor': 0,
+                'credited_minor': 0,
+                'paid_minor': 0,
+                'card_minor': 0,
+                'open_minor': 0,
+            },
+        )
+        paid = (
+            []
+            if booked and row['sync_status'] == 'BILL_SYNCED'
+            else [item for item in row['_payments'] if item['state'] == 'completed']
+        )
         for name, amount in _bill_amounts(row, paid).items():
             total[name] += amount
-        total["open_minor"] = total["billed_minor"] - total["credited_minor"] - total["paid_minor"]
-    return sorted(found.values(), key=lambda total: (total["vendor_id"], total["currency"]))
+        total['open_minor'] = total['billed_minor'] - total['credited_minor'] - total['paid_minor']
+    return sorted(found.values(), key=lambda total: (total['vendor_id'], total['currency']))
 
 
 def _bill_amounts(row, paid):
     """What a bill adds to the totals of its vendor. `paid`: its payments that count."""
     return {
-        "bills": 1,
-        "billed_minor": row["_money"]["amount_minor"],
-        "credited_minor": sum(item["amount"]["amount"] for item in row["applied_vendor_credits"]),
-        "paid_minor": sum_lines(paid),
-        "card_minor": sum_lines(item for item in paid if "CARD" in item["method"].split("_")),
+        'bills': 1,
+        'billed_minor': row['_money']['amount_minor'],
+        'credited_minor': sum(item['amount']['amount'] for item in row['applied_vendor_credits']),
+        'paid_minor': sum_lines(paid),
+        'card_minor': sum_lines(item for item in paid if 'CARD' in item['method'].split('_')),
     }
 
 
@@ -220,16 +236,29 @@ def reimbursement_totals(store, sync_status=None):
     Returns [{"user_id", "user_email", "direction", "currency", "count", "amount_minor", "paid_minor"}].
     """
     found = {}
-    for row in store["reimbursements"]:
-        if row["state"] in ("CANCELED", "DELETED", "DRAFT", "INIT", "REJECTED") or row["_broken"] or not row["entity_amount"]:
+    for row in store['reimbursements']:
+        if (
+            row['state'] in ('CANCELED', 'DELETED', 'DRAFT', 'INIT', 'REJECTED')
+            or row['_broken']
+            or not row['entity_amount']
+        ):
             continue
-        if sync_status and row["sync_status"] not in sync_status:
+        if sync_status and row['sync_status'] not in sync_status:
             continue
-        key = row["user_id"], row["direction"], row["entity_amount"]["currency"]
-        total = found.setdefault(key, {
-            "user_id": key[0], "user_email": row["user_email"], "direction": key[1], "currency": key[2],
-            "count": 0, "amount_minor": 0, "paid_minor": 0})
-        total["count"] += 1
-        total["amount_minor"] += row["entity_amount"]["value"]
-        total["paid_minor"] += row["entity_amount"]["value"] if row["payment_processed_at"] else 0
+        key = row['user_id'], row['direction'], row['entity_amount']['currency']
+        total = found.setdefault(
+            key,
+            {
+                'user_id': key[0],
+                'user_email': row['user_email'],
+                'direction': key[1],
+                'currency': key[2],
+                'count': 0,
+                'amount_minor': 0,
+                'paid_minor': 0,
+            },
+        )
+        total['count'] += 1
+        total['amount_minor'] += row['entity_amount']['value']
+        total['paid_minor'] += row['entity_amount']['value'] if row['payment_processed_at'] else 0
     return [found[key] for key in sorted(found)]

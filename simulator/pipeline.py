@@ -16,14 +16,14 @@ from .errors import RampError
 from .routes import ADMIN, API, ROUTES, Call
 
 ENDPOINTS = [
-    importlib.import_module(f".{_module.name}", endpoints.__name__)
+    importlib.import_module(f'.{_module.name}', endpoints.__name__)
     for _module in pkgutil.iter_modules(endpoints.__path__)
 ]
 
 URLS = Map([Rule(route.rule, endpoint=route, methods=[route.method]) for route in ROUTES], strict_slashes=False)
 logger = logging.getLogger(__name__)
-LOOPBACK = ("127.0.0.1", "::1", "localhost")
-HTML_404 = b"<!doctype html>\n<html lang=en>\n<title>404 Not Found</title>\n<h1>Not Found</h1>\n"
+LOOPBACK = ('127.0.0.1', '::1', 'localhost')
+HTML_404 = b'<!doctype html>\n<html lang=en>\n<title>404 Not Found</title>\n<h1>Not Found</h1>\n'
 
 
 @dataclass
@@ -31,7 +31,7 @@ class Answer:
     """What goes over the wire, and how badly."""
 
     status: int
-    body: bytes = b""
+    body: bytes = b''
     headers: dict = field(default_factory=dict)
     cut: str = None  # "before": close without a word; "half": close in the middle of the body
     trickle: str = None  # "headers", "body": from there on byte by byte
@@ -41,7 +41,7 @@ class Answer:
     def json(cls, status, payload):
         if status == 204:
             return cls(status)
-        return cls(status, json.dumps(payload).encode(), {"Content-Type": "application/json"})
+        return cls(status, json.dumps(payload).encode(), {'Content-Type': 'application/json'})
 
     @classmethod
     def refusal(cls, error):
@@ -51,7 +51,7 @@ class Answer:
     @classmethod
     def html_not_found(cls):
         """What a proxy says of an address that is not there."""
-        return cls(404, HTML_404, {"Content-Type": "text/html; charset=utf-8"})
+        return cls(404, HTML_404, {'Content-Type': 'text/html; charset=utf-8'})
 
 
 class RequestPipeline:
@@ -69,31 +69,31 @@ class RequestPipeline:
     def answer(self, request):
         """The :class:`Answer` to a request (of werkzeug), which is logged in `requests`."""
         entry = {
-            "method": request.method,
-            "path": request.path,
-            "query": request.args.to_dict(flat=False),
-            "status": None,
-            "time": self.state.now(),
-            "fault": None,
+            'method': request.method,
+            'path': request.path,
+            'query': request.args.to_dict(flat=False),
+            'status': None,
+            'time': self.state.now(),
+            'fault': None,
         }
         try:
             body, readable = _read_body(request)
             if self.keep_bodies:
-                entry["body"] = body
+                entry['body'] = body
             self.requests.append(entry)
             result = self._answer_logged(request, entry, body, readable)
         except Exception:
-            logger.exception("The simulator failed on %s %s", request.method, request.path)
+            logger.exception('The simulator failed on %s %s', request.method, request.path)
             self.errors.append(traceback.format_exc())
-            result = Answer.refusal(RampError(500, "DEVELOPER_7000", "Error inside the simulator"))
-        entry["trace_id"] = self._next_trace_id()
-        result.headers.setdefault("x-trace-id", entry["trace_id"])
-        entry["status"] = None if result.cut == "before" else result.status
+            result = Answer.refusal(RampError(500, 'DEVELOPER_7000', 'Error inside the simulator'))
+        entry['trace_id'] = self._next_trace_id()
+        result.headers.setdefault('x-trace-id', entry['trace_id'])
+        entry['status'] = None if result.cut == 'before' else result.status
         return result
 
     def _next_trace_id(self):
         with self.state.lock:
-            trace = self.state.stable_id("trace", self._traces)
+            trace = self.state.stable_id('trace', self._traces)
             self._traces += 1
         return trace
 
@@ -105,11 +105,11 @@ class RequestPipeline:
             self._call_hooks(self._before, request, body)
         except RampError as error:
             return Answer.refusal(error)
-        stage = faults.BEFORE if auth.bearer_token(request) else set(faults.BEFORE) - {"dead_token"}
+        stage = faults.BEFORE if auth.bearer_token(request) else set(faults.BEFORE) - {'dead_token'}
         fault = self.faults.take(stage, request.method, name)
         if fault:
-            entry["fault"] = fault.kind
-            if fault.kind != "dead_token":
+            entry['fault'] = fault.kind
+            if fault.kind != 'dead_token':
                 return self._fail_before(fault)
             auth.kill_token(self.state, auth.bearer_token(request), as_not_found=True)
         if request.path.startswith(API) and not self._is_within_rate(request):
@@ -118,7 +118,7 @@ class RequestPipeline:
         self._call_hooks(self._after, request, body)
         fault = self.faults.take(faults.AFTER, request.method, name)
         if fault:
-            entry["fault"] = fault.kind
+            entry['fault'] = fault.kind
             return self._fail_after(fault, result)
         return result
 
@@ -132,42 +132,42 @@ class RequestPipeline:
 
     def _refuse_rate(self, retry_after):
         # The guide gives 429 no error code; the number is made up.
-        result = Answer.refusal(RampError(429, "DEVELOPER_7029", "Too many requests"))
+        result = Answer.refusal(RampError(429, 'DEVELOPER_7029', 'Too many requests'))
         if retry_after is not None:
-            result.headers["Retry-After"] = str(retry_after)
+            result.headers['Retry-After'] = str(retry_after)
         return result
 
     def _fail_before(self, fault):
-        if fault.kind == "rate_limit":
+        if fault.kind == 'rate_limit':
             return self._refuse_rate(fault.retry_after)
-        if fault.kind == "server_error":
-            return Answer.refusal(RampError(fault.status, "DEVELOPER_7000", "Server error"))
-        if fault.kind == "html_error":
+        if fault.kind == 'server_error':
+            return Answer.refusal(RampError(fault.status, 'DEVELOPER_7000', 'Server error'))
+        if fault.kind == 'html_error':
             return Answer.html_not_found()
-        if fault.kind == "timeout_before":
+        if fault.kind == 'timeout_before':
             self._stopping.wait(fault.seconds)
-        if fault.kind == "hang":
+        if fault.kind == 'hang':
             self._stopping.wait()
-        return Answer(500, cut="before")
+        return Answer(500, cut='before')
 
     def _fail_after(self, fault, result):
-        if fault.kind == "error_after":
-            return Answer.refusal(RampError(fault.status, "DEVELOPER_7000", "Server error"))
-        if fault.kind.startswith("trickle"):
-            result.trickle, result.pace = fault.kind.partition("_")[2], fault.pace
+        if fault.kind == 'error_after':
+            return Answer.refusal(RampError(fault.status, 'DEVELOPER_7000', 'Server error'))
+        if fault.kind.startswith('trickle'):
+            result.trickle, result.pace = fault.kind.partition('_')[2], fault.pace
             return result
-        if fault.kind == "truncate":
-            result.cut = "half"
+        if fault.kind == 'truncate':
+            result.cut = 'half'
             return result
-        if fault.kind == "timeout_after":
+        if fault.kind == 'timeout_after':
             self._stopping.wait(fault.seconds)
-        return Answer(500, cut="before")
+        return Answer(500, cut='before')
 
     def _route_request(self, request, body, readable, name, entry=None):
         try:
-            route, args = URLS.bind(request.host or "localhost").match(request.path, request.method)
+            route, args = URLS.bind(request.host or 'localhost').match(request.path, request.method)
         except MethodNotAllowed as error:
-            return Answer.refusal(RampError(405, "DEVELOPER_7000", error.description))
+            return Answer.refusal(RampError(405, 'DEVELOPER_7000', error.description))
         except (NotFound, HTTPException):
             return Answer.html_not_found()
         if route.base == ADMIN and self.host not in LOOPBACK:
@@ -184,9 +184,9 @@ class RequestPipeline:
         payload, status = result if isinstance(result, tuple) else (result, 200)
         if route.base == API:
             self._check_answer(call, status, payload)
-            payload, fault = self.faults.change_page(name, "start" in request.args, payload)
+            payload, fault = self.faults.change_page(name, 'start' in request.args, payload)
             if fault:
-                entry["fault"] = fault.kind
+                entry['fault'] = fault.kind
         return Answer.json(status, payload)
 
     def _admit_call(self, call, readable, entry):
@@ -199,44 +199,44 @@ class RequestPipeline:
             call.token = auth.check_token(call.request, self, scope)
         if (judge.plus(route) if judge else route.plus) and not self.ramp_plus:
             # Nobody has observed the refusal.
-            raise RampError(403, "DEVELOPER_7101", "This needs Ramp Plus")
+            raise RampError(403, 'DEVELOPER_7101', 'This needs Ramp Plus')
         if route.base != API:
             return
         if not readable or call.body is None and judge and judge.wants_body(route):
-            raise RampError(400, "DEVELOPER_7011", "A JSON body is wanted")
+            raise RampError(400, 'DEVELOPER_7011', 'A JSON body is wanted')
         self._spend_idempotency_key(call)
         if judge:
             self._check_request(judge, call, entry)
 
     def _spend_idempotency_key(self, call):
-        if call.route.idempotent and isinstance(call.body, dict) and call.body.get("idempotency_key"):
-            key = call.route.template, call.body["idempotency_key"]
+        if call.route.idempotent and isinstance(call.body, dict) and call.body.get('idempotency_key'):
+            key = call.route.template, call.body['idempotency_key']
             if key in self.state.idempotency_keys:
-                raise RampError(400, "DEVELOPER_7005", "Idempotency key already exists")
+                raise RampError(400, 'DEVELOPER_7005', 'Idempotency key already exists')
             # Spent even if this very request is refused further down: so the real one does.
             self.state.idempotency_keys.add(key)
 
     def _check_request(self, judge, call, entry):
         route = call.route
-        entry["unknown_parameters"] = sorted(set(call.query) - judge.query_names(route))
+        entry['unknown_parameters'] = sorted(set(call.query) - judge.query_names(route))
         try:
             judge.check_request(route, call.query, call.body)
         except RampError as error:
-            self.request_violations.append(f"{route.method} {route.template}: {error.fields}")
+            self.request_violations.append(f'{route.method} {route.template}: {error.fields}')
             raise
 
     def _check_answer(self, call, status, payload):
         if not self.contract or call.unchecked or not self.contract.has(call.route):
             return
         for problem in self.contract.answer_errors(call.route, status, payload, call.rows, call.rows_in):
-            text = f"{call.route.method} {call.route.template} {status}: {problem}"
-            logger.error("Answer breaks the contract: %s", text)
+            text = f'{call.route.method} {call.route.template} {status}: {problem}'
+            logger.error('Answer breaks the contract: %s', text)
             self.contract_violations.append(text)
 
 
 def _read_body(request):
     """(body, readable): JSON or form as a dict; a body that cannot be read is None and not readable."""
-    if request.mimetype in ("application/x-www-form-urlencoded", "multipart/form-data"):
+    if request.mimetype in ('application/x-www-form-urlencoded', 'multipart/form-data'):
         return request.form.to_dict(), True
     data = request.get_data()
     if not data:

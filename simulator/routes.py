@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 
 from . import errors
 
-API = "/developer/v1"
-ADMIN = "/_simulator"
+API = '/developer/v1'
+ADMIN = '/_simulator'
 ROUTES = []
 
 
@@ -26,7 +26,7 @@ class Route:
 
     @property
     def rule(self):
-        return self.template.replace("{", "<").replace("}", ">")
+        return self.template.replace('{', '<').replace('}', '>')
 
 
 def route(method, path, **options):
@@ -51,7 +51,7 @@ class Call:
     token: dict = None
     # Rows behind the answer's objects, so that a row is checked against the contract once and not per page.
     rows: list = field(default_factory=list)
-    rows_in: str = "data"  # where in the answer they are
+    rows_in: str = 'data'  # where in the answer they are
     unchecked: bool = False
 
     @property
@@ -65,14 +65,14 @@ class Call:
     def need(self, name):
         """A field of the body, or Ramp's 422: also where no contract file has checked it before."""
         if not isinstance(self.body, dict) or name not in self.body:
-            raise errors.invalid_field(name, "Missing data for required field.")
+            raise errors.invalid_field(name, 'Missing data for required field.')
         return self.body[name]
 
     def row(self, table, name):
         """The row named by a path parameter, or Ramp's 404."""
         row = self.state[table].get(self.args[name])
-        if row is None or row.get("_withheld") and self.route.base == API:
+        if row is None or row.get('_withheld') and self.route.base == API:
             raise errors.not_found()
-        if row.get("_broken"):
+        if row.get('_broken'):
             self.unchecked = True
         return row

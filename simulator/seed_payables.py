@@ -14,56 +14,127 @@ from .payables import convert_minor, parse_midnight
 
 # name, country, state, city, currency
 VENDORS = [
-    ("Northwind Paper Co.", "US", "NY", "New York", "USD"), ("Müller & Söhne GmbH", "DE", None, "Köln", "EUR"),
-    ("株式会社 山田商店", "JP", None, "東京", "JPY"), ("شركة الخليج للتجارة", "KW", None, "Kuwait City", "KWD"),
-    ("O'Reilly & O'Brien LLP", "US", "CA", "San José", "USD"), ("Ångström Ävgifter AB", "SE", None, "Göteborg", "EUR"),
-    ("Łódź Logistyka Sp. z o.o.", "PL", None, "Łódź", "EUR"), ("Northwind Paper Co.", "US", "WA", "Seattle", "USD"),
-    ("Tata Éclair Pvt. Ltd.", "IN", None, "मुंबई", "USD"), ("Maple Freight Inc.", "CA", "ON", "Ottawa", "USD"),
-    ("<script>alert('vendor')</script>", "US", "TX", "<b>Austin</b>", "USD"), ("Two\nLines Trading", "GB", None, "Leeds", "USD"),
-    ('=HYPERLINK("http://example.com","Pay")', "US", "FL", "Miami", "USD"), ("'; DROP TABLE res_partner; --", "US", "NV", "Reno", "USD"),
-    ("\u202eltd gnihtyna\u202c", "FR", None, "Orléans", "EUR"), ("🍕 Pizza & Sons 🍕", "IT", None, "Napoli", "EUR"),
-    ("A very long vendor name " * 12, "US", "DE", "Dover", "USD"), ("  spaces  ", "US", "OR", "Portland", "USD"),
-    ("%s %(name)s {0} ${x}", "AU", "NSW", "Sydney", "USD"), ("null", "US", "UT", "Provo", "USD"),
+    ('Northwind Paper Co.', 'US', 'NY', 'New York', 'USD'),
+    ('Müller & Söhne GmbH', 'DE', None, 'Köln', 'EUR'),
+    ('株式会社 山田商店', 'JP', None, '東京', 'JPY'),
+    ('شركة الخليج للتجارة', 'KW', None, 'Kuwait City', 'KWD'),
+    ("O'Reilly & O'Brien LLP", 'US', 'CA', 'San José', 'USD'),
+    ('Ångström Ävgifter AB', 'SE', None, 'Göteborg', 'EUR'),
+    ('Łódź Logistyka Sp. z o.o.', 'PL', None, 'Łódź', 'EUR'),
+    ('Northwind Paper Co.', 'US', 'WA', 'Seattle', 'USD'),
+    ('Tata Éclair Pvt. Ltd.', 'IN', None, 'मुंबई', 'USD'),
+    ('Maple Freight Inc.', 'CA', 'ON', 'Ottawa', 'USD'),
+    ("<script>alert('vendor')</script>", 'US', 'TX', '<b>Austin</b>', 'USD'),
+    ('Two\nLines Trading', 'GB', None, 'Leeds', 'USD'),
+    ('=HYPERLINK("http://example.com","Pay")', 'US', 'FL', 'Miami', 'USD'),
+    ("'; DROP TABLE res_partner; --", 'US', 'NV', 'Reno', 'USD'),
+    ('\u202eltd gnihtyna\u202c', 'FR', None, 'Orléans', 'EUR'),
+    ('🍕 Pizza & Sons 🍕', 'IT', None, 'Napoli', 'EUR'),
+    ('A very long vendor name ' * 12, 'US', 'DE', 'Dover', 'USD'),
+    ('  spaces  ', 'US', 'OR', 'Portland', 'USD'),
+    ('%s %(name)s {0} ${x}', 'AU', 'NSW', 'Sydney', 'USD'),
+    ('null', 'US', 'UT', 'Provo', 'USD'),
 ]
 MEMOS = (
-    "Monthly service", "Order 4711, see delivery note", "Wartung März", "定期購入", "<img src=x onerror=alert(1)>", "=1+1",
-    "line one\nline two", "🎉", "x" * 500,
+    'Monthly service',
+    'Order 4711, see delivery note',
+    'Wartung März',
+    '定期購入',
+    '<img src=x onerror=alert(1)>',
+    '=1+1',
+    'line one\nline two',
+    '🎉',
+    'x' * 500,
 )
-NUMBERS = ("=1+1", "<b>{0}</b>", "RE {0}/2026", "№ {0}", "領収書-{0}", "{0}" + "9" * 70, " {0} ")
-TAX_IDS = {"DE": "DE123456789", "FR": "FR12345678901", "IT": "IT12345678901", "PL": "PL1234567890", "SE": "SE123456789001",
-           "GB": "GB123456789", "IN": "27ABCDE1234F1Z5", "US": "12-3456789", "CA": "123456789RT0001", "AU": "51 824 753 556"}
-FOREIGN = {
-    "USD": (("EUR", "1.0873"), ("GBP", "1.2654"), ("JPY", "0.00671")),
-    "EUR": (("USD", "0.9197"), ("CHF", "1.0521")),
-    "JPY": (("USD", "149.03"),),
-    "KWD": (("USD", "0.3069"), ("EUR", "0.3337")),
+NUMBERS = ('=1+1', '<b>{0}</b>', 'RE {0}/2026', '№ {0}', '領収書-{0}', '{0}' + '9' * 70, ' {0} ')
+TAX_IDS = {
+    'DE': 'DE123456789',
+    'FR': 'FR12345678901',
+    'IT': 'IT12345678901',
+    'PL': 'PL1234567890',
+    'SE': 'SE123456789001',
+    'GB': 'GB123456789',
+    'IN': '27ABCDE1234F1Z5',
+    'US': '12-3456789',
+    'CA': '123456789RT0001',
+    'AU': '51 824 753 556',
 }
-TYPICAL = {"JPY": 30000, "KWD": 60000}
-BANK = ("ACH", "CHECK", "DOMESTIC_WIRE", "SWIFT", "INTERNATIONAL", "LOCAL_BANK_TRANSFER", "RTP", "FED_NOW", "CRYPTO_WALLET_TRANSFER")
-MANUAL = ("CASH", "CHECK", "DIRECT_DEBIT", "OTHER", "PAID_IN_ERP", "NON_RAMP_CREDIT_CARD", "CROSS_BORDER_PAYMENT")
+FOREIGN = {
+    'USD': (('EUR', '1.0873'), ('GBP', '1.2654'), ('JPY', '0.00671')),
+    'EUR': (('USD', '0.9197'), ('CHF', '1.0521')),
+    'JPY': (('USD', '149.03'),),
+    'KWD': (('USD', '0.3069'), ('EUR', '0.3337')),
+}
+TYPICAL = {'JPY': 30000, 'KWD': 60000}
+BANK = (
+    'ACH',
+    'CHECK',
+    'DOMESTIC_WIRE',
+    'SWIFT',
+    'INTERNATIONAL',
+    'LOCAL_BANK_TRANSFER',
+    'RTP',
+    'FED_NOW',
+    'CRYPTO_WALLET_TRANSFER',
+)
+MANUAL = ('CASH', 'CHECK', 'DIRECT_DEBIT', 'OTHER', 'PAID_IN_ERP', 'NON_RAMP_CREDIT_CARD', 'CROSS_BORDER_PAYMENT')
 # how often a case comes in a round
 BILLS = {
-    "open": 8, "scheduled": 3, "processing": 2, "paid": 9, "batch": 8, "manual": 3, "foreign": 2, "foreign_settled": 2,
-    "failed": 1, "again": 1, "cancelled": 1, "partial": 1, "parts": 1, "returned": 1, "card": 1, "card_unknown": 1,
-    "card_waiting": 1, "one_time_card": 1, "pending": 2, "rejected": 1, "disabled": 1, "archived": 2, "no_details": 1, "held": 1,
+    'open': 8,
+    'scheduled': 3,
+    'processing': 2,
+    'paid': 9,
+    'batch': 8,
+    'manual': 3,
+    'foreign': 2,
+    'foreign_settled': 2,
+    'failed': 1,
+    'again': 1,
+    'cancelled': 1,
+    'partial': 1,
+    'parts': 1,
+    'returned': 1,
+    'card': 1,
+    'card_unknown': 1,
+    'card_waiting': 1,
+    'one_time_card': 1,
+    'pending': 2,
+    'rejected': 1,
+    'disabled': 1,
+    'archived': 2,
+    'no_details': 1,
+    'held': 1,
 }
 REIMBURSEMENTS = {
-    "ready": 8, "foreign": 3, "paid": 4, "batch": 6, "by_hand": 1, "mileage": 3, "per_diem": 2, "payback": 2, "payback_part": 1,
-    "draft": 1, "pending": 2, "rejected": 1, "failed": 1, "legacy": 1, "foreign_payee": 1,
+    'ready': 8,
+    'foreign': 3,
+    'paid': 4,
+    'batch': 6,
+    'by_hand': 1,
+    'mileage': 3,
+    'per_diem': 2,
+    'payback': 2,
+    'payback_part': 1,
+    'draft': 1,
+    'pending': 2,
+    'rejected': 1,
+    'failed': 1,
+    'legacy': 1,
+    'foreign_payee': 1,
 }
 # The arguments of `reimbursements.make_reimbursement` that make the case.
 REIMBURSED_AS = {
-    "mileage": {"type": "MILEAGE", "waypoints": ["3 Middle St <b>"]},
-    "per_diem": {"type": "PER_DIEM"},
-    "payback": {"type": "PAYBACK_FULL"},
-    "payback_part": {"type": "PAYBACK_PARTIAL"},
-    "draft": {"state": "DRAFT", "sync_status": "NOT_SYNC_READY"},
-    "pending": {"state": "PENDING", "sync_status": "NOT_SYNC_READY"},
-    "rejected": {"state": "REJECTED", "sync_status": "NOT_SYNC_READY"},
-    "paid": {"state": "REIMBURSED"},
-    "by_hand": {"state": "MANUALLY_REIMBURSED"},
-    "failed": {"state": "FAILED_REIMBURSEMENT"},
-    "legacy": {"legacy": True},
+    'mileage': {'type': 'MILEAGE', 'waypoints': ['3 Middle St <b>']},
+    'per_diem': {'type': 'PER_DIEM'},
+    'payback': {'type': 'PAYBACK_FULL'},
+    'payback_part': {'type': 'PAYBACK_PARTIAL'},
+    'draft': {'state': 'DRAFT', 'sync_status': 'NOT_SYNC_READY'},
+    'pending': {'state': 'PENDING', 'sync_status': 'NOT_SYNC_READY'},
+    'rejected': {'state': 'REJECTED', 'sync_status': 'NOT_SYNC_READY'},
+    'paid': {'state': 'REIMBURSED'},
+    'by_hand': {'state': 'MANUALLY_REIMBURSED'},
+    'failed': {'state': 'FAILED_REIMBURSEMENT'},
+    'legacy': {'legacy': True},
 }
 
 
@@ -78,7 +149,7 @@ class _Payables:
     def __init__(self, filler):
         self.filler, self.seed, self.state = filler, filler.seed, filler.state
         # Its own chance: the cards' data are the same with and without payables.
-        self.random = random.Random(f"payables {self.seed.seed}")
+        self.random = random.Random(f'payables {self.seed.seed}')
         self.end = self.state.clock()
 
     def add_all(self):
@@ -109,43 +180,63 @@ class _Payables:
 
     def _add_vendors(self, count):
         state, chance = self.state, self.random
-        codes = [ident for ident in self.filler.vendors if not state["vendors"].find(accounting_vendor_remote_id=ident)]
-        people = list(state["users"])
+        codes = [ident for ident in self.filler.vendors if not state['vendors'].find(accounting_vendor_remote_id=ident)]
+        people = list(state['users'])
         for number in range(count):
             name, country, region, city, currency = VENDORS[number % len(VENDORS)]
             if number >= len(VENDORS):
-                name = f"{name[:60]} {number // len(VENDORS) + 1}"
-            address = {"address_line_1": f"{number + 1} Main St", "city": city, "country": country, "postal_code": f"{10000 + number}"}
+                name = f'{name[:60]} {number // len(VENDORS) + 1}'
+            address = {
+                'address_line_1': f'{number + 1} Main St',
+                'city': city,
+                'country': country,
+                'postal_code': f'{10000 + number}',
+            }
             if region:
-                address["state"] = region
+                address['state'] = region
             if number % 3 == 0:
-                address["address_line_2"] = "2nd floor, c/o <Accounts>"
+                address['address_line_2'] = '2nd floor, c/o <Accounts>'
             tax_id = TAX_IDS.get(country)
             vendors.make_vendor(
-                state, name, country=country, state=region, address=None if number % 11 == 9 else address,
-                addresses=[{**address, "address_line_1": f"Warehouse {number}"}] if number % 4 == 1 else None,
-                tax_address=address if number % 3 == 1 else None, currency=currency, accounts=number % 3 and 1,
-                contacts=[{"email": f"billing{i}@vendor-{number}.example.com", "first_name": "Ada" if i else None,
-                           "last_name": "O'Brien <AP>" if i else None, "phone": "+1 212 555 0100" if i else None}
-                          for i in range((1, 2, 3, 1, 0)[number % 5])],
-                custom={"Tax ID": tax_id} if tax_id and number % 2 else None,
-                external_vendor_id=f"EXT-{number:05}" if number % 4 == 0 else None,
-                accounting_vendor_remote_id=codes[number // 2] if number % 2 == 0 and number // 2 < len(codes) else None,
-                name_legal=f"{name[:80]} (legal)" if number % 5 == 2 else None,
-                federal_tax_classification="C_CORPORATION" if country == "US" else "INTERNATIONAL",
-                vendor_type="INDIVIDUAL" if number % 9 == 4 else "BUSINESS",
-                vendor_owner_id=chance.choice(people)["id"] if people and number % 2 else None,
-                description="Paper and pens" if number % 2 else None)
+                state,
+                name,
+                country=country,
+                state=region,
+                address=None if number % 11 == 9 else address,
+                addresses=[{**address, 'address_line_1': f'Warehouse {number}'}] if number % 4 == 1 else None,
+                tax_address=address if number % 3 == 1 else None,
+                currency=currency,
+                accounts=number % 3 and 1,
+                contacts=[
+                    {
+                        'email': f'billing{i}@vendor-{number}.example.com',
+                        'first_name': 'Ada' if i else None,
+                        'last_name': "O'Brien <AP>" if i else None,
+                        'phone': '+1 212 555 0100' if i else None,
+                    }
+                    for i in range((1, 2, 3, 1, 0)[number % 5])
+                ],
+                custom={'Tax ID': tax_id} if tax_id and number % 2 else None,
+                external_vendor_id=f'EXT-{number:05}' if number % 4 == 0 else None,
+                accounting_vendor_remote_id=codes[number // 2]
+                if number % 2 == 0 and number // 2 < len(codes)
+                else None,
+                name_legal=f'{name[:80]} (legal)' if number % 5 == 2 else None,
+                federal_tax_classification='C_CORPORATION' if country == 'US' else 'INTERNATIONAL',
+                vendor_type='INDIVIDUAL' if number % 9 == 4 else 'BUSINESS',
+                vendor_owner_id=chance.choice(people)['id'] if people and number % 2 else None,
+                description='Paper and pens' if number % 2 else None,
+            )
         if count >= len(VENDORS):
-            vendors.make_vendor(state, "Not published yet", draft=True, approval_status="PENDING")
-            vendors.make_vendor(state, "Long gone Ltd.", country="GB", is_active=False)
+            vendors.make_vendor(state, 'Not published yet', draft=True, approval_status='PENDING')
+            vendors.make_vendor(state, 'Long gone Ltd.', country='GB', is_active=False)
 
     # -- bills
 
     def _add_bills(self):
         self.batches, self.owing = {}, []
-        self.cards = itertools.cycle(("CARD", "AUTOMATIC_CARD_PAYMENT"))
-        self.one_time_cards = itertools.cycle(("ONE_TIME_CARD", "ONE_TIME_CARD_DELIVERY"))
+        self.cards = itertools.cycle(('CARD', 'AUTOMATIC_CARD_PAYMENT'))
+        self.one_time_cards = itertools.cycle(('ONE_TIME_CARD', 'ONE_TIME_CARD_DELIVERY'))
         cases = self._endless_rounds(BILLS)
         for number, issued in enumerate(self._random_moments(self.seed.bills)):
             self._add_bill(number, next(cases), issued)
@@ -156,76 +247,91 @@ class _Payables:
     def _add_bill(self, number, case, issued):
         state, chance = self.state, self.random
         entity = chance.choices(self.filler.entities, [4] + [1] * (len(self.filler.entities) - 1))[0]
-        own = currency = entity["currency"]
+        own = currency = entity['currency']
         values = {}
-        if case.startswith("foreign") and own in FOREIGN:
-            currency, values["fx_conversion_rate"] = chance.choice(FOREIGN[own])
-        payees = [row for row in state["vendors"] if row["is_active"] and not row["_draft"]]
+        if case.startswith('foreign') and own in FOREIGN:
+            currency, values['fx_conversion_rate'] = chance.choice(FOREIGN[own])
+        payees = [row for row in state['vendors'] if row['is_active'] and not row['_draft']]
         vendor = chance.choice(payees)
         lines, inventory = self._random_lines(currency)
         method = self._method_of(case, number)
         if number % 25 == 3:
-            values["invoice_number"] = NUMBERS[number // 25 % len(NUMBERS)].format(number)[:84]
+            values['invoice_number'] = NUMBERS[number // 25 % len(NUMBERS)].format(number)[:84]
         elif number % 40 == 11:
-            values["invoice_number"] = None
-        if case in ("pending", "rejected"):
-            values["approval_status"] = {"pending": chance.choice(("PENDING", "INITIALIZED")), "rejected": "REJECTED"}[case]
+            values['invoice_number'] = None
+        if case in ('pending', 'rejected'):
+            values['approval_status'] = {'pending': chance.choice(('PENDING', 'INITIALIZED')), 'rejected': 'REJECTED'}[
+                case
+            ]
         row = bills.make_bill(
-            state, vendor=vendor, currency=currency, entity=entity, lines=lines, inventory=inventory, date=issued,
-            owner=chance.choice(self.filler.holders[entity["id"]])[0], due=issued + timedelta(days=chance.choice((0, 14, 30, 60))),
-            posting_date=issued if chance.random() < 0.2 else None, payment_method=method, held=case == "held",
-            enable_accounting_sync=case != "disabled", invoices=chance.choice((0, 1, 1, 1, 2)), nulls=number % 60 == 31,
+            state,
+            vendor=vendor,
+            currency=currency,
+            entity=entity,
+            lines=lines,
+            inventory=inventory,
+            date=issued,
+            owner=chance.choice(self.filler.holders[entity['id']])[0],
+            due=issued + timedelta(days=chance.choice((0, 14, 30, 60))),
+            posting_date=issued if chance.random() < 0.2 else None,
+            payment_method=method,
+            held=case == 'held',
+            enable_accounting_sync=case != 'disabled',
+            invoices=chance.choice((0, 1, 1, 1, 2)),
+            nulls=number % 60 == 31,
             memo=chance.choice(MEMOS) if chance.random() < 0.4 else None,
-            vendor_memo="Thank you" if chance.random() < 0.2 else None, **values)
+            vendor_memo='Thank you' if chance.random() < 0.2 else None,
+            **values,
+        )
         self._pay_bill(case, row, number)
 
     def _method_of(self, case, number):
-        if case.startswith("card"):
+        if case.startswith('card'):
             return next(self.cards)
-        if case == "one_time_card":
+        if case == 'one_time_card':
             return next(self.one_time_cards)
-        return {"manual": "PAID_MANUALLY", "no_details": "UNSPECIFIED"}.get(case, BANK[number % len(BANK)])
+        return {'manual': 'PAID_MANUALLY', 'no_details': 'UNSPECIFIED'}.get(case, BANK[number % len(BANK)])
 
     def _pay_bill(self, case, row, number):
-        at = min(row["due_at"], parse_midnight(self.end))
-        if case == "open":
+        at = min(row['due_at'], parse_midnight(self.end))
+        if case == 'open':
             self.owing.append(row)
-        elif case == "archived":
-            bills.archive_bill(self.state, row["id"])
-        elif case == "batch":
+        elif case == 'archived':
+            bills.archive_bill(self.state, row['id'])
+        elif case == 'batch':
             self._pay_in_batch(row, at)
         for values in self._payments_of(case, row, number):
-            bills.pay_bills(self.state, row["id"], **{"date": at, **values})
+            bills.pay_bills(self.state, row['id'], **{'date': at, **values})
 
     def _pay_in_batch(self, row, at):
         """A batch has one source of money and one method."""
-        waiting = self.batches.setdefault(row["entity_id"], [])
-        waiting.append(row["id"])
+        waiting = self.batches.setdefault(row['entity_id'], [])
+        waiting.append(row['id'])
         if len(waiting) == 4:
-            bills.pay_bills(self.state, waiting, date=at, method="ACH")
+            bills.pay_bills(self.state, waiting, date=at, method='ACH')
             waiting.clear()
 
     def _payments_of(self, case, row, number):
         """What happens to the payment in this case, step by step, as arguments of `bills.pay_bills`."""
-        scheduled = {"status": "scheduled", "date": parse_midnight(self.end + timedelta(days=3))}
-        failing = [{"status": "processing"}, {"status": "failed"}]
-        part = {"amount_minor": max(1, row["_money"]["amount_minor"] // 2)}
+        scheduled = {'status': 'scheduled', 'date': parse_midnight(self.end + timedelta(days=3))}
+        failing = [{'status': 'processing'}, {'status': 'failed'}]
+        part = {'amount_minor': max(1, row['_money']['amount_minor'] // 2)}
         return {
-            "scheduled": [scheduled],
-            "processing": [{"status": "processing", "date": self.end}],
-            "paid": [{}],
-            "foreign": [{}],
-            "foreign_settled": [{"in_payer_currency": True}],
-            "manual": [{"manual_method": MANUAL[number % len(MANUAL)]}],
-            "failed": failing,
-            "again": [*failing, {}],
-            "cancelled": [scheduled, {"status": "cancelled"}],
-            "returned": [{}, {"status": "failed"}],
-            "partial": [part],
-            "parts": [part, {}],
-            "card": [{"transaction": True}],
-            "one_time_card": [{"transaction": True}],
-            "card_unknown": [{}],
+            'scheduled': [scheduled],
+            'processing': [{'status': 'processing', 'date': self.end}],
+            'paid': [{}],
+            'foreign': [{}],
+            'foreign_settled': [{'in_payer_currency': True}],
+            'manual': [{'manual_method': MANUAL[number % len(MANUAL)]}],
+            'failed': failing,
+            'again': [*failing, {}],
+            'cancelled': [scheduled, {'status': 'cancelled'}],
+            'returned': [{}, {'status': 'failed'}],
+            'partial': [part],
+            'parts': [part, {}],
+            'card': [{'transaction': True}],
+            'one_time_card': [{'transaction': True}],
+            'card_unknown': [{}],
         }.get(case, [])
 
     def _random_lines(self, currency, largest=6):
@@ -235,82 +341,101 @@ class _Payables:
         inventory = []
         if dice < 0.2:
             inventory = [
-                {"quantity": chance.choice((1, 3, 12, 2.25, 0.5)), "unit_price_minor": max(4, minor // 7),
-                    **self._random_coding()}
-                for _ in range(chance.randint(1, 3))]
+                {
+                    'quantity': chance.choice((1, 3, 12, 2.25, 0.5)),
+                    'unit_price_minor': max(4, minor // 7),
+                    **self._random_coding(),
+                }
+                for _ in range(chance.randint(1, 3))
+            ]
             if dice < 0.1:
                 return [], inventory
         count = 1 if chance.random() < 0.5 else chance.randint(2, largest)
         parts = money.split_minor(minor, [chance.randint(1, 9) for _ in range(count)])
         if count > 1 and chance.random() < 0.1:
             parts.append(-min(parts))  # a discount
-        return [{"amount_minor": part, **self._random_coding()} for part in parts if part], inventory
+        return [{'amount_minor': part, **self._random_coding()} for part in parts if part], inventory
 
     def _random_coding(self):
         """An account, and an option of each of several plans; with taxes and vendors where there are any."""
         chance, filler = self.random, self.filler
-        values = {"account": chance.choice(filler.codes)}
+        values = {'account': chance.choice(filler.codes)}
         if filler.fields and chance.random() < 0.7:
-            values["analytics"] = {
-                item["field_id"]: chance.choice(item["options"])["id"]
-                for item in filler.fields if item["options"] and chance.random() < 0.9}
+            values['analytics'] = {
+                item['field_id']: chance.choice(item['options'])['id']
+                for item in filler.fields
+                if item['options'] and chance.random() < 0.9
+            }
         if filler.taxes and chance.random() < 0.3:
-            values["tax"] = chance.choice(filler.taxes)
+            values['tax'] = chance.choice(filler.taxes)
         if filler.vendors and chance.random() < 0.2:
-            values["vendor"] = chance.choice(filler.vendors)
+            values['vendor'] = chance.choice(filler.vendors)
         if chance.random() < 0.4:
-            values["memo"] = chance.choice(MEMOS)
+            values['memo'] = chance.choice(MEMOS)
         return values
 
     def _add_credits(self):
         """In US dollars only, some used up by bills that are open."""
         state, chance = self.state, self.random
-        owing = [row for row in self.owing if row["_money"]["currency"] == "USD"]
-        payees = list(state["vendors"])
+        owing = [row for row in self.owing if row['_money']['currency'] == 'USD']
+        payees = list(state['vendors'])
         for number in range(self.seed.bills // 15):
             bill = owing.pop() if owing and number % 4 != 3 else None
-            wanted = bill["_money"]["amount_minor"] if bill else chance.randint(500, 50000)
+            wanted = bill['_money']['amount_minor'] if bill else chance.randint(500, 50000)
             # More than the bill, as much, or less: bills paid by credits alone are among them.
             minor = max(2, (wanted * 3 // 2, wanted, wanted // 2, wanted)[number % 4])
             price = minor // 4 if number % 5 == 1 else 0
             row = vendor_credits.make_credit(
-                state, vendor=bill["vendor"]["id"] if bill else chance.choice(payees), amount_minor=minor,
-                lines=[{"amount_minor": minor - 2 * price, **self._random_coding()}],
-                inventory=[{"unit_quantity": 2, "unit_price_minor": price, **self._random_coding()}] if price else (),
-                entity=bill["entity_id"] if bill else None, reference_bill_id=bill["id"] if bill and number % 2 else None,
-                date=self.end - timedelta(days=number % 40))
+                state,
+                vendor=bill['vendor']['id'] if bill else chance.choice(payees),
+                amount_minor=minor,
+                lines=[{'amount_minor': minor - 2 * price, **self._random_coding()}],
+                inventory=[{'unit_quantity': 2, 'unit_price_minor': price, **self._random_coding()}] if price else (),
+                entity=bill['entity_id'] if bill else None,
+                reference_bill_id=bill['id'] if bill and number % 2 else None,
+                date=self.end - timedelta(days=number % 40),
+            )
             if bill:
-                vendor_credits.apply_credit(state, row["id"], bill["id"])
+                vendor_credits.apply_credit(state, row['id'], bill['id'])
 
     def _add_bill_problems(self):
         """One of each kind that no accountant would book as it stands."""
         state, code = self.state, self.filler.codes[0]
         primary = self.filler.entities[0]
-        currency = primary["currency"]
+        currency = primary['currency']
         field_id, option_id = _archived_option(self.seed)
-        nobody = {"id": state.stable_id("vendor", "nobody"), "name": "Nobody Ltd.", "contacts": []}
-        twin = bills.make_bill(state, amount_minor=10000, account=code, entity=primary, invoice_number="TWICE-1")
+        nobody = {'id': state.stable_id('vendor', 'nobody'), 'name': 'Nobody Ltd.', 'contacts': []}
+        twin = bills.make_bill(state, amount_minor=10000, account=code, entity=primary, invoice_number='TWICE-1')
         cases = {
-            "uncoded": {"account": None},
-            "unknown_account": {"account": "no-such-account"},
-            "archived_option": {"analytics": {field_id: option_id}},
-            "wrong_currency": {"lines": [{"amount_minor": 10000, "currency": "EUR" if currency != "EUR" else "USD"}]},
-            "sum_mismatch": {"lines": [{"amount_minor": 4000}, {"amount_minor": 5999}]},
-            "closed_period": {"date": "2015-01-15"},
-            "unknown_vendor": {"vendor": nobody},
-            "same_number": {"invoice_number": "TWICE-1", "vendor": twin["vendor"]["id"]},
-            "no_lines": {"lines": []},
-            "unknown_status": {"status_summary": "PAYMENT_LOST_AT_SEA", "broken": True},
-            "malformed": {"broken": True},
+            'uncoded': {'account': None},
+            'unknown_account': {'account': 'no-such-account'},
+            'archived_option': {'analytics': {field_id: option_id}},
+            'wrong_currency': {'lines': [{'amount_minor': 10000, 'currency': 'EUR' if currency != 'EUR' else 'USD'}]},
+            'sum_mismatch': {'lines': [{'amount_minor': 4000}, {'amount_minor': 5999}]},
+            'closed_period': {'date': '2015-01-15'},
+            'unknown_vendor': {'vendor': nobody},
+            'same_number': {'invoice_number': 'TWICE-1', 'vendor': twin['vendor']['id']},
+            'no_lines': {'lines': []},
+            'unknown_status': {'status_summary': 'PAYMENT_LOST_AT_SEA', 'broken': True},
+            'malformed': {'broken': True},
         }
         for label, values in cases.items():
-            row = bills.make_bill(state, **{
-                "amount_minor": 10000, "currency": currency, "account": code, "entity": primary, "label": label,
-                "memo": label, **values})
-            state.problems[f"bill_{label}"] = row["id"]
-            if label == "malformed":
-                row["amount"] = None
-                row["line_items"] = [{**row["line_items"][0], "amount": None}]
+            row = bills.make_bill(
+                state,
+                **{
+                    'amount_minor': 10000,
+                    'currency': currency,
+                    'account': code,
+                    'entity': primary,
+                    'label': label,
+                    'memo': label,
+                    **values,
+                },
+            )
+            state.problems[f'bill_{label}'] = row['id']
+            if label == 'malformed':
+                row['amount'] = None
+                row['line_items'] = [{**row['line_items'][0], 'amount': None}]
 
     # -- reimbursements
 
@@ -321,39 +446,57 @@ class _Payables:
             self._add_reimbursement(number, next(cases), spent)
         if self.batch:
             reimbursements.pay_reimbursements(self.state, self.batch)
-        cleared = [row for row in self.state["transactions"]
-                   if row["state"] == "CLEARED" and row["_money"]["amount_minor"] > 0 and not row["_label"]]
+        cleared = [
+            row
+            for row in self.state['transactions']
+            if row['state'] == 'CLEARED' and row['_money']['amount_minor'] > 0 and not row['_label']
+        ]
         for number in range(min(len(cleared), self.seed.reimbursements // 20)):
-            status = ("REPAID", "AWAITING_PAYMENT", "REPAYMENT_FAILED", "REQUESTED_BY_REVIEWER")[number % 4]
-            repayments.make_repayment(self.state, transaction=cleared[number]["id"], status=status,
-                            funding_method=repayments.METHODS[number % len(repayments.METHODS)] if number % 4 == 0 else None)
+            status = ('REPAID', 'AWAITING_PAYMENT', 'REPAYMENT_FAILED', 'REQUESTED_BY_REVIEWER')[number % 4]
+            repayments.make_repayment(
+                self.state,
+                transaction=cleared[number]['id'],
+                status=status,
+                funding_method=repayments.METHODS[number % len(repayments.METHODS)] if number % 4 == 0 else None,
+            )
 
     def _add_reimbursement(self, number, case, spent):
         state, chance = self.state, self.random
         entity = chance.choices(self.filler.entities, [4] + [1] * (len(self.filler.entities) - 1))[0]
-        user = chance.choice(self.filler.holders[entity["id"]])[0]
-        currency = entity["currency"]
+        user = chance.choice(self.filler.holders[entity['id']])[0]
+        currency = entity['currency']
         values = {}
-        if case.startswith("foreign") and currency in FOREIGN:
-            currency, values["rate"] = chance.choice(FOREIGN[currency])
+        if case.startswith('foreign') and currency in FOREIGN:
+            currency, values['rate'] = chance.choice(FOREIGN[currency])
         lines, _inventory = self._random_lines(currency, largest=4)
-        lines = [line for line in lines if line["amount_minor"] > 0] or [
-            {"amount_minor": 1999, **self._random_coding()}]
+        lines = [line for line in lines if line['amount_minor'] > 0] or [
+            {'amount_minor': 1999, **self._random_coding()}
+        ]
         distance = round(chance.uniform(3, 400), 1)  # drawn for each: what follows is then the same whatever the case
-        values.update(REIMBURSED_AS.get(case, {}), **{"distance": distance} if case == "mileage" else {})
-        if case == "foreign_payee" and currency != entity["currency"]:
-            total = sum(line["amount_minor"] for line in lines)
-            values.update(payee_minor=total, payee_currency=currency,
-                          entity_minor=convert_minor(total, currency, values["rate"], entity["currency"]))
+        values.update(REIMBURSED_AS.get(case, {}), **{'distance': distance} if case == 'mileage' else {})
+        if case == 'foreign_payee' and currency != entity['currency']:
+            total = sum(line['amount_minor'] for line in lines)
+            values.update(
+                payee_minor=total,
+                payee_currency=currency,
+                entity_minor=convert_minor(total, currency, values['rate'], entity['currency']),
+            )
         row = reimbursements.make_reimbursement(
-            state, user=user, entity=entity, currency=currency, lines=lines, date=spent,
+            state,
+            user=user,
+            entity=entity,
+            currency=currency,
+            lines=lines,
+            date=spent,
             memo=chance.choice(MEMOS) if chance.random() < 0.5 else None,
-            receipts=chance.choice((0, 1, 1, 2)) if values.get("type") in (None, "PAYBACK_FULL") else 0,
-            attendees=[{"name": "Zoë O'Brien", "user_id": None}, {"name": user["first_name"], "user_id": user["id"]}]
-            if number % 7 == 2 else [],
-            **values)
-        if case == "batch":
-            self.batch.append(row["id"])
+            receipts=chance.choice((0, 1, 1, 2)) if values.get('type') in (None, 'PAYBACK_FULL') else 0,
+            attendees=[{'name': "Zoë O'Brien", 'user_id': None}, {'name': user['first_name'], 'user_id': user['id']}]
+            if number % 7 == 2
+            else [],
+            **values,
+        )
+        if case == 'batch':
+            self.batch.append(row['id'])
             if len(self.batch) == 5:
                 reimbursements.pay_reimbursements(state, self.batch, date=min(spent + timedelta(days=5), self.end))
                 self.batch = []
@@ -363,29 +506,43 @@ class _Payables:
         primary = self.filler.entities[0]
         field_id, option_id = _archived_option(self.seed)
         stranger = {
-            "id": state.stable_id("user", "unknown"), "first_name": "Unknown", "last_name": "Stranger",
-            "email": "nobody@example.com", "employee_id": None, "entity_id": primary["id"]}
+            'id': state.stable_id('user', 'unknown'),
+            'first_name': 'Unknown',
+            'last_name': 'Stranger',
+            'email': 'nobody@example.com',
+            'employee_id': None,
+            'entity_id': primary['id'],
+        }
         cases = {
-            "uncoded": {"account": None},
-            "unknown_account": {"account": "no-such-account"},
-            "archived_option": {"analytics": {field_id: option_id}},
-            "sum_mismatch": {"lines": [{"amount_minor": 4000}, {"amount_minor": 5999}]},
-            "closed_period": {"date": "2015-01-15"},
-            "unknown_user": {"user": stranger},
-            "no_amount": {"entity_amount": None, "merchant_amount": None, "payee_amount": None},
-            "unknown_type": {"type": "TELEPATHY", "broken": True},
-            "malformed": {"broken": True},
+            'uncoded': {'account': None},
+            'unknown_account': {'account': 'no-such-account'},
+            'archived_option': {'analytics': {field_id: option_id}},
+            'sum_mismatch': {'lines': [{'amount_minor': 4000}, {'amount_minor': 5999}]},
+            'closed_period': {'date': '2015-01-15'},
+            'unknown_user': {'user': stranger},
+            'no_amount': {'entity_amount': None, 'merchant_amount': None, 'payee_amount': None},
+            'unknown_type': {'type': 'TELEPATHY', 'broken': True},
+            'malformed': {'broken': True},
         }
         for label, values in cases.items():
-            row = reimbursements.make_reimbursement(state, **{
-                "amount_minor": 10000, "account": code, "entity": primary, "user": self.filler.holders[primary["id"]][0][0],
-                "label": label, "memo": label, **values})
-            state.problems[f"reimbursement_{label}"] = row["id"]
-            if label == "malformed":
-                row["entity_amount"] = {"value": "a lot", "currency": None}
-                row["line_items"] = None
+            row = reimbursements.make_reimbursement(
+                state,
+                **{
+                    'amount_minor': 10000,
+                    'account': code,
+                    'entity': primary,
+                    'user': self.filler.holders[primary['id']][0][0],
+                    'label': label,
+                    'memo': label,
+                    **values,
+                },
+            )
+            state.problems[f'reimbursement_{label}'] = row['id']
+            if label == 'malformed':
+                row['entity_amount'] = {'value': 'a lot', 'currency': None}
+                row['line_items'] = None
 
 
 def _archived_option(seed):
-    known = seed.analytics[0]["field_id"] if seed.analytics else "project"
-    return seed.archived_option or (known, "no-such-option")
+    known = seed.analytics[0]['field_id'] if seed.analytics else 'project'
+    return seed.archived_option or (known, 'no-such-option')

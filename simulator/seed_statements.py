@@ -1,7 +1,7 @@
 """The statements of a seeded business: one for each month with spend, its cashback, and the transfers that pay it.
 
-Sections take turns in how they are paid: at once, in part, again after the bank returned it, again after it was returned
-when the next statement was closed, and again after it never went through.
+Sections take turns in how they are paid: at once, in part, again after the bank returned it, again after it was
+returned when the next statement was closed, and again after it never went through.
 """
 
 import itertools
@@ -11,7 +11,7 @@ from .endpoints import statements, transfers
 from .payables import parse_moment
 
 CASHBACK_BPS = 150
-CASES = ("full", "returned", "partial", "late", "failed")
+CASES = ('full', 'returned', 'partial', 'late', 'failed')
 
 
 def fill_statements(filler):
@@ -30,44 +30,54 @@ class _Statements:
         for end in self._month_ends():
             row = statements.close_statement(self.state, end, cashback_bps=CASHBACK_BPS)
             for transfer in self.late:
-                self._pay_again(transfer, "RETURNED_BY_RDFI", end + timedelta(days=2))
+                self._pay_again(transfer, 'RETURNED_BY_RDFI', end + timedelta(days=2))
             self.late = []
-            for section in row["balance_sections"]:
-                due = section["ending_balance"]["amount"]
+            for section in row['balance_sections']:
+                due = section['ending_balance']['amount']
                 if due > 0 and end + timedelta(days=5) < self.now:
                     self._pay_section(section, due, next(cases), end + timedelta(days=5))
 
     def _month_ends(self):
         """Of the months with something that is on no statement, as far as they are over."""
-        last = max((parse_moment(row["end_date"]) for row in self.state["statements"]), default=None)
-        found = {_end_of_month(parse_moment(item.at)) for item in statements.card_movements(self.state)
-            if item.statement_id is None}
+        last = max((parse_moment(row['end_date']) for row in self.state['statements']), default=None)
+        found = {
+            _end_of_month(parse_moment(item.at))
+            for item in statements.card_movements(self.state)
+            if item.statement_id is None
+        }
         return sorted(end for end in found if end <= self.now and (last is None or last < end))
 
     def _pay_section(self, section, due, case, at):
         on_way = at + timedelta(days=3) > self.now
         transfer = self._make_transfer(
-            section["entity_id"], section["ending_balance"]["currency_code"], due * 6 // 10 if case == "partial" else due, at,
-            "INITIATED" if on_way or case == "failed" else "COMPLETED")
-        if case == "late":
+            section['entity_id'],
+            section['ending_balance']['currency_code'],
+            due * 6 // 10 if case == 'partial' else due,
+            at,
+            'INITIATED' if on_way or case == 'failed' else 'COMPLETED',
+        )
+        if case == 'late':
             self.late.append(transfer)
-        elif case in ("returned", "failed"):
-            self._pay_again(transfer, "RETURNED_BY_RDFI" if case == "returned" else "NOT_ENOUGH_FUNDS",
-                at + timedelta(days=3))
+        elif case in ('returned', 'failed'):
+            self._pay_again(
+                transfer, 'RETURNED_BY_RDFI' if case == 'returned' else 'NOT_ENOUGH_FUNDS', at + timedelta(days=3)
+            )
 
     def _pay_again(self, transfer, status, at):
         """It fails, and another one takes its place."""
         if at > self.now:
             return
-        transfers.move_transfer(self.state, transfer["id"], status, date=at)
+        transfers.move_transfer(self.state, transfer['id'], status, date=at)
         if at + timedelta(days=3) < self.now:
-            amount = transfer["amount"]
-            self._make_transfer(transfer["entity_id"], amount["currency_code"], amount["amount"],
-                at + timedelta(days=3), "COMPLETED")
+            amount = transfer['amount']
+            self._make_transfer(
+                transfer['entity_id'], amount['currency_code'], amount['amount'], at + timedelta(days=3), 'COMPLETED'
+            )
 
     def _make_transfer(self, entity, currency, amount, at, status):
-        return transfers.make_transfer(self.state, entity=entity, currency=currency, amount_minor=amount, date=at,
-            status=status)
+        return transfers.make_transfer(
+            self.state, entity=entity, currency=currency, amount_minor=amount, date=at, status=status
+        )
 
 
 def _end_of_month(at):

@@ -53,31 +53,31 @@ class Server(ThreadingHTTPServer):
 
 
 class Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
+    protocol_version = 'HTTP/1.1'
     disable_nagle_algorithm = True
 
     def _serve_request(self):
-        if "chunked" in self.headers.get("Transfer-Encoding", "").lower():
+        if 'chunked' in self.headers.get('Transfer-Encoding', '').lower():
             self.close_connection = True
             self.send_error(411)
             return
         # Read first, whatever happens after: the rest of a body would be taken for the next request.
-        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        body = self.rfile.read(int(self.headers.get('Content-Length') or 0))
         answer = self.server.answer(self._build_request(body))
-        if answer.cut == "before":
+        if answer.cut == 'before':
             self.close_connection = True
             return
         self.send_response(answer.status)
         for name, value in answer.headers.items():
-            if name.lower() != "content-length":  # ours, below: said twice, a client may take it for none
+            if name.lower() != 'content-length':  # ours, below: said twice, a client may take it for none
                 self.send_header(name, value)
         if answer.status != 204:
-            self.send_header("Content-Length", str(len(answer.body)))
+            self.send_header('Content-Length', str(len(answer.body)))
         if answer.trickle:
             self._trickle_answer(answer)
             return
         self.end_headers()
-        if answer.cut == "half":
+        if answer.cut == 'half':
             self.wfile.write(answer.body[: len(answer.body) // 2])
             self.close_connection = True
             return
@@ -86,11 +86,11 @@ class Handler(BaseHTTPRequestHandler):
     def _trickle_answer(self, answer):
         """Never a long pause, and never an end: a byte at a time."""
         self.close_connection = True
-        head = b"".join(self._headers_buffer) + b"\r\n"
+        head = b''.join(self._headers_buffer) + b'\r\n'
         self._headers_buffer = []
-        if answer.trickle == "body":
+        if answer.trickle == 'body':
             self.wfile.write(head)
-            head = b""
+            head = b''
         for byte in head + answer.body:
             self.wfile.write(bytes([byte]))
             if self.server.stopping.wait(answer.pace):
@@ -99,26 +99,26 @@ class Handler(BaseHTTPRequestHandler):
     do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _serve_request
 
     def _build_request(self, body):
-        path, _, query = self.path.partition("?")
+        path, _, query = self.path.partition('?')
         host, port = self.server.server_address[:2]
         environ = {
-            "REQUEST_METHOD": self.command,
-            "SCRIPT_NAME": "",
-            "PATH_INFO": unquote_to_bytes(path).decode("latin-1"),
-            "QUERY_STRING": query,
-            "SERVER_NAME": host,
-            "SERVER_PORT": str(port),
-            "SERVER_PROTOCOL": self.request_version,
-            "REMOTE_ADDR": self.client_address[0],
-            "CONTENT_TYPE": self.headers.get("Content-Type", ""),
-            "CONTENT_LENGTH": str(len(body)),
-            "wsgi.url_scheme": "http",
-            "wsgi.input": io.BytesIO(body),
-            "wsgi.version": (1, 0),
+            'REQUEST_METHOD': self.command,
+            'SCRIPT_NAME': '',
+            'PATH_INFO': unquote_to_bytes(path).decode('latin-1'),
+            'QUERY_STRING': query,
+            'SERVER_NAME': host,
+            'SERVER_PORT': str(port),
+            'SERVER_PROTOCOL': self.request_version,
+            'REMOTE_ADDR': self.client_address[0],
+            'CONTENT_TYPE': self.headers.get('Content-Type', ''),
+            'CONTENT_LENGTH': str(len(body)),
+            'wsgi.url_scheme': 'http',
+            'wsgi.input': io.BytesIO(body),
+            'wsgi.version': (1, 0),
         }
         for name, value in self.headers.items():
-            if name.lower() not in ("content-type", "content-length"):
-                environ["HTTP_" + name.upper().replace("-", "_")] = value
+            if name.lower() not in ('content-type', 'content-length'):
+                environ['HTTP_' + name.upper().replace('-', '_')] = value
         return Request(environ)
 
     def log_message(self, *args):

@@ -19,7 +19,7 @@ def utc_now():
 
 def iso_text(moment):
     """One fixed width for all timestamps: they are then compared as text."""
-    return moment.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S+00:00")
+    return moment.astimezone(timezone.utc).strftime('%Y-%m-%dT%H:%M:%S+00:00')
 
 
 def blank_row(unset, empty=()):
@@ -28,7 +28,7 @@ def blank_row(unset, empty=()):
 
 
 def wire_fields(row):
-    return {key: value for key, value in row.items() if key[0] != "_"}
+    return {key: value for key, value in row.items() if key[0] != '_'}
 
 
 class Table:
@@ -39,13 +39,13 @@ class Table:
     a row's name, by which `named` finds it (the client's own id, which several rows may share).
     """
 
-    CONTENT = ("rows", "_number", "_lists", "_places", "_names", "_named")
+    CONTENT = ('rows', '_number', '_lists', '_places', '_names', '_named')
 
-    def __init__(self, key="id", orders=None, index=None, name=None):
+    def __init__(self, key='id', orders=None, index=None, name=None):
         self.key = key
         self.index = index
         self.name = name
-        self.orders = {"": lambda row: 0, **(orders or {})}
+        self.orders = {'': lambda row: 0, **(orders or {})}
         self.rows = {}
         self._number = {}
         self._lists = {}
@@ -78,10 +78,10 @@ class Table:
     def add(self, row):
         ident = row[self.key]
         if ident in self.rows:
-            raise ValueError(f"{ident} exists already")
+            raise ValueError(f'{ident} exists already')
         # Whether the row was found true to the contract. There from the start: a key that appears later
         # changes the dict's size under another thread's loop.
-        row["_valid"] = False
+        row['_valid'] = False
         self.rows[ident] = row
         self._number[ident] = len(self._number)
         self._place(ident)
@@ -104,16 +104,14 @@ class Table:
         self._unplace(ident)
         return self.rows.pop(ident)
 
-    def walk(self, order="", bucket=None, after=None, reverse=False):
+    def walk(self, order='', bucket=None, after=None, reverse=False):
         """Rows of a bucket (None: all) in order, from behind the id `after` even if that one has left."""
         entries = self._lists.get((order, bucket), [])
         if after is None:
             position = len(entries) - 1 if reverse else 0
         else:
             place = self._entry(order, after)
-            position = (
-                bisect.bisect_left(entries, place) - 1 if reverse else bisect.bisect_right(entries, place)
-            )
+            position = bisect.bisect_left(entries, place) - 1 if reverse else bisect.bisect_right(entries, place)
         step = -1 if reverse else 1
         while 0 <= position < len(entries):
             yield self.rows[entries[position][2]]
@@ -145,7 +143,7 @@ class Table:
 class State:
     """Everything one simulated business knows. `tables` is filled by the endpoint modules (their TABLES)."""
 
-    LEFT_OUT = {"lock", "clock", "tables"}
+    LEFT_OUT = {'lock', 'clock', 'tables'}
 
     def __init__(self, seed=1, clock=utc_now):
         self.lock = threading.RLock()

@@ -10,11 +10,11 @@ from .listing import Filter, answer_list, equals, one_of, parse_bool, parse_uuid
 
 LARGEST = 500
 FILTERS = {
-    "remote_id": equals("id", str),
-    "is_active": equals("is_active", parse_bool),
-    "code": equals("code", str),
-    "visibility": equals("visibility", one_of("HIDDEN", "VISIBLE")),
-    "is_synced": Filter(parse_bool, lambda row, value: row.get("is_synced", True) == value),
+    'remote_id': equals('id', str),
+    'is_active': equals('is_active', parse_bool),
+    'code': equals('code', str),
+    'visibility': equals('visibility', one_of('HIDDEN', 'VISIBLE')),
+    'is_synced': Filter(parse_bool, lambda row, value: row.get('is_synced', True) == value),
 }
 
 
@@ -40,12 +40,12 @@ class Kind:
     filters: tuple = ()
     items: str = None
     told: tuple = ()
-    exists: str = "DEVELOPER_7001"
+    exists: str = 'DEVELOPER_7001'
     read: object = None
-    active: str = "is_active"
+    active: str = 'is_active'
 
     def is_told(self, row):
-        return self.active[0] != "_" or row.get(self.active, True)
+        return self.active[0] != '_' or row.get(self.active, True)
 
 
 # -- the connection
@@ -53,14 +53,14 @@ class Kind:
 
 def named_connection(call):
     """The accounting connection a call is about: the one it names, else the active one, which may be None."""
-    given = read_parameter(call, "accounting_connection_id", parse_uuid)
+    given = read_parameter(call, 'accounting_connection_id', parse_uuid)
     if given is None and isinstance(call.body, dict):
-        given = call.body.get("accounting_connection_id")
+        given = call.body.get('accounting_connection_id')
     if given is None:
         return accounting_connection.active_connection(call.state)
-    row = call.state["connections"].get(given)
+    row = call.state['connections'].get(given)
     if row is None:
-        raise not_found("Accounting connection")
+        raise not_found('Accounting connection')
     return row
 
 
@@ -68,8 +68,8 @@ def writable_connection(call):
     """The connection to write to. The app must have the seat, whichever of its connections it names."""
     accounting_connection.check_ours(call.ramp)
     row = named_connection(call)
-    if row["connection_type"] != "API" or row["_owner"] != call.ramp.client_id:
-        raise RampError(400, "DEVELOPER_7001", "This is not an API accounting connection")
+    if row['connection_type'] != 'API' or row['_owner'] != call.ramp.client_id:
+        raise RampError(400, 'DEVELOPER_7001', 'This is not an API accounting connection')
     return row
 
 
@@ -79,7 +79,7 @@ def writable_connection(call):
 def answer_rows(call, kind, field=None):
     """A page of a list. `field`: the ramp_id of the field whose options are meant."""
     mine = coding.in_books_of(named_connection(call))
-    remote_id = call.query.get("remote_id") if "remote_id" in kind.filters else None
+    remote_id = call.query.get('remote_id') if 'remote_id' in kind.filters else None
     among = None
     if remote_id is not None:
         among = call.state[kind.table].named((field, remote_id) if field else remote_id)
@@ -113,36 +113,32 @@ def upload_rows(call, kind, make, field=None):
     """Upload a batch, all or nothing; `make(state, connection=..., **item)` adds one row."""
     items = call.need(kind.items)
     if not isinstance(items, list) or not 1 <= len(items) <= LARGEST:
-        raise invalid_input("Invalid input", {kind.items: [f"Length must be between 1 and {LARGEST}."]})
+        raise invalid_input('Invalid input', {kind.items: [f'Length must be between 1 and {LARGEST}.']})
     wrong = {
-        str(place): found
-        for place, item in enumerate(items)
-        if (found := field_complaints(item, kind.needs, kind.may))
+        str(place): found for place, item in enumerate(items) if (found := field_complaints(item, kind.needs, kind.may))
     }
     if wrong:
-        raise invalid_input("Invalid input", {kind.items: wrong})
+        raise invalid_input('Invalid input', {kind.items: wrong})
     owner = writable_connection(call)
     _refuse_known(call.state, kind, items, owner, field)
     if kind.read:
         items = [kind.read(call.state, owner, item) for item in items]
-    rows = [make(call.state, connection=owner["id"], **item) for item in items]
+    rows = [make(call.state, connection=owner['id'], **item) for item in items]
     call.rows, call.rows_in = rows, kind.items
-    more = {"accounting_connection_id": owner["id"], "uploaded": [made["ramp_id"] for made in rows]}
+    more = {'accounting_connection_id': owner['id'], 'uploaded': [made['ramp_id'] for made in rows]}
     shown = coding.wire_renderer(call.state)
     return {**{name: more[name] for name in kind.told}, kind.items: [shown(made) for made in rows]}, 201
 
 
 def _refuse_known(state, kind, items, owner, field):
     taken = {}
-    for ident, count in Counter(item["id"] for item in items).items():
+    for ident, count in Counter(item['id'] for item in items).items():
         if count > 1:
-            taken[ident] = ["Id is named twice."]
+            taken[ident] = ['Id is named twice.']
         elif coding.find_uploaded(state, kind.table, (field, ident) if field else ident, owner):
-            taken[ident] = ["Id exists already."]
+            taken[ident] = ['Id exists already.']
     if taken:
-        text = (
-            f"{kind.what} cannot be uploaded, their ids exist already or are named twice: {', '.join(taken)}"
-        )
+        text = f'{kind.what} cannot be uploaded, their ids exist already or are named twice: {", ".join(taken)}'
         raise RampError(400, kind.exists, text, taken)
 
 
@@ -155,12 +151,10 @@ def patch_row(call, kind, name):
 
 def write_fields(call, kind, found, body, owner):
     """Put the fields of a PATCH into a row."""
-    values = {
-        key: value for key, value in body.items() if key not in ("accounting_connection_id", "reactivate")
-    }
+    values = {key: value for key, value in body.items() if key not in ('accounting_connection_id', 'reactivate')}
     if kind.read:
         values = kind.read(call.state, owner, values)
-    if "reactivate" in body:
+    if 'reactivate' in body:
         values[kind.active] = True
     return touch_row(call, kind, found, **values)
 
@@ -174,14 +168,14 @@ def delete_row(call, kind, name):
 def deletable_connection(call):
     """The connection to delete from. The body may be missing."""
     if call.body is not None:
-        fields_of(call, (), ("accounting_connection_id",))
+        fields_of(call, (), ('accounting_connection_id',))
     return writable_connection(call)
 
 
 def touch_row(call, kind, found, **values):
-    if "updated_at" in found:
-        values["updated_at"] = call.state.now()
-    return call.state[kind.table].update(found["ramp_id"], **values)
+    if 'updated_at' in found:
+        values['updated_at'] = call.state.now()
+    return call.state[kind.table].update(found['ramp_id'], **values)
 
 
 # -- what the contract says too; this also holds without its file
@@ -191,15 +185,15 @@ def fields_of(call, needs, may):
     """The body, or Ramp's 422 for what is missing, unknown or wrong in it."""
     wrong = field_complaints(call.body, needs, may)
     if wrong:
-        raise invalid_input("Invalid input", wrong)
+        raise invalid_input('Invalid input', wrong)
     return call.body
 
 
 def field_complaints(values, needs, may):
     if not isinstance(values, dict):
-        return {"_schema": ["Not a valid object."]}
-    wrong = {name: ["Missing data for required field."] for name in needs if name not in values}
-    wrong.update({name: ["Unknown field."] for name in values if name not in needs and name not in may})
-    if "reactivate" in may and values.get("reactivate", True) is not True:
-        wrong["reactivate"] = ["Must be one of the allowed values."]
+        return {'_schema': ['Not a valid object.']}
+    wrong = {name: ['Missing data for required field.'] for name in needs if name not in values}
+    wrong.update({name: ['Unknown field.'] for name in values if name not in needs and name not in may})
+    if 'reactivate' in may and values.get('reactivate', True) is not True:
+        wrong['reactivate'] = ['Must be one of the allowed values.']
     return wrong

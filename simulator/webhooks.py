@@ -22,15 +22,15 @@ from . import events
 
 TRIES = 10
 ANSWER_WITHIN = 10  # seconds
-HEADERS = ("X-Ramp-Signature", "X-Ramp-Webhook-Signature")
-ENCODINGS = ("hex", "base64")
-VERIFICATION = "webhooks.verification"
+HEADERS = ('X-Ramp-Signature', 'X-Ramp-Webhook-Signature')
+ENCODINGS = ('hex', 'base64')
+VERIFICATION = 'webhooks.verification'
 
 
-def signature(secret, body, encoding="hex", prefix=""):
+def signature(secret, body, encoding='hex', prefix=''):
     """HMAC-SHA256 of the body (bytes) as text: "hex" (lower case) or "base64", behind a prefix such as "sha256="."""
     digest = hmac.new(secret.encode(), body, hashlib.sha256).digest()
-    return prefix + (digest.hex() if encoding == "hex" else base64.b64encode(digest).decode())
+    return prefix + (digest.hex() if encoding == 'hex' else base64.b64encode(digest).decode())
 
 
 @dataclass
@@ -46,8 +46,9 @@ class Delivery:
 
 
 class Webhooks:
-    """The sender. `sent` has every event that somebody was subscribed to; `log` every attempt: {"id", "type", "subscription",
-    "try", "status", "outcome", "seconds"}, status None if nobody answered; the outcome is delivered, dropped, retry or lost.
+    """The sender. `sent` has every event that somebody was subscribed to; `log` every attempt: {"id", "type",
+    "subscription", "try", "status", "outcome", "seconds"}, status None if nobody answered; the outcome is delivered,
+    dropped, retry or lost.
 
     :param encoding: one of ENCODINGS; `header`: one of HEADERS; `prefix`: before the signature
     :param sign_verification: sign the challenge too, which may come before anybody knows the secret
@@ -57,8 +58,15 @@ class Webhooks:
     """
 
     def __init__(
-        self, ramp, encoding="hex", header=HEADERS[0], prefix="", sign_verification=False, object_key="id",
-        backoff=60.0, held=False,
+        self,
+        ramp,
+        encoding='hex',
+        header=HEADERS[0],
+        prefix='',
+        sign_verification=False,
+        object_key='id',
+        backoff=60.0,
+        held=False,
     ):
         self.ramp = ramp
         self.encoding, self.header, self.prefix = encoding, header, prefix
@@ -73,9 +81,9 @@ class Webhooks:
     def reset(self):
         """Forget everything, and listen to the business that is there now."""
         with self._wake:
-            self._random = random.Random(f"webhooks {self.ramp.seed.seed}")
+            self._random = random.Random(f'webhooks {self.ramp.seed.seed}')
             # Not the state's own source of ids: objects have the same whether somebody listens or not.
-            self._ids = random.Random(f"events {self.ramp.seed.seed}")
+            self._ids = random.Random(f'events {self.ramp.seed.seed}')
             self._pending = []
             self._number = 0
             self.sent = []
@@ -86,7 +94,7 @@ class Webhooks:
 
     def start(self):
         self._stopping = False
-        self._thread = threading.Thread(target=self._run_sender, name="ramp-webhooks", daemon=True)
+        self._thread = threading.Thread(target=self._run_sender, name='ramp-webhooks', daemon=True)
         self._thread.start()
 
     def stop(self):
@@ -123,40 +131,44 @@ class Webhooks:
             return self._emit_locked(kind, object_id, metadata)
 
     def _emit_locked(self, kind, object_id, metadata):
-        wanted = [row for row in self.ramp.state["webhooks"] if row["status"] == "active" and kind in row["event_types"]]
+        wanted = [
+            row for row in self.ramp.state['webhooks'] if row['status'] == 'active' and kind in row['event_types']
+        ]
         if not wanted:
             return None
         event = self.event(kind, {self.object_key: object_id, **(metadata or {})})
-        if kind == "reimbursements.batch_payment_reimbursed" and any(
-                other["type"] == kind and other["object"] == event["object"] for other in self.sent):
+        if kind == 'reimbursements.batch_payment_reimbursed' and any(
+            other['type'] == kind and other['object'] == event['object'] for other in self.sent
+        ):
             return None  # one for the batch
         self.sent.append(event)
         for row in wanted:
-            self.enqueue(row["id"], event)
+            self.enqueue(row['id'], event)
         return event
 
     def event(self, kind, about=None, **more):
         state = self.ramp.state
-        business = next(iter(state["business"]), None)
+        business = next(iter(state['business']), None)
         return {
-            "id": str(uuid.UUID(int=self._ids.getrandbits(128), version=4)),
-            "type": kind,
-            "created_at": state.now(),
-            "business_id": business["id"] if business else state.stable_id("business"),
-            **({"object": about} if about is not None else {}),
+            'id': str(uuid.UUID(int=self._ids.getrandbits(128), version=4)),
+            'type': kind,
+            'created_at': state.now(),
+            'business_id': business['id'] if business else state.stable_id('business'),
+            **({'object': about} if about is not None else {}),
             **more,
         }
 
     def enqueue(self, subscription, event):
         """Put an event on its way, as the faults have it: lose_event, duplicate_event, reorder_event."""
-        def is_struck(kind):
-            return event["type"] != VERIFICATION and self.ramp.faults.take({kind}, "POST", event["type"])
 
-        if is_struck("lose_event"):
-            self._note_attempt(Delivery(subscription, event, 0, 0), None, "lost")
+        def is_struck(kind):
+            return event['type'] != VERIFICATION and self.ramp.faults.take({kind}, 'POST', event['type'])
+
+        if is_struck('lose_event'):
+            self._note_attempt(Delivery(subscription, event, 0, 0), None, 'lost')
             return
-        late = self._random.random() * self.backoff / 10 if is_struck("reorder_event") else 0
-        copies = 2 if is_struck("duplicate_event") else 1
+        late = self._random.random() * self.backoff / 10 if is_struck('reorder_event') else 0
+        copies = 2 if is_struck('duplicate_event') else 1
         with self._wake:
             for _ in range(copies):
                 self._number += 1
@@ -191,13 +203,15 @@ class Webhooks:
     def replay(self, event):
         """Send an event (a dict of `sent`, or its id) once more, under its own id."""
         if isinstance(event, str):
-            event = {other["id"]: other for other in self.sent}[event]
-        for row in self.ramp.state["webhooks"]:
-            if row["status"] == "active" and event["type"] in row["event_types"]:
-                self.enqueue(row["id"], event)
+            event = {other['id']: other for other in self.sent}[event]
+        for row in self.ramp.state['webhooks']:
+            if row['status'] == 'active' and event['type'] in row['event_types']:
+                self.enqueue(row['id'], event)
         return event
 
-    def forge(self, url, kind="transactions.ready_to_sync", object_id=None, *, secret="forged", body=None, headers=None):
+    def forge(
+        self, url, kind='transactions.ready_to_sync', object_id=None, *, secret='forged', body=None, headers=None
+    ):
         """What somebody who is not Ramp sends: returns the HTTP status of the answer, None if there is none.
 
         :param secret: what it is signed with; None: not signed at all
@@ -206,7 +220,7 @@ class Webhooks:
         """
         if body is None:
             body = _event_bytes(self.event(kind, {self.object_key: object_id or self.ramp.state.new_id()}))
-        given = {"Content-Type": "application/json"}
+        given = {'Content-Type': 'application/json'}
         if secret is not None:
             given[self.header] = signature(secret, body, self.encoding, self.prefix)
         return _post(url, body, {**given, **(headers or {})})
@@ -236,34 +250,40 @@ class Webhooks:
 
     def _try_delivery(self, item):
         """One attempt; returns its entry in the log, or None for a subscription that is gone."""
-        row = self.ramp.state["webhooks"].get(item.subscription)
-        challenge = item.event["type"] == VERIFICATION
-        if row is None or row["_deleted"] or row["status"] == "inactive":
+        row = self.ramp.state['webhooks'].get(item.subscription)
+        challenge = item.event['type'] == VERIFICATION
+        if row is None or row['_deleted'] or row['status'] == 'inactive':
             return None
         body = _event_bytes(item.event)
-        headers = {"Content-Type": "application/json", "User-Agent": "Ramp-Webhooks", **row["additional_headers"]}
+        headers = {'Content-Type': 'application/json', 'User-Agent': 'Ramp-Webhooks', **row['additional_headers']}
         if not challenge:
-            headers["X-Ramp-Webhook-ID"] = item.event["id"]
+            headers['X-Ramp-Webhook-ID'] = item.event['id']
         if not challenge or self.sign_verification:
-            headers[self.header] = signature(row["_secret"], body, self.encoding, self.prefix)
+            headers[self.header] = signature(row['_secret'], body, self.encoding, self.prefix)
         item.tries += 1
         started = time.perf_counter()
-        status = _post(row["endpoint_url"], body, headers)
+        status = _post(row['endpoint_url'], body, headers)
         item.seconds = time.perf_counter() - started
         if status is not None and 200 <= status < 300:
-            return self._note_attempt(item, status, "delivered")
+            return self._note_attempt(item, status, 'delivered')
         if status is not None and status != 429 and status < 500 or item.tries >= TRIES:
-            return self._note_attempt(item, status, "dropped")
+            return self._note_attempt(item, status, 'dropped')
         with self._wake:
             item.due = self.ramp.monotonic() + self._random.random() * self.backoff * 2 ** (item.tries - 1)
             self._pending.append(item)
             self._wake.notify_all()
-        return self._note_attempt(item, status, "retry")
+        return self._note_attempt(item, status, 'retry')
 
     def _note_attempt(self, item, status, outcome):
         entry = {
-            "id": item.event["id"], "type": item.event["type"], "subscription": item.subscription, "try": item.tries,
-            "status": status, "outcome": outcome, "seconds": item.seconds}
+            'id': item.event['id'],
+            'type': item.event['type'],
+            'subscription': item.subscription,
+            'try': item.tries,
+            'status': status,
+            'outcome': outcome,
+            'seconds': item.seconds,
+        }
         with self._wake:
             self.log.append(entry)
             self._wake.notify_all()
@@ -281,10 +301,10 @@ def _event_bytes(event):
 def _post(url, body, headers):
     """The status of the answer to a POST, None if there was none in time. A redirect is an answer like others."""
     parts = urlsplit(url)
-    kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+    kind = http.client.HTTPSConnection if parts.scheme == 'https' else http.client.HTTPConnection
     connection = kind(parts.hostname, parts.port, timeout=ANSWER_WITHIN)
     try:
-        connection.request("POST", (parts.path or "/") + (f"?{parts.query}" if parts.query else ""), body, headers)
+        connection.request('POST', (parts.path or '/') + (f'?{parts.query}' if parts.query else ''), body, headers)
         answer = connection.getresponse()
         answer.read()
         return answer.status

@@ -26,7 +26,9 @@ from .smoke import SmokeTags
 
 def impatient(client):
     """Take the waiting out of a client: it has its own tests, and an outage is not worth the time of the others."""
-    return functools.partial(client, sleep=lambda seconds: None, limiter=SlidingWindow('test', limit=10**6, shared=False))
+    return functools.partial(
+        client, sleep=lambda seconds: None, limiter=SlidingWindow('test', limit=10**6, shared=False)
+    )
 
 
 class Killed(UserError):
@@ -38,8 +40,8 @@ class Killed(UserError):
 
 @tagged('post_install', '-at_install', 'ramp')
 class RampCase(SmokeTags, TransactionCase):
-    """A company, its people and a simulated Ramp over HTTP on this machine, joined by a connection: made once for the class.
-    Each test begins with all of it as it was then.
+    """A company, its people and a simulated Ramp over HTTP on this machine, joined by a connection: made once for the
+    class. Each test begins with all of it as it was then.
 
     The flows run as in production: through their jobs, with cursors that commit (to savepoints, here).
     """
@@ -50,23 +52,33 @@ class RampCase(SmokeTags, TransactionCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        # Each job is later than what somebody asked for before, by the seconds in which that is noted, too; here all is one transaction.
+        # Each job is later than what somebody asked for before, by the seconds in which that is noted, too; here all is
+        # one transaction.
         cls.cr._now = cls.cr.now() - timedelta(seconds=1)
         cls.company = company_of(cls.env)
         cls.env.user.write({'company_ids': [Command.link(cls.company.id)], 'company_id': cls.company.id})
         cls.env = cls.env(context=dict(cls.env.context, allowed_company_ids=cls.company.ids, lang='en_US', tz='UTC'))
         cls.company = cls.company.with_env(cls.env)
         cls.account_meals, cls.account_travel, cls.account_software = (
-            cls.env['account.account'].search([('company_ids', 'in', cls.company.ids), ('code', '=', code)]) for code in ACCOUNTS)
+            cls.env['account.account'].search([('company_ids', 'in', cls.company.ids), ('code', '=', code)])
+            for code in ACCOUNTS
+        )
         cls.plan, cls.other_plan = (cls.env['account.analytic.plan'].search([('name', '=', name)]) for name in PLANS)
         cls.analytic_move, cls.analytic_fair, cls.analytic_europe = (
             cls.env['account.analytic.account'].search([('plan_id.name', '=', plan), ('name', '=', name)])
-            for plan, names in PLANS.items() for name in names)
+            for plan, names in PLANS.items()
+            for name in names
+        )
         cls.classPatch(ramp_connection_api, 'RampClient', impatient(RampClient))
-        cls.classPatch(type(cls.env['ramp.flow.pull']), '_reread_pause', timedelta(0))  # tests do in a second what takes days
-        # What ANALYZE counts in a test's own transaction outlives its rollback: the planner would then take full tables for empty.
+        cls.classPatch(
+            type(cls.env['ramp.flow.pull']), '_reread_pause', timedelta(0)
+        )  # tests do in a second what takes days
+        # What ANALYZE counts in a test's own transaction outlives its rollback: the planner would then take full tables
+        # for empty.
         cls.classPatch(type(cls.env['ramp.record']), '_refresh_statistics', lambda records: None)
-        cls.classPatch(RampFlow, '_is_job_time_up', lambda flow: False)  # however slow the machine; see the tests of what it does then
+        cls.classPatch(
+            RampFlow, '_is_job_time_up', lambda flow: False
+        )  # however slow the machine; see the tests of what it does then
         cls.classPatch(RampFlow, '_get_job_seconds', lambda flow: math.inf)
         # nor do they wait until a Ramp that did not answer is asked again
         cls.classPatch(ramp_connection_reach, 'FIRST_PAUSE', timedelta(0))
@@ -78,10 +90,19 @@ class RampCase(SmokeTags, TransactionCase):
         cls.employee = cls.employees[0]
         cls.user_id = next(iter(cls.ramp.state['users']))['id']
         cls.primary = next(iter(cls.ramp.state['entities']))['id']
-        cls.connection = cls.env['ramp.connection'].create({
-            'name': 'Ramp', 'company_id': cls.company.id, 'environment': 'custom', 'api_url': cls.ramp.api_url,
-            'client_id': cls.ramp.client_id, 'client_secret': cls.ramp.client_secret, 'start_date': '2015-01-01',
-            'existing_policy': 'book', 'rate_tolerance': 25.0})
+        cls.connection = cls.env['ramp.connection'].create(
+            {
+                'name': 'Ramp',
+                'company_id': cls.company.id,
+                'environment': 'custom',
+                'api_url': cls.ramp.api_url,
+                'client_id': cls.ramp.client_id,
+                'client_secret': cls.ramp.client_secret,
+                'start_date': '2015-01-01',
+                'existing_policy': 'book',
+                'rate_tolerance': 25.0,
+            }
+        )
         if cls.connect:
             cls.connection.action_connect()
         cls._once()
@@ -92,11 +113,20 @@ class RampCase(SmokeTags, TransactionCase):
 
     @classmethod
     def simulate(cls):
-        ramp = Simulator(Seed(**{
-            'accounts': [cls.as_account(account) for account in (cls.account_meals, cls.account_travel, cls.account_software)],
-            'analytics': [cls.as_field(plan) for plan in (cls.plan, cls.other_plan)],
-            'users': USERS, **cls.seed,
-        }), rate_limit=0).start()
+        ramp = Simulator(
+            Seed(
+                **{
+                    'accounts': [
+                        cls.as_account(account)
+                        for account in (cls.account_meals, cls.account_travel, cls.account_software)
+                    ],
+                    'analytics': [cls.as_field(plan) for plan in (cls.plan, cls.other_plan)],
+                    'users': USERS,
+                    **cls.seed,
+                }
+            ),
+            rate_limit=0,
+        ).start()
         cls.addClassCleanup(ramp.stop)
         return ramp
 
@@ -159,6 +189,7 @@ class RampCase(SmokeTags, TransactionCase):
 
     def crash(self, original):
         """`ramp.record._store_sent` of a job that dies before it, `crash_in` calls from now (None: not at all)."""
+
         def store(records, rows):
             if rows and self.crash_in is not None:
                 self.crash_in -= 1
@@ -166,17 +197,29 @@ class RampCase(SmokeTags, TransactionCase):
                     self.crash_in = None
                     raise Killed
             return original(records, rows)
+
         return store
 
     @classmethod
     def as_account(cls, account):
-        return {'id': cls.env['ramp.coding']._get_external_id(account), 'code': account.code, 'name': account.name, 'classification': 'EXPENSE'}
+        return {
+            'id': cls.env['ramp.coding']._get_external_id(account),
+            'code': account.code,
+            'name': account.name,
+            'classification': 'EXPENSE',
+        }
 
     @classmethod
     def as_field(cls, plan):
         coding = cls.env['ramp.coding']
-        return {'field_id': coding._get_external_id(plan), 'field_name': plan.name, 'options': [
-            {'id': coding._get_external_id(account), 'code': account.name, 'value': account.name} for account in plan.account_ids]}
+        return {
+            'field_id': coding._get_external_id(plan),
+            'field_name': plan.name,
+            'options': [
+                {'id': coding._get_external_id(account), 'code': account.name, 'value': account.name}
+                for account in plan.account_ids
+            ],
+        }
 
     def external(self, record):
         return self.env['ramp.coding']._get_external_id(record)
@@ -194,7 +237,9 @@ class RampCase(SmokeTags, TransactionCase):
             values.setdefault('account', self.external(self.account_meals))
         ramp_id = self.ramp.add_transaction(amount_minor=amount_minor, **values)
         if 'date' in values:  # the simulator lets purchases settle days later
-            self.ramp.state['transactions'].update(ramp_id, accounting_date=values['date'], settlement_date=values['date'])
+            self.ramp.state['transactions'].update(
+                ramp_id, accounting_date=values['date'], settlement_date=values['date']
+            )
         return ramp_id
 
     def sync(self, *flows, now=True):
@@ -211,7 +256,8 @@ class RampCase(SmokeTags, TransactionCase):
         return self.env['ramp.run'].search([('id', '>', last)])
 
     def run_flow(self, flow):
-        """What the scheduler does of a flow's job, without keeping account of it, which takes a fifth of the time of a whole suite.
+        """What the scheduler does of a flow's job, without keeping account of it, which takes a fifth of the time of a
+        whole suite.
 
         The system tests run the scheduler itself, and TestJobs says that all that the jobs do is this.
         """
@@ -220,11 +266,15 @@ class RampCase(SmokeTags, TransactionCase):
         with self.registry.cursor() as cr:
             now = cr.now().replace(microsecond=0)
             cr.execute('DELETE FROM ir_cron_trigger WHERE cron_id = %s AND call_at <= %s', [flow._get_cron_id(), now])
-            Environment(cr, SUPERUSER_ID, {'cron_end_time': time.monotonic() + MIN_TIME_PER_JOB})[flow._name]._cron_run()
+            Environment(cr, SUPERUSER_ID, {'cron_end_time': time.monotonic() + MIN_TIME_PER_JOB})[
+                flow._name
+            ]._cron_run()
         self.env.invalidate_all()
 
     def sync_until_listed(self, flow, between=lambda: None):
-        """Run a flow's job, whose time is up at each page, until a run reaches the end of its lists. Returns the runs in order."""
+        """Run a flow's job, whose time is up at each page, until a run reaches the end of its lists. Returns the runs
+        in order.
+        """
         runs = self.env['ramp.run']
         while not runs[-1:].listed:
             self.assertLess(len(runs), 30, 'no run comes to its end')
@@ -247,8 +297,10 @@ class RampCase(SmokeTags, TransactionCase):
 
     def entry(self, ramp_id):
         """The lines of a transaction's entry: (account code, amount in its currency, balance), debits first."""
-        return [(line.account_id.code, Decimal(str(line.amount_currency)), Decimal(str(line.balance)))
-                for line in self.move(ramp_id).line_ids.sorted('id')]
+        return [
+            (line.account_id.code, Decimal(str(line.amount_currency)), Decimal(str(line.balance)))
+            for line in self.move(ramp_id).line_ids.sorted('id')
+        ]
 
     def assertHeld(self, ramp_id, pattern):
         """Held, nothing booked, and Ramp was told in the same words."""
@@ -258,7 +310,9 @@ class RampCase(SmokeTags, TransactionCase):
         self.assertFalse(record.res_id)
         self.assertFalse(self.move(ramp_id))
         self.assertFalse(self.expense(ramp_id))
-        self.assertIn(record.error_message, [re.sub(r'\s+', ' ', message) for message in self.ramp.export_errors(ramp_id)])
+        self.assertIn(
+            record.error_message, [re.sub(r'\s+', ' ', message) for message in self.ramp.export_errors(ramp_id)]
+        )
         self.assertEqual(self.ramp.state['transactions'].get(ramp_id)['sync_status'], 'SYNC_READY')
 
     def assertConfirmed(self, ramp_id):
@@ -298,15 +352,21 @@ class PayablesCase(RampCase):
         return self.sync(*self.flows, **options)
 
     def payable(self):
-        return self.move_of_any().line_ids.filtered(lambda line: line.account_type == 'liability_payable').account_id[:1].code
+        return (
+            self.move_of_any()
+            .line_ids.filtered(lambda line: line.account_type == 'liability_payable')
+            .account_id[:1]
+            .code
+        )
 
     def move_of_any(self):
         return self.env['account.move'].search([('ramp_id', '!=', False), ('move_type', '=', 'in_invoice')], limit=1)
 
     def payment(self, *bills):
         rows = self.env['ramp.record'].search([('flow', '=', 'bill_payment'), ('ramp_id', 'in', bills)])
-        return self.env['account.payment'].browse({
-            note['id'] for row in rows for note in (row.noted or {}).get('parts', {}).values()})
+        return self.env['account.payment'].browse(
+            {note['id'] for row in rows for note in (row.noted or {}).get('parts', {}).values()}
+        )
 
     def assertBooked(self, ramp_id, flow='bill', sync_type='BILL_SYNC'):
         """One posted bill, one confirmation with a link to it."""
@@ -331,7 +391,9 @@ class PayablesCase(RampCase):
         row = self.record(ramp_id, 'bill_payment')
         self.assertEqual(row.state, 'confirmed', row.error_message)
         self.assertEqual(self.move(ramp_id).amount_residual, 0)
-        lines = self.env['account.move.line'].search([('company_id', '=', self.company.id), ('parent_state', '=', 'posted')])
+        lines = self.env['account.move.line'].search(
+            [('company_id', '=', self.company.id), ('parent_state', '=', 'posted')]
+        )
 
         def balance(test):
             return round(sum(line.balance for line in lines if test(line.account_id)) * 100)
@@ -349,7 +411,8 @@ class StatementsCase(RampCase):
     def once(self):
         super().once()
         self.connection.payment_journal_id = self.env['account.journal'].search(
-            [('company_id', '=', self.company.id), ('type', '=', 'bank')], limit=1)
+            [('company_id', '=', self.company.id), ('type', '=', 'bank')], limit=1
+        )
 
     def sync_statements(self, **options):
         return self.sync(*self.flows, **options)
@@ -367,11 +430,17 @@ class StatementsCase(RampCase):
 
     def balance(self, *accounts, currency=None):
         """What is on accounts, in minor units of the company's currency, or in a currency (name) of two decimals."""
-        lines = self.env['account.move.line'].search([
-            ('company_id', '=', self.company.id), ('parent_state', '=', 'posted'),
-            ('account_id', 'in', [account.id for account in accounts])])
+        lines = self.env['account.move.line'].search(
+            [
+                ('company_id', '=', self.company.id),
+                ('parent_state', '=', 'posted'),
+                ('account_id', 'in', [account.id for account in accounts]),
+            ]
+        )
         if currency:
-            return round(sum(lines.filtered(lambda line: line.currency_id.name == currency).mapped('amount_currency')) * 100)
+            return round(
+                sum(lines.filtered(lambda line: line.currency_id.name == currency).mapped('amount_currency')) * 100
+            )
         return round(sum(lines.mapped('balance')) * 100)
 
     @property

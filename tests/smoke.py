@@ -3,13 +3,16 @@
 
 What differs under Odoo's runner is how tests are found, loaded and set up, and what a browser is served.
 """
+
 from odoo.tests import BaseCase
 
 TAG = 'ramp_smoke'
 
 
 class SmokeTags:
-    """Mixin of each test case here: the first test of a class has the tag `ramp_smoke`; all of them, where `is_smoke` says so."""
+    """Mixin of each test case here: the first test of a class has the tag `ramp_smoke`; all of them, where `is_smoke`
+    says so.
+    """
 
     is_smoke = False
 

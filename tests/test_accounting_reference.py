@@ -1,8 +1,10 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
 """docs/accounting.md shows an entry for each kind of object: the one that is booked, or this test fails.
 
-`RAMP_WRITE_REFERENCE=1 ./dev test test_accounting_reference` writes the entries into the document anew; read what changed.
+`RAMP_WRITE_REFERENCE=1 ./dev test test_accounting_reference` writes the entries into the document anew; read what
+changed.
 """
+
 import datetime
 import os
 import pathlib
@@ -35,10 +37,19 @@ class TestAccountingReference(PayablesCase, StatementsCase):
     def once(self):
         super().once()
         self.connection.offer_taxes = True
-        self.tax = self.env['account.tax'].create({
-            'name': '20 %', 'amount': 20, 'amount_type': 'percent', 'type_tax_use': 'purchase', 'company_id': self.company.id,
-            'country_id': self.company.account_fiscal_country_id.id})
-        tax_account = self.env['account.account'].search([('company_ids', 'in', self.company.ids), ('code', '=', '131000')])
+        self.tax = self.env['account.tax'].create(
+            {
+                'name': '20 %',
+                'amount': 20,
+                'amount_type': 'percent',
+                'type_tax_use': 'purchase',
+                'company_id': self.company.id,
+                'country_id': self.company.account_fiscal_country_id.id,
+            }
+        )
+        tax_account = self.env['account.account'].search(
+            [('company_ids', 'in', self.company.ids), ('code', '=', '131000')]
+        )
         self.assertTrue(tax_account)
         lines = self.tax.invoice_repartition_line_ids + self.tax.refund_repartition_line_ids
         lines.filtered(lambda line: line.repartition_type == 'tax').account_id = tax_account
@@ -53,8 +64,17 @@ class TestAccountingReference(PayablesCase, StatementsCase):
         return self.spend(amount_minor, **{'date': NOON, 'merchant': 'Hotel Paris', 'memo': 'Client visit', **values})
 
     def bill_of(self, amount_minor=12000, **values):
-        return self.owe(amount_minor, **{
-            'date': DAY, 'due': '2026-04-01', 'vendor': self.vendor, 'invoice_number': 'A-17', 'memo': 'Office chairs', **values})
+        return self.owe(
+            amount_minor,
+            **{
+                'date': DAY,
+                'due': '2026-04-01',
+                'vendor': self.vendor,
+                'invoice_number': 'A-17',
+                'memo': 'Office chairs',
+                **values,
+            },
+        )
 
     def card_purchase(self):
         self.charge()
@@ -64,13 +84,27 @@ class TestAccountingReference(PayablesCase, StatementsCase):
 
     def card_purchase_with_tax(self):
         state = self.ramp.state
-        self.charge(lines=[{'amount_minor': 12000, 'selections': [
-            coding.account(state, self.meals), coding.tax_code(state, self.code)]}])
+        self.charge(
+            lines=[
+                {
+                    'amount_minor': 12000,
+                    'selections': [coding.account(state, self.meals), coding.tax_code(state, self.code)],
+                }
+            ]
+        )
 
     def card_purchase_split(self):
-        self.charge(lines=[
-            {'amount_minor': 9000, 'account': self.travel, 'analytics': self.analytics(self.analytic_fair), 'memo': 'Room'},
-            {'amount_minor': 3000, 'account': self.meals, 'memo': 'Breakfast'}])
+        self.charge(
+            lines=[
+                {
+                    'amount_minor': 9000,
+                    'account': self.travel,
+                    'analytics': self.analytics(self.analytic_fair),
+                    'memo': 'Room',
+                },
+                {'amount_minor': 3000, 'account': self.meals, 'memo': 'Breakfast'},
+            ]
+        )
 
     def card_purchase_in_another_currency(self):
         self.charge(8000, currency='EUR')
@@ -98,7 +132,8 @@ class TestAccountingReference(PayablesCase, StatementsCase):
     def bill_with_a_credit(self):
         bill = self.bill_of()
         credit = self.ramp.add_vendor_credit(
-            vendor=self.vendor, amount_minor=2000, account=self.meals, date=NOON, reference_number='C-3')
+            vendor=self.vendor, amount_minor=2000, account=self.meals, date=NOON, reference_number='C-3'
+        )
         self.ramp.apply_vendor_credit(credit, bill)
         self.ramp.pay_bill(bill, date='2026-03-20')
 
@@ -111,7 +146,9 @@ class TestAccountingReference(PayablesCase, StatementsCase):
     def bill_paid_by_card(self):
         bill = self.bill_of(payment_method='CARD')
         self.sync(*BILLS)
-        self.ramp.pay_bill(bill, method='CARD', transaction=self.charge(date='2026-03-05T12:00:00+00:00'), date='2026-03-12')
+        self.ramp.pay_bill(
+            bill, method='CARD', transaction=self.charge(date='2026-03-05T12:00:00+00:00'), date='2026-03-12'
+        )
 
     def charge_that_pays_a_bill_later(self):
         charge = self.charge()
@@ -120,8 +157,15 @@ class TestAccountingReference(PayablesCase, StatementsCase):
 
     def reimbursement(self):
         self.ramp.add_reimbursement(
-            amount_minor=6000, user=self.user_id, entity=self.primary, account=self.travel, date=NOON, merchant='Taxi', memo='Airport',
-            state='REIMBURSED')
+            amount_minor=6000,
+            user=self.user_id,
+            entity=self.primary,
+            account=self.travel,
+            date=NOON,
+            merchant='Taxi',
+            memo='Airport',
+            state='REIMBURSED',
+        )
 
     def statement(self):
         self.charge(date='2026-03-04T12:00:00+00:00')
@@ -160,8 +204,11 @@ class TestAccountingReference(PayablesCase, StatementsCase):
             return '\n'.join(self.table(move) for move in moves.sorted(lambda move: (move.date, move.id)))
 
     def table(self, move):
-        what = {'entry': 'Payment' if move.origin_payment_id else 'Journal entry', 'in_invoice': 'Vendor bill',
-                'in_refund': 'Vendor credit note'}[move.move_type]
+        what = {
+            'entry': 'Payment' if move.origin_payment_id else 'Journal entry',
+            'in_invoice': 'Vendor bill',
+            'in_refund': 'Vendor credit note',
+        }[move.move_type]
         title = f'**{what}** of {move.date}, journal {move.journal_id.name}'
         if move.is_invoice():
             states = dict(move._fields['payment_state']._description_selection(self.env))
@@ -172,13 +219,21 @@ class TestAccountingReference(PayablesCase, StatementsCase):
         rows = [('Account', 'Partner', 'Label', 'Debit', 'Credit', 'In currency', 'Tax', 'Analytics')]
         for line in move.line_ids.sorted(lambda line: (line.balance < 0, line.account_id.code, -abs(line.balance))):
             names = self.env['account.analytic.account'].browse(
-                int(identity) for key in line.analytic_distribution or {} for identity in key.split(','))
+                int(identity) for key in line.analytic_distribution or {} for identity in key.split(',')
+            )
             tax = ', '.join(line.tax_ids.mapped('name')) or line.tax_line_id.name and f'tax of {line.tax_line_id.name}'
-            rows.append((
-                f'{line.account_id.code} {line.account_id.name}', line.partner_id.name or '', line.name or '',
-                f'{line.debit:.2f}' if line.debit else '', f'{line.credit:.2f}' if line.credit else '',
-                f'{line.amount_currency:.2f} {line.currency_id.name}' if line.currency_id != currency else '', tax or '',
-                ', '.join(names.mapped('name'))))
+            rows.append(
+                (
+                    f'{line.account_id.code} {line.account_id.name}',
+                    line.partner_id.name or '',
+                    line.name or '',
+                    f'{line.debit:.2f}' if line.debit else '',
+                    f'{line.credit:.2f}' if line.credit else '',
+                    f'{line.amount_currency:.2f} {line.currency_id.name}' if line.currency_id != currency else '',
+                    tax or '',
+                    ', '.join(names.mapped('name')),
+                )
+            )
         columns = [column for column in range(8) if column < 5 or any(row[column] for row in rows[1:])]
         lines = ['| ' + ' | '.join(row[column] for column in columns) + ' |' for row in rows]
         lines.insert(1, '|' + '|'.join(' ---: ' if column in (3, 4, 5) else ' --- ' for column in columns) + '|')
@@ -200,4 +255,6 @@ class TestAccountingReference(PayablesCase, StatementsCase):
             text = BLOCK.sub(lambda block: f'{block[1]}{shown[block[2]]}{block[3]}', text)
             DOCUMENT.write_text(text, encoding='utf-8')
         for kind in rotated(kinds, of=2):
-            self.assertIn(self.shown(kind), text, f'docs/accounting.md shows another entry of {kind}; see the top of this file')
+            self.assertIn(
+                self.shown(kind), text, f'docs/accounting.md shows another entry of {kind}; see the top of this file'
+            )

@@ -24,34 +24,63 @@ from .smoke import PlainCase
 from .test_push import PushCase
 
 ODD = (
-    RecursionError('deep'), OverflowError('large'), zlib.error('packed'), UnicodeDecodeError('utf-8', b'\xff', 0, 1, 'bytes'),
-    AttributeError('no such'), AssertionError('never'), MissingError('gone'), AccessError('no'), KeyError('key'), StopIteration(),
-    Image.DecompressionBombError('400 million pixels'), Exception('anything'))
-LOGGERS = tuple(f'odoo.addons.ramp_connector.flows.{name}' for name in (
-    'engine.pull', 'engine.push', 'engine.flow', 'engine.files', 'monitor.nightly_check'))
+    RecursionError('deep'),
+    OverflowError('large'),
+    zlib.error('packed'),
+    UnicodeDecodeError('utf-8', b'\xff', 0, 1, 'bytes'),
+    AttributeError('no such'),
+    AssertionError('never'),
+    MissingError('gone'),
+    AccessError('no'),
+    KeyError('key'),
+    StopIteration(),
+    Image.DecompressionBombError('400 million pixels'),
+    Exception('anything'),
+)
+LOGGERS = tuple(
+    f'odoo.addons.ramp_connector.flows.{name}'
+    for name in ('engine.pull', 'engine.push', 'engine.flow', 'engine.files', 'monitor.nightly_check')
+)
 
 
 def odd_for(original, is_odd, error):
     """A method that raises for some objects: `is_odd` of its arguments."""
+
     def method(self, *args, **kwargs):
         if is_odd(*args):
             raise error
         return original(self, *args, **kwargs)
+
     return method
 
 
 @tagged('ramp_api')
 class TestRule(PlainCase):
     def test_whatever_it_is(self):
-        for error in (*ODD, PayloadError('a', 'b'), Held('x'), UserError('x'), MemoryError(), OSError('cannot identify image file')):
+        for error in (
+            *ODD,
+            PayloadError('a', 'b'),
+            Held('x'),
+            UserError('x'),
+            MemoryError(),
+            OSError('cannot identify image file'),
+        ):
             self.assertTrue(is_of_object(error), repr(error))
 
     def test_what_is_not_the_objects(self):
         for error in (
-                KeyboardInterrupt(), SystemExit(), GeneratorExit(), RampConnectionError('x'), RampOutOfTime(),
-                psycopg2.errors.SerializationFailure(), psycopg2.errors.DeadlockDetected(), psycopg2.errors.LockNotAvailable(),
-                psycopg2.OperationalError('server closed the connection'), psycopg2.InterfaceError('cursor closed'),
-                OSError(errno.ENOSPC, 'No space left on device')):
+            KeyboardInterrupt(),
+            SystemExit(),
+            GeneratorExit(),
+            RampConnectionError('x'),
+            RampOutOfTime(),
+            psycopg2.errors.SerializationFailure(),
+            psycopg2.errors.DeadlockDetected(),
+            psycopg2.errors.LockNotAvailable(),
+            psycopg2.OperationalError('server closed the connection'),
+            psycopg2.InterfaceError('cursor closed'),
+            OSError(errno.ENOSPC, 'No space left on device'),
+        ):
             self.assertFalse(is_of_object(error, undone=True), repr(error))
 
     def test_a_failed_statement_wants_a_savepoint(self):
@@ -92,7 +121,7 @@ class TestPullAlone(PayablesCase):
             '_book_plans': lambda connection, plans: any(plan.transaction.id == self.odd for plan in plans),
         }
         for number, (name, is_odd) in enumerate(stages.items()):
-            for error in rotated(ODD[number::len(stages)] + ODD[:1], of=3):
+            for error in rotated(ODD[number :: len(stages)] + ODD[:1], of=3):
                 with self.subTest(stage=name, error=repr(error)):
                     others = self.others()
                     self.odd = self.spend(777)
@@ -100,7 +129,9 @@ class TestPullAlone(PayablesCase):
                     with patch.object(flow, name, odd_for(original, is_odd, error)):
                         run = self.sync('transaction')
                     self.assertEqual(run.state, 'done', run.message)
-                    self.assertAlone(self.odd, others, 'could not be booked|cannot be booked|Odoo refused', ('held', 'error'))
+                    self.assertAlone(
+                        self.odd, others, 'could not be booked|cannot be booked|Odoo refused', ('held', 'error')
+                    )
                     self.sync('transaction')
                     self.assertConfirmed(self.odd)
 
@@ -109,8 +140,11 @@ class TestPullAlone(PayablesCase):
         """What Ramp is to be told of one cannot be made; the others of the batch are told."""
         others = self.others()
         odd = self.spend(777)
-        with patch.object(RampFlowConfirm, '_make_sync_item', odd_for(
-                RampFlowConfirm._make_sync_item, lambda record: record.ramp_id == odd, KeyError('x'))):
+        with patch.object(
+            RampFlowConfirm,
+            '_make_sync_item',
+            odd_for(RampFlowConfirm._make_sync_item, lambda record: record.ramp_id == odd, KeyError('x')),
+        ):
             run = self.sync('transaction')
         self.assertEqual(run.state, 'done', run.message)
         for ramp_id in others:
@@ -152,7 +186,11 @@ class TestPullAlone(PayablesCase):
         self.sync('transaction')
         self.ramp.update_transaction(first, memo='new')
         late = self.spend(1100)
-        with patch.object(RampFlowBooking, '_post_late_messages', odd_for(RampFlowBooking._post_late_messages, lambda *args: True, AttributeError('x'))):
+        with patch.object(
+            RampFlowBooking,
+            '_post_late_messages',
+            odd_for(RampFlowBooking._post_late_messages, lambda *args: True, AttributeError('x')),
+        ):
             run = self.sync('transaction')
         self.assertEqual(run.state, 'done', run.message)
         self.assertConfirmed(late)
@@ -167,8 +205,9 @@ class TestPullAlone(PayablesCase):
         self.ramp.pay_bill(good)
         payments = type(self.env['ramp.flow.bill_payment'])
         original = payments._is_partly_paid
-        with patch.object(payments, '_is_partly_paid', odd_for(
-                original, lambda payload, bill: bill.id == odd, AssertionError('x'))):
+        with patch.object(
+            payments, '_is_partly_paid', odd_for(original, lambda payload, bill: bill.id == odd, AssertionError('x'))
+        ):
             runs = self.sync_payables()
         self.assertNotIn('failed', runs.mapped('state'))
         self.assertPaid(good)
@@ -178,8 +217,15 @@ class TestPullAlone(PayablesCase):
 
     @mute_logger(*LOGGERS)
     def test_a_withheld_one(self):
-        with patch.object(RampFlowWithhold, '_get_withheld_state', odd_for(
-                RampFlowWithhold._get_withheld_state, lambda connection, row, record: row['ramp_id'] == self.odd, AttributeError('x'))):
+        with patch.object(
+            RampFlowWithhold,
+            '_get_withheld_state',
+            odd_for(
+                RampFlowWithhold._get_withheld_state,
+                lambda connection, row, record: row['ramp_id'] == self.odd,
+                AttributeError('x'),
+            ),
+        ):
             self.odd = self.spend(777, sync_status='NOT_SYNC_READY')
             other = self.spend(888, sync_status='NOT_SYNC_READY')
             run = self.sync('watch')
@@ -191,14 +237,19 @@ class TestPullAlone(PayablesCase):
     def test_the_processs_end_is_no_error_of_an_object(self):
         self.spend(777)
         for error in (KeyboardInterrupt, SystemExit):
-            with self.subTest(error=error.__name__), patch.object(RampFlowTransactionPlan, '_plan_object', side_effect=error()), \
-                    self.assertRaises(error):
+            with (
+                self.subTest(error=error.__name__),
+                patch.object(RampFlowTransactionPlan, '_plan_object', side_effect=error()),
+                self.assertRaises(error),
+            ):
                 self.sync('transaction')
 
     @mute_logger(*LOGGERS)
     def test_a_full_disk_is_no_error_of_an_object(self):
         odd = self.spend(777)
-        with patch.object(RampFlowTransactionBook, '_book_plans', side_effect=OSError(errno.ENOSPC, 'No space left on device')):
+        with patch.object(
+            RampFlowTransactionBook, '_book_plans', side_effect=OSError(errno.ENOSPC, 'No space left on device')
+        ):
             run = self.sync('transaction')
         self.assertEqual((run.state, self.record(odd).state, self.record(odd).attempts), ('failed', 'pending', 0))
 
@@ -212,9 +263,12 @@ class TestPushAlone(PushCase):
         self.push()
 
     def odd_account(self):
-        self.odd, self.other = self.env['account.account'].create([
-            {'name': name, 'code': code, 'account_type': 'expense', 'company_ids': self.company.ids}
-            for name, code in (('Odd', '659901'), ('Other', '659902'))])
+        self.odd, self.other = self.env['account.account'].create(
+            [
+                {'name': name, 'code': code, 'account_type': 'expense', 'company_ids': self.company.ids}
+                for name, code in (('Odd', '659901'), ('Other', '659902'))
+            ]
+        )
         self.env.cr.flush()
 
     def assertAlone(self, runs, pattern):
@@ -227,8 +281,11 @@ class TestPushAlone(PushCase):
     def test_decided(self):
         flow = type(self.env['ramp.flow.account'])
         self.odd_account()
-        with patch.object(flow, '_get_desired_values', odd_for(
-                flow._get_desired_values, lambda connection, records: self.odd in records, ZeroDivisionError('x'))):
+        with patch.object(
+            flow,
+            '_get_desired_values',
+            odd_for(flow._get_desired_values, lambda connection, records: self.odd in records, ZeroDivisionError('x')),
+        ):
             self.assertAlone(self.push(), 'could not decide what to send')
         self.push(now=True)
         self.assertEqual(self.row(self.odd).state, 'confirmed')
@@ -238,8 +295,10 @@ class TestPushAlone(PushCase):
         """Whatever a row is asked about before anything is sent."""
         flow = type(self.env['ramp.flow.account'])
         for name, is_odd in (
-                ('_get_display_title', lambda record: record == self.odd), ('_reason_not_offered', lambda record: record == self.odd),
-                ('_differs_from_remote', lambda job: job.res_id == self.odd.id)):
+            ('_get_display_title', lambda record: record == self.odd),
+            ('_reason_not_offered', lambda record: record == self.odd),
+            ('_differs_from_remote', lambda job: job.res_id == self.odd.id),
+        ):
             with self.subTest(of=name), self.isolated():
                 self.odd_account()
                 if name == '_reason_not_offered':
@@ -255,8 +314,11 @@ class TestPushAlone(PushCase):
     def test_put_into_words(self):
         flow = type(self.env['ramp.flow.account'])
         self.odd_account()
-        with patch.object(flow, '_make_upload_item', odd_for(
-                flow._make_upload_item, lambda job: job.res_id == self.odd.id, AttributeError('x'))):
+        with patch.object(
+            flow,
+            '_make_upload_item',
+            odd_for(flow._make_upload_item, lambda job: job.res_id == self.odd.id, AttributeError('x')),
+        ):
             self.assertAlone(self.push(), 'could not be sent')
         self.push(now=True)
         self.assertEqual(self.row(self.odd).state, 'confirmed')
@@ -268,11 +330,18 @@ class TestPushAlone(PushCase):
         self.odd_account()
         self.push()
         (self.odd + self.other).name = 'Renamed'
-        with patch.object(flow, '_update_remote_object', odd_for(
-                flow._update_remote_object, lambda client, job, changes: job.res_id == self.odd.id, IndexError('x'))):
+        with patch.object(
+            flow,
+            '_update_remote_object',
+            odd_for(
+                flow._update_remote_object, lambda client, job, changes: job.res_id == self.odd.id, IndexError('x')
+            ),
+        ):
             self.assertAlone(self.push(), 'could not be sent')
         self.push(now=True)
-        self.assertEqual((self.row(self.odd).state, self.remote('accounts', self.odd)['name']), ('confirmed', 'Renamed'))
+        self.assertEqual(
+            (self.row(self.odd).state, self.remote('accounts', self.odd)['name']), ('confirmed', 'Renamed')
+        )
 
     @mute_logger(*LOGGERS)
     def test_read(self):
@@ -282,14 +351,23 @@ class TestPushAlone(PushCase):
         self.push()
         self.env['ramp.record']._mark_dirty(self.connection, 'account', (self.odd + self.other).ids, uncertain=True)
         self.writes()
-        with patch.object(flow, '_read_remote_object', odd_for(
-                flow._read_remote_object, lambda payload, query: payload['code'] == '659901', PayloadError('name', 'expected a text'))):
+        with patch.object(
+            flow,
+            '_read_remote_object',
+            odd_for(
+                flow._read_remote_object,
+                lambda payload, query: payload['code'] == '659901',
+                PayloadError('name', 'expected a text'),
+            ),
+        ):
             self.assertAlone(self.push(), r'cannot read what Ramp has of it \(\S+; name: expected a text\)')
             self.odd.name = 'Renamed'
             self.push(now=True)
         self.assertEqual(self.writes(), [])
         self.push(now=True)
-        self.assertEqual((self.row(self.odd).state, self.remote('accounts', self.odd)['name']), ('confirmed', 'Renamed'))
+        self.assertEqual(
+            (self.row(self.odd).state, self.remote('accounts', self.odd)['name']), ('confirmed', 'Renamed')
+        )
 
 
 @tagged('post_install', '-at_install', 'ramp')
@@ -299,8 +377,15 @@ class TestBookingAlone(RampCase):
     @mute_logger(*LOGGERS)
     def test_one_member(self):
         odd, good = self.spend(777), self.spend(888)
-        with patch.object(RampFlowTransactionPlan, '_plan_object', odd_for(
-                RampFlowTransactionPlan._plan_object, lambda connection, value, found: value.id == odd, AttributeError('x'))):
+        with patch.object(
+            RampFlowTransactionPlan,
+            '_plan_object',
+            odd_for(
+                RampFlowTransactionPlan._plan_object,
+                lambda connection, value, found: value.id == odd,
+                AttributeError('x'),
+            ),
+        ):
             self.sync('transaction')
         self.assertConfirmed(good)
         self.assertEqual(self.record(odd).state, 'error')

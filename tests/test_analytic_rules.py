@@ -1,5 +1,8 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
-"""Analytic plans that Odoo demands, distribution models, and what codes a bill as a whole. Core's own bills say what is right."""
+"""Analytic plans that Odoo demands, distribution models, and what codes a bill as a whole. Core's own bills say what is
+right.
+"""
+
 from odoo import Command
 from odoo.exceptions import ValidationError
 from odoo.tests import tagged
@@ -20,19 +23,37 @@ class AnalyticCase(PayablesCase):
 
     def demand(self, business_domain, **values):
         """Make the plan of the projects mandatory for a kind of document."""
-        return self.env['account.analytic.applicability'].create({
-            'analytic_plan_id': self.plan.id, 'business_domain': business_domain, 'applicability': 'mandatory',
-            'company_id': self.company.id, **values})
+        return self.env['account.analytic.applicability'].create(
+            {
+                'analytic_plan_id': self.plan.id,
+                'business_domain': business_domain,
+                'applicability': 'mandatory',
+                'company_id': self.company.id,
+                **values,
+            }
+        )
 
     def line(self, minor, *analytics, account=None):
-        return {'amount_minor': minor, 'account': self.external(account or self.account_meals), 'analytics': self.analytics(*analytics)}
+        return {
+            'amount_minor': minor,
+            'account': self.external(account or self.account_meals),
+            'analytics': self.analytics(*analytics),
+        }
 
     def core_bill(self, partner=None, **line):
         """The bill that an accountant enters in Odoo, with nothing but the account."""
-        return self.env['account.move'].create({
-            'move_type': 'in_invoice', 'invoice_date': DAY, 'partner_id': (partner or self.employee.work_contact_id).id,
-            'company_id': self.company.id, 'journal_id': self.connection.bill_journal_id.id,
-            'invoice_line_ids': [Command.create({'price_unit': 100.0, 'account_id': self.account_meals.id, 'tax_ids': [], **line})]})
+        return self.env['account.move'].create(
+            {
+                'move_type': 'in_invoice',
+                'invoice_date': DAY,
+                'partner_id': (partner or self.employee.work_contact_id).id,
+                'company_id': self.company.id,
+                'journal_id': self.connection.bill_journal_id.id,
+                'invoice_line_ids': [
+                    Command.create({'price_unit': 100.0, 'account_id': self.account_meals.id, 'tax_ids': [], **line})
+                ],
+            }
+        )
 
     def assertDemanded(self, ramp_id, flow, pattern):
         record = self.record(ramp_id, flow)
@@ -42,15 +63,22 @@ class AnalyticCase(PayablesCase):
 
 @tagged('post_install', '-at_install', 'ramp')
 class TestMandatoryPlans(AnalyticCase):
-
     def test_bill(self):
-        """Held with the line and the plan, as core refuses the same bill of whoever presses Confirm; then it comes by itself."""
+        """Held with the line and the plan, as core refuses the same bill of whoever presses Confirm; then it comes by
+        itself.
+        """
         rule = self.demand('bill')
-        first, other = self.line(6000, self.analytic_move), self.line(4000, self.analytic_europe, account=self.account_travel)
+        first, other = (
+            self.line(6000, self.analytic_move),
+            self.line(4000, self.analytic_europe, account=self.account_travel),
+        )
         lacking, complete = self.owe(None, date=DAY, lines=[first, other]), self.owe(None, date=DAY, lines=[first])
         self.sync_payables()
         self.assertDemanded(
-            lacking, 'bill', r'^Line 2 \(40\.00 USD\): Odoo demands the analytic plan Ramp Projects on the account .*Travel')
+            lacking,
+            'bill',
+            r'^Line 2 \(40\.00 USD\): Odoo demands the analytic plan Ramp Projects on the account .*Travel',
+        )
         self.assertBooked(complete)
         core = self.core_bill().with_context(validate_analytic=True)
         with self.assertRaises(ValidationError):
@@ -66,7 +94,8 @@ class TestMandatoryPlans(AnalyticCase):
         account = self.external(self.account_meals)
         credit = self.ramp.add_vendor_credit(amount_minor=900, account=account, date=DAY, entity=self.primary)
         reimbursement = self.ramp.add_reimbursement(
-            amount_minor=3000, user=self.user_id, entity=self.primary, account=account, state='REIMBURSED')
+            amount_minor=3000, user=self.user_id, entity=self.primary, account=account, state='REIMBURSED'
+        )
         spent = self.spend(1000)
         rule = self.demand('bill')
         self.sync('transaction', *self.flows)
@@ -85,8 +114,10 @@ class TestMandatoryPlans(AnalyticCase):
         """The prefix of a rule is core's to compare, and the most fitting rule wins over what the plan says of all."""
         self.plan.default_applicability = 'mandatory'
         self.demand('bill', account_prefix='650001', applicability='optional')
-        meals, travel = self.owe(None, date=DAY, lines=[self.line(6000)]), self.owe(
-            None, date=DAY, lines=[self.line(6000, account=self.account_travel)])
+        meals, travel = (
+            self.owe(None, date=DAY, lines=[self.line(6000)]),
+            self.owe(None, date=DAY, lines=[self.line(6000, account=self.account_travel)]),
+        )
         self.sync_payables()
         self.assertBooked(meals)
         self.assertDemanded(travel, 'bill', 'Odoo demands the analytic plan Ramp Projects')
@@ -94,16 +125,25 @@ class TestMandatoryPlans(AnalyticCase):
 
 @tagged('post_install', '-at_install', 'ramp')
 class TestDistributionModels(AnalyticCase):
-
     def once(self):
         super().once()
         self.vendor = self.ramp.add_vendor('Paper & Sons')
         self.sync('vendor')
         self.partner = self.env['res.partner'].search([('name', '=', 'Paper & Sons')])
-        self.models = self.env['account.analytic.distribution.model'].create([
-            {'partner_id': self.partner.id, 'company_id': self.company.id, 'analytic_distribution': {
-                str(self.analytic_move.id): 60, str(self.analytic_fair.id): 40}},
-            {'account_prefix': '650001', 'company_id': self.company.id, 'analytic_distribution': {str(self.analytic_europe.id): 100}}])
+        self.models = self.env['account.analytic.distribution.model'].create(
+            [
+                {
+                    'partner_id': self.partner.id,
+                    'company_id': self.company.id,
+                    'analytic_distribution': {str(self.analytic_move.id): 60, str(self.analytic_fair.id): 40},
+                },
+                {
+                    'account_prefix': '650001',
+                    'company_id': self.company.id,
+                    'analytic_distribution': {str(self.analytic_europe.id): 100},
+                },
+            ]
+        )
 
     def bill(self, *lines):
         ramp_id = self.owe(None, date=DAY, vendor=self.vendor, lines=list(lines))
@@ -117,18 +157,26 @@ class TestDistributionModels(AnalyticCase):
         self.connection.analytic_policy = 'models'
         bill = self.bill(self.line(1000), self.line(2000, account=self.account_travel))
         core = self.core_bill(self.partner)
-        core.invoice_line_ids = [Command.create({'price_unit': 2.0, 'account_id': self.account_travel.id, 'tax_ids': []})]
-        self.assertEqual(core.invoice_line_ids[0].analytic_distribution, {
-            str(self.analytic_move.id): 60, str(self.analytic_fair.id): 40, str(self.analytic_europe.id): 100})
-        self.assertEqual(bill.invoice_line_ids.mapped('analytic_distribution'), core.invoice_line_ids.mapped('analytic_distribution'))
+        core.invoice_line_ids = [
+            Command.create({'price_unit': 2.0, 'account_id': self.account_travel.id, 'tax_ids': []})
+        ]
+        self.assertEqual(
+            core.invoice_line_ids[0].analytic_distribution,
+            {str(self.analytic_move.id): 60, str(self.analytic_fair.id): 40, str(self.analytic_europe.id): 100},
+        )
+        self.assertEqual(
+            bill.invoice_line_ids.mapped('analytic_distribution'), core.invoice_line_ids.mapped('analytic_distribution')
+        )
         self.assertEqual(len(bill.line_ids.analytic_line_ids), 5)
 
     def test_what_ramp_says_comes_first(self):
         """Of a plan of which something is chosen, no model counts, as core has it of what an order brings."""
         self.connection.analytic_policy = 'models'
         bill = self.bill(self.line(1000, self.analytic_fair))
-        self.assertEqual(bill.invoice_line_ids.analytic_distribution, {
-            str(self.analytic_fair.id): 100, str(self.analytic_europe.id): 100})
+        self.assertEqual(
+            bill.invoice_line_ids.analytic_distribution,
+            {str(self.analytic_fair.id): 100, str(self.analytic_europe.id): 100},
+        )
 
     def test_it_is_enough_for_a_mandatory_plan(self):
         self.connection.analytic_policy = 'models'
@@ -144,7 +192,9 @@ class TestDistributionModels(AnalyticCase):
         spent = self.spend(1000)
         self.sync('transaction')
         self.assertConfirmed(spent)
-        self.assertEqual(self.move(spent).line_ids.sorted('id')[0].analytic_distribution, {str(self.analytic_europe.id): 100})
+        self.assertEqual(
+            self.move(spent).line_ids.sorted('id')[0].analytic_distribution, {str(self.analytic_europe.id): 100}
+        )
         self.assertEqual(self.expense(spent).analytic_distribution, {str(self.analytic_europe.id): 100})
 
     def test_a_model_of_a_deleted_account(self):
@@ -160,39 +210,63 @@ class TestDistributionModels(AnalyticCase):
 
 @tagged('post_install', '-at_install', 'ramp')
 class TestHeaderCoding(AnalyticCase):
-
     def header(self, *analytics, account=None):
         state = self.ramp.state
-        return [*([coding.account(state, self.external(account))] if account else []), *(
-            coding.option(state, self.external(analytic.root_plan_id), self.external(analytic)) for analytic in analytics)]
+        return [
+            *([coding.account(state, self.external(account))] if account else []),
+            *(
+                coding.option(state, self.external(analytic.root_plan_id), self.external(analytic))
+                for analytic in analytics
+            ),
+        ]
 
     def test_fills_what_lines_lack(self):
-        bill = self.owe(None, date=DAY, header=self.header(self.analytic_move), lines=[
-            self.line(1000), self.line(2000, self.analytic_europe), self.line(3000, self.analytic_move)])
-        uncoded = self.owe(None, date=DAY, header=self.header(account=self.account_travel), lines=[
-            {'amount_minor': 1000, 'account': None},
-            {'amount_minor': 2000, 'account': None, 'analytics': self.analytics(self.analytic_fair)}])
+        bill = self.owe(
+            None,
+            date=DAY,
+            header=self.header(self.analytic_move),
+            lines=[self.line(1000), self.line(2000, self.analytic_europe), self.line(3000, self.analytic_move)],
+        )
+        uncoded = self.owe(
+            None,
+            date=DAY,
+            header=self.header(account=self.account_travel),
+            lines=[
+                {'amount_minor': 1000, 'account': None},
+                {'amount_minor': 2000, 'account': None, 'analytics': self.analytics(self.analytic_fair)},
+            ],
+        )
         self.sync_payables()
         self.assertBooked(bill)
         both = ','.join(str(identity) for identity in sorted((self.analytic_move + self.analytic_europe).ids))
-        self.assertEqual(self.move(bill).invoice_line_ids.mapped('analytic_distribution'), [
-            {str(self.analytic_move.id): 100}, {both: 100}, {str(self.analytic_move.id): 100}])
+        self.assertEqual(
+            self.move(bill).invoice_line_ids.mapped('analytic_distribution'),
+            [{str(self.analytic_move.id): 100}, {both: 100}, {str(self.analytic_move.id): 100}],
+        )
         self.assertBooked(uncoded)
         self.assertEqual(self.move(uncoded).invoice_line_ids.mapped('account_id'), self.account_travel)
 
     def test_the_line_says_it_better(self):
-        plans = self.owe(None, date=DAY, header=self.header(self.analytic_move), lines=[
-            self.line(1000), self.line(2000, self.analytic_fair)])
+        plans = self.owe(
+            None,
+            date=DAY,
+            header=self.header(self.analytic_move),
+            lines=[self.line(1000), self.line(2000, self.analytic_fair)],
+        )
         accounts = self.owe(None, date=DAY, header=self.header(account=self.account_travel), lines=[self.line(1000)])
         self.sync_payables()
         self.assertBooked(plans)
-        self.assertEqual(self.move(plans).invoice_line_ids.mapped('analytic_distribution'), [
-            {str(self.analytic_move.id): 100}, {str(self.analytic_fair.id): 100}])
+        self.assertEqual(
+            self.move(plans).invoice_line_ids.mapped('analytic_distribution'),
+            [{str(self.analytic_move.id): 100}, {str(self.analytic_fair.id): 100}],
+        )
         self.assertBooked(accounts)
         self.assertEqual(self.move(accounts).invoice_line_ids.account_id, self.account_meals)
 
     def test_a_change_of_it_is_a_change_of_the_bill(self):
-        bill = self.owe(None, date=DAY, header=self.header(self.analytic_move), lines=[self.line(1000), self.line(2000)])
+        bill = self.owe(
+            None, date=DAY, header=self.header(self.analytic_move), lines=[self.line(1000), self.line(2000)]
+        )
         self.sync_payables()
         self.ramp.update_bill(bill, header=self.header(self.analytic_fair))
         self.env['ramp.run'].search([]).unlink()
@@ -202,7 +276,6 @@ class TestHeaderCoding(AnalyticCase):
 
 @tagged('post_install', '-at_install', 'ramp')
 class TestRequiredFields(PushCase):
-
     def once(self):
         super().once()
         self.connection.analytic_plan_ids = False
@@ -211,19 +284,28 @@ class TestRequiredFields(PushCase):
         return {field['name']: field['is_required_for'] for field in self.ramp.state['fields']}
 
     def rule(self, business_domain, **values):
-        return self.env['account.analytic.applicability'].create({
-            'analytic_plan_id': self.plan.id, 'business_domain': business_domain, 'applicability': 'mandatory', **values})
+        return self.env['account.analytic.applicability'].create(
+            {
+                'analytic_plan_id': self.plan.id,
+                'business_domain': business_domain,
+                'applicability': 'mandatory',
+                **values,
+            }
+        )
 
     def test_of_each_kind(self):
         for domains, switches, required in (
-                (('bill', 'expense'), {}, ['BILL', 'VENDOR_CREDIT', 'REIMBURSEMENT', 'TRANSACTION']),
-                (('expense',), {}, ['TRANSACTION']),
-                (('bill',), {'pull_reimbursements': False}, ['BILL', 'VENDOR_CREDIT']),
-                (('bill',), {'pull_bills': False}, ['REIMBURSEMENT'])):
+            (('bill', 'expense'), {}, ['BILL', 'VENDOR_CREDIT', 'REIMBURSEMENT', 'TRANSACTION']),
+            (('expense',), {}, ['TRANSACTION']),
+            (('bill',), {'pull_reimbursements': False}, ['BILL', 'VENDOR_CREDIT']),
+            (('bill',), {'pull_bills': False}, ['REIMBURSEMENT']),
+        ):
             with self.subTest(domains=domains, switches=switches), self.isolated():
                 for business_domain in domains:
                     self.rule(business_domain)
-                self.connection.write({**switches, 'analytic_plan_ids': [Command.set((self.plan + self.other_plan).ids)]})
+                self.connection.write(
+                    {**switches, 'analytic_plan_ids': [Command.set((self.plan + self.other_plan).ids)]}
+                )
                 self.push()
                 self.assertEqual(self.fields(), {'Ramp Projects': required, 'Ramp Markets': []})
 
@@ -246,4 +328,6 @@ class TestRequiredFields(PushCase):
         self.assertEqual((self.writes(), self.fields()), ([], {'Ramp Projects': []}))
         self.plan.name = 'Jobs'
         self.push()
-        self.assertEqual(([method for method, _path in self.writes()], self.row(self.plan).state), (['PATCH'], 'confirmed'))
+        self.assertEqual(
+            ([method for method, _path in self.writes()], self.row(self.plan).state), (['PATCH'], 'confirmed')
+        )

@@ -1,5 +1,6 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
 """The same objects come to the same books, whichever of them Ramp showed first."""
+
 from datetime import date
 from itertools import permutations
 
@@ -34,11 +35,32 @@ class ArrivalCase(PayablesCase):
             return IDENTITY.sub('of Ramp', PAYMENT_IDENTITY.sub('of Ramp', value or ''))
 
         for move in moves - undone:
-            found.append((move.move_type, move.date, text(move.ref), move.partner_id.name, move.payment_state, sorted(
-                (line.account_id.code, line.partner_id.name or '', text(line.name), line.currency_id.name, line.amount_currency,
-                 line.balance, line.amount_residual, sorted(line.tax_ids.mapped('name'))) for line in move.line_ids)))
+            found.append(
+                (
+                    move.move_type,
+                    move.date,
+                    text(move.ref),
+                    move.partner_id.name,
+                    move.payment_state,
+                    sorted(
+                        (
+                            line.account_id.code,
+                            line.partner_id.name or '',
+                            text(line.name),
+                            line.currency_id.name,
+                            line.amount_currency,
+                            line.balance,
+                            line.amount_residual,
+                            sorted(line.tax_ids.mapped('name')),
+                        )
+                        for line in move.line_ids
+                    ),
+                )
+            )
         expenses = self.env['hr.expense'].search([('company_id', '=', self.company.id)])
-        return sorted(found, key=str), sorted((text(expense.name), expense.total_amount, expense.state) for expense in expenses)
+        return sorted(found, key=str), sorted(
+            (text(expense.name), expense.total_amount, expense.state) for expense in expenses
+        )
 
     def assertNothing(self, moves):
         for account in moves.line_ids.account_id:
@@ -47,8 +69,8 @@ class ArrivalCase(PayablesCase):
             self.assertFalse(round(sum(lines.mapped('amount_currency')), 4), account.code)
 
     def assertSame(self, steps):
-        """Each order of the steps (in a commit, one of the others), with a look at Ramp after each of them, comes to the same books as
-        the first one, and leaves nothing open to do."""
+        """Each order of the steps (in a commit, one of the others), with a look at Ramp after each of them, comes to
+        the same books as the first one, and leaves nothing open to do."""
         outcomes, ids = {}, self.ids
         straight, *others = permutations(steps)
         for order in (straight, *rotated(others, of=5)):
@@ -78,9 +100,19 @@ class CardBillCase(ArrivalCase):
         super().once()
         self.vendor = self.ramp.add_vendor('Acme')
         self.ids = {
-            'bill': self.owe(5000, currency=self.currency, vendor=self.vendor, date=ISSUED, invoice_number='A-1', payment_method='CARD',
-                             approval_status='PENDING'),
-            'charge': self.spend(5000 if self.currency == 'USD' else 6250, date=CHARGED, merchant='Acme', sync_status='NOT_SYNC_READY')}
+            'bill': self.owe(
+                5000,
+                currency=self.currency,
+                vendor=self.vendor,
+                date=ISSUED,
+                invoice_number='A-1',
+                payment_method='CARD',
+                approval_status='PENDING',
+            ),
+            'charge': self.spend(
+                5000 if self.currency == 'USD' else 6250, date=CHARGED, merchant='Acme', sync_status='NOT_SYNC_READY'
+            ),
+        }
 
     def the_bill(self):
         self.ramp.update_bill(self.ids['bill'], approval_status='APPROVED')
@@ -96,13 +128,14 @@ class CardBillCase(ArrivalCase):
     def assertEachOrder(self):
         moves, expenses = self.assertSame(['the_bill', 'the_charge', 'the_payment'])
         self.assertEqual(expenses, [], 'the bill is the spend')
-        self.assertEqual([(kind, day) for kind, day, reference, *_rest in moves if reference], [
-            ('entry', date(2026, 3, 5)), ('in_invoice', date(2026, 3, 2))])
+        self.assertEqual(
+            [(kind, day) for kind, day, reference, *_rest in moves if reference],
+            [('entry', date(2026, 3, 5)), ('in_invoice', date(2026, 3, 2))],
+        )
         self.assertEqual({line[6] for move in moves for line in move[5] if line[0] == '211000'}, {0.0})
 
 
 class TestArrival(CardBillCase):
-
     def test_a_charge_that_pays_nothing_is_spend(self):
         self.the_charge()
         self.look()
@@ -129,7 +162,9 @@ class TestCreditArrival(ArrivalCase):
     def once(self):
         super().once()
         self.vendor = self.ramp.add_vendor('Acme')
-        self.ids = {'bill': self.owe(5000, vendor=self.vendor, date=ISSUED, invoice_number='A-1', approval_status='PENDING')}
+        self.ids = {
+            'bill': self.owe(5000, vendor=self.vendor, date=ISSUED, invoice_number='A-1', approval_status='PENDING')
+        }
 
     def the_bill(self):
         self.ramp.update_bill(self.ids['bill'], approval_status='APPROVED')
@@ -137,7 +172,12 @@ class TestCreditArrival(ArrivalCase):
     def the_credit(self):
         if 'credit' not in self.ids:
             self.ids['credit'] = self.ramp.add_vendor_credit(
-                vendor=self.vendor, amount_minor=2000, account=self.external(self.account_meals), date=CHARGED, reference_number='C-1')
+                vendor=self.vendor,
+                amount_minor=2000,
+                account=self.external(self.account_meals),
+                date=CHARGED,
+                reference_number='C-1',
+            )
 
     def the_payment(self):
         self.the_credit()
@@ -159,10 +199,14 @@ class TestRefundArrival(ArrivalCase):
     def once(self):
         super().once()
         self.connection.repayment_account_id = self.env['account.account'].search(
-            [('company_ids', 'in', self.company.ids), ('account_type', '=', 'asset_current'), ('reconcile', '=', True)], limit=1)
+            [('company_ids', 'in', self.company.ids), ('account_type', '=', 'asset_current'), ('reconcile', '=', True)],
+            limit=1,
+        )
         charge = self.spend(5000, date=CHARGED, merchant='Acme', sync_status='NOT_SYNC_READY')
-        self.ids = {'charge': charge, 'refund': self.spend(
-            -1000, date=f'{PAID}T12:00:00+00:00', refund_of=charge, sync_status='NOT_SYNC_READY')}
+        self.ids = {
+            'charge': charge,
+            'refund': self.spend(-1000, date=f'{PAID}T12:00:00+00:00', refund_of=charge, sync_status='NOT_SYNC_READY'),
+        }
 
     def the_charge(self):
         self.ramp.update_transaction(self.ids['charge'], sync_status='SYNC_READY')
@@ -209,7 +253,16 @@ class TestStatementArrival(StatementsCase, ArrivalCase):
 class TestOrderArrival(ReceiptsCase, ArrivalCase):
     """What arrives of an order, the bill of it, and that it is paid."""
 
-    flows = ('purchase_order', 'spend_vendor', 'purchase_order', 'item_receipt', 'vendor', 'bill', 'bill_payment', 'item_receipt')
+    flows = (
+        'purchase_order',
+        'spend_vendor',
+        'purchase_order',
+        'item_receipt',
+        'vendor',
+        'bill',
+        'bill_payment',
+        'item_receipt',
+    )
 
     def once(self):
         super().once()
@@ -217,8 +270,15 @@ class TestOrderArrival(ReceiptsCase, ArrivalCase):
         self.bought = self.order((3, 10.0, {}), (2, 7.5, {}))
         self.push()
         [first, second] = self.there(self.bought)['line_items']
-        self.ids = {'bill': self.ramp.bill_purchase_order(
-            self.row(self.bought).ramp_id, {first['id']: 3, second['id']: 1}, approval_status='PENDING', date=ISSUED, invoice_number='A-1')}
+        self.ids = {
+            'bill': self.ramp.bill_purchase_order(
+                self.row(self.bought).ramp_id,
+                {first['id']: 3, second['id']: 1},
+                approval_status='PENDING',
+                date=ISSUED,
+                invoice_number='A-1',
+            )
+        }
 
     def test_the_order_is_there(self):
         self.assertEqual(self.row(self.bought).state, 'confirmed')

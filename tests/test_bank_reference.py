@@ -1,5 +1,8 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
-"""The bank's reference of a payment: from Ramp's detail to the payment, and from there to the bank line that carries it."""
+"""The bank's reference of a payment: from Ramp's detail to the payment, and from there to the bank line that carries
+it.
+"""
+
 from datetime import timedelta
 from unittest.mock import patch
 
@@ -30,9 +33,15 @@ class BankCase(PayablesCase):
         return self.connection._run_client().get(f'/bills/{ramp_id}')['payment']['trace_id']['trace_id']
 
     def line(self, text, amount, journal=None, **values):
-        return self.env['account.bank.statement.line'].create({
-            'journal_id': (journal or self.connection.payment_journal_id).id, 'date': fields.Date.context_today(self.connection),
-            'payment_ref': text, 'amount': amount, **values})
+        return self.env['account.bank.statement.line'].create(
+            {
+                'journal_id': (journal or self.connection.payment_journal_id).id,
+                'date': fields.Date.context_today(self.connection),
+                'payment_ref': text,
+                'amount': amount,
+                **values,
+            }
+        )
 
     def match(self):
         self.sync('bank_reference')
@@ -47,7 +56,9 @@ class TestBankReference(BankCase):
         self.assertIn(reference, bank.name)
         asked = len(self.ramp.requests)
         self.sync('bank_reference')
-        self.assertEqual([entry['path'] for entry in self.ramp.requests[asked:] if '/bills/' in entry['path']], [], 'it is known')
+        self.assertEqual(
+            [entry['path'] for entry in self.ramp.requests[asked:] if '/bills/' in entry['path']], [], 'it is known'
+        )
 
     def test_lists_do_not_tell_it(self):
         ramp_id = self.owe(10000)
@@ -67,7 +78,9 @@ class TestBankReference(BankCase):
         self.assertEqual(payment.ramp_bank_reference, reference)
 
     def record_of(self, payment):
-        return self.env['ramp.record'].search([('res_model', '=', 'account.payment'), ('res_id', '=', payment.id)], limit=1)
+        return self.env['ramp.record'].search(
+            [('res_model', '=', 'account.payment'), ('res_id', '=', payment.id)], limit=1
+        )
 
     def test_matched(self):
         for shape in ('ACH {}', 'ach trace no. {} vendor', 'Ref:{}/RAMP', '{}'):
@@ -78,8 +91,12 @@ class TestBankReference(BankCase):
                 self.assertTrue(line.is_reconciled)
                 self.assertTrue(payment.is_matched)
                 self.assertEqual((payment.state, payment.reconciled_bill_ids.payment_state), ('paid', 'paid'))
-                self.assertEqual(line.move_id.line_ids.filtered(
-                    lambda item, payment=payment: item.account_id == payment.outstanding_account_id).balance, 100.0)
+                self.assertEqual(
+                    line.move_id.line_ids.filtered(
+                        lambda item, payment=payment: item.account_id == payment.outstanding_account_id
+                    ).balance,
+                    100.0,
+                )
 
     def test_zeros_that_the_bank_leaves_out(self):
         payment, _reference = self.paid()
@@ -92,11 +109,18 @@ class TestBankReference(BankCase):
         """What carries no reference, not to the cent, or not only one."""
         payment, reference = self.paid()
         other, second = self.paid(5000)
-        bank = self.env['account.journal'].create({'name': 'Other Bank', 'code': 'OBK', 'type': 'bank', 'company_id': self.company.id})
+        bank = self.env['account.journal'].create(
+            {'name': 'Other Bank', 'code': 'OBK', 'type': 'bank', 'company_id': self.company.id}
+        )
         lines = [
-            self.line('Something else', -100.0), self.line(reference, -100.01), self.line(reference, 100.0),
-            self.line(f'9{reference}', -100.0), self.line(f'{reference}0', -100.0), self.line(f'{reference} {second}', -100.0),
-            self.line(reference, -100.0, journal=bank)]
+            self.line('Something else', -100.0),
+            self.line(reference, -100.01),
+            self.line(reference, 100.0),
+            self.line(f'9{reference}', -100.0),
+            self.line(f'{reference}0', -100.0),
+            self.line(f'{reference} {second}', -100.0),
+            self.line(reference, -100.0, journal=bank),
+        ]
         lines.append(self.line(reference, -100.0, date=payment.date - timedelta(days=6)))
         lines.append(self.line('Amount', -100.0, transaction_details={'amount': reference, 'date': reference}))
         draft = self.line(reference, -100.0)
@@ -129,7 +153,9 @@ class TestBankReference(BankCase):
         first, whole, rest = self.line('First', -40.0), self.line(reference, -100.0), self.line(reference, -60.0)
         _liquidity, suspense, _other = first._seek_for_lines()
         suspense.account_id = payment.outstanding_account_id
-        (suspense + payment.move_id.line_ids.filtered(lambda line: line.account_id == payment.outstanding_account_id)).reconcile()
+        (
+            suspense + payment.move_id.line_ids.filtered(lambda line: line.account_id == payment.outstanding_account_id)
+        ).reconcile()
         self.match()
         self.assertEqual((whole.is_reconciled, rest.is_reconciled, payment.is_matched), (False, True, True))
 
@@ -143,8 +169,10 @@ class TestBankReference(BankCase):
                 raise ValueError('not this one')
             return reconcile(records)
 
-        with patch.object(type(self.env['account.move.line']), 'reconcile', fail), mute_logger(
-                'odoo.addons.ramp_connector.flows.reimbursements.bank_reference'):
+        with (
+            patch.object(type(self.env['account.move.line']), 'reconcile', fail),
+            mute_logger('odoo.addons.ramp_connector.flows.reimbursements.bank_reference'),
+        ):
             run = self.sync('bank_reference')
         self.assertEqual([line.is_reconciled for line in lines], [False, True])
         self.assertEqual(run.state, 'done')
@@ -163,9 +191,16 @@ class TestBankReference(BankCase):
         """One batch, a transfer for each person."""
         self.connection.pull_reimbursements = True
         people = list(self.ramp.state['users'])[:2]
-        claims = [self.ramp.add_reimbursement(
-            amount_minor=3300, user=person['id'], entity=self.primary, state='APPROVED', account=self.external(self.account_meals))
-            for person in people]
+        claims = [
+            self.ramp.add_reimbursement(
+                amount_minor=3300,
+                user=person['id'],
+                entity=self.primary,
+                state='APPROVED',
+                account=self.external(self.account_meals),
+            )
+            for person in people
+        ]
         self.ramp.pay_reimbursement(claims, date=f'{fields.Date.context_today(self.connection)}T12:00:00+00:00')
         client = self.connection._run_client()
         told = {client.get(f'/reimbursements/{claim}')['trace_id']['trace_id'] for claim in claims}
@@ -205,7 +240,9 @@ class TestBankReference(BankCase):
         (first, reference), (second, other) = self.paid(), self.paid(5000)
         line = self.line(reference, -100.0, date='2020-01-31')
         # by SQL: core closes no period with open bank lines, but lines can come into a closed one
-        self.env.cr.execute("UPDATE res_company SET fiscalyear_lock_date = '2020-12-31' WHERE id = %s", [self.company.id])
+        self.env.cr.execute(
+            "UPDATE res_company SET fiscalyear_lock_date = '2020-12-31' WHERE id = %s", [self.company.id]
+        )
         self.env.invalidate_all()
         open_line = self.line(other, -50.0)
         self.match()
@@ -226,9 +263,16 @@ class TestBankReference(BankCase):
 
     def test_reimbursements(self):
         self.connection.pull_reimbursements = True
-        claims = [self.ramp.add_reimbursement(
-            amount_minor=3300, user=self.user_id, entity=self.primary, state='APPROVED', account=self.external(self.account_meals))
-            for _number in range(2)]
+        claims = [
+            self.ramp.add_reimbursement(
+                amount_minor=3300,
+                user=self.user_id,
+                entity=self.primary,
+                state='APPROVED',
+                account=self.external(self.account_meals),
+            )
+            for _number in range(2)
+        ]
         self.ramp.pay_reimbursement(claims, date=f'{fields.Date.context_today(self.connection)}T12:00:00+00:00')
         self.sync('reimbursement', 'reimbursement_payment', 'bank_reference')
         payment = self.env['account.payment'].search([('ramp_id', '!=', False)])
@@ -239,8 +283,11 @@ class TestBankReference(BankCase):
         self.assertTrue(line.is_reconciled)
 
     @examples(2)
-    @given(amounts=st.lists(st.sampled_from((1000, 2500, 9999)), min_size=2, max_size=5),
-           carries=st.lists(st.booleans(), min_size=5, max_size=5), order=st.randoms(use_true_random=False))
+    @given(
+        amounts=st.lists(st.sampled_from((1000, 2500, 9999)), min_size=2, max_size=5),
+        carries=st.lists(st.booleans(), min_size=5, max_size=5),
+        order=st.randoms(use_true_random=False),
+    )
     def test_property_all_that_carry_it_and_no_other(self, amounts, carries, order):
         with self.isolated():
             bills = [self.owe(amount) for amount in amounts]
@@ -249,8 +296,12 @@ class TestBankReference(BankCase):
             self.sync_payables()
             self.sync('bank_reference')
             payments = [(self.payment(ramp_id), self.ramp_reference(ramp_id)) for ramp_id in bills]
-            lines = [(self.line(f'Payment {reference}' if told else 'Payment', -payment.amount), payment, told)
-                     for (payment, reference), told in order.sample(list(zip(payments, carries, strict=False)), len(payments))]
+            lines = [
+                (self.line(f'Payment {reference}' if told else 'Payment', -payment.amount), payment, told)
+                for (payment, reference), told in order.sample(
+                    list(zip(payments, carries, strict=False)), len(payments)
+                )
+            ]
             self.match()
             for line, payment, told in lines:
                 self.assertEqual((line.is_reconciled, payment.is_matched), (told, told))

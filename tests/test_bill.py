@@ -18,16 +18,25 @@ from .properties import examples
 @tagged('post_install', '-at_install', 'ramp')
 class TestBill(PayablesCase):
     def test_open_bill(self):
-        ramp_id = self.owe(12345, invoice_number='INV-1', memo='Paper', date='2026-03-04', due='2026-04-03', posting_date='2026-03-05')
+        ramp_id = self.owe(
+            12345, invoice_number='INV-1', memo='Paper', date='2026-03-04', due='2026-04-03', posting_date='2026-03-05'
+        )
         self.sync_payables()
         self.assertBooked(ramp_id)
         bill = self.move(ramp_id)
         self.assertEqual((bill.move_type, bill.state, bill.payment_state), ('in_invoice', 'posted', 'not_paid'))
-        self.assertEqual((bill.ref, str(bill.invoice_date), str(bill.date), str(bill.invoice_date_due)),
-                         ('INV-1', '2026-03-04', '2026-03-05', '2026-04-03'))
+        self.assertEqual(
+            (bill.ref, str(bill.invoice_date), str(bill.date), str(bill.invoice_date_due)),
+            ('INV-1', '2026-03-04', '2026-03-05', '2026-04-03'),
+        )
         self.assertEqual((bill.amount_total, bill.amount_residual), (123.45, 123.45))
-        self.assertEqual(self.entry(ramp_id), [
-            ('650001', Decimal('123.45'), Decimal('123.45')), (self.payable(), Decimal('-123.45'), Decimal('-123.45'))])
+        self.assertEqual(
+            self.entry(ramp_id),
+            [
+                ('650001', Decimal('123.45'), Decimal('123.45')),
+                (self.payable(), Decimal('-123.45'), Decimal('-123.45')),
+            ],
+        )
         self.assertEqual(bill.invoice_line_ids.mapped('name'), ['Paper'])
         self.assertFalse(self.record(ramp_id, 'bill_payment'))
         self.ramp.assert_clean()
@@ -38,7 +47,10 @@ class TestBill(PayablesCase):
         self.sync_payables()
         self.assertPaid(ramp_id)
         payment = self.payment(ramp_id)
-        self.assertEqual((payment.amount, payment.payment_type, payment.partner_id), (123.45, 'outbound', self.move(ramp_id).partner_id))
+        self.assertEqual(
+            (payment.amount, payment.payment_type, payment.partner_id),
+            (123.45, 'outbound', self.move(ramp_id).partner_id),
+        )
         self.assertEqual(str(payment.date), '2026-03-20')
         self.assertEqual(payment.state, 'in_process')
 
@@ -100,7 +112,9 @@ class TestBill(PayablesCase):
         self.sync_payables()
         self.assertSettledByCard(ramp_id, 5000)
         [tx] = self.ramp.state['bills'].get(ramp_id)['payment']['details']['transaction_ids']
-        self.assertEqual((self.record(tx).state, self.record(tx).res_id), ('confirmed', self.record(ramp_id, 'bill_payment').res_id))
+        self.assertEqual(
+            (self.record(tx).state, self.record(tx).res_id), ('confirmed', self.record(ramp_id, 'bill_payment').res_id)
+        )
         self.assertFalse(self.expense(tx))
 
     def test_card_transaction_first_and_known(self):
@@ -108,7 +122,9 @@ class TestBill(PayablesCase):
         self.ramp.pay_bill(ramp_id, transaction=True)
         self.sync('bill', 'transaction', 'bill_payment')
         self.assertSettledByCard(ramp_id, 5000)
-        self.assertEqual(self.env['account.move'].search_count([('journal_id', '=', self.connection.card_journal_id.id)]), 1)
+        self.assertEqual(
+            self.env['account.move'].search_count([('journal_id', '=', self.connection.card_journal_id.id)]), 1
+        )
 
     def test_card_transaction_of_another_amount(self):
         ramp_id = self.owe(5000, payment_method='CARD')
@@ -119,12 +135,16 @@ class TestBill(PayablesCase):
         self.ramp.update_transaction(tx, sync_status='SYNC_READY')
         self.sync('transaction', 'bill_payment')
         self.assertEqual(self.move(ramp_id).amount_residual, 0)
-        self.assertEqual(self.move(tx).line_ids.filtered(lambda line: line.account_type == 'liability_payable').amount_residual, 1.0)
+        self.assertEqual(
+            self.move(tx).line_ids.filtered(lambda line: line.account_type == 'liability_payable').amount_residual, 1.0
+        )
 
     def test_credit_and_bank(self):
         vendor = self.ramp.add_vendor('Creditor')
         ramp_id = self.owe(10000, vendor=vendor)
-        credit = self.ramp.add_vendor_credit(vendor=vendor, amount_minor=4000, account=self.external(self.account_meals))
+        credit = self.ramp.add_vendor_credit(
+            vendor=vendor, amount_minor=4000, account=self.external(self.account_meals)
+        )
         self.ramp.apply_vendor_credit(credit, ramp_id, 2500)
         self.sync_payables()
         self.assertBooked(ramp_id)
@@ -137,7 +157,9 @@ class TestBill(PayablesCase):
     def test_credits_only(self):
         vendor = self.ramp.add_vendor('Creditor')
         ramp_id = self.owe(4000, vendor=vendor)
-        credit = self.ramp.add_vendor_credit(vendor=vendor, amount_minor=4000, account=self.external(self.account_meals))
+        credit = self.ramp.add_vendor_credit(
+            vendor=vendor, amount_minor=4000, account=self.external(self.account_meals)
+        )
         self.ramp.apply_vendor_credit(credit, ramp_id)
         self.sync_payables()
         self.assertEqual((self.move(ramp_id).amount_residual, self.move(credit).amount_residual), (0, 0))
@@ -189,12 +211,17 @@ class TestBill(PayablesCase):
 
     def show(self, journal, day, amount=1.0):
         return self.env['account.bank.statement.line'].create(
-            {'journal_id': journal.id, 'date': day, 'payment_ref': 'Something else', 'amount': amount})
+            {'journal_id': journal.id, 'date': day, 'payment_ref': 'Something else', 'amount': amount}
+        )
 
     def test_return_that_the_bank_does_not_show(self):
-        """Neither the payment nor its return: they are reconciled with each other when the bank's statements have gone on for long."""
+        """Neither the payment nor its return: they are reconciled with each other when the bank's statements have gone
+        on for long.
+        """
         ramp_id, first, reversal = self.returned()
-        sides = (first.move_id + reversal).line_ids.filtered(lambda line: line.account_id == first.outstanding_account_id)
+        sides = (first.move_id + reversal).line_ids.filtered(
+            lambda line: line.account_id == first.outstanding_account_id
+        )
         self.assertEqual(len(sides), 2)
         for days, shows, reconciled in ((9, 1.0, False), (10, -100.0, False), (11, None, True)):
             day = reversal.date + timedelta(days=days)
@@ -211,8 +238,10 @@ class TestBill(PayablesCase):
     def test_return_that_the_bank_shows_in_part(self):
         """The payment is matched: its return is still to come."""
         _ramp_id, first, reversal = self.returned()
-        paid, back = (move.line_ids.filtered(lambda line: line.account_id == first.outstanding_account_id)
-                      for move in (first.move_id, reversal))
+        paid, back = (
+            move.line_ids.filtered(lambda line: line.account_id == first.outstanding_account_id)
+            for move in (first.move_id, reversal)
+        )
         shown = self.show(first.journal_id, '2026-03-10', amount=-100.0)
         _liquidity, suspense, _other = shown._seek_for_lines()
         suspense.account_id = paid.account_id
@@ -222,14 +251,18 @@ class TestBill(PayablesCase):
         self.assertEqual((paid.reconciled, back.reconciled), (True, False))
 
     def test_returned_and_covered_by_a_credit(self):
-        """What came back leaves room for the credit; Ramp, which was told of the payment once, hears nothing until it is paid again."""
+        """What came back leaves room for the credit; Ramp, which was told of the payment once, hears nothing until it
+        is paid again.
+        """
         ramp_id = self.owe(10000, vendor=self.ramp.add_vendor('Creditor'))
         self.ramp.pay_bill(ramp_id)
         self.sync_payables()
         self.assertPaid(ramp_id)
         self.ramp.pay_bill(ramp_id, status='failed')
         vendor = self.ramp.state['bills'].get(ramp_id)['vendor']['id']
-        credit = self.ramp.add_vendor_credit(vendor=vendor, amount_minor=4000, account=self.external(self.account_meals))
+        credit = self.ramp.add_vendor_credit(
+            vendor=vendor, amount_minor=4000, account=self.external(self.account_meals)
+        )
         self.ramp.apply_vendor_credit(credit, ramp_id)
         self.sync_payables()
         row = self.record(ramp_id, 'bill_payment')
@@ -329,8 +362,10 @@ class TestBill(PayablesCase):
         self.ramp.pay_bill(ramp_id)
         self.sync_payables()
         self.assertPaid(ramp_id)
-        self.assertEqual((first.state, self.payment(ramp_id).filtered(lambda payment: payment.state != 'canceled').mapped('amount')),
-                         ('canceled', [100.0]))
+        self.assertEqual(
+            (first.state, self.payment(ramp_id).filtered(lambda payment: payment.state != 'canceled').mapped('amount')),
+            ('canceled', [100.0]),
+        )
 
     def reversals(self, payment):
         return self.env['account.move'].search([('reversed_entry_id', '=', payment.move_id.id)])
@@ -376,7 +411,9 @@ class TestBill(PayablesCase):
         second = self.owe(200, vendor=vendor, invoice_number='re\u0301  ix-1')
         self.sync_payables()
         self.assertEqual(self.record(first, 'bill').state, 'confirmed')
-        self.assertEqual((self.record(second, 'bill').state, self.record(second, 'bill').reason_move_id), ('held', self.move(first)))
+        self.assertEqual(
+            (self.record(second, 'bill').state, self.record(second, 'bill').reason_move_id), ('held', self.move(first))
+        )
 
     def test_second_run_changes_nothing(self):
         for amount in (1000, 2000):
@@ -404,21 +441,38 @@ class TestBill(PayablesCase):
     # ------------------------------------------------------------------ what an accountant would try
 
     def pay_in_odoo(self, bill):
-        self.env['account.payment.register'].with_context(active_model='account.move', active_ids=bill.ids).create({})._create_payments()
+        self.env['account.payment.register'].with_context(active_model='account.move', active_ids=bill.ids).create(
+            {}
+        )._create_payments()
 
     def bank_line(self, payment):
-        """The bank shows the payment: a statement line, matched with the payment's outstanding line as the bank widget does it."""
-        line = self.env['account.bank.statement.line'].create({
-            'journal_id': payment.journal_id.id, 'amount': -payment.amount, 'date': payment.date, 'payment_ref': 'From the bank'})
+        """The bank shows the payment: a statement line, matched with the payment's outstanding line as the bank widget
+        does it.
+        """
+        line = self.env['account.bank.statement.line'].create(
+            {
+                'journal_id': payment.journal_id.id,
+                'amount': -payment.amount,
+                'date': payment.date,
+                'payment_ref': 'From the bank',
+            }
+        )
         _liquidity, suspense, _other = line._seek_for_lines()
         outstanding = payment.move_id.line_ids.filtered(lambda item: item.account_id == payment.outstanding_account_id)
         suspense.account_id = outstanding.account_id
         (suspense + outstanding).reconcile()
 
     def test_paid_when_the_bank_line_is_matched(self):
-        ordinary = self.env['account.move'].create({
-            'move_type': 'in_invoice', 'partner_id': self.env['res.partner'].create({'name': 'Other'}).id, 'invoice_date': '2026-03-04',
-            'invoice_line_ids': [(0, 0, {'name': 'x', 'price_unit': 10, 'account_id': self.account_meals.id, 'tax_ids': []})]})
+        ordinary = self.env['account.move'].create(
+            {
+                'move_type': 'in_invoice',
+                'partner_id': self.env['res.partner'].create({'name': 'Other'}).id,
+                'invoice_date': '2026-03-04',
+                'invoice_line_ids': [
+                    (0, 0, {'name': 'x', 'price_unit': 10, 'account_id': self.account_meals.id, 'tax_ids': []})
+                ],
+            }
+        )
         ordinary.action_post()
         self.pay_in_odoo(ordinary)
         habit = ordinary.payment_state
@@ -439,15 +493,27 @@ class TestBill(PayablesCase):
 
     def test_taxes_are_included_in_ramps_amount(self):
         Tax = self.env['account.tax']
-        excluded, included = Tax.create([
-            {'name': name, 'amount': 19, 'type_tax_use': 'purchase', 'price_include_override': mode, 'company_id': self.company.id}
-            for name, mode in (('VAT', 'tax_excluded'), ('VAT in', 'tax_included'))])
+        excluded, included = Tax.create(
+            [
+                {
+                    'name': name,
+                    'amount': 19,
+                    'type_tax_use': 'purchase',
+                    'price_include_override': mode,
+                    'company_id': self.company.id,
+                }
+                for name, mode in (('VAT', 'tax_excluded'), ('VAT in', 'tax_included'))
+            ]
+        )
         self.connection.offer_taxes = True
         self.sync('account', 'tax_rate', 'tax_code')
         for tax in (excluded, included):
             with self.subTest(tax.name):
                 code = self.env['ramp.record'].search([('flow', '=', 'tax_code'), ('res_id', '=', tax.id)]).remote_id
-                lines = [{'amount_minor': minor, 'account': self.external(self.account_meals), 'tax': code} for minor in (1001, 333, 7, 1)]
+                lines = [
+                    {'amount_minor': minor, 'account': self.external(self.account_meals), 'tax': code}
+                    for minor in (1001, 333, 7, 1)
+                ]
                 ramp_id = self.owe(sum(line['amount_minor'] for line in lines), lines=lines)
                 self.sync_payables()
                 self.assertBooked(ramp_id)
@@ -457,15 +523,22 @@ class TestBill(PayablesCase):
 
     def test_both_lists_of_lines(self):
         account = self.external(self.account_meals)
-        ramp_id = self.owe(None, lines=[{'amount_minor': 250, 'account': account, 'memo': 'Freight'}], inventory=[
-            {'quantity': 12, 'unit_price_minor': 333, 'account': account, 'memo': 'Pens'},
-            {'quantity': 0.5, 'unit_price_minor': 333, 'amount_minor': 167, 'account': account}])
+        ramp_id = self.owe(
+            None,
+            lines=[{'amount_minor': 250, 'account': account, 'memo': 'Freight'}],
+            inventory=[
+                {'quantity': 12, 'unit_price_minor': 333, 'account': account, 'memo': 'Pens'},
+                {'quantity': 0.5, 'unit_price_minor': 333, 'amount_minor': 167, 'account': account},
+            ],
+        )
         self.sync_payables()
         self.assertBooked(ramp_id)
         bill = self.move(ramp_id)
         self.assertEqual(bill.amount_total, 2.5 + 39.96 + 1.67)
-        self.assertEqual([(line.name, line.quantity, line.price_unit) for line in bill.invoice_line_ids][:2], [
-            ('Freight', 1, 2.5), ('Pens', 12, 3.33)])
+        self.assertEqual(
+            [(line.name, line.quantity, line.price_unit) for line in bill.invoice_line_ids][:2],
+            [('Freight', 1, 2.5), ('Pens', 12, 3.33)],
+        )
         self.assertEqual((bill.invoice_line_ids[2].quantity, bill.invoice_line_ids[2].price_subtotal), (1, 1.67))
 
     def test_a_bill_that_is_a_credit(self):
@@ -502,7 +575,9 @@ class TestBill(PayablesCase):
         self.ramp.pay_bill(ramp_id)
         self.sync_payables()
         row = self.record(ramp_id, 'bill_payment')
-        self.assertEqual((self.record(ramp_id, 'bill').state, self.move(ramp_id).state, row.state), ('confirmed', 'draft', 'pending'))
+        self.assertEqual(
+            (self.record(ramp_id, 'bill').state, self.move(ramp_id).state, row.state), ('confirmed', 'draft', 'pending')
+        )
         self.assertRegex(row.error_message, 'Post it')
         self.move(ramp_id).action_post()
         self.sync_payables()
@@ -512,8 +587,10 @@ class TestBill(PayablesCase):
         ramp_id = self.owe(5000, payment_method='PAID_MANUALLY')
         self.ramp.pay_bill(ramp_id, manual_method='CASH')
         self.connection.manual_payment_journal_id = self.env['account.journal'].search(
-            [('type', '=', 'cash'), ('company_id', '=', self.company.id)], limit=1) or self.env['account.journal'].create(
-            {'name': 'Till', 'code': 'TILL', 'type': 'cash', 'company_id': self.company.id})
+            [('type', '=', 'cash'), ('company_id', '=', self.company.id)], limit=1
+        ) or self.env['account.journal'].create(
+            {'name': 'Till', 'code': 'TILL', 'type': 'cash', 'company_id': self.company.id}
+        )
         self.sync_payables()
         self.assertPaid(ramp_id)
         self.assertEqual(self.payment(ramp_id).journal_id.type, 'cash')
@@ -523,11 +600,15 @@ class TestBill(PayablesCase):
         self.ramp.pay_bill(erp, manual_method='PAID_IN_ERP')
         self.sync_payables()
         row = self.record(erp, 'bill_payment')
-        self.assertEqual((row.state, self.move(erp).amount_residual, row.reason_move_id), ('held', 50.0, self.move(erp)))
+        self.assertEqual(
+            (row.state, self.move(erp).amount_residual, row.reason_move_id), ('held', 50.0, self.move(erp))
+        )
         self.pay_in_odoo(self.move(erp))
         self.sync_payables()
         self.assertPaid(erp)
-        self.assertEqual(len(self.env['account.payment'].search([('partner_id', '=', self.move(erp).partner_id.id)])), 1)
+        self.assertEqual(
+            len(self.env['account.payment'].search([('partner_id', '=', self.move(erp).partner_id.id)])), 1
+        )
 
     def test_paid_in_odoo_by_mistake_is_not_paid_twice(self):
         ramp_id = self.owe(5000)
@@ -544,7 +625,9 @@ class TestBill(PayablesCase):
         ramp_id = self.owe(5000)
         self.ramp.pay_bill(ramp_id)
         bill = self.ramp.state['bills'].get(ramp_id)
-        self.ramp.state['bills'].update(ramp_id, payment={**bill['payment'], 'payment_method': 'CARRIER_PIGEON'}, _broken=True)
+        self.ramp.state['bills'].update(
+            ramp_id, payment={**bill['payment'], 'payment_method': 'CARRIER_PIGEON'}, _broken=True
+        )
         self.ramp.contract = None
         self.sync_payables()
         self.assertBooked(ramp_id)
@@ -561,7 +644,9 @@ class TestBill(PayablesCase):
         self.connection.lock_date_policy = 'next_open'
         self.sync_payables()
         self.assertBooked(ramp_id)
-        self.assertEqual((str(self.move(ramp_id).date), str(self.move(ramp_id).invoice_date)), ('2026-03-01', '2026-02-10'))
+        self.assertEqual(
+            (str(self.move(ramp_id).date), str(self.move(ramp_id).invoice_date)), ('2026-03-01', '2026-02-10')
+        )
 
     def test_currencies_without_and_with_three_decimals(self):
         for code, minor in (('JPY', 15001), ('KWD', 1235), ('EUR', 10001)):
@@ -602,12 +687,15 @@ class TestBill(PayablesCase):
         self.assertEqual(self.env['account.payment'].search_count([('partner_id', '=', payment.partner_id.id)]), 1)
 
     def test_nothing_to_pay(self):
-        ramp_id = self.owe(0, lines=[
-            {'amount_minor': minor, 'account': self.external(self.account_meals)} for minor in (500, -500)])
+        ramp_id = self.owe(
+            0, lines=[{'amount_minor': minor, 'account': self.external(self.account_meals)} for minor in (500, -500)]
+        )
         self.ramp.state['bills'].update(ramp_id, status='PAID', paid_at='2026-03-04T00:00:00+00:00', payment=None)
         self.sync_payables()
         self.assertBooked(ramp_id)
-        self.assertEqual(self.record(ramp_id, 'bill_payment').state, 'confirmed', self.record(ramp_id, 'bill_payment').error_message)
+        self.assertEqual(
+            self.record(ramp_id, 'bill_payment').state, 'confirmed', self.record(ramp_id, 'bill_payment').error_message
+        )
 
     def test_rebooked_bill_that_was_paid_by_card(self):
         ramp_id = self.owe(5000, payment_method='CARD')
@@ -633,52 +721,104 @@ class TestBill(PayablesCase):
     def test_property_any_bill_is_booked_and_paid_to_the_cent(self, data):
         self.connection.rate_tolerance = 1e9  # any rate is one of some day
         code = data.draw(st.sampled_from(['USD', 'EUR', 'JPY', 'KWD']))
-        minors = data.draw(st.lists(st.integers(-5000, 100000).filter(bool), min_size=1, max_size=6).filter(lambda parts: sum(parts) > 0))
+        minors = data.draw(
+            st.lists(st.integers(-5000, 100000).filter(bool), min_size=1, max_size=6).filter(
+                lambda parts: sum(parts) > 0
+            )
+        )
         account = self.external(self.account_meals)
         values = {'fx_conversion_rate': str(data.draw(st.decimals('0.001', '200', places=5)))} if code != 'USD' else {}
         vendor = self.ramp.add_vendor(f'Vendor {data.draw(st.uuids())}')
-        ramp_id = self.owe(None, vendor=vendor, currency=code, entity=self.primary, lines=[
-            {'amount_minor': minor, 'account': account} for minor in minors], **values)
+        ramp_id = self.owe(
+            None,
+            vendor=vendor,
+            currency=code,
+            entity=self.primary,
+            lines=[{'amount_minor': minor, 'account': account} for minor in minors],
+            **values,
+        )
         how = data.draw(st.sampled_from(['bank', 'settled', 'parts', 'card', 'card_later']))
         if how == 'parts' and sum(minors) > 1:
             self.ramp.pay_bill(ramp_id, amount_minor=data.draw(st.integers(1, sum(minors) - 1)))
-        self.ramp.pay_bill(ramp_id, **{
-            'bank': {}, 'settled': {'in_payer_currency': True}, 'parts': {}, 'card': {'method': 'CARD'},
-            'card_later': {'method': 'CARD', 'transaction': True}}[how])
+        self.ramp.pay_bill(
+            ramp_id,
+            **{
+                'bank': {},
+                'settled': {'in_payer_currency': True},
+                'parts': {},
+                'card': {'method': 'CARD'},
+                'card_later': {'method': 'CARD', 'transaction': True},
+            }[how],
+        )
         self.sync('bill', 'bill_payment', 'transaction', 'bill_payment')
         bill = self.move(ramp_id)
         places = bill.currency_id.decimal_places
-        self.assertEqual(round(bill.amount_total * 10 ** places), sum(minors))
+        self.assertEqual(round(bill.amount_total * 10**places), sum(minors))
         self.assertEqual(bill.amount_residual, 0, how)
-        self.assertEqual(self.record(ramp_id, 'bill_payment').state, 'confirmed', self.record(ramp_id, 'bill_payment').error_message)
-        payable = self.env['account.move.line'].search([
-            ('partner_id', '=', bill.partner_id.id), ('account_type', '=', 'liability_payable'), ('parent_state', '=', 'posted')])
+        self.assertEqual(
+            self.record(ramp_id, 'bill_payment').state, 'confirmed', self.record(ramp_id, 'bill_payment').error_message
+        )
+        payable = self.env['account.move.line'].search(
+            [
+                ('partner_id', '=', bill.partner_id.id),
+                ('account_type', '=', 'liability_payable'),
+                ('parent_state', '=', 'posted'),
+            ]
+        )
         self.assertEqual(sum(payable.mapped('amount_residual')), 0)
         self.assertEqual(round(sum(payable.mapped('balance')), 2), 0)
 
     def test_taxes_due_on_payment(self):
         """Cash basis: the payment makes the entry that moves the tax from waiting to due."""
         self.company.tax_exigibility = True
-        waiting = self.env['account.account'].create({
-            'name': 'Tax waiting', 'code': '253001', 'account_type': 'asset_current', 'reconcile': True,
-            'company_ids': [(6, 0, self.company.ids)]})
-        due = self.env['account.account'].create({
-            'name': 'Tax due', 'code': '253002', 'account_type': 'asset_current', 'company_ids': [(6, 0, self.company.ids)]})
-        tax = self.env['account.tax'].create({
-            'name': 'VAT on payment', 'amount': 20, 'type_tax_use': 'purchase', 'company_id': self.company.id,
-            'tax_exigibility': 'on_payment', 'cash_basis_transition_account_id': waiting.id,
-            **{f'{kind}_repartition_line_ids': [
-                (0, 0, {'repartition_type': 'base'}), (0, 0, {'repartition_type': 'tax', 'account_id': due.id})]
-               for kind in ('invoice', 'refund')}})
+        waiting = self.env['account.account'].create(
+            {
+                'name': 'Tax waiting',
+                'code': '253001',
+                'account_type': 'asset_current',
+                'reconcile': True,
+                'company_ids': [(6, 0, self.company.ids)],
+            }
+        )
+        due = self.env['account.account'].create(
+            {
+                'name': 'Tax due',
+                'code': '253002',
+                'account_type': 'asset_current',
+                'company_ids': [(6, 0, self.company.ids)],
+            }
+        )
+        tax = self.env['account.tax'].create(
+            {
+                'name': 'VAT on payment',
+                'amount': 20,
+                'type_tax_use': 'purchase',
+                'company_id': self.company.id,
+                'tax_exigibility': 'on_payment',
+                'cash_basis_transition_account_id': waiting.id,
+                **{
+                    f'{kind}_repartition_line_ids': [
+                        (0, 0, {'repartition_type': 'base'}),
+                        (0, 0, {'repartition_type': 'tax', 'account_id': due.id}),
+                    ]
+                    for kind in ('invoice', 'refund')
+                },
+            }
+        )
         self.connection.offer_taxes = True
         self.sync('account', 'tax_rate', 'tax_code')
         code = self.env['ramp.record'].search([('flow', '=', 'tax_code'), ('res_id', '=', tax.id)]).remote_id
-        ramp_id = self.owe(12000, lines=[{'amount_minor': 12000, 'account': self.external(self.account_meals), 'tax': code}])
+        ramp_id = self.owe(
+            12000, lines=[{'amount_minor': 12000, 'account': self.external(self.account_meals), 'tax': code}]
+        )
         self.sync_payables()
         self.assertEqual((self.move(ramp_id).amount_total, self.move(ramp_id).amount_tax), (120.0, 20.0))
         self.ramp.pay_bill(ramp_id)
         self.sync_payables()
         self.assertPaid(ramp_id)
         balances = self.env['account.move.line']._read_group(
-            [('account_id', 'in', (waiting + due).ids), ('parent_state', '=', 'posted')], ['account_id'], ['balance:sum'])
+            [('account_id', 'in', (waiting + due).ids), ('parent_state', '=', 'posted')],
+            ['account_id'],
+            ['balance:sum'],
+        )
         self.assertEqual({account.code: balance for account, balance in balances}, {'253001': 0.0, '253002': 20.0})

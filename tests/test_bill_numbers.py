@@ -10,8 +10,15 @@ from .smoke import PlainCase
 @tagged('post_install', '-at_install', 'ramp')
 class TestNumberKey(PlainCase):
     def test_forms_of_one_number(self):
-        for text in ('RÉ 2041/a', 're\u0301 2041/A', ' ré\u00a02041/a ', 'RÉ2041/A', '\uff32É \uff12\uff10\uff14\uff11/a',
-                     'r\u200bé 2041/a', 'RÉ\u20092041/\u00adA'):
+        for text in (
+            'RÉ 2041/a',
+            're\u0301 2041/A',
+            ' ré\u00a02041/a ',
+            'RÉ2041/A',
+            '\uff32É \uff12\uff10\uff14\uff11/a',
+            'r\u200bé 2041/a',
+            'RÉ\u20092041/\u00adA',
+        ):
             self.assertEqual(number_key(text), 'ré2041/a', ascii(text))
 
     def test_numbers_of_their_own(self):
@@ -20,8 +27,11 @@ class TestNumberKey(PlainCase):
 
     def test_names_in_whichever_case(self):
         """As Unicode folds it: in lower case alone, some names have several forms."""
-        for one, other in (('Gro\u00dfe Stra\u00dfe', 'GROSSE STRASSE'), ('\u039f\u0394\u039f\u03a3', '\u03bf\u03b4\u03bf\u03c3'),
-                           ('\ufb01at', 'FIAT')):
+        for one, other in (
+            ('Gro\u00dfe Stra\u00dfe', 'GROSSE STRASSE'),
+            ('\u039f\u0394\u039f\u03a3', '\u03bf\u03b4\u03bf\u03c3'),
+            ('\ufb01at', 'FIAT'),
+        ):
             self.assertEqual(name_key(one), name_key(other), ascii(one))
 
     def test_names_keep_their_words(self):
@@ -48,9 +58,20 @@ class TestBillNumbers(PayablesCase):
 
     def enter(self, move_type='in_invoice', ref=False, amount=100.0, date='2026-03-04'):
         """A document of the vendor that somebody enters in Odoo."""
-        move = self.env['account.move'].create({
-            'move_type': move_type, 'partner_id': self.partner.id, 'ref': ref, 'invoice_date': date, 'date': date, 'invoice_line_ids': [
-                Command.create({'name': 'Paper', 'price_unit': amount, 'account_id': self.account_meals.id, 'tax_ids': []})]})
+        move = self.env['account.move'].create(
+            {
+                'move_type': move_type,
+                'partner_id': self.partner.id,
+                'ref': ref,
+                'invoice_date': date,
+                'date': date,
+                'invoice_line_ids': [
+                    Command.create(
+                        {'name': 'Paper', 'price_unit': amount, 'account_id': self.account_meals.id, 'tax_ids': []}
+                    )
+                ],
+            }
+        )
         move.action_post()
         return move
 
@@ -64,7 +85,9 @@ class TestBillNumbers(PayablesCase):
         return ' '.join(move.message_ids.mapped('body'))
 
     def test_blanks_and_case(self):
-        self.assertAsked(self.again(500, invoice_number=' r2 041'), self.move(self.first), 'with the number r2 041 in Odoo already')
+        self.assertAsked(
+            self.again(500, invoice_number=' r2 041'), self.move(self.first), 'with the number r2 041 in Odoo already'
+        )
 
     def test_receipt_of_that_number(self):
         receipt = self.enter('in_receipt', 'TILL 7', date='2026-01-02')
@@ -84,7 +107,9 @@ class TestBillNumbers(PayablesCase):
         self.assertEqual(bill.duplicated_ref_ids, first, 'of one year, core does')
 
     def test_number_of_another_year_in_one_batch(self):
-        ids = [self.owe(number, vendor=self.vendor, invoice_number='N-1', date=f'202{number}-06-01') for number in (4, 5)]
+        ids = [
+            self.owe(number, vendor=self.vendor, invoice_number='N-1', date=f'202{number}-06-01') for number in (4, 5)
+        ]
         self.sync_payables()
         self.sync_payables()
         bills = [self.move(ramp_id) for ramp_id in ids]
@@ -93,7 +118,9 @@ class TestBillNumbers(PayablesCase):
 
     def test_number_of_this_year_and_of_another(self):
         self.again(500, invoice_number='R 2041', date='2025-12-30')
-        self.assertAsked(self.again(700, invoice_number='R 2041', date='2026-05-01'), self.move(self.first), 'with the number R 2041')
+        self.assertAsked(
+            self.again(700, invoice_number='R 2041', date='2026-05-01'), self.move(self.first), 'with the number R 2041'
+        )
 
     def test_without_number(self):
         self.assertEqual(self.again(invoice_number=None).state, 'confirmed', 'the other one has a number')
@@ -135,7 +162,9 @@ class TestBillNumbers(PayablesCase):
         """What comes to nothing is told apart by nothing."""
         account = self.external(self.account_meals)
         lines = [{'amount_minor': minor, 'account': account} for minor in (500, -500)]
-        ids = [self.owe(0, vendor=self.vendor, invoice_number=None, date='2026-04-01', lines=lines) for _number in range(2)]
+        ids = [
+            self.owe(0, vendor=self.vendor, invoice_number=None, date='2026-04-01', lines=lines) for _number in range(2)
+        ]
         self.sync_payables()
         self.assertEqual([self.record(ramp_id, 'bill').state for ramp_id in ids], ['confirmed', 'confirmed'])
 

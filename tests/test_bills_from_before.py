@@ -1,5 +1,8 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
-"""Bills issued before the start date are in Odoo already, as somebody entered them; what Ramp pays of them is booked, or held."""
+"""Bills issued before the start date are in Odoo already, as somebody entered them; what Ramp pays of them is booked,
+or held.
+"""
+
 from odoo import Command
 from odoo.tests import tagged
 
@@ -11,7 +14,6 @@ REST_PAID = '2026-03-21'  # of a payment that Ramp does not show, its arrival
 
 @tagged('post_install', '-at_install', 'ramp')
 class TestBillsFromBefore(PayablesCase):
-
     def once(self):
         super().once()
         self.connection.start_date = START
@@ -21,10 +23,26 @@ class TestBillsFromBefore(PayablesCase):
 
     def entered(self, number='A 1', amount=50.0, post=True, **values):
         """A bill as an accountant entered it."""
-        bill = self.env['account.move'].create({
-            'move_type': 'in_invoice', 'partner_id': self.partner.id, 'invoice_date': ISSUED, 'ref': number, 'company_id': self.company.id,
-            'invoice_line_ids': [Command.create({'name': 'Chairs', 'price_unit': amount, 'tax_ids': [Command.clear()],
-                                                 'account_id': self.account_meals.id})], **values})
+        bill = self.env['account.move'].create(
+            {
+                'move_type': 'in_invoice',
+                'partner_id': self.partner.id,
+                'invoice_date': ISSUED,
+                'ref': number,
+                'company_id': self.company.id,
+                'invoice_line_ids': [
+                    Command.create(
+                        {
+                            'name': 'Chairs',
+                            'price_unit': amount,
+                            'tax_ids': [Command.clear()],
+                            'account_id': self.account_meals.id,
+                        }
+                    )
+                ],
+                **values,
+            }
+        )
         if post:
             bill.action_post()
         return bill
@@ -70,7 +88,9 @@ class TestBillsFromBefore(PayablesCase):
         self.sync_payables()
         row = self.record(ramp_id, 'bill')
         self.assertEqual(row.state, 'held')
-        self.assertRegex(row.error_message, 'issued on 2026-02-10, before the start date.*no posted bill of Acme with the number a1')
+        self.assertRegex(
+            row.error_message, 'issued on 2026-02-10, before the start date.*no posted bill of Acme with the number a1'
+        )
         self.assertFalse(self.move(ramp_id))
         self.assertFalse(self.payment(ramp_id))
         bill = self.entered(post=False)
@@ -83,19 +103,24 @@ class TestBillsFromBefore(PayablesCase):
         ramp_id = self.of_ramp()
         bill = self.entered(amount=49.0)
         self.sync_payables()
-        self.assertRegex(self.record(ramp_id, 'bill').error_message, 'is .* in Odoo. There its total is another one than 50.00 USD')
+        self.assertRegex(
+            self.record(ramp_id, 'bill').error_message, 'is .* in Odoo. There its total is another one than 50.00 USD'
+        )
         self.assertEqual(bill.amount_residual, 49.0)
 
     def test_paid_in_odoo_already(self):
         bill, ramp_id = self.entered(), self.of_ramp()
-        self.env['account.payment.register'].with_context(active_model='account.move', active_ids=bill.ids).create({})._create_payments()
+        self.env['account.payment.register'].with_context(active_model='account.move', active_ids=bill.ids).create(
+            {}
+        )._create_payments()
         self.sync_payables()
         self.assertRegex(self.record(ramp_id, 'bill_payment').error_message, 'only 0.00 USD of .* is open in Odoo')
         self.assertFalse(self.payment(ramp_id))
 
     def register(self, bill, amount, day):
         self.env['account.payment.register'].with_context(active_model='account.move', active_ids=bill.ids).create(
-            {'amount': amount, 'payment_date': day, 'payment_difference_handling': 'open'})._create_payments()
+            {'amount': amount, 'payment_date': day, 'payment_difference_handling': 'open'}
+        )._create_payments()
 
     def in_two_parts(self, first='2026-02-20'):
         ramp_id = self.of_ramp(paid=None)
@@ -118,7 +143,9 @@ class TestBillsFromBefore(PayablesCase):
         """All of the bill is open in Odoo: both parts are booked."""
         bill, ramp_id = self.entered(), self.in_two_parts()
         self.sync_payables()
-        self.assertEqual(self.record(ramp_id, 'bill_payment').state, 'confirmed', self.record(ramp_id, 'bill_payment').error_message)
+        self.assertEqual(
+            self.record(ramp_id, 'bill_payment').state, 'confirmed', self.record(ramp_id, 'bill_payment').error_message
+        )
         self.assertEqual(sorted(self.payment(ramp_id).mapped('amount')), [20.0, 30.0])
         self.assertEqual((bill.amount_residual, bill.payment_state), (0, 'in_payment'))
 
@@ -141,7 +168,11 @@ class TestBillsFromBefore(PayablesCase):
     def test_of_no_business(self):
         """What was paid before the start date, is open, or whose payment was exported, too."""
         self.entered()
-        before, still_open, exported = self.of_ramp(paid='2026-02-20'), self.of_ramp(paid=None), self.of_ramp(exported=False)
+        before, still_open, exported = (
+            self.of_ramp(paid='2026-02-20'),
+            self.of_ramp(paid=None),
+            self.of_ramp(exported=False),
+        )
         for kind in ('BILL_SYNC', 'BILL_PAYMENT_SYNC'):
             self.ramp.export_elsewhere(kind, exported)
         self.sync_payables()
@@ -165,5 +196,7 @@ class TestBillsFromBefore(PayablesCase):
     def test_changed_in_ramp(self):
         bill, ramp_id = self.entered(), self.of_ramp()
         self.assertLinked(ramp_id, bill)
-        self.env['ramp.flow.bill']._undo_booked_object(self.connection, self.record(ramp_id, 'bill'), 'Ramp changed it.')
+        self.env['ramp.flow.bill']._undo_booked_object(
+            self.connection, self.record(ramp_id, 'bill'), 'Ramp changed it.'
+        )
         self.assertEqual((bill.state, bill.ramp_id, bill.reversal_move_ids.ids), ('posted', False, []))

@@ -1,5 +1,6 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
 """An expense of card spend equals its entry, and nothing is counted twice."""
+
 import math
 
 from odoo import Command
@@ -13,15 +14,44 @@ class CardBooksCase(RampCase):
     def once(self):
         super().once()
         self.connection.offer_taxes = True
-        parts = [Command.create({'repartition_type': 'base'}), Command.create(
-            {'repartition_type': 'tax', 'account_id': self.env['account.account'].create({
-                'name': 'Input tax', 'code': '150019', 'account_type': 'asset_current', 'company_ids': self.company.ids}).id})]
-        self.tax, self.lost_tax = self.env['account.tax'].create([{
-            'name': name, 'amount': 19, 'amount_type': 'percent', 'type_tax_use': 'purchase', 'company_id': self.company.id,
-            'country_id': self.company.account_fiscal_country_id.id, **values} for name, values in (
-                ('VAT 19', {'invoice_repartition_line_ids': parts, 'refund_repartition_line_ids': [*parts]}), ('Not deductible 19', {}))])
-        self.vendor, self.other_vendor = self.env['res.partner'].create([
-            {'name': name, 'supplier_rank': 1, 'company_id': self.company.id} for name in ('Acme Air', 'Borealis')])
+        parts = [
+            Command.create({'repartition_type': 'base'}),
+            Command.create(
+                {
+                    'repartition_type': 'tax',
+                    'account_id': self.env['account.account']
+                    .create(
+                        {
+                            'name': 'Input tax',
+                            'code': '150019',
+                            'account_type': 'asset_current',
+                            'company_ids': self.company.ids,
+                        }
+                    )
+                    .id,
+                }
+            ),
+        ]
+        self.tax, self.lost_tax = self.env['account.tax'].create(
+            [
+                {
+                    'name': name,
+                    'amount': 19,
+                    'amount_type': 'percent',
+                    'type_tax_use': 'purchase',
+                    'company_id': self.company.id,
+                    'country_id': self.company.account_fiscal_country_id.id,
+                    **values,
+                }
+                for name, values in (
+                    ('VAT 19', {'invoice_repartition_line_ids': parts, 'refund_repartition_line_ids': [*parts]}),
+                    ('Not deductible 19', {}),
+                )
+            ]
+        )
+        self.vendor, self.other_vendor = self.env['res.partner'].create(
+            [{'name': name, 'supplier_rank': 1, 'company_id': self.company.id} for name in ('Acme Air', 'Borealis')]
+        )
         self.sync('account', 'analytic_plan', 'analytic_account', 'tax_rate', 'tax_code', 'accounting_vendor')
 
     def pick(self, account, *records):
@@ -33,14 +63,23 @@ class CardBooksCase(RampCase):
                 picked.append(coding.option(self.ramp.state, self.external(record.root_plan_id), self.external(record)))
                 continue
             row = self.env['ramp.record'].search([('flow', '=', kind), ('res_id', '=', record.id)], limit=1)
-            picked.append(coding.tax_code(self.ramp.state, row.remote_id) if kind == 'tax_code'
-                          else coding.vendor(self.ramp.state, row.remote_id))
+            picked.append(
+                coding.tax_code(self.ramp.state, row.remote_id)
+                if kind == 'tax_code'
+                else coding.vendor(self.ramp.state, row.remote_id)
+            )
         return picked
 
     def split(self, *parts, **values):
         """A transaction of lines (minor units, account, what else it is coded with)."""
-        return self.spend(sum(part[0] for part in parts), lines=[
-            {'amount_minor': minor, 'selections': self.pick(account, *records)} for minor, account, *records in parts], **values)
+        return self.spend(
+            sum(part[0] for part in parts),
+            lines=[
+                {'amount_minor': minor, 'selections': self.pick(account, *records)}
+                for minor, account, *records in parts
+            ],
+            **values,
+        )
 
     def partners(self, ramp_id):
         return [line.partner_id for line in self.move(ramp_id).line_ids.sorted('id')]
@@ -48,33 +87,54 @@ class CardBooksCase(RampCase):
 
 @tagged('post_install', '-at_install', 'ramp')
 class TestExpenseEqualsEntry(CardBooksCase):
-
     def assertEqualsEntry(self, ramp_id):
         """What the expense says of the whole is what the lines of its entry add up to."""
         expense = self.expense(ramp_id)
-        lines = expense.account_move_id.line_ids.filtered(lambda line: line.account_id != self.connection.card_account_id)
+        lines = expense.account_move_id.line_ids.filtered(
+            lambda line: line.account_id != self.connection.card_account_id
+        )
         taxes = lines.filtered('tax_line_id')
         for names, of in (
-                (('tax_amount_currency', 'tax_amount'), taxes), (('untaxed_amount_currency', 'untaxed_amount'), lines - taxes),
-                (('total_amount_currency', 'total_amount'), lines)):
+            (('tax_amount_currency', 'tax_amount'), taxes),
+            (('untaxed_amount_currency', 'untaxed_amount'), lines - taxes),
+            (('total_amount_currency', 'total_amount'), lines),
+        ):
             for name, key in zip(names, ('amount_currency', 'balance'), strict=True):
                 self.assertAlmostEqual(expense[name], sum(of.mapped(key)), msg=name)
         costs = abs(sum(lines.filtered(lambda line: line.account_id in (lines - taxes).account_id).mapped('balance')))
         for analytic in lines.distribution_analytic_account_ids:
-            booked = -sum(self.env['account.analytic.line'].search([
-                ('move_line_id', 'in', lines.ids), (analytic.root_plan_id._column_name(), '=', analytic.id)]).mapped('amount'))
-            shares = sum(share for key, share in expense.analytic_distribution.items() if str(analytic.id) in key.split(','))
-            self.assertAlmostEqual(math.copysign(costs, expense.total_amount) * shares / 100, booked, delta=0.0001 * costs + 0.011)
+            booked = -sum(
+                self.env['account.analytic.line']
+                .search([('move_line_id', 'in', lines.ids), (analytic.root_plan_id._column_name(), '=', analytic.id)])
+                .mapped('amount')
+            )
+            shares = sum(
+                share for key, share in expense.analytic_distribution.items() if str(analytic.id) in key.split(',')
+            )
+            self.assertAlmostEqual(
+                math.copysign(costs, expense.total_amount) * shares / 100, booked, delta=0.0001 * costs + 0.011
+            )
 
     def core(self, ramp_id):
         """Core's own expense of the same: made, approved and posted as people do."""
         ours = self.expense(ramp_id)
-        expense = self.env['hr.expense'].create({
-            'name': ours.name, 'employee_id': ours.employee_id.id, 'company_id': self.company.id, 'product_id': ours.product_id.id,
-            'payment_mode': 'company_account', 'payment_method_line_id': ours.payment_method_line_id.id, 'date': ours.date,
-            'currency_id': ours.currency_id.id, 'total_amount_currency': ours.total_amount_currency, 'vendor_id': ours.vendor_id.id,
-            'tax_ids': [Command.set(ours.tax_ids.ids)], 'account_id': ours.account_id.id,
-            'analytic_distribution': ours.account_move_id.line_ids.sorted('id')[0].analytic_distribution})
+        expense = self.env['hr.expense'].create(
+            {
+                'name': ours.name,
+                'employee_id': ours.employee_id.id,
+                'company_id': self.company.id,
+                'product_id': ours.product_id.id,
+                'payment_mode': 'company_account',
+                'payment_method_line_id': ours.payment_method_line_id.id,
+                'date': ours.date,
+                'currency_id': ours.currency_id.id,
+                'total_amount_currency': ours.total_amount_currency,
+                'vendor_id': ours.vendor_id.id,
+                'tax_ids': [Command.set(ours.tax_ids.ids)],
+                'account_id': ours.account_id.id,
+                'analytic_distribution': ours.account_move_id.line_ids.sorted('id')[0].analytic_distribution,
+            }
+        )
         expense.action_submit()
         if expense.state == 'submitted':
             expense.action_approve()
@@ -82,20 +142,46 @@ class TestExpenseEqualsEntry(CardBooksCase):
         return expense
 
     def test_as_core_does(self):
-        self.connection.card_journal_id.outbound_payment_method_line_ids.payment_account_id = self.connection.card_account_id
-        for tax, values in ((self.tax, {}), (self.tax, {'currency': 'EUR'}), (self.lost_tax, {}), (self.lost_tax, {'currency': 'EUR'})):
+        self.connection.card_journal_id.outbound_payment_method_line_ids.payment_account_id = (
+            self.connection.card_account_id
+        )
+        for tax, values in (
+            (self.tax, {}),
+            (self.tax, {'currency': 'EUR'}),
+            (self.lost_tax, {}),
+            (self.lost_tax, {'currency': 'EUR'}),
+        ):
             with self.subTest(values, tax=tax.name):
                 ramp_id = self.split((9999, self.account_meals, tax, self.analytic_fair), **values)
                 self.sync('transaction')
                 ours, core = self.expense(ramp_id), self.core(ramp_id)
                 self.assertEqual(self.record(ramp_id).state, 'confirmed')
-                for name in ('untaxed_amount_currency', 'tax_amount_currency', 'total_amount_currency', 'untaxed_amount', 'tax_amount',
-                             'total_amount', 'analytic_distribution', 'state', 'account_id', 'tax_ids', 'vendor_id'):
+                for name in (
+                    'untaxed_amount_currency',
+                    'tax_amount_currency',
+                    'total_amount_currency',
+                    'untaxed_amount',
+                    'tax_amount',
+                    'total_amount',
+                    'analytic_distribution',
+                    'state',
+                    'account_id',
+                    'tax_ids',
+                    'vendor_id',
+                ):
                     self.assertEqual(ours[name], core[name], name)
 
                 def entry(move):
-                    return sorted((line.account_id.code, line.balance, line.amount_currency, line.tax_line_id.id or 0, line.partner_id.id)
-                                  for line in move.line_ids)
+                    return sorted(
+                        (
+                            line.account_id.code,
+                            line.balance,
+                            line.amount_currency,
+                            line.tax_line_id.id or 0,
+                            line.partner_id.id,
+                        )
+                        for line in move.line_ids
+                    )
 
                 self.assertEqual(entry(self.move(ramp_id)), entry(core.account_move_id))
                 self.assertEqualsEntry(ramp_id)
@@ -103,7 +189,10 @@ class TestExpenseEqualsEntry(CardBooksCase):
     def test_split_with_one_tax_on_some_lines(self):
         for tax, values in ((self.tax, {}), (self.tax, {'currency': 'EUR'}), (self.lost_tax, {'currency': 'KWD'})):
             ramp_id = self.split(
-                (11900, self.account_meals, tax, self.analytic_fair), (5001, self.account_travel, self.analytic_europe), **values)
+                (11900, self.account_meals, tax, self.analytic_fair),
+                (5001, self.account_travel, self.analytic_europe),
+                **values,
+            )
             self.sync('transaction')
             expense = self.expense(ramp_id)
             self.assertFalse(expense.tax_ids or expense.account_id)
@@ -122,11 +211,18 @@ class TestExpenseEqualsEntry(CardBooksCase):
 
     def test_mixture_of_analytics(self):
         ramp_id = self.split(
-            (3333, self.account_meals, self.analytic_move, self.analytic_europe), (3333, self.account_travel, self.analytic_fair),
-            (3333, self.account_travel, self.analytic_europe), (1, self.account_software, self.analytic_fair))
+            (3333, self.account_meals, self.analytic_move, self.analytic_europe),
+            (3333, self.account_travel, self.analytic_fair),
+            (3333, self.account_travel, self.analytic_europe),
+            (1, self.account_software, self.analytic_fair),
+        )
         partly = self.split((7500, self.account_meals, self.analytic_fair), (2500, self.account_travel))
-        back = self.split((-7500, self.account_meals, self.analytic_fair), (2500, self.account_travel, self.analytic_europe))
-        nothing = self.split((500, self.account_meals, self.analytic_fair), (-500, self.account_travel, self.analytic_europe))
+        back = self.split(
+            (-7500, self.account_meals, self.analytic_fair), (2500, self.account_travel, self.analytic_europe)
+        )
+        nothing = self.split(
+            (500, self.account_meals, self.analytic_fair), (-500, self.account_travel, self.analytic_europe)
+        )
         self.sync()
         both = ','.join(str(identity) for identity in sorted((self.analytic_move + self.analytic_europe).ids))
         fair, europe = str(self.analytic_fair.id), str(self.analytic_europe.id)
@@ -167,8 +263,14 @@ class TestExpenseEqualsEntry(CardBooksCase):
         self.company.hard_lock_date = '2026-03-31'
         self.connection.lock_date_policy = 'next_open'
         self.env['res.currency.rate'].search([('currency_id.name', '=', 'EUR'), ('name', '=', '2026-04-01')]).unlink()
-        self.env['res.currency.rate'].create({
-            'currency_id': self.env.ref('base.EUR').id, 'name': '2026-04-01', 'rate': 0.5, 'company_id': self.company.id})
+        self.env['res.currency.rate'].create(
+            {
+                'currency_id': self.env.ref('base.EUR').id,
+                'name': '2026-04-01',
+                'rate': 0.5,
+                'company_id': self.company.id,
+            }
+        )
         self.record(ramp_id).action_retry()
         self.sync()
         self.assertEqual(str(self.move(ramp_id).date), '2026-04-01')
@@ -190,7 +292,8 @@ class TestNotCountedTwice(PayablesCase, CardBooksCase):
     def once(self):
         super().once()
         self.connection.payment_journal_id = self.env['account.journal'].search(
-            [('company_id', '=', self.company.id), ('type', '=', 'bank')], limit=1)
+            [('company_id', '=', self.company.id), ('type', '=', 'bank')], limit=1
+        )
 
     def analysis(self):
         """The total of Expenses Analysis: what its search panel shows to begin with."""
@@ -206,7 +309,9 @@ class TestNotCountedTwice(PayablesCase, CardBooksCase):
         self.assertEqual(self.analysis(), (119.0, 19.0))
         back = self.ramp.add_repayment(transaction=ramp_id, amount_minor=5950, date='2026-03-20')
         self.sync('repayment')
-        self.assertEqual(self.record(back, 'repayment').state, 'confirmed', self.record(back, 'repayment').error_message)
+        self.assertEqual(
+            self.record(back, 'repayment').state, 'confirmed', self.record(back, 'repayment').error_message
+        )
         self.assertEqual(self.analysis(), (59.5, 9.5))
         expense = self.expense(back)
         self.assertEqual((expense.account_move_id, expense.state), (self.move(back), 'paid'))

@@ -1,5 +1,6 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
 """Who is paid by card: of each line, and of the whole; and one vendor for each merchant, exactly once."""
+
 import uuid
 from contextlib import closing
 from unittest.mock import patch
@@ -17,20 +18,23 @@ from .test_query_counts import FEW, MANY, QueryCounting
 
 @tagged('post_install', '-at_install', 'ramp')
 class TestPayee(CardBooksCase):
-
     def test_a_coded_line_is_its_vendors_and_the_rest_the_merchants(self):
         self.vendor.copy({'name': 'Office Depot', 'supplier_rank': 1})
         depot = self.env['res.partner'].search([('name', '=', 'Office Depot'), ('supplier_rank', '>', 0)])
         card = self.connection.merchant_partner_id
         for merchant, rest in (('Office Depot', depot), ('Kiosk', card)):
-            ramp_id = self.split((4000, self.account_meals, self.vendor), (6000, self.account_travel), merchant=merchant)
+            ramp_id = self.split(
+                (4000, self.account_meals, self.vendor), (6000, self.account_travel), merchant=merchant
+            )
             self.sync()
             self.assertConfirmed(ramp_id)
             self.assertEqual(self.partners(ramp_id), [self.vendor, rest, rest])
             self.assertEqual((self.move(ramp_id).partner_id, self.expense(ramp_id).vendor_id), (rest, rest))
 
     def test_two_vendors(self):
-        ramp_id = self.split((4000, self.account_meals, self.vendor), (6000, self.account_travel, self.other_vendor), merchant='Kiosk')
+        ramp_id = self.split(
+            (4000, self.account_meals, self.vendor), (6000, self.account_travel, self.other_vendor), merchant='Kiosk'
+        )
         self.sync()
         card = self.connection.merchant_partner_id
         self.assertEqual(self.partners(ramp_id), [self.vendor, self.other_vendor, card])
@@ -64,8 +68,15 @@ class TestMerchants(RampCase):
         self.connection.merchant_policy = 'each'
         before = self.env['res.partner'].search_count([])
         other = str(uuid.UUID(int=8))
-        ids = [self.spend(merchant=name, merchant_id=merchant) for name, merchant in (
-            ('Blue Café', self.merchant), ('BLUE CAFE 0042', self.merchant), ('Rail', other), ('Rail', str(uuid.UUID(int=9))))]
+        ids = [
+            self.spend(merchant=name, merchant_id=merchant)
+            for name, merchant in (
+                ('Blue Café', self.merchant),
+                ('BLUE CAFE 0042', self.merchant),
+                ('Rail', other),
+                ('Rail', str(uuid.UUID(int=9))),
+            )
+        ]
         self.sync()
         later = self.spend(merchant='Blue Cafe, Lyon', merchant_id=self.merchant)
         self.sync()
@@ -81,16 +92,20 @@ class TestMerchants(RampCase):
     def test_a_vendor_who_is_there_is_found_first_and_remembered(self):
         self.connection.merchant_policy = 'each'
         known = self.env['res.partner'].create({'name': 'Acme Air', 'supplier_rank': 1})
-        twins = self.env['res.partner'].create([{'name': 'Twin', 'supplier_rank': 1}, {'name': 'Twin', 'supplier_rank': 1}])
+        twins = self.env['res.partner'].create(
+            [{'name': 'Twin', 'supplier_rank': 1}, {'name': 'Twin', 'supplier_rank': 1}]
+        )
         first, twin, nameless = (
-            self.spend(merchant='ACME  air', merchant_id=self.merchant), self.spend(merchant='Twin', merchant_id=str(uuid.UUID(int=9))),
-            self.spend(merchant='Kiosk', merchant_id=None))
+            self.spend(merchant='ACME  air', merchant_id=self.merchant),
+            self.spend(merchant='Twin', merchant_id=str(uuid.UUID(int=9))),
+            self.spend(merchant='Kiosk', merchant_id=None),
+        )
         before = self.env['res.partner'].search_count([])
         self.sync()
         renamed = self.spend(merchant='Acme Airlines', merchant_id=self.merchant)
         self.sync()
         self.assertEqual((self.payee(first), self.payee(renamed)), (known, known))
-        self.assertEqual((self.payee(twin), self.payee(nameless)), (self.connection.merchant_partner_id, ) * 2)
+        self.assertEqual((self.payee(twin), self.payee(nameless)), (self.connection.merchant_partner_id,) * 2)
         self.assertEqual(self.env['res.partner'].search_count([]), before)
         known.active = False
         found = self.env['res.partner'].create({'name': 'Acme Airlines', 'supplier_rank': 1})
@@ -146,7 +161,9 @@ class TestMerchants(RampCase):
         database = Registry(self.env.cr.dbname)
         with closing(database._db.cursor()) as first, closing(database._db.cursor()) as second:
             one, two = (self.env['ramp.merchant'].with_env(self.env(cr=cursor)) for cursor in (first, second))
-            self.assertFalse(one._known_partners(company.with_env(one.env), [self.merchant]))  # its view of the database begins
+            self.assertFalse(
+                one._known_partners(company.with_env(one.env), [self.merchant])
+            )  # its view of the database begins
             two._store_partners(company.with_env(two.env), {self.merchant: partner.with_env(two.env)})
             second.commit()
             try:
@@ -154,7 +171,9 @@ class TestMerchants(RampCase):
                     one._store_partners(company.with_env(one.env), {self.merchant: partner.with_env(one.env)})
                 first.rollback()
                 self.assertEqual(
-                    one._known_partners(company.with_env(one.env), [self.merchant]), {self.merchant: partner.with_env(one.env)})
+                    one._known_partners(company.with_env(one.env), [self.merchant]),
+                    {self.merchant: partner.with_env(one.env)},
+                )
             finally:
                 first.rollback()
                 second.execute('DELETE FROM ramp_merchant WHERE ramp_id = %s', [self.merchant])
@@ -172,7 +191,12 @@ class TestMerchantQueries(QueryCounting, RampCase):
     def queries(self, count):
         for _number in range(count):
             self.number += 1
-            self.spend(1000, date='2026-03-10T12:00:00+00:00', merchant=f'Shop {self.number}', merchant_id=str(uuid.UUID(int=self.number)))
+            self.spend(
+                1000,
+                date='2026-03-10T12:00:00+00:00',
+                merchant=f'Shop {self.number}',
+                merchant_id=str(uuid.UUID(int=self.number)),
+            )
         self.counts.clear()
         self.sync('transaction')
         return dict(self.counts)

@@ -1,8 +1,11 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
-"""What Ramp changes after it was booked: each kind of object, each kind of change, in open and closed periods, in two currencies.
+"""What Ramp changes after it was booked: each kind of object, each kind of change, in open and closed periods, in two
+currencies.
 
-What comes of a change is what comes of an object that was so from the beginning; the document before it is undone to nothing.
+What comes of a change is what comes of an object that was so from the beginning; the document before it is undone to
+nothing.
 """
+
 from collections import Counter
 from datetime import date
 
@@ -29,12 +32,25 @@ class ChangesCase(PayablesCase, StatementsCase):
     def make(self, flow, currency='USD'):
         return {
             'transaction': lambda: self.spend(5000, currency=currency, date=NOON, merchant='Taxi Ltd'),
-            'bill': lambda: self.owe(5000, currency=currency, date=DAY, vendor=self.vendor, invoice_number=f'B-{self.numbers()}'),
+            'bill': lambda: self.owe(
+                5000, currency=currency, date=DAY, vendor=self.vendor, invoice_number=f'B-{self.numbers()}'
+            ),
             'vendor_credit': lambda: self.ramp.add_vendor_credit(
-                vendor=self.vendor, amount_minor=5000, account=self.meals, date=NOON, reference_number=f'C-{self.numbers()}'),
+                vendor=self.vendor,
+                amount_minor=5000,
+                account=self.meals,
+                date=NOON,
+                reference_number=f'C-{self.numbers()}',
+            ),
             'reimbursement': lambda: self.ramp.add_reimbursement(
-                amount_minor=5000, user=self.user_id, entity=self.primary, account=self.meals, date=NOON, merchant='Hotel',
-                state='REIMBURSED'),
+                amount_minor=5000,
+                user=self.user_id,
+                entity=self.primary,
+                account=self.meals,
+                date=NOON,
+                merchant='Hotel',
+                state='REIMBURSED',
+            ),
         }[flow]()
 
     def numbers(self):
@@ -45,15 +61,22 @@ class ChangesCase(PayablesCase, StatementsCase):
         update = getattr(self.ramp, f'update_{flow}')
         merchant = self.ramp.state.stable_id('merchant', 'Other')
         changes = {
-            'amount': {'amount_minor': 6000}, 'coding': {'account': self.travel},
+            'amount': {'amount_minor': 6000},
+            'coding': {'account': self.travel},
             'day': {'transaction': {'accounting_date': OTHER_NOON}, 'bill': {'posting_date': OTHER_NOON[:10]}}.get(
-                flow, {'date': OTHER_NOON}),
-            'vendor': {'transaction': {'merchant_id': merchant, 'merchant_name': 'Other'}, 'bill': {'vendor': self.other_vendor},
-                       'vendor_credit': {'vendor_id': self.other_vendor}}.get(flow),
+                flow, {'date': OTHER_NOON}
+            ),
+            'vendor': {
+                'transaction': {'merchant_id': merchant, 'merchant_name': 'Other'},
+                'bill': {'vendor': self.other_vendor},
+                'vendor_credit': {'vendor_id': self.other_vendor},
+            }.get(flow),
             'words': {
                 'transaction': {'merchant_name': 'TAXI LIMITED', 'memo': 'To the airport'},
-                'bill': {'invoice_number': 'b/1', 'memo': 'March'}, 'vendor_credit': {'reference_number': 'c/1'},
-                'reimbursement': {'merchant': 'The Hotel', 'memo': 'Two nights'}}[flow],
+                'bill': {'invoice_number': 'b/1', 'memo': 'March'},
+                'vendor_credit': {'reference_number': 'c/1'},
+                'reimbursement': {'merchant': 'The Hotel', 'memo': 'Two nights'},
+            }[flow],
         }[kind]
         update(ramp_id, **changes)
 
@@ -74,7 +97,6 @@ class ChangesCase(PayablesCase, StatementsCase):
 
 
 class TestChanges(ChangesCase):
-
     def test_a_cardholder_of_another_spelling(self):
         ramp_id = self.make('transaction')
         self.sync('transaction')
@@ -125,15 +147,26 @@ class TestChanges(ChangesCase):
     def test_taxes_that_took_a_cent(self):
         """The bill's tax was adjusted to Ramp's amount, and its reversal has the same cent."""
         self.connection.offer_taxes = True
-        tax = self.env['account.tax'].create({
-            'name': 'VAT 7', 'amount': 7, 'amount_type': 'percent', 'type_tax_use': 'purchase', 'company_id': self.company.id,
-            'country_id': self.company.account_fiscal_country_id.id})
+        tax = self.env['account.tax'].create(
+            {
+                'name': 'VAT 7',
+                'amount': 7,
+                'amount_type': 'percent',
+                'type_tax_use': 'purchase',
+                'company_id': self.company.id,
+                'country_id': self.company.account_fiscal_country_id.id,
+            }
+        )
         self.sync('account', 'tax_rate', 'tax_code')
         code = self.env['ramp.record'].search([('flow', '=', 'tax_code'), ('res_id', '=', tax.id)]).remote_id
         for minor, currency in ((1004, 'USD'), (1004, 'EUR'), (1001, 'USD'), (33333, 'EUR')):
             with self.subTest(minor=minor, currency=currency), self.isolated():
-                bill = self.owe(None, currency=currency, date=DAY, lines=[
-                    {'amount_minor': amount, 'account': self.meals, 'tax': code} for amount in (minor, 1003)])
+                bill = self.owe(
+                    None,
+                    currency=currency,
+                    date=DAY,
+                    lines=[{'amount_minor': amount, 'account': self.meals, 'tax': code} for amount in (minor, 1003)],
+                )
                 self.sync('vendor', 'bill')
                 before = self.move(bill)
                 self.assertEqual(round(before.amount_total * 100), minor + 1003)
@@ -149,28 +182,65 @@ class TestChanges(ChangesCase):
                 self.assertChanged(flow, kind, period, currency)
 
     def test_transactions(self):
-        self.each('transaction', [
-            ('amount', 'open', 'USD'), ('amount', 'closed', 'EUR'), ('coding', 'closed', 'USD'), ('coding', 'open', 'EUR'),
-            ('day', 'open', 'USD'), ('day', 'closed', 'USD'), ('vendor', 'open', 'USD')])
+        self.each(
+            'transaction',
+            [
+                ('amount', 'open', 'USD'),
+                ('amount', 'closed', 'EUR'),
+                ('coding', 'closed', 'USD'),
+                ('coding', 'open', 'EUR'),
+                ('day', 'open', 'USD'),
+                ('day', 'closed', 'USD'),
+                ('vendor', 'open', 'USD'),
+            ],
+        )
 
     def test_bills(self):
-        self.each('bill', [
-            ('amount', 'open', 'EUR'), ('amount', 'closed', 'USD'), ('coding', 'closed', 'EUR'), ('coding', 'open', 'USD'),
-            ('day', 'open', 'USD'), ('vendor', 'open', 'USD'), ('vendor', 'closed', 'USD')])
+        self.each(
+            'bill',
+            [
+                ('amount', 'open', 'EUR'),
+                ('amount', 'closed', 'USD'),
+                ('coding', 'closed', 'EUR'),
+                ('coding', 'open', 'USD'),
+                ('day', 'open', 'USD'),
+                ('vendor', 'open', 'USD'),
+                ('vendor', 'closed', 'USD'),
+            ],
+        )
 
     def test_vendor_credits(self):
-        self.each('vendor_credit', [
-            ('amount', 'open', 'USD'), ('amount', 'closed', 'USD'), ('coding', 'open', 'USD'), ('coding', 'closed', 'USD'),
-            ('day', 'open', 'USD'), ('vendor', 'open', 'USD')])
+        self.each(
+            'vendor_credit',
+            [
+                ('amount', 'open', 'USD'),
+                ('amount', 'closed', 'USD'),
+                ('coding', 'open', 'USD'),
+                ('coding', 'closed', 'USD'),
+                ('day', 'open', 'USD'),
+                ('vendor', 'open', 'USD'),
+            ],
+        )
 
     def test_reimbursements(self):
-        self.each('reimbursement', [
-            ('amount', 'open', 'USD'), ('amount', 'closed', 'USD'), ('coding', 'closed', 'USD'), ('day', 'open', 'USD')])
+        self.each(
+            'reimbursement',
+            [
+                ('amount', 'open', 'USD'),
+                ('amount', 'closed', 'USD'),
+                ('coding', 'closed', 'USD'),
+                ('day', 'open', 'USD'),
+            ],
+        )
 
     def test_words_are_details(self):
         """Whatever Ramp calls it now is a line on the page of the document, and nobody has to decide on it."""
-        told = {'transaction': ['TAXI LIMITED', 'To the airport'], 'bill': ['b/1', 'March'], 'vendor_credit': ['c/1'],
-                'reimbursement': ['Two nights']}
+        told = {
+            'transaction': ['TAXI LIMITED', 'To the airport'],
+            'bill': ['b/1', 'March'],
+            'vendor_credit': ['c/1'],
+            'reimbursement': ['Two nights'],
+        }
         for flow, texts in told.items():
             with self.subTest(flow=flow):
                 ramp_id = self.make(flow)
@@ -201,7 +271,9 @@ class TestChangedCredits(ChangesCase):
         self.assertOpen(20.0, 20.0)
 
     def assertOpen(self, of_bill, of_credit):
-        self.assertEqual((self.move(self.owed).amount_residual, self.move(self.credit).amount_residual), (of_bill, of_credit))
+        self.assertEqual(
+            (self.move(self.owed).amount_residual, self.move(self.credit).amount_residual), (of_bill, of_credit)
+        )
         self.assertFalse(self.record(self.owed, 'bill_payment').error_message)
 
     def credits(self):

@@ -1,5 +1,8 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
-"""Charts of other countries, branches, companies without a chart; which accounts are offered; countries of negative debits."""
+"""Charts of other countries, branches, companies without a chart; which accounts are offered; countries of negative
+debits.
+"""
+
 import csv
 
 from odoo import Command
@@ -14,7 +17,8 @@ from .smoke import SmokeTags
 from .test_push import PushCase
 
 DAY = '2026-03-02'
-# chart: (module, digits, how codes of bank accounts begin, account of discounts for paying early, codes of the new accounts)
+# chart: (module, digits, how codes of bank accounts begin, account of discounts for paying early, codes of the new
+# accounts)
 CHARTS = {
     'de_skr03': ('l10n_de', 4, '120', '2670', ('1602', '2671')),
     'jp': ('l10n_jp', 6, '1202', '425000', ('220001', '425001')),
@@ -24,18 +28,34 @@ CHARTS = {
 
 
 class ChartCase(SmokeTags, TransactionCase):
-
     def chart(self, name):
-        """A company with the accounts of a chart. They are read from the chart's file, as installing its module is no part of a test."""
+        """A company with the accounts of a chart. They are read from the chart's file, as installing its module is no
+        part of a test.
+        """
         module, digits, prefix, discounts, _expected = CHARTS[name]
-        company = self.env['res.company'].with_context(chart_template_load=True).create({
-            'name': name, 'bank_account_code_prefix': prefix})
+        company = (
+            self.env['res.company']
+            .with_context(chart_template_load=True)
+            .create({'name': name, 'bank_account_code_prefix': prefix})
+        )
         self.env = self.env(context={**self.env.context, 'allowed_company_ids': company.ids})
         with file_open(f'{module}/data/template/account.account-{name}.csv') as file:
             rows = list(csv.DictReader(file))
-        accounts = self.env['account.account'].with_company(company).create([{
-            'name': row['name'], 'code': row['code'].ljust(digits, '0'), 'account_type': row['account_type'],
-            'company_ids': [Command.set(company.ids)]} for row in rows])
+        accounts = (
+            self.env['account.account']
+            .with_company(company)
+            .create(
+                [
+                    {
+                        'name': row['name'],
+                        'code': row['code'].ljust(digits, '0'),
+                        'account_type': row['account_type'],
+                        'company_ids': [Command.set(company.ids)],
+                    }
+                    for row in rows
+                ]
+            )
+        )
         by_code = {account.code: account for account in accounts}
         company.account_journal_early_pay_discount_gain_account_id = by_code[discounts]
         if name == 'mx':  # as the chart says: its other account for other income is for discounts on sales
@@ -43,16 +63,19 @@ class ChartCase(SmokeTags, TransactionCase):
         return company
 
     def set_up(self, company):
-        connection = self.env['ramp.connection'].create({'name': 'Ramp', 'company_id': company.id, 'start_date': '2026-01-01'})
+        connection = self.env['ramp.connection'].create(
+            {'name': 'Ramp', 'company_id': company.id, 'start_date': '2026-01-01'}
+        )
         connection.with_company(company)._complete_set_up()
         return connection.with_company(company)
 
 
 @tagged('post_install', '-at_install', 'ramp')
 class TestCharts(ChartCase):
-
     def test_accounts_fit_the_chart(self):
-        """Codes of the chart's own length: the card liability among what is owed, cashback beside what vendors give back."""
+        """Codes of the chart's own length: the card liability among what is owed, cashback beside what vendors give
+        back.
+        """
         for name, (_module, digits, _prefix, _discounts, expected) in rotated(CHARTS.items(), of=len(CHARTS)):
             with self.subTest(chart=name):
                 connection = self.set_up(self.chart(name))
@@ -64,8 +87,11 @@ class TestCharts(ChartCase):
 
     def test_generic_chart(self):
         """Its one account for other income serves; the card liability is beside its credit card, and not the same."""
-        company = self.env['res.company'].with_context(chart_template_load=True).create({
-            'name': 'Generic', 'country_id': self.env.ref('base.us').id})
+        company = (
+            self.env['res.company']
+            .with_context(chart_template_load=True)
+            .create({'name': 'Generic', 'country_id': self.env.ref('base.us').id})
+        )
         self.env['account.chart.template'].try_loading('generic_coa', company=company, install_demo=False)
         connection = self.set_up(company)
         self.assertEqual((connection.card_account_id.code, connection.cashback_account_id.code), ('201101', '450000'))
@@ -74,7 +100,11 @@ class TestCharts(ChartCase):
     def test_branch(self):
         """A branch has no chart of its own: its accounts are those of its parents, and new ones fit among them."""
         company = self.chart('de_skr03')
-        branch = self.env['res.company'].with_context(chart_template_load=True).create({'name': 'Branch', 'parent_id': company.id})
+        branch = (
+            self.env['res.company']
+            .with_context(chart_template_load=True)
+            .create({'name': 'Branch', 'parent_id': company.id})
+        )
         self.env = self.env(context={**self.env.context, 'allowed_company_ids': branch.ids})
         connection = self.set_up(branch)
         connection._check_chart_exists()
@@ -86,12 +116,18 @@ class TestCharts(ChartCase):
 
     def test_nothing_but_expenses(self):
         """A chart that somebody imports in parts: the code has its length."""
-        company = self.env['res.company'].with_context(chart_template_load=True).create({
-            'name': 'In parts', 'bank_account_code_prefix': '1014'})
-        self.env['account.account'].with_company(company).create({
-            'name': 'Meals', 'code': '61000000', 'account_type': 'expense', 'company_ids': [Command.set(company.ids)]})
+        company = (
+            self.env['res.company']
+            .with_context(chart_template_load=True)
+            .create({'name': 'In parts', 'bank_account_code_prefix': '1014'})
+        )
+        self.env['account.account'].with_company(company).create(
+            {'name': 'Meals', 'code': '61000000', 'account_type': 'expense', 'company_ids': [Command.set(company.ids)]}
+        )
         connection = self.set_up(company)
-        self.assertEqual((connection.card_account_id.code, connection.cashback_account_id.code), ('10140001', '45000001'))
+        self.assertEqual(
+            (connection.card_account_id.code, connection.cashback_account_id.code), ('10140001', '45000001')
+        )
 
 
 @tagged('post_install', '-at_install', 'ramp')
@@ -100,36 +136,52 @@ class TestNoChart(RampCase):
 
     def test_refused_before_ramp_is_asked(self):
         """Connect says where a chart is installed, and leaves the seat in Ramp alone."""
-        self.env['account.account'].search([
-            ('company_ids', 'in', self.company.ids), ('account_type', '=like', 'expense%')]).account_type = 'asset_current'
+        self.env['account.account'].search(
+            [('company_ids', 'in', self.company.ids), ('account_type', '=like', 'expense%')]
+        ).account_type = 'asset_current'
         with self.assertRaises(RedirectWarning) as caught:
             self.connection.action_connect()
         message, action, button, _context = caught.exception.args
         self.assertIn('Widget Works has no chart of accounts', message)
-        self.assertEqual((self.env['ir.actions.act_window'].browse(action).res_model, button), ('res.config.settings', 'Open the Settings'))
+        self.assertEqual(
+            (self.env['ir.actions.act_window'].browse(action).res_model, button),
+            ('res.config.settings', 'Open the Settings'),
+        )
         self.assertEqual(self.ramp.write_calls(), [])
         self.assertFalse(self.connection.card_journal_id)
 
 
 @tagged('post_install', '-at_install', 'ramp')
 class TestUnspendable(PushCase):
-
     def once(self):
         super().once()
         values = {'company_ids': [Command.set(self.company.ids)]}
-        self.others = self.env['account.account'].create([
-            {**values, 'name': kind, 'code': f'65000{number}', 'account_type': kind} for number, kind in enumerate(
-                (kind for kind in UNSPENDABLE if kind != 'equity_unaffected'), 4)])
+        self.others = self.env['account.account'].create(
+            [
+                {**values, 'name': kind, 'code': f'65000{number}', 'account_type': kind}
+                for number, kind in enumerate((kind for kind in UNSPENDABLE if kind != 'equity_unaffected'), 4)
+            ]
+        )
         self.push()
 
     def test_not_offered(self):
         """Whatever is offered, and whichever types are chosen."""
         self.assertTrue(self.remote('accounts', self.account_meals))
-        self.assertEqual([self.remote('accounts', account) for account in self.others + self.connection.card_account_id], [None] * 6)
-        self.connection.write({'account_policy': 'types', 'account_type_ids': [
-            Command.set(self.env['ramp.account.type'].search([('code', 'in', UNSPENDABLE)]).ids)]})
+        self.assertEqual(
+            [self.remote('accounts', account) for account in self.others + self.connection.card_account_id], [None] * 6
+        )
+        self.connection.write(
+            {
+                'account_policy': 'types',
+                'account_type_ids': [
+                    Command.set(self.env['ramp.account.type'].search([('code', 'in', UNSPENDABLE)]).ids)
+                ],
+            }
+        )
         self.push()
-        self.assertEqual([self.remote('accounts', account) for account in self.others + self.connection.card_account_id], [None] * 6)
+        self.assertEqual(
+            [self.remote('accounts', account) for account in self.others + self.connection.card_account_id], [None] * 6
+        )
 
     def test_an_account_that_becomes_one(self):
         """It is hidden with the reason, and comes back; what was coded with it waits."""
@@ -137,7 +189,9 @@ class TestUnspendable(PushCase):
         self.account_meals.account_type = 'off_balance'
         self.push()
         self.assertEqual(self.remote('accounts', self.account_meals)['visibility'], 'HIDDEN')
-        self.assertRegex(self.row(self.account_meals).error_message, r'Accounts of its type \(Off-Balance Sheet\) take no spend')
+        self.assertRegex(
+            self.row(self.account_meals).error_message, r'Accounts of its type \(Off-Balance Sheet\) take no spend'
+        )
         self.sync('transaction')
         self.assertHeld(spent, 'is not offered in Ramp any more .*take no spend')
         self.account_meals.account_type = 'expense'
@@ -155,9 +209,12 @@ class TestUnspendable(PushCase):
     def test_tax_of_such_an_account(self):
         """Ramp wants an account of each rate: it is another one, as nobody picks it there."""
         self.env['account.tax'].search([('company_id', '=', self.company.id)]).active = False
-        tax = self.env['account.tax'].create({
-            'name': 'Owed', 'amount': 10, 'type_tax_use': 'purchase', 'company_id': self.company.id})
-        tax.invoice_repartition_line_ids.filtered(lambda line: line.repartition_type == 'tax').account_id = self.others[-1]
+        tax = self.env['account.tax'].create(
+            {'name': 'Owed', 'amount': 10, 'type_tax_use': 'purchase', 'company_id': self.company.id}
+        )
+        tax.invoice_repartition_line_ids.filtered(lambda line: line.repartition_type == 'tax').account_id = self.others[
+            -1
+        ]
         self.connection.offer_taxes = True
         self.push()
         self.assertEqual(self.row(tax, 'tax_code').state, 'confirmed', self.row(tax, 'tax_code').error_message)
@@ -166,7 +223,9 @@ class TestUnspendable(PushCase):
 
 @tagged('post_install', '-at_install', 'ramp')
 class TestStorno(PayablesCase):
-    """Where the law wants it, what comes back is a negative debit or credit, as in the refunds and reversals that core makes."""
+    """Where the law wants it, what comes back is a negative debit or credit, as in the refunds and reversals that core
+    makes.
+    """
 
     @classmethod
     def prepare(cls):
@@ -174,38 +233,62 @@ class TestStorno(PayablesCase):
         cls.company.account_storno = True
 
     def sides(self, move, *accounts):
-        return [(line.debit, line.credit) for account in accounts for line in move.line_ids.filtered(
-            lambda line, account=account: line.account_id == account)]
+        return [
+            (line.debit, line.credit)
+            for account in accounts
+            for line in move.line_ids.filtered(lambda line, account=account: line.account_id == account)
+        ]
 
     def test_card_spend(self):
         spent, refund = self.spend(5000), self.spend(-5000)
-        mixed = self.spend(1000, lines=[
-            {'amount_minor': 3000, 'account': self.external(self.account_meals)},
-            {'amount_minor': -2000, 'account': self.external(self.account_travel)}])
+        mixed = self.spend(
+            1000,
+            lines=[
+                {'amount_minor': 3000, 'account': self.external(self.account_meals)},
+                {'amount_minor': -2000, 'account': self.external(self.account_travel)},
+            ],
+        )
         self.sync('transaction')
-        core = self.env['account.move'].create([{
-            'move_type': kind, 'invoice_date': DAY, 'partner_id': self.employee.work_contact_id.id, 'company_id': self.company.id,
-            'invoice_line_ids': [Command.create({'price_unit': 50.0, 'account_id': self.account_meals.id, 'tax_ids': []})],
-        } for kind in ('in_invoice', 'in_refund')])
+        core = self.env['account.move'].create(
+            [
+                {
+                    'move_type': kind,
+                    'invoice_date': DAY,
+                    'partner_id': self.employee.work_contact_id.id,
+                    'company_id': self.company.id,
+                    'invoice_line_ids': [
+                        Command.create({'price_unit': 50.0, 'account_id': self.account_meals.id, 'tax_ids': []})
+                    ],
+                }
+                for kind in ('in_invoice', 'in_refund')
+            ]
+        )
         liability = self.connection.card_account_id
         for ramp_id, document in zip((spent, refund), core, strict=True):
             self.assertConfirmed(ramp_id)
             payable = document.line_ids.account_id.filtered(lambda account: account.account_type == 'liability_payable')
             self.assertEqual(
-                self.sides(self.move(ramp_id), self.account_meals, liability), self.sides(document, self.account_meals, payable))
+                self.sides(self.move(ramp_id), self.account_meals, liability),
+                self.sides(document, self.account_meals, payable),
+            )
         self.assertEqual(self.sides(self.move(refund), self.account_meals, liability), [(-50.0, 0.0), (0.0, -50.0)])
-        self.assertEqual(self.sides(self.move(mixed), self.account_meals, self.account_travel, liability), [
-            (30.0, 0.0), (-20.0, 0.0), (0.0, 10.0)])
+        self.assertEqual(
+            self.sides(self.move(mixed), self.account_meals, self.account_travel, liability),
+            [(30.0, 0.0), (-20.0, 0.0), (0.0, 10.0)],
+        )
 
     def test_taxed_refund(self):
-        tax = self.env['account.tax'].create({
-            'name': 'VAT', 'amount': 20, 'type_tax_use': 'purchase', 'company_id': self.company.id})
+        tax = self.env['account.tax'].create(
+            {'name': 'VAT', 'amount': 20, 'type_tax_use': 'purchase', 'company_id': self.company.id}
+        )
         self.account_meals.tax_ids, self.connection.tax_policy = tax, 'default'
         refund = self.spend(-12000)
         self.sync('transaction')
         self.assertConfirmed(refund)
-        self.assertEqual([(line.debit, line.credit) for line in self.move(refund).line_ids.sorted('id')], [
-            (-100.0, 0.0), (-20.0, 0.0), (0.0, -120.0)])
+        self.assertEqual(
+            [(line.debit, line.credit) for line in self.move(refund).line_ids.sorted('id')],
+            [(-100.0, 0.0), (-20.0, 0.0), (0.0, -120.0)],
+        )
 
     def test_repayment(self):
         """The spend is taken back from its side, as core's reversal of the entry does."""
@@ -213,7 +296,9 @@ class TestStorno(PayablesCase):
         back = self.ramp.add_repayment(transaction=spent, amount_minor=5000, date='2026-03-20')
         for _time in range(2):
             self.sync('transaction', 'repayment')
-        self.assertEqual(self.record(back, 'repayment').state, 'confirmed', self.record(back, 'repayment').error_message)
+        self.assertEqual(
+            self.record(back, 'repayment').state, 'confirmed', self.record(back, 'repayment').error_message
+        )
         core = self.move(spent)._reverse_moves([{'date': DAY}])
         self.assertEqual(self.sides(self.move(back), self.account_meals), [(-50.0, 0.0)])
         self.assertEqual(self.sides(self.move(back), self.account_meals), self.sides(core, self.account_meals))
@@ -223,7 +308,9 @@ class TestStorno(PayablesCase):
         self.ramp.pay_bill(bill, date='2026-03-20')
         self.sync_payables()
         payment = self.payment(bill).move_id
-        sides = {line.account_id: (line.debit, line.credit) for line in payment._reverse_moves([{'date': DAY}]).line_ids}
+        sides = {
+            line.account_id: (line.debit, line.credit) for line in payment._reverse_moves([{'date': DAY}]).line_ids
+        }
         self.ramp.pay_bill(bill, status='failed')
         self.sync_payables()
         [reversal] = self.env['account.move'].search([('reversed_entry_id', '=', payment.id), ('state', '=', 'posted')])
@@ -231,7 +318,9 @@ class TestStorno(PayablesCase):
         self.assertEqual(sorted(sides.values()), [(-50.0, 0.0), (0.0, -50.0)])
 
     def test_bill_paid_by_card(self):
-        """Booked as spend first, the charge is reversed as core does it; what it is then, a payment of the bill, is on the usual sides."""
+        """Booked as spend first, the charge is reversed as core does it; what it is then, a payment of the bill, is on
+        the usual sides.
+        """
         bill, spent = self.owe(5000, date=DAY, payment_method='CARD'), self.spend(5000, date=f'{DAY}T12:00:00+00:00')
         self.sync('transaction')
         first = self.move(spent)
@@ -243,12 +332,19 @@ class TestStorno(PayablesCase):
         self.assertEqual({line.account_id: (line.debit, line.credit) for line in reversal.line_ids}, sides)
         self.assertEqual(sorted(sides.values()), [(-50.0, 0.0), (0.0, -50.0)])
         self.assertEqual(self.move(bill).payment_state, 'paid')
-        payable = self.move(bill).line_ids.account_id.filtered(lambda account: account.account_type == 'liability_payable')
-        self.assertEqual(self.sides(self.move(spent), payable, self.connection.card_account_id), [(50.0, 0.0), (0.0, 50.0)])
+        payable = self.move(bill).line_ids.account_id.filtered(
+            lambda account: account.account_type == 'liability_payable'
+        )
+        self.assertEqual(
+            self.sides(self.move(spent), payable, self.connection.card_account_id), [(50.0, 0.0), (0.0, 50.0)]
+        )
 
     def test_elsewhere(self):
         """In all other countries both sides are positive."""
         self.company.account_storno = False
         refund = self.spend(-5000)
         self.sync('transaction')
-        self.assertEqual(self.sides(self.move(refund), self.account_meals, self.connection.card_account_id), [(0.0, 50.0), (50.0, 0.0)])
+        self.assertEqual(
+            self.sides(self.move(refund), self.account_meals, self.connection.card_account_id),
+            [(0.0, 50.0), (50.0, 0.0)],
+        )

@@ -1,5 +1,6 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
 """The clocks of Odoo, of PostgreSQL and of Ramp are minutes apart: nothing is missed, and nothing is booked twice."""
+
 from datetime import timedelta
 from unittest.mock import patch
 
@@ -34,8 +35,12 @@ class TestClocks(PayablesCase):
                 vendor = self.ramp.add_vendor('Paper & Sons')
                 spent, bill = self.spend(1000), self.owe(2000, vendor=vendor)
                 claim = self.ramp.add_reimbursement(
-                    amount_minor=3000, user=self.user_id, entity=self.primary, account=self.external(self.account_meals),
-                    state='REIMBURSED')
+                    amount_minor=3000,
+                    user=self.user_id,
+                    entity=self.primary,
+                    account=self.external(self.account_meals),
+                    state='REIMBURSED',
+                )
                 self.sync(*FLOWS)
                 self.assertConfirmed(spent)
                 self.assertBooked(bill)
@@ -62,10 +67,14 @@ class TestClocks(PayablesCase):
         asked = len(self.ramp.requests)
         self.assertEqual(self.sync('transaction').state, 'done')
         self.assertConfirmed(ramp_id)
-        self.assertEqual([entry['status'] for entry in self.ramp.requests[asked:] if entry['path'].endswith('/token')], [200])
+        self.assertEqual(
+            [entry['status'] for entry in self.ramp.requests[asked:] if entry['path'].endswith('/token')], [200]
+        )
 
     def test_sync_now_while_a_run_is_under_way(self):
-        """The button, in whichever process, is compared with when the run began that this one goes on from, and whose call was taken."""
+        """The button, in whichever process, is compared with when the run began that this one goes on from, and whose
+        call was taken.
+        """
         self.spend()
         cron = self.env.ref('ramp_connector.cron_transaction')
         prepare = RampFlowTransaction._fetch_before_booking
@@ -105,7 +114,9 @@ class TestClocks(PayablesCase):
                     connection = self.connection.with_env(self.env(cr=cr))
                     connection.env['ramp.event']._store_and_call(connection, event)
                 self.env.invalidate_all()
-                self.assertEqual([call.call_at <= now for call in self.calls(cron)], [True], 'due by the clock of the database')
+                self.assertEqual(
+                    [call.call_at <= now for call in self.calls(cron)], [True], 'due by the clock of the database'
+                )
                 flow = self.env['ramp.flow.transaction']
                 self.assertTrue(flow._is_asked_since(self.connection, run.started_at))
                 self.assertFalse(flow._is_asked_since(self.connection, run.started_at + timedelta(minutes=1)))

@@ -1,5 +1,6 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
 """What the other tests stand on: each begins with the same world, whatever another one did to it."""
+
 from datetime import timedelta
 
 from odoo.exceptions import UserError
@@ -29,14 +30,28 @@ class TestEachTestBeginsTheSame(RampCase):
         """As much as can be compared of Ramp, of this process, and of Odoo."""
         ramp = self.ramp
         return {
-            'transactions': [dict(row) for row in ramp.state['transactions']], 'tokens': sorted(ramp.state.tokens),
-            'requests': len(ramp.requests), 'faults': ramp.faults.as_dicts(), 'struck': list(ramp.faults.struck),
-            'hooks': (list(ramp._before), list(ramp._after)), 'address': ramp._address(), 'url': ramp.api_url, 'plus': ramp.ramp_plus,
-            'resync': ramp.resync, 'scopes': ramp.scopes, 'secret': ramp.client_secret, 'events': list(ramp.webhooks.sent),
-            'held': ramp.webhooks.held, 'errors': list(ramp.errors), 'kept': dict(token_stores.access_tokens._tokens),
-            'limits': dict(limiter._local_states), 'connection': self.connection.read(['state', 'name', 'api_url', 'start_date']),
-            'records': self.env['ramp.record'].search_count([]), 'users': self.env['res.users'].search_count([]),
-            'pushed': self.env['ramp.connection']._pushed_domains().keys(), 'page': self.env['ramp.flow.pull']._page_size,
+            'transactions': [dict(row) for row in ramp.state['transactions']],
+            'tokens': sorted(ramp.state.tokens),
+            'requests': len(ramp.requests),
+            'faults': ramp.faults.as_dicts(),
+            'struck': list(ramp.faults.struck),
+            'hooks': (list(ramp._before), list(ramp._after)),
+            'address': ramp._address(),
+            'url': ramp.api_url,
+            'plus': ramp.ramp_plus,
+            'resync': ramp.resync,
+            'scopes': ramp.scopes,
+            'secret': ramp.client_secret,
+            'events': list(ramp.webhooks.sent),
+            'held': ramp.webhooks.held,
+            'errors': list(ramp.errors),
+            'kept': dict(token_stores.access_tokens._tokens),
+            'limits': dict(limiter._local_states),
+            'connection': self.connection.read(['state', 'name', 'api_url', 'start_date']),
+            'records': self.env['ramp.record'].search_count([]),
+            'users': self.env['res.users'].search_count([]),
+            'pushed': self.env['ramp.connection']._pushed_domains().keys(),
+            'page': self.env['ramp.flow.pull']._page_size,
         }
 
     def leave_everything_behind(self):

@@ -14,7 +14,9 @@ class TestConnection(RampCase):
     connect = False
 
     def seats(self, **values):
-        return [row for row in self.ramp.state['connections'] if all(row.get(key) == value for key, value in values.items())]
+        return [
+            row for row in self.ramp.state['connections'] if all(row.get(key) == value for key, value in values.items())
+        ]
 
     def test_test_connection_names_business_and_missing_scopes(self):
         action = self.connection.action_test_connection()
@@ -50,7 +52,11 @@ class TestConnection(RampCase):
         self.assertEqual(journal.default_account_id.account_type, 'liability_credit_card')
         self.assertTrue(self.env.ref('ramp_connector.cron_transaction').active)
         self.assertTrue(self.env.ref('ramp_connector.cron_receipt').active)
-        self.assertTrue(self.env['ir.cron.trigger'].search_count([('cron_id', '=', self.env.ref('ramp_connector.cron_transaction').id)]))
+        self.assertTrue(
+            self.env['ir.cron.trigger'].search_count(
+                [('cron_id', '=', self.env.ref('ramp_connector.cron_transaction').id)]
+            )
+        )
 
     def test_connect_twice_takes_one_seat(self):
         self.connection.action_connect()
@@ -75,8 +81,14 @@ class TestConnection(RampCase):
 
     def test_seat_taken_between_our_look_and_our_request(self):
         """Ramp then answers success with the incumbent's connection."""
-        self.ramp.before(lambda method, path, body: method == 'POST' and path.endswith('/accounting/connection') and not self.seats(
-            is_active=True) and self.ramp.seat('NetSuite', 'DIRECT'))
+        self.ramp.before(
+            lambda method, path, body: (
+                method == 'POST'
+                and path.endswith('/accounting/connection')
+                and not self.seats(is_active=True)
+                and self.ramp.seat('NetSuite', 'DIRECT')
+            )
+        )
         with self.assertRaisesRegex(UserError, 'NetSuite'):
             self.connection.action_connect()
         self.assertEqual(self.connection.state, 'draft')
@@ -94,7 +106,9 @@ class TestConnection(RampCase):
 
     def test_disconnect_never_deletes_a_seat_that_is_not_ours(self):
         self.connection.action_connect()
-        self.ramp.state['connections'].update(self.connection.accounting_connection_id, is_active=False, status='unlinked')
+        self.ramp.state['connections'].update(
+            self.connection.accounting_connection_id, is_active=False, status='unlinked'
+        )
         self.ramp.seat('NetSuite', 'API')
         self.connection.action_disconnect()
         self.assertEqual([seat['remote_provider_name'] for seat in self.seats(is_active=True)], ['NetSuite'])
@@ -103,9 +117,14 @@ class TestConnection(RampCase):
         entities = [row['id'] for row in self.ramp.state['entities']]
         self.connection.ramp_entity_id = entities[0]
         self.connection.action_connect()
-        second = self.connection.copy({
-            'existing_policy': 'book',
-            'client_id': self.ramp.client_id, 'client_secret': self.ramp.client_secret, 'ramp_entity_id': entities[1]})
+        second = self.connection.copy(
+            {
+                'existing_policy': 'book',
+                'client_id': self.ramp.client_id,
+                'client_secret': self.ramp.client_secret,
+                'ramp_entity_id': entities[1],
+            }
+        )
         second.action_connect()
         self.assertEqual(second.accounting_connection_id, self.connection.accounting_connection_id)
         self.connection.action_disconnect()
@@ -123,7 +142,7 @@ class TestConnection(RampCase):
     def test_a_copy_of_the_database_never_speaks_to_ramp(self):
         self.connection.action_connect()
         ramp_id = self.spend()
-        self.connection.database = f"{self.env['ir.config_parameter'].get_param('database.uuid')} the_original"
+        self.connection.database = f'{self.env["ir.config_parameter"].get_param("database.uuid")} the_original'
         self.assertTrue(self.connection.is_copy)
         asked = len(self.ramp.requests)
         runs = self.sync('transaction', 'account')
@@ -139,10 +158,13 @@ class TestConnection(RampCase):
         self.connection.database = 'another'
         asked = len(self.ramp.requests)
         self.connection.action_disconnect()
-        self.assertEqual((self.connection.state, self.connection.database, len(self.ramp.requests)), ('disconnected', False, asked))
+        self.assertEqual(
+            (self.connection.state, self.connection.database, len(self.ramp.requests)), ('disconnected', False, asked)
+        )
 
     def test_seat_is_given_back_on_uninstall(self):
         from ..hooks import uninstall_hook
+
         self.connection.action_connect()
         uninstall_hook(self.env)
         self.assertEqual(self.seats(is_active=True), [])
@@ -150,11 +172,14 @@ class TestConnection(RampCase):
     @mute_logger('odoo.addons.ramp_connector.hooks')
     def test_uninstall_sees_archived_ones_and_survives_nonsense(self):
         from ..hooks import uninstall_hook
+
         self.connection.action_connect()
         self.env.flush_all()
         self.env.cr.execute('UPDATE ramp_connection SET active = false')  # as an earlier version let people do
         self.env.invalidate_all()
-        with patch.object(type(self.connection), '_accounting_providers', side_effect=PayloadError('status', 'missing')):
+        with patch.object(
+            type(self.connection), '_accounting_providers', side_effect=PayloadError('status', 'missing')
+        ):
             uninstall_hook(self.env)
         self.assertEqual(self.connection.state, 'disconnected')
         self.assertEqual(len(self.seats(is_active=True)), 1)
@@ -217,4 +242,6 @@ class TestConnection(RampCase):
     def test_identity_is_kept(self):
         self.assertRegex(self.connection._database_identity(), r'^[0-9a-f]{8}$')
         self.assertEqual(self.connection._database_identity(), self.connection._database_identity())
-        self.assertEqual(self.external(self.account_meals), f'{self.connection._database_identity()}-account-{self.account_meals.id}')
+        self.assertEqual(
+            self.external(self.account_meals), f'{self.connection._database_identity()}-account-{self.account_meals.id}'
+        )

@@ -1,5 +1,8 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
-"""Any currency with any rounding, of the company and of what is spent: Ramp's amount in one, Odoo's conversion in the other."""
+"""Any currency with any rounding, of the company and of what is spent: Ramp's amount in one, Odoo's conversion in the
+other.
+"""
+
 from decimal import ROUND_HALF_UP, Decimal
 from fractions import Fraction
 
@@ -18,8 +21,17 @@ NOON = f'{DAY}T12:00:00+00:00'
 
 
 class CurrencyCase(PayablesCase, StatementsCase):
-    flows = ('vendor', 'transaction', 'vendor_credit', 'bill', 'bill_payment', 'reimbursement', 'reimbursement_payment', 'repayment',
-             'transfer')
+    flows = (
+        'vendor',
+        'transaction',
+        'vendor_credit',
+        'bill',
+        'bill_payment',
+        'reimbursement',
+        'reimbursement_payment',
+        'repayment',
+        'transfer',
+    )
 
     def currency(self, name):
         return self.env['res.currency'].with_context(active_test=False).search([('name', '=', name)])
@@ -28,11 +40,15 @@ class CurrencyCase(PayablesCase, StatementsCase):
         """Dollars cost so much of a currency, from a day on."""
         currency = self.currency(name)
         currency.active = True
-        self.env['res.currency.rate'].create({'currency_id': currency.id, 'name': day, 'rate': rate, 'company_id': self.company.id})
+        self.env['res.currency.rate'].create(
+            {'currency_id': currency.id, 'name': day, 'rate': rate, 'company_id': self.company.id}
+        )
         return currency
 
     def no_rates(self, name):
-        self.env['res.currency.rate'].search([('currency_id.name', '=', name), ('company_id', 'in', (False, self.company.id))]).unlink()
+        self.env['res.currency.rate'].search(
+            [('currency_id.name', '=', name), ('company_id', 'in', (False, self.company.id))]
+        ).unlink()
 
     def everything(self):
         return self.sync(*self.flows)
@@ -43,8 +59,12 @@ class TestRoundings(CurrencyCase):
     """All pairs of the roundings of two currencies."""
 
     @examples(3)
-    @given(own=st.sampled_from(ROUNDINGS), other=st.sampled_from(ROUNDINGS), rate=st.sampled_from((0.8, 0.917, 32.0, 0.0312)),
-           minors=st.lists(st.integers(1, 99999), min_size=2, max_size=3))
+    @given(
+        own=st.sampled_from(ROUNDINGS),
+        other=st.sampled_from(ROUNDINGS),
+        rate=st.sampled_from((0.8, 0.917, 32.0, 0.0312)),
+        minors=st.lists(st.integers(1, 99999), min_size=2, max_size=3),
+    )
     @example(own=1.0, other=0.01, rate=0.03125, minors=[3333, 6667])
     @example(own=0.0001, other=0.01, rate=0.8, minors=[3333, 6667])
     @example(own=0.05, other=0.05, rate=0.9, minors=[1003, 5])
@@ -59,8 +79,12 @@ class TestRoundings(CurrencyCase):
             self.no_rates('EUR')
             self.rate('EUR', rate)
             euro.rounding = other
-            lines = [{'amount_minor': minor, 'account': self.external(account)}
-                     for minor, account in zip(minors, (self.account_meals, self.account_travel, self.account_software), strict=False)]
+            lines = [
+                {'amount_minor': minor, 'account': self.external(account)}
+                for minor, account in zip(
+                    minors, (self.account_meals, self.account_travel, self.account_software), strict=False
+                )
+            ]
             quote = {'fx_conversion_rate': f'{1 / rate:.10g}', 'entity': self.primary, 'currency': 'EUR', 'date': DAY}
             spent = self.spend(total, date=NOON, currency='EUR', lines=lines)
             paid = self.ramp.add_transfer(amount_minor=total, currency='EUR', date=NOON)
@@ -71,8 +95,12 @@ class TestRoundings(CurrencyCase):
             self.sync('vendor', 'transaction', 'bill', 'bill_payment', 'repayment', 'transfer')
             is_exact = all(Fraction(minor, 100) % Fraction(str(other)) == 0 for minor in minors)
             found = {
-                'transaction': (spent, total), 'transfer': (paid, total), 'bill': (owed, total), 'bill_payment': (owed, total),
-                'repayment': (back, minors[0])}
+                'transaction': (spent, total),
+                'transfer': (paid, total),
+                'bill': (owed, total),
+                'bill_payment': (owed, total),
+                'repayment': (back, minors[0]),
+            }
             for flow, (ramp_id, minor) in found.items():
                 record = self.record(ramp_id, flow)
                 if not is_exact:
@@ -81,22 +109,31 @@ class TestRoundings(CurrencyCase):
                         self.assertRegex(record.error_message, 'cannot be booked exactly')
                     continue
                 self.assertEqual(record.state, 'confirmed', f'{flow}: {record.error_message}')
-                move = self.payment(owed).move_id if flow == 'bill_payment' else self.env[record.res_model].browse(record.res_id)
+                move = (
+                    self.payment(owed).move_id
+                    if flow == 'bill_payment'
+                    else self.env[record.res_model].browse(record.res_id)
+                )
                 move = move.move_id if move._name == 'account.payment' else move
                 debits = move.line_ids.filtered(lambda line: line.amount_currency > 0)
                 credits = move.line_ids - debits
-                self.assertEqual(Decimal(str(round(sum(debits.mapped('amount_currency')), 4))), Decimal(minor) / 100, flow)
+                self.assertEqual(
+                    Decimal(str(round(sum(debits.mapped('amount_currency')), 4))), Decimal(minor) / 100, flow
+                )
                 self.assertEqual(round(sum(move.line_ids.mapped('balance')), 4), 0, flow)
                 if flow != 'repayment':  # takes a part of what was converted
                     self.assertConverted(sum(debits.mapped('balance')), Decimal(minor) / 100, rate, own, flow)
                     self.assertConverted(-sum(credits.mapped('balance')), Decimal(minor) / 100, rate, own, flow)
             if is_exact:
                 self.assertEqual(self.move(owed).amount_residual, 0)
-                # at one rate there is no difference, but that the lines of a bill are rounded one by one, and its payment once
+                # at one rate there is no difference, but that the lines of a bill are rounded one by one, and its
+                # payment once
                 journal = self.company.currency_exchange_journal_id
                 for difference in self.env['account.move'].search([('journal_id', '=', journal.id)]).line_ids:
                     self.assertLessEqual(round(abs(difference.balance), 4), len(minors) * own)
-                rest = self.payment(half).move_id.line_ids.filtered(lambda line: line.account_type == 'liability_payable')
+                rest = self.payment(half).move_id.line_ids.filtered(
+                    lambda line: line.account_type == 'liability_payable'
+                )
                 self.assertEqual(round(rest.amount_currency * 100), minors[0])
 
     def assertConverted(self, amount, euros, rate, rounding, flow):
@@ -132,14 +169,18 @@ class TestRates(CurrencyCase):
         self.connection.rate_tolerance = 10
 
     def in_yen(self, quote, **values):
-        return self.owe(17967600 // 100, currency='JPY', entity=self.primary, date=DAY, fx_conversion_rate=quote, **values)
+        return self.owe(
+            17967600 // 100, currency='JPY', entity=self.primary, date=DAY, fx_conversion_rate=quote, **values
+        )
 
     def test_a_rate_of_one(self):
         ramp_id = self.in_yen('1.0')
         self.sync_payables()
         record = self.record(ramp_id, 'bill')
         self.assertEqual((record.state, bool(record.res_id)), ('held', False))
-        self.assertRegex(record.error_message, r'Ramp converts JPY at 1 USD, but Odoo at 0.00666667 on 2026-03-02: 1.49e\+04 % off')
+        self.assertRegex(
+            record.error_message, r'Ramp converts JPY at 1 USD, but Odoo at 0.00666667 on 2026-03-02: 1.49e\+04 % off'
+        )
         self.ramp.state['bills'].update(ramp_id, fx_conversion_rate='0.00671')
         self.sync_payables()
         self.assertBooked(ramp_id)
@@ -160,16 +201,22 @@ class TestRates(CurrencyCase):
         self.ramp.pay_bill(ramp_id, date='2026-03-20', settled_minor=10000)
         self.sync_payables()
         self.assertBooked(ramp_id)
-        self.assertRegex(self.record(ramp_id, 'bill_payment').error_message, 'Ramp converts EUR at 1 USD, but Odoo at 1.25')
+        self.assertRegex(
+            self.record(ramp_id, 'bill_payment').error_message, 'Ramp converts EUR at 1 USD, but Odoo at 1.25'
+        )
         self.assertFalse(self.payment(ramp_id))
 
     def test_without_a_rate_in_odoo(self):
         self.no_rates('EUR')
-        quoted, of_one = (self.owe(10000, currency='EUR', entity=self.primary, date=DAY, fx_conversion_rate=quote)
-                          for quote in ('1.25', '1.0'))
+        quoted, of_one = (
+            self.owe(10000, currency='EUR', entity=self.primary, date=DAY, fx_conversion_rate=quote)
+            for quote in ('1.25', '1.0')
+        )
         self.sync_payables()
         self.assertBooked(quoted)
-        self.assertRegex(self.record(of_one, 'bill').error_message, 'Odoo has no rate of 2026-03-02 to compare that with')
+        self.assertRegex(
+            self.record(of_one, 'bill').error_message, 'Odoo has no rate of 2026-03-02 to compare that with'
+        )
 
     def test_before_the_first_rate(self):
         """Nothing is converted at the first rate there is, which may be of years later."""
@@ -185,10 +232,21 @@ class TestRates(CurrencyCase):
                 'transaction': self.spend(1000, currency='EUR', date=noon),
                 'transfer': self.ramp.add_transfer(amount_minor=1000, currency='EUR', date=noon),
                 'vendor_credit': self.ramp.add_vendor_credit(
-                    vendor=vendor, amount_minor=1000, currency='EUR', date=day, account=self.external(self.account_meals)),
+                    vendor=vendor,
+                    amount_minor=1000,
+                    currency='EUR',
+                    date=day,
+                    account=self.external(self.account_meals),
+                ),
                 'reimbursement': self.ramp.add_reimbursement(
-                    amount_minor=1000, user=self.user_id, date=day, state='REIMBURSED', account=self.external(self.account_meals),
-                    entity=abroad, currency='EUR'),
+                    amount_minor=1000,
+                    user=self.user_id,
+                    date=day,
+                    state='REIMBURSED',
+                    account=self.external(self.account_meals),
+                    entity=abroad,
+                    currency='EUR',
+                ),
             }
         self.connection.bill_rate_policy = 'odoo'
         for day in ids:
@@ -197,7 +255,9 @@ class TestRates(CurrencyCase):
         for flow, ramp_id in ids[DAY].items():
             record = self.record(ramp_id, flow)
             self.assertEqual((record.state, bool(record.res_id)), ('held', False), flow)
-            self.assertRegex(record.error_message, 'no exchange rate for EUR on 2026-03-02: its first one is of 2026-03-03', flow)
+            self.assertRegex(
+                record.error_message, 'no exchange rate for EUR on 2026-03-02: its first one is of 2026-03-03', flow
+            )
         for flow, ramp_id in ids['2026-03-03'].items():
             record = self.record(ramp_id, flow)
             self.assertEqual(record.state, 'confirmed', f'{flow}: {record.error_message}')

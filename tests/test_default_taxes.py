@@ -1,5 +1,8 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
-"""Default taxes where Ramp has no tax code, and taxes that are not deductible in whole: what core makes of the same bill is right."""
+"""Default taxes where Ramp has no tax code, and taxes that are not deductible in whole: what core makes of the same
+bill is right.
+"""
+
 from odoo import Command
 from odoo.tests import tagged
 
@@ -8,7 +11,6 @@ from .test_taxes import DAY, TaxCase
 
 
 class DefaultTaxCase(TaxCase):
-
     def once(self):
         super().once()
         self.vendor = self.ramp.add_vendor('Paper & Sons')
@@ -17,23 +19,51 @@ class DefaultTaxCase(TaxCase):
 
     def halves(self, *shares):
         """The distribution of a tax: [(percent, account or none)]; none is a part of the cost."""
-        return [Command.create({'repartition_type': 'base'}), *(Command.create({
-            'repartition_type': 'tax', 'factor_percent': percent, 'account_id': account and account.id}) for percent, account in shares)]
+        return [
+            Command.create({'repartition_type': 'base'}),
+            *(
+                Command.create(
+                    {'repartition_type': 'tax', 'factor_percent': percent, 'account_id': account and account.id}
+                )
+                for percent, account in shares
+            ),
+        ]
 
     def shared_tax(self, name, amount, *shares):
-        return self.tax(name, amount, invoice_repartition_line_ids=self.halves(*shares), refund_repartition_line_ids=self.halves(*shares))
+        return self.tax(
+            name,
+            amount,
+            invoice_repartition_line_ids=self.halves(*shares),
+            refund_repartition_line_ids=self.halves(*shares),
+        )
 
     def core_bill(self, price, partner=None, **line):
-        return self.env['account.move'].create({
-            'move_type': 'in_invoice', 'invoice_date': DAY, 'partner_id': (partner or self.partner).id, 'company_id': self.company.id,
-            'journal_id': self.connection.bill_journal_id.id,
-            'invoice_line_ids': [Command.create({'price_unit': price, 'account_id': self.account_meals.id, **line})]})
+        return self.env['account.move'].create(
+            {
+                'move_type': 'in_invoice',
+                'invoice_date': DAY,
+                'partner_id': (partner or self.partner).id,
+                'company_id': self.company.id,
+                'journal_id': self.connection.bill_journal_id.id,
+                'invoice_line_ids': [
+                    Command.create({'price_unit': price, 'account_id': self.account_meals.id, **line})
+                ],
+            }
+        )
 
     def figures(self, lines):
         """What is booked where, with its taxes and analytics; whoever made it."""
-        return sorted((
-            line.account_id.code, round(line.balance, 2), line.tax_ids.ids, line.tax_line_id.id, line.analytic_distribution or {}
-        ) for line in lines if line.account_type not in ('liability_payable', 'liability_credit_card'))
+        return sorted(
+            (
+                line.account_id.code,
+                round(line.balance, 2),
+                line.tax_ids.ids,
+                line.tax_line_id.id,
+                line.analytic_distribution or {},
+            )
+            for line in lines
+            if line.account_type not in ('liability_payable', 'liability_credit_card')
+        )
 
     def bill(self, minor, **values):
         line = {'amount_minor': minor, 'account': self.external(self.account_meals), **values}
@@ -46,9 +76,20 @@ class DefaultTaxCase(TaxCase):
     def charge_one(self, minor, tax=None, analytics=()):
         """A transaction of one line; returns its Ramp id."""
         state = self.ramp.state
-        return self.spend(minor, date=f'{DAY}T12:00:00+00:00', lines=[{'amount_minor': minor, 'selections': [
-            coding.account(state, self.external(self.account_meals)), *([coding.tax_code(state, tax)] if tax else []),
-            *(coding.option(state, *names) for names in dict(analytics).items())]}])
+        return self.spend(
+            minor,
+            date=f'{DAY}T12:00:00+00:00',
+            lines=[
+                {
+                    'amount_minor': minor,
+                    'selections': [
+                        coding.account(state, self.external(self.account_meals)),
+                        *([coding.tax_code(state, tax)] if tax else []),
+                        *(coding.option(state, *names) for names in dict(analytics).items()),
+                    ],
+                }
+            ],
+        )
 
     def charged(self, minor, **values):
         spent = self.charge_one(minor, **values)
@@ -59,7 +100,6 @@ class DefaultTaxCase(TaxCase):
 
 @tagged('post_install', '-at_install', 'ramp')
 class TestDefaultTaxes(DefaultTaxCase):
-
     def once(self):
         super().once()
         self.account_meals.tax_ids = self.taxes[20]
@@ -82,7 +122,9 @@ class TestDefaultTaxes(DefaultTaxCase):
         """Mapped as core maps it, to another tax or to none; of another vendor it stays."""
         self.connection.tax_policy = 'default'
         position = self.env['account.fiscal.position'].create({'name': 'Abroad', 'company_id': self.company.id})
-        self.taxes[5].write({'fiscal_position_ids': [Command.link(position.id)], 'original_tax_ids': [Command.link(self.taxes[20].id)]})
+        self.taxes[5].write(
+            {'fiscal_position_ids': [Command.link(position.id)], 'original_tax_ids': [Command.link(self.taxes[20].id)]}
+        )
         self.partner.with_company(self.company).property_account_position_id = position
         core = self.core_bill(100.0)
         self.assertEqual(core.invoice_line_ids.tax_ids, self.taxes[5])
@@ -95,7 +137,9 @@ class TestDefaultTaxes(DefaultTaxCase):
 
     def test_only_purchase_taxes_that_are_in_use(self):
         self.connection.tax_policy = 'default'
-        self.account_meals.tax_ids = self.taxes[20] + self.tax('Sale', 10, type_tax_use='sale') + self.tax('Old', 3, active=False)
+        self.account_meals.tax_ids = (
+            self.taxes[20] + self.tax('Sale', 10, type_tax_use='sale') + self.tax('Old', 3, active=False)
+        )
         self.assertEqual(self.core_bill(100.0).invoice_line_ids.tax_ids, self.taxes[20])
         self.assertEqual(self.bill(12000).invoice_line_ids.tax_ids, self.taxes[20])
 
@@ -118,11 +162,16 @@ class TestDefaultTaxes(DefaultTaxCase):
 
 @tagged('post_install', '-at_install', 'ramp')
 class TestNonDeductibleTaxes(DefaultTaxCase):
-
     def once(self):
         super().once()
-        self.deducted = self.env['account.account'].create({
-            'name': 'Input tax', 'code': '130099', 'account_type': 'asset_current', 'company_ids': [Command.set(self.company.ids)]})
+        self.deducted = self.env['account.account'].create(
+            {
+                'name': 'Input tax',
+                'code': '130099',
+                'account_type': 'asset_current',
+                'company_ids': [Command.set(self.company.ids)],
+            }
+        )
         self.taxes['half'] = self.shared_tax('Half', 20, (50, self.deducted), (50, None))
         self.taxes['cost'] = self.shared_tax('All of it', 20, (100, None))
         self.sync('account', 'tax_rate', 'tax_code')
@@ -139,12 +188,19 @@ class TestNonDeductibleTaxes(DefaultTaxCase):
         """The part that is not deducted is on the account of the line, with its analytics; the total is Ramp's."""
         for kind, tax_on_meals in (('half', 10.0), ('cost', 20.0)):
             with self.subTest(kind=kind):
-                core = self.core_bill(100.0, tax_ids=[Command.set(self.taxes[kind].ids)], analytic_distribution={
-                    str(self.analytic_europe.id): 100})
+                core = self.core_bill(
+                    100.0,
+                    tax_ids=[Command.set(self.taxes[kind].ids)],
+                    analytic_distribution={str(self.analytic_europe.id): 100},
+                )
                 cost = core.line_ids.filtered(lambda line: line.tax_line_id and line.account_id == self.account_meals)
-                self.assertEqual((cost.balance, cost.analytic_distribution), (tax_on_meals, {str(self.analytic_europe.id): 100}))
-                for move in (self.bill(12000, tax=self.code(kind), **self.europe),
-                             self.charged(12000, tax=self.code(kind), **self.europe)):
+                self.assertEqual(
+                    (cost.balance, cost.analytic_distribution), (tax_on_meals, {str(self.analytic_europe.id): 100})
+                )
+                for move in (
+                    self.bill(12000, tax=self.code(kind), **self.europe),
+                    self.charged(12000, tax=self.code(kind), **self.europe),
+                ):
                     self.assertEqual(self.figures(move.line_ids), self.figures(core.line_ids))
 
     def test_amounts_that_do_not_divide(self):
@@ -166,7 +222,11 @@ class TestNonDeductibleTaxes(DefaultTaxCase):
         back = self.ramp.add_repayment(transaction=spent, amount_minor=12000, date='2026-03-20')
         for _time in range(2):
             self.sync('transaction', 'repayment')
-        self.assertEqual(self.record(back, 'repayment').state, 'confirmed', self.record(back, 'repayment').error_message)
+        self.assertEqual(
+            self.record(back, 'repayment').state, 'confirmed', self.record(back, 'repayment').error_message
+        )
         for account in (self.account_meals, self.deducted):
-            lines = (self.move(spent) + self.move(back)).line_ids.filtered(lambda line, account=account: line.account_id == account)
+            lines = (self.move(spent) + self.move(back)).line_ids.filtered(
+                lambda line, account=account: line.account_id == account
+            )
             self.assertEqual((len(lines) > 1, round(sum(lines.mapped('balance')), 2)), (True, 0))

@@ -1,5 +1,8 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
-"""The disk is full in the middle of a run: the server says so in an error of its own, or a file is cut off while it is written."""
+"""The disk is full in the middle of a run: the server says so in an error of its own, or a file is cut off while it is
+written.
+"""
+
 import errno
 import os
 import tempfile
@@ -27,7 +30,7 @@ class Full:
         self.file.close()
 
     def write(self, content):  # pylint: disable=method-required-super
-        self.file.write(content[:len(content) // 2])
+        self.file.write(content[: len(content) // 2])
         self.file.flush()
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
@@ -85,7 +88,10 @@ class TestFullDisk(RampCase):
         self.addCleanup(folder.cleanup)
         self.patch(type(self.env['ir.attachment']), '_filestore', lambda *args: folder.name)
         self.sync('transaction')
-        with mute_logger(*LOGGERS, 'odoo.addons.base.models.ir_attachment'), patch.object(ir_attachment, 'open', full, create=True):
+        with (
+            mute_logger(*LOGGERS, 'odoo.addons.base.models.ir_attachment'),
+            patch.object(ir_attachment, 'open', full, create=True),
+        ):
             run = self.sync('receipt')
         self.assertStopped(run, 'disk with the files of Odoo .* is full')
         for ramp_id in self.ids:

@@ -1,5 +1,6 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
 """What the documents name is there: menus, settings, scopes, files, commands, and where links lead."""
+
 import re
 from pathlib import Path
 
@@ -79,12 +80,18 @@ class TestScreensInDocuments(SmokeTags, TransactionCase):
         return self.env['ramp.connection'].with_context(lang='en_US').fields_get([name], ['string'])[name]['string']
 
     def test_scopes(self):
-        rows = {switch.strip('*'): scopes.replace('`', '').split() for _what, switch, scopes in table(
-            'docs/administrator.md', '1. The app in Ramp')}
-        self.assertEqual(rows, {'': [*SCOPES], **{self.label(name): [*scopes] for name, scopes in OPTIONAL_SCOPES.items()}})
+        rows = {
+            switch.strip('*'): scopes.replace('`', '').split()
+            for _what, switch, scopes in table('docs/administrator.md', '1. The app in Ramp')
+        }
+        self.assertEqual(
+            rows, {'': [*SCOPES], **{self.label(name): [*scopes] for name, scopes in OPTIONAL_SCOPES.items()}}
+        )
 
     def test_settings(self):
-        labels = {field['string'] for field in self.env['ramp.connection'].with_context(lang='en_US').fields_get().values()}
+        labels = {
+            field['string'] for field in self.env['ramp.connection'].with_context(lang='en_US').fields_get().values()
+        }
         rows = table('docs/administrator.md', '3. What each setting decides')
         self.assertGreater(len(rows), 10)
         for _page, names, _decides in rows:

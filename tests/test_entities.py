@@ -1,5 +1,6 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
 """A connection of one Ramp entity has no business with the objects of another one, by whichever way they come."""
+
 from datetime import timedelta
 
 from odoo import fields
@@ -10,7 +11,6 @@ from .test_exported_elsewhere import ExportedCase
 
 @tagged('post_install', '-at_install', 'ramp')
 class TestEntities(ExportedCase):
-
     def once(self):
         super().once()
         self.mine, self.other = [entity['id'] for entity in self.ramp.state['entities']][:2]
@@ -30,17 +30,31 @@ class TestEntities(ExportedCase):
         # what is not of USD is all that Ramp has of vendor credits
         credit = self.ramp.add_vendor_credit(entity=entity, amount_minor=700, account=self.external(self.account_meals))
         return [
-            spend, bill, unpaid, exported, credit, self.spend(1100, date=day, sync_status='NOT_SYNC_READY', **values),
+            spend,
+            bill,
+            unpaid,
+            exported,
+            credit,
+            self.spend(1100, date=day, sync_status='NOT_SYNC_READY', **values),
             self.spend(1300, date=day, account=None, **values),
-            self.ramp.add_reimbursement(amount_minor=3000, user=self.user_id, account=self.external(self.account_meals),
-                                        state='REIMBURSED', **values),
+            self.ramp.add_reimbursement(
+                amount_minor=3000,
+                user=self.user_id,
+                account=self.external(self.account_meals),
+                state='REIMBURSED',
+                **values,
+            ),
             self.ramp.add_repayment(transaction=spend, amount_minor=100, date=day),
             self.ramp.add_transfer(amount_minor=4000, date=day, **values),
-            self.ramp.add_cashback(amount_minor=500, date=day, **values)]
+            self.ramp.add_cashback(amount_minor=500, date=day, **values),
+        ]
 
     def sections_of(self, statement, entity):
-        return [section['id'] for section in self.ramp.state['statements'].get(statement)['balance_sections']
-                if section['entity_id'] == entity]
+        return [
+            section['id']
+            for section in self.ramp.state['statements'].get(statement)['balance_sections']
+            if section['entity_id'] == entity
+        ]
 
     def assertUnknown(self, ids):
         """No row, no document, nothing told to Ramp of these."""
@@ -56,9 +70,15 @@ class TestEntities(ExportedCase):
         tomorrow = f'{fields.Date.today() - timedelta(days=1)}'
         statement = self.ramp.close_statement(tomorrow, cashback_bps=100)
         for ramp_id in theirs:  # whatever an event names
-            self.env['ramp.event'].sudo().create({
-                'connection_id': self.connection.id, 'event_id': f'event-{ramp_id}', 'type': 'transactions.cleared', 'object_id': ramp_id,
-                'received_at': fields.Datetime.now()})
+            self.env['ramp.event'].sudo().create(
+                {
+                    'connection_id': self.connection.id,
+                    'event_id': f'event-{ramp_id}',
+                    'type': 'transactions.cleared',
+                    'object_id': ramp_id,
+                    'received_at': fields.Datetime.now(),
+                }
+            )
         for _get_booking_day in range(2):
             self.everything()
             self.sync('watch')
@@ -71,7 +91,9 @@ class TestEntities(ExportedCase):
         self.assertFalse([ramp_id for ramp_id in theirs if ramp_id in known])
 
     def test_file_of_a_statement(self):
-        """The PDF of a statement shows the spend of the whole business: it is attached where all of that is the connection's."""
+        """The PDF of a statement shows the spend of the whole business: it is attached where all of that is the
+        connection's.
+        """
         day = f'{fields.Date.today() - timedelta(days=3)}T12:00:00+00:00'
         files = []
         for entities in ((self.mine,), (self.mine, self.other)):
@@ -81,7 +103,9 @@ class TestEntities(ExportedCase):
             self.sync(*self.flows, 'statement_file')
             [bill] = self.env['account.move'].search([('ramp_id', 'in', self.sections_of(statement, self.mine))])
             files.append(len(self.attachments(bill)))
-            self.assertEqual(self.record(statement, 'statement_file').state, 'ignored' if len(entities) > 1 else 'confirmed')
+            self.assertEqual(
+                self.record(statement, 'statement_file').state, 'ignored' if len(entities) > 1 else 'confirmed'
+            )
         self.assertEqual(files, [1, 0])
 
     def test_moved_to_another_entity(self):
@@ -110,30 +134,49 @@ class TestEntities(ExportedCase):
         """Of another entity's bank nothing is shown, whenever Ramp tells of it."""
         rows = self.ramp.state['entities']
         theirs = rows.get(self.other)['payment_accounts'] or [
-            {**rows.get(self.mine)['payment_accounts'][0], 'id': 'c0ffee00-0000-4000-8000-000000000001'}]
+            {**rows.get(self.mine)['payment_accounts'][0], 'id': 'c0ffee00-0000-4000-8000-000000000001'}
+        ]
         rows.update(self.other, payment_accounts=theirs)
         self.connection.bank_account_ids.unlink()
         self.sync('watch')
-        self.assertEqual(set(self.connection.bank_account_ids.mapped('ramp_id')),
-                         {account['id'] for account in rows.get(self.mine)['payment_accounts']})
+        self.assertEqual(
+            set(self.connection.bank_account_ids.mapped('ramp_id')),
+            {account['id'] for account in rows.get(self.mine)['payment_accounts']},
+        )
 
     def test_two_companies_in_either_order(self):
         """Each entity's objects come to its own company, whoever connects first."""
         mine, theirs = self.objects_of(self.mine), self.objects_of(self.other)
         self.everything()
         self.assertUnknown(theirs)
-        company = self.env['res.company'].create({'name': 'Other Entity', 'currency_id': self.env['res.currency'].search(
-            [('name', '=', self.currency)]).id, 'country_id': self.env.ref('base.us').id})
+        company = self.env['res.company'].create(
+            {
+                'name': 'Other Entity',
+                'currency_id': self.env['res.currency'].search([('name', '=', self.currency)]).id,
+                'country_id': self.env.ref('base.us').id,
+            }
+        )
         self.env.user.company_ids += company
         self.env['account.chart.template'].try_loading('generic_coa', company=company, install_demo=False)
-        second = self.connection.copy({'existing_policy': 'book', 'company_id': company.id, 'name': 'Other', 'ramp_entity_id': self.other,
-                                       'client_id': self.ramp.client_id, 'client_secret': self.ramp.client_secret,
-                                       'start_date': '2015-01-01', 'fallback_employee_id': False})
+        second = self.connection.copy(
+            {
+                'existing_policy': 'book',
+                'company_id': company.id,
+                'name': 'Other',
+                'ramp_entity_id': self.other,
+                'client_id': self.ramp.client_id,
+                'client_secret': self.ramp.client_secret,
+                'start_date': '2015-01-01',
+                'fallback_employee_id': False,
+            }
+        )
         second.with_context(allowed_company_ids=company.ids).action_connect()
         for _get_booking_day in range(2):
             self.everything()
             self.sync('watch')
         for connection, own in ((self.connection, mine), (second, theirs)):
-            rows = self.env['ramp.record'].search([('connection_id', '=', connection.id), ('ramp_entity_id', '!=', False)])
+            rows = self.env['ramp.record'].search(
+                [('connection_id', '=', connection.id), ('ramp_entity_id', '!=', False)]
+            )
             self.assertEqual(set(rows.mapped('ramp_entity_id')), {connection.ramp_entity_id})
             self.assertGreaterEqual(set(rows.mapped('ramp_id')), set(own))

@@ -1,5 +1,8 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
-"""What another accounting system exported from Ramp is in that system's books, and is not booked here without a person's decision."""
+"""What another accounting system exported from Ramp is in that system's books, and is not booked here without a
+person's decision.
+"""
+
 from datetime import timedelta, timezone
 from unittest.mock import patch
 
@@ -15,11 +18,27 @@ from .common import PayablesCase, StatementsCase
 from .properties import examples
 
 SYNC_TYPES = {
-    'transaction': 'TRANSACTION_SYNC', 'bill': 'BILL_SYNC', 'reimbursement': 'REIMBURSEMENT_SYNC', 'transfer': 'TRANSFER_SYNC',
-    'cashback': 'STATEMENT_CREDIT_SYNC'}
+    'transaction': 'TRANSACTION_SYNC',
+    'bill': 'BILL_SYNC',
+    'reimbursement': 'REIMBURSEMENT_SYNC',
+    'transfer': 'TRANSFER_SYNC',
+    'cashback': 'STATEMENT_CREDIT_SYNC',
+}
 FLOWS = (
-    'vendor', 'transaction', 'receipt', 'vendor_credit', 'bill', 'bill_payment', 'bill_file', 'reimbursement', 'reimbursement_payment',
-    'repayment', 'transfer', 'statement', 'cashback')
+    'vendor',
+    'transaction',
+    'receipt',
+    'vendor_credit',
+    'bill',
+    'bill_payment',
+    'bill_file',
+    'reimbursement',
+    'reimbursement_payment',
+    'repayment',
+    'transfer',
+    'statement',
+    'cashback',
+)
 
 
 class ExportedCase(StatementsCase, PayablesCase):
@@ -40,7 +59,12 @@ class ExportedCase(StatementsCase, PayablesCase):
             return self.owe(2500)
         if kind == 'reimbursement':
             return self.ramp.add_reimbursement(
-                amount_minor=3000, user=self.user_id, entity=self.primary, account=self.external(self.account_meals), state='REIMBURSED')
+                amount_minor=3000,
+                user=self.user_id,
+                entity=self.primary,
+                account=self.external(self.account_meals),
+                state='REIMBURSED',
+            )
         if kind == 'transfer':
             return self.ramp.add_transfer(amount_minor=4000, date=day)
         return self.ramp.add_cashback(amount_minor=500, date=day)
@@ -52,13 +76,19 @@ class ExportedCase(StatementsCase, PayablesCase):
             self.ramp.export_elsewhere('BILL_PAYMENT_SYNC', ramp_id)
 
     def booked(self, *ramp_ids):
-        return self.env['account.move'].search([('ramp_id', 'in', ramp_ids)]) + self.env['account.payment'].search(
-            [('ramp_id', 'in', ramp_ids)]).move_id
+        return (
+            self.env['account.move'].search([('ramp_id', 'in', ramp_ids)])
+            + self.env['account.payment'].search([('ramp_id', 'in', ramp_ids)]).move_id
+        )
 
     def assertNotBooked(self, *ramp_ids):
         """Nothing is booked of these, and Ramp heard nothing of them from here."""
         self.assertFalse(self.booked(*ramp_ids).mapped('ramp_id'))
-        self.assertFalse(self.env['ramp.record'].search([('ramp_id', 'in', ramp_ids), ('res_id', '!=', False)]).mapped('display_name'))
+        self.assertFalse(
+            self.env['ramp.record']
+            .search([('ramp_id', 'in', ramp_ids), ('res_id', '!=', False)])
+            .mapped('display_name')
+        )
         told = {entry['id'] for entry in self.ramp.state.journal}
         self.assertFalse(told & set(ramp_ids))
 
@@ -68,7 +98,6 @@ class ExportedCase(StatementsCase, PayablesCase):
 
 @tagged('post_install', '-at_install', 'ramp')
 class TestExportedElsewhere(ExportedCase):
-
     kinds = ('transaction', 'bill', 'open bill', 'reimbursement', 'transfer', 'cashback')
 
     def test_noted_at_night_and_not_booked_by_day(self):
@@ -81,8 +110,11 @@ class TestExportedElsewhere(ExportedCase):
             self.everything()
         self.assertNotBooked(*ids.values())
         for kind, ramp_id in ids.items():
-            self.assertEqual((self.record(ramp_id, kind.split()[-1]).state, self.record(ramp_id, kind.split()[-1]).is_withheld),
-                             ('held' if kind in ('transaction', 'reimbursement') else 'ignored', True), kind)
+            self.assertEqual(
+                (self.record(ramp_id, kind.split()[-1]).state, self.record(ramp_id, kind.split()[-1]).is_withheld),
+                ('held' if kind in ('transaction', 'reimbursement') else 'ignored', True),
+                kind,
+            )
 
     def test_moment_of_the_export(self):
         """To the second, in whichever time zone Ramp writes it; without one that can be read, the first look decides."""
@@ -93,12 +125,18 @@ class TestExportedElsewhere(ExportedCase):
         def moment(zone, **after):
             return (created + timedelta(**after)).replace(tzinfo=timezone.utc).astimezone(zone).isoformat()
 
-        said = {moment(zone, **{unit: number}): number < 0 for zone in (timezone.utc, tokyo, lima)
-                for unit in ('seconds', 'hours') for number in (-1, 0, 1)}
+        said = {
+            moment(zone, **{unit: number}): number < 0
+            for zone in (timezone.utc, tokyo, lima)
+            for unit in ('seconds', 'hours')
+            for number in (-1, 0, 1)
+        }
         for text, is_before in {**said, f'{created.isoformat()}Z': False, 'yesterday': True, 20260301: True}.items():
             with self.subTest(text):
                 self.connection.looked_at = []
-                self.assertEqual(flow._was_exported_before(self.connection, {'payload': {'synced_at': text}}, nothing), is_before)
+                self.assertEqual(
+                    flow._was_exported_before(self.connection, {'payload': {'synced_at': text}}, nothing), is_before
+                )
         self.connection.looked_at = ['transaction']
         self.assertFalse(flow._was_exported_before(self.connection, {'payload': {'synced_at': 'yesterday'}}, nothing))
 
@@ -120,8 +158,12 @@ class TestExportedElsewhere(ExportedCase):
         """Each flow has its own first look; what is new since then is asked about, whatever becomes of the others."""
         before = self.make('bill')
         self.export('bill', before)
-        with (patch.object(self.env.registry['ramp.flow.transfer'], '_store_snapshot_of_lists', side_effect=KeyError('odd')),
-              mute_logger('odoo.addons.ramp_connector.flows.monitor.nightly_check')):
+        with (
+            patch.object(
+                self.env.registry['ramp.flow.transfer'], '_store_snapshot_of_lists', side_effect=KeyError('odd')
+            ),
+            mute_logger('odoo.addons.ramp_connector.flows.monitor.nightly_check'),
+        ):
             self.sync('watch', now=False)
             ids = {kind: self.make(kind) for kind in ('bill', 'transfer')}
             for kind, ramp_id in ids.items():
@@ -129,8 +171,10 @@ class TestExportedElsewhere(ExportedCase):
             self.sync('watch', now=False)
             self.assertNotIn('transfer', self.connection.looked_at)
         self.sync('watch')
-        self.assertEqual([self.record(ramp_id, kind).state for kind, ramp_id in (('bill', before), *ids.items())],
-                         ['ignored', 'held', 'ignored'])
+        self.assertEqual(
+            [self.record(ramp_id, kind).state for kind, ramp_id in (('bill', before), *ids.items())],
+            ['ignored', 'held', 'ignored'],
+        )
 
     def test_marked_as_not_synced_in_ramp(self):
         """The way that the reason names."""
@@ -196,7 +240,12 @@ class TestExportedElsewhere(ExportedCase):
     def test_canceled_stays_left_out(self):
         """A reimbursement that was canceled before it was ready waits for nothing."""
         ramp_id = self.ramp.add_reimbursement(
-            amount_minor=3000, user=self.user_id, entity=self.primary, account=self.external(self.account_meals), state='REIMBURSED')
+            amount_minor=3000,
+            user=self.user_id,
+            entity=self.primary,
+            account=self.external(self.account_meals),
+            state='REIMBURSED',
+        )
         self.employee.work_email = False
         self.everything()
         self.ramp.update_reimbursement(ramp_id, state='CANCELED', sync_status='NOT_SYNC_READY')
@@ -251,9 +300,14 @@ class TestExportedElsewhere(ExportedCase):
         self.env.invalidate_all()
 
     @examples(2)
-    @given(st.lists(st.tuples(
-        st.sampled_from(kinds), st.sampled_from(('first', 'later', 'ours')), st.booleans()), min_size=1, max_size=6), st.lists(
-        st.sampled_from(('sync', 'watch', 'retry', 'backdate')), min_size=1, max_size=5))
+    @given(
+        st.lists(
+            st.tuples(st.sampled_from(kinds), st.sampled_from(('first', 'later', 'ours')), st.booleans()),
+            min_size=1,
+            max_size=6,
+        ),
+        st.lists(st.sampled_from(('sync', 'watch', 'retry', 'backdate')), min_size=1, max_size=5),
+    )
     def test_whatever_happens(self, objects, steps):
         """Any mix of exports by others before and after the first look, of retries, runs and nightly checks."""
         with self.isolated():
@@ -279,8 +333,9 @@ class TestExportedElsewhere(ExportedCase):
                 elif step == 'watch':
                     self.sync('watch')
                 elif step == 'retry':
-                    self.env['ramp.record'].search([
-                        ('ramp_id', 'in', theirs), ('state', 'in', ('held', 'ignored', 'pending'))]).action_retry()
+                    self.env['ramp.record'].search(
+                        [('ramp_id', 'in', theirs), ('state', 'in', ('held', 'ignored', 'pending'))]
+                    ).action_retry()
                 else:
                     self.env.cr.execute("UPDATE ramp_record SET seen_at = seen_at - interval '1 day'")
                     self.env.invalidate_all()
@@ -298,7 +353,9 @@ class TestVanished(ExportedCase):
     """What is gone from Ramp does not stay on its side of the tie-out."""
 
     def later(self):
-        """Runs know the second in which they began, rows the moment in which they were seen: the next run begins in a later second."""
+        """Runs know the second in which they began, rows the moment in which they were seen: the next run begins in a
+        later second.
+        """
         self.env.flush_all()
         self.env.cr.execute("UPDATE ramp_record SET seen_at = seen_at - interval '2 seconds'")
         self.env.invalidate_all()
@@ -310,8 +367,13 @@ class TestVanished(ExportedCase):
         self.everything()
         self.sync('watch')
         self.assertEqual(self.record(unready).state, 'pending')
-        for table, ramp_id in (('transactions', spend), ('transactions', unready), ('bills', bill), ('transfers', transfer),
-                               ('repayments', repayment)):
+        for table, ramp_id in (
+            ('transactions', spend),
+            ('transactions', unready),
+            ('bills', bill),
+            ('transfers', transfer),
+            ('repayments', repayment),
+        ):
             self.ramp.remove(table, ramp_id)
         self.later()
         self.everything()
@@ -323,7 +385,12 @@ class TestVanished(ExportedCase):
             self.assertFalse(record.has_moved or record.open_amount)
         self.assertEqual(self.record(unready).state, 'ignored')
         report = self.env['report.ramp_connector.tie_out'].get_report(self.connection.id)
-        kinds = {item['kind'] for section in report['sections'] for month in section['months'] for item in month['differences']}
+        kinds = {
+            item['kind']
+            for section in report['sections']
+            for month in section['months']
+            for item in month['differences']
+        }
         self.assertEqual(kinds, {'vanished'})
         self.record(spend).action_retry()
         self.sync('watch')
@@ -338,5 +405,7 @@ class TestVanished(ExportedCase):
         self.assertEqual(self.record(ramp_id).finding, 'vanished')
         self.ramp.state['transactions'].add(row)
         self.sync('watch')
-        self.assertEqual((self.record(ramp_id).state, self.record(ramp_id).finding, self.record(ramp_id).has_moved),
-                         ('confirmed', False, True))
+        self.assertEqual(
+            (self.record(ramp_id).state, self.record(ramp_id).finding, self.record(ramp_id).has_moved),
+            ('confirmed', False, True),
+        )

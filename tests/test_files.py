@@ -16,9 +16,20 @@ from .common import PayablesCase, RampCase
 class FileCase(RampCase):
     def object(self, ramp_id, flow, state='confirmed', name='Globex'):
         """The ledger's row of a bill or a reimbursement, as its flow would have left it."""
-        self.env['ramp.record']._upsert_page(self.connection, flow, [
-            {'ramp_id': ramp_id, 'payload': {'id': ramp_id}, 'payload_hash': ramp_id, 'name': name, 'date': datetime.date(2026, 3, 4)},
-        ], self.env.cr.now())
+        self.env['ramp.record']._upsert_page(
+            self.connection,
+            flow,
+            [
+                {
+                    'ramp_id': ramp_id,
+                    'payload': {'id': ramp_id},
+                    'payload_hash': ramp_id,
+                    'name': name,
+                    'date': datetime.date(2026, 3, 4),
+                }
+            ],
+            self.env.cr.now(),
+        )
         return self.state(ramp_id, flow, state)
 
     def state(self, ramp_id, flow, state):
@@ -29,12 +40,21 @@ class FileCase(RampCase):
 
     def document(self, ramp_id):
         """A document, to which the row of its object is linked as its flow would do it."""
-        move = self.env['account.move'].create({
-            'move_type': 'in_invoice', 'ramp_id': ramp_id, 'company_id': self.company.id, 'invoice_date': '2026-03-04',
-            'partner_id': self.env['res.partner'].create({'name': 'Globex'}).id,
-            'invoice_line_ids': [Command.create({'name': 'Goods', 'price_unit': 100, 'account_id': self.account_meals.id})]})
+        move = self.env['account.move'].create(
+            {
+                'move_type': 'in_invoice',
+                'ramp_id': ramp_id,
+                'company_id': self.company.id,
+                'invoice_date': '2026-03-04',
+                'partner_id': self.env['res.partner'].create({'name': 'Globex'}).id,
+                'invoice_line_ids': [
+                    Command.create({'name': 'Goods', 'price_unit': 100, 'account_id': self.account_meals.id})
+                ],
+            }
+        )
         self.env['ramp.record'].search([('ramp_id', '=', ramp_id), ('flow', 'in', ('bill', 'reimbursement'))]).write(
-            {'res_model': move._name, 'res_id': move.id})
+            {'res_model': move._name, 'res_id': move.id}
+        )
         self.env.flush_all()
         return move
 
@@ -91,7 +111,10 @@ class TestReceipts(FileCase):
             self.env.flush_all()
             self.env.invalidate_all()
             before = self.env.cr.sql_log_count
-            self.assertEqual(self.page(self.env['ramp.record'].search([('flow', '=', 'receipt')])).count('/details/reimbursements/'), count)
+            self.assertEqual(
+                self.page(self.env['ramp.record'].search([('flow', '=', 'receipt')])).count('/details/reimbursements/'),
+                count,
+            )
             return self.env.cr.sql_log_count - before
 
         queries(1)
@@ -107,10 +130,14 @@ class TestReceipts(FileCase):
             record = self.record(receipt, 'receipt')
             self.assertEqual(record.state, 'pending')
             self.assertIn('as soon as', record.error_message)
-        self.assertFalse([entry for entry in self.ramp.requests if '/receipts/' in entry['path']], 'not fetched for nothing')
+        self.assertFalse(
+            [entry for entry in self.ramp.requests if '/receipts/' in entry['path']], 'not fetched for nothing'
+        )
         self.state(ramp_id, 'reimbursement', 'ignored')
         self.sync('receipt')
-        self.assertEqual((record.state, record.error_message), ('ignored', 'What it belongs to has no document in Odoo.'))
+        self.assertEqual(
+            (record.state, record.error_message), ('ignored', 'What it belongs to has no document in Odoo.')
+        )
         self.state(ramp_id, 'reimbursement', 'confirmed')
         bill = self.document(ramp_id)
         self.expect('receipt', {ramp_id: [receipt]})
@@ -122,9 +149,15 @@ class TestReceipts(FileCase):
         ramp_id = self.spend(receipts=1)
         [receipt] = self.ramp.state['transactions'].get(ramp_id)['receipts']
         self.object(ramp_id, 'transaction', 'pending')
-        forged = self.env['hr.expense'].create({
-            'name': 'Mine', 'employee_id': self.employees[1].id, 'company_id': self.company.id, 'ramp_id': ramp_id,
-            'product_id': self.connection.expense_product_id.id})
+        forged = self.env['hr.expense'].create(
+            {
+                'name': 'Mine',
+                'employee_id': self.employees[1].id,
+                'company_id': self.company.id,
+                'ramp_id': ramp_id,
+                'product_id': self.connection.expense_product_id.id,
+            }
+        )
         entry = self.document(ramp_id)  # which no row of the ledger names
         self.assertFalse(self.record(ramp_id).res_id)
         self.expect('receipt', {ramp_id: [receipt]})
@@ -161,7 +194,9 @@ class TestReceipts(FileCase):
         ramp_id = self.spend(receipts=1)
         self.sync()
         [receipt] = self.ramp.state['transactions'].get(ramp_id)['receipts']
-        self.env.cr.execute("UPDATE ramp_record SET confirmed_at = now() AT TIME ZONE 'UTC' - interval '1 day' WHERE flow = 'receipt'")
+        self.env.cr.execute(
+            "UPDATE ramp_record SET confirmed_at = now() AT TIME ZONE 'UTC' - interval '1 day' WHERE flow = 'receipt'"
+        )
         self.expect('receipt', {ramp_id: [receipt]})
         self.assertEqual(self.record(receipt, 'receipt').state, 'confirmed', 'Ramp is never told of files')
 
@@ -184,7 +219,7 @@ class TestReceipts(FileCase):
         self.sync('transaction')
         bad = self.env['ramp.record'].search([('flow', '=', 'receipt')], limit=1)
         refused = self.move(bad.parent_ramp_id)
-        name = f"receipt.{simulated_files.file_kind({'id': bad.ramp_id})}"
+        name = f'receipt.{simulated_files.file_kind({"id": bad.ramp_id})}'
         original = type(self.env['account.move'])._message_set_main_attachment_id
 
         def strict(document, *args, **kwargs):
@@ -197,10 +232,11 @@ class TestReceipts(FileCase):
         self.assertEqual((bad.state, bad.error_message), ('error', f'Odoo refused to attach {name}: No.'))
         self.assertFalse(self.attachments(refused))
         self.assertEqual(
-            (self.env['ramp.record'].search([('flow', '=', 'receipt')]) - bad).mapped('state'), ['confirmed', 'confirmed'])
+            (self.env['ramp.record'].search([('flow', '=', 'receipt')]) - bad).mapped('state'),
+            ['confirmed', 'confirmed'],
+        )
         self.sync('receipt', now=False)
         self.assertEqual((bad.state, len(self.attachments(refused))), ('confirmed', 1))
-
 
     def test_picture_of_400_million_pixels(self):
         """48 KB that decode to gigabytes: held alone, by name, and the others are attached."""
@@ -211,10 +247,17 @@ class TestReceipts(FileCase):
         self.ramp.state['receipts'].update(bad.ramp_id, _kind='bomb')
         run = self.sync('receipt', now=False)
         self.assertEqual((run.state, bad.state, bad.is_question), ('done', 'held', True), run.message)
-        self.assertRegex(bad.error_message, r'receipt\.bomb\.png: a picture of 20000 x 20000 pixels, and more than 50000000 are not taken')
-        self.assertRegex(bad.error_message, 'Put another file in its place in Ramp, or attach it by hand and ignore this one')
+        self.assertRegex(
+            bad.error_message,
+            r'receipt\.bomb\.png: a picture of 20000 x 20000 pixels, and more than 50000000 are not taken',
+        )
+        self.assertRegex(
+            bad.error_message, 'Put another file in its place in Ramp, or attach it by hand and ignore this one'
+        )
         self.assertEqual(
-            (self.env['ramp.record'].search([('flow', '=', 'receipt')]) - bad).mapped('state'), ['confirmed', 'confirmed'])
+            (self.env['ramp.record'].search([('flow', '=', 'receipt')]) - bad).mapped('state'),
+            ['confirmed', 'confirmed'],
+        )
         self.ramp.state['receipts'].update(bad.ramp_id, _kind='png')
         self.sync('receipt', now=False)
         self.assertEqual(bad.state, 'confirmed')
@@ -227,12 +270,17 @@ class TestReceipts(FileCase):
         self.sync('transaction')
         bad = self.env['ramp.record'].search([('flow', '=', 'receipt')], limit=1)
         self.ramp.state['receipts'].update(bad.ramp_id, _kind='bomb')
-        self.patch(file_flow, 'MAX_PIXELS', 10 ** 12)
+        self.patch(file_flow, 'MAX_PIXELS', 10**12)
         run = self.sync('receipt', now=False)
         self.assertEqual((run.state, bad.state), ('done', 'held'), run.message)
-        self.assertRegex(bad.error_message, r'receipt\.bomb\.png: Odoo cannot work with it \(DecompressionBombError; .*Put another file in')
+        self.assertRegex(
+            bad.error_message,
+            r'receipt\.bomb\.png: Odoo cannot work with it \(DecompressionBombError; .*Put another file in',
+        )
         self.assertEqual(
-            (self.env['ramp.record'].search([('flow', '=', 'receipt')]) - bad).mapped('state'), ['confirmed', 'confirmed'])
+            (self.env['ramp.record'].search([('flow', '=', 'receipt')]) - bad).mapped('state'),
+            ['confirmed', 'confirmed'],
+        )
 
     @mute_logger('odoo.addons.ramp_connector.flows.engine.files')
     def test_whatever_reading_a_link_raises(self):
@@ -277,7 +325,9 @@ class TestBillFiles(FileCase):
         run = self.sync('bill_file')
         record = self.record(ramp_id, 'bill_file')
         self.assertEqual((record.state, record.error_message), ('confirmed', False))
-        self.assertEqual((record.name, record.date, record.parent_ramp_id), ('Invoice: Globex', datetime.date(2026, 3, 4), ramp_id))
+        self.assertEqual(
+            (record.name, record.date, record.parent_ramp_id), ('Invoice: Globex', datetime.date(2026, 3, 4), ramp_id)
+        )
         self.assertEqual(record.related_record_id, self.record(ramp_id, 'bill'))
         self.assertEqual((run.state, run.created, run.confirmed), ('done', 1, 1))
         self.assertEqual(self.names(bill), ['one.png', 'two.pdf'])
@@ -299,7 +349,9 @@ class TestBillFiles(FileCase):
 
     def test_main_attachment_of_a_person_stays(self):
         _ramp_id, bill = self.bill(1)
-        own = self.env['ir.attachment'].create({'name': 'own.pdf', 'raw': b'%PDF-1', 'res_model': bill._name, 'res_id': bill.id})
+        own = self.env['ir.attachment'].create(
+            {'name': 'own.pdf', 'raw': b'%PDF-1', 'res_model': bill._name, 'res_id': bill.id}
+        )
         bill._message_set_main_attachment_id(own)
         self.sync('bill_file')
         self.assertEqual((bill.message_main_attachment_id, len(self.attachments(bill))), (own, 2))
@@ -342,7 +394,9 @@ class TestBillFiles(FileCase):
         content = self.attachments(bill).raw
         other_id, other = self.bill([{'text': self.ramp.state['invoices'].get(self.invoices(ramp_id)[0])['_text']}])
         self.assertNotEqual(other_id, ramp_id)
-        own = self.env['ir.attachment'].create({'name': 'own.pdf', 'raw': content, 'res_model': other._name, 'res_id': other.id})
+        own = self.env['ir.attachment'].create(
+            {'name': 'own.pdf', 'raw': content, 'res_model': other._name, 'res_id': other.id}
+        )
         self.sync('bill_file')
         self.assertEqual(self.attachments(other), own)
         self.assertEqual(self.record(other_id, 'bill_file').res_id, own.id)
@@ -372,10 +426,12 @@ class TestBillFiles(FileCase):
         self.assertEqual((record.state, record.error_message, len(self.attachments(bill))), ('confirmed', False, 2))
 
     def test_picture_too_large_is_held_while_the_others_are_attached(self):
-        for most in (file_flow.MAX_PIXELS, 10 ** 12):
+        for most in (file_flow.MAX_PIXELS, 10**12):
             with self.subTest(most=most), mute_logger('odoo.addons.ramp_connector.flows.engine.files'):
                 self.patch(file_flow, 'MAX_PIXELS', most)
-                ramp_id, bill = self.bill([{'text': [str(most)]}, {'kind': 'bomb', 'filename': 'photo.png'}, {'text': ['z']}])
+                ramp_id, bill = self.bill(
+                    [{'text': [str(most)]}, {'kind': 'bomb', 'filename': 'photo.png'}, {'text': ['z']}]
+                )
                 self.sync('bill_file')
                 record = self.record(ramp_id, 'bill_file')
                 self.assertEqual((record.state, len(self.attachments(bill))), ('held', 2), record.error_message)
@@ -390,7 +446,7 @@ class TestBillFiles(FileCase):
         record = self.record(ramp_id, 'bill_file')
         self.assertEqual((record.state, len(self.attachments(bill))), ('held', 1))
         self.assertRegex(record.error_message, '^File 2 of 2: .*more than 1500 bytes')
-        record._ignore_by_person("We have it on paper.")
+        record._ignore_by_person('We have it on paper.')
         self.sync('bill_file')
         self.assertEqual(record.state, 'ignored')
 
@@ -399,14 +455,21 @@ class TestBillFiles(FileCase):
         self.sync('bill_file')
         record = self.record(ramp_id, 'bill_file')
         with self.assertRaisesRegex(UserError, 'is booked'):
-            record._ignore_by_person("Why not.")
-        self.ramp.state['bills'].update(ramp_id, _invoices=[*self.invoices(ramp_id), self.ramp.state['invoices'].add(
-            {'id': self.ramp.state.new_id(), '_kind': 'zip', '_filename': None, '_text': None})['id']])
+            record._ignore_by_person('Why not.')
+        self.ramp.state['bills'].update(
+            ramp_id,
+            _invoices=[
+                *self.invoices(ramp_id),
+                self.ramp.state['invoices'].add(
+                    {'id': self.ramp.state.new_id(), '_kind': 'zip', '_filename': None, '_text': None}
+                )['id'],
+            ],
+        )
         self.expect('bill_file', {ramp_id: 2})
         self.sync('bill_file')
         self.assertEqual(record.state, 'held')
         self.assertTrue(record.res_id)
-        record._ignore_by_person("We have it on paper.")
+        record._ignore_by_person('We have it on paper.')
         self.expect('bill_file', {ramp_id: 3})
         self.assertEqual(record.state, 'ignored')
 
@@ -431,7 +494,9 @@ class TestBillFiles(FileCase):
         self.assertEqual([len(self.attachments(bill)) for _id, bill in bills], [1] * 4)
 
     def test_host_of_the_files_silent(self):
-        """It is not asked for every file of a bill when it does not answer; what Ramp says itself is attached all the same."""
+        """It is not asked for every file of a bill when it does not answer; what Ramp says itself is attached all the
+        same.
+        """
         ramp_id, bill = self.bill(6)
         fault = self.ramp.faults.add('drop_before', path='/files/*')
         self.sync('bill_file', now=False)
@@ -449,7 +514,9 @@ class TestBillFiles(FileCase):
         self.sync('bill_file')
         record = self.record(ramp_id, 'bill_file')
         self.expect('bill_file', {ramp_id: 2})
-        with patch.object(type(self.env['ramp.flow.bill_file']), '_fetch_file_links', side_effect=RampScopeError(status=403)):
+        with patch.object(
+            type(self.env['ramp.flow.bill_file']), '_fetch_file_links', side_effect=RampScopeError(status=403)
+        ):
             self.sync('bill_file')
             self.assertEqual((record.state, record.attempts), ('error', 1))
             self.sync('bill_file')
@@ -522,7 +589,11 @@ class TestBillFiles(FileCase):
         flow = self.env['ramp.flow.bill_file']
         run = self.env['ramp.run']._start_run(self.connection, 'bill_file')
         _after, [(identity, _id, version)] = flow._find_due_file_rows(self.connection, 0)
-        fetched = {identity: file_flow.Fetched(version, flow._fetch_row_files(self.connection, self.connection._run_client(), ramp_id))}
+        fetched = {
+            identity: file_flow.Fetched(
+                version, flow._fetch_row_files(self.connection, self.connection._run_client(), ramp_id)
+            )
+        }
         self.ramp.update_bill(ramp_id, invoices=2)
         self.expect('bill_file', {ramp_id: 2})
         flow._attach_fetched_files(self.connection, run, fetched)
@@ -557,8 +628,14 @@ class TestBillFiles(FileCase):
             self.sync('bill_file')
         self.env.flush_all()
         self.env.cr.execute('SELECT r::text FROM ramp_record r UNION ALL SELECT r::text FROM ramp_run r')
-        for text in [*(row[0] for row in self.env.cr.fetchall()), *(
-                line for line in logs.output if not line.startswith(('DEBUG:urllib3', 'INFO:werkzeug', 'DEBUG:odoo.sql_db')))]:
+        for text in [
+            *(row[0] for row in self.env.cr.fetchall()),
+            *(
+                line
+                for line in logs.output
+                if not line.startswith(('DEBUG:urllib3', 'INFO:werkzeug', 'DEBUG:odoo.sql_db'))
+            ),
+        ]:
             self.assertNotIn('Signature', text)
             self.assertNotIn('/files/invoices', text)
 
@@ -572,9 +649,15 @@ class TestBillFiles(FileCase):
         self.assertEqual({**scrubbed, 'invoice_urls': payload['invoice_urls']}, payload)
         self.assertEqual(len(read_bill(scrubbed).invoice_urls), len(read_invoice_urls(payload)))
         for odd, expected in (
-                (None, None), ([], []), ('https://a.example/x?k=1', 'https://a.example'), ({'url': 'https://a.example/x'}, {}),
-                ([None, 3, 'no link', 'https://[', 'https://u:p@a.example/x', {'a': 1}, ['x']],
-                 [None, 3, '(link)', '(link)', 'https://a.example', {}, []])):
+            (None, None),
+            ([], []),
+            ('https://a.example/x?k=1', 'https://a.example'),
+            ({'url': 'https://a.example/x'}, {}),
+            (
+                [None, 3, 'no link', 'https://[', 'https://u:p@a.example/x', {'a': 1}, ['x']],
+                [None, 3, '(link)', '(link)', 'https://a.example', {}, []],
+            ),
+        ):
             self.assertEqual(scrub_bill({'id': 'x', 'invoice_urls': odd}), {'id': 'x', 'invoice_urls': expected})
         self.assertEqual((scrub_bill([1]), scrub_bill({'id': 'x'})), ([1], {'id': 'x'}))
 

@@ -1,5 +1,6 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
 """The first day of a connection is a day of the company: what is of it is booked, what is of the moment before is not."""
+
 from contextlib import contextmanager
 from datetime import date, datetime, time, timedelta, timezone
 
@@ -21,10 +22,19 @@ def first_moment(zone, day=START):
 
 
 class FirstDayCase(StatementsCase, PayablesCase):
-
     flows = (
-        'vendor', 'transaction', 'vendor_credit', 'bill', 'bill_payment', 'reimbursement', 'reimbursement_payment', 'repayment', 'transfer',
-        'statement', 'cashback')
+        'vendor',
+        'transaction',
+        'vendor_credit',
+        'bill',
+        'bill_payment',
+        'reimbursement',
+        'reimbursement_payment',
+        'repayment',
+        'transfer',
+        'statement',
+        'cashback',
+    )
 
     @contextmanager
     def in_zone(self, zone):
@@ -44,13 +54,25 @@ class FirstDayCase(StatementsCase, PayablesCase):
             return self.ramp.add_cashback(amount_minor=500, date=moment, **values)
         if kind == 'reimbursement':
             day = moment.astimezone(pytz.timezone(self.connection._time_zone())).date().isoformat()
-            return self.ramp.add_reimbursement(**{
-                'amount_minor': 3000, 'user': self.user_id, 'entity': self.primary, 'account': self.external(self.account_meals),
-                'state': 'REIMBURSED', 'date': moment, 'transaction_date': day, 'accounting_date': f'{day}T00:00:00+00:00',
-                'created_at': moment.isoformat(), **values})
+            return self.ramp.add_reimbursement(
+                **{
+                    'amount_minor': 3000,
+                    'user': self.user_id,
+                    'entity': self.primary,
+                    'account': self.external(self.account_meals),
+                    'state': 'REIMBURSED',
+                    'date': moment,
+                    'transaction_date': day,
+                    'accounting_date': f'{day}T00:00:00+00:00',
+                    'created_at': moment.isoformat(),
+                    **values,
+                }
+            )
         if kind == 'bill':
             return self.owe(date=moment, **values)
-        return self.ramp.add_vendor_credit(amount_minor=2000, account=self.external(self.account_meals), date=moment, **values)
+        return self.ramp.add_vendor_credit(
+            amount_minor=2000, account=self.external(self.account_meals), date=moment, **values
+        )
 
     def assertLeftAlone(self, flow, ramp_id):
         """Nothing is booked of it; if it has a row at all, that says why."""
@@ -63,7 +85,6 @@ class FirstDayCase(StatementsCase, PayablesCase):
 
 @tagged('post_install', '-at_install', 'ramp')
 class TestFirstDay(FirstDayCase):
-
     def everything(self):
         return self.sync(*self.flows)
 
@@ -113,19 +134,27 @@ class TestFirstDay(FirstDayCase):
                 self.assertLeftAlone('repayment', early)
 
     def test_statements(self):
-        """A statement that ends with the first moment is of the day before; lines from before the first day are on no bill."""
+        """A statement that ends with the first moment is of the day before; lines from before the first day are on no
+        bill.
+        """
         for zone in ZONES:
             with self.in_zone(zone) as first:
                 before = self.add('transaction', first - 2 * HOUR)
                 closed = self.ramp.close_statement(first)
                 early = {kind: self.add(kind, first - HOUR) for kind in ('transaction', 'cashback', 'transfer')}
-                due = {kind: self.add(kind, first + SECOND, **values) for kind, values in (
-                    ('transaction', {'amount_minor': 7000}), ('cashback', {}))}
+                due = {
+                    kind: self.add(kind, first + SECOND, **values)
+                    for kind, values in (('transaction', {'amount_minor': 7000}), ('cashback', {}))
+                }
                 statement = self.ramp.close_statement(first + HOUR)
                 self.everything()
                 self.sync('watch', *self.flows)
                 for section in self.sections(statement):
-                    self.assertEqual(self.record(section, 'statement').state, 'confirmed', self.record(section, 'statement').error_message)
+                    self.assertEqual(
+                        self.record(section, 'statement').state,
+                        'confirmed',
+                        self.record(section, 'statement').error_message,
+                    )
                 self.assertEqual(self.bill(statement).amount_total, 65.0)
                 self.assertEqual(self.bill(statement).invoice_date, START)
                 self.assertLeftAlone('transaction', before)
@@ -138,9 +167,14 @@ class TestFirstDay(FirstDayCase):
                     self.assertFalse(self.record(section, 'statement').res_id)
 
     def test_withheld(self):
-        """What Ramp does not offer (yet) waits if it is of the first day, and is left alone if it is of the moment before."""
+        """What Ramp does not offer (yet) waits if it is of the first day, and is left alone if it is of the moment
+        before.
+        """
         kinds = {
-            'transaction': {'sync_status': 'NOT_SYNC_READY'}, 'transfer': {'sync_status': 'NOT_SYNC_READY'}, 'cashback': {'ready': False}}
+            'transaction': {'sync_status': 'NOT_SYNC_READY'},
+            'transfer': {'sync_status': 'NOT_SYNC_READY'},
+            'cashback': {'ready': False},
+        }
         for zone in ZONES:
             with self.in_zone(zone) as first:
                 early = {kind: self.add(kind, first - SECOND, **values) for kind, values in kinds.items()}
@@ -157,10 +191,14 @@ class TestFirstDay(FirstDayCase):
             flow = self.env[f'ramp.flow.{kind}']
             for zone in ZONES:
                 with self.in_zone(zone) as first:
-                    day = self.env['ramp.flow.booking']._get_booking_day(self.connection, first if first.time() != time.min else START)
+                    day = self.env['ramp.flow.booking']._get_booking_day(
+                        self.connection, first if first.time() != time.min else START
+                    )
                     self.assertEqual(day, START)
                     self.assertFalse(flow._is_before_start_date(self.connection, {'date': START}), kind)
-                    self.assertTrue(flow._is_before_start_date(self.connection, {'date': START - timedelta(days=1)}), kind)
+                    self.assertTrue(
+                        flow._is_before_start_date(self.connection, {'date': START - timedelta(days=1)}), kind
+                    )
                     self.assertFalse(flow._is_before_start_date(self.connection, {'date': None}), kind)
 
     def test_what_was_there_before_the_connection(self):
@@ -226,4 +264,6 @@ class TestFirstDayOfOrders(OrdersCase):
         self.assertFalse(self.ramp.state['purchase_orders'].rows)
         self.connection.push_orders = True
         self.push()
-        self.assertEqual([row['external_id'] for row in self.ramp.state['purchase_orders']], [self.external(ordered['due'])])
+        self.assertEqual(
+            [row['external_id'] for row in self.ramp.state['purchase_orders']], [self.external(ordered['due'])]
+        )

@@ -31,7 +31,9 @@ class TestHolds(RampCase):
         self.assertEqual(self.entry(ramp_id)[0][0], '650002')
 
     def test_reason_is_told_again_after_one_of_which_nobody_knows_whether_it_was_heard(self):
-        """Ramp has heard the second reason and its answer is lost; the object is then as it was at first: so is what Ramp shows."""
+        """Ramp has heard the second reason and its answer is lost; the object is then as it was at first: so is what
+        Ramp shows.
+        """
         coding.add_account(self.ramp.state, 'X-1', 'Nowhere', '699999')
         ramp_id = self.spend(account='X-1')
         self.sync('transaction')
@@ -52,14 +54,19 @@ class TestHolds(RampCase):
     def test_unknown_account(self):
         coding.add_account(self.ramp.state, 'X-1', 'Nowhere', '699999')
         ramp_id = self.spend(account='X-1')
-        self.check(ramp_id, 'account "Nowhere" does not exist in Odoo', lambda: self.account_software.copy(
-            {'code': '699999', 'name': 'Nowhere'}))
+        self.check(
+            ramp_id,
+            'account "Nowhere" does not exist in Odoo',
+            lambda: self.account_software.copy({'code': '699999', 'name': 'Nowhere'}),
+        )
 
     def test_account_of_another_database(self):
         foreign = f'00000000-account-{self.account_meals.id}'
         coding.add_account(self.ramp.state, foreign, 'Theirs')
         ramp_id = self.spend(account=foreign)
-        self.check(ramp_id, 'another Odoo database', lambda: self.ramp.recode(ramp_id, self.external(self.account_meals)))
+        self.check(
+            ramp_id, 'another Odoo database', lambda: self.ramp.recode(ramp_id, self.external(self.account_meals))
+        )
 
     def test_archived_account(self):
         ramp_id = self.spend(account=self.external(self.account_travel))
@@ -70,14 +77,27 @@ class TestHolds(RampCase):
         ramp_id = self.spend(analytics=self.analytics(self.analytic_fair))
         self.analytic_fair.active = False
         self.check(ramp_id, 'Trade Fair is archived', lambda: self.analytic_fair.write({'active': True}))
-        self.assertEqual(self.move(ramp_id).line_ids.sorted('id')[0].analytic_distribution, {str(self.analytic_fair.id): 100})
+        self.assertEqual(
+            self.move(ramp_id).line_ids.sorted('id')[0].analytic_distribution, {str(self.analytic_fair.id): 100}
+        )
 
     def test_foreign_option(self):
-        self.ramp.state['options'].add({**next(iter(self.ramp.state['options'])), 'ramp_id': self.ramp.state.new_id(),
-                                        'id': 'their-option', 'value': 'Theirs'})
+        self.ramp.state['options'].add(
+            {
+                **next(iter(self.ramp.state['options'])),
+                'ramp_id': self.ramp.state.new_id(),
+                'id': 'their-option',
+                'value': 'Theirs',
+            }
+        )
         ramp_id = self.spend(analytics={self.external(self.plan): 'their-option'})
-        self.check(ramp_id, 'does not come from Odoo', lambda: self.ramp.update_transaction(ramp_id, lines=[
-            {'amount_minor': 12345, 'account': self.external(self.account_meals)}]))
+        self.check(
+            ramp_id,
+            'does not come from Odoo',
+            lambda: self.ramp.update_transaction(
+                ramp_id, lines=[{'amount_minor': 12345, 'account': self.external(self.account_meals)}]
+            ),
+        )
 
     def test_wrong_currency_on_a_line(self):
         line = {'amount_minor': 12345, 'account': self.external(self.account_meals)}
@@ -94,25 +114,43 @@ class TestHolds(RampCase):
         yen = self.env['res.currency'].search([('name', '=', 'JPY')])
         yen.rate_ids.unlink()
         ramp_id = self.spend(currency='JPY')
-        self.check(ramp_id, 'no exchange rate for JPY', lambda: self.env['res.currency.rate'].create(
-            {'currency_id': yen.id, 'name': '2020-01-01', 'rate': 150, 'company_id': self.company.id}))
+        self.check(
+            ramp_id,
+            'no exchange rate for JPY',
+            lambda: self.env['res.currency.rate'].create(
+                {'currency_id': yen.id, 'name': '2020-01-01', 'rate': 150, 'company_id': self.company.id}
+            ),
+        )
 
     def test_currency_rounded_too_coarsely(self):
         dinar = self.env['res.currency'].search([('name', '=', 'KWD')])
         dinar.rounding = 0.01
         ramp_id = self.spend(currency='KWD')
-        self.check(ramp_id, 'rounds KWD to 0.01, so 12.345 KWD cannot be booked exactly', lambda: dinar.write({'rounding': 0.001}))
+        self.check(
+            ramp_id,
+            'rounds KWD to 0.01, so 12.345 KWD cannot be booked exactly',
+            lambda: dinar.write({'rounding': 0.001}),
+        )
 
     def test_sum_mismatch(self):
         line = {'account': self.external(self.account_meals)}
         ramp_id = self.spend(10000, lines=[{**line, 'amount_minor': 4000}, {**line, 'amount_minor': 5999}])
-        self.check(ramp_id, '99.99.*100.00', lambda: self.ramp.update_transaction(
-            ramp_id, lines=[{**line, 'amount_minor': 4000}, {**line, 'amount_minor': 6000}]))
+        self.check(
+            ramp_id,
+            '99.99.*100.00',
+            lambda: self.ramp.update_transaction(
+                ramp_id, lines=[{**line, 'amount_minor': 4000}, {**line, 'amount_minor': 6000}]
+            ),
+        )
 
     def test_closed_period(self):
         ramp_id = self.spend(date='2026-01-15T12:00:00+00:00')
         self.company.fiscalyear_lock_date = '2026-01-31'
-        self.check(ramp_id, 'period is closed: 2026-01-15 .* 2026-01-31', lambda: self.company.write({'fiscalyear_lock_date': False}))
+        self.check(
+            ramp_id,
+            'period is closed: 2026-01-15 .* 2026-01-31',
+            lambda: self.company.write({'fiscalyear_lock_date': False}),
+        )
         self.assertEqual(str(self.move(ramp_id).date), '2026-01-15')
 
     def test_closed_period_booked_on_the_first_open_day(self):
@@ -128,7 +166,11 @@ class TestHolds(RampCase):
         ramp_id = self.spend()
         self.good = self.spend(1, user=list(self.ramp.state['users'])[1]['id'])
         person = self.ramp.state['users'].get(self.user_id)
-        self.check(ramp_id, f"cardholder {person['first_name']}", lambda: self.employee.write({'work_email': person['email'].upper()}))
+        self.check(
+            ramp_id,
+            f'cardholder {person["first_name"]}',
+            lambda: self.employee.write({'work_email': person['email'].upper()}),
+        )
         self.assertEqual(self.expense(ramp_id).employee_id, self.employee)
 
     def test_unknown_cardholder_with_a_fallback(self):
@@ -140,7 +182,9 @@ class TestHolds(RampCase):
         self.assertEqual(self.expense(ramp_id).employee_id, self.employees[5])
 
     def test_two_employees_of_one_address_are_nobody(self):
-        twin = self.env['hr.employee'].create({'name': 'Twin', 'work_email': self.employee.work_email, 'company_id': self.company.id})
+        twin = self.env['hr.employee'].create(
+            {'name': 'Twin', 'work_email': self.employee.work_email, 'company_id': self.company.id}
+        )
         ramp_id = self.spend()
         self.good = self.spend(1, user=list(self.ramp.state['users'])[1]['id'])
         self.check(ramp_id, 'cardholder', lambda: twin.write({'work_email': 'twin@example.com'}))
@@ -155,11 +199,19 @@ class TestHolds(RampCase):
         ramp_id = self.spend(broken=True)
         whole = dict(self.ramp.state['transactions'].get(ramp_id))
         self.ramp.state['transactions'].update(ramp_id, amount='a lot')
-        self.check(ramp_id, 'amount: expected a number', lambda: self.ramp.state['transactions'].update(ramp_id, amount=whole['amount']))
+        self.check(
+            ramp_id,
+            'amount: expected a number',
+            lambda: self.ramp.state['transactions'].update(ramp_id, amount=whole['amount']),
+        )
 
     def test_unknown_state(self):
         ramp_id = self.spend(state='REVERSED_BY_NETWORK', broken=True)
-        self.check(ramp_id, "'REVERSED_BY_NETWORK' is not known", lambda: self.ramp.state['transactions'].update(ramp_id, state='CLEARED'))
+        self.check(
+            ramp_id,
+            "'REVERSED_BY_NETWORK' is not known",
+            lambda: self.ramp.state['transactions'].update(ramp_id, state='CLEARED'),
+        )
 
     def test_object_without_id_is_kept_and_goes_when_ramp_mends_it(self):
         ramp_id = self.spend(4242)
@@ -210,7 +262,9 @@ class TestHolds(RampCase):
     def test_ignored_by_a_person(self):
         ramp_id = self.spend(account=None)
         self.sync('transaction')
-        wizard = self.env['ramp.record.ignore'].create({'record_ids': self.record(ramp_id).ids, 'reason': 'Booked by hand'})
+        wizard = self.env['ramp.record.ignore'].create(
+            {'record_ids': self.record(ramp_id).ids, 'reason': 'Booked by hand'}
+        )
         wizard.action_confirm()
         self.ramp.recode(ramp_id, self.external(self.account_meals))
         self.sync('transaction')
@@ -247,8 +301,11 @@ class TestHolds(RampCase):
     def test_branch_uses_the_accounts_of_its_parent(self):
         branch = self.env['res.company'].create({'name': 'Branch', 'parent_id': self.company.id})
         self.env.user.company_ids += branch
-        found = self.env['ramp.coding']._look_up_references(self.connection.new({'company_id': branch.id}), read_transaction(
-            self.ramp.state['transactions'].get(self.good)).lines[0].selections)
+        found = self.env['ramp.coding']._look_up_references(
+            self.connection.new({'company_id': branch.id}),
+            read_transaction(self.ramp.state['transactions'].get(self.good)).lines[0].selections,
+        )
         coding = self.env['ramp.coding']._decode_selections(
-            read_transaction(self.ramp.state['transactions'].get(self.good)).lines[0].selections, found)
+            read_transaction(self.ramp.state['transactions'].get(self.good)).lines[0].selections, found
+        )
         self.assertEqual(coding.account, self.account_meals)

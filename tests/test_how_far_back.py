@@ -1,5 +1,6 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
 """How long what is booked is looked at for what changed in Ramp since: to the day, and no longer."""
+
 from datetime import timedelta
 
 from odoo.tests import tagged
@@ -9,7 +10,6 @@ from .common import StatementsCase
 
 @tagged('post_install', '-at_install', 'ramp')
 class TestHowFarBack(StatementsCase):
-
     def ago(self, days):
         """A moment so many days ago, an hour later in the day: a slow test is no day longer."""
         return (self.env.cr.now() - timedelta(days=days, hours=-1)).strftime('%Y-%m-%dT%H:%M:%S+00:00')
@@ -30,12 +30,18 @@ class TestHowFarBack(StatementsCase):
         for transfer in (inside, outside):
             self.ramp.move_transfer(transfer, 'RETURNED_BY_RDFI')
         self.sync('transfer')
-        self.assertEqual([len(self.payment(transfer).move_id.reversal_move_ids) for transfer in (inside, outside)], [1, 0])
+        self.assertEqual(
+            [len(self.payment(transfer).move_id.reversal_move_ids) for transfer in (inside, outside)], [1, 0]
+        )
 
     def test_paid_bills(self):
         """By when they were paid."""
-        inside, outside = (self.ramp.add_bill(
-            amount_minor=1000, currency='USD', entity=self.primary, account=self.external(self.account_meals)) for _number in range(2))
+        inside, outside = (
+            self.ramp.add_bill(
+                amount_minor=1000, currency='USD', entity=self.primary, account=self.external(self.account_meals)
+            )
+            for _number in range(2)
+        )
         for bill in (inside, outside):
             self.ramp.pay_bill(bill, date=self.ago(90))
         self.sync('vendor', 'bill', 'bill_payment')
@@ -49,4 +55,6 @@ class TestHowFarBack(StatementsCase):
         records = self.record(inside, flow) + self.record(outside, flow)
         records.confirmed_at = self.ago(3)[:10]  # what Ramp shows a moment later may be what it was told
         self.sync(flow)
-        self.assertEqual(records.mapped(lambda record: (record.state, record.has_changed)), [('held', True), ('confirmed', False)])
+        self.assertEqual(
+            records.mapped(lambda record: (record.state, record.has_changed)), [('held', True), ('confirmed', False)]
+        )

@@ -14,9 +14,29 @@ from ..simulator.errors import RampError
 from .properties import examples
 from .test_purchase_order import FAULTS, OrdersCase
 
-step = st.tuples(st.sampled_from((
-    'create', 'receive', 'receive', 'receive', 'back', 'correct', 'by_hand', 'quantity', 'add', 'cancel', 'again', 'vendor', 'fault',
-    'crash', 'sync', 'sync')), st.integers(0, 999))
+step = st.tuples(
+    st.sampled_from(
+        (
+            'create',
+            'receive',
+            'receive',
+            'receive',
+            'back',
+            'correct',
+            'by_hand',
+            'quantity',
+            'add',
+            'cancel',
+            'again',
+            'vendor',
+            'fault',
+            'crash',
+            'sync',
+            'sync',
+        )
+    ),
+    st.integers(0, 999),
+)
 
 
 class ReceiptsCase(OrdersCase):
@@ -33,8 +53,11 @@ class ReceiptsCase(OrdersCase):
         return picking
 
     def give_back(self, picking, quantity, to_refund=True):
-        wizard = self.env['stock.return.picking'].with_context(
-            active_id=picking.id, active_ids=picking.ids, active_model='stock.picking').create({})
+        wizard = (
+            self.env['stock.return.picking']
+            .with_context(active_id=picking.id, active_ids=picking.ids, active_model='stock.picking')
+            .create({})
+        )
         wizard.product_return_moves.write({'quantity': quantity, 'to_refund': to_refund})
         back = self.env['stock.picking'].browse(wizard.action_create_returns()['res_id'])
         back.move_ids.picked = True
@@ -46,10 +69,14 @@ class ReceiptsCase(OrdersCase):
         """{number's key: [quantities]} of the receipts that Ramp has of an order, in the order of its lines."""
         there = self.there(order)
         lines = [line['id'] for line in there['line_items']]
-        return {receipt['item_receipt_number'].rpartition('.')[2]: [
-            sum(line['quantity'] for line in receipt['line_items'] if line['purchase_order_line_item_id'] == ident) for ident in lines]
+        return {
+            receipt['item_receipt_number'].rpartition('.')[2]: [
+                sum(line['quantity'] for line in receipt['line_items'] if line['purchase_order_line_item_id'] == ident)
+                for ident in lines
+            ]
             for receipt in self.ramp.state['item_receipts']
-            if receipt['purchase_order_id'] == there['id'] and not receipt['archived_at']}
+            if receipt['purchase_order_id'] == there['id'] and not receipt['archived_at']
+        }
 
     def receipt_row(self, order):
         return self.env['ramp.record'].search([('flow', '=', 'item_receipt'), ('res_id', '=', order.id)])
@@ -61,7 +88,9 @@ class TestItemReceipt(ReceiptsCase):
 
     def setUp(self):
         super().setUp()
-        self.service = self.env['product.product'].create({'name': 'Assembly', 'type': 'service', 'purchase_method': 'receive'})
+        self.service = self.env['product.product'].create(
+            {'name': 'Assembly', 'type': 'service', 'purchase_method': 'receive'}
+        )
         self.kilogram = self.env.ref('uom.product_uom_kgm')
         self.product.uom_id = self.kilogram
         self.twice, self.crash_in = [], None
@@ -70,7 +99,13 @@ class TestItemReceipt(ReceiptsCase):
         self.patch(Record, '_store_sent', self.crash(Record._store_sent))
 
     def writes(self):
-        return Counter({key: count for key, count in self.ramp.counts().items() if not key.startswith('GET') and 'item-receipts' in key})
+        return Counter(
+            {
+                key: count
+                for key, count in self.ramp.counts().items()
+                if not key.startswith('GET') and 'item-receipts' in key
+            }
+        )
 
     def assertReceived(self, order, *receipts):
         self.assertEqual(self.receipt_row(order).state, 'confirmed', self.receipt_row(order).error_message)
@@ -125,7 +160,9 @@ class TestItemReceipt(ReceiptsCase):
         self.give_back(first, 2)
         self.push()
         self.assertReceived(order, [4], [4])
-        self.assertEqual({key.partition(' ')[0]: count for key, count in (self.writes() - before).items()}, {'DELETE': 1, 'POST': 1})
+        self.assertEqual(
+            {key.partition(' ')[0]: count for key, count in (self.writes() - before).items()}, {'DELETE': 1, 'POST': 1}
+        )
         self.give_back(first, 1, to_refund=False)  # to be replaced: the order counts it as received
         self.push()
         self.assertEqual(sorted(self.receipts(order).values()), [[4], [4]])
@@ -161,7 +198,12 @@ class TestItemReceipt(ReceiptsCase):
     def test_fractions(self):
         """2.5 kg are 25 of 1/10 kg; parts are floored all together, so that their sum never drifts."""
         order = self.order((2.5, 4.0, {}))
-        for quantity, expected in ((0.5, [[5]]), (0.78, [[5], [7]]), (0.58, [[5], [7], [6]]), (0.64, [[5], [7], [6], [7]])):
+        for quantity, expected in (
+            (0.5, [[5]]),
+            (0.78, [[5], [7]]),
+            (0.58, [[5], [7], [6]]),
+            (0.64, [[5], [7], [6], [7]]),
+        ):
             self.receive(order, quantity)
             self.push()
             self.assertReceived(order, *expected)
@@ -219,7 +261,9 @@ class TestItemReceipt(ReceiptsCase):
         self.push()
         self.assertEqual(self.row(order).state, 'confirmed')
         self.assertNotEqual(self.receipt_row(order).state, 'held')
-        order.write({'order_line': [Command.create({'product_id': self.product.id, 'product_qty': 1, 'price_unit': 1.0})]})
+        order.write(
+            {'order_line': [Command.create({'product_id': self.product.id, 'product_qty': 1, 'price_unit': 1.0})]}
+        )
         self.receive(order)
         self.push()
         self.assertFalse(self.writes())
@@ -231,9 +275,14 @@ class TestItemReceipt(ReceiptsCase):
         order = self.order((2, 4.0, {}), (3, 1.0, {}))
         picking = self.receive(order)
         self.push()
-        wizard = self.env['stock.return.picking'].with_context(
-            active_id=picking.id, active_ids=picking.ids, active_model='stock.picking').create({})
-        wizard.product_return_moves.filtered(lambda move: move.move_id.purchase_line_id == order.order_line[1]).quantity = 3
+        wizard = (
+            self.env['stock.return.picking']
+            .with_context(active_id=picking.id, active_ids=picking.ids, active_model='stock.picking')
+            .create({})
+        )
+        wizard.product_return_moves.filtered(
+            lambda move: move.move_id.purchase_line_id == order.order_line[1]
+        ).quantity = 3
         back = self.env['stock.picking'].browse(wizard.action_create_returns()['res_id'])
         back.move_ids.picked = True
         back.button_validate()
@@ -297,21 +346,31 @@ class TestItemReceipt(ReceiptsCase):
         self.assertEqual(picking.ramp_state, f'{one.name}: In Ramp\n{other.name}: Too many')
 
     def test_serial_numbers(self):
-        self.product.write({'is_storable': True, 'tracking': 'serial', 'uom_id': self.env.ref('uom.product_uom_unit').id})
+        self.product.write(
+            {'is_storable': True, 'tracking': 'serial', 'uom_id': self.env.ref('uom.product_uom_unit').id}
+        )
         order = self.order((2, 4.0, {}))
         move = order.picking_ids.move_ids
         move.move_line_ids.unlink()
-        move.move_line_ids = [Command.create({'product_id': self.product.id, 'lot_name': name, 'quantity': 1}) for name in ('S-1', 'S-2')]
+        move.move_line_ids = [
+            Command.create({'product_id': self.product.id, 'lot_name': name, 'quantity': 1}) for name in ('S-1', 'S-2')
+        ]
         self.receive(order)
         self.push()
         self.assertReceived(order, [2])
         self.assertEqual(next(iter(self.ramp.state['item_receipts']))['memo'], 'Lots and serial numbers: S-1, S-2')
 
     def test_dropship(self):
-        picking_type = self.env['stock.picking.type'].create({
-            'name': 'Dropship', 'code': 'incoming', 'sequence_code': 'DSX', 'company_id': self.company.id,
-            'default_location_src_id': self.env.ref('stock.stock_location_suppliers').id,
-            'default_location_dest_id': self.env.ref('stock.stock_location_customers').id})
+        picking_type = self.env['stock.picking.type'].create(
+            {
+                'name': 'Dropship',
+                'code': 'incoming',
+                'sequence_code': 'DSX',
+                'company_id': self.company.id,
+                'default_location_src_id': self.env.ref('stock.stock_location_suppliers').id,
+                'default_location_dest_id': self.env.ref('stock.stock_location_customers').id,
+            }
+        )
         order = self.order((2, 4.0, {}), picking_type_id=picking_type.id)
         self.receive(order, 1)
         self.assertEqual(order.order_line.qty_received, 1)
@@ -324,8 +383,11 @@ class TestItemReceipt(ReceiptsCase):
         order = self.order((4, 4.0, {}))
         self.receive(order, 3)
         self.push()
-        self.env.cr.execute("UPDATE ramp_record SET ramp_id = NULL, payload = NULL, state = 'pending', is_uncertain = TRUE WHERE id = %s",
-                            [self.receipt_row(order).id])
+        self.env.cr.execute(
+            "UPDATE ramp_record SET ramp_id = NULL, payload = NULL, state = 'pending', is_uncertain = TRUE WHERE id = "
+            '%s',
+            [self.receipt_row(order).id],
+        )
         self.env.invalidate_all()
         before = self.writes()
         self.push()
@@ -333,7 +395,9 @@ class TestItemReceipt(ReceiptsCase):
         self.assertFalse(self.writes() - before)
 
     def test_process_dies_after_ramp_answered(self):
-        """Wherever the job ends between Ramp's answer and our commit, the next one looks first what Ramp has: nothing is there twice."""
+        """Wherever the job ends between Ramp's answer and our commit, the next one looks first what Ramp has: nothing
+        is there twice.
+        """
         for number in range(5):
             with self.subTest(number=number):
                 order = self.order((4, 4.0, {}), (6, 1.0, {}))
@@ -355,14 +419,19 @@ class TestItemReceipt(ReceiptsCase):
         self.assertFalse(self.twice)
 
     def test_receipts_of_a_further_order(self):
-        """What Ramp has of an order is asked for before the first receipt of it is made, also when Ramp has receipts of others."""
+        """What Ramp has of an order is asked for before the first receipt of it is made, also when Ramp has receipts of
+        others.
+        """
         one, other, known = (self.order((4, 4.0, {})) for _count in range(3))
         self.receive(one, 3)
         self.push()
         self.receive(other, 2)
         self.receive(known, 3)
         self.ramp.add_item_receipt(
-            self.row(known).ramp_id, [{'line': self.there(known)['line_items'][0]['id'], 'quantity': 3}], number='by hand')
+            self.row(known).ramp_id,
+            [{'line': self.there(known)['line_items'][0]['id'], 'quantity': 3}],
+            number='by hand',
+        )
         before = self.writes()
         runs = self.push()
         self.assertReceived(other, [2])
@@ -376,8 +445,10 @@ class TestItemReceipt(ReceiptsCase):
         for order in orders:
             self.receive(order, 3)
         self.push()
-        self.env.cr.execute("UPDATE ramp_record SET ramp_id = NULL, payload = NULL, state = 'pending', is_uncertain = TRUE "
-                            "WHERE flow = 'item_receipt'")
+        self.env.cr.execute(
+            "UPDATE ramp_record SET ramp_id = NULL, payload = NULL, state = 'pending', is_uncertain = TRUE "
+            "WHERE flow = 'item_receipt'"
+        )
         self.env.invalidate_all()
         before, asked = self.writes(), self.ramp.counts()
         self.push()
@@ -418,7 +489,9 @@ class TestItemReceipt(ReceiptsCase):
         self.assertReceived(order, [3])
 
     def test_receipt_of_somebody_else(self):
-        """What somebody entered in Ramp is taken for Odoo's if it is the same, and asked about if it is not; it is never deleted."""
+        """What somebody entered in Ramp is taken for Odoo's if it is the same, and asked about if it is not; it is
+        never deleted.
+        """
         order, other = self.order((4, 4.0, {})), self.order((4, 4.0, {}))
         self.push()
         for each in (order, other):
@@ -432,7 +505,9 @@ class TestItemReceipt(ReceiptsCase):
         self.assertEqual(self.receipt_row(order).state, 'confirmed')
         self.assertEqual(self.receipt_row(other).state, 'held')
         self.assertIn('by hand', other.ramp_receipt_state)
-        stray = next(row for row in self.ramp.state['item_receipts'] if row['purchase_order_id'] == self.row(other).ramp_id)
+        stray = next(
+            row for row in self.ramp.state['item_receipts'] if row['purchase_order_id'] == self.row(other).ramp_id
+        )
         self.ramp.remove_item_receipt(stray['id'])
         self.push()
         self.assertReceived(other, [2])
@@ -445,20 +520,25 @@ class TestItemReceipt(ReceiptsCase):
         self.push()
         for receipt in self.ramp.state['item_receipts']:
             self.ramp.state['item_receipts'].update(
-                receipt['id'], line_items=[{**line, 'quantity': None} for line in receipt['line_items']])
+                receipt['id'], line_items=[{**line, 'quantity': None} for line in receipt['line_items']]
+            )
         self.connection.action_push_all()
         self.push()
         self.assertReceived(order, [3, 0], [0, 2])
 
     def test_a_part_of_a_unit(self):
-        """Ordered in whole units, received in parts of them: the order is counted in smaller ones, and both systems say the same."""
+        """Ordered in whole units, received in parts of them: the order is counted in smaller ones, and both systems say
+        the same.
+        """
         order = self.order((10, 4.0, {}), (3, 1.0, {}))
         self.push()
         self.receive(order, 2.5, 1)
         self.push()
         self.push()
         told = self.there(order)
-        self.assertEqual([(line['quantity'], line['amount']['amount']) for line in told['line_items']], [(1000, 4000), (3, 300)])
+        self.assertEqual(
+            [(line['quantity'], line['amount']['amount']) for line in told['line_items']], [(1000, 4000), (3, 300)]
+        )
         self.assertIn('1/100', told['line_items'][0]['description'])
         self.assertReceived(order, [250, 1])
         self.assertEqual(order.order_line.mapped('ramp_qty_received'), [2.5, 1])
@@ -507,7 +587,9 @@ class TestItemReceipt(ReceiptsCase):
         self.assertReceived(order, [250])
 
     def test_a_part_of_a_unit_later(self):
-        """Receipts count in the order's units: those stay as they are, as a receipt that is matched with a bill cannot be made again."""
+        """Receipts count in the order's units: those stay as they are, as a receipt that is matched with a bill cannot
+        be made again.
+        """
         order = self.order((10, 4.0, {}))
         self.receive(order, 4)
         self.push()
@@ -537,7 +619,9 @@ class TestItemReceipt(ReceiptsCase):
         picking = self.receive(order)
         self.push()
         self.push()
-        self.assertRegex(order.ramp_state, 'Ramp does not let Odoo use Purchase orders. They need Ramp Plus.*purchase_orders:write')
+        self.assertRegex(
+            order.ramp_state, 'Ramp does not let Odoo use Purchase orders. They need Ramp Plus.*purchase_orders:write'
+        )
         self.assertRegex(picking.ramp_state, 'They need Ramp Plus')
         self.ramp.ramp_plus = True
         self.push()
@@ -551,7 +635,9 @@ class TestItemReceipt(ReceiptsCase):
         for order in (odd, good):
             self.receive(order, 3)
         self.push()
-        [receipt] = [row for row in self.ramp.state['item_receipts'] if row['purchase_order_id'] == self.there(odd)['id']]
+        [receipt] = [
+            row for row in self.ramp.state['item_receipts'] if row['purchase_order_id'] == self.there(odd)['id']
+        ]
         for changes in ({'item_receipt_number': None}, {'received_at': 'yesterday'}):
             with self.subTest(**changes):
                 before = {key: receipt[key] for key in changes}
@@ -563,7 +649,9 @@ class TestItemReceipt(ReceiptsCase):
                 run = self.push()
                 self.assertNotIn('failed', run.mapped('state'))
                 self.assertEqual((self.receipt_row(odd).state, self.receipt_row(good).state), ('held', 'confirmed'))
-                self.assertRegex(self.receipt_row(odd).error_message, 'cannot read what Ramp says of a receipt of this order')
+                self.assertRegex(
+                    self.receipt_row(odd).error_message, 'cannot read what Ramp says of a receipt of this order'
+                )
                 self.assertEqual(sum((self.writes() - calls).values()), 1)
                 self.ramp.state['item_receipts'].update(receipt['id'], **before, _broken=False)
                 self.push()
@@ -575,7 +663,9 @@ class TestItemReceipt(ReceiptsCase):
         self.ramp.ramp_plus = False
         self.receive(order)
         self.push()
-        self.assertRegex(order.ramp_receipt_state, 'Receipts of purchase orders. They need Ramp Plus.*item_receipts:write')
+        self.assertRegex(
+            order.ramp_receipt_state, 'Receipts of purchase orders. They need Ramp Plus.*item_receipts:write'
+        )
 
     def test_switched_off(self):
         self.connection.push_receipts = False
@@ -634,8 +724,13 @@ class TestItemReceipt(ReceiptsCase):
     def test_stock_user(self):
         order = self.order((4, 4.0, {}))
         self.push()
-        user = new_test_user(self.env, 'storekeeper', 'base.group_user,stock.group_stock_user', company_id=self.company.id,
-                             company_ids=[Command.set(self.company.ids)])
+        user = new_test_user(
+            self.env,
+            'storekeeper',
+            'base.group_user,stock.group_stock_user',
+            company_id=self.company.id,
+            company_ids=[Command.set(self.company.ids)],
+        )
         picking = order.picking_ids.with_user(user)
         picking.move_ids.quantity = 3
         picking.move_ids.picked = True
@@ -647,27 +742,46 @@ class TestItemReceipt(ReceiptsCase):
         self.assertEqual(picking.ramp_state, 'In Ramp')
         with Form(picking) as form:
             self.assertEqual(form.ramp_state, 'In Ramp')
-        buyer = new_test_user(self.env, 'buyer', 'base.group_user,purchase.group_purchase_user', company_id=self.company.id,
-                              company_ids=[Command.set(self.company.ids)])
+        buyer = new_test_user(
+            self.env,
+            'buyer',
+            'base.group_user,purchase.group_purchase_user',
+            company_id=self.company.id,
+            company_ids=[Command.set(self.company.ids)],
+        )
         with Form(order.with_user(buyer)) as form:
             self.assertEqual(form.ramp_receipt_state, 'In Ramp')
             with form.order_line.edit(0) as line:
                 self.assertEqual(line.ramp_qty_received, 3)
 
     def test_buyer_of_own_orders_only(self):
-        """What is noted at the end of a transaction is not limited to what its user may see: a transfer may be of others' orders."""
+        """What is noted at the end of a transaction is not limited to what its user may see: a transfer may be of
+        others' orders.
+        """
         buyer = new_test_user(
-            self.env, 'buyer', 'base.group_user,purchase.group_purchase_user,stock.group_stock_user', company_id=self.company.id,
-            company_ids=[Command.set(self.company.ids)])
-        own, other = self.order((2, 4.0, {}), (8, 1.0, {'product_id': self.service.id}), user_id=buyer.id), self.order((3, 4.0, {}))
+            self.env,
+            'buyer',
+            'base.group_user,purchase.group_purchase_user,stock.group_stock_user',
+            company_id=self.company.id,
+            company_ids=[Command.set(self.company.ids)],
+        )
+        own, other = (
+            self.order((2, 4.0, {}), (8, 1.0, {'product_id': self.service.id}), user_id=buyer.id),
+            self.order((3, 4.0, {})),
+        )
         other.picking_ids.move_ids.picking_id = own.picking_ids
         self.receive(own, 1, 1)
         self.push()
         self.assertReceived(other, [1])
         for model, path in (('purchase.order', 'user_id'), ('purchase.order.line', 'order_id.user_id')):
-            self.env['ir.rule'].create({
-                'name': 'Own orders only', 'model_id': self.env['ir.model']._get_id(model), 'domain_force': f"[('{path}', '=', user.id)]",
-                'groups': [Command.link(self.env.ref('purchase.group_purchase_user').id)]})
+            self.env['ir.rule'].create(
+                {
+                    'name': 'Own orders only',
+                    'model_id': self.env['ir.model']._get_id(model),
+                    'domain_force': f"[('{path}', '=', user.id)]",
+                    'groups': [Command.link(self.env.ref('purchase.group_purchase_user').id)],
+                }
+            )
         with self.assertRaises(AccessError):
             other.with_user(buyer).read(['name'])
         with self.assertRaises(AccessError):
@@ -686,9 +800,19 @@ class TestItemReceipt(ReceiptsCase):
         """No connection there: nothing is noted, and nothing asked."""
         company = self.env['res.company'].create({'name': 'Elsewhere'})
         self.env.user.company_ids |= company
-        order = self.env['purchase.order'].with_company(company).create({
-            'partner_id': self.vendor.id, 'company_id': company.id,
-            'order_line': [Command.create({'product_id': self.product.id, 'product_qty': 2, 'price_unit': 1.0})]})
+        order = (
+            self.env['purchase.order']
+            .with_company(company)
+            .create(
+                {
+                    'partner_id': self.vendor.id,
+                    'company_id': company.id,
+                    'order_line': [
+                        Command.create({'product_id': self.product.id, 'product_qty': 2, 'price_unit': 1.0})
+                    ],
+                }
+            )
+        )
         order.button_confirm()
         self.receive(order)
         self.env.cr.flush()
@@ -697,6 +821,7 @@ class TestItemReceipt(ReceiptsCase):
 
     def test_queries_of_a_validation(self):
         """Receipts cost a validation a constant number of queries, whatever the number of lines."""
+
         def cost(lines):
             order = self.order(*[(2, 1.0, {})] * lines)
             self.push()
@@ -717,20 +842,27 @@ class TestItemReceipt(ReceiptsCase):
     # ------------------------------------------------------------------ any life of any orders
 
     def transfers(self, order, state=None):
-        return order.picking_ids.filtered(lambda picking: (picking.state == 'done') == (state == 'done') and picking.state != 'cancel')
+        return order.picking_ids.filtered(
+            lambda picking: (picking.state == 'done') == (state == 'done') and picking.state != 'cancel'
+        )
 
     def do_create(self, number):
-        self.orders.append(self.order(
-            (1 + number % 7, 1.25, {}), (1 + number % 5 / 4, 3.0, {}), (2, 5.0, {'product_id': self.service.id})))
+        self.orders.append(
+            self.order(
+                (1 + number % 7, 1.25, {}), (1 + number % 5 / 4, 3.0, {}), (2, 5.0, {'product_id': self.service.id})
+            )
+        )
 
     def do_receive(self, number):
         order = self.pick(number, 'purchase')
         if order and self.transfers(order):
-            self.receive(order, *[number % 7 / 4 + 0.5, number % 3][:1 + number % 2])
+            self.receive(order, *[number % 7 / 4 + 0.5, number % 3][: 1 + number % 2])
 
     def do_back(self, number):
         order = self.pick(number, 'purchase')
-        done = order and self.transfers(order, 'done').filtered(lambda picking: any(picking.move_ids.mapped('quantity')))
+        done = order and self.transfers(order, 'done').filtered(
+            lambda picking: any(picking.move_ids.mapped('quantity'))
+        )
         if done:
             self.give_back(done[number % len(done)], 0.5, to_refund=number % 4)
 
@@ -753,7 +885,15 @@ class TestItemReceipt(ReceiptsCase):
 
     def do_add(self, number):
         if order := self.pick(number, 'purchase'):
-            order.write({'order_line': [Command.create({'product_id': self.product.id, 'product_qty': 1 + number % 3, 'price_unit': 2.0})]})
+            order.write(
+                {
+                    'order_line': [
+                        Command.create(
+                            {'product_id': self.product.id, 'product_qty': 1 + number % 3, 'price_unit': 2.0}
+                        )
+                    ]
+                }
+            )
 
     def do_vendor(self, number):
         if order := self.pick(number, 'purchase'):
@@ -761,7 +901,11 @@ class TestItemReceipt(ReceiptsCase):
 
     def do_fault(self, number):
         self.ramp.faults.add(
-            path=('*', '/item-receipts*')[number % 2], skip=number % 5, count=1 + number % 3, **FAULTS[number % len(FAULTS)])
+            path=('*', '/item-receipts*')[number % 2],
+            skip=number % 5,
+            count=1 + number % 3,
+            **FAULTS[number % len(FAULTS)],
+        )
 
     def do_crash(self, number):
         """The job dies when Ramp has done its work and nothing of it is written down, now or some steps later."""
@@ -771,20 +915,30 @@ class TestItemReceipt(ReceiptsCase):
         """Whether a receipt is about to be made that is there already."""
         if (method, path) == ('POST', '/developer/v1/item-receipts'):
             with self.ramp.state.lock:
-                self.twice += [body['item_receipt_number'] for row in self.ramp.state['item_receipts'] if not row['archived_at'] and all(
-                    row[key] == body[key] for key in ('purchase_order_id', 'item_receipt_number'))]
+                self.twice += [
+                    body['item_receipt_number']
+                    for row in self.ramp.state['item_receipts']
+                    if not row['archived_at']
+                    and all(row[key] == body[key] for key in ('purchase_order_id', 'item_receipt_number'))
+                ]
 
     def do_sync(self, _number):
         self.push()
 
     def assertConverged(self):
-        """Of each line of each order, what Ramp's receipts come to is what Odoo says is received, in the units of the order."""
+        """Of each line of each order, what Ramp's receipts come to is what Odoo says is received, in the units of the
+        order.
+        """
         self.ramp.faults.clear()
         self.crash_in = None
         for _count in range(4):
             self.env['ramp.record'].search([('next_attempt', '!=', False)]).next_attempt = False
             self.push()
-        orders = {row['external_id'].partition('.')[0]: row for row in self.ramp.state['purchase_orders'] if not row['archived_at']}
+        orders = {
+            row['external_id'].partition('.')[0]: row
+            for row in self.ramp.state['purchase_orders']
+            if not row['archived_at']
+        }
         received = defaultdict(int)
         numbers = Counter()
         for receipt in self.ramp.state['item_receipts']:
@@ -799,11 +953,15 @@ class TestItemReceipt(ReceiptsCase):
             there = orders[self.external(order)]
             by_line = {line['external_id']: line for line in there['line_items']}
             for line in order.order_line:
-                told = by_line[f"{self.env['ramp.connection']._database_identity()}-line-{line.id}"]
-                self.assertEqual(received[told['id']], math.floor(round(line.qty_received * told['quantity'] / line.product_qty, 6)), (
-                    self.receipt_row(order).error_message, self.row(order).error_message))
+                told = by_line[f'{self.env["ramp.connection"]._database_identity()}-line-{line.id}']
+                self.assertEqual(
+                    received[told['id']],
+                    math.floor(round(line.qty_received * told['quantity'] / line.product_qty, 6)),
+                    (self.receipt_row(order).error_message, self.row(order).error_message),
+                )
                 self.assertAlmostEqual(
-                    line.ramp_qty_received, received[told['id']] * line.product_qty / told['quantity'], places=4)
+                    line.ramp_qty_received, received[told['id']] * line.product_qty / told['quantity'], places=4
+                )
         before = self.writes()
         self.push()
         self.assertFalse(self.writes() - before)
@@ -814,7 +972,18 @@ class TestItemReceipt(ReceiptsCase):
     @examples(2)
     @given(steps=st.lists(step, min_size=5, max_size=40))
     @example(steps=[('create', 1), ('receive', 3), ('fault', 3), ('sync', 0), ('cancel', 0), ('again', 0), ('sync', 0)])
-    @example(steps=[('create', 3), ('receive', 1), ('sync', 0), ('back', 1), ('fault', 7), ('sync', 0), ('receive', 5), ('sync', 0)])
+    @example(
+        steps=[
+            ('create', 3),
+            ('receive', 1),
+            ('sync', 0),
+            ('back', 1),
+            ('fault', 7),
+            ('sync', 0),
+            ('receive', 5),
+            ('sync', 0),
+        ]
+    )
     @example(steps=[('create', 3), ('sync', 0), ('receive', 1), ('crash', 1), ('sync', 0), ('back', 1), ('sync', 0)])
     def test_property_receipts_converge(self, steps):
         self.orders, self.twice, self.crash_in = [], [], None
@@ -826,6 +995,7 @@ class TestItemReceipt(ReceiptsCase):
 
     def test_queries_of_a_comparison(self):
         """What Ramp should have of many orders is found in as many queries as that of a few."""
+
         def cost(count):
             orders = self.env['purchase.order']
             for _count in range(count):
@@ -835,8 +1005,15 @@ class TestItemReceipt(ReceiptsCase):
             self.push()
             self.env.invalidate_all()
             before = self.env.cr.sql_log_count
-            self.assertEqual({len(values['receipts']) for values in self.env['ramp.flow.item_receipt']._get_desired_values(
-                self.connection, orders.with_env(self.env)).values()}, {2})
+            self.assertEqual(
+                {
+                    len(values['receipts'])
+                    for values in self.env['ramp.flow.item_receipt']
+                    ._get_desired_values(self.connection, orders.with_env(self.env))
+                    .values()
+                },
+                {2},
+            )
             return self.env.cr.sql_log_count - before
 
         cost(1)

@@ -1,5 +1,6 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
 """Personal data leaves the ledger after a while, or when somebody asks for it; what the books need stays."""
+
 import json
 
 from dateutil.relativedelta import relativedelta
@@ -13,8 +14,20 @@ from ..models.ramp_record_keeping import ERASED, without_persons
 from .common import PayablesCase, StatementsCase
 
 FLOWS = (
-    'vendor', 'transaction', 'receipt', 'vendor_credit', 'bill', 'bill_payment', 'bill_file', 'reimbursement', 'reimbursement_payment',
-    'repayment', 'transfer', 'statement', 'cashback')
+    'vendor',
+    'transaction',
+    'receipt',
+    'vendor_credit',
+    'bill',
+    'bill_payment',
+    'bill_file',
+    'reimbursement',
+    'reimbursement_payment',
+    'repayment',
+    'transfer',
+    'statement',
+    'cashback',
+)
 SECRETS = ('Quarterly offsite', 'for the vendor alone', 'Secret Harbour')
 
 
@@ -26,14 +39,27 @@ class KeepingCase(StatementsCase, PayablesCase):
         user = next(iter(self.ramp.state['users']))
         self.words = [*SECRETS, user['first_name'], user['last_name'], user['email']]
         memo = {'memo': SECRETS[0]}
-        self.spent = self.spend(7000, date='2026-07-05T12:00:00+00:00', receipts=1, lines=[
-            {'amount_minor': 7000, 'account': self.external(self.account_meals), 'memo': SECRETS[0]}], **memo)
+        self.spent = self.spend(
+            7000,
+            date='2026-07-05T12:00:00+00:00',
+            receipts=1,
+            lines=[{'amount_minor': 7000, 'account': self.external(self.account_meals), 'memo': SECRETS[0]}],
+            **memo,
+        )
         self.owed = self.owe(2000, date='2026-07-06', vendor_memo=SECRETS[1], **memo)
         self.paid_bill = self.owe(2500, date='2026-07-07', **memo)
         self.ramp.pay_bill(self.paid_bill, date='2026-07-10')
         self.refunded = self.ramp.add_reimbursement(
-            amount_minor=3000, user=self.user_id, entity=self.primary, account=self.external(self.account_meals), state='REIMBURSED',
-            date='2026-07-08', receipts=1, start_location=SECRETS[2], **memo)
+            amount_minor=3000,
+            user=self.user_id,
+            entity=self.primary,
+            account=self.external(self.account_meals),
+            state='REIMBURSED',
+            date='2026-07-08',
+            receipts=1,
+            start_location=SECRETS[2],
+            **memo,
+        )
         self.repaid = self.ramp.add_repayment(transaction=self.spent, amount_minor=100, date='2026-07-09')
         self.sync(*FLOWS)
         self.sync('receipt', 'watch')
@@ -48,22 +74,43 @@ class KeepingCase(StatementsCase, PayablesCase):
     def told(self, rows):
         """What personal the ledger still says of these rows."""
         self.env.cr.execute(
-            "SELECT concat_ws(' ', flow, name, payload::text, late_payload::text, noted::text) FROM ramp_record WHERE id = ANY(%s)",
-            [rows.ids])
+            "SELECT concat_ws(' ', flow, name, payload::text, late_payload::text, noted::text) FROM ramp_record WHERE "
+            'id = ANY(%s)',
+            [rows.ids],
+        )
         return [(word, text) for [text] in self.env.cr.fetchall() for word in self.words if word in text]
 
     def kept(self, rows):
-        return {row: (row.connection_id, row.flow, row.ramp_id, row.parent_ramp_id, row.res_model, row.res_id, row.date, row.amount,
-                      row.currency_id, row.state, row.payload_hash, row.has_moved, row.open_amount, row.sync_key, row.is_told)
-                for row in rows}
+        return {
+            row: (
+                row.connection_id,
+                row.flow,
+                row.ramp_id,
+                row.parent_ramp_id,
+                row.res_model,
+                row.res_id,
+                row.date,
+                row.amount,
+                row.currency_id,
+                row.state,
+                row.payload_hash,
+                row.has_moved,
+                row.open_amount,
+                row.sync_key,
+                row.is_told,
+            )
+            for row in rows
+        }
 
     def books(self):
-        return {(move.id, move.state, move.ref, str(move.line_ids.mapped('balance'))) for move in self.env['account.move'].search([])}
+        return {
+            (move.id, move.state, move.ref, str(move.line_ids.mapped('balance')))
+            for move in self.env['account.move'].search([])
+        }
 
 
 @tagged('post_install', '-at_install', 'ramp')
 class TestKeeping(KeepingCase):
-
     def test_kept_unless_said_otherwise(self):
         self.assertTrue(self.told(self.rows))
         before = self.rows.mapped('payload')
@@ -92,14 +139,21 @@ class TestKeeping(KeepingCase):
             self.sync('watch')
         self.assertEqual(self.books(), books)
         self.assertEqual(self.kept(self.rows), before)
-        moves = self.env['account.move'].browse(self.rows.filtered(lambda row: row.res_model == 'account.move').mapped('res_id'))
-        self.assertFalse([message for message in moves.message_ids.mapped('body') if 'Memo' in message and 'changed' in message])
+        moves = self.env['account.move'].browse(
+            self.rows.filtered(lambda row: row.res_model == 'account.move').mapped('res_id')
+        )
+        self.assertFalse(
+            [message for message in moves.message_ids.mapped('body') if 'Memo' in message and 'changed' in message]
+        )
 
     def test_each_payload_can_still_be_read(self):
         """And says the same of the day, the money and to what it belongs."""
         for row in self.rows:
             flow = self.env[f'ramp.flow.{row.flow}']
-            before, after = (flow._make_ledger_row(self.connection, payload) for payload in (row.payload, without_persons(row.payload)))
+            before, after = (
+                flow._make_ledger_row(self.connection, payload)
+                for payload in (row.payload, without_persons(row.payload))
+            )
             for key in before.keys() - {'name', 'payload', 'payload_hash', 'value'}:
                 self.assertEqual(after[key], before[key], (row.flow, key))
             self.assertIn('value', after)
@@ -153,8 +207,9 @@ class TestKeeping(KeepingCase):
 
     def test_a_change_in_ramp_is_noticed_as_before(self):
         self.vacuum()
-        self.ramp.update_transaction(self.spent, amount_minor=7100, lines=[
-            {'amount_minor': 7100, 'account': self.external(self.account_meals)}])
+        self.ramp.update_transaction(
+            self.spent, amount_minor=7100, lines=[{'amount_minor': 7100, 'account': self.external(self.account_meals)}]
+        )
         self.sync('transaction')
         record = self.record(self.spent)
         self.assertEqual((record.state, record.has_changed), ('held', True))
@@ -168,7 +223,10 @@ class TestKeeping(KeepingCase):
         row, before = self.record(self.paid_bill, 'bill_payment'), self.move(self.paid_bill)
         row._reopen_payment()
         self.sync(*FLOWS)
-        self.assertEqual((row.state, before.payment_state, len(PayablesCase.payment(self, self.paid_bill))), ('confirmed', 'in_payment', 1))
+        self.assertEqual(
+            (row.state, before.payment_state, len(PayablesCase.payment(self, self.paid_bill))),
+            ('confirmed', 'in_payment', 1),
+        )
 
     def test_a_statement_over_what_was_erased(self):
         self.vacuum()
@@ -186,13 +244,23 @@ class TestErasing(KeepingCase):
     """A person who is gone can be erased at once."""
 
     def user(self, name, groups):
-        return new_test_user(self.env, f'ramp_{name}', f'base.group_user,{groups}', company_id=self.company.id,
-                             company_ids=[Command.set(self.company.ids)])
+        return new_test_user(
+            self.env,
+            f'ramp_{name}',
+            f'base.group_user,{groups}',
+            company_id=self.company.id,
+            company_ids=[Command.set(self.company.ids)],
+        )
 
     def test_an_employee_who_left(self):
         other = self.ramp.add_reimbursement(
-            amount_minor=3300, user=list(self.ramp.state['users'])[1]['id'], entity=self.primary, state='REIMBURSED',
-            account=self.external(self.account_meals), memo='Lunch with the others')
+            amount_minor=3300,
+            user=list(self.ramp.state['users'])[1]['id'],
+            entity=self.primary,
+            state='REIMBURSED',
+            account=self.external(self.account_meals),
+            memo='Lunch with the others',
+        )
         open_one = self.spend(1700, account=None, memo=SECRETS[0])
         self.sync(*FLOWS)
         employee = self.employee.with_user(self.user('hr', 'hr.group_hr_manager'))
@@ -203,8 +271,12 @@ class TestErasing(KeepingCase):
         self.env.invalidate_all()
         self.assertEqual(action['params']['type'], 'warning')
         self.assertIn('data is needed: 1.', action['params']['message'])
-        for ramp_id, flow in ((self.spent, 'transaction'), (self.refunded, 'reimbursement'), (self.refunded, 'reimbursement_payment'),
-                              (self.repaid, 'repayment')):
+        for ramp_id, flow in (
+            (self.spent, 'transaction'),
+            (self.refunded, 'reimbursement'),
+            (self.refunded, 'reimbursement_payment'),
+            (self.repaid, 'repayment'),
+        ):
             self.assertIn(ERASED, self.record(ramp_id, flow).payload, flow)
             self.assertEqual(self.told(self.record(ramp_id, flow)), [])
         self.assertNotIn(ERASED, self.record(other, 'reimbursement').payload)
@@ -214,8 +286,12 @@ class TestErasing(KeepingCase):
     def test_who_was_a_guest(self):
         """Spend of somebody else names the person among those who were there."""
         ramp_id = self.ramp.add_reimbursement(
-            amount_minor=3300, user=list(self.ramp.state['users'])[1]['id'], entity=self.primary, state='REIMBURSED',
-            account=self.external(self.account_meals))
+            amount_minor=3300,
+            user=list(self.ramp.state['users'])[1]['id'],
+            entity=self.primary,
+            state='REIMBURSED',
+            account=self.external(self.account_meals),
+        )
         self.ramp.state['reimbursements'].update(ramp_id, attendees=[{'name': 'Ada', 'user_id': self.user_id}])
         self.sync(*FLOWS)
         self.employee.action_archive()
@@ -256,8 +332,9 @@ class TestErasing(KeepingCase):
     def test_another_company(self):
         """An administrator of one company erases nothing of another's."""
         company = self.env['res.company'].create({'name': 'Gadget Guild'})
-        leaver = self.env['hr.employee'].create({
-            'name': 'Same Person', 'company_id': company.id, 'work_email': self.employee.work_email, 'active': False})
+        leaver = self.env['hr.employee'].create(
+            {'name': 'Same Person', 'company_id': company.id, 'work_email': self.employee.work_email, 'active': False}
+        )
         leaver.action_erase_ramp_data()
         self.env.invalidate_all()
         self.assertFalse([row.display_name for row in self.rows if ERASED in row.payload])

@@ -25,7 +25,9 @@ class TestLedger(RampCase):
 
     def backdate(self, ramp_id):
         """As if it had been confirmed an hour ago."""
-        self.env.cr.execute(SQL("UPDATE ramp_record SET confirmed_at = confirmed_at - interval '1 hour' WHERE ramp_id = %s", ramp_id))
+        self.env.cr.execute(
+            SQL("UPDATE ramp_record SET confirmed_at = confirmed_at - interval '1 hour' WHERE ramp_id = %s", ramp_id)
+        )
         self.env.invalidate_all()
 
     def test_confirmation_lost_before_ramp_heard_it(self):
@@ -74,8 +76,12 @@ class TestLedger(RampCase):
     def test_refused_confirmation_of_one_does_not_hold_up_the_batch(self):
         good = [self.spend(100 + number) for number in range(4)]
         bad = self.spend(666)
-        self.ramp.before(lambda method, path, body: path.endswith('/accounting/syncs') and self.ramp.state['transactions'].update(
-            bad, sync_status='NOT_SYNC_READY'))
+        self.ramp.before(
+            lambda method, path, body: (
+                path.endswith('/accounting/syncs')
+                and self.ramp.state['transactions'].update(bad, sync_status='NOT_SYNC_READY')
+            )
+        )
         self.sync('transaction')
         for ramp_id in good:
             self.assertConfirmed(ramp_id)
@@ -90,8 +96,14 @@ class TestLedger(RampCase):
 
     def test_exported_by_hand_while_we_booked_it(self):
         ramp_id = self.spend()
-        self.ramp.before(lambda method, path, body: path.endswith('/accounting/syncs') and self.ramp.state['transactions'].update(
-            ramp_id, sync_status='SYNCED', synced_at='2026-01-01T00:00:00+00:00'))
+        self.ramp.before(
+            lambda method, path, body: (
+                path.endswith('/accounting/syncs')
+                and self.ramp.state['transactions'].update(
+                    ramp_id, sync_status='SYNCED', synced_at='2026-01-01T00:00:00+00:00'
+                )
+            )
+        )
         self.sync('transaction')
         self.assertEqual(self.record(ramp_id).state, 'confirmed')
         self.assertEqual(len(self.move(ramp_id)), 1)
@@ -155,15 +167,29 @@ class TestLedger(RampCase):
         self.sync('transaction')
         for ramp_id in ids:
             self.assertConfirmed(ramp_id)
-        self.assertEqual(self.env['account.move'].search_count([('journal_id', '=', self.connection.card_journal_id.id)]), 120)
+        self.assertEqual(
+            self.env['account.move'].search_count([('journal_id', '=', self.connection.card_journal_id.id)]), 120
+        )
 
     @mute_logger('odoo.addons.ramp_connector.flows.engine.flow')
     def test_idle_runs_go(self):
-        """However many connections idle: the vacuum goes on until none is left of those that found nothing to do days ago."""
+        """However many connections idle: the vacuum goes on until none is left of those that found nothing to do days
+        ago.
+        """
         self.patch(ramp_run, 'GC_BATCH', 5)
         Run = self.env['ramp.run']
-        old = Run.create([{'connection_id': self.connection.id, 'company_id': self.company.id, 'flow': 'bill', 'state': 'done',
-                           'started_at': fields.Datetime.now() - timedelta(days=4)} for _number in range(12)])
+        old = Run.create(
+            [
+                {
+                    'connection_id': self.connection.id,
+                    'company_id': self.company.id,
+                    'flow': 'bill',
+                    'state': 'done',
+                    'started_at': fields.Datetime.now() - timedelta(days=4),
+                }
+                for _number in range(12)
+            ]
+        )
         worked = old[0].copy({'processed': 1, 'started_at': old[0].started_at})
         rounds = [Run._gc_runs() for _round in range(3)]
         self.assertEqual([bool(remaining) for _done, remaining in rounds], [True, True, False])
@@ -182,8 +208,8 @@ class TestLedger(RampCase):
             self.assertConfirmed(ramp_id)
 
     def test_time_is_up_at_each_page(self):
-        """A slow Ramp, long lists: each run goes on where the one before it stopped, so all is booked and looked at in the end, as if it
-        were one run."""
+        """A slow Ramp, long lists: each run goes on where the one before it stopped, so all is booked and looked at in
+        the end, as if it were one run."""
         booked, held = [], []
         for _number in range(4):
             held.append(self.spend(account=None))
@@ -204,19 +230,26 @@ class TestLedger(RampCase):
         # 7 held and 4 to book, then 4 booked before and 4 now: each page once, and a run that finds itself at the end
         self.assertEqual((self.ramp.counts() - before)['GET /developer/v1/transactions'], 6 + 4)
         self.assertEqual(len(runs), 6 + 4 + 1)
-        self.assertEqual([path for path in self.ramp.counts() - before if '/transactions/' in path], [
-            f'GET /developer/v1/transactions/{gone}'])
+        self.assertEqual(
+            [path for path in self.ramp.counts() - before if '/transactions/' in path],
+            [f'GET /developer/v1/transactions/{gone}'],
+        )
         for ramp_id in booked:
             self.assertConfirmed(ramp_id)
         self.assertEqual({self.record(ramp_id).state for ramp_id in held}, {'held'})
         self.assertTrue(self.record(gone).is_withheld)
-        self.assertEqual(self.env['account.move'].search_count([('journal_id', '=', self.connection.card_journal_id.id)]), 8)
+        self.assertEqual(
+            self.env['account.move'].search_count([('journal_id', '=', self.connection.card_journal_id.id)]), 8
+        )
         self.assertEqual(self.env['ramp.run']._last_listed_at(self.connection, 'transaction'), runs[0].started_at)
 
     def test_asked_for_while_lists_are_read(self):
         """What is new may be on pages that were read before: when the end is reached, the job is called once more."""
+
         def calls():
-            return self.env['ir.cron.trigger'].search([('cron_id', '=', self.env['ramp.flow.transaction']._get_cron_job().id)])
+            return self.env['ir.cron.trigger'].search(
+                [('cron_id', '=', self.env['ramp.flow.transaction']._get_cron_job().id)]
+            )
 
         self.patch(RampFlowPull, '_page_size', 2)
         self.patch(RampFlow, '_is_job_time_up', lambda flow: True)
@@ -263,8 +296,14 @@ class TestLedger(RampCase):
         self.assertEqual(run.state, 'lost')
 
     def test_one_connection_in_trouble_does_not_stop_the_others(self):
-        broken = self.connection.copy({
-            'existing_policy': 'book', 'client_id': 'x', 'client_secret': 'y', 'ramp_entity_id': '24850cdb-1b3f-4eb9-bf20-967ca9f97605'})
+        broken = self.connection.copy(
+            {
+                'existing_policy': 'book',
+                'client_id': 'x',
+                'client_secret': 'y',
+                'ramp_entity_id': '24850cdb-1b3f-4eb9-bf20-967ca9f97605',
+            }
+        )
         broken.state = 'connected'
         self.env.cr.execute('UPDATE ramp_connection SET id = id WHERE id = %s', [broken.id])
         ramp_id = self.spend()
@@ -277,9 +316,13 @@ class TestLedger(RampCase):
         ramp_id = self.spend()
         self.sync()
         with self.assertRaises(UniqueViolation), mute_logger('odoo.sql_db'), self.env.cr.savepoint():
-            self.env.cr.execute(SQL(
-                'INSERT INTO ramp_record (connection_id, company_id, flow, ramp_id, state) '
-                'SELECT connection_id, company_id, flow, ramp_id, state FROM ramp_record WHERE ramp_id = %s', ramp_id))
+            self.env.cr.execute(
+                SQL(
+                    'INSERT INTO ramp_record (connection_id, company_id, flow, ramp_id, state) '
+                    'SELECT connection_id, company_id, flow, ramp_id, state FROM ramp_record WHERE ramp_id = %s',
+                    ramp_id,
+                )
+            )
         with self.assertRaises(UniqueViolation), mute_logger('odoo.sql_db'), self.env.cr.savepoint():
             self.env['account.move'].create({'ramp_id': ramp_id, 'move_type': 'entry'}).flush_recordset()
 
@@ -292,19 +335,51 @@ class TestLedger(RampCase):
         self.assertFalse(reversal.ramp_id)
 
     def test_what_is_due(self):
-        """SQL and the domain say the same of each state: due is what waits, failed or is held for a question, when its time has come."""
+        """SQL and the domain say the same of each state: due is what waits, failed or is held for a question, when its
+        time has come.
+        """
         Record, now = self.env['ramp.record'], self.env.cr.now().replace(microsecond=0)
         moments = {'any time': False, 'past': now - timedelta(minutes=1), 'future': now + timedelta(minutes=1)}
-        Record.create([{
-            'connection_id': self.connection.id, 'company_id': self.connection.company_id.id, 'flow': 'transaction',
-            'ramp_id': f'{state}, question: {question}, {name}', 'state': state, 'is_question': question, 'next_attempt': moment,
-        } for state in dict(Record._fields['state'].selection) for question in (False, True) for name, moment in moments.items()])
-        due = sorted(Record.search(Domain('connection_id', '=', self.connection.id) & Record._due_domain()).mapped('ramp_id'))
-        self.assertEqual(due, sorted(
-            f'{state}, question: {question}, {name}' for state, question in (
-                ('pending', False), ('pending', True), ('error', False), ('error', True), ('held', True)) for name in ('any time', 'past')))
-        rows = self.env.execute_query(SQL(
-            'SELECT r.ramp_id FROM ramp_record r WHERE r.connection_id = %s AND %s', self.connection.id, Record._due_sql('r')))
+        Record.create(
+            [
+                {
+                    'connection_id': self.connection.id,
+                    'company_id': self.connection.company_id.id,
+                    'flow': 'transaction',
+                    'ramp_id': f'{state}, question: {question}, {name}',
+                    'state': state,
+                    'is_question': question,
+                    'next_attempt': moment,
+                }
+                for state in dict(Record._fields['state'].selection)
+                for question in (False, True)
+                for name, moment in moments.items()
+            ]
+        )
+        due = sorted(
+            Record.search(Domain('connection_id', '=', self.connection.id) & Record._due_domain()).mapped('ramp_id')
+        )
+        self.assertEqual(
+            due,
+            sorted(
+                f'{state}, question: {question}, {name}'
+                for state, question in (
+                    ('pending', False),
+                    ('pending', True),
+                    ('error', False),
+                    ('error', True),
+                    ('held', True),
+                )
+                for name in ('any time', 'past')
+            ),
+        )
+        rows = self.env.execute_query(
+            SQL(
+                'SELECT r.ramp_id FROM ramp_record r WHERE r.connection_id = %s AND %s',
+                self.connection.id,
+                Record._due_sql('r'),
+            )
+        )
         self.assertEqual(sorted(ramp_id for [ramp_id] in rows), due)
 
     def test_every_transaction_example_goes_through_parser_and_flow(self):
@@ -337,14 +412,25 @@ class TestLedger(RampCase):
             record = self.record(value.id)
             flow._book_batch(self.connection, run, [value.id])
             self.assertEqual(record.state, 'held', record.error_message)
-            self.assertRegex(record.error_message, 'no account|does not exist in Odoo|not come from Odoo|does not offer')
+            self.assertRegex(
+                record.error_message, 'no account|does not exist in Odoo|not come from Odoo|does not offer'
+            )
             # coded for this company, it is booked as it stands
             for line in payload['line_items']:
-                line['accounting_field_selections'] = [{
-                    'type': 'GL_ACCOUNT', 'external_id': self.external(self.account_meals), 'external_code': '650001', 'name': 'Meals'}]
+                line['accounting_field_selections'] = [
+                    {
+                        'type': 'GL_ACCOUNT',
+                        'external_id': self.external(self.account_meals),
+                        'external_code': '650001',
+                        'name': 'Meals',
+                    }
+                ]
             self.env['ramp.record']._upsert_page(
-                self.connection, 'transaction', [flow._make_ledger_row(self.connection, payload)],
-                fields.Datetime.add(fields.Datetime.now(), seconds=1))
+                self.connection,
+                'transaction',
+                [flow._make_ledger_row(self.connection, payload)],
+                fields.Datetime.add(fields.Datetime.now(), seconds=1),
+            )
             self.connection.fallback_employee_id = self.employee
             flow._book_batch(self.connection, run, [value.id])
             record.invalidate_recordset()

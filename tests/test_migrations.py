@@ -1,5 +1,8 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
-"""What an upgrade does to the data that an earlier version left. One test for each script, which is loaded as Odoo loads it."""
+"""What an upgrade does to the data that an earlier version left. One test for each script, which is loaded as Odoo
+loads it.
+"""
+
 import pathlib
 from unittest.mock import patch
 
@@ -32,10 +35,18 @@ class TestMigrations(PayablesCase):
 
     def once(self):
         super().once()
-        self.draft = self.env['ramp.connection'].create({
-            'name': 'Draft', 'company_id': self.company.id, 'environment': 'production', 'start_date': '2020-01-01'})
-        self.archived = self.env['ramp.connection'].create({
-            'name': 'Archived', 'company_id': self.company.id, 'environment': 'sandbox', 'start_date': '2020-01-01', 'active': False})
+        self.draft = self.env['ramp.connection'].create(
+            {'name': 'Draft', 'company_id': self.company.id, 'environment': 'production', 'start_date': '2020-01-01'}
+        )
+        self.archived = self.env['ramp.connection'].create(
+            {
+                'name': 'Archived',
+                'company_id': self.company.id,
+                'environment': 'sandbox',
+                'start_date': '2020-01-01',
+                'active': False,
+            }
+        )
         self.connections = self.connection + self.draft + self.archived
 
     def script(self, name):
@@ -51,8 +62,14 @@ class TestMigrations(PayablesCase):
     def set(self, records, **values):
         """As an earlier version left it, past what the ORM would do now."""
         self.env.flush_all()
-        self.env.cr.execute(SQL('UPDATE %s SET %s WHERE id = ANY(%s)', SQL.identifier(records._table), SQL(', ').join(
-            SQL('%s = %s', SQL.identifier(name), value) for name, value in values.items()), records.ids))
+        self.env.cr.execute(
+            SQL(
+                'UPDATE %s SET %s WHERE id = ANY(%s)',
+                SQL.identifier(records._table),
+                SQL(', ').join(SQL('%s = %s', SQL.identifier(name), value) for name, value in values.items()),
+                records.ids,
+            )
+        )
         self.env.invalidate_all()
 
     def assertOff(self, *switches):
@@ -90,7 +107,9 @@ class TestMigrations(PayablesCase):
             self.migrate(script, '19.0.1.1.0')
         self.assertOff('pull_bills', 'pull_reimbursements', 'pull_repayments')
         self.assertTold(told, 'Bills, reimbursements and repayments can come')
-        self.assertEqual((self.connection.bill_journal_id.type, self.connection.payment_journal_id.type), ('purchase', 'bank'))
+        self.assertEqual(
+            (self.connection.bill_journal_id.type, self.connection.payment_journal_id.type), ('purchase', 'bank')
+        )
         self.assertFalse(self.draft.bill_journal_id)
         self.assertEqual(crons.mapped('active'), [True, True])
         for row in rows - self.record(changed):
@@ -113,17 +132,28 @@ class TestMigrations(PayablesCase):
 
     def test_changes(self):
         """To 1.5.0: what a change is was narrowed once more; a row that waited for another spelling only is in order."""
-        same, spelled, changed, unbooked = self.spend(1000), self.spend(1001), self.spend(1002), self.spend(1003, account=None)
+        same, spelled, changed, unbooked = (
+            self.spend(1000),
+            self.spend(1001),
+            self.spend(1002),
+            self.spend(1003, account=None),
+        )
         bill = self.owe(2000, invoice_number='B-1')
-        whole = self.owe(None, header=[coding.option(self.ramp.state, self.external(self.plan), self.external(self.analytic_move))], lines=[
-            {'amount_minor': minor, 'account': self.external(self.account_meals)} for minor in (1000, 2000)])
+        whole = self.owe(
+            None,
+            header=[coding.option(self.ramp.state, self.external(self.plan), self.external(self.analytic_move))],
+            lines=[{'amount_minor': minor, 'account': self.external(self.account_meals)} for minor in (1000, 2000)],
+        )
         self.sync(*FLOWS)
         self.assertTrue(self.move(whole).invoice_line_ids[1].analytic_distribution)
         rows = self.env['ramp.record'].search([('flow', 'in', ('transaction', 'bill'))])
         hashes = {row: row.payload_hash for row in rows}
         self.set(rows, payload_hash='of before')
-        for record, words in ((self.record(spelled), {'merchant_name': 'TAXI'}), (self.record(changed), {'amount': 99.0}),
-                              (self.record(bill, 'bill'), {'invoice_number': 'b1'})):
+        for record, words in (
+            (self.record(spelled), {'merchant_name': 'TAXI'}),
+            (self.record(changed), {'amount': 99.0}),
+            (self.record(bill, 'bill'), {'invoice_number': 'b1'}),
+        ):
             self.set(record, has_changed=True, state='held', error_message='Ramp changed it')
             record.late_payload = {**record.payload, **words}
         script = self.script('19.0.1.5.0/post-changes.py')
@@ -131,8 +161,10 @@ class TestMigrations(PayablesCase):
             self.migrate(script, '19.0.1.4.0')
         self.assertEqual({row: row.payload_hash for row in rows}, hashes)
         for record in (self.record(same), self.record(spelled), self.record(bill, 'bill')):
-            self.assertEqual((record.state, record.has_changed, record.late_payload, record.error_message),
-                             ('confirmed', False, False, False))
+            self.assertEqual(
+                (record.state, record.has_changed, record.late_payload, record.error_message),
+                ('confirmed', False, False, False),
+            )
         self.assertEqual((self.record(changed).state, self.record(changed).has_changed), ('held', True))
         self.assertTrue(self.record(changed).late_payload)
         self.assertEqual(self.record(unbooked).state, 'held')
@@ -141,23 +173,36 @@ class TestMigrations(PayablesCase):
         self.assertConfirmed(spelled)
 
     def test_statements(self):
-        """To 1.3.0: statements begin when somebody switches them on; the tie-out learns of what came before from its payload."""
+        """To 1.3.0: statements begin when somebody switches them on; the tie-out learns of what came before from its
+        payload.
+        """
         spent, refused = self.spend(1000), self.spend(1500, account=None)
         bill, owed = self.owe(2000), self.owe(2500)
         self.ramp.pay_bill(bill)
         self.ramp.add_vendor_credit(amount_minor=300, account=self.external(self.account_meals))
         self.ramp.add_repayment(transaction=spent, amount_minor=400)
         self.ramp.add_reimbursement(
-            amount_minor=3000, user=self.user_id, entity=self.primary, account=self.external(self.account_meals), state='REIMBURSED')
+            amount_minor=3000,
+            user=self.user_id,
+            entity=self.primary,
+            account=self.external(self.account_meals),
+            state='REIMBURSED',
+        )
         self.sync(*FLOWS)
         rows = self.env['ramp.record'].search([('flow', 'in', FLOWS[1:])])
         self.assertEqual(set(rows.mapped('flow')), set(FLOWS[1:]))
         standing = {row: (row.ramp_entity_id, row.has_moved, row.open_amount) for row in rows}
-        self.assertTrue(standing[self.record(spent)][1] and standing[self.record(refused)][1] and standing[self.record(owed, 'bill')][2])
+        self.assertTrue(
+            standing[self.record(spent)][1]
+            and standing[self.record(refused)][1]
+            and standing[self.record(owed, 'bill')][2]
+        )
         late = {**self.record(spent).payload, 'state': 'DECLINED'}
         self.set(rows, ramp_entity_id=None, has_moved=None, open_amount=None)
         self.record(spent).late_payload = late
-        self.set(self.connections, pull_statements=True, push_orders=True, push_receipts=True, push_users=True, database=None)
+        self.set(
+            self.connections, pull_statements=True, push_orders=True, push_receipts=True, push_users=True, database=None
+        )
         self.set(self.connection, cashback_account_id=None)
         cron = self.env.ref('ramp_connector.cron_statement')
         cron.active = False
@@ -168,11 +213,15 @@ class TestMigrations(PayablesCase):
             self.migrate(script, '19.0.1.2.0')
         self.assertOff('pull_statements', 'push_orders', 'push_receipts', 'push_users')
         self.assertTold(told, 'Card statements, their payments and cashback can come')
-        self.assertEqual([connection.database for connection in self.connections], [self.connection._database(), False, False])
+        self.assertEqual(
+            [connection.database for connection in self.connections], [self.connection._database(), False, False]
+        )
         self.assertFalse(self.connection.is_copy)
         self.assertEqual(self.connection.cashback_account_id.account_type, 'income_other')
         self.assertTrue(cron.active)
-        self.env.cr.execute("SELECT FROM information_schema.columns WHERE table_name = 'ramp_connection' AND column_name = 'last_sync'")
+        self.env.cr.execute(
+            "SELECT FROM information_schema.columns WHERE table_name = 'ramp_connection' AND column_name = 'last_sync'"
+        )
         self.assertFalse(self.env.cr.fetchall())
         for row in rows - self.record(spent):
             self.assertEqual((row.flow, row.ramp_entity_id, row.has_moved, row.open_amount), (row.flow, *standing[row]))
@@ -180,32 +229,64 @@ class TestMigrations(PayablesCase):
         self.assertFalse(self.record(spent).has_moved, 'what Ramp says now counts')
 
     def test_entities(self):
-        """To 1.5.0: what is other companies' to see goes, but for what is booked; what was there before stays booked as it was."""
+        """To 1.5.0: what is other companies' to see goes, but for what is booked; what was there before stays booked as
+        it was.
+        """
         own, other = (entity['id'] for entity in list(self.ramp.state['entities'])[:2])
         ids = [self.spend(1000), self.spend(1100), self.spend(1200, account=None), self.spend(1300, account=None)]
         self.sync('transaction')
         self.assertEqual([bool(self.record(ramp_id).res_id) for ramp_id in ids], [True, True, False, False])
         booked, booked_other, held, held_other = (self.record(ramp_id) for ramp_id in ids)
-        sent = self.env['ramp.record'].create({
-            'connection_id': self.connection.id, 'company_id': self.company.id, 'flow': 'account', 'remote_id': 'x',
-            'ramp_entity_id': other})
-        unlimited = self.env['ramp.record'].create({
-            'connection_id': self.archived.id, 'company_id': self.company.id, 'flow': 'transaction', 'ramp_id': held_other.ramp_id,
-            'ramp_entity_id': other})
-        nameless = self.env['ramp.record'].create({
-            'connection_id': self.connection.id, 'company_id': self.company.id, 'flow': 'repayment', 'ramp_id': held_other.ramp_id})
+        sent = self.env['ramp.record'].create(
+            {
+                'connection_id': self.connection.id,
+                'company_id': self.company.id,
+                'flow': 'account',
+                'remote_id': 'x',
+                'ramp_entity_id': other,
+            }
+        )
+        unlimited = self.env['ramp.record'].create(
+            {
+                'connection_id': self.archived.id,
+                'company_id': self.company.id,
+                'flow': 'transaction',
+                'ramp_id': held_other.ramp_id,
+                'ramp_entity_id': other,
+            }
+        )
+        nameless = self.env['ramp.record'].create(
+            {
+                'connection_id': self.connection.id,
+                'company_id': self.company.id,
+                'flow': 'repayment',
+                'ramp_id': held_other.ramp_id,
+            }
+        )
         self.set(booked_other + held_other, ramp_entity_id=other)
-        self.set(self.connection, ramp_entity_id=own.upper(), existing_policy=None, connected_at=None, last_watch='2026-02-01 00:00:00')
+        self.set(
+            self.connection,
+            ramp_entity_id=own.upper(),
+            existing_policy=None,
+            connected_at=None,
+            last_watch='2026-02-01 00:00:00',
+        )
         self.set(self.draft, existing_policy=None, connected_at=None)
         self.set(self.archived, state='disconnected', existing_policy='leave', connected_at='2026-01-01 00:00:00')
         self.migrate(self.script('19.0.1.5.0/post-entities.py'), '19.0.1.4.0')
         rows = booked + booked_other + held + held_other + sent + unlimited + nameless
         self.assertEqual(rows - rows.exists(), held_other)
-        self.assertEqual((self.connection.existing_policy, self.connection.connected_at), ('book', self.connection.create_date))
-        self.assertEqual(set(self.connection.looked_at), {
-            flow._flow for flow in self.connection._flow_models() if hasattr(flow, '_get_nightly_listings')})
+        self.assertEqual(
+            (self.connection.existing_policy, self.connection.connected_at), ('book', self.connection.create_date)
+        )
+        self.assertEqual(
+            set(self.connection.looked_at),
+            {flow._flow for flow in self.connection._flow_models() if hasattr(flow, '_get_nightly_listings')},
+        )
         self.assertFalse(self.draft.existing_policy or self.draft.connected_at or self.draft.looked_at)
-        self.assertEqual((self.archived.existing_policy, str(self.archived.connected_at)), ('leave', '2026-01-01 00:00:00'))
+        self.assertEqual(
+            (self.archived.existing_policy, str(self.archived.connected_at)), ('leave', '2026-01-01 00:00:00')
+        )
 
     def test_banks(self):
         """To 1.5.0: bank lines are matched where somebody wants it; the job of the references begins."""
@@ -220,7 +301,9 @@ class TestMigrations(PayablesCase):
         """To 1.5.0: what vendor credits covered is paid; what a refund of its own took back stays reversed."""
         vendor = self.ramp.add_vendor('Creditor')
         covered, back = self.owe(4000, vendor=vendor), self.owe(5000)
-        credit = self.ramp.add_vendor_credit(vendor=vendor, amount_minor=4000, account=self.external(self.account_meals))
+        credit = self.ramp.add_vendor_credit(
+            vendor=vendor, amount_minor=4000, account=self.external(self.account_meals)
+        )
         self.ramp.apply_vendor_credit(credit, covered)
         self.sync(*FLOWS)
         self.move(back)._reverse_moves([{'invoice_date': '2026-03-04'}], cancel=True)
@@ -232,7 +315,9 @@ class TestMigrations(PayablesCase):
         self.assertEqual(len(moves.message_ids), told)
 
     def test_cards(self):
-        """To 1.5.0: who has connected keeps the labels of before; expenses of drafts, or of entries that are gone, get their state."""
+        """To 1.5.0: who has connected keeps the labels of before; expenses of drafts, or of entries that are gone, get
+        their state.
+        """
         ids = [self.spend(1000), self.spend(1100), self.spend(1200, memo='Lunch')]
         self.connection.card_post = 'draft'
         self.sync('transaction')
@@ -250,8 +335,11 @@ class TestMigrations(PayablesCase):
         self.assertEqual(self.env['mail.message'].search_count([]), messages)
         self.assertEqual(self.connection.label_template, '{merchant}')
         self.assertEqual(self.draft.label_template, self.draft.default_get(['label_template'])['label_template'])
-        again = self.spend(1300, merchant='Cafe', lines=[
-            {'amount_minor': 1300, 'account': self.external(self.account_meals), 'memo': 'Lunch'}])
+        again = self.spend(
+            1300,
+            merchant='Cafe',
+            lines=[{'amount_minor': 1300, 'account': self.external(self.account_meals), 'memo': 'Lunch'}],
+        )
         self.sync('transaction')
         self.assertEqual((self.expense(again).name, self.move(again).ref), ('Cafe', 'Cafe'))
         self.assertEqual(self.move(again).line_ids.sorted('id').mapped('name'), ['Lunch', 'Cafe'])
@@ -259,9 +347,20 @@ class TestMigrations(PayablesCase):
     def test_vendors(self):
         """To 1.5.0: what was sent of employees and of Ramp itself is compared again, where it is sent at all."""
         Record, row = self.env['ramp.record'], {'company_id': self.company.id, 'state': 'confirmed'}
-        sent = Record.create([
-            {**row, 'connection_id': connection.id, 'flow': flow, 'remote_id': f'{flow}-x', 'res_model': 'res.partner', 'res_id': 1}
-            for connection in (self.connection, self.archived) for flow in ('accounting_vendor', 'spend_vendor', 'account')])
+        sent = Record.create(
+            [
+                {
+                    **row,
+                    'connection_id': connection.id,
+                    'flow': flow,
+                    'remote_id': f'{flow}-x',
+                    'res_model': 'res.partner',
+                    'res_id': 1,
+                }
+                for connection in (self.connection, self.archived)
+                for flow in ('accounting_vendor', 'spend_vendor', 'account')
+            ]
+        )
         pulled = Record.create({**row, 'connection_id': self.connection.id, 'flow': 'spend_vendor', 'ramp_id': 'y'})
         for bills, again in ((True, ['accounting_vendor', 'spend_vendor']), (False, ['accounting_vendor'])):
             self.set(sent, state='confirmed', revision=1)
@@ -277,12 +376,18 @@ class TestMigrations(PayablesCase):
         """To 1.5.0: distribution models stay out; what is not offered any more is withdrawn."""
         self.set(self.connections, analytic_policy='models')
         row = {'company_id': self.company.id, 'state': 'confirmed', 'res_model': 'account.account', 'res_id': 1}
-        sent = self.env['ramp.record'].create([
-            {**row, 'connection_id': connection.id, 'flow': flow, 'remote_id': f'{flow}-x'}
-            for connection in (self.connection, self.archived) for flow in ('account', 'tax_rate', 'tax_code')])
+        sent = self.env['ramp.record'].create(
+            [
+                {**row, 'connection_id': connection.id, 'flow': flow, 'remote_id': f'{flow}-x'}
+                for connection in (self.connection, self.archived)
+                for flow in ('account', 'tax_rate', 'tax_code')
+            ]
+        )
         triggers = self.env['ir.cron.trigger'].search([])
         self.migrate(self.script('19.0.1.5.0/post-coding.py'), '19.0.1.4.0')
         self.assertEqual(self.connections.mapped('analytic_policy'), ['ramp'] * 3)
         self.assertEqual([record.flow for record in sent if record.state == 'pending'], ['account', 'tax_rate'])
         woken = (self.env['ir.cron.trigger'].search([]) - triggers).cron_id
-        self.assertEqual(woken, self.env.ref('ramp_connector.cron_account') + self.env.ref('ramp_connector.cron_tax_rate'))
+        self.assertEqual(
+            woken, self.env.ref('ramp_connector.cron_account') + self.env.ref('ramp_connector.cron_tax_rate')
+        )

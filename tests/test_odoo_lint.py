@@ -1,5 +1,6 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
 """Odoo's own tests of source code, of this addon alone: those that take its files, and need nothing else."""
+
 import importlib
 import re
 import unittest
@@ -12,8 +13,12 @@ from odoo.tests import tagged
 from .smoke import PlainCase
 
 TESTS = {
-    'test_dunderinit': 'TestDunderinit', 'test_manifests': 'ManifestLinter', 'test_markers': 'TestConflictMarkers',
-    'test_onchange_domains': 'TestOnchangeDomains', 'test_orm_import': 'TestDunderinit', 'test_jstranslate': 'TestJsTranslations',
+    'test_dunderinit': 'TestDunderinit',
+    'test_manifests': 'ManifestLinter',
+    'test_markers': 'TestConflictMarkers',
+    'test_onchange_domains': 'TestOnchangeDomains',
+    'test_orm_import': 'TestDunderinit',
+    'test_jstranslate': 'TestJsTranslations',
     'test_l10n': 'L10nLinter',
 }
 COMMUNITY = {'development_status'}  # what the community's modules say beyond what Odoo's do

@@ -1,5 +1,8 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
-"""A document that was paid, and is booked anew for another vendor or on another account: what paid the first one pays the second."""
+"""A document that was paid, and is booked anew for another vendor or on another account: what paid the first one pays
+the second.
+"""
+
 from datetime import timedelta
 
 from odoo import Command
@@ -18,7 +21,9 @@ class PaidAgainCase(PayablesCase):
         self.ramp_id = self.bill()
 
     def bill(self, **values):
-        return self.owe(5000, **{'vendor': self.vendor, 'invoice_number': f'A-{len(self.ramp.state["bills"])}', **values})
+        return self.owe(
+            5000, **{'vendor': self.vendor, 'invoice_number': f'A-{len(self.ramp.state["bills"])}', **values}
+        )
 
     def pay(self, **values):
         self.ramp.pay_bill(self.ramp_id, **values)
@@ -33,21 +38,38 @@ class PaidAgainCase(PayablesCase):
         record.action_rebook()
 
     def owed_on_another_account(self):
-        account = self.env['account.account'].create({
-            'name': 'Owed to others', 'code': '211900', 'account_type': 'liability_payable',
-            'company_ids': [Command.set(self.company.ids)]})
+        account = self.env['account.account'].create(
+            {
+                'name': 'Owed to others',
+                'code': '211900',
+                'account_type': 'liability_payable',
+                'company_ids': [Command.set(self.company.ids)],
+            }
+        )
         self.move(self.ramp_id).partner_id.with_company(self.company).property_account_payable_id = account
         return account
 
     def owed(self):
-        """{(account, partner): open amount} of the payable accounts, and whether each line is reconciled that has no open amount."""
-        lines = self.env['account.move.line'].search([
-            ('company_id', '=', self.company.id), ('account_type', '=', 'liability_payable'), ('parent_state', '=', 'posted')])
+        """{(account, partner): open amount} of the payable accounts, and whether each line is reconciled that has no
+        open amount.
+        """
+        lines = self.env['account.move.line'].search(
+            [
+                ('company_id', '=', self.company.id),
+                ('account_type', '=', 'liability_payable'),
+                ('parent_state', '=', 'posted'),
+            ]
+        )
         open_now = {}
-        for (account, partner), items in lines.grouped(lambda line: (line.account_id.code, line.partner_id.name)).items():
+        for (account, partner), items in lines.grouped(
+            lambda line: (line.account_id.code, line.partner_id.name)
+        ).items():
             # what is owed is what is open: nothing is paid with what belongs to somebody else
             self.assertEqual(round(sum(items.mapped('balance')), 2), round(sum(items.mapped('amount_residual')), 2))
-            self.assertFalse({item.amount_residual > 0 for item in items if item.amount_residual} >= {True, False}, 'open on both sides')
+            self.assertFalse(
+                {item.amount_residual > 0 for item in items if item.amount_residual} >= {True, False},
+                'open on both sides',
+            )
             open_now[account, partner] = round(sum(items.mapped('balance')), 2)
         return {key: amount for key, amount in open_now.items() if amount}
 
@@ -65,22 +87,27 @@ class PaidAgainCase(PayablesCase):
 
     def assertOnCard(self, amount, spent=None):
         """Spent once, by the card."""
-        lines = self.env['account.move.line'].search([('company_id', '=', self.company.id), ('parent_state', '=', 'posted')])
+        lines = self.env['account.move.line'].search(
+            [('company_id', '=', self.company.id), ('parent_state', '=', 'posted')]
+        )
         for account, balance in ((self.connection.card_account_id, -amount), (self.account_meals, spent or amount)):
-            self.assertEqual(sum(lines.filtered(lambda line, account=account: line.account_id == account).mapped('balance')), balance)
+            self.assertEqual(
+                sum(lines.filtered(lambda line, account=account: line.account_id == account).mapped('balance')), balance
+            )
 
 
 @tagged('post_install', '-at_install', 'ramp')
 class TestPaidAgain(PaidAgainCase):
-
     def test_of_another_vendor(self):
         self.pay()
         self.change()
         self.assertPaidAgain()
         [transfer] = self.env['account.move'].search([('ref', '=like', '% pays %')])
         self.assertEqual(transfer.date, self.payment(self.ramp_id).date)
-        self.assertEqual([(line.partner_id.name, line.balance) for line in transfer.line_ids.sorted('balance')], [
-            ('Acme', -50.0), ('Other', 50.0)])
+        self.assertEqual(
+            [(line.partner_id.name, line.balance) for line in transfer.line_ids.sorted('balance')],
+            [('Acme', -50.0), ('Other', 50.0)],
+        )
         self.assertIn(transfer.name, ' '.join(self.move(self.ramp_id).message_ids.mapped('body')))
         self.assertIn(transfer.name, ' '.join(self.payment(self.ramp_id).message_ids.mapped('body')))
 
@@ -171,7 +198,8 @@ class TestPaidAgain(PaidAgainCase):
     def test_a_credit_on_another_account(self):
         """It is no payment that could be transferred: a person puts both on one account."""
         credit = self.ramp.add_vendor_credit(
-            vendor=self.vendor, amount_minor=5000, account=self.external(self.account_meals), reference_number='C-1')
+            vendor=self.vendor, amount_minor=5000, account=self.external(self.account_meals), reference_number='C-1'
+        )
         self.sync('vendor', 'vendor_credit', 'bill')
         account = self.owed_on_another_account()
         self.ramp_id = self.bill()
@@ -180,13 +208,17 @@ class TestPaidAgain(PaidAgainCase):
         self.sync_payables()
         record = self.record(self.ramp_id, 'bill_payment')
         self.assertEqual(record.state, 'held')
-        self.assertRegex(record.error_message, 'is of Acme on account 211000.*of Acme on account 211900.* Reset one of them to draft')
+        self.assertRegex(
+            record.error_message, 'is of Acme on account 211000.*of Acme on account 211900.* Reset one of them to draft'
+        )
         refund = self.move(credit)
         refund.button_draft()
         refund.line_ids.filtered(lambda line: line.display_type == 'payment_term').account_id = account
         refund.action_post()
         self.sync_payables()
-        self.assertEqual((record.state, self.move(self.ramp_id).amount_residual, refund.amount_residual), ('confirmed', 0, 0))
+        self.assertEqual(
+            (record.state, self.move(self.ramp_id).amount_residual, refund.amount_residual), ('confirmed', 0, 0)
+        )
 
     def test_by_card_before_its_charge(self):
         self.pay(method='CARD')
@@ -232,15 +264,19 @@ class TestPaidAgain(PaidAgainCase):
 
 @tagged('post_install', '-at_install', 'ramp')
 class TestReimbursedAgain(ReimbursementCase):
-
     def test_owed_on_another_account(self):
         """The account of what employees are owed was changed meanwhile."""
         ramp_id = self.paid(10000)
         self.sync_payables()
         self.assertPaid(ramp_id)
-        account = self.env['account.account'].create({
-            'name': 'Owed to employees', 'code': '211900', 'account_type': 'liability_payable',
-            'company_ids': [Command.set(self.company.ids)]})
+        account = self.env['account.account'].create(
+            {
+                'name': 'Owed to employees',
+                'code': '211900',
+                'account_type': 'liability_payable',
+                'company_ids': [Command.set(self.company.ids)],
+            }
+        )
         self.connection.reimbursement_account_id = account
         self.ramp.update_reimbursement(ramp_id, account=self.external(self.account_travel))
         self.later(ramp_id)
@@ -249,7 +285,14 @@ class TestReimbursedAgain(ReimbursementCase):
         self.sync_payables()
         self.assertEqual(self.record(ramp_id, 'reimbursement_payment').state, 'confirmed')
         self.assertEqual(self.move(ramp_id).amount_residual, 0)
-        lines = self.env['account.move.line'].search([('account_type', '=', 'liability_payable'), ('company_id', '=', self.company.id)])
+        lines = self.env['account.move.line'].search(
+            [('account_type', '=', 'liability_payable'), ('company_id', '=', self.company.id)]
+        )
         self.assertEqual(lines.filtered(lambda line: not line.reconciled).ids, [])
-        self.assertEqual({code: sum(items.mapped('balance')) for code, items in lines.grouped(lambda line: line.account_id.code).items()},
-                         {account.code: 0, '211000': 0})
+        self.assertEqual(
+            {
+                code: sum(items.mapped('balance'))
+                for code, items in lines.grouped(lambda line: line.account_id.code).items()
+            },
+            {account.code: 0, '211000': 0},
+        )

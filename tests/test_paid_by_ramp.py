@@ -17,10 +17,18 @@ class PaidByRampCase(PayablesCase):
 
     def entered(self, amount=25.0):
         """A bill that is no matter of Ramp."""
-        bill = self.env['account.move'].create({
-            'move_type': 'in_invoice', 'partner_id': self.env['res.partner'].create({'name': 'Own'}).id, 'invoice_date': '2026-03-04',
-            'invoice_line_ids': [Command.create({
-                'name': 'Paper', 'price_unit': amount, 'account_id': self.account_meals.id, 'tax_ids': []})]})
+        bill = self.env['account.move'].create(
+            {
+                'move_type': 'in_invoice',
+                'partner_id': self.env['res.partner'].create({'name': 'Own'}).id,
+                'invoice_date': '2026-03-04',
+                'invoice_line_ids': [
+                    Command.create(
+                        {'name': 'Paper', 'price_unit': amount, 'account_id': self.account_meals.id, 'tax_ids': []}
+                    )
+                ],
+            }
+        )
         bill.action_post()
         return bill
 
@@ -48,7 +56,10 @@ class TestPaidByRamp(PaidByRampCase):
         self.sync_payables()
         self.assertAnnounced(ramp_id, 'The payment is not scheduled yet')
         for status, pattern in (
-                ('scheduled', 'scheduled for 2026-09-01'), ('processing', 'is on its way'), ('failed', 'the payment failed')):
+            ('scheduled', 'scheduled for 2026-09-01'),
+            ('processing', 'is on its way'),
+            ('failed', 'the payment failed'),
+        ):
             self.ramp.pay_bill(ramp_id, status=status, date='2026-09-01')
             self.sync_payables()
             self.assertAnnounced(ramp_id, pattern)
@@ -89,7 +100,10 @@ class TestPaidByRamp(PaidByRampCase):
     def test_not_paid_by_ramp(self):
         """By hand, or nobody knows how: then a payment in Odoo is what is wanted."""
         self.connection.manual_payment_policy = 'person'
-        by_hand, unknown = self.owe(10000, payment_method='PAID_MANUALLY'), self.owe(20000, payment_method='UNSPECIFIED')
+        by_hand, unknown = (
+            self.owe(10000, payment_method='PAID_MANUALLY'),
+            self.owe(20000, payment_method='UNSPECIFIED'),
+        )
         self.sync_payables()
         self.ramp.pay_bill(by_hand, method='PAID_MANUALLY')
         self.sync_payables()
@@ -113,7 +127,9 @@ class TestPaidByRamp(PaidByRampCase):
         """A vendor sees a bill of theirs as before."""
         ramp_id = self.owe(10000)
         self.sync_payables()
-        user = new_test_user(self.env, 'vendor', 'base.group_portal', company_id=self.company.id, company_ids=self.company.ids)
+        user = new_test_user(
+            self.env, 'vendor', 'base.group_portal', company_id=self.company.id, company_ids=self.company.ids
+        )
         bill = self.move(ramp_id)
         user.partner_id.parent_id = bill.partner_id
         self.assertEqual(bill.with_user(user).payment_state, 'not_paid')
@@ -127,7 +143,9 @@ class TestPaidByRamp(PaidByRampCase):
         self.ramp.pay_bill(ramp_id, status='scheduled', date='2026-09-01')
         self.sync_payables()
         bill = self.move(ramp_id)
-        user = new_test_user(self.env, 'payer', 'account.group_account_invoice', company_id=self.company.id, company_ids=self.company.ids)
+        user = new_test_user(
+            self.env, 'payer', 'account.group_account_invoice', company_id=self.company.id, company_ids=self.company.ids
+        )
         for moves, model in ((bill, 'account.move'), (bill.line_ids, 'account.move.line')):
             warning = self.wizard(moves, user, model).actionable_errors['ramp_payment']
             self.assertEqual((warning['level'], warning['action']['res_id']), ('warning', bill.id))
@@ -175,7 +193,9 @@ class TestPaidByRamp(PaidByRampCase):
     def credited(self, minor, **values):
         vendor = self.ramp.add_vendor('Creditor')
         ramp_id = self.owe(minor, vendor=vendor, **values)
-        credit = self.ramp.add_vendor_credit(vendor=vendor, amount_minor=4000, account=self.external(self.account_meals))
+        credit = self.ramp.add_vendor_credit(
+            vendor=vendor, amount_minor=4000, account=self.external(self.account_meals)
+        )
         self.ramp.apply_vendor_credit(credit, ramp_id)
         return ramp_id, credit
 
@@ -202,9 +222,18 @@ class TestPaidByRamp(PaidByRampCase):
             bill._reverse_moves([{'invoice_date': '2026-03-04'}], cancel=True)
             self.assertEqual(bill.payment_state, 'reversed')
         other = self.entered()
-        refund = self.env['account.move'].create({
-            'move_type': 'in_refund', 'partner_id': other.partner_id.id, 'invoice_date': '2026-03-04',
-            'invoice_line_ids': [Command.create({'name': 'x', 'price_unit': 25.0, 'account_id': self.account_meals.id, 'tax_ids': []})]})
+        refund = self.env['account.move'].create(
+            {
+                'move_type': 'in_refund',
+                'partner_id': other.partner_id.id,
+                'invoice_date': '2026-03-04',
+                'invoice_line_ids': [
+                    Command.create(
+                        {'name': 'x', 'price_unit': 25.0, 'account_id': self.account_meals.id, 'tax_ids': []}
+                    )
+                ],
+            }
+        )
         refund.action_post()
         (other + refund).line_ids.filtered(lambda line: line.display_type == 'payment_term').reconcile()
         self.assertEqual(other.payment_state, 'reversed')

@@ -37,7 +37,10 @@ class TestPayableJournals(ReimbursementCase):
     def test_without_a_bill_journal(self):
         credits = self.connection.vendor_credit_journal_id = self.connection.bill_journal_id
         self.connection.bill_journal_id = False
-        bill, credit = self.owe(1000), self.ramp.add_vendor_credit(amount_minor=300, account=self.external(self.account_meals))
+        bill, credit = (
+            self.owe(1000),
+            self.ramp.add_vendor_credit(amount_minor=300, account=self.external(self.account_meals)),
+        )
         self.sync_payables()
         self.assertEqual((self.record(bill, 'bill').state, self.move(credit).journal_id), ('held', credits))
         self.assertRegex(self.record(bill, 'bill').error_message, 'has no bill journal')
@@ -48,9 +51,14 @@ class TestPayableJournals(ReimbursementCase):
         return self.move(ramp_id).line_ids.filtered(lambda line: line.display_type == 'payment_term')
 
     def employee_account(self):
-        account = self.env['account.account'].create({
-            'name': 'Owed to employees', 'code': '211900', 'account_type': 'liability_payable',
-            'company_ids': [Command.set(self.company.ids)]})
+        account = self.env['account.account'].create(
+            {
+                'name': 'Owed to employees',
+                'code': '211900',
+                'account_type': 'liability_payable',
+                'company_ids': [Command.set(self.company.ids)],
+            }
+        )
         self.connection.reimbursement_account_id = account
         return account
 
@@ -59,7 +67,9 @@ class TestPayableJournals(ReimbursementCase):
         self.sync_payables()
         self.assertPaid(ramp_id)
         self.assertEqual(
-            self.owed(ramp_id).account_id, self.move(ramp_id).partner_id.with_company(self.company).property_account_payable_id)
+            self.owed(ramp_id).account_id,
+            self.move(ramp_id).partner_id.with_company(self.company).property_account_payable_id,
+        )
 
     def test_owed_to_employees(self):
         account = self.employee_account()
@@ -71,7 +81,9 @@ class TestPayableJournals(ReimbursementCase):
             self.assertEqual((self.owed(identity).account_id, self.owed(identity).reconciled), (account, True))
             self.assertEqual(self.payments(identity).destination_account_id, account)
         self.assertNotEqual(self.owed(bill).account_id, account, 'vendors are owed apart')
-        self.assertEqual(sum(self.env['account.move.line'].search([('account_id', '=', account.id)]).mapped('balance')), 0)
+        self.assertEqual(
+            sum(self.env['account.move.line'].search([('account_id', '=', account.id)]).mapped('balance')), 0
+        )
 
     def test_as_core_makes_it(self):
         """The same as a bill that somebody enters, who chooses that account on the line of what is owed."""
@@ -79,14 +91,26 @@ class TestPayableJournals(ReimbursementCase):
         ramp_id = self.paid(10000)
         self.sync_payables()
         ours = self.move(ramp_id)
-        cores = self.env['account.move'].create({
-            'move_type': 'in_invoice', 'partner_id': ours.partner_id.id, 'invoice_date': ours.invoice_date, 'invoice_line_ids': [
-                Command.create({'name': 'x', 'price_unit': 100.0, 'account_id': self.account_meals.id, 'tax_ids': []})]})
+        cores = self.env['account.move'].create(
+            {
+                'move_type': 'in_invoice',
+                'partner_id': ours.partner_id.id,
+                'invoice_date': ours.invoice_date,
+                'invoice_line_ids': [
+                    Command.create(
+                        {'name': 'x', 'price_unit': 100.0, 'account_id': self.account_meals.id, 'tax_ids': []}
+                    )
+                ],
+            }
+        )
         cores.line_ids.filtered(lambda line: line.display_type == 'payment_term').account_id = account
         cores.action_post()
 
         def lines(move):
-            return [(line.account_id, line.display_type, line.balance, line.partner_id) for line in move.line_ids.sorted('balance')]
+            return [
+                (line.account_id, line.display_type, line.balance, line.partner_id)
+                for line in move.line_ids.sorted('balance')
+            ]
 
         self.assertEqual(lines(ours), lines(cores))
 
@@ -101,7 +125,9 @@ class TestPayableJournals(ReimbursementCase):
         self.later(ramp_id)
         self.sync_payables()
         lines = self.env['account.move.line'].search([('account_id', '=', account.id)])
-        self.assertEqual((len(lines), sum(lines.mapped('balance')), lines.filtered(lambda line: not line.reconciled).ids), (4, 0, []))
+        self.assertEqual(
+            (len(lines), sum(lines.mapped('balance')), lines.filtered(lambda line: not line.reconciled).ids), (4, 0, [])
+        )
         self.assertPaid(before)
         self.assertNotEqual(self.owed(before).account_id, account)
 
@@ -115,7 +141,9 @@ class TestBankAccounts(PayablesCase):
         return [account['id'] for account in self.ramp.state['entities'].get(self.primary)['payment_accounts']]
 
     def bank_account(self, ramp_id):
-        return self.env['ramp.bank.account'].search([('connection_id', '=', self.connection.id), ('ramp_id', '=', ramp_id)])
+        return self.env['ramp.bank.account'].search(
+            [('connection_id', '=', self.connection.id), ('ramp_id', '=', ramp_id)]
+        )
 
     def test_known_when_connected(self):
         accounts = self.connection.bank_account_ids
@@ -123,7 +151,9 @@ class TestBankAccounts(PayablesCase):
         [checking] = self.bank_account(self.bank_accounts()[0])
         self.assertRegex(checking.name, 'Checking$')
         self.assertEqual((checking.last_four, checking.journal_id.ids, checking.company_id), ('0017', [], self.company))
-        self.assertFalse([scope for scope in SCOPES if 'bank' in scope], 'no permission is needed that apps do not have')
+        self.assertFalse(
+            [scope for scope in SCOPES if 'bank' in scope], 'no permission is needed that apps do not have'
+        )
 
     def test_journal_of_the_bank_account(self):
         own, _other = self.bank_accounts()
@@ -135,7 +165,10 @@ class TestBankAccounts(PayablesCase):
         self.sync_payables()
         for ramp_id in bills:
             self.assertPaid(ramp_id)
-        self.assertEqual([self.payment(ramp_id).journal_id for ramp_id in bills], [journal, *[self.connection.payment_journal_id] * 2])
+        self.assertEqual(
+            [self.payment(ramp_id).journal_id for ramp_id in bills],
+            [journal, *[self.connection.payment_journal_id] * 2],
+        )
         self.sync_payables()
         self.bank_account(own).journal_id = False
         self.sync_payables()
@@ -153,7 +186,9 @@ class TestBankAccounts(PayablesCase):
         self.assertRegex(account.name, 'Payables$')
         self.assertEqual((account.journal_id, self.bank_account(own).last_four), (journal, '0017'))
         entity = self.ramp.state['entities'].get(self.primary)
-        self.ramp.state['entities'].update(self.primary, payment_accounts=[{**entity['payment_accounts'][1], 'account_name': 'Renamed'}])
+        self.ramp.state['entities'].update(
+            self.primary, payment_accounts=[{**entity['payment_accounts'][1], 'account_name': 'Renamed'}]
+        )
         self.sync('watch')
         self.assertEqual((account.name, len(self.bank_account(own))), ('Renamed', 1))
 
@@ -170,7 +205,9 @@ class TestBankAccounts(PayablesCase):
         account = self.connection.bank_account_ids[:1]
         journal = new_journal(self, 'bank', 'BNK9')
         for group, may in (('account_invoice', False), ('account_readonly', False), ('account_manager', True)):
-            user = new_test_user(self.env, group, f'account.group_{group}', company_id=self.company.id, company_ids=self.company.ids)
+            user = new_test_user(
+                self.env, group, f'account.group_{group}', company_id=self.company.id, company_ids=self.company.ids
+            )
             connection = self.connection.with_user(user)
             values = {'bank_account_ids': [Command.update(account.id, {'journal_id': journal.id})]}
             if may:
@@ -202,11 +239,17 @@ class TestStatementJournals(StatementsCase):
         self.connection.bank_account_ids.filtered(lambda account: account.ramp_id == other).journal_id = journals[1]
         self.spend(5000, date='2026-08-03T12:00:00+00:00')
         after = self.ramp.close_statement('2026-09-01')
-        transfers = [self.ramp.add_transfer(amount_minor=7500, date='2026-09-05', bank_account_id=account)
-                     for account in (own, other)] + [self.ramp.add_transfer(amount_minor=0, date='2026-09-06', bank_account_id=None)]
+        transfers = [
+            self.ramp.add_transfer(amount_minor=7500, date='2026-09-05', bank_account_id=account)
+            for account in (own, other)
+        ] + [self.ramp.add_transfer(amount_minor=0, date='2026-09-06', bank_account_id=None)]
         self.sync_statements()
-        self.assertEqual((self.bill(before).journal_id, self.bill(after).journal_id), (self.connection.bill_journal_id, journals[0]))
-        self.assertEqual([self.payment(transfer).journal_id for transfer in transfers[:2]], [
-            self.connection.payment_journal_id, journals[1]])
+        self.assertEqual(
+            (self.bill(before).journal_id, self.bill(after).journal_id), (self.connection.bill_journal_id, journals[0])
+        )
+        self.assertEqual(
+            [self.payment(transfer).journal_id for transfer in transfers[:2]],
+            [self.connection.payment_journal_id, journals[1]],
+        )
         self.assertEqual((self.bill(before).amount_residual, self.bill(after).amount_residual), (0, 0))
         self.assertEqual(self.payment(transfers[1]).outstanding_account_id.account_type, 'asset_current')

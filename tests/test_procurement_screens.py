@@ -19,8 +19,13 @@ class TestProcurementTours(ReceiptsCase, ScreenCase, BrowserCase):
         # a custom address has no pages to link to
         self.patch(self.env.registry['ramp.connection'], '_app_url', lambda connection: 'https://app.ramp.test')
         self.buyer = new_test_user(
-            self.env, 'ramp_buyer', 'base.group_user,purchase.group_purchase_user,stock.group_stock_user',
-            context={'no_reset_password': True}, company_id=self.company.id, company_ids=[Command.set(self.company.ids)])
+            self.env,
+            'ramp_buyer',
+            'base.group_user,purchase.group_purchase_user,stock.group_stock_user',
+            context={'no_reset_password': True},
+            company_id=self.company.id,
+            company_ids=[Command.set(self.company.ids)],
+        )
         self.vendor.ramp_spend_vendor = True
         self.push()
 
@@ -70,7 +75,8 @@ class TestProcurementTours(ReceiptsCase, ScreenCase, BrowserCase):
 
 @tagged('post_install', '-at_install', 'ramp', 'ramp_tour')
 class TestPeopleTours(PeopleCase, ScreenCase, BrowserCase):
-    """An HR officer, who has no right in accounting, in a real browser, see `TestTours`; after each step, what Ramp has.
+    """An HR officer, who has no right in accounting, in a real browser, see `TestTours`; after each step, what Ramp
+    has.
 
     Odoo's page of a departure opens for HR administrators only: it reads when the contract ends.
     """
@@ -166,16 +172,31 @@ class TestWhoSeesWhatIsSent(ReceiptsCase, RpcCase):
         self.order_sent = self.order((4, 4.0, {}))
         self.picking = self.receive(self.order_sent, 3)
         companies = {'company_id': self.company.id, 'company_ids': [Command.set(self.company.ids)]}
-        self.roles = {role: new_test_user(self.env, f'ramp_{role}', groups, email=f'{role}@role.example', **companies) for role, groups in {
-            'buyer': 'base.group_user,purchase.group_purchase_user', 'storekeeper': 'base.group_user,stock.group_stock_user',
-            'officer': 'base.group_user,hr.group_hr_user', 'keeper': 'base.group_user,base.group_erp_manager',
-            'employee': 'base.group_user', 'supplier': 'base.group_portal'}.items()}
+        self.roles = {
+            role: new_test_user(self.env, f'ramp_{role}', groups, email=f'{role}@role.example', **companies)
+            for role, groups in {
+                'buyer': 'base.group_user,purchase.group_purchase_user',
+                'storekeeper': 'base.group_user,stock.group_stock_user',
+                'officer': 'base.group_user,hr.group_hr_user',
+                'keeper': 'base.group_user,base.group_erp_manager',
+                'employee': 'base.group_user',
+                'supplier': 'base.group_portal',
+            }.items()
+        }
         self.roles['supplier'].partner_id.parent_id = self.vendor
         self.push()
         for _again in range(2):  # Ramp creates people by and by
             self.sync('employee', 'user', now=False)
-        self.objects = {record._name: record for record in (
-            self.order_sent, self.order_sent.order_line, self.picking, self.employee, self.roles['employee'])}
+        self.objects = {
+            record._name: record
+            for record in (
+                self.order_sent,
+                self.order_sent.order_line,
+                self.picking,
+                self.employee,
+                self.roles['employee'],
+            )
+        }
         self.env.flush_all()
 
     def values(self, role, model, *fields):
@@ -186,17 +207,24 @@ class TestWhoSeesWhatIsSent(ReceiptsCase, RpcCase):
         for field in self.fields[model]:
             with self.subTest(role=role, model=model, field=field):
                 self.assertEqual(
-                    self.refused(role, model, 'read', self.objects[model].ids, [field]), 'odoo.exceptions.AccessError')
+                    self.refused(role, model, 'read', self.objects[model].ids, [field]), 'odoo.exceptions.AccessError'
+                )
                 self.assertNotIn(field, self.call(role, model, 'fields_get'))
 
     def test_those_who_work_with_it(self):
         """The state in words is for them, the ledger is not."""
         for role, model, state in (
-                ('buyer', 'purchase.order', 'In Ramp'), ('storekeeper', 'stock.picking', 'In Ramp'),
-                ('officer', 'hr.employee', 'In Ramp'), ('keeper', 'res.users', 'In Ramp: The user is a draft')):
+            ('buyer', 'purchase.order', 'In Ramp'),
+            ('storekeeper', 'stock.picking', 'In Ramp'),
+            ('officer', 'hr.employee', 'In Ramp'),
+            ('keeper', 'res.users', 'In Ramp: The user is a draft'),
+        ):
             with self.subTest(role=role):
                 self.assertRegex(self.values(role, model, *self.fields[model])['ramp_state'], f'^{state}')
-                if model not in ('stock.picking', 'hr.employee'):  # of a person, officers see which row it is, and no more
+                if model not in (
+                    'stock.picking',
+                    'hr.employee',
+                ):  # of a person, officers see which row it is, and no more
                     self.refused(role, model, 'read', self.objects[model].ids, ['ramp_record_id'])
                 self.refused(role, 'ramp.record', 'search_read', [], ['name'])
         self.assertEqual(self.values('buyer', 'purchase.order', 'ramp_receipt_state')['ramp_receipt_state'], 'In Ramp')
@@ -211,10 +239,18 @@ class TestWhoSeesWhatIsSent(ReceiptsCase, RpcCase):
     def test_those_whom_another_module_lets_in(self):
         """Fields are hidden by themselves, and not only where their objects are: modules open those to further people."""
         for model, role, group in (
-                ('stock.picking', 'supplier', 'base.group_portal'), ('hr.employee', 'employee', 'base.group_user'),
-                ('res.users', 'employee', 'base.group_user')):
-            self.env['ir.model.access'].create({
-                'name': 'Let in', 'model_id': self.env['ir.model']._get_id(model), 'group_id': self.env.ref(group).id, 'perm_read': True})
+            ('stock.picking', 'supplier', 'base.group_portal'),
+            ('hr.employee', 'employee', 'base.group_user'),
+            ('res.users', 'employee', 'base.group_user'),
+        ):
+            self.env['ir.model.access'].create(
+                {
+                    'name': 'Let in',
+                    'model_id': self.env['ir.model']._get_id(model),
+                    'group_id': self.env.ref(group).id,
+                    'perm_read': True,
+                }
+            )
             self.env.flush_all()
             self.assertTrue(self.values(role, model, 'name')['name'])
             self.assertHidden(role, model)
@@ -224,5 +260,7 @@ class TestWhoSeesWhatIsSent(ReceiptsCase, RpcCase):
         for field in self.fields['hr.employee']:
             with self.subTest(field=field):
                 self.assertEqual(
-                    self.refused('employee', 'hr.employee', 'read', self.employee.ids, [field]), 'odoo.exceptions.AccessError')
+                    self.refused('employee', 'hr.employee', 'read', self.employee.ids, [field]),
+                    'odoo.exceptions.AccessError',
+                )
                 self.assertNotIn(field, self.env['hr.employee.public']._fields)

@@ -12,10 +12,19 @@ from .common import RampCase
 from .properties import examples
 
 FAULTS = (
-    {'kind': 'server_error', 'status': 500}, {'kind': 'error_after', 'status': 502}, {'kind': 'drop_before'}, {'kind': 'drop_after'},
-    {'kind': 'truncate'}, {'kind': 'rate_limit', 'retry_after': 0})
-step = st.tuples(st.sampled_from((
-    'create', 'create', 'confirm', 'quantity', 'price', 'add', 'empty', 'cancel', 'again', 'plan', 'fault', 'sync')), st.integers(0, 999))
+    {'kind': 'server_error', 'status': 500},
+    {'kind': 'error_after', 'status': 502},
+    {'kind': 'drop_before'},
+    {'kind': 'drop_after'},
+    {'kind': 'truncate'},
+    {'kind': 'rate_limit', 'retry_after': 0},
+)
+step = st.tuples(
+    st.sampled_from(
+        ('create', 'create', 'confirm', 'quantity', 'price', 'add', 'empty', 'cancel', 'again', 'plan', 'fault', 'sync')
+    ),
+    st.integers(0, 999),
+)
 
 
 class OrdersCase(RampCase):
@@ -24,17 +33,47 @@ class OrdersCase(RampCase):
     def once(self):
         super().once()
         self.connection.start_date = '2020-01-01'
-        self.vendor = self.env['res.partner'].create({
-            'name': 'Widget Supplier', 'is_company': True, 'email': 'sales@widget.example', 'country_id': self.env.ref('base.us').id,
-            'state_id': self.env.ref('base.state_us_5').id, 'supplier_rank': 1})
-        self.product = self.env['product.product'].create({
-            'name': 'Widget', 'type': 'consu', 'purchase_method': 'receive', 'property_account_expense_id': self.account_meals.id})
+        self.vendor = self.env['res.partner'].create(
+            {
+                'name': 'Widget Supplier',
+                'is_company': True,
+                'email': 'sales@widget.example',
+                'country_id': self.env.ref('base.us').id,
+                'state_id': self.env.ref('base.state_us_5').id,
+                'supplier_rank': 1,
+            }
+        )
+        self.product = self.env['product.product'].create(
+            {
+                'name': 'Widget',
+                'type': 'consu',
+                'purchase_method': 'receive',
+                'property_account_expense_id': self.account_meals.id,
+            }
+        )
 
     def order(self, *lines, confirm=True, **values):
-        order = self.env['purchase.order'].create({
-            'partner_id': self.vendor.id, 'company_id': self.company.id, 'order_line': [
-                (0, 0, {'product_id': self.product.id, 'product_qty': quantity, 'price_unit': price, 'tax_ids': [(5,)], **more})
-                for quantity, price, more in (lines or ((2, 10.0, {}),))], **values})
+        order = self.env['purchase.order'].create(
+            {
+                'partner_id': self.vendor.id,
+                'company_id': self.company.id,
+                'order_line': [
+                    (
+                        0,
+                        0,
+                        {
+                            'product_id': self.product.id,
+                            'product_qty': quantity,
+                            'price_unit': price,
+                            'tax_ids': [(5,)],
+                            **more,
+                        },
+                    )
+                    for quantity, price, more in (lines or ((2, 10.0, {}),))
+                ],
+                **values,
+            }
+        )
         if confirm:
             order.button_confirm()
         return order
@@ -67,7 +106,7 @@ class OrdersCase(RampCase):
     def external(self, record):
         if record._name != 'purchase.order':
             return super().external(record)
-        return f"{self.env['ramp.connection']._database_identity()}-order-{record.id}"
+        return f'{self.env["ramp.connection"]._database_identity()}-order-{record.id}'
 
 
 @tagged('post_install', '-at_install', 'ramp')
@@ -89,7 +128,9 @@ class TestPurchaseOrder(OrdersCase):
         self.assertIn(order.name, told['memo'])
         writes = self.ramp.counts()
         self.push()
-        self.assertEqual({key: count for key, count in (self.ramp.counts() - writes).items() if not key.startswith('GET')}, {})
+        self.assertEqual(
+            {key: count for key, count in (self.ramp.counts() - writes).items() if not key.startswith('GET')}, {}
+        )
 
     def test_page_in_ramp(self):
         """The button of the form leads to the order's own page; a custom address has none."""
@@ -98,7 +139,9 @@ class TestPurchaseOrder(OrdersCase):
         self.assertFalse(order.ramp_url)
         self.connection.environment = 'production'
         self.env.invalidate_all()
-        self.assertEqual(order.ramp_url, f'https://app.ramp.com/s/procurement/purchase-orders/{self.row(order).ramp_id}')
+        self.assertEqual(
+            order.ramp_url, f'https://app.ramp.com/s/procurement/purchase-orders/{self.row(order).ramp_id}'
+        )
         self.assertEqual(order.action_open_in_ramp()['url'], order.ramp_url)
         self.assertFalse(waiting.ramp_url)
 
@@ -113,10 +156,20 @@ class TestPurchaseOrder(OrdersCase):
         before = self.ramp.counts()
         order.order_line[0].product_qty = 3
         order.order_line[1].product_qty = 0
-        order.write({'order_line': [(0, 0, {'product_id': self.product.id, 'product_qty': 4, 'price_unit': 1.0, 'tax_ids': [(5,)]})]})
+        order.write(
+            {
+                'order_line': [
+                    (0, 0, {'product_id': self.product.id, 'product_qty': 4, 'price_unit': 1.0, 'tax_ids': [(5,)]})
+                ]
+            }
+        )
         self.push()
         self.assertThere(order, (3, 3000), (4, 400))
-        sent = {key.partition(' ')[0]: count for key, count in (self.ramp.counts() - before).items() if not key.startswith('GET')}
+        sent = {
+            key.partition(' ')[0]: count
+            for key, count in (self.ramp.counts() - before).items()
+            if not key.startswith('GET')
+        }
         self.assertEqual(sent, {'POST': 1, 'PATCH': 1, 'DELETE': 1})
 
     def test_cancelled_and_confirmed_again(self):
@@ -140,18 +193,33 @@ class TestPurchaseOrder(OrdersCase):
         self.assertIn('1/10', self.there(order)['line_items'][0]['description'])
 
     def test_coded(self):
-        """With the account and the analytic accounts that Ramp has, each in its own field; where several share a line, with none."""
+        """With the account and the analytic accounts that Ramp has, each in its own field; where several share a line,
+        with none.
+        """
         self.sync('account', 'analytic_plan', 'analytic_account')
-        move, fair, europe = (str(account.id) for account in (self.analytic_move, self.analytic_fair, self.analytic_europe))
+        move, fair, europe = (
+            str(account.id) for account in (self.analytic_move, self.analytic_fair, self.analytic_europe)
+        )
         order = self.order(
-            (1, 1.0, {'analytic_distribution': {f'{fair},{europe}': 100}}), (2, 1.0, {'analytic_distribution': {fair: 60, move: 40}}))
+            (1, 1.0, {'analytic_distribution': {f'{fair},{europe}': 100}}),
+            (2, 1.0, {'analytic_distribution': {fair: 60, move: 40}}),
+        )
         self.push()
-        plan, other_plan, account = (self.external(record) for record in (self.plan, self.other_plan, self.account_meals))
+        plan, other_plan, account = (
+            self.external(record) for record in (self.plan, self.other_plan, self.account_meals)
+        )
         both, shared = (
             {item['category_info']['external_id']: item['external_id'] for item in line['accounting_field_selections']}
-            for line in self.assertThere(order, (1, 100), (2, 200))['line_items'])
-        self.assertEqual(both, {
-            'Category': account, plan: self.external(self.analytic_fair), other_plan: self.external(self.analytic_europe)})
+            for line in self.assertThere(order, (1, 100), (2, 200))['line_items']
+        )
+        self.assertEqual(
+            both,
+            {
+                'Category': account,
+                plan: self.external(self.analytic_fair),
+                other_plan: self.external(self.analytic_europe),
+            },
+        )
         self.assertEqual(shared, {'Category': account})
         order.order_line[0].analytic_distribution = {move: 100}
         self.push()
@@ -159,35 +227,59 @@ class TestPurchaseOrder(OrdersCase):
         self.assertEqual({item['external_id'] for item in selections}, {account, self.external(self.analytic_move)})
 
     def test_coded_with_what_another_company_offers(self):
-        """Companies that share a Ramp business share one list: what the older connection offers is there for the orders of both."""
+        """Companies that share a Ramp business share one list: what the older connection offers is there for the orders
+        of both.
+        """
         second = self.env['res.company'].create({'name': 'Second'})
         self.env.user.company_ids += second
         self.account_meals.with_company(second).write({'company_ids': [Command.link(second.id)], 'code': '77'})
         self.product.with_company(second).property_account_expense_id = self.account_meals
         self.sync('account', 'analytic_plan', 'analytic_account')
-        other = self.connection.copy({'existing_policy': 'book', 'company_id': second.id, 'name': 'Second', 'start_date': '2020-01-01',
-                                      'client_id': self.ramp.client_id, 'client_secret': self.ramp.client_secret})
+        other = self.connection.copy(
+            {
+                'existing_policy': 'book',
+                'company_id': second.id,
+                'name': 'Second',
+                'start_date': '2020-01-01',
+                'client_id': self.ramp.client_id,
+                'client_secret': self.ramp.client_secret,
+            }
+        )
         other.action_connect()
-        own = self.env['account.analytic.account'].create({'name': 'Own', 'plan_id': self.other_plan.id, 'company_id': second.id})
+        own = self.env['account.analytic.account'].create(
+            {'name': 'Own', 'plan_id': self.other_plan.id, 'company_id': second.id}
+        )
         self.sync('account', 'analytic_plan', 'analytic_account')
-        self.assertEqual(self.env['ramp.record'].search([('res_model', '=', own._name), ('res_id', '=', own.id)]).state, 'confirmed')
+        self.assertEqual(
+            self.env['ramp.record'].search([('res_model', '=', own._name), ('res_id', '=', own.id)]).state, 'confirmed'
+        )
         # who buys is a user of another Ramp business, too
-        buyer = self.env['res.users'].create({'name': 'Buyer', 'login': 'buyer', 'company_ids': [Command.set([
-            *self.company.ids, *second.ids])]})
+        buyer = self.env['res.users'].create(
+            {'name': 'Buyer', 'login': 'buyer', 'company_ids': [Command.set([*self.company.ids, *second.ids])]}
+        )
         third = self.env['res.company'].create({'name': 'Third'})
         strange, known = (self.ramp.state.new_id(), next(iter(self.ramp.state['users']))['id'])
-        self.env['hr.employee'].create([
-            {'name': f'Buyer {number}', 'user_id': buyer.id, 'company_id': company.id, 'ramp_user_id': ramp_id}
-            for number, (company, ramp_id) in enumerate(((self.company, known), (third, strange)))])
-        order = self.order((1, 1.0, {'analytic_distribution': {f'{self.analytic_fair.id},{own.id}': 100}, 'tax_ids': False}),
-                           confirm=False, company_id=second.id, user_id=buyer.id)
+        self.env['hr.employee'].create(
+            [
+                {'name': f'Buyer {number}', 'user_id': buyer.id, 'company_id': company.id, 'ramp_user_id': ramp_id}
+                for number, (company, ramp_id) in enumerate(((self.company, known), (third, strange)))
+            ]
+        )
+        order = self.order(
+            (1, 1.0, {'analytic_distribution': {f'{self.analytic_fair.id},{own.id}': 100}, 'tax_ids': False}),
+            confirm=False,
+            company_id=second.id,
+            user_id=buyer.id,
+        )
         order.with_company(second).button_confirm()
         self.push()
         self.push()
         self.assertEqual(self.row(order).state, 'confirmed', self.row(order).error_message)
         told = self.there(order)
-        self.assertEqual({item['external_id'] for item in told['line_items'][0]['accounting_field_selections']}, {
-            self.external(self.account_meals), self.external(self.analytic_fair), self.external(own)})
+        self.assertEqual(
+            {item['external_id'] for item in told['line_items'][0]['accounting_field_selections']},
+            {self.external(self.account_meals), self.external(self.analytic_fair), self.external(own)},
+        )
         self.assertEqual(told['owner_id'], known)
 
     def test_currency_that_ramp_does_not_know(self):
@@ -202,9 +294,15 @@ class TestPurchaseOrder(OrdersCase):
 
     def test_dates_of_lines_and_terms(self):
         """The vendor moves the arrival of a line; Ramp knows no ends of months."""
-        terms = self.env['account.payment.term'].create([
-            {'name': delay, 'line_ids': [(0, 0, {'value': 'percent', 'value_amount': 100, 'nb_days': 10, 'delay_type': delay})]}
-            for delay in ('days_after', 'days_after_end_of_next_month')])
+        terms = self.env['account.payment.term'].create(
+            [
+                {
+                    'name': delay,
+                    'line_ids': [(0, 0, {'value': 'percent', 'value_amount': 100, 'nb_days': 10, 'delay_type': delay})],
+                }
+                for delay in ('days_after', 'days_after_end_of_next_month')
+            ]
+        )
         orders = [self.order(payment_term_id=term.id) for term in terms]
         self.push()
         self.assertEqual([self.there(order)['net_payment_terms'] for order in orders], [10, None])
@@ -231,7 +329,9 @@ class TestPurchaseOrder(OrdersCase):
 
     def test_vendor_who_is_an_employee(self):
         """Who is reimbursed is made no vendor in Ramp, and the order says why it waits."""
-        self.env['hr.employee'].create({'name': 'Emil', 'work_contact_id': self.vendor.id, 'company_id': self.company.id})
+        self.env['hr.employee'].create(
+            {'name': 'Emil', 'work_contact_id': self.vendor.id, 'company_id': self.company.id}
+        )
         order = self.order()
         self.push()
         self.assertEqual(self.row(order).state, 'held')
@@ -243,7 +343,10 @@ class TestPurchaseOrder(OrdersCase):
         """The bill in Odoo of an order that Ramp billed: of {index of a line: Ramp's units}, or of all."""
         told = self.there(order)
         ramp_id = self.ramp.bill_purchase_order(
-            told['id'], quantities and {told['line_items'][index]['id']: count for index, count in quantities.items()}, **values)
+            told['id'],
+            quantities and {told['line_items'][index]['id']: count for index, count in quantities.items()},
+            **values,
+        )
         self.sync('vendor', 'bill', now=False)
         self.assertEqual(self.record(ramp_id, 'bill').state, 'confirmed', self.record(ramp_id, 'bill').error_message)
         return self.move(ramp_id)
@@ -272,23 +375,44 @@ class TestPurchaseOrder(OrdersCase):
         order = self.order((2.5, 4.0, {}))
         self.push()
         [line] = self.there(order)['line_items']
-        bill = self.billed(order, lines=[], inventory=[{
-            'amount_minor': 825, 'quantity': 20, 'unit_price_minor': 41, 'account': self.external(self.account_meals),
-            'purchase_order_line_item_id': line['id']}])
+        bill = self.billed(
+            order,
+            lines=[],
+            inventory=[
+                {
+                    'amount_minor': 825,
+                    'quantity': 20,
+                    'unit_price_minor': 41,
+                    'account': self.external(self.account_meals),
+                    'purchase_order_line_item_id': line['id'],
+                }
+            ],
+        )
         self.assertEqual(bill.amount_total, 8.25)
         self.assertEqual(order.order_line.qty_invoiced, 2.0)
 
     def test_its_bill_with_tax(self):
         """The tax that Ramp's amount includes is not counted as goods."""
-        tax = self.env['account.tax'].create({'name': 'Input', 'amount': 25, 'type_tax_use': 'purchase', 'company_id': self.company.id})
+        tax = self.env['account.tax'].create(
+            {'name': 'Input', 'amount': 25, 'type_tax_use': 'purchase', 'company_id': self.company.id}
+        )
         self.connection.offer_taxes = True
         self.sync('account', 'tax_rate', 'tax_code')
         code = self.env['ramp.record'].search([('flow', '=', 'tax_code'), ('res_id', '=', tax.id)]).remote_id
         order = self.order((4, 10.0, {}))
         self.push()
         [line] = self.there(order)['line_items']
-        bill = self.billed(order, lines=[{
-            'amount_minor': 2500, 'account': self.external(self.account_meals), 'tax': code, 'purchase_order_line_item_id': line['id']}])
+        bill = self.billed(
+            order,
+            lines=[
+                {
+                    'amount_minor': 2500,
+                    'account': self.external(self.account_meals),
+                    'tax': code,
+                    'purchase_order_line_item_id': line['id'],
+                }
+            ],
+        )
         self.assertEqual((bill.amount_total, bill.amount_tax), (25, 5))
         self.assertEqual(order.order_line.qty_invoiced, 2.0)
 
@@ -299,17 +423,28 @@ class TestPurchaseOrder(OrdersCase):
         self.push()
         self.billed(order)
         [line] = self.there(order)['line_items']
-        credit = self.billed(order, lines=[{
-            'amount_minor': -1000, 'account': self.external(self.account_meals), 'purchase_order_line_item_id': line['id']}])
+        credit = self.billed(
+            order,
+            lines=[
+                {
+                    'amount_minor': -1000,
+                    'account': self.external(self.account_meals),
+                    'purchase_order_line_item_id': line['id'],
+                }
+            ],
+        )
         self.assertEqual((credit.move_type, credit.amount_total), ('in_refund', 10))
         self.assertEqual(order.order_line.qty_invoiced, 3.0)
 
     def test_valued_goods(self):
         """Goods of a perpetual inventory are billed on its account, as Odoo bills them."""
-        stock = self.env['account.account'].create({'name': 'Inventory', 'code': '110999', 'account_type': 'asset_current'})
+        stock = self.env['account.account'].create(
+            {'name': 'Inventory', 'code': '110999', 'account_type': 'asset_current'}
+        )
         self.connection.account_type_ids |= self.env['ramp.account.type'].search([('code', '=', 'asset_current')])
-        category = self.env['product.category'].create({
-            'name': 'Valued', 'property_valuation': 'real_time', 'property_stock_valuation_account_id': stock.id})
+        category = self.env['product.category'].create(
+            {'name': 'Valued', 'property_valuation': 'real_time', 'property_stock_valuation_account_id': stock.id}
+        )
         self.product.write({'is_storable': True, 'categ_id': category.id})
         self.sync('account')
         order = self.order((4, 10.0, {}))
@@ -320,15 +455,20 @@ class TestPurchaseOrder(OrdersCase):
     def test_crash_after_ramp_has_it(self):
         order = self.order()
         self.push()
-        self.env.cr.execute("UPDATE ramp_record SET ramp_id = NULL, payload = NULL, state = 'pending', is_uncertain = TRUE WHERE id = %s",
-                            [self.row(order).id])
+        self.env.cr.execute(
+            "UPDATE ramp_record SET ramp_id = NULL, payload = NULL, state = 'pending', is_uncertain = TRUE WHERE id = "
+            '%s',
+            [self.row(order).id],
+        )
         self.env.invalidate_all()
         self.push()
         self.assertThere(order, (2, 2000))
         self.assertEqual(len(list(self.ramp.state['purchase_orders'])), 1)
 
     def test_created_and_not_shown_yet(self):
-        """Ramp fails after the work, and its lists lag behind: nothing is sent again in that run, and a refusal later is no end."""
+        """Ramp fails after the work, and its lists lag behind: nothing is sent again in that run, and a refusal later
+        is no end.
+        """
         self.push_vendor()
         self.ramp.faults.add('error_after', '/purchase-orders', method='POST', status=504, count=1)
         self.ramp.faults.add('stale_page', '/purchase-orders', count=3)
@@ -338,7 +478,9 @@ class TestPurchaseOrder(OrdersCase):
         self.assertEqual((self.row(order).state, self.row(order).is_uncertain), ('error', True))
         self.send()  # the lists still do not show it: Ramp refuses a second one
         self.assertEqual(self.posts(), 2)
-        self.assertEqual((self.row(order).state, self.row(order).is_uncertain), ('pending', True), self.row(order).error_message)
+        self.assertEqual(
+            (self.row(order).state, self.row(order).is_uncertain), ('pending', True), self.row(order).error_message
+        )
         self.send()
         self.assertEqual(self.posts(), 2)
         self.assertThere(order, (2, 2000))
@@ -362,7 +504,9 @@ class TestPurchaseOrder(OrdersCase):
         order = self.order()
         self.push()
         self.ramp.faults.add('server_error', '/purchase-orders/*/line-items', method='POST', count=1)
-        order.order_line = [Command.create({'product_id': self.product.id, 'product_qty': 3, 'price_unit': 1.0, 'tax_ids': False})]
+        order.order_line = [
+            Command.create({'product_id': self.product.id, 'product_qty': 3, 'price_unit': 1.0, 'tax_ids': False})
+        ]
         self.send()
         self.assertEqual(self.row(order).state, 'error')
         self.ramp.before(self.refusing('POST', '/line-items', 422))
@@ -387,12 +531,15 @@ class TestPurchaseOrder(OrdersCase):
         def hook(asked, path, body):
             if asked == method and path.endswith(end):
                 raise RampError(status, 'DEVELOPER_7001', 'Invalid', {'memo': ['Invalid']})
+
         return hook
 
     # ------------------------------------------------------------------ any life of any orders
 
     def do_create(self, number):
-        self.orders.append(self.order((1 + number % 7, 1.25 * (1 + number % 11), {}), (number % 5 / 2, 3.0, {}), confirm=number % 2))
+        self.orders.append(
+            self.order((1 + number % 7, 1.25 * (1 + number % 11), {}), (number % 5 / 2, 3.0, {}), confirm=number % 2)
+        )
 
     def do_confirm(self, number):
         if order := self.pick(number, 'draft'):
@@ -408,8 +555,22 @@ class TestPurchaseOrder(OrdersCase):
 
     def do_add(self, number):
         if order := self.pick(number, 'purchase'):
-            order.write({'order_line': [(0, 0, {
-                'product_id': self.product.id, 'product_qty': 1 + number % 3, 'price_unit': number % 50, 'tax_ids': [(5,)]})]})
+            order.write(
+                {
+                    'order_line': [
+                        (
+                            0,
+                            0,
+                            {
+                                'product_id': self.product.id,
+                                'product_qty': 1 + number % 3,
+                                'price_unit': number % 50,
+                                'tax_ids': [(5,)],
+                            },
+                        )
+                    ]
+                }
+            )
 
     def do_empty(self, number):
         if order := self.pick(number, 'purchase'):
@@ -421,7 +582,11 @@ class TestPurchaseOrder(OrdersCase):
 
     def do_fault(self, number):
         self.ramp.faults.add(
-            path=('*', '/purchase-orders*')[number % 2], skip=number % 5, count=1 + number % 3, **FAULTS[number % len(FAULTS)])
+            path=('*', '/purchase-orders*')[number % 2],
+            skip=number % 5,
+            count=1 + number % 3,
+            **FAULTS[number % len(FAULTS)],
+        )
 
     def do_sync(self, _number):
         self.push()
@@ -445,11 +610,16 @@ class TestPurchaseOrder(OrdersCase):
                     lines[int(quantity), round(line.price_subtotal * 100)] += 1
             if order.state == 'purchase' and lines:
                 expected[self.external(order)] = lines
-        told = {identity: Counter((line['quantity'], line['amount']['amount']) for line in rows[0]['line_items'])
-                for identity, rows in there.items()}
+        told = {
+            identity: Counter((line['quantity'], line['amount']['amount']) for line in rows[0]['line_items'])
+            for identity, rows in there.items()
+        }
         # one whose last line was emptied stays as it is in Ramp, which takes no order without lines, and says so
-        emptied = {self.external(order) for order in self.orders
-                   if self.external(order) not in expected and order.state == 'purchase' and self.row(order).state == 'held'}
+        emptied = {
+            self.external(order)
+            for order in self.orders
+            if self.external(order) not in expected and order.state == 'purchase' and self.row(order).state == 'held'
+        }
         self.assertEqual({identity: lines for identity, lines in told.items() if identity not in emptied}, expected)
         self.assertFalse([identity for identity, rows in there.items() if len(rows) > 1])
         before = self.ramp.counts()

@@ -18,7 +18,8 @@ class PushCase(RampCase):
     def prepare(cls):
         super().prepare()
         cls.env['account.account'].search([('company_ids', 'in', cls.company.ids)]).filtered(
-            lambda account: not (account.code or '').startswith('65000')).active = False
+            lambda account: not (account.code or '').startswith('65000')
+        ).active = False
         cls.env['res.partner'].search([('supplier_rank', '>', 0)]).supplier_rank = 0
 
     def once(self):
@@ -35,12 +36,20 @@ class PushCase(RampCase):
         return rows[0] if rows else None
 
     def row(self, record, flow=None):
-        return self.env['ramp.record'].search([
-            ('res_model', '=', record._name), ('res_id', '=', record.id), ('flow', '=', flow or record._ramp_flows[-1])])
+        return self.env['ramp.record'].search(
+            [
+                ('res_model', '=', record._name),
+                ('res_id', '=', record.id),
+                ('flow', '=', flow or record._ramp_flows[-1]),
+            ]
+        )
 
     def writes(self):
         """What was sent since the last question: a list of (method, path)."""
-        calls = [(call['method'], call['path'].removeprefix('/developer/v1')) for call in self.ramp.write_calls()[self.told:]]
+        calls = [
+            (call['method'], call['path'].removeprefix('/developer/v1'))
+            for call in self.ramp.write_calls()[self.told :]
+        ]
         self.told += len(calls)
         return calls
 
@@ -53,9 +62,18 @@ class TestPushAccounts(PushCase):
         self.push()
         self.assertEqual(
             {(row['id'], row['code'], row['name'], row['classification']) for row in self.ramp.state['accounts']},
-            {(self.external(account), account.code, account.name, self.env['ramp.flow.account']._get_ramp_classification(account))
-             for account in self.env['account.account'].search([
-                 ('company_ids', 'in', self.company.ids), ('id', '!=', self.connection.card_account_id.id)])})
+            {
+                (
+                    self.external(account),
+                    account.code,
+                    account.name,
+                    self.env['ramp.flow.account']._get_ramp_classification(account),
+                )
+                for account in self.env['account.account'].search(
+                    [('company_ids', 'in', self.company.ids), ('id', '!=', self.connection.card_account_id.id)]
+                )
+            },
+        )
         self.assertEqual(self.row(self.account_meals).state, 'confirmed')
         self.assertIn(self.account_meals.ramp_state, ('Confirmed', 'In Ramp'))
         self.writes()
@@ -67,7 +85,9 @@ class TestPushAccounts(PushCase):
         self.writes()
         self.account_meals.name = 'Meals and more'
         self.push()
-        self.assertEqual(self.writes(), [('PATCH', f"/accounting/accounts/{self.remote('accounts', self.account_meals)['ramp_id']}")])
+        self.assertEqual(
+            self.writes(), [('PATCH', f'/accounting/accounts/{self.remote("accounts", self.account_meals)["ramp_id"]}')]
+        )
         self.assertEqual(self.remote('accounts', self.account_meals)['name'], 'Meals and more')
 
     def test_archive_and_back(self):
@@ -105,13 +125,15 @@ class TestPushAccounts(PushCase):
     def test_nothing_is_asked_of_the_database_when_nobody_wants_to_know(self):
         self.push()
         for work in (
-                lambda: self.account_meals.write({'note': 'Only for us'}),
-                lambda: self.env['res.partner'].create({'name': 'A customer', 'customer_rank': 1})):
+            lambda: self.account_meals.write({'note': 'Only for us'}),
+            lambda: self.env['res.partner'].create({'name': 'A customer', 'customer_rank': 1}),
+        ):
             work()
             self.assertEqual(self.changes(), [])
         other = self.env['res.company'].create({'name': 'Elsewhere'})
         self.env['account.account'].with_company(other).create(
-            {'name': 'Not ours', 'code': '100', 'account_type': 'expense', 'company_ids': [Command.set(other.ids)]})
+            {'name': 'Not ours', 'code': '100', 'account_type': 'expense', 'company_ids': [Command.set(other.ids)]}
+        )
         self.assertEqual(self.changes(), [])
         self.connection.action_disconnect()
         self.account_meals.name = 'Nobody hears of it'
@@ -171,8 +193,13 @@ class TestPushAccounts(PushCase):
         flow = self.env['ramp.flow.account']
         kinds = dict(self.env['account.account']._fields['account_type'].selection)
         self.assertEqual(
-            {flow._get_ramp_classification(self.env['account.account'].new({'account_type': kind})) for kind in kinds if kind != 'off_balance'},
-            {'ASSET', 'LIABILITY', 'CREDCARD', 'EQUITY', 'REVENUE', 'EXPENSE'})
+            {
+                flow._get_ramp_classification(self.env['account.account'].new({'account_type': kind}))
+                for kind in kinds
+                if kind != 'off_balance'
+            },
+            {'ASSET', 'LIABILITY', 'CREDCARD', 'EQUITY', 'REVENUE', 'EXPENSE'},
+        )
 
     def test_by_type(self):
         kind = self.env['ramp.account.type'].search([('code', '=', 'expense')])
@@ -192,12 +219,23 @@ class TestPushAccounts(PushCase):
         second = self.env['res.company'].create({'name': 'Second'})
         self.env.user.company_ids += second
         self.account_meals.with_company(second).write({'company_ids': [Command.link(second.id)], 'code': '77'})
-        own = self.env['account.account'].with_company(second).create(
-            {'name': 'Own', 'code': '78', 'account_type': 'expense', 'company_ids': [Command.set(second.ids)]})
+        own = (
+            self.env['account.account']
+            .with_company(second)
+            .create({'name': 'Own', 'code': '78', 'account_type': 'expense', 'company_ids': [Command.set(second.ids)]})
+        )
         self.push()
         self.writes()
-        other = self.connection.copy({'existing_policy': 'book', 'company_id': second.id, 'name': 'Second', 'ramp_entity_id': False,
-                                      'client_id': self.ramp.client_id, 'client_secret': self.ramp.client_secret})
+        other = self.connection.copy(
+            {
+                'existing_policy': 'book',
+                'company_id': second.id,
+                'name': 'Second',
+                'ramp_entity_id': False,
+                'client_id': self.ramp.client_id,
+                'client_secret': self.ramp.client_secret,
+            }
+        )
         other.action_connect()
         self.push()
         self.assertEqual(self.remote('accounts', self.account_meals)['code'], '650001')
@@ -208,21 +246,26 @@ class TestPushAccounts(PushCase):
         self.connection.action_disconnect()
         self.push()
         self.assertEqual(self.remote('accounts', self.account_meals)['code'], '77')
-        self.assertEqual(self.remote('accounts', self.account_travel)['visibility'], 'VISIBLE', 'nobody was asked to hide it')
+        self.assertEqual(
+            self.remote('accounts', self.account_travel)['visibility'], 'VISIBLE', 'nobody was asked to hide it'
+        )
 
 
 @tagged('post_install', '-at_install', 'ramp')
 class TestPushTrouble(PushCase):
     def refuse(self, bad, status=422):
         """Ramp refuses whatever holds this text."""
+
         def hook(method, path, body):
             if method != 'GET' and bad in str(body):
                 raise RampError(status, 'DEVELOPER_7001', 'Invalid name', {'name': ['Invalid name']})
+
         self.ramp.before(hook)
 
     def test_one_bad_object_does_not_hold_up_the_others(self):
         many = self.env['account.analytic.account'].create(
-            [{'name': f'Number {number}', 'plan_id': self.plan.id} for number in range(40)])
+            [{'name': f'Number {number}', 'plan_id': self.plan.id} for number in range(40)]
+        )
         many[17].name = 'Unspeakable'
         self.refuse('Unspeakable')
         self.push()
@@ -301,7 +344,9 @@ class TestPushTrouble(PushCase):
     def test_push_all_again_repairs_what_was_changed_in_ramp(self):
         self.push()
         state = self.ramp.state
-        state['accounts'].update(self.remote('accounts', self.account_meals)['ramp_id'], name='Changed there', visibility='HIDDEN')
+        state['accounts'].update(
+            self.remote('accounts', self.account_meals)['ramp_id'], name='Changed there', visibility='HIDDEN'
+        )
         state['options'].update(self.remote('options', self.analytic_fair)['ramp_id'], is_active=False)
         self.push()
         self.assertEqual(self.remote('accounts', self.account_meals)['name'], 'Changed there', 'nobody asked')
@@ -341,9 +386,13 @@ class TestPushAnalytic(PushCase):
         return found
 
     def test_fewest_calls(self):
-        self.env['account.analytic.account'].create([
-            {'name': f'{plan.name} {number}', 'plan_id': plan.id}
-            for plan, count in ((self.plan, 999), (self.other_plan, 501)) for number in range(count)])
+        self.env['account.analytic.account'].create(
+            [
+                {'name': f'{plan.name} {number}', 'plan_id': plan.id}
+                for plan, count in ((self.plan, 999), (self.other_plan, 501))
+                for number in range(count)
+            ]
+        )
         self.push()
         self.assertEqual(self.writes(), [('POST', '/accounting/field-options')] * 4)
         self.assertEqual(len(self.ramp.state['options']), 1503)
@@ -364,16 +413,22 @@ class TestPushAnalytic(PushCase):
         part = self.env['account.analytic.plan'].create({'name': 'Part', 'parent_id': self.plan.id})
         self.env['account.analytic.account'].create({'name': 'Detail', 'plan_id': part.id})
         self.push()
-        self.assertEqual(self.visible(), {'Ramp Projects': {'Office Move', 'Trade Fair', 'Detail'}, 'Ramp Markets': {'Europe'}})
+        self.assertEqual(
+            self.visible(), {'Ramp Projects': {'Office Move', 'Trade Fair', 'Detail'}, 'Ramp Markets': {'Europe'}}
+        )
         part.parent_id = self.other_plan
         self.push()
-        self.assertEqual(self.visible(), {'Ramp Projects': {'Office Move', 'Trade Fair'}, 'Ramp Markets': {'Europe', 'Detail'}})
+        self.assertEqual(
+            self.visible(), {'Ramp Projects': {'Office Move', 'Trade Fair'}, 'Ramp Markets': {'Europe', 'Detail'}}
+        )
 
     def test_plan_that_is_not_chosen(self):
         self.connection.analytic_plan_ids -= self.plan
         self.push()
         field = self.remote('fields', self.plan)
-        self.assertEqual(self.writes(), [('DELETE', f"/accounting/fields/{field['ramp_id']}")], 'its options go with it')
+        self.assertEqual(
+            self.writes(), [('DELETE', f'/accounting/fields/{field["ramp_id"]}')], 'its options go with it'
+        )
         self.assertEqual(self.visible(), {'Ramp Markets': {'Europe'}})
         self.analytic_move.name = 'Office Moved'
         self.push()
@@ -398,6 +453,7 @@ class TestPushAnalytic(PushCase):
         def hook(method, path, body):
             if 'field-options' in path and (body or {}).get('field_id') == gone:
                 raise RampError(404, 'DEVELOPER_7002', 'Not found')
+
         gone = self.remote('fields', self.plan)['ramp_id']
         self.ramp.before(hook)
         self.env['account.analytic.account'].create({'name': 'Late', 'plan_id': self.plan.id})
@@ -433,8 +489,19 @@ class TestPushTaxes(PushCase):
     def once(self):
         super().once()
         self.env['account.tax'].search([('company_id', '=', self.company.id)]).active = False
-        self.tax = self.env['account.tax'].with_company(self.company).create({
-            'name': 'Input 10%', 'amount_type': 'percent', 'amount': 10, 'type_tax_use': 'purchase', 'company_id': self.company.id})
+        self.tax = (
+            self.env['account.tax']
+            .with_company(self.company)
+            .create(
+                {
+                    'name': 'Input 10%',
+                    'amount_type': 'percent',
+                    'amount': 10,
+                    'type_tax_use': 'purchase',
+                    'company_id': self.company.id,
+                }
+            )
+        )
         self.lines = self.tax.invoice_repartition_line_ids.filtered(lambda line: line.repartition_type == 'tax')
         self.lines.account_id = self.account_software
         self.connection.offer_taxes = True
@@ -445,8 +512,10 @@ class TestPushTaxes(PushCase):
 
     def test_rate_and_code(self):
         [rate] = self.ramp.state['tax_rates']
-        self.assertEqual((rate['name'], rate['rate'], rate['accounting_gl_account_id']),
-                         ('Input 10%', '0.1', self.remote('accounts', self.account_software)['ramp_id']))
+        self.assertEqual(
+            (rate['name'], rate['rate'], rate['accounting_gl_account_id']),
+            ('Input 10%', '0.1', self.remote('accounts', self.account_software)['ramp_id']),
+        )
         self.assertEqual(self.codes(), {'Input 10%': [rate['id']]})
         self.writes()
         self.push()
@@ -471,14 +540,18 @@ class TestPushTaxes(PushCase):
         self.assertEqual(rate['accounting_gl_account_id'], self.remote('accounts', self.account_meals)['ramp_id'])
 
     def test_tax_without_an_account(self):
-        """It is a part of the cost; Ramp wants an account of its rate all the same, and gets that of the tax once it has one."""
+        """It is a part of the cost; Ramp wants an account of its rate all the same, and gets that of the tax once it
+        has one.
+        """
         other = self.tax.copy({'name': 'Cost'})
         other.invoice_repartition_line_ids.account_id = False
         self.push()
         self.assertEqual(set(self.codes()), {'Input 10%', 'Cost'})
         [rate] = [rate for rate in self.ramp.state['tax_rates'] if rate['name'] == 'Cost']
         self.assertIn(rate['accounting_gl_account_id'], [account['ramp_id'] for account in self.ramp.state['accounts']])
-        other.invoice_repartition_line_ids.filtered(lambda line: line.repartition_type == 'tax').account_id = self.account_meals
+        other.invoice_repartition_line_ids.filtered(
+            lambda line: line.repartition_type == 'tax'
+        ).account_id = self.account_meals
         self.push()
         self.assertEqual(rate['accounting_gl_account_id'], self.remote('accounts', self.account_meals)['ramp_id'])
 
@@ -501,7 +574,9 @@ class TestPushTaxes(PushCase):
 @tagged('post_install', '-at_install', 'ramp')
 class TestPushVendors(PushCase):
     def test_life_of_a_supplier(self):
-        vendor = self.env['res.partner'].create({'name': 'Paper & Sons', 'ref': 'P1', 'supplier_rank': 1, 'is_company': True})
+        vendor = self.env['res.partner'].create(
+            {'name': 'Paper & Sons', 'ref': 'P1', 'supplier_rank': 1, 'is_company': True}
+        )
         self.env['res.partner'].create({'name': 'A person there', 'parent_id': vendor.id, 'supplier_rank': 1})
         self.push()
         [remote] = self.ramp.state['accounting_vendors']
@@ -524,7 +599,9 @@ class TestPushVendors(PushCase):
         (person + ramp).supplier_rank = 1
         self.push()
         self.assertEqual([row['name'] for row in self.ramp.state['accounting_vendors']], ['Freelancer'])
-        employee = self.env['hr.employee'].create({'name': 'Freelancer', 'work_contact_id': both.id, 'company_id': self.company.id})
+        employee = self.env['hr.employee'].create(
+            {'name': 'Freelancer', 'work_contact_id': both.id, 'company_id': self.company.id}
+        )
         self.push()
         [remote] = self.ramp.state['accounting_vendors']
         self.assertFalse(remote['is_active'])
@@ -541,7 +618,9 @@ class TestPushVendors(PushCase):
 
     def test_who_becomes_an_employee_is_noted_at_once(self):
         """Not only by the next look at all suppliers; and so is who stops being one."""
-        both, other = self.env['res.partner'].create([{'name': name, 'supplier_rank': 1} for name in ('Freelancer', 'Contractor')])
+        both, other = self.env['res.partner'].create(
+            [{'name': name, 'supplier_rank': 1} for name in ('Freelancer', 'Contractor')]
+        )
         self.push()
 
         def noted():
@@ -551,7 +630,9 @@ class TestPushVendors(PushCase):
             return ids
 
         noted()
-        employee = self.env['hr.employee'].create({'name': 'Freelancer', 'work_contact_id': both.id, 'company_id': self.company.id})
+        employee = self.env['hr.employee'].create(
+            {'name': 'Freelancer', 'work_contact_id': both.id, 'company_id': self.company.id}
+        )
         self.assertEqual(noted(), {both.id})
         employee.work_contact_id = other
         self.assertEqual(noted(), {both.id, other.id})

@@ -17,28 +17,68 @@ from .test_push import CODING, PushCase
 
 ROUNDS = 8  # of all jobs, after which they must have come to rest
 TABLES = {
-    '/accounting/accounts': 'accounts', '/accounting/fields': 'fields', '/accounting/field-options': 'options',
-    '/accounting/tax/rates': 'tax_rates', '/accounting/tax/code/options': 'tax_options', '/accounting/vendors': 'accounting_vendors',
+    '/accounting/accounts': 'accounts',
+    '/accounting/fields': 'fields',
+    '/accounting/field-options': 'options',
+    '/accounting/tax/rates': 'tax_rates',
+    '/accounting/tax/code/options': 'tax_options',
+    '/accounting/vendors': 'accounting_vendors',
 }
 FLOWS = {
-    'account': 'accounts', 'analytic_plan': 'fields', 'analytic_account': 'options', 'tax_rate': 'tax_rates', 'tax_code': 'tax_options',
+    'account': 'accounts',
+    'analytic_plan': 'fields',
+    'analytic_account': 'options',
+    'tax_rate': 'tax_rates',
+    'tax_code': 'tax_options',
     'accounting_vendor': 'accounting_vendors',
 }
 CLASSES = {
-    'expense': 'EXPENSE', 'expense_direct_cost': 'EXPENSE', 'asset_current': 'ASSET', 'liability_current': 'LIABILITY',
-    'liability_credit_card': 'CREDCARD', 'income': 'REVENUE', 'income_other': 'REVENUE', 'equity': 'EQUITY',
+    'expense': 'EXPENSE',
+    'expense_direct_cost': 'EXPENSE',
+    'asset_current': 'ASSET',
+    'liability_current': 'LIABILITY',
+    'liability_credit_card': 'CREDCARD',
+    'income': 'REVENUE',
+    'income_other': 'REVENUE',
+    'equity': 'EQUITY',
 }
 TYPES = ('expense', 'expense_direct_cost', 'asset_current', 'income')
 KINDS = ('account', 'plan', 'analytic', 'tax', 'vendor')
 FAULTS = (
-    {'kind': 'server_error', 'status': 500}, {'kind': 'server_error', 'status': 503}, {'kind': 'error_after', 'status': 502},
-    {'kind': 'error_after', 'status': 500}, {'kind': 'drop_after'}, {'kind': 'drop_before'}, {'kind': 'truncate'},
-    {'kind': 'rate_limit', 'retry_after': 0}, {'kind': 'timeout_before', 'seconds': 0.01}, {'kind': 'timeout_after', 'seconds': 0.01},
+    {'kind': 'server_error', 'status': 500},
+    {'kind': 'server_error', 'status': 503},
+    {'kind': 'error_after', 'status': 502},
+    {'kind': 'error_after', 'status': 500},
+    {'kind': 'drop_after'},
+    {'kind': 'drop_before'},
+    {'kind': 'truncate'},
+    {'kind': 'rate_limit', 'retry_after': 0},
+    {'kind': 'timeout_before', 'seconds': 0.01},
+    {'kind': 'timeout_after', 'seconds': 0.01},
 )
 numbers = st.integers(0, 9)
 DEEDS = (
-    'create', 'rename', 'rename', 'recode', 'archive', 'archive', 'delete', 'move', 'move', 'type', 'subplan', 'tax', 'policy', 'policy',
-    'plans', 'plans', 'switch_taxes', 'switch_vendors', 'push_all', 'disconnect')
+    'create',
+    'rename',
+    'rename',
+    'recode',
+    'archive',
+    'archive',
+    'delete',
+    'move',
+    'move',
+    'type',
+    'subplan',
+    'tax',
+    'policy',
+    'policy',
+    'plans',
+    'plans',
+    'switch_taxes',
+    'switch_vendors',
+    'push_all',
+    'disconnect',
+)
 deed = st.tuples(st.sampled_from(DEEDS), numbers, numbers)
 run = st.just(('run', 0, 0))
 fault = st.tuples(st.just('fault'), st.integers(0, 10 * len(FAULTS) - 1), st.integers(0, 14))
@@ -63,9 +103,13 @@ class Watch:
             self.wrong.append(f'{method} {path} {body}: {said}')
 
     def is_again(self):
-        """Whether the client itself repeats this request, whose answer was lost a moment ago; anybody later has to ask first."""
+        """Whether the client itself repeats this request, whose answer was lost a moment ago; anybody later has to ask
+        first.
+        """
         this, *before = reversed(self.ramp.requests)
-        same = itertools.takewhile(lambda entry: (entry['method'], entry['path']) == (this['method'], this['path']), before)
+        same = itertools.takewhile(
+            lambda entry: (entry['method'], entry['path']) == (this['method'], this['path']), before
+        )
         return any(entry['fault'] in AFTER for entry in same)
 
     def said(self, method, path, body):
@@ -82,7 +126,11 @@ class Watch:
             return None if shown else 'is deleted already'
         if 'reactivate' in body and not shown:
             return None
-        return None if any(row.get(key) != value for key, value in body.items() if key != 'reactivate') else 'says nothing new'
+        return (
+            None
+            if any(row.get(key) != value for key, value in body.items() if key != 'reactivate')
+            else 'says nothing new'
+        )
 
     def posted(self, state, path, body):
         if path == '/accounting/tax/code':
@@ -91,7 +139,9 @@ class Watch:
             row = next((row for row in state['fields'] if row['id'] == body['id'] and self.here(row)), None)
             return 'the field is there' if row and row['is_active'] else None
         items = next(value for value in body.values() if isinstance(value, list))
-        known = {row['id'] for row in state[TABLES[path]] if self.here(row) and row.get('_field') == body.get('field_id')}
+        known = {
+            row['id'] for row in state[TABLES[path]] if self.here(row) and row.get('_field') == body.get('field_id')
+        }
         twice = [item['id'] for item in items if item['id'] in known]
         return f'exist already: {twice}' if twice else None
 
@@ -101,17 +151,33 @@ class Watch:
 
 @tagged('post_install', '-at_install', 'ramp')
 class TestConvergence(PushCase):
-    """Whatever happens in Odoo and on the way: in the end Ramp shows what Odoo offers, and nothing was sent for nothing."""
+    """Whatever happens in Odoo and on the way: in the end Ramp shows what Odoo offers, and nothing was sent for
+    nothing.
+    """
 
     @classmethod
     def prepare(cls):
         super().prepare()
         # each root plan has columns of its own; they are not Ramp's business, and a registry cannot be rolled back
         cls.classPatch(type(cls.env['account.analytic.plan']), '_sync_all_plan_column', lambda self: None)
-        cls.classPatch(type(cls.env['account.analytic.account']), '_update_accounts_in_analytic_lines', lambda self, *args, **kwargs: None)
+        cls.classPatch(
+            type(cls.env['account.analytic.account']),
+            '_update_accounts_in_analytic_lines',
+            lambda self, *args, **kwargs: None,
+        )
         cls.env['account.tax'].search([('company_id', '=', cls.company.id)]).active = False
-        cls.tax_account = cls.env['account.account'].with_company(cls.company).create({
-            'name': 'Input tax', 'code': '650009', 'account_type': 'asset_current', 'company_ids': [Command.set(cls.company.ids)]})
+        cls.tax_account = (
+            cls.env['account.account']
+            .with_company(cls.company)
+            .create(
+                {
+                    'name': 'Input tax',
+                    'code': '650009',
+                    'account_type': 'asset_current',
+                    'company_ids': [Command.set(cls.company.ids)],
+                }
+            )
+        )
         cls.country = cls.company.account_fiscal_country_id
 
     def setUp(self):
@@ -133,11 +199,17 @@ class TestConvergence(PushCase):
     def things(self, kind):
         """Records that a deed may be done to, archived ones too."""
         return {
-            'account': lambda: self.of_company('account.account', ('company_ids', 'in', self.company.ids), ('code', '=like', '6500%')),
+            'account': lambda: self.of_company(
+                'account.account', ('company_ids', 'in', self.company.ids), ('code', '=like', '6500%')
+            ),
             'plan': lambda: self.of_company('account.analytic.plan', ('name', '=like', 'Ramp %')),
             'analytic': lambda: self.of_company('account.analytic.account', ('plan_id', 'in', self.things('plan').ids)),
-            'tax': lambda: self.of_company('account.tax', ('company_id', '=', self.company.id), ('name', '=like', 'Tax %')),
-            'vendor': lambda: self.of_company('res.partner', ('supplier_rank', '>', 0), ('name', '=like', 'Supplier %')),
+            'tax': lambda: self.of_company(
+                'account.tax', ('company_id', '=', self.company.id), ('name', '=like', 'Tax %')
+            ),
+            'vendor': lambda: self.of_company(
+                'res.partner', ('supplier_rank', '>', 0), ('name', '=like', 'Supplier %')
+            ),
         }[kind]()
 
     def wanted(self):
@@ -145,26 +217,51 @@ class TestConvergence(PushCase):
         connection, found = self.connection, {}
         types = set(connection.account_type_ids.mapped('code')) if connection.account_policy == 'types' else None
         accounts = self.of_company('account.account', ('company_ids', 'in', self.company.ids)).filtered(
-            lambda account: account.active and account.account_type != 'liability_credit_card' and (
-                types is None or account.account_type in types or account in self.tax_accounts()))
+            lambda account: (
+                account.active
+                and account.account_type != 'liability_credit_card'
+                and (types is None or account.account_type in types or account in self.tax_accounts())
+            )
+        )
         found['accounts'] = Counter(
-            (self.external(account), account.name, account.code or '', CLASSES[account.account_type]) for account in accounts)
+            (self.external(account), account.name, account.code or '', CLASSES[account.account_type])
+            for account in accounts
+        )
         plans = connection.analytic_plan_ids.filtered(lambda plan: not plan.parent_id)
         found['fields'] = Counter((self.external(plan), plan.name) for plan in plans)
         found['options'] = Counter(
             (self.external(account.root_plan_id), self.external(account), account.name, account.code or '')
             for account in self.of_company('account.analytic.account', ('company_id', 'in', (False, self.company.id)))
-            if account.active and account.root_plan_id in plans)
+            if account.active and account.root_plan_id in plans
+        )
         taxes = self.of_company('account.tax', ('company_id', '=', self.company.id)).filtered(
-            lambda tax: connection.offer_taxes and tax.active and tax.type_tax_use == 'purchase' and self.tax_parts(tax, accounts))
+            lambda tax: (
+                connection.offer_taxes
+                and tax.active
+                and tax.type_tax_use == 'purchase'
+                and self.tax_parts(tax, accounts)
+            )
+        )
         found['tax_options'] = Counter(
-            (self.external(tax), tax.name, tuple(sorted(
-                (part.name, round(part.amount, 4), self.external(self.account_of(part))) for part in self.tax_parts(tax, accounts))))
-            for tax in taxes)
+            (
+                self.external(tax),
+                tax.name,
+                tuple(
+                    sorted(
+                        (part.name, round(part.amount, 4), self.external(self.account_of(part)))
+                        for part in self.tax_parts(tax, accounts)
+                    )
+                ),
+            )
+            for tax in taxes
+        )
         found['accounting_vendors'] = Counter(
             (self.external(partner), partner.name, partner.ref or '')
             for partner in self.of_company('res.partner', ('supplier_rank', '>', 0), ('parent_id', '=', False))
-            if partner.active and connection.offer_vendors and partner.company_id in (self.company, self.env['res.company']))
+            if partner.active
+            and connection.offer_vendors
+            and partner.company_id in (self.company, self.env['res.company'])
+        )
         return found
 
     def account_of(self, tax):
@@ -180,9 +277,11 @@ class TestConvergence(PushCase):
         if not self.connection.offer_taxes:
             return self.env['account.account']
         taxes = self.of_company('account.tax', ('company_id', '=', self.company.id)).filtered(
-            lambda tax: tax.active and tax.type_tax_use == 'purchase')
+            lambda tax: tax.active and tax.type_tax_use == 'purchase'
+        )
         parts = (taxes + taxes.filtered(lambda tax: tax.amount_type == 'group').children_tax_ids).filtered(
-            lambda tax: tax.active and tax.amount_type == 'percent')
+            lambda tax: tax.active and tax.amount_type == 'percent'
+        )
         return self.account_of(parts)
 
     def shown(self):
@@ -190,21 +289,46 @@ class TestConvergence(PushCase):
         state, here = self.ramp.state, in_books_of(active_connection(self.ramp.state))
 
         def rows(table):
-            return [row for row in state[table] if here(row) and row.get('is_active', True) and row.get('visibility') != 'HIDDEN']
+            return [
+                row
+                for row in state[table]
+                if here(row) and row.get('is_active', True) and row.get('visibility') != 'HIDDEN'
+            ]
 
         accounts = {row['ramp_id']: row for row in rows('accounts')}
         fields = {row['ramp_id']: row for row in rows('fields')}
         rates = {row['id']: row for row in state['tax_rates'] if here(row)}
         return {
-            'accounts': Counter((own(row), row['name'], row['code'], row['classification']) for row in accounts.values()),
-            'fields': Counter((row['id'], row['display_name']) for row in fields.values() if row['name'] == row['display_name']),
-            'options': Counter((fields[row['_field']]['id'], row['id'], row['value'], row['code'])
-                               for row in rows('options') if row['_field'] in fields),
+            'accounts': Counter(
+                (own(row), row['name'], row['code'], row['classification']) for row in accounts.values()
+            ),
+            'fields': Counter(
+                (row['id'], row['display_name']) for row in fields.values() if row['name'] == row['display_name']
+            ),
+            'options': Counter(
+                (fields[row['_field']]['id'], row['id'], row['value'], row['code'])
+                for row in rows('options')
+                if row['_field'] in fields
+            ),
             'tax_options': Counter(
-                (own(row), row['name'], tuple(sorted(
-                    (rates[rate]['name'], round(float(rates[rate]['rate']) * 100, 4),
-                     own(accounts.get(rates[rate]['accounting_gl_account_id'], {'id': 'of a hidden account'})))
-                    for rate in row['tax_rate_ids']))) for row in rows('tax_options')),
+                (
+                    own(row),
+                    row['name'],
+                    tuple(
+                        sorted(
+                            (
+                                rates[rate]['name'],
+                                round(float(rates[rate]['rate']) * 100, 4),
+                                own(
+                                    accounts.get(rates[rate]['accounting_gl_account_id'], {'id': 'of a hidden account'})
+                                ),
+                            )
+                            for rate in row['tax_rate_ids']
+                        )
+                    ),
+                )
+                for row in rows('tax_options')
+            ),
             'accounting_vendors': Counter((row['id'], row['name'], row['code']) for row in rows('accounting_vendors')),
         }
 
@@ -216,31 +340,54 @@ class TestConvergence(PushCase):
 
     def new_tax(self, name, amount):
         group = self.env['account.tax.group'].search([('company_id', '=', self.company.id)], limit=1)
-        lines = [Command.clear(), Command.create({'repartition_type': 'base'}), Command.create(
-            {'repartition_type': 'tax', 'account_id': self.tax_account.id})]
-        return self.env['account.tax'].create({
-            'name': name, 'amount': amount, 'type_tax_use': 'purchase', 'company_id': self.company.id, 'tax_group_id': group.id,
-            'country_id': self.country.id, 'invoice_repartition_line_ids': lines, 'refund_repartition_line_ids': lines})
+        lines = [
+            Command.clear(),
+            Command.create({'repartition_type': 'base'}),
+            Command.create({'repartition_type': 'tax', 'account_id': self.tax_account.id}),
+        ]
+        return self.env['account.tax'].create(
+            {
+                'name': name,
+                'amount': amount,
+                'type_tax_use': 'purchase',
+                'company_id': self.company.id,
+                'tax_group_id': group.id,
+                'country_id': self.country.id,
+                'invoice_repartition_line_ids': lines,
+                'refund_repartition_line_ids': lines,
+            }
+        )
 
     def do_create(self, kind, number):
         kind, stamp = KINDS[kind % len(KINDS)], next(self.stamps)
         if kind == 'account':
-            self.env['account.account'].with_company(self.company).create({
-                'name': f'Account {stamp}', 'code': f'6500{stamp + 10}', 'account_type': TYPES[number % len(TYPES)],
-                'company_ids': [Command.set(self.company.ids)]})
+            self.env['account.account'].with_company(self.company).create(
+                {
+                    'name': f'Account {stamp}',
+                    'code': f'6500{stamp + 10}',
+                    'account_type': TYPES[number % len(TYPES)],
+                    'company_ids': [Command.set(self.company.ids)],
+                }
+            )
         elif kind == 'plan':
             self.env['account.analytic.plan'].create({'name': f'Ramp {stamp}'})
         elif kind == 'analytic':
-            self.env['account.analytic.account'].create({
-                'name': f'Analytic {stamp}', 'plan_id': self.pick('plan', number).id,
-                'company_id': self.company.id if number % 2 else False})
+            self.env['account.analytic.account'].create(
+                {
+                    'name': f'Analytic {stamp}',
+                    'plan_id': self.pick('plan', number).id,
+                    'company_id': self.company.id if number % 2 else False,
+                }
+            )
         elif kind == 'tax':
             tax = self.new_tax(f'Tax {stamp}', 1 + stamp / 8)
             if number % 3 == 0:
                 parts = (self.things('tax') - tax).filtered(lambda part: part.amount_type == 'percent')[:2]
                 tax.write({'amount_type': 'group', 'children_tax_ids': [Command.set(parts.ids)]})
         else:
-            self.env['res.partner'].create({'name': f'Supplier {stamp}', 'supplier_rank': 1, 'ref': f'S{stamp}' if number % 2 else False})
+            self.env['res.partner'].create(
+                {'name': f'Supplier {stamp}', 'supplier_rank': 1, 'ref': f'S{stamp}' if number % 2 else False}
+            )
 
     def do_rename(self, kind, number):
         kind = KINDS[kind % len(KINDS)]
@@ -252,7 +399,9 @@ class TestConvergence(PushCase):
         kind = ('account', 'analytic', 'vendor')[kind % 3]
         name = {'account': 'code', 'analytic': 'code', 'vendor': 'ref'}[kind]
         stamp = next(self.stamps)
-        self.pick(kind, number)[name] = f'6500{stamp + 10}' if kind == 'account' else False if stamp % 4 == 0 else f'C{stamp}'
+        self.pick(kind, number)[name] = (
+            f'6500{stamp + 10}' if kind == 'account' else False if stamp % 4 == 0 else f'C{stamp}'
+        )
 
     def do_archive(self, kind, number):
         """Or take it back out of the archive."""
@@ -262,8 +411,12 @@ class TestConvergence(PushCase):
     def do_delete(self, kind, number):
         kind = KINDS[kind % len(KINDS)]
         thing = self.pick(kind, number)
-        if kind == 'account' and thing == self.tax_account or kind == 'plan' and (
-                thing.children_ids or thing in self.plan + self.other_plan):
+        if (
+            kind == 'account'
+            and thing == self.tax_account
+            or kind == 'plan'
+            and (thing.children_ids or thing in self.plan + self.other_plan)
+        ):
             return
         if kind == 'plan':
             self.of_company('account.analytic.account', ('plan_id', '=', thing.id)).unlink()
@@ -293,7 +446,7 @@ class TestConvergence(PushCase):
         if number % 3 == 0:
             self.connection.account_policy = 'all'
         else:
-            types = self.env['ramp.account.type'].search([('code', 'in', TYPES[number % 4:] + TYPES[:number % 3])])
+            types = self.env['ramp.account.type'].search([('code', 'in', TYPES[number % 4 :] + TYPES[: number % 3])])
             self.connection.write({'account_policy': 'types', 'account_type_ids': [Command.set(types.ids)]})
 
     def do_plans(self, number, _other):
@@ -326,9 +479,13 @@ class TestConvergence(PushCase):
 
     def do_fault(self, number, skip):
         options = FAULTS[number % len(FAULTS)]
-        self.ramp.faults.add(path='/accounting/*', skip=skip, count=1 + 3 * (number // 50),
-                             method=(None, 'GET', 'POST', 'PATCH')[number // 10 % 4],
-                              **options)
+        self.ramp.faults.add(
+            path='/accounting/*',
+            skip=skip,
+            count=1 + 3 * (number // 50),
+            method=(None, 'GET', 'POST', 'PATCH')[number // 10 % 4],
+            **options,
+        )
 
     def do_crash(self, number, _other):
         """The job dies when Ramp has done its work and nothing of it is written down, now or some steps later."""
@@ -356,14 +513,20 @@ class TestConvergence(PushCase):
             self.assertEqual(runs.filtered(lambda run: run.state != 'done').mapped('message'), [])
             if (self.ledger(), len(self.ramp.write_calls())) == (before, sent):
                 return
-        self.fail(f'not quiet after {ROUNDS} rounds: {[(entry["method"], entry["path"]) for entry in self.ramp.write_calls()[-6:]]}')
+        self.fail(
+            f'not quiet after {ROUNDS} rounds: '
+            f'{[(entry["method"], entry["path"]) for entry in self.ramp.write_calls()[-6:]]}'
+        )
 
     def assert_converged(self):
         self.settle()
         wanted, shown = self.wanted(), self.shown()
         for kind, rows in wanted.items():
-            self.assertEqual((sorted(rows - shown[kind]), sorted(shown[kind] - rows)), ([], []),
-                             f'{kind}: wanted and not shown; shown and not wanted')
+            self.assertEqual(
+                (sorted(rows - shown[kind]), sorted(shown[kind] - rows)),
+                ([], []),
+                f'{kind}: wanted and not shown; shown and not wanted',
+            )
         self.assert_ledger(wanted)
         here = in_books_of(active_connection(self.ramp.state))
         for table in FLOWS.values():
@@ -394,17 +557,36 @@ class TestConvergence(PushCase):
                 self.assertIn(row.flow, ('tax_rate',), text)
             else:
                 self.assertEqual((row.state, row.flow), ('pending', 'tax_code'), text)
-            if row.is_uncertain:  # not asked for while it waits for something else, and where its whole field is deleted
-                self.assertTrue(row.state in ('pending', 'held') or row.flow == 'analytic_account' and row.state == 'ignored', text)
+            if (
+                row.is_uncertain
+            ):  # not asked for while it waits for something else, and where its whole field is deleted
+                self.assertTrue(
+                    row.state in ('pending', 'held') or row.flow == 'analytic_account' and row.state == 'ignored', text
+                )
 
     def play(self, steps, first):
         self.stamps = itertools.count(1)
         if first:
             self.do_run()
         for deed, number, other in steps:
-            if deed in ('run', 'fault', 'crash', 'policy', 'plans', 'switch_taxes', 'switch_vendors', 'push_all', 'disconnect') \
-                    or deed == 'create' or self.things(
-                        {'move': 'analytic', 'type': 'account', 'subplan': 'plan', 'tax': 'tax'}.get(deed, 'account')):
+            if (
+                deed
+                in (
+                    'run',
+                    'fault',
+                    'crash',
+                    'policy',
+                    'plans',
+                    'switch_taxes',
+                    'switch_vendors',
+                    'push_all',
+                    'disconnect',
+                )
+                or deed == 'create'
+                or self.things(
+                    {'move': 'analytic', 'type': 'account', 'subplan': 'plan', 'tax': 'tax'}.get(deed, 'account')
+                )
+            ):
                 getattr(self, f'do_{deed}')(number, other)
                 self.env.flush_all()
         self.assert_converged()

@@ -33,6 +33,7 @@ class QueryCounting:
         def counting(*args, **kwargs):
             with self.counting(phase):
                 return original(*args, **kwargs)
+
         return counting
 
     @contextmanager
@@ -51,11 +52,15 @@ class QueryCounting:
             thread.query_hooks = hooks
 
     def each(self, few, many, **values):
-        """Queries that one object more costs, by phase, of `queries(count)`: what a batch costs as a whole cancels out (`totals`)."""
+        """Queries that one object more costs, by phase, of `queries(count)`: what a batch costs as a whole cancels out
+        (`totals`).
+        """
         for _try in range(TRIES - 1):
             self.queries(2, **values)
         totals = self.totals = {count: self.queries(count, **values) for count in (few, many)}
-        return {phase: (totals[many][phase] - totals[few][phase]) / (many - few) for phase in {*totals[few], *totals[many]}}
+        return {
+            phase: (totals[many][phase] - totals[few][phase]) / (many - few) for phase in {*totals[few], *totals[many]}
+        }
 
 
 @tagged('post_install', '-at_install', 'ramp', 'is_query_count')
@@ -75,7 +80,9 @@ class TestQueryCounts(QueryCounting, RampCase):
         return Counter(self.counts)
 
     def test_plain_transactions(self):
-        """Nothing is asked for each transaction: accounts, vendors, numbers and payment methods are found for the batch."""
+        """Nothing is asked for each transaction: accounts, vendors, numbers and payment methods are found for the
+        batch.
+        """
         each = self.each(FEW, MANY)
         self.assertEqual(each['_store_listed_page'], 0)
         self.assertEqual(each['_confirm_booked_batch'], 0)
@@ -84,9 +91,22 @@ class TestQueryCounts(QueryCounting, RampCase):
 
     def test_split_transactions_with_analytics(self):
         """Core would ask for each analytic line whether its account exists; those of a batch are known."""
-        each = self.each(FEW, MANY, lines=[
-            {'amount_minor': 400, 'account': self.external(self.account_meals), 'analytics': self.analytics(self.analytic_move)},
-            {'amount_minor': 600, 'account': self.external(self.account_travel), 'analytics': self.analytics(self.analytic_fair)}])
+        each = self.each(
+            FEW,
+            MANY,
+            lines=[
+                {
+                    'amount_minor': 400,
+                    'account': self.external(self.account_meals),
+                    'analytics': self.analytics(self.analytic_move),
+                },
+                {
+                    'amount_minor': 600,
+                    'account': self.external(self.account_travel),
+                    'analytics': self.analytics(self.analytic_fair),
+                },
+            ],
+        )
         self.assertEqual(each['_store_listed_page'], 0)
         self.assertEqual(each['_confirm_booked_batch'], 0)
         self.assertLessEqual(each['run'], 0.5)
@@ -137,15 +157,18 @@ class TestQueryCounts(QueryCounting, RampCase):
         thread = threading.current_thread()
         thread.query_hooks = (lambda cr, query, params, start, delay: statements.append(query),)
         self.addCleanup(delattr, thread, 'query_hooks')
-        self.patch(ramp_record_statistics, 'FEW_CHANGES', 10 ** 9)
+        self.patch(ramp_record_statistics, 'FEW_CHANGES', 10**9)
         self.refresh_statistics()
         self.assertFalse([text for text in statements if 'ANALYZE' in text], 'nothing was filled')
-        self.patch(ramp_record_statistics, 'FEW_CHANGES', -10 ** 9)
+        self.patch(ramp_record_statistics, 'FEW_CHANGES', -(10**9))
         self.refresh_statistics()
         self.assertEqual([text.split('"')[1] for text in statements if 'ANALYZE' in text], ['res_lang'])
 
     def test_statistics_are_those_of_tables_that_exist(self):
-        self.env.cr.execute('SELECT relname FROM pg_stat_user_tables WHERE relname = ANY(%s)', [list(ramp_record_statistics.FILLED_TABLES)])
+        self.env.cr.execute(
+            'SELECT relname FROM pg_stat_user_tables WHERE relname = ANY(%s)',
+            [list(ramp_record_statistics.FILLED_TABLES)],
+        )
         self.assertEqual({name for [name] in self.env.cr.fetchall()}, set(ramp_record_statistics.FILLED_TABLES))
 
     def test_statistics_never_fail_the_run(self):

@@ -12,8 +12,15 @@ MOST = 380  # queries of the two jobs, however many bills they book
 NEXT_TO_NOTHING = 0.2  # a row more is written by the same statements; the ORM splits the longest of them
 
 KINDS = (
-    'bills_of_one_vendor', 'what_odoo_adds_and_demands', 'lines_with_analytics', 'bills_with_taxes',
-    'foreign_bills', 'foreign_bills_at_odoos_rate', 'differences_of_rates', 'a_vendor_for_each_bill')
+    'bills_of_one_vendor',
+    'what_odoo_adds_and_demands',
+    'lines_with_analytics',
+    'bills_with_taxes',
+    'foreign_bills',
+    'foreign_bills_at_odoos_rate',
+    'differences_of_rates',
+    'a_vendor_for_each_bill',
+)
 
 
 @tagged('post_install', '-at_install', 'ramp', 'is_query_count')
@@ -25,11 +32,15 @@ class TestQueryCountsPayables(QueryCounting, PayablesCase):
         self.vendors = [self.ramp.add_vendor(f'Supplier {number}', country='US') for number in range(MANY)]
 
     def queries(self, count, vendors=1, paid_at=None, **values):
-        """Queries of each phase when this many bills, each paid by a transfer of its own, are booked, paid and confirmed.
+        """Queries of each phase when this many bills, each paid by a transfer of its own, are booked, paid and
+        confirmed.
 
         :param paid_at: the rate at which they are paid, after they were booked
         """
-        bills = [self.owe(1000, vendor=self.vendors[number % vendors], date='2026-03-04', **values) for number in range(count)]
+        bills = [
+            self.owe(1000, vendor=self.vendors[number % vendors], date='2026-03-04', **values)
+            for number in range(count)
+        ]
         self.sync('vendor')
         if paid_at:
             self.sync('bill', now=False)
@@ -40,12 +51,18 @@ class TestQueryCountsPayables(QueryCounting, PayablesCase):
             with self.counting('run'):
                 self.sync(flow, now=False)
         for flow in ('bill', 'bill_payment'):
-            self.assertEqual(self.env['ramp.record'].search_count(
-                [('flow', '=', flow), ('ramp_id', 'in', bills), ('state', '=', 'confirmed')]), count)
+            self.assertEqual(
+                self.env['ramp.record'].search_count(
+                    [('flow', '=', flow), ('ramp_id', 'in', bills), ('state', '=', 'confirmed')]
+                ),
+                count,
+            )
         return Counter(self.counts)
 
     def assertFlat(self, booked=NEXT_TO_NOTHING, paid=NEXT_TO_NOTHING, most=MOST, **values):
-        """A bill more costs no query of the ledger and the confirmation, and so many at most where it is booked and where it is paid."""
+        """A bill more costs no query of the ledger and the confirmation, and so many at most where it is booked and
+        where it is paid.
+        """
         each = self.each(FEW, MANY, **values)
         for phase in PHASES:
             book = phase == '_book_batch'
@@ -59,27 +76,52 @@ class TestQueryCountsPayables(QueryCounting, PayablesCase):
         self.assertFlat()
 
     def check_what_odoo_adds_and_demands(self):
-        """Default taxes, distribution models and mandatory plans are asked for once for all bills of a vendor with an account."""
+        """Default taxes, distribution models and mandatory plans are asked for once for all bills of a vendor with an
+        account.
+        """
         self.connection.write({'analytic_policy': 'models', 'tax_policy': 'default'})
-        self.account_meals.tax_ids = self.env['account.tax'].search([
-            ('company_id', '=', self.company.id), ('type_tax_use', '=', 'purchase')], limit=1)
+        self.account_meals.tax_ids = self.env['account.tax'].search(
+            [('company_id', '=', self.company.id), ('type_tax_use', '=', 'purchase')], limit=1
+        )
         self.plan.default_applicability = 'mandatory'
-        self.env['account.analytic.distribution.model'].create({
-            'account_prefix': self.account_meals.code, 'company_id': self.company.id,
-            'analytic_distribution': {str(self.analytic_move.id): 100}})
-        # a bill has more rows: tax and analytic items, which the ORM writes some at a time; and a batch asks for more, once
-        self.assertFlat(booked=0.3, most=MOST + 20, lines=[
-            {'amount_minor': minor, 'account': self.external(self.account_meals)} for minor in (400, 600)])
-        self.assertTrue(self.env['account.move.line'].search_count([('tax_ids', 'in', self.account_meals.tax_ids.ids)], limit=1))
+        self.env['account.analytic.distribution.model'].create(
+            {
+                'account_prefix': self.account_meals.code,
+                'company_id': self.company.id,
+                'analytic_distribution': {str(self.analytic_move.id): 100},
+            }
+        )
+        # a bill has more rows: tax and analytic items, which the ORM writes some at a time; and a batch asks for more,
+        # once
+        self.assertFlat(
+            booked=0.3,
+            most=MOST + 20,
+            lines=[{'amount_minor': minor, 'account': self.external(self.account_meals)} for minor in (400, 600)],
+        )
+        self.assertTrue(
+            self.env['account.move.line'].search_count([('tax_ids', 'in', self.account_meals.tax_ids.ids)], limit=1)
+        )
 
     def check_lines_with_analytics(self):
-        self.assertFlat(lines=[
-            {'amount_minor': 400, 'account': self.external(self.account_meals), 'analytics': self.analytics(self.analytic_move)},
-            {'amount_minor': 600, 'account': self.external(self.account_travel), 'analytics': self.analytics(
-                self.analytic_fair, self.analytic_europe)}])
+        self.assertFlat(
+            lines=[
+                {
+                    'amount_minor': 400,
+                    'account': self.external(self.account_meals),
+                    'analytics': self.analytics(self.analytic_move),
+                },
+                {
+                    'amount_minor': 600,
+                    'account': self.external(self.account_travel),
+                    'analytics': self.analytics(self.analytic_fair, self.analytic_europe),
+                },
+            ]
+        )
 
     def check_bills_with_taxes(self):
-        tax = self.env['account.tax'].create({'name': 'Input', 'amount': 10, 'type_tax_use': 'purchase', 'company_id': self.company.id})
+        tax = self.env['account.tax'].create(
+            {'name': 'Input', 'amount': 10, 'type_tax_use': 'purchase', 'company_id': self.company.id}
+        )
         self.connection.offer_taxes = True
         self.sync('account', 'tax_rate', 'tax_code')
         code = self.env['ramp.record'].search([('flow', '=', 'tax_code'), ('res_id', '=', tax.id)]).remote_id
@@ -95,8 +137,10 @@ class TestQueryCountsPayables(QueryCounting, PayablesCase):
     def check_differences_of_rates(self):
         """Core books each difference in an entry of its own."""
         self.assertFlat(paid=3.5, currency='EUR', fx_conversion_rate='1.25', paid_at='1.5')
-        self.assertEqual(self.env['account.move'].search_count(
-            [('journal_id', '=', self.company.currency_exchange_journal_id.id)]), FEW + MANY + 2 * (TRIES - 1))
+        self.assertEqual(
+            self.env['account.move'].search_count([('journal_id', '=', self.company.currency_exchange_journal_id.id)]),
+            FEW + MANY + 2 * (TRIES - 1),
+        )
 
     def check_a_vendor_for_each_bill(self):
         """Core looks for the fiscal position of each vendor."""

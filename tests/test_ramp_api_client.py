@@ -181,20 +181,11 @@ class TestRequests(ClientCase):
         noon = datetime.datetime(2026, 1, 31, 12, tzinfo=datetime.timezone(datetime.timedelta(hours=2)))
         answer = client.get(
             '/transactions',
-            {
-                'a': True,
-                'b': False,
-                'c': None,
-                'd': noon,
-                'e': datetime.date(2026, 1, 31),
-                'f': ['x', 'y'],
-                'g': 2,
-            },
+            {'a': True, 'b': False, 'c': None, 'd': noon, 'e': datetime.date(2026, 1, 31), 'f': ['x', 'y'], 'g': 2},
         )
         self.assertEqual(answer, {'data': 1})
         self.assertEqual(
-            self.sent()[1].url,
-            f'{LIST}?a=true&b=false&d=2026-01-31T10%3A00%3A00Z&e=2026-01-31&f=x&f=y&g=2',
+            self.sent()[1].url, f'{LIST}?a=true&b=false&d=2026-01-31T10%3A00%3A00Z&e=2026-01-31&f=x&f=y&g=2'
         )
         self.assertEqual(self.bearers(), ['Bearer token-1'])
         self.assertEqual(self.sent()[1].headers['User-Agent'], 'ramp-connector-odoo/19.0')
@@ -209,10 +200,7 @@ class TestRequests(ClientCase):
         client = self.client()
         for name in ('post', 'patch', 'put', 'delete'):
             self.http.add(
-                name.upper(),
-                f'{BASE}/things/1',
-                json={'id': name},
-                match=[matchers.json_params_matcher({'a': 1})],
+                name.upper(), f'{BASE}/things/1', json={'id': name}, match=[matchers.json_params_matcher({'a': 1})]
             )
             self.assertEqual(getattr(client, name)('/things/1', {'a': 1}), {'id': name})
 
@@ -231,15 +219,7 @@ class TestRequests(ClientCase):
         self.assertIsNone(client.post('/things', {}))
 
     def test_paths_stay_inside_the_api(self):
-        for path in (
-            'transactions',
-            '//evil.example',
-            '/a/../b',
-            '/a?b=1',
-            '/a#b',
-            'https://evil.example/',
-            '/a\\b',
-        ):
+        for path in ('transactions', '//evil.example', '/a/../b', '/a?b=1', '/a#b', 'https://evil.example/', '/a\\b'):
             with self.subTest(path=path), self.assertRaises(ValueError):
                 self.client().get(path)
 
@@ -272,9 +252,7 @@ class TestRequests(ClientCase):
     def test_timeout_is_always_set(self):
         self.mint()
         seen = []
-        self.http.add_callback(
-            'GET', LIST, lambda r: (seen.append(r.req_kwargs['timeout']), (200, {}, '{}'))[1]
-        )
+        self.http.add_callback('GET', LIST, lambda r: (seen.append(r.req_kwargs['timeout']), (200, {}, '{}'))[1])
         self.client(timeout=(3, 4)).get('/transactions')
         self.assertEqual(seen, [(3, 4)])
 
@@ -315,9 +293,7 @@ class TestRetries(ClientCase):
 
     def test_get_is_repeated_after_lost_connections(self):
         lost = requests.ConnectionError('Connection aborted.')
-        self.assertEqual(
-            self.get(requests.ReadTimeout(), lost, requests.ConnectTimeout(), (200, {'ok': 1})), {'ok': 1}
-        )
+        self.assertEqual(self.get(requests.ReadTimeout(), lost, requests.ConnectTimeout(), (200, {'ok': 1})), {'ok': 1})
 
     def test_get_is_repeated_when_the_answer_is_cut_off(self):
         self.assertEqual(self.get(b'{"data": [', b'<html>Bad</html>', b'', (200, {'ok': 1})), {'ok': 1})
@@ -341,10 +317,7 @@ class TestRetries(ClientCase):
             self.assertEqual(self.get((200, {}), (200, {'ok': 1})), {'ok': 1})
 
     def test_body_has_a_limit(self):
-        with (
-            patch.object(pipeline, 'MAX_BODY', 10),
-            self.assertRaisesRegex(RampProtocolError, 'more than 10 bytes'),
-        ):
+        with patch.object(pipeline, 'MAX_BODY', 10), self.assertRaisesRegex(RampProtocolError, 'more than 10 bytes'):
             self.mint()  # 50 bytes and more already
             self.client().get('/transactions')
 
@@ -525,9 +498,7 @@ class TestTokens(ClientCase):
         store = MemoryTokenStore()
         self.mint()
         self.client(token_store=store).tokens.current_token()
-        self.http.post(
-            'https://demo-api.ramp.com/developer/v1/token', json={'access_token': 'demo', 'expires_in': 9}
-        )
+        self.http.post('https://demo-api.ramp.com/developer/v1/token', json={'access_token': 'demo', 'expires_in': 9})
         demo = self.client(base_url='https://demo-api.ramp.com', token_store=store)
         self.assertEqual(demo.tokens.current_token().access_token, 'demo')
 
@@ -708,9 +679,7 @@ class TestTokens(ClientCase):
 
     def test_burnt_key_does_not_hide_the_true_404(self):
         self.mint(2)
-        self.answer(
-            'POST', SYNCS, (404, refusal('DEVELOPER_7002', 'No such user')), (400, refusal('DEVELOPER_7005'))
-        )
+        self.answer('POST', SYNCS, (404, refusal('DEVELOPER_7002', 'No such user')), (400, refusal('DEVELOPER_7005')))
         with self.assertRaises(RampNotFound) as caught:
             self.aged().post('/accounting/syncs', {}, idempotent=True)
         self.assertEqual(caught.exception.message, 'No such user')
@@ -753,9 +722,7 @@ class TestTokens(ClientCase):
         self.http.post(
             f'{BASE}/token/revoke',
             body=b'',
-            match=[
-                matchers.urlencoded_params_matcher({'token': 'token-1', 'token_type_hint': 'access_token'})
-            ],
+            match=[matchers.urlencoded_params_matcher({'token': 'token-1', 'token_type_hint': 'access_token'})],
         )
         client.tokens.revoke_token()
         self.assertIsNone(store.get())
@@ -902,15 +869,15 @@ class TestErrors(ClientCase):
         self.assertEqual(error.details, {'page_size': ['Too large', 'Odd'], 'memo': ['Too long']})
         self.assertEqual(
             str(error),
-            "Ramp refused the request: Value is wrong; page_size: Too large, Odd; memo: Too long "
-            "[DEVELOPER_7001, HTTP 422, GET /transactions, trace trace-9].",
+            'Ramp refused the request: Value is wrong; page_size: Too large, Odd; memo: Too long '
+            '[DEVELOPER_7001, HTTP 422, GET /transactions, trace trace-9].',
         )
         self.assertEqual((error.method, error.path, error.trace_id), ('GET', '/transactions', 'trace-9'))
 
     def test_sentence_does_not_repeat_itself(self):
         error = self.error(422, refusal('DEVELOPER_7001', 'Too large', page_size=['Too large']))
-        self.assertIn("refused the request: page_size: Too large [DEVELOPER_7001", str(error))
-        self.assertIn("HTTP 500", str(self.error(500, {})))
+        self.assertIn('refused the request: page_size: Too large [DEVELOPER_7001', str(error))
+        self.assertIn('HTTP 500', str(self.error(500, {})))
 
     def test_odd_bodies(self):
         for body in ([], 'text', None, 7, {'error_v2': 'x', 'error': 7}, {'error_v2': {'message': ['x']}}):
@@ -1027,7 +994,9 @@ class TestDownload(ClientCase):
         self.assertEqual(file.mimetype, 'text/plain')
         self.start_over()
         file = self.download(
-            b'<Invoice/>', headers={'Content-Type': 'application/xml', 'Content-Disposition': 'attachment; filename="Factur-X.xml"'})
+            b'<Invoice/>',
+            headers={'Content-Type': 'application/xml', 'Content-Disposition': 'attachment; filename="Factur-X.xml"'},
+        )
         self.assertEqual((file.mimetype, file.filename), ('application/xml', 'Factur-X.xml'))
 
     def test_names(self):
@@ -1079,11 +1048,7 @@ class TestDownload(ClientCase):
         there = 'https://files.example.com/there.png'
         self.http.add('GET', there, body=PNG)
         self.assertEqual(self.download((302, {'Location': '/there.png'})).filename, 'there.png')
-        for place in (
-            'https://other.example.com/x',
-            'http://files.example.com/x',
-            'https://files.example.com:99/',
-        ):
+        for place in ('https://other.example.com/x', 'http://files.example.com/x', 'https://files.example.com:99/'):
             self.start_over()
             with self.assertRaisesRegex(RampProtocolError, 'another host'):
                 self.download((302, {'Location': place}))
@@ -1109,15 +1074,11 @@ class TestDownload(ClientCase):
         ):
             with self.subTest(url=url), self.assertRaises(RampProtocolError):
                 self.client().download_file(url, 10)
-        for ip in (
-            '127.0.0.1',
-            '10.1.2.3',
-            '169.254.169.254',
-            '100.64.0.1',
-            '::1',
-            'fe80::1%eth0',
-            'fd00::1',
-        ) + ('::ffff:10.0.0.1', '224.0.0.1', '0.0.0.0'):
+        for ip in ('127.0.0.1', '10.1.2.3', '169.254.169.254', '100.64.0.1', '::1', 'fe80::1%eth0', 'fd00::1') + (
+            '::ffff:10.0.0.1',
+            '224.0.0.1',
+            '0.0.0.0',
+        ):
             self.resolve.return_value = PUBLIC + [(0, 0, 0, '', (ip, 443))]
             with self.subTest(ip=ip), self.assertRaisesRegex(RampProtocolError, 'private network'):
                 self.client().download_file(self.URL, 10)
@@ -1251,9 +1212,7 @@ class TestLimiter(PlainCase):
     @examples(50)
     @given(
         st.integers(1, 5),
-        st.lists(
-            st.tuples(st.floats(0, 6), st.sampled_from([None, None, None, 0, 3])), min_size=5, max_size=30
-        ),
+        st.lists(st.tuples(st.floats(0, 6), st.sampled_from([None, None, None, 0, 3])), min_size=5, max_size=30),
         st.booleans(),
     )
     def test_never_more_than_the_limit_in_any_window(self, limit, steps, shared):
@@ -1308,7 +1267,7 @@ class Slow(threading.Thread):
     def trickle(self, connection, text):
         """A byte every 20 ms: there is never a long pause."""
         for number in range(len(text)):
-            connection.sendall(text[number:number + 1])
+            connection.sendall(text[number : number + 1])
             if self.over.wait(0.02):
                 return
 
@@ -1332,9 +1291,20 @@ class TestTimes(PlainCase):
 
     def client(self, server, **options):
         store = MemoryTokenStore()
-        client = RampClient(f'http://127.0.0.1:{server.port}', CLIENT_ID, SECRET, **{
-            'allow_http': True, 'token_store': store, 'answer_seconds': 0.2, 'max_attempts': 1, 'sleep': lambda seconds: None,
-            'limiter': SlidingWindow('test', limit=10**6, shared=False), **options})
+        client = RampClient(
+            f'http://127.0.0.1:{server.port}',
+            CLIENT_ID,
+            SECRET,
+            **{
+                'allow_http': True,
+                'token_store': store,
+                'answer_seconds': 0.2,
+                'max_attempts': 1,
+                'sleep': lambda seconds: None,
+                'limiter': SlidingWindow('test', limit=10**6, shared=False),
+                **options,
+            },
+        )
         client.tokens.current_token = lambda: Token('token', 0, float('inf'), (), 'x')
         return client
 
@@ -1351,7 +1321,9 @@ class TestTimes(PlainCase):
         self.assertSilent(lambda server, connection: server.over.wait(20))
 
     def test_trickles_its_headers(self):
-        self.assertSilent(lambda server, connection: server.trickle(connection, self.HEAD + b'X: ' + self.LONG + b'\r\n\r\n{}'))
+        self.assertSilent(
+            lambda server, connection: server.trickle(connection, self.HEAD + b'X: ' + self.LONG + b'\r\n\r\n{}')
+        )
 
     def test_trickles_its_body(self):
         head = self.HEAD + b'Content-Length: 5002\r\n\r\n'
@@ -1400,8 +1372,11 @@ class TestTimes(PlainCase):
 
         names = [(socket.AF_INET, socket.SOCK_STREAM, 6, '', (f'10.0.0.{number}', 80)) for number in range(4)]
         client = self.client(self.server(lambda server, connection: None), timeout=(2, 5), answer_seconds=30)
-        with patch.object(socket, 'getaddrinfo', return_value=names), patch(
-                'urllib3.util.connection.create_connection', connect), self.assertRaisesRegex(RampConnectionError, 'no connection in time'):
+        with (
+            patch.object(socket, 'getaddrinfo', return_value=names),
+            patch('urllib3.util.connection.create_connection', connect),
+            self.assertRaisesRegex(RampConnectionError, 'no connection in time'),
+        ):
             client.get('/transactions')
         self.assertEqual([address for address, _timeout in waits], [f'10.0.0.{number}' for number in range(4)])
         self.assertLess(waits[0][1], 0.6)

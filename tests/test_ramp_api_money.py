@@ -29,7 +29,7 @@ class TestMoney(PlainCase):
         ]:
             money = Money(12345, currency)
             self.assertEqual(str(money.decimal), text)
-            self.assertEqual(str(money), f"{text} {currency}")
+            self.assertEqual(str(money), f'{text} {currency}')
             self.assertEqual(Money.from_major(text, currency), money)
 
     def test_every_iso_exception_is_known(self):

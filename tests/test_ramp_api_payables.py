@@ -75,7 +75,10 @@ def vendor(**changes):
             'country': 'US',
             'state': 'NY',
             'address': ADDRESS,
-            'addresses': [{**ADDRESS, 'id': IDS[1], 'is_default': True}, {**ADDRESS, 'id': IDS[2], 'is_default': False}],
+            'addresses': [
+                {**ADDRESS, 'id': IDS[1], 'is_default': True},
+                {**ADDRESS, 'id': IDS[2], 'is_default': False},
+            ],
             'tax_address': {**ADDRESS, 'address_line_2': 'Floor 2'},
             'federal_tax_classification': 'C_CORPORATION',
             'description': 'Paper',
@@ -294,8 +297,12 @@ class TestVendor(ReaderCase):
     def test_all_fields(self):
         self.check_common('default_entity_id', 'merchant_id', 'parent_vendor_id', 'vendor_owner_id')
         read = self.parse()
-        self.assertEqual((read.name, read.name_legal, read.vendor_type), ('Northwind', 'Northwind Paper Co.', 'BUSINESS'))
-        self.assertEqual((read.is_active, read.external_vendor_id, read.accounting_vendor_remote_id), (True, 'EXT-1', '42'))
+        self.assertEqual(
+            (read.name, read.name_legal, read.vendor_type), ('Northwind', 'Northwind Paper Co.', 'BUSINESS')
+        )
+        self.assertEqual(
+            (read.is_active, read.external_vendor_id, read.accounting_vendor_remote_id), (True, 'EXT-1', '42')
+        )
         self.assertEqual(read.address, Address('1 Main St', None, 'Albany', 'NY', '12207', 'US', None, False))
         self.assertEqual([(item.id, item.is_default) for item in read.addresses], [(IDS[1], True), (IDS[2], False)])
         self.assertEqual((read.tax_address.address_line_2, read.tax_address.city), ('Floor 2', 'Albany'))
@@ -334,7 +341,14 @@ class TestVendor(ReaderCase):
         self.refused('subsidiary[0]', 'expected a text', subsidiary=[7])
 
     def test_contact(self):
-        payload = {'id': IDS[0], 'email': 'a@b.example', 'first_name': 'Ada', 'last_name': None, 'phone': '1', 'is_default': True}
+        payload = {
+            'id': IDS[0],
+            'email': 'a@b.example',
+            'first_name': 'Ada',
+            'last_name': None,
+            'phone': '1',
+            'is_default': True,
+        }
         read = read_vendor_contact(payload)
         self.assertEqual((read.email, read.first_name, read.last_name), ('a@b.example', 'Ada', None))
         self.assertEqual((read.phone, read.is_default), ('1', True))
@@ -349,24 +363,37 @@ class TestBill(ReaderCase):
     def test_all_fields(self):
         self.check_common('vendor_contact_id', 'entity_id', 'purchase_order_id', 'draft_bill_id')
         read = self.parse()
-        self.assertEqual((read.amount, read.status, read.status_summary), (Money(10000, 'USD'), 'PAID', 'PAYMENT_COMPLETED'))
-        self.assertEqual((read.approval_status, read.sync_status, read.enable_accounting_sync), ('APPROVED', 'BILL_SYNCED', True))
+        self.assertEqual(
+            (read.amount, read.status, read.status_summary), (Money(10000, 'USD'), 'PAID', 'PAYMENT_COMPLETED')
+        )
+        self.assertEqual(
+            (read.approval_status, read.sync_status, read.enable_accounting_sync), ('APPROVED', 'BILL_SYNCED', True)
+        )
         self.assertEqual((read.vendor.id, read.vendor.name, read.vendor.type), (IDS[1], 'Northwind', 'BUSINESS'))
-        self.assertEqual((read.vendor.remote_id, read.vendor.remote_code, read.vendor.remote_name), ('42', 'NW', 'Northwind Co.'))
+        self.assertEqual(
+            (read.vendor.remote_id, read.vendor.remote_code, read.vendor.remote_name), ('42', 'NW', 'Northwind Co.')
+        )
         self.assertEqual((read.vendor_contact_id, read.entity_id), (IDS[2], IDS[3]))
         self.assertEqual((read.invoice_number, read.remote_id), ('RE 1/2026', 'account.move,7'))
         self.assertEqual((read.memo, read.vendor_memo), ('Paper', 'Thanks'))
         self.assertEqual(
-            [moment.day for moment in (read.issued_at, read.due_at, read.accounting_date, read.posting_date, read.paid_at)],
+            [
+                moment.day
+                for moment in (read.issued_at, read.due_at, read.accounting_date, read.posting_date, read.paid_at)
+            ],
             [1, 31, 2, 3, 20],
         )
         self.assertEqual((read.created_at.hour, read.archived_at, read.draft_bill_created_at.day), (9, None, 28))
         self.assertEqual((read.fx_conversion_rate, type(read.fx_conversion_rate)), (Decimal(1), Decimal))
         self.assertEqual([(item.type, item.external_id) for item in read.selections], [('SUBSIDIARY', 'main')])
-        self.assertEqual((read.purchase_order_id, read.item_receipt_ids, read.draft_bill_id), (IDS[4], (IDS[5],), IDS[6]))
+        self.assertEqual(
+            (read.purchase_order_id, read.item_receipt_ids, read.draft_bill_id), (IDS[4], (IDS[5],), IDS[6])
+        )
         self.assertEqual((read.bill_owner_id, read.bill_owner_name), (IDS[7], 'Ada Moss'))
         self.assertEqual((read.is_withholding_release, read.deep_link_url), (False, 'https://books.example.com/7'))
-        self.assertEqual([(item.id, item.amount) for item in read.applied_vendor_credits], [(IDS[8], Money(1000, 'USD'))])
+        self.assertEqual(
+            [(item.id, item.amount) for item in read.applied_vendor_credits], [(IDS[8], Money(1000, 'USD'))]
+        )
         self.assertEqual(read.invoice_urls, ('https://files.example.com/i.pdf?Signature=abc',))
         self.assertNotIn('Signature', repr(read))
 
@@ -375,7 +402,9 @@ class TestBill(ReaderCase):
         self.assertEqual([item.amount.minor for item in lines], [5000, -1000, 6000])
         self.assertEqual([item.is_inventory for item in lines], [False, False, True])
         self.assertEqual([item.memo for item in lines], ['A4', None, None])
-        self.assertEqual([[s.external_id for s in item.selections] for item in lines], [['6100', 'main'], ['main'], ['6200', 'main']])
+        self.assertEqual(
+            [[s.external_id for s in item.selections] for item in lines], [['6100', 'main'], ['main'], ['6200', 'main']]
+        )
         self.assertEqual((lines[2].quantity, lines[2].unit_price), (Decimal('2.5'), Money(2400, 'USD')))
         self.assertIs(type(lines[2].quantity), Decimal)
         self.assertEqual(lines[0].purchase_order_line_item_id, IDS[5])
@@ -400,8 +429,11 @@ class TestBill(ReaderCase):
         self.assertEqual(self.parse(amount=cents(6000), line_items=MISSING).lines[0].amount, Money(6000, 'USD'))
         self.refused('line_items[0].amount', 'is in EUR, but the bill is in USD', line_items=[line(4000, 'EUR')])
         self.refused('line_items[0].amount', 'no amount', line_items=[{'amount': None}])
-        self.refused('inventory_line_items[0].unit_price', 'is in EUR', inventory_line_items=[
-            {**stock(6000, 1, 1), 'unit_price': cents(6000, 'EUR')}])
+        self.refused(
+            'inventory_line_items[0].unit_price',
+            'is in EUR',
+            inventory_line_items=[{**stock(6000, 1, 1), 'unit_price': cents(6000, 'EUR')}],
+        )
         self.refused('amount', 'no amount', amount=None)
         self.refused('amount.amount', 'whole number', amount=cents(100.0))
         self.refused('amount', 'but JPY has 0 decimals', amount=cents(10000, 'JPY'))
@@ -421,7 +453,11 @@ class TestBill(ReaderCase):
         return self.assertEqual(sum(item.amount.minor for item in read.lines), read.amount.minor)
 
     def test_withholding(self):
-        held = {'gross_amount': unsigned(10000), 'withholding_amount': unsigned(1000), 'withholding_percentage': '10.00'}
+        held = {
+            'gross_amount': unsigned(10000),
+            'withholding_amount': unsigned(1000),
+            'withholding_percentage': '10.00',
+        }
         lines = {'inventory_line_items': [], 'amount': cents(9000)}
 
         def refused(field, text, **changes):
@@ -438,21 +474,31 @@ class TestBill(ReaderCase):
         refused(f'{place}.withholding_amount', 'negative', withholding_amount=unsigned(-1000))
         # the gross one as the line's amount: whatever the bill's total then is
         for total in (10000, 9000):
-            self.refused('line_items[0].withholding_line_item', 'is not the line', amount=cents(total),
-                         inventory_line_items=[], line_items=[line(10000, withholding_line_item=held)])
+            self.refused(
+                'line_items[0].withholding_line_item',
+                'is not the line',
+                amount=cents(total),
+                inventory_line_items=[],
+                line_items=[line(10000, withholding_line_item=held)],
+            )
 
     def test_a_line_inherits_the_fields_of_which_it_has_none(self):
         one = self.parse(line_items=[line(10000)], inventory_line_items=[])
         self.assertEqual([item.external_id for item in one.lines[0].selections], ['main'])
         own = {**small('Subsidiary'), 'external_id': 'branch'}
-        [line_of_own] = self.parse(line_items=[line(10000, accounting_field_selections=[own])], inventory_line_items=[]).lines
+        [line_of_own] = self.parse(
+            line_items=[line(10000, accounting_field_selections=[own])], inventory_line_items=[]
+        ).lines
         self.assertEqual([item.external_id for item in line_of_own.selections], ['branch'])
 
     def test_selection_type(self):
         selection = self.parse(accounting_field_selections=[small('Subsidiary')]).selections[0]
         self.assertEqual((selection.type, selection.category_external_id), ('SUBSIDIARY', 'gl'))
         self.refused(
-            'accounting_field_selections[0].type', 'which field', accounting_field_selections=[small(category_info=None)])
+            'accounting_field_selections[0].type',
+            'which field',
+            accounting_field_selections=[small(category_info=None)],
+        )
 
     def test_rate(self):
         rate = self.parse(fx_conversion_rate='1.08731234567890123').fx_conversion_rate
@@ -477,14 +523,19 @@ class TestBill(ReaderCase):
         def details(kind, **values):
             return self.parse(payment=told(schema_type=f'{kind}PaymentDetailsSchema', **values)).payment.details
 
-        self.assertEqual(details('Card', transaction_ids=[IDS[1]], spend_limit_id=IDS[2]), CardPaymentDetails(IDS[2], (IDS[1],)))
+        self.assertEqual(
+            details('Card', transaction_ids=[IDS[1]], spend_limit_id=IDS[2]), CardPaymentDetails(IDS[2], (IDS[1],))
+        )
         self.assertEqual(details('Card'), CardPaymentDetails(None, ()))
         self.assertEqual(details('Manual', manual_payment_method='PAID_IN_ERP'), ManualPaymentDetails('PAID_IN_ERP'))
         self.assertEqual(details('Manual', manual_payment_method=None), ManualPaymentDetails(None))
         self.assertIsNone(self.parse(payment=told()).payment.details)
         # some answers leave out what the method says, too
-        for method, expected in (('CARD', CardPaymentDetails(None, (IDS[1],))), ('PAID_MANUALLY', ManualPaymentDetails(None)),
-                                 ('ACH', VendorPaymentDetails(None, False, None, None))):
+        for method, expected in (
+            ('CARD', CardPaymentDetails(None, (IDS[1],))),
+            ('PAID_MANUALLY', ManualPaymentDetails(None)),
+            ('ACH', VendorPaymentDetails(None, False, None, None)),
+        ):
             payment = {**told(transaction_ids=[IDS[1]]), 'payment_method': method}
             self.assertEqual(self.parse(payment=payment).payment.details, expected)
         self.refused('payment.details.schema_type', payment={**told(transaction_ids=[IDS[1]]), 'payment_method': None})
@@ -534,12 +585,14 @@ class TestVendorCredit(ReaderCase):
         self.assertEqual((read.lines[1].quantity, read.lines[1].unit_price), (Decimal(5), Money(500, 'USD')))
         self.assertEqual([item.type for item in read.lines[0].selections], ['GL_ACCOUNT'])
         self.assertEqual(
-            read.uses, (CreditUse(IDS[4], Money(4000, 'USD'), False), CreditUse(IDS[5], Money(3000, 'USD'), True)))
+            read.uses, (CreditUse(IDS[4], Money(4000, 'USD'), False), CreditUse(IDS[5], Money(3000, 'USD'), True))
+        )
 
     def test_absent_and_null(self):
         needed = ('id', 'vendor_id', 'total_amount', 'total_applied_amount', 'remaining_amount', 'expense_line_items')
         self.payload.update(
-            total_applied_amount=cents(0), remaining_amount=cents(7500), expense_line_items=[{'amount': cents(7500)}])
+            total_applied_amount=cents(0), remaining_amount=cents(7500), expense_line_items=[{'amount': cents(7500)}]
+        )
         for read in bare(self.payload, read_vendor_credit, needed):
             self.assertEqual((read.uses, read.entity_id, read.accounting_date), ((), None, None))
 
@@ -570,7 +623,16 @@ class TestReimbursement(ReaderCase):
         self.assertEqual((read.memo, read.merchant, read.merchant_id), ('Fair', 'Rail', None))
         self.assertEqual(read.transaction_date, datetime.date(2026, 3, 1))
         self.assertEqual(
-            [moment.day for moment in (read.accounting_date, read.created_at, read.submitted_at, read.approved_at, read.updated_at)],
+            [
+                moment.day
+                for moment in (
+                    read.accounting_date,
+                    read.created_at,
+                    read.submitted_at,
+                    read.approved_at,
+                    read.updated_at,
+                )
+            ],
             [1, 1, 2, 3, 5],
         )
         self.assertEqual((read.synced_at, read.payment_processed_at.day), (None, 5))
@@ -598,11 +660,15 @@ class TestReimbursement(ReaderCase):
         self.assertEqual(self.parse(merchant_amount=None).lines, lines)
 
     @calm
-    @given(POSITIVE, st.lists(st.integers(-(10**6), 10**12), min_size=1, max_size=8).filter(lambda parts: sum(parts) > 0))
+    @given(
+        POSITIVE, st.lists(st.integers(-(10**6), 10**12), min_size=1, max_size=8).filter(lambda parts: sum(parts) > 0)
+    )
     def test_any_foreign_lines_share_exactly(self, paid, parts):
         payload = reimbursement(
-            entity_amount=unsigned(paid), merchant_amount=unsigned(sum(parts), 'EUR'),
-            line_items=[line(minor, 'EUR') for minor in parts])
+            entity_amount=unsigned(paid),
+            merchant_amount=unsigned(sum(parts), 'EUR'),
+            line_items=[line(minor, 'EUR') for minor in parts],
+        )
         read = read_reimbursement(payload)
         self.assertEqual(sum(item.amount.minor for item in read.lines), paid)
         self.assertEqual([item.original_amount.minor for item in read.lines], parts)
@@ -611,7 +677,10 @@ class TestReimbursement(ReaderCase):
     @given(st.lists(POSITIVE, min_size=1, max_size=8), st.integers(-1, 1))
     def test_any_own_lines_add_up_or_are_refused(self, parts, error):
         payload = reimbursement(
-            entity_amount=unsigned(sum(parts) + error), merchant_amount=None, line_items=[line(minor) for minor in parts])
+            entity_amount=unsigned(sum(parts) + error),
+            merchant_amount=None,
+            line_items=[line(minor) for minor in parts],
+        )
         if error:
             return self.assertRefused('line_items', 'add up', read_reimbursement, payload)
         return self.assertEqual([item.amount.minor for item in read_reimbursement(payload).lines], parts)
@@ -627,12 +696,16 @@ class TestReimbursement(ReaderCase):
         self.assertEqual([item.type for item in read.lines[0].selections], ['GL_ACCOUNT'])
 
     def test_lines_must_add_up(self):
-        self.refused('line_items', 'add up to 30.00 EUR, but what was submitted is 40.00 EUR', line_items=[line(3000, 'EUR')])
+        self.refused(
+            'line_items', 'add up to 30.00 EUR, but what was submitted is 40.00 EUR', line_items=[line(3000, 'EUR')]
+        )
         self.refused('line_items', 'mix EUR and USD', line_items=[line(3000, 'EUR'), line(1000)])
         self.refused('line_items', 'lines are in GBP, but 40.00 EUR was', line_items=[line(4000, 'GBP')])
         self.refused('line_items', 'add up to 40.00 USD, but the reimbursement is 43.10 USD', line_items=[line(4000)])
         self.refused('line_items[1].amount', 'no amount', line_items=[line(4000, 'EUR'), {'amount': None}])
-        self.refused('line_items', 'cannot be split', merchant_amount=None, line_items=[line(5, 'EUR'), line(-5, 'EUR')])
+        self.refused(
+            'line_items', 'cannot be split', merchant_amount=None, line_items=[line(5, 'EUR'), line(-5, 'EUR')]
+        )
         self.refused('merchant_amount', 'nothing was converted', merchant_amount=unsigned(4000))
 
     def test_legacy_keys(self):
@@ -646,8 +719,12 @@ class TestReimbursement(ReaderCase):
         self.refused('amount', 'negative', **{**legacy, 'amount': -43.1})
         self.refused('amount', 'expected a number', **{**legacy, 'amount': '43.10'})
         self.refused('merchant_amount', 'contradicts', original_reimbursement_amount=cents(4001, 'EUR'))
-        self.refused('original_reimbursement_amount', 'nothing was converted',
-                     merchant_amount=None, original_reimbursement_amount=cents(4000))
+        self.refused(
+            'original_reimbursement_amount',
+            'nothing was converted',
+            merchant_amount=None,
+            original_reimbursement_amount=cents(4000),
+        )
 
     def test_without_an_amount(self):
         none = {'entity_amount': None, 'merchant_amount': None, 'payee_amount': None}
@@ -674,7 +751,11 @@ class TestReimbursement(ReaderCase):
         self.refused('created_at', 'not a date', created_at='2026-03-01T:00:00+00:00')
 
     def test_message_holds_no_payload_data(self):
-        for changes in ({'user_id': 'ada@example.com'}, {'transaction_date': 'ada@example.com'}, {'distance': 'ada@example.com'}):
+        for changes in (
+            {'user_id': 'ada@example.com'},
+            {'transaction_date': 'ada@example.com'},
+            {'distance': 'ada@example.com'},
+        ):
             with self.assertRaises(PayloadError) as caught:
                 self.parse(**changes)
             self.assertNotIn('ada', str(caught.exception))
@@ -732,7 +813,9 @@ class TestExamples(PayloadCase):
 
     def test_vendor_credit(self):
         payload = self.example('VendorCreditResource')
-        self.assertRefused('expense_line_items', 'add up to 750.00 USD, but the credit is 2000.00', read_vendor_credit, payload)
+        self.assertRefused(
+            'expense_line_items', 'add up to 750.00 USD, but the credit is 2000.00', read_vendor_credit, payload
+        )
         payload['expense_line_items'][0]['amount']['amount'] += 125000
         self.assertRefused('applied_bills', '70.00 USD went to bills', read_vendor_credit, payload)
         payload['applied_bills'][0]['amount']['amount'] += 93000
@@ -841,13 +924,33 @@ class TestSimulated(PayablesCase):
     def test_withholding(self):
         ident = self.ramp.add_bill(lines=[{'amount_minor': 9000, 'withheld_minor': 1000}])
         withheld = read_bill(self.bill(ident)).lines[0].withholding
-        self.assertEqual((withheld.gross.minor, withheld.withheld.minor, withheld.percentage), (10000, 1000, Decimal(10)))
+        self.assertEqual(
+            (withheld.gross.minor, withheld.withheld.minor, withheld.percentage), (10000, 1000, Decimal(10))
+        )
 
 
 class NonsenseCase(PayloadCase):
     """Whatever is in a field: it is read, or it is a PayloadError; nothing else gets out."""
 
-    VALUES = (None, '', 'x', 0, -1, 10**400, 1.5, float('nan'), float('inf'), True, [], [None], [[]], {}, {'a': 1}, [{}], '\ud800')
+    VALUES = (
+        None,
+        '',
+        'x',
+        0,
+        -1,
+        10**400,
+        1.5,
+        float('nan'),
+        float('inf'),
+        True,
+        [],
+        [None],
+        [[]],
+        {},
+        {'a': 1},
+        [{}],
+        '\ud800',
+    )
 
     def places(self, value, path=()):
         yield path

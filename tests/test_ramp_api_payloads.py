@@ -34,12 +34,7 @@ def coding(kind='GL_ACCOUNT', external_id='6100'):
         'external_code': '6100',
         'name': 'Travel',
         'id': IDS[7],
-        'category_info': {
-            'id': IDS[8],
-            'external_id': 'gl',
-            'name': 'Account',
-            'type': 'GL_ACCOUNT',
-        },
+        'category_info': {'id': IDS[8], 'external_id': 'gl', 'name': 'Account', 'type': 'GL_ACCOUNT'},
     }
 
 
@@ -57,12 +52,7 @@ def transaction(**changes):
         'user_transaction_time': '2026-03-01T18:00:00+00:00',
         'settlement_date': '2026-03-03T00:30:00Z',
         'accounting_date': '2026-03-03T00:30:00',
-        'card_holder': {
-            'user_id': IDS[1],
-            'first_name': 'Ada',
-            'last_name': 'Moss',
-            'employee_id': 'E-7',
-        },
+        'card_holder': {'user_id': IDS[1], 'first_name': 'Ada', 'last_name': 'Moss', 'employee_id': 'E-7'},
         'card_id': IDS[2],
         'entity_id': IDS[3],
         'statement_id': IDS[4],
@@ -129,8 +119,7 @@ class TestTransaction(PayloadCase):
             (read.user_id, read.card_holder_name, read.card_holder_employee_id), (IDS[1], 'Ada Moss', 'E-7')
         )
         self.assertEqual(
-            (read.card_id, read.entity_id, read.statement_id, read.merchant_id),
-            (IDS[2], IDS[3], IDS[4], IDS[5]),
+            (read.card_id, read.entity_id, read.statement_id, read.merchant_id), (IDS[2], IDS[3], IDS[4], IDS[5])
         )
         self.assertEqual((read.merchant_name, read.merchant_descriptor), ('Vista Air', 'VISTA*AIR 0042'))
         self.assertEqual((read.memo, read.original_transaction_id), ('Fair in Lyon', None))
@@ -139,12 +128,9 @@ class TestTransaction(PayloadCase):
         self.assertEqual([item.memo for item in read.lines], ['Out', None])
         selection = read.lines[0].selections[0]
         self.assertEqual(
-            (selection.type, selection.external_id, selection.external_code),
-            ('GL_ACCOUNT', '6100', '6100'),
+            (selection.type, selection.external_id, selection.external_code), ('GL_ACCOUNT', '6100', '6100')
         )
-        self.assertEqual(
-            (selection.name, selection.id, selection.category_external_id), ('Travel', IDS[7], 'gl')
-        )
+        self.assertEqual((selection.name, selection.id, selection.category_external_id), ('Travel', IDS[7], 'gl'))
         self.assertEqual(read.lines[1].selections[0].external_id, '6200')
         hash(read)  # frozen all the way down
 
@@ -230,9 +216,7 @@ class TestTransaction(PayloadCase):
             merchant_amount={'value': 8000, 'currency': 'USD'},
         )
         same = {'value': 9000, 'currency': 'USD'}
-        self.assertEqual(
-            read_transaction(transaction(merchant_amount=same)).original_amount, Money(9000, 'USD')
-        )
+        self.assertEqual(read_transaction(transaction(merchant_amount=same)).original_amount, Money(9000, 'USD'))
 
     def test_amount_details(self):
         self.refused('amount', 'more than the 2 decimals', amount=90.001)
@@ -240,9 +224,7 @@ class TestTransaction(PayloadCase):
         self.refused('entity_amount.value', 'whole number', entity_amount={'value': 90.0, 'currency': 'USD'})
         self.refused('entity_amount.currency', 'required', entity_amount={'value': 9000})
         self.refused(
-            'original_transaction_amount',
-            'rate is 100, but JPY',
-            original_transaction_amount=cents(9000, 'JPY'),
+            'original_transaction_amount', 'rate is 100, but JPY', original_transaction_amount=cents(9000, 'JPY')
         )
 
     def test_currencies_without_and_with_three_decimals(self):
@@ -277,9 +259,7 @@ class TestTransaction(PayloadCase):
 
     def test_line_without_amount(self):
         self.refused('line_items[0].converted_amount', 'no amount', line_items=[line(amount=None)])
-        self.refused(
-            'line_items[0].amount.currency_code', 'required', line_items=[line(amount={'amount': 9000})]
-        )
+        self.refused('line_items[0].amount.currency_code', 'required', line_items=[line(amount={'amount': 9000})])
 
     def test_no_lines_is_one_line(self):
         for lines in (MISSING, None, []):
@@ -344,9 +324,7 @@ class TestTransaction(PayloadCase):
             line_items=[line(amount=cents(9000), converted_amount=cents(9000, 'EUR'))],
         )
         self.refused(
-            'line_items',
-            'mix EUR and USD',
-            line_items=[line(amount=cents(5000, 'EUR')), line(amount=cents(4000))],
+            'line_items', 'mix EUR and USD', line_items=[line(amount=cents(5000, 'EUR')), line(amount=cents(4000))]
         )
 
     def test_selection_type(self):
@@ -380,12 +358,23 @@ class TestOtherPayloads(PayloadCase):
             'is_primary': True,
             'connected_subsidiary': {'external_id': '42'},
             'payment_accounts': [
-                {'id': IDS[1].upper(), 'account_name': 'Checking', 'account_number_last_four': '0042', 'currency': 'CAD'},
-                {'id': 'odd', 'account_name': 'Nobody knows which'}, 'odd', {'id': IDS[2], 'account_name': 7}, {'id': IDS[2]}],
+                {
+                    'id': IDS[1].upper(),
+                    'account_name': 'Checking',
+                    'account_number_last_four': '0042',
+                    'currency': 'CAD',
+                },
+                {'id': 'odd', 'account_name': 'Nobody knows which'},
+                'odd',
+                {'id': IDS[2], 'account_name': 7},
+                {'id': IDS[2]},
+            ],
         }
         entity = read_entity(payload)
-        self.assertEqual([(account.id, account.name, account.last_four) for account in entity.payment_accounts], [
-            (IDS[1], 'Checking', '0042'), (IDS[2], None, None)])
+        self.assertEqual(
+            [(account.id, account.name, account.last_four) for account in entity.payment_accounts],
+            [(IDS[1], 'Checking', '0042'), (IDS[2], None, None)],
+        )
         self.assertEqual((entity.id, entity.name, entity.currency), (IDS[0], 'North', 'CAD'))
         self.assertEqual((entity.is_primary, entity.subsidiary_external_id), (True, '42'))
         bare = read_entity({'id': IDS[0], 'currency': None, 'is_primary': None, 'connected_subsidiary': None})
@@ -395,12 +384,7 @@ class TestOtherPayloads(PayloadCase):
 
     def test_receipt(self):
         url = 'https://files.example.com/r.png?Signature=abc'
-        payload = {
-            'id': IDS[0],
-            'transaction_id': IDS[1],
-            'receipt_url': url,
-            'created_at': '2026-01-01T00:00:00Z',
-        }
+        payload = {'id': IDS[0], 'transaction_id': IDS[1], 'receipt_url': url, 'created_at': '2026-01-01T00:00:00Z'}
         receipt = read_receipt(payload)
         self.assertEqual((receipt.id, receipt.transaction_id), (IDS[0], IDS[1]))
         self.assertIsNone(receipt.reimbursement_id)
@@ -419,9 +403,7 @@ class TestOtherPayloads(PayloadCase):
         }
         provider = read_accounting_provider(payload)
         self.assertEqual((provider.id, provider.remote_provider_name), (IDS[0], 'Odoo'))
-        self.assertEqual(
-            (provider.is_active, provider.status, provider.connection_type), (True, 'linked', 'API')
-        )
+        self.assertEqual((provider.is_active, provider.status, provider.connection_type), (True, 'linked', 'API'))
         self.assertIsNone(read_accounting_provider({}))
         self.assertIsNone(read_accounting_provider({**payload, 'status': None}).status)
         for field, value in [('status', 'PAUSED'), ('connection_type', 'FAX'), ('id', None)]:

@@ -44,19 +44,28 @@ def user(**changes):
 
 
 def task(**changes):
-    return made({'id': IDS[0], 'status': 'SUCCESS', 'context': {'acting_user_id': IDS[2]}, 'data': {'user_id': IDS[1]}}, changes)
+    return made(
+        {'id': IDS[0], 'status': 'SUCCESS', 'context': {'acting_user_id': IDS[2]}, 'data': {'user_id': IDS[1]}}, changes
+    )
 
 
 @tagged('ramp_api')
 class TestPeople(PayloadCase):
     def test_user(self):
         read = read_user(user())
-        self.assertEqual((read.id, read.email, read.first_name, read.last_name, read.employee_id), (
-            IDS[0], 'ada@example.com', 'Ada', 'Moss', None))
+        self.assertEqual(
+            (read.id, read.email, read.first_name, read.last_name, read.employee_id),
+            (IDS[0], 'ada@example.com', 'Ada', 'Moss', None),
+        )
         self.assertEqual((read.status, read.role, read.is_manager), ('USER_ACTIVE', 'BUSINESS_USER', True))
         self.assertEqual((read.manager_id, read.department_id, read.location_id, read.entity_id), tuple(IDS[1:5]))
-        self.assertEqual((read.scheduled_deactivation_date, read.scheduled_invitation_date), (parse_utc('2026-12-31T00:00:00Z'), None))
-        self.assertEqual(read_user(user(role='UNBUNDLED_OWNER')).role, 'UNBUNDLED_OWNER')  # whoever it is, their spend is booked
+        self.assertEqual(
+            (read.scheduled_deactivation_date, read.scheduled_invitation_date),
+            (parse_utc('2026-12-31T00:00:00Z'), None),
+        )
+        self.assertEqual(
+            read_user(user(role='UNBUNDLED_OWNER')).role, 'UNBUNDLED_OWNER'
+        )  # whoever it is, their spend is booked
         bare = read_user({'id': IDS[0], 'status': 'INVITE_PENDING'})
         self.assertEqual((bare.role, bare.is_manager, bare.manager_id), (None, False, None))
         self.assertEqual(read_user(user(status='USER_UNHEARD_OF')).status, 'USER_UNHEARD_OF')
@@ -74,20 +83,28 @@ class TestPeople(PayloadCase):
             self.assertEqual(read_user_task(task(status=status, data=MISSING)), UserTask(status, None, None))
             self.assertFalse(read_user_task(task(status=status)).is_done)
         failed = read_user_task(task(status='ERROR', data={'error': 'A user with this email already exists'}))
-        self.assertEqual((failed.is_done, failed.user_id, failed.error), (True, None, 'A user with this email already exists'))
+        self.assertEqual(
+            (failed.is_done, failed.user_id, failed.error), (True, None, 'A user with this email already exists')
+        )
         self.assertRefused('status', 'not known', read_user_task, task(status='DONE'))
         self.assertRefused('data.user_id', 'not which', read_user_task, task(data={}))
 
     def test_places(self):
         self.assertEqual(read_department({'id': IDS[0], 'name': 'Sales'}), Department(IDS[0], 'Sales'))
-        self.assertEqual(read_location({'id': IDS[0], 'name': 'Paris', 'entity_id': IDS[1]}), Location(IDS[0], 'Paris', IDS[1]))
+        self.assertEqual(
+            read_location({'id': IDS[0], 'name': 'Paris', 'entity_id': IDS[1]}), Location(IDS[0], 'Paris', IDS[1])
+        )
         self.assertIsNone(read_location({'id': IDS[0], 'name': 'Paris'}).entity_id)
         self.assertRefused('name', 'required', read_department, {'id': IDS[0], 'name': ''})
 
     @unittest.skipUnless(FOLDER.is_dir(), 'the examples of the contract are not here')
     def test_examples(self):
-        for name, read in (('User', read_user), ('UserDeferredTask', read_user_task), ('Department', read_department),
-                           ('Location', read_location)):
+        for name, read in (
+            ('User', read_user),
+            ('UserDeferredTask', read_user_task),
+            ('Department', read_department),
+            ('Location', read_location),
+        ):
             read(json.loads((FOLDER / f'spec-2026-08-01/{name}.json').read_text(encoding='utf-8')))
 
 

@@ -75,8 +75,20 @@ def receipt(**changes):
             'documents': [],
             'item_receipt_number': 'WH/IN/1',
             'line_items': [
-                {'id': IDS[1], 'purchase_order_line_item_id': IDS[2], 'quantity': 2, 'amount': cents(2468), 'memo': None},
-                {'id': IDS[3], 'purchase_order_line_item_id': IDS[4], 'quantity': None, 'amount': None, 'memo': 'all of it'},
+                {
+                    'id': IDS[1],
+                    'purchase_order_line_item_id': IDS[2],
+                    'quantity': 2,
+                    'amount': cents(2468),
+                    'memo': None,
+                },
+                {
+                    'id': IDS[3],
+                    'purchase_order_line_item_id': IDS[4],
+                    'quantity': None,
+                    'amount': None,
+                    'memo': 'all of it',
+                },
             ],
             'memo': None,
             'purchase_order_id': IDS[5],
@@ -94,11 +106,15 @@ class TestPurchaseOrder(PayloadCase):
 
     def test_all_fields(self):
         read = read_purchase_order(order())
-        self.assertEqual((read.id, read.external_id, read.number, read.remote_id), (IDS[0], 'purchase.order,7', '7', None))
+        self.assertEqual(
+            (read.id, read.external_id, read.number, read.remote_id), (IDS[0], 'purchase.order,7', '7', None)
+        )
         self.assertEqual((read.vendor_id, read.entity_id, read.owner_id), (IDS[6], IDS[3], IDS[4]))
         self.assertEqual((read.amount, read.currency, read.net_payment_terms), (Money(13702, 'USD'), 'USD', 30))
         self.assertEqual((read.promise_date, read.spend_start_date), (datetime.date(2026, 9, 1), None))
-        self.assertEqual((read.receipt_status, read.billing_status, read.creation_source), ('NOT_RECEIVED', 'OPEN', 'DEVELOPER_API'))
+        self.assertEqual(
+            (read.receipt_status, read.billing_status, read.creation_source), ('NOT_RECEIVED', 'OPEN', 'DEVELOPER_API')
+        )
         self.assertEqual((read.bill_ids, read.item_receipt_ids, read.three_way_match_enabled), ((IDS[5],), (), True))
         self.assertEqual((read.created_at, read.archived_at), (parse_utc('2026-08-01T10:00:00Z'), None))
         first, second = read.lines
@@ -126,15 +142,23 @@ class TestPurchaseOrder(PayloadCase):
 
     def test_receipt(self):
         read = read_item_receipt(receipt())
-        self.assertEqual((read.number, read.purchase_order_id, read.received_at), ('WH/IN/1', IDS[5], parse_utc('2026-08-10T00:00:00Z')))
-        self.assertEqual([(item.purchase_order_line_item_id, item.quantity) for item in read.lines], [(IDS[2], 2), (IDS[4], None)])
+        self.assertEqual(
+            (read.number, read.purchase_order_id, read.received_at),
+            ('WH/IN/1', IDS[5], parse_utc('2026-08-10T00:00:00Z')),
+        )
+        self.assertEqual(
+            [(item.purchase_order_line_item_id, item.quantity) for item in read.lines], [(IDS[2], 2), (IDS[4], None)]
+        )
         self.assertEqual((read.lines[0].amount, read.lines[1].amount), (Money(2468, 'USD'), None))
         self.assertRefused('purchase_order_id', 'required', read_item_receipt, receipt(purchase_order_id=None))
-        self.assertRefused('line_items', 'one id', read_item_receipt, receipt(line_items=receipt()['line_items'][:1] * 2))
+        self.assertRefused(
+            'line_items', 'one id', read_item_receipt, receipt(line_items=receipt()['line_items'][:1] * 2)
+        )
 
     @unittest.skipUnless(FOLDER.is_dir(), 'the examples of the contract are not here')
     def test_examples(self):
         """Mended where they contradict the schema: a key's name, a line without an id."""
+
         def example(name):
             return json.loads((FOLDER / f'spec-2026-08-01/{name}.json').read_text(encoding='utf-8'))
 
@@ -161,24 +185,47 @@ class TestSimulatedProcurement(ProcurementCase):
     def setUp(self):
         super().setUp()
         self.api = RampClient(
-            self.ramp.url, self.ramp.client_id, self.ramp.client_secret, allow_http=True, sleep=lambda seconds: None,
-            limiter=SlidingWindow('test', limit=10**6, shared=False))
+            self.ramp.url,
+            self.ramp.client_id,
+            self.ramp.client_secret,
+            allow_http=True,
+            sleep=lambda seconds: None,
+            limiter=SlidingWindow('test', limit=10**6, shared=False),
+        )
 
     def test_there_and_back(self):
         made = read_purchase_order(self.api.post('/purchase-orders', self.order_body(promise_date='2026-09-01')))
         self.assertEqual((made.amount, made.promise_date), (Money(13702, 'USD'), datetime.date(2026, 9, 1)))
         self.assertEqual([item.external_id for item in made.lines], ['line-1', 'line-2'])
         path = f'/purchase-orders/{made.id}'
-        got = read_item_receipt(self.api.post('/item-receipts', {
-            'purchase_order_id': made.id, 'item_receipt_number': 'WH/IN/1', 'received_at': '2026-08-10',
-            'item_receipt_line_items': [{'purchase_order_line_item_id': made.lines[0].id, 'unit_quantity': 2}]}))
+        got = read_item_receipt(
+            self.api.post(
+                '/item-receipts',
+                {
+                    'purchase_order_id': made.id,
+                    'item_receipt_number': 'WH/IN/1',
+                    'received_at': '2026-08-10',
+                    'item_receipt_line_items': [{'purchase_order_line_item_id': made.lines[0].id, 'unit_quantity': 2}],
+                },
+            )
+        )
         self.assertEqual(got.lines[0].quantity, 2)
-        changed = read_purchase_order(self.api.delete(f'{path}/line-items/{made.lines[1].id}'))  # a deletion with an answer
+        changed = read_purchase_order(
+            self.api.delete(f'{path}/line-items/{made.lines[1].id}')
+        )  # a deletion with an answer
         self.assertEqual((len(changed.lines), changed.receipt_status), (1, 'PARTIALLY_RECEIVED'))
         self.assertIsNone(self.api.delete(f'/item-receipts/{got.id}'))
         self.assertIsNone(self.api.post(f'{path}/archive', {}))  # an empty body is a body
         with self.assertRaises(RampNotFound):
             self.api.get(path)
-        listed = [row for page in self.api.list_pages('/purchase-orders', {
-            'external_id': 'purchase.order,1', 'include_archived': True, 'three_way_match_enabled': True}) for row in page.rows]
-        self.assertEqual([(read_purchase_order(row).id, row['billing_status']) for row in listed], [(made.id, 'DELETED')])
+        listed = [
+            row
+            for page in self.api.list_pages(
+                '/purchase-orders',
+                {'external_id': 'purchase.order,1', 'include_archived': True, 'three_way_match_enabled': True},
+            )
+            for row in page.rows
+        ]
+        self.assertEqual(
+            [(read_purchase_order(row).id, row['billing_status']) for row in listed], [(made.id, 'DELETED')]
+        )

@@ -44,7 +44,12 @@ def statement(**changes):
             'end_date': '2026-08-01T00:00:00Z',
             'preceding_statement_id': IDS[5],
             'statement_lines': [
-                {'type': 'CARD_TRANSACTION', 'id': IDS[6].upper(), 'created_at': '2026-07-02T00:00:00Z', 'cleared_at': None},
+                {
+                    'type': 'CARD_TRANSACTION',
+                    'id': IDS[6].upper(),
+                    'created_at': '2026-07-02T00:00:00Z',
+                    'cleared_at': None,
+                },
                 {'type': 'CASHBACK', 'id': IDS[7], 'created_at': '2026-07-31T00:00:00Z'},
                 {'type': 'TRANSFER_PAYMENT', 'id': IDS[8]},
             ],
@@ -73,7 +78,13 @@ def transfer(**changes):
 
 def cashback(**changes):
     return made(
-        {'id': IDS[0], 'amount': cents(150), 'entity_id': IDS[2], 'created_at': '2026-07-31T12:00:00Z', 'sync_status': 'SYNCED'},
+        {
+            'id': IDS[0],
+            'amount': cents(150),
+            'entity_id': IDS[2],
+            'created_at': '2026-07-31T12:00:00Z',
+            'sync_status': 'SYNCED',
+        },
         changes,
     )
 
@@ -95,32 +106,43 @@ class TestStatement(PayloadCase):
     def test_all_fields(self):
         read = read_statement(statement())
         self.assertEqual((read.id, read.preceding_statement_id), (IDS[0], IDS[5]))
-        self.assertEqual((read.start_date, read.end_date), (parse_utc('2026-07-01T00:00:00Z'), parse_utc('2026-08-01T00:00:00Z')))
+        self.assertEqual(
+            (read.start_date, read.end_date), (parse_utc('2026-07-01T00:00:00Z'), parse_utc('2026-08-01T00:00:00Z'))
+        )
         first, second = read.sections
         self.assertEqual((first.id, first.entity_id, second.entity_id, first.currency), (IDS[1], IDS[3], IDS[4], 'USD'))
         self.assertEqual([getattr(first, name).minor for name in AMOUNTS], [100, 10000, 2500, 600, 7000])
         self.assertEqual(second.charges, Money(10900, 'USD'))
-        self.assertEqual(read.lines, (
-            ('CARD_TRANSACTION', IDS[6]), ('CASHBACK', IDS[7]), StatementLine('TRANSFER_PAYMENT', IDS[8])))
+        self.assertEqual(
+            read.lines, (('CARD_TRANSACTION', IDS[6]), ('CASHBACK', IDS[7]), StatementLine('TRANSFER_PAYMENT', IDS[8]))
+        )
         self.assertNotIn('s3cret', repr(read))
         hash(read)
 
     def test_absent(self):
-        read = read_statement(statement(
-            preceding_statement_id=MISSING, balance_sections=[], statement_lines=MISSING, charges='of no interest'))
+        read = read_statement(
+            statement(
+                preceding_statement_id=MISSING, balance_sections=[], statement_lines=MISSING, charges='of no interest'
+            )
+        )
         self.assertEqual((read.preceding_statement_id, read.sections, read.lines), (None, (), ()))
 
     def test_what_is_on_it_is_not_judged(self):
         sections = [section(1, payments=cents(-5), ending_balance=cents(10**9)), section(2), section(3, 'EUR')]
         read = read_statement(statement(balance_sections=sections))
-        self.assertEqual([item.ending_balance for item in read.sections], [Money(10**9, 'USD'), Money(7000, 'USD'), Money(7000, 'EUR')])
+        self.assertEqual(
+            [item.ending_balance for item in read.sections],
+            [Money(10**9, 'USD'), Money(7000, 'USD'), Money(7000, 'EUR')],
+        )
 
     def test_ids(self):
         self.refused('id', 'required', id=None)
         self.refused('preceding_statement_id', 'not an id', preceding_statement_id='0')
         self.refused('balance_sections[0].id', 'required', balance_sections=[section(id=MISSING)])
         self.refused('balance_sections[0].entity_id', 'required', balance_sections=[section(entity_id=None)])
-        self.refused('balance_sections[1].id', 'two sections', balance_sections=[section(5), section(id=IDS[5].upper())])
+        self.refused(
+            'balance_sections[1].id', 'two sections', balance_sections=[section(5), section(id=IDS[5].upper())]
+        )
 
     def test_dates(self):
         for key in ('start_date', 'end_date'):
@@ -134,8 +156,11 @@ class TestStatement(PayloadCase):
             self.refused(at, 'no amount', balance_sections=[section(**{name: None})])
             self.refused(f'{at}.amount', 'whole number', balance_sections=[section(**{name: cents(1.5)})])
             self.refused(at, 'rate', balance_sections=[section(**{name: cents(1, 'JPY')})])
-        self.refused('balance_sections[0].charges', 'is in EUR, but the section is in USD',
-                     balance_sections=[section(charges=cents(1, 'EUR'))])
+        self.refused(
+            'balance_sections[0].charges',
+            'is in EUR, but the section is in USD',
+            balance_sections=[section(charges=cents(1, 'EUR'))],
+        )
 
     def test_a_rate_that_is_not_told(self):
         def bare(currency):
@@ -164,8 +189,10 @@ class TestStatement(PayloadCase):
         kept = scrub_statement(payload)
         self.assertEqual(payload, statement())
         self.assertNotIn('s3cret', json.dumps(kept))
-        self.assertEqual(kept['statement_lines'], [
-            ['CARD_TRANSACTION', IDS[6].upper()], ['CASHBACK', IDS[7]], ['TRANSFER_PAYMENT', IDS[8]]])
+        self.assertEqual(
+            kept['statement_lines'],
+            [['CARD_TRANSACTION', IDS[6].upper()], ['CASHBACK', IDS[7]], ['TRANSFER_PAYMENT', IDS[8]]],
+        )
         self.assertEqual(set(payload) - set(kept), {'statement_url'})
         self.assertEqual(read_statement(kept), read_statement(payload))
         self.assertEqual(scrub_statement(kept), kept)
@@ -178,14 +205,26 @@ class TestStatement(PayloadCase):
     def test_any_amounts(self, rows):
         sections = [
             section(number, currency, **dict(zip(AMOUNTS, (cents(amount, currency) for amount in amounts))))
-            for number, (*amounts, currency) in enumerate(rows)]
+            for number, (*amounts, currency) in enumerate(rows)
+        ]
         read = read_statement(statement(balance_sections=sections))
-        self.assertEqual([(*(getattr(item, name).minor for name in AMOUNTS), item.currency) for item in read.sections], rows)
+        self.assertEqual(
+            [(*(getattr(item, name).minor for name in AMOUNTS), item.currency) for item in read.sections], rows
+        )
 
     @calm
-    @given(st.recursive(
-        st.none() | st.booleans() | st.integers() | st.floats() | st.sampled_from(('', 'CASHBACK', 'FEE', IDS[0], LINK)),
-        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(('type', 'id', 'created_at')), inner)))
+    @given(
+        st.recursive(
+            st.none()
+            | st.booleans()
+            | st.integers()
+            | st.floats()
+            | st.sampled_from(('', 'CASHBACK', 'FEE', IDS[0], LINK)),
+            lambda inner: (
+                st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(('type', 'id', 'created_at')), inner)
+            ),
+        )
+    )
     def test_any_lines_scrubbed_or_not(self, lines):
         payload = statement(statement_lines=lines)
         self.assertEqual(outcome(scrub_statement(payload)), outcome(payload))
@@ -195,7 +234,10 @@ class TestStatement(PayloadCase):
 class TestTransfer(PayloadCase):
     def test_all_fields(self):
         read = read_transfer(transfer())
-        self.assertEqual((read.id, read.amount, read.status, read.sync_status), (IDS[0], Money(1963058, 'USD'), 'COMPLETED', 'SYNC_READY'))
+        self.assertEqual(
+            (read.id, read.amount, read.status, read.sync_status),
+            (IDS[0], Money(1963058, 'USD'), 'COMPLETED', 'SYNC_READY'),
+        )
         self.assertEqual((read.bank_account_id, read.entity_id, read.payment_id), (IDS[1], IDS[2], 'PAYMENT 7'))
         self.assertEqual(read.created_at, parse_utc('2026-07-31T12:00:00Z'))
         hash(read)
@@ -222,7 +264,9 @@ class TestTransfer(PayloadCase):
 class TestCashback(PayloadCase):
     def test_fields_absent_and_refused(self):
         read = read_cashback(cashback())
-        self.assertEqual((read.id, read.amount, read.entity_id, read.sync_status), (IDS[0], Money(150, 'USD'), IDS[2], 'SYNCED'))
+        self.assertEqual(
+            (read.id, read.amount, read.entity_id, read.sync_status), (IDS[0], Money(150, 'USD'), IDS[2], 'SYNCED')
+        )
         self.assertEqual(read.created_at, parse_utc('2026-07-31T12:00:00Z'))
         self.assertIsNone(read_cashback(cashback(entity_id=MISSING)).entity_id)
         for key in ('id', 'sync_status', 'created_at'):
@@ -262,8 +306,10 @@ class TestSimulatedStatements(StatementsCase):
         for path, read in (('/transfers', read_transfer), ('/cashbacks', read_cashback)):
             state = self.ramp.state[path[1:]].rows
             rows = [read(row) for row in self.client.every(path, page_size=100)]
-            self.assertEqual([(row.id, row.amount.minor) for row in rows],
-                             [(ident, row['amount']['amount']) for ident, row in state.items()])
+            self.assertEqual(
+                [(row.id, row.amount.minor) for row in rows],
+                [(ident, row['amount']['amount']) for ident, row in state.items()],
+            )
             self.assertTrue(rows)
         rows = self.client.every('/statements')
         self.assertGreater(len(rows), 2)
@@ -272,7 +318,9 @@ class TestSimulatedStatements(StatementsCase):
             self.assertEqual(read_statement(scrub_statement(row)), read)
             self.assertEqual(len(read.lines), len(row['statement_lines']))
             for item in read.sections:
-                self.assertEqual(item.opening_balance + item.charges - item.credits - item.payments, item.ending_balance)
+                self.assertEqual(
+                    item.opening_balance + item.charges - item.credits - item.payments, item.ending_balance
+                )
 
     def test_as_the_contracts_example(self):
         self.clock.forward(days=40)

@@ -58,18 +58,38 @@ class TestVerify(PlainCase):
     def test_headers_of_a_web_server(self):
         text = digest(SECRET, b'{}').hex()
         self.assertTrue(verify_signature(SECRET, b'{}', Headers([('Host', 'x'), ('X-Ramp-Signature', text)])))
-        self.assertTrue(verify_signature(SECRET, b'{}', Headers([('X-Ramp-Signature', 'wrong'), ('X-Ramp-Webhook-Signature', text)])))
+        self.assertTrue(
+            verify_signature(
+                SECRET, b'{}', Headers([('X-Ramp-Signature', 'wrong'), ('X-Ramp-Webhook-Signature', text)])
+            )
+        )
 
     def test_closed(self):
         body, text = b'{}', digest(SECRET, b'{}').hex()
         for secret in (None, '', b'', False, 0, SECRET.encode(), [SECRET]):
             self.assertFalse(verify_signature(secret, body, {'X-Ramp-Signature': text}), secret)
-            self.assertFalse(verify_signature(secret, body, {'X-Ramp-Signature': hmac.new(b'', body, hashlib.sha256).hexdigest()}))
+            self.assertFalse(
+                verify_signature(secret, body, {'X-Ramp-Signature': hmac.new(b'', body, hashlib.sha256).hexdigest()})
+            )
         for wrong in (None, '{}', bytearray(body), 0, [body]):
             self.assertFalse(verify_signature(SECRET, wrong, {'X-Ramp-Signature': text}), wrong)
-        for headers in (None, {}, [], 'X-Ramp-Signature', 7, object(), {'X-Ramp-Signature': None}, {'X-Ramp-Signature': text.encode()},
-                        {'X-Ramp-Signature': [text]}, {b'X-Ramp-Signature': text}, {None: text}, {'X-Ramp-Signature': text[:-1]},
-                        {'X-Ramp-Signature': f'{text},{text}'}, {'X-Ramp-Signature': ''}, {'X-Ramp-Signature': 'sha256='}):
+        for headers in (
+            None,
+            {},
+            [],
+            'X-Ramp-Signature',
+            7,
+            object(),
+            {'X-Ramp-Signature': None},
+            {'X-Ramp-Signature': text.encode()},
+            {'X-Ramp-Signature': [text]},
+            {b'X-Ramp-Signature': text},
+            {None: text},
+            {'X-Ramp-Signature': text[:-1]},
+            {'X-Ramp-Signature': f'{text},{text}'},
+            {'X-Ramp-Signature': ''},
+            {'X-Ramp-Signature': 'sha256='},
+        ):
             self.assertFalse(verify_signature(SECRET, body, headers), headers)
 
     def test_headers_that_fall_apart(self):
@@ -85,23 +105,39 @@ class TestVerify(PlainCase):
             self.assertFalse(verify_signature(SECRET, b'{}', headers))
 
     @calm
-    @given(secret=st.text(min_size=1), body=st.binary(), other=st.binary(), name=st.sampled_from(NAMES), hexadecimal=st.booleans())
+    @given(
+        secret=st.text(min_size=1),
+        body=st.binary(),
+        other=st.binary(),
+        name=st.sampled_from(NAMES),
+        hexadecimal=st.booleans(),
+    )
     def test_any_bytes(self, secret, body, other, name, hexadecimal):
         raw = hmac.new(secret.encode('utf-8', 'surrogatepass'), body, hashlib.sha256).digest()
-        headers = {'Content-Type': 'application/json', name: raw.hex() if hexadecimal else base64.b64encode(raw).decode()}
+        headers = {
+            'Content-Type': 'application/json',
+            name: raw.hex() if hexadecimal else base64.b64encode(raw).decode(),
+        }
         self.assertIs(verify_signature(secret, body, headers), True)
         self.assertIs(verify_signature(secret, other, headers), other == body)
 
     @calm
     @given(
-        secret=st.text(min_size=1), body=st.binary(),
-        headers=st.dictionaries(st.one_of(st.sampled_from(NAMES), st.text()), st.one_of(st.text(), st.binary(), st.none(), st.integers())),
+        secret=st.text(min_size=1),
+        body=st.binary(),
+        headers=st.dictionaries(
+            st.one_of(st.sampled_from(NAMES), st.text()), st.one_of(st.text(), st.binary(), st.none(), st.integers())
+        ),
     )
     def test_any_headers(self, secret, body, headers):
         self.assertIs(verify_signature(secret, body, headers), False)
 
     @calm
-    @given(st.from_type(type).flatmap(st.from_type) | st.none(), st.binary() | st.none(), st.none() | st.integers() | st.text())
+    @given(
+        st.from_type(type).flatmap(st.from_type) | st.none(),
+        st.binary() | st.none(),
+        st.none() | st.integers() | st.text(),
+    )
     def test_anything(self, secret, body, headers):
         self.assertIs(verify_signature(secret, body, headers), False)
 
@@ -131,18 +167,35 @@ class TestEvent(PayloadCase):
             found = read(event(created_at=value, business_id=value, object={'id': IDS[2], 'sync_request_id': value}))
             self.assertEqual((found.created_at, found.business_id, found.object_id), (None, None, IDS[2]))
             self.assertIn(found.sync_request_id, (None, 'yesterday'))
-            found = read({'type': 'webhooks.verification', 'challenge': 'c-1', 'created_at': value, 'id': value, 'object': value})
+            found = read(
+                {'type': 'webhooks.verification', 'challenge': 'c-1', 'created_at': value, 'id': value, 'object': value}
+            )
             self.assertEqual(found.challenge, 'c-1')
-        for about, ident in (({'id': 'T-7'}, 'T-7'), ({'id': 7}, None), ({'id': 'nul \0'}, None), ({'id': 'x' * 201}, None), ([], None),
-                             ('x', None), ({'id': 7, 'resource_id': IDS[3]}, IDS[3])):
+        for about, ident in (
+            ({'id': 'T-7'}, 'T-7'),
+            ({'id': 7}, None),
+            ({'id': 'nul \0'}, None),
+            ({'id': 'x' * 201}, None),
+            ([], None),
+            ('x', None),
+            ({'id': 7, 'resource_id': IDS[3]}, IDS[3]),
+        ):
             self.assertEqual(read(event(object=about)).object_id, ident, about)
 
     def test_id(self):
-        """Without a proper one in the body it is that of the header, else what the bytes say: a repeat has the same one."""
+        """Without a proper one in the body it is that of the header, else what the bytes say: a repeat has the same
+        one.
+        """
         for ident in (None, MISSING, '', 7, [], 'nul \0', 'half \ud800', 'x' * 201):
             body = json.dumps(event(id=ident))
             self.assertEqual(read_event(body.encode(), Headers([('X-Ramp-Webhook-ID', 'e-1')])).id, 'e-1')
-            for headers in (None, {}, {'x-ramp-webhook-id': ''}, {'X-Ramp-Webhook-Id': 'x' * 201}, {'X-Ramp-Webhook-ID': 7}):
+            for headers in (
+                None,
+                {},
+                {'x-ramp-webhook-id': ''},
+                {'X-Ramp-Webhook-Id': 'x' * 201},
+                {'X-Ramp-Webhook-ID': 7},
+            ):
                 self.assertEqual(read_event(body.encode(), headers).id, hashlib.sha256(body.encode()).hexdigest())
             self.assertEqual(read_event(body).id, read_event(body.encode()).id)
         self.assertEqual(read_event(json.dumps(event()).encode(), {'x-ramp-webhook-id': 'e-1'}).id, IDS[0])
@@ -162,8 +215,13 @@ class TestEvent(PayloadCase):
             self.assertTrue(error.field)
 
     def test_subscription(self):
-        payload = {'id': IDS[0], 'status': 'ACTIVE', 'endpoint_url': 'https://example.com/r', 'event_types': ['bills.paid'],
-                   'secret': SECRET}
+        payload = {
+            'id': IDS[0],
+            'status': 'ACTIVE',
+            'endpoint_url': 'https://example.com/r',
+            'event_types': ['bills.paid'],
+            'secret': SECRET,
+        }
         found = read_subscription(payload)
         self.assertEqual((found.status, found.event_types, found.secret), ('active', ('bills.paid',), SECRET))
         self.assertNotIn(SECRET, repr(found))
@@ -183,4 +241,7 @@ class TestEvent(PayloadCase):
 class TestNonsenseWebhooks(NonsenseCase):
     def test_any_field(self):
         self.check(event(), read)
-        self.check({'id': IDS[0], 'status': 'active', 'endpoint_url': 'https://example.com', 'event_types': ['a']}, read_subscription)
+        self.check(
+            {'id': IDS[0], 'status': 'active', 'endpoint_url': 'https://example.com', 'event_types': ['a']},
+            read_subscription,
+        )

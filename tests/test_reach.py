@@ -41,7 +41,7 @@ class TestSilence(RampCase):
 
     def asked(self):
         """Paths asked for since the last time."""
-        paths = [entry['path'] for entry in self.ramp.requests[self.calls:]]
+        paths = [entry['path'] for entry in self.ramp.requests[self.calls :]]
         self.calls = len(self.ramp.requests)
         return paths
 
@@ -64,7 +64,9 @@ class TestSilence(RampCase):
         self.assertTrue(self.asked())
         self.assertTrue(connection.silent_since)
         self.assertEqual(connection.silent_until - connection.silent_since, timedelta(minutes=1))
-        called = self.env['ir.cron.trigger'].search([('cron_id', '=', self.env['ramp.flow.transaction']._get_cron_job().id)])
+        called = self.env['ir.cron.trigger'].search(
+            [('cron_id', '=', self.env['ramp.flow.transaction']._get_cron_job().id)]
+        )
         self.assertIn(connection.silent_until, called.mapped('call_at'), 'somebody looks again')
         runs = self.jobs('receipt', 'vendor', 'bill', 'watch', 'transaction')
         self.assertFalse(self.asked(), 'nobody asks while Ramp is silent')
@@ -84,7 +86,9 @@ class TestSilence(RampCase):
         self.env['ir.cron.trigger'].search([]).unlink()
         run = self.jobs('transaction')
         self.assertEqual((run.state, connection.silent_since, connection.silent_until), ('done', False, False))
-        self.assertTrue(self.env['ir.cron.trigger'].search([('cron_id', '=', self.env['ramp.flow.bill']._get_cron_job().id)]))
+        self.assertTrue(
+            self.env['ir.cron.trigger'].search([('cron_id', '=', self.env['ramp.flow.bill']._get_cron_job().id)])
+        )
         self.assertConfirmed(ramp_id)
         self.assertTrue(self.jobs('bill').filtered(lambda run: run.state == 'done'))
 
@@ -113,7 +117,11 @@ class TestSilence(RampCase):
         self.assertFalse(self.connection.silent_since)
 
     def test_refusals_and_failures_are_answers(self):
-        for fault in ({'kind': 'server_error', 'status': 503}, {'kind': 'rate_limit', 'retry_after': 0}, {'kind': 'html_error'}):
+        for fault in (
+            {'kind': 'server_error', 'status': 503},
+            {'kind': 'rate_limit', 'retry_after': 0},
+            {'kind': 'html_error'},
+        ):
             with self.subTest(**fault):
                 self.ramp.faults.clear()
                 self.ramp.faults.add(path='/transactions*', **fault)
@@ -137,7 +145,9 @@ class TestSilence(RampCase):
         self.sync('transaction')
         written = []
         original = type(self.connection).write
-        with patch.object(type(self.connection), 'write', lambda records, vals: written.append(vals) or original(records, vals)):
+        with patch.object(
+            type(self.connection), 'write', lambda records, vals: written.append(vals) or original(records, vals)
+        ):
             self.jobs('transaction')
         self.assertFalse(written)
 
@@ -183,8 +193,12 @@ class TestPatience(RampCase):
         for kind in ('hang', 'trickle_headers', 'trickle_body'):
             for button in ('action_test_connection', 'action_connect', 'action_disconnect'):
                 with self.subTest(kind=kind, button=button):
-                    self.connection.write({
-                        'state': 'draft' if button == 'action_connect' else 'connected', 'accounting_connection_id': seat})
+                    self.connection.write(
+                        {
+                            'state': 'draft' if button == 'action_connect' else 'connected',
+                            'accounting_connection_id': seat,
+                        }
+                    )
                     token_stores.access_tokens._tokens.clear()
                     self.options.clear()
                     self.calls = len(self.ramp.requests)
@@ -211,7 +225,9 @@ class TestPatience(RampCase):
             self.connection.action_connect()
 
     def test_test_connection_ends_the_silence(self):
-        self.connection.write({'silent_since': fields.Datetime.now(), 'silent_until': fields.Datetime.now() + timedelta(minutes=5)})
+        self.connection.write(
+            {'silent_since': fields.Datetime.now(), 'silent_until': fields.Datetime.now() + timedelta(minutes=5)}
+        )
         self.connection.action_test_connection()
         self.assertFalse(self.connection.silent_since)
 
@@ -253,8 +269,14 @@ class TestDeadline(PayablesCase):
         seconds = JOB_SECONDS
         thread = threading.current_thread()
         for real, cron, began, expected in (
-                (120, -1, None, 40), (300, 60, None, 20), (120, 0, None, flow_module.LONGEST_JOB), (0, -1, None, flow_module.LONGEST_JOB),
-                (30, -1, None, flow_module.LEAST_JOB), (120, -1, 70, 20), (120, -1, 110, flow_module.LEAST_JOB)):
+            (120, -1, None, 40),
+            (300, 60, None, 20),
+            (120, 0, None, flow_module.LONGEST_JOB),
+            (0, -1, None, flow_module.LONGEST_JOB),
+            (30, -1, None, flow_module.LEAST_JOB),
+            (120, -1, 70, 20),
+            (120, -1, 110, flow_module.LEAST_JOB),
+        ):
             with self.subTest(real=real, cron=cron, began=began):
                 self.job_time(limit_time_real=real, limit_time_real_cron=cron)
                 with patch.object(thread, 'start_time', began and time.time() - began, create=True):
@@ -263,8 +285,11 @@ class TestDeadline(PayablesCase):
     def test_client_knows_the_deadline(self):
         seen = []
         original = ramp_connection_api.RampClient
-        self.patch(ramp_connection_api, 'RampClient',
-                   lambda *args, **options: seen.append(options['deadline']) or original(*args, **options))
+        self.patch(
+            ramp_connection_api,
+            'RampClient',
+            lambda *args, **options: seen.append(options['deadline']) or original(*args, **options),
+        )
         self.patch(RampFlow, '_get_job_seconds', lambda flow: 77)
         self.sync('transaction')
         self.assertAlmostEqual(seen[0] - time.monotonic(), 77, delta=30)
@@ -280,8 +305,12 @@ class TestDeadline(PayablesCase):
                 runs += self.sync('transaction', now=False)
             self.assertEqual((runs[-1].state, runs[-1].message), ('done' if runs[-1].listed else 'paused', False))
             if not runs[-1].listed:
-                self.assertTrue(self.env['ir.cron.trigger'].search(
-                    [('cron_id', '=', self.env['ramp.flow.transaction']._get_cron_job().id)]), 'it is called again')
+                self.assertTrue(
+                    self.env['ir.cron.trigger'].search(
+                        [('cron_id', '=', self.env['ramp.flow.transaction']._get_cron_job().id)]
+                    ),
+                    'it is called again',
+                )
         self.assertGreater(len(runs), 1)
         self.assertFalse(self.connection.last_error)
         for ramp_id in ids:
@@ -294,7 +323,9 @@ class TestDeadline(PayablesCase):
         self.env['ir.cron.trigger'].search([]).unlink()
         run = self.sync('transaction', now=False)
         self.assertEqual((run.state, run.message, self.connection.last_error), ('paused', False, False))
-        [trigger] = self.env['ir.cron.trigger'].search([('cron_id', '=', self.env['ramp.flow.transaction']._get_cron_job().id)])
+        [trigger] = self.env['ir.cron.trigger'].search(
+            [('cron_id', '=', self.env['ramp.flow.transaction']._get_cron_job().id)]
+        )
         self.assertGreater(trigger.call_at, fields.Datetime.now() + timedelta(seconds=40))
 
     def test_files_that_came_are_attached(self):
@@ -325,24 +356,41 @@ class TestDeadline(PayablesCase):
             calls = len(self.ramp.requests)
             with self.budget(9):
                 runs += self.sync('vendor', now=False)
-            asked += [path for entry in self.ramp.requests[calls:] if (path := entry['path']).rpartition('/')[2] in vendors]
+            asked += [
+                path for entry in self.ramp.requests[calls:] if (path := entry['path']).rpartition('/')[2] in vendors
+            ]
         self.assertGreater(len(runs), 1)
         self.assertTrue(runs[-1].listed)
         self.assertEqual({self.record(vendor, 'vendor').state for vendor in vendors}, {'confirmed'})
         self.assertLessEqual(max(Counter(asked).values()), 2, 'none is asked for again and again')
 
     def test_one_connection_after_the_other(self):
-        """A job that one connection has used up goes on with the others in the next call, the one first that waits longest."""
-        other = self.connection.copy({
-            'existing_policy': 'book',
-            'client_id': self.ramp.client_id, 'client_secret': self.ramp.client_secret, 'ramp_entity_id': self.ramp.state.new_id()})
-        other.write({'state': 'connected', 'accounting_connection_id': self.connection.accounting_connection_id,
-                     'card_journal_id': self.connection.card_journal_id.id, 'database': self.connection.database})
+        """A job that one connection has used up goes on with the others in the next call, the one first that waits
+        longest.
+        """
+        other = self.connection.copy(
+            {
+                'existing_policy': 'book',
+                'client_id': self.ramp.client_id,
+                'client_secret': self.ramp.client_secret,
+                'ramp_entity_id': self.ramp.state.new_id(),
+            }
+        )
+        other.write(
+            {
+                'state': 'connected',
+                'accounting_connection_id': self.connection.accounting_connection_id,
+                'card_journal_id': self.connection.card_journal_id.id,
+                'database': self.connection.database,
+            }
+        )
         self.patch(RampFlow, '_get_job_seconds', lambda flow: 0)
         self.env['ir.cron.trigger'].search([]).unlink()
         first = self.sync('cashback', now=False)
         self.assertEqual(len(first), 1)
-        self.assertTrue(self.env['ir.cron.trigger'].search([('cron_id', '=', self.env['ramp.flow.cashback']._get_cron_job().id)]))
+        self.assertTrue(
+            self.env['ir.cron.trigger'].search([('cron_id', '=', self.env['ramp.flow.cashback']._get_cron_job().id)])
+        )
         second = self.sync('cashback', now=False)
         self.assertEqual(first.connection_id | second.connection_id, self.connection | other)
 
@@ -360,8 +408,9 @@ class TestLostRuns(RampCase):
         run = self.start()
         self.env.cr.execute('SELECT pg_advisory_unlock(%s, %s)', [ALIVE, run.id])  # as the end of a session does
         self.sync('receipt')
-        self.assertEqual((run.state, run.message), (
-            'lost', 'The process ended before the run did. The next run continued its work.'))
+        self.assertEqual(
+            (run.state, run.message), ('lost', 'The process ended before the run did. The next run continued its work.')
+        )
 
     def test_one_that_works_is_left_alone(self):
         run = self.start()
@@ -371,7 +420,9 @@ class TestLostRuns(RampCase):
     def test_the_lock_ends_with_the_run(self):
         run = self.start()
         run._finish_run()
-        self.env.cr.execute("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND classid = %s AND objid = %s", [ALIVE, run.id])
+        self.env.cr.execute(
+            "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND classid = %s AND objid = %s", [ALIVE, run.id]
+        )
         self.assertEqual(self.env.cr.fetchone()[0], 0)
 
     def test_another_session_tells(self):

@@ -17,9 +17,13 @@ FEW, MANY = 4, 12
 class ReimbursementCase(PayablesCase):
     flows = ('reimbursement', 'reimbursement_payment')
 
-    seed = {'transactions': 0, 'users': [
-        {'first_name': 'Dwight', 'last_name': 'Schrute', 'email': 'dwight@example.com'},
-        {'first_name': 'Pam', 'last_name': 'Beesly', 'email': 'pam@example.com'}]}
+    seed = {
+        'transactions': 0,
+        'users': [
+            {'first_name': 'Dwight', 'last_name': 'Schrute', 'email': 'dwight@example.com'},
+            {'first_name': 'Pam', 'last_name': 'Beesly', 'email': 'pam@example.com'},
+        ],
+    }
 
     def setUp(self):
         super().setUp()
@@ -39,8 +43,9 @@ class ReimbursementCase(PayablesCase):
 
     def payments(self, *ramp_ids):
         rows = self.env['ramp.record'].search([('flow', '=', 'reimbursement_payment'), ('ramp_id', 'in', ramp_ids)])
-        return self.env['account.payment'].browse({
-            note['id'] for row in rows for note in (row.noted or {}).get('parts', {}).values()})
+        return self.env['account.payment'].browse(
+            {note['id'] for row in rows for note in (row.noted or {}).get('parts', {}).values()}
+        )
 
     def assertBooked(self, ramp_id, flow='reimbursement', sync_type='REIMBURSEMENT_SYNC'):
         result = super().assertBooked(ramp_id, flow, sync_type)
@@ -68,40 +73,65 @@ class ReimbursementCase(PayablesCase):
 @tagged('post_install', '-at_install', 'ramp')
 class TestReimbursement(ReimbursementCase):
     def test_paid(self):
-        ramp_id = self.claim(12345, date='2026-03-04', memo='Airfare', merchant='Delta Airlines', attendees=[
-            {'name': 'Jack <b>Johnson</b>', 'user_id': None}], accounting_date='2026-03-06T03:00:00Z')
+        ramp_id = self.claim(
+            12345,
+            date='2026-03-04',
+            memo='Airfare',
+            merchant='Delta Airlines',
+            attendees=[{'name': 'Jack <b>Johnson</b>', 'user_id': None}],
+            accounting_date='2026-03-06T03:00:00Z',
+        )
         self.company.partner_id.tz = 'America/New_York'
         self.ramp.pay_reimbursement(ramp_id, date='2026-03-20T02:00:00Z')
         self.sync_payables()
         self.assertPaid(ramp_id)
         bill = self.move(ramp_id)
-        self.assertEqual((bill.move_type, bill.partner_id, bill.journal_id),
-                         ('in_invoice', self.dwight.work_contact_id, self.connection.bill_journal_id))
-        self.assertEqual((str(bill.invoice_date), str(bill.date), str(bill.invoice_date_due)), ('2026-03-04', '2026-03-05', '2026-03-19'))
+        self.assertEqual(
+            (bill.move_type, bill.partner_id, bill.journal_id),
+            ('in_invoice', self.dwight.work_contact_id, self.connection.bill_journal_id),
+        )
+        self.assertEqual(
+            (str(bill.invoice_date), str(bill.date), str(bill.invoice_date_due)),
+            ('2026-03-04', '2026-03-05', '2026-03-19'),
+        )
         self.assertEqual(bill.ref, f'Delta Airlines 2026-03-04 {ramp_id[:8]}')
         self.assertEqual(bill.invoice_line_ids.mapped('name'), ['Delta Airlines: Airfare'])
         for text in ('Airfare', 'Delta Airlines', 'Attendees: Jack &lt;b&gt;Johnson&lt;/b&gt;'):
             self.assertIn(text, bill.narration)
-        self.assertEqual(self.entry(ramp_id), [
-            ('650001', Decimal('123.45'), Decimal('123.45')), (self.payable(), Decimal('-123.45'), Decimal('-123.45'))])
+        self.assertEqual(
+            self.entry(ramp_id),
+            [
+                ('650001', Decimal('123.45'), Decimal('123.45')),
+                (self.payable(), Decimal('-123.45'), Decimal('-123.45')),
+            ],
+        )
         payment = self.payments(ramp_id)
-        self.assertEqual((payment.amount, payment.payment_type, payment.partner_id, str(payment.date)),
-                         (123.45, 'outbound', self.dwight.work_contact_id, '2026-03-19'))
+        self.assertEqual(
+            (payment.amount, payment.payment_type, payment.partner_id, str(payment.date)),
+            (123.45, 'outbound', self.dwight.work_contact_id, '2026-03-19'),
+        )
         self.assertEqual(payment.journal_id, self.connection.payment_journal_id)
         self.assertEqual(self.record(ramp_id, 'reimbursement').name, 'Dwight Schrute: Delta Airlines')
         self.assertEqual(self.dwight.ramp_user_id, self.user_id)
         self.ramp.assert_clean()
 
     def test_paid_back_by_the_employee(self):
-        ramp_id = self.paid(5000, type='PAYBACK_FULL', lines=[
-            {'amount_minor': 2000, 'account': self.external(self.account_meals)},
-            {'amount_minor': 3000, 'account': self.external(self.account_travel)}])
+        ramp_id = self.paid(
+            5000,
+            type='PAYBACK_FULL',
+            lines=[
+                {'amount_minor': 2000, 'account': self.external(self.account_meals)},
+                {'amount_minor': 3000, 'account': self.external(self.account_travel)},
+            ],
+        )
         self.sync_payables()
         self.assertPaid(ramp_id)
         bill = self.move(ramp_id)
         self.assertEqual((bill.move_type, bill.amount_total), ('in_refund', 50.0))
-        self.assertEqual(self.entry(ramp_id)[:2], [
-            ('650001', Decimal('-20.0'), Decimal('-20.0')), ('650002', Decimal('-30.0'), Decimal('-30.0'))])
+        self.assertEqual(
+            self.entry(ramp_id)[:2],
+            [('650001', Decimal('-20.0'), Decimal('-20.0')), ('650002', Decimal('-30.0'), Decimal('-30.0'))],
+        )
         self.assertEqual((self.payments(ramp_id).payment_type, self.payments(ramp_id).amount), ('inbound', 50.0))
         self.assertEqual(self.record(ramp_id, 'reimbursement').amount, -50.0)
 
@@ -127,7 +157,10 @@ class TestReimbursement(ReimbursementCase):
         self.assertEqual(len(self.ramp.successes('REIMBURSEMENT_SYNC')[ramp_id]), 1)
 
     def test_every_state_is_decided(self):
-        for policy, booked in (('paid', REIMBURSEMENT_PAID_STATES), ('ready', REIMBURSEMENT_STATES - DEAD - UNAPPROVED)):
+        for policy, booked in (
+            ('paid', REIMBURSEMENT_PAID_STATES),
+            ('ready', REIMBURSEMENT_STATES - DEAD - UNAPPROVED),
+        ):
             self.connection.reimbursement_policy = policy
             claims = {state: self.claim(state=state) for state in sorted(REIMBURSEMENT_STATES)}
             self.sync_payables()
@@ -172,7 +205,9 @@ class TestReimbursement(ReimbursementCase):
         self.connection.lock_date_policy = 'next_open'
         self.sync_payables()
         self.assertPaid(ramp_id)
-        self.assertEqual((str(self.move(ramp_id).date), str(self.move(ramp_id).invoice_date)), ('2026-04-01', '2026-03-04'))
+        self.assertEqual(
+            (str(self.move(ramp_id).date), str(self.move(ramp_id).invoice_date)), ('2026-04-01', '2026-03-04')
+        )
 
     def test_batch_is_one_payment_for_each_employee(self):
         mine = [self.claim(1000 + number) for number in range(3)]
@@ -188,8 +223,12 @@ class TestReimbursement(ReimbursementCase):
         self.assertEqual(len(self.payments(*mine, hers, alone)), 3)
 
     def test_by_payment_id_where_there_is_no_batch(self):
-        claims = [self.claim(1000, state='REIMBURSED', payment_id='NDPHKHCN6G', payment_processed_at='2026-03-04T00:00:00+00:00')
-                  for _number in range(2)]
+        claims = [
+            self.claim(
+                1000, state='REIMBURSED', payment_id='NDPHKHCN6G', payment_processed_at='2026-03-04T00:00:00+00:00'
+            )
+            for _number in range(2)
+        ]
         self.sync_payables()
         self.assertEqual(self.payments(*claims).mapped('amount'), [20.0])
         nameless = self.claim(500, state='REIMBURSED', payment_processed_at='2026-03-04T00:00:00+00:00')
@@ -223,9 +262,13 @@ class TestReimbursement(ReimbursementCase):
         bill = self.move(claims[0])
         self.sync_payables()
         self.assertEqual(bill.payment_state, 'reversed')
-        self.assertEqual(bill.line_ids.partner_id + bill.reversal_move_ids.line_ids.partner_id, self.dwight.work_contact_id)
+        self.assertEqual(
+            bill.line_ids.partner_id + bill.reversal_move_ids.line_ids.partner_id, self.dwight.work_contact_id
+        )
 
-        (self.dwight + self.pam).work_contact_id.parent_id = self.env['res.partner'].create({'name': 'Contractor', 'is_company': True})
+        (self.dwight + self.pam).work_contact_id.parent_id = self.env['res.partner'].create(
+            {'name': 'Contractor', 'is_company': True}
+        )
         claims = [self.claim(user=user['id']) for user in self.users]
         self.ramp.pay_reimbursement(claims)
         self.sync_payables()
@@ -263,7 +306,9 @@ class TestReimbursement(ReimbursementCase):
         self.assertEqual(self.move(ramp_id).partner_id, self.dwight.work_contact_id)
 
     def test_own_email_of_a_user_is_a_question(self):
-        user = new_test_user(self.env, 'pam@work.example', company_id=self.company.id, company_ids=[Command.set(self.company.ids)])
+        user = new_test_user(
+            self.env, 'pam@work.example', company_id=self.company.id, company_ids=[Command.set(self.company.ids)]
+        )
         self.pam.user_id = user
         self.dwight.work_email = False
         user.with_user(user).write({'email': 'dwight@example.com'})
@@ -292,7 +337,9 @@ class TestReimbursement(ReimbursementCase):
         self.connection.fallback_employee_id = self.pam
         self.dwight.work_email = False
         other = self.env['res.company'].create({'name': 'Other'})
-        self.env['hr.employee'].create({'name': 'Dwight elsewhere', 'work_email': 'dwight@example.com', 'company_id': other.id})
+        self.env['hr.employee'].create(
+            {'name': 'Dwight elsewhere', 'work_email': 'dwight@example.com', 'company_id': other.id}
+        )
         ramp_id = self.paid()
         self.sync_payables()
         self.assertOpen(ramp_id, 'held', r'Dwight Schrute \(dwight@example.com\) is not an employee of Widget Works')
@@ -327,7 +374,10 @@ class TestReimbursement(ReimbursementCase):
         ramp_id = self.paid()
         self.sync_payables()
         self.assertPaid(ramp_id)
-        self.assertEqual((self.dwight.work_contact_id, self.dwight.work_contact_id.name), (self.move(ramp_id).partner_id, 'Dwight Schrute'))
+        self.assertEqual(
+            (self.dwight.work_contact_id, self.dwight.work_contact_id.name),
+            (self.move(ramp_id).partner_id, 'Dwight Schrute'),
+        )
 
     # ------------------------------------------------------------------ words and money
 
@@ -339,15 +389,29 @@ class TestReimbursement(ReimbursementCase):
         nameless = self.paid(type='PER_DIEM', date='2026-03-04')
         self.sync_payables()
         names = {ramp_id: self.move(ramp_id).invoice_line_ids.name for ramp_id in (miles, bare, long, daily, nameless)}
-        self.assertEqual([names[ramp_id] for ramp_id in (miles, bare, daily, nameless)], [
-            'Mileage: 55 mi, A St - B St - C St', 'Mileage; To the fair', 'Per diem: Trip to Boston', 'Per diem: 2026-03-04'])
+        self.assertEqual(
+            [names[ramp_id] for ramp_id in (miles, bare, daily, nameless)],
+            [
+                'Mileage: 55 mi, A St - B St - C St',
+                'Mileage; To the fair',
+                'Per diem: Trip to Boston',
+                'Per diem: 2026-03-04',
+            ],
+        )
         self.assertIn('Mileage: 12.5 mi', names[long])
         self.assertRegex(self.move(miles).ref, '^Mileage ')
 
     def test_foreign_spend(self):
-        ramp_id = self.paid(9200, currency='EUR', entity_minor=10003, merchant='Bistro', lines=[
-            {'amount_minor': 3333, 'account': self.external(self.account_meals)},
-            {'amount_minor': 5867, 'account': self.external(self.account_travel), 'memo': 'x' * 500}])
+        ramp_id = self.paid(
+            9200,
+            currency='EUR',
+            entity_minor=10003,
+            merchant='Bistro',
+            lines=[
+                {'amount_minor': 3333, 'account': self.external(self.account_meals)},
+                {'amount_minor': 5867, 'account': self.external(self.account_travel), 'memo': 'x' * 500},
+            ],
+        )
         self.sync_payables()
         self.assertPaid(ramp_id)
         lines = self.move(ramp_id).invoice_line_ids
@@ -369,9 +433,14 @@ class TestReimbursement(ReimbursementCase):
     def test_entities_of_other_currencies(self):
         for code, minor, amount in (('JPY', 12345, 12345.0), ('KWD', 12345, 12.345)):
             entity = next(row for row in self.ramp.state['entities'] if row['currency'] == code)
-            ramp_id = self.paid(minor, entity=entity['id'], lines=[
-                {'amount_minor': minor - 1, 'account': self.external(self.account_meals)},
-                {'amount_minor': 1, 'account': self.external(self.account_travel)}])
+            ramp_id = self.paid(
+                minor,
+                entity=entity['id'],
+                lines=[
+                    {'amount_minor': minor - 1, 'account': self.external(self.account_meals)},
+                    {'amount_minor': 1, 'account': self.external(self.account_travel)},
+                ],
+            )
             self.sync_payables()
             self.assertPaid(ramp_id)
             self.assertEqual((self.move(ramp_id).amount_total, self.move(ramp_id).currency_id.name), (amount, code))
@@ -379,20 +448,36 @@ class TestReimbursement(ReimbursementCase):
             self.assertFalse(round(sum(self.move(ramp_id).line_ids.mapped('balance')), 2))
 
     def test_taxes_are_included(self):
-        tax = self.env['account.tax'].create({
-            'name': 'Ramp 7%', 'amount': 7.0, 'type_tax_use': 'purchase', 'company_id': self.company.id,
-            'country_id': self.company.account_fiscal_country_id.id})
+        tax = self.env['account.tax'].create(
+            {
+                'name': 'Ramp 7%',
+                'amount': 7.0,
+                'type_tax_use': 'purchase',
+                'company_id': self.company.id,
+                'country_id': self.company.account_fiscal_country_id.id,
+            }
+        )
         self.connection.offer_taxes = True
         self.sync('account', 'tax_rate', 'tax_code')
-        ramp_id = self.paid(9999, lines=[{'amount_minor': 9999, 'account': self.external(self.account_meals), 'tax': self.external(tax)}])
+        ramp_id = self.paid(
+            9999,
+            lines=[{'amount_minor': 9999, 'account': self.external(self.account_meals), 'tax': self.external(tax)}],
+        )
         self.sync_payables()
         self.assertPaid(ramp_id)
         bill = self.move(ramp_id)
         self.assertEqual((bill.amount_total, bill.amount_tax, bill.invoice_line_ids.tax_ids), (99.99, 6.54, tax))
 
     def test_analytics(self):
-        ramp_id = self.paid(lines=[{'amount_minor': 10000, 'account': self.external(self.account_meals),
-                                    'analytics': self.analytics(self.analytic_move, self.analytic_europe)}])
+        ramp_id = self.paid(
+            lines=[
+                {
+                    'amount_minor': 10000,
+                    'account': self.external(self.account_meals),
+                    'analytics': self.analytics(self.analytic_move, self.analytic_europe),
+                }
+            ]
+        )
         self.sync_payables()
         key = ','.join(str(identity) for identity in sorted((self.analytic_move + self.analytic_europe).ids))
         self.assertEqual(self.move(ramp_id).invoice_line_ids.analytic_distribution, {key: 100})
@@ -428,8 +513,13 @@ class TestReimbursement(ReimbursementCase):
         self.assertEqual((record.state, self.move(ramp_id).amount_total), ('confirmed', 120.0))
         self.assertEqual((bill.payment_state, self.move(ramp_id).payment_state), ('reversed', 'in_payment'))
         self.assertNotEqual(self.payments(ramp_id), payment)
-        lines = self.env['account.move.line'].search([
-            ('account_id.account_type', '=', 'liability_payable'), ('parent_state', '=', 'posted'), ('company_id', '=', self.company.id)])
+        lines = self.env['account.move.line'].search(
+            [
+                ('account_id.account_type', '=', 'liability_payable'),
+                ('parent_state', '=', 'posted'),
+                ('company_id', '=', self.company.id),
+            ]
+        )
         self.assertFalse(lines.filtered(lambda line: not line.reconciled))
 
     def test_late_change_kept_by_retry(self):
@@ -471,12 +561,23 @@ class TestReimbursement(ReimbursementCase):
         self.assertEqual(self.record(ramp_id, 'reimbursement').state, 'ignored')
         self.sync_payables()
         self.assertEqual(self.record(ramp_id, 'reimbursement_payment').state, 'ignored')
-        self.assertFalse(sum(payment.move_id.line_ids.filtered(
-            lambda line: line.account_id == bill.line_ids.filtered(lambda item: item.account_type == 'liability_payable').account_id
-        ).mapped('amount_residual')))
+        self.assertFalse(
+            sum(
+                payment.move_id.line_ids.filtered(
+                    lambda line: (
+                        line.account_id
+                        == bill.line_ids.filtered(lambda item: item.account_type == 'liability_payable').account_id
+                    )
+                ).mapped('amount_residual')
+            )
+        )
 
     def pay_by_hand(self, bill):
-        wizard = self.env['account.payment.register'].with_context(active_model='account.move', active_ids=bill.ids).create({})
+        wizard = (
+            self.env['account.payment.register']
+            .with_context(active_model='account.move', active_ids=bill.ids)
+            .create({})
+        )
         return wizard._create_payments()
 
     def test_canceled_but_paid_in_odoo(self):
@@ -492,7 +593,9 @@ class TestReimbursement(ReimbursementCase):
         self.assertRegex(record.error_message, 'deleted in Ramp. But .* is paid or reconciled in Odoo')
         payment.action_draft()
         payment.action_cancel()
-        self.ramp.state['reimbursements'].update(ramp_id, updated_at='2020-01-01T00:00:00+00:00')  # Ramp tells of it once
+        self.ramp.state['reimbursements'].update(
+            ramp_id, updated_at='2020-01-01T00:00:00+00:00'
+        )  # Ramp tells of it once
         self.sync_payables()
         self.assertEqual((record.state, bill.payment_state), ('ignored', 'reversed'))
 
@@ -540,7 +643,9 @@ class TestReimbursement(ReimbursementCase):
         self.check_paid_outside('EXPORT_SUCCESSFUL')
 
     def check_paid_outside(self, state):
-        cash = self.env['account.journal'].create({'name': 'Cash box', 'code': 'BOX', 'type': 'cash', 'company_id': self.company.id})
+        cash = self.env['account.journal'].create(
+            {'name': 'Cash box', 'code': 'BOX', 'type': 'cash', 'company_id': self.company.id}
+        )
         self.connection.manual_payment_journal_id = cash
         booked = self.paid(state=state)
         self.sync_payables()
@@ -552,7 +657,9 @@ class TestReimbursement(ReimbursementCase):
         self.assertBooked(awaited)
         self.assertOpen(awaited, 'held', 'paid outside of Ramp. Enter the payment of BILL', 'reimbursement_payment')
         self.pay_by_hand(self.move(awaited))
-        self.ramp.update_reimbursement(booked, payment_processed_at='2026-03-04T00:00:00+00:00')  # looked at again, and left as it is
+        self.ramp.update_reimbursement(
+            booked, payment_processed_at='2026-03-04T00:00:00+00:00'
+        )  # looked at again, and left as it is
         self.sync_payables()
         self.assertEqual(self.record(awaited, 'reimbursement_payment').state, 'confirmed')
         self.assertFalse(self.payments(awaited))
@@ -608,17 +715,27 @@ class TestReimbursement(ReimbursementCase):
         """A seeded business: what is paid of it is in the books, to the cent and person."""
         self.connection.reimbursement_policy = 'ready'
         for number in range(12):
-            self.claim(1000 + 7 * number, user=self.users[number % 2]['id'], type=('OUT_OF_POCKET', 'PAYBACK_FULL')[number % 3 == 2],
-                       state=('AWAITING_PAYMENT', 'REIMBURSED')[number % 4 == 1])
+            self.claim(
+                1000 + 7 * number,
+                user=self.users[number % 2]['id'],
+                type=('OUT_OF_POCKET', 'PAYBACK_FULL')[number % 3 == 2],
+                state=('AWAITING_PAYMENT', 'REIMBURSED')[number % 4 == 1],
+            )
         self.sync_payables()
         for total in self.ramp.owed(sync_status=['SYNCED']):
             employee = self.employees.filtered(lambda item, total=total: item.ramp_user_id == total['user_id'])
-            bills = self.env['account.move'].search([
-                ('ramp_id', '!=', False), ('partner_id', '=', employee.work_contact_id.id),
-                ('move_type', '=', 'in_invoice' if total['direction'] == 'BUSINESS_TO_USER' else 'in_refund')])
+            bills = self.env['account.move'].search(
+                [
+                    ('ramp_id', '!=', False),
+                    ('partner_id', '=', employee.work_contact_id.id),
+                    ('move_type', '=', 'in_invoice' if total['direction'] == 'BUSINESS_TO_USER' else 'in_refund'),
+                ]
+            )
             self.assertEqual(len(bills), total['count'])
             self.assertEqual(round(sum(bills.mapped('amount_total')) * 100), total['amount_minor'])
-            self.assertEqual(round(sum(bills.mapped('amount_residual')) * 100), total['amount_minor'] - total['paid_minor'])
+            self.assertEqual(
+                round(sum(bills.mapped('amount_residual')) * 100), total['amount_minor'] - total['paid_minor']
+            )
 
 
 @tagged('post_install', '-at_install', 'ramp', 'is_query_count')
@@ -635,6 +752,7 @@ class TestReimbursementQueries(ReimbursementCase):
         def counting(*args, **kwargs):
             with self.counting(self.counts, phase):
                 return original(*args, **kwargs)
+
         return counting
 
     @contextmanager
@@ -653,8 +771,9 @@ class TestReimbursementQueries(ReimbursementCase):
 
     def queries(self, count):
         """Queries of reading, booking and confirming this many, and of paying them, in one run each."""
-        self.ramp.pay_reimbursement([
-            self.claim(1000, date='2026-03-10', user=self.users[number % 2]['id']) for number in range(count)])
+        self.ramp.pay_reimbursement(
+            [self.claim(1000, date='2026-03-10', user=self.users[number % 2]['id']) for number in range(count)]
+        )
         self.counts = counts = Counter()
         for phase in self.flows:
             with self.counting(counts, phase):
@@ -669,5 +788,10 @@ class TestReimbursementQueries(ReimbursementCase):
         each = {phase: (many[phase] - few[phase]) / (MANY - FEW) for phase in many}
         # of what a payment pays, nearly all is the message on the bill
         for phase, most in (
-                ('_store_listed_page', 0), ('_look_up_references', 0), ('_confirm_booked_batch', 0), ('reimbursement', 3), ('reimbursement_payment', 5)):
+            ('_store_listed_page', 0),
+            ('_look_up_references', 0),
+            ('_confirm_booked_batch', 0),
+            ('reimbursement', 3),
+            ('reimbursement_payment', 5),
+        ):
             self.assertLessEqual(each[phase], most, (few, many))

@@ -20,7 +20,10 @@ FEW, MANY = 4, 12
 
 
 class RepaymentCase(PayablesCase):
-    seed = {'transactions': 0, 'users': [{'first_name': 'Dwight', 'last_name': 'Schrute', 'email': 'dwight@example.com'}]}
+    seed = {
+        'transactions': 0,
+        'users': [{'first_name': 'Dwight', 'last_name': 'Schrute', 'email': 'dwight@example.com'}],
+    }
 
     def spent(self, amount_minor=10000, **values):
         """A card transaction that is booked; returns its Ramp id."""
@@ -60,19 +63,31 @@ class RepaymentCase(PayablesCase):
 class TestRepayment(RepaymentCase):
     def test_by_bank(self):
         self.company.partner_id.tz = 'America/New_York'
-        tx = self.spent(10000, merchant='Staples', lines=[
-            {'amount_minor': 2500, 'account': self.external(self.account_meals), 'analytics': self.analytics(self.analytic_move)},
-            {'amount_minor': 7500, 'account': self.external(self.account_travel)}])
+        tx = self.spent(
+            10000,
+            merchant='Staples',
+            lines=[
+                {
+                    'amount_minor': 2500,
+                    'account': self.external(self.account_meals),
+                    'analytics': self.analytics(self.analytic_move),
+                },
+                {'amount_minor': 7500, 'account': self.external(self.account_travel)},
+            ],
+        )
         ramp_id = self.repay(tx, 4000, date='2026-03-05T02:00:00Z')
         self.sync_repayments()
         self.assertRepaid(ramp_id)
         entry, original = self.move(ramp_id), self.move(tx)
         method = self.connection.payment_journal_id.inbound_payment_method_line_ids[:1]
         account = method.payment_account_id or self.env['account.payment'].with_company(self.company).new(
-            {'company_id': self.company.id})._get_outstanding_account('inbound')
+            {'company_id': self.company.id}
+        )._get_outstanding_account('inbound')
         self.assertEqual((entry.journal_id, str(entry.date)), (self.connection.payment_journal_id, '2026-03-04'))
-        self.assertEqual([(line.account_id, line.balance) for line in entry.line_ids.sorted('id')],
-                         [(account, 40.0), (self.account_meals, -10.0), (self.account_travel, -30.0)])
+        self.assertEqual(
+            [(line.account_id, line.balance) for line in entry.line_ids.sorted('id')],
+            [(account, 40.0), (self.account_meals, -10.0), (self.account_travel, -30.0)],
+        )
         lines = entry.line_ids.sorted('id')
         self.assertEqual(lines[1].analytic_distribution, {str(self.analytic_move.id): 100})
         self.assertEqual(lines[1].partner_id, original.line_ids.sorted('id')[0].partner_id)
@@ -93,7 +108,10 @@ class TestRepayment(RepaymentCase):
                 self.assertRepaid(ramp_id)
             else:
                 self.assertOpen(
-                    ramp_id, 'held', rf'outside of the bank \({method}\). Choose the account under "Repayments outside of the Bank"')
+                    ramp_id,
+                    'held',
+                    rf'outside of the bank \({method}\). Choose the account under "Repayments outside of the Bank"',
+                )
         unknown = self.repay(self.spent(), funding_method='barter', broken=True)
         none = self.repay(self.spent(), funding_method=None)
         self.sync_repayments()
@@ -104,45 +122,75 @@ class TestRepayment(RepaymentCase):
         ramp_id = next(row['id'] for row in self.ramp.state['repayments'] if row['funding_method'] == 'payroll')
         self.assertRepaid(ramp_id)
         self.assertEqual(self.move(ramp_id).journal_id, self.connection.card_journal_id)
-        self.assertEqual(self.move(ramp_id).line_ids.filtered(lambda line: line.balance > 0).account_id, self.account_software)
+        self.assertEqual(
+            self.move(ramp_id).line_ids.filtered(lambda line: line.balance > 0).account_id, self.account_software
+        )
 
     def test_statuses(self):
-        cases = {'AWAITING_MANUAL_REPAYMENT': 'pending', 'AWAITING_PAYMENT': 'pending', 'REQUESTED_BY_REVIEWER': 'pending',
-                 'NONE': 'ignored', 'REPAYMENT_FAILED': 'ignored'}
+        cases = {
+            'AWAITING_MANUAL_REPAYMENT': 'pending',
+            'AWAITING_PAYMENT': 'pending',
+            'REQUESTED_BY_REVIEWER': 'pending',
+            'NONE': 'ignored',
+            'REPAYMENT_FAILED': 'ignored',
+        }
         tx = self.spent()
         found = {status: self.repay(tx, 100, status=status) for status in cases}
         self.sync_repayments()
         for status, state in cases.items():
             self.assertOpen(found[status], state, r'^[A-Z].*\.$')
-        self.ramp.state['repayments'].update(found['AWAITING_PAYMENT'], status='REPAID', repaid_at='2026-03-04T00:00:00+00:00')
-        self.ramp.state['repayments'].update(found['REPAYMENT_FAILED'], status='REPAID', repaid_at='2026-03-04T00:00:00+00:00')
+        self.ramp.state['repayments'].update(
+            found['AWAITING_PAYMENT'], status='REPAID', repaid_at='2026-03-04T00:00:00+00:00'
+        )
+        self.ramp.state['repayments'].update(
+            found['REPAYMENT_FAILED'], status='REPAID', repaid_at='2026-03-04T00:00:00+00:00'
+        )
         self.sync_repayments()
         self.assertRepaid(found['AWAITING_PAYMENT'])
         self.assertRepaid(found['REPAYMENT_FAILED'])
 
     def test_odd_cents_and_taxes(self):
-        tax = self.env['account.tax'].create({
-            'name': 'Ramp 7%', 'amount': 7.0, 'type_tax_use': 'purchase', 'company_id': self.company.id,
-            'country_id': self.company.account_fiscal_country_id.id})
-        tags = self.env['account.account.tag'].create([
-            {'name': name, 'applicability': 'taxes', 'country_id': self.company.account_fiscal_country_id.id} for name in ('base', 'tax')])
+        tax = self.env['account.tax'].create(
+            {
+                'name': 'Ramp 7%',
+                'amount': 7.0,
+                'type_tax_use': 'purchase',
+                'company_id': self.company.id,
+                'country_id': self.company.account_fiscal_country_id.id,
+            }
+        )
+        tags = self.env['account.account.tag'].create(
+            [
+                {'name': name, 'applicability': 'taxes', 'country_id': self.company.account_fiscal_country_id.id}
+                for name in ('base', 'tax')
+            ]
+        )
         for line in tax.invoice_repartition_line_ids + tax.refund_repartition_line_ids:
             line.tag_ids = tags[line.repartition_type == 'tax']
         self.connection.offer_taxes = True
         self.sync('account', 'tax_rate', 'tax_code')
         code = coding.tax_code(self.ramp.state, self.external(tax))
-        meals, travel, software = (coding.account(self.ramp.state, self.external(account)) for account in (
-            self.account_meals, self.account_travel, self.account_software))
-        tx = self.spent(9998, lines=[
-            {'amount_minor': 3333, 'selections': [meals, code]}, {'amount_minor': 3333, 'selections': [travel]},
-            {'amount_minor': 3332, 'selections': [software, code]}])
+        meals, travel, software = (
+            coding.account(self.ramp.state, self.external(account))
+            for account in (self.account_meals, self.account_travel, self.account_software)
+        )
+        tx = self.spent(
+            9998,
+            lines=[
+                {'amount_minor': 3333, 'selections': [meals, code]},
+                {'amount_minor': 3333, 'selections': [travel]},
+                {'amount_minor': 3332, 'selections': [software, code]},
+            ],
+        )
         original = self.move(tx)
         self.assertEqual(len(original.line_ids.filtered('tax_line_id')), 2)
         parts = [self.repay(tx, minor) for minor in (1, 3332, 3333, 3332)]
         self.sync_repayments()
         for ramp_id in parts:
             self.assertRepaid(ramp_id)
-            self.assertLessEqual(len(self.move(ramp_id).line_ids), 1 + len(original.line_ids) - 1, 'no tax was computed anew')
+            self.assertLessEqual(
+                len(self.move(ramp_id).line_ids), 1 + len(original.line_ids) - 1, 'no tax was computed anew'
+            )
         liability = self.connection.card_account_id.code
         left = self.balances(tx, *parts)
         bank = self.move(parts[0]).line_ids.sorted('id')[0].account_id.code
@@ -153,17 +201,27 @@ class TestRepayment(RepaymentCase):
         self.assertEqual(entry.line_ids.filtered('tax_ids').tax_tag_ids, tags[0])
         for tag in tags:
             lines = (original + self.move(parts[0]).union(*(self.move(part) for part in parts))).line_ids
-            self.assertFalse(round(sum(lines.filtered(lambda line, tag=tag: tag in line.tax_tag_ids).mapped('balance')), 2))
+            self.assertFalse(
+                round(sum(lines.filtered(lambda line, tag=tag: tag in line.tax_tag_ids).mapped('balance')), 2)
+            )
         lines = (original.union(*(self.move(part) for part in parts))).line_ids
         self.assertAlmostEqual(sum(lines.mapped('tax_base_amount')), 0, delta=0.02)
 
     def test_foreign_adds_up_in_both_currencies(self):
         for code, minor in (('EUR', 9999), ('JPY', 10001), ('KWD', 12345)):
-            tx = self.spent(minor, currency=code, lines=[
-                {'amount_minor': minor - 334, 'account': self.external(self.account_meals)},
-                {'amount_minor': 333, 'account': self.external(self.account_travel)},
-                {'amount_minor': 1, 'account': self.external(self.account_software)}])
-            parts = [self.repay(tx, part, date=f'2026-03-0{number + 1}') for number, part in enumerate(allocate(minor, [5, 3, 11]))]
+            tx = self.spent(
+                minor,
+                currency=code,
+                lines=[
+                    {'amount_minor': minor - 334, 'account': self.external(self.account_meals)},
+                    {'amount_minor': 333, 'account': self.external(self.account_travel)},
+                    {'amount_minor': 1, 'account': self.external(self.account_software)},
+                ],
+            )
+            parts = [
+                self.repay(tx, part, date=f'2026-03-0{number + 1}')
+                for number, part in enumerate(allocate(minor, [5, 3, 11]))
+            ]
             self.sync_repayments()
             for ramp_id in parts:
                 self.assertRepaid(ramp_id)
@@ -184,7 +242,9 @@ class TestRepayment(RepaymentCase):
         self.assertEqual(states, {'confirmed', 'held'})
         held = self.record(second, 'repayment') | self.record(third, 'repayment')
         self.assertRegex(
-            held.filtered(lambda row: row.state == 'held').error_message, 'only .* of the card transaction .* is not repaid yet')
+            held.filtered(lambda row: row.state == 'held').error_message,
+            'only .* of the card transaction .* is not repaid yet',
+        )
 
     def test_a_refund_is_not_repaid(self):
         tx = self.spent(-5000)
@@ -234,12 +294,19 @@ class TestRepayment(RepaymentCase):
         self.assertOpen(ramp_id, 'held', 'pays a bill')
 
     def test_original_was_booked_anew(self):
-        tx = self.spent(10001, lines=[{'amount_minor': minor, 'account': self.external(account)} for minor, account in (
-            (5000, self.account_meals), (5001, self.account_travel))])
+        tx = self.spent(
+            10001,
+            lines=[
+                {'amount_minor': minor, 'account': self.external(account)}
+                for minor, account in ((5000, self.account_meals), (5001, self.account_travel))
+            ],
+        )
         first = self.repay(tx, 5000)
         self.sync_repayments()
         record = self.record(tx)
-        self.ramp.update_transaction(tx, lines=[{'amount_minor': 10001, 'account': self.external(self.account_software)}])
+        self.ramp.update_transaction(
+            tx, lines=[{'amount_minor': 10001, 'account': self.external(self.account_software)}]
+        )
         record.confirmed_at = '2020-01-01'
         self.sync('transaction')
         self.assertEqual(record.state, 'held', record.error_message)
@@ -253,8 +320,14 @@ class TestRepayment(RepaymentCase):
 
     def test_whose_it_is(self):
         self.connection.fallback_employee_id = self.employee
-        stranger = {'id': '00000000-0000-4000-8000-00000000abcd', 'first_name': 'No', 'last_name': 'Body', 'email': 'no@example.com',
-                    'entity_id': self.primary, 'employee_id': None}
+        stranger = {
+            'id': '00000000-0000-4000-8000-00000000abcd',
+            'first_name': 'No',
+            'last_name': 'Body',
+            'email': 'no@example.com',
+            'entity_id': self.primary,
+            'employee_id': None,
+        }
         self.employee.work_email = False
         ramp_id = self.repay(self.spent(), 100)
         unnamed = self.repay(self.spent(), 100, user_id=None)
@@ -291,9 +364,16 @@ class TestRepayment(RepaymentCase):
         self.sync_repayments()
         entry = self.move(ramp_id)
         line = entry.line_ids.sorted('id')[0]
-        other = self.env['account.move'].create({'move_type': 'entry', 'journal_id': entry.journal_id.id, 'line_ids': [
-            Command.create({'account_id': account.id, 'balance': balance})
-            for account, balance in ((line.account_id, -40.0), (self.account_software, 40.0))]})
+        other = self.env['account.move'].create(
+            {
+                'move_type': 'entry',
+                'journal_id': entry.journal_id.id,
+                'line_ids': [
+                    Command.create({'account_id': account.id, 'balance': balance})
+                    for account, balance in ((line.account_id, -40.0), (self.account_software, 40.0))
+                ],
+            }
+        )
         other.action_post()
         (line + other.line_ids.filtered(lambda item: item.account_id == line.account_id)).reconcile()
         self.ramp.state['repayments'].update(ramp_id, status='REPAYMENT_FAILED')
@@ -382,11 +462,15 @@ class TestRepaymentShares(RepaymentCase):
     @examples(100)
     @given(st.data())
     def test_any_lines_and_parts_add_up(self, data):
-        """Whatever is repaid in whichever parts, each adds up in both currencies, and the whole leaves nothing of any line."""
-        amounts = data.draw(st.lists(st.integers(-10 ** 6, 10 ** 7), min_size=1, max_size=8).filter(lambda items: sum(items) > 0))
+        """Whatever is repaid in whichever parts, each adds up in both currencies, and the whole leaves nothing of any
+        line.
+        """
+        amounts = data.draw(
+            st.lists(st.integers(-(10**6), 10**7), min_size=1, max_size=8).filter(lambda items: sum(items) > 0)
+        )
         total = sum(amounts)
         same = data.draw(st.booleans())
-        whole = total if same else data.draw(st.integers(0, 10 ** 9))
+        whole = total if same else data.draw(st.integers(0, 10**9))
         balances = amounts if same else allocate(whole, amounts)
         rest = list(zip(amounts, balances, strict=True))
         left = total
@@ -401,7 +485,10 @@ class TestRepaymentShares(RepaymentCase):
                 self.assertLessEqual(abs(piece), abs(balance))
                 self.assertGreaterEqual(share * minor, 0)
                 self.assertGreaterEqual(share * piece, 0, 'Odoo refuses a line whose two amounts have different signs')
-            rest = [(minor - share, balance - piece) for (minor, balance), share, piece in zip(rest, shares, parts, strict=True)]
+            rest = [
+                (minor - share, balance - piece)
+                for (minor, balance), share, piece in zip(rest, shares, parts, strict=True)
+            ]
             left -= part
         self.assertEqual(set(rest), {(0, 0)})
 
@@ -418,6 +505,7 @@ class TestRepaymentQueries(RepaymentCase):
         def counting(*args, **kwargs):
             with self.counting(self.counts, phase):
                 return original(*args, **kwargs)
+
         return counting
 
     @contextmanager

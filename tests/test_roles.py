@@ -1,8 +1,10 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
 """Who may do what, over RPC: each model, each public method and each field of this addon, as each role.
 
-What there is is read from the registry, and what each role may is in the tables below: whatever is new and in no table fails.
+What there is is read from the registry, and what each role may is in the tables below: whatever is new and in no table
+fails.
 """
+
 import contextlib
 import inspect
 
@@ -33,7 +35,12 @@ ROLES = {
     'rights': 'base.group_erp_manager',
     'system': 'base.group_system',
 }
-MIXINS = {'ramp.mapped', 'ramp.document', 'ramp.pushed', 'ramp.person'}  # what they have is looked at where it is inherited
+MIXINS = {
+    'ramp.mapped',
+    'ramp.document',
+    'ramp.pushed',
+    'ramp.person',
+}  # what they have is looked at where it is inherited
 # Who may read the ledger; who may work with it; everybody who works here; and who may look at a connection
 BOOKS = 'invoicing bookkeeper manager auditor'
 WORKS = 'invoicing bookkeeper manager'
@@ -69,17 +76,25 @@ FIELDS = {
     'hr.department': DOCUMENT,
     'hr.employee': {
         **dict.fromkeys(('ramp_id', 'ramp_record_id', 'ramp_state', 'ramp_url', 'ramp_can_invite'), OFFICER),
-        **dict.fromkeys(('ramp_invite', 'ramp_user_id'), ('officer', 'officer'))},
+        **dict.fromkeys(('ramp_invite', 'ramp_user_id'), ('officer', 'officer')),
+    },
     'hr.expense': DOCUMENT,
     'hr.work.location': DOCUMENT,
     'purchase.order': {**DOCUMENT, 'ramp_progress': (STAFF, ''), 'ramp_receipt_state': (STAFF, '')},
     'purchase.order.line': {'ramp_qty_received': (STAFF, '')},
     'res.partner': {
-        **DOCUMENT, 'ramp_spend_vendor': (WORKS, WORKS), 'ramp_can_be_vendor': (WORKS, ''), 'ramp_vendor_record_id': (BOOKS, ''),
-        'ramp_vendor_state': (STAFF, ''), 'ramp_vendor_url': (STAFF, '')},
+        **DOCUMENT,
+        'ramp_spend_vendor': (WORKS, WORKS),
+        'ramp_can_be_vendor': (WORKS, ''),
+        'ramp_vendor_record_id': (BOOKS, ''),
+        'ramp_vendor_state': (STAFF, ''),
+        'ramp_vendor_url': (STAFF, ''),
+    },
     'res.users': {
         **dict.fromkeys(('ramp_id', 'ramp_state', 'ramp_url', 'ramp_can_invite'), RIGHTS),
-        'ramp_record_id': (BOOKS, ''), 'ramp_invite': ('rights system', 'rights system')},
+        'ramp_record_id': (BOOKS, ''),
+        'ramp_invite': ('rights system', 'rights system'),
+    },
     'stock.picking': {'ramp_state': (STAFF, '')},
 }
 # model: {method: who may call it}; and its arguments, of those that have some
@@ -93,33 +108,75 @@ METHODS = {
     'account.tax': OPENS,
     'hr.department': OPENS,
     'hr.employee': {
-        'action_erase_ramp_data': '', 'action_open_in_ramp': 'officer', 'action_open_ramp_record': '',
-        'action_send_ramp_invitation': 'officer'},
+        'action_erase_ramp_data': '',
+        'action_open_in_ramp': 'officer',
+        'action_open_ramp_record': '',
+        'action_send_ramp_invitation': 'officer',
+    },
     'hr.expense': {
-        'action_open_account_move': 'bookkeeper expenses', 'action_open_in_ramp': 'bookkeeper expenses',
-        'action_open_ramp_record': 'bookkeeper', 'action_reset': 'bookkeeper expenses'},
+        'action_open_account_move': 'bookkeeper expenses',
+        'action_open_in_ramp': 'bookkeeper expenses',
+        'action_open_ramp_record': 'bookkeeper',
+        'action_reset': 'bookkeeper expenses',
+    },
     'hr.work.location': OPENS,
     'purchase.order': {**OPENS, 'action_open_in_ramp': BUYS},
     'ramp.connection': {
-        **dict.fromkeys(('action_open_bills', 'action_open_moves', 'action_open_records', 'action_open_runs', 'action_open_tie_out'), SEES),
+        **dict.fromkeys(
+            (
+                'action_open_bills',
+                'action_open_moves',
+                'action_open_records',
+                'action_open_runs',
+                'action_open_tie_out',
+            ),
+            SEES,
+        ),
         **dict.fromkeys(('action_read_again', 'action_sync_now'), WORKS),
-        **dict.fromkeys((
-            'action_claim_database', 'action_connect', 'action_disconnect', 'action_push_all', 'action_test_connection'), 'manager')},
+        **dict.fromkeys(
+            (
+                'action_claim_database',
+                'action_connect',
+                'action_disconnect',
+                'action_push_all',
+                'action_test_connection',
+            ),
+            'manager',
+        ),
+    },
     'ramp.record': {
-        'action_erase_personal': 'manager', 'action_open_document': BOOKS, 'action_open_in_ramp': BOOKS,
-        **dict.fromkeys(('action_ignore', 'action_rebook', 'action_retry'), WORKS)},
+        'action_erase_personal': 'manager',
+        'action_open_document': BOOKS,
+        'action_open_in_ramp': BOOKS,
+        **dict.fromkeys(('action_ignore', 'action_rebook', 'action_retry'), WORKS),
+    },
     'ramp.record.ignore': {'action_confirm': 'invoicing'},
     'ramp.tie.out': {'action_open': BOOKS},
     'report.ramp_connector.tie_out': dict.fromkeys(('get_options', 'get_report', 'open_items', 'open_owing'), BOOKS),
     'res.partner': {
-        **OPENS, 'action_create_in_ramp': WORKS, 'action_open_ramp_vendor': BOOKS, 'action_open_vendor_in_ramp': STAFF},
-    'res.users': {'action_open_in_ramp': 'rights system', 'action_open_ramp_record': BOOKS, 'action_send_ramp_invitation': 'rights system'},
+        **OPENS,
+        'action_create_in_ramp': WORKS,
+        'action_open_ramp_vendor': BOOKS,
+        'action_open_vendor_in_ramp': STAFF,
+    },
+    'res.users': {
+        'action_open_in_ramp': 'rights system',
+        'action_open_ramp_record': BOOKS,
+        'action_send_ramp_invitation': 'rights system',
+    },
 }
 # whatever company they are of, core lets everybody read these records; what is of Ramp is empty there
 SHARED = {'account.analytic.plan', 'hr.work.location', 'ramp.account.type', 'res.users'}
 # of another company, with all that one can be there
-FOREIGN = ','.join(('account.group_account_manager', 'hr.group_hr_manager', 'purchase.group_purchase_manager',
-                    'stock.group_stock_manager', 'hr_expense.group_hr_expense_manager'))
+FOREIGN = ','.join(
+    (
+        'account.group_account_manager',
+        'hr.group_hr_manager',
+        'purchase.group_purchase_manager',
+        'stock.group_stock_manager',
+        'hr_expense.group_hr_expense_manager',
+    )
+)
 
 
 class Undone(Exception):
@@ -127,7 +184,6 @@ class Undone(Exception):
 
 
 class RoleCase(RampCase):
-
     def once(self):
         super().once()
         self.held = self.spend(account=None)
@@ -136,10 +192,14 @@ class RoleCase(RampCase):
         elsewhere = self.env['res.company'].create({'name': 'Elsewhere'})
         here = {'company_id': self.company.id, 'company_ids': [Command.set(self.company.ids)]}
         self.users = {
-            role: new_test_user(self.env, f'role_{role}', groups, **here) if groups else self.env.ref('base.public_user')
-            for role, groups in ROLES.items()}
+            role: new_test_user(self.env, f'role_{role}', groups, **here)
+            if groups
+            else self.env.ref('base.public_user')
+            for role, groups in ROLES.items()
+        }
         self.users['foreign'] = new_test_user(
-            self.env, 'role_foreign', FOREIGN, company_id=elsewhere.id, company_ids=[Command.set(elsewhere.ids)])
+            self.env, 'role_foreign', FOREIGN, company_id=elsewhere.id, company_ids=[Command.set(elsewhere.ids)]
+        )
         self.samples = self.make_samples()
         self.env.flush_all()
 
@@ -148,33 +208,73 @@ class RoleCase(RampCase):
         Model = self.env
         product = Model['product.product'].create({'name': 'Paper', 'type': 'consu'})
         supplier = Model['res.partner'].create({'name': 'Supplier', 'supplier_rank': 1, 'company_id': self.company.id})
-        order = Model['purchase.order'].create({
-            'partner_id': supplier.id, 'company_id': self.company.id,
-            'order_line': [Command.create({'product_id': product.id, 'product_qty': 1, 'price_unit': 10})]})
+        order = Model['purchase.order'].create(
+            {
+                'partner_id': supplier.id,
+                'company_id': self.company.id,
+                'order_line': [Command.create({'product_id': product.id, 'product_qty': 1, 'price_unit': 10})],
+            }
+        )
         order.button_confirm()
         bank = Model['account.journal'].search([('company_id', '=', self.company.id), ('type', '=', 'bank')], limit=1)
-        payment = Model['account.payment'].create({
-            'payment_type': 'outbound', 'partner_type': 'supplier', 'partner_id': supplier.id, 'amount': 10, 'journal_id': bank.id})
+        payment = Model['account.payment'].create(
+            {
+                'payment_type': 'outbound',
+                'partner_type': 'supplier',
+                'partner_id': supplier.id,
+                'amount': 10,
+                'journal_id': bank.id,
+            }
+        )
         move = self.move(self.booked)
         samples = [
-            self.connection, self.record(self.held), Model['ramp.run'].search([('connection_id', '=', self.connection.id)], limit=1),
-            Model['ramp.account.type'].search([], limit=1), self.connection.bank_account_ids[:1],
+            self.connection,
+            self.record(self.held),
+            Model['ramp.run'].search([('connection_id', '=', self.connection.id)], limit=1),
+            Model['ramp.account.type'].search([], limit=1),
+            self.connection.bank_account_ids[:1],
             Model['ramp.tie.out'].search([('connection_id', '=', self.connection.id)], limit=1),
-            Model['ramp.record.ignore'].with_user(self.users['invoicing']).create(
-                {'record_ids': [Command.set(self.record(self.held).ids)], 'reason': 'Private'}),
+            Model['ramp.record.ignore']
+            .with_user(self.users['invoicing'])
+            .create({'record_ids': [Command.set(self.record(self.held).ids)], 'reason': 'Private'}),
             Model['ramp.webhook'].create({'connection_id': self.connection.id}),
-            Model['ramp.event'].create({
-                'connection_id': self.connection.id, 'event_id': 'x', 'type': 'x', 'received_at': '2026-01-01 00:00:00'}),
+            Model['ramp.event'].create(
+                {
+                    'connection_id': self.connection.id,
+                    'event_id': 'x',
+                    'type': 'x',
+                    'received_at': '2026-01-01 00:00:00',
+                }
+            ),
             Model['ramp.merchant'].create({'company_id': self.company.id, 'ramp_id': 'x', 'partner_id': supplier.id}),
             Model['ramp.change'].create({'flow': 'account', 'res_id': self.account_meals.id}),
-            move, move.line_ids[:1], self.expense(self.booked), payment, order, order.order_line, order.picking_ids, supplier,
-            self.employee, new_test_user(self.env, 'role_colleague', company_id=self.company.id, company_ids=[
-                Command.set(self.company.ids)]),
-            self.account_meals, self.plan, self.analytic_move,
-            Model['account.tax'].search([('company_id', '=', self.company.id), ('type_tax_use', '=', 'purchase')], limit=1),
+            move,
+            move.line_ids[:1],
+            self.expense(self.booked),
+            payment,
+            order,
+            order.order_line,
+            order.picking_ids,
+            supplier,
+            self.employee,
+            new_test_user(
+                self.env, 'role_colleague', company_id=self.company.id, company_ids=[Command.set(self.company.ids)]
+            ),
+            self.account_meals,
+            self.plan,
+            self.analytic_move,
+            Model['account.tax'].search(
+                [('company_id', '=', self.company.id), ('type_tax_use', '=', 'purchase')], limit=1
+            ),
             Model['hr.department'].create({'name': 'Sales', 'company_id': self.company.id}),
-            Model['hr.work.location'].create({
-                'name': 'Dock', 'company_id': self.company.id, 'address_id': self.company.partner_id.id, 'location_type': 'other'}),
+            Model['hr.work.location'].create(
+                {
+                    'name': 'Dock',
+                    'company_id': self.company.id,
+                    'address_id': self.company.partner_id.id,
+                    'location_type': 'other',
+                }
+            ),
         ]
         return {sample._name: sample for sample in samples if sample}
 
@@ -183,11 +283,17 @@ class RoleCase(RampCase):
     def call(self, role, model, method, *args, context=None):
         """What a call over RPC returns to a role; raises what it raises."""
         user = self.users[role]
-        return call_kw(api.Environment(self.env.cr, user.id, {})[model], method, args, {
-            'context': {'allowed_company_ids': user.company_ids.ids, **(context or {})}})
+        return call_kw(
+            api.Environment(self.env.cr, user.id, {})[model],
+            method,
+            args,
+            {'context': {'allowed_company_ids': user.company_ids.ids, **(context or {})}},
+        )
 
     def is_let(self, role, model, method, *args, context=None):
-        """Whether the role may make a call: anything but a refusal of access counts as that, as much is missing here. Nothing stays."""
+        """Whether the role may make a call: anything but a refusal of access counts as that, as much is missing here.
+        Nothing stays.
+        """
         reads = method.startswith(('read', 'search', 'action_open', 'fields_get'))
         try:
             with contextlib.nullcontext() if reads else self.env.cr.savepoint():
@@ -200,7 +306,13 @@ class RoleCase(RampCase):
 
     def those(self, test):
         """The roles of whom it holds."""
-        loud = 'odoo.addons.base.models.ir_model', 'odoo.addons.base.models.ir_rule', 'odoo.orm.models', 'odoo.models', 'odoo.sql_db'
+        loud = (
+            'odoo.addons.base.models.ir_model',
+            'odoo.addons.base.models.ir_rule',
+            'odoo.orm.models',
+            'odoo.models',
+            'odoo.sql_db',
+        )
         with mute_logger(*loud):
             return {role for role in ROLES if test(role)}
 
@@ -212,7 +324,9 @@ class RoleCase(RampCase):
     def as_role(self, role, model):
         """The sample of a model in the hands of a role."""
         user = self.users[role]
-        return self.samples[model].with_env(api.Environment(self.env.cr, user.id, {'allowed_company_ids': user.company_ids.ids}))
+        return self.samples[model].with_env(
+            api.Environment(self.env.cr, user.id, {'allowed_company_ids': user.company_ids.ids})
+        )
 
     def ids(self, model):
         return self.samples[model].ids
@@ -221,25 +335,47 @@ class RoleCase(RampCase):
 
     def own_models(self):
         """Names of this addon's models that have records."""
-        return {name for name, model in self.env.registry.items() if model._original_module == 'ramp_connector' and not model._abstract}
+        return {
+            name
+            for name, model in self.env.registry.items()
+            if model._original_module == 'ramp_connector' and not model._abstract
+        }
 
     def own_fields(self):
         """{model of another addon: names of the fields that this one has there}."""
-        found = {name: {field for field, definition in model._fields.items() if field.startswith('ramp_') and not definition.inherited}
-                 for name, model in self.env.registry.items() if not model._abstract and model._original_module != 'ramp_connector'}
+        found = {
+            name: {
+                field
+                for field, definition in model._fields.items()
+                if field.startswith('ramp_') and not definition.inherited
+            }
+            for name, model in self.env.registry.items()
+            if not model._abstract and model._original_module != 'ramp_connector'
+        }
         return {name: fields for name, fields in found.items() if fields}
 
     def own_methods(self):
-        """{model: names of the public methods that this addon has on it}, but for those of the ORM, which ask for access themselves."""
+        """{model: names of the public methods that this addon has on it}, but for those of the ORM, which ask for
+        access themselves.
+        """
         found = {}
         for model, registry_class in self.env.registry.items():
             if model in MIXINS:
                 continue
-            names = {name for cls in registry_class.mro() if cls.__module__.startswith('odoo.addons.ramp_connector.')
-                     for name, value in vars(cls).items()
-                     if not name.startswith('_') and (inspect.isfunction(value) or isinstance(value, (classmethod, staticmethod)))}
-            names = {name for name in names if not hasattr(models.BaseModel, name) and not any(
-                getattr(getattr(cls, name, None), '_api_private', False) for cls in registry_class.mro())}
+            names = {
+                name
+                for cls in registry_class.mro()
+                if cls.__module__.startswith('odoo.addons.ramp_connector.')
+                for name, value in vars(cls).items()
+                if not name.startswith('_')
+                and (inspect.isfunction(value) or isinstance(value, (classmethod, staticmethod)))
+            }
+            names = {
+                name
+                for name in names
+                if not hasattr(models.BaseModel, name)
+                and not any(getattr(getattr(cls, name, None), '_api_private', False) for cls in registry_class.mro())
+            }
             if names:
                 found[model] = names
         return found
@@ -247,7 +383,6 @@ class RoleCase(RampCase):
 
 @tagged('post_install', '-at_install', 'ramp')
 class TestRoles(RoleCase):
-
     def test_tables_are_complete(self):
         self.assertEqual(self.own_models(), ACCESS.keys())
         self.assertEqual(self.own_fields(), {model: set(fields) for model, fields in FIELDS.items()})
@@ -259,7 +394,8 @@ class TestRoles(RoleCase):
         for model, expected in ACCESS.items():
             ids = self.ids(model)
             for (method, *args), roles in zip(
-                    (('read', ids, ['id']), ('write', ids, {}), ('create', {}), ('unlink', ids)), expected, strict=True):
+                (('read', ids, ['id']), ('write', ids, {}), ('create', {}), ('unlink', ids)), expected, strict=True
+            ):
                 with self.subTest(model=model, method=method):
                     self.assertRoles(roles, lambda role, call=(model, method, *args): self.is_let(role, *call))
 
@@ -270,12 +406,18 @@ class TestRoles(RoleCase):
                 with self.subTest(model=model, field=field):
                     shown = {role: got[role][field] for role in ROLES if field in got[role]}
                     self.assertEqual(shown.keys(), set(readers.split()))
-                    self.assertEqual({role for role, field in shown.items() if not field['readonly']}, set(writers.split()))
+                    self.assertEqual(
+                        {role for role, field in shown.items() if not field['readonly']}, set(writers.split())
+                    )
 
     def test_what_the_connector_writes(self):
         """Nobody else does: not by `write`, not by `create`, not by a default in the context; but the connector."""
         for model, ids in ((model, self.ids(model)) for model in (*FIELDS, 'ramp.connection')):
-            own = {name: field for name, field in self.env[model]._fields.items() if self.env[model]._is_connector_field(field)}
+            own = {
+                name: field
+                for name, field in self.env[model]._fields.items()
+                if self.env[model]._is_connector_field(field)
+            }
             self.assertLessEqual({name for name, roles in FIELDS.get(model, {}).items() if not roles[1]}, own.keys())
             stored = [name for name, field in own.items() if field.store]
             for role in ROLES:
@@ -291,8 +433,11 @@ class TestRoles(RoleCase):
 
     def test_methods(self):
         arguments = {
-            'get_options': (), 'get_report': self.connection.ids, 'open_items': (self.connection.id, 'ramp', 1),
-            'open_owing': (self.connection.id, 'vendor', 'ramp', 1, 1)}
+            'get_options': (),
+            'get_report': self.connection.ids,
+            'open_items': (self.connection.id, 'ramp', 1),
+            'open_owing': (self.connection.id, 'vendor', 'ramp', 1, 1),
+        }
         for model, methods in METHODS.items():
             for method, roles in methods.items():
                 args = arguments[method] if method in arguments else [self.ids(model)]
@@ -319,8 +464,13 @@ class TestRoles(RoleCase):
             for companies in (self.users['foreign'].company_ids.ids, self.company.ids):  # as it is, and made up
                 got = self.call('foreign', model, 'fields_get', list(fields), ['readonly'])
                 shown = [name for name in got if name not in ('ramp_user_id', 'ramp_invite', 'ramp_spend_vendor')]
-                with self.subTest(model=model, companies=companies), contextlib.suppress(AccessError):  # which is as good
-                    [row] = self.call('foreign', model, 'read', self.ids(model), shown, context={'allowed_company_ids': companies})
+                with (
+                    self.subTest(model=model, companies=companies),
+                    contextlib.suppress(AccessError),
+                ):  # which is as good
+                    [row] = self.call(
+                        'foreign', model, 'read', self.ids(model), shown, context={'allowed_company_ids': companies}
+                    )
                     self.assertEqual({name: row[name] for name in shown if row[name]}, {})
 
     def test_whole_records(self):

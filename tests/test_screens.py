@@ -37,13 +37,17 @@ CODING = ('account', 'analytic_plan', 'analytic_account', 'tax_rate', 'tax_code'
 
 
 class ScreenCase(RampCase):
-
     def person(self, role):
         """A user of the company with the groups of a role."""
         groups = {**OUTSIDERS, **ROLES}[role]
         return new_test_user(
-            self.env, login=f'ramp_{role}', groups=f'base.group_user,{groups}',
-            context={'no_reset_password': True}, company_id=self.company.id, company_ids=[Command.set(self.company.ids)])
+            self.env,
+            login=f'ramp_{role}',
+            groups=f'base.group_user,{groups}',
+            context={'no_reset_password': True},
+            company_id=self.company.id,
+            company_ids=[Command.set(self.company.ids)],
+        )
 
     def as_person(self, user):
         return self.env(user=user, context={'allowed_company_ids': self.company.ids, 'lang': 'en_US', 'tz': 'UTC'})
@@ -65,7 +69,9 @@ class TestScreens(ScreenCase):
                     answer = env[model].get_views([(False, kind) for kind in kinds], {'toolbar': True})
                     self.assertEqual(set(answer['views']), set(kinds))
                     fields = answer['models'][model]['fields']
-                    self.assertEqual(bool(SECRETS & set(fields)), role == 'administrator' and model == 'ramp.connection')
+                    self.assertEqual(
+                        bool(SECRETS & set(fields)), role == 'administrator' and model == 'ramp.connection'
+                    )
                     records = env[model].search([])
                     self.assertTrue(records)
                     records.web_read({name: {} for name in fields})
@@ -73,7 +79,10 @@ class TestScreens(ScreenCase):
     def test_views_of_the_wizard(self):
         for role in ('accountant', 'manager'):
             env = self.as_person(self.person(role))
-            self.assertIn('reason', env['ramp.record.ignore'].get_views([(False, 'form')])['models']['ramp.record.ignore']['fields'])
+            self.assertIn(
+                'reason',
+                env['ramp.record.ignore'].get_views([(False, 'form')])['models']['ramp.record.ignore']['fields'],
+            )
 
     def test_extended_screens_of_every_role(self):
         """The fields that the addon puts on Odoo's own screens break them for nobody."""
@@ -106,6 +115,7 @@ class TestScreens(ScreenCase):
 
     def test_menus_lead_each_role_to_its_screens(self):
         """Accountants reach the inbox: Odoo keeps Configuration for accounting administrators."""
+
         def reachable(role):
             menus = self.env['ir.ui.menu'].with_user(self.person(role)).load_menus(False)
 
@@ -115,8 +125,14 @@ class TestScreens(ScreenCase):
             names = [menu.get('xmlid') or '' for menu in below(menus['root'])]
             return {name.removeprefix('ramp_connector.') for name in names if name.startswith('ramp_connector.')}
 
-        daily = {'ramp_menu_root', 'ramp_menu_problem', 'ramp_menu_record', 'ramp_menu_synchronize', 'ramp_menu_tie_out',
-                 'ramp_menu_tie_out_analysis'}
+        daily = {
+            'ramp_menu_root',
+            'ramp_menu_problem',
+            'ramp_menu_record',
+            'ramp_menu_synchronize',
+            'ramp_menu_tie_out',
+            'ramp_menu_tie_out_analysis',
+        }
         setting = {'ramp_menu_configuration', 'ramp_menu_connection', 'ramp_menu_run'}
         for role in ('accountant', 'bookkeeper', 'auditor'):
             self.assertEqual(reachable(role), daily, role)
@@ -129,8 +145,9 @@ class TestScreens(ScreenCase):
         by_hand = self.env['account.move'].create({'move_type': 'entry'})
         own = self.env['hr.expense'].create({'name': 'By hand', 'employee_id': self.employee.id, 'total_amount': 1})
         for model, view, other in (
-                ('account.move', 'account.view_account_move_filter', by_hand),
-                ('hr.expense', 'hr_expense.hr_expense_view_search', own)):
+            ('account.move', 'account.view_account_move_filter', by_hand),
+            ('hr.expense', 'hr_expense.hr_expense_view_search', own),
+        ):
             arch = self.env[model].get_view(self.env.ref(view).id, 'search')['arch']
             domain = self._filter(arch, 'from_ramp')
             found = self.env[model].search(domain)
@@ -141,15 +158,20 @@ class TestScreens(ScreenCase):
         return safe_eval(etree.fromstring(arch).find(f".//filter[@name='{name}']").get('domain'))
 
     def test_smart_buttons(self):
-        """Expense -> entry -> row -> entry, and from the connection to its rows, its problems, its entries and its runs."""
+        """Expense -> entry -> row -> entry, and from the connection to its rows, its problems, its entries and its
+        runs.
+        """
         ramp_id = self.spend(merchant='Amazon Web Services')
         held = self.spend(merchant='Blue Bottle Coffee', account=None)
         self.sync()
         accountant = self.person('accountant')
-        accountant.group_ids += self.env.ref('hr_expense.group_hr_expense_user')  # Odoo shows other people's expenses to approvers only
+        accountant.group_ids += self.env.ref(
+            'hr_expense.group_hr_expense_user'
+        )  # Odoo shows other people's expenses to approvers only
         env = self.as_person(accountant)
-        expense, move, record = (document.with_env(env) for document in (
-            self.expense(ramp_id), self.move(ramp_id), self.record(ramp_id)))
+        expense, move, record = (
+            document.with_env(env) for document in (self.expense(ramp_id), self.move(ramp_id), self.record(ramp_id))
+        )
 
         def opened(action):
             return action['res_model'], action['res_id']
@@ -172,8 +194,12 @@ class TestScreens(ScreenCase):
                     domain += self._filter(arch, key.removeprefix('search_default_'))
             return Model.search(domain)
 
-        self.assertEqual(listed(connection.action_open_records()), (self.record(ramp_id) + self.record(held)).with_env(env))
-        self.assertEqual(listed(connection.with_context(ramp_problems=True).action_open_records()), self.record(held).with_env(env))
+        self.assertEqual(
+            listed(connection.action_open_records()), (self.record(ramp_id) + self.record(held)).with_env(env)
+        )
+        self.assertEqual(
+            listed(connection.with_context(ramp_problems=True).action_open_records()), self.record(held).with_env(env)
+        )
         self.assertEqual(listed(connection.action_open_moves()), move)
         self.assertEqual(listed(connection.action_open_runs()).mapped('flow'), ['transaction'])
         self.assertEqual((connection.record_count, connection.problem_count), (2, 1))
@@ -190,9 +216,21 @@ class TestScreens(ScreenCase):
     def test_late_change_says_what_changed(self):
         ramp_id = self.spend(merchant='Amazon Web Services', amount_minor=10000)
         self.sync()
-        self.record(ramp_id).write({'state': 'held', 'late_payload': {
-            **self.record(ramp_id).payload, 'memo': 'Corrected', 'sync_status': 'SYNC_READY', 'amount': 105.0}})
-        self.assertEqual(self.record(ramp_id).late_changes.splitlines(), ['amount: 100.0, now 105.0', 'memo: (nothing), now Corrected'])
+        self.record(ramp_id).write(
+            {
+                'state': 'held',
+                'late_payload': {
+                    **self.record(ramp_id).payload,
+                    'memo': 'Corrected',
+                    'sync_status': 'SYNC_READY',
+                    'amount': 105.0,
+                },
+            }
+        )
+        self.assertEqual(
+            self.record(ramp_id).late_changes.splitlines(),
+            ['amount: 100.0, now 105.0', 'memo: (nothing), now Corrected'],
+        )
 
     def test_late_change_says_amounts_as_money(self):
         ramp_id = self.spend(merchant='Amazon Web Services', amount_minor=10000)
@@ -209,16 +247,26 @@ class TestScreens(ScreenCase):
         before = self.record(ramp_id).payload
         self.ramp.update_transaction(ramp_id, account=self.external(self.account_travel), sync_status='SYNC_READY')
         after = self.ramp.state['transactions'].get(ramp_id)
-        self.record(ramp_id).write({
-            'state': 'held', 'payload': {**before, 'memo': None},
-            'late_payload': {**before, 'memo': '', 'line_items': after['line_items']}})
+        self.record(ramp_id).write(
+            {
+                'state': 'held',
+                'payload': {**before, 'memo': None},
+                'late_payload': {**before, 'memo': '', 'line_items': after['line_items']},
+            }
+        )
         meals, travel = (
-            f'{account.code} {account.name} [{self.external(account)}]' for account in (self.account_meals, self.account_travel))
-        self.assertEqual(self.record(ramp_id).late_changes.splitlines(), [
-            f'line_items.1.accounting_field_selections.1: Category: {meals}, now Category: {travel}'])
+            f'{account.code} {account.name} [{self.external(account)}]'
+            for account in (self.account_meals, self.account_travel)
+        )
+        self.assertEqual(
+            self.record(ramp_id).late_changes.splitlines(),
+            [f'line_items.1.accounting_field_selections.1: Category: {meals}, now Category: {travel}'],
+        )
 
     def test_error_of_one_flow_is_not_hidden_by_another(self):
-        """The card transactions fail, the receipts after them find nothing to do: the screen tells of the failure, until it is gone."""
+        """The card transactions fail, the receipts after them find nothing to do: the screen tells of the failure,
+        until it is gone.
+        """
         self.env['ramp.run'].search([]).unlink()
         Run = self.env['ramp.run']
         flows = {name: self.env[f'ramp.flow.{name}'] for name in ('transaction', 'receipt')}
@@ -244,17 +292,24 @@ class TestScreens(ScreenCase):
             form.name = 'Second'
             form.environment = 'sandbox'
         connection = form.save()
-        self.assertEqual((connection.state, connection.company_id, connection.card_post), ('draft', self.company, 'post'))
+        self.assertEqual(
+            (connection.state, connection.company_id, connection.card_post), ('draft', self.company, 'post')
+        )
         self.assertTrue(connection.expense_product_id and connection.merchant_partner_id)
 
     def test_address_is_for_system_administrators(self):
-        """Others are not offered the environment "Custom address", and see an address that is set, but cannot change it."""
+        """Others are not offered the environment "Custom address", and see an address that is set, but cannot change
+        it.
+        """
         manager = self.person('manager')
         for administrator in (False, True):
             if administrator:
                 manager.group_ids += self.env.ref('base.group_system')
             arch = etree.fromstring(self.as_person(manager)['ramp.connection'].get_view(view_type='form')['arch'])
-            (environment,), (address,) = arch.xpath("//field[@name='environment']"), arch.xpath("//field[@name='api_url']")
+            (environment,), (address,) = (
+                arch.xpath("//field[@name='environment']"),
+                arch.xpath("//field[@name='api_url']"),
+            )
             self.assertEqual('custom' in environment.get('options', ''), not administrator)
             self.assertEqual(address.get('readonly') == '1', not administrator)
         with Form(self.as_person(manager)['ramp.connection']) as form:
@@ -269,16 +324,32 @@ class PushedCase(ScreenCase):
     @classmethod
     def prepare(cls):
         super().prepare()
-        cls.tax_account = cls.env['account.account'].create({
-            'name': 'Input Tax', 'code': '131001', 'account_type': 'asset_current', 'company_ids': [Command.set(cls.company.ids)]})
+        cls.tax_account = cls.env['account.account'].create(
+            {
+                'name': 'Input Tax',
+                'code': '131001',
+                'account_type': 'asset_current',
+                'company_ids': [Command.set(cls.company.ids)],
+            }
+        )
         cls.env['account.account'].search([('company_ids', 'in', cls.company.ids)]).filtered(
-            lambda account: account.code and not account.code.startswith(('65000', '131001'))).active = False
+            lambda account: account.code and not account.code.startswith(('65000', '131001'))
+        ).active = False
         cls.env['account.tax'].search([]).active = False
-        lines = [Command.create({'repartition_type': 'base'}),
-                 Command.create({'repartition_type': 'tax', 'account_id': cls.tax_account.id})]
-        cls.tax = cls.env['account.tax'].create({
-            'name': 'Ramp 7 %', 'amount': 7, 'type_tax_use': 'purchase', 'company_id': cls.company.id,
-            'invoice_repartition_line_ids': lines, 'refund_repartition_line_ids': lines})
+        lines = [
+            Command.create({'repartition_type': 'base'}),
+            Command.create({'repartition_type': 'tax', 'account_id': cls.tax_account.id}),
+        ]
+        cls.tax = cls.env['account.tax'].create(
+            {
+                'name': 'Ramp 7 %',
+                'amount': 7,
+                'type_tax_use': 'purchase',
+                'company_id': cls.company.id,
+                'invoice_repartition_line_ids': lines,
+                'refund_repartition_line_ids': lines,
+            }
+        )
         cls.env['res.partner'].search([('supplier_rank', '>', 0)]).supplier_rank = 0
         cls.supplier = cls.env['res.partner'].create({'name': 'Deco Addict', 'ref': 'V001', 'supplier_rank': 1})
 
@@ -293,8 +364,9 @@ class PushedCase(ScreenCase):
             self.sync(*CODING, now=False)
 
     def row(self, record):
-        return self.env['ramp.record'].search([
-            ('res_model', '=', record._name), ('res_id', '=', record.id), ('flow', '=', record._ramp_flows[-1])])
+        return self.env['ramp.record'].search(
+            [('res_model', '=', record._name), ('res_id', '=', record.id), ('flow', '=', record._ramp_flows[-1])]
+        )
 
     def refuse(self, account, name='No such name'):
         """Ramp does not take what an account is called now."""
@@ -308,7 +380,9 @@ class TestPushedScreens(PushedCase):
     """What Odoo offers in Ramp says so on its own screens, and in the ledger."""
 
     def test_screens_of_every_role(self):
-        """Each form opens for whoever may open it without the addon, too; the way to the ledger is for accountants only."""
+        """Each form opens for whoever may open it without the addon, too; the way to the ledger is for accountants
+        only.
+        """
         for role in (*ROLES, *OUTSIDERS):
             if not self.env.ref({**ROLES, **OUTSIDERS}[role].split(',')[0], raise_if_not_found=False):
                 continue
@@ -317,8 +391,11 @@ class TestPushedScreens(PushedCase):
                 if not env[record._name].has_access('read'):
                     continue
                 # Odoo's own forms ask for these
-                needed = {'account.account': 'account.move.line', 'account.analytic.account': 'account.move.line',
-                          'account.analytic.plan': 'account.analytic.applicability'}
+                needed = {
+                    'account.account': 'account.move.line',
+                    'account.analytic.account': 'account.move.line',
+                    'account.analytic.plan': 'account.analytic.applicability',
+                }
                 opens = record._name not in needed or env[needed[record._name]].has_access('read')
                 with self.subTest(role=role, model=record._name):
                     answer = env[record._name].get_views([(False, 'list'), (False, 'form'), (False, 'search')])
@@ -327,8 +404,14 @@ class TestPushedScreens(PushedCase):
                     form, search = (answer['views'][kind]['arch'] for kind in ('form', 'search'))
                     self.assertEqual('action_open_ramp_record' in form, role in ROLES)
                     self.assertEqual('ramp_refused' in search, role in ROLES)
-                    shown = {node.get('name') for node in etree.fromstring(form).iter('field') if not node.xpath('ancestor::field')}
-                    (values,) = record.with_env(env).web_read({name: {} for name in (shown if opens else ('name', 'ramp_state'))})
+                    shown = {
+                        node.get('name')
+                        for node in etree.fromstring(form).iter('field')
+                        if not node.xpath('ancestor::field')
+                    }
+                    (values,) = record.with_env(env).web_read(
+                        {name: {} for name in (shown if opens else ('name', 'ramp_state'))}
+                    )
                     self.assertEqual(values['ramp_state'], 'In Ramp')
                     if role not in ROLES:
                         with self.assertRaises(AccessError):
@@ -390,8 +473,10 @@ class TestPushedScreens(PushedCase):
         self.assertEqual((row.state, row.status), ('held', 'Refused'))
         Account = self.env['account.account']
         arch = Account.get_view(self.env.ref('account.view_account_search').id, 'search')['arch']
-        found = {name: Account.search(safe_eval(etree.fromstring(arch).find(f".//filter[@name='{name}']").get('domain')))
-                 for name in ('ramp_refused', 'ramp_waiting')}
+        found = {
+            name: Account.search(safe_eval(etree.fromstring(arch).find(f".//filter[@name='{name}']").get('domain')))
+            for name in ('ramp_refused', 'ramp_waiting')
+        }
         self.assertEqual(found, {'ramp_refused': self.account_meals, 'ramp_waiting': self.account_meals})
         row.with_env(self.as_person(self.person('accountant'))).action_retry()
         self.account_meals.invalidate_recordset()
@@ -406,7 +491,9 @@ class TestPushedScreens(PushedCase):
         self.assertIn(self.account_meals, known)
         self.assertFalse(known & Account.search([('ramp_record_id', '=', False)]))
         self.assertEqual(Account.search([('ramp_record_id', '=', self.row(self.account_meals).id)]), self.account_meals)
-        self.assertEqual(Account.search([('ramp_record_id', 'in', self.row(self.account_meals).ids)]), self.account_meals)
+        self.assertEqual(
+            Account.search([('ramp_record_id', 'in', self.row(self.account_meals).ids)]), self.account_meals
+        )
 
     def test_tax_says_what_its_rate_waits_for(self):
         """A tax has two rows, and the reason is on the other one."""
@@ -417,10 +504,17 @@ class TestPushedScreens(PushedCase):
         self.assertEqual(self.tax.ramp_record_id.flow, 'tax_rate')
 
     def test_as_many_queries_for_a_list_as_for_one(self):
-        accounts = self.env['account.account'].create([
-            {'name': f'Sort {number}', 'code': f'6501{number:02}', 'account_type': 'expense',
-             'company_ids': [Command.set(self.company.ids)]}
-            for number in range(20)])
+        accounts = self.env['account.account'].create(
+            [
+                {
+                    'name': f'Sort {number}',
+                    'code': f'6501{number:02}',
+                    'account_type': 'expense',
+                    'company_ids': [Command.set(self.company.ids)],
+                }
+                for number in range(20)
+            ]
+        )
         self.push()
         counts = []
         for some in (accounts[:1], accounts[:1], accounts):
@@ -437,15 +531,19 @@ class TestPushedScreens(PushedCase):
         Record = self.env['ramp.record']
         self.assertEqual(Record.search([], limit=1).ramp_id, ramp_id)  # what has no date comes after what has one
         arch = Record.get_view(False, 'search')['arch']
-        sent, received = (Record.search(safe_eval(etree.fromstring(arch).find(f".//filter[@name='{name}']").get('domain')))
-                          for name in ('sent', 'received'))
+        sent, received = (
+            Record.search(safe_eval(etree.fromstring(arch).find(f".//filter[@name='{name}']").get('domain')))
+            for name in ('sent', 'received')
+        )
         self.assertEqual(received, self.record(ramp_id))
         self.assertEqual(sent, Record.search([]) - received)
         self.assertEqual(received.status, 'Confirmed')
         self.assertFalse(received.sent_text)
         self.assertEqual(set(sent.mapped('status')), {'In Ramp'})
-        self.assertEqual(self.row(self.account_meals).sent_text.splitlines(), [
-            'Name: Meals', 'Code: 650001', 'Kind of account: Expense', 'Can be picked: yes'])
+        self.assertEqual(
+            self.row(self.account_meals).sent_text.splitlines(),
+            ['Name: Meals', 'Code: 650001', 'Kind of account: Expense', 'Can be picked: yes'],
+        )
         self.assertIn('Field: Ramp Projects', self.row(self.analytic_move).sent_text)
         self.assertIn('Rates: Ramp 7 %', self.row(self.tax).sent_text)
         rate = Record.search([('flow', '=', 'tax_rate'), ('res_id', '=', self.tax.id)])
@@ -478,14 +576,24 @@ class TestPushedScreens(PushedCase):
         self.analytic_fair.active = False
         self.push()
         counts = {row['flow']: row for row in self.connection.offer_counts}
-        self.assertEqual(list(counts), [
-            *CODING, 'spend_vendor', 'purchase_order', 'item_receipt', 'department', 'location', 'employee', 'user'])
+        self.assertEqual(
+            list(counts),
+            [*CODING, 'spend_vendor', 'purchase_order', 'item_receipt', 'department', 'location', 'employee', 'user'],
+        )
         self.assertEqual((counts['account']['problem'], counts['analytic_account']['left_out']), (1, 1))
-        self.assertEqual(counts['accounting_vendor'], {
-            'flow': 'accounting_vendor', 'label': 'Suppliers', 'sent': 1, 'waiting': 0, 'problem': 0, 'left_out': 0})
+        self.assertEqual(
+            counts['accounting_vendor'],
+            {'flow': 'accounting_vendor', 'label': 'Suppliers', 'sent': 1, 'waiting': 0, 'problem': 0, 'left_out': 0},
+        )
         action = self.connection.with_context(ramp_flow='account', ramp_filters=['problem']).action_open_records()
-        self.assertEqual(action['context'], {
-            'search_default_connection_id': self.connection.id, 'search_default_problem': 1, 'search_default_flow': 'account'})
+        self.assertEqual(
+            action['context'],
+            {
+                'search_default_connection_id': self.connection.id,
+                'search_default_problem': 1,
+                'search_default_flow': 'account',
+            },
+        )
         self.connection.invalidate_recordset()
         before = self.env.cr.sql_log_count
         self.assertTrue(self.connection.offer_counts and self.connection.record_count)
@@ -496,7 +604,9 @@ class TestPushedScreens(PushedCase):
         self.ramp.seat('QuickBooks')
         self.account_meals.name = 'Lunch'
         self.push()
-        self.assertRegex(self.connection.last_error, 'held by "QuickBooks" now, so nothing is sent or booked.*press Disconnect')
+        self.assertRegex(
+            self.connection.last_error, 'held by "QuickBooks" now, so nothing is sent or booked.*press Disconnect'
+        )
         self.account_meals.invalidate_recordset()
         self.assertEqual(self.account_meals.ramp_state, 'Waiting to be sent')
 
@@ -530,8 +640,10 @@ class TestTours(ScreenCase, BrowserCase):
     def test_accountant(self):
         self.connection.name = 'Ramp of the tour'
         booked, uncoded, strange = (
-            self.spend(merchant='Amazon Web Services'), self.spend(merchant='Blue Bottle Coffee', account=None),
-            self.spend(merchant='FedEx', account='no-such-account'))
+            self.spend(merchant='Amazon Web Services'),
+            self.spend(merchant='Blue Bottle Coffee', account=None),
+            self.spend(merchant='FedEx', account='no-such-account'),
+        )
         user = self.person('accountant')
         self.start_tour('/odoo', 'ramp_connector_synchronize', login=user.login)
         self.env.invalidate_all()
@@ -561,25 +673,40 @@ class TestPayablesTours(PayablesCase, ScreenCase, BrowserCase):
     def test_paid_bill(self):
         vendor = self.ramp.add_vendor('Acme Cloud Services')
         bills = [
-            self.owe(None, vendor=vendor, lines=[{'amount_minor': minor, 'account': self.external(self.account_software), 'memo': memo}
-                                           for memo, minor in lines])
-            for lines in ((('Compute', 128450), ('Storage', 31275)), (('Training', 95000),))]
+            self.owe(
+                None,
+                vendor=vendor,
+                lines=[
+                    {'amount_minor': minor, 'account': self.external(self.account_software), 'memo': memo}
+                    for memo, minor in lines
+                ],
+            )
+            for lines in ((('Compute', 128450), ('Storage', 31275)), (('Training', 95000),))
+        ]
         self.ramp.pay_bill(bills)
         self.sync_payables()
         self.assertPaid(bills[0])
-        self.start_tour(f'/odoo/account.move/{self.move(bills[0]).id}', 'ramp_connector_bill', login=self.person('accountant').login)
+        self.start_tour(
+            f'/odoo/account.move/{self.move(bills[0]).id}', 'ramp_connector_bill', login=self.person('accountant').login
+        )
 
     def test_changed_bill(self):
         user, account = self.person('accountant'), self.external(self.account_software)
         lines = [{'amount_minor': 180000, 'account': account, 'memo': 'Brochure'}]
-        ramp_id = self.owe(None, vendor=self.ramp.add_vendor('Bright Design Studio'), invoice_number='BDS-118', lines=lines)
+        ramp_id = self.owe(
+            None, vendor=self.ramp.add_vendor('Bright Design Studio'), invoice_number='BDS-118', lines=lines
+        )
         self.sync_payables()
-        self.ramp.update_bill(ramp_id, lines=[*lines, {'amount_minor': 45000, 'account': account, 'memo': 'Photographs'}])
+        self.ramp.update_bill(
+            ramp_id, lines=[*lines, {'amount_minor': 45000, 'account': account, 'memo': 'Photographs'}]
+        )
         self.sync_payables()
         before = self.move(ramp_id)
         self.start_tour('/odoo', 'ramp_connector_changed_bill', login=user.login)
         self.env.invalidate_all()
-        self.assertEqual((before.payment_state, before.ramp_id, self.record(ramp_id, 'bill').state), ('reversed', False, 'pending'))
+        self.assertEqual(
+            (before.payment_state, before.ramp_id, self.record(ramp_id, 'bill').state), ('reversed', False, 'pending')
+        )
         self.start_tour(f'/odoo/account.move/{before.id}', 'ramp_connector_reversed_bill', login=user.login)
         self.sync_payables(now=False)
         self.assertEqual(self.move(ramp_id).amount_total, 2250.0)

@@ -24,14 +24,18 @@ QUIET = 'odoo.addons.ramp_connector.flows.engine.flow'
 
 class SeatCase(RampCase):
     def seats(self, **values):
-        return [row for row in self.ramp.state['connections'] if all(row.get(key) == value for key, value in values.items())]
+        return [
+            row for row in self.ramp.state['connections'] if all(row.get(key) == value for key, value in values.items())
+        ]
 
     def become_another_business(self, secret='of-another-app'):
         """The app with this secret is one of another Ramp business, which answers at the same address."""
         business = next(iter(self.ramp.state['business']))
         rows = self.ramp.state['business'].rows
         rows[OTHER_BUSINESS] = rows.pop(business['id'])
-        rows[OTHER_BUSINESS].update(id=OTHER_BUSINESS, business_name_legal='Gadget Guild LLC', business_name_on_card='Gadget Guild')
+        rows[OTHER_BUSINESS].update(
+            id=OTHER_BUSINESS, business_name_legal='Gadget Guild LLC', business_name_on_card='Gadget Guild'
+        )
         self.ramp.client_secret = secret
         for token in self.ramp.state.tokens.values():
             token['dead'] = 'revoked'
@@ -48,7 +52,9 @@ class TestBusiness(SeatCase):
     def test_the_first_connect_learns_the_business(self):
         business = next(iter(self.ramp.state['business']))
         self.assertEqual(
-            (self.connection.ramp_business_id, self.connection.ramp_business_name), (business['id'], business['business_name_legal']))
+            (self.connection.ramp_business_id, self.connection.ramp_business_name),
+            (business['id'], business['business_name_legal']),
+        )
 
     @mute_logger(QUIET)
     def test_credentials_of_another_business_stop_every_run(self):
@@ -60,17 +66,29 @@ class TestBusiness(SeatCase):
         theirs = self.spend()
         asked = len(self.ramp.requests)
         self.account_meals.name = 'Lunch'
-        runs = self.sync(*(flow._flow for flow in self.connection._flow_models() if flow._get_cron_job() and flow._is_enabled_for(self.connection)))
+        runs = self.sync(
+            *(
+                flow._flow
+                for flow in self.connection._flow_models()
+                if flow._get_cron_job() and flow._is_enabled_for(self.connection)
+            )
+        )
         self.assertEqual({run.state for run in runs}, {'failed'})
         for run in runs:
-            self.assertRegex(run.message, r'"Gadget Guild LLC" \(0f1e.*belongs to "Widget Works Inc\." \(.*Enter the client id and ')
+            self.assertRegex(
+                run.message, r'"Gadget Guild LLC" \(0f1e.*belongs to "Widget Works Inc\." \(.*Enter the client id and '
+            )
         self.assertIn('Gadget Guild LLC', self.connection.last_error)
         self.assertEqual(self.env['ramp.record'].search_count(known), rows)
         self.assertFalse(self.record(theirs))
         self.assertEqual(len(self.ramp.state.journal), journal)
         self.assertEqual({path for path in self.paths(asked) if path[1] != '/token'}, {('GET', '/business')})
         self.assertEqual(self.connection.ramp_business_name, 'Widget Works Inc.')
-        for button in (self.connection.action_test_connection, self.connection.action_disconnect, self.connection.action_connect):
+        for button in (
+            self.connection.action_test_connection,
+            self.connection.action_disconnect,
+            self.connection.action_connect,
+        ):
             with self.subTest(button.__name__):
                 if button.__name__ == 'action_disconnect':  # who may not stay may leave
                     button()
@@ -124,19 +142,29 @@ class TestBusiness(SeatCase):
         self.connection.action_disconnect()
         self.connection.action_connect()
         self.assertEqual(
-            (self.connection.ramp_business_id, self.connection.ramp_business_name), (OTHER_BUSINESS, 'Gadget Guild LLC'))
+            (self.connection.ramp_business_id, self.connection.ramp_business_name), (OTHER_BUSINESS, 'Gadget Guild LLC')
+        )
         ramp_id = self.spend()
         self.sync('transaction')
         self.assertConfirmed(ramp_id)
 
     def test_with_rows_the_address_stays(self):
-        manager = new_test_user(self.env, 'ramp_mover', 'base.group_user,account.group_account_manager,base.group_system', company_id=(
-            self.company.id), company_ids=[Command.set(self.company.ids)])
+        manager = new_test_user(
+            self.env,
+            'ramp_mover',
+            'base.group_user,account.group_account_manager,base.group_system',
+            company_id=(self.company.id),
+            company_ids=[Command.set(self.company.ids)],
+        )
         connection = self.connection.with_user(manager)
         self.spend()
         self.sync('transaction')
         self.connection.action_disconnect()
-        for values in ({'environment': 'production'}, {'environment': 'sandbox', 'api_url': False}, {'api_url': 'https://a.example.com'}):
+        for values in (
+            {'environment': 'production'},
+            {'environment': 'sandbox', 'api_url': False},
+            {'api_url': 'https://a.example.com'},
+        ):
             with self.subTest(values=values), self.assertRaisesRegex(UserError, 'Make a new connection'):
                 connection.write(values)
         connection.write({'environment': 'custom', 'api_url': self.ramp.api_url})  # as it is
@@ -200,6 +228,7 @@ class TestIdentityForGood(SmokeTags, TransactionCase):
 
     def test_the_identity_outlives_a_rollback(self):
         """With transactions that end for real: of a database without a name, and then as it was."""
+
         def work(do):
             with self.env.registry.cursor() as cr:
                 return do(cr)
@@ -218,13 +247,23 @@ class TestIdentityForGood(SmokeTags, TransactionCase):
                 identity = env['ramp.connection']._database_identity()
                 self.assertEqual(env['ramp.connection']._database_identity(), identity)
                 cr.rollback()
-                self.assertEqual(beside['ramp.connection']._database_identity(), identity, 'who does not see it yet makes no other one')
+                self.assertEqual(
+                    beside['ramp.connection']._database_identity(),
+                    identity,
+                    'who does not see it yet makes no other one',
+                )
             self.assertRegex(identity, '^[0-9a-f]{8}$')
             self.assertEqual(work(value), identity)
             self.env.registry.clear_cache('stable')
-            self.assertEqual(work(lambda cr: api.Environment(cr, SUPERUSER_ID, {})['ramp.connection']._database_identity()), identity)
+            self.assertEqual(
+                work(lambda cr: api.Environment(cr, SUPERUSER_ID, {})['ramp.connection']._database_identity()), identity
+            )
         finally:
-            work(lambda cr: cr.execute('UPDATE ir_config_parameter SET value = %s WHERE key = %s', [before, IDENTITY_PARAMETER]))
+            work(
+                lambda cr: cr.execute(
+                    'UPDATE ir_config_parameter SET value = %s WHERE key = %s', [before, IDENTITY_PARAMETER]
+                )
+            )
             self.env.registry.clear_cache('stable')
 
 
@@ -247,7 +286,9 @@ class TestSettings(SeatCase):
         self.env['ir.cron.trigger'].search([]).unlink()  # of Connect
         self.connection.pull_bills = False
         self.assertEqual(len(self.ramp.write_calls()), calls, 'a person who saves waits for nothing')
-        self.assertTrue(self.env['ir.cron.trigger'].search_count([('cron_id', '=', self.env.ref('ramp_connector.cron_seat').id)]))
+        self.assertTrue(
+            self.env['ir.cron.trigger'].search_count([('cron_id', '=', self.env.ref('ramp_connector.cron_seat').id)])
+        )
         self.sync('seat', now=False)
         self.assertEqual(self.settings(), set())
         self.connection.pull_bills = True
@@ -262,7 +303,9 @@ class TestSettings(SeatCase):
         self.assertEqual(self.sync('seat', now=False).state, 'done')
         self.assertEqual(self.settings(), {'vendor_credits_enabled', 'entity_selection_enabled'})
         credit = self.env.ref('ramp_connector.cron_vendor_credit')
-        self.assertTrue(self.env['ir.cron.trigger'].search_count([('cron_id', '=', credit.id)]), 'what was on no list is there now')
+        self.assertTrue(
+            self.env['ir.cron.trigger'].search_count([('cron_id', '=', credit.id)]), 'what was on no list is there now'
+        )
 
     def test_a_seat_that_is_taken_again(self):
         self.connection.action_disconnect()
@@ -273,12 +316,22 @@ class TestSettings(SeatCase):
         self.assertEqual(self.settings(), {'vendor_credits_enabled'})
 
     def test_connections_that_share_a_seat_want_together(self):
-        other = self.env['res.company'].create({'name': 'Widget Works Europe', 'currency_id': self.company.currency_id.id})
+        other = self.env['res.company'].create(
+            {'name': 'Widget Works Europe', 'currency_id': self.company.currency_id.id}
+        )
         self.env.user.company_ids += other
-        second = self.connection.copy({
-            'existing_policy': 'book',
-            'company_id': other.id, 'client_id': self.ramp.client_id, 'client_secret': self.ramp.client_secret, 'card_journal_id': False,
-            'expense_product_id': False, 'merchant_partner_id': False, 'analytic_plan_ids': False})
+        second = self.connection.copy(
+            {
+                'existing_policy': 'book',
+                'company_id': other.id,
+                'client_id': self.ramp.client_id,
+                'client_secret': self.ramp.client_secret,
+                'card_journal_id': False,
+                'expense_product_id': False,
+                'merchant_partner_id': False,
+                'analytic_plan_ids': False,
+            }
+        )
         second.write({'state': 'connected', 'accounting_connection_id': self.connection.accounting_connection_id})
         self.connection.pull_bills = False
         self.assertTrue(self.connection._wanted_seat_settings()['vendor_credits_enabled'])
@@ -290,10 +343,17 @@ class TestSettings(SeatCase):
         self.connection.pull_bills = False
         (seat,) = self.seats(is_active=True)
         kept = dict(seat['settings'])
-        self.ramp.after(lambda method, path, body: method == 'PATCH' and self.ramp.state['connections'].update(seat['id'], settings=kept))
+        self.ramp.after(
+            lambda method, path, body: (
+                method == 'PATCH' and self.ramp.state['connections'].update(seat['id'], settings=kept)
+            )
+        )
         original = RampClient.patch
-        self.patch(RampClient, 'patch', lambda client, path, *args, **kwargs: {
-            **original(client, path, *args, **kwargs), 'settings': kept})
+        self.patch(
+            RampClient,
+            'patch',
+            lambda client, path, *args, **kwargs: {**original(client, path, *args, **kwargs), 'settings': kept},
+        )
         runs = self.sync('seat', now=False)
         self.assertRegex(runs.message, 'left these settings.*vendor_credits_enabled')
 
@@ -314,7 +374,9 @@ class TestVendorCreditSetting(PayablesCase):
         self.ramp.state['connections'].update(seat['id'], settings=dict.fromkeys(seat['settings'], False))
         vendor = self.ramp.add_vendor('Acme')
         bill = self.owe(10000, vendor=vendor)
-        credit = self.ramp.add_vendor_credit(vendor=vendor, amount_minor=10000, account=self.external(self.account_meals))
+        credit = self.ramp.add_vendor_credit(
+            vendor=vendor, amount_minor=10000, account=self.external(self.account_meals)
+        )
         self.ramp.apply_vendor_credit(credit, bill)
         self.sync_payables()
         self.assertFalse(self.record(credit, 'vendor_credit'))
@@ -352,7 +414,9 @@ class TestSyncButton(WebhookCase):
         self.assertIn('seat', self.woken())
         self.sync('seat', now=False)
         self.assertEqual(
-            self.settings(), {'vendor_credits_enabled', 'transaction_sync_button_enabled', 'reimbursement_sync_button_enabled'})
+            self.settings(),
+            {'vendor_credits_enabled', 'transaction_sync_button_enabled', 'reimbursement_sync_button_enabled'},
+        )
         self.woken()
         self.connection.pull_reimbursements = False
         self.assertIn('seat', self.woken())
@@ -421,7 +485,9 @@ class TestServerCredentials(SeatCase):
 
     def test_they_are_for_the_connection_that_is_named(self):
         names = self.other._server_names()
-        self.assertEqual(names, tuple(f'RAMP_CLIENT_{part}_{self.env.cr.dbname}_{self.other.id}' for part in ('ID', 'SECRET')))
+        self.assertEqual(
+            names, tuple(f'RAMP_CLIENT_{part}_{self.env.cr.dbname}_{self.other.id}' for part in ('ID', 'SECRET'))
+        )
         third = self.other.copy({'environment': 'sandbox'})
         with self.kept(**dict(zip(names, ('kept', 'safe'), strict=True))):
             self.assertEqual(self.other._client_credentials(), ('kept', 'safe'))
@@ -431,8 +497,11 @@ class TestServerCredentials(SeatCase):
         self.assertEqual(self.other._client_credentials(), (False, False))
 
     def test_the_names_of_before_are_nobodys(self):
-        ids = {f'{name}{suffix}': 'x' for name in ('RAMP_CLIENT_ID', 'RAMP_CLIENT_SECRET') for suffix in (
-            '', f'_{self.other.id}', f'_{self.connection.id}', f'_another_{self.other.id}')}
+        ids = {
+            f'{name}{suffix}': 'x'
+            for name in ('RAMP_CLIENT_ID', 'RAMP_CLIENT_SECRET')
+            for suffix in ('', f'_{self.other.id}', f'_{self.connection.id}', f'_another_{self.other.id}')
+        }
         with self.kept(**ids):
             self.assertFalse(self.other.has_credentials)
             self.assertEqual(self.connection._client_credentials(), (self.ramp.client_id, self.ramp.client_secret))
@@ -467,11 +536,19 @@ class TestServerCredentials(SeatCase):
     def test_they_stay_with_their_company(self):
         company = self.env['res.company'].create({'name': 'Elsewhere'})
         companies = self.company + company
-        manager = new_test_user(self.env, 'ramp_two', 'base.group_user,account.group_account_manager', company_id=self.company.id,
-                                company_ids=[Command.set(companies.ids)])
+        manager = new_test_user(
+            self.env,
+            'ramp_two',
+            'base.group_user,account.group_account_manager',
+            company_id=self.company.id,
+            company_ids=[Command.set(companies.ids)],
+        )
         other = self.other.with_user(manager).with_context(allowed_company_ids=companies.ids)
         other.write({'expense_product_id': False, 'merchant_partner_id': False, 'ramp_partner_id': False})
-        with self.kept(**dict.fromkeys(self.other._server_names(), 'x')), self.assertRaisesRegex(AccessError, 'kept on the server'):
+        with (
+            self.kept(**dict.fromkeys(self.other._server_names(), 'x')),
+            self.assertRaisesRegex(AccessError, 'kept on the server'),
+        ):
             other.company_id = company
         other.company_id = company
 
@@ -480,18 +557,30 @@ class TestServerCredentials(SeatCase):
 class TestUpgrade(SeatCase):
     def test_from_before(self):
         """The job begins, the database has its name, and who kept credentials under the names of before is told."""
-        spec = importlib.util.spec_from_file_location('post_seat', file_path('ramp_connector/migrations/19.0.1.5.0/post-seat.py'))
+        spec = importlib.util.spec_from_file_location(
+            'post_seat', file_path('ramp_connector/migrations/19.0.1.5.0/post-seat.py')
+        )
         script = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(script)
         self.env.ref('ramp_connector.cron_seat').active = False
         self.env['ir.config_parameter'].search([('key', '=', IDENTITY_PARAMETER)]).unlink()
-        plain, named, entered = (self.env['ramp.connection'].create({
-            'name': name, 'company_id': self.company.id, 'environment': environment, 'active': environment != 'sandbox'})
-            for name, environment in (('Plain', 'production'), ('Named', 'sandbox'), ('Entered', 'sandbox')))
+        plain, named, entered = (
+            self.env['ramp.connection'].create(
+                {
+                    'name': name,
+                    'company_id': self.company.id,
+                    'environment': environment,
+                    'active': environment != 'sandbox',
+                }
+            )
+            for name, environment in (('Plain', 'production'), ('Named', 'sandbox'), ('Entered', 'sandbox'))
+        )
         entered.write({'client_id': 'x', 'client_secret': 'x'})
 
         def told(**values):
-            messages = {connection: len(connection.message_ids) for connection in plain + named + entered + self.connection}
+            messages = {
+                connection: len(connection.message_ids) for connection in plain + named + entered + self.connection
+            }
             with patch.dict(os.environ, values):
                 self.env.invalidate_all()
                 script.migrate(self.env.cr, '19.0.1.4.0')
@@ -533,8 +622,14 @@ class TestLeaving(SeatCase):
         self.assertEqual(self.leave(), [])
 
     def test_nonsense(self):
-        self.ramp.before(lambda method, path, body: path.endswith('all-connections') and self.ramp.state['connections'].update(
-            self.connection.accounting_connection_id, id='x', _broken=True))
+        self.ramp.before(
+            lambda method, path, body: (
+                path.endswith('all-connections')
+                and self.ramp.state['connections'].update(
+                    self.connection.accounting_connection_id, id='x', _broken=True
+                )
+            )
+        )
         self.ramp.contract = None
         self.leave()
 
@@ -548,6 +643,7 @@ class TestLeaving(SeatCase):
     @staticmethod
     def refuse_webhooks(method, path, body):
         from ..simulator.errors import RampError
+
         if path.endswith('/webhooks'):
             raise RampError(403, 'DEVELOPER_7100', 'Missing scope')
 
@@ -555,8 +651,13 @@ class TestLeaving(SeatCase):
         self.ramp.stop()
         self.leave()
         self.env['ramp.record'].search([]).unlink()
-        manager = new_test_user(self.env, 'ramp_leaver', 'base.group_user,account.group_account_manager,base.group_system', company_id=(
-            self.company.id), company_ids=[Command.set(self.company.ids)])
+        manager = new_test_user(
+            self.env,
+            'ramp_leaver',
+            'base.group_user,account.group_account_manager,base.group_system',
+            company_id=(self.company.id),
+            company_ids=[Command.set(self.company.ids)],
+        )
         connection = self.connection.with_user(manager)
         connection.write({'environment': 'sandbox', 'api_url': False})
         connection.action_archive()
@@ -582,18 +683,41 @@ class TestNeutralize(SeatCase):
         company = self.env['res.company'].create({'name': 'Elsewhere'})
 
         def make(**values):
-            return self.env['ramp.connection'].create({
-                'company_id': self.company.id, 'client_id': 'x', 'client_secret': 'x', **values})
+            return self.env['ramp.connection'].create(
+                {'company_id': self.company.id, 'client_id': 'x', 'client_secret': 'x', **values}
+            )
 
         production = make(environment='production')
         sandbox = make(environment='sandbox')
         of_entity = make(environment='production', ramp_entity_id=entity)
         of_entity_in_sandbox = make(environment='sandbox', ramp_entity_id=entity)
-        alone = make(environment='production', company_id=company.id, expense_product_id=False, merchant_partner_id=False)
-        archived = make(environment='production', company_id=company.id, active=False, expense_product_id=False, merchant_partner_id=False)
-        archived_in_sandbox = make(environment='sandbox', company_id=company.id, active=False, expense_product_id=False,
-                                   merchant_partner_id=False)
-        every = self.connection + production + sandbox + of_entity + of_entity_in_sandbox + alone + archived + archived_in_sandbox
+        alone = make(
+            environment='production', company_id=company.id, expense_product_id=False, merchant_partner_id=False
+        )
+        archived = make(
+            environment='production',
+            company_id=company.id,
+            active=False,
+            expense_product_id=False,
+            merchant_partner_id=False,
+        )
+        archived_in_sandbox = make(
+            environment='sandbox',
+            company_id=company.id,
+            active=False,
+            expense_product_id=False,
+            merchant_partner_id=False,
+        )
+        every = (
+            self.connection
+            + production
+            + sandbox
+            + of_entity
+            + of_entity_in_sandbox
+            + alone
+            + archived
+            + archived_in_sandbox
+        )
         self.env['ramp.webhook'].create({'connection_id': self.connection.id})
         business = self.connection.ramp_business_id
         self.env.flush_all()
@@ -601,12 +725,21 @@ class TestNeutralize(SeatCase):
         self.env.invalidate_all()
         self.assertEqual(set(every.mapped('environment')), {'custom', 'sandbox'})
         self.assertEqual(set(every.mapped('state')), {'disconnected'})
-        for name in ('client_id', 'client_secret', 'verified_credentials', 'accounting_connection_id', 'database', 'use_webhooks'):
+        for name in (
+            'client_id',
+            'client_secret',
+            'verified_credentials',
+            'accounting_connection_id',
+            'database',
+            'use_webhooks',
+        ):
             self.assertFalse(any(every.mapped(name)), name)
         self.assertEqual(every.filtered('active'), self.connection + sandbox + of_entity_in_sandbox + alone)
         self.assertEqual(self.connection.ramp_business_id, business, 'what it has brought is of that one')
         self.assertFalse(self.env['ramp.webhook'].search([]))
-        self.assertFalse(any(flow._get_cron_job().active for flow in self.connection._flow_models() if flow._get_cron_job()))
+        self.assertFalse(
+            any(flow._get_cron_job().active for flow in self.connection._flow_models() if flow._get_cron_job())
+        )
 
 
 @tagged('post_install', '-at_install', 'ramp')
@@ -615,13 +748,38 @@ class TestAddress(SeatCase):
 
     def test_odd_addresses_are_refused_with_the_field_named(self):
         for address in (
-                'http://[', 'http://[::1', 'https://exa mple.com', ' https://example.com', 'https://example.com\n', 'https://example.com:port',
-                'https://example.com:99999', 'https://example.com:0', 'https://example.com:', 'https://user:word@example.com',
-                'https://user@example.com', 'https://exämple.com', 'https://例え.jp', 'example.com', '//example.com', 'ftp://example.com',
-                'https://', 'https:///v1', 'https://?x', 'https://example.com/?a=b', 'https://example.com/#a', 'https://a..example.com',
-                'https://exam_ple.com\\@evil.com', 'https://-', 'https://example.com\t', False):
-            with (self.subTest(address=address), self.assertRaisesRegex(ValidationError, r'Ramp, field "API Address"'),
-                  self.env.cr.savepoint()):
+            'http://[',
+            'http://[::1',
+            'https://exa mple.com',
+            ' https://example.com',
+            'https://example.com\n',
+            'https://example.com:port',
+            'https://example.com:99999',
+            'https://example.com:0',
+            'https://example.com:',
+            'https://user:word@example.com',
+            'https://user@example.com',
+            'https://exämple.com',
+            'https://例え.jp',
+            'example.com',
+            '//example.com',
+            'ftp://example.com',
+            'https://',
+            'https:///v1',
+            'https://?x',
+            'https://example.com/?a=b',
+            'https://example.com/#a',
+            'https://a..example.com',
+            'https://exam_ple.com\\@evil.com',
+            'https://-',
+            'https://example.com\t',
+            False,
+        ):
+            with (
+                self.subTest(address=address),
+                self.assertRaisesRegex(ValidationError, r'Ramp, field "API Address"'),
+                self.env.cr.savepoint(),
+            ):
                 self.connection.api_url = address
                 self.connection.flush_recordset()
 
@@ -630,8 +788,15 @@ class TestAddress(SeatCase):
             self.connection.api_url = 'https://user:word@example.com'
 
     def test_others_are_taken(self):
-        for address in ('https://ramp-proxy.example.com', 'https://example.com/developer/v1', 'http://127.0.0.1:8070', 'http://[::1]:8070/x',
-                        'https://xn--exmple-cua.com', 'http://localhost', 'HTTPS://Example.com'.lower()):
+        for address in (
+            'https://ramp-proxy.example.com',
+            'https://example.com/developer/v1',
+            'http://127.0.0.1:8070',
+            'http://[::1]:8070/x',
+            'https://xn--exmple-cua.com',
+            'http://localhost',
+            'HTTPS://Example.com'.lower(),
+        ):
             with self.subTest(address=address):
                 self.connection.api_url = address
                 self.connection.flush_recordset()
@@ -648,37 +813,69 @@ class TestAddress(SeatCase):
 
 @tagged('post_install', '-at_install', 'ramp')
 class TestAdministrator(RpcCase):
-    """A system administrator without accounting rights enters the secret: over RPC as the web client does it, and in the form."""
+    """A system administrator without accounting rights enters the secret: over RPC as the web client does it, and in
+    the form.
+    """
 
     def once(self):
         super().once()
-        self.connection.write({'fallback_employee_id': self.employee.id, 'repayment_account_id': self.account_meals.id,
-                               'account_type_ids': [Command.set(self.env['ramp.account.type'].search([], limit=2).ids)]})
+        self.connection.write(
+            {
+                'fallback_employee_id': self.employee.id,
+                'repayment_account_id': self.account_meals.id,
+                'account_type_ids': [Command.set(self.env['ramp.account.type'].search([], limit=2).ids)],
+            }
+        )
         self.spend()
         self.sync()
-        self.roles = {'system': new_test_user(
-            self.env, 'ramp_root', 'base.group_system', company_id=self.company.id, company_ids=[Command.set(self.company.ids)])}
+        self.roles = {
+            'system': new_test_user(
+                self.env,
+                'ramp_root',
+                'base.group_system',
+                company_id=self.company.id,
+                company_ids=[Command.set(self.company.ids)],
+            )
+        }
         self.assertFalse(self.roles['system'].has_group('account.group_account_readonly'))
         self.env.flush_all()
 
     def test_the_form_opens_whole_and_takes_the_secret(self):
         action = self.env.ref('ramp_connector.ramp_connection_action')
         self.call('system', 'ir.actions.act_window', 'read', action.ids, ['res_model'])
-        self.assertIn(self.env.ref('ramp_connector.ramp_menu_settings').id, self.call('system', 'ir.ui.menu', 'search', [
-            ('id', '=', self.env.ref('ramp_connector.ramp_menu_settings').id)]))
-        views = self.call('system', 'ramp.connection', 'get_views', [[False, 'list'], [False, 'form'], [False, 'search']])
+        self.assertIn(
+            self.env.ref('ramp_connector.ramp_menu_settings').id,
+            self.call(
+                'system', 'ir.ui.menu', 'search', [('id', '=', self.env.ref('ramp_connector.ramp_menu_settings').id)]
+            ),
+        )
+        views = self.call(
+            'system', 'ramp.connection', 'get_views', [[False, 'list'], [False, 'form'], [False, 'search']]
+        )
         shown = self.call('system', 'ramp.connection', 'fields_get', [])
         for kind in ('list', 'form'):
             fields = [name for name in views['models']['ramp.connection']['fields'] if name in shown]
-            specification = {name: ({'fields': {'display_name': {}}} if shown[name].get('relation') else {}) for name in fields}
+            specification = {
+                name: ({'fields': {'display_name': {}}} if shown[name].get('relation') else {}) for name in fields
+            }
             (values,) = self.call('system', 'ramp.connection', 'web_read', self.connection.ids, specification)
             self.assertEqual(values['client_secret'], self.ramp.client_secret, kind)
             self.assertTrue(values['record_count'])
             self.assertTrue(values['last_sync'])
             self.assertTrue(values['card_account_id']['display_name'])
-        self.assertTrue(self.call('system', 'ramp.connection', 'web_search_read', [], {'name': {}, 'problem_count': {}, 'last_sync': {}}))
-        self.call('system', 'ramp.connection', 'web_save', self.connection.ids, {'client_id': 'new', 'client_secret': 'newer'}, {
-            'has_credentials': {}})
+        self.assertTrue(
+            self.call(
+                'system', 'ramp.connection', 'web_search_read', [], {'name': {}, 'problem_count': {}, 'last_sync': {}}
+            )
+        )
+        self.call(
+            'system',
+            'ramp.connection',
+            'web_save',
+            self.connection.ids,
+            {'client_id': 'new', 'client_secret': 'newer'},
+            {'has_credentials': {}},
+        )
         self.connection.invalidate_recordset()
         self.assertEqual(self.connection._client_credentials(), ('new', 'newer'))
 
@@ -691,10 +888,13 @@ class TestAdministrator(RpcCase):
 
     def test_and_nothing_else(self):
         for model, method, args in (
-                ('ramp.record', 'search_read', [[], ['id']]), ('ramp.run', 'search_read', [[], ['id']]),
-                ('ramp.connection', 'action_connect', [self.connection.ids]),
-                ('ramp.connection', 'action_disconnect', [self.connection.ids]),
-                ('ramp.connection', 'action_sync_now', [self.connection.ids]), ('ramp.connection', 'create', [{'name': 'Mine'}]),
-                ('ramp.connection', 'unlink', [self.connection.ids])):
+            ('ramp.record', 'search_read', [[], ['id']]),
+            ('ramp.run', 'search_read', [[], ['id']]),
+            ('ramp.connection', 'action_connect', [self.connection.ids]),
+            ('ramp.connection', 'action_disconnect', [self.connection.ids]),
+            ('ramp.connection', 'action_sync_now', [self.connection.ids]),
+            ('ramp.connection', 'create', [{'name': 'Mine'}]),
+            ('ramp.connection', 'unlink', [self.connection.ids]),
+        ):
             with self.subTest(method, model=model):
                 self.refused('system', model, method, *args)

@@ -20,7 +20,9 @@ class TestSmoke(PlainCase):
     def test_each_class_has_a_test_that_odoo_runs_in_each_commit(self):
         cases = self.cases()
         self.assertGreater(len(cases), 100)
-        self.assertEqual([kind.__name__ for kind, tests in cases.items() if not any(TAG in test.test_tags for test in tests)], [])
+        self.assertEqual(
+            [kind.__name__ for kind, tests in cases.items() if not any(TAG in test.test_tags for test in tests)], []
+        )
 
     def test_all_tours_are_among_them_and_have_a_name_to_be_left_out_by(self):
         for kind, tests in self.cases().items():

@@ -17,12 +17,25 @@ class TestSpendVendor(PushCase):
     def setUp(self):
         super().setUp()
         self.ramp.keep_bodies = True
-        self.acme = self.env['res.partner'].create({
-            'name': 'Acme Tools', 'is_company': True, 'street': '442 Good St', 'street2': 'Suite 5', 'city': 'San Diego', 'zip': '94105',
-            'state_id': self.env.ref('base.state_us_5').id, 'country_id': self.env.ref('base.us').id, 'phone': '+1 212 555 0100',
-            'child_ids': [
-                Command.create({'name': 'Silent Sam', 'type': 'contact'}),
-                Command.create({'name': 'Ada de Lovelace', 'email': 'Ada <Ada@acme.example.com>', 'type': 'contact'})]})
+        self.acme = self.env['res.partner'].create(
+            {
+                'name': 'Acme Tools',
+                'is_company': True,
+                'street': '442 Good St',
+                'street2': 'Suite 5',
+                'city': 'San Diego',
+                'zip': '94105',
+                'state_id': self.env.ref('base.state_us_5').id,
+                'country_id': self.env.ref('base.us').id,
+                'phone': '+1 212 555 0100',
+                'child_ids': [
+                    Command.create({'name': 'Silent Sam', 'type': 'contact'}),
+                    Command.create(
+                        {'name': 'Ada de Lovelace', 'email': 'Ada <Ada@acme.example.com>', 'type': 'contact'}
+                    ),
+                ],
+            }
+        )
 
     def ask(self, partner=None):
         return (partner or self.acme).action_create_in_ramp()
@@ -45,7 +58,9 @@ class TestSpendVendor(PushCase):
         return [call for call in self.writes() if call[1].startswith('/vendors')]
 
     def body(self, method='POST'):
-        return [call for call in self.ramp.write_calls() if call['method'] == method and '/v1/vendors' in call['path']][-1]['body']
+        return [call for call in self.ramp.write_calls() if call['method'] == method and '/v1/vendors' in call['path']][
+            -1
+        ]['body']
 
     def assertClean(self):
         self.ramp.assert_clean()
@@ -62,13 +77,30 @@ class TestSpendVendor(PushCase):
         self.assertEqual(self.ask()['params']['type'], 'success')
         self.work()
         [vendor] = self.vendors()
-        self.assertEqual(self.body(), {
-            'name': 'Acme Tools', 'country': 'US', 'state': 'CA', 'external_vendor_id': self.external(self.acme),
-            'accounting_vendor_remote_id': self.external(self.acme),
-            'address': {'address_line_1': '442 Good St', 'address_line_2': 'Suite 5', 'city': 'San Diego', 'postal_code': '94105',
-                        'state': 'CA', 'country': 'US'},
-            'business_vendor_contacts': {
-                'email': 'ada@acme.example.com', 'first_name': 'Ada', 'last_name': 'de Lovelace', 'phone': '+1 212 555 0100'}})
+        self.assertEqual(
+            self.body(),
+            {
+                'name': 'Acme Tools',
+                'country': 'US',
+                'state': 'CA',
+                'external_vendor_id': self.external(self.acme),
+                'accounting_vendor_remote_id': self.external(self.acme),
+                'address': {
+                    'address_line_1': '442 Good St',
+                    'address_line_2': 'Suite 5',
+                    'city': 'San Diego',
+                    'postal_code': '94105',
+                    'state': 'CA',
+                    'country': 'US',
+                },
+                'business_vendor_contacts': {
+                    'email': 'ada@acme.example.com',
+                    'first_name': 'Ada',
+                    'last_name': 'de Lovelace',
+                    'phone': '+1 212 555 0100',
+                },
+            },
+        )
         row = self.sent()
         self.assertEqual((row.state, row.error_message, row.ramp_id), ('confirmed', False, vendor['id']))
         self.assertNotIn('contact', row.payload)
@@ -118,8 +150,13 @@ class TestSpendVendor(PushCase):
 
     def test_draft_is_found_and_pulled_once_approved(self):
         self.ask()
-        self.ramp.after(lambda method, path, body: method == 'POST' and path.endswith('/v1/vendors') and self.ramp.update_vendor(
-            self.vendors()[0]['id'], draft=True))
+        self.ramp.after(
+            lambda method, path, body: (
+                method == 'POST'
+                and path.endswith('/v1/vendors')
+                and self.ramp.update_vendor(self.vendors()[0]['id'], draft=True)
+            )
+        )
         self.work()
         [vendor] = self.vendors()
         self.assertFalse(self.record(vendor['id'], 'vendor'))
@@ -144,18 +181,24 @@ class TestSpendVendor(PushCase):
 
         self.patch(Record, '_store_sent', die)
         self.work('spend_vendor')
-        self.assertEqual((len(self.vendors()), bool(killed), self.sent().is_uncertain, self.sent().ramp_id), (1, True, True, False))
+        self.assertEqual(
+            (len(self.vendors()), bool(killed), self.sent().is_uncertain, self.sent().ramp_id), (1, True, True, False)
+        )
         self.work('vendor')  # the pull is faster
         self.told = len(self.ramp.write_calls())
         for _run in range(3):
             self.work()
         self.assertEqual(self.writes(), [])
-        self.assertEqual((len(self.vendors()), self.sent().state, self.sent().ramp_id), (1, 'confirmed', self.vendors()[0]['id']))
+        self.assertEqual(
+            (len(self.vendors()), self.sent().state, self.sent().ramp_id), (1, 'confirmed', self.vendors()[0]['id'])
+        )
         self.assertEqual(self.record(self.sent().ramp_id, 'vendor').res_id, self.acme.id)
         self.assertClean()
 
     def test_answers_that_are_lost(self):
-        for number, fault in enumerate(({'kind': 'error_after', 'status': 502}, {'kind': 'drop_after'}, {'kind': 'truncate'}), 1):
+        for number, fault in enumerate(
+            ({'kind': 'error_after', 'status': 502}, {'kind': 'drop_after'}, {'kind': 'truncate'}), 1
+        ):
             with self.subTest(fault['kind']):
                 partner = self.acme.copy({'name': f'Copy {number}', 'email': f'{number}@acme.example.com'})
                 self.assertFalse(partner.ramp_spend_vendor)
@@ -167,12 +210,23 @@ class TestSpendVendor(PushCase):
                 self.assertEqual((len(self.vendors()), self.sent(partner).state), (number, 'confirmed'))
 
     def test_many_at_once(self):
-        partners = self.env['res.partner'].create([
-            {'name': f'Vendor {number}', 'email': f'{number}@vendor.example.com', 'country_id': self.env.ref('base.de').id,
-             'ramp_spend_vendor': True} for number in range(12)])
+        partners = self.env['res.partner'].create(
+            [
+                {
+                    'name': f'Vendor {number}',
+                    'email': f'{number}@vendor.example.com',
+                    'country_id': self.env.ref('base.de').id,
+                    'ramp_spend_vendor': True,
+                }
+                for number in range(12)
+            ]
+        )
         self.work()
         self.work()  # the pull made them suppliers, which are linked
-        self.assertEqual({vendor['external_vendor_id'] for vendor in self.vendors()}, {self.external(partner) for partner in partners})
+        self.assertEqual(
+            {vendor['external_vendor_id'] for vendor in self.vendors()},
+            {self.external(partner) for partner in partners},
+        )
         self.told = len(self.ramp.write_calls())
         self.connection.action_push_all()
         self.work()
@@ -190,9 +244,13 @@ class TestSpendVendor(PushCase):
         self.assertHeldFor('e-mail address.*country', partner)
         self.assertIn('e-mail address', partner.ramp_vendor_state)
         for values, pattern in (
-                ({'email': 'ap@bare.example.com'}, 'country'),
-                ({'country_id': self.env.ref('base.us').id}, 'state of an address in United States'),
-                ({'country_id': self.env.ref('base.au').id, 'street': '1 St', 'city': 'Perth', 'zip': '6000'}, 'in Australia')):
+            ({'email': 'ap@bare.example.com'}, 'country'),
+            ({'country_id': self.env.ref('base.us').id}, 'state of an address in United States'),
+            (
+                {'country_id': self.env.ref('base.au').id, 'street': '1 St', 'city': 'Perth', 'zip': '6000'},
+                'in Australia',
+            ),
+        ):
             partner.write(values)
             self.work()
             self.assertHeldFor(pattern, partner)
@@ -201,8 +259,12 @@ class TestSpendVendor(PushCase):
         self.work()
         [vendor] = self.vendors()
         self.assertEqual((vendor['country'], vendor['address']['state']), ('AU', partner.state_id.code))
-        self.assertEqual(self.body()['business_vendor_contacts'], {
-            'email': 'ap@bare.example.com', 'first_name': 'Bare'} if not partner.is_company else {'email': 'ap@bare.example.com'})
+        self.assertEqual(
+            self.body()['business_vendor_contacts'],
+            {'email': 'ap@bare.example.com', 'first_name': 'Bare'}
+            if not partner.is_company
+            else {'email': 'ap@bare.example.com'},
+        )
         self.assertClean()
 
     def test_refused(self):
@@ -230,9 +292,16 @@ class TestSpendVendor(PushCase):
     def test_adopted_by_the_accounting_vendor(self):
         self.ask()
         self.work('accounting_vendor')
-        address = {'address_line_1': '9 Ramp Rd', 'city': 'New York', 'state': 'NY', 'country': 'US', 'postal_code': '10001'}
+        address = {
+            'address_line_1': '9 Ramp Rd',
+            'city': 'New York',
+            'state': 'NY',
+            'country': 'US',
+            'postal_code': '10001',
+        }
         ramp_id = self.ramp.add_vendor(
-            'ACME', accounting_vendor_remote_id=self.external(self.acme), external_vendor_id='EXT-1', address=address)
+            'ACME', accounting_vendor_remote_id=self.external(self.acme), external_vendor_id='EXT-1', address=address
+        )
         self.writes()
         self.work('spend_vendor')
         self.assertEqual((self.vendor_writes(), len(self.vendors())), ([], 1))
@@ -282,7 +351,7 @@ class TestSpendVendor(PushCase):
         self.writes()
         self.acme.write({'city': 'Los Angeles', 'zip': '90001'})
         self.work()
-        self.assertEqual(self.vendor_writes(), [('PATCH', f"/vendors/{vendor['id']}")])
+        self.assertEqual(self.vendor_writes(), [('PATCH', f'/vendors/{vendor["id"]}')])
         self.assertEqual(set(self.body('PATCH')), {'address'})
         self.assertEqual(self.vendors()[0]['address']['city'], 'Los Angeles')
         self.acme.write({'country_id': self.env.ref('base.de').id, 'state_id': False})
@@ -307,7 +376,7 @@ class TestSpendVendor(PushCase):
         self.writes()
         self.work()
         [vendor] = self.vendors()
-        self.assertEqual(self.vendor_writes(), [('PATCH', f"/vendors/{vendor['id']}")])
+        self.assertEqual(self.vendor_writes(), [('PATCH', f'/vendors/{vendor["id"]}')])
         self.assertEqual(vendor['accounting_vendor_remote_id'], self.external(self.acme))
         self.work()
         self.assertEqual(self.vendor_writes(), [])
@@ -343,7 +412,9 @@ class TestSpendVendor(PushCase):
         self.assertEqual((len(self.vendors()), self.sent().state), (1, 'ignored'))
 
     def test_listed_and_not_found(self):
-        """Ramp lists it, and finds nothing when it is changed: that is said, and it is neither created again nor asked for all the time."""
+        """Ramp lists it, and finds nothing when it is changed: that is said, and it is neither created again nor asked
+        for all the time.
+        """
         self.ask()
         self.work()
 
@@ -359,7 +430,11 @@ class TestSpendVendor(PushCase):
             self.work()
             self.assertEqual((len(self.vendors()), self.sent().state), (1, 'held'))
             self.assertIn('Odoo looks again', self.sent().error_message)
-        self.assertFalse(self.env['ir.cron.trigger'].search([('cron_id', '=', self.env['ramp.flow.spend_vendor']._get_cron_job().id)]))
+        self.assertFalse(
+            self.env['ir.cron.trigger'].search(
+                [('cron_id', '=', self.env['ramp.flow.spend_vendor']._get_cron_job().id)]
+            )
+        )
         mended.append(True)
         self.work()
         self.assertEqual((self.sent().state, self.vendors()[0]['address']['city']), ('confirmed', 'Los Angeles'))
@@ -381,7 +456,12 @@ class TestSpendVendor(PushCase):
     def test_rights_by_role(self):
         def person(role, groups):
             return new_test_user(
-                self.env, f'ramp_{role}', groups, company_id=self.company.id, company_ids=[Command.set(self.company.ids)])
+                self.env,
+                f'ramp_{role}',
+                groups,
+                company_id=self.company.id,
+                company_ids=[Command.set(self.company.ids)],
+            )
 
         for role, groups in (('employee', 'base.group_user'), ('clerk', 'base.group_user,base.group_partner_manager')):
             with self.subTest(role):

@@ -12,7 +12,10 @@ class TestStatement(StatementsCase):
     """Statements, the transfers that pay them, and cashback: each cent once, whichever comes first."""
 
     def month(self, *minors, month=7, **values):
-        return [self.spend(minor, date=f'2026-{month:02}-{day:02}T12:00:00+00:00', **values) for day, minor in enumerate(minors, 3)]
+        return [
+            self.spend(minor, date=f'2026-{month:02}-{day:02}T12:00:00+00:00', **values)
+            for day, minor in enumerate(minors, 3)
+        ]
 
     def assertOwed(self, minor, currency='USD'):
         """Card liability and what is owed to Ramp are together what Ramp says."""
@@ -27,11 +30,15 @@ class TestStatement(StatementsCase):
         [section] = self.sections(statement)
         row, bill = self.record(section, 'statement'), self.bill(statement)
         self.assertEqual(row.state, 'confirmed', row.error_message)
-        self.assertEqual((bill.move_type, bill.state, bill.partner_id, bill.amount_total), (
-            'in_invoice', 'posted', self.connection.ramp_partner_id, 118.20))
+        self.assertEqual(
+            (bill.move_type, bill.state, bill.partner_id, bill.amount_total),
+            ('in_invoice', 'posted', self.connection.ramp_partner_id, 118.20),
+        )
         self.assertEqual((str(bill.invoice_date), str(bill.date)), ('2026-07-31', '2026-07-31'))
-        self.assertEqual([(line.account_id, line.balance) for line in bill.invoice_line_ids], [
-            (self.connection.card_account_id, 120.0), (self.connection.cashback_account_id, -1.8)])
+        self.assertEqual(
+            [(line.account_id, line.balance) for line in bill.invoice_line_ids],
+            [(self.connection.card_account_id, 120.0), (self.connection.cashback_account_id, -1.8)],
+        )
         self.assertEqual(self.balance(self.connection.card_account_id), 0)
         self.assertEqual(self.balance(self.connection.cashback_account_id), -180)
         self.assertOwed(11820)
@@ -43,7 +50,9 @@ class TestStatement(StatementsCase):
         self.assertEqual(len(self.attachments(bill)), 1)
         calls = len([entry for entry in self.ramp.requests if entry['method'] == 'POST' and 'sync' in entry['path']])
         self.sync_statements()
-        self.assertEqual(len([entry for entry in self.ramp.requests if entry['method'] == 'POST' and 'sync' in entry['path']]), calls)
+        self.assertEqual(
+            len([entry for entry in self.ramp.requests if entry['method'] == 'POST' and 'sync' in entry['path']]), calls
+        )
         self.assertEqual(len(self.bill(statement)), 1)
         self.assertEqual(len(self.attachments(bill)), 1)
 
@@ -52,7 +61,8 @@ class TestStatement(StatementsCase):
         self.month(10000)
         statement = self.ramp.close_statement('2026-08-01')
         self.connection.ramp_partner_id.with_company(self.company).property_supplier_payment_term_id = self.env.ref(
-            'account.account_payment_term_15days')
+            'account.account_payment_term_15days'
+        )
         self.sync_statements()
         bill = self.bill(statement)
         self.assertEqual((str(bill.invoice_date), str(bill.invoice_date_due)), ('2026-07-31', '2026-08-15'))
@@ -69,7 +79,9 @@ class TestStatement(StatementsCase):
         self.assertEqual(self.ramp.successes('TRANSFER_SYNC')[one], [f'account.payment,{self.payment(one).id}'])
         self.ramp.add_transfer(amount_minor=8000, date='2026-09-06')
         self.sync_statements()
-        self.assertEqual((self.bill(first).payment_state, self.bill(second).payment_state), ('in_payment', 'in_payment'))
+        self.assertEqual(
+            (self.bill(first).payment_state, self.bill(second).payment_state), ('in_payment', 'in_payment')
+        )
         self.assertOwed(0)
 
     def test_payment_before_the_statement(self):
@@ -107,10 +119,14 @@ class TestStatement(StatementsCase):
         self.assertOwed(0)
         self.ramp.close_statement('2026-09-01')
         self.sync_statements()
-        self.assertFalse(self.env['ramp.record'].search([('flow', '=', 'statement'), ('state', '=', 'held')]).mapped('error_message'))
+        self.assertFalse(
+            self.env['ramp.record'].search([('flow', '=', 'statement'), ('state', '=', 'held')]).mapped('error_message')
+        )
 
     def test_unreadable_at_first(self):
-        """One transfer that nobody understands stops no statement; a statement that is repaired in Ramp leaves nothing to settle."""
+        """One transfer that nobody understands stops no statement; a statement that is repaired in Ramp leaves nothing
+        to settle.
+        """
         self.month(10000)
         statement = self.ramp.close_statement('2026-08-01')
         self.ramp.add_transfer(amount_minor=4000, date='2026-07-20')
@@ -120,12 +136,16 @@ class TestStatement(StatementsCase):
         self.assertFalse(self.bill(statement))
         self.sync_statements()
         self.assertEqual(self.bill(statement).amount_residual, 60.0)
-        self.assertFalse(self.env['ramp.record'].search([('state', 'in', ('held', 'error', 'pending'))]).mapped('display_name'))
+        self.assertFalse(
+            self.env['ramp.record'].search([('state', 'in', ('held', 'error', 'pending'))]).mapped('display_name')
+        )
 
     def test_payments_before_statements_of_several_entities(self):
         entities = list(self.ramp.state['entities'])[:2]
         for entity in entities:
-            self.ramp.add_transfer(amount_minor=6000, entity=entity['id'], currency=entity['currency'], date='2026-07-20')
+            self.ramp.add_transfer(
+                amount_minor=6000, entity=entity['id'], currency=entity['currency'], date='2026-07-20'
+            )
             self.spend(10000, entity=entity['id'], currency=entity['currency'], date='2026-07-05T12:00:00+00:00')
         self.sync('transaction', 'transfer')
         statement = self.ramp.close_statement('2026-08-01')
@@ -150,14 +170,26 @@ class TestStatement(StatementsCase):
 
     def test_every_status_is_decided(self):
         for status, state, word in (
-                ('INITIATED', 'pending', 'on its way'), ('UPLOADED', 'pending', 'on its way'), ('NOT_ACKED', 'pending', 'on its way'),
-                ('PROCESSING_BY_ODFI', 'confirmed', ''), ('SUBMITTED_TO_FED', 'confirmed', ''), ('SUBMITTED_TO_RDFI', 'confirmed', ''),
-                ('ACH_CONFIRMED', 'confirmed', ''), ('COMPLETED', 'confirmed', ''), ('CANCELED', 'ignored', 'canceled'),
-                ('ERROR', 'ignored', 'failed'), ('NOT_ENOUGH_FUNDS', 'ignored', 'funds'), ('REJECTED_BY_ODFI', 'ignored', 'rejected'),
-                ('RETURNED_BY_RDFI', 'ignored', 'returned'), ('UNNECESSARY', 'ignored', 'Nothing'), ('TELEPORTED', 'held', 'TELEPORTED')):
+            ('INITIATED', 'pending', 'on its way'),
+            ('UPLOADED', 'pending', 'on its way'),
+            ('NOT_ACKED', 'pending', 'on its way'),
+            ('PROCESSING_BY_ODFI', 'confirmed', ''),
+            ('SUBMITTED_TO_FED', 'confirmed', ''),
+            ('SUBMITTED_TO_RDFI', 'confirmed', ''),
+            ('ACH_CONFIRMED', 'confirmed', ''),
+            ('COMPLETED', 'confirmed', ''),
+            ('CANCELED', 'ignored', 'canceled'),
+            ('ERROR', 'ignored', 'failed'),
+            ('NOT_ENOUGH_FUNDS', 'ignored', 'funds'),
+            ('REJECTED_BY_ODFI', 'ignored', 'rejected'),
+            ('RETURNED_BY_RDFI', 'ignored', 'returned'),
+            ('UNNECESSARY', 'ignored', 'Nothing'),
+            ('TELEPORTED', 'held', 'TELEPORTED'),
+        ):
             with self.subTest(status=status):
                 transfer = self.ramp.add_transfer(
-                    amount_minor=100, status=status, sync_status='SYNC_READY', broken=True, date='2026-08-05')
+                    amount_minor=100, status=status, sync_status='SYNC_READY', broken=True, date='2026-08-05'
+                )
                 self.sync('transfer')
                 row = self.record(transfer, 'transfer')
                 self.assertEqual(row.state, state, row.error_message)
@@ -194,11 +226,16 @@ class TestStatement(StatementsCase):
     def test_does_not_add_up(self):
         self.month(10000)
         statement = self.ramp.close_statement('2026-08-01')
-        for changes, word in (({'ending_balance': 9999}, 'does not add up'),
-                              ({'charges': 10001, 'ending_balance': 10001}, r'its lines come to 100\.00 USD'),
-                              ({'payments': 100, 'ending_balance': 9900}, 'its transfers come to')):
+        for changes, word in (
+            ({'ending_balance': 9999}, 'does not add up'),
+            ({'charges': 10001, 'ending_balance': 10001}, r'its lines come to 100\.00 USD'),
+            ({'payments': 100, 'ending_balance': 9900}, 'its transfers come to'),
+        ):
             with self.subTest(changes=changes):
-                before = {name: self.ramp.state['statements'].get(statement)['balance_sections'][0][name]['amount'] for name in changes}
+                before = {
+                    name: self.ramp.state['statements'].get(statement)['balance_sections'][0][name]['amount']
+                    for name in changes
+                }
                 self.ramp.update_statement(statement, **changes)
                 self.sync_statements()
                 row = self.record(self.sections(statement)[0], 'statement')
@@ -215,18 +252,28 @@ class TestStatement(StatementsCase):
         second = self.ramp.close_statement('2026-09-01')
         self.ramp.update_statement(second, opening_balance=9000, ending_balance=9500)
         self.sync_statements()
-        self.assertRegex(self.record(self.sections(second)[0], 'statement').error_message, r'begins with 90\.00 USD.*ended with 100\.00')
+        self.assertRegex(
+            self.record(self.sections(second)[0], 'statement').error_message,
+            r'begins with 90\.00 USD.*ended with 100\.00',
+        )
 
     def test_line_of_another_amount_in_the_books(self):
         self.connection.card_post = 'draft'
-        ramp_id, = self.month(10000)
+        (ramp_id,) = self.month(10000)
         statement = self.ramp.close_statement('2026-08-01')
         self.sync_statements()
         row = self.record(self.sections(statement)[0], 'statement')
         self.assertEqual(row.state, 'held')
         move = self.move(ramp_id)
         card = move.line_ids.filtered(lambda line: line.account_id == self.connection.card_account_id)
-        move.write({'line_ids': [(1, card.id, {'amount_currency': -90.0}), (1, (move.line_ids - card).id, {'amount_currency': 90.0})]})
+        move.write(
+            {
+                'line_ids': [
+                    (1, card.id, {'amount_currency': -90.0}),
+                    (1, (move.line_ids - card).id, {'amount_currency': 90.0}),
+                ]
+            }
+        )
         move.action_post()
         self.sync_statements()
         self.assertRegex(row.error_message, r'booked as 90\.00 USD')
@@ -240,8 +287,12 @@ class TestStatement(StatementsCase):
         bill = self.bill(statement)
         [late] = self.month(300, month=6)
         self.ramp.state['transactions'].update(late, statement_id=statement)
-        self.ramp.update_statement(statement, charges=10300, ending_balance=10300, add_lines=[
-            {'type': 'CARD_TRANSACTION', 'id': late, 'created_at': '2026-07-30T00:00:00+00:00'}])
+        self.ramp.update_statement(
+            statement,
+            charges=10300,
+            ending_balance=10300,
+            add_lines=[{'type': 'CARD_TRANSACTION', 'id': late, 'created_at': '2026-07-30T00:00:00+00:00'}],
+        )
         self.sync_statements()
         row = self.record(self.sections(statement)[0], 'statement')
         self.assertTrue(row.has_changed)
@@ -254,14 +305,21 @@ class TestStatement(StatementsCase):
         self.assertOwed(300)
 
     def test_currencies_and_entities(self):
-        """Each entity's section is a bill of its own; the card liability is empty in both currencies whatever the rates."""
+        """Each entity's section is a bill of its own; the card liability is empty in both currencies whatever the
+        rates.
+        """
         entities = list(self.ramp.state['entities'])
         self.assertGreater(len(entities), 1)
         for entity in entities:
             self.spend(10000, entity=entity['id'], currency=entity['currency'], date='2026-07-05T12:00:00+00:00')
-            self.env['res.currency.rate'].create({
-                'currency_id': self.env.ref(f"base.{entity['currency']}").id, 'name': '2026-07-20', 'rate': 0.9,
-                'company_id': self.company.id}) if entity['currency'] != 'USD' else None
+            self.env['res.currency.rate'].create(
+                {
+                    'currency_id': self.env.ref(f'base.{entity["currency"]}').id,
+                    'name': '2026-07-20',
+                    'rate': 0.9,
+                    'company_id': self.company.id,
+                }
+            ) if entity['currency'] != 'USD' else None
             self.spend(3333, entity=entity['id'], currency=entity['currency'], date='2026-07-25T12:00:00+00:00')
         statement = self.ramp.close_statement('2026-08-01', cashback_bps=100)
         self.sync_statements()
@@ -274,10 +332,14 @@ class TestStatement(StatementsCase):
         """What is left of it in the company's currency is an exchange difference, whichever rate the bill has."""
         entity = next(row for row in self.ramp.state['entities'] if row['currency'] == 'EUR')
         rate = {'currency_id': self.env.ref('base.EUR').id, 'company_id': self.company.id}
-        self.env['res.currency.rate'].create([{**rate, 'name': '2026-07-10', 'rate': 0.5}, {**rate, 'name': '2026-07-20', 'rate': 0.8}])
+        self.env['res.currency.rate'].create(
+            [{**rate, 'name': '2026-07-10', 'rate': 0.5}, {**rate, 'name': '2026-07-20', 'rate': 0.8}]
+        )
         for month, refund in ((7, -10000), (8, -9900)):
             self.env['res.currency.rate'].create({**rate, 'name': f'2026-{month:02}-02', 'rate': 0.8})
-            self.env['res.currency.rate'].create({**rate, 'name': f'2026-{month:02}-08', 'rate': 0.5}) if month == 8 else None
+            self.env['res.currency.rate'].create(
+                {**rate, 'name': f'2026-{month:02}-08', 'rate': 0.5}
+            ) if month == 8 else None
             for day, minor in ((3, 10000), (12, refund)):
                 self.spend(minor, entity=entity['id'], currency='EUR', date=f'2026-{month:02}-{day:02}T12:00:00+00:00')
             statement = self.ramp.close_statement(f'2026-{month + 1:02}-01')
@@ -285,7 +347,9 @@ class TestStatement(StatementsCase):
             self.assertEqual(self.balance(self.connection.card_account_id), 0)
             self.assertEqual(self.balance(self.connection.card_account_id, currency='EUR'), 0)
             [section] = self.sections(statement)
-            self.assertEqual(self.record(section, 'statement').state, 'confirmed', self.record(section, 'statement').error_message)
+            self.assertEqual(
+                self.record(section, 'statement').state, 'confirmed', self.record(section, 'statement').error_message
+            )
         self.assertEqual((self.bill(statement).move_type, self.bill(statement).amount_total), ('in_invoice', 1.0))
         record = self.record(section, 'statement')
         entry = self.env['account.move'].browse(record.noted['exchange'])
@@ -301,8 +365,12 @@ class TestStatement(StatementsCase):
         """No rate that money is changed at: 10 EUR would be 20 dollars, and the cashback twice what it is."""
         entity = next(row for row in self.ramp.state['entities'] if row['currency'] == 'EUR')
         rates = (('2026-07-02', 1.0), ('2026-07-10', 1.1), ('2026-07-20', 1.0))
-        self.env['res.currency.rate'].create([{
-            'currency_id': self.env.ref('base.EUR').id, 'company_id': self.company.id, 'name': day, 'rate': rate} for day, rate in rates])
+        self.env['res.currency.rate'].create(
+            [
+                {'currency_id': self.env.ref('base.EUR').id, 'company_id': self.company.id, 'name': day, 'rate': rate}
+                for day, rate in rates
+            ]
+        )
         for day, minor in ((3, 12000), (12, -11000)):
             self.spend(minor, entity=entity['id'], currency='EUR', date=f'2026-07-{day:02}T12:00:00+00:00')
         self.ramp.add_cashback(entity=entity['id'], currency='EUR', amount_minor=500, date='2026-07-25T12:00:00+00:00')
@@ -313,8 +381,10 @@ class TestStatement(StatementsCase):
         self.assertEqual(lines[self.connection.card_account_id], (10.0, 10.0))
         self.assertEqual(lines[self.connection.cashback_account_id], (-5.0, -5.0))
         entry = self.env['account.move'].browse(self.record(section, 'statement').noted['exchange'])
-        self.assertEqual({line.account_id: line.balance for line in entry.line_ids}, {
-            self.connection.card_account_id: 10.0, self.company.income_currency_exchange_account_id: -10.0})
+        self.assertEqual(
+            {line.account_id: line.balance for line in entry.line_ids},
+            {self.connection.card_account_id: 10.0, self.company.income_currency_exchange_account_id: -10.0},
+        )
         self.assertEqual(self.balance(self.connection.card_account_id), 0)
         self.assertEqual(self.balance(self.connection.card_account_id, currency='EUR'), 0)
         self.assertTrue(self.env['report.ramp_connector.tie_out'].get_report(self.connection.id)['rates']['is_zero'])
@@ -382,7 +452,9 @@ class TestStatement(StatementsCase):
         statement = self.ramp.close_statement('2026-08-01')
         self.sync_statements()
         bill = self.bill(statement)
-        self.env['account.payment.register'].with_context(active_model='account.move', active_ids=bill.ids).create({})._create_payments()
+        self.env['account.payment.register'].with_context(active_model='account.move', active_ids=bill.ids).create(
+            {}
+        )._create_payments()
         self.ramp.add_transfer(date='2026-08-05')
         self.sync_statements()
         self.assertEqual(bill.amount_residual, 0)

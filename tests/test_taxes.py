@@ -1,5 +1,6 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
 """Taxed spend and bills: Ramp's amount to the cent, the tax as core computes it, in periods that are open."""
+
 from datetime import date
 
 from hypothesis import example, given
@@ -25,37 +26,75 @@ class TaxCase(PayablesCase, StatementsCase):
         super().once()
         self.connection.offer_taxes = True
         self.taxes = {rate: self.tax(f'VAT {rate}', rate) for rate in (5, 7, 19, 20)}
-        halves = [Command.create({'repartition_type': 'base'}), *(Command.create({
-            'repartition_type': 'tax', 'factor_percent': factor, 'account_id': account.id,
-        }) for factor, account in ((100, self.account_travel), (-100, self.account_software)))]
+        halves = [
+            Command.create({'repartition_type': 'base'}),
+            *(
+                Command.create({'repartition_type': 'tax', 'factor_percent': factor, 'account_id': account.id})
+                for factor, account in ((100, self.account_travel), (-100, self.account_software))
+            ),
+        ]
         self.taxes['reverse'] = self.tax(
-            'Reverse charge', 19, invoice_repartition_line_ids=halves, refund_repartition_line_ids=[*halves])
-        self.taxes['withheld'] = self.env['account.tax'].create({
-            'name': 'Reverse and withheld', 'amount_type': 'group', 'type_tax_use': 'purchase', 'company_id': self.company.id,
-            'children_tax_ids': [Command.set((self.taxes['reverse'] + self.tax('Withheld', -10)).ids)]})
+            'Reverse charge', 19, invoice_repartition_line_ids=halves, refund_repartition_line_ids=[*halves]
+        )
+        self.taxes['withheld'] = self.env['account.tax'].create(
+            {
+                'name': 'Reverse and withheld',
+                'amount_type': 'group',
+                'type_tax_use': 'purchase',
+                'company_id': self.company.id,
+                'children_tax_ids': [Command.set((self.taxes['reverse'] + self.tax('Withheld', -10)).ids)],
+            }
+        )
         self.sync('account', 'tax_rate', 'tax_code')
 
     def tax(self, name, amount, **values):
-        return self.env['account.tax'].create({
-            'name': name, 'amount': amount, 'amount_type': 'percent', 'type_tax_use': 'purchase', 'company_id': self.company.id,
-            'country_id': self.company.account_fiscal_country_id.id, **values})
+        return self.env['account.tax'].create(
+            {
+                'name': name,
+                'amount': amount,
+                'amount_type': 'percent',
+                'type_tax_use': 'purchase',
+                'company_id': self.company.id,
+                'country_id': self.company.account_fiscal_country_id.id,
+                **values,
+            }
+        )
 
     def code(self, kind):
-        return self.env['ramp.record'].search([('flow', '=', 'tax_code'), ('res_id', '=', self.taxes[kind].id)], limit=1).remote_id
+        return (
+            self.env['ramp.record']
+            .search([('flow', '=', 'tax_code'), ('res_id', '=', self.taxes[kind].id)], limit=1)
+            .remote_id
+        )
 
     def charge(self, parts, currency='USD', day=DAY):
         """A transaction of taxed lines: [(minor units, kind of tax)]."""
-        lines = [{'amount_minor': minor, 'selections': [
-            coding.account(self.ramp.state, self.external(self.account_meals)), coding.tax_code(self.ramp.state, self.code(kind))]}
-            for minor, kind in parts]
-        return self.spend(sum(minor for minor, _kind in parts), currency=currency, date=f'{day}T12:00:00+00:00', lines=lines)
+        lines = [
+            {
+                'amount_minor': minor,
+                'selections': [
+                    coding.account(self.ramp.state, self.external(self.account_meals)),
+                    coding.tax_code(self.ramp.state, self.code(kind)),
+                ],
+            }
+            for minor, kind in parts
+        ]
+        return self.spend(
+            sum(minor for minor, _kind in parts), currency=currency, date=f'{day}T12:00:00+00:00', lines=lines
+        )
 
     def billed(self, parts, **values):
         return self.owe(None, date=DAY, lines=self.lines(parts), **values)
 
     def lines(self, parts):
-        return [{'amount_minor': minor, 'account': self.external(self.account_meals), **({'tax': self.code(kind)} if kind else {})}
-                for minor, kind in parts]
+        return [
+            {
+                'amount_minor': minor,
+                'account': self.external(self.account_meals),
+                **({'tax': self.code(kind)} if kind else {}),
+            }
+            for minor, kind in parts
+        ]
 
     def assertCharged(self, ramp_id, minor, currency):
         move = self.move(ramp_id)
@@ -68,23 +107,41 @@ class TaxCase(PayablesCase, StatementsCase):
 
     def in_report(self, tax):
         """(tax, base) of a tax in what is posted, in the company's currency."""
-        lines = self.env['account.move.line'].search([('company_id', '=', self.company.id), ('parent_state', '=', 'posted')])
-        return tuple(round(sum(found.mapped('balance')), 2) for found in (
-            lines.filtered(lambda line: line.tax_line_id == tax), lines.filtered(lambda line: tax in line.tax_ids)))
+        lines = self.env['account.move.line'].search(
+            [('company_id', '=', self.company.id), ('parent_state', '=', 'posted')]
+        )
+        return tuple(
+            round(sum(found.mapped('balance')), 2)
+            for found in (
+                lines.filtered(lambda line: line.tax_line_id == tax),
+                lines.filtered(lambda line: tax in line.tax_ids),
+            )
+        )
 
 
 @tagged('post_install', '-at_install', 'ramp')
 class TestTaxes(TaxCase):
-
     kinds = st.sampled_from((5, 7, 19, 20, 'reverse', 'withheld'))
     minors = st.one_of(st.integers(1, 30), st.integers(1, 999999))
 
     def test_posts_to_an_archived_account(self):
         """Nobody picks it any more; what was coded with it before is held, in words; and it all comes back."""
-        account = self.env['account.account'].with_company(self.company).create({
-            'name': 'Input tax', 'code': '199902', 'account_type': 'asset_current', 'company_ids': [Command.set(self.company.ids)]})
+        account = (
+            self.env['account.account']
+            .with_company(self.company)
+            .create(
+                {
+                    'name': 'Input tax',
+                    'code': '199902',
+                    'account_type': 'asset_current',
+                    'company_ids': [Command.set(self.company.ids)],
+                }
+            )
+        )
         taxes = {kind: self.taxes[kind] for kind in (19, 'reverse', 'withheld')}
-        lines = (taxes[19] + taxes['reverse']).invoice_repartition_line_ids.filtered(lambda line: line.repartition_type == 'tax')
+        lines = (taxes[19] + taxes['reverse']).invoice_repartition_line_ids.filtered(
+            lambda line: line.repartition_type == 'tax'
+        )
         lines.account_id = account
         self.sync('account', 'tax_rate', 'tax_code')
         bill = self.billed([(1190, 19)])
@@ -103,13 +160,19 @@ class TestTaxes(TaxCase):
         self.assertRegex(row.error_message, 'VAT 19.*archived')
         account.active = True
         self.sync('account', 'tax_rate', 'tax_code')
-        self.assertEqual(self.env['ramp.record'].search([('flow', '=', 'tax_code'), ('res_id', '=', taxes[19].id)]).state, 'confirmed')
+        self.assertEqual(
+            self.env['ramp.record'].search([('flow', '=', 'tax_code'), ('res_id', '=', taxes[19].id)]).state,
+            'confirmed',
+        )
         self.sync_payables()
         self.assertBooked(bill)
 
     @examples(2)
-    @given(parts=st.lists(st.tuples(minors, kinds), min_size=1, max_size=3), sign=st.sampled_from((1, -1)),
-           currency=st.sampled_from(sorted(PLACES)))
+    @given(
+        parts=st.lists(st.tuples(minors, kinds), min_size=1, max_size=3),
+        sign=st.sampled_from((1, -1)),
+        currency=st.sampled_from(sorted(PLACES)),
+    )
     @example(parts=[(10, 5)], sign=1, currency='USD')
     @example(parts=[(10, 5), (3, 19), (1, 7)], sign=-1, currency='KWD')
     @example(parts=[(5, 20), (11000, 'withheld')], sign=1, currency='JPY')
@@ -127,18 +190,30 @@ class TestTaxes(TaxCase):
             lines = self.move(ramp_id).line_ids
             for share, of_share in lines.filtered('tax_line_id').grouped('tax_repartition_line_id').items():
                 tax = share.tax_id  # of each part in a line of its own
-                base = sum(lines.filtered(lambda line, tax=tax: tax in line.tax_ids.flatten_taxes_hierarchy()).mapped('amount_currency'))
-                self.assertLessEqual(abs(sum(of_share.mapped('amount_currency')) - base * tax.amount / 100 * share.factor),
-                                     1.5 * len(parts) / 10 ** PLACES[currency])
+                base = sum(
+                    lines.filtered(lambda line, tax=tax: tax in line.tax_ids.flatten_taxes_hierarchy()).mapped(
+                        'amount_currency'
+                    )
+                )
+                self.assertLessEqual(
+                    abs(sum(of_share.mapped('amount_currency')) - base * tax.amount / 100 * share.factor),
+                    1.5 * len(parts) / 10 ** PLACES[currency],
+                )
             if back:
-                self.assertEqual(self.record(back, 'repayment').state, 'confirmed', self.record(back, 'repayment').error_message)
+                self.assertEqual(
+                    self.record(back, 'repayment').state, 'confirmed', self.record(back, 'repayment').error_message
+                )
                 lines = (self.move(ramp_id) + self.move(back)).line_ids.filtered(
-                    lambda line: line.account_id == self.account_meals or line.tax_line_id)
+                    lambda line: line.account_id == self.account_meals or line.tax_line_id
+                )
                 self.assertEqual(round(sum(lines.mapped('balance')), 4), 0)
 
     @examples(2)
-    @given(parts=st.lists(st.tuples(minors, st.one_of(st.none(), kinds)), min_size=1, max_size=3),
-           rounding=st.sampled_from(('round_per_line', 'round_globally')), currency=st.sampled_from(sorted(PLACES)))
+    @given(
+        parts=st.lists(st.tuples(minors, st.one_of(st.none(), kinds)), min_size=1, max_size=3),
+        rounding=st.sampled_from(('round_per_line', 'round_globally')),
+        currency=st.sampled_from(sorted(PLACES)),
+    )
     @example(parts=[(8, 7)], rounding='round_per_line', currency='USD')
     @example(parts=[(11000, 'withheld')], rounding='round_globally', currency='USD')
     @example(parts=[(12000, 20), (30000, None)], rounding='round_per_line', currency='KWD')
@@ -151,8 +226,10 @@ class TestTaxes(TaxCase):
             self.assertOfParts('bill', ramp_id, parts, currency)
 
     @examples(2)
-    @given(parts=st.lists(st.tuples(minors, st.one_of(st.none(), kinds)), min_size=1, max_size=3),
-           rounding=st.sampled_from(('round_per_line', 'round_globally')))
+    @given(
+        parts=st.lists(st.tuples(minors, st.one_of(st.none(), kinds)), min_size=1, max_size=3),
+        rounding=st.sampled_from(('round_per_line', 'round_globally')),
+    )
     @example(parts=[(8, 7)], rounding='round_per_line')
     @example(parts=[(10, 5), (3, 19), (1, 7)], rounding='round_globally')
     @example(parts=[(5, 20), (11000, 'withheld')], rounding='round_per_line')
@@ -162,7 +239,13 @@ class TestTaxes(TaxCase):
             self.company.tax_calculation_rounding_method = rounding
             self.connection.pull_reimbursements = True
             ramp_id = self.ramp.add_reimbursement(
-                user=self.user_id, entity=self.primary, currency='USD', date=DAY, state='REIMBURSED', lines=self.lines(parts))
+                user=self.user_id,
+                entity=self.primary,
+                currency='USD',
+                date=DAY,
+                state='REIMBURSED',
+                lines=self.lines(parts),
+            )
             self.sync('reimbursement')
             self.assertOfParts('reimbursement', ramp_id, parts, 'USD')
 
@@ -171,13 +254,18 @@ class TestTaxes(TaxCase):
         if record.state == 'held':
             self.assertFalse(move)
             self.assertIn('With the tax codes of its lines Odoo comes to', record.error_message)
-            self.assertLess(min(minor for minor, kind in parts if kind), 30, f'only cents cannot be met: {record.error_message}')
+            self.assertLess(
+                min(minor for minor, kind in parts if kind), 30, f'only cents cannot be met: {record.error_message}'
+            )
             return
         self.assertEqual(record.state, 'confirmed', record.error_message)
         self.assertEqual(round(move.amount_total * 10 ** PLACES[currency]), sum(minor for minor, _kind in parts))
         for tax, lines in move.line_ids.filtered('tax_line_id').grouped('tax_line_id').items():
-            base = sum(move.line_ids.filtered(
-                lambda item, tax=tax: tax in item.tax_ids.flatten_taxes_hierarchy()).mapped('amount_currency'))
+            base = sum(
+                move.line_ids.filtered(lambda item, tax=tax: tax in item.tax_ids.flatten_taxes_hierarchy()).mapped(
+                    'amount_currency'
+                )
+            )
             factor = sum(lines.tax_repartition_line_id.mapped('factor'))
             allowed = (2 * len(parts) + 1) / 10 ** PLACES[currency]
             self.assertLessEqual(abs(sum(lines.mapped('amount_currency')) - base * tax.amount / 100 * factor), allowed)
@@ -188,7 +276,11 @@ class TestTaxes(TaxCase):
         """A tax that the bill's amount cannot contain is not bent to it."""
         ramp_id = self.billed([(12000, 20)])
         with self.isolated():
-            self.patch(type(self.env['ramp.flow.bill']), '_get_untaxed_price', lambda flow, connection, document, line, amount: amount - 24)
+            self.patch(
+                type(self.env['ramp.flow.bill']),
+                '_get_untaxed_price',
+                lambda flow, connection, document, line, amount: amount - 24,
+            )
             self.sync_payables()
             record = self.record(ramp_id, 'bill')
             self.assertEqual((record.state, bool(self.move(ramp_id))), ('held', False))
@@ -196,42 +288,80 @@ class TestTaxes(TaxCase):
 
     def test_quantities_that_odoo_would_round(self):
         stocked = {'quantity': '0.375', 'unit_price_minor': 80000, 'account': self.external(self.account_meals)}
-        ramp_id = self.owe(None, date=DAY, inventory=[stocked], lines=[
-            {'amount_minor': 12000, 'account': self.external(self.account_meals), 'tax': self.code(20)}])
+        ramp_id = self.owe(
+            None,
+            date=DAY,
+            inventory=[stocked],
+            lines=[{'amount_minor': 12000, 'account': self.external(self.account_meals), 'tax': self.code(20)}],
+        )
         kept = self.owe(None, date=DAY, inventory=[{**stocked, 'quantity': '0.25'}])
         self.sync_payables()
         self.assertEqual((self.move(ramp_id).amount_untaxed, self.move(ramp_id).amount_tax), (400.0, 20.0))
         self.assertEqual(self.move(kept).invoice_line_ids.mapped('quantity'), [0.25])
 
     def test_a_bill_that_charges_had_paid(self):
-        """Spend with tax came first, then its bill with the same tax: the tax report has it once, by tax and by account."""
-        tax, grid = self.taxes[20], self.env['account.account.tag'].create({
-            'name': 'Grid', 'applicability': 'taxes', 'country_id': self.company.account_fiscal_country_id.id})
+        """Spend with tax came first, then its bill with the same tax: the tax report has it once, by tax and by
+        account.
+        """
+        tax, grid = (
+            self.taxes[20],
+            self.env['account.account.tag'].create(
+                {'name': 'Grid', 'applicability': 'taxes', 'country_id': self.company.account_fiscal_country_id.id}
+            ),
+        )
         (tax.invoice_repartition_line_ids + tax.refund_repartition_line_ids).tag_ids = grid
         ramp_id = self.charge([(6600, 20), (4400, 20), (4, 20)])
         self.sync()
         bill = self.billed([(6600, 20), (4404, 20)], payment_method='CARD')
         self.ramp.pay_bill(bill, method='CARD', transaction=ramp_id, date='2026-03-15')
         self.sync_payables()
-        self.assertEqual(self.record(bill, 'bill_payment').state, 'confirmed', self.record(bill, 'bill_payment').error_message)
-        self.assertEqual(self.in_report(tax), (round(self.move(bill).amount_tax, 2), round(self.move(bill).amount_untaxed, 2)))
-        lines = self.env['account.move.line'].search([
-            ('company_id', '=', self.company.id), ('parent_state', '=', 'posted'), ('tax_tag_ids', 'in', grid.ids)])
+        self.assertEqual(
+            self.record(bill, 'bill_payment').state, 'confirmed', self.record(bill, 'bill_payment').error_message
+        )
+        self.assertEqual(
+            self.in_report(tax), (round(self.move(bill).amount_tax, 2), round(self.move(bill).amount_untaxed, 2))
+        )
+        lines = self.env['account.move.line'].search(
+            [('company_id', '=', self.company.id), ('parent_state', '=', 'posted'), ('tax_tag_ids', 'in', grid.ids)]
+        )
         self.assertEqual(round(sum(lines.mapped('balance')), 2), 110.04)
 
     def test_tax_on_payment_and_a_credit_in_part(self):
         """Core's entries for taxes that are due on payment are made for a part of a credit, too."""
         self.company.tax_exigibility = True
-        waiting, due = self.env['account.account'].create([
-            {'name': name, 'code': code, 'account_type': 'asset_current', 'reconcile': name == 'Waiting',
-             'company_ids': [Command.set(self.company.ids)]} for name, code in (('Waiting', '253001'), ('Due', '253002'))])
-        parts = [Command.create({'repartition_type': 'base'}), Command.create({'repartition_type': 'tax', 'account_id': due.id})]
-        self.taxes['late'] = self.tax('On payment', 20, tax_exigibility='on_payment', cash_basis_transition_account_id=waiting.id,
-                                      invoice_repartition_line_ids=parts, refund_repartition_line_ids=[*parts])
+        waiting, due = self.env['account.account'].create(
+            [
+                {
+                    'name': name,
+                    'code': code,
+                    'account_type': 'asset_current',
+                    'reconcile': name == 'Waiting',
+                    'company_ids': [Command.set(self.company.ids)],
+                }
+                for name, code in (('Waiting', '253001'), ('Due', '253002'))
+            ]
+        )
+        parts = [
+            Command.create({'repartition_type': 'base'}),
+            Command.create({'repartition_type': 'tax', 'account_id': due.id}),
+        ]
+        self.taxes['late'] = self.tax(
+            'On payment',
+            20,
+            tax_exigibility='on_payment',
+            cash_basis_transition_account_id=waiting.id,
+            invoice_repartition_line_ids=parts,
+            refund_repartition_line_ids=[*parts],
+        )
         self.sync('tax_rate', 'tax_code')
         vendor = self.ramp.add_vendor('Creditor')
-        credit = self.ramp.add_vendor_credit(vendor=vendor, amount_minor=6000, date='2026-03-01', entity=self.primary, lines=[
-            {'amount_minor': 6000, 'account': self.external(self.account_meals), 'tax': self.code('late')}])
+        credit = self.ramp.add_vendor_credit(
+            vendor=vendor,
+            amount_minor=6000,
+            date='2026-03-01',
+            entity=self.primary,
+            lines=[{'amount_minor': 6000, 'account': self.external(self.account_meals), 'tax': self.code('late')}],
+        )
         bill = self.billed([(12000, 'late')], vendor=vendor)
         for amount, is_paid in ((2400, False), (3600, True)):
             self.ramp.apply_vendor_credit(credit, bill, amount)
@@ -246,7 +376,12 @@ class TestTaxes(TaxCase):
     def test_a_number_that_a_credit_covered_was_used(self):
         vendor = self.ramp.add_vendor('Covered')
         credit = self.ramp.add_vendor_credit(
-            vendor=vendor, amount_minor=1000, date='2026-03-01', account=self.external(self.account_meals), entity=self.primary)
+            vendor=vendor,
+            amount_minor=1000,
+            date='2026-03-01',
+            account=self.external(self.account_meals),
+            entity=self.primary,
+        )
         first = self.owe(1000, vendor=vendor, invoice_number='C-1', date=DAY)
         self.ramp.apply_vendor_credit(credit, first, 1000)
         for _time in range(2):
@@ -286,7 +421,11 @@ class TestClosedPeriods(TaxCase):
         self.connection.lock_date_policy = 'next_open'
         self.sync_payables()
         self.assertSettledByCard(bill, 5000)
-        [entry] = self.move(bill).line_ids.filtered(lambda line: line.account_type == 'liability_payable').matched_debit_ids.debit_move_id
+        [entry] = (
+            self.move(bill)
+            .line_ids.filtered(lambda line: line.account_type == 'liability_payable')
+            .matched_debit_ids.debit_move_id
+        )
         self.assertEqual(entry.date, date(2026, 4, 1))
 
     def test_reversed_by_hand(self):
@@ -328,7 +467,9 @@ class TestClosedPeriods(TaxCase):
         with self.isolated():  # its own month is closed, that in which it is learned of is not
             self.sync_payables()
             [reversal] = self.env['account.move'].search([('reversed_entry_id', '=', payment.move_id.id)])
-            self.assertEqual((payment.date, reversal.date), (date(2026, 3, 20), fields.Date.context_today(self.connection)))
+            self.assertEqual(
+                (payment.date, reversal.date), (date(2026, 3, 20), fields.Date.context_today(self.connection))
+            )
             self.assertEqual(self.move(bill).amount_residual, 50.0)
         self.patch(fields.Date, 'context_today', lambda record, timestamp=None: date(2026, 3, 25))
         self.sync_payables()

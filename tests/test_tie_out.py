@@ -14,8 +14,10 @@ class TestTieOut(StatementsCase, PayablesCase):
         super().setUp()
         self.usd = self.env.ref('base.USD')
         self.connection.start_date = '2026-06-01'
-        self.ramp_ids = [self.spend(minor, date=f'2026-07-{day:02}T12:00:00+00:00')
-                         for day, minor in enumerate((10000, 2500, -500), 3)]
+        self.ramp_ids = [
+            self.spend(minor, date=f'2026-07-{day:02}T12:00:00+00:00')
+            for day, minor in enumerate((10000, 2500, -500), 3)
+        ]
 
     def report(self, *months):
         self.env.flush_all()
@@ -46,9 +48,16 @@ class TestTieOut(StatementsCase, PayablesCase):
         report = self.report()
         self.assertTrue(report['is_zero'], report)
         july = self.month('2026-07')
-        self.assertEqual({line['measure']: (line['ramp'], line['odoo'], line['difference']) for line in july['lines']}, {
-            'spend': (125.0, 125.0, 0), 'refund': (-5.0, -5.0, 0), 'cashback': (-1.8, -1.8, 0), 'payment': (0, 0, 0),
-            'repayment': (0, 0, 0)})
+        self.assertEqual(
+            {line['measure']: (line['ramp'], line['odoo'], line['difference']) for line in july['lines']},
+            {
+                'spend': (125.0, 125.0, 0),
+                'refund': (-5.0, -5.0, 0),
+                'cashback': (-1.8, -1.8, 0),
+                'payment': (0, 0, 0),
+                'repayment': (0, 0, 0),
+            },
+        )
         self.assertEqual((july['opening']['ramp'], july['closing']['ramp'], july['closing']['odoo']), (0, 118.2, 118.2))
         self.assertEqual(self.section()['closing'], {'ramp': 68.2, 'odoo': 68.2, 'difference': 0, 'odd': 0})
 
@@ -71,7 +80,14 @@ class TestTieOut(StatementsCase, PayablesCase):
 
         def amount():
             move.button_draft()
-            move.write({'line_ids': [(1, card.id, {'amount_currency': -90.0}), (1, (move.line_ids - card).id, {'amount_currency': 90.0})]})
+            move.write(
+                {
+                    'line_ids': [
+                        (1, card.id, {'amount_currency': -90.0}),
+                        (1, (move.line_ids - card).id, {'amount_currency': 90.0}),
+                    ]
+                }
+            )
             move.action_post()
 
         def account():
@@ -96,16 +112,28 @@ class TestTieOut(StatementsCase, PayablesCase):
             move._reverse_moves([{'date': '2026-07-20'}], cancel=True)
 
         def by_hand():
-            self.env['account.move'].create({
-                'move_type': 'entry', 'journal_id': self.connection.card_journal_id.id, 'date': '2026-07-09', 'line_ids': [
-                    (0, 0, {'account_id': self.connection.card_account_id.id, 'credit': 7.0}),
-                    (0, 0, {'account_id': self.account_meals.id, 'debit': 7.0})]}).action_post()
+            self.env['account.move'].create(
+                {
+                    'move_type': 'entry',
+                    'journal_id': self.connection.card_journal_id.id,
+                    'date': '2026-07-09',
+                    'line_ids': [
+                        (0, 0, {'account_id': self.connection.card_account_id.id, 'credit': 7.0}),
+                        (0, 0, {'account_id': self.account_meals.id, 'debit': 7.0}),
+                    ],
+                }
+            ).action_post()
 
         for edit, kind, difference, pattern in (
-                (amount, 'edited', 10.0, 'edited in Odoo'), (account, 'edited', 100.0, 'edited'), (period, 'period', 100.0, 'booked on'),
-                (move.button_draft, 'draft', 100.0, 'draft'), (cancel, 'cancelled', 100.0, 'cancelled'),
-                (delete, 'deleted', 100.0, 'deleted in Odoo by'), (reverse, 'reversed', 100.0, 'reversed in Odoo by'),
-                (by_hand, 'manual', -7.0, 'no object of Ramp')):
+            (amount, 'edited', 10.0, 'edited in Odoo'),
+            (account, 'edited', 100.0, 'edited'),
+            (period, 'period', 100.0, 'booked on'),
+            (move.button_draft, 'draft', 100.0, 'draft'),
+            (cancel, 'cancelled', 100.0, 'cancelled'),
+            (delete, 'deleted', 100.0, 'deleted in Odoo by'),
+            (reverse, 'reversed', 100.0, 'reversed in Odoo by'),
+            (by_hand, 'manual', -7.0, 'no object of Ramp'),
+        ):
             with self.subTest(edit=edit.__name__), self.env.cr.savepoint() as savepoint:
                 edit()
                 self.assertNamed('2026-07', kind, difference, pattern)
@@ -118,10 +146,17 @@ class TestTieOut(StatementsCase, PayablesCase):
         self.sync_statements()
         self.spend(700, account=None, date='2026-07-09T12:00:00+00:00')
         self.sync_statements()
-        self.env['account.move'].create({
-            'move_type': 'entry', 'journal_id': self.connection.card_journal_id.id, 'date': '2026-07-09', 'line_ids': [
-                (0, 0, {'account_id': self.connection.card_account_id.id, 'credit': 7.0}),
-                (0, 0, {'account_id': self.account_meals.id, 'debit': 7.0})]}).action_post()
+        self.env['account.move'].create(
+            {
+                'move_type': 'entry',
+                'journal_id': self.connection.card_journal_id.id,
+                'date': '2026-07-09',
+                'line_ids': [
+                    (0, 0, {'account_id': self.connection.card_account_id.id, 'credit': 7.0}),
+                    (0, 0, {'account_id': self.account_meals.id, 'debit': 7.0}),
+                ],
+            }
+        ).action_post()
         month = self.month('2026-07')
         self.assertEqual(month['closing']['difference'], 0)
         self.assertFalse(month['is_zero'])
@@ -157,7 +192,11 @@ class TestTieOut(StatementsCase, PayablesCase):
         [month] = [month for month in self.section()['months'] if month['month'] == '2026-08']
         [line] = [line for line in month['lines'] if line['measure'] == 'payment']
         self.assertEqual((line['ramp'], line['odoo'], month['is_zero']), (-50.0, -50.0, True))
-        [month] = [month for month in self.section()['months'] if month['month'] == f'{fields.Date.context_today(self.connection):%Y-%m}']
+        [month] = [
+            month
+            for month in self.section()['months']
+            if month['month'] == f'{fields.Date.context_today(self.connection):%Y-%m}'
+        ]
         [line] = [line for line in month['lines'] if line['measure'] == 'payment']
         self.assertEqual((line['ramp'], line['odoo'], month['closing']['difference']), (50.0, 50.0, 0.0))
 
@@ -198,10 +237,16 @@ class TestTieOut(StatementsCase, PayablesCase):
         section = self.section()
         self.assertEqual(section['start'], {'ramp': 400.0, 'odoo': 0, 'difference': 400.0, 'odd': 1})
         self.assertFalse(section['is_zero'])
-        self.env['account.move'].create({
-            'move_type': 'entry', 'date': '2026-05-31', 'line_ids': [
-                (0, 0, {'account_id': self.connection.card_account_id.id, 'credit': 400.0}),
-                (0, 0, {'account_id': self.account_meals.id, 'debit': 400.0})]}).action_post()
+        self.env['account.move'].create(
+            {
+                'move_type': 'entry',
+                'date': '2026-05-31',
+                'line_ids': [
+                    (0, 0, {'account_id': self.connection.card_account_id.id, 'credit': 400.0}),
+                    (0, 0, {'account_id': self.account_meals.id, 'debit': 400.0}),
+                ],
+            }
+        ).action_post()
         self.assertTrue(self.report()['is_zero'])
 
     def test_currencies_of_entities(self):
@@ -212,8 +257,10 @@ class TestTieOut(StatementsCase, PayablesCase):
         report = self.report()
         self.assertTrue(report['is_zero'])
         self.assertEqual(len(report['sections']), len(self.ramp.state['entities']))
-        self.assertEqual({section['entity_name'] for section in report['sections']},
-                         {entity['entity_name'] for entity in self.ramp.state['entities']})
+        self.assertEqual(
+            {section['entity_name'] for section in report['sections']},
+            {entity['entity_name'] for entity in self.ramp.state['entities']},
+        )
 
     def test_range_of_months(self):
         self.spend(900, date='2026-09-05T12:00:00+00:00')
@@ -229,7 +276,9 @@ class TestTieOut(StatementsCase, PayablesCase):
         whole = self.section()
         for first, last in (('0001-01', '9999-12'), ('0001-01', '0001-01'), ('9999-01', '9999-12')):
             with self.subTest(first=first, last=last):
-                self.assertLessEqual(max((len(section['months']) for section in self.report(first, last)['sections']), default=0), 240)
+                self.assertLessEqual(
+                    max((len(section['months']) for section in self.report(first, last)['sections']), default=0), 240
+                )
         self.assertEqual(self.section('0001-01', '9999-12')['closing'], whole['closing'])
         self.connection.start_date = '0001-01-01'
         section = self.section('0001-01', '9999-12')
@@ -241,7 +290,11 @@ class TestTieOut(StatementsCase, PayablesCase):
         self.sync_statements()
         Report = self.env['report.ramp_connector.tie_out']
         for month, measure, amount, count in (
-                ('2026-07', 'spend', -125.0, 2), ('2026-07', 'refund', 5.0, 1), ('2026-08', 'payment', 50.0, 1), (None, None, -68.2, None)):
+            ('2026-07', 'spend', -125.0, 2),
+            ('2026-07', 'refund', 5.0, 1),
+            ('2026-08', 'payment', 50.0, 1),
+            (None, None, -68.2, None),
+        ):
             with self.subTest(measure=measure):
                 action = Report.open_items(self.connection.id, 'odoo', self.usd.id, month, measure)
                 lines = self.env[action['res_model']].search(action['domain'])
@@ -252,18 +305,22 @@ class TestTieOut(StatementsCase, PayablesCase):
                     self.assertEqual(len(records), count)
         [cashback] = self.ramp.state['cashbacks']
         records = self.env['ramp.record'].search(
-            Report.open_items(self.connection.id, 'ramp', self.usd.id, '2026-07', 'cashback')['domain'])
+            Report.open_items(self.connection.id, 'ramp', self.usd.id, '2026-07', 'cashback')['domain']
+        )
         self.assertEqual(records.ramp_id, cashback['id'])
         lines = self.env['account.move.line'].search(
-            Report.open_items(self.connection.id, 'odoo', self.usd.id, '2026-07', 'cashback')['domain'])
+            Report.open_items(self.connection.id, 'odoo', self.usd.id, '2026-07', 'cashback')['domain']
+        )
         self.assertEqual((lines.move_id, round(sum(lines.mapped('amount_currency')), 2)), (self.bill(statement), 1.8))
 
     def test_pivot(self):
         self.sync_statements()
         self.env.flush_all()
         [(ramp, odoo, difference)] = self.env['ramp.tie.out']._read_group(
-            [('connection_id', '=', self.connection.id), ('measure', '=', 'spend')], [],
-            ['ramp_amount:sum', 'odoo_amount:sum', 'difference:sum'])
+            [('connection_id', '=', self.connection.id), ('measure', '=', 'spend')],
+            [],
+            ['ramp_amount:sum', 'odoo_amount:sum', 'difference:sum'],
+        )
         self.assertEqual((ramp, odoo, difference), (125.0, 125.0, 0))
 
     def test_rates(self):
@@ -274,22 +331,29 @@ class TestTieOut(StatementsCase, PayablesCase):
         self.spend(-4000, **EUR)
         euro = self.env.ref('base.EUR')
         self.env['res.currency.rate'].create(
-            {'currency_id': euro.id, 'name': '2026-07-10', 'rate': 0.5, 'company_id': self.company.id})
+            {'currency_id': euro.id, 'name': '2026-07-10', 'rate': 0.5, 'company_id': self.company.id}
+        )
         self.connection.rate_tolerance = 90
         self.connection.pull_bills = True
         self.owe(1000, currency='EUR', date='2026-07-12', fx_conversion_rate='2.2')
         self.sync('transaction', 'vendor', 'bill')
         [row] = self.report()['rates']['rows']
         # 120 at 1 / 0.8, 10 at 1 / 0.5; the bill at Ramp's 2.2, 10 % off
-        self.assertEqual((row['code'], row['amount'], row['ramp'], row['odoo'], row['difference']), ('EUR', 130.0, 170.0, 172.0, -2.0))
+        self.assertEqual(
+            (row['code'], row['amount'], row['ramp'], row['odoo'], row['difference']),
+            ('EUR', 130.0, 170.0, 172.0, -2.0),
+        )
         self.assertAlmostEqual(row['percent'], 2 / 170 * 100, 5)
         self.assertEqual((row['odd'], self.report()['rates']['is_zero']), (0, True))
         [row] = self.report('2026-08')['rates']['rows'] or [None]
         self.assertIsNone(row)
         self.connection.rate_tolerance = 9
         report = self.report()
-        self.assertEqual((report['rates']['rows'][0]['odd'], report['rates']['is_zero'], report['is_zero']), (1, False, False),
-                         'the bill alone is too far off, though all of them are not')
+        self.assertEqual(
+            (report['rates']['rows'][0]['odd'], report['rates']['is_zero'], report['is_zero']),
+            (1, False, False),
+            'the bill alone is too far off, though all of them are not',
+        )
         self.env['res.currency.rate'].search([('currency_id', '=', euro.id), ('name', '<', '2026-07-10')]).unlink()
         [row] = self.report()['rates']['rows']
         self.assertEqual((row['amount'], row['ramp'], row['odoo'], row['unknown']), (10.0, 20.0, 22.0, 2))
@@ -301,14 +365,23 @@ class TestTieOut(StatementsCase, PayablesCase):
         self.sync_statements()
         other = self.env['res.company'].create({'name': 'Elsewhere'})
         Report = self.env['report.ramp_connector.tie_out']
-        accountant = new_test_user(self.env, 'tie_accountant', 'account.group_account_readonly', company_id=self.company.id,
-                                   company_ids=[(6, 0, self.company.ids)])
+        accountant = new_test_user(
+            self.env,
+            'tie_accountant',
+            'account.group_account_readonly',
+            company_id=self.company.id,
+            company_ids=[(6, 0, self.company.ids)],
+        )
         self.assertTrue(Report.with_user(accountant).get_report(self.connection.id)['sections'])
         for login, groups, company in (
-                ('tie_employee', 'base.group_user', self.company), ('tie_other', 'account.group_account_readonly', other)):
+            ('tie_employee', 'base.group_user', self.company),
+            ('tie_other', 'account.group_account_readonly', other),
+        ):
             user = new_test_user(self.env, login, groups, company_id=company.id, company_ids=[(6, 0, company.ids)])
-            for call in (lambda report: report.get_report(self.connection.id), lambda report: report.open_items(
-                    self.connection.id, 'odoo', self.usd.id)):
+            for call in (
+                lambda report: report.get_report(self.connection.id),
+                lambda report: report.open_items(self.connection.id, 'odoo', self.usd.id),
+            ):
                 with self.subTest(login=login), self.assertRaises(AccessError):
                     call(Report.with_user(user).with_context(allowed_company_ids=company.ids))
 

@@ -29,7 +29,10 @@ class TieOutCase(StatementsCase, ScreenCase):
         self.connection.write({'name': 'Ramp of the tour', 'start_date': '2026-06-01'})
         self.ramp_ids = [
             self.spend(minor, merchant=merchant, date=f'2026-07-{day:02}T12:00:00+00:00')
-            for day, (merchant, minor) in enumerate((('Amazon Web Services', 10000), ('FedEx', 2500), ('Staples', -500)), 3)]
+            for day, (merchant, minor) in enumerate(
+                (('Amazon Web Services', 10000), ('FedEx', 2500), ('Staples', -500)), 3
+            )
+        ]
         self.ramp.close_statement('2026-08-01', cashback_bps=150)
         self.ramp.add_transfer(amount_minor=5000, date='2026-08-05')
         self.sync_statements()
@@ -40,13 +43,22 @@ class TieOutCase(StatementsCase, ScreenCase):
 
     def differ(self):
         """One that Ramp has and the books have not; one that somebody reset to draft; one that somebody entered."""
-        self.held = self.spend(700, merchant='=HYPERLINK("https://example.com")', account=None, date='2026-07-09T12:00:00+00:00')
+        self.held = self.spend(
+            700, merchant='=HYPERLINK("https://example.com")', account=None, date='2026-07-09T12:00:00+00:00'
+        )
         self.sync_statements()
         self.move(self.ramp_ids[1]).button_draft()
-        self.by_hand = self.env['account.move'].create({
-            'move_type': 'entry', 'journal_id': self.connection.card_journal_id.id, 'date': '2026-07-10', 'line_ids': [
-                (0, 0, {'account_id': self.connection.card_account_id.id, 'credit': 7.0}),
-                (0, 0, {'account_id': self.account_meals.id, 'debit': 7.0})]})
+        self.by_hand = self.env['account.move'].create(
+            {
+                'move_type': 'entry',
+                'journal_id': self.connection.card_journal_id.id,
+                'date': '2026-07-10',
+                'line_ids': [
+                    (0, 0, {'account_id': self.connection.card_account_id.id, 'credit': 7.0}),
+                    (0, 0, {'account_id': self.account_meals.id, 'debit': 7.0}),
+                ],
+            }
+        )
         self.by_hand.action_post()
 
 
@@ -59,11 +71,15 @@ class TestTieOutScreens(TieOutCase):
         self.assertEqual(self.report()['status']['kind'], 'unread')
         self.assertRegex(self.report()['status']['note'], 'never. Press Read Ramp Again')
         self.sync('watch')
-        self.assertEqual({key: self.report()['status'][key] for key in ('kind', 'count', 'text')}, {
-            'kind': 'zero', 'count': 0, 'text': 'Everything ties out to the cent'})
+        self.assertEqual(
+            {key: self.report()['status'][key] for key in ('kind', 'count', 'text')},
+            {'kind': 'zero', 'count': 0, 'text': 'Everything ties out to the cent'},
+        )
         self.differ()
-        self.assertEqual({key: self.report()['status'][key] for key in ('kind', 'count', 'text')}, {
-            'kind': 'odd', 'count': 3, 'text': '3 differences'})
+        self.assertEqual(
+            {key: self.report()['status'][key] for key in ('kind', 'count', 'text')},
+            {'kind': 'odd', 'count': 3, 'text': '3 differences'},
+        )
         self.assertEqual(self.report('2026-08', '2026-08')['status']['text'], 'Differences in months before these')
         self.env['ramp.record'].search([]).unlink()
         self.env['account.move'].search([]).filtered(lambda move: move.state == 'posted').button_draft()
@@ -72,7 +88,12 @@ class TestTieOutScreens(TieOutCase):
     def test_kinds_have_names(self):
         self.differ()
         report = self.report()
-        kinds = [item['kind'] for section in report['sections'] for month in section['months'] for item in month['differences']]
+        kinds = [
+            item['kind']
+            for section in report['sections']
+            for month in section['months']
+            for item in month['differences']
+        ]
         self.assertEqual(sorted(report['kinds'][kind] for kind in kinds), ['Draft', 'Entered by hand', 'Held'])
 
     def test_balances_can_be_opened(self):
@@ -82,7 +103,9 @@ class TestTieOutScreens(TieOutCase):
 
         def total(**options):
             action = Report.open_items(self.connection.id, 'odoo', usd.id, entity=section['entity'], **options)
-            return -round(sum(self.env[action['res_model']].search(action['domain']).mapped('amount_currency')), 2) + 0.0
+            return (
+                -round(sum(self.env[action['res_model']].search(action['domain']).mapped('amount_currency')), 2) + 0.0
+            )
 
         for month in section['months']:
             with self.subTest(month=month['month']):
@@ -101,9 +124,14 @@ class TestTieOutScreens(TieOutCase):
         self.differ()
         self.env.flush_all()
         rows = self.env['ramp.tie.out'].search([('is_odd', '=', True), ('connection_id', '=', self.connection.id)])
-        self.assertEqual({(action['res_model'], action['res_id']) for action in (row.action_open() for row in rows)}, {
-            ('ramp.record', self.record(self.held).id), ('ramp.record', self.record(self.ramp_ids[1]).id),
-            ('account.move', self.by_hand.id)})
+        self.assertEqual(
+            {(action['res_model'], action['res_id']) for action in (row.action_open() for row in rows)},
+            {
+                ('ramp.record', self.record(self.held).id),
+                ('ramp.record', self.record(self.ramp_ids[1]).id),
+                ('account.move', self.by_hand.id),
+            },
+        )
 
     def test_read_again(self):
         accountant, auditor = (self.person(role) for role in ('accountant', 'auditor'))
@@ -111,7 +139,9 @@ class TestTieOutScreens(TieOutCase):
         self.connection.sync_requested_at = False
         self.assertTrue(connection.action_read_again())
         self.assertTrue(self.connection.sync_requested_at)
-        self.assertTrue(self.env['ir.cron.trigger'].search_count([('cron_id', '=', self.env.ref('ramp_connector.cron_watch').id)]))
+        self.assertTrue(
+            self.env['ir.cron.trigger'].search_count([('cron_id', '=', self.env.ref('ramp_connector.cron_watch').id)])
+        )
         with self.assertRaises(AccessError):
             connection.with_env(self.as_person(auditor)).action_read_again()
         self.connection.state = 'disconnected'
@@ -123,11 +153,21 @@ class TestTieOutScreens(TieOutCase):
         self.sync('watch')
         self.differ()
         report = self.env.ref('ramp_connector.ramp_tie_out_report')
-        html = report._render_qweb_html(report.report_name, None, data={'connection_id': self.connection.id})[0].decode()
-        for text in ('3 differences', '=HYPERLINK(&#34;https://example.com&#34;)', 'Entered by hand', 'Closing balance', '$'):
+        html = report._render_qweb_html(report.report_name, None, data={'connection_id': self.connection.id})[
+            0
+        ].decode()
+        for text in (
+            '3 differences',
+            '=HYPERLINK(&#34;https://example.com&#34;)',
+            'Entered by hand',
+            'Closing balance',
+            '$',
+        ):
             with self.subTest(text=text):
                 self.assertIn(text, html)
-        html = report._render_qweb_html(report.report_name, self.connection.ids, data={'month_from': '2026-08', 'month_to': '2026-08'})[0]
+        html = report._render_qweb_html(
+            report.report_name, self.connection.ids, data={'month_from': '2026-08', 'month_to': '2026-08'}
+        )[0]
         self.assertIn('August 2026', html.decode())
         self.assertNotIn('July 2026', html.decode())
         self.assertNotIn("At Odoo's rates", html.decode().replace('&#39;', "'"))
@@ -148,14 +188,20 @@ class TestTieOutTours(TieOutCase, BrowserCase):
     """The report in a real browser, and its exports over HTTP; see `TestTours`."""
 
     def book(self, **options):
-        answer = self.url_open(f'{XLSX}?connection_id={self.connection.id}' + ''.join(f'&{key}={value}' for key, value in options.items()))
+        answer = self.url_open(
+            f'{XLSX}?connection_id={self.connection.id}' + ''.join(f'&{key}={value}' for key, value in options.items())
+        )
         self.assertEqual(answer.status_code, 200, answer.text[:500])
         self.assertIn('attachment', answer.headers['Content-Disposition'])
-        return openpyxl.load_workbook(io.BytesIO(answer.content)), openpyxl.load_workbook(io.BytesIO(answer.content), data_only=True)
+        return openpyxl.load_workbook(io.BytesIO(answer.content)), openpyxl.load_workbook(
+            io.BytesIO(answer.content), data_only=True
+        )
 
     def call(self, method, *arguments):
-        return self.make_jsonrpc_request('/web/dataset/call_kw', {
-            'model': 'report.ramp_connector.tie_out', 'method': method, 'args': arguments, 'kwargs': {}})
+        return self.make_jsonrpc_request(
+            '/web/dataset/call_kw',
+            {'model': 'report.ramp_connector.tie_out', 'method': method, 'args': arguments, 'kwargs': {}},
+        )
 
     def test_green(self):
         self.sync('watch')
@@ -176,12 +222,20 @@ class TestTieOutTours(TieOutCase, BrowserCase):
         self.start_tour('/odoo', 'ramp_connector_tie_out_amber', login=self.person('auditor').login)
 
     def test_rates(self):
-        """A rate that was entered after the charge was booked, and tells of another amount than the connection's tolerance allows."""
+        """A rate that was entered after the charge was booked, and tells of another amount than the connection's
+        tolerance allows.
+        """
         self.spend(8000, currency='EUR', merchant='Hotel', date='2026-07-06T12:00:00+00:00')
         self.sync_statements()
         self.sync('watch')
-        self.env['res.currency.rate'].create({
-            'currency_id': self.env.ref('base.EUR').id, 'company_id': self.company.id, 'name': '2026-07-06', 'rate': 0.5})
+        self.env['res.currency.rate'].create(
+            {
+                'currency_id': self.env.ref('base.EUR').id,
+                'company_id': self.company.id,
+                'name': '2026-07-06',
+                'rate': 0.5,
+            }
+        )
         self.start_tour('/odoo', 'ramp_connector_tie_out_rates', login=self.person('auditor').login)
 
     def test_nothing_there(self):
@@ -205,31 +259,46 @@ class TestTieOutTours(TieOutCase, BrowserCase):
         sheet = values.worksheets[0]
         rows = {(row[0].value, row[1].value): [cell.value for cell in row[2:5]] for row in sheet.iter_rows(min_row=6)}
         for month in section['months']:
-            for label, figures in (('Opening balance', month['opening']), ('Closing balance', month['closing']),
-                                   *((line['label'], line) for line in month['lines'] if line['is_owed'])):
-                self.assertEqual(rows[month['label'], label], [figures[side] for side in ('ramp', 'odoo', 'difference')])
+            for label, figures in (
+                ('Opening balance', month['opening']),
+                ('Closing balance', month['closing']),
+                *((line['label'], line) for line in month['lines'] if line['is_owed']),
+            ):
+                self.assertEqual(
+                    rows[month['label'], label], [figures[side] for side in ('ramp', 'odoo', 'difference')]
+                )
         self.assertEqual([value for key, value in rows.items() if 'Checksum' in (key[1] or '')], [[0, 0, 0]])
         self.assertEqual(sheet.freeze_panes, 'A6')
         self.assertEqual(sheet['C6'].number_format, '#,##0.00')
         listed = [[cell.value for cell in row] for row in values['Differences'].iter_rows(min_row=6) if row[2].value]
         named = [item for month in section['months'] for item in month['differences']]
-        self.assertEqual([row[7:10] for row in listed], [[item['ramp'], item['odoo'], item['difference']] for item in named])
+        self.assertEqual(
+            [row[7:10] for row in listed], [[item['ramp'], item['odoo'], item['difference']] for item in named]
+        )
         self.assertIn('=HYPERLINK("https://example.com")', [row[3] for row in listed])
         for sheet in formulas.worksheets:
             for cell in (cell for row in sheet.iter_rows() for cell in row if cell.data_type == 'f'):
                 self.assertRegex(cell.value, r'^=(ROUND|SUMIF)\(')
             self.assertFalse([cell for row in sheet.iter_rows() for cell in row if cell.hyperlink])
-        [total] = [row for row in values['Differences'].iter_rows(min_row=6, values_only=True) if row[6] == 'Checksum USD']
+        [total] = [
+            row for row in values['Differences'].iter_rows(min_row=6, values_only=True) if row[6] == 'Checksum USD'
+        ]
         self.assertEqual(round(total[9], 2), section['closing']['difference'])
         _formulas, values = self.book(month_from='2026-08', month_to='2026-08')
-        self.assertEqual({row[0].value for row in values.worksheets[0].iter_rows(min_row=6) if row[0].value}, {'August 2026'})
+        self.assertEqual(
+            {row[0].value for row in values.worksheets[0].iter_rows(min_row=6) if row[0].value}, {'August 2026'}
+        )
 
     def test_xlsx_without_its_library(self):
         user = self.person('auditor')
         self.authenticate(user.login, user.login)
         with patch.dict(sys.modules, {'xlsxwriter': None}), mute_logger('odoo.http'):
             answer = self.url_open(f'{XLSX}?connection_id={self.connection.id}')
-        self.assertEqual((answer.status_code // 100, 'pip install XlsxWriter' in html.unescape(answer.text)), (4, True), answer.text[:500])
+        self.assertEqual(
+            (answer.status_code // 100, 'pip install XlsxWriter' in html.unescape(answer.text)),
+            (4, True),
+            answer.text[:500],
+        )
 
     def test_access(self):
         for role, code in (('accountant', 200), ('auditor', 200), ('employee', 403)):
@@ -242,12 +311,17 @@ class TestTieOutTours(TieOutCase, BrowserCase):
                 if code == 200:
                     self.assertTrue(self.call('get_report', self.connection.id)['sections'])
                     continue
-                for method, *arguments in (('get_report',), ('open_items', 'odoo', self.env.ref('base.USD').id),
-                                           ('open_owing', 'vendor', 'odoo', 1, 1)):
+                for method, *arguments in (
+                    ('get_report',),
+                    ('open_items', 'odoo', self.env.ref('base.USD').id),
+                    ('open_owing', 'vendor', 'odoo', 1, 1),
+                ):
                     with self.assertRaisesRegex(JsonRpcException, 'AccessError'), mute_logger('odoo.http'):
                         self.call(method, self.connection.id, *arguments)
                 with mute_logger('odoo.http'):
-                    self.assertEqual(self.url_open(f'/report/html/ramp_connector.tie_out/{self.connection.id}').status_code, 403)
+                    self.assertEqual(
+                        self.url_open(f'/report/html/ramp_connector.tie_out/{self.connection.id}').status_code, 403
+                    )
         for query in ('', '?connection_id=x', '?connection_id=-1'):
             self.assertEqual(self.url_open(XLSX + query).status_code, 400)
 
@@ -267,10 +341,16 @@ class TestTieOutTours(TieOutCase, BrowserCase):
 
         # as the button asks for it; within tests, Odoo makes a PDF only of those who insist
         options = json.dumps({'connection_id': self.connection.id, 'month_from': False, 'month_to': '2026-08'})
-        data = json.dumps([f"/report/pdf/ramp_connector.tie_out?options={quote(options)}&context={quote('{}')}", 'qweb-pdf'])
+        data = json.dumps(
+            [f'/report/pdf/ramp_connector.tie_out?options={quote(options)}&context={quote("{}")}', 'qweb-pdf']
+        )
         with patch.object(type(Report), '_run_wkhtmltopdf', with_fonts_of_the_machine):
-            answer = self.url_open('/report/download?' + urlencode({'data': data, 'context': json.dumps({'force_report_rendering': True})}))
-        self.assertEqual((answer.status_code, answer.headers['Content-Type']), (200, 'application/pdf'), answer.text[:500])
+            answer = self.url_open(
+                '/report/download?' + urlencode({'data': data, 'context': json.dumps({'force_report_rendering': True})})
+            )
+        self.assertEqual(
+            (answer.status_code, answer.headers['Content-Type']), (200, 'application/pdf'), answer.text[:500]
+        )
         content = answer.content
         text = ' '.join(' '.join(page.extract_text() for page in PdfReader(io.BytesIO(content)).pages).split())
         for expected in ('3 differences', 'Closing balance', 'Entered by hand', '25.00', 'July 2026'):

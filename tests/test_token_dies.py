@@ -1,5 +1,6 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
 """A token that dies in the middle of a run: Ramp answers 401, or 404 as for an object that it does not have."""
+
 from odoo.tests import tagged
 
 from ..simulator import auth
@@ -28,10 +29,15 @@ class TestTokenDies(PayablesCase):
     def found(self):
         self.env.invalidate_all()
         rows = self.env['ramp.record'].search([], order='flow, ramp_id')
-        return [(row.flow, row.ramp_id, row.state, row.error_message, row.finding, bool(row.res_id), row.is_withheld) for row in rows]
+        return [
+            (row.flow, row.ramp_id, row.state, row.error_message, row.finding, bool(row.res_id), row.is_withheld)
+            for row in rows
+        ]
 
     def run_with(self, kill=None):
-        """(what it comes to, number of requests, whether Ramp minted a token) of a run in which the token dies before a request."""
+        """(what it comes to, number of requests, whether Ramp minted a token) of a run in which the token dies before a
+        request.
+        """
         with self.isolated():
             asked, seen = len(self.ramp.requests), []
 
@@ -44,7 +50,9 @@ class TestTokenDies(PayablesCase):
 
             self.ramp.before(hook)
             runs = self.sync(*FLOWS)
-            self.assertEqual({(run.flow, run.state, run.message) for run in runs}, {(flow, 'done', False) for flow in FLOWS})
+            self.assertEqual(
+                {(run.flow, run.state, run.message) for run in runs}, {(flow, 'done', False) for flow in FLOWS}
+            )
             self.ramp.assert_clean()
             for kind in ('TRANSACTION_SYNC', 'BILL_SYNC', 'BILL_PAYMENT_SYNC'):
                 self.assertLessEqual({len(told) for told in self.ramp.successes(kind).values()}, {1}, kind)
@@ -55,7 +63,9 @@ class TestTokenDies(PayablesCase):
         reference, count, minted = self.run_with()
         self.assertFalse(minted)
         states = {row[1]: row[2:4] for row in reference if row[0] == 'transaction'}
-        self.assertEqual((states[self.gone], states[self.unready][0]), (('ignored', 'Ramp no longer has it.'), 'pending'))
+        self.assertEqual(
+            (states[self.gone], states[self.unready][0]), (('ignored', 'Ramp no longer has it.'), 'pending')
+        )
         for number in rotated(range(1, count + 1), of=12):
             for as_not_found in (False, True):
                 with self.subTest(number=number, as_not_found=as_not_found):

@@ -19,8 +19,8 @@ class TestTransaction(RampCase):
         return self.connection.card_account_id.code
 
     def test_own_email_of_a_user_moves_nothing(self):
-        """Users change their e-mail themselves, and core makes it the work e-mail: the spend of a stranger is a question, of a
-        colleague the colleague's, whose login says so."""
+        """Users change their e-mail themselves, and core makes it the work e-mail: the spend of a stranger is a
+        question, of a colleague the colleague's, whose login says so."""
         stranger, colleague = list(self.ramp.state['users'])[1:3]
         self.connection.fallback_employee_id = self.employee
         self.employees[1].unlink()
@@ -36,7 +36,10 @@ class TestTransaction(RampCase):
             ramp_id = self.spend(user=victim['id'], receipts=1)
             self.sync()
             if victim is stranger:
-                self.assertHeld(ramp_id, f"work e-mail of {thief.name}, who logs in as thief@work.example.*{stranger['id']} as the Ramp ID")
+                self.assertHeld(
+                    ramp_id,
+                    f'work e-mail of {thief.name}, who logs in as thief@work.example.*{stranger["id"]} as the Ramp ID',
+                )
                 thief.ramp_user_id = stranger['id']  # an officer says that it is the same person
                 self.sync()
                 self.assertConfirmed(ramp_id)
@@ -54,12 +57,16 @@ class TestTransaction(RampCase):
         """One has it as the login, another as the work e-mail that an officer entered."""
         victim = list(self.ramp.state['users'])[1]
         self.employees[2].user_id = new_test_user(
-            self.env, victim['email'], company_id=self.company.id, company_ids=[Command.set(self.company.ids)])
+            self.env, victim['email'], company_id=self.company.id, company_ids=[Command.set(self.company.ids)]
+        )
         self.employees[1].work_email = victim['email']
         ramp_id = self.spend(user=victim['id'])
         self.sync()
-        self.assertHeld(ramp_id, f'More than one employee.*{self.employees[1].name}.*{self.employees[2].name}|'
-                                 f'More than one employee.*{self.employees[2].name}.*{self.employees[1].name}')
+        self.assertHeld(
+            ramp_id,
+            f'More than one employee.*{self.employees[1].name}.*{self.employees[2].name}|'
+            f'More than one employee.*{self.employees[2].name}.*{self.employees[1].name}',
+        )
 
     def test_merchant_in_another_form_of_unicode(self):
         vendor = self.env['res.partner'].create({'name': 'Caf\u00e9 Z\u00fcrich', 'supplier_rank': 1})
@@ -74,9 +81,13 @@ class TestTransaction(RampCase):
         ramp_id = self.spend(12345, merchant='Café ☕', memo='Lunch with a client', date='2026-03-04T15:00:00+00:00')
         self.sync()
         self.assertConfirmed(ramp_id)
-        self.assertEqual(self.entry(ramp_id), [
-            ('650001', Decimal('123.45'), Decimal('123.45')),
-            (self.liability(), Decimal('-123.45'), Decimal('-123.45'))])
+        self.assertEqual(
+            self.entry(ramp_id),
+            [
+                ('650001', Decimal('123.45'), Decimal('123.45')),
+                (self.liability(), Decimal('-123.45'), Decimal('-123.45')),
+            ],
+        )
         move, expense = self.move(ramp_id), self.expense(ramp_id)
         self.assertEqual(str(move.date), '2026-03-04')
         self.assertEqual(move.journal_id, self.connection.card_journal_id)
@@ -93,24 +104,47 @@ class TestTransaction(RampCase):
         self.ramp.assert_clean()
 
     def test_split_with_analytics(self):
-        ramp_id = self.spend(10000, lines=[
-            {'amount_minor': 3333, 'account': self.external(self.account_meals),
-             'analytics': self.analytics(self.analytic_move, self.analytic_europe)},
-            {'amount_minor': 6666, 'account': self.external(self.account_travel), 'analytics': self.analytics(self.analytic_fair),
-             'memo': 'Hotel'},
-            {'amount_minor': 1, 'account': self.external(self.account_software)}])
+        ramp_id = self.spend(
+            10000,
+            lines=[
+                {
+                    'amount_minor': 3333,
+                    'account': self.external(self.account_meals),
+                    'analytics': self.analytics(self.analytic_move, self.analytic_europe),
+                },
+                {
+                    'amount_minor': 6666,
+                    'account': self.external(self.account_travel),
+                    'analytics': self.analytics(self.analytic_fair),
+                    'memo': 'Hotel',
+                },
+                {'amount_minor': 1, 'account': self.external(self.account_software)},
+            ],
+        )
         self.sync()
         self.assertConfirmed(ramp_id)
-        self.assertEqual([line[:2] for line in self.entry(ramp_id)], [
-            ('650001', Decimal('33.33')), ('650002', Decimal('66.66')), ('650003', Decimal('0.01')), (self.liability(), Decimal('-100.0'))])
+        self.assertEqual(
+            [line[:2] for line in self.entry(ramp_id)],
+            [
+                ('650001', Decimal('33.33')),
+                ('650002', Decimal('66.66')),
+                ('650003', Decimal('0.01')),
+                (self.liability(), Decimal('-100.0')),
+            ],
+        )
         lines = self.move(ramp_id).line_ids.sorted('id')
         self.assertEqual(
             lines[0].analytic_distribution,
-            {','.join(str(i) for i in sorted((self.analytic_move + self.analytic_europe).ids)): 100})
+            {','.join(str(i) for i in sorted((self.analytic_move + self.analytic_europe).ids)): 100},
+        )
         self.assertEqual(lines[1].analytic_distribution, {str(self.analytic_fair.id): 100})
         self.assertIn(' · Hotel · ', lines[1].name)
         self.assertFalse(lines[2].analytic_distribution)
-        for analytic, amount in ((self.analytic_fair, -66.66), (self.analytic_europe, -33.33), (self.analytic_move, -33.33)):
+        for analytic, amount in (
+            (self.analytic_fair, -66.66),
+            (self.analytic_europe, -33.33),
+            (self.analytic_move, -33.33),
+        ):
             lines = self.env['account.analytic.line'].search([(analytic.root_plan_id._column_name(), '=', analytic.id)])
             self.assertEqual(lines.mapped('amount'), [amount])
 
@@ -119,8 +153,10 @@ class TestTransaction(RampCase):
         refund = self.spend(-2000, refund_of=purchase)
         self.sync()
         self.assertConfirmed(refund)
-        self.assertEqual(self.entry(refund), [
-            ('650001', Decimal('-20.0'), Decimal('-20.0')), (self.liability(), Decimal('20.0'), Decimal('20.0'))])
+        self.assertEqual(
+            self.entry(refund),
+            [('650001', Decimal('-20.0'), Decimal('-20.0')), (self.liability(), Decimal('20.0'), Decimal('20.0'))],
+        )
         self.assertEqual(self.expense(refund).total_amount, -20.0)
         self.assertEqual(self.record(refund).related_record_id, self.record(purchase))
         line = self.move(refund).line_ids.filtered(lambda line: line.account_id == self.account_meals)
@@ -128,13 +164,22 @@ class TestTransaction(RampCase):
 
     def test_foreign_currencies(self):
         for code, minor, amount, balance in (
-                ('EUR', 10001, Decimal('100.01'), Decimal('125.01')), ('JPY', 15001, Decimal('15001'), Decimal('100.01')),
-                ('KWD', 1235, Decimal('1.235'), Decimal('4.02'))):
+            ('EUR', 10001, Decimal('100.01'), Decimal('125.01')),
+            ('JPY', 15001, Decimal('15001'), Decimal('100.01')),
+            ('KWD', 1235, Decimal('1.235'), Decimal('4.02')),
+        ):
             with self.subTest(code):
                 parts = [minor // 3, minor // 3, minor - 2 * (minor // 3)]
-                ramp_id = self.spend(minor, currency=code, lines=[
-                    {'amount_minor': part, 'account': self.external(account)}
-                    for part, account in zip(parts, (self.account_meals, self.account_travel, self.account_software), strict=True)])
+                ramp_id = self.spend(
+                    minor,
+                    currency=code,
+                    lines=[
+                        {'amount_minor': part, 'account': self.external(account)}
+                        for part, account in zip(
+                            parts, (self.account_meals, self.account_travel, self.account_software), strict=True
+                        )
+                    ],
+                )
                 self.sync('transaction')
                 self.assertConfirmed(ramp_id)
                 lines = self.entry(ramp_id)
@@ -147,18 +192,29 @@ class TestTransaction(RampCase):
 
     def test_purchase_abroad_is_booked_as_settled(self):
         """The merchant charged euros, the card settled dollars: the dollars are booked."""
-        ramp_id = self.spend(10900, currency='USD', original_currency='EUR', original_minor=10000, lines=[
-            {'amount_minor': 5450, 'account': self.external(self.account_meals)},
-            {'amount_minor': 5450, 'account': self.external(self.account_travel)}])
+        ramp_id = self.spend(
+            10900,
+            currency='USD',
+            original_currency='EUR',
+            original_minor=10000,
+            lines=[
+                {'amount_minor': 5450, 'account': self.external(self.account_meals)},
+                {'amount_minor': 5450, 'account': self.external(self.account_travel)},
+            ],
+        )
         self.sync()
         self.assertConfirmed(ramp_id)
         self.assertEqual(self.entry(ramp_id)[-1][1:], (Decimal('-109.0'), Decimal('-109.0')))
         self.assertEqual(self.move(ramp_id).line_ids.currency_id.mapped('name'), ['USD'])
 
     def test_lines_that_cancel_out(self):
-        ramp_id = self.spend(0, lines=[
-            {'amount_minor': 1000, 'account': self.external(self.account_meals)},
-            {'amount_minor': -1000, 'account': self.external(self.account_travel)}])
+        ramp_id = self.spend(
+            0,
+            lines=[
+                {'amount_minor': 1000, 'account': self.external(self.account_meals)},
+                {'amount_minor': -1000, 'account': self.external(self.account_travel)},
+            ],
+        )
         self.sync()
         self.assertConfirmed(ramp_id)
         self.assertEqual([line[1] for line in self.entry(ramp_id)], [Decimal('10.0'), Decimal('-10.0'), Decimal('0.0')])
@@ -271,15 +327,27 @@ class TestTransaction(RampCase):
         for number in range(5):
             self.spend(1000 + number, receipts=1)
         self.sync()
-        before = len(self.ramp.write_calls()), self.env['account.move'].search_count([]), self.env['hr.expense'].search_count([])
+        before = (
+            len(self.ramp.write_calls()),
+            self.env['account.move'].search_count([]),
+            self.env['hr.expense'].search_count([]),
+        )
         runs = self.sync()
         self.assertEqual(
-            (len(self.ramp.write_calls()), self.env['account.move'].search_count([]), self.env['hr.expense'].search_count([])), before)
+            (
+                len(self.ramp.write_calls()),
+                self.env['account.move'].search_count([]),
+                self.env['hr.expense'].search_count([]),
+            ),
+            before,
+        )
         self.assertEqual(runs.mapped('state'), ['done', 'done'])
         self.assertEqual(sum(runs.mapped('created')), 0)
 
     def test_bad_one_does_not_stop_a_batch(self):
-        """One that Odoo itself refuses: the batch is split, the others are booked, the bad one says why and is tried later."""
+        """One that Odoo itself refuses: the batch is split, the others are booked, the bad one says why and is tried
+        later.
+        """
         good = [self.spend(100 + number) for number in range(3)]
         bad = self.spend(666, merchant='Refused')
         original = type(self.env['account.move'])._post
@@ -318,15 +386,23 @@ class TestTransaction(RampCase):
     def test_property_books_equal_ramp(self, data):
         """Whatever the amounts, splits, currencies and signs: entries balance, and the liability is what Ramp says."""
         code = data.draw(st.sampled_from(['USD', 'EUR', 'JPY', 'KWD']))
-        lines = data.draw(st.lists(st.integers(-10**7, 10**7), min_size=1, max_size=7))
+        lines = data.draw(st.lists(st.integers(-(10**7), 10**7), min_size=1, max_size=7))
         accounts = (self.account_meals, self.account_travel, self.account_software)
-        ramp_id = self.spend(sum(lines), currency=code, lines=[
-            {'amount_minor': amount, 'account': self.external(accounts[number % 3])} for number, amount in enumerate(lines)])
+        ramp_id = self.spend(
+            sum(lines),
+            currency=code,
+            lines=[
+                {'amount_minor': amount, 'account': self.external(accounts[number % 3])}
+                for number, amount in enumerate(lines)
+            ],
+        )
         self.sync('transaction')
         self.assertConfirmed(ramp_id)
         scale = {'JPY': 0, 'KWD': 3}.get(code, 2)
         entry = self.entry(ramp_id)
-        self.assertEqual([line[1] for line in entry], [Decimal(amount).scaleb(-scale) for amount in [*lines, -sum(lines)]])
+        self.assertEqual(
+            [line[1] for line in entry], [Decimal(amount).scaleb(-scale) for amount in [*lines, -sum(lines)]]
+        )
         self.assertEqual(sum(line[2] for line in entry), 0)
         self.assertEqual(-entry[-1][2], Decimal(str(self.expense(ramp_id).total_amount)))
 
@@ -364,6 +440,13 @@ class TestTransaction(RampCase):
 
     def test_core_still_refuses_expenses_of_nothing(self):
         with self.assertRaises(ValidationError):
-            self.env['hr.expense'].create({
-                'name': 'Nothing', 'employee_id': self.employee.id, 'product_id': self.connection.expense_product_id.id,
-                'total_amount_currency': 0, 'approval_state': 'approved', 'company_id': self.company.id})
+            self.env['hr.expense'].create(
+                {
+                    'name': 'Nothing',
+                    'employee_id': self.employee.id,
+                    'product_id': self.connection.expense_product_id.id,
+                    'total_amount_currency': 0,
+                    'approval_state': 'approved',
+                    'company_id': self.company.id,
+                }
+            )

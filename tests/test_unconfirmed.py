@@ -1,5 +1,6 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
 """Ramp takes no outcome for a day: what the screen says, and what becomes of it."""
+
 from datetime import timedelta
 
 from odoo import fields
@@ -23,6 +24,7 @@ class TestUnconfirmed(PayablesCase):
         def hook(method, path, body):
             if path.endswith('/accounting/syncs'):
                 raise RampError(status, code, 'Not today')
+
         self.ramp.before(hook)
 
     def hour(self):
@@ -40,14 +42,20 @@ class TestUnconfirmed(PayablesCase):
         self.ramp.faults.clear()
 
     def assertUntold(self, pattern):
-        """Booked once and not told; the form says since when, calmly: nothing that a person has to clear, and no run that stopped."""
+        """Booked once and not told; the form says since when, calmly: nothing that a person has to clear, and no run
+        that stopped.
+        """
         connection = self.connection
         self.assertEqual((connection.untold_count, connection.problem_count, connection.last_error), (4, 0, False))
-        self.assertAlmostEqual(connection.untold_since, fields.Datetime.now() - timedelta(hours=23), delta=timedelta(minutes=5))
+        self.assertAlmostEqual(
+            connection.untold_since, fields.Datetime.now() - timedelta(hours=23), delta=timedelta(minutes=5)
+        )
         self.assertRegex(connection.untold_reason, pattern)
         self.assertNotIn('trace', connection.untold_reason)
         for ramp_id in self.ids:
-            self.assertEqual((self.record(ramp_id).state, len(self.move(ramp_id)), len(self.expense(ramp_id))), ('done', 1, 1))
+            self.assertEqual(
+                (self.record(ramp_id).state, len(self.move(ramp_id)), len(self.expense(ramp_id))), ('done', 1, 1)
+            )
         self.assertEqual((self.record(self.bill, 'bill').state, self.move(self.bill).state), ('done', 'posted'))
         self.assertFalse(self.ramp.successes())
         self.assertEqual(Form(connection).untold_count, 4)
@@ -59,7 +67,10 @@ class TestUnconfirmed(PayablesCase):
         for ramp_id in self.ids:
             self.assertConfirmed(ramp_id)
         self.assertBooked(self.bill)
-        self.assertEqual((self.connection.untold_since, self.connection.untold_reason, self.connection.untold_count), (False, False, 0))
+        self.assertEqual(
+            (self.connection.untold_since, self.connection.untold_reason, self.connection.untold_count),
+            (False, False, 0),
+        )
 
     def day(self, pattern, hours=24):
         with mute_logger(LOGGER):
@@ -91,9 +102,11 @@ class TestUnconfirmed(PayablesCase):
 
     def test_one_that_is_refused(self):
         """The others are told; of the one it is said."""
+
         def hook(method, path, body):
             if path.endswith('/accounting/syncs') and self.ids[0] in str(body):
                 raise RampError(400, 'DEVELOPER_7001', 'Not this one')
+
         self.ramp.before(hook)
         for _hour in range(10):
             self.hour()
@@ -110,7 +123,9 @@ class TestUnconfirmed(PayablesCase):
         self.refuse(403, 'DEVELOPER_7100')
         with mute_logger(LOGGER):
             runs = self.hour()
-        self.assertEqual({run.flow: run.state for run in runs}, {'transaction': 'failed', 'vendor': 'done', 'bill': 'failed'})
+        self.assertEqual(
+            {run.flow: run.state for run in runs}, {'transaction': 'failed', 'vendor': 'done', 'bill': 'failed'}
+        )
         self.assertIn('lacks a permission', self.connection.last_error)
         self.assertEqual(self.connection.untold_count, 4)
         self.accept()

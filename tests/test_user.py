@@ -19,8 +19,14 @@ from .properties import examples
 FLOWS = ('department', 'location', 'employee', 'user')
 OUT = ('USER_INACTIVE', 'USER_SUSPENDED')
 FAULTS = (
-    {'kind': 'server_error', 'status': 500}, {'kind': 'error_after', 'status': 502}, {'kind': 'drop_before'}, {'kind': 'drop_after'},
-    {'kind': 'timeout_after', 'seconds': 0.01}, {'kind': 'truncate'}, {'kind': 'rate_limit', 'retry_after': 0})
+    {'kind': 'server_error', 'status': 500},
+    {'kind': 'error_after', 'status': 502},
+    {'kind': 'drop_before'},
+    {'kind': 'drop_after'},
+    {'kind': 'timeout_after', 'seconds': 0.01},
+    {'kind': 'truncate'},
+    {'kind': 'rate_limit', 'retry_after': 0},
+)
 
 
 class PeopleCase(RampCase):
@@ -29,13 +35,17 @@ class PeopleCase(RampCase):
         for user in list(self.ramp.state['users']):
             if user['status'] == 'INVITE_PENDING':  # Ramp lists nobody who has not come in; that has its own test
                 self.ramp.update_user(user['id'], status='USER_ACTIVE')
-        self.team, self.lab = self.env['hr.department'].create([
-            {'name': name, 'company_id': self.company.id} for name in ('Field Team', 'Lab')])
-        self.paris = self.env['hr.work.location'].create({
-            'name': 'Paris', 'company_id': self.company.id, 'address_id': self.company.partner_id.id})
+        self.team, self.lab = self.env['hr.department'].create(
+            [{'name': name, 'company_id': self.company.id} for name in ('Field Team', 'Lab')]
+        )
+        self.paris = self.env['hr.work.location'].create(
+            {'name': 'Paris', 'company_id': self.company.id, 'address_id': self.company.partner_id.id}
+        )
 
     def hire(self, name='Nora New', email='nora@example.com', **values):
-        return self.env['hr.employee'].create({'name': name, 'work_email': email, 'company_id': self.company.id, **values})
+        return self.env['hr.employee'].create(
+            {'name': name, 'work_email': email, 'company_id': self.company.id, **values}
+        )
 
     def push(self, times=2):
         """The jobs, until what they began has ended: somebody is created by one run and has a manager by the next."""
@@ -43,9 +53,14 @@ class PeopleCase(RampCase):
             self.sync(*FLOWS, now=False)
 
     def row(self, person):
-        return self.env['ramp.record'].search([
-            ('flow', 'in', FLOWS), ('res_model', '=', person._name), ('res_id', '=', person.id),
-            ('connection_id', '=', self.connection.id)])
+        return self.env['ramp.record'].search(
+            [
+                ('flow', 'in', FLOWS),
+                ('res_model', '=', person._name),
+                ('res_id', '=', person.id),
+                ('connection_id', '=', self.connection.id),
+            ]
+        )
 
     def there(self, person):
         return self.ramp.state['users'].get(self.row(person).ramp_id)
@@ -55,8 +70,11 @@ class PeopleCase(RampCase):
 
     def written(self, before):
         """What was sent since `before` (counts), reads left out."""
-        return {key.replace('/developer/v1', ''): count for key, count in (self.ramp.counts() - before).items()
-                if not key.startswith('GET') and not key.endswith('/token')}
+        return {
+            key.replace('/developer/v1', ''): count
+            for key, count in (self.ramp.counts() - before).items()
+            if not key.startswith('GET') and not key.endswith('/token')
+        }
 
     def created(self):
         """How often Ramp was asked to create somebody."""
@@ -86,8 +104,14 @@ class TestUser(PeopleCase):
         self.push(4)
         self.assertThere(boss, first_name='Max', last_name='van der Manager', is_manager=True, manager_id=None)
         user = self.assertThere(
-            nora, status='USER_DRAFT', role='BUSINESS_USER', first_name='Nora', last_name='New', email='nora@example.com',
-            manager_id=boss.ramp_user_id)
+            nora,
+            status='USER_DRAFT',
+            role='BUSINESS_USER',
+            first_name='Nora',
+            last_name='New',
+            email='nora@example.com',
+            manager_id=boss.ramp_user_id,
+        )
         self.assertEqual(self.ramp.state['departments'].get(user['department_id'])['name'], 'Field Team')
         self.assertEqual(self.ramp.state['locations'].get(user['location_id'])['name'], 'Paris')
         self.assertEqual(user['entity_id'], self.connection.primary_entity_id)
@@ -104,14 +128,21 @@ class TestUser(PeopleCase):
         self.push()
         self.connection.environment = 'production'
         self.env.invalidate_all()
-        self.assertEqual([person.ramp_url for person in (nora, ada, nobody)], ['https://app.ramp.com/people'] * 2 + [False])
+        self.assertEqual(
+            [person.ramp_url for person in (nora, ada, nobody)], ['https://app.ramp.com/people'] * 2 + [False]
+        )
 
     def test_names(self):
         names = self.env['ramp.flow.employee']._split_person_name
         for name, expected in (
-                ('Nora New', ('Nora', 'New')), ('Ludwig van Beethoven', ('Ludwig', 'van Beethoven')), ('Prince', ('Prince', '-')),
-                ('Doe, Jane Ann', ('Jane Ann', 'Doe')), (' Ada \n  Moss ', ('Ada', 'Moss')), ('Doe,', ('Doe', '-')),
-                ('x' * 300 + ' y', ('x' * 200, '-'))):
+            ('Nora New', ('Nora', 'New')),
+            ('Ludwig van Beethoven', ('Ludwig', 'van Beethoven')),
+            ('Prince', ('Prince', '-')),
+            ('Doe, Jane Ann', ('Jane Ann', 'Doe')),
+            (' Ada \n  Moss ', ('Ada', 'Moss')),
+            ('Doe,', ('Doe', '-')),
+            ('x' * 300 + ' y', ('x' * 200, '-')),
+        ):
             self.assertEqual(names(self.env['hr.employee'].new({'name': name})), list(expected), name)
 
     def test_role_of_new_ones(self):
@@ -124,7 +155,9 @@ class TestUser(PeopleCase):
         self.connection.user_role = 'GUEST_USER'
         self.push()
         self.assertThere(nora, role='AUDITOR', last_name='Newer')
-        self.assertFalse({'BUSINESS_OWNER', 'BUSINESS_ADMIN'} & set(dict(self.connection._fields['user_role'].selection)))
+        self.assertFalse(
+            {'BUSINESS_OWNER', 'BUSINESS_ADMIN'} & set(dict(self.connection._fields['user_role'].selection))
+        )
 
     def test_off_and_nobody(self):
         self.connection.push_users = False
@@ -167,7 +200,8 @@ class TestUser(PeopleCase):
 
     def user(self, login, groups='base.group_user', **values):
         return new_test_user(
-            self.env, login, groups, company_id=self.company.id, company_ids=[Command.set(self.company.ids)], **values)
+            self.env, login, groups, company_id=self.company.id, company_ids=[Command.set(self.company.ids)], **values
+        )
 
     def test_own_email_is_no_reason_to_be_somebody(self):
         """Who is no e-mail address to log in with is looked for by one that is the person's own to change: a question."""
@@ -198,7 +232,10 @@ class TestUser(PeopleCase):
         self.assertEqual(nora.ramp_user_id, ident)
 
     def test_internal_users(self):
-        ada, portal = self.user('ada@odoo.example', name='Ada Admin'), self.user('pia@odoo.example', 'base.group_portal')
+        ada, portal = (
+            self.user('ada@odoo.example', name='Ada Admin'),
+            self.user('pia@odoo.example', 'base.group_portal'),
+        )
         self.push()
         self.assertThere(ada, email='ada@odoo.example', status='USER_DRAFT', last_name='Admin')
         self.assertFalse(self.row(portal))
@@ -233,9 +270,14 @@ class TestUser(PeopleCase):
         nora = self.hire(parent_id=boss.id)
         self.push(3)
         officer = self.user('ramp_officer', 'base.group_user,hr.group_hr_user')
-        self.env['ir.rule'].create({
-            'name': 'Managers only', 'model_id': self.env['ir.model']._get_id('hr.employee'), 'domain_force': "[('parent_id', '=', False)]",
-            'groups': [Command.link(self.env.ref('hr.group_hr_user').id)]})
+        self.env['ir.rule'].create(
+            {
+                'name': 'Managers only',
+                'model_id': self.env['ir.model']._get_id('hr.employee'),
+                'domain_force': "[('parent_id', '=', False)]",
+                'groups': [Command.link(self.env.ref('hr.group_hr_user').id)],
+            }
+        )
         self.assertFalse(boss.with_user(officer).child_ids)
         self.env.invalidate_all()  # as in a request of its own
         self.assertFalse(nora._ramp_noted_ids())
@@ -270,7 +312,11 @@ class TestUser(PeopleCase):
         ident = self.ramp.add_user('Eleonora', 'Neu', 'NORA@example.com')
         suspended = self.ramp.add_user('Sue', 'Pended', 'sue@example.com', status='USER_SUSPENDED')
         draft = self.ramp.add_user('Dora', 'Drafft', 'dora@example.com', status='USER_DRAFT')
-        nora, sue, dora = self.hire(), self.hire('Sue Pended', 'sue@example.com'), self.hire('Dora Draft', 'dora@example.com')
+        nora, sue, dora = (
+            self.hire(),
+            self.hire('Sue Pended', 'sue@example.com'),
+            self.hire('Dora Draft', 'dora@example.com'),
+        )
         self.push()
         self.assertEqual((nora.ramp_user_id, sue.ramp_user_id, dora.ramp_user_id), (ident, suspended, draft))
         self.assertEqual(self.created(), 0)
@@ -288,7 +334,9 @@ class TestUser(PeopleCase):
 
     def test_who_is_there_stays_in_an_entity(self):
         """The location decides the entity: nobody is moved because Odoo calls a place otherwise."""
-        office = self.ramp.state['locations'].find(entity_id=[entity['id'] for entity in self.ramp.state['entities']][1])
+        office = self.ramp.state['locations'].find(
+            entity_id=[entity['id'] for entity in self.ramp.state['entities']][1]
+        )
         self.ramp.add_user('Nora', 'New', 'nora@example.com', location=office)
         nora = self.hire(work_location_id=self.paris.id)
         self.push(3)
@@ -314,7 +362,9 @@ class TestUser(PeopleCase):
         self.assertEqual(self.ramp.mails, [])
 
     def test_one_who_is_there_and_cannot_be_read(self):
-        """Nobody is taken for missing, and created once more, because Ramp's answer is odd: known, linked or found by the e-mail."""
+        """Nobody is taken for missing, and created once more, because Ramp's answer is odd: known, linked or found by
+        the e-mail.
+        """
         known = self.hire()
         self.push()
         created, ident = self.created(), known.ramp_user_id
@@ -328,7 +378,9 @@ class TestUser(PeopleCase):
         for _many in range(2):
             self.push()
             for person in (known, linked, mailed):
-                self.assertQuestion(person, r'cannot read what Ramp says of the user \S+@example.com \(role: expected a text')
+                self.assertQuestion(
+                    person, r'cannot read what Ramp says of the user \S+@example.com \(role: expected a text'
+                )
             self.assertEqual((self.row(known).ramp_id, self.created()), (ident, created))
             self.patch(person_resolve, 'LOOK_UP_ALONE', 1)
         for user in (ident, linked.ramp_user_id, other):
@@ -369,7 +421,8 @@ class TestUser(PeopleCase):
         self.push()
         self.assertEqual(
             {employee.work_email: employee.ramp_user_id for employee in self.employees},
-            {user['email']: user['id'] for user in self.ramp.state['users']})
+            {user['email']: user['id'] for user in self.ramp.state['users']},
+        )
         self.assertEqual(self.created(), 0)
 
     def test_two_employees_of_one_address(self):
@@ -377,7 +430,9 @@ class TestUser(PeopleCase):
         # Odoo gives both the same contact otherwise
         self.push()
         for person in (one, two):
-            self.assertQuestion(person, 'More than one person has the e-mail nora@example.com: .*One Person.*Two Persons')
+            self.assertQuestion(
+                person, 'More than one person has the e-mail nora@example.com: .*One Person.*Two Persons'
+            )
         self.assertFalse(self.of_email('nora@example.com'))
         two.work_email = 'two@example.com'
         self.push()
@@ -386,7 +441,9 @@ class TestUser(PeopleCase):
 
     def test_two_users_of_one_address(self):
         first = self.ramp.add_user('A', 'B', 'nora@example.com')
-        second = self.ramp.state['users'].add({**self.ramp.state['users'].get(first), 'id': self.ramp.state.new_id(), 'first_name': 'C'})
+        second = self.ramp.state['users'].add(
+            {**self.ramp.state['users'].get(first), 'id': self.ramp.state.new_id(), 'first_name': 'C'}
+        )
         nora = self.hire()
         self.push()
         self.assertQuestion(nora, f'(?s)A B .{first}.*C B .{second["id"]}')
@@ -427,9 +484,10 @@ class TestUser(PeopleCase):
         self.push(3)
         self.ramp.keep_bodies = True
         for change, expected in (
-                ({'name': 'Nora Newer'}, {'last_name': 'Newer'}),
-                ({'parent_id': boss.id}, {'direct_manager_id': boss.ramp_user_id, 'auto_promote': True}),
-                ({'parent_id': False}, {'direct_manager_id': None})):
+            ({'name': 'Nora Newer'}, {'last_name': 'Newer'}),
+            ({'parent_id': boss.id}, {'direct_manager_id': boss.ramp_user_id, 'auto_promote': True}),
+            ({'parent_id': False}, {'direct_manager_id': None}),
+        ):
             nora.write(change)
             self.push(1)
             sent = [request for request in self.ramp.requests if request['method'] == 'PATCH']
@@ -632,10 +690,13 @@ class TestUser(PeopleCase):
         self.push()
         ident, before = nora.ramp_user_id, self.created()
         for path, deed, undo in (
-                ('/users/*/invite', nora.action_send_ramp_invitation, lambda: nora.write({'ramp_invite': False})),
-                (f'/users/{ident}', lambda: nora.write({'name': 'Nora Newer'}), lambda: nora.write({'name': 'Nora New'})),
-                ('/users/*/deactivate', nora.action_archive, nora.action_unarchive)):
-            fault = self.ramp.faults.add('server_error', path=path, status=404, **({'method': 'PATCH'} if path.endswith(ident) else {}))
+            ('/users/*/invite', nora.action_send_ramp_invitation, lambda: nora.write({'ramp_invite': False})),
+            (f'/users/{ident}', lambda: nora.write({'name': 'Nora Newer'}), lambda: nora.write({'name': 'Nora New'})),
+            ('/users/*/deactivate', nora.action_archive, nora.action_unarchive),
+        ):
+            fault = self.ramp.faults.add(
+                'server_error', path=path, status=404, **({'method': 'PATCH'} if path.endswith(ident) else {})
+            )
             deed()
             new = self.hire('Zoe Z', f'z{len(path)}@example.com')
             other.name += ' X'
@@ -663,7 +724,10 @@ class TestUser(PeopleCase):
         """Somebody new is created, by a later run and with all it takes; so is who comes behind."""
         for doubt in (False, True):
             with self.subTest(doubt=doubt):
-                nora, ada = self.hire('Nora New', f'nora{doubt}@example.com'), self.user(f'ada{doubt}@odoo.example', name='Ada Admin')
+                nora, ada = (
+                    self.hire('Nora New', f'nora{doubt}@example.com'),
+                    self.user(f'ada{doubt}@odoo.example', name='Ada Admin'),
+                )
                 left = self.hire('Lea Left', f'lea{doubt}@example.com')
                 self.push()
                 for person in (nora, ada, left):
@@ -690,10 +754,14 @@ class TestUser(PeopleCase):
         self.ramp.task_seconds = None
         nora = self.hire()
         self.push(3)
-        self.assertEqual((self.row(nora).state, nora.ramp_state), ('pending', 'Waiting to be sent: Ramp is creating the user.'))
+        self.assertEqual(
+            (self.row(nora).state, nora.ramp_state), ('pending', 'Waiting to be sent: Ramp is creating the user.')
+        )
         self.assertEqual(self.created(), 1)
         self.assertFalse(nora.ramp_user_id)
-        triggers = self.env['ir.cron.trigger'].search([('cron_id', '=', self.env.ref('ramp_connector.cron_employee').id)])
+        triggers = self.env['ir.cron.trigger'].search(
+            [('cron_id', '=', self.env.ref('ramp_connector.cron_employee').id)]
+        )
         self.assertTrue(triggers.filtered(lambda trigger: trigger.call_at > self.env.cr.now()))
         nora.name = 'Nora Newer'
         self.push()
@@ -705,7 +773,9 @@ class TestUser(PeopleCase):
     def assertWaits(self, person, pattern):
         """Nothing more is asked for, and after some minutes a person is asked to look."""
         self.push(2)
-        self.assertEqual((self.row(person).state, person.ramp_state), ('pending', 'Waiting to be sent: Ramp is creating the user.'))
+        self.assertEqual(
+            (self.row(person).state, person.ramp_state), ('pending', 'Waiting to be sent: Ramp is creating the user.')
+        )
         with patch.object(person_resolve, 'LAG', timedelta(0)):
             self.push(2)
         self.assertQuestion(person, pattern)
@@ -747,7 +817,7 @@ class TestUser(PeopleCase):
         self.ramp.finish_tasks()
         [user] = self.of_email('nora@example.com')
         self.ramp.update_user(user['id'], status='INVITE_PENDING')  # in no list
-        self.ramp.faults.add('server_error', path=f"/users/{user['id']}", status=404)
+        self.ramp.faults.add('server_error', path=f'/users/{user["id"]}', status=404)
         self.assertWaits(nora, 'Ramp created the user, and does not show it. Look for nora@example.com')
         self.ramp.faults.clear()
         self.ramp.update_user(user['id'], status='USER_DRAFT')
@@ -823,7 +893,9 @@ class TestUser(PeopleCase):
         self.assertEqual(self.ramp.mails, [])
 
     def test_crash_and_another_email(self):
-        """Ramp was asked to create somebody, nobody heard its answer, and then the e-mail changed: the draft is found by the former one."""
+        """Ramp was asked to create somebody, nobody heard its answer, and then the e-mail changed: the draft is found
+        by the former one.
+        """
         for number, (seconds, archive) in enumerate(((0, False), (None, False), (0, True))):
             with self.subTest(seconds=seconds, archive=archive):
                 self.ramp.task_seconds = seconds
@@ -866,7 +938,9 @@ class TestUser(PeopleCase):
         (a + b + c).write({'parent_id': False})
         b.parent_id, a.parent_id = c, b
         self.push(4)
-        self.assertEqual([self.there(person)['manager_id'] for person in (a, b, c)], [b.ramp_user_id, c.ramp_user_id, None])
+        self.assertEqual(
+            [self.there(person)['manager_id'] for person in (a, b, c)], [b.ramp_user_id, c.ramp_user_id, None]
+        )
         c.parent_id = a  # a circle: Ramp takes none
         self.push(2)
         self.assertQuestion(c, 'The manager reports to the user')
@@ -905,9 +979,13 @@ class TestUser(PeopleCase):
         self.assertIn('no way to delete it', team.ramp_state)
 
     def test_departments_of_one_name(self):
-        root, = self.env['hr.department'].create([{'name': 'Europe', 'company_id': self.company.id}])
-        sales = self.env['hr.department'].create([
-            {'name': 'Selling', 'company_id': self.company.id}, {'name': 'Selling', 'parent_id': root.id, 'company_id': self.company.id}])
+        (root,) = self.env['hr.department'].create([{'name': 'Europe', 'company_id': self.company.id}])
+        sales = self.env['hr.department'].create(
+            [
+                {'name': 'Selling', 'company_id': self.company.id},
+                {'name': 'Selling', 'parent_id': root.id, 'company_id': self.company.id},
+            ]
+        )
         self.hire(department_id=sales[0].id)
         self.hire('Olga Other', 'olga@example.com', department_id=sales[1].id)
         self.push()
@@ -970,7 +1048,12 @@ class TestUser(PeopleCase):
 
     def test_an_officer_without_rights_on_ramp(self):
         officer = new_test_user(
-            self.env, 'officer', 'hr.group_hr_user', company_id=self.company.id, company_ids=[Command.set(self.company.ids)])
+            self.env,
+            'officer',
+            'hr.group_hr_user',
+            company_id=self.company.id,
+            company_ids=[Command.set(self.company.ids)],
+        )
         Employee = self.env['hr.employee'].with_user(officer).with_company(self.company)
         before = self.ramp.counts()
         nora = Employee.create({'name': 'Nora New', 'work_email': 'nora@example.com', 'company_id': self.company.id})
@@ -996,7 +1079,9 @@ class TestUser(PeopleCase):
         public = self.env['hr.employee.public'].with_user(user).browse(nora.id)
         self.assertEqual(public.name, 'Nora New')
         self.assertFalse([name for name in public._fields if name.startswith('ramp_')])
-        self.assertFalse([name for name, field in nora._fields.items() if name.startswith('ramp_') and not field.groups])
+        self.assertFalse(
+            [name for name, field in nora._fields.items() if name.startswith('ramp_') and not field.groups]
+        )
         self.assertTrue(nora.with_user(user).name)
         with self.assertRaises(AccessError):
             nora.with_user(user).ramp_user_id  # noqa: B018
@@ -1004,8 +1089,12 @@ class TestUser(PeopleCase):
             nora.with_user(user).action_send_ramp_invitation()
         user.with_user(user).write({'name': 'Plain Person', 'email': 'plain@example.com'})
         accountant = new_test_user(
-            self.env, 'accountant', 'account.group_account_manager', company_id=self.company.id,
-            company_ids=[Command.set(self.company.ids)])
+            self.env,
+            'accountant',
+            'account.group_account_manager',
+            company_id=self.company.id,
+            company_ids=[Command.set(self.company.ids)],
+        )
         self.assertTrue(self.row(nora).with_user(accountant).status)
         self.assertEqual(self.row(nora).with_user(accountant).sent_text, 'Name: Nora New\nE-mail: nora@example.com')
 
@@ -1030,52 +1119,109 @@ class TestUser(PeopleCase):
 
         self.patch(type(self.env.cr), 'execute', spy)
         result = self.env['hr.employee'].load(
-            ['name', 'work_email', 'department_id'], [[f'Person {n}', f'p{n}@example.com', 'Lab'] for n in range(30)])
+            ['name', 'work_email', 'department_id'], [[f'Person {n}', f'p{n}@example.com', 'Lab'] for n in range(30)]
+        )
         self.assertFalse([message for message in result['messages'] if message['type'] == 'error'])
         noted = [statement for statement in statements if 'INSERT INTO ramp_change' in statement]
         self.assertLessEqual(len(noted), 4)
         self.push(3)
-        self.assertEqual(len([user for user in self.ramp.state['users'] if user['email'].startswith('p')
-                              and user['email'].endswith('@example.com') and user['email'][1:-12].isdigit()]), 30)
+        self.assertEqual(
+            len(
+                [
+                    user
+                    for user in self.ramp.state['users']
+                    if user['email'].startswith('p')
+                    and user['email'].endswith('@example.com')
+                    and user['email'][1:-12].isdigit()
+                ]
+            ),
+            30,
+        )
 
     def test_two_entities_of_one_company(self):
         """The oldest connection to a Ramp business speaks for the company's people."""
-        second = self.connection.copy({
-            'existing_policy': 'book',
-            'name': 'Second', 'ramp_entity_id': next(iter(self.ramp.state['entities']))['id'],
-            'client_id': self.ramp.client_id, 'client_secret': self.ramp.client_secret})
+        second = self.connection.copy(
+            {
+                'existing_policy': 'book',
+                'name': 'Second',
+                'ramp_entity_id': next(iter(self.ramp.state['entities']))['id'],
+                'client_id': self.ramp.client_id,
+                'client_secret': self.ramp.client_secret,
+            }
+        )
         second.action_connect()
         nora = self.hire()
         self.push(3)
         self.assertEqual(len(self.of_email('nora@example.com')), 1)
         self.assertThere(nora)
-        rows = self.env['ramp.record'].search([('flow', '=', 'employee'), ('res_id', '=', nora.id), ('connection_id', '=', second.id)])
+        rows = self.env['ramp.record'].search(
+            [('flow', '=', 'employee'), ('res_id', '=', nora.id), ('connection_id', '=', second.id)]
+        )
         self.assertEqual(rows.state, 'ignored')
 
 
-step = st.tuples(st.sampled_from((
-    'create', 'create', 'user', 'rename', 'department', 'location', 'archive', 'unarchive', 'manager', 'manager', 'invite',
-    'department_name', 'slow', 'fail', 'fault', 'fault', 'sync', 'sync')), st.integers(0, 999))
+step = st.tuples(
+    st.sampled_from(
+        (
+            'create',
+            'create',
+            'user',
+            'rename',
+            'department',
+            'location',
+            'archive',
+            'unarchive',
+            'manager',
+            'manager',
+            'invite',
+            'department_name',
+            'slow',
+            'fail',
+            'fault',
+            'fault',
+            'sync',
+            'sync',
+        )
+    ),
+    st.integers(0, 999),
+)
 
 
 @tagged('post_install', '-at_install', 'ramp')
 class TestPeopleConverge(PeopleCase):
-    """Any life of any people, with a Ramp that fails: in the end Ramp has everybody once, as Odoo has them, and wrote to whom it should."""
+    """Any life of any people, with a Ramp that fails: in the end Ramp has everybody once, as Odoo has them, and wrote
+    to whom it should.
+    """
 
     def pick(self, number, active=True, employees=False):
-        people = [person for person in self.people if person.active == active and (not employees or person._name == 'hr.employee')]
+        people = [
+            person
+            for person in self.people
+            if person.active == active and (not employees or person._name == 'hr.employee')
+        ]
         return people[number % len(people)] if people else None
 
     def do_create(self, number):
-        self.people.append(self.hire(
-            f'Person {number % 7} of {len(self.people)}', f'person{len(self.people)}@example.com',
-            department_id=(False, self.team.id, self.lab.id)[number % 3],
-            parent_id=number % 2 and (boss := self.pick(number, employees=True)) and boss.id))
+        self.people.append(
+            self.hire(
+                f'Person {number % 7} of {len(self.people)}',
+                f'person{len(self.people)}@example.com',
+                department_id=(False, self.team.id, self.lab.id)[number % 3],
+                parent_id=number % 2 and (boss := self.pick(number, employees=True)) and boss.id,
+            )
+        )
 
     def do_user(self, number):
-        self.people.append(self.env['res.users'].create({
-            'name': f'User {number % 7}', 'login': f'person{len(self.people)}@example.com', 'company_id': self.company.id,
-            'company_ids': [Command.set(self.company.ids)]}))
+        self.people.append(
+            self.env['res.users'].create(
+                {
+                    'name': f'User {number % 7}',
+                    'login': f'person{len(self.people)}@example.com',
+                    'company_id': self.company.id,
+                    'company_ids': [Command.set(self.company.ids)],
+                }
+            )
+        )
 
     def do_rename(self, number):
         if person := self.pick(number):
@@ -1120,8 +1266,11 @@ class TestPeopleConverge(PeopleCase):
 
     def do_fault(self, number):
         self.ramp.faults.add(
-            path=('*', '/users*', '/users/deferred*', '/departments')[number % 4], skip=number % 3, count=1 + number % 3,
-            **FAULTS[number % len(FAULTS)])
+            path=('*', '/users*', '/users/deferred*', '/departments')[number % 4],
+            skip=number % 3,
+            count=1 + number % 3,
+            **FAULTS[number % len(FAULTS)],
+        )
 
     def do_sync(self, _number):
         self.push(1)
@@ -1134,9 +1283,13 @@ class TestPeopleConverge(PeopleCase):
         for _round in range(8):
             before = self.ramp.counts()
             self.env['ramp.record'].search([('next_attempt', '!=', False)]).next_attempt = False
-            self.env['ramp.record'].search([('state', '=', 'held'), ('flow', 'in', FLOWS), ('is_question', '=', False)]).action_retry()
+            self.env['ramp.record'].search(
+                [('state', '=', 'held'), ('flow', 'in', FLOWS), ('is_question', '=', False)]
+            ).action_retry()
             self.push(1)
-            rows = self.env['ramp.record'].search([('flow', 'in', FLOWS), ('state', 'not in', ('confirmed', 'ignored'))])
+            rows = self.env['ramp.record'].search(
+                [('flow', 'in', FLOWS), ('state', 'not in', ('confirmed', 'ignored'))]
+            )
             if not rows and not self.written(before) and not self.env['ramp.change'].search([('flow', 'in', FLOWS)]):
                 return
         self.fail(f'Still at it: {[(row.name, row.state, row.error_message) for row in rows]} {self.written(before)}')
@@ -1157,14 +1310,18 @@ class TestPeopleConverge(PeopleCase):
                 self.assertTrue(not user or user['status'] == 'USER_INACTIVE', user)
                 continue
             self.assertEqual(self.row(person).ramp_id, user['id'])
-            self.assertEqual([user['first_name'], user['last_name']], self.env['ramp.flow.person']._split_person_name(person))
+            self.assertEqual(
+                [user['first_name'], user['last_name']], self.env['ramp.flow.person']._split_person_name(person)
+            )
             self.assertEqual(user['status'], 'INVITE_PENDING' if user['email'] in mails else 'USER_DRAFT')
             self.assertEqual(user['email'] in mails, person.ramp_invite)
             if person._name == 'hr.employee':
                 self.assertEqual(person.ramp_user_id, user['id'])
                 self.assertEqual(user['manager_id'], person.parent_id.ramp_user_id or None)
-                for place, table, key in ((person.department_id, 'departments', 'department_id'), (
-                        person.work_location_id, 'locations', 'location_id')):
+                for place, table, key in (
+                    (person.department_id, 'departments', 'department_id'),
+                    (person.work_location_id, 'locations', 'location_id'),
+                ):
                     self.assertEqual(user[key] and self.ramp.state[table].get(user[key])['name'], place.name or None)
         before = self.ramp.counts()
         self.push(1)
@@ -1174,8 +1331,21 @@ class TestPeopleConverge(PeopleCase):
     @examples(2)
     @given(steps=st.lists(step, min_size=4, max_size=30))
     @example(steps=[('slow', 0), ('create', 1), ('sync', 0), ('fail', 1), ('sync', 0), ('rename', 1)])
-    @example(steps=[('create', 1), ('fault', 3), ('sync', 0), ('archive', 0), ('sync', 0), ('unarchive', 0), ('sync', 0)])
-    @example(steps=[('create', 0), ('create', 1), ('sync', 0), ('sync', 0), ('invite', 0), ('fault', 3), ('sync', 0), ('archive', 0)])
+    @example(
+        steps=[('create', 1), ('fault', 3), ('sync', 0), ('archive', 0), ('sync', 0), ('unarchive', 0), ('sync', 0)]
+    )
+    @example(
+        steps=[
+            ('create', 0),
+            ('create', 1),
+            ('sync', 0),
+            ('sync', 0),
+            ('invite', 0),
+            ('fault', 3),
+            ('sync', 0),
+            ('archive', 0),
+        ]
+    )
     def test_property_people_converge(self, steps):
         strangers = {user['id'] for user in self.ramp.state['users']}
         self.people = []

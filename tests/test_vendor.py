@@ -35,9 +35,18 @@ class VendorCase(RampCase):
 
     def named(self, *ramp_ids):
         """Ramp has sent an event for each of these."""
-        self.env['ramp.event'].create([{
-            'connection_id': self.connection.id, 'event_id': self.ramp.state.new_id(), 'type': 'vendors.updated', 'object_id': ramp_id,
-            'received_at': fields.Datetime.now()} for ramp_id in ramp_ids])
+        self.env['ramp.event'].create(
+            [
+                {
+                    'connection_id': self.connection.id,
+                    'event_id': self.ramp.state.new_id(),
+                    'type': 'vendors.updated',
+                    'object_id': ramp_id,
+                    'received_at': fields.Datetime.now(),
+                }
+                for ramp_id in ramp_ids
+            ]
+        )
 
     def row(self, ramp_id):
         return self.record(ramp_id, 'vendor')
@@ -64,7 +73,9 @@ class VendorCase(RampCase):
     def remove_contact(self, contact_id):
         vendor_id = self.ramp.state['vendor_contacts'].get(contact_id)['_vendor']
         self.ramp.state['vendor_contacts'].update(contact_id, _vendor='nobody')
-        self.ramp.update_vendor(vendor_id, contacts=[other for other in self.contact_ids(vendor_id) if other != contact_id])
+        self.ramp.update_vendor(
+            vendor_id, contacts=[other for other in self.contact_ids(vendor_id) if other != contact_id]
+        )
 
     def return_contact(self, contact_id, vendor_id):
         self.ramp.state['vendor_contacts'].update(contact_id, _vendor=vendor_id)
@@ -72,9 +83,11 @@ class VendorCase(RampCase):
 
     def asked(self, path=''):
         """Paths below /vendors that were asked for since the last question, with the moment of an incremental list."""
-        requests = [request for request in self.ramp.requests[self.heard:] if '/vendors' in request['path']]
+        requests = [request for request in self.ramp.requests[self.heard :] if '/vendors' in request['path']]
         self.heard = len(self.ramp.requests)
-        return [request['path'].removeprefix('/developer/v1/vendors') for request in requests if path in request['path']]
+        return [
+            request['path'].removeprefix('/developer/v1/vendors') for request in requests if path in request['path']
+        ]
 
     heard = 0
 
@@ -108,27 +121,73 @@ class TestVendor(VendorCase):
 
     def test_created_with_everything(self):
         ramp_id = self.ramp.add_vendor(
-            'Northwind Paper Co.', name_legal='Northwind Paper Company LLC', description='Paper & pens\n<b>bold</b>', country='US',
-            state='CA', address={**ADDRESS, 'address_line_2': 'Suite 5'},
-            contacts=[{'email': 'ada@northwind.example.com', 'first_name': 'Ada', 'last_name': "O'Brien <AP>", 'phone': '+1 212 555 0100'},
-                      {'email': 'second@northwind.example.com'}],
-            custom={'Tax ID': '12-3456789', 'Web site': 'https://northwind.example.com/shop', 'Color': 'red'})
+            'Northwind Paper Co.',
+            name_legal='Northwind Paper Company LLC',
+            description='Paper & pens\n<b>bold</b>',
+            country='US',
+            state='CA',
+            address={**ADDRESS, 'address_line_2': 'Suite 5'},
+            contacts=[
+                {
+                    'email': 'ada@northwind.example.com',
+                    'first_name': 'Ada',
+                    'last_name': "O'Brien <AP>",
+                    'phone': '+1 212 555 0100',
+                },
+                {'email': 'second@northwind.example.com'},
+            ],
+            custom={'Tax ID': '12-3456789', 'Web site': 'https://northwind.example.com/shop', 'Color': 'red'},
+        )
         [run] = self.pull()
         self.assertEqual((run.state, run.message, run.created, run.seen), ('done', False, 1, 1))
         partner = self.partner(ramp_id)
-        self.assertRecordValues(partner, [{
-            'name': 'Northwind Paper Co.', 'is_company': True, 'street': '442 Good St', 'street2': 'Suite 5', 'city': 'San Diego',
-            'zip': '94105', 'state_id': self.env.ref('base.state_us_5').id, 'country_id': self.env.ref('base.us').id,
-            'vat': '12-3456789', 'website': 'https://northwind.example.com/shop', 'email': 'ada@northwind.example.com',
-            'phone': '+1 212 555 0100', 'supplier_rank': 1, 'company_id': False, 'active': True, 'parent_id': False}])
+        self.assertRecordValues(
+            partner,
+            [
+                {
+                    'name': 'Northwind Paper Co.',
+                    'is_company': True,
+                    'street': '442 Good St',
+                    'street2': 'Suite 5',
+                    'city': 'San Diego',
+                    'zip': '94105',
+                    'state_id': self.env.ref('base.state_us_5').id,
+                    'country_id': self.env.ref('base.us').id,
+                    'vat': '12-3456789',
+                    'website': 'https://northwind.example.com/shop',
+                    'email': 'ada@northwind.example.com',
+                    'phone': '+1 212 555 0100',
+                    'supplier_rank': 1,
+                    'company_id': False,
+                    'active': True,
+                    'parent_id': False,
+                }
+            ],
+        )
         self.assertIn('Legal name: Northwind Paper Company LLC', partner.comment)
         self.assertIn('Paper &amp; pens', partner.comment)
         self.assertIn('&lt;b&gt;bold&lt;/b&gt;', partner.comment)
-        self.assertRecordValues(partner.child_ids.sorted('id'), [
-            {'name': "Ada O'Brien <AP>", 'email': 'ada@northwind.example.com', 'phone': '+1 212 555 0100', 'type': 'contact'},
-            {'name': 'second@northwind.example.com', 'email': 'second@northwind.example.com', 'phone': False, 'type': 'contact'}])
+        self.assertRecordValues(
+            partner.child_ids.sorted('id'),
+            [
+                {
+                    'name': "Ada O'Brien <AP>",
+                    'email': 'ada@northwind.example.com',
+                    'phone': '+1 212 555 0100',
+                    'type': 'contact',
+                },
+                {
+                    'name': 'second@northwind.example.com',
+                    'email': 'second@northwind.example.com',
+                    'phone': False,
+                    'type': 'contact',
+                },
+            ],
+        )
         for contact in partner.child_ids:
-            self.assertEqual((contact.commercial_partner_id, contact.vat, contact.street), (partner, '12-3456789', '442 Good St'))
+            self.assertEqual(
+                (contact.commercial_partner_id, contact.vat, contact.street), (partner, '12-3456789', '442 Good St')
+            )
         for contact in self.contact_ids(ramp_id):
             row = self.record(contact, 'vendor_contact')
             self.assertEqual((row.state, row.parent_ramp_id, row.res_model), ('confirmed', ramp_id, 'res.partner'))
@@ -138,9 +197,24 @@ class TestVendor(VendorCase):
 
     def test_seeded_vendors_whatever_their_names(self):
         """Names of every kind, of two vendors the same; drafts are left alone."""
-        rows = [vendors.make_vendor(self.ramp.state, name, country='US', state='NY') for name in (
-            '<script>alert(1)</script>', 'Two\nLines', '\u202eltd gnihtyna\u202c', 'A very long vendor name ' * 12, '  spaces  ',
-            '%s %(name)s {0} ${x}', 'null', "'; DROP TABLE res_partner; --", '株式会社 山田商店', '\u202e', '🍕', 'Twin', 'Twin')]
+        rows = [
+            vendors.make_vendor(self.ramp.state, name, country='US', state='NY')
+            for name in (
+                '<script>alert(1)</script>',
+                'Two\nLines',
+                '\u202eltd gnihtyna\u202c',
+                'A very long vendor name ' * 12,
+                '  spaces  ',
+                '%s %(name)s {0} ${x}',
+                'null',
+                "'; DROP TABLE res_partner; --",
+                '株式会社 山田商店',
+                '\u202e',
+                '🍕',
+                'Twin',
+                'Twin',
+            )
+        ]
         draft = self.ramp.add_vendor('Draft', draft=True)
         self.pull()
         partners = [self.partner(row['id']) for row in rows]
@@ -148,7 +222,9 @@ class TestVendor(VendorCase):
         names = [partner.name for partner in partners]
         self.assertEqual(names[:3], ['<script>alert(1)</script>', 'Two Lines', 'ltd gnihtyna'])
         self.assertEqual(len(names[3]), 200)
-        self.assertEqual(names[4:9], ['spaces', '%s %(name)s {0} ${x}', 'null', "'; DROP TABLE res_partner; --", '株式会社 山田商店'])
+        self.assertEqual(
+            names[4:9], ['spaces', '%s %(name)s {0} ${x}', 'null', "'; DROP TABLE res_partner; --", '株式会社 山田商店']
+        )
         self.assertEqual(names[9], rows[9]['id'])
         self.assertEqual(names[10:], ['🍕', 'Twin', 'Twin'])
         self.assertFalse(self.row(draft))
@@ -156,14 +232,26 @@ class TestVendor(VendorCase):
     def test_individual_without_anything(self):
         ramp_id = self.ramp.add_vendor('Jo Doe', vendor_type='INDIVIDUAL', address=None, contacts=0, country='DE')
         self.pull()
-        self.assertRecordValues(self.partner(ramp_id), [{
-            'is_company': False, 'street': False, 'country_id': self.env.ref('base.de').id, 'vat': False, 'email': False,
-            'comment': False}])
+        self.assertRecordValues(
+            self.partner(ramp_id),
+            [
+                {
+                    'is_company': False,
+                    'street': False,
+                    'country_id': self.env.ref('base.de').id,
+                    'vat': False,
+                    'email': False,
+                    'comment': False,
+                }
+            ],
+        )
 
     def test_address_of_last_resort(self):
         listed = self.ramp.add_vendor('Listed', address=None, addresses=[ADDRESS])
         taxed = self.ramp.add_vendor('Taxed', address=None, tax_address={**ADDRESS, 'state': 'Texas'})
-        elsewhere = self.ramp.add_vendor('Elsewhere', address={**ADDRESS, 'state': 'Atlantis', 'country': 'XX'}, country='XX')
+        elsewhere = self.ramp.add_vendor(
+            'Elsewhere', address={**ADDRESS, 'state': 'Atlantis', 'country': 'XX'}, country='XX'
+        )
         self.pull()
         self.assertEqual(self.partner(listed).street, '442 Good St')
         self.assertEqual(self.partner(taxed).state_id.code, 'TX')
@@ -196,12 +284,16 @@ class TestVendor(VendorCase):
         self.assertIn('linked to it in Ramp', known.message_ids[0].body)
 
     def test_found_by_a_link_that_ramp_had_before(self):
-        """An accounting vendor that Odoo adopted has an id that is not of Odoo's making; one of another database means nothing."""
+        """An accounting vendor that Odoo adopted has an id that is not of Odoo's making; one of another database means
+        nothing.
+        """
         known = self.other('Adopted', supplier_rank=1)
         self.sync('accounting_vendor')
-        self.env['ramp.record'].search([('flow', '=', 'accounting_vendor'), ('res_id', '=', known.id)]).remote_id = 'OLD-1'
+        self.env['ramp.record'].search(
+            [('flow', '=', 'accounting_vendor'), ('res_id', '=', known.id)]
+        ).remote_id = 'OLD-1'
         ramp_id = self.ramp.add_vendor('One', accounting_vendor_remote_id='OLD-1')
-        foreign = self.ramp.add_vendor('Two', accounting_vendor_remote_id=f"00000000-partner-{self.other('Theirs').id}")
+        foreign = self.ramp.add_vendor('Two', accounting_vendor_remote_id=f'00000000-partner-{self.other("Theirs").id}')
         self.pull()
         self.assertEqual(self.partner(ramp_id), known)
         self.assertEqual(self.partner(foreign).name, 'Two')
@@ -283,14 +375,20 @@ class TestVendor(VendorCase):
         gone.active = False
         gone.partner_id.active = True
         sister = self.env['res.company'].create({'name': 'Sister Works', 'email': 'sister@ours.example'})
-        employee = self.env['hr.employee'].create({'name': 'Emil Employee', 'work_email': 'emil@ours.example', 'company_id': sister.id})
+        employee = self.env['hr.employee'].create(
+            {'name': 'Emil Employee', 'work_email': 'emil@ours.example', 'company_id': sister.id}
+        )
         employee.active = False
         ours = user.partner_id + gone.partner_id + portal.partner_id + sister.partner_id + employee.work_contact_id
         ours.write({'company_id': False, 'parent_id': False})
         before = ours.read(['name', 'email', 'street', 'supplier_rank'])
         contacts = [{'email': 'evil@elsewhere.example', 'first_name': 'E', 'last_name': 'Vil'}]
-        vendors = [self.ramp.add_vendor(name, contacts=contacts, address=ADDRESS, custom={'EIN': '12-3456789'} if number == 0 else {})
-                   for number, name in enumerate(ours.mapped('name'))]
+        vendors = [
+            self.ramp.add_vendor(
+                name, contacts=contacts, address=ADDRESS, custom={'EIN': '12-3456789'} if number == 0 else {}
+            )
+            for number, name in enumerate(ours.mapped('name'))
+        ]
         self.pull()
         partners = [self.partner(ramp_id) for ramp_id in vendors]
         self.assertFalse(self.Partner.union(*partners) & ours)
@@ -299,7 +397,9 @@ class TestVendor(VendorCase):
     def test_who_becomes_one_of_us_is_written_to_no_more(self):
         """A vendor's partner or contact who gets a login, and one whom an earlier version took for a vendor."""
         self.connection.vendor_policy = 'ramp'
-        ramp_id = self.ramp.add_vendor('Acme', contacts=[{'email': 'ann@acme.example', 'first_name': 'Ann', 'last_name': 'Acme'}])
+        ramp_id = self.ramp.add_vendor(
+            'Acme', contacts=[{'email': 'ann@acme.example', 'first_name': 'Ann', 'last_name': 'Acme'}]
+        )
         other = self.ramp.add_vendor('Solo', contacts=[])
         self.pull()
         [contact_id] = self.contact_ids(ramp_id)
@@ -369,7 +469,10 @@ class TestVendor(VendorCase):
         self.partner(ramp_id).unlink()
         self.pull()
         self.assertEqual((self.row(ramp_id).state, self.row(ramp_id).res_id), ('held', 0))
-        self.assertIn('deleted in Odoo', self.env['ramp.flow.vendor']._find_vendor_partners(self.connection, [ramp_id])[ramp_id][1])
+        self.assertIn(
+            'deleted in Odoo',
+            self.env['ramp.flow.vendor']._find_vendor_partners(self.connection, [ramp_id])[ramp_id][1],
+        )
         self.row(ramp_id).action_retry()
         self.pull()
         partner = self.partner(ramp_id)
@@ -379,20 +482,31 @@ class TestVendor(VendorCase):
     # ------------------------------------------------------------------ following
 
     def test_policy_first_what_was_edited_here_stays(self):
-        ramp_id = self.ramp.add_vendor('Acme', address=ADDRESS, description='Old', custom={'Website': 'old.example.com'})
+        ramp_id = self.ramp.add_vendor(
+            'Acme', address=ADDRESS, description='Old', custom={'Website': 'old.example.com'}
+        )
         self.pull()
         partner = self.partner(ramp_id)
         partner.write({'name': 'Acme (ours)', 'comment': f'<p>Call before noon</p>{partner.comment}<p>Really</p>'})
         self.ramp.update_vendor(
-            ramp_id, name='Acme Ltd', description='New', address={**ADDRESS, 'address_line_1': '1 New St'}, vendor_type='INDIVIDUAL')
+            ramp_id,
+            name='Acme Ltd',
+            description='New',
+            address={**ADDRESS, 'address_line_1': '1 New St'},
+            vendor_type='INDIVIDUAL',
+        )
         self.pull()
-        self.assertRecordValues(partner, [{'name': 'Acme (ours)', 'street': '1 New St', 'is_company': False, 'city': 'San Diego'}])
+        self.assertRecordValues(
+            partner, [{'name': 'Acme (ours)', 'street': '1 New St', 'is_company': False, 'city': 'San Diego'}]
+        )
         self.assertRegex(partner.comment, r'(?s)Call before noon.*New.*Really')
         self.assertNotIn('Old', partner.comment)
         partner.street = '2 Our St'
         self.ramp.update_vendor(ramp_id, description=None, address={**ADDRESS, 'city': 'Reno', 'state': 'NV'})
         self.pull()
-        self.assertRecordValues(partner, [{'street': '2 Our St', 'city': 'San Diego', 'website': 'http://old.example.com'}])
+        self.assertRecordValues(
+            partner, [{'street': '2 Our St', 'city': 'San Diego', 'website': 'http://old.example.com'}]
+        )
         self.assertIn('New', partner.comment)
         self.ramp.update_vendor(ramp_id, description='Newer')
         partner.comment = partner.comment.replace('New', 'My word')
@@ -401,11 +515,17 @@ class TestVendor(VendorCase):
 
     def test_policy_ramp_replaces(self):
         self.connection.vendor_policy = 'ramp'
-        matched = self.other('ACME', street='1 Their St', phone='1', country_id=self.env.ref('base.us').id, comment='<p>Mine</p>')
-        ramp_id = self.ramp.add_vendor('Acme', address=ADDRESS, contacts=[{'email': 'a@example.com'}], description='Theirs')
+        matched = self.other(
+            'ACME', street='1 Their St', phone='1', country_id=self.env.ref('base.us').id, comment='<p>Mine</p>'
+        )
+        ramp_id = self.ramp.add_vendor(
+            'Acme', address=ADDRESS, contacts=[{'email': 'a@example.com'}], description='Theirs'
+        )
         self.pull()
         self.assertEqual(self.partner(ramp_id), matched)
-        self.assertRecordValues(matched, [{'name': 'Acme', 'street': '442 Good St', 'phone': '1', 'email': 'a@example.com'}])
+        self.assertRecordValues(
+            matched, [{'name': 'Acme', 'street': '442 Good St', 'phone': '1', 'email': 'a@example.com'}]
+        )
         self.assertRegex(matched.comment, '(?s)Mine.*Theirs')
         matched.write({'name': 'Edited', 'street': 'Edited'})
         self.ramp.update_vendor(ramp_id, description='More')
@@ -418,19 +538,34 @@ class TestVendor(VendorCase):
         self.pull()
         partner = self.partner(ramp_id)
         self.assertEqual(partner.street, '442 Good St')
-        self.ramp.update_vendor(ramp_id, name='Acme Ltd', address={**ADDRESS, 'address_line_1': 'New'}, description='Now there is one')
+        self.ramp.update_vendor(
+            ramp_id, name='Acme Ltd', address={**ADDRESS, 'address_line_1': 'New'}, description='Now there is one'
+        )
         self.pull()
         self.assertRecordValues(partner, [{'name': 'Acme', 'street': '442 Good St'}])
         self.assertIn('Now there is one', partner.comment)
 
     def test_found_partner_is_filled_only(self):
         known = self.other('Acme', city='Here', is_company=False, email='own@example.com')
-        ramp_id = self.ramp.add_vendor('ACME', contacts=[{'email': 'a@example.com', 'phone': '+1 2'}], custom={'EIN': '12-3456789'})
+        ramp_id = self.ramp.add_vendor(
+            'ACME', contacts=[{'email': 'a@example.com', 'phone': '+1 2'}], custom={'EIN': '12-3456789'}
+        )
         self.pull()
         self.assertEqual(self.partner(ramp_id), known)
-        self.assertRecordValues(known, [{
-            'name': 'Acme', 'city': 'Here', 'street': False, 'is_company': False, 'email': 'own@example.com', 'phone': '+1 2',
-            'vat': '12-3456789'}])
+        self.assertRecordValues(
+            known,
+            [
+                {
+                    'name': 'Acme',
+                    'city': 'Here',
+                    'street': False,
+                    'is_company': False,
+                    'email': 'own@example.com',
+                    'phone': '+1 2',
+                    'vat': '12-3456789',
+                }
+            ],
+        )
         self.ramp.update_vendor(ramp_id, name='Acme Ltd')
         self.pull()
         self.assertEqual(known.name, 'Acme')
@@ -507,7 +642,9 @@ class TestVendor(VendorCase):
     # ------------------------------------------------------------------ contacts
 
     def test_contacts_follow(self):
-        ramp_id = self.ramp.add_vendor('Acme', contacts=[{'email': 'a@example.com', 'first_name': 'Ada'}, {'email': 'b@example.com'}])
+        ramp_id = self.ramp.add_vendor(
+            'Acme', contacts=[{'email': 'a@example.com', 'first_name': 'Ada'}, {'email': 'b@example.com'}]
+        )
         self.pull()
         partner, (first, second) = self.partner(ramp_id), self.contact_ids(ramp_id)
         with self.ramp.state.lock:
@@ -516,7 +653,9 @@ class TestVendor(VendorCase):
         self.change_contact(second, is_default=True)
         self.pull()
         self.assertEqual(set(partner.child_ids), {self.contact(contact) for contact in (first, second, third)})
-        self.assertEqual([self.contact(contact).name for contact in (first, second, third)], ['Adele', 'b@example.com', 'Cleo'])
+        self.assertEqual(
+            [self.contact(contact).name for contact in (first, second, third)], ['Adele', 'b@example.com', 'Cleo']
+        )
         self.assertEqual(partner.email, 'b@example.com')
         self.contact(second).phone = '12345'
         kept, gone = self.contact(second), self.contact(third)
@@ -525,8 +664,10 @@ class TestVendor(VendorCase):
         self.pull()
         self.assertTrue(kept.active)
         self.assertFalse(gone.active)
-        self.assertEqual([self.record(contact, 'vendor_contact').state for contact in (first, second, third)], [
-            'confirmed', 'ignored', 'ignored'])
+        self.assertEqual(
+            [self.record(contact, 'vendor_contact').state for contact in (first, second, third)],
+            ['confirmed', 'ignored', 'ignored'],
+        )
         self.assertIn('stays here', self.record(second, 'vendor_contact').error_message)
         self.return_contact(third, ramp_id)
         self.pull()
@@ -543,7 +684,10 @@ class TestVendor(VendorCase):
         self.assertTrue([kind for kind in self.ramp.faults.struck if 'duplicate_page' in str(kind)])
         partner, [first, *_others] = self.partner(ramp_id), self.contact_ids(ramp_id)
         self.assertEqual(sorted(partner.child_ids.mapped('email')), sorted(emails))
-        copy, by_hand = self.contact(first).with_user(SUPERUSER_ID).copy({'name': 'Ada'}), self.contact(first).copy({'name': 'Ada L.'})
+        copy, by_hand = (
+            self.contact(first).with_user(SUPERUSER_ID).copy({'name': 'Ada'}),
+            self.contact(first).copy({'name': 'Ada L.'}),
+        )
         self.change_contact(first, is_default=False)
         self.pull()
         self.assertFalse(copy.active)
@@ -565,8 +709,13 @@ class TestVendor(VendorCase):
     def test_contact_without_a_name_and_one_that_is_there(self):
         known = self.other('Acme')
         mine = self.Partner.create({'name': 'Ada of Acme', 'email': 'ADA@example.com', 'parent_id': known.id})
-        ramp_id = self.ramp.add_vendor('Acme', contacts=[
-            {'email': '', 'phone': '1'}, {'email': 'ada@example.com', 'first_name': 'Ada', 'phone': '+1 212'}])
+        ramp_id = self.ramp.add_vendor(
+            'Acme',
+            contacts=[
+                {'email': '', 'phone': '1'},
+                {'email': 'ada@example.com', 'first_name': 'Ada', 'phone': '+1 212'},
+            ],
+        )
         self.pull()
         self.assertEqual(self.partner(ramp_id).child_ids, mine)
         self.assertRecordValues(mine, [{'name': 'Ada of Acme', 'phone': '+1 212', 'email': 'ADA@example.com'}])
@@ -584,7 +733,9 @@ class TestVendor(VendorCase):
 
     def test_second_run_writes_nothing(self):
         for number in range(3):
-            self.ramp.add_vendor(f'Vendor {number}', contacts=2, description='Text', custom={'EIN': f'12-345678{number}'})
+            self.ramp.add_vendor(
+                f'Vendor {number}', contacts=2, description='Text', custom={'EIN': f'12-345678{number}'}
+            )
         self.pull()
         sent = len(self.ramp.write_calls())
         for everything in (False, True):
@@ -625,8 +776,10 @@ class TestVendor(VendorCase):
             run.started_at -= timedelta(days=1, minutes=1)
         self.patch(vendor_list, 'is_turn', lambda ramp_id, part, parts: (parts, ramp_id) == (1, ids[3]))
         [run] = self.pull(now=False)
-        self.assertEqual(sorted(self.asked()), sorted(['', *(
-            f'/{ramp_id}{path}' for ramp_id in (ids[0], ids[3]) for path in ('', '/contacts'))]))
+        self.assertEqual(
+            sorted(self.asked()),
+            sorted(['', *(f'/{ramp_id}{path}' for ramp_id in (ids[0], ids[3]) for path in ('', '/contacts'))]),
+        )
         self.assertEqual((run.seen, run.processed, run.reread), (4, 1, True))
         self.assertEqual(self.partner(ids[0]).name, 'Changed unseen')
 
@@ -643,12 +796,24 @@ class TestVendor(VendorCase):
         self.env['ramp.run'].search([]).reread = False
         self.pull()
         day = self.env.cr.now().toordinal()
-        self.assertEqual(set(self.asked()) - {''}, {
-            f'/{ramp_id}{path}' for ramp_id in ids if vendor_list.is_turn(ramp_id, day % 3, 3) for path in ('', '/contacts')})
+        self.assertEqual(
+            set(self.asked()) - {''},
+            {
+                f'/{ramp_id}{path}'
+                for ramp_id in ids
+                if vendor_list.is_turn(ramp_id, day % 3, 3)
+                for path in ('', '/contacts')
+            },
+        )
 
     def test_contact_edited_and_the_list_shows_nothing(self):
-        """A contact is no part of the vendor that Ramp lists: it is seen when an event names the vendor, and when somebody asks."""
-        ramp_id, other = self.ramp.add_vendor('Acme', contacts=[{'email': 'a@example.com'}]), self.ramp.add_vendor('Other')
+        """A contact is no part of the vendor that Ramp lists: it is seen when an event names the vendor, and when
+        somebody asks.
+        """
+        ramp_id, other = (
+            self.ramp.add_vendor('Acme', contacts=[{'email': 'a@example.com'}]),
+            self.ramp.add_vendor('Other'),
+        )
         self.pull()
         for identity in (ramp_id, other):
             self.ramp.state['vendors'].update(identity, _updated_at='2020-01-01T00:00:00+00:00')
@@ -685,12 +850,18 @@ class TestVendor(VendorCase):
         ramp_id = self.ramp.add_vendor('Acme')
         self.pull()
         self.ramp.update_vendor(ramp_id, name='Acme Ltd')
-        self.patch(type(self.env['ramp.record']), '_locked_elsewhere', lambda records, connection, flow, ramp_ids: list(ramp_ids))
+        self.patch(
+            type(self.env['ramp.record']),
+            '_locked_elsewhere',
+            lambda records, connection, flow, ramp_ids: list(ramp_ids),
+        )
         [run] = self.pull()
         self.assertEqual((run.state, run.listed, self.partner(ramp_id).name), ('done', False, 'Acme'))
 
     def test_time_is_up_at_each_page(self):
-        """A slow Ramp, many vendors: each run goes on where the one before it stopped, though it may have found nothing to do."""
+        """A slow Ramp, many vendors: each run goes on where the one before it stopped, though it may have found nothing
+        to do.
+        """
         self.patch(vendor_list, 'AT_ONCE', 2)
         self.patch(RampFlowPull, '_page_size', 3)
         self.patch(RampFlow, '_is_job_time_up', lambda flow: True)
@@ -701,8 +872,10 @@ class TestVendor(VendorCase):
         twins = [self.ramp.add_vendor('Twin') for _number in range(4)]
         ids = [self.ramp.add_vendor(f'Vendor {number}') for number in range(5)]
         runs = self.sync_until_listed('vendor')
-        self.assertEqual(Counter(self.asked()), {
-            **{f'/{ramp_id}{path}': 1 for ramp_id in twins + ids for path in ('', '/contacts')}, '': 3})
+        self.assertEqual(
+            Counter(self.asked()),
+            {**{f'/{ramp_id}{path}': 1 for ramp_id in twins + ids for path in ('', '/contacts')}, '': 3},
+        )
         self.assertEqual((len(runs), runs[-1].reread, sum(runs.mapped('seen'))), (4, True, 9))
         for ramp_id in ids:
             self.partner(ramp_id)
@@ -712,8 +885,9 @@ class TestVendor(VendorCase):
         for ramp_id in twins:
             self.ramp.state['vendors'].update(ramp_id, _updated_at='2020-01-01T00:00:00+00:00')
         runs = self.sync_until_listed('vendor')
-        self.assertEqual(Counter(self.asked()), {
-            **{f'/{ramp_id}{path}': 1 for ramp_id in ids for path in ('', '/contacts')}, '': 3})
+        self.assertEqual(
+            Counter(self.asked()), {**{f'/{ramp_id}{path}': 1 for ramp_id in ids for path in ('', '/contacts')}, '': 3}
+        )
         self.assertEqual((len(runs), sum(runs.mapped('created')), any(runs.mapped('reread'))), (4, 0, False))
         # open rows that a list of everything does not show are asked for, two at a time, and one that fails only once
         for ramp_id in twins[:3]:
@@ -722,9 +896,16 @@ class TestVendor(VendorCase):
         self.env['ramp.run'].search([]).reread = False
         runs = self.sync_until_listed('vendor')
         asked = Counter(self.asked())
-        self.assertEqual(asked, {
-            f'/{twins[0]}': 5,  # the tries of a run
-            f'/{twins[1]}': 1, f'/{twins[2]}': 1, '': 2}, sorted(asked.items()))
+        self.assertEqual(
+            asked,
+            {
+                f'/{twins[0]}': 5,  # the tries of a run
+                f'/{twins[1]}': 1,
+                f'/{twins[2]}': 1,
+                '': 2,
+            },
+            sorted(asked.items()),
+        )
         self.assertEqual([self.row(ramp_id).state for ramp_id in twins], ['held', 'ignored', 'ignored', 'held'])
         self.assertEqual((len(runs), runs[-1].reread, runs[-1].begun_at), (4, True, runs[0].started_at))
 
@@ -737,7 +918,11 @@ class TestVendor(VendorCase):
         self.env['ramp.run'].search([]).reread = False
         for ramp_id in ids:
             self.ramp.update_vendor(ramp_id, description='Changed')
-        with patch.object(type(self.env['ramp.record']), '_locked_elsewhere', lambda records, connection, flow, ramp_ids: list(ramp_ids)):
+        with patch.object(
+            type(self.env['ramp.record']),
+            '_locked_elsewhere',
+            lambda records, connection, flow, ramp_ids: list(ramp_ids),
+        ):
             [run] = self.pull(now=False)
         self.assertEqual(run.state, 'paused')
         runs = self.pull(now=False) + self.pull(now=False)
@@ -748,7 +933,9 @@ class TestVendor(VendorCase):
     def test_spend_is_no_change(self):
         ramp_id = self.ramp.add_vendor('Acme')
         self.pull()
-        self.ramp.pay_bill(self.ramp.add_bill(vendor=ramp_id, amount_minor=5000, account=self.external(self.account_meals)))
+        self.ramp.pay_bill(
+            self.ramp.add_bill(vendor=ramp_id, amount_minor=5000, account=self.external(self.account_meals))
+        )
         self.env['ramp.run'].search([]).reread = False
         self.patch(vendor_list, 'is_turn', lambda ramp_id, part, parts: False)
         self.asked()
@@ -843,7 +1030,9 @@ class TestVendor(VendorCase):
         connection = self.connection.with_context(ramp_memory={})
         with self.enter_registry_test_mode(), self.registry.cursor() as cr:
             connection = connection.with_env(connection.env(cr=cr))
-            self.env['ramp.flow.vendor'].with_env(connection.env)._ensure_vendors_booked(connection, connection._run_client(), vendor_ids)
+            self.env['ramp.flow.vendor'].with_env(connection.env)._ensure_vendors_booked(
+                connection, connection._run_client(), vendor_ids
+            )
         self.env.invalidate_all()
 
     def test_ensure(self):
@@ -881,16 +1070,34 @@ class TestVendor(VendorCase):
         other = self.env['res.company'].create({'name': 'Second Company', 'country_id': self.env.ref('base.us').id})
         self.env.user.company_ids += other
         self.env['account.chart.template'].try_loading('generic_coa', company=other, install_demo=False)
-        second = self.env['ramp.connection'].with_company(other).create({
-            'name': 'Second', 'company_id': other.id, 'environment': 'custom', 'api_url': self.ramp.api_url, 'start_date': '2015-01-01',
-            'existing_policy': 'book',
-            'client_id': self.ramp.client_id, 'client_secret': self.ramp.client_secret})
+        second = (
+            self.env['ramp.connection']
+            .with_company(other)
+            .create(
+                {
+                    'name': 'Second',
+                    'company_id': other.id,
+                    'environment': 'custom',
+                    'api_url': self.ramp.api_url,
+                    'start_date': '2015-01-01',
+                    'existing_policy': 'book',
+                    'client_id': self.ramp.client_id,
+                    'client_secret': self.ramp.client_secret,
+                }
+            )
+        )
         second.with_context(allowed_company_ids=other.ids).action_connect()
         self.pull()
-        rows = {row.ramp_id: row.res_id for row in self.env['ramp.record'].search(
-            [('flow', '=', 'vendor'), ('connection_id', '=', second.id)])}
-        self.assertEqual(rows[shared], self.env['ramp.record'].search(
-            [('ramp_id', '=', shared), ('connection_id', '=', self.connection.id)]).res_id)
+        rows = {
+            row.ramp_id: row.res_id
+            for row in self.env['ramp.record'].search([('flow', '=', 'vendor'), ('connection_id', '=', second.id)])
+        }
+        self.assertEqual(
+            rows[shared],
+            self.env['ramp.record']
+            .search([('ramp_id', '=', shared), ('connection_id', '=', self.connection.id)])
+            .res_id,
+        )
         self.assertNotEqual(rows[owned], mine.id)
         self.assertEqual(len(self.Partner.browse(rows[shared]).child_ids), 1)
         self.Partner.browse(rows[shared]).company_id = self.company
@@ -908,8 +1115,10 @@ class TestVendor(VendorCase):
         ramp_id = self.ramp.add_vendor('Acme')
         self.pull()
         partner = self.partner(ramp_id)
-        self.assertEqual((partner.ramp_vendor_record_id, partner.ramp_vendor_state, partner.ramp_vendor_url), (
-            self.row(ramp_id), 'Vendor in Ramp', False))
+        self.assertEqual(
+            (partner.ramp_vendor_record_id, partner.ramp_vendor_state, partner.ramp_vendor_url),
+            (self.row(ramp_id), 'Vendor in Ramp', False),
+        )
         self.assertEqual(partner.child_ids.ramp_vendor_state, 'Contact of a vendor in Ramp')
         self.assertEqual(partner.action_open_ramp_vendor()['res_id'], self.row(ramp_id).id)
         self.connection.environment = 'sandbox'
@@ -953,7 +1162,10 @@ class TestVendor(VendorCase):
         self.counts = Counter()
         self.count('_store_listed_page')
         self.count('_book_batch')
-        for values in ({'contacts': 0, 'custom': {'EIN': '12-3456789'}}, {'contacts': 2, 'custom': {'EIN': '12-3456789'}}):
+        for values in (
+            {'contacts': 0, 'custom': {'EIN': '12-3456789'}},
+            {'contacts': 2, 'custom': {'EIN': '12-3456789'}},
+        ):
             self.cost(2, **values)
             few, many = self.cost(4, **values), self.cost(vendor_list.AT_ONCE, **values)
             self.assertEqual(few['_store_listed_page'], many['_store_listed_page'])
@@ -969,8 +1181,13 @@ FIELDS = {
     'phone': ('phone', st.sampled_from(['+1 1', '+1 2', '+1 3'])),
     'street': ('address_line_1', st.sampled_from(['1 St', '2 St', '3 St'])),
 }
-step = st.one_of(*(
-    st.tuples(st.just(side), st.just(field), values) for field, (_key, values) in FIELDS.items() for side in ('ramp', 'odoo', 'run')))
+step = st.one_of(
+    *(
+        st.tuples(st.just(side), st.just(field), values)
+        for field, (_key, values) in FIELDS.items()
+        for side in ('ramp', 'odoo', 'run')
+    )
+)
 
 
 @tagged('post_install', '-at_install', 'ramp')
@@ -978,9 +1195,14 @@ class TestVendorProperty(VendorCase):
     @examples(3)
     @given(steps=st.lists(step, max_size=10))
     def test_what_was_edited_stays_and_the_rest_is_ramps(self, steps):
-        """Whatever the order of changes on both sides: of each field, what a person typed stays, anything else is as in Ramp."""
+        """Whatever the order of changes on both sides: of each field, what a person typed stays, anything else is as in
+        Ramp.
+        """
         ramp_id = self.ramp.add_vendor(
-            'Acme', address={**ADDRESS, 'address_line_1': '1 St'}, contacts=[{'email': 'a@example.com', 'phone': '+1 1'}])
+            'Acme',
+            address={**ADDRESS, 'address_line_1': '1 St'},
+            contacts=[{'email': 'a@example.com', 'phone': '+1 1'}],
+        )
         self.pull()
         partner, [contact] = self.partner(ramp_id), self.contact_ids(ramp_id)
         written = {field: partner[field] for field in FIELDS}

@@ -28,12 +28,21 @@ class TestWatch(StatementsCase):
         reversed_one._reverse_moves([{'date': '2026-07-20'}], cancel=True)
         edited.button_draft()
         card = edited.line_ids.filtered(lambda line: line.account_id == self.connection.card_account_id)
-        edited.write({'line_ids': [(1, card.id, {'amount_currency': -9.0}), (1, (edited.line_ids - card).id, {'amount_currency': 9.0})]})
+        edited.write(
+            {
+                'line_ids': [
+                    (1, card.id, {'amount_currency': -9.0}),
+                    (1, (edited.line_ids - card).id, {'amount_currency': 9.0}),
+                ]
+            }
+        )
         edited.action_post()
         self.sync('watch')
         rows = [self.record(ramp_id) for ramp_id in ids]
-        self.assertEqual([(row.state, row.finding) for row in rows], [
-            ('held', 'draft'), ('held', 'cancelled'), ('held', 'reversed'), ('held', 'edited'), ('confirmed', False)])
+        self.assertEqual(
+            [(row.state, row.finding) for row in rows],
+            [('held', 'draft'), ('held', 'cancelled'), ('held', 'reversed'), ('held', 'edited'), ('confirmed', False)],
+        )
         self.assertIn(edited.name, rows[3].error_message)
         self.assertEqual(good.state, 'posted')
         draft.action_post()
@@ -67,7 +76,9 @@ class TestWatch(StatementsCase):
         self.assertEqual(self.record(ramp_id).state, 'confirmed')
 
     def test_time_is_up_at_each_page(self):
-        """However long the lists: each run goes on where the one before it stopped, and the check comes to its end, as if it were one."""
+        """However long the lists: each run goes on where the one before it stopped, and the check comes to its end, as
+        if it were one.
+        """
         ids = [self.spend(1000 + number, sync_status='NOT_SYNC_READY') for number in range(5)]
         self.patch(RampFlowPull, '_page_size', 2)
         self.patch(RampFlow, '_is_job_time_up', lambda flow: True)
@@ -77,8 +88,14 @@ class TestWatch(StatementsCase):
             self.env['ir.cron.trigger'].search([]).unlink()
             runs += self.sync('watch', now=False)
             self.assertEqual(runs[-1].state, 'paused' if runs[-1].left_off else 'done')
-            self.assertEqual(bool(runs[-1].left_off), bool(self.env['ir.cron.trigger'].search_count([
-                ('cron_id', '=', self.env['ramp.flow.watch']._get_cron_job().id)])))
+            self.assertEqual(
+                bool(runs[-1].left_off),
+                bool(
+                    self.env['ir.cron.trigger'].search_count(
+                        [('cron_id', '=', self.env['ramp.flow.watch']._get_cron_job().id)]
+                    )
+                ),
+            )
         self.assertGreater(len(runs), 3)
         self.assertEqual(set(runs.mapped('state')), {'done'})
         self.assertEqual([bool(run.left_off) for run in runs], [True] * (len(runs) - 1) + [False])
@@ -89,12 +106,19 @@ class TestWatch(StatementsCase):
         self.assertEqual({self.record(ramp_id).is_withheld for ramp_id in ids}, {True})
 
     def test_left_off_long_ago(self):
-        """Ramp's lists are others by then, and after a run that failed nobody knows; or it is another Ramp: from the beginning."""
+        """Ramp's lists are others by then, and after a run that failed nobody knows; or it is another Ramp: from the
+        beginning.
+        """
         Run = self.env['ramp.run']
         for hours, message, changed, goes_on in (
-                (0, False, {}, True), (0, 'Ramp failed', {}, False), (2, False, {}, False),
-                (0, False, {'accounting_connection_id': 'another'}, False), (0, False, {'start_date': '2026-02-01'}, False),
-                (0, False, {'ramp_entity_id': self.ramp.state.new_id()}, False), (0, False, {'bill_policy': 'created'}, False)):
+            (0, False, {}, True),
+            (0, 'Ramp failed', {}, False),
+            (2, False, {}, False),
+            (0, False, {'accounting_connection_id': 'another'}, False),
+            (0, False, {'start_date': '2026-02-01'}, False),
+            (0, False, {'ramp_entity_id': self.ramp.state.new_id()}, False),
+            (0, False, {'bill_policy': 'created'}, False),
+        ):
             for during in (False, True):
                 with self.subTest(hours=hours, message=message, changed=changed, during=during):
                     run = Run._start_run(self.connection, 'watch')
@@ -107,7 +131,9 @@ class TestWatch(StatementsCase):
                     run.finished_at -= timedelta(hours=hours)
                     self.connection.write(changed)
                     following = Run._start_run(self.connection, 'watch')
-                    self.assertEqual((following.taken_up, following.begun_at), (goes_on and run.left_off, goes_on and run.started_at))
+                    self.assertEqual(
+                        (following.taken_up, following.begun_at), (goes_on and run.left_off, goes_on and run.started_at)
+                    )
                     following._finish_run()
                     self.connection.write(before)
 
@@ -139,7 +165,6 @@ class TestWatch(StatementsCase):
 
 @tagged('post_install', '-at_install', 'ramp')
 class TestWatchPayables(PayablesCase):
-
     def test_bill_and_payment(self):
         open_bill, paid = self.owe(10000), self.owe(5000)
         self.ramp.pay_bill(paid)
@@ -148,7 +173,9 @@ class TestWatchPayables(PayablesCase):
         self.payment(paid).action_draft()
         self.payment(paid).action_cancel()
         self.sync('watch')
-        self.assertEqual((self.record(open_bill, 'bill').state, self.record(open_bill, 'bill').finding), ('held', 'draft'))
+        self.assertEqual(
+            (self.record(open_bill, 'bill').state, self.record(open_bill, 'bill').finding), ('held', 'draft')
+        )
         self.assertEqual(self.record(paid, 'bill_payment').finding, 'cancelled')
         self.move(open_bill).action_post()
         self.sync('watch')
@@ -157,7 +184,9 @@ class TestWatchPayables(PayablesCase):
     def test_paid_by_credit_or_by_card_is_right(self):
         vendor = self.ramp.add_vendor('Creditor')
         credited, card = self.owe(4000, vendor=vendor), self.owe(5100)
-        credit = self.ramp.add_vendor_credit(vendor=vendor, amount_minor=4000, account=self.external(self.account_meals))
+        credit = self.ramp.add_vendor_credit(
+            vendor=vendor, amount_minor=4000, account=self.external(self.account_meals)
+        )
         self.ramp.apply_vendor_credit(credit, credited)
         self.ramp.pay_bill(card, method='CARD', transaction=None)
         self.sync_payables()
@@ -174,10 +203,14 @@ class TestWatchPayables(PayablesCase):
         self.ramp.export_elsewhere('BILL_SYNC', ramp_id)
         self.sync_payables()
         self.sync('watch')
-        self.assertEqual([(self.record(bill, 'bill').state, bool(self.move(bill))) for bill in (ramp_id, before)],
-                         [('held', False), ('ignored', False)])
+        self.assertEqual(
+            [(self.record(bill, 'bill').state, bool(self.move(bill))) for bill in (ramp_id, before)],
+            [('held', False), ('ignored', False)],
+        )
         [bills, _people] = self.env['report.ramp_connector.tie_out'].get_report(self.connection.id)['open']
-        self.assertEqual(sorted(item['kind'] for row in bills['rows'] for item in row['differences']), ['held', 'ignored'])
+        self.assertEqual(
+            sorted(item['kind'] for row in bills['rows'] for item in row['differences']), ['held', 'ignored']
+        )
 
     def test_open_by_vendor(self):
         vendor = self.ramp.add_vendor('Widgets Inc')
@@ -186,9 +219,12 @@ class TestWatchPayables(PayablesCase):
         self.sync_payables()
         [bills, _people] = self.env['report.ramp_connector.tie_out'].get_report(self.connection.id)['open']
         self.assertTrue(bills['is_zero'], bills)
-        self.assertEqual([(row['name'], row['ramp'], row['odoo']) for row in bills['rows']], [('Widgets Inc', 130.0, 130.0)])
+        self.assertEqual(
+            [(row['name'], row['ramp'], row['odoo']) for row in bills['rows']], [('Widgets Inc', 130.0, 130.0)]
+        )
         self.env['account.payment.register'].with_context(
-            active_model='account.move', active_ids=self.move(first).ids).create({})._create_payments()
+            active_model='account.move', active_ids=self.move(first).ids
+        ).create({})._create_payments()
         [bills, _people] = self.env['report.ramp_connector.tie_out'].get_report(self.connection.id)['open']
         [row] = bills['rows']
         self.assertEqual((row['ramp'], row['odoo'], row['difference']), (130.0, 30.0, 100.0))
@@ -249,7 +285,10 @@ class TestWatchAlone(OrdersCase):
         self.assertLookedAtOthers(ramp_id)
 
     def test_one_flow_fails(self):
-        for fault, words in (({'kind': 'server_error', 'status': 500}, 'having a problem'), ({'kind': 'html_error'}, 'does not know')):
+        for fault, words in (
+            ({'kind': 'server_error', 'status': 500}, 'having a problem'),
+            ({'kind': 'html_error'}, 'does not know'),
+        ):
             with self.subTest(**fault):
                 self.ramp.faults.clear()
                 self.ramp.faults.add(path='/bills', **fault)
@@ -257,7 +296,9 @@ class TestWatchAlone(OrdersCase):
                 with mute_logger('odoo.addons.ramp_connector.flows.engine.flow'):
                     run = self.watch()
                 self.assertEqual((run.state, self.connection.last_watch), ('failed', False), 'the tie-out is not whole')
-                self.assertRegex(run.message, f'^Nightly check of connection Ramp: Bills could not be looked at. .*{words}')
+                self.assertRegex(
+                    run.message, f'^Nightly check of connection Ramp: Bills could not be looked at. .*{words}'
+                )
                 self.assertEqual(len(run.message.splitlines()), 1, 'and it names no other')
                 self.assertIn('Bills could not be looked at', self.connection.last_error)
                 self.assertLookedAtOthers(ramp_id)
@@ -265,11 +306,15 @@ class TestWatchAlone(OrdersCase):
         self.assertEqual(self.watch().state, 'done')
         self.assertFalse(self.connection.last_error)
 
-    @mute_logger('odoo.addons.ramp_connector.flows.engine.flow', 'odoo.addons.ramp_connector.flows.monitor.nightly_check')
+    @mute_logger(
+        'odoo.addons.ramp_connector.flows.engine.flow', 'odoo.addons.ramp_connector.flows.monitor.nightly_check'
+    )
     def test_one_flow_raises_what_nobody_thought_of(self):
         ramp_id = self.unready()
-        with patch.object(type(self.env['ramp.flow.bill']), '_store_snapshot_of_lists', side_effect=KeyError('x')), \
-                patch.object(RampFlowWatch, '_find_changed_documents', side_effect=AttributeError('y')):
+        with (
+            patch.object(type(self.env['ramp.flow.bill']), '_store_snapshot_of_lists', side_effect=KeyError('x')),
+            patch.object(RampFlowWatch, '_find_changed_documents', side_effect=AttributeError('y')),
+        ):
             run = self.watch()
         self.assertEqual(run.state, 'failed')
         self.assertRegex(run.message, 'Bills could not be looked at. unexpected: KeyError')
@@ -302,14 +347,23 @@ class TestWatchAlone(OrdersCase):
     @mute_logger('odoo.addons.ramp_connector.flows.engine.push')
     def test_one_odd_order(self):
         """An order that nobody can read is held, whatever is odd in it; what happened to the others is said."""
-        for changes in ({'line_items': None}, {'memo': 5}, {'entity_id': None}, {'amount': {'amount': '1', 'currency_code': 'USD'}}):
+        for changes in (
+            {'line_items': None},
+            {'memo': 5},
+            {'entity_id': None},
+            {'amount': {'amount': '1', 'currency_code': 'USD'}},
+        ):
             with self.subTest(**changes):
                 odd, good = self.order(), self.order()
                 self.push()
                 for order, values in ((odd, changes), (good, {'memo': 'Edited in Ramp'})):
                     there = self.there(order)
                     if values == {'line_items': None}:
-                        values = {'line_items': [{**line, 'accounting_field_selections': [{}]} for line in there['line_items']]}
+                        values = {
+                            'line_items': [
+                                {**line, 'accounting_field_selections': [{}]} for line in there['line_items']
+                            ]
+                        }
                     self.ramp.state['purchase_orders'].update(there['id'], **values, _broken=order == odd)
                 run = self.watch()
                 self.assertEqual((run.state, run.message), ('done', False))
@@ -318,7 +372,9 @@ class TestWatchAlone(OrdersCase):
                 self.assertRegex(self.row(odd).error_message, 'cannot read what Ramp has of it')
                 calls = len(self.ramp.write_calls())
                 self.push()
-                self.assertEqual((self.row(odd).state, len(self.ramp.write_calls())), ('held', calls), 'nothing is sent')
+                self.assertEqual(
+                    (self.row(odd).state, len(self.ramp.write_calls())), ('held', calls), 'nothing is sent'
+                )
                 self.ramp.archive_purchase_order(self.row(good).ramp_id)
                 self.ramp.archive_purchase_order(self.row(odd).ramp_id)
 
@@ -337,4 +393,6 @@ class TestWatchOddOrder(OrdersCase):
         self.ramp.state['purchase_orders'].update(there['id'], memo=memo, _broken=False)
         self.push()
         self.assertEqual((self.row(order).state, self.row(order).error_message), ('confirmed', False))
-        self.assertEqual(len([row for row in self.ramp.state['purchase_orders'] if row['external_id'] == there['external_id']]), 1)
+        self.assertEqual(
+            len([row for row in self.ramp.state['purchase_orders'] if row['external_id'] == there['external_id']]), 1
+        )

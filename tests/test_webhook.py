@@ -37,7 +37,8 @@ CONFLICT = "DO $$ BEGIN RAISE EXCEPTION USING ERRCODE = 'serialization_failure';
 NOBODY = '00000000-0000-4000-8000-00000000dead'
 WRITES = re.compile(
     r'\s*(INSERT|UPDATE|DELETE|WITH\b.*\b(INSERT|UPDATE|DELETE)\b|SELECT\b.*\bFOR (NO KEY )?UPDATE|SELECT pg_notify)',
-    re.IGNORECASE | re.DOTALL)
+    re.IGNORECASE | re.DOTALL,
+)
 
 
 @tagged('post_install', '-at_install', 'ramp')
@@ -132,8 +133,12 @@ class TestSubscription(WebhookCase):
         def slowly(client, path, *args, **kwargs):
             if path != '/webhooks':
                 return post(client, path, *args, **kwargs)
-            self.ramp.after(lambda method, path, body: (method, path[-9:]) == ('POST', '/webhooks') and answers.extend(
-                entry['status'] for entry in self.sender.deliver()))
+            self.ramp.after(
+                lambda method, path, body: (
+                    (method, path[-9:]) == ('POST', '/webhooks')
+                    and answers.extend(entry['status'] for entry in self.sender.deliver())
+                )
+            )
             with self.allow_requests(all_requests=True), release_test_lock():
                 return post(client, path, *args, **kwargs)
 
@@ -148,7 +153,9 @@ class TestSubscription(WebhookCase):
         self.subscribe()
         (row,) = self.subscriptions()
         self.assertLessEqual(
-            {'bills.ready_to_sync', 'payments.updated', 'vendors.updated', 'transactions.ready_to_sync'}, {*row['event_types']})
+            {'bills.ready_to_sync', 'payments.updated', 'vendors.updated', 'transactions.ready_to_sync'},
+            {*row['event_types']},
+        )
         self.woken()
         self.connection.pull_bills = False
         self.assertIn('webhook', self.woken())
@@ -158,7 +165,9 @@ class TestSubscription(WebhookCase):
         (other,) = self.subscriptions()
         self.assertNotEqual((other['id'], other['endpoint_url']), (row['id'], row['endpoint_url']))
         self.assertEqual(
-            {kind.partition('.')[0] for kind in other['event_types']}, {'transactions', 'reimbursements', 'purchase_orders', 'users'})
+            {kind.partition('.')[0] for kind in other['event_types']},
+            {'transactions', 'reimbursements', 'purchase_orders', 'users'},
+        )
         self.assertEqual(self.connection.webhook_state, 'active')
 
     def test_every_event_of_a_flow_is_one_of_ramps(self):
@@ -197,7 +206,10 @@ class TestSubscription(WebhookCase):
                 self.run_job()
                 (after,) = self.subscriptions()
                 self.assertNotEqual(after['id'], before['id'])
-                self.assertEqual((self.connection.webhook_state, after['status'], self.webhook.ramp_id), ('active', 'active', after['id']))
+                self.assertEqual(
+                    (self.connection.webhook_state, after['status'], self.webhook.ramp_id),
+                    ('active', 'active', after['id']),
+                )
 
     def test_others_are_left_alone(self):
         """The app in Ramp may serve more than this connection."""
@@ -234,9 +246,14 @@ class TestSubscription(WebhookCase):
 
     def test_two_of_one_business_leave_one_by_one(self):
         """The seat stays as long as one connection uses it; a subscription is of one connection."""
-        second = self.connection.copy({
-            'existing_policy': 'book',
-            'ramp_entity_id': NOBODY, 'client_id': self.ramp.client_id, 'client_secret': self.ramp.client_secret})
+        second = self.connection.copy(
+            {
+                'existing_policy': 'book',
+                'ramp_entity_id': NOBODY,
+                'client_id': self.ramp.client_id,
+                'client_secret': self.ramp.client_secret,
+            }
+        )
         self.assertFalse(second.use_webhooks)
         second.action_connect()
         first, self.connection = self.connection, second
@@ -254,10 +271,20 @@ class TestSubscription(WebhookCase):
     def test_addresses(self):
         self.connection.environment = 'production'
         for address, public in (
-            ('https://erp.example.com', True), ('https://erp.example.com:8443/odoo', True), ('https://93.184.216.34', True),
-            ('https://[2606:2800:220:1:248:1893:25c8:1946]', True), ('http://erp.example.com', False), ('https://localhost', False),
-            ('https://127.0.0.1:8069', False), ('https://10.1.2.3', False), ('https://192.168.0.9', False), ('https://[::1]', False),
-            ('https://erp', False), ('https://erp.local', False), ('https://erp.corp.internal', False), ('https://', False),
+            ('https://erp.example.com', True),
+            ('https://erp.example.com:8443/odoo', True),
+            ('https://93.184.216.34', True),
+            ('https://[2606:2800:220:1:248:1893:25c8:1946]', True),
+            ('http://erp.example.com', False),
+            ('https://localhost', False),
+            ('https://127.0.0.1:8069', False),
+            ('https://10.1.2.3', False),
+            ('https://192.168.0.9', False),
+            ('https://[::1]', False),
+            ('https://erp', False),
+            ('https://erp.local', False),
+            ('https://erp.corp.internal', False),
+            ('https://', False),
         ):
             self.env['ir.config_parameter'].set_param('web.base.url', address)
             self.assertEqual(self.connection._has_public_address(), public, address)
@@ -283,15 +310,25 @@ class TestSubscription(WebhookCase):
     def test_not_verified(self):
         """Ramp answers the challenge with 200 and says no in the body; no body at all is as good as a yes."""
         post = RampClient.post
-        for answer, state in (({'success': False}, 'failed'), ({'success': True}, 'active'), (None, 'active'), ({}, 'active')):
+        for answer, state in (
+            ({'success': False}, 'failed'),
+            ({'success': True}, 'active'),
+            (None, 'active'),
+            ({}, 'active'),
+        ):
             with self.subTest(answer=answer):
                 self.connection.use_webhooks = False
                 self.run_job()
                 self.connection.use_webhooks = True
                 self.run_job()
                 self.deliver()
-                with patch.object(RampClient, 'post', lambda client, path, *args, answer=answer, **kwargs: answer if path.endswith(
-                        '/verify') else post(client, path, *args, **kwargs)):
+                with patch.object(
+                    RampClient,
+                    'post',
+                    lambda client, path, *args, answer=answer, **kwargs: (
+                        answer if path.endswith('/verify') else post(client, path, *args, **kwargs)
+                    ),
+                ):
                     self.run_job()
                 self.assertEqual(self.connection.webhook_state, state)
                 self.assertEqual('challenge' in (self.connection.webhook_message or ''), state == 'failed')
@@ -299,8 +336,10 @@ class TestSubscription(WebhookCase):
 
     def test_ramp_is_down(self):
         self.connection.use_webhooks = True
-        with patch.object(RampClient, 'post', side_effect=RampConnectionError('no route')), \
-                mute_logger('odoo.addons.ramp_connector.flows.engine.flow'):
+        with (
+            patch.object(RampClient, 'post', side_effect=RampConnectionError('no route')),
+            mute_logger('odoo.addons.ramp_connector.flows.engine.flow'),
+        ):
             self.run_job()
         self.assertEqual(self.connection.webhook_state, 'pending')
         self.assertIn('no route', self.connection.last_error)
@@ -308,7 +347,9 @@ class TestSubscription(WebhookCase):
         self.assertFalse(self.connection.last_error)
 
     def test_a_wrong_challenge(self):
-        """Somebody knows the address and is faster than Ramp: that subscription is given up, the next one has another address."""
+        """Somebody knows the address and is faster than Ramp: that subscription is given up, the next one has another
+        address.
+        """
         self.connection.use_webhooks = True
         self.run_job()
         (row,) = self.subscriptions()
@@ -318,7 +359,9 @@ class TestSubscription(WebhookCase):
         self.sender.drop()
         self.run_job()
         self.assertEqual(self.connection.webhook_state, 'failed')
-        self.assertEqual(self.forge(json.dumps(wrong).encode(), secret=None), 401, 'it is taken only while one is expected')
+        self.assertEqual(
+            self.forge(json.dumps(wrong).encode(), secret=None), 401, 'it is taken only while one is expected'
+        )
         self.run_job()
         self.assertNotEqual(self.subscriptions()[0]['endpoint_url'], row['endpoint_url'])
         self.deliver()
@@ -329,7 +372,10 @@ class TestSubscription(WebhookCase):
         self.connection.use_webhooks = True
         self.run_job()
         for challenge in ('x' * 5000, 'nul\0', 'half \ud800', '', 7, None, ['x']):
-            self.assertEqual(self.forge(json.dumps({'type': 'webhooks.verification', 'challenge': challenge}).encode(), secret=None), 401)
+            self.assertEqual(
+                self.forge(json.dumps({'type': 'webhooks.verification', 'challenge': challenge}).encode(), secret=None),
+                401,
+            )
         self.env.invalidate_all()
         self.assertFalse(self.webhook.challenge)
 
@@ -361,8 +407,10 @@ class TestSubscription(WebhookCase):
         with mute_logger('odoo.addons.ramp_connector.flows.engine.flow'):
             self.run_job()
         self.connection.action_disconnect()
-        self.assertEqual((len(self.ramp.requests), self.subscriptions(), bool(self.webhook), self.events()), (
-            asked, [row], False, self.env['ramp.event']))
+        self.assertEqual(
+            (len(self.ramp.requests), self.subscriptions(), bool(self.webhook), self.events()),
+            (asked, [row], False, self.env['ramp.event']),
+        )
 
     def test_a_neutralized_database(self):
         row = self.subscribe()
@@ -432,7 +480,9 @@ class TestEvents(WebhookCase):
         return {path: count for path, count in found.items() if path.startswith(('/transactions', '/bills'))}
 
     def test_what_an_event_names_is_looked_at(self):
-        """And nothing else of what is booked, which may be thousands; all of it is looked at by the clock, and by Sync Now."""
+        """And nothing else of what is booked, which may be thousands; all of it is looked at by the clock, and by Sync
+        Now.
+        """
         first, second = self.spend(1000), self.spend(2000)
         self.sync('transaction', now=False)
         self.patch(type(self.env['ramp.flow.pull']), '_reread_pause', timedelta(minutes=10))
@@ -485,7 +535,9 @@ class TestEvents(WebhookCase):
         """A payment is named, and not the bills that it pays: all of them are looked at."""
         self.connection.pull_bills = True
         entity = next(iter(self.ramp.state['entities']))['id']
-        bill = self.ramp.add_bill(amount_minor=5000, currency='USD', account=self.external(self.account_meals), entity=entity)
+        bill = self.ramp.add_bill(
+            amount_minor=5000, currency='USD', account=self.external(self.account_meals), entity=entity
+        )
         self.sync('vendor', 'bill', now=False)
         self.assertTrue(self.record(bill, 'bill').res_id)
         self.patch(type(self.env['ramp.flow.pull']), '_reread_pause', timedelta(minutes=10))
@@ -503,15 +555,24 @@ class TestEvents(WebhookCase):
                 for prefix in ('', 'sha256='):
                     self.sender.encoding, self.sender.header, self.sender.prefix = encoding, header, prefix
                     self.ramp.webhooks.emit('transactions.cleared', NOBODY)
-                    self.assertEqual((self.deliver(), self.woken()), ([204], ['transaction']), (encoding, header, prefix))
+                    self.assertEqual(
+                        (self.deliver(), self.woken()), ([204], ['transaction']), (encoding, header, prefix)
+                    )
 
     def test_jobs(self):
         """What each of Ramp's types wakes; unknown objects do no harm."""
-        self.connection.write({'pull_bills': True, 'pull_reimbursements': True, 'push_orders': True, 'push_users': True})
+        self.connection.write(
+            {'pull_bills': True, 'pull_reimbursements': True, 'push_orders': True, 'push_users': True}
+        )
         wanted = {
-            'purchase_orders': ['purchase_order'], 'users': ['employee', 'user'],
-            'transactions': ['transaction'], 'bills': ['bill'], 'payments': ['bill'], 'reimbursements': ['reimbursement'],
-            'vendors': ['vendor']}
+            'purchase_orders': ['purchase_order'],
+            'users': ['employee', 'user'],
+            'transactions': ['transaction'],
+            'bills': ['bill'],
+            'payments': ['bill'],
+            'reimbursements': ['reimbursement'],
+            'vendors': ['vendor'],
+        }
         heard = self.connection._wanted_event_types()
         secret = self.row['_secret']
         for kind in events.TYPES:
@@ -529,18 +590,33 @@ class TestEvents(WebhookCase):
         """Ramp drops what gets a 4xx, and sends again what gets a 5xx: neither helps with what is not understood."""
         secret = self.row['_secret']
         for body in (
-            b'', b'{', b'[]', b'null', b'\xff\xfe', b'{"type": 7}', b'{"type": "new.kind", "id": "1"}', b'[' * 50000,
+            b'',
+            b'{',
+            b'[]',
+            b'null',
+            b'\xff\xfe',
+            b'{"type": 7}',
+            b'{"type": "new.kind", "id": "1"}',
+            b'[' * 50000,
             json.dumps({'type': 'webhooks.verification', 'challenge': 'late'}).encode(),
         ):
             self.assertEqual(self.forge(body, secret=secret), 204, body[:80])
         self.assertEqual((self.events(), self.woken()), (self.env['ramp.event'], []))
-        self.assertEqual(self.forge(kind='transactions.cleared', secret=secret, headers={'Content-Type': 'text/plain'}), 204)
+        self.assertEqual(
+            self.forge(kind='transactions.cleared', secret=secret, headers={'Content-Type': 'text/plain'}), 204
+        )
         self.assertEqual(self.woken(), ['transaction'])
 
     def test_what_is_odd_wakes_the_job_once(self):
         for values in (
-            {'id': 'nul \0'}, {'id': 'half \ud800'}, {'id': 'x' * 5000}, {'id': 7}, {}, {'id': '1', 'object': {'id': "' OR 1=1 --"}},
-            {'id': '2', 'created_at': 1785585600, 'business_id': 'us', 'object': {'id': 'T-7'}}, {'id': '3', 'object': {'id': 'nul \0'}},
+            {'id': 'nul \0'},
+            {'id': 'half \ud800'},
+            {'id': 'x' * 5000},
+            {'id': 7},
+            {},
+            {'id': '1', 'object': {'id': "' OR 1=1 --"}},
+            {'id': '2', 'created_at': 1785585600, 'business_id': 'us', 'object': {'id': 'T-7'}},
+            {'id': '3', 'object': {'id': 'nul \0'}},
         ):
             with self.subTest(values):
                 body = json.dumps({'type': 'transactions.cleared', **values}).encode()
@@ -564,8 +640,14 @@ class TestEvents(WebhookCase):
     def test_trouble_of_ours(self):
         """Ramp is told to come again, and then it is taken."""
         ident = self.spend()
-        with patch.object(type(self.env['ramp.event']), '_store_and_call', side_effect=psycopg2.OperationalError('the disk is full')), \
-                self.assertLogs('odoo.addons.ramp_connector.controllers.ramp_webhook', logging.ERROR) as logs:
+        with (
+            patch.object(
+                type(self.env['ramp.event']),
+                '_store_and_call',
+                side_effect=psycopg2.OperationalError('the disk is full'),
+            ),
+            self.assertLogs('odoo.addons.ramp_connector.controllers.ramp_webhook', logging.ERROR) as logs,
+        ):
             self.assertEqual(set(self.deliver()), {503})
         self.assertNotIn(ident, '\n'.join(logs.output))
         self.assertFalse(self.events())
@@ -601,8 +683,11 @@ class TestEvents(WebhookCase):
                 return execute(cr, CONFLICT, log_exceptions=False)
             return execute(cr, query, *args, **kwargs)
 
-        with patch.object(Cursor, 'execute', conflict), patch('odoo.service.model.random.uniform', return_value=0) as wait, \
-                self.assertNoLogs('odoo.sql_db', logging.ERROR):
+        with (
+            patch.object(Cursor, 'execute', conflict),
+            patch('odoo.service.model.random.uniform', return_value=0) as wait,
+            self.assertNoLogs('odoo.sql_db', logging.ERROR),
+        ):
             yield wait
 
     def test_sent_twice_at_once(self):
@@ -638,8 +723,12 @@ class TestEvents(WebhookCase):
         self.env['ir.cron.trigger'].search([]).call_at = fields.Datetime.now() - timedelta(seconds=30)
         emit(3)
         self.assertEqual((self.woken(), len(notified)), (['transaction'] * 2, 2))
-        self.env['ir.cron.trigger'].create({  # for later is not for now
-            'cron_id': self.env['ramp.flow.transaction']._get_cron_job().id, 'call_at': fields.Datetime.now() + timedelta(minutes=5)})
+        self.env['ir.cron.trigger'].create(
+            {  # for later is not for now
+                'cron_id': self.env['ramp.flow.transaction']._get_cron_job().id,
+                'call_at': fields.Datetime.now() + timedelta(minutes=5),
+            }
+        )
         emit()
         self.assertEqual((self.woken(), len(notified)), (['transaction'] * 2, 3))
         self.env['ramp.flow.transaction']._get_cron_job().active = False
@@ -648,8 +737,12 @@ class TestEvents(WebhookCase):
 
     def test_jobs_that_cannot_be_woken(self):
         """Ramp has its answer by then; the job finds what called it within a minute."""
-        with patch.object(type(self.env['ir.cron']), '_notifydb', side_effect=psycopg2.OperationalError('too many connections')), \
-                self.assertLogs('odoo.addons.ramp_connector.controllers.ramp_webhook', logging.WARNING):
+        with (
+            patch.object(
+                type(self.env['ir.cron']), '_notifydb', side_effect=psycopg2.OperationalError('too many connections')
+            ),
+            self.assertLogs('odoo.addons.ramp_connector.controllers.ramp_webhook', logging.WARNING),
+        ):
             self.sender.emit('transactions.cleared', NOBODY)
             self.assertEqual(self.deliver(), [204])
         self.assertEqual(self.woken(), ['transaction'])
@@ -722,7 +815,7 @@ class TestCalls(SmokeTags, TransactionCase):
         self.assertTrue(self.call(first))
         first.cr.commit()
         self.assertFalse(self.call(first))
-        self.assertFalse(self.call(second), 'two events at once are not in each other\'s way')
+        self.assertFalse(self.call(second), "two events at once are not in each other's way")
         second.cr.rollback()
         with self.assertRaises(psycopg2.errors.LockNotAvailable), mute_logger('odoo.sql_db'):
             self.begin(job)  # would begin before the event is there
@@ -769,8 +862,11 @@ class TestEventsOfWhatIsSent(WebhookCase, OrdersCase, PeopleCase):
         """What the jobs ask Ramp of single objects."""
         before = self.ramp.counts()
         self.sync(*flows, now=False)
-        return {key.removeprefix('GET /developer/v1'): count for key, count in (self.ramp.counts() - before).items()
-                if re.match('GET .*/[-0-9a-f]{36}$', key)}
+        return {
+            key.removeprefix('GET /developer/v1'): count
+            for key, count in (self.ramp.counts() - before).items()
+            if re.match('GET .*/[-0-9a-f]{36}$', key)
+        }
 
     def test_order(self):
         order, other = self.order(), self.order()
@@ -801,7 +897,9 @@ class TestEventsOfWhatIsSent(WebhookCase, OrdersCase, PeopleCase):
         self.ramp.faults.add('server_error', f'/purchase-orders/{self.row(order).ramp_id}', method='GET')
         other.order_line.product_qty = 5
         [run] = self.sync('purchase_order', now=False)
-        self.assertEqual((run.state, self.there(other)['line_items'][0]['quantity'], order.ramp_state), ('done', 5, 'In Ramp'))
+        self.assertEqual(
+            (run.state, self.there(other)['line_items'][0]['quantity'], order.ramp_state), ('done', 5, 'In Ramp')
+        )
         self.ramp.faults.clear()
         self.sync('purchase_order', now=False)
         self.assertIn('Somebody edited the memo', order.ramp_state)
@@ -853,9 +951,14 @@ class TestForged(WebhookCase):
         self.sender.emit('transactions.cleared', NOBODY, {'note': 'Café Zoë'})
         self.genuine = json.dumps(self.sender.pending[0], ensure_ascii=False).encode()
         self.deliver()
-        self.other = self.connection.copy({
-            'existing_policy': 'book',
-            'ramp_entity_id': NOBODY, 'client_id': self.ramp.client_id, 'client_secret': self.ramp.client_secret})
+        self.other = self.connection.copy(
+            {
+                'existing_policy': 'book',
+                'ramp_entity_id': NOBODY,
+                'client_id': self.ramp.client_id,
+                'client_secret': self.ramp.client_secret,
+            }
+        )
         self.other.action_connect()
         mine, self.connection = self.connection, self.other
         self.others_row = next(row for row in self.subscribe_second() if row['id'] == self.webhook.ramp_id)
@@ -874,7 +977,11 @@ class TestForged(WebhookCase):
 
     def standing(self):
         self.env.invalidate_all()
-        return self.events().read(), self.env['ramp.webhook'].sudo().search([]).read(), self.env['ir.cron.trigger'].search([]).ids
+        return (
+            self.events().read(),
+            self.env['ramp.webhook'].sudo().search([]).read(),
+            self.env['ir.cron.trigger'].search([]).ids,
+        )
 
     def signed(self, body, secret=None, encoding='hex'):
         return signature(self.row['_secret'] if secret is None else secret, body, encoding)
@@ -890,8 +997,11 @@ class TestForged(WebhookCase):
             return execute(cr, query, *args, **kwargs)
 
         self.env.flush_all()
-        with patch.object(Cursor, 'execute', watched), self.assertNoLogs('odoo', logging.WARNING), \
-                self.assertNoLogs('odoo.addons.ramp_connector', logging.INFO):
+        with (
+            patch.object(Cursor, 'execute', watched),
+            self.assertNoLogs('odoo', logging.WARNING),
+            self.assertNoLogs('odoo.addons.ramp_connector', logging.INFO),
+        ):
             yield
         self.assertEqual(written, [])
         self.assertEqual(self.standing(), self.before)
@@ -932,16 +1042,28 @@ class TestForged(WebhookCase):
             'something before it': (b'\xef\xbb\xbf' + body, {name: good}),
             'an id of another': (json.dumps({**event, 'id': NOBODY}, ensure_ascii=False).encode(), {name: good}),
             'written again: ASCII only': (json.dumps(event).encode(), {name: good}),
-            'written again: without spaces': (json.dumps(event, ensure_ascii=False, separators=(',', ':')).encode(), {name: good}),
+            'written again: without spaces': (
+                json.dumps(event, ensure_ascii=False, separators=(',', ':')).encode(),
+                {name: good},
+            ),
             'written again: sorted': (json.dumps(event, ensure_ascii=False, sort_keys=True).encode(), {name: good}),
             'other code points': (body.decode().replace('é', 'e\u0301').encode(), {name: good}),
-            'latin-1': (body.decode().encode('latin-1'), {name: good, 'Content-Type': 'application/json; charset=latin-1'}),
-            'utf-16': (body.decode().encode('utf-16'), {name: good, 'Content-Type': 'application/json; charset=utf-16'}),
+            'latin-1': (
+                body.decode().encode('latin-1'),
+                {name: good, 'Content-Type': 'application/json; charset=latin-1'},
+            ),
+            'utf-16': (
+                body.decode().encode('utf-16'),
+                {name: good, 'Content-Type': 'application/json; charset=utf-16'},
+            ),
             'gzip': (gzip.compress(body), {name: good, 'Content-Encoding': 'gzip'}),
             'a form': (b'payload=' + body, {name: good, 'Content-Type': 'application/x-www-form-urlencoded'}),
             'a form of just that': (body, {name: good, 'Content-Type': 'application/x-www-form-urlencoded'}),
             'a challenge': (json.dumps({'type': 'webhooks.verification', 'challenge': 'x'}).encode(), {}),
-            'a challenge, signed by another': (json.dumps({'type': 'webhooks.verification', 'challenge': 'x'}).encode(), {name: good}),
+            'a challenge, signed by another': (
+                json.dumps({'type': 'webhooks.verification', 'challenge': 'x'}).encode(),
+                {name: good},
+            ),
             'nowhere': (body, {name: good}, address.rpartition('/')[0] + '/' + NOBODY),
             'deep': (b'[' * 60000, {name: good}),
             'with a query': (body, {name: '0' * 64}, address + '?token=1&body=2'),
@@ -957,17 +1079,26 @@ class TestForged(WebhookCase):
         with self.nothing_happens():
             for body in (b'x' * (64 * 1024 + 1), b' ' * 10**6):
                 self.refused(body, {HEADERS[0]: self.signed(body)}, statuses=(413,))
-            self.refused(self.genuine, {HEADERS[0]: '0' * 64}, address.rpartition('/')[0] + "/%27%20OR%201=1", statuses=(404,))
+            self.refused(
+                self.genuine, {HEADERS[0]: '0' * 64}, address.rpartition('/')[0] + '/%27%20OR%201=1', statuses=(404,)
+            )
         for method in ('GET', 'PUT', 'DELETE', 'PATCH'):
-            answer = self.url_open(address, method=method, data=self.genuine, headers={HEADERS[0]: self.signed(self.genuine)})
+            answer = self.url_open(
+                address, method=method, data=self.genuine, headers={HEADERS[0]: self.signed(self.genuine)}
+            )
             self.assertEqual(answer.status_code, 405, method)
         self.assertEqual(self.standing(), self.before)
 
     def test_refusals_are_all_alike(self):
         """Neither the answer nor its headers tell whether there is such an address."""
+
         def answer(url):
             found = self.url_open(url, data=self.genuine, headers={HEADERS[0]: '0' * 64})
-            return found.status_code, found.content, {key: value for key, value in found.headers.items() if key != 'Date'}
+            return (
+                found.status_code,
+                found.content,
+                {key: value for key, value in found.headers.items() if key != 'Date'},
+            )
 
         nowhere = self.row['endpoint_url'].rpartition('/')[0] + '/' + NOBODY
         self.assertEqual(answer(self.row['endpoint_url']), answer(nowhere))
@@ -979,21 +1110,37 @@ class TestForged(WebhookCase):
         body = bytearray(self.genuine)
         for _update_remote_object in range(data.draw(st.integers(0, 3))):
             position = data.draw(st.integers(0, len(body)))
-            body[position:position + data.draw(st.integers(0, 40))] = data.draw(st.one_of(
-                st.binary(max_size=20), st.text(max_size=10).map(lambda text: text.encode('utf-8', 'surrogatepass')),
-                st.sampled_from((b'"', b'{', b'}', b'\\u0000', b'null', NOBODY.encode()))))
+            body[position : position + data.draw(st.integers(0, 40))] = data.draw(
+                st.one_of(
+                    st.binary(max_size=20),
+                    st.text(max_size=10).map(lambda text: text.encode('utf-8', 'surrogatepass')),
+                    st.sampled_from((b'"', b'{', b'}', b'\\u0000', b'null', NOBODY.encode())),
+                )
+            )
         body = bytes(body)
         secret = self.row['_secret']
-        wrong = data.draw(st.one_of(
-            st.just(self.others_row['_secret']), st.just(''), st.just(secret[:-1]), st.just(secret.upper()), st.just(' ' + secret),
-            st.text(max_size=40)).filter(lambda text: text != secret and 'surrogate' not in repr(text.encode('utf-8', 'replace'))))
+        wrong = data.draw(
+            st.one_of(
+                st.just(self.others_row['_secret']),
+                st.just(''),
+                st.just(secret[:-1]),
+                st.just(secret.upper()),
+                st.just(' ' + secret),
+                st.text(max_size=40),
+            ).filter(lambda text: text != secret and 'surrogate' not in repr(text.encode('utf-8', 'replace')))
+        )
         signatures = [signature(wrong.encode('utf-8', 'ignore').decode(), body, data.draw(st.sampled_from(ENCODINGS)))]
         if body != self.genuine:
             signatures.append(self.signed(self.genuine, encoding=data.draw(st.sampled_from(ENCODINGS))))
         good = self.signed(body)
         position = data.draw(st.integers(0, 63))
-        signatures += [good[:position] + format((int(good[position], 16) + data.draw(st.integers(1, 15))) % 16, 'x') + good[position + 1:],
-                       good[:position], data.draw(st.text('0123456789abcdef', max_size=70))]
+        signatures += [
+            good[:position]
+            + format((int(good[position], 16) + data.draw(st.integers(1, 15))) % 16, 'x')
+            + good[position + 1 :],
+            good[:position],
+            data.draw(st.text('0123456789abcdef', max_size=70)),
+        ]
         given_signature = data.draw(st.sampled_from(signatures))
         if given_signature == good:
             return
@@ -1017,21 +1164,38 @@ class TestAccess(WebhookCase):
         self.deliver()
         values = {'company_id': self.company.id, 'company_ids': [fields.Command.set(self.company.ids)]}
         self.roles = {
-            group: new_test_user(self.env, f'hook_{number}', group if 'portal' in group else f'base.group_user,{group}', **values)
-            for number, group in enumerate((
-                'base.group_portal', 'base.group_user', 'account.group_account_readonly', 'account.group_account_invoice',
-                'account.group_account_user', 'account.group_account_manager', 'base.group_system'))}
+            group: new_test_user(
+                self.env, f'hook_{number}', group if 'portal' in group else f'base.group_user,{group}', **values
+            )
+            for number, group in enumerate(
+                (
+                    'base.group_portal',
+                    'base.group_user',
+                    'account.group_account_readonly',
+                    'account.group_account_invoice',
+                    'account.group_account_user',
+                    'account.group_account_manager',
+                    'base.group_system',
+                )
+            )
+        }
 
     def test_secrets_and_events_are_for_nobody(self):
         for group, user in self.roles.items():
             for record in (self.webhook, self.events()):
                 record = record.with_user(user)
                 for attempt in (
-                        lambda record=record: record.read(), lambda record=record: record.search([]), lambda record=record: record.unlink(),
-                        lambda record=record: record.write({'connection_id': self.connection.id}),
-                        lambda record=record: record.create({'connection_id': self.connection.id})):
-                    with self.subTest(group=group, model=record._name), self.assertRaises(AccessError), \
-                            mute_logger('odoo.addons.base.models.ir_model', 'odoo.addons.base.models.ir_rule'):
+                    lambda record=record: record.read(),
+                    lambda record=record: record.search([]),
+                    lambda record=record: record.unlink(),
+                    lambda record=record: record.write({'connection_id': self.connection.id}),
+                    lambda record=record: record.create({'connection_id': self.connection.id}),
+                ):
+                    with (
+                        self.subTest(group=group, model=record._name),
+                        self.assertRaises(AccessError),
+                        mute_logger('odoo.addons.base.models.ir_model', 'odoo.addons.base.models.ir_rule'),
+                    ):
                         attempt()
 
     def test_who_sees_and_who_switches(self):

@@ -1,17 +1,20 @@
-"""How fast card transactions, and bills with their payments, go into the books, beside baselines that do less, on the same data;
-what it costs that Odoo gives Ramp its chart, purchase orders and receipts; and how soon each of both has what the other tells of.
+"""How fast card transactions, and bills with their payments, go into the books, beside baselines that do less, on the
+same data; what it costs that Odoo gives Ramp its chart, purchase orders and receipts; and how soon each of both has
+what the other tells of.
 
     ./dev bench             1,000 transactions and 300 bills a side, in turns, and a chart of 500 and 2,000; ten minutes
-    ./dev bench --full      also 10,000 transactions and 5,000 bills in one go, both sides without planner statistics, and a chart of
+    ./dev bench --full      also 10,000 transactions and 5,000 bills in one go, both sides without planner statistics,
+    and a chart of
                             5,000 and 20,000; thirty minutes
     ./dev bench --only bills --bills 5000
     ./dev bench --only webhooks --webhooks 10000
 
 Every measurement has a database and a process of its own. What counts are the ratios: the sides take turns because
-a machine is never quiet; absolute rates stand beside them. See `bench_side.py` for what a side does, `bench_bills.py` for bills,
-`bench_coding.py` for the chart, `bench_orders.py` for purchase orders, `bench_screens.py` for the way from Odoo's screens to Ramp, and
-`bench_webhooks.py` for the way back.
+a machine is never quiet; absolute rates stand beside them. See `bench_side.py` for what a side does, `bench_bills.py`
+for bills, `bench_coding.py` for the chart, `bench_orders.py` for purchase orders, `bench_screens.py` for the way from
+Odoo's screens to Ramp, and `bench_webhooks.py` for the way back.
 """
+
 import argparse
 import json
 import os
@@ -38,9 +41,18 @@ def figures_of(runtime, script, database, *arguments, source=START):
         with tempfile.TemporaryDirectory() as folder:
             output = Path(folder) / 'figures.json'
             code = subprocess.call(
-                [str(runtime.python), str(CHECKOUT / 'tools' / script), '--database', database, '--output', str(output),
-                 *map(str, arguments)],
-                env=runtime.environ(), cwd=CHECKOUT)
+                [
+                    str(runtime.python),
+                    str(CHECKOUT / 'tools' / script),
+                    '--database',
+                    database,
+                    '--output',
+                    str(output),
+                    *map(str, arguments),
+                ],
+                env=runtime.environ(),
+                cwd=CHECKOUT,
+            )
             if code:
                 raise Fail(f'a part of the benchmark failed: {script} {" ".join(map(str, arguments))}')
             return json.loads(output.read_text(encoding='utf-8'))
@@ -51,8 +63,19 @@ def figures_of(runtime, script, database, *arguments, source=START):
 def measure_side(runtime, kind, side, size, statistics_mode, seed, receipts=False):
     """One side, once."""
     return figures_of(
-        runtime, kind.script, f'{PREFIX}{side}', '--side', 'ours' if side == 'still' else side, '--size', size,
-        '--statistics', 'none' if side == 'still' else statistics_mode, '--seed', seed, *(['--receipts'] if receipts else []))
+        runtime,
+        kind.script,
+        f'{PREFIX}{side}',
+        '--side',
+        'ours' if side == 'still' else side,
+        '--size',
+        size,
+        '--statistics',
+        'none' if side == 'still' else statistics_mode,
+        '--seed',
+        seed,
+        *(['--receipts'] if receipts else []),
+    )
 
 
 def compare_sides(runtime, kind, sides, size, rounds, statistics_mode, seed, receipts=False):
@@ -61,10 +84,17 @@ def compare_sides(runtime, kind, sides, size, rounds, statistics_mode, seed, rec
     for number in range(rounds):
         # back and forth: whoever came first in one round comes last in the next
         for side in sides if number % 2 == 0 else reversed(sides):
-            say(f'round {number + 1} of {rounds}, statistics {statistics_mode}: {kind.sides[side]}, {size} {kind.objects}')
-            figures = measure_side(runtime, kind, side, size, statistics_mode, seed, receipts and side == 'ours'
-                and number == rounds - 1)
-            say(f"  {figures['rate']:.1f} per second, {figures['queries']:.2f} queries each, {figures['cpu_ms']:.1f} ms of CPU each")
+            say(
+                f'round {number + 1} of {rounds}, statistics {statistics_mode}: {kind.sides[side]}, {size} '
+                f'{kind.objects}'
+            )
+            figures = measure_side(
+                runtime, kind, side, size, statistics_mode, seed, receipts and side == 'ours' and number == rounds - 1
+            )
+            say(
+                f'  {figures["rate"]:.1f} per second, {figures["queries"]:.2f} queries each, {figures["cpu_ms"]:.1f} '
+                'ms of CPU each'
+            )
             found[side].append(figures)
     return found
 
@@ -74,26 +104,47 @@ def summarize_sides(kind, found):
     rows = []
     for side, runs in found.items():
         row = {
-            'side': side, 'label': kind.sides[side], 'count': runs[0]['count'], 'runs': len(runs), 'target': kind.targets.get(side),
-            **{key: statistics.median(run[key] for run in runs)
-               for key in ('rate', 'queries', 'sql_share', 'http_share', 'cpu_ms', 'peak_mb', 'grown_mb')},
-            'parts': {name: {key: statistics.median(run['parts'][name][key] for run in runs) for key in part}
-                      for name, part in runs[0]['parts'].items()},
+            'side': side,
+            'label': kind.sides[side],
+            'count': runs[0]['count'],
+            'runs': len(runs),
+            'target': kind.targets.get(side),
+            **{
+                key: statistics.median(run[key] for run in runs)
+                for key in ('rate', 'queries', 'sql_share', 'http_share', 'cpu_ms', 'peak_mb', 'grown_mb')
+            },
+            'parts': {
+                name: {key: statistics.median(run['parts'][name][key] for run in runs) for key in part}
+                for name, part in runs[0]['parts'].items()
+            },
         }
         if side != 'ours' and 'ours' in found:
             ratios = [ours['rate'] / run['rate'] for ours, run in zip(found['ours'], runs, strict=True)]
-            row.update(ratio=statistics.median(ratios), ratio_low=min(ratios), ratio_high=max(ratios), ratio_cpu=statistics.median(
-                run['cpu_ms'] / ours['cpu_ms'] for ours, run in zip(found['ours'], runs, strict=True)))
+            row.update(
+                ratio=statistics.median(ratios),
+                ratio_low=min(ratios),
+                ratio_high=max(ratios),
+                ratio_cpu=statistics.median(
+                    run['cpu_ms'] / ours['cpu_ms'] for ours, run in zip(found['ours'], runs, strict=True)
+                ),
+            )
         rows.append(row)
     return rows
 
 
 def machine_facts(runtime):
     """What of the machine matters, and nothing that names it."""
-    odoo = subprocess.run([str(runtime.python), '-c', 'import odoo.release as r; print(r.version)'], env=runtime.environ(),
-                          capture_output=True, text=True, check=True).stdout.strip()
+    odoo = subprocess.run(
+        [str(runtime.python), '-c', 'import odoo.release as r; print(r.version)'],
+        env=runtime.environ(),
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.strip()
     return {
-        'cores': len(os.sched_getaffinity(0)), 'python': platform.python_version(), 'odoo': odoo,
+        'cores': len(os.sched_getaffinity(0)),
+        'python': platform.python_version(),
+        'odoo': odoo,
         'postgresql': runtime.postgres.sql('SHOW server_version').split()[0],
         'load': round(os.getloadavg()[0], 1),
     }
@@ -103,36 +154,73 @@ def measure_orders(runtime, count, rounds):
     """Buttons on every side, in turns: medians of the rounds; and what the connected side pushed."""
     found = {side: [] for side in ORDER_SIDES}
     for number in range(rounds):
-        for side in list(ORDER_SIDES)[::-1 if number % 2 else 1]:
+        for side in list(ORDER_SIDES)[:: -1 if number % 2 else 1]:
             say(f'{count} purchase orders, {ORDER_SIDES[side]}')
-            found[side].append(figures_of(runtime, 'bench_orders.py', f'{PREFIX}orders', '--side', side, '--orders', count,
-                                          source=runtime.base_template() if side == 'without' else START))
-    buttons = {side: {what: {key: statistics.median(run[what][key] for run in runs) for key in ('seconds', 'queries')}
-                      for what in ('confirm', 'validate', 'import')} for side, runs in found.items()}
+            found[side].append(
+                figures_of(
+                    runtime,
+                    'bench_orders.py',
+                    f'{PREFIX}orders',
+                    '--side',
+                    side,
+                    '--orders',
+                    count,
+                    source=runtime.base_template() if side == 'without' else START,
+                )
+            )
+    buttons = {
+        side: {
+            what: {key: statistics.median(run[what][key] for run in runs) for key in ('seconds', 'queries')}
+            for what in ('confirm', 'validate', 'import')
+        }
+        for side, runs in found.items()
+    }
     return {**found['on'][-1], 'buttons': buttons}
 
 
 def read_options():
     parser = argparse.ArgumentParser(prog='./dev bench')
-    parser.add_argument('--full', action='store_true', help='also long runs of ours, and both sides without planner statistics')
+    parser.add_argument(
+        '--full', action='store_true', help='also long runs of ours, and both sides without planner statistics'
+    )
     parser.add_argument('--only', choices=SECTIONS, action='append', help='only this section; may be repeated')
     parser.add_argument('--size', type=int, default=1000, help='transactions a side')
     parser.add_argument('--rounds', type=int, default=2, help='how often the sides take turns')
     parser.add_argument('--sides', default=','.join(TRANSACTIONS.sides), help='which: ' + ', '.join(TRANSACTIONS.sides))
     parser.add_argument('--long', type=int, default=None, metavar='N', help='the long run of ours; 10,000 with --full')
     parser.add_argument('--long-bare', action='store_true', help='the long run of the bare ORM too')
-    parser.add_argument('--without', type=int, default=None, metavar='N',
-                        help='compare without planner statistics at this size; 3,000 with --full')
+    parser.add_argument(
+        '--without',
+        type=int,
+        default=None,
+        metavar='N',
+        help='compare without planner statistics at this size; 3,000 with --full',
+    )
     parser.add_argument('--bill-size', type=int, default=300, help='bills a side, with their payments')
     parser.add_argument('--bill-sides', default=','.join(BILLS.sides), help='which: ' + ', '.join(BILLS.sides))
-    parser.add_argument('--bills', type=int, default=None, metavar='N', help='a long run of ours with N bills; 5,000 with --full')
-    parser.add_argument('--coding', type=int, default=None, metavar='N',
-                        help='a chart of N accounts and 4 N analytic accounts; 500, with --full 5,000, with --rounds 0 none')
-    parser.add_argument('--orders', type=int, default=None, metavar='N', help='purchase orders and receipts; 50, with --full 300')
-    parser.add_argument('--screens', type=int, default=None, metavar='N', help='orders on the screens of a browser; 5, with --full 25')
-    parser.add_argument('--tie-out', type=int, default=None, metavar='N', help='transactions in the ledger of the tie-out; 200,000')
+    parser.add_argument(
+        '--bills', type=int, default=None, metavar='N', help='a long run of ours with N bills; 5,000 with --full'
+    )
+    parser.add_argument(
+        '--coding',
+        type=int,
+        default=None,
+        metavar='N',
+        help='a chart of N accounts and 4 N analytic accounts; 500, with --full 5,000, with --rounds 0 none',
+    )
+    parser.add_argument(
+        '--orders', type=int, default=None, metavar='N', help='purchase orders and receipts; 50, with --full 300'
+    )
+    parser.add_argument(
+        '--screens', type=int, default=None, metavar='N', help='orders on the screens of a browser; 5, with --full 25'
+    )
+    parser.add_argument(
+        '--tie-out', type=int, default=None, metavar='N', help='transactions in the ledger of the tie-out; 200,000'
+    )
     parser.add_argument('--workers', default='0,2', help='of the Odoo that gets them; 0: one process with threads')
-    parser.add_argument('--webhooks', type=int, default=None, metavar='N', help='events to a running Odoo; 1,000, with --full 10,000')
+    parser.add_argument(
+        '--webhooks', type=int, default=None, metavar='N', help='events to a running Odoo; 1,000, with --full 10,000'
+    )
     parser.add_argument('--seed', type=int, default=1)
     parser.add_argument('--json', action='store_true', help='the figures as JSON')
     return parser.parse_args()
@@ -154,11 +242,21 @@ def main():
 
 
 def run_benchmark(runtime, options):
-    result = {'machine': machine_facts(runtime), 'addon': ADDON, 'comparisons': {}, 'long': {}, 'coding': None,
+    result = {
+        'machine': machine_facts(runtime),
+        'addon': ADDON,
+        'comparisons': {},
+        'long': {},
+        'coding': None,
         'orders': None,
-              'screens': None, 'tie_out': None, 'webhooks': []}
-    first = [f'{options.size:,} transactions, fresh planner statistics on every side',
-             f'{options.bill_size:,} bills with their payments, fresh planner statistics on every side']
+        'screens': None,
+        'tie_out': None,
+        'webhooks': [],
+    }
+    first = [
+        f'{options.size:,} transactions, fresh planner statistics on every side',
+        f'{options.bill_size:,} bills with their payments, fresh planner statistics on every side',
+    ]
     run_comparisons(runtime, options, result, first)
     run_long(runtime, options, result)
     run_parts(runtime, options, result)
@@ -176,26 +274,31 @@ def wanted_size(options, section, given, full, usual=0):
 
 def run_comparisons(runtime, options, result, first):
     for name, kind, size, sides in zip(
-            first, (TRANSACTIONS, BILLS), (options.size, options.bill_size), (options.sides, options.bill_sides)):
+        first, (TRANSACTIONS, BILLS), (options.size, options.bill_size), (options.sides, options.bill_sides)
+    ):
         sides = [side for side in kind.sides if side in sides.split(',')]
         if not (wanted_size(options, kind.objects, size, size) and options.rounds and sides):
             continue
-        found = compare_sides(runtime, kind, sides, size, options.rounds, 'fresh', options.seed,
-            receipts=kind is TRANSACTIONS)
+        found = compare_sides(
+            runtime, kind, sides, size, options.rounds, 'fresh', options.seed, receipts=kind is TRANSACTIONS
+        )
         result['comparisons'][name] = summarize_sides(kind, found)
         result['receipts'] = found.get('ours', [{}])[-1].get('receipts') or result.get('receipts')
     without = wanted_size(options, 'transactions', options.without, 3000)
     if without:
         sides = [side for side in WITHOUT.sides if side == 'still' or side in options.sides.split(',')]
-        result['comparisons'][
-            f'{without:,} transactions into tables without planner statistics, autovacuum off'] = summarize_sides(
-            WITHOUT, compare_sides(runtime, WITHOUT, sides, without, 1, 'own', options.seed))
+        result['comparisons'][f'{without:,} transactions into tables without planner statistics, autovacuum off'] = (
+            summarize_sides(WITHOUT, compare_sides(runtime, WITHOUT, sides, without, 1, 'own', options.seed))
+        )
 
 
 def run_long(runtime, options, result):
     long = wanted_size(options, 'transactions', options.long, 10000)
-    for kind, side, size in ((TRANSACTIONS, 'ours', long), (TRANSACTIONS, 'bare', options.long_bare and long),
-                             (BILLS, 'ours', wanted_size(options, 'bills', options.bills, 5000))):
+    for kind, side, size in (
+        (TRANSACTIONS, 'ours', long),
+        (TRANSACTIONS, 'bare', options.long_bare and long),
+        (BILLS, 'ours', wanted_size(options, 'bills', options.bills, 5000)),
+    ):
         if size:
             say(f'{kind.sides[side]}: {size} {kind.objects} in one go')
             title = f'{kind.sides[side]}: {size:,} {kind.objects} in one go, nothing analyzed from outside'
@@ -204,14 +307,24 @@ def run_long(runtime, options, result):
 
 def run_parts(runtime, options, result):
     """The chart, purchase orders, screens and the tie-out: none of them where there are no rounds, unless asked for."""
+
     def usual(size):
         return size if options.rounds else 0
 
     coding = wanted_size(options, 'coding', options.coding, 5000, usual(500))
     if coding:
         say(f'the chart: {coding} accounts, {4 * coding} analytic accounts')
-        result['coding'] = figures_of(runtime, 'bench_coding.py', f'{PREFIX}coding', '--accounts', coding,
-                                      '--analytics', 4 * coding, '--rounds', 2 * options.rounds + 1)
+        result['coding'] = figures_of(
+            runtime,
+            'bench_coding.py',
+            f'{PREFIX}coding',
+            '--accounts',
+            coding,
+            '--analytics',
+            4 * coding,
+            '--rounds',
+            2 * options.rounds + 1,
+        )
     bought = wanted_size(options, 'orders', options.orders, 300, usual(50))
     if bought:
         result['orders'] = measure_orders(runtime, bought, options.rounds)
@@ -222,15 +335,18 @@ def run_parts(runtime, options, result):
     ledger = wanted_size(options, 'tie-out', options.tie_out, 200000, usual(200000))
     if ledger:
         say(f'the tie-out: {ledger} card transactions in 24 months')
-        result['tie_out'] = figures_of(runtime, 'bench_tie_out.py', f'{PREFIX}tie_out', '--transactions', ledger, '--months', 24)
+        result['tie_out'] = figures_of(
+            runtime, 'bench_tie_out.py', f'{PREFIX}tie_out', '--transactions', ledger, '--months', 24
+        )
 
 
 def run_webhooks(runtime, options, result):
     sent = wanted_size(options, 'webhooks', options.webhooks, 10000, 1000 if options.rounds else 0)
     for workers in map(int, options.workers.split(',')) if sent else ():
         say(f'webhooks: {sent} events to an Odoo with {how_it_runs({"workers": workers})}')
-        result['webhooks'].append(figures_of(
-            runtime, 'bench_webhooks.py', f'{PREFIX}webhooks', '--events', sent, '--workers', workers))
+        result['webhooks'].append(
+            figures_of(runtime, 'bench_webhooks.py', f'{PREFIX}webhooks', '--events', sent, '--workers', workers)
+        )
 
 
 if __name__ == '__main__':

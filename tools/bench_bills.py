@@ -1,18 +1,21 @@
 """One side of the benchmark of bills and their payments, in a process and a database of its own; called by `bench.py`.
 
-Every side begins with the same company, chart, vendors and simulated Ramp, and books the same bills of the same lines, each
-paid by a transfer of its own:
+Every side begins with the same company, chart, vendors and simulated Ramp, and books the same bills of the same lines,
+each paid by a transfer of its own:
 
-    ours    read from Ramp, recorded in the ledger, bill posted and confirmed; payment posted, reconciled and confirmed: the two
+    ours    read from Ramp, recorded in the ledger, bill posted and confirmed; payment posted, reconciled and confirmed:
+    the two
             jobs in turns, as the scheduler calls them
-    bare    bills created and posted, payments created and posted, in batches of 100; reconciled pair by pair, committed. The
+    bare    bills created and posted, payments created and posted, in batches of 100; reconciled pair by pair,
+    committed. The
             values are read and decided before the clock starts, and there is neither Ramp nor a ledger
     wizard  Odoo's own way: bills created and posted in batches of 100, and the wizard "Register Payment" for each one
     one     the same, each bill created and posted by itself, as a person does it
 
-One bill of six is in another currency, half of these are paid in the company's. Odoo's rates are those of Ramp and lead to whole
-cents, so that no side has exchange differences to book.
+One bill of six is in another currency, half of these are paid in the company's. Odoo's rates are those of Ramp and lead
+to whole cents, so that no side has exchange differences to book.
 """
+
 import math
 import random
 import sys
@@ -32,15 +35,21 @@ TYPICAL = {'JPY': 30000}
 
 # ------------------------------------------------------------------------------------------ the data
 
+
 def prepare_company(env, ramp, size, seed):
-    """Connect the company to a Ramp that has exactly `size` bills to be booked, all of them paid; returns the connection."""
+    """Connect the company to a Ramp that has exactly `size` bills to be booked, all of them paid; returns the
+    connection.
+    """
     connection = set_up(env, ramp, transactions=0, seed=seed)
     for code, rate in RATES.items():
-        env['res.currency.rate'].search([('currency_id.name', '=', code), ('company_id', '=', env.company.id)]).rate = 1 / float(rate)
+        env['res.currency.rate'].search([('currency_id.name', '=', code), ('company_id', '=', env.company.id)]).rate = (
+            1 / float(rate)
+        )
     # without an account for what is on its way to the bank, Odoo makes no entry of a payment
     method = connection.payment_journal_id.outbound_payment_method_line_ids[:1]
     method.payment_account_id = method.payment_account_id or env['account.payment'].new(
-        {'company_id': env.company.id})._get_outstanding_account('outbound')
+        {'company_id': env.company.id}
+    )._get_outstanding_account('outbound')
     env.cr.commit()
     make_bills(ramp, size, seed)
     # vendors are met once in a company's life: partners before the clock, on every side
@@ -48,7 +57,9 @@ def prepare_company(env, ramp, size, seed):
     if len(payloads) != size:
         raise SystemExit(f'the simulator has {len(payloads)} bills that are ready, instead of {size}')
     vendors = {payload['vendor']['id'] for payload in payloads}
-    _flow_of(env, connection, 'vendor')._ensure_vendors_booked(connection, connection._new_client(deadline=math.inf), vendors)
+    _flow_of(env, connection, 'vendor')._ensure_vendors_booked(
+        connection, connection._new_client(deadline=math.inf), vendors
+    )
     env['ramp.connection']._database_identity()
     env.cr.commit()
     return connection
@@ -59,36 +70,65 @@ def make_bills(ramp, size, seed):
     chance = random.Random(f'bills {seed}')
     chart = ramp.ask('GET', '/coding')
     accounts = [account['id'] for account in chart['accounts']]
-    fields = {field['id']: [option['id'] for option in chart['options'] if option['field_id'] == field['ramp_id']]
-              for field in chart['fields']}
+    fields = {
+        field['id']: [option['id'] for option in chart['options'] if option['field_id'] == field['ramp_id']]
+        for field in chart['fields']
+    }
     entity = ramp.ask('GET', '/objects/entities')['data'][0]['id']
     vendors = [ramp.ask('POST', '/vendors', {'name': f'Bench Vendor {number}'})['id'] for number in range(VENDORS)]
     days = sorted(chance.randrange(10, MONTHS * 30) for _number in range(size))[::-1]
 
     def bill_line(amount):
         coded = chance.random() < 0.7
-        return {'amount_minor': amount, 'account': chance.choice(accounts), 'memo': 'Monthly service' if chance.random() < 0.4 else None,
-                'analytics': {field: chance.choice(options) for field, options in fields.items()} if coded else None}
+        return {
+            'amount_minor': amount,
+            'account': chance.choice(accounts),
+            'memo': 'Monthly service' if chance.random() < 0.4 else None,
+            'analytics': {field: chance.choice(options) for field, options in fields.items()} if coded else None,
+        }
 
     for day in days:
         currency = chance.choice(list(RATES)) if chance.random() < 1 / 6 else 'USD'
         count = 1 if chance.random() < 0.5 else chance.randint(2, 6)
         total = TYPICAL.get(currency, 25000) * chance.lognormvariate(0, 1)
         issued = date.today() - timedelta(days=day)
-        bill = ramp.ask('POST', '/bills', {
-            'vendor': chance.choice(vendors), 'entity': entity, 'currency': currency, 'date': str(issued),
-            'due': str(issued + timedelta(days=30)), 'fx_conversion_rate': RATES.get(currency, '1.0'),
-            'lines': [bill_line(STEP * max(1, round(total / count / STEP))) for _number in range(count)]})
-        ramp.ask('POST', f"/bills/{bill['id']}/payments", {
-            'date': str(issued + timedelta(days=chance.randrange(8))), 'in_payer_currency': currency != 'USD' and chance.random() < 0.5})
+        bill = ramp.ask(
+            'POST',
+            '/bills',
+            {
+                'vendor': chance.choice(vendors),
+                'entity': entity,
+                'currency': currency,
+                'date': str(issued),
+                'due': str(issued + timedelta(days=30)),
+                'fx_conversion_rate': RATES.get(currency, '1.0'),
+                'lines': [bill_line(STEP * max(1, round(total / count / STEP))) for _number in range(count)],
+            },
+        )
+        ramp.ask(
+            'POST',
+            f'/bills/{bill["id"]}/payments',
+            {
+                'date': str(issued + timedelta(days=chance.randrange(8))),
+                'in_payer_currency': currency != 'USD' and chance.random() < 0.5,
+            },
+        )
 
 
 def listed_bills(connection):
-    return [payload for page in connection._new_client(deadline=math.inf).list_pages('/bills', {'sync_ready': 'true'}) for payload in page.rows]
+    return [
+        payload
+        for page in connection._new_client(deadline=math.inf).list_pages('/bills', {'sync_ready': 'true'})
+        for payload in page.rows
+    ]
 
 
 def _flow_of(env, connection, name):
-    return env[f'ramp.flow.{name}'].with_company(connection.company_id).with_context(ramp_memory={}, tz=connection._time_zone())
+    return (
+        env[f'ramp.flow.{name}']
+        .with_company(connection.company_id)
+        .with_context(ramp_memory={}, tz=connection._time_zone())
+    )
 
 
 def decide_rows(env, connection, ramp):
@@ -101,19 +141,30 @@ def decide_rows(env, connection, ramp):
     rows = []
     for value, paid in values:
         document, _files = flow._plan_object(connection, value, found)
-        bill = {**flow._prepare_document_values(connection, document, document.rate and 1 / document.rate), 'invoice_line_ids': [
-            (0, 0, flow._prepare_document_line(connection, document, line)) for line in document.lines]}
+        bill = {
+            **flow._prepare_document_values(connection, document, document.rate and 1 / document.rate),
+            'invoice_line_ids': [
+                (0, 0, flow._prepare_document_line(connection, document, line)) for line in document.lines
+            ],
+        }
         del bill['ramp_id']
         amount = paid.payment.amount
-        rows.append({
-            'bill': bill, 'partner': document.partner.id, 'memo': document.reference,
-            'date': payer._get_payment_day(connection, paid), 'amount': float(amount.decimal),
-            'settled': amount.currency != value.amount.currency,
-            'currency': env['ramp.coding']._get_currency(amount.currency).id})
+        rows.append(
+            {
+                'bill': bill,
+                'partner': document.partner.id,
+                'memo': document.reference,
+                'date': payer._get_payment_day(connection, paid),
+                'amount': float(amount.decimal),
+                'settled': amount.currency != value.amount.currency,
+                'currency': env['ramp.coding']._get_currency(amount.currency).id,
+            }
+        )
     return rows
 
 
 # ------------------------------------------------------------------------------------------ the sides
+
 
 def run_ours(env, connection, meter, size):
     run_jobs(env, connection, meter, size, ['bill', 'bill_payment'])
@@ -124,31 +175,40 @@ def run_bare(env, connection, meter, rows):
     for batch in batches_of(rows):
         bills = env['account.move'].create([row['bill'] for row in batch])
         bills._post()
-        payments = env['account.payment'].create([{
-            'payment_type': 'outbound',
-            'partner_type': 'supplier',
-            'partner_id': row['partner'],
-            'journal_id': connection.payment_journal_id.id,
-            'payment_method_line_id': method.id,
-            'amount': row['amount'],
-            'currency_id': row['currency'],
-            'date': row['date'],
-            'memo': row['memo'],
-        } for row in batch])
+        payments = env['account.payment'].create(
+            [
+                {
+                    'payment_type': 'outbound',
+                    'partner_type': 'supplier',
+                    'partner_id': row['partner'],
+                    'journal_id': connection.payment_journal_id.id,
+                    'payment_method_line_id': method.id,
+                    'amount': row['amount'],
+                    'currency_id': row['currency'],
+                    'date': row['date'],
+                    'memo': row['memo'],
+                }
+                for row in batch
+            ]
+        )
         payments.action_post()
         for bill, payment in zip(bills, payments, strict=True):
-            (bill.line_ids + payment.move_id.line_ids).filtered(lambda line: line.account_type == 'liability_payable').reconcile()
+            (bill.line_ids + payment.move_id.line_ids).filtered(
+                lambda line: line.account_type == 'liability_payable'
+            ).reconcile()
         env.cr.commit()
         meter.tick(len(batch))
 
 
 def register_payment(env, connection, bill, row):
     """What a person does with the button Pay; of another currency, the amount that the bank shows is entered."""
-    env['account.payment.register'].with_context(active_model='account.move', active_ids=bill.ids).create({
-        'journal_id': connection.payment_journal_id.id,
-        'payment_date': row['date'],
-        **({'currency_id': row['currency'], 'amount': row['amount']} if row['settled'] else {}),
-    }).action_create_payments()
+    env['account.payment.register'].with_context(active_model='account.move', active_ids=bill.ids).create(
+        {
+            'journal_id': connection.payment_journal_id.id,
+            'payment_date': row['date'],
+            **({'currency_id': row['currency'], 'amount': row['amount']} if row['settled'] else {}),
+        }
+    ).action_create_payments()
 
 
 def run_wizard(env, connection, meter, rows):
@@ -174,20 +234,30 @@ def run_one(env, connection, meter, rows):
 SIDES = {'bare': run_bare, 'wizard': run_wizard, 'one': run_one}
 
 
-# ------------------------------------------------------------------------------------------ and the proof that they did it
+# ------------------------------------------------------------------------------------------ and the proof that they did
+# it
+
 
 def check_books(env, connection, side, size):
-    """A benchmark that skips its work is fast: every bill is posted and due nothing, by an entry of a payment to the cent."""
+    """A benchmark that skips its work is fast: every bill is posted and due nothing, by an entry of a payment to the
+    cent.
+    """
     env.invalidate_all()
     bills = env['account.move'].search([('move_type', '=', 'in_invoice'), ('state', '=', 'posted')])
     payments = env['account.payment'].search([('state', 'in', ('in_process', 'paid'))])
     lines = payments.move_id.line_ids.filtered(lambda line: line.account_id == payments.outstanding_account_id)
     entries = env['account.move'].search_count([('state', '=', 'posted'), ('move_type', '=', 'entry')])
     found = {
-        'bills': len(bills), 'payments': len(payments), 'entries': entries,
-        'paid': len(bills.filtered(lambda bill: not bill.amount_residual and bill.payment_state in ('in_payment', 'paid'))),
+        'bills': len(bills),
+        'payments': len(payments),
+        'entries': entries,
+        'paid': len(
+            bills.filtered(lambda bill: not bill.amount_residual and bill.payment_state in ('in_payment', 'paid'))
+        ),
         'payments with an entry': len(payments.move_id.filtered(lambda move: move.state == 'posted')),
-        'cents': round(100 * sum(bills.mapped('amount_total_signed'))), 'analytic': bool(env['account.analytic.line'].search_count([]))}
+        'cents': round(100 * sum(bills.mapped('amount_total_signed'))),
+        'analytic': bool(env['account.analytic.line'].search_count([])),
+    }
     wanted = {**dict.fromkeys(found, size), 'cents': round(100 * sum(lines.mapped('balance'))), 'analytic': True}
     if found != wanted:
         raise SystemExit(f'{side}: {found} instead of {wanted}')

@@ -1,9 +1,10 @@
 """What it costs that Odoo gives Ramp its chart, in a process and a database of its own; called by `bench.py`.
 
-    push    accounts, plans and analytic accounts for the first time; again, when nothing has changed; one of them renamed;
-            and everything compared with what Ramp has (Push All Again)
-    save    what a person pays for it who saves, imports or creates: with a connection and without one, in turns
+push    accounts, plans and analytic accounts for the first time; again, when nothing has changed; one of them renamed;
+        and everything compared with what Ramp has (Push All Again)
+save    what a person pays for it who saves, imports or creates: with a connection and without one, in turns
 """
+
 import argparse
 import contextlib
 import json
@@ -19,8 +20,11 @@ CHART = ('account', 'analytic_plan', 'analytic_account')
 PLANS = 2
 BATCH = 1000  # objects of an import
 WORDS = {
-    'save': 'an account saved and committed', 'import': f'{BATCH:,} accounts imported (`load`)',
-    'suppliers': f'{BATCH:,} suppliers created', 'contacts': f'{BATCH:,} contacts created, who are no suppliers'}
+    'save': 'an account saved and committed',
+    'import': f'{BATCH:,} accounts imported (`load`)',
+    'suppliers': f'{BATCH:,} suppliers created',
+    'contacts': f'{BATCH:,} contacts created, who are no suppliers',
+}
 SAVES = 20  # of one account in a round, each committed
 
 
@@ -52,8 +56,11 @@ class Watch:
         thread, figures = threading.current_thread(), {}
         queries, asked, started = thread.query_count, Counter(self.requests), time.perf_counter()
         yield figures
-        figures.update(seconds=time.perf_counter() - started, queries=thread.query_count - queries,
-                       **{kind: self.requests[kind] - asked[kind] for kind in ('reads', 'writes', 'tokens')})
+        figures.update(
+            seconds=time.perf_counter() - started,
+            queries=thread.query_count - queries,
+            **{kind: self.requests[kind] - asked[kind] for kind in ('reads', 'writes', 'tokens')},
+        )
 
     def inside(self, owner, name, found):
         """Add the seconds and queries of a method to a counter, from now on."""
@@ -70,18 +77,26 @@ class Watch:
 
 # ------------------------------------------------------------------------------------------ the data
 
+
 def copy_rows(env, record, count, values):
     """Copy a record straight in the database: 20,000 through the ORM take minutes that say nothing of the push.
 
     :param values: SQL of the columns that differ, by name; `n` is the number of the copy
     """
     env.flush_all()
-    columns = [field.name for field in env[record._name]._fields.values() if field.store and field.column_type and field.name != 'id']
+    columns = [
+        field.name
+        for field in env[record._name]._fields.values()
+        if field.store and field.column_type and field.name != 'id'
+    ]
     chosen = ', '.join(f'{values[name]} AS "{name}"' if name in values else f'"{name}"' for name in columns)
     names = ', '.join(f'"{name}"' for name in columns)
     env.cr.execute(
-        f'INSERT INTO {record._table} ({names}) SELECT {chosen} FROM {record._table}, generate_series(1, %s) AS n WHERE id = %s'
-        ' RETURNING id', [count, record.id])
+        f'INSERT INTO {record._table} ({names}) SELECT {chosen} FROM {record._table}, generate_series(1, %s) AS n '
+        'WHERE id = %s'
+        ' RETURNING id',
+        [count, record.id],
+    )
     ids = [row[0] for row in env.cr.fetchall()]
     env.invalidate_all()
     return env[record._name].browse(ids)
@@ -95,28 +110,47 @@ def prepare_chart(env, ramp, accounts, analytics):
     plans += Plan.create([{'name': f'Plan {number}'} for number in range(len(plans), PLANS)])
     existing = env['account.account'].search([('company_ids', 'in', company.ids)])
     account = env['account.account'].create(
-        {'code': '700000', 'name': 'Bench', 'account_type': 'expense', 'company_ids': [(6, 0, company.ids)]})
+        {'code': '700000', 'name': 'Bench', 'account_type': 'expense', 'company_ids': [(6, 0, company.ids)]}
+    )
     env.flush_all()
-    made = copy_rows(env, account, max(accounts - len(existing) - 1, 0), {
-        'name': "jsonb_build_object('en_US', 'Cost of ' || n)",
-        'code_store': f"jsonb_build_object('{company.root_id.id}', (700000 + n)::text)"})
+    made = copy_rows(
+        env,
+        account,
+        max(accounts - len(existing) - 1, 0),
+        {
+            'name': "jsonb_build_object('en_US', 'Cost of ' || n)",
+            'code_store': f"jsonb_build_object('{company.root_id.id}', (700000 + n)::text)",
+        },
+    )
     relation = account._fields['company_ids']
     env.cr.execute(
-        f'INSERT INTO {relation.relation} ({relation.column1}, {relation.column2}) SELECT unnest(%s), %s', [made.ids, company.id])
+        f'INSERT INTO {relation.relation} ({relation.column1}, {relation.column2}) SELECT unnest(%s), %s',
+        [made.ids, company.id],
+    )
     for plan in plans:
-        first = env['account.analytic.account'].create({'name': f'{plan.name} first', 'plan_id': plan.id, 'company_id': company.id})
-        copy_rows(env, first, analytics // PLANS - 1, {
-            'name': f"jsonb_build_object('en_US', '{plan.name} ' || n)", 'code': f"'{plan.id}-' || n"})
-    env.cr.execute('ANALYZE account_account, account_analytic_account, account_account_res_company_rel')  # they have been there for long
+        first = env['account.analytic.account'].create(
+            {'name': f'{plan.name} first', 'plan_id': plan.id, 'company_id': company.id}
+        )
+        copy_rows(
+            env,
+            first,
+            analytics // PLANS - 1,
+            {'name': f"jsonb_build_object('en_US', '{plan.name} ' || n)", 'code': f"'{plan.id}-' || n"},
+        )
+    env.cr.execute(
+        'ANALYZE account_account, account_analytic_account, account_account_res_company_rel'
+    )  # they have been there for long
     env.cr.commit()
     return set_up_empty(env, ramp, offer_vendors=False, analytic_plan_ids=[(6, 0, plans.ids)])
 
 
 # ------------------------------------------------------------------------------------------ the push
 
+
 def due_rows(env, connection, flow):
-    return env['ramp.record'].search_count([
-        ('connection_id', '=', connection.id), ('flow', '=', flow), ('state', 'in', ('pending', 'error'))], limit=1)
+    return env['ramp.record'].search_count(
+        [('connection_id', '=', connection.id), ('flow', '=', flow), ('state', 'in', ('pending', 'error'))], limit=1
+    )
 
 
 def push_flow(env, connection, watch, flow):
@@ -131,7 +165,8 @@ def push_flow(env, connection, watch, flow):
             if not due_rows(env, connection, flow):
                 break
     rows = env['ramp.record'].search_fetch(
-        [('connection_id', '=', connection.id), ('flow', '=', flow), ('state', '=', 'confirmed')], ['id'])
+        [('connection_id', '=', connection.id), ('flow', '=', flow), ('state', '=', 'confirmed')], ['id']
+    )
     return {**figures, 'flow': flow, 'objects': len(rows)}
 
 
@@ -149,7 +184,9 @@ def measure_pushes(env, connection, watch, ramp):
     there = ramp.summary()['objects']
     for flow, figures in found['first'].items():
         if not figures['objects'] or there[table[flow]] != figures['objects']:
-            raise SystemExit(f"coding: {figures['objects']} of the flow {flow} are confirmed, Ramp has {there[table[flow]]}")
+            raise SystemExit(
+                f'coding: {figures["objects"]} of the flow {flow} are confirmed, Ramp has {there[table[flow]]}'
+            )
     push_all(env, connection, watch)  # tokens, caches: the next one is idle as all later ones are
     inside = {name: Counter() for name in ('_create_missing_rows', '_cron_run')}
     watch.inside(env.registry['ramp.record'], '_create_missing_rows', inside['_create_missing_rows'])
@@ -161,7 +198,10 @@ def measure_pushes(env, connection, watch, ramp):
         original = env.registry[f'ramp.flow.{flow}']._cron_run
         watch.inside(env.registry[f'ramp.flow.{flow}'], '_cron_run', watch_run)
         found['idle'][flow] = push_flow(env, connection, watch, flow) | {
-            'own_queries': watch_run['queries'], 'own_seconds': watch_run['seconds'], 'expect_seconds': inside['_create_missing_rows']['seconds']}
+            'own_queries': watch_run['queries'],
+            'own_seconds': watch_run['seconds'],
+            'expect_seconds': inside['_create_missing_rows']['seconds'],
+        }
         env.registry[f'ramp.flow.{flow}']._cron_run = original
     env['account.account'].search([('code', '=', '700001')]).name = 'Renamed'
     env.cr.commit()
@@ -176,6 +216,7 @@ def measure_pushes(env, connection, watch, ramp):
 
 # ------------------------------------------------------------------------------------------ what a person pays
 
+
 def save_account(env, account, number):
     account.name = f'Saved {number}'
     env.flush_all()
@@ -183,10 +224,12 @@ def save_account(env, account, number):
 
 
 def import_accounts(env, count, number):
-    done = env['account.account'].load(['code', 'name', 'account_type'], [
-        [f'{800000 + number}.{row}', f'Imported {row}', 'expense'] for row in range(count)])
+    done = env['account.account'].load(
+        ['code', 'name', 'account_type'],
+        [[f'{800000 + number}.{row}', f'Imported {row}', 'expense'] for row in range(count)],
+    )
     if not done['ids']:
-        raise SystemExit(f"coding: the import failed: {done['messages'][0]}")
+        raise SystemExit(f'coding: the import failed: {done["messages"][0]}')
     env.flush_all()
 
 
@@ -201,8 +244,10 @@ def create_contacts(env, count, number):
 
 def switch_connection(env, connection, on):
     """Connected or not, as the hooks see it: without their having been asked before, nothing is in the caches."""
-    env.cr.execute('UPDATE ramp_connection SET state = %s, offer_vendors = TRUE WHERE id = %s',
-                   ['connected' if on else 'disconnected', connection.id])
+    env.cr.execute(
+        'UPDATE ramp_connection SET state = %s, offer_vendors = TRUE WHERE id = %s',
+        ['connected' if on else 'disconnected', connection.id],
+    )
     env.cr.commit()
     env.invalidate_all()
     env.registry.clear_cache()
@@ -213,11 +258,14 @@ def measure_saves(env, connection, watch, rounds):
     account = env['account.account'].search([('code', '=', '700000')])
     found = {}
     for number in range(rounds):
-        for on in ((True, False) if number % 2 else (False, True)):
+        for on in (True, False) if number % 2 else (False, True):
             switch_connection(env, connection, on)
             side = 'on' if on else 'off'
-            for what, work in (('contacts', create_contacts), ('suppliers', create_suppliers),
-                ('import', import_accounts)):
+            for what, work in (
+                ('contacts', create_contacts),
+                ('suppliers', create_suppliers),
+                ('import', import_accounts),
+            ):
                 work(env, 2, number)  # caches, which a server has filled
                 env.cr.rollback()
                 env.invalidate_all()
@@ -232,16 +280,22 @@ def measure_saves(env, connection, watch, rounds):
                     save_account(env, account, f'{number} {single} {side}')
                 singles.append(figures)
             found.setdefault('save', {}).setdefault(side, []).append(
-                {key: statistics.median(single[key] for single in singles[2:]) for key in singles[0]})
+                {key: statistics.median(single[key] for single in singles[2:]) for key in singles[0]}
+            )
     switch_connection(env, connection, True)
-    return {what: {
-        'on_seconds': statistics.median(run['seconds'] for run in sides['on']),
-        'off_seconds': statistics.median(run['seconds'] for run in sides['off']),
-        'on_queries': statistics.median(run['queries'] for run in sides['on']),
-        'off_queries': statistics.median(run['queries'] for run in sides['off']),
-        'requests': sum(run['reads'] + run['writes'] + run['tokens'] for run in sides['on']),
-        'ratio': statistics.median(on['seconds'] / off['seconds'] for on, off in zip(sides['on'], sides['off'], strict=True)),
-    } for what, sides in found.items()}
+    return {
+        what: {
+            'on_seconds': statistics.median(run['seconds'] for run in sides['on']),
+            'off_seconds': statistics.median(run['seconds'] for run in sides['off']),
+            'on_queries': statistics.median(run['queries'] for run in sides['on']),
+            'off_queries': statistics.median(run['queries'] for run in sides['off']),
+            'requests': sum(run['reads'] + run['writes'] + run['tokens'] for run in sides['on']),
+            'ratio': statistics.median(
+                on['seconds'] / off['seconds'] for on, off in zip(sides['on'], sides['off'], strict=True)
+            ),
+        }
+        for what, sides in found.items()
+    }
 
 
 def read_options():
@@ -272,8 +326,7 @@ def main():
             figures = work()
         figures['hooks'] = measure_saves(env, connection, watch, options.rounds) if options.rounds else {}
         figures['plans'] = PLANS
-        figures['labels'] = {
-            **WORDS, **{flow: env[f'ramp.flow.{flow}']._get_flow_label() for flow in CHART}}
+        figures['labels'] = {**WORDS, **{flow: env[f'ramp.flow.{flow}']._get_flow_label() for flow in CHART}}
         problems = ramp.summary()['errors']
         if problems:
             raise SystemExit(f'the simulator failed: {problems[0]}')

@@ -1,4 +1,5 @@
 """What the benchmark books, and on which sides."""
+
 import dataclasses
 
 
@@ -12,17 +13,30 @@ class Kind:
     targets: dict
 
 
-TRANSACTIONS = Kind('transactions', 'bench_side.py', {
-    'ours': 'Ramp Connector, end to end',
-    'bare': 'bare ORM',
-    'quiet': 'bare ORM, tracking off',
-    'core': "Odoo's company-paid path",
-}, {'bare': 0.8, 'core': 2.0})
-BILLS = Kind('bills', 'bench_bills.py', {
-    'ours': 'Ramp Connector, end to end',
-    'bare': 'bare ORM, bills and payments in batches',
-    'wizard': 'Odoo: bills in batches, Register Payment',
-    'one': 'Odoo: bill by bill, Register Payment',
-}, {'wizard': 4.0})
-WITHOUT = dataclasses.replace(TRANSACTIONS, sides={
-    'ours': 'Ramp Connector, as shipped', 'still': 'Ramp Connector, its own ANALYZE off', 'bare': 'bare ORM'}, targets={})
+TRANSACTIONS = Kind(
+    'transactions',
+    'bench_side.py',
+    {
+        'ours': 'Ramp Connector, end to end',
+        'bare': 'bare ORM',
+        'quiet': 'bare ORM, tracking off',
+        'core': "Odoo's company-paid path",
+    },
+    {'bare': 0.8, 'core': 2.0},
+)
+BILLS = Kind(
+    'bills',
+    'bench_bills.py',
+    {
+        'ours': 'Ramp Connector, end to end',
+        'bare': 'bare ORM, bills and payments in batches',
+        'wizard': 'Odoo: bills in batches, Register Payment',
+        'one': 'Odoo: bill by bill, Register Payment',
+    },
+    {'wizard': 4.0},
+)
+WITHOUT = dataclasses.replace(
+    TRANSACTIONS,
+    sides={'ours': 'Ramp Connector, as shipped', 'still': 'Ramp Connector, its own ANALYZE off', 'bare': 'bare ORM'},
+    targets={},
+)

@@ -6,6 +6,7 @@
 
 Orders and receipts are made before the clock starts; what is measured is the button, each with its commit.
 """
+
 import argparse
 import json
 import statistics
@@ -20,20 +21,37 @@ IMPORTED = 200  # orders with lines that are created at once, as an import does
 
 
 def prepare_company(env):
-    vendor = env['res.partner'].create({
-        'name': 'Bench Supplier', 'is_company': True, 'email': 'sales@bench.example', 'country_id': env.ref('base.us').id,
-        'state_id': env.ref('base.state_us_5').id, 'supplier_rank': 1})
-    products = env['product.product'].create([
-        {'name': f'Bench Part {number}', 'type': 'consu', 'is_storable': True} for number in range(LINES)])
+    vendor = env['res.partner'].create(
+        {
+            'name': 'Bench Supplier',
+            'is_company': True,
+            'email': 'sales@bench.example',
+            'country_id': env.ref('base.us').id,
+            'state_id': env.ref('base.state_us_5').id,
+            'supplier_rank': 1,
+        }
+    )
+    products = env['product.product'].create(
+        [{'name': f'Bench Part {number}', 'type': 'consu', 'is_storable': True} for number in range(LINES)]
+    )
     env.cr.commit()
     return vendor, products
 
 
 def make_orders(env, vendor, products, count):
-    made = env['purchase.order'].create([{
-        'partner_id': vendor.id, 'company_id': env.company.id, 'order_line': [
-            (0, 0, {'product_id': product.id, 'product_qty': 4, 'price_unit': 10.5, 'tax_ids': [(5,)]}) for product in products],
-    } for _number in range(count)])
+    made = env['purchase.order'].create(
+        [
+            {
+                'partner_id': vendor.id,
+                'company_id': env.company.id,
+                'order_line': [
+                    (0, 0, {'product_id': product.id, 'product_qty': 4, 'price_unit': 10.5, 'tax_ids': [(5,)]})
+                    for product in products
+                ],
+            }
+            for _number in range(count)
+        ]
+    )
     env.cr.commit()
     return made
 
@@ -81,10 +99,19 @@ def measure_orders(env, watch, connection, count):
         found['receipts'] = measure_push(env, connection, watch, 'item_receipt')
     env.invalidate_all()
     with watch.span() as found['import']:
-        env['purchase.order'].create([{
-            'partner_id': vendor.id, 'company_id': env.company.id, 'order_line': [
-                (0, 0, {'product_id': product.id, 'product_qty': 4, 'price_unit': 10.5, 'tax_ids': [(5,)]}) for product in products],
-        } for _number in range(IMPORTED)])
+        env['purchase.order'].create(
+            [
+                {
+                    'partner_id': vendor.id,
+                    'company_id': env.company.id,
+                    'order_line': [
+                        (0, 0, {'product_id': product.id, 'product_qty': 4, 'price_unit': 10.5, 'tax_ids': [(5,)]})
+                        for product in products
+                    ],
+                }
+                for _number in range(IMPORTED)
+            ]
+        )
         env.flush_all()
     env.cr.rollback()
     return {**found, 'count': count, 'lines': LINES, 'imported': IMPORTED * LINES}

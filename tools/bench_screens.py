@@ -1,10 +1,11 @@
-"""How long it takes until Ramp shows what somebody did on Odoo's own screens, and whether a page waits for Ramp; run by `bench.py` in
-a database of its own.
+"""How long it takes until Ramp shows what somebody did on Odoo's own screens, and whether a page waits for Ramp; run by
+`bench.py` in a database of its own.
 
-A real Odoo server with its jobs, a simulated Ramp in another process, and a browser that clicks: an order is confirmed, a part of it
-is received, a part of that is sent back, and the order is cancelled. Every step is timed from the click to the state in Ramp. In the
-last round Ramp hangs at every request, and only the pages are timed.
+A real Odoo server with its jobs, a simulated Ramp in another process, and a browser that clicks: an order is confirmed,
+a part of it is received, a part of that is sent back, and the order is cancelled. Every step is timed from the click to
+the state in Ramp. In the last round Ramp hangs at every request, and only the pages are timed.
 """
+
 import argparse
 import json
 import time
@@ -19,8 +20,12 @@ from runtime import chromium
 ORDERED, RECEIVED, RETURNED = 10, 6, 2
 HANGS = 20.0  # seconds that Ramp does not answer in the last round
 PATIENCE = 60
-STEPS = {'confirm': 'an order is confirmed', 'receive': 'a part of it is received', 'return': 'a part of that is returned',
-         'cancel': 'the order is cancelled'}
+STEPS = {
+    'confirm': 'an order is confirmed',
+    'receive': 'a part of it is received',
+    'return': 'a part of that is returned',
+    'cancel': 'the order is cancelled',
+}
 STATUS = "[...document.querySelectorAll('.o_statusbar_status .o_arrow_button_current')].some(node => node.textContent.includes(%s))"
 
 
@@ -36,18 +41,36 @@ class Buyer:
         with environment(self.database) as env:
             vendor = env['res.partner'].search([('name', '=', 'Screen Supplier')])
             product = env['product.product'].search([('name', '=', 'Screen Part')])
-            order = env['purchase.order'].create({'partner_id': vendor.id, 'order_line': [
-                (0, 0, {'product_id': product.id, 'product_qty': ORDERED, 'price_unit': 10.0, 'tax_ids': [(5,)]})]})
+            order = env['purchase.order'].create(
+                {
+                    'partner_id': vendor.id,
+                    'order_line': [
+                        (
+                            0,
+                            0,
+                            {'product_id': product.id, 'product_qty': ORDERED, 'price_unit': 10.0, 'tax_ids': [(5,)]},
+                        )
+                    ],
+                }
+            )
             env.cr.commit()
             return order.id
 
     def picking(self, order, state='assigned'):
         """The first transfer of an order that is to be done."""
         with environment(self.database) as env:
-            return env['purchase.order'].browse(order).picking_ids.filtered(lambda picking: picking.state == state).sorted('id')[:1].id
+            return (
+                env['purchase.order']
+                .browse(order)
+                .picking_ids.filtered(lambda picking: picking.state == state)
+                .sorted('id')[:1]
+                .id
+            )
 
     def time_step(self, name, click, shown, there):
-        """Do a step: `click` ends with the button that counts; `shown`: script, when the page shows it; `there`: when Ramp does."""
+        """Do a step: `click` ends with the button that counts; `shown`: script, when the page shows it; `there`: when
+        Ramp does.
+        """
         started = click()
         self.browser.wait(shown)
         self.pages[name].append(time.monotonic() - started)
@@ -78,14 +101,21 @@ class Buyer:
 
     def there(self, order):
         """What Ramp has of an order."""
-        rows = [row for row in self.ramp.ask('GET', '/objects/purchase_orders')['data']
-                if (row['purchase_order_number'] or '').endswith(f'-{order}')]
+        rows = [
+            row
+            for row in self.ramp.ask('GET', '/objects/purchase_orders')['data']
+            if (row['purchase_order_number'] or '').endswith(f'-{order}')
+        ]
         return rows[-1] if rows else None
 
     def received(self, order):
         row = self.there(order)
-        return sum(line['quantity'] for receipt in self.ramp.ask('GET', '/objects/item_receipts')['data']
-                   if row and receipt['purchase_order_id'] == row['id'] and not receipt['archived_at'] for line in receipt['line_items'])
+        return sum(
+            line['quantity']
+            for receipt in self.ramp.ask('GET', '/objects/item_receipts')['data']
+            if row and receipt['purchase_order_id'] == row['id'] and not receipt['archived_at']
+            for line in receipt['line_items']
+        )
 
     def live_once(self, watch=True):
         """One order from its confirmation to its end. watch: whether Ramp is to follow."""
@@ -95,29 +125,52 @@ class Buyer:
             return condition if watch else None
 
         self.browser.open(f'{self.address}/odoo/purchase.order/{order}')
-        self.time_step('confirm', lambda: self.press_button('button[name=button_confirm]'), STATUS % "'Purchase Order'",
-                  follows(lambda: self.there(order)))
+        self.time_step(
+            'confirm',
+            lambda: self.press_button('button[name=button_confirm]'),
+            STATUS % "'Purchase Order'",
+            follows(lambda: self.there(order)),
+        )
         self.browser.open(f'{self.address}/odoo/stock.picking/{self.picking(order)}')
         self.enter_value('.o_field_widget[name=move_ids] .o_data_row', 'quantity', RECEIVED)
         self.browser.click('button[name=button_validate]')
-        self.time_step('receive', lambda: self.press_button('.modal button[name=process]'), STATUS % "'Done'",
-                  follows(lambda: self.received(order) == RECEIVED))
+        self.time_step(
+            'receive',
+            lambda: self.press_button('.modal button[name=process]'),
+            STATUS % "'Done'",
+            follows(lambda: self.received(order) == RECEIVED),
+        )
         self.browser.click('button', 'Return')
         self.enter_value('.modal .o_data_row', 'quantity', RETURNED)
         self.browser.click('.modal button[name=action_create_returns]')
         self.browser.wait("!document.querySelector('.modal')")
         self.browser.settle()
-        self.time_step('return', lambda: self.press_button('button[name=button_validate]'), STATUS % "'Done'",
-                  follows(lambda: self.received(order) == RECEIVED - RETURNED))
+        self.time_step(
+            'return',
+            lambda: self.press_button('button[name=button_validate]'),
+            STATUS % "'Done'",
+            follows(lambda: self.received(order) == RECEIVED - RETURNED),
+        )
         self.browser.open(f'{self.address}/odoo/purchase.order/{order}')
-        self.time_step('cancel', lambda: self.press_button('button[name=button_cancel]'), STATUS % "'Cancelled'",
-                  follows(lambda: self.there(order)['archived_at']))
+        self.time_step(
+            'cancel',
+            lambda: self.press_button('button[name=button_cancel]'),
+            STATUS % "'Cancelled'",
+            follows(lambda: self.there(order)['archived_at']),
+        )
 
 
 def prepare_company(env, ramp):
-    vendor = env['res.partner'].create({
-        'name': 'Screen Supplier', 'is_company': True, 'email': 'sales@screen.example', 'country_id': env.ref('base.us').id,
-        'state_id': env.ref('base.state_us_5').id, 'supplier_rank': 1})
+    vendor = env['res.partner'].create(
+        {
+            'name': 'Screen Supplier',
+            'is_company': True,
+            'email': 'sales@screen.example',
+            'country_id': env.ref('base.us').id,
+            'state_id': env.ref('base.state_us_5').id,
+            'supplier_rank': 1,
+        }
+    )
     env['product.product'].create({'name': 'Screen Part', 'type': 'consu', 'is_storable': True})
     set_up_empty(env, ramp, pull_bills=True, push_orders=True, push_receipts=True)
     vendor.ramp_spend_vendor = True
@@ -151,11 +204,25 @@ def main():
             if browser.complaints:
                 raise SystemExit(f'the console complains: {browser.complaints[0][:300]}')
     everything = [seconds for step in buyer.follows.values() for seconds in step]
-    Path(options.output).write_text(json.dumps({
-        'rounds': options.rounds, 'hangs': HANGS, 'follows': percentiles_of(everything),
-        'steps': {step: {'words': words, 'page': percentiles_of(buyer.pages[step]),
-            'ramp': percentiles_of(buyer.follows[step]),
-                         'stuck': max(stuck.pages[step])} for step, words in STEPS.items()}}), encoding='utf-8')
+    Path(options.output).write_text(
+        json.dumps(
+            {
+                'rounds': options.rounds,
+                'hangs': HANGS,
+                'follows': percentiles_of(everything),
+                'steps': {
+                    step: {
+                        'words': words,
+                        'page': percentiles_of(buyer.pages[step]),
+                        'ramp': percentiles_of(buyer.follows[step]),
+                        'stuck': max(stuck.pages[step]),
+                    }
+                    for step, words in STEPS.items()
+                },
+            }
+        ),
+        encoding='utf-8',
+    )
 
 
 if __name__ == '__main__':

@@ -3,12 +3,14 @@ shares with it (`bench_bills.py`) is here, too: the meter, the jobs, the frame o
 
 Every side begins with the same company, chart, cardholders and simulated Ramp, and books the same transactions:
 
-    ours   fetch from Ramp, record in the ledger, expense, entry posted, confirmed to Ramp: the job as the scheduler calls it
+    ours   fetch from Ramp, record in the ledger, expense, entry posted, confirmed to Ramp: the job as the scheduler
+    calls it
     bare   `hr.expense` and its entry created and posted in batches of 100, committed; its values are read and decided
            before the clock starts, and there is neither Ramp nor a ledger
     quiet  the same with change tracking and its mail messages switched off, as ours has it
     core   Odoo's own way for what the company paid: expenses created, submitted, approved and posted, in batches of 100
 """
+
 import argparse
 import contextlib
 import dataclasses
@@ -28,8 +30,18 @@ from odoo_env import environment, set_up, simulator
 BATCH = 100
 STEP = 1000
 # What booking writes to; statistics of anything else do not change on the way.
-TABLES = ('ramp_record', 'hr_expense', 'account_move', 'account_move_line', 'account_payment', 'account_analytic_line',
-          'mail_message', 'mail_followers', 'mail_tracking_value', 'mail_activity')
+TABLES = (
+    'ramp_record',
+    'hr_expense',
+    'account_move',
+    'account_move_line',
+    'account_payment',
+    'account_analytic_line',
+    'mail_message',
+    'mail_followers',
+    'mail_tracking_value',
+    'mail_activity',
+)
 QUIET = {'mail_create_nosubscribe': True, 'mail_create_nolog': True, 'tracking_disable': True, 'mail_notrack': True}
 
 
@@ -100,13 +112,18 @@ class Meter:
 
     def _cpu_seconds(self):
         """Processor time of Odoo and of its PostgreSQL backends: what other work on the machine disturbs least."""
-        self.sql.execute('SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()'
-                         " AND backend_type = 'client backend'")
+        self.sql.execute(
+            'SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()'
+            " AND backend_type = 'client backend'"
+        )
         return processor_time('self') + sum(processor_time(row[0]) for row in self.sql.fetchall())
 
     def _cost_so_far(self):
-        return {'seconds': time.monotonic() - self.begun - self.paused, 'cpu': self._cpu_seconds() - self.cpu,
-                'queries': threading.current_thread().query_count}
+        return {
+            'seconds': time.monotonic() - self.begun - self.paused,
+            'cpu': self._cpu_seconds() - self.cpu,
+            'queries': threading.current_thread().query_count,
+        }
 
     def _mark_progress(self):
         part, (now, peak) = self.parts[self.part], memory_use()
@@ -125,7 +142,7 @@ class Meter:
 
     def analyze(self):
         started = time.monotonic()
-        self.sql.execute(f"ANALYZE {', '.join(self.tables)}")
+        self.sql.execute(f'ANALYZE {", ".join(self.tables)}')
         self.paused += time.monotonic() - started
 
     def watch_http(self):
@@ -140,6 +157,7 @@ class Meter:
                 finally:
                     self.http_seconds += time.monotonic() - started
                     self.http_requests += 1
+
             return send
 
         for name in ('_send_api_attempt', '_fetch_file_attempt'):
@@ -151,22 +169,44 @@ class Meter:
         seconds, count = last['seconds'], self.done
         steps = self._thousand_steps()
         return {
-            'count': count, 'seconds': seconds, 'rate': count / seconds, 'queries': last['queries'] / count,
-            'sql_share': thread.query_time / seconds, 'http_share': self.http_seconds / seconds, 'http_requests': self.http_requests,
-            'cpu_ms': 1000 * last['cpu'] / count, 'start_mb': self.begun_memory[0], 'peak_mb': peak,
-            'grown_mb': peak - self.begun_memory[0], 'steps': steps,
-            'parts': {name: {'seconds': part.spent['seconds'], 'queries': part.spent['queries'] / count,
-                             'cpu_ms': 1000 * part.spent['cpu'] / count} for name, part in self.parts.items()},
-            'last_first': steps[-1]['rate'] / steps[0]['rate'], 'last_first_cpu': steps[0]['cpu_ms'] / steps[-1]['cpu_ms'],
+            'count': count,
+            'seconds': seconds,
+            'rate': count / seconds,
+            'queries': last['queries'] / count,
+            'sql_share': thread.query_time / seconds,
+            'http_share': self.http_seconds / seconds,
+            'http_requests': self.http_requests,
+            'cpu_ms': 1000 * last['cpu'] / count,
+            'start_mb': self.begun_memory[0],
+            'peak_mb': peak,
+            'grown_mb': peak - self.begun_memory[0],
+            'steps': steps,
+            'parts': {
+                name: {
+                    'seconds': part.spent['seconds'],
+                    'queries': part.spent['queries'] / count,
+                    'cpu_ms': 1000 * part.spent['cpu'] / count,
+                }
+                for name, part in self.parts.items()
+            },
+            'last_first': steps[-1]['rate'] / steps[0]['rate'],
+            'last_first_cpu': steps[0]['cpu_ms'] / steps[-1]['cpu_ms'],
         }
 
     def _thousand_steps(self):
         """Each thousand: what it took of all parts together."""
-        return [{
-            'from': together[-1]['from'], 'to': together[-1]['to'], 'rate': 1 / sum(step['seconds'] for step in together),
-            'queries': sum(step['queries'] for step in together), 'cpu_ms': sum(step['cpu_ms'] for step in together),
-            'rss_mb': together[-1]['rss_mb'], 'peak_mb': together[-1]['peak_mb'],
-        } for together in zip(*(_steps_of_thousands(part.marks) for part in self.parts.values()))]
+        return [
+            {
+                'from': together[-1]['from'],
+                'to': together[-1]['to'],
+                'rate': 1 / sum(step['seconds'] for step in together),
+                'queries': sum(step['queries'] for step in together),
+                'cpu_ms': sum(step['cpu_ms'] for step in together),
+                'rss_mb': together[-1]['rss_mb'],
+                'peak_mb': together[-1]['peak_mb'],
+            }
+            for together in zip(*(_steps_of_thousands(part.marks) for part in self.parts.values()))
+        ]
 
 
 def _cost_since(cost, before):
@@ -177,24 +217,36 @@ def _steps_of_thousands(marks):
     """What one object of each thousand took of one part."""
     steps, begin = [], marks[0]
     for mark in marks[1:]:
-        if mark['done'] - begin['done'] >= STEP or mark is marks[-1] and (not steps or mark['done'] - begin['done'] > STEP / 2):
+        if (
+            mark['done'] - begin['done'] >= STEP
+            or mark is marks[-1]
+            and (not steps or mark['done'] - begin['done'] > STEP / 2)
+        ):
             count = mark['done'] - begin['done']
-            steps.append({
-                'from': begin['done'] + 1, 'to': mark['done'], 'seconds': (mark['seconds'] - begin['seconds']) / count,
-                'queries': (mark['queries'] - begin['queries']) / count,
-                'cpu_ms': 1000 * (mark['cpu'] - begin['cpu']) / count, 'rss_mb': mark['rss_mb'], 'peak_mb': mark['peak_mb']})
+            steps.append(
+                {
+                    'from': begin['done'] + 1,
+                    'to': mark['done'],
+                    'seconds': (mark['seconds'] - begin['seconds']) / count,
+                    'queries': (mark['queries'] - begin['queries']) / count,
+                    'cpu_ms': 1000 * (mark['cpu'] - begin['cpu']) / count,
+                    'rss_mb': mark['rss_mb'],
+                    'peak_mb': mark['peak_mb'],
+                }
+            )
             begin = mark
     return steps
 
 
 # ------------------------------------------------------------------------------------------ the data
 
+
 def prepare_company(env, ramp, size, seed):
     """Connect the company to a Ramp that has exactly `size` transactions to be booked; returns the connection."""
     connection = set_up(env, ramp, transactions=round(size * 1.15) + 50, months=6, seed=seed)
     ready = ready_payloads(ramp)
     for payload in ready[size:]:
-        ramp.ask('PATCH', f"/transactions/{payload['id']}", {'sync_status': 'NOT_SYNC_READY'})
+        ramp.ask('PATCH', f'/transactions/{payload["id"]}', {'sync_status': 'NOT_SYNC_READY'})
     if len(ready) < size:
         raise SystemExit(f'the simulator has only {len(ready)} transactions that are ready')
     # cardholders are met once in a company's life: linked before the clock, on every side
@@ -208,8 +260,10 @@ def prepare_company(env, ramp, size, seed):
 
 def ready_payloads(ramp):
     """The transactions that Ramp offers, in its own order."""
-    found = [{key: value for key, value in row.items() if key[0] != '_'}
-             for row in ramp.ask('GET', '/transactions?sync_status=SYNC_READY')['data']]
+    found = [
+        {key: value for key, value in row.items() if key[0] != '_'}
+        for row in ramp.ask('GET', '/transactions?sync_status=SYNC_READY')['data']
+    ]
     return sorted(found, key=lambda row: row['user_transaction_time'])
 
 
@@ -218,27 +272,44 @@ def decide_rows(env, connection, ramp):
     flow = env['ramp.flow.transaction'].with_context(ramp_memory={}, tz=connection._time_zone())
     values = [flow._read_payload(payload) for payload in ready_payloads(ramp)]
     found = flow._look_up_references(connection, values)
-    company_scale = 10 ** connection.company_id.currency_id.decimal_places
+    company_scale = 10**connection.company_id.currency_id.decimal_places
     rows = []
     for value in values:
         plan = flow._plan_object(connection, value, found)
-        scale = 10 ** plan.currency.decimal_places
-        rows.append({
-            'name': plan.label, 'date': plan.date, 'entry_date': plan.entry_date, 'currency': plan.currency.id,
-            'employee': plan.employee.id, 'partner': plan.partner.id, 'memo': value.memo,
-            'amount': float(value.amount.decimal), 'balance': plan.balance / company_scale,
-            'lines': [{'account': line.coding.account.id, 'distribution': line.coding.distribution, 'amount': line.amount / scale,
-                       'balance': line.balance / company_scale, 'name': line.name} for line in plan.lines],
-        })
+        scale = 10**plan.currency.decimal_places
+        rows.append(
+            {
+                'name': plan.label,
+                'date': plan.date,
+                'entry_date': plan.entry_date,
+                'currency': plan.currency.id,
+                'employee': plan.employee.id,
+                'partner': plan.partner.id,
+                'memo': value.memo,
+                'amount': float(value.amount.decimal),
+                'balance': plan.balance / company_scale,
+                'lines': [
+                    {
+                        'account': line.coding.account.id,
+                        'distribution': line.coding.distribution,
+                        'amount': line.amount / scale,
+                        'balance': line.balance / company_scale,
+                        'name': line.name,
+                    }
+                    for line in plan.lines
+                ],
+            }
+        )
     return rows
 
 
 def batches_of(rows):
     for start in range(0, len(rows), BATCH):
-        yield rows[start:start + BATCH]
+        yield rows[start : start + BATCH]
 
 
 # ------------------------------------------------------------------------------------------ the sides
+
 
 def run_jobs(env, connection, meter, size, flows):
     """The jobs of these flows in turns, as the scheduler calls them, until this many objects are confirmed by each."""
@@ -277,10 +348,12 @@ def run_ours(env, connection, meter, size):
 
 def run_bare(env, connection, meter, rows):
     for batch in batches_of(rows):
-        expenses = env['hr.expense'].create([
-            {**expense_values(connection, row), 'approval_state': 'approved'} for row in batch])
-        moves = env['account.move'].create([
-            move_values(connection, expense, row) for expense, row in zip(expenses, batch, strict=True)])
+        expenses = env['hr.expense'].create(
+            [{**expense_values(connection, row), 'approval_state': 'approved'} for row in batch]
+        )
+        moves = env['account.move'].create(
+            [move_values(connection, expense, row) for expense, row in zip(expenses, batch, strict=True)]
+        )
         moves._post()
         env.cr.commit()
         meter.tick(len(batch))
@@ -316,13 +389,34 @@ def move_values(connection, expense, row):
         'ref': row['name'],
         **shared,
         'expense_ids': [(6, 0, expense.ids)],
-        'line_ids': [*((0, 0, {
-            'name': line['name'], 'account_id': line['account'], **shared, 'amount_currency': line['amount'],
-            'balance': line['balance'], 'analytic_distribution': line['distribution'],
-        }) for line in row['lines']), (0, 0, {
-            'name': row['name'], 'account_id': connection.card_account_id.id, **shared, 'amount_currency': -row['amount'],
-            'balance': -row['balance'],
-        })],
+        'line_ids': [
+            *(
+                (
+                    0,
+                    0,
+                    {
+                        'name': line['name'],
+                        'account_id': line['account'],
+                        **shared,
+                        'amount_currency': line['amount'],
+                        'balance': line['balance'],
+                        'analytic_distribution': line['distribution'],
+                    },
+                )
+                for line in row['lines']
+            ),
+            (
+                0,
+                0,
+                {
+                    'name': row['name'],
+                    'account_id': connection.card_account_id.id,
+                    **shared,
+                    'amount_currency': -row['amount'],
+                    'balance': -row['balance'],
+                },
+            ),
+        ],
     }
 
 
@@ -330,9 +424,17 @@ def run_core(env, connection, meter, rows):
     """Core knows one account an expense and no refund: splits go to their first account, refunds are booked as spend."""
     method = connection.card_journal_id.outbound_payment_method_line_ids[:1]
     for batch in batches_of(rows):
-        expenses = env['hr.expense'].create([{
-            **expense_values(connection, row), 'payment_method_line_id': method.id,
-            'total_amount_currency': abs(row['amount']), 'total_amount': abs(row['balance'])} for row in batch])
+        expenses = env['hr.expense'].create(
+            [
+                {
+                    **expense_values(connection, row),
+                    'payment_method_line_id': method.id,
+                    'total_amount_currency': abs(row['amount']),
+                    'total_amount': abs(row['balance']),
+                }
+                for row in batch
+            ]
+        )
         expenses.action_submit()
         waiting = expenses.filtered(lambda expense: expense.approval_state == 'submitted')
         if waiting and waiting.action_approve():  # it asks about suspected duplicates: yes
@@ -350,17 +452,28 @@ def run_receipts(env, meter):
     count = env['ramp.record'].search_count([('flow', '=', 'receipt')])
     cron = env['ir.cron'].browse(env['ramp.flow.receipt']._get_cron_job().id)
     env.cr.commit()
-    requests, waited, queries, started = meter.http_requests, meter.http_seconds, threading.current_thread().query_count, time.monotonic()
+    requests, waited, queries, started = (
+        meter.http_requests,
+        meter.http_seconds,
+        threading.current_thread().query_count,
+        time.monotonic(),
+    )
     while env['ramp.record'].search_count([('flow', '=', 'receipt'), ('state', '!=', 'confirmed')]):
         cron.method_direct_trigger()
         env.cr.commit()
         env.invalidate_all()
     seconds = time.monotonic() - started
-    return {'count': count, 'rate': count / seconds, 'queries': (threading.current_thread().query_count - queries) / count,
-            'requests': (meter.http_requests - requests) / count, 'http_share': (meter.http_seconds - waited) / seconds}
+    return {
+        'count': count,
+        'rate': count / seconds,
+        'queries': (threading.current_thread().query_count - queries) / count,
+        'requests': (meter.http_requests - requests) / count,
+        'http_share': (meter.http_seconds - waited) / seconds,
+    }
 
 
-# ------------------------------------------------------------------------------------------ and the proof that they did it
+# ------------------------------------------------------------------------------------------ and the proof that they did
+# it
 
 SIDES = {'bare': run_bare, 'quiet': run_bare, 'core': run_core}
 
@@ -368,8 +481,9 @@ SIDES = {'bare': run_bare, 'quiet': run_bare, 'core': run_core}
 def check_books(env, connection, side, size):
     """A benchmark that skips its work is fast: count posted entries and expenses in their final state."""
     env.invalidate_all()
-    entries = env['account.move'].search_count([
-        ('journal_id', '=', connection.card_journal_id.id), ('state', '=', 'posted'), ('expense_ids', '!=', False)])
+    entries = env['account.move'].search_count(
+        [('journal_id', '=', connection.card_journal_id.id), ('state', '=', 'posted'), ('expense_ids', '!=', False)]
+    )
     paid = env['hr.expense'].search_count([('state', '=', 'paid'), ('account_move_id', '!=', False)])
     if entries != size or paid != size:
         raise SystemExit(f'{side}: {entries} posted entries and {paid} paid expenses instead of {size}')
@@ -386,8 +500,12 @@ def read_options(kind):
     parser.add_argument('--side', choices=('ours', *kind.SIDES), required=True)
     parser.add_argument('--database', required=True)
     parser.add_argument('--size', type=int, required=True)
-    parser.add_argument('--statistics', choices=('fresh', 'own', 'none'), required=True,
-                        help='fresh: collected from outside; own: only what the addon collects; none: not even that')
+    parser.add_argument(
+        '--statistics',
+        choices=('fresh', 'own', 'none'),
+        required=True,
+        help='fresh: collected from outside; own: only what the addon collects; none: not even that',
+    )
     parser.add_argument('--seed', type=int, default=1)
     parser.add_argument('--receipts', action='store_true', help='fetch the receipts too, after the figures are taken')
     parser.add_argument('--output', required=True)
@@ -410,7 +528,9 @@ def side_of(kind, options, env, connection, ramp, meter):
 
 
 def run_profiled(work, path):
-    """Run a function without arguments, with a profile of its Python calls in a file if there is a path; returns its result."""
+    """Run a function without arguments, with a profile of its Python calls in a file if there is a path; returns its
+    result.
+    """
     if not path:
         return work()
     import cProfile

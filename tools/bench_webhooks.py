@@ -1,10 +1,11 @@
-"""How fast a running Odoo answers Ramp's events, and how long it takes from an event to the posted document; run by `bench.py` in a
-database of its own.
+"""How fast a running Odoo answers Ramp's events, and how long it takes from an event to the posted document; run by
+`bench.py` in a database of its own.
 
-A real Odoo server with its jobs, a simulated Ramp in another process that sends over HTTP, one fifth of the events twice and one fifth
-out of order. One of ten names something that is booked. Then people spend, one after the other at random moments, again with each fifth
-event sent twice, and the database is watched.
+A real Odoo server with its jobs, a simulated Ramp in another process that sends over HTTP, one fifth of the events
+twice and one fifth out of order. One of ten names something that is booked. Then people spend, one after the other at
+random moments, again with each fifth event sent twice, and the database is watched.
 """
+
 import argparse
 import contextlib
 import json
@@ -47,19 +48,34 @@ def odoo_server(database, port, workers):
     """Odoo as it runs in production, listening on this machine."""
     runtime = Runtime().prepare()
     command = runtime.odoo(
-        '-d', database, '--http-port', port, '--http-interface', '127.0.0.1', '--workers', workers, '--max-cron-threads', 2,
-        '--gevent-port', free_port(0), '--log-level', 'warn')
+        '-d',
+        database,
+        '--http-port',
+        port,
+        '--http-interface',
+        '127.0.0.1',
+        '--workers',
+        workers,
+        '--max-cron-threads',
+        2,
+        '--gevent-port',
+        free_port(0),
+        '--log-level',
+        'warn',
+    )
 
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder) / 'odoo.log'
         with background(command, name='Odoo', log=log, env=runtime.environ()) as process:
             wait_for(partial(is_healthy, port), what='Odoo did not start', seconds=120, process=process)
             yield
-            lines = log.read_text(encoding='utf-8', errors='replace').splitlines()  # of jobs that its end interrupts, it complains
+            lines = log.read_text(
+                encoding='utf-8', errors='replace'
+            ).splitlines()  # of jobs that its end interrupts, it complains
         for number, line in enumerate(lines):
             # two jobs in each other's way are logged by core as an error, too, and done again
             if (' ERROR ' in line or ' CRITICAL ' in line) and 'odoo.sql_db: bad query' not in line:
-                raise SystemExit('\n'.join(['Odoo says:', *lines[number:number + 60]]))  # with the traceback
+                raise SystemExit('\n'.join(['Odoo says:', *lines[number : number + 60]]))  # with the traceback
 
 
 def value_of(database, query, *parameters):
@@ -72,8 +88,8 @@ def value_of(database, query, *parameters):
 
 
 def send_events(ramp, count, port, known):
-    """Send so many events, most of them of objects that nobody knows. The seconds that each answer took, as Ramp sees it; and, as a
-    yardstick, those of a page that does nothing, asked for meanwhile.
+    """Send so many events, most of them of objects that nobody knows. The seconds that each answer took, as Ramp sees
+    it; and, as a yardstick, those of a page that does nothing, asked for meanwhile.
 
     :param known: Ramp ids of card transactions that are booked
     """
@@ -94,9 +110,14 @@ def send_events(ramp, count, port, known):
         ramp.ask('PATCH', '/webhooks', {'held': True})
         for number in range(start, min(start + AT_ONCE, count)):
             stranger = f'{source.getrandbits(32):08x}-0000-4000-8000-000000000000'
-            ramp.ask('POST', '/events', {
-                'kind': kinds[0] if number % KNOWN == 0 else kinds[number % 4],
-                'object_id': source.choice(known) if number % KNOWN == 0 else stranger})
+            ramp.ask(
+                'POST',
+                '/events',
+                {
+                    'kind': kinds[0] if number % KNOWN == 0 else kinds[number % 4],
+                    'object_id': source.choice(known) if number % KNOWN == 0 else stranger,
+                },
+            )
         ramp.ask('PATCH', '/webhooks', {'held': False})
         wait_for(is_sent, what='the events were not sent', seconds=300)
         time.sleep(0.2)
@@ -119,13 +140,20 @@ def measure_arrivals(ramp, database, count, make):
             begun[make()] = started
             due = time.monotonic() + source.expovariate(1 / PAUSE)
         for [ramp_id] in value_of(
-                database, "SELECT ramp_id FROM account_move WHERE state = 'posted' AND ramp_id = ANY(%s)",
-                list(begun.keys() - found.keys())):
+            database,
+            "SELECT ramp_id FROM account_move WHERE state = 'posted' AND ramp_id = ANY(%s)",
+            list(begun.keys() - found.keys()),
+        ):
             found[ramp_id] = time.monotonic() - begun[ramp_id]
         if time.monotonic() > max(begun.values()) + PATIENCE:
-            reasons = value_of(database, 'SELECT ramp_id, state, error_message FROM ramp_record WHERE ramp_id = ANY(%s)',
-                               list(begun.keys() - found.keys()))
-            raise SystemExit(f'{len(begun) - len(found)} of {count} were not booked within {PATIENCE} seconds: {reasons}')
+            reasons = value_of(
+                database,
+                'SELECT ramp_id, state, error_message FROM ramp_record WHERE ramp_id = ANY(%s)',
+                list(begun.keys() - found.keys()),
+            )
+            raise SystemExit(
+                f'{len(begun) - len(found)} of {count} were not booked within {PATIENCE} seconds: {reasons}'
+            )
         time.sleep(0.01)
     return list(found.values())
 
@@ -148,7 +176,8 @@ def connect_company(database, ramp, port):
         env['ir.config_parameter'].set_param('web.base.url', f'http://127.0.0.1:{port}')
         env['ir.config_parameter'].set_param('web.base.url.freeze', 'True')
         account = env['account.account'].search(
-            [('account_type', '=', 'expense'), ('company_ids', 'in', connection.company_id.ids)], limit=1)
+            [('account_type', '=', 'expense'), ('company_ids', 'in', connection.company_id.ids)], limit=1
+        )
         code, ident = env['ramp.coding']._get_external_id(account), connection.id
         env.cr.commit()
     return ident, code
@@ -161,13 +190,24 @@ def object_makers(ramp, code):
     source = random.Random(3)
 
     def spend_once():
-        return ramp.ask('POST', '/transactions', {
-            'amount_minor': source.randint(100, 90000), 'currency': 'USD', 'user': source.choice(people), 'entity': entity,
-            'account': code})['id']
+        return ramp.ask(
+            'POST',
+            '/transactions',
+            {
+                'amount_minor': source.randint(100, 90000),
+                'currency': 'USD',
+                'user': source.choice(people),
+                'entity': entity,
+                'account': code,
+            },
+        )['id']
 
     def owe_once():
-        return ramp.ask('POST', '/bills', {
-            'amount_minor': source.randint(100, 900000), 'currency': 'USD', 'entity': entity, 'account': code})['id']
+        return ramp.ask(
+            'POST',
+            '/bills',
+            {'amount_minor': source.randint(100, 900000), 'currency': 'USD', 'entity': entity, 'account': code},
+        )['id']
 
     return spend_once, owe_once
 
@@ -178,8 +218,11 @@ def subscribe_webhooks(database, ident):
         env['ramp.connection'].browse(ident).use_webhooks = True
         started = time.monotonic()
         env.cr.commit()
-    wait_for(lambda: value_of(database, "SELECT FROM ramp_webhook WHERE state = 'active'"),
-             what='Ramp did not verify the subscription', seconds=PATIENCE)
+    wait_for(
+        lambda: value_of(database, "SELECT FROM ramp_webhook WHERE state = 'active'"),
+        what='Ramp did not verify the subscription',
+        seconds=PATIENCE,
+    )
     return time.monotonic() - started
 
 
@@ -212,13 +255,23 @@ def main():
             spent = measure_arrivals(ramp, database, options.objects, spend)
             owed = measure_arrivals(ramp, database, max(options.objects // 2, 1), owe)
         twice = value_of(
-            database, 'SELECT ramp_id FROM account_move WHERE ramp_id IS NOT NULL GROUP BY ramp_id HAVING count(*) > 1')
+            database, 'SELECT ramp_id FROM account_move WHERE ramp_id IS NOT NULL GROUP BY ramp_id HAVING count(*) > 1'
+        )
         if twice:
             raise SystemExit(f'{len(twice)} objects are booked twice')
-    Path(options.output).write_text(json.dumps({
-        'workers': options.workers, 'verified': verified, 'answers': percentiles_of(answered),
-            'idle': percentiles_of(idle),
-        'transactions': percentiles_of(spent), 'bills': percentiles_of(owed)}), encoding='utf-8')
+    Path(options.output).write_text(
+        json.dumps(
+            {
+                'workers': options.workers,
+                'verified': verified,
+                'answers': percentiles_of(answered),
+                'idle': percentiles_of(idle),
+                'transactions': percentiles_of(spent),
+                'bills': percentiles_of(owed),
+            }
+        ),
+        encoding='utf-8',
+    )
 
 
 if __name__ == '__main__':

@@ -1,4 +1,5 @@
 """A headless Chromium, driven by its DevTools protocol: enough for pictures and for looking at the screens."""
+
 import base64
 import contextlib
 import json
@@ -11,9 +12,24 @@ import time
 from runtime import Fail
 
 SWITCHES = (
-    '--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--disable-dev-shm-usage', '--no-first-run', '--disable-extensions',
-    '--disable-background-networking', '--disable-component-update', '--disable-sync', '--disable-default-apps', '--mute-audio',
-    '--hide-scrollbars', '--remote-debugging-port=0', '--remote-allow-origins=*', '--force-color-profile=srgb', '--lang=en-US')
+    '--headless',
+    '--no-sandbox',
+    '--disable-gpu',
+    '--disable-quic',
+    '--disable-dev-shm-usage',
+    '--no-first-run',
+    '--disable-extensions',
+    '--disable-background-networking',
+    '--disable-component-update',
+    '--disable-sync',
+    '--disable-default-apps',
+    '--mute-audio',
+    '--hide-scrollbars',
+    '--remote-debugging-port=0',
+    '--remote-allow-origins=*',
+    '--force-color-profile=srgb',
+    '--lang=en-US',
+)
 # The web client is at rest: nothing is being loaded, no transition is running, all fonts and pictures are there.
 AT_REST = """
     document.readyState === 'complete' && !document.querySelector('.o_loading_indicator, .o_blockUI, .fade:not(.show).modal')
@@ -30,10 +46,23 @@ class Browser:
 
         self.folder = tempfile.TemporaryDirectory(prefix='chromium-', ignore_cleanup_errors=True)
         self.process = subprocess.Popen(
-            [str(executable), *SWITCHES, f'--user-data-dir={self.folder.name}', f'--window-size={width},{height}', 'about:blank'],
-            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, errors='replace',
-            start_new_session=True)
-        address = next((found.group(1) for line in self.process.stderr if (found := re.search(r'(ws://\S+)', line))), None)
+            [
+                str(executable),
+                *SWITCHES,
+                f'--user-data-dir={self.folder.name}',
+                f'--window-size={width},{height}',
+                'about:blank',
+            ],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            errors='replace',
+            start_new_session=True,
+        )
+        address = next(
+            (found.group(1) for line in self.process.stderr if (found := re.search(r'(ws://\S+)', line))), None
+        )
         if not address:
             raise Fail(f'{executable} did not start')
         threading.Thread(target=self.process.stderr.read, daemon=True).start()  # a full pipe would stop it
@@ -72,7 +101,7 @@ class Browser:
             self._listen(answer)
             if answer.get('id') == self._number:
                 if 'error' in answer:
-                    raise Fail(f"the browser refused {method}: {answer['error']['message']}")
+                    raise Fail(f'the browser refused {method}: {answer["error"]["message"]}')
                 return answer['result']
 
     def _listen(self, event):
@@ -81,12 +110,16 @@ class Browser:
             details = params['exceptionDetails']
             self.complaints.append(str(details.get('exception', {}).get('description') or details['text']))
         elif event.get('method') == 'Runtime.consoleAPICalled' and params['type'] in ('error', 'warning', 'assert'):
-            self.complaints.append(' '.join(str(part.get('value', part.get('description', ''))) for part in params['args']))
+            self.complaints.append(
+                ' '.join(str(part.get('value', part.get('description', ''))) for part in params['args'])
+            )
         elif event.get('method') == 'Log.entryAdded' and params['entry']['level'] in ('error', 'warning'):
-            self.complaints.append(f"{params['entry']['text']} {params['entry'].get('url', '')}")
+            self.complaints.append(f'{params["entry"]["text"]} {params["entry"].get("url", "")}')
 
     def resize(self, width, height, *, mobile=False, scale=1):
-        self.call('Emulation.setDeviceMetricsOverride', width=width, height=height, deviceScaleFactor=scale, mobile=mobile)
+        self.call(
+            'Emulation.setDeviceMetricsOverride', width=width, height=height, deviceScaleFactor=scale, mobile=mobile
+        )
         self.call('Emulation.setTouchEmulationEnabled', enabled=mobile)
 
     def ask(self, script):
@@ -94,7 +127,7 @@ class Browser:
         answer = self.call('Runtime.evaluate', expression=script, returnByValue=True, awaitPromise=True)
         if 'exceptionDetails' in answer:
             details = answer['exceptionDetails']
-            raise Fail(f"in the browser: {details.get('exception', {}).get('description', details['text'])}")
+            raise Fail(f'in the browser: {details.get("exception", {}).get("description", details["text"])}')
         return answer['result'].get('value')
 
     def wait(self, condition, *, seconds=40):

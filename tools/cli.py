@@ -1,4 +1,5 @@
 """`./dev`: the commands of a developer. Standard library only; see `runtime` for what it prepares."""
+
 import argparse
 import os
 import subprocess
@@ -118,8 +119,25 @@ def stop(arguments):
     runtime.Postgres(runtime.venv_python()).stop()
 
 
-COMMANDS = {function.__name__.replace('_', '-'): function for function in (
-    demo, test, core_tests, mutate, lint, house, bench, screenshots, i18n, simulator, shell, odoo, psql, stop)}
+COMMANDS = {
+    function.__name__.replace('_', '-'): function
+    for function in (
+        demo,
+        test,
+        core_tests,
+        mutate,
+        lint,
+        house,
+        bench,
+        screenshots,
+        i18n,
+        simulator,
+        shell,
+        odoo,
+        psql,
+        stop,
+    )
+}
 
 
 def main(argv):

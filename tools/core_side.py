@@ -1,7 +1,9 @@
 """Odoo, whose tests marked `at_install` are run a second time, when every module is loaded; see `core_tests.py`.
 
-Takes the arguments of Odoo. In the course of an upgrade these tests see the modules loaded so far, so none that builds on theirs.
+Takes the arguments of Odoo. In the course of an upgrade these tests see the modules loaded so far, so none that builds
+on theirs.
 """
+
 import sys
 
 sys.path.pop(0)  # the folder of this script: its modules are none of Odoo's

@@ -5,11 +5,12 @@
     ./dev core-tests --only without    one side, nothing compared; --reuse finds its result later
     ./dev core-tests --tags /account/tests/test_tax.py:TestTax.test_division
 
-Both databases hold the same modules besides the addon, without demo data. The modules are upgraded, because Odoo runs the tests
-marked `at_install` in the course of an upgrade only, and those marked `post_install` of upgraded modules only. The few of the
-first kind see the addon's tables then but not its Python code: they run before the modules that build on theirs are loaded. So they
-are run again at the end, with the others (`core_side.py`).
+Both databases hold the same modules besides the addon, without demo data. The modules are upgraded, because Odoo runs
+the tests marked `at_install` in the course of an upgrade only, and those marked `post_install` of upgraded modules
+only. The few of the first kind see the addon's tables then but not its Python code: they run before the modules that
+build on theirs are loaded. So they are run again at the end, with the others (`core_side.py`).
 """
+
 import argparse
 import json
 import os
@@ -52,7 +53,7 @@ UPGRADE = ' (during the upgrade)'
 
 def address(logger, name):
     """A test's name such as `--tags` takes it: `/account/tests/test_tax.py:TestTax.test_division`."""
-    return f"/{logger.removeprefix('odoo.addons.').replace('.', '/')}.py:{name}"
+    return f'/{logger.removeprefix("odoo.addons.").replace(".", "/")}.py:{name}'
 
 
 def records(log):
@@ -106,7 +107,9 @@ class Result:
             name = self._name_of(logger, match[2], match[3])
             self.flavours[match[1]] += 1
             self.outcomes[name] = match[1] if self.outcomes.get(name) != 'ERROR' else 'ERROR'
-            self.details.setdefault(name, []).append([line for line in (TAIL.sub('', line) for line in text.splitlines()) if line])
+            self.details.setdefault(name, []).append(
+                [line for line in (TAIL.sub('', line) for line in text.splitlines()) if line]
+            )
 
     def _name_of(self, logger, name, holder=None):
         """The name of a test, or of `setUpClass` and `tearDownClass`, which are logged under the name of the runner.
@@ -144,9 +147,22 @@ class Comparison:
         self.modules = modules
         self.tags = tags or ','.join(f'/{module}' for module in modules)
         release = (runtime.home / 'odoo/release.py').stat()
-        self.folder = cache_dir() / 'core-tests' / digest(
-            runtime.home, release.st_mtime_ns, release.st_size, TEMPLATE_MODULES, ','.join(modules), self.tags,
-            LAUNCHER.read_text(encoding='utf-8'), runtime.python, chromium(), shutil.which('wkhtmltopdf'))
+        self.folder = (
+            cache_dir()
+            / 'core-tests'
+            / digest(
+                runtime.home,
+                release.st_mtime_ns,
+                release.st_size,
+                TEMPLATE_MODULES,
+                ','.join(modules),
+                self.tags,
+                LAUNCHER.read_text(encoding='utf-8'),
+                runtime.python,
+                chromium(),
+                shutil.which('wkhtmltopdf'),
+            )
+        )
         self.folder.mkdir(parents=True, exist_ok=True)
 
     def log(self, side):
@@ -157,7 +173,9 @@ class Comparison:
         return self.log(side).with_suffix('.json')
 
     def installed(self, name):
-        return self.runtime.postgres.sql("SELECT name FROM ir_module_module WHERE state = 'installed' ORDER BY name", database=name).split()
+        return self.runtime.postgres.sql(
+            "SELECT name FROM ir_module_module WHERE state = 'installed' ORDER BY name", database=name
+        ).split()
 
     def reusable(self, side):
         return side == 'without' and self.note(side).exists() and self.log(side).exists()
@@ -172,18 +190,40 @@ class Comparison:
         with database(runtime, runtime.base_template() if side == 'without' else runtime.template()) as name:
             missing = [module for module in self.modules if module not in self.installed(name)]
             if missing:
-                say(f"core tests {side} {ADDON}: installing {', '.join(missing)}")
-                run(runtime.odoo('-d', name, '-i', ','.join(missing), '--stop-after-init', '--no-http', '--log-level=warn'),
-                    what=f"{', '.join(missing)} could not be installed", env=environ, cwd=CHECKOUT)
+                say(f'core tests {side} {ADDON}: installing {", ".join(missing)}')
+                run(
+                    runtime.odoo(
+                        '-d', name, '-i', ','.join(missing), '--stop-after-init', '--no-http', '--log-level=warn'
+                    ),
+                    what=f'{", ".join(missing)} could not be installed',
+                    env=environ,
+                    cwd=CHECKOUT,
+                )
             installed = self.installed(name)
             lost = [module for module in self.modules if module not in installed]
             if lost:
-                raise Fail(f"there is no module {', '.join(lost)} in this Odoo")
+                raise Fail(f'there is no module {", ".join(lost)} in this Odoo')
             say(f'core tests {side} {ADDON}: {self.tags} with {len(installed)} modules, log in {log}')
             started = time.monotonic()
-            command = [runtime.python, LAUNCHER, '-c', runtime.config, '-d', name, '-u', ','.join(self.modules),
-                       '--test-tags', self.tags, '--stop-after-init', '--http-port', '0', '--log-level', 'info',
-                       '--log-handler', 'py.warnings:CRITICAL']
+            command = [
+                runtime.python,
+                LAUNCHER,
+                '-c',
+                runtime.config,
+                '-d',
+                name,
+                '-u',
+                ','.join(self.modules),
+                '--test-tags',
+                self.tags,
+                '--stop-after-init',
+                '--http-port',
+                '0',
+                '--log-level',
+                'info',
+                '--log-handler',
+                'py.warnings:CRITICAL',
+            ]
             with background(command, name='Odoo', log=log, env=environ, cwd=CHECKOUT) as process:
                 while True:
                     try:
@@ -192,31 +232,43 @@ class Comparison:
                     except subprocess.TimeoutExpired:
                         self._show_progress(side, started)
             result = Result(log).check()
-            note.write_text(json.dumps({'installed': installed, 'seconds': round(time.monotonic() - started)}), encoding='utf-8')
+            note.write_text(
+                json.dumps({'installed': installed, 'seconds': round(time.monotonic() - started)}), encoding='utf-8'
+            )
         return result
 
     def _show_progress(self, side, started):
         result = Result(self.log(side))
         tests = list(result.outcomes)
-        say(f"core tests {side} {ADDON}: {result.started.total()} tests, {result.flavours['FAIL']} failed, "
-            f"{result.flavours['ERROR']} errors, {(time.monotonic() - started) / 60:.0f} min"
-            + (f', now {tests[-1]}' if tests else ', Odoo is upgrading the modules'))
+        say(
+            f'core tests {side} {ADDON}: {result.started.total()} tests, {result.flavours["FAIL"]} failed, '
+            f'{result.flavours["ERROR"]} errors, {(time.monotonic() - started) / 60:.0f} min'
+            + (f', now {tests[-1]}' if tests else ', Odoo is upgrading the modules')
+        )
 
     def same_modules(self):
         """The addon is all that the two databases differ in."""
-        without, with_addon = (set(json.loads(self.note(side).read_text(encoding='utf-8'))['installed']) for side in SIDES)
+        without, with_addon = (
+            set(json.loads(self.note(side).read_text(encoding='utf-8'))['installed']) for side in SIDES
+        )
         if without ^ with_addon != {ADDON}:
-            raise Fail(f"the sides differ in more than the addon: {', '.join(sorted(without ^ with_addon))}")
+            raise Fail(f'the sides differ in more than the addon: {", ".join(sorted(without ^ with_addon))}')
 
 
 def print_totals(comparison, results):
     print(f"\nOdoo's own tests, {comparison.tags}\n")
     modules = sorted({module for result in results.values() for module in result.started})
-    print(f"{'':24}{'run':>8}{'failed':>8}{'errors':>8}{'skipped':>9}{'minutes':>9}  " + ''.join(f'{module:>17}' for module in modules))
+    print(
+        f'{"":24}{"run":>8}{"failed":>8}{"errors":>8}{"skipped":>9}{"minutes":>9}  '
+        + ''.join(f'{module:>17}' for module in modules)
+    )
     for side, result in results.items():
         seconds = json.loads(comparison.note(side).read_text(encoding='utf-8'))['seconds']
-        print(f"{side + ' ' + ADDON:24}{result.totals['run']:>8}{result.totals['failed']:>8}{result.totals['errors']:>8}"
-              f"{result.count('skipped'):>9}{seconds / 60:>9.1f}  " + ''.join(f'{result.started[module]:>17}' for module in modules))
+        print(
+            f'{side + " " + ADDON:24}{result.totals["run"]:>8}{result.totals["failed"]:>8}{result.totals["errors"]:>8}'
+            f'{result.count("skipped"):>9}{seconds / 60:>9.1f}  '
+            + ''.join(f'{result.started[module]:>17}' for module in modules)
+        )
     print()
 
 
@@ -236,7 +288,10 @@ def print_difference(without, with_addon):
     different += [name for name in both if len(without.details[name]) != len(with_addon.details[name])]
     print(f'Different: {len(different)}')
     for name in different:
-        print(f"  {name}\n    without: {without.outcomes.get(name, 'not run')}, with: {with_addon.outcomes.get(name, 'not run')}")
+        print(
+            f'  {name}\n    without: {without.outcomes.get(name, "not run")}, with: '
+            f'{with_addon.outcomes.get(name, "not run")}'
+        )
         for side, result in (('without', without), ('with', with_addon)):
             for line in result.last_lines(name, 6):
                 print(f'      {side}: {line}')
@@ -248,7 +303,9 @@ def read_options():
     parser = argparse.ArgumentParser(prog='./dev core-tests')
     parser.add_argument('--modules', default=','.join(MODULES), help='whose tests, by commas')
     parser.add_argument('--tags', help="Odoo's --test-tags, in place of all tests of the modules")
-    parser.add_argument('--reuse', action='store_true', help='take the side without the addon from a former run with the same Odoo')
+    parser.add_argument(
+        '--reuse', action='store_true', help='take the side without the addon from a former run with the same Odoo'
+    )
     parser.add_argument('--only', choices=SIDES, help='run one side and compare nothing')
     return parser.parse_args()
 

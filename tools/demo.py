@@ -1,7 +1,9 @@
 """The main job, end to end: a simulated Ramp, a real Odoo on a real PostgreSQL, then an Odoo to look at.
 
-Ramp begins without a chart. Odoo connects and sends its own; then people spend and code it with that; then it is booked.
+Ramp begins without a chart. Odoo connects and sends its own; then people spend and code it with that; then it is
+booked.
 """
+
 import argparse
 import contextlib
 import os
@@ -31,8 +33,13 @@ from runtime import Fail, Runtime, background, cache_dir, say, script, wait_for
 DATABASE = 'ramp_demo'
 # Which objects of the simulated Ramp a flow sends
 SENT = {
-    'account': 'accounts', 'analytic_plan': 'fields', 'analytic_account': 'options', 'tax_rate': 'tax_rates', 'tax_code': 'tax_options',
-    'accounting_vendor': 'vendors'}
+    'account': 'accounts',
+    'analytic_plan': 'fields',
+    'analytic_account': 'options',
+    'tax_rate': 'tax_rates',
+    'tax_code': 'tax_options',
+    'accounting_vendor': 'vendors',
+}
 PLANS = {
     'Projects': ('Office Move', 'Website', 'Trade Fair', 'Customer Support'),
     'Markets': ('Americas', 'Europe', 'Japan', 'Middle East'),
@@ -49,7 +56,9 @@ def flow_table(runs, records, once_more=()):
     """
     table = {}
     for run in [*runs, *once_more]:
-        row = table.setdefault(run.flow, {'flow': run.flow, 'seen': 0, 'created': 0, 'confirmed': 0, 'held': 0, 'seconds': 0.0})
+        row = table.setdefault(
+            run.flow, {'flow': run.flow, 'seen': 0, 'created': 0, 'confirmed': 0, 'held': 0, 'seconds': 0.0}
+        )
         for key in ('created', 'confirmed', *(('seen',) if run not in once_more else ())):
             row[key] += run[key]
         row['seconds'] += run.duration
@@ -64,7 +73,9 @@ def flow_table(runs, records, once_more=()):
 def row_states(env, connection):
     """{flow: {state: number of rows}}; `waiting`: what Ramp itself is not finished with, and says so."""
     found = {}
-    for record in env['ramp.record'].search_fetch([('connection_id', '=', connection.id)], ['flow', 'state', 'error_message', 'sync_key']):
+    for record in env['ramp.record'].search_fetch(
+        [('connection_id', '=', connection.id)], ['flow', 'state', 'error_message', 'sync_key']
+    ):
         waiting = record.state == 'pending' and record.error_message or record.state == 'done' and not record.sync_key
         found.setdefault(record.flow, Counter())['waiting' if waiting else record.state] += 1
     return found
@@ -72,9 +83,15 @@ def row_states(env, connection):
 
 def sent_table(records, there):
     """One row a flow that sends: what is in order here, and what Ramp has."""
-    return [{
-        'flow': flow, 'confirmed': records.get(flow, {}).get('confirmed', 0), 'held': records.get(flow, {}).get('held', 0),
-        'in Ramp': sum(row['is_active'] for row in there[name])} for flow, name in SENT.items()]
+    return [
+        {
+            'flow': flow,
+            'confirmed': records.get(flow, {}).get('confirmed', 0),
+            'held': records.get(flow, {}).get('held', 0),
+            'in Ramp': sum(row['is_active'] for row in there[name]),
+        }
+        for flow, name in SENT.items()
+    ]
 
 
 def coding_table(ramp):
@@ -82,10 +99,15 @@ def coding_table(ramp):
     found = Counter()
     for row in ramp.ask('GET', '/transactions?sync_status=SYNCED')['data']:
         lines = [[selection['type'] for selection in line['accounting_field_selections']] for line in row['line_items']]
-        found.update({
-            'with an account': any('GL_ACCOUNT' in line for line in lines), 'split over several lines': len(lines) > 1,
-            'with two plans or more in a line': any(line.count('OTHER') > 1 for line in lines),
-            'with a tax': any('TAX_CODE' in line for line in lines), 'with a supplier': any('MERCHANT' in line for line in lines)})
+        found.update(
+            {
+                'with an account': any('GL_ACCOUNT' in line for line in lines),
+                'split over several lines': len(lines) > 1,
+                'with two plans or more in a line': any(line.count('OTHER') > 1 for line in lines),
+                'with a tax': any('TAX_CODE' in line for line in lines),
+                'with a supplier': any('MERCHANT' in line for line in lines),
+            }
+        )
     return [{'coding': way, 'transactions': count} for way, count in found.items()]
 
 
@@ -95,15 +117,22 @@ def add_chart(env):
     for name, accounts in PLANS.items():
         analytic_accounts(env, Plan.search([('name', '=', name)], limit=1) or Plan.create({'name': name}), accounts)
     env['res.partner'].create([{'name': name, 'supplier_rank': 1} for name in SUPPLIERS])
-    taxes = env['account.tax'].search([('type_tax_use', '=', 'purchase')]).invoice_repartition_line_ids.filtered(
-        lambda line: line.repartition_type == 'tax')
+    taxes = (
+        env['account.tax']
+        .search([('type_tax_use', '=', 'purchase')])
+        .invoice_repartition_line_ids.filtered(lambda line: line.repartition_type == 'tax')
+    )
     for line in taxes.filtered(lambda line: not line.account_id):
         line.account_id = taxes.account_id[:1]  # Ramp wants one, of a tax of 0 % too
 
 
 def salaries_account(env):
-    """The account of what employees get, or another one of what is owed: what they pay back without a transfer is kept from that."""
-    owed = env['account.account'].search([('account_type', '=', 'liability_current'), ('company_ids', 'parent_of', env.company.ids)])
+    """The account of what employees get, or another one of what is owed: what they pay back without a transfer is kept
+    from that.
+    """
+    owed = env['account.account'].search(
+        [('account_type', '=', 'liability_current'), ('company_ids', 'parent_of', env.company.ids)]
+    )
     if not owed:
         raise Fail('the chart has no account of what is owed, such as salaries')
     return (owed.filtered(lambda account: 'salar' in account.name.lower()) or owed)[:1]
@@ -114,12 +143,19 @@ def enter_payments(env, connection):
 
     Returns how many.
     """
-    held = env['ramp.record'].search([
-        ('connection_id', '=', connection.id), ('flow', '=', 'bill_payment'), ('state', '=', 'held'), ('reason_move_id', '!=', False)])
+    held = env['ramp.record'].search(
+        [
+            ('connection_id', '=', connection.id),
+            ('flow', '=', 'bill_payment'),
+            ('state', '=', 'held'),
+            ('reason_move_id', '!=', False),
+        ]
+    )
     bills = held.filtered(lambda row: row.payload['payment']['payment_method'] == 'PAID_MANUALLY').reason_move_id
     for bill in bills:
-        env['account.payment.register'].with_context(active_model='account.move', active_ids=bill.ids).create({
-            'journal_id': connection.payment_journal_id.id})._create_payments()
+        env['account.payment.register'].with_context(active_model='account.move', active_ids=bill.ids).create(
+            {'journal_id': connection.payment_journal_id.id}
+        )._create_payments()
     env.cr.commit()
     return len(bills)
 
@@ -131,12 +167,29 @@ def tie_out_table(env, connection, ramp):
     for total in ramp.totals(sync_status='SYNCED'):
         amount, count = ledger.pop((total['entity_id'], total['currency']), (Decimal(0), 0))
         spent = Decimal(total['amount_minor']).scaleb(-EXPONENTS.get(total['currency'], 2))
-        rows.append({'entity': total['entity_id'], 'currency': total['currency'], 'transactions': total['count'], 'entries': count,
-                     'ramp': str(spent), 'odoo': str(Decimal(str(amount)).quantize(spent)),
-                     'difference': str(Decimal(str(amount)).normalize() - spent)})
+        rows.append(
+            {
+                'entity': total['entity_id'],
+                'currency': total['currency'],
+                'transactions': total['count'],
+                'entries': count,
+                'ramp': str(spent),
+                'odoo': str(Decimal(str(amount)).quantize(spent)),
+                'difference': str(Decimal(str(amount)).normalize() - spent),
+            }
+        )
     for (entity, currency), (amount, count) in ledger.items():
-        rows.append({'entity': entity, 'currency': currency, 'transactions': 0, 'entries': count, 'ramp': '0', 'odoo': str(amount),
-                     'difference': str(amount)})
+        rows.append(
+            {
+                'entity': entity,
+                'currency': currency,
+                'transactions': 0,
+                'entries': count,
+                'ramp': '0',
+                'odoo': str(amount),
+                'difference': str(amount),
+            }
+        )
     return sorted(rows, key=lambda row: row['currency'])
 
 
@@ -146,15 +199,26 @@ def payables_table(env, connection, ramp):
     rows = {}
     for total in ramp.ask('GET', '/payables')['payables']:
         row = rows.setdefault(total['currency'], Counter())
-        row.update({name: total[name] for name in ('bills', 'billed_minor', 'credited_minor', 'paid_minor', 'open_minor')})
+        row.update(
+            {name: total[name] for name in ('bills', 'billed_minor', 'credited_minor', 'paid_minor', 'open_minor')}
+        )
         mine = ledger.pop((total['vendor_id'], total['currency']), 0)
         row.update({'vendors': 1, 'odoo_minor': mine, 'different': mine != total['open_minor']})
     for (_vendor, currency), minor in ledger.items():
         rows.setdefault(currency, Counter()).update({'odoo_minor': minor, 'different': bool(minor)})
-    return [{
-        'currency': currency, 'vendors': row['vendors'], 'bills': row['bills'], 'different': row['different'],
-        **{name: str(Decimal(row[f'{name}_minor']).scaleb(-EXPONENTS.get(currency, 2)))
-           for name in ('billed', 'credited', 'paid', 'open', 'odoo')}} for currency, row in sorted(rows.items())]
+    return [
+        {
+            'currency': currency,
+            'vendors': row['vendors'],
+            'bills': row['bills'],
+            'different': row['different'],
+            **{
+                name: str(Decimal(row[f'{name}_minor']).scaleb(-EXPONENTS.get(currency, 2)))
+                for name in ('billed', 'credited', 'paid', 'open', 'odoo')
+            },
+        }
+        for currency, row in sorted(rows.items())
+    ]
 
 
 def owed_to_ramp(env, connection):
@@ -163,25 +227,55 @@ def owed_to_ramp(env, connection):
     rows = []
     for section in report['sections']:
         differences = [item for month in section['months'] for item in month['differences']]
-        rows.append({
-            'entity': section['entity_name'], 'currency': section['currency']['name'],
-            **{line['measure']: line['ramp'] for line in section['lines']}, 'owed': section['closing']['ramp'],
-            'odoo': section['closing']['odoo'], 'difference': section['closing']['difference'],
-            # a repayment is no part of what is owed
-            'explained': round(sum(item['difference'] for item in differences if item['measure'] != 'repayment'), 3),
-            'named': ', '.join(f'{count} {kind}' for kind, count in sorted(Counter(item['kind'] for item in differences).items()))})
+        rows.append(
+            {
+                'entity': section['entity_name'],
+                'currency': section['currency']['name'],
+                **{line['measure']: line['ramp'] for line in section['lines']},
+                'owed': section['closing']['ramp'],
+                'odoo': section['closing']['odoo'],
+                'difference': section['closing']['difference'],
+                # a repayment is no part of what is owed
+                'explained': round(
+                    sum(item['difference'] for item in differences if item['measure'] != 'repayment'), 3
+                ),
+                'named': ', '.join(
+                    f'{count} {kind}' for kind, count in sorted(Counter(item['kind'] for item in differences).items())
+                ),
+            }
+        )
     rates, unit = report['rates'], report['rates']['currency']['name']
-    return rows, {part['kind']: sum(row['odd'] for row in part['rows']) for part in report['open']}, [{
-        'currency': row['code'], 'amount': f"{row['amount']:.2f}", f'booked in {unit}': f"{row['odoo']:.2f}",
-        "at Odoo's rates": f"{row['ramp']:.2f}", 'percent off': f"{row['percent']:.2f}", 'odd': row['odd']} for row in rates['rows']]
+    return (
+        rows,
+        {part['kind']: sum(row['odd'] for row in part['rows']) for part in report['open']},
+        [
+            {
+                'currency': row['code'],
+                'amount': f'{row["amount"]:.2f}',
+                f'booked in {unit}': f'{row["odoo"]:.2f}',
+                "at Odoo's rates": f'{row["ramp"]:.2f}',
+                'percent off': f'{row["percent"]:.2f}',
+                'odd': row['odd'],
+            }
+            for row in rates['rows']
+        ],
+    )
 
 
 def show_table(title, rows, columns):
     print(f'\n{title}')
-    widths = {column: max(len(column), *(len(str(row.get(column, ''))) for row in rows)) for column in columns} if rows else {}
+    widths = (
+        {column: max(len(column), *(len(str(row.get(column, ''))) for row in rows)) for column in columns}
+        if rows
+        else {}
+    )
     for row in [dict(zip(columns, columns)), *rows] if rows else []:
-        print('  ' + '  '.join(
-            f"{row.get(column, '')!s:{'<' if column in WORDS else '>'}{widths[column]}}" for column in columns))
+        print(
+            '  '
+            + '  '.join(
+                f'{row.get(column, "")!s:{"<" if column in WORDS else ">"}{widths[column]}}' for column in columns
+            )
+        )
 
 
 def free_port(wanted):
@@ -199,9 +293,15 @@ def begin_company(env, ramp, seed):
     say('connecting the demo company to a simulated Ramp that has no chart')
     add_chart(env)
     connection = set_up_empty(
-        env, ramp, seed=seed, offer_taxes=True, push_orders=True, push_receipts=True,
+        env,
+        ramp,
+        seed=seed,
+        offer_taxes=True,
+        push_orders=True,
+        push_receipts=True,
         repayment_account_id=salaries_account(env).id,
-            statement_policy='closed')  # its people leave some transactions unfinished
+        statement_policy='closed',
+    )  # its people leave some transactions unfinished
     # Odoo shows the lines of an entry only to users with its full accounting features
     env.ref('base.user_admin').group_ids += env.ref('account.group_account_user')
     env.cr.commit()
@@ -217,24 +317,36 @@ def order_and_spend(env, connection, ramp, options):
     orders = procurement.buy_orders(env, connection, options.orders, options.seed)
     runs += run_flows(env, connection, sends=True)
     procurement.bill_orders(env, connection, ramp, orders)
-    ramp.spend(transactions=options.transactions, bills=options.bills, reimbursements=options.reimbursements,
-               seed=options.seed, statements=True)  # coded with what was sent
+    ramp.spend(
+        transactions=options.transactions,
+        bills=options.bills,
+        reimbursements=options.reimbursements,
+        seed=options.seed,
+        statements=True,
+    )  # coded with what was sent
     return runs, sent, orders
 
 
 def synchronize(env, connection, options):
     """Book what arrived, enter what people have to; returns (runs, runs that saw it again, seconds of the first)."""
-    say(f'synchronizing {options.transactions} card transactions, {options.bills} bills, '
-        f'{options.reimbursements} reimbursements')
+    say(
+        f'synchronizing {options.transactions} card transactions, {options.bills} bills, '
+        f'{options.reimbursements} reimbursements'
+    )
     started = time.monotonic()
     runs = run_flows(env, connection)
     seconds = time.monotonic() - started
     if entered := enter_payments(env, connection):
-        say(f"{entered} {'bill that is' if entered == 1 else 'bills that are'} marked as paid in the accounting system: "
-            f"{'its payment is' if entered == 1 else 'their payments are'} entered")
+        say(
+            f'{entered} {"bill that is" if entered == 1 else "bills that are"} marked as paid in the accounting '
+            'system: '
+            f'{"its payment is" if entered == 1 else "their payments are"} entered'
+        )
     # As the scheduler would: a charge that pays a bill is booked anew when the bill says so, and Ramp is to hear of it.
     once_more = run_flows(env, connection, sends=False)
-    runs += run_flows(env, connection, sends=True)  # vendors that came are suppliers now, and offered to code spend with
+    runs += run_flows(
+        env, connection, sends=True
+    )  # vendors that came are suppliers now, and offered to code spend with
     return runs, once_more, seconds
 
 
@@ -261,18 +373,30 @@ def run_demo(ramp, options):
         proof, odd, rates = owed_to_ramp(env, connection)
         again, write_calls, has_changed = synchronize_again(env, connection, ramp)
         result = {
-            'sent': sent, 'followed': [row for row in flows if row['flow'] in others], 'coded': coding_table(ramp),
-            'orders': bought, 'flows': [row for row in flows if row['flow'] not in others], 'tie_out': ties,
-            'payables': owed, 'owed_to_ramp': proof, 'rates': rates, 'seconds': round(seconds, 1),
+            'sent': sent,
+            'followed': [row for row in flows if row['flow'] in others],
+            'coded': coding_table(ramp),
+            'orders': bought,
+            'flows': [row for row in flows if row['flow'] not in others],
+            'tie_out': ties,
+            'payables': owed,
+            'owed_to_ramp': proof,
+            'rates': rates,
+            'seconds': round(seconds, 1),
             'second_run': {'write_calls': write_calls, 'changed': has_changed},
         }
         summary = ramp.summary()
-        reasons = [*reasons_of_runs([*runs, *once_more, *again]), *reasons_of_rows(sent, flows),
-                   *reasons_of_books(result, odd), *reasons_of_ramp(result, summary)]
+        reasons = [
+            *reasons_of_runs([*runs, *once_more, *again]),
+            *reasons_of_rows(sent, flows),
+            *reasons_of_books(result, odd),
+            *reasons_of_ramp(result, summary),
+        ]
         return {**result, 'contract_checked': summary['contract'], 'ok': not reasons, 'problems': reasons}
 
 
 # -- why a demo failed
+
 
 def reasons_of_runs(runs):
     return [f'the {run.flow} run failed: {run.message}' for run in runs if run.state != 'done']
@@ -281,31 +405,54 @@ def reasons_of_runs(runs):
 def reasons_of_rows(sent, flows):
     """What is not in the state in which it ends."""
     return [
-        *(f"{row['confirmed']} of flow {row['flow']} are confirmed, Ramp has {row['in Ramp']}" for row in sent
-          if row['confirmed'] != row['in Ramp']),
-        *(f"{row['flow']}: nothing was sent" for row in sent if not row['confirmed']),
-        *(f"{row['held']} of flow {row['flow']} are held" for row in sent if row['held']),
-        *(f"{row['unconfirmed']} of flow {row['flow']} are not confirmed" for row in flows if row.get('unconfirmed')),
-        *(f"{row['held']} of flow {row['flow']} are held" for row in flows if row['held']),
+        *(
+            f'{row["confirmed"]} of flow {row["flow"]} are confirmed, Ramp has {row["in Ramp"]}'
+            for row in sent
+            if row['confirmed'] != row['in Ramp']
+        ),
+        *(f'{row["flow"]}: nothing was sent' for row in sent if not row['confirmed']),
+        *(f'{row["held"]} of flow {row["flow"]} are held' for row in sent if row['held']),
+        *(f'{row["unconfirmed"]} of flow {row["flow"]} are not confirmed' for row in flows if row.get('unconfirmed')),
+        *(f'{row["held"]} of flow {row["flow"]} are held' for row in flows if row['held']),
     ]
 
 
 def reasons_of_books(result, odd):
     """Where the books say something else than Ramp. odd: {kind of document: how many that are open are}."""
     return [
-        *(f"{row['currency']} of entity {row['entity']} differs by {row['difference']}" for row in result['tie_out']
-          if Decimal(row['difference'])),
-        *(f"{row['currency']}: {row['transactions']} transactions, {row['entries']} entries" for row in result['tie_out']
-          if row['transactions'] != row['entries']),
-        *(f"{row['currency']}: the ledger owes {row['different']} vendors something else than Ramp"
-          for row in result['payables'] if row['different']),
-        *(f"{row['currency']} of {row['entity']}: a difference of {row['difference']} is owed to Ramp, {row['explained']} of it "
-          'has a name' for row in result['owed_to_ramp'] if row['difference'] != row['explained']),
+        *(
+            f'{row["currency"]} of entity {row["entity"]} differs by {row["difference"]}'
+            for row in result['tie_out']
+            if Decimal(row['difference'])
+        ),
+        *(
+            f'{row["currency"]}: {row["transactions"]} transactions, {row["entries"]} entries'
+            for row in result['tie_out']
+            if row['transactions'] != row['entries']
+        ),
+        *(
+            f'{row["currency"]}: the ledger owes {row["different"]} vendors something else than Ramp'
+            for row in result['payables']
+            if row['different']
+        ),
+        *(
+            f'{row["currency"]} of {row["entity"]}: a difference of {row["difference"]} is owed to Ramp, '
+            f'{row["explained"]} of it '
+            'has a name'
+            for row in result['owed_to_ramp']
+            if row['difference'] != row['explained']
+        ),
         *(f'{count} open documents by {kind} are not what Ramp says' for kind, count in odd.items() if count),
-        *(f"{row['currency']}: what is booked is {row['percent off']} % off Odoo's rates" for row in result['rates']
-          if row['odd']),
-        *(f"{row['supplier']}: {row['different']} orders are not in Ramp as they are in Odoo" for row in result['orders']
-          if row['different']),
+        *(
+            f"{row['currency']}: what is booked is {row['percent off']} % off Odoo's rates"
+            for row in result['rates']
+            if row['odd']
+        ),
+        *(
+            f'{row["supplier"]}: {row["different"]} orders are not in Ramp as they are in Odoo'
+            for row in result['orders']
+            if row['different']
+        ),
     ]
 
 
@@ -321,6 +468,7 @@ def reasons_of_ramp(result, summary):
 
 # -- an Odoo to look at
 
+
 def let_ramp_tell(database, address):
     """Let Ramp tell this Odoo what happens; returns our id of an account to code with."""
     with environment(database) as env:
@@ -329,7 +477,8 @@ def let_ramp_tell(database, address):
         connection = env['ramp.connection'].search([], limit=1)
         connection.use_webhooks = True
         [account] = env['account.account'].search(
-            [('account_type', '=', 'expense'), ('company_ids', 'in', connection.company_id.ids)], limit=1)
+            [('account_type', '=', 'expense'), ('company_ids', 'in', connection.company_id.ids)], limit=1
+        )
         env.cr.commit()
         return env['ramp.coding']._get_external_id(account)
 
@@ -348,20 +497,26 @@ def serve_odoo(runtime, ramp, port, database):
 
         wait_for(is_answering, what='Odoo did not start', seconds=120, process=process)
         code = let_ramp_tell(database, address)  # a server looks for jobs when it is told of one, and only then at once
-        print(f'\nOdoo:      {address}/odoo/ramp-connections\nuser:      admin\npassword:  admin\n'
-              f'Ramp:      {ramp.admin}/  (the simulator; it sends its events to Odoo)\n\n'
-              f'Spend with a card, and see it in Odoo a moment later:\n'
-              f"  curl -X POST {ramp.admin}/transactions -H 'Content-Type: application/json' -d "
-              f"""'{{"merchant": "Staples", "amount_minor": 4250, "currency": "USD", "account": "{code}"}}'\n"""
-              'Or confirm a purchase order, receive it, archive an account, and look at Ramp. Ctrl-C stops both.', flush=True)
+        print(
+            f'\nOdoo:      {address}/odoo/ramp-connections\nuser:      admin\npassword:  admin\n'
+            f'Ramp:      {ramp.admin}/  (the simulator; it sends its events to Odoo)\n\n'
+            f'Spend with a card, and see it in Odoo a moment later:\n'
+            f"  curl -X POST {ramp.admin}/transactions -H 'Content-Type: application/json' -d "
+            f"""'{{"merchant": "Staples", "amount_minor": 4250, "currency": "USD", "account": "{code}"}}'\n"""
+            'Or confirm a purchase order, receive it, archive an account, and look at Ramp. Ctrl-C stops both.',
+            flush=True,
+        )
         with contextlib.suppress(KeyboardInterrupt):
             process.wait()
 
 
 def read_options():
     parser = argparse.ArgumentParser(prog='./dev demo')
-    parser.add_argument('--no-serve', action='store_true',
-                        help='stop after the figures; exit 1 if anything is unconfirmed or does not tie out')
+    parser.add_argument(
+        '--no-serve',
+        action='store_true',
+        help='stop after the figures; exit 1 if anything is unconfirmed or does not tie out',
+    )
     parser.add_argument('--json', action='store_true', help='the figures as JSON')
     parser.add_argument('--port', type=int, default=8069)
     parser.add_argument('--transactions', type=int, default=600)
@@ -375,23 +530,53 @@ def read_options():
 
 def show_result(result):
     show_table('What Odoo offers in Ramp', result['sent'], ['flow', 'confirmed', 'in Ramp', 'held'])
-    show_table('People, vendors, orders and receipts, from Odoo to Ramp', result['followed'],
-         ['flow', 'seen', 'confirmed', 'waiting', 'held', 'seconds'])
-    show_table('Purchase orders and what is received of them: Odoo beside Ramp', result['orders'],
-         ['supplier', 'currency', 'orders', 'in Ramp', 'ordered', 'ordered in Ramp', 'received', 'received in Ramp', 'different'])
+    show_table(
+        'People, vendors, orders and receipts, from Odoo to Ramp',
+        result['followed'],
+        ['flow', 'seen', 'confirmed', 'waiting', 'held', 'seconds'],
+    )
+    show_table(
+        'Purchase orders and what is received of them: Odoo beside Ramp',
+        result['orders'],
+        [
+            'supplier',
+            'currency',
+            'orders',
+            'in Ramp',
+            'ordered',
+            'ordered in Ramp',
+            'received',
+            'received in Ramp',
+            'different',
+        ],
+    )
     show_table('What arrived', result['flows'], ['flow', 'seen', 'created', 'confirmed', 'waiting', 'held', 'seconds'])
     show_table('Coded by people in Ramp with what Odoo offers', result['coded'], ['coding', 'transactions'])
-    show_table('Card liability in Odoo, beside what Ramp says was spent', result['tie_out'],
-         ['currency', 'entity', 'transactions', 'entries', 'ramp', 'odoo', 'difference'])
-    show_table('Open bills: what Ramp says is owed to vendors, beside the ledger', result['payables'],
-         ['currency', 'vendors', 'bills', 'billed', 'credited', 'paid', 'open', 'odoo', 'different'])
-    show_table('The tie-out: what is owed on the cards, Ramp beside Odoo', result['owed_to_ramp'],
-         ['currency', 'entity', 'spend', 'refund', 'cashback', 'payment', 'owed', 'odoo', 'difference', 'named'])
+    show_table(
+        'Card liability in Odoo, beside what Ramp says was spent',
+        result['tie_out'],
+        ['currency', 'entity', 'transactions', 'entries', 'ramp', 'odoo', 'difference'],
+    )
+    show_table(
+        'Open bills: what Ramp says is owed to vendors, beside the ledger',
+        result['payables'],
+        ['currency', 'vendors', 'bills', 'billed', 'credited', 'paid', 'open', 'odoo', 'different'],
+    )
+    show_table(
+        'The tie-out: what is owed on the cards, Ramp beside Odoo',
+        result['owed_to_ramp'],
+        ['currency', 'entity', 'spend', 'refund', 'cashback', 'payment', 'owed', 'odoo', 'difference', 'named'],
+    )
     if result['rates']:
-        show_table("Foreign currencies in the company's: as booked, beside Odoo's rates of the days", result['rates'],
-             [column for column in result['rates'][0] if column != 'odd'])
-    print(f"\nSecond run: {result['second_run']['write_calls']} write calls, "
-          f"{'something changed' if result['second_run']['changed'] else 'nothing changed'}")
+        show_table(
+            "Foreign currencies in the company's: as booked, beside Odoo's rates of the days",
+            result['rates'],
+            [column for column in result['rates'][0] if column != 'odd'],
+        )
+    print(
+        f'\nSecond run: {result["second_run"]["write_calls"]} write calls, '
+        f'{"something changed" if result["second_run"]["changed"] else "nothing changed"}'
+    )
 
 
 def main():

@@ -1,8 +1,9 @@
 """The terms to translate, exported by Odoo itself: i18n/ramp_connector.pot.
 
-    ./dev i18n            write it
-    ./dev i18n --check    exit 1 when it is out of date
+./dev i18n            write it
+./dev i18n --check    exit 1 when it is out of date
 """
+
 import argparse
 import os
 import sys
@@ -26,14 +27,35 @@ HEADER = {
 
 
 def export_terms(runtime):
-    """What the addon, as it stands in the checkout now, has to translate: text of a .pot file without dates, in a fixed order."""
+    """What the addon, as it stands in the checkout now, has to translate: text of a .pot file without dates, in a fixed
+    order.
+    """
     name = f'ramp_i18n_{os.getpid()}'
     runtime.database(name, fresh=True)
     try:
         with tempfile.TemporaryDirectory() as scratch:
             target = Path(scratch) / f'{ADDON}.pot'
-            run([runtime.python, '-m', 'odoo', 'i18n', 'export', '-c', runtime.config, '-d', name, '-l', 'pot', '-o', target, ADDON],
-                what='Odoo did not export the terms', env=runtime.environ(), cwd=CHECKOUT)
+            run(
+                [
+                    runtime.python,
+                    '-m',
+                    'odoo',
+                    'i18n',
+                    'export',
+                    '-c',
+                    runtime.config,
+                    '-d',
+                    name,
+                    '-l',
+                    'pot',
+                    '-o',
+                    target,
+                    ADDON,
+                ],
+                what='Odoo did not export the terms',
+                env=runtime.environ(),
+                cwd=CHECKOUT,
+            )
             return normalise_catalogue(polib.pofile(str(target)))
     finally:
         runtime.drop(name)
@@ -41,7 +63,9 @@ def export_terms(runtime):
 
 def normalise_catalogue(catalogue):
     catalogue.metadata = dict(HEADER)
-    catalogue.header = f'Translation of Odoo Server.\nThis file contains the translation of the following modules:\n\t* {ADDON}\n'
+    catalogue.header = (
+        f'Translation of Odoo Server.\nThis file contains the translation of the following modules:\n\t* {ADDON}\n'
+    )
     for entry in catalogue:
         # without line numbers, or every change of a file would be one of this file
         entry.occurrences = [(path, '0') for path in sorted({path for path, _line in entry.occurrences})]
@@ -59,9 +83,17 @@ def main():
         say(f'{POT.relative_to(CHECKOUT)} is up to date')
         return 0
     if options.check:
-        missing = {entry.msgid for entry in polib.pofile(wanted)} - {entry.msgid for entry in polib.pofile(current)} if current else set()
-        print(f"dev: {POT.relative_to(CHECKOUT)} is out of date{''.join(f'{chr(10)}  + {text[:100]}' for text in sorted(missing)[:10])}\n"
-              "run ./dev i18n and commit it.", file=sys.stderr)
+        missing = (
+            {entry.msgid for entry in polib.pofile(wanted)} - {entry.msgid for entry in polib.pofile(current)}
+            if current
+            else set()
+        )
+        print(
+            f'dev: {POT.relative_to(CHECKOUT)} is out of '
+            f'date{"".join(f"{chr(10)}  + {text[:100]}" for text in sorted(missing)[:10])}\n'
+            'run ./dev i18n and commit it.',
+            file=sys.stderr,
+        )
         return 1
     POT.parent.mkdir(exist_ok=True)
     POT.write_text(wanted, encoding='utf-8')

@@ -1,23 +1,46 @@
 """ruff, its formatter, and pylint with the Odoo community's plugin; no finding is acceptable."""
+
 import subprocess
 import sys
 
 from runtime import CHECKOUT, Runtime
 
-ROOMS = ('__init__.py', '__manifest__.py', 'hooks.py', 'models', 'flows', 'ramp_api', 'controllers', 'wizard', 'report', 'simulator',
-         'tests', 'tools', 'migrations')
+ROOMS = (
+    '__init__.py',
+    '__manifest__.py',
+    'hooks.py',
+    'models',
+    'flows',
+    'ramp_api',
+    'controllers',
+    'wizard',
+    'report',
+    'simulator',
+    'tests',
+    'tools',
+    'migrations',
+)
 
 
 def main():
     runtime = Runtime().prepare()
-    rooms = [room for room in ROOMS if (CHECKOUT / room).exists() and ((CHECKOUT / room).is_file() or any((CHECKOUT / room).rglob('*.py')))]
+    rooms = [
+        room
+        for room in ROOMS
+        if (CHECKOUT / room).exists() and ((CHECKOUT / room).is_file() or any((CHECKOUT / room).rglob('*.py')))
+    ]
     ruff = [
         subprocess.call(
-            [str(runtime.python.parent / 'ruff'), *command, '--no-cache', *rooms], cwd=CHECKOUT, env=runtime.environ())
-        for command in (['check'], ['format', '--check', '--quiet'])]
+            [str(runtime.python.parent / 'ruff'), *command, '--no-cache', *rooms], cwd=CHECKOUT, env=runtime.environ()
+        )
+        for command in (['check'], ['format', '--check', '--quiet'])
+    ]
     link = runtime.addons / 'ramp_connector'
-    pylint = subprocess.call([
-        str(runtime.python), '-m', 'pylint', '--rcfile', str(CHECKOUT / '.pylintrc'), str(link)], cwd=link, env=runtime.environ())
+    pylint = subprocess.call(
+        [str(runtime.python), '-m', 'pylint', '--rcfile', str(CHECKOUT / '.pylintrc'), str(link)],
+        cwd=link,
+        env=runtime.environ(),
+    )
     print('lint: ' + ('clean' if not any(ruff) and not pylint else 'FAILED'))
     return 1 if any(ruff) or pylint else 0
 

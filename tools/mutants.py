@@ -1,9 +1,10 @@
 """Which lines of the addon can be broken, and how: the operators are cosmic-ray's, the choice among them is ours.
 
-What no test can be expected to notice is left out: texts, logging, annotations, caches, the attributes of fields that only an upgrade
-of the addon or a person who reads would see, and what the simulator is filled with. Of operators that a place has in several
-variants, one or two are used.
+What no test can be expected to notice is left out: texts, logging, annotations, caches, the attributes of fields that
+only an upgrade of the addon or a person who reads would see, and what the simulator is filled with. Of operators that a
+place has in several variants, one or two are used.
 """
+
 import ast
 import dataclasses
 import difflib
@@ -17,20 +18,48 @@ from cosmic_ray.mutating import mutate_code
 
 ROOMS = ('ramp_api', 'flows', 'models', 'controllers', 'report', 'wizard', 'simulator', 'hooks.py')
 COMPARISONS = (
-    'Eq_NotEq', 'NotEq_Eq', 'Lt_LtE', 'Lt_GtE', 'LtE_Lt', 'LtE_Gt', 'Gt_GtE', 'Gt_LtE', 'GtE_Gt', 'GtE_Lt', 'Is_IsNot', 'IsNot_Is')
+    'Eq_NotEq',
+    'NotEq_Eq',
+    'Lt_LtE',
+    'Lt_GtE',
+    'LtE_Lt',
+    'LtE_Gt',
+    'Gt_GtE',
+    'Gt_LtE',
+    'GtE_Gt',
+    'GtE_Lt',
+    'Is_IsNot',
+    'IsNot_Is',
+)
 BINARIES = ('Add_Sub', 'Sub_Add', 'Mul_Div', 'Div_Mul', 'FloorDiv_Mul', 'Mod_FloorDiv', 'BitOr_BitAnd', 'BitAnd_BitOr')
-OPERATORS = {name: plugins.get_operator(f'core/{name}')() for name in (
-    *(f'ReplaceComparisonOperator_{pair}' for pair in COMPARISONS),
-    *(f'ReplaceBinaryOperator_{pair}' for pair in BINARIES),
-    'ReplaceUnaryOperator_Delete_Not', 'ReplaceUnaryOperator_Delete_USub', 'AddNot', 'ReplaceTrueWithFalse', 'ReplaceFalseWithTrue',
-    'ReplaceAndWithOr', 'ReplaceOrWithAnd', 'ReplaceBreakWithContinue', 'ReplaceContinueWithBreak', 'ExceptionReplacer', 'NumberReplacer',
-    'RemoveDecorator', 'ZeroIterationForLoop')}
+OPERATORS = {
+    name: plugins.get_operator(f'core/{name}')()
+    for name in (
+        *(f'ReplaceComparisonOperator_{pair}' for pair in COMPARISONS),
+        *(f'ReplaceBinaryOperator_{pair}' for pair in BINARIES),
+        'ReplaceUnaryOperator_Delete_Not',
+        'ReplaceUnaryOperator_Delete_USub',
+        'AddNot',
+        'ReplaceTrueWithFalse',
+        'ReplaceFalseWithTrue',
+        'ReplaceAndWithOr',
+        'ReplaceOrWithAnd',
+        'ReplaceBreakWithContinue',
+        'ReplaceContinueWithBreak',
+        'ExceptionReplacer',
+        'NumberReplacer',
+        'RemoveDecorator',
+        'ZeroIterationForLoop',
+    )
+}
 ARITHMETIC = ('arith_expr', 'term', 'expr', 'and_expr')  # elsewhere, `*` and `**` unpack
 TALK = re.compile(r'(_logger|logging|warnings)\s*\.|(say|print|_|_lt|self\.env\._|env\._)\s*\(')
 # What a person reads, and what the database gets when the addon is upgraded: no run of the tests upgrades it.
 SILENT = {'string', 'help', 'index', 'required', 'size', 'group_operator', 'aggregator'}
 
-IDLE = re.compile(r'@(tools\.)?ormcache|@(functools\.)?(lru_cache|cache|wraps)\b|@api\.model$')  # `api.model` matters to remote calls only
+IDLE = re.compile(
+    r'@(tools\.)?ormcache|@(functools\.)?(lru_cache|cache|wraps)\b|@api\.model$'
+)  # `api.model` matters to remote calls only
 SEEDS = 'simulator/seed'
 
 
@@ -56,13 +85,19 @@ class Mutant:
         return None if same else broken
 
     def diff(self, source):
-        lines = difflib.unified_diff(source.splitlines(), self.code(source).splitlines(), self.path, self.path, n=1, lineterm='')
+        lines = difflib.unified_diff(
+            source.splitlines(), self.code(source).splitlines(), self.path, self.path, n=1, lineterm=''
+        )
         return '\n'.join(lines)
 
 
 def source_files(checkout, only=()):
     """Paths of what may be broken, from the addon's folder."""
-    found = [path for room in ROOMS for path in ([checkout / room] if room.endswith('.py') else sorted((checkout / room).rglob('*.py')))]
+    found = [
+        path
+        for room in ROOMS
+        for path in ([checkout / room] if room.endswith('.py') else sorted((checkout / room).rglob('*.py')))
+    ]
     names = [str(path.relative_to(checkout)) for path in found if path.name != '__main__.py']
     if only:
         return [name for name in names if any(Path(name).is_relative_to(part) for part in only)]
@@ -73,7 +108,11 @@ def _counts(name, node):
     """Whether a place that an operator found is one that a test could notice."""
     parent = node.parent
     if name.startswith('ReplaceBinary'):
-        if parent is None or parent.type not in ARITHMETIC or {'string', 'strings', 'fstring'} & {child.type for child in parent.children}:
+        if (
+            parent is None
+            or parent.type not in ARITHMETIC
+            or {'string', 'strings', 'fstring'} & {child.type for child in parent.children}
+        ):
             return False
     if name == 'RemoveDecorator' and IDLE.match(node.get_code(include_prefix=False).strip()):
         return False

@@ -5,11 +5,13 @@
     ./dev mutate --mutant flows/bills/bill.py:120    those of a line, or the one whose name the output has
     ./dev mutate --map                          only make the map of what reaches which line anew
 
-The map comes from running every test file once under coverage (about an hour, on two busy cores). It is kept, one part for each test
-file, so a test file that changed is run again by itself; lines of the addon that moved since are found by comparing the files. A mutant
-runs in a copy of the addon and a database of its own. Survivors are printed as differences: some are equivalent to what was
-there, some are what a test should notice. What survived the tests nearest to it may be caught by others: see `--seconds`.
+The map comes from running every test file once under coverage (about an hour, on two busy cores). It is kept, one part
+for each test file, so a test file that changed is run again by itself; lines of the addon that moved since are found by
+comparing the files. A mutant runs in a copy of the addon and a database of its own. Survivors are printed as
+differences: some are equivalent to what was there, some are what a test should notice. What survived the tests nearest
+to it may be caught by others: see `--seconds`.
 """
+
 import argparse
 import ast
 import bisect
@@ -46,6 +48,7 @@ PASSED, REFUSED = 0, 1  # pytest's exit codes: all passed, some failed
 
 # --------------------------------------------------------------------------------------------- where it runs
 
+
 class Worker:
     """A copy of the addon with a database: what is broken in it is broken for nobody else."""
 
@@ -58,7 +61,9 @@ class Worker:
         self.addon = self.home / ADDON
         shutil.copytree(CHECKOUT, self.addon, ignore=shutil.ignore_patterns(*SKIPPED))
         self.config = self.home / 'odoo.conf'
-        self.config.write_text(runtime.config.read_text(encoding='utf-8').replace(str(runtime.addons), str(self.home)), encoding='utf-8')
+        self.config.write_text(
+            runtime.config.read_text(encoding='utf-8').replace(str(runtime.addons), str(self.home)), encoding='utf-8'
+        )
         self.template = runtime.template()  # of the copy's code, whatever becomes of the checkout meanwhile
         self.renew_database()
 
@@ -81,13 +86,32 @@ class Worker:
 
     def run_pytest(self, *arguments, timeout, **environ):
         """Exit code and output of a run, or (None, output) when it took too long."""
-        command = [self.runtime.python, '-m', 'pytest', '-p', 'no:cacheprovider', '-q', '-rfE', '--hypothesis-seed=0',
-                   f'--rootdir={self.addon}', f'--odoo-database={self.name}', '--odoo-http', f'--odoo-config={self.config}', *arguments]
+        command = [
+            self.runtime.python,
+            '-m',
+            'pytest',
+            '-p',
+            'no:cacheprovider',
+            '-q',
+            '-rfE',
+            '--hypothesis-seed=0',
+            f'--rootdir={self.addon}',
+            f'--odoo-database={self.name}',
+            '--odoo-http',
+            f'--odoo-config={self.config}',
+            *arguments,
+        ]
         log = self.home / 'log'
         with open(log, 'wb') as output:
             self.process = process = subprocess.Popen(
-                list(map(str, command)), cwd=self.addon, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
-                env={**self.runtime.environ(), 'ODOO_RC': str(self.config), **environ}, start_new_session=True)
+                list(map(str, command)),
+                cwd=self.addon,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env={**self.runtime.environ(), 'ODOO_RC': str(self.config), **environ},
+                start_new_session=True,
+            )
             try:
                 code = process.wait(timeout)
             except subprocess.TimeoutExpired:
@@ -98,7 +122,9 @@ class Worker:
 
     @contextlib.contextmanager
     def with_mutant(self, path, code):
-        """A file of the copy with other text. Its time is another each time, or what Python compiled before would be taken."""
+        """A file of the copy with other text. Its time is another each time, or what Python compiled before would be
+        taken.
+        """
         target = self.addon / path
         original = target.read_bytes()
         self.stamp = max(self.stamp, int(time.time())) + 2
@@ -144,6 +170,7 @@ class Workers:
 
     def share(self, function, items):
         """Results of a function of a worker and an item, as they come; each worker has one item at a time."""
+
         def run_one(item):
             worker = self.free.get()
             try:
@@ -166,6 +193,7 @@ class Workers:
 
 # ------------------------------------------------------------------------------------------------ the map
 
+
 def test_files():
     return sorted(str(path.relative_to(CHECKOUT)) for path in (CHECKOUT / 'tests').glob('test_*.py'))
 
@@ -177,7 +205,9 @@ def map_part(test_file):
 
 
 def test_seconds(junit):
-    """What pytest's report says of each test: its seconds, or None if it did not pass. Tests by (module with class, name)."""
+    """What pytest's report says of each test: its seconds, or None if it did not pass. Tests by (module with class,
+    name).
+    """
     found = {}
     for case in ElementTree.parse(junit).iter('testcase'):
         key = case.get('classname'), case.get('name')
@@ -191,23 +221,35 @@ def measure_file(worker, test_file):
     target = map_part(test_file)
     data, junit, config = worker.home / 'coverage', worker.home / 'junit.xml', worker.home / 'coveragerc'
     # not sys.monitoring: that tells of a line once, not once for each test
-    config.write_text(f'[run]\nsource = {worker.addon}\nomit = {worker.addon}/tests/*,{worker.addon}/tools/*\n'
-                      'concurrency = thread\ncore = ctrace\n', encoding='utf-8')
+    config.write_text(
+        f'[run]\nsource = {worker.addon}\nomit = {worker.addon}/tests/*,{worker.addon}/tools/*\n'
+        'concurrency = thread\ncore = ctrace\n',
+        encoding='utf-8',
+    )
     data.unlink(missing_ok=True)
     started = time.monotonic()
     code, output = worker.run_pytest(
-        '--cov', f'--cov-config={config}', '--cov-context=test', '--cov-report=', f'--junitxml={junit}', worker.addon / test_file,
-        timeout=MAPPING, COVERAGE_FILE=str(data))
+        '--cov',
+        f'--cov-config={config}',
+        '--cov-context=test',
+        '--cov-report=',
+        f'--junitxml={junit}',
+        worker.addon / test_file,
+        timeout=MAPPING,
+        COVERAGE_FILE=str(data),
+    )
     if code not in (PASSED, REFUSED) or not data.exists():
         (cache_dir() / 'mutate.log').write_text(output, encoding='utf-8')
-        raise Fail(f"{test_file} could not be run under coverage (see {cache_dir() / 'mutate.log'})")
+        raise Fail(f'{test_file} could not be run under coverage (see {cache_dir() / "mutate.log"})')
     found = CoverageData(str(data))
     found.read()
     took = test_seconds(junit)
     tests, sources, lines = {}, {}, {}
     for measured in found.measured_files():
         path = Path(measured)
-        if not path.is_relative_to(worker.addon) or not path.exists():  # code of server actions has a name like a file's
+        if (
+            not path.is_relative_to(worker.addon) or not path.exists()
+        ):  # code of server actions has a name like a file's
             continue
         name = str(path.relative_to(worker.addon))
         reached = defaultdict(set)
@@ -229,12 +271,21 @@ def measure_file(worker, test_file):
     for old in sorted(target.parent.glob(f'{Path(test_file).stem}-*.json'), key=lambda path: path.stat().st_mtime)[:-3]:
         old.unlink()  # a few are kept, for other branches
     partial = target.with_suffix('.partial')
-    partial.write_text(json.dumps({
-        'tests': [[test, value[1]] for test, value in tests.items()], 'lines': lines,
-        'sources': {name: digest(text) for name, text in sources.items()}}), encoding='utf-8')
+    partial.write_text(
+        json.dumps(
+            {
+                'tests': [[test, value[1]] for test, value in tests.items()],
+                'lines': lines,
+                'sources': {name: digest(text) for name, text in sources.items()},
+            }
+        ),
+        encoding='utf-8',
+    )
     partial.rename(target)
-    say(f'{test_file}: {len(tests)} tests in {time.monotonic() - started:.0f} s'
-        + (f"; failed or skipped, and not used: {', '.join(failed)}" if failed else ''))
+    say(
+        f'{test_file}: {len(tests)} tests in {time.monotonic() - started:.0f} s'
+        + (f'; failed or skipped, and not used: {", ".join(failed)}' if failed else '')
+    )
 
 
 def make_map(runtime, options):
@@ -243,7 +294,10 @@ def make_map(runtime, options):
         wanted = [name for name in test_files() if options.map or not map_part(name).exists()]
         if not wanted:
             return
-        say(f"running {len(wanted)} of {len(test_files())} test files under coverage: {', '.join(Path(name).stem for name in wanted)}")
+        say(
+            f'running {len(wanted)} of {len(test_files())} test files under coverage: '
+            f'{", ".join(Path(name).stem for name in wanted)}'
+        )
         started = time.monotonic()
         wanted.sort(key=lambda name: -(CHECKOUT / name).stat().st_size)  # the long ones first: no core waits at the end
         with Workers(runtime, options.jobs) as crew:
@@ -259,7 +313,9 @@ class Map:
         self.sources = sources
         self.reached = defaultdict(lambda: defaultdict(set))  # path -> line -> tests
         self.seconds = {}
-        self.beginning = defaultdict(float)  # class -> seconds until its tests run, which the first of them was charged with
+        self.beginning = defaultdict(
+            float
+        )  # class -> seconds until its tests run, which the first of them was charged with
         self.modules = {}  # path -> tests that run a function in it
         self.changed = set()
         self.trees = {}
@@ -300,9 +356,19 @@ class Map:
                 if isinstance(node, ast.Lambda):
                     functions.append((node.body.lineno, node.body.lineno, node.end_lineno))
                 elif isinstance(node, ast.FunctionDef):
-                    functions.append((min(part.lineno for part in [node, *node.decorator_list]), node.body[0].lineno, node.end_lineno))
+                    functions.append(
+                        (
+                            min(part.lineno for part in [node, *node.decorator_list]),
+                            node.body[0].lineno,
+                            node.end_lineno,
+                        )
+                    )
                 elif isinstance(node, ast.stmt) and not isinstance(node, ast.ClassDef):
-                    below = [child.lineno for field in ('body', 'orelse', 'handlers', 'finalbody') for child in getattr(node, field, [])]
+                    below = [
+                        child.lineno
+                        for field in ('body', 'orelse', 'handlers', 'finalbody')
+                        for child in getattr(node, field, [])
+                    ]
                     statements.append((node.lineno, max(node.lineno, min(below) - 1) if below else node.end_lineno))
             self.trees[path] = functions, statements
         return self.trees[path]
@@ -319,14 +385,16 @@ class Map:
         if not around:  # what runs when the module is read: to all that use the module
             if path not in self.modules:
                 self.modules[path] = set().union(
-                    *(self._tests_between(path, first, last) for _head, first, last in functions))
+                    *(self._tests_between(path, first, last) for _head, first, last in functions)
+                )
             return self.modules[path] or set().union(*lines.values())
         _head, first, last = min(around, key=lambda function: function[2] - function[0])
         if line < first:  # a decorator, a default
             return self._tests_between(path, first, last)
         if line in lines:
             return lines[line]
-        # a line of a statement of several: as the statement; one that was changed since it was mapped: as what is before it
+        # a line of a statement of several: as the statement; one that was changed since it was mapped: as what is
+        # before it
         spans = [(end - start, start, end) for start, end in statements if start <= line <= end]
         found = self._tests_between(path, *min(spans)[1:]) if spans else set()
         if not found and path in self.changed:
@@ -335,12 +403,17 @@ class Map:
         return found
 
     def choose_tests(self, path, line, longest):
-        """Of these tests the nearest, as far as there is time: of modules named as the file first, the quick ones of each in turns.
+        """Of these tests the nearest, as far as there is time: of modules named as the file first, the quick ones of
+        each in turns.
 
-        With them, how many seconds they should take, and how many tests there are. longest: seconds, or 0 for all tests.
+        With them, how many seconds they should take, and how many tests there are. longest: seconds, or 0 for all
+        tests.
         """
+
         def words_of(name):
-            return {word.rstrip('s') for word in re.split(r'[/_]', name.removesuffix('.py').removeprefix('tests/test_'))} - {'ramp'}
+            return {
+                word.rstrip('s') for word in re.split(r'[/_]', name.removesuffix('.py').removeprefix('tests/test_'))
+            } - {'ramp'}
 
         turns = defaultdict(int)
         order = []
@@ -360,6 +433,7 @@ class Map:
 
 # --------------------------------------------------------------------------------------------- the mutants
 
+
 @dataclasses.dataclass
 class Outcome:
     mutant: Mutant
@@ -373,8 +447,9 @@ def judge_mutant(worker, mutant, reach, sources, longest):
     if not tests:
         return Outcome(mutant, 'NOT COVERED', False)
     with worker.with_mutant(mutant.path, mutant.code(sources[mutant.path])):
-        code, output = worker.run_pytest('-x', *(worker.addon / test for test in tests),
-            timeout=PATIENCE + SLOWER * spent)
+        code, output = worker.run_pytest(
+            '-x', *(worker.addon / test for test in tests), timeout=PATIENCE + SLOWER * spent
+        )
     if code == PASSED:
         return Outcome(mutant, f'SURVIVED {len(tests)} of the {known} tests that reach it', False)
     worker.renew_database()  # whatever it did there
@@ -383,7 +458,7 @@ def judge_mutant(worker, mutant, reach, sources, longest):
     failed = FAILED.search(output)
     if not failed:
         return Outcome(mutant, f'caught: the tests cannot be run (pytest ends with {code})', True)
-    return Outcome(mutant, f"caught by {failed.group(1).removeprefix('tests/')}", True)
+    return Outcome(mutant, f'caught by {failed.group(1).removeprefix("tests/")}', True)
 
 
 def try_out(worker, test):
@@ -391,19 +466,29 @@ def try_out(worker, test):
     code, output = worker.run_pytest(worker.addon / test, timeout=PATIENCE * SLOWER)
     if code != PASSED:
         (cache_dir() / 'mutate.log').write_text(output, encoding='utf-8')
-        raise Fail(f"{test} fails although nothing is broken (see {cache_dir() / 'mutate.log'})")
+        raise Fail(f'{test} fails although nothing is broken (see {cache_dir() / "mutate.log"})')
 
 
 def read_options():
-    parser = argparse.ArgumentParser(prog='./dev mutate', description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog='./dev mutate', description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument('--sample', type=int, metavar='N', help='how many mutants (40)')
     parser.add_argument('--seed', type=int, default=1, metavar='N', help='which: the same for the same code (1)')
     parser.add_argument('--paths', nargs='+', default=(), metavar='PATH', help='files and folders of the addon')
     parser.add_argument('--mutant', action='append', metavar='NAME', help='FILE:LINE, or a name as the output has it')
-    parser.add_argument('--seconds', type=int, default=90, metavar='N',
-                        help='how long the tests of one mutant may take together, as the map knows them; 0: all tests that reach it (90)')
+    parser.add_argument(
+        '--seconds',
+        type=int,
+        default=90,
+        metavar='N',
+        help='how long the tests of one mutant may take together, as the map knows them; 0: all tests that reach it '
+        '(90)',
+    )
     parser.add_argument('--jobs', type=int, default=2, metavar='N', help='mutants at the same time (2)')
-    parser.add_argument('--map', action='store_true', help='make the whole map anew; without --sample or --mutant nothing else')
+    parser.add_argument(
+        '--map', action='store_true', help='make the whole map anew; without --sample or --mutant nothing else'
+    )
     parser.add_argument('--list', action='store_true', help='only print which mutants would run')
     return parser.parse_args()
 
@@ -412,15 +497,19 @@ def choose_mutants(options):
     """The mutants of this run, and the text of every file."""
     paths = mutants.source_files(CHECKOUT, options.paths)
     if not paths:
-        raise Fail(f"no file of the addon is in {' '.join(options.paths)}")
+        raise Fail(f'no file of the addon is in {" ".join(options.paths)}')
     if options.mutant:
         paths = sorted({name.partition(':')[0] for name in options.mutant})
         if missing := set(paths) - set(mutants.source_files(CHECKOUT, paths)):
-            raise Fail(f"{', '.join(sorted(missing))} is no file of the addon that can be broken")
+            raise Fail(f'{", ".join(sorted(missing))} is no file of the addon that can be broken')
     sources = {path: (CHECKOUT / path).read_text(encoding='utf-8') for path in paths}
     candidates = [mutant for path, source in sources.items() for mutant in mutants.mutants_of(path, source)]
     if options.mutant:
-        candidates = [mutant for mutant in candidates if any(re.match(rf'{re.escape(name)}\b', str(mutant)) for name in options.mutant)]
+        candidates = [
+            mutant
+            for mutant in candidates
+            if any(re.match(rf'{re.escape(name)}\b', str(mutant)) for name in options.mutant)
+        ]
         return mutants.choose_sample(candidates, sources, len(candidates), options.seed), sources
     return mutants.choose_sample(candidates, sources, options.sample or 40, options.seed), sources
 
@@ -432,7 +521,7 @@ def main():
     if not chosen:
         raise Fail('there is nothing to break')
     if options.list:
-        print('\n'.join(f"{mutant}\n{mutant.diff(sources[mutant.path])}\n" for mutant in sorted(chosen)))
+        print('\n'.join(f'{mutant}\n{mutant.diff(sources[mutant.path])}\n' for mutant in sorted(chosen)))
         return 0
     runtime = Runtime().prepare()
     make_map(runtime, options)
@@ -440,14 +529,15 @@ def main():
         return 0
     reach = Map(sources)
     if reach.changed:
-        say(f"changed since they were mapped, the lines found again: {', '.join(sorted(reach.changed))}")
+        say(f'changed since they were mapped, the lines found again: {", ".join(sorted(reach.changed))}')
     with Workers(runtime, options.jobs) as crew:
         easy = min(reach.seconds, key=reach.seconds.get)
         for _done in crew.share(try_out, [easy] * options.jobs):
             pass
         outcomes = []
-        for outcome in crew.share(lambda worker, mutant: judge_mutant(worker, mutant, reach, sources, options.seconds),
-            chosen):
+        for outcome in crew.share(
+            lambda worker, mutant: judge_mutant(worker, mutant, reach, sources, options.seconds), chosen
+        ):
             outcomes.append(outcome)
             print(f'{outcome.mutant}: {outcome.verdict}', flush=True)
     caught = sum(outcome.caught for outcome in outcomes)

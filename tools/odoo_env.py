@@ -1,4 +1,7 @@
-"""Odoo inside this process, for the scripts of this folder; run with the environment that `runtime.Runtime.environ` gives."""
+"""Odoo inside this process, for the scripts of this folder; run with the environment that `runtime.Runtime.environ`
+gives.
+"""
+
 import contextlib
 import json
 import os
@@ -20,7 +23,9 @@ def environment(database, *, user=None):
     import odoo.tools
     from odoo.modules.registry import Registry
 
-    odoo.tools.config.parse_config(['-c', os.environ['ODOO_RC'], '-d', database, '--log-level=warn'], setup_logging=True)
+    odoo.tools.config.parse_config(
+        ['-c', os.environ['ODOO_RC'], '-d', database, '--log-level=warn'], setup_logging=True
+    )
     with Registry(database).cursor() as cr:
         yield odoo.api.Environment(cr, user or odoo.api.SUPERUSER_ID, {})
         cr.rollback()
@@ -30,9 +35,21 @@ def environment(database, *, user=None):
 def simulator(*arguments, log=None):
     """A simulated Ramp in a process of its own; yields an object that speaks to its administration."""
     command = [sys.executable, '-m', 'simulator', '--port', '0', *map(str, arguments)]
-    environ = {**os.environ, 'PYTHONPATH': f"{CHECKOUT}{os.pathsep}{os.environ.get('PYTHONPATH', '')}", 'PYTHONUNBUFFERED': '1'}
-    process = subprocess.Popen(command, cwd=CHECKOUT, env=environ, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                               stderr=log or subprocess.DEVNULL, text=True, start_new_session=True)
+    environ = {
+        **os.environ,
+        'PYTHONPATH': f'{CHECKOUT}{os.pathsep}{os.environ.get("PYTHONPATH", "")}',
+        'PYTHONUNBUFFERED': '1',
+    }
+    process = subprocess.Popen(
+        command,
+        cwd=CHECKOUT,
+        env=environ,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=log or subprocess.DEVNULL,
+        text=True,
+        start_new_session=True,
+    )
     try:
         address = None
         for line in process.stdout:
@@ -90,32 +107,61 @@ def activate_currencies(env):
     for currency in env['res.currency'].with_context(active_test=False).search([('name', 'in', list(RATES))]):
         currency.active = True
         if not currency.rate_ids and currency != env.company.currency_id:
-            env['res.currency.rate'].create({
-                'currency_id': currency.id, 'rate': RATES[currency.name], 'name': '2020-01-01', 'company_id': env.company.id})
+            env['res.currency.rate'].create(
+                {
+                    'currency_id': currency.id,
+                    'rate': RATES[currency.name],
+                    'name': '2020-01-01',
+                    'company_id': env.company.id,
+                }
+            )
 
 
 def analytic_accounts(env, plan, names):
     """The analytic accounts of these names in a plan; those that are not there are made."""
     there = env['account.analytic.account'].search([('plan_id', '=', plan.id), ('name', 'in', names)])
-    return there + env['account.analytic.account'].create([
-        {'name': name, 'plan_id': plan.id, 'company_id': env.company.id} for name in names if name not in there.mapped('name')])
+    return there + env['account.analytic.account'].create(
+        [
+            {'name': name, 'plan_id': plan.id, 'company_id': env.company.id}
+            for name in names
+            if name not in there.mapped('name')
+        ]
+    )
 
 
 def hire_people(env, ramp):
     """The people of the simulated business become employees."""
     people = ramp.ask('GET', '/objects/users')['data']
     known = set(env['hr.employee'].with_context(active_test=False).search([]).mapped('work_email'))
-    env['hr.employee'].create([
-        {'name': f"{person['first_name']} {person['last_name']}"[:120], 'work_email': person['email'], 'company_id': env.company.id}
-        # Ramp lists nobody who was invited and has not come in, so Odoo cannot know them
-        for person in people if person['email'] not in known and person['status'] != 'INVITE_PENDING'])
+    env['hr.employee'].create(
+        [
+            {
+                'name': f'{person["first_name"]} {person["last_name"]}'[:120],
+                'work_email': person['email'],
+                'company_id': env.company.id,
+            }
+            # Ramp lists nobody who was invited and has not come in, so Odoo cannot know them
+            for person in people
+            if person['email'] not in known and person['status'] != 'INVITE_PENDING'
+        ]
+    )
 
 
 def connect_company(env, ramp, **values):
     """A connection of the company to the simulated business, connected and committed."""
-    connection = env['ramp.connection'].create({
-        'name': 'Ramp (simulated)', 'environment': 'custom', 'api_url': ramp.api_url, 'client_id': ramp.client_id,
-        'client_secret': ramp.client_secret, 'start_date': '2020-01-01', 'existing_policy': 'book', 'company_id': env.company.id, **values})
+    connection = env['ramp.connection'].create(
+        {
+            'name': 'Ramp (simulated)',
+            'environment': 'custom',
+            'api_url': ramp.api_url,
+            'client_id': ramp.client_id,
+            'client_secret': ramp.client_secret,
+            'start_date': '2020-01-01',
+            'existing_policy': 'book',
+            'company_id': env.company.id,
+            **values,
+        }
+    )
     env.cr.commit()
     connection.action_connect()
     env.cr.commit()
@@ -132,21 +178,45 @@ def set_up(env, ramp, *, transactions=600, months=6, seed=1, **options):
     plan = env['account.analytic.plan'].search([], limit=1) or env['account.analytic.plan'].create({'name': 'Projects'})
     analytics = analytic_accounts(env, plan, ('Office Move', 'Website', 'Trade Fair', 'Customer Support'))
     coding = env['ramp.coding']
-    accounts = env['account.account'].search([
-        ('account_type', 'in', ('expense', 'asset_prepayments')), ('company_ids', 'in', env.company.ids)])
+    accounts = env['account.account'].search(
+        [('account_type', 'in', ('expense', 'asset_prepayments')), ('company_ids', 'in', env.company.ids)]
+    )
     ramp.reset(
-        transactions=transactions, months=months, seed=seed,
-        accounts=[{'id': coding._get_external_id(account), 'code': account.code, 'name': account.name, 'classification': 'EXPENSE'}
-                  for account in accounts],
-        analytics=[{'field_id': coding._get_external_id(plan), 'field_name': plan.name, 'options': [
-            {'id': coding._get_external_id(account), 'code': account.code or account.name, 'value': account.name} for account in analytics]}],
-        **options)
+        transactions=transactions,
+        months=months,
+        seed=seed,
+        accounts=[
+            {
+                'id': coding._get_external_id(account),
+                'code': account.code,
+                'name': account.name,
+                'classification': 'EXPENSE',
+            }
+            for account in accounts
+        ],
+        analytics=[
+            {
+                'field_id': coding._get_external_id(plan),
+                'field_name': plan.name,
+                'options': [
+                    {
+                        'id': coding._get_external_id(account),
+                        'code': account.code or account.name,
+                        'value': account.name,
+                    }
+                    for account in analytics
+                ],
+            }
+        ],
+        **options,
+    )
     hire_people(env, ramp)
     return connect_company(env, ramp)
 
 
 def set_up_empty(env, ramp, *, seed=1, **values):
-    """The same with a Ramp that has neither a chart nor spend yet: `run_flows` gives it the one, `Ramp.spend` the other.
+    """The same with a Ramp that has neither a chart nor spend yet: `run_flows` gives it the one, `Ramp.spend` the
+    other.
 
     :param values: of the connection
     """
@@ -172,31 +242,49 @@ def run_flows(env, connection, limit=50, sends=None):
             cron.method_direct_trigger()
             env.cr.commit()
             env.invalidate_all()
-            called_again = env['ir.cron.trigger'].search_count([('cron_id', '=', cron.id), ('call_at', '<=', env.cr.now())], limit=1)
-            if not called_again and not env['ramp.record'].search_count([
-                    ('connection_id', '=', connection.id), ('flow', '=', flow._flow), ('next_attempt', '=', False),
-                    ('error_message', '=', False), '|', ('state', '=', 'pending'), '&', ('state', '=', 'done'), ('sync_key', '!=', False),
-                    ], limit=1):
+            called_again = env['ir.cron.trigger'].search_count(
+                [('cron_id', '=', cron.id), ('call_at', '<=', env.cr.now())], limit=1
+            )
+            if not called_again and not env['ramp.record'].search_count(
+                [
+                    ('connection_id', '=', connection.id),
+                    ('flow', '=', flow._flow),
+                    ('next_attempt', '=', False),
+                    ('error_message', '=', False),
+                    '|',
+                    ('state', '=', 'pending'),
+                    '&',
+                    ('state', '=', 'done'),
+                    ('sync_key', '!=', False),
+                ],
+                limit=1,
+            ):
                 break
     return env['ramp.run'].search([('id', '>', last)], order='id')
 
 
 def card_liability(env, connection):
     """The card liability in the general ledger by entity and currency, in minor units, beside what Ramp says was spent."""
-    env.cr.execute("""
+    env.cr.execute(
+        """
         SELECT r.payload ->> 'entity_id', c.name, -SUM(l.amount_currency), COUNT(DISTINCT m.id)
           FROM account_move_line l
           JOIN account_move m ON m.id = l.move_id AND m.state = 'posted'
           JOIN res_currency c ON c.id = l.currency_id
           JOIN ramp_record r ON r.res_model = 'account.move' AND r.res_id = m.id AND r.flow = 'transaction'
          WHERE l.account_id = %s
-         GROUP BY 1, 2""", [connection.card_account_id.id])
+         GROUP BY 1, 2""",
+        [connection.card_account_id.id],
+    )
     return {(entity, currency): (amount, count) for entity, currency, amount, count in env.cr.fetchall()}
 
 
 def open_payables(env, connection):
-    """What the general ledger owes by Ramp vendor and currency, in minor units; whatever else is booked on the partner counts, too."""
-    env.cr.execute("""
+    """What the general ledger owes by Ramp vendor and currency, in minor units; whatever else is booked on the partner
+    counts, too.
+    """
+    env.cr.execute(
+        """
         SELECT v.ramp_id, c.name, c.decimal_places, -SUM(l.amount_residual_currency)
           FROM account_move_line l
           JOIN account_account a ON a.id = l.account_id AND a.account_type = 'liability_payable'
@@ -205,8 +293,14 @@ def open_payables(env, connection):
          WHERE l.parent_state = 'posted' AND l.company_id = %s
            AND NOT EXISTS (
                 SELECT FROM ramp_record k WHERE k.flow = 'vendor_credit' AND k.res_model = 'account.move' AND k.res_id = l.move_id)
-         GROUP BY 1, 2, 3""", [connection.id, connection.company_id.id])
-    return {(vendor, currency): round(amount * 10 ** places) for vendor, currency, places, amount in env.cr.fetchall() if amount}
+         GROUP BY 1, 2, 3""",
+        [connection.id, connection.company_id.id],
+    )
+    return {
+        (vendor, currency): round(amount * 10**places)
+        for vendor, currency, places, amount in env.cr.fetchall()
+        if amount
+    }
 
 
 def emit_json(result):

@@ -1,4 +1,5 @@
 """A plugin of pytest for tests of the addon that need no database: what `pytest_odoo` does, without a registry."""
+
 import os
 
 from pytest_odoo import disable_odoo_test_retry, monkey_patch_resolve_pkg_root_and_module_name, support_subtest

@@ -3,16 +3,18 @@
     ./dev test                      what a commit has to pass
     ./dev test test_bill            what a file, a class or a word of a test's name names, and nothing else
     ./dev test --only unit -x       one lane; what is not known here is pytest's, or Odoo's, to read
-    ./dev test --full               every kill, every test under both runners, properties, chaos and order by new chances
+    ./dev test --full               every kill, every test under both runners, properties, chaos and order by new
+    chances
 
 | lane | what |
 |---|---|
 | lint, translations | `./dev lint`, `./dev i18n --check` |
 | plain | tests that need no database: the client of Ramp's API, and the simulator |
-| unit | the addon's tests by pytest, each in a transaction that is rolled back, on a database for each core; but for those of `odoo` |
-| odoo | the addon's tests as Odoo itself runs them, in the course of an upgrade: those with the tag `ramp_smoke`; in a full run all |
-| system | real processes, real HTTP, real SIGKILL |
+| unit | the addon's tests by pytest, each in a transaction that is rolled back, on a database for each core; but for
+those of `odoo` | | odoo | the addon's tests as Odoo itself runs them, in the course of an upgrade: those with the tag
+`ramp_smoke`; in a full run all | | system | real processes, real HTTP, real SIGKILL |
 """
+
 import argparse
 import contextlib
 import dataclasses
@@ -76,13 +78,15 @@ def pytest_command(runtime, *arguments):
 
 
 def shuffled(options):
-    """pytest's options for another order of classes, and of the tests of each, in a full run: no test depends on the one before."""
-    return ('--random-order-bucket=class', f"--random-order-seed={os.environ['RAMP_ROTATION']}") if options.full else ()
+    """pytest's options for another order of classes, and of the tests of each, in a full run: no test depends on the
+    one before.
+    """
+    return ('--random-order-bucket=class', f'--random-order-seed={os.environ["RAMP_ROTATION"]}') if options.full else ()
 
 
 def with_tools(runtime):
     """The environment in which pytest finds the plugins beside this file."""
-    return {'PYTHONPATH': f"{CHECKOUT / 'tools'}{os.pathsep}{runtime.environ()['PYTHONPATH']}"}
+    return {'PYTHONPATH': f'{CHECKOUT / "tools"}{os.pathsep}{runtime.environ()["PYTHONPATH"]}'}
 
 
 def shared_out(options, by):
@@ -102,10 +106,23 @@ def run_translations(runtime, options):
 
 @contextlib.contextmanager
 def run_plain(runtime, options):
-    files = options.files.get('plain') or [path.name for path in sorted(TESTS.glob('test_*.py')) if path.name.startswith(PLAIN)]
-    yield (pytest_command(runtime, '-p', 'no:odoo', '-p', 'plain_tests', *shuffled(options),
-                          *(runtime.addons / ADDON / 'tests' / name for name in files), *options.arguments),
-           with_tools(runtime), runtime.addons / ADDON)
+    files = options.files.get('plain') or [
+        path.name for path in sorted(TESTS.glob('test_*.py')) if path.name.startswith(PLAIN)
+    ]
+    yield (
+        pytest_command(
+            runtime,
+            '-p',
+            'no:odoo',
+            '-p',
+            'plain_tests',
+            *shuffled(options),
+            *(runtime.addons / ADDON / 'tests' / name for name in files),
+            *options.arguments,
+        ),
+        with_tools(runtime),
+        runtime.addons / ADDON,
+    )
 
 
 @contextlib.contextmanager
@@ -114,18 +131,35 @@ def run_unit(runtime, options):
     if options.full:
         fetch_browser()
     files = options.files.get('unit') or [
-        path.name for path in sorted(TESTS.glob('test_*.py')) if not path.name.startswith(PLAIN)]
+        path.name for path in sorted(TESTS.glob('test_*.py')) if not path.name.startswith(PLAIN)
+    ]
     tours = () if options.full or options.names else ('-k', f'not {TOURS}')
     # in a whole run, Odoo's runner has them already
     smoke = ('-p', 'without_smoke') if options.whole and not options.full else ()
     with database(runtime, runtime.test_template(), 'unit') as name:
-        yield (pytest_command(
-            runtime, f'--odoo-database={name}', '--odoo-http', f'--odoo-config={runtime.config}',
-            *shared_out(options, 'loadscope'), *shuffled(options), *tours, *smoke,
-            *(tests / name for name in files), *options.arguments),
+        yield (
+            pytest_command(
+                runtime,
+                f'--odoo-database={name}',
+                '--odoo-http',
+                f'--odoo-config={runtime.config}',
+                *shared_out(options, 'loadscope'),
+                *shuffled(options),
+                *tours,
+                *smoke,
+                *(tests / name for name in files),
+                *options.arguments,
+            ),
             # the processes clone the database with PostgreSQL's own programs
-            {**CALM, **with_tools(runtime), 'PGHOST': runtime.postgres.socket, 'PGUSER': runtime.postgres.user,
-             'PATH': f"{runtime.postgres.program('psql').parent}{os.pathsep}{runtime.environ()['PATH']}"}, runtime.addons / ADDON)
+            {
+                **CALM,
+                **with_tools(runtime),
+                'PGHOST': runtime.postgres.socket,
+                'PGUSER': runtime.postgres.user,
+                'PATH': f'{runtime.postgres.program("psql").parent}{os.pathsep}{runtime.environ()["PATH"]}',
+            },
+            runtime.addons / ADDON,
+        )
 
 
 @contextlib.contextmanager
@@ -133,19 +167,48 @@ def run_odoo(runtime, options):
     tags = f'/{ADDON}' if options.full else f'ramp_smoke/{ADDON}'
     fetch_browser()  # waits, where that is under way
     with database(runtime, runtime.test_template(), 'odoo') as name:
-        yield (runtime.odoo(
-            '-d', name, '-u', ADDON, '--test-tags', tags, '--stop-after-init', '--http-port', '0', '--log-level', 'warn',
-            '--log-handler', 'py.warnings:CRITICAL', '--log-handler', 'odoo.tests.result:INFO',
-            '--log-handler', f'odoo.addons.{ADDON}.tests:INFO', *options.arguments),
+        yield (
+            runtime.odoo(
+                '-d',
+                name,
+                '-u',
+                ADDON,
+                '--test-tags',
+                tags,
+                '--stop-after-init',
+                '--http-port',
+                '0',
+                '--log-level',
+                'warn',
+                '--log-handler',
+                'py.warnings:CRITICAL',
+                '--log-handler',
+                'odoo.tests.result:INFO',
+                '--log-handler',
+                f'odoo.addons.{ADDON}.tests:INFO',
+                *options.arguments,
+            ),
             {**CALM, 'RAMP_FULL': ''},  # the many examples are pytest's
-            CHECKOUT)
+            CHECKOUT,
+        )
 
 
 @contextlib.contextmanager
 def run_system(runtime, options):
-    yield (pytest_command(runtime, '-p', 'no:odoo', *shared_out(options, 'loadgroup'), '--no-loadscope-reorder', *shuffled(options),
-                          *(TESTS / 'system' / name for name in options.files.get('system', ['.'])), *options.arguments),
-           {'RAMP_RUNTIME': '1'}, CHECKOUT)
+    yield (
+        pytest_command(
+            runtime,
+            '-p',
+            'no:odoo',
+            *shared_out(options, 'loadgroup'),
+            '--no-loadscope-reorder',
+            *shuffled(options),
+            *(TESTS / 'system' / name for name in options.files.get('system', ['.'])),
+            *options.arguments,
+        ),
+        {'RAMP_RUNTIME': '1'},
+        CHECKOUT,
+    )
 
 
 LANES = {  # in the order in which they begin; the seconds are those of two cores
@@ -160,16 +223,22 @@ LANES = {  # in the order in which they begin; the seconds are those of two core
 
 # -- what a name names
 
+
 def named(name):
-    """({lane: files in which a file, a class or a part of a test's name is found}, the keyword that pytest knows its tests by,
-    whether there are others in these files)."""
+    """({lane: files in which a file, a class or a part of a test's name is found}, the keyword that pytest knows its
+    tests by, whether there are others in these files)."""
     path, _colons, inside = name.partition('::')
     stem = Path(path).name.removesuffix('.py')
     tests = [('system', path) for path in sorted((TESTS / 'system').glob('test_*.py'))] + [
-        ('plain' if path.name.startswith(PLAIN) else 'unit', path) for path in sorted(TESTS.glob('test_*.py'))]
+        ('plain' if path.name.startswith(PLAIN) else 'unit', path) for path in sorted(TESTS.glob('test_*.py'))
+    ]
     of_file = [(lane, path) for lane, path in tests if path.stem in (stem, f'test_{stem}')]
-    found = of_file or [(lane, path) for lane, path in tests if name.lower() in path.stem or re.search(
-        rf'^\s*(class|def) \w*{re.escape(name)}', path.read_text(encoding='utf-8'), re.M | re.I)]
+    found = of_file or [
+        (lane, path)
+        for lane, path in tests
+        if name.lower() in path.stem
+        or re.search(rf'^\s*(class|def) \w*{re.escape(name)}', path.read_text(encoding='utf-8'), re.M | re.I)
+    ]
     if not found:
         raise Fail(f'no test file, class or test has {name!r} in its name')
     files = {}
@@ -180,13 +249,19 @@ def named(name):
 
 # -- to run them
 
+
 def run(runtime, name, options, output=None):
     """The exit code of a lane. `output`: file for what it prints, if that is to be shown later."""
     lane, started, pid = LANES[name], time.monotonic(), None
     say(f'tests: {name}')
     with lane.run(runtime, options) as (command, environ, folder):
-        process = subprocess.Popen(list(map(str, command)), cwd=folder, stdout=output, stderr=output and subprocess.STDOUT,
-                                   env={**runtime.environ(), **{key: str(value) for key, value in environ.items()}})
+        process = subprocess.Popen(
+            list(map(str, command)),
+            cwd=folder,
+            stdout=output,
+            stderr=output and subprocess.STDOUT,
+            env={**runtime.environ(), **{key: str(value) for key, value in environ.items()}},
+        )
         try:
             pid, status, used = os.wait4(process.pid, 0)
         finally:
@@ -202,8 +277,10 @@ def run(runtime, name, options, output=None):
         shutil.copyfileobj(output, sys.stdout.buffer)
         sys.stdout.flush()
     result = {0: 'passed', NO_TEST: 'ran no test'}.get(process.returncode, 'FAILED')
-    say(f"tests: {name} {result} in {seconds:.0f} s "
-        f'({used.ru_utime + used.ru_stime:.0f} s of a core, besides those of PostgreSQL)')
+    say(
+        f'tests: {name} {result} in {seconds:.0f} s '
+        f'({used.ru_utime + used.ru_stime:.0f} s of a core, besides those of PostgreSQL)'
+    )
     if seconds > lane.seconds and not options.full and CORES >= 2:
         say(f'tests: {name} took more than the {lane.seconds} s that it should take at most')
     return process.returncode
@@ -217,17 +294,27 @@ def is_passed(codes):
 def slowest_of_odoo(output):
     """Add to Odoo's log what pytest prints by itself: its slowest ten. Each test is logged when it starts."""
     output.seek(0)
-    starts = re.findall(r'^\S+ (\d+):(\d+):(\d+),(\d+) .* Starting (\S+) \.\.\.', output.read().decode(errors='replace'), re.M)
-    moments = [(int(hour) * 3600 + int(minute) * 60 + int(second) + int(part) / 1000, test) for hour, minute, second, part, test in starts]
-    taken = sorted(((after - at) % 86400, test) for (at, test), (after, _next) in zip(moments, moments[1:], strict=False))
+    starts = re.findall(
+        r'^\S+ (\d+):(\d+):(\d+),(\d+) .* Starting (\S+) \.\.\.', output.read().decode(errors='replace'), re.M
+    )
+    moments = [
+        (int(hour) * 3600 + int(minute) * 60 + int(second) + int(part) / 1000, test)
+        for hour, minute, second, part, test in starts
+    ]
+    taken = sorted(
+        ((after - at) % 86400, test) for (at, test), (after, _next) in zip(moments, moments[1:], strict=False)
+    )
     text = ''.join(f'{seconds:.2f}s {test}\n' for seconds, test in taken[:-11:-1])
     output.write(f'slowest 10 of {len(moments)}, with the set-up of the class that begins after them\n{text}'.encode())
 
 
 def run_side_by_side(runtime, names, options):
-    """The exit codes of all lanes. One begins whenever a core is free: one that needs one may be beside one that takes all."""
+    """The exit codes of all lanes. One begins whenever a core is free: one that needs one may be beside one that takes
+    all.
+    """
     waiting, running, codes = list(names), {}, []
     with ThreadPoolExecutor() as pool:
+
         def start(function, cores, *arguments):
             running[pool.submit(function, *arguments)] = cores
 
@@ -263,44 +350,72 @@ def run_and_show(runtime, name, options):
 
 
 def rotation():
-    """A number that changes with each commit: which of several cases of a kind it runs. The one in RAMP_ROTATION, if there is any."""
+    """A number that changes with each commit: which of several cases of a kind it runs. The one in RAMP_ROTATION, if
+    there is any.
+    """
     given = os.environ.get('RAMP_ROTATION')
     if given:
         return given
-    commit = subprocess.run(['git', 'rev-parse', 'HEAD'], cwd=CHECKOUT, capture_output=True, text=True, check=False).stdout
+    commit = subprocess.run(
+        ['git', 'rev-parse', 'HEAD'], cwd=CHECKOUT, capture_output=True, text=True, check=False
+    ).stdout
     return str(int(commit[:8] or '0', 16))
 
 
 def beyond(runtime):
     """What a full run has beyond `./dev test`, in words."""
-    command = [runtime.python, '-m', 'pytest', '-p', 'no:odoo', '-p', 'no:cacheprovider', '-q', '--collect-only', TESTS / 'system']
+    command = [
+        runtime.python,
+        '-m',
+        'pytest',
+        '-p',
+        'no:odoo',
+        '-p',
+        'no:cacheprovider',
+        '-q',
+        '--collect-only',
+        TESTS / 'system',
+    ]
 
     def cases(full):
-        found = subprocess.run(list(map(str, command)), cwd=CHECKOUT, capture_output=True, text=True, check=False,
-                               env={**runtime.environ(), 'RAMP_RUNTIME': '1', 'RAMP_FULL': full})
+        found = subprocess.run(
+            list(map(str, command)),
+            cwd=CHECKOUT,
+            capture_output=True,
+            text=True,
+            check=False,
+            env={**runtime.environ(), 'RAMP_RUNTIME': '1', 'RAMP_FULL': full},
+        )
         return found.stdout.count('::')
 
     properties = sum(path.read_text(encoding='utf-8').count('@given') for path in TESTS.glob('test_*.py'))
-    return '\n'.join([
-        'A full run has beyond ./dev test:',
-        f"  system: {cases('1')} cases instead of {cases('')}, and in those of push every kill instead of one of its kind",
-        '  odoo: every test instead of those with the tag ramp_smoke; unit: the tours, too',
-        f'  unit and plain: twenty times as many examples of {properties} properties, by a new chance',
-        '  classes, and the tests of each, in another order',
-        '  the addon installed anew instead of upgraded'])
+    return '\n'.join(
+        [
+            'A full run has beyond ./dev test:',
+            f'  system: {cases("1")} cases instead of {cases("")}, and in those of push every kill instead of one of '
+            'its kind',
+            '  odoo: every test instead of those with the tag ramp_smoke; unit: the tours, too',
+            f'  unit and plain: twenty times as many examples of {properties} properties, by a new chance',
+            '  classes, and the tests of each, in another order',
+            '  the addon installed anew instead of upgraded',
+        ]
+    )
 
 
 def main():
     arguments = sys.argv[1:]
     words = list(itertools.takewhile(lambda argument: not argument.startswith('-'), arguments))
-    parser = argparse.ArgumentParser(prog='./dev test', usage='./dev test [NAME ...] [options of this and of the runner]', epilog=(
-        'NAME: a test file, a class, or a part of the name of a file, a class or a test'))
+    parser = argparse.ArgumentParser(
+        prog='./dev test',
+        usage='./dev test [NAME ...] [options of this and of the runner]',
+        epilog=('NAME: a test file, a class, or a part of the name of a file, a class or a test'),
+    )
     parser.add_argument('--only', choices=LANES, action='append', help='a lane')
     parser.add_argument('--full', action='store_true', help='everything, by new chances')
-    options, options.arguments = parser.parse_known_args(arguments[len(words):])
+    options, options.arguments = parser.parse_known_args(arguments[len(words) :])
     options.names, options.files = words, {}
     if options.arguments and not (options.only or options.names):
-        parser.error(f"{' '.join(options.arguments)}: options of a runner need --only LANE, or names")
+        parser.error(f'{" ".join(options.arguments)}: options of a runner need --only LANE, or names')
     names = options.only or list(LANES)
     found = [named(name) for name in options.names]
     for files, _keyword, _others in found:
@@ -318,7 +433,7 @@ def main():
         os.environ['RAMP_FULL'] = '1'
         os.environ['RAMP_ROTATION'] = str(secrets.randbits(32))
         runtime.template(new=True)
-    say(f"tests: RAMP_ROTATION={os.environ['RAMP_ROTATION']}")
+    say(f'tests: RAMP_ROTATION={os.environ["RAMP_ROTATION"]}')
     if options.names or len(names) == 1:
         codes = [run(runtime, name, options) for name in names]
     else:

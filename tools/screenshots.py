@@ -1,8 +1,9 @@
 """The pictures of the README and of the store page: a real Odoo in a real browser, with a simulated Ramp.
 
-    ./dev screenshots                    take them all
-    ./dev screenshots --serve            prepare the same Odoo and leave it running, to look around
+./dev screenshots                    take them all
+./dev screenshots --serve            prepare the same Odoo and leave it running, to look around
 """
+
 import argparse
 import contextlib
 import io
@@ -45,24 +46,54 @@ ACCOUNTS = {
 # vendor, number of the invoice, where its lines belong, lines; the first one's number comes a second time
 BILLS = (
     ('Gotham Property Group', 'GPG-2041', 'Staples', (('Office rent', 420000), ('Cleaning', 36000))),
-    ('Acme Cloud Services', 'ACS-7731', 'Amazon Web Services', (('Compute', 128450), ('Storage', 31275), ('Support plan', 20000))),
+    (
+        'Acme Cloud Services',
+        'ACS-7731',
+        'Amazon Web Services',
+        (('Compute', 128450), ('Storage', 31275), ('Support plan', 20000)),
+    ),
     ('Acme Cloud Services', 'ACS-7732', 'GitHub', (('Training day', 95000),)),
     ('Bright Design Studio', 'BDS-118', 'Google Ads', (('Brochure, 24 pages', 180000),)),
     ('Northwind Logistics', 'NW-90417', 'FedEx', (('Freight, two pallets', 61890),)),
 )
-PEOPLE = [('Ada', 'Lovelace'), ('Liam', "O'Brien"), ('Zoë', 'Nuñez'), ('José', 'González'), ('Bjørn', 'Sørensen'), ('Mary', 'Major')]
+PEOPLE = [
+    ('Ada', 'Lovelace'),
+    ('Liam', "O'Brien"),
+    ('Zoë', 'Nuñez'),
+    ('José', 'González'),
+    ('Bjørn', 'Sørensen'),
+    ('Mary', 'Major'),
+]
 
 
 def make_bills(ramp, codes, number=None, count=None):
     """Bills of a few vendors, two of them paid by one transfer; returns {number: Ramp id}."""
     made = {}
     for vendor, invoice, account, lines in BILLS[:count]:
-        made[invoice] = ramp.ask('POST', '/bills', {
-            'vendor': vendor, 'currency': 'USD', 'invoice_number': number or invoice,
-            'lines': [{'amount_minor': minor, 'account': codes[account], 'memo': memo} for memo, minor in lines],
-            'invoices': [{'filename': f'{number or invoice}.pdf', 'text': [
-                vendor, '', f'Invoice {number or invoice}', '', *(f'{memo}    {minor / 100:.2f}' for memo, minor in lines), '',
-                f'Total    {sum(minor for _memo, minor in lines) / 100:.2f} USD']}]})['id']
+        made[invoice] = ramp.ask(
+            'POST',
+            '/bills',
+            {
+                'vendor': vendor,
+                'currency': 'USD',
+                'invoice_number': number or invoice,
+                'lines': [{'amount_minor': minor, 'account': codes[account], 'memo': memo} for memo, minor in lines],
+                'invoices': [
+                    {
+                        'filename': f'{number or invoice}.pdf',
+                        'text': [
+                            vendor,
+                            '',
+                            f'Invoice {number or invoice}',
+                            '',
+                            *(f'{memo}    {minor / 100:.2f}' for memo, minor in lines),
+                            '',
+                            f'Total    {sum(minor for _memo, minor in lines) / 100:.2f} USD',
+                        ],
+                    }
+                ],
+            },
+        )['id']
     if not count:
         ramp.ask('POST', '/bills/payments', {'ids': [made['ACS-7731'], made['ACS-7732']]})
     return made
@@ -72,49 +103,112 @@ def prepare_company(env, ramp):
     """A company with some weeks of card spend and a few bills, most of it booked and some of it held."""
     company = env.company
     company.name = 'Widget Works'
-    accounts = env['account.account'].create([
-        {'name': name, 'code': f'68{number:02}00', 'account_type': 'expense', 'company_ids': [(6, 0, company.ids)]}
-        for number, name in enumerate(ACCOUNTS, 1)])
-    env.ref('base.user_admin').group_ids += env.ref('account.group_account_user')  # the lines of entries are shown to these only
+    accounts = env['account.account'].create(
+        [
+            {'name': name, 'code': f'68{number:02}00', 'account_type': 'expense', 'company_ids': [(6, 0, company.ids)]}
+            for number, name in enumerate(ACCOUNTS, 1)
+        ]
+    )
+    env.ref('base.user_admin').group_ids += env.ref(
+        'account.group_account_user'
+    )  # the lines of entries are shown to these only
     connection = set_up(
-        env, ramp, transactions=70, months=2, seed=3,
-        entities=[{'name': 'Widget Works Inc.', 'currency': 'USD'}, {'name': 'Widget Works Europe GmbH', 'currency': 'EUR'}],
-        users=[{'first_name': first, 'last_name': last, 'email': f'{number}@widgetworks.example'}
-               for number, (first, last) in enumerate(PEOPLE, 1)])
+        env,
+        ramp,
+        transactions=70,
+        months=2,
+        seed=3,
+        entities=[
+            {'name': 'Widget Works Inc.', 'currency': 'USD'},
+            {'name': 'Widget Works Europe GmbH', 'currency': 'EUR'},
+        ],
+        users=[
+            {'first_name': first, 'last_name': last, 'email': f'{number}@widgetworks.example'}
+            for number, (first, last) in enumerate(PEOPLE, 1)
+        ],
+    )
     connection.name = 'Ramp'
-    env['ir.config_parameter'].set_param('web.base.url', 'https://odoo.widgetworks.example')  # it is in reasons that name a document
+    env['ir.config_parameter'].set_param(
+        'web.base.url', 'https://odoo.widgetworks.example'
+    )  # it is in reasons that name a document
     env.cr.commit()
-    codes = {merchant: env['ramp.coding']._get_external_id(account)
-             for account, merchants in zip(accounts, ACCOUNTS.values(), strict=True) for merchant in merchants}
+    codes = {
+        merchant: env['ramp.coding']._get_external_id(account)
+        for account, merchants in zip(accounts, ACCOUNTS.values(), strict=True)
+        for merchant in merchants
+    }
     for row in ramp.ask('GET', '/transactions')['data']:
         merchant = row['merchant_name'] if row['merchant_name'] in codes else 'Staples'
         memo = row['memo'] if row['memo'] in ('Team lunch', 'Client visit', 'Monthly plan') else None
         if row['sync_status'] == 'SYNC_READY':
-            ramp.ask('PATCH', f"/transactions/{row['id']}", {'merchant_name': merchant, 'memo': memo, 'account': codes[merchant]})
+            ramp.ask(
+                'PATCH',
+                f'/transactions/{row["id"]}',
+                {'merchant_name': merchant, 'memo': memo, 'account': codes[merchant]},
+            )
         for receipt in row['receipts']:
-            ramp.ask('PATCH', f'/objects/receipts/{receipt}', {'_kind': 'pdf', '_text': [
-                merchant, '', f"Date    {row['user_transaction_time'][:10]}", f"Total    {row['amount']:.2f} {row['currency_code']}", '',
-                'Paid by card. Thank you!']})
+            ramp.ask(
+                'PATCH',
+                f'/objects/receipts/{receipt}',
+                {
+                    '_kind': 'pdf',
+                    '_text': [
+                        merchant,
+                        '',
+                        f'Date    {row["user_transaction_time"][:10]}',
+                        f'Total    {row["amount"]:.2f} {row["currency_code"]}',
+                        '',
+                        'Paid by card. Thank you!',
+                    ],
+                },
+            )
     run_flows(env, connection)
     bills = make_bills(ramp, codes)
     run_flows(env, connection)
     primary = codes['Uber']
     for values in (
-            {'merchant': 'Blue Bottle Coffee', 'amount_minor': 4210, 'account': None},
-            {'merchant': 'FedEx', 'amount_minor': 4599, 'account': '699900'},
-            {'merchant': 'Marriott', 'amount_minor': 61240, 'lines': [
-                {'amount_minor': 51240, 'account': primary}, {'amount_minor': 10000, 'account': None}]},
-            {'merchant': 'Uber', 'amount_minor': 2250, 'account': primary, 'user': None, 'card_holder': {
-                'user_id': '3fa85f64-5717-4562-b3fc-2c963f66afa6', 'first_name': 'Robin', 'last_name': 'Newcomer'}, 'broken': True},
+        {'merchant': 'Blue Bottle Coffee', 'amount_minor': 4210, 'account': None},
+        {'merchant': 'FedEx', 'amount_minor': 4599, 'account': '699900'},
+        {
+            'merchant': 'Marriott',
+            'amount_minor': 61240,
+            'lines': [{'amount_minor': 51240, 'account': primary}, {'amount_minor': 10000, 'account': None}],
+        },
+        {
+            'merchant': 'Uber',
+            'amount_minor': 2250,
+            'account': primary,
+            'user': None,
+            'card_holder': {
+                'user_id': '3fa85f64-5717-4562-b3fc-2c963f66afa6',
+                'first_name': 'Robin',
+                'last_name': 'Newcomer',
+            },
+            'broken': True,
+        },
     ):
         ramp.ask('POST', '/transactions', {'currency': 'USD', **values})
-    changed = next(row for row in ramp.ask('GET', '/transactions?sync_status=SYNCED')['data'] if row['_money']['amount_minor'] > 2000)
-    ramp.ask('PATCH', f"/transactions/{changed['id']}", {
-        'amount_minor': changed['_money']['amount_minor'] + 500, 'sync_status': 'SYNC_READY', 'memo': 'Tip added'})
+    changed = next(
+        row
+        for row in ramp.ask('GET', '/transactions?sync_status=SYNCED')['data']
+        if row['_money']['amount_minor'] > 2000
+    )
+    ramp.ask(
+        'PATCH',
+        f'/transactions/{changed["id"]}',
+        {'amount_minor': changed['_money']['amount_minor'] + 500, 'sync_status': 'SYNC_READY', 'memo': 'Tip added'},
+    )
     make_bills(ramp, codes, number='GPG-2041', count=1)  # a number that is in the books already
-    ramp.ask('PATCH', f"/bills/{bills['BDS-118']}", {'lines': [
-        {'amount_minor': 180000, 'account': codes['Google Ads'], 'memo': 'Brochure, 24 pages'},
-        {'amount_minor': 45000, 'account': codes['Google Ads'], 'memo': 'Photographs'}]})
+    ramp.ask(
+        'PATCH',
+        f'/bills/{bills["BDS-118"]}',
+        {
+            'lines': [
+                {'amount_minor': 180000, 'account': codes['Google Ads'], 'memo': 'Brochure, 24 pages'},
+                {'amount_minor': 45000, 'account': codes['Google Ads'], 'memo': 'Photographs'},
+            ]
+        },
+    )
     # what was confirmed less than a minute ago counts as seen before
     env.cr.execute("UPDATE ramp_record SET confirmed_at = confirmed_at - interval '1 hour'")
     env.cr.commit()
@@ -125,21 +219,40 @@ def prepare_company(env, ramp):
 def make_differences(env, ramp):
     """A statement with its payment, everything looked at; and what people do to entries in Odoo afterwards."""
     connection = env['ramp.connection'].search([], limit=1)
-    connection.payment_journal_id = connection.payment_journal_id or env['account.journal'].search([('type', '=', 'bank')], limit=1)
+    connection.payment_journal_id = connection.payment_journal_id or env['account.journal'].search(
+        [('type', '=', 'bank')], limit=1
+    )
     first = datetime.now(timezone.utc).replace(day=1)
     ramp.ask('POST', '/statements', {'end': f'{first:%Y-%m-%d}', 'cashback_bps': 150})
     ramp.ask('POST', '/transfers', {'amount_minor': 100000, 'currency': 'USD'})
     connection.statement_policy = 'closed'
     env.cr.commit()
     run_flows(env, connection)
-    entries = env['account.move'].search([
-        ('ramp_id', '!=', False), ('move_type', '=', 'entry'), ('state', '=', 'posted'), ('currency_id.name', '=', 'USD'),
-        ('date', '>=', f'{first:%Y-%m-%d}'), ('amount_total', '>', 50)], order='date desc, id', limit=2)
+    entries = env['account.move'].search(
+        [
+            ('ramp_id', '!=', False),
+            ('move_type', '=', 'entry'),
+            ('state', '=', 'posted'),
+            ('currency_id.name', '=', 'USD'),
+            ('date', '>=', f'{first:%Y-%m-%d}'),
+            ('amount_total', '>', 50),
+        ],
+        order='date desc, id',
+        limit=2,
+    )
     entries[0].button_draft()
-    by_hand = env['account.move'].create({
-        'move_type': 'entry', 'journal_id': connection.card_journal_id.id, 'date': entries[0].date, 'ref': 'Correction', 'line_ids': [
-            (0, 0, {'name': 'Taxi, paid in cash', 'account_id': connection.card_account_id.id, 'credit': 38.0}),
-            (0, 0, {'name': 'Taxi, paid in cash', 'account_id': connection.cashback_account_id.id, 'debit': 38.0})]})
+    by_hand = env['account.move'].create(
+        {
+            'move_type': 'entry',
+            'journal_id': connection.card_journal_id.id,
+            'date': entries[0].date,
+            'ref': 'Correction',
+            'line_ids': [
+                (0, 0, {'name': 'Taxi, paid in cash', 'account_id': connection.card_account_id.id, 'credit': 38.0}),
+                (0, 0, {'name': 'Taxi, paid in cash', 'account_id': connection.cashback_account_id.id, 'debit': 38.0}),
+            ],
+        }
+    )
     by_hand.action_post()
     env.cr.commit()
     run_flows(env, connection)
@@ -155,10 +268,12 @@ def mend_differences(env, ramp, entry_id, by_hand_id):
     Move.browse(by_hand_id).button_cancel()
     connection.fallback_employee_id = env['hr.employee'].search([('work_email', '!=', False)], limit=1)
     env.cr.commit()
-    account = env['ramp.coding']._get_external_id(env['account.account'].search([('name', '=', 'Office Supplies')], limit=1))
+    account = env['ramp.coding']._get_external_id(
+        env['account.account'].search([('name', '=', 'Office Supplies')], limit=1)
+    )
     for row in ramp.ask('GET', '/transactions')['data']:
         if row['sync_status'] != 'SYNCED' and row['state'] == 'CLEARED':
-            ramp.ask('PATCH', f"/transactions/{row['id']}", {'account': account, 'sync_status': 'SYNC_READY'})
+            ramp.ask('PATCH', f'/transactions/{row["id"]}', {'account': account, 'sync_status': 'SYNC_READY'})
     for row in env['ramp.record'].search([('has_changed', '=', True)]):
         row.action_rebook()
     for row in env['ramp.record'].search([('flow', '=', 'bill'), ('state', '=', 'held')]):
@@ -193,15 +308,33 @@ def make_purchase(env, ramp):
     suppliers, products = procurement.make_catalogue(env)
     products.property_account_expense_id = env['account.account'].search([('name', '=', 'Office Supplies')], limit=1)
     [project] = env['account.analytic.account'].search([('name', '=', 'Office Move')], limit=1)
-    order = env['purchase.order'].create({'partner_id': suppliers[0][0].id, 'order_line': [
-        (0, 0, {'product_id': product.id, 'product_qty': quantity, 'price_unit': product.standard_price, 'tax_ids': [(5,)],
-                'analytic_distribution': {str(project.id): 100}})
-        for product, quantity in zip(products, (24, 400, 6), strict=False)]})
+    order = env['purchase.order'].create(
+        {
+            'partner_id': suppliers[0][0].id,
+            'order_line': [
+                (
+                    0,
+                    0,
+                    {
+                        'product_id': product.id,
+                        'product_qty': quantity,
+                        'price_unit': product.standard_price,
+                        'tax_ids': [(5,)],
+                        'analytic_distribution': {str(project.id): 100},
+                    },
+                )
+                for product, quantity in zip(products, (24, 400, 6), strict=False)
+            ],
+        }
+    )
     order.button_confirm()
     Department = env['hr.department']
-    department = Department.search([('name', '=', 'Engineering')], limit=1) or Department.create({'name': 'Engineering'})
-    person = env['hr.employee'].create({
-        'name': 'Grace Hopper', 'work_email': 'grace@widgetworks.example', 'department_id': department.id})
+    department = Department.search([('name', '=', 'Engineering')], limit=1) or Department.create(
+        {'name': 'Engineering'}
+    )
+    person = env['hr.employee'].create(
+        {'name': 'Grace Hopper', 'work_email': 'grace@widgetworks.example', 'department_id': department.id}
+    )
     env.cr.commit()
     run_flows(env, connection, sends=True)
     picking = procurement.receive_order(order, 0.5)
@@ -244,7 +377,10 @@ def odoo_stage(runtime, database, port, jobs):
             prepare_company(env, ramp)
         address = f'http://127.0.0.1:{port}'
         command = runtime.odoo('-d', database, '--http-port', port, '--max-cron-threads', jobs, '--log-level', 'warn')
-        with background(command, name='Odoo', log=cache_dir() / 'screenshots-odoo.log', env=runtime.environ()) as process:
+        with background(
+            command, name='Odoo', log=cache_dir() / 'screenshots-odoo.log', env=runtime.environ()
+        ) as process:
+
             def is_answering():
                 try:
                     return urllib.request.urlopen(f'{address}/web/login', timeout=5).status == 200
@@ -257,12 +393,19 @@ def odoo_stage(runtime, database, port, jobs):
 
 def call_method(browser, model, method, *args, **kwargs):
     """Call a method of a model as the browser's user."""
-    body = json.dumps({'jsonrpc': '2.0', 'method': 'call', 'params': {'model': model, 'method': method, 'args': args, 'kwargs': kwargs}})
+    body = json.dumps(
+        {
+            'jsonrpc': '2.0',
+            'method': 'call',
+            'params': {'model': model, 'method': method, 'args': args, 'kwargs': kwargs},
+        }
+    )
     answer = browser.ask(
         "fetch('/web/dataset/call_kw', {method: 'POST', headers: {'Content-Type': 'application/json'}, "
-        f"body: {json.dumps(body)}}}).then(answer => answer.json())")
+        f'body: {json.dumps(body)}}}).then(answer => answer.json())'
+    )
     if 'error' in answer:
-        raise Fail(f"Odoo refused {model}.{method}: {answer['error']['data']['message']}")
+        raise Fail(f'Odoo refused {model}.{method}: {answer["error"]["data"]["message"]}')
     return answer['result']
 
 
@@ -311,23 +454,37 @@ def take_pictures(browser, address):
     bill_pages(browser, address)
     browser.open(f'{address}/odoo/ramp-records')
     save_picture(browser, 'records')
-    [expense] = call_method(browser, 'hr.expense', 'search_read', [
-        ['ramp_id', '!=', False], ['currency_id.name', '=', 'USD'], ['message_main_attachment_id.mimetype', '=', 'application/pdf'],
-        ['total_amount', '>', 20]], fields=['account_move_id'], limit=1)
+    [expense] = call_method(
+        browser,
+        'hr.expense',
+        'search_read',
+        [
+            ['ramp_id', '!=', False],
+            ['currency_id.name', '=', 'USD'],
+            ['message_main_attachment_id.mimetype', '=', 'application/pdf'],
+            ['total_amount', '>', 20],
+        ],
+        fields=['account_move_id'],
+        limit=1,
+    )
     browser.resize(WIDE, 900)
-    browser.open(f"{address}/odoo/action-hr_expense.action_hr_expense_account/{expense['id']}")
-    browser.wait("!!document.querySelector('.o_attachment_preview iframe')?.contentDocument?.querySelector('.textLayer span')")
+    browser.open(f'{address}/odoo/action-hr_expense.action_hr_expense_account/{expense["id"]}')
+    browser.wait(
+        "!!document.querySelector('.o_attachment_preview iframe')?.contentDocument?.querySelector('.textLayer span')"
+    )
     browser.settle()
     save_picture(browser, 'expense')
     browser.resize(WIDTH, 800)
-    browser.open(f"{address}/odoo/account.move/{expense['account_move_id'][0]}")
+    browser.open(f'{address}/odoo/account.move/{expense["account_move_id"][0]}')
     save_picture(browser, 'entry')
-    [row] = call_method(browser, 'ramp.record', 'search_read', [['flow', '=', 'bill'], ['has_changed', '=', True]],
-        fields=['res_id'])
-    call_method(browser, 'ramp.record', 'action_rebook',
-        [row['id']])  # at the end, for the inbox looks otherwise from here on
+    [row] = call_method(
+        browser, 'ramp.record', 'search_read', [['flow', '=', 'bill'], ['has_changed', '=', True]], fields=['res_id']
+    )
+    call_method(
+        browser, 'ramp.record', 'action_rebook', [row['id']]
+    )  # at the end, for the inbox looks otherwise from here on
     browser.resize(WIDTH, 1100)
-    browser.open(f"{address}/odoo/account.move/{row['res_id']}")
+    browser.open(f'{address}/odoo/account.move/{row["res_id"]}')
     save_picture(browser, 'reversed', height=1080)
 
 
@@ -339,17 +496,21 @@ def bill_pages(browser, address):
     browser.open(f'{address}/odoo/ramp-inbox')
     browser.click('.o_data_row .o_data_cell', 'Bright Design Studio')
     save_picture(browser, 'changed', height=700)
-    [paid] = call_method(browser, 'account.move', 'search_read', [['ramp_id', '!=', False], ['ref', '=', 'ACS-7731']],
-        fields=['name'])
+    [paid] = call_method(
+        browser, 'account.move', 'search_read', [['ramp_id', '!=', False], ['ref', '=', 'ACS-7731']], fields=['name']
+    )
     browser.resize(WIDE, 960)
-    browser.open(f"{address}/odoo/account.move/{paid['id']}")
-    browser.wait("!!document.querySelector('.o_attachment_preview iframe')?.contentDocument?.querySelector('.textLayer span')")
+    browser.open(f'{address}/odoo/account.move/{paid["id"]}')
+    browser.wait(
+        "!!document.querySelector('.o_attachment_preview iframe')?.contentDocument?.querySelector('.textLayer span')"
+    )
     browser.settle()
     save_picture(browser, 'bill')
     browser.resize(WIDTH, 800)
-    [payment] = call_method(browser, 'account.payment', 'search_read', [['ramp_id', '!=', False]], fields=['name'],
-        limit=1)
-    browser.open(f"{address}/odoo/account.payment/{payment['id']}")
+    [payment] = call_method(
+        browser, 'account.payment', 'search_read', [['ramp_id', '!=', False]], fields=['name'], limit=1
+    )
+    browser.open(f'{address}/odoo/account.payment/{payment["id"]}')
     save_picture(browser, 'payment', height=580)
 
 
@@ -372,7 +533,11 @@ def main():
     # while pictures are taken, jobs run when the script says
     with odoo_stage(runtime, options.database, options.port, jobs=int(options.serve)) as (address, ramp):
         if options.serve:
-            print(f'Odoo:      {address}/odoo/ramp-connections (admin, admin)\nRamp:      {ramp.admin}/\nCtrl-C stops both.', flush=True)
+            print(
+                f'Odoo:      {address}/odoo/ramp-connections (admin, admin)\nRamp:      {ramp.admin}/\nCtrl-C stops '
+                'both.',
+                flush=True,
+            )
             with contextlib.suppress(KeyboardInterrupt):
                 while True:
                     time.sleep(3600)

@@ -1,11 +1,13 @@
 """Make the company of the tests, and what a browser loads, in a database and commit it: they then find it there.
 
-Scripts and style sheets that a test makes are rolled back with it: each tour would make them anew, for some ten seconds.
+Scripts and style sheets that a test makes are rolled back with it: each tour would make them anew, for some ten
+seconds.
 
     PYTHON tools/test_company.py DATABASE
 
 Run with the environment that `runtime.Runtime.environ` gives. A database that has the company already stays as it is.
 """
+
 import argparse
 import importlib
 

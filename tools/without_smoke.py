@@ -1,4 +1,6 @@
-"""A plugin of pytest for the unit lane beside the lane of Odoo's own runner: leaves to that one what it runs in each commit."""
+"""A plugin of pytest for the unit lane beside the lane of Odoo's own runner: leaves to that one what it runs in each
+commit.
+"""
 
 
 def pytest_collection_modifyitems(config, items):

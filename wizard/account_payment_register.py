@@ -7,7 +7,9 @@ class AccountPaymentRegister(models.TransientModel):
 
     @api.model
     def default_get(self, fields):
-        """EXTENDS: of several documents, those that Ramp pays are left out. Who chooses one alone, or only such, may pay it here."""
+        """EXTENDS: of several documents, those that Ramp pays are left out. Who chooses one alone, or only such, may
+        pay it here.
+        """
         result = super().default_get(fields)
         if 'line_ids' in result and 'default_line_ids' not in self.env.context:
             lines = self.new({'line_ids': result['line_ids']}).line_ids._origin
@@ -24,19 +26,38 @@ class AccountPaymentRegister(models.TransientModel):
             paid = wizard.line_ids.move_id.filtered('ramp_payment')
             left_out = wizard._chosen_moves().filtered('ramp_payment') - paid
             if paid:
-                message = self.env._('%(bill)s comes from Ramp. %(payment)s To pay it here instead, cancel the payment in Ramp first.',
-                                     bill=paid.display_name, payment=paid.ramp_payment) if len(paid) == 1 else self.env._(
-                    '%s of these bills come from Ramp, which pays them. To pay them here instead, cancel their payments in Ramp first.',
-                    len(paid))
+                message = (
+                    self.env._(
+                        '%(bill)s comes from Ramp. %(payment)s To pay it here instead, cancel the payment in Ramp '
+                        'first.',
+                        bill=paid.display_name,
+                        payment=paid.ramp_payment,
+                    )
+                    if len(paid) == 1
+                    else self.env._(
+                        '%s of these bills come from Ramp, which pays them. To pay them here instead, cancel their '
+                        'payments in Ramp first.',
+                        len(paid),
+                    )
+                )
             elif left_out:
-                message = self.env._('%s of the bills chosen are left out, because Ramp pays them. To pay one of them here all the same, '
-                                     'choose it alone.', len(left_out))
+                message = self.env._(
+                    '%s of the bills chosen are left out, because Ramp pays them. To pay one of them here all the '
+                    'same, '
+                    'choose it alone.',
+                    len(left_out),
+                )
             else:
                 continue
-            wizard.actionable_errors = {**(wizard.actionable_errors or {}), 'ramp_payment': {
-                'message': message, 'level': 'warning', 'action_text': self.env._('View'),
-                'action': (paid or left_out)._get_records_action(name=self.env._('Paid by Ramp')),
-            }}
+            wizard.actionable_errors = {
+                **(wizard.actionable_errors or {}),
+                'ramp_payment': {
+                    'message': message,
+                    'level': 'warning',
+                    'action_text': self.env._('View'),
+                    'action': (paid or left_out)._get_records_action(name=self.env._('Paid by Ramp')),
+                },
+            }
         return result
 
     @api.model

@@ -11,7 +11,7 @@ class BasePartnerMerge(models.TransientModel):
     def _update_reference_fields(self, src_partners, dst_partner):
         """EXTENDS: the vendor that a partner was in Ramp is the partner that is left."""
         # who may merge partners may have their vendors go along
-        self.env['ramp.record'].sudo().search([
-            ('res_model', '=', 'res.partner'), ('res_id', 'in', src_partners.ids), ('flow', 'in', VENDOR_FLOWS),
-        ]).write({'res_id': dst_partner.id})
+        self.env['ramp.record'].sudo().search(
+            [('res_model', '=', 'res.partner'), ('res_id', 'in', src_partners.ids), ('flow', 'in', VENDOR_FLOWS)]
+        ).write({'res_id': dst_partner.id})
         return super()._update_reference_fields(src_partners, dst_partner)

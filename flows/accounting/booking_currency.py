@@ -25,17 +25,31 @@ class RampFlowBookingCurrency(models.AbstractModel):
         if not currency:
             raise Held(self.env._('The currency %s does not exist in Odoo. Create it, or ask Ramp.', code))
         if not currency.active:
-            raise Held(self.env._(
-                'The currency %s is not active in Odoo. Activate it under Accounting > Configuration > Currencies.', code))
+            raise Held(
+                self.env._(
+                    'The currency %s is not active in Odoo. Activate it under Accounting > Configuration > Currencies.',
+                    code,
+                )
+            )
         rounding, smallest = Fraction(Decimal(repr(currency.rounding))), Fraction(1, 10 ** exponent(code))
         odd = [minor for minor in amounts if minor * smallest % rounding] if smallest % rounding else []
         if odd:
-            raise Held(self.env._(
-                'Odoo rounds %(code)s to %(rounding)s, so %(amount)s cannot be booked exactly. Correct the rounding factor of the currency '
-                'under Accounting > Configuration > Currencies.', code=code, rounding=f'{currency.rounding:g}', amount=Money(odd[0], code)))
+            raise Held(
+                self.env._(
+                    'Odoo rounds %(code)s to %(rounding)s, so %(amount)s cannot be booked exactly. Correct the '
+                    'rounding factor of the currency '
+                    'under Accounting > Configuration > Currencies.',
+                    code=code,
+                    rounding=f'{currency.rounding:g}',
+                    amount=Money(odd[0], code),
+                )
+            )
         if rate is None and currency != connection.company_id.currency_id and currency not in found['rated']:
-            raise Held(self.env._(
-                'Odoo has no exchange rate for %s. Enter one under Accounting > Configuration > Currencies.', code))
+            raise Held(
+                self.env._(
+                    'Odoo has no exchange rate for %s. Enter one under Accounting > Configuration > Currencies.', code
+                )
+            )
         return currency
 
     def _get_odoo_rate(self, connection, currency, date, found):
@@ -43,38 +57,67 @@ class RampFlowBookingCurrency(models.AbstractModel):
 
         Raises `Held` for a day before the first rate of the currency: Odoo would take the first one.
 
-        :param found: of `_look_up_accounting_state`; in booking, what was planned with it is not asked again: {'rates': {}}
+        :param found: of `_look_up_accounting_state`; in booking, what was planned with it is not asked again: {'rates':
+            {}}
         """
         company = connection.company_id
         if currency == company.currency_id:
             return 1.0
         if found.get('rated', {}).get(currency, date) > date:
-            raise Held(self.env._(
-                'Odoo has no exchange rate for %(code)s on %(date)s: its first one is of %(first)s. Enter one under Accounting > '
-                'Configuration > Currencies.', code=currency.name, date=date, first=found['rated'][currency]))
+            raise Held(
+                self.env._(
+                    'Odoo has no exchange rate for %(code)s on %(date)s: its first one is of %(first)s. Enter one '
+                    'under Accounting > '
+                    'Configuration > Currencies.',
+                    code=currency.name,
+                    date=date,
+                    first=found['rated'][currency],
+                )
+            )
         if (currency, date) not in found['rates']:
-            found['rates'][currency, date] = self.env['res.currency']._get_conversion_rate(currency, company.currency_id, company, date)
+            found['rates'][currency, date] = self.env['res.currency']._get_conversion_rate(
+                currency, company.currency_id, company, date
+            )
         return found['rates'][currency, date]
 
     def _check_quoted_rate(self, connection, currency, rate, date, found):
-        """Raise `Held` where a rate that Ramp quotes is far from Odoo's of that day: nobody here knows which of the two is wrong.
+        """Raise `Held` where a rate that Ramp quotes is far from Odoo's of that day: nobody here knows which of the two
+        is wrong.
 
         :param rate: company currency units for one of `currency`
         """
-        names = {'code': currency.name, 'company': connection.company_id.currency_id.name, 'quote': f'{rate:.6g}', 'date': date}
+        names = {
+            'code': currency.name,
+            'company': connection.company_id.currency_id.name,
+            'quote': f'{rate:.6g}',
+            'date': date,
+        }
         percent = self._get_rate_deviation(connection, currency, rate, date, found)
         if percent is None:
             if rate == 1:
-                raise Held(self.env._(
-                    'Ramp converts %(code)s at %(quote)s %(company)s, and Odoo has no rate of %(date)s to compare that with. Enter one '
-                    'under Accounting > Configuration > Currencies.', **names))
+                raise Held(
+                    self.env._(
+                        'Ramp converts %(code)s at %(quote)s %(company)s, and Odoo has no rate of %(date)s to compare '
+                        'that with. Enter one '
+                        'under Accounting > Configuration > Currencies.',
+                        **names,
+                    )
+                )
             return
         if percent > connection.rate_tolerance:
             own = self._get_odoo_rate(connection, currency, date, found)
-            raise Held(self.env._(
-                'Ramp converts %(code)s at %(quote)s %(company)s, but Odoo at %(own)s on %(date)s: %(percent)s %% off, and the connection '
-                'allows %(allowed)s %%. Correct the rate in Odoo, or the object in Ramp; or allow more on the connection.', **names,
-                own=f'{own:.6g}', percent=f'{percent:.3g}', allowed=f'{connection.rate_tolerance:g}'))
+            raise Held(
+                self.env._(
+                    'Ramp converts %(code)s at %(quote)s %(company)s, but Odoo at %(own)s on %(date)s: %(percent)s %% '
+                    'off, and the connection '
+                    'allows %(allowed)s %%. Correct the rate in Odoo, or the object in Ramp; or allow more on the '
+                    'connection.',
+                    **names,
+                    own=f'{own:.6g}',
+                    percent=f'{percent:.3g}',
+                    allowed=f'{connection.rate_tolerance:g}',
+                )
+            )
 
     def _get_rate_deviation(self, connection, currency, rate, date, found):
         """How far, in percent, a rate is from Odoo's of a day; None for a day that has none.
@@ -83,7 +126,9 @@ class RampFlowBookingCurrency(models.AbstractModel):
         """
         if found['rated'].get(currency, datetime.date.max) > date:
             return None
-        return round(abs(rate / self._get_odoo_rate(connection, currency, date, found) - 1) * 100, 6)  # 10 %, as a float, may be a little more
+        return round(
+            abs(rate / self._get_odoo_rate(connection, currency, date, found) - 1) * 100, 6
+        )  # 10 %, as a float, may be a little more
 
     def _convert_to_company(self, connection, money, rate):
         """An amount in units of the company's currency.
@@ -97,7 +142,9 @@ class RampFlowBookingCurrency(models.AbstractModel):
         so that the lines add up to it whatever the rate."""
         company = connection.company_id
         if currency == company.currency_id:
-            return self._minor_to_units(money.minor, currency), [self._minor_to_units(amount, currency) for amount in amounts]
+            return self._minor_to_units(money.minor, currency), [
+                self._minor_to_units(amount, currency) for amount in amounts
+            ]
         rate = self._get_odoo_rate(connection, currency, date, found)
         if not money.minor:
             # lines that cancel each other out: converted one by one, the last one takes the rest
@@ -119,7 +166,9 @@ class RampFlowBookingCurrency(models.AbstractModel):
 
     @api.model
     def _amount_to_units(self, amount, currency):
-        """An amount of a field of Odoo in units: whole numbers of the currency's rounding factor, which may be any (0.0001, 0.05, 1)."""
+        """An amount of a field of Odoo in units: whole numbers of the currency's rounding factor, which may be any
+        (0.0001, 0.05, 1).
+        """
         return round(currency.round(amount) / currency.rounding)
 
     @api.model
@@ -129,5 +178,7 @@ class RampFlowBookingCurrency(models.AbstractModel):
 
     @api.model
     def _minor_to_units(self, minor, currency):
-        """An amount of Ramp in units, where the company keeps its books in that currency: no conversion, only the other scale."""
+        """An amount of Ramp in units, where the company keeps its books in that currency: no conversion, only the other
+        scale.
+        """
         return self._amount_to_units(self._minor_to_float(minor, currency), currency)

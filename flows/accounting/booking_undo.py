@@ -19,13 +19,31 @@ class RampFlowBookingUndo(models.AbstractModel):
         :param rows: all ledger rows that Ramp tells of (see `_make_ledger_row`), by Ramp id
         :param reasons: sentence by Ramp id, of those that are withdrawn
         """
-        records = self.env['ramp.record'].search([
-            ('connection_id', '=', connection.id), ('flow', '=', self._flow), ('ramp_id', 'in', list(rows)), ('res_id', '!=', False),
-            '|', ('ramp_id', 'in', list(reasons)), '&', ('state', '=', 'held'), ('is_question', '=', True)])
+        records = self.env['ramp.record'].search(
+            [
+                ('connection_id', '=', connection.id),
+                ('flow', '=', self._flow),
+                ('ramp_id', 'in', list(rows)),
+                ('res_id', '!=', False),
+                '|',
+                ('ramp_id', 'in', list(reasons)),
+                '&',
+                ('state', '=', 'held'),
+                ('is_question', '=', True),
+            ]
+        )
         for record in records.try_lock_for_update():
-            if record.ramp_id not in reasons:  # it was to be withdrawn, and could not be; now it is not withdrawn any more
-                record.write({'state': 'confirmed' if record.is_told or not self._sync_type else 'done', 'error_message': False,
-                              'is_question': False, 'reason_move_id': False})
+            if (
+                record.ramp_id not in reasons
+            ):  # it was to be withdrawn, and could not be; now it is not withdrawn any more
+                record.write(
+                    {
+                        'state': 'confirmed' if record.is_told or not self._sync_type else 'done',
+                        'error_message': False,
+                        'is_question': False,
+                        'reason_move_id': False,
+                    }
+                )
                 continue
             self._reverse_withdrawn_object(connection, record, rows[record.ramp_id], reasons[record.ramp_id])
 
@@ -37,9 +55,14 @@ class RampFlowBookingUndo(models.AbstractModel):
             record._ignore_by_rule(reason)
             return
         if move.state == 'posted' and (move.line_ids.matched_debit_ids or move.line_ids.matched_credit_ids):
-            record._mark_held(self.env._(
-                '%(reason)s But %(move)s is paid or reconciled in Odoo: undo that, or reverse it by hand.',
-                reason=reason, move=move.name), move)
+            record._mark_held(
+                self.env._(
+                    '%(reason)s But %(move)s is paid or reconciled in Odoo: undo that, or reverse it by hand.',
+                    reason=reason,
+                    move=move.name,
+                ),
+                move,
+            )
             return
         try:
             with self.env.cr.savepoint():
@@ -48,18 +71,34 @@ class RampFlowBookingUndo(models.AbstractModel):
                 record.write({'payload': row['payload'], 'payload_hash': row['payload_hash'], 'late_payload': False})
                 record._reopen_for_booking()
         except (UserError, Held) as error:
-            record._mark_held(self.env._('%(reason)s Odoo refused to reverse %(move)s: %(error)s',
-                                    reason=reason, move=move.name, error=error), move)
+            record._mark_held(
+                self.env._(
+                    '%(reason)s Odoo refused to reverse %(move)s: %(error)s', reason=reason, move=move.name, error=error
+                ),
+                move,
+            )
             return
-        record._ignore_by_rule(self.env._('%(reason)s %(move)s was reversed by %(reversal)s.', reason=reason, move=move.name,
-                                reversal=reversal.name) if reversal else reason)
+        record._ignore_by_rule(
+            self.env._(
+                '%(reason)s %(move)s was reversed by %(reversal)s.',
+                reason=reason,
+                move=move.name,
+                reversal=reversal.name,
+            )
+            if reversal
+            else reason
+        )
         record.reason_move_id = reversal
 
     # ------------------------------------------------------------------ undoing
 
     def _undo_booked_object(self, connection, record, reason):
         """Undo the journal entry of an object; see `_undo_booked_move`."""
-        move = self.env['account.move'].browse(record.res_id).exists() if record.res_model == 'account.move' else self.env['account.move']
+        move = (
+            self.env['account.move'].browse(record.res_id).exists()
+            if record.res_model == 'account.move'
+            else self.env['account.move']
+        )
         if (record.noted or {}).get('is_linked'):
             self._unlink_draft_document(move, reason)
         elif move:
@@ -71,33 +110,50 @@ class RampFlowBookingUndo(models.AbstractModel):
         move.check_access('write')
         move.sudo().ramp_id = False  # who may edit the document may have it give up its id, though not write one
         if move:
-            move.with_context(**QUIET)._message_log(body=self.env._('It does not stand for its object in Ramp any more. %s', reason))
+            move.with_context(**QUIET)._message_log(
+                body=self.env._('It does not stand for its object in Ramp any more. %s', reason)
+            )
 
     def _undo_booked_move(self, connection, move, reason):
-        """Undo an entry or a bill, visibly: a draft is deleted, what is posted is reversed, on its own day. Raises `Held` where that day
-        is closed and the connection does not say that the first open one will do.
+        """Undo an entry or a bill, visibly: a draft is deleted, what is posted is reversed, on its own day. Raises
+        `Held` where that day is closed and the connection does not say that the first open one will do.
 
-        The document gives up its Ramp id, so that another can take its place; its page says why, and names the reversal.
-        Returns the reversal (an empty recordset for a draft). Payments of it stay, unreconciled.
+        The document gives up its Ramp id, so that another can take its place; its page says why, and names the
+        reversal. Returns the reversal (an empty recordset for a draft). Payments of it stay, unreconciled.
         """
         move = move.with_context(**QUIET)
         move.check_access('write')
         if move.state == 'posted':
-            date = self._get_first_open_day(connection, move.date, move.journal_id, self._has_taxed_lines(move.line_ids))
+            date = self._get_first_open_day(
+                connection, move.date, move.journal_id, self._has_taxed_lines(move.line_ids)
+            )
         move.sudo().ramp_id = False  # who may undo the entry may have it give up its id, though not write one
         if move.state != 'posted':
             if move.state == 'draft':
                 move.unlink()
             return move.browse()
-        values = {'date': date, 'ref': self.env._('Reversal of: %(name)s. %(reason)s', name=move.ref or move.name, reason=reason)}
+        values = {
+            'date': date,
+            'ref': self.env._('Reversal of: %(name)s. %(reason)s', name=move.ref or move.name, reason=reason),
+        }
         if move.is_invoice(include_receipts=True):
             # at the rate of the document, which may be Ramp's: what is undone leaves nothing in the company's currency
-            values.update(invoice_date=date, invoice_date_due=date, invoice_payment_term_id=False,
-                          invoice_currency_rate=move.invoice_currency_rate)
+            values.update(
+                invoice_date=date,
+                invoice_date_due=date,
+                invoice_payment_term_id=False,
+                invoice_currency_rate=move.invoice_currency_rate,
+            )
         reversal = move._reverse_moves([values], cancel=True)
         if move.is_invoice(include_receipts=True):
             (move.line_ids + reversal.line_ids).filtered(
-                lambda line: line.account_type == 'liability_payable' and not line.reconciled).reconcile()
-        move._message_log(body=self.env._(
-            'Reversed by %(reversal)s. %(reason)s', reversal=reversal._get_html_link(title=reversal.name), reason=reason))
+                lambda line: line.account_type == 'liability_payable' and not line.reconciled
+            ).reconcile()
+        move._message_log(
+            body=self.env._(
+                'Reversed by %(reversal)s. %(reason)s',
+                reversal=reversal._get_html_link(title=reversal.name),
+                reason=reason,
+            )
+        )
         return reversal

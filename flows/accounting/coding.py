@@ -10,18 +10,24 @@ from odoo import api, models
 IRRELEVANT = frozenset({'SUBSIDIARY', 'EXPENSE_ENTITY', 'NON_ERP', 'REPORTING_TAG'})
 # What an identity stands for: its kind, by the model in Odoo
 KINDS = {
-    'account.account': 'account', 'account.analytic.plan': 'plan', 'account.analytic.account': 'analytic', 'account.tax': 'tax',
+    'account.account': 'account',
+    'account.analytic.plan': 'plan',
+    'account.analytic.account': 'analytic',
+    'account.tax': 'tax',
     'res.partner': 'partner',
 }
 MODELS = {kind: model for model, kind in KINDS.items()}
-# The point and number after it: an object of Ramp that took the place of one that could not be changed (see ramp.flow.push)
+# The point and number after it: an object of Ramp that took the place of one that could not be changed (see
+# ramp.flow.push)
 IDENTITY = re.compile(rf'^(?P<database>[0-9a-f]{{8}})-(?P<kind>{"|".join(MODELS)})-(?P<id>\d{{1,18}})(?:\.\d+)?$')
 KIND_OF_TYPE = {'GL_ACCOUNT': 'account', 'OTHER': 'analytic', 'TAX_CODE': 'tax', 'MERCHANT': 'partner'}
 
 
 @dataclasses.dataclass(frozen=True)
 class Coding:
-    """What the selections of one line mean here. distribution: as Odoo writes it, or False; tax and partner may be empty."""
+    """What the selections of one line mean here. distribution: as Odoo writes it, or False; tax and partner may be
+    empty.
+    """
 
     account: models.Model
     distribution: dict | bool
@@ -46,7 +52,7 @@ class RampCoding(models.AbstractModel):
     @api.model
     def _get_external_id(self, record):
         """The id under which Ramp knows an account, an analytic plan or account, a tax or a supplier."""
-        return f"{self.env['ramp.connection']._database_identity()}-{KINDS[record._name]}-{record.id}"
+        return f'{self.env["ramp.connection"]._database_identity()}-{KINDS[record._name]}-{record.id}'
 
     @api.model
     def _get_currency(self, code):
@@ -58,19 +64,41 @@ class RampCoding(models.AbstractModel):
 
     @api.model
     def _look_up_references(self, connection, selections):
-        """Find everything that the selections may mean, in a constant number of queries; the answer is for `_decode_selections`."""
+        """Find everything that the selections may mean, in a constant number of queries; the answer is for
+        `_decode_selections`.
+        """
         company = connection.company_id
         identity = connection._database_identity()
         external_ids = {selection.external_id for selection in selections if selection.external_id}
-        codes = {code for selection in selections if selection.type == 'GL_ACCOUNT'
-                 for code in (selection.external_code, selection.external_id) if code}
-        # By the ledger: what was in Ramp before Odoo came has an id that Odoo did not give; and what is not offered any more.
+        codes = {
+            code
+            for selection in selections
+            if selection.type == 'GL_ACCOUNT'
+            for code in (selection.external_code, selection.external_id)
+            if code
+        }
+        # By the ledger: what was in Ramp before Odoo came has an id that Odoo did not give; and what is not offered any
+        # more.
         known, hidden = {}, {}
-        for row in self.env['ramp.record'].search_fetch(
-                [('remote_id', 'in', list(external_ids)), ('res_model', 'in', list(KINDS)), ('flow', '!=', 'spend_vendor'),
-                 ('connection_id', 'in', self.env[
-                    'ramp.connection']._search([('accounting_connection_id', '=', connection.accounting_connection_id)]))],
-                ['remote_id', 'res_model', 'res_id', 'state', 'error_message']) if external_ids else ():
+        for row in (
+            self.env['ramp.record'].search_fetch(
+                [
+                    ('remote_id', 'in', list(external_ids)),
+                    ('res_model', 'in', list(KINDS)),
+                    ('flow', '!=', 'spend_vendor'),
+                    (
+                        'connection_id',
+                        'in',
+                        self.env['ramp.connection']._search(
+                            [('accounting_connection_id', '=', connection.accounting_connection_id)]
+                        ),
+                    ),
+                ],
+                ['remote_id', 'res_model', 'res_id', 'state', 'error_message'],
+            )
+            if external_ids
+            else ()
+        ):
             known[row.remote_id] = KINDS[row.res_model], row.res_id
             hidden.setdefault(row.remote_id, []).append(row.error_message if row.state == 'ignored' else False)
         wanted = defaultdict(set)
@@ -88,18 +116,28 @@ class RampCoding(models.AbstractModel):
             return Model.search_fetch(domain, names) if wanted[kind] or kind == 'account' and codes else Model
 
         defaults = ['tax_ids'] if connection.tax_policy == 'default' else []
-        accounts = fetch('account', ['code', 'name', 'active', 'company_ids', *defaults], [
-            '|', ('id', 'in', list(wanted['account'])), ('code', 'in', list(codes))])
+        accounts = fetch(
+            'account',
+            ['code', 'name', 'active', 'company_ids', *defaults],
+            ['|', ('id', 'in', list(wanted['account'])), ('code', 'in', list(codes))],
+        )
         by_code = defaultdict(self.env['account.account'].browse)
         for account in accounts:
             if company.parent_ids & account.company_ids and account.code:  # branches use their parents' accounts
                 by_code[account.code] += account
         return {
-            'identity': identity, 'company': company, 'known': known, 'accounts_by_code': by_code,
+            'identity': identity,
+            'company': company,
+            'known': known,
+            'accounts_by_code': by_code,
             'hidden': {external_id: reasons[0] for external_id, reasons in hidden.items() if all(reasons)},
             'account': {account.id: account for account in accounts},
-            'analytic': {account.id: account for account in fetch('analytic', ['name', 'active', 'company_id', 'root_plan_id'])},
-            'tax': {tax.id: tax for tax in fetch('tax', ['name', 'active', 'company_id', 'type_tax_use', 'amount_type'])},
+            'analytic': {
+                account.id: account for account in fetch('analytic', ['name', 'active', 'company_id', 'root_plan_id'])
+            },
+            'tax': {
+                tax.id: tax for tax in fetch('tax', ['name', 'active', 'company_id', 'type_tax_use', 'amount_type'])
+            },
             'partner': {partner.id: partner for partner in fetch('partner', ['name', 'active', 'company_id'])},
         }
 
@@ -116,69 +154,121 @@ class RampCoding(models.AbstractModel):
             raise Uncodable(self.env._('It has no account. Choose the accounting category in Ramp.'))
         analytics = chosen['analytic']
         if len(analytics.root_plan_id) < len(analytics):
-            raise Uncodable(self.env._(
-                'Two analytic accounts of one plan are chosen (%s). Keep one of them in Ramp.', ', '.join(analytics.mapped('name'))))
+            raise Uncodable(
+                self.env._(
+                    'Two analytic accounts of one plan are chosen (%s). Keep one of them in Ramp.',
+                    ', '.join(analytics.mapped('name')),
+                )
+            )
         for kind in ('account', 'tax', 'partner'):
             if len(chosen[kind]) > 1:
-                raise Uncodable(self.env._(
-                    'Two options of one field are chosen (%s). Keep one of them in Ramp.', ', '.join(chosen[kind].mapped('name'))))
+                raise Uncodable(
+                    self.env._(
+                        'Two options of one field are chosen (%s). Keep one of them in Ramp.',
+                        ', '.join(chosen[kind].mapped('name')),
+                    )
+                )
         # several plans on one line are one combined key, as Odoo writes it
         distribution = {','.join(str(identity) for identity in sorted(analytics.ids)): 100} if analytics else False
         return Coding(chosen['account'], distribution, chosen['tax'], chosen['partner'])
 
     def _decode_single_selection(self, selection, found):
-        """(record, kind) of one selection: by the id that Odoo gave it, else by the ledger, else, for an account, by its code.
+        """(record, kind) of one selection: by the id that Odoo gave it, else by the ledger, else, for an account, by
+        its code.
 
-        A custom field comes back as the type OTHER, whatever it is; so the id decides, and the type only where it says nothing.
+        A custom field comes back as the type OTHER, whatever it is; so the id decides, and the type only where it says
+        nothing.
         """
         label = selection.name or selection.external_code or selection.external_id or '?'
         external_id = selection.external_id or ''
         match = IDENTITY.match(external_id)
-        kind, record_id = found['known'].get(external_id) or (match['kind'] if match else KIND_OF_TYPE.get(selection.type), None)
+        kind, record_id = found['known'].get(external_id) or (
+            match['kind'] if match else KIND_OF_TYPE.get(selection.type),
+            None,
+        )
         if match and match['database'] != found['identity'] and not record_id:
-            raise Uncodable(self.env._(
-                '%(kind)s "%(option)s" was offered by another Odoo database. Choose one of this database in Ramp.',
-                kind=self._get_kind_name(kind), option=label))
+            raise Uncodable(
+                self.env._(
+                    '%(kind)s "%(option)s" was offered by another Odoo database. Choose one of this database in Ramp.',
+                    kind=self._get_kind_name(kind),
+                    option=label,
+                )
+            )
         if kind == 'partner' and not record_id:
             return self.env['res.partner'], kind  # Ramp's own merchant: the books have the payee by its name
         if kind == 'account' and not record_id:
-            record = found['accounts_by_code'].get(selection.external_code or external_id, self.env['account.account'])[:1]
+            record = found['accounts_by_code'].get(selection.external_code or external_id, self.env['account.account'])[
+                :1
+            ]
         elif record_id and kind in ('account', 'analytic', 'tax', 'partner'):
             record = found[kind].get(record_id)
         elif kind == 'analytic':
-            raise Uncodable(self.env._(
-                'It is coded with "%s" in a field that does not come from Odoo. Clear that field in Ramp.', label))
+            raise Uncodable(
+                self.env._(
+                    'It is coded with "%s" in a field that does not come from Odoo. Clear that field in Ramp.', label
+                )
+            )
         else:
-            raise Uncodable(self.env._(
-                'It is coded with "%(option)s" in a field of the kind %(kind)s, which this Odoo does not offer. Clear that field in '
-                'Ramp.', option=label, kind=selection.type))
+            raise Uncodable(
+                self.env._(
+                    'It is coded with "%(option)s" in a field of the kind %(kind)s, which this Odoo does not offer. '
+                    'Clear that field in '
+                    'Ramp.',
+                    option=label,
+                    kind=selection.type,
+                )
+            )
         if not record:
-            raise Uncodable(self.env._(
-                '%(kind)s "%(option)s" does not exist in Odoo. Choose another one in Ramp, or create it.',
-                kind=self._get_kind_name(kind), option=label))
+            raise Uncodable(
+                self.env._(
+                    '%(kind)s "%(option)s" does not exist in Odoo. Choose another one in Ramp, or create it.',
+                    kind=self._get_kind_name(kind),
+                    option=label,
+                )
+            )
         self._check_usable(record, kind, label, found)
         if external_id in found['hidden']:
-            raise Uncodable(self.env._(
-                '%(kind)s "%(option)s" is not offered in Ramp any more (%(reason)s) Choose another one in Ramp, or offer it again.',
-                kind=self._get_kind_name(kind), option=label, reason=found['hidden'][external_id]))
+            raise Uncodable(
+                self.env._(
+                    '%(kind)s "%(option)s" is not offered in Ramp any more (%(reason)s) Choose another one in Ramp, '
+                    'or offer it again.',
+                    kind=self._get_kind_name(kind),
+                    option=label,
+                    reason=found['hidden'][external_id],
+                )
+            )
         return record, kind
 
     def _check_usable(self, record, kind, label, found):
         """Raise `Uncodable` for what exists and must not be used: of another company, archived, or not for purchases."""
         companies = record.company_ids if kind == 'account' else record.company_id
         if (companies or kind == 'account') and not found['company'].parent_ids & companies:
-            raise Uncodable(self.env._(
-                '%(kind)s "%(option)s" does not belong to the company %(company)s. Choose another one in Ramp.',
-                kind=self._get_kind_name(kind), option=label, company=found['company'].name))
+            raise Uncodable(
+                self.env._(
+                    '%(kind)s "%(option)s" does not belong to the company %(company)s. Choose another one in Ramp.',
+                    kind=self._get_kind_name(kind),
+                    option=label,
+                    company=found['company'].name,
+                )
+            )
         if not record.active:
-            raise Uncodable(self.env._(
-                '%(kind)s %(option)s is archived in Odoo. Choose another one in Ramp, or un-archive it.',
-                kind=self._get_kind_name(kind), option=f'{record.code} {record.name}' if kind == 'account' and record.code else record.name))
+            raise Uncodable(
+                self.env._(
+                    '%(kind)s %(option)s is archived in Odoo. Choose another one in Ramp, or un-archive it.',
+                    kind=self._get_kind_name(kind),
+                    option=f'{record.code} {record.name}' if kind == 'account' and record.code else record.name,
+                )
+            )
         if kind == 'tax' and record.type_tax_use != 'purchase':
-            raise Uncodable(self.env._('The tax "%s" is not for purchases any more. Choose another one in Ramp.', label))
+            raise Uncodable(
+                self.env._('The tax "%s" is not for purchases any more. Choose another one in Ramp.', label)
+            )
 
     def _get_kind_name(self, kind):
         return {
-            'account': self.env._('The account'), 'analytic': self.env._('The analytic account'), 'plan': self.env._('The plan'),
-            'tax': self.env._('The tax'), 'partner': self.env._('The supplier'),
+            'account': self.env._('The account'),
+            'analytic': self.env._('The analytic account'),
+            'plan': self.env._('The plan'),
+            'tax': self.env._('The tax'),
+            'partner': self.env._('The supplier'),
         }[kind]

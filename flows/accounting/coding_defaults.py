@@ -9,9 +9,11 @@ from .coding import Uncodable
 
 
 class RampCodingDefaults(models.AbstractModel):
-    """What Odoo itself adds to the coding of a line, as far as the connection wants that, and the analytic plans that Odoo demands.
+    """What Odoo itself adds to the coding of a line, as far as the connection wants that, and the analytic plans that
+    Odoo demands.
 
-    Each answer is core's own, and asked for once for each account, partner and product of a batch: `found` remembers it.
+    Each answer is core's own, and asked for once for each account, partner and product of a batch: `found` remembers
+    it.
     """
 
     _name = 'ramp.coding.defaults'
@@ -19,62 +21,92 @@ class RampCodingDefaults(models.AbstractModel):
 
     @api.model
     def _complete_with_defaults(self, connection, coding, partner, product, business_domain, found):
-        """The `Coding` of a line with what Odoo adds; raises `Uncodable` where it lacks an analytic plan that is mandatory.
+        """The `Coding` of a line with what Odoo adds; raises `Uncodable` where it lacks an analytic plan that is
+        mandatory.
 
         :param partner: of the journal item
         :param product: of the journal item, may be empty
         :param business_domain: 'bill' or 'expense', as core's rules of plans have it
         """
         if connection.tax_policy == 'default' and not coding.tax:
-            coding = dataclasses.replace(coding, tax=self._get_default_taxes(connection, coding.account, partner, product, found))
+            coding = dataclasses.replace(
+                coding, tax=self._get_default_taxes(connection, coding.account, partner, product, found)
+            )
         if connection.analytic_policy == 'models':
-            distribution = self._get_model_distribution(connection, coding, partner.commercial_partner_id, product, found)
+            distribution = self._get_model_distribution(
+                connection, coding, partner.commercial_partner_id, product, found
+            )
             coding = dataclasses.replace(coding, distribution={**(coding.distribution or {}), **distribution} or False)
         self._check_mandatory_plans(connection, coding, product, business_domain, found)
         return coding
 
     def _get_default_taxes(self, connection, account, partner, product, found):
-        """The taxes that core would give a line of a bill of this partner (see `account.move.line._get_computed_taxes`)."""
+        """The taxes that core would give a line of a bill of this partner (see
+        `account.move.line._get_computed_taxes`).
+        """
         key = 'taxes', account, partner, product
         if key not in found['defaults']:
             company = connection.company_id
             taxes = product.supplier_taxes_id.filtered_domain(self.env['account.tax']._check_company_domain(company))
             taxes = taxes or account.tax_ids.filtered(lambda tax: tax.type_tax_use == 'purchase')
             taxes = taxes.filtered('active')._filter_taxes_by_company(company)
-            found['defaults'][key] = self._get_partner_fiscal_position(connection, partner, found).map_tax(taxes) if taxes else taxes
+            found['defaults'][key] = (
+                self._get_partner_fiscal_position(connection, partner, found).map_tax(taxes) if taxes else taxes
+            )
         return found['defaults'][key]
 
     def _get_partner_fiscal_position(self, connection, partner, found):
         key = 'position', partner
         if key not in found['defaults']:
             delivery = partner.browse(partner.address_get(['delivery'])['delivery']) if partner else partner
-            found['defaults'][key] = self.env['account.fiscal.position'].with_company(
-                connection.company_id)._get_fiscal_position(partner, delivery=delivery)
+            found['defaults'][key] = (
+                self.env['account.fiscal.position']
+                .with_company(connection.company_id)
+                ._get_fiscal_position(partner, delivery=delivery)
+            )
         return found['defaults'][key]
 
     def _get_model_distribution(self, connection, coding, partner, product, found):
-        """What distribution models say of the plans of which nothing is chosen (see `account.move.line._compute_analytic_distribution`)."""
+        """What distribution models say of the plans of which nothing is chosen (see
+        `account.move.line._compute_analytic_distribution`).
+        """
         Model = self.env['account.analytic.distribution.model']
         if 'models' not in found['defaults']:
-            found['defaults']['models'] = bool(Model.search_count(Model._check_company_domain(connection.company_id), limit=1))
+            found['defaults']['models'] = bool(
+                Model.search_count(Model._check_company_domain(connection.company_id), limit=1)
+            )
         if not found['defaults']['models']:
             return {}
         plans = self._get_analytic_accounts(coding.distribution).root_plan_id
         key = 'distribution', coding.account, partner, product, plans
         if key not in found['defaults']:
-            distribution = Model._get_distribution({
-                'product_id': product.id, 'product_categ_id': product.categ_id.id, 'partner_id': partner.id,
-                'partner_category_id': partner.category_id.ids, 'account_prefix': coding.account.code,
-                'company_id': connection.company_id.id, 'related_root_plan_ids': plans})
+            distribution = Model._get_distribution(
+                {
+                    'product_id': product.id,
+                    'product_categ_id': product.categ_id.id,
+                    'partner_id': partner.id,
+                    'partner_category_id': partner.category_id.ids,
+                    'account_prefix': coding.account.code,
+                    'company_id': connection.company_id.id,
+                    'related_root_plan_ids': plans,
+                }
+            )
             there = self._get_analytic_accounts(distribution).exists()  # a model may name an account that was deleted
-            found['defaults'][key] = {ids: share for ids, share in distribution.items() if self._get_analytic_accounts([ids]) <= there}
+            found['defaults'][key] = {
+                ids: share for ids, share in distribution.items() if self._get_analytic_accounts([ids]) <= there
+            }
         return found['defaults'][key]
 
     def _check_mandatory_plans(self, connection, coding, product, business_domain, found):
         key = 'plans', coding.account, product
         if key not in found['defaults']:
-            found['defaults'][key] = [plan for plan in self._get_mandatory_plans(
-                connection, business_domain, account=coding.account.id, product=product.id) if plan['applicability'] == 'mandatory']
+            found['defaults'][key] = [
+                plan
+                for plan in self._get_mandatory_plans(
+                    connection, business_domain, account=coding.account.id, product=product.id
+                )
+                if plan['applicability'] == 'mandatory'
+            ]
         if not found['defaults'][key]:
             return
         shares = defaultdict(float)
@@ -84,17 +116,28 @@ class RampCodingDefaults(models.AbstractModel):
         digits = self.env['decimal.precision'].precision_get('Percentage Analytic')
         for plan in found['defaults'][key]:
             if float_compare(shares[plan['id']], 100, precision_digits=digits):
-                raise Uncodable(self.env._(
-                    'Odoo demands the analytic plan %(plan)s on the account %(account)s, and it is not chosen. Choose it in Ramp, or make '
-                    'the plan optional in Odoo.', plan=plan['name'], account=self.env['ramp.flow.account']._get_display_title(coding.account)))
+                raise Uncodable(
+                    self.env._(
+                        'Odoo demands the analytic plan %(plan)s on the account %(account)s, and it is not chosen. '
+                        'Choose it in Ramp, or make '
+                        'the plan optional in Odoo.',
+                        plan=plan['name'],
+                        account=self.env['ramp.flow.account']._get_display_title(coding.account),
+                    )
+                )
 
     @api.model
     def _get_mandatory_plans(self, connection, business_domain, **line):
         """The plans of a kind of document, as core has them: dictionaries with id, name and applicability."""
         company = connection.company_id
-        return self.env['account.analytic.plan'].with_company(company).get_relevant_plans(
-            company_id=company.id, business_domain=business_domain, **line)
+        return (
+            self.env['account.analytic.plan']
+            .with_company(company)
+            .get_relevant_plans(company_id=company.id, business_domain=business_domain, **line)
+        )
 
     def _get_analytic_accounts(self, keys):
         """The analytic accounts of a distribution, or of some of its keys."""
-        return self.env['account.analytic.account'].browse({int(identity) for key in keys or () for identity in key.split(',')})
+        return self.env['account.analytic.account'].browse(
+            {int(identity) for key in keys or () for identity in key.split(',')}
+        )

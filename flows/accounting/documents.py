@@ -17,7 +17,11 @@ from .booking import clean_text
 from .coding import Coding
 
 REFUND_OF = {'in_invoice': 'in_refund', 'in_refund': 'in_invoice'}
-NUMBERED_AS = {'in_invoice': 'in_invoice', 'in_receipt': 'in_invoice', 'in_refund': 'in_refund'}  # a receipt may be what the bill is
+NUMBERED_AS = {
+    'in_invoice': 'in_invoice',
+    'in_receipt': 'in_invoice',
+    'in_refund': 'in_refund',
+}  # a receipt may be what the bill is
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,7 +41,9 @@ class DocumentLine:
 
 @dataclasses.dataclass(frozen=True)
 class Document:
-    """A bill or refund to be made. rate: units of the company's currency for one of the document's, or None for Odoo's own rate."""
+    """A bill or refund to be made. rate: units of the company's currency for one of the document's, or None for Odoo's
+    own rate.
+    """
 
     ramp_id: str
     move_type: str  # in_invoice or in_refund
@@ -59,12 +65,16 @@ class Document:
 
     @property
     def identity_key(self):
-        """What tells it from the vendor's other documents: its number, else its day and amount; None for nothing of no number."""
+        """What tells it from the vendor's other documents: its number, else its day and amount; None for nothing of no
+        number.
+        """
         return number_key(self.reference) or self.total and (self.invoice_date, self.currency.id, self.total) or None
 
 
 class RampFlowPayable(models.AbstractModel):
-    """What the flows share that make vendor bills and refunds: in batch, exactly of Ramp's amount, and never one number twice."""
+    """What the flows share that make vendor bills and refunds: in batch, exactly of Ramp's amount, and never one number
+    twice.
+    """
 
     _name = 'ramp.flow.payable'
     _description = 'Ramp Flow: bills and refunds'
@@ -99,7 +109,8 @@ class RampFlowPayable(models.AbstractModel):
 
     @contextlib.contextmanager
     def _mark_at_work(self, connection):
-        """Let the job of payments know that lists are being read: what pays several documents is known once all are read and booked.
+        """Let the job of payments know that lists are being read: what pays several documents is known once all are
+        read and booked.
 
         The lock is the session's, over all its transactions, and ends with it, however that ends.
         """
@@ -118,8 +129,8 @@ class RampFlowPayable(models.AbstractModel):
                 self.env.cr.execute('SELECT pg_advisory_unlock_shared(%s, %s)', self._get_work_lock_key(connection))
 
     def _is_reading_under_way(self, connection):
-        """Whether objects are being listed and booked, or the last run did not come to the end of its lists and the next one will:
-        of a transfer, a part only may be known.
+        """Whether objects are being listed and booked, or the last run did not come to the end of its lists and the
+        next one will: of a transfer, a part only may be known.
 
         To be asked first in a transaction: whoever begins to list after that is not seen by it either.
         """
@@ -131,7 +142,9 @@ class RampFlowPayable(models.AbstractModel):
                               AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))
                 OR (SELECT state IN ('running', 'lost') AND write_date > %s OR state = 'paused'
                       FROM ramp_run WHERE connection_id = %s AND flow = %s ORDER BY id DESC LIMIT 1)
-            """, [*self._get_work_lock_key(connection), self.env.cr.now() - LOST_AFTER, connection.id, self._flow])
+            """,
+            [*self._get_work_lock_key(connection), self.env.cr.now() - LOST_AFTER, connection.id, self._flow],
+        )
         return bool(self.env.cr.fetchone()[0])
 
     # ------------------------------------------------------------------ planning
@@ -166,9 +179,15 @@ class RampFlowPayable(models.AbstractModel):
         """A document whose total is negative is one of the other direction: Odoo refuses to post it otherwise."""
         if document.total >= 0:
             return document
-        lines = [dataclasses.replace(
-            line, amount=-line.amount, unit_price=line.unit_price and -line.unit_price,
-            order_quantity=line.order_quantity and -line.order_quantity) for line in document.lines]
+        lines = [
+            dataclasses.replace(
+                line,
+                amount=-line.amount,
+                unit_price=line.unit_price and -line.unit_price,
+                order_quantity=line.order_quantity and -line.order_quantity,
+            )
+            for line in document.lines
+        ]
         return dataclasses.replace(document, move_type=REFUND_OF[document.move_type], lines=lines)
 
     def _look_up_numbers(self, connection, documents, partners):
@@ -181,37 +200,52 @@ class RampFlowPayable(models.AbstractModel):
         """
         numbers = {key for number, _get_booking_day in documents if (key := number_key(number))}
         days = {day for number, day in documents if day and not number_key(number)}
-        vendors = self.env['res.partner'].union(*(partner for partner, _reason in partners.values() if partner)).commercial_partner_id
+        vendors = (
+            self.env['res.partner']
+            .union(*(partner for partner, _reason in partners.values() if partner))
+            .commercial_partner_id
+        )
         if not vendors or not (numbers or days):
             return {}
-        Move, columns = self.env['account.move'], ('id', 'move_type', 'ref', 'invoice_date', 'currency_id', 'amount_total')
+        Move, columns = (
+            self.env['account.move'],
+            ('id', 'move_type', 'ref', 'invoice_date', 'currency_id', 'amount_total'),
+        )
         Move.flush_model([*columns, 'commercial_partner_id', 'company_id', 'state', 'payment_state'])
         # all of the vendors' numbers, as their spelling is compared in Python, which the database does in its own way
         query = Move._search(
-            Domain('company_id', '=', connection.company_id.id) & Domain('move_type', 'in', list(NUMBERED_AS))
+            Domain('company_id', '=', connection.company_id.id)
+            & Domain('move_type', 'in', list(NUMBERED_AS))
             & Domain('commercial_partner_id', 'in', vendors.ids)
             & (Domain('invoice_date', 'in', list(days)) | (Domain('ref', '!=', False) if numbers else Domain.FALSE))
             & Domain('state', '!=', 'cancel')
             # core says "reversed" of what credits covered, too: that number was used
             & (Domain('payment_state', '!=', 'reversed') | Domain('reversal_move_ids', '=', False))
             # and of a refund that was reversed it says "paid"
-            & (Domain('move_type', '!=', 'in_refund') | Domain('reversal_move_ids', '=', False)), order='id DESC')
+            & (Domain('move_type', '!=', 'in_refund') | Domain('reversal_move_ids', '=', False)),
+            order='id DESC',
+        )
         found = {}
-        for identity, kind, reference, day, currency, total in self.env.execute_query(query.select(
-                *(SQL.identifier(Move._table, column) for column in columns))):
+        for identity, kind, reference, day, currency, total in self.env.execute_query(
+            query.select(*(SQL.identifier(Move._table, column) for column in columns))
+        ):
             key = number_key(reference)
             if not key and day in days:
                 key = day, currency, self._float_to_minor(total, self.env['res.currency'].browse(currency))
             if key in numbers or isinstance(key, tuple):
                 found.setdefault((NUMBERED_AS[kind], key), []).append((Move.browse(identity), day))
         if found:
-            Move.union(*(move for moves in found.values() for move, _get_booking_day in moves)).fetch(['commercial_partner_id', 'ramp_id', 'name'])
+            Move.union(*(move for moves in found.values() for move, _get_booking_day in moves)).fetch(
+                ['commercial_partner_id', 'ramp_id', 'name']
+            )
         return {key: [(move.commercial_partner_id, move, day) for move, day in moves] for key, moves in found.items()}
 
     def _check_document_number(self, document, found):
-        """The document, with those of the same number from other years: as for core, these are others, and it is said on its page.
+        """The document, with those of the same number from other years: as for core, these are others, and it is said
+        on its page.
 
-        Raises `Held` if the vendor has one of that number already, in Odoo or in this batch; or, of no number, one of that day and amount.
+        Raises `Held` if the vendor has one of that number already, in Odoo or in this batch; or, of no number, one of
+        that day and amount.
         """
         if not document.identity_key:
             return document
@@ -225,14 +259,31 @@ class RampFlowPayable(models.AbstractModel):
             if day and day.year != document.invoice_date.year:
                 earlier += move
                 continue
-            values = {'vendor': vendor.display_name, 'move': move.name or self.env._('a draft'), 'link': self._get_record_url(move)}
-            raise Held(self.env._(
-                '%(vendor)s has a document with the number %(number)s in Odoo already: %(move)s (%(link)s). If it is the same bill, '
-                'ignore this one; if both are real, change the reference of one of them.',
-                number=document.reference, **values) if document.reference else self.env._(
-                '%(vendor)s has a document of %(date)s over %(amount)s without a number in Odoo already: %(move)s (%(link)s). This one has '
-                'none either. If it is the same bill, ignore this one; if both are real, enter a reference on that one.',
-                date=document.invoice_date, amount=Money(document.total, document.currency.name), **values), move)
+            values = {
+                'vendor': vendor.display_name,
+                'move': move.name or self.env._('a draft'),
+                'link': self._get_record_url(move),
+            }
+            raise Held(
+                self.env._(
+                    '%(vendor)s has a document with the number %(number)s in Odoo already: %(move)s (%(link)s). If it '
+                    'is the same bill, '
+                    'ignore this one; if both are real, change the reference of one of them.',
+                    number=document.reference,
+                    **values,
+                )
+                if document.reference
+                else self.env._(
+                    '%(vendor)s has a document of %(date)s over %(amount)s without a number in Odoo already: %(move)s '
+                    '(%(link)s). This one has '
+                    'none either. If it is the same bill, ignore this one; if both are real, enter a reference on '
+                    'that one.',
+                    date=document.invoice_date,
+                    amount=Money(document.total, document.currency.name),
+                    **values,
+                ),
+                move,
+            )
         others.append((vendor, None, document.invoice_date))
         return dataclasses.replace(document, same_number=earlier) if earlier else document
 

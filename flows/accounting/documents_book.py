@@ -20,23 +20,42 @@ class RampFlowPayableBook(models.AbstractModel):
         :param payable: the account on which all of them are owed; None: their partners'
         """
         rates = {}
-        self._prefetch_partners(connection, self.env['res.partner'].union(*(document.partner for document in documents)))
+        self._prefetch_partners(
+            connection, self.env['res.partner'].union(*(document.partner for document in documents))
+        )
         known = self._get_analytics_context(line.coding for document in documents for line in document.lines)
-        moves = self.env['account.move'].with_context(
-            **QUIET, ramp_one_sequence={}, ramp_one_position={}, ramp_known_analytics=known).create(
-            [self._prepare_document_values(connection, document, self._get_document_rate(connection, document, rates)) for document in documents])
+        moves = (
+            self.env['account.move']
+            .with_context(**QUIET, ramp_one_sequence={}, ramp_one_position={}, ramp_known_analytics=known)
+            .create(
+                [
+                    self._prepare_document_values(
+                        connection, document, self._get_document_rate(connection, document, rates)
+                    )
+                    for document in documents
+                ]
+            )
+        )
         for document, move in zip(documents, moves, strict=True):
             self._settle_tax_rounding(document, move)
         if payable:
-            owed = moves.line_ids.filtered(lambda line: line.display_type == 'payment_term' and line.account_id != payable)
+            owed = moves.line_ids.filtered(
+                lambda line: line.display_type == 'payment_term' and line.account_id != payable
+            )
             owed.with_context(skip_invoice_sync=True).account_id = payable  # nothing else in the bill follows from it
         if post:
             moves._post(soft=False)
         for document, move in zip(documents, moves, strict=True):
             if document.same_number:
-                move._message_log(body=self.env._(
-                    'Its number is also that of %s, from another year. If it is the same bill, reverse one of them.',
-                    Markup(', ').join(other._get_html_link(title=other.display_name) for other in document.same_number)))
+                move._message_log(
+                    body=self.env._(
+                        'Its number is also that of %s, from another year. If it is the same bill, reverse one of '
+                        'them.',
+                        Markup(', ').join(
+                            other._get_html_link(title=other.display_name) for other in document.same_number
+                        ),
+                    )
+                )
         return moves
 
     def _get_document_rate(self, connection, document, rates):
@@ -51,7 +70,9 @@ class RampFlowPayableBook(models.AbstractModel):
             return 1 / document.rate
         key = currency, document.invoice_date
         if key not in rates:
-            rates[key] = self.env['res.currency']._get_conversion_rate(company.currency_id, currency, company, document.invoice_date)
+            rates[key] = self.env['res.currency']._get_conversion_rate(
+                company.currency_id, currency, company, document.invoice_date
+            )
         return rates[key]
 
     def _prepare_document_values(self, connection, document, rate):
@@ -72,24 +93,40 @@ class RampFlowPayableBook(models.AbstractModel):
             'invoice_origin': document.origin,
             'narration': document.note and plaintext2html(document.note),  # somebody else's text is no markup
             'invoice_line_ids': [
-                Command.create({**self._prepare_document_line(connection, document, line), **self._plan_line_amounts(connection, document, line, rate)})
-                for line in document.lines],
+                Command.create(
+                    {
+                        **self._prepare_document_line(connection, document, line),
+                        **self._plan_line_amounts(connection, document, line, rate),
+                    }
+                )
+                for line in document.lines
+            ],
         }
 
     def _plan_line_amounts(self, connection, document, line, rate):
-        """What a line without tax is in both currencies. Core comes to the same, and need not write each line once more, by itself;
-        where it rounds the whole and wants a cent elsewhere, it still moves it there."""
+        """What a line without tax is in both currencies. Core comes to the same, and need not write each line once
+        more, by itself; where it rounds the whole and wants a cent elsewhere, it still moves it there."""
         if line.coding.tax:
             return {}
-        amount = self._minor_to_float(line.amount if document.move_type == 'in_invoice' else -line.amount, document.currency)
-        return {'amount_currency': amount, 'balance': connection.company_id.currency_id.round(amount / rate) if rate else amount}
+        amount = self._minor_to_float(
+            line.amount if document.move_type == 'in_invoice' else -line.amount, document.currency
+        )
+        return {
+            'amount_currency': amount,
+            'balance': connection.company_id.currency_id.round(amount / rate) if rate else amount,
+        }
 
     def _prepare_document_line(self, connection, document, line):
         amount = self._minor_to_float(line.amount, document.currency)
         quantity, price = 1.0, amount
         if line.coding.tax:
             price = self._get_untaxed_price(connection, document, line, amount)
-        elif line.quantity and line.unit_price and not self._is_price_rounded(line) and self._is_price_precise(line.quantity, line.unit_price.decimal):
+        elif (
+            line.quantity
+            and line.unit_price
+            and not self._is_price_rounded(line)
+            and self._is_price_precise(line.quantity, line.unit_price.decimal)
+        ):
             quantity, price = float(line.quantity), float(line.unit_price.decimal)
         ordered = self._get_billed_quantity(line, quantity * price)
         if ordered:
@@ -107,8 +144,8 @@ class RampFlowPayableBook(models.AbstractModel):
 
     @staticmethod
     def _get_billed_quantity(line, amount):
-        """How much of its order line is billed. Where that is not told, so much as the amount (before tax) buys at the order's price:
-        else the order would count one. 0.0: not known."""
+        """How much of its order line is billed. Where that is not told, so much as the amount (before tax) buys at the
+        order's price: else the order would count one. 0.0: not known."""
         order_line = line.order_line
         if not order_line or line.order_quantity:
             return line.order_quantity or 0.0
@@ -117,7 +154,11 @@ class RampFlowPayableBook(models.AbstractModel):
 
     @staticmethod
     def _order_line_values(order_line):
-        return {'purchase_line_id': order_line.id, 'product_id': order_line.product_id.id, 'product_uom_id': order_line.product_uom_id.id}
+        return {
+            'purchase_line_id': order_line.id,
+            'product_id': order_line.product_id.id,
+            'product_uom_id': order_line.product_uom_id.id,
+        }
 
     @staticmethod
     def _is_price_rounded(line):
@@ -127,8 +168,10 @@ class RampFlowPayableBook(models.AbstractModel):
     def _is_price_precise(self, quantity, price):
         """Whether Odoo keeps a quantity and a price as they are: what it rounds comes to another amount."""
         precision = self.env['decimal.precision']
-        return all(value == round(value, precision.precision_get(name)) for value, name in (
-            (quantity, 'Product Unit'), (price, 'Product Price')))
+        return all(
+            value == round(value, precision.precision_get(name))
+            for value, name in ((quantity, 'Product Unit'), (price, 'Product Price'))
+        )
 
     def _get_untaxed_price(self, connection, document, line, amount):
         """The price to enter so that, with its tax, the line comes to Ramp's amount."""
@@ -137,14 +180,21 @@ class RampFlowPayableBook(models.AbstractModel):
         if included == taxes:
             return amount
         details = self._make_taxed_line(
-            connection.company_id, amount, tax_ids=line.coding.tax, currency_id=document.currency,
-            is_refund=document.move_type == 'in_refund', partner_id=document.partner)['tax_details']
+            connection.company_id,
+            amount,
+            tax_ids=line.coding.tax,
+            currency_id=document.currency,
+            is_refund=document.move_type == 'in_refund',
+            partner_id=document.partner,
+        )['tax_details']
         # of a mixture, those that are included in the price stay in it
         return details['raw_total_excluded_currency'] + sum(
-            tax['raw_tax_amount_currency'] for tax in details['taxes_data'] if tax['tax'] in included)
+            tax['raw_tax_amount_currency'] for tax in details['taxes_data'] if tax['tax'] in included
+        )
 
     def _settle_tax_rounding(self, document, move):
-        """Let a tax take the cents that its rounding left, so that the bill comes to Ramp's amount. Raises `Held` where more is missing.
+        """Let a tax take the cents that its rounding left, so that the bill comes to Ramp's amount. Raises `Held` where
+        more is missing.
 
         A tax whose lines cancel each other out, as those of a reverse charge, takes nothing: they would not any more.
         """
@@ -155,16 +205,40 @@ class RampFlowPayableBook(models.AbstractModel):
         taxed = [line.coding.tax.flatten_taxes_hierarchy() for line in document.lines if line.coding.tax]
         allowed = currency.rounding * sum(1 + len(taxes) for taxes in taxed)  # each base and each tax was rounded once
         lines = move.line_ids.filtered('tax_repartition_line_id')
-        counted = [part for part in lines.grouped('tax_line_id').values() if not currency.is_zero(sum(part.mapped('amount_currency')))]
+        counted = [
+            part
+            for part in lines.grouped('tax_line_id').values()
+            if not currency.is_zero(sum(part.mapped('amount_currency')))
+        ]
         if counted and currency.compare_amounts(abs(missing), allowed) <= 0:
             line = max((line for part in counted for line in part), key=lambda line: abs(line.amount_currency))
             sign = 1 if document.move_type == 'in_invoice' else -1
-            move.write({'line_ids': [Command.update(line.id, {'amount_currency': currency.round(line.amount_currency + sign * missing)})]})
+            move.write(
+                {
+                    'line_ids': [
+                        Command.update(
+                            line.id, {'amount_currency': currency.round(line.amount_currency + sign * missing)}
+                        )
+                    ]
+                }
+            )
         if currency.compare_amounts(total, move.amount_total):
-            amounts = {'odoo': f'{move.amount_total:.{currency.decimal_places}f} {currency.name}',
-                       'ramp': Money(document.total, currency.name)}
-            raise Held(self.env._(
-                'With the tax codes of its lines Odoo comes to %(odoo)s, but the bill is %(ramp)s. Check the tax codes in Ramp and the '
-                'taxes in Odoo; or leave out the tax code, and enter the tax as a line.', **amounts) if taxed else self.env._(
-                'Its lines come to %(odoo)s in Odoo, but the bill is %(ramp)s. Check the decimals of the currency, and those of '
-                'quantities and prices.', **amounts))
+            amounts = {
+                'odoo': f'{move.amount_total:.{currency.decimal_places}f} {currency.name}',
+                'ramp': Money(document.total, currency.name),
+            }
+            raise Held(
+                self.env._(
+                    'With the tax codes of its lines Odoo comes to %(odoo)s, but the bill is %(ramp)s. Check the tax '
+                    'codes in Ramp and the '
+                    'taxes in Odoo; or leave out the tax code, and enter the tax as a line.',
+                    **amounts,
+                )
+                if taxed
+                else self.env._(
+                    'Its lines come to %(odoo)s in Odoo, but the bill is %(ramp)s. Check the decimals of the '
+                    'currency, and those of '
+                    'quantities and prices.',
+                    **amounts,
+                )
+            )

@@ -23,10 +23,12 @@ class Link:
 
 
 class RampFlowBill(models.AbstractModel):
-    """Bills of vendors: a vendor bill each, with its lines, taxes, analytics and files. Their payments are a flow of their own.
+    """Bills of vendors: a vendor bill each, with its lines, taxes, analytics and files. Their payments are a flow of
+    their own.
 
     Schema: Bill of GET /bills. A bill goes through Ramp's accounting twice, itself (BILL_SYNC) and its payment
-    (BILL_PAYMENT_SYNC); both have the bill's id. Nothing in a bill tells when it changed, so what is booked is looked at again.
+    (BILL_PAYMENT_SYNC); both have the bill's id. Nothing in a bill tells when it changed, so what is booked is looked
+    at again.
     """
 
     _name = 'ramp.flow.bill'
@@ -37,8 +39,15 @@ class RampFlowBill(models.AbstractModel):
     _payment_flow = 'bill_payment'
     _flow_sequence = 50
     _events = (
-        'bills.approved', 'bills.archived', 'bills.created', 'bills.paid', 'bills.ready_to_sync', 'bills.rejected', 'bills.updated',
-        'payments.updated')
+        'bills.approved',
+        'bills.archived',
+        'bills.created',
+        'bills.paid',
+        'bills.ready_to_sync',
+        'bills.rejected',
+        'bills.updated',
+        'payments.updated',
+    )
     _vague_events = ('payments.updated',)
     _endpoint = '/bills'
     _sync_type = 'BILL_SYNC'
@@ -64,24 +73,42 @@ class RampFlowBill(models.AbstractModel):
         ready = [{'sync_ready': 'true'}]
         if connection.bill_policy == 'created':
             ready.append({'sync_status': 'NOT_SYNCED'})
-        return [*({**params, **self._get_entity_scope(connection)} for params in ready),
-                {'sync_ready': 'true', 'from_paid_at': f'{connection.start_date}T00:00:00Z', **self._get_entity_scope_before(connection)}]
+        return [
+            *({**params, **self._get_entity_scope(connection)} for params in ready),
+            {
+                'sync_ready': 'true',
+                'from_paid_at': f'{connection.start_date}T00:00:00Z',
+                **self._get_entity_scope_before(connection),
+            },
+        ]
 
     def _get_changed_listings(self, connection, since):
         # days, as Ramp has them: the moment does not matter
         paid = (self.env.cr.now() - REREAD_PAID).strftime('%Y-%m-%dT00:00:00Z')
-        return [{**params, **self._get_entity_scope(connection)} for params in (
-            {'sync_status': 'BILL_SYNCED'}, {'sync_status': 'BILL_AND_PAYMENT_SYNCED', 'from_paid_at': paid}, {'is_archived': 'true'},
-            # one whose payment was returned has no such moment any more
-            {'sync_status': 'BILL_AND_PAYMENT_SYNCED', 'payment_status': 'OPEN'})] + [
-            {'sync_status': 'BILL_AND_PAYMENT_SYNCED', **params, **self._get_entity_scope_before(connection)} for params in (
-                {'from_paid_at': paid}, {'payment_status': 'OPEN'})]
+        return [
+            {**params, **self._get_entity_scope(connection)}
+            for params in (
+                {'sync_status': 'BILL_SYNCED'},
+                {'sync_status': 'BILL_AND_PAYMENT_SYNCED', 'from_paid_at': paid},
+                {'is_archived': 'true'},
+                # one whose payment was returned has no such moment any more
+                {'sync_status': 'BILL_AND_PAYMENT_SYNCED', 'payment_status': 'OPEN'},
+            )
+        ] + [
+            {'sync_status': 'BILL_AND_PAYMENT_SYNCED', **params, **self._get_entity_scope_before(connection)}
+            for params in ({'from_paid_at': paid}, {'payment_status': 'OPEN'})
+        ]
 
     def _get_nightly_listings(self, connection, since):
         # what somebody exported without this connection; all of it that is still to be paid
-        return [{'sync_status': 'BILL_SYNCED', **self._get_entity_scope(connection)},
-                {'sync_status': 'BILL_AND_PAYMENT_SYNCED', **self._get_entity_scope(connection), 'from_issued_date': max(
-                    since, self._get_entity_scope(connection)['from_issued_date'])}]
+        return [
+            {'sync_status': 'BILL_SYNCED', **self._get_entity_scope(connection)},
+            {
+                'sync_status': 'BILL_AND_PAYMENT_SYNCED',
+                **self._get_entity_scope(connection),
+                'from_issued_date': max(since, self._get_entity_scope(connection)['from_issued_date']),
+            },
+        ]
 
     @api.model
     def _get_entity_scope(self, connection):
@@ -101,27 +128,43 @@ class RampFlowBill(models.AbstractModel):
     def _get_booking_facts(self, value):
         """What is booked of a bill; what it is called, its files and how it is paid are no part of it."""
         return {
-            'amount': str(value.amount), 'vendor': value.vendor.id, 'entity': value.entity_id,
+            'amount': str(value.amount),
+            'vendor': value.vendor.id,
+            'entity': value.entity_id,
             'days': [str(moment) for moment in (value.issued_at, value.accounting_date, value.posting_date)],
-            'lines': [[str(line.amount), str(line.quantity), str(line.unit_price), self._get_chosen_options(line.selections)] for line in value.lines],
+            'lines': [
+                [str(line.amount), str(line.quantity), str(line.unit_price), self._get_chosen_options(line.selections)]
+                for line in value.lines
+            ],
         }
 
     def _get_late_details(self, value):
         return {
-            'files': len(value.invoice_urls), 'number': clean_text(value.invoice_number), 'memo': value.memo, 'vendor_memo': value.vendor_memo,
-            'due': str(value.due_at or ''), 'memos': [line.memo for line in value.lines],
-            'payment': self.env['ramp.flow.bill_payment']._get_announced_payment(value)}
+            'files': len(value.invoice_urls),
+            'number': clean_text(value.invoice_number),
+            'memo': value.memo,
+            'vendor_memo': value.vendor_memo,
+            'due': str(value.due_at or ''),
+            'memos': [line.memo for line in value.lines],
+            'payment': self.env['ramp.flow.bill_payment']._get_announced_payment(value),
+        }
 
     def _get_ledger_columns(self, connection, value):
         return {
-            'name': ' '.join(filter(None, (clean_text(value.vendor.name), clean_text(value.invoice_number)))) or value.id,
-            'date': self._get_booking_day(connection, value.issued_at), 'money': value.amount, 'parent_ramp_id': value.vendor.id,
-            'ramp_entity_id': value.entity_id, 'open_amount': self._get_open_amount(value),
+            'name': ' '.join(filter(None, (clean_text(value.vendor.name), clean_text(value.invoice_number))))
+            or value.id,
+            'date': self._get_booking_day(connection, value.issued_at),
+            'money': value.amount,
+            'parent_ramp_id': value.vendor.id,
+            'ramp_entity_id': value.entity_id,
+            'open_amount': self._get_open_amount(value),
         }
 
     @api.model
     def _get_open_amount(self, value, paid=0):
-        """What Ramp says is still to be paid of a bill, Decimal in its currency. paid: in minor units, of one that is paid in part."""
+        """What Ramp says is still to be paid of a bill, Decimal in its currency. paid: in minor units, of one that is
+        paid in part.
+        """
         counts = value.enable_accounting_sync and not value.archived_at and value.approval_status in ('APPROVED', None)
         if value.status == 'PAID' or not counts:
             return Money(0, value.amount.currency).decimal
@@ -131,8 +174,12 @@ class RampFlowBill(models.AbstractModel):
         return payload.get('sync_status') in ('BILL_SYNCED', 'BILL_AND_PAYMENT_SYNCED')
 
     def _is_ready_in_ramp(self, payload):
-        return (payload.get('sync_status') == 'NOT_SYNCED' and payload.get('approval_status') in ('APPROVED', None)
-                and payload.get('enable_accounting_sync') is not False and not payload.get('archived_at'))
+        return (
+            payload.get('sync_status') == 'NOT_SYNCED'
+            and payload.get('approval_status') in ('APPROVED', None)
+            and payload.get('enable_accounting_sync') is not False
+            and not payload.get('archived_at')
+        )
 
     def _is_outcome_accepted(self, value):
         return value.approval_status in ('APPROVED', None)
@@ -153,7 +200,9 @@ class RampFlowBill(models.AbstractModel):
             memory = self.env.context.get('ramp_memory', {})
             if 'deep_link' not in str(error) or memory.get('no_links'):
                 raise
-            memory['no_links'] = True  # an address that Ramp takes for none, such as one of an intranet, is worth no bill
+            memory['no_links'] = (
+                True  # an address that Ramp takes for none, such as one of an intranet, is worth no bill
+            )
         return super()._confirm_booked_batch(connection, run, client, key)
 
     # ------------------------------------------------------------------ what a page tells besides
@@ -161,12 +210,26 @@ class RampFlowBill(models.AbstractModel):
     def _on_rows_stored(self, connection, rows, asked):
         told = {row['ramp_id']: row for row in rows if 'value' in row}
         self.env['ramp.flow.bill_payment']._upsert_payment_rows(connection, told, asked)
-        self._reverse_withdrawn_objects(connection, told, {
-            ramp_id: self.env._('It was archived in Ramp.') if row['value'].archived_at else self.env._('It was not approved in Ramp.')
-            for ramp_id, row in told.items() if row['value'].archived_at or row['value'].approval_status in DEAD})
-        approved = self.env['ramp.record'].search([
-            ('connection_id', '=', connection.id), ('flow', '=', self._flow), ('state', '=', 'done'), ('sync_key', '=', False),
-            ('ramp_id', 'in', [row['ramp_id'] for row in rows if row.get('ready')])])
+        self._reverse_withdrawn_objects(
+            connection,
+            told,
+            {
+                ramp_id: self.env._('It was archived in Ramp.')
+                if row['value'].archived_at
+                else self.env._('It was not approved in Ramp.')
+                for ramp_id, row in told.items()
+                if row['value'].archived_at or row['value'].approval_status in DEAD
+            },
+        )
+        approved = self.env['ramp.record'].search(
+            [
+                ('connection_id', '=', connection.id),
+                ('flow', '=', self._flow),
+                ('state', '=', 'done'),
+                ('sync_key', '=', False),
+                ('ramp_id', 'in', [row['ramp_id'] for row in rows if row.get('ready')]),
+            ]
+        )
         if approved:  # booked when they were created; now Ramp wants to hear of them
             approved.sync_key = self._new_sync_key(approved)
         return super()._on_rows_stored(connection, rows, asked)
@@ -184,7 +247,9 @@ class RampFlowBill(models.AbstractModel):
             """
             SELECT DISTINCT lower(payload #>> '{vendor,id}') FROM ramp_record
              WHERE connection_id = %s AND flow = %s AND ramp_id = ANY(%s) AND res_id IS NULL
-            """, (connection.id, self._flow, ramp_ids))
+            """,
+            (connection.id, self._flow, ramp_ids),
+        )
         vendors = {row[0] for row in self.env.cr.fetchall() if row[0]}
         self.env.cr.rollback()
         if vendors:
@@ -210,12 +275,19 @@ class RampFlowBill(models.AbstractModel):
         partners = self.env['ramp.flow.vendor']._find_vendor_partners(connection, {value.vendor.id for value in values})
         return {
             **self._look_up_accounting_state(
-                connection, [selection for value in values for line in value.lines for selection in line.selections], codes | payers),
+                connection,
+                [selection for value in values for line in value.lines for selection in line.selections],
+                codes | payers,
+            ),
             'partners': partners,
             'numbers': self._look_up_numbers(
-                connection, {(clean_text(value.invoice_number), self._get_invoice_date(connection, value)) for value in values}, partners),
-            **self.env['ramp.flow.purchase_order']._look_up_ordered(connection, {
-                value.purchase_order_id for value in values if value.purchase_order_id}),
+                connection,
+                {(clean_text(value.invoice_number), self._get_invoice_date(connection, value)) for value in values},
+                partners,
+            ),
+            **self.env['ramp.flow.purchase_order']._look_up_ordered(
+                connection, {value.purchase_order_id for value in values if value.purchase_order_id}
+            ),
         }
 
     def _plan_object(self, connection, value, found):
@@ -229,28 +301,56 @@ class RampFlowBill(models.AbstractModel):
         if not (issued and date):
             raise Held(self.env._('It has no date. Ask Ramp; it cannot be booked on a day that is not known.'))
         rate = self._plan_bill_rate(connection, value, issued, found)
-        currency = self._plan_currency(connection, code, found, rate, amounts=[line.amount.minor for line in value.lines])
+        currency = self._plan_currency(
+            connection, code, found, rate, amounts=[line.amount.minor for line in value.lines]
+        )
         partner = self._plan_document_vendor(value.vendor.id, clean_text(value.vendor.name), found)
         orders = [self._plan_order_line(line, partner, found) for line in value.lines]
         coded = self._complete_line_coding(
-            connection, value.lines, self._plan_line_codings(connection, value.lines, found), [partner] * len(value.lines), found,
-            [order_line.product_id if order_line else self.env['product.product'] for order_line, _quantity in orders])
+            connection,
+            value.lines,
+            self._plan_line_codings(connection, value.lines, found),
+            [partner] * len(value.lines),
+            found,
+            [order_line.product_id if order_line else self.env['product.product'] for order_line, _quantity in orders],
+        )
         self._check_document_rate(connection, currency, rate, issued, found)
         label = clean_text(value.memo) or clean_text(value.invoice_number) or partner.display_name
-        document = self._turn_negative_document(Document(
-            ramp_id=value.id, move_type='in_invoice', partner=partner, currency=currency, rate=rate,
-            date=self._plan_entry_date(connection, date, journal, found, any(coding.tax for coding in coded)),
-            invoice_date=issued, due_date=self._get_booking_day(connection, value.due_at), reference=clean_text(value.invoice_number),
-            note=clean_text(value.memo), origin=found['orders'].get(value.purchase_order_id, False),
-            lines=[DocumentLine(coding, line.amount.minor, line_name(line.memo, fallback=label), line.quantity, line.unit_price, *order)
-                    for coding, line, order in zip(coded, value.lines, orders, strict=True)]))
+        document = self._turn_negative_document(
+            Document(
+                ramp_id=value.id,
+                move_type='in_invoice',
+                partner=partner,
+                currency=currency,
+                rate=rate,
+                date=self._plan_entry_date(connection, date, journal, found, any(coding.tax for coding in coded)),
+                invoice_date=issued,
+                due_date=self._get_booking_day(connection, value.due_at),
+                reference=clean_text(value.invoice_number),
+                note=clean_text(value.memo),
+                origin=found['orders'].get(value.purchase_order_id, False),
+                lines=[
+                    DocumentLine(
+                        coding,
+                        line.amount.minor,
+                        line_name(line.memo, fallback=label),
+                        line.quantity,
+                        line.unit_price,
+                        *order,
+                    )
+                    for coding, line, order in zip(coded, value.lines, orders, strict=True)
+                ],
+            )
+        )
         return self._check_document_number(document, found), len(value.invoice_urls)
 
     def _get_invoice_date(self, connection, value):
         return self._get_booking_day(connection, value.issued_at, value.accounting_date, value.created_at)
 
     def _plan_order_line(self, line, partner, found):
-        """(line of the purchase order, quantity in its unit if told) of a bill's line; (None, None) where it is of none in Odoo."""
+        """(line of the purchase order, quantity in its unit if told) of a bill's line; (None, None) where it is of none
+        in Odoo.
+        """
         order_line, size = found['order_lines'].get(line.purchase_order_line_item_id, (None, None))
         if not order_line or order_line.partner_id.commercial_partner_id != partner.commercial_partner_id:
             return None, None
@@ -283,9 +383,15 @@ class RampFlowBill(models.AbstractModel):
 
     def _book_plans(self, connection, plans):
         new = [plan for plan in plans if not isinstance(plan, Link)]
-        moves = self._book_documents(connection, [document for document, _files in new], connection.bill_post == 'post') if new else ()
+        moves = (
+            self._book_documents(connection, [document for document, _files in new], connection.bill_post == 'post')
+            if new
+            else ()
+        )
         booked = {document.ramp_id: move for (document, _files), move in zip(new, moves, strict=True)}
-        self.env['ramp.flow.bill_file']._enqueue_files(connection, {document.ramp_id: files for document, files in new if files}, booked)
+        self.env['ramp.flow.bill_file']._enqueue_files(
+            connection, {document.ramp_id: files for document, files in new if files}, booked
+        )
         booked.update(self._link_existing_documents(connection, [plan for plan in plans if isinstance(plan, Link)]))
         self.env['ramp.flow.bill_payment']._on_bill_booked(connection, booked)
         return [booked[plan.ramp_id if isinstance(plan, Link) else plan[0].ramp_id] for plan in plans]

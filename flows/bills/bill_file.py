@@ -9,8 +9,8 @@ from ..engine.files import TYPES
 class RampFlowBillFile(models.AbstractModel):
     """The invoice files of bills, attached to the bill and shown beside it: one row for all files of a bill.
 
-    Ramp names a bill's files by links without ids, in no promised order, that expire: the bill is asked for them each time
-    (`invoice_urls` of GET /bills/{id}), and a file is known by its content.
+    Ramp names a bill's files by links without ids, in no promised order, that expire: the bill is asked for them each
+    time (`invoice_urls` of GET /bills/{id}), and a file is known by its content.
     """
 
     _name = 'ramp.flow.bill_file'
@@ -38,31 +38,53 @@ class RampFlowBillFile(models.AbstractModel):
 
     @api.model
     def _enqueue_files(self, connection, bills, booked=None):
-        """Note the files of bills that are being booked, or that Ramp shows with other files than before; in the same transaction.
+        """Note the files of bills that are being booked, or that Ramp shows with other files than before; in the same
+        transaction.
 
         :param bills: maps a bill's Ramp id to its number of files; none: nothing happens
         :param booked: maps it to the document that was just made, which its row does not name yet
         """
         bills = {bill: count for bill, count in bills.items() if count}
         parents = self._find_parent_rows(connection, bills)
-        moves = self._find_booked_documents(connection, bills) if booked is None else {bill: [booked[bill]] for bill in bills}
+        moves = (
+            self._find_booked_documents(connection, bills)
+            if booked is None
+            else {bill: [booked[bill]] for bill in bills}
+        )
         nobody = self.env['ramp.record']
         # a bill that takes the place of a reversed one needs its files, too
-        self._enqueue_file_rows(connection, [{
-            **self._make_file_row(bill, count, moves.get(bill)), 'ramp_id': bill, 'parent_ramp_id': bill,
-            'name': self.env._('Invoice: %s', parents.get(bill, nobody).name or '?'), 'date': parents.get(bill, nobody).date or None,
-        } for bill, count in bills.items()], updates=True)
+        self._enqueue_file_rows(
+            connection,
+            [
+                {
+                    **self._make_file_row(bill, count, moves.get(bill)),
+                    'ramp_id': bill,
+                    'parent_ramp_id': bill,
+                    'name': self.env._('Invoice: %s', parents.get(bill, nobody).name or '?'),
+                    'date': parents.get(bill, nobody).date or None,
+                }
+                for bill, count in bills.items()
+            ],
+            updates=True,
+        )
 
     def _make_file_row(self, bill, count, moves):
         """The content of a row: a change of it is a reason to ask Ramp again."""
-        return {'payload': {'id': bill, 'count': count}, 'payload_hash': json_digest([bill, count, moves[0].id if moves else None])}
+        return {
+            'payload': {'id': bill, 'count': count},
+            'payload_hash': json_digest([bill, count, moves[0].id if moves else None]),
+        }
 
     def _fetch_file_links(self, connection, client, ramp_id):
         return read_invoice_urls(client.get(f'/bills/{ramp_id}'))
 
     def _skip_file_row(self, connection, record):
         # so that the same number of files, later, is news
-        record.write(self._make_file_row(record.ramp_id, 0, self._find_booked_documents(connection, [record.ramp_id]).get(record.ramp_id)))
+        record.write(
+            self._make_file_row(
+                record.ramp_id, 0, self._find_booked_documents(connection, [record.ramp_id]).get(record.ramp_id)
+            )
+        )
         return super()._skip_file_row(connection, record)
 
     def _reason_object_gone(self):

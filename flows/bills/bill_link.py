@@ -21,7 +21,9 @@ class RampFlowBillLink(models.AbstractModel):
 
     @api.model
     def _get_entity_scope_before(self, connection):
-        """What of a query leaves the bills that were issued before the start date: those that are paid after it are in Odoo already."""
+        """What of a query leaves the bills that were issued before the start date: those that are paid after it are in
+        Odoo already.
+        """
         last = connection.start_date - timedelta(days=1)
         return {**self.env['ramp.flow.pull']._get_entity_scope(connection), 'to_issued_date': f'{last}T23:59:59Z'}
 
@@ -32,40 +34,91 @@ class RampFlowBillLink(models.AbstractModel):
     # ------------------------------------------------------------------ deciding
 
     def _is_exported_elsewhere(self, connection, row, record):
-        """EXTENDS: a bill from before the start date is in the books of whoever exported it, which are Odoo's; its payment is to come."""
-        if self._is_before_start_date(connection, row) and row['payload'].get('sync_status') == 'BILL_SYNCED' and 'value' in row:
+        """EXTENDS: a bill from before the start date is in the books of whoever exported it, which are Odoo's; its
+        payment is to come.
+        """
+        if (
+            self._is_before_start_date(connection, row)
+            and row['payload'].get('sync_status') == 'BILL_SYNCED'
+            and 'value' in row
+        ):
             return False
         return super()._is_exported_elsewhere(connection, row, record)
 
     def _plan_existing_link(self, connection, value, found):
-        """The bill in Odoo that a bill from before the start date is; raises `Held` unless it is there, posted, of the same amount."""
-        partner, number = self._plan_document_vendor(value.vendor.id, clean_text(value.vendor.name), found), clean_text(value.invoice_number)
-        names = {'vendor': partner.display_name, 'number': number or '-', 'issued': self._get_booking_day(connection, value.issued_at),
-                 'amount': value.amount}
-        bills = self.env['account.move'].union(*(
-            move for vendor, move, _get_booking_day in found['numbers'].get(('in_invoice', number_key(number)), ())
-            if move and vendor == partner.commercial_partner_id and move.ramp_id in (False, value.id)))
+        """The bill in Odoo that a bill from before the start date is; raises `Held` unless it is there, posted, of the
+        same amount.
+        """
+        partner, number = (
+            self._plan_document_vendor(value.vendor.id, clean_text(value.vendor.name), found),
+            clean_text(value.invoice_number),
+        )
+        names = {
+            'vendor': partner.display_name,
+            'number': number or '-',
+            'issued': self._get_booking_day(connection, value.issued_at),
+            'amount': value.amount,
+        }
+        bills = self.env['account.move'].union(
+            *(
+                move
+                for vendor, move, _get_booking_day in found['numbers'].get(('in_invoice', number_key(number)), ())
+                if move and vendor == partner.commercial_partner_id and move.ramp_id in (False, value.id)
+            )
+        )
         if len(bills) != 1 or bills.state != 'posted':
-            raise Held(self.env._(
-                'It was issued on %(issued)s, before the start date of the connection, and paid since. Odoo has no posted bill of '
-                '%(vendor)s with the number %(number)s, or several of them. Enter that bill over %(amount)s, so that it can be paid; or '
-                'ignore this one.', **names), bills[:1])
-        if bills.currency_id.name != value.amount.currency or self._float_to_minor(bills.amount_total, bills.currency_id) != value.amount.minor:
-            raise Held(self.env._(
-                'It was issued on %(issued)s, before the start date of the connection, and is %(bill)s in Odoo. There its total is another '
-                'one than %(amount)s. Correct the bill in Odoo, or in Ramp; or ignore this one.', bill=bills.name, **names), bills)
+            raise Held(
+                self.env._(
+                    'It was issued on %(issued)s, before the start date of the connection, and paid since. Odoo has '
+                    'no posted bill of '
+                    '%(vendor)s with the number %(number)s, or several of them. Enter that bill over %(amount)s, so '
+                    'that it can be paid; or '
+                    'ignore this one.',
+                    **names,
+                ),
+                bills[:1],
+            )
+        if (
+            bills.currency_id.name != value.amount.currency
+            or self._float_to_minor(bills.amount_total, bills.currency_id) != value.amount.minor
+        ):
+            raise Held(
+                self.env._(
+                    'It was issued on %(issued)s, before the start date of the connection, and is %(bill)s in Odoo. '
+                    'There its total is another '
+                    'one than %(amount)s. Correct the bill in Odoo, or in Ramp; or ignore this one.',
+                    bill=bills.name,
+                    **names,
+                ),
+                bills,
+            )
         return Link(value.id, bills)
 
     # ------------------------------------------------------------------ booking
 
     def _link_existing_documents(self, connection, links):
-        """Have bills of Odoo stand for bills of Ramp, so that what Ramp pays of these is booked. Returns {Ramp id: bill}."""
-        rows = {row.ramp_id: row for row in self.env['ramp.record'].search_fetch(
-            [('connection_id', '=', connection.id), ('flow', '=', self._flow), ('ramp_id', 'in', [link.ramp_id for link in links])],
-            ['ramp_id', 'noted'])} if links else {}
+        """Have bills of Odoo stand for bills of Ramp, so that what Ramp pays of these is booked. Returns {Ramp id:
+        bill}.
+        """
+        rows = (
+            {
+                row.ramp_id: row
+                for row in self.env['ramp.record'].search_fetch(
+                    [
+                        ('connection_id', '=', connection.id),
+                        ('flow', '=', self._flow),
+                        ('ramp_id', 'in', [link.ramp_id for link in links]),
+                    ],
+                    ['ramp_id', 'noted'],
+                )
+            }
+            if links
+            else {}
+        )
         for link in links:
             link.move.with_context(**QUIET).ramp_id = link.ramp_id
             link.move._message_log(body=self.env._('It is a bill in Ramp, too. What Ramp pays of it is booked.'))
-        self.env['ramp.record']._store_noted({
-            rows[link.ramp_id].id: {**(rows[link.ramp_id].noted or {}), 'is_linked': True} for link in links})
+        self.env['ramp.record']._store_noted(
+            {rows[link.ramp_id].id: {**(rows[link.ramp_id].noted or {}), 'is_linked': True} for link in links}
+        )
         return {link.ramp_id: link.move for link in links}

@@ -10,25 +10,53 @@ from ..accounting.payments import Settlement
 from .bill import owed
 
 # Every method of the contract is decided here; one that is not is held.
-BANK_METHODS = frozenset({
-    'ACH', 'CHECK', 'CRYPTO_WALLET_TRANSFER', 'DOMESTIC_WIRE', 'FED_NOW', 'INTERNATIONAL', 'LOCAL_BANK_TRANSFER', 'RTP', 'SWIFT'})
-# An open bill with a payment that is over and left something to pay; in any other state the payment is still on its way, or failed.
+BANK_METHODS = frozenset(
+    {
+        'ACH',
+        'CHECK',
+        'CRYPTO_WALLET_TRANSFER',
+        'DOMESTIC_WIRE',
+        'FED_NOW',
+        'INTERNATIONAL',
+        'LOCAL_BANK_TRANSFER',
+        'RTP',
+        'SWIFT',
+    }
+)
+# An open bill with a payment that is over and left something to pay; in any other state the payment is still on its
+# way, or failed.
 PARTLY_PAID = frozenset({'PAYMENT_COMPLETED', 'PAYMENT_DETAILS_MISSING', 'PAYMENT_NOT_INSTRUCTED', 'PAYMENT_READY'})
 # Of a bill that is paid in part: another payment is on its way, or is to be made.
-UNDER_WAY = frozenset({
-    'AWAITING_RELEASE', 'BLOCKED', 'HELD_BY_PROVIDER', 'ON_HOLD', 'PAYMENT_PROCESSING', 'PAYMENT_SCHEDULED',
-    'PENDING_VENDOR_APPROVAL', 'WAITING_FOR_TRANSACTION_MATCH', 'WAITING_FOR_VENDOR'})
+UNDER_WAY = frozenset(
+    {
+        'AWAITING_RELEASE',
+        'BLOCKED',
+        'HELD_BY_PROVIDER',
+        'ON_HOLD',
+        'PAYMENT_PROCESSING',
+        'PAYMENT_SCHEDULED',
+        'PENDING_VENDOR_APPROVAL',
+        'WAITING_FOR_TRANSACTION_MATCH',
+        'WAITING_FOR_VENDOR',
+    }
+)
 # What an open bill says of the payment that Ramp is to make of it; all else: it is not scheduled yet.
 ANNOUNCED_STATES = {
-    'AWAITING_RELEASE': 'scheduled', 'PAYMENT_SCHEDULED': 'scheduled',
-    'HELD_BY_PROVIDER': 'under_way', 'PAYMENT_PROCESSING': 'under_way', 'WAITING_FOR_TRANSACTION_MATCH': 'under_way',
-    'BLOCKED': 'stopped', 'ON_HOLD': 'stopped', 'PAYMENT_ERROR': 'failed'}
+    'AWAITING_RELEASE': 'scheduled',
+    'PAYMENT_SCHEDULED': 'scheduled',
+    'HELD_BY_PROVIDER': 'under_way',
+    'PAYMENT_PROCESSING': 'under_way',
+    'WAITING_FOR_TRANSACTION_MATCH': 'under_way',
+    'BLOCKED': 'stopped',
+    'ON_HOLD': 'stopped',
+    'PAYMENT_ERROR': 'failed',
+}
 
 
 @dataclasses.dataclass(frozen=True)
 class BillPaymentPlan:
-    """What is to be done about the payment of one bill. credits: [(refund's payable line, minor units, credit id)] to be applied;
-    withdrawn: [(refund's payable line, credit id)] of those that pay less of it now, or nothing."""
+    """What is to be done about the payment of one bill. credits: [(refund's payable line, minor units, credit id)] to
+    be applied; withdrawn: [(refund's payable line, credit id)] of those that pay less of it now, or nothing."""
 
     settlement: Settlement
     credits: list
@@ -40,8 +68,8 @@ class BillPaymentPlan:
 
 @dataclasses.dataclass(frozen=True)
 class PaymentTold:
-    """A payment of a bill as Ramp tells of it. amount: what it pays of the bill, in minor units of its currency; settled: what left the
-    bank, where that is another currency. See `Part`."""
+    """A payment of a bill as Ramp tells of it. amount: what it pays of the bill, in minor units of its currency;
+    settled: what left the bank, where that is another currency. See `Part`."""
 
     key: str
     payment_id: str | None
@@ -54,9 +82,10 @@ class PaymentTold:
 class RampFlowBillPayment(models.AbstractModel):
     """How bills are paid: by bank, by card, by vendor credits, or by hand, in one row for each bill.
 
-    Bank: a payment, reconciled with the bill, which is "In Payment" until the bank line is matched. Card: against the card liability,
-    exactly once with the card transaction. Credits: the refund is applied. Confirmed under the bill's id (BILL_PAYMENT_SYNC) once
-    the bill is fully paid. Ramp tells of one payment only; what is paid beyond it is a payment of its own.
+    Bank: a payment, reconciled with the bill, which is "In Payment" until the bank line is matched. Card: against the
+    card liability, exactly once with the card transaction. Credits: the refund is applied. Confirmed under the bill's
+    id (BILL_PAYMENT_SYNC) once the bill is fully paid. Ramp tells of one payment only; what is paid beyond it is a
+    payment of its own.
     """
 
     _name = 'ramp.flow.bill_payment'
@@ -90,21 +119,35 @@ class RampFlowBillPayment(models.AbstractModel):
     def _get_booking_facts(self, value):
         payment = value.payment
         return {
-            'status': value.status, 'amount': str(value.amount), 'archived': bool(value.archived_at),
-            'partly': value.status_summary in PARTLY_PAID or self._is_partial_payment_over(value)
-            or value.status_summary == 'PAYMENT_ERROR' and 'failed',
+            'status': value.status,
+            'amount': str(value.amount),
+            'archived': bool(value.archived_at),
+            'partly': value.status_summary in PARTLY_PAID
+            or self._is_partial_payment_over(value)
+            or value.status_summary == 'PAYMENT_ERROR'
+            and 'failed',
             'enabled': value.enable_accounting_sync,
             'credits': sorted([credit.id, str(credit.amount)] for credit in value.applied_vendor_credits),
-            'payment': payment and [payment.id, payment.payment_method, str(payment.amount), str(payment.payment_date),
-                                    str(payment.effective_date), str(payment.details)],
+            'payment': payment
+            and [
+                payment.id,
+                payment.payment_method,
+                str(payment.amount),
+                str(payment.payment_date),
+                str(payment.effective_date),
+                str(payment.details),
+            ],
         }
 
     def _get_ledger_columns(self, connection, value):
         payment = value.payment
         return {
-            'name': ' '.join(filter(None, (clean_text(value.vendor.name), clean_text(value.invoice_number)))) or value.id,
-            'date': self._get_payment_day(connection, value), 'money': payment.amount if payment else value.amount,
-            'parent_ramp_id': payment.id if payment else None, 'ramp_entity_id': value.entity_id,
+            'name': ' '.join(filter(None, (clean_text(value.vendor.name), clean_text(value.invoice_number))))
+            or value.id,
+            'date': self._get_payment_day(connection, value),
+            'money': payment.amount if payment else value.amount,
+            'parent_ramp_id': payment.id if payment else None,
+            'ramp_entity_id': value.entity_id,
             'open_amount': self.env['ramp.flow.bill']._get_open_amount(value, self._get_partly_paid_amount(value)),
         }
 
@@ -116,35 +159,46 @@ class RampFlowBillPayment(models.AbstractModel):
 
     @api.model
     def _get_announced_payment(self, value):
-        """[where the payment of a bill by Ramp stands, its moment as text], see `account.move`; None where Ramp pays nothing of it."""
+        """[where the payment of a bill by Ramp stands, its moment as text], see `account.move`; None where Ramp pays
+        nothing of it.
+        """
         payment = value.payment
         if not payment or value.archived_at or payment.payment_method not in BANK_METHODS | CARD_PAYMENT_METHODS:
             return None
         moment = payment.payment_date
-        return ['paid' if value.status == 'PAID' else ANNOUNCED_STATES.get(value.status_summary, 'planned'), moment and moment.isoformat()]
+        return [
+            'paid' if value.status == 'PAID' else ANNOUNCED_STATES.get(value.status_summary, 'planned'),
+            moment and moment.isoformat(),
+        ]
 
     def _is_partial_payment_over(self, value):
         """Whether the payment that Ramp tells of an open bill is over and left something to pay.
 
-        Of a bill on hold the status says no more than that: a payment of less than the bill is one that was made before. One of the
-        whole may have been initiated only (the contract of 2026-08-01 on `effective_date`), and is over when the bill is paid.
+        Of a bill on hold the status says no more than that: a payment of less than the bill is one that was made
+        before. One of the whole may have been initiated only (the contract of 2026-08-01 on `effective_date`), and is
+        over when the bill is paid.
         """
         if not value.payment or not value.payment.effective_date:
             return False
-        return value.status_summary in PARTLY_PAID or value.status_summary == 'ON_HOLD' and self._is_less_than_owed(value)
+        return (
+            value.status_summary in PARTLY_PAID or value.status_summary == 'ON_HOLD' and self._is_less_than_owed(value)
+        )
 
     @staticmethod
     def _is_less_than_owed(value):
         payment = value.payment
         return payment.amount.currency == value.amount.currency and (
-            payment.amount.minor < owed(value.amount, value.applied_vendor_credits).minor)
+            payment.amount.minor < owed(value.amount, value.applied_vendor_credits).minor
+        )
 
     def _get_partly_paid_amount(self, value):
         """What is paid of an open bill, in minor units of its currency, as far as Ramp tells."""
         payment = value.payment
         if not payment or not payment.effective_date or payment.amount.currency != value.amount.currency:
             return 0
-        partly = value.status_summary in PARTLY_PAID or value.status_summary in UNDER_WAY and self._is_less_than_owed(value)
+        partly = (
+            value.status_summary in PARTLY_PAID or value.status_summary in UNDER_WAY and self._is_less_than_owed(value)
+        )
         return payment.amount.minor if partly else 0
 
     def _is_synced_in_ramp(self, payload):
@@ -158,14 +212,22 @@ class RampFlowBillPayment(models.AbstractModel):
 
     def _get_payment_day(self, connection, value):
         payment = value.payment
-        return self._get_booking_day(connection, *((payment.effective_date, payment.payment_date) if payment else ()), value.paid_at)
+        return self._get_booking_day(
+            connection, *((payment.effective_date, payment.payment_date) if payment else ()), value.paid_at
+        )
 
     def _is_partly_paid(self, payload, bill):
         payment = payload.get('payment') or {}
         details = payment.get('details') or {}
-        return bool(bill.status == 'PAID' or bill.applied_vendor_credits or details.get('transaction_ids')
-                    or payment.get('effective_date') and bill.status_summary in PARTLY_PAID
-                    or bill.status_summary == 'ON_HOLD' and self._is_part_over_or_odd(payload))
+        return bool(
+            bill.status == 'PAID'
+            or bill.applied_vendor_credits
+            or details.get('transaction_ids')
+            or payment.get('effective_date')
+            and bill.status_summary in PARTLY_PAID
+            or bill.status_summary == 'ON_HOLD'
+            and self._is_part_over_or_odd(payload)
+        )
 
     def _is_part_over_or_odd(self, payload):
         try:

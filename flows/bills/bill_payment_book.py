@@ -19,27 +19,48 @@ class RampFlowBillPaymentBook(models.AbstractModel):
                 self.env['ramp.card.bill']._undo_booked_object(connection, plan.undo_card)
         self._unapply_removed_credits(plans)  # before: a payment may take the place of a credit
         notes = self._book_settlements(connection, [plan.settlement for plan in plans])
-        self._apply_vendor_credits(connection, plans)  # not before: a payment that is undone leaves open what a credit covers now
+        self._apply_vendor_credits(
+            connection, plans
+        )  # not before: a payment that is undone leaves open what a credit covers now
         cards = self.env['ramp.card.bill']._book_plans(connection, [plan.card for plan in plans if plan.card])
-        rows = {row.ramp_id: row for row in self.env['ramp.record'].search_fetch(
-            [('connection_id', '=', connection.id), ('flow', '=', self._flow),
-             ('ramp_id', 'in', [plan.settlement.ramp_id for plan in plans])], ['ramp_id'])}
+        rows = {
+            row.ramp_id: row
+            for row in self.env['ramp.record'].search_fetch(
+                [
+                    ('connection_id', '=', connection.id),
+                    ('flow', '=', self._flow),
+                    ('ramp_id', 'in', [plan.settlement.ramp_id for plan in plans]),
+                ],
+                ['ramp_id'],
+            )
+        }
         noted, documents = {}, []
         for plan in plans:
             settlement = plan.settlement
-            parts = {**settlement.noted['parts'], **{part.key: notes[settlement.ramp_id, part.key] for part in settlement.parts}}
+            parts = {
+                **settlement.noted['parts'],
+                **{part.key: notes[settlement.ramp_id, part.key] for part in settlement.parts},
+            }
             withdrawn = {identity for _line, identity in plan.withdrawn}
             credits = {key: minor for key, minor in settlement.noted.get('credits', {}).items() if key not in withdrawn}
             credits.update((identity, minor) for _line, minor, identity in plan.credits)
             noted[rows[settlement.ramp_id].id] = {
-                **settlement.noted, 'parts': parts, 'credits': credits, 'card': cards.get(settlement.ramp_id)}
+                **settlement.noted,
+                'parts': parts,
+                'credits': credits,
+                'card': cards.get(settlement.ramp_id),
+            }
             stands = parts or credits or cards.get(settlement.ramp_id) or plan.is_paid
-            documents.append(self._get_main_document(settlement, parts, cards.get(settlement.ramp_id), plan) if stands else None)
+            documents.append(
+                self._get_main_document(settlement, parts, cards.get(settlement.ramp_id), plan) if stands else None
+            )
         self.env['ramp.record']._store_noted(noted)
         return documents
 
     def _get_main_document(self, settlement, parts, card, plan):
-        """What the row leads to: the payment, the entry that settles by card, the refund, or the bill that somebody paid in Odoo."""
+        """What the row leads to: the payment, the entry that settles by card, the refund, or the bill that somebody
+        paid in Odoo.
+        """
         for note in parts.values():
             return self.env['account.payment'].browse(note['id'])
         if card and card.get('id'):
@@ -58,7 +79,9 @@ class RampFlowBillPaymentBook(models.AbstractModel):
 
     @api.model
     def _find_partials_between(self, refund, bill):
-        return self.env['account.partial.reconcile'].search([('debit_move_id', '=', refund.id), ('credit_move_id', '=', bill.id)])
+        return self.env['account.partial.reconcile'].search(
+            [('debit_move_id', '=', refund.id), ('credit_move_id', '=', bill.id)]
+        )
 
     def _apply_vendor_credits(self, connection, plans):
         """Apply exactly so much of each refund as Ramp says, which may be less than both could take."""
@@ -71,9 +94,17 @@ class RampFlowBillPaymentBook(models.AbstractModel):
                 if not more:
                     continue
                 if bill.currency_id.compare_amounts(more, self._get_common_residual(refund, bill)) > 0:
-                    raise Held(self.env._(
-                        'Ramp applied %(amount)s of the vendor credit %(credit)s to %(bill)s, but so much is not open in Odoo. Undo '
-                        'what was reconciled by hand.', amount=amount, credit=refund.move_id.name, bill=bill.move_id.name), refund.move_id)
+                    raise Held(
+                        self.env._(
+                            'Ramp applied %(amount)s of the vendor credit %(credit)s to %(bill)s, but so much is not '
+                            'open in Odoo. Undo '
+                            'what was reconciled by hand.',
+                            amount=amount,
+                            credit=refund.move_id.name,
+                            bill=bill.move_id.name,
+                        ),
+                        refund.move_id,
+                    )
                 self._apply_vendor_credit(refund, bill, more)
 
     @staticmethod
@@ -85,18 +116,31 @@ class RampFlowBillPaymentBook(models.AbstractModel):
             (refund + bill).reconcile()
             return
         rate = abs(bill.balance / bill.amount_currency) if bill.amount_currency else 1.0
-        partial = self.env['account.partial.reconcile'].create({
-            'debit_move_id': refund.id, 'credit_move_id': bill.id, 'amount': bill.company_currency_id.round(amount * rate),
-            'debit_amount_currency': amount, 'credit_amount_currency': amount})
+        partial = self.env['account.partial.reconcile'].create(
+            {
+                'debit_move_id': refund.id,
+                'credit_move_id': bill.id,
+                'amount': bill.company_currency_id.round(amount * rate),
+                'debit_amount_currency': amount,
+                'credit_amount_currency': amount,
+            }
+        )
         if bill.company_id.tax_exigibility:
-            partial._create_tax_cash_basis_moves()  # taxes that are due on payment are due for this part, as core has it
+            # taxes that are due on payment are due for this part, as core has it
+            partial._create_tax_cash_basis_moves()
 
     @api.model
     def _on_credits_booked(self, connection, ramp_ids):
         """Bills wait for these credits, or were paid with former documents of theirs, which were undone."""
-        paid = self.env.execute_query(SQL(
-            "SELECT id FROM ramp_record WHERE connection_id = %s AND flow = %s AND res_id IS NOT NULL AND noted -> 'credits' ?| %s",
-            connection.id, self._flow, list(ramp_ids)))
+        paid = self.env.execute_query(
+            SQL(
+                'SELECT id FROM ramp_record WHERE connection_id = %s AND flow = %s AND res_id IS NOT NULL AND noted '
+                "-> 'credits' ?| %s",
+                connection.id,
+                self._flow,
+                list(ramp_ids),
+            )
+        )
         self.env['ramp.record'].browse(identity for [identity] in paid)._reopen_payment()
         self._trigger()
 

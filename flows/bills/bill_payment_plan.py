@@ -19,21 +19,44 @@ class RampFlowBillPaymentPlan(models.AbstractModel):
 
     def _look_up_references(self, connection, values):
         ids = [value.id for value in values]
-        codes = {value.amount.currency for value in values} | {value.payment.amount.currency for value in values if value.payment}
+        codes = {value.amount.currency for value in values} | {
+            value.payment.amount.currency for value in values if value.payment
+        }
         noted = self._look_up_noted(connection, ids)
         credits = {credit.id for value in values for credit in value.applied_vendor_credits}
         credits.update(identity for note in noted.values() for identity in note.get('credits', {}))
-        rows = {row.ramp_id: row for row in self.env['ramp.record'].search_fetch(
-            [('connection_id', '=', connection.id), ('flow', '=', 'vendor_credit'), ('ramp_id', 'in', list(credits))],
-            ['ramp_id', 'state', 'error_message', 'res_model', 'res_id', 'name'])} if credits else {}
-        refunds = {line.move_id.id: line for line in self._get_payable_lines(
-            self.env['account.move'].browse(row.res_id for row in rows.values() if row.res_id))}
+        rows = (
+            {
+                row.ramp_id: row
+                for row in self.env['ramp.record'].search_fetch(
+                    [
+                        ('connection_id', '=', connection.id),
+                        ('flow', '=', 'vendor_credit'),
+                        ('ramp_id', 'in', list(credits)),
+                    ],
+                    ['ramp_id', 'state', 'error_message', 'res_model', 'res_id', 'name'],
+                )
+            }
+            if credits
+            else {}
+        )
+        refunds = {
+            line.move_id.id: line
+            for line in self._get_payable_lines(
+                self.env['account.move'].browse(row.res_id for row in rows.values() if row.res_id)
+            )
+        }
         return {
             **self._look_up_accounting_state(connection, [], codes),
-            'documents': self._look_up_documents(connection, ids), 'noted': noted,
-            'credit_rows': rows, 'refunds': refunds, 'cards': self.env['ramp.card.bill']._look_up_references(connection, values),
+            'documents': self._look_up_documents(connection, ids),
+            'noted': noted,
+            'credit_rows': rows,
+            'refunds': refunds,
+            'cards': self.env['ramp.card.bill']._look_up_references(connection, values),
             'entities': self.env.context.get('ramp_memory', {}).get('entities', {}),
-            'banks': self.env['ramp.bank.account']._journals_of(connection, {self._get_source_account(value) for value in values}),
+            'banks': self.env['ramp.bank.account']._journals_of(
+                connection, {self._get_source_account(value) for value in values}
+            ),
         }
 
     @staticmethod
@@ -50,16 +73,25 @@ class RampFlowBillPaymentPlan(models.AbstractModel):
             raise Held(self.env._('More vendor credit is applied to it than it owes. Correct it in Ramp.'))
         credits, withdrawn = self._plan_applied_credits(value, line, found), self._plan_withdrawn_payment(value, found)
         parts, card, reason = self._plan_bill_payment(connection, value, move, line, due, found, credits)
-        settlement = self._plan_settlement(value, move, line, parts, found, reason, keep=() if card else self._find_earlier_parts(value, due, found))
+        settlement = self._plan_settlement(
+            value, move, line, parts, found, reason, keep=() if card else self._find_earlier_parts(value, due, found)
+        )
         done = settlement.undo or settlement.noted.get('card') or withdrawn
         if not (parts or card or credits or done or value.applied_vendor_credits or value.status == 'PAID'):
             raise Waiting(self.env._('It is not paid in Ramp yet.'))
         if settlement.parts:
             applied = found['noted'].get(value.id, {}).get('credits', {})
-            changed = {identity for _line, _float_to_minor, identity in credits} | {identity for _line, identity in withdrawn}
-            self._check_open_amount(settlement, sum(minor for _line, minor, _get_payload_id in credits) - sum(
-                applied.get(identity, 0) for identity in changed))
-        return BillPaymentPlan(settlement, credits, withdrawn, card, value.status == 'PAID', None if card else settlement.noted.get('card'))
+            changed = {identity for _line, _float_to_minor, identity in credits} | {
+                identity for _line, identity in withdrawn
+            }
+            self._check_open_amount(
+                settlement,
+                sum(minor for _line, minor, _get_payload_id in credits)
+                - sum(applied.get(identity, 0) for identity in changed),
+            )
+        return BillPaymentPlan(
+            settlement, credits, withdrawn, card, value.status == 'PAID', None if card else settlement.noted.get('card')
+        )
 
     def _plan_withdrawn_payment(self, value, found):
         """The vendor credits of which less is applied now than was, or nothing: [(refund's payable line, credit id)]."""
@@ -82,84 +114,158 @@ class RampFlowBillPaymentPlan(models.AbstractModel):
             row = found['credit_rows'].get(credit.id)
             refund = found['refunds'].get(row.res_id) if row and row.res_id else None
             if not refund and row and row.state == 'ignored':
-                raise Held(self.env._(
-                    'The vendor credit applied to it, %(name)s, is left out: %(reason)s Apply that credit in Odoo by hand, and ignore '
-                    'this one.', name=row.name, reason=row.error_message))
+                raise Held(
+                    self.env._(
+                        'The vendor credit applied to it, %(name)s, is left out: %(reason)s Apply that credit in Odoo '
+                        'by hand, and ignore '
+                        'this one.',
+                        name=row.name,
+                        reason=row.error_message,
+                    )
+                )
             if not refund:
-                raise Waiting(self.env._('The vendor credit applied to it is not booked: %s', row and row.error_message or credit.id))
+                raise Waiting(
+                    self.env._(
+                        'The vendor credit applied to it is not booked: %s', row and row.error_message or credit.id
+                    )
+                )
             if refund.parent_state != 'posted':
                 raise Waiting(self.env._('The vendor credit applied to it is a draft in Odoo. Post it: %s', row.name))
             if credit.amount.currency != value.amount.currency:
-                raise Held(self.env._('A vendor credit in %(other)s is applied to a bill in %(currency)s.',
-                                      other=credit.amount.currency, currency=value.amount.currency))
+                raise Held(
+                    self.env._(
+                        'A vendor credit in %(other)s is applied to a bill in %(currency)s.',
+                        other=credit.amount.currency,
+                        currency=value.amount.currency,
+                    )
+                )
             if (refund.account_id, refund.partner_id) != (line.account_id, line.partner_id):
-                there, here = map(self.env['ramp.flow.account']._get_display_title, (refund.account_id, line.account_id))
-                raise Held(self.env._(
-                    'The vendor credit %(credit)s is of %(its_vendor)s on account %(its_account)s, the bill %(bill)s of %(vendor)s on '
-                    'account %(account)s. Reset one of them to draft and put it on the account of the other, so that the credit can be '
-                    'applied.',
-                    credit=refund.move_id.name, its_vendor=refund.partner_id.name, its_account=there,
-                    bill=line.move_id.name, vendor=line.partner_id.name, account=here), refund.move_id)
+                there, here = map(
+                    self.env['ramp.flow.account']._get_display_title, (refund.account_id, line.account_id)
+                )
+                raise Held(
+                    self.env._(
+                        'The vendor credit %(credit)s is of %(its_vendor)s on account %(its_account)s, the bill '
+                        '%(bill)s of %(vendor)s on '
+                        'account %(account)s. Reset one of them to draft and put it on the account of the other, so '
+                        'that the credit can be '
+                        'applied.',
+                        credit=refund.move_id.name,
+                        its_vendor=refund.partner_id.name,
+                        its_account=there,
+                        bill=line.move_id.name,
+                        vendor=line.partner_id.name,
+                        account=here,
+                    ),
+                    refund.move_id,
+                )
             todo.append((refund, credit.amount.minor, credit.id))
         return todo
 
     def _plan_bill_payment(self, connection, value, move, line, due, found, credits):
-        """(parts, card, reason): what pays the bill by bank or hand, what by card, and why what was booked before holds no more."""
+        """(parts, card, reason): what pays the bill by bank or hand, what by card, and why what was booked before holds
+        no more.
+        """
         payment, paid = value.payment, value.status == 'PAID'
         method = payment and payment.payment_method
         if method in CARD_PAYMENT_METHODS:
             try:
-                return [], self.env['ramp.card.bill']._plan_object(connection, value, move, line, due, found), self.env._('It is paid by card.')
+                return (
+                    [],
+                    self.env['ramp.card.bill']._plan_object(connection, value, move, line, due, found),
+                    self.env._('It is paid by card.'),
+                )
             except Waiting:
                 if not credits:
                     raise
                 return [], None, self.env._('It is to be paid by card.')
         if not paid and not self._is_partial_payment_over(value):
-            return [], None, self.env._('Ramp says that the payment did not succeed (%s).', value.status_summary or value.status)
+            return (
+                [],
+                None,
+                self.env._('Ramp says that the payment did not succeed (%s).', value.status_summary or value.status),
+            )
         if not due.minor:
             return [], None, self.env._('It is paid by vendor credits.')
         if not payment or method in (None, 'UNSPECIFIED', 'VENDOR_CREDIT'):
             if self._is_paid_in_odoo(line):
                 return [], None, self.env._('It is paid in Odoo.')
-            raise Held(self.env._(
-                'It is paid, but Ramp does not say how (%s). Enter its payment in Odoo; then it confirms itself.', method or '-'))
+            raise Held(
+                self.env._(
+                    'It is paid, but Ramp does not say how (%s). Enter its payment in Odoo; then it confirms itself.',
+                    method or '-',
+                )
+            )
         journal = found['banks'].get(self._get_source_account(value)) or connection.payment_journal_id
         if method == 'PAID_MANUALLY':
             if self._waits_for_person(connection, value):
                 if not self._is_paid_in_odoo(line):
-                    raise Held(self.env._(
-                        'It was marked as paid outside of Ramp. Enter the payment of %s in Odoo; then it confirms itself.', move.name,
-                    ), move)
+                    raise Held(
+                        self.env._(
+                            'It was marked as paid outside of Ramp. Enter the payment of %s in Odoo; then it confirms '
+                            'itself.',
+                            move.name,
+                        ),
+                        move,
+                    )
                 return [], None, self.env._('It is paid in Odoo.')
             journal = connection.manual_payment_journal_id or connection.payment_journal_id
         elif method not in BANK_METHODS:
-            raise Held(self.env._('It was paid by %s, which this connector does not know. Ask for a new version.', method))
+            raise Held(
+                self.env._('It was paid by %s, which this connector does not know. Ask for a new version.', method)
+            )
         if not journal:
             raise Held(self.env._('The connection %s has no payment journal. Choose one.', connection.name))
         parts = [
-            Part(told.key, told.payment_id, told.amount, told.settled, self._plan_bill_rate(connection, value, found),
-                 self._plan_entry_date(connection, told.day, journal, found), journal,
-                 self._join_memo_texts(clean_text(value.invoice_number) or clean_text(value.vendor.name), told.friendly_id))
-            for told in self._select_parts_to_book(connection, value, line, self._list_reported_payments(connection, value, due, paid, found), found)]
+            Part(
+                told.key,
+                told.payment_id,
+                told.amount,
+                told.settled,
+                self._plan_bill_rate(connection, value, found),
+                self._plan_entry_date(connection, told.day, journal, found),
+                journal,
+                self._join_memo_texts(
+                    clean_text(value.invoice_number) or clean_text(value.vendor.name), told.friendly_id
+                ),
+            )
+            for told in self._select_parts_to_book(
+                connection, value, line, self._list_reported_payments(connection, value, due, paid, found), found
+            )
+        ]
         return parts, None, self.env._('Ramp tells of another payment now.')
 
     def _find_earlier_parts(self, value, due, found):
         """{key: note} of what was paid before another payment that is under way or that Ramp tells of now, and stays.
 
-        Ramp shows one payment of a bill, the first that counts. One beside which another has no room took that one's place; of one
-        that is shown while the next is under way, the status speaks of the next. Raises `Held` where it may be either.
+        Ramp shows one payment of a bill, the first that counts. One beside which another has no room took that one's
+        place; of one that is shown while the next is under way, the status speaks of the next. Raises `Held` where it
+        may be either.
         """
         payment, parts = value.payment, found['noted'].get(value.id, {}).get('parts', {})
         if not payment or not payment.id or payment.amount.currency != value.amount.currency:
             return {}
         shown = parts.get(payment.id)
-        if shown and value.status == 'OPEN' and payment.effective_date and shown['amount'] == payment.amount.minor < due.minor:
+        if (
+            shown
+            and value.status == 'OPEN'
+            and payment.effective_date
+            and shown['amount'] == payment.amount.minor < due.minor
+        ):
             if value.status_summary == 'PAYMENT_ERROR':
                 booked = self.env['account.payment'].browse(shown['id']).exists()
-                raise Held(self.env._(
-                    'Ramp says that a payment of this bill failed, but not which one. %(amount)s of it is booked as paid. If that failed, '
-                    'cancel the payment %(payment)s in Odoo; if another did, there is nothing to do. It clears itself with the next '
-                    'payment.', amount=payment.amount, payment=booked.name or '-'), booked.move_id)
+                raise Held(
+                    self.env._(
+                        'Ramp says that a payment of this bill failed, but not which one. %(amount)s of it is booked '
+                        'as paid. If that failed, '
+                        'cancel the payment %(payment)s in Odoo; if another did, there is nothing to do. It clears '
+                        'itself with the next '
+                        'payment.',
+                        amount=payment.amount,
+                        payment=booked.name or '-',
+                    ),
+                    booked.move_id,
+                )
             if value.status_summary in UNDER_WAY:
                 return parts
         room = due.minor - payment.amount.minor
@@ -172,7 +278,10 @@ class RampFlowBillPaymentPlan(models.AbstractModel):
 
     def _waits_for_person(self, connection, value):
         details = value.payment.details
-        return connection.manual_payment_policy == 'person' or getattr(details, 'manual_payment_method', None) == 'PAID_IN_ERP'
+        return (
+            connection.manual_payment_policy == 'person'
+            or getattr(details, 'manual_payment_method', None) == 'PAID_IN_ERP'
+        )
 
     @staticmethod
     def _is_paid_in_odoo(line):
@@ -188,22 +297,56 @@ class RampFlowBillPaymentPlan(models.AbstractModel):
             self._plan_currency(connection, payment.amount.currency, found, amounts=[payment.amount.minor])
             if payment.amount.currency == connection.company_id.currency_id.name and due.minor:
                 self._check_quoted_rate(
-                    connection, found['currencies'][due.currency], float(payment.amount.decimal / due.decimal), day, found)
-            return [PaymentTold(payment.id or value.id, payment.id, due.minor, payment.amount, day, payment.customer_friendly_payment_id)]
-        self._plan_currency(connection, payment.amount.currency, found, rate=1, amounts=[due.minor, payment.amount.minor])
+                    connection,
+                    found['currencies'][due.currency],
+                    float(payment.amount.decimal / due.decimal),
+                    day,
+                    found,
+                )
+            return [
+                PaymentTold(
+                    payment.id or value.id,
+                    payment.id,
+                    due.minor,
+                    payment.amount,
+                    day,
+                    payment.customer_friendly_payment_id,
+                )
+            ]
+        self._plan_currency(
+            connection, payment.amount.currency, found, rate=1, amounts=[due.minor, payment.amount.minor]
+        )
         if payment.amount.minor > due.minor:
-            raise Held(self.env._(
-                'Ramp paid %(paid)s for a bill that owed %(due)s. Look at it in Ramp.', paid=payment.amount, due=due))
-        told = [PaymentTold(payment.id or value.id, payment.id, payment.amount.minor, None, day, payment.customer_friendly_payment_id)]
-        rest = due.minor - payment.amount.minor - sum(note['amount'] for note in self._find_earlier_parts(value, due, found).values())
+            raise Held(
+                self.env._(
+                    'Ramp paid %(paid)s for a bill that owed %(due)s. Look at it in Ramp.', paid=payment.amount, due=due
+                )
+            )
+        told = [
+            PaymentTold(
+                payment.id or value.id,
+                payment.id,
+                payment.amount.minor,
+                None,
+                day,
+                payment.customer_friendly_payment_id,
+            )
+        ]
+        rest = (
+            due.minor
+            - payment.amount.minor
+            - sum(note['amount'] for note in self._find_earlier_parts(value, due, found).values())
+        )
         if paid and rest:
             # of the payment that Ramp does not tell, it tells the day on which the bill was paid
-            told.append(PaymentTold(REST, None, rest, None, self._get_booking_day(connection, value.paid_at) or day, None))
+            told.append(
+                PaymentTold(REST, None, rest, None, self._get_booking_day(connection, value.paid_at) or day, None)
+            )
         return [one for one in told if one.amount]
 
     def _select_parts_to_book(self, connection, value, line, told, found):
-        """All that Ramp tells of; of a bill from before the start date, without what was paid before it, where somebody has entered that:
-        exactly the rest of the bill is open in Odoo."""
+        """All that Ramp tells of; of a bill from before the start date, without what was paid before it, where somebody
+        has entered that: exactly the rest of the bill is open in Odoo."""
         if not self.env['ramp.flow.bill']._is_issued_before_start(connection, value):
             return told
         later = [one for one in told if one.day >= connection.start_date]
@@ -212,10 +355,16 @@ class RampFlowBillPaymentPlan(models.AbstractModel):
         return later if sum(one.amount for one in later) == left else told
 
     def _plan_bill_rate(self, connection, value, found):
-        """Company currency units for one of the bill's, where Ramp's rate leads into the company's currency; None: as the bill has it."""
+        """Company currency units for one of the bill's, where Ramp's rate leads into the company's currency; None: as
+        the bill has it.
+        """
         company = connection.company_id.currency_id.name
         payer = found['entities'].get(value.entity_id) or company
-        if (payer == company and value.amount.currency != company and value.fx_conversion_rate
-                and connection.bill_rate_policy == 'ramp'):
+        if (
+            payer == company
+            and value.amount.currency != company
+            and value.fx_conversion_rate
+            and connection.bill_rate_policy == 'ramp'
+        ):
             return float(value.fx_conversion_rate)
         return None

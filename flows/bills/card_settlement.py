@@ -12,9 +12,9 @@ from ..engine.flow import Held, Waiting
 
 @dataclasses.dataclass(frozen=True)
 class CardPlan:
-    """How a bill is settled by card. name: of its entries; entries: of its transactions; expected: what the card is charged with, if they
-    have not arrived (Money of the card's currency); replaced: what was booked as expected, where the transactions turned out to be
-    others."""
+    """How a bill is settled by card. name: of its entries; entries: of its transactions; expected: what the card is
+    charged with, if they have not arrived (Money of the card's currency); replaced: what was booked as expected, where
+    the transactions turned out to be others."""
 
     ramp_id: str
     move: models.Model
@@ -29,14 +29,16 @@ class CardPlan:
 
 
 class RampCardBill(models.AbstractModel):
-    """Bills that are paid by a Ramp card: the bill is the spend, the card transaction only moves what is owed to the card.
+    """Bills that are paid by a Ramp card: the bill is the spend, the card transaction only moves what is owed to the
+    card.
 
-    Whatever arrives first, the books come to the same: the transaction's entry is payable / card liability, of the transaction's day
-    and amounts, and is reconciled with the bill.
+    Whatever arrives first, the books come to the same: the transaction's entry is payable / card liability, of the
+    transaction's day and amounts, and is reconciled with the bill.
 
         transaction after its bill is known    it is booked so
         transaction before, booked as spend    that entry is reversed, visibly, and it is booked so in its place
-        transaction never, or later            payable / card liability, as the bill says; a transaction that comes later and says
+        transaction never, or later            payable / card liability, as the bill says; a transaction that comes
+        later and says
                                                the same is that entry, one that differs takes its place
     """
 
@@ -45,8 +47,8 @@ class RampCardBill(models.AbstractModel):
 
     @api.model
     def _exclusive_card_booking(self, connection, shared=False):
-        """Transactions and the payments of bills are not booked at the same moment: two that did not see each other's entry would put
-        the same charge on the card twice. Batches of transactions may be, shared.
+        """Transactions and the payments of bills are not booked at the same moment: two that did not see each other's
+        entry would put the same charge on the card twice. Batches of transactions may be, shared.
         """
         return self.env['ramp.flow.pull']._exclusive_session_lock(f'{self._name} {connection.id}', shared)
 
@@ -57,13 +59,18 @@ class RampCardBill(models.AbstractModel):
         """The rows of the bills (flow bill_payment) that these transactions pay, by transaction id, in one query."""
         if not transaction_ids:
             return {}
-        rows = self.env.execute_query(SQL(
-            """
+        rows = self.env.execute_query(
+            SQL(
+                """
             SELECT r.id, t.id
               FROM ramp_record r, LATERAL jsonb_array_elements_text(r.payload #> '{payment,details,transaction_ids}') AS t(id)
              WHERE r.connection_id = %s AND r.flow = 'bill_payment' AND r.payload #> '{payment,details,transaction_ids}' ?| %s
                AND (r.state <> 'ignored' OR r.is_question)
-            """, connection.id, list(transaction_ids)))
+            """,
+                connection.id,
+                list(transaction_ids),
+            )
+        )
         return {transaction_id: self.env['ramp.record'].browse(row_id) for row_id, transaction_id in rows}
 
     # ------------------------------------------------------------------ for the payment's flow
@@ -72,7 +79,11 @@ class RampCardBill(models.AbstractModel):
     def _look_up_references(self, connection, values):
         """The transactions that these bills name: {id: (row, move or empty, Transaction or None)}."""
         booked = self.env['ramp.flow.booking']._look_up_booked_rows(
-            connection, 'transaction', {identity for value in values for identity in self._get_transaction_ids(value)}, ['payload', 'state'])
+            connection,
+            'transaction',
+            {identity for value in values for identity in self._get_transaction_ids(value)},
+            ['payload', 'state'],
+        )
         found = {}
         for row, move in booked.values():
             try:
@@ -98,7 +109,14 @@ class RampCardBill(models.AbstractModel):
             entries |= entry.filtered(lambda item: item.state == 'posted')
             arrived += entry.state == 'posted'
         complete = bool(ids) and arrived == len(ids)
-        plan = {'ramp_id': value.id, 'move': move, 'line': line, 'due': due.minor, 'name': self._get_bill_label(value), 'entries': entries}
+        plan = {
+            'ramp_id': value.id,
+            'move': move,
+            'line': line,
+            'due': due.minor,
+            'name': self._get_bill_label(value),
+            'entries': entries,
+        }
         settled = move.browse(note['id']).exists() if note else move.browse()
         if settled and not settled.reversal_move_ids:
             if complete and note.get('expected') and note['id'] not in entries.ids:
@@ -128,7 +146,9 @@ class RampCardBill(models.AbstractModel):
         if not day:
             raise Held(self.env._('Its payment has no date. Ask Ramp; it cannot be booked on a day that is not known.'))
         if not connection.card_account_id:
-            raise Held(self.env._('The connection %s has no card journal with a default account. Choose one.', connection.name))
+            raise Held(
+                self.env._('The connection %s has no card journal with a default account. Choose one.', connection.name)
+            )
         found['currencies'].setdefault(expected.currency, self.env['ramp.coding']._get_currency(expected.currency))
         flow._plan_currency(connection, expected.currency, found, rate=1, amounts=[expected.minor])
         date = flow._plan_entry_date(connection, day, connection.card_journal_id, found)
@@ -143,7 +163,11 @@ class RampCardBill(models.AbstractModel):
         notes = {}
         for plan in plans:
             if plan.replaced:
-                self._undo_booked_object(connection, plan.replaced, self.env._('Its card transactions are in the books now, and say otherwise.'))
+                self._undo_booked_object(
+                    connection,
+                    plan.replaced,
+                    self.env._('Its card transactions are in the books now, and say otherwise.'),
+                )
             if plan.kept:
                 self.env['ramp.flow.bill_payment']._repay_new_document(connection, {'card': plan.kept}, plan.line)
                 notes[plan.ramp_id] = plan.kept
@@ -156,7 +180,9 @@ class RampCardBill(models.AbstractModel):
 
     @api.model
     def _undo_booked_object(self, connection, note, reason=None):
-        """Take back how a bill was settled: an entry of ours is reversed, that of a transaction only stops paying the bill."""
+        """Take back how a bill was settled: an entry of ours is reversed, that of a transaction only stops paying the
+        bill.
+        """
         reason = reason or self.env._('The bill was paid in another way.')
         flow = self.env['ramp.flow.transaction']
         for transfer in self.env['account.move'].browse(note.get('transfers', ())).exists():
@@ -178,25 +204,48 @@ class RampCardBill(models.AbstractModel):
         elif currency == company:
             balance = flow._minor_to_units(plan.due, company)
         else:
-            balance = flow._convert_to_company(connection, plan.expected, flow._get_odoo_rate(connection, card, plan.date, {'rates': {}}))
-        entry = self._create_settlement_entry(connection, plan.date, plan.line.partner_id, plan.name, [
-            self._prepare_journal_item(plan.line.account_id, plan.line.partner_id, plan.name, currency, flow._minor_to_float(plan.due, currency),
-                       flow._units_to_amount(balance, company)),
-            self._prepare_journal_item(connection.card_account_id, plan.line.partner_id, plan.name, card, -flow._minor_to_float(plan.expected.minor, card),
-                       -flow._units_to_amount(balance, company))])
+            balance = flow._convert_to_company(
+                connection, plan.expected, flow._get_odoo_rate(connection, card, plan.date, {'rates': {}})
+            )
+        entry = self._create_settlement_entry(
+            connection,
+            plan.date,
+            plan.line.partner_id,
+            plan.name,
+            [
+                self._prepare_journal_item(
+                    plan.line.account_id,
+                    plan.line.partner_id,
+                    plan.name,
+                    currency,
+                    flow._minor_to_float(plan.due, currency),
+                    flow._units_to_amount(balance, company),
+                ),
+                self._prepare_journal_item(
+                    connection.card_account_id,
+                    plan.line.partner_id,
+                    plan.name,
+                    card,
+                    -flow._minor_to_float(plan.expected.minor, card),
+                    -flow._units_to_amount(balance, company),
+                ),
+            ],
+        )
         self._reconcile_entry_line(entry, plan.line)
         return entry
 
     def _settle_card_bill(self, connection, plan):
-        """The transactions are in the books: reconcile them with what they pay, those that are spend as what they are now.
+        """The transactions are in the books: reconcile them with what they pay, those that are spend as what they are
+        now.
 
         Returns the entry that settles the bill.
         """
         spend = plan.entries.filtered(lambda entry: not self._get_payable_items(entry, plan.line))
         entries = plan.entries - spend
         if spend:
-            entries += self.env['ramp.flow.transaction']._book_as_payment(connection, spend, self.env._(
-                'It pays the bill %s, which is the spend.', plan.move.name))
+            entries += self.env['ramp.flow.transaction']._book_as_payment(
+                connection, spend, self.env._('It pays the bill %s, which is the spend.', plan.move.name)
+            )
         for entry in entries:
             self._reconcile_entry_line(entry, plan.line)
         return entries[:1]
@@ -206,10 +255,14 @@ class RampCardBill(models.AbstractModel):
     @api.model
     def _get_bill_label(self, bill):
         """What the entries say that settle a bill (`Bill`), whichever of them it is."""
-        return self.env._('Paid by card: %s', clean_text(bill.invoice_number) or clean_text(bill.vendor.name) or bill.id)
+        return self.env._(
+            'Paid by card: %s', clean_text(bill.invoice_number) or clean_text(bill.vendor.name) or bill.id
+        )
 
     def _get_payable_items(self, entry, line):
-        return entry.line_ids.filtered(lambda item: item.account_id == line.account_id and item.partner_id == line.partner_id)
+        return entry.line_ids.filtered(
+            lambda item: item.account_id == line.account_id and item.partner_id == line.partner_id
+        )
 
     def _reconcile_entry_line(self, entry, line):
         items = (self._get_payable_items(entry, line) + line).filtered(lambda item: not item.reconciled)
@@ -219,20 +272,40 @@ class RampCardBill(models.AbstractModel):
     @staticmethod
     def _prepare_journal_item(account, partner, name, currency, amount, balance):
         return {
-            'account_id': account.id, 'partner_id': partner.id, 'name': name, 'currency_id': currency.id, 'amount_currency': amount,
-            'balance': balance, 'tax_ids': [Command.clear()]}
+            'account_id': account.id,
+            'partner_id': partner.id,
+            'name': name,
+            'currency_id': currency.id,
+            'amount_currency': amount,
+            'balance': balance,
+            'tax_ids': [Command.clear()],
+        }
 
     def _create_settlement_entry(self, connection, date, partner, name, items):
         # complete as it is: core has no line to add, nor to change
-        entry = self.env['account.move'].with_context(**QUIET, skip_invoice_sync=True).create({
-            'move_type': 'entry', 'company_id': connection.company_id.id, 'journal_id': connection.card_journal_id.id,
-            'partner_id': partner.id, 'date': date, 'ref': name, 'line_ids': [Command.create(item) for item in items]})
+        entry = (
+            self.env['account.move']
+            .with_context(**QUIET, skip_invoice_sync=True)
+            .create(
+                {
+                    'move_type': 'entry',
+                    'company_id': connection.company_id.id,
+                    'journal_id': connection.card_journal_id.id,
+                    'partner_id': partner.id,
+                    'date': date,
+                    'ref': name,
+                    'line_ids': [Command.create(item) for item in items],
+                }
+            )
+        )
         entry._post(soft=False)
         return entry
 
     @api.model
     def _get_transaction_share(self, value, bill, found):
-        """What a transaction pays of its bill, in minor units of the bill's currency; None: it is in that currency itself."""
+        """What a transaction pays of its bill, in minor units of the bill's currency; None: it is in that currency
+        itself.
+        """
         if bill.amount.currency == value.amount.currency:
             return None
         ids = self._get_transaction_ids(bill)
@@ -241,6 +314,8 @@ class RampCardBill(models.AbstractModel):
             return due
         others = [found['cards'][identity][2] for identity in ids if identity in found['cards']]
         if len(others) < len(ids) or not all(others):
-            raise Waiting(self.env._('It pays a bill together with other card transactions, which have not arrived yet.'))
+            raise Waiting(
+                self.env._('It pays a bill together with other card transactions, which have not arrived yet.')
+            )
         shares = allocate(due, [other.amount.minor for other in others])
         return dict(zip((other.id for other in others), shares, strict=True))[value.id]

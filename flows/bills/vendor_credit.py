@@ -37,7 +37,11 @@ class RampFlowVendorCredit(models.AbstractModel):
 
     def _get_list_params(self, connection):
         # those that are used up are left out unless asked for
-        return {'include_fully_used': 'true', 'from_accounting_date': str(connection.start_date), **self._get_entity_scope(connection)}
+        return {
+            'include_fully_used': 'true',
+            'from_accounting_date': str(connection.start_date),
+            **self._get_entity_scope(connection),
+        }
 
     def _get_nightly_listings(self, connection, since):
         return [self._get_list_params(connection)]
@@ -48,9 +52,14 @@ class RampFlowVendorCredit(models.AbstractModel):
     def _get_booking_facts(self, value):
         """What is booked of a credit: what of it is used is the bills' matter."""
         return {
-            'total': str(value.total), 'vendor': value.vendor_id, 'entity': value.entity_id, 'date': str(value.accounting_date),
-            'lines': [[str(line.amount), str(line.quantity), str(line.unit_price), self._get_chosen_options(line.selections)]
-                      for line in value.lines],
+            'total': str(value.total),
+            'vendor': value.vendor_id,
+            'entity': value.entity_id,
+            'date': str(value.accounting_date),
+            'lines': [
+                [str(line.amount), str(line.quantity), str(line.unit_price), self._get_chosen_options(line.selections)]
+                for line in value.lines
+            ],
         }
 
     def _get_late_details(self, value):
@@ -61,8 +70,11 @@ class RampFlowVendorCredit(models.AbstractModel):
 
     def _get_ledger_columns(self, connection, value):
         return {
-            'name': clean_text(value.reference_number) or value.id, 'date': value.accounting_date, 'money': -value.total,
-            'parent_ramp_id': value.vendor_id, 'ramp_entity_id': value.entity_id,
+            'name': clean_text(value.reference_number) or value.id,
+            'date': value.accounting_date,
+            'money': -value.total,
+            'parent_ramp_id': value.vendor_id,
+            'ramp_entity_id': value.entity_id,
             'open_amount': (-value.remaining).decimal,
         }
 
@@ -77,7 +89,9 @@ class RampFlowVendorCredit(models.AbstractModel):
             """
             SELECT DISTINCT lower(payload ->> 'vendor_id') FROM ramp_record
              WHERE connection_id = %s AND flow = %s AND ramp_id = ANY(%s) AND res_id IS NULL
-            """, (connection.id, self._flow, ramp_ids))
+            """,
+            (connection.id, self._flow, ramp_ids),
+        )
         vendors = {row[0] for row in self.env.cr.fetchall() if row[0]}
         self.env.cr.rollback()
         if vendors:
@@ -87,32 +101,58 @@ class RampFlowVendorCredit(models.AbstractModel):
         partners = self.env['ramp.flow.vendor']._find_vendor_partners(connection, {value.vendor_id for value in values})
         return {
             **self._look_up_accounting_state(
-                connection, [selection for value in values for line in value.lines for selection in line.selections],
-                {value.total.currency for value in values}),
+                connection,
+                [selection for value in values for line in value.lines for selection in line.selections],
+                {value.total.currency for value in values},
+            ),
             'partners': partners,
             'numbers': self._look_up_numbers(
-                connection, {(clean_text(value.reference_number), self._get_credit_day(connection, value)) for value in values}, partners),
+                connection,
+                {(clean_text(value.reference_number), self._get_credit_day(connection, value)) for value in values},
+                partners,
+            ),
         }
 
     def _plan_object(self, connection, value, found):
         self._check_ramp_entity(connection, value)
         self._skip_booked_elsewhere(connection, value.created_at or value.accounting_date)
         journal = self._plan_document_journal(connection)
-        currency = self._plan_currency(connection, value.total.currency, found, amounts=[line.amount.minor for line in value.lines])
+        currency = self._plan_currency(
+            connection, value.total.currency, found, amounts=[line.amount.minor for line in value.lines]
+        )
         partner = self._plan_document_vendor(value.vendor_id, False, found)
         coded = self._complete_line_coding(
-            connection, value.lines, self._plan_line_codings(connection, value.lines, found), [partner] * len(value.lines), found)
+            connection,
+            value.lines,
+            self._plan_line_codings(connection, value.lines, found),
+            [partner] * len(value.lines),
+            found,
+        )
         day = self._get_credit_day(connection, value)
         if not day:
             raise Held(self.env._('It has no date. Ask Ramp; it cannot be booked on a day that is not known.'))
         self._check_document_rate(connection, currency, None, day, found)
         label = clean_text(value.reference_number) or partner.display_name
-        document = self._turn_negative_document(Document(
-            ramp_id=value.id, move_type='in_refund', partner=partner, currency=currency, rate=None,
-            date=self._plan_entry_date(connection, day, journal, found, any(coding.tax for coding in coded)),
-            invoice_date=day, due_date=day, reference=clean_text(value.reference_number), note=False,
-            lines=[DocumentLine(coding, line.amount.minor, line_name(line.memo, fallback=label), line.quantity, line.unit_price)
-                   for coding, line in zip(coded, value.lines, strict=True)]))
+        document = self._turn_negative_document(
+            Document(
+                ramp_id=value.id,
+                move_type='in_refund',
+                partner=partner,
+                currency=currency,
+                rate=None,
+                date=self._plan_entry_date(connection, day, journal, found, any(coding.tax for coding in coded)),
+                invoice_date=day,
+                due_date=day,
+                reference=clean_text(value.reference_number),
+                note=False,
+                lines=[
+                    DocumentLine(
+                        coding, line.amount.minor, line_name(line.memo, fallback=label), line.quantity, line.unit_price
+                    )
+                    for coding, line in zip(coded, value.lines, strict=True)
+                ],
+            )
+        )
         return self._check_document_number(document, found)
 
     def _get_credit_day(self, connection, value):

@@ -18,9 +18,11 @@ class RampCardExpense(models.AbstractModel):
     _description = 'Ramp Flow: expenses of card spend'
 
     def _write_expenses(self, connection, expenses):
-        """Make or correct expenses of entries to come; one whose entry was deleted or reversed is there already, and is used again.
+        """Make or correct expenses of entries to come; one whose entry was deleted or reversed is there already, and is
+        used again.
 
-        :param expenses: {Ramp id: (values of its own, values of the lines of the entry without the one of the card or bank)}
+        :param expenses: {Ramp id: (values of its own, values of the lines of the entry without the one of the card or
+            bank)}
         Returns (the expenses by Ramp id, the Ramp ids of those that were there already).
         """
         Expense, company = self.env['hr.expense'].with_context(**QUIET), connection.company_id
@@ -28,24 +30,37 @@ class RampCardExpense(models.AbstractModel):
             'company_id': company.id,
             'product_id': connection.expense_product_id.id,
             'payment_mode': 'company_account',
-            # paid from the card journal; left to itself, core would ask for each expense and take any journal of the company
+            # paid from the card journal; left to itself, core would ask for each expense and take any journal of the
+            # company
             'payment_method_line_id': connection.card_journal_id.outbound_payment_method_line_ids[:1].id,
             'approval_state': 'approved',
             'approval_date': self.env.cr.now().replace(microsecond=0),
         }
-        found = {expense.ramp_id: expense for expense in Expense.search_fetch([('ramp_id', 'in', list(expenses))], ['ramp_id'])}
+        found = {
+            expense.ramp_id: expense
+            for expense in Expense.search_fetch([('ramp_id', 'in', list(expenses))], ['ramp_id'])
+        }
         values, amounts = {}, {}
         for ramp_id, (own, lines) in expenses.items():
             currency = self.env['res.currency'].browse(own['currency_id'])
             amounts[ramp_id] = self._sum_line_amounts(lines, currency, company.currency_id)
-            values[ramp_id] = {**common, **own, 'ramp_id': ramp_id, **amounts[ramp_id], **self._sum_line_codings(lines, currency)}
+            values[ramp_id] = {
+                **common,
+                **own,
+                'ramp_id': ramp_id,
+                **amounts[ramp_id],
+                **self._sum_line_codings(lines, currency),
+            }
         for ramp_id, expense in found.items():
             expense.write(values[ramp_id])
         again = set(found)
-        found.update((expense.ramp_id, expense) for expense in Expense.create(
-            [of_one for ramp_id, of_one in values.items() if ramp_id not in found]))
+        found.update(
+            (expense.ramp_id, expense)
+            for expense in Expense.create([of_one for ramp_id, of_one in values.items() if ramp_id not in found])
+        )
         for ramp_id, expense in found.items():
-            # core converts the total of one that is there already by a rate of its own, and computes the tax of the whole
+            # core converts the total of one that is there already by a rate of its own, and computes the tax of the
+            # whole
             for wanted in ({'total_amount': values[ramp_id]['total_amount']}, amounts[ramp_id]):
                 different = {name: amount for name, amount in wanted.items() if expense[name] != amount}
                 if different:
@@ -78,7 +93,9 @@ class RampCardExpense(models.AbstractModel):
         }
 
     def _mix_distributions(self, lines, currency):
-        """The distributions of lines as one, by the amounts that they distribute. It adds up to 100 %, with what is not distributed."""
+        """The distributions of lines as one, by the amounts that they distribute. It adds up to 100 %, with what is not
+        distributed.
+        """
         shares = defaultdict(Fraction)
         for line in lines:
             units = Fraction(self.env['ramp.flow.booking']._amount_to_units(line['amount_currency'], currency))

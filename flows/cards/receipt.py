@@ -6,7 +6,8 @@ from ...ramp_api import read_receipt
 
 
 class RampFlowReceipt(models.AbstractModel):
-    """Receipts of card transactions and reimbursements: one file each, attached to the expense and to its entry, or to the bill.
+    """Receipts of card transactions and reimbursements: one file each, attached to the expense and to its entry, or to
+    the bill.
 
     Schema: Receipt of GET /receipts/{id}; its link is pre-signed and lives about an hour.
     """
@@ -40,19 +41,29 @@ class RampFlowReceipt(models.AbstractModel):
         """
         receipts = {parent: ids for parent, ids in receipts.items() if ids}
         parents = self._find_parent_rows(connection, receipts)
-        # What takes the place of a reversed document needs its receipts; an entry gets those of its expense (see ramp.flow.transaction).
-        targets = self._find_booked_documents(connection, receipts) if booked is None else {
-            parent: self._list_file_documents(booked[parent]) for parent in receipts}
+        # What takes the place of a reversed document needs its receipts; an entry gets those of its expense (see
+        # ramp.flow.transaction).
+        targets = (
+            self._find_booked_documents(connection, receipts)
+            if booked is None
+            else {parent: self._list_file_documents(booked[parent]) for parent in receipts}
+        )
         nobody = self.env['ramp.record']
         rows = {False: [], True: []}
         for parent, ids in receipts.items():
             record, documents = parents.get(parent, nobody), targets.get(parent, [])
             alone = bool(documents) and all(document._name == 'account.move' for document in documents)
             for receipt in ids:
-                rows[alone].append({
-                    'ramp_id': receipt, 'parent_ramp_id': parent, 'payload': {'id': receipt},
-                    'payload_hash': json_digest([receipt, documents[0].id]) if alone else receipt,
-                    'name': self.env._('Receipt: %s', record.name or '?'), 'date': record.date or None})
+                rows[alone].append(
+                    {
+                        'ramp_id': receipt,
+                        'parent_ramp_id': parent,
+                        'payload': {'id': receipt},
+                        'payload_hash': json_digest([receipt, documents[0].id]) if alone else receipt,
+                        'name': self.env._('Receipt: %s', record.name or '?'),
+                        'date': record.date or None,
+                    }
+                )
         for updates, part in rows.items():
             self._enqueue_file_rows(connection, part, updates)
 

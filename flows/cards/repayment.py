@@ -14,8 +14,8 @@ UNUSUAL = ('liability_payable', 'asset_receivable')  # accounts of an entry that
 
 @dataclasses.dataclass(frozen=True)
 class RepaymentPlan:
-    """The entry of one repayment. shares: what it takes back of each line of the original, (line, minor units of the transaction's
-    currency, minor units of the company's), and adds up to `balance` in the latter."""
+    """The entry of one repayment. shares: what it takes back of each line of the original, (line, minor units of the
+    transaction's currency, minor units of the company's), and adds up to `balance` in the latter."""
 
     repayment: Repayment
     original: models.Model
@@ -32,8 +32,9 @@ class RepaymentPlan:
 class RampFlowRepayment(models.AbstractModel):
     """Cash that employees pay back on card transactions: one entry that takes back the expense in proportion.
 
-    Each line of the transaction's entry is reversed by its share of what is left of it, so that repayments which add up to the whole
-    leave nothing, in both currencies. Schema: Repayment of GET /repayments; there is no page of a single one, and no sync type.
+    Each line of the transaction's entry is reversed by its share of what is left of it, so that repayments which add up
+    to the whole leave nothing, in both currencies. Schema: Repayment of GET /repayments; there is no page of a single
+    one, and no sync type.
     """
 
     _name = 'ramp.flow.repayment'
@@ -66,8 +67,11 @@ class RampFlowRepayment(models.AbstractModel):
 
     def _fetch_each_object(self, client, ramp_ids):
         """EXTENDS: nothing can be asked for; what a list of everything does not show is gone."""
-        there = {payload['id'].lower(): payload for payload in client.list_objects(self._endpoint)
-                 if isinstance(payload, dict) and isinstance(payload.get('id'), str)}
+        there = {
+            payload['id'].lower(): payload
+            for payload in client.list_objects(self._endpoint)
+            if isinstance(payload, dict) and isinstance(payload.get('id'), str)
+        }
         for ramp_id in ramp_ids:
             yield ramp_id, there.get(ramp_id)
 
@@ -87,14 +91,21 @@ class RampFlowRepayment(models.AbstractModel):
         if value.status != 'REPAID':
             return {'status': value.status}
         return {
-            'amount': str(value.amount), 'transaction': value.original_transaction_id, 'user': value.user_id,
-            'method': value.funding_method, 'repaid': str(value.repaid_at)}
+            'amount': str(value.amount),
+            'transaction': value.original_transaction_id,
+            'user': value.user_id,
+            'method': value.funding_method,
+            'repaid': str(value.repaid_at),
+        }
 
     def _get_ledger_columns(self, connection, value):
         return {
-            'name': self.env._('Repayment: %s', value.amount or '-'), 'date': self._get_booking_day(connection, value.repaid_at),
-            'money': value.amount and -value.amount, 'parent_ramp_id': self._get_original_id(value),
-            'ramp_entity_id': value.entity_id, 'has_moved': value.status == 'REPAID',
+            'name': self.env._('Repayment: %s', value.amount or '-'),
+            'date': self._get_booking_day(connection, value.repaid_at),
+            'money': value.amount and -value.amount,
+            'parent_ramp_id': self._get_original_id(value),
+            'ramp_entity_id': value.entity_id,
+            'has_moved': value.status == 'REPAID',
         }
 
     @staticmethod
@@ -109,8 +120,15 @@ class RampFlowRepayment(models.AbstractModel):
 
     def _on_rows_stored(self, connection, rows, asked):
         told = {row['ramp_id']: row for row in rows if 'value' in row}
-        self._reverse_withdrawn_objects(connection, told, {
-            ramp_id: self._describe_repayment_status(row['value'].status) for ramp_id, row in told.items() if row['value'].status != 'REPAID'})
+        self._reverse_withdrawn_objects(
+            connection,
+            told,
+            {
+                ramp_id: self._describe_repayment_status(row['value'].status)
+                for ramp_id, row in told.items()
+                if row['value'].status != 'REPAID'
+            },
+        )
         return super()._on_rows_stored(connection, rows, asked)
 
     @api.model
@@ -131,7 +149,9 @@ class RampFlowRepayment(models.AbstractModel):
             """
             SELECT DISTINCT lower(payload ->> 'user_id') FROM ramp_record
              WHERE connection_id = %s AND flow = %s AND ramp_id = ANY(%s) AND res_id IS NULL AND payload ->> 'status' = 'REPAID'
-            """, (connection.id, self._flow, ramp_ids))
+            """,
+            (connection.id, self._flow, ramp_ids),
+        )
         users = {row[0] for row in self.env.cr.fetchall() if row[0]}
         unknown = users - set(self._find_employees(connection, users))
         self.env.cr.rollback()
@@ -140,28 +160,62 @@ class RampFlowRepayment(models.AbstractModel):
 
     def _look_up_references(self, connection, values):
         originals = {identity for identity in map(self._get_original_id, values) if identity}
-        booked = self._look_up_booked_rows(connection, 'transaction', originals, ['name', 'state', 'error_message'], [
-            'state', 'name', 'ref', 'journal_id', 'currency_id'])
+        booked = self._look_up_booked_rows(
+            connection,
+            'transaction',
+            originals,
+            ['name', 'state', 'error_message'],
+            ['state', 'name', 'ref', 'journal_id', 'currency_id'],
+        )
         moves, lines = self.env['account.move'].union(*(move for _get_ledger_columns, move in booked.values())), {}
         for line in self.env['account.move.line'].search_fetch(
-                [('move_id', 'in', moves.ids)],
-                ['move_id', 'account_id', 'partner_id', 'name', 'currency_id', 'amount_currency', 'balance', 'analytic_distribution',
-                 'tax_ids', 'tax_tag_ids', 'tax_line_id', 'tax_repartition_line_id', 'tax_group_id', 'group_tax_id', 'tax_base_amount',
-                 'display_type'], order='id'):
+            [('move_id', 'in', moves.ids)],
+            [
+                'move_id',
+                'account_id',
+                'partner_id',
+                'name',
+                'currency_id',
+                'amount_currency',
+                'balance',
+                'analytic_distribution',
+                'tax_ids',
+                'tax_tag_ids',
+                'tax_line_id',
+                'tax_repartition_line_id',
+                'tax_group_id',
+                'group_tax_id',
+                'tax_base_amount',
+                'display_type',
+            ],
+            order='id',
+        ):
             lines.setdefault(line.move_id, []).append(line)
         return {
-            **self._look_up_accounting_state(connection, [], {value.amount.currency for value in values if value.amount}),
-            'originals': booked, 'lines': lines,
-            'taken': self._look_up_taken(connection, originals), 'expenses': self._look_up_expenses(moves),
+            **self._look_up_accounting_state(
+                connection, [], {value.amount.currency for value in values if value.amount}
+            ),
+            'originals': booked,
+            'lines': lines,
+            'taken': self._look_up_taken(connection, originals),
+            'expenses': self._look_up_expenses(moves),
             **self._look_up_people(connection, {value.user_id.lower() for value in values if value.user_id}),
         }
 
     def _look_up_taken(self, connection, originals):
-        """What former repayments took of each line of the originals: {transaction id: {line id: [minor, minor of the company]}}."""
+        """What former repayments took of each line of the originals: {transaction id: {line id: [minor, minor of the
+        company]}}.
+        """
         taken = {}
         for row in self.env['ramp.record'].search_fetch(
-                [('connection_id', '=', connection.id), ('flow', '=', self._flow), ('parent_ramp_id', 'in', list(originals)),
-                 ('res_id', '!=', False)], ['parent_ramp_id', 'noted']):
+            [
+                ('connection_id', '=', connection.id),
+                ('flow', '=', self._flow),
+                ('parent_ramp_id', 'in', list(originals)),
+                ('res_id', '!=', False),
+            ],
+            ['parent_ramp_id', 'noted'],
+        ):
             for line_id, amount, balance in (row.noted or {}).get('shares', []):
                 sums = taken.setdefault(row.parent_ramp_id, {}).setdefault(line_id, [0, 0])
                 sums[0] += amount
@@ -170,7 +224,8 @@ class RampFlowRepayment(models.AbstractModel):
 
     def _look_up_expenses(self, moves):
         expenses = self.env['hr.expense'].search_fetch(
-            [('account_move_id', 'in', moves.ids)], ['account_move_id', 'employee_id', 'vendor_id', 'state'])
+            [('account_move_id', 'in', moves.ids)], ['account_move_id', 'employee_id', 'vendor_id', 'state']
+        )
         return {expense.account_move_id: expense for expense in expenses}
 
 

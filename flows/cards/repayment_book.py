@@ -19,17 +19,36 @@ class RampFlowRepaymentBook(models.AbstractModel):
         self._check_ramp_state(connection, value)
         row, original = self._plan_original_spend(value, found)
         journal, account = self._plan_repayment_account(connection, value)
-        self._plan_currency(connection, value.amount.currency, found, rate=1, amounts=[value.amount.minor])  # that of the original
+        self._plan_currency(
+            connection, value.amount.currency, found, rate=1, amounts=[value.amount.minor]
+        )  # that of the original
         day = self._get_booking_day(connection, value.repaid_at)
         if not day:
             raise Held(self.env._('It has no date. Ask Ramp; it cannot be booked on a day that is not known.'))
         spend = [line for line in found['lines'][original] if line.account_id != original.journal_id.default_account_id]
         employee = self._plan_spend_employee(connection, value, original, found)
-        date = self._plan_entry_date(connection, day, journal, found, any(line.tax_ids or line.tax_line_id for line in spend))
-        shares, balance = self._plan_repaid_shares(connection, value, original, spend, found)  # last: it counts as taken from here on
-        return RepaymentPlan(value, original, date, journal, account, employee, shares, balance, self.env._(
-            'Repayment of %(original)s %(id)s', original=clean_text(original.ref) or row.name, id=value.id[:8]),
-            found['expenses'].get(original, self.env['hr.expense']).filtered(lambda expense: expense.state != 'refused'))
+        date = self._plan_entry_date(
+            connection, day, journal, found, any(line.tax_ids or line.tax_line_id for line in spend)
+        )
+        shares, balance = self._plan_repaid_shares(
+            connection, value, original, spend, found
+        )  # last: it counts as taken from here on
+        return RepaymentPlan(
+            value,
+            original,
+            date,
+            journal,
+            account,
+            employee,
+            shares,
+            balance,
+            self.env._(
+                'Repayment of %(original)s %(id)s', original=clean_text(original.ref) or row.name, id=value.id[:8]
+            ),
+            found['expenses']
+            .get(original, self.env['hr.expense'])
+            .filtered(lambda expense: expense.state != 'refused'),
+        )
 
     def _check_ramp_state(self, connection, value):
         if value.status in ('NONE', 'REPAYMENT_FAILED'):
@@ -40,22 +59,42 @@ class RampFlowRepaymentBook(models.AbstractModel):
             raise Held(self.env._('Its amount is %s. Look at it in Ramp.', value.amount))
 
     def _plan_original_spend(self, value, found):
-        """(row, entry) of the card transaction that is repaid; raises `Waiting` or `Held` where there is none to take back."""
+        """(row, entry) of the card transaction that is repaid; raises `Waiting` or `Held` where there is none to take
+        back.
+        """
         identity = self._get_original_id(value)
         if not identity:
-            raise Held(self.env._('Ramp does not say which card transaction is repaid. Book it by hand, and ignore this one.'))
+            raise Held(
+                self.env._('Ramp does not say which card transaction is repaid. Book it by hand, and ignore this one.')
+            )
         row, original = found['originals'].get(identity, (None, None))
         if not row:
-            raise Waiting(self.env._(
-                'The card transaction it repays has not come from Ramp: %s. If it was spent before the start date, book the repayment by '
-                'hand, and ignore this one.', identity))
+            raise Waiting(
+                self.env._(
+                    'The card transaction it repays has not come from Ramp: %s. If it was spent before the start '
+                    'date, book the repayment by '
+                    'hand, and ignore this one.',
+                    identity,
+                )
+            )
         if row.state == 'ignored' and not original:
-            raise Held(self.env._(
-                'The card transaction it repays, %(name)s, is left out of the books: %(reason)s Book the repayment by hand, and ignore '
-                'this one.', name=row.name, reason=row.error_message))
+            raise Held(
+                self.env._(
+                    'The card transaction it repays, %(name)s, is left out of the books: %(reason)s Book the '
+                    'repayment by hand, and ignore '
+                    'this one.',
+                    name=row.name,
+                    reason=row.error_message,
+                )
+            )
         if not original:
-            raise Waiting(self.env._('The card transaction it repays is not booked: %(name)s. %(reason)s', name=row.name,
-                                     reason=row.error_message or row.status))
+            raise Waiting(
+                self.env._(
+                    'The card transaction it repays is not booked: %(name)s. %(reason)s',
+                    name=row.name,
+                    reason=row.error_message or row.status,
+                )
+            )
         if original.state == 'draft':
             raise Waiting(self.env._('The card transaction it repays is a draft in Odoo. Post it: %s', row.name))
         if original.state != 'posted':
@@ -67,15 +106,27 @@ class RampFlowRepaymentBook(models.AbstractModel):
         if value.funding_method in BANK_METHODS:
             if not connection.payment_journal_id:
                 raise Held(self.env._('The connection %s has no payment journal. Choose one.', connection.name))
-            _get_payment_method, account = self.env['ramp.flow.payment']._get_outstanding_account(connection, connection.payment_journal_id, 'inbound')
+            _get_payment_method, account = self.env['ramp.flow.payment']._get_outstanding_account(
+                connection, connection.payment_journal_id, 'inbound'
+            )
             return connection.payment_journal_id, account
         if value.funding_method not in OTHER_METHODS:
-            raise Held(self.env._(
-                'It was repaid by %s, which this connector does not know. Ask for a new version.', value.funding_method or '-'))
+            raise Held(
+                self.env._(
+                    'It was repaid by %s, which this connector does not know. Ask for a new version.',
+                    value.funding_method or '-',
+                )
+            )
         if not connection.repayment_account_id:
-            raise Held(self.env._(
-                'It was repaid outside of the bank (%(method)s). Choose the account under "Repayments outside of the Bank" on the '
-                'connection %(name)s.', method=value.funding_method, name=connection.name))
+            raise Held(
+                self.env._(
+                    'It was repaid outside of the bank (%(method)s). Choose the account under "Repayments outside of '
+                    'the Bank" on the '
+                    'connection %(name)s.',
+                    method=value.funding_method,
+                    name=connection.name,
+                )
+            )
         return connection.card_journal_id, connection.repayment_account_id
 
     def _plan_spend_employee(self, connection, value, original, found):
@@ -85,34 +136,68 @@ class RampFlowRepaymentBook(models.AbstractModel):
         spent = found['expenses'].get(original, self.env['hr.expense'])
         employee = found['employees'].get(value.user_id.lower()) if value.user_id else spent.employee_id
         if not employee or not value.user_id and employee == connection.fallback_employee_id:
-            raise Held(self.env._(
-                'Whoever repaid it (%(user)s) is not an employee of %(company)s. Give the employee in Odoo the login, or without '
-                'one the work e-mail, that the person has in Ramp.', user=value.user_id or '-', company=connection.company_id.name))
+            raise Held(
+                self.env._(
+                    'Whoever repaid it (%(user)s) is not an employee of %(company)s. Give the employee in Odoo the '
+                    'login, or without '
+                    'one the work e-mail, that the person has in Ramp.',
+                    user=value.user_id or '-',
+                    company=connection.company_id.name,
+                )
+            )
         return employee
 
     def _plan_repaid_shares(self, connection, value, original, spend, found):
-        """([(line, units, units of the company's currency)], sum of the latter): what the repayment takes of each line's rest."""
+        """([(line, units, units of the company's currency)], sum of the latter): what the repayment takes of each
+        line's rest.
+        """
         company = connection.company_id.currency_id
         currency = original.currency_id
         if any(line.account_id.account_type in UNUSUAL for line in spend):
-            raise Held(self.env._('The card transaction it repays pays a bill: %s. Book the repayment by hand, and ignore this one.',
-                                  original.name), original)
+            raise Held(
+                self.env._(
+                    'The card transaction it repays pays a bill: %s. Book the repayment by hand, and ignore this one.',
+                    original.name,
+                ),
+                original,
+            )
         if value.amount.currency != currency.name or any(line.currency_id != currency for line in spend):
-            raise Held(self.env._('It is in %(currency)s, but the card transaction %(original)s is in %(other)s.',
-                                  currency=value.amount.currency, original=original.name, other=currency.name), original)
-        whole = [(self._amount_to_units(line.amount_currency, currency), self._amount_to_units(line.balance, company)) for line in spend]
+            raise Held(
+                self.env._(
+                    'It is in %(currency)s, but the card transaction %(original)s is in %(other)s.',
+                    currency=value.amount.currency,
+                    original=original.name,
+                    other=currency.name,
+                ),
+                original,
+            )
+        whole = [
+            (self._amount_to_units(line.amount_currency, currency), self._amount_to_units(line.balance, company))
+            for line in spend
+        ]
         amount = self._minor_to_units(value.amount.minor, currency)
         taken = found['taken'].setdefault(self._get_original_id(value), {})
         total, done = sum(minor for minor, _balance in whole), sum(minor for minor, _balance in taken.values())
         if amount > total - done:
-            raise Held(self.env._(
-                'It is %(amount)s, but only %(rest)s of the card transaction %(original)s is not repaid yet. Look at its repayments in '
-                'Ramp.', amount=value.amount, original=original.name,
-                rest=f'{self._units_to_amount(total - done, currency):.{currency.decimal_places}f} {currency.name}'), original)
+            raise Held(
+                self.env._(
+                    'It is %(amount)s, but only %(rest)s of the card transaction %(original)s is not repaid yet. Look '
+                    'at its repayments in '
+                    'Ramp.',
+                    amount=value.amount,
+                    original=original.name,
+                    rest=f'{self._units_to_amount(total - done, currency):.{currency.decimal_places}f} {currency.name}',
+                ),
+                original,
+            )
         rest = whole
-        if set(taken) <= {line.id for line in spend}:  # else the original was booked anew since: its parts are the best there is
-            rest = [(minor - taken.get(line.id, (0, 0))[0], balance - taken.get(line.id, (0, 0))[1])
-                    for line, (minor, balance) in zip(spend, whole, strict=True)]
+        if set(taken) <= {
+            line.id for line in spend
+        }:  # else the original was booked anew since: its parts are the best there is
+            rest = [
+                (minor - taken.get(line.id, (0, 0))[0], balance - taken.get(line.id, (0, 0))[1])
+                for line, (minor, balance) in zip(spend, whole, strict=True)
+            ]
         shares, balances = take(amount, rest, currency == company)
         for line, minor, part in zip(spend, shares, balances, strict=True):
             sums = taken.setdefault(line.id, [0, 0])
@@ -124,55 +209,119 @@ class RampFlowRepaymentBook(models.AbstractModel):
     def _book_plans(self, connection, plans):
         self._get_employee_contacts(self.env['hr.employee'].union(*(plan.employee for plan in plans)))
         spend = {plan.repayment.id: self._prepare_spend_values(plan) for plan in plans}
-        expenses, _again = self.env['ramp.card.expense']._write_expenses(connection, {
-            plan.repayment.id: (self._prepare_expense_values(connection, plan), spend[plan.repayment.id]) for plan in plans if plan.spent})
+        expenses, _again = self.env['ramp.card.expense']._write_expenses(
+            connection,
+            {
+                plan.repayment.id: (self._prepare_expense_values(connection, plan), spend[plan.repayment.id])
+                for plan in plans
+                if plan.spent
+            },
+        )
         # complete as they are: core would make taxes anew that were rounded to nothing
-        moves = self.env['account.move'].with_context(**QUIET, ramp_one_sequence={}, skip_invoice_sync=True).create(
-            [self._prepare_move_values(connection, plan, spend[plan.repayment.id], expenses.get(plan.repayment.id, plan.spent.browse()))
-             for plan in plans])
+        moves = (
+            self.env['account.move']
+            .with_context(**QUIET, ramp_one_sequence={}, skip_invoice_sync=True)
+            .create(
+                [
+                    self._prepare_move_values(
+                        connection, plan, spend[plan.repayment.id], expenses.get(plan.repayment.id, plan.spent.browse())
+                    )
+                    for plan in plans
+                ]
+            )
+        )
         moves._post(soft=False)
-        rows = {row.ramp_id: row for row in self.env['ramp.record'].search_fetch(
-            [('connection_id', '=', connection.id), ('flow', '=', self._flow), ('ramp_id', 'in', [plan.repayment.id for plan in plans])],
-            ['ramp_id'])}
-        self.env['ramp.record']._store_noted({
-            rows[plan.repayment.id].id: {'shares': [[line.id, minor, balance] for line, minor, balance in plan.shares]} for plan in plans})
+        rows = {
+            row.ramp_id: row
+            for row in self.env['ramp.record'].search_fetch(
+                [
+                    ('connection_id', '=', connection.id),
+                    ('flow', '=', self._flow),
+                    ('ramp_id', 'in', [plan.repayment.id for plan in plans]),
+                ],
+                ['ramp_id'],
+            )
+        }
+        self.env['ramp.record']._store_noted(
+            {
+                rows[plan.repayment.id].id: {
+                    'shares': [[line.id, minor, balance] for line, minor, balance in plan.shares]
+                }
+                for plan in plans
+            }
+        )
         self._post_repayment_notes(plans, moves)
         return moves
 
     def _prepare_spend_values(self, plan):
         """What is taken back of each line of the original."""
         currency, company = plan.original.currency_id, plan.original.company_currency_id
-        return [self._mirror_entry_line(line, self._units_to_amount(-minor, currency), self._units_to_amount(-balance, company))
-                for line, minor, balance in plan.shares if minor or balance or line.tax_ids or line.tax_line_id]
+        return [
+            self._mirror_entry_line(
+                line, self._units_to_amount(-minor, currency), self._units_to_amount(-balance, company)
+            )
+            for line, minor, balance in plan.shares
+            if minor or balance or line.tax_ids or line.tax_line_id
+        ]
 
     def _prepare_expense_values(self, connection, plan):
-        """An expense that takes back as much of the original's, as that of a refund does: together they are what the company spent."""
+        """An expense that takes back as much of the original's, as that of a refund does: together they are what the
+        company spent.
+        """
         return {
-            'name': plan.label, 'employee_id': plan.employee.id, 'date': plan.date, 'currency_id': plan.original.currency_id.id,
+            'name': plan.label,
+            'employee_id': plan.employee.id,
+            'date': plan.date,
+            'currency_id': plan.original.currency_id.id,
             'total_amount_currency': -self._minor_to_float(plan.repayment.amount.minor, plan.original.currency_id),
-            'total_amount': -self._units_to_amount(plan.balance, connection.company_id.currency_id), 'vendor_id': plan.spent.vendor_id.id}
+            'total_amount': -self._units_to_amount(plan.balance, connection.company_id.currency_id),
+            'vendor_id': plan.spent.vendor_id.id,
+        }
 
     def _prepare_move_values(self, connection, plan, spend, expense):
         company, currency = connection.company_id.currency_id, plan.original.currency_id
         contact = plan.employee.work_contact_id
         arrived = {
-            'account_id': plan.account.id, 'partner_id': contact.id, 'name': plan.label, 'currency_id': currency.id,
-            'amount_currency': self._minor_to_float(plan.repayment.amount.minor, currency), 'balance': self._units_to_amount(plan.balance, company),
-            'analytic_distribution': {}, 'tax_ids': [Command.clear()]}
+            'account_id': plan.account.id,
+            'partner_id': contact.id,
+            'name': plan.label,
+            'currency_id': currency.id,
+            'amount_currency': self._minor_to_float(plan.repayment.amount.minor, currency),
+            'balance': self._units_to_amount(plan.balance, company),
+            'analytic_distribution': {},
+            'tax_ids': [Command.clear()],
+        }
         return {
-            'move_type': 'entry', 'ramp_id': plan.repayment.id, 'company_id': connection.company_id.id, 'journal_id': plan.journal.id,
-            'partner_id': contact.id, 'currency_id': currency.id, 'date': plan.date, 'ref': plan.label,
-            'expense_ids': [Command.set(expense.ids)], 'line_ids': [Command.create(values) for values in (arrived, *spend)]}
+            'move_type': 'entry',
+            'ramp_id': plan.repayment.id,
+            'company_id': connection.company_id.id,
+            'journal_id': plan.journal.id,
+            'partner_id': contact.id,
+            'currency_id': currency.id,
+            'date': plan.date,
+            'ref': plan.label,
+            'expense_ids': [Command.set(expense.ids)],
+            'line_ids': [Command.create(values) for values in (arrived, *spend)],
+        }
 
     @staticmethod
     def _mirror_entry_line(line, amount, balance):
         """A line that takes back a part of another one; of a taxed one also its part of the tax report."""
         return {
-            'account_id': line.account_id.id, 'partner_id': line.partner_id.id, 'name': line.name, 'currency_id': line.currency_id.id,
-            'amount_currency': amount, 'balance': balance, 'analytic_distribution': line.analytic_distribution or {},
-            'tax_ids': [Command.set(line.tax_ids.ids)], 'tax_tag_ids': [Command.set(line.tax_tag_ids.ids)],
-            'tax_repartition_line_id': line.tax_repartition_line_id.id, 'group_tax_id': line.group_tax_id.id,
-            'tax_base_amount': line.company_currency_id.round(line.tax_base_amount * balance / line.balance) if line.balance else 0.0,
+            'account_id': line.account_id.id,
+            'partner_id': line.partner_id.id,
+            'name': line.name,
+            'currency_id': line.currency_id.id,
+            'amount_currency': amount,
+            'balance': balance,
+            'analytic_distribution': line.analytic_distribution or {},
+            'tax_ids': [Command.set(line.tax_ids.ids)],
+            'tax_tag_ids': [Command.set(line.tax_tag_ids.ids)],
+            'tax_repartition_line_id': line.tax_repartition_line_id.id,
+            'group_tax_id': line.group_tax_id.id,
+            'tax_base_amount': line.company_currency_id.round(line.tax_base_amount * balance / line.balance)
+            if line.balance
+            else 0.0,
             'is_storno': line.company_id.account_storno and not line.is_storno,  # as core has it in reversals
         }
 
@@ -181,8 +330,14 @@ class RampFlowRepaymentBook(models.AbstractModel):
         bodies, originals = {}, {}
         for plan, move in zip(plans, moves, strict=True):
             bodies[move.id] = self.env._('Takes back a part of %s.', plan.original._get_html_link())
-            originals.setdefault(plan.original, []).append(self.env._(
-                '%(amount)s was repaid by the employee: %(entry)s', amount=plan.repayment.amount, entry=move._get_html_link()))
+            originals.setdefault(plan.original, []).append(
+                self.env._(
+                    '%(amount)s was repaid by the employee: %(entry)s',
+                    amount=plan.repayment.amount,
+                    entry=move._get_html_link(),
+                )
+            )
         moves._message_log_batch(bodies=bodies)
         moves.browse(original.id for original in originals)._message_log_batch(
-            bodies={original.id: Markup('<br/>').join(texts) for original, texts in originals.items()})
+            bodies={original.id: Markup('<br/>').join(texts) for original, texts in originals.items()}
+        )

@@ -17,7 +17,9 @@ PART_LENGTH = 80  # characters of each part of a label, so that a long memo leav
 
 @dataclasses.dataclass(frozen=True)
 class Line:
-    """One line of a transaction. Amounts with the tax that `coding` names, in minor units; `balance` in company currency."""
+    """One line of a transaction. Amounts with the tax that `coding` names, in minor units; `balance` in company
+    currency.
+    """
 
     coding: Coding
     amount: int
@@ -45,7 +47,9 @@ class SpendPlan:
 
 @dataclasses.dataclass(frozen=True)
 class BillPlan:
-    """What will be booked for a transaction that pays a bill: an entry of its own, or none beside the one that stands for it."""
+    """What will be booked for a transaction that pays a bill: an entry of its own, or none beside the one that stands
+    for it.
+    """
 
     transaction: Transaction
     row: models.Model  # of the bill's payment
@@ -56,8 +60,8 @@ class BillPlan:
 class RampFlowTransaction(models.AbstractModel):
     """Card transactions: one company-paid expense and one journal entry each.
 
-    The entry debits the account of every line of the transaction and credits the card liability with exactly the settled
-    amount; a refund is the mirror image. Schema: Transaction of GET /transactions.
+    The entry debits the account of every line of the transaction and credits the card liability with exactly the
+    settled amount; a refund is the mirror image. Schema: Transaction of GET /transactions.
     """
 
     _name = 'ramp.flow.transaction'
@@ -68,8 +72,13 @@ class RampFlowTransaction(models.AbstractModel):
     _business_domain = 'expense'
     _flow_sequence = 10
     _events = (
-        'transactions.all_requirements_met_and_approved_changed', 'transactions.body_coding_updated', 'transactions.cleared',
-        'transactions.ready_to_sync', 'transactions.receipt_added', 'transactions.sync_requested')
+        'transactions.all_requirements_met_and_approved_changed',
+        'transactions.body_coding_updated',
+        'transactions.cleared',
+        'transactions.ready_to_sync',
+        'transactions.receipt_added',
+        'transactions.sync_requested',
+    )
     _endpoint = '/transactions'
     _sync_type = 'TRANSACTION_SYNC'
     _from_start_date = True  # Ramp's filter is by the moment of the purchase; the day of the books decides
@@ -84,24 +93,38 @@ class RampFlowTransaction(models.AbstractModel):
 
     def _get_list_params(self, connection):
         return {
-            'sync_status': 'SYNC_READY', 'from_date': connection._start_moment(IN_TRANSIT), 'order_by_date_asc': 'true',
-            **self._get_entity_scope(connection)}
+            'sync_status': 'SYNC_READY',
+            'from_date': connection._start_moment(IN_TRANSIT),
+            'order_by_date_asc': 'true',
+            **self._get_entity_scope(connection),
+        }
 
     def _read_payload(self, payload):
         return read_transaction(payload)
 
     def _get_booking_facts(self, value):
-        """What is booked of a transaction; what the merchant or the cardholder is called, memos and files are no part of it."""
+        """What is booked of a transaction; what the merchant or the cardholder is called, memos and files are no part
+        of it.
+        """
         return {
-            'amount': str(value.amount), 'state': value.state, 'user': value.user_id, 'entity': value.entity_id,
-            'merchant': value.merchant_id, 'day': str(value.accounting_date or value.settlement_date or value.user_transaction_time),
+            'amount': str(value.amount),
+            'state': value.state,
+            'user': value.user_id,
+            'entity': value.entity_id,
+            'merchant': value.merchant_id,
+            'day': str(value.accounting_date or value.settlement_date or value.user_transaction_time),
             'lines': [[str(line.amount), self._get_chosen_options(line.selections)] for line in value.lines],
         }
 
     def _get_late_details(self, value):
         return {
-            'receipts': sorted(value.receipts), 'memo': value.memo, 'memos': [line.memo for line in value.lines],
-            'merchant': clean_text(value.merchant_name), 'cardholder': value.card_holder_name, 'original': str(value.original_amount or '')}
+            'receipts': sorted(value.receipts),
+            'memo': value.memo,
+            'memos': [line.memo for line in value.lines],
+            'merchant': clean_text(value.merchant_name),
+            'cardholder': value.card_holder_name,
+            'original': str(value.original_amount or ''),
+        }
 
     def _get_changed_listings(self, connection, since):
         # when a transaction changed, nothing tells; what was synced lately is looked at once more
@@ -110,7 +133,12 @@ class RampFlowTransaction(models.AbstractModel):
 
     def _get_nightly_listings(self, connection, since):
         first = connection._start_moment()
-        return [{'from_date': connection._start_moment(IN_TRANSIT) if since == first else since, **self._get_entity_scope(connection)}]
+        return [
+            {
+                'from_date': connection._start_moment(IN_TRANSIT) if since == first else since,
+                **self._get_entity_scope(connection),
+            }
+        ]
 
     def _log_late_details(self, connection, record, before, value):
         new = [receipt for receipt in value.receipts if receipt not in before.get('receipts', [])]
@@ -119,23 +147,33 @@ class RampFlowTransaction(models.AbstractModel):
 
     def _get_ledger_columns(self, connection, value):
         return {
-            'name': _make_transaction_label(value), 'date': self._get_transaction_date(connection, value), 'money': value.amount,
-            'parent_ramp_id': value.original_transaction_id, 'ramp_entity_id': value.entity_id, 'has_moved': value.state == 'CLEARED',
+            'name': _make_transaction_label(value),
+            'date': self._get_transaction_date(connection, value),
+            'money': value.amount,
+            'parent_ramp_id': value.original_transaction_id,
+            'ramp_entity_id': value.entity_id,
+            'has_moved': value.state == 'CLEARED',
         }
 
     def _get_transaction_date(self, connection, value):
         """The day of the books: Ramp's accounting date, else settlement, else purchase, in the company's time zone."""
-        return self._get_booking_day(connection, value.accounting_date, value.settlement_date, value.user_transaction_time)
+        return self._get_booking_day(
+            connection, value.accounting_date, value.settlement_date, value.user_transaction_time
+        )
 
     # ------------------------------------------------------------------ cardholders
 
     def _fetch_before_booking(self, connection, client, ramp_ids):
-        """Link cardholders we have not met to employees, by login or work e-mail: a transaction names only Ramp's user id."""
+        """Link cardholders we have not met to employees, by login or work e-mail: a transaction names only Ramp's user
+        id.
+        """
         self.env.cr.execute(
             """
             SELECT DISTINCT lower(payload #>> '{card_holder,user_id}') FROM ramp_record
              WHERE connection_id = %s AND flow = %s AND ramp_id = ANY(%s) AND res_id IS NULL
-            """, (connection.id, self._flow, ramp_ids))
+            """,
+            (connection.id, self._flow, ramp_ids),
+        )
         users = {row[0] for row in self.env.cr.fetchall() if row[0]}
         known = self._find_employees(connection, users)
         self.env.cr.rollback()

@@ -38,25 +38,47 @@ class RampFlowTransactionBook(models.AbstractModel):
 
     @api.model
     def _book_as_payment(self, connection, entries, reason):
-        """Book transactions that are in the books as spend as what pays a bill, in the same transaction of the database.
+        """Book transactions that are in the books as spend as what pays a bill, in the same transaction of the
+        database.
 
-        What was posted is reversed. The expense goes with it: the spend is the bill's, and would be counted twice. Raises `Held`.
+        What was posted is reversed. The expense goes with it: the spend is the bill's, and would be counted twice.
+        Raises `Held`.
 
         :param entries: of the transactions, as spend
         :return: their new entries
         """
-        records = self.env['ramp.record'].search([
-            ('connection_id', '=', connection.id), ('flow', '=', self._flow), ('ramp_id', 'in', entries.mapped('ramp_id'))])
-        repaid = self.env['ramp.record'].search([
-            ('connection_id', '=', connection.id), ('flow', '=', 'repayment'), ('parent_ramp_id', 'in', records.mapped('ramp_id')),
-            ('res_id', '!=', False)], limit=1)
+        records = self.env['ramp.record'].search(
+            [
+                ('connection_id', '=', connection.id),
+                ('flow', '=', self._flow),
+                ('ramp_id', 'in', entries.mapped('ramp_id')),
+            ]
+        )
+        repaid = self.env['ramp.record'].search(
+            [
+                ('connection_id', '=', connection.id),
+                ('flow', '=', 'repayment'),
+                ('parent_ramp_id', 'in', records.mapped('ramp_id')),
+                ('res_id', '!=', False),
+            ],
+            limit=1,
+        )
         if repaid:
-            raise Held(self.env._(
-                'The card transaction that pays it was repaid in part by the employee: %s. Book the payment of the bill by hand, and '
-                'ignore this one.', repaid.name))
+            raise Held(
+                self.env._(
+                    'The card transaction that pays it was repaid in part by the employee: %s. Book the payment of '
+                    'the bill by hand, and '
+                    'ignore this one.',
+                    repaid.name,
+                )
+            )
         for record in records.filtered('late_payload'):
-            raise Held(self.env._(
-                'Ramp changed the card transaction that pays it after it was booked: %s. Decide on that one first.', record.name))
+            raise Held(
+                self.env._(
+                    'Ramp changed the card transaction that pays it after it was booked: %s. Decide on that one first.',
+                    record.name,
+                )
+            )
         for entry in entries:
             expenses = entry.expense_ids
             self._undo_booked_move(connection, entry, reason)
@@ -65,23 +87,41 @@ class RampFlowTransactionBook(models.AbstractModel):
         records._reopen_for_booking()
         plans, values, _behind = self._plan_batch_rows(connection, records)
         for record in records.filtered(lambda item: item not in plans):
-            raise Held(record.error_message or self.env._('Its card transaction could not be booked anew: %s', record.name))
+            raise Held(
+                record.error_message or self.env._('Its card transaction could not be booked anew: %s', record.name)
+            )
         moves = self._book_plans(connection, list(plans.values()))
         records._mark_booked(moves, self._new_sync_key(records))
-        self.env['ramp.record']._store_noted({record.id: {'extras': self._get_late_details(values[record])} for record in records})
+        self.env['ramp.record']._store_noted(
+            {record.id: {'extras': self._get_late_details(values[record])} for record in records}
+        )
         self._trigger()  # Ramp is to hear of the new entries
         return self.env['account.move'].concat(*moves)
 
     def _book_card_spend(self, connection, plans):
         plans = self.env['ramp.card.merchant']._book_plans(connection, plans)
         debits = {plan.transaction.id: self._list_debit_lines(connection, plan) for plan in plans}
-        expenses, again = self.env['ramp.card.expense']._write_expenses(connection, {
-            plan.transaction.id: (self._prepare_expense_values(connection, plan), debits[plan.transaction.id]) for plan in plans})
+        expenses, again = self.env['ramp.card.expense']._write_expenses(
+            connection,
+            {
+                plan.transaction.id: (self._prepare_expense_values(connection, plan), debits[plan.transaction.id])
+                for plan in plans
+            },
+        )
         known = self._get_analytics_context(line.coding for plan in plans for line in plan.lines)
         # of a line whose tax is rounded to nothing, core would make the tax anew, on top of what Ramp says
-        moves = self.env['account.move'].with_context(
-            **QUIET, ramp_one_sequence={}, ramp_known_analytics=known, skip_invoice_sync=True).create(
-            [self._prepare_move_values(connection, plan, expenses[plan.transaction.id], debits[plan.transaction.id]) for plan in plans])
+        moves = (
+            self.env['account.move']
+            .with_context(**QUIET, ramp_one_sequence={}, ramp_known_analytics=known, skip_invoice_sync=True)
+            .create(
+                [
+                    self._prepare_move_values(
+                        connection, plan, expenses[plan.transaction.id], debits[plan.transaction.id]
+                    )
+                    for plan in plans
+                ]
+            )
+        )
         if connection.card_post == 'post':
             moves._post(soft=False)
         for plan, move in zip(plans, moves, strict=True):
@@ -93,8 +133,10 @@ class RampFlowTransactionBook(models.AbstractModel):
 
     def _enqueue_plan_receipts(self, connection, plans, moves):
         self.env['ramp.flow.receipt']._enqueue_files(
-            connection, {plan.transaction.id: plan.transaction.receipts for plan in plans},
-            {plan.transaction.id: move for plan, move in zip(plans, moves, strict=True)})
+            connection,
+            {plan.transaction.id: plan.transaction.receipts for plan in plans},
+            {plan.transaction.id: move for plan, move in zip(plans, moves, strict=True)},
+        )
 
     def _prepare_expense_values(self, connection, plan):
         return {
@@ -108,14 +150,20 @@ class RampFlowTransactionBook(models.AbstractModel):
             'description': '\n'.join(filter(None, (plan.note, plan.details))) or False,
         }
 
-    def _prepare_entry_line(self, connection, plan, account, amount, balance, name, partner, distribution=False, is_refund=False):
+    def _prepare_entry_line(
+        self, connection, plan, account, amount, balance, name, partner, distribution=False, is_refund=False
+    ):
         return {
             # where that is the law, what comes back is a negative debit, as in core's refunds
             'is_storno': connection.company_id.account_storno and is_refund,
-            'account_id': account.id, 'partner_id': partner.id, 'name': name, 'currency_id': plan.currency.id,
+            'account_id': account.id,
+            'partner_id': partner.id,
+            'name': name,
+            'currency_id': plan.currency.id,
             'amount_currency': self._minor_to_float(amount, plan.currency),
             'balance': self._units_to_amount(balance, connection.company_id.currency_id),
-            'analytic_distribution': distribution, 'tax_ids': [Command.clear()],
+            'analytic_distribution': distribution,
+            'tax_ids': [Command.clear()],
         }
 
     def _list_debit_lines(self, connection, plan):
@@ -123,9 +171,22 @@ class RampFlowTransactionBook(models.AbstractModel):
         debits = []
         for part in plan.lines:
             partner = part.coding.partner or plan.partner
-            values = self._prepare_entry_line(connection, plan, part.coding.account, part.amount, part.balance, part.name, partner,
-                                       part.coding.distribution, part.amount < 0)
-            debits += self._set_line_tax(connection, part.coding, partner, values, part.amount < 0) if part.coding.tax else [values]
+            values = self._prepare_entry_line(
+                connection,
+                plan,
+                part.coding.account,
+                part.amount,
+                part.balance,
+                part.name,
+                partner,
+                part.coding.distribution,
+                part.amount < 0,
+            )
+            debits += (
+                self._set_line_tax(connection, part.coding, partner, values, part.amount < 0)
+                if part.coding.tax
+                else [values]
+            )
         return debits
 
     def _prepare_move_values(self, connection, plan, expense, debits):
@@ -140,7 +201,20 @@ class RampFlowTransactionBook(models.AbstractModel):
             'ref': plan.label,
             'narration': plan.note and plaintext2html(plan.note),  # somebody else's text is no markup
             'expense_ids': [Command.set(expense.ids)],
-            'line_ids': [Command.create(values) for values in (*debits, self._prepare_entry_line(
-                connection, plan, connection.card_account_id, -plan.transaction.amount.minor, -plan.balance, plan.label, plan.partner,
-                is_refund=plan.transaction.amount.minor < 0))],
+            'line_ids': [
+                Command.create(values)
+                for values in (
+                    *debits,
+                    self._prepare_entry_line(
+                        connection,
+                        plan,
+                        connection.card_account_id,
+                        -plan.transaction.amount.minor,
+                        -plan.balance,
+                        plan.label,
+                        plan.partner,
+                        is_refund=plan.transaction.amount.minor < 0,
+                    ),
+                )
+            ],
         }

@@ -17,8 +17,10 @@ class RampFlowTransactionPlan(models.AbstractModel):
     def _look_up_references(self, connection, values):
         return {
             **self._look_up_accounting_state(
-                connection, [selection for value in values for line in value.lines for selection in line.selections],
-                {value.amount.currency for value in values}),
+                connection,
+                [selection for value in values for line in value.lines for selection in line.selections],
+                {value.amount.currency for value in values},
+            ),
             **self._look_up_people(connection, {value.user_id for value in values if value.user_id}),
             'bills': self._look_up_bills(connection, values),
             'originals': self._look_up_originals(connection, values),
@@ -31,7 +33,9 @@ class RampFlowTransactionPlan(models.AbstractModel):
         return self._look_up_booked_rows(connection, self._flow, originals, ['name', 'date'], ['name'])
 
     def _look_up_bills(self, connection, values):
-        """What is known of the bills that these transactions pay: {transaction id: (payment's row, Bill)}; and where they are booked."""
+        """What is known of the bills that these transactions pay: {transaction id: (payment's row, Bill)}; and where
+        they are booked.
+        """
         Card = self.env['ramp.card.bill']
         bills = {}
         for ramp_id, row in Card._find_paid_bills(connection, [value.id for value in values]).items():
@@ -43,9 +47,14 @@ class RampFlowTransactionPlan(models.AbstractModel):
             return {}
         payables = [bill for _get_ledger_columns, bill in bills.values()]
         return {
-            'rows': bills, 'cards': Card._look_up_references(connection, payables),
-            'documents': self.env['ramp.flow.bill_payment']._look_up_documents(connection, [bill.id for bill in payables]),
-            'partners': self.env['ramp.flow.vendor']._find_vendor_partners(connection, {bill.vendor.id for bill in payables}),
+            'rows': bills,
+            'cards': Card._look_up_references(connection, payables),
+            'documents': self.env['ramp.flow.bill_payment']._look_up_documents(
+                connection, [bill.id for bill in payables]
+            ),
+            'partners': self.env['ramp.flow.vendor']._find_vendor_partners(
+                connection, {bill.vendor.id for bill in payables}
+            ),
         }
 
     def _exclusive_booking(self, connection):
@@ -53,8 +62,12 @@ class RampFlowTransactionPlan(models.AbstractModel):
 
     def _plan_object(self, connection, value, found):
         self._check_ramp_state(connection, value)
-        currency = self._plan_currency(connection, value.amount.currency, found, amounts=[
-            value.amount.minor, *(line.amount.minor for line in value.lines)])
+        currency = self._plan_currency(
+            connection,
+            value.amount.currency,
+            found,
+            amounts=[value.amount.minor, *(line.amount.minor for line in value.lines)],
+        )
         if value.id in found['bills'].get('rows', {}):
             plan = self._plan_bill_charge(connection, value, currency, found)
             if plan:
@@ -65,63 +78,134 @@ class RampFlowTransactionPlan(models.AbstractModel):
         coded = self._plan_line_codings(connection, value.lines, found)
         partner, is_merchant = self.env['ramp.card.merchant']._plan_object(connection, value, coded, found)
         coded = self._complete_line_coding(
-            connection, value.lines, coded, [coding.partner or partner for coding in coded], found,
-            [connection.expense_product_id] * len(coded))
+            connection,
+            value.lines,
+            coded,
+            [coding.partner or partner for coding in coded],
+            found,
+            [connection.expense_product_id] * len(coded),
+        )
         entry_date = self._plan_entry_date(
-            connection, date, connection.card_journal_id, found, any(coding.tax for coding in coded))
+            connection, date, connection.card_journal_id, found, any(coding.tax for coding in coded)
+        )
         amounts = [line.amount.minor for line in value.lines]
         balance, balances = self._plan_balances(connection, value.amount, currency, entry_date, amounts, found)
         return SpendPlan(
-            transaction=value, date=date, entry_date=entry_date, currency=currency, label=self._plan_line_label(connection, value),
-            balance=balance, lines=[Line(coding, line.amount.minor, part, self._plan_line_label(connection, value, line))
-                                    for coding, line, part in zip(coded, value.lines, balances, strict=True)],
-            employee=self._plan_spend_employee(connection, value, found), partner=partner, is_merchant=is_merchant,
-            note='\n'.join(filter(None, (clean_text(value.memo), self._plan_refunded_original(value, found)))), details=self._plan_spend_details(value),
+            transaction=value,
+            date=date,
+            entry_date=entry_date,
+            currency=currency,
+            label=self._plan_line_label(connection, value),
+            balance=balance,
+            lines=[
+                Line(coding, line.amount.minor, part, self._plan_line_label(connection, value, line))
+                for coding, line, part in zip(coded, value.lines, balances, strict=True)
+            ],
+            employee=self._plan_spend_employee(connection, value, found),
+            partner=partner,
+            is_merchant=is_merchant,
+            note='\n'.join(filter(None, (clean_text(value.memo), self._plan_refunded_original(value, found)))),
+            details=self._plan_spend_details(value),
         )
 
     def _plan_bill_charge(self, connection, value, currency, found):
-        """A transaction that pays a bill: the bill is the spend. None: the bill is not in the books and will not be, so it is spend."""
+        """A transaction that pays a bill: the bill is the spend. None: the bill is not in the books and will not be, so
+        it is spend.
+        """
         known = found['bills']
         row, bill = known['rows'][value.id]
         document, move, line = known['documents'].get(bill.id, (None, None, None))
         if document and document.is_withheld and self.env['ramp.flow.bill']._is_synced_in_ramp(document.payload):
-            raise Held(self.env._(
-                'It pays the bill %s, which was exported from Ramp without this connection. Book the payment of that bill by hand, and '
-                'ignore this one; or mark the bill as not synced in Ramp, and both come.', document.name))
+            raise Held(
+                self.env._(
+                    'It pays the bill %s, which was exported from Ramp without this connection. Book the payment of '
+                    'that bill by hand, and '
+                    'ignore this one; or mark the bill as not synced in Ramp, and both come.',
+                    document.name,
+                )
+            )
         if not document or document.state == 'ignored':
             return None
         partner = move.partner_id if move else known['partners'].get(bill.vendor.id, (None, None))[0]
         if not partner:
-            raise Waiting(self.env._('It pays a bill that is not booked yet: %s', document.error_message or document.name))
+            raise Waiting(
+                self.env._('It pays a bill that is not booked yet: %s', document.error_message or document.name)
+            )
         share = self.env['ramp.card.bill']._get_transaction_share(value, bill, known)
-        other = self._plan_currency(connection, bill.amount.currency, {
-            **found, 'currencies': {bill.amount.currency: self.env['ramp.coding']._get_currency(bill.amount.currency)}}, rate=1)
-        date = self._get_booking_day(connection, value.accounting_date, value.settlement_date, value.user_transaction_time)
+        other = self._plan_currency(
+            connection,
+            bill.amount.currency,
+            {
+                **found,
+                'currencies': {bill.amount.currency: self.env['ramp.coding']._get_currency(bill.amount.currency)},
+            },
+            rate=1,
+        )
+        date = self._get_booking_day(
+            connection, value.accounting_date, value.settlement_date, value.user_transaction_time
+        )
         if not date:
             raise Held(self.env._('It has no date. Ask Ramp; it cannot be booked on a day that is not known.'))
         note = (row.noted or {}).get('card') or {}
         if note.get('expected') == [value.amount.minor, value.amount.currency]:
             entry = self.env['account.move'].browse(note['id']).exists()
             # of a closed period it stands as it is
-            if entry.state == 'posted' and not entry.reversal_move_ids and (
-                    entry.date == date or connection.company_id._get_violated_lock_dates(entry.date, False, entry.journal_id)):
+            if (
+                entry.state == 'posted'
+                and not entry.reversal_move_ids
+                and (
+                    entry.date == date
+                    or connection.company_id._get_violated_lock_dates(entry.date, False, entry.journal_id)
+                )
+            ):
                 return BillPlan(value, row, entry)  # the one that was made in its expectation
         date = self._plan_entry_date(connection, date, connection.card_journal_id, found)
-        balance, _share_received_quantity = self._plan_balances(connection, value.amount, currency, date, [value.amount.minor], found)
+        balance, _share_received_quantity = self._plan_balances(
+            connection, value.amount, currency, date, [value.amount.minor], found
+        )
         account = line.account_id if line else partner.with_company(connection.company_id).property_account_payable_id
         name = self.env['ramp.card.bill']._get_bill_label(bill)
         company = connection.company_id.currency_id
         item = self.env['ramp.card.bill']._prepare_journal_item
         partner = partner.commercial_partner_id
-        return BillPlan(value, row, None, {
-            'move_type': 'entry', 'ramp_id': value.id, 'company_id': connection.company_id.id, 'journal_id': connection.card_journal_id.id,
-            'partner_id': partner.id, 'currency_id': currency.id, 'date': date, 'ref': name,
-            'line_ids': [Command.create(values) for values in (
-                item(account, partner, name, other if share is not None else currency,
-                     self._minor_to_float(value.amount.minor if share is None else share, currency if share is None else other),
-                     self._units_to_amount(balance, company)),
-                item(connection.card_account_id, partner, name, currency, -self._minor_to_float(value.amount.minor, currency),
-                     -self._units_to_amount(balance, company)))]})
+        return BillPlan(
+            value,
+            row,
+            None,
+            {
+                'move_type': 'entry',
+                'ramp_id': value.id,
+                'company_id': connection.company_id.id,
+                'journal_id': connection.card_journal_id.id,
+                'partner_id': partner.id,
+                'currency_id': currency.id,
+                'date': date,
+                'ref': name,
+                'line_ids': [
+                    Command.create(values)
+                    for values in (
+                        item(
+                            account,
+                            partner,
+                            name,
+                            other if share is not None else currency,
+                            self._minor_to_float(
+                                value.amount.minor if share is None else share, currency if share is None else other
+                            ),
+                            self._units_to_amount(balance, company),
+                        ),
+                        item(
+                            connection.card_account_id,
+                            partner,
+                            name,
+                            currency,
+                            -self._minor_to_float(value.amount.minor, currency),
+                            -self._units_to_amount(balance, company),
+                        ),
+                    )
+                ],
+            },
+        )
 
     def _check_ramp_state(self, connection, value):
         if value.state in ('DECLINED', 'ERROR'):
@@ -130,17 +214,24 @@ class RampFlowTransactionPlan(models.AbstractModel):
             raise Waiting(self.env._('It has not settled in Ramp yet (%s).', value.state))
         self._check_ramp_entity(connection, value)
         if not connection.card_journal_id.default_account_id:
-            raise Held(self.env._('The connection %s has no card journal with a default account. Choose one.', connection.name))
+            raise Held(
+                self.env._('The connection %s has no card journal with a default account. Choose one.', connection.name)
+            )
 
     def _plan_spend_employee(self, connection, value, found):
         if value.user_id in found['questions']:
             raise Held(found['questions'][value.user_id])
         employee = found['employees'].get(value.user_id) or connection.fallback_employee_id
         if not employee:
-            raise Held(self.env._(
-                'The cardholder %(name)s is not an employee of %(company)s. Give the employee in Odoo the login, or without one the work '
-                'e-mail, that the person has in Ramp, or choose a fallback employee on the connection.',
-                name=value.card_holder_name or value.user_id or self.env._('(unknown)'), company=connection.company_id.name))
+            raise Held(
+                self.env._(
+                    'The cardholder %(name)s is not an employee of %(company)s. Give the employee in Odoo the login, '
+                    'or without one the work '
+                    'e-mail, that the person has in Ramp, or choose a fallback employee on the connection.',
+                    name=value.card_holder_name or value.user_id or self.env._('(unknown)'),
+                    company=connection.company_id.name,
+                )
+            )
         return employee
 
     def _plan_line_label(self, connection, value, line=None):
@@ -150,14 +241,20 @@ class RampFlowTransactionPlan(models.AbstractModel):
             return memo  # else what is written of this line would be nowhere
         original = value.original_amount
         is_foreign = original and original.currency != value.amount.currency
-        label = fill(template, {name: text and text[:PART_LENGTH] for name, text in {
-            'merchant': merchant_name(value),
-            'memo': memo or clean_text(value.memo),
-            'cardholder': clean_text(value.card_holder_short_name),
-            'original_amount': is_foreign and f'{original.currency} {original.decimal:f}',
-            'category': clean_text(value.category_name) or clean_text(value.category_code_description),
-            'trip': clean_text(value.trip_name),
-        }.items()})
+        label = fill(
+            template,
+            {
+                name: text and text[:PART_LENGTH]
+                for name, text in {
+                    'merchant': merchant_name(value),
+                    'memo': memo or clean_text(value.memo),
+                    'cardholder': clean_text(value.card_holder_short_name),
+                    'original_amount': is_foreign and f'{original.currency} {original.decimal:f}',
+                    'category': clean_text(value.category_name) or clean_text(value.category_code_description),
+                    'trip': clean_text(value.trip_name),
+                }.items()
+            },
+        )
         return label[:NAME_LENGTH] or _make_transaction_label(value)
 
     def _plan_refunded_original(self, value, found):
@@ -174,8 +271,17 @@ class RampFlowTransactionPlan(models.AbstractModel):
 
     def _plan_spend_details(self, value):
         """What Ramp tells of the spend besides, a line each."""
-        category = ', '.join(filter(None, dict.fromkeys((clean_text(value.category_name), clean_text(value.category_code_description)))))
+        category = ', '.join(
+            filter(None, dict.fromkeys((clean_text(value.category_name), clean_text(value.category_code_description))))
+        )
         trip, names = clean_text(value.trip_name), ', '.join(filter(None, map(clean_text, value.attendees)))
-        return '\n'.join(filter(None, (
-            category and self.env._('Category: %s', category), trip and self.env._('Trip: %s', trip),
-            names and self.env._('Attendees: %s', names))))
+        return '\n'.join(
+            filter(
+                None,
+                (
+                    category and self.env._('Category: %s', category),
+                    trip and self.env._('Trip: %s', trip),
+                    names and self.env._('Attendees: %s', names),
+                ),
+            )
+        )

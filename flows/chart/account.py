@@ -7,7 +7,11 @@ from ..engine.push_job import Remote
 
 # Ramp's classification by the first word of Odoo's type; a more special one is looked for first.
 CLASSIFICATIONS = {
-    'liability_credit_card': 'CREDCARD', 'asset': 'ASSET', 'liability': 'LIABILITY', 'equity': 'EQUITY', 'income': 'REVENUE',
+    'liability_credit_card': 'CREDCARD',
+    'asset': 'ASSET',
+    'liability': 'LIABILITY',
+    'equity': 'EQUITY',
+    'income': 'REVENUE',
     'expense': 'EXPENSE',
 }
 
@@ -37,8 +41,12 @@ class RampFlowAccount(models.AbstractModel):
         return self.env._('Accounts')
 
     def _get_wanted_domain(self, connection):
-        domain = (Domain('company_ids', 'in', connection.company_id.parent_ids.ids) & Domain('active', '=', True)
-                  & Domain('account_type', 'not in', UNSPENDABLE) & Domain('id', '!=', connection.card_account_id.id))
+        domain = (
+            Domain('company_ids', 'in', connection.company_id.parent_ids.ids)
+            & Domain('active', '=', True)
+            & Domain('account_type', 'not in', UNSPENDABLE)
+            & Domain('id', '!=', connection.card_account_id.id)
+        )
         if connection.account_policy == 'types':
             kinds = Domain('account_type', 'in', connection.account_type_ids.mapped('code'))
             # Ramp wants to know the account of each tax rate
@@ -47,14 +55,22 @@ class RampFlowAccount(models.AbstractModel):
 
     def _reason_not_offered(self, record):
         if record.active and record.account_type in UNSPENDABLE:
-            return self.env._('Accounts of its type (%s) take no spend, so it is not offered in Ramp.', dict(
-                record._fields['account_type']._description_selection(self.env))[record.account_type])
+            return self.env._(
+                'Accounts of its type (%s) take no spend, so it is not offered in Ramp.',
+                dict(record._fields['account_type']._description_selection(self.env))[record.account_type],
+            )
         return super()._reason_not_offered(record)
 
     def _get_desired_values(self, connection, records):
-        return {account.id: {
-            'name': account.name, 'code': account.code or '', 'classification': self._get_ramp_classification(account), 'offered': True,
-        } for account in records.with_company(connection.company_id)}
+        return {
+            account.id: {
+                'name': account.name,
+                'code': account.code or '',
+                'classification': self._get_ramp_classification(account),
+                'offered': True,
+            }
+            for account in records.with_company(connection.company_id)
+        }
 
     def _get_display_title(self, record):
         return f'{record.code} {record.name}' if record.code else record.name
@@ -66,14 +82,28 @@ class RampFlowAccount(models.AbstractModel):
 
     def _read_remote_object(self, payload, query):
         active = payload.get('is_active', True)
-        return Remote(payload.get('id'), payload['ramp_id'], {
-            'name': payload.get('name'), 'code': payload.get('code') or '', 'classification': payload.get('classification'),
-            'offered': active and payload.get('visibility') != 'HIDDEN', 'active': active})
+        return Remote(
+            payload.get('id'),
+            payload['ramp_id'],
+            {
+                'name': payload.get('name'),
+                'code': payload.get('code') or '',
+                'classification': payload.get('classification'),
+                'offered': active and payload.get('visibility') != 'HIDDEN',
+                'active': active,
+            },
+        )
 
     def _make_upload_item(self, job):
         values = job.desired
-        return {'id': job.remote_id, 'name': values['name'], 'classification': values['classification'],
-                **({'code': values['code']} if values['code'] else {})}
+        return {
+            'id': job.remote_id,
+            'name': values['name'],
+            'classification': values['classification'],
+            **({'code': values['code']} if values['code'] else {}),
+        }
 
     def _update_remote_object(self, client, job, changes):
-        return client.patch(f'{self._endpoint}/{job.ramp_id}', self._make_change_body(job, changes, ('name', 'code')), idempotent=True)
+        return client.patch(
+            f'{self._endpoint}/{job.ramp_id}', self._make_change_body(job, changes, ('name', 'code')), idempotent=True
+        )

@@ -8,8 +8,8 @@ from ..engine.push_job import Remote
 class RampFlowAccountingVendor(models.AbstractModel):
     """Suppliers as accounting vendors: what a bill or a card transaction can be coded to (not the vendors of bill pay).
 
-    Schema: VendorAccount. It has no visibility: a supplier that is archived is deleted in Ramp, which keeps the id and can
-    take that back.
+    Schema: VendorAccount. It has no visibility: a supplier that is archived is deleted in Ramp, which keeps the id and
+    can take that back.
     """
 
     _name = 'ramp.flow.accounting_vendor'
@@ -30,20 +30,29 @@ class RampFlowAccountingVendor(models.AbstractModel):
     def _get_wanted_domain(self, connection):
         if not connection.offer_vendors:
             return Domain.FALSE
-        return (Domain('supplier_rank', '>', 0) & Domain('active', '=', True) & Domain('parent_id', '=', False)
-                & Domain('company_id', 'in', [False, *connection.company_id.parent_ids.ids])
-                & Domain.custom(to_sql=self.env['res.partner']._ramp_is_vendor))
+        return (
+            Domain('supplier_rank', '>', 0)
+            & Domain('active', '=', True)
+            & Domain('parent_id', '=', False)
+            & Domain('company_id', 'in', [False, *connection.company_id.parent_ids.ids])
+            & Domain.custom(to_sql=self.env['res.partner']._ramp_is_vendor)
+        )
 
     def _reason_not_offered(self, record):
         return record._ramp_no_vendor() or super()._reason_not_offered(record)
 
     def _get_desired_values(self, connection, records):
-        return {partner.id: {'name': partner.name or partner.display_name, 'code': partner.ref or '', 'offered': True}
-                for partner in records}
+        return {
+            partner.id: {'name': partner.name or partner.display_name, 'code': partner.ref or '', 'offered': True}
+            for partner in records
+        }
 
     def _read_remote_object(self, payload, query):
-        return Remote(payload.get('id'), payload['ramp_id'], {
-            'name': payload.get('name'), 'code': payload.get('code') or '', 'offered': payload.get('is_active', True)})
+        return Remote(
+            payload.get('id'),
+            payload['ramp_id'],
+            {'name': payload.get('name'), 'code': payload.get('code') or '', 'offered': payload.get('is_active', True)},
+        )
 
     def _make_upload_item(self, job):
         values = job.desired

@@ -11,8 +11,8 @@ from ..engine.push_job import Remote
 
 
 class RampFlowAnalyticAccount(models.AbstractModel):
-    """Analytic accounts: the options of their plan's accounting field. An account that moves to another plan is hidden in
-    the field it leaves. Schema: CustomFieldOption."""
+    """Analytic accounts: the options of their plan's accounting field. An account that moves to another plan is hidden
+    in the field it leaves. Schema: CustomFieldOption."""
 
     _name = 'ramp.flow.analytic_account'
     _inherit = 'ramp.flow.push'
@@ -33,8 +33,11 @@ class RampFlowAnalyticAccount(models.AbstractModel):
         return self.env._('Analytic accounts')
 
     def _get_wanted_domain(self, connection):
-        return (Domain('root_plan_id', 'in', connection.analytic_plan_ids.filtered(lambda plan: not plan.parent_id).ids)
-                & Domain('active', '=', True) & Domain('company_id', 'in', [False, *connection.company_id.parent_ids.ids]))
+        return (
+            Domain('root_plan_id', 'in', connection.analytic_plan_ids.filtered(lambda plan: not plan.parent_id).ids)
+            & Domain('active', '=', True)
+            & Domain('company_id', 'in', [False, *connection.company_id.parent_ids.ids])
+        )
 
     def _get_display_title(self, record):
         return record.name
@@ -42,16 +45,27 @@ class RampFlowAnalyticAccount(models.AbstractModel):
     def _get_plan_fields(self, connection, records):
         """Ramp's ids of the fields of these accounts' plans, as far as they are offered there: {root plan id: ramp id}."""
         rows = self.env['ramp.record'].search_fetch(
-            self._rows_of_business_domain(connection) & Domain('flow', '=', 'analytic_plan') & Domain('res_id', 'in', records.root_plan_id.ids)
-            & Domain('state', '=', 'confirmed'), ['res_id', 'ramp_id'])
+            self._rows_of_business_domain(connection)
+            & Domain('flow', '=', 'analytic_plan')
+            & Domain('res_id', 'in', records.root_plan_id.ids)
+            & Domain('state', '=', 'confirmed'),
+            ['res_id', 'ramp_id'],
+        )
         return {row.res_id: row.ramp_id for row in rows}
 
     def _get_desired_values(self, connection, records):
         fields = self._get_plan_fields(connection, records)
-        return {account.id: {
-            'value': account.name, 'code': account.code or '', 'field': fields[account.root_plan_id.id], 'offered': True,
-        } if account.root_plan_id.id in fields else Waiting(self.env._(
-            'It waits for the field of the plan %s.', account.root_plan_id.name)) for account in records}
+        return {
+            account.id: {
+                'value': account.name,
+                'code': account.code or '',
+                'field': fields[account.root_plan_id.id],
+                'offered': True,
+            }
+            if account.root_plan_id.id in fields
+            else Waiting(self.env._('It waits for the field of the plan %s.', account.root_plan_id.name))
+            for account in records
+        }
 
     def _differs_from_remote(self, job):
         # An option need not be withdrawn when its whole field is: what Ramp has of it is then as it was.
@@ -63,21 +77,38 @@ class RampFlowAnalyticAccount(models.AbstractModel):
 
     def _compare_due_rows(self, connection, run, after):
         memory = self.env.context['ramp_memory']
-        memory['fields'] = {row.ramp_id for row in self.env['ramp.record'].search_fetch(
-            self._rows_of_business_domain(connection) & Domain('flow', '=', 'analytic_plan') & Domain('state', '!=', 'ignored'), ['ramp_id'])}
+        memory['fields'] = {
+            row.ramp_id
+            for row in self.env['ramp.record'].search_fetch(
+                self._rows_of_business_domain(connection)
+                & Domain('flow', '=', 'analytic_plan')
+                & Domain('state', '!=', 'ignored'),
+                ['ramp_id'],
+            )
+        }
         return super()._compare_due_rows(connection, run, after)
 
     def _read_remote_object(self, payload, query):
         active = payload.get('is_active', True)
-        return Remote(payload.get('id'), payload['ramp_id'], {
-            'value': payload.get('value'), 'code': payload.get('code') or '', 'active': active,
-            'offered': active and payload.get('visibility') != 'HIDDEN', **({'field': query['field_id']} if query else {})})
+        return Remote(
+            payload.get('id'),
+            payload['ramp_id'],
+            {
+                'value': payload.get('value'),
+                'code': payload.get('code') or '',
+                'active': active,
+                'offered': active and payload.get('visibility') != 'HIDDEN',
+                **({'field': query['field_id']} if query else {}),
+            },
+        )
 
     def _get_remote_key(self, remote_id, values):
         return values.get('field'), remote_id
 
     def _get_list_queries(self, connection, jobs):
-        fields = {values['field'] for job in jobs for values in (job.desired, job.known) if values and values.get('field')}
+        fields = {
+            values['field'] for job in jobs for values in (job.desired, job.known) if values and values.get('field')
+        }
         return [{'field_id': field} for field in sorted(fields & self.env.context['ramp_memory']['fields'])]
 
     def _get_lookup_query(self, job):
@@ -99,9 +130,13 @@ class RampFlowAnalyticAccount(models.AbstractModel):
             yield
         except RampNotFound as error:
             self._transaction(self._recreate_lost_field, field)
-            raise UserError(self.env._(
-                'A field was deleted in Ramp, so its options cannot be sent (%s). The field is made again; the options follow.',
-                error)) from error
+            raise UserError(
+                self.env._(
+                    'A field was deleted in Ramp, so its options cannot be sent (%s). The field is made again; the '
+                    'options follow.',
+                    error,
+                )
+            ) from error
 
     def _recreate_lost_field(self, field):
         for plan in self.env['ramp.record'].search([('flow', '=', 'analytic_plan'), ('ramp_id', '=', field)]):
@@ -119,4 +154,6 @@ class RampFlowAnalyticAccount(models.AbstractModel):
         return {'id': job.remote_id, 'value': values['value'], **({'code': values['code']} if values['code'] else {})}
 
     def _update_remote_object(self, client, job, changes):
-        return client.patch(f'{self._endpoint}/{job.ramp_id}', self._make_change_body(job, changes, ('value', 'code')), idempotent=True)
+        return client.patch(
+            f'{self._endpoint}/{job.ramp_id}', self._make_change_body(job, changes, ('value', 'code')), idempotent=True
+        )

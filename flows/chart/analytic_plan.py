@@ -6,10 +6,11 @@ from ..engine.push_job import Remote
 
 
 class RampFlowAnalyticPlan(models.AbstractModel):
-    """Analytic plans: one accounting field of single choice each; plans below another belong to the field of their root.
+    """Analytic plans: one accounting field of single choice each; plans below another belong to the field of their
+    root.
 
-    Schema: ApiAccountingCustomFieldResource. A field is created one at a time; creating one that exists answers with it and
-    shows it again. There is no hiding: a field that is not offered any more is deleted, and Ramp keeps its id.
+    Schema: ApiAccountingCustomFieldResource. A field is created one at a time; creating one that exists answers with it
+    and shows it again. There is no hiding: a field that is not offered any more is deleted, and Ramp keeps its id.
     """
 
     _name = 'ramp.flow.analytic_plan'
@@ -41,7 +42,8 @@ class RampFlowAnalyticPlan(models.AbstractModel):
         return {plan.id: {'name': plan.name, 'offered': True} for plan in records}
 
     def _get_required_plans(self, connection, plans):
-        """{plan: the kinds of objects in Ramp that need it}, of plans that Odoo demands on each line, whatever its account.
+        """{plan: the kinds of objects in Ramp that need it}, of plans that Odoo demands on each line, whatever its
+        account.
 
         Ramp takes it when a field is made, and later no more: so it is no part of what is compared.
         """
@@ -55,37 +57,64 @@ class RampFlowAnalyticPlan(models.AbstractModel):
         return required
 
     def _read_remote_object(self, payload, query):
-        return Remote(payload.get('id'), payload['ramp_id'], {
-            'name': payload.get('display_name') or payload.get('name'), 'offered': payload.get('is_active', True)})
+        return Remote(
+            payload.get('id'),
+            payload['ramp_id'],
+            {'name': payload.get('display_name') or payload.get('name'), 'offered': payload.get('is_active', True)},
+        )
 
     def _post_push_jobs(self, connection, client, jobs):
         [job] = jobs
-        field = client.post(self._endpoint, {**self._make_upload_body(connection, jobs), **self._make_upload_item(job)}, idempotent=True)
-        if field and self._read_remote_object(field, {}).values['name'] != job.desired['name']:  # it was there, under its former name
-            field = client.patch(f"{self._endpoint}/{field['ramp_id']}", self._make_field_names(job), idempotent=True) or field
+        field = client.post(
+            self._endpoint, {**self._make_upload_body(connection, jobs), **self._make_upload_item(job)}, idempotent=True
+        )
+        if (
+            field and self._read_remote_object(field, {}).values['name'] != job.desired['name']
+        ):  # it was there, under its former name
+            field = (
+                client.patch(f'{self._endpoint}/{field["ramp_id"]}', self._make_field_names(job), idempotent=True)
+                or field
+            )
         self._transaction(self._on_options_changed, connection, job.res_id, (field or {}).get('ramp_id'))
         return [field] if field else []
 
     def _make_upload_item(self, job):
         required = self.env.context.get('ramp_memory', {}).get('required', {}).get(job.res_id)
-        return {'id': job.remote_id, 'input_type': 'SINGLE_CHOICE', 'is_splittable': True, **self._make_field_names(job),
-                **({'is_required_for': required} if required else {})}
+        return {
+            'id': job.remote_id,
+            'input_type': 'SINGLE_CHOICE',
+            'is_splittable': True,
+            **self._make_field_names(job),
+            **({'is_required_for': required} if required else {}),
+        }
 
     def _make_field_names(self, job):
         return {'name': job.desired['name'], 'display_name': job.desired['name']}
 
     def _update_remote_object(self, client, job, changes):
         if 'offered' in changes:
-            [answer] = self._post_push_jobs(self.env['ramp.record'].browse(job.id).connection_id, client, [job]) or [None]
+            [answer] = self._post_push_jobs(self.env['ramp.record'].browse(job.id).connection_id, client, [job]) or [
+                None
+            ]
             return answer
         return client.patch(f'{self._endpoint}/{job.ramp_id}', self._make_field_names(job), idempotent=True)
 
     def _on_options_changed(self, connection, plan_id, field):
         """Options have waited for their field, or were deleted with it: what Ramp has of them is to be asked."""
-        accounts = self.env['account.analytic.account'].with_context(active_test=False).search([('root_plan_id', '=', plan_id)])
-        # also those that left the plan, or Odoo, while nothing of its field was to be seen: they are shown again with it
-        left = self.env['ramp.record'].search([
-            ('connection_id', '=', connection.id), ('flow', '=', 'analytic_account'), ('payload', '!=', False)]) if field else ()
+        accounts = (
+            self.env['account.analytic.account']
+            .with_context(active_test=False)
+            .search([('root_plan_id', '=', plan_id)])
+        )
+        # also those that left the plan, or Odoo, while nothing of its field was to be seen: they are shown again with
+        # it
+        left = (
+            self.env['ramp.record'].search(
+                [('connection_id', '=', connection.id), ('flow', '=', 'analytic_account'), ('payload', '!=', False)]
+            )
+            if field
+            else ()
+        )
         ids = {*accounts.ids, *(row.res_id for row in left if row.payload.get('field') == field)}
         self.env['ramp.record']._mark_dirty(connection, 'analytic_account', ids, uncertain=True)
         self.env['ramp.flow.analytic_account']._trigger()

@@ -7,14 +7,16 @@ from ..engine.flow import Waiting
 from ..engine.push_job import Remote
 
 # What it comes to could not be posted.
-POSTS_TO_ARCHIVED = Domain('invoice_repartition_line_ids', 'any', [('repartition_type', '=', 'tax'), ('account_id.active', '=', False)])
+POSTS_TO_ARCHIVED = Domain(
+    'invoice_repartition_line_ids', 'any', [('repartition_type', '=', 'tax'), ('account_id.active', '=', False)]
+)
 
 
 class RampFlowTaxCode(models.AbstractModel):
     """Purchase taxes: the options of Ramp's one tax-code field; a group of taxes has the rates of its members.
 
-    Schema: ApiAccountingTaxCodeOptionResource. An option can be deleted, and that cannot be taken back: a tax that is offered
-    again gets a new option.
+    Schema: ApiAccountingTaxCodeOptionResource. An option can be deleted, and that cannot be taken back: a tax that is
+    offered again gets a new option.
     """
 
     _name = 'ramp.flow.tax_code'
@@ -37,33 +39,52 @@ class RampFlowTaxCode(models.AbstractModel):
     def _get_wanted_domain(self, connection):
         if not connection.offer_taxes:
             return Domain.FALSE
-        return (Domain('company_id', 'in', connection.company_id.parent_ids.ids) & Domain('active', '=', True)
-                & Domain('type_tax_use', '=', 'purchase') & (
-                    Domain('amount_type', '=', 'percent')
-                    | Domain('amount_type', '=', 'group') & ~Domain('children_tax_ids.amount_type', '!=', 'percent'))
-                & ~POSTS_TO_ARCHIVED & ~Domain('children_tax_ids', 'any', POSTS_TO_ARCHIVED))
+        return (
+            Domain('company_id', 'in', connection.company_id.parent_ids.ids)
+            & Domain('active', '=', True)
+            & Domain('type_tax_use', '=', 'purchase')
+            & (
+                Domain('amount_type', '=', 'percent')
+                | Domain('amount_type', '=', 'group') & ~Domain('children_tax_ids.amount_type', '!=', 'percent')
+            )
+            & ~POSTS_TO_ARCHIVED
+            & ~Domain('children_tax_ids', 'any', POSTS_TO_ARCHIVED)
+        )
 
     def _reason_not_offered(self, record):
         parts = record.children_tax_ids if record.amount_type == 'group' else record
         archived = parts.invoice_repartition_line_ids.filtered(
-            lambda line: line.repartition_type == 'tax' and line.account_id and not line.account_id.active).account_id
+            lambda line: line.repartition_type == 'tax' and line.account_id and not line.account_id.active
+        ).account_id
         if record.active and archived:
             return self.env._(
-                'It posts to %s, which is archived in Odoo, so it is not offered in Ramp. Choose another account for the tax, or take '
+                'It posts to %s, which is archived in Odoo, so it is not offered in Ramp. Choose another account for '
+                'the tax, or take '
                 'that one back out of the archive.',
-                self.env['ramp.flow.account']._get_display_title(archived[0].with_company(record.company_id)))
+                self.env['ramp.flow.account']._get_display_title(archived[0].with_company(record.company_id)),
+            )
         return super()._reason_not_offered(record)
 
     def _get_desired_values(self, connection, records):
-        parts = {tax.id: tax.children_tax_ids.filtered('active') if tax.amount_type == 'group' else tax for tax in records}
+        parts = {
+            tax.id: tax.children_tax_ids.filtered('active') if tax.amount_type == 'group' else tax for tax in records
+        }
         rows = self.env['ramp.record'].search_fetch(
-            [('connection_id', '=', connection.id), ('flow', '=', 'tax_rate'), ('state', '=', 'confirmed'),
-             ('res_id', 'in', [part.id for part in parts.values() for part in part])], ['res_id', 'remote_id'])
+            [
+                ('connection_id', '=', connection.id),
+                ('flow', '=', 'tax_rate'),
+                ('state', '=', 'confirmed'),
+                ('res_id', 'in', [part.id for part in parts.values() for part in part]),
+            ],
+            ['res_id', 'remote_id'],
+        )
         rates = {row.res_id: row.remote_id for row in rows}
         return {
             tax.id: {'name': tax.name, 'rates': sorted(rates[part.id] for part in parts[tax.id]), 'offered': True}
             if all(part.id in rates for part in parts[tax.id])
-            else Waiting(self.env._('It waits for its rate, see Tax rates.')) for tax in records}
+            else Waiting(self.env._('It waits for its rate, see Tax rates.'))
+            for tax in records
+        }
 
     def _check_before_sending(self, connection, client):
         try:
@@ -71,12 +92,25 @@ class RampFlowTaxCode(models.AbstractModel):
         except RampNotFound:
             field = None
         if not field:
-            client.post('/accounting/tax/code', {
-                **self._make_upload_body(connection, []), 'name': self.env._('Tax'), 'display_name': self.env._('Tax')})
+            client.post(
+                '/accounting/tax/code',
+                {
+                    **self._make_upload_body(connection, []),
+                    'name': self.env._('Tax'),
+                    'display_name': self.env._('Tax'),
+                },
+            )
 
     def _read_remote_object(self, payload, query):
-        return Remote(payload.get('id'), payload['ramp_id'], {
-            'name': payload.get('name'), 'rates': sorted(payload.get('tax_rate_ids') or []), 'offered': payload.get('is_active', True)})
+        return Remote(
+            payload.get('id'),
+            payload['ramp_id'],
+            {
+                'name': payload.get('name'),
+                'rates': sorted(payload.get('tax_rate_ids') or []),
+                'offered': payload.get('is_active', True),
+            },
+        )
 
     def _make_upload_item(self, job):
         return {'id': job.remote_id, 'name': job.desired['name'], 'tax_rate_ids': job.desired['rates']}
@@ -84,4 +118,7 @@ class RampFlowTaxCode(models.AbstractModel):
     def _update_remote_object(self, client, job, changes):
         names = {'name': 'name', 'rates': 'tax_rate_ids'}
         return client.patch(
-            f'{self._endpoint}/{job.ramp_id}', {name: changes[key] for key, name in names.items() if key in changes}, idempotent=True)
+            f'{self._endpoint}/{job.ramp_id}',
+            {name: changes[key] for key, name in names.items() if key in changes},
+            idempotent=True,
+        )

@@ -11,7 +11,8 @@ from ..engine.push_job import Remote
 
 
 class RampFlowTaxRate(models.AbstractModel):
-    """Rates of purchase taxes: what tax codes are made of. Nobody picks a rate, so one that is not needed any more stays.
+    """Rates of purchase taxes: what tax codes are made of. Nobody picks a rate, so one that is not needed any more
+    stays.
 
     Schema: ApiAccountingTaxRateResource. Ramp wants the account that a rate is posted to.
     """
@@ -37,18 +38,25 @@ class RampFlowTaxRate(models.AbstractModel):
         own = Domain('company_id', 'in', connection.company_id.parent_ids.ids) & Domain('active', '=', True)
         purchase = Domain('type_tax_use', '=', 'purchase')
         groups = self.env['account.tax'].search(own & purchase & Domain('amount_type', '=', 'group'))
-        return own & Domain('amount_type', '=', 'percent') & (purchase | Domain('id', 'in', groups.children_tax_ids.ids))
+        return (
+            own & Domain('amount_type', '=', 'percent') & (purchase | Domain('id', 'in', groups.children_tax_ids.ids))
+        )
 
     def _collect_changed_records(self, connections):
         """EXTENDS: a rate is also due when another object of Ramp took the place of the account it names."""
         for connection in connections:
-            moved = self.env.execute_query(SQL(
-                """
+            moved = self.env.execute_query(
+                SQL(
+                    """
                 SELECT r.res_id FROM ramp_record r
                  WHERE r.connection_id = %(connection)s AND r.flow = %(flow)s AND r.state = 'confirmed' AND NOT EXISTS (
                     SELECT FROM ramp_record a
                      WHERE a.connection_id = %(connection)s AND a.flow = 'account' AND a.ramp_id = r.payload ->> 'account')
-                """, connection=connection.id, flow=self._flow))
+                """,
+                    connection=connection.id,
+                    flow=self._flow,
+                )
+            )
             if moved:
                 self.env['ramp.record']._mark_dirty(connection, self._flow, [row[0] for row in moved])
         return super()._collect_changed_records(connections)
@@ -59,40 +67,69 @@ class RampFlowTaxRate(models.AbstractModel):
         return self.env['account.account'].union(*map(self._get_tax_account, taxes))
 
     def _get_tax_account(self, tax):
-        """The account that a tax is posted to, of several the first. None: it is a part of the cost, or no account that Ramp may have."""
-        return tax.invoice_repartition_line_ids.filtered(lambda line: line.repartition_type == 'tax').account_id.filtered(
-            lambda account: account.account_type not in UNSPENDABLE)[:1]
+        """The account that a tax is posted to, of several the first. None: it is a part of the cost, or no account that
+        Ramp may have.
+        """
+        return tax.invoice_repartition_line_ids.filtered(
+            lambda line: line.repartition_type == 'tax'
+        ).account_id.filtered(lambda account: account.account_type not in UNSPENDABLE)[:1]
 
     def _get_desired_values(self, connection, records):
         accounts = {tax.id: self._get_tax_account(tax) for tax in records}
         rows = self.env['ramp.record'].search_fetch(
-            self._rows_of_business_domain(connection) & Domain('flow', '=', 'account')
+            self._rows_of_business_domain(connection)
+            & Domain('flow', '=', 'account')
             & Domain('res_id', 'in', [account.id for account in accounts.values()]),
-            ['res_id', 'ramp_id', 'state', 'error_message'])
+            ['res_id', 'ramp_id', 'state', 'error_message'],
+        )
         rows = {row.res_id: row for row in rows.sorted(lambda row: bool(row.ramp_id))}
         if not all(accounts.values()):
-            # a rate of zero posts nothing, and a tax that is not deductible posts to the account of the line; Ramp wants an account
+            # a rate of zero posts nothing, and a tax that is not deductible posts to the account of the line; Ramp
+            # wants an account
             # all the same, so it gets the first one it has
             rows[False] = rows.get(False) or self.env['ramp.record'].search(
-                self._rows_of_business_domain(connection) & Domain('flow', '=', 'account') & Domain('state', '=', 'confirmed'), order='res_id', limit=1)
+                self._rows_of_business_domain(connection)
+                & Domain('flow', '=', 'account')
+                & Domain('state', '=', 'confirmed'),
+                order='res_id',
+                limit=1,
+            )
         return {tax.id: self._get_desired_rate(tax, accounts[tax.id], rows.get(accounts[tax.id].id)) for tax in records}
 
     def _get_desired_rate(self, tax, account, row):
         if not account and not row:
             return Waiting(self.env._('It waits for the accounts: Ramp wants one of each rate.'))
         if row and row.state == 'pending' and not row.ramp_id:
-            return Waiting(self.env._('It waits for the account %s.', self.env['ramp.flow.account']._get_display_title(account)))
+            return Waiting(
+                self.env._('It waits for the account %s.', self.env['ramp.flow.account']._get_display_title(account))
+            )
         if not row or not row.ramp_id:  # one that is hidden serves: nobody has to pick it
-            return Held(self.env._(
-                'The tax %(tax)s posts to %(account)s, which is not in Ramp: see its record under Accounts.',
-                tax=tax.display_name, account=self.env['ramp.flow.account']._get_display_title(account)))
-        return {'name': tax.name, 'rate': _format_plain_number(Decimal(str(tax.amount)) / 100), 'account': row.ramp_id, 'offered': True}
+            return Held(
+                self.env._(
+                    'The tax %(tax)s posts to %(account)s, which is not in Ramp: see its record under Accounts.',
+                    tax=tax.display_name,
+                    account=self.env['ramp.flow.account']._get_display_title(account),
+                )
+            )
+        return {
+            'name': tax.name,
+            'rate': _format_plain_number(Decimal(str(tax.amount)) / 100),
+            'account': row.ramp_id,
+            'offered': True,
+        }
 
     def _read_remote_object(self, payload, query):
         rate = payload.get('rate')
-        return Remote(payload.get('id'), payload['ramp_id'], {
-            'name': payload.get('name'), 'rate': None if rate is None else _format_plain_number(Decimal(str(rate))),
-            'account': payload.get('accounting_gl_account_id'), 'offered': True})
+        return Remote(
+            payload.get('id'),
+            payload['ramp_id'],
+            {
+                'name': payload.get('name'),
+                'rate': None if rate is None else _format_plain_number(Decimal(str(rate))),
+                'account': payload.get('accounting_gl_account_id'),
+                'offered': True,
+            },
+        )
 
     def _get_lookup_query(self, job):
         return  # Ramp has no filter for it; there are few

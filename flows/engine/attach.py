@@ -40,7 +40,9 @@ class RampFlowAttach(models.AbstractModel):
             return None
 
     def _attach_row_files(self, record, files, documents, fetched):
-        """The files of one row, one by one: one that cannot be attached is left out, and `fetched` has the reason instead of it."""
+        """The files of one row, one by one: one that cannot be attached is left out, and `fetched` has the reason
+        instead of it.
+        """
         attached = {}
         for file in files:
             try:
@@ -50,27 +52,39 @@ class RampFlowAttach(models.AbstractModel):
                 if not is_of_object(error, undone=True):
                     raise
                 if isinstance(error, UserError):
-                    reason = Refused(self.env._('Odoo refused to attach %(file)s: %(error)s', file=file.filename, error=error))
+                    reason = Refused(
+                        self.env._('Odoo refused to attach %(file)s: %(error)s', file=file.filename, error=error)
+                    )
                 else:
                     _logger.exception('Ramp flow %s could not attach a file of %s', self._flow, record.ramp_id)
-                    reason = Unattachable(self.env._(
-                        '%(file)s: Odoo cannot work with it (%(kind)s; the server log has the details).', file=file.filename,
-                        kind=type(error).__name__))
+                    reason = Unattachable(
+                        self.env._(
+                            '%(file)s: Odoo cannot work with it (%(kind)s; the server log has the details).',
+                            file=file.filename,
+                            kind=type(error).__name__,
+                        )
+                    )
                 fetched.files[fetched.files.index(file)] = reason
                 continue
-            self.env['ramp.record']._store_noted({record.id: {**(record.noted or {}), 'files': noted}})  # the next one is added to it
+            self.env['ramp.record']._store_noted(
+                {record.id: {**(record.noted or {}), 'files': noted}}
+            )  # the next one is added to it
             attached[record] = (attached[record][0] if record in attached else None) or first, noted
         return attached
 
     def _attach_missing_files(self, work):
-        """Give each document the files that it does not have and was not given before; the content itself is stored once.
+        """Give each document the files that it does not have and was not given before; the content itself is stored
+        once.
 
         :param work: {row: (files, documents)}
         :return: {row: (attachment that is the row's document, or None, what the row is to remember)}
         """
         # a stranger's XML is shown as the text it is, as core does with what comes by mail
         Attachment = self.env['ir.attachment'].with_context(attachments_mime_plainxml=True, ramp_files=True)
-        sums = {record: {Attachment._compute_checksum(file.content): file for file in files} for record, (files, _docs) in work.items()}
+        sums = {
+            record: {Attachment._compute_checksum(file.content): file for file in files}
+            for record, (files, _docs) in work.items()
+        }
         present = self._find_present_attachments(sums, work)
         noted, values, places = {}, [], []
         for record, (_files, documents) in work.items():
@@ -81,9 +95,15 @@ class RampFlowAttach(models.AbstractModel):
                 known = noted[record][key] = {**before.get(key, {}), **present[key]}
                 for checksum, file in sums[record].items():
                     if checksum not in known:
-                        values.append({
-                            'name': file.filename, 'raw': file.content, 'mimetype': file.mimetype,
-                            'res_model': document._name, 'res_id': document.id})
+                        values.append(
+                            {
+                                'name': file.filename,
+                                'raw': file.content,
+                                'mimetype': file.mimetype,
+                                'res_model': document._name,
+                                'res_id': document.id,
+                            }
+                        )
                         places.append((document, known, checksum, file))
         fresh = defaultdict(Attachment.browse)
         for attachment, (document, known, checksum, file) in zip(Attachment.create(values), places, strict=True):
@@ -92,12 +112,17 @@ class RampFlowAttach(models.AbstractModel):
                 fresh[document] += attachment
         for document, attachments in fresh.items():
             document._message_set_main_attachment_id(attachments, force=False, filter_xml=False)
-        first = {record: self._rank_known_attachments(record, noted[record], sums[record], documents[0]) for record, (_files, documents) in work.items()}
+        first = {
+            record: self._rank_known_attachments(record, noted[record], sums[record], documents[0])
+            for record, (_files, documents) in work.items()
+        }
         there = Attachment.browse({identity for ids in first.values() for identity in ids}).exists().grouped('id')
         return {record: (next(filter(None, map(there.get, first[record])), None), noted[record]) for record in work}
 
     def _rank_known_attachments(self, record, noted, sums, document):
-        """Ids of attachments that may be the row's document, the best first: what it was, if it is still on the document."""
+        """Ids of attachments that may be the row's document, the best first: what it was, if it is still on the
+        document.
+        """
         known = noted[f'{document._name},{document.id}']
         ids = [known[checksum] for checksum in sums]
         return [record.res_id, *ids] if record.res_id in known.values() else ids
@@ -112,7 +137,9 @@ class RampFlowAttach(models.AbstractModel):
         present = defaultdict(dict)
         for model, ids in documents.items():
             for attachment in self.env['ir.attachment'].search_fetch(
-                    [('res_model', '=', model), ('res_id', 'in', list(ids)), ('checksum', 'in', checksums)],
-                    ['res_model', 'res_id', 'checksum'], order='id'):
+                [('res_model', '=', model), ('res_id', 'in', list(ids)), ('checksum', 'in', checksums)],
+                ['res_model', 'res_id', 'checksum'],
+                order='id',
+            ):
                 present[f'{model},{attachment.res_id}'].setdefault(attachment.checksum, attachment.id)
         return present

@@ -20,7 +20,8 @@ _logger = logging.getLogger(__name__)
 class RampFlowBook(models.AbstractModel):
     """Book the rows of the ledger that are due: in batches, and one by one where a batch does not go together.
 
-    A document commits with its row. What stops one object stays with it: the row gets the reason, and the others are booked.
+    A document commits with its row. What stops one object stays with it: the row gets the reason, and the others are
+    booked.
     """
 
     _name = 'ramp.flow.book'
@@ -44,7 +45,8 @@ class RampFlowBook(models.AbstractModel):
     def _book_plans(self, connection, plans):
         """Create the documents of the plans, in batch; returns the main documents, in the same order.
 
-        None stands for an object of which nothing is in the books any more. Raises `Held` or `UserError`; the batch is then split.
+        None stands for an object of which nothing is in the books any more. Raises `Held` or `UserError`; the batch is
+        then split.
         """
         raise NotImplementedError
 
@@ -53,10 +55,14 @@ class RampFlowBook(models.AbstractModel):
         try:
             self._undo_booked_object(connection, record, reason)
         except Held as held:
-            raise UserError(self.env._('%(object)s cannot be undone. %(reason)s', object=record.display_name, reason=held)) from held
+            raise UserError(
+                self.env._('%(object)s cannot be undone. %(reason)s', object=record.display_name, reason=held)
+            ) from held
 
     def _undo_booked_object(self, connection, record, reason):
-        """Undo what was booked of an object, visibly; the row is opened by the caller. Raises `UserError` where that cannot be."""
+        """Undo what was booked of an object, visibly; the row is opened by the caller. Raises `UserError` where that
+        cannot be.
+        """
         raise UserError(self.env._('%s cannot be undone from here: correct its document in Odoo.', record.display_name))
 
     def _is_outcome_accepted(self, value):
@@ -72,7 +78,7 @@ class RampFlowBook(models.AbstractModel):
         self._check_seat(connection, client)
         self._fetch_before_booking(connection, client, ramp_ids)
         for start in range(0, len(ramp_ids), self._batch_size):
-            ids, key = self._book_due_batch(connection, run, ramp_ids[start:start + self._batch_size])
+            ids, key = self._book_due_batch(connection, run, ramp_ids[start : start + self._batch_size])
             if key:
                 self._try_with_ramp(self._confirm_booked_batch, connection, run, client, key)
             if ids:
@@ -101,14 +107,17 @@ class RampFlowBook(models.AbstractModel):
             return self._transaction(self._book_batch, connection, run, ramp_ids, after)
 
     def _exclusive_booking(self, connection):
-        """A context manager around each transaction that books: where another flow's booking must not be under way at the same moment."""
+        """A context manager around each transaction that books: where another flow's booking must not be under way at
+        the same moment.
+        """
         return contextlib.nullcontext()
 
     @contextlib.contextmanager
     def _exclusive_session_lock(self, name, shared=False):
         """Let one process at a time do what is in the block; the others wait.
 
-        A lock of the session, taken before the transaction begins: what another process committed meanwhile is then seen.
+        A lock of the session, taken before the transaction begins: what another process committed meanwhile is then
+        seen.
 
         :param name: str, the same for all that must not run together
         :param shared: whether those that share it may run together, only not with one that does not
@@ -128,7 +137,9 @@ class RampFlowBook(models.AbstractModel):
                 self.env.cr.rollback()
 
     def _take_session_lock(self, query):
-        """Take a lock of the session by a query. Raises RampOutOfTime when another process has it until this run's time is up."""
+        """Take a lock of the session by a query. Raises RampOutOfTime when another process has it until this run's time
+        is up.
+        """
         left = self._get_job_deadline() - time.monotonic()
         if left <= 0:
             raise RampOutOfTime()
@@ -156,38 +167,58 @@ class RampFlowBook(models.AbstractModel):
             for record, plan in plans.items():
                 booked.update(self._book_in_savepoint(connection, {record: plan}, alone=True))
         if behind:
-            self._plan_batch_rows(connection, behind)  # now with a reason that names what was booked; if there is none, in the next batch
+            self._plan_batch_rows(
+                connection, behind
+            )  # now with a reason that names what was booked; if there is none, in the next batch
         for record in [record for record, document in booked.items() if document is None]:
-            record._mark_unbooked(self.env._('What was booked of it was undone, as Ramp says; nothing of it is in the books now.'))
+            record._mark_unbooked(
+                self.env._('What was booked of it was undone, as Ramp says; nothing of it is in the books now.')
+            )
             del booked[record]
         key = None
         # None: whoever exported it has told of it
-        ready_of = {record: None if self._was_told_elsewhere(record.payload, record) else self._is_outcome_accepted(values[record])
-                    for record in booked}
+        ready_of = {
+            record: None
+            if self._was_told_elsewhere(record.payload, record)
+            else self._is_outcome_accepted(values[record])
+            for record in booked
+        }
         for ready in (True, False, None):
             done = records.browse(record.id for record in booked if ready_of[record] is ready)
             if done:
                 if ready and self._sync_type:
                     key = self._new_sync_key(done)
-                done._mark_booked([booked[record] for record in done], key if ready else None, bool(self._sync_type) and ready is not None,
-                             self._updates and bool(ready))
+                done._mark_booked(
+                    [booked[record] for record in done],
+                    key if ready else None,
+                    bool(self._sync_type) and ready is not None,
+                    self._updates and bool(ready),
+                )
         extras = {record: jsonable(self._get_late_details(values[record])) for record in booked}
-        self.env['ramp.record']._store_noted({
-            record.id: {**(record.noted or {}), 'extras': extra} for record, extra in extras.items() if extra})
+        self.env['ramp.record']._store_noted(
+            {record.id: {**(record.noted or {}), 'extras': extra} for record, extra in extras.items() if extra}
+        )
         states = records.mapped('state')
-        run.write({
-            'processed': run.processed + len(records), 'created': run.created + len(booked),
-            'held': run.held + states.count('held'), 'failed': run.failed + states.count('error'),
-        })
+        run.write(
+            {
+                'processed': run.processed + len(records),
+                'created': run.created + len(booked),
+                'held': run.held + states.count('held'),
+                'failed': run.failed + states.count('error'),
+            }
+        )
         return taken.ids, key
 
     def _take_next_rows(self, connection, ramp_ids, after):
         """Rows for the next batch, locked: those that are due, and what has to be booked together with them."""
         Record = self.env['ramp.record']
-        return Record._take_due_rows(connection, self._flow, self._batch_size, ramp_ids, after, updates=self._updates), Record
+        return Record._take_due_rows(
+            connection, self._flow, self._batch_size, ramp_ids, after, updates=self._updates
+        ), Record
 
     def _plan_batch_rows(self, connection, records):
-        """Map each bookable record to its plan, and each readable one to its value; the others get their state and reason.
+        """Map each bookable record to its plan, and each readable one to its value; the others get their state and
+        reason.
 
         Returns these two, and the records that have to wait for another one of the batch.
         """
@@ -223,14 +254,20 @@ class RampFlowBook(models.AbstractModel):
         return plans, values, behind
 
     def _look_up_batch_references(self, connection, values):
-        """{record: what its value refers to}: looked up together, or, where one stops the others, each by itself. Without those."""
+        """{record: what its value refers to}: looked up together, or, where one stops the others, each by itself.
+        Without those.
+        """
         try:
             with self.env.cr.savepoint():
-                return dict.fromkeys(values, self._look_up_references(connection, list(values.values())) if values else {})
+                return dict.fromkeys(
+                    values, self._look_up_references(connection, list(values.values())) if values else {}
+                )
         except Exception as error:
             if not is_of_object(error, undone=True):
                 raise
-            _logger.info('Ramp flow %s: a batch of %s is looked up one by one: %s', self._flow, len(values), type(error).__name__)
+            _logger.info(
+                'Ramp flow %s: a batch of %s is looked up one by one: %s', self._flow, len(values), type(error).__name__
+            )
         found = {}
         for record, value in values.items():
             try:

@@ -17,8 +17,8 @@ class RampFlowCompare(models.AbstractModel):
     _description = 'Ramp Flow: compare Odoo with what was sent'
 
     def _compare_due_rows(self, connection, run, after):
-        """Compare the next due rows with Odoo: those that are in line are settled, the others are returned as jobs, with the
-        place to go on from (None: that was all)."""
+        """Compare the next due rows with Odoo: those that are in line are settled, the others are returned as jobs,
+        with the place to go on from (None: that was all)."""
         rows = self.env['ramp.record']._take_dirty(connection, self._flow, self._rows_at_once, after)
         jobs, settled = [], []
         for job in self._make_push_jobs(connection, rows):
@@ -49,48 +49,80 @@ class RampFlowCompare(models.AbstractModel):
         Model = self.env[self._model].with_context(active_test=False)
         ids = rows.mapped('res_id')
         existing = {record.id: record for record in Model.search([('id', 'in', ids)])}
-        wanted = Model.browse(row[0] for row in self.env.execute_query(self._search_wanted_ids(connection, ids).select()))
+        wanted = Model.browse(
+            row[0] for row in self.env.execute_query(self._search_wanted_ids(connection, ids).select())
+        )
         elsewhere = self._offered_elsewhere(connection, rows)
-        desired = self._get_desired_values_safely(connection, wanted.filtered(lambda record: record.id not in elsewhere))
+        desired = self._get_desired_values_safely(
+            connection, wanted.filtered(lambda record: record.id not in elsewhere)
+        )
         for row in rows:
             record = existing.get(row.res_id)
             goal = desired.get(row.res_id)
             job = Job(
-                id=row.id, revision=row.revision, res_id=row.res_id, name=row.name,
-                remote_id=row.remote_id, ramp_id=row.ramp_id or None, known=row.payload or None,
-                desired=goal if isinstance(goal, dict) else None, uncertain=row.is_uncertain, troubled=row.state == 'error')
+                id=row.id,
+                revision=row.revision,
+                res_id=row.res_id,
+                name=row.name,
+                remote_id=row.remote_id,
+                ramp_id=row.ramp_id or None,
+                known=row.payload or None,
+                desired=goal if isinstance(goal, dict) else None,
+                uncertain=row.is_uncertain,
+                troubled=row.state == 'error',
+            )
             try:
                 job.name = self._get_display_title(record) if record else row.name
                 if isinstance(goal, (Held, Waiting)):
                     job.block(goal)
                 elif goal is None:
                     job.reason = (
-                        self.env._('Deleted in Odoo, so it is not offered in Ramp.') if not record
-                        else self.env._('Offered by the connection %s, which shares the accounting seat.', elsewhere[row.res_id])
-                        if row.res_id in elsewhere else self._reason_not_offered(record))
+                        self.env._('Deleted in Odoo, so it is not offered in Ramp.')
+                        if not record
+                        else self.env._(
+                            'Offered by the connection %s, which shares the accounting seat.', elsewhere[row.res_id]
+                        )
+                        if row.res_id in elsewhere
+                        else self._reason_not_offered(record)
+                    )
             except Exception as error:
                 job.block(self._explain_undecided(error, record))
             yield job
 
     def _explain_undecided(self, error, record, undone=False):
-        """The `Held` of a record of which Odoo could not decide what to send; raises what is not that record's own fault."""
+        """The `Held` of a record of which Odoo could not decide what to send; raises what is not that record's own
+        fault.
+        """
         if not is_of_object(error, undone):
             raise error
         _logger.error('Ramp flow %s could not decide what to send of %s', self._flow, record, exc_info=error)
-        return Held(self.env._(
-            'Odoo could not decide what to send (%s). The server log has the details. Correct the record, or ask whoever looks after '
-            'Odoo.', type(error).__name__))
+        return Held(
+            self.env._(
+                'Odoo could not decide what to send (%s). The server log has the details. Correct the record, or ask '
+                'whoever looks after '
+                'Odoo.',
+                type(error).__name__,
+            )
+        )
 
     def _get_desired_values_safely(self, connection, records):
-        """See `_get_desired_values`: of all together, or, where one stops the others, of each by itself; that one is held with the reason."""
+        """See `_get_desired_values`: of all together, or, where one stops the others, of each by itself; that one is
+        held with the reason.
+        """
         try:
             with self.env.cr.savepoint():
                 return self._get_desired_values(connection, records)
         except Exception as error:
             if len(records) == 1 or not is_of_object(error, undone=True):
                 return {records[:1].id: self._explain_undecided(error, records, undone=True)}
-            _logger.info('Ramp flow %s: %s records are looked at one by one: %s', self._flow, len(records), type(error).__name__)
-        return {identity: values for record in records for identity, values in self._get_desired_values_safely(connection, record).items()}
+            _logger.info(
+                'Ramp flow %s: %s records are looked at one by one: %s', self._flow, len(records), type(error).__name__
+            )
+        return {
+            identity: values
+            for record in records
+            for identity, values in self._get_desired_values_safely(connection, record).items()
+        }
 
     def _offered_elsewhere(self, connection, rows):
         """Records that another connection to the same Ramp business offers already: {record id: its name}.
@@ -109,18 +141,40 @@ class RampFlowCompare(models.AbstractModel):
         return Domain('connection_id.accounting_connection_id', '=', connection.accounting_connection_id)
 
     def _find_owning_connection(self, connection):
-        return self.env['ramp.connection'].search([
-            ('state', '=', 'connected'), ('id', '<', connection.id),
-            ('accounting_connection_id', '=', connection.accounting_connection_id)], order='id desc')
+        return self.env['ramp.connection'].search(
+            [
+                ('state', '=', 'connected'),
+                ('id', '<', connection.id),
+                ('accounting_connection_id', '=', connection.accounting_connection_id),
+            ],
+            order='id desc',
+        )
 
     def _store_push_results(self, run, jobs, sent=True):
         """Write down what became of jobs."""
-        self.env['ramp.record']._store_sent([{
-            'id': job.id, 'revision': job.revision, 'name': job.name, 'remote_id': job.remote_id, 'ramp_id': job.ramp_id,
-            'payload': job.known, 'state': job.state, 'error_message': job.error, 'is_uncertain': job.uncertain,
-            'is_question': job.blocked and job.state == 'held',
-        } for job in jobs])
+        self.env['ramp.record']._store_sent(
+            [
+                {
+                    'id': job.id,
+                    'revision': job.revision,
+                    'name': job.name,
+                    'remote_id': job.remote_id,
+                    'ramp_id': job.ramp_id,
+                    'payload': job.known,
+                    'state': job.state,
+                    'error_message': job.error,
+                    'is_uncertain': job.uncertain,
+                    'is_question': job.blocked and job.state == 'held',
+                }
+                for job in jobs
+            ]
+        )
         states = [job.state for job in jobs]
-        run.write({
-            'processed': run.processed + (len(jobs) if sent else 0), 'confirmed': run.confirmed + states.count('confirmed'),
-            'created': run.created + (states.count('confirmed') if sent else 0), 'held': run.held + states.count('held')})
+        run.write(
+            {
+                'processed': run.processed + (len(jobs) if sent else 0),
+                'confirmed': run.confirmed + states.count('confirmed'),
+                'created': run.created + (states.count('confirmed') if sent else 0),
+                'held': run.held + states.count('held'),
+            }
+        )

@@ -26,7 +26,8 @@ REPORTS_PER_RUN = 100  # batches of reasons told to Ramp
 class RampFlowConfirm(models.AbstractModel):
     """Tell Ramp what became of its objects: that they are booked, or why not.
 
-    A batch is confirmed under a key that was committed with its documents, so that a confirmation sent twice is noticed.
+    A batch is confirmed under a key that was committed with its documents, so that a confirmation sent twice is
+    noticed.
     """
 
     _name = 'ramp.flow.confirm'
@@ -95,17 +96,25 @@ class RampFlowConfirm(models.AbstractModel):
             if not is_of_object(error):
                 raise
             if len(records) == 1:
-                _logger.exception('Ramp flow %s could not say what Ramp is to be told of %s', self._flow, records.ramp_id)
-                records._mark_failed(self.env._(
-                    'It is booked, but Odoo could not make the confirmation for Ramp (%s). The server log has the details.',
-                    type(error).__name__))
+                _logger.exception(
+                    'Ramp flow %s could not say what Ramp is to be told of %s', self._flow, records.ramp_id
+                )
+                records._mark_failed(
+                    self.env._(
+                        'It is booked, but Odoo could not make the confirmation for Ramp (%s). The server log has the '
+                        'details.',
+                        type(error).__name__,
+                    )
+                )
                 return
             self._confirm_one_by_one(connection, run, client, records)
             return
         try:
-            client.post('/accounting/syncs', {
-                'idempotency_key': key, 'sync_type': self._sync_type, 'successful_syncs': syncs,
-            }, idempotent=True)
+            client.post(
+                '/accounting/syncs',
+                {'idempotency_key': key, 'sync_type': self._sync_type, 'successful_syncs': syncs},
+                idempotent=True,
+            )
         except RampIdempotencyReused:
             # A crash between Ramp's answer and our commit, or a key burnt by a request that failed: ask Ramp which.
             self._confirm_by_asking_ramp(run, client, records)
@@ -153,8 +162,11 @@ class RampFlowConfirm(models.AbstractModel):
             if not refusal and record.attempts < BURNT_KEYS:
                 record.attempts += 1
                 continue
-            record._mark_failed(self.env._('It is booked, but Ramp refused the confirmation: %s', refusal) if refusal else self.env._(
-                'It is booked, but Ramp neither accepts the confirmation nor shows it as synced.'))
+            record._mark_failed(
+                self.env._('It is booked, but Ramp refused the confirmation: %s', refusal)
+                if refusal
+                else self.env._('It is booked, but Ramp neither accepts the confirmation nor shows it as synced.')
+            )
             self.env.context.get('ramp_memory', {})['untold'] = record.error_message
 
     def _report_hold_reasons(self, connection, client, ids=None):
@@ -169,18 +181,28 @@ class RampFlowConfirm(models.AbstractModel):
                 break
 
     def _forget_reported_reasons(self, records):
-        """Another reason than the one that Ramp shows is told. Should nobody hear what came of that, the former one is told again, too."""
+        """Another reason than the one that Ramp shows is told. Should nobody hear what came of that, the former one is
+        told again, too.
+        """
         records.reported_hash = False
 
     def _report_reasons_batch(self, client, records):
         """One call for all; where Ramp refuses it, one for each, and what it does not want to hear is only logged."""
         # Another worker that reports the same at this moment sends the same key, and Ramp refuses the second.
         failures = [{'id': record.ramp_id, 'error': {'message': record.error_message}} for record in records]
-        content = canonical_json([self._sync_type, failures, [(record.sync_attempt, record.reports) for record in records]])
+        content = canonical_json(
+            [self._sync_type, failures, [(record.sync_attempt, record.reports) for record in records]]
+        )
         try:
-            client.post('/accounting/syncs', {
-                'idempotency_key': _make_idempotency_key(content), 'sync_type': self._sync_type, 'failed_syncs': failures,
-            }, idempotent=True)
+            client.post(
+                '/accounting/syncs',
+                {
+                    'idempotency_key': _make_idempotency_key(content),
+                    'sync_type': self._sync_type,
+                    'failed_syncs': failures,
+                },
+                idempotent=True,
+            )
         except RampIdempotencyReused:
             _logger.debug('Ramp was told these reasons before; the crash came before that could be noted')
         except (RampValidationError, RampNotFound) as error:

@@ -21,7 +21,7 @@ from .flow import is_of_object
 
 _logger = logging.getLogger(__name__)
 
-MAX_BYTES = 25 * 2 ** 20  # of a file
+MAX_BYTES = 25 * 2**20  # of a file
 MAX_PIXELS = 50_000_000  # of a picture: as many as Odoo takes of one (odoo.tools.image); 48 KB can be 400 million
 MAX_HELD = 4 * MAX_BYTES  # of files in memory; a row that goes beyond it is the last of its batch
 TYPES = ('application/pdf', 'image/png', 'image/jpeg', 'image/gif', 'image/webp', 'image/heic')
@@ -32,8 +32,8 @@ SILENCE = 3  # times in a row that nobody answered at all
 class Fetched:
     """What came of asking for the files of a row.
 
-    version: the row's hash when it was asked for; files: each a `Download`, or the error that came instead of it; one error
-    where it is not even known which files there are.
+    version: the row's hash when it was asked for; files: each a `Download`, or the error that came instead of it; one
+    error where it is not even known which files there are.
     """
 
     version: str
@@ -59,13 +59,13 @@ class Fetched:
 class RampFlowFile(models.AbstractModel):
     """Files of objects that are booked, attached to their documents.
 
-    Its rows are not listed from Ramp: the flow that books an object makes them, in the same transaction (`_enqueue_*`). So a file
-    that cannot be had now delays nothing, is tried again, and is attached once:
+    Its rows are not listed from Ramp: the flow that books an object makes them, in the same transaction (`_enqueue_*`).
+    So a file that cannot be had now delays nothing, is tried again, and is attached once:
 
         take rows whose documents are there -> COMMIT -> ask Ramp for links, fetch -> attachments + rows -> COMMIT
 
-    Links are pre-signed and short-lived, so they are asked for at that moment and kept nowhere. A row remembers what it attached
-    to which document (`noted`): a file that somebody deleted from its document afterwards is not brought back.
+    Links are pre-signed and short-lived, so they are asked for at that moment and kept nowhere. A row remembers what it
+    attached to which document (`noted`): a file that somebody deleted from its document afterwards is not brought back.
     """
 
     _name = 'ramp.flow.file'
@@ -99,20 +99,39 @@ class RampFlowFile(models.AbstractModel):
     def _find_parent_rows(self, connection, ids):
         """The ledger's rows of the objects that files belong to, by Ramp id."""
         parents = {}
-        for record in self.env['ramp.record'].search_fetch([
-                ('connection_id', '=', connection.id), ('ramp_id', 'in', list(ids)), ('flow', '!=', self._flow)],
-                ['ramp_id', 'flow', 'name', 'date', 'state'], order='id') if ids else ():
+        for record in (
+            self.env['ramp.record'].search_fetch(
+                [('connection_id', '=', connection.id), ('ramp_id', 'in', list(ids)), ('flow', '!=', self._flow)],
+                ['ramp_id', 'flow', 'name', 'date', 'state'],
+                order='id',
+            )
+            if ids
+            else ()
+        ):
             parents.setdefault(record.ramp_id, record)  # the first is the object itself; its payment has the same id
         return parents
 
     def _find_booked_documents(self, connection, ids):
         """{Ramp id of an object: the documents that the ledger says it was booked as}, in a constant number of queries.
 
-        The attachment of the first one is the row's document. What a document itself says of Ramp is for people to read.
+        The attachment of the first one is the row's document. What a document itself says of Ramp is for people to
+        read.
         """
-        rows = self.env['ramp.record'].search_fetch(
-            [('connection_id', '=', connection.id), ('flow', 'in', self._parent_flows), ('ramp_id', 'in', list(ids)),
-             ('res_model', '=', 'account.move'), ('res_id', '!=', False)], ['ramp_id', 'res_id'], order='id') if ids else ()
+        rows = (
+            self.env['ramp.record'].search_fetch(
+                [
+                    ('connection_id', '=', connection.id),
+                    ('flow', 'in', self._parent_flows),
+                    ('ramp_id', 'in', list(ids)),
+                    ('res_model', '=', 'account.move'),
+                    ('res_id', '!=', False),
+                ],
+                ['ramp_id', 'res_id'],
+                order='id',
+            )
+            if ids
+            else ()
+        )
         moves = {move.id: move for move in self.env['account.move'].browse([row.res_id for row in rows]).exists()}
         targets = {}
         for row in rows:
@@ -131,10 +150,17 @@ class RampFlowFile(models.AbstractModel):
         """
         if not rows:
             return
-        # Whoever books an object says this once: it waits for a worker that has the row, instead of leaving the row as it is.
+        # Whoever books an object says this once: it waits for a worker that has the row, instead of leaving the row as
+        # it is.
         # `ready` False: Ramp is never told of files, so a row that is in order stays so.
         self.env['ramp.record']._upsert_page(
-            connection, self._flow, [{**row, 'ready': False} for row in rows], self.env.cr.now(), updates=updates, wait=True)
+            connection,
+            self._flow,
+            [{**row, 'ready': False} for row in rows],
+            self.env.cr.now(),
+            updates=updates,
+            wait=True,
+        )
         self._trigger()
 
     def _skip_rows_without_documents(self, connection, records):
@@ -182,8 +208,12 @@ class RampFlowFile(models.AbstractModel):
                 break
 
     def _find_due_file_rows(self, connection, after):
-        """Rows that are due and can be attached, as (the last id looked at, [(id, Ramp id, hash)]); the last id is False at the end."""
-        records = self.env['ramp.record']._take_due_rows(connection, self._flow, self._batch_size, after=after, updates=True)
+        """Rows that are due and can be attached, as (the last id looked at, [(id, Ramp id, hash)]); the last id is
+        False at the end.
+        """
+        records = self.env['ramp.record']._take_due_rows(
+            connection, self._flow, self._batch_size, after=after, updates=True
+        )
         targets = self._find_booked_documents(connection, records.mapped('parent_ramp_id'))
         ready = records.filtered(lambda record: record.parent_ramp_id in targets)
         self._skip_rows_without_documents(connection, records - ready)
@@ -217,26 +247,40 @@ class RampFlowFile(models.AbstractModel):
                     _logger.exception('Ramp flow %s could not fetch a file of %s', self._flow, ramp_id)
                     file = RampFileError(type(error).__name__)
                 silence = silence + 1 if isinstance(file, RampConnectionError) else 0
-            files.append(file)  # where the files are kept nobody answers: the error of the last one stands for the others
+            files.append(
+                file
+            )  # where the files are kept nobody answers: the error of the last one stands for the others
         return files
 
     def _attach_fetched_files(self, connection, run, fetched):
-        """Attach what was fetched, to rows that no other worker has finished meanwhile and from which nothing new is expected."""
-        records = self.env['ramp.record'].browse(fetched).try_lock_for_update().filtered(
-            lambda record: record.state in OPEN_STATES and record.payload_hash == fetched[record.id].version)
+        """Attach what was fetched, to rows that no other worker has finished meanwhile and from which nothing new is
+        expected.
+        """
+        records = (
+            self.env['ramp.record']
+            .browse(fetched)
+            .try_lock_for_update()
+            .filtered(lambda record: record.state in OPEN_STATES and record.payload_hash == fetched[record.id].version)
+        )
         targets = self._find_booked_documents(connection, records.mapped('parent_ramp_id'))
         lone = records.filtered(lambda record: record.parent_ramp_id not in targets)
         self._skip_rows_without_documents(connection, lone)
-        work = {record: (fetched[record.id].good, targets[record.parent_ramp_id]) for record in records - lone if fetched[record.id].good}
+        work = {
+            record: (fetched[record.id].good, targets[record.parent_ramp_id])
+            for record in records - lone
+            if fetched[record.id].good
+        }
         attached = self._attach_in_savepoint(work)
         if attached is None:
             attached = {}
             for record, (files, documents) in work.items():
                 attached.update(self._attach_row_files(record, files, documents, fetched[record.id]))
-        self.env['ramp.record']._store_noted({
-            record.id: {**(record.noted or {}), 'files': noted} for record, (_first, noted) in attached.items()})
+        self.env['ramp.record']._store_noted(
+            {record.id: {**(record.noted or {}), 'files': noted} for record, (_first, noted) in attached.items()}
+        )
         done = records.browse(
-            record.id for record, (first, _noted) in attached.items() if first and not fetched[record.id].bad)
+            record.id for record, (first, _noted) in attached.items() if first and not fetched[record.id].bad
+        )
         done._mark_booked([attached[record][0] for record in done], None, told=False)
         for record in records - lone - done:
             if not fetched[record.id].files:
@@ -246,11 +290,17 @@ class RampFlowFile(models.AbstractModel):
             elif record in attached:
                 record._ignore_by_rule(self.env._('Its files were deleted in Odoo.'))
         states = records.mapped('state')
-        run.write({
-            'seen': run.seen + len(records), 'total': run.total + len(records), 'processed': run.processed + len(records),
-            'created': run.created + len(done), 'confirmed': run.confirmed + len(done),
-            'held': run.held + states.count('held'), 'failed': run.failed + states.count('error'),
-        })
+        run.write(
+            {
+                'seen': run.seen + len(records),
+                'total': run.total + len(records),
+                'processed': run.processed + len(records),
+                'created': run.created + len(done),
+                'confirmed': run.confirmed + len(done),
+                'held': run.held + states.count('held'),
+                'failed': run.failed + states.count('error'),
+            }
+        )
 
     def _skip_file_row(self, connection, record):
         """Ramp names no file of a row."""
@@ -267,16 +317,26 @@ class RampFlowFile(models.AbstractModel):
             elif isinstance(error, Refused):
                 verdict, reason = 'fail', str(error)
             elif isinstance(error, RampFileError):
-                verdict, reason = 'hold', self.env._(
-                    'The file cannot be attached: %s Put another file in its place in Ramp, or attach it by hand and ignore this one.',
-                    error)
+                verdict, reason = (
+                    'hold',
+                    self.env._(
+                        'The file cannot be attached: %s Put another file in its place in Ramp, or attach it by hand '
+                        'and ignore this one.',
+                        error,
+                    ),
+                )
             elif error.retryable or isinstance(error, RampProtocolError):
                 verdict, reason = 'postpone', str(error)
             else:
                 verdict, reason = 'fail', str(error)
             verdicts.add(verdict)
-            reasons.append(reason if len(fetched.files) == 1 else self.env._(
-                'File %(number)s of %(count)s: %(reason)s', number=number, count=len(fetched.files), reason=reason))
+            reasons.append(
+                reason
+                if len(fetched.files) == 1
+                else self.env._(
+                    'File %(number)s of %(count)s: %(reason)s', number=number, count=len(fetched.files), reason=reason
+                )
+            )
         text = '\n'.join(reasons)
         if 'hold' in verdicts:
             record._mark_held(text)

@@ -20,7 +20,8 @@ from ...ramp_api import RampError, RampNotFound, RampOutOfTime, RampProtocolErro
 _logger = logging.getLogger(__name__)
 
 CONCURRENCY_TRIES = 8
-# Of the time after which Odoo ends a worker for jobs. It counts from when the worker went to sleep, up to 70 of 120 seconds before it
+# Of the time after which Odoo ends a worker for jobs. It counts from when the worker went to sleep, up to 70 of 120
+# seconds before it
 # began, and several jobs share it.
 PART_OF_LIMIT = 1 / 3
 PART_OF_ROUND = 3 / 4  # where it is known when the worker began: so far, all jobs together
@@ -36,13 +37,16 @@ SHARED_ERRNOS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EMFIL
 def is_of_object(error, undone=False):
     """Whether an exception stays with the object that was worked on when it was raised: then only that one is held.
 
-    That is the rule, whatever the exception is: nobody knows beforehand what an odd object, a library that reads it, or another module
-    raises. It is not the object's when another transaction was in the way (all is done again), when the database or the machine is in
-    trouble, when Ramp could not be asked, or when the process is to end.
+    That is the rule, whatever the exception is: nobody knows beforehand what an odd object, a library that reads it, or
+    another module raises. It is not the object's when another transaction was in the way (all is done again), when the
+    database or the machine is in trouble, when Ramp could not be asked, or when the process is to end.
 
-    :param undone: whether a savepoint was rolled back: without one, a transaction in which a statement failed takes no other
+    :param undone: whether a savepoint was rolled back: without one, a transaction in which a statement failed takes no
+        other
     """
-    if not isinstance(error, Exception) or isinstance(error, (*PG_CONCURRENCY_EXCEPTIONS_TO_RETRY, ConcurrencyError, RampError)):
+    if not isinstance(error, Exception) or isinstance(
+        error, (*PG_CONCURRENCY_EXCEPTIONS_TO_RETRY, ConcurrencyError, RampError)
+    ):
         return False
     if isinstance(error, psycopg2.Error):
         return undone and bool(error.pgcode) and error.pgcode[:2] not in SHARED_CLASSES
@@ -125,22 +129,28 @@ class RampFlow(models.AbstractModel):
     def _cron_run(self):
         """Entry point of the job: one run for each connected connection; one that fails does not stop the others."""
         deadline = time.monotonic() + self._get_job_seconds()
-        for number, connection in enumerate(self._order_by_last_run(self.env['ramp.connection'].search([('state', '=', 'connected')]))):
+        for number, connection in enumerate(
+            self._order_by_last_run(self.env['ramp.connection'].search([('state', '=', 'connected')]))
+        ):
             if number and time.monotonic() + LEAST_JOB > deadline:
                 self._trigger()  # the others have their turn in the next call
                 return
             connection = connection.with_context(
                 ramp_memory={},  # what one run has asked already
-                ramp_deadline=deadline)
+                ramp_deadline=deadline,
+            )
             zone, company = connection._time_zone(), connection.company_id
             connection = connection.with_company(company).with_context(
-                allowed_company_ids=company.ids, lang=company.partner_id.lang or self.env.lang, tz=zone)
+                allowed_company_ids=company.ids, lang=company.partner_id.lang or self.env.lang, tz=zone
+            )
             if self._is_enabled_for(connection):
                 self.with_env(connection.env)._run_for_connection(connection)
 
     @api.model
     def _get_job_seconds(self):
-        """How long the job may take in all: then the server would end the process, and what is not committed would be lost."""
+        """How long the job may take in all: then the server would end the process, and what is not committed would be
+        lost.
+        """
         limit = config['limit_time_real_cron']
         limit = config['limit_time_real'] if limit < 0 else limit
         began = getattr(threading.current_thread(), 'start_time', None)  # of the round of jobs, where threads do them
@@ -149,11 +159,16 @@ class RampFlow(models.AbstractModel):
         return max(LEAST_JOB, min(limit * PART_OF_LIMIT, limit * PART_OF_ROUND - (time.time() - began if began else 0)))
 
     def _order_by_last_run(self, connections):
-        """Connections in the order in which they had their last runs: a slow Ramp of one does not keep the others from theirs."""
+        """Connections in the order in which they had their last runs: a slow Ramp of one does not keep the others from
+        theirs.
+        """
         if len(connections) < 2:
             return connections
-        last = dict(self.env['ramp.run']._read_group(
-            [('connection_id', 'in', connections.ids), ('flow', '=', self._flow)], ['connection_id'], ['id:max']))
+        last = dict(
+            self.env['ramp.run']._read_group(
+                [('connection_id', 'in', connections.ids), ('flow', '=', self._flow)], ['connection_id'], ['id:max']
+            )
+        )
         return connections.sorted(lambda connection: last.get(connection, 0))
 
     @api.model
@@ -162,7 +177,9 @@ class RampFlow(models.AbstractModel):
         return self.env.context.get('ramp_deadline', math.inf)
 
     def _run_for_connection(self, connection):
-        """One run: subclasses say what it consists of, in `_run_connection_work`. Never raises for trouble with Ramp or with an object."""
+        """One run: subclasses say what it consists of, in `_run_connection_work`. Never raises for trouble with Ramp or
+        with an object.
+        """
         run = self._transaction(self.env['ramp.run']._start_run, connection, self._flow)
         message, memory = False, self.env.context.get('ramp_memory', {})
         # no commit as long as Ramp answers
@@ -184,7 +201,9 @@ class RampFlow(models.AbstractModel):
             self.env.cr.rollback()
             _logger.exception('Ramp flow %s of connection %s failed', self._flow, connection.id)
             message = self._describe_server_trouble(error) or self.env._(
-                'Unexpected: %(kind)s. The server log has the details; nothing half done was kept.', kind=type(error).__name__)
+                'Unexpected: %(kind)s. The server log has the details; nothing half done was kept.',
+                kind=type(error).__name__,
+            )
         self._transaction(self._finish_sync_run, connection, run, message)
         return run
 
@@ -193,17 +212,26 @@ class RampFlow(models.AbstractModel):
         code = isinstance(error, psycopg2.Error) and error.pgcode or ''
         if code == DISK_FULL:
             return self.env._(
-                "The disk of the database's server is full. Nothing half done was kept: make room there, and the next run goes on.")
+                "The disk of the database's server is full. Nothing half done was kept: make room there, and the next "
+                'run goes on.'
+            )
         if code[:2] in ('08', '57') or isinstance(error, psycopg2.InterfaceError):
             return self.env._(
-                'The database ended the connection, as it does when it is restarted. Nothing half done was kept: the next run goes on.')
+                'The database ended the connection, as it does when it is restarted. Nothing half done was kept: the '
+                'next run goes on.'
+            )
         if isinstance(error, OSError) and error.errno in FULL:
             return self.env._(
-                'The disk with the files of Odoo (%s) is full. Nothing half done was kept: make room there, and the next run goes on.',
-                config['data_dir'])
+                'The disk with the files of Odoo (%s) is full. Nothing half done was kept: make room there, and the '
+                'next run goes on.',
+                config['data_dir'],
+            )
         if isinstance(error, OSError) and error.errno in SHARED_ERRNOS:
             return self.env._(
-                "Odoo's server is in trouble (%s). Nothing half done was kept: whoever looks after it should look at it.", error.strerror)
+                "Odoo's server is in trouble (%s). Nothing half done was kept: whoever looks after it should look at "
+                'it.',
+                error.strerror,
+            )
         return None
 
     def _schedule_next_call(self, pause=None):
@@ -271,7 +299,7 @@ class RampFlow(models.AbstractModel):
             except (*PG_CONCURRENCY_EXCEPTIONS_TO_RETRY, psycopg2.errors.UniqueViolation) as error:
                 self.env.cr.rollback()
                 self.env.transaction.reset()
-                pause = random.uniform(0, 0.05 * 2 ** attempt)
+                pause = random.uniform(0, 0.05 * 2**attempt)
                 if attempt == CONCURRENCY_TRIES or time.monotonic() + pause > self._get_job_deadline():
                     raise
                 _logger.info('Ramp flow %s: %s, trying again', self._flow, type(error).__name__)

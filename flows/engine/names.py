@@ -1,5 +1,6 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
 """How names are compared, wherever they are: of vendors, merchants, places, states, and the numbers of invoices."""
+
 import unicodedata
 
 

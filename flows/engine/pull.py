@@ -8,7 +8,8 @@ from ...ramp_api import RampConnectionError, RampError, RampOutOfTime
 from .payloads import is_uuid
 
 LOST_PER_RUN = 200  # rows looked up one by one because Ramp stopped listing them
-AT_ONCE = 20  # objects asked for one by one before what was answered is stored: kept, should a slow Ramp let the server end the job
+# objects asked for one by one before what was answered is stored: kept, should a slow Ramp let the server end the job
+AT_ONCE = 20
 TOLD_PER_RUN = 50  # booked objects looked up one by one because events named them: more are sooner listed
 
 
@@ -21,7 +22,8 @@ class RampFlowPull(models.AbstractModel):
     A crash at any point, then another run, gives the same books: rows are unique, a document commits with its row,
     and a batch is confirmed under a key that was committed with its documents, so that asking twice is noticed.
 
-    This file is the run, and the reading of lists. The other phases have files of their own: store, withhold, book, confirm.
+    This file is the run, and the reading of lists. The other phases have files of their own: store, withhold, book,
+    confirm.
     """
 
     _name = 'ramp.flow.pull'
@@ -29,7 +31,9 @@ class RampFlowPull(models.AbstractModel):
     _description = 'Ramp Flow: from Ramp to Odoo'
 
     _page_size = 100
-    _reread_pause = timedelta(minutes=10)  # in which what is booked is not looked at as a whole again because of an event
+    _reread_pause = timedelta(
+        minutes=10
+    )  # in which what is booked is not looked at as a whole again because of an event
     _vague_events = ()  # of `_events`: they name other objects than those of the flow
 
     # ------------------------------------------------------------------ what a flow says
@@ -48,7 +52,8 @@ class RampFlowPull(models.AbstractModel):
         return [self._get_list_params(connection)]
 
     def _get_changed_listings(self, connection, since):
-        """Queries of the lists in which objects that are booked show what Ramp changed since; none: nothing is looked at again.
+        """Queries of the lists in which objects that are booked show what Ramp changed since; none: nothing is looked
+        at again.
 
         :param since: datetime of the last such look, or False
         """
@@ -85,33 +90,53 @@ class RampFlowPull(models.AbstractModel):
         return result
 
     def _reopen_on_sync_request(self, connection, run):
-        """Somebody pressed *Sync* in Ramp and waits for the outcome: what failed is tried now, and a reason is told again.
+        """Somebody pressed *Sync* in Ramp and waits for the outcome: what failed is tried now, and a reason is told
+        again.
 
-        What is ready is booked in every run, asked for or not. Ramp takes a request without an outcome within five minutes for failed.
+        What is ready is booked in every run, asked for or not. Ramp takes a request without an outcome within five
+        minutes for failed.
         """
-        last = any(kind.endswith('.sync_requested') for kind in self._events) and run._last_listed_at(connection, self._flow)
+        last = any(kind.endswith('.sync_requested') for kind in self._events) and run._last_listed_at(
+            connection, self._flow
+        )
         if not last:
             return
         asked = self._find_events_since(connection, last).filtered(lambda event: event.type.endswith('.sync_requested'))
-        rows = self.env['ramp.record'].search([
-            *self._rows_of_events_domain(connection, asked), ('state', 'in', ('error', 'held', 'ignored'))]) if asked else self.env['ramp.record']
+        rows = (
+            self.env['ramp.record'].search(
+                [*self._rows_of_events_domain(connection, asked), ('state', 'in', ('error', 'held', 'ignored'))]
+            )
+            if asked
+            else self.env['ramp.record']
+        )
         if rows:
             self._transaction(rows.write, {'next_attempt': False, 'reported_hash': False})
 
     def _is_asked_since(self, connection, moment):
-        """Whether somebody, or an event, asked for the lists after a moment: what called the job went to a run that went on."""
+        """Whether somebody, or an event, asked for the lists after a moment: what called the job went to a run that
+        went on.
+        """
         requested = connection.sync_requested_at
         return bool(requested and requested >= moment or self._find_events_since(connection, moment))
 
     def _find_events_since(self, connection, moment):
         """The events since a moment that wake the flow's job."""
-        return self.env['ramp.event'].sudo().search_fetch(  # nobody's to read; the job works for the system
-            [('connection_id', '=', connection.id), ('received_at', '>=', moment), ('type', 'in', self._events)], ['type', 'object_id'])
+        return (
+            self.env['ramp.event']
+            .sudo()
+            .search_fetch(  # nobody's to read; the job works for the system
+                [('connection_id', '=', connection.id), ('received_at', '>=', moment), ('type', 'in', self._events)],
+                ['type', 'object_id'],
+            )
+        )
 
     def _rows_of_events_domain(self, connection, events):
         """Domain of the rows of the objects that events named."""
-        return [('connection_id', '=', connection.id), ('flow', '=', self._flow),
-                ('ramp_id', 'in', [object_id.lower() for object_id in events.mapped('object_id') if object_id])]
+        return [
+            ('connection_id', '=', connection.id),
+            ('flow', '=', self._flow),
+            ('ramp_id', 'in', [object_id.lower() for object_id in events.mapped('object_id') if object_id]),
+        ]
 
     def _pull_from_ramp(self, connection, run, client, started):
         """Page after page: into the ledger, into the books, confirmed; from where the run before this one stopped.
@@ -122,11 +147,12 @@ class RampFlowPull(models.AbstractModel):
         if not place.get('again'):
             if not self._read_listed_pages(connection, run, client, self._get_ready_listings(connection), place):
                 return False
-            self._book_and_confirm(connection, run, client, self._refresh_unlisted_rows(connection, client, run.begun_at or started))
+            self._book_and_confirm(
+                connection, run, client, self._refresh_unlisted_rows(connection, client, run.begun_at or started)
+            )
             place = {}
         run.listed = self._refresh_booked_objects(connection, run, client, place)
         return run.listed
-
 
     # ------------------------------------------------------------------ reading lists
 
@@ -138,13 +164,18 @@ class RampFlowPull(models.AbstractModel):
         return moment
 
     def _read_listed_pages(self, connection, run, client, listings, place, again=False):
-        """Store and settle the pages of lists, from a place on. Returns False when the job's time is up: the place is noted then.
+        """Store and settle the pages of lists, from a place on. Returns False when the job's time is up: the place is
+        noted then.
 
         :param again: whether they show what is booked
         """
         try:
             for page, asked, after in self._iterate_pages_from(client, listings, place):
-                ids = self._transaction(self._store_listed_page, connection, run, page.rows, asked, again) if page.rows else []
+                ids = (
+                    self._transaction(self._store_listed_page, connection, run, page.rows, asked, again)
+                    if page.rows
+                    else []
+                )
                 place = after
                 self._book_and_confirm(connection, run, client, ids)
                 if self._is_job_time_up():
@@ -152,20 +183,30 @@ class RampFlowPull(models.AbstractModel):
                     return False
         except RampOutOfTime:
             self.env.cr.rollback()
-            self._transaction(run._leave_off, {'again': again, **place})  # what was stored is booked and confirmed from the ledger
+            self._transaction(
+                run._leave_off, {'again': again, **place}
+            )  # what was stored is booked and confirmed from the ledger
             raise
         return True
 
     def _iterate_pages_from(self, client, listings, place):
-        """(page, moment before it was asked for, place after it) of the pages of lists, from a place on, {}: from the first."""
+        """(page, moment before it was asked for, place after it) of the pages of lists, from a place on, {}: from the
+        first.
+        """
         first, url = place.get('listing', 0), place.get('url')
         for number, params in enumerate(listings[first:], first):
             for page, asked in self._iterate_list_pages(client, params, url):
-                yield page, asked, {'listing': number, 'url': page.next_url} if page.next_url else {'listing': number + 1}
+                yield (
+                    page,
+                    asked,
+                    {'listing': number, 'url': page.next_url} if page.next_url else {'listing': number + 1},
+                )
             url = None
 
     def _iterate_list_pages(self, client, params, start_url=None):
-        """Each page of a list, with the moment before it was asked for: what is confirmed meanwhile must not count as listed again."""
+        """Each page of a list, with the moment before it was asked for: what is confirmed meanwhile must not count as
+        listed again.
+        """
         pages = client.list_pages(self._endpoint, {'page_size': self._page_size, **params}, start_url)
         while True:
             asked = self._get_database_time()
@@ -186,15 +227,19 @@ class RampFlowPull(models.AbstractModel):
         if told is not None:
             self._refresh_named_objects(connection, run, client, told)
             return True
-        if not self._read_listed_pages(connection, run, client, self._get_changed_listings(connection, since), place, again=True):
+        if not self._read_listed_pages(
+            connection, run, client, self._get_changed_listings(connection, since), place, again=True
+        ):
             return False
         run.reread = True
         return True
 
     def _changed_by_events(self, connection, run, whole):
-        """Ramp ids of the booked objects that events named since the last run, if no more need be looked at; None: look at everything.
+        """Ramp ids of the booked objects that events named since the last run, if no more need be looked at; None: look
+        at everything.
 
-        Everything is looked at by the clock, and when somebody asks for it: events make it sooner, and nothing depends on them.
+        Everything is looked at by the clock, and when somebody asks for it: events make it sooner, and nothing depends
+        on them.
 
         :param whole: when everything was looked at, datetime or False
         """
@@ -205,7 +250,9 @@ class RampFlowPull(models.AbstractModel):
         events = self._find_events_since(connection, last)
         if set(events.mapped('type')) & set(self._vague_events):
             return None
-        told = self.env['ramp.record'].search([*self._rows_of_events_domain(connection, events), ('res_id', '!=', False)], limit=TOLD_PER_RUN + 1)
+        told = self.env['ramp.record'].search(
+            [*self._rows_of_events_domain(connection, events), ('res_id', '!=', False)], limit=TOLD_PER_RUN + 1
+        )
         return told.mapped('ramp_id') if len(told) <= TOLD_PER_RUN else None
 
     def _refresh_named_objects(self, connection, run, client, ramp_ids):
@@ -214,36 +261,47 @@ class RampFlowPull(models.AbstractModel):
             return
         asked = self._get_database_time()
         payloads = [payload for _ramp_id, payload in self._fetch_each_object(client, ramp_ids) if payload]
-        self._book_and_confirm(connection, run, client, self._transaction(self._store_listed_page, connection, run, payloads, asked, True))
+        self._book_and_confirm(
+            connection, run, client, self._transaction(self._store_listed_page, connection, run, payloads, asked, True)
+        )
 
     def _refresh_unlisted_rows(self, connection, client, started):
         """Ask for open rows that Ramp did not list: no longer ready, exported by somebody else, or gone.
 
         Returns the Ramp ids of those that are ready all the same (they became so while the pages were read).
         """
-        lost = {record.ramp_id: record.id for record in self.env['ramp.record']._unlisted_rows(
-            connection, self._flow, started, LOST_PER_RUN)}
+        lost = {
+            record.ramp_id: record.id
+            for record in self.env['ramp.record']._unlisted_rows(connection, self._flow, started, LOST_PER_RUN)
+        }
         ready = []
         for asked, answers in self._fetch_in_parts(client, lost):
-            ready += self._transaction(self._store_unlisted_answers, connection, {
-                lost[ramp_id]: (asked, payload) for ramp_id, payload in answers.items()})
+            ready += self._transaction(
+                self._store_unlisted_answers,
+                connection,
+                {lost[ramp_id]: (asked, payload) for ramp_id, payload in answers.items()},
+            )
         return ready
 
     def _fetch_in_parts(self, client, ramp_ids):
-        """(moment before they were asked for, {Ramp id: payload, None where Ramp has none}) of some at once, until the job's time is up.
+        """(moment before they were asked for, {Ramp id: payload, None where Ramp has none}) of some at once, until the
+        job's time is up.
 
         What is answered is to be stored before the next are asked for.
         """
         for part in split_every(AT_ONCE, ramp_ids):
             asked = self._get_database_time()
-            answers = {ramp_id: None for ramp_id in part if not is_uuid(ramp_id)}  # nobody can ask for what could not even be read
+            answers = {
+                ramp_id: None for ramp_id in part if not is_uuid(ramp_id)
+            }  # nobody can ask for what could not even be read
             answers.update(self._fetch_each_object(client, [ramp_id for ramp_id in part if ramp_id not in answers]))
             yield asked, answers
             if self._is_job_time_up():
                 break
 
     def _get_nightly_listings(self, connection, since):
-        """Queries of the lists of all objects since a moment, whatever Ramp offers of them; none: nothing but what it offers counts.
+        """Queries of the lists of all objects since a moment, whatever Ramp offers of them; none: nothing but what it
+        offers counts.
 
         :param since: as Ramp's filters want it
         """
@@ -268,12 +326,22 @@ class RampFlowPull(models.AbstractModel):
         return None
 
     def _look_for_vanished_objects(self, connection, client, since, begun):
-        """Ask for what counts in what Ramp says is owed, and was on none of its lists. Commits; the rest is another night's work.
+        """Ask for what counts in what Ramp says is owed, and was on none of its lists. Commits; the rest is another
+        night's work.
 
         :param since: from which moment on everything was listed, as Ramp's filters want it
         :param begun: when the first of the lists was asked for
         """
-        unseen = {record.ramp_id: record.id for record in self.env['ramp.record']._unseen_rows(
-            connection, self._flow, max(since[:10], str(connection.start_date)), begun, LOST_PER_RUN)}
+        unseen = {
+            record.ramp_id: record.id
+            for record in self.env['ramp.record']._unseen_rows(
+                connection, self._flow, max(since[:10], str(connection.start_date)), begun, LOST_PER_RUN
+            )
+        }
         for asked, answers in self._fetch_in_parts(client, unseen):
-            self._transaction(self._store_unseen_answers, connection, {unseen[ramp_id]: payload for ramp_id, payload in answers.items()}, asked)
+            self._transaction(
+                self._store_unseen_answers,
+                connection,
+                {unseen[ramp_id]: payload for ramp_id, payload in answers.items()},
+                asked,
+            )

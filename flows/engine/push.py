@@ -22,9 +22,9 @@ class RampFlowPush(models.AbstractModel):
         rows that differ: uncertain                                   COMMIT
         POST (500 at once) or PATCH                                   -> what Ramp has now      COMMIT
 
-    The comparison is of states, not of events: a change that is undone sends nothing, and a crash anywhere is repaired by
-    the next run. A row that is uncertain (something was sent, its outcome was never written down) is asked for before
-    anything is sent again, so that nothing is created twice.
+    The comparison is of states, not of events: a change that is undone sends nothing, and a crash anywhere is repaired
+    by the next run. A row that is uncertain (something was sent, its outcome was never written down) is asked for
+    before anything is sent again, so that nothing is created twice.
     """
 
     _name = 'ramp.flow.push'
@@ -79,7 +79,9 @@ class RampFlowPush(models.AbstractModel):
         return body
 
     def _deactivate_remote_object(self, client, job):
-        """Take the object from what people can pick: hidden where Ramp can do that, which keeps old codings valid; else deleted."""
+        """Take the object from what people can pick: hidden where Ramp can do that, which keeps old codings valid; else
+        deleted.
+        """
         path = f'{self._endpoint}/{job.ramp_id}'
         if self._can_be_hidden:
             client.patch(path, {'visibility': 'HIDDEN'}, idempotent=True)
@@ -118,10 +120,12 @@ class RampFlowPush(models.AbstractModel):
 
     def _search_wanted_ids(self, connection, ids=None):
         Model = self.env[self._model].with_context(active_test=False)
-        return Model._search(self._get_wanted_domain(connection) & (Domain.TRUE if ids is None else Domain('id', 'in', ids)), order=None)
+        return Model._search(
+            self._get_wanted_domain(connection) & (Domain.TRUE if ids is None else Domain('id', 'in', ids)), order=None
+        )
 
     def _get_remote_id_prefix(self):
-        return f"{self.env['ramp.connection']._database_identity()}-{self._kind}-"
+        return f'{self.env["ramp.connection"]._database_identity()}-{self._kind}-'
 
     def _trigger_push_job(self):
         """Let the scheduler look when this transaction is committed: the job has been triggered."""
@@ -143,15 +147,28 @@ class RampFlowPush(models.AbstractModel):
         Record = self.env['ramp.record']
         changed = self.env['ramp.change']._take_changes(self._flow)
         for connection in connections:
-            # where nothing was sent yet, Ramp may have a chart all the same: of an earlier connection, or of another system
-            first = self._by_code or self._asked_first or not Record.search_count(
-                [('connection_id', '=', connection.id), ('flow', '=', self._flow), ('ramp_id', '!=', False)], limit=1)
+            # where nothing was sent yet, Ramp may have a chart all the same: of an earlier connection, or of another
+            # system
+            first = (
+                self._by_code
+                or self._asked_first
+                or not Record.search_count(
+                    [('connection_id', '=', connection.id), ('flow', '=', self._flow), ('ramp_id', '!=', False)],
+                    limit=1,
+                )
+            )
             wanted = self._search_wanted_ids(connection)
-            Record._create_missing_rows(connection, self._flow, wanted, self._model, self._get_remote_id_prefix(), uncertain=first)
-            Record._mark_dirty_by_query(connection, self._flow, wanted, shared=bool(self._find_owning_connection(connection)))
+            Record._create_missing_rows(
+                connection, self._flow, wanted, self._model, self._get_remote_id_prefix(), uncertain=first
+            )
+            Record._mark_dirty_by_query(
+                connection, self._flow, wanted, shared=bool(self._find_owning_connection(connection))
+            )
         if changed:
             Record._mark_dirty(connections, self._flow, changed)
-        return Record._is_dirty(connections, self._flow) or any(self._changed_in_ramp(connection) for connection in connections)
+        return Record._is_dirty(connections, self._flow) or any(
+            self._changed_in_ramp(connection) for connection in connections
+        )
 
     def _changed_in_ramp(self, connection):
         """The rows of objects that events named after they were looked at: somebody changed them in Ramp.
@@ -160,14 +177,23 @@ class RampFlowPush(models.AbstractModel):
         """
         if not self._events:
             return self.env['ramp.record']
-        rows = self.env.execute_query(SQL(
-            """
+        rows = self.env.execute_query(
+            SQL(
+                """
             SELECT DISTINCT r.id
               FROM ramp_event e
               JOIN ramp_record r ON r.connection_id = e.connection_id AND r.flow = %s AND r.ramp_id = LOWER(e.object_id)
              WHERE e.connection_id = %s AND e.received_at > %s AND e.type = ANY(%s) AND e.received_at > r.seen_at + %s
              LIMIT %s
-            """, self._flow, connection.id, self.env.cr.now() - NIGHTLY, list(self._events), ECHO, LOOKS_PER_RUN))
+            """,
+                self._flow,
+                connection.id,
+                self.env.cr.now() - NIGHTLY,
+                list(self._events),
+                ECHO,
+                LOOKS_PER_RUN,
+            )
+        )
         return self.env['ramp.record'].browse(row[0] for row in rows)
 
     def _compare_named_rows(self, connection, rows):
@@ -213,7 +239,9 @@ class RampFlowPush(models.AbstractModel):
             if uncertain:
                 self._lookup_before_create(connection, client, uncertain)
                 jobs = [job for job in jobs if self._differs_from_remote(job)]
-                self._transaction(self._store_push_results, run, uncertain)  # also what is to be sent: the next run need not ask again
+                self._transaction(
+                    self._store_push_results, run, uncertain
+                )  # also what is to be sent: the next run need not ask again
             if not self._send_push_jobs(connection, run, client, jobs, backlog, last=after is None):
                 return False
         return True

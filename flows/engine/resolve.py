@@ -13,7 +13,9 @@ from .push_job import Remote
 
 _logger = logging.getLogger(__name__)
 
-LOOK_UP_ALONE = 10  # uncertain rows that are asked for one by one; beyond it the list is read, if that takes fewer requests
+LOOK_UP_ALONE = (
+    10  # uncertain rows that are asked for one by one; beyond it the list is read, if that takes fewer requests
+)
 ROWS_PER_LIST = 100
 
 
@@ -24,7 +26,9 @@ class RampFlowResolve(models.AbstractModel):
     _description = 'Ramp Flow: ask Ramp what it has'
 
     def _lookup_before_create(self, connection, client, jobs):
-        """Resolve; where Ramp refuses even the question, each object says why, as its reader may not know of the connection."""
+        """Resolve; where Ramp refuses even the question, each object says why, as its reader may not know of the
+        connection.
+        """
         try:
             self._resolve_uncertain_jobs(connection, client, jobs)
         except RampError as error:
@@ -33,22 +37,37 @@ class RampFlowResolve(models.AbstractModel):
             _logger.info('%s', error)
             for job in jobs:
                 if job.uncertain:
-                    job.block(Held(self.env._(
-                        'Ramp does not let Odoo use %(kind)s. They need Ramp Plus, and these permissions of the app in Ramp: %(scopes)s.',
-                        kind=self._get_flow_label(), scopes=', '.join(OPTIONAL_SCOPES[self._switch]))))
+                    job.block(
+                        Held(
+                            self.env._(
+                                'Ramp does not let Odoo use %(kind)s. They need Ramp Plus, and these permissions of '
+                                'the app in Ramp: %(scopes)s.',
+                                kind=self._get_flow_label(),
+                                scopes=', '.join(OPTIONAL_SCOPES[self._switch]),
+                            )
+                        )
+                    )
 
     def _resolve_uncertain_jobs(self, connection, client, jobs):
         """Find out what Ramp has of these objects, whatever we believe."""
         if not jobs:
             return
-        pages = math.ceil(self.env['ramp.record'].search_count([
-            ('connection_id', '=', connection.id), ('flow', '=', self._flow), ('ramp_id', '!=', False)]) / ROWS_PER_LIST)
+        pages = math.ceil(
+            self.env['ramp.record'].search_count(
+                [('connection_id', '=', connection.id), ('flow', '=', self._flow), ('ramp_id', '!=', False)]
+            )
+            / ROWS_PER_LIST
+        )
         self.env.cr.rollback()
         if self._get_lookup_query(jobs[0]) is not None and (len(jobs) <= LOOK_UP_ALONE or len(jobs) < pages):
             for job in jobs:
                 self._look_up_single_job(connection, client, job)
             return
-        remotes = [remote for query in self._get_list_queries(connection, jobs) for remote in self._fetch_remote_list(client, query)]
+        remotes = [
+            remote
+            for query in self._get_list_queries(connection, jobs)
+            for remote in self._fetch_remote_list(client, query)
+        ]
         by_ramp_id = {remote.ramp_id: remote for remote in remotes}
         by_id = {self._get_remote_key(remote.remote_id, remote.values): remote for remote in remotes}
         taken = self._get_taken_remote_ids(connection)
@@ -57,7 +76,9 @@ class RampFlowResolve(models.AbstractModel):
             if self._is_adoptable_remote(remote, taken):
                 by_code.setdefault(remote.values['code'], []).append(remote)
         for job in jobs:
-            remote = by_ramp_id.get(job.ramp_id) or by_id.get(self._get_remote_key(job.remote_id, job.desired or job.known or {}))
+            remote = by_ramp_id.get(job.ramp_id) or by_id.get(
+                self._get_remote_key(job.remote_id, job.desired or job.known or {})
+            )
             if not remote and job.desired and not job.known:
                 same = by_code.get(job.desired.get('code'), [])
                 remote = same[0] if len(same) == 1 else None
@@ -68,14 +89,21 @@ class RampFlowResolve(models.AbstractModel):
         remote = None
         if job.ramp_id and self._asked_by_ramp_id:
             with contextlib.suppress(RampNotFound):
-                remote = next(iter(self._read_remote_objects([client.get(f'{self._endpoint}/{job.ramp_id}')], {})), None)
+                remote = next(
+                    iter(self._read_remote_objects([client.get(f'{self._endpoint}/{job.ramp_id}')], {})), None
+                )
         query = self._get_lookup_query(job)
         if not remote and query is not None:
-            remote = next((found for found in self._query_remote_objects(client, query) if found.remote_id == job.remote_id), None)
+            remote = next(
+                (found for found in self._query_remote_objects(client, query) if found.remote_id == job.remote_id), None
+            )
         if not remote and self._by_code and job.desired and job.desired['code'] and not job.known:
             taken = self._get_taken_remote_ids(connection)
-            same = [found for found in self._query_remote_objects(client, {'code': job.desired['code']})
-                    if found.values['code'] == job.desired['code'] and self._is_adoptable_remote(found, taken)]
+            same = [
+                found
+                for found in self._query_remote_objects(client, {'code': job.desired['code']})
+                if found.values['code'] == job.desired['code'] and self._is_adoptable_remote(found, taken)
+            ]
             remote = same[0] if len(same) == 1 else None
         self._apply_remote_state(job, remote)
 
@@ -97,8 +125,14 @@ class RampFlowResolve(models.AbstractModel):
         """Look, in the nightly check, at what was sent and what became of it in Ramp. Commits. Here: nothing."""
 
     def _read_remote_objects(self, payloads, query):
-        """Objects as Ramp answers them; one without Ramp's id can be neither changed nor found again, and is as good as none."""
-        return [self._read_remote_safely(payload, query) for payload in payloads if isinstance(payload, dict) and payload.get('ramp_id')]
+        """Objects as Ramp answers them; one without Ramp's id can be neither changed nor found again, and is as good as
+        none.
+        """
+        return [
+            self._read_remote_safely(payload, query)
+            for payload in payloads
+            if isinstance(payload, dict) and payload.get('ramp_id')
+        ]
 
     def _read_remote_safely(self, payload, query):
         """See `_read_remote_object`; one that cannot be read is there all the same."""
@@ -108,11 +142,24 @@ class RampFlowResolve(models.AbstractModel):
             if not is_of_object(error):
                 raise
             ident, own = (str(payload.get(key) or '') for key in self._remote_keys)
-            _logger.warning('Ramp flow %s: %s of Ramp cannot be read: %s', self._flow, ident, error if isinstance(
-                error, PayloadError) else type(error).__name__)
-            return Remote(own or None, ident.lower(), {}, self.env._(
-                'Odoo cannot read what Ramp has of it (%(id)s; %(error)s), and sends nothing until it can. Correct it in Ramp, or update '
-                'the connector.', id=ident, error=error if isinstance(error, PayloadError) else type(error).__name__))
+            _logger.warning(
+                'Ramp flow %s: %s of Ramp cannot be read: %s',
+                self._flow,
+                ident,
+                error if isinstance(error, PayloadError) else type(error).__name__,
+            )
+            return Remote(
+                own or None,
+                ident.lower(),
+                {},
+                self.env._(
+                    'Odoo cannot read what Ramp has of it (%(id)s; %(error)s), and sends nothing until it can. '
+                    'Correct it in Ramp, or update '
+                    'the connector.',
+                    id=ident,
+                    error=error if isinstance(error, PayloadError) else type(error).__name__,
+                ),
+            )
 
     def _get_remote_key(self, remote_id, values):
         """By what an object is known in a list."""
@@ -120,13 +167,24 @@ class RampFlowResolve(models.AbstractModel):
 
     def _is_adoptable_remote(self, remote, taken):
         """Whether an object that was in Ramp before may come to stand for one of ours that has the same code."""
-        return (self._by_code and not remote.unread and remote.values['code'] and remote.values['offered'] and remote.ramp_id not in taken
-                and not (remote.remote_id or '').startswith(self._get_remote_id_prefix()))
+        return (
+            self._by_code
+            and not remote.unread
+            and remote.values['code']
+            and remote.values['offered']
+            and remote.ramp_id not in taken
+            and not (remote.remote_id or '').startswith(self._get_remote_id_prefix())
+        )
 
     def _get_taken_remote_ids(self, connection):
         """Ramp's objects that stand for something in Odoo already."""
-        self.env.cr.execute(SQL(
-            'SELECT ramp_id FROM ramp_record WHERE connection_id = %s AND flow = %s AND ramp_id IS NOT NULL', connection.id, self._flow))
+        self.env.cr.execute(
+            SQL(
+                'SELECT ramp_id FROM ramp_record WHERE connection_id = %s AND flow = %s AND ramp_id IS NOT NULL',
+                connection.id,
+                self._flow,
+            )
+        )
         found = {row[0] for row in self.env.cr.fetchall()}
         self.env.cr.rollback()
         return found
@@ -139,7 +197,10 @@ class RampFlowResolve(models.AbstractModel):
         job.uncertain = False
         if remote:
             # what an answer does not repeat (the field of an option) is as it was
-            job.known = {**{key: value for key, value in (job.known or {}).items() if key in self._fixed}, **remote.values}
+            job.known = {
+                **{key: value for key, value in (job.known or {}).items() if key in self._fixed},
+                **remote.values,
+            }
             job.remote_id, job.ramp_id = remote.remote_id, remote.ramp_id
         else:
             job.ramp_id, job.known = None, None

@@ -38,12 +38,14 @@ class RampFlowSend(models.AbstractModel):
             for job in chunk:
                 self._send_single_job(connection, run, client, job)
                 if job.desired is not None and not job.known and job.state == 'pending' and not job.blocked:
-                    backlog.setdefault(self._get_upload_group(job), []).append(job)  # takes the place of one that was withdrawn
+                    backlog.setdefault(self._get_upload_group(job), []).append(
+                        job
+                    )  # takes the place of one that was withdrawn
                 if self.env['ir.cron']._commit_progress() <= 0:
                     return False
         for waiting in backlog.values():
             while len(waiting) >= self._upload_size or last and waiting:
-                chunk, waiting[:self._upload_size] = waiting[:self._upload_size], []
+                chunk, waiting[: self._upload_size] = waiting[: self._upload_size], []
                 self._transaction(self.env['ramp.record']._mark_uncertain, [job.id for job in chunk])
                 self._upload_push_jobs(connection, run, client, chunk)
                 if self.env['ir.cron']._commit_progress() <= 0:
@@ -78,7 +80,9 @@ class RampFlowSend(models.AbstractModel):
             if job.desired is None:
                 job.state, job.error = 'ignored', job.reason
         except RampValidationError as error:
-            connection._check_own_seat(client)  # without the seat Ramp refuses everything, and that is no fault of this object
+            connection._check_own_seat(
+                client
+            )  # without the seat Ramp refuses everything, and that is no fault of this object
             self._describe_refusal(job, error)
         except (RampServerError, RampProtocolError) as error:
             self._retry_job_later(run, job, error)
@@ -94,9 +98,15 @@ class RampFlowSend(models.AbstractModel):
             raise error
         self.env.cr.rollback()
         _logger.error('Ramp flow %s could not send %s', self._flow, job.remote_id, exc_info=error)
-        self._transaction(self._store_retry_reason, run, job, self.env._(
-            'It could not be sent (%s). The server log has the details.',
-            f'{type(error).__name__}: {error}' if isinstance(error, PayloadError) else type(error).__name__))
+        self._transaction(
+            self._store_retry_reason,
+            run,
+            job,
+            self.env._(
+                'It could not be sent (%s). The server log has the details.',
+                f'{type(error).__name__}: {error}' if isinstance(error, PayloadError) else type(error).__name__,
+            ),
+        )
 
     def _replace_remote_object(self, connection, client, job):
         """The withdrawn object is forgotten; the one that takes its place may be there from before."""
@@ -138,7 +148,9 @@ class RampFlowSend(models.AbstractModel):
                 # some may be there already: an upload is all or nothing
                 self._forget_remote_lists()
                 self._resolve_uncertain_jobs(connection, client, jobs)
-                self._transaction(self._store_push_results, run, [job for job in jobs if not self._differs_from_remote(job)])
+                self._transaction(
+                    self._store_push_results, run, [job for job in jobs if not self._differs_from_remote(job)]
+                )
                 for job in [job for job in jobs if job.known and self._differs_from_remote(job)]:
                     self._send_single_job(connection, run, client, job)
                 rest = [job for job in jobs if job.desired is not None and not job.known and not job.blocked]
@@ -189,7 +201,9 @@ class RampFlowSend(models.AbstractModel):
             self._upload_push_jobs(connection, run, client, rest)
 
     def _hold_not_created(self, run, job, error):
-        """Ramp did not create this object, as far as it says; what it made all the same it may not show at once: see `_describe_refusal`."""
+        """Ramp did not create this object, as far as it says; what it made all the same it may not show at once: see
+        `_describe_refusal`.
+        """
         if isinstance(error, (RampServerError, RampProtocolError)):
             self._retry_job_later(run, job, error)
             return
@@ -197,7 +211,9 @@ class RampFlowSend(models.AbstractModel):
         self._transaction(self._store_push_results, run, [job])
 
     def _describe_refusal(self, job, error):
-        """Refuse; but after a failure Ramp may have refused what is there already: it is asked once more before a person is."""
+        """Refuse; but after a failure Ramp may have refused what is there already: it is asked once more before a
+        person is.
+        """
         self._hold_refused_job(job, error)
         if job.troubled and job.state == 'held':
             job.state, job.uncertain = 'pending', True
@@ -206,8 +222,13 @@ class RampFlowSend(models.AbstractModel):
 
     def _post_push_jobs(self, connection, client, jobs):
         """Upload; returns the list of Ramp's objects."""
-        answer = client.post(self._endpoint, {
-            **self._make_upload_body(connection, jobs), self._upload_key: [self._make_upload_item(job) for job in jobs]})
+        answer = client.post(
+            self._endpoint,
+            {
+                **self._make_upload_body(connection, jobs),
+                self._upload_key: [self._make_upload_item(job) for job in jobs],
+            },
+        )
         return (answer or {}).get(self._upload_key) or []
 
     def _make_upload_body(self, connection, jobs):

@@ -21,7 +21,9 @@ class RampFlowStore(models.AbstractModel):
     _known_by = ('merchant_name',)  # keys under which a payload that cannot be read says what it is
     _quiet_extras = ()  # keys of `_get_late_details` that are only kept: no page tells of their changes
     _from_start_date = False  # whether its lists show objects from before the start date, too: they get no row
-    _updates = False  # whether a booked document follows its object: a change is worked in, instead of held for a person
+    _updates = (
+        False  # whether a booked document follows its object: a change is worked in, instead of held for a person
+    )
 
     # ------------------------------------------------------------------ what a flow says
 
@@ -38,7 +40,9 @@ class RampFlowStore(models.AbstractModel):
         raise NotImplementedError
 
     def _get_late_details(self, value):
-        """What of an object may change after it was booked without touching the books (files, memo), as a dict; see `_log_late_details`."""
+        """What of an object may change after it was booked without touching the books (files, memo), as a dict; see
+        `_log_late_details`.
+        """
         return {}
 
     def _log_late_details(self, connection, record, before, value):
@@ -55,7 +59,9 @@ class RampFlowStore(models.AbstractModel):
     # ------------------------------------------------------------------ a run
 
     def _store_listed_page(self, connection, run, payloads, asked, known_only=False):
-        """Put a page into the ledger; returns the Ramp ids of the objects that may be booked. `known_only`: nothing that has no row yet."""
+        """Put a page into the ledger; returns the Ramp ids of the objects that may be booked. `known_only`: nothing
+        that has no row yet.
+        """
         offered, exported = [], []
         for row, record in self._filter_own_rows(connection, payloads):
             if record or not known_only:
@@ -68,14 +74,24 @@ class RampFlowStore(models.AbstractModel):
         return ids
 
     def _filter_own_rows(self, connection, payloads):
-        """[(row, its record in the ledger, or an empty one)] of the payloads that are the connection's business, or booked here.
+        """[(row, its record in the ledger, or an empty one)] of the payloads that are the connection's business, or
+        booked here.
 
-        What is not, by whichever list or single read it came, is not stored; what is in the ledger from before is left out of the books.
+        What is not, by whichever list or single read it came, is not stored; what is in the ledger from before is left
+        out of the books.
         """
         rows = [self._make_ledger_row(connection, payload) for payload in payloads]
-        records = {record.ramp_id: record for record in self.env['ramp.record'].search_fetch(
-            [('connection_id', '=', connection.id), ('flow', '=', self._flow), ('ramp_id', 'in', [row['ramp_id'] for row in rows])],
-            ['ramp_id', 'res_id', 'state', 'sync_attempt', 'is_told', 'is_withheld'])}
+        records = {
+            record.ramp_id: record
+            for record in self.env['ramp.record'].search_fetch(
+                [
+                    ('connection_id', '=', connection.id),
+                    ('flow', '=', self._flow),
+                    ('ramp_id', 'in', [row['ramp_id'] for row in rows]),
+                ],
+                ['ramp_id', 'res_id', 'state', 'sync_attempt', 'is_told', 'is_withheld'],
+            )
+        }
         own = []
         for row in rows:
             record = records.get(row['ramp_id'], self.env['ramp.record'])
@@ -96,7 +112,11 @@ class RampFlowStore(models.AbstractModel):
         if isinstance(entity, str) and connection._is_other_entity(entity):
             return self._of_another_entity()
         # a statement names what is from before, too, and has to add up
-        if self._from_start_date and self._is_before_start_date(connection, row) and not self.env.context.get('ramp_of_statement'):
+        if (
+            self._from_start_date
+            and self._is_before_start_date(connection, row)
+            and not self.env.context.get('ramp_of_statement')
+        ):
             return self._reason_too_early()
         return None
 
@@ -107,7 +127,9 @@ class RampFlowStore(models.AbstractModel):
         return self.env._('It is from before the start date of the connection.')
 
     def _store_ledger_rows(self, connection, rows, asked):
-        """Put rows into the ledger, with what else they tell (see `_on_rows_stored`): together, or, where one stops the others, one by one."""
+        """Put rows into the ledger, with what else they tell (see `_on_rows_stored`): together, or, where one stops the
+        others, one by one.
+        """
         if not rows:
             return
         try:
@@ -131,46 +153,69 @@ class RampFlowStore(models.AbstractModel):
             try:
                 with self.env.cr.savepoint():
                     self.env['ramp.record']._upsert_page(connection, self._flow, [part], asked, updates=self._updates)
-                    record = self.env['ramp.record'].search([
-                        ('connection_id', '=', connection.id), ('flow', '=', self._flow), ('ramp_id', '=', part['ramp_id'])])
+                    record = self.env['ramp.record'].search(
+                        [
+                            ('connection_id', '=', connection.id),
+                            ('flow', '=', self._flow),
+                            ('ramp_id', '=', part['ramp_id']),
+                        ]
+                    )
                     if record.state in OPEN_STATES:
                         record._mark_failed(self._describe_single_failure(error))
                 return
             except Exception as further:
                 if not is_of_object(further, undone=True):
                     raise
-                _logger.info('Ramp flow %s: %s is not even kept as it is: %s', self._flow, part['ramp_id'], type(further).__name__)
+                _logger.info(
+                    'Ramp flow %s: %s is not even kept as it is: %s',
+                    self._flow,
+                    part['ramp_id'],
+                    type(further).__name__,
+                )
 
     def _describe_single_failure(self, error):
         """The sentence for an object that failed in a way nobody thought of."""
         return self.env._('It could not be booked (%s). The server log has the details.', type(error).__name__)
 
     def _on_rows_stored(self, connection, rows, asked):
-        """What else a page tells: a constant number of queries. Here: what became new of booked objects (see `_get_late_details`)."""
+        """What else a page tells: a constant number of queries. Here: what became new of booked objects (see
+        `_get_late_details`).
+        """
         values = {row['ramp_id']: row['value'] for row in rows if 'value' in row}
         extras = {ramp_id: jsonable(self._get_late_details(value)) for ramp_id, value in values.items()}
         if not any(extras.values()):
             return
         noted = {}
         for record in self.env['ramp.record'].search_fetch(
-                [('connection_id', '=', connection.id), ('flow', '=', self._flow), ('ramp_id', 'in', list(extras)),
-                 ('res_id', '!=', False)],
-                ['ramp_id', 'res_model', 'res_id', 'noted']):
+            [
+                ('connection_id', '=', connection.id),
+                ('flow', '=', self._flow),
+                ('ramp_id', 'in', list(extras)),
+                ('res_id', '!=', False),
+            ],
+            ['ramp_id', 'res_model', 'res_id', 'noted'],
+        ):
             before = record.noted or {}
             if before.get('extras') != extras[record.ramp_id]:
-                if self._is_late_detail_shown(before.get('extras'), extras[record.ramp_id]) and not self._log_late_details_safely(
-                        connection, record, before['extras'], values[record.ramp_id]):
+                if self._is_late_detail_shown(
+                    before.get('extras'), extras[record.ramp_id]
+                ) and not self._log_late_details_safely(connection, record, before['extras'], values[record.ramp_id]):
                     continue
                 noted[record.id] = {**before, 'extras': extras[record.ramp_id]}
         self.env['ramp.record']._store_noted(noted)
 
     def _is_late_detail_shown(self, before, now):
-        """Whether something of `_get_late_details` that a document's page tells is not as it was; before: None where that is not known."""
+        """Whether something of `_get_late_details` that a document's page tells is not as it was; before: None where
+        that is not known.
+        """
         return before is not None and any(
-            before.get(key) != now.get(key) for key in {*before, *now} if key not in self._quiet_extras)
+            before.get(key) != now.get(key) for key in {*before, *now} if key not in self._quiet_extras
+        )
 
     def _log_late_details_safely(self, connection, record, before, value):
-        """See `_log_late_details`. Returns whether it could be done; else it is tried with the next run, and what else the page tells is stored."""
+        """See `_log_late_details`. Returns whether it could be done; else it is tried with the next run, and what else
+        the page tells is stored.
+        """
         try:
             with self.env.cr.savepoint():
                 self._log_late_details(connection, record, before, value)
@@ -200,8 +245,14 @@ class RampFlowStore(models.AbstractModel):
             if money is not None:
                 currency = self.env['ramp.coding']._get_currency(money.currency)
                 row.update(amount=money.decimal, currency_id=currency.id)
-            return {'ramp_id': value.id, 'payload': payload, 'payload_hash': json_digest(jsonable(self._get_booking_facts(value))),
-                    'ready': bool(self._sync_type) and self._is_ready_in_ramp(payload), 'value': value, **row}
+            return {
+                'ramp_id': value.id,
+                'payload': payload,
+                'payload_hash': json_digest(jsonable(self._get_booking_facts(value))),
+                'ready': bool(self._sync_type) and self._is_ready_in_ramp(payload),
+                'value': value,
+                **row,
+            }
         except Exception as error:
             if not is_of_object(error):
                 raise
@@ -219,7 +270,12 @@ class RampFlowStore(models.AbstractModel):
         identity = payload.get('id') if isinstance(payload, dict) else None
         if not is_uuid(identity):
             identity = f'malformed-{found[:32]}'
-        return {'ramp_id': identity.lower(), 'payload': payload, 'payload_hash': found, 'name': self._name_of_unreadable(payload)}
+        return {
+            'ramp_id': identity.lower(),
+            'payload': payload,
+            'payload_hash': found,
+            'name': self._name_of_unreadable(payload),
+        }
 
     def _name_of_unreadable(self, payload):
         """What a person may know a payload by that cannot be read as a whole."""

@@ -19,16 +19,22 @@ class RampFlowWithhold(models.AbstractModel):
     _synced_at = 'synced_at'  # key of when an object was exported
 
     def _is_exported_elsewhere(self, connection, row, record):
-        """Whether Ramp says of an object that its outcome was accepted, and it was not this connection that told of one.
+        """Whether Ramp says of an object that its outcome was accepted, and it was not this connection that told of
+        one.
 
-        Such an object is in the books of whoever exported it: nothing but a person's decision in Ramp makes it bookable here.
+        Such an object is in the books of whoever exported it: nothing but a person's decision in Ramp makes it bookable
+        here.
 
         :param record: its record in the ledger, or an empty one
         """
         return self._was_told_elsewhere(row['payload'], record)
 
     def _was_told_elsewhere(self, payload, record):
-        return isinstance(payload, dict) and self._is_synced_in_ramp(payload) and not (record.res_id or record.sync_attempt or record.is_told)
+        return (
+            isinstance(payload, dict)
+            and self._is_synced_in_ramp(payload)
+            and not (record.res_id or record.sync_attempt or record.is_told)
+        )
 
     def _skip_unlisted_rows(self, records):
         """Leave out what a list of everything does not show, where that says that it is gone."""
@@ -50,7 +56,9 @@ class RampFlowWithhold(models.AbstractModel):
                 if self._is_exported_elsewhere(connection, row, record):
                     self._store_withheld_rows(connection, [(row, record)], asked)
                 elif self._is_synced_in_ramp(payload):
-                    ready.append(record.ramp_id)  # its document was deleted here after it was confirmed, and somebody pressed Retry
+                    ready.append(
+                        record.ramp_id
+                    )  # its document was deleted here after it was confirmed, and somebody pressed Retry
                 elif self._is_ready_in_ramp(payload):
                     record._upsert_page(connection, self._flow, [row], asked)
                     ready.append(row['ramp_id'])
@@ -62,15 +70,29 @@ class RampFlowWithhold(models.AbstractModel):
         """Put a page into the ledger of which Ramp offers some, and others not (yet)."""
         offered, withheld = [], []
         for row, record in self._filter_own_rows(connection, payloads):
-            is_offered = 'value' in row and self._is_ready_in_ramp(row['payload']) and not self._is_before_start_date(connection, row)
+            is_offered = (
+                'value' in row
+                and self._is_ready_in_ramp(row['payload'])
+                and not self._is_before_start_date(connection, row)
+            )
             (offered if is_offered else withheld).append((row, record))
         if offered:
             self._store_ledger_rows(connection, [row for row, _record in offered], asked)
-        self._store_withheld_rows(connection, [
-            (row, record) for row, record in withheld
-            if record or self._counts_in_balance(row)
-            or self._is_exported_elsewhere(connection, row, record) and not self._is_before_start_date(connection, row)], asked)
-        self.env['ramp.record']._mark_seen(connection, self._flow, [row['ramp_id'] for row, _record in offered + withheld], asked)
+        self._store_withheld_rows(
+            connection,
+            [
+                (row, record)
+                for row, record in withheld
+                if record
+                or self._counts_in_balance(row)
+                or self._is_exported_elsewhere(connection, row, record)
+                and not self._is_before_start_date(connection, row)
+            ],
+            asked,
+        )
+        self.env['ramp.record']._mark_seen(
+            connection, self._flow, [row['ramp_id'] for row, _record in offered + withheld], asked
+        )
 
     def _store_unseen_answers(self, connection, answers, asked):
         """:param answers: {id of the ledger's row: payload, None: Ramp does not have it any more}"""
@@ -83,7 +105,8 @@ class RampFlowWithhold(models.AbstractModel):
         return row.get('has_moved') or row.get('open_amount')
 
     def _store_withheld_rows(self, connection, rows, asked):
-        """Objects that Ramp shows, but does not offer (any more): what is not booked waits, or was exported by somebody else.
+        """Objects that Ramp shows, but does not offer (any more): what is not booked waits, or was exported by somebody
+        else.
 
         What is booked is looked at for what changed in Ramp since. Returns nothing.
 
@@ -92,8 +115,16 @@ class RampFlowWithhold(models.AbstractModel):
         booked = [row for row, record in rows if record.res_id]
         if booked:
             self._store_ledger_rows(connection, booked, asked)
-        self.env['ramp.record']._upsert_withheld(connection, self._flow, [
-            {**row, **self._get_withheld_state_safely(connection, row, record)} for row, record in rows if not record.res_id], asked)
+        self.env['ramp.record']._upsert_withheld(
+            connection,
+            self._flow,
+            [
+                {**row, **self._get_withheld_state_safely(connection, row, record)}
+                for row, record in rows
+                if not record.res_id
+            ],
+            asked,
+        )
 
     def _get_withheld_state_safely(self, connection, row, record):
         """See `_get_withheld_state`; of one that is too odd for that, that it is."""
@@ -102,11 +133,18 @@ class RampFlowWithhold(models.AbstractModel):
         except Exception as error:
             if not is_of_object(error):
                 raise
-            return {'state': 'held', 'error_message': self.env._(
-                'Ramp sent something that cannot be read (%s). Ask Ramp about it, or ignore it.', type(error).__name__)}
+            return {
+                'state': 'held',
+                'error_message': self.env._(
+                    'Ramp sent something that cannot be read (%s). Ask Ramp about it, or ignore it.',
+                    type(error).__name__,
+                ),
+            }
 
     def _get_withheld_state(self, connection, row, record):
-        """State and reason (`error_message`) of an object that Ramp does not offer. record: its record in the ledger, or an empty one."""
+        """State and reason (`error_message`) of an object that Ramp does not offer. record: its record in the ledger,
+        or an empty one.
+        """
         if self._is_before_start_date(connection, row):
             return {'state': 'ignored', 'error_message': self._reason_too_early()}
         reason = self._reason_never_booked(connection, row)
@@ -114,14 +152,27 @@ class RampFlowWithhold(models.AbstractModel):
             return {'state': 'ignored', 'error_message': reason}
         if isinstance(row['payload'], dict) and self._is_synced_in_ramp(row['payload']):
             if self._was_exported_before(connection, row, record):
-                return {'state': 'ignored', 'error_message': self.env._('It was exported from Ramp before this connection was there.')}
-            return {'state': 'held', 'error_message': self.env._(
-                'It was exported from Ramp without this connection, so it is not booked here. If it is in the books, ignore it; if not, '
-                'mark it as not synced in Ramp (its sync history), and it comes.')}
-        return {'state': 'pending', 'error_message': self.env._('It is not marked as ready in Ramp; it comes when it is.')}
+                return {
+                    'state': 'ignored',
+                    'error_message': self.env._('It was exported from Ramp before this connection was there.'),
+                }
+            return {
+                'state': 'held',
+                'error_message': self.env._(
+                    'It was exported from Ramp without this connection, so it is not booked here. If it is in the '
+                    'books, ignore it; if not, '
+                    'mark it as not synced in Ramp (its sync history), and it comes.'
+                ),
+            }
+        return {
+            'state': 'pending',
+            'error_message': self.env._('It is not marked as ready in Ramp; it comes when it is.'),
+        }
 
     def _reason_never_booked(self, connection, row):
-        """Why nothing will ever be booked of an object, as a sentence (it was declined, canceled, archived); None: something may be."""
+        """Why nothing will ever be booked of an object, as a sentence (it was declined, canceled, archived); None:
+        something may be.
+        """
         try:
             if 'value' in row:
                 self._check_ramp_state(connection, row['value'])
@@ -137,11 +188,18 @@ class RampFlowWithhold(models.AbstractModel):
     def _was_exported_before(self, connection, row, record):
         """Whether an object that another system exported was exported before this connection was there.
 
-        Where Ramp does not say when that was: what is exported at the connection's first look at all of the flow was before; so it stays.
+        Where Ramp does not say when that was: what is exported at the connection's first look at all of the flow was
+        before; so it stays.
         """
         with contextlib.suppress(ValueError):  # it does not say, or says it in no form that is known
             # Ramp tells the second: what was exported in that of the connection's creation is a question
-            return parse_utc(row['payload'].get(self._synced_at)).replace(tzinfo=None) < connection.create_date.replace(microsecond=0)
-        was_before = record.state == 'ignored' and record.is_withheld and isinstance(record.payload, dict) and (
-            self._is_synced_in_ramp(record.payload))
+            return parse_utc(row['payload'].get(self._synced_at)).replace(tzinfo=None) < connection.create_date.replace(
+                microsecond=0
+            )
+        was_before = (
+            record.state == 'ignored'
+            and record.is_withheld
+            and isinstance(record.payload, dict)
+            and (self._is_synced_in_ramp(record.payload))
+        )
         return was_before or not record and self._flow not in (connection.looked_at or ())

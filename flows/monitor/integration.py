@@ -6,10 +6,11 @@ from ...ramp_api import read_accounting_provider
 
 
 class RampFlowSeat(models.AbstractModel):
-    """The settings of the accounting seat: what Ramp shows and lists only to those who ask for it; see `_wanted_seat_settings`.
+    """The settings of the accounting seat: what Ramp shows and lists only to those who ask for it; see
+    `_wanted_seat_settings`.
 
-    Schema: ApiAccountingConnectionSettingsUpdateParams of PATCH /accounting/connection/{connection_id} (2026-08-01, beta). A comparison of
-    states, as all that goes to Ramp: hourly, and whenever what the connection wants changes.
+    Schema: ApiAccountingConnectionSettingsUpdateParams of PATCH /accounting/connection/{connection_id} (2026-08-01,
+    beta). A comparison of states, as all that goes to Ramp: hourly, and whenever what the connection wants changes.
     """
 
     _name = 'ramp.flow.seat'
@@ -32,13 +33,21 @@ class RampFlowSeat(models.AbstractModel):
         if not changes:
             return
         # all of ours, should Ramp take the rest for switched off
-        answer = read_accounting_provider(client.patch(
-            f'/accounting/connection/{connection.accounting_connection_id}', {'settings': wanted}, idempotent=True))
+        answer = read_accounting_provider(
+            client.patch(
+                f'/accounting/connection/{connection.accounting_connection_id}', {'settings': wanted}, idempotent=True
+            )
+        )
         left = sorted(name for name in changes if answer.settings.get(name, False) != wanted[name])
         if left:
-            raise UserError(self.env._(
-                'Connection %(name)s: Ramp left these settings of the accounting connection as they were: %(settings)s. Without them, '
-                'vendor credits or the buttons Sync are missing in Ramp. Ask Ramp whether they can be used.',
-                name=connection.name, settings=', '.join(left)))
+            raise UserError(
+                self.env._(
+                    'Connection %(name)s: Ramp left these settings of the accounting connection as they were: '
+                    '%(settings)s. Without them, '
+                    'vendor credits or the buttons Sync are missing in Ramp. Ask Ramp whether they can be used.',
+                    name=connection.name,
+                    settings=', '.join(left),
+                )
+            )
         if 'vendor_credits_enabled' in changes:
             self.env['ramp.flow.vendor_credit']._trigger()  # what was on no list is there now

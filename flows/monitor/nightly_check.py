@@ -16,16 +16,22 @@ _logger = logging.getLogger(__name__)
 
 EVERYTHING = timedelta(days=7)  # so often all since the start date is read; else what is of the last months
 MONTHS = 3
-POLICIES = {'bill': 'bill_post', 'vendor_credit': 'bill_post', 'reimbursement': 'reimbursement_post', 'transaction': 'card_post',
-            'statement': 'statement_post'}  # whether a document is to be posted
+POLICIES = {
+    'bill': 'bill_post',
+    'vendor_credit': 'bill_post',
+    'reimbursement': 'reimbursement_post',
+    'transaction': 'card_post',
+    'statement': 'statement_post',
+}  # whether a document is to be posted
 
 
 class RampFlowWatch(models.AbstractModel):
     """The nightly check: what no list of what is ready tells, in Ramp and in Odoo.
 
-    In Ramp: everything is read, whatever is offered of it, so that the tie-out knows what is not marked as ready, and what somebody
-    exported without this connection. In Odoo: documents that were deleted, reset to draft, cancelled, reversed or edited after they were
-    booked. What is found is opened: it is to clear, with its reason, until it is mended or somebody accepts it (Retry).
+    In Ramp: everything is read, whatever is offered of it, so that the tie-out knows what is not marked as ready, and
+    what somebody exported without this connection. In Odoo: documents that were deleted, reset to draft, cancelled,
+    reversed or edited after they were booked. What is found is opened: it is to clear, with its reason, until it is
+    mended or somebody accepts it (Retry).
 
     Each flow is judged alone: the run names those that could not be looked at, and has looked at the others.
     """
@@ -51,22 +57,31 @@ class RampFlowWatch(models.AbstractModel):
         if not is_full:
             since = max(since, (started.replace(day=1) - relativedelta(months=MONTHS)).strftime('%Y-%m-%dT00:00:00Z'))
         self.env.cr.rollback()
-        flows = [flow for flow in connection._flow_models()
-                 if flow._is_enabled_for(connection) and (flow._sends or hasattr(flow, '_get_nightly_listings'))]
+        flows = [
+            flow
+            for flow in connection._flow_models()
+            if flow._is_enabled_for(connection) and (flow._sends or hasattr(flow, '_get_nightly_listings'))
+        ]
         names = [flow._flow for flow in flows]
         done = names.index(place['flow']) if place.get('flow') in names else 0
-        judged = {'failed': place.get('failed', {}), 'left_out': place.get('left_out', [])}  # by the runs before, which this one continues
+        judged = {
+            'failed': place.get('failed', {}),
+            'left_out': place.get('left_out', []),
+        }  # by the runs before, which this one continues
         for number, flow in enumerate(flows[done:]):
             try:
-                stopped = {} if number and self._is_job_time_up() else self._read_flow_objects(
-                    connection, client, self.env[flow._name], since, started, place)
+                stopped = (
+                    {}
+                    if number and self._is_job_time_up()
+                    else self._read_flow_objects(connection, client, self.env[flow._name], since, started, place)
+                )
             except RampOutOfTime as error:
                 self.env.cr.rollback()
                 self._transaction(run._leave_off, {**judged, 'flow': flow._flow, **getattr(error, 'place', {})})
                 raise
             except RampConnectionError:
                 if is_full:
-                    self._transaction(self._note_looked_at, connection, names[:done + number], judged)
+                    self._transaction(self._note_looked_at, connection, names[: done + number], judged)
                 raise  # Ramp is not there: no use in asking for the others now
             except Exception as error:
                 self._judge_flow_failure(connection, client, flow, error, judged)
@@ -90,7 +105,9 @@ class RampFlowWatch(models.AbstractModel):
             raise UserError('\n'.join(judged['failed'].values()))
 
     def _judge_flow_failure(self, connection, client, flow, error, judged):
-        """One flow could not be looked at, which is no reason not to look at the others. What is nobody's fault is raised."""
+        """One flow could not be looked at, which is no reason not to look at the others. What is nobody's fault is
+        raised.
+        """
         self.env.cr.rollback()
         if isinstance(error, RampError):
             if error.status == 403 and self._is_not_included(client, flow):
@@ -102,17 +119,28 @@ class RampFlowWatch(models.AbstractModel):
             reason = str(error)
         elif is_of_object(error, undone=True):
             _logger.error('The nightly check of %s failed', flow._flow, exc_info=error)
-            reason = str(error) if isinstance(error, UserError) else self.env._(
-                'unexpected: %s. The server log has the details.', type(error).__name__)
+            reason = (
+                str(error)
+                if isinstance(error, UserError)
+                else self.env._('unexpected: %s. The server log has the details.', type(error).__name__)
+            )
         else:
             raise error
-        judged['failed'] = {**judged['failed'], flow._flow: self.env._(
-            'Nightly check of connection %(name)s: %(flow)s could not be looked at. %(reason)s', name=connection.name,
-            flow=flow._get_flow_label(), reason=reason)}
+        judged['failed'] = {
+            **judged['failed'],
+            flow._flow: self.env._(
+                'Nightly check of connection %(name)s: %(flow)s could not be looked at. %(reason)s',
+                name=connection.name,
+                flow=flow._get_flow_label(),
+                reason=reason,
+            ),
+        }
 
     @staticmethod
     def _is_not_included(client, flow):
-        """Whether Ramp refuses what a flow is about although the app has the permissions for it: then the subscription lacks it."""
+        """Whether Ramp refuses what a flow is about although the app has the permissions for it: then the subscription
+        lacks it.
+        """
         switch = getattr(flow, '_switch', None)
         return bool(switch) and client.granted_scopes.issuperset(OPTIONAL_SCOPES[switch])
 
@@ -141,12 +169,19 @@ class RampFlowWatch(models.AbstractModel):
             connection.looked_at = sorted(found)
 
     def _note_left_out(self, connection, left_out):
-        """What the subscription does not include is said once, on the connection's page; it is looked for again each night."""
+        """What the subscription does not include is said once, on the connection's page; it is looked for again each
+        night.
+        """
         before = connection.left_out or []
         for name in sorted(set(left_out) - set(before)):
-            connection._message_log(body=self.env._(
-                'Ramp does not let Odoo use %s: the subscription of the business does not include them (Ramp Plus). Everything else goes '
-                'on. Switch them off here if that is to stay.', self.env[f'ramp.flow.{name}']._get_flow_label()))
+            connection._message_log(
+                body=self.env._(
+                    'Ramp does not let Odoo use %s: the subscription of the business does not include them (Ramp '
+                    'Plus). Everything else goes '
+                    'on. Switch them off here if that is to stay.',
+                    self.env[f'ramp.flow.{name}']._get_flow_label(),
+                )
+            )
         if sorted(left_out) != sorted(before):
             connection.left_out = sorted(left_out) or False
 
@@ -160,15 +195,36 @@ class RampFlowWatch(models.AbstractModel):
         for record in (opened - Record.browse(found)).try_lock_for_update():
             record.finding = False
             # one whose document is gone meanwhile, or that is held for something else now, is not settled by this
-            if record.res_id and record.state == 'held' and not (record.is_question or record.attempts or record.late_payload):
-                record.write({'state': 'confirmed' if record.is_told or not self._is_told_to_ramp(record) else 'done', 'error_message': False})
-        records = Record.browse(found).try_lock_for_update().filtered(lambda record: record.state in ('confirmed', 'done', 'held'))
+            if (
+                record.res_id
+                and record.state == 'held'
+                and not (record.is_question or record.attempts or record.late_payload)
+            ):
+                record.write(
+                    {
+                        'state': 'confirmed' if record.is_told or not self._is_told_to_ramp(record) else 'done',
+                        'error_message': False,
+                    }
+                )
+        records = (
+            Record.browse(found)
+            .try_lock_for_update()
+            .filtered(lambda record: record.state in ('confirmed', 'done', 'held'))
+        )
         for record in records:
             kind, text = found[record.id]
             if (record.noted or {}).get('accepted') == kind or record.state == 'held' and not record.finding:
                 continue
             if (record.state, record.finding, record.error_message) != ('held', kind, text):
-                record.write({'state': 'held', 'finding': kind, 'error_message': text, 'is_question': False, 'next_attempt': False})
+                record.write(
+                    {
+                        'state': 'held',
+                        'finding': kind,
+                        'error_message': text,
+                        'is_question': False,
+                        'next_attempt': False,
+                    }
+                )
         run.write({'seen': run.seen + len(found), 'held': run.held + len(records)})
 
     def _is_told_to_ramp(self, record):
@@ -179,8 +235,9 @@ class RampFlowWatch(models.AbstractModel):
         report = self.env['report.ramp_connector.tie_out']
         report._flush_read_models()
         found = {}
-        rows = self.env.execute_query(SQL(
-            """
+        rows = self.env.execute_query(
+            SQL(
+                """
             SELECT r.id, r.flow, COALESCE(m.name, p.name, ''), CASE
                        WHEN m.id IS NULL AND p.id IS NULL THEN 'deleted'
                        WHEN m.state = 'cancel' OR p.state IN ('canceled', 'rejected') THEN 'cancelled'
@@ -199,23 +256,35 @@ class RampFlowWatch(models.AbstractModel):
                        m.amount_total <> abs(r.amount) OR m.currency_id <> r.currency_id)
                     OR EXISTS (
                        SELECT FROM account_move o WHERE o.reversed_entry_id = m.id AND o.state = 'posted'))
-            """, connection=connection.id))
+            """,
+                connection=connection.id,
+            )
+        )
         sentences = self._get_finding_texts()
         for record, flow, name, kind in rows:
             is_draft_by_policy = kind == 'draft' and flow in POLICIES and connection[POLICIES[flow]] == 'draft'
             if not is_draft_by_policy:
                 found[record] = kind, sentences[kind] % {'name': name}
-        for record, name in self.env.execute_query(SQL(
+        for record, name in self.env.execute_query(
+            SQL(
                 """
                 SELECT id, name FROM ramp_record
                  WHERE connection_id = %s AND res_id IS NOT NULL AND seen_at < (noted ->> 'vanished')::timestamp
-                """, connection.id)):
+                """,
+                connection.id,
+            )
+        ):
             found.setdefault(record, ('vanished', sentences['vanished'] % {'name': name or ''}))
         _sums, odd = report._read_monthly_figures(connection, None, self.env.cr.now().date())
-        for differences in report._differences_by_month(connection, [
-                row for row in odd if row[4] and row[4] not in found]).values():
+        for differences in report._differences_by_month(
+            connection, [row for row in odd if row[4] and row[4] not in found]
+        ).values():
             for difference in differences:
-                if difference['kind'] == 'edited' or difference['kind'] == 'period' and connection.lock_date_policy == 'hold':
+                if (
+                    difference['kind'] == 'edited'
+                    or difference['kind'] == 'period'
+                    and connection.lock_date_policy == 'hold'
+                ):
                     found[difference['record_id']] = difference['kind'], difference['text']
         return found
 
@@ -224,10 +293,31 @@ class RampFlowWatch(models.AbstractModel):
         remedy = self.env._('If that is right, press Retry to accept it.')
         return {
             'deleted': self.env._('Its document was deleted in Odoo.'),
-            **{kind: f'{sentence} {remedy}' for kind, sentence in (
-                ('cancelled', self.env._('Its document %(name)s was cancelled in Odoo after it was booked. Set it back and post it.')),
-                ('draft', self.env._('Its document %(name)s was reset to draft in Odoo after it was booked. Post it.')),
-                ('vanished', self.env._('Ramp no longer has %(name)s, which is booked. If it was deleted there, reverse its document.')),
-                ('reversed', self.env._('Its document %(name)s was reversed in Odoo after it was booked.')),
-                ('edited', self.env._('Its document %(name)s was edited in Odoo: it does not come to what Ramp says.')))},
+            **{
+                kind: f'{sentence} {remedy}'
+                for kind, sentence in (
+                    (
+                        'cancelled',
+                        self.env._(
+                            'Its document %(name)s was cancelled in Odoo after it was booked. Set it back and post it.'
+                        ),
+                    ),
+                    (
+                        'draft',
+                        self.env._('Its document %(name)s was reset to draft in Odoo after it was booked. Post it.'),
+                    ),
+                    (
+                        'vanished',
+                        self.env._(
+                            'Ramp no longer has %(name)s, which is booked. If it was deleted there, reverse its '
+                            'document.'
+                        ),
+                    ),
+                    ('reversed', self.env._('Its document %(name)s was reversed in Odoo after it was booked.')),
+                    (
+                        'edited',
+                        self.env._('Its document %(name)s was edited in Odoo: it does not come to what Ramp says.'),
+                    ),
+                )
+            },
         }

@@ -16,8 +16,9 @@ class RampFlowWebhook(models.AbstractModel):
         (Ramp sends a challenge to the address; the controller keeps it and wakes the job)
         POST /webhooks/<id>/verify -> active                          COMMIT
 
-    There is no way to change a subscription: another one takes its place, at another address. Whatever Ramp has for an address of ours
-    and we do not know, a crash left behind. Nothing depends on all this: without it the jobs look by themselves, only later.
+    There is no way to change a subscription: another one takes its place, at another address. Whatever Ramp has for an
+    address of ours and we do not know, a crash left behind. Nothing depends on all this: without it the jobs look by
+    themselves, only later.
     """
 
     _name = 'ramp.flow.webhook'
@@ -43,13 +44,21 @@ class RampFlowWebhook(models.AbstractModel):
         webhook._delete_subscriptions(client, [item for item in there if item not in kept])
         if not kept:
             message = webhook.message
-            if any(item.status == 'pending_verification' for item in there) and webhook.state == 'pending' and not webhook.challenge:
-                message = self.env._('Ramp could not reach %s: nothing arrived within half an hour.', webhook._endpoint_url())
+            if (
+                any(item.status == 'pending_verification' for item in there)
+                and webhook.state == 'pending'
+                and not webhook.challenge
+            ):
+                message = self.env._(
+                    'Ramp could not reach %s: nothing arrived within half an hour.', webhook._endpoint_url()
+                )
             self._transaction(self._forget_subscription, webhook)
             if not connection._wants_webhook():
                 return
-            webhook = self._transaction(webhook.create, {
-                'connection_id': connection.id, 'database': connection.sudo().database, 'message': message})
+            webhook = self._transaction(
+                webhook.create,
+                {'connection_id': connection.id, 'database': connection.sudo().database, 'message': message},
+            )
         try:
             self._complete_subscription(connection, client, webhook, kept)
         except (RampConnectionError, RampOutOfTime):
@@ -61,8 +70,13 @@ class RampFlowWebhook(models.AbstractModel):
 
     def _is_in_order(self, connection, webhook, subscription):
         """Whether a subscription at our address can stay, or has to make place for another one."""
-        if (subscription.id != webhook.ramp_id or not webhook.secret or subscription.endpoint_url != webhook._endpoint_url()
-                or webhook.database != connection.sudo().database or sorted(subscription.event_types) != connection._wanted_event_types()):
+        if (
+            subscription.id != webhook.ramp_id
+            or not webhook.secret
+            or subscription.endpoint_url != webhook._endpoint_url()
+            or webhook.database != connection.sudo().database
+            or sorted(subscription.event_types) != connection._wanted_event_types()
+        ):
             return False
         waits = webhook.state == 'pending' and (webhook.challenge or self.env.cr.now() - webhook.create_date < PATIENCE)
         return subscription.status == 'active' or subscription.status == 'pending_verification' and bool(waits)
@@ -74,10 +88,13 @@ class RampFlowWebhook(models.AbstractModel):
         if subscription.status == 'pending_verification':
             if not webhook.challenge:
                 return
-            answer = client.post(f'/webhooks/{subscription.id}/verify', {'challenge': webhook.challenge}, idempotent=True)
+            answer = client.post(
+                f'/webhooks/{subscription.id}/verify', {'challenge': webhook.challenge}, idempotent=True
+            )
             if isinstance(answer, dict) and answer.get('success') is False:
-                raise RampError(self.env._(
-                    'Ramp did not accept its challenge. Another subscription is made with the next run.'))
+                raise RampError(
+                    self.env._('Ramp did not accept its challenge. Another subscription is made with the next run.')
+                )
         if webhook.state != 'active':
             self._transaction(self._activate_subscription, webhook)
 
@@ -91,10 +108,17 @@ class RampFlowWebhook(models.AbstractModel):
         webhook.unlink()
 
     def _create_subscription(self, connection, client, webhook):
-        subscription = read_subscription(client.post('/webhooks', {
-            'endpoint_url': webhook._endpoint_url(), 'event_types': connection._wanted_event_types(),
-            # which of several databases it is for; Odoo itself understands it
-            'additional_headers': {'X-Odoo-Database': self.env.cr.dbname}}))
+        subscription = read_subscription(
+            client.post(
+                '/webhooks',
+                {
+                    'endpoint_url': webhook._endpoint_url(),
+                    'event_types': connection._wanted_event_types(),
+                    # which of several databases it is for; Odoo itself understands it
+                    'additional_headers': {'X-Odoo-Database': self.env.cr.dbname},
+                },
+            )
+        )
         if not subscription.secret:
             raise PayloadError('secret', 'missing')
         self._transaction(self._store_subscription, webhook, subscription)

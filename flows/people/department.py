@@ -5,7 +5,9 @@ from ...ramp_api import read_department
 
 
 class RampFlowDepartment(models.AbstractModel):
-    """Departments. Ramp has no tree of them: where two are called the same, the whole path is the name. Schema: Department."""
+    """Departments. Ramp has no tree of them: where two are called the same, the whole path is the name. Schema:
+    Department.
+    """
 
     _name = 'ramp.flow.department'
     _inherit = ['ramp.flow.place', 'ramp.flow.push']
@@ -28,7 +30,9 @@ class RampFlowDepartment(models.AbstractModel):
             department = self.env[self._model].browse(row[0])
             namesakes.setdefault(self._get_place_key(department.name), []).append(department)
         several = frozenset(place.id for places in namesakes.values() if len(places) > 1 for place in places)
-        return super(RampFlowDepartment, self.with_context(ramp_whole_path=several))._get_desired_values(connection, records)
+        return super(RampFlowDepartment, self.with_context(ramp_whole_path=several))._get_desired_values(
+            connection, records
+        )
 
     def _read_place_object(self, payload):
         return read_department(payload)

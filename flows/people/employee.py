@@ -5,7 +5,9 @@ from odoo.tools import SQL
 
 
 class RampFlowEmployee(models.AbstractModel):
-    """Employees of the connection's company. Which Ramp user an employee is, the link on the employee decides, whoever set it."""
+    """Employees of the connection's company. Which Ramp user an employee is, the link on the employee decides, whoever
+    set it.
+    """
 
     _name = 'ramp.flow.employee'
     _inherit = ['ramp.flow.person', 'ramp.flow.push']
@@ -23,8 +25,15 @@ class RampFlowEmployee(models.AbstractModel):
     def _get_wanted_domain(self, connection):
         if not connection.push_users:
             return Domain.FALSE
-        return (Domain('active', '=', True) & Domain('company_id', '=', connection.company_id.id)
-                & (Domain('work_email', '!=', False) | Domain('user_id.email', '!=', False) | Domain('user_id.login', 'like', '@')))
+        return (
+            Domain('active', '=', True)
+            & Domain('company_id', '=', connection.company_id.id)
+            & (
+                Domain('work_email', '!=', False)
+                | Domain('user_id.email', '!=', False)
+                | Domain('user_id.login', 'like', '@')
+            )
+        )
 
     def _reason_not_offered(self, record):
         if record.active and not record._ramp_email():
@@ -38,20 +47,29 @@ class RampFlowEmployee(models.AbstractModel):
         """EXTENDS: what was believed of an employee who is linked to somebody else now, or to nobody, is forgotten."""
         self.env['ramp.record'].flush_model()
         self.env['hr.employee'].flush_model(['ramp_user_id'])
-        self.env.cr.execute(SQL(
-            """
+        self.env.cr.execute(
+            SQL(
+                """
             UPDATE ramp_record r
                SET ramp_id = NULL, payload = NULL, payload_hash = NULL, state = 'pending', error_message = NULL, is_uncertain = TRUE,
                    attempts = 0, next_attempt = NULL, revision = COALESCE(revision, 0) + 1
               FROM hr_employee e
              WHERE r.flow = %s AND r.connection_id = ANY(%s) AND e.id = r.res_id AND r.ramp_id <> COALESCE(e.ramp_user_id, '')
-            """, self._flow, connections.ids))
+            """,
+                self._flow,
+                connections.ids,
+            )
+        )
         self.env['ramp.record'].invalidate_model()
         return super()._collect_changed_records(connections)
 
     def _make_push_jobs(self, connection, rows):
-        links = {employee.id: employee.ramp_user_id for employee in self.env['hr.employee'].with_context(active_test=False).search_fetch(
-            [('id', 'in', rows.mapped('res_id')), ('ramp_user_id', '!=', False)], ['ramp_user_id'])}
+        links = {
+            employee.id: employee.ramp_user_id
+            for employee in self.env['hr.employee']
+            .with_context(active_test=False)
+            .search_fetch([('id', 'in', rows.mapped('res_id')), ('ramp_user_id', '!=', False)], ['ramp_user_id'])
+        }
         for job in super()._make_push_jobs(connection, rows):
             if not job.ramp_id and job.res_id in links:
                 job.ramp_id, job.uncertain = links[job.res_id], True
@@ -69,8 +87,13 @@ class RampFlowEmployee(models.AbstractModel):
                 values['manager'] = None
             elif manager.ramp_user_id and manager.company_id in companies:
                 values['manager'] = manager.ramp_user_id  # until Ramp has the manager, nothing is said
-            places = {'department': departments.get(employee.department_id.id), 'location': locations.get(employee.work_location_id.id)}
-            values.update((key, ramp_id) for key, ramp_id in places.items() if ramp_id)  # Ramp lets nobody be without one again
+            places = {
+                'department': departments.get(employee.department_id.id),
+                'location': locations.get(employee.work_location_id.id),
+            }
+            values.update(
+                (key, ramp_id) for key, ramp_id in places.items() if ramp_id
+            )  # Ramp lets nobody be without one again
             further[employee.id] = values
         return further
 

@@ -28,12 +28,12 @@ class _AskedBefore(RampServerError):
 class RampFlowPerson(models.AbstractModel):
     """People as users of Ramp; schema: ApiUserCreateRequestBody. What an employee and a user of Odoo have in common.
 
-    Whoever Ramp has is found first: by the link to the Ramp user, else by the e-mail, in every list Ramp has. Somebody new is created as
-    a draft, which sends no e-mail, by a task whose id the row keeps until it has ended. Everything else follows as a change: the manager
-    (who may be created in the same run), the invitation if it is asked for.
+    Whoever Ramp has is found first: by the link to the Ramp user, else by the e-mail, in every list Ramp has. Somebody
+    new is created as a draft, which sends no e-mail, by a task whose id the row keeps until it has ended. Everything
+    else follows as a change: the manager (who may be created in the same run), the invitation if it is asked for.
 
-    Whether the person is archived in Odoo is `offered`. Who was deactivated in Ramp by somebody else stays so: only what was done here
-    (`withdrawn`) is undone here.
+    Whether the person is archived in Odoo is `offered`. Who was deactivated in Ramp by somebody else stays so: only
+    what was done here (`withdrawn`) is undone here.
     """
 
     _name = 'ramp.flow.person'
@@ -62,7 +62,9 @@ class RampFlowPerson(models.AbstractModel):
             Person = self.env[People._model]
             domain = People._get_wanted_domain(connection)
             if len(emails) <= LOOK_UP_ALONE:
-                domain &= Domain.OR(Domain(name, '=ilike', email) for name in Person._ramp_addresses for email in emails if email)
+                domain &= Domain.OR(
+                    Domain(name, '=ilike', email) for name in Person._ramp_addresses for email in emails if email
+                )
             for person in Person.search(domain):
                 email = person._ramp_email()
                 if email in emails:
@@ -70,9 +72,18 @@ class RampFlowPerson(models.AbstractModel):
         return found
 
     def _get_desired_values(self, connection, records):
-        there = {row.res_id: row.payload for row in self.env['ramp.record'].search_fetch(
-            [('connection_id', '=', connection.id), ('flow', '=', self._flow), ('res_id', 'in', records.ids), ('ramp_id', '!=', False)],
-            ['res_id', 'payload'])}
+        there = {
+            row.res_id: row.payload
+            for row in self.env['ramp.record'].search_fetch(
+                [
+                    ('connection_id', '=', connection.id),
+                    ('flow', '=', self._flow),
+                    ('res_id', 'in', records.ids),
+                    ('ramp_id', '!=', False),
+                ],
+                ['res_id', 'payload'],
+            )
+        }
         new = [person for person in records if not there.get(person.id) and not self._get_linked_user_id(person)]
         namesakes = self._find_namesakes(connection, {person._ramp_email() for person in new}) if new else {}
         further = self._get_extra_person_values(connection, records)
@@ -82,12 +93,21 @@ class RampFlowPerson(models.AbstractModel):
             if person not in new:
                 desired[person.id] = self._prepare_person_values(connection, person, known, email, further[person.id])
             elif not email:
-                desired[person.id] = Held(self.env._('Ramp knows people by their e-mail address, and "%s" is none.', clean_text(
-                    person._ramp_address()) or '-'))
+                desired[person.id] = Held(
+                    self.env._(
+                        'Ramp knows people by their e-mail address, and "%s" is none.',
+                        clean_text(person._ramp_address()) or '-',
+                    )
+                )
             elif len(namesakes[email]) > 1:
-                desired[person.id] = Held(self.env._(
-                    'More than one person has the e-mail %(email)s: %(names)s. Give each one an e-mail of their own.', email=email,
-                    names=', '.join(other.name for other in namesakes[email])))
+                desired[person.id] = Held(
+                    self.env._(
+                        'More than one person has the e-mail %(email)s: %(names)s. Give each one an e-mail of their '
+                        'own.',
+                        email=email,
+                        names=', '.join(other.name for other in namesakes[email]),
+                    )
+                )
             else:
                 desired[person.id] = self._prepare_person_values(connection, person, known, email, further[person.id])
         return desired
@@ -133,7 +153,9 @@ class RampFlowPerson(models.AbstractModel):
                 job.error = self.env._('Ramp is creating the user.')
             elif job.state == 'confirmed':
                 job.error = ' '.join(self._describe_person_remarks(job)) or None
-        settled = self.env['ramp.record'].browse(job.id for job in jobs if job.known or job.state == 'held' and not job.blocked)
+        settled = self.env['ramp.record'].browse(
+            job.id for job in jobs if job.known or job.state == 'held' and not job.blocked
+        )
         self.env['ramp.record']._store_noted(dict.fromkeys(settled.filtered('noted').ids, {}))
         if any((job.known or {}).get('task') and job.state == 'pending' for job in jobs):
             # the job belongs to the system; see `_trigger`
@@ -153,12 +175,21 @@ class RampFlowPerson(models.AbstractModel):
         """What a person should know of somebody who is in Ramp, a sentence each."""
         known = job.known
         if known['status'] == 'USER_DRAFT':
-            yield self.env._('The invitation is scheduled in Ramp.') if known['invited'] else self.env._(
-                'The user is a draft: no invitation was sent.')
+            yield (
+                self.env._('The invitation is scheduled in Ramp.')
+                if known['invited']
+                else self.env._('The user is a draft: no invitation was sent.')
+            )
         elif known['status'] in ('INVITE_PENDING', 'INVITE_EXPIRED'):
-            yield self.env._('Invited.') if known['status'] == 'INVITE_PENDING' else self.env._('The invitation has expired.')
+            yield (
+                self.env._('Invited.')
+                if known['status'] == 'INVITE_PENDING'
+                else self.env._('The invitation has expired.')
+            )
         elif known['status'] in OUT:
             yield self.env._('The user was deactivated in Ramp before; reactivate it there, if that is to end.')
         if known['email'] and known['ramp_email'] and known['email'] != known['ramp_email']:
             yield self.env._(
-                'The e-mail in Ramp is %s. Ramp lets nobody change an e-mail from outside: change it there.', known['ramp_email'])
+                'The e-mail in Ramp is %s. Ramp lets nobody change an e-mail from outside: change it there.',
+                known['ramp_email'],
+            )

@@ -23,14 +23,24 @@ class RampFlowPersonResolve(models.AbstractModel):
 
     def _resolve_uncertain_jobs(self, connection, client, jobs):
         """OVERRIDES: by the task that creates the person, by Ramp's id, by the e-mail."""
-        doubts = {job.id: self._follow_creation_task(client, job) for job in jobs if (job.known or {}).get('task') and not job.ramp_id}
+        doubts = {
+            job.id: self._follow_creation_task(client, job)
+            for job in jobs
+            if (job.known or {}).get('task') and not job.ramp_id
+        }
         jobs = [job for job in jobs if not job.blocked]
         many = len(jobs) > LOOK_UP_ALONE
         listed = {remote.ramp_id: remote for remote in self._fetch_remote_list(client, {})} if many else {}
-        asked = {row.id: row.noted['emails'] for row in self.env['ramp.record'].browse(job.id for job in jobs) if row.noted}
+        asked = {
+            row.id: row.noted['emails'] for row in self.env['ramp.record'].browse(job.id for job in jobs) if row.noted
+        }
         asked |= {job.id: [job.known['email']] for job in jobs if doubts.get(job.id) and job.known.get('email')}
-        unsure = {job.id: person.name for job in jobs for person in self.env[self._model].browse(job.res_id).exists()
-                  if not person._ramp_is_sure()}
+        unsure = {
+            job.id: person.name
+            for job in jobs
+            for person in self.env[self._model].browse(job.res_id).exists()
+            if not person._ramp_is_sure()
+        }
         owners = self._get_user_owners(connection)
         for job in jobs:
             remote = listed.get(job.ramp_id)
@@ -38,8 +48,11 @@ class RampFlowPersonResolve(models.AbstractModel):
                 remote = self._search_ramp_user(client, job)
             for email in filter(None, [(job.desired or {}).get('email'), *asked.get(job.id, ())]):
                 if not remote and not job.blocked:
-                    remote = self._match_user_by_email(job, email, [
-                        found for found in self._fetch_remote_list(client, {}) if found.values['ramp_email'] == email])
+                    remote = self._match_user_by_email(
+                        job,
+                        email,
+                        [found for found in self._fetch_remote_list(client, {}) if found.values['ramp_email'] == email],
+                    )
                     if remote and job.id in unsure:
                         remote = self._ask_which_user(job, email, remote, unsure[job.id])
             if remote and remote.unread and not job.blocked:
@@ -55,8 +68,11 @@ class RampFlowPersonResolve(models.AbstractModel):
             if owner and owner[:2] != (self._model, job.res_id):
                 job.state, job.blocked, job.uncertain, job.ramp_id = 'held', True, True, None
                 job.error = self.env._(
-                    'The user of Ramp with the e-mail %(email)s is linked to %(other)s already. Clear the Ramp ID of whoever it is not.',
-                    email=remote.values['ramp_email'], other=owner[2])
+                    'The user of Ramp with the e-mail %(email)s is linked to %(other)s already. Clear the Ramp ID of '
+                    'whoever it is not.',
+                    email=remote.values['ramp_email'],
+                    other=owner[2],
+                )
             elif job.error and job.desired and not remote:  # what the task said
                 job.state, job.known, job.uncertain = 'held', None, True
             elif job.known and job.desired and not remote:
@@ -76,9 +92,17 @@ class RampFlowPersonResolve(models.AbstractModel):
         except RampValidationError as error:
             with contextlib.suppress(ValueError):
                 uuid.UUID(job.ramp_id)
-                job.block(Held(self.env._(
-                    'Ramp refuses to show the user %(id)s: %(words)s. Odoo asks again in every run; if the Ramp ID in Odoo is wrong, '
-                    'correct or clear it.', id=job.ramp_id, words=(error.message or str(error)).rstrip('. '))))
+                job.block(
+                    Held(
+                        self.env._(
+                            'Ramp refuses to show the user %(id)s: %(words)s. Odoo asks again in every run; if the '
+                            'Ramp ID in Odoo is wrong, '
+                            'correct or clear it.',
+                            id=job.ramp_id,
+                            words=(error.message or str(error)).rstrip('. '),
+                        )
+                    )
+                )
                 job.uncertain = True
             return None
 
@@ -87,21 +111,36 @@ class RampFlowPersonResolve(models.AbstractModel):
         if len(remotes) > 1:
             job.state, job.blocked, job.uncertain = 'held', True, True
             job.error = self.env._(
-                'Ramp has more than one user with the e-mail %(email)s: %(names)s. Deactivate one of them and change its e-mail there.',
-                email=email, names=', '.join(
-                    f"{' '.join(remote.values['name'])} ({remote.ramp_id})" for remote in remotes))
+                'Ramp has more than one user with the e-mail %(email)s: %(names)s. Deactivate one of them and change '
+                'its e-mail there.',
+                email=email,
+                names=', '.join(f'{" ".join(remote.values["name"])} ({remote.ramp_id})' for remote in remotes),
+            )
         return remotes[0] if len(remotes) == 1 else None
 
     def _ask_which_user(self, job, email, remote, name):
-        """Users may change their e-mail themselves: it is no reason to take a user of Ramp for them, who may be somebody else."""
-        job.block(Held(self.env._(
-            'Ramp has the user %(user)s with the e-mail %(email)s, which is that of %(name)s here, who logs in with something else and may '
-            'have entered it. If it is the same person, have the login be that e-mail, or enter %(id)s as the Ramp ID of the employee.',
-            user=' '.join(remote.values['name']), email=email, name=name, id=remote.ramp_id)))
+        """Users may change their e-mail themselves: it is no reason to take a user of Ramp for them, who may be
+        somebody else.
+        """
+        job.block(
+            Held(
+                self.env._(
+                    'Ramp has the user %(user)s with the e-mail %(email)s, which is that of %(name)s here, who logs '
+                    'in with something else and may '
+                    'have entered it. If it is the same person, have the login be that e-mail, or enter %(id)s as the '
+                    'Ramp ID of the employee.',
+                    user=' '.join(remote.values['name']),
+                    email=email,
+                    name=name,
+                    id=remote.ramp_id,
+                )
+            )
+        )
         job.uncertain = True
 
     def _follow_creation_task(self, client, job):
-        """Look at the task that creates somebody: it leaves the job blocked (not done yet), with Ramp's id, or with the reason why not.
+        """Look at the task that creates somebody: it leaves the job blocked (not done yet), with Ramp's id, or with the
+        reason why not.
 
         Returns why nobody is to be created although nobody may be found, if so.
         """
@@ -109,7 +148,7 @@ class RampFlowPersonResolve(models.AbstractModel):
         job.known = {'since': now, **job.known}
         if not job.known.get('made'):
             try:
-                task = read_user_task(client.get(f"{self._endpoint}/deferred/status/{job.known['task']}"))
+                task = read_user_task(client.get(f'{self._endpoint}/deferred/status/{job.known["task"]}'))
             except RampNotFound:
                 if self._may_still_lag(job):
                     job.blocked = True
@@ -117,15 +156,20 @@ class RampFlowPersonResolve(models.AbstractModel):
                     job.known = None  # no such task any more: the person is there, or is created again
                 return None
             except PayloadError as error:
-                return self.env._('Ramp was asked to create the user, and Odoo cannot read what became of it (%s).', error)
+                return self.env._(
+                    'Ramp was asked to create the user, and Odoo cannot read what became of it (%s).', error
+                )
             if not task.is_done:
                 job.blocked = True
                 return None
             if not task.user_id:
                 job.known = None
                 job.error = self.env._(
-                    'Ramp could not create the user: %s. If it is somebody who was invited and has not come in yet, Ramp shows that user '
-                    'to nobody; press Retry when they have.', (task.error or self.env._('no reason given')).rstrip('. '))
+                    'Ramp could not create the user: %s. If it is somebody who was invited and has not come in yet, '
+                    'Ramp shows that user '
+                    'to nobody; press Retry when they have.',
+                    (task.error or self.env._('no reason given')).rstrip('. '),
+                )
                 return None
             job.known |= {'made': task.user_id, 'since': now}
         job.ramp_id = job.known['made']
@@ -141,20 +185,40 @@ class RampFlowPersonResolve(models.AbstractModel):
         if self._may_still_lag(job):
             job.blocked = True
         elif not job.blocked:
-            job.block(Held(self.env._(
-                '%(doubt)s Look for %(email)s among the people in Ramp, and create the user there if there is none: Odoo takes whom it '
-                'finds.', doubt=doubt, email=job.known['email'])))
+            job.block(
+                Held(
+                    self.env._(
+                        '%(doubt)s Look for %(email)s among the people in Ramp, and create the user there if there is '
+                        'none: Odoo takes whom it '
+                        'finds.',
+                        doubt=doubt,
+                        email=job.known['email'],
+                    )
+                )
+            )
 
     def _get_user_owners(self, connection):
         """{Ramp's id: (model, record id, name) of who is that user in Odoo}."""
         rows = self.env['ramp.record'].search_fetch(
-            [('connection_id', '=', connection.id), ('ramp_id', '!=', False),
-             '|', ('flow', '=', self._flow),
-             '&', ('flow', '=', 'user'), ('res_id', 'in', self.env['ramp.flow.user']._search_wanted_ids(connection).subselect()),
-             ], ['ramp_id', 'res_model', 'res_id', 'name'])
+            [
+                ('connection_id', '=', connection.id),
+                ('ramp_id', '!=', False),
+                '|',
+                ('flow', '=', self._flow),
+                '&',
+                ('flow', '=', 'user'),
+                ('res_id', 'in', self.env['ramp.flow.user']._search_wanted_ids(connection).subselect()),
+            ],
+            ['ramp_id', 'res_model', 'res_id', 'name'],
+        )
         owners = {row.ramp_id: (row.res_model, row.res_id, row.name) for row in rows}
-        for employee in self.env['hr.employee'].with_context(active_test=False).search_fetch(
-                [('company_id', '=', connection.company_id.id), ('ramp_user_id', '!=', False)], ['ramp_user_id', 'name']):
+        for employee in (
+            self.env['hr.employee']
+            .with_context(active_test=False)
+            .search_fetch(
+                [('company_id', '=', connection.company_id.id), ('ramp_user_id', '!=', False)], ['ramp_user_id', 'name']
+            )
+        ):
             owners[employee.ramp_user_id] = (employee._name, employee.id, employee.name)
         self.env.cr.rollback()
         return owners
@@ -168,24 +232,45 @@ class RampFlowPersonResolve(models.AbstractModel):
         return list(found.values())
 
     def _read_remote_objects(self, payloads, query):
-        return [payload if isinstance(payload, Remote) else self._read_remote_object(payload, query) for payload in payloads]
+        return [
+            payload if isinstance(payload, Remote) else self._read_remote_object(payload, query) for payload in payloads
+        ]
 
     def _read_remote_object(self, payload, query):
         try:
             user = read_user(payload)
         except PayloadError as error:
             return self._make_unread_user(payload if isinstance(payload, dict) else {}, error)
-        return Remote(None, user.id, {
-            'ramp_email': (user.email or '').strip().lower(), 'name': [user.first_name or '', user.last_name or ''],
-            'department': user.department_id, 'location': user.location_id, 'manager': user.manager_id, 'role': user.role or '',
-            'status': user.status, 'invited': user.status != 'USER_DRAFT' or bool(payload.get('scheduled_invitation_date'))})
+        return Remote(
+            None,
+            user.id,
+            {
+                'ramp_email': (user.email or '').strip().lower(),
+                'name': [user.first_name or '', user.last_name or ''],
+                'department': user.department_id,
+                'location': user.location_id,
+                'manager': user.manager_id,
+                'role': user.role or '',
+                'status': user.status,
+                'invited': user.status != 'USER_DRAFT' or bool(payload.get('scheduled_invitation_date')),
+            },
+        )
 
     def _make_unread_user(self, payload, error):
         """Somebody who is there, of whom no more is known: nobody may be taken for missing because of that."""
         ident, email, *name = (str(payload.get(key) or '').strip() for key in ('id', 'email', *FULL_NAME))
-        return Remote(None, ident.lower(), {'ramp_email': email.lower(), 'name': name}, self.env._(
-            'Odoo cannot read what Ramp says of the user %(user)s (%(error)s), and sends nothing until it can. Update the connector, or '
-            'correct the user in Ramp.', user=email or ident or '-', error=error))
+        return Remote(
+            None,
+            ident.lower(),
+            {'ramp_email': email.lower(), 'name': name},
+            self.env._(
+                'Odoo cannot read what Ramp says of the user %(user)s (%(error)s), and sends nothing until it can. '
+                'Update the connector, or '
+                'correct the user in Ramp.',
+                user=email or ident or '-',
+                error=error,
+            ),
+        )
 
     def _apply_remote_state(self, job, remote):
         if not remote:
@@ -196,14 +281,31 @@ class RampFlowPersonResolve(models.AbstractModel):
         kept = before.get('kept', {})
         if is_new and job.desired and values['status'] != 'USER_DRAFT':  # drafts may be of our making
             # nor does anybody move to another entity, which is that of the location
-            kept = {'name': job.desired['name'], **({'location': job.desired.get('location')} if values['location'] else {})}
+            kept = {
+                'name': job.desired['name'],
+                **({'location': job.desired.get('location')} if values['location'] else {}),
+            }
             if job.desired.get('manager', values['manager']) is None and values['manager']:
                 kept['manager'] = None
         if job.desired:
             job.desired = {
-                key: value for key, value in job.desired.items() if key not in PERSON_SENT_ONCE and kept.get(key, UNSAID) != value}
-        return super()._apply_remote_state(job, dataclasses.replace(remote, remote_id=job.remote_id, values={
-            **values, 'email': before.get('email') or (job.desired or {}).get('email') or values['ramp_email'], 'kept': kept,
-            # of one who is out, Ramp does not say whether there was an invitation
-            'invited': before.get('invited', values['invited']) if is_out else values['invited'],
-            'withdrawn': withdrawn, 'offered': not withdrawn}))
+                key: value
+                for key, value in job.desired.items()
+                if key not in PERSON_SENT_ONCE and kept.get(key, UNSAID) != value
+            }
+        return super()._apply_remote_state(
+            job,
+            dataclasses.replace(
+                remote,
+                remote_id=job.remote_id,
+                values={
+                    **values,
+                    'email': before.get('email') or (job.desired or {}).get('email') or values['ramp_email'],
+                    'kept': kept,
+                    # of one who is out, Ramp does not say whether there was an invitation
+                    'invited': before.get('invited', values['invited']) if is_out else values['invited'],
+                    'withdrawn': withdrawn,
+                    'offered': not withdrawn,
+                },
+            ),
+        )

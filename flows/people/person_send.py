@@ -18,44 +18,66 @@ class RampFlowPersonSend(models.AbstractModel):
     def _post_push_jobs(self, connection, client, jobs):
         [job] = jobs
         wanted = job.desired
-        job.key = job.key or self._transaction(self._note_invitation_sent, job)  # one in a run, as the person may be there a moment later
+        job.key = job.key or self._transaction(
+            self._note_invitation_sent, job
+        )  # one in a run, as the person may be there a moment later
         body = {
-            'email': wanted['email'], 'role': wanted['role'], 'is_draft': True, 'idempotency_key': job.key,
-            **dict(zip(FULL_NAME, wanted['name'], strict=True)), **{name: wanted[key] for key, name in PLACES.items() if wanted.get(key)}}
+            'email': wanted['email'],
+            'role': wanted['role'],
+            'is_draft': True,
+            'idempotency_key': job.key,
+            **dict(zip(FULL_NAME, wanted['name'], strict=True)),
+            **{name: wanted[key] for key, name in PLACES.items() if wanted.get(key)},
+        }
         try:
             task = client.post(f'{self._endpoint}/deferred', body)
         except RampIdempotencyReused as error:
-            # asked for by a run whose end nobody saw, or refused then: if the person is not there by the next run, that asks anew
+            # asked for by a run whose end nobody saw, or refused then: if the person is not there by the next run, that
+            # asks anew
             self._transaction(self._note_invitation_sent, job, True)
-            raise _AskedBefore(self.env._(
-                'Ramp was asked to create this person, and the answer got lost. Odoo looks for the person and asks again.')) from error
+            raise _AskedBefore(
+                self.env._(
+                    'Ramp was asked to create this person, and the answer got lost. Odoo looks for the person and '
+                    'asks again.'
+                )
+            ) from error
         return [Remote(job.remote_id, None, {'task': task['id']})] if isinstance(task, dict) and task.get('id') else []
 
     def _note_invitation_sent(self, job, spent=False):
-        """The key under which Ramp is asked to create somebody, written down before with the e-mail: until the end of the task is known,
-        later runs look for that, too, as the e-mail may be another one by then.
+        """The key under which Ramp is asked to create somebody, written down before with the e-mail: until the end of
+        the task is known, later runs look for that, too, as the e-mail may be another one by then.
 
         :param spent: Ramp takes the key no more; the next time it is another one
         """
         row = self.env['ramp.record'].browse(job.id)
         noted = row.noted or {}
-        asked = {'key': None if spent else noted.get('key') or str(uuid.uuid4()),
-                 'emails': list(dict.fromkeys([*noted.get('emails', ()), job.desired['email']]))}
+        asked = {
+            'key': None if spent else noted.get('key') or str(uuid.uuid4()),
+            'emails': list(dict.fromkeys([*noted.get('emails', ()), job.desired['email']])),
+        }
         if asked != noted:
             self.env['ramp.record']._store_noted({row.id: asked})
         return asked['key']
 
     @contextlib.contextmanager
     def _investigate_not_found(self, client, job):
-        """Ramp says that it does not find something, and not what: the user, or what the request is about (a department, a manager)."""
+        """Ramp says that it does not find something, and not what: the user, or what the request is about (a
+        department, a manager).
+        """
         try:
             yield
         except RampNotFound as error:
             with contextlib.suppress(RampNotFound):
                 self._fetch_current_user(client, job)
                 raise RampValidationError(
-                    error.message, status=error.status, code=error.code, details=error.details, trace_id=error.trace_id,
-                    method=error.method, path=error.path) from error
+                    error.message,
+                    status=error.status,
+                    code=error.code,
+                    details=error.details,
+                    trace_id=error.trace_id,
+                    method=error.method,
+                    path=error.path,
+                ) from error
             if job.desired is None:
                 raise
             # what is wanted of somebody who is there is less than what it takes to create them
@@ -64,7 +86,11 @@ class RampFlowPersonSend(models.AbstractModel):
             raise self._wait_for_gone_user() from error
 
     def _wait_for_gone_user(self):
-        return Waiting(self.env._('The user is gone in Ramp; the next run looks for the person, and creates the user if nobody is there.'))
+        return Waiting(
+            self.env._(
+                'The user is gone in Ramp; the next run looks for the person, and creates the user if nobody is there.'
+            )
+        )
 
     def _update_remote_object(self, client, job, changes):
         with self._investigate_not_found(client, job):
@@ -84,7 +110,11 @@ class RampFlowPersonSend(models.AbstractModel):
             job.known = {**job.known, 'withdrawn': False, **self._get_current_user(client, job)}
         body = {name: changes[key] for key, name in PLACES.items() if key in changes}
         if 'name' in changes:
-            body |= {key: new for key, new, old in zip(FULL_NAME, changes['name'], job.known['name'], strict=True) if new != old}
+            body |= {
+                key: new
+                for key, new, old in zip(FULL_NAME, changes['name'], job.known['name'], strict=True)
+                if new != old
+            }
         if body:
             client.patch(path, body, idempotent=True)
             told(*({'name', *PLACES} & changes.keys()))
@@ -94,8 +124,11 @@ class RampFlowPersonSend(models.AbstractModel):
                 client.post(f'{path}/invite', {'action': 'SEND_NOW'})  # a real e-mail
                 job.known = {**job.known, 'invited': True, 'status': 'INVITE_PENDING'}
         if 'manager' in changes:
-            client.patch(path, {
-                'direct_manager_id': changes['manager'], **({'auto_promote': True} if changes['manager'] else {})}, idempotent=True)
+            client.patch(
+                path,
+                {'direct_manager_id': changes['manager'], **({'auto_promote': True} if changes['manager'] else {})},
+                idempotent=True,
+            )
             self._remember_in_run('managers told')
             told('manager')
 
@@ -121,8 +154,11 @@ class RampFlowPersonSend(models.AbstractModel):
             job.reason = self.env._('%s In Ramp everything stays as it is.', job.reason)
             return
         if name:
-            job.reason = self.env._('%(reason)s But %(person)s has the same e-mail, so the user in Ramp stays as it is.',
-                                    reason=job.reason, person=name)
+            job.reason = self.env._(
+                '%(reason)s But %(person)s has the same e-mail, so the user in Ramp stays as it is.',
+                reason=job.reason,
+                person=name,
+            )
             return
         with self._investigate_not_found(client, job):
             self._deactivate_ramp_user(client, job)
@@ -130,18 +166,27 @@ class RampFlowPersonSend(models.AbstractModel):
     def _deactivate_ramp_user(self, client, job):
         job.known = {**job.known, **self._get_current_user(client, job)}
         if 'OWNER' in job.known['role'] or 'ADMIN' in job.known['role']:
-            job.reason = self.env._('Archived or deleted in Odoo. An owner or administrator of Ramp is never deactivated by Odoo: '
-                                    'the person stays active in Ramp until somebody does it there.')
+            job.reason = self.env._(
+                'Archived or deleted in Odoo. An owner or administrator of Ramp is never deactivated by Odoo: '
+                'the person stays active in Ramp until somebody does it there.'
+            )
         elif job.known['status'] not in USER_STATUSES:
-            raise Held(self.env._(
-                'Archived or deleted in Odoo. Ramp says that the status of the user is %s, which Odoo does not know: deactivate the user '
-                'in Ramp, unless that is what it means.', job.known['status']))
+            raise Held(
+                self.env._(
+                    'Archived or deleted in Odoo. Ramp says that the status of the user is %s, which Odoo does not '
+                    'know: deactivate the user '
+                    'in Ramp, unless that is what it means.',
+                    job.known['status'],
+                )
+            )
         elif job.known['status'] not in OUT:
             client.patch(f'{self._endpoint}/{job.ramp_id}/deactivate', {}, idempotent=True)
             job.known = {**job.known, 'withdrawn': True, 'status': 'USER_INACTIVE'}
 
     def _hold_refused_job(self, job, error):
-        if 'direct_manager_id' in error.details:  # the manager may report to this person until that one's own change arrives
+        if (
+            'direct_manager_id' in error.details
+        ):  # the manager may report to this person until that one's own change arrives
             job.blocked = True
             self._remember_in_run('managers refused')
         return super()._hold_refused_job(job, error)

@@ -38,22 +38,35 @@ class RampFlowPlace(models.AbstractModel):
             return SQL(
                 """EXISTS (
                     SELECT FROM hr_version v JOIN hr_employee e ON e.current_version_id = v.id
-                     WHERE %s = %s AND e.active AND e.company_id = %s)""", column, SQL.identifier(alias, 'id'), company)
+                     WHERE %s = %s AND e.active AND e.company_id = %s)""",
+                column,
+                SQL.identifier(alias, 'id'),
+                company,
+            )
 
         return Domain('active', '=', True) & Domain.custom(to_sql=has_people)
 
     def _get_desired_values(self, connection, records):
         everyone = {}
-        for place in self.env[self._model].browse(row[0] for row in self.env.execute_query(self._search_wanted_ids(connection).select())):
+        for place in self.env[self._model].browse(
+            row[0] for row in self.env.execute_query(self._search_wanted_ids(connection).select())
+        ):
             everyone.setdefault(self._get_place_key(self._get_display_title(place)), []).append(place)
         desired = {}
         for place in records:
             name = self._get_display_title(place)
             others = [other for other in everyone.get(self._get_place_key(name), ()) if other != place]
-            desired[place.id] = Held(self.env._(
-                'Ramp knows one of that name only, and there is another in Odoo: %s. Give each a name of its own.',
-                ', '.join(self._get_place_name(other) for other in (place, *others)),
-            )) if others else {'name': name, 'code': self._get_place_key(name), 'offered': True}
+            desired[place.id] = (
+                Held(
+                    self.env._(
+                        'Ramp knows one of that name only, and there is another in Odoo: %s. Give each a name of its '
+                        'own.',
+                        ', '.join(self._get_place_name(other) for other in (place, *others)),
+                    )
+                )
+                if others
+                else {'name': name, 'code': self._get_place_key(name), 'offered': True}
+            )
         return desired
 
     @staticmethod
@@ -77,7 +90,9 @@ class RampFlowPlace(models.AbstractModel):
     def _post_push_jobs(self, connection, client, jobs):
         [job] = jobs
         answer = client.post(self._endpoint, self._make_creation_body(connection, job))
-        return [dataclasses.replace(remote, remote_id=job.remote_id) for remote in self._read_remote_objects([answer], {})]
+        return [
+            dataclasses.replace(remote, remote_id=job.remote_id) for remote in self._read_remote_objects([answer], {})
+        ]
 
     def _make_creation_body(self, connection, job):
         return {'name': job.desired['name']}
@@ -87,12 +102,24 @@ class RampFlowPlace(models.AbstractModel):
             client.patch(f'{self._endpoint}/{job.ramp_id}', {'name': changes['name']}, idempotent=True)
 
     def _read_remote_objects(self, payloads, query):
-        return [payload if isinstance(payload, Remote) else self._read_remote_safely(payload, query) for payload in payloads
-                if isinstance(payload, Remote) or isinstance(payload, dict) and payload.get('id')]
+        return [
+            payload if isinstance(payload, Remote) else self._read_remote_safely(payload, query)
+            for payload in payloads
+            if isinstance(payload, Remote) or isinstance(payload, dict) and payload.get('id')
+        ]
 
     def _read_remote_object(self, payload, query):
         place = self._read_place_object(payload)
-        return Remote(None, place.id, {'name': place.name, 'code': self._get_place_key(place.name), 'offered': True, **self._get_extra_place_values(place)})
+        return Remote(
+            None,
+            place.id,
+            {
+                'name': place.name,
+                'code': self._get_place_key(place.name),
+                'offered': True,
+                **self._get_extra_place_values(place),
+            },
+        )
 
     def _read_place_object(self, payload):
         """A place as a value object; raises `PayloadError`."""
@@ -108,15 +135,30 @@ class RampFlowPlace(models.AbstractModel):
         for job in jobs:
             if job.known or not job.desired or job.blocked:
                 continue
-            same = self._find_nearest_place(connection, [
-                remote for remote in self._fetch_remote_list(client, {})
-                if not remote.unread and remote.values['code'] == job.desired['code'] and self._is_adoptable_remote(remote, taken)])
+            same = self._find_nearest_place(
+                connection,
+                [
+                    remote
+                    for remote in self._fetch_remote_list(client, {})
+                    if not remote.unread
+                    and remote.values['code'] == job.desired['code']
+                    and self._is_adoptable_remote(remote, taken)
+                ],
+            )
             if len(same) == 1:
                 self._apply_remote_state(job, same[0])
             elif same:
-                job.block(Held(self.env._(
-                    'Ramp has %(count)s of the name %(name)s, and which one is meant is not known. Give the others another name in Ramp, '
-                    'or this one in Odoo.', count=len(same), name=job.desired['name'])))
+                job.block(
+                    Held(
+                        self.env._(
+                            'Ramp has %(count)s of the name %(name)s, and which one is meant is not known. Give the '
+                            'others another name in Ramp, '
+                            'or this one in Odoo.',
+                            count=len(same),
+                            name=job.desired['name'],
+                        )
+                    )
+                )
                 job.uncertain = True
         return result
 
@@ -143,8 +185,12 @@ class RampFlowPlace(models.AbstractModel):
     def _get_ramp_ids(self, connection, records):
         """{record id: Ramp's id of it}; the job is woken for those that it has not seen."""
         rows = self.env['ramp.record'].search_fetch(
-            self._rows_of_business_domain(connection) & Domain('flow', '=', self._flow) & Domain('res_id', 'in', records.ids)
-            & Domain('remote_id', '!=', False), ['res_id', 'ramp_id'])
+            self._rows_of_business_domain(connection)
+            & Domain('flow', '=', self._flow)
+            & Domain('res_id', 'in', records.ids)
+            & Domain('remote_id', '!=', False),
+            ['res_id', 'ramp_id'],
+        )
         if set(records.ids) - set(rows.mapped('res_id')):
             self._trigger()
         return {row.res_id: row.ramp_id for row in rows if row.ramp_id}

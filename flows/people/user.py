@@ -5,7 +5,9 @@ from odoo.tools import SQL
 
 
 class RampFlowUser(models.AbstractModel):
-    """Internal users whose company is that of the connection and who are nobody's employee: who is, is sent as an employee."""
+    """Internal users whose company is that of the connection and who are nobody's employee: who is, is sent as an
+    employee.
+    """
 
     _name = 'ramp.flow.user'
     _inherit = ['ramp.flow.person', 'ramp.flow.push']
@@ -33,14 +35,33 @@ class RampFlowUser(models.AbstractModel):
                         e.user_id = u.id
                         -- of an employee who is a user, the login says who it is
                         OR e.company_id = %s AND e.user_id IS NULL AND lower(e.work_email) IN (lower(u.login), lower(p.email))))""",
-                SQL.identifier(alias, 'id'), company)
+                SQL.identifier(alias, 'id'),
+                company,
+            )
 
-        return (Domain('active', '=', True) & Domain('share', '=', False) & Domain('company_id', '=', company)
-                & (Domain('email', '!=', False) | Domain('login', 'like', '@')) & Domain.custom(to_sql=is_no_employee))
+        return (
+            Domain('active', '=', True)
+            & Domain('share', '=', False)
+            & Domain('company_id', '=', company)
+            & (Domain('email', '!=', False) | Domain('login', 'like', '@'))
+            & Domain.custom(to_sql=is_no_employee)
+        )
 
     def _reason_not_offered(self, record):
-        employee = self.env['hr.employee'].with_context(active_test=False).search(
-            ['|', ('user_id', '=', record.id), '&', ('user_id', '=', False), ('work_email', 'in', [record.login, record.email])], limit=1)
+        employee = (
+            self.env['hr.employee']
+            .with_context(active_test=False)
+            .search(
+                [
+                    '|',
+                    ('user_id', '=', record.id),
+                    '&',
+                    ('user_id', '=', False),
+                    ('work_email', 'in', [record.login, record.email]),
+                ],
+                limit=1,
+            )
+        )
         if employee:
             return self.env._('This is the employee %s, who is sent as such.', employee.name)
         if record.active and record.share:

@@ -20,10 +20,11 @@ REST = 'rest-'  # key of a receipt that no transfer in Odoo stands for
 class RampFlowItemReceipt(models.AbstractModel):
     """What was received of purchase orders: Ramp matches bills with it.
 
-    One row for each order; what Ramp should have of it is the list of its receipts, one for each done transfer, so that for each line
-    their sum is Odoo's `qty_received`, in the units in which the order was sent. Ramp knows no returns, and no receipt can be changed:
-    what is not as it should be is deleted and made again. A receipt is known by its id in Ramp, and, where the answer was lost, by our
-    number. Schema: ApiItemReceiptCreateParamsRequestBody; needs Ramp Plus, and orders that Ramp matches with receipts.
+    One row for each order; what Ramp should have of it is the list of its receipts, one for each done transfer, so that
+    for each line their sum is Odoo's `qty_received`, in the units in which the order was sent. Ramp knows no returns,
+    and no receipt can be changed: what is not as it should be is deleted and made again. A receipt is known by its id
+    in Ramp, and, where the answer was lost, by our number. Schema: ApiItemReceiptCreateParamsRequestBody; needs Ramp
+    Plus, and orders that Ramp matches with receipts.
     """
 
     _name = 'ramp.flow.item_receipt'
@@ -61,24 +62,47 @@ class RampFlowItemReceipt(models.AbstractModel):
         connection_id = connection.id  # the domain is kept: it must not hold on to a connection's cursor
 
         def row(condition):
-            return Domain.custom(to_sql=lambda model, alias, query: SQL(
-                'EXISTS (SELECT FROM ramp_record r WHERE r.connection_id = %s AND r.res_id = %s AND r.remote_id IS NOT NULL AND %s)',
-                connection_id, SQL.identifier(alias, 'id'), condition))
+            return Domain.custom(
+                to_sql=lambda model, alias, query: SQL(
+                    'EXISTS (SELECT FROM ramp_record r WHERE r.connection_id = %s AND r.res_id = %s AND r.remote_id '
+                    'IS NOT NULL AND %s)',
+                    connection_id,
+                    SQL.identifier(alias, 'id'),
+                    condition,
+                )
+            )
 
         return (
             self.env['ramp.flow.purchase_order']._get_wanted_domain(connection)
-            & row(SQL("r.flow = 'purchase_order' AND r.state <> 'ignored' AND (r.payload ->> 'three_way') IS DISTINCT FROM 'false'"))
-            & (Domain('order_line', 'any', [('qty_received', '>', 0)]) | row(SQL("r.flow = 'item_receipt' AND r.ramp_id IS NOT NULL"))))
+            & row(
+                SQL(
+                    "r.flow = 'purchase_order' AND r.state <> 'ignored' AND (r.payload ->> 'three_way') IS DISTINCT "
+                    "FROM 'false'"
+                )
+            )
+            & (
+                Domain('order_line', 'any', [('qty_received', '>', 0)])
+                | row(SQL("r.flow = 'item_receipt' AND r.ramp_id IS NOT NULL"))
+            )
+        )
 
     def _reason_not_offered(self, record):
         if record.state != 'purchase':
             return self.env._('The order is not confirmed. What Ramp has of it stays with the archived order.')
-        return self.env._('Nothing is received of it, or Ramp does not match it with receipts: it had no goods when it was sent.')
+        return self.env._(
+            'Nothing is received of it, or Ramp does not match it with receipts: it had no goods when it was sent.'
+        )
 
     def _get_desired_values(self, connection, records):
         found = self.env['ramp.record'].search_fetch(
-            [('connection_id', '=', connection.id), ('flow', 'in', ('purchase_order', self._flow)), ('res_id', 'in', records.ids),
-             ('remote_id', '!=', False)], ['flow', 'res_id', 'ramp_id', 'state', 'error_message', 'is_uncertain', 'payload'])
+            [
+                ('connection_id', '=', connection.id),
+                ('flow', 'in', ('purchase_order', self._flow)),
+                ('res_id', 'in', records.ids),
+                ('remote_id', '!=', False),
+            ],
+            ['flow', 'res_id', 'ramp_id', 'state', 'error_message', 'is_uncertain', 'payload'],
+        )
         rows = defaultdict(dict)
         for row in found:
             rows[row.res_id][row.flow] = row
@@ -90,7 +114,11 @@ class RampFlowItemReceipt(models.AbstractModel):
                 if sent and sent.state != 'held' and self._is_finer_than_unit(order, counted):
                     if sent.state == 'confirmed':  # else the order's job is at it, and tries again in its own time
                         recounted.append(order.id)
-                    raise Waiting(self.env._('The order is being sent to Ramp again, in units as small as what was received of it.'))
+                    raise Waiting(
+                        self.env._(
+                            'The order is being sent to Ramp again, in units as small as what was received of it.'
+                        )
+                    )
                 desired[order.id] = self._prepare_order_values(connection, order, sent, row)
             except (Held, Waiting) as reason:
                 desired[order.id] = reason
@@ -106,8 +134,13 @@ class RampFlowItemReceipt(models.AbstractModel):
         """Whether what is received of an order wants smaller units than Ramp counts it in."""
         orders = self.env['ramp.flow.purchase_order']
         return any(
-            orders._get_line_unit(line, orders._get_whole_quantity(line, orders._get_ordered_quantity(line), *counted[line.id])[1]) != counted[line.id][0]
-            for line in order.order_line if line.id in counted and line.product_qty > 0)
+            orders._get_line_unit(
+                line, orders._get_whole_quantity(line, orders._get_ordered_quantity(line), *counted[line.id])[1]
+            )
+            != counted[line.id][0]
+            for line in order.order_line
+            if line.id in counted and line.product_qty > 0
+        )
 
     def _prepare_order_values(self, connection, order, sent, row):
         told = sent and sent.payload or {}
@@ -118,7 +151,7 @@ class RampFlowItemReceipt(models.AbstractModel):
         known = (row.payload or {}).get('receipts', {}) if row else {}
         counts = defaultdict(dict)
         for line in order.order_line:
-            identity = f"{self.env['ramp.flow.purchase_order']._get_line_prefix()}{line.id}"
+            identity = f'{self.env["ramp.flow.purchase_order"]._get_line_prefix()}{line.id}'
             if identity in told['line_ids'] and line.qty_received > 0:
                 if not told['lines'][identity].get('unit'):
                     raise Waiting(self.env._('The order is being sent to Ramp.'))
@@ -134,30 +167,40 @@ class RampFlowItemReceipt(models.AbstractModel):
             done = picking and picking.date_done
             day = None if done or key not in known else known[key]['date']
             receipts[key] = {
-                'date': day or self.env['ramp.flow.purchase_order']._get_local_day(done or fields.Datetime.now(), zone), 'lines': lines}
+                'date': day or self.env['ramp.flow.purchase_order']._get_local_day(done or fields.Datetime.now(), zone),
+                'lines': lines,
+            }
             texts[key] = [f'{(picking or order).name}-{order.id}.{key}', self._make_receipt_memo(order, picking)]
         return {'order': sent.ramp_id, 'offered': True, 'receipts': receipts, 'texts': texts}
 
     def _share_received_quantity(self, line, uom_id, size, before):
         """{key of a receipt: how many units it has of a line}; together they are what the line says is received.
 
-        The line decides, whose rules on returns, kits and dropshipping are its own. Its transfers in order of arrival say how it is
-        shared: a return takes from the transfer it returns, else from the latest; what no transfer tells (services, kits) is the rest.
-        Units are whole, so each transfer brings what all up to it come to, less what those before brought.
+        The line decides, whose rules on returns, kits and dropshipping are its own. Its transfers in order of arrival
+        say how it is shared: a return takes from the transfer it returns, else from the latest; what no transfer tells
+        (services, kits) is the rest. Units are whole, so each transfer brings what all up to it come to, less what
+        those before brought.
 
         :param size: how much of the unit of measure one unit in Ramp is
         :param before: {key: units} that Ramp has
         """
         uom, size = self.env['uom.uom'].browse(uom_id), Decimal(size)
         total = receipt_quantity_text(line.product_uom_id._compute_quantity(line.qty_received, uom, round=False))
-        moves = line._get_po_line_moves().filtered(lambda move: move.state == 'done' and move.picking_id).sorted(
-            lambda move: (move.date, move.id))
+        moves = (
+            line._get_po_line_moves()
+            .filtered(lambda move: move.state == 'done' and move.picking_id)
+            .sorted(lambda move: (move.date, move.id))
+        )
         received = defaultdict(Decimal)
         for move in moves:
             if not move._is_purchase_return():
                 received[move.picking_id.id] += self._get_moved_quantity(move, uom)
         excess = sum(received.values()) - total
-        returns = [(move.origin_returned_move_id.picking_id.id, self._get_moved_quantity(move, uom)) for move in moves if move._is_purchase_return()]
+        returns = [
+            (move.origin_returned_move_id.picking_id.id, self._get_moved_quantity(move, uom))
+            for move in moves
+            if move._is_purchase_return()
+        ]
         for picking_id, most in returns + [(picking_id, excess) for picking_id in reversed(received)]:
             taken = max(Decimal(), min(excess, most, received.get(picking_id, 0)))
             if taken:
@@ -181,27 +224,49 @@ class RampFlowItemReceipt(models.AbstractModel):
         return receipt_quantity_text(move.product_uom._compute_quantity(move.quantity, uom, rounding_method='HALF-UP'))
 
     def _make_receipt_memo(self, order, picking):
-        """Ramp takes lots for items of its own inventory only, and of those with quantities that may have been returned."""
+        """Ramp takes lots for items of its own inventory only, and of those with quantities that may have been
+        returned.
+        """
         if not picking:
             return self.env._('Received without a transfer in Odoo')
-        lots = [line.lot_id for move in picking.move_ids if move.purchase_line_id.order_id == order for line in move.move_line_ids]
+        lots = [
+            line.lot_id
+            for move in picking.move_ids
+            if move.purchase_line_id.order_id == order
+            for line in move.move_line_ids
+        ]
         names = ', '.join(dict.fromkeys(lot.name for lot in lots if lot))
-        return self.env['ramp.flow.purchase_order']._shorten_text(self.env._('Lots and serial numbers: %s', names)) if names else None
+        return (
+            self.env['ramp.flow.purchase_order']._shorten_text(self.env._('Lots and serial numbers: %s', names))
+            if names
+            else None
+        )
 
     # ------------------------------------------------------------------ what the order's flow has to do with it
 
     def _store_push_results(self, run, jobs, sent=True):
-        """EXTENDS: an order that Ramp does not have any more says so; an amendment that Ramp refused because something was received
-        may be possible now."""
+        """EXTENDS: an order that Ramp does not have any more says so; an amendment that Ramp refused because something
+        was received may be possible now."""
         result = super()._store_push_results(run, jobs, sent)
         missed = [job.res_id for job in jobs if sent and job.blocked and job.uncertain and job.state == 'pending']
         settled = [job.res_id for job in jobs if sent and job.state == 'confirmed']
         orders = self.env['ramp.flow.purchase_order']
-        rows = self.env['ramp.record'].search([
-            ('connection_id', '=', run.connection_id.id), ('flow', '=', orders._flow), ('remote_id', '!=', False),
-            ('res_id', 'in', missed + settled)]) if missed or settled else self.env['ramp.record']
+        rows = (
+            self.env['ramp.record'].search(
+                [
+                    ('connection_id', '=', run.connection_id.id),
+                    ('flow', '=', orders._flow),
+                    ('remote_id', '!=', False),
+                    ('res_id', 'in', missed + settled),
+                ]
+            )
+            if missed or settled
+            else self.env['ramp.record']
+        )
         orders._note_archived_orders(rows.filtered(lambda row: row.res_id in missed and row.state == 'confirmed'))
-        refused = rows.filtered(lambda row: row.res_id in settled and row.state == 'held' and not (row.is_question or row.is_uncertain))
+        refused = rows.filtered(
+            lambda row: row.res_id in settled and row.state == 'held' and not (row.is_question or row.is_uncertain)
+        )
         if refused:
             rows._mark_dirty(run.connection_id, orders._flow, refused.mapped('res_id'))
             orders._trigger()

@@ -27,10 +27,16 @@ class RampFlowItemReceiptSend(models.AbstractModel):
 
     def _update_remote_object(self, client, job, changes):
         receipts, ids, refusal = dict(job.known['receipts']), dict(job.known['ids']), None
-        job.known = {**job.known, 'receipts': receipts, 'ids': ids}  # step by step: what Ramp took before it refused something is known
+        job.known = {
+            **job.known,
+            'receipts': receipts,
+            'ids': ids,
+        }  # step by step: what Ramp took before it refused something is known
         wanted = job.desired['receipts']
         differ = [key for key in {**receipts, **wanted} if receipts.get(key) != wanted.get(key)]
-        for key in sorted(differ, key=lambda key: key in wanted):  # first what goes: at no time is more received than was
+        for key in sorted(
+            differ, key=lambda key: key in wanted
+        ):  # first what goes: at no time is more received than was
             try:
                 if key in receipts:
                     with contextlib.suppress(RampNotFound):
@@ -49,12 +55,23 @@ class RampFlowItemReceiptSend(models.AbstractModel):
     def _create_remote_receipt(self, client, job, key):
         number, memo = job.desired['texts'][key]
         receipt = job.desired['receipts'][key]
-        answer = client.post(self._endpoint, {
-            'purchase_order_id': job.desired['order'], 'item_receipt_number': number, 'received_at': receipt['date'],
-            **({'memo': memo} if memo else {}), 'item_receipt_line_items': [
-                {'purchase_order_line_item_id': line, 'unit_quantity': count} for line, count in receipt['lines'].items()]})
+        answer = client.post(
+            self._endpoint,
+            {
+                'purchase_order_id': job.desired['order'],
+                'item_receipt_number': number,
+                'received_at': receipt['date'],
+                **({'memo': memo} if memo else {}),
+                'item_receipt_line_items': [
+                    {'purchase_order_line_item_id': line, 'unit_quantity': count}
+                    for line, count in receipt['lines'].items()
+                ],
+            },
+        )
         if not (answer or {}).get('id'):
-            raise RampProtocolError('the receipt that was created has no id', maybe_done=True)  # the next run asks for it
+            raise RampProtocolError(
+                'the receipt that was created has no id', maybe_done=True
+            )  # the next run asks for it
         return answer['id']
 
     def _deactivate_remote_object(self, client, job):
@@ -68,7 +85,9 @@ class RampFlowItemReceiptSend(models.AbstractModel):
     def _look_up_single_job(self, connection, client, job):
         """OVERRIDES: an order's receipts are found by the order; of one that Ramp does not have there are none."""
         query = self._get_lookup_query(job)
-        self._apply_remote_state(job, next(iter(self._query_remote_objects(client, query)), None) if query['purchase_order_id'] else None)
+        self._apply_remote_state(
+            job, next(iter(self._query_remote_objects(client, query)), None) if query['purchase_order_id'] else None
+        )
 
     def _query_remote_objects(self, client, query):
         """The receipts in a list, gathered by order."""
@@ -82,8 +101,11 @@ class RampFlowItemReceiptSend(models.AbstractModel):
                     if not is_of_object(error):
                         raise
                     order = self._order_of_unread(payload, query)
-                    unread = self.env._('Odoo cannot read what Ramp says of a receipt of this order (%s), and sends nothing until it '
-                                        'can. Correct it in Ramp, or update the connector.', error)
+                    unread = self.env._(
+                        'Odoo cannot read what Ramp says of a receipt of this order (%s), and sends nothing until it '
+                        'can. Correct it in Ramp, or update the connector.',
+                        error,
+                    )
                     _logger.warning('Ramp flow %s: a receipt of order %s cannot be read: %s', self._flow, order, error)
                 remote = found.setdefault(order, Remote(None, order, {'order': order, 'receipts': {}}))
                 if unread:
@@ -121,7 +143,9 @@ class RampFlowItemReceiptSend(models.AbstractModel):
         for found in list(strange):
             # somebody entered in Ramp what Odoo would send: that is the receipt, whatever its number
             receipt = self._get_compared_values(found)
-            key = next((key for key in wanted if key not in receipts and wanted[key]['lines'] == receipt['lines']), None)
+            key = next(
+                (key for key in wanted if key not in receipts and wanted[key]['lines'] == receipt['lines']), None
+            )
             if key:
                 receipts[key], ids[key] = wanted[key], found.id
                 strange.remove(found)
@@ -129,9 +153,15 @@ class RampFlowItemReceiptSend(models.AbstractModel):
         job.known = {'order': job.ramp_id, 'offered': True, 'receipts': receipts, 'ids': ids}
         if strange and job.desired:
             job.uncertain = True
-            job.block(Held(self.env._(
-                'Ramp has a receipt of this order that Odoo does not know: %s. Delete it in Ramp; what is received in Odoo is sent.',
-                ', '.join(found.number for found in strange))))
+            job.block(
+                Held(
+                    self.env._(
+                        'Ramp has a receipt of this order that Odoo does not know: %s. Delete it in Ramp; what is '
+                        'received in Odoo is sent.',
+                        ', '.join(found.number for found in strange),
+                    )
+                )
+            )
 
     @staticmethod
     def _make_receipt_key(job, receipt):
@@ -141,7 +171,9 @@ class RampFlowItemReceiptSend(models.AbstractModel):
 
     @staticmethod
     def _get_compared_values(receipt):
-        """What is compared. A line without a quantity is of all that was ordered, and one of a fraction is not ours either: None."""
+        """What is compared. A line without a quantity is of all that was ordered, and one of a fraction is not ours
+        either: None.
+        """
         lines = {}
         for line in receipt.lines:
             before = lines.get(line.purchase_order_line_item_id, 0)

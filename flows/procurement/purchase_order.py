@@ -8,7 +8,13 @@ from odoo.fields import Domain
 from ...ramp_api import EXPONENTS, to_company_date
 from ..engine.flow import Held, Waiting
 
-SENT_AT_CREATION = ('promise', 'terms', 'number', 'owner', 'three_way')  # said when an order is created; Ramp has no way to change them
+SENT_AT_CREATION = (
+    'promise',
+    'terms',
+    'number',
+    'owner',
+    'three_way',
+)  # said when an order is created; Ramp has no way to change them
 HEADER = {'memo': 'memo', 'start': 'spend_start_date', 'end': 'spend_end_date'}
 CATEGORY = 'Category'  # Ramp's own field of accounts
 DIGITS = 6  # of a unit price beyond those of the currency
@@ -19,12 +25,14 @@ TEXT_LENGTH = 500
 class RampFlowPurchaseOrder(models.AbstractModel):
     """Confirmed purchase orders: Odoo has them, Ramp matches bills and card spend with them.
 
-    An amendment sends only what differs: the header, lines that were added, changed or removed. A cancelled order is archived; one that
-    is confirmed again, or whose vendor or currency changed, is a new one in Ramp, under a further id (`external_id` is unique, and stays
-    with the one that is archived). Schema: ApiPurchaseOrderCreateParamsRequestBody; needs Ramp Plus.
+    An amendment sends only what differs: the header, lines that were added, changed or removed. A cancelled order is
+    archived; one that is confirmed again, or whose vendor or currency changed, is a new one in Ramp, under a further id
+    (`external_id` is unique, and stays with the one that is archived). Schema: ApiPurchaseOrderCreateParamsRequestBody;
+    needs Ramp Plus.
 
-    Lines: sections, notes and down payments are not sent, nor are lines of no quantity. Amounts are without taxes, after discounts: the
-    unit price is the line's subtotal by its quantity. Ramp counts in whole units: 2.5 kg are sent as 25 of 1/10 kg; so are 10 kg when
+    Lines: sections, notes and down payments are not sent, nor are lines of no quantity. Amounts are without taxes,
+    after discounts: the unit price is the line's subtotal by its quantity. Ramp counts in whole units: 2.5 kg are sent
+    as 25 of 1/10 kg; so are 10 kg when
     2.5 of them are the first to be received. A negative line holds the order.
     """
 
@@ -61,8 +69,11 @@ class RampFlowPurchaseOrder(models.AbstractModel):
     def _get_wanted_domain(self, connection):
         if not connection.push_orders:
             return Domain.FALSE
-        return (Domain('state', '=', 'purchase') & Domain('company_id', '=', connection.company_id.id)
-                & Domain('date_approve', '>=', connection._start_time()))
+        return (
+            Domain('state', '=', 'purchase')
+            & Domain('company_id', '=', connection.company_id.id)
+            & Domain('date_approve', '>=', connection._start_time())
+        )
 
     def _reason_not_offered(self, record):
         if record.state == 'cancel':
@@ -74,37 +85,70 @@ class RampFlowPurchaseOrder(models.AbstractModel):
     def _get_desired_values(self, connection, records):
         vendors = self._get_vendor_ids(connection, records.partner_id.commercial_partner_id)
         # the buyer may work for another company of the same Ramp business; for this one, too, that counts
-        owners = {employee.user_id.id: employee.ramp_user_id for employee in self.env['hr.employee'].search(
-            [('user_id', 'in', records.user_id.ids), ('ramp_user_id', '!=', False), ('company_id', 'in', connection._seat_companies().ids)],
-        ).sorted(lambda employee: employee.company_id == connection.company_id)}
+        owners = {
+            employee.user_id.id: employee.ramp_user_id
+            for employee in self.env['hr.employee']
+            .search(
+                [
+                    ('user_id', 'in', records.user_id.ids),
+                    ('ramp_user_id', '!=', False),
+                    ('company_id', 'in', connection._seat_companies().ids),
+                ]
+            )
+            .sorted(lambda employee: employee.company_id == connection.company_id)
+        }
         offered = self._get_offered_codings(connection, records)
-        counted = self._get_counted_units(self.env['ramp.record'].search_fetch(
-            [('connection_id', '=', connection.id), ('flow', 'in', (self._flow, 'item_receipt')), ('res_id', 'in', records.ids),
-             ('remote_id', '!=', False)], ['flow', 'payload']))
+        counted = self._get_counted_units(
+            self.env['ramp.record'].search_fetch(
+                [
+                    ('connection_id', '=', connection.id),
+                    ('flow', 'in', (self._flow, 'item_receipt')),
+                    ('res_id', 'in', records.ids),
+                    ('remote_id', '!=', False),
+                ],
+                ['flow', 'payload'],
+            )
+        )
         desired = {}
         for order in records:
             try:
                 desired[order.id] = self._prepare_order_values(
-                    connection, order, vendors[order.partner_id.commercial_partner_id.id], owners.get(order.user_id.id), offered,
-                    counted)
+                    connection,
+                    order,
+                    vendors[order.partner_id.commercial_partner_id.id],
+                    owners.get(order.user_id.id),
+                    offered,
+                    counted,
+                )
             except (Held, Waiting) as reason:
                 desired[order.id] = reason
         return desired
 
     def _get_vendor_ids(self, connection, partners):
-        """{partner id: Ramp's id of its vendor, or a `Waiting` or `Held`}; a vendor that Ramp does not have is asked for."""
+        """{partner id: Ramp's id of its vendor, or a `Waiting` or `Held`}; a vendor that Ramp does not have is asked
+        for.
+        """
         found = {}
         for row in self.env['ramp.record'].search_fetch(
-                self._rows_of_business_domain(connection) & Domain('flow', 'in', ('vendor', 'spend_vendor')) & Domain('res_model', '=', 'res.partner')
-                & Domain('res_id', 'in', partners.ids), ['res_id', 'ramp_id', 'flow', 'state', 'error_message'], order='id desc'):
+            self._rows_of_business_domain(connection)
+            & Domain('flow', 'in', ('vendor', 'spend_vendor'))
+            & Domain('res_model', '=', 'res.partner')
+            & Domain('res_id', 'in', partners.ids),
+            ['res_id', 'ramp_id', 'flow', 'state', 'error_message'],
+            order='id desc',
+        ):
             if row.ramp_id and row.state not in ('ignored',):
                 found[row.res_id] = row.ramp_id
             elif row.flow == 'spend_vendor' and row.state == 'held' and row.res_id not in found:
                 found[row.res_id] = Held(self.env._('Ramp has no vendor for it yet. %s', row.error_message))
         missing = partners.filtered(lambda partner: not isinstance(found.get(partner.id), str))
         if missing and not connection.pull_bills:
-            reason = Held(self.env._(
-                'Ramp has no vendor for it, and the connection %s does not create vendors: switch bills on.', connection.name))
+            reason = Held(
+                self.env._(
+                    'Ramp has no vendor for it, and the connection %s does not create vendors: switch bills on.',
+                    connection.name,
+                )
+            )
             return {**found, **dict.fromkeys(missing.ids, reason)}
         for partner in missing:
             if reason := partner._ramp_no_vendor():
@@ -112,52 +156,96 @@ class RampFlowPurchaseOrder(models.AbstractModel):
         missing = missing.filtered(lambda partner: not isinstance(found.get(partner.id), Held))
         # an order needs its vendor: that is what asks for it, whatever rights its buyer has on partners
         missing.filtered(lambda partner: not partner.ramp_spend_vendor).ramp_spend_vendor = True
-        return {**{partner.id: Waiting(self.env._('Its vendor is being created in Ramp.')) for partner in missing}, **found}
+        return {
+            **{partner.id: Waiting(self.env._('Its vendor is being created in Ramp.')) for partner in missing},
+            **found,
+        }
 
     def _get_offered_codings(self, connection, records):
-        """{(model, record id): (our id of its field, our id of it)} of the accounts and analytic accounts that Ramp has."""
+        """{(model, record id): (our id of its field, our id of it)} of the accounts and analytic accounts that Ramp
+        has.
+        """
         lines = records.order_line
         accounts = self.env['account.account'].union(*filter(None, map(self._get_line_account, lines)))
-        analytics = {int(identity) for line in lines for key in line.analytic_distribution or () for identity in key.split(',')}
-        confirmed = self._rows_of_business_domain(connection) & Domain('state', '=', 'confirmed') & Domain('remote_id', '!=', False)
+        analytics = {
+            int(identity) for line in lines for key in line.analytic_distribution or () for identity in key.split(',')
+        }
+        confirmed = (
+            self._rows_of_business_domain(connection)
+            & Domain('state', '=', 'confirmed')
+            & Domain('remote_id', '!=', False)
+        )
         rows = self.env['ramp.record'].search_fetch(
-            confirmed & (Domain('flow', '=', 'account') & Domain('res_id', 'in', accounts.ids)
-                         | Domain('flow', '=', 'analytic_account') & Domain('res_id', 'in', list(analytics))),
-            ['flow', 'res_model', 'res_id', 'remote_id', 'payload'])
-        plans = {row.ramp_id: row.remote_id for row in self.env['ramp.record'].search_fetch(
-            confirmed & Domain('flow', '=', 'analytic_plan'), ['ramp_id', 'remote_id'])} if analytics else {}
-        fields = {row.id: plans.get((row.payload or {}).get('field')) if row.flow == 'analytic_account' else CATEGORY for row in rows}
+            confirmed
+            & (
+                Domain('flow', '=', 'account') & Domain('res_id', 'in', accounts.ids)
+                | Domain('flow', '=', 'analytic_account') & Domain('res_id', 'in', list(analytics))
+            ),
+            ['flow', 'res_model', 'res_id', 'remote_id', 'payload'],
+        )
+        plans = (
+            {
+                row.ramp_id: row.remote_id
+                for row in self.env['ramp.record'].search_fetch(
+                    confirmed & Domain('flow', '=', 'analytic_plan'), ['ramp_id', 'remote_id']
+                )
+            }
+            if analytics
+            else {}
+        )
+        fields = {
+            row.id: plans.get((row.payload or {}).get('field')) if row.flow == 'analytic_account' else CATEGORY
+            for row in rows
+        }
         return {(row.res_model, row.res_id): (fields[row.id], row.remote_id) for row in rows if fields[row.id]}
 
     def _prepare_order_values(self, connection, order, vendor, owner, offered, counted):
         if isinstance(vendor, (Held, Waiting)):
             raise vendor
         if order.currency_id.name not in EXPONENTS:
-            raise Held(self.env._('Its currency %s is none that Ramp knows. Order in another one.', order.currency_id.name))
+            raise Held(
+                self.env._('Its currency %s is none that Ramp knows. Order in another one.', order.currency_id.name)
+            )
         lines = {}
         for line in order.order_line:
             # what is received of a line keeps it in Ramp, which deletes no line that receipts are of
             is_kept = counted.get(line.id, (None, False))[1] and line.qty_received > 0
             if line.display_type or line.is_downpayment or not (line.product_qty or is_kept):
                 continue
-            lines[f'{self._get_line_prefix()}{line.id}'] = self._prepare_order_line(line, offered, *counted.get(line.id, ()))
+            lines[f'{self._get_line_prefix()}{line.id}'] = self._prepare_order_line(
+                line, offered, *counted.get(line.id, ())
+            )
         if not lines:
             raise Held(self.env._('It has no line with a quantity, and Ramp takes no order without lines.'))
         entity = connection.ramp_entity_id or connection.primary_entity_id
         if not entity:
-            raise Held(self.env._('The connection %s does not say which Ramp entity orders belong to. Choose one.', connection.name))
+            raise Held(
+                self.env._(
+                    'The connection %s does not say which Ramp entity orders belong to. Choose one.', connection.name
+                )
+            )
         zone = connection._time_zone()
-        approved, planned = (moment and self._get_local_day(moment, zone) for moment in (order.date_approve, order.date_planned))
+        approved, planned = (
+            moment and self._get_local_day(moment, zone) for moment in (order.date_approve, order.date_planned)
+        )
         terms = order.payment_term_id.line_ids[:1]
         return {
-            'vendor': vendor, 'currency': order.currency_id.name, 'entity': entity.lower(), 'offered': True,
+            'vendor': vendor,
+            'currency': order.currency_id.name,
+            'entity': entity.lower(),
+            'offered': True,
             'memo': self._shorten_text(' '.join(filter(None, (order.name, order.partner_ref, order.origin)))),
-            'start': approved, 'end': max(filter(None, (planned, approved)), default=None),
+            'start': approved,
+            'end': max(filter(None, (planned, approved)), default=None),
             # Ramp counts days from the bill's arrival and knows nothing of ends of months
-            'promise': planned, 'owner': owner,
-            'terms': terms.nb_days if len(order.payment_term_id.line_ids) == 1 and terms.delay_type == 'days_after' else None,
+            'promise': planned,
+            'owner': owner,
+            'terms': terms.nb_days
+            if len(order.payment_term_id.line_ids) == 1 and terms.delay_type == 'days_after'
+            else None,
             # content after the digits: else Ramp makes another number of it
-            'number': f'{order.name}-{order.id}', 'three_way': any(line.product_id.type == 'consu' for line in order.order_line),
+            'number': f'{order.name}-{order.id}',
+            'three_way': any(line.product_id.type == 'consu' for line in order.order_line),
             'lines': lines,
         }
 
@@ -176,11 +264,17 @@ class RampFlowPurchaseOrder(models.AbstractModel):
         """What bills need of the orders they are of. Two queries, however many; none without orders.
 
         :param ramp_ids: Ramp's ids of orders
-        :return: {'orders': name by Ramp id, 'order_lines': (order line, how much of it one unit in Ramp is) by Ramp's id of the line}
+        :return: {'orders': name by Ramp id, 'order_lines': (order line, how much of it one unit in Ramp is) by Ramp's
+            id of the line}
         """
-        rows = self.env['ramp.record'].search_fetch(
-            [('connection_id', '=', connection.id), ('flow', '=', self._flow), ('ramp_id', 'in', list(ramp_ids))],
-            ['ramp_id', 'name', 'res_id', 'payload']) if ramp_ids else self.env['ramp.record']
+        rows = (
+            self.env['ramp.record'].search_fetch(
+                [('connection_id', '=', connection.id), ('flow', '=', self._flow), ('ramp_id', 'in', list(ramp_ids))],
+                ['ramp_id', 'name', 'res_id', 'payload'],
+            )
+            if ramp_ids
+            else self.env['ramp.record']
+        )
         known = {}  # by id of the order line: its id in Ramp, and what one of it is there
         for row in rows:
             values = row.payload or {}
@@ -189,10 +283,19 @@ class RampFlowPurchaseOrder(models.AbstractModel):
                 if line and line.get('unit'):
                     uom, size = line['unit']
                     known[int(identity.rpartition('-')[2])] = ramp_id, Decimal(size), uom
-        lines = self.env['purchase.order.line'].search_fetch(
-            [('id', 'in', list(known)), ('order_id', 'in', [row.res_id for row in rows])],
-            ['product_id', 'product_uom_id', 'product_qty', 'price_unit', 'discount', 'partner_id']) if known else ()
-        scaled = {known[line.id][0]: (line, known[line.id][1]) for line in lines if known[line.id][2] == line.product_uom_id.id}
+        lines = (
+            self.env['purchase.order.line'].search_fetch(
+                [('id', 'in', list(known)), ('order_id', 'in', [row.res_id for row in rows])],
+                ['product_id', 'product_uom_id', 'product_qty', 'price_unit', 'discount', 'partner_id'],
+            )
+            if known
+            else ()
+        )
+        scaled = {
+            known[line.id][0]: (line, known[line.id][1])
+            for line in lines
+            if known[line.id][2] == line.product_uom_id.id
+        }
         return {'orders': {row.ramp_id: row.name for row in rows}, 'order_lines': scaled}
 
 

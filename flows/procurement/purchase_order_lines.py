@@ -27,32 +27,60 @@ class RampFlowPurchaseOrderLines(models.AbstractModel):
         return accounts['expense']
 
     def _get_line_prefix(self):
-        return f"{self.env['ramp.connection']._database_identity()}-line-"
+        return f'{self.env["ramp.connection"]._database_identity()}-line-'
 
     def _prepare_order_line(self, line, offered, *counted):
         ordered = self._get_ordered_quantity(line)
-        subtotal = Decimal(str(line.currency_id.round(
-            line.price_subtotal if line.product_qty else line.price_unit_discounted * float(ordered))))
+        subtotal = Decimal(
+            str(
+                line.currency_id.round(
+                    line.price_subtotal if line.product_qty else line.price_unit_discounted * float(ordered)
+                )
+            )
+        )
         if ordered < 0 or subtotal < 0:
-            raise Held(self.env._(
-                'The line "%s" is negative, and Ramp takes no negative lines. Give the discount on the lines it belongs to.',
-                clean_text(line.name)))
+            raise Held(
+                self.env._(
+                    'The line "%s" is negative, and Ramp takes no negative lines. Give the discount on the lines it '
+                    'belongs to.',
+                    clean_text(line.name),
+                )
+            )
         quantity, size, unit = self._get_whole_quantity(line, ordered, *counted)
-        price = (subtotal / quantity).quantize(Decimal(1).scaleb(-exponent(line.currency_id.name) - DIGITS), ROUND_HALF_UP).normalize()
+        price = (
+            (subtotal / quantity)
+            .quantize(Decimal(1).scaleb(-exponent(line.currency_id.name) - DIGITS), ROUND_HALF_UP)
+            .normalize()
+        )
         text = html2plaintext(line.name or '') or line.product_id.display_name or ''
         if unit:
             text = self.env._('%(text)s (counted in %(unit)s)', text=text, unit=unit)
-        return {'quantity': quantity, 'price': f'{price:f}', 'description': self._shorten_text(text), 'coding': self._get_line_coding(line, offered),
-                'unit': self._get_line_unit(line, size)}
+        return {
+            'quantity': quantity,
+            'price': f'{price:f}',
+            'description': self._shorten_text(text),
+            'coding': self._get_line_coding(line, offered),
+            'unit': self._get_line_unit(line, size),
+        }
 
     @api.model
     def _get_counted_units(self, rows):
-        """{id of an order line: (its `_get_line_unit` in Ramp, whether Ramp has receipts of it)}. `rows`: of orders, and of their receipts."""
+        """{id of an order line: (its `_get_line_unit` in Ramp, whether Ramp has receipts of it)}. `rows`: of orders,
+        and of their receipts.
+        """
         told = {flow: [row.payload or {} for row in rows if row.flow == flow] for flow in (self._flow, 'item_receipt')}
-        received = {line for values in told['item_receipt'] for receipt in values.get('receipts', {}).values() for line in receipt['lines']}
+        received = {
+            line
+            for values in told['item_receipt']
+            for receipt in values.get('receipts', {}).values()
+            for line in receipt['lines']
+        }
         return {
             int(identity.rpartition('-')[2]): (line['unit'], values.get('line_ids', {}).get(identity) in received)
-            for values in told[self._flow] for identity, line in values.get('lines', {}).items() if line.get('unit')}
+            for values in told[self._flow]
+            for identity, line in values.get('lines', {}).items()
+            if line.get('unit')
+        }
 
     @staticmethod
     def _get_line_unit(line, size):
@@ -67,8 +95,9 @@ class RampFlowPurchaseOrderLines(models.AbstractModel):
     def _get_whole_quantity(self, line, quantity, known=None, has_receipts=False):
         """(quantity as a whole number, how much one of them is in the line's unit, words for that if it is not one).
 
-        A line is counted as its quantity wants it, until something is received of it: then as finely as Odoo does, if that is no whole
-        number. There it stays: receipts in Ramp count in it, and one that is matched with a bill cannot be made again.
+        A line is counted as its quantity wants it, until something is received of it: then as finely as Odoo does, if
+        that is no whole number. There it stays: receipts in Ramp count in it, and one that is matched with a bill
+        cannot be made again.
 
         :param quantity: in the line's unit
         :param known: the `_get_line_unit` that Ramp has
@@ -79,11 +108,15 @@ class RampFlowPurchaseOrderLines(models.AbstractModel):
         most = min(self.env['decimal.precision'].precision_get('Product Unit'), MOST_DIGITS)
         if not has_receipts and digits < _count_decimal_digits(Decimal(str(round(line.qty_received, most)))):
             digits = most
-        if has_receipts and known[0] == line.product_uom_id.id and digits < _count_decimal_digits(Decimal(known[1])) <= MOST_DIGITS:
+        if (
+            has_receipts
+            and known[0] == line.product_uom_id.id
+            and digits < _count_decimal_digits(Decimal(known[1])) <= MOST_DIGITS
+        ):
             digits = _count_decimal_digits(Decimal(known[1]))
         if not digits:
             return int(quantity), Decimal(1), None
-        return int(quantity.scaleb(digits)), Decimal(1).scaleb(-digits), f'1/{10 ** digits} {line.product_uom_id.name}'
+        return int(quantity.scaleb(digits)), Decimal(1).scaleb(-digits), f'1/{10**digits} {line.product_uom_id.name}'
 
     def _get_line_coding(self, line, offered):
         """Selections [[field, option]]: what of the line's account and analytic accounts Ramp has."""

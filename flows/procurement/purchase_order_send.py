@@ -24,11 +24,20 @@ class RampFlowPurchaseOrderSend(models.AbstractModel):
     def _make_upload_item(self, job):
         values = job.desired
         body = {
-            'external_id': job.remote_id, 'vendor_id': values['vendor'], 'currency': values['currency'], 'entity_id': values['entity'],
-            'three_way_match_enabled': values['three_way'], 'memo': values['memo'], 'promise_date': values['promise'],
-            'net_payment_terms': values['terms'], 'owner_id': values['owner'], 'purchase_order_number': self._get_order_number(job),
-            'spend_start_date': values['start'], 'spend_end_date': values['end'],
-            'line_items': [self._make_line_item(line, identity) for identity, line in values['lines'].items()]}
+            'external_id': job.remote_id,
+            'vendor_id': values['vendor'],
+            'currency': values['currency'],
+            'entity_id': values['entity'],
+            'three_way_match_enabled': values['three_way'],
+            'memo': values['memo'],
+            'promise_date': values['promise'],
+            'net_payment_terms': values['terms'],
+            'owner_id': values['owner'],
+            'purchase_order_number': self._get_order_number(job),
+            'spend_start_date': values['start'],
+            'spend_end_date': values['end'],
+            'line_items': [self._make_line_item(line, identity) for identity, line in values['lines'].items()],
+        }
         return {key: value for key, value in body.items() if value not in (None, '')}
 
     def _get_order_number(self, job):
@@ -38,9 +47,13 @@ class RampFlowPurchaseOrderSend(models.AbstractModel):
 
     def _make_line_item(self, line, identity=None):
         item = {
-            'unit_quantity': line['quantity'], 'unit_price': line['price'], 'description': line['description'],
+            'unit_quantity': line['quantity'],
+            'unit_price': line['price'],
+            'description': line['description'],
             'accounting_field_selections': [
-                {'field_external_id': field, 'field_option_external_id': option} for field, option in line['coding']]}
+                {'field_external_id': field, 'field_option_external_id': option} for field, option in line['coding']
+            ],
+        }
         return {**item, 'external_id': identity} if identity else item
 
     def _update_remote_object(self, client, job, changes):
@@ -51,11 +64,17 @@ class RampFlowPurchaseOrderSend(models.AbstractModel):
         if 'lines' not in changes:
             return
         lines, before, ids = changes['lines'], dict(job.known.get('lines', {})), dict(job.known.get('line_ids', {}))
-        job.known = {**job.known, 'lines': before, 'line_ids': ids}  # step by step: what Ramp took before it refused something is known
+        job.known = {
+            **job.known,
+            'lines': before,
+            'line_ids': ids,
+        }  # step by step: what Ramp took before it refused something is known
         new = {identity: line for identity, line in lines.items() if identity not in ids}
         if new:  # before others go: an order keeps a line
-            answer = client.post(f'{path}/line-items', {'line_items': [
-                self._make_line_item(line, identity) for identity, line in new.items()]})
+            answer = client.post(
+                f'{path}/line-items',
+                {'line_items': [self._make_line_item(line, identity) for identity, line in new.items()]},
+            )
             ids.update(self._read_remote_object(answer, {}).values['line_ids'])
             before.update(new)
         for identity, line in lines.items():
@@ -82,7 +101,11 @@ class RampFlowPurchaseOrderSend(models.AbstractModel):
     # ------------------------------------------------------------------ asking Ramp
 
     def _read_remote_objects(self, payloads, query):
-        return [self._read_remote_safely(payload, query) for payload in payloads if isinstance(payload, dict) and payload.get('id')]
+        return [
+            self._read_remote_safely(payload, query)
+            for payload in payloads
+            if isinstance(payload, dict) and payload.get('id')
+        ]
 
     def _read_remote_object(self, payload, query):
         return self._read_order_as_remote(read_purchase_order(payload))
@@ -91,16 +114,32 @@ class RampFlowPurchaseOrderSend(models.AbstractModel):
     def _read_order_as_remote(order):
         lines = [line for line in order.lines if line.external_id]
         days = {key: getattr(order, name) for key, name in HEADER.items() if key != 'memo'}
-        return Remote(order.external_id, order.id, {
-            'vendor': order.vendor_id, 'currency': order.currency, 'entity': order.entity_id,
-            'offered': not order.archived_at, 'memo': order.memo or '', **{key: day and str(day) for key, day in days.items()},
-            'three_way': order.three_way_match_enabled,
-            'lines': {line.external_id: {
-                'quantity': quantity_text(line.quantity), 'price': line.unit_price and f'{line.unit_price.decimal:f}',
-                'description': line.description or '',
-                'coding': sorted([selection.category_external_id or '', selection.external_id or '']
-                                 for selection in line.selections)} for line in lines},
-            'line_ids': {line.external_id: line.id for line in lines}})
+        return Remote(
+            order.external_id,
+            order.id,
+            {
+                'vendor': order.vendor_id,
+                'currency': order.currency,
+                'entity': order.entity_id,
+                'offered': not order.archived_at,
+                'memo': order.memo or '',
+                **{key: day and str(day) for key, day in days.items()},
+                'three_way': order.three_way_match_enabled,
+                'lines': {
+                    line.external_id: {
+                        'quantity': quantity_text(line.quantity),
+                        'price': line.unit_price and f'{line.unit_price.decimal:f}',
+                        'description': line.description or '',
+                        'coding': sorted(
+                            [selection.category_external_id or '', selection.external_id or '']
+                            for selection in line.selections
+                        ),
+                    }
+                    for line in lines
+                },
+                'line_ids': {line.external_id: line.id for line in lines},
+            },
+        )
 
     def _get_lookup_query(self, job):
         return {'external_id': job.remote_id, 'include_archived': 'true'}
@@ -118,16 +157,24 @@ class RampFlowPurchaseOrderSend(models.AbstractModel):
         if remote and told and not remote.unread:
             # what was said once, Ramp is believed to have; a price that is finer than the currency, it shows rounded
             desired, known = told.get('lines', {}), (job.known or {}).get('lines', {})
-            lines = {identity: self._read_line_as_sent(line, desired.get(identity), known.get(identity), told['currency'])
-                     for identity, line in remote.values['lines'].items()}
+            lines = {
+                identity: self._read_line_as_sent(line, desired.get(identity), known.get(identity), told['currency'])
+                for identity, line in remote.values['lines'].items()
+            }
             once = {key: (job.known or told).get(key) for key in SENT_AT_CREATION}
             remote = dataclasses.replace(remote, values={**once, **remote.values, 'lines': lines})
         return super()._apply_remote_state(job, remote)
 
     @staticmethod
     def _read_line_as_sent(line, desired, known, currency):
-        """A line that Ramp shows, with what it does not show: what it is counted in, and the price before it was rounded."""
-        described = [sent for sent in (desired, known) if sent and all(sent[key] == line[key] for key in ('quantity', 'description'))]
+        """A line that Ramp shows, with what it does not show: what it is counted in, and the price before it was
+        rounded.
+        """
+        described = [
+            sent
+            for sent in (desired, known)
+            if sent and all(sent[key] == line[key] for key in ('quantity', 'description'))
+        ]
         line, shown = {**line, 'unit': described[0].get('unit') if described else None}, line['price']
         if not shown or not desired:
             return {**line, 'price': None}

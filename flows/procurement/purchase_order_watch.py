@@ -11,13 +11,23 @@ class RampFlowPurchaseOrderWatch(models.AbstractModel):
     _inherit = 'ramp.flow.purchase_order'
 
     def _inspect_remote_objects(self, connection, client):
-        """The nightly check: what people did in Ramp to orders of ours is said on them, and what Ramp received and billed."""
+        """The nightly check: what people did in Ramp to orders of ours is said on them, and what Ramp received and
+        billed.
+        """
         for three_way in ('true', 'false'):
-            for page in client.list_pages(self._endpoint, {
-                    'creation_source': 'DEVELOPER_API', 'include_archived': 'true', 'three_way_match_enabled': three_way}):
-                self._transaction(self._note_remote_orders, connection, {
-                    payload['id'].lower(): payload for payload in page.rows
-                    if isinstance(payload, dict) and isinstance(payload.get('id'), str)})
+            for page in client.list_pages(
+                self._endpoint,
+                {'creation_source': 'DEVELOPER_API', 'include_archived': 'true', 'three_way_match_enabled': three_way},
+            ):
+                self._transaction(
+                    self._note_remote_orders,
+                    connection,
+                    {
+                        payload['id'].lower(): payload
+                        for payload in page.rows
+                        if isinstance(payload, dict) and isinstance(payload.get('id'), str)
+                    },
+                )
 
     def _compare_named_rows(self, connection, rows):
         """OVERRIDES: what people did in Ramp stays, and is said."""
@@ -27,13 +37,24 @@ class RampFlowPurchaseOrderWatch(models.AbstractModel):
             self._transaction(self._note_remote_orders, connection, {ramp_id: payload})
 
     def _note_remote_orders(self, connection, there):
-        """`there`: what Ramp has of each order, by its id; None: nothing, as it says of an archived one when asked for that alone."""
+        """`there`: what Ramp has of each order, by its id; None: nothing, as it says of an archived one when asked for
+        that alone.
+        """
         Record = self.env['ramp.record']
         ours = [('connection_id', '=', connection.id), ('remote_id', '!=', False)]
         rows = Record.search([*ours, ('flow', '=', self._flow), ('ramp_id', 'in', list(there))]).try_lock_for_update()
-        receipts = {row.res_id: set((row.payload or {}).get('ids', {}).values()) for row in Record.search_fetch(
-            [*ours, ('flow', '=', 'item_receipt'), ('state', '=', 'confirmed'), ('res_id', 'in', rows.mapped('res_id'))],
-            ['res_id', 'payload'])}
+        receipts = {
+            row.res_id: set((row.payload or {}).get('ids', {}).values())
+            for row in Record.search_fetch(
+                [
+                    *ours,
+                    ('flow', '=', 'item_receipt'),
+                    ('state', '=', 'confirmed'),
+                    ('res_id', 'in', rows.mapped('res_id')),
+                ],
+                ['res_id', 'payload'],
+            )
+        }
         rows.seen_at = self.env.cr.now()
         others = []
         for row in rows:
@@ -45,8 +66,12 @@ class RampFlowPurchaseOrderWatch(models.AbstractModel):
                     raise
                 self._note_unread_order(row, there[row.ramp_id])
                 continue
-            if order and row.state == 'confirmed' and not row.is_uncertain and receipts.get(
-                    row.res_id, set(order.item_receipt_ids)) != set(order.item_receipt_ids):
+            if (
+                order
+                and row.state == 'confirmed'
+                and not row.is_uncertain
+                and receipts.get(row.res_id, set(order.item_receipt_ids)) != set(order.item_receipt_ids)
+            ):
                 others.append(row.res_id)
         if others:
             Record._mark_dirty(connection, 'item_receipt', others, uncertain=True)
@@ -69,23 +94,54 @@ class RampFlowPurchaseOrderWatch(models.AbstractModel):
     def _note_unread_order(self, row, payload):
         """An order of which nobody understands what Ramp says: held, and asked for again in the next run."""
         if row.state == 'confirmed':
-            row.write({'state': 'held', 'is_question': True, 'is_uncertain': True, 'error_message': self._read_remote_safely(
-                payload, {}).unread or self.env._('Odoo cannot read what Ramp has of it. The server log has the details.')})
+            row.write(
+                {
+                    'state': 'held',
+                    'is_question': True,
+                    'is_uncertain': True,
+                    'error_message': self._read_remote_safely(payload, {}).unread
+                    or self.env._('Odoo cannot read what Ramp has of it. The server log has the details.'),
+                }
+            )
 
     def _note_archived_orders(self, rows):
         if rows:
-            rows.write({'state': 'held', 'is_question': False, 'is_uncertain': True, 'error_message': self.env._(
-                'Somebody archived it in Ramp. Press Retry to send it as a new order, or cancel it here.')})
+            rows.write(
+                {
+                    'state': 'held',
+                    'is_question': False,
+                    'is_uncertain': True,
+                    'error_message': self.env._(
+                        'Somebody archived it in Ramp. Press Retry to send it as a new order, or cancel it here.'
+                    ),
+                }
+            )
 
     def _describe_remote_edits(self, sent, order):
         """What of an order is not in Ramp as it was sent, in words; '' if nothing."""
         values = self._read_order_as_remote(order).values
-        lines = {identity: self._read_line_as_sent(line, sent['lines'].get(identity), None, sent['currency'])
-                 for identity, line in values['lines'].items()}
+        lines = {
+            identity: self._read_line_as_sent(line, sent['lines'].get(identity), None, sent['currency'])
+            for identity, line in values['lines'].items()
+        }
         strange = len(order.lines) != len(lines)
-        labels = {'memo': self.env._('the memo'), 'start': self.env._('the first day of the spend'),
-                  'end': self.env._('the last day of the spend'), 'lines': self.env._('the lines')}
-        different = [label for key, label in labels.items()
-                     if (lines if key == 'lines' else values[key]) != sent.get(key) or key == 'lines' and strange]
-        return self.env._('Somebody edited %s there. The next change of the order in Odoo sends what it changes, Push All Again '
-                          'everything.', ', '.join(different)) if different else ''
+        labels = {
+            'memo': self.env._('the memo'),
+            'start': self.env._('the first day of the spend'),
+            'end': self.env._('the last day of the spend'),
+            'lines': self.env._('the lines'),
+        }
+        different = [
+            label
+            for key, label in labels.items()
+            if (lines if key == 'lines' else values[key]) != sent.get(key) or key == 'lines' and strange
+        ]
+        return (
+            self.env._(
+                'Somebody edited %s there. The next change of the order in Odoo sends what it changes, Push All Again '
+                'everything.',
+                ', '.join(different),
+            )
+            if different
+            else ''
+        )

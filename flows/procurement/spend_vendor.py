@@ -20,9 +20,10 @@ EVERYTHING = {'include_draft': 'true'}  # drafts await their approval in Ramp
 class RampFlowSpendVendor(models.AbstractModel):
     """Partners as vendors of bill pay, where somebody in Odoo needs one in Ramp (see `res.partner.ramp_spend_vendor`).
 
-    Schema: ApiVendorCreateRequestBody. Ramp takes any number of vendors of one external id, so each is looked for before it is
-    created: by our id, and by the accounting vendor that stands for the partner; one that is there is adopted. It comes back
-    by the flow `vendor`, which knows it by our id. A partner that the pull has linked to some other vendor is left alone.
+    Schema: ApiVendorCreateRequestBody. Ramp takes any number of vendors of one external id, so each is looked for
+    before it is created: by our id, and by the accounting vendor that stands for the partner; one that is there is
+    adopted. It comes back by the flow `vendor`, which knows it by our id. A partner that the pull has linked to some
+    other vendor is left alone.
     """
 
     _name = 'ramp.flow.spend_vendor'
@@ -65,25 +66,59 @@ class RampFlowSpendVendor(models.AbstractModel):
                        AND NOT EXISTS (
                         SELECT FROM ramp_record s
                          WHERE s.flow = 'spend_vendor' AND s.res_id = v.res_id AND s.ramp_id = v.ramp_id))""",
-                SQL.identifier(alias, 'id'), seat)
+                SQL.identifier(alias, 'id'),
+                seat,
+            )
 
         return (
-            Domain('ramp_spend_vendor', '=', True) & Domain('active', '=', True) & Domain('parent_id', '=', False)
+            Domain('ramp_spend_vendor', '=', True)
+            & Domain('active', '=', True)
+            & Domain('parent_id', '=', False)
             & Domain('company_id', 'in', [False, *connection.company_id.parent_ids.ids])
-            & Domain.custom(to_sql=self.env['res.partner']._ramp_is_vendor) & Domain.custom(to_sql=is_nobody_else))
+            & Domain.custom(to_sql=self.env['res.partner']._ramp_is_vendor)
+            & Domain.custom(to_sql=is_nobody_else)
+        )
 
     def _get_desired_values(self, connection, records):
         Record = self.env['ramp.record']
-        there = {row.res_id: row.payload or {} for row in Record.search_fetch(
-            [('connection_id', '=', connection.id), ('flow', '=', self._flow), ('res_id', 'in', records.ids), ('ramp_id', '!=', False)],
-            ['res_id', 'payload'])}
+        there = {
+            row.res_id: row.payload or {}
+            for row in Record.search_fetch(
+                [
+                    ('connection_id', '=', connection.id),
+                    ('flow', '=', self._flow),
+                    ('res_id', 'in', records.ids),
+                    ('ramp_id', '!=', False),
+                ],
+                ['res_id', 'payload'],
+            )
+        }
         business = ('connection_id.accounting_connection_id', '=', connection.accounting_connection_id)
-        suppliers = {row.res_id: row.remote_id for row in Record.search_fetch(
-            [('flow', '=', 'accounting_vendor'), ('state', '=', 'confirmed'), ('res_id', 'in', records.ids),
-             ('remote_id', '!=', False), business], ['res_id', 'remote_id'], order='id desc')}
-        pulled = {row.res_id for row in Record.search_fetch(
-            [('flow', '=', 'vendor'), ('res_model', '=', self._model), ('res_id', 'in', records.ids), business], ['res_id'],
-        )} if connection.vendor_policy == 'ramp' else set()
+        suppliers = {
+            row.res_id: row.remote_id
+            for row in Record.search_fetch(
+                [
+                    ('flow', '=', 'accounting_vendor'),
+                    ('state', '=', 'confirmed'),
+                    ('res_id', 'in', records.ids),
+                    ('remote_id', '!=', False),
+                    business,
+                ],
+                ['res_id', 'remote_id'],
+                order='id desc',
+            )
+        }
+        pulled = (
+            {
+                row.res_id
+                for row in Record.search_fetch(
+                    [('flow', '=', 'vendor'), ('res_model', '=', self._model), ('res_id', 'in', records.ids), business],
+                    ['res_id'],
+                )
+            }
+            if connection.vendor_policy == 'ramp'
+            else set()
+        )
         desired = {}
         for partner in records:
             known, missing = there.get(partner.id), partner._ramp_vendor_missing()
@@ -98,7 +133,11 @@ class RampFlowSpendVendor(models.AbstractModel):
             if not missing and partner.id not in pulled:  # what belongs to Ramp is not sent back
                 # of a vendor that was there before, what Ramp had stays until Odoo's changes
                 kept = (known or {}).get('kept', {})
-                values |= {key: value for key, value in self._get_vendor_place(partner).items() if kept.get(key, UNSAID) != value}
+                values |= {
+                    key: value
+                    for key, value in self._get_vendor_place(partner).items()
+                    if kept.get(key, UNSAID) != value
+                }
             desired[partner.id] = values
         return desired
 
@@ -112,16 +151,33 @@ class RampFlowSpendVendor(models.AbstractModel):
         state = (partner.state_id.code if country in WANT_STATE else partner.state_id.name) or None
         place = {'country': country, 'state': state}
         if partner._ramp_vendor_has_address():
-            place['address'] = {key: value for key, value in (
-                ('address_line_1', partner.street), ('address_line_2', partner.street2), ('city', partner.city),
-                ('postal_code', partner.zip), ('state', state), ('country', country)) if value}
+            place['address'] = {
+                key: value
+                for key, value in (
+                    ('address_line_1', partner.street),
+                    ('address_line_2', partner.street2),
+                    ('city', partner.city),
+                    ('postal_code', partner.zip),
+                    ('state', state),
+                    ('country', country),
+                )
+                if value
+            }
         return place
 
     def _get_vendor_contact(self, partner):
         person, email = partner._ramp_vendor_contact()
         first, _space, last = ('' if person.is_company else person.name or '').strip().partition(' ')
-        return {key: value for key, value in (
-            ('email', email), ('first_name', first), ('last_name', last.strip()), ('phone', person.phone or partner.phone)) if value}
+        return {
+            key: value
+            for key, value in (
+                ('email', email),
+                ('first_name', first),
+                ('last_name', last.strip()),
+                ('phone', person.phone or partner.phone),
+            )
+            if value
+        }
 
     def _reason_not_offered(self, record):
         if not record.active:
@@ -132,7 +188,9 @@ class RampFlowSpendVendor(models.AbstractModel):
             return self.env._('It belongs to another partner now: a contact is no vendor.')
         if reason := record._ramp_no_vendor():
             return reason
-        if self.env['ramp.record'].search_count([('flow', '=', 'vendor'), ('res_model', '=', self._model), ('res_id', '=', record.id)]):
+        if self.env['ramp.record'].search_count(
+            [('flow', '=', 'vendor'), ('res_model', '=', self._model), ('res_id', '=', record.id)]
+        ):
             return self.env._('It is a vendor that Ramp has already, so none is created.')
         return self.env._('It does not belong to the company of the connection.')
 
@@ -140,14 +198,20 @@ class RampFlowSpendVendor(models.AbstractModel):
         """EXTENDS: a supplier that Ramp has learned of meanwhile is linked to its vendor."""
         self.env['ramp.record'].flush_model()
         for connection in connections:
-            rows = self.env.execute_query(SQL(
-                """
+            rows = self.env.execute_query(
+                SQL(
+                    """
                 SELECT s.res_id FROM ramp_record s
                  WHERE s.flow = %(flow)s AND s.connection_id = %(connection)s AND s.state = 'confirmed' AND EXISTS (
                     SELECT FROM ramp_record a JOIN ramp_connection c ON c.id = a.connection_id
                      WHERE a.flow = 'accounting_vendor' AND a.state = 'confirmed' AND a.res_id = s.res_id
                        AND c.accounting_connection_id = %(seat)s AND a.remote_id <> COALESCE(s.payload ->> 'accounting_vendor', ''))
-                """, flow=self._flow, connection=connection.id, seat=connection.accounting_connection_id))
+                """,
+                    flow=self._flow,
+                    connection=connection.id,
+                    seat=connection.accounting_connection_id,
+                )
+            )
             if rows:
                 self.env['ramp.record']._mark_dirty(connection, self._flow, [row[0] for row in rows])
         return super()._collect_changed_records(connections)
@@ -165,8 +229,12 @@ class RampFlowSpendVendor(models.AbstractModel):
     def _make_upload_item(self, job):
         values = job.desired
         body = {
-            'name': values['name'], 'business_vendor_contacts': values['contact'], 'external_vendor_id': job.remote_id,
-            'accounting_vendor_remote_id': values.get('accounting_vendor'), **{key: values.get(key) for key in PLACE}}
+            'name': values['name'],
+            'business_vendor_contacts': values['contact'],
+            'external_vendor_id': job.remote_id,
+            'accounting_vendor_remote_id': values.get('accounting_vendor'),
+            **{key: values.get(key) for key in PLACE},
+        }
         return {key: value for key, value in body.items() if value}
 
     def _update_remote_object(self, client, job, changes):
@@ -177,12 +245,17 @@ class RampFlowSpendVendor(models.AbstractModel):
             try:
                 client.patch(f'{self._endpoint}/{job.ramp_id}', body, idempotent=True)
             except RampNotFound as error:
-                # deleted there a moment ago, then it is created again once Ramp does not list it; or what it refers to is gone
-                raise Held(self.env._('Ramp does not find the vendor, or what it refers to: %s. Odoo looks again.', error)) from error
+                # deleted there a moment ago, then it is created again once Ramp does not list it; or what it refers to
+                # is gone
+                raise Held(
+                    self.env._('Ramp does not find the vendor, or what it refers to: %s. Odoo looks again.', error)
+                ) from error
 
     def _deactivate_remote_object(self, client, job):
         """A vendor may have bills, and people in Ramp who work with it: it is theirs to deactivate."""
-        job.reason = self.env._('%s The vendor stays in Ramp as it is; deactivate it there if nobody needs it.', job.reason)
+        job.reason = self.env._(
+            '%s The vendor stays in Ramp as it is; deactivate it there if nobody needs it.', job.reason
+        )
 
     def _store_push_results(self, run, jobs, sent=True):
         for job in jobs:
@@ -190,8 +263,10 @@ class RampFlowSpendVendor(models.AbstractModel):
                 job.known.pop('contact', None)  # Ramp's own from now on, read by the flow `vendor`
             if job.state == 'confirmed' and job.known.get('name') not in (None, job.name):
                 job.error = self.env._(
-                    'Its name in Ramp is "%s". Ramp lets nobody change a name from outside: change it there, if it matters.',
-                    job.known['name'])
+                    'Its name in Ramp is "%s". Ramp lets nobody change a name from outside: change it there, if it '
+                    'matters.',
+                    job.known['name'],
+                )
         if any(job.state == 'confirmed' for job in jobs):
             self.env['ramp.flow.purchase_order']._trigger()  # orders may wait for their vendor
         return super()._store_push_results(run, jobs, sent)
@@ -200,13 +275,30 @@ class RampFlowSpendVendor(models.AbstractModel):
 
     def _read_remote_object(self, payload, query):
         vendor = read_vendor(payload)
-        address = {key: getattr(vendor.address, key) for key in ADDRESS if getattr(vendor.address, key)} if vendor.address else None
-        return Remote(vendor.external_vendor_id, vendor.id, {
-            'name': vendor.name, 'country': vendor.country, 'state': vendor.state, 'offered': True, 'address': address or None,
-            'accounting_vendor': vendor.accounting_vendor_remote_id})
+        address = (
+            {key: getattr(vendor.address, key) for key in ADDRESS if getattr(vendor.address, key)}
+            if vendor.address
+            else None
+        )
+        return Remote(
+            vendor.external_vendor_id,
+            vendor.id,
+            {
+                'name': vendor.name,
+                'country': vendor.country,
+                'state': vendor.state,
+                'offered': True,
+                'address': address or None,
+                'accounting_vendor': vendor.accounting_vendor_remote_id,
+            },
+        )
 
     def _read_remote_objects(self, payloads, query):
-        return [self._read_remote_safely(payload, query) for payload in payloads if isinstance(payload, dict) and payload.get('id')]
+        return [
+            self._read_remote_safely(payload, query)
+            for payload in payloads
+            if isinstance(payload, dict) and payload.get('id')
+        ]
 
     def _get_lookup_query(self, job):
         return {'external_vendor_id': job.remote_id, **EVERYTHING}
@@ -223,7 +315,11 @@ class RampFlowSpendVendor(models.AbstractModel):
                 self._apply_remote_state(job, by_ramp_id.get(job.ramp_id) or by_id.get(job.remote_id))
             link = not job.known and not job.blocked and job.desired and job.desired.get('accounting_vendor')
             if link:
-                remotes = self._query_remote_objects(client, {'accounting_vendor_remote_ids': link, **EVERYTHING}) if listed is None else listed
+                remotes = (
+                    self._query_remote_objects(client, {'accounting_vendor_remote_ids': link, **EVERYTHING})
+                    if listed is None
+                    else listed
+                )
                 remote = next((remote for remote in remotes if remote.values.get('accounting_vendor') == link), None)
                 if remote:
                     self._adopt_remote_vendor(connection, job, remote)
@@ -231,15 +327,24 @@ class RampFlowSpendVendor(models.AbstractModel):
     def _adopt_remote_vendor(self, connection, job, remote):
         """The vendor that Ramp has for this supplier becomes ours, unless it is somebody else here."""
         other = self.env['ramp.record'].search(
-            self._rows_of_business_domain(connection) & Domain('flow', 'in', ('vendor', self._flow)) & Domain('ramp_id', '=', remote.ramp_id)
-            & Domain('res_model', '=', self._model) & Domain('res_id', 'not in', (False, job.res_id)), limit=1)
+            self._rows_of_business_domain(connection)
+            & Domain('flow', 'in', ('vendor', self._flow))
+            & Domain('ramp_id', '=', remote.ramp_id)
+            & Domain('res_model', '=', self._model)
+            & Domain('res_id', 'not in', (False, job.res_id)),
+            limit=1,
+        )
         name = other and self.env[self._model].browse(other.res_id).exists().display_name
         self.env.cr.rollback()
         if name:
             job.state, job.blocked, job.uncertain = 'held', True, True
             job.error = self.env._(
-                'Ramp has linked this supplier to the vendor %(vendor)s, which is the partner %(partner)s in Odoo. Remove that link in '
-                'Ramp, or merge the two partners.', vendor=remote.values['name'], partner=name)
+                'Ramp has linked this supplier to the vendor %(vendor)s, which is the partner %(partner)s in Odoo. '
+                'Remove that link in '
+                'Ramp, or merge the two partners.',
+                vendor=remote.values['name'],
+                partner=name,
+            )
             return
         kept = {key: job.desired[key] for key in PLACE if key in job.desired and remote.values[key]}
         self._apply_remote_state(job, remote)
@@ -251,6 +356,9 @@ class RampFlowSpendVendor(models.AbstractModel):
         if remote:
             # one that was adopted has an id of somebody else's, or none
             remote = dataclasses.replace(
-                remote, remote_id=job.remote_id, values={**remote.values, **({'kept': kept} if kept else {})})
-            job.desired = job.desired and {key: value for key, value in job.desired.items() if key not in VENDOR_SENT_ONCE}
+                remote, remote_id=job.remote_id, values={**remote.values, **({'kept': kept} if kept else {})}
+            )
+            job.desired = job.desired and {
+                key: value for key, value in job.desired.items() if key not in VENDOR_SENT_ONCE
+            }
         return super()._apply_remote_state(job, remote)

@@ -17,7 +17,9 @@ from .reimbursement_payment import BY_HAND
 
 _logger = logging.getLogger(__name__)
 
-ASKED_FOR = timedelta(days=30)  # so long after a payment Ramp is asked for its reference: it has none before the bank has taken the payment
+ASKED_FOR = timedelta(
+    days=30
+)  # so long after a payment Ramp is asked for its reference: it has none before the bank has taken the payment
 ASKED_AT_ONCE = 300  # payments in one run
 LEAST_TOLD = 6  # characters of a reference that stands for itself; a shorter one is the number of a check
 TOLD_IN_PART = 8  # characters of a reference that are enough to tell it, where a bank leaves out zeros before it
@@ -27,11 +29,12 @@ NO_REFERENCES = re.compile('amount|balance|currency|date')  # names of details o
 
 
 class RampFlowBankReference(models.AbstractModel):
-    """The reference under which a bank shows a payment of Ramp: kept on the payment, and what bank lines are matched by.
+    """The reference under which a bank shows a payment of Ramp: kept on the payment, and what bank lines are matched
+    by.
 
-    Ramp tells it of one object at a time: `payment.trace_id` of GET /bills/{id}, `trace_id` of GET /reimbursements/{id} (2026-08-01). It
-    writes nothing to Ramp, and has no rows: a payment without a reference is asked for again, in another order with each run, so that
-    none is kept from its turn by those that never get one.
+    Ramp tells it of one object at a time: `payment.trace_id` of GET /bills/{id}, `trace_id` of GET /reimbursements/{id}
+    (2026-08-01). It writes nothing to Ramp, and has no rows: a payment without a reference is asked for again, in
+    another order with each run, so that none is kept from its turn by those that never get one.
     """
 
     _name = 'ramp.flow.bank_reference'
@@ -99,13 +102,14 @@ class RampFlowBankReference(models.AbstractModel):
 
     @api.model
     def _find_unreferenced_payments(self, connection, run, flow):
-        """{Ramp id of an object: {key of a part: id of its payment}} of lately booked payments whose reference is not known yet; each
-        payment once, by one of the objects that it pays."""
+        """{Ramp id of an object: {key of a part: id of its payment}} of lately booked payments whose reference is not
+        known yet; each payment once, by one of the objects that it pays."""
         since = fields.Date.context_today(self) - ASKED_FOR
         self.env['ramp.record'].flush_model()
         self.env['account.payment'].flush_model()
         wanted, seen = defaultdict(dict), set()
-        for ramp_id, key, payment in self.env.execute_query(SQL(
+        for ramp_id, key, payment in self.env.execute_query(
+            SQL(
                 """
                 SELECT r.ramp_id, k.key, p.id
                   FROM ramp_record r, jsonb_each(r.noted -> 'parts') AS k(key, value), account_payment p
@@ -113,7 +117,14 @@ class RampFlowBankReference(models.AbstractModel):
                    AND p.id = (k.value ->> 'id')::int AND p.ramp_bank_reference IS NULL AND p.state IN ('in_process', 'paid')
                    AND p.date >= %(since)s
                  ORDER BY md5(concat(%(run)s, ' ', p.id)), md5(concat(%(run)s, ' ', r.id))
-                """, connection=connection.id, flow=flow._flow, since=since, run=run.id, by_bank=self._get_bank_shown_condition(flow))):
+                """,
+                connection=connection.id,
+                flow=flow._flow,
+                since=since,
+                run=run.id,
+                by_bank=self._get_bank_shown_condition(flow),
+            )
+        ):
             if payment not in seen and len(seen) < ASKED_AT_ONCE:
                 seen.add(payment)
                 wanted[ramp_id][key] = payment
@@ -127,14 +138,18 @@ class RampFlowBankReference(models.AbstractModel):
         return SQL("r.payload ->> 'state' <> ALL(%s)", sorted(BY_HAND))
 
     def _store_bank_reference(self, payment, reference, run):
-        """Keep the reference of a payment, and in the label of the bank's line of its entry, by which a bank line is matched."""
+        """Keep the reference of a payment, and in the label of the bank's line of its entry, by which a bank line is
+        matched.
+        """
         payment = payment.with_context(**QUIET).exists()
         if not payment or payment.ramp_bank_reference:
             return
         payment.ramp_bank_reference = reference
         run.seen += 1
         if not payment.move_id.inalterable_hash:
-            for line in payment.move_id.line_ids.filtered(lambda item: item.account_id == payment.outstanding_account_id):
+            for line in payment.move_id.line_ids.filtered(
+                lambda item: item.account_id == payment.outstanding_account_id
+            ):
                 line.name = ' '.join(filter(None, (line.name, reference)))
 
     # ------------------------------------------------------------------ what the bank shows
@@ -150,16 +165,26 @@ class RampFlowBankReference(models.AbstractModel):
             return
         by_reference = payments.grouped(lambda payment: (payment.journal_id.id, payment.ramp_bank_reference))
         longest = max(shape.count(' ') for _journal, shape in by_shape) + 1
-        lines = self.env['account.bank.statement.line'].search([
-            ('company_id', '=', connection.company_id.id), ('journal_id', 'in', payments.journal_id.ids), ('state', '=', 'posted'),
-            ('is_reconciled', '=', False), ('date', '>=', min(payments.mapped('date')) - SHOWN_BEFORE)], order='date, id')
+        lines = self.env['account.bank.statement.line'].search(
+            [
+                ('company_id', '=', connection.company_id.id),
+                ('journal_id', 'in', payments.journal_id.ids),
+                ('state', '=', 'posted'),
+                ('is_reconciled', '=', False),
+                ('date', '>=', min(payments.mapped('date')) - SHOWN_BEFORE),
+            ],
+            order='date, id',
+        )
         found = []
         for line in lines:
             words = self._normalize_bank_text(self._get_line_text(line)).split()
             references = {
-                reference for count in range(1, longest + 1) for begin in range(len(words) - count + 1)
-                for reference in by_shape.get((line.journal_id.id, ' '.join(words[begin:begin + count])), ())
-                if len(reference) >= LEAST_TOLD or CHECKS.intersection(words)}
+                reference
+                for count in range(1, longest + 1)
+                for begin in range(len(words) - count + 1)
+                for reference in by_shape.get((line.journal_id.id, ' '.join(words[begin : begin + count])), ())
+                if len(reference) >= LEAST_TOLD or CHECKS.intersection(words)
+            }
             if len(references) == 1:
                 found.append((line, by_reference[line.journal_id.id, references.pop()]))
         for line, candidates in found:
@@ -170,17 +195,27 @@ class RampFlowBankReference(models.AbstractModel):
 
     @api.model
     def _find_referenced_payments(self, connection):
-        """The payments of a connection that the bank has not shown yet, as far as Odoo knows, and whose reference is known."""
+        """The payments of a connection that the bank has not shown yet, as far as Odoo knows, and whose reference is
+        known.
+        """
         self.env['ramp.record'].flush_model()
         self.env['account.payment'].flush_model()
-        return self.env['account.payment'].browse(payment for [payment] in self.env.execute_query(SQL(
-            """
+        return self.env['account.payment'].browse(
+            payment
+            for [payment] in self.env.execute_query(
+                SQL(
+                    """
             SELECT DISTINCT p.id
               FROM account_payment p, ramp_record r, jsonb_each(r.noted -> 'parts') AS k(key, value)
              WHERE p.company_id = %s AND p.ramp_bank_reference IS NOT NULL AND p.state = 'in_process' AND p.is_matched IS NOT TRUE
                AND r.connection_id = %s AND r.flow IN ('bill_payment', 'reimbursement_payment') AND (k.value ->> 'id')::int = p.id
              ORDER BY p.id
-            """, connection.company_id.id, connection.id)))
+            """,
+                    connection.company_id.id,
+                    connection.id,
+                )
+            )
+        )
 
     @api.model
     def _normalize_bank_text(self, text):
@@ -196,9 +231,15 @@ class RampFlowBankReference(models.AbstractModel):
     @api.model
     def _get_line_text(self, line):
         """What a bank says of a line, but for amounts and days."""
+
         def texts(value):
             if isinstance(value, dict):
-                return [text for name, item in value.items() if not NO_REFERENCES.search(str(name).lower()) for text in texts(item)]
+                return [
+                    text
+                    for name, item in value.items()
+                    if not NO_REFERENCES.search(str(name).lower())
+                    for text in texts(item)
+                ]
             if isinstance(value, list):
                 return [text for item in value for text in texts(item)]
             return [value] if isinstance(value, str) else []
@@ -207,20 +248,36 @@ class RampFlowBankReference(models.AbstractModel):
 
     def _match_line_payments(self, line, payments):
         """Reconcile a bank line with what is open of payments, as a person would, if that comes to its amount."""
-        payments = payments.filtered(lambda payment: not payment.is_matched and payment.date <= line.date + SHOWN_BEFORE)
-        # one that was reversed, as the money came back or it was booked wrong, stands back behind the one that took its place
+        payments = payments.filtered(
+            lambda payment: not payment.is_matched and payment.date <= line.date + SHOWN_BEFORE
+        )
+        # one that was reversed, as the money came back or it was booked wrong, stands back behind the one that took its
+        # place
         payments = payments.filtered(lambda payment: not payment.move_id.reversal_move_ids) or payments
         open_lines = payments.move_id.line_ids.filtered(
-            lambda item: item.account_id in payments.outstanding_account_id and not item.reconciled)
+            lambda item: item.account_id in payments.outstanding_account_id and not item.reconciled
+        )
         _liquidity, suspense, other = line._seek_for_lines()
-        if len(suspense) != 1 or other or len(open_lines.account_id) != 1 or open_lines.currency_id != suspense.currency_id:
+        if (
+            len(suspense) != 1
+            or other
+            or len(open_lines.account_id) != 1
+            or open_lines.currency_id != suspense.currency_id
+        ):
             return
-        if suspense.currency_id.compare_amounts(sum(open_lines.mapped('amount_residual_currency')), -suspense.amount_currency):
+        if suspense.currency_id.compare_amounts(
+            sum(open_lines.mapped('amount_residual_currency')), -suspense.amount_currency
+        ):
             return
-        suspense.write({
-            'account_id': open_lines.account_id.id,
-            'partner_id': payments.partner_id.id if len(payments.partner_id) == 1 else False})
+        suspense.write(
+            {
+                'account_id': open_lines.account_id.id,
+                'partner_id': payments.partner_id.id if len(payments.partner_id) == 1 else False,
+            }
+        )
         (suspense + open_lines).reconcile()
         self.env.flush_all()
         if not all((suspense + open_lines).mapped('reconciled')):
-            raise UserError(self.env._('The bank line %s does not come to what is open of its payment.', line.display_name))
+            raise UserError(
+                self.env._('The bank line %s does not come to what is open of its payment.', line.display_name)
+            )

@@ -18,15 +18,16 @@ ANNOUNCED_STATES = {
     **dict.fromkeys(('APPROVED', 'AWAITING_PAYMENT', 'AWAITING_PUSH_PAYMENT', 'MISSING_ACH'), 'planned'),
     **dict.fromkeys(('PROCESSING', 'PUSH_PAYMENT_INITIATED'), 'under_way'),
     **dict.fromkeys(('FAILED_REIMBURSEMENT', 'PUSH_PAYMENT_FAILED'), 'failed'),
-    **dict.fromkeys(('REIMBURSED', 'REIMBURSED_VIA_PUSH'), 'paid')}
+    **dict.fromkeys(('REIMBURSED', 'REIMBURSED_VIA_PUSH'), 'paid'),
+}
 TEXT_LENGTH = 150  # characters of a line's own text, so that what is told beside it is never cut off
 
 
 class RampFlowReimbursement(models.AbstractModel):
     """Reimbursements: a vendor bill to the employee's contact each; a refund where the employee owes the company.
 
-    Schema: Reimbursement of GET /reimbursements, which lists one direction at a time. Amounts are unsigned; lines are in the currency
-    that was spent, `amount` is what the entity pays. Payments are a flow of their own.
+    Schema: Reimbursement of GET /reimbursements, which lists one direction at a time. Amounts are unsigned; lines are
+    in the currency that was spent, `amount` is what the entity pays. Payments are a flow of their own.
     """
 
     _name = 'ramp.flow.reimbursement'
@@ -38,7 +39,10 @@ class RampFlowReimbursement(models.AbstractModel):
     _payment_flow = 'reimbursement_payment'
     _flow_sequence = 70
     _events = (
-        'reimbursements.batch_payment_reimbursed', 'reimbursements.ready_to_sync', 'reimbursements.sync_requested')
+        'reimbursements.batch_payment_reimbursed',
+        'reimbursements.ready_to_sync',
+        'reimbursements.sync_requested',
+    )
     _vague_events = ('reimbursements.batch_payment_reimbursed',)
     _endpoint = '/reimbursements'
     _sync_type = 'REIMBURSEMENT_SYNC'
@@ -76,10 +80,22 @@ class RampFlowReimbursement(models.AbstractModel):
 
     def _refresh_booked_objects(self, connection, run, client, place):
         if not place:
-            # Ramp tells of a change once, and a person may have cleared the way for what should be undone and could not be
-            held = self.env['ramp.record'].search(
-                [('connection_id', '=', connection.id), ('flow', '=', self._flow), ('state', '=', 'held'), ('is_question', '=', True),
-                 ('res_id', '!=', False)], limit=LOST_PER_RUN).mapped('ramp_id')
+            # Ramp tells of a change once, and a person may have cleared the way for what should be undone and could not
+            # be
+            held = (
+                self.env['ramp.record']
+                .search(
+                    [
+                        ('connection_id', '=', connection.id),
+                        ('flow', '=', self._flow),
+                        ('state', '=', 'held'),
+                        ('is_question', '=', True),
+                        ('res_id', '!=', False),
+                    ],
+                    limit=LOST_PER_RUN,
+                )
+                .mapped('ramp_id')
+            )
             self._refresh_named_objects(connection, run, client, held)
         return super()._refresh_booked_objects(connection, run, client, place)
 
@@ -89,15 +105,22 @@ class RampFlowReimbursement(models.AbstractModel):
     def _get_booking_facts(self, value):
         """What is booked of a reimbursement; what it is called, its files and how it is paid are no part of it."""
         return {
-            'amount': str(value.amount), 'direction': value.direction, 'user': value.user_id, 'entity': value.entity_id,
+            'amount': str(value.amount),
+            'direction': value.direction,
+            'user': value.user_id,
+            'entity': value.entity_id,
             'days': [str(value.transaction_date), str(value.accounting_date)],
             'lines': [[str(line.amount), self._get_chosen_options(line.selections)] for line in value.lines],
         }
 
     def _get_late_details(self, value):
         return {
-            'receipts': sorted(value.receipts), 'memo': value.memo, 'memos': [line.memo for line in value.lines],
-            'payee': self._get_payee_name(value), 'payment': self._get_announced_payment(value)}
+            'receipts': sorted(value.receipts),
+            'memo': value.memo,
+            'memos': [line.memo for line in value.lines],
+            'payee': self._get_payee_name(value),
+            'payment': self._get_announced_payment(value),
+        }
 
     @staticmethod
     def _get_announced_payment(value):
@@ -113,8 +136,18 @@ class RampFlowReimbursement(models.AbstractModel):
 
     def _get_ledger_columns(self, connection, value):
         return {
-            'name': ': '.join(filter(None, (clean_text(value.user_full_name) or clean_text(value.user_email), self._make_reimbursement_label(value)))),
-            'date': self._get_spending_day(connection, value), 'money': self._get_signed_amount(value), 'ramp_entity_id': value.entity_id,
+            'name': ': '.join(
+                filter(
+                    None,
+                    (
+                        clean_text(value.user_full_name) or clean_text(value.user_email),
+                        self._make_reimbursement_label(value),
+                    ),
+                )
+            ),
+            'date': self._get_spending_day(connection, value),
+            'money': self._get_signed_amount(value),
+            'ramp_entity_id': value.entity_id,
             'open_amount': self._get_open_amount(connection, value),
         }
 
@@ -122,8 +155,11 @@ class RampFlowReimbursement(models.AbstractModel):
         """What is still to be paid of one that is to be in the books, Decimal in its currency."""
         if not value.amount:
             return None
-        is_open = connection.reimbursement_policy == 'ready' and value.sync_status in ('SYNC_READY', 'SYNCED') and (
-            value.state not in (*REIMBURSEMENT_PAID_STATES, *DEAD))
+        is_open = (
+            connection.reimbursement_policy == 'ready'
+            and value.sync_status in ('SYNC_READY', 'SYNCED')
+            and (value.state not in (*REIMBURSEMENT_PAID_STATES, *DEAD))
+        )
         return self._get_signed_amount(value).decimal if is_open else Decimal(0)
 
     @staticmethod
@@ -132,15 +168,24 @@ class RampFlowReimbursement(models.AbstractModel):
         return value.amount and (value.amount if value.direction == 'BUSINESS_TO_USER' else -value.amount)
 
     def _get_spending_day(self, connection, value):
-        return self._get_booking_day(connection, value.transaction_date, value.accounting_date, value.submitted_at, value.created_at)
+        return self._get_booking_day(
+            connection, value.transaction_date, value.accounting_date, value.submitted_at, value.created_at
+        )
 
     # ------------------------------------------------------------------ what a page tells besides
 
     def _on_rows_stored(self, connection, rows, asked):
         told = {row['ramp_id']: row for row in rows if 'value' in row}
         self.env['ramp.flow.reimbursement_payment']._upsert_payment_rows(connection, told, asked)
-        self._reverse_withdrawn_objects(connection, told, {ramp_id: self._describe_ramp_state(row['value'].state) for ramp_id, row in told.items()
-                                          if row['value'].state in DEAD})
+        self._reverse_withdrawn_objects(
+            connection,
+            told,
+            {
+                ramp_id: self._describe_ramp_state(row['value'].state)
+                for ramp_id, row in told.items()
+                if row['value'].state in DEAD
+            },
+        )
         return super()._on_rows_stored(connection, rows, asked)
 
     def _log_late_details(self, connection, record, before, value):
@@ -160,11 +205,15 @@ class RampFlowReimbursement(models.AbstractModel):
         return known or (clean_text(value.merchant) or clean_text(value.memo) or self.env._('Reimbursement'))[:60]
 
     def _make_line_name(self, value, line, spent):
-        """A line says what a person wants to know without opening Ramp: merchant and memo, the way that was driven, what was spent."""
+        """A line says what a person wants to know without opening Ramp: merchant and memo, the way that was driven,
+        what was spent.
+        """
         memo = clean_text(line.memo) or clean_text(value.memo)
         if value.type == 'MILEAGE':
             distance = value.distance is not None and self.env._('%s mi', f'{value.distance.normalize():f}')
-            way = ' - '.join(filter(None, map(clean_text, (value.start_location, *value.waypoints, value.end_location))))
+            way = ' - '.join(
+                filter(None, map(clean_text, (value.start_location, *value.waypoints, value.end_location)))
+            )
             what = ', '.join(filter(None, (distance, way)))
             name = self.env._('Mileage: %s', what) if what else self.env._('Mileage')
             name = f'{name[:TEXT_LENGTH]}; {memo}' if memo else name
@@ -173,24 +222,42 @@ class RampFlowReimbursement(models.AbstractModel):
         else:
             name = ': '.join(filter(None, (clean_text(value.merchant), memo))) or self.env._('Reimbursement')
         spend = line.original_amount
-        return f'{name[:TEXT_LENGTH]} ({spend})' if spend and spend.currency != line.amount.currency else name[:TEXT_LENGTH]
+        return (
+            f'{name[:TEXT_LENGTH]} ({spend})'
+            if spend and spend.currency != line.amount.currency
+            else name[:TEXT_LENGTH]
+        )
 
     def _make_reimbursement_note(self, value):
         """What the bill says of the whole."""
         names = ', '.join(filter(None, (clean_text(name) for name, _user in value.attendees)))
         payee = self._get_payee_name(value)
-        return '\n'.join(filter(None, (
-            clean_text(value.memo), clean_text(value.merchant), names and self.env._('Attendees: %s', names),
-            payee and self.env._('The employee receives %s.', payee)))) or False
+        return (
+            '\n'.join(
+                filter(
+                    None,
+                    (
+                        clean_text(value.memo),
+                        clean_text(value.merchant),
+                        names and self.env._('Attendees: %s', names),
+                        payee and self.env._('The employee receives %s.', payee),
+                    ),
+                )
+            )
+            or False
+        )
 
     # ------------------------------------------------------------------ booking
 
     def _book_plans(self, connection, plans):
         documents = self._add_payee_contacts(plans)
         moves = self._book_documents(
-            connection, documents, connection.reimbursement_post == 'post', connection.reimbursement_account_id)
+            connection, documents, connection.reimbursement_post == 'post', connection.reimbursement_account_id
+        )
         booked = {document.ramp_id: move for document, move in zip(documents, moves, strict=True)}
-        self.env['ramp.flow.receipt']._enqueue_files(connection, {value.id: value.receipts for _document, _employee, value in plans}, booked)
+        self.env['ramp.flow.receipt']._enqueue_files(
+            connection, {value.id: value.receipts for _document, _employee, value in plans}, booked
+        )
         self.env['ramp.flow.reimbursement_payment']._on_documents_booked(connection, booked)
         return moves
 

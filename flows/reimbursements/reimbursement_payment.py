@@ -13,7 +13,8 @@ BY_HAND = frozenset({'EXPORT_SUCCESSFUL', 'MANUALLY_REIMBURSED'})  # no money mo
 class RampFlowReimbursementPayment(models.AbstractModel):
     """How reimbursements are paid: one payment for what an employee got in one transfer, reconciled with the bills.
 
-    Ramp does not want to hear of them. A payment that fails after it was booked is reversed, and so is what was withdrawn in Ramp.
+    Ramp does not want to hear of them. A payment that fails after it was booked is reversed, and so is what was
+    withdrawn in Ramp.
     """
 
     _name = 'ramp.flow.reimbursement_payment'
@@ -42,12 +43,17 @@ class RampFlowReimbursementPayment(models.AbstractModel):
 
     def _get_booking_facts(self, value):
         return {
-            'state': value.state, 'amount': str(value.amount), 'transfer': self._get_transfer_key(value), 'paid': str(value.payment_processed_at)}
+            'state': value.state,
+            'amount': str(value.amount),
+            'transfer': self._get_transfer_key(value),
+            'paid': str(value.payment_processed_at),
+        }
 
     def _get_ledger_columns(self, connection, value):
         flow, transfer = self.env['ramp.flow.reimbursement'], self._get_transfer_key(value)
         return {
-            'name': flow._get_ledger_columns(connection, value)['name'], 'date': self._get_booking_day(connection, value.payment_processed_at),
+            'name': flow._get_ledger_columns(connection, value)['name'],
+            'date': self._get_booking_day(connection, value.payment_processed_at),
             'money': flow._get_signed_amount(value),
             # a batch pays many people; what one of them gets is booked together
             'parent_ramp_id': transfer and f'{transfer} {value.user_id}',
@@ -55,7 +61,9 @@ class RampFlowReimbursementPayment(models.AbstractModel):
 
     @api.model
     def _get_bank_reference(self, value):
-        """(None: its payment is the one that was booked, the bank's reference of that) as the detail of a reimbursement has it."""
+        """(None: its payment is the one that was booked, the bank's reference of that) as the detail of a reimbursement
+        has it.
+        """
         return None, value.trace_id
 
     @staticmethod
@@ -71,8 +79,11 @@ class RampFlowReimbursementPayment(models.AbstractModel):
     def _look_up_references(self, connection, values):
         ids = [value.id for value in values]
         return {
-            **self._look_up_accounting_state(connection, [], {value.amount.currency for value in values if value.amount}),
-            'documents': self._look_up_documents(connection, ids), 'noted': self._look_up_noted(connection, ids),
+            **self._look_up_accounting_state(
+                connection, [], {value.amount.currency for value in values if value.amount}
+            ),
+            'documents': self._look_up_documents(connection, ids),
+            'noted': self._look_up_noted(connection, ids),
         }
 
     def _plan_object(self, connection, value, found):
@@ -105,23 +116,48 @@ class RampFlowReimbursementPayment(models.AbstractModel):
         transfer = self._get_transfer_key(value)
         # what was booked while Ramp did not name its transfer is that transfer
         key = next(iter(done)) if done and (not transfer or value.id in done) else transfer or value.id
-        return [Part(
-            key, transfer, value.amount.minor, None, None, self._plan_entry_date(connection, day, journal, found), journal,
-            self._join_memo_texts(self.env['ramp.flow.reimbursement']._make_reimbursement_label(value), clean_text(value.payment_id)))]
+        return [
+            Part(
+                key,
+                transfer,
+                value.amount.minor,
+                None,
+                None,
+                self._plan_entry_date(connection, day, journal, found),
+                journal,
+                self._join_memo_texts(
+                    self.env['ramp.flow.reimbursement']._make_reimbursement_label(value), clean_text(value.payment_id)
+                ),
+            )
+        ]
 
     def _hold_for_manual_payment(self, move, line, reason):
         if not line.currency_id.is_zero(line.amount_residual_currency):
-            raise Held(self.env._(
-                '%(reason)s Enter the payment of %(move)s in Odoo; then it settles itself.', reason=reason, move=move.name), move)
+            raise Held(
+                self.env._(
+                    '%(reason)s Enter the payment of %(move)s in Odoo; then it settles itself.',
+                    reason=reason,
+                    move=move.name,
+                ),
+                move,
+            )
         return []
 
     # ------------------------------------------------------------------ booking
 
     def _book_plans(self, connection, plans):
         notes = self._book_settlements(connection, [settlement for settlement, _value in plans])
-        rows = {row.ramp_id: row for row in self.env['ramp.record'].search_fetch(
-            [('connection_id', '=', connection.id), ('flow', '=', self._flow),
-             ('ramp_id', 'in', [value.id for _settlement, value in plans])], ['ramp_id', 'payload'])}
+        rows = {
+            row.ramp_id: row
+            for row in self.env['ramp.record'].search_fetch(
+                [
+                    ('connection_id', '=', connection.id),
+                    ('flow', '=', self._flow),
+                    ('ramp_id', 'in', [value.id for _settlement, value in plans]),
+                ],
+                ['ramp_id', 'payload'],
+            )
+        }
         noted, documents = {}, []
         for settlement, value in plans:
             parts = {**settlement.noted['parts'], **{part.key: notes[value.id, part.key] for part in settlement.parts}}
@@ -129,7 +165,9 @@ class RampFlowReimbursementPayment(models.AbstractModel):
             payment = self.env['account.payment'].browse([note['id'] for note in parts.values()][:1])
             documents.append(payment or (settlement.move if value.state in REIMBURSEMENT_PAID_STATES else None))
         self.env['ramp.record']._store_noted(noted)
-        self._release_withdrawn_documents(connection, [rows[value.id] for _settlement, value in plans if value.state in DEAD])
+        self._release_withdrawn_documents(
+            connection, [rows[value.id] for _settlement, value in plans if value.state in DEAD]
+        )
         return documents
 
     def _release_withdrawn_documents(self, connection, rows):
@@ -137,4 +175,8 @@ class RampFlowReimbursementPayment(models.AbstractModel):
         flow = self.env['ramp.flow.reimbursement']
         told = {row['ramp_id']: row for row in (flow._make_ledger_row(connection, row.payload) for row in rows)}
         if told:
-            flow._reverse_withdrawn_objects(connection, told, {ramp_id: flow._describe_ramp_state(row['value'].state) for ramp_id, row in told.items()})
+            flow._reverse_withdrawn_objects(
+                connection,
+                told,
+                {ramp_id: flow._describe_ramp_state(row['value'].state) for ramp_id, row in told.items()},
+            )

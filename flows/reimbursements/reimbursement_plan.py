@@ -19,41 +19,73 @@ class RampFlowReimbursementPlan(models.AbstractModel):
     def _look_up_references(self, connection, values):
         return {
             **self._look_up_accounting_state(
-                connection, [selection for value in values for line in value.lines for selection in line.selections],
-                {value.amount.currency for value in values if value.amount}),
-            **self._look_up_named(connection, values), 'users': {},
+                connection,
+                [selection for value in values for line in value.lines for selection in line.selections],
+                {value.amount.currency for value in values if value.amount},
+            ),
+            **self._look_up_named(connection, values),
+            'users': {},
         }
 
     def _look_up_named(self, connection, values):
         """Employees by the link to the Ramp user, and who has the e-mails of the others; see `hr.employee._ramp_named`."""
         employees = self._find_employees(connection, {value.user_id for value in values})
-        return {'employees': employees, 'named': self.env['hr.employee']._ramp_named(connection, {
-            email: value.user_id for value in values
-            if value.user_id not in employees and (email := email_normalize(value.user_email or ''))})}
+        return {
+            'employees': employees,
+            'named': self.env['hr.employee']._ramp_named(
+                connection,
+                {
+                    email: value.user_id
+                    for value in values
+                    if value.user_id not in employees and (email := email_normalize(value.user_email or ''))
+                },
+            ),
+        }
 
     # ------------------------------------------------------------------ deciding
 
     def _plan_object(self, connection, value, found):
         self._check_ramp_state(connection, value)
         journal = self._plan_document_journal(connection)
-        currency = self._plan_currency(connection, value.amount.currency, found, amounts=[line.amount.minor for line in value.lines])
+        currency = self._plan_currency(
+            connection, value.amount.currency, found, amounts=[line.amount.minor for line in value.lines]
+        )
         employee = self._plan_payee_employee(connection, value, found)
-        coded = self._complete_line_coding(connection, value.lines, self._plan_line_codings(connection, value.lines, found), [
-            employee.work_contact_id] * len(value.lines), found)
+        coded = self._complete_line_coding(
+            connection,
+            value.lines,
+            self._plan_line_codings(connection, value.lines, found),
+            [employee.work_contact_id] * len(value.lines),
+            found,
+        )
         spent = self._get_spending_day(connection, value)
         if not spent:
             raise Held(self.env._('It has no date. Ask Ramp; it cannot be booked on a day that is not known.'))
         self._check_document_rate(connection, currency, None, spent, found)
         date = self._plan_entry_date(
-            connection, self._get_booking_day(connection, value.accounting_date, spent), journal, found, any(coding.tax for coding in coded))
+            connection,
+            self._get_booking_day(connection, value.accounting_date, spent),
+            journal,
+            found,
+            any(coding.tax for coding in coded),
+        )
         document = Document(
-            ramp_id=value.id, move_type='in_invoice' if value.direction == 'BUSINESS_TO_USER' else 'in_refund',
-            partner=employee.work_contact_id, currency=currency, rate=None, date=date, invoice_date=spent,
+            ramp_id=value.id,
+            move_type='in_invoice' if value.direction == 'BUSINESS_TO_USER' else 'in_refund',
+            partner=employee.work_contact_id,
+            currency=currency,
+            rate=None,
+            date=date,
+            invoice_date=spent,
             due_date=self._get_booking_day(connection, value.payment_processed_at),
             # the merchant and the day say more than an id does; the payment's id is that of a whole batch
-            reference=f'{self._make_reimbursement_label(value)} {spent} {value.id[:8]}', note=self._make_reimbursement_note(value),
-            lines=[DocumentLine(coding, line.amount.minor, self._make_line_name(value, line, spent))
-                   for coding, line in zip(coded, value.lines, strict=True)])
+            reference=f'{self._make_reimbursement_label(value)} {spent} {value.id[:8]}',
+            note=self._make_reimbursement_note(value),
+            lines=[
+                DocumentLine(coding, line.amount.minor, self._make_line_name(value, line, spent))
+                for coding, line in zip(coded, value.lines, strict=True)
+            ],
+        )
         return document, employee, value
 
     def _check_ramp_state(self, connection, value):
@@ -62,8 +94,13 @@ class RampFlowReimbursementPlan(models.AbstractModel):
             raise Skipped(self._describe_ramp_state(value.state))
         spent = self._get_spending_day(connection, value)
         if spent and spent < connection.start_date:
-            raise Skipped(self.env._('It was spent on %(date)s, before the start date of the connection (%(start)s).',
-                                     date=spent, start=connection.start_date))
+            raise Skipped(
+                self.env._(
+                    'It was spent on %(date)s, before the start date of the connection (%(start)s).',
+                    date=spent,
+                    start=connection.start_date,
+                )
+            )
         self._check_ramp_entity(connection, value)
         if value.state in UNAPPROVED:
             raise Waiting(self._describe_ramp_state(value.state))
@@ -102,7 +139,9 @@ class RampFlowReimbursementPlan(models.AbstractModel):
         }[state]
 
     def _plan_payee_employee(self, connection, value, found):
-        """The employee who is owed: by the link to the Ramp user, else by e-mail. Never a guess, and never the fallback employee."""
+        """The employee who is owed: by the link to the Ramp user, else by e-mail. Never a guess, and never the fallback
+        employee.
+        """
         email = email_normalize(value.user_email or '')
         employee, question = found['employees'].get(value.user_id), None
         if not employee:
@@ -110,13 +149,25 @@ class RampFlowReimbursementPlan(models.AbstractModel):
         if question:
             raise Held(question)
         if not employee:
-            raise Held(self.env._(
-                '%(person)s (%(email)s) is not an employee of %(company)s. Give the employee in Odoo the login, or without one the work '
-                'e-mail, that the person has in Ramp.', email=email or '-', company=connection.company_id.name,
-                person=clean_text(value.user_full_name) or clean_text(value.user_email) or value.user_id))
+            raise Held(
+                self.env._(
+                    '%(person)s (%(email)s) is not an employee of %(company)s. Give the employee in Odoo the login, '
+                    'or without one the work '
+                    'e-mail, that the person has in Ramp.',
+                    email=email or '-',
+                    company=connection.company_id.name,
+                    person=clean_text(value.user_full_name) or clean_text(value.user_email) or value.user_id,
+                )
+            )
         # also of two that are booked together
         if found['users'].setdefault(employee, employee.ramp_user_id or value.user_id) != value.user_id:
-            raise Held(self.env._(
-                'The employee %(employee)s has the e-mail %(email)s, but is linked to another Ramp user. If that is the same person, '
-                'clear the Ramp ID of the employee.', employee=employee.name, email=email))
+            raise Held(
+                self.env._(
+                    'The employee %(employee)s has the e-mail %(email)s, but is linked to another Ramp user. If that '
+                    'is the same person, '
+                    'clear the Ramp ID of the employee.',
+                    employee=employee.name,
+                    email=email,
+                )
+            )
         return employee

@@ -9,7 +9,8 @@ from ..engine.flow import Waiting
 class RampFlowCashback(models.AbstractModel):
     """Cashback: in the books with the statement it is on; confirmed as an object of its own (STATEMENT_CREDIT_SYNC).
 
-    Schema: Cashback of GET /cashbacks. Its document is the statement's bill, whose line on the cashback account it is a part of.
+    Schema: Cashback of GET /cashbacks. Its document is the statement's bill, whose line on the cashback account it is a
+    part of.
     """
 
     _name = 'ramp.flow.cashback'
@@ -31,7 +32,11 @@ class RampFlowCashback(models.AbstractModel):
         return connection.pull_statements
 
     def _get_list_params(self, connection):
-        return {'sync_status': 'SYNC_READY', 'from_date': connection._start_moment(), **self._get_entity_scope(connection)}
+        return {
+            'sync_status': 'SYNC_READY',
+            'from_date': connection._start_moment(),
+            **self._get_entity_scope(connection),
+        }
 
     def _get_nightly_listings(self, connection, since):
         return [{'from_date': since, **self._get_entity_scope(connection)}]
@@ -44,18 +49,28 @@ class RampFlowCashback(models.AbstractModel):
 
     def _get_ledger_columns(self, connection, value):
         return {
-            'name': self.env._('Cashback: %s', value.amount), 'date': self._get_booking_day(connection, value.created_at), 'money': value.amount,
-            'ramp_entity_id': value.entity_id, 'has_moved': True,
+            'name': self.env._('Cashback: %s', value.amount),
+            'date': self._get_booking_day(connection, value.created_at),
+            'money': value.amount,
+            'ramp_entity_id': value.entity_id,
+            'has_moved': True,
         }
 
     def _look_up_references(self, connection, values):
         ids = [value.id for value in values]
-        rows = self.env.execute_query(SQL(
-            """
+        rows = self.env.execute_query(
+            SQL(
+                """
             SELECT c.id, r.res_id FROM ramp_record r, jsonb_array_elements_text(r.noted -> 'cashbacks') AS c(id)
              WHERE r.connection_id = %s AND r.flow = 'statement' AND r.res_id IS NOT NULL AND c.id = ANY(%s)
-            """, connection.id, ids))
-        moves = {move.id: move for move in self.env['account.move'].browse({move for _get_payload_id, move in rows}).exists()}
+            """,
+                connection.id,
+                ids,
+            )
+        )
+        moves = {
+            move.id: move for move in self.env['account.move'].browse({move for _get_payload_id, move in rows}).exists()
+        }
         return {'bills': {identity: moves[move] for identity, move in rows if move in moves}}
 
     def _plan_object(self, connection, value, found):
@@ -73,8 +88,13 @@ class RampFlowCashback(models.AbstractModel):
 
         :param moves: bill by the Ramp id of a cashback
         """
-        for record in self.env['ramp.record'].search([
-                ('connection_id', '=', connection.id), ('flow', '=', self._flow), ('ramp_id', 'in', list(moves)),
-                ('res_id', '!=', False)]):
+        for record in self.env['ramp.record'].search(
+            [
+                ('connection_id', '=', connection.id),
+                ('flow', '=', self._flow),
+                ('ramp_id', 'in', list(moves)),
+                ('res_id', '!=', False),
+            ]
+        ):
             record.res_id = moves[record.ramp_id].id
         self._trigger()

@@ -11,13 +11,19 @@ from ..accounting.documents import Document
 from ..engine.flow import is_of_object
 from ..engine.pull import LOST_PER_RUN
 
-FLOWS = {'CARD_TRANSACTION': 'transaction', 'CASHBACK': 'cashback', 'TRANSFER_PAYMENT': 'transfer'}  # of a statement's lines
+FLOWS = {
+    'CARD_TRANSACTION': 'transaction',
+    'CASHBACK': 'cashback',
+    'TRANSFER_PAYMENT': 'transfer',
+}  # of a statement's lines
 NAMED = 5  # lines that a sentence names one by one
 
 
 @dataclasses.dataclass(frozen=True)
 class Section:
-    """What one statement says of one entity and currency. Amounts are Money; lines: (type, Ramp id) of the whole statement."""
+    """What one statement says of one entity and currency. Amounts are Money; lines: (type, Ramp id) of the whole
+    statement.
+    """
 
     id: str
     statement_id: str
@@ -39,9 +45,11 @@ class Section:
 
 @dataclasses.dataclass(frozen=True)
 class StatementPlan:
-    """What is to be booked of a section. document: its bill, or None where nothing comes to be owed by it; cashbacks: Ramp ids.
+    """What is to be booked of a section. document: its bill, or None where nothing comes to be owed by it; cashbacks:
+    Ramp ids.
 
-    total, date: what its spend was booked at, in the company's currency, and the day of an entry for what the bill cannot move of that.
+    total, date: what its spend was booked at, in the company's currency, and the day of an entry for what the bill
+    cannot move of that.
     """
 
     section: Section
@@ -55,9 +63,10 @@ class StatementPlan:
 class RampFlowStatement(models.AbstractModel):
     """Card statements: a vendor bill of "Ramp" for each entity and currency of a statement that is closed.
 
-    The bill moves what was spent from the card liability to what is owed to Ramp; cashback is a line of its own that lowers it. A
-    statement is booked once it adds up, in itself and with what is in the books. Schema: Statement of GET /statements; a row is one of
-    its `balance_sections`. Ramp does not want to hear of statements (there is no sync type), but of the cashback on them.
+    The bill moves what was spent from the card liability to what is owed to Ramp; cashback is a line of its own that
+    lowers it. A statement is booked once it adds up, in itself and with what is in the books. Schema: Statement of GET
+    /statements; a row is one of its `balance_sections`. Ramp does not want to hear of statements (there is no sync
+    type), but of the cashback on them.
     """
 
     _name = 'ramp.flow.statement'
@@ -93,7 +102,9 @@ class RampFlowStatement(models.AbstractModel):
         return super()._store_listed_page(connection, run, sections, asked, known_only)
 
     def _split_into_sections(self, connection, payload):
-        """A statement as one payload for each of its sections that concern the connection; one that cannot be read stays whole."""
+        """A statement as one payload for each of its sections that concern the connection; one that cannot be read
+        stays whole.
+        """
         try:
             read_statement(payload)
         except Exception as error:
@@ -101,15 +112,20 @@ class RampFlowStatement(models.AbstractModel):
                 raise
             return [payload]
         payload = scrub_statement(payload)
-        return [{**payload, 'balance_sections': [section]} for section in payload['balance_sections']
-                if not connection._is_other_entity(section['entity_id'])]
+        return [
+            {**payload, 'balance_sections': [section]}
+            for section in payload['balance_sections']
+            if not connection._is_other_entity(section['entity_id'])
+        ]
 
     def _refresh_unlisted_rows(self, connection, client, started):
         self._transaction(self._skip_lost_rows, connection, started)
         return []
 
     def _skip_lost_rows(self, connection, started):
-        """All are listed in each run, and one that is closed stays; but what could not be read may be readable now, under other ids."""
+        """All are listed in each run, and one that is closed stays; but what could not be read may be readable now,
+        under other ids.
+        """
         lost = self.env['ramp.record']._unlisted_rows(connection, self._flow, started, LOST_PER_RUN)
         self._skip_unlisted_rows(lost.filtered(lambda record: not record.parent_ramp_id))
 
@@ -123,19 +139,37 @@ class RampFlowStatement(models.AbstractModel):
             raise PayloadError('balance_sections', 'were not told apart')
         [section] = statement.sections
         return Section(
-            section.id, statement.id, statement.preceding_statement_id, statement.start_date, statement.end_date, section.entity_id,
-            section.opening_balance, section.charges, section.credits, section.payments, section.ending_balance,
-            tuple((line.type, line.id) for line in statement.lines))
+            section.id,
+            statement.id,
+            statement.preceding_statement_id,
+            statement.start_date,
+            statement.end_date,
+            section.entity_id,
+            section.opening_balance,
+            section.charges,
+            section.credits,
+            section.payments,
+            section.ending_balance,
+            tuple((line.type, line.id) for line in statement.lines),
+        )
 
     def _get_booking_facts(self, value):
         return {
-            'statement': value.statement_id, 'entity': value.entity_id, 'period': [str(value.start), str(value.end)],
-            'amounts': [str(money) for money in (value.opening, value.charges, value.credits, value.payments, value.ending)]}
+            'statement': value.statement_id,
+            'entity': value.entity_id,
+            'period': [str(value.start), str(value.end)],
+            'amounts': [
+                str(money) for money in (value.opening, value.charges, value.credits, value.payments, value.ending)
+            ],
+        }
 
     def _get_ledger_columns(self, connection, value):
         return {
-            'name': self._get_statement_label(connection, value), 'date': self._get_last_day(connection, value), 'money': value.charges - value.credits,
-            'parent_ramp_id': value.statement_id, 'ramp_entity_id': value.entity_id,
+            'name': self._get_statement_label(connection, value),
+            'date': self._get_last_day(connection, value),
+            'money': value.charges - value.credits,
+            'parent_ramp_id': value.statement_id,
+            'ramp_entity_id': value.entity_id,
         }
 
     def _get_last_day(self, connection, value):
@@ -143,7 +177,9 @@ class RampFlowStatement(models.AbstractModel):
         return to_company_date(value.end - timedelta(seconds=1), connection._time_zone())
 
     def _get_statement_label(self, connection, value):
-        return self.env._('Statement of %(day)s, %(currency)s', day=self._get_last_day(connection, value), currency=value.currency)
+        return self.env._(
+            'Statement of %(day)s, %(currency)s', day=self._get_last_day(connection, value), currency=value.currency
+        )
 
     def _is_synced_in_ramp(self, payload):
         return False
@@ -154,10 +190,18 @@ class RampFlowStatement(models.AbstractModel):
     # ------------------------------------------------------------------ looking up
 
     def _fetch_before_booking(self, connection, client, ramp_ids):
-        """Read the lines that the ledger does not know: a statement names them by id only, and Ramp may not offer them yet."""
+        """Read the lines that the ledger does not know: a statement names them by id only, and Ramp may not offer them
+        yet.
+        """
         rows = self.env['ramp.record'].search_fetch(
-            [('connection_id', '=', connection.id), ('flow', '=', self._flow), ('ramp_id', 'in', ramp_ids), ('res_id', '=', False)],
-            ['payload', 'parent_ramp_id'])
+            [
+                ('connection_id', '=', connection.id),
+                ('flow', '=', self._flow),
+                ('ramp_id', 'in', ramp_ids),
+                ('res_id', '=', False),
+            ],
+            ['payload', 'parent_ramp_id'],
+        )
         lines, unknown = {}, set()
         for row in rows:
             try:
@@ -174,39 +218,86 @@ class RampFlowStatement(models.AbstractModel):
         for statement, flow in sorted(unknown):
             # also those from before the start date, which are not booked: it has to add up
             lines = self.env[f'ramp.flow.{flow}'].with_context(ramp_of_statement=True)
-            lines._store_snapshot_of_lists(connection, client, [{'statement_id': statement, **lines._get_entity_scope(connection)}])
+            lines._store_snapshot_of_lists(
+                connection, client, [{'statement_id': statement, **lines._get_entity_scope(connection)}]
+            )
 
     def _get_line_rows(self, connection, lines):
         """The ledger's rows of lines, (flow, Ramp id)."""
         return self.env['ramp.record'].search_fetch(
-            [('connection_id', '=', connection.id), ('flow', 'in', list(FLOWS.values())),
-             ('ramp_id', 'in', [identity for _flow, identity in lines])],
-            ['flow', 'ramp_id', 'name', 'date', 'amount', 'currency_id', 'ramp_entity_id', 'has_moved', 'state', 'is_question',
-             'is_withheld', 'error_message', 'res_model', 'res_id', 'parent_ramp_id'], order='date, id')
+            [
+                ('connection_id', '=', connection.id),
+                ('flow', 'in', list(FLOWS.values())),
+                ('ramp_id', 'in', [identity for _flow, identity in lines]),
+            ],
+            [
+                'flow',
+                'ramp_id',
+                'name',
+                'date',
+                'amount',
+                'currency_id',
+                'ramp_entity_id',
+                'has_moved',
+                'state',
+                'is_question',
+                'is_withheld',
+                'error_message',
+                'res_model',
+                'res_id',
+                'parent_ramp_id',
+            ],
+            order='date, id',
+        )
 
     def _look_up_references(self, connection, values):
         rows = self._get_line_rows(connection, {line for value in values for line in value.lines})
         moves = self.env['account.move'].browse(
-            {row.res_id for row in rows if row.res_id and row.flow == 'transaction' and row.res_model == 'account.move'})
+            {row.res_id for row in rows if row.res_id and row.flow == 'transaction' and row.res_model == 'account.move'}
+        )
         bills = self.env['ramp.card.bill']._find_paid_bills(
-            connection, [row.ramp_id for row in rows if row.flow == 'transaction' and not row.res_id])
-        expected = {ramp_id: note['id'] for ramp_id, row in bills.items() if (note := (row.noted or {}).get('card') or {}).get('expected')}
+            connection, [row.ramp_id for row in rows if row.flow == 'transaction' and not row.res_id]
+        )
+        expected = {
+            ramp_id: note['id']
+            for ramp_id, row in bills.items()
+            if (note := (row.noted or {}).get('card') or {}).get('expected')
+        }
         before = {value.preceding_statement_id for value in values if value.preceding_statement_id}
         endings = {}
-        for row in self.env['ramp.record'].search_fetch(
-                [('connection_id', '=', connection.id), ('flow', '=', self._flow), ('parent_ramp_id', 'in', list(before))],
-                ['payload', 'parent_ramp_id', 'name']) if before else ():
+        for row in (
+            self.env['ramp.record'].search_fetch(
+                [
+                    ('connection_id', '=', connection.id),
+                    ('flow', '=', self._flow),
+                    ('parent_ramp_id', 'in', list(before)),
+                ],
+                ['payload', 'parent_ramp_id', 'name'],
+            )
+            if before
+            else ()
+        ):
             section = self._read_payload(row.payload)
             endings[row.parent_ramp_id, section.entity_id, section.currency] = section.ending, row.name
         failed = {}
         for row in self.env['ramp.record'].search_fetch(
-                [('connection_id', '=', connection.id), ('flow', '=', 'transfer'), ('has_moved', '=', False),
-                 ('currency_id', '!=', False)],  # of one that cannot be read nothing is known
-                ['amount', 'ramp_entity_id', 'currency_id']):
-            failed.setdefault((row.ramp_entity_id, row.currency_id.name), []).append(self._float_to_minor(row.amount, row.currency_id))
+            [
+                ('connection_id', '=', connection.id),
+                ('flow', '=', 'transfer'),
+                ('has_moved', '=', False),
+                ('currency_id', '!=', False),
+            ],  # of one that cannot be read nothing is known
+            ['amount', 'ramp_entity_id', 'currency_id'],
+        ):
+            failed.setdefault((row.ramp_entity_id, row.currency_id.name), []).append(
+                self._float_to_minor(row.amount, row.currency_id)
+            )
         return {
             **self._look_up_accounting_state(connection, [], {value.currency for value in values}),
-            'rows': {(row.flow, row.ramp_id): row for row in rows}, 'expected': expected, 'endings': endings, 'failed': failed,
+            'rows': {(row.flow, row.ramp_id): row for row in rows},
+            'expected': expected,
+            'endings': endings,
+            'failed': failed,
             'charged': self._look_up_charged(connection, moves + moves.browse(expected.values())),
         }
 
@@ -215,11 +306,19 @@ class RampFlowStatement(models.AbstractModel):
         if not moves:
             return {}
         self.env['account.move.line'].flush_model()
-        return {move: (amount, balance) for move, amount, balance in self.env.execute_query(SQL(
-            """
+        return {
+            move: (amount, balance)
+            for move, amount, balance in self.env.execute_query(
+                SQL(
+                    """
             SELECT move_id, -sum(amount_currency), -sum(balance) FROM account_move_line
              WHERE move_id = ANY(%s) AND account_id = %s AND parent_state = 'posted' GROUP BY move_id
-            """, moves.ids, connection.card_account_id.id))}
+            """,
+                    moves.ids,
+                    connection.card_account_id.id,
+                )
+            )
+        }
 
 
 def is_exact_sum(minor, amounts):

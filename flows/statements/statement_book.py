@@ -14,38 +14,79 @@ class RampFlowStatementBook(models.AbstractModel):
 
     def _book_plans(self, connection, plans):
         documents = [plan.document for plan in plans if plan.document]
-        bills = iter(self._book_documents(connection, documents, connection.statement_post == 'post') if documents else ())
-        rows = {row.ramp_id: row for row in self.env['ramp.record'].search_fetch(
-            [('connection_id', '=', connection.id), ('flow', '=', self._flow), ('ramp_id', 'in', [plan.section.id for plan in plans])],
-            ['ramp_id', 'parent_ramp_id'])}
+        bills = iter(
+            self._book_documents(connection, documents, connection.statement_post == 'post') if documents else ()
+        )
+        rows = {
+            row.ramp_id: row
+            for row in self.env['ramp.record'].search_fetch(
+                [
+                    ('connection_id', '=', connection.id),
+                    ('flow', '=', self._flow),
+                    ('ramp_id', 'in', [plan.section.id for plan in plans]),
+                ],
+                ['ramp_id', 'parent_ramp_id'],
+            )
+        }
         moves, noted = [], {}
         for plan in plans:
             bill = next(bills) if plan.document else self.env['account.move']
             entry = self._book_exchange_difference(connection, plan, bill) if plan.date else bill.browse()
             moves.append(bill or entry)
-            noted[rows[plan.section.id].id] = {'cashbacks': plan.cashbacks, **({'exchange': entry.id} if bill and entry else {})}
+            noted[rows[plan.section.id].id] = {
+                'cashbacks': plan.cashbacks,
+                **({'exchange': entry.id} if bill and entry else {}),
+            }
         self.env['ramp.record']._store_noted(noted)
-        self.env['ramp.flow.cashback']._on_statements_booked(connection, {
-            cashback: move for plan, move in zip(plans, moves, strict=True) for cashback in plan.cashbacks})
-        self.env['ramp.flow.statement_file']._enqueue_files(connection, {rows[plan.section.id].parent_ramp_id for plan in plans})
+        self.env['ramp.flow.cashback']._on_statements_booked(
+            connection, {cashback: move for plan, move in zip(plans, moves, strict=True) for cashback in plan.cashbacks}
+        )
+        self.env['ramp.flow.statement_file']._enqueue_files(
+            connection, {rows[plan.section.id].parent_ramp_id for plan in plans}
+        )
         self.env['ramp.flow.transfer']._reconcile_with_ramp(connection)
         return moves
 
     def _book_exchange_difference(self, connection, plan, bill):
-        """The entry that moves, in the company's currency, what the bill leaves on the card liability; none where it leaves nothing."""
+        """The entry that moves, in the company's currency, what the bill leaves on the card liability; none where it
+        leaves nothing.
+        """
         company = connection.company_id
         card = bill.line_ids.filtered(lambda line: line.account_id == connection.card_account_id)
         left = company.currency_id.round(plan.total - sum(card.mapped('balance')))
         if not left:
             return bill.browse()
         name = self.env._('Exchange difference, card spend of %s', plan.section.id[:8])
-        other = company.income_currency_exchange_account_id if left > 0 else company.expense_currency_exchange_account_id
-        entry = self.env['account.move'].with_context(**QUIET).create({
-            'move_type': 'entry', 'ramp_id': False if bill else plan.section.id, 'company_id': company.id, 'date': plan.date, 'ref': name,
-            'journal_id': self._get_exchange_journal(connection).id, 'line_ids': [Command.create({
-                'name': name, 'account_id': account.id, 'currency_id': plan.currency.id, 'amount_currency': 0.0, 'balance': balance,
-                'partner_id': connection.ramp_partner_id.id,
-            }) for account, balance in ((connection.card_account_id, left), (other, -left))]})
+        other = (
+            company.income_currency_exchange_account_id if left > 0 else company.expense_currency_exchange_account_id
+        )
+        entry = (
+            self.env['account.move']
+            .with_context(**QUIET)
+            .create(
+                {
+                    'move_type': 'entry',
+                    'ramp_id': False if bill else plan.section.id,
+                    'company_id': company.id,
+                    'date': plan.date,
+                    'ref': name,
+                    'journal_id': self._get_exchange_journal(connection).id,
+                    'line_ids': [
+                        Command.create(
+                            {
+                                'name': name,
+                                'account_id': account.id,
+                                'currency_id': plan.currency.id,
+                                'amount_currency': 0.0,
+                                'balance': balance,
+                                'partner_id': connection.ramp_partner_id.id,
+                            }
+                        )
+                        for account, balance in ((connection.card_account_id, left), (other, -left))
+                    ],
+                }
+            )
+        )
         entry._post(soft=False)
         return entry
 

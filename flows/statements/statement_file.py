@@ -33,21 +33,34 @@ class RampFlowStatementFile(models.AbstractModel):
 
     def _find_section_rows(self, ids):
         """The ledger's rows of the sections of statements: a statement itself has none."""
-        return self.env['ramp.record'].search_fetch(
-            [('flow', '=', 'statement'), ('parent_ramp_id', 'in', list(ids))],
-            ['parent_ramp_id', 'flow', 'name', 'date', 'state', 'res_model', 'res_id', 'connection_id'], order='id') if ids else ()
+        return (
+            self.env['ramp.record'].search_fetch(
+                [('flow', '=', 'statement'), ('parent_ramp_id', 'in', list(ids))],
+                ['parent_ramp_id', 'flow', 'name', 'date', 'state', 'res_model', 'res_id', 'connection_id'],
+                order='id',
+            )
+            if ids
+            else ()
+        )
 
     def _find_parent_rows(self, connection, ids):
         parents = {}
         for record in self._find_section_rows(ids):
-            if record.connection_id == connection and (record.state != 'ignored' or record.parent_ramp_id not in parents):
+            if record.connection_id == connection and (
+                record.state != 'ignored' or record.parent_ramp_id not in parents
+            ):
                 parents[record.parent_ramp_id] = record
         return parents
 
     def _find_booked_documents(self, connection, ids):
-        booked = [record for record in self._find_section_rows(ids)
-                  if record.connection_id == connection and record.res_id and record.res_model == 'account.move']
-        moves = {move.id: move for move in self.env['account.move'].browse([record.res_id for record in booked]).exists()}
+        booked = [
+            record
+            for record in self._find_section_rows(ids)
+            if record.connection_id == connection and record.res_id and record.res_model == 'account.move'
+        ]
+        moves = {
+            move.id: move for move in self.env['account.move'].browse([record.res_id for record in booked]).exists()
+        }
         targets = {}
         for record in booked:
             if record.res_id in moves:
@@ -56,17 +69,29 @@ class RampFlowStatementFile(models.AbstractModel):
 
     @api.model
     def _enqueue_files(self, connection, statements):
-        """Note the files of statements whose bills are being booked, in the same transaction, before their rows name the bills.
+        """Note the files of statements whose bills are being booked, in the same transaction, before their rows name
+        the bills.
 
         :param statements: Ramp ids
         """
         parents = self._find_parent_rows(connection, statements)
-        self._enqueue_file_rows(connection, [{
-            'ramp_id': statement, 'parent_ramp_id': statement, 'payload': {'id': statement},
-            # a further bill of the statement needs the file, too
-            'payload_hash': json_digest([statement, self.env.cr.now().isoformat()]),
-            'name': self.env._('File: %s', parents[statement].name), 'date': parents[statement].date or None,
-        } for statement in statements if statement in parents], updates=True)
+        self._enqueue_file_rows(
+            connection,
+            [
+                {
+                    'ramp_id': statement,
+                    'parent_ramp_id': statement,
+                    'payload': {'id': statement},
+                    # a further bill of the statement needs the file, too
+                    'payload_hash': json_digest([statement, self.env.cr.now().isoformat()]),
+                    'name': self.env._('File: %s', parents[statement].name),
+                    'date': parents[statement].date or None,
+                }
+                for statement in statements
+                if statement in parents
+            ],
+            updates=True,
+        )
 
     def _fetch_file_links(self, connection, client, ramp_id):
         payload = client.get(f'/statements/{ramp_id}')
@@ -77,13 +102,18 @@ class RampFlowStatementFile(models.AbstractModel):
     def _shows_other_entities(connection, payload):
         """Whether a statement is of other Ramp entities, too: its PDF shows who spent what there."""
         return bool(connection.ramp_entity_id) and {
-            section.entity_id for section in read_statement(payload).sections} != {connection.ramp_entity_id.lower()}
+            section.entity_id for section in read_statement(payload).sections
+        } != {connection.ramp_entity_id.lower()}
 
     def _skip_file_row(self, connection, record):
         if not connection.ramp_entity_id:
             return super()._skip_file_row(connection, record)
-        return record._ignore_by_rule(self.env._(
-            'Ramp has no file of it, or one that shows the spend of other Ramp entities, too, which is not for this company.'))
+        return record._ignore_by_rule(
+            self.env._(
+                'Ramp has no file of it, or one that shows the spend of other Ramp entities, too, which is not for '
+                'this company.'
+            )
+        )
 
     def _reason_object_gone(self):
         return self.env._('Ramp does not have this statement any more.')

@@ -20,11 +20,16 @@ class RampFlowStatementPlan(models.AbstractModel):
         self._skip_booked_elsewhere(connection, value.end)
         journal, partner = self._plan_document_journal(connection), connection.ramp_partner_id
         if not partner:
-            raise Held(self.env._('The connection %s has no partner that stands for Ramp. Choose one.', connection.name))
+            raise Held(
+                self.env._('The connection %s has no partner that stands for Ramp. Choose one.', connection.name)
+            )
         if not connection.card_account_id:
-            raise Held(self.env._('The connection %s has no card journal with a default account. Choose one.', connection.name))
+            raise Held(
+                self.env._('The connection %s has no card journal with a default account. Choose one.', connection.name)
+            )
         currency = self._plan_currency(
-            connection, value.currency, found, amounts=[value.charges.minor, value.credits.minor, value.ending.minor])
+            connection, value.currency, found, amounts=[value.charges.minor, value.credits.minor, value.ending.minor]
+        )
         lines = self._plan_statement_lines(value, found)
         self._check_statement_sums(value, lines, found, bool(connection.ramp_entity_id))
         lines = [row for row in lines if row.date and row.date >= connection.start_date]
@@ -40,14 +45,36 @@ class RampFlowStatementPlan(models.AbstractModel):
             raise Held(self.env._('The connection %s has no account for cashback. Choose one.', connection.name))
         nothing = {'distribution': False, 'tax': self.env['account.tax'], 'partner': self.env['res.partner']}
         period = self.env._('%(start)s to %(end)s', start=self._get_booking_day(connection, value.start), end=day)
-        parts = [DocumentLine(Coding(account=account, **nothing), minor, name) for account, minor, name in (
-            (connection.card_account_id, spent, self.env._('Card spend, %s', period)),
-            (connection.cashback_account_id, -back, self.env._('Cashback, %s', period))) if minor]
-        document = self._turn_negative_document(Document(
-            ramp_id=value.id, move_type='in_invoice', partner=partner, currency=currency, rate=rate,
-            date=self._plan_entry_date(connection, day, journal, found), invoice_date=day, due_date=self._get_due_day(connection, day),
-            reference=f'{day} {value.currency} {value.id[:8]}', note=False, lines=parts)) if parts else None
-        return StatementPlan(value, currency, document, [row.ramp_id for row in lines if row.flow == 'cashback'], total, exchange_date)
+        parts = [
+            DocumentLine(Coding(account=account, **nothing), minor, name)
+            for account, minor, name in (
+                (connection.card_account_id, spent, self.env._('Card spend, %s', period)),
+                (connection.cashback_account_id, -back, self.env._('Cashback, %s', period)),
+            )
+            if minor
+        ]
+        document = (
+            self._turn_negative_document(
+                Document(
+                    ramp_id=value.id,
+                    move_type='in_invoice',
+                    partner=partner,
+                    currency=currency,
+                    rate=rate,
+                    date=self._plan_entry_date(connection, day, journal, found),
+                    invoice_date=day,
+                    due_date=self._get_due_day(connection, day),
+                    reference=f'{day} {value.currency} {value.id[:8]}',
+                    note=False,
+                    lines=parts,
+                )
+            )
+            if parts
+            else None
+        )
+        return StatementPlan(
+            value, currency, document, [row.ramp_id for row in lines if row.flow == 'cashback'], total, exchange_date
+        )
 
     @staticmethod
     def _get_due_day(connection, day):
@@ -56,11 +83,12 @@ class RampFlowStatementPlan(models.AbstractModel):
         return max((line._get_due_date(day) for line in terms.line_ids), default=day)
 
     def _get_blended_rate(self, connection, currency, spent, total, day, found):
-        """(rate, whether an exchange difference is left). At the rate, company currency units for one of the section's, the bill moves what
-        was booked in both currencies; None: it is at Odoo's rate, and the rest of what was booked is an exchange difference.
+        """(rate, whether an exchange difference is left). At the rate, company currency units for one of the section's,
+        the bill moves what was booked in both currencies; None: it is at Odoo's rate, and the rest of what was booked
+        is an exchange difference.
 
-        Charges and refunds cancel out, but were booked at other rates: then there is no such rate, or it is none that money is changed at,
-        and the cashback, which is converted at it too, would be any amount.
+        Charges and refunds cancel out, but were booked at other rates: then there is no such rate, or it is none that
+        money is changed at, and the cashback, which is converted at it too, would be any amount.
         """
         company = connection.company_id.currency_id
         if currency == company or total is None:
@@ -68,58 +96,110 @@ class RampFlowStatementPlan(models.AbstractModel):
         if not spent:
             return None, not company.is_zero(total)
         rate = total / self._minor_to_float(spent, currency)
-        if rate <= 0 or (self._get_rate_deviation(connection, currency, rate, day, found) or 0) > connection.rate_tolerance:
+        if (
+            rate <= 0
+            or (self._get_rate_deviation(connection, currency, rate, day, found) or 0) > connection.rate_tolerance
+        ):
             return None, True
         return rate, False
 
     def _get_exchange_journal(self, connection):
         company = connection.company_id
-        if not (company.currency_exchange_journal_id and company.income_currency_exchange_account_id
-                and company.expense_currency_exchange_account_id):
-            raise Held(self.env._('The company %s has no journal or accounts for exchange differences. Choose them in the settings of '
-                                  'Accounting.', company.name))
+        if not (
+            company.currency_exchange_journal_id
+            and company.income_currency_exchange_account_id
+            and company.expense_currency_exchange_account_id
+        ):
+            raise Held(
+                self.env._(
+                    'The company %s has no journal or accounts for exchange differences. Choose them in the settings '
+                    'of '
+                    'Accounting.',
+                    company.name,
+                )
+            )
         return company.currency_exchange_journal_id
 
     def _plan_statement_lines(self, value, found):
         """The rows of the statement's lines that belong to the section."""
-        rows = [found['rows'][key] for kind, identity in value.lines if (key := (FLOWS[kind], identity)) in found['rows']]
-        return [row for row in rows if row.currency_id.name == value.currency and row.ramp_entity_id in (value.entity_id, False)]
+        rows = [
+            found['rows'][key] for kind, identity in value.lines if (key := (FLOWS[kind], identity)) in found['rows']
+        ]
+        return [
+            row
+            for row in rows
+            if row.currency_id.name == value.currency and row.ramp_entity_id in (value.entity_id, False)
+        ]
 
     def _check_statement_sums(self, value, lines, found, is_limited):
         """Raise `Held` unless the section adds up: in itself, with the one before it, and with its lines."""
         if value.opening + value.charges - value.credits - value.payments != value.ending:
-            raise Held(self.env._(
-                'It does not add up: %(opening)s at the start and %(charges)s of charges, less %(credits)s of credits and %(payments)s of '
-                'payments, is not %(ending)s. Ask Ramp for a corrected statement.', opening=value.opening, charges=value.charges,
-                credits=value.credits, payments=value.payments, ending=value.ending))
-        before, name = found['endings'].get((value.preceding_statement_id, value.entity_id, value.currency), (value.opening, None))
+            raise Held(
+                self.env._(
+                    'It does not add up: %(opening)s at the start and %(charges)s of charges, less %(credits)s of '
+                    'credits and %(payments)s of '
+                    'payments, is not %(ending)s. Ask Ramp for a corrected statement.',
+                    opening=value.opening,
+                    charges=value.charges,
+                    credits=value.credits,
+                    payments=value.payments,
+                    ending=value.ending,
+                )
+            )
+        before, name = found['endings'].get(
+            (value.preceding_statement_id, value.entity_id, value.currency), (value.opening, None)
+        )
         if before != value.opening:
-            raise Held(self.env._(
-                'It begins with %(opening)s, but the one before it (%(name)s) ended with %(ending)s. Ask Ramp for a corrected statement.',
-                opening=value.opening, name=name, ending=before))
+            raise Held(
+                self.env._(
+                    'It begins with %(opening)s, but the one before it (%(name)s) ended with %(ending)s. Ask Ramp for '
+                    'a corrected statement.',
+                    opening=value.opening,
+                    name=name,
+                    ending=before,
+                )
+            )
         unknown = [identity for kind, identity in value.lines if (FLOWS[kind], identity) not in found['rows']]
         said = value.charges.minor - value.credits.minor
         is_back = {'transaction': 1, 'cashback': -1, 'transfer': 0}
-        summed = sum(is_back[row.flow] * self._float_to_minor(row.amount, row.currency_id) for row in lines if row.has_moved)
+        summed = sum(
+            is_back[row.flow] * self._float_to_minor(row.amount, row.currency_id) for row in lines if row.has_moved
+        )
         if said != summed:
             still = [row for row in lines if not row.has_moved and row.flow != 'transfer']
-            raise Held(self.env._(
-                'It says that %(said)s was charged, less credits; its lines come to %(summed)s. %(lines)s',
-                said=Money(said, value.currency), summed=Money(summed, value.currency), lines=self._join_in_words(
-                    [self._describe_statement_line(row, self.env._('not settled in Ramp')) for row in still]
-                    # of a connection that is limited to an entity, they are the others'
-                    + [self.env._('%s (Ramp does not show it)', identity) for identity in unknown if not is_limited])).strip())
-        paid = sum(self._float_to_minor(row.amount, row.currency_id) for row in lines if row.flow == 'transfer' and row.has_moved)
+            raise Held(
+                self.env._(
+                    'It says that %(said)s was charged, less credits; its lines come to %(summed)s. %(lines)s',
+                    said=Money(said, value.currency),
+                    summed=Money(summed, value.currency),
+                    lines=self._join_in_words(
+                        [self._describe_statement_line(row, self.env._('not settled in Ramp')) for row in still]
+                        # of a connection that is limited to an entity, they are the others'
+                        + [self.env._('%s (Ramp does not show it)', identity) for identity in unknown if not is_limited]
+                    ),
+                ).strip()
+            )
+        paid = sum(
+            self._float_to_minor(row.amount, row.currency_id)
+            for row in lines
+            if row.flow == 'transfer' and row.has_moved
+        )
         if not is_exact_sum(value.payments.minor - paid, found['failed'].get((value.entity_id, value.currency), ())):
-            raise Held(self.env._(
-                'It says that %(said)s was paid, but its transfers come to %(paid)s. Look at the transfers in Ramp.', said=value.payments,
-                paid=Money(paid, value.currency)))
+            raise Held(
+                self.env._(
+                    'It says that %(said)s was paid, but its transfers come to %(paid)s. Look at the transfers in '
+                    'Ramp.',
+                    said=value.payments,
+                    paid=Money(paid, value.currency),
+                )
+            )
 
     def _check_lines_booked(self, connection, value, lines, currency, found):
-        """(what was spent in minor units, what it was booked at in the company's currency); raises `Held` unless each line is booked so.
+        """(what was spent in minor units, what it was booked at in the company's currency); raises `Held` unless each
+        line is booked so.
 
-        What a person ignored is billed by Ramp all the same, and is theirs to book; what was exported before the connection was there is
-        in the books otherwise. Where not all of it is booked, the second is None.
+        What a person ignored is billed by Ramp all the same, and is theirs to book; what was exported before the
+        connection was there is in the books otherwise. Where not all of it is booked, the second is None.
         """
         spent, total, odd = 0, 0.0, []
         for row in lines:
@@ -135,16 +215,32 @@ class RampFlowStatementPlan(models.AbstractModel):
             total = None
             if by_choice or connection.statement_policy == 'closed':
                 continue
-            odd.append(self._describe_statement_line(row, row.error_message or row.status if amount is None else self.env._(
-                'booked as %s', Money(self._float_to_minor(amount, currency), currency.name))))
+            odd.append(
+                self._describe_statement_line(
+                    row,
+                    row.error_message or row.status
+                    if amount is None
+                    else self.env._('booked as %s', Money(self._float_to_minor(amount, currency), currency.name)),
+                )
+            )
         if odd:
-            raise Held(self.env._('%(count)s of its lines are not in the books as Ramp has them: %(lines)s', count=len(odd),
-                                  lines=self._join_in_words(odd)))
+            raise Held(
+                self.env._(
+                    '%(count)s of its lines are not in the books as Ramp has them: %(lines)s',
+                    count=len(odd),
+                    lines=self._join_in_words(odd),
+                )
+            )
         return spent, total
 
     def _describe_statement_line(self, row, reason):
-        return self.env._('%(name)s, %(date)s, %(amount)s (%(reason)s)', name=row.name, date=row.date or '-',
-                          amount=Money(self._float_to_minor(row.amount, row.currency_id), row.currency_id.name), reason=reason)
+        return self.env._(
+            '%(name)s, %(date)s, %(amount)s (%(reason)s)',
+            name=row.name,
+            date=row.date or '-',
+            amount=Money(self._float_to_minor(row.amount, row.currency_id), row.currency_id.name),
+            reason=reason,
+        )
 
     def _join_in_words(self, texts):
         more = len(texts) - NAMED

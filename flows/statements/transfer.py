@@ -10,7 +10,8 @@ from ...ramp_api import TRANSFER_ACCEPTED_STATUSES, TRANSFER_FAILED_STATUSES, Tr
 from ..accounting.booking import QUIET, clean_text
 from ..engine.flow import Held, Skipped, Waiting
 
-# Every status of the contract is decided: those the bank accepted are booked, those that failed undone; one that is none of them is held.
+# Every status of the contract is decided: those the bank accepted are booked, those that failed undone; one that is
+# none of them is held.
 UNDER_WAY = frozenset({'INITIATED', 'NOT_ACKED', 'UPLOADED'})
 NOTHING = frozenset({'UNNECESSARY'})
 REREAD = timedelta(days=365)  # so long after it was made, a transfer that comes back is noticed
@@ -18,7 +19,9 @@ REREAD = timedelta(days=365)  # so long after it was made, a transfer that comes
 
 @dataclasses.dataclass(frozen=True)
 class TransferPlan:
-    """What is to be done about a transfer. undo: what was booked of it and holds no more; book: whether a payment is to be made."""
+    """What is to be done about a transfer. undo: what was booked of it and holds no more; book: whether a payment is to
+    be made.
+    """
 
     transfer: Transfer
     currency: models.Model
@@ -33,7 +36,8 @@ class TransferPlan:
 class RampFlowTransfer(models.AbstractModel):
     """Payments of card statements: a payment to "Ramp" each, applied to its open bills, the oldest first.
 
-    Schema: Transfer of GET /transfers. One that comes back after it was booked is reversed, visibly, and what it paid is open again.
+    Schema: Transfer of GET /transfers. One that comes back after it was booked is reversed, visibly, and what it paid
+    is open again.
     """
 
     _name = 'ramp.flow.transfer'
@@ -58,7 +62,11 @@ class RampFlowTransfer(models.AbstractModel):
     # ------------------------------------------------------------------ what Ramp lists
 
     def _get_list_params(self, connection):
-        return {'sync_status': 'SYNC_READY', 'from_date': connection._start_moment(), **self._get_entity_scope(connection)}
+        return {
+            'sync_status': 'SYNC_READY',
+            'from_date': connection._start_moment(),
+            **self._get_entity_scope(connection),
+        }
 
     def _get_changed_listings(self, connection, since):
         after = (self.env.cr.now() - REREAD).strftime('%Y-%m-%dT%H:%M:%SZ')
@@ -71,12 +79,19 @@ class RampFlowTransfer(models.AbstractModel):
         return read_transfer(payload)
 
     def _get_booking_facts(self, value):
-        return {'amount': str(value.amount), 'status': value.status, 'entity': value.entity_id, 'created': str(value.created_at)}
+        return {
+            'amount': str(value.amount),
+            'status': value.status,
+            'entity': value.entity_id,
+            'created': str(value.created_at),
+        }
 
     def _get_ledger_columns(self, connection, value):
         return {
             'name': self.env._('Payment to Ramp: %s', clean_text(value.payment_id) or value.amount),
-            'date': self._get_booking_day(connection, value.created_at), 'money': value.amount, 'ramp_entity_id': value.entity_id,
+            'date': self._get_booking_day(connection, value.created_at),
+            'money': value.amount,
+            'ramp_entity_id': value.entity_id,
             'has_moved': value.status in TRANSFER_ACCEPTED_STATUSES,
         }
 
@@ -93,10 +108,20 @@ class RampFlowTransfer(models.AbstractModel):
     def _look_up_references(self, connection, values):
         return {
             **self._look_up_accounting_state(connection, [], {value.amount.currency for value in values}),
-            'banks': self.env['ramp.bank.account']._journals_of(connection, {value.bank_account_id for value in values}),
-            'rows': {row.ramp_id: row for row in self.env['ramp.record'].search_fetch(
-                [('connection_id', '=', connection.id), ('flow', '=', self._flow), ('ramp_id', 'in', [value.id for value in values])],
-                ['ramp_id', 'noted', 'res_id', 'res_model'])},
+            'banks': self.env['ramp.bank.account']._journals_of(
+                connection, {value.bank_account_id for value in values}
+            ),
+            'rows': {
+                row.ramp_id: row
+                for row in self.env['ramp.record'].search_fetch(
+                    [
+                        ('connection_id', '=', connection.id),
+                        ('flow', '=', self._flow),
+                        ('ramp_id', 'in', [value.id for value in values]),
+                    ],
+                    ['ramp_id', 'noted', 'res_id', 'res_model'],
+                )
+            },
         }
 
     def _plan_object(self, connection, value, found):
@@ -106,27 +131,50 @@ class RampFlowTransfer(models.AbstractModel):
         if value.status in TRANSFER_FAILED_STATUSES:
             if not note:
                 raise Skipped(self._describe_repayment_status(value.status))
-            return TransferPlan(value, self.env['res.currency'], None, None, row, note, False, self._describe_repayment_status(value.status))
+            return TransferPlan(
+                value,
+                self.env['res.currency'],
+                None,
+                None,
+                row,
+                note,
+                False,
+                self._describe_repayment_status(value.status),
+            )
         if value.status in UNDER_WAY and not note:
             raise Waiting(self.env._('The money is on its way (%s).', value.status))
         if value.status in NOTHING or not value.amount.minor:
             raise Skipped(self.env._('Nothing was to be paid.'))
         if value.status not in TRANSFER_ACCEPTED_STATUSES | UNDER_WAY:
-            raise Held(self.env._('Its status is %s, which this connector does not know. Ask for a new version.', value.status or '-'))
+            raise Held(
+                self.env._(
+                    'Its status is %s, which this connector does not know. Ask for a new version.', value.status or '-'
+                )
+            )
         stands = bool(note) and note['amount'] == [value.amount.minor, value.amount.currency]
         currency = self._plan_currency(connection, value.amount.currency, found, amounts=[value.amount.minor])
         journal = found['banks'].get(value.bank_account_id) or connection.payment_journal_id
         if not journal:
             raise Held(self.env._('The connection %s has no payment journal. Choose one.', connection.name))
         if not connection.ramp_partner_id:
-            raise Held(self.env._('The connection %s has no partner that stands for Ramp. Choose one.', connection.name))
+            raise Held(
+                self.env._('The connection %s has no partner that stands for Ramp. Choose one.', connection.name)
+            )
         day = self._get_booking_day(connection, value.created_at)
         if not day:
             raise Held(self.env._('It has no date. Ask Ramp; it cannot be booked on a day that is not known.'))
         date = self._plan_entry_date(connection, day, journal, found)
         self._get_odoo_rate(connection, currency, date, found)  # so that booking finds one
-        return TransferPlan(value, currency, journal, date, row, None if stands else note, not stands, self.env._(
-            'Ramp says that another amount was paid.'))
+        return TransferPlan(
+            value,
+            currency,
+            journal,
+            date,
+            row,
+            None if stands else note,
+            not stands,
+            self.env._('Ramp says that another amount was paid.'),
+        )
 
     @api.model
     def _describe_repayment_status(self, status):
@@ -146,15 +194,26 @@ class RampFlowTransfer(models.AbstractModel):
             if plan.undo:
                 Payment._undo_booked_payment(connection, plan.undo, plan.reason, has_returned=not plan.book)
         new = [plan for plan in plans if plan.book]
-        made = dict(zip((plan.transfer.id for plan in new), self._book_transfer_payments(connection, new), strict=True)) if new else {}
+        made = (
+            dict(zip((plan.transfer.id for plan in new), self._book_transfer_payments(connection, new), strict=True))
+            if new
+            else {}
+        )
         noted, documents = {}, []
         for plan in plans:
             payment = made.get(plan.transfer.id)
             if payment:
-                noted[plan.row.id] = {**(plan.row.noted or {}), 'payment': {
-                    'id': payment.id, 'line': self._get_payable_line(payment).id,
-                    'amount': [plan.transfer.amount.minor, plan.transfer.amount.currency]}}
-            documents.append(payment or (None if plan.undo else self.env['account.payment'].browse(plan.row.noted['payment']['id'])))
+                noted[plan.row.id] = {
+                    **(plan.row.noted or {}),
+                    'payment': {
+                        'id': payment.id,
+                        'line': self._get_payable_line(payment).id,
+                        'amount': [plan.transfer.amount.minor, plan.transfer.amount.currency],
+                    },
+                }
+            documents.append(
+                payment or (None if plan.undo else self.env['account.payment'].browse(plan.row.noted['payment']['id']))
+            )
         self.env['ramp.record']._store_noted(noted)
         self.env.flush_all()
         self._reconcile_with_ramp(connection)
@@ -163,11 +222,16 @@ class RampFlowTransfer(models.AbstractModel):
     def _book_transfer_payments(self, connection, plans):
         """Posted payments of these plans, in the same order; in batch."""
         quiet = self.with_context(**QUIET, ramp_one_sequence={})
-        payments = quiet.env['account.payment'].create([self._prepare_payment_values(connection, plan) for plan in plans])
+        payments = quiet.env['account.payment'].create(
+            [self._prepare_payment_values(connection, plan) for plan in plans]
+        )
         company = connection.company_id.currency_id
-        moves = quiet.env['account.move'].create([
-            payment._generate_move_vals(line_ids=self._prepare_payment_lines(connection, payment, plan, company))
-            for payment, plan in zip(payments, plans, strict=True)])
+        moves = quiet.env['account.move'].create(
+            [
+                payment._generate_move_vals(line_ids=self._prepare_payment_lines(connection, payment, plan, company))
+                for payment, plan in zip(payments, plans, strict=True)
+            ]
+        )
         self.env['ramp.flow.payment']._sync_payments_with_entries(payments, moves)
         payments.write({'state': 'in_process'})  # posts the entries
         return payments
@@ -177,12 +241,19 @@ class RampFlowTransfer(models.AbstractModel):
         direction = 'inbound' if inbound else 'outbound'
         partner = connection.ramp_partner_id
         return {
-            'ramp_id': plan.transfer.id, 'payment_type': direction, 'partner_type': 'supplier', 'partner_id': partner.id,
-            'company_id': connection.company_id.id, 'journal_id': plan.journal.id,
+            'ramp_id': plan.transfer.id,
+            'payment_type': direction,
+            'partner_type': 'supplier',
+            'partner_id': partner.id,
+            'company_id': connection.company_id.id,
+            'journal_id': plan.journal.id,
             'payment_method_line_id': self.env['ramp.flow.payment']._get_payment_method(plan.journal, direction).id,
             'destination_account_id': partner.with_company(connection.company_id).property_account_payable_id.id,
-            'amount': abs(self._minor_to_float(plan.transfer.amount.minor, plan.currency)), 'currency_id': plan.currency.id, 'date': plan.date,
-            'memo': self.env._('Ramp card payment %s', clean_text(plan.transfer.payment_id) or plan.transfer.id[:8]), 'partner_bank_id': False,
+            'amount': abs(self._minor_to_float(plan.transfer.amount.minor, plan.currency)),
+            'currency_id': plan.currency.id,
+            'date': plan.date,
+            'memo': self.env._('Ramp card payment %s', clean_text(plan.transfer.payment_id) or plan.transfer.id[:8]),
+            'partner_bank_id': False,
         }
 
     def _prepare_payment_lines(self, connection, payment, plan, company):
@@ -190,11 +261,24 @@ class RampFlowTransfer(models.AbstractModel):
         rate = self._get_odoo_rate(connection, plan.currency, plan.date, {'rates': {}})
         amount = self._minor_to_float(plan.transfer.amount.minor, plan.currency)
         balance = self._units_to_amount(self._convert_to_company(connection, plan.transfer.amount, rate), company)
-        return [Command.create({
-            'name': payment.memo, 'sequence': number, 'date_maturity': payment.date, 'partner_id': payment.partner_id.id,
-            'account_id': account.id, 'currency_id': plan.currency.id, 'amount_currency': sign * amount, 'balance': sign * balance,
-            'analytic_distribution': False,
-        }) for number, (account, sign) in enumerate(((payment.destination_account_id, 1), (payment.outstanding_account_id, -1)), 1)]
+        return [
+            Command.create(
+                {
+                    'name': payment.memo,
+                    'sequence': number,
+                    'date_maturity': payment.date,
+                    'partner_id': payment.partner_id.id,
+                    'account_id': account.id,
+                    'currency_id': plan.currency.id,
+                    'amount_currency': sign * amount,
+                    'balance': sign * balance,
+                    'analytic_distribution': False,
+                }
+            )
+            for number, (account, sign) in enumerate(
+                ((payment.destination_account_id, 1), (payment.outstanding_account_id, -1)), 1
+            )
+        ]
 
     @staticmethod
     def _get_payable_line(payment):
@@ -203,8 +287,8 @@ class RampFlowTransfer(models.AbstractModel):
     # ------------------------------------------------------------------ which statements are paid
 
     def _exclusive_booking(self, connection):
-        """Statements and payments of a connection are booked one batch at a time: two batches that did not see each other's would
-        leave a statement and its payment both open.
+        """Statements and payments of a connection are booked one batch at a time: two batches that did not see each
+        other's would leave a statement and its payment both open.
         """
         return self._exclusive_session_lock(f'{self._flow} {connection.id}')
 
@@ -213,10 +297,20 @@ class RampFlowTransfer(models.AbstractModel):
         """Reconcile what is open with Ramp, the oldest first, by entity and currency."""
         partner = connection.ramp_partner_id.commercial_partner_id
         self.env['account.move.line'].flush_model()
-        open_lines = self.env['account.move.line'].search_fetch(
-            [('partner_id', '=', partner.id), ('company_id', '=', connection.company_id.id), ('parent_state', '=', 'posted'),
-             ('account_id.account_type', '=', 'liability_payable'), ('reconciled', '=', False)],
-            ['move_id', 'account_id', 'currency_id', 'amount_residual_currency', 'date_maturity']) if partner else ()
+        open_lines = (
+            self.env['account.move.line'].search_fetch(
+                [
+                    ('partner_id', '=', partner.id),
+                    ('company_id', '=', connection.company_id.id),
+                    ('parent_state', '=', 'posted'),
+                    ('account_id.account_type', '=', 'liability_payable'),
+                    ('reconciled', '=', False),
+                ],
+                ['move_id', 'account_id', 'currency_id', 'amount_residual_currency', 'date_maturity'],
+            )
+            if partner
+            else ()
+        )
         if not open_lines:
             return
         entities = self._get_partial_entities(connection, open_lines.move_id)
@@ -228,8 +322,11 @@ class RampFlowTransfer(models.AbstractModel):
             if entity is not False:
                 groups.setdefault((entity, line.account_id, line.currency_id), self.env['account.move.line'])
                 groups[entity, line.account_id, line.currency_id] |= line
-        plan = [lines for lines in groups.values()
-                if {line.amount_residual_currency > 0 for line in lines if line.amount_residual_currency} == {True, False}]
+        plan = [
+            lines
+            for lines in groups.values()
+            if {line.amount_residual_currency > 0 for line in lines if line.amount_residual_currency} == {True, False}
+        ]
         if plan:
             self.env['ramp.flow.payment']._reconcile_line_pairs(plan)
 
@@ -237,8 +334,10 @@ class RampFlowTransfer(models.AbstractModel):
         """Ramp entity of each entry that came from Ramp, by its id; their rows may not name them yet."""
         self.env['account.payment'].flush_model(['move_id', 'ramp_id'])
         self.env['account.move'].flush_model(['ramp_id'])
-        return dict(self.env.execute_query(SQL(
-            """
+        return dict(
+            self.env.execute_query(
+                SQL(
+                    """
             SELECT m.id, r.ramp_entity_id FROM account_move m
               JOIN ramp_record r ON r.connection_id = %(connection)s AND r.flow = 'statement' AND r.ramp_id = m.ramp_id
              WHERE m.id = ANY(%(moves)s)
@@ -246,4 +345,9 @@ class RampFlowTransfer(models.AbstractModel):
             SELECT p.move_id, r.ramp_entity_id FROM account_payment p
               JOIN ramp_record r ON r.connection_id = %(connection)s AND r.flow = 'transfer' AND r.ramp_id = p.ramp_id
              WHERE p.move_id = ANY(%(moves)s)
-            """, connection=connection.id, moves=moves.ids)))
+            """,
+                    connection=connection.id,
+                    moves=moves.ids,
+                )
+            )
+        )

@@ -11,7 +11,16 @@ from ..engine.payloads import jsonable
 from .field_merge import OWN, PLAIN
 
 CONTACT_COLUMNS = [
-    'ramp_id', 'parent_ramp_id', 'connection_id', 'res_id', 'noted', 'state', 'is_question', 'error_message', 'payload']
+    'ramp_id',
+    'parent_ramp_id',
+    'connection_id',
+    'res_id',
+    'noted',
+    'state',
+    'is_question',
+    'error_message',
+    'payload',
+]
 
 
 class RampFlowVendorContact(models.AbstractModel):
@@ -57,10 +66,18 @@ class RampFlowVendorContact(models.AbstractModel):
         contact_rows = self._store_contact_rows(connection, plans)
         children = self._find_contact_children([partners[plan.row] for plan in plans if plan.partner])
         done, noted, todo = {}, {}, []
-        ours = self.env['ramp.flow.vendor']._look_up_ours({
-            *(row.res_id for rows in contact_rows.values() for row in rows.values() if row.res_id),
-            *(plan.found['other_contacts'][contact.id] for plan in plans for contact, _values in plan.contacts
-              if contact.id in plan.found['other_contacts']), *(child.id for same in children.values() for child in same)})
+        ours = self.env['ramp.flow.vendor']._look_up_ours(
+            {
+                *(row.res_id for rows in contact_rows.values() for row in rows.values() if row.res_id),
+                *(
+                    plan.found['other_contacts'][contact.id]
+                    for plan in plans
+                    for contact, _values in plan.contacts
+                    if contact.id in plan.found['other_contacts']
+                ),
+                *(child.id for same in children.values() for child in same),
+            }
+        )
         for plan in plans:
             rows, partner = contact_rows[plan.detail.id], partners[plan.row]
             for contact, values in plan.contacts:
@@ -77,7 +94,9 @@ class RampFlowVendorContact(models.AbstractModel):
                 existing = existing.with_context(**QUIET, active_test=False)
                 written = dict(before.get('written', {}))
                 is_ours = ours.get(existing.id)
-                changes = self._merge_field_changes(connection, values, self._get_current_values(existing, values), written, is_ours)
+                changes = self._merge_field_changes(
+                    connection, values, self._get_current_values(existing, values), written, is_ours
+                )
                 if before.get('archived') and not existing.active and is_ours != OWN:
                     changes['active'] = True
                 if not plan.partner and not existing.parent_id and existing != partner and is_ours != OWN:
@@ -88,24 +107,40 @@ class RampFlowVendorContact(models.AbstractModel):
                 written.update((key, [value, current[key]]) for key, value in changes.items() if key in values)
                 done[row], noted[row] = existing, {'written': written, 'created': before.get('created', False)}
                 if before.get('created'):
-                    self._archive_contact_copies(existing, children[partner.id, (existing.email or '').casefold()], rows)
+                    self._archive_contact_copies(
+                        existing, children[partner.id, (existing.email or '').casefold()], rows
+                    )
             self._remove_vendor_contacts(plan, rows)
-        for (row, values, _partner), contact in zip(todo, self._create_vendor_contacts(todo, plans, partners), strict=True):
+        for (row, values, _partner), contact in zip(
+            todo, self._create_vendor_contacts(todo, plans, partners), strict=True
+        ):
             current = self._get_current_values(contact, values)
             done[row] = contact
-            noted[row] = {'written': {key: [value, current[key]] for key, value in values.items() if value}, 'created': True}
+            noted[row] = {
+                'written': {key: [value, current[key]] for key, value in values.items() if value},
+                'created': True,
+            }
         changed = [row for row, partner in done.items() if row.state != 'confirmed' or row.res_id != partner.id]
         Record.browse(row.id for row in changed)._mark_booked([done[row] for row in changed], None, told=False)
         Record._store_noted({row.id: values for row, values in noted.items() if values != row.noted})
 
     def _archive_contact_copies(self, contact, others, rows):
-        """Archive what an earlier version made a second time of a contact that Ramp listed twice: the same, and nobody's."""
+        """Archive what an earlier version made a second time of a contact that Ramp listed twice: the same, and
+        nobody's.
+        """
         taken = {row.res_id for row in rows.values() if row.res_id}
         current = self._get_current_values(contact, ('name', 'email', 'phone'))
-        copies = others.filtered(lambda other: (
-            other != contact and other.id not in taken and other.create_uid._is_superuser()
-            and self._get_current_values(other, current) == current))
-        copies.filtered(lambda other: not other.with_context(active_test=False).user_ids).with_context(**QUIET).active = False
+        copies = others.filtered(
+            lambda other: (
+                other != contact
+                and other.id not in taken
+                and other.create_uid._is_superuser()
+                and self._get_current_values(other, current) == current
+            )
+        )
+        copies.filtered(lambda other: not other.with_context(active_test=False).user_ids).with_context(
+            **QUIET
+        ).active = False
 
     def _store_contact_rows(self, connection, plans):
         """Put the contacts into the ledger; returns the rows by contact, by vendor, also of contacts that are no more."""
@@ -118,32 +153,58 @@ class RampFlowVendorContact(models.AbstractModel):
                 facts = jsonable(dataclasses.asdict(contact))
                 row = known[plan.detail.id].get(contact.id)
                 if row is None or row.payload != facts:
-                    rows.append({
-                        'ramp_id': contact.id, 'parent_ramp_id': plan.detail.id, 'payload': facts, 'payload_hash': json_digest(facts),
-                        'name': told[contact.id]['name'] if contact.id in told
-                        else self.env._('Contact of %s', plan.values['name'])})
+                    rows.append(
+                        {
+                            'ramp_id': contact.id,
+                            'parent_ramp_id': plan.detail.id,
+                            'payload': facts,
+                            'payload_hash': json_digest(facts),
+                            'name': told[contact.id]['name']
+                            if contact.id in told
+                            else self.env._('Contact of %s', plan.values['name']),
+                        }
+                    )
         if rows:
             Record._upsert_page(connection, 'vendor_contact', rows, self.env.cr.now(), updates=True)
             for row in Record.search_fetch(
-                    [('connection_id', '=', connection.id), ('flow', '=', 'vendor_contact'),
-                     ('ramp_id', 'in', [row['ramp_id'] for row in rows])], CONTACT_COLUMNS):
+                [
+                    ('connection_id', '=', connection.id),
+                    ('flow', '=', 'vendor_contact'),
+                    ('ramp_id', 'in', [row['ramp_id'] for row in rows]),
+                ],
+                CONTACT_COLUMNS,
+            ):
                 if row.parent_ramp_id in known:
                     known[row.parent_ramp_id][row.ramp_id] = row
         return known
 
     def _create_vendor_contacts(self, todo, plans, partners):
-        """Contacts of (row, values, partner), in that order. Those of a new partner get at once what core would sync one by one."""
+        """Contacts of (row, values, partner), in that order. Those of a new partner get at once what core would sync
+        one by one.
+        """
         Partner = self.env['res.partner'].with_context(**QUIET)
         new = {partners[plan.row].id for plan in plans if not plan.partner}
         contacts = [
-            (partner.id in new, {
-                **(self._get_shared_values(partner) if partner.id in new else {}), **{key: value for key, value in values.items() if value},
-                'type': 'contact', 'parent_id': partner.id, 'company_id': partner.company_id.id})
-            for _get_ledger_columns, values, partner in todo]
+            (
+                partner.id in new,
+                {
+                    **(self._get_shared_values(partner) if partner.id in new else {}),
+                    **{key: value for key, value in values.items() if value},
+                    'type': 'contact',
+                    'parent_id': partner.id,
+                    'company_id': partner.company_id.id,
+                },
+            )
+            for _get_ledger_columns, values, partner in todo
+        ]
         made = {
-            new_ones: iter(Partner.with_context(_partners_skip_fields_sync=new_ones).create(
-                [values for is_new, values in contacts if is_new is new_ones]))
-            for new_ones in (True, False)}
+            new_ones: iter(
+                Partner.with_context(_partners_skip_fields_sync=new_ones).create(
+                    [values for is_new, values in contacts if is_new is new_ones]
+                )
+            )
+            for new_ones in (True, False)
+        }
         return [next(made[is_new]) for is_new, _values in contacts]
 
     def _get_shared_values(self, partner):
@@ -155,8 +216,13 @@ class RampFlowVendorContact(models.AbstractModel):
         children = defaultdict(self.env['res.partner'].browse)
         if partners:
             for child in self.env['res.partner'].search_fetch(
-                    [('parent_id', 'in', [partner.id for partner in partners]), ('email', '!=', False), ('type', '=', 'contact')],
-                    ['parent_id', *PLAIN]):
+                [
+                    ('parent_id', 'in', [partner.id for partner in partners]),
+                    ('email', '!=', False),
+                    ('type', '=', 'contact'),
+                ],
+                ['parent_id', *PLAIN],
+            ):
                 children[child.parent_id.id, (email_normalize(child.email) or child.email.strip()).casefold()] += child
         return children
 
@@ -187,7 +253,9 @@ class RampFlowVendorContact(models.AbstractModel):
                 self.env['ramp.record']._store_noted({row.id: {**noted, 'archived': True}})
                 reason = self.env._('Ramp does not have this contact any more, so it was archived here.')
             else:
-                reason = self.env._('Ramp does not have this contact any more. It stays here, because it is not as Ramp had it.')
+                reason = self.env._(
+                    'Ramp does not have this contact any more. It stays here, because it is not as Ramp had it.'
+                )
             if (row.state, row.error_message) != ('ignored', reason):
                 row._ignore_by_rule(reason)
 
@@ -196,5 +264,8 @@ class RampFlowVendorContact(models.AbstractModel):
         written = noted.get('written', {})
         current = self._get_current_values(partner, ('name', 'email', 'phone'))
         return (
-            noted.get('created') and partner.active and not partner.with_context(active_test=False).user_ids
-            and all(current[key] == (written[key][1] if key in written else False) for key in current))
+            noted.get('created')
+            and partner.active
+            and not partner.with_context(active_test=False).user_ids
+            and all(current[key] == (written[key][1] if key in written else False) for key in current)
+        )

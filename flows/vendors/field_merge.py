@@ -15,10 +15,11 @@ WHO = ('name', 'email')  # by which a person with a login is known, and gets a n
 
 
 class RampVendorChanges(models.AbstractModel):
-    """What of a vendor or a contact is written to its partner, and what not because a person edited it. A part of their flows.
+    """What of a vendor or a contact is written to its partner, and what not because a person edited it. A part of their
+    flows.
 
-    What was written is noted in the row, field by field, as Ramp said it and as Odoo made it. An address is one field in this:
-    half of one with half of another is no address.
+    What was written is noted in the row, field by field, as Ramp said it and as Odoo made it. An address is one field
+    in this: half of one with half of another is no address.
     """
 
     _name = 'ramp.vendor.changes'
@@ -29,7 +30,8 @@ class RampVendorChanges(models.AbstractModel):
 
         :param current: the values in Odoo
         :param written: {field: [Ramp's value, what Odoo made of it]}, when it was written last
-        :param ours: `OWN` or `GUEST`, of a partner who became one of us since, or was taken for the vendor by an earlier version
+        :param ours: `OWN` or `GUEST`, of a partner who became one of us since, or was taken for the vendor by an
+            earlier version
         """
         changes = {}
         for key, value in values.items():
@@ -39,7 +41,12 @@ class RampVendorChanges(models.AbstractModel):
             if not has(key, value) or now == value or last == [value, now]:
                 continue
             is_ours = last is not None and last[1] == now
-            if connection.vendor_policy == 'ramp' or _is_field_free(key, now, value) or connection.vendor_policy == 'first' and is_ours:
+            if (
+                connection.vendor_policy == 'ramp'
+                or _is_field_free(key, now, value)
+                or connection.vendor_policy == 'first'
+                and is_ours
+            ):
                 changes[key] = value
         return changes
 
@@ -47,7 +54,9 @@ class RampVendorChanges(models.AbstractModel):
         """The values of a partner, in the terms of `_make_partner_values`."""
         current = {key: partner[key] for key in PLAIN if key in keys}
         if 'address' in keys:
-            current['address'] = [value.id if isinstance(value, models.Model) else value for value in (partner[name] for name in ADDRESS)]
+            current['address'] = [
+                value.id if isinstance(value, models.Model) else value for value in (partner[name] for name in ADDRESS)
+            ]
         if 'comment' in keys:
             current['comment'] = _get_own_text(partner.comment)
             if current['comment'] is False and 'comment' in written:
@@ -97,5 +106,4 @@ def _with_our_text(comment, text):
         new.tail = part.tail
         part.getparent().replace(part, new)
     whole = lxml.html.tostring(tree, encoding='unicode')
-    return Markup(whole[len('<div>'):-len('</div>')])
-
+    return Markup(whole[len('<div>') : -len('</div>')])

@@ -14,7 +14,9 @@ from .field_merge import ADDRESS, GUEST, OWN
 
 
 class RampVendorMatching(models.AbstractModel):
-    """Who a vendor is in Odoo: the partner of its row, else one that is found, never guessed. A part of `ramp.flow.vendor`."""
+    """Who a vendor is in Odoo: the partner of its row, else one that is found, never guessed. A part of
+    `ramp.flow.vendor`.
+    """
 
     _name = 'ramp.vendor.matching'
     _description = 'Ramp Flow: who a vendor is in Odoo'
@@ -24,8 +26,13 @@ class RampVendorMatching(models.AbstractModel):
     def _find_existing_partners(self, ids):
         """Those partners of these ids that exist, archived or not, by id; one query."""
         ids = {identity for identity in ids if identity}
-        partners = self.env['res.partner'].with_context(active_test=False).search_fetch(
-            [('id', 'in', list(ids))], ['name', 'company_id', 'active', *ADDRESS]) if ids else ()
+        partners = (
+            self.env['res.partner']
+            .with_context(active_test=False)
+            .search_fetch([('id', 'in', list(ids))], ['name', 'company_id', 'active', *ADDRESS])
+            if ids
+            else ()
+        )
         return {partner.id: partner for partner in partners}
 
     def _is_usable_partner(self, connection, partner):
@@ -33,8 +40,12 @@ class RampVendorMatching(models.AbstractModel):
 
     def _of_another_company(self, partner):
         return self.env._(
-            'Its partner %(name)s belongs to the company %(company)s now. Clear the company of the partner, so that this one can use '
-            'it, too.', name=partner.display_name, company=partner.company_id.name)
+            'Its partner %(name)s belongs to the company %(company)s now. Clear the company of the partner, so that '
+            'this one can use '
+            'it, too.',
+            name=partner.display_name,
+            company=partner.company_id.name,
+        )
 
     def _find_own_partner(self, connection, ramp_id, found):
         """(partner, whether by another connection) that is linked to a vendor already; empty when none is."""
@@ -51,25 +62,43 @@ class RampVendorMatching(models.AbstractModel):
 
     def _look_up_candidates(self, connection, values, found):
         """Who vendors without a partner might be: {id: (name, country id)} of partners, and where to look for them."""
-        found.update(candidates={}, by_remote={}, by_external={}, by_vat=defaultdict(list), by_name=defaultdict(list), taken=set())
+        found.update(
+            candidates={},
+            by_remote={},
+            by_external={},
+            by_vat=defaultdict(list),
+            by_name=defaultdict(list),
+            taken=set(),
+        )
         if not values:
             return
-        found['by_remote'] = self._look_up_remote(connection, {
-            value.vendor.accounting_vendor_remote_id for value in values if value.vendor.accounting_vendor_remote_id})
+        found['by_remote'] = self._look_up_remote(
+            connection,
+            {value.vendor.accounting_vendor_remote_id for value in values if value.vendor.accounting_vendor_remote_id},
+        )
         found['by_external'] = self._look_up_own(connection, {value.vendor.external_vendor_id for value in values})
         vats = {_get_vat_key(found['values'][value.id]['vat']) for value in values} - {False}
         names = {_get_name_key(found['values'][value.id]['name']) for value in values}
         Partner = self.env['res.partner'].with_context(active_test=False)
-        own = [self.env.ref(f'ramp_connector.{name}', raise_if_not_found=False) for name in ('partner_ramp', 'partner_card_merchant')]
+        own = [
+            self.env.ref(f'ramp_connector.{name}', raise_if_not_found=False)
+            for name in ('partner_ramp', 'partner_card_merchant')
+        ]
         own = {partner.id for partner in (*own, connection.merchant_partner_id, connection.ramp_partner_id) if partner}
         Partner.flush_model(['name', 'vat', 'country_id'])
         query = Partner._search(
-            Domain('parent_id', '=', False) & Domain('active', '=', True) & Domain('id', 'not in', list(own))
-            & Domain('company_id', 'in', [False, *connection.company_id.parent_ids.ids]), order='id')
+            Domain('parent_id', '=', False)
+            & Domain('active', '=', True)
+            & Domain('id', 'not in', list(own))
+            & Domain('company_id', 'in', [False, *connection.company_id.parent_ids.ids]),
+            order='id',
+        )
         remote, keys = {*found['by_remote'].values(), *found['by_external'].values()}, {}
-        # all of them, as the spelling is compared in Python: the database's idea of case and punctuation depends on its locale
-        for identity, name, vat, country in self.env.execute_query(query.select(
-                *(SQL.identifier(Partner._table, column) for column in ('id', 'name', 'vat', 'country_id')))):
+        # all of them, as the spelling is compared in Python: the database's idea of case and punctuation depends on its
+        # locale
+        for identity, name, vat, country in self.env.execute_query(
+            query.select(*(SQL.identifier(Partner._table, column) for column in ('id', 'name', 'vat', 'country_id')))
+        ):
             vat_key, named = _get_vat_key(vat), _get_name_key(name)
             if identity not in remote and vat_key not in vats and named not in names:
                 continue
@@ -83,9 +112,22 @@ class RampVendorMatching(models.AbstractModel):
                 found['by_vat'][vat_key].append(identity)
             found['by_name'][named].append(identity)
         # who is another vendor of this Ramp business already is not this one
-        found['taken'] = {row.res_id for row in self.env['ramp.record'].search_fetch(
-            [('flow', '=', 'vendor'), ('res_model', '=', Partner._name), ('res_id', 'in', list(found['candidates'])),
-             ('connection_id', 'in', self._query_business_connections(connection))], ['res_id'])} if found['candidates'] else set()
+        found['taken'] = (
+            {
+                row.res_id
+                for row in self.env['ramp.record'].search_fetch(
+                    [
+                        ('flow', '=', 'vendor'),
+                        ('res_model', '=', Partner._name),
+                        ('res_id', 'in', list(found['candidates'])),
+                        ('connection_id', 'in', self._query_business_connections(connection)),
+                    ],
+                    ['res_id'],
+                )
+            }
+            if found['candidates']
+            else set()
+        )
 
     def _look_up_ours(self, ids):
         """{partner id: `OWN` or `GUEST`} of those partners who are one of us, not a vendor by their name; one query.
@@ -94,40 +136,63 @@ class RampVendorMatching(models.AbstractModel):
         """
         if not ids:
             return {}
-        for model, names in (('res.users', ['partner_id', 'share']), ('hr.employee', ['work_contact_id']), ('res.company', ['partner_id'])):
+        for model, names in (
+            ('res.users', ['partner_id', 'share']),
+            ('hr.employee', ['work_contact_id']),
+            ('res.company', ['partner_id']),
+        ):
             self.env[model].flush_model(names)
         ours = {}
-        for identity, kind in self.env.execute_query(SQL(
+        for identity, kind in self.env.execute_query(
+            SQL(
                 """
                 SELECT partner_id, CASE WHEN share THEN %(guest)s ELSE %(own)s END FROM res_users WHERE partner_id = ANY(%(ids)s)
                 UNION ALL SELECT work_contact_id, %(own)s FROM hr_employee WHERE work_contact_id = ANY(%(ids)s)
                 UNION ALL SELECT partner_id, %(own)s FROM res_company WHERE partner_id = ANY(%(ids)s)
-                """, ids=list(ids), own=OWN, guest=GUEST)):  # archived ones, too: they may come back
+                """,
+                ids=list(ids),
+                own=OWN,
+                guest=GUEST,
+            )
+        ):  # archived ones, too: they may come back
             if ours.get(identity) != OWN:
                 ours[identity] = kind
         return ours
 
     def _query_business_connections(self, connection):
         """Query of the connections to the same Ramp business."""
-        return self.env['ramp.connection'].with_context(active_test=False)._search(
-            [('accounting_connection_id', '=', connection.accounting_connection_id)])
+        return (
+            self.env['ramp.connection']
+            .with_context(active_test=False)
+            ._search([('accounting_connection_id', '=', connection.accounting_connection_id)])
+        )
 
     def _look_up_remote(self, connection, remote_ids):
         """{id under which Odoo offered a supplier in Ramp: partner id}, see `ramp.coding`."""
         if not remote_ids:
             return {}
         found = self._look_up_own(connection, remote_ids)
-        found.update((row.remote_id, row.res_id) for row in self.env['ramp.record'].search_fetch(
-            [('flow', '=', 'accounting_vendor'), ('remote_id', 'in', list(remote_ids)),
-             ('connection_id', 'in', self._query_business_connections(connection))], ['remote_id', 'res_id']))
+        found.update(
+            (row.remote_id, row.res_id)
+            for row in self.env['ramp.record'].search_fetch(
+                [
+                    ('flow', '=', 'accounting_vendor'),
+                    ('remote_id', 'in', list(remote_ids)),
+                    ('connection_id', 'in', self._query_business_connections(connection)),
+                ],
+                ['remote_id', 'res_id'],
+            )
+        )
         return found
 
     def _look_up_own(self, connection, remote_ids):
         """{id: partner id} of those ids that are identities of partners of this database."""
         matches = {remote_id: IDENTITY.match(remote_id) for remote_id in remote_ids if remote_id}
         return {
-            remote_id: int(match['id']) for remote_id, match in matches.items()
-            if match and match['database'] == connection._database_identity() and match['kind'] == 'partner'}
+            remote_id: int(match['id'])
+            for remote_id, match in matches.items()
+            if match and match['database'] == connection._database_identity() and match['kind'] == 'partner'
+        }
 
     def _match_vendor_partner(self, value, found):
         """(partner, how) of a partner that is this vendor; raises `Held` rather than choose between two."""
@@ -149,10 +214,20 @@ class RampVendorMatching(models.AbstractModel):
         for ids, how in tiers:
             ids = [identity for identity in ids if identity not in found['taken']]
             if len(ids) > 1:
-                raise Held(self.env._(
-                    'Several partners may be this vendor (%(how)s): %(partners)s. Merge them, archive the wrong ones, or give the right '
-                    'one alone the tax id that the vendor has in Ramp; it goes on by itself then.', how=how, partners=', '.join(
-                        self.env._('%(name)s (id %(id)s)', name=clean_text(found['candidates'][identity][0]), id=identity) for identity in ids)))
+                raise Held(
+                    self.env._(
+                        'Several partners may be this vendor (%(how)s): %(partners)s. Merge them, archive the wrong '
+                        'ones, or give the right '
+                        'one alone the tax id that the vendor has in Ramp; it goes on by itself then.',
+                        how=how,
+                        partners=', '.join(
+                            self.env._(
+                                '%(name)s (id %(id)s)', name=clean_text(found['candidates'][identity][0]), id=identity
+                            )
+                            for identity in ids
+                        ),
+                    )
+                )
             if ids:
                 found['taken'].update(ids)
                 return self.env['res.partner'].browse(ids), how
@@ -168,4 +243,3 @@ def _get_name_key(text):
     """How names of vendors are compared: as all names are, and without regard to punctuation at the ends."""
     text = name_key(text)
     return re.sub(r'^[\W_]+|[\W_]+$', '', text) or text
-

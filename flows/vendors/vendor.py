@@ -18,15 +18,45 @@ from .contact import CONTACT_COLUMNS
 _logger = logging.getLogger(__name__)
 
 TEXT_LENGTH = 4000  # characters of a description that fit into the notes of a partner
-# What of a vendor becomes something here; the rest (spend, owner, bank accounts) changes without meaning anything for a partner.
+# What of a vendor becomes something here; the rest (spend, owner, bank accounts) changes without meaning anything for a
+# partner.
 FACTS = (
-    'name', 'name_legal', 'vendor_type', 'is_active', 'accounting_vendor_remote_id', 'country', 'state', 'address', 'addresses',
-    'tax_address', 'description')
+    'name',
+    'name_legal',
+    'vendor_type',
+    'is_active',
+    'accounting_vendor_remote_id',
+    'country',
+    'state',
+    'address',
+    'addresses',
+    'tax_address',
+    'description',
+)
 NO_ADDRESS = Address(None, None, None, None, None, None, None, False)
 # Ramp has no field for these: businesses keep them in columns of their own
-TAX_ID_NAMES = frozenset({
-    'abn', 'business tax id', 'ein', 'federal tax id', 'gst number', 'gstin', 'tax id', 'tax id number', 'tax identification number',
-    'tax no', 'tax number', 'taxid', 'tin', 'vat', 'vat id', 'vat no', 'vat number', 'vat registration number'})
+TAX_ID_NAMES = frozenset(
+    {
+        'abn',
+        'business tax id',
+        'ein',
+        'federal tax id',
+        'gst number',
+        'gstin',
+        'tax id',
+        'tax id number',
+        'tax identification number',
+        'tax no',
+        'tax number',
+        'taxid',
+        'tin',
+        'vat',
+        'vat id',
+        'vat no',
+        'vat number',
+        'vat registration number',
+    }
+)
 WEBSITE_NAMES = frozenset({'homepage', 'url', 'web', 'web site', 'website'})
 WEBSITE = re.compile(r'(https?://)?([\w-]+\.)+[^\W\d_]{2,}(:\d{1,5})?([/?#]\S*)?', re.IGNORECASE)
 
@@ -35,8 +65,8 @@ WEBSITE = re.compile(r'(https?://)?([\w-]+\.)+[^\W\d_]{2,}(:\d{1,5})?([/?#]\S*)?
 class VendorPlan:
     """What will become of one vendor.
 
-    values: what Ramp has, as `_make_partner_values` says it; partner: who it is, empty: to be created; how: why, of a partner just found;
-    refused: what Odoo said of the tax id
+    values: what Ramp has, as `_make_partner_values` says it; partner: who it is, empty: to be created; how: why, of a
+    partner just found; refused: what Odoo said of the tax id
     """
 
     detail: VendorDetail
@@ -52,10 +82,11 @@ class VendorPlan:
 class RampFlowVendor(models.AbstractModel):
     """Bill-pay vendors: one partner each, with their contacts; who is in Odoo already is found, not made again.
 
-    A vendor's row follows it: a change in Ramp is worked in, as far as the connection's `vendor_policy` lets it (`vendor_changes`).
-    Who a vendor is in Odoo is found in `vendor_matching`; the contacts are the work of `vendor_contact`.
-    Schemas: Vendor of GET /vendors, ApiVendorDetailResource, ApiVendorContactResource. Ramp does not say when a vendor
-    changed, only lists those that did since a moment; contacts and own columns have to be asked for, vendor by vendor.
+    A vendor's row follows it: a change in Ramp is worked in, as far as the connection's `vendor_policy` lets it
+    (`vendor_changes`). Who a vendor is in Odoo is found in `vendor_matching`; the contacts are the work of
+    `vendor_contact`. Schemas: Vendor of GET /vendors, ApiVendorDetailResource, ApiVendorContactResource. Ramp does not
+    say when a vendor changed, only lists those that did since a moment; contacts and own columns have to be asked for,
+    vendor by vendor.
     """
 
     _name = 'ramp.flow.vendor'
@@ -92,9 +123,11 @@ class RampFlowVendor(models.AbstractModel):
 
     def _get_booking_facts(self, value):
         return {
-            **self._get_listed_facts(value), 'custom_fields': sorted(value.vendor.custom_fields),
+            **self._get_listed_facts(value),
+            'custom_fields': sorted(value.vendor.custom_fields),
             'contacts_detail': value.contacts and [dataclasses.asdict(contact) for contact in value.contacts],
-            'complete': value.contacts is not None}
+            'complete': value.contacts is not None,
+        }
 
     def _get_listed_facts(self, value):
         """What of a vendor the list shows, too."""
@@ -109,12 +142,17 @@ class RampFlowVendor(models.AbstractModel):
     def _ensure_vendors_booked(self, connection, client, vendor_ids):
         """Have vendors in the ledger and in Odoo before something of theirs is booked, whatever the order of the jobs.
 
-        Outside any transaction. One that Ramp does not have, or whose details do not arrive, gets no row. Raises `RampError` when
-        Ramp cannot be asked at all.
+        Outside any transaction. One that Ramp does not have, or whose details do not arrive, gets no row. Raises
+        `RampError` when Ramp cannot be asked at all.
         """
         vendor_ids = [ramp_id for ramp_id in dict.fromkeys(vendor_ids) if is_uuid(ramp_id)]
-        there = {record.ramp_id: record.res_id for record in self.env['ramp.record'].search_fetch(
-            [('connection_id', '=', connection.id), ('flow', '=', self._flow), ('ramp_id', 'in', vendor_ids)], ['ramp_id', 'res_id'])}
+        there = {
+            record.ramp_id: record.res_id
+            for record in self.env['ramp.record'].search_fetch(
+                [('connection_id', '=', connection.id), ('flow', '=', self._flow), ('ramp_id', 'in', vendor_ids)],
+                ['ramp_id', 'res_id'],
+            )
+        }
         self.env.cr.rollback()
         nobody = self.env['ramp.run']  # it is not a run of this flow's own
         trouble = None
@@ -126,16 +164,24 @@ class RampFlowVendor(models.AbstractModel):
                 self._transaction(self._store_listed_page, connection, nobody, payloads, asked)
             if trouble:
                 break
-        self._book_and_confirm(connection, nobody, client, [ramp_id for ramp_id in vendor_ids if not there.get(ramp_id)])
+        self._book_and_confirm(
+            connection, nobody, client, [ramp_id for ramp_id in vendor_ids if not there.get(ramp_id)]
+        )
         if trouble:
             raise trouble
 
     def _find_vendor_partners(self, connection, vendor_ids):
-        """{Ramp id of a vendor: (partner, None), or (empty recordset, why there is none; None: nothing is known of it)}."""
+        """{Ramp id of a vendor: (partner, None), or (empty recordset, why there is none; None: nothing is known of
+        it)}.
+        """
         Partner = self.env['res.partner']
-        rows = {row.ramp_id: row for row in self.env['ramp.record'].search_fetch(
-            [('connection_id', '=', connection.id), ('flow', '=', self._flow), ('ramp_id', 'in', list(vendor_ids))],
-            ['ramp_id', 'res_id', 'error_message', 'name'])}
+        rows = {
+            row.ramp_id: row
+            for row in self.env['ramp.record'].search_fetch(
+                [('connection_id', '=', connection.id), ('flow', '=', self._flow), ('ramp_id', 'in', list(vendor_ids))],
+                ['ramp_id', 'res_id', 'error_message', 'name'],
+            )
+        }
         partners = self._find_existing_partners(row.res_id for row in rows.values())
         found = {}
         for vendor_id in vendor_ids:
@@ -167,9 +213,13 @@ class RampFlowVendor(models.AbstractModel):
     # ------------------------------------------------------------------ looking up
 
     def _look_up_references(self, connection, values):
-        """The rows of these vendors and of their contacts, their partners, and who they might be; a constant number of queries."""
+        """The rows of these vendors and of their contacts, their partners, and who they might be; a constant number of
+        queries.
+        """
         found = self._look_up_rows(connection, values)
-        found['countries'] = {country.code: country.id for country in self.env['res.country'].search_fetch([], ['code'])}
+        found['countries'] = {
+            country.code: country.id for country in self.env['res.country'].search_fetch([], ['code'])
+        }
         found['states'] = self._look_up_states(values, found)
         found['values'] = {value.id: self._make_partner_values(value, found) for value in values}
         unknown = [value for value in values if not self._find_own_partner(connection, value.id, found)[0]]
@@ -181,7 +231,10 @@ class RampFlowVendor(models.AbstractModel):
         rows, others = {}, defaultdict(list)
         ids = [value.id for value in values]
         for row in Record.search_fetch(
-                [('flow', '=', self._flow), ('ramp_id', 'in', ids)], ['ramp_id', 'connection_id', 'res_id', 'noted', 'state'], order='id'):
+            [('flow', '=', self._flow), ('ramp_id', 'in', ids)],
+            ['ramp_id', 'connection_id', 'res_id', 'noted', 'state'],
+            order='id',
+        ):
             if row.connection_id == connection:
                 rows[row.ramp_id] = row
             else:
@@ -189,25 +242,47 @@ class RampFlowVendor(models.AbstractModel):
         contacts = {contact.id for value in values for contact in value.contacts or ()}
         contact_rows, other_contacts = defaultdict(dict), {}
         for row in Record.search_fetch(
-                Domain('flow', '=', 'vendor_contact') & (Domain('ramp_id', 'in', list(contacts)) | (
-                    Domain('connection_id', '=', connection.id) & Domain('parent_ramp_id', 'in', ids))),
-                CONTACT_COLUMNS, order='id'):
+            Domain('flow', '=', 'vendor_contact')
+            & (
+                Domain('ramp_id', 'in', list(contacts))
+                | (Domain('connection_id', '=', connection.id) & Domain('parent_ramp_id', 'in', ids))
+            ),
+            CONTACT_COLUMNS,
+            order='id',
+        ):
             if row.connection_id == connection:
                 contact_rows[row.parent_ramp_id][row.ramp_id] = row
             elif row.res_id:
                 other_contacts[row.ramp_id] = row.res_id
-        partners = self._find_existing_partners([
-            *(row.res_id for row in rows.values()), *(res_id for ids in others.values() for res_id in ids),
-            *(row.res_id for of_vendor in contact_rows.values() for row in of_vendor.values()), *other_contacts.values()])
+        partners = self._find_existing_partners(
+            [
+                *(row.res_id for row in rows.values()),
+                *(res_id for ids in others.values() for res_id in ids),
+                *(row.res_id for of_vendor in contact_rows.values() for row in of_vendor.values()),
+                *other_contacts.values(),
+            ]
+        )
         return {
-            'rows': rows, 'others': others, 'contact_rows': contact_rows, 'other_contacts': other_contacts, 'partners': partners}
+            'rows': rows,
+            'others': others,
+            'contact_rows': contact_rows,
+            'other_contacts': other_contacts,
+            'partners': partners,
+        }
 
     def _look_up_states(self, values, found):
         """{(country id, code or name, as names are compared): state id} of the countries that occur."""
-        countries = {found['countries'].get(_get_text_code(address.country)) for value in values for address in (_make_partner_address(value.vendor),)}
+        countries = {
+            found['countries'].get(_get_text_code(address.country))
+            for value in values
+            for address in (_make_partner_address(value.vendor),)
+        }
         states = {}
         for state in self.env['res.country.state'].search_fetch(
-                [('country_id', 'in', [country for country in countries if country])], ['code', 'name', 'country_id'], order='id'):
+            [('country_id', 'in', [country for country in countries if country])],
+            ['code', 'name', 'country_id'],
+            order='id',
+        ):
             states.setdefault((state.country_id.id, name_key(state.name)), state.id)
             states[state.country_id.id, f'code {name_key(state.code)}'] = state.id
         return states
@@ -230,7 +305,11 @@ def _get_text_code(text):
 
 def _make_partner_address(vendor):
     """The address to use; at least its country and state are those of the vendor."""
-    candidates = (vendor.address, *sorted(vendor.addresses, key=lambda address: not address.is_default), vendor.tax_address)
+    candidates = (
+        vendor.address,
+        *sorted(vendor.addresses, key=lambda address: not address.is_default),
+        vendor.tax_address,
+    )
     for address in candidates:
         if address and any(map(clean_text, (address.address_line_1, address.city, address.postal_code))):
             return dataclasses.replace(address, country=address.country or vendor.country)

@@ -41,8 +41,14 @@ class RampFlowVendorBook(models.AbstractModel):
         if not partner:
             partner, how = self._match_vendor_partner(value, found)
         return VendorPlan(
-            detail=value, row=found['rows'][value.id], partner=partner, how=how, values=found['values'][value.id],
-            contacts=self.env['ramp.flow.vendor_contact']._read_contacts(value), found=found)
+            detail=value,
+            row=found['rows'][value.id],
+            partner=partner,
+            how=how,
+            values=found['values'][value.id],
+            contacts=self.env['ramp.flow.vendor_contact']._read_contacts(value),
+            found=found,
+        )
 
     def _make_partner_values(self, value, found):
         """What Ramp has of a vendor, as Odoo would have it. address: as ADDRESS; comment: plain text."""
@@ -51,7 +57,8 @@ class RampFlowVendorBook(models.AbstractModel):
         country = found['countries'].get(_get_text_code(address.country), False)
         state = address.state and (
             found['states'].get((country, f'code {name_key(clean_text(address.state))}'))
-            or found['states'].get((country, name_key(clean_text(address.state)))))
+            or found['states'].get((country, name_key(clean_text(address.state))))
+        )
         if legal and legal != name:
             lines.append(self.env._('Legal name: %s', legal))
         lines += [line for line in map(clean_text, (vendor.description or '')[:TEXT_LENGTH].splitlines()) if line]
@@ -60,17 +67,26 @@ class RampFlowVendorBook(models.AbstractModel):
         if clean_text(address.country) and not country:
             lines.append(self.env._('Country: %s', clean_text(address.country)))
         custom = {' '.join(re.split(r'[\s_.-]+', name_key(key))): text for key, text in reversed(vendor.custom_fields)}
-        tax_ids = [tax_id for key, text in custom.items() if key.strip() in TAX_ID_NAMES and (tax_id := _get_tax_id(text))]
+        tax_ids = [
+            tax_id for key, text in custom.items() if key.strip() in TAX_ID_NAMES and (tax_id := _get_tax_id(text))
+        ]
         websites = [clean_text(text) for key, text in custom.items() if key.strip() in WEBSITE_NAMES]
         contact = next((values for _contact, values in self.env['ramp.flow.vendor_contact']._read_contacts(value)), {})
         return {
-            'name': name, 'is_company': vendor.vendor_type != 'INDIVIDUAL',
+            'name': name,
+            'is_company': vendor.vendor_type != 'INDIVIDUAL',
             'address': [
-                clean_text(address.address_line_1), clean_text(address.address_line_2), clean_text(address.city), clean_text(address.postal_code),
-                state or False, country],
+                clean_text(address.address_line_1),
+                clean_text(address.address_line_2),
+                clean_text(address.city),
+                clean_text(address.postal_code),
+                state or False,
+                country,
+            ],
             'vat': tax_ids[0] if tax_ids else False,
             'website': next((site for site in websites if site and WEBSITE.fullmatch(site)), False),
-            'email': contact.get('email', False), 'phone': contact.get('phone', False),
+            'email': contact.get('email', False),
+            'phone': contact.get('phone', False),
             'comment': '\n'.join(lines) or False,
         }
 
@@ -96,16 +112,35 @@ class RampFlowVendorBook(models.AbstractModel):
         new = [plan for plan in plans if not plan.partner]
         ours = self._look_up_ours([plan.partner.id for plan in plans if plan.partner])
         # a partner without parent and children has nobody to share fields with
-        for plan, partner in zip(new, Partner.with_context(_partners_skip_fields_sync=True).create([
-                {**self._select_values_to_write({key: value for key, value in self._get_writable_values(plan).items() if has(key, value)}),
-                 'supplier_rank': 1, 'company_id': False} for plan in new]), strict=True):
+        for plan, partner in zip(
+            new,
+            Partner.with_context(_partners_skip_fields_sync=True).create(
+                [
+                    {
+                        **self._select_values_to_write(
+                            {key: value for key, value in self._get_writable_values(plan).items() if has(key, value)}
+                        ),
+                        'supplier_rank': 1,
+                        'company_id': False,
+                    }
+                    for plan in new
+                ]
+            ),
+            strict=True,
+        ):
             partners[plan.row] = partner.with_context(_partners_skip_fields_sync=False)
         for plan in plans:
             before = (plan.row.noted or {}) if plan.partner and not plan.how else {}
             written, values = dict(before.get('written', {})), self._get_writable_values(plan)
             if plan.partner:
                 partner = partners[plan.row] = plan.partner.with_context(**QUIET, active_test=False)
-                changes = self._merge_field_changes(connection, values, self._get_current_values(partner, values, written), written, ours.get(partner.id))
+                changes = self._merge_field_changes(
+                    connection,
+                    values,
+                    self._get_current_values(partner, values, written),
+                    written,
+                    ours.get(partner.id),
+                )
                 to_write = self._select_values_to_write(changes, partner.comment)
                 if not partner.supplier_rank and ours.get(partner.id) != OWN:
                     to_write['supplier_rank'] = 1
@@ -120,8 +155,9 @@ class RampFlowVendorBook(models.AbstractModel):
             noted[plan.row.id] = {'written': written, 'is_active': plan.detail.vendor.is_active}
             if lines := self._describe_vendor_changes(plan, before):
                 notes[partners[plan.row].id] = Markup('<br/>').join(lines)
-        self.env['ramp.record']._store_noted({
-            plan.row.id: noted[plan.row.id] for plan in plans if noted[plan.row.id] != plan.row.noted})
+        self.env['ramp.record']._store_noted(
+            {plan.row.id: noted[plan.row.id] for plan in plans if noted[plan.row.id] != plan.row.noted}
+        )
         self.env['ramp.flow.vendor_contact']._write_vendor_contacts(connection, plans, partners)
         if notes:
             Partner.browse(notes)._message_log_batch(bodies=notes)
@@ -134,12 +170,23 @@ class RampFlowVendorBook(models.AbstractModel):
         """What a person who looks at the partner should know."""
         vendor, lines = plan.detail.vendor, []
         if plan.how:
-            lines.append(self.env._('Linked to the vendor %(name)s in Ramp: %(how)s.', name=_get_vendor_name(vendor), how=plan.how))
+            lines.append(
+                self.env._(
+                    'Linked to the vendor %(name)s in Ramp: %(how)s.', name=_get_vendor_name(vendor), how=plan.how
+                )
+            )
         if vendor.is_active != before.get('is_active', True):
             lines.append(
-                self.env._('Active again in Ramp.') if vendor.is_active
-                else self.env._('No longer active in Ramp. It is not archived here, because bills of it may be open.'))
+                self.env._('Active again in Ramp.')
+                if vendor.is_active
+                else self.env._('No longer active in Ramp. It is not archived here, because bills of it may be open.')
+            )
         if plan.refused:
-            lines.append(self.env._(
-                'The tax id %(tax_id)s from Ramp is left out: %(reason)s', tax_id=plan.values['vat'], reason=plan.refused))
+            lines.append(
+                self.env._(
+                    'The tax id %(tax_id)s from Ramp is left out: %(reason)s',
+                    tax_id=plan.values['vat'],
+                    reason=plan.refused,
+                )
+            )
         return lines

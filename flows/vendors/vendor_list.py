@@ -26,9 +26,13 @@ from .vendor import _get_payload_id
 _logger = logging.getLogger(__name__)
 
 MOST_UNREADABLE = 1000  # rows looked at, at the end of a whole list
-OVERLAP = timedelta(minutes=15)  # clocks differ, and what is saved while a list is read must be in this one or in the next
+OVERLAP = timedelta(
+    minutes=15
+)  # clocks differ, and what is saved while a list is read must be in this one or in the next
 LIST_ALL_AFTER = timedelta(days=1)
-IN_TURN = 50  # vendors that a list of everything asks for though it shows nothing new: contacts and own columns are not in it
+IN_TURN = (
+    50  # vendors that a list of everything asks for though it shows nothing new: contacts and own columns are not in it
+)
 SILENCE = 3  # vendors in a row for which Ramp did not answer at all
 
 
@@ -52,11 +56,17 @@ class RampFlowVendorList(models.AbstractModel):
         for page, asked, after in self._iterate_pages_from(client, [params], place):
             before = place
             place = {**{key: place[key] for key in ('since', 'turn', 'named', 'stored')}, **after}
-            wanted = [payload for payload in self._select_vendors_to_fetch(connection, page.rows, place) if _get_payload_id(payload) not in had]
+            wanted = [
+                payload
+                for payload in self._select_vendors_to_fetch(connection, page.rows, place)
+                if _get_payload_id(payload) not in had
+            ]
             as_they_were, ids = len(page.rows) - len(wanted), []
             for part in list(split_every(AT_ONCE, wanted)) or [()]:
                 payloads, trouble = self._complete_listed_vendors(client, part)
-                stored, all_of_them = self._transaction(self._store_listed_vendors, connection, run, payloads, asked, as_they_were + len(part))
+                stored, all_of_them = self._transaction(
+                    self._store_listed_vendors, connection, run, payloads, asked, as_they_were + len(part)
+                )
                 place['stored'] = place['stored'] and all_of_them
                 as_they_were = 0
                 ids += stored
@@ -84,9 +94,11 @@ class RampFlowVendorList(models.AbstractModel):
             return False
         if place['stored'] and not place['since']:
             # what had no id is on the list under its own now
-            unreadable = self.env['ramp.record']._unlisted_rows(
-                connection, self._flow, run.begun_at or started, MOST_UNREADABLE).filtered(
-                    lambda record: record.ramp_id.startswith('malformed-'))
+            unreadable = (
+                self.env['ramp.record']
+                ._unlisted_rows(connection, self._flow, run.begun_at or started, MOST_UNREADABLE)
+                .filtered(lambda record: record.ramp_id.startswith('malformed-'))
+            )
             if unreadable:
                 self._transaction(self._skip_unlisted_rows, unreadable)
         run.write({'listed': place['stored'], 'reread': place['stored'] and not place['since']})
@@ -95,10 +107,11 @@ class RampFlowVendorList(models.AbstractModel):
     def _get_list_beginning(self, connection, run):
         """Where a run begins: where the one before it stopped, or at the first page.
 
-        since: from which moment on changes are listed, as Ramp's filter wants it, None: everything is listed; named: Ramp ids that
-        events named; turn: (number, of how many) of the part of all vendors whose turn it is; unlisted: Ramp ids that are asked for if
-        Ramp does not list them: the named ones, and open rows without a partner where everything is listed; stored: whether all that
-        was listed is in the ledger; had: Ramp ids of the page that were asked for before the time was up
+        since: from which moment on changes are listed, as Ramp's filter wants it, None: everything is listed; named:
+        Ramp ids that events named; turn: (number, of how many) of the part of all vendors whose turn it is; unlisted:
+        Ramp ids that are asked for if Ramp does not list them: the named ones, and open rows without a partner where
+        everything is listed; stored: whether all that was listed is in the ledger; had: Ramp ids of the page that were
+        asked for before the time was up
         """
         self._reopen_vendors_for_contacts(connection)
         if run.taken_up:
@@ -107,38 +120,66 @@ class RampFlowVendorList(models.AbstractModel):
         whole, last = run._last_reread_at(connection, self._flow), run._last_listed_at(connection, self._flow)
         named = []
         if last:
-            named = self.env['ramp.record'].search(
-                self._rows_of_events_domain(connection, self._find_events_since(connection, last))).mapped('ramp_id')
+            named = (
+                self.env['ramp.record']
+                .search(self._rows_of_events_domain(connection, self._find_events_since(connection, last)))
+                .mapped('ramp_id')
+            )
         place = {'since': None, 'named': named, 'unlisted': named, 'turn': None, 'stored': True}
         if whole and last and whole > now - LIST_ALL_AFTER and not (requested and requested >= whole):
             return {**place, 'since': (last - OVERLAP).strftime('%Y-%m-%dT%H:%M:%SZ')}
-        unlisted = [ramp_id for ramp_id, _complete_listed_vendors, has_partner in self._get_open_vendor_ids(connection, named) if not has_partner]
-        parts = self.env['ramp.record'].search_count([('connection_id', '=', connection.id), ('flow', '=', self._flow)]) // IN_TURN + 1
+        unlisted = [
+            ramp_id
+            for ramp_id, _complete_listed_vendors, has_partner in self._get_open_vendor_ids(connection, named)
+            if not has_partner
+        ]
+        parts = (
+            self.env['ramp.record'].search_count([('connection_id', '=', connection.id), ('flow', '=', self._flow)])
+            // IN_TURN
+            + 1
+        )
         return {**place, 'unlisted': named + unlisted, 'turn': (now.toordinal() % parts, parts)}
 
     def _reopen_vendors_for_contacts(self, connection):
         """Somebody pressed Retry on a contact: it is worked on with its vendor."""
-        self.env.cr.execute(SQL(
-            """
+        self.env.cr.execute(
+            SQL(
+                """
             UPDATE ramp_record v SET state = 'pending'
              WHERE v.connection_id = %(connection)s AND v.flow = %(flow)s AND v.state = 'confirmed'
                AND v.ramp_id IN (SELECT c.parent_ramp_id FROM ramp_record c
                                   WHERE c.connection_id = %(connection)s AND c.flow = 'vendor_contact' AND c.state = 'pending')
-            """, connection=connection.id, flow=self._flow))
+            """,
+                connection=connection.id,
+                flow=self._flow,
+            )
+        )
         self.env['ramp.record'].invalidate_model()
 
     def _select_vendors_to_fetch(self, connection, payloads, place):
-        """The listed vendors whose details are asked for: new, changed, named by an event, or those whose turn it is; where the list
-        says what changed, all. Ends the transaction."""
-        known = {record.ramp_id: record.payload for record in self.env['ramp.record'].search_fetch(
-            [('connection_id', '=', connection.id), ('flow', '=', self._flow), ('ramp_id', 'in', [_get_payload_id(payload) for payload in payloads])],
-            ['ramp_id', 'payload'])}
+        """The listed vendors whose details are asked for: new, changed, named by an event, or those whose turn it is;
+        where the list says what changed, all. Ends the transaction."""
+        known = {
+            record.ramp_id: record.payload
+            for record in self.env['ramp.record'].search_fetch(
+                [
+                    ('connection_id', '=', connection.id),
+                    ('flow', '=', self._flow),
+                    ('ramp_id', 'in', [_get_payload_id(payload) for payload in payloads]),
+                ],
+                ['ramp_id', 'payload'],
+            )
+        }
         self.env.cr.rollback()
         return [
-            payload for payload in payloads
-            if place['since'] or _get_payload_id(payload) not in known or _get_payload_id(payload) in place['named']
+            payload
+            for payload in payloads
+            if place['since']
+            or _get_payload_id(payload) not in known
+            or _get_payload_id(payload) in place['named']
             or is_turn(_get_payload_id(payload), *place['turn'])
-            or self._has_vendor_changed(known[_get_payload_id(payload)], payload)]
+            or self._has_vendor_changed(known[_get_payload_id(payload)], payload)
+        ]
 
     def _complete_listed_vendors(self, client, payloads):
         """Listed vendors with their details and contacts; outside any transaction.
@@ -146,7 +187,9 @@ class RampFlowVendorList(models.AbstractModel):
         Returns them and the error, if one makes it useless to ask for others. A vendor whose details did not arrive is
         among them as it was listed: its row waits, and is asked for in the next run.
         """
-        answers, trouble = self._fetch_all_details(client, {_get_payload_id(payload): payload for payload in payloads if is_uuid(_get_payload_id(payload))})
+        answers, trouble = self._fetch_all_details(
+            client, {_get_payload_id(payload): payload for payload in payloads if is_uuid(_get_payload_id(payload))}
+        )
         complete = []
         for payload in payloads:
             answer = answers.get(_get_payload_id(payload), payload)
@@ -155,8 +198,8 @@ class RampFlowVendorList(models.AbstractModel):
         return complete, trouble
 
     def _fetch_all_details(self, client, listed):
-        """{Ramp id: payload with details, None if Ramp does not have it, or the error}, and the error, if one makes it useless
-        to ask for the others, which are then left out.
+        """{Ramp id: payload with details, None if Ramp does not have it, or the error}, and the error, if one makes it
+        useless to ask for the others, which are then left out.
 
         :param listed: {Ramp id: payload as it was listed, or an empty one}
         """
@@ -199,8 +242,12 @@ class RampFlowVendorList(models.AbstractModel):
         return {**listed, **detail, 'contacts_detail': contacts}
 
     def _store_listed_vendors(self, connection, run, payloads, asked, count):
-        """Store a page; returns the Ramp ids and whether each is in the ledger now: what another transaction holds is left out."""
-        busy = self.env['ramp.record']._locked_elsewhere(connection, self._flow, [_get_payload_id(payload) for payload in payloads])
+        """Store a page; returns the Ramp ids and whether each is in the ledger now: what another transaction holds is
+        left out.
+        """
+        busy = self.env['ramp.record']._locked_elsewhere(
+            connection, self._flow, [_get_payload_id(payload) for payload in payloads]
+        )
         ids = self._store_listed_page(connection, run, payloads, asked)
         run.seen += count - len(ids)  # those that are as they were
         return ids, not busy
@@ -236,22 +283,42 @@ class RampFlowVendorList(models.AbstractModel):
         return True
 
     def _get_open_vendor_ids(self, connection, settled):
-        """[(Ramp id, whether its details are there, whether it has a partner)] of the rows that are due, but for those `settled`."""
-        self.env.cr.execute(SQL(
-            """
+        """[(Ramp id, whether its details are there, whether it has a partner)] of the rows that are due, but for those
+        `settled`.
+        """
+        self.env.cr.execute(
+            SQL(
+                """
             SELECT ramp_id, COALESCE(payload ? 'contacts_detail', FALSE), res_id IS NOT NULL FROM ramp_record
              WHERE connection_id = %s AND flow = %s AND %s AND NOT (ramp_id = ANY(%s))
              ORDER BY id
-            """, connection.id, self._flow, self.env['ramp.record']._due_sql(), list(settled)))
+            """,
+                connection.id,
+                self._flow,
+                self.env['ramp.record']._due_sql(),
+                list(settled),
+            )
+        )
         return self.env.cr.fetchall()
 
     def _store_vendor_answers(self, connection, answers, asked):
         Record = self.env['ramp.record']
-        Record._upsert_page(connection, self._flow, [
-            self._make_ledger_row(connection, payload) for payload in answers.values() if payload], asked, updates=True)
+        Record._upsert_page(
+            connection,
+            self._flow,
+            [self._make_ledger_row(connection, payload) for payload in answers.values() if payload],
+            asked,
+            updates=True,
+        )
         gone = [ramp_id for ramp_id, payload in answers.items() if payload is None]
-        for record in Record.search([
-                ('connection_id', '=', connection.id), ('flow', '=', self._flow), ('ramp_id', 'in', gone), ('state', '!=', 'confirmed')]):
+        for record in Record.search(
+            [
+                ('connection_id', '=', connection.id),
+                ('flow', '=', self._flow),
+                ('ramp_id', 'in', gone),
+                ('state', '!=', 'confirmed'),
+            ]
+        ):
             record._ignore_by_rule(self.env._('Ramp no longer has it.'))
 
 

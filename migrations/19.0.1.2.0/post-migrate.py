@@ -5,29 +5,41 @@ BATCH = 1000
 
 
 def migrate(cr, version):
-    """Bills and reimbursements are new: a connection that is there gets them when somebody switches them on, and not unasked.
+    """Bills and reimbursements are new: a connection that is there gets them when somebody switches them on, and not
+    unasked.
 
-    What a change of a transaction is was narrowed (memos are noted, they are no change of the books), so its mark is made anew:
-    else everything that is booked would seem to have changed.
+    What a change of a transaction is was narrowed (memos are noted, they are no change of the books), so its mark is
+    made anew: else everything that is booked would seem to have changed.
     """
     env = api.Environment(cr, SUPERUSER_ID, {'active_test': False})
     connections = env['ramp.connection'].search([])
     connections.write({'pull_bills': False, 'pull_reimbursements': False, 'pull_repayments': False})
     for connection in connections.filtered(lambda item: item.state == 'connected'):
         connection._complete_set_up()
-        connection.message_post(body=env._(
-            'Bills, reimbursements and repayments can come from Ramp, too: switch them on, after allowing their permissions in Ramp.'))
+        connection.message_post(
+            body=env._(
+                'Bills, reimbursements and repayments can come from Ramp, too: switch them on, after allowing their '
+                'permissions in Ramp.'
+            )
+        )
         if version.startswith('19.0.1.0.'):
-            connection.message_post(body=env._(
-                'Accounts, analytic accounts and suppliers can be offered in Ramp, too: choose under "Offered in Ramp" which.'))
+            connection.message_post(
+                body=env._(
+                    'Accounts, analytic accounts and suppliers can be offered in Ramp, too: choose under "Offered in '
+                    'Ramp" which.'
+                )
+            )
     if version.startswith('19.0.1.0.'):
         # that version sent nothing: what is offered now somebody decides who knows what is in Ramp already
-        connections.write({'account_policy': 'types', 'account_type_ids': [(5,)], 'analytic_plan_ids': [(5,)], 'offer_vendors': False})
+        connections.write(
+            {'account_policy': 'types', 'account_type_ids': [(5,)], 'analytic_plan_ids': [(5,)], 'offer_vendors': False}
+        )
     connections._switch_crons()
     flow, Record = env['ramp.flow.transaction'], env['ramp.record']
     after = 0
     while records := Record.search(
-            [('flow', '=', 'transaction'), ('id', '>', after), ('has_changed', '=', False)], order='id', limit=BATCH):
+        [('flow', '=', 'transaction'), ('id', '>', after), ('has_changed', '=', False)], order='id', limit=BATCH
+    ):
         for record in records:
             row = flow._ledger_row(record.connection_id, record.payload)
             record.payload_hash = row['payload_hash']

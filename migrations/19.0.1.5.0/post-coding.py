@@ -7,7 +7,8 @@ FLOWS = ('account', 'tax_rate')
 def migrate(cr, version):
     """Distribution models of Odoo stay out of what comes from Ramp, until somebody wants them.
 
-    Accounts that take no spend are withdrawn from Ramp, and rates of taxes without an account are sent: both are compared again.
+    Accounts that take no spend are withdrawn from Ramp, and rates of taxes without an account are sent: both are
+    compared again.
     """
     cr.execute("UPDATE ramp_connection SET analytic_policy = 'ramp'")
     env = api.Environment(cr, SUPERUSER_ID, {'active_test': False})

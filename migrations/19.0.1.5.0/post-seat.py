@@ -8,8 +8,8 @@ from odoo.tools import config
 def migrate(cr, version):
     """The name of this database towards Ramp is there before anybody connects; the job of the seat's settings begins.
 
-    Credentials that the server keeps belong to one connection of one database now: whoever has them under the names of before is told. A
-    connection learns its Ramp business in its next run.
+    Credentials that the server keeps belong to one connection of one database now: whoever has them under the names of
+    before is told. A connection learns its Ramp business in its next run.
     """
     env = api.Environment(cr, SUPERUSER_ID, {'active_test': False})
     connections = env['ramp.connection'].search([])
@@ -17,11 +17,17 @@ def migrate(cr, version):
     connections._switch_crons()
     for connection in connections.filtered(lambda item: not item.has_credentials and _kept_before(item.id)):
         client_id, client_secret = connection._server_names()
-        connection.message_post(body=env._(
-            'The client id and secret in the server\'s environment or configuration file are not used any more under the name they have: '
-            'they were sent for every connection, to any address. Name them %(client_id)s and %(client_secret)s (in the configuration '
-            'file: the same in lower case). A custom address takes only what is entered on the connection.',
-            client_id=client_id, client_secret=client_secret))
+        connection.message_post(
+            body=env._(
+                "The client id and secret in the server's environment or configuration file are not used any more "
+                'under the name they have: '
+                'they were sent for every connection, to any address. Name them %(client_id)s and %(client_secret)s '
+                '(in the configuration '
+                'file: the same in lower case). A custom address takes only what is entered on the connection.',
+                client_id=client_id,
+                client_secret=client_secret,
+            )
+        )
 
 
 def _kept_before(connection_id):

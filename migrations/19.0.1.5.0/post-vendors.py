@@ -5,7 +5,9 @@ FLOWS = ('accounting_vendor', 'spend_vendor')
 
 
 def migrate(cr, version):
-    """Employees and the partner *Ramp* are no vendors in Ramp any more: what was sent of them is compared again, and withdrawn."""
+    """Employees and the partner *Ramp* are no vendors in Ramp any more: what was sent of them is compared again, and
+    withdrawn.
+    """
     env = api.Environment(cr, SUPERUSER_ID, {'active_test': False})
     connections = env['ramp.connection'].search([('state', '=', 'connected')])
     for name in FLOWS if connections else ():

@@ -4,39 +4,39 @@ from .. import coding, uploads
 from ..routes import route
 
 ACCOUNTS = uploads.Kind(
-    table="accounts",
-    what="GL accounts",
-    needs=("id", "name", "classification"),
-    may=("code", "entity_remote_ids"),
+    table='accounts',
+    what='GL accounts',
+    needs=('id', 'name', 'classification'),
+    may=('code', 'entity_remote_ids'),
     # Not the classification: it is said once.
-    changes=("accounting_connection_id", "code", "entity_remote_ids", "name", "reactivate", "visibility"),
-    filters=("remote_id", "is_active", "code", "is_synced"),
-    items="gl_accounts",
-    told=("accounting_connection_id", "uploaded"),
-    exists="DEVELOPER_7020",
+    changes=('accounting_connection_id', 'code', 'entity_remote_ids', 'name', 'reactivate', 'visibility'),
+    filters=('remote_id', 'is_active', 'code', 'is_synced'),
+    items='gl_accounts',
+    told=('accounting_connection_id', 'uploaded'),
+    exists='DEVELOPER_7020',
 )
 
 
-@route("GET", "/accounting/accounts", scope="accounting:read")
+@route('GET', '/accounting/accounts', scope='accounting:read')
 def list_accounts(call):
     return uploads.answer_rows(call, ACCOUNTS)
 
 
-@route("POST", "/accounting/accounts", scope="accounting:write")
+@route('POST', '/accounting/accounts', scope='accounting:write')
 def upload_accounts(call):
     return uploads.upload_rows(call, ACCOUNTS, coding.add_account)
 
 
-@route("GET", "/accounting/accounts/{gl_account_id}", scope="accounting:read")
+@route('GET', '/accounting/accounts/{gl_account_id}', scope='accounting:read')
 def get_account(call):
-    return uploads.answer_row(call, ACCOUNTS, "gl_account_id")
+    return uploads.answer_row(call, ACCOUNTS, 'gl_account_id')
 
 
-@route("PATCH", "/accounting/accounts/{gl_account_id}", scope="accounting:write")
+@route('PATCH', '/accounting/accounts/{gl_account_id}', scope='accounting:write')
 def patch_account(call):
-    return uploads.patch_row(call, ACCOUNTS, "gl_account_id")
+    return uploads.patch_row(call, ACCOUNTS, 'gl_account_id')
 
 
-@route("DELETE", "/accounting/accounts/{gl_account_id}", scope="accounting:write")
+@route('DELETE', '/accounting/accounts/{gl_account_id}', scope='accounting:write')
 def delete_account(call):
-    return uploads.delete_row(call, ACCOUNTS, "gl_account_id")
+    return uploads.delete_row(call, ACCOUNTS, 'gl_account_id')

@@ -4,134 +4,138 @@ from ..errors import RampError, invalid_input, not_found
 from ..routes import route
 from ..state import Table, wire_fields
 
-TABLES = {"connections": Table}
+TABLES = {'connections': Table}
 SETTINGS = (
-    "entity_selection_enabled",
-    "reimbursement_sync_button_enabled",
-    "transaction_accounting_vendor_creation_on_sync_enabled",
-    "transaction_sync_button_enabled",
-    "vendor_credits_enabled",
+    'entity_selection_enabled',
+    'reimbursement_sync_button_enabled',
+    'transaction_accounting_vendor_creation_on_sync_enabled',
+    'transaction_sync_button_enabled',
+    'vendor_credits_enabled',
 )
 
 
 def active_connection(state):
-    return state["connections"].find(is_active=True)
+    return state['connections'].find(is_active=True)
 
 
 def is_ours(ramp):
     """Does the app of this simulator hold the seat with an API connection? Only then may it upload, and report syncs."""
     row = active_connection(ramp.state)
-    return bool(row) and row["connection_type"] == "API" and row["_owner"] == ramp.client_id
+    return bool(row) and row['connection_type'] == 'API' and row['_owner'] == ramp.client_id
 
 
 def is_enabled(state, setting):
     """Has the business's accounting connection this setting? Whatever nobody switched on is off."""
     row = active_connection(state)
-    return bool(row) and bool((row["settings"] or {}).get(setting))
+    return bool(row) and bool((row['settings'] or {}).get(setting))
 
 
 def _read_settings(call):
-    """The settings of a request; unknown ones and other values than true and false are refused, without the contract's file too."""
-    settings = (call.body or {}).get("settings") or {}
-    wrong = {name: ["Unknown field."] for name in settings if name not in SETTINGS}
-    wrong |= {name: ["Not a valid boolean."] for name, value in settings.items() if name in SETTINGS and not isinstance(value, bool)}
+    """The settings of a request; unknown ones and other values than true and false are refused, without the contract's
+    file too.
+    """
+    settings = (call.body or {}).get('settings') or {}
+    wrong = {name: ['Unknown field.'] for name in settings if name not in SETTINGS}
+    wrong |= {
+        name: ['Not a valid boolean.']
+        for name, value in settings.items()
+        if name in SETTINGS and not isinstance(value, bool)
+    }
     if wrong:
-        raise invalid_input("Invalid input", {"settings": [f"{name}: {text[0]}" for name, text in wrong.items()]})
+        raise invalid_input('Invalid input', {'settings': [f'{name}: {text[0]}' for name, text in wrong.items()]})
     return settings
 
 
 def check_ours(ramp):
     if not is_ours(ramp):
-        raise RampError(400, "DEVELOPER_7001", "There is no active API accounting connection")
+        raise RampError(400, 'DEVELOPER_7001', 'There is no active API accounting connection')
 
 
 def take_seat(state, name, connection_type, owner, settings=None):
     incumbent = active_connection(state)
     if incumbent:
         _unlink_connection(state, incumbent)
-    return state["connections"].add(
+    return state['connections'].add(
         {
-            "id": state.new_id(),
-            "connection_type": connection_type,
-            "created_at": state.now(),
-            "is_active": True,
-            "is_ready_to_migrate": False,
-            "last_linked_at": state.now(),
-            "remote_provider_name": name,
-            "settings": {**dict.fromkeys(SETTINGS, False), **(settings or {})}
-            if connection_type == "API"
-            else None,
-            "status": "linked",
-            "_owner": owner,
+            'id': state.new_id(),
+            'connection_type': connection_type,
+            'created_at': state.now(),
+            'is_active': True,
+            'is_ready_to_migrate': False,
+            'last_linked_at': state.now(),
+            'remote_provider_name': name,
+            'settings': {**dict.fromkeys(SETTINGS, False), **(settings or {})} if connection_type == 'API' else None,
+            'status': 'linked',
+            '_owner': owner,
         }
     )
 
 
 def _unlink_connection(state, row):
-    state["connections"].update(row["id"], is_active=False, status="unlinked")
+    state['connections'].update(row['id'], is_active=False, status='unlinked')
 
 
-@route("POST", "/accounting/connection", scope="accounting:write")
+@route('POST', '/accounting/connection', scope='accounting:write')
 def post_connection(call):
     incumbent = active_connection(call.state)
     # Universal CSV gives way to an API connection; anybody else stays, and the caller is told success.
-    if incumbent and incumbent["connection_type"] != "CSV":
+    if incumbent and incumbent['connection_type'] != 'CSV':
         return wire_fields(incumbent), 201
-    name, settings = call.need("remote_provider_name"), _read_settings(call)
-    if call.body.get("reactivate"):
-        former = call.state["connections"].find(remote_provider_name=name, _owner=call.ramp.client_id)
+    name, settings = call.need('remote_provider_name'), _read_settings(call)
+    if call.body.get('reactivate'):
+        former = call.state['connections'].find(remote_provider_name=name, _owner=call.ramp.client_id)
         if former:
             return wire_fields(_relink_connection(call.state, former)), 201
-    return wire_fields(take_seat(call.state, name, "API", call.ramp.client_id, settings)), 201
+    return wire_fields(take_seat(call.state, name, 'API', call.ramp.client_id, settings)), 201
 
 
-@route("GET", "/accounting/connection", scope="accounting:read")
+@route('GET', '/accounting/connection', scope='accounting:read')
 def get_active_connection(call):
     row = active_connection(call.state)
     if row is None:
-        raise not_found("Accounting connection")
+        raise not_found('Accounting connection')
     return wire_fields(row)
 
 
-@route("DELETE", "/accounting/connection", scope="accounting:write")
+@route('DELETE', '/accounting/connection', scope='accounting:write')
 def delete_connection(call):
     row = active_connection(call.state)
-    if row is None or row["connection_type"] != "API":
-        raise not_found("API accounting connection")
+    if row is None or row['connection_type'] != 'API':
+        raise not_found('API accounting connection')
     # Ramp does not ask whose connection it is: deleting another app's is possible, and visible here.
     _unlink_connection(call.state, row)
     return None, 204
 
 
-@route("GET", "/accounting/all-connections", scope="accounting:read")
+@route('GET', '/accounting/all-connections', scope='accounting:read')
 def list_connections(call):
-    return {"connections": [wire_fields(row) for row in call.state["connections"]]}
+    return {'connections': [wire_fields(row) for row in call.state['connections']]}
 
 
-@route("GET", "/accounting/connection/{connection_id}", scope="accounting:read")
+@route('GET', '/accounting/connection/{connection_id}', scope='accounting:read')
 def get_connection(call):
-    return wire_fields(call.row("connections", "connection_id"))
+    return wire_fields(call.row('connections', 'connection_id'))
 
 
-@route("PATCH", "/accounting/connection/{connection_id}", scope="accounting:write")
+@route('PATCH', '/accounting/connection/{connection_id}', scope='accounting:write')
 def patch_connection(call):
-    row = call.row("connections", "connection_id")
+    row = call.row('connections', 'connection_id')
     settings = _read_settings(call)
-    if set(call.body or {}) - {"settings"}:
-        raise invalid_input("Only the settings of an accounting connection can be changed")
-    if row["settings"] is None:
-        raise RampError(400, "DEVELOPER_7001", "Only API connections have settings")
-    return wire_fields(call.state["connections"].update(row["id"], settings={**row["settings"], **settings}))
+    if set(call.body or {}) - {'settings'}:
+        raise invalid_input('Only the settings of an accounting connection can be changed')
+    if row['settings'] is None:
+        raise RampError(400, 'DEVELOPER_7001', 'Only API connections have settings')
+    return wire_fields(call.state['connections'].update(row['id'], settings={**row['settings'], **settings}))
 
 
-@route("POST", "/accounting/connection/{connection_id}/reactivate", scope="accounting:write")
+@route('POST', '/accounting/connection/{connection_id}/reactivate', scope='accounting:write')
 def reactivate_connection(call):
-    row = call.row("connections", "connection_id")
+    row = call.row('connections', 'connection_id')
     other = active_connection(call.state)
-    if other and other["id"] != row["id"]:
-        raise RampError(400, "DEVELOPER_7001", "Another accounting connection is active")
+    if other and other['id'] != row['id']:
+        raise RampError(400, 'DEVELOPER_7001', 'Another accounting connection is active')
     return wire_fields(_relink_connection(call.state, row))
 
 
 def _relink_connection(state, row):
-    return state["connections"].update(row["id"], is_active=True, status="linked", last_linked_at=state.now())
+    return state['connections'].update(row['id'], is_active=True, status='linked', last_linked_at=state.now())

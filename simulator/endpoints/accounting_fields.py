@@ -8,112 +8,123 @@ from ..listing import parse_uuid, read_parameter
 from ..routes import route
 
 FIELDS = uploads.Kind(
-    table="fields",
-    what="Fields",
-    needs=("id", "name", "input_type"),
-    may=("accounting_connection_id", "display_name", "is_required_for", "is_splittable"),
-    changes=("accounting_connection_id", "display_name", "is_splittable", "name"),
-    filters=("remote_id", "is_active"),
+    table='fields',
+    what='Fields',
+    needs=('id', 'name', 'input_type'),
+    may=('accounting_connection_id', 'display_name', 'is_required_for', 'is_splittable'),
+    changes=('accounting_connection_id', 'display_name', 'is_splittable', 'name'),
+    filters=('remote_id', 'is_active'),
 )
 # What a field may be required for; Ramp is told when the field is made, and never again.
-REQUIRING = frozenset((
-    "BILL", "BILL_PAYMENT", "CUSTOMER", "INVOICE", "PURCHASE_ORDER", "REIMBURSEMENT", "SPEND_PROGRAM", "TRANSACTION",
-    "TRANSFER_LEDGER_ENTRY_MAPPING", "VENDOR_CREDIT"))
+REQUIRING = frozenset(
+    (
+        'BILL',
+        'BILL_PAYMENT',
+        'CUSTOMER',
+        'INVOICE',
+        'PURCHASE_ORDER',
+        'REIMBURSEMENT',
+        'SPEND_PROGRAM',
+        'TRANSACTION',
+        'TRANSFER_LEDGER_ENTRY_MAPPING',
+        'VENDOR_CREDIT',
+    )
+)
 OPTIONS = uploads.Kind(
-    table="options",
-    what="Field options",
-    needs=("id", "value"),
-    may=("code", "display_name", "entity_remote_ids"),
-    changes=("code", "display_name", "entity_remote_ids", "reactivate", "value", "visibility"),
-    filters=("remote_id", "is_active", "code", "visibility"),
-    items="options",
-    told=("accounting_connection_id", "uploaded"),
+    table='options',
+    what='Field options',
+    needs=('id', 'value'),
+    may=('code', 'display_name', 'entity_remote_ids'),
+    changes=('code', 'display_name', 'entity_remote_ids', 'reactivate', 'value', 'visibility'),
+    filters=('remote_id', 'is_active', 'code', 'visibility'),
+    items='options',
+    told=('accounting_connection_id', 'uploaded'),
 )
 
 
-@route("GET", "/accounting/fields", scope="accounting:read")
+@route('GET', '/accounting/fields', scope='accounting:read')
 def list_fields(call):
     return uploads.answer_rows(call, FIELDS)
 
 
-@route("POST", "/accounting/fields", scope="accounting:write")
+@route('POST', '/accounting/fields', scope='accounting:write')
 def post_field(call):
     """A field that exists is answered as it is, active again; it does not take the values given here."""
     values = dict(uploads.fields_of(call, FIELDS.needs, FIELDS.may))
-    required = values.get("is_required_for", [])
+    required = values.get('is_required_for', [])
     if not isinstance(required, list) or not REQUIRING.issuperset(map(str, required)):
-        raise invalid_field("is_required_for", "Must be one of the allowed values.")
+        raise invalid_field('is_required_for', 'Must be one of the allowed values.')
     owner = uploads.writable_connection(call)
-    row = coding.find_uploaded(call.state, "fields", values["id"], owner)
+    row = coding.find_uploaded(call.state, 'fields', values['id'], owner)
     if row is None:
-        values.pop("accounting_connection_id", None)
+        values.pop('accounting_connection_id', None)
         row = coding.add_field(
             call.state,
-            values.pop("id"),
-            values.pop("name"),
-            connection=owner["id"],
-            **{"is_splittable": False, **values},
+            values.pop('id'),
+            values.pop('name'),
+            connection=owner['id'],
+            **{'is_splittable': False, **values},
         )
-    elif not row["is_active"]:
+    elif not row['is_active']:
         row = uploads.touch_row(call, FIELDS, row, is_active=True)
     return coding.wire_renderer(call.state)(row), 201
 
 
-@route("GET", "/accounting/fields/{field_id}", scope="accounting:read")
+@route('GET', '/accounting/fields/{field_id}', scope='accounting:read')
 def get_field(call):
-    return uploads.answer_row(call, FIELDS, "field_id")
+    return uploads.answer_row(call, FIELDS, 'field_id')
 
 
-@route("PATCH", "/accounting/fields/{field_id}", scope="accounting:write")
+@route('PATCH', '/accounting/fields/{field_id}', scope='accounting:write')
 def patch_field(call):
-    return uploads.patch_row(call, FIELDS, "field_id")
+    return uploads.patch_row(call, FIELDS, 'field_id')
 
 
-@route("DELETE", "/accounting/fields/{field_id}", scope="accounting:write")
+@route('DELETE', '/accounting/fields/{field_id}', scope='accounting:write')
 def delete_field(call):
-    return uploads.delete_row(call, FIELDS, "field_id")
+    return uploads.delete_row(call, FIELDS, 'field_id')
 
 
 # -- options
 
 
 def _find_field(call, ident, owner):
-    row = call.state["fields"].get(ident)
+    row = call.state['fields'].get(ident)
     if row is None or not coding.in_books_of(owner)(row):
-        raise not_found("Accounting field")
+        raise not_found('Accounting field')
     return row
 
 
-@route("GET", "/accounting/field-options", scope="accounting:read")
+@route('GET', '/accounting/field-options', scope='accounting:read')
 def list_options(call):
-    ident = read_parameter(call, "field_id", parse_uuid)
+    ident = read_parameter(call, 'field_id', parse_uuid)
     if ident is None:
-        raise invalid_field("field_id", "Missing data for required field.")
-    return uploads.answer_rows(call, OPTIONS, _find_field(call, ident, uploads.named_connection(call))["ramp_id"])
+        raise invalid_field('field_id', 'Missing data for required field.')
+    return uploads.answer_rows(call, OPTIONS, _find_field(call, ident, uploads.named_connection(call))['ramp_id'])
 
 
-@route("POST", "/accounting/field-options", scope="accounting:write")
+@route('POST', '/accounting/field-options', scope='accounting:write')
 def upload_options(call):
-    ident = call.need("field_id")
+    ident = call.need('field_id')
     field = _find_field(call, ident, uploads.writable_connection(call))
-    if not field["is_active"]:
+    if not field['is_active']:
         # Ramp is silent about this; a client that does it would upload what nobody can see.
-        raise RampError(400, "DEVELOPER_7001", "The accounting field is not active")
+        raise RampError(400, 'DEVELOPER_7001', 'The accounting field is not active')
     make = functools.partial(coding.add_option, field=field)
-    return uploads.upload_rows(call, OPTIONS, make, field["ramp_id"])
+    return uploads.upload_rows(call, OPTIONS, make, field['ramp_id'])
 
 
-@route("GET", "/accounting/field-options/{field_option_id}", scope="accounting:read")
+@route('GET', '/accounting/field-options/{field_option_id}', scope='accounting:read')
 def get_option(call):
-    return uploads.answer_row(call, OPTIONS, "field_option_id")
+    return uploads.answer_row(call, OPTIONS, 'field_option_id')
 
 
-@route("PATCH", "/accounting/field-options/{field_option_id}", scope="accounting:write")
-@route("PUT", "/accounting/field-options/{field_option_id}", scope="accounting:write")
+@route('PATCH', '/accounting/field-options/{field_option_id}', scope='accounting:write')
+@route('PUT', '/accounting/field-options/{field_option_id}', scope='accounting:write')
 def patch_option(call):
-    return uploads.patch_row(call, OPTIONS, "field_option_id")
+    return uploads.patch_row(call, OPTIONS, 'field_option_id')
 
 
-@route("DELETE", "/accounting/field-options/{field_option_id}", scope="accounting:write")
+@route('DELETE', '/accounting/field-options/{field_option_id}', scope='accounting:write')
 def delete_option(call):
-    return uploads.delete_row(call, OPTIONS, "field_option_id")
+    return uploads.delete_row(call, OPTIONS, 'field_option_id')

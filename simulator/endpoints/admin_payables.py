@@ -6,117 +6,117 @@ from . import bills, reimbursements, repayments, vendor_credits, vendors
 from .admin import admin_route, select_rows
 
 
-@admin_route("GET", "/vendors")
+@admin_route('GET', '/vendors')
 def list_vendors(call):
-    return {"data": select_rows(call, "vendors")}
+    return {'data': select_rows(call, 'vendors')}
 
 
-@admin_route("POST", "/vendors")
+@admin_route('POST', '/vendors')
 def add_vendor(call):
     values = dict(call.body or {})
-    return vendors.make_vendor(call.state, *([values.pop("name")] if "name" in values else []), **values), 201
+    return vendors.make_vendor(call.state, *([values.pop('name')] if 'name' in values else []), **values), 201
 
 
-@admin_route("PATCH", "/vendors/{ident}")
+@admin_route('PATCH', '/vendors/{ident}')
 def change_vendor(call):
-    return vendors.change_vendor(call.state, call.row("vendors", "ident")["id"], **call.body)
+    return vendors.change_vendor(call.state, call.row('vendors', 'ident')['id'], **call.body)
 
 
-@admin_route("GET", "/bills")
+@admin_route('GET', '/bills')
 def list_bills(call):
     """All of them, underscore keys included; every query parameter is a field that must be equal."""
-    return {"data": select_rows(call, "bills")}
+    return {'data': select_rows(call, 'bills')}
 
 
-@admin_route("POST", "/bills")
+@admin_route('POST', '/bills')
 def add_bill(call):
     return bills.make_bill(call.state, **(call.body or {})), 201
 
 
-@admin_route("POST", "/bills/payments")
+@admin_route('POST', '/bills/payments')
 def pay_bills(call):
     """A batch: `{"ids": [...]}` and the values of `bills.pay_bills`."""
     values = dict(call.body)
-    return {"payment_id": bills.pay_bills(call.state, values.pop("ids"), **values)}, 201
+    return {'payment_id': bills.pay_bills(call.state, values.pop('ids'), **values)}, 201
 
 
-@admin_route("PATCH", "/bills/{ident}")
+@admin_route('PATCH', '/bills/{ident}')
 def change_bill(call):
-    return bills.change_bill(call.state, call.row("bills", "ident")["id"], **call.body)
+    return bills.change_bill(call.state, call.row('bills', 'ident')['id'], **call.body)
 
 
-@admin_route("POST", "/bills/{ident}/payments")
+@admin_route('POST', '/bills/{ident}/payments')
 def pay_bill(call):
-    bills.pay_bills(call.state, call.row("bills", "ident")["id"], **(call.body or {}))
-    return call.row("bills", "ident"), 201
+    bills.pay_bills(call.state, call.row('bills', 'ident')['id'], **(call.body or {}))
+    return call.row('bills', 'ident'), 201
 
 
-@admin_route("POST", "/bills/{ident}/archive")
+@admin_route('POST', '/bills/{ident}/archive')
 def archive_bill(call):
-    return bills.archive_bill(call.state, call.row("bills", "ident")["id"])
+    return bills.archive_bill(call.state, call.row('bills', 'ident')['id'])
 
 
-@admin_route("GET", "/vendor-credits")
+@admin_route('GET', '/vendor-credits')
 def list_credits(call):
-    return {"data": select_rows(call, "vendor_credits")}
+    return {'data': select_rows(call, 'vendor_credits')}
 
 
-@admin_route("POST", "/vendor-credits")
+@admin_route('POST', '/vendor-credits')
 def add_credit(call):
     return vendor_credits.make_credit(call.state, **(call.body or {})), 201
 
 
-@admin_route("POST", "/vendor-credits/{ident}/applications")
+@admin_route('POST', '/vendor-credits/{ident}/applications')
 def apply_credit(call):
     """`{"bill_id", "amount_minor"}`"""
-    row = call.row("vendor_credits", "ident")
-    vendor_credits.apply_credit(call.state, row["id"], call.body["bill_id"], call.body.get("amount_minor"))
+    row = call.row('vendor_credits', 'ident')
+    vendor_credits.apply_credit(call.state, row['id'], call.body['bill_id'], call.body.get('amount_minor'))
     return row, 201
 
 
-@admin_route("GET", "/reimbursements")
+@admin_route('GET', '/reimbursements')
 def list_reimbursements(call):
-    return {"data": select_rows(call, "reimbursements")}
+    return {'data': select_rows(call, 'reimbursements')}
 
 
-@admin_route("POST", "/reimbursements")
+@admin_route('POST', '/reimbursements')
 def add_reimbursement(call):
     return reimbursements.make_reimbursement(call.state, **(call.body or {})), 201
 
 
-@admin_route("POST", "/reimbursements/payments")
+@admin_route('POST', '/reimbursements/payments')
 def pay_reimbursements(call):
     """A batch: `{"ids": [...]}` and the values of `reimbursements.pay_reimbursements`."""
     values = dict(call.body)
-    return {"payment_batch_id": reimbursements.pay_reimbursements(call.state, values.pop("ids"), **values)}, 201
+    return {'payment_batch_id': reimbursements.pay_reimbursements(call.state, values.pop('ids'), **values)}, 201
 
 
-@admin_route("PATCH", "/reimbursements/{ident}")
+@admin_route('PATCH', '/reimbursements/{ident}')
 def change_reimbursement(call):
-    return reimbursements.change_reimbursement(call.state, call.row("reimbursements", "ident")["id"], **call.body)
+    return reimbursements.change_reimbursement(call.state, call.row('reimbursements', 'ident')['id'], **call.body)
 
 
-@admin_route("POST", "/reimbursements/{ident}/receipts")
+@admin_route('POST', '/reimbursements/{ident}/receipts')
 def add_receipt(call):
-    row = call.row("reimbursements", "ident")
-    return wire_fields(reimbursements.add_receipt(call.state, row["id"], **(call.body or {}))), 201
+    row = call.row('reimbursements', 'ident')
+    return wire_fields(reimbursements.add_receipt(call.state, row['id'], **(call.body or {}))), 201
 
 
-@admin_route("GET", "/repayments")
+@admin_route('GET', '/repayments')
 def list_repayments(call):
-    return {"data": select_rows(call, "repayments")}
+    return {'data': select_rows(call, 'repayments')}
 
 
-@admin_route("POST", "/repayments")
+@admin_route('POST', '/repayments')
 def add_repayment(call):
     return repayments.make_repayment(call.state, **(call.body or {})), 201
 
 
-@admin_route("GET", "/payables")
+@admin_route('GET', '/payables')
 def show_totals(call):
     """`?booked=true`: only what Ramp was told is in the books."""
-    booked = call.query.get("booked", "").lower() in ("1", "true")
+    booked = call.query.get('booked', '').lower() in ('1', 'true')
     return {
-        "payables": payables.vendor_totals(call.state, booked=booked, until=call.query.get("until")),
-        "owed": payables.reimbursement_totals(call.state, call.query.getlist("sync_status")),
+        'payables': payables.vendor_totals(call.state, booked=booked, until=call.query.get('until')),
+        'owed': payables.reimbursement_totals(call.state, call.query.getlist('sync_status')),
     }

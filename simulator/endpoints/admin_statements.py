@@ -4,61 +4,62 @@ from . import cashbacks, statements, transfers
 from .admin import admin_route, select_rows
 
 
-@admin_route("GET", "/statements")
+@admin_route('GET', '/statements')
 def list_statements(call):
     """All of them, underscore keys included; every query parameter is a field that must be equal."""
-    return {"data": select_rows(call, "statements")}
+    return {'data': select_rows(call, 'statements')}
 
 
-@admin_route("POST", "/statements")
+@admin_route('POST', '/statements')
 def close_statement(call):
     """`{"end"}` and the values of `statements.close_statement`."""
     values = dict(call.body)
-    return statements.close_statement(call.state, values.pop("end"), values.pop("start", None), **values), 201
+    return statements.close_statement(call.state, values.pop('end'), values.pop('start', None), **values), 201
 
 
-@admin_route("PATCH", "/statements/{ident}")
+@admin_route('PATCH', '/statements/{ident}')
 def change_statement(call):
     """`{"section"}` and the values of `statements.change_statement`."""
     values = dict(call.body)
-    return statements.change_statement(call.state, call.row("statements", "ident")["id"], values.pop("section", None),
-        **values)
+    return statements.change_statement(
+        call.state, call.row('statements', 'ident')['id'], values.pop('section', None), **values
+    )
 
 
-@admin_route("POST", "/statements/{ident}/release")
+@admin_route('POST', '/statements/{ident}/release')
 def release_statement(call):
-    return statements.release_statement(call.state, call.row("statements", "ident")["id"])
+    return statements.release_statement(call.state, call.row('statements', 'ident')['id'])
 
 
-@admin_route("GET", "/transfers")
+@admin_route('GET', '/transfers')
 def list_transfers(call):
-    return {"data": select_rows(call, "transfers")}
+    return {'data': select_rows(call, 'transfers')}
 
 
-@admin_route("POST", "/transfers")
+@admin_route('POST', '/transfers')
 def add_transfer(call):
     return transfers.make_transfer(call.state, **(call.body or {})), 201
 
 
-@admin_route("PATCH", "/transfers/{ident}")
+@admin_route('PATCH', '/transfers/{ident}')
 def move_transfer(call):
     """`{"status"}` and the values of `transfers.move_transfer`."""
     values = dict(call.body)
-    return transfers.move_transfer(call.state, call.row("transfers", "ident")["id"], values.pop("status"), **values)
+    return transfers.move_transfer(call.state, call.row('transfers', 'ident')['id'], values.pop('status'), **values)
 
 
-@admin_route("GET", "/cashbacks")
+@admin_route('GET', '/cashbacks')
 def list_cashbacks(call):
-    return {"data": select_rows(call, "cashbacks")}
+    return {'data': select_rows(call, 'cashbacks')}
 
 
-@admin_route("POST", "/cashbacks")
+@admin_route('POST', '/cashbacks')
 def add_cashback(call):
     return cashbacks.make_cashback(call.state, **(call.body or {})), 201
 
 
-@admin_route("GET", "/owed-on-cards")
+@admin_route('GET', '/owed-on-cards')
 def show_owed_on_cards(call):
     """`?entity=&currency=&until=&sync_status=` as of `statements.owed_on_cards`."""
-    options = {name: call.query[name] for name in ("entity", "currency", "until") if name in call.query}
-    return {"owed": statements.owed_on_cards(call.state, sync_status=call.query.getlist("sync_status"), **options)}
+    options = {name: call.query[name] for name in ('entity', 'currency', 'until') if name in call.query}
+    return {'owed': statements.owed_on_cards(call.state, sync_status=call.query.getlist('sync_status'), **options)}

@@ -6,40 +6,40 @@ from ..listing import answer_list
 from ..routes import route
 from ..state import Table, wire_fields
 
-TABLES = {"departments": Table}
+TABLES = {'departments': Table}
 
 
 def make_department(state, name):
-    return state["departments"].add({"id": state.stable_id("department", name), "name": name})
+    return state['departments'].add({'id': state.stable_id('department', name), 'name': name})
 
 
-@route("GET", "/departments", scope="departments:read")
+@route('GET', '/departments', scope='departments:read')
 def list_departments(call):
-    return answer_list(call, "departments")
+    return answer_list(call, 'departments')
 
 
-@route("GET", "/departments/{department_id}", scope="departments:read")
+@route('GET', '/departments/{department_id}', scope='departments:read')
 def get_department(call):
-    return wire_fields(call.row("departments", "department_id"))
+    return wire_fields(call.row('departments', 'department_id'))
 
 
-@route("POST", "/departments", scope="departments:write")
+@route('POST', '/departments', scope='departments:write')
 def post_department(call):
-    body = uploads.fields_of(call, ("name",), ())
-    check_name(call.state, "departments", body["name"])
-    return wire_fields(call.state["departments"].add({"id": call.state.new_id(), "name": body["name"]})), 201
+    body = uploads.fields_of(call, ('name',), ())
+    check_name(call.state, 'departments', body['name'])
+    return wire_fields(call.state['departments'].add({'id': call.state.new_id(), 'name': body['name']})), 201
 
 
-@route("PATCH", "/departments/{department_id}", scope="departments:write")
+@route('PATCH', '/departments/{department_id}', scope='departments:write')
 def patch_department(call):
-    body, row = uploads.fields_of(call, ("name",), ()), call.row("departments", "department_id")
-    check_name(call.state, "departments", body["name"], row["id"])
-    return wire_fields(call.state["departments"].update(row["id"], name=body["name"]))
+    body, row = uploads.fields_of(call, ('name',), ()), call.row('departments', 'department_id')
+    check_name(call.state, 'departments', body['name'], row['id'])
+    return wire_fields(call.state['departments'].update(row['id'], name=body['name']))
 
 
 def check_name(state, table, name, own=None):
     """400 for a name that is empty, or that another row of the table has."""
     if not name.strip():
-        raise RampError(400, "DEVELOPER_7001", "The name is empty", {"name": ["Shorter than minimum length."]})
-    if any(row["name"].lower() == name.lower() and row["id"] != own for row in state[table]):
-        raise RampError(400, "DEVELOPER_7001", "The name exists already", {"name": ["Exists already."]})
+        raise RampError(400, 'DEVELOPER_7001', 'The name is empty', {'name': ['Shorter than minimum length.']})
+    if any(row['name'].lower() == name.lower() and row['id'] != own for row in state[table]):
+        raise RampError(400, 'DEVELOPER_7001', 'The name exists already', {'name': ['Exists already.']})

@@ -1,8 +1,9 @@
 """/item-receipts: what of a purchase order arrived. There is no change: what is wrong is deleted and made again.
 
 More than was ordered is taken. Two receipts of one number are both taken: nothing says that numbers are unique, and no
-key makes a request safe to repeat. A return cannot be told, quantities being positive whole numbers. Nobody has observed
-whether an order without three-way match takes receipts (here it does not), nor a receipt that is on a bill being deleted (not).
+key makes a request safe to repeat. A return cannot be told, quantities being positive whole numbers. Nobody has
+observed whether an order without three-way match takes receipts (here it does not), nor a receipt that is on a bill
+being deleted (not).
 """
 
 from decimal import Decimal
@@ -15,87 +16,93 @@ from ..routes import route
 from ..state import Table, wire_fields
 from . import purchase_orders
 
-TABLES = {"item_receipts": lambda: Table(name=lambda row: row["purchase_order_id"])}
+TABLES = {'item_receipts': lambda: Table(name=lambda row: row['purchase_order_id'])}
 FILTERS = {
-    "entity_id": Filter(parse_uuid, lambda row, value: row["_entity"] == value),
-    "purchase_order_line_item_id": Filter(
-        parse_uuid, lambda row, value: any(line["purchase_order_line_item_id"] == value for line in row["line_items"])),
-    "purchase_order_id": equals("purchase_order_id"),
+    'entity_id': Filter(parse_uuid, lambda row, value: row['_entity'] == value),
+    'purchase_order_line_item_id': Filter(
+        parse_uuid, lambda row, value: any(line['purchase_order_line_item_id'] == value for line in row['line_items'])
+    ),
+    'purchase_order_id': equals('purchase_order_id'),
 }
-NEEDS = ("item_receipt_line_items", "item_receipt_number", "purchase_order_id", "received_at")
-LINE_MAY = ("inventory_assignments", "unit_quantity")
+NEEDS = ('item_receipt_line_items', 'item_receipt_number', 'purchase_order_id', 'received_at')
+LINE_MAY = ('inventory_assignments', 'unit_quantity')
 
 
-@route("GET", "/item-receipts", scope="item_receipts:read", plus=True)
+@route('GET', '/item-receipts', scope='item_receipts:read', plus=True)
 def list_item_receipts(call):
-    archived = read_parameter(call, "include_archived", parse_bool, False)
-    return answer_list(call, "item_receipts", FILTERS, lambda row: archived or not row["archived_at"])
+    archived = read_parameter(call, 'include_archived', parse_bool, False)
+    return answer_list(call, 'item_receipts', FILTERS, lambda row: archived or not row['archived_at'])
 
 
-@route("GET", "/item-receipts/{item_receipt_id}", scope="item_receipts:read", plus=True)
+@route('GET', '/item-receipts/{item_receipt_id}', scope='item_receipts:read', plus=True)
 def get_item_receipt(call):
     return wire_fields(_find_receipt(call))
 
 
-@route("POST", "/item-receipts", scope="item_receipts:write", plus=True)
+@route('POST', '/item-receipts', scope='item_receipts:write', plus=True)
 def post_item_receipt(call):
-    body = uploads.fields_of(call, NEEDS, ("memo",))
-    order = call.state["purchase_orders"].get(body["purchase_order_id"])
-    if order is None or order["archived_at"]:
-        raise not_found("Purchase order")
-    if not order["three_way_match_enabled"]:
-        raise RampError(400, "DEVELOPER_7001", "Three-way match is not enabled for the purchase order")
-    items = body["item_receipt_line_items"]
+    body = uploads.fields_of(call, NEEDS, ('memo',))
+    order = call.state['purchase_orders'].get(body['purchase_order_id'])
+    if order is None or order['archived_at']:
+        raise not_found('Purchase order')
+    if not order['three_way_match_enabled']:
+        raise RampError(400, 'DEVELOPER_7001', 'Three-way match is not enabled for the purchase order')
+    items = body['item_receipt_line_items']
     if not items:
-        raise invalid_field("item_receipt_line_items", "Shorter than minimum length.")
+        raise invalid_field('item_receipt_line_items', 'Shorter than minimum length.')
     row = make_item_receipt(
-        call.state, order["id"], [_read_line(order, item) for item in items], number=body["item_receipt_number"],
-        date=body["received_at"], memo=body.get("memo"))
+        call.state,
+        order['id'],
+        [_read_line(order, item) for item in items],
+        number=body['item_receipt_number'],
+        date=body['received_at'],
+        memo=body.get('memo'),
+    )
     return wire_fields(row), 201
 
 
-@route("DELETE", "/item-receipts/{item_receipt_id}", scope="item_receipts:write", plus=True)
+@route('DELETE', '/item-receipts/{item_receipt_id}', scope='item_receipts:write', plus=True)
 def delete_item_receipt(call):
     row = _find_receipt(call)
-    lines = {line["id"] for line in row["line_items"]}
-    order = call.state["purchase_orders"].rows[row["purchase_order_id"]]
+    lines = {line['id'] for line in row['line_items']}
+    order = call.state['purchase_orders'].rows[row['purchase_order_id']]
     for bill in purchase_orders.billed_on(call.state, order):
-        matched = {ident for line in bill["line_items"] for ident in line["item_receipt_line_item_ids"]}
-        if row["id"] in bill["item_receipt_ids"] or lines & matched:
-            raise RampError(400, "DEVELOPER_7001", "The item receipt is matched with a bill")
-    remove_item_receipt(call.state, row["id"])
+        matched = {ident for line in bill['line_items'] for ident in line['item_receipt_line_item_ids']}
+        if row['id'] in bill['item_receipt_ids'] or lines & matched:
+            raise RampError(400, 'DEVELOPER_7001', 'The item receipt is matched with a bill')
+    remove_item_receipt(call.state, row['id'])
     return None, 204
 
 
 def _find_receipt(call):
-    row = call.row("item_receipts", "item_receipt_id")
-    if row["archived_at"]:
-        raise not_found("Item receipt")
+    row = call.row('item_receipts', 'item_receipt_id')
+    if row['archived_at']:
+        raise not_found('Item receipt')
     return row
 
 
 def _read_line(order, item):
     """A line of a request as `make_item_receipt` wants it."""
-    wrong = uploads.field_complaints(item, ("purchase_order_line_item_id",), LINE_MAY)
+    wrong = uploads.field_complaints(item, ('purchase_order_line_item_id',), LINE_MAY)
     if wrong:
-        raise invalid_input("Invalid input", {"item_receipt_line_items": wrong})
-    ident = item["purchase_order_line_item_id"]
-    ordered = next((line for line in order["line_items"] if line["id"] == ident), None)
+        raise invalid_input('Invalid input', {'item_receipt_line_items': wrong})
+    ident = item['purchase_order_line_item_id']
+    ordered = next((line for line in order['line_items'] if line['id'] == ident), None)
     if ordered is None:
-        raise invalid_field("purchase_order_line_item_id", "Not a line of the purchase order.")
-    count, lots = item.get("unit_quantity"), item.get("inventory_assignments") or []
+        raise invalid_field('purchase_order_line_item_id', 'Not a line of the purchase order.')
+    count, lots = item.get('unit_quantity'), item.get('inventory_assignments') or []
     if count is not None:
         purchase_orders.read_quantity(count)
     elif lots or is_inventory(ordered):
-        raise invalid_field("unit_quantity", "Missing data for required field.")
-    if lots and sum(Decimal(str(lot["quantity"])) for lot in lots) != count:
-        raise invalid_field("inventory_assignments", "Quantities must sum to unit_quantity.")
-    return {"line": ident, "quantity": count, "lots": lots}
+        raise invalid_field('unit_quantity', 'Missing data for required field.')
+    if lots and sum(Decimal(str(lot['quantity'])) for lot in lots) != count:
+        raise invalid_field('inventory_assignments', 'Quantities must sum to unit_quantity.')
+    return {'line': ident, 'quantity': count, 'lots': lots}
 
 
 def is_inventory(line):
     """Is a line of an order coded with an item of the inventory?"""
-    return any(item["category_info"]["type"] == "INVENTORY_ITEM" for item in line["accounting_field_selections"])
+    return any(item['category_info']['type'] == 'INVENTORY_ITEM' for item in line['accounting_field_selections'])
 
 
 def make_item_receipt(store, order, /, lines=None, *, number=None, date=None, memo=None, **wire_fields):
@@ -105,51 +112,61 @@ def make_item_receipt(store, order, /, lines=None, *, number=None, date=None, me
         "quantity", "expiration_date"}]}]; None: all that is still open
     :param date: day of arrival; default: today
     """
-    row = store["purchase_orders"].rows[order]
+    row = store['purchase_orders'].rows[order]
     lines = _open_lines(store, order) if lines is None else lines
     ident = store.new_id()
     made = {
-        "id": ident,
-        "archived_at": None,
-        "created_at": store.now(),
-        "documents": [],
-        "item_receipt_number": number or f"IR-{ident[:8].upper()}",
-        "line_items": [_line_on_wire(store, row, **line) for line in lines],
-        "memo": memo,
-        "purchase_order_id": order,
-        "received_at": parse_midnight(date or store.clock()),
-        "remote_id": None,
-        "_entity": row["entity_id"],
+        'id': ident,
+        'archived_at': None,
+        'created_at': store.now(),
+        'documents': [],
+        'item_receipt_number': number or f'IR-{ident[:8].upper()}',
+        'line_items': [_line_on_wire(store, row, **line) for line in lines],
+        'memo': memo,
+        'purchase_order_id': order,
+        'received_at': parse_midnight(date or store.clock()),
+        'remote_id': None,
+        '_entity': row['entity_id'],
     }
-    refuse_unknown("An item receipt", made, wire_fields)
-    return store["item_receipts"].add({**made, **wire_fields})
+    refuse_unknown('An item receipt', made, wire_fields)
+    return store['item_receipts'].add({**made, **wire_fields})
 
 
 def _open_lines(store, order):
-    return [{"line": total["id"], "quantity": total["ordered"] - total["received"]}
-            for total in purchase_orders.line_totals(store, order) if total["ordered"] > total["received"]]
+    return [
+        {'line': total['id'], 'quantity': total['ordered'] - total['received']}
+        for total in purchase_orders.line_totals(store, order)
+        if total['ordered'] > total['received']
+    ]
 
 
 def remove_item_receipt(store, ident, /):
     """Delete a receipt: only the list that asks for archived ones still has it. Returns the row."""
-    return store["item_receipts"].update(ident, archived_at=store.now())
+    return store['item_receipts'].update(ident, archived_at=store.now())
 
 
 def _line_on_wire(store, order, line, quantity=None, lots=()):
-    number = [item["id"] for item in order["line_items"]].index(line)
-    ordered = order["line_items"][number]
-    count = ordered["quantity"] if quantity is None else quantity
+    number = [item['id'] for item in order['line_items']].index(line)
+    ordered = order['line_items'][number]
+    count = ordered['quantity'] if quantity is None else quantity
     return {
-        "id": store.new_id(),
-        "accounting_field_selections": ordered["accounting_field_selections"],
-        "amount": money.currency_amount(
-            purchase_orders.extended_minor(order["_money"]["lines"][number], count), order["_money"]["currency"]),
-        "inventory_assignments": [{
-            "id": store.new_id(), "lot_number": lot["lot_number"], "quantity": str(lot["quantity"]),
-            "expiration_date": lot.get("expiration_date")} for lot in lots],
-        "memo": None,
-        "purchase_order_line_item_id": line,
-        "quantity": quantity,
-        "remote_id": None,
-        "unit_price": ordered["unit_price"],
+        'id': store.new_id(),
+        'accounting_field_selections': ordered['accounting_field_selections'],
+        'amount': money.currency_amount(
+            purchase_orders.extended_minor(order['_money']['lines'][number], count), order['_money']['currency']
+        ),
+        'inventory_assignments': [
+            {
+                'id': store.new_id(),
+                'lot_number': lot['lot_number'],
+                'quantity': str(lot['quantity']),
+                'expiration_date': lot.get('expiration_date'),
+            }
+            for lot in lots
+        ],
+        'memo': None,
+        'purchase_order_line_item_id': line,
+        'quantity': quantity,
+        'remote_id': None,
+        'unit_price': ordered['unit_price'],
     }

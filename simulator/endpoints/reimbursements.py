@@ -26,84 +26,137 @@ from ..state import Table, blank_row, iso_text, wire_fields
 from . import receipts as receipt_files
 from . import syncs
 
-TABLES = {"reimbursements": lambda: Table(index="sync_status")}
-syncs.TARGETS["REIMBURSEMENT_SYNC"] = syncs.SyncTarget("reimbursements")
+TABLES = {'reimbursements': lambda: Table(index='sync_status')}
+syncs.TARGETS['REIMBURSEMENT_SYNC'] = syncs.SyncTarget('reimbursements')
 
-DIRECTIONS = ("BUSINESS_TO_USER", "USER_TO_BUSINESS")
-STATUSES = ("NOT_SYNC_READY", "SYNCED", "SYNC_READY")
-TYPES = ("MILEAGE", "OUT_OF_POCKET", "PAYBACK_FULL", "PAYBACK_PARTIAL", "PER_DIEM")
+DIRECTIONS = ('BUSINESS_TO_USER', 'USER_TO_BUSINESS')
+STATUSES = ('NOT_SYNC_READY', 'SYNCED', 'SYNC_READY')
+TYPES = ('MILEAGE', 'OUT_OF_POCKET', 'PAYBACK_FULL', 'PAYBACK_PARTIAL', 'PER_DIEM')
 STATES = (
-    "APPROVED", "AWAITING_EXPORT", "AWAITING_PAYMENT", "AWAITING_PUSH_PAYMENT", "CANCELED", "DELETED", "DRAFT",
-    "EXPORTED", "EXPORT_FAILED", "EXPORT_INITIATED", "EXPORT_MARKED_AS_FAILED", "EXPORT_SUCCESSFUL",
-    "FAILED_REIMBURSEMENT", "INIT", "MANUALLY_REIMBURSED", "MISSING_ACH", "PENDING", "PROCESSING",
-    "PUSH_PAYMENT_FAILED", "PUSH_PAYMENT_INITIATED", "REIMBURSED", "REIMBURSED_VIA_PUSH", "REJECTED",
+    'APPROVED',
+    'AWAITING_EXPORT',
+    'AWAITING_PAYMENT',
+    'AWAITING_PUSH_PAYMENT',
+    'CANCELED',
+    'DELETED',
+    'DRAFT',
+    'EXPORTED',
+    'EXPORT_FAILED',
+    'EXPORT_INITIATED',
+    'EXPORT_MARKED_AS_FAILED',
+    'EXPORT_SUCCESSFUL',
+    'FAILED_REIMBURSEMENT',
+    'INIT',
+    'MANUALLY_REIMBURSED',
+    'MISSING_ACH',
+    'PENDING',
+    'PROCESSING',
+    'PUSH_PAYMENT_FAILED',
+    'PUSH_PAYMENT_INITIATED',
+    'REIMBURSED',
+    'REIMBURSED_VIA_PUSH',
+    'REJECTED',
 )
-PAID = ("EXPORT_SUCCESSFUL", "MANUALLY_REIMBURSED", "REIMBURSED", "REIMBURSED_VIA_PUSH")
-UNAPPROVED = ("CANCELED", "DELETED", "DRAFT", "INIT", "PENDING", "REJECTED")
+PAID = ('EXPORT_SUCCESSFUL', 'MANUALLY_REIMBURSED', 'REIMBURSED', 'REIMBURSED_VIA_PUSH')
+UNAPPROVED = ('CANCELED', 'DELETED', 'DRAFT', 'INIT', 'PENDING', 'REJECTED')
 FILTERS = {
-    "state": equals("state", one_of(*STATES)),
+    'state': equals('state', one_of(*STATES)),
     # On a date, with a time to compare it to.
-    "from_transaction_date": since("_transaction_time"),
-    "to_transaction_date": until("_transaction_time"),
-    "awaiting_approval_by_user_id": ignored(parse_uuid),
-    "has_been_approved": Filter(parse_bool, lambda row, value: bool(row["approved_at"]) == value),
-    "trip_id": equals("trip_id"),
-    "accounting_field_selection_id": Filter(parse_uuid, lambda row, value: is_coded(row, value, "line_items")),
-    "entity_id": equals("entity_id"),
-    "from_date": since("created_at"),
-    "to_date": until("created_at"),
-    "from_submitted_at": since("submitted_at"),
-    "to_submitted_at": until("submitted_at"),
-    "synced_after": since("synced_at"),
-    "updated_after": since("updated_at"),
-    "user_id": equals("user_id"),
+    'from_transaction_date': since('_transaction_time'),
+    'to_transaction_date': until('_transaction_time'),
+    'awaiting_approval_by_user_id': ignored(parse_uuid),
+    'has_been_approved': Filter(parse_bool, lambda row, value: bool(row['approved_at']) == value),
+    'trip_id': equals('trip_id'),
+    'accounting_field_selection_id': Filter(parse_uuid, lambda row, value: is_coded(row, value, 'line_items')),
+    'entity_id': equals('entity_id'),
+    'from_date': since('created_at'),
+    'to_date': until('created_at'),
+    'from_submitted_at': since('submitted_at'),
+    'to_submitted_at': until('submitted_at'),
+    'synced_after': since('synced_at'),
+    'updated_after': since('updated_at'),
+    'user_id': equals('user_id'),
 }
 # sync_status, where given, stands above these older ones.
 OLDER = {
-    "sync_ready": unless_false(lambda row: row["sync_status"] == "SYNC_READY"),
-    "has_no_sync_commits": Filter(parse_bool, lambda row, value: (row["sync_status"] != "SYNCED") == value),
+    'sync_ready': unless_false(lambda row: row['sync_status'] == 'SYNC_READY'),
+    'has_no_sync_commits': Filter(parse_bool, lambda row, value: (row['sync_status'] != 'SYNCED') == value),
 }
 
 
-@route("GET", "/reimbursements", scope="reimbursements:read")
+@route('GET', '/reimbursements', scope='reimbursements:read')
 def list_reimbursements(call):
     # Unasked, only one direction: what people owe is another list.
-    direction = read_parameter(call, "direction", one_of(*DIRECTIONS), DIRECTIONS[0])
-    status = read_parameter(call, "sync_status", one_of(*STATUSES))
+    direction = read_parameter(call, 'direction', one_of(*DIRECTIONS), DIRECTIONS[0])
+    status = read_parameter(call, 'sync_status', one_of(*STATUSES))
     filters = FILTERS if status else {**FILTERS, **OLDER}
-    return answer_list(call, "reimbursements", filters, lambda row: row["direction"] == direction, bucket=status)
+    return answer_list(call, 'reimbursements', filters, lambda row: row['direction'] == direction, bucket=status)
 
 
-@route("GET", "/reimbursements/{reimbursement_id}", scope="reimbursements:read")
+@route('GET', '/reimbursements/{reimbursement_id}', scope='reimbursements:read')
 def get_reimbursement(call):
-    row = call.row("reimbursements", "reimbursement_id")
-    return {**wire_fields(row), **({"trace_id": row["_trace"]} if row["_trace"] else {})}
+    row = call.row('reimbursements', 'reimbursement_id')
+    return {**wire_fields(row), **({'trace_id': row['_trace']} if row['_trace'] else {})}
 
 
 # -- making
 
 # Fields that nobody has filled in yet.
 UNSET = (
-    "distance", "end_location", "fund_id", "memo", "merchant", "merchant_id", "payment_batch_id", "payment_id",
-    "payment_processed_at", "start_location", "synced_at", "trip_id", "_trace",
+    'distance',
+    'end_location',
+    'fund_id',
+    'memo',
+    'merchant',
+    'merchant_id',
+    'payment_batch_id',
+    'payment_id',
+    'payment_processed_at',
+    'start_location',
+    'synced_at',
+    'trip_id',
+    '_trace',
 )
-EMPTY = ("attendees", "receipts", "waypoints")
+EMPTY = ('attendees', 'receipts', 'waypoints')
 # What a type has of its own.
 OF_TYPE = {
-    "MILEAGE": {"distance": 55, "start_location": "1 Main St, Springfield", "end_location": "2 Side St, Shelbyville"},
-    "OUT_OF_POCKET": {"merchant": "Delta Air Lines"},
+    'MILEAGE': {'distance': 55, 'start_location': '1 Main St, Springfield', 'end_location': '2 Side St, Shelbyville'},
+    'OUT_OF_POCKET': {'merchant': 'Delta Air Lines'},
 }
 
 
 def make_reimbursement(
-    store, /, *, amount_minor=None, currency=None, lines=None, account=DEFAULT, analytics=None, entity_minor=None,
-    entity_currency=None, rate=None, payee_minor=None, payee_currency=None, user=None, entity=None, date=None,
-    type="OUT_OF_POCKET", direction=None, state="AWAITING_PAYMENT", sync_status="SYNC_READY", receipts=0, header=(),
-    legacy=False, label=None, broken=False, **wire_fields,
+    store,
+    /,
+    *,
+    amount_minor=None,
+    currency=None,
+    lines=None,
+    account=DEFAULT,
+    analytics=None,
+    entity_minor=None,
+    entity_currency=None,
+    rate=None,
+    payee_minor=None,
+    payee_currency=None,
+    user=None,
+    entity=None,
+    date=None,
+    type='OUT_OF_POCKET',
+    direction=None,
+    state='AWAITING_PAYMENT',
+    sync_status='SYNC_READY',
+    receipts=0,
+    header=(),
+    legacy=False,
+    label=None,
+    broken=False,
+    **wire_fields,
 ):
     """A new reimbursement; returns its row. Pay it with :func:`pay_reimbursements`.
 
-    Amounts are minor units and not negative. Lines are in `currency`, what the person spent; the entity pays in its own.
+    Amounts are minor units and not negative. Lines are in `currency`, what the person spent; the entity pays in its
+    own.
 
     :param lines: [{"amount_minor", and as wanted "account", "tax", "vendor", "analytics": {field id: option id},
         "selections", "memo", "currency"}]; None: one line over the whole
@@ -117,40 +170,49 @@ def make_reimbursement(
     :param broken: do not hold the row against the contract
     :param wire_fields: any field of the wire object as it is to be
     """
-    user = row_of(store["users"], user) or next(iter(store["users"]))
-    entity = entity_of(store, entity or user["entity_id"])
+    user = row_of(store['users'], user) or next(iter(store['users']))
+    entity = entity_of(store, entity or user['entity_id'])
     if lines is None and amount_minor is None:
-        raise TypeError("A reimbursement needs amount_minor or lines")
+        raise TypeError('A reimbursement needs amount_minor or lines')
     spent = parse_moment(date or store.clock() - timedelta(days=6))
     row = {
         **_party_fields(store, user, entity),
         **_day_fields(store, spent, state),
-        "accounting_field_selections": reimbursement_selections(header),
-        "direction": direction or DIRECTIONS[type.startswith("PAYBACK")],
-        "spend_limit_id": wire_fields.get("fund_id"),
-        "state": state,
-        "sync_status": sync_status,
-        "type": type,
-        "_legacy": legacy,
-        "_label": label,
-        "_broken": broken,
+        'accounting_field_selections': reimbursement_selections(header),
+        'direction': direction or DIRECTIONS[type.startswith('PAYBACK')],
+        'spend_limit_id': wire_fields.get('fund_id'),
+        'state': state,
+        'sync_status': sync_status,
+        'type': type,
+        '_legacy': legacy,
+        '_label': label,
+        '_broken': broken,
         **OF_TYPE.get(type, {}),
     }
-    lines = [{"amount_minor": amount_minor}] if lines is None else lines
-    row.update(_money_fields(store, {
-        "amount_minor": sum_lines(lines) if amount_minor is None else amount_minor,
-        "currency": currency or entity["currency"],
-        "lines": coded_lines(store, lines, account, analytics),
-        "entity_minor": entity_minor, "entity_currency": entity_currency or entity["currency"], "rate": rate,
-        "payee_minor": payee_minor, "payee_currency": payee_currency,
-    }, legacy))
-    refuse_unknown("A reimbursement", row, wire_fields)
+    lines = [{'amount_minor': amount_minor}] if lines is None else lines
+    row.update(
+        _money_fields(
+            store,
+            {
+                'amount_minor': sum_lines(lines) if amount_minor is None else amount_minor,
+                'currency': currency or entity['currency'],
+                'lines': coded_lines(store, lines, account, analytics),
+                'entity_minor': entity_minor,
+                'entity_currency': entity_currency or entity['currency'],
+                'rate': rate,
+                'payee_minor': payee_minor,
+                'payee_currency': payee_currency,
+            },
+            legacy,
+        )
+    )
+    refuse_unknown('A reimbursement', row, wire_fields)
     row.update(wire_fields)
-    store["reimbursements"].add(row)
+    store['reimbursements'].add(row)
     for _ in range(receipts):
-        add_receipt(store, row["id"])
-    if state in PAID and not row["payment_processed_at"]:
-        pay_reimbursements(store, row["id"], state=state, date=spent + timedelta(days=4))
+        add_receipt(store, row['id'])
+    if state in PAID and not row['payment_processed_at']:
+        pay_reimbursements(store, row['id'], state=state, date=spent + timedelta(days=4))
     return row
 
 
@@ -158,12 +220,12 @@ def _party_fields(store, user, entity):
     """The fields of a new reimbursement that say which it is, and whose."""
     return {
         **blank_row(UNSET, EMPTY),
-        "id": store.new_id(),
-        "employee_id": user["employee_id"],
-        "entity_id": entity["id"],
-        "user_email": user["email"],
-        "user_full_name": f"{user['first_name']} {user['last_name']}",
-        "user_id": user["id"],
+        'id': store.new_id(),
+        'employee_id': user['employee_id'],
+        'entity_id': entity['id'],
+        'user_email': user['email'],
+        'user_full_name': f'{user["first_name"]} {user["last_name"]}',
+        'user_id': user['id'],
     }
 
 
@@ -171,20 +233,20 @@ def _day_fields(store, spent, state):
     """When it was spent, made, submitted and approved; none of these is in the future."""
     now = store.clock()
     created = iso_text(min(spent + timedelta(hours=3), now))
-    submitted = None if state in ("DRAFT", "INIT") else iso_text(min(spent + timedelta(days=1), now))
+    submitted = None if state in ('DRAFT', 'INIT') else iso_text(min(spent + timedelta(days=1), now))
     approved = None if state in UNAPPROVED else iso_text(min(spent + timedelta(days=2), now))
     return {
         **_day_spent_fields(spent),
-        "approved_at": approved,
-        "created_at": created,
-        "submitted_at": submitted,
-        "updated_at": approved or submitted or created,
+        'approved_at': approved,
+        'created_at': created,
+        'submitted_at': submitted,
+        'updated_at': approved or submitted or created,
     }
 
 
 def _day_spent_fields(spent):
     midnight = parse_midnight(spent)
-    return {"transaction_date": spent.date().isoformat(), "accounting_date": midnight, "_transaction_time": midnight}
+    return {'transaction_date': spent.date().isoformat(), 'accounting_date': midnight, '_transaction_time': midnight}
 
 
 # -- changing
@@ -197,94 +259,106 @@ def change_reimbursement(store, ident, /, **changes):
     entity_minor,
     entity_currency, rate, payee_minor, payee_currency, date, header, receipts (how many there are to be at least).
     """
-    row = store["reimbursements"].rows[ident]
-    wanted = _wanted_money(row["_money"], changes)
-    if "date" in changes:
-        changes.update(_day_spent_fields(parse_moment(changes.pop("date"))))
-    if "header" in changes:
-        changes["accounting_field_selections"] = reimbursement_selections(changes.pop("header"))
-    count = changes.pop("receipts", None)
+    row = store['reimbursements'].rows[ident]
+    wanted = _wanted_money(row['_money'], changes)
+    if 'date' in changes:
+        changes.update(_day_spent_fields(parse_moment(changes.pop('date'))))
+    if 'header' in changes:
+        changes['accounting_field_selections'] = reimbursement_selections(changes.pop('header'))
+    count = changes.pop('receipts', None)
     if isinstance(count, list):  # the ids themselves
-        changes["receipts"], count = count, None
-    refuse_unknown("A reimbursement", row, changes, ("_transaction_time",))
+        changes['receipts'], count = count, None
+    refuse_unknown('A reimbursement', row, changes, ('_transaction_time',))
     if wanted:
-        changes.update(_money_fields(store, {**row["_money"], **wanted}, row["_legacy"]))
-    for _ in range((count or 0) - len(row["receipts"])):
+        changes.update(_money_fields(store, {**row['_money'], **wanted}, row['_legacy']))
+    for _ in range((count or 0) - len(row['receipts'])):
         add_receipt(store, ident)
-    changes.setdefault("updated_at", store.now())
-    return store["reimbursements"].update(ident, **changes)
+    changes.setdefault('updated_at', store.now())
+    return store['reimbursements'].update(ident, **changes)
 
 
 def _wanted_money(values, changes):
     """Takes out of `changes` what concerns amounts and lines; returns it as values of `_money`, made whole."""
     wanted = {name: changes.pop(name) for name in tuple(changes) if name in values}
-    if "lines" in wanted:
-        wanted.setdefault("amount_minor", sum_lines(wanted["lines"]))
-    if "amount_minor" in wanted:
-        wanted = {"entity_minor": None, "payee_minor": None, **wanted}
-        if "lines" not in wanted:
-            wanted["lines"] = spread_lines(values["lines"], wanted["amount_minor"])
-    if "account" in changes:
-        wanted["lines"] = recoded_lines(wanted.get("lines", values["lines"]), changes.pop("account"))
+    if 'lines' in wanted:
+        wanted.setdefault('amount_minor', sum_lines(wanted['lines']))
+    if 'amount_minor' in wanted:
+        wanted = {'entity_minor': None, 'payee_minor': None, **wanted}
+        if 'lines' not in wanted:
+            wanted['lines'] = spread_lines(values['lines'], wanted['amount_minor'])
+    if 'account' in changes:
+        wanted['lines'] = recoded_lines(wanted.get('lines', values['lines']), changes.pop('account'))
     return wanted
 
 
-def pay_reimbursements(store, idents, /, *, state="REIMBURSED", date=None, batch_id=None, payment_id=None):
+def pay_reimbursements(store, idents, /, *, state='REIMBURSED', date=None, batch_id=None, payment_id=None):
     """Pay one reimbursement, or several (a list) in one batch; returns the batch's id.
 
     With a state that is not among PAID the payment failed, or is on its way: the batch is known, no time of payment.
     """
     several = [idents] if isinstance(idents, str) else list(idents)
     batch_id = batch_id or store.new_id()
-    payment_id = payment_id or batch_id.replace("-", "")[:10].upper()
+    payment_id = payment_id or batch_id.replace('-', '')[:10].upper()
     at = iso_text(min(parse_moment(date or store.clock()), store.clock()))
     done = state in PAID
     for ident in several:
-        row = store["reimbursements"].rows[ident]
-        trace = _bank_trace(batch_id, row["user_id"]) if done else None
-        store["reimbursements"].update(
-            ident, state=state, payment_batch_id=batch_id, payment_id=payment_id if done else None,
-            payment_processed_at=at if done else None, updated_at=max(at, row["updated_at"] or at), _trace=trace)
+        row = store['reimbursements'].rows[ident]
+        trace = _bank_trace(batch_id, row['user_id']) if done else None
+        store['reimbursements'].update(
+            ident,
+            state=state,
+            payment_batch_id=batch_id,
+            payment_id=payment_id if done else None,
+            payment_processed_at=at if done else None,
+            updated_at=max(at, row['updated_at'] or at),
+            _trace=trace,
+        )
     return batch_id
 
 
 def _bank_trace(batch_id, user_id):
     """The bank's reference: a transfer for each employee of a batch (contract of 2026-08-01, ApiReimbursementTraceId)."""
     number = (int(batch_id[-12:], 16) + int(user_id[-12:], 16)) % 10**15
-    return {"descriptor": "Trace ID", "trace_id": f"{number:015}"}
+    return {'descriptor': 'Trace ID', 'trace_id': f'{number:015}'}
 
 
 def add_receipt(store, ident, /, **values):
     """A receipt matched to a reimbursement; `values` as of `receipts.make_receipt`. Returns its row."""
-    row = store["reimbursements"].rows[ident]
-    receipt = receipt_files.make_receipt(store, row["user_id"], row["created_at"], reimbursement_id=ident, **values)
-    store["reimbursements"].update(ident, receipts=[*row["receipts"], receipt["id"]])
+    row = store['reimbursements'].rows[ident]
+    receipt = receipt_files.make_receipt(store, row['user_id'], row['created_at'], reimbursement_id=ident, **values)
+    store['reimbursements'].update(ident, receipts=[*row['receipts'], receipt['id']])
     return receipt
 
 
 def _money_fields(store, values, legacy):
     """The wire fields that follow from amounts and lines, and `_money`: the amounts as they are meant."""
-    minor, currency = values["amount_minor"], values["currency"]
-    entity_minor, entity_currency = values["entity_minor"], values["entity_currency"]
+    minor, currency = values['amount_minor'], values['currency']
+    entity_minor, entity_currency = values['entity_minor'], values['entity_currency']
     if entity_minor is None:
-        entity_minor = minor if currency == entity_currency else convert_minor(minor, currency, values["rate"] or 1,
-            entity_currency)
-    payee_minor, payee_currency = values["payee_minor"], values["payee_currency"] or entity_currency
+        entity_minor = (
+            minor
+            if currency == entity_currency
+            else convert_minor(minor, currency, values['rate'] or 1, entity_currency)
+        )
+    payee_minor, payee_currency = values['payee_minor'], values['payee_currency'] or entity_currency
     body = {
-        "entity_amount": {"value": entity_minor, "currency": entity_currency},
-        "merchant_amount": {"value": minor, "currency": currency},
-        "payee_amount": money.currency_amount(entity_minor if payee_minor is None else payee_minor, payee_currency),
-        "line_items": [
+        'entity_amount': {'value': entity_minor, 'currency': entity_currency},
+        'merchant_amount': {'value': minor, 'currency': currency},
+        'payee_amount': money.currency_amount(entity_minor if payee_minor is None else payee_minor, payee_currency),
+        'line_items': [
             {
-                "accounting_field_selections": reimbursement_selections(line_selections(store, line)),
-                "amount": money.currency_amount(line["amount_minor"], line.get("currency") or currency),
-                "memo": line.get("memo"),
+                'accounting_field_selections': reimbursement_selections(line_selections(store, line)),
+                'amount': money.currency_amount(line['amount_minor'], line.get('currency') or currency),
+                'memo': line.get('memo'),
             }
-            for line in values["lines"]],
-        "_money": values,
+            for line in values['lines']
+        ],
+        '_money': values,
     }
     if legacy:
         body.update(
-            amount=money.major_amount(entity_minor, entity_currency), currency=entity_currency,
-            original_reimbursement_amount=money.currency_amount(minor, currency))
+            amount=money.major_amount(entity_minor, entity_currency),
+            currency=entity_currency,
+            original_reimbursement_amount=money.currency_amount(minor, currency),
+        )
     return body

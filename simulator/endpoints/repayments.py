@@ -8,28 +8,46 @@ from ..payables import parse_list, parse_moment, refuse_unknown, row_of, without
 from ..routes import route
 from ..state import Table, iso_text, wire_fields
 
-TABLES = {"repayments": Table}
-METHODS = ("ach", "debit_card", "export_for_payment", "payroll", "prefunded", "push", "repay_off_ramp")
-STATUSES = ("AWAITING_MANUAL_REPAYMENT", "AWAITING_PAYMENT", "NONE", "REPAID", "REPAYMENT_FAILED", "REQUESTED_BY_REVIEWER")
+TABLES = {'repayments': Table}
+METHODS = ('ach', 'debit_card', 'export_for_payment', 'payroll', 'prefunded', 'push', 'repay_off_ramp')
+STATUSES = (
+    'AWAITING_MANUAL_REPAYMENT',
+    'AWAITING_PAYMENT',
+    'NONE',
+    'REPAID',
+    'REPAYMENT_FAILED',
+    'REQUESTED_BY_REVIEWER',
+)
 FILTERS = {
-    "entity_id": ignored(parse_uuid),  # "not supported yet"
-    "funding_methods": Filter(parse_list(one_of(*METHODS)), lambda row, values: row["funding_method"] in values),
-    "from_repaid_at": since("repaid_at"),
-    "to_repaid_at": Filter(parse_time, lambda row, value: bool(row["repaid_at"]) and row["repaid_at"] < value),
-    "user_id": equals("user_id"),
+    'entity_id': ignored(parse_uuid),  # "not supported yet"
+    'funding_methods': Filter(parse_list(one_of(*METHODS)), lambda row, values: row['funding_method'] in values),
+    'from_repaid_at': since('repaid_at'),
+    'to_repaid_at': Filter(parse_time, lambda row, value: bool(row['repaid_at']) and row['repaid_at'] < value),
+    'user_id': equals('user_id'),
 }
 
 
-@route("GET", "/repayments", scope="repayments:read")
+@route('GET', '/repayments', scope='repayments:read')
 def list_repayments(call):
     # The newest first, unlike other lists.
-    return answer_list(call, "repayments", FILTERS, reverse=True,
-        render=lambda row: without_empty(wire_fields(row), ("entity_id",)))
+    return answer_list(
+        call, 'repayments', FILTERS, reverse=True, render=lambda row: without_empty(wire_fields(row), ('entity_id',))
+    )
 
 
 def make_repayment(
-    store, /, *, transaction=None, amount_minor=None, currency=None, user=None, status="REPAID", date=None,
-    label=None, broken=False, **wire_fields,
+    store,
+    /,
+    *,
+    transaction=None,
+    amount_minor=None,
+    currency=None,
+    user=None,
+    status='REPAID',
+    date=None,
+    label=None,
+    broken=False,
+    **wire_fields,
 ):
     """A new repayment; returns its row.
 
@@ -37,28 +55,28 @@ def make_repayment(
     :param date: datetime, date or ISO text of the repayment, if there was one
     :param wire_fields: any field of the wire object as it is to be
     """
-    original = store["transactions"].rows[transaction] if transaction else None
+    original = store['transactions'].rows[transaction] if transaction else None
     if original:
-        user = user or original["card_holder"].get("user_id")
-        currency = currency or original["_money"]["currency"]
-        amount_minor = original["_money"]["amount_minor"] if amount_minor is None else amount_minor
+        user = user or original['card_holder'].get('user_id')
+        currency = currency or original['_money']['currency']
+        amount_minor = original['_money']['amount_minor'] if amount_minor is None else amount_minor
     if amount_minor is None:
-        raise TypeError("A repayment needs a transaction or amount_minor")
-    user = row_of(store["users"], user) or next(iter(store["users"]))
-    paid = status == "REPAID"
+        raise TypeError('A repayment needs a transaction or amount_minor')
+    user = row_of(store['users'], user) or next(iter(store['users']))
+    paid = status == 'REPAID'
     row = {
-        "id": store.new_id(),
-        "entity_id": original["entity_id"] if original else user["entity_id"],
-        "funding_method": "ach",
-        "original_transaction_id": transaction,
-        "repaid_at": iso_text(parse_moment(date or store.clock() - timedelta(days=1))) if paid else None,
-        "repayment_amount": money.currency_amount(amount_minor, currency or "USD"),
-        "status": status,
-        "user_id": user["id"],
-        "user_signature": f"{user['first_name']} {user['last_name']}" if paid else None,
-        "_label": label,
-        "_broken": broken,
+        'id': store.new_id(),
+        'entity_id': original['entity_id'] if original else user['entity_id'],
+        'funding_method': 'ach',
+        'original_transaction_id': transaction,
+        'repaid_at': iso_text(parse_moment(date or store.clock() - timedelta(days=1))) if paid else None,
+        'repayment_amount': money.currency_amount(amount_minor, currency or 'USD'),
+        'status': status,
+        'user_id': user['id'],
+        'user_signature': f'{user["first_name"]} {user["last_name"]}' if paid else None,
+        '_label': label,
+        '_broken': broken,
     }
-    refuse_unknown("A repayment", row, wire_fields)
+    refuse_unknown('A repayment', row, wire_fields)
     row.update(wire_fields)
-    return store["repayments"].add(row)
+    return store['repayments'].add(row)

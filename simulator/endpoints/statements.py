@@ -18,27 +18,28 @@ from ..routes import route
 from ..state import Table, iso_text, wire_fields
 from . import cashbacks
 
-TABLES = {"statements": Table}
-TABLE_OF = {"CARD_TRANSACTION": "transactions", "CASHBACK": "cashbacks", "TRANSFER_PAYMENT": "transfers"}
-OWED = ("charges_minor", "refunds_minor", "cashback_minor", "payments_minor", "owed_minor")
-AMOUNTS = ("opening_balance", "charges", "credits", "payments", "ending_balance")
-FILTERS = {"from_date": since("end_date")}
+TABLES = {'statements': Table}
+TABLE_OF = {'CARD_TRANSACTION': 'transactions', 'CASHBACK': 'cashbacks', 'TRANSFER_PAYMENT': 'transfers'}
+OWED = ('charges_minor', 'refunds_minor', 'cashback_minor', 'payments_minor', 'owed_minor')
+AMOUNTS = ('opening_balance', 'charges', 'credits', 'payments', 'ending_balance')
+FILTERS = {'from_date': since('end_date')}
 
 
-@route("GET", "/statements", scope="statements:read")
+@route('GET', '/statements', scope='statements:read')
 def list_statements(call):
-    latest = read_parameter(call, "to_date", parse_time, call.state.now())
-    return answer_list(call, "statements", FILTERS, lambda row: row["end_date"] <= latest,
-        render=_statement_renderer(call))
+    latest = read_parameter(call, 'to_date', parse_time, call.state.now())
+    return answer_list(
+        call, 'statements', FILTERS, lambda row: row['end_date'] <= latest, render=_statement_renderer(call)
+    )
 
 
-@route("GET", "/statements/{statement_id}", scope="statements:read")
+@route('GET', '/statements/{statement_id}', scope='statements:read')
 def get_statement(call):
-    return _statement_renderer(call)(call.row("statements", "statement_id"))
+    return _statement_renderer(call)(call.row('statements', 'statement_id'))
 
 
 def _statement_renderer(call):
-    return lambda row: {**wire_fields(row), "statement_url": files.signed_url(call, row, "statements")}
+    return lambda row: {**wire_fields(row), 'statement_url': files.signed_url(call, row, 'statements')}
 
 
 # -- what moves
@@ -56,37 +57,47 @@ class Movement(NamedTuple):
 
     @property
     def balance_key(self):
-        return self.row["entity_id"], self.currency
+        return self.row['entity_id'], self.currency
 
     @property
     def section_column(self):
-        if self.type == "TRANSFER_PAYMENT":
-            return "payments"
-        return "charges" if self.minor >= 0 else "credits"
+        if self.type == 'TRANSFER_PAYMENT':
+            return 'payments'
+        return 'charges' if self.minor >= 0 else 'credits'
 
     @property
     def statement_line(self):
         """As a statement has it."""
-        line = {"type": self.type, "id": self.row["id"]}
-        if self.type == "CARD_TRANSACTION":
-            return {**line, "created_at": self.row["user_transaction_time"], "cleared_at": self.at}
-        return {**line, "created_at": self.row["created_at"]}
+        line = {'type': self.type, 'id': self.row['id']}
+        if self.type == 'CARD_TRANSACTION':
+            return {**line, 'created_at': self.row['user_transaction_time'], 'cleared_at': self.at}
+        return {**line, 'created_at': self.row['created_at']}
 
 
 def card_movements(store):
     """All that ever changed what is owed on cards, in no order that means something."""
-    for row in store["transactions"]:
-        if row["state"] == "CLEARED":
-            at = iso_text(parse_moment(row.get("settlement_date") or row["user_transaction_time"]))
-            values = row["_money"]
-            yield Movement("CARD_TRANSACTION", row, values["currency"], at, values["amount_minor"], row.get("statement_id"))
-    for row in store["cashbacks"]:
-        amount = row["amount"]
-        yield Movement("CASHBACK", row, amount["currency_code"], row["created_at"], -amount["amount"], row["_statement_id"])
-    for row in store["transfers"]:
-        for move in row["_moves"]:
+    for row in store['transactions']:
+        if row['state'] == 'CLEARED':
+            at = iso_text(parse_moment(row.get('settlement_date') or row['user_transaction_time']))
+            values = row['_money']
             yield Movement(
-                "TRANSFER_PAYMENT", row, row["amount"]["currency_code"], move["at"], -move["amount_minor"], move["statement_id"])
+                'CARD_TRANSACTION', row, values['currency'], at, values['amount_minor'], row.get('statement_id')
+            )
+    for row in store['cashbacks']:
+        amount = row['amount']
+        yield Movement(
+            'CASHBACK', row, amount['currency_code'], row['created_at'], -amount['amount'], row['_statement_id']
+        )
+    for row in store['transfers']:
+        for move in row['_moves']:
+            yield Movement(
+                'TRANSFER_PAYMENT',
+                row,
+                row['amount']['currency_code'],
+                move['at'],
+                -move['amount_minor'],
+                move['statement_id'],
+            )
 
 
 def owed_on_cards(store, entity=None, currency=None, sync_status=None, until=None):
@@ -100,74 +111,82 @@ def owed_on_cards(store, entity=None, currency=None, sync_status=None, until=Non
     """
     found = {}
     for item in card_movements(store):
-        if entity not in (None, item.row["entity_id"]) or currency not in (None, item.currency):
+        if entity not in (None, item.row['entity_id']) or currency not in (None, item.currency):
             continue
-        if sync_status and item.row["sync_status"] not in sync_status or until and item.at >= until:
+        if sync_status and item.row['sync_status'] not in sync_status or until and item.at >= until:
             continue
-        total = found.setdefault(item.balance_key, {
-            "entity_id": item.balance_key[0], "currency": item.currency, **dict.fromkeys(OWED, 0), "months": {}})
-        month = total["months"].setdefault(item.at[:7], dict.fromkeys(OWED, 0))
+        total = found.setdefault(
+            item.balance_key,
+            {'entity_id': item.balance_key[0], 'currency': item.currency, **dict.fromkeys(OWED, 0), 'months': {}},
+        )
+        month = total['months'].setdefault(item.at[:7], dict.fromkeys(OWED, 0))
         for amounts in (total, month):
             _add_movement(amounts, item)
     for total in found.values():
-        total["months"] = dict(sorted(total["months"].items()))
+        total['months'] = dict(sorted(total['months'].items()))
     return [found[key] for key in sorted(found)]
 
 
 def _add_movement(amounts, item):
-    name = {"CASHBACK": "cashback", "TRANSFER_PAYMENT": "payments"}.get(
-        item.type, "charges" if item.minor >= 0 else "refunds")
-    amounts[f"{name}_minor"] += item.minor if name == "charges" else -item.minor
-    amounts["owed_minor"] += item.minor
+    name = {'CASHBACK': 'cashback', 'TRANSFER_PAYMENT': 'payments'}.get(
+        item.type, 'charges' if item.minor >= 0 else 'refunds'
+    )
+    amounts[f'{name}_minor'] += item.minor if name == 'charges' else -item.minor
+    amounts['owed_minor'] += item.minor
 
 
 # -- making
 
 
 def close_statement(
-    store, end, /, start=None, *, cashback_bps=0, withhold=None, sparse=False, label=None, broken=False,
-    **wire_fields,
+    store, end, /, start=None, *, cashback_bps=0, withhold=None, sparse=False, label=None, broken=False, **wire_fields
 ):
     """Close a statement over everything before `end` that is on none yet; returns its row.
 
     :param end: datetime, date (its first moment, UTC) or ISO text; neither in the future nor before the last one's
-    :param start: only told, what is older is taken all the same; default: the end of the last one, else the first movement
-    :param cashback_bps: first make the period's cashback, in hundredths of a percent of charges less refunds, per entity
-        and currency, rounded down
+    :param start: only told, what is older is taken all the same; default: the end of the last one, else the first
+        movement
+    :param cashback_bps: first make the period's cashback, in hundredths of a percent of charges less refunds, per
+        entity and currency, rounded down
     :param withhold: "statement": it is not told until :func:`release_statement`, what is on it is; "lines": the other
         way round
     :param sparse: as Ramp's own example has it against its schema: no conversion rates, lines of type and id only
     :param broken: do not hold the row against the contract
     :param wire_fields: any field of the wire object as it is to be
     """
-    if withhold not in (None, "lines", "statement"):
-        raise ValueError(f"withhold is neither lines nor statement: {withhold}")
-    end, last = iso_text(parse_moment(end)), next(reversed(store["statements"].rows.values()), None)
-    if end > store.now() or last and end <= last["end_date"]:
-        raise ValueError("A statement ends after the one before it, and not in the future")
+    if withhold not in (None, 'lines', 'statement'):
+        raise ValueError(f'withhold is neither lines nor statement: {withhold}')
+    end, last = iso_text(parse_moment(end)), next(reversed(store['statements'].rows.values()), None)
+    if end > store.now() or last and end <= last['end_date']:
+        raise ValueError('A statement ends after the one before it, and not in the future')
     _give_cashback(store, _open_movements(store, end), end, cashback_bps)
-    found = sorted(_open_movements(store, end), key=lambda item: (item.at, item.row["id"]))
+    found = sorted(_open_movements(store, end), key=lambda item: (item.at, item.row['id']))
     row = {
-        "id": store.new_id(),
-        "balance_sections": _balance_sections(store, found, last),
-        "start_date": iso_text(parse_moment(start)) if start else last["end_date"] if last else found[0].at if found
-            else end,
-        "end_date": end,
-        "statement_lines": _statement_lines(found),
-        "_kind": "pdf",
-        "_withheld": withhold == "statement",
-        "_label": label,
-        "_broken": broken or sparse,
+        'id': store.new_id(),
+        'balance_sections': _balance_sections(store, found, last),
+        'start_date': iso_text(parse_moment(start))
+        if start
+        else last['end_date']
+        if last
+        else found[0].at
+        if found
+        else end,
+        'end_date': end,
+        'statement_lines': _statement_lines(found),
+        '_kind': 'pdf',
+        '_withheld': withhold == 'statement',
+        '_label': label,
+        '_broken': broken or sparse,
     }
     if last:
-        row["preceding_statement_id"] = last["id"]
+        row['preceding_statement_id'] = last['id']
     row.update(_whole_amounts(store, row))
     if sparse:
         row.update(_sparse_fields(row))
-    refuse_unknown("A statement", row, wire_fields)
+    refuse_unknown('A statement', row, wire_fields)
     row.update(wire_fields)
-    store["statements"].add(row)
-    _put_on_statement(store, row, found, withheld=withhold == "lines")
+    store['statements'].add(row)
+    _put_on_statement(store, row, found, withheld=withhold == 'lines')
     return row
 
 
@@ -182,39 +201,39 @@ def change_statement(store, ident, section=None, /, *, add_lines=(), remove_line
     :param section: the id of the balance section meant; default: the only one
     :param add_lines: [{"type", "id", "created_at"}] as they go over the wire, put at the end; `remove_lines`: ids
     :param broken: do (not) hold the row against the contract
-    :param changes: minor units of the section's opening_balance, charges, credits, payments, ending_balance; or any field
-        of the wire object as it is to be
+    :param changes: minor units of the section's opening_balance, charges, credits, payments, ending_balance; or any
+        field of the wire object as it is to be
     """
-    row = store["statements"].rows[ident]
+    row = store['statements'].rows[ident]
     amounts = {name: changes.pop(name) for name in AMOUNTS if isinstance(changes.get(name), int)}
-    refuse_unknown("A statement", row, changes, ("preceding_statement_id",))
+    refuse_unknown('A statement', row, changes, ('preceding_statement_id',))
     if amounts:
-        sections = [item for item in row["balance_sections"] if section in (None, item["id"])]
+        sections = [item for item in row['balance_sections'] if section in (None, item['id'])]
         if len(sections) != 1:
-            raise ValueError("Say which balance section")
-        changed = {**sections[0], **{name: {**sections[0][name], "amount": amount} for name, amount in amounts.items()}}
-        changes["balance_sections"] = [changed if item is sections[0] else item for item in row["balance_sections"]]
+            raise ValueError('Say which balance section')
+        changed = {**sections[0], **{name: {**sections[0][name], 'amount': amount} for name, amount in amounts.items()}}
+        changes['balance_sections'] = [changed if item is sections[0] else item for item in row['balance_sections']]
         changes = {**_whole_amounts(store, changes), **changes}
     if add_lines or remove_lines:
-        lines = [line for line in row["statement_lines"] if line["id"] not in remove_lines]
-        changes["statement_lines"] = [*lines, *add_lines]
+        lines = [line for line in row['statement_lines'] if line['id'] not in remove_lines]
+        changes['statement_lines'] = [*lines, *add_lines]
     if broken is not None:
-        changes["_broken"] = broken
-    return store["statements"].update(ident, **changes)
+        changes['_broken'] = broken
+    return store['statements'].update(ident, **changes)
 
 
 def release_statement(store, ident, /):
     """Tell what was withheld of a statement; returns its row."""
     for item in card_movements(store):
-        if item.statement_id == ident and item.row.get("_withheld"):
-            store[TABLE_OF[item.type]].update(item.row["id"], _withheld=False)
-    return store["statements"].update(ident, _withheld=False)
+        if item.statement_id == ident and item.row.get('_withheld'):
+            store[TABLE_OF[item.type]].update(item.row['id'], _withheld=False)
+    return store['statements'].update(ident, _withheld=False)
 
 
 def _give_cashback(store, found, end, bps):
     spent = Counter()
     for item in found:
-        if item.type == "CARD_TRANSACTION":
+        if item.type == 'CARD_TRANSACTION':
             spent[item.balance_key] += item.minor
     for (entity_id, currency), minor in sorted(spent.items()):
         amount = minor * bps // 10000
@@ -224,17 +243,28 @@ def _give_cashback(store, found, end, bps):
 
 
 def _balance_sections(store, found, last):
-    columns = {(item["entity_id"], item["ending_balance"]["currency_code"]): Counter(opening_balance=item["ending_balance"]["amount"])
-               for item in (last["balance_sections"] if last else ())}
+    columns = {
+        (item['entity_id'], item['ending_balance']['currency_code']): Counter(
+            opening_balance=item['ending_balance']['amount']
+        )
+        for item in (last['balance_sections'] if last else ())
+    }
     for item in found:
-        columns.setdefault(item.balance_key, Counter())[
-            item.section_column] += item.minor if item.section_column == "charges" else -item.minor
+        columns.setdefault(item.balance_key, Counter())[item.section_column] += (
+            item.minor if item.section_column == 'charges' else -item.minor
+        )
     sections = []
     for (entity_id, currency), column in sorted(columns.items()):
-        column["ending_balance"] = column["opening_balance"] + column["charges"] - column["credits"] - column["payments"]
-        sections.append({
-            "id": store.new_id(), "entity_id": entity_id,
-                **{name: money.currency_amount(column[name], currency) for name in AMOUNTS}})
+        column['ending_balance'] = (
+            column['opening_balance'] + column['charges'] - column['credits'] - column['payments']
+        )
+        sections.append(
+            {
+                'id': store.new_id(),
+                'entity_id': entity_id,
+                **{name: money.currency_amount(column[name], currency) for name in AMOUNTS},
+            }
+        )
     return sections
 
 
@@ -242,42 +272,57 @@ def _statement_lines(found):
     """One for each object; none for a transfer that was accepted and failed since the last statement."""
     moved = Counter()
     for item in found:
-        moved[item.row["id"]] += item.minor
-    lines = {item.row["id"]: item.statement_line for item in found if moved[item.row["id"]]
-        or item.type != "TRANSFER_PAYMENT"}
+        moved[item.row['id']] += item.minor
+    lines = {
+        item.row['id']: item.statement_line
+        for item in found
+        if moved[item.row['id']] or item.type != 'TRANSFER_PAYMENT'
+    }
     return list(lines.values())
 
 
 def _whole_amounts(store, row):
     """The deprecated amounts of the whole: only what is in the primary entity's currency. And the text of the file."""
-    currency = store["entities"].find(is_primary=True)["currency"]
-    mine = [item for item in row["balance_sections"] if item["ending_balance"]["currency_code"] == currency]
-    text = [f"{item['entity_id']}: {item['ending_balance']['amount']} {item['ending_balance']['currency_code']}"
-            for item in row["balance_sections"]]
-    return {**{name: money.currency_amount(sum(item[name]["amount"] for item in mine), currency) for name in AMOUNTS},
-        "_text": text}
+    currency = store['entities'].find(is_primary=True)['currency']
+    mine = [item for item in row['balance_sections'] if item['ending_balance']['currency_code'] == currency]
+    text = [
+        f'{item["entity_id"]}: {item["ending_balance"]["amount"]} {item["ending_balance"]["currency_code"]}'
+        for item in row['balance_sections']
+    ]
+    return {
+        **{name: money.currency_amount(sum(item[name]['amount'] for item in mine), currency) for name in AMOUNTS},
+        '_text': text,
+    }
 
 
 def _sparse_fields(row):
     def bare_amounts(item):
-        return {name: {key: value for key, value in amount.items() if key != "minor_unit_conversion_rate"}
-                for name, amount in item.items() if name in AMOUNTS}
+        return {
+            name: {key: value for key, value in amount.items() if key != 'minor_unit_conversion_rate'}
+            for name, amount in item.items()
+            if name in AMOUNTS
+        }
 
     return {
         **bare_amounts(row),
-        "balance_sections": [{**item, **bare_amounts(item)} for item in row["balance_sections"]],
-        "statement_lines": [{"type": line["type"], "id": line["id"]} for line in row["statement_lines"]],
+        'balance_sections': [{**item, **bare_amounts(item)} for item in row['balance_sections']],
+        'statement_lines': [{'type': line['type'], 'id': line['id']} for line in row['statement_lines']],
     }
 
 
 def _put_on_statement(store, row, found, withheld):
     """Put what was found on the statement. `updated_at` of the transactions stays: nobody edited them."""
-    ident = row["id"]
+    ident = row['id']
     for item in found:
-        if item.type == "TRANSFER_PAYMENT":
-            changes = {"_moves": [
-                {**move, "statement_id": ident} if move["statement_id"] is None and move["at"] < row["end_date"] else move
-                for move in item.row["_moves"]]}
+        if item.type == 'TRANSFER_PAYMENT':
+            changes = {
+                '_moves': [
+                    {**move, 'statement_id': ident}
+                    if move['statement_id'] is None and move['at'] < row['end_date']
+                    else move
+                    for move in item.row['_moves']
+                ]
+            }
         else:
-            changes = {"statement_id" if item.type == "CARD_TRANSACTION" else "_statement_id": ident}
-        store[TABLE_OF[item.type]].update(item.row["id"], **changes, **{"_withheld": True} if withheld else {})
+            changes = {'statement_id' if item.type == 'CARD_TRANSACTION' else '_statement_id': ident}
+        store[TABLE_OF[item.type]].update(item.row['id'], **changes, **{'_withheld': True} if withheld else {})

@@ -11,17 +11,15 @@ TARGETS = {}
 class SyncTarget:
     """How one sync_type reads and moves its objects. `table` None: a kind this simulator does not have."""
 
-    def __init__(self, table, field="sync_status", ready="SYNC_READY", done="SYNCED"):
+    def __init__(self, table, field='sync_status', ready='SYNC_READY', done='SYNCED'):
         self.table, self.field, self.ready, self.done = table, field, ready, done
 
     def sync_state(self, row):
         """ "ready", "done" or something else."""
-        return {self.ready: "ready", self.done: "done"}.get(row[self.field], row[self.field])
+        return {self.ready: 'ready', self.done: 'done'}.get(row[self.field], row[self.field])
 
     def mark_synced(self, state, row):
-        state[self.table].update(
-            row["id"], **{self.field: self.done}, synced_at=state.now(), updated_at=state.now()
-        )
+        state[self.table].update(row['id'], **{self.field: self.done}, synced_at=state.now(), updated_at=state.now())
 
     def accept_outcome(self, state, row, item):
         """Mark the object of a success; `item` is what the client said about it."""
@@ -32,27 +30,27 @@ class QuietTarget(SyncTarget):
     """Of objects that tell no time: neither of a sync nor of a change."""
 
     def mark_synced(self, state, row):
-        state[self.table].update(row["id"], **{self.field: self.done}, _synced_at=state.now())
+        state[self.table].update(row['id'], **{self.field: self.done}, _synced_at=state.now())
 
 
-@route("POST", "/accounting/syncs", scope="accounting:write", idempotent=True)
+@route('POST', '/accounting/syncs', scope='accounting:write', idempotent=True)
 def post_syncs(call):
-    call.need("idempotency_key")
+    call.need('idempotency_key')
     accounting_connection.check_ours(call.ramp)
-    good = call.body.get("successful_syncs")
-    bad = call.body.get("failed_syncs")
-    for name, items in (("successful_syncs", good), ("failed_syncs", bad)):
+    good = call.body.get('successful_syncs')
+    bad = call.body.get('failed_syncs')
+    for name, items in (('successful_syncs', good), ('failed_syncs', bad)):
         # Said by the contract too; this also holds without its file.
         if items is not None and not 1 <= len(items) <= 5000:
-            raise invalid_input("Invalid input", {name: ["Length must be between 1 and 5000."]})
+            raise invalid_input('Invalid input', {name: ['Length must be between 1 and 5000.']})
     if not good and not bad:
-        raise invalid_input("Invalid input", {"successful_syncs": ["Nothing to sync."]})
-    target = TARGETS.get(call.need("sync_type"))
+        raise invalid_input('Invalid input', {'successful_syncs': ['Nothing to sync.']})
+    target = TARGETS.get(call.need('sync_type'))
     found = _find_rows(call, target, good or [], bad or [])
     sync_id = call.state.new_id()
     for item, row in found:
         _record_outcome(call, sync_id, target, item, row)
-    return {"sync_id": sync_id}, 201
+    return {'sync_id': sync_id}, 201
 
 
 def _find_rows(call, target, good, bad):
@@ -60,56 +58,58 @@ def _find_rows(call, target, good, bad):
     found, refused = [], {}
     seen = set()
     for item in [*good, *bad]:
-        ident = item["id"]
+        ident = item['id']
         row = call.state[target.table].get(ident) if target else None
         status = target.sync_state(row) if row else None
-        again = status == "done" and call.ramp.resync == "accept" and "reference_id" in item
+        again = status == 'done' and call.ramp.resync == 'accept' and 'reference_id' in item
         if row is None:
-            refused[ident] = ["Object does not exist."]
+            refused[ident] = ['Object does not exist.']
         elif ident in seen:
-            refused[ident] = ["Object is named twice."]
-        elif status != "ready" and not again:
-            refused[ident] = [f"Object is not ready to sync: {row[target.field]}."]
+            refused[ident] = ['Object is named twice.']
+        elif status != 'ready' and not again:
+            refused[ident] = [f'Object is not ready to sync: {row[target.field]}.']
         seen.add(ident)
         found.append((item, row))
     if refused:
-        raise invalid_input(f"Objects cannot be synced: {', '.join(refused)}", refused)
+        raise invalid_input(f'Objects cannot be synced: {", ".join(refused)}', refused)
     return found
 
 
 def _record_outcome(call, sync_id, target, item, row):
-    state, message = call.state, item.get("error", {}).get("message")
+    state, message = call.state, item.get('error', {}).get('message')
     state.journal.append(
         {
-            "sync_id": sync_id,
-            "sync_type": call.body["sync_type"],
-            "idempotency_key": call.body["idempotency_key"],
-            "id": item["id"],
-            "ok": message is None,
-            "reference_id": item.get("reference_id"),
-            "error": message,
-            "time": state.now(),
+            'sync_id': sync_id,
+            'sync_type': call.body['sync_type'],
+            'idempotency_key': call.body['idempotency_key'],
+            'id': item['id'],
+            'ok': message is None,
+            'reference_id': item.get('reference_id'),
+            'error': message,
+            'time': state.now(),
         }
     )
     if message is None:
-        state.export_errors.pop(item["id"], None)
+        state.export_errors.pop(item['id'], None)
         target.accept_outcome(state, row, item)
     else:
-        state.export_errors.setdefault(item["id"], []).append(message)
+        state.export_errors.setdefault(item['id'], []).append(message)
 
 
-BUTTONS = {"transactions": "transaction_sync_button_enabled", "reimbursements": "reimbursement_sync_button_enabled"}
+BUTTONS = {'transactions': 'transaction_sync_button_enabled', 'reimbursements': 'reimbursement_sync_button_enabled'}
 
 
 def request_sync(ramp, ident):
-    """The button Sync of Ramp's screens: there only where the accounting connection has it (see `accounting_connection.SETTINGS`)."""
+    """The button Sync of Ramp's screens: there only where the accounting connection has it (see
+    `accounting_connection.SETTINGS`).
+    """
     for table, setting in BUTTONS.items():
         row = ramp.state[table].get(ident)
         if row is None:
             continue
         if not accounting_connection.is_enabled(ramp.state, setting):
-            raise LookupError(f"There is no button: {setting} is off")
-        if row["sync_status"] != "SYNC_READY":
-            raise LookupError(f"It is not ready to sync: {row['sync_status']}")
-        return ramp.webhooks.emit(f"{table}.sync_requested", ident, {"sync_request_id": ramp.state.new_id()})
-    raise LookupError(f"Neither a transaction nor a reimbursement: {ident}")
+            raise LookupError(f'There is no button: {setting} is off')
+        if row['sync_status'] != 'SYNC_READY':
+            raise LookupError(f'It is not ready to sync: {row["sync_status"]}')
+        return ramp.webhooks.emit(f'{table}.sync_requested', ident, {'sync_request_id': ramp.state.new_id()})
+    raise LookupError(f'Neither a transaction nor a reimbursement: {ident}')

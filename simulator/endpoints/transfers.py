@@ -2,7 +2,8 @@
 
 A transfer counts as money from the moment the bank has accepted it (`ACCEPTED`), which is also when it is ready to
 sync; one that fails afterwards takes its money back. Both are kept as moves (`_moves`: [{"at", "amount_minor",
-"statement_id"}]), from which statements are made. That `UNNECESSARY` ones (of nothing) are never ready, nobody has observed.
+"statement_id"}]), from which statements are made. That `UNNECESSARY` ones (of nothing) are never ready, nobody has
+observed.
 """
 
 from .. import money
@@ -12,43 +13,52 @@ from ..routes import route
 from ..state import Table, iso_text, wire_fields
 from . import syncs, transactions
 
-TABLES = {"transfers": lambda: Table(index="sync_status")}
-syncs.TARGETS["TRANSFER_SYNC"] = syncs.QuietTarget("transfers")
+TABLES = {'transfers': lambda: Table(index='sync_status')}
+syncs.TARGETS['TRANSFER_SYNC'] = syncs.QuietTarget('transfers')
 
-ACCEPTED = ("ACH_CONFIRMED", "COMPLETED", "PROCESSING_BY_ODFI", "SUBMITTED_TO_FED", "SUBMITTED_TO_RDFI")
-FAILED = ("CANCELED", "ERROR", "NOT_ENOUGH_FUNDS", "REJECTED_BY_ODFI", "RETURNED_BY_RDFI")
-STATUSES = (*ACCEPTED, *FAILED, "INITIATED", "NOT_ACKED", "UNNECESSARY", "UPLOADED")
+ACCEPTED = ('ACH_CONFIRMED', 'COMPLETED', 'PROCESSING_BY_ODFI', 'SUBMITTED_TO_FED', 'SUBMITTED_TO_RDFI')
+FAILED = ('CANCELED', 'ERROR', 'NOT_ENOUGH_FUNDS', 'REJECTED_BY_ODFI', 'RETURNED_BY_RDFI')
+STATUSES = (*ACCEPTED, *FAILED, 'INITIATED', 'NOT_ACKED', 'UNNECESSARY', 'UPLOADED')
 FILTERS = {
-    "status": equals("status", one_of(*STATUSES)),
-    "entity_id": equals("entity_id"),
-    "statement_id": Filter(parse_uuid, lambda row, value: any(move["statement_id"] == value for move in row["_moves"])),
-    "from_date": since("created_at"),
-    "to_date": until("created_at"),
+    'status': equals('status', one_of(*STATUSES)),
+    'entity_id': equals('entity_id'),
+    'statement_id': Filter(parse_uuid, lambda row, value: any(move['statement_id'] == value for move in row['_moves'])),
+    'from_date': since('created_at'),
+    'to_date': until('created_at'),
 }
 
 
-@route("GET", "/transfers", scope="transfers:read")
+@route('GET', '/transfers', scope='transfers:read')
 def list_transfers(call):
-    status = read_parameter(call, "sync_status", one_of(*transactions.STATUSES))
-    unsynced = read_parameter(call, "has_no_sync_commits", parse_bool)
+    status = read_parameter(call, 'sync_status', one_of(*transactions.STATUSES))
+    unsynced = read_parameter(call, 'has_no_sync_commits', parse_bool)
 
     def is_listed(row):
-        return status is not None or unsynced is None or (row["sync_status"] != "SYNCED") == unsynced
+        return status is not None or unsynced is None or (row['sync_status'] != 'SYNCED') == unsynced
 
-    return answer_list(call, "transfers", FILTERS, is_listed, bucket=status)
+    return answer_list(call, 'transfers', FILTERS, is_listed, bucket=status)
 
 
-@route("GET", "/transfers/{transfer_id}", scope="transfers:read")
+@route('GET', '/transfers/{transfer_id}', scope='transfers:read')
 def get_transfer(call):
-    return wire_fields(call.row("transfers", "transfer_id"))
+    return wire_fields(call.row('transfers', 'transfer_id'))
 
 
 # -- making
 
 
 def make_transfer(
-    store, /, *, entity=None, amount_minor=None, currency=None, status="COMPLETED", date=None, label=None,
-    broken=False, **wire_fields,
+    store,
+    /,
+    *,
+    entity=None,
+    amount_minor=None,
+    currency=None,
+    status='COMPLETED',
+    date=None,
+    label=None,
+    broken=False,
+    **wire_fields,
 ):
     """A new transfer; returns its row. Move it on with :func:`move_transfer`.
 
@@ -60,26 +70,26 @@ def make_transfer(
     :param wire_fields: any field of the wire object as it is to be
     """
     entity = entity_of(store, entity, currency)
-    currency = currency or entity["currency"]
+    currency = currency or entity['currency']
     if amount_minor is None:
-        amount_minor = _amount_due(store, entity["id"], currency)
+        amount_minor = _amount_due(store, entity['id'], currency)
     ident = store.new_id()
     row = {
-        "id": ident,
-        "amount": money.currency_amount(amount_minor, currency),
-        "bank_account_id": store.stable_id("bank account", entity["id"]),
-        "created_at": iso_text(parse_moment(date) if date else store.clock()),
-        "entity_id": entity["id"],
-        "payment_id": f"PAYMENT-{ident[:8].upper()}",
-        "status": None,
-        "sync_status": None,
-        "_moves": [],
-        "_label": label,
-        "_broken": broken,
+        'id': ident,
+        'amount': money.currency_amount(amount_minor, currency),
+        'bank_account_id': store.stable_id('bank account', entity['id']),
+        'created_at': iso_text(parse_moment(date) if date else store.clock()),
+        'entity_id': entity['id'],
+        'payment_id': f'PAYMENT-{ident[:8].upper()}',
+        'status': None,
+        'sync_status': None,
+        '_moves': [],
+        '_label': label,
+        '_broken': broken,
     }
-    refuse_unknown("A transfer", row, wire_fields)
-    row.update(_status_fields(row, status, row["created_at"]), **wire_fields)
-    return store["transfers"].add(row)
+    refuse_unknown('A transfer', row, wire_fields)
+    row.update(_status_fields(row, status, row['created_at']), **wire_fields)
+    return store['transfers'].add(row)
 
 
 def move_transfer(store, ident, status, /, date=None, broken=False):
@@ -88,27 +98,30 @@ def move_transfer(store, ident, status, /, date=None, broken=False):
     :param date: datetime, date or ISO text of the move, which is when a failing one takes its money back; default: now
     :param broken: do not hold the row against the contract, which does not know the status
     """
-    row = store["transfers"].rows[ident]
+    row = store['transfers'].rows[ident]
     at = iso_text(parse_moment(date) if date else store.clock())
-    return store["transfers"].update(ident, **_status_fields(row, status, at), _broken=row["_broken"] or broken)
+    return store['transfers'].update(ident, **_status_fields(row, status, at), _broken=row['_broken'] or broken)
 
 
 def _amount_due(store, entity_id, currency):
-    newest = next(reversed(store["statements"].rows.values()), None)
-    found = [section["ending_balance"]["amount"] for section in (newest or {}).get("balance_sections", ())
-             if (section["entity_id"], section["ending_balance"]["currency_code"]) == (entity_id, currency)]
+    newest = next(reversed(store['statements'].rows.values()), None)
+    found = [
+        section['ending_balance']['amount']
+        for section in (newest or {}).get('balance_sections', ())
+        if (section['entity_id'], section['ending_balance']['currency_code']) == (entity_id, currency)
+    ]
     if not found:
-        raise TypeError("A transfer needs amount_minor where no statement says what is owed")
+        raise TypeError('A transfer needs amount_minor where no statement says what is owed')
     return max(0, sum(found))
 
 
 def _status_fields(row, status, at):
     """What a status makes of a transfer."""
     accepted = status in ACCEPTED
-    change = (row["amount"]["amount"] if accepted else 0) - sum(item["amount_minor"] for item in row["_moves"])
-    moves = row["_moves"]
+    change = (row['amount']['amount'] if accepted else 0) - sum(item['amount_minor'] for item in row['_moves'])
+    moves = row['_moves']
     if change:
         # It counts from its creation, however long it took to be accepted.
-        moves = [*moves, {"at": at if moves else row["created_at"], "amount_minor": change, "statement_id": None}]
-    ready = "SYNC_READY" if accepted else "NOT_SYNC_READY"
-    return {"status": status, "sync_status": "SYNCED" if row["sync_status"] == "SYNCED" else ready, "_moves": moves}
+        moves = [*moves, {'at': at if moves else row['created_at'], 'amount_minor': change, 'statement_id': None}]
+    ready = 'SYNC_READY' if accepted else 'NOT_SYNC_READY'
+    return {'status': status, 'sync_status': 'SYNCED' if row['sync_status'] == 'SYNCED' else ready, '_moves': moves}

@@ -1,8 +1,8 @@
 """/users: made by deferred tasks, changed at once.
 
 A task is done when its time has come and somebody looks; only then it is known whether there is such a user already.
-Nobody has observed, and here it is the harder case: that an address in use is refused by the task and not at once; that a
-manager has to be one (`auto_promote` makes one of them, in a change only); that the owner cannot be deactivated.
+Nobody has observed, and here it is the harder case: that an address in use is refused by the task and not at once; that
+a manager has to be one (`auto_promote` makes one of them, in a change only); that the owner cannot be deactivated.
 """
 
 from datetime import datetime, timedelta
@@ -14,228 +14,238 @@ from ..payables import parse_midnight, refuse_unknown
 from ..routes import route
 from ..state import Table, blank_row, iso_text, wire_fields
 
-TABLES = {
-    "users": lambda: Table(name=lambda row: (row.get("email") or "").lower()),
-    "user_tasks": Table,
-}
-LISTED = ("USER_ACTIVE", "USER_INACTIVE")
+TABLES = {'users': lambda: Table(name=lambda row: (row.get('email') or '').lower()), 'user_tasks': Table}
+LISTED = ('USER_ACTIVE', 'USER_INACTIVE')
 ROLES = (
-    "AUDITOR", "BUSINESS_ADMIN", "BUSINESS_BOOKKEEPER", "BUSINESS_OWNER", "BUSINESS_USER", "GUEST_USER", "IT_ADMIN",
+    'AUDITOR',
+    'BUSINESS_ADMIN',
+    'BUSINESS_BOOKKEEPER',
+    'BUSINESS_OWNER',
+    'BUSINESS_USER',
+    'GUEST_USER',
+    'IT_ADMIN',
 )
-OUT = ("USER_INACTIVE", "USER_SUSPENDED")
-OPEN_TASKS = ("STARTED", "IN_PROGRESS")
+OUT = ('USER_INACTIVE', 'USER_SUSPENDED')
+OPEN_TASKS = ('STARTED', 'IN_PROGRESS')
 FILTERS = {
-    "employee_id": equals("employee_id", str),
-    "role": equals("role", one_of(*ROLES)),
-    "status": equals("status", one_of("USER_ACTIVE", "USER_DRAFT", "USER_INACTIVE", "USER_SUSPENDED")),
-    "entity_id": equals("entity_id"),
-    "department_id": equals("department_id"),
-    "email": equals("email", str),
-    "location_id": equals("location_id"),
+    'employee_id': equals('employee_id', str),
+    'role': equals('role', one_of(*ROLES)),
+    'status': equals('status', one_of('USER_ACTIVE', 'USER_DRAFT', 'USER_INACTIVE', 'USER_SUSPENDED')),
+    'entity_id': equals('entity_id'),
+    'department_id': equals('department_id'),
+    'email': equals('email', str),
+    'location_id': equals('location_id'),
 }
-NEEDS = ("email", "first_name", "idempotency_key", "last_name", "role")
-MAY = ("department_id", "direct_manager_id", "is_draft", "is_manager", "location_id", "scheduled_deactivation_date")
+NEEDS = ('email', 'first_name', 'idempotency_key', 'last_name', 'role')
+MAY = ('department_id', 'direct_manager_id', 'is_draft', 'is_manager', 'location_id', 'scheduled_deactivation_date')
 CHANGES = (
-    "auto_promote", "department_id", "direct_manager_id", "first_name", "is_manager", "last_name", "location_id", "role",
-    "scheduled_deactivation_date",
+    'auto_promote',
+    'department_id',
+    'direct_manager_id',
+    'first_name',
+    'is_manager',
+    'last_name',
+    'location_id',
+    'role',
+    'scheduled_deactivation_date',
 )
 
 
 # -- routes
 
 
-@route("GET", "/users", scope="users:read")
+@route('GET', '/users', scope='users:read')
 def list_users(call):
     run_due_tasks(call.state)
     # Unasked, Ramp lists active and inactive users: drafts, suspended ones and open invitations are left out, and of
     # these no status can be asked for but the first two.
-    where = None if "status" in call.query else lambda row: row["status"] in LISTED
-    return answer_list(call, "users", FILTERS, where)
+    where = None if 'status' in call.query else lambda row: row['status'] in LISTED
+    return answer_list(call, 'users', FILTERS, where)
 
 
-@route("GET", "/users/{user_id}", scope="users:read")
+@route('GET', '/users/{user_id}', scope='users:read')
 def get_user(call):
     return wire_fields(_find_user(call))
 
 
-@route("POST", "/users/deferred", scope="users:write", idempotent=True)
+@route('POST', '/users/deferred', scope='users:write', idempotent=True)
 def post_user(call):
     body = uploads.fields_of(call, NEEDS, MAY)
-    values = {name: body[name] for name in ("email", "first_name", "is_manager", "last_name", "role") if name in body}
+    values = {name: body[name] for name in ('email', 'first_name', 'is_manager', 'last_name', 'role') if name in body}
     values.update(_linked_fields(call.state, body))
-    _check_role(body["role"], body.get("scheduled_deactivation_date"))
-    if body["role"] == "GUEST_USER" and "scheduled_deactivation_date" not in body:
-        values["scheduled_deactivation_date"] = parse_midnight(call.state.clock() + timedelta(days=182))
+    _check_role(body['role'], body.get('scheduled_deactivation_date'))
+    if body['role'] == 'GUEST_USER' and 'scheduled_deactivation_date' not in body:
+        values['scheduled_deactivation_date'] = parse_midnight(call.state.clock() + timedelta(days=182))
     else:
-        values["scheduled_deactivation_date"] = parse_midnight(body.get("scheduled_deactivation_date"))
-    values["status"] = "USER_DRAFT" if body.get("is_draft") else "INVITE_PENDING"
-    return {"id": defer_user(call.state, values, call.ramp.task_seconds)["id"]}, 201
+        values['scheduled_deactivation_date'] = parse_midnight(body.get('scheduled_deactivation_date'))
+    values['status'] = 'USER_DRAFT' if body.get('is_draft') else 'INVITE_PENDING'
+    return {'id': defer_user(call.state, values, call.ramp.task_seconds)['id']}, 201
 
 
-@route("GET", "/users/deferred/status/{task_id}", scope="users:write")
+@route('GET', '/users/deferred/status/{task_id}', scope='users:write')
 def get_task(call):
     run_due_tasks(call.state)
-    return wire_fields(call.row("user_tasks", "task_id"))
+    return wire_fields(call.row('user_tasks', 'task_id'))
 
 
-@route("PATCH", "/users/{user_id}", scope="users:write")
+@route('PATCH', '/users/{user_id}', scope='users:write')
 def patch_user(call):
     """The address cannot be changed."""
     body, row = uploads.fields_of(call, (), CHANGES), _find_user(call)
-    role, date = body.get("role", row["role"]), body.get("scheduled_deactivation_date")
-    if "role" in body and row["role"] == "BUSINESS_OWNER" and role != "BUSINESS_OWNER":
-        raise _field_refusal("role", "The owner stays the owner.")
-    if role != row["role"] or date:
-        _check_role(role, date, owner=row["role"] == "BUSINESS_OWNER")
-    values = {name: body[name] for name in ("first_name", "is_manager", "last_name", "role") if name in body}
-    values.update(_linked_fields(call.state, body, row, body.get("auto_promote")))
-    if "scheduled_deactivation_date" in body:
-        values["scheduled_deactivation_date"] = parse_midnight(date)
-    change_user(call.state, row["id"], **values)
+    role, date = body.get('role', row['role']), body.get('scheduled_deactivation_date')
+    if 'role' in body and row['role'] == 'BUSINESS_OWNER' and role != 'BUSINESS_OWNER':
+        raise _field_refusal('role', 'The owner stays the owner.')
+    if role != row['role'] or date:
+        _check_role(role, date, owner=row['role'] == 'BUSINESS_OWNER')
+    values = {name: body[name] for name in ('first_name', 'is_manager', 'last_name', 'role') if name in body}
+    values.update(_linked_fields(call.state, body, row, body.get('auto_promote')))
+    if 'scheduled_deactivation_date' in body:
+        values['scheduled_deactivation_date'] = parse_midnight(date)
+    change_user(call.state, row['id'], **values)
     return None, 204
 
 
-@route("PATCH", "/users/{user_id}/deactivate", scope="users:write")
+@route('PATCH', '/users/{user_id}/deactivate', scope='users:write')
 def deactivate_user(call):
     row = _find_user(call)
-    if row["role"] == "BUSINESS_OWNER":
-        raise _field_refusal("user_id", "The owner cannot be deactivated.")
-    if row["status"] != "USER_INACTIVE":
-        change_user(call.state, row["id"], status="USER_INACTIVE")
+    if row['role'] == 'BUSINESS_OWNER':
+        raise _field_refusal('user_id', 'The owner cannot be deactivated.')
+    if row['status'] != 'USER_INACTIVE':
+        change_user(call.state, row['id'], status='USER_INACTIVE')
     return {}
 
 
-@route("PATCH", "/users/{user_id}/reactivate", scope="users:write")
+@route('PATCH', '/users/{user_id}/reactivate', scope='users:write')
 def reactivate_user(call):
     """Who had not come in yet is where they were: a draft, or invited."""
     row = _find_user(call)
-    if row["status"] in OUT:
-        change_user(call.state, row["id"], status=row.get("_before") or "USER_ACTIVE")
+    if row['status'] in OUT:
+        change_user(call.state, row['id'], status=row.get('_before') or 'USER_ACTIVE')
     return {}
 
 
-@route("POST", "/users/{user_id}/invite", scope="users:write")
+@route('POST', '/users/{user_id}/invite', scope='users:write')
 def invite_user(call):
-    body, row = uploads.fields_of(call, ("action",), ("invitation_time",)), _find_user(call)
-    action = body["action"]
-    if action == "DESCHEDULE":
-        change_user(call.state, row["id"], scheduled_invitation_date=None)
-    elif row["status"] != "USER_DRAFT":
-        raise _field_refusal("action", "The user is not a draft.")
-    elif action == "SEND_NOW":
-        send_invitation(call.state, row["id"])
+    body, row = uploads.fields_of(call, ('action',), ('invitation_time',)), _find_user(call)
+    action = body['action']
+    if action == 'DESCHEDULE':
+        change_user(call.state, row['id'], scheduled_invitation_date=None)
+    elif row['status'] != 'USER_DRAFT':
+        raise _field_refusal('action', 'The user is not a draft.')
+    elif action == 'SEND_NOW':
+        send_invitation(call.state, row['id'])
     else:
-        change_user(call.state, row["id"], scheduled_invitation_date=_invitation_time(body))
+        change_user(call.state, row['id'], scheduled_invitation_date=_invitation_time(body))
     return {}
 
 
 def _find_user(call):
     run_due_tasks(call.state)
-    return call.row("users", "user_id")
+    return call.row('users', 'user_id')
 
 
 def _field_refusal(field, message):
-    return RampError(400, "DEVELOPER_7001", message, {field: [message]})
+    return RampError(400, 'DEVELOPER_7001', message, {field: [message]})
 
 
 def _check_role(role, deactivation, owner=False):
-    if role == "BUSINESS_OWNER" and not owner:
-        raise _field_refusal("role", "Nobody can be made the owner.")
-    if deactivation and role in ("BUSINESS_ADMIN", "BUSINESS_OWNER"):
-        raise _field_refusal("scheduled_deactivation_date", "Cannot be set for admins or owners.")
+    if role == 'BUSINESS_OWNER' and not owner:
+        raise _field_refusal('role', 'Nobody can be made the owner.')
+    if deactivation and role in ('BUSINESS_ADMIN', 'BUSINESS_OWNER'):
+        raise _field_refusal('scheduled_deactivation_date', 'Cannot be set for admins or owners.')
 
 
 def _linked_fields(store, body, row=None, promote=False):
     """Department, location (and the entity with it) and manager, as far as the body names them."""
     values = {}
-    for name, table in (("department_id", "departments"), ("location_id", "locations"), ("direct_manager_id", "users")):
+    for name, table in (('department_id', 'departments'), ('location_id', 'locations'), ('direct_manager_id', 'users')):
         if body.get(name) is not None and body[name] not in store[table]:
-            raise _field_refusal(name, "There is no such object.")
-    if "department_id" in body:
-        values["department_id"] = body["department_id"]
-    if "location_id" in body:
-        values.update(_location_fields(store, body["location_id"]))
-    if "direct_manager_id" in body:
-        values["manager_id"] = body["direct_manager_id"]
-    if values.get("manager_id"):
-        manager = store["users"].rows[values["manager_id"]]
-        if row and _reports_to(store, manager, row["id"]):
-            raise _field_refusal("direct_manager_id", "The manager reports to the user.")
-        if not manager["is_manager"]:
+            raise _field_refusal(name, 'There is no such object.')
+    if 'department_id' in body:
+        values['department_id'] = body['department_id']
+    if 'location_id' in body:
+        values.update(_location_fields(store, body['location_id']))
+    if 'direct_manager_id' in body:
+        values['manager_id'] = body['direct_manager_id']
+    if values.get('manager_id'):
+        manager = store['users'].rows[values['manager_id']]
+        if row and _reports_to(store, manager, row['id']):
+            raise _field_refusal('direct_manager_id', 'The manager reports to the user.')
+        if not manager['is_manager']:
             if not promote:
-                raise _field_refusal("direct_manager_id", "The user is not a manager.")
-            change_user(store, manager["id"], is_manager=True)
+                raise _field_refusal('direct_manager_id', 'The user is not a manager.')
+            change_user(store, manager['id'], is_manager=True)
     return values
 
 
 def _location_fields(store, location_id):
-    location = location_id and store["locations"].rows[location_id]
-    return {"location_id": location_id, "entity_id": location and location["entity_id"]}
+    location = location_id and store['locations'].rows[location_id]
+    return {'location_id': location_id, 'entity_id': location and location['entity_id']}
 
 
 def _reports_to(store, row, ident):
     seen = set()
-    while row and row["id"] not in seen:
-        if row["id"] == ident:
+    while row and row['id'] not in seen:
+        if row['id'] == ident:
             return True
-        seen.add(row["id"])
-        row = store["users"].get(row["manager_id"])
+        seen.add(row['id'])
+        row = store['users'].get(row['manager_id'])
     return False
 
 
 def _invitation_time(body):
-    if not body.get("invitation_time"):
-        raise _field_refusal("invitation_time", "Missing data for required field.")
-    at = datetime.fromisoformat(body["invitation_time"].replace("Z", "+00:00"))
+    if not body.get('invitation_time'):
+        raise _field_refusal('invitation_time', 'Missing data for required field.')
+    at = datetime.fromisoformat(body['invitation_time'].replace('Z', '+00:00'))
     if not at.tzinfo:
-        raise _field_refusal("invitation_time", "Must have a time zone.")
+        raise _field_refusal('invitation_time', 'Must have a time zone.')
     return iso_text(at)
 
 
 # -- making
 
 # Fields of a user that nobody has filled in yet.
-UNSET = ("employee_id", "phone", "manager_id", "scheduled_deactivation_date", "scheduled_invitation_date", "_before")
+UNSET = ('employee_id', 'phone', 'manager_id', 'scheduled_deactivation_date', 'scheduled_invitation_date', '_before')
 
 
 def make_user(state, first_name, last_name, email, location=None, department=None, **values):
     """A user who is there already; returns the row. `location` and `department` are rows; the entity is the location's."""
-    business = next(iter(state["business"]), None)
+    business = next(iter(state['business']), None)
     row = {
-        **blank_row(UNSET, ("custom_fields",)),
-        "id": state.stable_id("user", email),
-        "business_id": business and business["id"],
-        "first_name": first_name,
-        "last_name": last_name,
-        "email": email,
-        "role": "BUSINESS_USER",
-        "status": "USER_ACTIVE",
-        "is_manager": False,
-        "department_id": department and department["id"],
-        "location_id": location and location["id"],
-        "entity_id": location and location["entity_id"],
-        "_broken": False,
+        **blank_row(UNSET, ('custom_fields',)),
+        'id': state.stable_id('user', email),
+        'business_id': business and business['id'],
+        'first_name': first_name,
+        'last_name': last_name,
+        'email': email,
+        'role': 'BUSINESS_USER',
+        'status': 'USER_ACTIVE',
+        'is_manager': False,
+        'department_id': department and department['id'],
+        'location_id': location and location['id'],
+        'entity_id': location and location['entity_id'],
+        '_broken': False,
     }
-    refuse_unknown("A user", row, values, ("_broken",))
-    return state["users"].add({**row, **values})
+    refuse_unknown('A user', row, values, ('_broken',))
+    return state['users'].add({**row, **values})
 
 
 def change_user(store, ident, /, **changes):
     """Change a user, as people do in Ramp; a `location_id` brings its entity. Returns the row."""
-    row = store["users"].rows[ident]
-    refuse_unknown("A user", row, changes)
-    if "location_id" in changes:
-        changes = {**_location_fields(store, changes["location_id"]), **changes}
-    if changes.get("status") in OUT and row["status"] not in OUT:
-        changes["_before"] = row["status"]
-    return store["users"].update(ident, **changes)
+    row = store['users'].rows[ident]
+    refuse_unknown('A user', row, changes)
+    if 'location_id' in changes:
+        changes = {**_location_fields(store, changes['location_id']), **changes}
+    if changes.get('status') in OUT and row['status'] not in OUT:
+        changes['_before'] = row['status']
+    return store['users'].update(ident, **changes)
 
 
 def send_invitation(store, ident, /):
     """A real e-mail, in Ramp: it is in `State.mails`. Returns the row."""
-    row = store["users"].rows[ident]
-    store.mails.append({"kind": "invitation", "to": row["email"], "time": store.now()})
-    return change_user(store, ident, status="INVITE_PENDING", scheduled_invitation_date=None)
+    row = store['users'].rows[ident]
+    store.mails.append({'kind': 'invitation', 'to': row['email'], 'time': store.now()})
+    return change_user(store, ident, status='INVITE_PENDING', scheduled_invitation_date=None)
 
 
 # -- tasks
@@ -244,43 +254,51 @@ def send_invitation(store, ident, /):
 def defer_user(store, values, seconds=0, /):
     """A task that makes a user of `values` in that many seconds; None: not before `finish_tasks`. Returns its row."""
     due = None if seconds is None else iso_text(store.clock() + timedelta(seconds=seconds))
-    owner = next(iter(store["users"]), None)
-    return store["user_tasks"].add({
-        "id": store.new_id(), "status": "STARTED", "context": {"acting_user_id": owner["id"]} if owner else {}, "data": {},
-        "_begins": store.now(), "_due": due, "_values": values})
+    owner = next(iter(store['users']), None)
+    return store['user_tasks'].add(
+        {
+            'id': store.new_id(),
+            'status': 'STARTED',
+            'context': {'acting_user_id': owner['id']} if owner else {},
+            'data': {},
+            '_begins': store.now(),
+            '_due': due,
+            '_values': values,
+        }
+    )
 
 
 def finish_tasks(store, ident=None, /, error=None):
     """Finish a task, or all that are open, now; with `error` (a text) they fail. Returns their ids."""
-    found = [row["id"] for row in store["user_tasks"] if row["status"] in OPEN_TASKS and ident in (None, row["id"])]
+    found = [row['id'] for row in store['user_tasks'] if row['status'] in OPEN_TASKS and ident in (None, row['id'])]
     for task_id in found:
-        _finish_task(store, store["user_tasks"].rows[task_id], error)
+        _finish_task(store, store['user_tasks'].rows[task_id], error)
     return found
 
 
 def run_due_tasks(store):
     """Let what was to happen by now have happened: tasks, invitations, deactivations."""
     now = store.now()
-    for row in list(store["user_tasks"]):
-        if row["status"] in OPEN_TASKS and row["_due"] is not None and row["_due"] <= now:
+    for row in list(store['user_tasks']):
+        if row['status'] in OPEN_TASKS and row['_due'] is not None and row['_due'] <= now:
             _finish_task(store, row)
-        elif row["status"] == "STARTED" and row["_begins"] < now:
-            store["user_tasks"].update(row["id"], status="IN_PROGRESS")
-    for row in list(store["users"]):
-        if row["status"] == "USER_DRAFT" and (row.get("scheduled_invitation_date") or "~") <= now:
-            send_invitation(store, row["id"])
-        if row["status"] == "USER_ACTIVE" and (row.get("scheduled_deactivation_date") or "~") <= now:
-            change_user(store, row["id"], status="USER_INACTIVE")
+        elif row['status'] == 'STARTED' and row['_begins'] < now:
+            store['user_tasks'].update(row['id'], status='IN_PROGRESS')
+    for row in list(store['users']):
+        if row['status'] == 'USER_DRAFT' and (row.get('scheduled_invitation_date') or '~') <= now:
+            send_invitation(store, row['id'])
+        if row['status'] == 'USER_ACTIVE' and (row.get('scheduled_deactivation_date') or '~') <= now:
+            change_user(store, row['id'], status='USER_INACTIVE')
 
 
 def _finish_task(store, row, error=None):
-    values = dict(row["_values"])
-    if not error and store["users"].named(values["email"].lower()):
-        error = "A user with this email already exists"
+    values = dict(row['_values'])
+    if not error and store['users'].named(values['email'].lower()):
+        error = 'A user with this email already exists'
     if error:
-        return store["user_tasks"].update(row["id"], status="ERROR", data={"error": error})
-    invited = values["status"] == "INVITE_PENDING"
-    user = make_user(store, values.pop("first_name"), values.pop("last_name"), values.pop("email"), **values)
+        return store['user_tasks'].update(row['id'], status='ERROR', data={'error': error})
+    invited = values['status'] == 'INVITE_PENDING'
+    user = make_user(store, values.pop('first_name'), values.pop('last_name'), values.pop('email'), **values)
     if invited:
-        send_invitation(store, user["id"])
-    return store["user_tasks"].update(row["id"], status="SUCCESS", data={"user_id": user["id"]})
+        send_invitation(store, user['id'])
+    return store['user_tasks'].update(row['id'], status='SUCCESS', data={'user_id': user['id']})

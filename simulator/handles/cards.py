@@ -7,7 +7,7 @@ class CardHandles:
     def add_transaction(self, **values):
         """A transaction; see `endpoints.transactions.make_transaction` for the values. Returns its id."""
         with self.state.lock:
-            return transactions.make_transaction(self.state, **values)["id"]
+            return transactions.make_transaction(self.state, **values)['id']
 
     def update_transaction(self, ident, **changes):
         """Change wire fields, or `amount_minor`, `lines`, ... as in `add_transaction`; moves `updated_at`."""
@@ -22,7 +22,7 @@ class CardHandles:
     def add_repayment(self, **values):
         """A repayment; see `endpoints.repayments.make_repayment` for the values. Returns its id."""
         with self.state.lock:
-            return repayments.make_repayment(self.state, **values)["id"]
+            return repayments.make_repayment(self.state, **values)['id']
 
     def close_statement(self, end, start=None, **values):
         """A statement over what is on none yet; see `endpoints.statements.close_statement` for the values.
@@ -30,7 +30,7 @@ class CardHandles:
         Returns its id.
         """
         with self.state.lock:
-            return statements.close_statement(self.state, end, start, **values)["id"]
+            return statements.close_statement(self.state, end, start, **values)['id']
 
     def update_statement(self, ident, section=None, **changes):
         """Make it wrong, or add and remove lines; see `endpoints.statements.change_statement`."""
@@ -48,7 +48,7 @@ class CardHandles:
         Returns its id.
         """
         with self.state.lock:
-            return transfers.make_transfer(self.state, **values)["id"]
+            return transfers.make_transfer(self.state, **values)['id']
 
     def move_transfer(self, ident, status, **values):
         """Another status; see `endpoints.transfers.move_transfer`."""
@@ -58,7 +58,7 @@ class CardHandles:
     def add_cashback(self, **values):
         """A cashback; see `endpoints.cashbacks.make_cashback` for the values. Returns its id."""
         with self.state.lock:
-            return cashbacks.make_cashback(self.state, **values)["id"]
+            return cashbacks.make_cashback(self.state, **values)['id']
 
     def totals(self, **kwargs):
         with self.state.lock:

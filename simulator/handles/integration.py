@@ -8,7 +8,7 @@ class IntegrationHandles:
     def subscribe(self, url, kinds=events.TYPES, headers=None):
         """An active subscription, without the handshake; returns its row, with `_secret`."""
         with self.state.lock:
-            return webhooks.make_webhook(self.state, url, kinds, headers, status="active")
+            return webhooks.make_webhook(self.state, url, kinds, headers, status='active')
 
     def export_elsewhere(self, sync_type, ident):
         """Another accounting system tells the outcome of an object (ready or not); it need not hold the seat."""
@@ -21,7 +21,7 @@ class IntegrationHandles:
         with self.state.lock:
             return self.state[table].remove(ident)
 
-    def seat(self, name, connection_type="DIRECT"):
+    def seat(self, name, connection_type='DIRECT'):
         """Another accounting provider takes the business's one seat; ours, if there, is unlinked."""
         with self.state.lock:
             return accounting_connection.take_seat(self.state, name, connection_type, owner=None)

@@ -8,7 +8,7 @@ class PayableHandles:
     def add_vendor(self, *name, **values):
         """A vendor who is paid; see `endpoints.vendors.make_vendor` for the values. Returns its id."""
         with self.state.lock:
-            return vendors.make_vendor(self.state, *name, **values)["id"]
+            return vendors.make_vendor(self.state, *name, **values)['id']
 
     def update_vendor(self, ident, **changes):
         with self.state.lock:
@@ -17,7 +17,7 @@ class PayableHandles:
     def add_bill(self, **values):
         """A bill; see `endpoints.bills.make_bill` for the values. Returns its id."""
         with self.state.lock:
-            return bills.make_bill(self.state, **values)["id"]
+            return bills.make_bill(self.state, **values)['id']
 
     def update_bill(self, ident, **changes):
         """Change wire fields, or `amount_minor`, `lines`, `account`, ... as in `add_bill`."""
@@ -39,7 +39,7 @@ class PayableHandles:
     def add_vendor_credit(self, **values):
         """A vendor credit; see `endpoints.vendor_credits.make_credit` for the values. Returns its id."""
         with self.state.lock:
-            return vendor_credits.make_credit(self.state, **values)["id"]
+            return vendor_credits.make_credit(self.state, **values)['id']
 
     def apply_vendor_credit(self, ident, bill, amount_minor=None):
         """Use a credit for a bill; returns the minor units used."""
@@ -59,7 +59,7 @@ class PayableHandles:
     def add_reimbursement(self, **values):
         """A reimbursement; see `endpoints.reimbursements.make_reimbursement` for the values. Returns its id."""
         with self.state.lock:
-            return reimbursements.make_reimbursement(self.state, **values)["id"]
+            return reimbursements.make_reimbursement(self.state, **values)['id']
 
     def update_reimbursement(self, ident, **changes):
         """Change wire fields, or `amount_minor`, `lines`, ... as in `add_reimbursement`; moves `updated_at`."""

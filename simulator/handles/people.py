@@ -4,10 +4,10 @@ from ..endpoints import users
 
 
 class PeopleHandles:
-    def add_user(self, first_name="Ada", last_name="Lovelace", email="ada@example.com", **values):
+    def add_user(self, first_name='Ada', last_name='Lovelace', email='ada@example.com', **values):
         """A user; see `endpoints.users.make_user` for the values. Returns the id."""
         with self.state.lock:
-            return users.make_user(self.state, first_name, last_name, email, **values)["id"]
+            return users.make_user(self.state, first_name, last_name, email, **values)['id']
 
     def update_user(self, ident, **changes):
         """Change wire fields of a user; an invitation is accepted by the status USER_ACTIVE."""

@@ -7,7 +7,7 @@ class ProcurementHandles:
     def add_purchase_order(self, **values):
         """A purchase order; see `endpoints.purchase_orders.make_order` for the values. Returns its id."""
         with self.state.lock:
-            return purchase_orders.make_order(self.state, **values)["id"]
+            return purchase_orders.make_order(self.state, **values)['id']
 
     def update_purchase_order(self, ident, **changes):
         """Change wire fields, or `lines`, `approved`, ... as in `add_purchase_order`."""
@@ -21,7 +21,7 @@ class ProcurementHandles:
     def bill_purchase_order(self, ident, quantities=None, **values):
         """A bill matched with an order and its receipts; see `endpoints.purchase_orders.bill_order`. Returns its id."""
         with self.state.lock:
-            return purchase_orders.bill_order(self.state, ident, quantities, **values)["id"]
+            return purchase_orders.bill_order(self.state, ident, quantities, **values)['id']
 
     def ordered(self, ident):
         """What was received and billed, line by line; see `endpoints.purchase_orders.line_totals`."""
@@ -31,7 +31,7 @@ class ProcurementHandles:
     def add_item_receipt(self, order, lines=None, **values):
         """A receipt of an order; see `endpoints.item_receipts.make_item_receipt` for the values. Returns its id."""
         with self.state.lock:
-            return item_receipts.make_item_receipt(self.state, order, lines, **values)["id"]
+            return item_receipts.make_item_receipt(self.state, order, lines, **values)['id']
 
     def remove_item_receipt(self, ident):
         with self.state.lock:

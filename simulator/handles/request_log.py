@@ -11,14 +11,14 @@ class RequestLog:
         return [
             entry
             for entry in self.requests
-            if entry["method"] != "GET"
-            and entry["path"].startswith(API)
-            and not entry["path"].startswith(API + "/token")
+            if entry['method'] != 'GET'
+            and entry['path'].startswith(API)
+            and not entry['path'].startswith(API + '/token')
         ]
 
     def counts(self):
         """Requests per "METHOD /path"."""
-        return Counter(f"{entry['method']} {entry['path']}" for entry in self.requests)
+        return Counter(f'{entry["method"]} {entry["path"]}' for entry in self.requests)
 
     def successes(self, sync_type=None):
         """{object id: [reference_id, ...]} of every success accepted; more than one is a double effect.
@@ -27,8 +27,8 @@ class RequestLog:
         """
         found = {}
         for entry in self.state.journal:
-            if entry["ok"] and sync_type in (None, entry["sync_type"]):
-                found.setdefault(entry["id"], []).append(entry["reference_id"])
+            if entry['ok'] and sync_type in (None, entry['sync_type']):
+                found.setdefault(entry['id'], []).append(entry['reference_id'])
         return found
 
     def export_errors(self, ident):
@@ -43,6 +43,6 @@ class RequestLog:
         """Neither an answer off the contract, nor an error inside, nor a token sent to a file's storage."""
         trouble = self.contract_violations + self.errors
         if self.leaked_tokens:
-            trouble.append(f"{self.leaked_tokens} tokens were sent to pre-signed links")
+            trouble.append(f'{self.leaked_tokens} tokens were sent to pre-signed links')
         if trouble:
-            raise AssertionError("\n".join(map(str, trouble)))
+            raise AssertionError('\n'.join(map(str, trouble)))

@@ -1,4 +1,5 @@
 """What is owed on cards, as the books and Ramp have it: what must hold whatever happened, in SQL of its own."""
+
 from collections import Counter
 
 from books import rows
@@ -15,8 +16,14 @@ def assert_cards(cursor, ramp):
         ('card liability', unequal(on_cards(cursor, ramp), on_cards_in_ramp(cursor, ramp))),
         ('card liability in the currency of the company', left_over(cursor, ramp)),
         ('not applied', not_applied(cursor, ramp)),
-        ('reversed twice', rows(cursor, """
-            SELECT reversed_entry_id, count(*) FROM account_move WHERE reversed_entry_id IS NOT NULL GROUP BY 1 HAVING count(*) > 1""")),
+        (
+            'reversed twice',
+            rows(
+                cursor,
+                """
+            SELECT reversed_entry_id, count(*) FROM account_move WHERE reversed_entry_id IS NOT NULL GROUP BY 1 HAVING count(*) > 1""",
+            ),
+        ),
         ('numbers', gaps(cursor)),
         ('unbalanced', unbalanced(cursor)),
     ):
@@ -25,7 +32,10 @@ def assert_cards(cursor, ramp):
 
 def booked_in(cursor):
     """(flow, Ramp id) of what the ledger says is in the books."""
-    return {(row['flow'], row['ramp_id']) for row in rows(cursor, 'SELECT flow, ramp_id FROM ramp_record WHERE res_id IS NOT NULL')}
+    return {
+        (row['flow'], row['ramp_id'])
+        for row in rows(cursor, 'SELECT flow, ramp_id FROM ramp_record WHERE res_id IS NOT NULL')
+    }
 
 
 def sections(ramp):
@@ -48,44 +58,67 @@ def moved(ramp):
 def stated(cursor, ramp):
     """(id of the statement, entity, currency) of the sections that are in the books."""
     booked = booked_in(cursor)
-    return {(statement['id'], section['entity_id'], currency) for statement, section, currency in sections(ramp)
-            if ('statement', section['id']) in booked}
+    return {
+        (statement['id'], section['entity_id'], currency)
+        for statement, section, currency in sections(ramp)
+        if ('statement', section['id']) in booked
+    }
 
 
 def wrong_objects(cursor, ramp):
     """Documents that are missing, there twice, or not what Ramp was told."""
     moves, ledger = documents(cursor)
     wrong, live = {}, {}
-    for row in rows(cursor, """
+    for row in rows(
+        cursor,
+        """
             SELECT p.ramp_id, p.id, EXISTS (SELECT FROM account_move r WHERE r.reversed_entry_id = p.move_id) AS undone, m.state
-              FROM account_payment p LEFT JOIN account_move m ON m.id = p.move_id WHERE p.ramp_id IS NOT NULL"""):
+              FROM account_payment p LEFT JOIN account_move m ON m.id = p.move_id WHERE p.ramp_id IS NOT NULL""",
+    ):
         live.setdefault(row['ramp_id'], []).append(row)
     for row in ramp.state['transfers']:
-        found, record = [payment for payment in live.get(row['id'], ()) if not payment['undone']], ledger.get(('transfer', row['id']))
+        found, record = (
+            [payment for payment in live.get(row['id'], ()) if not payment['undone']],
+            ledger.get(('transfer', row['id'])),
+        )
         is_booked = row['sync_status'] == 'SYNCED' and row['status'] not in FAILED
         told = ramp.successes('TRANSFER_SYNC').get(row['id'], [])
-        if is_booked != (len(found) == 1) or is_booked and (
-                (record['res_model'], record['res_id'], record['state'], found[0]['state']) != (
-                    'account.payment', found[0]['id'], 'confirmed', 'posted')):
-            wrong[row['_label'] or row['id']] = f"Ramp says {row['sync_status']}, {row['status']}, the books {found}, the ledger {record}"
-        elif told and told != [f"account.payment,{live[row['id']][0]['id']}"]:
+        if (
+            is_booked != (len(found) == 1)
+            or is_booked
+            and (
+                (record['res_model'], record['res_id'], record['state'], found[0]['state'])
+                != ('account.payment', found[0]['id'], 'confirmed', 'posted')
+            )
+        ):
+            wrong[row['_label'] or row['id']] = (
+                f'Ramp says {row["sync_status"]}, {row["status"]}, the books {found}, the ledger {record}'
+            )
+        elif told and told != [f'account.payment,{live[row["id"]][0]["id"]}']:
             wrong[row['_label'] or row['id']] = f'Ramp was told {told}, the books have {live[row["id"]]}'
     bills = {}
     for statement, section, currency in sections(ramp):
         found, record = moves.get(section['id'], []), ledger.get(('statement', section['id']))
-        if bool(record and record['res_id']) != bool(found) or len(found) > 1 or found and not is_its_own(record, found[0]):
-            wrong[f"{statement['_label']} {currency}"] = f'the books {found}, the ledger {record}'
+        if (
+            bool(record and record['res_id']) != bool(found)
+            or len(found) > 1
+            or found
+            and not is_its_own(record, found[0])
+        ):
+            wrong[f'{statement["_label"]} {currency}'] = f'the books {found}, the ledger {record}'
         elif found:
             bills[statement['id'], section['entity_id'], currency] = found[0]['id']
     for row in ramp.state['cashbacks']:
         told = ramp.successes('STATEMENT_CREDIT_SYNC').get(row['id'], [])
         bill = bills.get((row['_statement_id'], row['entity_id'], row['amount']['currency_code']))
         if (row['sync_status'] == 'SYNCED') != bool(told) or told and told != [f'account.move,{bill}']:
-            wrong[row['_label'] or row['id']] = f"Ramp says {row['sync_status']} and was told {told}, its bill is {bill}"
+            wrong[row['_label'] or row['id']] = (
+                f'Ramp says {row["sync_status"]} and was told {told}, its bill is {bill}'
+            )
     for row in ramp.state['transactions']:
         found = moves.get(row['id'], [])
         if (row['sync_status'] == 'SYNCED') != (len(found) == 1):
-            wrong[row['_label'] or row['id']] = f"Ramp says {row['sync_status']}, the books have {found}"
+            wrong[row['_label'] or row['id']] = f'Ramp says {row["sync_status"]}, the books have {found}'
     return wrong
 
 
@@ -100,8 +133,14 @@ ENTRIES = """
       LEFT JOIN account_move o ON o.id = m.reversed_entry_id
       LEFT JOIN account_payment q ON q.move_id = o.id
 """
-CARD = ENTRIES + ' WHERE a.id IN (SELECT j.default_account_id FROM account_journal j JOIN ramp_connection r ON r.card_journal_id = j.id)'
-PAYABLE = ENTRIES + " WHERE a.account_type = 'liability_payable' AND l.partner_id IN (SELECT ramp_partner_id FROM ramp_connection)"
+CARD = (
+    ENTRIES
+    + ' WHERE a.id IN (SELECT j.default_account_id FROM account_journal j JOIN ramp_connection r ON r.card_journal_id = j.id)'
+)
+PAYABLE = (
+    ENTRIES
+    + " WHERE a.account_type = 'liability_payable' AND l.partner_id IN (SELECT ramp_partner_id FROM ramp_connection)"
+)
 
 
 def entity_of(ramp):
@@ -121,7 +160,11 @@ def on_cards_in_ramp(cursor, ramp):
     """What is synced and not on a statement that is booked."""
     found, bills = Counter(), stated(cursor, ramp)
     for flow, row, currency, minor, statement in moved(ramp):
-        if flow == 'transaction' and row['sync_status'] == 'SYNCED' and (statement, row['entity_id'], currency) not in bills:
+        if (
+            flow == 'transaction'
+            and row['sync_status'] == 'SYNCED'
+            and (statement, row['entity_id'], currency) not in bills
+        ):
             found[row['entity_id'], currency] += major(minor, currency)
     return found
 
@@ -139,7 +182,8 @@ def owed_in_ramp(cursor, ramp):
     found, bills = Counter(), stated(cursor, ramp)
     for flow, row, currency, minor, statement in moved(ramp):
         if (statement, row['entity_id'], currency) in bills or (
-                flow == 'transfer' and row['sync_status'] == 'SYNCED' and row['status'] not in FAILED):
+            flow == 'transfer' and row['sync_status'] == 'SYNCED' and row['status'] not in FAILED
+        ):
             found[row['entity_id'], currency] += major(minor, currency)
     return found
 

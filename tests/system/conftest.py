@@ -1,4 +1,7 @@
-"""Real Odoo processes on a real PostgreSQL, a simulated Ramp over HTTP, real SIGKILL. Run with `./dev test --only system`."""
+"""Real Odoo processes on a real PostgreSQL, a simulated Ramp over HTTP, real SIGKILL. Run with `./dev test --only
+system`.
+"""
+
 import os
 import sys
 from collections import Counter
@@ -12,12 +15,19 @@ import selection
 from stage import Stage
 
 SCENE = {  # of tests that do not say which
-    'test_payables_crash': 'bills', 'test_statement_crash': 'cards later', 'test_lifecycle_crash': 'one database',
-    'test_server_crash': 'one server'}
+    'test_payables_crash': 'bills',
+    'test_statement_crash': 'cards later',
+    'test_lifecycle_crash': 'one database',
+    'test_server_crash': 'one server',
+}
 # a server of its own takes a minute to be made
 collect_ignore = [] if selection.FULL else ['test_server_crash.py']
 LONG = {  # of files: how many of the others a test takes as long as
-    'test_lifecycle_crash': 12, 'test_countries': 20, 'test_memory': 15, 'test_lifecycle': 12}
+    'test_lifecycle_crash': 12,
+    'test_countries': 20,
+    'test_memory': 15,
+    'test_lifecycle': 12,
+}
 
 
 def pytest_report_header():
@@ -26,8 +36,8 @@ def pytest_report_header():
 
 @pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the marks in the same hook
 def pytest_collection_modifyitems(items):
-    """Tests of one scene on one worker: its undisturbed run is made once. The others go wherever there is time, and last what is short:
-    a long one that begins last leaves the other cores without work.
+    """Tests of one scene on one worker: its undisturbed run is made once. The others go wherever there is time, and
+    last what is short: a long one that begins last leaves the other cores without work.
     """
     items[:] = [item for item in items if not has_no_case(item)]
     tests = Counter()
@@ -42,7 +52,9 @@ def pytest_collection_modifyitems(items):
 
 def has_no_case(item):
     """pytest would skip it. In a full run each kill has a case of its own, so none is left to those that kill in turn."""
-    return any(mark.kwargs.get('reason', '').startswith('got empty parameter set') for mark in item.iter_markers('skip'))
+    return any(
+        mark.kwargs.get('reason', '').startswith('got empty parameter set') for mark in item.iter_markers('skip')
+    )
 
 
 def group_of(item):
@@ -53,7 +65,9 @@ def group_of(item):
 def pytest_collection_finish(session):
     """What is not seen to be a group is made by each worker for itself, and takes twice the time."""
     if os.environ.get('PYTEST_XDIST_WORKER') and not session.config.option.collectonly:
-        alone = [item.nodeid for item in session.items if item.get_closest_marker('xdist_group') and '@' not in item.nodeid]
+        alone = [
+            item.nodeid for item in session.items if item.get_closest_marker('xdist_group') and '@' not in item.nodeid
+        ]
         assert not alone, f'pytest-xdist does not see the groups of {alone}'
 
 

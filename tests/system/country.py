@@ -1,6 +1,7 @@
-"""In a process of its own, because a registry is rebuilt: the demo's months in a company of another country, currency or habit; prints
-what it found.
+"""In a process of its own, because a registry is rebuilt: the demo's months in a company of another country, currency
+or habit; prints what it found.
 """
+
 import json
 import sys
 from pathlib import Path
@@ -18,11 +19,19 @@ RATES = {**odoo_env.RATES, 'USD': 1.0, 'CAD': 1.36, 'MXN': 17.1, 'RON': 4.58, 'K
 
 def pay_taxes_on_payment(env):
     company = env.company
-    waiting = env['account.account'].create({
-        'name': 'Taxes of what is not paid', 'code': '199901', 'account_type': 'asset_current', 'reconcile': True,
-        'company_ids': [(6, 0, company.ids)]})
+    waiting = env['account.account'].create(
+        {
+            'name': 'Taxes of what is not paid',
+            'code': '199901',
+            'account_type': 'asset_current',
+            'reconcile': True,
+            'company_ids': [(6, 0, company.ids)],
+        }
+    )
     company.tax_exigibility = True
-    taxes = env['account.tax'].search([('company_id', '=', company.id), ('type_tax_use', '=', 'purchase'), ('amount_type', '=', 'percent')])
+    taxes = env['account.tax'].search(
+        [('company_id', '=', company.id), ('type_tax_use', '=', 'purchase'), ('amount_type', '=', 'percent')]
+    )
     taxes.write({'tax_exigibility': 'on_payment', 'cash_basis_transition_account_id': waiting.id})
 
 
@@ -53,7 +62,9 @@ HABITS = {
 
 
 def settle(env, chart, currency, habit):
-    """Give the company another country, its chart of accounts and its currency, or another one, rates of all others, and a habit."""
+    """Give the company another country, its chart of accounts and its currency, or another one, rates of all others,
+    and a habit.
+    """
     company = env.company
     country = env['account.chart.template']._get_chart_template_mapping()[chart].get('country_id')
     if country:
@@ -69,9 +80,14 @@ def settle(env, chart, currency, habit):
         currency.active = True
         currency.rate_ids.unlink()
         if currency != company.currency_id:
-            env['res.currency.rate'].create({
-                'currency_id': currency.id, 'name': '2020-01-01', 'company_id': company.id,
-                'rate': RATES[currency.name] / RATES[company.currency_id.name]})
+            env['res.currency.rate'].create(
+                {
+                    'currency_id': currency.id,
+                    'name': '2020-01-01',
+                    'company_id': company.id,
+                    'rate': RATES[currency.name] / RATES[company.currency_id.name],
+                }
+            )
     env.cr.commit()
     return company.currency_id.name
 
@@ -93,11 +109,17 @@ def main(database, chart, currency, habit, seed):
     with environment(database) as env:
         currency = settle(env, chart, currency, habit)
     with simulator() as ramp:
-        result = demo.run_demo(ramp, SimpleNamespace(
-            database=database, seed=int(seed), transactions=60, bills=24, reimbursements=16, orders=6))
+        result = demo.run_demo(
+            ramp,
+            SimpleNamespace(database=database, seed=int(seed), transactions=60, bills=24, reimbursements=16, orders=6),
+        )
     with environment(database) as env:
         found = documents(env)
-    print(json.dumps({'currency': currency, 'problems': result['problems'], 'flows': result['flows'], **found}, default=str))
+    print(
+        json.dumps(
+            {'currency': currency, 'problems': result['problems'], 'flows': result['flows'], **found}, default=str
+        )
+    )
 
 
 if __name__ == '__main__':

@@ -1,4 +1,7 @@
-"""In a process of its own, because a registry is rebuilt: connect and book, upgrade, uninstall; prints what was found, as JSON."""
+"""In a process of its own, because a registry is rebuilt: connect and book, upgrade, uninstall; prints what was found,
+as JSON.
+"""
+
 import json
 import sys
 from pathlib import Path
@@ -13,10 +16,14 @@ def business(env, journal):
     moves = env['account.move'].search([('journal_id', '=', journal)])
     expenses = env['hr.expense'].search([])
     return {
-        'entries': sorted(moves.mapped('name')), 'states': sorted(set(moves.mapped('state'))),
-        'partners': sorted(set(moves.partner_id.mapped('name'))), 'categories': sorted(set(expenses.product_id.mapped('name'))),
+        'entries': sorted(moves.mapped('name')),
+        'states': sorted(set(moves.mapped('state'))),
+        'partners': sorted(set(moves.partner_id.mapped('name'))),
+        'categories': sorted(set(expenses.product_id.mapped('name'))),
         'balance': [round(sum(moves.line_ids.mapped('debit')), 2), round(sum(moves.line_ids.mapped('credit')), 2)],
-        'expenses': len(expenses), 'linked': len(expenses.account_move_id), 'paid': expenses.mapped('state').count('paid'),
+        'expenses': len(expenses),
+        'linked': len(expenses.account_move_id),
+        'paid': expenses.mapped('state').count('paid'),
         'files': env['ir.attachment'].search_count([('res_model', 'in', ('hr.expense', 'account.move'))]),
     }
 
@@ -46,7 +53,9 @@ def main(database):
             found['tables'] = cr.fetchall()
             cr.execute("SELECT table_name, column_name FROM information_schema.columns WHERE column_name LIKE 'ramp%'")
             found['columns'] = cr.fetchall()
-            found['jobs'] = env['ir.cron'].with_context(active_test=False).search_count([('cron_name', 'like', 'Ramp:')])
+            found['jobs'] = (
+                env['ir.cron'].with_context(active_test=False).search_count([('cron_name', 'like', 'Ramp:')])
+            )
         found['seats'] = [seat['is_active'] for seat in ramp.summary()['connections']]
     print(json.dumps(found))
 

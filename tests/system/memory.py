@@ -1,7 +1,10 @@
-"""In a process of its own: how much memory a run, the nightly check and the tie-out take over a large ledger; prints it, as JSON.
+"""In a process of its own: how much memory a run, the nightly check and the tie-out take over a large ledger; prints
+it, as JSON.
 
-The ledger is made in SQL, as the benchmark of the tie-out makes it. Each measure is the peak of a process that is forked for it.
+The ledger is made in SQL, as the benchmark of the tie-out makes it. Each measure is the peak of a process that is
+forked for it.
 """
+
 import json
 import os
 import resource
@@ -25,6 +28,7 @@ def job(flow):
         env.invalidate_all()
         run = env['ramp.run'].search([('flow', '=', flow)], limit=1)
         assert run.state in ('done', 'paused'), run.message
+
     return work
 
 
@@ -39,6 +43,7 @@ MEASURED = {'a run': job('transaction'), 'the nightly check': job('watch'), 'the
 def peak(database, work):
     """Bytes at the peak of a process that does it, beyond what it was forked with."""
     import odoo.sql_db
+
     odoo.sql_db.close_all()
     reader, writer = os.pipe()
     pid = os.fork()
@@ -70,7 +75,9 @@ def main(database, *counts):
             env.cr.commit()
         for work in MEASURED.values():  # what a first run makes is not of the ledger
             peak(database, work)
-        for code, count in zip(('USD', 'EUR'), map(int, counts), strict=True):  # one of each: their entries have names of their own
+        for code, count in zip(
+            ('USD', 'EUR'), map(int, counts), strict=True
+        ):  # one of each: their entries have names of their own
             with environment(database) as env:
                 connection = env['ramp.connection'].search([('state', '=', 'connected')])
                 account = env['account.account'].search([('account_type', '=', 'expense')], limit=1)

@@ -1,11 +1,15 @@
 """A small business that owes: one bill, or one claim, of each kind of case, and what Ramp does with them later.
 
-Of each pair, the first is what Ramp has when Odoo sees it the first time, the second what has changed there when Odoo looks again. The
-order matters: cases that belong together (the bills of a batch, the bills that nobody can book) are spread over the pages.
+Of each pair, the first is what Ramp has when Odoo sees it the first time, the second what has changed there when Odoo
+looks again. The order matters: cases that belong together (the bills of a batch, the bills that nobody can book) are
+spread over the pages.
 """
+
 import datetime
 
-MOMENT = datetime.datetime(2026, 3, 31, 12, tzinfo=datetime.timezone.utc)  # what Ramp takes for now: data is the same every day
+MOMENT = datetime.datetime(
+    2026, 3, 31, 12, tzinfo=datetime.timezone.utc
+)  # what Ramp takes for now: data is the same every day
 
 
 def ago(days):
@@ -48,12 +52,27 @@ def bills(ramp, tax):
         return ramp.add_bill(vendor=vendor, label=label, date=ago(days), **values)
 
     def spend(label, minor, **values):
-        return ramp.add_transaction(amount_minor=minor, currency='USD', entity=entity, account=accounts[1], label=label, date=ago(15),
-                                    merchant='Cloud 9 <Ltd.>', **values)
+        return ramp.add_transaction(
+            amount_minor=minor,
+            currency='USD',
+            entity=entity,
+            account=accounts[1],
+            label=label,
+            date=ago(15),
+            merchant='Cloud 9 <Ltd.>',
+            **values,
+        )
 
     def lines(*amounts):
-        return [{'amount_minor': amount, 'account': accounts[number % 3], 'analytics': analytics if number % 2 else None,
-                 'memo': f'No. {number}'} for number, amount in enumerate(amounts)]
+        return [
+            {
+                'amount_minor': amount,
+                'account': accounts[number % 3],
+                'analytics': analytics if number % 2 else None,
+                'memo': f'No. {number}',
+            }
+            for number, amount in enumerate(amounts)
+        ]
 
     owe('open', None, lines=lines(1001, 2002, 7), days=50, invoices=2)
     batch = [owe('batch 1', 1100), owe('paid', 1200, days=45)][:1]
@@ -69,9 +88,25 @@ def bills(ramp, tax):
     owe('credit and bank', 2000, mueller)
     # the third
     batch += [owe('batch 3', None, lines=lines(2100, 55))]
-    owe('uncoded, by card', 2200, cloud, payment_method='ONE_TIME_CARD', lines=[{'amount_minor': 2200, 'account': None}])
-    owe('of the entity abroad', 2300, mueller, currency='EUR', entity=abroad, lines=[{'amount_minor': 2300, 'account': accounts[0]}])
-    owe('taxed', None, lines=[{'amount_minor': 2419, 'account': accounts[0], 'tax': tax}, {'amount_minor': 81, 'account': accounts[1]}])
+    owe(
+        'uncoded, by card', 2200, cloud, payment_method='ONE_TIME_CARD', lines=[{'amount_minor': 2200, 'account': None}]
+    )
+    owe(
+        'of the entity abroad',
+        2300,
+        mueller,
+        currency='EUR',
+        entity=abroad,
+        lines=[{'amount_minor': 2300, 'account': accounts[0]}],
+    )
+    owe(
+        'taxed',
+        None,
+        lines=[
+            {'amount_minor': 2419, 'account': accounts[0], 'tax': tax},
+            {'amount_minor': 81, 'account': accounts[1]},
+        ],
+    )
     owe('paid in Odoo', 2400, payment_method='PAID_MANUALLY')
     owe('card of another amount', 2500, cloud, payment_method='AUTOMATIC_CARD_PAYMENT')
     owe('to be archived', 2600, days=48)
@@ -96,11 +131,15 @@ def bills(ramp, tax):
     # of the card transactions, Ramp offers one at once, two later, and one never
     ramp.pay_bill(bill(ramp, 'card as spend'), transaction=spend('of card as spend', 1400))
     for label, minor in (('card expected', 1900), ('card of another amount', 2555), ('uncoded, by card', 2200)):
-        ramp.pay_bill(bill(ramp, label), transaction=spend(f'of {label}', minor, sync_status='NOT_SYNC_READY'), date=ago(11))
+        ramp.pay_bill(
+            bill(ramp, label), transaction=spend(f'of {label}', minor, sync_status='NOT_SYNC_READY'), date=ago(11)
+        )
     ramp.pay_bill(bill(ramp, 'card never told'), date=ago(11))
     spend('of a bill that comes later', 3300)
     for label, minor, part in (('credited', 1500, 1500), ('credit and bank', 5000, 500)):
-        credit = ramp.add_vendor_credit(vendor=mueller, amount_minor=minor, account=accounts[2], label=f'of {label}', date=ago(19))
+        credit = ramp.add_vendor_credit(
+            vendor=mueller, amount_minor=minor, account=accounts[2], label=f'of {label}', date=ago(19)
+        )
         ramp.apply_vendor_credit(credit, bill(ramp, label), part)
     ramp.pay_bill(bill(ramp, 'credit and bank'), date=ago(6))
 
@@ -112,8 +151,17 @@ def bills_later(ramp):
 
     def owe(label, minor, vendor, **values):
         return ramp.add_bill(
-            amount_minor=minor, vendor=ramp.state['vendors'].find(name=vendor)['id'], currency='USD', entity=entity, account=accounts[0],
-            invoice_number=f'INV {label}', label=label, date=ago(4), invoices=label == 'credited later', **values)
+            amount_minor=minor,
+            vendor=ramp.state['vendors'].find(name=vendor)['id'],
+            currency='USD',
+            entity=entity,
+            account=accounts[0],
+            invoice_number=f'INV {label}',
+            label=label,
+            date=ago(4),
+            invoices=label == 'credited later',
+            **values,
+        )
 
     ramp.pay_bill(bill(ramp, 'paid'), status='failed')  # it came back
     ramp.pay_bill(bill(ramp, 'paid twice over'), status='failed')
@@ -126,7 +174,9 @@ def bills_later(ramp):
         ramp.update_transaction(transactions.find(_label=f'of {label}')['id'], sync_status='SYNC_READY')
     new = owe('paid by what was spend', 3300, 'Cloud 9 <Ltd.>', payment_method='CARD')
     ramp.pay_bill(new, transaction=transactions.find(_label='of a bill that comes later')['id'])
-    ramp.apply_vendor_credit(credits.find(_label='of credit and bank')['id'], owe('credited later', 4000, 'Müller GmbH'), 1000)
+    ramp.apply_vendor_credit(
+        credits.find(_label='of credit and bank')['id'], owe('credited later', 4000, 'Müller GmbH'), 1000
+    )
     ramp.pay_bill([bill(ramp, 'open'), bill(ramp, 'failed'), owe('new in a batch', 4100, 'Paper & Sons')], date=ago(1))
     ramp.pay_bill(bill(ramp, 'partial'), date=ago(1))
 
@@ -138,16 +188,30 @@ def claims(ramp, _tax):
 
     def claim_of(label, minor, user=0, **values):
         values = {'account': accounts[minor % 3], 'state': 'REIMBURSED', **values}
-        return ramp.add_reimbursement(amount_minor=minor, user=people[user], entity=entity, label=label, date=ago(20), memo=label, **values)
+        return ramp.add_reimbursement(
+            amount_minor=minor, user=people[user], entity=entity, label=label, date=ago(20), memo=label, **values
+        )
 
     def spend(label, *amounts):
-        lines = [{'amount_minor': amount, 'account': accounts[number], 'analytics': analytics} for number, amount in enumerate(amounts)]
-        return ramp.add_transaction(amount_minor=sum(amounts), currency='USD', entity=entity, user=people[0], lines=lines, label=label,
-                                    date=ago(25))
+        lines = [
+            {'amount_minor': amount, 'account': accounts[number], 'analytics': analytics}
+            for number, amount in enumerate(amounts)
+        ]
+        return ramp.add_transaction(
+            amount_minor=sum(amounts),
+            currency='USD',
+            entity=entity,
+            user=people[0],
+            lines=lines,
+            label=label,
+            date=ago(25),
+        )
 
     claim_of('paid', 1100, receipts=1)
     claim_of('uncoded', 1200, account=None)
-    batch = [claim_of(f'batch {number}', 1300 + number, user=number % 2, state='AWAITING_PAYMENT') for number in range(3)]
+    batch = [
+        claim_of(f'batch {number}', 1300 + number, user=number % 2, state='AWAITING_PAYMENT') for number in range(3)
+    ]
     claim_of('driven', 1400, type='MILEAGE')
     claim_of('payback', 1500, user=1, type='PAYBACK_FULL')
     claim_of('by hand', 1600, state='MANUALLY_REIMBURSED')
@@ -171,8 +235,14 @@ def claims_later(ramp):
     ramp.pay_reimbursement(claim(ramp, 'driven'), date=ago(1))
     ramp.update_reimbursement(claim(ramp, 'uncoded'), account=accounts[1])
     ramp.update_reimbursement(claim(ramp, 'to be canceled'), state='CANCELED', payment_processed_at=None)
-    new = ramp.add_reimbursement(amount_minor=4100, user=ramp.state['reimbursements'].find(_label='not paid')['user_id'], entity=entity,
-                                 account=accounts[0], label='new in a batch', date=ago(3))
+    new = ramp.add_reimbursement(
+        amount_minor=4100,
+        user=ramp.state['reimbursements'].find(_label='not paid')['user_id'],
+        entity=entity,
+        account=accounts[0],
+        label='new in a batch',
+        date=ago(3),
+    )
     ramp.pay_reimbursement([claim(ramp, 'not paid'), new], date=ago(1))
     ramp.state['repayments'].update(repayment(ramp, 'awaited'), status='REPAID', repaid_at=ago(1).isoformat())
     ramp.state['repayments'].update(repayment(ramp, 'to fail'), status='REPAYMENT_FAILED')
@@ -194,14 +264,26 @@ def cards(ramp, _tax):
     def spend(label, minor, month, entity=home, **values):
         date = datetime.datetime(2026, month, 4 + minor % 20, 12, tzinfo=datetime.timezone.utc)
         ident = ramp.add_transaction(
-            amount_minor=minor, entity=entity, user=people[entity], currency='USD' if entity == home else 'EUR', label=label, date=date,
-            **{'account': accounts[minor % 3], **values})
+            amount_minor=minor,
+            entity=entity,
+            user=people[entity],
+            currency='USD' if entity == home else 'EUR',
+            label=label,
+            date=date,
+            **{'account': accounts[minor % 3], **values},
+        )
         ramp.state['transactions'].update(ident, accounting_date=date.isoformat(), settlement_date=date.isoformat())
         return ident
 
     def pay(label, minor, entity, day, status='COMPLETED'):
-        ramp.add_transfer(entity=entity, currency='USD' if entity == home else 'EUR', amount_minor=minor, date=f'2026-{day}T09:00:00+00:00',
-                          status=status, label=label)
+        ramp.add_transfer(
+            entity=entity,
+            currency='USD' if entity == home else 'EUR',
+            amount_minor=minor,
+            date=f'2026-{day}T09:00:00+00:00',
+            status=status,
+            label=label,
+        )
 
     whole = spend('a whole', 10007, 1)
     spend('split', 3005, 1, lines=[{'amount_minor': amount, 'account': accounts[0]} for amount in (2000, 1500, -495)])
@@ -236,8 +318,13 @@ def cards_later(ramp):
         ramp.move_transfer(transfer(ramp, label), 'RETURNED_BY_RDFI', date='2026-03-12T00:00:00+00:00')
     home, abroad = (ramp.state['entities'].find(currency=currency)['id'] for currency in ('USD', 'EUR'))
     for number, (entity, currency) in enumerate(((home, 'USD'), (abroad, 'EUR'), (home, 'USD'), (abroad, 'EUR'))):
-        ramp.add_transfer(entity=entity, currency=currency, amount_minor=1200 + number, date=f'2026-03-{15 + number}',
-                          label=f'later {number}')
+        ramp.add_transfer(
+            entity=entity,
+            currency=currency,
+            amount_minor=1200 + number,
+            date=f'2026-03-{15 + number}',
+            label=f'later {number}',
+        )
     ramp.close_statement('2026-03-31', cashback_bps=100, label='March')
 
 

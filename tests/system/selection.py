@@ -1,8 +1,10 @@
-"""Which cases a run takes: all of them in the full run (`./dev test --full`), else one of each kind, another one with each commit.
+"""Which cases a run takes: all of them in the full run (`./dev test --full`), else one of each kind, another one with
+each commit.
 
-Whichever commit: each boundary at which a process can be killed is one at which it is killed. `RAMP_ROTATION` names the selection, so
-that what failed can be run again; it is printed by each run.
+Whichever commit: each boundary at which a process can be killed is one at which it is killed. `RAMP_ROTATION` names the
+selection, so that what failed can be run again; it is printed by each run.
 """
+
 import os
 from zlib import crc32
 
@@ -22,13 +24,15 @@ def some(cases, kind=lambda case: case):
 
 
 def is_turn(case, of):
-    """Whether a case is one of those that a check is made in, which takes long: in all of them in the full run, else in one of so many."""
+    """Whether a case is one of those that a check is made in, which takes long: in all of them in the full run, else in
+    one of so many.
+    """
     return FULL or (ROTATION + crc32(repr(case).encode())) % of == 0
 
 
 def shared(cases, kind):
-    """(cases to be killed in alone, those to be killed in one after the other) of `some`: alone in all of them in the full run, else in an
-    eighth, other ones with each commit."""
+    """(cases to be killed in alone, those to be killed in one after the other) of `some`: alone in all of them in the
+    full run, else in an eighth, other ones with each commit."""
     chosen = some(cases, kind)
     alone = [case for case in chosen if is_turn(kind(case), of=8)]
     return alone, [case for case in chosen if case not in alone]
@@ -40,7 +44,8 @@ def seeds(few, many):
 
 
 def assert_complete(hits, scene, commits, inside, elsewhere):
-    """Every boundary that a scene's run passes is one at which it is killed, in some scene or `elsewhere`; and none is named in vain.
+    """Every boundary that a scene's run passes is one at which it is killed, in some scene or `elsewhere`; and none is
+    named in vain.
 
     :param commits: the steps by scene; inside: the steps by scene and part
     """

@@ -1,4 +1,5 @@
 """What the system tests stand on: a connected database, a simulated Ramp for each case, and Odoo processes."""
+
 import contextlib
 import copy
 import dataclasses
@@ -41,8 +42,9 @@ SECONDS = 180  # after which a process counts as hanging
 
 @dataclasses.dataclass(frozen=True)
 class World:
-    """What Ramp has in a case. `held`: more objects that nobody can book, spread over the pages. `resync`: what Ramp does when
-    an object that is synced is confirmed under another key; one that accepts it shows who would confirm twice.
+    """What Ramp has in a case. `held`: more objects that nobody can book, spread over the pages. `resync`: what Ramp
+    does when an object that is synced is confirmed under another key; one that accepts it shows who would confirm
+    twice.
 
     `owing`: one of the worlds of `owing.py`; `later`: when all of it is in the books, and Ramp has gone on.
     `seed`: another chance than that of the connected business; `bills`, `reimbursements`, `vendors`: made by it.
@@ -105,7 +107,9 @@ class Outcome:
         return self
 
     def assert_killed(self):
-        assert self.code == -9, f'the boundary was not reached: code {self.code}, passed {self.hits}\n{self.log[-4000:]}'
+        assert self.code == -9, (
+            f'the boundary was not reached: code {self.code}, passed {self.hits}\n{self.log[-4000:]}'
+        )
         return self
 
 
@@ -116,15 +120,17 @@ def jobs_of(step):
 
 @dataclasses.dataclass(frozen=True)
 class Reference:
-    """What undisturbed runs come to. hits: how often each boundary was passed; steps: (name of the copy of both sides before it,
-    what was done, its hits) for each job."""
+    """What undisturbed runs come to. hits: how often each boundary was passed; steps: (name of the copy of both sides
+    before it, what was done, its hits) for each job."""
 
     state: dict
     hits: dict
     steps: tuple
 
     def find(self, boundary, nth=1):
-        """In which step a boundary is passed for the nth time (LAST: for the last time), and which time of this step that is."""
+        """In which step a boundary is passed for the nth time (LAST: for the last time), and which time of this step
+        that is.
+        """
         left = self.hits[boundary] if nth == LAST else nth
         for number, (_start, _do, hits) in enumerate(self.steps):
             if left <= hits.get(boundary, 0):
@@ -171,21 +177,35 @@ class Stage:
             with self.sql('postgres') as cursor:
                 cursor.execute(f'ALTER DATABASE "{self.database}" SET synchronous_commit = off')
         with self._simulator(None) as ramp:
-            done = subprocess.run(self._command(self.database, ramp.api_url), env=self.environ(), capture_output=True, text=True,
-                                  check=False)
+            done = subprocess.run(
+                self._command(self.database, ramp.api_url),
+                env=self.environ(),
+                capture_output=True,
+                text=True,
+                check=False,
+            )
             assert done.returncode == 0, done.stderr[-4000:]
             self._seed = ramp.seed
             self._memories[KEPT] = recollection(ramp.state)
         with self.sql('postgres', user='postgres') as cursor:
             cursor.execute('SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s', [self.database])
         with self.sql() as cursor:
-            cursor.execute("SELECT min(id) FROM account_tax WHERE type_tax_use = 'purchase' AND amount_type = 'percent' AND active")
-            self._tax = f"{self._seed.accounts[0]['id'].partition('-')[0]}-tax-{cursor.fetchone()[0]}"
+            cursor.execute(
+                "SELECT min(id) FROM account_tax WHERE type_tax_use = 'purchase' AND amount_type = 'percent' AND active"
+            )
+            self._tax = f'{self._seed.accounts[0]["id"].partition("-")[0]}-tax-{cursor.fetchone()[0]}'
         self._keep()
         self._log = open(self.folder / 'forker.log', 'wb')  # noqa: SIM115
         with self.case(World(owing='bills')):  # something of everything
-            self._forker = subprocess.Popen(self._command(self.database), env=self.environ(), stdin=subprocess.PIPE,
-                                            stdout=subprocess.PIPE, stderr=self._log, text=True, bufsize=1)
+            self._forker = subprocess.Popen(
+                self._command(self.database),
+                env=self.environ(),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=self._log,
+                text=True,
+                bufsize=1,
+            )
             assert self._answer() == {'failures': []}
         return self
 
@@ -226,20 +246,28 @@ class Stage:
 
     @staticmethod
     def _marks(cursor):
-        """How many rows were ever written in each table, as PostgreSQL counts them: a session that has ended has told what it did."""
+        """How many rows were ever written in each table, as PostgreSQL counts them: a session that has ended has told
+        what it did.
+        """
         cursor.execute('SELECT pg_stat_force_next_flush()')
-        cursor.execute("SELECT relname, n_tup_ins, n_tup_upd, n_tup_del FROM pg_stat_user_tables WHERE schemaname = 'public'")
+        cursor.execute(
+            "SELECT relname, n_tup_ins, n_tup_upd, n_tup_del FROM pg_stat_user_tables WHERE schemaname = 'public'"
+        )
         return {table: marks for table, *marks in cursor.fetchall()}
 
     def _keep(self, name=KEPT):
-        """Keep a copy of the tables beside them: the first time of all, then, under another name, of those that were written since."""
+        """Keep a copy of the tables beside them: the first time of all, then, under another name, of those that were
+        written since.
+        """
         with self.sql() as cursor:
             marks = self._marks(cursor)
             if name == KEPT:
                 self._marked, self._now = dict.fromkeys(marks), {}
             tables = sorted(table for table in marks if marks[table] != self._marked[table])
-            cursor.execute(f'CREATE SCHEMA "{name}"; ' + ' '.join(
-                f'CREATE TABLE "{name}"."{table}" AS TABLE public."{table}";' for table in tables))
+            cursor.execute(
+                f'CREATE SCHEMA "{name}"; '
+                + ' '.join(f'CREATE TABLE "{name}"."{table}" AS TABLE public."{table}";' for table in tables)
+            )
         self._marked = marks
         self._now.update(dict.fromkeys(tables, name))
         self._copies[name] = dict(self._now)
@@ -257,17 +285,30 @@ class Stage:
         """Undo whatever was written since, whoever wrote it; numbers of ids go on, which no state may depend on."""
         wanted = self._copies[name]
         with self.sql(user='postgres') as cursor:
-            changed = [table for table, marks in self._marks(cursor).items()
-                       if marks != self._marked[table] or self._now[table] != wanted[table]]
+            changed = [
+                table
+                for table, marks in self._marks(cursor).items()
+                if marks != self._marked[table] or self._now[table] != wanted[table]
+            ]
             if not changed:
                 return
-            cursor.execute("""
+            cursor.execute(
+                """
                 SELECT table_schema, table_name, string_agg(format('%%I', column_name), ', ' ORDER BY ordinal_position)
-                  FROM information_schema.columns WHERE table_name = ANY(%s) GROUP BY 1, 2""", [changed])
+                  FROM information_schema.columns WHERE table_name = ANY(%s) GROUP BY 1, 2""",
+                [changed],
+            )
             columns = {(schema, table): names for schema, table, names in cursor.fetchall()}
-            cursor.execute('SET session_replication_role = replica; BEGIN; ' + ' '.join(
-                f'DELETE FROM public."{table}"; INSERT INTO public."{table}" ({names}) SELECT {names} FROM "{wanted[table]}"."{table}";'
-                for table in changed for names in [columns[wanted[table], table]]) + ' COMMIT')
+            cursor.execute(
+                'SET session_replication_role = replica; BEGIN; '
+                + ' '.join(
+                    f'DELETE FROM public."{table}"; INSERT INTO public."{table}" ({names}) SELECT {names} FROM '
+                    f'"{wanted[table]}"."{table}";'
+                    for table in changed
+                    for names in [columns[wanted[table], table]]
+                )
+                + ' COMMIT'
+            )
             self._marked = self._marks(cursor)
             self._now.update({table: wanted[table] for table in changed})
 
@@ -276,8 +317,14 @@ class Stage:
         options = {}
         if world:
             seed = dataclasses.replace(
-                self._seed, transactions=world.transactions, problems=world.problems, bills=world.bills,
-                reimbursements=world.reimbursements, vendors=world.vendors, **{'seed': world.seed} if world.seed is not None else {})
+                self._seed,
+                transactions=world.transactions,
+                problems=world.problems,
+                bills=world.bills,
+                reimbursements=world.reimbursements,
+                vendors=world.vendors,
+                **{'seed': world.seed} if world.seed is not None else {},
+            )
             options = {'seed': seed, 'resync': world.resync}
         with Simulator(clock=lambda: MOMENT, rate_limit=0, keep_bodies=True, **options) as ramp:
             if start:
@@ -289,8 +336,12 @@ class Stage:
                 for row in self._memories[KEPT]['tables']['connections']:
                     ramp.state['connections'].add(dict(row))
                 for number in range(world.held):
-                    ramp.add_transaction(amount_minor=1000 + number, account=None, label='held',
-                                         date=MOMENT - datetime.timedelta(days=160 - 40 * number))
+                    ramp.add_transaction(
+                        amount_minor=1000 + number,
+                        account=None,
+                        label='held',
+                        date=MOMENT - datetime.timedelta(days=160 - 40 * number),
+                    )
                 if world.owing:
                     owing.WORLDS[world.owing][0](ramp, self._tax)
             yield ramp
@@ -304,7 +355,9 @@ class Stage:
 
     @contextlib.contextmanager
     def case(self, world=World(), start=None):
-        """The database as it was when it was connected, and a Ramp of its own; or both sides as they were kept under a name."""
+        """The database as it was when it was connected, and a Ramp of its own; or both sides as they were kept under a
+        name.
+        """
         if not start and world.start not in self._copies:
             self._go_on(world)
         self.restore(start or world.start)
@@ -315,7 +368,9 @@ class Stage:
 
     @contextlib.contextmanager
     def killed_at(self, world, boundary, nth=1, how='kill', **shrink):
-        """A case in which a process was cut off at a boundary, in the job in which the undisturbed run passes it for the nth time."""
+        """A case in which a process was cut off at a boundary, in the job in which the undisturbed run passes it for
+        the nth time.
+        """
         reference = self.reference(world, **shrink)
         number, nth = reference.find(boundary, nth)
         start, do, _hits = reference.steps[number]
@@ -329,11 +384,11 @@ class Stage:
 
     @contextlib.contextmanager
     def killed_in_turn(self, world, boundaries, **shrink):
-        """A case in which processes were killed at one boundary after the other. Each job is begun again whenever it was killed, and
-        comes to its end before the next one begins.
+        """A case in which processes were killed at one boundary after the other. Each job is begun again whenever it
+        was killed, and comes to its end before the next one begins.
 
-        One that is named twice is one of two jobs; one that a job does not pass any more, after it was killed, is one of a later job.
-        Those that none passes any more are in `missed`.
+        One that is named twice is one of two jobs; one that a job does not pass any more, after it was killed, is one
+        of a later job. Those that none passes any more are in `missed`.
         """
         reference, inside, named = self.reference(world, **shrink), {}, Counter()
         for boundary in boundaries:
@@ -342,7 +397,7 @@ class Stage:
             named[boundary] += 1
         with self.case(world, reference.steps[min(inside)][0]) as case:
             left = []
-            for number, (_start, do, _hits) in list(enumerate(reference.steps))[min(inside):]:
+            for number, (_start, do, _hits) in list(enumerate(reference.steps))[min(inside) :]:
                 due, left = [*left, *inside.pop(number, ())], []
                 for boundary in due:
                     outcome = case.run(*do, shrink=shrink, cut={'at': boundary})
@@ -356,7 +411,9 @@ class Stage:
             yield case
 
     def killed_at_each(self, world, boundaries, **shrink):
-        """Cases, one after the other, in which processes were killed at each boundary: in turn, and alone where no job passed it then."""
+        """Cases, one after the other, in which processes were killed at each boundary: in turn, and alone where no job
+        passed it then.
+        """
         with self.killed_in_turn(world, boundaries, **shrink) as case:
             yield case
         for boundary in case.missed:
@@ -378,11 +435,15 @@ class Stage:
             with self.case(world) as case:
                 steps = []
                 for do in world.steps:
-                    start = f'copy {next(self._numbers)}' if steps else None  # a case begins at the first step by itself
+                    start = (
+                        f'copy {next(self._numbers)}' if steps else None
+                    )  # a case begins at the first step by itself
                     if start:
                         self.keep(start, case)
                     steps.append((start, do, case.run(*do, shrink=shrink).assert_ok().hits))
-                if world.owes:  # the boundaries are those of one run; what waited there for another job comes in the next ones
+                if (
+                    world.owes
+                ):  # the boundaries are those of one run; what waited there for another job comes in the next ones
                     case.run(f'{world.flows} quiet', shrink=shrink).assert_ok()
                 case.assert_sound()
                 hits = sum((Counter(found) for _start, _do, found in steps), Counter())
@@ -393,7 +454,7 @@ class Stage:
 
     def _answer(self):
         line = self._forker.stdout.readline()
-        assert line, f"the worker ended: {(self.folder / 'forker.log').read_text(errors='replace')[-4000:]}"
+        assert line, f'the worker ended: {(self.folder / "forker.log").read_text(errors="replace")[-4000:]}'
         return json.loads(line)
 
     def ask(self, **command):
@@ -428,7 +489,10 @@ class Process:
         """Until it waits for a lock of another process, or ended."""
         with self.stage.sql('postgres') as cursor:
             while not self._is('Z'):
-                cursor.execute("SELECT FROM pg_stat_activity WHERE datname = %s AND wait_event_type = 'Lock'", [self.stage.database])
+                cursor.execute(
+                    "SELECT FROM pg_stat_activity WHERE datname = %s AND wait_event_type = 'Lock'",
+                    [self.stage.database],
+                )
                 if cursor.rowcount:
                     return
                 time.sleep(0.02)
@@ -441,7 +505,9 @@ class Process:
         log = self.log.read_text(encoding='utf-8', errors='replace') if self.log.exists() else ''
         assert code is not None, f'it did not end in {SECONDS} s\n{log[-4000:]}'
         result = json.loads(self.result.read_text(encoding='utf-8')) if self.result.exists() else {}
-        return Outcome(code, log, **{key: tuple(value) if isinstance(value, list) else value for key, value in result.items()})
+        return Outcome(
+            code, log, **{key: tuple(value) if isinstance(value, list) else value for key, value in result.items()}
+        )
 
 
 class Case:
@@ -468,8 +534,10 @@ class Case:
         end = time.monotonic() + SECONDS
         with self.stage.sql('postgres') as cursor:
             while time.monotonic() < end:
-                cursor.execute("SELECT count(*) FROM pg_stat_activity WHERE datname = %s AND backend_type = 'client backend'",
-                               [self.stage.database])
+                cursor.execute(
+                    "SELECT count(*) FROM pg_stat_activity WHERE datname = %s AND backend_type = 'client backend'",
+                    [self.stage.database],
+                )
                 if cursor.fetchone() == (0,):
                     return
                 time.sleep(0.01)
@@ -486,7 +554,9 @@ class Case:
         self.ramp.after(hook)
 
     def kill_at_write(self, side, nth=1, paths=('/accounting/',)):
-        """Before or after Ramp does the work of the nth request that changes something under these paths, who asked dies."""
+        """Before or after Ramp does the work of the nth request that changes something under these paths, who asked
+        dies.
+        """
         while not self._pids.empty():
             self._pids.get()  # of processes that have ended
         seen = itertools.count(1)
@@ -524,8 +594,11 @@ class Case:
             undone = {reference for (reference,) in cursor.fetchall()}
         for kind in {entry['sync_type'] for entry in self.ramp.state.journal}:
             # what takes the place of an entry that was reversed is told once, too
-            twice = {ident: references for ident, references in self.ramp.successes(kind).items()
-                     if len(references) != len(set(references)) or set(references[:-1]) - undone}
+            twice = {
+                ident: references
+                for ident, references in self.ramp.successes(kind).items()
+                if len(references) != len(set(references)) or set(references[:-1]) - undone
+            }
             assert not twice, f'{kind}: confirmed more than once: {twice}'
         if self.world.owes:
             with self.stage.sql() as cursor:
@@ -547,8 +620,17 @@ class Case:
 
     def told(self, text):
         """A text with the names of the cases beside Ramp's ids."""
-        for table in ('bills', 'vendor_credits', 'reimbursements', 'repayments', 'transactions', 'statements', 'transfers', 'cashbacks'):
+        for table in (
+            'bills',
+            'vendor_credits',
+            'reimbursements',
+            'repayments',
+            'transactions',
+            'statements',
+            'transfers',
+            'cashbacks',
+        ):
             for row in self.ramp.state[table]:
                 if row['_label'] and row['id'] in text:
-                    text = text.replace(row['id'], f"{row['id']} ({row['_label']})")
+                    text = text.replace(row['id'], f'{row["id"]} ({row["_label"]})')
         return text

@@ -1,4 +1,5 @@
 """A run that finds nothing new changes nothing."""
+
 from books import differences
 from stage import World
 

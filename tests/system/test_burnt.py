@@ -1,4 +1,5 @@
 """Ramp burns an idempotency key with the first request that bears it, also when it then fails."""
+
 import pytest
 from stage import SMALL, World
 
@@ -19,6 +20,10 @@ def test_key_that_is_burnt_without_the_work(stage, resync):
 
         case.ramp.before(burn)
         case.run('flows', 'flows').assert_ok()
-        refused = [entry for entry in case.ramp.requests if entry['status'] == 400 and entry['body'].get('idempotency_key') in burnt]
+        refused = [
+            entry
+            for entry in case.ramp.requests
+            if entry['status'] == 400 and entry['body'].get('idempotency_key') in burnt
+        ]
         assert refused
         case.assert_same(reference)

@@ -1,4 +1,5 @@
 """Every fault at once, by a seeded chance, and processes killed at any statement: in the end the books are the same."""
+
 import random
 
 import pytest
@@ -10,22 +11,36 @@ SEEDS = seeds(12, 120)
 # Under faults the connector may have to confirm under another key, and relies on Ramp to refuse what is synced.
 WORLD = World(transactions=12, held=2, resync='refuse')
 RUNS = 3
-# How likely a fault strikes a request that it fits: enough to meet most of them in a seed, not so much that nothing gets done.
+# How likely a fault strikes a request that it fits: enough to meet most of them in a seed, not so much that nothing
+# gets done.
 FAULTS = {
-    'rate_limit': 0.04, 'server_error': 0.04, 'drop_before': 0.03, 'html_error': 0.03, 'dead_token': 0.03,
-    'error_after': 0.05, 'drop_after': 0.05, 'truncate': 0.04, 'duplicate_page': 0.15, 'reorder_page': 0.15, 'malformed_object': 0.2,
-    'expired_file': 0.1, 'timeout_before': 0.01, 'timeout_after': 0.02,
+    'rate_limit': 0.04,
+    'server_error': 0.04,
+    'drop_before': 0.03,
+    'html_error': 0.03,
+    'dead_token': 0.03,
+    'error_after': 0.05,
+    'drop_after': 0.05,
+    'truncate': 0.04,
+    'duplicate_page': 0.15,
+    'reorder_page': 0.15,
+    'malformed_object': 0.2,
+    'expired_file': 0.1,
+    'timeout_before': 0.01,
+    'timeout_after': 0.02,
 }
 # What the kinds of damage to an object amount to.
 DAMAGED = ('Ramp sent something that cannot be booked. ', 'It has no account. ')
 
 
 def break_things(case, chance):
-    faults = case.faulty(chance.randrange(2 ** 32))
+    faults = case.faulty(chance.randrange(2**32))
     for kind, probability in chance.sample(sorted(FAULTS.items()), len(FAULTS)):
         options = {'seconds': 0.8, 'count': 2} if kind.startswith('timeout') else {}
         if kind == 'dead_token':
-            options['count'] = 1  # one that dies as soon as it was renewed is indistinguishable from an object that Ramp does not have
+            options['count'] = (
+                1  # one that dies as soon as it was renewed is indistinguishable from an object that Ramp does not have
+            )
         if kind in ('server_error', 'error_after'):
             options['status'] = chance.choice((500, 502, 503, 504))
         if kind == 'rate_limit':
@@ -38,7 +53,9 @@ def cut_somewhere(chance):
     """In every fourth run, at a statement or a commit like any other; in a run that ends earlier nothing happens."""
     if chance.random() > 0.25:
         return {}
-    at, last = chance.choice((('before a statement', 500), ('after a statement', 500), ('before a commit', 30), ('after a commit', 30)))
+    at, last = chance.choice(
+        (('before a statement', 500), ('after a statement', 500), ('before a commit', 30), ('after a commit', 30))
+    )
     return {'cut': {'at': at, 'nth': chance.randint(20 if last == 500 else 3, last)}}
 
 
@@ -51,8 +68,12 @@ def without_noise(state, reference):
     """
     damaged = state['without Ramp']['records'].get('transaction', {})
     for ident, record in list(damaged.items()):
-        if ident.startswith('malformed-') and record['state'] == 'ignored' and record['reason'] == 'Ramp no longer has it.' \
-                and record['res_model'] is None:
+        if (
+            ident.startswith('malformed-')
+            and record['state'] == 'ignored'
+            and record['reason'] == 'Ramp no longer has it.'
+            and record['res_model'] is None
+        ):
             del damaged[ident]
             state['counts']['ramp_record'] -= 1
     if not damaged:
@@ -60,15 +81,21 @@ def without_noise(state, reference):
     for ident, transaction in state['transactions'].items():
         wanted = reference['transactions'][ident]['told']
         if wanted:
-            transaction['told'] = [text for text in transaction['told'] if text in wanted or not text.startswith(DAMAGED)]
+            transaction['told'] = [
+                text for text in transaction['told'] if text in wanted or not text.startswith(DAMAGED)
+            ]
     return state
 
 
 def asked(case, ident):
     """What Ramp was told about an object, and what came of it: (fault, status, kind, number of objects)."""
     calls = [entry for entry in case.ramp.requests if entry['path'].endswith('/accounting/syncs')]
-    return [(entry['fault'], entry['status'], key, len(items)) for entry in calls
-            for key, items in entry['body'].items() if key.endswith('_syncs') and ident in {item['id'] for item in items}]
+    return [
+        (entry['fault'], entry['status'], key, len(items))
+        for entry in calls
+        for key, items in entry['body'].items()
+        if key.endswith('_syncs') and ident in {item['id'] for item in items}
+    ]
 
 
 @pytest.mark.parametrize('seed', SEEDS)
@@ -86,7 +113,9 @@ def test_chaos(stage, seed):
         assert outcome.code == 0 and not outcome.failures, outcome.log[-4000:]
         case.assert_sound()
         for ident, transaction in reference['transactions'].items():
-            assert case.ramp.export_errors(ident)[-1:] == transaction['told'], f'the last that Ramp heard of {ident}, {asked(case, ident)}'
+            assert case.ramp.export_errors(ident)[-1:] == transaction['told'], (
+                f'the last that Ramp heard of {ident}, {asked(case, ident)}'
+            )
         found = differences(reference, without_noise(case.state(), reference))
         assert not found, '\n'.join([f'codes {codes}, struck {struck}', *found[:40]])
 

@@ -1,4 +1,7 @@
-"""Killed while *Connect* is at work, then pressed again: one seat, one accounting connection in Ramp, all as if nothing had been."""
+"""Killed while *Connect* is at work, then pressed again: one seat, one accounting connection in Ramp, all as if nothing
+had been.
+"""
+
 import pytest
 from books import differences, rows
 from selection import some
@@ -16,8 +19,19 @@ ASKED = {  # of Ramp, by scene
     'after Disconnect': {*LOOKS, 'POST /accounting/connection/*/reactivate'},
 }
 ASKED['without a name'] = ASKED['the first time']
-OUT = ('id', 'api_url', 'create_date', 'write_date', 'connected_at', 'sync_requested_at', 'message_main_attachment_id', 'card_journal_id',
-       'cashback_account_id', 'bill_journal_id', 'payment_journal_id')  # numbers, moments, and what is compared by its name
+OUT = (
+    'id',
+    'api_url',
+    'create_date',
+    'write_date',
+    'connected_at',
+    'sync_requested_at',
+    'message_main_attachment_id',
+    'card_journal_id',
+    'cashback_account_id',
+    'bill_journal_id',
+    'payment_journal_id',
+)  # numbers, moments, and what is compared by its name
 
 
 def begin(scene):
@@ -26,36 +40,64 @@ def begin(scene):
         if scene != 'after Disconnect':  # as if nobody had ever been there
             for row in list(case.ramp.state['connections']):
                 case.ramp.remove('connections', row['id'])
+
     return with_case
 
 
 def state(case):
     """All that *Connect* touches, on both sides."""
     with case.stage.sql() as cursor:
-        connections = [{key: value for key, value in row.items() if key not in OUT}
-                       for row in rows(cursor, 'SELECT * FROM ramp_connection')]
+        connections = [
+            {key: value for key, value in row.items() if key not in OUT}
+            for row in rows(cursor, 'SELECT * FROM ramp_connection')
+        ]
         found = {
-            'journals': rows(cursor, """
+            'journals': rows(
+                cursor,
+                """
                 SELECT c.state, j.code, j.type, a.code_store, p.code AS bills, b.code AS bank, k.code_store AS cashback
                   FROM ramp_connection c
                   LEFT JOIN account_journal j ON j.id = c.card_journal_id LEFT JOIN account_account a ON a.id = j.default_account_id
                   LEFT JOIN account_journal p ON p.id = c.bill_journal_id LEFT JOIN account_journal b ON b.id = c.payment_journal_id
-                  LEFT JOIN account_account k ON k.id = c.cashback_account_id"""),
-            'jobs': rows(cursor, """
+                  LEFT JOIN account_account k ON k.id = c.cashback_account_id""",
+            ),
+            'jobs': rows(
+                cursor,
+                """
                 SELECT d.name, c.active, EXISTS (SELECT FROM ir_cron_trigger t WHERE t.cron_id = c.id) AS called
                   FROM ir_cron c JOIN ir_model_data d ON d.model = 'ir.cron' AND d.res_id = c.id AND d.module = 'ramp_connector'
-                 ORDER BY d.name"""),
+                 ORDER BY d.name""",
+            ),
             'ledger': rows(cursor, 'SELECT flow, state, count(*) FROM ramp_record GROUP BY 1, 2 ORDER BY 1, 2'),
-            'counts': {table: rows(cursor, f'SELECT count(*) FROM {table}') for table in (
-                'account_account', 'account_journal', 'mail_message', 'mail_tracking_value', 'ramp_change', 'ramp_run', 'res_partner')},
+            'counts': {
+                table: rows(cursor, f'SELECT count(*) FROM {table}')
+                for table in (
+                    'account_account',
+                    'account_journal',
+                    'mail_message',
+                    'mail_tracking_value',
+                    'ramp_change',
+                    'ramp_run',
+                    'res_partner',
+                )
+            },
             'name': rows(cursor, "SELECT length(value) FROM ir_config_parameter WHERE key = 'ramp_connector.identity'"),
         }
-        names = {row['value'] for row in rows(cursor, "SELECT value FROM ir_config_parameter WHERE key = 'ramp_connector.identity'")}
-    seats = [{key: row[key] for key in ('connection_type', 'is_active', 'settings', 'status')} for row in case.ramp.state['connections']]
+        names = {
+            row['value']
+            for row in rows(cursor, "SELECT value FROM ir_config_parameter WHERE key = 'ramp_connector.identity'")
+        }
+    seats = [
+        {key: row[key] for key in ('connection_type', 'is_active', 'settings', 'status')}
+        for row in case.ramp.state['connections']
+    ]
     for connection in connections:
-        connection['accounting_connection_id'] = [row['id'] for row in case.ramp.state['connections'] if row['is_active']] == [
-            connection['accounting_connection_id']]
-    assert {row['remote_provider_name'] for row in case.ramp.state['connections']} <= {f'Odoo {name}' for name in names}, 'another name'
+        connection['accounting_connection_id'] = [
+            row['id'] for row in case.ramp.state['connections'] if row['is_active']
+        ] == [connection['accounting_connection_id']]
+    assert {row['remote_provider_name'] for row in case.ramp.state['connections']} <= {
+        f'Odoo {name}' for name in names
+    }, 'another name'
     return {**found, 'connections': connections, 'seats': seats}
 
 
@@ -73,9 +115,17 @@ def test_killed_in_connect(stage, scene):
         assert [seat['is_active'] for seat in reference['seats']] == [True]
         asked = {boundary.partition(' request ')[2].partition('?')[0] for boundary in hits if ' request ' in boundary}
         assert asked == ASKED[scene], 'add what is asked, or take it away, above'
-    moments = [(boundary, nth) for boundary, count in hits.items() for nth in range(1, count + 1)
-               if ' request ' in boundary or boundary.endswith(' commit')]
-    crucial = [moment for moment in moments if moment[0].startswith('after ') and moment[0].endswith(('connection', 'reactivate'))]
+    moments = [
+        (boundary, nth)
+        for boundary, count in hits.items()
+        for nth in range(1, count + 1)
+        if ' request ' in boundary or boundary.endswith(' commit')
+    ]
+    crucial = [
+        moment
+        for moment in moments
+        if moment[0].startswith('after ') and moment[0].endswith(('connection', 'reactivate'))
+    ]
     others = [moment for moment in moments if moment not in crucial]
     for boundary, nth in crucial + some(others, kind=lambda moment: moment[0].endswith(' commit')):
         with stage.case(WORLD, start) as case:
@@ -83,7 +133,9 @@ def test_killed_in_connect(stage, scene):
             press(case, cut={'at': boundary, 'nth': nth}).assert_killed()
             here = {key: value for key, value in state(case).items() if key not in ('seats', 'name')}
             found = differences({key: before[key] for key in here}, here)
-            assert not found or here['connections'][0]['state'] == 'connected', f'half connected at {boundary} {nth}: {found}'
+            assert not found or here['connections'][0]['state'] == 'connected', (
+                f'half connected at {boundary} {nth}: {found}'
+            )
             press(case).assert_ok()
             found = differences(reference, state(case))
             assert not found, f'killed {boundary} {nth}: {found}'

@@ -1,4 +1,7 @@
-"""The demo's months in companies of ten countries, of other currencies and habits: all is booked, confirmed and tied out."""
+"""The demo's months in companies of ten countries, of other currencies and habits: all is booked, confirmed and tied
+out.
+"""
+
 import json
 import subprocess
 from pathlib import Path
@@ -10,9 +13,21 @@ from stage import PREFIX, Stage
 
 # (chart, another currency than that of its country): the currency of the company
 COMPANIES = {
-    ('generic_coa', ''): 'USD', ('us', ''): 'USD', ('ca_2023', ''): 'CAD', ('uk', ''): 'GBP', ('de_skr03', ''): 'EUR', ('fr', ''): 'EUR',
-    ('be_comp', ''): 'EUR', ('mx', ''): 'MXN', ('ro', ''): 'RON', ('jp', ''): 'JPY',
-    ('generic_coa', 'EUR'): 'EUR', ('generic_coa', 'JPY'): 'JPY', ('generic_coa', 'KWD'): 'KWD', ('generic_coa', 'TWD'): 'TWD'}
+    ('generic_coa', ''): 'USD',
+    ('us', ''): 'USD',
+    ('ca_2023', ''): 'CAD',
+    ('uk', ''): 'GBP',
+    ('de_skr03', ''): 'EUR',
+    ('fr', ''): 'EUR',
+    ('be_comp', ''): 'EUR',
+    ('mx', ''): 'MXN',
+    ('ro', ''): 'RON',
+    ('jp', ''): 'JPY',
+    ('generic_coa', 'EUR'): 'EUR',
+    ('generic_coa', 'JPY'): 'JPY',
+    ('generic_coa', 'KWD'): 'KWD',
+    ('generic_coa', 'TWD'): 'TWD',
+}
 # more companies than habits: a full run has all of them, and each meets other companies with other commits
 CASES = [(*company, list(HABITS)[(number + ROTATION) % len(HABITS)]) for number, company in enumerate(COMPANIES)]
 
@@ -22,9 +37,20 @@ def test_months_of_a_business(stage: Stage, chart, currency, habit):
     database = stage.runtime.database(f'{PREFIX}country_{chart}_{currency}', fresh=True)
     try:
         done = subprocess.run(
-            [str(stage.runtime.python), str(Path(__file__).with_name('country.py')), database, chart, currency, habit,
-             str(ROTATION % 1000)],
-            env=stage.environ(), capture_output=True, text=True, check=False)
+            [
+                str(stage.runtime.python),
+                str(Path(__file__).with_name('country.py')),
+                database,
+                chart,
+                currency,
+                habit,
+                str(ROTATION % 1000),
+            ],
+            env=stage.environ(),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         assert not done.returncode, done.stderr[-6000:]
         found = json.loads(done.stdout.splitlines()[-1])
     finally:

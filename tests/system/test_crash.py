@@ -1,4 +1,5 @@
 """Killed anywhere, then run again: the same books, and Ramp told once."""
+
 import pytest
 from books import differences
 from jobs import FLOWS
@@ -8,28 +9,67 @@ from stage import SMALL, World
 WORLD = World()
 # Where a process is killed, before and after; the words are those of worker.py.
 STEPS = (
-    'page of /transactions', 'upsert of transaction', 'commit of transaction._store_listed_page',
-    'GET /accounting', 'page of /users', 'commit of transaction._ramp_link',
-    'expenses', 'entries', 'post', 'upsert of receipt', 'booked transaction', 'commit of transaction._book_batch',
-    'confirming', 'commit of transaction._confirm_booked_batch',
-    'reporting', 'commit of transaction._report_reasons_batch',
-    'commit of transaction._start_run', 'commit of transaction._next_unconfirmed', 'commit of transaction._finish_sync_run',
-    'commit of receipt._find_due_file_rows', 'GET /receipts', 'download', 'attachments', 'booked receipt', 'commit of receipt._attach_fetched_files',
-    'commit of receipt._start_run', 'commit of receipt._finish_sync_run',
+    'page of /transactions',
+    'upsert of transaction',
+    'commit of transaction._store_listed_page',
+    'GET /accounting',
+    'page of /users',
+    'commit of transaction._ramp_link',
+    'expenses',
+    'entries',
+    'post',
+    'upsert of receipt',
+    'booked transaction',
+    'commit of transaction._book_batch',
+    'confirming',
+    'commit of transaction._confirm_booked_batch',
+    'reporting',
+    'commit of transaction._report_reasons_batch',
+    'commit of transaction._start_run',
+    'commit of transaction._next_unconfirmed',
+    'commit of transaction._finish_sync_run',
+    'commit of receipt._find_due_file_rows',
+    'GET /receipts',
+    'download',
+    'attachments',
+    'booked receipt',
+    'commit of receipt._attach_fetched_files',
+    'commit of receipt._start_run',
+    'commit of receipt._finish_sync_run',
 )
 ONCE = ('GET /accounting', '._start_run', '._finish_sync_run', '._next_unconfirmed')  # in a run
-CRUCIAL = ('booked transaction', 'commit of transaction._book_batch', 'confirming', 'commit of transaction._confirm_booked_batch', 'reporting',
-           'commit of receipt._attach_fetched_files')
+CRUCIAL = (
+    'booked transaction',
+    'commit of transaction._book_batch',
+    'confirming',
+    'commit of transaction._confirm_booked_batch',
+    'reporting',
+    'commit of receipt._attach_fetched_files',
+)
 # Before a step the first time, after it the second time; where it matters most, all four.
-MATRIX = [(f'{side} {step}', nth) for step in STEPS for side, nth in (('before', 1), ('after', 1), ('before', 2), ('after', 2))
-          if step in CRUCIAL or (side, nth) in (('before', 1), ('after', 1 if step.endswith(ONCE) else 2))]
-# Where what is committed, or told, changes. Inside of transactions, and between them where nothing changes, a process is killed at one
+MATRIX = [
+    (f'{side} {step}', nth)
+    for step in STEPS
+    for side, nth in (('before', 1), ('after', 1), ('before', 2), ('after', 2))
+    if step in CRUCIAL or (side, nth) in (('before', 1), ('after', 1 if step.endswith(ONCE) else 2))
+]
+# Where what is committed, or told, changes. Inside of transactions, and between them where nothing changes, a process
+# is killed at one
 # boundary after the other, and in the full run at each alone.
 CHANGES = (
-    'commit of transaction._store_listed_page', 'commit of transaction._ramp_link', 'commit of transaction._book_batch', 'confirming',
-    'commit of transaction._confirm_booked_batch', 'reporting', 'commit of transaction._report_reasons_batch', 'commit of receipt._attach_fetched_files')
+    'commit of transaction._store_listed_page',
+    'commit of transaction._ramp_link',
+    'commit of transaction._book_batch',
+    'confirming',
+    'commit of transaction._confirm_booked_batch',
+    'reporting',
+    'commit of transaction._report_reasons_batch',
+    'commit of receipt._attach_fetched_files',
+)
 ALONE, IN_TURN = shared(
-    [(boundary, nth) for boundary, nth in MATRIX if FULL or boundary.partition(' ')[2] in CHANGES], kind=lambda case: case[0])
+    [(boundary, nth) for boundary, nth in MATRIX if FULL or boundary.partition(' ')[2] in CHANGES],
+    kind=lambda case: case[0],
+)
 INSIDE = [f'{side} {step}' for step in STEPS if step not in CHANGES for side in ('before', 'after')]
 CONFIRM, REPORT = 'successful_syncs', 'failed_syncs'
 
@@ -74,11 +114,16 @@ def test_killed_inside(stage, flow):
         again(case, stage.reference(WORLD, **SMALL).state)
 
 
-@pytest.mark.parametrize(('method', 'path', 'key', 'nth'), [
-    ('POST', '/accounting/syncs', CONFIRM, 1), ('POST', '/accounting/syncs', CONFIRM, 2),
-    ('POST', '/accounting/syncs', REPORT, 1), ('POST', '/accounting/syncs', REPORT, 2),
-    ('POST', '/token', None, 1),
-])
+@pytest.mark.parametrize(
+    ('method', 'path', 'key', 'nth'),
+    [
+        ('POST', '/accounting/syncs', CONFIRM, 1),
+        ('POST', '/accounting/syncs', CONFIRM, 2),
+        ('POST', '/accounting/syncs', REPORT, 1),
+        ('POST', '/accounting/syncs', REPORT, 2),
+        ('POST', '/token', None, 1),
+    ],
+)
 def test_killed_when_ramp_has_done_the_work(stage, method, path, key, nth):
     """Ramp knows, and the process that asked never hears of it."""
     reference = stage.reference(WORLD, **SMALL).state
@@ -88,14 +133,31 @@ def test_killed_when_ramp_has_done_the_work(stage, method, path, key, nth):
         again(case, reference)
 
 
-@pytest.mark.parametrize('boundaries', some([
-    # one after the other: what cleans up after a crash is killed too
-    ('after confirming', 'after GET /transactions', 'before commit of transaction._confirm_booked_batch'),
-    ('after booked transaction', 'after booked transaction', 'after commit of transaction._book_batch', 'after confirming'),
-    ('after reporting', 'after reporting', 'before commit of transaction._report_reasons_batch'),
-    ('after commit of transaction._store_listed_page', 'after upsert of transaction', 'after post', 'before confirming'),
-    ('after attachments', 'after attachments', 'after commit of receipt._attach_fetched_files'),
-], kind=lambda boundaries: None), ids=lambda boundaries: boundaries[0])
+@pytest.mark.parametrize(
+    'boundaries',
+    some(
+        [
+            # one after the other: what cleans up after a crash is killed too
+            ('after confirming', 'after GET /transactions', 'before commit of transaction._confirm_booked_batch'),
+            (
+                'after booked transaction',
+                'after booked transaction',
+                'after commit of transaction._book_batch',
+                'after confirming',
+            ),
+            ('after reporting', 'after reporting', 'before commit of transaction._report_reasons_batch'),
+            (
+                'after commit of transaction._store_listed_page',
+                'after upsert of transaction',
+                'after post',
+                'before confirming',
+            ),
+            ('after attachments', 'after attachments', 'after commit of receipt._attach_fetched_files'),
+        ],
+        kind=lambda boundaries: None,
+    ),
+    ids=lambda boundaries: boundaries[0],
+)
 def test_killed_again_and_again(stage, boundaries):
     reference = stage.reference(WORLD, **SMALL).state
     with stage.case(WORLD) as case:
@@ -104,10 +166,23 @@ def test_killed_again_and_again(stage, boundaries):
         again(case, reference)
 
 
-@pytest.mark.parametrize(('boundary', 'nth'), some([
-    ('after upsert of transaction', 2), ('after post', 1), ('before commit of transaction._book_batch', 2),
-    ('after commit of transaction._book_batch', 1), ('after confirming', 1), ('after confirming', 2), ('after reporting', 1),
-    ('after download', 1), ('before commit of receipt._attach_fetched_files', 2)], kind=lambda case: case[0].partition(' ')[2] in CHANGES))
+@pytest.mark.parametrize(
+    ('boundary', 'nth'),
+    some(
+        [
+            ('after upsert of transaction', 2),
+            ('after post', 1),
+            ('before commit of transaction._book_batch', 2),
+            ('after commit of transaction._book_batch', 1),
+            ('after confirming', 1),
+            ('after confirming', 2),
+            ('after reporting', 1),
+            ('after download', 1),
+            ('before commit of receipt._attach_fetched_files', 2),
+        ],
+        kind=lambda case: case[0].partition(' ')[2] in CHANGES,
+    ),
+)
 def test_database_goes_away_at(stage, boundary, nth):
     """The server ends the sessions, as a failover does: the process lives, and its run ends in an error."""
     with stage.killed_at(WORLD, boundary, nth, how='disconnect', **SMALL) as case:

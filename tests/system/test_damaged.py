@@ -1,4 +1,5 @@
 """Objects that arrive damaged when their document is there already."""
+
 import pytest
 from stage import World
 
@@ -7,7 +8,9 @@ WORLD = World(transactions=0, held=0, problems=False)
 
 @pytest.mark.parametrize('how', ['missing_id', 'amount_as_text', 'null_lines'])
 def test_damaged_after_it_was_booked(stage, how):
-    """Booked and not confirmed when the process died; then Ramp's list shows it damaged, once. Nobody has to do anything."""
+    """Booked and not confirmed when the process died; then Ramp's list shows it damaged, once. Nobody has to do
+    anything.
+    """
     with stage.case(WORLD) as case:
         ident = case.ramp.add_transaction(amount_minor=1234)
         case.run('flows', cut={'at': 'after commit of transaction._book_batch'}).assert_killed()
@@ -19,4 +22,9 @@ def test_damaged_after_it_was_booked(stage, how):
         case.run('flows', 'flows', 'flows quiet').assert_ok()
         case.assert_sound()
         found = case.state()['transactions'][ident]
-        assert (found['record']['state'], found['ramp'], found['confirmed'], len(found['entries'])) == ('confirmed', 'SYNCED', 1, 1)
+        assert (found['record']['state'], found['ramp'], found['confirmed'], len(found['entries'])) == (
+            'confirmed',
+            'SYNCED',
+            1,
+            1,
+        )

@@ -1,7 +1,10 @@
-"""Killed while the module is upgraded or uninstalled: whole as before, or done; whoever does it again comes to the same end.
+"""Killed while the module is upgraded or uninstalled: whole as before, or done; whoever does it again comes to the same
+end.
 
-All in a database of their own, and in another one after a test that ends without the module: nothing puts back what that takes away.
+All in a database of their own, and in another one after a test that ends without the module: nothing puts back what
+that takes away.
 """
+
 import pytest
 from books import differences, rows, state_of
 from selection import FULL, some
@@ -49,7 +52,9 @@ def theatre(stages, tmp_path_factory):
 
 def is_installed(stage):
     with stage.sql() as cursor:
-        return rows(cursor, "SELECT state FROM ir_module_module WHERE name = 'ramp_connector'")[0]['state'] == 'installed'
+        return (
+            rows(cursor, "SELECT state FROM ir_module_module WHERE name = 'ramp_connector'")[0]['state'] == 'installed'
+        )
 
 
 def book(case):
@@ -95,42 +100,75 @@ def several(hits, crucial, every=1):
     """Moments (boundary, nth): the crucial ones, and in a full run many."""
     moments = list(crucial)
     if FULL:
-        moments += [(boundary, nth) for boundary, count in hits.items() if boundary in ('before a statement', 'before a commit')
-                    for nth in range(1, count, every if boundary.endswith('statement') else 10)]
+        moments += [
+            (boundary, nth)
+            for boundary, count in hits.items()
+            if boundary in ('before a statement', 'before a commit')
+            for nth in range(1, count, every if boundary.endswith('statement') else 10)
+        ]
     return list(dict.fromkeys(moments))
 
 
 # ---------------------------------------------------------------------------------------------- upgrading
+
 
 def upgraded(case):
     """What an upgrade comes to: the structure, what the module brings, and its data free of ids and moments."""
     with case.stage.sql() as cursor:
         found = {
             'module': module(case),
-            'columns': rows(cursor, """
+            'columns': rows(
+                cursor,
+                """
                 SELECT table_name, column_name, data_type, is_nullable FROM information_schema.columns WHERE table_schema = 'public'
-                 ORDER BY 1, 2"""),
+                 ORDER BY 1, 2""",
+            ),
             'indexes': rows(cursor, "SELECT indexname FROM pg_indexes WHERE schemaname = 'public' ORDER BY 1"),
-            'constraints': rows(cursor, """
+            'constraints': rows(
+                cursor,
+                """
                 SELECT conname, conrelid::regclass::text AS of FROM pg_constraint WHERE connamespace = 'public'::regnamespace
-                 ORDER BY 1, 2"""),
-            'brought': rows(cursor, "SELECT name, model, noupdate FROM ir_model_data WHERE module = 'ramp_connector' ORDER BY 1"),
-            'views': rows(cursor, """
+                 ORDER BY 1, 2""",
+            ),
+            'brought': rows(
+                cursor, "SELECT name, model, noupdate FROM ir_model_data WHERE module = 'ramp_connector' ORDER BY 1"
+            ),
+            'views': rows(
+                cursor,
+                """
                 SELECT d.name, md5(v.arch_db::text) FROM ir_ui_view v
-                  JOIN ir_model_data d ON d.model = 'ir.ui.view' AND d.res_id = v.id AND d.module = 'ramp_connector' ORDER BY 1"""),
-            'jobs': rows(cursor, """
+                  JOIN ir_model_data d ON d.model = 'ir.ui.view' AND d.res_id = v.id AND d.module = 'ramp_connector' ORDER BY 1""",
+            ),
+            'jobs': rows(
+                cursor,
+                """
                 SELECT d.name, c.active FROM ir_cron c
-                  JOIN ir_model_data d ON d.model = 'ir.cron' AND d.res_id = c.id AND d.module = 'ramp_connector' ORDER BY 1"""),
+                  JOIN ir_model_data d ON d.model = 'ir.cron' AND d.res_id = c.id AND d.module = 'ramp_connector' ORDER BY 1""",
+            ),
             'told': rows(cursor, "SELECT body FROM mail_message WHERE model = 'ramp.connection' ORDER BY 1"),
             'name': rows(cursor, "SELECT length(value) FROM ir_config_parameter WHERE key = 'ramp_connector.identity'"),
             'books': state_of(cursor, case.ramp),
         }
         for table in ('ramp_connection', 'ramp_record', 'ramp_run'):
             found[table] = sorted(
-                str(sorted((key, str(value)) for key, value in row.items() if key not in (*MOMENTS, 'cashback_account_id', 'api_url')))
-                for row in rows(cursor, f'SELECT * FROM {table}'))
-        cursor.execute("SELECT table_name FROM information_schema.tables WHERE table_schema = 'public' AND table_type = 'BASE TABLE'")
-        found['rows'] = {table: rows(cursor, f'SELECT count(*) FROM "{table}"') for (table,) in cursor.fetchall() if is_compared(table)}
+                str(
+                    sorted(
+                        (key, str(value))
+                        for key, value in row.items()
+                        if key not in (*MOMENTS, 'cashback_account_id', 'api_url')
+                    )
+                )
+                for row in rows(cursor, f'SELECT * FROM {table}')
+            )
+        cursor.execute(
+            "SELECT table_name FROM information_schema.tables WHERE table_schema = 'public' AND table_type = 'BASE "
+            "TABLE'"
+        )
+        found['rows'] = {
+            table: rows(cursor, f'SELECT count(*) FROM "{table}"')
+            for (table,) in cursor.fetchall()
+            if is_compared(table)
+        }
     return found
 
 
@@ -147,12 +185,20 @@ def test_killed_in_an_upgrade(theatre, booked):
     reference = upgraded(booked)
     assert reference['module'] == {'state': 'installed', 'latest_version': reference['module']['latest_version']}
     assert 'of before' not in str(reference['ramp_record']) and {'left_out', 'begun_at'} <= {
-        row['column_name'] for row in reference['columns']}
+        row['column_name'] for row in reference['columns']
+    }
     statements, commits = hits['before a statement'], hits['before a commit']
-    moments = several(hits, some(
-        [('before a statement', statements * part // 10) for part in range(2, 10)]
-        + [(f'{side} a commit', nth) for side in ('before', 'after') for nth in range(max(1, commits - 4), commits)],
-        kind=lambda moment: moment[0].endswith(' commit')), every=max(1, statements // 8))
+    moments = several(
+        hits,
+        some(
+            [('before a statement', statements * part // 10) for part in range(2, 10)]
+            + [
+                (f'{side} a commit', nth) for side in ('before', 'after') for nth in range(max(1, commits - 4), commits)
+            ],
+            kind=lambda moment: moment[0].endswith(' commit'),
+        ),
+        every=max(1, statements // 8),
+    )
     for boundary, nth in moments:
         theatre.restore('booked')
         grow_old(booked)
@@ -171,22 +217,30 @@ def test_killed_in_an_upgrade(theatre, booked):
 
 # ---------------------------------------------------------------------------------------------- uninstalling
 
+
 def business(case):
     """What must still be there when the module has gone."""
     with case.stage.sql() as cursor:
         return {
-            'entries': rows(cursor, 'SELECT name, state, move_type, date, amount_total FROM account_move ORDER BY name, id'),
+            'entries': rows(
+                cursor, 'SELECT name, state, move_type, date, amount_total FROM account_move ORDER BY name, id'
+            ),
             'lines': rows(cursor, 'SELECT count(*), sum(debit) AS debit, sum(credit) AS credit FROM account_move_line'),
             'expenses': rows(cursor, 'SELECT name, state, total_amount FROM hr_expense ORDER BY 1, 2, 3'),
             'partners': rows(cursor, 'SELECT name FROM res_partner ORDER BY 1'),
             'payments': rows(cursor, 'SELECT count(*) FROM account_payment'),
-            'files': rows(cursor, """
-                SELECT name, checksum, res_model FROM ir_attachment WHERE res_model IN ('hr.expense', 'account.move') ORDER BY 1, 2, 3"""),
+            'files': rows(
+                cursor,
+                """
+                SELECT name, checksum, res_model FROM ir_attachment WHERE res_model IN ('hr.expense', 'account.move') ORDER BY 1, 2, 3""",
+            ),
         }
 
 
 def test_killed_in_an_uninstallation_and_stays(theatre, booked):
-    """The seat is given back and the database is as it was: whoever changes his mind then is told what to do, and goes on."""
+    """The seat is given back and the database is as it was: whoever changes his mind then is told what to do, and goes
+    on.
+    """
     before = contents(booked)
     booked.run('module: uninstall', cut={'at': 'after request DELETE /accounting/connection'}).assert_killed()
     found = differences(before, contents(booked))
@@ -207,10 +261,13 @@ def test_killed_in_an_uninstallation_again_and_again(theatre, booked):
     before, there = contents(booked), business(booked)
     assert there['expenses'] and there['payments'] and there['files']
     moments = [
-        ('before request DELETE /accounting/connection', 1), ('after request DELETE /accounting/connection', 1),
+        ('before request DELETE /accounting/connection', 1),
+        ('after request DELETE /accounting/connection', 1),
         *((('before a table goes', nth) for nth in range(1, 12)) if FULL else [('before a table goes', 3)]),
         *((('before a column goes', nth) for nth in (1, 2, 5, 10, 20)) if FULL else []),
-        ('before a commit', 2), ('after a commit', 2)]
+        ('before a commit', 2),
+        ('after a commit', 2),
+    ]
     for boundary, nth in moments:
         booked.run('module: uninstall', cut={'at': boundary, 'nth': nth}).assert_killed()
         assert business(booked) == there
@@ -230,7 +287,9 @@ def test_killed_in_an_uninstallation_again_and_again(theatre, booked):
         cursor.execute("""
             SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = 'public' AND column_name LIKE 'ramp%'""")
         assert not cursor.fetchall()
-        for query in ("SELECT model FROM ir_model WHERE model LIKE 'ramp.%'",
-                      "SELECT name FROM ir_model_data WHERE module = 'ramp_connector'"):
+        for query in (
+            "SELECT model FROM ir_model WHERE model LIKE 'ramp.%'",
+            "SELECT name FROM ir_model_data WHERE module = 'ramp_connector'",
+        ):
             cursor.execute(query)
             assert not cursor.fetchall()

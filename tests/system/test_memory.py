@@ -1,4 +1,7 @@
-"""What is in the ledger is not in memory: a run, the nightly check and the tie-out take as much over a large one as over a small one."""
+"""What is in the ledger is not in memory: a run, the nightly check and the tie-out take as much over a large one as
+over a small one.
+"""
+
 import json
 import subprocess
 from pathlib import Path
@@ -16,7 +19,11 @@ def test_memory_does_not_grow_with_the_ledger(stage: Stage):
     try:
         done = subprocess.run(
             [str(stage.runtime.python), str(Path(__file__).with_name('memory.py')), database, str(SMALL), str(LARGE)],
-            env=stage.environ(), capture_output=True, text=True, check=False)
+            env=stage.environ(),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         assert not done.returncode, done.stderr[-4000:]
         small, large = json.loads(done.stdout.splitlines()[-1])
     finally:
@@ -24,4 +31,6 @@ def test_memory_does_not_grow_with_the_ledger(stage: Stage):
     print(f'{small}\n{large}')
     for name in set(small) - {'rows'}:
         grown = (large[name] - small[name]) / (LARGE - SMALL)
-        assert grown < PER_ROW and large[name] < MOST, f'{name}: {grown:.0f} bytes for each row, {large[name] / 2**20:.0f} MB in all'
+        assert grown < PER_ROW and large[name] < MOST, (
+            f'{name}: {grown:.0f} bytes for each row, {large[name] / 2**20:.0f} MB in all'
+        )

@@ -1,4 +1,7 @@
-"""Every fault at once while Ramp goes on, by a seeded chance, and processes killed anywhere: in the end the books are Ramp's."""
+"""Every fault at once while Ramp goes on, by a seeded chance, and processes killed anywhere: in the end the books are
+Ramp's.
+"""
+
 import datetime
 import itertools
 import random
@@ -40,13 +43,23 @@ class Life:
         return MOMENT - datetime.timedelta(days=self.chance.randint(0, 20))
 
     def some(self, test):
-        rows = [row for row in self.state['bills'] if not row['archived_at'] and row['approval_status'] == 'APPROVED' and test(row)]
+        rows = [
+            row
+            for row in self.state['bills']
+            if not row['archived_at'] and row['approval_status'] == 'APPROVED' and test(row)
+        ]
         return self.chance.choice(rows) if rows else None
 
     def is_payable(self, row):
         """Approved, with something open, and nothing on its way."""
-        return row['status'] == 'OPEN' and not {item['state'] for item in row['_payments']} & {'scheduled', 'processing'} and (
-            self.state['entities'].rows[row['entity_id']]['currency'] == row['_money']['currency'] or row['_method'] not in CARDS)
+        return (
+            row['status'] == 'OPEN'
+            and not {item['state'] for item in row['_payments']} & {'scheduled', 'processing'}
+            and (
+                self.state['entities'].rows[row['entity_id']]['currency'] == row['_money']['currency']
+                or row['_method'] not in CARDS
+            )
+        )
 
     def bank(self, row):
         return row['_method'] if row['_method'] not in (*CARDS, 'UNSPECIFIED', 'PAID_MANUALLY') else 'ACH'
@@ -57,9 +70,15 @@ class Life:
         vendor = self.chance.choice([row for row in self.state['vendors'] if row['is_active'] and not row['_draft']])
         entity = self.chance.choice([row for row in self.state['entities'] if row['currency'] in ('USD', 'EUR')])
         return self.ramp.add_bill(
-            vendor=vendor['id'], entity=entity['id'], amount_minor=self.chance.randint(100, 99999), date=self.day(), invoices=0,
-            account=self.chance.choice(self.accounts), payment_method=self.chance.choice(('ACH', 'CHECK', 'CARD')),
-            invoice_number=f'LATER-{next(self._numbers)}')
+            vendor=vendor['id'],
+            entity=entity['id'],
+            amount_minor=self.chance.randint(100, 99999),
+            date=self.day(),
+            invoices=0,
+            account=self.chance.choice(self.accounts),
+            payment_method=self.chance.choice(('ACH', 'CHECK', 'CARD')),
+            invoice_number=f'LATER-{next(self._numbers)}',
+        )
 
     def a_bill_is_paid(self):
         row = self.some(lambda row: self.is_payable(row) and row['_method'] not in CARDS)
@@ -69,9 +88,18 @@ class Life:
 
     def a_batch_is_paid(self):
         row = self.some(lambda row: self.is_payable(row) and not row['_payments'] and row['_method'] not in CARDS)
-        others = [other['id'] for other in self.state['bills'] if row and other is not row and other['entity_id'] == row['entity_id']
-                  and not other['_payments'] and self.is_payable(other) and not other['archived_at'] and other['_method'] not in CARDS
-                  and other['approval_status'] == 'APPROVED'][:2]
+        others = [
+            other['id']
+            for other in self.state['bills']
+            if row
+            and other is not row
+            and other['entity_id'] == row['entity_id']
+            and not other['_payments']
+            and self.is_payable(other)
+            and not other['archived_at']
+            and other['_method'] not in CARDS
+            and other['approval_status'] == 'APPROVED'
+        ][:2]
         if not others:
             return None
         self.ramp.pay_bill([row['id'], *others], method='ACH', date=self.day())
@@ -79,64 +107,108 @@ class Life:
 
     def a_part_is_paid(self):
         row = self.some(lambda row: self.is_payable(row) and not row['_payments'] and row['_method'] not in CARDS)
-        left = row and row['_money']['amount_minor'] - sum(item['amount']['amount'] for item in row['applied_vendor_credits'])
+        left = row and row['_money']['amount_minor'] - sum(
+            item['amount']['amount'] for item in row['applied_vendor_credits']
+        )
         if not row or left < 2:
             return None
         self.ramp.pay_bill(row['id'], amount_minor=left // 2, method=self.bank(row), date=self.day())
         return row['id']
 
     def a_payment_is_on_its_way(self):
-        row = self.some(lambda row: self.is_payable(row) and not any(item['state'] == 'completed' for item in row['_payments'])
-                        and row['_method'] not in CARDS)
+        row = self.some(
+            lambda row: (
+                self.is_payable(row)
+                and not any(item['state'] == 'completed' for item in row['_payments'])
+                and row['_method'] not in CARDS
+            )
+        )
         if row:
             self.ramp.pay_bill(row['id'], status='processing', method=self.bank(row), date=self.day())
         return row and row['id']
 
     def a_payment_fails(self):
-        """The whole transfer, whether it had arrived or not. After a part of a bill was paid, Ramp's answer does not say which failed."""
-        row = self.some(lambda row: row['_payments'] and row['_payments'][-1]['state'] in ('processing', 'completed')
-                        and row['_payments'][-1]['method'] not in CARDS and len([
-                            item for item in row['_payments'] if item['state'] == 'completed']) < 2)
+        """The whole transfer, whether it had arrived or not. After a part of a bill was paid, Ramp's answer does not
+        say which failed.
+        """
+        row = self.some(
+            lambda row: (
+                row['_payments']
+                and row['_payments'][-1]['state'] in ('processing', 'completed')
+                and row['_payments'][-1]['method'] not in CARDS
+                and len([item for item in row['_payments'] if item['state'] == 'completed']) < 2
+            )
+        )
         if not row:
             return None
         transfer = row['_payments'][-1]['id']
-        idents = [other['id'] for other in self.state['bills'] if any(item['id'] == transfer for item in other['_payments'])]
+        idents = [
+            other['id'] for other in self.state['bills'] if any(item['id'] == transfer for item in other['_payments'])
+        ]
         self.ramp.pay_bill(idents, status='failed', payment_id=transfer)
         return idents
 
     def a_bill_is_archived(self):
-        row = self.some(lambda row: row['status'] == 'OPEN' and not row['applied_vendor_credits'] and not any(
-            item['state'] != 'failed' for item in row['_payments']))
+        row = self.some(
+            lambda row: (
+                row['status'] == 'OPEN'
+                and not row['applied_vendor_credits']
+                and not any(item['state'] != 'failed' for item in row['_payments'])
+            )
+        )
         if row:
             self.ramp.archive_bill(row['id'])
         return row and row['id']
 
     def a_credit_is_applied(self):
-        row = self.some(lambda row: self.is_payable(row) and row['_money']['currency'] == 'USD' and row['_method'] not in CARDS)
+        row = self.some(
+            lambda row: self.is_payable(row) and row['_money']['currency'] == 'USD' and row['_method'] not in CARDS
+        )
         if not row:
             return None
         minor = self.chance.randint(1, row['_money']['amount_minor'])
         credit = self.ramp.add_vendor_credit(
-            vendor=row['vendor']['id'], amount_minor=minor, account=self.chance.choice(self.accounts), date=self.day(),
-            entity=row['entity_id'])
+            vendor=row['vendor']['id'],
+            amount_minor=minor,
+            account=self.chance.choice(self.accounts),
+            date=self.day(),
+            entity=row['entity_id'],
+        )
         self.ramp.apply_vendor_credit(credit, row['id'])
         return row['id']
 
     def a_card_pays(self):
         """Its transaction is known before, at once, later, or never."""
-        row = self.some(lambda row: self.is_payable(row) and not row['_payments'] and not row['applied_vendor_credits']
-                        and row['_method'] in CARDS)
+        row = self.some(
+            lambda row: (
+                self.is_payable(row)
+                and not row['_payments']
+                and not row['applied_vendor_credits']
+                and row['_method'] in CARDS
+            )
+        )
         if not row:
             return None
         status = self.chance.choice(('SYNC_READY', 'NOT_SYNC_READY', None))
         transaction = status and self.ramp.add_transaction(
-            amount_minor=row['_money']['amount_minor'], currency=row['_money']['currency'], entity=row['entity_id'],
-            merchant=row['vendor']['name'], account=self.accounts[0], date=self.day(), sync_status=status, label='of a bill')
+            amount_minor=row['_money']['amount_minor'],
+            currency=row['_money']['currency'],
+            entity=row['entity_id'],
+            merchant=row['vendor']['name'],
+            account=self.accounts[0],
+            date=self.day(),
+            sync_status=status,
+            label='of a bill',
+        )
         self.ramp.pay_bill(row['id'], transaction=transaction, date=self.day())
-        return f"{row['id']} {status}"
+        return f'{row["id"]} {status}'
 
     def a_transaction_becomes_ready(self):
-        rows = [row for row in self.state['transactions'] if row['_label'] == 'of a bill' and row['sync_status'] == 'NOT_SYNC_READY']
+        rows = [
+            row
+            for row in self.state['transactions']
+            if row['_label'] == 'of a bill' and row['sync_status'] == 'NOT_SYNC_READY'
+        ]
         if rows:
             self.ramp.update_transaction(rows[0]['id'], sync_status='SYNC_READY')
         return rows and rows[0]['id']
@@ -161,12 +233,16 @@ def cut_somewhere(chance):
     """In every third run, at a statement or a commit like any other; in a run that ends earlier nothing happens."""
     if chance.random() > 0.35:
         return {}
-    at, last = chance.choice((('before a statement', 2500), ('after a statement', 2500), ('before a commit', 150), ('after a commit', 150)))
+    at, last = chance.choice(
+        (('before a statement', 2500), ('after a statement', 2500), ('before a commit', 150), ('after a commit', 150))
+    )
     return {'cut': {'at': at, 'nth': chance.randint(20 if last == 2500 else 3, last)}}
 
 
 def pay_what_failed_after_a_part(case):
-    """Pay the bills of which Ramp does not say which payment failed: that is how the question ends. Returns how many there are."""
+    """Pay the bills of which Ramp does not say which payment failed: that is how the question ends. Returns how many
+    there are.
+    """
     with case.stage.sql() as cursor:
         cursor.execute("""
             SELECT ramp_id FROM ramp_record
@@ -184,14 +260,17 @@ def assert_finished(case):
             SELECT flow, ramp_id, state, error_message FROM ramp_record
              WHERE state = 'error' OR state = 'done' AND sync_key IS NOT NULL OR state = 'pending' AND error_message IS NULL""")
         assert not cursor.fetchall()
-        cursor.execute("SELECT flow, ramp_id, error_message FROM ramp_record WHERE state = 'held' AND ramp_id NOT LIKE 'malformed-%%'")
+        cursor.execute(
+            "SELECT flow, ramp_id, error_message FROM ramp_record WHERE state = 'held' AND ramp_id NOT LIKE "
+            "'malformed-%%'"
+        )
         held = {(flow, ident): reason for flow, ident, reason in cursor.fetchall()}
     for row in case.ramp.state['bills']:
         ready = not row['archived_at'] and row['approval_status'] == 'APPROVED' and row['enable_accounting_sync']
         if ready and row['sync_status'] == 'NOT_SYNCED':
-            assert ('bill', row['id']) in held, f"nobody says why {row['id']} is not booked"
+            assert ('bill', row['id']) in held, f'nobody says why {row["id"]} is not booked'
         if ready and row['sync_status'] == 'BILL_SYNCED' and row['status'] == 'PAID':
-            assert ('bill_payment', row['id']) in held, f"nobody says why the payment of {row['id']} is not booked"
+            assert ('bill_payment', row['id']) in held, f'nobody says why the payment of {row["id"]} is not booked'
     for (flow, ident), reason in held.items():
         if flow in ('bill', 'bill_payment', 'reimbursement'):
             assert reason in case.ramp.export_errors(ident), f'{flow} {ident}: Ramp was not told: {reason}'
@@ -208,8 +287,14 @@ def test_payables_chaos(stage, seed):
             for _event in range(chance.randint(*EVENTS)):
                 life.go_on()
             in_the_middle(case, life, chance)
-            codes.append(case.run('sync_now', 'payables', shrink={'page_size': 6, 'batch_size': 6, 'receipt_batch': 4, 'impatient': True},
-                                  **cut_somewhere(chance)).code)
+            codes.append(
+                case.run(
+                    'sync_now',
+                    'payables',
+                    shrink={'page_size': 6, 'batch_size': 6, 'receipt_batch': 4, 'impatient': True},
+                    **cut_somewhere(chance),
+                ).code
+            )
         assert set(codes) <= {0, -9}, codes
         faults.clear()
         for _answer in range(2):
@@ -222,4 +307,3 @@ def test_payables_chaos(stage, seed):
             assert_finished(case)
         except AssertionError as error:
             raise AssertionError('\n'.join([str(error), f'codes {codes}', *life.log])) from error
-

@@ -1,4 +1,5 @@
 """What Odoo offers in Ramp: killed anywhere, then run again, Ramp has the same as without, and nothing is sent in vain."""
+
 import dataclasses
 import itertools
 import re
@@ -29,8 +30,16 @@ class Scene:
 
 BOUGHT = ('buy: order', 'sync_now', 'procurement', 'procurement')
 PROCUREMENT = Scene(
-    step='procurement', tables=('vendors', 'purchase_orders', 'item_receipts'), paths=('/vendors', '/purchase-orders', '/item-receipts'))
-PEOPLE = Scene(step='people', tables=('users', 'departments', 'locations'), paths=('/users', '/departments', '/locations'), empty=False)
+    step='procurement',
+    tables=('vendors', 'purchase_orders', 'item_receipts'),
+    paths=('/vendors', '/purchase-orders', '/item-receipts'),
+)
+PEOPLE = Scene(
+    step='people',
+    tables=('users', 'departments', 'locations'),
+    paths=('/users', '/departments', '/locations'),
+    empty=False,
+)
 SCENES = {
     'first upload': Scene(),
     'adoption': Scene(),
@@ -41,11 +50,20 @@ SCENES = {
     'amendments': dataclasses.replace(PROCUREMENT, before=BOUGHT, deeds=('buy: amend',)),
     'people': dataclasses.replace(PEOPLE, deeds=('hire: new',)),
     'changes of people': dataclasses.replace(
-        PEOPLE, before=('hire: new', 'sync_now', 'people', 'people', 'people'), deeds=('hire: change',)),
+        PEOPLE, before=('hire: new', 'sync_now', 'people', 'people', 'people'), deeds=('hire: change',)
+    ),
     'returns': dataclasses.replace(
-        PROCUREMENT, before=('buy: order', 'buy: receive', *BOUGHT[1:]), deeds=('buy: return',)),
+        PROCUREMENT, before=('buy: order', 'buy: receive', *BOUGHT[1:]), deeds=('buy: return',)
+    ),
 }
-WORKS = ('_collect_changed_records', '_compare_due_rows', '_mark_uncertain', '_note_invitation_sent', '_store_push_results', '_on_options_changed')
+WORKS = (
+    '_collect_changed_records',
+    '_compare_due_rows',
+    '_mark_uncertain',
+    '_note_invitation_sent',
+    '_store_push_results',
+    '_on_options_changed',
+)
 SIDES = ('before', 'after')
 ALONE, IN_TURN = shared(itertools.product(SCENES, WORKS, SIDES), kind=lambda case: case)
 KINDS = {name: scene.step for name, scene in SCENES.items()}
@@ -61,15 +79,20 @@ def begin(case, name):
     """A Ramp without a chart, or with that of another system; whatever the scene wants in it."""
     scene = SCENES[name]
     for table in scene.tables if scene.empty else ():
-        case.ramp.state.tables[table] = (coding.TABLES[table] if table in coding.TABLES else type(case.ramp.state.tables[table]))()
+        case.ramp.state.tables[table] = (
+            coding.TABLES[table] if table in coding.TABLES else type(case.ramp.state.tables[table])
+        )()
     if name == 'adoption':
         with case.stage.sql() as cursor:
-            found = rows(cursor, """
+            found = rows(
+                cursor,
+                """
                 SELECT a.name ->> 'en_US' AS name, a.code_store ->> c.company_id::text AS code
                   FROM account_account a, ramp_connection c
-                 WHERE a.account_type = 'expense' AND a.active AND a.code_store ->> c.company_id::text IS NOT NULL ORDER BY a.id""")
+                 WHERE a.account_type = 'expense' AND a.active AND a.code_store ->> c.company_id::text IS NOT NULL ORDER BY a.id""",
+            )
         for row in found:
-            coding.add_account(case.ramp.state, f"theirs-{row['code']}", f"Their {row['name']}", row['code'], 'EXPENSE')
+            coding.add_account(case.ramp.state, f'theirs-{row["code"]}', f'Their {row["name"]}', row['code'], 'EXPENSE')
     if scene.before or scene.deeds:
         case.run(*scene.before, *scene.deeds).assert_ok()
 
@@ -77,9 +100,12 @@ def begin(case, name):
 def pushed(case, scene):
     """What Ramp has of a scene's kind, and the ledger, free of what a chance decides."""
     with case.stage.sql() as cursor:
-        ledger = rows(cursor, """
+        ledger = rows(
+            cursor,
+            """
             SELECT flow, remote_id, res_model, state, error_message, is_uncertain, payload FROM ramp_record
-             WHERE remote_id IS NOT NULL""")
+             WHERE remote_id IS NOT NULL""",
+        )
     tables = SCENES[scene].tables
     known = {}
     for row in (row for name in tables for row in case.ramp.state[name]):
@@ -92,10 +118,17 @@ def pushed(case, scene):
         if row['flow'] == 'analytic_account' and (row['payload'] or {}).get('field') in gone:
             del row['payload']['offered']
     return {
-        **{name: {f"{known.get(row.get('_field'))} {name_of(row)}": plain(
-            {key: value for key, value in row.items() if key != 'visibility' or row.get('_field') not in gone}, known)
-            for row in case.ramp.state[name]} for name in tables},
-        'ledger': {f"{row['flow']} {row['remote_id']}": plain(row, known) for row in ledger},
+        **{
+            name: {
+                f'{known.get(row.get("_field"))} {name_of(row)}': plain(
+                    {key: value for key, value in row.items() if key != 'visibility' or row.get('_field') not in gone},
+                    known,
+                )
+                for row in case.ramp.state[name]
+            }
+            for name in tables
+        },
+        'ledger': {f'{row["flow"]} {row["remote_id"]}': plain(row, known) for row in ledger},
     }
 
 
@@ -117,7 +150,8 @@ def plain(row, known):
 def assert_same(case, scene, reference, at=None):
     """After the cut: at most two runs bring about the same, and another one sends nothing.
 
-    :param at: where it was cut off: the last one is made after some cuts, as both sides are as they were where it was seen to send nothing
+    :param at: where it was cut off: the last one is made after some cuts, as both sides are as they were where it was
+        seen to send nothing
     """
     before, step = len(case.ramp.write_calls()), SCENES[scene].step
     case.run('sync_now', step).assert_ok()
@@ -128,7 +162,11 @@ def assert_same(case, scene, reference, at=None):
     for name in SCENES[scene].tables:
         ids = [(row.get('_field'), name_of(row)) for row in case.ramp.state[name]]
         assert len(ids) == len(set(ids)), f'{name}: twice'
-    refused = [(call['method'], call['path'], call['body']) for call in case.ramp.write_calls()[before:] if (call['status'] or 500) >= 400]
+    refused = [
+        (call['method'], call['path'], call['body'])
+        for call in case.ramp.write_calls()[before:]
+        if (call['status'] or 500) >= 400
+    ]
     assert not refused, f'sent without asking first: {refused}'
     if at is None or is_turn((scene, at), of=3):
         before = len(case.ramp.write_calls())
@@ -140,7 +178,9 @@ def assert_same(case, scene, reference, at=None):
 
 @dataclasses.dataclass(frozen=True)
 class Undisturbed:
-    """Of a scene: the copy of both sides that it begins with, its end, the boundaries that were passed, and what was written to Ramp."""
+    """Of a scene: the copy of both sides that it begins with, its end, the boundaries that were passed, and what was
+    written to Ramp.
+    """
 
     start: str
     end: dict
@@ -160,8 +200,11 @@ def undisturbed(stage):
             with stage.case(WORLD, start) as case:
                 before = len(case.ramp.write_calls())
                 hits = case.run(scene.step).assert_ok().hits
-                writes = [f"{call['method']} {UUID.sub('*', call['path'])}" for call in case.ramp.write_calls()[before:]
-                          if is_work(call['path'], scene.paths)]
+                writes = [
+                    f'{call["method"]} {UUID.sub("*", call["path"])}'
+                    for call in case.ramp.write_calls()[before:]
+                    if is_work(call['path'], scene.paths)
+                ]
                 case.run('sync_now', scene.step).assert_ok()
                 found[name] = Undisturbed(start, pushed(case, name), hits, writes)
                 assert_same(case, name, found[name].end)
@@ -171,29 +214,48 @@ def undisturbed(stage):
 
 
 def boundaries_of(undisturbed, side=None, work=None):
-    return [name for name in undisturbed.hits for one in ([side] if side else SIDES) for other in ([work] if work else WORKS)
-            if name.startswith(f'{one} commit of ') and name.endswith(f'.{other}')]
+    return [
+        name
+        for name in undisturbed.hits
+        for one in ([side] if side else SIDES)
+        for other in ([work] if work else WORKS)
+        if name.startswith(f'{one} commit of ') and name.endswith(f'.{other}')
+    ]
 
 
 def chosen(undisturbed, scene, side, work):
-    """(boundary, nth) at which a scene is cut off. The first scene of its kind passes each boundary, and is cut off at all of them; the
-    others at what only they pass, and at one of the rest."""
+    """(boundary, nth) at which a scene is cut off. The first scene of its kind passes each boundary, and is cut off at
+    all of them; the others at what only they pass, and at one of the rest."""
     passed, first = boundaries_of(undisturbed(scene), side, work), FIRST[SCENES[scene].step]
     hits = undisturbed(scene).hits
-    times = {name: sorted({1, hits[name]} if work in ('_store_push_results', '_mark_uncertain') else {hits[name]}) for name in passed}
+    times = {
+        name: sorted({1, hits[name]} if work in ('_store_push_results', '_mark_uncertain') else {hits[name]})
+        for name in passed
+    }
     if scene == first or FULL:
         return some([(name, nth) for name in passed for nth in times[name]], kind=lambda case: case[0])
     elsewhere = boundaries_of(undisturbed(first), side, work)
-    return some([(name, nth) for name in passed for nth in times[name]], kind=lambda case: None if case[0] in elsewhere else case[0])
+    return some(
+        [(name, nth) for name in passed for nth in times[name]],
+        kind=lambda case: None if case[0] in elsewhere else case[0],
+    )
 
 
 @pytest.mark.parametrize('scene', SCENES)
 def test_the_matrix_of_push_is_complete(undisturbed, scene):
     """Every boundary that a scene passes is one at which it, or the first one of its kind, is killed."""
     scenes = {scene, FIRST[SCENES[scene].step]}
-    killed = {name for one in scenes for side in SIDES for work in WORKS for name, _nth in chosen(undisturbed, one, side, work)}
+    killed = {
+        name
+        for one in scenes
+        for side in SIDES
+        for work in WORKS
+        for name, _nth in chosen(undisturbed, one, side, work)
+    }
     assert not set(boundaries_of(undisturbed(scene))) - killed
-    left = {work for name in undisturbed(scene).hits if ' commit of ' in name for work in [name.rpartition('.')[2]]} - set(WORKS)
+    left = {
+        work for name in undisturbed(scene).hits if ' commit of ' in name for work in [name.rpartition('.')[2]]
+    } - set(WORKS)
     assert left <= NOTHING_CHANGES
 
 
@@ -207,8 +269,15 @@ def test_push_killed_at_commit(stage, undisturbed, scene, work, side):
 
 @pytest.mark.parametrize('scene', dict.fromkeys(scene for scene, _run_connection_work, _side in IN_TURN))
 def test_push_killed_in_turn(stage, undisturbed, scene):
-    """At the boundaries at which no case is cut off alone: one after the other, until all is done, and at the others from the beginning."""
-    due = {boundary for of, work, side in IN_TURN if of == scene for boundary, _nth in chosen(undisturbed, scene, side, work)}
+    """At the boundaries at which no case is cut off alone: one after the other, until all is done, and at the others
+    from the beginning.
+    """
+    due = {
+        boundary
+        for of, work, side in IN_TURN
+        if of == scene
+        for boundary, _nth in chosen(undisturbed, scene, side, work)
+    }
     left = [boundary for boundary in undisturbed(scene).hits if boundary in due]
     while left:
         reached = 0
@@ -224,9 +293,13 @@ def test_push_killed_in_turn(stage, undisturbed, scene):
         left = left[reached:]
 
 
-@pytest.mark.parametrize(('scene', 'side'), [*((scene, 'before') for scene in ONE_OF_KIND), *((scene, 'after') for scene in SCENES)])
+@pytest.mark.parametrize(
+    ('scene', 'side'), [*((scene, 'before') for scene in ONE_OF_KIND), *((scene, 'after') for scene in SCENES)]
+)
 def test_push_killed_in_ramp(stage, undisturbed, scene, side):
-    """Before Ramp begins, which is no other state than after the commit before it; and when it has done the work and has not said so."""
+    """Before Ramp begins, which is no other state than after the commit before it; and when it has done the work and
+    has not said so.
+    """
     writes = enumerate(undisturbed(scene).writes, 1)
     for nth, _write in some(writes, kind=lambda write: write[1] if side == 'after' else None):
         with stage.case(WORLD, undisturbed(scene).start) as case:
@@ -237,7 +310,11 @@ def test_push_killed_in_ramp(stage, undisturbed, scene, side):
 
 @pytest.mark.parametrize('scene', ONE_OF_KIND)
 def test_push_database_goes_away(stage, undisturbed, scene):
-    boundary = next(name for name in sorted(undisturbed(scene).hits) if name.startswith('before commit of ') and name.endswith('._store_push_results'))
+    boundary = next(
+        name
+        for name in sorted(undisturbed(scene).hits)
+        if name.startswith('before commit of ') and name.endswith('._store_push_results')
+    )
     for at in some([boundary, boundary.replace('before', 'after')], kind=lambda case: None):
         with stage.case(WORLD, undisturbed(scene).start) as case:
             assert case.run(SCENES[scene].step, cut={'at': at, 'how': 'disconnect'}).code == 1
@@ -258,7 +335,9 @@ def test_push_two_at_once(stage, undisturbed, scene):
 
 
 def test_push_keeps_a_change_made_while_it_sends(stage):
-    """What is asked for while the job waits for Ramp (here: everything compared again) is not lost when it notes what it sent."""
+    """What is asked for while the job waits for Ramp (here: everything compared again) is not lost when it notes what
+    it sent.
+    """
     with stage.case(WORLD) as case:
         begin(case, 'first upload')
         done = []

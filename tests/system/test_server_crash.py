@@ -1,8 +1,10 @@
-"""PostgreSQL itself dies without a word while a job is at work, and is started again: the same books, and Ramp told once.
+"""PostgreSQL itself dies without a word while a job is at work, and is started again: the same books, and Ramp told
+once.
 
-What was committed is there after it, so nothing is booked a second time; what was not is done again. On a server of its own, with
-PostgreSQL's own `synchronous_commit`.
+What was committed is there after it, so nothing is booked a second time; what was not is done again. On a server of its
+own, with PostgreSQL's own `synchronous_commit`.
 """
+
 import copy
 import shutil
 import subprocess
@@ -16,8 +18,14 @@ from test_crash import again
 
 WORLD = World()
 BOUNDARIES = (
-    'after commit of transaction._store_listed_page', 'before commit of transaction._book_batch', 'after commit of transaction._book_batch',
-    'before confirming', 'after confirming', 'after commit of transaction._confirm_booked_batch', 'before commit of receipt._attach_fetched_files')
+    'after commit of transaction._store_listed_page',
+    'before commit of transaction._book_batch',
+    'after commit of transaction._book_batch',
+    'before confirming',
+    'after confirming',
+    'after commit of transaction._confirm_booked_batch',
+    'before commit of receipt._attach_fetched_files',
+)
 MOMENTS = ('while it is down', 'when it is back')  # when the job goes on
 
 
@@ -29,7 +37,9 @@ class Server(Postgres):
         self.data, self.socket = home / 'postgresql', home / 'socket'
 
     def crash(self):
-        self._run([self.program('pg_ctl'), '-D', self.data, '-m', 'immediate', '-w', '-s', 'stop'], 'PostgreSQL did not die')
+        self._run(
+            [self.program('pg_ctl'), '-D', self.data, '-m', 'immediate', '-w', '-s', 'stop'], 'PostgreSQL did not die'
+        )
 
 
 def apart(home):
@@ -39,21 +49,29 @@ def apart(home):
     runtime = copy.copy(usual)
     runtime.postgres = Server(usual.python, home).start()
     runtime.config = home / 'odoo.conf'
-    runtime.config.write_text(usual.config.read_text(encoding='utf-8').replace(str(usual.postgres.socket), str(runtime.postgres.socket)),
-                              encoding='utf-8')
+    runtime.config.write_text(
+        usual.config.read_text(encoding='utf-8').replace(str(usual.postgres.socket), str(runtime.postgres.socket)),
+        encoding='utf-8',
+    )
     runtime.template = lambda: template
     runtime.postgres.sql(f'CREATE DATABASE "{template}" OWNER odoo', user='postgres')
     dump = [usual.postgres.program('pg_dump'), '-h', usual.postgres.socket, '-U', 'postgres', template]
     with subprocess.Popen(list(map(str, dump)), stdout=subprocess.PIPE) as process:
-        subprocess.run(runtime.postgres.psql(template, '-v', 'ON_ERROR_STOP=1', user='postgres'), stdin=process.stdout,
-                       stdout=subprocess.DEVNULL, check=True)
+        subprocess.run(
+            runtime.postgres.psql(template, '-v', 'ON_ERROR_STOP=1', user='postgres'),
+            stdin=process.stdout,
+            stdout=subprocess.DEVNULL,
+            check=True,
+        )
     assert process.returncode == 0
     return runtime
 
 
 @pytest.fixture(scope='module')
 def stage(tmp_path_factory):
-    home = Path(tempfile.mkdtemp(prefix='ramp-server-', dir='/var/tmp'))  # a socket's path is short, and its folder open to the server
+    home = Path(
+        tempfile.mkdtemp(prefix='ramp-server-', dir='/var/tmp')
+    )  # a socket's path is short, and its folder open to the server
     home.chmod(0o755)
     stage = None
     try:

@@ -1,4 +1,7 @@
-"""Every fault at once while people spend and pay, by a seeded chance, and processes killed anywhere: in the end the books are Ramp's."""
+"""Every fault at once while people spend and pay, by a seeded chance, and processes killed anywhere: in the end the
+books are Ramp's.
+"""
+
 import dataclasses
 import datetime
 import random
@@ -48,26 +51,43 @@ class Life:
         entity = self.chance.choice(self.entities)
         date = self.day()
         ident = self.ramp.add_transaction(
-            amount_minor=minor or self.chance.randint(1, 99999), date=date,
-            sync_status=self.chance.choice(('SYNC_READY', 'NOT_SYNC_READY')), account=self.chance.choice((*self.accounts[:3], None)),
-            **{'entity': entity['id'], 'currency': entity['currency'], **values})
+            amount_minor=minor or self.chance.randint(1, 99999),
+            date=date,
+            sync_status=self.chance.choice(('SYNC_READY', 'NOT_SYNC_READY')),
+            account=self.chance.choice((*self.accounts[:3], None)),
+            **{'entity': entity['id'], 'currency': entity['currency'], **values},
+        )
         self.state['transactions'].update(ident, accounting_date=date.isoformat(), settlement_date=date.isoformat())
         return ident
 
     def a_refund(self):
         row = self.some('transactions', lambda row: row['_money']['amount_minor'] > 0)
-        return row and self.a_charge(-self.chance.randint(1, row['_money']['amount_minor']), refund_of=row['id'], entity=row['entity_id'],
-                                     currency=row['_money']['currency'])
+        return row and self.a_charge(
+            -self.chance.randint(1, row['_money']['amount_minor']),
+            refund_of=row['id'],
+            entity=row['entity_id'],
+            currency=row['_money']['currency'],
+        )
 
     def a_cashback(self):
         entity = self.chance.choice(self.entities)
-        return self.ramp.add_cashback(entity=entity['id'], currency=entity['currency'], amount_minor=self.chance.randint(1, 300),
-                                      date=self.day(), ready=self.chance.random() < 0.7)
+        return self.ramp.add_cashback(
+            entity=entity['id'],
+            currency=entity['currency'],
+            amount_minor=self.chance.randint(1, 300),
+            date=self.day(),
+            ready=self.chance.random() < 0.7,
+        )
 
     def a_payment(self):
         entity = self.chance.choice(self.entities)
-        return self.ramp.add_transfer(entity=entity['id'], currency=entity['currency'], amount_minor=self.chance.randint(1, 9999),
-                                      date=self.day(), status=self.chance.choice(('COMPLETED', 'SUBMITTED_TO_FED', 'UPLOADED')))
+        return self.ramp.add_transfer(
+            entity=entity['id'],
+            currency=entity['currency'],
+            amount_minor=self.chance.randint(1, 9999),
+            date=self.day(),
+            status=self.chance.choice(('COMPLETED', 'SUBMITTED_TO_FED', 'UPLOADED')),
+        )
 
     def a_payment_goes_on(self):
         row = self.some('transfers', lambda row: row['status'] not in FAILED)
@@ -75,12 +95,20 @@ class Life:
             return None
         on_its_way = row['status'] == 'UPLOADED'
         status = self.chance.choice(('COMPLETED', 'NOT_ENOUGH_FUNDS') if on_its_way else ('RETURNED_BY_RDFI',))
-        self.ramp.move_transfer(row['id'], status, date=max(self.day(), datetime.datetime.fromisoformat(row['created_at'])))
-        return f"{row['id']} {status}"
+        self.ramp.move_transfer(
+            row['id'], status, date=max(self.day(), datetime.datetime.fromisoformat(row['created_at']))
+        )
+        return f'{row["id"]} {status}'
 
     def a_thing_is_finished(self):
-        row = self.some('transactions', lambda row: row['sync_status'] == 'NOT_SYNC_READY' or row['sync_status'] == 'SYNC_READY' and any(
-            line['account'] is None for line in row['_money']['lines']))
+        row = self.some(
+            'transactions',
+            lambda row: (
+                row['sync_status'] == 'NOT_SYNC_READY'
+                or row['sync_status'] == 'SYNC_READY'
+                and any(line['account'] is None for line in row['_money']['lines'])
+            ),
+        )
         if row:
             self.ramp.update_transaction(row['id'], sync_status='SYNC_READY', account=self.accounts[0])
         return row and row['id']
@@ -88,11 +116,22 @@ class Life:
     def a_statement_is_closed(self):
         if not self.ends:
             return None
-        return self.ramp.close_statement(self.ends.pop(0), cashback_bps=150, withhold=self.chance.choice((None, 'statement', 'lines')))
+        return self.ramp.close_statement(
+            self.ends.pop(0), cashback_bps=150, withhold=self.chance.choice((None, 'statement', 'lines'))
+        )
 
     def a_statement_is_told(self):
-        row = self.some('statements', lambda row: row['_get_withheld_state'] or any(
-            item.get('_get_withheld_state') for item in self.state['transactions'] if item.get('statement_id') == row['id']))
+        row = self.some(
+            'statements',
+            lambda row: (
+                row['_get_withheld_state']
+                or any(
+                    item.get('_get_withheld_state')
+                    for item in self.state['transactions']
+                    if item.get('statement_id') == row['id']
+                )
+            ),
+        )
         if row:
             self.ramp.release_statement(row['id'])
         return row and row['id']
@@ -102,22 +141,29 @@ EVENT = sorted(name for name in vars(Life) if name.startswith('a_'))
 
 
 def assert_finished(case):
-    """Nothing is left that a run would have done; what is not in the books has a reason, which Ramp was told where it wants to know."""
+    """Nothing is left that a run would have done; what is not in the books has a reason, which Ramp was told where it
+    wants to know.
+    """
     with case.stage.sql() as cursor:
         cursor.execute("""
             SELECT flow, ramp_id, state, error_message FROM ramp_record
              WHERE state = 'error' OR state = 'done' AND sync_key IS NOT NULL OR state = 'pending' AND error_message IS NULL""")
         assert not cursor.fetchall()
-        cursor.execute('SELECT flow, ramp_id, state, error_message FROM ramp_record WHERE res_id IS NULL AND error_message IS NOT NULL')
+        cursor.execute(
+            'SELECT flow, ramp_id, state, error_message FROM ramp_record WHERE res_id IS NULL AND error_message IS '
+            'NOT NULL'
+        )
         reasons = {(flow, ident): (state, reason) for flow, ident, state, reason in cursor.fetchall()}
         cursor.execute("SELECT ramp_id FROM ramp_record WHERE flow = 'statement' AND res_id IS NOT NULL")
-        booked = {ident for ident, in cursor.fetchall()}
+        booked = {ident for (ident,) in cursor.fetchall()}
     for flow, table in (('transaction', 'transactions'), ('transfer', 'transfers'), ('cashback', 'cashbacks')):
         for row in case.ramp.state[table]:
             if row['sync_status'] == 'SYNC_READY' and not row.get('_get_withheld_state'):
-                assert (flow, row['id']) in reasons, f"nobody says why {flow} {row['id']} is not booked"
+                assert (flow, row['id']) in reasons, f'nobody says why {flow} {row["id"]} is not booked'
                 state, reason = reasons[flow, row['id']]
-                assert state != 'held' or reason in case.ramp.export_errors(row['id']), f'{flow} {row["id"]}: Ramp was not told: {reason}'
+                assert state != 'held' or reason in case.ramp.export_errors(row['id']), (
+                    f'{flow} {row["id"]}: Ramp was not told: {reason}'
+                )
     for statement, section, _currency in sections(case.ramp):
         assert statement['_get_withheld_state'] or section['id'] in booked or ('statement', section['id']) in reasons
 
@@ -133,8 +179,14 @@ def test_statement_chaos(stage, seed):
             for _event in range(chance.randint(*EVENTS)):
                 life.go_on()
             in_the_middle(case, life, chance)
-            codes.append(case.run('sync_now', 'statements', shrink={'page_size': 6, 'batch_size': 6, 'receipt_batch': 4, 'impatient': True},
-                                  **cut_somewhere(chance)).code)
+            codes.append(
+                case.run(
+                    'sync_now',
+                    'statements',
+                    shrink={'page_size': 6, 'batch_size': 6, 'receipt_batch': 4, 'impatient': True},
+                    **cut_somewhere(chance),
+                ).code
+            )
         assert set(codes) <= {0, -9}, codes
         faults.clear()
         case.ramp._before.clear()  # what has not happened in the middle of a run does not happen

@@ -1,4 +1,5 @@
 """Card statements, their payments and cashback: killed anywhere, then run again, the same books, and Ramp told once."""
+
 import copy
 import dataclasses
 
@@ -16,44 +17,94 @@ WORLDS = {'cards': CARDS, 'cards later': dataclasses.replace(CARDS, later=True)}
 
 COMMITS = {
     'cards': {
-        'commit of transfer._store_listed_page': TWO, 'commit of transfer._book_batch': FOUR, 'confirming TRANSFER_SYNC': AFTER,
+        'commit of transfer._store_listed_page': TWO,
+        'commit of transfer._book_batch': FOUR,
+        'confirming TRANSFER_SYNC': AFTER,
         'commit of transfer._confirm_booked_batch': AFTER,
-        'commit of statement._store_listed_page': TWO, 'commit of transaction._store_observed_page': TWO, 'commit of cashback._store_observed_page': TWO,
+        'commit of statement._store_listed_page': TWO,
+        'commit of transaction._store_observed_page': TWO,
+        'commit of cashback._store_observed_page': TWO,
         'commit of statement._book_batch': FOUR,
-        'commit of cashback._store_listed_page': TWO, 'commit of cashback._book_batch': TWO, 'confirming STATEMENT_CREDIT_SYNC': AFTER,
+        'commit of cashback._store_listed_page': TWO,
+        'commit of cashback._book_batch': TWO,
+        'confirming STATEMENT_CREDIT_SYNC': AFTER,
         'commit of cashback._confirm_booked_batch': [('after', 1)],
         'commit of statement_file._attach_fetched_files': TWO,
     },
     'cards later': {
-        'commit of transfer._store_listed_page': FOUR, 'commit of transfer._book_batch': FOUR, 'confirming TRANSFER_SYNC': AFTER,
+        'commit of transfer._store_listed_page': FOUR,
+        'commit of transfer._book_batch': FOUR,
+        'confirming TRANSFER_SYNC': AFTER,
         'commit of transfer._confirm_booked_batch': [('after', LAST)],
-        'commit of statement._book_batch': FOUR, 'confirming STATEMENT_CREDIT_SYNC': AFTER,
+        'commit of statement._book_batch': FOUR,
+        'confirming STATEMENT_CREDIT_SYNC': AFTER,
         'commit of cashback._confirm_booked_batch': [('after', LAST)],
     },
 }
-MATRIX = [(scene, f'{side} {step}', nth) for scene, steps in COMMITS.items() for step, ways in steps.items() for side, nth in ways]
+MATRIX = [
+    (scene, f'{side} {step}', nth)
+    for scene, steps in COMMITS.items()
+    for step, ways in steps.items()
+    for side, nth in ways
+]
 ALONE, IN_TURN = shared(MATRIX, kind=lambda case: case[1])
 INSIDE = {
     ('cards', 'transfers'): (
-        'commit of transfer._start_run', 'page of /transfers', 'upsert of transfer', 'payments of transfer', 'entries of transfer',
-        'post of transfer', 'applying of transfer', 'booked transfer', 'commit of transfer._next_unconfirmed',
-        'commit of transfer._finish_sync_run'),
+        'commit of transfer._start_run',
+        'page of /transfers',
+        'upsert of transfer',
+        'payments of transfer',
+        'entries of transfer',
+        'post of transfer',
+        'applying of transfer',
+        'booked transfer',
+        'commit of transfer._next_unconfirmed',
+        'commit of transfer._finish_sync_run',
+    ),
     ('cards', 'statements'): (
-        'commit of statement._start_run', 'page of /statements', 'upsert of statement', 'page of /cashbacks', 'upsert of cashback',
-        'entries of statement', 'post of statement', 'upsert of statement_file', 'booked statement', 'commit of statement._skip_lost_rows',
+        'commit of statement._start_run',
+        'page of /statements',
+        'upsert of statement',
+        'page of /cashbacks',
+        'upsert of cashback',
+        'entries of statement',
+        'post of statement',
+        'upsert of statement_file',
+        'booked statement',
+        'commit of statement._skip_lost_rows',
         'commit of statement._finish_sync_run',
-        'commit of cashback._start_run', 'booked cashback', 'commit of cashback._next_unconfirmed', 'commit of cashback._finish_sync_run',
-        'commit of statement_file._start_run', 'commit of statement_file._find_due_file_rows', 'GET /statements', 'download',
-        'attachments of statement_file', 'booked statement_file', 'commit of statement_file._finish_sync_run'),
+        'commit of cashback._start_run',
+        'booked cashback',
+        'commit of cashback._next_unconfirmed',
+        'commit of cashback._finish_sync_run',
+        'commit of statement_file._start_run',
+        'commit of statement_file._find_due_file_rows',
+        'GET /statements',
+        'download',
+        'attachments of statement_file',
+        'booked statement_file',
+        'commit of statement_file._finish_sync_run',
+    ),
     ('cards later', 'all'): (
-        'payments of transfer', 'entries of transfer', 'post of transfer', 'applying of transfer', 'upsert of statement',
-        'entries of statement', 'applying of transfer', 'booked statement', 'upsert of cashback', 'attachments of statement_file'),
+        'payments of transfer',
+        'entries of transfer',
+        'post of transfer',
+        'applying of transfer',
+        'upsert of statement',
+        'entries of statement',
+        'applying of transfer',
+        'booked statement',
+        'upsert of cashback',
+        'attachments of statement_file',
+    ),
 }
 RUN = ('sync_now', 'statements')
 
 
 def again(case, reference):
-    """Undisturbed runs, as few as bring about the same, and at most as many as the scheduler makes until nothing is left to do."""
+    """Undisturbed runs, as few as bring about the same, and at most as many as the scheduler makes until nothing is
+    left to do.
+    """
     for _run in range(3):
         case.run('statements').assert_ok()
         if not differences(reference, case.state()):
@@ -61,7 +112,9 @@ def again(case, reference):
     case.assert_same(reference)
 
 
-@pytest.mark.parametrize(('scene', 'bills', 'payments', 'undone', 'held'), [('cards', 2, 6, 0, 2), ('cards later', 5, 9, 2, 0)])
+@pytest.mark.parametrize(
+    ('scene', 'bills', 'payments', 'undone', 'held'), [('cards', 2, 6, 0, 2), ('cards later', 5, 9, 2, 0)]
+)
 def test_what_is_looked_at(stage, scene, bills, payments, undone, held):
     """The worlds have what they are to have: whoever compares two empty ones finds no difference."""
     state = stage.reference(WORLDS[scene], **SMALLER).state
@@ -87,7 +140,10 @@ def test_statement_killed_at(stage, scene, boundary, nth):
 
 @pytest.mark.parametrize('scene', dict.fromkeys(scene for scene, _boundary, _nth in IN_TURN))
 def test_statement_killed_in_turn(stage, scene):
-    due, reference = [boundary for of, boundary, _nth in IN_TURN if of == scene], stage.reference(WORLDS[scene], **SMALLER).state
+    due, reference = (
+        [boundary for of, boundary, _nth in IN_TURN if of == scene],
+        stage.reference(WORLDS[scene], **SMALLER).state,
+    )
     for case in stage.killed_at_each(WORLDS[scene], due, **SMALLER):
         again(case, reference)
 
@@ -99,24 +155,43 @@ def test_statement_killed_inside(stage, scene, part):
         again(case, stage.reference(WORLDS[scene], **SMALLER).state)
 
 
-@pytest.mark.parametrize(('scene', 'kind'), [
-    ('cards', 'TRANSFER_SYNC'), ('cards', 'STATEMENT_CREDIT_SYNC'), ('cards later', 'TRANSFER_SYNC')])
+@pytest.mark.parametrize(
+    ('scene', 'kind'),
+    [('cards', 'TRANSFER_SYNC'), ('cards', 'STATEMENT_CREDIT_SYNC'), ('cards later', 'TRANSFER_SYNC')],
+)
 def test_statement_killed_when_ramp_has_done_the_work(stage, scene, kind):
     """Ramp knows, and the process that asked never hears of it."""
     reference = stage.reference(WORLDS[scene], **SMALLER).state
     with stage.case(WORLDS[scene]) as case:
-        case.kill_in_ramp('POST', '/accounting/syncs', lambda body: body['sync_type'] == kind and 'successful_syncs' in body)
+        case.kill_in_ramp(
+            'POST', '/accounting/syncs', lambda body: body['sync_type'] == kind and 'successful_syncs' in body
+        )
         case.run('statements').assert_killed()
         again(case, reference)
 
 
-@pytest.mark.parametrize('boundaries', some([
-    # what cleans up after a crash is killed too
-    ('after commit of transfer._book_batch', 'after confirming TRANSFER_SYNC', 'before commit of transfer._confirm_booked_batch',
-     'before commit of transfer._book_batch'),
-    ('before commit of statement._book_batch', 'after commit of statement._book_batch', 'after confirming STATEMENT_CREDIT_SYNC',
-     'before commit of cashback._confirm_booked_batch'),
-], kind=lambda boundaries: None), ids=lambda boundaries: boundaries[0])
+@pytest.mark.parametrize(
+    'boundaries',
+    some(
+        [
+            # what cleans up after a crash is killed too
+            (
+                'after commit of transfer._book_batch',
+                'after confirming TRANSFER_SYNC',
+                'before commit of transfer._confirm_booked_batch',
+                'before commit of transfer._book_batch',
+            ),
+            (
+                'before commit of statement._book_batch',
+                'after commit of statement._book_batch',
+                'after confirming STATEMENT_CREDIT_SYNC',
+                'before commit of cashback._confirm_booked_batch',
+            ),
+        ],
+        kind=lambda boundaries: None,
+    ),
+    ids=lambda boundaries: boundaries[0],
+)
 def test_statement_killed_again_and_again(stage, boundaries):
     world = WORLDS['cards later']
     reference = stage.reference(world, **SMALLER).state
@@ -127,7 +202,9 @@ def test_statement_killed_again_and_again(stage, boundaries):
 
 
 def unapplied(state):
-    """A state without which payment pays which bill: that is the oldest one that is open when both are there, whoever booked it when."""
+    """A state without which payment pays which bill: that is the oldest one that is open when both are there, whoever
+    booked it when.
+    """
     state = copy.deepcopy(state)
     del state['reconciled']
     for name in ('account_partial_reconcile', 'account_full_reconcile'):
@@ -162,7 +239,9 @@ def test_statement_two_workers(stage, scene):
         outcomes = [process.wait().assert_ok() for process in start_together(case, 2, *jobs, *jobs)]
         case.rest()
         booked = [ident for outcome in outcomes for ident in outcome.booked if ident.partition(' ')[0] in WORK]
-        assert len(booked) == len(set(booked)), f'by two: {sorted(ident for ident in booked if booked.count(ident) > 1)}'
+        assert len(booked) == len(set(booked)), (
+            f'by two: {sorted(ident for ident in booked if booked.count(ident) > 1)}'
+        )
         again_unapplied(case, reference)
         assert case.unfinished() == 0
 
@@ -174,9 +253,15 @@ def test_a_statement_and_its_payment_at_the_same_moment(stage, slow, quick):
     reference = stage.reference(world, **SMALLER).state
     with stage.case(world) as case:
         case.run('sync_now', 'at once: transaction').assert_ok()
-        with stage.sql() as cursor:  # Odoo counts the entries of a partner after the commit, but the first one within it
-            cursor.execute('UPDATE res_partner SET supplier_rank = 1 WHERE id IN (SELECT ramp_partner_id FROM ramp_connection)')
-        first = case.start(f'at once: {slow}', shrink={}, cut={'at': f'before commit of {slow}._book_batch', 'how': 'stop'})
+        with (
+            stage.sql() as cursor
+        ):  # Odoo counts the entries of a partner after the commit, but the first one within it
+            cursor.execute(
+                'UPDATE res_partner SET supplier_rank = 1 WHERE id IN (SELECT ramp_partner_id FROM ramp_connection)'
+            )
+        first = case.start(
+            f'at once: {slow}', shrink={}, cut={'at': f'before commit of {slow}._book_batch', 'how': 'stop'}
+        )
         first.stands()
         second = case.start(f'at once: {quick}', shrink={})
         second.waits_for_another()

@@ -1,4 +1,5 @@
 """What Ramp shows as the reason is the reason."""
+
 from stage import World
 
 WORLD = World(transactions=0, held=2, problems=False)
@@ -10,7 +11,9 @@ def told(case):
 
 
 def test_page_of_a_proxy_is_not_the_word_of_ramp(stage):
-    """Somebody between here and Ramp answers 404 with a page of its own: Ramp has not heard the reasons, and is told later."""
+    """Somebody between here and Ramp answers 404 with a page of its own: Ramp has not heard the reasons, and is told
+    later.
+    """
     with stage.case(WORLD) as case:
         case.ramp.faults.add('html_error', '/accounting/syncs')
         case.run('flows').assert_ok()

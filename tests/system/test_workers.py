@@ -1,4 +1,5 @@
 """Several processes at the same flow at the same time."""
+
 import time
 
 from stage import SECONDS, World
@@ -22,16 +23,22 @@ def start_together(case, count, *do, **command):
 def test_four_workers(stage):
     reference = stage.reference(WORLD, **SHRINK).state
     with stage.case(WORLD) as case:
-        outcomes = [process.wait().assert_ok() for process in start_together(case, WORKERS, 'at once: transaction', shrink=SHRINK)]
+        outcomes = [
+            process.wait().assert_ok()
+            for process in start_together(case, WORKERS, 'at once: transaction', shrink=SHRINK)
+        ]
         booked = [set(outcome.booked) for outcome in outcomes]
         wanted = {ident for ident, transaction in reference['transactions'].items() if transaction['entries']}
         assert sum(map(len, booked)) == len(wanted), 'an object was booked by two'
         assert set().union(*booked) == wanted
         # without locks the database would still refuse what is twice, after everybody had begun everybody's work
-        begun, ended = (sum(outcome.hits.get(boundary, 0) for outcome in outcomes)
-                        for boundary in ('before expenses', 'after booked transaction'))
+        begun, ended = (
+            sum(outcome.hits.get(boundary, 0) for outcome in outcomes)
+            for boundary in ('before expenses', 'after booked transaction')
+        )
         assert begun - ended <= WORKERS, f'{begun} batches were begun to book {ended}'
-        # all four as a rule; but a machine with few cores may let one come too late, and then the others have done its part
+        # all four as a rule; but a machine with few cores may let one come too late, and then the others have done its
+        # part
         assert sum(map(bool, booked)) >= 2, [len(part) for part in booked]
         case.run('flows', shrink=SHRINK).assert_ok()  # the receipts
         case.assert_same(reference)
@@ -42,9 +49,15 @@ def test_four_workers_and_one_is_killed(stage):
     reference = stage.reference(WORLD, **SHRINK).state
     with stage.case(WORLD) as case:
         with case.gate() as gate:
-            victim = case.start('at once: transaction', gate=str(gate), shrink=SHRINK,
-                                cut={'at': 'after commit of transaction._store_listed_page', 'nth': 3})
-            others = [case.start('at once: transaction', gate=str(gate), shrink=SHRINK) for _number in range(WORKERS - 1)]
+            victim = case.start(
+                'at once: transaction',
+                gate=str(gate),
+                shrink=SHRINK,
+                cut={'at': 'after commit of transaction._store_listed_page', 'nth': 3},
+            )
+            others = [
+                case.start('at once: transaction', gate=str(gate), shrink=SHRINK) for _number in range(WORKERS - 1)
+            ]
         victim.wait().assert_killed()
         for process in others:
             process.wait().assert_ok()
@@ -54,7 +67,9 @@ def test_four_workers_and_one_is_killed(stage):
 
 
 def test_two_workers_attach_receipts(stage):
-    """Both take the same rows, because no lock is held while files are fetched; each file is attached once all the same."""
+    """Both take the same rows, because no lock is held while files are fetched; each file is attached once all the
+    same.
+    """
     world = World(transactions=60)
     reference = stage.reference(world).state
     with stage.case(world) as case:

@@ -7,6 +7,7 @@ this is in the product: the boundaries are wrapped around its methods here.
     {"do": ["flows"], "cut": {"at": "before post", "nth": 2}, "log": path, "result": path}   ->  {"pid": 123}
     {"wait": 123, "seconds": 60}                                                            ->  {"code": -9}
 """
+
 import contextlib
 import datetime
 import fcntl
@@ -60,11 +61,15 @@ class Cuts:
     def disconnect(self):
         """The database ends every session but this one's, as a failover does."""
         import psycopg2
+
         link = psycopg2.connect(dbname='postgres', user='odoo', host=os.environ['RAMP_SOCKET'])
         link.autocommit = True
         with link.cursor() as cursor:
-            cursor.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s AND backend_type = 'client backend'",
-                           [self.database])
+            cursor.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s AND backend_type = 'client "
+                "backend'",
+                [self.database],
+            )
         link.close()
 
 
@@ -87,6 +92,7 @@ def around(cuts, owner, method, label):
 
 def cut_client(cuts):
     from odoo.addons.ramp_connector.ramp_api import RampClient
+
     pages = RampClient.list_pages
 
     def cut_pages(self, path, *args, **kwargs):
@@ -101,7 +107,7 @@ def cut_client(cuts):
             yield page
 
     RampClient.list_pages = cut_pages
-    around(cuts, RampClient, 'get', lambda client, path, *args, **kwargs: f"GET /{path.split('/')[1]}")
+    around(cuts, RampClient, 'get', lambda client, path, *args, **kwargs: f'GET /{path.split("/")[1]}')
     around(cuts, RampClient, 'post', lambda client, path, json=None, **kwargs: telling(json))
     around(cuts, RampClient, 'download_file', 'download')
 
@@ -110,18 +116,26 @@ def telling(body):
     """What Ramp is told, as the name of a boundary; nothing else that is sent has one."""
     body = body or {}
     what = 'confirming' if 'successful_syncs' in body else 'reporting' if 'failed_syncs' in body else None
-    return what and what + ('' if body['sync_type'] == 'TRANSACTION_SYNC' else f" {body['sync_type']}")
+    return what and what + ('' if body['sync_type'] == 'TRANSACTION_SYNC' else f' {body["sync_type"]}')
 
 
 def cut_requests(cuts):
     """Boundaries before and after each request to Ramp, whoever sends it: also those that no run sends."""
     import requests
-    around(cuts, requests.Session, 'send', lambda session, request, **kwargs: re.sub(
-        r'[0-9a-f-]{36}', '*', f"request {request.method} {request.path_url.partition('/v1')[2]}"))
+
+    around(
+        cuts,
+        requests.Session,
+        'send',
+        lambda session, request, **kwargs: re.sub(
+            r'[0-9a-f-]{36}', '*', f'request {request.method} {request.path_url.partition("/v1")[2]}'
+        ),
+    )
 
 
 def cut_database(cuts):
     from odoo.sql_db import Cursor
+
     around(cuts, Cursor, 'execute', 'a statement')
     around(cuts, Cursor, 'commit', 'a commit')
 
@@ -142,6 +156,7 @@ def cut_flows(cuts, env, booked):
 
     Those of card transactions have plain names, those of the other flows end in "of <flow>".
     """
+
     def model(name):
         return type(env[name])
 
@@ -149,14 +164,21 @@ def cut_flows(cuts, env, booked):
 
     def of_flow(what, *only):
         """The name of a boundary inside the flow that is at work; `only` in these, if there are any."""
+
         def name(*args, **kwargs):
             flow = running[-1] if running else None
             if not flow or only and flow not in only:
                 return None
             return what if flow in FLOWS else f'{what} of {flow}'
+
         return name
 
-    around(cuts, model('ramp.record'), '_upsert_page', lambda record, connection, flow, *args, **kwargs: f'upsert of {flow}')
+    around(
+        cuts,
+        model('ramp.record'),
+        '_upsert_page',
+        lambda record, connection, flow, *args, **kwargs: f'upsert of {flow}',
+    )
     around(cuts, model('hr.expense'), 'create', 'expenses')
     around(cuts, model('account.move'), 'create', of_flow('entries'))
     around(cuts, model('account.move'), '_post', of_flow('post'))
@@ -173,13 +195,16 @@ def cut_flows(cuts, env, booked):
     note = model('ramp.record')._mark_booked
 
     def noted(self, *args, **kwargs):
-        name = f"booked {self[:1].flow}" if self else None
+        name = f'booked {self[:1].flow}' if self else None
         if name:
             cuts(f'before {name}')
         note(self, *args, **kwargs)
         if name:
-            fresh.extend(record.ramp_id if record.flow == 'transaction' else f'{record.flow} {record.ramp_id}'
-                         for record in self if record.flow != 'receipt')
+            fresh.extend(
+                record.ramp_id if record.flow == 'transaction' else f'{record.flow} {record.ramp_id}'
+                for record in self
+                if record.flow != 'receipt'
+            )
             cuts(f'after {name}')
 
     model('ramp.record')._mark_booked = noted
@@ -204,6 +229,7 @@ def watched(original, flow, running):
             return original(self, *args, **kwargs)
         finally:
             running.pop()
+
     return wrapped
 
 
@@ -252,16 +278,21 @@ def shrink(env, *, page_size=None, batch_size=None, receipt_batch=None, impatien
         type(env['ramp.flow.receipt'])._batch_size = receipt_batch
     if impatient:
         from odoo.addons.ramp_connector.ramp_api import RampClient, auth
+
         # Tokens and outages are seconds old here where they are minutes old in life.
         auth.SUSPECT_AGE = auth.SUSPECT_PAUSE = 0
         start = RampClient.__init__
-        RampClient.__init__ = lambda self, *args, **kwargs: start(self, *args, **{
-            **kwargs, 'sleep': lambda seconds: None, 'limiter': Unlimited(), 'timeout': (5, 0.5), 'max_attempts': 3})
+        RampClient.__init__ = lambda self, *args, **kwargs: start(
+            self,
+            *args,
+            **{**kwargs, 'sleep': lambda seconds: None, 'limiter': Unlimited(), 'timeout': (5, 0.5), 'max_attempts': 3},
+        )
 
 
 def left_out(env, job):
     """Whether Odoo passes the job over once, because its process died three times in a row."""
     from odoo.addons.base.models.ir_cron import CONSECUTIVE_TIMEOUT_FOR_FAILURE
+
     last = env['ir.cron.progress'].search([('cron_id', '=', job.id)], order='id desc', limit=1)
     return last.timed_out_counter >= CONSECUTIVE_TIMEOUT_FOR_FAILURE and not last.done
 
@@ -272,7 +303,9 @@ def trigger(env, flows):
     for flow in flows:
         job = env['ir.cron'].browse(env[f'ramp.flow.{flow}']._get_cron_job().id)
         if left_out(env, job):
-            with contextlib.suppress(TypeError):  # that it has no exception to show is not foreseen in this way of calling
+            with contextlib.suppress(
+                TypeError
+            ):  # that it has no exception to show is not foreseen in this way of calling
                 job.method_direct_trigger()
             env.cr.commit()
         answer = job.method_direct_trigger()
@@ -307,7 +340,8 @@ def change(env, what):
         env['account.analytic.account'].create({'name': 'Push Europe', 'plan_id': plans[-1].id})
         for tax in some('account.tax', ('type_tax_use', '=', 'purchase'), ('company_id', '=', company.id), count=None):
             lines = (tax.invoice_repartition_line_ids + tax.refund_repartition_line_ids).filtered(
-                lambda line: line.repartition_type == 'tax')
+                lambda line: line.repartition_type == 'tax'
+            )
             lines.account_id = accounts[0]
         connection.write({'offer_taxes': True, 'offer_vendors': True, 'analytic_plan_ids': [(6, 0, plans.ids)]})
     elif what == 'rename':
@@ -338,17 +372,47 @@ def buy(env, what):
         # what was restored has free ids, and what is sent names them: the same ones in each case
         for table in ('purchase_order', 'purchase_order_line', 'stock_picking', 'stock_move', 'res_partner'):
             env.cr.execute('SELECT setval(%s, 100000)', [f'{table}_id_seq'])
-        sequences = env['stock.picking.type'].search([]).sequence_id + env['ir.sequence'].search([('code', '=', 'purchase.order')])
+        sequences = env['stock.picking.type'].search([]).sequence_id + env['ir.sequence'].search(
+            [('code', '=', 'purchase.order')]
+        )
         sequences.number_next_actual = 500
         connection.write({'start_date': '2020-01-01', 'pull_bills': True, 'push_orders': True, 'push_receipts': True})
-        vendors = env['res.partner'].create([{
-            'name': f'Order Supplier {number}', 'is_company': True, 'email': f'sales{number}@supplier.example', 'supplier_rank': 1,
-            'country_id': env.ref('base.us').id, 'state_id': env.ref('base.state_us_5').id} for number in range(2)])
+        vendors = env['res.partner'].create(
+            [
+                {
+                    'name': f'Order Supplier {number}',
+                    'is_company': True,
+                    'email': f'sales{number}@supplier.example',
+                    'supplier_rank': 1,
+                    'country_id': env.ref('base.us').id,
+                    'state_id': env.ref('base.state_us_5').id,
+                }
+                for number in range(2)
+            ]
+        )
         product = env['product.product'].create({'name': 'Part', 'type': 'consu', 'purchase_method': 'purchase'})
-        orders = env['purchase.order'].create([{
-            'partner_id': vendors[number % 2].id, 'company_id': connection.company_id.id, 'order_line': [
-                (0, 0, {'product_id': product.id, 'product_qty': quantity, 'price_unit': 10 + number, 'tax_ids': [(5,)]})
-                for quantity in (4, 2.5, 1)]} for number in range(4)])
+        orders = env['purchase.order'].create(
+            [
+                {
+                    'partner_id': vendors[number % 2].id,
+                    'company_id': connection.company_id.id,
+                    'order_line': [
+                        (
+                            0,
+                            0,
+                            {
+                                'product_id': product.id,
+                                'product_qty': quantity,
+                                'price_unit': 10 + number,
+                                'tax_ids': [(5,)],
+                            },
+                        )
+                        for quantity in (4, 2.5, 1)
+                    ],
+                }
+                for number in range(4)
+            ]
+        )
         orders.button_confirm()
     elif what == 'receive':
         for number, picking in enumerate(orders.picking_ids.sorted('id')[:3]):
@@ -358,13 +422,22 @@ def buy(env, what):
             picking.with_context(skip_backorder=True, picking_ids_not_to_backorder=[]).button_validate()
     elif what == 'amend':
         orders[0].order_line[0].product_qty = 6
-        orders[1].write({'order_line': [(0, 0, {'product_id': orders.order_line.product_id.id, 'product_qty': 7, 'price_unit': 3.0})]})
+        orders[1].write(
+            {
+                'order_line': [
+                    (0, 0, {'product_id': orders.order_line.product_id.id, 'product_qty': 7, 'price_unit': 3.0})
+                ]
+            }
+        )
         orders[2].partner_ref = 'Their number'
         orders[3].button_cancel()
     elif what == 'return':
         picking = orders[1].picking_ids.filtered(lambda picking: picking.state == 'done')[:1]
-        wizard = env['stock.return.picking'].with_context(
-            active_id=picking.id, active_ids=picking.ids, active_model='stock.picking').create({})
+        wizard = (
+            env['stock.return.picking']
+            .with_context(active_id=picking.id, active_ids=picking.ids, active_model='stock.picking')
+            .create({})
+        )
         for line in wizard.product_return_moves:
             line.quantity = 1
         back = env['stock.picking'].browse(wizard.action_create_returns()['res_id'])
@@ -385,14 +458,31 @@ def hire(env, what):
         for table in ('hr_employee', 'hr_department', 'hr_work_location', 'res_partner'):  # see `buy`
             env.cr.execute('SELECT setval(%s, 100000)', [f'{table}_id_seq'])
         connection.push_users = True
-        departments = env['hr.department'].create([
-            {'name': f'Crash Department {number}', 'company_id': connection.company_id.id} for number in range(2)])
-        place = env['hr.work.location'].create({
-            'name': 'Crash Office', 'address_id': connection.company_id.partner_id.id, 'company_id': connection.company_id.id})
-        boss = Employee.create({'name': 'Crash Boss', 'work_email': 'boss@crash.example', 'department_id': departments[0].id})
-        Employee.create([{
-            'name': f'Crash Person {number}', 'work_email': f'person{number}@crash.example', 'parent_id': boss.id,
-            'department_id': departments[number % 2].id, 'work_location_id': place.id} for number in range(3)])
+        departments = env['hr.department'].create(
+            [{'name': f'Crash Department {number}', 'company_id': connection.company_id.id} for number in range(2)]
+        )
+        place = env['hr.work.location'].create(
+            {
+                'name': 'Crash Office',
+                'address_id': connection.company_id.partner_id.id,
+                'company_id': connection.company_id.id,
+            }
+        )
+        boss = Employee.create(
+            {'name': 'Crash Boss', 'work_email': 'boss@crash.example', 'department_id': departments[0].id}
+        )
+        Employee.create(
+            [
+                {
+                    'name': f'Crash Person {number}',
+                    'work_email': f'person{number}@crash.example',
+                    'parent_id': boss.id,
+                    'department_id': departments[number % 2].id,
+                    'work_location_id': place.id,
+                }
+                for number in range(3)
+            ]
+        )
     elif what == 'change':
         people = Employee.search([('work_email', '=like', 'person%@crash.example')], order='id')
         people[0].name = 'Crash Renamed'
@@ -412,8 +502,10 @@ def link(env, what):
         connection.action_disconnect()
     elif what == 'begin anew':
         # as somebody who has entered the credentials and chosen nothing else
-        kept = {name: connection[name] for name in (
-            'environment', 'api_url', 'client_id', 'client_secret', 'start_date', 'existing_policy')}
+        kept = {
+            name: connection[name]
+            for name in ('environment', 'api_url', 'client_id', 'client_secret', 'start_date', 'existing_policy')
+        }
         connection.unlink()
         env['ramp.connection'].create({'name': 'Ramp', 'company_id': env.company.id, **kept})
     elif what == 'lose the name':
@@ -426,6 +518,7 @@ def link(env, what):
 def operate(command, result):
     """What a system administrator does with the module, in a server that has just been started."""
     from odoo.modules.registry import Registry
+
     cuts = Cuts(command['database'], **command.get('cut') or {})
     Registry.delete(command['database'])
     with environment(command['database']) as env:
@@ -434,14 +527,23 @@ def operate(command, result):
         cut_database(cuts)
         module = env['ir.module.module'].search([('name', '=', 'ramp_connector')])
         for step in command['do']:
-            getattr(module, {'module: upgrade': 'button_immediate_upgrade', 'module: uninstall': 'button_immediate_uninstall',
-                             'module: reset': 'button_reset_state'}[step])()  # the last one is in the menu of the list of modules
+            getattr(
+                module,
+                {
+                    'module: upgrade': 'button_immediate_upgrade',
+                    'module: uninstall': 'button_immediate_uninstall',
+                    'module: reset': 'button_reset_state',
+                }[step],
+            )()  # the last one is in the menu of the list of modules
             env.cr.commit()
     result['hits'] = dict(cuts.hits)
 
 
 def ledger(env):
-    env.cr.execute('SELECT flow, ramp_id, state, error_message, res_id, attempts, reported_hash FROM ramp_record ORDER BY flow, ramp_id')
+    env.cr.execute(
+        'SELECT flow, ramp_id, state, error_message, res_id, attempts, reported_hash FROM ramp_record ORDER BY flow, '
+        'ramp_id'
+    )
     rows = env.cr.fetchall()
     env.cr.rollback()
     return rows
@@ -469,8 +571,8 @@ def at_once(env, flows):
 def take(env, step):
     """Take a step; returns the exceptions that jobs let out.
 
-    "sync_now"; what somebody does, such as "buy: order"; the jobs by their name in JOBS, "payables quiet" until nothing changes any more,
-    "payables at once" beside other processes; "job: bill" and "at once: bill" are one of them.
+    "sync_now"; what somebody does, such as "buy: order"; the jobs by their name in JOBS, "payables quiet" until nothing
+    changes any more, "payables at once" beside other processes; "job: bill" and "at once: bill" are one of them.
     """
     jobs, _space, how = step.partition(' ')
     kind, _colon, what = step.partition(': ')
@@ -504,7 +606,8 @@ def act(command, result):
             env.cr.commit()
         result['runs'] = [
             {'flow': run.flow, 'state': run.state, 'message': run.message}
-            for run in env['ramp.run'].search([('id', '>', last)], order='id')]
+            for run in env['ramp.run'].search([('id', '>', last)], order='id')
+        ]
     result['hits'] = dict(cuts.hits)
 
 
@@ -549,9 +652,11 @@ def connect(database, address):
 def warm(database):
     """Run the jobs once in the forking process: its children then find the registry's lazy parts made, as in a server."""
     import odoo.sql_db
+
     with environment(database) as env:
         from odoo.addons.ramp_connector.flows import bill, reimbursement, transfer
         from odoo.addons.ramp_connector.models import token_stores
+
         # Ramp's clock stands still here, see owing.MOMENT
         bill.REREAD_PAID = reimbursement.REREAD_OVERLAP = transfer.REREAD = datetime.timedelta(days=3650)
         failures = trigger(env, PAYABLES) + trigger(env, STATEMENTS[1:])
@@ -563,7 +668,9 @@ def warm(database):
 
 def serve(database):
     import odoo.addons.base.models.ir_cron as ir_cron
-    # On a busy machine a job's time may be up earlier than its work; how a run goes on in the next one is not asked here.
+
+    # On a busy machine a job's time may be up earlier than its work; how a run goes on in the next one is not asked
+    # here.
     ir_cron.MIN_TIME_PER_JOB = 600
     answer = os.fdopen(os.dup(1), 'w', buffering=1)
     os.dup2(2, 1)

@@ -4,6 +4,7 @@ Standard library only: this package runs before anything is installed. Everythin
 `${XDG_CACHE_HOME:-~/.cache}/ramp_connector`, keyed by version, so that a second checkout is ready in seconds.
 Each part of the machine has its module; :class:`Runtime` (`machine.py`) puts them together.
 """
+
 from .cache import ADDON, CHECKOUT, cache_dir, compiled_dir, digest, locked, need_space
 from .commands import Fail, background, run, say, script, wait_for
 from .machine import Runtime
@@ -15,7 +16,27 @@ from .templates import TEMPLATE_MODULES, declarations
 from .web_browser import browser_link, chromium
 
 __all__ = [
-    'ADDON', 'CHECKOUT', 'SERIES', 'TEMPLATE_MODULES', 'Fail', 'Postgres', 'Runtime', 'background', 'browser_link',
-    'cache_dir', 'chromium', 'compiled_dir', 'declarations', 'digest', 'locked', 'need_space', 'odoo_home', 'printer',
-    'run', 'say', 'script', 'venv_python', 'wait_for',
+    'ADDON',
+    'CHECKOUT',
+    'SERIES',
+    'TEMPLATE_MODULES',
+    'Fail',
+    'Postgres',
+    'Runtime',
+    'background',
+    'browser_link',
+    'cache_dir',
+    'chromium',
+    'compiled_dir',
+    'declarations',
+    'digest',
+    'locked',
+    'need_space',
+    'odoo_home',
+    'printer',
+    'run',
+    'say',
+    'script',
+    'venv_python',
+    'wait_for',
 ]

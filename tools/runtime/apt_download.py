@@ -1,4 +1,5 @@
 """Debian packages fetched into a folder of their own: nothing of the machine's package state is changed."""
+
 import contextlib
 import os
 import shutil
@@ -30,7 +31,9 @@ def update_lists(apt, *, settings='', state='', what, **environ):
     """
     (apt / 'apt.conf').write_text(
         f'{settings}Dir::State::lists "{apt}/lists";\nDir::Cache "{apt}/cache";\nDir::Log "{apt}/log";\n{state}'
-        'APT::Sandbox::User "";\nAcquire::Languages "none";\nAcquire::Retries "3";\n', encoding='utf-8')
+        'APT::Sandbox::User "";\nAcquire::Languages "none";\nAcquire::Retries "3";\n',
+        encoding='utf-8',
+    )
     environ = {**os.environ, 'APT_CONFIG': str(apt / 'apt.conf'), 'LC_ALL': 'C.UTF-8', **environ}
     run(['apt-get', 'update', '-o', 'APT::Update::Error-Mode=any'], what=what, env=environ)
     return environ

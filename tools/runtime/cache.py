@@ -1,4 +1,5 @@
 """The cache: where everything is kept that is made once, and how builders take turns."""
+
 import contextlib
 import fcntl
 import hashlib
@@ -18,8 +19,10 @@ def cache_dir():
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise Fail(f"the cache folder {path} cannot be made ({error.strerror}); "
-                   "set XDG_CACHE_HOME to a folder you can write to") from error
+        raise Fail(
+            f'the cache folder {path} cannot be made ({error.strerror}); '
+            'set XDG_CACHE_HOME to a folder you can write to'
+        ) from error
     return path
 
 

@@ -1,4 +1,5 @@
 """Commands that are run, what is told about them, and how they fail."""
+
 import contextlib
 import os
 import re
@@ -32,7 +33,9 @@ def say(text):
 def run(command, *, what, log=None, **kwargs):
     """Run a command quietly; on failure raise `Fail` with the sentence `what` and the last line it printed."""
     kwargs.setdefault('stdin', subprocess.DEVNULL)
-    done = subprocess.run(list(map(str, command)), capture_output=True, text=True, errors='replace', check=False, **kwargs)
+    done = subprocess.run(
+        list(map(str, command)), capture_output=True, text=True, errors='replace', check=False, **kwargs
+    )
     output = (done.stdout + done.stderr).strip()
     if log:
         Path(log).write_text(output, encoding='utf-8')
@@ -49,8 +52,14 @@ def run(command, *, what, log=None, **kwargs):
 def background(command, *, name, log, **kwargs):
     """Run a server beside a command; it is stopped, with its children, at the end."""
     with open(log, 'wb') as output:
-        process = subprocess.Popen(list(map(str, command)), stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
-                                   start_new_session=True, **kwargs)
+        process = subprocess.Popen(
+            list(map(str, command)),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            **kwargs,
+        )
     try:
         yield process
     finally:

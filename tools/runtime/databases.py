@@ -1,4 +1,5 @@
 """Databases with their filestores: made, copied and dropped."""
+
 import os
 import re
 import shutil
@@ -42,12 +43,14 @@ class Databases:
         self.drop(partial)
         build(partial)
         # Odoo's own processes may linger for a moment after they have ended
-        self.postgres.sql(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{partial}'", user='postgres')
+        self.postgres.sql(
+            f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{partial}'", user='postgres'
+        )
         with locked('clone'):
             self.drop(name)
             self.postgres.sql(f'ALTER DATABASE "{partial}" RENAME TO "{name}"')
             quoted = state.replace("'", "''")
-            self.postgres.sql(f"COMMENT ON DATABASE \"{name}\" IS '{quoted}'")
+            self.postgres.sql(f'COMMENT ON DATABASE "{name}" IS \'{quoted}\'')
         if self.filestore(partial).exists():
             self.filestore(partial).rename(self.filestore(name))
         return name

@@ -1,4 +1,5 @@
 """The machine made ready: all parts together."""
+
 import os
 from concurrent.futures import ThreadPoolExecutor
 
@@ -24,8 +25,11 @@ class Runtime(Templates):
         self.addons = cache_dir() / 'addons' / digest(CHECKOUT)
         self.addons.mkdir(parents=True, exist_ok=True)
         self._link_checkout()
-        self.addons_path = ','.join(str(path) for path in (self.home / 'addons', self.addons)
-                                    if path == self.addons or (path / 'account/__manifest__.py').exists())
+        self.addons_path = ','.join(
+            str(path)
+            for path in (self.home / 'addons', self.addons)
+            if path == self.addons or (path / 'account/__manifest__.py').exists()
+        )
         self.config = self.addons / 'odoo.conf'
         self._write_config()
         return self
@@ -37,22 +41,33 @@ class Runtime(Templates):
             link.symlink_to(CHECKOUT)
 
     def _write_config(self):
-        config = (f'[options]\ndb_host = {self.postgres.socket}\ndb_user = {self.postgres.user}\naddons_path = {self.addons_path}\n'
-                  f'data_dir = {self.data_dir}\nhttp_interface = 127.0.0.1\nadmin_passwd = admin\nmax_cron_threads = 1\n')
+        config = (
+            f'[options]\ndb_host = {self.postgres.socket}\ndb_user = {self.postgres.user}\naddons_path = '
+            f'{self.addons_path}\n'
+            f'data_dir = {self.data_dir}\nhttp_interface = 127.0.0.1\nadmin_passwd = admin\nmax_cron_threads = 1\n'
+        )
         if not self.config.exists() or self.config.read_text(encoding='utf-8') != config:
             self.config.write_text(config, encoding='utf-8')
 
     def environ(self):
         """Environment variables for any Python that imports Odoo."""
-        environ = {name: value for name, value in os.environ.items()
-                   if not name.startswith('PG') and name != 'PYTHONDONTWRITEBYTECODE'}
+        environ = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith('PG') and name != 'PYTHONDONTWRITEBYTECODE'
+        }
         path = os.pathsep.join(filter(None, [str(self.home), environ.get('PYTHONPATH')]))
-        return {**environ, 'PYTHONPATH': path, 'ODOO_RC': str(self.config),
-                'PATH': os.pathsep.join(map(str, filter(None, [
-                    self.python.parent, self.printer, browser_link().parent, environ.get('PATH')]))),
-                # of Odoo above all, which comes without: to compile its modules is half of the start of a process
-                'PYTHONPYCACHEPREFIX': str(compiled_dir()),
-                'RAMP_SOCKET': str(self.postgres.socket)}
+        return {
+            **environ,
+            'PYTHONPATH': path,
+            'ODOO_RC': str(self.config),
+            'PATH': os.pathsep.join(
+                map(str, filter(None, [self.python.parent, self.printer, browser_link().parent, environ.get('PATH')]))
+            ),
+            # of Odoo above all, which comes without: to compile its modules is half of the start of a process
+            'PYTHONPYCACHEPREFIX': str(compiled_dir()),
+            'RAMP_SOCKET': str(self.postgres.socket),
+        }
 
     def odoo(self, *arguments):
         """The command line of Odoo with these arguments."""

@@ -1,4 +1,5 @@
 """The source tree of Odoo: found on the machine, taken from Debian's packages, or cloned."""
+
 import os
 import re
 import shutil
@@ -14,8 +15,15 @@ INSTALLED_IN = ('/usr/lib/python3/dist-packages', '/opt/odoo', '/usr/local/lib/p
 PACKAGED_IN = 'usr/lib/python3/dist-packages'  # of Debian's package
 # The Debian package's fonts and JavaScript libraries are symbolic links into packages of their own.
 DEBIAN_PACKAGES = (
-    'odoo-19', 'fonts-font-awesome', 'libjs-jquery', 'libjs-underscore', 'libjs-jquery-form',
-    'fonts-roboto-unhinted', 'fonts-inconsolata', 'fonts-ocr-b', 'fonts-montserrat',
+    'odoo-19',
+    'fonts-font-awesome',
+    'libjs-jquery',
+    'libjs-underscore',
+    'libjs-jquery-form',
+    'fonts-roboto-unhinted',
+    'fonts-inconsolata',
+    'fonts-ocr-b',
+    'fonts-montserrat',
 )
 # A file that Debian leaves out; without it the web client complains in the console.
 MISSING_IN_DEBIAN = 'odoo/addons/mail/static/lib/selfie_segmentation/selfie_segmentation.js'
@@ -60,11 +68,14 @@ def _fetch_odoo(target):
             return fetch(target)
         except Fail as reason:
             reasons.append(str(reason))
-    raise Fail(f"Odoo {SERIES} could not be fetched ({'; '.join(reasons)}); "
-               "check the network, or set ODOO_HOME to a source tree of it")
+    raise Fail(
+        f'Odoo {SERIES} could not be fetched ({"; ".join(reasons)}); '
+        'check the network, or set ODOO_HOME to a source tree of it'
+    )
 
 
 # -- from Debian
+
 
 def _fetch_debian(target):
     with apt_folder('parts', 'debs', 'tree') as apt:
@@ -72,11 +83,17 @@ def _fetch_debian(target):
         (apt / 'parts/sid.sources').write_text(_sid_sources(), encoding='utf-8')
         say(f"fetching Odoo {SERIES} from Debian's packages (about 130 MB)")
         environ = update_lists(
-            apt, settings=f'Dir::Etc::sourcelist "/dev/null";\nDir::Etc::sourceparts "{apt}/parts";\n',
-            what="Debian's package list was not reached")
+            apt,
+            settings=f'Dir::Etc::sourcelist "/dev/null";\nDir::Etc::sourceparts "{apt}/parts";\n',
+            what="Debian's package list was not reached",
+        )
         for package in DEBIAN_PACKAGES:
-            run(['apt-get', 'download', package], what=f"Debian's package {package} was not fetched", env=environ,
-                cwd=apt / 'debs')
+            run(
+                ['apt-get', 'download', package],
+                what=f"Debian's package {package} was not fetched",
+                env=environ,
+                cwd=apt / 'debs',
+            )
         say('unpacking Odoo (about 1 GB)')
         tree = apt / 'tree'
         unpack_packages((apt / 'debs').glob('*.deb'), tree)
@@ -127,14 +144,18 @@ def _line_sources(text):
 
 # -- from its repository
 
+
 def _fetch_git(target):
     if not shutil.which('git'):
         raise Fail('git is not available')
     say(f'cloning Odoo {SERIES} (this takes some minutes)')
     partial = target.with_name(target.name + '.partial')
     shutil.rmtree(partial, ignore_errors=True)
-    run(['git', 'clone', '--quiet', '--depth=1', f'--branch={SERIES}', ODOO_GIT, partial],
-        what='the clone of Odoo failed', env={**os.environ, 'GIT_TERMINAL_PROMPT': '0'})
+    run(
+        ['git', 'clone', '--quiet', '--depth=1', f'--branch={SERIES}', ODOO_GIT, partial],
+        what='the clone of Odoo failed',
+        env={**os.environ, 'GIT_TERMINAL_PROMPT': '0'},
+    )
     shutil.rmtree(target, ignore_errors=True)
     partial.rename(target)
     return target

@@ -1,4 +1,5 @@
 """The program that makes Odoo's PDF, unpacked from the machine's own packages."""
+
 import os
 import shutil
 import subprocess
@@ -23,7 +24,9 @@ def printer():
     if shutil.which(PRINTER):
         return None
     release = Path('/etc/os-release')
-    target = cache_dir() / f"{PRINTER}-{digest(release.read_text(encoding='utf-8') if release.exists() else sys.platform)}"
+    target = (
+        cache_dir() / f'{PRINTER}-{digest(release.read_text(encoding="utf-8") if release.exists() else sys.platform)}'
+    )
     failed = target.with_suffix('.failed')
     with locked(PRINTER):
         if _does_print(target):
@@ -42,7 +45,9 @@ def printer():
 
 def _does_print(target):
     try:
-        return not subprocess.run([str(target / 'bin' / PRINTER), '--version'], capture_output=True, check=False).returncode
+        return not subprocess.run(
+            [str(target / 'bin' / PRINTER), '--version'], capture_output=True, check=False
+        ).returncode
     except OSError:
         return False
 
@@ -51,11 +56,19 @@ def _fetch_printer(target):
     with apt_folder('tree') as apt:
         need_space(1, cache_dir())
         say(f"fetching {PRINTER} from this machine's packages, for reports as PDF (about 60 MB)")
-        # The machine's own sources and package state, read only: what it has need not be fetched, and its libraries fit.
-        environ = update_lists(apt, state='Debug::NoLocking "1";\n', what='the package list was not reached',
-                               DEBIAN_FRONTEND='noninteractive')
-        run(['apt-get', 'install', '--download-only', '--yes', '--no-install-recommends', PRINTER],
-            what='it was not fetched', env=environ)
+        # The machine's own sources and package state, read only: what it has need not be fetched, and its libraries
+        # fit.
+        environ = update_lists(
+            apt,
+            state='Debug::NoLocking "1";\n',
+            what='the package list was not reached',
+            DEBIAN_FRONTEND='noninteractive',
+        )
+        run(
+            ['apt-get', 'install', '--download-only', '--yes', '--no-install-recommends', PRINTER],
+            what='it was not fetched',
+            env=environ,
+        )
         unpack_packages((apt / 'cache/archives').glob('*.deb'), apt / 'tree')
         shutil.rmtree(target, ignore_errors=True)
         (apt / 'tree').rename(target)
@@ -72,6 +85,8 @@ def _write_wrapper(target):
     wrapper.write_text(
         f'#!/bin/sh\nexport LD_LIBRARY_PATH="{os.pathsep.join(libraries)}" QT_PLUGIN_PATH="{plugins}" '
         'QT_QPA_PLATFORM=offscreen\n'
-        f'exec "{target}/usr/bin/{PRINTER}" "$@"\n', encoding='utf-8')
+        f'exec "{target}/usr/bin/{PRINTER}" "$@"\n',
+        encoding='utf-8',
+    )
     wrapper.chmod(0o755)
     return wrapper

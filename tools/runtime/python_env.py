@@ -1,4 +1,5 @@
 """The Python environment: Odoo's pinned requirements and the tools of this project."""
+
 import os
 import shutil
 import subprocess
@@ -25,7 +26,16 @@ def venv_python():
         made = subprocess.run([sys.executable, '-m', 'venv', str(target)], capture_output=True, text=True, check=False)
         if made.returncode:
             _venv_without_ensurepip(target, made)
-        command = [python, '-m', 'pip', 'install', '--quiet', '--no-compile', '--prefer-binary', '--disable-pip-version-check']
+        command = [
+            python,
+            '-m',
+            'pip',
+            'install',
+            '--quiet',
+            '--no-compile',
+            '--prefer-binary',
+            '--disable-pip-version-check',
+        ]
         for path in requirements:
             command += ['-r', path]
         run(command, what="Odoo's Python requirements could not be installed", log=cache_dir() / 'pip.log')
@@ -36,18 +46,30 @@ def venv_python():
 def _venv_without_ensurepip(target, made):
     """Debian splits `ensurepip` off Python: borrow any pip or apt that is there."""
     with tempfile.TemporaryDirectory() as scratch:
-        borrowed = subprocess.run([sys.executable, '-m', 'pip', 'install', '--quiet', '--target', scratch, 'virtualenv'],
-                                  capture_output=True, text=True, check=False)
+        borrowed = subprocess.run(
+            [sys.executable, '-m', 'pip', 'install', '--quiet', '--target', scratch, 'virtualenv'],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         if not borrowed.returncode:
-            run([sys.executable, '-m', 'virtualenv', '--quiet', target], what='the Python environment could not be made',
-                env={**os.environ, 'PYTHONPATH': scratch})
+            run(
+                [sys.executable, '-m', 'virtualenv', '--quiet', target],
+                what='the Python environment could not be made',
+                env={**os.environ, 'PYTHONPATH': scratch},
+            )
             return
     if os.geteuid() == 0 and shutil.which('apt-get'):
         say('installing python3-venv with apt')
         subprocess.run(['apt-get', 'update', '-qq'], capture_output=True, check=False)
-        run(['apt-get', 'install', '-y', '-qq', f'python3.{sys.version_info[1]}-venv'], what='python3-venv could not be installed')
+        run(
+            ['apt-get', 'install', '-y', '-qq', f'python3.{sys.version_info[1]}-venv'],
+            what='python3-venv could not be installed',
+        )
         run([sys.executable, '-m', 'venv', target], what='the Python environment could not be made')
         return
     reason = (made.stdout + made.stderr).strip().splitlines()
-    raise Fail(f"the Python environment could not be made ({reason[-1] if reason else 'no reason given'}); "
-               "install python3-venv or pip for this Python")
+    raise Fail(
+        f'the Python environment could not be made ({reason[-1] if reason else "no reason given"}); '
+        'install python3-venv or pip for this Python'
+    )

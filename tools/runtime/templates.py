@@ -1,4 +1,5 @@
 """Templates: databases that are made once and cloned for each use."""
+
 import ast
 import hashlib
 from pathlib import Path
@@ -30,11 +31,16 @@ class Templates(Databases):
 
     def base_template(self):
         """A database with the modules this addon builds on and the chart of accounts of the United States."""
-        name = f'template_base_{digest(self.home, (self.home / "odoo/release.py").stat().st_mtime_ns, TEMPLATE_MODULES)}'
+        name = (
+            f'template_base_{digest(self.home, (self.home / "odoo/release.py").stat().st_mtime_ns, TEMPLATE_MODULES)}'
+        )
 
         def build(database):
-            self._run_logged('template-base', self.odoo('-d', database, '-i', TEMPLATE_MODULES, '--without-demo', *ONCE),
-                             'the template database could not be made')
+            self._run_logged(
+                'template-base',
+                self.odoo('-d', database, '-i', TEMPLATE_MODULES, '--without-demo', *ONCE),
+                'the template database could not be made',
+            )
             self.postgres.sql('ANALYZE', database=database)
 
         return self._build_whole(name, 'making a template database, once (one to two minutes)', build)
@@ -42,8 +48,8 @@ class Templates(Databases):
     def template(self, *, new=False):
         """The base template with this addon installed.
 
-        It is upgraded when what an upgrade reads has changed, installed anew when what only an installation reads has, and
-        left as it is when only the code of functions has.
+        It is upgraded when what an upgrade reads has changed, installed anew when what only an installation reads has,
+        and left as it is when only the code of functions has.
 
         :param new: install it anew, as a full run of the tests does
         """
@@ -57,11 +63,13 @@ class Templates(Databases):
             if there.partition('-')[0] == state.partition('-')[0]:
                 try:
                     return self._build_whole(
-                        name, 'upgrading the addon in its template database', self._loader(name, '-u'), state)
+                        name, 'upgrading the addon in its template database', self._loader(name, '-u'), state
+                    )
                 except Fail as reason:
                     say(f'{reason}; installing it anew')
             return self._build_whole(
-                name, 'installing the addon into a template database', self._loader(base, '-i'), state)
+                name, 'installing the addon into a template database', self._loader(base, '-i'), state
+            )
 
     def _drop_orphans(self, own):
         """Drop the templates of checkouts that are gone."""
@@ -73,40 +81,54 @@ class Templates(Databases):
 
     def _loader(self, source, option):
         """A function that makes a database: a clone of `source` in which Odoo installs (-i) or upgrades (-u) the addon."""
+
         def load(database):
             self.clone(source, database)
-            self._run_logged('template-addon', self.odoo('-d', database, option, ADDON, *ONCE),
-                             'the addon could not be installed')
+            self._run_logged(
+                'template-addon', self.odoo('-d', database, option, ADDON, *ONCE), 'the addon could not be installed'
+            )
 
         return load
 
     def test_template(self):
         """The template with the company of the unit tests and the scripts of the screens, made once for all classes."""
         template = self.template()
-        made_by = [CHECKOUT / 'tools/test_company.py', CHECKOUT / 'tests/company.py',
-                   *sorted(path for path in (CHECKOUT / 'static/src').rglob('*') if path.is_file())]
+        made_by = [
+            CHECKOUT / 'tools/test_company.py',
+            CHECKOUT / 'tests/company.py',
+            *sorted(path for path in (CHECKOUT / 'static/src').rglob('*') if path.is_file()),
+        ]
         state = f'{digest(self.postgres.comment(template), NO_AUTOVACUUM, *(path.read_bytes() for path in made_by))} {CHECKOUT}'
 
         def build(database):
             with locked('clone'):
                 self.clone(template, database)
-            self._run_logged('template-test', [self.python, CHECKOUT / 'tools/test_company.py', database],
-                             "the tests' company could not be made")
+            self._run_logged(
+                'template-test',
+                [self.python, CHECKOUT / 'tools/test_company.py', database],
+                "the tests' company could not be made",
+            )
             self.postgres.sql('ANALYZE', database=database)
-            # A test is one transaction. Whoever counts rows meanwhile finds none of its own, and the planner believes that.
+            # A test is one transaction. Whoever counts rows meanwhile finds none of its own, and the planner believes
+            # that.
             self.postgres.sql(NO_AUTOVACUUM, database=database)
 
         with locked('test-template'):  # what needs the other template does not wait for this one
             return self._build_whole(template.replace('addon', 'test'), "making the tests' company", build, state)
 
     def source_digest(self):
-        """Identity of everything that an installation of the addon writes to the database, in two parts with a dash between.
+        """Identity of everything that an installation of the addon writes to the database, in two parts with a dash
+        between.
 
-        The first is of what only a new installation reads (records that an upgrade leaves alone, hooks), the second of the rest.
+        The first is of what only a new installation reads (records that an upgrade leaves alone, hooks), the second of
+        the rest.
         """
         found = hashlib.sha256(), hashlib.sha256()
-        for path in [CHECKOUT / '__manifest__.py', CHECKOUT / 'hooks.py',
-                     *sorted(path for room in ROOMS for path in (CHECKOUT / room).rglob('*'))]:
+        for path in [
+            CHECKOUT / '__manifest__.py',
+            CHECKOUT / 'hooks.py',
+            *sorted(path for room in ROOMS for path in (CHECKOUT / room).rglob('*')),
+        ]:
             if path.suffix == '.py' and path.name != 'hooks.py':
                 content = declarations(path.read_text(encoding='utf-8')).encode()
             elif path.suffix in ('.py', *LOADED):
@@ -121,7 +143,8 @@ class Templates(Databases):
 def declarations(source):
     """A Python source without what its functions do: what is left is what an installation writes down.
 
-    These are models, fields, constraints and defaults. What `init` and `_auto_init` do is written by an installation, too.
+    These are models, fields, constraints and defaults. What `init` and `_auto_init` do is written by an installation,
+    too.
     """
     tree = ast.parse(source)
     for node in ast.walk(tree):

@@ -1,4 +1,5 @@
 """The browser that Odoo's tours and the pictures are made with."""
+
 import os
 import shutil
 import subprocess
@@ -46,8 +47,12 @@ def _install_browser():
     environ = {**os.environ, 'DEBIAN_FRONTEND': 'noninteractive'}
 
     def install_package(package):
-        run(['apt-get', 'install', '-y', '-qq', '--no-install-recommends', package, 'fonts-dejavu-core'],
-            what='Chromium was not installed', env=environ, timeout=300)
+        run(
+            ['apt-get', 'install', '-y', '-qq', '--no-install-recommends', package, 'fonts-dejavu-core'],
+            what='Chromium was not installed',
+            env=environ,
+            timeout=300,
+        )
 
     run(['apt-get', 'update', '-qq'], what='the package list was not reached', env=environ, timeout=120)
     try:

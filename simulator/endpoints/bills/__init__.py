@@ -11,12 +11,16 @@ from .paying import pay_bills
 from .routes import OPTIONAL
 from .standing import METHODS, open_minor, refresh_standing
 
-TABLES = {
-    "bills": lambda: Table(index="sync_status", name=lambda row: row["vendor"]["id"]),
-    "invoices": Table,
-}
+TABLES = {'bills': lambda: Table(index='sync_status', name=lambda row: row['vendor']['id']), 'invoices': Table}
 __all__ = [
-    "METHODS", "OPTIONAL", "TABLES", "add_invoice", "archive_bill", "change_bill", "make_bill", "open_minor",
-        "pay_bills",
-    "refresh_standing",
+    'METHODS',
+    'OPTIONAL',
+    'TABLES',
+    'add_invoice',
+    'archive_bill',
+    'change_bill',
+    'make_bill',
+    'open_minor',
+    'pay_bills',
+    'refresh_standing',
 ]

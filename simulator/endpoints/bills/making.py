@@ -26,20 +26,52 @@ from .standing import standing_of
 
 # Fields of a bill that nobody has filled in yet.
 UNSET = (
-    "archived_at", "deep_link_url", "draft_bill_created_at", "draft_bill_id", "memo", "paid_at", "purchase_order_id",
-    "remote_id", "vendor_memo", "_summary", "_synced_at",
+    'archived_at',
+    'deep_link_url',
+    'draft_bill_created_at',
+    'draft_bill_id',
+    'memo',
+    'paid_at',
+    'purchase_order_id',
+    'remote_id',
+    'vendor_memo',
+    '_summary',
+    '_synced_at',
 )
-EMPTY = ("applied_vendor_credits", "invoice_urls", "item_receipt_ids", "_invoices", "_payments")
+EMPTY = ('applied_vendor_credits', 'invoice_urls', 'item_receipt_ids', '_invoices', '_payments')
 
 
 # -- making
 
 
 def make_bill(
-    store, /, *, vendor=None, amount_minor=None, currency=None, lines=None, inventory=(), account=DEFAULT,
-    analytics=None, entity=None, owner=None, date=None, due=None, posting_date=None, created=None, payment_method="ACH",
-    approval_status="APPROVED", sync_status="NOT_SYNCED", fx_conversion_rate=None, header=(), invoices=1, held=False,
-    nulls=False, label=None, broken=False, **wire_fields,
+    store,
+    /,
+    *,
+    vendor=None,
+    amount_minor=None,
+    currency=None,
+    lines=None,
+    inventory=(),
+    account=DEFAULT,
+    analytics=None,
+    entity=None,
+    owner=None,
+    date=None,
+    due=None,
+    posting_date=None,
+    created=None,
+    payment_method='ACH',
+    approval_status='APPROVED',
+    sync_status='NOT_SYNCED',
+    fx_conversion_rate=None,
+    header=(),
+    invoices=1,
+    held=False,
+    nulls=False,
+    label=None,
+    broken=False,
+    **wire_fields,
 ):
     """A new bill; returns its row. Pay it with :func:`pay_bills`.
 
@@ -64,60 +96,68 @@ def make_bill(
     """
     vendor = vendors.find_vendor(store, vendor)
     entity = entity_of(store, entity, currency)
-    currency = currency or entity["currency"]
-    amount_minor, lines, inventory = complete_lines("A bill", amount_minor, lines, inventory)
+    currency = currency or entity['currency']
+    amount_minor, lines, inventory = complete_lines('A bill', amount_minor, lines, inventory)
     row = {
         **_party_fields(store, vendor, entity, owner),
         **_day_fields(store, date, due, posting_date, created),
-        "accounting_field_selections": bill_selections(header),
-        "approval_status": approval_status,
-        "fx_conversion_rate": str(
-            quote_rate(currency, entity["currency"]) if fx_conversion_rate is None else fx_conversion_rate),
-        "sync_status": sync_status,
-        "_method": payment_method,
-        "_held": held,
-        "_nulls": nulls,
-        "_label": label,
-        "_broken": broken or nulls,
+        'accounting_field_selections': bill_selections(header),
+        'approval_status': approval_status,
+        'fx_conversion_rate': str(
+            quote_rate(currency, entity['currency']) if fx_conversion_rate is None else fx_conversion_rate
+        ),
+        'sync_status': sync_status,
+        '_method': payment_method,
+        '_held': held,
+        '_nulls': nulls,
+        '_label': label,
+        '_broken': broken or nulls,
     }
-    row.update(_money_fields(store, {
-        "amount_minor": amount_minor, "currency": currency,
-        "lines": coded_lines(store, lines, account, analytics),
-            "inventory": coded_lines(store, inventory, account, analytics)}))
+    row.update(
+        _money_fields(
+            store,
+            {
+                'amount_minor': amount_minor,
+                'currency': currency,
+                'lines': coded_lines(store, lines, account, analytics),
+                'inventory': coded_lines(store, inventory, account, analytics),
+            },
+        )
+    )
     row.update(standing_of(row))
-    refuse_unknown("A bill", row, wire_fields)
-    row.update(wire_fields, **{"_summary": wire_fields["status_summary"]} if "status_summary" in wire_fields else {})
-    store["bills"].add(row)
+    refuse_unknown('A bill', row, wire_fields)
+    row.update(wire_fields, **{'_summary': wire_fields['status_summary']} if 'status_summary' in wire_fields else {})
+    store['bills'].add(row)
     for values in [{}] * invoices if isinstance(invoices, int) else invoices:
-        add_invoice(store, row["id"], **values)
+        add_invoice(store, row['id'], **values)
     return row
 
 
 def _party_fields(store, vendor, entity, owner):
     """The fields of a new bill that say which it is, and whose."""
-    owner = row_of(store["users"], owner) or store["users"].find(entity_id=entity["id"]) or next(iter(store["users"]))
+    owner = row_of(store['users'], owner) or store['users'].find(entity_id=entity['id']) or next(iter(store['users']))
     ident = store.new_id()
     return {
         **blank_row(UNSET, EMPTY),
-        "id": ident,
-        "bill_owner": {"id": owner["id"], "first_name": owner["first_name"], "last_name": owner["last_name"]},
-        "enable_accounting_sync": True,
-        "entity_id": entity["id"],
-        "invoice_number": f"INV-{ident[:8].upper()}",
-        "is_withholding_release": False,
-        "vendor": {"id": vendor["id"], "name": vendor["name"]},
-        "vendor_contact_id": next(iter(vendor["contacts"]), None),
+        'id': ident,
+        'bill_owner': {'id': owner['id'], 'first_name': owner['first_name'], 'last_name': owner['last_name']},
+        'enable_accounting_sync': True,
+        'entity_id': entity['id'],
+        'invoice_number': f'INV-{ident[:8].upper()}',
+        'is_withholding_release': False,
+        'vendor': {'id': vendor['id'], 'name': vendor['name']},
+        'vendor_contact_id': next(iter(vendor['contacts']), None),
     }
 
 
 def _day_fields(store, date, due, posting_date, created):
     issued = parse_moment(date or store.clock() - timedelta(days=10))
     return {
-        "accounting_date": parse_midnight(posting_date or issued),
-        "created_at": iso_text(min(parse_moment(created) if created else issued + timedelta(hours=9), store.clock())),
-        "due_at": parse_midnight(due or issued + timedelta(days=30)),
-        "issued_at": parse_midnight(issued),
-        "posting_date": parse_midnight(posting_date),
+        'accounting_date': parse_midnight(posting_date or issued),
+        'created_at': iso_text(min(parse_moment(created) if created else issued + timedelta(hours=9), store.clock())),
+        'due_at': parse_midnight(due or issued + timedelta(days=30)),
+        'issued_at': parse_midnight(issued),
+        'posting_date': parse_midnight(posting_date),
     }
 
 
@@ -131,16 +171,16 @@ def change_bill(store, ident, /, **changes):
     due, header, vendor, payment_method, held; `invoices`: how many there are to be at least. A
     status_summary given here stays until it is given as None, or a payment moves.
     """
-    row = store["bills"].rows[ident]
-    wanted = _wanted_money(row["_money"], changes)
+    row = store['bills'].rows[ident]
+    wanted = _wanted_money(row['_money'], changes)
     _rename_fields(store, changes)
-    count = changes.pop("invoices", 0)
-    refuse_unknown("A bill", row, changes, ("_method", "_held", "_summary"))
+    count = changes.pop('invoices', 0)
+    refuse_unknown('A bill', row, changes, ('_method', '_held', '_summary'))
     if wanted:
-        changes.update(_money_fields(store, {**row["_money"], **wanted}))
+        changes.update(_money_fields(store, {**row['_money'], **wanted}))
     standing = standing_of({**row, **changes})
-    row = store["bills"].update(ident, **{**standing, **changes})
-    for _ in range(count - len(row["_invoices"])):
+    row = store['bills'].update(ident, **{**standing, **changes})
+    for _ in range(count - len(row['_invoices'])):
         add_invoice(store, ident)
     return row
 
@@ -148,63 +188,62 @@ def change_bill(store, ident, /, **changes):
 def _wanted_money(values, changes):
     """Takes out of `changes` what concerns amounts and lines; returns it as values of `_money`, made whole."""
     wanted = {name: changes.pop(name) for name in tuple(changes) if name in values}
-    if "amount_minor" in wanted and not {"lines", "inventory"} & set(wanted):
-        rest = wanted["amount_minor"] - sum_lines(values["inventory"])
-        wanted["lines"] = spread_lines(values["lines"] or [{"amount_minor": 0}], rest)
-    elif wanted and "amount_minor" not in wanted:
-        wanted["amount_minor"] = sum(sum_lines(wanted.get(name, values[name])) for name in ("lines", "inventory"))
-    if "account" in changes:
-        account = changes.pop("account")
-        for name in ("lines", "inventory"):
+    if 'amount_minor' in wanted and not {'lines', 'inventory'} & set(wanted):
+        rest = wanted['amount_minor'] - sum_lines(values['inventory'])
+        wanted['lines'] = spread_lines(values['lines'] or [{'amount_minor': 0}], rest)
+    elif wanted and 'amount_minor' not in wanted:
+        wanted['amount_minor'] = sum(sum_lines(wanted.get(name, values[name])) for name in ('lines', 'inventory'))
+    if 'account' in changes:
+        account = changes.pop('account')
+        for name in ('lines', 'inventory'):
             wanted[name] = recoded_lines(wanted.get(name, values[name]), account)
     return wanted
 
 
 def _rename_fields(store, changes):
     """Puts the arguments of :func:`change_bill` under the names of the row's fields."""
-    for name, field in (("date", "issued_at"), ("due", "due_at")):
+    for name, field in (('date', 'issued_at'), ('due', 'due_at')):
         if name in changes:
             changes[field] = parse_midnight(changes.pop(name))
-    for name in ("posting_date", "issued_at"):
+    for name in ('posting_date', 'issued_at'):
         if changes.get(name):
-            changes[name] = changes["accounting_date"] = parse_midnight(changes[name])
-    if "header" in changes:
-        changes["accounting_field_selections"] = bill_selections(changes.pop("header"))
-    if "vendor" in changes:
-        vendor = vendors.find_vendor(store, changes.pop("vendor"))
-        changes["vendor"] = {"id": vendor["id"], "name": vendor["name"]}
-    for name, key in (("payment_method", "_method"), ("held", "_held"), ("status_summary", "_summary")):
+            changes[name] = changes['accounting_date'] = parse_midnight(changes[name])
+    if 'header' in changes:
+        changes['accounting_field_selections'] = bill_selections(changes.pop('header'))
+    if 'vendor' in changes:
+        vendor = vendors.find_vendor(store, changes.pop('vendor'))
+        changes['vendor'] = {'id': vendor['id'], 'name': vendor['name']}
+    for name, key in (('payment_method', '_method'), ('held', '_held'), ('status_summary', '_summary')):
         if name in changes:
             changes[key] = changes.pop(name)
 
 
-def add_invoice(store, ident, /, kind="pdf", filename=None, text=None):
+def add_invoice(store, ident, /, kind='pdf', filename=None, text=None):
     """A file of the invoice; returns its row. `kind`: pdf, png, jpg, xml, or zip, which nobody wants."""
-    row = store["bills"].rows[ident]
-    total = f"{row['_money']['amount_minor']} {row['_money']['currency']}"
-    lines = text or [row["vendor"]["name"], f"Invoice {row['invoice_number']}", total]
-    if row["_invoices"] and not text:
-        lines.append(f"Attachment {len(row['_invoices'])}")  # two files of a bill are not the same
-    made = store["invoices"].add({"id": store.new_id(), "_kind": kind, "_filename": filename, "_text": lines})
-    store["bills"].update(ident, _invoices=[*row["_invoices"], made["id"]])
+    row = store['bills'].rows[ident]
+    total = f'{row["_money"]["amount_minor"]} {row["_money"]["currency"]}'
+    lines = text or [row['vendor']['name'], f'Invoice {row["invoice_number"]}', total]
+    if row['_invoices'] and not text:
+        lines.append(f'Attachment {len(row["_invoices"])}')  # two files of a bill are not the same
+    made = store['invoices'].add({'id': store.new_id(), '_kind': kind, '_filename': filename, '_text': lines})
+    store['bills'].update(ident, _invoices=[*row['_invoices'], made['id']])
     return made
 
 
 def archive_bill(store, ident, /):
     """What deleting is called in Ramp: payments on their way are cancelled. Returns the row."""
-    row = store["bills"].rows[ident]
-    going = {item["id"] for item in row["_payments"] if item["state"] not in ("failed", "cancelled")}
-    if row["status"] == "PAID":
-        raise ValueError("The bill is paid")
-    if any(item["id"] in going for other in store["bills"] if other is not row for item in other["_payments"]):
-        raise ValueError("The bill is in a batch payment")
+    row = store['bills'].rows[ident]
+    going = {item['id'] for item in row['_payments'] if item['state'] not in ('failed', 'cancelled')}
+    if row['status'] == 'PAID':
+        raise ValueError('The bill is paid')
+    if any(item['id'] in going for other in store['bills'] if other is not row for item in other['_payments']):
+        raise ValueError('The bill is in a batch payment')
     payments = [
-        {**item, "state": "cancelled"} if item["state"] in ("scheduled", "processing") else item
-        for item in row["_payments"]]
-    changes = {"archived_at": store.now(), "_payments": payments, "_summary": None}
-    return store["bills"].update(ident, **changes, **standing_of({**row, **changes}))
-
-
+        {**item, 'state': 'cancelled'} if item['state'] in ('scheduled', 'processing') else item
+        for item in row['_payments']
+    ]
+    changes = {'archived_at': store.now(), '_payments': payments, '_summary': None}
+    return store['bills'].update(ident, **changes, **standing_of({**row, **changes}))
 
 
 # -- amounts over the wire
@@ -213,32 +252,38 @@ def archive_bill(store, ident, /):
 def _money_fields(store, values):
     """The wire fields that follow from amounts and lines, and `_money`: the amounts as they are meant."""
     return {
-        "amount": money.currency_amount(values["amount_minor"], values["currency"]),
-        "line_items": [_line_item(store, line, values["currency"]) for line in values["lines"]],
-        "inventory_line_items": [
-            {**_line_item(store, line, values["currency"]), "quantity": line["quantity"],
-             "unit_price": money.currency_amount(line["unit_price_minor"], line.get("currency") or values["currency"])}
-            for line in values["inventory"]],
-        "_money": values,
+        'amount': money.currency_amount(values['amount_minor'], values['currency']),
+        'line_items': [_line_item(store, line, values['currency']) for line in values['lines']],
+        'inventory_line_items': [
+            {
+                **_line_item(store, line, values['currency']),
+                'quantity': line['quantity'],
+                'unit_price': money.currency_amount(
+                    line['unit_price_minor'], line.get('currency') or values['currency']
+                ),
+            }
+            for line in values['inventory']
+        ],
+        '_money': values,
     }
 
 
 def _line_item(store, line, currency):
-    currency = line.get("currency") or currency
+    currency = line.get('currency') or currency
     item = {
-        "accounting_field_selections": bill_selections(line_selections(store, line)),
-        "amount": money.currency_amount(line["amount_minor"], currency),
-        "item_receipt_line_item_ids": list(line.get("item_receipt_line_item_ids") or ()),
-        "purchase_order_line_item_id": line.get("purchase_order_line_item_id"),
-        "withholding_line_item": None,
+        'accounting_field_selections': bill_selections(line_selections(store, line)),
+        'amount': money.currency_amount(line['amount_minor'], currency),
+        'item_receipt_line_item_ids': list(line.get('item_receipt_line_item_ids') or ()),
+        'purchase_order_line_item_id': line.get('purchase_order_line_item_id'),
+        'withholding_line_item': None,
     }
-    if line.get("memo"):
-        item["memo"] = line["memo"]
-    if line.get("withheld_minor"):
-        gross = line["amount_minor"] + line["withheld_minor"]
-        item["withholding_line_item"] = {
-            "gross_amount": {"value": gross, "currency": currency},
-            "withholding_amount": {"value": line["withheld_minor"], "currency": currency},
-            "withholding_percentage": str(round(Decimal(line["withheld_minor"]) * 100 / gross, 2)),
+    if line.get('memo'):
+        item['memo'] = line['memo']
+    if line.get('withheld_minor'):
+        gross = line['amount_minor'] + line['withheld_minor']
+        item['withholding_line_item'] = {
+            'gross_amount': {'value': gross, 'currency': currency},
+            'withholding_amount': {'value': line['withheld_minor'], 'currency': currency},
+            'withholding_percentage': str(round(Decimal(line['withheld_minor']) * 100 / gross, 2)),
         }
     return item

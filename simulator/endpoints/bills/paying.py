@@ -8,13 +8,27 @@ from ...state import iso_text
 from .. import transactions
 from .standing import CARD_METHODS, METHODS, open_minor, standing_of
 
-PAYMENT_STATES = ("scheduled", "processing", "completed", "failed", "cancelled")
+PAYMENT_STATES = ('scheduled', 'processing', 'completed', 'failed', 'cancelled')
 
 
 def pay_bills(
-    store, idents, /, *, status="completed", amount_minor=None, method=None, date=None, payment_id=None,
-    manual_method="OTHER", transaction=None, settled_minor=None, in_payer_currency=False, fx_conversion_rate=None,
-    same_day=False, source=None, new=False,
+    store,
+    idents,
+    /,
+    *,
+    status='completed',
+    amount_minor=None,
+    method=None,
+    date=None,
+    payment_id=None,
+    manual_method='OTHER',
+    transaction=None,
+    settled_minor=None,
+    in_payer_currency=False,
+    fx_conversion_rate=None,
+    same_day=False,
+    source=None,
+    new=False,
 ):
     """Move the payment of a bill on, or make one; of several bills (a list): one batch. Returns the payment's id.
 
@@ -34,118 +48,128 @@ def pay_bills(
     :param source: the bank account that it leaves, one that the entity pays from; default: the entity's own choice
     """
     if status not in PAYMENT_STATES:
-        raise ValueError(f"Unknown status {status}; there are {', '.join(PAYMENT_STATES)}")
-    rows = [store["bills"].rows[ident] for ident in ([idents] if isinstance(idents, str) else idents)]
+        raise ValueError(f'Unknown status {status}; there are {", ".join(PAYMENT_STATES)}')
+    rows = [store['bills'].rows[ident] for ident in ([idents] if isinstance(idents, str) else idents)]
     payment_id = payment_id or (None if new else _moving_payment(rows[0], status)) or store.new_id()
     for row in rows:
         if fx_conversion_rate is not None:
-            row = store["bills"].update(row["id"], fx_conversion_rate=str(fx_conversion_rate))
-        payments = list(row["_payments"])
-        place = next((i for i, item in enumerate(payments) if item["id"] == payment_id and not new), None)
+            row = store['bills'].update(row['id'], fx_conversion_rate=str(fx_conversion_rate))
+        payments = list(row['_payments'])
+        place = next((i for i, item in enumerate(payments) if item['id'] == payment_id and not new), None)
         if place is None:
             minor = open_minor(row) if amount_minor is None else amount_minor
             place = len(payments)
-            payments.append(_new_payment(
-                store, row, payment_id, method or row["_method"], minor, manual_method, same_day))
+            payments.append(
+                _new_payment(store, row, payment_id, method or row['_method'], minor, manual_method, same_day)
+            )
         item = _moved_payment(store, row, payments[place], status, parse_midnight(date) if date else None, source)
-        if item["method"] in CARD_METHODS and status == "completed":
+        if item['method'] in CARD_METHODS and status == 'completed':
             item = _charged_payment(store, row, item, transaction)
         if settled_minor is not None or in_payer_currency:
-            item["told"] = _settled_amount(store, row, item, settled_minor)
+            item['told'] = _settled_amount(store, row, item, settled_minor)
         payments[place] = item
-        changes = {"_payments": payments, "_method": item["method"], "_summary": None}
-        store["bills"].update(row["id"], **changes, **standing_of({**row, **changes}))
+        changes = {'_payments': payments, '_method': item['method'], '_summary': None}
+        store['bills'].update(row['id'], **changes, **standing_of({**row, **changes}))
     return payment_id
 
 
 def _moving_payment(row, status):
     """The id of the bill's last payment if it is the one to move on to `status`, else None."""
-    last = row["_payments"][-1] if row["_payments"] else None
+    last = row['_payments'][-1] if row['_payments'] else None
     if last is None:
         return None
-    is_undone = last["state"] == "completed" and status in ("failed", "cancelled")
-    return last["id"] if is_undone or last["state"] in ("scheduled", "processing") else None
+    is_undone = last['state'] == 'completed' and status in ('failed', 'cancelled')
+    return last['id'] if is_undone or last['state'] in ('scheduled', 'processing') else None
 
 
 def _new_payment(store, row, ident, method, minor, manual_method, same_day):
-    if method not in METHODS or method in ("UNSPECIFIED", "VENDOR_CREDIT"):
-        raise ValueError(f"A bill cannot be paid by {method}")
-    bank = method not in CARD_METHODS and method != "PAID_MANUALLY"
-    account = next(store["vendor_accounts"].walk(bucket=row["vendor"]["id"]), None)
+    if method not in METHODS or method in ('UNSPECIFIED', 'VENDOR_CREDIT'):
+        raise ValueError(f'A bill cannot be paid by {method}')
+    bank = method not in CARD_METHODS and method != 'PAID_MANUALLY'
+    account = next(store['vendor_accounts'].walk(bucket=row['vendor']['id']), None)
     trace = {
-        "descriptor": "Check Number" if method == "CHECK" else f"{method} Trace ID",
-        "trace_id": f"{int(ident[-12:], 16):015}"[-15:],
+        'descriptor': 'Check Number' if method == 'CHECK' else f'{method} Trace ID',
+        'trace_id': f'{int(ident[-12:], 16):015}'[-15:],
     }
     return {
-        "id": ident,
-        "method": method,
-        "amount_minor": minor,
-        "told": None,
-        "scheduled": None,
-        "effective": None,
-        "completed": None,
-        "friendly": ident.replace("-", "")[:10].upper() if bank else None,
-        "manual_method": manual_method if method == "PAID_MANUALLY" else None,
-        "fund_id": store.stable_id("fund", row["id"]) if method in CARD_METHODS else None,
-        "transaction_ids": [],
-        "same_day": same_day,
-        "source": store.stable_id("bank account", row["entity_id"]) if bank else None,
-        "account": account["id"] if account and bank and method != "CHECK" else None,
-        "trace": trace if bank else None,
+        'id': ident,
+        'method': method,
+        'amount_minor': minor,
+        'told': None,
+        'scheduled': None,
+        'effective': None,
+        'completed': None,
+        'friendly': ident.replace('-', '')[:10].upper() if bank else None,
+        'manual_method': manual_method if method == 'PAID_MANUALLY' else None,
+        'fund_id': store.stable_id('fund', row['id']) if method in CARD_METHODS else None,
+        'transaction_ids': [],
+        'same_day': same_day,
+        'source': store.stable_id('bank account', row['entity_id']) if bank else None,
+        'account': account['id'] if account and bank and method != 'CHECK' else None,
+        'trace': trace if bank else None,
     }
 
 
 def _moved_payment(store, row, item, status, at, source):
     """The payment in its new status, on the day `at`, from the bank account `source`."""
-    item = {**item, "state": status}
+    item = {**item, 'state': status}
     if source:
-        entity = store["entities"].rows[row["entity_id"]]
-        if not item["friendly"] or source not in [account["id"] for account in entity["payment_accounts"]]:
+        entity = store['entities'].rows[row['entity_id']]
+        if not item['friendly'] or source not in [account['id'] for account in entity['payment_accounts']]:
             raise ValueError(
-                f"Nothing is paid by {item['method']} from the bank account {source} of {entity['entity_name']}")
-        item["source"] = source
-    if at or not item["scheduled"]:
-        item["scheduled"] = at or parse_midnight(store.clock())
-    if status in ("processing", "completed", "failed"):
-        item["effective"] = item["effective"] or item["scheduled"]
-    if status == "completed":
-        item["completed"] = iso_text(min(store.clock(), parse_moment(item["scheduled"]) + timedelta(days=1)))
+                f'Nothing is paid by {item["method"]} from the bank account {source} of {entity["entity_name"]}'
+            )
+        item['source'] = source
+    if at or not item['scheduled']:
+        item['scheduled'] = at or parse_midnight(store.clock())
+    if status in ('processing', 'completed', 'failed'):
+        item['effective'] = item['effective'] or item['scheduled']
+    if status == 'completed':
+        item['completed'] = iso_text(min(store.clock(), parse_moment(item['scheduled']) + timedelta(days=1)))
     return item
 
 
 def _settled_amount(store, row, item, settled_minor):
     """What left the entity's account, in its currency; None: what the bill's rate makes of the payment."""
-    currency = store["entities"].rows[row["entity_id"]]["currency"]
+    currency = store['entities'].rows[row['entity_id']]['currency']
     if settled_minor is None:
-        settled_minor = convert_minor(item["amount_minor"], row["_money"]["currency"], row["fx_conversion_rate"],
-            currency)
+        settled_minor = convert_minor(
+            item['amount_minor'], row['_money']['currency'], row['fx_conversion_rate'], currency
+        )
     return money.currency_amount(settled_minor, currency)
 
 
 def _charged_payment(store, row, item, transaction):
     """The payment with the card transactions that made it."""
     if transaction is None:
-        found = item["transaction_ids"] or [store.stable_id("card transaction of", item["id"])]
+        found = item['transaction_ids'] or [store.stable_id('card transaction of', item['id'])]
     elif transaction is True:
         found = [_charge_card(store, row, item)]
     else:
         found = [transaction] if isinstance(transaction, str) else list(transaction or ())
-    charges = store["transactions"]
-    settled = [charges.rows[ident].get("settlement_date") for ident in found if ident in charges]
-    return {**item, "transaction_ids": found, "scheduled": max(filter(None, settled), default=item["scheduled"])}
+    charges = store['transactions']
+    settled = [charges.rows[ident].get('settlement_date') for ident in found if ident in charges]
+    return {**item, 'transaction_ids': found, 'scheduled': max(filter(None, settled), default=item['scheduled'])}
 
 
 def _charge_card(store, row, item):
     """A new card transaction of a payment; returns its id."""
-    entity, foreign = store["entities"].rows[row["entity_id"]], row["_money"]["currency"]
-    minor, original = item["amount_minor"], {}
-    if foreign != entity["currency"]:
-        original = {"original_minor": minor, "original_currency": foreign}
-        minor = convert_minor(minor, foreign, row["fx_conversion_rate"], entity["currency"])
+    entity, foreign = store['entities'].rows[row['entity_id']], row['_money']['currency']
+    minor, original = item['amount_minor'], {}
+    if foreign != entity['currency']:
+        original = {'original_minor': minor, 'original_currency': foreign}
+        minor = convert_minor(minor, foreign, row['fx_conversion_rate'], entity['currency'])
     charge = transactions.make_transaction(
-        store, amount_minor=minor, currency=entity["currency"], entity=entity, merchant=row["vendor"]["name"],
-        user=store["users"].get(row["bill_owner"]["id"]), date=item["scheduled"],
-        memo=f"Bill {row['invoice_number']}", **original)
+        store,
+        amount_minor=minor,
+        currency=entity['currency'],
+        entity=entity,
+        merchant=row['vendor']['name'],
+        user=store['users'].get(row['bill_owner']['id']),
+        date=item['scheduled'],
+        memo=f'Bill {row["invoice_number"]}',
+        **original,
+    )
     # One-time cards exist for one bill only: has_no_sync_commits leaves out what they were charged.
-    store["transactions"].update(charge["id"], _bill=row["id"] if item["method"].startswith("ONE_TIME") else None)
-    return charge["id"]
+    store['transactions'].update(charge['id'], _bill=row['id'] if item['method'].startswith('ONE_TIME') else None)
+    return charge['id']

@@ -25,72 +25,110 @@ from .. import syncs, vendors
 from .making import archive_bill
 from .standing import CARD_METHODS, shown_payment
 
-STATUSES = ("BILL_AND_PAYMENT_SYNCED", "BILL_SYNCED", "NOT_SYNCED")
-APPROVALS = ("APPROVED", "INITIALIZED", "PENDING", "REJECTED", "TERMINATED")
+STATUSES = ('BILL_AND_PAYMENT_SYNCED', 'BILL_SYNCED', 'NOT_SYNCED')
+APPROVALS = ('APPROVED', 'INITIALIZED', 'PENDING', 'REJECTED', 'TERMINATED')
 FILTERED_METHODS = (
-    "ACH", "CARD", "CHECK", "CRYPTO_WALLET_TRANSFER", "DOMESTIC_WIRE", "INTERNATIONAL", "LOCAL_BANK_TRANSFER",
-    "ONE_TIME_CARD", "ONE_TIME_CARD_DELIVERY", "PAID_MANUALLY", "SWIFT",
+    'ACH',
+    'CARD',
+    'CHECK',
+    'CRYPTO_WALLET_TRANSFER',
+    'DOMESTIC_WIRE',
+    'INTERNATIONAL',
+    'LOCAL_BANK_TRANSFER',
+    'ONE_TIME_CARD',
+    'ONE_TIME_CARD_DELIVERY',
+    'PAID_MANUALLY',
+    'SWIFT',
 )
 SUMMARIES = (
-    "APPROVAL_PENDING", "APPROVAL_REJECTED", "ARCHIVED", "AWAITING_RELEASE", "BLOCKED", "HELD_BY_PROVIDER", "ON_HOLD",
-    "PAYMENT_COMPLETED", "PAYMENT_DETAILS_MISSING", "PAYMENT_ERROR", "PAYMENT_NOT_INSTRUCTED", "PAYMENT_PROCESSING",
-    "PAYMENT_READY", "PAYMENT_SCHEDULED", "PENDING_VENDOR_APPROVAL", "WAITING_FOR_TRANSACTION_MATCH",
-    "WAITING_FOR_VENDOR",
+    'APPROVAL_PENDING',
+    'APPROVAL_REJECTED',
+    'ARCHIVED',
+    'AWAITING_RELEASE',
+    'BLOCKED',
+    'HELD_BY_PROVIDER',
+    'ON_HOLD',
+    'PAYMENT_COMPLETED',
+    'PAYMENT_DETAILS_MISSING',
+    'PAYMENT_ERROR',
+    'PAYMENT_NOT_INSTRUCTED',
+    'PAYMENT_PROCESSING',
+    'PAYMENT_READY',
+    'PAYMENT_SCHEDULED',
+    'PENDING_VENDOR_APPROVAL',
+    'WAITING_FOR_TRANSACTION_MATCH',
+    'WAITING_FOR_VENDOR',
 )
 # Left out where empty; the contract does not know null for them (its own example has it: see `nulls` of `make_bill`).
 OPTIONAL = (
-    "deep_link_url", "invoice_number", "memo", "paid_at", "posting_date", "purchase_order_id", "remote_id", "vendor_memo",
+    'deep_link_url',
+    'invoice_number',
+    'memo',
+    'paid_at',
+    'posting_date',
+    'purchase_order_id',
+    'remote_id',
+    'vendor_memo',
 )
 
 
 def _payment_field(row, name):
-    return (row["payment"] or {}).get(name)
+    return (row['payment'] or {}).get(name)
 
 
 def _by_payment_date(compare):
     """Not supported for card payments, says the contract."""
+
     def compare_payment_date(row, value):
-        at = _payment_field(row, "payment_date")
-        return bool(at) and row["payment"]["payment_method"] not in CARD_METHODS and compare(at[:10], value)
+        at = _payment_field(row, 'payment_date')
+        return bool(at) and row['payment']['payment_method'] not in CARD_METHODS and compare(at[:10], value)
+
     return Filter(parse_day, compare_payment_date)
 
 
 def _by_amount(compare):
     """In major units: that, nobody has observed."""
-    return Filter(parse_decimal, lambda row, value: compare(
-        Decimal(row["_money"]["amount_minor"]) / money.minor_per_major(row["_money"]["currency"]), value))
+    return Filter(
+        parse_decimal,
+        lambda row, value: compare(
+            Decimal(row['_money']['amount_minor']) / money.minor_per_major(row['_money']['currency']), value
+        ),
+    )
 
 
 FILTERS = {
-    "entity_id": equals("entity_id"),
-    "customer_friendly_payment_id": Filter(str, lambda row,
-        value: _payment_field(row, "customer_friendly_payment_id") == value),
-    "draft_bill_id": equals("draft_bill_id"),
-    "invoice_number": equals("invoice_number", str),
-    "remote_id": equals("remote_id", str),
-    "accounting_field_selection_id": Filter(
-        parse_uuid, lambda row, value: is_coded(row, value, "line_items", "inventory_line_items")),
-    "status_summaries": Filter(parse_list(one_of(*SUMMARIES)), lambda row, values: row["status_summary"] in values),
-    "payment_id": Filter(parse_uuid, lambda row, value: _payment_field(row, "id") == value),
-    "is_accounting_sync_enabled": equals("enable_accounting_sync", parse_bool),
-    "approval_status": equals("approval_status", one_of(*APPROVALS)),
-    "payment_method": Filter(one_of(*FILTERED_METHODS), lambda row,
-        value: _payment_field(row, "payment_method") == value),
-    "payment_status": equals("status", one_of("OPEN", "PAID")),
-    "sync_ready": unless_false(lambda row: "ready" in (BILL.sync_state(row), PAYMENT.sync_state(row))),
-    "payment_details_missing": unless_false(lambda row: row["status_summary"] == "PAYMENT_DETAILS_MISSING"),
-    "from_created_at": since("created_at"),
-    "to_created_at": until("created_at"),
-    "from_due_date": since("due_at"),
-    "to_due_date": until("due_at"),
-    "from_issued_date": since("issued_at"),
-    "to_issued_date": until("issued_at"),
-    "from_paid_at": since("paid_at"),
-    "to_paid_at": until("paid_at"),
-    "from_payment_date": _by_payment_date(lambda at, value: at >= value),
-    "to_payment_date": _by_payment_date(lambda at, value: at <= value),
-    "min_amount": _by_amount(lambda amount, value: amount >= value),
-    "max_amount": _by_amount(lambda amount, value: amount <= value),
+    'entity_id': equals('entity_id'),
+    'customer_friendly_payment_id': Filter(
+        str, lambda row, value: _payment_field(row, 'customer_friendly_payment_id') == value
+    ),
+    'draft_bill_id': equals('draft_bill_id'),
+    'invoice_number': equals('invoice_number', str),
+    'remote_id': equals('remote_id', str),
+    'accounting_field_selection_id': Filter(
+        parse_uuid, lambda row, value: is_coded(row, value, 'line_items', 'inventory_line_items')
+    ),
+    'status_summaries': Filter(parse_list(one_of(*SUMMARIES)), lambda row, values: row['status_summary'] in values),
+    'payment_id': Filter(parse_uuid, lambda row, value: _payment_field(row, 'id') == value),
+    'is_accounting_sync_enabled': equals('enable_accounting_sync', parse_bool),
+    'approval_status': equals('approval_status', one_of(*APPROVALS)),
+    'payment_method': Filter(
+        one_of(*FILTERED_METHODS), lambda row, value: _payment_field(row, 'payment_method') == value
+    ),
+    'payment_status': equals('status', one_of('OPEN', 'PAID')),
+    'sync_ready': unless_false(lambda row: 'ready' in (BILL.sync_state(row), PAYMENT.sync_state(row))),
+    'payment_details_missing': unless_false(lambda row: row['status_summary'] == 'PAYMENT_DETAILS_MISSING'),
+    'from_created_at': since('created_at'),
+    'to_created_at': until('created_at'),
+    'from_due_date': since('due_at'),
+    'to_due_date': until('due_at'),
+    'from_issued_date': since('issued_at'),
+    'to_issued_date': until('issued_at'),
+    'from_paid_at': since('paid_at'),
+    'to_paid_at': until('paid_at'),
+    'from_payment_date': _by_payment_date(lambda at, value: at >= value),
+    'to_payment_date': _by_payment_date(lambda at, value: at <= value),
+    'min_amount': _by_amount(lambda amount, value: amount >= value),
+    'max_amount': _by_amount(lambda amount, value: amount <= value),
 }
 
 
@@ -100,95 +138,97 @@ FILTERS = {
 class _BillTarget(syncs.SyncTarget):
     """The bill itself. Synced ones show a link into the books, if the client gave one."""
 
-    done_as = ("BILL_SYNCED", "BILL_AND_PAYMENT_SYNCED")
+    done_as = ('BILL_SYNCED', 'BILL_AND_PAYMENT_SYNCED')
 
     def sync_state(self, row):
-        if row["sync_status"] in self.done_as:
-            return "done"
-        if row["archived_at"]:
-            return "ARCHIVED"
-        if row["approval_status"] != "APPROVED":
-            return row["approval_status"] or "NOT_APPROVED"
-        if not row["enable_accounting_sync"]:
-            return "SYNC_DISABLED"
+        if row['sync_status'] in self.done_as:
+            return 'done'
+        if row['archived_at']:
+            return 'ARCHIVED'
+        if row['approval_status'] != 'APPROVED':
+            return row['approval_status'] or 'NOT_APPROVED'
+        if not row['enable_accounting_sync']:
+            return 'SYNC_DISABLED'
         return self.ready_to(row)
 
     def ready_to(self, row):
-        return "ready"
+        return 'ready'
 
     def accept_outcome(self, state, row, item):
-        values = {"deep_link_url": item["deep_link_url"]} if item.get("deep_link_url") else {}
-        status = self.done_as[-1] if row["sync_status"] == "BILL_AND_PAYMENT_SYNCED" else self.done_as[0]
-        state["bills"].update(row["id"], sync_status=status, _synced_at=state.now(), **values)
+        values = {'deep_link_url': item['deep_link_url']} if item.get('deep_link_url') else {}
+        status = self.done_as[-1] if row['sync_status'] == 'BILL_AND_PAYMENT_SYNCED' else self.done_as[0]
+        state['bills'].update(row['id'], sync_status=status, _synced_at=state.now(), **values)
 
 
 class _PaymentTarget(_BillTarget):
     """The payment of a bill that is in the books and fully paid."""
 
-    done_as = ("BILL_AND_PAYMENT_SYNCED",)
+    done_as = ('BILL_AND_PAYMENT_SYNCED',)
 
     def ready_to(self, row):
-        return "ready" if row["sync_status"] == "BILL_SYNCED" and row["status"] == "PAID" else row["status"]
+        return 'ready' if row['sync_status'] == 'BILL_SYNCED' and row['status'] == 'PAID' else row['status']
 
 
-BILL = syncs.TARGETS["BILL_SYNC"] = _BillTarget("bills")
-PAYMENT = syncs.TARGETS["BILL_PAYMENT_SYNC"] = _PaymentTarget("bills")
+BILL = syncs.TARGETS['BILL_SYNC'] = _BillTarget('bills')
+PAYMENT = syncs.TARGETS['BILL_PAYMENT_SYNC'] = _PaymentTarget('bills')
 
 
 # -- routes
 
 
-@route("GET", "/bills", scope="bills:read")
+@route('GET', '/bills', scope='bills:read')
 def list_bills(call):
-    archived = read_parameter(call, "is_archived", parse_bool, False)
-    status = read_parameter(call, "sync_status", one_of(*STATUSES))
-    vendor = read_parameter(call, "vendor_id", parse_uuid)
+    archived = read_parameter(call, 'is_archived', parse_bool, False)
+    status = read_parameter(call, 'sync_status', one_of(*STATUSES))
+    vendor = read_parameter(call, 'vendor_id', parse_uuid)
     rows = None
     if vendor:
-        rows = [row for row in call.state["bills"].named(vendor) if status in (None, row["sync_status"])]
+        rows = [row for row in call.state['bills'].named(vendor) if status in (None, row['sync_status'])]
 
     def is_listed(row):
-        return bool(row["archived_at"]) == archived and vendor in (None, row["vendor"]["id"])
+        return bool(row['archived_at']) == archived and vendor in (None, row['vendor']['id'])
 
-    return answer_list(call, "bills", FILTERS, is_listed, bucket=status, render=_bill_renderer(call), among=rows)
+    return answer_list(call, 'bills', FILTERS, is_listed, bucket=status, render=_bill_renderer(call), among=rows)
 
 
-@route("GET", "/bills/{bill_id}", scope="bills:read")
+@route('GET', '/bills/{bill_id}', scope='bills:read')
 def get_bill(call):
-    return _bill_renderer(call, with_trace=True)(call.row("bills", "bill_id"))
+    return _bill_renderer(call, with_trace=True)(call.row('bills', 'bill_id'))
 
 
-@route("DELETE", "/bills/{bill_id}", scope="bills:write")
+@route('DELETE', '/bills/{bill_id}', scope='bills:write')
 def delete_bill(call):
-    row = call.row("bills", "bill_id")
+    row = call.row('bills', 'bill_id')
     try:
-        archive_bill(call.state, row["id"])
+        archive_bill(call.state, row['id'])
     except ValueError as error:
-        raise RampError(400, "DEVELOPER_7001", str(error)) from None
+        raise RampError(400, 'DEVELOPER_7001', str(error)) from None
     return None, 204
 
 
-@route("GET", "/bills/{bill_id}/remittance-receipt", scope="bills:read")
+@route('GET', '/bills/{bill_id}/remittance-receipt', scope='bills:read')
 def get_remittance_receipt(call):
-    row = call.row("bills", "bill_id")
-    if row["status"] != "PAID":
-        raise RampError(400, "DEVELOPER_7001", "The bill is not paid")
-    text = [f"Remittance for {row['invoice_number'] or row['id']}", f"Payment {_payment_field(row, 'id')}"]
-    return Response(files.file_content({"id": row["id"], "_kind": "pdf", "_text": text})[1],
-        content_type="application/pdf")
+    row = call.row('bills', 'bill_id')
+    if row['status'] != 'PAID':
+        raise RampError(400, 'DEVELOPER_7001', 'The bill is not paid')
+    text = [f'Remittance for {row["invoice_number"] or row["id"]}', f'Payment {_payment_field(row, "id")}']
+    return Response(
+        files.file_content({'id': row['id'], '_kind': 'pdf', '_text': text})[1], content_type='application/pdf'
+    )
 
 
 def _bill_renderer(call, with_trace=False):
     state = call.state
 
     def render_bill(row):
-        body = wire_fields(row) if row["_nulls"] else without_empty(wire_fields(row), OPTIONAL)
-        body["vendor"] = vendors.vendor_on_bill(state, row["vendor"]["id"], row["vendor"])
-        body["invoice_urls"] = [files.signed_url(call, state["invoices"].rows[ident], "invoices")
-            for ident in row["_invoices"]]
+        body = wire_fields(row) if row['_nulls'] else without_empty(wire_fields(row), OPTIONAL)
+        body['vendor'] = vendors.vendor_on_bill(state, row['vendor']['id'], row['vendor'])
+        body['invoice_urls'] = [
+            files.signed_url(call, state['invoices'].rows[ident], 'invoices') for ident in row['_invoices']
+        ]
         shown = shown_payment(row)
-        if with_trace and shown and shown["trace"]:
-            body["payment"] = {**body["payment"], "trace_id": shown["trace"]}
+        if with_trace and shown and shown['trace']:
+            body['payment'] = {**body['payment'], 'trace_id': shown['trace']}
         return body
 
     return render_bill

@@ -12,8 +12,17 @@ from .making import archive_order, bill_order, change_order, extended_minor, mak
 from .numbers import normalise_number, read_quantity
 from .standing import billed_on, order_on_wire, line_totals
 
-TABLES = {"purchase_orders": Table}
+TABLES = {'purchase_orders': Table}
 __all__ = [
-    "TABLES", "archive_order", "bill_order", "billed_on", "change_order", "extended_minor", "line_totals", "make_order",
-    "normalise_number", "order_on_wire", "read_quantity",
+    'TABLES',
+    'archive_order',
+    'bill_order',
+    'billed_on',
+    'change_order',
+    'extended_minor',
+    'line_totals',
+    'make_order',
+    'normalise_number',
+    'order_on_wire',
+    'read_quantity',
 ]

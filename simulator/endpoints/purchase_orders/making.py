@@ -10,26 +10,65 @@ from .. import bills, vendors
 from .numbers import new_number
 from .standing import received_on
 
-SOURCES = ("ACCOUNTING_PROVIDER", "DEVELOPER_API", "EXTERNAL_IMPORT", "RAMP")
+SOURCES = ('ACCOUNTING_PROVIDER', 'DEVELOPER_API', 'EXTERNAL_IMPORT', 'RAMP')
 # Of a line as people in Ramp's screens write it.
 LINE = {
-    "account": None, "analytics": None, "description": None, "end_date": None, "external_id": None, "id": None,
-    "quantity": 1, "remote_id": None, "selections": None, "start_date": None, "tax": None, "unit_price": 0,
-    "vendor": None, "withholding_rate": None,
+    'account': None,
+    'analytics': None,
+    'description': None,
+    'end_date': None,
+    'external_id': None,
+    'id': None,
+    'quantity': 1,
+    'remote_id': None,
+    'selections': None,
+    'start_date': None,
+    'tax': None,
+    'unit_price': 0,
+    'vendor': None,
+    'withholding_rate': None,
 }
-TOLD_AS_IS = ("description", "end_date", "external_id", "remote_id", "start_date", "withholding_rate")
+TOLD_AS_IS = ('description', 'end_date', 'external_id', 'remote_id', 'start_date', 'withholding_rate')
 # Fields of an order that nobody has filled in yet.
 UNSET = (
-    "archived_at", "external_id", "memo", "name", "net_payment_terms", "promise_date", "remote_id", "ship_to_address",
-    "ship_to_company_name", "shipping_contact_email", "shipping_contact_first_name", "shipping_contact_last_name",
-    "shipping_contact_phone_number", "spend_end_date", "spend_program_id", "spend_start_date",
-    "withholding_default_rate", "_archived_reason",
+    'archived_at',
+    'external_id',
+    'memo',
+    'name',
+    'net_payment_terms',
+    'promise_date',
+    'remote_id',
+    'ship_to_address',
+    'ship_to_company_name',
+    'shipping_contact_email',
+    'shipping_contact_first_name',
+    'shipping_contact_last_name',
+    'shipping_contact_phone_number',
+    'spend_end_date',
+    'spend_program_id',
+    'spend_start_date',
+    'withholding_default_rate',
+    '_archived_reason',
 )
 
 
 def make_order(
-    store, /, *, vendor=None, entity=None, owner=None, currency=None, lines=({"unit_price": 10000},), header=(),
-    number=None, source="RAMP", three_way_match=False, approved=True, created=None, label=None, broken=False,
+    store,
+    /,
+    *,
+    vendor=None,
+    entity=None,
+    owner=None,
+    currency=None,
+    lines=({'unit_price': 10000},),
+    header=(),
+    number=None,
+    source='RAMP',
+    three_way_match=False,
+    approved=True,
+    created=None,
+    label=None,
+    broken=False,
     **wire_fields,
 ):
     """A new purchase order; returns its row.
@@ -49,37 +88,40 @@ def make_order(
     """
     vendor = vendors.find_vendor(store, vendor) if vendor is not None else None
     entity = entity_of(store, entity, currency)
-    owner = row_of(store["users"], owner) or next(iter(store["users"]), None)
+    owner = row_of(store['users'], owner) or next(iter(store['users']), None)
     row = {
         **_party_fields(store, vendor, entity, owner, source),
-        "accounting_field_selections": bill_selections(header),
-        "created_at": iso_text(parse_moment(created) if created else store.clock() - timedelta(days=10)),
-        "purchase_order_number": new_number(store, None) if number is None else number,
-        "three_way_match_enabled": three_way_match,
-        "_approved": approved,
-        "_closed": False,
-        "_label": label,
-        "_broken": broken,
+        'accounting_field_selections': bill_selections(header),
+        'created_at': iso_text(parse_moment(created) if created else store.clock() - timedelta(days=10)),
+        'purchase_order_number': new_number(store, None) if number is None else number,
+        'three_way_match_enabled': three_way_match,
+        '_approved': approved,
+        '_closed': False,
+        '_label': label,
+        '_broken': broken,
     }
-    row.update(_money_fields(store, {
-        "currency": currency or entity["currency"], "lines": [_full_line(line) for line in lines]}))
-    refuse_unknown("A purchase order", row, wire_fields)
-    return store["purchase_orders"].add({**row, **wire_fields})
+    row.update(
+        _money_fields(
+            store, {'currency': currency or entity['currency'], 'lines': [_full_line(line) for line in lines]}
+        )
+    )
+    refuse_unknown('A purchase order', row, wire_fields)
+    return store['purchase_orders'].add({**row, **wire_fields})
 
 
 def _party_fields(store, vendor, entity, owner, source):
     """The fields of a new order that say which it is, whose, and where it comes from."""
     ident = store.new_id()
     return {
-        **blank_row(UNSET, ("transaction_ids",)),
-        "id": ident,
-        "creation_source": source,
-        "entity_id": entity["id"],
-        "owner_id": owner and owner["id"],
-        "ramp_url": f"https://app.ramp.com/s/procurement/purchase-orders/{ident}",
-        "spend_request_id": store.stable_id("spend request", ident),
-        "user_id": owner["id"] if source == "RAMP" and owner else None,
-        "vendor_id": vendor and vendor["id"],
+        **blank_row(UNSET, ('transaction_ids',)),
+        'id': ident,
+        'creation_source': source,
+        'entity_id': entity['id'],
+        'owner_id': owner and owner['id'],
+        'ramp_url': f'https://app.ramp.com/s/procurement/purchase-orders/{ident}',
+        'spend_request_id': store.stable_id('spend request', ident),
+        'user_id': owner['id'] if source == 'RAMP' and owner else None,
+        'vendor_id': vendor and vendor['id'],
     }
 
 
@@ -90,30 +132,31 @@ def change_order(store, ident, /, **changes):
     `closed`:
     no more bills. Lines keep their ids by "id", else by their place.
     """
-    row = store["purchase_orders"].rows[ident]
-    values = dict(row["_money"])
+    row = store['purchase_orders'].rows[ident]
+    values = dict(row['_money'])
     wanted = {name: changes.pop(name) for name in tuple(changes) if name in values}
-    if "lines" in wanted:
-        kept = [line["id"] for line in values["lines"]] if len(wanted["lines"]) == len(values["lines"]) else []
-        wanted["lines"] = [
-            _full_line({**line, "id": line.get("id") or (kept[number] if kept else None)})
-            for number, line in enumerate(wanted["lines"])]
-    if "header" in changes:
-        changes["accounting_field_selections"] = bill_selections(changes.pop("header"))
-    if "vendor" in changes:
-        changes["vendor_id"] = vendors.find_vendor(store, changes.pop("vendor"))["id"]
-    for name, key in (("approved", "_approved"), ("closed", "_closed"), ("number", "purchase_order_number")):
+    if 'lines' in wanted:
+        kept = [line['id'] for line in values['lines']] if len(wanted['lines']) == len(values['lines']) else []
+        wanted['lines'] = [
+            _full_line({**line, 'id': line.get('id') or (kept[number] if kept else None)})
+            for number, line in enumerate(wanted['lines'])
+        ]
+    if 'header' in changes:
+        changes['accounting_field_selections'] = bill_selections(changes.pop('header'))
+    if 'vendor' in changes:
+        changes['vendor_id'] = vendors.find_vendor(store, changes.pop('vendor'))['id']
+    for name, key in (('approved', '_approved'), ('closed', '_closed'), ('number', 'purchase_order_number')):
         if name in changes:
             changes[key] = changes.pop(name)
-    refuse_unknown("A purchase order", row, changes, ("_approved", "_closed"))
+    refuse_unknown('A purchase order', row, changes, ('_approved', '_closed'))
     if wanted:
         changes.update(_money_fields(store, {**values, **wanted}))
-    return store["purchase_orders"].update(ident, **changes)
+    return store['purchase_orders'].update(ident, **changes)
 
 
 def archive_order(store, ident, /, reason=None):
     """The order is gone, but for the list that asks for archived ones; its number is free. Returns the row."""
-    return store["purchase_orders"].update(ident, archived_at=store.now(), _archived_reason=reason)
+    return store['purchase_orders'].update(ident, archived_at=store.now(), _archived_reason=reason)
 
 
 def bill_order(store, ident, /, quantities=None, **values):
@@ -122,44 +165,64 @@ def bill_order(store, ident, /, quantities=None, **values):
     :param quantities: {line id: quantity}; default: all that was ordered
     :param values: of `bills.make_bill`
     """
-    row = store["purchase_orders"].rows[ident]
+    row = store['purchase_orders'].rows[ident]
     receipts = received_on(store, ident)
     lines = []
-    for line, wanted in zip(row["_money"]["lines"], row["line_items"], strict=True):
-        count = wanted["quantity"] if quantities is None else quantities.get(wanted["id"])
+    for line, wanted in zip(row['_money']['lines'], row['line_items'], strict=True):
+        count = wanted['quantity'] if quantities is None else quantities.get(wanted['id'])
         if count:
-            lines.append({
-                "amount_minor": extended_minor(line, count), "memo": wanted["description"],
-                "selections": line_selections(store, line), "purchase_order_line_item_id": wanted["id"],
-                "item_receipt_line_item_ids": [
-                    item["id"] for receipt in receipts for item in receipt["line_items"]
-                    if item["purchase_order_line_item_id"] == wanted["id"]]})
-    return bills.make_bill(store, **{
-        "vendor": row["vendor_id"], "entity": row["entity_id"], "currency": row["_money"]["currency"], "lines": lines,
-        "purchase_order_id": ident, "item_receipt_ids": [receipt["id"] for receipt in receipts], **values})
+            lines.append(
+                {
+                    'amount_minor': extended_minor(line, count),
+                    'memo': wanted['description'],
+                    'selections': line_selections(store, line),
+                    'purchase_order_line_item_id': wanted['id'],
+                    'item_receipt_line_item_ids': [
+                        item['id']
+                        for receipt in receipts
+                        for item in receipt['line_items']
+                        if item['purchase_order_line_item_id'] == wanted['id']
+                    ],
+                }
+            )
+    return bills.make_bill(
+        store,
+        **{
+            'vendor': row['vendor_id'],
+            'entity': row['entity_id'],
+            'currency': row['_money']['currency'],
+            'lines': lines,
+            'purchase_order_id': ident,
+            'item_receipt_ids': [receipt['id'] for receipt in receipts],
+            **values,
+        },
+    )
 
 
 def extended_minor(line, count):
     """Minor units that so many units of a line (of `_money`) cost; prices may be finer than the currency."""
-    return round(Decimal(line["unit_price"]) * count)
+    return round(Decimal(line['unit_price']) * count)
 
 
 def _full_line(line):
-    refuse_unknown("A line of a purchase order", LINE, line)
-    return {**LINE, **line, "unit_price": str(line.get("unit_price", 0))}
+    refuse_unknown('A line of a purchase order', LINE, line)
+    return {**LINE, **line, 'unit_price': str(line.get('unit_price', 0))}
 
 
 def _money_fields(store, values):
     """The wire fields that follow from the lines, and `_money`: prices as they are meant, in minor units."""
-    currency = values["currency"]
-    values = {**values, "lines": [{**line, "id": line["id"] or store.new_id()} for line in values["lines"]]}
-    items = [{
-        "id": line["id"],
-        "accounting_field_selections": bill_selections(line_selections(store, line)),
-        "amount": money.currency_amount(extended_minor(line, line["quantity"]), currency),
-        "quantity": line["quantity"],
-        "unit_price": money.currency_amount(extended_minor(line, 1), currency),
-        **{name: line[name] for name in TOLD_AS_IS},
-    } for line in values["lines"]]
-    total = money.currency_amount(sum(item["amount"]["amount"] for item in items), currency)
-    return {"amount": total, "spend_total_amount": total, "line_items": items, "_money": values}
+    currency = values['currency']
+    values = {**values, 'lines': [{**line, 'id': line['id'] or store.new_id()} for line in values['lines']]}
+    items = [
+        {
+            'id': line['id'],
+            'accounting_field_selections': bill_selections(line_selections(store, line)),
+            'amount': money.currency_amount(extended_minor(line, line['quantity']), currency),
+            'quantity': line['quantity'],
+            'unit_price': money.currency_amount(extended_minor(line, 1), currency),
+            **{name: line[name] for name in TOLD_AS_IS},
+        }
+        for line in values['lines']
+    ]
+    total = money.currency_amount(sum(item['amount']['amount'] for item in items), currency)
+    return {'amount': total, 'spend_total_amount': total, 'line_items': items, '_money': values}

@@ -14,16 +14,21 @@ from .making import (
 )
 
 TABLES = {
-    "transactions": lambda: Table(
+    'transactions': lambda: Table(
         orders={
-            "date": lambda row: row["user_transaction_time"],
-            "amount": lambda row: row["_money"]["amount_minor"] / money.minor_per_major(row["_money"]["currency"]),
+            'date': lambda row: row['user_transaction_time'],
+            'amount': lambda row: row['_money']['amount_minor'] / money.minor_per_major(row['_money']['currency']),
         },
-        index="sync_status",
+        index='sync_status',
     )
 }
 __all__ = [
-    "STATUSES", "TABLES", "add_receipt", "change_transaction", "line_selections", "make_transaction",
-        "recode_transaction",
-    "spend_totals",
+    'STATUSES',
+    'TABLES',
+    'add_receipt',
+    'change_transaction',
+    'line_selections',
+    'make_transaction',
+    'recode_transaction',
+    'spend_totals',
 ]

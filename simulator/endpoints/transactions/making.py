@@ -8,16 +8,28 @@ from ...payables import DEFAULT, coded_lines, entity_of, recoded_lines, row_of, 
 from ...state import blank_row, iso_text
 from .. import receipts as receipt_files
 
-STATUSES = ("NOT_SYNC_READY", "SYNCED", "SYNC_READY")
+STATUSES = ('NOT_SYNC_READY', 'SYNCED', 'SYNC_READY')
 # Fields of the wire object that not each transaction has.
 MORE_FIELDS = {
-    "decline_details", "fund_id", "limit_id", "merchant_category_code", "merchant_category_code_description",
-    "merchant_data", "settlement_date", "spend_program_id", "statement_id",
+    'decline_details',
+    'fund_id',
+    'limit_id',
+    'merchant_category_code',
+    'merchant_category_code_description',
+    'merchant_data',
+    'settlement_date',
+    'spend_program_id',
+    'statement_id',
 }
 # Fields that nobody has filled in yet.
-UNSET = ("network_merchant_id", "synced_at", "trip_id", "trip_name")
+UNSET = ('network_merchant_id', 'synced_at', 'trip_id', 'trip_name')
 EMPTY = (
-    "accounting_categories", "accounting_field_selections", "attendees", "disputes", "policy_violations", "receipts",
+    'accounting_categories',
+    'accounting_field_selections',
+    'attendees',
+    'disputes',
+    'policy_violations',
+    'receipts',
 )
 
 
@@ -25,10 +37,31 @@ EMPTY = (
 
 
 def make_transaction(
-    store, /, *, amount_minor=None, currency=None, lines=None, account=DEFAULT, analytics=None, original_minor=None,
-    original_currency=None, user=None, entity=None, card_id=None, date=None, sync_status="SYNC_READY", state="CLEARED",
-    receipts=0, refund_of=None, merchant="Office Depot", merchant_descriptor=None,
-    category=(12, "Office supplies and cleaning"), memo=None, label=None, broken=False, **wire_fields,
+    store,
+    /,
+    *,
+    amount_minor=None,
+    currency=None,
+    lines=None,
+    account=DEFAULT,
+    analytics=None,
+    original_minor=None,
+    original_currency=None,
+    user=None,
+    entity=None,
+    card_id=None,
+    date=None,
+    sync_status='SYNC_READY',
+    state='CLEARED',
+    receipts=0,
+    refund_of=None,
+    merchant='Office Depot',
+    merchant_descriptor=None,
+    category=(12, 'Office supplies and cleaning'),
+    memo=None,
+    label=None,
+    broken=False,
+    **wire_fields,
 ):
     """A new transaction; returns its row.
 
@@ -45,56 +78,61 @@ def make_transaction(
     :param broken: do not hold the row against the contract
     :param wire_fields: any field of the wire object as it is to be
     """
-    original = store["transactions"].rows[refund_of] if refund_of else None
+    original = store['transactions'].rows[refund_of] if refund_of else None
     if original:
-        entity = entity or original["entity_id"]
-        user = user or original["card_holder"].get("user_id")
-        card_id = card_id or original.get("card_id")
-        merchant = original["merchant_name"]
+        entity = entity or original['entity_id']
+        user = user or original['card_holder'].get('user_id')
+        card_id = card_id or original.get('card_id')
+        merchant = original['merchant_name']
         if amount_minor is None:
-            amount_minor = -original["_money"]["amount_minor"]
+            amount_minor = -original['_money']['amount_minor']
     user, entity = _user_and_entity(store, user, entity, currency)
     spent = _purchase_moment(store, date)
     row = {
         **_party_fields(store, user, entity, card_id),
         **_merchant_fields(store, merchant, merchant_descriptor, category),
         **_day_fields(store, spent, state),
-        "all_requirements_met_and_approved": sync_status != "NOT_SYNC_READY",
-        "memo": memo,
-        "original_transaction_id": refund_of,
-        "state": state,
-        "sync_status": sync_status,
-        "_label": label,
-        "_broken": broken,
+        'all_requirements_met_and_approved': sync_status != 'NOT_SYNC_READY',
+        'memo': memo,
+        'original_transaction_id': refund_of,
+        'state': state,
+        'sync_status': sync_status,
+        '_label': label,
+        '_broken': broken,
     }
-    row.update(_money_fields(store, {
-        "amount_minor": amount_minor,
-        "currency": currency or entity["currency"],
-        "original_minor": original_minor,
-        "original_currency": original_currency,
-        "lines": coded_lines(store, lines or [{"amount_minor": amount_minor}], account, analytics),
-    }))
-    if state == "DECLINED":
-        row["decline_details"] = _decline_details(row)
+    row.update(
+        _money_fields(
+            store,
+            {
+                'amount_minor': amount_minor,
+                'currency': currency or entity['currency'],
+                'original_minor': original_minor,
+                'original_currency': original_currency,
+                'lines': coded_lines(store, lines or [{'amount_minor': amount_minor}], account, analytics),
+            },
+        )
+    )
+    if state == 'DECLINED':
+        row['decline_details'] = _decline_details(row)
     _refuse_unknown(row, wire_fields)
     row.update(wire_fields)
-    store["transactions"].add(row)
+    store['transactions'].add(row)
     for _ in range(receipts):
-        add_receipt(store, row["id"])
+        add_receipt(store, row['id'])
     return row
 
 
 def _user_and_entity(store, user, entity, currency):
     """(user, entity) as rows, where what is not given follows from the other, or from the currency."""
-    user = row_of(store["users"], user)
-    entity = row_of(store["entities"], entity) or _entity_of(store, user, currency)
-    return user or store["users"].find(entity_id=entity["id"]) or next(iter(store["users"])), entity
+    user = row_of(store['users'], user)
+    entity = row_of(store['entities'], entity) or _entity_of(store, user, currency)
+    return user or store['users'].find(entity_id=entity['id']) or next(iter(store['users'])), entity
 
 
 def _entity_of(store, user, currency):
     """The user's entity, if it has that currency; else one that has; else the primary one."""
-    own = user and store["entities"].get(user["entity_id"])
-    if own and currency in (None, own["currency"]):
+    own = user and store['entities'].get(user['entity_id'])
+    if own and currency in (None, own['currency']):
         return own
     return entity_of(store, None, currency)
 
@@ -103,53 +141,53 @@ def _party_fields(store, user, entity, card_id):
     """The fields of a new transaction that say which it is, and whose."""
     return {
         **blank_row(UNSET, EMPTY),
-        "id": store.new_id(),
-        "card_holder": _card_holder(store, user),
-        "card_id": card_id or store.stable_id("card", user["id"], True, 1),
-        "card_present": False,
-        "entity_id": entity["id"],
-        "requires_accounting_vendor_creation_to_sync": False,
+        'id': store.new_id(),
+        'card_holder': _card_holder(store, user),
+        'card_id': card_id or store.stable_id('card', user['id'], True, 1),
+        'card_present': False,
+        'entity_id': entity['id'],
+        'requires_accounting_vendor_creation_to_sync': False,
     }
 
 
 def _card_holder(store, user):
-    holder = {"user_id": user["id"], "first_name": user["first_name"], "last_name": user["last_name"]}
-    for name in ("department", "location"):
-        row = store[name + "s"].get(user[name + "_id"])
+    holder = {'user_id': user['id'], 'first_name': user['first_name'], 'last_name': user['last_name']}
+    for name in ('department', 'location'):
+        row = store[name + 's'].get(user[name + '_id'])
         if row:
-            holder[name + "_id"], holder[name + "_name"] = row["id"], row["name"]
-    if user["employee_id"]:
-        holder["employee_id"] = user["employee_id"]
+            holder[name + '_id'], holder[name + '_name'] = row['id'], row['name']
+    if user['employee_id']:
+        holder['employee_id'] = user['employee_id']
     return holder
 
 
 def _merchant_fields(store, merchant, descriptor, category):
     return {
-        "merchant_descriptor": descriptor or (merchant or "").upper()[:22],
-        "merchant_id": store.stable_id("merchant", merchant),
-        "merchant_location": {"city": "NEW YORK", "country": "USA", "postal_code": "10003", "state": "NY"},
-        "merchant_name": merchant,
-        "sk_category_id": category[0],
-        "sk_category_name": category[1],
+        'merchant_descriptor': descriptor or (merchant or '').upper()[:22],
+        'merchant_id': store.stable_id('merchant', merchant),
+        'merchant_location': {'city': 'NEW YORK', 'country': 'USA', 'postal_code': '10003', 'state': 'NY'},
+        'merchant_name': merchant,
+        'sk_category_id': category[0],
+        'sk_category_name': category[1],
     }
 
 
 def _day_fields(store, spent, state):
     settled = _settlement_of(store, spent)
     return {
-        "accounting_date": iso_text(settled) if state == "CLEARED" else None,
-        "updated_at": iso_text(min(settled, store.clock())),
-        "user_transaction_time": iso_text(spent),
-        **({"settlement_date": iso_text(settled)} if state == "CLEARED" else {}),
+        'accounting_date': iso_text(settled) if state == 'CLEARED' else None,
+        'updated_at': iso_text(min(settled, store.clock())),
+        'user_transaction_time': iso_text(spent),
+        **({'settlement_date': iso_text(settled)} if state == 'CLEARED' else {}),
     }
 
 
 def _decline_details(row):
-    values = row["_money"]
+    values = row['_money']
     return {
-        "amount": row["amount"],
-        "declined_amount": {"value": values["amount_minor"], "currency": values["currency"]},
-        "reason": "AUTHORIZER_CARD_LIMIT",
+        'amount': row['amount'],
+        'declined_amount': {'value': values['amount_minor'], 'currency': values['currency']},
+        'reason': 'AUTHORIZER_CARD_LIMIT',
     }
 
 
@@ -162,34 +200,34 @@ def change_transaction(store, ident, /, **changes):
     Takes fields of the wire object, and of :func:`make_transaction`: amount_minor, currency, lines, original_minor,
     original_currency, account, date, receipts (how many there are to be at least).
     """
-    row = store["transactions"].rows[ident]
-    values = dict(row["_money"])
+    row = store['transactions'].rows[ident]
+    values = dict(row['_money'])
     wanted = {name: changes.pop(name) for name in tuple(changes) if name in values}
-    if "amount_minor" in wanted and "lines" not in wanted:
-        wanted["lines"] = spread_lines(values["lines"], wanted["amount_minor"])
-    if "amount_minor" in wanted:
-        wanted = {"original_minor": None, "original_currency": None, **wanted}
-    if "account" in changes:
-        account = changes.pop("account")
-        wanted["lines"] = recoded_lines(wanted.get("lines", values["lines"]), account)
+    if 'amount_minor' in wanted and 'lines' not in wanted:
+        wanted['lines'] = spread_lines(values['lines'], wanted['amount_minor'])
+    if 'amount_minor' in wanted:
+        wanted = {'original_minor': None, 'original_currency': None, **wanted}
+    if 'account' in changes:
+        account = changes.pop('account')
+        wanted['lines'] = recoded_lines(wanted.get('lines', values['lines']), account)
     _refuse_unknown(row, changes)
     if wanted:
         changes.update(_money_fields(store, {**values, **wanted}))
     changes = _moved_days(store, row, changes)
-    for _ in range(changes.pop("receipts", 0) - len(row["receipts"])):
+    for _ in range(changes.pop('receipts', 0) - len(row['receipts'])):
         add_receipt(store, ident)
-    changes.setdefault("updated_at", store.now())
-    return store["transactions"].update(ident, **changes)
+    changes.setdefault('updated_at', store.now())
+    return store['transactions'].update(ident, **changes)
 
 
 def _moved_days(store, row, changes):
     """The changes with "date" turned into the days that follow from it and from the state."""
-    spent = _purchase_moment(store, changes.pop("date", row["user_transaction_time"]))
-    changes["user_transaction_time"] = iso_text(spent)
-    is_cleared = changes.get("state", row["state"]) == "CLEARED"
-    if is_cleared and (iso_text(spent) != row["user_transaction_time"] or row["accounting_date"] is None):
+    spent = _purchase_moment(store, changes.pop('date', row['user_transaction_time']))
+    changes['user_transaction_time'] = iso_text(spent)
+    is_cleared = changes.get('state', row['state']) == 'CLEARED'
+    if is_cleared and (iso_text(spent) != row['user_transaction_time'] or row['accounting_date'] is None):
         settled = iso_text(_settlement_of(store, spent))
-        changes = {"accounting_date": settled, "settlement_date": settled, **changes}
+        changes = {'accounting_date': settled, 'settlement_date': settled, **changes}
     return changes
 
 
@@ -199,10 +237,10 @@ def recode_transaction(store, ident, account):
 
 def add_receipt(store, ident, **values):
     """A receipt matched to a transaction; `values` as of `receipts.make_receipt`. Returns its row."""
-    row = store["transactions"].rows[ident]
-    user_id = row["card_holder"].get("user_id")
-    receipt = receipt_files.make_receipt(store, user_id, row["user_transaction_time"], transaction_id=ident, **values)
-    store["transactions"].update(ident, receipts=[*row["receipts"], receipt["id"]])
+    row = store['transactions'].rows[ident]
+    user_id = row['card_holder'].get('user_id')
+    receipt = receipt_files.make_receipt(store, user_id, row['user_transaction_time'], transaction_id=ident, **values)
+    store['transactions'].update(ident, receipts=[*row['receipts'], receipt['id']])
     return receipt
 
 
@@ -213,74 +251,73 @@ def spend_totals(store, sync_status=STATUSES, until=None):
     Returns [{"entity_id", "currency", "amount_minor", "count"}].
     """
     found = {}
-    for row in store["transactions"]:
-        if row["state"] != "CLEARED" or row["sync_status"] not in sync_status:
+    for row in store['transactions']:
+        if row['state'] != 'CLEARED' or row['sync_status'] not in sync_status:
             continue
-        if until and row["user_transaction_time"] >= until:
+        if until and row['user_transaction_time'] >= until:
             continue
-        values = row["_money"]
-        key = row["entity_id"], values["currency"]
-        total = found.setdefault(
-            key, {"entity_id": key[0], "currency": key[1], "amount_minor": 0, "count": 0}
-        )
-        total["amount_minor"] += values["amount_minor"]
-        total["count"] += 1
-    return sorted(found.values(), key=lambda total: (total["entity_id"], total["currency"]))
+        values = row['_money']
+        key = row['entity_id'], values['currency']
+        total = found.setdefault(key, {'entity_id': key[0], 'currency': key[1], 'amount_minor': 0, 'count': 0})
+        total['amount_minor'] += values['amount_minor']
+        total['count'] += 1
+    return sorted(found.values(), key=lambda total: (total['entity_id'], total['currency']))
 
 
 def _money_fields(store, values):
     """The wire fields that follow from amounts and lines, and `_money`: the amounts as they are meant."""
-    minor, currency = values["amount_minor"], values["currency"]
-    if values["original_minor"] is None:
-        values = {**values, "original_minor": minor, "original_currency": currency}
-    original, foreign = values["original_minor"], values["original_currency"]
-    lines = values["lines"]
+    minor, currency = values['amount_minor'], values['currency']
+    if values['original_minor'] is None:
+        values = {**values, 'original_minor': minor, 'original_currency': currency}
+    original, foreign = values['original_minor'], values['original_currency']
+    lines = values['lines']
     if foreign == currency:
-        shares = [line["amount_minor"] for line in lines]
+        shares = [line['amount_minor'] for line in lines]
     else:
         # A line's `amount` is in the merchant's currency then, whatever the contract's text says (seen live);
         # `converted_amount` is what to book.
-        shares = money.split_minor(original, [abs(line["amount_minor"]) for line in lines])
+        shares = money.split_minor(original, [abs(line['amount_minor']) for line in lines])
     return {
-        "amount": money.major_amount(minor, currency),
-        "currency_code": currency,
-        "minor_unit_conversion_rate": money.minor_per_major(currency),
-        "original_transaction_amount": money.currency_amount(original, foreign),
-        "line_items": [
-            _line_item(store, line, share, currency, foreign) for line, share in zip(lines, shares, strict=True)],
-        "_money": values,
+        'amount': money.major_amount(minor, currency),
+        'currency_code': currency,
+        'minor_unit_conversion_rate': money.minor_per_major(currency),
+        'original_transaction_amount': money.currency_amount(original, foreign),
+        'line_items': [
+            _line_item(store, line, share, currency, foreign) for line, share in zip(lines, shares, strict=True)
+        ],
+        '_money': values,
     }
 
 
 def _line_item(store, line, share, currency, foreign):
-    line_currency = line.get("currency")
+    line_currency = line.get('currency')
     item = {
-        "accounting_field_selections": line_selections(store, line),
-        "amount": money.currency_amount(share, line_currency or foreign),
-        "converted_amount": money.currency_amount(line["amount_minor"], line_currency or currency),
+        'accounting_field_selections': line_selections(store, line),
+        'amount': money.currency_amount(share, line_currency or foreign),
+        'converted_amount': money.currency_amount(line['amount_minor'], line_currency or currency),
     }
-    if line.get("memo"):
-        item["memo"] = line["memo"]
+    if line.get('memo'):
+        item['memo'] = line['memo']
     return item
 
 
 def line_selections(store, line):
     """What a line is coded with: "selections" as they are, else by "account" and "analytics"."""
-    if line.get("selections") is not None:
-        return line["selections"]
+    if line.get('selections') is not None:
+        return line['selections']
     selections = []
-    if line.get("account") is not None:
-        selections.append(coding.account(store, str(line["account"])))
-    for field_id, option_id in (line.get("analytics") or {}).items():
+    if line.get('account') is not None:
+        selections.append(coding.account(store, str(line['account'])))
+    for field_id, option_id in (line.get('analytics') or {}).items():
         selections.append(coding.option(store, field_id, str(option_id)))
     return selections
 
 
 def _refuse_unknown(row, names):
     """A misspelt argument would else become a field of the object, and the test would test nothing."""
-    unknown = set(names) - set(row) - MORE_FIELDS - {"date", "receipts"}
+    unknown = set(names) - set(row) - MORE_FIELDS - {'date', 'receipts'}
     if unknown:
-        raise TypeError(f"A transaction has no {', '.join(sorted(unknown))}")
+        raise TypeError(f'A transaction has no {", ".join(sorted(unknown))}')
 
 
 def _settlement_of(store, spent):
@@ -292,7 +329,7 @@ def _purchase_moment(store, value):
     if value is None:
         return store.clock() - timedelta(days=3)
     if isinstance(value, str):
-        value = datetime.fromisoformat(value.replace("Z", "+00:00"))
+        value = datetime.fromisoformat(value.replace('Z', '+00:00'))
     elif isinstance(value, Date) and not isinstance(value, datetime):
         value = datetime.combine(value, time(15, 30))
     return value if value.tzinfo else value.replace(tzinfo=timezone.utc)
