@@ -50,6 +50,29 @@ class TestDocuments(PlainCase):
                     headings = re.findall(r'^#+ (.+)$', there.read_text(encoding='utf-8'), re.M)
                     self.assertIn(part, [anchor(heading) for heading in headings], link)
 
+    def test_methods(self):
+        """The methods that the life of a bill and the example of a new kind name are there."""
+        defined = {
+            name
+            for room in ('flows', 'models', 'ramp_api')
+            for path in (HOUSE / room).rglob('*.py')
+            for name in re.findall(r'(?:def |^    )(_\w+)(?:\(| = )', path.read_text(encoding='utf-8'), re.M)
+        }
+        for name in ('life-of-a-bill', 'adding-a-kind-of-object'):
+            named = set(re.findall(r'`(_\w+)`', (HOUSE / f'docs/{name}.md').read_text(encoding='utf-8')))
+            self.assertGreater(len(named), 5)
+            self.assertFalse(named - defined, name)
+        new = {
+            row.split('`')[-2] for row in (HOUSE / 'docs/renamed-methods.md').read_text().splitlines() if '| `_' in row
+        }
+        defined |= set(
+            re.findall(
+                r'def (_\w+)', ''.join(path.read_text(encoding='utf-8') for path in (HOUSE / 'report').rglob('*.py'))
+            )
+        )
+        self.assertGreater(len(new), 500)
+        self.assertFalse(new - defined)
+
     def test_files_and_commands(self):
         commands = re.findall(r'^\./dev ([a-z][a-z0-9-]*)', (HOUSE / 'tools/cli.py').read_text(encoding='utf-8'), re.M)
         self.assertIn('demo', commands)
