@@ -12,7 +12,7 @@ def post_init_hook(env):
 
 
 def uninstall_hook(env):
-    """Give the accounting seat in Ramp back, so that the next system can take it. The business's documents stay."""
+    """Give the accounting integration in Ramp back, so that the next system can take it. The business's documents stay."""
     # archived ones are not connected any more, unless an earlier version let them
     for connection in env['ramp.connection'].with_context(active_test=False).search([('state', '=', 'connected')]):
         try:
@@ -21,7 +21,7 @@ def uninstall_hook(env):
             # an unreachable Ramp, or one that answers nonsense, must not keep the module installed
             if not is_of_object(error):
                 raise
-            failure = f'The accounting seat of {connection.name} could not be given back: {error}'
+            failure = f'The accounting integration of {connection.name} could not be given back: {error}'
         connection.state = 'disconnected'  # the last one to leave gives a shared seat back
         if failure:
             _logger.warning('%s', failure)

@@ -43,7 +43,7 @@ class HrEmployee(models.Model):
         index='btree_not_null',
         copy=False,
         groups=OFFICERS,
-        help="Ramp's id of this person; found by the login, or the work e-mail of who has none. Once it is there, it "
+        help="Ramp's id of this person; found by the login, or the work email of who has none. Once it is there, it "
         'decides.',
     )
 
@@ -53,15 +53,15 @@ class HrEmployee(models.Model):
     )
 
     def _ramp_is_sure(self):
-        """EXTENDS: an employee who is no user cannot change the work e-mail."""
+        """EXTENDS: an employee who is no user cannot change the work email."""
         return not self.user_id or bool(email_normalize(self.user_id.login))
 
     @api.model
     def _ramp_named(self, connection, emails):
-        """Who has an e-mail address that Ramp knows: by the login, or the work e-mail of who has none; names are not
+        """Who has an email address that Ramp knows: by the login, or the work email of who has none; names are not
         unique.
 
-        Users change their e-mail themselves, and core makes it the work e-mail: what it says of a user is a question
+        Users change their email themselves, and core makes it the work email: what it says of a user is a question
         for a person. Archived employees count, too, where nobody else has the address: people leave, and their spend
         stays.
 
@@ -98,8 +98,8 @@ class HrEmployee(models.Model):
                 else (
                     self.browse(),
                     self.env._(
-                        'More than one employee of %(company)s has the e-mail %(email)s: %(names)s. Give each one an '
-                        'e-mail of their own.',
+                        'More than one employee of %(company)s has the email %(email)s: %(names)s. Give each one an '
+                        'email of their own.',
                         company=connection.company_id.name,
                         email=email,
                         names=', '.join(employees.mapped('name')),
@@ -111,10 +111,10 @@ class HrEmployee(models.Model):
                 named[email] = (
                     self.browse(),
                     self.env._(
-                        'The e-mail %(email)s is the work e-mail of %(people)s. Users may change a work e-mail '
+                        'The email %(email)s is the work email of %(people)s. Users may change a work email '
                         'themselves, so it does not say '
                         'who it is. If it is the same person, enter %(user)s as the Ramp ID of the employee; if not, '
-                        'correct the work e-mail.',
+                        'correct the work email.',
                         email=email,
                         user=emails[email],
                         people=', '.join(
@@ -180,7 +180,7 @@ class HrEmployee(models.Model):
 
     @api.depends('work_email', 'user_id', 'active')
     def _compute_ramp_state(self):
-        """EXTENDS: who has no e-mail has no row either."""
+        """EXTENDS: who has no email has no row either."""
         result = super()._compute_ramp_state()
         lonely = self.filtered(
             lambda employee: not employee.ramp_state and employee.active and not employee._ramp_email()
@@ -193,7 +193,7 @@ class HrEmployee(models.Model):
         for employee in lonely:
             if employee.company_id in connections.company_id:
                 employee.ramp_state = self.env._(
-                    'Not sent: Ramp knows people by their e-mail address, and there is none.'
+                    'Not sent: Ramp knows people by their email address, and there is none.'
                 )
         return result
 

@@ -92,7 +92,7 @@ class RampConnection(models.Model):
         string='Accounting Connection in Ramp',
         readonly=True,
         copy=False,
-        help="Ramp's id of the accounting seat that this database holds.",
+        help="Ramp's id of the accounting integration that this database holds.",
     )
 
     card_journal_id = fields.Many2one(
@@ -138,7 +138,7 @@ class RampConnection(models.Model):
     )
     lock_date_policy = fields.Selection(
         [('hold', 'Hold it and tell Ramp why'), ('next_open', 'Book it on the first open day')],
-        string='In a Closed Period',
+        string='Locked Periods',
         required=True,
         default='hold',
         tracking=True,
@@ -212,7 +212,7 @@ class RampConnection(models.Model):
     # secret, too
     record_count = fields.Integer(compute='_compute_counts', compute_sudo=True)
     waiting_count = fields.Integer(compute='_compute_counts', compute_sudo=True, string='Waiting')
-    problem_count = fields.Integer(compute='_compute_counts', compute_sudo=True, string='To Clear')
+    problem_count = fields.Integer(compute='_compute_counts', compute_sudo=True, string='Needs Attention')
     offer_counts = fields.Json(
         compute='_compute_counts', compute_sudo=True, help='What Odoo offers, by kind and by what became of it.'
     )
@@ -288,7 +288,7 @@ class RampConnection(models.Model):
             if not connection.active and connection.state == 'connected':
                 raise ValidationError(
                     self.env._(
-                        'Disconnect %s before you archive it: it would keep the accounting seat in Ramp.',
+                        'Disconnect %s before you archive it: it would keep the accounting integration in Ramp.',
                         connection.name,
                     )
                 )

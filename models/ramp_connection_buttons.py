@@ -55,7 +55,7 @@ class RampConnection(models.Model):
         )
 
     def action_connect(self):
-        """Take the accounting seat in Ramp, complete the set-up and switch the synchronization on."""
+        """Take the accounting integration in Ramp, complete the set-up and switch the synchronization on."""
         self.ensure_one()
         self._check_is_manager()
         if self.state == 'connected':
@@ -107,7 +107,7 @@ class RampConnection(models.Model):
         )
 
     def action_disconnect(self):
-        """Give the accounting seat back and stop synchronizing. Documents and history stay."""
+        """Give the accounting integration back and stop synchronizing. Documents and history stay."""
         self.ensure_one()
         self._check_is_manager()
         if self.state != 'connected':
@@ -122,7 +122,8 @@ class RampConnection(models.Model):
         return self._notify_user(
             'warning' if message else 'success',
             self.env._('Disconnected'),
-            message or self.env._('The accounting seat in Ramp is free again. Your documents and their history stay.'),
+            message
+            or self.env._('The accounting integration in Ramp is free again. Your documents and their history stay.'),
         )
 
     # ------------------------------------------------------------------ synchronize

@@ -36,7 +36,7 @@ class RampConnection(models.Model):
                     self.env._(
                         'Connection %s: this database is a copy of the one that was connected, or got another name, '
                         'so nothing is sent to Ramp '
-                        'and nothing is booked from it. If the original is gone, press "This Is the Original"; if '
+                        'and nothing is booked from it. If the original is gone, press "Make This the Live Database"; if '
                         'not, press Disconnect here.',
                         connection.name,
                     )

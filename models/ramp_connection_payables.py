@@ -148,12 +148,12 @@ class RampConnection(models.Model):
         prefetch=SETTINGS,
     )
     vendor_policy = fields.Selection(
-        [('first', 'Whoever wrote it first'), ('ramp', 'Ramp'), ('odoo', 'Odoo')],
-        string='Vendor Data Belong To',
+        [('first', 'Keep edits made in Odoo'), ('ramp', 'Ramp'), ('odoo', 'Odoo')],
+        string='Vendor Master Data',
         required=True,
         default='first',
         tracking=True,
-        help='When a vendor changes in Ramp. "Whoever wrote it first": a field that was edited in Odoo stays, the '
+        help='When a vendor changes in Ramp. "Keep edits made in Odoo": a field that was edited in Odoo stays, the '
         'others follow. "Ramp": '
         'what Ramp has replaces what Odoo has. "Odoo": only what is empty in Odoo is filled.',
         prefetch=SETTINGS,
@@ -186,7 +186,7 @@ class RampConnection(models.Model):
     )
     repayment_account_id = fields.Many2one(
         'account.account',
-        string='Repayments outside of the Bank',
+        string='Account for Payroll Deductions',
         check_company=True,
         tracking=True,
         copy=False,

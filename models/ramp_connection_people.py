@@ -18,12 +18,12 @@ class RampConnection(models.Model):
         'manager. Who is archived in Odoo is deactivated there.',
     )
     user_invitation = fields.Selection(
-        [('draft', 'Nobody by itself'), ('invite', 'Everybody whom Odoo sends')],
+        [('draft', 'Manually'), ('invite', 'Every new user')],
         string='Ramp Invites',
         required=True,
         default='draft',
         tracking=True,
-        help='An invitation is a real e-mail; the button Send Invitation is on the employee. Without one, people are '
+        help='An invitation is a real email; the button Send Invitation is on the employee. Without one, people are '
         'drafts in Ramp.',
         prefetch=SETTINGS,
     )

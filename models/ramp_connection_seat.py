@@ -13,7 +13,7 @@ from ..ramp_api import (
 
 
 class RampConnection(models.Model):
-    """The accounting seat of a Ramp business: taken, checked, set up, given back. Connections of one business share it."""
+    """The accounting integration of a Ramp business: taken, checked, set up, given back. Connections of one business share it."""
 
     _inherit = 'ramp.connection'
 
@@ -27,7 +27,7 @@ class RampConnection(models.Model):
     # ------------------------------------------------------------------ whose it is
 
     def _seat_name(self):
-        """The name under which this database holds the accounting seat: how it knows its own again."""
+        """The name under which this database holds the accounting integration: how it knows its own again."""
         return f'Odoo {self._database_identity()}'
 
     def _seat_companies(self):
@@ -43,7 +43,7 @@ class RampConnection(models.Model):
         return [read_accounting_provider(provider) for provider in (answer or {}).get('connections') or []]
 
     def _check_own_seat(self, client):
-        """What Ramp says of our accounting seat (`AccountingProvider`); raises `UserError` unless it is ours now: it
+        """What Ramp says of our accounting integration (`AccountingProvider`); raises `UserError` unless it is ours now: it
         can be taken in Ramp's own screens at any time."""
         active = [provider for provider in self._accounting_providers(client) if provider.is_active]
         for provider in active:
@@ -52,7 +52,7 @@ class RampConnection(models.Model):
         if active:
             raise UserError(
                 self.env._(
-                    'Connection %(name)s: the accounting seat of this Ramp business is held by "%(incumbent)s" now, '
+                    'Connection %(name)s: the accounting integration of this Ramp business is held by "%(incumbent)s" now, '
                     'so nothing is sent '
                     'or booked. To use Odoo, disconnect that system in Ramp (Settings > Accounting); then press '
                     'Disconnect and '
@@ -65,7 +65,7 @@ class RampConnection(models.Model):
             self.env._(
                 'Connection %s: Odoo was disconnected in Ramp, so nothing is sent or booked. Press Disconnect and '
                 'Connect here to '
-                'take the accounting seat again.',
+                'take the accounting integration again.',
                 self.name,
             )
         )
@@ -84,7 +84,7 @@ class RampConnection(models.Model):
                 return provider.id
             raise UserError(
                 self.env._(
-                    'The accounting seat of this Ramp business is taken by "%(incumbent)s". Nothing was changed. To '
+                    'The accounting integration of this Ramp business is taken by "%(incumbent)s". Nothing was changed. To '
                     'use Odoo instead, '
                     'disconnect that system in Ramp first (Settings > Accounting), then press Connect again.',
                     incumbent=provider.remote_provider_name or provider.connection_type,
@@ -109,7 +109,7 @@ class RampConnection(models.Model):
         if taken.remote_provider_name != name:
             raise UserError(
                 self.env._(
-                    'The accounting seat of this Ramp business was taken by "%s" a moment ago. Nothing was changed.',
+                    'The accounting integration of this Ramp business was taken by "%s" a moment ago. Nothing was changed.',
                     taken.remote_provider_name,
                 )
             )
@@ -164,7 +164,7 @@ class RampConnection(models.Model):
         return [] if sharing or not self.accounting_connection_id else [self._release_seat]
 
     def _release_seat(self, client):
-        """Free the accounting seat, unless it is not ours (any more)."""
+        """Free the accounting integration, unless it is not ours (any more)."""
         providers = self._accounting_providers(client)
         if any(provider.is_active and provider.id == self.accounting_connection_id for provider in providers):
             client.delete('/accounting/connection')

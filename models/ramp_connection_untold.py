@@ -19,13 +19,15 @@ class RampConnection(models.Model):
     _inherit = 'ramp.connection'
 
     untold_since = fields.Datetime(
-        string='Not Confirmed Since',
+        string='Not Marked Synced Since',
         readonly=True,
         copy=False,
         help='Since when Ramp does not take the outcome of what is booked.',
     )
     untold_reason = fields.Text(string='What Ramp Says', readonly=True, copy=False, prefetch=SETTINGS)
-    untold_count = fields.Integer(compute='_compute_untold_count', compute_sudo=True, string='Booked, not Confirmed')
+    untold_count = fields.Integer(
+        compute='_compute_untold_count', compute_sudo=True, string='Posted, not yet Marked Synced'
+    )
 
     def _untold_domain(self):
         return [('connection_id', 'in', self.ids), ('state', '=', 'done'), ('sync_key', '!=', False)]

@@ -12,12 +12,12 @@ class RampPerson(models.AbstractModel):
     _description = 'Person who is a user of Ramp'
 
     _ramp_officers = None  # the group that may invite
-    _ramp_addresses = ()  # the fields that may hold the e-mail address, the best first
+    _ramp_addresses = ()  # the fields that may hold the email address, the best first
 
     ramp_invite = fields.Boolean(
         string='Invitation to Ramp Wanted',
         copy=False,
-        help='Ramp sends an invitation by e-mail as soon as it has this person.',
+        help='Ramp sends an invitation by email as soon as it has this person.',
     )
     ramp_can_invite = fields.Boolean(
         compute='_compute_ramp_can_invite',
@@ -26,7 +26,7 @@ class RampPerson(models.AbstractModel):
     )
 
     def _ramp_email(self):
-        """The e-mail address by which Ramp knows the person, in small letters, or False."""
+        """The email address by which Ramp knows the person, in small letters, or False."""
         self.ensure_one()
         return next(
             (
@@ -62,7 +62,7 @@ class RampPerson(models.AbstractModel):
             )
 
     def action_send_ramp_invitation(self):
-        """Ask Ramp to invite this person by e-mail; its job does it."""
+        """Ask Ramp to invite this person by email; its job does it."""
         self.ensure_one()
         self.check_access('write')
         if not self.env.su and not self.env.user.has_group(self._ramp_officers):

@@ -37,10 +37,10 @@ class RampRecord(models.Model):
     state = fields.Selection(
         [
             ('pending', 'Waiting'),
-            ('done', 'Booked, not confirmed'),
-            ('confirmed', 'Confirmed'),
+            ('done', 'Posted, not yet marked synced in Ramp'),
+            ('confirmed', 'Synced to Ramp'),
             ('error', 'Failed, will retry'),
-            ('held', 'Held'),
+            ('held', 'On Hold'),
             ('ignored', 'Ignored'),
         ],
         string='Status',
@@ -92,7 +92,8 @@ class RampRecord(models.Model):
         help='The document in Odoo that is in the way, or that was undone.',
     )
     is_question = fields.Boolean(
-        readonly=True, help='Held for something a person can settle, in Ramp or in Odoo; looked at again in every run.'
+        readonly=True,
+        help='On hold for something a person can settle, in Ramp or in Odoo; looked at again in every run.',
     )
     attempts = fields.Integer(readonly=True, help='Failures in a row.')
     next_attempt = fields.Datetime(readonly=True)

@@ -105,7 +105,7 @@ class RampRecord(models.Model):
                 self.env._(
                     '%s goes from Odoo to Ramp, so there is nothing to ignore here. To keep it out of Ramp, archive '
                     'it in Odoo, or leave '
-                    'it out on the connection (Offered in Ramp); to send it once more, press Retry.',
+                    'it out on the connection (Coding Options); to send it once more, press Retry.',
                     record.display_name,
                 )
             )

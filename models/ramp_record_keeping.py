@@ -62,7 +62,7 @@ class RampConnection(models.Model):
     keep_months = fields.Integer(
         string='Keep Personal Data For',
         tracking=True,
-        help='Months after which names, e-mail addresses, memos and places are removed from the ledger, of objects '
+        help='Months after which names, email addresses, memos and places are removed from the ledger, of objects '
         'that are confirmed or '
         'ignored. 0: they are kept. Documents in Odoo, amounts, days, ids and links stay.',
         prefetch=SETTINGS,
@@ -293,7 +293,7 @@ class HrEmployee(models.Model):
         ):
             raise UserError(
                 self.env._(
-                    '%s has neither a Ramp ID nor an e-mail address, so nothing in the ledger can be theirs.', self.name
+                    '%s has neither a Ramp ID nor an email address, so nothing in the ledger can be theirs.', self.name
                 )
             )
         return person.env['ramp.record']._erase_chosen_rows(

@@ -118,7 +118,7 @@ class RampRecord(models.Model):
             'state': self.env._('State'),
             'address': self.env._('Address'),
             'accounting_vendor': self.env._('Linked to the supplier'),
-            'email': self.env._('E-mail'),
+            'email': self.env._('Email'),
             'department': self.env._('Department'),
             'location': self.env._('Work location'),
             'manager': self.env._('Manager'),

@@ -225,7 +225,7 @@ class ResPartner(models.Model):
     # ------------------------------------------------------------------ as a vendor in Ramp
 
     def _ramp_vendor_contact(self):
-        """(partner, e-mail address) of whom Ramp writes to: the first contact with an address, else the partner; or two
+        """(partner, email address) of whom Ramp writes to: the first contact with an address, else the partner; or two
         False.
         """
         self.ensure_one()
@@ -245,7 +245,7 @@ class ResPartner(models.Model):
         missing, country = [], self.country_id.code
         if not self._ramp_vendor_contact()[1]:
             missing.append(
-                self.env._('Ramp needs an e-mail address: enter one for the partner or for one of its contacts.')
+                self.env._('Ramp needs an email address: enter one for the partner or for one of its contacts.')
             )
         if not country:
             missing.append(self.env._('Ramp needs a country: choose it in the address.'))

@@ -14,7 +14,7 @@ class ResUsers(models.Model):
     _ramp_flows = ('user',)
     _ramp_fields = frozenset({'login', 'active', 'company_id', 'group_ids', 'ramp_invite'})
     _ramp_officers = OFFICERS
-    _ramp_addresses = ('login', 'email')  # the e-mail is for users to change themselves
+    _ramp_addresses = ('login', 'email')  # the email is for users to change themselves
 
     ramp_id = fields.Char(groups=OFFICERS)
     ramp_state = fields.Char(groups=OFFICERS)
@@ -34,7 +34,7 @@ class ResPartner(models.Model):
     _inherit = 'res.partner'
 
     def write(self, vals):
-        """EXTENDS: the name and e-mail of a user, and the e-mail of an employee, are those of the contact."""
+        """EXTENDS: the name and email of a user, and the email of an employee, are those of the contact."""
         result = super().write(vals)
         if not {'name', 'email'}.isdisjoint(vals) and self.env['ramp.connection']._pushed_domain_of('user') is not None:
             # whoever edits a contact need not be allowed to see who is behind it

@@ -20,13 +20,13 @@ _SCRUB = (
     (re.compile(r'(https?://[^\s?#]+)[?#]\S*'), r'\1?...'),
     (re.compile(r'(?i)\b(bearer|basic)\s+[\w.~+/=-]{8,}'), r'\1 ***'),
     (re.compile(r'\bramp_[a-z_]*(?:tok|jwt|sec)_\w+'), '***'),
-    (re.compile(r'[\w.+-]+@[\w-]+(?:\.[\w-]+)+'), '[e-mail]'),
+    (re.compile(r'[\w.+-]+@[\w-]+(?:\.[\w-]+)+'), '[email]'),
     (re.compile(r'(?<![\w-])\d(?:[ -]?\d){8,}(?![\w-])'), '[number]'),  # card, account, tax and phone numbers
 )
 
 
 def scrub(text, secrets=()):
-    """A short line without known secrets, tokens, e-mail addresses and long numbers.
+    """A short line without known secrets, tokens, email addresses and long numbers.
 
     :param text: any object
     :param secrets: iterable of str, to be left out wherever they stand

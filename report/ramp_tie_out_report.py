@@ -183,10 +183,10 @@ class RampTieOutReport(models.AbstractModel):
             row['odd'] for part in (*owing, rates) for row in part['rows']
         )
         note = (
-            self.env._('Last complete look at Ramp: %s', format_datetime(self.env, connection.last_watch))
+            self.env._('Last full check of Ramp: %s', format_datetime(self.env, connection.last_watch))
             if connection.last_watch
             else self.env._(
-                'Last complete look at Ramp: never. Press Read Ramp Again; until then, what is not ready in Ramp is '
+                'Last full check of Ramp: never. Press Refresh from Ramp; until then, what is not ready in Ramp is '
                 'not known.'
             )
         )
@@ -217,7 +217,7 @@ class RampTieOutReport(models.AbstractModel):
             'draft': self.env._('Draft'),
             'edited': self.env._('Edited'),
             'expected': self.env._('Paid by card'),
-            'held': self.env._('Held'),
+            'held': self.env._('On hold'),
             'ignored': self.env._('Ignored'),
             'manual': self.env._('Entered by hand'),
             'period': self.env._('Other period'),

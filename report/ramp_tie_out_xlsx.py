@@ -160,7 +160,7 @@ class Workbook:
                 (self._('Kind'), 18),
                 (self._('Object or entry'), 34),
                 (self._('Date'), 12),
-                (self._('What is the matter'), 70),
+                (self._('Explanation'), 70),
                 (self._('In Ramp'), 30),
                 *self._amount_columns(),
                 (self._('Currency'), 10),

@@ -110,7 +110,7 @@ MEMOS = [
     'Client visit',
     'Monthly plan',
     'Replacement for the broken one',
-    'See e-mail of Tuesday',
+    'See email of Tuesday',
     'Kundenbesuch in Köln',
     '出張',
     '<img src=x onerror=alert(1)>',

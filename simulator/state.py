@@ -157,7 +157,7 @@ class State:
         # Per object id, the messages a user would see as Export Errors.
         self.export_errors = {}
         self.problems = {}
-        # Every e-mail that Ramp would have sent: {"kind", "to", "time"}.
+        # Every email that Ramp would have sent: {"kind", "to", "time"}.
         self.mails = []
         self._random = random.Random(seed)
 

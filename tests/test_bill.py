@@ -714,7 +714,9 @@ class TestBill(PayablesCase):
         ramp_id = self.owe(5000, payment_method='PAID_MANUALLY')
         self.ramp.pay_bill(ramp_id, manual_method='PAID_IN_ERP')
         self.sync_payables()
-        self.assertRegex(self.move(ramp_id).ramp_state, r'^Confirmed\. Its payment: Held: It was marked as paid')
+        self.assertRegex(
+            self.move(ramp_id).ramp_state, r'^Synced to Ramp\. Its payment: On Hold: It was marked as paid'
+        )
 
     @examples(2)
     @given(st.data())

@@ -152,7 +152,7 @@ class TestExportedElsewhere(ExportedCase):
         for kind, ramp_id in ids.items():
             record = self.record(ramp_id, kind.split()[-1])
             self.assertEqual((kind, record.state), (kind, 'held'))
-            self.assertIn('exported from Ramp without this connection', record.error_message)
+            self.assertIn('marked as synced in Ramp by another system', record.error_message)
 
     def test_another_flow_fails_every_night(self):
         """Each flow has its own first look; what is new since then is asked about, whatever becomes of the others."""

@@ -144,7 +144,7 @@ class TestItemReceipt(ReceiptsCase):
         order = self.order()
         picking = self.receive(order)
         self.push()
-        self.assertRegex(picking.ramp_state, 'Ramp does not have the order.*e-mail')
+        self.assertRegex(picking.ramp_state, 'Ramp does not have the order.*email')
         self.vendor.email = 'sales@widget.example'
         self.sync('spend_vendor', 'purchase_order')
         self.push()

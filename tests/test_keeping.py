@@ -300,7 +300,7 @@ class TestErasing(KeepingCase):
         self.assertIn(ERASED, self.record(ramp_id, 'reimbursement').payload)
 
     def test_by_address_alone(self):
-        """Who was never linked is found by the e-mail."""
+        """Who was never linked is found by the email."""
         self.employee.ramp_user_id = False
         self.employee.action_archive()
         self.employee.action_erase_ramp_data()

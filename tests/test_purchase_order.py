@@ -321,7 +321,7 @@ class TestPurchaseOrder(OrdersCase):
         order = self.order()
         self.push()
         self.assertEqual(self.row(order).state, 'held')
-        self.assertIn('e-mail', order.ramp_state)
+        self.assertIn('email', order.ramp_state)
         self.vendor.email = 'sales@widget.example'
         self.sync('spend_vendor', 'purchase_order')
         self.push()

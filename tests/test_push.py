@@ -75,7 +75,7 @@ class TestPushAccounts(PushCase):
             },
         )
         self.assertEqual(self.row(self.account_meals).state, 'confirmed')
-        self.assertIn(self.account_meals.ramp_state, ('Confirmed', 'In Ramp'))
+        self.assertIn(self.account_meals.ramp_state, ('Synced to Ramp', 'In Ramp'))
         self.writes()
         self.push()
         self.assertEqual(self.writes(), [])

@@ -901,7 +901,7 @@ class TestErrors(ClientCase):
 
     def test_scrub(self):
         for text, clean in [
-            ('user ada.moss+1@example.co.uk exists', 'user [e-mail] exists'),
+            ('user ada.moss+1@example.co.uk exists', 'user [email] exists'),
             ('account 1234 5678 9012 3456 is closed', 'account [number] is closed'),
             ('Bearer abcdefghijkl', 'Bearer ***'),
             ('token ramp_business_tok_AbC1 is old', 'token *** is old'),

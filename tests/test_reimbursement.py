@@ -288,7 +288,7 @@ class TestReimbursement(ReimbursementCase):
         self.assertEqual(self.move(ramp_id).partner_id, self.pam.work_contact_id)
 
     def test_once_there_the_link_decides(self):
-        """What an e-mail becomes later moves nobody's reimbursements."""
+        """What an email becomes later moves nobody's reimbursements."""
         self.dwight.ramp_user_id = self.user_id
         self.dwight.work_email, self.pam.work_email = 'dwight@elsewhere.example', 'dwight@example.com'
         ramp_id = self.paid()
@@ -314,7 +314,7 @@ class TestReimbursement(ReimbursementCase):
         user.with_user(user).write({'email': 'dwight@example.com'})
         ramp_id = self.paid()
         self.sync_payables()
-        self.assertOpen(ramp_id, 'held', 'work e-mail of Pam Beesly, who logs in as pam@work.example')
+        self.assertOpen(ramp_id, 'held', 'work email of Pam Beesly, who logs in as pam@work.example')
         self.dwight.ramp_user_id = self.user_id
         self.sync_payables()
         self.assertEqual(self.move(ramp_id).partner_id, self.dwight.work_contact_id)

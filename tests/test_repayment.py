@@ -110,7 +110,7 @@ class TestRepayment(RepaymentCase):
                 self.assertOpen(
                     ramp_id,
                     'held',
-                    rf'outside of the bank \({method}\). Choose the account under "Repayments outside of the Bank"',
+                    rf'outside of the bank \({method}\). Choose the account under "Account for Payroll Deductions"',
                 )
         unknown = self.repay(self.spent(), funding_method='barter', broken=True)
         none = self.repay(self.spent(), funding_method=None)

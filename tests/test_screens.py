@@ -97,7 +97,7 @@ class TestScreens(ScreenCase):
                         self.assertIn('ramp_state', views['models'][model]['fields'])
             if role != 'employee':
                 move = self.move(ramp_id).with_env(env)
-                self.assertEqual(move.web_read({'ramp_state': {}, 'ramp_id': {}})[0]['ramp_state'], 'Confirmed')
+                self.assertEqual(move.web_read({'ramp_state': {}, 'ramp_id': {}})[0]['ramp_state'], 'Synced to Ramp')
 
     def test_employee_sees_the_status_of_own_expense_only(self):
         """A cardholder without any right in accounting reads the status on the own expense, and nothing of the ledger."""
@@ -108,7 +108,7 @@ class TestScreens(ScreenCase):
         expense.employee_id.user_id = user
         env = self.as_person(user)
         own = expense.with_env(env)
-        self.assertEqual(own.web_read({'ramp_state': {}, 'ramp_url': {}})[0]['ramp_state'], 'Confirmed')
+        self.assertEqual(own.web_read({'ramp_state': {}, 'ramp_url': {}})[0]['ramp_state'], 'Synced to Ramp')
         for model in SCREENS:
             with self.assertRaises(AccessError):
                 env[model].search([])
@@ -537,7 +537,7 @@ class TestPushedScreens(PushedCase):
         )
         self.assertEqual(received, self.record(ramp_id))
         self.assertEqual(sent, Record.search([]) - received)
-        self.assertEqual(received.status, 'Confirmed')
+        self.assertEqual(received.status, 'Synced to Ramp')
         self.assertFalse(received.sent_text)
         self.assertEqual(set(sent.mapped('status')), {'In Ramp'})
         self.assertEqual(

@@ -207,7 +207,7 @@ class TestSecurity(RpcCase):
             'employee', 'hr.expense', 'search_read', [('ramp_id', '!=', False)], ['ramp_id', 'ramp_state', 'ramp_url']
         )
         self.assertEqual([row['ramp_id'] for row in found], [theirs])
-        self.assertEqual(found[0]['ramp_state'], 'Confirmed')
+        self.assertEqual(found[0]['ramp_state'], 'Synced to Ramp')
         for model in ('ramp.connection', 'ramp.record', 'ramp.run', 'ramp.record.ignore'):
             with self.subTest(model):
                 self.refused('employee', model, 'search_read', [], ['id'])
@@ -392,7 +392,7 @@ class TestSecurity(RpcCase):
             ('employee', 'hr.expense', 'web_save', [own], {'ramp_id': self.held}, {}),
             ('manager', 'account.move', 'write', self.move(self.booked).ids, {'ramp_id': False}),
             ('manager', 'account.move', 'create', {'move_type': 'entry', 'ramp_id': 'x'}),
-            ('system', 'hr.expense', 'write', expense.ids, {'ramp_state': 'Confirmed'}),
+            ('system', 'hr.expense', 'write', expense.ids, {'ramp_state': 'Synced to Ramp'}),
         ):
             with self.subTest(call[:3]):
                 self.assertIn('AccessError', self.refused(*call))

@@ -239,10 +239,10 @@ class TestSpendVendor(PushCase):
         partner = self.env['res.partner'].create({'name': 'Bare', 'email': 'not an address'})
         answer = self.ask(partner)['params']
         self.assertEqual(answer['type'], 'warning')
-        self.assertRegex(answer['message'], 'e-mail address.*country')
+        self.assertRegex(answer['message'], 'email address.*country')
         self.work()
-        self.assertHeldFor('e-mail address.*country', partner)
-        self.assertIn('e-mail address', partner.ramp_vendor_state)
+        self.assertHeldFor('email address.*country', partner)
+        self.assertIn('email address', partner.ramp_vendor_state)
         for values, pattern in (
             ({'email': 'ap@bare.example.com'}, 'country'),
             ({'country_id': self.env.ref('base.us').id}, 'state of an address in United States'),

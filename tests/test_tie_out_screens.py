@@ -69,7 +69,7 @@ class TestTieOutScreens(TieOutCase):
     def test_status(self):
         """It is green only if everything was looked at; else the sentence says what is not known, or how many differ."""
         self.assertEqual(self.report()['status']['kind'], 'unread')
-        self.assertRegex(self.report()['status']['note'], 'never. Press Read Ramp Again')
+        self.assertRegex(self.report()['status']['note'], 'never. Press Refresh from Ramp')
         self.sync('watch')
         self.assertEqual(
             {key: self.report()['status'][key] for key in ('kind', 'count', 'text')},
@@ -94,7 +94,7 @@ class TestTieOutScreens(TieOutCase):
             for month in section['months']
             for item in month['differences']
         ]
-        self.assertEqual(sorted(report['kinds'][kind] for kind in kinds), ['Draft', 'Entered by hand', 'Held'])
+        self.assertEqual(sorted(report['kinds'][kind] for kind in kinds), ['Draft', 'Entered by hand', 'On hold'])
 
     def test_balances_can_be_opened(self):
         """What is behind an opening or a closing balance adds up to it; as does what is behind several months."""

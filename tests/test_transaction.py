@@ -19,7 +19,7 @@ class TestTransaction(RampCase):
         return self.connection.card_account_id.code
 
     def test_own_email_of_a_user_moves_nothing(self):
-        """Users change their e-mail themselves, and core makes it the work e-mail: the spend of a stranger is a
+        """Users change their email themselves, and core makes it the work email: the spend of a stranger is a
         question, of a colleague the colleague's, whose login says so."""
         stranger, colleague = list(self.ramp.state['users'])[1:3]
         self.connection.fallback_employee_id = self.employee
@@ -38,7 +38,7 @@ class TestTransaction(RampCase):
             if victim is stranger:
                 self.assertHeld(
                     ramp_id,
-                    f'work e-mail of {thief.name}, who logs in as thief@work.example.*{stranger["id"]} as the Ramp ID',
+                    f'work email of {thief.name}, who logs in as thief@work.example.*{stranger["id"]} as the Ramp ID',
                 )
                 thief.ramp_user_id = stranger['id']  # an officer says that it is the same person
                 self.sync()
@@ -54,7 +54,7 @@ class TestTransaction(RampCase):
         self.assertEqual(self.expense(again).employee_id, owner, 'the link decides')
 
     def test_login_and_work_email_of_two_people(self):
-        """One has it as the login, another as the work e-mail that an officer entered."""
+        """One has it as the login, another as the work email that an officer entered."""
         victim = list(self.ramp.state['users'])[1]
         self.employees[2].user_id = new_test_user(
             self.env, victim['email'], company_id=self.company.id, company_ids=[Command.set(self.company.ids)]

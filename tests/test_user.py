@@ -93,7 +93,7 @@ class PeopleCase(RampCase):
 
 @tagged('post_install', '-at_install', 'ramp')
 class TestUser(PeopleCase):
-    """Employees and internal users are in Ramp as they are in Odoo, and nobody gets an e-mail unasked."""
+    """Employees and internal users are in Ramp as they are in Odoo, and nobody gets an email unasked."""
 
     # ------------------------------------------------------------------ creating
 
@@ -204,26 +204,26 @@ class TestUser(PeopleCase):
         )
 
     def test_own_email_is_no_reason_to_be_somebody(self):
-        """Who is no e-mail address to log in with is looked for by one that is the person's own to change: a question."""
+        """Who is no email address to log in with is looked for by one that is the person's own to change: a question."""
         ident = self.ramp.add_user('Vic', 'Tim', 'victim@example.com')
         plain = self.user('plain')
         plain.with_user(plain).write({'email': 'victim@example.com'})
         self.push()
-        self.assertQuestion(plain, f'Vic Tim with the e-mail victim@example.com.*{ident}')
+        self.assertQuestion(plain, f'Vic Tim with the email victim@example.com.*{ident}')
         plain.active = False
         thief = self.user('thief')
         nora = self.hire(user_id=thief.id)
         thief.with_user(thief).write({'email': 'victim@example.com'})
         self.assertEqual(nora.work_email, 'victim@example.com')
         self.push()
-        self.assertQuestion(nora, f'Vic Tim with the e-mail victim@example.com.*{ident}')
+        self.assertQuestion(nora, f'Vic Tim with the email victim@example.com.*{ident}')
         self.assertFalse(nora.ramp_user_id)
         nora.ramp_user_id = ident
         self.push()
         self.assertEqual(self.row(nora).ramp_id, ident)
 
     def test_the_login_comes_first(self):
-        """It says who an employee is, whatever users make of their e-mail."""
+        """It says who an employee is, whatever users make of their email."""
         ident = self.ramp.add_user('Nora', 'New', 'nora@odoo.example')
         user = self.user('nora@odoo.example')
         nora = self.hire(user_id=user.id)
@@ -262,7 +262,7 @@ class TestUser(PeopleCase):
         self.env.flush_all()
         self.assertEqual(nora.ramp_state, 'Waiting to be sent')
         self.push()
-        self.assertIn('The e-mail in Ramp is nora@example.com', nora.ramp_state)
+        self.assertIn('The email in Ramp is nora@example.com', nora.ramp_state)
 
     def test_manager_linked_by_an_officer_of_few(self):
         """Who is somebody else in Ramp now is so for all who work for them, seen or unseen by the officer who says it."""
@@ -363,7 +363,7 @@ class TestUser(PeopleCase):
 
     def test_one_who_is_there_and_cannot_be_read(self):
         """Nobody is taken for missing, and created once more, because Ramp's answer is odd: known, linked or found by
-        the e-mail.
+        the email.
         """
         known = self.hire()
         self.push()
@@ -431,7 +431,7 @@ class TestUser(PeopleCase):
         self.push()
         for person in (one, two):
             self.assertQuestion(
-                person, 'More than one person has the e-mail nora@example.com: .*One Person.*Two Persons'
+                person, 'More than one person has the email nora@example.com: .*One Person.*Two Persons'
             )
         self.assertFalse(self.of_email('nora@example.com'))
         two.work_email = 'two@example.com'
@@ -458,7 +458,7 @@ class TestUser(PeopleCase):
         self.push()
         self.assertQuestion(nora, 'nora@example.com is linked to Olga Other already')
         self.assertThere(other, id=ident)
-        self.assertIn('The e-mail in Ramp is nora@example.com', other.ramp_state)
+        self.assertIn('The email in Ramp is nora@example.com', other.ramp_state)
         other.ramp_user_id = False
         self.push(3)
         self.assertThere(nora, id=ident)
@@ -525,7 +525,7 @@ class TestUser(PeopleCase):
         self.push()
         self.assertEqual(self.written(before), {})
         self.assertThere(nora, email='nora@example.com')
-        self.assertIn('The e-mail in Ramp is nora@example.com. Ramp lets nobody change', nora.ramp_state)
+        self.assertIn('The email in Ramp is nora@example.com. Ramp lets nobody change', nora.ramp_state)
         nora.work_email = 'nora@example.com'
         self.push()
         self.assertNotIn('lets nobody', nora.ramp_state)
@@ -675,7 +675,7 @@ class TestUser(PeopleCase):
         self.assertEqual(self.ramp.mails, [])
 
     def test_invitation_that_got_through(self):
-        """The answer is lost, the e-mail is not: no second one."""
+        """The answer is lost, the email is not: no second one."""
         nora = self.hire()
         self.push()
         nora.action_send_ramp_invitation()
@@ -893,7 +893,7 @@ class TestUser(PeopleCase):
         self.assertEqual(self.ramp.mails, [])
 
     def test_crash_and_another_email(self):
-        """Ramp was asked to create somebody, nobody heard its answer, and then the e-mail changed: the draft is found
+        """Ramp was asked to create somebody, nobody heard its answer, and then the email changed: the draft is found
         by the former one.
         """
         for number, (seconds, archive) in enumerate(((0, False), (None, False), (0, True))):
@@ -917,7 +917,7 @@ class TestUser(PeopleCase):
                     self.assertEqual((self.row(nora).state, user['status']), ('ignored', 'USER_INACTIVE'))
                 else:
                     self.assertEqual(self.assertThere(nora)['id'], user['id'])
-                    self.assertIn(f'The e-mail in Ramp is {before}', nora.ramp_state)
+                    self.assertIn(f'The email in Ramp is {before}', nora.ramp_state)
                 self.assertFalse(self.row(nora).noted)
 
     def test_refused(self):
@@ -1096,7 +1096,7 @@ class TestUser(PeopleCase):
             company_ids=[Command.set(self.company.ids)],
         )
         self.assertTrue(self.row(nora).with_user(accountant).status)
-        self.assertEqual(self.row(nora).with_user(accountant).sent_text, 'Name: Nora New\nE-mail: nora@example.com')
+        self.assertEqual(self.row(nora).with_user(accountant).sent_text, 'Name: Nora New\nEmail: nora@example.com')
 
     def test_login_costs_nothing(self):
         user = self.user('ada@odoo.example')

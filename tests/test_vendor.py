@@ -722,7 +722,7 @@ class TestVendor(VendorCase):
         nameless, ada = self.contact_ids(ramp_id)
         row = self.record(nameless, 'vendor_contact')
         self.assertEqual((row.state, row.res_id), ('ignored', 0))
-        self.assertIn('neither a name nor an e-mail', row.error_message)
+        self.assertIn('neither a name nor an email', row.error_message)
         self.remove_contact(ada)
         self.change_contact(nameless, email='now@example.com')
         self.pull()

@@ -1,7 +1,7 @@
 """What it costs that Odoo gives Ramp its chart, in a process and a database of its own; called by `bench.py`.
 
 push    accounts, plans and analytic accounts for the first time; again, when nothing has changed; one of them renamed;
-        and everything compared with what Ramp has (Push All Again)
+        and everything compared with what Ramp has (Resync Coding Options)
 save    what a person pays for it who saves, imports or creates: with a connection and without one, in turns
 """
 

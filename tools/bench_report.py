@@ -159,7 +159,7 @@ def show_coding(figures):
                 *(f'{1000 * run[key] / run["objects"]:.1f}' for key in ('writes', 'reads', 'queries')),
                 f'{(run["queries"] - idle["queries"]) / max(1, run["objects"] / 500):.0f}',
             ]
-            for what, runs in (('first push', figures['first']), ('Push All Again', figures['again']))
+            for what, runs in (('first push', figures['first']), ('Resync Coding Options', figures['again']))
             for flow, run in runs.items()
             if flow != 'analytic_plan'
             for idle in [figures['idle'][flow]]
@@ -167,7 +167,7 @@ def show_coding(figures):
     )
     requests = sum(run['reads'] + run['writes'] for run in figures['again'].values())
     print(
-        f'  Push All Again as a whole: {requests} requests, '
+        f'  Resync Coding Options as a whole: {requests} requests, '
         f'{sum(run["seconds"] for run in figures["again"].values()):.1f} s here '
         f"(Ramp's limit of 20 requests a second: at least {requests / 20:.0f} s); the button itself "
         f'{figures["again_click"]["queries"]} queries, {1000 * figures["again_click"]["seconds"]:.0f} ms'
@@ -437,7 +437,7 @@ def coding_verdicts(figures):
         (rename['writes'] == 1, f'a renamed account is one write call (measured {rename["writes"]})'),
         (
             not any(run['writes'] for run in figures['again'].values()),
-            'Push All Again writes nothing where nothing differs',
+            'Resync Coding Options writes nothing where nothing differs',
         ),
     ]
     if hooks:

@@ -444,7 +444,7 @@ def take_pictures(browser, address):
     browser.resize(WIDTH, 1300)
     browser.settle()
     save_picture(browser, 'payables', height=1120)
-    browser.click('.o_notebook .nav-link', 'Offered in Ramp')
+    browser.click('.o_notebook .nav-link', 'Coding Options')
     save_picture(browser, 'offers', height=1290)
     browser.resize(WIDTH, 800)
     browser.open(f'{address}/odoo/ramp-inbox')

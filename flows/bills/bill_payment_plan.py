@@ -212,7 +212,10 @@ class RampFlowBillPaymentPlan(models.AbstractModel):
             journal = connection.manual_payment_journal_id or connection.payment_journal_id
         elif method not in BANK_METHODS:
             raise Held(
-                self.env._('It was paid by %s, which this connector does not know. Ask for a new version.', method)
+                self.env._(
+                    'It was paid by %s, which this connector does not know. Update the connector, or contact its maintainer.',
+                    method,
+                )
             )
         if not journal:
             raise Held(self.env._('The connection %s has no payment journal. Choose one.', connection.name))
@@ -233,7 +236,7 @@ class RampFlowBillPaymentPlan(models.AbstractModel):
                 connection, value, line, self._list_reported_payments(connection, value, due, paid, found), found
             )
         ]
-        return parts, None, self.env._('Ramp tells of another payment now.')
+        return parts, None, self.env._('Ramp now reports a different payment.')
 
     def _find_earlier_parts(self, value, due, found):
         """{key: note} of what was paid before another payment that is under way or that Ramp tells of now, and stays.

@@ -144,7 +144,7 @@ class RampFlowRepayment(models.AbstractModel):
     # ------------------------------------------------------------------ looking up
 
     def _fetch_before_booking(self, connection, client, ramp_ids):
-        """Link people we have not met to employees, by e-mail: a repayment names only Ramp's user id."""
+        """Link people we have not met to employees, by email: a repayment names only Ramp's user id."""
         self.env.cr.execute(
             """
             SELECT DISTINCT lower(payload ->> 'user_id') FROM ramp_record

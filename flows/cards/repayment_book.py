@@ -113,7 +113,7 @@ class RampFlowRepaymentBook(models.AbstractModel):
         if value.funding_method not in OTHER_METHODS:
             raise Held(
                 self.env._(
-                    'It was repaid by %s, which this connector does not know. Ask for a new version.',
+                    'It was repaid by %s, which this connector does not know. Update the connector, or contact its maintainer.',
                     value.funding_method or '-',
                 )
             )
@@ -140,7 +140,7 @@ class RampFlowRepaymentBook(models.AbstractModel):
                 self.env._(
                     'Whoever repaid it (%(user)s) is not an employee of %(company)s. Give the employee in Odoo the '
                     'login, or without '
-                    'one the work e-mail, that the person has in Ramp.',
+                    'one the work email, that the person has in Ramp.',
                     user=value.user_id or '-',
                     company=connection.company_id.name,
                 )

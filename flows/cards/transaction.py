@@ -164,7 +164,7 @@ class RampFlowTransaction(models.AbstractModel):
     # ------------------------------------------------------------------ cardholders
 
     def _fetch_before_booking(self, connection, client, ramp_ids):
-        """Link cardholders we have not met to employees, by login or work e-mail: a transaction names only Ramp's user
+        """Link cardholders we have not met to employees, by login or work email: a transaction names only Ramp's user
         id.
         """
         self.env.cr.execute(

@@ -118,7 +118,7 @@ class RampFlowTransactionPlan(models.AbstractModel):
         if document and document.is_withheld and self.env['ramp.flow.bill']._is_synced_in_ramp(document.payload):
             raise Held(
                 self.env._(
-                    'It pays the bill %s, which was exported from Ramp without this connection. Book the payment of '
+                    'It pays the bill %s, which was marked as synced in Ramp by another system. Book the payment of '
                     'that bill by hand, and '
                     'ignore this one; or mark the bill as not synced in Ramp, and both come.',
                     document.name,
@@ -227,7 +227,7 @@ class RampFlowTransactionPlan(models.AbstractModel):
                 self.env._(
                     'The cardholder %(name)s is not an employee of %(company)s. Give the employee in Odoo the login, '
                     'or without one the work '
-                    'e-mail, that the person has in Ramp, or choose a fallback employee on the connection.',
+                    'email, that the person has in Ramp, or choose a fallback employee on the connection.',
                     name=value.card_holder_name or value.user_id or self.env._('(unknown)'),
                     company=connection.company_id.name,
                 )

@@ -80,7 +80,8 @@ class RampFlowCompare(models.AbstractModel):
                         self.env._('Deleted in Odoo, so it is not offered in Ramp.')
                         if not record
                         else self.env._(
-                            'Offered by the connection %s, which shares the accounting seat.', elsewhere[row.res_id]
+                            'Offered by the connection %s, which shares the accounting integration.',
+                            elsewhere[row.res_id],
                         )
                         if row.res_id in elsewhere
                         else self._reason_not_offered(record)

@@ -255,7 +255,7 @@ class RampFlow(models.AbstractModel):
         raise NotImplementedError
 
     def _check_seat(self, connection, client):
-        """Once in a run: nothing is sent or booked unless this database holds the accounting seat of the Ramp business."""
+        """Once in a run: nothing is sent or booked unless this database holds the accounting integration of the Ramp business."""
         memory = self.env.context.get('ramp_memory', {})
         if not memory.get('seat'):
             connection._check_own_seat(client)

@@ -159,7 +159,7 @@ class RampFlowWithhold(models.AbstractModel):
             return {
                 'state': 'held',
                 'error_message': self.env._(
-                    'It was exported from Ramp without this connection, so it is not booked here. If it is in the '
+                    'It was marked as synced in Ramp by another system, so it is not booked here. If it is in the '
                     'books, ignore it; if not, '
                     'mark it as not synced in Ramp (its sync history), and it comes.'
                 ),

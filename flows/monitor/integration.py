@@ -6,7 +6,7 @@ from ...ramp_api import read_accounting_provider
 
 
 class RampFlowSeat(models.AbstractModel):
-    """The settings of the accounting seat: what Ramp shows and lists only to those who ask for it; see
+    """The settings of the accounting integration: what Ramp shows and lists only to those who ask for it; see
     `_wanted_seat_settings`.
 
     Schema: ApiAccountingConnectionSettingsUpdateParams of PATCH /accounting/connection/{connection_id} (2026-08-01,
@@ -15,14 +15,14 @@ class RampFlowSeat(models.AbstractModel):
 
     _name = 'ramp.flow.seat'
     _inherit = 'ramp.flow'
-    _description = 'Ramp Flow: settings of the accounting seat'
+    _description = 'Ramp Flow: settings of the accounting integration'
 
     _flow = 'seat'
     _flow_sequence = 205
 
     @api.model
     def _get_flow_label(self):
-        return self.env._('Accounting seat')
+        return self.env._('Accounting integration')
 
     def _run_connection_work(self, connection, run):
         client = connection._run_client()

@@ -28,8 +28,8 @@ class _AskedBefore(RampServerError):
 class RampFlowPerson(models.AbstractModel):
     """People as users of Ramp; schema: ApiUserCreateRequestBody. What an employee and a user of Odoo have in common.
 
-    Whoever Ramp has is found first: by the link to the Ramp user, else by the e-mail, in every list Ramp has. Somebody
-    new is created as a draft, which sends no e-mail, by a task whose id the row keeps until it has ended. Everything
+    Whoever Ramp has is found first: by the link to the Ramp user, else by the email, in every list Ramp has. Somebody
+    new is created as a draft, which sends no email, by a task whose id the row keeps until it has ended. Everything
     else follows as a change: the manager (who may be created in the same run), the invitation if it is asked for.
 
     Whether the person is archived in Odoo is `offered`. Who was deactivated in Ramp by somebody else stays so: only
@@ -55,7 +55,7 @@ class RampFlowPerson(models.AbstractModel):
     # ------------------------------------------------------------------ what is wanted
 
     def _find_namesakes(self, connection, emails):
-        """{e-mail: those people of this connection who have it}."""
+        """{email: those people of this connection who have it}."""
         found = defaultdict(list)
         for flow in PEOPLE:
             People = self.env[f'ramp.flow.{flow}']
@@ -95,15 +95,14 @@ class RampFlowPerson(models.AbstractModel):
             elif not email:
                 desired[person.id] = Held(
                     self.env._(
-                        'Ramp knows people by their e-mail address, and "%s" is none.',
+                        'Ramp knows people by their email address, and "%s" is none.',
                         clean_text(person._ramp_address()) or '-',
                     )
                 )
             elif len(namesakes[email]) > 1:
                 desired[person.id] = Held(
                     self.env._(
-                        'More than one person has the e-mail %(email)s: %(names)s. Give each one an e-mail of their '
-                        'own.',
+                        'More than one person has the email %(email)s: %(names)s. Give each one an email of their own.',
                         email=email,
                         names=', '.join(other.name for other in namesakes[email]),
                     )
@@ -142,7 +141,7 @@ class RampFlowPerson(models.AbstractModel):
     def _reason_not_offered(self, record):
         if not record.active:
             return self.env._('Archived in Odoo, so the person is deactivated in Ramp.')
-        return self.env._('The person is none of this connection any more.')
+        return self.env._('This person no longer belongs to this connection.')
 
     # ------------------------------------------------------------------ writing down
 
@@ -190,6 +189,6 @@ class RampFlowPerson(models.AbstractModel):
             yield self.env._('The user was deactivated in Ramp before; reactivate it there, if that is to end.')
         if known['email'] and known['ramp_email'] and known['email'] != known['ramp_email']:
             yield self.env._(
-                'The e-mail in Ramp is %s. Ramp lets nobody change an e-mail from outside: change it there.',
+                'The email in Ramp is %s. Ramp lets nobody change an email from outside: change it there.',
                 known['ramp_email'],
             )

@@ -22,7 +22,7 @@ class RampFlowPersonResolve(models.AbstractModel):
         return job.state != 'held' and super()._differs_from_remote(job)
 
     def _resolve_uncertain_jobs(self, connection, client, jobs):
-        """OVERRIDES: by the task that creates the person, by Ramp's id, by the e-mail."""
+        """OVERRIDES: by the task that creates the person, by Ramp's id, by the email."""
         doubts = {
             job.id: self._follow_creation_task(client, job)
             for job in jobs
@@ -68,7 +68,7 @@ class RampFlowPersonResolve(models.AbstractModel):
             if owner and owner[:2] != (self._model, job.res_id):
                 job.state, job.blocked, job.uncertain, job.ramp_id = 'held', True, True, None
                 job.error = self.env._(
-                    'The user of Ramp with the e-mail %(email)s is linked to %(other)s already. Clear the Ramp ID of '
+                    'The user of Ramp with the email %(email)s is linked to %(other)s already. Clear the Ramp ID of '
                     'whoever it is not.',
                     email=remote.values['ramp_email'],
                     other=owner[2],
@@ -107,27 +107,27 @@ class RampFlowPersonResolve(models.AbstractModel):
             return None
 
     def _match_user_by_email(self, job, email, remotes):
-        """The user of Ramp who has the e-mail of a person; several are a question."""
+        """The user of Ramp who has the email of a person; several are a question."""
         if len(remotes) > 1:
             job.state, job.blocked, job.uncertain = 'held', True, True
             job.error = self.env._(
-                'Ramp has more than one user with the e-mail %(email)s: %(names)s. Deactivate one of them and change '
-                'its e-mail there.',
+                'Ramp has more than one user with the email %(email)s: %(names)s. Deactivate one of them and change '
+                'its email there.',
                 email=email,
                 names=', '.join(f'{" ".join(remote.values["name"])} ({remote.ramp_id})' for remote in remotes),
             )
         return remotes[0] if len(remotes) == 1 else None
 
     def _ask_which_user(self, job, email, remote, name):
-        """Users may change their e-mail themselves: it is no reason to take a user of Ramp for them, who may be
+        """Users may change their email themselves: it is no reason to take a user of Ramp for them, who may be
         somebody else.
         """
         job.block(
             Held(
                 self.env._(
-                    'Ramp has the user %(user)s with the e-mail %(email)s, which is that of %(name)s here, who logs '
+                    'Ramp has the user %(user)s with the email %(email)s, which is that of %(name)s here, who logs '
                     'in with something else and may '
-                    'have entered it. If it is the same person, have the login be that e-mail, or enter %(id)s as the '
+                    'have entered it. If it is the same person, have the login be that email, or enter %(id)s as the '
                     'Ramp ID of the employee.',
                     user=' '.join(remote.values['name']),
                     email=email,

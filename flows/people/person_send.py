@@ -44,8 +44,8 @@ class RampFlowPersonSend(models.AbstractModel):
         return [Remote(job.remote_id, None, {'task': task['id']})] if isinstance(task, dict) and task.get('id') else []
 
     def _note_invitation_sent(self, job, spent=False):
-        """The key under which Ramp is asked to create somebody, written down before with the e-mail: until the end of
-        the task is known, later runs look for that, too, as the e-mail may be another one by then.
+        """The key under which Ramp is asked to create somebody, written down before with the email: until the end of
+        the task is known, later runs look for that, too, as the email may be another one by then.
 
         :param spent: Ramp takes the key no more; the next time it is another one
         """
@@ -121,7 +121,7 @@ class RampFlowPersonSend(models.AbstractModel):
         if job.desired.get('invited') and not job.known['invited']:
             job.known = {**job.known, **self._get_current_user(client, job)}
             if not job.known['invited']:  # somebody in Ramp may have been faster
-                client.post(f'{path}/invite', {'action': 'SEND_NOW'})  # a real e-mail
+                client.post(f'{path}/invite', {'action': 'SEND_NOW'})  # a real email
                 job.known = {**job.known, 'invited': True, 'status': 'INVITE_PENDING'}
         if 'manager' in changes:
             client.patch(
@@ -155,7 +155,7 @@ class RampFlowPersonSend(models.AbstractModel):
             return
         if name:
             job.reason = self.env._(
-                '%(reason)s But %(person)s has the same e-mail, so the user in Ramp stays as it is.',
+                '%(reason)s But %(person)s has the same email, so the user in Ramp stays as it is.',
                 reason=job.reason,
                 person=name,
             )

@@ -138,7 +138,7 @@ class RampFlowPurchaseOrderWatch(models.AbstractModel):
         ]
         return (
             self.env._(
-                'Somebody edited %s there. The next change of the order in Odoo sends what it changes, Push All Again '
+                'Somebody edited %s there. The next change of the order in Odoo sends what it changes, Resync Coding Options '
                 'everything.',
                 ', '.join(different),
             )

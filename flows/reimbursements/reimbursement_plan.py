@@ -28,7 +28,7 @@ class RampFlowReimbursementPlan(models.AbstractModel):
         }
 
     def _look_up_named(self, connection, values):
-        """Employees by the link to the Ramp user, and who has the e-mails of the others; see `hr.employee._ramp_named`."""
+        """Employees by the link to the Ramp user, and who has the emails of the others; see `hr.employee._ramp_named`."""
         employees = self._find_employees(connection, {value.user_id for value in values})
         return {
             'employees': employees,
@@ -139,7 +139,7 @@ class RampFlowReimbursementPlan(models.AbstractModel):
         }[state]
 
     def _plan_payee_employee(self, connection, value, found):
-        """The employee who is owed: by the link to the Ramp user, else by e-mail. Never a guess, and never the fallback
+        """The employee who is owed: by the link to the Ramp user, else by email. Never a guess, and never the fallback
         employee.
         """
         email = email_normalize(value.user_email or '')
@@ -153,7 +153,7 @@ class RampFlowReimbursementPlan(models.AbstractModel):
                 self.env._(
                     '%(person)s (%(email)s) is not an employee of %(company)s. Give the employee in Odoo the login, '
                     'or without one the work '
-                    'e-mail, that the person has in Ramp.',
+                    'email, that the person has in Ramp.',
                     email=email or '-',
                     company=connection.company_id.name,
                     person=clean_text(value.user_full_name) or clean_text(value.user_email) or value.user_id,
@@ -163,7 +163,7 @@ class RampFlowReimbursementPlan(models.AbstractModel):
         if found['users'].setdefault(employee, employee.ramp_user_id or value.user_id) != value.user_id:
             raise Held(
                 self.env._(
-                    'The employee %(employee)s has the e-mail %(email)s, but is linked to another Ramp user. If that '
+                    'The employee %(employee)s has the email %(email)s, but is linked to another Ramp user. If that '
                     'is the same person, '
                     'clear the Ramp ID of the employee.',
                     employee=employee.name,

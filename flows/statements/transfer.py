@@ -148,7 +148,8 @@ class RampFlowTransfer(models.AbstractModel):
         if value.status not in TRANSFER_ACCEPTED_STATUSES | UNDER_WAY:
             raise Held(
                 self.env._(
-                    'Its status is %s, which this connector does not know. Ask for a new version.', value.status or '-'
+                    'Its status is %s, which this connector does not know. Update the connector, or contact its maintainer.',
+                    value.status or '-',
                 )
             )
         stands = bool(note) and note['amount'] == [value.amount.minor, value.amount.currency]

@@ -212,7 +212,7 @@ class RampFlowVendorContact(models.AbstractModel):
         return {**partner._get_address_values(), **(partner._get_commercial_values() if partner.is_company else {})}
 
     def _find_contact_children(self, partners):
-        """{(partner id, e-mail): contacts} of partners that are not new; one query."""
+        """{(partner id, email): contacts} of partners that are not new; one query."""
         children = defaultdict(self.env['res.partner'].browse)
         if partners:
             for child in self.env['res.partner'].search_fetch(
@@ -227,7 +227,7 @@ class RampFlowVendorContact(models.AbstractModel):
         return children
 
     def _find_matching_contact(self, plan, partner, contact, values, children, rows):
-        """A contact that is there already: by another connection, or the only one of that e-mail that is nobody else's."""
+        """A contact that is there already: by another connection, or the only one of that email that is nobody else's."""
         found = plan.found
         other = found['partners'].get(found['other_contacts'].get(contact.id))
         if other and other.parent_id == partner:
@@ -245,7 +245,7 @@ class RampFlowVendorContact(models.AbstractModel):
                 continue
             partner, noted = plan.found['partners'].get(row.res_id), row.noted or {}
             if ramp_id in listed and not partner:
-                reason = self.env._('It has neither a name nor an e-mail address in Ramp.')
+                reason = self.env._('It has neither a name nor an email address in Ramp.')
             elif row.state == 'ignored':
                 continue
             elif partner and self._is_untouched_contact(partner, noted):

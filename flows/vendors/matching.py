@@ -132,7 +132,7 @@ class RampVendorMatching(models.AbstractModel):
     def _look_up_ours(self, ids):
         """{partner id: `OWN` or `GUEST`} of those partners who are one of us, not a vendor by their name; one query.
 
-        A vendor's data come from outside. With the e-mail address of a user they would say where a password is sent to.
+        A vendor's data come from outside. With the email address of a user they would say where a password is sent to.
         """
         if not ids:
             return {}

@@ -242,7 +242,7 @@ def change_user(store, ident, /, **changes):
 
 
 def send_invitation(store, ident, /):
-    """A real e-mail, in Ramp: it is in `State.mails`. Returns the row."""
+    """A real email, in Ramp: it is in `State.mails`. Returns the row."""
     row = store['users'].rows[ident]
     store.mails.append({'kind': 'invitation', 'to': row['email'], 'time': store.now()})
     return change_user(store, ident, status='INVITE_PENDING', scheduled_invitation_date=None)

@@ -1,7 +1,7 @@
 """/purchase-orders: what was ordered; what of it was received and billed is worked out when somebody asks.
 
 Nobody has observed, and here it is the harder case: whether an archived order still claims its external id (it does),
-whether it can be read by its id (it cannot, only the list has it), whether a vendor without e-mail is refused (it is),
+whether it can be read by its id (it cannot, only the list has it), whether a vendor without email is refused (it is),
 whether a price may be negative (no) or finer than the currency (it is rounded, the line's amount is not made of the
 rounded price), whether the last line, or one that was received or billed, can be deleted (no).
 """

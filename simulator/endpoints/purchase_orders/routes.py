@@ -73,7 +73,7 @@ def post_order(call):
     if vendor and (vendor['_deleted'] or not vendor['is_active']):
         raise not_found('Vendor')
     if vendor and not vendor['contacts']:
-        raise RampError(400, 'DEVELOPER_7001', 'The vendor has no contact with an e-mail')
+        raise RampError(400, 'DEVELOPER_7001', 'The vendor has no contact with an email')
     if body.get('external_id') is not None and store['purchase_orders'].find(external_id=body['external_id']):
         raise RampError(400, 'DEVELOPER_7001', 'A purchase order with this external_id exists already')
     lines = _read_lines(call, body['line_items'], body['currency'])

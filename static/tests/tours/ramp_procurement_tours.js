@@ -163,8 +163,8 @@ addTour("ramp_connector_order_archived", {
 addTour("ramp_connector_order_held", {
     steps: () => [
         status("Purchase Order"),
-        shows("ramp_state", "Ramp has no vendor for it yet.", "What is the matter"),
-        shows("ramp_state", "e-mail", "And what to do"),
+        shows("ramp_state", "Ramp has no vendor for it yet.", "Explanation"),
+        shows("ramp_state", "email", "And what to do"),
         {
             content: "Ramp has no page of it",
             trigger: ".o_form_view:not(:has(button[name=action_open_in_ramp]))",
@@ -196,7 +196,7 @@ addTour("ramp_connector_person_invite", {
         },
         {
             content: "It says what will happen",
-            trigger: ".modal:contains('Ramp sends this person an e-mail now.') .modal-footer .btn-primary",
+            trigger: ".modal:contains('Ramp sends this person an email now.') .modal-footer .btn-primary",
             run: "click",
         },
         shows("ramp_state", "Waiting to be sent"),
@@ -287,8 +287,8 @@ addTour("ramp_connector_settings", {
         },
         ...openTab("People"),
         {
-            content: "Nobody gets an e-mail by itself",
-            trigger: ".o_form_view:has([name=user_role]):not(:contains('gets an e-mail from Ramp'))",
+            content: "Nobody gets an email by itself",
+            trigger: ".o_form_view:has([name=user_role]):not(:contains('gets an email from Ramp'))",
         },
         {
             content: "Invite everybody",
@@ -296,12 +296,12 @@ addTour("ramp_connector_settings", {
             run: "click",
         },
         {
-            trigger: ".o_select_menu_item:contains('Everybody whom Odoo sends')",
+            trigger: ".o_select_menu_item:contains('Every new user')",
             run: "click",
         },
         {
             content: "The page says what that means",
-            trigger: ".o_form_view .text-warning:contains('gets an e-mail from Ramp')",
+            trigger: ".o_form_view .text-warning:contains('gets an email from Ramp')",
         },
         {
             content: "Who owns or administers the business is not for Odoo to say",
@@ -318,7 +318,7 @@ addTour("ramp_connector_settings", {
         toggle("push_users", "Nobody at all"),
         {
             content: "Then there is nothing to choose, and nothing to be warned of",
-            trigger: ".o_form_view:has([name=push_users]):not(:has([name=user_invitation])):not(:has([name=user_role])):not(:contains('gets an e-mail from Ramp'))",
+            trigger: ".o_form_view:has([name=push_users]):not(:has([name=user_invitation])):not(:has([name=user_role])):not(:contains('gets an email from Ramp'))",
         },
         ...openTab("Real Time"),
         {

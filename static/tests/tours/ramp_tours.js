@@ -125,7 +125,7 @@ addTour("ramp_connector_inbox", {
         },
         {
             content: "It is the entry, and it says what Ramp knows",
-            trigger: ".o_form_view [name=ramp_state]:contains('Confirmed')",
+            trigger: ".o_form_view [name=ramp_state]:contains('Synced to Ramp')",
         },
         {
             content: "And back to the row",
@@ -136,7 +136,7 @@ addTour("ramp_connector_inbox", {
             trigger: ".o_last_breadcrumb_item:contains('Amazon Web Services')",
         },
         {
-            trigger: ".o_statusbar_status .o_arrow_button_current:contains('Confirmed')",
+            trigger: ".o_statusbar_status .o_arrow_button_current:contains('Synced to Ramp')",
         },
     ],
 });
@@ -195,7 +195,7 @@ addTour("ramp_connector_offers", {
         row("Ramp of the tour"),
         {
             content: "See what is offered",
-            trigger: ".o_notebook .nav-link:contains('Offered in Ramp')",
+            trigger: ".o_notebook .nav-link:contains('Coding Options')",
             run: "click",
         },
         {
@@ -284,7 +284,7 @@ addTour("ramp_connector_bill", {
     steps: () => [
         {
             content: "The bill is paid, and the bank has not shown it yet",
-            trigger: ".o_form_view:has(.ribbon:contains('In Payment')) [name=ramp_state]:contains('Confirmed')",
+            trigger: ".o_form_view:has(.ribbon:contains('In Payment')) [name=ramp_state]:contains('Synced to Ramp')",
         },
         {
             content: "With every line",
@@ -301,7 +301,7 @@ addTour("ramp_connector_bill", {
         },
         {
             content: "Ramp knows of it",
-            trigger: ".o_form_view [name=ramp_state]:contains('Confirmed')",
+            trigger: ".o_form_view [name=ramp_state]:contains('Synced to Ramp')",
         },
         {
             content: "Look at its row",
@@ -405,7 +405,7 @@ addTour("ramp_connector_booked_again", {
             trigger: ".o_field_widget[name=invoice_line_ids]:contains('Photographs')",
         },
         {
-            trigger: ".o_form_view [name=ramp_state]:contains('Confirmed')",
+            trigger: ".o_form_view [name=ramp_state]:contains('Synced to Ramp')",
         },
     ],
 });
@@ -430,7 +430,7 @@ addTour("ramp_connector_number_twice", {
         },
         {
             content: "It is the bill that came first",
-            trigger: ".o_form_view:has([name=invoice_line_ids]) [name=ramp_state]:contains('Confirmed')",
+            trigger: ".o_form_view:has([name=invoice_line_ids]) [name=ramp_state]:contains('Synced to Ramp')",
         },
     ],
 });
@@ -447,7 +447,7 @@ addTour("ramp_connector_tie_out_green", {
         ...menu("account.menu_finance_reports", "ramp_connector.ramp_menu_tie_out"),
         {
             content: "It is green",
-            trigger: ".o_ramp_status[data-status=zero].alert-success:contains('Everything ties out to the cent'):contains('Last complete look')",
+            trigger: ".o_ramp_status[data-status=zero].alert-success:contains('Everything ties out to the cent'):contains('Last full check')",
         },
         {
             content: "Who may only read does not have Ramp read again",
@@ -596,7 +596,7 @@ addTour("ramp_connector_tie_out_amber", {
         },
         {
             content: "Open a difference: its row in the ledger",
-            trigger: "tr[data-kind=difference]:has(.badge:contains('Held')) .o_ramp_open",
+            trigger: "tr[data-kind=difference]:has(.badge:contains('On hold')) .o_ramp_open",
             run: "click",
         },
         {
@@ -622,7 +622,7 @@ addTour("ramp_connector_tie_out_unread", {
     steps: () => [
         {
             content: "Nothing differs, and yet it is not green: nobody has looked",
-            trigger: ".o_ramp_status[data-status=unread].alert-warning:contains('never. Press Read Ramp Again')",
+            trigger: ".o_ramp_status[data-status=unread].alert-warning:contains('never. Press Refresh from Ramp')",
         },
         {
             trigger: ".o_ramp_read",
