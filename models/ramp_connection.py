@@ -137,7 +137,7 @@ class RampConnection(models.Model):
         prefetch=SETTINGS,
     )
     lock_date_policy = fields.Selection(
-        [('hold', 'Hold it and tell Ramp why'), ('next_open', 'Book it on the first open day')],
+        [('hold', 'Put on hold'), ('next_open', 'Post on the first open day')],
         string='Locked Periods',
         required=True,
         default='hold',
