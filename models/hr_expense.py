@@ -46,7 +46,7 @@ class HrExpense(models.Model):
                 self.env._(
                     'The expense %s comes from Ramp. To take it out of the books, reset its journal entry to draft '
                     'and delete it; then '
-                    'press Retry on its Ramp record to book it again, or Ignore to leave it out.',
+                    'press Retry on its Ramp record to post it again, or Ignore to leave it out.',
                     expense.name,
                 )
             )

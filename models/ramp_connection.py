@@ -57,7 +57,7 @@ class RampConnection(models.Model):
         help='Spend before this day is left alone.',
     )
     existing_policy = fields.Selection(
-        [('book', 'Book them: they are not in the books'), ('leave', 'Leave them alone: they are in the books')],
+        [('book', 'Post them: they are not in the books'), ('leave', 'Leave them alone: they are in the books')],
         string='Statements and Vendor Credits in Ramp Already',
         tracking=True,
         copy=False,

@@ -17,7 +17,7 @@ class RampConnection(models.Model):
     )
     bill_policy = fields.Selection(
         [('approved', 'When approved in Ramp'), ('created', 'When created in Ramp')],
-        string='Book Bills',
+        string='Create Bills',
         required=True,
         default='approved',
         tracking=True,
@@ -119,7 +119,7 @@ class RampConnection(models.Model):
         help='Each bank account that Ramp has told of. Choose the journal of what it pays.',
     )
     manual_payment_policy = fields.Selection(
-        [('book', 'Book a payment'), ('person', 'Wait until the payment is entered in Odoo')],
+        [('book', 'Post a payment'), ('person', 'Wait until the payment is entered in Odoo')],
         string='Bills Paid outside of Ramp',
         required=True,
         default='book',
@@ -163,7 +163,7 @@ class RampConnection(models.Model):
     )
     reimbursement_policy = fields.Selection(
         [('paid', 'When paid in Ramp'), ('ready', 'When ready in Ramp, paid or not')],
-        string='Book Reimbursements',
+        string='Create Reimbursements',
         required=True,
         default='paid',
         tracking=True,
@@ -205,7 +205,7 @@ class RampConnection(models.Model):
     )
     statement_policy = fields.Selection(
         [('tied', 'When each of its lines is in the books'), ('closed', 'When closed in Ramp')],
-        string='Book Statements',
+        string='Create Statements',
         required=True,
         default='tied',
         tracking=True,

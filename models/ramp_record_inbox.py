@@ -188,7 +188,7 @@ class RampRecord(models.Model):
                 'sync_key': False,
                 'next_attempt': False,
                 'error_message': self.env._(
-                    'Its document was deleted in Odoo by %s. Press Retry to book it again, or Ignore to leave it out.',
+                    'Its document was deleted in Odoo by %s. Press Retry to post it again, or Ignore to leave it out.',
                     self.env.user.name,
                 ),
             }

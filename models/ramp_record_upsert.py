@@ -89,9 +89,9 @@ class RampRecord(models.Model):
                 same=same,
                 ready=ready,
                 changed=self.env._(
-                    'Ramp changed it after it was booked here. Compare both versions below. "Reverse and Book Again" '
+                    'Ramp changed it after it was booked here. Compare both versions below. "Reverse and Post Again" '
                     'takes the new '
-                    'one; "Keep What Is Booked" is for books that are right, corrected by hand where they had to be.'
+                    'one; "Keep What Is Posted" is for books that are right, corrected by hand where they had to be.'
                 ),
             )
             which = SQL(

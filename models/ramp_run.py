@@ -51,7 +51,7 @@ class RampRun(models.Model):
     )
     processed = fields.Integer(string='Worked On', readonly=True, help='Rows that the run tried to book, or to send.')
     created = fields.Integer(
-        string='Booked or Sent', readonly=True, help='Documents made in Odoo, or changes that Ramp accepted.'
+        string='Posted or Sent', readonly=True, help='Documents made in Odoo, or changes that Ramp accepted.'
     )
     confirmed = fields.Integer(
         readonly=True, help='Outcomes that Ramp accepted, or objects that Ramp has as they are in Odoo.'

@@ -98,7 +98,7 @@ class RampTieOutDifferences(models.AbstractModel):
             return 'cancelled', self.env._('%s was cancelled in Odoo.', move.name)
         if record.has_changed:
             return 'changed', self.env._(
-                'Changed in Ramp after it was booked as %s: press Reverse and Book Again, or Retry to keep it.',
+                'Changed in Ramp after it was booked as %s: press Reverse and Post Again, or Retry to keep it.',
                 move.name,
             )
         if move.date.replace(day=1) != (record.date or move.date).replace(day=1) and not (ramp and odoo):

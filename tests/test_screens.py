@@ -614,7 +614,7 @@ class TestPushedScreens(PushedCase):
         run = self.env['ramp.run'].search([('flow', '=', 'account')], limit=1)
         run.write({'total': 0})
         self.assertEqual(run.progress_text, 'Accounts: comparing Odoo with Ramp')
-        self.assertEqual(run.fields_get(['created'])['created']['string'], 'Booked or Sent')
+        self.assertEqual(run.fields_get(['created'])['created']['string'], 'Posted or Sent')
 
 
 @tagged('post_install', '-at_install', 'ramp', 'ramp_tour')

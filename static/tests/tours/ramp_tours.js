@@ -341,7 +341,7 @@ addTour("ramp_connector_changed_bill", {
         },
         {
             content: "Either keep what is booked...",
-            trigger: ".o_form_statusbar button:contains('Keep What Is Booked')",
+            trigger: ".o_form_statusbar button:contains('Keep What Is Posted')",
         },
         {
             content: "...or take what Ramp says now",
