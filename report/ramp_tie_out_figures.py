@@ -114,7 +114,7 @@ class RampTieOutFigures(models.AbstractModel):
         ):
             key = entity, currency
             with contextlib.suppress(ValueError):  # of one that cannot be read, its row says why
-                section = self.env['ramp.flow.statement']._read_monthly_figures(payload)
+                section = self.env['ramp.flow.statement']._read_payload(payload)
                 found[key]['ramp'] = float(section.opening.decimal) + self._moved_before_start(connection, key, section)
         return {key: sides for key, sides in found.items() if any(sides.values())}
 

@@ -253,7 +253,7 @@ class TestDeadline(PayablesCase):
                 left[0] -= 1
                 return 100.0 if left[0] >= 0 else -1.0
 
-            made._left = remaining
+            made._seconds_left_to_begin = remaining
             return made
 
         return patch.object(ramp_connection_api, 'RampClient', client)
