@@ -15,9 +15,8 @@ class RampRecord(models.Model):
 
     _name = 'ramp.record'
     _description = 'Ramp Record'
-    _order = (
-        'date desc nulls last, id desc'  # what Odoo sends has no date, and must not push the spend off the first page
-    )
+    # what Odoo sends has no date, and must not push the spend off the first page
+    _order = 'date desc nulls last, id desc'
     _rec_name = 'name'
 
     connection_id = fields.Many2one('ramp.connection', required=True, readonly=True, ondelete='restrict')

@@ -157,9 +157,8 @@ class RampTieOutReport(models.AbstractModel):
             last = date.fromisoformat(f'{month_to}-01') if month_to else today.replace(day=1)
         except ValueError as error:
             raise UserError(self.env._('A month is written as 2026-07.')) from error
-        last = max(
-            min(last, today.replace(day=1) + relativedelta(years=1)), EPOCH
-        )  # before the start date: what is behind an opening
+        # before the start date: what is behind an opening
+        last = max(min(last, today.replace(day=1) + relativedelta(years=1)), EPOCH)
         return first and min(max(first, connection.start_date.replace(day=1), EPOCH), last), last
 
     def _period_in_words(self, connection, first, last):

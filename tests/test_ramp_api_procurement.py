@@ -210,9 +210,8 @@ class TestSimulatedProcurement(ProcurementCase):
             )
         )
         self.assertEqual(got.lines[0].quantity, 2)
-        changed = read_purchase_order(
-            self.api.delete(f'{path}/line-items/{made.lines[1].id}')
-        )  # a deletion with an answer
+        # a deletion with an answer
+        changed = read_purchase_order(self.api.delete(f'{path}/line-items/{made.lines[1].id}'))
         self.assertEqual((len(changed.lines), changed.receipt_status), (1, 'PARTIALLY_RECEIVED'))
         self.assertIsNone(self.api.delete(f'/item-receipts/{got.id}'))
         self.assertIsNone(self.api.post(f'{path}/archive', {}))  # an empty body is a body

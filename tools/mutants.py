@@ -57,9 +57,8 @@ TALK = re.compile(r'(_logger|logging|warnings)\s*\.|(say|print|_|_lt|self\.env\.
 # What a person reads, and what the database gets when the addon is upgraded: no run of the tests upgrades it.
 SILENT = {'string', 'help', 'index', 'required', 'size', 'group_operator', 'aggregator'}
 
-IDLE = re.compile(
-    r'@(tools\.)?ormcache|@(functools\.)?(lru_cache|cache|wraps)\b|@api\.model$'
-)  # `api.model` matters to remote calls only
+# `api.model` matters to remote calls only
+IDLE = re.compile(r'@(tools\.)?ormcache|@(functools\.)?(lru_cache|cache|wraps)\b|@api\.model$')
 SEEDS = 'simulator/seed'
 
 

@@ -313,9 +313,8 @@ class Map:
         self.sources = sources
         self.reached = defaultdict(lambda: defaultdict(set))  # path -> line -> tests
         self.seconds = {}
-        self.beginning = defaultdict(
-            float
-        )  # class -> seconds until its tests run, which the first of them was charged with
+        # class -> seconds until its tests run, which the first of them was charged with
+        self.beginning = defaultdict(float)
         self.modules = {}  # path -> tests that run a function in it
         self.changed = set()
         self.trees = {}

@@ -11,9 +11,8 @@ from .coding import Uncodable
 # Mail would be sent, and followers and log lines written, for documents nobody here typed: one line on the
 # document says where it comes from.
 QUIET = {'mail_create_nosubscribe': True, 'mail_create_nolog': True, 'tracking_disable': True, 'mail_notrack': True}
-DIRECTIONS = (
-    '\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069'  # they could make a name read as another
-)
+# they could make a name read as another
+DIRECTIONS = '\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069'
 NAME_LENGTH = 200  # characters of somebody else's text that fit into names and references
 
 

@@ -12,9 +12,8 @@ from .booking import QUIET
 _logger = logging.getLogger(__name__)
 
 REST = 'rest'  # key of what was paid besides the one payment that Ramp tells of
-SHOWN_BEFORE = datetime.timedelta(
-    days=5
-)  # a bank may show a payment so long before its day, which is of another time zone
+# a bank may show a payment so long before its day, which is of another time zone
+SHOWN_BEFORE = datetime.timedelta(days=5)
 SHOWN_WITHIN = datetime.timedelta(days=10)  # a bank shows a payment within so many days, or never
 
 

@@ -200,9 +200,8 @@ class RampFlowBill(models.AbstractModel):
             memory = self.env.context.get('ramp_memory', {})
             if 'deep_link' not in str(error) or memory.get('no_links'):
                 raise
-            memory['no_links'] = (
-                True  # an address that Ramp takes for none, such as one of an intranet, is worth no bill
-            )
+            # an address that Ramp takes for none, such as one of an intranet, is worth no bill
+            memory['no_links'] = True
         return super()._confirm_booked_batch(connection, run, client, key)
 
     # ------------------------------------------------------------------ what a page tells besides

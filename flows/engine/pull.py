@@ -31,9 +31,8 @@ class RampFlowPull(models.AbstractModel):
     _description = 'Ramp Flow: from Ramp to Odoo'
 
     _page_size = 100
-    _reread_pause = timedelta(
-        minutes=10
-    )  # in which what is booked is not looked at as a whole again because of an event
+    # in which what is booked is not looked at as a whole again because of an event
+    _reread_pause = timedelta(minutes=10)
     _vague_events = ()  # of `_events`: they name other objects than those of the flow
 
     # ------------------------------------------------------------------ what a flow says

@@ -13,9 +13,8 @@ from .push_job import Remote
 
 _logger = logging.getLogger(__name__)
 
-LOOK_UP_ALONE = (
-    10  # uncertain rows that are asked for one by one; beyond it the list is read, if that takes fewer requests
-)
+# uncertain rows that are asked for one by one; beyond it the list is read, if that takes fewer requests
+LOOK_UP_ALONE = 10
 ROWS_PER_LIST = 100
 
 

@@ -21,9 +21,8 @@ class RampFlowStore(models.AbstractModel):
     _known_by = ('merchant_name',)  # keys under which a payload that cannot be read says what it is
     _quiet_extras = ()  # keys of `_get_late_details` that are only kept: no page tells of their changes
     _from_start_date = False  # whether its lists show objects from before the start date, too: they get no row
-    _updates = (
-        False  # whether a booked document follows its object: a change is worked in, instead of held for a person
-    )
+    # whether a booked document follows its object: a change is worked in, instead of held for a person
+    _updates = False
 
     # ------------------------------------------------------------------ what a flow says
 

@@ -17,9 +17,8 @@ from .reimbursement_payment import BY_HAND
 
 _logger = logging.getLogger(__name__)
 
-ASKED_FOR = timedelta(
-    days=30
-)  # so long after a payment Ramp is asked for its reference: it has none before the bank has taken the payment
+# so long after a payment Ramp is asked for its reference: it has none before the bank has taken the payment
+ASKED_FOR = timedelta(days=30)
 ASKED_AT_ONCE = 300  # payments in one run
 LEAST_TOLD = 6  # characters of a reference that stands for itself; a shorter one is the number of a check
 TOLD_IN_PART = 8  # characters of a reference that are enough to tell it, where a bank leaves out zeros before it

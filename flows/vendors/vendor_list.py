@@ -26,13 +26,11 @@ from .vendor import _get_payload_id
 _logger = logging.getLogger(__name__)
 
 MOST_UNREADABLE = 1000  # rows looked at, at the end of a whole list
-OVERLAP = timedelta(
-    minutes=15
-)  # clocks differ, and what is saved while a list is read must be in this one or in the next
+# clocks differ, and what is saved while a list is read must be in this one or in the next
+OVERLAP = timedelta(minutes=15)
 LIST_ALL_AFTER = timedelta(days=1)
-IN_TURN = (
-    50  # vendors that a list of everything asks for though it shows nothing new: contacts and own columns are not in it
-)
+# vendors that a list of everything asks for though it shows nothing new: contacts and own columns are not in it
+IN_TURN = 50
 SILENCE = 3  # vendors in a row for which Ramp did not answer at all
 
 

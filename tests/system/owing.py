@@ -7,9 +7,8 @@ spread over the pages.
 
 import datetime
 
-MOMENT = datetime.datetime(
-    2026, 3, 31, 12, tzinfo=datetime.timezone.utc
-)  # what Ramp takes for now: data is the same every day
+# what Ramp takes for now: data is the same every day
+MOMENT = datetime.datetime(2026, 3, 31, 12, tzinfo=datetime.timezone.utc)
 
 
 def ago(days):

@@ -38,9 +38,8 @@ def break_things(case, chance):
     for kind, probability in chance.sample(sorted(FAULTS.items()), len(FAULTS)):
         options = {'seconds': 0.8, 'count': 2} if kind.startswith('timeout') else {}
         if kind == 'dead_token':
-            options['count'] = (
-                1  # one that dies as soon as it was renewed is indistinguishable from an object that Ramp does not have
-            )
+            # one that dies as soon as it was renewed is indistinguishable from an object that Ramp does not have
+            options['count'] = 1
         if kind in ('server_error', 'error_after'):
             options['status'] = chance.choice((500, 502, 503, 504))
         if kind == 'rate_limit':

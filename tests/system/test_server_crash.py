@@ -69,9 +69,8 @@ def apart(home):
 
 @pytest.fixture(scope='module')
 def stage(tmp_path_factory):
-    home = Path(
-        tempfile.mkdtemp(prefix='ramp-server-', dir='/var/tmp')
-    )  # a socket's path is short, and its folder open to the server
+    # a socket's path is short, and its folder open to the server
+    home = Path(tempfile.mkdtemp(prefix='ramp-server-', dir='/var/tmp'))
     home.chmod(0o755)
     stage = None
     try:
