@@ -12,24 +12,27 @@ _logger = logging.getLogger(__name__)
 
 
 class Unattachable(RampFileError):
-    """Ramp has the file, and Odoo cannot work with it; the message is a whole sentence."""
+    """Ramp has the file, but Odoo cannot use it. The message is a whole sentence."""
 
     def __str__(self):
         return self.message
 
 
 class Refused(Unattachable):
-    """Odoo refused a file, for a reason that may pass: somebody changes something in Odoo."""
+    """Odoo refused a file for a reason that may pass, because a person can change something in Odoo."""
 
 
 class RampFlowAttach(models.AbstractModel):
-    """Attach fetched files to documents in Odoo: each once, however often it is fetched."""
+    """Attach fetched files to documents in Odoo. Each file is attached once, however often it is fetched."""
 
     _name = 'ramp.flow.attach'
     _description = 'Ramp Flow: attach files'
 
     def _attach_in_savepoint(self, work):
-        """See `_attach_missing_files`; None when they do not go together."""
+        """Call `_attach_missing_files` in a savepoint.
+
+        :return: the same, or None when the batch failed and has to be split
+        """
         try:
             with self.env.cr.savepoint():
                 return self._attach_missing_files(work) if work else {}
@@ -40,8 +43,11 @@ class RampFlowAttach(models.AbstractModel):
             return None
 
     def _attach_row_files(self, record, files, documents, fetched):
-        """The files of one row, one by one: one that cannot be attached is left out, and `fetched` has the reason
-        instead of it.
+        """Attach the files of one row one by one.
+
+        A file that cannot be attached is left out. The reason replaces it in `fetched.files`.
+
+        :return: {row: (attachment, noted)} as of `_attach_missing_files`; empty when no file could be attached
         """
         attached = {}
         for file in files:
@@ -66,20 +72,18 @@ class RampFlowAttach(models.AbstractModel):
                     )
                 fetched.files[fetched.files.index(file)] = reason
                 continue
-            self.env['ramp.record']._store_noted(
-                {record.id: {**(record.noted or {}), 'files': noted}}
-            )  # the next one is added to it
+            # The next file is added to what this one noted.
+            self.env['ramp.record']._store_noted({record.id: {**(record.noted or {}), 'files': noted}})
             attached[record] = (attached[record][0] if record in attached else None) or first, noted
         return attached
 
     def _attach_missing_files(self, work):
-        """Give each document the files that it does not have and was not given before; the content itself is stored
-        once.
+        """Attach the files that each document lacks and was not given before. Equal content is stored once.
 
         :param work: {row: (files, documents)}
-        :return: {row: (attachment that is the row's document, or None, what the row is to remember)}
+        :return: {row: (attachment that is the row's document, or None, note of the row's attachments for `noted`)}
         """
-        # a stranger's XML is shown as the text it is, as core does with what comes by mail
+        # XML from outside is shown as plain text. Odoo treats incoming emails in the same way.
         Attachment = self.env['ir.attachment'].with_context(attachments_mime_plainxml=True, ramp_files=True)
         sums = {
             record: {Attachment._compute_checksum(file.content): file for file in files}
@@ -108,7 +112,7 @@ class RampFlowAttach(models.AbstractModel):
         fresh = defaultdict(Attachment.browse)
         for attachment, (document, known, checksum, file) in zip(Attachment.create(values), places, strict=True):
             known[checksum] = attachment.id
-            if not file.mimetype.endswith('/xml'):  # it could not be shown beside the document
+            if not file.mimetype.endswith('/xml'):  # Odoo cannot show XML beside the document
                 fresh[document] += attachment
         for document, attachments in fresh.items():
             document._message_set_main_attachment_id(attachments, force=False, filter_xml=False)
@@ -120,15 +124,19 @@ class RampFlowAttach(models.AbstractModel):
         return {record: (next(filter(None, map(there.get, first[record])), None), noted[record]) for record in work}
 
     def _rank_known_attachments(self, record, noted, sums, document):
-        """Ids of attachments that may be the row's document, the best first: what it was, if it is still on the
-        document.
+        """Return ids of attachments that may be the row's document, the best first.
+
+        The attachment that was the row's document comes first if it is still on the document.
         """
         known = noted[f'{document._name},{document.id}']
         ids = [known[checksum] for checksum in sums]
         return [record.res_id, *ids] if record.res_id in known.values() else ids
 
     def _find_present_attachments(self, sums, work):
-        """What is attached already, by whoever: {document: {checksum: attachment id}}; one query for each model."""
+        """Return what is attached already, no matter by whom, with one query for each model.
+
+        :return: {'model,id' of the document: {checksum: attachment id}}
+        """
         documents = defaultdict(set)
         for _files, targets in work.values():
             for document in targets:

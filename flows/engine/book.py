@@ -18,10 +18,10 @@ _logger = logging.getLogger(__name__)
 
 
 class RampFlowBook(models.AbstractModel):
-    """Book the rows of the ledger that are due: in batches, and one by one where a batch does not go together.
+    """Post the objects of the due ledger rows in batches. A batch that fails is repeated one object at a time.
 
-    A document commits with its row. What stops one object stays with it: the row gets the reason, and the others are
-    booked.
+    A document commits with its ledger row. An error of one object stays with that object: its row gets the reason, and
+    the others are posted.
     """
 
     _name = 'ramp.flow.book'
@@ -29,29 +29,38 @@ class RampFlowBook(models.AbstractModel):
 
     _batch_size = 100
 
-    # ------------------------------------------------------------------ what a flow says
+    # ------------------------------------------------------------------ hooks of a flow
 
     def _fetch_before_booking(self, connection, client, ramp_ids):
-        """Whatever has to be asked of Ramp before these objects are booked: during it there is no HTTP."""
+        """Fetch from Ramp all that posting these objects needs, as there is no HTTP during posting."""
 
     def _look_up_references(self, connection, values):
-        """Find in Odoo, in a constant number of queries, all that these objects refer to; passed on to `_plan_object`."""
+        """Find in Odoo all that these objects refer to, in a constant number of queries.
+
+        :return: dict, passed to `_plan_object` as `found`
+        """
         return {}
 
     def _plan_object(self, connection, value, found):
-        """Decide on one object without touching the database; raises `Held`, `Waiting`, `Skipped` or `Behind`."""
+        """Plan the posting of one object without writing to the database.
+
+        :raise Held, Waiting, Skipped, Behind: when the object cannot be posted now
+        """
         raise NotImplementedError
 
     def _book_plans(self, connection, plans):
-        """Create the documents of the plans, in batch; returns the main documents, in the same order.
+        """Create the documents of the plans in one batch.
 
-        None stands for an object of which nothing is in the books any more. Raises `Held` or `UserError`; the batch is
-        then split.
+        :return: main documents in the order of the plans; None for an object of which nothing is in the books any more
+        :raise Held, UserError: when a document cannot be posted; the batch is then split
         """
         raise NotImplementedError
 
     def _undo_for_user(self, connection, record, reason):
-        """`_undo_booked_object` for a person, who is told at once what is in the way."""
+        """Undo a posted object for a user, and show at once what prevents it.
+
+        :raise UserError: when the object cannot be undone
+        """
         try:
             self._undo_booked_object(connection, record, reason)
         except Held as held:
@@ -60,19 +69,23 @@ class RampFlowBook(models.AbstractModel):
             ) from held
 
     def _undo_booked_object(self, connection, record, reason):
-        """Undo what was booked of an object, visibly; the row is opened by the caller. Raises `UserError` where that
-        cannot be.
+        """Undo the posting of an object in a way that stays visible. The caller reopens the row.
+
+        :raise UserError: when it cannot be undone
         """
         raise UserError(self.env._('%s cannot be undone from here: correct its document in Odoo.', record.display_name))
 
     def _is_outcome_accepted(self, value):
-        """Whether Ramp would take the outcome of an object that is booked: some are booked before they are ready there."""
+        """Return whether Ramp would accept the outcome of a posted object.
+
+        Some objects are posted before they are ready to sync in Ramp.
+        """
         return True
 
     # ------------------------------------------------------------------ a run
 
     def _book_and_confirm(self, connection, run, client, ramp_ids):
-        """Book, confirm and report what is due among these objects."""
+        """Post the due objects among these, confirm them to Ramp, and report what is on hold."""
         if not ramp_ids:
             return
         self._check_seat(connection, client)
@@ -87,7 +100,10 @@ class RampFlowBook(models.AbstractModel):
             self.env['ir.cron']._commit_progress(len(ids))
 
     def _book_all_due(self, connection, run, client):
-        """Book all that is due, listed by Ramp or not; when the job's time is up it is called again."""
+        """Post all due objects, whether Ramp listed them or not.
+
+        When the job's time is up, the job is triggered again.
+        """
         after = 0
         while True:
             ids, _key = self._book_due_batch(connection, run, None, after)
@@ -102,25 +118,26 @@ class RampFlowBook(models.AbstractModel):
     # ------------------------------------------------------------------ booking
 
     def _book_due_batch(self, connection, run, ramp_ids=None, after=0):
-        """`_book_batch` as one transaction."""
+        """Run `_book_batch` in one transaction."""
         with self._exclusive_booking(connection):
             return self._transaction(self._book_batch, connection, run, ramp_ids, after)
 
     def _exclusive_booking(self, connection):
-        """A context manager around each transaction that books: where another flow's booking must not be under way at
-        the same moment.
+        """Return a context manager for each transaction that posts.
+
+        A flow overrides it where another flow must not post at the same moment.
         """
         return contextlib.nullcontext()
 
     @contextlib.contextmanager
     def _exclusive_session_lock(self, name, shared=False):
-        """Let one process at a time do what is in the block; the others wait.
+        """Let one process at a time run the block. The others wait.
 
-        A lock of the session, taken before the transaction begins: what another process committed meanwhile is then
-        seen.
+        The lock belongs to the database session and is taken before the transaction begins. So the transaction sees
+        what another process committed meanwhile.
 
-        :param name: str, the same for all that must not run together
-        :param shared: whether those that share it may run together, only not with one that does not
+        :param name: str, the same for everything that must not run at the same time
+        :param shared: True lets the holders of shared locks run together, but not beside a holder of an exclusive lock
         """
         lock = SQL('(hashtextextended(%s, 0))', f'ramp_connector {name}')
         take, leave = SQL('pg_advisory_lock'), SQL('pg_advisory_unlock')
@@ -132,13 +149,14 @@ class RampFlowBook(models.AbstractModel):
             yield
         finally:
             if not self.env.cr.closed:
-                self.env.cr.rollback()  # whatever failed is not to be kept, and a failed transaction takes no command
+                self.env.cr.rollback()  # discards what failed; a failed transaction accepts no command
                 self.env.cr.execute(SQL('SELECT %s%s', leave, lock))
                 self.env.cr.rollback()
 
     def _take_session_lock(self, query):
-        """Take a lock of the session by a query. Raises RampOutOfTime when another process has it until this run's time
-        is up.
+        """Take a session lock by a query.
+
+        :raise RampOutOfTime: when another process holds the lock until this run's time is up
         """
         left = self._get_job_deadline() - time.monotonic()
         if left <= 0:
@@ -152,9 +170,9 @@ class RampFlowBook(models.AbstractModel):
             raise RampOutOfTime() from None
 
     def _book_batch(self, connection, run, ramp_ids=None, after=0):
-        """Take rows that are due and book them: together, or one by one if they do not go together.
+        """Take due rows and post their objects, together if possible, otherwise one by one.
 
-        Returns the ids of the rows taken, and the key under which the booked ones are to be confirmed (or None).
+        :return: (ids of the rows taken, sync key under which the posted ones are to be confirmed or None)
         """
         taken, siblings = self._take_next_rows(connection, ramp_ids, after)
         records = taken + siblings
@@ -167,16 +185,15 @@ class RampFlowBook(models.AbstractModel):
             for record, plan in plans.items():
                 booked.update(self._book_in_savepoint(connection, {record: plan}, alone=True))
         if behind:
-            self._plan_batch_rows(
-                connection, behind
-            )  # now with a reason that names what was booked; if there is none, in the next batch
+            # Now the reason can name what was posted. A row without a reason comes in the next batch.
+            self._plan_batch_rows(connection, behind)
         for record in [record for record, document in booked.items() if document is None]:
             record._mark_unbooked(
                 self.env._('What was booked of it was undone, as Ramp says; nothing of it is in the books now.')
             )
             del booked[record]
         key = None
-        # None: whoever exported it has told of it
+        # None: another system exported the object and reported it to Ramp.
         ready_of = {
             record: None
             if self._was_told_elsewhere(record.payload, record)
@@ -210,17 +227,20 @@ class RampFlowBook(models.AbstractModel):
         return taken.ids, key
 
     def _take_next_rows(self, connection, ramp_ids, after):
-        """Rows for the next batch, locked: those that are due, and what has to be booked together with them."""
+        """Lock and return the rows of the next batch.
+
+        :return: (due rows, rows that have to be posted together with them)
+        """
         Record = self.env['ramp.record']
         return Record._take_due_rows(
             connection, self._flow, self._batch_size, ramp_ids, after, updates=self._updates
         ), Record
 
     def _plan_batch_rows(self, connection, records):
-        """Map each bookable record to its plan, and each readable one to its value; the others get their state and
-        reason.
+        """Plan the objects of these rows. A row that cannot be posted gets its state and reason.
 
-        Returns these two, and the records that have to wait for another one of the batch.
+        :return: ({row: plan} of the rows to post, {row: value object} of the readable rows, rows that have to wait for
+            another row of the batch)
         """
         values, behind = {}, self.env['ramp.record']
         for record in records:
@@ -254,8 +274,9 @@ class RampFlowBook(models.AbstractModel):
         return plans, values, behind
 
     def _look_up_batch_references(self, connection, values):
-        """{record: what its value refers to}: looked up together, or, where one stops the others, each by itself.
-        Without those.
+        """Look up the references of a batch together, or one by one where one object stops the others.
+
+        :return: {row: what `_look_up_references` found}, without the rows whose look-up failed
         """
         try:
             with self.env.cr.savepoint():
@@ -281,7 +302,11 @@ class RampFlowBook(models.AbstractModel):
         return found
 
     def _book_in_savepoint(self, connection, plans, alone=False):
-        """Documents by record; None when the batch has to be split; an object that fails alone gets the reason."""
+        """Post these plans in a savepoint.
+
+        :param alone: True for a single object: if it fails, its row gets the reason
+        :return: {row: document}; None when the batch has to be split; {} for a single object that failed
+        """
         if not plans:
             return {}
         try:

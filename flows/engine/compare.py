@@ -11,14 +11,17 @@ _logger = logging.getLogger(__name__)
 
 
 class RampFlowCompare(models.AbstractModel):
-    """Compare what Odoo wants Ramp to have with what was sent, and make a job of each difference."""
+    """Compare what Ramp should have, according to Odoo, with what was sent. Make a job of each difference."""
 
     _name = 'ramp.flow.compare'
     _description = 'Ramp Flow: compare Odoo with what was sent'
 
     def _compare_due_rows(self, connection, run, after):
-        """Compare the next due rows with Odoo: those that are in line are settled, the others are returned as jobs,
-        with the place to go on from (None: that was all)."""
+        """Compare the next due rows with Odoo. Settle those that agree, and return the others as jobs.
+
+        :param after: id of the last row that was compared, 0 at the start
+        :return: (jobs, id of the row to continue after or None at the end)
+        """
         rows = self.env['ramp.record']._take_dirty(connection, self._flow, self._rows_at_once, after)
         jobs, settled = [], []
         for job in self._make_push_jobs(connection, rows):
@@ -33,7 +36,7 @@ class RampFlowCompare(models.AbstractModel):
         return jobs, rows[-1].id if len(rows) == self._rows_at_once else None
 
     def _differs_from_remote(self, job):
-        """Whether Ramp has to be asked or told; otherwise the job gets its final state here."""
+        """Return whether Ramp has to be asked or changed. If not, give the job its final state."""
         if job.blocked:
             return False
         if job.uncertain:
@@ -45,7 +48,7 @@ class RampFlowCompare(models.AbstractModel):
         return job.state == 'pending'
 
     def _make_push_jobs(self, connection, rows):
-        """A job for each row, in a constant number of queries."""
+        """Yield a job for each row, with a constant number of queries."""
         Model = self.env[self._model].with_context(active_test=False)
         ids = rows.mapped('res_id')
         existing = {record.id: record for record in Model.search([('id', 'in', ids)])}
@@ -91,8 +94,10 @@ class RampFlowCompare(models.AbstractModel):
             yield job
 
     def _explain_undecided(self, error, record, undone=False):
-        """The `Held` of a record of which Odoo could not decide what to send; raises what is not that record's own
-        fault.
+        """Return a `Held` for a record for which Odoo could not decide what to send.
+
+        :param undone: whether a savepoint was rolled back
+        :raise Exception: the error itself, where the record is not its cause
         """
         if not is_of_object(error, undone):
             raise error
@@ -107,8 +112,9 @@ class RampFlowCompare(models.AbstractModel):
         )
 
     def _get_desired_values_safely(self, connection, records):
-        """See `_get_desired_values`: of all together, or, where one stops the others, of each by itself; that one is
-        held with the reason.
+        """Return `_get_desired_values` of all records together, or one by one where one of them stops the others.
+
+        A record that fails alone is put on hold with the reason.
         """
         try:
             with self.env.cr.savepoint():
@@ -126,9 +132,12 @@ class RampFlowCompare(models.AbstractModel):
         }
 
     def _offered_elsewhere(self, connection, rows):
-        """Records that another connection to the same Ramp business offers already: {record id: its name}.
+        """Return the records that another connection to the same Ramp business offers already.
 
-        Companies that share a Ramp business share one list of accounts there; the oldest connection speaks for all.
+        Companies that share a Ramp business share one list of accounts there. The oldest connection offers them for
+        all.
+
+        :return: {record id: name of that connection}
         """
         found = {}
         for other in self._find_owning_connection(connection):
@@ -138,7 +147,10 @@ class RampFlowCompare(models.AbstractModel):
 
     @api.model
     def _rows_of_business_domain(self, connection):
-        """Domain of the rows of all connections to a Ramp business: what one of them offers, Ramp has for all."""
+        """Return the domain of the rows of all connections to a Ramp business.
+
+        What one of these connections offers, Ramp has for all of them.
+        """
         return Domain('connection_id.accounting_connection_id', '=', connection.accounting_connection_id)
 
     def _find_owning_connection(self, connection):
@@ -152,7 +164,7 @@ class RampFlowCompare(models.AbstractModel):
         )
 
     def _store_push_results(self, run, jobs, sent=True):
-        """Write down what became of jobs."""
+        """Store the results of jobs on their rows, and count them in the run."""
         self.env['ramp.record']._store_sent(
             [
                 {

@@ -19,30 +19,35 @@ from .flow import is_of_object
 
 _logger = logging.getLogger(__name__)
 
-BURNT_KEYS = 2  # tries with a new key, at once, after Ramp burnt one without doing the work
-REPORTS_PER_RUN = 100  # batches of reasons told to Ramp
+# Immediate tries with a new key, after a request that failed used up the old one in Ramp.
+BURNT_KEYS = 2
+REPORTS_PER_RUN = 100  # batches of reasons that a run reports to Ramp
 
 
 class RampFlowConfirm(models.AbstractModel):
-    """Tell Ramp what became of its objects: that they are booked, or why not.
+    """Report the outcome of objects to Ramp: posted, or why not.
 
-    A batch is confirmed under a key that was committed with its documents, so that a confirmation sent twice is
-    noticed.
+    A batch is confirmed under a sync key that was committed with its documents. So Ramp notices a confirmation that is
+    sent twice.
     """
 
     _name = 'ramp.flow.confirm'
     _description = 'Ramp Flow: confirm to Ramp'
 
-    _sync_type = None  # of POST /accounting/syncs; None: Ramp does not want to hear of these
+    # `sync_type` of POST /accounting/syncs. None: Ramp takes no confirmation of these objects.
+    _sync_type = None
 
-    # ------------------------------------------------------------------ what a flow says
+    # ------------------------------------------------------------------ hooks of a flow
 
     def _make_sync_item(self, record):
-        """What Ramp is told of one booked object."""
+        """Return what is sent to Ramp to confirm one posted object."""
         return {'id': record.ramp_id, 'reference_id': self._get_odoo_reference(record)}
 
     def _get_odoo_reference(self, record):
-        """Our id of the outcome, as Ramp stores it. Must not change: it is part of a confirmation's identity."""
+        """Return Odoo's id of the outcome, which Ramp stores.
+
+        It must not change, because it is part of the identity of a confirmation.
+        """
         return f'{record.res_model},{record.res_id}'
 
     # ------------------------------------------------------------------ confirming
@@ -53,12 +58,15 @@ class RampFlowConfirm(models.AbstractModel):
         return result
 
     def _new_sync_key(self, records):
-        """Idempotency key of a confirmation: derived from the objects and the attempt, never from chance or time."""
+        """Return the idempotency key of a confirmation.
+
+        The key is derived from the objects and the attempt, never from chance or time.
+        """
         content = canonical_json([self._sync_type, sorted((record.ramp_id, record.sync_attempt) for record in records)])
         return _make_idempotency_key(content)
 
     def _confirm_earlier_batches(self, connection, run, client):
-        """Confirm what former runs booked, and tell the reasons that Ramp has not heard."""
+        """Confirm what earlier runs posted, and report the reasons that Ramp does not have yet."""
         tried = []
         while self._sync_type:
             key = self._transaction(self.env['ramp.record']._next_unconfirmed, connection, self._flow, tried)
@@ -70,7 +78,10 @@ class RampFlowConfirm(models.AbstractModel):
         self._report_hold_reasons(connection, client)
 
     def _try_with_ramp(self, work, *args):
-        """A transaction that talks to Ramp. Returns False when Ramp does not take it: the next run goes on from there."""
+        """Run a transaction that sends something to Ramp.
+
+        :return: False when Ramp does not accept it; the next run continues from there
+        """
         try:
             self._transaction(work, *args)
         except RampError as error:
@@ -80,12 +91,13 @@ class RampFlowConfirm(models.AbstractModel):
             if work == self._confirm_booked_batch and not isinstance(error, RampOutOfTime):
                 memory['untold'] = str(error)
             if isinstance(error, (RampAuthError, RampScopeError)):
-                memory['forbidden'] = error  # a person has to allow it: what can be booked is, and then the run says so
+                # A person has to grant the access. The run posts what it can, and shows this error at its end.
+                memory['forbidden'] = error
             return False
         return True
 
     def _confirm_booked_batch(self, connection, run, client, key):
-        """Tell Ramp the outcome of a batch that is committed, and note that it was accepted."""
+        """Confirm a committed batch to Ramp, and store that Ramp accepted it."""
         Record = self.env['ramp.record']
         records = Record._take_batch(connection, self._flow, key)
         if not records:
@@ -116,12 +128,12 @@ class RampFlowConfirm(models.AbstractModel):
                 idempotent=True,
             )
         except RampIdempotencyReused:
-            # A crash between Ramp's answer and our commit, or a key burnt by a request that failed: ask Ramp which.
+            # Either a crash came between Ramp's answer and our commit, or a failed request used up the key. Ask Ramp.
             self._confirm_by_asking_ramp(run, client, records)
             return
         except (RampValidationError, RampNotFound) as error:
             if isinstance(error, RampNotFound) and not error.code:
-                raise  # the page of a proxy, not Ramp's word about these objects
+                raise  # a 404 without a code is a proxy's page; Ramp said nothing about these objects
             if len(records) == 1:
                 self._confirm_by_asking_ramp(run, client, records, error)
                 return
@@ -131,7 +143,7 @@ class RampFlowConfirm(models.AbstractModel):
         run.confirmed += len(records)
 
     def _confirm_one_by_one(self, connection, run, client, records):
-        """One object spoils the batch: each gets a key of its own, so that only that one stays behind."""
+        """Give each object of a refused batch a key of its own, so that only the bad one stays unconfirmed."""
         for record in records:
             record.sync_attempt += 1
             record.sync_key = self._new_sync_key(record)
@@ -141,7 +153,10 @@ class RampFlowConfirm(models.AbstractModel):
             self._transaction(self._confirm_booked_batch, connection, run, client, single)
 
     def _confirm_by_asking_ramp(self, run, client, records, refusal=None):
-        """Compare with what Ramp says of each object; what it does not have as synced is sent again under a new key."""
+        """Ask Ramp for the state of each object. Prepare a new key for those that are not synced there.
+
+        :param refusal: the error with which Ramp refused the confirmation, or None
+        """
         again = records.browse()
         for record in records:
             try:
@@ -170,7 +185,7 @@ class RampFlowConfirm(models.AbstractModel):
             self.env.context.get('ramp_memory', {})['untold'] = record.error_message
 
     def _report_hold_reasons(self, connection, client, ids=None):
-        """Tell Ramp why objects are held, in the words of the error inbox, once for each reason."""
+        """Report to Ramp why objects are on hold, once for each reason, in the words of the error inbox."""
         if not self._sync_type:
             return
         for _batch in range(REPORTS_PER_RUN):
@@ -181,14 +196,18 @@ class RampFlowConfirm(models.AbstractModel):
                 break
 
     def _forget_reported_reasons(self, records):
-        """Another reason than the one that Ramp shows is told. Should nobody hear what came of that, the former one is
-        told again, too.
+        """Forget the reasons that Ramp shows, before other ones are reported.
+
+        If the outcome of that report is unknown, the earlier reason may have to be reported again.
         """
         records.reported_hash = False
 
     def _report_reasons_batch(self, client, records):
-        """One call for all; where Ramp refuses it, one for each, and what it does not want to hear is only logged."""
-        # Another worker that reports the same at this moment sends the same key, and Ramp refuses the second.
+        """Report the reasons in one call. If Ramp refuses it, send one call for each object.
+
+        A reason that Ramp refuses even then is only logged.
+        """
+        # Another worker that reports the same at this moment sends the same key. Ramp refuses the second request.
         failures = [{'id': record.ramp_id, 'error': {'message': record.error_message}} for record in records]
         content = canonical_json(
             [self._sync_type, failures, [(record.sync_attempt, record.reports) for record in records]]
@@ -207,7 +226,7 @@ class RampFlowConfirm(models.AbstractModel):
             _logger.debug('Ramp was told these reasons before; the crash came before that could be noted')
         except (RampValidationError, RampNotFound) as error:
             if isinstance(error, RampNotFound) and not error.code:
-                raise  # the page of a proxy, not Ramp's word about these objects
+                raise  # a 404 without a code is a proxy's page; Ramp said nothing about these objects
             if len(records) > 1:
                 for record in records:
                     self._report_reasons_batch(client, record)
@@ -217,5 +236,5 @@ class RampFlowConfirm(models.AbstractModel):
 
 
 def _make_idempotency_key(content):
-    """An idempotency key (uuid) of a text: equal contents have equal keys, in whichever process."""
+    """Return an idempotency key (uuid) of a text. Equal texts have equal keys in every process."""
     return str(uuid.UUID(hashlib.sha256(content.encode('utf-8', 'surrogatepass')).hexdigest()[:32]))

@@ -21,19 +21,21 @@ from .flow import is_of_object
 
 _logger = logging.getLogger(__name__)
 
-MAX_BYTES = 25 * 2**20  # of a file
-MAX_PIXELS = 50_000_000  # of a picture: as many as Odoo takes of one (odoo.tools.image); 48 KB can be 400 million
-MAX_HELD = 4 * MAX_BYTES  # of files in memory; a row that goes beyond it is the last of its batch
+MAX_BYTES = 25 * 2**20  # largest file that is fetched
+# Most pixels of an image, the limit of Odoo (odoo.tools.image). A file of 48 KB can hold 400 million pixels.
+MAX_PIXELS = 50_000_000
+# Bytes of files kept in memory. A row that exceeds the limit is the last one of its batch.
+MAX_HELD = 4 * MAX_BYTES
 TYPES = ('application/pdf', 'image/png', 'image/jpeg', 'image/gif', 'image/webp', 'image/heic')
-SILENCE = 3  # times in a row that nobody answered at all
+SILENCE = 3  # requests in a row without any answer, after which no more are sent
 
 
 @dataclasses.dataclass(frozen=True)
 class Fetched:
-    """What came of asking for the files of a row.
+    """The result of fetching the files of a row.
 
-    version: the row's hash when it was asked for; files: each a `Download`, or the error that came instead of it; one
-    error where it is not even known which files there are.
+    version: hash of the row's payload at the time of the request files: for each file a `Download` or the error; a
+    single error where the list of files could not be read
     """
 
     version: str
@@ -57,15 +59,15 @@ class Fetched:
 
 
 class RampFlowFile(models.AbstractModel):
-    """Files of objects that are booked, attached to their documents.
+    """Attach the files of posted objects to their documents.
 
-    Its rows are not listed from Ramp: the flow that books an object makes them, in the same transaction (`_enqueue_*`).
-    So a file that cannot be had now delays nothing, is tried again, and is attached once:
+    Ramp has no list of these rows. The flow that posts an object makes them in the same transaction (`_enqueue_*`). So
+    a file that cannot be fetched now delays nothing. It is tried again, and attached once:
 
-        take rows whose documents are there -> COMMIT -> ask Ramp for links, fetch -> attachments + rows -> COMMIT
+        take rows whose documents exist -> COMMIT -> ask Ramp for links, fetch -> attachments + rows -> COMMIT
 
-    Links are pre-signed and short-lived, so they are asked for at that moment and kept nowhere. A row remembers what it
-    attached to which document (`noted`): a file that somebody deleted from its document afterwards is not brought back.
+    Links are pre-signed and short-lived. So they are requested when they are needed, and not stored. A row notes what
+    it attached to which document (`noted`). A file that somebody deleted from its document is not attached again.
     """
 
     _name = 'ramp.flow.file'
@@ -73,31 +75,37 @@ class RampFlowFile(models.AbstractModel):
     _description = 'Ramp Flow: files'
 
     _batch_size = 20  # rows whose files are attached together
-    _parent_flows = ()  # the flows whose objects have such files
+    _parent_flows = ()  # flows whose objects have these files
     _types = TYPES
 
-    # ------------------------------------------------------------------ what a flow says
+    # ------------------------------------------------------------------ hooks of a flow
 
     def _fetch_file_links(self, connection, client, ramp_id):
-        """Ask Ramp for the links of a row's files. Raises `RampError` or `PayloadError`."""
+        """Return the links to a row's files, fetched from Ramp.
+
+        :raise RampError, PayloadError: when Ramp does not answer, or its answer cannot be read
+        """
         raise NotImplementedError
 
     def _reason_object_gone(self):
-        """The sentence for a row that Ramp does not have."""
+        """Return the reason for a row whose object Ramp no longer has."""
         raise NotImplementedError
 
     def _reason_no_files(self):
-        """The sentence for a row for which Ramp names no file (any more)."""
+        """Return the reason for a row for which Ramp has no file (any more)."""
         return self.env._('Ramp has no file of it any more.')
 
     def _reason_unreadable_files(self, error):
-        """The sentence for a row that Ramp explains in a way nobody understands."""
+        """Return the reason for a row whose list of files cannot be read."""
         raise NotImplementedError
 
     # ------------------------------------------------------------------ rows
 
     def _find_parent_rows(self, connection, ids):
-        """The ledger's rows of the objects that files belong to, by Ramp id."""
+        """Return the ledger rows of the objects to which the files belong.
+
+        :return: {Ramp id: row}
+        """
         parents = {}
         for record in (
             self.env['ramp.record'].search_fetch(
@@ -108,14 +116,17 @@ class RampFlowFile(models.AbstractModel):
             if ids
             else ()
         ):
-            parents.setdefault(record.ramp_id, record)  # the first is the object itself; its payment has the same id
+            # The row of the object is the first. The row of its payment has the same Ramp id.
+            parents.setdefault(record.ramp_id, record)
         return parents
 
     def _find_booked_documents(self, connection, ids):
-        """{Ramp id of an object: the documents that the ledger says it was booked as}, in a constant number of queries.
+        """Return the documents of posted objects, in a constant number of queries.
 
-        The attachment of the first one is the row's document. What a document itself says of Ramp is for people to
+        The ledger decides which documents these are. What a document itself shows about Ramp is only for people to
         read.
+
+        :return: {Ramp id of the object: documents}; the attachment of the first document becomes the row's document
         """
         rows = (
             self.env['ramp.record'].search_fetch(
@@ -140,19 +151,18 @@ class RampFlowFile(models.AbstractModel):
         return targets
 
     def _list_file_documents(self, move):
-        """The documents that get the files of what was booked as this entry."""
+        """Return the documents that get the files of the object with this entry."""
         return [move]
 
     def _enqueue_file_rows(self, connection, rows, updates):
-        """Put rows into the ledger, in the transaction that books their objects.
+        """Store rows for files in the ledger, in the transaction that posts their objects.
 
         :param updates: whether a row whose hash changed is due again although its files are attached
         """
         if not rows:
             return
-        # Whoever books an object says this once: it waits for a worker that has the row, instead of leaving the row as
-        # it is.
-        # `ready` False: Ramp is never told of files, so a row that is in order stays so.
+        # `wait`: a posting enqueues its files only once, so it waits for a worker that holds the row.
+        # `ready` False: files are never reported to Ramp, so a settled row stays settled.
         self.env['ramp.record']._upsert_page(
             connection,
             self._flow,
@@ -164,7 +174,7 @@ class RampFlowFile(models.AbstractModel):
         self._trigger()
 
     def _skip_rows_without_documents(self, connection, records):
-        """Rows of objects that are not booked: yet, or at all."""
+        """Let rows wait whose objects are not posted yet. Ignore rows whose objects get no document."""
         parents = self._find_parent_rows(connection, records.mapped('parent_ramp_id'))
         for record in records:
             parent = parents.get(record.parent_ramp_id)
@@ -179,7 +189,7 @@ class RampFlowFile(models.AbstractModel):
         client = connection._run_client()
         after = 0
         while True:
-            # no lock and no transaction is held while files are fetched
+            # No lock and no transaction is held while files are fetched.
             after, todo = self._transaction(self._find_due_file_rows, connection, after)
             if not after:
                 break
@@ -202,14 +212,15 @@ class RampFlowFile(models.AbstractModel):
             if is_over:
                 raise is_over
             if silence == SILENCE:
-                raise answer.files[0]  # Ramp is not there: no use in asking for the others now
+                raise answer.files[0]  # Ramp does not answer, so asking for the other rows is useless now
             if not self.env['ir.cron']._commit_progress(len(fetched)):
                 self._trigger()
                 break
 
     def _find_due_file_rows(self, connection, after):
-        """Rows that are due and can be attached, as (the last id looked at, [(id, Ramp id, hash)]); the last id is
-        False at the end.
+        """Return the due rows whose files can be attached.
+
+        :return: (id of the last row that was looked at or False at the end, [(row id, Ramp id, hash)])
         """
         records = self.env['ramp.record']._take_due_rows(
             connection, self._flow, self._batch_size, after=after, updates=True
@@ -220,7 +231,10 @@ class RampFlowFile(models.AbstractModel):
         return records[-1:].id, [(record.id, record.ramp_id, record.payload_hash) for record in ready]
 
     def _fetch_row_files(self, connection, client, ramp_id):
-        """The files of a row, see `Fetched`. Raises when the credentials are refused, or the run's time is up."""
+        """Return the files of a row, as in `Fetched.files`.
+
+        :raise RampAuthError, RampOutOfTime: when Ramp refuses the credentials, or the run's time is up
+        """
         try:
             links = self._fetch_file_links(connection, client, ramp_id)
         except (RampAuthError, RampOutOfTime):
@@ -247,14 +261,14 @@ class RampFlowFile(models.AbstractModel):
                     _logger.exception('Ramp flow %s could not fetch a file of %s', self._flow, ramp_id)
                     file = RampFileError(type(error).__name__)
                 silence = silence + 1 if isinstance(file, RampConnectionError) else 0
-            files.append(
-                file
-            )  # where the files are kept nobody answers: the error of the last one stands for the others
+            # When the file server is silent, the error of the last request stands for the other files.
+            files.append(file)
         return files
 
     def _attach_fetched_files(self, connection, run, fetched):
-        """Attach what was fetched, to rows that no other worker has finished meanwhile and from which nothing new is
-        expected.
+        """Attach the fetched files to their rows.
+
+        Rows that another worker finished meanwhile are left out, and rows whose hash changed since.
         """
         records = (
             self.env['ramp.record']
@@ -303,11 +317,14 @@ class RampFlowFile(models.AbstractModel):
         )
 
     def _skip_file_row(self, connection, record):
-        """Ramp names no file of a row."""
+        """Ignore a row for which Ramp has no file."""
         return record._ignore_by_rule(self._reason_no_files())
 
     def _explain_file_failure(self, record, fetched):
-        """Say which files are missing and why: what a person has to settle holds, what passes by itself is tried again."""
+        """Store on a row which files are missing, and why.
+
+        A file that needs a person puts the row on hold. A failure that passes by itself is retried.
+        """
         reasons, verdicts = [], set()
         for number, error in fetched.bad:
             if isinstance(error, RampNotFound):

@@ -20,29 +20,31 @@ from ...ramp_api import RampError, RampNotFound, RampOutOfTime, RampProtocolErro
 _logger = logging.getLogger(__name__)
 
 CONCURRENCY_TRIES = 8
-# Of the time after which Odoo ends a worker for jobs. It counts from when the worker went to sleep, up to 70 of 120
-# seconds before it
-# began, and several jobs share it.
+# Share of Odoo's time limit for job workers that one job may use. The limit counts from the moment when the worker went
+# to sleep, up to 70 of 120 seconds before it began. Several jobs share it.
 PART_OF_LIMIT = 1 / 3
-PART_OF_ROUND = 3 / 4  # where it is known when the worker began: so far, all jobs together
-LEAST_JOB = 15  # seconds that a job has in any case: else it would never get anything done
-LONGEST_JOB = 300  # seconds, where Odoo ends no worker
-# What a database or a machine is in trouble with, whatever is done at that moment
-SHARED_CLASSES = ('08', '53', '57', '58')  # of SQLSTATE: connection, resources, operator, system
+# Share of the limit that all jobs of a round may use together, where the start of the round is known.
+PART_OF_ROUND = 3 / 4
+LEAST_JOB = 15  # seconds that a job gets in any case, so that it gets something done
+LONGEST_JOB = 300  # seconds, where Odoo has no time limit for workers
+# Errors of the database or the machine that do not depend on the work at hand.
+SHARED_CLASSES = ('08', '53', '57', '58')  # classes of SQLSTATE: connection, resources, operator, system
 DISK_FULL = '53100'
 FULL = {errno.ENOSPC, errno.EDQUOT}
 SHARED_ERRNOS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EMFILE, errno.ENFILE}
 
 
 def is_of_object(error, undone=False):
-    """Whether an exception stays with the object that was worked on when it was raised: then only that one is held.
+    """Return whether an exception concerns only the object that was being processed. Then only that object is held.
 
-    That is the rule, whatever the exception is: nobody knows beforehand what an odd object, a library that reads it, or
-    another module raises. It is not the object's when another transaction was in the way (all is done again), when the
-    database or the machine is in trouble, when Ramp could not be asked, or when the process is to end.
+    By default every exception does, as nobody can foresee what an odd object, a library or another module raises. The
+    exceptions are:
 
-    :param undone: whether a savepoint was rolled back: without one, a transaction in which a statement failed takes no
-        other
+    - another transaction was in the way, so the work is repeated - the database or the machine is in trouble - Ramp
+    could not be asked - the process is to end
+
+    :param undone: whether a savepoint was rolled back. Without a savepoint, a transaction in which a statement failed
+        accepts no other statement.
     """
     if not isinstance(error, Exception) or isinstance(
         error, (*PG_CONCURRENCY_EXCEPTIONS_TO_RETRY, ConcurrencyError, RampError)
@@ -54,9 +56,9 @@ def is_of_object(error, undone=False):
 
 
 class Held(Exception):
-    """A person has to settle something first; the text says what, for an accountant and for Ramp's export errors.
+    """A person has to settle something first. The text says what, for an accountant and for Ramp's export errors.
 
-    :param move: the document in Odoo that is in the way, if one is
+    :param move: the document in Odoo that prevents the posting, if there is one
     """
 
     def __init__(self, text, move=None):
@@ -65,78 +67,82 @@ class Held(Exception):
 
 
 class Waiting(Exception):
-    """Ramp is not finished with the object; nothing is wrong."""
+    """Ramp has not finished the object yet. Nothing is wrong."""
 
 
 class Behind(Exception):
-    """Another object of the same batch has to be booked first; then it is looked at again."""
+    """Another object of the same batch has to be posted first. Then this one is planned again."""
 
 
 class Skipped(Exception):
-    """A rule leaves the object out of the books; the text says which."""
+    """A rule keeps the object out of the books. The text names the rule."""
 
 
 class RampFlow(models.AbstractModel):
-    """What every flow has, in whichever direction: a name, a job, a place in the order, and safe transactions.
+    """Base of all flows in both directions: name, job, order and safe transactions.
 
-    A flow is one file in this folder: an abstract model `ramp.flow.<flow>` that inherits `ramp.flow.pull`
-    (or `ramp.flow.push`) and says only what is particular to its kind of object.
+    A flow is an abstract model `ramp.flow.<flow>` in a file of its own. It inherits `ramp.flow.pull` or
+    `ramp.flow.push`, and contains only what is particular to its kind of object.
     """
 
     _name = 'ramp.flow'
     _description = 'Ramp Flow'
 
-    _flow = None  # technical name, as in ramp.record.flow and in the job's XML id cron_<flow>
+    _flow = None  # technical name, used in ramp.record.flow and in the job's XML id cron_<flow>
     _flow_sequence = 100
-    _endpoint = None  # path of the list in Ramp; an object's own path is below it
-    _sends = False  # whether it goes from Odoo to Ramp
-    _events = ()  # types of Ramp's events that wake the job: it asks Ramp what there is, as it does without them
+    _endpoint = None  # path of the list in Ramp; the path of an object is below it
+    _sends = False  # whether the flow goes from Odoo to Ramp
+    # Types of Ramp's events that trigger the job. The job then reads Ramp as it does without events.
+    _events = ()
 
     @api.model
     def _get_flow_label(self):
-        """The flow's name for a person."""
+        """Return the flow's name for a user."""
         return self._flow
 
     @api.model
     def _is_enabled_for(self, connection):
-        """Whether the connection wants this flow to run."""
+        """Return whether the flow is enabled on the connection."""
         return True
 
     @api.model
     def _get_ramp_page_path(self, record):
-        """Path of the object's page in Ramp's web application, or None."""
+        """Return the path of the object's page in Ramp's web application, or None."""
         return
 
     @api.model
     def _get_cron_job(self):
-        """The flow's job; an empty recordset for a flow whose rows another one makes and works on."""
+        """Return the flow's job. It is empty for a flow whose rows another flow makes and processes."""
         return self.env['ir.cron'].browse(self._get_cron_id() or ())
 
     @api.model
     def _get_cron_id(self):
-        """Id of the flow's job, or False: without a query, once it was asked for."""
+        """Return the id of the flow's job, or False. Odoo caches it, so only the first call makes a query."""
         return self.env['ir.model.data']._xmlid_to_res_id(f'ramp_connector.cron_{self._flow}', raise_if_not_found=False)
 
     @api.model
     def _trigger(self):
-        """Let the flow's job run soon; takes effect when the caller's transaction is committed."""
-        # anybody's action may make work for the job; the job itself decides what it does
+        """Schedule the flow's job to run soon. This takes effect when the caller's transaction commits."""
+        # sudo: any user's action may create work for the job. The job itself decides what it does.
         cron = self._get_cron_job()
         if cron:
             cron.sudo()._trigger()
 
     @api.model
     def _cron_run(self):
-        """Entry point of the job: one run for each connected connection; one that fails does not stop the others."""
+        """Run the flow for each connected connection, as the entry point of the job.
+
+        A connection that fails does not stop the others.
+        """
         deadline = time.monotonic() + self._get_job_seconds()
         for number, connection in enumerate(
             self._order_by_last_run(self.env['ramp.connection'].search([('state', '=', 'connected')]))
         ):
             if number and time.monotonic() + LEAST_JOB > deadline:
-                self._trigger()  # the others have their turn in the next call
+                self._trigger()  # the next call runs the other connections
                 return
             connection = connection.with_context(
-                ramp_memory={},  # what one run has asked already
+                ramp_memory={},  # what this run has already read from Ramp
                 ramp_deadline=deadline,
             )
             zone, company = connection._time_zone(), connection.company_id
@@ -148,19 +154,22 @@ class RampFlow(models.AbstractModel):
 
     @api.model
     def _get_job_seconds(self):
-        """How long the job may take in all: then the server would end the process, and what is not committed would be
-        lost.
+        """Return how many seconds the whole job may take.
+
+        After Odoo's time limit the server would end the process, and uncommitted work would be lost.
         """
         limit = config['limit_time_real_cron']
         limit = config['limit_time_real'] if limit < 0 else limit
-        began = getattr(threading.current_thread(), 'start_time', None)  # of the round of jobs, where threads do them
+        # Start of the round of jobs, where threads run the jobs.
+        began = getattr(threading.current_thread(), 'start_time', None)
         if not limit:
             return LONGEST_JOB
         return max(LEAST_JOB, min(limit * PART_OF_LIMIT, limit * PART_OF_ROUND - (time.time() - began if began else 0)))
 
     def _order_by_last_run(self, connections):
-        """Connections in the order in which they had their last runs: a slow Ramp of one does not keep the others from
-        theirs.
+        """Return the connections, the one whose last run is oldest first.
+
+        So one connection with a slow Ramp does not keep the others from their turn.
         """
         if len(connections) < 2:
             return connections
@@ -173,22 +182,24 @@ class RampFlow(models.AbstractModel):
 
     @api.model
     def _get_job_deadline(self):
-        """The moment of `time.monotonic` at which a run has to be over; nothing is begun, and nobody waits, beyond it."""
+        """Return the `time.monotonic` value at which a run has to end. Nothing begins or waits beyond it."""
         return self.env.context.get('ramp_deadline', math.inf)
 
     def _run_for_connection(self, connection):
-        """One run: subclasses say what it consists of, in `_run_connection_work`. Never raises for trouble with Ramp or
-        with an object.
+        """Run the flow for one connection, and return the `ramp.run`.
+
+        A flow defines the work in `_run_connection_work`. Errors of Ramp or of an object are stored on the run, never
+        raised.
         """
         run = self._transaction(self.env['ramp.run']._start_run, connection, self._flow)
         message, memory = False, self.env.context.get('ramp_memory', {})
-        # no commit as long as Ramp answers
+        # As long as Ramp answers, there is nothing to commit.
         memory['reach'] = self._transaction(connection._reach_options) if connection.silent_since else {}
         try:
             connection._check_business(self._transaction)
             self._run_connection_work(connection, run)
         except RampOutOfTime as error:
-            # nothing is wrong: the next run goes on
+            # Nothing is wrong. The next run continues.
             self.env.cr.rollback()
             memory['is_over'] = True
             _logger.info('Ramp flow %s of connection %s: to be continued (%s)', self._flow, connection.id, error)
@@ -208,7 +219,7 @@ class RampFlow(models.AbstractModel):
         return run
 
     def _describe_server_trouble(self, error):
-        """What an error says of the database or the machine, as a sentence with the remedy; None: nothing."""
+        """Return a sentence with the remedy when the database or the machine is in trouble, otherwise None."""
         code = isinstance(error, psycopg2.Error) and error.pgcode or ''
         if code == DISK_FULL:
             return self.env._(
@@ -235,8 +246,8 @@ class RampFlow(models.AbstractModel):
         return None
 
     def _schedule_next_call(self, pause=None):
-        """Let the job go on, after so many seconds."""
-        # see `_trigger`; the transaction is committed by the end of the run
+        """Schedule the job to continue, after a pause in seconds if one is given."""
+        # sudo: see `_trigger`. The end of the run commits the transaction.
         self._get_cron_job().sudo()._trigger(at=self.env.cr.now() + timedelta(seconds=pause) if pause else None)
 
     def _finish_sync_run(self, connection, run, message):
@@ -244,8 +255,8 @@ class RampFlow(models.AbstractModel):
         run._finish_run(message, is_over=memory.get('is_over', False))
         until = connection._note_reach(memory.get('clients', ()))
         if until:
-            self._get_cron_job().sudo()._trigger(at=until)  # see `_trigger`
-        # Several jobs end at the same moment; they are in each other's way only if there is something to say.
+            self._get_cron_job().sudo()._trigger(at=until)  # sudo: see `_trigger`
+        # Several jobs end at the same moment. They write to the connection, and so conflict, only if needed.
         if message or connection.last_error:
             failure = connection._latest_failure()
             if failure != connection.last_error:
@@ -255,16 +266,22 @@ class RampFlow(models.AbstractModel):
         raise NotImplementedError
 
     def _check_seat(self, connection, client):
-        """Once in a run: nothing is sent or booked unless this database holds the accounting integration of the Ramp business."""
+        """Check once in a run that this database holds the accounting integration of the Ramp business.
+
+        Without it, nothing is sent or posted.
+        """
         memory = self.env.context.get('ramp_memory', {})
         if not memory.get('seat'):
             connection._check_own_seat(client)
             memory['seat'] = True
 
     def _fetch_each_object(self, client, ramp_ids):
-        """(Ramp id, payload or None where Ramp has none) of these objects, each asked for when it is wanted.
+        """Yield (Ramp id, payload) of these objects, each fetched when it is needed.
 
-        Without those on which Ramp fails: they delay nothing else, and are asked for again, or listed.
+        Objects for which Ramp answers with an error are left out. They delay nothing, and are fetched or listed again
+        later.
+
+        :return: iterator; the payload is None if Ramp does not have the object
         """
         for ramp_id in ramp_ids:
             payload = None
@@ -275,7 +292,7 @@ class RampFlow(models.AbstractModel):
                     raise RampProtocolError('the answer is no object', method='GET', path=f'{self._endpoint}/{ramp_id}')
             except RampOutOfTime as error:
                 _logger.info('%s', error)
-                return  # what was answered is stored; whatever is asked next ends the run
+                return  # the caller stores what was answered; the next request ends the run
             except (RampProtocolError, RampServerError) as error:
                 _logger.info('%s', error)
                 continue
@@ -283,13 +300,13 @@ class RampFlow(models.AbstractModel):
 
     @api.model
     def _is_job_time_up(self):
-        """Whether the job has had the time that the scheduler gives it; another call goes on."""
+        """Return whether the job has used the time that the scheduler gives it. Another call continues."""
         return time.monotonic() > self.env.context.get('cron_end_time', math.inf)
 
     def _transaction(self, work, *args, processed=0):
-        """Do `work(*args)` and commit it; when another worker was in the way, roll back and do it again.
+        """Run `work(*args)` and commit. If another worker was in the way, roll back and repeat it.
 
-        Only for jobs: nothing that a user's click or another module may call within theirs uses it.
+        Only jobs may use it. Code that runs in the transaction of a user or of another module must not commit.
         """
         for attempt in range(1, CONCURRENCY_TRIES + 1):
             try:

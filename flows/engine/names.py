@@ -1,23 +1,23 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
-"""How names are compared, wherever they are: of vendors, merchants, places, states, and the numbers of invoices."""
+"""Normal forms for comparing names of vendors, merchants, places and states, and invoice numbers."""
 
 import unicodedata
 
 
 def name_key(text):
-    """The one form of a name: Unicode's NFKC, without case, invisible characters and spacing; '' for none.
+    """Return the normal form of a name: Unicode NFKC, without case, invisible characters and extra spaces; '' for none.
 
-    Two systems write one name in different forms: "é" is one character or two, and of full or half width.
+    Two systems may write one name differently: "é" is one character or two, and characters have full or half width.
     """
     if not text:
         return ''
     if not text.isascii():
-        # what looks the same first, as it may fold to something that has another form again
+        # NFKC comes first, and again after folding, as folding may yield a character that NFKC changes.
         text = unicodedata.normalize('NFKC', unicodedata.normalize('NFKC', text).casefold())
         text = ''.join(char for char in text if unicodedata.category(char) != 'Cf')
     return ' '.join(text.casefold().split())
 
 
 def number_key(text):
-    """The one form of the number of an invoice: as of a name, and without any blanks; '' for none."""
+    """Return the normal form of an invoice number: as for names, and without spaces; '' for none."""
     return name_key(text).replace(' ', '')

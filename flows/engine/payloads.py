@@ -3,7 +3,7 @@ import uuid
 
 from ...models.ledger_json import storable_json
 
-MAX_ID = 100  # characters of what is said to be an id
+MAX_ID = 100  # characters kept of an id that may not be one
 
 
 def is_uuid(text):
@@ -14,13 +14,13 @@ def is_uuid(text):
 
 
 def identity_only(payload):
-    """What is kept of an object that is too odd to be kept: which one it is."""
+    """Return what is stored of a payload that cannot be stored as a whole: its id, if it has one."""
     identity = payload.get('id') if isinstance(payload, dict) else None
     return {'id': storable_json(identity)[:MAX_ID]} if isinstance(identity, str) else {}
 
 
 def jsonable(value):
-    """Value objects' dictionaries hold dates and tuples; their text is enough to notice a change."""
+    """Return the value as JSON, with other types such as dates as text. That is enough to notice a change."""
     if isinstance(value, dict):
         return {key: jsonable(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):

@@ -7,23 +7,26 @@ from odoo.tools import split_every
 from ...ramp_api import RampConnectionError, RampError, RampOutOfTime
 from .payloads import is_uuid
 
-LOST_PER_RUN = 200  # rows looked up one by one because Ramp stopped listing them
-# objects asked for one by one before what was answered is stored: kept, should a slow Ramp let the server end the job
+LOST_PER_RUN = 200  # rows that a run fetches one by one because Ramp no longer lists them
+# Objects that are fetched one by one before the answers are stored. So little is lost when the server ends the job
+# because Ramp is slow.
 AT_ONCE = 20
-TOLD_PER_RUN = 50  # booked objects looked up one by one because events named them: more are sooner listed
+# Posted objects named by events that a run fetches one by one. Beyond this, reading the list is faster.
+TOLD_PER_RUN = 50
 
 
 class RampFlowPull(models.AbstractModel):
-    """Ramp -> Odoo: read pages into the ledger, book what is due in batches, confirm what is committed.
+    """Ramp -> Odoo: read pages into the ledger, post due objects in batches, confirm what is committed.
 
         for each page: rows -> COMMIT
         take its rows -> documents + rows -> COMMIT -> confirm to Ramp -> COMMIT
 
-    A crash at any point, then another run, gives the same books: rows are unique, a document commits with its row,
-    and a batch is confirmed under a key that was committed with its documents, so that asking twice is noticed.
+    If a run crashes at any point, the next run leads to the same books. Rows are unique, and a document commits with
+    its row. A batch is confirmed under a sync key that was committed with its documents, so Ramp notices a repeated
+    request.
 
-    This file is the run, and the reading of lists. The other phases have files of their own: store, withhold, book,
-    confirm.
+    This file contains the run and the reading of lists. The other phases are in store.py, withhold.py, book.py and
+    confirm.py.
     """
 
     _name = 'ramp.flow.pull'
@@ -31,30 +34,30 @@ class RampFlowPull(models.AbstractModel):
     _description = 'Ramp Flow: from Ramp to Odoo'
 
     _page_size = 100
-    # in which what is booked is not looked at as a whole again because of an event
+    # Within this time after a full re-read of posted objects, only objects named by events are read again.
     _reread_pause = timedelta(minutes=10)
-    _vague_events = ()  # of `_events`: they name other objects than those of the flow
+    _vague_events = ()  # those of `_events` that name objects of another flow
 
-    # ------------------------------------------------------------------ what a flow says
+    # ------------------------------------------------------------------ hooks of a flow
 
     def _get_list_params(self, connection):
-        """Query of the list: only what is ready to be synced."""
+        """Return the query parameters of the list of what is ready to sync."""
         return {}
 
     @api.model
     def _get_entity_scope(self, connection):
-        """What of a query leaves out the objects of other Ramp entities than the connection's."""
+        """Return the query parameters that leave out objects of other Ramp entities."""
         return {'entity_id': connection.ramp_entity_id} if connection.ramp_entity_id else {}
 
     def _get_ready_listings(self, connection):
-        """Queries of the lists that together hold what is ready: where one does not do."""
+        """Return the query parameters of all lists that together hold what is ready, as one may not be enough."""
         return [self._get_list_params(connection)]
 
     def _get_changed_listings(self, connection, since):
-        """Queries of the lists in which objects that are booked show what Ramp changed since; none: nothing is looked
-        at again.
+        """Return the query parameters of the lists that show what Ramp changed on posted objects.
 
-        :param since: datetime of the last such look, or False
+        :param since: datetime in UTC of the last full re-read, or False
+        :return: list; empty where posted objects are not read again
         """
         return []
 
@@ -67,12 +70,12 @@ class RampFlowPull(models.AbstractModel):
         trouble = None
         try:
             if not self._pull_from_ramp(connection, run, client, started):
-                self._trigger()  # out of time: the job is called again, and goes on
+                self._trigger()  # out of time: the next call continues
                 return
         except RampOutOfTime:
             raise
         except RampError as error:
-            # What is in the ledger already does not have to wait for what could not be read.
+            # What is in the ledger already need not wait for what could not be read.
             self.env.cr.rollback()
             trouble = error
             self._book_all_due(connection, run, client)
@@ -89,11 +92,11 @@ class RampFlowPull(models.AbstractModel):
         return result
 
     def _reopen_on_sync_request(self, connection, run):
-        """Somebody pressed *Sync* in Ramp and waits for the outcome: what failed is tried now, and a reason is told
-        again.
+        """Reopen the rows for which somebody pressed *Sync* in Ramp and waits for the outcome.
 
-        What is ready is booked in every run, asked for or not. Ramp takes a request without an outcome within five
-        minutes for failed.
+        What failed is tried now, and reasons are reported again. What is ready is posted in every run, requested or
+        not. Ramp marks a request as failed when it gets no outcome within five minutes (Ramp's guide to ERP
+        integrations).
         """
         last = any(kind.endswith('.sync_requested') for kind in self._events) and run._last_listed_at(
             connection, self._flow
@@ -112,25 +115,28 @@ class RampFlowPull(models.AbstractModel):
             self._transaction(rows.write, {'next_attempt': False, 'reported_hash': False})
 
     def _is_asked_since(self, connection, moment):
-        """Whether somebody, or an event, asked for the lists after a moment: what called the job went to a run that
-        went on.
+        """Return whether a user or an event asked for the lists after a moment.
+
+        The request triggered the job, but that call only continued an earlier run.
+
+        :param moment: datetime in UTC
         """
         requested = connection.sync_requested_at
         return bool(requested and requested >= moment or self._find_events_since(connection, moment))
 
     def _find_events_since(self, connection, moment):
-        """The events since a moment that wake the flow's job."""
+        """Return the events since a moment (datetime in UTC) that trigger the flow's job."""
         return (
             self.env['ramp.event']
             .sudo()
-            .search_fetch(  # nobody's to read; the job works for the system
+            .search_fetch(  # sudo: no user may read events; the job works for the system
                 [('connection_id', '=', connection.id), ('received_at', '>=', moment), ('type', 'in', self._events)],
                 ['type', 'object_id'],
             )
         )
 
     def _rows_of_events_domain(self, connection, events):
-        """Domain of the rows of the objects that events named."""
+        """Return the domain of the rows of the objects that events named."""
         return [
             ('connection_id', '=', connection.id),
             ('flow', '=', self._flow),
@@ -138,9 +144,10 @@ class RampFlowPull(models.AbstractModel):
         ]
 
     def _pull_from_ramp(self, connection, run, client, started):
-        """Page after page: into the ledger, into the books, confirmed; from where the run before this one stopped.
+        """Read, post and confirm page after page, from where the last run stopped.
 
-        Returns False when the job's time is up.
+        :param started: datetime in UTC
+        :return: False when the job's time is up
         """
         place = run.taken_up or {}
         if not place.get('again'):
@@ -156,17 +163,18 @@ class RampFlowPull(models.AbstractModel):
     # ------------------------------------------------------------------ reading lists
 
     def _get_database_time(self):
-        """The database's time, which all workers share; leaves no transaction open."""
+        """Return the database's time (UTC), which all workers share. No transaction stays open."""
         self.env.cr.execute("SELECT clock_timestamp() AT TIME ZONE 'UTC'")
         moment = self.env.cr.fetchone()[0]
         self.env.cr.rollback()
         return moment
 
     def _read_listed_pages(self, connection, run, client, listings, place, again=False):
-        """Store and settle the pages of lists, from a place on. Returns False when the job's time is up: the place is
-        noted then.
+        """Store and settle the pages of lists, starting at `place`.
 
-        :param again: whether they show what is booked
+        :param place: cursor as of `_iterate_pages_from`
+        :param again: whether the lists show posted objects
+        :return: False when the job's time is up; the cursor is stored then
         """
         try:
             for page, asked, after in self._iterate_pages_from(client, listings, place):
@@ -182,15 +190,15 @@ class RampFlowPull(models.AbstractModel):
                     return False
         except RampOutOfTime:
             self.env.cr.rollback()
-            self._transaction(
-                run._leave_off, {'again': again, **place}
-            )  # what was stored is booked and confirmed from the ledger
+            # The next run posts and confirms from the ledger what was stored.
+            self._transaction(run._leave_off, {'again': again, **place})
             raise
         return True
 
     def _iterate_pages_from(self, client, listings, place):
-        """(page, moment before it was asked for, place after it) of the pages of lists, from a place on, {}: from the
-        first.
+        """Yield (page, moment before the request, cursor after the page) of the pages of lists.
+
+        :param place: cursor to start at; {} starts at the first page
         """
         first, url = place.get('listing', 0), place.get('url')
         for number, params in enumerate(listings[first:], first):
@@ -203,8 +211,9 @@ class RampFlowPull(models.AbstractModel):
             url = None
 
     def _iterate_list_pages(self, client, params, start_url=None):
-        """Each page of a list, with the moment before it was asked for: what is confirmed meanwhile must not count as
-        listed again.
+        """Yield (page, moment before the request) of a list.
+
+        What is confirmed after that moment must not count as listed again.
         """
         pages = client.list_pages(self._endpoint, {'page_size': self._page_size, **params}, start_url)
         while True:
@@ -215,11 +224,12 @@ class RampFlowPull(models.AbstractModel):
             yield page, asked
 
     def _refresh_booked_objects(self, connection, run, client, place):
-        """Look at what was booked before, for what changed in Ramp since. Returns False when the job's time is up.
+        """Read again what was posted, to find what changed in Ramp since.
 
-        Ramp lists an object as ready once; later it tells of a change only who asks.
+        Ramp lists an object as ready once. It shows later changes only on request.
 
-        :param place: where the run before stopped doing so, {}: it did not
+        :param place: cursor at which the last run stopped the re-read; {} if it did not
+        :return: False when the job's time is up
         """
         since = run._last_reread_at(connection, self._flow)
         told = self._changed_by_events(connection, run, since)
@@ -234,13 +244,12 @@ class RampFlowPull(models.AbstractModel):
         return True
 
     def _changed_by_events(self, connection, run, whole):
-        """Ramp ids of the booked objects that events named since the last run, if no more need be looked at; None: look
-        at everything.
+        """Return the Ramp ids of the posted objects that events named since the last run, or None for a full re-read.
 
-        Everything is looked at by the clock, and when somebody asks for it: events make it sooner, and nothing depends
-        on them.
+        A full re-read happens at intervals, and when a user asks for it. Events only make it sooner. Nothing depends on
+        them.
 
-        :param whole: when everything was looked at, datetime or False
+        :param whole: datetime in UTC of the last full re-read, or False
         """
         requested = connection.sync_requested_at
         if not whole or whole <= self.env.cr.now() - self._reread_pause or requested and requested >= whole:
@@ -255,7 +264,7 @@ class RampFlowPull(models.AbstractModel):
         return told.mapped('ramp_id') if len(told) <= TOLD_PER_RUN else None
 
     def _refresh_named_objects(self, connection, run, client, ramp_ids):
-        """Ask for each of these objects, which are in the ledger and few, what Ramp says of it now."""
+        """Fetch these few objects one by one, and store and settle what Ramp has of them now."""
         if not ramp_ids:
             return
         asked = self._get_database_time()
@@ -265,9 +274,10 @@ class RampFlowPull(models.AbstractModel):
         )
 
     def _refresh_unlisted_rows(self, connection, client, started):
-        """Ask for open rows that Ramp did not list: no longer ready, exported by somebody else, or gone.
+        """Fetch the open rows that Ramp did not list: no longer ready, exported by another system, or gone.
 
-        Returns the Ramp ids of those that are ready all the same (they became so while the pages were read).
+        :param started: datetime in UTC since when the lists were read
+        :return: Ramp ids of those that are ready after all, as they became ready while the pages were read
         """
         lost = {
             record.ramp_id: record.id
@@ -283,34 +293,34 @@ class RampFlowPull(models.AbstractModel):
         return ready
 
     def _fetch_in_parts(self, client, ramp_ids):
-        """(moment before they were asked for, {Ramp id: payload, None where Ramp has none}) of some at once, until the
-        job's time is up.
+        """Yield (moment before the request, {Ramp id: payload or None if Ramp has none}) in parts, until time is up.
 
-        What is answered is to be stored before the next are asked for.
+        The caller has to store each part before it takes the next one.
         """
         for part in split_every(AT_ONCE, ramp_ids):
             asked = self._get_database_time()
-            answers = {
-                ramp_id: None for ramp_id in part if not is_uuid(ramp_id)
-            }  # nobody can ask for what could not even be read
+            # An unreadable payload has no real id, so Ramp cannot be asked for it.
+            answers = {ramp_id: None for ramp_id in part if not is_uuid(ramp_id)}
             answers.update(self._fetch_each_object(client, [ramp_id for ramp_id in part if ramp_id not in answers]))
             yield asked, answers
             if self._is_job_time_up():
                 break
 
     def _get_nightly_listings(self, connection, since):
-        """Queries of the lists of all objects since a moment, whatever Ramp offers of them; none: nothing but what it
-        offers counts.
+        """Return the query parameters of the lists of all objects since a moment, ready or not.
 
-        :param since: as Ramp's filters want it
+        :param since: moment in the form of Ramp's filters
+        :return: list; empty where only objects that Ramp offers matter
         """
         return []
 
     def _store_snapshot_of_lists(self, connection, client, listings, place=None):
-        """Read lists whatever Ramp offers of them: what is not booked counts, too, in what Ramp says is owed. Commits.
+        """Read lists of all objects, ready or not, and store them. Commits.
 
-        :param place: where to go on, {}: at the start. Without it the job's time does not matter.
-        :return: where it stopped, as the time was up; None: nowhere
+        Objects that are not posted count, too, in the amount owed according to Ramp.
+
+        :param place: cursor to start at, {} at the first page; None ignores the job's time
+        :return: cursor at which it stopped because the time was up, otherwise None
         """
         reached = place or {}
         try:
@@ -325,11 +335,12 @@ class RampFlowPull(models.AbstractModel):
         return None
 
     def _look_for_vanished_objects(self, connection, client, since, begun):
-        """Ask for what counts in what Ramp says is owed, and was on none of its lists. Commits; the rest is another
-        night's work.
+        """Fetch the objects that count in the amount owed according to Ramp, but were on none of its lists. Commits.
 
-        :param since: from which moment on everything was listed, as Ramp's filters want it
-        :param begun: when the first of the lists was asked for
+        What exceeds the limit of a run is left to the next nights.
+
+        :param since: moment since when everything was listed, in the form of Ramp's filters
+        :param begun: datetime in UTC when the first of the lists was requested
         """
         unseen = {
             record.ramp_id: record.id

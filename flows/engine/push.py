@@ -9,22 +9,22 @@ from odoo.tools import SQL
 
 _logger = logging.getLogger(__name__)
 
-ECHO = timedelta(seconds=5)  # in which Ramp's events tell of what was just sent
-NIGHTLY = timedelta(days=2)  # whatever is older than this, the nightly check has seen
-LOOKS_PER_RUN = 200  # objects that events named
+ECHO = timedelta(seconds=5)  # events within this time after sending are caused by what was sent
+NIGHTLY = timedelta(days=2)  # the nightly check has covered every older event
+LOOKS_PER_RUN = 200  # objects named by events that a run compares
 
 
 class RampFlowPush(models.AbstractModel):
-    """Odoo -> Ramp: bring what Ramp has in line with what Odoo has, and send nothing else.
+    """Odoo -> Ramp: bring Ramp's objects in line with Odoo, and send nothing else.
 
         what changed -> rows pending                                  COMMIT
         rows -> what Ramp should have, compared with what it accepted last
         rows that differ: uncertain                                   COMMIT
         POST (500 at once) or PATCH                                   -> what Ramp has now      COMMIT
 
-    The comparison is of states, not of events: a change that is undone sends nothing, and a crash anywhere is repaired
-    by the next run. A row that is uncertain (something was sent, its outcome was never written down) is asked for
-    before anything is sent again, so that nothing is created twice.
+    The flow compares states, not events. So a change that is undone sends nothing, and the next run repairs a crash at
+    any point. A row is uncertain (in doubt) if something was sent and its outcome was not stored. Ramp is asked for
+    such an object before anything is sent again, so nothing is created twice.
     """
 
     _name = 'ramp.flow.push'
@@ -32,45 +32,59 @@ class RampFlowPush(models.AbstractModel):
     _description = 'Ramp Flow: from Odoo to Ramp'
 
     _sends = True
-    _model = None  # of Odoo
-    _kind = None  # in the remote ids: <database>-<kind>-<id>
-    _endpoint = None  # path of the list and of uploads; an object's own path is below it
-    _remote_keys = ('ramp_id', 'id')  # keys of Ramp's id and of ours in an object of Ramp; None: it has none of ours
-    _upload_key = None  # of the list in an upload and in its answer
-    _upload_size = 500  # Ramp's limit
-    _asked_by_ramp_id = True  # whether Ramp answers the question for one object by its own id
-    _fixed = ()  # keys that Ramp does not change of an object: a new one takes its place
+    _model = None  # model in Odoo
+    _kind = None  # kind in the remote ids <database>-<kind>-<id>
+    _endpoint = None  # path of the list and of uploads; the path of an object is below it
+    # Keys of Ramp's id and of Odoo's id in an object of Ramp. None: the object has no id of Odoo.
+    _remote_keys = ('ramp_id', 'id')
+    _upload_key = None  # key of the list in an upload and in its answer
+    _upload_size = 500  # Ramp's limit (contract 2026-08-01)
+    _asked_by_ramp_id = True  # whether Ramp lets Odoo fetch an object by Ramp's id
+    _fixed = ()  # keys that Ramp cannot change on an object, so a new object replaces it
     _new_id_when_fixed_changes = True
     _can_be_hidden = False  # whether objects of this kind have a visibility in Ramp
-    _by_code = False  # whether an object that was in Ramp before is taken over by its code
+    _by_code = False  # whether an object that was in Ramp before is adopted if it has the same code
     _asked_first = False  # whether Ramp is asked for each object before it is created
-    _switch = None  # the connection's field that wants objects of this kind, where not every Ramp business may use them
+    # Field of the connection that enables this kind, where not every Ramp business may use it.
+    _switch = None
     _rows_at_once = 2000
 
-    # ------------------------------------------------------------------ what a flow says
+    # ------------------------------------------------------------------ hooks of a flow
 
     def _get_wanted_domain(self, connection):
-        """Domain of the records of `_model` that this connection offers."""
+        """Return the domain of the records of `_model` that this connection offers."""
         raise NotImplementedError
 
     def _get_desired_values(self, connection, records):
-        """Map each record's id to the dictionary Ramp should have of it, or to a `Waiting` or `Held`."""
+        """Return the values that Ramp should have of each record.
+
+        :return: {record id: dict of values, or a `Waiting` or `Held`}
+        """
         raise NotImplementedError
 
     def _read_remote_object(self, payload, query):
-        """A `Remote` from an object as Ramp answers it; `query`: of the list it was in."""
+        """Return a `Remote` of an object as Ramp answers it.
+
+        :param query: query parameters of the list that contained the object
+        """
         raise NotImplementedError
 
     def _make_upload_item(self, job):
-        """An object as it is uploaded."""
+        """Return an object in the form of an upload."""
         raise NotImplementedError
 
     def _update_remote_object(self, client, job, changes):
-        """Make Ramp's object have these values (also `offered`: show it again). May raise `Held` or `Waiting`."""
+        """Change the object in Ramp to these values. The key `offered` shows it again.
+
+        :raise Held, Waiting: when the object cannot be changed now
+        """
         raise NotImplementedError
 
     def _make_change_body(self, job, changes, names):
-        """The body of a change: new values, and what shows a hidden or deleted object again."""
+        """Return the body of a change: the new values, and what shows a hidden or deleted object again.
+
+        :param names: keys of `changes` that go into the body
+        """
         body = {name: changes[name] for name in names if name in changes}
         if 'offered' in changes:
             body['visibility'] = 'VISIBLE'
@@ -79,8 +93,9 @@ class RampFlowPush(models.AbstractModel):
         return body
 
     def _deactivate_remote_object(self, client, job):
-        """Take the object from what people can pick: hidden where Ramp can do that, which keeps old codings valid; else
-        deleted.
+        """Remove the object from what people can pick in Ramp.
+
+        It is hidden where Ramp can do that, which keeps old codings valid. Otherwise it is deleted.
         """
         path = f'{self._endpoint}/{job.ramp_id}'
         if self._can_be_hidden:
@@ -89,26 +104,26 @@ class RampFlowPush(models.AbstractModel):
             client.delete(path, {}, idempotent=True)
 
     def _get_upload_group(self, job):
-        """Objects of different groups are not uploaded together."""
+        """Return the upload group of an object. Objects of different groups are uploaded separately."""
         return ''
 
     def _get_list_queries(self, connection, jobs):
-        """The queries of all lists in which these objects may be."""
+        """Return the query parameters of all lists that may contain these objects."""
         return [{}]
 
     def _get_lookup_query(self, job):
-        """The query that finds an object by our id, or None where Ramp has no such filter."""
+        """Return the query parameters that find an object by Odoo's id, or None if Ramp has no such filter."""
         return {'remote_id': job.remote_id}
 
     def _check_before_sending(self, connection, client):
-        """Whatever has to be there in Ramp before objects of this kind can be sent."""
+        """Check or create what has to exist in Ramp before objects of this kind can be sent."""
 
     def _get_display_title(self, record):
-        """What a person knows the record by."""
+        """Return the name by which a person knows the record."""
         return record.display_name
 
     def _reason_not_offered(self, record):
-        """Why a record that exists is not offered, for a person."""
+        """Return the reason, for a person, why an existing record is not offered."""
         if 'active' in record and not record.active:
             return self.env._('Archived in Odoo, so it is not offered in Ramp.')
         return self.env._('The settings of the connection leave it out, so it is not offered in Ramp.')
@@ -128,27 +143,26 @@ class RampFlowPush(models.AbstractModel):
         return f'{self.env["ramp.connection"]._database_identity()}-{self._kind}-'
 
     def _trigger_push_job(self):
-        """Let the scheduler look when this transaction is committed: the job has been triggered."""
+        """Wake the scheduler when this transaction commits, as the job has been triggered."""
         if 'ramp.notify' not in self.env.cr.postcommit.data:
             self.env.cr.postcommit.data['ramp.notify'] = True
-            # whoever saves may wake the scheduler; what runs then is the scheduler's to say
+            # sudo: every user who saves may wake the scheduler. The scheduler decides what runs.
             self.env.cr.postcommit.add(self.env['ir.cron'].sudo()._notifydb)
 
     def _cron_run(self):
         connections = self.env['ramp.connection'].search([('state', '=', 'connected')]).filtered(self._is_enabled_for)
-        # nearly always there is nothing: then no run is begun, and nobody has to look at one
+        # Usually nothing has changed. Then no run is started, and the list of runs stays short.
         return super()._cron_run() if self._transaction(self._collect_changed_records, connections) else None
 
     def _collect_changed_records(self, connections):
-        """Move what the hooks noted into the ledger, together with whatever is wanted and has no row yet.
+        """Mark the changed records in the ledger, and make rows for wanted records that have none.
 
-        Returns whether a run has anything to do.
+        :return: whether a run has anything to do
         """
         Record = self.env['ramp.record']
         changed = self.env['ramp.change']._take_changes(self._flow)
         for connection in connections:
-            # where nothing was sent yet, Ramp may have a chart all the same: of an earlier connection, or of another
-            # system
+            # Ramp may have objects although nothing was sent: from an earlier connection, or from another system.
             first = (
                 self._by_code
                 or self._asked_first
@@ -171,9 +185,9 @@ class RampFlowPush(models.AbstractModel):
         )
 
     def _changed_in_ramp(self, connection):
-        """The rows of objects that events named after they were looked at: somebody changed them in Ramp.
+        """Return the rows of objects that somebody changed in Ramp, according to events since the last look.
 
-        What is told right after Odoo wrote itself is taken for that.
+        An event right after Odoo sent something is taken for an effect of that.
         """
         if not self._events:
             return self.env['ramp.record']
@@ -197,14 +211,17 @@ class RampFlowPush(models.AbstractModel):
         return self.env['ramp.record'].browse(row[0] for row in rows)
 
     def _compare_named_rows(self, connection, rows):
-        """See what somebody changed in Ramp. Here: compare it with Odoo, as after a doubt."""
+        """Check what somebody changed in Ramp. By default, mark the rows in doubt, so they are compared with Odoo."""
         self._transaction(self.env['ramp.record']._mark_dirty, connection, self._flow, rows.mapped('res_id'), True)
 
     # ------------------------------------------------------------------ a run
 
     @contextlib.contextmanager
     def _exclusive_push(self, connection):
-        """Only one process sends a connection's objects of a kind; the lock outlives commits and ends with the process."""
+        """Let only one process send a connection's objects of a kind. Yield whether this process may.
+
+        The lock outlives commits, and ends with the process.
+        """
         lock = SQL('hashtextextended(%s, 0)', f'ramp_connector {self._flow} {connection.id}')
         self.env.cr.execute(SQL('SELECT pg_try_advisory_lock(%s)', lock))
         alone = self.env.cr.fetchone()[0]
@@ -212,7 +229,7 @@ class RampFlowPush(models.AbstractModel):
             yield alone
         finally:
             if alone and not self.env.cr.closed:
-                self.env.cr.rollback()  # whatever failed is not to be kept, and a failed transaction takes no command
+                self.env.cr.rollback()  # discards what failed; a failed transaction accepts no command
                 self.env.cr.execute(SQL('SELECT pg_advisory_unlock(%s)', lock))
 
     def _run_connection_work(self, connection, run):
@@ -227,7 +244,10 @@ class RampFlowPush(models.AbstractModel):
                 self._trigger()
 
     def _send_all_differences(self, connection, run):
-        """Compare, and send what differs, some thousand rows at a time. Returns False when the job's time is up."""
+        """Compare the rows with Odoo in portions, and send the differences.
+
+        :return: False when the job's time is up
+        """
         client, after, backlog = None, 0, {}
         while after is not None:
             jobs, after = self._transaction(self._compare_due_rows, connection, run, after)
@@ -239,9 +259,8 @@ class RampFlowPush(models.AbstractModel):
             if uncertain:
                 self._lookup_before_create(connection, client, uncertain)
                 jobs = [job for job in jobs if self._differs_from_remote(job)]
-                self._transaction(
-                    self._store_push_results, run, uncertain
-                )  # also what is to be sent: the next run need not ask again
+                # Jobs that are still to be sent are stored, too. So the next run need not ask Ramp again.
+                self._transaction(self._store_push_results, run, uncertain)
             if not self._send_push_jobs(connection, run, client, jobs, backlog, last=after is None):
                 return False
         return True

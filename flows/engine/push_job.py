@@ -8,7 +8,7 @@ UNSAID = object()
 
 @dataclasses.dataclass
 class Job:
-    """One row of the ledger on its way to Ramp. `known` and `desired` are dictionaries of the flow's own keys."""
+    """One ledger row on its way to Ramp. `known` and `desired` are dicts with the flow's own keys."""
 
     id: int
     revision: int
@@ -16,22 +16,25 @@ class Job:
     name: str
     remote_id: str
     ramp_id: str | None
-    known: dict | None  # what Ramp has; None: nothing
-    desired: dict | None  # what it should have; None: it is not to be offered
-    uncertain: bool  # `known` may be out of date
-    reason: str | None = None  # why it is not offered
+    known: dict | None  # what Ramp has, or None for nothing
+    desired: dict | None  # what Ramp should have, or None if the object is not to be offered
+    uncertain: bool  # in doubt: `known` may be out of date
+    reason: str | None = None  # why the object is not offered
     state: str = 'pending'
     error: str | None = None
-    blocked: bool = False  # by something else that has to be settled first: `state` and `error` say what
-    key: str | None = None  # of the request that creates it, where Ramp wants one
-    troubled: bool = False  # Ramp failed on it in the run before
+    blocked: bool = False  # something has to be settled first; `state` and `error` say what
+    key: str | None = None  # idempotency key of the request that creates the object, where Ramp requires one
+    troubled: bool = False  # Ramp answered with an error in the last run
 
     @property
     def offered(self):
         return bool(self.known) and self.known.get('offered', True)
 
     def block(self, reason):
-        """Something else has to be settled first: a `Held` or `Waiting` says what."""
+        """Block the job until something is settled.
+
+        :param reason: `Held` or `Waiting` that says what
+        """
         self.state, self.error, self.blocked = 'held' if isinstance(reason, Held) else 'pending', str(reason), True
 
     @property
@@ -41,9 +44,9 @@ class Job:
 
 @dataclasses.dataclass
 class Remote:
-    """What Ramp has of one object: our id, Ramp's id, and its values under the flow's own keys.
+    """One object as Ramp has it: Odoo's id, Ramp's id, and its values under the flow's own keys.
 
-    unread: why nothing more is known of it, a sentence: it is there, and must not be taken for missing
+    unread: a sentence saying why the object cannot be read. It exists in Ramp, and must not be treated as missing.
     """
 
     remote_id: str

@@ -13,19 +13,21 @@ from .push_job import Remote
 
 _logger = logging.getLogger(__name__)
 
-# uncertain rows that are asked for one by one; beyond it the list is read, if that takes fewer requests
+# Rows in doubt that are fetched one by one. Beyond this, the list is read if that takes fewer requests.
 LOOK_UP_ALONE = 10
 ROWS_PER_LIST = 100
 
 
 class RampFlowResolve(models.AbstractModel):
-    """Ask Ramp what it has of objects of which it is not known whether they arrived."""
+    """Resolve rows in doubt: ask Ramp what it has of objects that may or may not have arrived."""
 
     _name = 'ramp.flow.resolve'
     _description = 'Ramp Flow: ask Ramp what it has'
 
     def _lookup_before_create(self, connection, client, jobs):
-        """Resolve; where Ramp refuses even the question, each object says why, as its reader may not know of the
+        """Resolve jobs in doubt before anything is sent again.
+
+        If Ramp refuses even the look-up, each object gets the reason, as a reader of its row may not see the
         connection.
         """
         try:
@@ -48,7 +50,7 @@ class RampFlowResolve(models.AbstractModel):
                     )
 
     def _resolve_uncertain_jobs(self, connection, client, jobs):
-        """Find out what Ramp has of these objects, whatever we believe."""
+        """Ask Ramp what it has of these objects, whatever the ledger says."""
         if not jobs:
             return
         pages = math.ceil(
@@ -84,7 +86,7 @@ class RampFlowResolve(models.AbstractModel):
             self._apply_remote_state(job, remote)
 
     def _look_up_single_job(self, connection, client, job):
-        """Ask for one object: by Ramp's id, else by ours, else by its code."""
+        """Fetch one object by Ramp's id, otherwise by Odoo's id, otherwise by its code."""
         remote = None
         if job.ramp_id and self._asked_by_ramp_id:
             with contextlib.suppress(RampNotFound):
@@ -107,7 +109,10 @@ class RampFlowResolve(models.AbstractModel):
         self._apply_remote_state(job, remote)
 
     def _fetch_remote_list(self, client, query):
-        """Everything in a list, read once in a run: what we sent meanwhile is known to be there."""
+        """Return all objects of a list, read once in a run.
+
+        What Odoo sends later in the run is known without reading the list again.
+        """
         lists = self.env.context.get('ramp_memory', {}).setdefault(f'lists of {self._flow}', {})
         key = tuple(query.items())
         if key not in lists:
@@ -121,11 +126,12 @@ class RampFlowResolve(models.AbstractModel):
         return self._read_remote_objects(list(client.list_objects(self._endpoint, query)), query)
 
     def _inspect_remote_objects(self, connection, client):
-        """Look, in the nightly check, at what was sent and what became of it in Ramp. Commits. Here: nothing."""
+        """Compare what was sent with what Ramp has of it now, in the nightly check. Commits. By default, do nothing."""
 
     def _read_remote_objects(self, payloads, query):
-        """Objects as Ramp answers them; one without Ramp's id can be neither changed nor found again, and is as good as
-        none.
+        """Return a `Remote` for each object of Ramp.
+
+        An object without Ramp's id is left out, because it can be neither changed nor found again.
         """
         return [
             self._read_remote_safely(payload, query)
@@ -134,7 +140,7 @@ class RampFlowResolve(models.AbstractModel):
         ]
 
     def _read_remote_safely(self, payload, query):
-        """See `_read_remote_object`; one that cannot be read is there all the same."""
+        """Return `_read_remote_object`, or a `Remote` with the reason for an object that exists but cannot be read."""
         try:
             return self._read_remote_object(payload, query)
         except Exception as error:
@@ -161,11 +167,11 @@ class RampFlowResolve(models.AbstractModel):
             )
 
     def _get_remote_key(self, remote_id, values):
-        """By what an object is known in a list."""
+        """Return the key that identifies an object in a list."""
         return remote_id
 
     def _is_adoptable_remote(self, remote, taken):
-        """Whether an object that was in Ramp before may come to stand for one of ours that has the same code."""
+        """Return whether an object that was in Ramp before may be adopted for a record with the same code."""
         return (
             self._by_code
             and not remote.unread
@@ -176,7 +182,7 @@ class RampFlowResolve(models.AbstractModel):
         )
 
     def _get_taken_remote_ids(self, connection):
-        """Ramp's objects that stand for something in Odoo already."""
+        """Return the Ramp ids of objects that already belong to a record in Odoo."""
         self.env.cr.execute(
             SQL(
                 'SELECT ramp_id FROM ramp_record WHERE connection_id = %s AND flow = %s AND ramp_id IS NOT NULL',
@@ -195,7 +201,7 @@ class RampFlowResolve(models.AbstractModel):
             return
         job.uncertain = False
         if remote:
-            # what an answer does not repeat (the field of an option) is as it was
+            # The answer does not repeat some fixed values, such as the field of an option. They are unchanged.
             job.known = {
                 **{key: value for key, value in (job.known or {}).items() if key in self._fixed},
                 **remote.values,

@@ -11,21 +11,22 @@ from .flow import Held, Waiting, is_of_object
 
 _logger = logging.getLogger(__name__)
 
-TROUBLES_PER_RUN = 5  # objects on which Ramp itself fails, before the run gives up
-PATIENCE = timedelta(minutes=1)  # before Ramp is asked once more for what it may not have shown yet
+TROUBLES_PER_RUN = 5  # objects for which Ramp answers with an error before the run gives up
+PATIENCE = timedelta(minutes=1)  # wait before Ramp is asked again for an object that it may not show yet
 
 
 class RampFlowSend(models.AbstractModel):
-    """Send what differs from what Ramp has: create, change, withdraw, and note what came of it."""
+    """Send differences to Ramp: create, change or withdraw objects, and store the results."""
 
     _name = 'ramp.flow.send'
     _description = 'Ramp Flow: send objects to Ramp'
 
     def _send_push_jobs(self, connection, run, client, jobs, backlog, last):
-        """Change and withdraw objects, and upload new ones as soon as a request is full. Returns False when time is up.
+        """Change and withdraw objects, and upload new ones as soon as a request is full.
 
         :param backlog: {group: jobs to be uploaded}, carried from one call to the next
-        :param last: nothing more will come, so that what is left goes as it is
+        :param last: whether no more jobs will come, so that incomplete requests are sent, too
+        :return: False when the job's time is up
         """
         one_by_one = []
         for job in jobs:
@@ -38,9 +39,8 @@ class RampFlowSend(models.AbstractModel):
             for job in chunk:
                 self._send_single_job(connection, run, client, job)
                 if job.desired is not None and not job.known and job.state == 'pending' and not job.blocked:
-                    backlog.setdefault(self._get_upload_group(job), []).append(
-                        job
-                    )  # takes the place of one that was withdrawn
+                    # The new object replaces one that was withdrawn.
+                    backlog.setdefault(self._get_upload_group(job), []).append(job)
                 if self.env['ir.cron']._commit_progress() <= 0:
                     return False
         for waiting in backlog.values():
@@ -53,7 +53,7 @@ class RampFlowSend(models.AbstractModel):
         return True
 
     def _send_single_job(self, connection, run, client, job):
-        """Change or withdraw one object of Ramp."""
+        """Change or withdraw one object in Ramp."""
         try:
             if job.desired is None:
                 self._deactivate_remote_object(client, job)
@@ -75,14 +75,13 @@ class RampFlowSend(models.AbstractModel):
             job.uncertain = True
             job.block(reason)
         except RampNotFound:
-            # gone in Ramp, although it was there: made anew, or gone for good
+            # The object no longer exists in Ramp. It is created again if it is wanted.
             job.known, job.ramp_id, job.uncertain = None, None, False
             if job.desired is None:
                 job.state, job.error = 'ignored', job.reason
         except RampValidationError as error:
-            connection._check_own_seat(
-                client
-            )  # without the seat Ramp refuses everything, and that is no fault of this object
+            # Without the accounting integration Ramp refuses everything, so the object would not be the cause.
+            connection._check_own_seat(client)
             self._describe_refusal(job, error)
         except (RampServerError, RampProtocolError) as error:
             self._retry_job_later(run, job, error)
@@ -93,7 +92,12 @@ class RampFlowSend(models.AbstractModel):
         self._transaction(self._store_push_results, run, [job])
 
     def _hold_odd_job(self, run, job, error):
-        """An object fails in a way nobody thought of: the others are sent. What was sent of it, the next run asks Ramp."""
+        """Store an unexpected failure of one object, so that the others are sent.
+
+        The next run asks Ramp what arrived of it.
+
+        :raise Exception: the error itself, where the object is not its cause
+        """
         if not is_of_object(error) or _is_of_run(error):
             raise error
         self.env.cr.rollback()
@@ -109,7 +113,7 @@ class RampFlowSend(models.AbstractModel):
         )
 
     def _replace_remote_object(self, connection, client, job):
-        """The withdrawn object is forgotten; the one that takes its place may be there from before."""
+        """Forget the withdrawn object, and look up its replacement, which may exist from an earlier run."""
         if self._new_id_when_fixed_changes:
             own = f'{self._get_remote_id_prefix()}{job.res_id}'
             former, _point, generation = job.remote_id.partition('.')
@@ -118,12 +122,18 @@ class RampFlowSend(models.AbstractModel):
         self._look_up_single_job(connection, client, job)
 
     def _hold_refused_job(self, job, error):
-        """Ramp does not want this object as it is: a person reads why; it is sent again when it changes or on Retry."""
+        """Put an object on hold that Ramp refuses, with Ramp's reason.
+
+        It is sent again when it changes, or on Retry.
+        """
         job.uncertain = False
         job.state, job.error = 'held', self.env._('Ramp refused it: %s', _describe_validation_error(error))
 
     def _retry_job_later(self, run, job, error):
-        """Ramp failed on this object: tried again later. Many of them are not the objects' fault."""
+        """Store that Ramp answered with an error for this object, so that it is sent again later.
+
+        :raise RampError: the error itself after `TROUBLES_PER_RUN` objects, as then the objects are not the cause
+        """
         self._transaction(self._store_retry_reason, run, job, error)
         memory = self.env.context.get('ramp_memory', {})
         memory['troubles'] = memory.get('troubles', 0) + 1
@@ -137,7 +147,10 @@ class RampFlowSend(models.AbstractModel):
         run.failed += 1
 
     def _upload_push_jobs(self, connection, run, client, jobs, resolved=False):
-        """Create objects in Ramp, all at once; where Ramp refuses that, find out which one it is."""
+        """Create objects in Ramp in one request. If Ramp refuses it, find the object that is the cause.
+
+        :param resolved: whether Ramp was already asked what it has of these objects
+        """
         try:
             answer = self._post_push_jobs(connection, client, jobs)
         except RampError as error:
@@ -145,7 +158,7 @@ class RampFlowSend(models.AbstractModel):
                 raise
             if not resolved:
                 connection._check_own_seat(client)
-                # some may be there already: an upload is all or nothing
+                # Some objects may exist already. An upload is all or nothing (contract 2026-08-01).
                 self._forget_remote_lists()
                 self._resolve_uncertain_jobs(connection, client, jobs)
                 self._transaction(
@@ -176,13 +189,16 @@ class RampFlowSend(models.AbstractModel):
                 job.state, job.error = 'confirmed', None
         missing = [job for job in jobs if job.uncertain or not job.known]
         for job in missing:
-            job.uncertain = True  # Ramp said yes and did not say to what: the next run asks
+            job.uncertain = True  # Ramp accepted the upload but did not return the object; the next run asks for it
         self._transaction(self._store_push_results, run, jobs)
         if missing:
             self._trigger()
 
     def _upload_jobs_one_by_one(self, connection, run, client, jobs, error):
-        """One of these could not even be put into words: the others are sent."""
+        """Find the objects that could not be put into an upload, and send the others.
+
+        :raise Exception: the error itself, where no object is its cause
+        """
         if not is_of_object(error) or _is_of_run(error):
             raise error
         odd = {}
@@ -201,8 +217,9 @@ class RampFlowSend(models.AbstractModel):
             self._upload_push_jobs(connection, run, client, rest)
 
     def _hold_not_created(self, run, job, error):
-        """Ramp did not create this object, as far as it says; what it made all the same it may not show at once: see
-        `_describe_refusal`.
+        """Store that Ramp did not create this object, according to its answer.
+
+        If Ramp created it all the same, it may not show it at once. See `_describe_refusal`.
         """
         if isinstance(error, (RampServerError, RampProtocolError)):
             self._retry_job_later(run, job, error)
@@ -211,17 +228,19 @@ class RampFlowSend(models.AbstractModel):
         self._transaction(self._store_push_results, run, [job])
 
     def _describe_refusal(self, job, error):
-        """Refuse; but after a failure Ramp may have refused what is there already: it is asked once more before a
-        person is.
+        """Put a refused object on hold, unless Ramp answered with an error for it in the last run.
+
+        In that case Ramp may refuse it because the object exists already. So Ramp is asked once more before a person
+        is.
         """
         self._hold_refused_job(job, error)
         if job.troubled and job.state == 'held':
             job.state, job.uncertain = 'pending', True
-            # the job belongs to the system; see `_trigger`
+            # sudo: the job belongs to the system, see `_trigger`.
             self._get_cron_job().sudo()._trigger(at=self.env.cr.now() + PATIENCE)
 
     def _post_push_jobs(self, connection, client, jobs):
-        """Upload; returns the list of Ramp's objects."""
+        """Upload the objects, and return the list of objects in Ramp's answer."""
         answer = client.post(
             self._endpoint,
             {
@@ -232,17 +251,23 @@ class RampFlowSend(models.AbstractModel):
         return (answer or {}).get(self._upload_key) or []
 
     def _make_upload_body(self, connection, jobs):
-        """What an upload says beside the objects. The seat is named, so that nothing lands in another system's list."""
+        """Return the part of an upload beside the objects.
+
+        It names the accounting connection, so that no object ends up in the list of another system.
+        """
         return {'accounting_connection_id': connection.accounting_connection_id}
 
 
 def _is_of_run(error):
-    """Whether a flow says in a sentence why it cannot go on: without the seat, or a field, nothing is sent at all."""
+    """Return whether a flow raised a sentence because it cannot continue at all, for instance without the integration.
+
+    Without the integration or a required field nothing is sent.
+    """
     return isinstance(error, UserError) and not isinstance(error, (AccessError, MissingError))
 
 
 def _describe_validation_error(error):
-    """Ramp's own words, without what only a developer wants to know: that is in the log."""
+    """Return Ramp's own words without technical details, which go to the log."""
     _logger.info('%s', error)
     details = [f'{field}: {" ".join(messages)}' for field, messages in error.details.items()]
     return '; '.join(details) or error.message or str(error)

@@ -13,53 +13,66 @@ _logger = logging.getLogger(__name__)
 
 
 class RampFlowStore(models.AbstractModel):
-    """Put what Ramp sends into the ledger, `ramp.record`: one row for each object, whatever its payload is like."""
+    """Store what Ramp sends in the ledger, `ramp.record`: one row for each object, whatever its payload looks like."""
 
     _name = 'ramp.flow.store'
     _description = 'Ramp Flow: store objects of Ramp'
 
-    _known_by = ('merchant_name',)  # keys under which a payload that cannot be read says what it is
-    _quiet_extras = ()  # keys of `_get_late_details` that are only kept: no page tells of their changes
-    _from_start_date = False  # whether its lists show objects from before the start date, too: they get no row
-    # whether a booked document follows its object: a change is worked in, instead of held for a person
+    _known_by = ('merchant_name',)  # keys that may name the object of an unreadable payload
+    _quiet_extras = ()  # keys of `_get_late_details` that are stored only; their changes are not logged on the document
+    _from_start_date = False  # whether the lists also contain objects from before the start date, which get no row
+    # Whether a posted document follows its object. If so, a change is applied instead of held for a person.
     _updates = False
 
-    # ------------------------------------------------------------------ what a flow says
+    # ------------------------------------------------------------------ hooks of a flow
 
     def _read_payload(self, payload):
-        """A payload as a value object; raises `PayloadError`."""
+        """Return a payload as a value object.
+
+        :raise PayloadError: when it cannot be read
+        """
         raise NotImplementedError
 
     def _get_booking_facts(self, value):
-        """What of a value object matters for the books, as JSON: a change of it is a change of the object."""
+        """Return the facts of a value object that matter for the books, as JSON.
+
+        A change of these facts counts as a change of the object.
+        """
         return dataclasses.asdict(value)
 
     def _get_ledger_columns(self, connection, value):
-        """Columns of the ledger's row for people: name, date, money (Money), parent_ramp_id."""
+        """Return the columns of the ledger row that are for people: name, date, money (Money), parent_ramp_id."""
         raise NotImplementedError
 
     def _get_late_details(self, value):
-        """What of an object may change after it was booked without touching the books (files, memo), as a dict; see
-        `_log_late_details`.
+        """Return the details that may change after posting without a change to the books (files, memo), as a dict.
+
+        See `_log_late_details`.
         """
         return {}
 
     def _log_late_details(self, connection, record, before, value):
-        """Show on a booked document what of `_get_late_details` is new. `before`: the extras that it shows."""
+        """Log changes of `_get_late_details` on a posted document.
+
+        :param before: late details that the document shows
+        """
 
     def _is_synced_in_ramp(self, payload):
-        """Whether Ramp says of this object that its outcome was accepted."""
+        """Return whether Ramp shows this object as synced: it has accepted the outcome."""
         return payload.get('sync_status') == 'SYNCED'
 
     def _is_ready_in_ramp(self, payload):
-        """Whether Ramp says of this object that it may be booked."""
+        """Return whether Ramp shows this object as ready to sync."""
         return payload.get('sync_status') == 'SYNC_READY'
 
     # ------------------------------------------------------------------ a run
 
     def _store_listed_page(self, connection, run, payloads, asked, known_only=False):
-        """Put a page into the ledger; returns the Ramp ids of the objects that may be booked. `known_only`: nothing
-        that has no row yet.
+        """Store a page in the ledger.
+
+        :param asked: datetime in UTC before the page was requested
+        :param known_only: whether to leave out objects that have no row yet
+        :return: Ramp ids of the objects that may be posted
         """
         offered, exported = [], []
         for row, record in self._filter_own_rows(connection, payloads):
@@ -73,11 +86,12 @@ class RampFlowStore(models.AbstractModel):
         return ids
 
     def _filter_own_rows(self, connection, payloads):
-        """[(row, its record in the ledger, or an empty one)] of the payloads that are the connection's business, or
-        booked here.
+        """Return the rows of the payloads that belong to this connection, or that are posted here.
 
-        What is not, by whichever list or single read it came, is not stored; what is in the ledger from before is left
-        out of the books.
+        Other payloads are not stored, whichever request returned them. Their rows from before are ignored with the
+        reason.
+
+        :return: [(row, its record in the ledger or an empty one)]
         """
         rows = [self._make_ledger_row(connection, payload) for payload in payloads]
         records = {
@@ -102,15 +116,16 @@ class RampFlowStore(models.AbstractModel):
         return own
 
     def _reason_out_of_scope(self, connection, row):
-        """Why an object is not the connection's business, as a sentence; None if it is. Such an object gets no row.
+        """Return why an object does not belong to this connection, as a sentence, or None if it does.
 
-        Not every list can be limited to an entity, and no single read is.
+        Such an object gets no row. The check is needed because some lists, and all requests for single objects, cannot
+        be limited to a Ramp entity.
         """
         payload = row['payload']
         entity = row.get('ramp_entity_id') or isinstance(payload, dict) and payload.get('entity_id')
         if isinstance(entity, str) and connection._is_other_entity(entity):
             return self._of_another_entity()
-        # a statement names what is from before, too, and has to add up
+        # A statement also contains objects from before the start date, and has to add up.
         if (
             self._from_start_date
             and self._is_before_start_date(connection, row)
@@ -126,8 +141,9 @@ class RampFlowStore(models.AbstractModel):
         return self.env._('It is from before the start date of the connection.')
 
     def _store_ledger_rows(self, connection, rows, asked):
-        """Put rows into the ledger, with what else they tell (see `_on_rows_stored`): together, or, where one stops the
-        others, one by one.
+        """Store rows in the ledger, and process their details (see `_on_rows_stored`).
+
+        They are stored together, or one by one where one row stops the others.
         """
         if not rows:
             return
@@ -147,7 +163,7 @@ class RampFlowStore(models.AbstractModel):
             self._store_odd_row(connection, rows[0], asked, error)
 
     def _store_odd_row(self, connection, row, asked, error):
-        """Keep a row of which something could not be stored: as it is, else as one that cannot be read."""
+        """Store a row that failed: as it is, otherwise as an unreadable one."""
         for part in (row, self._make_unreadable_row(row['payload'])):
             try:
                 with self.env.cr.savepoint():
@@ -173,12 +189,13 @@ class RampFlowStore(models.AbstractModel):
                 )
 
     def _describe_single_failure(self, error):
-        """The sentence for an object that failed in a way nobody thought of."""
+        """Return the sentence for an object that failed unexpectedly."""
         return self.env._('It could not be booked (%s). The server log has the details.', type(error).__name__)
 
     def _on_rows_stored(self, connection, rows, asked):
-        """What else a page tells: a constant number of queries. Here: what became new of booked objects (see
-        `_get_late_details`).
+        """Process the other details of a page, in a constant number of queries.
+
+        By default, log the new late details of posted objects (see `_get_late_details`).
         """
         values = {row['ramp_id']: row['value'] for row in rows if 'value' in row}
         extras = {ramp_id: jsonable(self._get_late_details(value)) for ramp_id, value in values.items()}
@@ -204,16 +221,18 @@ class RampFlowStore(models.AbstractModel):
         self.env['ramp.record']._store_noted(noted)
 
     def _is_late_detail_shown(self, before, now):
-        """Whether something of `_get_late_details` that a document's page tells is not as it was; before: None where
-        that is not known.
+        """Return whether a late detail changed that is to be logged on the document.
+
+        :param before: late details that the document shows, None if that is not known
         """
         return before is not None and any(
             before.get(key) != now.get(key) for key in {*before, *now} if key not in self._quiet_extras
         )
 
     def _log_late_details_safely(self, connection, record, before, value):
-        """See `_log_late_details`. Returns whether it could be done; else it is tried with the next run, and what else
-        the page tells is stored.
+        """Call `_log_late_details` in a savepoint.
+
+        :return: False when it failed; then it is tried again in the next run, and the rest of the page is stored
         """
         try:
             with self.env.cr.savepoint():
@@ -226,17 +245,20 @@ class RampFlowStore(models.AbstractModel):
         return True
 
     def _scrub_payload(self, payload):
-        """A payload, however broken, as it may be stored and shown: without links that are secrets."""
+        """Return a payload, however broken, without secret links, so that it may be stored and shown."""
         return payload
 
     def _make_ledger_row(self, connection, payload):
-        """The row of a payload, however broken: what cannot be read is kept, and explained when it is looked at."""
+        """Return the ledger row of a payload, however broken.
+
+        An unreadable payload is stored, too. The row is explained when it is processed.
+        """
         try:
             payload = storable_json(self._scrub_payload(payload))
         except Exception as error:
             if not is_of_object(error):
                 raise
-            payload = identity_only(payload)  # what is left may have links that are secrets
+            payload = identity_only(payload)  # the rest may contain secret links
         try:
             value = self._read_payload(payload)
             row = self._get_ledger_columns(connection, value)
@@ -258,10 +280,10 @@ class RampFlowStore(models.AbstractModel):
             return self._make_unreadable_row(payload)
 
     def _make_unreadable_row(self, payload):
-        """The row of a payload that cannot be read, or not even be stored as it is."""
+        """Return the row of a payload that cannot be read, or not even be stored as it is."""
         try:
             found = json_digest(payload)
-        except Exception as error:  # nested too deep, for one
+        except Exception as error:  # for example, nested too deeply
             if not is_of_object(error):
                 raise
             payload = identity_only(payload)
@@ -277,7 +299,7 @@ class RampFlowStore(models.AbstractModel):
         }
 
     def _name_of_unreadable(self, payload):
-        """What a person may know a payload by that cannot be read as a whole."""
+        """Return a name by which a person may recognize an unreadable payload."""
         for key in self._known_by:
             name = payload.get(key) if isinstance(payload, dict) else None
             if name and isinstance(name, str):
@@ -285,5 +307,5 @@ class RampFlowStore(models.AbstractModel):
         return self.env._('Unreadable')
 
     def _is_before_start_date(self, connection, row):
-        """Whether an object is from before the connection's start date: it is left alone."""
+        """Return whether an object is from before the connection's start date, and so is left alone."""
         return bool(row.get('date')) and row['date'] < connection.start_date

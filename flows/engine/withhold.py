@@ -8,22 +8,21 @@ from .flow import Held, Skipped, Waiting, is_of_object
 
 
 class RampFlowWithhold(models.AbstractModel):
-    """Keep what Ramp shows and does not offer (any more), with the reason why it is not booked.
+    """Store objects that Ramp shows but withholds, with the reason why they are not posted.
 
-    Such an object is not ready yet, was exported by another system, or is gone. No run books it.
+    Such an object is not ready yet, was exported by another system, or is gone. No run posts it.
     """
 
     _name = 'ramp.flow.withhold'
     _description = 'Ramp Flow: objects that Ramp does not offer'
 
-    _synced_at = 'synced_at'  # key of when an object was exported
+    _synced_at = 'synced_at'  # key of the time when an object was exported
 
     def _is_exported_elsewhere(self, connection, row, record):
-        """Whether Ramp says of an object that its outcome was accepted, and it was not this connection that told of
-        one.
+        """Return whether an object is synced in Ramp, but not by this connection.
 
-        Such an object is in the books of whoever exported it: nothing but a person's decision in Ramp makes it bookable
-        here.
+        Such an object is in the books of the system that exported it. Only a person's decision in Ramp lets it be
+        posted here.
 
         :param record: its record in the ledger, or an empty one
         """
@@ -37,14 +36,15 @@ class RampFlowWithhold(models.AbstractModel):
         )
 
     def _skip_unlisted_rows(self, records):
-        """Leave out what a list of everything does not show, where that says that it is gone."""
+        """Ignore rows that a complete list no longer contains, where this means that the object is gone."""
         for record in records.try_lock_for_update():
             record._ignore_by_rule(self.env._('Ramp does not list it any more.'))
 
     def _store_unlisted_answers(self, connection, answers):
-        """Store what was answered; returns the Ramp ids of what may be booked.
+        """Store what Ramp answered about open rows that it did not list.
 
-        :param answers: {id of the ledger's row: (moment before it was asked for, payload, None: Ramp does not have it)}
+        :param answers: {id of the ledger row: (moment before the request, payload or None if Ramp does not have it)}
+        :return: Ramp ids of the objects that may be posted
         """
         ready = []
         for record in self.env['ramp.record'].browse(answers).try_lock_for_update():
@@ -56,9 +56,8 @@ class RampFlowWithhold(models.AbstractModel):
                 if self._is_exported_elsewhere(connection, row, record):
                     self._store_withheld_rows(connection, [(row, record)], asked)
                 elif self._is_synced_in_ramp(payload):
-                    ready.append(
-                        record.ramp_id
-                    )  # its document was deleted here after it was confirmed, and somebody pressed Retry
+                    # Its document was deleted here after the confirmation, and somebody pressed Retry.
+                    ready.append(record.ramp_id)
                 elif self._is_ready_in_ramp(payload):
                     record._upsert_page(connection, self._flow, [row], asked)
                     ready.append(row['ramp_id'])
@@ -67,7 +66,10 @@ class RampFlowWithhold(models.AbstractModel):
         return ready
 
     def _store_observed_page(self, connection, payloads, asked):
-        """Put a page into the ledger of which Ramp offers some, and others not (yet)."""
+        """Store a page of a list that contains ready objects and withheld ones.
+
+        :param asked: datetime in UTC before the page was requested
+        """
         offered, withheld = [], []
         for row, record in self._filter_own_rows(connection, payloads):
             is_offered = (
@@ -95,20 +97,22 @@ class RampFlowWithhold(models.AbstractModel):
         )
 
     def _store_unseen_answers(self, connection, answers, asked):
-        """:param answers: {id of the ledger's row: payload, None: Ramp does not have it any more}"""
+        """Store what Ramp answered about objects that were on none of its lists.
+
+        :param answers: {id of the ledger row: payload or None if Ramp does not have it any more}
+        """
         gone = self.env['ramp.record'].browse(identity for identity, payload in answers.items() if payload is None)
         self._store_observed_page(connection, [payload for payload in answers.values() if payload is not None], asked)
         gone.try_lock_for_update()._mark_vanished(asked)
 
     def _counts_in_balance(self, row):
-        """Whether an object that Ramp does not offer is worth a row: it counts in what Ramp says is owed."""
+        """Return whether a withheld object needs a row, because it counts in the amount owed according to Ramp."""
         return row.get('has_moved') or row.get('open_amount')
 
     def _store_withheld_rows(self, connection, rows, asked):
-        """Objects that Ramp shows, but does not offer (any more): what is not booked waits, or was exported by somebody
-        else.
+        """Store objects that Ramp shows but withholds.
 
-        What is booked is looked at for what changed in Ramp since. Returns nothing.
+        An object that is not posted waits, or was exported by another system. A posted object is checked for changes.
 
         :param rows: as of `_filter_own_rows`
         """
@@ -127,7 +131,7 @@ class RampFlowWithhold(models.AbstractModel):
         )
 
     def _get_withheld_state_safely(self, connection, row, record):
-        """See `_get_withheld_state`; of one that is too odd for that, that it is."""
+        """Return `_get_withheld_state`, or *held* with the reason for an object that is too odd for it."""
         try:
             return self._get_withheld_state(connection, row, record)
         except Exception as error:
@@ -142,8 +146,9 @@ class RampFlowWithhold(models.AbstractModel):
             }
 
     def _get_withheld_state(self, connection, row, record):
-        """State and reason (`error_message`) of an object that Ramp does not offer. record: its record in the ledger,
-        or an empty one.
+        """Return the state and reason (`error_message`) of a withheld object.
+
+        :param record: its record in the ledger, or an empty one
         """
         if self._is_before_start_date(connection, row):
             return {'state': 'ignored', 'error_message': self._reason_too_early()}
@@ -170,9 +175,7 @@ class RampFlowWithhold(models.AbstractModel):
         }
 
     def _reason_never_booked(self, connection, row):
-        """Why nothing will ever be booked of an object, as a sentence (it was declined, canceled, archived); None:
-        something may be.
-        """
+        """Return why an object will never be posted (declined, canceled, archived), as a sentence, or None."""
         try:
             if 'value' in row:
                 self._check_ramp_state(connection, row['value'])
@@ -183,16 +186,19 @@ class RampFlowWithhold(models.AbstractModel):
         return None
 
     def _check_ramp_state(self, connection, value):
-        """Raise `Skipped`, `Waiting` or `Held` where the state of an object says already that it is not booked (now)."""
+        """Check whether the state of an object in Ramp already rules out its posting (now).
+
+        :raise Skipped, Waiting, Held: if it does
+        """
 
     def _was_exported_before(self, connection, row, record):
-        """Whether an object that another system exported was exported before this connection was there.
+        """Return whether another system exported an object before this connection existed.
 
-        Where Ramp does not say when that was: what is exported at the connection's first look at all of the flow was
-        before; so it stays.
+        Where Ramp does not say when that was, an object counts as exported before if the connection's first look at all
+        objects of the flow finds it exported. It keeps that status.
         """
-        with contextlib.suppress(ValueError):  # it does not say, or says it in no form that is known
-            # Ramp tells the second: what was exported in that of the connection's creation is a question
+        with contextlib.suppress(ValueError):  # the time is missing, or in an unknown form
+            # Ramp's times are whole seconds. An export in the second of the connection's creation goes to a person.
             return parse_utc(row['payload'].get(self._synced_at)).replace(tzinfo=None) < connection.create_date.replace(
                 microsecond=0
             )
