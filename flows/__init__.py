@@ -1,5 +1,5 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
-from . import (  # the bases before the businesses
+from . import (  # the bases come before the kinds of objects
     engine,
     accounting,
     chart,

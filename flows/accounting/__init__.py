@@ -1,5 +1,5 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
-from . import (  # a base before what inherits it
+from . import (  # a base comes before the models that inherit it
     coding,
     coding_defaults,
     booking,

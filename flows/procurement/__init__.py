@@ -1,5 +1,5 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
-from . import (  # a base before what inherits it
+from . import (  # a base comes before the models that inherit it
     spend_vendor,
     purchase_order,
     purchase_order_lines,
